@@ -1,0 +1,74 @@
+import type { Caller } from './identify/who.ts'
+import type { Controls } from './identify/controls.ts'
+import type { Recording } from './body/recording.ts'
+
+/** The four kinds of request the gateway governs; everything else passes straight through. */
+export type Operation = 'chat' | 'responses' | 'embeddings' | 'completions'
+
+export type Json = null | boolean | number | string | Json[] | JsonObject
+export type JsonObject = { [key: string]: Json }
+
+/** How one caller wants to see an answer that others may be sharing. */
+export type View = {
+  stream: boolean
+  /** The caller asked for `stream_options.include_usage`. */
+  includeUsage: boolean
+  signal: AbortSignal
+}
+
+/** Why this model answers. */
+export type Route = 'default' | 'requested' | 'escalated' | 'failover'
+
+/** Where the answer came from. */
+export type Via = 'upstream' | 'exact' | 'semantic' | 'flight' | 'refused'
+
+/** What leaves this process for upstream. */
+export type Outgoing = {
+  url: string
+  /** The SDK's own init: dispatcher, redirect and foreign symbols survive; we replace signal, headers, body. */
+  init: RequestInit
+  headers: Headers
+  /** The body as the caller wrote it, byte for byte, but for the members we own. */
+  text: string
+}
+
+/** One governed request on its way down. Never mutated: a stage that changes something passes `{ ...call, model }`. */
+export type Call = {
+  /** Stable across the SDK's retries of one `create()`. */
+  id: string
+  /** 0 for the first attempt, then the SDK's retry count. */
+  attempt: number
+  caller: Caller
+  controls: Controls
+  operation: Operation
+  outgoing: Outgoing
+  body: JsonObject
+  /** The model that will answer; `auto` until the route stage has chosen. */
+  model: string
+  route: Route
+  view: View
+  /** Ends the wait for upstream. Above the coalesce stage the caller's own, below it the flight's. */
+  signal: AbortSignal
+  /** `performance.now()` when `fetch` was called. */
+  startedAt: number
+}
+
+/** What comes back up. A failure is a Reply too: its recording throws when it is opened. */
+export type Reply = {
+  via: Via
+  /** The model that answered, or would have. */
+  model: string
+  route: Route
+  recording: Recording
+  /** Cache hits: milliseconds since the answer was stored. */
+  ageMs?: number
+  /** Semantic hits: cosine between the question and the one it was stored under. */
+  similarity?: number
+  /** Why neither cache nor flight was used, as a word; absent when they were. */
+  bypass?: string
+}
+
+export type Handler = (call: Call) => Promise<Reply>
+
+/** Composed once, at construction; the first listed acts first. */
+export type Stage = (next: Handler) => Handler

@@ -1,0 +1,1 @@
+export type Controls = Record<string, never>

@@ -1,0 +1,1 @@
+export type Caller = { agent: string; team: string }

@@ -1,0 +1,30 @@
+import type { Policy } from './policy.ts'
+
+/** The policy that ships: HotDash's nine production agents in their four teams. */
+export const hotdash = {
+  version: 1,
+  timezone: 'UTC',
+  routing: {
+    default: 'gpt-4o-mini',
+    embeddings: 'text-embedding-3-large',
+    escalate: { above: 2_000, to: 'gpt-4o' },
+    fallback: 'gpt-4o',
+  },
+  models: {
+    'gpt-4o-mini': { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 16_384 },
+    'gpt-4o': { input: 2.5, cachedInput: 1.25, output: 10, maxOutput: 16_384 },
+    'text-embedding-3-large': { input: 0.13, cachedInput: 0.13, output: 0, maxOutput: 0 },
+  },
+  cache: { exact: { ttlSeconds: 86_400 } },
+  teams: {
+    prod_customer: { agents: ['ai-customer', 'support'], rpm: 100, tpm: 200_000, usdPerDay: 50 },
+    prod_ceo: { agents: ['ceo-insights', 'ai-knowledge'], rpm: 60, tpm: 120_000, usdPerDay: 25 },
+    prod_background: {
+      agents: ['analytics', 'inventory', 'seo', 'ads', 'content'],
+      rpm: 30,
+      tpm: 60_000,
+      usdPerDay: 10,
+    },
+    admin: { agents: ['testing', 'emergency'], rpm: 200, tpm: 500_000, usdPerDay: 100 },
+  },
+} satisfies Policy

@@ -1,0 +1,65 @@
+/** US dollars per million tokens, as price lists print them. */
+export type ModelPolicy = {
+  input?: number
+  cachedInput?: number
+  output?: number
+  audioInput?: number
+  audioOutput?: number
+  /** The most tokens the model can write; the worst case of a call that sets no maximum. */
+  maxOutput?: number
+}
+
+export type CachePolicy = {
+  /** `false` switches the exact cache off. */
+  exact?: false | { ttlSeconds?: number }
+  /** Answers may be shared with every team. Off: a team sees only its own. */
+  shared?: boolean
+}
+
+export type TeamPolicy = {
+  agents?: string[]
+  /** Requests admitted in any 60 seconds. */
+  rpm?: number
+  /** Tokens in any 60 seconds. */
+  tpm?: number
+  /** `expected` reserves what such calls usually take and carries the excess as debt; `strict` reserves the worst case. */
+  tpmMode?: 'expected' | 'strict'
+  /** US dollars in one day of the policy's time zone. Never exceeded by governed calls. */
+  usdPerDay?: number
+  /** Models this team may name; default: every model of the policy. */
+  models?: string[]
+  /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */
+  keys?: string[]
+  /** Refuse callers that show no valid key. */
+  requireKey?: boolean
+  cache?: false | CachePolicy
+}
+
+export type AgentPolicy = { cache?: false | CachePolicy }
+
+/** Who may call what, how much, and what answers. Plain data: JSON in a file, or this object in code. */
+export type Policy = {
+  version?: number
+  /** IANA name of the zone whose midnight resets the daily budgets. */
+  timezone?: string
+  routing?: {
+    /** Answers chat, Responses and completions calls that name no model, `auto`, or this one. */
+    default?: string
+    /** Answers embeddings calls that name no model or `auto`. */
+    embeddings?: string
+    /** Above this many input tokens, counted exactly, the other model answers. */
+    escalate?: false | { above: number; to: string }
+    /** Answers when the routed model fails; `false` switches failover off. */
+    fallback?: false | string
+  }
+  models?: Record<string, ModelPolicy>
+  cache?: CachePolicy
+  teams?: Record<string, TeamPolicy>
+  agents?: Record<string, AgentPolicy>
+  /** Ask upstream for usage on streams that did not: `openai` only from api.openai.com. */
+  streamUsage?: 'openai' | 'always' | 'never'
+  /** Paid endpoints that are not governed (images, audio, batches...): let them pass, or refuse them. */
+  paidPassThrough?: 'allow' | 'refuse'
+  /** Cache answers to calls that point at remote images or uploaded files, whose content may change. */
+  cacheRemoteContent?: boolean
+}

@@ -1,0 +1,65 @@
+/** Integer millionths of a US dollar: money never meets a float. */
+export type MicroUsd = number & { readonly __unit: 'µUSD' }
+
+/** What a team may use. A missing limit does not bind. */
+export type Limits = {
+  rpm?: number
+  tpm?: number
+  tpmMode: 'expected' | 'strict'
+  usdPerDay?: MicroUsd
+  timezone: string
+}
+
+/** One attempt's claim, made before it reaches upstream. */
+export type Reservation = {
+  /** Repeating an id changes nothing and answers as the first time. */
+  id: string
+  team: string
+  /** Learned expectations are kept per agent and model. */
+  agent: string
+  model: string
+  limits: Limits
+  /** Input tokens, as well as they are known. */
+  inputTokens: number
+  /** The most output tokens the call allows. */
+  maxOutputTokens: number
+  /** The most the call can cost; held until it is settled. */
+  worstCost: MicroUsd
+  /** After this the hold becomes doubt: a crashed process locks nobody out, and no dollar is spent twice. */
+  leaseMs: number
+}
+
+export type LimitName = 'rpm' | 'tpm' | 'daily_usd'
+
+/** What is left after this reservation, for the `x-ratelimit-*` headers. Absent where no limit binds. */
+export type Remaining = { requests?: number; tokens?: number; usd?: MicroUsd }
+
+export type Verdict =
+  | { admitted: true; remaining: Remaining }
+  | {
+      admitted: false
+      limit: LimitName
+      remaining: Remaining
+      /** The first moment at which it fits; `undefined`: it never will, it is larger than the limit itself. */
+      retryAfterMs: number | undefined
+    }
+
+export type Settlement = {
+  id: string
+  team: string
+  /** Tokens used, input and output. */
+  tokens: number
+  /** Output tokens as upstream counted them; `undefined` for estimates, from which nothing is learned. */
+  learnOutputTokens: number | undefined
+  cost: MicroUsd
+  /** Dollars that may have been spent beyond `cost` without our seeing it: kept from others until the day ends. */
+  doubt: MicroUsd
+}
+
+/** The port that the memory store and Redis implement. */
+export type QuotaStore = {
+  /** All or nothing across requests, tokens and dollars. */
+  reserve: (reservation: Reservation) => Verdict | Promise<Verdict>
+  /** Replaces the reservation by the truth. A repeated settlement changes nothing. */
+  settle: (settlement: Settlement) => void | Promise<void>
+}
