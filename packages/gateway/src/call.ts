@@ -1,5 +1,6 @@
 import type { Caller } from './identify/who.ts'
 import type { Controls } from './identify/controls.ts'
+import type { Origin } from './identify/origin.ts'
 import type { Recording } from './body/recording.ts'
 
 /** The four kinds of request the gateway governs; everything else passes straight through. */
@@ -24,18 +25,23 @@ export type Via = 'upstream' | 'exact' | 'semantic' | 'flight' | 'refused'
 
 /** What leaves this process for upstream. */
 export type Outgoing = {
+  transport: typeof fetch
   url: string
   /** The SDK's own init: dispatcher, redirect and foreign symbols survive; we replace signal, headers, body. */
   init: RequestInit
   headers: Headers
-  /** The body as the caller wrote it, byte for byte, but for the members we own. */
+  /** The body as the caller wrote it. */
   text: string
+  /** Members to change before it leaves; `undefined` takes one out. All other bytes stay. */
+  edits: Record<string, Json | undefined>
+  /** Ask for the usage of a stream whose caller did not. */
+  injectUsage: boolean
+  /** Signed or routed by its path: neither body, headers nor model may be touched. */
+  frozen: boolean
 }
 
 /** One governed request on its way down. Never mutated: a stage that changes something passes `{ ...call, model }`. */
 export type Call = {
-  /** Stable across the SDK's retries of one `create()`. */
-  id: string
   /** 0 for the first attempt, then the SDK's retry count. */
   attempt: number
   caller: Caller
@@ -49,11 +55,13 @@ export type Call = {
   view: View
   /** Ends the wait for upstream. Above the coalesce stage the caller's own, below it the flight's. */
   signal: AbortSignal
-  /** `performance.now()` when `fetch` was called. */
-  startedAt: number
+  /** Calls under the same name may share one upstream call; absent: this one shares with nobody. */
+  flight?: string
+  /** What survives the SDK's retries of this call. */
+  origin: Origin
 }
 
-/** What comes back up. A failure is a Reply too: its recording throws when it is opened. */
+/** What comes back up. A failure is a Reply, too: its recording rejects when it is opened. */
 export type Reply = {
   via: Via
   /** The model that answered, or would have. */

@@ -1,3 +1,6 @@
+import type { Json, JsonObject } from '../call.ts'
+import { isObject, object } from '../json.ts'
+
 /** Tokens by kind. `input` includes `cachedInput` and `audioInput`; `output` includes `reasoning` and `audioOutput`. */
 export type Usage = {
   input: number
@@ -7,3 +10,32 @@ export type Usage = {
   reasoning: number
   audioOutput: number
 }
+
+export const totalTokens = ({ input, output }: Usage) => input + output
+
+/**
+ * The `usage` of an answer: chat, completions and embeddings count prompt and completion, Responses input and output.
+ * `undefined` when there is none, or none to be believed. Source: openai 7.57, `CompletionUsage`, `ResponseUsage`.
+ */
+export function usageFrom(answer: JsonObject): Usage | undefined {
+  const { usage } = answer
+  if (!isObject(usage)) return undefined
+  const input = usage.prompt_tokens ?? usage.input_tokens
+  const output = usage.completion_tokens ?? usage.output_tokens ?? 0
+  if (!isCount(input) || !isCount(output)) return undefined
+  const asked = object(usage.prompt_tokens_details ?? usage.input_tokens_details)
+  const written = object(usage.completion_tokens_details ?? usage.output_tokens_details)
+  return {
+    input,
+    cachedInput: part(asked.cached_tokens, input),
+    audioInput: part(asked.audio_tokens, input),
+    output,
+    reasoning: part(written.reasoning_tokens, output),
+    audioOutput: part(written.audio_tokens, output),
+  }
+}
+
+const isCount = (value: Json | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** A part is never more than its whole. */
+const part = (value: Json | undefined, whole: number) => (isCount(value) ? Math.min(value, whole) : 0)

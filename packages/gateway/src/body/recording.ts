@@ -1,29 +1,49 @@
+import type { Metered } from '../account/meter.ts'
 import type { JsonObject, View } from '../call.ts'
-import type { Usage } from '../account/usage.ts'
 
 /** How an answer ended, for everyone who shared it. */
 export type Ending =
-  /** The whole answer arrived. `answer` is absent when the body was not the JSON it claimed to be. */
-  | { type: 'complete'; status: number; answer?: JsonObject; usage?: Metered }
+  /** All of it came. `answer()` is absent when the body was not the JSON it claimed to be, or too long to keep. */
+  | { type: 'complete'; usage: Metered; answer: () => Answer | undefined }
   /** Nobody was left to read it, or upstream stopped before the end of the answer. */
-  | { type: 'aborted'; usage?: Metered }
-  /** Upstream broke: no response, or a body that ended in an error. */
-  | { type: 'failed'; error: unknown; usage?: Metered }
+  | { type: 'aborted'; usage: Metered }
+  /** Upstream broke: no response came, or its body ended in an error. */
+  | { type: 'failed'; usage: Metered; error: unknown }
 
-/** Tokens as upstream counted them, or as we did because the count never came. */
-export type Metered = { usage: Usage; estimated: boolean }
+/** A whole answer: as upstream wrote it (or as a stream adds up to), and parsed. */
+export type Answer = { text: string; json: JsonObject }
+
+/** Gives up a place at a recording; `early`: before the reader had all of it. Later calls change nothing. */
+export type Leave = (early: boolean) => void
 
 /** One answer: read once where its bytes are born, opened by each of its readers. */
 export type Recording = {
   /** The HTTP status, or `undefined` when no response came. */
   status: number | undefined
   headers: Headers
+  /** False once its beginning is gone: too long to keep. */
+  joinable: () => boolean
   /**
-   * A Response of one's own, from the first byte on, live if need be.
-   * @throws the transport's own error, or the caller's abort reason, when there is no response to open.
+   * A Response of the reader's own, from the first byte on, live if need be.
+   * Rejects with the transport's own error, or the reader's abort reason, when there is nothing to open.
    */
-  open: (view: View, left: () => void) => Response
+  open: (view: View, leave: Leave) => Promise<Response>
   /** Nobody reads any more: stop upstream, unless the answer is as good as finished. */
   abandon: () => void
   ended: Promise<Ending>
+}
+
+/** A recording of which nothing can be opened: upstream could not be reached, or the caller left before it answered. */
+export function withoutResponse(reason: unknown, ended: Promise<Ending>): Recording {
+  return {
+    status: undefined,
+    headers: new Headers(),
+    joinable: () => false,
+    open: (_view, leave) => {
+      leave(true)
+      return Promise.reject(reason)
+    },
+    abandon: () => {},
+    ended,
+  }
 }

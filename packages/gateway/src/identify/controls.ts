@@ -1,1 +1,55 @@
-export type Controls = Record<string, never>
+import type { CacheControl, GatewayContext } from './context.ts'
+
+/** What was asked of us for one call, from all doors, checked. */
+export type Controls = {
+  cache: {
+    read: boolean
+    store: boolean
+    onlyIfCached: boolean
+    /** Seconds; absent: the policy's. */
+    ttl?: number
+    /** Seconds; absent: any age within its life. */
+    maxAge?: number
+    namespace?: string
+  }
+  session?: string
+  user?: string
+  trace?: string
+  tags: string[]
+}
+
+const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false }, tags: [] }
+
+/** Later sources win over earlier ones; tags add up. */
+export function controlsOf(sources: (GatewayContext | undefined)[]): Controls {
+  const given = sources.filter((source) => source !== undefined)
+  if (given.length === 0) return plain
+  const merged: GatewayContext = Object.assign({}, ...given)
+  const controls: Controls = {
+    cache: cacheOf(given.map((source) => source.cache)),
+    tags: given.flatMap((source) => source.tags ?? []),
+  }
+  if (merged.session !== undefined) controls.session = merged.session
+  if (merged.user !== undefined) controls.user = merged.user
+  if (merged.trace !== undefined) controls.trace = merged.trace
+  return controls
+}
+
+/** Each source can only narrow what the others allow; numbers of the wrong kind are as if not said. */
+function cacheOf(wishes: (CacheControl | undefined)[]): Controls['cache'] {
+  const cache = { ...plain.cache }
+  for (const wish of wishes) {
+    if (wish === undefined) continue
+    if (wish === false || wish.noCache) cache.read = false
+    if (wish === false || wish.noStore) cache.store = false
+    if (wish === false) continue
+    if (wish.onlyIfCached) cache.onlyIfCached = true
+    if (isSeconds(wish.ttl)) Object.assign(cache, { ttl: wish.ttl })
+    if (isSeconds(wish.maxAge)) Object.assign(cache, { maxAge: wish.maxAge })
+    if (typeof wish.namespace === 'string') Object.assign(cache, { namespace: wish.namespace })
+  }
+  return cache
+}
+
+const isSeconds = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value) && value >= 0

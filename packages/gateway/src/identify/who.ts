@@ -1,1 +1,110 @@
-export type Caller = { agent: string; team: string }
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { CachePolicy, Policy, TeamPolicy } from '../policy/policy.ts'
+import { microUsd } from '../account/price.ts'
+import type { Limits } from '../quota/store.ts'
+import type { Refusal } from '../refuse.ts'
+
+/** Who is calling, and what that allows. A Call cannot exist without one. */
+export type Caller = {
+  agent: string
+  team: string
+  /** Absent: nothing binds this caller. */
+  limits: Limits | undefined
+  /** Models it may name; absent: any. */
+  models: ReadonlySet<string> | undefined
+  /** Seconds an answer is kept; `undefined`: the exact cache is off. */
+  exactTtl: number | undefined
+  /** May share answers at all, cached or in flight. */
+  shares: boolean
+  /** Its answers may be shared with every team. */
+  shared: boolean
+}
+
+export type Claim = { agent: string | undefined; key: string | undefined; team: string | undefined }
+
+const DAY = 86_400
+
+/**
+ * Tells callers apart by the policy. A key speaks louder than a name: whoever shows a team's key is of that team.
+ * `say` is called with what an operator should know; repeated messages are its concern.
+ */
+export function createDirectory(policy: Policy, say: (message: string) => void) {
+  const teams = policy.teams ?? {}
+  const teamOfAgent = new Map<string, string>()
+  const teamOfKey = new Map<string, string>()
+  for (const [name, team] of Object.entries(teams)) {
+    for (const agent of team.agents ?? []) teamOfAgent.set(agent, name)
+    for (const hash of team.keys ?? []) teamOfKey.set(hash.toLowerCase(), name)
+  }
+  const known = new LRUCache<string, Caller | Refusal>({ max: 1_000 })
+
+  function look({ agent, key, team: declared }: Claim): Caller | Refusal {
+    const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
+    if (key !== undefined && keyTeam === undefined && teamOfKey.size > 0) return unknownKey('matches no team')
+    const named = (agent === undefined ? undefined : teamOfAgent.get(agent)) ?? declared
+    const name = keyTeam ?? named ?? 'default'
+    const team = Object.hasOwn(teams, name) ? teams[name] : undefined
+    const owner = named === undefined ? undefined : teams[named]
+    if (owner?.requireKey && keyTeam !== named)
+      return unknownKey(`is not one of team ${named}, which requires one`)
+    if (team === undefined) sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
+    return callerOf(policy, agent ?? 'default', name, team)
+  }
+
+  return function who(claim: Claim): Caller | Refusal {
+    const id = `${claim.agent ?? ''}\n${claim.key ?? ''}\n${claim.team ?? ''}`
+    const found = known.get(id)
+    if (found !== undefined) return found
+    const caller = look(claim)
+    known.set(id, caller)
+    return caller
+  }
+}
+
+function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy | undefined): Caller {
+  const own = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
+  const layers = [policy.cache, team?.cache, own?.cache]
+  const exact = layers.reduce(narrowed, DAY as number | undefined)
+  const shared = layers.some((layer) => typeof layer === 'object' && layer.shared === true)
+  return {
+    agent,
+    team: name,
+    limits: team && limitsOf(team, policy.timezone ?? 'UTC'),
+    models: team && new Set(team.models ?? Object.keys(policy.models ?? {})),
+    exactTtl: exact,
+    shares: layers.every((layer) => layer !== false),
+    shared,
+  }
+}
+
+/** Inner layers override outer ones, but nobody can switch on again what an outer layer switched off. */
+function narrowed(ttl: number | undefined, layer: false | CachePolicy | undefined): number | undefined {
+  if (ttl === undefined || layer === false || layer?.exact === false) return undefined
+  return layer?.exact?.ttlSeconds ?? ttl
+}
+
+function limitsOf(team: TeamPolicy, timezone: string): Limits | undefined {
+  const { rpm, tpm, usdPerDay } = team
+  if (rpm === undefined && tpm === undefined && usdPerDay === undefined) return undefined
+  const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
+  if (rpm !== undefined) limits.rpm = rpm
+  if (tpm !== undefined) limits.tpm = tpm
+  if (usdPerDay !== undefined) limits.usdPerDay = microUsd(usdPerDay)
+  return limits
+}
+
+function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (message: string) => void) {
+  if (agent === undefined)
+    return say('no agent and no team key given: calls run in team "default", without limits')
+  const near = agents.find((name) => name.toLowerCase().replace(/\W/g, '') === agent.toLowerCase().replace(/\W/g, ''))
+  const hint = near ? `; did you mean "${near}"?` : ''
+  say(`agent ${JSON.stringify(agent)} is in no team of the policy: it runs in team "default", without limits${hint}`)
+}
+
+const unknownKey = (why: string): Refusal => ({
+  code: 'gateway_unknown_key',
+  message: `The team key ${why}. Set LLM_GATEWAY_KEY, or gateway.key, to a key whose SHA-256 the policy lists.`,
+})
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

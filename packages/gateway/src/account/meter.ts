@@ -1,0 +1,37 @@
+import type { Call } from '../call.ts'
+import { countInput, countText } from '../route/tokens.ts'
+import type { Usage } from './usage.ts'
+
+/** Tokens as upstream counted them; `estimated`: as we did, from above, because its count never came. */
+export type Metered = { usage: Usage; estimated: boolean }
+
+/** What a recording saw of an answer by the time it ended. */
+export type Seen = {
+  usage: Usage | undefined
+  /** What the model had written, as far as it was kept. */
+  produced: string
+  /** Stream events that went by without being kept; a model writes about one token in each. */
+  unkept: number
+}
+
+export const nothing: Metered = {
+  usage: { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 },
+  estimated: false,
+}
+
+/**
+ * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.
+ * Loads the tokeniser only when it has to count.
+ */
+export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
+  if (seen.usage) return { usage: seen.usage, estimated: false }
+  return estimate(call, seen)
+}
+
+async function estimate(call: Call, seen: Seen): Promise<Metered> {
+  const [input, written] = await Promise.all([
+    countInput(call.operation, call.body),
+    countText(seen.produced),
+  ])
+  return { usage: { ...nothing.usage, input, output: written + seen.unkept }, estimated: true }
+}

@@ -1,0 +1,70 @@
+import type { Operation, Route } from '../call.ts'
+import type { Usage } from './usage.ts'
+
+/** How the caches took part. `bypass`: they were not asked. */
+export type CacheState = 'exact' | 'semantic' | 'flight' | 'miss' | 'bypass' | 'stale'
+
+/** One request that left for upstream, or tried to. */
+export type Attempt = {
+  model: string
+  /** HTTP status; absent when no response came. */
+  status: number | undefined
+  /** Milliseconds to the response's headers. */
+  latencyMs: number
+}
+
+/** Everything worth knowing of one call, the SDK's retries included. Emitted once, after the call has ended. */
+export type CallRecord = {
+  id: string
+  /** When the call was made, in milliseconds since the epoch. */
+  at: number
+  agent: string
+  team: string
+  session?: string
+  user?: string
+  trace?: string
+  tags: string[]
+  operation: Operation | 'other'
+  /** The path of the request, without query. */
+  path: string
+  stream: boolean
+  /** As the caller wrote it; absent if it wrote none. */
+  modelAsked?: string
+  model: string
+  route: Route
+  cache: CacheState
+  /** Why the caches were bypassed, as a word. */
+  bypass?: string
+  /** Cosine of a semantic hit. */
+  similarity?: number
+  /** Age of a cached answer in milliseconds. */
+  ageMs?: number
+  /** Tokens of the answer, also of a cached one; absent when there was none. */
+  usage?: Usage
+  /** The tokens are our estimate: upstream's count never came. */
+  estimated: boolean
+  /** What this call cost, in US dollars to the millionth. Absent: the price of the model is unknown. */
+  costUsd?: number
+  /** What it would have cost without the cache or the flight it shared. */
+  savedUsd?: number
+  /** Milliseconds from the call to the end of its answer. */
+  latencyMs: number
+  /** Streams: milliseconds to the first byte of the answer. */
+  firstTokenMs?: number
+  attempts: Attempt[]
+  status: 'ok' | 'refused' | 'aborted' | 'failed'
+  /** HTTP status the caller saw; absent when it saw none. */
+  httpStatus?: number
+  /** The error's code, or its name and message. Never holds a key. */
+  error?: string
+}
+
+/** A record under way. It outlives an attempt that the SDK is going to retry. */
+export type Draft = {
+  attempts: Attempt[]
+  /** Micro-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
+  spent: number | undefined
+  estimated: boolean
+  /** Emits the record after all, should the expected retry never come. */
+  overdue: NodeJS.Timeout | undefined
+}

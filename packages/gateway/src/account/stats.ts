@@ -1,0 +1,88 @@
+import type { CacheState, CallRecord } from './record.ts'
+
+/** Totals since the gateway was made. Dollars are US dollars. */
+export type Stats = {
+  calls: number
+  /** Calls whose record is not written yet. */
+  pending: number
+  ok: number
+  refused: number
+  aborted: number
+  failed: number
+  cache: Record<CacheState, number>
+  escalated: number
+  failovers: number
+  /** Requests that left for upstream, retries included. */
+  upstream: number
+  /** Requests on paths that are not governed. */
+  passedThrough: number
+  inputTokens: number
+  outputTokens: number
+  costUsd: number
+  savedUsd: number
+  /** Calls whose cost is unknown because no price is. */
+  unpriced: number
+  /** Mistakes of ours that calls were led around. Anything but 0 is worth a report. */
+  faults: number
+  /** `onCall` hooks that threw or rejected. */
+  hookErrors: number
+  memoryCache: { entries: number; bytes: number }
+}
+
+type Counts = Omit<Stats, 'memoryCache'>
+
+export function createCounters() {
+  const counts: Counts = {
+    calls: 0,
+    pending: 0,
+    ok: 0,
+    refused: 0,
+    aborted: 0,
+    failed: 0,
+    cache: { exact: 0, semantic: 0, flight: 0, miss: 0, bypass: 0, stale: 0 },
+    escalated: 0,
+    failovers: 0,
+    upstream: 0,
+    passedThrough: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    costUsd: 0,
+    savedUsd: 0,
+    unpriced: 0,
+    faults: 0,
+    hookErrors: 0,
+  }
+  // Dollars are added up in whole millionths; a sum of floats drifts.
+  let cost = 0
+  let saved = 0
+
+  function count(record: CallRecord) {
+    if (record.operation === 'other') {
+      counts.passedThrough += 1
+      return
+    }
+    counts.calls += 1
+    counts[record.status] += 1
+    counts.cache[record.cache] += 1
+    if (record.route === 'escalated') counts.escalated += 1
+    if (record.route === 'failover') counts.failovers += 1
+    counts.upstream += record.attempts.length
+    if (record.cache === 'miss' || record.cache === 'bypass') {
+      counts.inputTokens += record.usage?.input ?? 0
+      counts.outputTokens += record.usage?.output ?? 0
+    }
+    if (record.costUsd === undefined) counts.unpriced += 1
+    cost += Math.round((record.costUsd ?? 0) * 1e6)
+    saved += Math.round((record.savedUsd ?? 0) * 1e6)
+    counts.costUsd = cost / 1e6
+    counts.savedUsd = saved / 1e6
+  }
+
+  return {
+    counts,
+    count,
+    snapshot: (): Counts => ({ ...counts, cache: { ...counts.cache } }),
+  }
+}
+
+export type Counters = ReturnType<typeof createCounters>

@@ -1,0 +1,91 @@
+/**
+ * Changes top-level members of a JSON object text and nothing else: every other byte stays as the caller wrote it, so
+ * that integers beyond 2^53, key order and white space survive. Values are JSON text; `undefined` takes a member out.
+ * `source` must be a JSON object that `JSON.parse` accepts. Linear in its length, at any depth.
+ */
+export function editTopLevel(source: string, changes: Record<string, string | undefined>): string {
+  const open = source.indexOf('{')
+  const kept: string[] = []
+  const replaced = new Set<string>()
+  let close = open
+  for (const { name, start, valueStart, end } of members(source, open + 1)) {
+    close = end
+    if (!Object.hasOwn(changes, name)) {
+      kept.push(source.slice(start, end))
+      continue
+    }
+    // Of a member written twice, `JSON.parse` believes the last; we leave one.
+    const value = changes[name]
+    if (value === undefined || replaced.has(name)) continue
+    replaced.add(name)
+    kept.push(source.slice(start, valueStart) + value)
+  }
+  for (const [name, value] of Object.entries(changes))
+    if (value !== undefined && !replaced.has(name)) kept.push(`${JSON.stringify(name)}:${value}`)
+  const tail = source.slice(source.indexOf('}', close))
+  return `${source.slice(0, open + 1)}${kept.join(',')}${tail}`
+}
+
+type Member = { name: string; start: number; valueStart: number; end: number }
+
+/** Each `"name": value`, from the quote to the end of its value. */
+function* members(source: string, from: number): Generator<Member> {
+  let at = skipSpace(source, from)
+  while (source[at] === '"') {
+    const start = at
+    at = endOfString(source, at)
+    const name = JSON.parse(source.slice(start, at)) as string
+    const valueStart = skipSpace(source, skipSpace(source, at) + 1)
+    at = endOfValue(source, valueStart)
+    yield { name, start, valueStart, end: at }
+    at = skipSpace(source, at)
+    if (source[at] !== ',') return
+    at = skipSpace(source, at + 1)
+  }
+}
+
+function skipSpace(source: string, at: number): number {
+  let position = at
+  while (SPACE.has(source.charCodeAt(position))) position += 1
+  return position
+}
+
+function endOfString(source: string, quote: number): number {
+  let at = quote + 1
+  for (;;) {
+    const code = source.charCodeAt(at)
+    if (code === BACKSLASH) at += 2
+    else if (code === QUOTE) return at + 1
+    else at += 1
+  }
+}
+
+function endOfValue(source: string, start: number): number {
+  if (source.charCodeAt(start) === QUOTE) return endOfString(source, start)
+  let depth = 0
+  let at = start
+  for (;;) {
+    const char = source[at]
+    if (char === '"') {
+      at = endOfString(source, at)
+      continue
+    }
+    if (char === '{' || char === '[') depth += 1
+    else if (char === '}' || char === ']') {
+      if (depth === 0) return trimmedEnd(source, at)
+      depth -= 1
+      if (depth === 0) return at + 1
+    } else if (char === ',' && depth === 0) return trimmedEnd(source, at)
+    at += 1
+  }
+}
+
+function trimmedEnd(source: string, end: number): number {
+  let at = end
+  while (SPACE.has(source.charCodeAt(at - 1))) at -= 1
+  return at
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d])

@@ -1,0 +1,119 @@
+import { type Metered, nothing, type Seen } from '../account/meter.ts'
+import type { Operation } from '../call.ts'
+import { within } from '../wait.ts'
+import { formats } from './format.ts'
+import { createLog, terminated } from './log.ts'
+import type { Ending, Recording } from './recording.ts'
+import { type SseEvent, sseParser } from './sse.ts'
+import { createTally } from './tally.ts'
+import { openView } from './view.ts'
+
+export type Source = {
+  operation: Operation
+  /** Upstream was asked for a stream. */
+  stream: boolean
+  /** We asked for the usage of a stream whose caller did not. */
+  usageInjected: boolean
+  /** Turns what was seen of an answer into tokens. */
+  meter: (seen: Seen) => Metered | Promise<Metered>
+}
+
+/** Answers up to this size are kept for followers and the cache; longer ones pass through at the reader's pace. */
+const KEEP_BYTES = 8 * 1024 * 1024
+/** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice. */
+const DRAIN_MS = 2_000
+/** A reader that makes no progress for this long, with the buffer full, loses the rest. */
+const STALL_MS = 120_000
+
+/** Reads upstream's body, as it comes, once and for all of its readers. */
+export function record(response: Response, source: Source): Recording {
+  const streamed = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+  const format = response.ok ? formats[source.operation] : undefined
+  const log = createLog(KEEP_BYTES)
+  const tally = createTally(log, format, streamed)
+  const body = response.body === null ? undefined : readable(response.body).getReader()
+  const over = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<Ending>()
+  let outcome: Ending['type'] | undefined
+  let drain: NodeJS.Timeout | undefined
+
+  /** The first end counts: what follows a terminal event, a cancel or a reset, demotes nothing. */
+  function end(type: Ending['type'], error?: unknown) {
+    if (outcome !== undefined) return
+    outcome = type
+    over.resolve()
+    const finish = (usage: Metered) => {
+      if (type === 'complete') ended.resolve({ type, usage, answer: tally.answer })
+      else if (type === 'aborted') ended.resolve({ type, usage })
+      else ended.resolve({ type, usage, error })
+    }
+    const metered = response.ok ? source.meter(tally.seen()) : nothing
+    if (metered instanceof Promise) metered.then(finish, () => finish(nothing))
+    else finish(metered)
+  }
+
+  let events: SseEvent[] = []
+  const parser = streamed ? sseParser((event) => events.push(event)) : undefined
+
+  function take(bytes: Uint8Array) {
+    const brought = events
+    log.push({ bytes, events: brought })
+    for (const event of brought) {
+      const outcome = tally.note(event)
+      if (outcome === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
+      else if (outcome === 'complete') end('complete')
+    }
+    if (brought.length > 0) events = []
+  }
+
+  async function pump() {
+    try {
+      for (;;) {
+        const read = await body?.read()
+        if (read === undefined || read.done) break
+        parser?.push(read.value)
+        take(read.value)
+        const room = log.room()
+        if (room !== undefined && !(await within(room, STALL_MS))) return stop('the reader stalled')
+      }
+      parser?.end()
+      if (events.length > 0) take(new Uint8Array(0))
+      log.close()
+      // A stream that simply stops was cut, however cleanly: its end is a terminal event.
+      end(streamed && format !== undefined ? 'aborted' : 'complete')
+    } catch (error) {
+      log.break(terminated(error))
+      end('failed', error)
+    } finally {
+      clearTimeout(drain)
+    }
+  }
+
+  function stop(reason: string) {
+    end('aborted')
+    log.break(terminated(reason))
+    body?.cancel(reason).catch(() => undefined)
+  }
+
+  void pump()
+
+  return {
+    status: response.status,
+    headers: response.headers,
+    joinable: () => log.forgotten() === 0 && (outcome === undefined || outcome === 'complete'),
+    ended: ended.promise,
+    abandon() {
+      if (drain !== undefined) return
+      if (outcome === undefined && !tally.finished()) return stop('nobody reads any more')
+      drain = setTimeout(stop, DRAIN_MS, 'nobody reads any more')
+      drain.unref()
+    },
+    open: (view, leave) =>
+      openView({ response, source, streamed, format, log, tally, over: over.promise, outcome: () => outcome }, view, leave),
+  }
+}
+
+/** A transport of the caller's own may answer with Node's streams. */
+function readable(body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  return 'getReader' in body ? body : ReadableStream.from(body)
+}

@@ -1,0 +1,54 @@
+import type { Metered } from '../account/meter.ts'
+import type { JsonObject, Operation } from '../call.ts'
+import { formats } from './format.ts'
+import type { Recording } from './recording.ts'
+
+/** A whole answer at rest. */
+export type Stored = {
+  text: string
+  usage: Metered
+  /** The model that answered. */
+  model: string
+  /** Headers that still hold when the answer is given again; never cookies, lengths, limits or dates. */
+  headers: [name: string, value: string][]
+}
+
+/** Of upstream's headers, those that belong to the answer and not to the exchange that brought it. */
+const LASTING = ['openai-version', 'openai-processing-ms'] as const
+
+export function lasting(upstream: Headers): [string, string][] {
+  const kept: [string, string][] = []
+  for (const name of LASTING) {
+    const value = upstream.get(name)
+    if (value !== null) kept.push([name, value])
+  }
+  const id = upstream.get('x-request-id')
+  if (id !== null) kept.push(['x-gateway-origin-request-id', id])
+  return kept
+}
+
+/** Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. */
+export function replay(stored: Stored, operation: Operation, requestId: string): Recording {
+  const headers = new Headers(stored.headers)
+  headers.set('x-request-id', requestId)
+  const parsed = () => JSON.parse(stored.text) as JsonObject
+  return {
+    status: 200,
+    headers,
+    joinable: () => true,
+    abandon: () => {},
+    ended: Promise.resolve({
+      type: 'complete',
+      usage: stored.usage,
+      answer: () => ({ text: stored.text, json: parsed() }),
+    }),
+    async open(view, leave) {
+      leave(false)
+      const format = formats[operation]
+      const streamed = view.stream && format !== undefined
+      const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
+      headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
+      return new Response(body, { status: 200, statusText: 'OK', headers })
+    },
+  }
+}

@@ -1,0 +1,105 @@
+import type { Json, JsonObject } from '../call.ts'
+import { isObject, list, object, parseObject, text } from '../json.ts'
+import { pieces } from './chunks.ts'
+import type { Format } from './format.ts'
+import { type SseEvent, sseFrame } from './sse.ts'
+
+const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed'])
+const typeOf = ({ event, data }: SseEvent) => event ?? text(parseObject(data)?.type)
+
+/** The Responses API: a `response` object whole, a sequence of typed events streamed. */
+export const responses: Format = {
+  ends: (event) => TERMINAL.has(typeOf(event)),
+  fails: (event) => typeOf(event) === 'error',
+  /** The terminal event holds the answer as upstream would have written it whole. */
+  assemble(events) {
+    const last = events.findLast((event) => TERMINAL.has(typeOf(event)))
+    const response = last && parseObject(last.data)?.response
+    return isObject(response) ? response : undefined
+  },
+  emit,
+  storable: (answer) => answer.status === 'completed' && !isObject(answer.error),
+  finished: () => false,
+  produced: (events) =>
+    events
+      .filter((event) => typeOf(event).endsWith('.delta'))
+      .map((event) => text(parseObject(event.data)?.delta))
+      .join(''),
+  isUsageOnly: () => false,
+  withoutNullUsage: (event) => event,
+}
+
+/**
+ * The order the SDK insists on: `created` first, every part added before its deltas, every item done before the end,
+ * one id throughout. No event types but OpenAI's.
+ */
+function emit(answer: JsonObject): string[] {
+  const frames: string[] = []
+  const send: Send = (type, fields) => {
+    const data = JSON.stringify({ type, sequence_number: frames.length, ...fields })
+    frames.push(sseFrame({ event: type, data }))
+  }
+  const begun = { ...answer, status: 'in_progress', output: [], usage: null, completed_at: null }
+  if (!('completed_at' in answer)) Reflect.deleteProperty(begun, 'completed_at')
+  send('response.created', { response: begun })
+  send('response.in_progress', { response: begun })
+  list(answer.output).forEach((item, index) => {
+    emitItem(object(item), index, send)
+  })
+  const end = answer.status === 'incomplete' ? 'incomplete' : answer.status === 'failed' ? 'failed' : 'completed'
+  send(`response.${end}`, { response: answer })
+  return frames
+}
+
+type Send = (type: string, fields: JsonObject) => void
+
+function emitItem(item: JsonObject, output_index: number, send: Send) {
+  const at = { item_id: item.id ?? '', output_index }
+  const status = 'status' in item ? { status: 'in_progress' } : {}
+  if (item.type === 'message') {
+    send('response.output_item.added', { output_index, item: { ...item, ...status, content: [] } })
+    list(item.content).forEach((part, content_index) => {
+      emitPart(object(part), { ...at, content_index }, send)
+    })
+  } else if (item.type === 'function_call') {
+    send('response.output_item.added', { output_index, item: { ...item, ...status, arguments: '' } })
+    emitText('response.function_call_arguments', 'arguments', item.arguments, at, send)
+  } else if (item.type === 'custom_tool_call') {
+    send('response.output_item.added', { output_index, item: { ...item, ...status, input: '' } })
+    emitText('response.custom_tool_call_input', 'input', item.input, at, send)
+  } else if (item.type === 'reasoning') {
+    send('response.output_item.added', { output_index, item: { ...item, ...status, summary: [] } })
+    list(item.summary).forEach((part, summary_index) => {
+      emitSummary(object(part), { ...at, summary_index }, send)
+    })
+  } else send('response.output_item.added', { output_index, item: { ...item, ...status } })
+  send('response.output_item.done', { output_index, item })
+}
+
+function emitPart(part: JsonObject, at: JsonObject, send: Send) {
+  if (part.type === 'output_text') {
+    send('response.content_part.added', { ...at, part: { ...part, text: '', annotations: [], ...emptied(part, 'logprobs') } })
+    for (const delta of pieces(text(part.text))) send('response.output_text.delta', { ...at, delta, logprobs: [] })
+    list(part.annotations).forEach((annotation, annotation_index) => {
+      send('response.output_text.annotation.added', { ...at, annotation_index, annotation })
+    })
+    send('response.output_text.done', { ...at, text: part.text ?? '', logprobs: part.logprobs ?? [] })
+  } else if (part.type === 'refusal') {
+    send('response.content_part.added', { ...at, part: { ...part, refusal: '' } })
+    emitText('response.refusal', 'refusal', part.refusal, at, send)
+  } else send('response.content_part.added', { ...at, part })
+  send('response.content_part.done', { ...at, part })
+}
+
+function emitSummary(part: JsonObject, at: JsonObject, send: Send) {
+  send('response.reasoning_summary_part.added', { ...at, part: { ...part, text: '' } })
+  emitText('response.reasoning_summary_text', 'text', part.text, at, send)
+  send('response.reasoning_summary_part.done', { ...at, part })
+}
+
+function emitText(type: string, field: string, value: Json | undefined, at: JsonObject, send: Send) {
+  for (const delta of pieces(text(value))) send(`${type}.delta`, { ...at, delta })
+  send(`${type}.done`, { ...at, [field]: text(value) })
+}
+
+const emptied = (part: JsonObject, field: string) => (field in part ? { [field]: [] } : {})

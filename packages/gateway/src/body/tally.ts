@@ -1,0 +1,77 @@
+import type { Seen } from '../account/meter.ts'
+import { type Usage, usageFrom } from '../account/usage.ts'
+import { object, parseObject } from '../json.ts'
+import type { Format } from './format.ts'
+import type { Entry, Log } from './log.ts'
+import type { Answer } from './recording.ts'
+import type { SseEvent } from './sse.ts'
+
+export type Tally = ReturnType<typeof createTally>
+
+/** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
+export function createTally(log: Log, format: Format | undefined, streamed: boolean) {
+  // Usage comes in one of the last events; they are kept even when the answer is too long to be.
+  const tail: SseEvent[] = []
+  let passed = 0
+  let answered: { answer: Answer | undefined } | undefined
+
+  const keptEvents = () => log.kept().flatMap((entry) => entry.events)
+
+  function assemble(): Answer | undefined {
+    const entries = log.whole()
+    if (entries === undefined) return undefined
+    if (!streamed) return parse(textOf(entries))
+    const json = format?.assemble(entries.flatMap((entry) => entry.events))
+    return json && { text: JSON.stringify(json), json }
+  }
+
+  /** Parsed when somebody asks, once: for many streams nobody does. */
+  function answer(): Answer | undefined {
+    answered ??= { answer: assemble() }
+    return answered.answer
+  }
+
+  return {
+    answer,
+    note(event: SseEvent): 'complete' | 'failed' | undefined {
+      passed += 1
+      tail.push(event)
+      if (tail.length > 3) tail.shift()
+      if (format?.fails(event)) return 'failed'
+      return format?.ends(event) ? 'complete' : undefined
+    },
+    /** Every choice is there, though the end itself is not. */
+    finished: () => streamed && format?.finished(keptEvents()) === true,
+    seen(): Seen {
+      const usage = streamed ? usageOfTail(tail) : usageFrom(answer()?.json ?? {})
+      if (usage) return { usage, produced: '', unkept: 0 }
+      const events = keptEvents()
+      const produced = streamed ? (format?.produced(events) ?? '') : textOf(log.kept())
+      return { usage: undefined, produced, unkept: passed - events.length }
+    },
+  }
+}
+
+function usageOfTail(tail: readonly SseEvent[]): Usage | undefined {
+  for (const { data } of tail.toReversed()) {
+    if (!data.includes('"usage"')) continue
+    const json = parse(data)?.json
+    const usage = json && (usageFrom(json) ?? usageFrom(object(json.response)))
+    if (usage) return usage
+  }
+  return undefined
+}
+
+/** A body that is no JSON object is passed on, never understood. */
+function parse(text: string): Answer | undefined {
+  const json = parseObject(text)
+  return json && { text, json }
+}
+
+export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
+  const [only] = entries
+  return (entries.length === 1 && only ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))) as Uint8Array<ArrayBuffer>
+}
+
+const decoder = new TextDecoder()
+const textOf = (entries: readonly Entry[]) => decoder.decode(bytesOf(entries))

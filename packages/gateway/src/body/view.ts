@@ -1,0 +1,91 @@
+import type { View } from '../call.ts'
+import { whileWanted, within } from '../wait.ts'
+import type { Format } from './format.ts'
+import type { Source } from './live.ts'
+import { type Entry, type Log, terminated } from './log.ts'
+import { readerOf } from './reader.ts'
+import type { Ending, Leave } from './recording.ts'
+import { sseFrame } from './sse.ts'
+import { bytesOf, type Tally } from './tally.ts'
+
+/** A live answer, as its views need to know it. */
+type Live = {
+  response: Response
+  source: Source
+  streamed: boolean
+  format: Format | undefined
+  log: Log
+  tally: Tally
+  over: Promise<void>
+  outcome: () => Ending['type'] | undefined
+}
+
+/** A whole answer whose body takes longer than this after its headers is handed over unfinished. */
+const GRACE_MS = 1_000
+
+/** One reader's Response. Those who asked as the first one did see upstream's own bytes; the others, the same answer in their shape. */
+export async function openView(live: Live, view: View, leave: Leave): Promise<Response> {
+  const { source, format, streamed } = live
+  if (format === undefined || view.stream === source.stream || streamed !== source.stream)
+    return view.stream ? following(live, view, leave) : await whole(live, view, leave)
+
+  await arrival(live.over, view, leave)
+  const answer = live.outcome() === 'complete' ? live.tally.answer() : undefined
+  leave(false)
+  if (answer === undefined) throw terminated('the answer that this call shared never came to its end')
+  return view.stream
+    ? dress(live, format.emit(answer.json, view.includeUsage).join(''), 'text/event-stream; charset=utf-8')
+    : dress(live, answer.text, 'application/json')
+}
+
+function following(live: Live, view: View, leave: Leave): Response {
+  const early = (early: boolean) => leave(early && live.outcome() === undefined)
+  return dress(live, readerOf(live.log, renderer(live, view), view.signal, early))
+}
+
+/** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
+async function whole(live: Live, view: View, leave: Leave): Promise<Response> {
+  await arrival(within(live.over, GRACE_MS), view, leave)
+  const entries = live.outcome() === 'complete' ? live.log.whole() : undefined
+  if (entries === undefined) return following(live, view, leave)
+  leave(false)
+  return dress(live, bytesOf(entries))
+}
+
+async function arrival(promise: Promise<unknown>, view: View, leave: Leave): Promise<void> {
+  try {
+    await whileWanted(promise, view.signal)
+  } catch (reason) {
+    leave(true)
+    throw reason
+  }
+}
+
+const encoder = new TextEncoder()
+
+/** Hides the usage that we asked for and this caller did not. */
+function renderer({ source, streamed, format }: Live, view: View): (entry: Entry) => Uint8Array | undefined {
+  if (!streamed || !source.usageInjected || view.includeUsage || format === undefined)
+    return (entry) => (entry.bytes.byteLength === 0 ? undefined : entry.bytes)
+  return (entry) => {
+    const shown = entry.events.filter((event) => !format.isUsageOnly(event)).map(format.withoutNullUsage)
+    return shown.length === 0 ? undefined : encoder.encode(shown.map(sseFrame).join(''))
+  }
+}
+
+/** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
+function dress({ response }: Live, body: BodyInit, type?: string): Response {
+  const { status, statusText } = response
+  const bodyless = status === 204 || status === 205 || status === 304
+  const headers = type === undefined ? response.headers : reshaped(response.headers, type)
+  const dressed = new Response(bodyless ? null : body, { status, statusText, headers })
+  Object.defineProperty(dressed, 'url', { value: response.url })
+  return dressed
+}
+
+function reshaped(upstream: Headers, type: string): Headers {
+  const headers = new Headers({ 'content-type': type })
+  const requestId = upstream.get('x-request-id')
+  if (requestId !== null) headers.set('x-request-id', requestId)
+  return headers
+}

@@ -1,0 +1,56 @@
+import { hash } from 'node:crypto'
+import type { Call, Operation } from '../call.ts'
+import { canonical, exactly } from './canonical.ts'
+import { echoOf } from './echo.ts'
+import { whyNot } from './shareable.ts'
+
+/** Two names of one question: under `exact` its answer is kept, under `flight` those who ask at the same time meet. */
+export type Keys = { exact: string; flight: string } | { bypass: string }
+
+/**
+ * Members that never change an answer. Everything else does, members we have never heard of included.
+ * `model` is here because the one that answers, not the one asked for, is in the key.
+ */
+const NEVER_IN_KEY = {
+  chat: of('stream stream_options user safety_identifier prompt_cache_key prompt_cache_options', 'prompt_cache_retention metadata store'),
+  responses: of('stream stream_options user safety_identifier prompt_cache_key prompt_cache_options', 'prompt_cache_retention metadata store'),
+  embeddings: of('user'),
+  completions: of('stream stream_options user'),
+} as const satisfies Record<Operation, ReadonlySet<string>>
+
+export function keysOf(call: Call, remoteContent: boolean): Keys {
+  const { body, operation, outgoing, caller } = call
+  const bypass = whyNot(operation, body, call.model, remoteContent)
+  if (bypass !== undefined) return { bypass }
+  const excluded = NEVER_IN_KEY[operation]
+  let question: string
+  try {
+    const exact = exactly(outgoing.text, body)
+    const members = Object.keys(exact)
+      .filter((name) => !excluded.has(name) && exact[name] !== null && !(name === 'n' && exact[name] === 1))
+      .filter((name) => name in body)
+      .sort()
+    question = members.map((name) => `${JSON.stringify(name)}:${canonical(exact[name], 0, false)}`).join()
+  } catch {
+    return { bypass: 'nested-too-deeply' }
+  }
+  const header = (name: string) => outgoing.headers.get(name) ?? ''
+  const scope = [
+    caller.shared ? '*' : caller.team,
+    call.controls.cache.namespace ?? '',
+    outgoing.url,
+    operation,
+    call.model,
+    header('openai-organization'),
+    header('openai-project'),
+    header('openai-beta'),
+    // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
+    operation === 'responses' && body.store !== false ? 'kept' : '',
+  ]
+  const exact = hash('sha256', `${JSON.stringify(scope)}\n${question}`, 'base64url')
+  return { exact, flight: operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact }
+}
+
+function of(...names: string[]): ReadonlySet<string> {
+  return new Set(['model', ...names.join(' ').split(' ')])
+}

@@ -1,0 +1,97 @@
+import { lasting, replay } from '../body/replay.ts'
+import type { Call, Reply, Stage } from '../call.ts'
+import { refuse } from '../refuse.ts'
+import { admissible } from './admit.ts'
+import { withEcho } from './echo.ts'
+import { keysOf } from './key.ts'
+import type { CacheEntry, CacheStore } from './store.ts'
+
+/** Answers what has been answered; keeps what is worth it. */
+export function cache(store: CacheStore, remoteContent: boolean): Stage {
+  // Putting an answer away waits until its readers have had their turn, unless somebody asks for it first.
+  const unfinished = new Map<string, () => void>()
+
+  return (next) =>
+    async function cache(call) {
+      const { controls, caller } = call
+      if (!caller.shares) return without(call, 'off')
+      const keys = keysOf(call, remoteContent)
+      if ('bypass' in keys) return without(call, keys.bypass)
+
+      if (controls.cache.read && caller.exactTtl !== undefined) {
+        unfinished.get(keys.exact)?.()
+        const entry = await store.get(keys.exact)
+        if (entry !== undefined && serves(entry, call)) return hit(entry, call)
+      }
+      if (controls.cache.onlyIfCached) return notCached(call)
+
+      const reply = await next(controls.cache.read ? { ...call, flight: keys.flight } : call)
+      if (reply.via === 'upstream' && reply.recording.status === 200) keep(keys.exact, call, reply)
+      return reply
+
+      async function without(call: Call, bypass: string): Promise<Reply> {
+        if (controls.cache.onlyIfCached) return notCached(call)
+        const reply = await next(call)
+        return { ...reply, bypass }
+      }
+    }
+
+  function keep(key: string, call: Call, reply: Reply) {
+    const ttl = Math.min(call.caller.exactTtl ?? 0, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
+    if (!call.controls.cache.store || ttl <= 0) return
+    void reply.recording.ended.then((ending) => {
+      if (ending.type !== 'complete') return
+      const putAway = () => {
+        if (unfinished.get(key) === putAway) unfinished.delete(key)
+        else return
+        const answer = ending.answer()
+        if (answer === undefined || !admissible(call, answer)) return
+        const { id } = answer.json
+        const entry: CacheEntry = {
+          text: answer.text,
+          usage: ending.usage,
+          model: reply.model,
+          headers: lasting(reply.recording.headers),
+          answerId: typeof id === 'string' ? id : undefined,
+          storedAt: Date.now(),
+        }
+        return store.set(key, entry, ttl)
+      }
+      unfinished.set(key, putAway)
+      setImmediate(putAway)
+    })
+  }
+}
+
+function serves(entry: CacheEntry, { controls, view }: Call): boolean {
+  const { maxAge } = controls.cache
+  if (maxAge !== undefined && Date.now() - entry.storedAt > maxAge * 1_000) return false
+  // A stream that never told its usage cannot be given to somebody who asks for it.
+  return !(view.stream && view.includeUsage && entry.usage.estimated)
+}
+
+function hit(entry: CacheEntry, call: Call): Reply {
+  const answer = call.operation === 'responses' ? echoed(entry, call) : entry
+  return {
+    via: 'exact',
+    model: entry.model,
+    route: call.route,
+    ageMs: Math.max(0, Date.now() - entry.storedAt),
+    recording: replay(answer, call.operation, crypto.randomUUID()),
+  }
+}
+
+const echoed = (entry: CacheEntry, call: Call): CacheEntry => ({
+  ...entry,
+  text: withEcho(entry.text, JSON.parse(entry.text), call.body),
+})
+
+function notCached(call: Call): Reply {
+  const message = 'There is no cached answer to this request, and it asked for nothing else (only-if-cached).'
+  return {
+    via: 'refused',
+    model: call.model,
+    route: call.route,
+    recording: refuse({ code: 'gateway_not_cached', message }),
+  }
+}

@@ -1,0 +1,122 @@
+import { withoutResponse } from '../body/recording.ts'
+import type { Call, Handler, Reply, Stage } from '../call.ts'
+import { whileWanted } from '../wait.ts'
+
+type Seat = object
+
+/** One upstream call and everybody who waits for it or reads from it. */
+type Flight = {
+  /** The flight's own: no caller's abort reaches upstream while another wants the answer. */
+  controller: AbortController
+  reply: Promise<Reply>
+  arrived: Reply | undefined
+  seats: Set<Seat>
+  /** In whose record the cost belongs: the first one aboard who had not left when the answer began. */
+  payer: Seat | undefined
+  authorization: string | null
+  tellsUsage: boolean
+}
+
+/** N identical calls at one time make one upstream call; one leaving harms nobody, the last to leave cancels it. */
+export function coalesce(): Stage {
+  const flights = new Map<string, Flight>()
+
+  return (next) => {
+    /** After `joins` flights that failed for reasons of their leaders', a caller asks for itself. */
+    async function ask(call: Call, joins: number): Promise<Reply> {
+      const flight = joins > 0 ? joinable(flights, call) : undefined
+      const seat: Seat = {}
+      if (flight === undefined) return await ride(depart(flights, next, call), seat, call)
+      const reply = await ride(flight, seat, call)
+      if (!concernsOnlyTheLeader(reply, flight, call)) return reply
+      flight.seats.delete(seat)
+      return await ask(call, joins - 1)
+    }
+
+    return async function coalesce(call) {
+      return await ask(call, 2)
+    }
+  }
+}
+
+function joinable(flights: Map<string, Flight>, { flight: key, view }: Call): Flight | undefined {
+  const flight = key === undefined ? undefined : flights.get(key)
+  if (flight === undefined || flight.controller.signal.aborted) return undefined
+  if (flight.arrived?.recording.joinable() === false) return undefined
+  return view.stream && view.includeUsage && !flight.tellsUsage ? undefined : flight
+}
+
+function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight {
+  const controller = new AbortController()
+  const flight: Flight = {
+    controller,
+    reply: next({ ...call, signal: controller.signal }),
+    arrived: undefined,
+    seats: new Set(),
+    payer: undefined,
+    authorization: call.outgoing.headers.get('authorization'),
+    tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
+  }
+  const key = call.flight
+  const forget = () => {
+    if (key !== undefined && flights.get(key) === flight) flights.delete(key)
+  }
+  if (key !== undefined && !flights.has(key)) flights.set(key, flight)
+  controller.signal.addEventListener('abort', forget, { once: true })
+  flight.reply.then((reply) => {
+    flight.arrived = reply
+    if (reply.via === 'refused' || reply.recording.status !== 200) return forget()
+    // Not before the cache has had its chance to take the answer over: between them there must be no gap.
+    void reply.recording.ended.then(() => setImmediate(forget))
+  }, forget)
+  return flight
+}
+
+/** Waits for the answer to begin, and hands the caller a recording that knows when it leaves. */
+async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply> {
+  flight.seats.add(seat)
+  flight.payer ??= seat
+  const pays = () => flight.payer === seat
+  let reply: Reply
+  try {
+    reply = await whileWanted(flight.reply, call.signal)
+  } catch (reason) {
+    if (!call.signal.aborted) throw reason
+    leave(flight, seat)
+    const ended = flight.reply.then((reply) => reply.recording.ended)
+    const recording = withoutResponse(reason, ended)
+    return { via: pays() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
+  }
+  const { recording } = reply
+  return {
+    ...reply,
+    via: pays() ? reply.via : 'flight',
+    recording: {
+      ...recording,
+      open: (view, left) =>
+        recording.open(view, (early) => {
+          leave(flight, seat)
+          left(early)
+        }),
+    },
+  }
+}
+
+function leave(flight: Flight, seat: Seat): void {
+  if (!flight.seats.delete(seat)) return
+  const [heir] = flight.seats
+  if (heir === undefined) {
+    if (flight.arrived === undefined) flight.controller.abort()
+    else flight.arrived.recording.abandon()
+  } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
+}
+
+/** Only upstream's outcome is shared: a refusal, or trouble with the leader's credentials, is the leader's own. */
+function concernsOnlyTheLeader(reply: Reply, flight: Flight, call: Call): boolean {
+  if (call.signal.aborted || reply.via === 'upstream') return false
+  const arrived = flight.arrived
+  if (arrived?.via === 'refused') return true
+  const status = arrived?.recording.status
+  const personal = status === 401 || status === 403 || status === 429
+  return personal && flight.authorization !== call.outgoing.headers.get('authorization')
+}

@@ -1,0 +1,55 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** How one call, or everything inside one `withGateway`, wants to be treated and found again. */
+export type GatewayContext = {
+  /** The agent on whose behalf the call is made; decides the team. */
+  agent?: string
+  /** Groups the calls of one conversation. */
+  session?: string
+  /** The end user, for traces only: never sent upstream, never part of a cache key. */
+  user?: string
+  /** Groups calls into one trace. Calls inside one `withGateway` share theirs. */
+  trace?: string
+  tags?: string[]
+  /** Narrows the cache for these calls. `false`: ask afresh and store nothing. */
+  cache?: CacheControl
+}
+
+export type CacheControl =
+  | false
+  | {
+      /** Ask afresh; the new answer is stored. Skips calls in flight, too. */
+      noCache?: boolean
+      /** Store nothing. */
+      noStore?: boolean
+      /** Answer from the cache or refuse with 504 `gateway_not_cached`. */
+      onlyIfCached?: boolean
+      /** Seconds the answer may be kept. */
+      ttl?: number
+      /** Seconds: no answer older than this. */
+      maxAge?: number
+      /** Answers are shared only with calls of the same namespace. */
+      namespace?: string
+    }
+
+/** One storage for all copies of this package: an agent's ESM code and a CommonJS library see the same context. */
+const KEY = Symbol.for('@hotdash/llm-gateway:context')
+type Shared = { [KEY]?: AsyncLocalStorage<GatewayContext> }
+const shared = globalThis as Shared
+shared[KEY] ??= new AsyncLocalStorage<GatewayContext>()
+const storage = shared[KEY]
+
+/**
+ * Runs `fn` with these controls on every call it makes, however deep. Nested contexts add to the outer one.
+ *
+ * @example
+ * await withGateway({ agent: 'support', session: ticket.id }, () => answer(ticket))
+ */
+export function withGateway<T>(context: GatewayContext, fn: () => T): T {
+  const outer = storage.getStore()
+  const tags = [...(outer?.tags ?? []), ...(context.tags ?? [])]
+  const trace = context.trace ?? outer?.trace ?? crypto.randomUUID()
+  return storage.run({ ...outer, ...context, trace, tags }, fn)
+}
+
+export const currentContext = (): GatewayContext | undefined => storage.getStore()

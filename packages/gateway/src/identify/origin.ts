@@ -1,0 +1,72 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Draft } from '../account/record.ts'
+import { currentContext, type GatewayContext } from './context.ts'
+
+/**
+ * One `create()`, across the SDK's retries of it. `fetch` cannot see that two requests are attempts of one call, nor,
+ * after a timeout, whose it was; so every attempt carries its origin from where the call was made.
+ */
+export type Origin = {
+  id: string
+  /** The caller's `withGateway` context, as it was when the call was made. */
+  context: GatewayContext | undefined
+  /** Runs a hook in the caller's own async context, whoever's read brought the answer. */
+  run: <R>(fn: () => R) => R
+  /** How often the SDK will still retry after this attempt. */
+  retriesAfter: (attempt: number) => number
+  /** The caller's own signal, which the SDK's per-attempt signal does not tell from a timeout. */
+  userSignal: AbortSignal | undefined
+  startedAt: number
+  /** This call has failed over: its retries stay with the fallback model. */
+  failedOver: boolean
+  /** Requests of this call that have left for upstream, or were about to. */
+  sent: number
+  draft: Draft | undefined
+}
+
+const ORIGIN = Symbol.for('@hotdash/llm-gateway:origin')
+
+/** What of the SDK's request options we use. The same object comes back with every retry of a call. */
+export type RequestOptions = {
+  method?: string
+  maxRetries?: number | undefined
+  signal?: AbortSignal | null | undefined
+  fetchOptions?: object | undefined
+}
+
+type Mark = (attempt: number) => Origin
+const origins = new WeakMap<RequestOptions, Origin>()
+
+export function newOrigin(options?: RequestOptions, maxRetries = 0): Origin {
+  return {
+    id: crypto.randomUUID(),
+    context: currentContext(),
+    run: AsyncLocalStorage.snapshot(),
+    retriesAfter: (attempt) => Math.max(0, (options?.maxRetries ?? maxRetries) - attempt),
+    userSignal: options?.signal ?? undefined,
+    startedAt: performance.now(),
+    failedOver: false,
+    sent: 0,
+    draft: undefined,
+  }
+}
+
+/**
+ * Called before each attempt, in the caller's context for the first. Symbols in `fetchOptions` reach `fetch` in its
+ * init; a function, so that the SDK's debug log has nothing to print. The caller's own object is never written to.
+ */
+export function markOrigin(options: RequestOptions, maxRetries: number): void {
+  const fresh = newOrigin(options, maxRetries)
+  const mark: Mark = (attempt) => {
+    const known = attempt > 0 ? origins.get(options) : undefined
+    if (known === undefined) origins.set(options, fresh)
+    return known ?? fresh
+  }
+  options.fetchOptions = { ...options.fetchOptions, [ORIGIN]: mark }
+}
+
+/** The origin of a request, or a new one for requests of other clients. */
+export function originOf(init: RequestInit | undefined, attempt: number): Origin {
+  const mark = (init as { [ORIGIN]?: Mark } | undefined)?.[ORIGIN]
+  return mark?.(attempt) ?? newOrigin()
+}

@@ -1,0 +1,47 @@
+import * as z from 'zod/mini'
+
+const BRAND = Symbol.for('@hotdash/llm-gateway:options-error')
+
+/** Bad options or a bad policy, found when the client is made. The message names each field at fault. */
+export class GatewayOptionsError extends Error {
+  override name = 'GatewayOptionsError' as const
+  readonly code = 'gateway_bad_options' as const
+  readonly [BRAND] = true
+
+  /** True for errors of every copy of this package, ESM or CommonJS. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && BRAND in value
+  }
+}
+
+/**
+ * @throws GatewayOptionsError with one line for each field at fault. Values are not repeated: they may be keys.
+ */
+export function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
+  const result = z.safeParse(schema, value)
+  if (result.success) return result.data
+  const lines = result.error.issues.flatMap((issue) => explain(issue, where))
+  throw new GatewayOptionsError(lines.join('\n'))
+}
+
+type Issue = z.core.$ZodIssue
+
+function explain(issue: Issue, where: string): string[] {
+  const field = [where, ...issue.path.map(String)].join('.')
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${field}.${key}: there is no such field`)
+  if (issue.code === 'invalid_union') {
+    // The branch that got furthest is the one that was meant.
+    const deepest = issue.errors.toSorted((a, b) => (b[0]?.path.length ?? 0) - (a[0]?.path.length ?? 0))[0]
+    if (deepest?.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
+      return deepest.flatMap((inner) => explain(inner, field))
+  }
+  return [`${field}: ${wants(issue)}`]
+}
+
+function wants(issue: Issue): string {
+  if (issue.code === 'invalid_type') return `must be a ${issue.expected}`
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
+  if (issue.code === 'too_small') return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.inclusive === false ? 'more than ' : ''}${issue.minimum}`
+  if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message ?? 'is not valid'
+  return 'is not what is expected here'
+}

@@ -1,0 +1,73 @@
+import * as z from 'zod/mini'
+import type { Policy } from './policy.ts'
+
+const name = z.string().check(z.minLength(1))
+const count = z.number().check(z.int(), z.positive())
+const price = z.number().check(z.nonnegative())
+const seconds = z.number().check(z.nonnegative())
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of a key, 64 hex digits'))
+const timezone = z.string().check(z.refine(isTimezone, 'must be an IANA time zone such as "UTC" or "Europe/Berlin"'))
+
+const cache = z.strictObject({
+  exact: z.optional(z.union([z.literal(false), z.strictObject({ ttlSeconds: z.optional(seconds) })])),
+  shared: z.optional(z.boolean()),
+})
+const cacheOrOff = z.optional(z.union([z.literal(false), cache]))
+
+const model = z.strictObject({
+  input: z.optional(price),
+  cachedInput: z.optional(price),
+  output: z.optional(price),
+  audioInput: z.optional(price),
+  audioOutput: z.optional(price),
+  maxOutput: z.optional(z.number().check(z.int(), z.nonnegative())),
+})
+
+const team = z.strictObject({
+  agents: z.optional(z.array(name)),
+  rpm: z.optional(count),
+  tpm: z.optional(count),
+  tpmMode: z.optional(z.enum(['expected', 'strict'])),
+  usdPerDay: z.optional(z.number().check(z.positive())),
+  models: z.optional(z.array(name)),
+  keys: z.optional(z.array(sha256)),
+  requireKey: z.optional(z.boolean()),
+  cache: cacheOrOff,
+})
+
+export const policySchema = z.strictObject({
+  version: z.optional(z.number().check(z.int(), z.nonnegative())),
+  timezone: z.optional(timezone),
+  routing: z.optional(
+    z.strictObject({
+      default: z.optional(name),
+      embeddings: z.optional(name),
+      escalate: z.optional(z.union([z.literal(false), z.strictObject({ above: count, to: name })])),
+      fallback: z.optional(z.union([z.literal(false), name])),
+    }),
+  ),
+  models: z.optional(z.record(name, model)),
+  cache: z.optional(cache),
+  teams: z.optional(z.record(name, team)),
+  agents: z.optional(z.record(name, z.strictObject({ cache: cacheOrOff }))),
+  streamUsage: z.optional(z.enum(['openai', 'always', 'never'])),
+  paidPassThrough: z.optional(z.enum(['allow', 'refuse'])),
+  cacheRemoteContent: z.optional(z.boolean()),
+})
+
+// The schema and the documented type must not drift apart.
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
+true satisfies Same<Loose<z.infer<typeof policySchema>>, Loose<Policy>>
+type Loose<T> = T extends (infer Item)[]
+  ? Loose<Item>[]
+  : T extends object
+    ? { [Key in keyof T]: Loose<T[Key]> | undefined }
+    : T
+
+function isTimezone(zone: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: zone }))
+  } catch {
+    return false
+  }
+}

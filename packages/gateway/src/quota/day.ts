@@ -1,0 +1,26 @@
+const DAY_MS = 86_400_000
+const formatters = new Map<string, Intl.DateTimeFormat>()
+
+/** The calendar day of a moment in a time zone, as YYYY-MM-DD. */
+export function dayOf(now: number, timezone: string): string {
+  if (timezone === 'UTC') return new Date(now).toISOString().slice(0, 10)
+  let formatter = formatters.get(timezone)
+  if (formatter === undefined) {
+    formatter = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, dateStyle: 'short' })
+    formatters.set(timezone, formatter)
+  }
+  return formatter.format(now)
+}
+
+/** Milliseconds until the day ends there; days of 23 and 25 hours included. */
+export function untilDayEnds(now: number, timezone: string): number {
+  if (timezone === 'UTC') return DAY_MS - (now % DAY_MS)
+  const today = dayOf(now, timezone)
+  let [stillToday, tomorrow] = [now, now + 26 * 3_600_000]
+  while (tomorrow - stillToday > 1) {
+    const middle = Math.floor((stillToday + tomorrow) / 2)
+    if (dayOf(middle, timezone) === today) stillToday = middle
+    else tomorrow = middle
+  }
+  return tomorrow - now
+}

@@ -1,0 +1,185 @@
+import { dayOf, untilDayEnds } from './day.ts'
+import { createExpectation } from './expectation.ts'
+import type { MicroUsd, QuotaStore, Reservation, Settlement, Verdict } from './store.ts'
+import { createWindow, type Window } from './window.ts'
+
+/** One day's money, in millionths of a dollar. `doubt` may have been spent without our seeing it. */
+type Ledger = { spent: number; held: number; doubt: number }
+
+type Team = { window: Window; days: Map<string, Ledger>; seen: number }
+
+/** What became of a reservation. A hold whose lease ran out is doubt until somebody settles it after all. */
+type Claim = {
+  state: 'open' | 'doubted' | 'settled'
+  verdict: Verdict
+  reservation: Reservation
+  ledger: Ledger
+  second: number
+  tokens: number
+  expires: number
+}
+
+/** How long an id is remembered after its call was settled. */
+const REMEMBER_MS = 60_000
+const TEAM_IDLE_MS = 2 * 86_400_000
+
+/**
+ * Quotas in this process's memory: the embedded default, and the measure for every other store.
+ *
+ * Requests: no 60 seconds hold more admissions than `rpm`. Dollars: spent + held + doubt never pass `usdPerDay`, on the
+ * day of admission. Tokens: in `strict` mode no 60 seconds hold more than `tpm` as reserved; in `expected` mode a span
+ * can pass it by no more than the calls in flight wrote beyond their expectation, which the next minute pays back.
+ */
+export function createMemoryQuota(clock: () => number = Date.now): QuotaStore & { size: () => number } {
+  const teams = new Map<string, Team>()
+  const claims = new Map<string, Claim>()
+  const expectation = createExpectation()
+  let latest = 0
+
+  /** A clock that is set back must not open the window again. */
+  function now(): number {
+    latest = Math.max(latest, clock())
+    return latest
+  }
+
+  function teamOf(name: string, at: number): Team {
+    let team = teams.get(name)
+    if (team === undefined) {
+      for (const [other, { seen }] of teams) if (at - seen > TEAM_IDLE_MS) teams.delete(other)
+      team = { window: createWindow(), days: new Map(), seen: at }
+      teams.set(name, team)
+    }
+    team.seen = at
+    return team
+  }
+
+  function ledgerOf(team: Team, day: string): Ledger {
+    let ledger = team.days.get(day)
+    if (ledger === undefined) {
+      for (const old of [...team.days.keys()].slice(0, -1)) team.days.delete(old)
+      ledger = { spent: 0, held: 0, doubt: 0 }
+      team.days.set(day, ledger)
+    }
+    return ledger
+  }
+
+  /** Leases run out and settled ids are forgotten in the order in which they were made, near enough. */
+  function sweep(at: number) {
+    for (const [id, claim] of claims) {
+      if (claim.expires > at) return
+      claims.delete(id)
+      if (claim.state !== 'open') continue
+      claim.state = 'doubted'
+      claim.ledger.held -= claim.reservation.worstCost
+      claim.ledger.doubt += claim.reservation.worstCost
+      claims.set(id, { ...claim, expires: at + TEAM_IDLE_MS })
+    }
+  }
+
+  function reserve(reservation: Reservation): Verdict {
+    const at = now()
+    sweep(at)
+    const known = claims.get(reservation.id)
+    if (known !== undefined) return known.verdict
+
+    const { limits, worstCost } = reservation
+    const team = teamOf(reservation.team, at)
+    const ledger = ledgerOf(team, dayOf(at, limits.timezone))
+    const load = team.window.load(at)
+    const tokens = tokensToReserve(reservation)
+    const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at)
+    if (refusal !== undefined) return refusal
+
+    const second = team.window.add(at, 1, tokens)
+    ledger.held += worstCost
+    const verdict: Verdict = { admitted: true, remaining: remaining(reservation, { requests: load.requests + 1, tokens: load.tokens + tokens }, ledger) }
+    claims.set(reservation.id, { state: 'open', verdict, reservation, ledger, second, tokens, expires: at + reservation.leaseMs })
+    return verdict
+  }
+
+  function tokensToReserve({ agent, model, limits, inputTokens, maxOutputTokens }: Reservation): number {
+    const output = limits.tpmMode === 'strict' ? maxOutputTokens : Math.min(maxOutputTokens, expectation.output(agent, model))
+    return Math.ceil(inputTokens + output)
+  }
+
+  function settle(settlement: Settlement) {
+    const at = now()
+    const claim = claims.get(settlement.id)
+    if (claim?.state === 'settled') return
+    const team = teamOf(settlement.team, at)
+    // Nonsense earns nobody credit: it counts as all that was reserved.
+    const cost = sane(settlement.cost) ?? claim?.reservation.worstCost ?? 0
+    const doubt = sane(settlement.doubt) ?? 0
+    const tokens = sane(settlement.tokens) ?? claim?.tokens ?? 0
+    if (claim === undefined) return settleUnknown(settlement.id, team, { cost, doubt, tokens }, at)
+
+    const { ledger, reservation } = claim
+    ledger[claim.state === 'open' ? 'held' : 'doubt'] -= reservation.worstCost
+    ledger.spent += cost
+    ledger.doubt += doubt
+    if (tokens > claim.tokens) team.window.add(at, 0, tokens - claim.tokens)
+    else team.window.giveBack(claim.second, claim.tokens - tokens)
+    const learned = sane(settlement.learnOutputTokens)
+    if (learned !== undefined) expectation.learn(reservation.agent, reservation.model, learned)
+    claims.delete(settlement.id)
+    claims.set(settlement.id, { ...claim, state: 'settled', expires: at + REMEMBER_MS })
+  }
+
+  /** The state was lost in between: the money was spent all the same. */
+  function settleUnknown(id: string, team: Team, used: { cost: number; doubt: number; tokens: number }, at: number) {
+    const ledger = ledgerOf(team, [...team.days.keys()].at(-1) ?? dayOf(at, 'UTC'))
+    ledger.spent += used.cost
+    ledger.doubt += used.doubt
+    team.window.add(at, 0, used.tokens)
+    const verdict: Verdict = { admitted: true, remaining: {} }
+    claims.set(id, { state: 'settled', verdict, ledger, second: 0, tokens: 0, expires: at + REMEMBER_MS, reservation: lost })
+  }
+
+  return { reserve, settle, size: () => claims.size }
+}
+
+const lost: Reservation = {
+  id: '',
+  team: '',
+  agent: '',
+  model: '',
+  limits: { tpmMode: 'expected', timezone: 'UTC' },
+  inputTokens: 0,
+  maxOutputTokens: 0,
+  worstCost: 0 as MicroUsd,
+  leaseMs: 0,
+}
+
+type Load = { requests: number; tokens: number }
+
+function refusalFor(reservation: Reservation, window: Window, load: Load, ledger: Ledger, tokens: number, at: number): Verdict | undefined {
+  const { limits, worstCost } = reservation
+  const { rpm, tpm, usdPerDay } = limits
+  const no = (limit: 'rpm' | 'tpm' | 'daily_usd', retryAfterMs: number | undefined): Verdict => ({
+    admitted: false,
+    limit,
+    retryAfterMs,
+    remaining: remaining(reservation, load, ledger),
+  })
+  if (usdPerDay !== undefined && ledger.spent + ledger.held + ledger.doubt + worstCost > usdPerDay) {
+    if (worstCost > usdPerDay) return no('daily_usd', undefined)
+    // Holds are given back, mostly whole; money that is spent comes back tomorrow.
+    const onlyHolds = ledger.spent + ledger.doubt + worstCost <= usdPerDay
+    return no('daily_usd', onlyHolds ? 1_000 : untilDayEnds(at, limits.timezone))
+  }
+  if (rpm !== undefined && load.requests + 1 > rpm) return no('rpm', window.freeIn(at, 'requests', load.requests + 1 - rpm))
+  if (tpm !== undefined && load.tokens + tokens > tpm)
+    return no('tpm', tokens > tpm ? undefined : window.freeIn(at, 'tokens', load.tokens + tokens - tpm))
+  return undefined
+}
+
+function remaining({ limits: { rpm, tpm, usdPerDay } }: Reservation, load: Load, ledger: Ledger): Verdict['remaining'] {
+  const left: Verdict['remaining'] = {}
+  if (rpm !== undefined) left.requests = Math.max(0, rpm - load.requests)
+  if (tpm !== undefined) left.tokens = Math.max(0, tpm - load.tokens)
+  if (usdPerDay !== undefined) left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as MicroUsd
+  return left
+}
+
+const sane = (value: number | undefined) =>
+  value !== undefined && Number.isFinite(value) && value >= 0 ? Math.ceil(value) : undefined

@@ -1,0 +1,35 @@
+import type { Caller } from '../identify/who.ts'
+import type { Refusal } from '../refuse.ts'
+import type { Limits, LimitName, Verdict } from './store.ts'
+
+const CODES = {
+  rpm: 'gateway_rpm_exceeded',
+  tpm: 'gateway_tpm_exceeded',
+  daily_usd: 'gateway_daily_usd_exceeded',
+} as const satisfies Record<LimitName, string>
+
+/** Says which limit of which team was hit, and when it is worth asking again. */
+export function refusalOf(
+  verdict: Extract<Verdict, { admitted: false }>,
+  { team, agent }: Caller,
+  limits: Limits,
+): Refusal {
+  const { limit, retryAfterMs } = verdict
+  const size = {
+    rpm: `${limits.rpm} requests per minute`,
+    tpm: `${limits.tpm} tokens per minute`,
+    daily_usd: `$${(limits.usdPerDay ?? 0) / 1e6} per day`,
+  }[limit]
+  const when =
+    retryAfterMs === undefined
+      ? 'This call alone is larger than the limit: lower its maximum output or its input.'
+      : `Try again in ${seconds(retryAfterMs)}.`
+  return {
+    code: CODES[limit],
+    message: `Team ${team} has used up its ${size} (agent ${agent}). ${when}`,
+    headers: { 'x-gateway-limit': limit },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  }
+}
+
+const seconds = (ms: number) => (ms < 1_000 ? `${Math.ceil(ms)} ms` : `${Math.ceil(ms / 1_000)} s`)

@@ -1,0 +1,72 @@
+import { nothing } from './account/meter.ts'
+import type { Recording } from './body/recording.ts'
+
+/** Every way in which the gateway itself says no. Codes are part of the wire format: they never change meaning. */
+export type RefusalCode =
+  | 'gateway_rpm_exceeded'
+  | 'gateway_tpm_exceeded'
+  | 'gateway_daily_usd_exceeded'
+  | 'gateway_unknown_key'
+  | 'gateway_model_not_allowed'
+  | 'gateway_quota_unavailable'
+  | 'gateway_not_cached'
+  | 'gateway_pass_through_refused'
+
+export type Refusal = {
+  code: RefusalCode
+  message: string
+  /** The request field at fault, as OpenAI names it. */
+  param?: string
+  /** 429 only: when it is worth asking again; absent: never, for this call. */
+  retryAfterMs?: number
+  headers?: Record<string, string>
+}
+
+const STATUS = {
+  gateway_rpm_exceeded: 429,
+  gateway_tpm_exceeded: 429,
+  gateway_daily_usd_exceeded: 429,
+  gateway_unknown_key: 401,
+  gateway_model_not_allowed: 403,
+  gateway_quota_unavailable: 503,
+  gateway_not_cached: 504,
+  gateway_pass_through_refused: 403,
+} as const satisfies Record<RefusalCode, number>
+
+const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  429: 'rate_limit_error',
+  503: 'server_error',
+  504: 'server_error',
+}
+
+/**
+ * The one place where a refusal becomes a Response, in OpenAI's own shape, so that it surfaces as the SDK's typed
+ * error with our `code`. `x-should-retry: false`: else the SDK would ask three times.
+ */
+export function refuse(refusal: Refusal): Recording {
+  const status = STATUS[refusal.code]
+  const headers = new Headers({
+    'content-type': 'application/json',
+    'x-should-retry': 'false',
+    ...refusal.headers,
+  })
+  if (refusal.retryAfterMs !== undefined) {
+    headers.set('retry-after-ms', String(Math.ceil(refusal.retryAfterMs)))
+    headers.set('retry-after', String(Math.ceil(refusal.retryAfterMs / 1_000)))
+  }
+  const { message, code, param = null } = refusal
+  const body = JSON.stringify({ error: { message, type: TYPE[status], param, code } })
+  return {
+    status,
+    headers,
+    joinable: () => false,
+    abandon: () => {},
+    ended: Promise.resolve({ type: 'complete', usage: nothing, answer: () => undefined }),
+    open: async (_view, leave) => {
+      leave(false)
+      return new Response(body, { status, headers })
+    },
+  }
+}

@@ -1,0 +1,35 @@
+import type { Call, Route } from '../call.ts'
+import type { Policy } from '../policy/policy.ts'
+import { exceeds } from './tokens.ts'
+
+/** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
+type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }
+
+export function createChooser(routing: NonNullable<Policy['routing']>) {
+  const { default: standard, embeddings, escalate } = routing
+
+  return function choose(call: Call): Choice | Promise<Choice> {
+    const { body, operation, outgoing, caller } = call
+    const asked = typeof body.model === 'string' ? body.model : undefined
+    const mayUse = (model: string) => caller.models === undefined || caller.models.has(model)
+    const honoured = (model: string): Choice =>
+      mayUse(model) ? { model, route: 'requested', routed: false } : { forbidden: model }
+
+    if (outgoing.frozen) return honoured(call.model)
+    const open = asked === undefined || asked === 'auto'
+    if (operation === 'embeddings')
+      return open && embeddings !== undefined
+        ? { model: embeddings, route: 'default', routed: false }
+        : honoured(asked ?? 'auto')
+    // A prompt template brings its own model, and a legacy completion knows none of ours.
+    const ours = operation !== 'completions' && !(body.prompt !== undefined && body.prompt !== null)
+    if (!ours || standard === undefined || !(open || asked === standard)) return honoured(asked ?? 'auto')
+    if (!mayUse(standard)) return { forbidden: standard }
+
+    const routed: Choice = { model: standard, route: asked === standard ? 'requested' : 'default', routed: true }
+    if (!escalate || !mayUse(escalate.to)) return routed
+    const escalated: Choice = { model: escalate.to, route: 'escalated', routed: true }
+    const long = exceeds(operation, body, outgoing.text, escalate.above)
+    return long instanceof Promise ? long.then((long) => (long ? escalated : routed)) : long ? escalated : routed
+  }
+}

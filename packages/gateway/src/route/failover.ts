@@ -1,0 +1,32 @@
+import type { Call, Reply } from '../call.ts'
+
+const BROKEN = new Set([408, 409, 429])
+
+/**
+ * Whether another model may do better: upstream could not be reached, is overloaded or broken, or the question is too
+ * long for this model. Only a first byte that has not left can be taken back, and only the caller can give up.
+ */
+export async function failsOver(reply: Reply, call: Call): Promise<boolean> {
+  if (reply.via === 'refused' || call.signal.aborted) return false
+  const { status, headers } = reply.recording
+  if (status === undefined) {
+    const ending = await reply.recording.ended
+    return ending.type === 'failed'
+  }
+  if (headers.get('x-should-retry') === 'false' && status !== 400) return false
+  if (status !== 400 && status !== 429) return status >= 500 || BROKEN.has(status)
+  const code = await errorCode(reply, call)
+  return status === 429 ? code !== 'insufficient_quota' : code === 'context_length_exceeded'
+}
+
+/** Looks at the error without using it up: every reader opens the recording for itself. */
+async function errorCode(reply: Reply, call: Call): Promise<string | undefined> {
+  try {
+    const view = { ...call.view, stream: false }
+    const response = await reply.recording.open(view, () => undefined)
+    const { error } = (await response.json()) as { error?: { code?: string; type?: string } }
+    return error?.code ?? error?.type
+  } catch {
+    return undefined
+  }
+}

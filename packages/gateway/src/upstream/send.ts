@@ -1,0 +1,63 @@
+import { meter, type Metered, nothing } from '../account/meter.ts'
+import { editTopLevel } from '../body/edit.ts'
+import { record } from '../body/live.ts'
+import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
+import type { Call, Json, Reply } from '../call.ts'
+import { object } from '../json.ts'
+
+/** The last stop: the request leaves, and its answer begins to be recorded. */
+export async function send(call: Call): Promise<Reply> {
+  const { origin, outgoing, signal } = call
+  const startedAt = performance.now()
+  origin.sent += 1
+  const recording = await exchange(call)
+  origin.draft?.attempts.push({
+    model: call.model,
+    status: recording.status,
+    latencyMs: performance.now() - startedAt,
+  })
+  return { via: 'upstream', model: call.model, route: call.route, recording }
+
+  async function exchange(call: Call): Promise<Recording> {
+    try {
+      const response = await outgoing.transport(outgoing.url, { ...outgoing.init, ...changes(call), signal })
+      return record(response, {
+        operation: call.operation,
+        stream: call.view.stream,
+        usageInjected: outgoing.injectUsage,
+        meter: (seen) => meter(call, seen),
+      })
+    } catch (error) {
+      return withoutResponse(foreign(error, signal), ended(call, error))
+    }
+  }
+}
+
+/** An AbortError that is nobody's wish here would silence the SDK of whoever shares this flight. */
+function foreign(error: unknown, signal: AbortSignal): unknown {
+  const aborted = error instanceof Error && error.name === 'AbortError' && !signal.aborted
+  return aborted ? new TypeError('fetch failed', { cause: error }) : error
+}
+
+/** The question may have been answered without our seeing it, but no more is known than that it was asked. */
+async function ended(call: Call, error: unknown): Promise<Ending> {
+  const asked = call.signal.aborted ? await meter(call, { usage: undefined, produced: '', unkept: 0 }) : nothing
+  const usage: Metered = asked
+  return call.signal.aborted ? { type: 'aborted', usage } : { type: 'failed', usage, error }
+}
+
+/** Headers and body, as far as they differ from what the caller sent. */
+function changes({ body, model, outgoing }: Call): RequestInit {
+  if (outgoing.frozen) return {}
+  const edits: Record<string, Json | undefined> = { ...outgoing.edits }
+  if (model !== body.model) edits.model = model
+  if (outgoing.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
+  if (Object.keys(edits).length === 0) return { headers: outgoing.headers, body: outgoing.text }
+  const texts = Object.entries(edits).map(([name, value]) => [
+    name,
+    value === undefined ? undefined : JSON.stringify(value),
+  ])
+  const headers = new Headers(outgoing.headers)
+  headers.delete('content-length')
+  return { headers, body: editTopLevel(outgoing.text, Object.fromEntries(texts)) }
+}
