@@ -1,7 +1,8 @@
-import type { Caller } from './identify/who.ts'
+import type { Bill } from './account/stage.ts'
+import type { Recording } from './body/recording.ts'
 import type { Controls } from './identify/controls.ts'
 import type { Origin } from './identify/origin.ts'
-import type { Recording } from './body/recording.ts'
+import type { Caller } from './identify/who.ts'
 
 /** The four kinds of request the gateway governs; everything else passes straight through. */
 export type Operation = 'chat' | 'responses' | 'embeddings' | 'completions'
@@ -74,6 +75,10 @@ export type Reply = {
   similarity?: number
   /** Why neither cache nor flight was used, as a word; absent when they were. */
   bypass?: string
+  /** Refusals: the code. */
+  refusal?: string
+  /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
+  bill?: Promise<Bill>
 }
 
 export type Handler = (call: Call) => Promise<Reply>

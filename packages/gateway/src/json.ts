@@ -11,7 +11,8 @@ export const object = (value: Json | undefined): JsonObject => (isObject(value) 
 
 export const text = (value: Json | undefined): string => (typeof value === 'string' ? value : '')
 
-export const isSet = (value: Json | undefined): value is Exclude<Json, null> => value !== undefined && value !== null
+export const isSet = (value: Json | undefined): value is Exclude<Json, null> =>
+  value !== undefined && value !== null
 
 /** `undefined` for anything but a JSON object. */
 export function parseObject(source: string): JsonObject | undefined {

@@ -28,7 +28,8 @@ type Issue = z.core.$ZodIssue
 
 function explain(issue: Issue, where: string): string[] {
   const field = [where, ...issue.path.map(String)].join('.')
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${field}.${key}: there is no such field`)
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => `${field}.${key}: there is no such field`)
   if (issue.code === 'invalid_union') {
     // The branch that got furthest is the one that was meant.
     const deepest = issue.errors.toSorted((a, b) => (b[0]?.path.length ?? 0) - (a[0]?.path.length ?? 0))[0]
@@ -40,8 +41,12 @@ function explain(issue: Issue, where: string): string[] {
 
 function wants(issue: Issue): string {
   if (issue.code === 'invalid_type') return `must be a ${issue.expected}`
-  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
-  if (issue.code === 'too_small') return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.inclusive === false ? 'more than ' : ''}${issue.minimum}`
+  if (issue.code === 'invalid_value')
+    return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
+  if (issue.code === 'too_small')
+    return issue.origin === 'string'
+      ? 'must not be empty'
+      : `must be at least ${issue.inclusive === false ? 'more than ' : ''}${issue.minimum}`
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message ?? 'is not valid'
   return 'is not what is expected here'
 }

@@ -1,5 +1,6 @@
 import { nothing } from './account/meter.ts'
 import type { Recording } from './body/recording.ts'
+import type { Call, Reply } from './call.ts'
 
 /** Every way in which the gateway itself says no. Codes are part of the wire format: they never change meaning. */
 export type RefusalCode =
@@ -11,6 +12,7 @@ export type RefusalCode =
   | 'gateway_quota_unavailable'
   | 'gateway_not_cached'
   | 'gateway_pass_through_refused'
+  | 'gateway_fault'
 
 export type Refusal = {
   code: RefusalCode
@@ -31,21 +33,44 @@ const STATUS = {
   gateway_quota_unavailable: 503,
   gateway_not_cached: 504,
   gateway_pass_through_refused: 403,
+  gateway_fault: 500,
 } as const satisfies Record<RefusalCode, number>
 
 const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
   401: 'authentication_error',
   403: 'permission_error',
   429: 'rate_limit_error',
+  500: 'server_error',
   503: 'server_error',
   504: 'server_error',
+}
+
+/** The gateway's own no to this call. */
+export function refuse({ model, route }: Call, refusal: Refusal): Reply {
+  return { via: 'refused', model, route, refusal: refusal.code, recording: recordingOf(refusal) }
+}
+
+function recordingOf(refusal: Refusal): Recording {
+  const { status, headers } = refusalResponse(refusal)
+  return {
+    status,
+    headers,
+    joinable: () => false,
+    isOver: () => true,
+    abandon: () => {},
+    ended: Promise.resolve({ type: 'complete', usage: nothing, answer: () => undefined }),
+    open: async (_view, leave) => {
+      leave(false)
+      return refusalResponse(refusal)
+    },
+  }
 }
 
 /**
  * The one place where a refusal becomes a Response, in OpenAI's own shape, so that it surfaces as the SDK's typed
  * error with our `code`. `x-should-retry: false`: else the SDK would ask three times.
  */
-export function refuse(refusal: Refusal): Recording {
+export function refusalResponse(refusal: Refusal): Response {
   const status = STATUS[refusal.code]
   const headers = new Headers({
     'content-type': 'application/json',
@@ -58,15 +83,5 @@ export function refuse(refusal: Refusal): Recording {
   }
   const { message, code, param = null } = refusal
   const body = JSON.stringify({ error: { message, type: TYPE[status], param, code } })
-  return {
-    status,
-    headers,
-    joinable: () => false,
-    abandon: () => {},
-    ended: Promise.resolve({ type: 'complete', usage: nothing, answer: () => undefined }),
-    open: async (_view, leave) => {
-      leave(false)
-      return new Response(body, { status, headers })
-    },
-  }
+  return new Response(body, { status, headers })
 }

@@ -1,1 +1,9 @@
-export const todo = 1
+export type { Fault } from './faults.ts'
+export type { Answer, ToolCall } from './model.ts'
+export {
+  type FakeFilter,
+  type FakeOpenAI,
+  type FakeOptions,
+  type FakeRequest,
+  startFakeOpenAI,
+} from './server.ts'

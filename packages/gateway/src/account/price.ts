@@ -3,7 +3,13 @@ import type { MicroUsd } from '../quota/store.ts'
 import type { Usage } from './usage.ts'
 
 /** US dollars per million tokens. */
-export type Rates = { input: number; cachedInput: number; output: number; audioInput: number; audioOutput: number }
+export type Rates = {
+  input: number
+  cachedInput: number
+  output: number
+  audioInput: number
+  audioOutput: number
+}
 
 type Priced = { type: 'flat'; rates: Rates } | { type: 'by-size'; model: string } | { type: 'unknown' }
 type Library = typeof import('@pydantic/genai-prices')
@@ -25,7 +31,13 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
 
   for (const [model, { input, output, cachedInput, audioInput, audioOutput }] of Object.entries(models)) {
     if (input === undefined || output === undefined) continue
-    const rates = { input, output, cachedInput: cachedInput ?? input, audioInput: audioInput ?? input, audioOutput: audioOutput ?? output }
+    const rates = {
+      input,
+      output,
+      cachedInput: cachedInput ?? input,
+      audioInput: audioInput ?? input,
+      audioOutput: audioOutput ?? output,
+    }
     known.set(model, { type: 'flat', rates })
   }
 
@@ -38,7 +50,12 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
     return known.get(model) ?? priced
   }
 
-  function price(priced: Priced, model: string, usage: Usage, tier: string | undefined): MicroUsd | undefined {
+  function price(
+    priced: Priced,
+    model: string,
+    usage: Usage,
+    tier: string | undefined,
+  ): MicroUsd | undefined {
     const factor = FACTORS[tier ?? 'default'] ?? (tier === 'priority' ? PRIORITY[model] : 1)
     if (priced.type === 'unknown' || factor === undefined) return undefined
     if (priced.type === 'flat') return microUsd(dollars(priced.rates, usage) * factor)
@@ -69,7 +86,10 @@ type LibraryPrices = Record<string, number | { base: number } | undefined>
 
 function fromLibrary(model: string, prices: LibraryPrices): Priced {
   if (Object.values(prices).some((price) => typeof price === 'object')) return { type: 'by-size', model }
-  const { input_mtok, cache_read_mtok, output_mtok, input_audio_mtok, output_audio_mtok } = prices as Record<string, number | undefined>
+  const { input_mtok, cache_read_mtok, output_mtok, input_audio_mtok, output_audio_mtok } = prices as Record<
+    string,
+    number | undefined
+  >
   if (input_mtok === undefined) return { type: 'unknown' }
   const output = output_mtok ?? 0
   return {
@@ -103,7 +123,8 @@ function dollars(rates: Rates, { input, cachedInput, audioInput, output, audioOu
 }
 
 /** Up to the next whole millionth, so that no budget is passed by rounding; without the dust of binary fractions. */
-export const microUsd = (dollars: number): MicroUsd => Math.ceil(Number((dollars * 1e6).toFixed(4))) as MicroUsd
+export const microUsd = (dollars: number): MicroUsd =>
+  Math.ceil(Number((dollars * 1e6).toFixed(4))) as MicroUsd
 
 export const usd = (micro: MicroUsd): number => micro / 1e6
 

@@ -2,9 +2,8 @@ import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
 import { serviceTier } from '../quota/ask.ts'
 import type { MicroUsd } from '../quota/store.ts'
-import { type PriceBook, usd } from './price.ts'
-import type { CallRecord, Draft } from './record.ts'
-import { createRecorder, type Recorder } from './recorder.ts'
+import type { PriceBook } from './price.ts'
+import type { Recorder } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
 export type Bill = { cost: MicroUsd | undefined; saved: MicroUsd | undefined }

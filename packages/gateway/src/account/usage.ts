@@ -35,7 +35,8 @@ export function usageFrom(answer: JsonObject): Usage | undefined {
   }
 }
 
-const isCount = (value: Json | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isCount = (value: Json | undefined): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0
 
 /** A part is never more than its whole. */
 const part = (value: Json | undefined, whole: number) => (isCount(value) ? Math.min(value, whole) : 0)

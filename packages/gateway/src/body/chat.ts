@@ -25,16 +25,28 @@ function assemble(events: readonly SseEvent[]): JsonObject | undefined {
   const choices: JsonObject[] = []
   for (const chunk of chunks) {
     const { choices: deltas, object: _, usage, obfuscation: __, ...envelope } = chunk
-    for (const [name, value] of Object.entries(envelope)) if (isSet(value) || !(name in answer)) answer[name] = value
+    for (const [name, value] of Object.entries(envelope))
+      if (isSet(value) || !(name in answer)) answer[name] = value
     if (isObject(usage)) answer.usage = usage
     for (const delta of list(deltas)) addChoice(choices, object(delta))
   }
-  if (choices.length === 0 || !choices.every((choice) => typeof choice?.finish_reason === 'string')) return undefined
+  if (choices.length === 0 || !choices.every((choice) => typeof choice?.finish_reason === 'string'))
+    return undefined
   const { id, created, model, object: kind, ...rest } = answer
-  return { id: id ?? '', object: kind ?? '', created: created ?? 0, model: model ?? '', choices: choices.map(whole), ...rest }
+  return {
+    id: id ?? '',
+    object: kind ?? '',
+    created: created ?? 0,
+    model: model ?? '',
+    choices: choices.map(whole),
+    ...rest,
+  }
 }
 
-function addChoice(choices: JsonObject[], { delta, logprobs, index: _, ...rest }: JsonObject & { index?: Json }) {
+function addChoice(
+  choices: JsonObject[],
+  { delta, logprobs, index: _, ...rest }: JsonObject & { index?: Json },
+) {
   const index = chunked.indexOf({ index: _ ?? 0 })
   choices[index] ??= { index, message: {}, logprobs: null, finish_reason: null }
   const choice = choices[index]
@@ -74,9 +86,19 @@ function mergeList(known: Json[], items: Json[]): Json[] {
 function whole({ index, message, logprobs, finish_reason, ...rest }: JsonObject): JsonObject {
   const { role, content, refusal, annotations, ...others } = object(message)
   const said = others.tool_calls || others.function_call ? content || null : (content ?? null)
-  const full: JsonObject = { role: role ?? 'assistant', content: refusal ? content || null : said, refusal: refusal ?? null }
+  const full: JsonObject = {
+    role: role ?? 'assistant',
+    content: refusal ? content || null : said,
+    refusal: refusal ?? null,
+  }
   const complete = { ...full, ...others, annotations: annotations ?? [] }
-  return { index: index ?? 0, message: complete, logprobs: logprobs ?? null, finish_reason: finish_reason ?? null, ...rest }
+  return {
+    index: index ?? 0,
+    message: complete,
+    logprobs: logprobs ?? null,
+    finish_reason: finish_reason ?? null,
+    ...rest,
+  }
 }
 
 function emit(answer: JsonObject, includeUsage: boolean): string[] {
@@ -93,17 +115,35 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     const frames = deltas.map((delta, position) => {
       // All at once with the first delta: accumulators only append them.
       const probabilities = position === 0 && isObject(logprobs) ? logprobs : null
-      return chunked.frame(chunk([{ index: index ?? 0, delta, logprobs: probabilities, finish_reason: null }]))
+      return chunked.frame(
+        chunk([{ index: index ?? 0, delta, logprobs: probabilities, finish_reason: null }]),
+      )
     })
-    const last = { ...rest, index: index ?? 0, delta: {}, logprobs: null, finish_reason: finish_reason ?? null }
+    const last = {
+      ...rest,
+      index: index ?? 0,
+      delta: {},
+      logprobs: null,
+      finish_reason: finish_reason ?? null,
+    }
     return [...frames, chunked.frame(chunk([last]))]
   })
   if (includeUsage && isObject(usage)) frames.push(chunked.frame({ ...chunk([]), usage }))
   return [...frames, chunked.DONE]
 }
 
-function deltasOf({ role, content, refusal, tool_calls, function_call, annotations, ...others }: JsonObject): JsonObject[] {
-  const deltas: JsonObject[] = [{ role: role ?? 'assistant', content: typeof content === 'string' ? '' : null, refusal: null, ...others }]
+function deltasOf({
+  role,
+  content,
+  refusal,
+  tool_calls,
+  function_call,
+  annotations,
+  ...others
+}: JsonObject): JsonObject[] {
+  const deltas: JsonObject[] = [
+    { role: role ?? 'assistant', content: typeof content === 'string' ? '' : null, refusal: null, ...others },
+  ]
   if (list(annotations).length > 0) deltas.push({ annotations: annotations ?? [] })
   for (const piece of chunked.pieces(text(content))) deltas.push({ content: piece })
   for (const piece of chunked.pieces(text(refusal))) deltas.push({ refusal: piece })
@@ -112,14 +152,17 @@ function deltasOf({ role, content, refusal, tool_calls, function_call, annotatio
   })
   if (isObject(function_call)) {
     deltas.push({ function_call: { ...function_call, arguments: '' } })
-    for (const piece of chunked.pieces(text(function_call.arguments))) deltas.push({ function_call: { arguments: piece } })
+    for (const piece of chunked.pieces(text(function_call.arguments)))
+      deltas.push({ function_call: { arguments: piece } })
   }
   return deltas
 }
 
 /** The call's name first, then what it is called with. */
 function toolDeltas(call: JsonObject): JsonObject[] {
-  const [kind, field] = isObject(call.custom) ? (['custom', 'input'] as const) : (['function', 'arguments'] as const)
+  const [kind, field] = isObject(call.custom)
+    ? (['custom', 'input'] as const)
+    : (['function', 'arguments'] as const)
   const body = object(call[kind])
   const opening = { ...call, [kind]: { ...body, [field]: '' } }
   return [opening, ...chunked.pieces(text(body[field])).map((piece) => ({ [kind]: { [field]: piece } }))]
@@ -127,7 +170,9 @@ function toolDeltas(call: JsonObject): JsonObject[] {
 
 /** Everything in the deltas that is text: content, refusals, reasoning, the names and arguments of tools. */
 function produced(events: readonly SseEvent[]): string {
-  const deltas = (chunked.chunksOf(events) ?? []).flatMap((chunk) => list(chunk.choices).map((choice) => object(choice).delta))
+  const deltas = (chunked.chunksOf(events) ?? []).flatMap((chunk) =>
+    list(chunk.choices).map((choice) => object(choice).delta),
+  )
   return deltas.map(strings).join('')
 }
 

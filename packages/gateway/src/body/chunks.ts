@@ -37,7 +37,17 @@ export function isUsageOnly({ data }: SseEvent): boolean {
   return Object.keys(chunk).every((key) => ENVELOPE.has(key))
 }
 
-const ENVELOPE = new Set(['id', 'object', 'created', 'model', 'service_tier', 'system_fingerprint', 'choices', 'usage', 'obfuscation'])
+const ENVELOPE = new Set([
+  'id',
+  'object',
+  'created',
+  'model',
+  'service_tier',
+  'system_fingerprint',
+  'choices',
+  'usage',
+  'obfuscation',
+])
 
 export function withoutNullUsage(event: SseEvent): SseEvent {
   if (!event.data.includes('"usage"')) return event
@@ -62,8 +72,10 @@ const WELL_FINISHED = new Set(['stop', 'tool_calls', 'function_call'])
 
 export function storable(answer: JsonObject): boolean {
   const choices = list(answer.choices)
-  return choices.length > 0 && choices.every((choice) => WELL_FINISHED.has(String(object(choice).finish_reason)))
+  return (
+    choices.length > 0 && choices.every((choice) => WELL_FINISHED.has(String(object(choice).finish_reason)))
+  )
 }
 
 /** In pieces a reader would find natural, never between the halves of a surrogate pair. */
-export const pieces = (text: string): string[] => text.match(/[^]{1,48}(?![\udc00-\udfff])|[^]/g) ?? []
+export const pieces = (text: string): string[] => text.match(/[\s\S]{1,48}(?![\udc00-\udfff])|[\s\S]/g) ?? []

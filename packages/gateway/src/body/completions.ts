@@ -15,7 +15,9 @@ export const completions: Format = {
   assemble,
   emit,
   produced: (events) =>
-    (chunked.chunksOf(events) ?? []).flatMap((chunk) => list(chunk.choices).map((choice) => text(object(choice).text))).join(''),
+    (chunked.chunksOf(events) ?? [])
+      .flatMap((chunk) => list(chunk.choices).map((choice) => text(object(choice).text)))
+      .join(''),
 }
 
 function assemble(events: readonly SseEvent[]): JsonObject | undefined {
@@ -24,11 +26,13 @@ function assemble(events: readonly SseEvent[]): JsonObject | undefined {
   const choices: JsonObject[] = []
   const answer: JsonObject = {}
   for (const { choices: deltas, usage, obfuscation: _, ...envelope } of chunks) {
-    for (const [name, value] of Object.entries(envelope)) if (isSet(value) || !(name in answer)) answer[name] = value
+    for (const [name, value] of Object.entries(envelope))
+      if (isSet(value) || !(name in answer)) answer[name] = value
     if (isObject(usage)) answer.usage = usage
     for (const delta of list(deltas)) addChoice(choices, object(delta))
   }
-  if (choices.length === 0 || !choices.every((choice) => typeof choice?.finish_reason === 'string')) return undefined
+  if (choices.length === 0 || !choices.every((choice) => typeof choice?.finish_reason === 'string'))
+    return undefined
   return { ...answer, choices }
 }
 
@@ -46,14 +50,32 @@ function addChoice(choices: JsonObject[], delta: JsonObject) {
 }
 
 function emit({ choices, usage, ...envelope }: JsonObject, includeUsage: boolean): string[] {
-  const chunk = (choices: Json[]): JsonObject => ({ ...envelope, choices, ...(includeUsage ? { usage: null } : {}) })
+  const chunk = (choices: Json[]): JsonObject => ({
+    ...envelope,
+    choices,
+    ...(includeUsage ? { usage: null } : {}),
+  })
   const frames = list(choices).flatMap((item) => {
     const { text: written, finish_reason, index, logprobs } = object(item)
     const pieces = chunked.pieces(text(written))
     const deltas = (pieces.length === 0 ? [''] : pieces).map((piece, position) =>
-      chunked.frame(chunk([{ text: piece, index: index ?? 0, logprobs: position === 0 ? (logprobs ?? null) : null, finish_reason: null }])),
+      chunked.frame(
+        chunk([
+          {
+            text: piece,
+            index: index ?? 0,
+            logprobs: position === 0 ? (logprobs ?? null) : null,
+            finish_reason: null,
+          },
+        ]),
+      ),
     )
-    return [...deltas, chunked.frame(chunk([{ text: '', index: index ?? 0, logprobs: null, finish_reason: finish_reason ?? null }]))]
+    return [
+      ...deltas,
+      chunked.frame(
+        chunk([{ text: '', index: index ?? 0, logprobs: null, finish_reason: finish_reason ?? null }]),
+      ),
+    ]
   })
   if (includeUsage && isObject(usage)) frames.push(chunked.frame({ ...chunk([]), usage }))
   return [...frames, chunked.DONE]

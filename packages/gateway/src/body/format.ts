@@ -27,4 +27,9 @@ export type Format = {
 }
 
 /** Embeddings are never streamed. */
-export const formats: Record<Operation, Format | undefined> = { chat, responses, completions, embeddings: undefined }
+export const formats: Record<Operation, Format | undefined> = {
+  chat,
+  responses,
+  completions,
+  embeddings: undefined,
+}

@@ -1,3 +1,4 @@
+import { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { type Metered, nothing, type Seen } from '../account/meter.ts'
 import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
@@ -101,6 +102,7 @@ export function record(response: Response, source: Source): Recording {
     status: response.status,
     headers: response.headers,
     joinable: () => log.forgotten() === 0 && (outcome === undefined || outcome === 'complete'),
+    isOver: () => outcome !== undefined,
     ended: ended.promise,
     abandon() {
       if (drain !== undefined) return
@@ -109,11 +111,15 @@ export function record(response: Response, source: Source): Recording {
       drain.unref()
     },
     open: (view, leave) =>
-      openView({ response, source, streamed, format, log, tally, over: over.promise, outcome: () => outcome }, view, leave),
+      openView(
+        { response, source, streamed, format, log, tally, over: over.promise, outcome: () => outcome },
+        view,
+        leave,
+      ),
   }
 }
 
 /** A transport of the caller's own may answer with Node's streams. */
 function readable(body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  return 'getReader' in body ? body : ReadableStream.from(body)
+  return 'getReader' in body ? body : (NodeReadableStream.from(body) as ReadableStream<Uint8Array>)
 }

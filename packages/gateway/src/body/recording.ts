@@ -23,6 +23,8 @@ export type Recording = {
   headers: Headers
   /** False once its beginning is gone: too long to keep. */
   joinable: () => boolean
+  /** The last byte has come, or no more will. */
+  isOver: () => boolean
   /**
    * A Response of the reader's own, from the first byte on, live if need be.
    * Rejects with the transport's own error, or the reader's abort reason, when there is nothing to open.
@@ -39,6 +41,7 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
     status: undefined,
     headers: new Headers(),
     joinable: () => false,
+    isOver: () => true,
     open: (_view, leave) => {
       leave(true)
       return Promise.reject(reason)

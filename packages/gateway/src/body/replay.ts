@@ -36,6 +36,7 @@ export function replay(stored: Stored, operation: Operation, requestId: string):
     status: 200,
     headers,
     joinable: () => true,
+    isOver: () => true,
     abandon: () => {},
     ended: Promise.resolve({
       type: 'complete',

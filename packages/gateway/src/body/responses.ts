@@ -46,7 +46,8 @@ function emit(answer: JsonObject): string[] {
   list(answer.output).forEach((item, index) => {
     emitItem(object(item), index, send)
   })
-  const end = answer.status === 'incomplete' ? 'incomplete' : answer.status === 'failed' ? 'failed' : 'completed'
+  const end =
+    answer.status === 'incomplete' ? 'incomplete' : answer.status === 'failed' ? 'failed' : 'completed'
   send(`response.${end}`, { response: answer })
   return frames
 }
@@ -78,8 +79,12 @@ function emitItem(item: JsonObject, output_index: number, send: Send) {
 
 function emitPart(part: JsonObject, at: JsonObject, send: Send) {
   if (part.type === 'output_text') {
-    send('response.content_part.added', { ...at, part: { ...part, text: '', annotations: [], ...emptied(part, 'logprobs') } })
-    for (const delta of pieces(text(part.text))) send('response.output_text.delta', { ...at, delta, logprobs: [] })
+    send('response.content_part.added', {
+      ...at,
+      part: { ...part, text: '', annotations: [], ...emptied(part, 'logprobs') },
+    })
+    for (const delta of pieces(text(part.text)))
+      send('response.output_text.delta', { ...at, delta, logprobs: [] })
     list(part.annotations).forEach((annotation, annotation_index) => {
       send('response.output_text.annotation.added', { ...at, annotation_index, annotation })
     })

@@ -56,5 +56,7 @@ const STREAM = { stream: true }
 
 export function sseFrame({ event, data }: SseEvent): string {
   const name = event === undefined ? '' : `event: ${event}\n`
-  return data.includes('\n') ? `${name}data: ${data.replaceAll('\n', '\ndata: ')}\n\n` : `${name}data: ${data}\n\n`
+  return data.includes('\n')
+    ? `${name}data: ${data.replaceAll('\n', '\ndata: ')}\n\n`
+    : `${name}data: ${data}\n\n`
 }

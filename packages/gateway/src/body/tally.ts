@@ -70,7 +70,9 @@ function parse(text: string): Answer | undefined {
 
 export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   const [only] = entries
-  return (entries.length === 1 && only ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))) as Uint8Array<ArrayBuffer>
+  return (
+    entries.length === 1 && only ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
+  ) as Uint8Array<ArrayBuffer>
 }
 
 const decoder = new TextDecoder()

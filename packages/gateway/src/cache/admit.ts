@@ -8,7 +8,8 @@ const MAX_ANSWER_CHARS = 1024 * 1024
 
 /** Only a finished answer that keeps its own promises may be given again. */
 export function admissible(call: Call, answer: Answer): boolean {
-  if (answer.text.length > MAX_ANSWER_CHARS || 'error' in answer.json && answer.json.error !== null) return false
+  if (answer.text.length > MAX_ANSWER_CHARS || ('error' in answer.json && answer.json.error !== null))
+    return false
   const format = formats[call.operation]
   if (format === undefined) return Array.isArray(answer.json.data)
   return format.storable(answer.json) && (!asksForJson(call.body) || texts(answer.json).every(parses))
@@ -36,4 +37,3 @@ function parses(text: string): boolean {
     return false
   }
 }
-

@@ -37,6 +37,8 @@ export function canonical(value: unknown, depth = 0, ordered = false): string {
 export function exactly(text: string, parsed: Record<string, Json>): Record<string, unknown> {
   if (!/\d{16}/.test(text)) return parsed
   const revive: Reviver = (_key, value, { source }) =>
-    typeof value === 'number' && source !== undefined && /\d{16}/.test(source) ? new ExactNumber(source) : value
+    typeof value === 'number' && source !== undefined && /\d{16}/.test(source)
+      ? new ExactNumber(source)
+      : value
   return JSON.parse(text, revive as Parameters<typeof JSON.parse>[1]) as Record<string, unknown>
 }

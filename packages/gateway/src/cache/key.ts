@@ -12,8 +12,14 @@ export type Keys = { exact: string; flight: string } | { bypass: string }
  * `model` is here because the one that answers, not the one asked for, is in the key.
  */
 const NEVER_IN_KEY = {
-  chat: of('stream stream_options user safety_identifier prompt_cache_key prompt_cache_options', 'prompt_cache_retention metadata store'),
-  responses: of('stream stream_options user safety_identifier prompt_cache_key prompt_cache_options', 'prompt_cache_retention metadata store'),
+  chat: of(
+    'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
+    'prompt_cache_retention metadata store',
+  ),
+  responses: of(
+    'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
+    'prompt_cache_retention metadata store',
+  ),
   embeddings: of('user'),
   completions: of('stream stream_options user'),
 } as const satisfies Record<Operation, ReadonlySet<string>>

@@ -5,7 +5,9 @@ import type { CacheEntry, CacheStore } from './store.ts'
 const OVERHEAD_BYTES = 600
 
 /** The embedded default: this process's own memory, least recently used first out. */
-export function createMemoryCache(maxBytes: number): CacheStore & { size: () => { entries: number; bytes: number } } {
+export function createMemoryCache(
+  maxBytes: number,
+): CacheStore & { size: () => { entries: number; bytes: number } } {
   const entries = new LRUCache<string, CacheEntry>({
     maxSize: maxBytes,
     sizeCalculation: (entry) => entry.text.length * 2 + OVERHEAD_BYTES,

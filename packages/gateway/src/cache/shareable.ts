@@ -5,7 +5,12 @@ import { isSet, list, object, text } from '../json.ts'
  * Why an answer to this body may be neither stored nor shared, or `undefined` if it may. Tools, items and content
  * parts are held against lists of what is known to be safe: what OpenAI adds tomorrow is not.
  */
-export function whyNot(operation: Operation, body: JsonObject, model: string, remote: boolean): string | undefined {
+export function whyNot(
+  operation: Operation,
+  body: JsonObject,
+  model: string,
+  remote: boolean,
+): string | undefined {
   if (operation === 'chat') return chat(body, model, remote)
   if (operation === 'responses') return responses(body, model, remote)
   return undefined

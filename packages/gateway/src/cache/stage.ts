@@ -88,10 +88,5 @@ const echoed = (entry: CacheEntry, call: Call): CacheEntry => ({
 
 function notCached(call: Call): Reply {
   const message = 'There is no cached answer to this request, and it asked for nothing else (only-if-cached).'
-  return {
-    via: 'refused',
-    model: call.model,
-    route: call.route,
-    recording: refuse({ code: 'gateway_not_cached', message }),
-  }
+  return refuse(call, { code: 'gateway_not_cached', message })
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { CachePolicy, Policy, TeamPolicy } from '../policy/policy.ts'
 import { microUsd } from '../account/price.ts'
+import type { CachePolicy, Policy, TeamPolicy } from '../policy/policy.ts'
 import type { Limits } from '../quota/store.ts'
 import type { Refusal } from '../refuse.ts'
 
@@ -19,6 +19,8 @@ export type Caller = {
   shares: boolean
   /** Its answers may be shared with every team. */
   shared: boolean
+  /** It claims to be somebody and cannot show it. */
+  refusal?: Refusal
 }
 
 export type Claim = { agent: string | undefined; key: string | undefined; team: string | undefined }
@@ -37,22 +39,23 @@ export function createDirectory(policy: Policy, say: (message: string) => void) 
     for (const agent of team.agents ?? []) teamOfAgent.set(agent, name)
     for (const hash of team.keys ?? []) teamOfKey.set(hash.toLowerCase(), name)
   }
-  const known = new LRUCache<string, Caller | Refusal>({ max: 1_000 })
+  const known = new LRUCache<string, Caller>({ max: 1_000 })
 
-  function look({ agent, key, team: declared }: Claim): Caller | Refusal {
+  function look({ agent, key, team: declared }: Claim): Caller {
     const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
-    if (key !== undefined && keyTeam === undefined && teamOfKey.size > 0) return unknownKey('matches no team')
+    if (key !== undefined && keyTeam === undefined && teamOfKey.size > 0)
+      return stranger(agent, 'matches no team')
     const named = (agent === undefined ? undefined : teamOfAgent.get(agent)) ?? declared
     const name = keyTeam ?? named ?? 'default'
     const team = Object.hasOwn(teams, name) ? teams[name] : undefined
     const owner = named === undefined ? undefined : teams[named]
     if (owner?.requireKey && keyTeam !== named)
-      return unknownKey(`is not one of team ${named}, which requires one`)
+      return stranger(agent, `is not one of team ${named}, which requires one`)
     if (team === undefined) sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
     return callerOf(policy, agent ?? 'default', name, team)
   }
 
-  return function who(claim: Claim): Caller | Refusal {
+  return function who(claim: Claim): Caller {
     const id = `${claim.agent ?? ''}\n${claim.key ?? ''}\n${claim.team ?? ''}`
     const found = known.get(id)
     if (found !== undefined) return found
@@ -97,14 +100,27 @@ function limitsOf(team: TeamPolicy, timezone: string): Limits | undefined {
 function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (message: string) => void) {
   if (agent === undefined)
     return say('no agent and no team key given: calls run in team "default", without limits')
-  const near = agents.find((name) => name.toLowerCase().replace(/\W/g, '') === agent.toLowerCase().replace(/\W/g, ''))
+  const near = agents.find(
+    (name) => name.toLowerCase().replace(/\W/g, '') === agent.toLowerCase().replace(/\W/g, ''),
+  )
   const hint = near ? `; did you mean "${near}"?` : ''
-  say(`agent ${JSON.stringify(agent)} is in no team of the policy: it runs in team "default", without limits${hint}`)
+  say(
+    `agent ${JSON.stringify(agent)} is in no team of the policy: it runs in team "default", without limits${hint}`,
+  )
 }
 
-const unknownKey = (why: string): Refusal => ({
-  code: 'gateway_unknown_key',
-  message: `The team key ${why}. Set LLM_GATEWAY_KEY, or gateway.key, to a key whose SHA-256 the policy lists.`,
+const stranger = (agent: string | undefined, why: string): Caller => ({
+  agent: agent ?? 'default',
+  team: 'unknown',
+  limits: undefined,
+  models: undefined,
+  exactTtl: undefined,
+  shares: false,
+  shared: false,
+  refusal: {
+    code: 'gateway_unknown_key',
+    message: `The team key ${why}. Set LLM_GATEWAY_KEY, or gateway.key, to a key whose SHA-256 the policy lists.`,
+  },
 })
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

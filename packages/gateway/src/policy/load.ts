@@ -41,6 +41,8 @@ function consistent(policy: Policy, where: string): void {
       owner.set(agent, team)
     }
     if (requireKey && keys.length === 0)
-      throw new GatewayOptionsError(`${where}.teams.${team}.keys: requireKey is set, so list at least one key's SHA-256`)
+      throw new GatewayOptionsError(
+        `${where}.teams.${team}.keys: requireKey is set, so list at least one key's SHA-256`,
+      )
   }
 }

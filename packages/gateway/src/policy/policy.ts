@@ -53,7 +53,7 @@ export type Policy = {
     fallback?: false | string
   }
   models?: Record<string, ModelPolicy>
-  cache?: CachePolicy
+  cache?: false | CachePolicy
   teams?: Record<string, TeamPolicy>
   agents?: Record<string, AgentPolicy>
   /** Ask upstream for usage on streams that did not: `openai` only from api.openai.com. */

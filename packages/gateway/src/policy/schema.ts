@@ -6,7 +6,9 @@ const count = z.number().check(z.int(), z.positive())
 const price = z.number().check(z.nonnegative())
 const seconds = z.number().check(z.nonnegative())
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of a key, 64 hex digits'))
-const timezone = z.string().check(z.refine(isTimezone, 'must be an IANA time zone such as "UTC" or "Europe/Berlin"'))
+const timezone = z
+  .string()
+  .check(z.refine(isTimezone, 'must be an IANA time zone such as "UTC" or "Europe/Berlin"'))
 
 const cache = z.strictObject({
   exact: z.optional(z.union([z.literal(false), z.strictObject({ ttlSeconds: z.optional(seconds) })])),
@@ -47,7 +49,7 @@ export const policySchema = z.strictObject({
     }),
   ),
   models: z.optional(z.record(name, model)),
-  cache: z.optional(cache),
+  cache: cacheOrOff,
   teams: z.optional(z.record(name, team)),
   agents: z.optional(z.record(name, z.strictObject({ cache: cacheOrOff }))),
   streamUsage: z.optional(z.enum(['openai', 'always', 'never'])),

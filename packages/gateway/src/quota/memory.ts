@@ -10,7 +10,7 @@ type Team = { window: Window; days: Map<string, Ledger>; seen: number }
 
 /** What became of a reservation. A hold whose lease ran out is doubt until somebody settles it after all. */
 type Claim = {
-  state: 'open' | 'doubted' | 'settled'
+  state: 'open' | 'doubted'
   verdict: Verdict
   reservation: Reservation
   ledger: Ledger
@@ -33,6 +33,7 @@ const TEAM_IDLE_MS = 2 * 86_400_000
 export function createMemoryQuota(clock: () => number = Date.now): QuotaStore & { size: () => number } {
   const teams = new Map<string, Team>()
   const claims = new Map<string, Claim>()
+  const settled = new Map<string, { verdict: Verdict; until: number }>()
   const expectation = createExpectation()
   let latest = 0
 
@@ -63,23 +64,26 @@ export function createMemoryQuota(clock: () => number = Date.now): QuotaStore & 
     return ledger
   }
 
-  /** Leases run out and settled ids are forgotten in the order in which they were made, near enough. */
+  /** Both maps are in the order in which their entries expire. */
   function sweep(at: number) {
+    for (const [id, { until }] of settled) {
+      if (until > at) break
+      settled.delete(id)
+    }
     for (const [id, claim] of claims) {
-      if (claim.expires > at) return
+      if (claim.expires > at) break
       claims.delete(id)
-      if (claim.state !== 'open') continue
-      claim.state = 'doubted'
+      if (claim.state === 'doubted') continue
       claim.ledger.held -= claim.reservation.worstCost
       claim.ledger.doubt += claim.reservation.worstCost
-      claims.set(id, { ...claim, expires: at + TEAM_IDLE_MS })
+      claims.set(id, { ...claim, state: 'doubted', expires: at + TEAM_IDLE_MS })
     }
   }
 
   function reserve(reservation: Reservation): Verdict {
     const at = now()
     sweep(at)
-    const known = claims.get(reservation.id)
+    const known = claims.get(reservation.id) ?? settled.get(reservation.id)
     if (known !== undefined) return known.verdict
 
     const { limits, worstCost } = reservation
@@ -92,67 +96,76 @@ export function createMemoryQuota(clock: () => number = Date.now): QuotaStore & 
 
     const second = team.window.add(at, 1, tokens)
     ledger.held += worstCost
-    const verdict: Verdict = { admitted: true, remaining: remaining(reservation, { requests: load.requests + 1, tokens: load.tokens + tokens }, ledger) }
-    claims.set(reservation.id, { state: 'open', verdict, reservation, ledger, second, tokens, expires: at + reservation.leaseMs })
+    const verdict: Verdict = {
+      admitted: true,
+      remaining: remaining(
+        reservation,
+        { requests: load.requests + 1, tokens: load.tokens + tokens },
+        ledger,
+      ),
+    }
+    claims.set(reservation.id, {
+      state: 'open',
+      verdict,
+      reservation,
+      ledger,
+      second,
+      tokens,
+      expires: at + reservation.leaseMs,
+    })
     return verdict
   }
 
   function tokensToReserve({ agent, model, limits, inputTokens, maxOutputTokens }: Reservation): number {
-    const output = limits.tpmMode === 'strict' ? maxOutputTokens : Math.min(maxOutputTokens, expectation.output(agent, model))
+    const output =
+      limits.tpmMode === 'strict'
+        ? maxOutputTokens
+        : Math.min(maxOutputTokens, expectation.output(agent, model))
     return Math.ceil(inputTokens + output)
   }
 
   function settle(settlement: Settlement) {
     const at = now()
+    if (settled.has(settlement.id)) return
     const claim = claims.get(settlement.id)
-    if (claim?.state === 'settled') return
     const team = teamOf(settlement.team, at)
     // Nonsense earns nobody credit: it counts as all that was reserved.
     const cost = sane(settlement.cost) ?? claim?.reservation.worstCost ?? 0
     const doubt = sane(settlement.doubt) ?? 0
     const tokens = sane(settlement.tokens) ?? claim?.tokens ?? 0
-    if (claim === undefined) return settleUnknown(settlement.id, team, { cost, doubt, tokens }, at)
+    const verdict: Verdict = claim?.verdict ?? { admitted: true, remaining: {} }
+    settled.set(settlement.id, { verdict, until: at + REMEMBER_MS })
+    claims.delete(settlement.id)
 
-    const { ledger, reservation } = claim
-    ledger[claim.state === 'open' ? 'held' : 'doubt'] -= reservation.worstCost
+    // Without a claim the state was lost in between; the money was spent all the same.
+    const ledger = claim?.ledger ?? ledgerOf(team, [...team.days.keys()].at(-1) ?? dayOf(at, 'UTC'))
     ledger.spent += cost
     ledger.doubt += doubt
+    if (claim === undefined) {
+      team.window.add(at, 0, tokens)
+      return
+    }
+    const { reservation } = claim
+    ledger[claim.state === 'open' ? 'held' : 'doubt'] -= reservation.worstCost
     if (tokens > claim.tokens) team.window.add(at, 0, tokens - claim.tokens)
     else team.window.giveBack(claim.second, claim.tokens - tokens)
     const learned = sane(settlement.learnOutputTokens)
     if (learned !== undefined) expectation.learn(reservation.agent, reservation.model, learned)
-    claims.delete(settlement.id)
-    claims.set(settlement.id, { ...claim, state: 'settled', expires: at + REMEMBER_MS })
   }
 
-  /** The state was lost in between: the money was spent all the same. */
-  function settleUnknown(id: string, team: Team, used: { cost: number; doubt: number; tokens: number }, at: number) {
-    const ledger = ledgerOf(team, [...team.days.keys()].at(-1) ?? dayOf(at, 'UTC'))
-    ledger.spent += used.cost
-    ledger.doubt += used.doubt
-    team.window.add(at, 0, used.tokens)
-    const verdict: Verdict = { admitted: true, remaining: {} }
-    claims.set(id, { state: 'settled', verdict, ledger, second: 0, tokens: 0, expires: at + REMEMBER_MS, reservation: lost })
-  }
-
-  return { reserve, settle, size: () => claims.size }
-}
-
-const lost: Reservation = {
-  id: '',
-  team: '',
-  agent: '',
-  model: '',
-  limits: { tpmMode: 'expected', timezone: 'UTC' },
-  inputTokens: 0,
-  maxOutputTokens: 0,
-  worstCost: 0 as MicroUsd,
-  leaseMs: 0,
+  return { reserve, settle, size: () => claims.size + settled.size }
 }
 
 type Load = { requests: number; tokens: number }
 
-function refusalFor(reservation: Reservation, window: Window, load: Load, ledger: Ledger, tokens: number, at: number): Verdict | undefined {
+function refusalFor(
+  reservation: Reservation,
+  window: Window,
+  load: Load,
+  ledger: Ledger,
+  tokens: number,
+  at: number,
+): Verdict | undefined {
   const { limits, worstCost } = reservation
   const { rpm, tpm, usdPerDay } = limits
   const no = (limit: 'rpm' | 'tpm' | 'daily_usd', retryAfterMs: number | undefined): Verdict => ({
@@ -167,17 +180,26 @@ function refusalFor(reservation: Reservation, window: Window, load: Load, ledger
     const onlyHolds = ledger.spent + ledger.doubt + worstCost <= usdPerDay
     return no('daily_usd', onlyHolds ? 1_000 : untilDayEnds(at, limits.timezone))
   }
-  if (rpm !== undefined && load.requests + 1 > rpm) return no('rpm', window.freeIn(at, 'requests', load.requests + 1 - rpm))
-  if (tpm !== undefined && load.tokens + tokens > tpm)
-    return no('tpm', tokens > tpm ? undefined : window.freeIn(at, 'tokens', load.tokens + tokens - tpm))
+  if (tpm !== undefined && tokens > tpm) return no('tpm', undefined)
+  const moreRequests = load.requests + 1 - (rpm ?? Number.POSITIVE_INFINITY)
+  const moreTokens = load.tokens + tokens - (tpm ?? Number.POSITIVE_INFINITY)
+  const forRequests = moreRequests > 0 ? window.freeIn(at, 'requests', moreRequests) : 0
+  const forTokens = moreTokens > 0 ? window.freeIn(at, 'tokens', moreTokens) : 0
+  if (forRequests > 0 || forTokens > 0)
+    return forRequests >= forTokens ? no('rpm', forRequests) : no('tpm', forTokens)
   return undefined
 }
 
-function remaining({ limits: { rpm, tpm, usdPerDay } }: Reservation, load: Load, ledger: Ledger): Verdict['remaining'] {
+function remaining(
+  { limits: { rpm, tpm, usdPerDay } }: Reservation,
+  load: Load,
+  ledger: Ledger,
+): Verdict['remaining'] {
   const left: Verdict['remaining'] = {}
   if (rpm !== undefined) left.requests = Math.max(0, rpm - load.requests)
   if (tpm !== undefined) left.tokens = Math.max(0, tpm - load.tokens)
-  if (usdPerDay !== undefined) left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as MicroUsd
+  if (usdPerDay !== undefined)
+    left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as MicroUsd
   return left
 }
 

@@ -1,6 +1,6 @@
 import type { Caller } from '../identify/who.ts'
 import type { Refusal } from '../refuse.ts'
-import type { Limits, LimitName, Verdict } from './store.ts'
+import type { LimitName, Limits, Verdict } from './store.ts'
 
 const CODES = {
   rpm: 'gateway_rpm_exceeded',
@@ -20,13 +20,13 @@ export function refusalOf(
     tpm: `${limits.tpm} tokens per minute`,
     daily_usd: `$${(limits.usdPerDay ?? 0) / 1e6} per day`,
   }[limit]
-  const when =
+  const why =
     retryAfterMs === undefined
-      ? 'This call alone is larger than the limit: lower its maximum output or its input.'
-      : `Try again in ${seconds(retryAfterMs)}.`
+      ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output or its input.`
+      : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
   return {
     code: CODES[limit],
-    message: `Team ${team} has used up its ${size} (agent ${agent}). ${when}`,
+    message: `${why} (agent ${agent})`,
     headers: { 'x-gateway-limit': limit },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }

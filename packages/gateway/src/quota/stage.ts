@@ -19,11 +19,11 @@ export function quota(store: QuotaStore, prices: PriceBook): Stage {
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
       const worstCost = await worstCostOf(call)
-      if (worstCost === undefined && limits.usdPerDay !== undefined) return refused(call, unpriced(call))
+      if (worstCost === undefined && limits.usdPerDay !== undefined) return refuse(call, unpriced(call))
 
       const reservation = reservationOf(call, worstCost ?? NO_MONEY)
       const verdict = await store.reserve(reservation)
-      if (!verdict.admitted) return refused(call, refusalOf(verdict, call.caller, limits))
+      if (!verdict.admitted) return refuse(call, refusalOf(verdict, call.caller, limits))
       const reply = await next(call)
       void reply.recording.ended.then(async (ending) => {
         await store.settle(await settlementOf(ending, reply, call, reservation))
@@ -82,15 +82,18 @@ function mayHaveCostMore(ending: Ending, reply: Reply, call: Call): boolean {
   return reply.recording.status === undefined && !neverConnected(ending.error)
 }
 
-const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
 
 function neverConnected(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined
   return typeof cause === 'object' && cause !== null && 'code' in cause && NOT_SENT.has(String(cause.code))
-}
-
-function refused(call: Call, refusal: Parameters<typeof refuse>[0]): Reply {
-  return { via: 'refused', model: call.model, route: call.route, recording: refuse(refusal) }
 }
 
 const unpriced = ({ model, caller }: Call) => ({

@@ -28,7 +28,8 @@ export function createWindow() {
   return {
     /** What the window holds at this moment. */
     load(now: number): { requests: number; tokens: number } {
-      if (buckets[0] && buckets[0].stamp + SPAN_MS <= now) buckets = buckets.filter(({ stamp }) => stamp + SPAN_MS > now)
+      if (buckets[0] && buckets[0].stamp + SPAN_MS <= now)
+        buckets = buckets.filter(({ stamp }) => stamp + SPAN_MS > now)
       let requests = 0
       let tokens = 0
       for (const bucket of buckets) {

@@ -26,10 +26,18 @@ export function createChooser(routing: NonNullable<Policy['routing']>) {
     if (!ours || standard === undefined || !(open || asked === standard)) return honoured(asked ?? 'auto')
     if (!mayUse(standard)) return { forbidden: standard }
 
-    const routed: Choice = { model: standard, route: asked === standard ? 'requested' : 'default', routed: true }
+    const routed: Choice = {
+      model: standard,
+      route: asked === standard ? 'requested' : 'default',
+      routed: true,
+    }
     if (!escalate || !mayUse(escalate.to)) return routed
     const escalated: Choice = { model: escalate.to, route: 'escalated', routed: true }
     const long = exceeds(operation, body, outgoing.text, escalate.above)
-    return long instanceof Promise ? long.then((long) => (long ? escalated : routed)) : long ? escalated : routed
+    return long instanceof Promise
+      ? long.then((long) => (long ? escalated : routed))
+      : long
+        ? escalated
+        : routed
   }
 }

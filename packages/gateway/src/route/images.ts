@@ -29,10 +29,14 @@ function sizeOf(url: string): Size | undefined {
 }
 
 const png = (bytes: Buffer): Size | undefined =>
-  bytes.readUInt32BE(0) === 0x89504e47 ? { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) } : undefined
+  bytes.readUInt32BE(0) === 0x89504e47
+    ? { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) }
+    : undefined
 
 const gif = (bytes: Buffer): Size | undefined =>
-  bytes.toString('latin1', 0, 3) === 'GIF' ? { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) } : undefined
+  bytes.toString('latin1', 0, 3) === 'GIF'
+    ? { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) }
+    : undefined
 
 /** The frame header is the first segment SOF0 to SOF15 that is not a table. */
 function jpeg(bytes: Buffer): Size | undefined {

@@ -13,10 +13,18 @@ const REPLY = 3
 export function parts(operation: Operation, body: JsonObject): Part[] {
   if (operation === 'chat') {
     const messages = list(body.messages).flatMap((message) => ofMessage(object(message)))
-    return [...messages, REPLY, ...ofTools([...list(body.tools), ...list(body.functions)]), ...ofSchema(body.response_format)]
+    return [
+      ...messages,
+      REPLY,
+      ...ofTools([...list(body.tools), ...list(body.functions)]),
+      ...ofSchema(body.response_format),
+    ]
   }
   if (operation === 'responses') {
-    const said = typeof body.input === 'string' ? ofMessage({ role: 'user', content: body.input }) : list(body.input).flatMap(ofItem)
+    const said =
+      typeof body.input === 'string'
+        ? ofMessage({ role: 'user', content: body.input })
+        : list(body.input).flatMap(ofItem)
     const told = isSet(body.instructions) ? ofMessage({ role: 'system', content: body.instructions }) : []
     return [...told, ...said, REPLY, ...ofTools(list(body.tools)), ...ofSchema(object(body.text).format)]
   }
@@ -25,14 +33,21 @@ export function parts(operation: Operation, body: JsonObject): Part[] {
 
 function ofMessage(message: JsonObject): Part[] {
   const { role, name, content, tool_calls, function_call, refusal } = message
-  const calls = [...list(tool_calls).map((call) => object(call).function ?? object(call).custom), function_call]
+  const calls = [
+    ...list(tool_calls).map((call) => object(call).function ?? object(call).custom),
+    function_call,
+  ]
   return [
     PER_MESSAGE,
     text(role),
     ...(typeof name === 'string' ? [name, PER_NAME] : []),
     ...ofContent(content),
     text(refusal),
-    ...calls.flatMap((call) => [text(object(call).name), text(object(call).arguments), text(object(call).input)]),
+    ...calls.flatMap((call) => [
+      text(object(call).name),
+      text(object(call).arguments),
+      text(object(call).input),
+    ]),
   ].filter((part) => part !== '')
 }
 
@@ -40,7 +55,14 @@ function ofMessage(message: JsonObject): Part[] {
 function ofItem(item: Json): Part[] {
   const { type, role, content, name, arguments: args, input, output, summary } = object(item)
   if (isSet(role) || type === 'message') return ofMessage({ role: role ?? 'user', content: content ?? '' })
-  return [PER_MESSAGE, text(name), text(args), text(input), ...ofContent(output), ...ofContent(summary)].filter((part) => part !== '')
+  return [
+    PER_MESSAGE,
+    text(name),
+    text(args),
+    text(input),
+    ...ofContent(output),
+    ...ofContent(summary),
+  ].filter((part) => part !== '')
 }
 
 function ofContent(content: Json | undefined): Part[] {
@@ -52,7 +74,8 @@ function ofContent(content: Json | undefined): Part[] {
       return imageTokens(text(isObject(image_url) ? nested.url : image_url), text(nested.detail ?? detail))
     }
     if (isSet(input_audio)) return audioTokens(text(object(input_audio).data))
-    if (isSet(file) || type === 'input_file') return text(object(file).file_data ?? object(part).file_data).length
+    if (isSet(file) || type === 'input_file')
+      return text(object(file).file_data ?? object(part).file_data).length
     return text(written) || text(refusal)
   })
 }

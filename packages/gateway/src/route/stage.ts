@@ -26,13 +26,16 @@ export function route(routing: NonNullable<Policy['routing']>): Stage {
     }
 }
 
-export const allowed = ({ caller }: Call, model: string) => caller.models === undefined || caller.models.has(model)
+export const allowed = ({ caller }: Call, model: string) =>
+  caller.models === undefined || caller.models.has(model)
 
 function forbidden(call: Call, model: string): Reply {
   const models = [...(call.caller.models ?? [])].join(', ')
   const message =
     `Team ${call.caller.team} (agent ${call.caller.agent}) may not use the model ${JSON.stringify(model)}. ` +
     `It may use: ${models}. Add the model to the policy, or leave \`model\` out to have one chosen.`
-  const recording = refuse({ code: 'gateway_model_not_allowed', message, param: 'model' })
-  return { via: 'refused', model, route: 'requested', recording }
+  return refuse(
+    { ...call, model, route: 'requested' },
+    { code: 'gateway_model_not_allowed', message, param: 'model' },
+  )
 }

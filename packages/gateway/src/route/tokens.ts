@@ -33,18 +33,27 @@ export function exceeds(
 /** All input tokens, exactly. */
 export async function countInput(operation: Operation, body: JsonObject): Promise<number> {
   let total = 0
-  for (const piece of parts(operation, body)) total += typeof piece === 'number' ? piece : await countText(piece)
+  for (const piece of parts(operation, body))
+    total += typeof piece === 'number' ? piece : await countText(piece)
   return total
 }
 
 /** As near as four bytes to a token come; never loads the tokeniser. */
 export function estimateInput(operation: Operation, body: JsonObject, _source: string): number {
-  return Math.ceil(parts(operation, body).reduce<number>((sum, piece) => sum + (typeof piece === 'number' ? piece : piece.length / 4), 0))
+  return Math.ceil(
+    parts(operation, body).reduce<number>(
+      (sum, piece) => sum + (typeof piece === 'number' ? piece : piece.length / 4),
+      0,
+    ),
+  )
 }
 
 /** More than any input can have: no token is shorter than a byte. */
 export function boundInput(operation: Operation, body: JsonObject, source: string): number {
-  const fixed = parts(operation, body).reduce<number>((sum, piece) => (typeof piece === 'number' ? sum + piece : sum), 0)
+  const fixed = parts(operation, body).reduce<number>(
+    (sum, piece) => (typeof piece === 'number' ? sum + piece : sum),
+    0,
+  )
   return Buffer.byteLength(source) + fixed
 }
 
@@ -58,7 +67,8 @@ async function tokensUpTo(texts: readonly string[], limit: number): Promise<numb
   let total = 0
   for (const slice of texts.flatMap(slices)) {
     const rest = limit - total
-    const tokens = rest === Number.POSITIVE_INFINITY ? countTokens(slice, PLAIN) : isWithinTokenLimit(slice, rest, PLAIN)
+    const tokens =
+      rest === Number.POSITIVE_INFINITY ? countTokens(slice, PLAIN) : isWithinTokenLimit(slice, rest, PLAIN)
     if (tokens === false) return limit + 1
     total += tokens
   }
@@ -71,7 +81,9 @@ async function tokensUpTo(texts: readonly string[], limit: number): Promise<numb
  */
 function slices(text: string): string[] {
   if (text.length < 512) return [text]
-  return text.split(LONG_RUN).flatMap((run) => (run.length < 512 || !LONG_RUN.test(run) ? [run] : (run.match(/[^]{1,256}/g) ?? [])))
+  return text
+    .split(LONG_RUN)
+    .flatMap((run) => (run.length < 512 || !LONG_RUN.test(run) ? [run] : (run.match(/[\s\S]{1,256}/g) ?? [])))
 }
 
 const LONG_RUN = /([\p{L}\p{M}]{512,}|[^\p{L}\p{M}\p{N}\s]{512,}|\s{512,})/u

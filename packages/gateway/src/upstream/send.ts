@@ -1,4 +1,4 @@
-import { meter, type Metered, nothing } from '../account/meter.ts'
+import { type Metered, meter, nothing } from '../account/meter.ts'
 import { editTopLevel } from '../body/edit.ts'
 import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
@@ -41,7 +41,9 @@ function foreign(error: unknown, signal: AbortSignal): unknown {
 
 /** The question may have been answered without our seeing it, but no more is known than that it was asked. */
 async function ended(call: Call, error: unknown): Promise<Ending> {
-  const asked = call.signal.aborted ? await meter(call, { usage: undefined, produced: '', unkept: 0 }) : nothing
+  const asked = call.signal.aborted
+    ? await meter(call, { usage: undefined, produced: '', unkept: 0 })
+    : nothing
   const usage: Metered = asked
   return call.signal.aborted ? { type: 'aborted', usage } : { type: 'failed', usage, error }
 }

@@ -1,0 +1,130 @@
+import type { Ending } from '../body/recording.ts'
+import type { Call, Reply } from '../call.ts'
+import type { Origin } from '../identify/origin.ts'
+import type { MicroUsd } from '../quota/store.ts'
+import { usd } from './price.ts'
+import type { CacheState, CallRecord } from './record.ts'
+import type { Bill } from './stage.ts'
+import type { Counters } from './stats.ts'
+
+export type Recorder = ReturnType<typeof createRecorder>
+
+type Seen = { left: boolean; firstByte: number | undefined }
+
+/** Longer than the SDK ever waits before it retries. */
+const RETRY_OVERDUE_MS = 70_000
+
+/** Writes each call's record, once: not before its last attempt, and not if its attempts never come to an end. */
+export function createRecorder(counters: Counters, emit: (record: CallRecord, origin: Origin) => void) {
+  const open = new Set<Origin>()
+  let idle: (() => void)[] = []
+
+  function finish(origin: Origin, record: CallRecord) {
+    if (!open.delete(origin)) return
+    clearTimeout(origin.draft?.overdue)
+    counters.counts.pending = open.size
+    counters.count(record)
+    emit(record, origin)
+    if (open.size > 0) return
+    for (const resolve of idle) resolve()
+    idle = []
+  }
+
+  return {
+    begin(origin: Origin) {
+      open.add(origin)
+      counters.counts.pending = open.size
+    },
+    end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
+      const { origin } = call
+      const draft = origin.draft
+      if (draft === undefined) return
+      draft.spent = draft.spent === undefined || bill.cost === undefined ? undefined : draft.spent + bill.cost
+      draft.estimated ||= ending.usage.estimated
+      const record = recordOf(call, reply, ending, bill, seen)
+      if (!willRetry(call, reply)) return finish(origin, record)
+      draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, origin, record)
+      draft.overdue.unref()
+    },
+    /** Resolves once no record is open. */
+    settled: () => (open.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
+  }
+}
+
+/** What the SDK does with such an outcome. Source: openai 7.57, `shouldRetry`, `makeRequest`. */
+function willRetry({ origin, attempt, signal }: Call, { recording }: Reply): boolean {
+  if (origin.retriesAfter(attempt) === 0 || origin.userSignal?.aborted) return false
+  const { status, headers } = recording
+  if (status === undefined) return true
+  if (signal.aborted && status === 200) return false
+  const said = headers.get('x-should-retry')
+  if (said !== null) return said === 'true'
+  return status === 408 || status === 409 || status === 429 || status >= 500
+}
+
+function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen): CallRecord {
+  const { origin, caller, controls, body, operation, outgoing, view } = call
+  const { attempts, spent, estimated } = origin.draft ?? { attempts: [], spent: 0, estimated: false }
+  const now = performance.now()
+  const record: CallRecord = {
+    id: origin.id,
+    at: Math.round(performance.timeOrigin + origin.startedAt),
+    agent: caller.agent,
+    team: caller.team,
+    tags: controls.tags,
+    operation,
+    path: pathOf(outgoing.url),
+    stream: view.stream,
+    model: reply.model,
+    route: reply.route,
+    cache: cacheState(reply),
+    estimated,
+    latencyMs: now - origin.startedAt,
+    attempts,
+    status: statusOf(reply, ending, seen),
+  }
+  if (controls.session !== undefined) record.session = controls.session
+  if (controls.user !== undefined) record.user = controls.user
+  if (controls.trace !== undefined) record.trace = controls.trace
+  if (typeof body.model === 'string') record.modelAsked = body.model
+  if (reply.bypass !== undefined) record.bypass = reply.bypass
+  if (reply.similarity !== undefined) record.similarity = reply.similarity
+  if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
+  if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
+  if (spent !== undefined) record.costUsd = usd(spent as MicroUsd)
+  if (bill.saved !== undefined) record.savedUsd = usd(bill.saved)
+  if (view.stream && seen.firstByte !== undefined) record.firstTokenMs = seen.firstByte - origin.startedAt
+  if (reply.recording.status !== undefined) record.httpStatus = reply.recording.status
+  const error = errorOf(reply, ending)
+  if (error !== undefined) record.error = error
+  return record
+}
+
+export function cacheState(reply: Reply): CacheState {
+  if (reply.via === 'exact' || reply.via === 'semantic' || reply.via === 'flight') return reply.via
+  return reply.bypass === undefined ? 'miss' : 'bypass'
+}
+
+function statusOf(reply: Reply, ending: Ending, { left }: Seen): CallRecord['status'] {
+  if (reply.via === 'refused') return 'refused'
+  if (ending.type !== 'complete') return ending.type
+  if (left) return 'aborted'
+  return (reply.recording.status ?? 500) < 400 ? 'ok' : 'failed'
+}
+
+/** Names, codes and numbers only: messages of others may quote what was sent. */
+function errorOf(reply: Reply, ending: Ending): string | undefined {
+  if (reply.via === 'refused') return reply.refusal ?? 'refused'
+  if (ending.type === 'failed') return nameOf(ending.error)
+  const { status } = reply.recording
+  return status !== undefined && status >= 400 ? `http_${status}` : undefined
+}
+
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  const cause = error.cause
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? ` ${String(cause.code)}` : ''
+  return `${error.name}: ${error.message.slice(0, 80)}${code}`
+}
+
+const pathOf = (url: string) => URL.parse(url)?.pathname ?? url

@@ -1,0 +1,166 @@
+import { formatUsd } from './account/price.ts'
+import { cacheState } from './account/recorder.ts'
+import type { Counters } from './account/stats.ts'
+import type { CacheStore } from './cache/store.ts'
+import type { Call, Handler, JsonObject, Operation, Reply } from './call.ts'
+import { type Governs, isPaid } from './governed.ts'
+import { controlsOf } from './identify/controls.ts'
+import { hasGatewayHeaders, readHeaders, withoutGatewayHeaders } from './identify/headers.ts'
+import { readBody } from './identify/litellm.ts'
+import { originOf } from './identify/origin.ts'
+import type { Caller, Claim } from './identify/who.ts'
+import { object, parseObject, text } from './json.ts'
+import type { Settings } from './options.ts'
+import { refusalResponse } from './refuse.ts'
+
+export type House = {
+  settings: Settings
+  handler: Handler
+  counters: Counters
+  answers: CacheStore
+  who: (claim: Claim) => Caller
+}
+
+/** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
+export type Entrance = { transport: typeof fetch; governs: Governs; frozen: boolean }
+
+/** `fetch`, with the pipeline behind it. What is not governed goes straight through: same arguments, same Response. */
+export function createDoor(house: House, entrance: Entrance): typeof fetch {
+  const { settings, handler, counters } = house
+
+  return async function gatewayFetch(input, init) {
+    const request = input instanceof Request ? input : undefined
+    const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url
+    const method = init?.method ?? request?.method ?? 'GET'
+    const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
+    const source = found && (await bodyOf(init?.body ?? undefined, request))
+    const body = source === undefined ? undefined : parseObject(source)
+    if (found === undefined || source === undefined || body === undefined)
+      return await passThrough(house, entrance.transport, input, init, { url, method })
+
+    const own: RequestInit = request
+      ? { method, headers: request.headers, signal: request.signal, ...init }
+      : { ...init }
+    let call: Call | undefined
+    let reply: Reply
+    try {
+      call = callOf(house, entrance, { ...found, url, init: own, source, body })
+      reply = await handler(call)
+    } catch (error) {
+      counters.counts.faults += 1
+      // A mistake of ours. What has not left yet goes as the caller sent it; what has left is never sent twice.
+      if (call === undefined || call.origin.sent === 0) return await entrance.transport(input, init)
+      return refusalResponse({
+        code: 'gateway_fault',
+        message: `The gateway failed after the request was sent: ${error}`,
+      })
+    }
+    return await respond(reply, call)
+  }
+}
+
+/** Text of the body if it is one we can read; streams, forms and files are not touched. */
+async function bodyOf(body: BodyInit | undefined, request: Request | undefined): Promise<string | undefined> {
+  if (typeof body === 'string') return body
+  if (body instanceof Uint8Array || body instanceof ArrayBuffer) return new TextDecoder().decode(body)
+  return body === undefined && request?.body ? await request.clone().text() : undefined
+}
+
+type Incoming = {
+  operation: Operation
+  model?: string
+  url: string
+  init: RequestInit
+  source: string
+  body: JsonObject
+}
+
+function callOf({ settings, who }: House, { transport, frozen }: Entrance, incoming: Incoming): Call {
+  const { url, init, source, operation } = incoming
+  const sent = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
+  const attempt = Number(sent.get('x-stainless-retry-count')) || 0
+  const origin = originOf(init, attempt)
+  const marked = hasGatewayHeaders(sent)
+  const fromHeaders = marked ? readHeaders(sent) : undefined
+  const fromBody = frozen ? undefined : readBody(incoming.body)
+  const body = fromBody ? edited(incoming.body, fromBody.edits) : incoming.body
+  const stream = body.stream === true
+  const includeUsage = object(body.stream_options).include_usage === true
+  const signal = init.signal ?? new AbortController().signal
+  return {
+    attempt,
+    origin,
+    operation,
+    body,
+    signal,
+    caller: who({
+      agent: fromHeaders?.agent ?? origin.context?.agent ?? settings.agent,
+      key: fromHeaders?.key ?? settings.key,
+      team: settings.team,
+    }),
+    controls: controlsOf([origin.context, fromHeaders, fromBody?.context]),
+    model: incoming.model ?? (text(body.model) || 'auto'),
+    route: 'requested',
+    view: { stream, includeUsage, signal },
+    outgoing: {
+      transport,
+      url,
+      init,
+      headers: marked ? withoutGatewayHeaders(sent) : sent,
+      text: source,
+      edits: fromBody?.edits ?? {},
+      injectUsage: stream && !includeUsage && !frozen && asksForUsage(operation, url, settings),
+      frozen: frozen || incoming.model !== undefined,
+    },
+  }
+}
+
+function edited(body: JsonObject, edits: Record<string, unknown>): JsonObject {
+  const kept = Object.entries({ ...body, ...edits }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(kept) as JsonObject
+}
+
+/** Not every server that speaks OpenAI's language knows `stream_options`. */
+function asksForUsage(operation: Operation, url: string, { policy }: Settings): boolean {
+  if (operation !== 'chat' && operation !== 'completions') return false
+  if (policy.streamUsage === 'always') return true
+  return policy.streamUsage !== 'never' && url.startsWith('https://api.openai.com/')
+}
+
+async function respond(reply: Reply, call: Call): Promise<Response> {
+  const response = await reply.recording.open(call.view, () => undefined)
+  const { headers } = response
+  headers.set('x-gateway-call-id', call.origin.id)
+  headers.set('x-gateway-cache', cacheState(reply))
+  headers.set('x-gateway-model', encodeURIComponent(reply.model))
+  headers.set('x-gateway-route', reply.route)
+  headers.set('x-gateway-team', encodeURIComponent(call.caller.team))
+  if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
+  if (reply.ageMs !== undefined) headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+  if (!call.view.stream && reply.recording.isOver()) {
+    const bill = await reply.bill
+    if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
+    if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
+  }
+  return response
+}
+
+async function passThrough(
+  { settings, counters, answers }: House,
+  transport: typeof fetch,
+  input: Parameters<typeof fetch>[0],
+  init: RequestInit | undefined,
+  { url, method }: { url: string; method: string },
+): Promise<Response> {
+  counters.counts.passedThrough += 1
+  if (!settings.direct && settings.policy.paidPassThrough === 'refuse' && isPaid(method, url)) {
+    const message =
+      'This endpoint costs money and is outside the budget: the policy refuses it (paidPassThrough).'
+    return refusalResponse({ code: 'gateway_pass_through_refused', message })
+  }
+  const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined
+  if (deleted !== undefined) void answers.forget(decodeURIComponent(deleted))
+  const headers = init?.headers === undefined ? undefined : new Headers(init.headers)
+  if (headers === undefined || !hasGatewayHeaders(headers)) return await transport(input, init)
+  return await transport(input, { ...init, headers: withoutGatewayHeaders(headers) })
+}

@@ -1,0 +1,45 @@
+import type { Operation } from './call.ts'
+
+/** What of a URL is ours to govern; `model`: its path decides which model answers. */
+export type Governs = (url: string) => { operation: Operation; model?: string } | undefined
+
+const OPERATIONS: Record<string, Operation> = {
+  '/chat/completions': 'chat',
+  '/responses': 'responses',
+  '/embeddings': 'embeddings',
+  '/completions': 'completions',
+}
+
+/** Exactly the four paths below a client's own base URL, which may change under our hands. */
+export function belowBase(baseURL: () => string): Governs {
+  return (url) => {
+    const [base = '', baseQuery] = baseURL().split('?', 2)
+    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    if (!url.startsWith(prefix)) return undefined
+    const [path = '', query = baseQuery] = url.slice(prefix.length).split('?', 2)
+    return Object.hasOwn(OPERATIONS, path) ? unlessBeta(OPERATIONS[path], query) : undefined
+  }
+}
+
+/** For SDKs whose base we do not know: the path's tail. Azure names the model in the path. */
+export const byPathTail: Governs = (url) => {
+  const [address = '', query] = url.split('?', 2)
+  const path = Object.keys(OPERATIONS).find((path) => address.endsWith(path))
+  const found = path === undefined ? undefined : unlessBeta(OPERATIONS[path], query)
+  const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
+  return found && deployment !== undefined ? { ...found, model: decodeURIComponent(deployment) } : found
+}
+
+/** The beta Responses API shares the path and speaks other event types. */
+function unlessBeta(operation: Operation | undefined, query: string | undefined) {
+  if (operation === undefined || (query !== undefined && new URLSearchParams(query).has('beta')))
+    return undefined
+  return { operation }
+}
+
+/** Endpoints that cost money and that we do not govern. Source: OpenAI API reference, paths as of openai 7.57. */
+const PAID =
+  /\/(images|audio|videos|batches|threads|fine_tuning|evals|realtime|assistants|completions|responses)(\/|$)/
+
+export const isPaid = (method: string, url: string) =>
+  method === 'POST' && PAID.test(URL.parse(url)?.pathname ?? '')

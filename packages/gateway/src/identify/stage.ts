@@ -1,0 +1,9 @@
+import type { Stage } from '../call.ts'
+import { refuse } from '../refuse.ts'
+
+/** Turns away whoever claims to be somebody and cannot show it. */
+export const identify: Stage = (next) =>
+  async function identify(call) {
+    const { refusal } = call.caller
+    return refusal === undefined ? await next(call) : refuse(call, refusal)
+  }
