@@ -158,9 +158,10 @@ async function passThrough(
       'This endpoint costs money and is outside the budget: the policy refuses it (paidPassThrough).'
     return refusalResponse({ code: 'gateway_pass_through_refused', message })
   }
+  const sent = init?.headers === undefined ? undefined : new Headers(init.headers)
+  const marked = sent !== undefined && hasGatewayHeaders(sent)
+  const response = await transport(input, marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init)
   const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined
-  if (deleted !== undefined) void answers.forget(decodeURIComponent(deleted))
-  const headers = init?.headers === undefined ? undefined : new Headers(init.headers)
-  if (headers === undefined || !hasGatewayHeaders(headers)) return await transport(input, init)
-  return await transport(input, { ...init, headers: withoutGatewayHeaders(headers) })
+  if (deleted !== undefined && response.ok) await answers.forget(decodeURIComponent(deleted))
+  return response
 }

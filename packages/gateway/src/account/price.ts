@@ -1,130 +1,162 @@
+import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../policy/policy.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import type { Usage } from './usage.ts'
 
-/** US dollars per million tokens. */
+/** US dollars per million tokens. Audio is absent where nobody has published its price. */
 export type Rates = {
   input: number
   cachedInput: number
   output: number
-  audioInput: number
-  audioOutput: number
+  audioInput?: number
+  audioOutput?: number
 }
-
-type Priced = { type: 'flat'; rates: Rates } | { type: 'by-size'; model: string } | { type: 'unknown' }
-type Library = typeof import('@pydantic/genai-prices')
 
 export type PriceBook = ReturnType<typeof createPriceBook>
 
-/** A hostile caller may name a million models. */
+type Library = typeof import('@pydantic/genai-prices')
+type Stepped = { base: number; tiers: { start: number; price: number }[] }
+/** What the library says of a model, by its own names; a stepped price depends on the size of the input. */
+type Listed = Record<string, number | Stepped | undefined>
+
+/** A hostile caller may name a million models, each as long as a book. */
 const MAX_MODELS = 1_000
-/** For models of which nobody said how much they can write; none writes more. */
+const MAX_NAME = 200
+/** The library's lists hold prices that begin on a day. */
+const KEEP_MS = 3_600_000
+/** For models of which nobody said how much they can write; none of OpenAI's writes more. */
 const LARGEST_OUTPUT = 128_000
 
 /**
- * What calls cost. The policy's prices win; for other models `@pydantic/genai-prices` is loaded when the first of them
- * is seen. A model neither knows has no price: `undefined`, never 0 by accident.
+ * What calls cost. The policy's prices win, singly; what it leaves open comes from `@pydantic/genai-prices`, loaded
+ * (70 ms) when first needed. A model neither knows has no price: `undefined`, never 0 by accident.
  */
 export function createPriceBook(models: Record<string, ModelPolicy>) {
-  const known = new Map<string, Priced>()
+  const policies = new Map(Object.entries(models))
+  const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: KEEP_MS })
   let library: Library | undefined
 
-  for (const [model, { input, output, cachedInput, audioInput, audioOutput }] of Object.entries(models)) {
-    if (input === undefined || output === undefined) continue
-    const rates = {
-      input,
-      output,
-      cachedInput: cachedInput ?? input,
-      audioInput: audioInput ?? input,
-      audioOutput: audioOutput ?? output,
-    }
-    known.set(model, { type: 'flat', rates })
+  function lookUp(model: string): Listed | Promise<Listed> {
+    if (model.length > MAX_NAME) return {}
+    const found = known.get(model)
+    if (found !== undefined) return found
+    if (library !== undefined) return listed(library, model)
+    return import('@pydantic/genai-prices').then((loaded) => {
+      library = loaded
+      return listed(loaded, model)
+    })
   }
 
-  async function lookUp(model: string): Promise<Priced> {
-    library ??= await import('@pydantic/genai-prices')
-    const found = library.calcPrice({ input_tokens: 0 }, model, { providerId: 'openai' })
-    const priced = found === null ? ({ type: 'unknown' } as const) : fromLibrary(model, found.model_price)
-    if (known.size >= MAX_MODELS) known.clear()
-    known.set(model, withPolicy(priced, Object.hasOwn(models, model) ? models[model] : undefined))
-    return known.get(model) ?? priced
+  function listed(library: Library, model: string): Listed {
+    const found: Listed =
+      library.calcPrice({ input_tokens: 0 }, model, { providerId: 'openai' })?.model_price ?? {}
+    known.set(model, found)
+    return found
   }
 
-  function price(
-    priced: Priced,
+  /** The policy alone suffices when it leaves open nothing that will be asked for. */
+  function suffices({ input, cachedInput, output, audioInput, audioOutput }: ModelPolicy, audio: boolean) {
+    const text = [input, cachedInput, output]
+    return (audio ? [...text, audioInput, audioOutput] : text).every((rate) => rate !== undefined)
+  }
+
+  function priced<T>(
     model: string,
-    usage: Usage,
-    tier: string | undefined,
-  ): MicroUsd | undefined {
-    const factor = FACTORS[tier ?? 'default'] ?? (tier === 'priority' ? PRIORITY[model] : 1)
-    if (priced.type === 'unknown' || factor === undefined) return undefined
-    if (priced.type === 'flat') return microUsd(dollars(priced.rates, usage) * factor)
-    const { input, output, cachedInput } = usage
-    const tokens = { input_tokens: input, output_tokens: output, cache_read_tokens: cachedInput }
-    const total = library?.calcPrice(tokens, priced.model, { providerId: 'openai' })?.total_price
-    return total === undefined ? undefined : microUsd(total * factor)
+    audio: boolean,
+    use: (policy: ModelPolicy, listed: Listed) => T,
+  ): T | Promise<T> {
+    const policy = policies.get(model) ?? {}
+    const listed = suffices(policy, audio) ? {} : lookUp(model)
+    return listed instanceof Promise ? listed.then((listed) => use(policy, listed)) : use(policy, listed)
   }
 
   return {
-    /** In whole millionths of a dollar, rounded up once. A promise only when a model's price has to be looked up first. */
-    cost(model: string, usage: Usage, tier?: string): MicroUsd | undefined | Promise<MicroUsd | undefined> {
-      const priced = known.get(model)
-      if (priced !== undefined) return price(priced, model, usage, tier)
-      return lookUp(model).then((found) => price(found, model, usage, tier))
+    /** For calls of ordinary size. A promise only when the library has to be loaded first. */
+    rates: (model: string): Rates | undefined | Promise<Rates | undefined> =>
+      priced(model, false, (policy, listed) => ratesOf(policy, listed, 0)),
+    /**
+     * In whole millionths of a dollar, rounded up once. A promise only when the library has to be loaded first.
+     * `tier` as in `service_tier`; a tier whose price is not known for the model makes the cost unknown.
+     */
+    cost(
+      model: string,
+      usage: Usage,
+      tier = 'default',
+    ): MicroUsd | undefined | Promise<MicroUsd | undefined> {
+      const share = SHARES.get(tier) ?? (tier === 'priority' ? PRIORITY.get(model) : undefined)
+      if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
+      return priced(model, usage.audioInput + usage.audioOutput > 0, (policy, listed) => {
+        const rates = ratesOf(policy, listed, usage.input)
+        return rates && costAt(rates, usage, share)
+      })
     },
     /** The most output tokens an answer of this model can have. */
-    maxOutput: (model: string): number =>
-      (Object.hasOwn(models, model) ? models[model]?.maxOutput : undefined) ?? LARGEST_OUTPUT,
+    maxOutput: (model: string): number => policies.get(model)?.maxOutput ?? LARGEST_OUTPUT,
   }
 }
 
-/** Batch and flex cost half. What OpenAI charges for priority differs by model. Source: its price list, 2026-11. */
-const FACTORS: Record<string, number | undefined> = { default: 1, auto: 1, flex: 0.5, batch: 0.5 }
-const PRIORITY: Record<string, number | undefined> = { 'gpt-4o': 1.7, 'gpt-4o-mini': 5 / 3 }
+/** Parts of the standard price. Flex and batch cost half. Source: OpenAI, "Pricing", 2026-11. */
+const SHARES = new Map<string, [number, number]>([
+  ['auto', [1, 1]],
+  ['default', [1, 1]],
+  ['standard', [1, 1]],
+  ['scale', [1, 1]],
+  ['flex', [1, 2]],
+  ['batch', [1, 2]],
+])
 
-type LibraryPrices = Record<string, number | { base: number } | undefined>
+/** 4.25 and 17.00 for gpt-4o, 0.25 and 1.00 for mini; applied to the policy's prices too. Source: OpenAI, "Priority processing". */
+const PRIORITY = new Map<string, [number, number]>([
+  ['gpt-4o', [17, 10]],
+  ['gpt-4o-2024-08-06', [17, 10]],
+  ['gpt-4o-2024-11-20', [17, 10]],
+  ['gpt-4o-mini', [5, 3]],
+  ['gpt-4o-mini-2024-07-18', [5, 3]],
+])
 
-function fromLibrary(model: string, prices: LibraryPrices): Priced {
-  if (Object.values(prices).some((price) => typeof price === 'object')) return { type: 'by-size', model }
-  const { input_mtok, cache_read_mtok, output_mtok, input_audio_mtok, output_audio_mtok } = prices as Record<
-    string,
-    number | undefined
-  >
-  if (input_mtok === undefined) return { type: 'unknown' }
-  const output = output_mtok ?? 0
-  return {
-    type: 'flat',
-    rates: {
-      input: input_mtok,
-      cachedInput: cache_read_mtok ?? input_mtok,
-      output,
-      audioInput: input_audio_mtok ?? input_mtok,
-      audioOutput: output_audio_mtok ?? output,
-    },
-  }
+function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
+  const at = (name: string) => stepFor(listed[name], inputTokens)
+  const input = policy.input ?? at('input_mtok')
+  // Embeddings have no output to price, and the library then names none.
+  const output = policy.output ?? at('output_mtok') ?? (at('input_mtok') === undefined ? undefined : 0)
+  if (input === undefined || output === undefined) return undefined
+  const rates: Rates = { input, output, cachedInput: policy.cachedInput ?? at('cache_read_mtok') ?? input }
+  const audioInput = policy.audioInput ?? at('input_audio_mtok')
+  const audioOutput = policy.audioOutput ?? at('output_audio_mtok')
+  if (audioInput !== undefined) rates.audioInput = audioInput
+  if (audioOutput !== undefined) rates.audioOutput = audioOutput
+  return rates
 }
 
-function withPolicy(priced: Priced, policy: ModelPolicy | undefined): Priced {
-  if (policy === undefined || priced.type !== 'flat') return priced
-  const { maxOutput: _, ...rates } = policy
-  return { type: 'flat', rates: { ...priced.rates, ...rates } }
+/** A long input raises the price of all its tokens, as `calcPrice` reckons: the step begins above `start`. */
+function stepFor(price: number | Stepped | undefined, inputTokens: number): number | undefined {
+  if (typeof price !== 'object') return price
+  return price.tiers.reduce((rate, { start, price }) => (inputTokens > start ? price : rate), price.base)
 }
 
-function dollars(rates: Rates, { input, cachedInput, audioInput, output, audioOutput }: Usage): number {
-  // Cached audio is rare and billed as cached; a token is counted once.
+/** Whole millionths of millionths of a dollar until the end; they are more than a float can count. */
+function costAt(rates: Rates, usage: Usage, [part, whole]: [number, number]): MicroUsd | undefined {
+  const { input, cachedInput, audioInput, output, audioOutput } = usage
+  // A token is counted once: cached audio is billed as cached.
   const audio = Math.min(audioInput, input - cachedInput)
-  const millionths =
-    (input - cachedInput - audio) * rates.input +
-    cachedInput * rates.cachedInput +
-    audio * rates.audioInput +
-    (output - audioOutput) * rates.output +
-    audioOutput * rates.audioOutput
-  return millionths / 1e6
+  if (audio > 0 && rates.audioInput === undefined) return undefined
+  if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
+  const total =
+    price(input - cachedInput - audio, rates.input) +
+    price(cachedInput, rates.cachedInput) +
+    price(audio, rates.audioInput ?? 0) +
+    price(output - audioOutput, rates.output) +
+    price(audioOutput, rates.audioOutput ?? 0)
+  const unit = BigInt(whole) * 1_000_000n
+  return Number((total * BigInt(part) + unit - 1n) / unit) as MicroUsd
 }
+
+/** Dollars per million tokens are millionths per token. A call may claim more tokens than there are numbers. */
+const price = (tokens: number, rate: number): bigint =>
+  BigInt(Math.min(Math.max(0, Math.ceil(tokens)), Number.MAX_SAFE_INTEGER)) * BigInt(Math.round(rate * 1e6))
 
 /** Up to the next whole millionth, so that no budget is passed by rounding; without the dust of binary fractions. */
-export const microUsd = (dollars: number): MicroUsd =>
-  Math.ceil(Number((dollars * 1e6).toFixed(4))) as MicroUsd
+export const microUsd = (usd: number): MicroUsd => Math.ceil(Number((usd * 1e6).toFixed(3))) as MicroUsd
 
 export const usd = (micro: MicroUsd): number => micro / 1e6
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../call.ts'
-import { isObject, object } from '../json.ts'
+import { isObject, isSet, object } from '../json.ts'
 
 /** Tokens by kind. `input` includes `cachedInput` and `audioInput`; `output` includes `reasoning` and `audioOutput`. */
 export type Usage = {
@@ -15,16 +15,19 @@ export const totalTokens = ({ input, output }: Usage) => input + output
 
 /**
  * The `usage` of an answer: chat, completions and embeddings count prompt and completion, Responses input and output.
- * `undefined` when there is none, or none to be believed. Source: openai 7.57, `CompletionUsage`, `ResponseUsage`.
+ * `undefined` when there is none, or when a number in it is not a count: half a truth is not billed.
+ * Source: openai 7.57, `CompletionUsage`, `ResponseUsage`, `CreateEmbeddingResponse.Usage`.
  */
 export function usageFrom(answer: JsonObject): Usage | undefined {
   const { usage } = answer
   if (!isObject(usage)) return undefined
-  const input = usage.prompt_tokens ?? usage.input_tokens
+  const input = usage.prompt_tokens ?? usage.input_tokens ?? usage.total_tokens
   const output = usage.completion_tokens ?? usage.output_tokens ?? 0
-  if (!isCount(input) || !isCount(output)) return undefined
   const asked = object(usage.prompt_tokens_details ?? usage.input_tokens_details)
   const written = object(usage.completion_tokens_details ?? usage.output_tokens_details)
+  const parts = [asked.cached_tokens, asked.audio_tokens, written.reasoning_tokens, written.audio_tokens]
+  if (!isCount(input) || !isCount(output) || parts.some((part) => isSet(part) && !isCount(part)))
+    return undefined
   return {
     input,
     cachedInput: part(asked.cached_tokens, input),
@@ -34,6 +37,10 @@ export function usageFrom(answer: JsonObject): Usage | undefined {
     audioOutput: part(written.audio_tokens, output),
   }
 }
+
+/** The tier an answer was served at, which may not be the one that was asked for. */
+export const serviceTier = ({ service_tier }: JsonObject): string | undefined =>
+  typeof service_tier === 'string' ? service_tier : undefined
 
 const isCount = (value: Json | undefined): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0

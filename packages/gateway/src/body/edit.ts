@@ -4,26 +4,26 @@
  * `source` must be a JSON object that `JSON.parse` accepts. Linear in its length, at any depth.
  */
 export function editTopLevel(source: string, changes: Record<string, string | undefined>): string {
-  const open = source.indexOf('{')
-  const kept: string[] = []
+  const open = source.indexOf('{') + 1
+  const all = [...members(source, open)]
   const replaced = new Set<string>()
-  let close = open
-  for (const { name, start, valueStart, end } of members(source, open + 1)) {
-    close = end
-    if (!Object.hasOwn(changes, name)) {
-      kept.push(source.slice(start, end))
-      continue
-    }
-    // Of a member written twice, `JSON.parse` believes the last; we leave one.
+  let edited = source.slice(0, all[0]?.start ?? open)
+  let separator = ''
+  for (const [at, { name, start, valueStart, end }] of all.entries()) {
     const value = changes[name]
-    if (value === undefined || replaced.has(name)) continue
-    replaced.add(name)
-    kept.push(source.slice(start, valueStart) + value)
+    const isOurs = Object.hasOwn(changes, name)
+    // Of a member written twice, `JSON.parse` believes the last; we leave one.
+    if (isOurs && (value === undefined || replaced.has(name))) continue
+    if (isOurs) replaced.add(name)
+    edited += separator + (isOurs ? source.slice(start, valueStart) + value : source.slice(start, end))
+    separator = source.slice(end, all[at + 1]?.start ?? end) || ','
   }
-  for (const [name, value] of Object.entries(changes))
-    if (value !== undefined && !replaced.has(name)) kept.push(`${JSON.stringify(name)}:${value}`)
-  const tail = source.slice(source.indexOf('}', close))
-  return `${source.slice(0, open + 1)}${kept.join(',')}${tail}`
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined || replaced.has(name)) continue
+    edited += `${separator === '' ? '' : ','}${JSON.stringify(name)}:${value}`
+    separator = ','
+  }
+  return edited + source.slice(all.at(-1)?.end ?? open)
 }
 
 type Member = { name: string; start: number; valueStart: number; end: number }

@@ -38,7 +38,7 @@ export function record(response: Response, source: Source): Recording {
   let outcome: Ending['type'] | undefined
   let drain: NodeJS.Timeout | undefined
 
-  /** The first end counts: what follows a terminal event, a cancel or a reset, demotes nothing. */
+  /** Before any reader hears of it, since readers leave at the end. The first end counts: what follows a terminal event, a cancel or a reset, demotes nothing. */
   function end(type: Ending['type'], error?: unknown) {
     if (outcome !== undefined) return
     outcome = type
@@ -79,12 +79,12 @@ export function record(response: Response, source: Source): Recording {
       }
       parser?.end()
       if (events.length > 0) take(new Uint8Array(0))
-      log.close()
       // A stream that simply stops was cut, however cleanly: its end is a terminal event.
       end(streamed && format !== undefined ? 'aborted' : 'complete')
+      log.close()
     } catch (error) {
-      log.break(terminated(error))
       end('failed', error)
+      log.break(terminated(error))
     } finally {
       clearTimeout(drain)
     }

@@ -39,7 +39,7 @@ export async function openView(live: Live, view: View, leave: Leave): Promise<Re
 }
 
 function following(live: Live, view: View, leave: Leave): Response {
-  const early = (early: boolean) => leave(early && live.outcome() === undefined)
+  const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
   return dress(live, readerOf(live.log, renderer(live, view), view.signal, early))
 }
 

@@ -67,7 +67,7 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
     flight.arrived = reply
     if (reply.via === 'refused' || reply.recording.status !== 200) return forget()
     // Not before the cache has had its chance to take the answer over: between them there must be no gap.
-    void reply.recording.ended.then(() => setImmediate(forget))
+    void reply.recording.ended.then(() => (call.controls.cache.store ? setImmediate(forget) : forget()))
   }, forget)
   return flight
 }

@@ -28,7 +28,7 @@ export function createChooser(routing: NonNullable<Policy['routing']>) {
 
     const routed: Choice = {
       model: standard,
-      route: asked === standard ? 'requested' : 'default',
+      route: 'default',
       routed: true,
     }
     if (!escalate || !mayUse(escalate.to)) return routed

@@ -1,5 +1,8 @@
-import type { JsonObject, Operation } from '../call.ts'
-import { parts } from './parts.ts'
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Json, JsonObject, Operation } from '../call.ts'
+import { isObject, list, object, text } from '../json.ts'
+import { unwritten } from './images.ts'
+import { type Part, parts } from './parts.ts'
 
 type Tokeniser = typeof import('gpt-tokenizer/encoding/o200k_base')
 let loading: Promise<Tokeniser> | undefined
@@ -9,104 +12,224 @@ const tokeniser = () => (loading ??= import('gpt-tokenizer/encoding/o200k_base')
 
 /** "<|endoftext|>" in a question is text like any other. */
 const PLAIN = { disallowedSpecial: new Set<string>() }
+/** The longest token of o200k, in bytes: 128 spaces. */
+const LONGEST_TOKEN = 128
+/** Characters in one run that are tokenised as they are; longer runs in slices of half that. */
+const LONG = 512
+/** Counting lets others go on after so many milliseconds. */
+const BREATH_MS = 8
 
 /**
  * Whether a call's input is longer than `limit` tokens: exact where it is close, nearly free where it is not.
  * Fewer bytes than the limit cannot be more tokens; more words than the limit cannot be fewer. Only in between is the
- * text tokenised, and no further than needed. `body` is `source` parsed.
+ * text tokenised, and no further than needed: then, and only then, the answer is a promise. Images count as
+ * gpt-4o-mini bills them, 2,833 tokens at least: at a limit of 2,000 a single one exceeds it. Embeddings never do.
  */
 export function exceeds(
   operation: Operation,
   body: JsonObject,
-  source: string,
+  _source: string,
   limit: number,
 ): boolean | Promise<boolean> {
-  const pieces = parts(operation, body)
-  const fixed = pieces.reduce<number>((sum, piece) => (typeof piece === 'number' ? sum + piece : sum), 0)
-  const texts = pieces.filter((piece) => typeof piece === 'string')
-  if (fixed > limit) return true
-  if (fixed + bytesUpTo(texts, limit - fixed) <= limit) return false
-  if (fixed + wordsUpTo(texts, limit - fixed) > limit) return true
-  return tokensUpTo(texts, limit - fixed).then((tokens) => fixed + tokens > limit)
+  if (operation === 'embeddings') return false
+  const { fixed, texts } = measure(operation, body)
+  const room = limit - fixed
+  if (room < 0) return true
+  if (bytesUpTo(texts, room) <= room) return false
+  if (leastTokens(texts, room) > room) return true
+  return tokensUpTo(texts, room).then((tokens) => tokens > room)
 }
 
-/** All input tokens, exactly. */
+/** All input tokens: exact for text, by OpenAI's published figures for the rest. Loads the tokeniser. */
 export async function countInput(operation: Operation, body: JsonObject): Promise<number> {
-  let total = 0
-  for (const piece of parts(operation, body))
-    total += typeof piece === 'number' ? piece : await countText(piece)
-  return total
+  const { fixed, texts } = measure(operation, body)
+  return Math.max(0, fixed + (await tokensUpTo(texts, Number.POSITIVE_INFINITY)))
 }
 
 /** As near as four bytes to a token come; never loads the tokeniser. */
 export function estimateInput(operation: Operation, body: JsonObject, _source: string): number {
-  return Math.ceil(
-    parts(operation, body).reduce<number>(
-      (sum, piece) => sum + (typeof piece === 'number' ? piece : piece.length / 4),
-      0,
-    ),
-  )
+  const { fixed, texts } = measure(operation, body)
+  return Math.max(0, fixed + Math.ceil(bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4))
 }
 
-/** More than any input can have: no token is shorter than a byte. */
+/**
+ * More than the input can have, for holding dollars: no token is shorter than a byte, images count at their largest,
+ * and what upstream adds from elsewhere (earlier turns, templates, files, tools of its own) at most fills its window.
+ */
 export function boundInput(operation: Operation, body: JsonObject, source: string): number {
-  const fixed = parts(operation, body).reduce<number>(
-    (sum, piece) => (typeof piece === 'number' ? sum + piece : sum),
-    0,
-  )
-  return Buffer.byteLength(source) + fixed
+  const { fixed, texts } = measure(operation, body)
+  const { bytes, tokens } = unwritten(operation, body)
+  const text = Math.max(Buffer.byteLength(source) - bytes, bytesUpTo(texts, Number.POSITIVE_INFINITY))
+  return Math.max(0, fixed) + text + tokens
 }
 
+/** Tokens of one text. Loads the tokeniser. */
 export async function countText(text: string): Promise<number> {
   return await tokensUpTo([text], Number.POSITIVE_INFINITY)
 }
 
+function measure(operation: Operation, body: JsonObject) {
+  const tools = operation === 'responses' ? list(body.tools) : [...list(body.tools), ...list(body.functions)]
+  const format = object(operation === 'responses' ? object(body.text).format : body.response_format)
+  const schema = format.json_schema ?? format.schema
+  const said = parts(operation, { ...body, tools: null, functions: null, response_format: null, text: null })
+  const asked = operation === 'chat' || operation === 'responses'
+  const pieces = asked ? [...said, ...ofTools(tools), ...(isObject(schema) ? [written(schema)] : [])] : said
+  let fixed = 0
+  const texts: string[] = []
+  for (const piece of pieces) {
+    if (typeof piece === 'number') fixed += piece
+    else texts.push(piece)
+  }
+  return { fixed, texts }
+}
+
+/**
+ * OpenAI's own formula for gpt-4o and gpt-4o-mini; it knows functions whose properties are plain values. Others are
+ * counted as their JSON, which is longer than what the model is shown.
+ * Source: OpenAI cookbook, "How to count tokens with tiktoken", `num_tokens_for_tools`.
+ */
+function ofTools(tools: Json[]): Part[] {
+  return tools.length === 0 ? [] : [...tools.flatMap(ofTool), 12]
+}
+
+function ofTool(tool: Json): Part[] {
+  // Chat nests the function; Responses and the older `functions` do not.
+  const declared = object(object(tool).function ?? tool)
+  if (!isPlain(declared)) return [7, written(declared)]
+  const properties = Object.entries(object(object(declared.parameters).properties))
+  const title: Part[] = [7, `${text(declared.name)}:${sentence(declared.description)}`]
+  return properties.length === 0 ? title : [...title, 3, ...properties.flatMap(ofProperty)]
+}
+
+function ofProperty([name, schema]: [string, Json]): Part[] {
+  const { type, description, enum: choices } = object(schema)
+  const line = [3, `${name}:${text(type)}:${sentence(description)}`]
+  return choices === undefined ? line : [...line, -3, ...list(choices).flatMap((choice) => [3, text(choice)])]
+}
+
+const sentence = (description: Json | undefined) => text(description).replace(/\.$/, '')
+
+const FUNCTION = new Set(['type', 'name', 'description', 'parameters', 'strict'])
+const OBJECT = new Set(['type', 'properties', 'required', 'additionalProperties'])
+const PROPERTY = new Set(['type', 'description', 'enum'])
+const VALUES = new Set<Json | undefined>(['string', 'number', 'integer', 'boolean'])
+
+function isPlain(declared: JsonObject): boolean {
+  const parameters = declared.parameters ?? {}
+  if (typeof declared.name !== 'string' || !hasOnly(FUNCTION, declared) || !hasOnly(OBJECT, parameters))
+    return false
+  return Object.values(object(object(parameters).properties)).every(
+    (property) =>
+      hasOnly(PROPERTY, property) &&
+      VALUES.has(object(property).type) &&
+      list(object(property).enum).every((choice) => typeof choice === 'string'),
+  )
+}
+
+const hasOnly = (names: Set<string>, value: Json) =>
+  isObject(value) && Object.keys(value).every((name) => names.has(name))
+
+/** JSON nested too deeply to be written is reduced to what could be read of it: its names and values. */
+function written(value: Json): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    const leaves: string[] = []
+    const open = [value]
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (typeof next !== 'object' || next === null) leaves.push(String(next))
+      else for (const [name, inner] of Object.entries(next)) leaves.push(name) && open.push(inner)
+    }
+    return leaves.join(' ')
+  }
+}
+
 /** Counts until it has more than `limit`; what it then returns is only that: more. */
 async function tokensUpTo(texts: readonly string[], limit: number): Promise<number> {
-  const { countTokens, isWithinTokenLimit } = await tokeniser()
+  const { encodeGenerator, clearMergeCache } = await tokeniser()
   let total = 0
-  for (const slice of texts.flatMap(slices)) {
-    const rest = limit - total
-    const tokens =
-      rest === Number.POSITIVE_INFINITY ? countTokens(slice, PLAIN) : isWithinTokenLimit(slice, rest, PLAIN)
-    if (tokens === false) return limit + 1
-    total += tokens
+  let since = performance.now()
+  for (const text of texts) {
+    for (const slice of slices(text)) {
+      for (const tokens of encodeGenerator(slice, PLAIN)) {
+        total += tokens.length
+        if (total > limit) break
+        if (performance.now() - since < BREATH_MS) continue
+        await breathe()
+        since = performance.now()
+      }
+      if (total > limit) break
+    }
   }
+  // It would keep the last 100,000 rare words, and with each the whole text it was cut from.
+  clearMergeCache()
   return total
 }
 
 /**
  * The merging inside one word takes the square of its length: 100,000 letters in a row, 6 seconds. Nobody writes words
- * of 500 letters, so such runs are counted in slices, which errs by a token a slice at most, towards more.
+ * of 512 letters, so such runs are counted in slices, which errs by a token a slice at most, towards more.
  */
-function slices(text: string): string[] {
-  if (text.length < 512) return [text]
-  return text
-    .split(LONG_RUN)
-    .flatMap((run) => (run.length < 512 || !LONG_RUN.test(run) ? [run] : (run.match(/[\s\S]{1,256}/g) ?? [])))
+function* slices(text: string): Generator<string> {
+  let rest = text
+  for (let at = longRun(rest); at !== -1; at = longRun(rest)) {
+    const cut = at + LONG / 2
+    const whole = isHighSurrogate(rest.charCodeAt(cut - 1)) ? cut + 1 : cut
+    yield rest.slice(0, whole)
+    rest = rest.slice(whole)
+  }
+  yield rest
 }
 
-const LONG_RUN = /([\p{L}\p{M}]{512,}|[^\p{L}\p{M}\p{N}\s]{512,}|\s{512,})/u
+const longRun = (text: string) => (text.length < LONG ? -1 : text.search(LONG_RUN))
+const isHighSurrogate = (code: number) => code >= 0xd800 && code < 0xdc00
 
+// Only the start of a run is tried, lest a text of words just short enough be read 512 times over.
+const LONG_RUN = new RegExp(
+  ['[\\p{L}\\p{M}]', '[^\\s\\p{L}\\p{N}]', '\\s'].map((kind) => `(?<!${kind})${kind}{${LONG}}`).join('|'),
+  'u',
+)
+
+/** UTF-8 bytes; more than `limit` characters are more than `limit` bytes, and need no closer look. */
 function bytesUpTo(texts: readonly string[], limit: number): number {
   const length = texts.reduce((sum, text) => sum + text.length, 0)
   return length > limit ? length : texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 }
 
 /**
- * A bound from below: every run of letters begins a token of its own, since o200k never lets a token reach from one
- * word into the next. Contractions are part of the word before, and whatever is not ASCII may be anything.
+ * A bound from below that stops once it is over `limit`. Every run of ASCII letters begins a token of its own and every
+ * three digits do, since o200k lets no token reach from one into the next: contractions excepted, which are part of the
+ * word before, and characters beyond ASCII, which may join what is around them. No token is longer than 128 bytes.
  */
-function wordsUpTo(texts: readonly string[], limit: number): number {
-  let words = 0
+export function leastTokens(texts: readonly string[], limit: number): number {
+  let total = 0
   for (const text of texts) {
-    let inWord = false
-    for (let at = 0; at < text.length && words <= limit; at += 1) {
-      const code = text.charCodeAt(at)
-      const letter = code >= 128 || (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 39
-      if (letter && !inWord && code < 128 && code !== 39) words += 1
-      inWord = letter
-    }
+    if (total > limit) break
+    total += Math.max(Math.ceil(text.length / LONGEST_TOKEN), runs(text, limit - total))
   }
-  return words
+  return total
+}
+
+function runs(text: string, limit: number): number {
+  let found = 0
+  let last = 'other'
+  let digits = 0
+  for (let at = 0; at < text.length && found <= limit; at += 1) {
+    const code = text.charCodeAt(at)
+    const kind = kindOf(code)
+    if (kind === 'letter' && last !== 'letter' && last !== 'joint') found += 1
+    if (kind === 'digit') {
+      digits = last === 'digit' ? digits + 1 : 0
+      if (last !== 'joint' && digits % 3 === 0) found += 1
+    }
+    last = kind
+  }
+  return found
+}
+
+function kindOf(code: number): 'letter' | 'digit' | 'joint' | 'other' {
+  if ((code >= 97 && code <= 122) || (code >= 65 && code <= 90)) return 'letter'
+  if (code >= 48 && code <= 57) return 'digit'
+  return code >= 128 || code === 39 ? 'joint' : 'other'
 }

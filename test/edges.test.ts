@@ -1,0 +1,327 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createGatewayClient } from '@hotdash/llm-gateway'
+import OpenAI from 'openai'
+import { describe, expect, test } from 'vitest'
+import { ask, setup, until } from './support.ts'
+
+const streamed = (content: string) => ({
+  ...ask(content),
+  stream: true as const,
+  stream_options: { include_usage: true },
+})
+
+describe('the end of an answer', () => {
+  test('a stream that is read to [DONE] is stored, every time, though the SDK cancels its body there', async () => {
+    const { client, upstream } = await setup()
+    for (let round = 0; round < 50; round += 1) {
+      for await (const _ of await client.chat.completions.create(streamed(`question ${round}`)));
+      const { response } = await client.chat.completions.create(ask(`question ${round}`)).withResponse()
+      expect(response.headers.get('x-gateway-cache')).toBe('exact')
+    }
+    expect(upstream.count()).toBe(50)
+  })
+
+  test('a break at finish_reason still learns the usage; a break at the third chunk cancels upstream', async () => {
+    const { client, upstream, records } = await setup({}, {}, { chunkDelayMs: 3 })
+    for await (const chunk of await client.chat.completions.create(streamed('one')))
+      if (chunk.choices[0]?.finish_reason) break
+    let seen = 0
+    for await (const _ of await client.chat.completions.create(streamed('two'))) if ((seen += 1) === 3) break
+    await client.gateway.flush()
+    expect(records.map(({ status, estimated }) => [status, estimated])).toEqual([
+      ['ok', false],
+      ['aborted', true],
+    ])
+    await Promise.all(upstream.requests.map((request) => request.closed))
+    expect(upstream.requests.map((request) => request.aborted)).toEqual([false, true])
+  })
+
+  test('neither a cut nor a clean but early end is delivered as a whole answer or stored', async () => {
+    const { client, upstream, records } = await setup({ policy: { routing: {} } })
+    upstream.fail({ type: 'cut', afterChunks: 3 })
+    await expect(client.chat.completions.stream(streamed('cut')).finalChatCompletion()).rejects.toThrow()
+    upstream.fail({ type: 'end', afterChunks: 3 })
+    await expect(client.chat.completions.stream(streamed('end')).finalChatCompletion()).rejects.toThrow()
+    await client.gateway.flush()
+    expect(records.map(({ status }) => status)).toEqual(['failed', 'aborted'])
+    await client.chat.completions.create(ask('cut'))
+    await client.chat.completions.create(ask('end'))
+    expect(upstream.count()).toBe(4)
+  })
+
+  test('an error event in mid-stream reaches the caller as the bare client would see it, and is not stored', async () => {
+    const { client, bare, upstream } = await setup()
+    const fail = async (of: OpenAI) => {
+      upstream.fail({ type: 'error-event', afterChunks: 2 })
+      try {
+        for await (const _ of await of.chat.completions.create(streamed('x')));
+        return 'no error'
+      } catch (error) {
+        return `${(error as Error).constructor.name}: ${(error as Error).message}`
+      }
+    }
+    expect(await fail(client)).toBe(await fail(bare))
+    await client.chat.completions.create(ask('x'))
+    expect(upstream.count()).toBe(3)
+  })
+})
+
+describe('how readers leave', () => {
+  test('a caller that aborts a whole answer stops upstream and gets its own error', async () => {
+    const { client, upstream, records } = await setup()
+    upstream.fail({ type: 'hang' })
+    const controller = new AbortController()
+    const call = client.chat.completions.create(ask('x'), { signal: controller.signal })
+    await until(() => upstream.count() === 1, 'the request arrives')
+    controller.abort()
+    await expect(call).rejects.toBeInstanceOf(OpenAI.APIUserAbortError)
+    await upstream.requests[0]?.closed
+    await client.gateway.flush()
+    expect(records).toMatchObject([{ status: 'aborted', estimated: true }])
+  })
+
+  test('a timeout before the headers fires as with the bare client', async () => {
+    const { client, bare, upstream } = await setup()
+    for (const each of [bare, client]) {
+      upstream.fail({ type: 'hang' }, { times: 9 })
+      await expect(
+        each.chat.completions.create(ask('x'), { timeout: 60, maxRetries: 0 }),
+      ).rejects.toBeInstanceOf(OpenAI.APIConnectionTimeoutError)
+      upstream.reset()
+    }
+  })
+
+  test('a stream that nobody iterates ends its record, once it is complete', async () => {
+    const { client, records } = await setup()
+    await client.chat.completions.create(streamed('x'))
+    await until(() => records.length === 1, 'the record')
+    expect(records[0]).toMatchObject({ status: 'ok', cache: 'miss' })
+  })
+
+  test('a stream that is dropped unread while upstream hangs is cancelled by the garbage collector', async () => {
+    const { client, upstream } = await setup()
+    upstream.fail({ type: 'hang', after: 'headers' })
+    await (async () => void (await client.chat.completions.create(streamed('x'))))()
+    const collect = (globalThis as { gc?: () => void }).gc
+    if (collect === undefined) throw new Error('run with --expose-gc')
+    for (let round = 0; round < 100 && !upstream.requests[0]?.aborted; round += 1) {
+      collect()
+      await sleep(20)
+    }
+    expect(upstream.requests[0]?.aborted).toBe(true)
+  })
+
+  test('cancel() of a body settles at once, also while upstream hangs', async () => {
+    const { client, upstream } = await setup()
+    upstream.fail({ type: 'hang', after: 'headers' })
+    const response = await client.chat.completions.create(streamed('x')).asResponse()
+    await response.body?.cancel()
+    await upstream.requests[0]?.closed
+  })
+
+  test('listeners are taken off a long-lived signal when its calls end', async () => {
+    const { client } = await setup()
+    const controller = new AbortController()
+    let listeners = 0
+    const { signal } = controller
+    const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)]
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners += 1
+      add(...args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners -= 1
+      remove(...args)
+    }
+    const before = listeners
+    for (let round = 0; round < 20; round += 1)
+      await client.chat.completions.create(ask(`q${round % 3}`), { signal })
+    expect(listeners - before).toBeLessThanOrEqual(20)
+  })
+})
+
+describe('retries and failover', () => {
+  test('one create() against an upstream that always fails makes at most 2 + maxRetries attempts, in one record', async () => {
+    const { client, upstream, records } = await setup()
+    upstream.fail({ type: 'status', status: 500, headers: { 'retry-after-ms': '1' } }, { times: 99 })
+    await expect(client.chat.completions.create(ask('x'))).rejects.toBeInstanceOf(OpenAI.InternalServerError)
+    expect(upstream.requests.map(({ model }) => model)).toEqual(['gpt-4o-mini', 'gpt-4o', 'gpt-4o', 'gpt-4o'])
+    await client.gateway.flush()
+    expect(records).toHaveLength(1)
+    expect(records[0]).toMatchObject({
+      status: 'failed',
+      httpStatus: 500,
+      route: 'failover',
+      model: 'gpt-4o',
+    })
+    expect(records[0]?.attempts).toHaveLength(4)
+  })
+
+  test('a model that fails is replaced once, and the response says so', async () => {
+    const { client, upstream } = await setup()
+    upstream.fail({ type: 'status', status: 503 })
+    const { data, response } = await client.chat.completions.create(ask('x')).withResponse()
+    expect(data.model).toBe('gpt-4o')
+    expect(response.headers.get('x-gateway-route')).toBe('failover')
+  })
+
+  test('insufficient quota and bad requests do not fail over; a full context does', async () => {
+    const { client, upstream } = await setup()
+    upstream.fail({
+      type: 'status',
+      status: 429,
+      code: 'insufficient_quota',
+      headers: { 'x-should-retry': 'false' },
+    })
+    await expect(client.chat.completions.create(ask('a'))).rejects.toBeInstanceOf(OpenAI.RateLimitError)
+    upstream.fail({ type: 'status', status: 400 })
+    await expect(client.chat.completions.create(ask('b'))).rejects.toBeInstanceOf(OpenAI.BadRequestError)
+    expect(upstream.count()).toBe(2)
+    upstream.fail({ type: 'status', status: 400, code: 'context_length_exceeded' })
+    await client.chat.completions.create(ask('c'))
+    expect(upstream.count({ model: 'gpt-4o' })).toBe(1)
+  })
+
+  test("a refused connection surfaces as the SDK's own error, cause included", async () => {
+    const client = createGatewayClient({ baseURL: 'http://127.0.0.1:1/v1', apiKey: 'k', maxRetries: 0 })
+    const error = await client.chat.completions.create(ask('x')).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(OpenAI.APIConnectionError)
+    expect(String((error as Error).cause)).toContain('fetch failed')
+  })
+
+  test('a retry is billed to whoever made the call, whoever awaited it', async () => {
+    const { client, upstream, records } = await setup({ policy: { routing: {} } })
+    const { withGateway } = await import('@hotdash/llm-gateway')
+    upstream.fail({ type: 'status', status: 500, headers: { 'retry-after-ms': '1' } })
+    const call = withGateway({ agent: 'maker' }, () => client.chat.completions.create(ask('x')))
+    await withGateway({ agent: 'awaiter' }, async () => await call)
+    await client.gateway.flush()
+    expect(records).toMatchObject([{ agent: 'maker', status: 'ok' }])
+    expect(records[0]?.attempts).toHaveLength(2)
+  })
+})
+
+describe('the door', () => {
+  test('withOptions stays governed when it overrides fetch, apiKey or baseURL, and shares the gateway', async () => {
+    const { client, upstream } = await setup()
+    let through = 0
+    const counting: typeof fetch = (...args) => {
+      through += 1
+      return fetch(...args)
+    }
+    const child = client
+      .withOptions({ fetch: counting, apiKey: 'other' })
+      .withOptions({ baseURL: upstream.baseURL, timeout: 9_000 })
+    const { response } = await child.chat.completions.create(ask('x')).withResponse()
+    expect(response.headers.get('x-gateway-cache')).toBe('miss')
+    expect([through, child.gateway]).toEqual([1, client.gateway])
+    await client.withOptions({ fetch: undefined }).chat.completions.create(ask('x'))
+    expect(upstream.count()).toBe(1)
+  })
+
+  test('what is not governed goes through with the same Response: models, moderations, files', async () => {
+    const { client } = await setup()
+    const ids: string[] = []
+    for await (const model of client.models.list()) ids.push(model.id)
+    expect(ids).toContain('gpt-4o')
+    const { response } = await client.moderations.create({ input: 'x' }).withResponse()
+    expect(response.headers.get('x-gateway-cache')).toBeNull()
+    expect(client.gateway.stats().passedThrough).toBe(2)
+  })
+
+  test("our headers and LiteLLM's body fields never reach OpenAI; its own metadata does", async () => {
+    const { client, upstream, records } = await setup()
+    const { gatewayOptions } = await import('@hotdash/llm-gateway')
+    const body = {
+      ...ask('x'),
+      cache: { 'no-store': true },
+      metadata: { trace_id: 'T', mine: 'kept', tags: ['a'] },
+    }
+    await client.chat.completions.create(body as never, gatewayOptions({ session: 'Søren 漢', tags: ['b'] }))
+    const [request] = upstream.requests
+    expect(request?.body).toEqual({ ...ask('x'), metadata: { mine: 'kept' } })
+    expect(Object.keys(request?.headers ?? {}).filter((name) => name.startsWith('x-gateway'))).toEqual([])
+    await client.gateway.flush()
+    expect(records).toMatchObject([{ session: 'Søren 漢', trace: 'T', tags: ['b', 'a'] }])
+    await client.chat.completions.create(ask('x'))
+    expect(upstream.count()).toBe(2)
+  })
+
+  test('the bytes of the body stay as they were, but for the model', async () => {
+    const { client, upstream } = await setup()
+    const source = '{ "messages":[{"role":"user","content":"\\u0068i"}],  "seed": 9007199254740993 }'
+    await client.post('/chat/completions', {
+      body: Buffer.from(source),
+      headers: { 'content-type': 'application/json' },
+    })
+    expect(upstream.requests[0]?.text).toBe(
+      '{ "messages":[{"role":"user","content":"\\u0068i"}],  "seed": 9007199254740993,"model":"gpt-4o-mini" }',
+    )
+  })
+
+  test('nothing of ours shows when the client is inspected or enumerated', async () => {
+    const { client, bare } = await setup()
+    expect(Object.keys(client)).toEqual(Object.keys(bare))
+  })
+})
+
+describe('Responses', () => {
+  test("what an answer echoes of its request is each reader's own", async () => {
+    const { client, upstream } = await setup()
+    const body = { model: 'gpt-4o-mini', input: 'x' }
+    await client.responses.create({ ...body, metadata: { who: 'A' }, user: 'a', safety_identifier: 'sa' })
+    const hit = await client.responses.create({ ...body, metadata: { who: 'B' }, prompt_cache_key: 'k' })
+    expect(hit).toMatchObject({
+      metadata: { who: 'B' },
+      user: null,
+      safety_identifier: null,
+      prompt_cache_key: 'k',
+    })
+    expect(upstream.count()).toBe(1)
+  })
+
+  test('store: false and its absence do not share an answer, and store: true is never stored here', async () => {
+    const { client, upstream } = await setup()
+    const body = { model: 'gpt-4o-mini', input: 'x' }
+    for (const store of [undefined, false, true, undefined, false, true])
+      await client.responses.create(store === undefined ? body : { ...body, store })
+    expect(upstream.count()).toBe(4)
+  })
+
+  test('deleting a response forgets its entry', async () => {
+    const { client, upstream } = await setup()
+    const body = { model: 'gpt-4o-mini', input: 'x' }
+    const { id } = await client.responses.create(body)
+    await client.responses.delete(id)
+    await client.responses.create(body)
+    expect(upstream.count({ path: '/v1/responses' })).toBe(2)
+  })
+
+  test('stateful calls and hosted tools bypass the cache', async () => {
+    const { client, upstream } = await setup()
+    const body = { model: 'gpt-4o-mini', input: 'x' }
+    const cases = [
+      { previous_response_id: 'resp_1' },
+      { background: true },
+      { tools: [{ type: 'web_search' as const }] },
+      { conversation: 'conv_1' },
+    ]
+    for (const extra of cases)
+      for (let twice = 0; twice < 2; twice += 1) await client.responses.create({ ...body, ...extra } as never)
+    expect(upstream.count()).toBe(8)
+  })
+})
+
+test('no-cache asks afresh and shares no flight; only-if-cached refuses what it does not know', async () => {
+  const { client, upstream } = await setup()
+  const { gatewayOptions, withGateway } = await import('@hotdash/llm-gateway')
+  const votes = Array.from({ length: 5 }, () =>
+    client.chat.completions.create(ask('vote'), gatewayOptions({ cache: { noCache: true } })),
+  )
+  await Promise.all(votes)
+  expect(upstream.count()).toBe(5)
+  const only = withGateway({ cache: { onlyIfCached: true } }, () =>
+    client.chat.completions.create(ask('new')),
+  )
+  await expect(only).rejects.toMatchObject({ status: 504, code: 'gateway_not_cached' })
+})

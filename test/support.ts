@@ -1,0 +1,55 @@
+import {
+  type CallRecord,
+  createGatewayClient,
+  type GatewayClient,
+  type GatewayOptions,
+} from '@hotdash/llm-gateway'
+import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import OpenAI, { type ClientOptions } from 'openai'
+import { afterEach } from 'vitest'
+
+export type Setup = {
+  upstream: FakeOpenAI
+  /** The gateway's client and a bare one, at the same upstream. */
+  client: GatewayClient
+  bare: OpenAI
+  records: CallRecord[]
+}
+
+const open: FakeOpenAI[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((upstream) => upstream.close()))
+})
+
+export async function setup(
+  gateway: GatewayOptions = {},
+  client: ClientOptions = {},
+  fake: FakeOptions = {},
+): Promise<Setup> {
+  const upstream = await startFakeOpenAI({ tokens: 'approximate', ...fake })
+  open.push(upstream)
+  const records: CallRecord[] = []
+  const options = { baseURL: upstream.baseURL, apiKey: 'test-key', ...client }
+  return {
+    upstream,
+    records,
+    client: createGatewayClient({
+      ...options,
+      gateway: { agent: 'support', onCall: (record) => void records.push(record), ...gateway },
+    }),
+    bare: new OpenAI(options),
+  }
+}
+
+export const ask = (content: string) => ({
+  model: 'gpt-4o-mini',
+  messages: [{ role: 'user' as const, content }],
+})
+
+export async function until(condition: () => boolean, what: string, ms = 5_000): Promise<void> {
+  const deadline = performance.now() + ms
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`never happened: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
