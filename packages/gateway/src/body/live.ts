@@ -37,6 +37,7 @@ export function record(response: Response, source: Source): Recording {
   const ended = Promise.withResolvers<Ending>()
   let outcome: Ending['type'] | undefined
   let drain: NodeJS.Timeout | undefined
+  let drained = false
 
   /** Before any reader hears of it, since readers leave at the end. The first end counts: what follows a terminal event, a cancel or a reset, demotes nothing. */
   function end(type: Ending['type'], error?: unknown) {
@@ -86,6 +87,7 @@ export function record(response: Response, source: Source): Recording {
       end('failed', error)
       log.break(terminated(error))
     } finally {
+      drained = true
       clearTimeout(drain)
     }
   }
@@ -105,7 +107,7 @@ export function record(response: Response, source: Source): Recording {
     isOver: () => outcome !== undefined,
     ended: ended.promise,
     abandon() {
-      if (drain !== undefined) return
+      if (drained || drain !== undefined) return
       if (outcome === undefined && !tally.finished()) return stop('nobody reads any more')
       drain = setTimeout(stop, DRAIN_MS, 'nobody reads any more')
       drain.unref()

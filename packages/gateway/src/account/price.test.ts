@@ -1,0 +1,163 @@
+import { calcPrice } from '@pydantic/genai-prices'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { hotdash } from '../policy/hotdash.ts'
+import type { MicroUsd } from '../quota/store.ts'
+import { createPriceBook, formatUsd, microUsd, usd } from './price.ts'
+import type { Usage } from './usage.ts'
+
+const none: Usage = { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 }
+const million = { input: 1_000_000, output: 1_000_000 }
+const book = createPriceBook(hotdash.models)
+const bare = createPriceBook({})
+
+describe('published prices', () => {
+  test.each<[string, Partial<Usage>, string | undefined, number | undefined]>([
+    ['gpt-4o-mini', million, undefined, 0.75],
+    ['gpt-4o-mini', { ...million, cachedInput: 1_000_000 }, undefined, 0.675],
+    ['gpt-4o', million, undefined, 12.5],
+    ['gpt-4o', { ...million, cachedInput: 400_000 }, undefined, 12],
+    ['gpt-4o-2024-08-06', million, undefined, 12.5],
+    ['gpt-4o-2024-05-13', million, undefined, 20],
+    ['gpt-4.1', { input: 1_000_000, cachedInput: 1_000_000 }, undefined, 0.5],
+    ['gpt-4.1-mini', million, undefined, 2],
+    ['gpt-4.1-nano', million, undefined, 0.5],
+    ['o3', { ...million, reasoning: 900_000 }, undefined, 10],
+    ['o4-mini', million, undefined, 5.5],
+    ['gpt-5', million, undefined, 11.25],
+    ['gpt-5-nano', { input: 1_000_000, cachedInput: 1_000_000 }, undefined, 0.005],
+    ['gpt-5.4', { input: 100_000, output: 1_000 }, undefined, 0.265],
+    ['gpt-5.4', { input: 300_000, output: 1_000 }, undefined, 1.5225],
+    ['gpt-audio', { ...million, audioInput: 1_000_000, audioOutput: 1_000_000 }, undefined, 96],
+    ['gpt-3.5-turbo-instruct', million, undefined, 3.5],
+    ['text-embedding-3-small', { input: 1_000_000 }, undefined, 0.02],
+    ['text-embedding-3-large', { input: 1_000_000 }, undefined, 0.13],
+    ['ft:gpt-4o-mini-2024-07-18:acme::abc', million, undefined, 1.5],
+    ['gpt-4o', million, 'default', 12.5],
+    ['gpt-4o', million, 'auto', 12.5],
+    ['o3', million, 'flex', 5],
+    ['gpt-4o', million, 'batch', 6.25],
+    ['gpt-4o', million, 'priority', 21.25],
+    ['gpt-4o', { ...million, cachedInput: 1_000_000 }, 'priority', 19.125],
+    ['gpt-4o-mini', million, 'priority', 1.25],
+    ['gpt-4o-2024-05-13', million, 'priority', undefined],
+    ['gpt-5', million, 'priority', undefined],
+    ['gpt-4o', million, 'constructor', undefined],
+    ['gpt-4o', {}, undefined, 0],
+    ['gpt-4o-audio-preview', { ...million, audioInput: 1 }, undefined, undefined],
+    ['made-up', million, undefined, undefined],
+    ['made-up', {}, undefined, undefined],
+    ['constructor', million, undefined, undefined],
+    ['__proto__', million, undefined, undefined],
+    ['', million, undefined, undefined],
+    [`gpt-4o${'x'.repeat(1_000)}`, million, undefined, undefined],
+  ])('%s %o %s: %s', async (model, usage, tier, dollars) => {
+    for (const prices of [book, bare]) {
+      const cost = await prices.cost(model, { ...none, ...usage }, tier)
+      expect(cost === undefined ? undefined : usd(cost)).toBe(dollars)
+    }
+  })
+
+  test('agree with the library for any usage, large or small', async () => {
+    const models = fc.constantFrom(
+      'gpt-4o',
+      'gpt-4.1-nano',
+      'gpt-5',
+      'gpt-5.4',
+      'gpt-5.5',
+      'o1-pro',
+      'text-embedding-3-small',
+    )
+    const counts = fc.tuple(fc.nat(600_000), fc.nat(100_000), fc.double({ min: 0, max: 1, noNaN: true }))
+    await fc.assert(
+      fc.asyncProperty(models, counts, async (model, [input, output, part]) => {
+        const cachedInput = Math.floor(input * part)
+        const cost = await bare.cost(model, { ...none, input, output, cachedInput })
+        const asked = { input_tokens: input, output_tokens: output, cache_read_tokens: cachedInput }
+        const expected = calcPrice(asked, model, { providerId: 'openai' })?.total_price ?? Number.NaN
+        expect(cost).toBe(microUsd(expected))
+      }),
+    )
+  })
+})
+
+describe('policy', () => {
+  test('its models are priced at once, without the library', () => {
+    const prices = createPriceBook(hotdash.models)
+    expect(prices.cost('gpt-4o-mini', { ...none, ...million })).toBe(750_000)
+    expect(prices.rates('gpt-4o')).toEqual({ input: 2.5, cachedInput: 1.25, output: 10 })
+  })
+
+  test('its prices win, and what it leaves open comes from the library', async () => {
+    const prices = createPriceBook({
+      'gpt-4o': { input: 1 },
+      'gpt-5.4': { output: 1 },
+      'gpt-audio': { input: 1, cachedInput: 1, output: 2 },
+    })
+    expect(await prices.rates('gpt-4o')).toEqual({ input: 1, cachedInput: 1.25, output: 10 })
+    expect(await prices.cost('gpt-5.4', { ...none, input: 300_000, output: 1_000_000 })).toBe(2_500_000)
+    expect(await prices.cost('gpt-audio', { ...none, input: 1_000_000, audioInput: 1_000_000 })).toBe(
+      32_000_000,
+    )
+  })
+
+  test('a model only it knows is priced when input and output are', async () => {
+    const prices = createPriceBook({
+      ours: { input: 1, output: 2 },
+      half: { input: 1 },
+      free: { input: 0, output: 0 },
+    })
+    expect(await prices.rates('ours')).toEqual({ input: 1, cachedInput: 1, output: 2 })
+    expect(await prices.cost('half', { ...none, input: 1 })).toBeUndefined()
+    expect(await prices.cost('free', { ...none, ...million })).toBe(0)
+  })
+
+  test('its prices survive a caller that names many models', async () => {
+    const prices = createPriceBook({ ours: { input: 1, output: 2 } })
+    for (let at = 0; at < 3_000; at += 1) await prices.cost(`model-${at}`, none)
+    expect(await prices.cost('ours', { ...none, ...million })).toBe(3_000_000)
+  })
+
+  test('the most output is what it says, else 128,000', () => {
+    expect(book.maxOutput('gpt-4o')).toBe(16_384)
+    expect(book.maxOutput('text-embedding-3-large')).toBe(0)
+    expect(book.maxOutput('constructor')).toBe(128_000)
+  })
+
+  test('once the library is loaded, answers come at once', async () => {
+    await bare.rates('gpt-4.1')
+    expect(bare.rates('o3')).toEqual({ input: 2, cachedInput: 0.5, output: 8 })
+    expect(bare.rates('made-up')).toBeUndefined()
+  })
+})
+
+describe('money', () => {
+  test('is rounded up, once', async () => {
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 1 })).toBe(1)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 1, output: 1 })).toBe(1)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 20 })).toBe(3)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 21 })).toBe(4)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 3 }, 'priority')).toBe(1)
+  })
+
+  test('counts beyond all numbers cost a great deal, and what is no count costs nothing known', () => {
+    expect(book.cost('gpt-4o', { ...none, output: Number.POSITIVE_INFINITY })).toBeGreaterThan(1e15)
+    expect(book.cost('gpt-4o', { ...none, input: Number.NaN })).toBeUndefined()
+    expect(book.cost('gpt-4o', { ...none, input: -1 })).toBeUndefined()
+  })
+
+  test('knows nothing of binary fractions', () => {
+    expect(microUsd(0.1 + 0.2)).toBe(300_000)
+    expect(microUsd(0.000001)).toBe(1)
+    expect(microUsd(0.0000011)).toBe(2)
+    expect(microUsd(50)).toBe(50_000_000)
+    fc.assert(fc.property(fc.nat(), (micro) => microUsd(usd(micro as MicroUsd)) === micro))
+  })
+
+  test('is written without exponents', () => {
+    expect(formatUsd(0 as MicroUsd)).toBe('0.000000')
+    expect(formatUsd(1 as MicroUsd)).toBe('0.000001')
+    expect(formatUsd(123 as MicroUsd)).toBe('0.000123')
+    expect(formatUsd(12_345_678_901_234 as MicroUsd)).toBe('12345678.901234')
+  })
+})

@@ -1,0 +1,2 @@
+/** Events of the benchmark's streams, `[DONE]` aside. */
+export const CHUNKS = 300
