@@ -78,7 +78,7 @@ export type Reply = {
   /** Refusals: the code. */
   refusal?: string
   /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
-  bill?: Promise<Bill>
+  bill?: Bill | Promise<Bill>
 }
 
 export type Handler = (call: Call) => Promise<Reply>

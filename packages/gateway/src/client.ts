@@ -60,7 +60,7 @@ function decorate(client: OpenAI, house: House, transport: typeof fetch | undefi
   const own = {
     gateway: house.controls,
     prepareOptions(options: RequestOptions): Promise<void> {
-      if (options.method === 'post') markOrigin(options, inside.maxRetries)
+      if (options.method === 'post') markOrigin(options, inside.maxRetries, house.hooked)
       return prepare.call(client, options)
     },
     withOptions(options: Partial<ClientOptions>): GatewayClient {

@@ -10,6 +10,7 @@ import { readBody } from './identify/litellm.ts'
 import { originOf } from './identify/origin.ts'
 import type { Caller, Claim } from './identify/who.ts'
 import { object, parseObject, text } from './json.ts'
+import { remembering } from './remembering.ts'
 import type { Settings } from './options.ts'
 import { refusalResponse } from './refuse.ts'
 
@@ -27,6 +28,7 @@ export type Entrance = { transport: typeof fetch; governs: Governs; frozen: bool
 /** `fetch`, with the pipeline behind it. What is not governed goes straight through: same arguments, same Response. */
 export function createDoor(house: House, entrance: Entrance): typeof fetch {
   const { settings, handler, counters } = house
+  const read = remembering(parseObject)
 
   return async function gatewayFetch(input, init) {
     const request = input instanceof Request ? input : undefined
@@ -34,7 +36,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     const method = init?.method ?? request?.method ?? 'GET'
     const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
     const source = found && (await bodyOf(init?.body ?? undefined, request))
-    const body = source === undefined ? undefined : parseObject(source)
+    const body = source === undefined ? undefined : read(source)
     if (found === undefined || source === undefined || body === undefined)
       return await passThrough(house, entrance.transport, input, init, { url, method })
 
@@ -79,7 +81,7 @@ function callOf({ settings, who }: House, { transport, frozen }: Entrance, incom
   const { url, init, source, operation } = incoming
   const sent = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
   const attempt = Number(sent.get('x-stainless-retry-count')) || 0
-  const origin = originOf(init, attempt)
+  const origin = originOf(init, attempt, settings.onCall !== undefined)
   const marked = hasGatewayHeaders(sent)
   const fromHeaders = marked ? readHeaders(sent) : undefined
   const fromBody = frozen ? undefined : readBody(incoming.body)
@@ -136,9 +138,9 @@ async function respond(reply: Reply, call: Call): Promise<Response> {
   headers.set('x-gateway-route', reply.route)
   headers.set('x-gateway-team', encodeURIComponent(call.caller.team))
   if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
-  if (reply.ageMs !== undefined) headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+  if (reply.ageMs !== undefined && reply.ageMs >= 1_000) headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
   if (!call.view.stream && reply.recording.isOver()) {
-    const bill = await reply.bill
+    const bill = reply.bill instanceof Promise ? await reply.bill : reply.bill
     if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
     if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
   }

@@ -68,6 +68,7 @@ export function assemble(options: GatewayOptions | undefined) {
   return {
     controls,
     say,
+    hooked: settings.onCall !== undefined,
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
 }

@@ -1,5 +1,5 @@
 import { nothing } from './account/meter.ts'
-import type { Recording } from './body/recording.ts'
+import type { Ending, Recording } from './body/recording.ts'
 import type { Call, Reply } from './call.ts'
 
 /** Every way in which the gateway itself says no. Codes are part of the wire format: they never change meaning. */
@@ -50,6 +50,8 @@ export function refuse({ model, route }: Call, refusal: Refusal): Reply {
   return { via: 'refused', model, route, refusal: refusal.code, recording: recordingOf(refusal) }
 }
 
+const REFUSED: Ending = { type: 'complete', usage: nothing, answer: () => undefined }
+
 function recordingOf(refusal: Refusal): Recording {
   const { status, headers } = refusalResponse(refusal)
   return {
@@ -58,7 +60,8 @@ function recordingOf(refusal: Refusal): Recording {
     joinable: () => false,
     isOver: () => true,
     abandon: () => {},
-    ended: Promise.resolve({ type: 'complete', usage: nothing, answer: () => undefined }),
+    ending: REFUSED,
+    ended: Promise.resolve(REFUSED),
     open: async (_view, leave) => {
       leave(false)
       return refusalResponse(refusal)

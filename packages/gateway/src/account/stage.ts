@@ -20,32 +20,43 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
       recorder.begin(origin)
 
       const reply = await next(call)
-      let left = false
-      let firstByte: number | undefined
-      const bill = reply.recording.ended.then((ending) => billFor(ending, reply, call))
-      const recording: Reply['recording'] = {
-        ...reply.recording,
-        async open(view, leave) {
-          const response = await reply.recording.open(view, (early) => {
-            left ||= early
-            leave(early)
-          })
-          firstByte = performance.now()
-          return response
-        },
-      }
-      void close()
-      return { ...reply, recording, bill }
-
-      async function close() {
-        const ending = await reply.recording.ended
-        recorder.end(call, reply, ending, await bill, { left, firstByte })
-      }
+      const known = reply.recording.ending
+      return known === undefined ? follow(reply, call) : atOnce(reply, call, known)
     }
 
-  async function billFor(ending: Ending, reply: Reply, call: Call): Promise<Bill> {
-    const cost = await prices.cost(reply.model, ending.usage.usage, serviceTier(call))
-    if (reply.via === 'upstream') return { cost, saved: FREE }
-    return { cost: FREE, saved: reply.via === 'refused' ? FREE : cost }
+  /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
+  function atOnce(reply: Reply, call: Call, ending: Ending): Reply {
+    const bill = billFor(ending, reply, call)
+    const seen = { left: false, firstByte: call.view.stream ? performance.now() : undefined }
+    if (bill instanceof Promise) void bill.then((bill) => recorder.end(call, reply, ending, bill, seen))
+    else setImmediate(() => recorder.end(call, reply, ending, bill, seen))
+    return { ...reply, bill }
+  }
+
+  function follow(reply: Reply, call: Call): Reply {
+    const seen: { left: boolean; firstByte: number | undefined } = { left: false, firstByte: undefined }
+    const bill = reply.recording.ended.then((ending) => billFor(ending, reply, call))
+    void reply.recording.ended.then(async (ending) => recorder.end(call, reply, ending, await bill, seen))
+    const recording: Reply['recording'] = {
+      ...reply.recording,
+      async open(view, leave) {
+        const response = await reply.recording.open(view, (early) => {
+          seen.left ||= early
+          leave(early)
+        })
+        seen.firstByte = performance.now()
+        return response
+      },
+    }
+    return { ...reply, recording, bill }
+  }
+
+  function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promise<Bill> {
+    if (reply.via === 'refused') return { cost: FREE, saved: FREE }
+    const cost = prices.cost(reply.model, ending.usage.usage, serviceTier(call))
+    return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
   }
 }
+
+const split = (cost: MicroUsd | undefined, { via }: Reply): Bill =>
+  via === 'upstream' ? { cost, saved: FREE } : { cost: FREE, saved: cost }

@@ -33,6 +33,8 @@ export type Recording = {
   /** Nobody reads any more: stop upstream, unless the answer is as good as finished. */
   abandon: () => void
   ended: Promise<Ending>
+  /** The same, where it was known from the start: answers at rest, and refusals. */
+  ending?: Ending
 }
 
 /** A recording of which nothing can be opened: upstream could not be reached, or the caller left before it answered. */

@@ -1,7 +1,7 @@
 import type { Metered } from '../account/meter.ts'
 import type { JsonObject, Operation } from '../call.ts'
 import { formats } from './format.ts'
-import type { Recording } from './recording.ts'
+import type { Ending, Recording } from './recording.ts'
 
 /** A whole answer at rest. */
 export type Stored = {
@@ -14,7 +14,7 @@ export type Stored = {
 }
 
 /** Of upstream's headers, those that belong to the answer and not to the exchange that brought it. */
-const LASTING = ['openai-version', 'openai-processing-ms'] as const
+const LASTING = ['openai-version'] as const
 
 export function lasting(upstream: Headers): [string, string][] {
   const kept: [string, string][] = []
@@ -29,27 +29,31 @@ export function lasting(upstream: Headers): [string, string][] {
 
 /** Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. */
 export function replay(stored: Stored, operation: Operation, requestId: string): Recording {
-  const headers = new Headers(stored.headers)
-  headers.set('x-request-id', requestId)
   const parsed = () => JSON.parse(stored.text) as JsonObject
+  const ending: Ending = {
+    type: 'complete',
+    usage: stored.usage,
+    answer: () => ({ text: stored.text, json: parsed() }),
+  }
   return {
     status: 200,
-    headers,
+    headers: new Headers(),
     joinable: () => true,
     isOver: () => true,
     abandon: () => {},
-    ended: Promise.resolve({
-      type: 'complete',
-      usage: stored.usage,
-      answer: () => ({ text: stored.text, json: parsed() }),
-    }),
+    ending,
+    ended: Promise.resolve(ending),
     async open(view, leave) {
       leave(false)
       const format = formats[operation]
       const streamed = view.stream && format !== undefined
       const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
+      const response = new Response(body)
+      const { headers } = response
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
-      return new Response(body, { status: 200, statusText: 'OK', headers })
+      headers.set('x-request-id', requestId)
+      for (const [name, value] of stored.headers) headers.set(name, value)
+      return response
     },
   }
 }

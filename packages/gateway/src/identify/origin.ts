@@ -35,13 +35,14 @@ export type RequestOptions = {
 }
 
 type Mark = (attempt: number) => Origin
-const origins = new WeakMap<RequestOptions, Origin>()
+type Marked = { [ORIGIN]?: Mark }
 
-export function newOrigin(options?: RequestOptions, maxRetries = 0): Origin {
+/** `hooked`: somebody's hook will have to run in this context, which costs some microseconds to keep. */
+export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries = 0): Origin {
   return {
     id: crypto.randomUUID(),
     context: currentContext(),
-    run: AsyncLocalStorage.snapshot(),
+    run: hooked ? AsyncLocalStorage.snapshot() : (fn) => fn(),
     retriesAfter: (attempt) => Math.max(0, (options?.maxRetries ?? maxRetries) - attempt),
     userSignal: options?.signal ?? undefined,
     startedAt: performance.now(),
@@ -53,20 +54,18 @@ export function newOrigin(options?: RequestOptions, maxRetries = 0): Origin {
 
 /**
  * Called before each attempt, in the caller's context for the first. Symbols in `fetchOptions` reach `fetch` in its
- * init; a function, so that the SDK's debug log has nothing to print. The caller's own object is never written to.
+ * init; a function, so that the SDK's debug log has nothing to print. The caller's own object is never written to, and
+ * the first attempt's mark is found again in the options of the next, which are the SDK's.
  */
-export function markOrigin(options: RequestOptions, maxRetries: number): void {
-  const fresh = newOrigin(options, maxRetries)
-  const mark: Mark = (attempt) => {
-    const known = attempt > 0 ? origins.get(options) : undefined
-    if (known === undefined) origins.set(options, fresh)
-    return known ?? fresh
-  }
+export function markOrigin(options: RequestOptions, maxRetries: number, hooked: boolean): void {
+  const earlier = (options.fetchOptions as Marked | undefined)?.[ORIGIN]
+  const fresh = newOrigin(hooked, options, maxRetries)
+  const mark: Mark = (attempt) => (attempt > 0 ? earlier?.(attempt) : undefined) ?? fresh
   options.fetchOptions = { ...options.fetchOptions, [ORIGIN]: mark }
 }
 
 /** The origin of a request, or a new one for requests of other clients. */
-export function originOf(init: RequestInit | undefined, attempt: number): Origin {
-  const mark = (init as { [ORIGIN]?: Mark } | undefined)?.[ORIGIN]
-  return mark?.(attempt) ?? newOrigin()
+export function originOf(init: RequestInit | undefined, attempt: number, hooked: boolean): Origin {
+  const mark = (init as Marked | undefined)?.[ORIGIN]
+  return mark?.(attempt) ?? newOrigin(hooked)
 }

@@ -245,6 +245,19 @@ describe('bounds', () => {
     )
   })
 
+  test.each([
+    ['digits joined by a digit beyond ASCII', '1٣2'],
+    ['letters joined by one beyond ASCII', 'naïve'],
+    ['a contraction', "it's"],
+    ['the longest token there is', ' '.repeat(128)],
+  ])('%s: the bound from below holds', (_, text) => {
+    expect(leastTokens([text], Number.POSITIVE_INFINITY)).toBe(1)
+    expect(tokens(text)).toBeGreaterThanOrEqual(1)
+    expect(leastTokens([text.repeat(50)], Number.POSITIVE_INFINITY)).toBeLessThanOrEqual(
+      tokens(text.repeat(50)),
+    )
+  })
+
   test('nothing counts more than its bound from above', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -266,6 +279,12 @@ describe('bounds', () => {
     const url = `data:image/png;base64,${'A'.repeat(1_000_000)}`
     const body = chat([{ type: 'image_url', image_url: { url, detail: 'low' } }])
     expect(boundInput('chat', body, JSON.stringify(body))).toBeLessThan(3_100)
+  })
+
+  test('an image nobody has measured is held at the largest size', () => {
+    const body = chat([{ type: 'image_url', image_url: { url: 'https://a.test/b.png' } }])
+    expect(boundInput('chat', body, JSON.stringify(body))).toBeGreaterThan(2_833 + 8 * 5_667)
+    expect(estimateInput('chat', body, '')).toBeLessThan(2_833 + 5 * 5_667)
   })
 
   test('what comes from elsewhere fills the window', () => {
@@ -313,6 +332,12 @@ describe('hostile texts', () => {
     expect(performance.now() - start).toBeLessThan(1_000)
     const piece = text.slice(0, 3_000)
     expect(await countText(piece)).toBeGreaterThanOrEqual(tokens(piece))
+  })
+
+  test('a long run is never cut through a character', async () => {
+    // One mark before it makes every even cut fall into the middle of an emoji.
+    const text = `!${'😀'.repeat(600)}`
+    expect(await countText(text)).toBe(tokens(text))
   })
 
   test('counting lets timers run meanwhile', async () => {

@@ -12,6 +12,8 @@ const tokeniser = () => (loading ??= import('gpt-tokenizer/encoding/o200k_base')
 
 /** "<|endoftext|>" in a question is text like any other. */
 const PLAIN = { disallowedSpecial: new Set<string>() }
+/** Images, audio and files may be named in fewer bytes than they have tokens */
+const MAY_BE_LARGER = /image|audio|file/
 /** The longest token of o200k, in bytes: 128 spaces. */
 const LONGEST_TOKEN = 128
 /** Characters in one run that are tokenised as they are; longer runs in slices of half that. */
@@ -28,10 +30,12 @@ const BREATH_MS = 8
 export function exceeds(
   operation: Operation,
   body: JsonObject,
-  _source: string,
+  source: string,
   limit: number,
 ): boolean | Promise<boolean> {
   if (operation === 'embeddings') return false
+  // Each message costs fewer tokens than its JSON has bytes; only what is looked up elsewhere can cost more.
+  if (source.length <= limit && Buffer.byteLength(source) <= limit && !MAY_BE_LARGER.test(source)) return false
   const { fixed, texts } = measure(operation, body)
   const room = limit - fixed
   if (room < 0) return true
