@@ -6,4 +6,4 @@ const o = {apiKey:'k', baseURL:'http://127.0.0.1:1/v1', fetch: f as never}
 const c = process.argv[2] === 'bare' ? new OpenAI(o) : createGatewayClient({...o, gateway:{agent:'support', quota:false}})
 const prompt='The customer asks about order 1234. '.repeat(28)
 const q={model:'gpt-4o-mini',messages:[{role:'user' as const,content:prompt}]}
-for(let i=0;i<40000;i++) await c.chat.completions.create(q)
+for(let i=0;i<40000;i++) { await c.chat.completions.create(process.argv[3] ? {...q, seed: i} : q); if (i%50===0) await new Promise(r => setImmediate(r)) }

@@ -3,6 +3,7 @@ import type { Recording } from './body/recording.ts'
 import type { Controls } from './identify/controls.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Caller } from './identify/who.ts'
+import type { Reading } from './reading.ts'
 
 /** The four kinds of request the gateway governs; everything else passes straight through. */
 export type Operation = 'chat' | 'responses' | 'embeddings' | 'completions'
@@ -50,6 +51,8 @@ export type Call = {
   operation: Operation
   outgoing: Outgoing
   body: JsonObject
+  /** The body's own memory. */
+  reading: Reading
   /** The model that will answer; `auto` until the route stage has chosen. */
   model: string
   route: Route

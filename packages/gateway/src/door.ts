@@ -9,9 +9,9 @@ import { hasGatewayHeaders, readHeaders, withoutGatewayHeaders } from './identif
 import { readBody } from './identify/litellm.ts'
 import { originOf } from './identify/origin.ts'
 import type { Caller, Claim } from './identify/who.ts'
-import { object, parseObject, text } from './json.ts'
-import { remembering } from './remembering.ts'
+import { object, text } from './json.ts'
 import type { Settings } from './options.ts'
+import { createReader, type Reading } from './reading.ts'
 import { refusalResponse } from './refuse.ts'
 
 export type House = {
@@ -28,7 +28,7 @@ export type Entrance = { transport: typeof fetch; governs: Governs; frozen: bool
 /** `fetch`, with the pipeline behind it. What is not governed goes straight through: same arguments, same Response. */
 export function createDoor(house: House, entrance: Entrance): typeof fetch {
   const { settings, handler, counters } = house
-  const read = remembering(parseObject)
+  const read = createReader()
 
   return async function gatewayFetch(input, init) {
     const request = input instanceof Request ? input : undefined
@@ -36,8 +36,8 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     const method = init?.method ?? request?.method ?? 'GET'
     const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
     const source = found && (await bodyOf(init?.body ?? undefined, request))
-    const body = source === undefined ? undefined : read(source)
-    if (found === undefined || source === undefined || body === undefined)
+    const reading = source === undefined ? undefined : read(source)
+    if (found === undefined || source === undefined || reading === undefined)
       return await passThrough(house, entrance.transport, input, init, { url, method })
 
     const own: RequestInit = request
@@ -46,7 +46,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     let call: Call | undefined
     let reply: Reply
     try {
-      call = callOf(house, entrance, { ...found, url, init: own, source, body })
+      call = callOf(house, entrance, { ...found, url, init: own, source, reading })
       reply = await handler(call)
     } catch (error) {
       counters.counts.faults += 1
@@ -74,7 +74,7 @@ type Incoming = {
   url: string
   init: RequestInit
   source: string
-  body: JsonObject
+  reading: Reading
 }
 
 function callOf({ settings, who }: House, { transport, frozen }: Entrance, incoming: Incoming): Call {
@@ -84,8 +84,11 @@ function callOf({ settings, who }: House, { transport, frozen }: Entrance, incom
   const origin = originOf(init, attempt, settings.onCall !== undefined)
   const marked = hasGatewayHeaders(sent)
   const fromHeaders = marked ? readHeaders(sent) : undefined
-  const fromBody = frozen ? undefined : readBody(incoming.body)
-  const body = fromBody ? edited(incoming.body, fromBody.edits) : incoming.body
+  const fromBody = frozen ? undefined : readBody(incoming.reading.body)
+  const reading = fromBody
+    ? { body: edited(incoming.reading.body, fromBody.edits), questions: {} }
+    : incoming.reading
+  const { body } = reading
   const stream = body.stream === true
   const includeUsage = object(body.stream_options).include_usage === true
   const signal = init.signal ?? new AbortController().signal
@@ -94,6 +97,7 @@ function callOf({ settings, who }: House, { transport, frozen }: Entrance, incom
     origin,
     operation,
     body,
+    reading,
     signal,
     caller: who({
       agent: fromHeaders?.agent ?? origin.context?.agent ?? settings.agent,
@@ -138,7 +142,8 @@ async function respond(reply: Reply, call: Call): Promise<Response> {
   headers.set('x-gateway-route', reply.route)
   headers.set('x-gateway-team', encodeURIComponent(call.caller.team))
   if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
-  if (reply.ageMs !== undefined && reply.ageMs >= 1_000) headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+  if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
+    headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
   if (!call.view.stream && reply.recording.isOver()) {
     const bill = reply.bill instanceof Promise ? await reply.bill : reply.bill
     if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))

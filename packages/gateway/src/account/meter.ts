@@ -3,11 +3,18 @@ import { countInput, countText } from '../route/tokens.ts'
 import type { Usage } from './usage.ts'
 
 /** Tokens as upstream counted them; `estimated`: as we did, from above, because its count never came. */
-export type Metered = { usage: Usage; estimated: boolean }
+export type Metered = {
+  usage: Usage
+  estimated: boolean
+  /** The service tier that was billed: the one that answered, or the one that was asked. */
+  tier?: string | undefined
+}
 
 /** What a recording saw of an answer by the time it ended. */
 export type Seen = {
   usage: Usage | undefined
+  /** The service tier that answered. */
+  tier?: string | undefined
   /** What the model had written, as far as it was kept. */
   produced: string
   /** Stream events that went by without being kept; a model writes about one token in each. */
@@ -24,7 +31,7 @@ export const nothing: Metered = {
  * Loads the tokeniser only when it has to count.
  */
 export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
-  if (seen.usage) return { usage: seen.usage, estimated: false }
+  if (seen.usage) return { usage: seen.usage, estimated: false, tier: seen.tier ?? askedTier(call) }
   return estimate(call, seen)
 }
 
@@ -33,5 +40,12 @@ async function estimate(call: Call, seen: Seen): Promise<Metered> {
     countInput(call.operation, call.body),
     countText(seen.produced),
   ])
-  return { usage: { ...nothing.usage, input, output: written + seen.unkept }, estimated: true }
+  return {
+    usage: { ...nothing.usage, input, output: written + seen.unkept },
+    estimated: true,
+    tier: askedTier(call),
+  }
 }
+
+export const askedTier = ({ body }: Call): string | undefined =>
+  typeof body.service_tier === 'string' ? body.service_tier : undefined

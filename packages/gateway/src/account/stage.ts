@@ -1,6 +1,5 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
-import { serviceTier } from '../quota/ask.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import type { PriceBook } from './price.ts'
 import type { Recorder } from './recorder.ts'
@@ -26,7 +25,7 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
 
   /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
   function atOnce(reply: Reply, call: Call, ending: Ending): Reply {
-    const bill = billFor(ending, reply, call)
+    const bill = billFor(ending, reply)
     const seen = { left: false, firstByte: call.view.stream ? performance.now() : undefined }
     if (bill instanceof Promise) void bill.then((bill) => recorder.end(call, reply, ending, bill, seen))
     else setImmediate(() => recorder.end(call, reply, ending, bill, seen))
@@ -35,7 +34,7 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
 
   function follow(reply: Reply, call: Call): Reply {
     const seen: { left: boolean; firstByte: number | undefined } = { left: false, firstByte: undefined }
-    const bill = reply.recording.ended.then((ending) => billFor(ending, reply, call))
+    const bill = reply.recording.ended.then((ending) => billFor(ending, reply))
     void reply.recording.ended.then(async (ending) => recorder.end(call, reply, ending, await bill, seen))
     const recording: Reply['recording'] = {
       ...reply.recording,
@@ -51,9 +50,9 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
     return { ...reply, recording, bill }
   }
 
-  function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promise<Bill> {
+  function billFor(ending: Ending, reply: Reply): Bill | Promise<Bill> {
     if (reply.via === 'refused') return { cost: FREE, saved: FREE }
-    const cost = prices.cost(reply.model, ending.usage.usage, serviceTier(call))
+    const cost = prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
     return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
   }
 }

@@ -1,6 +1,7 @@
 import type { Seen } from '../account/meter.ts'
-import { type Usage, usageFrom } from '../account/usage.ts'
-import { object, parseObject } from '../json.ts'
+import { serviceTier, usageFrom } from '../account/usage.ts'
+import type { JsonObject } from '../call.ts'
+import { isObject, object, parseObject } from '../json.ts'
 import type { Format } from './format.ts'
 import type { Entry, Log } from './log.ts'
 import type { Answer } from './recording.ts'
@@ -43,8 +44,9 @@ export function createTally(log: Log, format: Format | undefined, streamed: bool
     /** Every choice is there, though the end itself is not. */
     finished: () => streamed && format?.finished(keptEvents()) === true,
     seen(): Seen {
-      const usage = streamed ? usageOfTail(tail) : usageFrom(answer()?.json ?? {})
-      if (usage) return { usage, produced: '', unkept: 0 }
+      const last = streamed ? withUsage(tail) : (answer()?.json ?? {})
+      const usage = usageFrom(last)
+      if (usage) return { usage, tier: serviceTier(last), produced: '', unkept: 0 }
       const events = keptEvents()
       const produced = streamed ? (format?.produced(events) ?? '') : textOf(log.kept())
       return { usage: undefined, produced, unkept: passed - events.length }
@@ -52,14 +54,16 @@ export function createTally(log: Log, format: Format | undefined, streamed: bool
   }
 }
 
-function usageOfTail(tail: readonly SseEvent[]): Usage | undefined {
+/** Of the last events, the object that tells the usage: a chunk, or the response inside a terminal event. */
+function withUsage(tail: readonly SseEvent[]): JsonObject {
   for (const { data } of tail.toReversed()) {
     if (!data.includes('"usage"')) continue
-    const json = parse(data)?.json
-    const usage = json && (usageFrom(json) ?? usageFrom(object(json.response)))
-    if (usage) return usage
+    const json = parseObject(data) ?? {}
+    if (isObject(json.usage)) return json
+    const response = object(json.response)
+    if (isObject(response.usage)) return response
   }
-  return undefined
+  return {}
 }
 
 /** A body that is no JSON object is passed on, never understood. */

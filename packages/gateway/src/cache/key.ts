@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Call, JsonObject, Operation } from '../call.ts'
+import type { Call, Operation } from '../call.ts'
 import { canonical, exactly } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { whyNot } from './shareable.ts'
@@ -28,7 +28,7 @@ export function keysOf(call: Call, remoteContent: boolean): Keys {
   const { body, operation, outgoing, caller } = call
   const bypass = whyNot(operation, body, call.model, remoteContent)
   if (bypass !== undefined) return { bypass }
-  const question = questionOf(operation, body, outgoing.text)
+  const question = questionOf(call)
   if (question === undefined) return { bypass: 'nested-too-deeply' }
   const header = (name: string) => outgoing.headers.get(name) ?? ''
   const scope = [
@@ -43,26 +43,24 @@ export function keysOf(call: Call, remoteContent: boolean): Keys {
     // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
     operation === 'responses' && body.store !== false ? 'kept' : '',
   ]
-  const exact = hash('sha256', `${scope.join('\n')}\n${question}`, 'base64url')
+  const exact = hash('sha256', JSON.stringify([...scope, question]), 'base64url')
   return { exact, flight: operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact }
 }
 
-const questions = new WeakMap<JsonObject, Map<Operation, string>>()
-
-/** SHA-256 of all that the body asks, worked out once for each body. */
-function questionOf(operation: Operation, body: JsonObject, source: string): string | undefined {
-  const known = questions.get(body)?.get(operation)
+/** SHA-256 of all that the body asks, worked out once for each body; `undefined` for one nested beyond reason. */
+function questionOf({ operation, body, reading, outgoing }: Call): string | undefined {
+  const known = reading.questions[operation]
   if (known !== undefined) return known
   const excluded = NEVER_IN_KEY[operation]
   try {
-    const exact = exactly(source, body)
+    const exact = exactly(outgoing.text, body)
     const members = Object.keys(exact)
       .filter((name) => name in body && !excluded.has(name))
       .filter((name) => exact[name] !== null && !(name === 'n' && exact[name] === 1))
       .sort()
     const written = members.map((name) => `${JSON.stringify(name)}:${canonical(exact[name])}`)
     const question = hash('sha256', written.join(), 'base64url')
-    questions.set(body, new Map(questions.get(body)).set(operation, question))
+    reading.questions[operation] = question
     return question
   } catch {
     return undefined

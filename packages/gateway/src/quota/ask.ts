@@ -11,11 +11,6 @@ export function maxOutputTokens({ operation, body, model }: Call, prices: PriceB
   return Math.min(asked ?? Number.POSITIVE_INFINITY, prices.maxOutput(model)) * choices
 }
 
-/** The tier the caller asked to pay for. */
-export function serviceTier({ body }: Call): string | undefined {
-  return typeof body.service_tier === 'string' ? body.service_tier : undefined
-}
-
 const positive = (value: Json | undefined) =>
   typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.ceil(value) : undefined
 

@@ -1,10 +1,11 @@
+import { askedTier } from '../account/meter.ts'
 import type { PriceBook } from '../account/price.ts'
 import { totalTokens } from '../account/usage.ts'
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
 import { refuse } from '../refuse.ts'
 import { boundInput, estimateInput } from '../route/tokens.ts'
-import { maxOutputTokens, serviceTier } from './ask.ts'
+import { maxOutputTokens } from './ask.ts'
 import { refusalOf } from './refusal.ts'
 import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
 
@@ -31,11 +32,16 @@ export function quota(store: QuotaStore, prices: PriceBook): Stage {
       return reply
     }
 
-  function worstCostOf(call: Call) {
+  async function worstCostOf(call: Call): Promise<MicroUsd | undefined> {
     const input = boundInput(call.operation, call.body, call.outgoing.text)
     const output = maxOutputTokens(call, prices)
     const usage = { input, cachedInput: 0, audioInput: 0, output, reasoning: 0, audioOutput: 0 }
-    return prices.cost(call.model, usage, serviceTier(call))
+    // A cheaper tier may be answered, and billed, at the usual one.
+    const [usual, asked] = await Promise.all([
+      prices.cost(call.model, usage),
+      prices.cost(call.model, usage, askedTier(call)),
+    ])
+    return usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as MicroUsd)
   }
 
   function reservationOf(call: Call, worstCost: MicroUsd): Reservation {
@@ -62,7 +68,7 @@ export function quota(store: QuotaStore, prices: PriceBook): Stage {
     { id, team, worstCost }: Reservation,
   ): Promise<Settlement> {
     const { usage, estimated } = ending.usage
-    const cost = (await prices.cost(call.model, usage, serviceTier(call))) ?? NO_MONEY
+    const cost = (await prices.cost(call.model, usage, ending.usage.tier)) ?? worstCost
     const unseen = mayHaveCostMore(ending, reply, call)
     return {
       id,
