@@ -230,7 +230,7 @@ describe('exceeds', () => {
   test('nesting deeper than JSON can be written does not throw', async () => {
     const deep = JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`) as JsonObject
     const body = { ...chat('hi'), tools: [deep], response_format: { type: 'json_schema', json_schema: deep } }
-    expect(await exceeds('chat', body, '', 2_000)).toBe(true)
+    expect(await exceeds('chat', body, '"tools"', 2_000)).toBe(true)
     expect(boundInput('chat', body, '')).toBeGreaterThan(20_000)
   })
 })

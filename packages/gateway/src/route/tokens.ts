@@ -12,8 +12,10 @@ const tokeniser = () => (loading ??= import('gpt-tokenizer/encoding/o200k_base')
 
 /** "<|endoftext|>" in a question is text like any other. */
 const PLAIN = { disallowedSpecial: new Set<string>() }
-/** Images, audio and files may be named in fewer bytes than they have tokens */
-const MAY_BE_LARGER = /image|audio|file/
+/** Images, audio, files and declarations may be written in fewer bytes than they have tokens. */
+const MAY_BE_LARGER = /image|audio|file|"tools"|"functions"/
+/** Tokens that come with the reply, whatever was asked. */
+const REPLY = 3
 /** The longest token of o200k, in bytes: 128 spaces. */
 const LONGEST_TOKEN = 128
 /** Characters in one run that are tokenised as they are; longer runs in slices of half that. */

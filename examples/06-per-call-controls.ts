@@ -1,0 +1,50 @@
+/** Who asks, for whom, and what the cache may do: for a stretch of code, or for one call. */
+import assert from 'node:assert/strict'
+import { type CallRecord, createGatewayClient, gatewayOptions, withGateway } from '@hotdash/llm-gateway'
+import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+
+const records: CallRecord[] = []
+const upstream = await startFakeOpenAI()
+const client = createGatewayClient({
+  baseURL: upstream.baseURL,
+  apiKey: 'any',
+  gateway: { agent: 'support', onCall: (record) => void records.push(record) },
+})
+
+const body = (content: string) => ({
+  model: 'gpt-4o-mini',
+  messages: [{ role: 'user' as const, content }],
+})
+
+// Everything inside, however deep, belongs to this ticket.
+await withGateway({ agent: 'ai-customer', session: 'ticket-77', tags: ['chat'] }, async () => {
+  await client.chat.completions.create(body('Do you ship to Norway?'))
+  await client.chat.completions.create(body('Do you ship to Norway?'), gatewayOptions({ tags: ['retry'] }))
+})
+
+// Asked afresh, and neither read from the cache nor stored there.
+await client.chat.completions.create(body('Do you ship to Norway?'), gatewayOptions({ cache: false }))
+
+const onlyIfCached = gatewayOptions({ cache: { onlyIfCached: true } })
+await assert.rejects(client.chat.completions.create(body('Do you ship to Mars?'), onlyIfCached), {
+  status: 504,
+  code: 'gateway_not_cached',
+})
+
+await client.gateway.flush()
+for (const { agent, session = '-', tags, cache, status, costUsd } of records)
+  console.log([agent, session, tags.join('+') || '-', cache, status, `$${costUsd?.toFixed(6)}`].join('  '))
+
+assert.deepEqual(
+  records.map(({ agent, session, tags, cache, status }) => [agent, session, tags.join(), cache, status]),
+  [
+    ['ai-customer', 'ticket-77', 'chat', 'miss', 'ok'],
+    ['ai-customer', 'ticket-77', 'chat,retry', 'exact', 'ok'],
+    ['support', undefined, '', 'miss', 'ok'],
+    ['support', undefined, '', 'miss', 'refused'],
+  ],
+)
+assert.equal(upstream.count(), 2)
+
+await client.gateway.close()
+await upstream.close()
