@@ -26,7 +26,10 @@ describe('the end of an answer', () => {
     for await (const chunk of await client.chat.completions.create(streamed('one')))
       if (chunk.choices[0]?.finish_reason) break
     let seen = 0
-    for await (const _ of await client.chat.completions.create(streamed('two'))) if ((seen += 1) === 3) break
+    for await (const _ of await client.chat.completions.create(streamed('two'))) {
+      seen += 1
+      if (seen === 3) break
+    }
     await client.gateway.flush()
     expect(records.map(({ status, estimated }) => [status, estimated])).toEqual([
       ['ok', false],

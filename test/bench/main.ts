@@ -35,22 +35,29 @@ const client = createGatewayClient({ ...options, gateway })
 
 const prompt = 'The customer asks about order 1234. '.repeat(28)
 let asked = 0
+const next = () => {
+  asked += 1
+  return asked
+}
 const question = (fresh: boolean) => ({
   model: 'gpt-4o-mini',
-  messages: [{ role: 'user' as const, content: fresh ? `${prompt}${(asked += 1)}` : prompt }],
+  messages: [{ role: 'user' as const, content: fresh ? prompt + String(next()) : prompt }],
 })
 
 const answer = await (await bare.chat.completions.create(question(false)).asResponse()).text()
-const inMemory = async () => new Response(answer, { headers: { 'content-type': 'application/json', 'x-request-id': 'req_bench' } })
+const inMemory = async () =>
+  new Response(answer, { headers: { 'content-type': 'application/json', 'x-request-id': 'req_bench' } })
 const floor = new OpenAI({ ...options, fetch: inMemory })
 const caching = createGatewayClient({ ...options, fetch: inMemory, gateway })
 
-const whole = (of: OpenAI, fresh: boolean) => () => timed(async () => await of.chat.completions.create(question(fresh)))
+const whole = (of: OpenAI, fresh: boolean) => () =>
+  timed(async () => await of.chat.completions.create(question(fresh)))
 
 async function firstToken(of: OpenAI): Promise<number> {
   const start = performance.now()
   let first = 0
-  for await (const _ of await of.chat.completions.create({ ...question(true), stream: true })) first ||= performance.now() - start
+  for await (const _ of await of.chat.completions.create({ ...question(true), stream: true }))
+    first ||= performance.now() - start
   return first
 }
 const perChunk = async (of: OpenAI) => {
@@ -67,25 +74,45 @@ const row = (what: string, result: Result, budget: string, met: boolean) => {
   const { bare, gateway, ratio, added, spread } = result
   const figures = [bare, gateway].map((value) => value.toFixed(1).padStart(9)).join('')
   const range = `${spread[0].toFixed(1)}..${spread[1].toFixed(1)}`
-  console.log(`${what.padEnd(34)}${figures}${ratio.toFixed(2).padStart(8)}${added.toFixed(1).padStart(9)}  ${range.padEnd(15)} ${budget} ${met ? '' : ' MISSED'}`)
+  console.log(
+    `${what.padEnd(34)}${figures}${ratio.toFixed(2).padStart(8)}${added.toFixed(1).padStart(9)}  ${range.padEnd(15)} ${budget} ${met ? '' : ' MISSED'}`,
+  )
 }
 
-console.log(`µs, medians over ${rounds} rounds of ${calls}, bare and gateway in turns; Node ${process.version}\n`)
-console.log(`${''.padEnd(34)}${'bare'.padStart(9)}${'gateway'.padStart(9)}${'ratio'.padStart(8)}${'added'.padStart(9)}  quartiles       budget`)
+console.log(
+  `µs, medians over ${rounds} rounds of ${calls}, bare and gateway in turns; Node ${process.version}\n`,
+)
+console.log(
+  `${''.padEnd(34)}${'bare'.padStart(9)}${'gateway'.padStart(9)}${'ratio'.padStart(8)}${'added'.padStart(9)}  quartiles       budget`,
+)
 
 const miss = await compare({ bare: whole(bare, true), gateway: whole(client, true) }, rounds, calls)
 row('miss, whole', miss, '<= 100 µs added', miss.added <= 100)
 const hit = await compare({ bare: whole(floor, false), gateway: whole(caching, false) }, rounds, calls)
 row('memory hit / in-memory fetch', hit, '<= 1.20 x', hit.ratio <= 1.2)
-const token = await compare({ bare: () => firstToken(bare), gateway: () => firstToken(client) }, rounds, Math.ceil(calls / 8))
+const token = await compare(
+  { bare: () => firstToken(bare), gateway: () => firstToken(client) },
+  rounds,
+  Math.ceil(calls / 8),
+)
 row('stream, first token', token, '<= 100 µs added', token.added <= 100)
-const chunk = await compare({ bare: () => perChunk(bare), gateway: () => perChunk(client) }, rounds, Math.ceil(calls / 8))
+const chunk = await compare(
+  { bare: () => perChunk(bare), gateway: () => perChunk(client) },
+  rounds,
+  Math.ceil(calls / 8),
+)
 row('stream, per chunk', chunk, '<= 3 µs added', chunk.added <= 3)
-const imports = await compare({ bare: async () => importing('openai'), gateway: async () => importing('@hotdash/llm-gateway') }, 5, 3)
+const imports = await compare(
+  { bare: async () => importing('openai'), gateway: async () => importing('@hotdash/llm-gateway') },
+  5,
+  3,
+)
 row('import', imports, '<= 1.30 x', imports.ratio <= 1.3)
 
 const growth = await leak(Number(values.leak))
-console.log(`\nheap after ${values.leak} calls: ${growth >= 0 ? '+' : ''}${growth.toFixed(2)} MB over the heap after a tenth of them`)
+console.log(
+  `\nheap after ${values.leak} calls: ${growth >= 0 ? '+' : ''}${growth.toFixed(2)} MB over the heap after a tenth of them`,
+)
 upstream.disconnect()
 const missed = rows.filter(({ met }) => !met).map(({ what }) => what)
 if (missed.length > 0) console.log(`budgets missed: ${missed.join('; ')}`)
@@ -94,7 +121,9 @@ if (values.check && (growth > 5 || missed.length > 2)) process.exitCode = 1
 /** Milliseconds one import takes in a fresh process. */
 function importing(what: string): number {
   const script = `const t = performance.now(); await import(${JSON.stringify(what)}); console.log(performance.now() - t)`
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: new URL('.', import.meta.url) })
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: new URL('.', import.meta.url),
+  })
   return Number(output.toString())
 }
 
@@ -104,9 +133,14 @@ async function leak(count: number): Promise<number> {
     globalThis.gc?.()
     return process.memoryUsage().heapUsed / 1e6
   }
-  const bounded = createGatewayClient({ ...options, fetch: inMemory, gateway: { ...gateway, cache: { exact: { maxBytes: 1e6 } } } })
+  const bounded = createGatewayClient({
+    ...options,
+    fetch: inMemory,
+    gateway: { ...gateway, cache: { exact: { maxBytes: 1e6 } } },
+  })
   const run = async (calls: number) => {
-    for (let call = 0; call < calls; call += 1) await bounded.chat.completions.create(question(call % 2 === 0))
+    for (let call = 0; call < calls; call += 1)
+      await bounded.chat.completions.create(question(call % 2 === 0))
     await bounded.gateway.flush()
   }
   await run(count / 10)

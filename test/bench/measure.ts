@@ -1,7 +1,13 @@
 /** One thing done two ways, `bare` and with the `gateway`, in turns: what disturbs one disturbs the other. */
 export type Pair = { bare: () => Promise<number>; gateway: () => Promise<number> }
 
-export type Result = { bare: number; gateway: number; ratio: number; added: number; spread: [low: number, high: number] }
+export type Result = {
+  bare: number
+  gateway: number
+  ratio: number
+  added: number
+  spread: [low: number, high: number]
+}
 
 const median = (values: number[]) => quantile(values, 0.5)
 

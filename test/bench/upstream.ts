@@ -9,11 +9,15 @@ const whole = JSON.stringify({
   created: 1_767_225_600,
   model: 'gpt-4o-mini',
   choices: [
-    { index: 0, message: { role: 'assistant', content: 'x'.repeat(400), refusal: null }, logprobs: null, finish_reason: 'stop' },
+    {
+      index: 0,
+      message: { role: 'assistant', content: 'x'.repeat(400), refusal: null },
+      logprobs: null,
+      finish_reason: 'stop',
+    },
   ],
   usage: { prompt_tokens: 250, completion_tokens: 100, total_tokens: 350 },
 })
-
 
 const chunk = (delta: object, finish: string | null) =>
   `data: ${JSON.stringify({ id: 'chatcmpl-bench', object: 'chat.completion.chunk', created: 1_767_225_600, model: 'gpt-4o-mini', service_tier: 'default', system_fingerprint: 'fp_bench', choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }] })}\n\n`
@@ -27,14 +31,19 @@ const server = createServer({ noDelay: true, keepAliveTimeout: 60_000 }, (req, r
   })
   req.on('end', () => {
     if (!body.includes('"stream":true')) {
-      res.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(whole), 'x-request-id': 'req_bench' })
+      res.writeHead(200, {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(whole),
+        'x-request-id': 'req_bench',
+      })
       return res.end(whole)
     }
     res.writeHead(200, { 'content-type': 'text/event-stream' })
     res.write(chunk({ role: 'assistant', content: '' }, null))
     let sent = 1
     const more = () => {
-      for (let burst = 0; burst < 10 && sent < CHUNKS; burst += 1, sent += 1) res.write(chunk({ content: `word${sent} ` }, null))
+      for (let burst = 0; burst < 10 && sent < CHUNKS; burst += 1, sent += 1)
+        res.write(chunk({ content: `word${sent} ` }, null))
       if (sent < CHUNKS) return setImmediate(more)
       return res.end(`${chunk({}, 'stop')}${usage}data: [DONE]\n\n`)
     }

@@ -37,7 +37,7 @@ export function exceeds(
 ): boolean | Promise<boolean> {
   if (operation === 'embeddings') return false
   // Each message costs fewer tokens than its JSON has bytes; only what is looked up elsewhere can cost more.
-  if (source.length <= limit && Buffer.byteLength(source) <= limit && !MAY_BE_LARGER.test(source))
+  if (source.length < limit && Buffer.byteLength(source) + REPLY <= limit && !MAY_BE_LARGER.test(source))
     return false
   const { fixed, texts } = measure(operation, body)
   const room = limit - fixed
