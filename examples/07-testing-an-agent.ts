@@ -18,7 +18,11 @@ async function triage(client: OpenAI, ticket: string): Promise<'refund' | 'quest
 }
 
 const upstream = await startFakeOpenAI({ tokens: 'approximate' })
-const client = createGatewayClient({ baseURL: upstream.baseURL, apiKey: 'test', gateway: { agent: 'testing' } })
+const client = createGatewayClient({
+  baseURL: upstream.baseURL,
+  apiKey: 'test',
+  gateway: { agent: 'testing' },
+})
 test.after(() => upstream.close())
 
 test('reads what the model says', async () => {

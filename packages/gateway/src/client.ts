@@ -65,7 +65,7 @@ function decorate(client: OpenAI, house: House, transport: typeof fetch | undefi
     },
     withOptions(options: Partial<ClientOptions>): GatewayClient {
       const child = OpenAI.prototype.withOptions.call(client, options)
-      return decorate(child, house, (options.fetch as typeof fetch | undefined) ?? transport)
+      return decorate(child, house, (options.fetch as typeof fetch | undefined) ?? through)
     },
   }
   for (const [name, value] of Object.entries(own))

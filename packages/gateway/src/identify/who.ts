@@ -74,11 +74,17 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
     agent,
     team: name,
     limits: team && limitsOf(team, policy.timezone ?? 'UTC'),
-    models: team && new Set(team.models ?? Object.keys(policy.models ?? {})),
+    models: modelsOf(policy, team),
     exactTtl: exact,
     shares: layers.every((layer) => layer !== false),
     shared,
   }
+}
+
+/** A policy that names no models forbids none. */
+function modelsOf({ models }: Policy, team: TeamPolicy | undefined): ReadonlySet<string> | undefined {
+  const names = team?.models ?? (team && models && Object.keys(models))
+  return names && new Set(names)
 }
 
 /** Inner layers override outer ones, but nobody can switch on again what an outer layer switched off. */

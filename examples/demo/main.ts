@@ -1,0 +1,103 @@
+import { type CallRecord, createGatewayClient, type GatewayClient, withGateway } from '@hotdash/llm-gateway'
+import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import OpenAI from 'openai'
+import { createBoard } from './board.ts'
+import { HICCUP } from './catalog.ts'
+import { againstBare, breaches } from './checks.ts'
+import { type Day, planDay, planSmallDay } from './day.ts'
+import { readOptions, wrong } from './options.ts'
+import { mostOf } from './prices.ts'
+import { bareModel, type Run, runDay } from './run.ts'
+import { agentTable, comparison, remarks } from './summary.ts'
+import { dollars } from './table.ts'
+
+/** How slow the fakes are: a fraction of the real API, so that the day takes seconds. */
+const SLOWNESS = { latencyMs: 60, chunkDelayMs: 1 }
+
+const { steps, seed, live } = readOptions()
+if (live && !process.env.OPENAI_API_KEY)
+  wrong('--live asks the real API: set OPENAI_API_KEY, or leave --live out.')
+const day = live ? planSmallDay() : planDay({ steps, seed })
+const records: CallRecord[] = []
+const clocks = new Map(day.flat().map(({ id, clock }) => [id, clock]))
+const board = createBoard(
+  live ? 'A small day, real API' : `A day of nine agents, seed ${seed}`,
+  process.stdout,
+)
+
+function onCall(record: CallRecord) {
+  records.push(record)
+  board.add({ clock: clocks.get(record.trace ?? '') ?? '', record })
+}
+
+process.once('SIGINT', () => {
+  board.stop()
+  console.log(`\nInterrupted. The day so far:\n\n${agentTable(records)}\n\n${remarks(records)}`)
+  process.exit(130)
+})
+
+/** One client for all agents, so that they share cache and limits; whose call it is, is said with each. */
+async function throughGateway(client: GatewayClient): Promise<Run> {
+  const run = await runDay(day, {
+    client,
+    modelFor: (step) => (step.task.kind === 'embeddings' ? bareModel(step) : 'gpt-4o-mini'),
+    doing: ({ agent, id }, work) => withGateway({ agent, trace: id }, work),
+  })
+  if (!(await client.gateway.flush())) throw new Error('some calls were never recorded')
+  board.stop()
+  console.log(`\n${agentTable(records)}\n\n${remarks(records)}`)
+  return run
+}
+
+async function fakeDay(day: Day): Promise<string[]> {
+  const [upstream, bareUpstream] = await Promise.all([startFakeOpenAI(SLOWNESS), startFakeOpenAI(SLOWNESS)])
+  for (const each of [upstream, bareUpstream]) stageHiccup(each)
+  const client = createGatewayClient({ baseURL: upstream.baseURL, apiKey: 'fake', gateway: { onCall } })
+  const gateway = await throughGateway(client)
+  const stats = client.gateway.stats()
+
+  console.log('\nThe same day again, on the bare client ...')
+  const bare = await runDay(day, {
+    client: new OpenAI({ baseURL: bareUpstream.baseURL, apiKey: 'fake' }),
+    modelFor: bareModel,
+  })
+  const [sent, bareSent] = [upstream.count(), bareUpstream.count()]
+  console.log(`\n${comparison({ gateway, records, sent, bare, bareSent })}`)
+  console.log(
+    `\nSimulated: upstream, its answers, token counts and speed (${SLOWNESS.latencyMs} ms and ${SLOWNESS.chunkDelayMs} ms a chunk). ` +
+      'Real: the gateway, its limits, the prices.',
+  )
+  await Promise.all([client.gateway.close(), upstream.close(), bareUpstream.close()])
+  return [...breaches(gateway, records, stats), ...againstBare(records, sent, bare, stats)]
+}
+
+function stageHiccup(upstream: FakeOpenAI) {
+  upstream.fail({ type: 'status', status: 503 }, { when: ({ text }) => text.includes(HICCUP) })
+}
+
+async function liveDay(day: Day): Promise<string[]> {
+  console.log(
+    `This asks the real API and costs ${dollars(mostOf(day))} at the very most, by the policy's prices.`,
+  )
+  const client = createGatewayClient({ gateway: { onCall } })
+  const gateway = await throughGateway(client)
+  const { costUsd, savedUsd } = client.gateway.stats()
+  console.log(
+    `\nPaid $${costUsd.toFixed(6)}. Without the cache it would have been about $${(costUsd + savedUsd).toFixed(6)}: ` +
+      'reckoned from the records; the bare client was not run.',
+  )
+  const found = breaches(gateway, records, client.gateway.stats())
+  await client.gateway.close()
+  return found
+}
+
+try {
+  const found = await (live ? liveDay(day) : fakeDay(day))
+  for (const breach of found.slice(0, 20)) console.error(`BROKEN: ${breach}`)
+  console.log(found.length === 0 ? '\nAll promises kept.' : `\n${found.length} promises broken.`)
+  process.exitCode = found.length === 0 ? 0 : 1
+} catch (error) {
+  board.stop()
+  console.error(`The day broke off: ${(error as Error).message}`)
+  process.exit(1)
+}

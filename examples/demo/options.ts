@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util'
+
+const HELP = `A day of HotDash's nine agents through the LLM gateway, and the same day without it.
+
+  npm run demo                      about 400 calls in some seconds, no key needed
+  npm run demo -- --calls 1000      a longer day: more people ask the same questions
+  npm run demo -- --seed 7          another day; the same seed is always the same day
+  npm run demo -- --live            about 12 calls to the real API, with OPENAI_API_KEY
+
+What to watch
+  cache exact     somebody asked before: answered from memory, $0
+  cache flight    somebody is asking right now: both wait for one answer, one pays
+  route escalated an input above 2,000 tokens: gpt-4o answers instead of gpt-4o-mini
+  route failover  upstream was overloaded (a staged 503): gpt-4o answered
+  refused         the background team is granted 30 requests a minute and wants more
+
+Without --live nothing leaves this machine: upstream is a fake that makes up its answers, its speed and with them
+its token counts. Caching, routing, limits, prices and records are the gateway's own. The day is pressed into
+seconds, the limits are not: they are per real minute.
+
+Exits with 1 if a step fails, if stats() and the records differ, if a hit costs money, or if a cached answer is not
+the first one; with 2 if an option is wrong or --live finds no key; with 130 after Ctrl-C.`
+
+export type DemoOptions = { steps: number; seed: number; live: boolean }
+
+/** Exits on its own for --help and for mistakes. */
+export function readOptions(): DemoOptions {
+  try {
+    const { values } = parseArgs({
+      options: {
+        calls: { type: 'string', default: '400' },
+        seed: { type: 'string', default: '1' },
+        live: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      console.log(HELP)
+      process.exit(0)
+    }
+    return {
+      steps: whole('--calls', values.calls, 30, 20_000),
+      seed: whole('--seed', values.seed, 0, 2 ** 32 - 1),
+      live: values.live,
+    }
+  } catch (error) {
+    return wrong(`${(error as Error).message}\nTry --help.`)
+  }
+}
+
+export function wrong(message: string): never {
+  console.error(message)
+  process.exit(2)
+}
+
+function whole(name: string, text: string, least: number, most: number): number {
+  const number = Number(text)
+  if (Number.isInteger(number) && number >= least && number <= most) return number
+  throw new Error(`${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`)
+}

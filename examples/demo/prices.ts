@@ -1,0 +1,32 @@
+import { type CallRecord, hotdashPolicy } from '@hotdash/llm-gateway'
+import type { Tokens } from './agents.ts'
+import { MAX_OUTPUT } from './agents.ts'
+import type { Day } from './day.ts'
+
+const rates = new Map(Object.entries(hotdashPolicy.models))
+
+/** Dollars are added up as whole millionths; sums of floats drift. */
+export const micro = (usd: number | undefined) => Math.round((usd ?? 0) * 1e6)
+
+/** What upstream charges for one answer, by the policy's prices, in millionths of a dollar. */
+export function priceOf({ model, input, cached, output }: Tokens): number {
+  const rate = rates.get(model)
+  if (rate === undefined) throw new Error(`the policy has no price for ${model}`)
+  const exact = (input - cached) * rate.input + cached * rate.cachedInput + output * rate.output
+  return Math.ceil(Number(exact.toFixed(6)))
+}
+
+/** More than a day can cost: a token for every byte, full answers, and the large model for all of it. */
+export function mostOf(day: Day): number {
+  return day.flat().reduce((sum, { task }) => {
+    if (task.kind === 'embeddings')
+      return sum + priceOf({ model: 'text-embedding-3-large', input: bytes(task), cached: 0, output: 0 })
+    const turns = task.kind === 'tools' ? 2 : 1
+    const one = { model: 'gpt-4o', input: bytes(task) + 1_000, cached: 0, output: MAX_OUTPUT }
+    return sum + turns * priceOf(one)
+  }, 0)
+}
+
+const bytes = (task: object) => Buffer.byteLength(JSON.stringify(task))
+
+export const isHit = ({ cache }: CallRecord) => cache === 'exact' || cache === 'flight'

@@ -1,0 +1,60 @@
+import OpenAI from 'openai'
+import { EMBEDDINGS, perform, type Work } from './agents.ts'
+import type { Day, Step } from './day.ts'
+
+/** What became of a step: done, or refused by the gateway for a limit of the team. */
+export type Outcome = { step: Step; work?: Work; refusal?: string }
+export type Run = { outcomes: Outcome[]; wallMs: number }
+
+/** How a client gets a step: the gateway is told whose it is, a bare client has nobody to tell. */
+export type Doing = (step: Step, work: () => Promise<Work>) => Promise<Work>
+
+export type RunOptions = {
+  client: OpenAI
+  modelFor: (step: Step) => string
+  doing?: Doing
+  onOutcome?: (outcome: Outcome) => void
+}
+
+/** The whole day, moment by moment. Throws at the first error that is not a limit of the gateway. */
+export async function runDay(day: Day, { client, modelFor, doing, onOutcome }: RunOptions): Promise<Run> {
+  const outcomes: Outcome[] = []
+  const start = performance.now()
+
+  async function take(step: Step): Promise<Outcome> {
+    const work = () => perform(client, modelFor(step), step.task)
+    try {
+      return { step, work: await (doing === undefined ? work() : doing(step, work)) }
+    } catch (error) {
+      const refusal = limitOf(error)
+      if (refusal !== undefined) return { step, refusal }
+      throw new Error(`${step.clock} ${step.agent}, ${step.task.kind} (${step.id}): ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+
+  for (const moment of day)
+    await Promise.all(
+      moment.map(async (step) => {
+        const outcome = await take(step)
+        outcomes.push(outcome)
+        onOutcome?.(outcome)
+      }),
+    )
+  return { outcomes, wallMs: performance.now() - start }
+}
+
+/** What a careful bare agent asks for: the large model for long inputs, as the gateway would have chosen. */
+export const bareModel = ({ long, task }: Step) =>
+  task.kind === 'embeddings' ? EMBEDDINGS : long ? 'gpt-4o' : 'gpt-4o-mini'
+
+function limitOf(error: unknown): string | undefined {
+  if (!(error instanceof OpenAI.RateLimitError)) return undefined
+  return /^gateway_(rpm|tpm|daily_usd)_exceeded$/.test(error.code ?? '')
+    ? (error.code ?? undefined)
+    : undefined
+}
+
+const messageOf = (error: unknown) =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error)

@@ -1,0 +1,111 @@
+import type { CallRecord } from '@hotdash/llm-gateway'
+import { AGENTS } from './agents.ts'
+import { isHit, micro, priceOf } from './prices.ts'
+import type { Outcome, Run } from './run.ts'
+import { type Column, count, dollars, millis, percent, table } from './table.ts'
+
+type AgentRow = { name: string; records: CallRecord[] }
+
+const agentColumns: Column<AgentRow>[] = [
+  { title: 'agent', width: 12, of: ({ name }) => name },
+  { title: 'calls', width: 5, right: true, of: ({ records }) => String(records.length) },
+  { title: 'exact', width: 5, right: true, of: ({ records }) => String(where(records, 'exact')) },
+  { title: 'flight', width: 6, right: true, of: ({ records }) => String(where(records, 'flight')) },
+  { title: 'refused', width: 7, right: true, of: ({ records }) => String(refused(records)) },
+  { title: 'tokens paid', width: 11, right: true, of: ({ records }) => count(tokensPaid(records)) },
+  { title: 'cost', width: 9, right: true, of: ({ records }) => dollars(costOf(records)) },
+  { title: 'saved', width: 9, right: true, of: ({ records }) => dollars(savedOf(records)) },
+  { title: 'p50 ms', width: 6, right: true, of: ({ records }) => millis(latency(records, 0.5)) },
+  { title: 'p95 ms', width: 6, right: true, of: ({ records }) => millis(latency(records, 0.95)) },
+]
+
+export function agentTable(records: CallRecord[]): string {
+  const rows = AGENTS.map((name) => ({ name, records: records.filter(({ agent }) => agent === name) }))
+  const worked = rows.filter(({ records }) => records.length > 0)
+  return table(agentColumns, [...worked, { name: 'all', records }])
+}
+
+/** The gateway's day in words; what only a longer look at the records would show. */
+export function remarks(records: CallRecord[]): string {
+  const total = records.length
+  const hits = records.filter(isHit).length
+  const limits = Map.groupBy(
+    records.filter(({ status }) => status === 'refused'),
+    ({ team, error }) => `${team}: ${error}`,
+  )
+  return [
+    `${hits} of ${total} calls (${percent(hits, total)}) were answered from the cache or shared an answer under way.`,
+    `${records.filter(({ route }) => route === 'escalated').length} calls had long inputs and went to gpt-4o, ` +
+      `${records.filter(({ route }) => route === 'failover').length} failed over to it.`,
+    ...[...limits].map(
+      ([what, { length }]) =>
+        `${length} calls were refused (${what}); that is the policy at work, no failure.`,
+    ),
+  ].join('\n')
+}
+
+type Side = { title: string; upstream: number; micros: number; wallMs: number; answered: number }
+
+const sideColumns: Column<Side>[] = [
+  { title: '', width: 12, of: ({ title }) => title },
+  { title: 'steps done', width: 10, right: true, of: ({ answered }) => String(answered) },
+  { title: 'upstream requests', width: 17, right: true, of: ({ upstream }) => String(upstream) },
+  { title: 'cost', width: 9, right: true, of: ({ micros }) => dollars(micros) },
+  { title: 'wall time', width: 9, right: true, of: ({ wallMs }) => `${(wallMs / 1_000).toFixed(2)} s` },
+]
+
+export type Comparison = { gateway: Run; records: CallRecord[]; sent: number; bare: Run; bareSent: number }
+
+/** Both days were really run, one after the other, against fakes of the same slowness. */
+export function comparison({ gateway, records, sent, bare, bareSent }: Comparison): string {
+  const done = ({ outcomes }: Run) => outcomes.filter(({ work }) => work !== undefined)
+  const refusedSteps = new Set(gateway.outcomes.filter(({ refusal }) => refusal).map(({ step }) => step.id))
+  const costOfSteps = (outcomes: Outcome[]) => outcomes.reduce((sum, outcome) => sum + bareCost(outcome), 0)
+  const refusedCost = costOfSteps(bare.outcomes.filter(({ step }) => refusedSteps.has(step.id)))
+  const mine = costOf(records)
+  const theirs = costOfSteps(bare.outcomes)
+  const rows = [
+    {
+      title: 'gateway',
+      upstream: sent,
+      micros: mine,
+      wallMs: gateway.wallMs,
+      answered: done(gateway).length,
+    },
+    {
+      title: 'bare client',
+      upstream: bareSent,
+      micros: theirs,
+      wallMs: bare.wallMs,
+      answered: done(bare).length,
+    },
+  ]
+  const like = theirs - refusedCost
+  return [
+    table(sideColumns, rows),
+    '',
+    `For the ${done(gateway).length} steps that both did: ${dollars(mine)} instead of ${dollars(like)}, ` +
+      `${percent(like - mine, like)} less. The ${refusedSteps.size} refused ones cost the bare client ${dollars(refusedCost)}.`,
+  ].join('\n')
+}
+
+/** In millionths of a dollar. */
+export const bareCost = ({ work }: Outcome) =>
+  (work?.used ?? []).reduce((sum, tokens) => sum + priceOf(tokens), 0)
+export const costOf = (records: CallRecord[]) => records.reduce((sum, { costUsd }) => sum + micro(costUsd), 0)
+export const savedOf = (records: CallRecord[]) =>
+  records.reduce((sum, { savedUsd }) => sum + micro(savedUsd), 0)
+export const refused = (records: CallRecord[]) => records.filter(({ status }) => status === 'refused').length
+export const where = (records: CallRecord[], state: CallRecord['cache']) =>
+  records.filter(({ cache }) => cache === state).length
+
+function tokensPaid(records: CallRecord[]): number {
+  return records
+    .filter((record) => !isHit(record))
+    .reduce((sum, { usage }) => sum + (usage?.input ?? 0) + (usage?.output ?? 0), 0)
+}
+
+function latency(records: CallRecord[], share: number): number | undefined {
+  const answered = records.filter(({ status }) => status === 'ok').map(({ latencyMs }) => latencyMs)
+  return answered.sort((a, b) => a - b)[Math.max(0, Math.ceil(answered.length * share) - 1)]
+}
