@@ -220,7 +220,10 @@ describe('the door', () => {
     expect([through, child.gateway]).toEqual([1, client.gateway])
     await client.withOptions({ fetch: undefined }).chat.completions.create(ask('x'))
     expect(upstream.count()).toBe(1)
-    await client.withOptions({ maxRetries: 1 }).withOptions({ timeout: 5_000 }).chat.completions.create(ask('y'))
+    await client
+      .withOptions({ maxRetries: 1 })
+      .withOptions({ timeout: 5_000 })
+      .chat.completions.create(ask('y'))
     expect(upstream.count()).toBe(2)
   })
 

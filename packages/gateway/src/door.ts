@@ -1,6 +1,7 @@
 import { formatUsd } from './account/price.ts'
 import { cacheState } from './account/recorder.ts'
 import type { Counters } from './account/stats.ts'
+import { textOfRequest } from './body/request.ts'
 import type { CacheStore } from './cache/store.ts'
 import type { Call, Handler, JsonObject, Operation, Reply } from './call.ts'
 import { type Governs, isPaid } from './governed.ts'
@@ -35,7 +36,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url
     const method = init?.method ?? request?.method ?? 'GET'
     const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
-    const source = found && (await bodyOf(init?.body ?? undefined, request))
+    const source = found && (await textOfRequest(init?.body ?? undefined, request))
     const reading = source === undefined ? undefined : read(source)
     if (found === undefined || source === undefined || reading === undefined)
       return await passThrough(house, entrance.transport, input, init, { url, method })
@@ -59,13 +60,6 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     }
     return await respond(reply, call)
   }
-}
-
-/** Text of the body if it is one we can read; streams, forms and files are not touched. */
-async function bodyOf(body: BodyInit | undefined, request: Request | undefined): Promise<string | undefined> {
-  if (typeof body === 'string') return body
-  if (body instanceof Uint8Array || body instanceof ArrayBuffer) return new TextDecoder().decode(body)
-  return body === undefined && request?.body ? await request.clone().text() : undefined
 }
 
 type Incoming = {

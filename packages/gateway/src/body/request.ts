@@ -1,0 +1,9 @@
+/** Text of the body if it is one we can read; streams, forms and files are not touched. */
+export async function textOfRequest(
+  body: BodyInit | undefined,
+  request: Request | undefined,
+): Promise<string | undefined> {
+  if (typeof body === 'string') return body
+  if (body instanceof Uint8Array || body instanceof ArrayBuffer) return new TextDecoder().decode(body)
+  return body === undefined && request?.body ? await request.clone().text() : undefined
+}

@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+/**
+ * Who may import whom. A room knows the nouns (call.ts), the rooms listed here, and itself; only the pipeline knows
+ * all stages, and no stage knows another.
+ */
+const ROOMS: Record<string, string[]> = {
+  account: ['body', 'identify', 'policy', 'quota', 'route', 'upstream'],
+  body: ['account'],
+  cache: ['body'],
+  coalesce: ['body'],
+  identify: ['account', 'policy', 'quota'],
+  policy: [],
+  quota: ['account', 'body', 'identify', 'route'],
+  route: ['policy'],
+  upstream: ['account', 'body'],
+}
+/** Nouns and small things that anybody may use. */
+const COMMON = new Set(['call.ts', 'json.ts', 'wait.ts', 'refuse.ts', 'options-error.ts', 'reading.ts'])
+const root = fileURLToPath(new URL('../packages/gateway/src', import.meta.url))
+
+const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+
+const importsOf = ({ path, text }: { path: string; text: string }, kind: 'all' | 'values' = 'all') =>
+  [...text.matchAll(/^(?:import|export) (type )?[^;]*?from '(\.[^']+)'/gms)]
+    .filter(([, type]) => kind === 'all' || type === undefined)
+    .map(([, , to = '']) => normalize(join(dirname(path), to)))
+
+const roomOf = (path: string) => (path.includes(sep) ? path.split(sep)[0] : undefined)
+
+test('a room imports only from the rooms it may know', () => {
+  for (const source of sources) {
+    const room = roomOf(source.path)
+    if (room === undefined) continue
+    for (const to of importsOf(source)) {
+      const other = roomOf(to)
+      const allowed = other === undefined ? COMMON.has(to) : other === room || ROOMS[room]?.includes(other)
+      expect(allowed, `${source.path} imports ${to}`).toBe(true)
+    }
+  }
+})
+
+test('no stage imports another stage; the pipeline imports them all', () => {
+  const stages = sources.filter(({ path }) => path.endsWith(`${sep}stage.ts`))
+  for (const stage of stages)
+    expect(
+      importsOf(stage, 'values').filter((to) => to.endsWith(`${sep}stage.ts`)),
+      stage.path,
+    ).toEqual([])
+  const pipeline = sources.find(({ path }) => path === 'pipeline.ts')
+  expect(pipeline && importsOf(pipeline).filter((to) => to.endsWith(`${sep}stage.ts`))).toHaveLength(
+    stages.length,
+  )
+})
+
+test('only the door and the sender know fetch; only body/ touches bytes', () => {
+  const callers = sources
+    .filter(({ text }) => /\btransport\(|globalThis\.fetch\(/.test(text))
+    .map(({ path }) => path)
+  expect(callers.toSorted()).toEqual(['door.ts', 'gateway.ts', `upstream${sep}send.ts`])
+  const readers = sources
+    .filter(({ text }) => /getReader\(|new ReadableStream|TextDecoder/.test(text))
+    .map(({ path }) => path)
+  expect(readers.filter((path) => roomOf(path) !== 'body')).toEqual([])
+})
+
+test("no file is longer than a reader's patience", () => {
+  for (const { path, text } of sources) expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
+})

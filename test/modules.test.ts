@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const run = promisify(execFile)
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+test.each(['agent.cjs', 'agent.mjs'])(
+  '%s sees one OpenAI, one RateLimitError and one error of ours',
+  async (agent) => {
+    const { stdout } = await run(process.execPath, [here(`fixtures/${agent}`)])
+    expect(JSON.parse(stdout)).toEqual({ client: true, error: true, otherCopy: true })
+  },
+)
+
+test.each(['agent-types.mts', 'agent-types.cts'])(
+  '%s passes the strictest tsc against our published types',
+  async (agent) => {
+    const strict = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--noEmit']
+    const modules = [
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--lib',
+      'es2024,dom,dom.iterable',
+      '--types',
+      'node',
+      '--skipLibCheck',
+      'false',
+      '--ignoreConfig',
+    ]
+    const tsc = here('../node_modules/typescript/bin/tsc')
+    await run(process.execPath, [tsc, ...strict, ...modules, here(`fixtures/${agent}`)]).catch(
+      (error: { stdout: string }) => {
+        // Only what concerns our own types: openai's are checked as they are.
+        const ours = error.stdout
+          .split('\n')
+          .filter((line) => /^(test|packages)\//.test(line) || line.includes('llm-gateway'))
+        expect(ours).toEqual([])
+      },
+    )
+  },
+  60_000,
+)
+
+test('what loads at import is ours, openai and lru-cache; the tokeniser and the prices wait', async () => {
+  const script = `
+    import { registerHooks } from 'node:module'
+    const loaded = []
+    registerHooks({ load(url, context, next) { loaded.push(url); return next(url, context) } })
+    await import('@hotdash/llm-gateway')
+    console.log(JSON.stringify(loaded.filter((url) => /gpt-tokenizer|genai-prices|\\/zod\\//.test(url))))`
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: here('.') })
+  expect(JSON.parse(stdout)).toEqual([])
+})
+
+test.each(['gateway', 'testing'])(
+  'packages/%s is private to the scope and names its files for both module systems',
+  (name) => {
+    const manifest = JSON.parse(readFileSync(here(`../packages/${name}/package.json`), 'utf8'))
+    expect(manifest.publishConfig).toEqual({ access: 'restricted' })
+    expect(manifest.license).toBeUndefined()
+    expect(Object.keys(manifest.exports['.'])).toEqual(['import', 'require'])
+  },
+)
