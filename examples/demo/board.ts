@@ -22,8 +22,6 @@ const columns: Column<Seen>[] = [
   { title: 'ms', width: 5, right: true, of: ({ record }) => millis(record.latencyMs) },
 ]
 
-export type Board = ReturnType<typeof createBoard>
-
 /** Shows the calls as they end: in place on a terminal, else a line for every 25th. */
 export function createBoard(title: string, out: WriteStream) {
   const recent: Seen[] = []

@@ -1,4 +1,4 @@
-import type { Agent, Task } from './agents.ts'
+import type { Agent, Task } from './tasks.ts'
 import { BATCHES, HICCUP, MEMO, POLICIES, QUESTIONS, REPORTS, RUSHES, SYSTEM } from './catalog.ts'
 import { type Random, randomFrom } from './random.ts'
 

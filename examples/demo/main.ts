@@ -14,6 +14,10 @@ import { dollars } from './table.ts'
 /** How slow the fakes are: a fraction of the real API, so that the day takes seconds. */
 const SLOWNESS = { latencyMs: 60, chunkDelayMs: 1 }
 
+const WHAT_IS_REAL = `Simulated: upstream with its answers, its token counts and its speed (${SLOWNESS.latencyMs} ms, ${SLOWNESS.chunkDelayMs} ms a chunk), and how
+often people repeat themselves: what a cache saves depends on that. Real: the gateway, its limits, the policy's
+prices. Latencies include the fake, which runs in this process. A step with a tool is two calls.`
+
 const { steps, seed, live } = readOptions()
 if (live && !process.env.OPENAI_API_KEY)
   wrong('--live asks the real API: set OPENAI_API_KEY, or leave --live out.')
@@ -63,10 +67,7 @@ async function fakeDay(day: Day): Promise<string[]> {
   })
   const [sent, bareSent] = [upstream.count(), bareUpstream.count()]
   console.log(`\n${comparison({ gateway, records, sent, bare, bareSent })}`)
-  console.log(
-    `\nSimulated: upstream, its answers, token counts and speed (${SLOWNESS.latencyMs} ms and ${SLOWNESS.chunkDelayMs} ms a chunk). ` +
-      'Real: the gateway, its limits, the prices.',
-  )
+  console.log(`\n${WHAT_IS_REAL}`)
   await Promise.all([client.gateway.close(), upstream.close(), bareUpstream.close()])
   return [...breaches(gateway, records, stats), ...againstBare(records, sent, bare, stats)]
 }

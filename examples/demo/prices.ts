@@ -1,6 +1,6 @@
 import { type CallRecord, hotdashPolicy } from '@hotdash/llm-gateway'
-import type { Tokens } from './agents.ts'
-import { MAX_OUTPUT } from './agents.ts'
+import type { Tokens } from './tasks.ts'
+import { MAX_OUTPUT } from './tasks.ts'
 import type { Day } from './day.ts'
 
 const rates = new Map(Object.entries(hotdashPolicy.models))

@@ -1,5 +1,6 @@
 import OpenAI from 'openai'
-import { EMBEDDINGS, perform, type Work } from './agents.ts'
+import { perform } from './agents.ts'
+import { EMBEDDINGS, type Work } from './tasks.ts'
 import type { Day, Step } from './day.ts'
 
 /** What became of a step: done, or refused by the gateway for a limit of the team. */

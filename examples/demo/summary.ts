@@ -1,5 +1,5 @@
 import type { CallRecord } from '@hotdash/llm-gateway'
-import { AGENTS } from './agents.ts'
+import { AGENTS } from './tasks.ts'
 import { isHit, micro, priceOf } from './prices.ts'
 import type { Outcome, Run } from './run.ts'
 import { type Column, count, dollars, millis, percent, table } from './table.ts'
@@ -80,13 +80,18 @@ export function comparison({ gateway, records, sent, bare, bareSent }: Compariso
       answered: done(bare).length,
     },
   ]
-  const like = theirs - refusedCost
-  return [
-    table(sideColumns, rows),
-    '',
-    `For the ${done(gateway).length} steps that both did: ${dollars(mine)} instead of ${dollars(like)}, ` +
-      `${percent(like - mine, like)} less. The ${refusedSteps.size} refused ones cost the bare client ${dollars(refusedCost)}.`,
-  ].join('\n')
+  const words = [inWords(done(gateway).length, mine, theirs - refusedCost)]
+  if (refusedSteps.size > 0)
+    words.push(
+      `The ${refusedSteps.size} steps that were refused cost the bare client ${dollars(refusedCost)}.`,
+    )
+  return `${table(sideColumns, rows)}\n\n${words.join(' ')}`
+}
+
+/** A short day with few repetitions saves little, and the fallback model is the dearer one. */
+function inWords(steps: number, mine: number, like: number): string {
+  const change = mine <= like ? `${percent(like - mine, like)} less` : `${percent(mine - like, like)} more`
+  return `For the ${steps} steps that both did: ${dollars(mine)} instead of ${dollars(like)}, ${change}.`
 }
 
 /** In millionths of a dollar. */
