@@ -40,7 +40,7 @@ assert.deepEqual(
   [
     ['ai-customer', 'ticket-77', 'chat', 'miss', 'ok'],
     ['ai-customer', 'ticket-77', 'chat,retry', 'exact', 'ok'],
-    ['support', undefined, '', 'miss', 'ok'],
+    ['support', undefined, '', 'bypass', 'ok'],
     ['support', undefined, '', 'miss', 'refused'],
   ],
 )

@@ -13,6 +13,9 @@ afterAll(() => {
   process.off('unhandledRejection', note)
 })
 
+/** HotDash's own policy allows HotDash's own models; here any may answer, and none is swapped for another. */
+const open: GatewayOptions = { policy: {} }
+
 /** What upstream saw of a request. */
 const arrived = (requests: readonly FakeRequest[]) =>
   requests.map(({ method, path, query, headers, text }) => ({
@@ -37,7 +40,7 @@ function counted(client: OpenAI): () => number {
 
 describe('a miss is what the bare client sees, and upstream sees what the bare client sends', () => {
   test.each(surfaces)('$name', async ({ run, calls }) => {
-    const { client, bare, upstream } = await setup()
+    const { client, bare, upstream } = await setup(open)
     const expected = await run(bare)
     const sent = arrived(upstream.requests)
     upstream.reset()
@@ -50,7 +53,7 @@ describe('a miss is what the bare client sees, and upstream sees what the bare c
 
 describe('a hit is what the bare client sees', () => {
   test.each(surfaces.filter(isCached))('$name', async ({ run, calls }) => {
-    const { client, bare, upstream } = await setup()
+    const { client, bare, upstream } = await setup(open)
     const expected = await run(bare)
     upstream.reset()
     await run(client)
@@ -62,7 +65,7 @@ describe('a hit is what the bare client sees', () => {
 
 describe('a follower of a flight in progress sees what the bare client sees', () => {
   test.each(surfaces.filter(isCached))('$name', async ({ run, calls }) => {
-    const { client, bare, upstream } = await setup({}, {}, { latencyMs: 40 })
+    const { client, bare, upstream } = await setup(open, {}, { latencyMs: 40 })
     const expected = await run(bare)
     upstream.reset()
     const all = await Promise.all([run(client), run(client), run(client)])

@@ -45,7 +45,9 @@ function report(week: number, paragraphs: number): string {
   return Array.from({ length: paragraphs }, (_, at) => {
     const units = 100 + ((week * 37 + at * 53) % 400)
     const change = ((week * 11 + at * 7) % 31) - 15
-    return `Week ${week}, ${regions[at % 5]}: ${units} pairs of ${lines[(at * 3 + week) % 5]} sold, ${change}% on the week before; returns were at ${2 + (at % 9)}%.`
+    const [region, line] = [regions[at % 5], lines[(at * 3 + week) % 5]]
+    const sales = `${units} pairs of ${line} sold, ${change}% on the week before`
+    return `Week ${week}, ${region}: ${sales}; returns were at ${2 + (at % 9)}%.`
   }).join('\n')
 }
 

@@ -35,7 +35,7 @@ function againstStats(records: CallRecord[], stats: Stats): string[] {
 function freeHits(records: CallRecord[]): string[] {
   return records
     .filter((record) => isHit(record) && (record.costUsd !== 0 || record.attempts.length > 0))
-    .map(({ agent, cache, costUsd }) => `a ${cache} hit of ${agent} went upstream or cost $${costUsd}`)
+    .map(({ agent, cache, costUsd }) => `${agent}: a hit (${cache}) went upstream or cost $${costUsd}`)
 }
 
 /** Whoever shares an answer gets the very answer that the first one got. */
@@ -62,7 +62,7 @@ function routes({ outcomes }: Run, records: CallRecord[]): string[] {
     )
 }
 
-/** The same steps cost the bare client what the gateway says they cost or saved, to the millionth of a dollar. */
+/** What the gateway says a step cost and saved is what the bare client paid, to the millionth of a dollar. */
 export function againstBare(records: CallRecord[], sent: number, bare: Run, stats: Stats): string[] {
   const byStep = Map.groupBy(records, ({ trace }) => trace)
   const counted =

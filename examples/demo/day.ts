@@ -1,20 +1,20 @@
-import type { Agent, Task } from './tasks.ts'
 import { BATCHES, HICCUP, MEMO, POLICIES, QUESTIONS, REPORTS, RUSHES, SYSTEM } from './catalog.ts'
 import { type Random, randomFrom } from './random.ts'
+import type { Agent, Task } from './tasks.ts'
 
 /** One thing an agent does at some time of the day. */
 export type Step = { id: string; clock: string; agent: Agent; task: Task; long: boolean }
-/** Steps that begin together; the next moment waits for all of them, so that the day is the same at any speed. */
+/** Steps that begin together; the next moment waits for all of them, so that speed changes nothing. */
 export type Day = Step[][]
 
 type Plan = { minute: number; agent: Agent; task: Task }
 
-/** More batches than the 30 a minute that the policy grants the background team: the last ones are refused. */
+/** More than the 30 requests a minute that the policy grants the background team: the last are refused. */
 const BATCH_STEPS = 38
 const STEPS_PER_MOMENT = 12
 const PEOPLE_PER_RUSH = 7
 
-/** A day of about so many steps. Its length changes how often people repeat themselves, not how much there is to ask. */
+/** In a longer day people repeat themselves more often; there is not more to ask. */
 export function planDay({ steps, seed }: { steps: number; seed: number }): Day {
   const random = randomFrom(seed)
   const batches = Math.min(BATCH_STEPS, Math.round(steps * 0.1))

@@ -6,7 +6,7 @@ import { HICCUP } from './catalog.ts'
 import { againstBare, breaches } from './checks.ts'
 import { type Day, planDay, planSmallDay } from './day.ts'
 import { readOptions, wrong } from './options.ts'
-import { mostOf } from './prices.ts'
+import { micro, mostOf } from './prices.ts'
 import { bareModel, type Run, runDay } from './run.ts'
 import { agentTable, comparison, remarks } from './summary.ts'
 import { dollars } from './table.ts'
@@ -14,9 +14,10 @@ import { dollars } from './table.ts'
 /** How slow the fakes are: a fraction of the real API, so that the day takes seconds. */
 const SLOWNESS = { latencyMs: 60, chunkDelayMs: 1 }
 
-const WHAT_IS_REAL = `Simulated: upstream with its answers, its token counts and its speed (${SLOWNESS.latencyMs} ms, ${SLOWNESS.chunkDelayMs} ms a chunk), and how
-often people repeat themselves: what a cache saves depends on that. Real: the gateway, its limits, the policy's
-prices. Latencies include the fake, which runs in this process. A step with a tool is two calls.`
+const WHAT_IS_REAL = `Simulated: upstream, its answers, its token counts, its speed (${SLOWNESS.latencyMs} ms, ${SLOWNESS.chunkDelayMs} ms a chunk);
+how often people repeat themselves, and what a cache saves depends on that.
+Real: the gateway, its limits, the policy's prices. Latencies include the fake, which runs in this process.
+A step with a tool is two calls.`
 
 const { steps, seed, live } = readOptions()
 if (live && !process.env.OPENAI_API_KEY)
@@ -82,12 +83,13 @@ async function liveDay(day: Day): Promise<string[]> {
   )
   const client = createGatewayClient({ gateway: { onCall } })
   const gateway = await throughGateway(client)
-  const { costUsd, savedUsd } = client.gateway.stats()
+  const stats = client.gateway.stats()
+  const [paid, worth] = [micro(stats.costUsd), micro(stats.costUsd) + micro(stats.savedUsd)]
   console.log(
-    `\nPaid $${costUsd.toFixed(6)}. Without the cache it would have been about $${(costUsd + savedUsd).toFixed(6)}: ` +
+    `\nPaid ${dollars(paid)}. Without the cache it would have been about ${dollars(worth)}: ` +
       'reckoned from the records; the bare client was not run.',
   )
-  const found = breaches(gateway, records, client.gateway.stats())
+  const found = breaches(gateway, records, stats)
   await client.gateway.close()
   return found
 }
@@ -95,7 +97,7 @@ async function liveDay(day: Day): Promise<string[]> {
 try {
   const found = await (live ? liveDay(day) : fakeDay(day))
   for (const breach of found.slice(0, 20)) console.error(`BROKEN: ${breach}`)
-  console.log(found.length === 0 ? '\nAll promises kept.' : `\n${found.length} promises broken.`)
+  console.log(found.length === 0 ? '\nAll promises kept.' : `\nPromises broken: ${found.length}.`)
   process.exitCode = found.length === 0 ? 0 : 1
 } catch (error) {
   board.stop()

@@ -14,12 +14,12 @@ What to watch
   route failover  upstream was overloaded (a staged 503): gpt-4o answered
   refused         the background team is granted 30 requests a minute and wants more
 
-Without --live nothing leaves this machine: upstream is a fake that makes up its answers, its speed and with them
-its token counts. Caching, routing, limits, prices and records are the gateway's own. The day is pressed into
-seconds, the limits are not: they are per real minute.
+Without --live nothing leaves this machine: upstream is a fake that makes up its answers, its speed and with
+them its token counts. Caching, routing, limits, prices and records are the gateway's own. The day is pressed
+into seconds, the limits are not: they are per real minute.
 
-Exits with 1 if a step fails, if stats() and the records differ, if a hit costs money, or if a cached answer is not
-the first one; with 2 if an option is wrong or --live finds no key; with 130 after Ctrl-C.`
+Exits with 1 if a step fails, if stats() and the records differ, if a hit costs money, or if a cached answer
+is not the first one; with 2 if an option is wrong or --live finds no key; with 130 after Ctrl-C.`
 
 export type DemoOptions = { steps: number; seed: number; live: boolean }
 

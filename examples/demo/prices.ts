@@ -1,7 +1,6 @@
 import { type CallRecord, hotdashPolicy } from '@hotdash/llm-gateway'
-import type { Tokens } from './tasks.ts'
-import { MAX_OUTPUT } from './tasks.ts'
 import type { Day } from './day.ts'
+import { EMBEDDINGS, MAX_OUTPUT, type Tokens } from './tasks.ts'
 
 const rates = new Map(Object.entries(hotdashPolicy.models))
 
@@ -20,7 +19,7 @@ export function priceOf({ model, input, cached, output }: Tokens): number {
 export function mostOf(day: Day): number {
   return day.flat().reduce((sum, { task }) => {
     if (task.kind === 'embeddings')
-      return sum + priceOf({ model: 'text-embedding-3-large', input: bytes(task), cached: 0, output: 0 })
+      return sum + priceOf({ model: EMBEDDINGS, input: bytes(task), cached: 0, output: 0 })
     const turns = task.kind === 'tools' ? 2 : 1
     const one = { model: 'gpt-4o', input: bytes(task) + 1_000, cached: 0, output: MAX_OUTPUT }
     return sum + turns * priceOf(one)

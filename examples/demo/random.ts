@@ -15,7 +15,7 @@ export function randomFrom(seed: number) {
     below,
     pick,
     chance: (share: number) => next() < share,
-    /** Small numbers far more often than large ones, as some questions are asked far more often than others. */
+    /** Small numbers far more often than large ones, as with questions that people ask. */
     low: (limit: number) => Math.floor(limit * next() ** 2),
     /** A minute of the day within `spread` of one of these. */
     around: (minutes: readonly number[], spread: number) =>

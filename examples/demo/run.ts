@@ -1,7 +1,7 @@
 import OpenAI from 'openai'
 import { perform } from './agents.ts'
-import { EMBEDDINGS, type Work } from './tasks.ts'
 import type { Day, Step } from './day.ts'
+import { EMBEDDINGS, type Work } from './tasks.ts'
 
 /** What became of a step: done, or refused by the gateway for a limit of the team. */
 export type Outcome = { step: Step; work?: Work; refusal?: string }

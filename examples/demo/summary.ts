@@ -1,8 +1,8 @@
 import type { CallRecord } from '@hotdash/llm-gateway'
-import { AGENTS } from './tasks.ts'
 import { isHit, micro, priceOf } from './prices.ts'
 import type { Outcome, Run } from './run.ts'
 import { type Column, count, dollars, millis, percent, table } from './table.ts'
+import { AGENTS } from './tasks.ts'
 
 type AgentRow = { name: string; records: CallRecord[] }
 
@@ -29,14 +29,15 @@ export function agentTable(records: CallRecord[]): string {
 export function remarks(records: CallRecord[]): string {
   const total = records.length
   const hits = records.filter(isHit).length
+  const routed = (way: CallRecord['route']) => records.filter(({ route }) => route === way).length
   const limits = Map.groupBy(
     records.filter(({ status }) => status === 'refused'),
     ({ team, error }) => `${team}: ${error}`,
   )
   return [
-    `${hits} of ${total} calls (${percent(hits, total)}) were answered from the cache or shared an answer under way.`,
-    `${records.filter(({ route }) => route === 'escalated').length} calls had long inputs and went to gpt-4o, ` +
-      `${records.filter(({ route }) => route === 'failover').length} failed over to it.`,
+    `${hits} of ${total} calls (${percent(hits, total)}) came from the cache or shared an answer under way.`,
+    `${routed('escalated')} calls had long inputs and went to gpt-4o, ` +
+      `${routed('failover')} failed over to it.`,
     ...[...limits].map(
       ([what, { length }]) =>
         `${length} calls were refused (${what}); that is the policy at work, no failure.`,

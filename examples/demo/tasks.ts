@@ -12,7 +12,7 @@ export const AGENTS = [
 ] as const
 export type Agent = (typeof AGENTS)[number]
 
-/** What an agent wants to know. Nothing in it says who pays, who answers, or whether somebody has answered before. */
+/** What an agent wants to know; not who pays, who answers, or whether somebody has answered before. */
 export type Task =
   | { kind: 'chat'; system: string; question: string }
   | { kind: 'tools'; system: string; question: string }

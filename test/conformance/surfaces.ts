@@ -153,7 +153,7 @@ export function eventsOf(events: readonly Event[]): unknown {
     delete rest.snapshot
     const last = joined.at(-1)
     const delta = rest.delta
-    if (typeof delta === 'string' && last?.type === rest.type && last?.item_id === rest.item_id)
+    if (last && typeof delta === 'string' && last.type === rest.type && last.item_id === rest.item_id)
       last.delta = `${last.delta}${delta}`
     else joined.push(rest)
   }
@@ -291,7 +291,7 @@ const otherChats: Surface[] = [
           data,
           exchange: { url, status, statusText, ok, redirected, type: headers.get('content-type') },
           ids: request_id !== null && request_id === headers.get('x-request-id'),
-          onData: data._request_id === request_id,
+          onData: (data as { _request_id?: string })._request_id === request_id,
         },
       }
     },

@@ -92,7 +92,7 @@ const ANSWERERS: Record<
  * and models, whole and streamed. The same request always gets the same answer.
  *
  * @example
- * await using upstream = await startFakeOpenAI()
+ * const upstream = await startFakeOpenAI()
  * const client = createGatewayClient({ baseURL: upstream.baseURL, apiKey: 'test' })
  */
 export async function startFakeOpenAI(options: FakeOptions = {}): Promise<FakeOpenAI> {

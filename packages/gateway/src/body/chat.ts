@@ -109,7 +109,7 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     choices,
     ...(includeUsage ? { usage: null } : {}),
   })
-  const frames = list(choices).flatMap((item) => {
+  const frames = list(choices).map((item) => {
     const { message, finish_reason, index, logprobs, ...rest } = object(item)
     const deltas = deltasOf(object(message))
     const frames = deltas.map((delta, position) => {
@@ -128,8 +128,8 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     }
     return [...frames, chunked.frame(chunk([last]))]
   })
-  if (includeUsage && isObject(usage)) frames.push(chunked.frame({ ...chunk([]), usage }))
-  return [...frames, chunked.DONE]
+  const last = includeUsage && isObject(usage) ? [chunked.frame({ ...chunk([]), usage })] : []
+  return [...chunked.sideBySide(frames), ...last, chunked.DONE]
 }
 
 function deltasOf({

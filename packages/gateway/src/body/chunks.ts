@@ -79,3 +79,11 @@ export function storable(answer: JsonObject): boolean {
 
 /** In pieces a reader would find natural, never between the halves of a surrogate pair. */
 export const pieces = (text: string): string[] => text.match(/[\s\S]{1,48}(?![\udc00-\udfff])|[\s\S]/g) ?? []
+
+/** Choices are written as a model writes them: a chunk of each in turn. */
+export function sideBySide(choices: string[][]): string[] {
+  const longest = Math.max(0, ...choices.map((frames) => frames.length))
+  return Array.from({ length: longest }, (_, at) =>
+    choices.flatMap((frames) => frames.slice(at, at + 1)),
+  ).flat()
+}

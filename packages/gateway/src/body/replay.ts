@@ -28,7 +28,7 @@ export function lasting(upstream: Headers): [string, string][] {
 }
 
 /** Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. */
-export function replay(stored: Stored, operation: Operation, requestId: string): Recording {
+export function replay(stored: Stored, operation: Operation, url: string): Recording {
   const parsed = () => JSON.parse(stored.text) as JsonObject
   const ending: Ending = {
     type: 'complete',
@@ -48,10 +48,11 @@ export function replay(stored: Stored, operation: Operation, requestId: string):
       const format = formats[operation]
       const streamed = view.stream && format !== undefined
       const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
-      const response = new Response(body)
+      const response = new Response(body, { statusText: 'OK' })
+      Object.defineProperty(response, 'url', { value: url })
       const { headers } = response
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
-      headers.set('x-request-id', requestId)
+      headers.set('x-request-id', crypto.randomUUID())
       for (const [name, value] of stored.headers) headers.set(name, value)
       return response
     },

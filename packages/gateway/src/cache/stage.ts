@@ -27,7 +27,7 @@ export function cache(store: CacheStore, remoteContent: boolean): Stage {
 
       const reply = await next(controls.cache.read ? { ...call, flight: keys.flight } : call)
       if (reply.via === 'upstream' && reply.recording.status === 200) keep(keys.exact, call, reply)
-      return reply
+      return controls.cache.read ? reply : { ...reply, bypass: 'no-cache' }
 
       async function without(call: Call, bypass: string): Promise<Reply> {
         if (controls.cache.onlyIfCached) return notCached(call)
@@ -77,7 +77,7 @@ function hit(entry: CacheEntry, call: Call): Reply {
     model: entry.model,
     route: call.route,
     ageMs: Math.max(0, Date.now() - entry.storedAt),
-    recording: replay(answer, call.operation, crypto.randomUUID()),
+    recording: replay(answer, call.operation, call.outgoing.url),
   }
 }
 
