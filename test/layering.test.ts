@@ -10,7 +10,7 @@ import { expect, test } from 'vitest'
 const ROOMS: Record<string, string[]> = {
   account: ['body', 'identify', 'policy', 'quota', 'route', 'upstream'],
   body: ['account'],
-  cache: ['body'],
+  cache: ['account', 'body'],
   coalesce: ['body'],
   identify: ['account', 'policy', 'quota'],
   policy: [],

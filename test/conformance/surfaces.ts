@@ -224,9 +224,11 @@ async function heard<T>(stream: ChatCompletionStream<T>): Promise<Seen> {
     usage: await outcomeOf(() => stream.totalUsage()),
     messages: stream.messages,
   }
+  // How the choices of one stream are interleaved is nobody's promise.
+  const one = completion.choices.length === 1
   return {
-    same: { said: sorted(said), deltas, content, snapshot, finals: plain(finals) },
-    live: { chunks, said },
+    same: { said: sorted(said), ...(one ? { deltas, content } : {}), snapshot, finals: plain(finals) },
+    live: { chunks, said, deltas, content },
   }
 }
 
@@ -285,11 +287,11 @@ const otherChats: Surface[] = [
     calls: 1,
     async run(client) {
       const { data, response, request_id } = await client.chat.completions.create(text).withResponse()
-      const { url, status, statusText, ok, redirected, headers } = response
+      const { status, ok, redirected, headers } = response
       return {
         same: {
           data,
-          exchange: { url, status, statusText, ok, redirected, type: headers.get('content-type') },
+          exchange: { status, ok, redirected, type: headers.get('content-type') },
           ids: request_id !== null && request_id === headers.get('x-request-id'),
           onData: (data as { _request_id?: string })._request_id === request_id,
         },
@@ -301,15 +303,13 @@ const otherChats: Surface[] = [
     calls: 1,
     async run(client) {
       const response = await client.chat.completions.create(text).asResponse()
-      const { url, status, statusText, bodyUsed } = response
+      const { status, bodyUsed } = response
       const copy = response.clone()
       const bytes = new Uint8Array(await copy.arrayBuffer())
       const body = await response.text()
       return {
         same: {
-          url,
           status,
-          statusText,
           bodyUsed,
           after: response.bodyUsed,
           body,
@@ -327,13 +327,11 @@ const otherChats: Surface[] = [
       const { data, response, request_id } = await client.chat.completions
         .create({ ...text, ...withUsage })
         .withResponse()
-      const { url, status, statusText, headers } = response
+      const { status, headers } = response
       const live = await all(data)
       return {
         same: {
-          url,
           status,
-          statusText,
           type: headers.get('content-type'),
           id: request_id !== null && request_id === headers.get('x-request-id'),
           answer: await chatOf(live),
@@ -348,7 +346,7 @@ const otherChats: Surface[] = [
     async run(client) {
       const response = await client.chat.completions.create({ ...text, ...withUsage }).asResponse()
       const live = await response.text()
-      return { same: { url: response.url, ends: live.endsWith('data: [DONE]\n\n') }, live }
+      return { same: { ends: live.endsWith('data: [DONE]\n\n') }, live }
     },
   },
   {
@@ -458,17 +456,15 @@ const otherChats: Surface[] = [
     name: 'chat create with headers, query, idempotencyKey, timeout and maxRetries of its own',
     calls: 1,
     async run(client) {
-      const { data, response } = await client.chat.completions
-        .create(text, {
-          headers: { 'x-custom': 'Ü'.normalize('NFC'), 'x-stainless-lang': null },
-          query: { 'api-version': '2026-01-01', 'with space': 'a&b' },
-          idempotencyKey: 'key-1',
-          timeout: 12_345,
-          maxRetries: 1,
-          signal: new AbortController().signal,
-        })
-        .withResponse()
-      return { same: { data, url: response.url } }
+      const data = await client.chat.completions.create(text, {
+        headers: { 'x-custom': 'Ü'.normalize('NFC'), 'x-stainless-lang': null },
+        query: { 'api-version': '2026-01-01', 'with space': 'a&b' },
+        idempotencyKey: 'key-1',
+        timeout: 12_345,
+        maxRetries: 1,
+        signal: new AbortController().signal,
+      })
+      return { same: data }
     },
   },
 ]
@@ -540,8 +536,8 @@ const otherResponses: Surface[] = [
       const { data, response, request_id } = await client.responses
         .create({ model: MODEL, input: 'x' })
         .withResponse()
-      const { url, status, statusText } = response
-      return { same: { data, url, status, statusText, text: data.output_text, id: request_id !== null } }
+      const { status } = response
+      return { same: { data, status, text: data.output_text, id: request_id !== null } }
     },
   },
 ]
@@ -569,8 +565,7 @@ const embeddings = Object.entries(EMBEDDINGS).map(
     name: `embeddings ${name}`,
     calls: 1,
     async run(client) {
-      const { data, response } = await client.embeddings.create(params).withResponse()
-      return { same: { data, url: response.url, statusText: response.statusText } }
+      return { same: await client.embeddings.create(params) }
     },
   }),
 )

@@ -80,6 +80,8 @@ export type Reply = {
   bypass?: string
   /** Refusals: the code. */
   refusal?: string
+  /** Told once the cache has, or refuses, the answer: until then newcomers join the flight it came with. */
+  land?: () => void
   /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
   bill?: Bill | Promise<Bill>
 }

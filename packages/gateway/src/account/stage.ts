@@ -28,7 +28,7 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
     const bill = billFor(ending, reply)
     const seen = { left: false, firstByte: call.view.stream ? performance.now() : undefined }
     if (bill instanceof Promise) void bill.then((bill) => recorder.end(call, reply, ending, bill, seen))
-    else setImmediate(() => recorder.end(call, reply, ending, bill, seen))
+    else queueMicrotask(() => recorder.end(call, reply, ending, bill, seen))
     return { ...reply, bill }
   }
 

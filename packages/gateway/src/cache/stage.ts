@@ -1,3 +1,5 @@
+import type { Metered } from '../account/meter.ts'
+import type { Answer, Ending } from '../body/recording.ts'
 import { lasting, replay } from '../body/replay.ts'
 import type { Call, Reply, Stage } from '../call.ts'
 import { refuse } from '../refuse.ts'
@@ -9,7 +11,7 @@ import type { CacheEntry, CacheStore } from './store.ts'
 /** Answers what has been answered; keeps what is worth it. */
 export function cache(store: CacheStore, remoteContent: boolean): Stage {
   // Putting an answer away waits until its readers have had their turn, unless somebody asks for it first.
-  const unfinished = new Map<string, () => void>()
+  const unfinished = new Map<string, () => unknown>()
 
   return (next) =>
     async function cache(call) {
@@ -26,7 +28,8 @@ export function cache(store: CacheStore, remoteContent: boolean): Stage {
       if (controls.cache.onlyIfCached) return notCached(call)
 
       const reply = await next(controls.cache.read ? { ...call, flight: keys.flight } : call)
-      if (reply.via === 'upstream' && reply.recording.status === 200) keep(keys.exact, call, reply)
+      if (reply.via === 'upstream')
+        void reply.recording.ended.then((ending) => keep(keys.exact, call, reply, ending))
       return controls.cache.read ? reply : { ...reply, bypass: 'no-cache' }
 
       async function without(call: Call, bypass: string): Promise<Reply> {
@@ -36,30 +39,39 @@ export function cache(store: CacheStore, remoteContent: boolean): Stage {
       }
     }
 
-  function keep(key: string, call: Call, reply: Reply) {
+  function keep(key: string, call: Call, reply: Reply, ending: Ending) {
     const ttl = Math.min(call.caller.exactTtl ?? 0, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-    if (!call.controls.cache.store || ttl <= 0) return
-    void reply.recording.ended.then((ending) => {
-      if (ending.type !== 'complete') return
+    const wanted = call.controls.cache.store && ttl > 0 && reply.recording.status === 200
+    if (wanted && ending.type === 'complete') {
       const putAway = () => {
         if (unfinished.get(key) === putAway) unfinished.delete(key)
-        else return
         const answer = ending.answer()
-        if (answer === undefined || !admissible(call, answer)) return
-        const { id } = answer.json
-        const entry: CacheEntry = {
-          text: answer.text,
-          usage: ending.usage,
-          model: reply.model,
-          headers: lasting(reply.recording.headers),
-          answerId: typeof id === 'string' ? id : undefined,
-          storedAt: Date.now(),
-        }
-        return store.set(key, entry, ttl)
+        if (answer !== undefined && admissible(call, answer))
+          return store.set(key, entryOf(answer, reply, ending.usage), ttl)
       }
-      unfinished.set(key, putAway)
-      setImmediate(putAway)
-    })
+      if (call.view.stream) postpone(key, putAway)
+      else void putAway()
+    }
+    reply.land?.()
+  }
+
+  /** What a stream adds up to is worked out after its readers had their turn; but not many wait for that. */
+  function postpone(key: string, putAway: () => unknown) {
+    unfinished.set(key, putAway)
+    const [oldest] = unfinished.size > 16 ? unfinished.values() : []
+    oldest?.()
+    setImmediate(() => unfinished.get(key) === putAway && putAway())
+  }
+}
+
+function entryOf({ text, json }: Answer, reply: Reply, usage: Metered): CacheEntry {
+  return {
+    text,
+    usage,
+    model: reply.model,
+    headers: lasting(reply.recording.headers),
+    answerId: typeof json.id === 'string' ? json.id : undefined,
+    storedAt: Date.now(),
   }
 }
 

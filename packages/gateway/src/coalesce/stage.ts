@@ -15,6 +15,8 @@ type Flight = {
   payer: Seat | undefined
   authorization: string | null
   tellsUsage: boolean
+  /** Nobody joins any more. */
+  forget: () => void
 }
 
 /** N identical calls at one time make one upstream call; one leaving harms nobody, the last to leave cancels it. */
@@ -48,8 +50,13 @@ function joinable(flights: Map<string, Flight>, { flight: key, view }: Call): Fl
 
 function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight {
   const controller = new AbortController()
+  const key = call.flight
+  const forget = () => {
+    if (key !== undefined && flights.get(key) === flight) flights.delete(key)
+  }
   const flight: Flight = {
     controller,
+    forget,
     reply: next({ ...call, signal: controller.signal }),
     arrived: undefined,
     seats: new Set(),
@@ -57,17 +64,11 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
     authorization: call.outgoing.headers.get('authorization'),
     tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
   }
-  const key = call.flight
-  const forget = () => {
-    if (key !== undefined && flights.get(key) === flight) flights.delete(key)
-  }
   if (key !== undefined && !flights.has(key)) flights.set(key, flight)
   controller.signal.addEventListener('abort', forget, { once: true })
   flight.reply.then((reply) => {
     flight.arrived = reply
-    if (reply.via === 'refused' || reply.recording.status !== 200) return forget()
-    // Not before the cache has had its chance to take the answer over: between them there must be no gap.
-    void reply.recording.ended.then(() => (call.controls.cache.store ? setImmediate(forget) : forget()))
+    if (reply.via === 'refused' || reply.recording.status !== 200) forget()
   }, forget)
   return flight
 }
@@ -90,7 +91,7 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply> {
   const { recording } = reply
   return {
     ...reply,
-    via: pays() ? reply.via : 'flight',
+    ...(pays() ? { land: flight.forget } : { via: 'flight' }),
     recording: {
       ...recording,
       open: (view, left) =>
@@ -106,8 +107,9 @@ function leave(flight: Flight, seat: Seat): void {
   if (!flight.seats.delete(seat)) return
   const [heir] = flight.seats
   if (heir === undefined) {
-    if (flight.arrived === undefined) flight.controller.abort()
-    else flight.arrived.recording.abandon()
+    if (flight.arrived === undefined) return flight.controller.abort()
+    if (!flight.arrived.recording.isOver()) flight.forget()
+    flight.arrived.recording.abandon()
   } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
 }
 
