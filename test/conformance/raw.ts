@@ -235,7 +235,6 @@ export const STREAMS: Record<string, string> = {
     stop(),
     '[DONE]',
   ),
-  'no role at all': frames(say('x'), stop(), '[DONE]'),
   'the finish_reason with the last content': frames(
     role,
     chunk([choice({ content: 'x' }, { finish_reason: 'stop' })]),
@@ -327,7 +326,12 @@ const PLAIN = new Set(
 /** What the chunks add up to: strings are joined, lists appended, indexed items find their own, the rest replaced. */
 export function foldOf(chunks: readonly unknown[]): unknown {
   const sum: Record<string, unknown> = {}
-  for (const item of chunks) fold(sum, item as Record<string, unknown>)
+  for (const item of chunks) {
+    const { choices = [], ...envelope } = item as Record<string, unknown>
+    // Of what is around the choices, the last word counts.
+    for (const name of Object.keys(envelope)) if (envelope[name] !== null) delete sum[name]
+    fold(sum, { ...envelope, choices })
+  }
   return sum
 }
 

@@ -126,7 +126,7 @@ const lines = (items: readonly unknown[]) =>
 export async function chatOf(chunks: readonly OpenAI.Chat.ChatCompletionChunk[]): Promise<unknown> {
   const stream = ChatCompletionStream.fromReadableStream(lines(chunks))
   const final = await outcomeOf(() => stream.finalChatCompletion())
-  const usage = chunks.flatMap((chunk) => chunk.usage ?? [])
+  const usage = chunks.flatMap((chunk) => chunk.usage ?? []).at(-1)
   const extra = chunks.at(-1)
   return { final, usage, tier: extra?.service_tier, fingerprint: extra?.system_fingerprint }
 }

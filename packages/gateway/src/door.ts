@@ -53,10 +53,8 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
       counters.counts.faults += 1
       // A mistake of ours. What has not left yet goes as the caller sent it; what has left is never sent twice.
       if (call === undefined || call.origin.sent === 0) return await entrance.transport(input, init)
-      return refusalResponse({
-        code: 'gateway_fault',
-        message: `The gateway failed after the request was sent: ${error}`,
-      })
+      const message = `The gateway failed after the request was sent: ${error}`
+      return refusalResponse({ code: 'gateway_fault', message }, url)
     }
     return await respond(reply, call)
   }
@@ -157,7 +155,7 @@ async function passThrough(
   if (!settings.direct && settings.policy.paidPassThrough === 'refuse' && isPaid(method, url)) {
     const message =
       'This endpoint costs money and is outside the budget: the policy refuses it (paidPassThrough).'
-    return refusalResponse({ code: 'gateway_pass_through_refused', message })
+    return refusalResponse({ code: 'gateway_pass_through_refused', message }, url)
   }
   const sent = init?.headers === undefined ? undefined : new Headers(init.headers)
   const marked = sent !== undefined && hasGatewayHeaders(sent)

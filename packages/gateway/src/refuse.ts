@@ -46,14 +46,20 @@ const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
 }
 
 /** The gateway's own no to this call. */
-export function refuse({ model, route }: Call, refusal: Refusal): Reply {
-  return { via: 'refused', model, route, refusal: refusal.code, recording: recordingOf(refusal) }
+export function refuse({ model, route, outgoing }: Call, refusal: Refusal): Reply {
+  return {
+    via: 'refused',
+    model,
+    route,
+    refusal: refusal.code,
+    recording: recordingOf(refusal, outgoing.url),
+  }
 }
 
 const REFUSED: Ending = { type: 'complete', usage: nothing, answer: () => undefined }
 
-function recordingOf(refusal: Refusal): Recording {
-  const { status, headers } = refusalResponse(refusal)
+function recordingOf(refusal: Refusal, url: string): Recording {
+  const { status, headers } = refusalResponse(refusal, url)
   return {
     status,
     headers,
@@ -64,7 +70,7 @@ function recordingOf(refusal: Refusal): Recording {
     ended: Promise.resolve(REFUSED),
     open: async (_view, leave) => {
       leave(false)
-      return refusalResponse(refusal)
+      return refusalResponse(refusal, url)
     },
   }
 }
@@ -73,11 +79,12 @@ function recordingOf(refusal: Refusal): Recording {
  * The one place where a refusal becomes a Response, in OpenAI's own shape, so that it surfaces as the SDK's typed
  * error with our `code`. `x-should-retry: false`: else the SDK would ask three times.
  */
-export function refusalResponse(refusal: Refusal): Response {
+export function refusalResponse(refusal: Refusal, url: string): Response {
   const status = STATUS[refusal.code]
   const headers = new Headers({
     'content-type': 'application/json',
     'x-should-retry': 'false',
+    'x-request-id': crypto.randomUUID(),
     ...refusal.headers,
   })
   if (refusal.retryAfterMs !== undefined) {
@@ -86,5 +93,7 @@ export function refusalResponse(refusal: Refusal): Response {
   }
   const { message, code, param = null } = refusal
   const body = JSON.stringify({ error: { message, type: TYPE[status], param, code } })
-  return new Response(body, { status, headers })
+  const response = new Response(body, { status, headers })
+  Object.defineProperty(response, 'url', { value: url })
+  return response
 }

@@ -85,12 +85,7 @@ function mergeList(known: Json[], items: Json[]): Json[] {
 /** As the API writes a whole message: the fields a stream leaves out when they are empty. */
 function whole({ index, message, logprobs, finish_reason, ...rest }: JsonObject): JsonObject {
   const { role, content, refusal, annotations, ...others } = object(message)
-  const said = others.tool_calls || others.function_call ? content || null : (content ?? null)
-  const full: JsonObject = {
-    role: role ?? 'assistant',
-    content: refusal ? content || null : said,
-    refusal: refusal ?? null,
-  }
+  const full: JsonObject = { role: role ?? 'assistant', content: content ?? null, refusal: refusal ?? null }
   const complete = { ...full, ...others, annotations: annotations ?? [] }
   return {
     index: index ?? 0,

@@ -18,7 +18,7 @@ export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined 
   for (const event of events) {
     if (ends(event)) break
     const chunk = parseObject(event.data)
-    if (chunk === undefined) return undefined
+    if (chunk === undefined || !Array.isArray(chunk.choices)) return undefined
     chunks.push(chunk)
   }
   return chunks

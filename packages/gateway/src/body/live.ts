@@ -28,10 +28,13 @@ const STALL_MS = 120_000
 
 /** Reads upstream's body, as it comes, once and for all of its readers. */
 export function record(response: Response, source: Source): Recording {
-  const streamed = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
-  const format = response.ok ? formats[source.operation] : undefined
+  const type = response.headers.get('content-type') ?? ''
+  const streamed = /^text\/event-stream\b/i.test(type)
+  // What does not come in the kind it was asked in is passed on as it is, and never understood, kept or converted.
+  const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
+  const format = response.ok && asAsked ? formats[source.operation] : undefined
   const log = createLog(KEEP_BYTES)
-  const tally = createTally(log, format, streamed)
+  const tally = createTally(log, format, streamed, asAsked)
   const body = response.body === null ? undefined : readable(response.body).getReader()
   const over = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<Ending>()

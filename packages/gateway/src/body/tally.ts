@@ -10,7 +10,7 @@ import type { SseEvent } from './sse.ts'
 export type Tally = ReturnType<typeof createTally>
 
 /** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
-export function createTally(log: Log, format: Format | undefined, streamed: boolean) {
+export function createTally(log: Log, format: Format | undefined, streamed: boolean, asAsked: boolean) {
   // Usage comes in one of the last events; they are kept even when the answer is too long to be.
   const tail: SseEvent[] = []
   let passed = 0
@@ -33,7 +33,7 @@ export function createTally(log: Log, format: Format | undefined, streamed: bool
   }
 
   return {
-    answer,
+    answer: () => (asAsked ? answer() : undefined),
     note(event: SseEvent): 'complete' | 'failed' | undefined {
       passed += 1
       tail.push(event)

@@ -21,18 +21,19 @@ type Live = {
 }
 
 /** A whole answer whose body takes longer than this after its headers is handed over unfinished. */
-const GRACE_MS = 1_000
+const GRACE_MS = 50
 
 /** One reader's Response. Those who asked as the first one did see upstream's own bytes; the others, the same answer in their shape. */
 export async function openView(live: Live, view: View, leave: Leave): Promise<Response> {
-  const { source, format, streamed } = live
-  if (format === undefined || view.stream === source.stream || streamed !== source.stream)
+  const { source, format, response } = live
+  if (view.stream === source.stream || !response.ok)
     return view.stream ? following(live, view, leave) : await whole(live, view, leave)
 
   await arrival(live.over, view, leave)
   const answer = live.outcome() === 'complete' ? live.tally.answer() : undefined
   leave(false)
-  if (answer === undefined) throw terminated('the answer that this call shared never came to its end')
+  if (answer === undefined || format === undefined)
+    throw terminated('the answer that this call shared never came to its end')
   return view.stream
     ? dress(live, format.emit(answer.json, view.includeUsage).join(''), 'text/event-stream; charset=utf-8')
     : dress(live, answer.text, 'application/json')
@@ -78,8 +79,9 @@ function dress({ response }: Live, body: BodyInit, type?: string): Response {
   const { status, statusText } = response
   const bodyless = status === 204 || status === 205 || status === 304
   const headers = type === undefined ? response.headers : reshaped(response.headers, type)
-  const dressed = new Response(bodyless ? null : body, { status, statusText, headers })
-  Object.defineProperty(dressed, 'url', { value: response.url })
+  const dressed = new Response(bodyless ? null : body, { status, headers })
+  // Neither can be given to the constructor: it takes no address, and no status text beyond Latin-1.
+  Object.defineProperties(dressed, { url: { value: response.url }, statusText: { value: statusText } })
   return dressed
 }
 

@@ -47,7 +47,7 @@ export function cache(store: CacheStore, remoteContent: boolean): Stage {
         if (unfinished.get(key) === putAway) unfinished.delete(key)
         const answer = ending.answer()
         if (answer !== undefined && admissible(call, answer))
-          return store.set(key, entryOf(answer, reply, ending.usage), ttl)
+          return store.set(key, entryOf(answer, reply, ending.usage, call), ttl)
       }
       if (call.view.stream) postpone(key, putAway)
       else void putAway()
@@ -64,13 +64,14 @@ export function cache(store: CacheStore, remoteContent: boolean): Stage {
   }
 }
 
-function entryOf({ text, json }: Answer, reply: Reply, usage: Metered): CacheEntry {
+function entryOf({ text, json }: Answer, reply: Reply, usage: Metered, { view }: Call): CacheEntry {
   return {
     text,
     usage,
     model: reply.model,
     headers: lasting(reply.recording.headers),
     answerId: typeof json.id === 'string' ? json.id : undefined,
+    untold: view.stream && usage.estimated,
     storedAt: Date.now(),
   }
 }
@@ -78,8 +79,7 @@ function entryOf({ text, json }: Answer, reply: Reply, usage: Metered): CacheEnt
 function serves(entry: CacheEntry, { controls, view }: Call): boolean {
   const { maxAge } = controls.cache
   if (maxAge !== undefined && Date.now() - entry.storedAt > maxAge * 1_000) return false
-  // A stream that never told its usage cannot be given to somebody who asks for it.
-  return !(view.stream && view.includeUsage && entry.usage.estimated)
+  return !entry.untold || (view.stream && !view.includeUsage)
 }
 
 function hit(entry: CacheEntry, call: Call): Reply {

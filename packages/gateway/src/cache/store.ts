@@ -4,6 +4,8 @@ import type { Stored } from '../body/replay.ts'
 export type CacheEntry = Stored & {
   /** The `id` inside the answer, by which a DELETE finds it. */
   answerId: string | undefined
+  /** A stream whose usage upstream never told: only a stream that does not ask for it can have it again. */
+  untold: boolean
   /** Milliseconds since the epoch. */
   storedAt: number
 }

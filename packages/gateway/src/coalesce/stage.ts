@@ -107,9 +107,10 @@ function leave(flight: Flight, seat: Seat): void {
   if (!flight.seats.delete(seat)) return
   const [heir] = flight.seats
   if (heir === undefined) {
-    if (flight.arrived === undefined) return flight.controller.abort()
-    if (!flight.arrived.recording.isOver()) flight.forget()
-    flight.arrived.recording.abandon()
+    const recording = flight.arrived?.recording
+    if (recording === undefined) flight.controller.abort()
+    else if (!recording.isOver()) flight.forget()
+    recording?.abandon()
   } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
 }
 
