@@ -60,8 +60,8 @@ function toolCalls({ toolCalls = [] }: Answer, seed: string, choice: number): Js
 }
 
 function logprobs(tokens: string[], top: number): JsonObject {
-  const content = tokens.map((token, at) => {
-    const entry = { token, logprob: -0.01 * ((at % 9) + 1), bytes: [...Buffer.from(token)] }
+  const content = tokens.map((token) => {
+    const entry = { token, logprob: -0.01 * ((token.length % 9) + 1), bytes: [...Buffer.from(token)] }
     const others = Array.from({ length: top }, (_, rank) => ({ ...entry, logprob: entry.logprob - rank }))
     return { ...entry, top_logprobs: others }
   })
