@@ -1,0 +1,53 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { editTopLevel } from './edit.ts'
+
+const spaced = (value: object, space: string) =>
+  `${space}{${Object.entries(value)
+    .map(
+      ([key, member]) => `${space}${JSON.stringify(key)}${space}:${space}${JSON.stringify(member)}${space}`,
+    )
+    .join(`,${space}`)}}${space}`
+
+const names = fc.constantFrom('model', 'cache', 'metadata', 'a', '"', '}', '\\', 'mo\u0000')
+
+test('the result parses to the changed object, whatever the spacing', () => {
+  fc.assert(
+    fc.property(
+      fc.dictionary(names, fc.jsonValue()),
+      fc.dictionary(names, fc.option(fc.jsonValue(), { nil: undefined })),
+      fc.constantFrom('', ' ', '\n\t '),
+      (value, changes, space) => {
+        const texts = Object.fromEntries(
+          Object.entries(changes).map(([key, change]) => [
+            key,
+            change === undefined ? undefined : JSON.stringify(change),
+          ]),
+        )
+        const wanted = Object.fromEntries(
+          Object.entries({ ...value, ...changes }).filter(([, member]) => member !== undefined),
+        )
+        expect(JSON.parse(editTopLevel(spaced(value, space), texts))).toEqual(
+          JSON.parse(JSON.stringify(wanted)),
+        )
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})
+
+test.each([
+  ['{"model":"a"}', { model: '"b"' }, '{"model":"b"}'],
+  ['{ "x" : 9007199254740993 }', { model: '"b"' }, '{ "x" : 9007199254740993,"model":"b" }'],
+  ['{"model":1,"model":2,"y":3}', { model: '"b"' }, '{"model":"b","y":3}'],
+  ['{"mo\\u0064el":"a"}', { model: '"b"' }, '{"mo\\u0064el":"b"}'],
+  ['{"cache":{"}":[1]},"y":"},{"}', { cache: undefined }, '{"y":"},{"}'],
+  ['{ }', { a: '1' }, '{"a":1 }'],
+])('%s', (source, changes, wanted) => {
+  expect(editTopLevel(source, changes)).toBe(wanted)
+})
+
+test('a value nested 200,000 deep is stepped over', () => {
+  const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
+  expect(editTopLevel(`{"deep":${deep},"model":1}`, { model: '2' })).toBe(`{"deep":${deep},"model":2}`)
+})
