@@ -135,16 +135,14 @@ const item = fc.oneof(
     status: 'completed',
     content: [{ type: 'refusal', refusal }],
   })),
-  fc
-    .jsonValue()
-    .map((value) => ({
-      type: 'function_call',
-      id: 'fc_1',
-      call_id: 'call_1',
-      name: 'f',
-      status: 'completed',
-      arguments: JSON.stringify({ value }),
-    })),
+  fc.jsonValue().map((value) => ({
+    type: 'function_call',
+    id: 'fc_1',
+    call_id: 'call_1',
+    name: 'f',
+    status: 'completed',
+    arguments: JSON.stringify({ value }),
+  })),
   words.map((text) => ({ type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text }] })),
 )
 

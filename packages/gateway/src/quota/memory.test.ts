@@ -1,8 +1,17 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { dayOf, untilDayEnds } from './day.ts'
-import { createMemoryQuota } from './memory.ts'
-import type { Limits, MicroUsd, Reservation } from './store.ts'
+import { createMemoryQuota as create } from './memory.ts'
+import type { Limits, MicroUsd, QuotaStore, Reservation, Settlement, Verdict } from './store.ts'
+
+/** The memory store answers at once; the port allows it not to. */
+function createMemoryQuota(clock: () => number) {
+  const store: QuotaStore = create(clock)
+  return {
+    reserve: (reservation: Reservation) => store.reserve(reservation) as Verdict,
+    settle: (settlement: Settlement) => void store.settle(settlement),
+  }
+}
 
 const usd = (micro: number) => micro as MicroUsd
 const MINUTE = 60_000
