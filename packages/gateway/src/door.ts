@@ -36,7 +36,8 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url
     const method = init?.method ?? request?.method ?? 'GET'
     const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
-    const source = found && (await textOfRequest(init?.body ?? undefined, request))
+    const given = init?.body ?? undefined
+    const source = found && (typeof given === 'string' ? given : await textOfRequest(given, request))
     const reading = source === undefined ? undefined : read(source)
     if (found === undefined || source === undefined || reading === undefined)
       return await passThrough(house, entrance.transport, input, init, { url, method })

@@ -1,127 +1,87 @@
+import type { Answer, Said } from './answer.ts'
+import { chatChunks } from './chat-chunks.ts'
 import { createdAt, idOf } from './deterministic.ts'
-import { type Json, type JsonObject, object } from './json.ts'
-import { type Answer, chatPrompt, pieces, think } from './model.ts'
-import { type Counter, chatUsage, countMessages, tally } from './usage.ts'
+import type { JsonObject } from './json.ts'
+import { number } from './json.ts'
+import { logprobsOf } from './logprobs.ts'
+import { pieces, say } from './model.ts'
+import { chatPrompt } from './prompt.ts'
+import type { Tokenizer } from './tokens.ts'
+import { chatUsage, countMessages, tally } from './usage.ts'
+
+/** What an answer needs to know besides the request. */
+export type Voice = {
+  tokens: Tokenizer
+  scripted: Answer | undefined
+  /** The model that says it answered. */
+  answering: string
+}
 
 /** A whole answer, and the chunks of the same answer. */
 export type Rendered = { whole: JsonObject; chunks: () => string[] }
 
+/** One of an answer's `n` choices. */
+export type Choice = { said: Said; finishReason: string; calls: JsonObject[]; legacy: boolean }
+
 /** POST /v1/chat/completions */
-export function chat(body: JsonObject, scripted: Answer | undefined, count: Counter): Rendered {
+export function chat(body: JsonObject, { tokens, scripted, answering }: Voice): Rendered {
   const prompt = chatPrompt(body)
-  const n = typeof body.n === 'number' ? body.n : 1
-  const answers = Array.from({ length: n }, (_, choice) => scripted ?? think(prompt, choice))
-  const seed = `${prompt.model}${prompt.all}`
-  const input = countMessages(body.messages, body.tools, count)
-  const usage = chatUsage(tally(answers, input, prompt.model, prompt.all, count))
+  const n = number(body.n) ?? 1
+  const legacy = body.functions !== undefined && body.tools === undefined
+  const choices = Array.from({ length: n }, (_, at) =>
+    choiceOf(say(prompt, scripted, at, tokens), `${prompt.seed}${at}`, legacy),
+  )
+  const input = countMessages(body.messages, body.tools ?? body.functions, tokens)
+  const said = choices.map((choice) => choice.said)
+  const usage = chatUsage(tally(said, input, prompt, tokens))
   const envelope = {
-    id: idOf('chatcmpl-', seed),
-    created: createdAt(seed),
-    model: prompt.model,
+    id: idOf('chatcmpl-', prompt.seed),
+    created: createdAt(prompt.seed),
+    model: answering,
     service_tier: 'default',
     system_fingerprint: idOf('fp_', prompt.model).slice(0, 13),
   }
-  const top = body.logprobs === true ? Number(body.top_logprobs ?? 0) : undefined
+  const top = body.logprobs === true ? (number(body.top_logprobs) ?? 0) : undefined
   const whole = {
     ...envelope,
     object: 'chat.completion',
-    choices: answers.map((answer, index) => ({
+    choices: choices.map((choice, index) => ({
       index,
-      message: message(answer, seed, index),
-      logprobs: top === undefined ? null : logprobs(pieces(answer.text ?? ''), top),
-      finish_reason: finishReason(answer),
+      message: messageOf(choice),
+      logprobs: logprobs(choice.said, top),
+      finish_reason: choice.finishReason,
     })),
     usage,
   }
-  return { whole, chunks: () => chunks(body, envelope, answers, usage, seed, top) }
+  return { whole, chunks: () => chatChunks(body, envelope, choices, usage, top) }
 }
 
-const finishReason = (answer: Answer) =>
-  answer.finishReason ?? (answer.toolCalls?.length ? 'tool_calls' : 'stop')
-
-function message(answer: Answer, seed: string, choice: number): JsonObject {
-  const said: JsonObject = {
-    role: 'assistant',
-    content: answer.text ?? null,
-    refusal: answer.refusal ?? null,
-    annotations: [],
-  }
-  const calls = toolCalls(answer, seed, choice)
-  return calls.length === 0 ? said : { ...said, tool_calls: calls }
-}
-
-function toolCalls({ toolCalls = [] }: Answer, seed: string, choice: number): JsonObject[] {
-  return toolCalls.map(({ name, arguments: given, custom }, at) => {
-    const id = idOf('call_', `${seed}${choice}/${at}`)
+function choiceOf(said: Said, seed: string, legacy: boolean): Choice {
+  const calls = (said.toolCalls ?? []).map(({ name, arguments: given, custom }, at) => {
+    const id = idOf('call_', `${seed}/${at}`)
     return custom
       ? { id, type: 'custom', custom: { name, input: given } }
       : { id, type: 'function', function: { name, arguments: given } }
   })
+  const called = calls.length === 0 ? 'stop' : legacy ? 'function_call' : 'tool_calls'
+  return { said, finishReason: said.finishReason ?? called, calls, legacy }
 }
 
-function logprobs(tokens: string[], top: number): JsonObject {
-  const content = tokens.map((token) => {
-    const entry = { token, logprob: -0.01 * ((token.length % 9) + 1), bytes: [...Buffer.from(token)] }
-    const others = Array.from({ length: top }, (_, rank) => ({ ...entry, logprob: entry.logprob - rank }))
-    return { ...entry, top_logprobs: others }
-  })
-  return { content, refusal: null }
+function messageOf({ said, calls, legacy }: Choice): JsonObject {
+  const message: JsonObject = {
+    role: 'assistant',
+    content: said.text ?? null,
+    refusal: said.refusal ?? null,
+    annotations: [],
+  }
+  if (calls.length === 0) return message
+  return legacy
+    ? { ...message, function_call: calls[0]?.function ?? null }
+    : { ...message, tool_calls: calls }
 }
 
-function chunks(
-  body: JsonObject,
-  envelope: JsonObject,
-  answers: Answer[],
-  usage: JsonObject,
-  seed: string,
-  top: number | undefined,
-): string[] {
-  const options = object(body.stream_options)
-  const padding = options.include_obfuscation === true ? { obfuscation: 'x9Kq' } : {}
-  const rest = { ...padding, ...(options.include_usage === true ? { usage: null } : {}) }
-  const chunk = (choices: Json[], extra: JsonObject = rest) =>
-    `data: ${JSON.stringify({ ...envelope, object: 'chat.completion.chunk', choices, ...extra })}\n\n`
-
-  const frames = answers.map((answer, index) => {
-    const choice = (delta: JsonObject, finish: string | null = null, tokens?: string[]) =>
-      chunk([
-        {
-          index,
-          delta,
-          logprobs: top !== undefined && tokens ? logprobs(tokens, top) : null,
-          finish_reason: finish,
-        },
-      ])
-    return [
-      choice({ role: 'assistant', content: answer.text === undefined ? null : '', refusal: null }),
-      ...pieces(answer.text ?? '').map((content) => choice({ content }, null, [content])),
-      ...pieces(answer.refusal ?? '').map((refusal) => choice({ refusal })),
-      ...toolCalls(answer, seed, index).flatMap((call, at) =>
-        toolDeltas(call, at).map((delta) => choice(delta)),
-      ),
-      choice({}, finishReason(answer)),
-    ]
-  })
-  const usageChunk = options.include_usage === true ? [chunk([], { ...padding, usage })] : []
-  return [...interleaved(frames), ...usageChunk, 'data: [DONE]\n\n']
-}
-
-/** The call with empty arguments, then the arguments in pieces of ten characters. */
-function toolDeltas(call: JsonObject, index: number): JsonObject[] {
-  const [kind, field] =
-    'custom' in call ? (['custom', 'input'] as const) : (['function', 'arguments'] as const)
-  const inner = object(call[kind])
-  const parts = String(inner[field]).match(/[\s\S]{1,10}/g) ?? []
-  const opening = { index, ...call, [kind]: { ...inner, [field]: '' } }
-  return [opening, ...parts.map((part) => ({ index, [kind]: { [field]: part } }))].map((call) => ({
-    tool_calls: [call],
-  }))
-}
-
-/** Choices are written side by side: one chunk of each in turn. */
-function interleaved(lists: string[][]): string[] {
-  const longest = Math.max(...lists.map((frames) => frames.length))
-  return Array.from({ length: longest }, (_, at) =>
-    lists.flatMap((frames) => frames.slice(at, at + 1)),
-  ).flat()
+function logprobs({ text, refusal }: Said, top: number | undefined): JsonObject | null {
+  if (top === undefined) return null
+  const of = (said: string | undefined) => (said === undefined ? null : logprobsOf(pieces(said), top))
+  return { content: of(text), refusal: of(refusal) }
 }

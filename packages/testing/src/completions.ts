@@ -1,50 +1,122 @@
-import type { Rendered } from './chat.ts'
-import { createdAt, idOf, prose } from './deterministic.ts'
-import { type JsonObject, list, object, text } from './json.ts'
-import { type Answer, pieces } from './model.ts'
-import { type Counter, chatUsage, tally } from './usage.ts'
+import { type Said, wordsOf } from './answer.ts'
+import type { Rendered, Voice } from './chat.ts'
+import { createdAt, idOf, prose, seedOf } from './deterministic.ts'
+import { type Json, type JsonObject, list, number, object, text } from './json.ts'
+import { logprobsOf } from './logprobs.ts'
+import { pieces } from './model.ts'
+import { positive } from './prompt.ts'
+import type { Tokenizer } from './tokens.ts'
+import { chatUsage, tally } from './usage.ts'
 
-/** POST /v1/completions, the legacy API. */
-export function completions(body: JsonObject, scripted: Answer | undefined, count: Counter): Rendered {
-  const model = text(body.model)
-  const prompts =
-    typeof body.prompt === 'string'
-      ? [body.prompt]
-      : list(body.prompt).map((prompt) => JSON.stringify(prompt))
-  const n = typeof body.n === 'number' ? body.n : 1
-  const answers = prompts.flatMap((prompt) =>
-    Array.from({ length: n }, (_, at) => scripted ?? { text: ` ${prose(`${model}${prompt}${at}`)}` }),
+type Written = { text: string; finish: string; said: Said }
+
+/** POST /v1/completions, the legacy API: a text is continued, `n` times for each prompt. */
+export function completions(body: JsonObject, { tokens, scripted, answering }: Voice): Rendered {
+  const prompts = promptsOf(body.prompt)
+  const seed = seedOf(`${text(body.model)}${JSON.stringify(prompts)}`)
+  const n = number(body.n) ?? 1
+  const written = prompts.flatMap((prompt, which) =>
+    Array.from({ length: n }, (_, at) => {
+      const words = scripted && wordsOf(scripted)?.text
+      const { text: said, finish } = limited(
+        words ?? ` ${prose(`${seed}${which}/${at}`)}`,
+        body.max_tokens,
+        tokens,
+        words !== undefined,
+      )
+      return {
+        text: body.echo === true && typeof prompt === 'string' ? prompt + said : said,
+        finish: scripted?.finishReason ?? finish,
+        said: { text: said, ...(scripted?.usage ? { usage: scripted.usage } : {}) },
+      }
+    }),
   )
-  const seed = model + prompts.join()
-  const input = prompts.reduce((sum, prompt) => sum + count(prompt), 0)
-  const { completion_tokens, prompt_tokens, total_tokens } = chatUsage(
-    tally(answers, input, model, seed, count),
+  const input = prompts.reduce<number>((sum, prompt) => sum + sizeOf(prompt, tokens), 0)
+  const all = prompts.filter((prompt) => typeof prompt === 'string').join(' ')
+  const charged = chatUsage(
+    tally(
+      written.map(({ said }) => said),
+      input,
+      { all, reasoning: 0 },
+      tokens,
+    ),
   )
-  const usage = { prompt_tokens, completion_tokens, total_tokens } as JsonObject
-  const envelope = { id: idOf('cmpl-', seed), object: 'text_completion', created: createdAt(seed), model }
-  const choice = (index: number, written: string, finish: string | null) => ({
+  const usage: JsonObject = {
+    prompt_tokens: charged.prompt_tokens ?? 0,
+    completion_tokens: charged.completion_tokens ?? 0,
+    total_tokens: charged.total_tokens ?? 0,
+  }
+  const envelope = {
+    id: idOf('cmpl-', seed),
+    object: 'text_completion',
+    created: createdAt(seed),
+    model: answering,
+    system_fingerprint: idOf('fp_', text(body.model)).slice(0, 13),
+  }
+  const top = number(body.logprobs)
+  const choices = written.map(({ text, finish }, index) => choice(text, index, finish, top))
+  return { whole: { ...envelope, choices, usage }, chunks: () => chunks(body, envelope, written, usage, top) }
+}
+
+/** A text or a list of tokens is one prompt; a list of either is several. */
+function promptsOf(prompt: Json | undefined): Json[] {
+  const given = list(prompt)
+  return given.length > 0 && given.some((item) => typeof item !== 'number') ? given : [prompt ?? '']
+}
+
+export const sizeOf = (input: Json, { count }: Tokenizer) =>
+  typeof input === 'string' ? count(input) : list(input).length
+
+function limited(said: string, maxTokens: Json | undefined, tokens: Tokenizer, scripted: boolean) {
+  const limit = positive(maxTokens)
+  return scripted || limit === undefined || tokens.count(said) <= limit
+    ? { text: said, finish: 'stop' }
+    : { text: tokens.cut(said, limit), finish: 'length' }
+}
+
+function choice(written: string, index: number, finish: string | null, top: number | undefined): JsonObject {
+  return {
     text: written,
     index,
-    logprobs: null,
+    logprobs: top === undefined ? null : legacyLogprobs(written, top),
     finish_reason: finish,
+  }
+}
+
+function legacyLogprobs(written: string, top: number): JsonObject {
+  const tokens = pieces(written)
+  const sure = logprobsOf(tokens, top)
+  let offset = 0
+  const text_offset = tokens.map((token) => {
+    offset += token.length
+    return offset - token.length
   })
-  const finish = (answer: Answer) => answer.finishReason ?? 'stop'
+  const likeliest = (entry: JsonObject) =>
+    Object.fromEntries(
+      list(entry.top_logprobs)
+        .map(object)
+        .map(({ token, logprob }) => [text(token), logprob ?? 0]),
+    )
+  const token_logprobs = sure.map(({ logprob }) => logprob ?? 0)
+  return { tokens, token_logprobs, top_logprobs: sure.map(likeliest), text_offset }
+}
+
+function chunks(
+  body: JsonObject,
+  envelope: JsonObject,
+  written: Written[],
+  usage: JsonObject,
+  top: number | undefined,
+): string[] {
   const withUsage = object(body.stream_options).include_usage === true
   const chunk = (choices: JsonObject[], extra: JsonObject = withUsage ? { usage: null } : {}) =>
     `data: ${JSON.stringify({ ...envelope, choices, ...extra })}\n\n`
-  return {
-    whole: {
-      ...envelope,
-      choices: answers.map((answer, index) => choice(index, answer.text ?? '', finish(answer))),
-      usage,
-    },
-    chunks: () => [
-      ...answers.flatMap((answer, index) => [
-        ...pieces(answer.text ?? '').map((piece) => chunk([choice(index, piece, null)])),
-        chunk([choice(index, '', finish(answer))]),
-      ]),
-      ...(withUsage ? [chunk([], { usage })] : []),
-      'data: [DONE]\n\n',
-    ],
-  }
+  return [
+    ...written.flatMap(({ text, finish }, index) => [
+      ...pieces(text).map((piece) => chunk([choice(piece, index, null, top)])),
+      chunk([choice('', index, finish, undefined)]),
+    ]),
+    ...(withUsage ? [chunk([], { usage })] : []),
+    'data: [DONE]\n\n',
+  ]
 }

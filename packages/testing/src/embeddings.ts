@@ -1,28 +1,30 @@
+import type { Rendered, Voice } from './chat.ts'
+import { sizeOf } from './completions.ts'
 import { vector } from './deterministic.ts'
-import { type JsonObject, list, text } from './json.ts'
-import type { Counter } from './usage.ts'
+import { type Json, type JsonObject, list, number, text } from './json.ts'
 
-/** POST /v1/embeddings: unit vectors drawn from the text, as floats or base64. */
-export function embeddings(body: JsonObject, count: Counter): JsonObject {
-  const { input, encoding_format, dimensions } = body
+/** POST /v1/embeddings: unit vectors drawn from the text, as floats or as base64 of little-endian 32-bit floats. */
+export function embeddings(body: JsonObject, { tokens, answering }: Voice): Rendered['whole'] {
   const model = text(body.model)
-  const given = list(input)
-  const isOne = typeof input === 'string' || given.every((item) => typeof item === 'number')
-  const inputs = (isOne ? [input ?? ''] : given).map((item) =>
-    typeof item === 'string' ? item : JSON.stringify(item),
-  )
-  const size = typeof dimensions === 'number' ? dimensions : model.includes('large') ? 3_072 : 1_536
-  const tokens = inputs.reduce((sum, input) => sum + count(input), 0)
+  const inputs = inputsOf(body.input)
+  const size = number(body.dimensions) ?? (model.includes('large') ? 3_072 : 1_536)
+  const used = inputs.reduce<number>((sum, input) => sum + sizeOf(input, tokens), 0)
   return {
     object: 'list',
     data: inputs.map((input, index) => {
-      const values = vector(`${model}${input}`, size)
-      const embedding = encoding_format === 'base64' ? base64(values) : values
+      const values = vector(`${model}${typeof input === 'string' ? input : JSON.stringify(input)}`, size)
+      const embedding = body.encoding_format === 'base64' ? base64(values) : values
       return { object: 'embedding', index, embedding }
     }),
-    model,
-    usage: { prompt_tokens: tokens, total_tokens: tokens },
+    model: answering,
+    usage: { prompt_tokens: used, total_tokens: used },
   }
+}
+
+/** A text or a list of tokens is one input; a list of either is several. */
+function inputsOf(input: Json | undefined): Json[] {
+  const given = list(input)
+  return given.length > 0 && given.some((item) => typeof item !== 'number') ? given : [input ?? '']
 }
 
 const base64 = (values: number[]) => Buffer.from(new Float32Array(values).buffer).toString('base64')

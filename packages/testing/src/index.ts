@@ -1,9 +1,4 @@
-export type { Fault } from './faults.ts'
-export type { Answer, ToolCall } from './model.ts'
-export {
-  type FakeFilter,
-  type FakeOpenAI,
-  type FakeOptions,
-  type FakeRequest,
-  startFakeOpenAI,
-} from './server.ts'
+export type { Answer, ToolCall } from './answer.ts'
+export type { Fault, StatusFault } from './faults.ts'
+export type { FakeFilter, FakeRequest } from './request.ts'
+export { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from './server.ts'

@@ -1,133 +1,70 @@
-import { digest, prose } from './deterministic.ts'
-import { type Json, type JsonObject, list, object, text } from './json.ts'
+import { type Answer, type Said, type SaidCall, wordsOf } from './answer.ts'
+import { prose } from './deterministic.ts'
+import { type Json, list, object, text } from './json.ts'
+import type { Prompt } from './prompt.ts'
 import { example } from './schema.ts'
+import type { Tokenizer } from './tokens.ts'
 
-export type ToolCall = { name: string; arguments: string; custom?: boolean }
-
-/** What the fake model says to a request. A test can script any part of it. */
-export type Answer = {
-  text?: string
-  refusal?: string
-  toolCalls?: ToolCall[]
-  /** Chat's word for why it stopped. @default 'stop', or 'tool_calls' */
-  finishReason?: 'stop' | 'length' | 'tool_calls' | 'content_filter'
-  /** Counted from the texts unless given. */
-  usage?: { input?: number; output?: number; cached?: number; reasoning?: number }
-}
-
-/** A chat or Responses request, as the model sees it. */
-export type Prompt = {
-  model: string
-  /** The last thing said, and whether a tool said it. */
-  last: { text: string; byTool: boolean }
-  /** Everything said, for the answer to depend on. */
-  all: string
-  tools: { name: string; parameters: Json | undefined; custom: boolean }[]
-  toolChoice: Json | undefined
-  parallel: boolean
-  /** A JSON Schema the answer must satisfy; `{}`: any JSON object. */
-  schema: Json | undefined
-  maxTokens: number | undefined
+/** The words of the script, or else the fake's own; the script's reason to stop and its usage with either. */
+export function say(prompt: Prompt, scripted: Answer | undefined, choice: number, tokens: Tokenizer): Said {
+  const { finishReason, usage } = scripted ?? {}
+  return {
+    ...((scripted && wordsOf(scripted)) ?? think(prompt, choice, tokens)),
+    ...(finishReason === undefined ? {} : { finishReason }),
+    ...(usage === undefined ? {} : { usage }),
+  }
 }
 
 /** The same prompt gets the same answer, from every server, at every time. */
-export function think(prompt: Prompt, choice: number): Answer {
-  const seed = `${prompt.model}|${prompt.all}|${choice}`
-  if (prompt.last.text.includes('[refuse]')) return { refusal: 'I am sorry, but I cannot help with that.' }
-  const toolCalls = prompt.last.byTool ? [] : callTools(prompt, seed)
+function think(prompt: Prompt, choice: number, tokens: Tokenizer): Said {
+  const { last, schema } = prompt
+  const seed = `${prompt.seed}|${choice}`
+  if (!last.byTool && last.text.includes('[refuse]'))
+    return { refusal: 'I am sorry, but I cannot help with that.' }
+  const toolCalls = last.byTool ? [] : callTools(prompt, seed)
   if (toolCalls.length > 0) return { toolCalls }
-  const said = prompt.schema === undefined ? prose(seed) : JSON.stringify(example(prompt.schema, seed))
-  return cut(
-    prompt.last.byTool ? `The tool says: ${prompt.last.text.slice(0, 80)}. ${said}` : said,
-    prompt.maxTokens,
-  )
+  const said = schema === undefined ? prose(seed) : JSON.stringify(example(schema, seed))
+  const told = last.byTool && schema === undefined
+  return cut(told ? `The tool says: ${last.text.slice(0, 80)}. ${said}` : said, prompt, tokens)
 }
 
 /** The tools the prompt names, or the first; more than one only where that is allowed. */
-function callTools({ tools, toolChoice, parallel, last }: Prompt, seed: string): ToolCall[] {
-  if (tools.length === 0 || toolChoice === 'none') return []
-  const forced = text(object(object(toolChoice).function).name) || text(object(toolChoice).name)
-  const named = tools.filter(({ name }) => (forced === '' ? last.text.includes(name) : name === forced))
-  const wanted = named.length > 0 ? named : toolChoice === 'required' ? tools : tools.slice(0, 1)
-  return (parallel ? wanted : wanted.slice(0, 1)).map(({ name, parameters, custom }) =>
-    custom
-      ? { name, arguments: prose(`${seed}${name}`), custom }
-      : { name, arguments: JSON.stringify(example(parameters ?? { type: 'object' }, `${seed}/${name}`)) },
-  )
+function callTools({ tools, toolChoice, parallel, last }: Prompt, seed: string): SaidCall[] {
+  const { mode, only } = choiceOf(toolChoice)
+  if (mode === 'none') return []
+  const offered = only === undefined ? tools : tools.filter(({ name }) => only.includes(name))
+  const named = offered.filter(({ name }) => name !== '' && last.text.includes(name))
+  const wanted = named.length > 0 ? named : mode === 'required' ? offered : offered.slice(0, 1)
+  return (parallel ? wanted : wanted.slice(0, 1)).map(({ name, parameters, custom }) => ({
+    name,
+    arguments: custom
+      ? prose(`${seed}${name}`)
+      : JSON.stringify(example(parameters ?? { type: 'object' }, `${seed}/${name}`)),
+    custom,
+  }))
 }
 
-/** A token is about four characters. */
-function cut(said: string, maxTokens: number | undefined): Answer {
-  if (maxTokens === undefined || said.length <= maxTokens * 4) return { text: said }
-  return { text: said.slice(0, maxTokens * 4), finishReason: 'length' }
+/** A mode; a function or custom tool by name, as chat or Responses put it; or a list of those allowed. */
+function choiceOf(choice: Json | undefined): { mode: string; only: string[] | undefined } {
+  if (typeof choice === 'string') return { mode: choice, only: undefined }
+  const given = object(choice)
+  const nameOf = (tool: Json | undefined) =>
+    text(object(object(tool).function ?? object(tool).custom).name) || text(object(tool).name)
+  if (given.type === 'allowed_tools') {
+    const allowed = object(given.allowed_tools ?? given)
+    return { mode: text(allowed.mode), only: list(allowed.tools).map(nameOf) }
+  }
+  const name = nameOf(given)
+  return { mode: 'auto', only: name === '' ? undefined : [name] }
+}
+
+function cut(said: string, { maxTokens, reasoning }: Prompt, tokens: Tokenizer): Said {
+  if (maxTokens === undefined) return { text: said }
+  const limit = maxTokens - reasoning
+  return tokens.count(said) <= limit
+    ? { text: said }
+    : { text: tokens.cut(said, limit), finishReason: 'length' }
 }
 
 /** Cut as a model would stream it: a word, with the space before it. */
-export const pieces = (said: string): string[] => said.match(/\s*\S{1,12}|\s+$/g) ?? []
-
-export function chatPrompt(body: JsonObject): Prompt {
-  const messages = list(body.messages).map(object)
-  const last = messages.at(-1) ?? {}
-  const format = object(body.response_format)
-  return {
-    ...common(body),
-    last: { text: contentText(last.content), byTool: last.role === 'tool' || last.role === 'function' },
-    all: JSON.stringify(body.messages ?? ''),
-    tools: [...list(body.tools).map(toolOf), ...list(body.functions).map(toolOf)],
-    schema:
-      format.type === 'json_schema'
-        ? object(format.json_schema).schema
-        : format.type === 'json_object'
-          ? ANY
-          : undefined,
-    maxTokens: positive(body.max_completion_tokens ?? body.max_tokens),
-  }
-}
-
-export function responsesPrompt(body: JsonObject): Prompt {
-  const items =
-    typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : list(body.input).map(object)
-  const last = items.at(-1) ?? {}
-  const byTool = text(last.type).endsWith('_output')
-  const format = object(object(body.text).format)
-  return {
-    ...common(body),
-    last: { text: byTool ? contentText(last.output) : contentText(last.content), byTool },
-    all: JSON.stringify([body.instructions ?? '', body.input ?? '']),
-    tools: list(body.tools)
-      .filter((tool) => /^(function|custom)$/.test(text(object(tool).type)))
-      .map(toolOf),
-    schema: format.type === 'json_schema' ? format.schema : format.type === 'json_object' ? ANY : undefined,
-    maxTokens: positive(body.max_output_tokens),
-  }
-}
-
-const ANY: JsonObject = { type: 'object', properties: { answer: { type: 'string' } } }
-
-const common = (body: JsonObject) => ({
-  model: text(body.model),
-  toolChoice: body.tool_choice,
-  parallel: body.parallel_tool_calls !== false,
-})
-
-function toolOf(tool: Json): Prompt['tools'][number] {
-  const outer = object(tool)
-  const inner = object(outer.function ?? outer.custom ?? tool)
-  return { name: text(inner.name), parameters: inner.parameters, custom: outer.type === 'custom' }
-}
-
-export function contentText(content: Json | undefined): string {
-  return typeof content === 'string'
-    ? content
-    : list(content)
-        .map((part) => text(object(part).text))
-        .join(' ')
-}
-
-const positive = (value: Json | undefined) => (typeof value === 'number' && value > 0 ? value : undefined)
-
-export const isReasoner = (model: string) => /^(o[1-9]|gpt-5)/.test(model)
-
-/** Thinking is not shown, only counted. */
-export const reasoningTokens = (model: string, seed: string) =>
-  isReasoner(model) ? 64 + ((digest(seed)[1] ?? 0) % 8) * 64 : 0
+export const pieces = (said: string): string[] => said.match(/\s*\S{1,12}|\s+$/gu) ?? []

@@ -1,19 +1,19 @@
+import type { Said } from './answer.ts'
 import { type Json, type JsonObject, list, object, text } from './json.ts'
-import { type Answer, contentText, reasoningTokens } from './model.ts'
+import { contentText, type Prompt } from './prompt.ts'
+import type { Tokenizer } from './tokens.ts'
 
-export type Counter = (text: string) => number
 export type Tokens = { input: number; output: number; cached: number; reasoning: number }
 
-/** Exact loads the o200k tokeniser once; approximate takes four characters for a token. */
-export async function counterOf(precision: 'exact' | 'approximate'): Promise<Counter> {
-  if (precision === 'approximate') return (text) => Math.ceil(text.length / 4)
-  const { countTokens } = await import('gpt-tokenizer/encoding/o200k_base')
-  const plain = { disallowedSpecial: new Set<string>() }
-  return (text) => countTokens(text, plain)
-}
-
-/** By OpenAI's published formula for chat: 3 a message, its role, its texts, 1 for a name, 3 for the reply. */
-export function countMessages(messages: Json | undefined, tools: Json | undefined, count: Counter): number {
+/**
+ * By OpenAI's published formula for chat: 3 a message, its role, its texts, 1 and the name where it has one, and 3 for
+ * the reply. Tools are an estimate: 9, and their JSON. Pictures, sounds and files count nothing.
+ */
+export function countMessages(
+  messages: Json | undefined,
+  tools: Json | undefined,
+  { count }: Tokenizer,
+): number {
   const said = list(messages)
     .map(object)
     .reduce((sum, message) => {
@@ -23,23 +23,32 @@ export function countMessages(messages: Json | undefined, tools: Json | undefine
         0,
       )
       const name = typeof message.name === 'string' ? 1 + count(message.name) : 0
-      return sum + 3 + count(text(message.role)) + count(contentText(message.content)) + name + called
+      const item = count(text(message.arguments)) + count(contentText(message.output))
+      return sum + 3 + count(text(message.role)) + count(contentText(message.content)) + name + called + item
     }, 3)
   return said + (list(tools).length > 0 ? 9 + count(JSON.stringify(tools)) : 0)
 }
 
 /** What answers to this prompt are charged with. "[cached]" in the prompt: all whole 128s of it were cached upstream. */
-export function tally(answers: Answer[], input: number, model: string, seed: string, count: Counter): Tokens {
+export function tally(
+  answers: Said[],
+  input: number,
+  prompt: Pick<Prompt, 'all' | 'reasoning'>,
+  { count }: Tokenizer,
+): Tokens {
   const scripted = answers[0]?.usage
-  const written = answers.map((answer) => {
-    const calls = answer.toolCalls?.map((call) => call.name + call.arguments) ?? []
-    return [answer.text ?? '', answer.refusal ?? '', ...calls].reduce((sum, text) => sum + count(text), 0)
-  })
-  const reasoning = scripted?.reasoning ?? reasoningTokens(model, seed)
+  const written = answers.map(({ text = '', refusal = '', toolCalls = [] }) =>
+    toolCalls.reduce(
+      (sum, call) => sum + count(call.name) + count(call.arguments),
+      count(text) + count(refusal),
+    ),
+  )
+  const reasoning = scripted?.reasoning ?? prompt.reasoning
+  const charged = scripted?.input ?? input
   return {
-    input: scripted?.input ?? input,
+    input: charged,
     output: scripted?.output ?? written.reduce((sum, tokens) => sum + tokens, 0) + reasoning,
-    cached: scripted?.cached ?? (seed.includes('[cached]') ? Math.floor(input / 128) * 128 : 0),
+    cached: scripted?.cached ?? (prompt.all.includes('[cached]') ? Math.floor(charged / 128) * 128 : 0),
     reasoning,
   }
 }
@@ -59,7 +68,7 @@ export const chatUsage = ({ input, output, cached, reasoning }: Tokens): JsonObj
 
 export const responsesUsage = ({ input, output, cached, reasoning }: Tokens): JsonObject => ({
   input_tokens: input,
-  input_tokens_details: { cached_tokens: cached },
+  input_tokens_details: { cached_tokens: cached, cache_write_tokens: 0 },
   output_tokens: output,
   output_tokens_details: { reasoning_tokens: reasoning },
   total_tokens: input + output,

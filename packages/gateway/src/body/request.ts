@@ -3,7 +3,6 @@ export async function textOfRequest(
   body: BodyInit | undefined,
   request: Request | undefined,
 ): Promise<string | undefined> {
-  if (typeof body === 'string') return body
   if (body instanceof Uint8Array || body instanceof ArrayBuffer) return new TextDecoder().decode(body)
   return body === undefined && request?.body ? await request.clone().text() : undefined
 }

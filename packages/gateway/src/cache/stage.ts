@@ -22,7 +22,8 @@ export function cache(store: CacheStore, remoteContent: boolean): Stage {
 
       if (controls.cache.read && caller.exactTtl !== undefined) {
         unfinished.get(keys.exact)?.()
-        const entry = await store.get(keys.exact)
+        const found = store.get(keys.exact)
+        const entry = found instanceof Promise ? await found : found
         if (entry !== undefined && serves(entry, call)) return hit(entry, call)
       }
       if (controls.cache.onlyIfCached) return notCached(call)

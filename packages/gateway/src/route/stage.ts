@@ -11,7 +11,8 @@ export function route(routing: NonNullable<Policy['routing']>): Stage {
 
   return (next) =>
     async function route(call) {
-      const choice = await choose(call)
+      const chosen = choose(call)
+      const choice = chosen instanceof Promise ? await chosen : chosen
       if ('forbidden' in choice) return forbidden(call, choice.forbidden)
       const { model, route } = choice
 
