@@ -1,8 +1,18 @@
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
+/** Lua scripts are imported as text, as tsup does it for the package. */
+const lua = {
+  name: 'lua-as-text',
+  load: (id: string) =>
+    id.endsWith('.lua') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
+}
+
 export default defineConfig({
+  plugins: [lua],
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['test/redis/global-setup.ts'],
     testTimeout: 20_000,
     execArgv: ['--expose-gc'],
     hookTimeout: 30_000,

@@ -10,11 +10,12 @@ import { expect, test } from 'vitest'
 const ROOMS: Record<string, string[]> = {
   account: ['body', 'identify', 'policy', 'quota', 'route', 'upstream'],
   body: ['account'],
-  cache: ['account', 'body'],
-  coalesce: ['body'],
+  cache: ['account', 'body', 'redis'],
+  coalesce: ['body', 'redis'],
   identify: ['account', 'policy', 'quota'],
   policy: [],
-  quota: ['account', 'body', 'identify', 'route'],
+  quota: ['account', 'body', 'identify', 'redis', 'route'],
+  redis: [],
   route: ['policy'],
   upstream: ['account', 'body'],
 }

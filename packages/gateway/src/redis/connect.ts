@@ -1,0 +1,92 @@
+import type { Cluster, Redis } from 'ioredis'
+
+/** ioredis 5 or 6, standalone or cluster. */
+export type RedisClient = Redis | Cluster
+
+/** A connection of ours, or one that the program lends us: that one we neither configure, reconnect nor close. */
+export type Connection = {
+  client: RedisClient
+  owned: boolean
+  /** Resolves when commands can be sent; the link bounds the wait. Never called at the same time as itself. */
+  open: () => Promise<void>
+  close: () => void
+}
+
+/**
+ * Each setting answers a measured fault: an unbounded offline queue; commands that wait a minute for a refused
+ * connection, or for ever for a hung one; a script sent again after a reset, and so run twice.
+ */
+const SAFE = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  connectTimeout: 2_000,
+  socketTimeout: 1_000,
+  enableAutoPipelining: true,
+  lazyConnect: true,
+  // Reconnecting is the link's affair: ioredis' own timers would keep a finished program alive.
+  retryStrategy: () => null,
+} as const
+
+/**
+ * `redis://` and `rediss://` addresses; several, separated by commas, are nodes of one cluster.
+ * ioredis loads here, at first need: importing the gateway must stay cheap.
+ */
+export async function connectTo(target: string | RedisClient): Promise<Connection> {
+  if (typeof target !== 'string') return borrowed(target)
+  const { Cluster, Redis } = await import('ioredis')
+  const [address = '', ...more] = target.split(',').map((part) => part.trim())
+  const client =
+    more.length === 0
+      ? new Redis(address, SAFE)
+      : new Cluster([address, ...more], {
+          enableOfflineQueue: false,
+          enableAutoPipelining: true,
+          lazyConnect: true,
+          clusterRetryStrategy: () => null,
+          redisOptions: { ...SAFE, ...secretsOf(address) },
+        })
+  // Trouble shows in what commands answer; without a listener ioredis prints it as well.
+  client.on('error', () => undefined)
+  letGo(client)
+  return {
+    client,
+    owned: true,
+    open: async () => {
+      if (client.status === 'ready') return
+      // A connection that never became ready is of no use to the next try.
+      if (client.status !== 'end' && client.status !== 'wait') client.disconnect()
+      await client.connect()
+    },
+    close: () => client.disconnect(),
+  }
+}
+
+function borrowed(client: RedisClient): Connection {
+  return {
+    client,
+    owned: false,
+    open: async () => void (await client.ping()),
+    close: () => undefined,
+  }
+}
+
+/** An idle connection must not keep a program from ending. Commands under way do: the link's timers hold it. */
+function letGo(client: RedisClient): void {
+  const unref = (node: RedisClient) =>
+    node.on('connect', () => {
+      if ('stream' in node) node.stream.unref()
+    })
+  unref(client)
+  client.on('+node', unref)
+}
+
+/** The nodes that a cluster tells of have the same user, password and encryption as the ones it was found by. */
+function secretsOf(address: string) {
+  const { username, password, protocol, hostname } = new URL(address)
+  return {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' ? { tls: { servername: hostname } } : {}),
+  }
+}

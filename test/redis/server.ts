@@ -1,0 +1,148 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+
+export type RedisServer = {
+  url: string
+  port: number
+  /** A plain client for looking inside and for making trouble. */
+  admin: Redis
+  /** SIGKILL: no goodbye, nothing saved. */
+  kill: () => Promise<void>
+  /** On the same port, with whatever it had saved: nothing, unless `args` say so. */
+  restart: () => Promise<void>
+  pause: () => void
+  resume: () => void
+  close: () => Promise<void>
+}
+
+/** The server program, from PATH. `undefined`: there is none. */
+export const redisBinary = (): string | undefined =>
+  ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0)
+
+/** Installs a server where that is allowed, which is on Debian, as root. */
+export function ensureRedis(): void {
+  if (redisBinary() !== undefined) return
+  try {
+    execFileSync('apt-get', ['update', '-qq'], { stdio: 'ignore' })
+    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], {
+      stdio: 'ignore',
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    })
+  } catch {
+    // Said below, whatever the reason.
+  }
+  if (redisBinary() === undefined)
+    throw new Error(
+      'The tests need a Redis server: install redis-server or valkey-server (apt-get install redis-server, brew install redis).',
+    )
+}
+
+/** A Redis of one's own on a free port, in a directory of its own, persisting nothing unless `args` say so. */
+export async function startRedis(args: string[] = []): Promise<RedisServer> {
+  const binary = redisBinary()
+  if (binary === undefined) throw new Error('No redis-server on PATH: see ensureRedis.')
+  const port = await freePort()
+  const dir = mkdtempSync(join(tmpdir(), 'gateway-redis-'))
+  const plain = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ]
+  let child: ChildProcess
+  let admin: Redis
+
+  async function start() {
+    child = spawn(binary ?? '', [...plain, ...args], { stdio: 'ignore' })
+    for (let tries = 0; ; tries += 1) {
+      const probe = new Redis(port, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null })
+      probe.on('error', () => undefined)
+      try {
+        await probe.connect()
+        await probe.ping()
+        return probe
+      } catch (error) {
+        probe.disconnect()
+        if (tries > 200) throw error
+        await sleep(25)
+      }
+    }
+  }
+
+  async function kill() {
+    admin.disconnect()
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  admin = await start()
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    get admin() {
+      return admin
+    },
+    kill,
+    async restart() {
+      if (child.exitCode === null && child.signalCode === null) await kill()
+      admin = await start()
+    },
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    async close() {
+      child.kill('SIGCONT')
+      if (child.exitCode === null && child.signalCode === null) await kill()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Three masters that share the slots. Its URL names all of them. */
+export async function startCluster(): Promise<{
+  url: string
+  nodes: RedisServer[]
+  close: () => Promise<void>
+}> {
+  const nodes = await Promise.all(
+    [0, 1, 2].map(() => startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
+  )
+  const [first] = nodes
+  for (const [at, { admin }] of nodes.entries()) {
+    const share = Math.ceil(16_384 / 3)
+    const last = Math.min(16_383, (at + 1) * share - 1)
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', String(at * share), String(last))
+    if (at > 0) await admin.call('CLUSTER', 'MEET', '127.0.0.1', String(first?.port))
+  }
+  for (const { admin } of nodes)
+    while (!String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) await sleep(50)
+  return {
+    url: nodes.map(({ url }) => url).join(','),
+    nodes,
+    close: async () => void (await Promise.all(nodes.map((node) => node.close()))),
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      // A cluster node also listens 10,000 above.
+      server.close(() => (port > 55_000 ? resolve(freePort()) : resolve(port)))
+    })
+  })
+}
