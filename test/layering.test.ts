@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
  * all stages, and no stage knows another.
  */
 const ROOMS: Record<string, string[]> = {
-  account: ['body', 'identify', 'policy', 'quota', 'route', 'upstream'],
+  account: ['body', 'identify', 'policy', 'quota', 'redis', 'route', 'upstream'],
   body: ['account'],
   cache: ['account', 'body', 'redis'],
   coalesce: ['body', 'redis'],

@@ -7,9 +7,10 @@ import { createDoor, type Entrance } from './door.ts'
 import { byPathTail } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
 import { createDirectory } from './identify/who.ts'
-import { type GatewayOptions, settingsOf } from './options.ts'
+import { type GatewayOptions, type Settings, settingsOf } from './options.ts'
 import { pipeline } from './pipeline.ts'
 import { createMemoryQuota } from './quota/memory.ts'
+import { createLink, type Link, type LinkState } from './redis/link.ts'
 import { within } from './wait.ts'
 
 /** What a client's `.gateway` offers. */
@@ -32,6 +33,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const { policy } = settings
   const say = once((message) => console.warn(`[llm-gateway] ${message}`))
   const counters = createCounters()
+  const link = settings.direct ? undefined : linkTo(settings, say)
   const answers = createMemoryCache(settings.cacheBytes)
   const recorder = createRecorder(counters, emit)
   const handler = pipeline({
@@ -61,9 +63,14 @@ export function assemble(options: GatewayOptions | undefined) {
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
       await answers.clear()
+      link?.close()
       return done
     },
-    stats: () => ({ ...counters.snapshot(), memoryCache: answers.size() }),
+    stats: () => ({
+      ...counters.snapshot(),
+      memoryCache: answers.size(),
+      ...(link === undefined ? {} : { redis: link.stats() }),
+    }),
   }
   return {
     controls,
@@ -92,6 +99,15 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
 
 /** Looked up at each call: tests and instrumentation replace it. */
 const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
+
+/** Says each change of the connection's state, but no more than one a minute. */
+function linkTo({ redis, deadlines }: Settings, say: (message: string) => void): Link | undefined {
+  if (redis === undefined) return undefined
+  const onChange = (state: LinkState, trouble: string | undefined) => {
+    if (state === 'slow' || state === 'down') say(`Redis is ${state}: ${trouble}`)
+  }
+  return createLink(redis, { deadlineMs: deadlines.redisMs, connectMs: deadlines.connectMs, onChange })
+}
 
 function once(say: (message: string) => void): (message: string) => void {
   const said = new Set<string>()

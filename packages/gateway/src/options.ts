@@ -3,6 +3,7 @@ import type { CallRecord } from './account/record.ts'
 import { check } from './options-error.ts'
 import { loadPolicy } from './policy/load.ts'
 import type { Policy } from './policy/policy.ts'
+import type { RedisClient } from './redis/connect.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -22,8 +23,10 @@ export type GatewayOptions = {
   quota?: false
   /** Called with each call's record, after the answer has ended, in the caller's own async context. What it throws is counted. */
   onCall?: (record: CallRecord) => void | Promise<void>
-  /** Shared Redis is not part of this version. */
-  redis?: false
+  /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
+  redis?: string | RedisClient | false
+  /** How long the gateway's own steps may take. */
+  deadlines?: { redisMs?: number; connectMs?: number }
   /** The Langfuse sink is not part of this version. */
   langfuse?: false
   /** The Supabase sink is not part of this version. */
@@ -40,7 +43,15 @@ export type ExactCacheOptions = {
 const absent = (what: string) =>
   z.optional(z.literal(false, `${what} is not part of this version: leave it out, or set false`))
 const seconds = z.number().check(z.nonnegative())
+const positive = z.number().check(z.positive())
 const name = z.string().check(z.minLength(1))
+
+const REDIS_URL = /^rediss?:\/\/[^\s,]+(,\s*rediss?:\/\/[^\s,]+)*$/
+const redisUrl = z
+  .string()
+  .check(z.regex(REDIS_URL, 'must be a redis:// or rediss:// address, or several of one cluster'))
+const isRedisClient = (value: unknown) =>
+  typeof value === 'object' && value !== null && 'defineCommand' in value && 'status' in value
 
 const schema = z.strictObject({
   agent: z.optional(name),
@@ -67,7 +78,13 @@ const schema = z.strictObject({
   ),
   quota: z.optional(z.literal(false, 'can only be switched off here; limits belong in the policy')),
   onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
-  redis: absent('shared Redis'),
+  redis: z.optional(
+    z.union(
+      [redisUrl, z.literal(false), z.custom(isRedisClient)],
+      'must be a redis:// or rediss:// address, an ioredis client, or false',
+    ),
+  ),
+  deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
   langfuse: absent('the Langfuse sink'),
   supabase: absent('the Supabase sink'),
 })
@@ -80,6 +97,8 @@ export type Settings = {
   direct: boolean
   cacheBytes: number
   quota: boolean
+  redis: string | RedisClient | undefined
+  deadlines: { redisMs: number; connectMs: number }
   onCall: GatewayOptions['onCall']
 }
 
@@ -102,9 +121,18 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     direct: mode === 'direct',
     cacheBytes: (exact || undefined)?.maxBytes ?? DEFAULT_CACHE_BYTES,
     quota: options.quota !== false,
+    redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
+    deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     onCall: options.onCall,
   }
 }
+
+function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | undefined {
+  return url ? check(redisUrl, url, 'LLM_GATEWAY_REDIS_URL') : undefined
+}
+
+const defined = <T extends object>(given: T | undefined): T =>
+  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as T
 
 const modeSchema = z.enum(['embedded', 'direct'])
 

@@ -1,3 +1,4 @@
+import type { LinkStats } from '../redis/link.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
 /** Totals since the gateway was made. Dollars are US dollars. */
@@ -27,9 +28,11 @@ export type Stats = {
   /** `onCall` hooks that threw or rejected. */
   hookErrors: number
   memoryCache: { entries: number; bytes: number }
+  /** The connection to shared Redis; absent without one. */
+  redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache'>
+type Counts = Omit<Stats, 'memoryCache' | 'redis'>
 
 export function createCounters() {
   const counts: Counts = {
