@@ -63,7 +63,7 @@ test.each([
   ['gateway.agnet', { agnet: 'x' }],
   ['gateway.agent', { agent: '' }],
   ['gateway.quota', { quota: true }],
-  ['gateway.redis', { redis: 'redis://x' }],
+  ['gateway.redis', { redis: 'http://127.0.0.1:6379' }],
   ['gateway.cache.exact.ttlSeconds', { cache: { exact: { ttlSeconds: Number.NaN } } }],
   ['gateway.cache.exact.maxBytes', { cache: { exact: { maxBytes: -1 } } }],
   ['gateway.policy.teams.t.rpm', { policy: { teams: { t: { rpm: -5 } } } }],

@@ -47,11 +47,15 @@ const positive = z.number().check(z.positive())
 const name = z.string().check(z.minLength(1))
 
 const REDIS_URL = /^rediss?:\/\/[^\s,]+(,\s*rediss?:\/\/[^\s,]+)*$/
-const redisUrl = z
-  .string()
-  .check(z.regex(REDIS_URL, 'must be a redis:// or rediss:// address, or several of one cluster'))
-const isRedisClient = (value: unknown) =>
-  typeof value === 'object' && value !== null && 'defineCommand' in value && 'status' in value
+const WHAT_REDIS =
+  'must be a redis:// or rediss:// address, several of one cluster, an ioredis client, or false'
+const redis = z.custom<string | RedisClient | false>(
+  (value) =>
+    value === false ||
+    (typeof value === 'string' && REDIS_URL.test(value)) ||
+    (typeof value === 'object' && value !== null && 'defineCommand' in value && 'status' in value),
+  WHAT_REDIS,
+)
 
 const schema = z.strictObject({
   agent: z.optional(name),
@@ -78,12 +82,7 @@ const schema = z.strictObject({
   ),
   quota: z.optional(z.literal(false, 'can only be switched off here; limits belong in the policy')),
   onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
-  redis: z.optional(
-    z.union(
-      [redisUrl, z.literal(false), z.custom(isRedisClient)],
-      'must be a redis:// or rediss:// address, an ioredis client, or false',
-    ),
-  ),
+  redis: z.optional(redis),
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
   langfuse: absent('the Langfuse sink'),
   supabase: absent('the Supabase sink'),
@@ -127,8 +126,8 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   }
 }
 
-function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | undefined {
-  return url ? check(redisUrl, url, 'LLM_GATEWAY_REDIS_URL') : undefined
+function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {
+  return url ? check(redis, url, 'LLM_GATEWAY_REDIS_URL') || undefined : undefined
 }
 
 const defined = <T extends object>(given: T | undefined): T =>
