@@ -1,5 +1,6 @@
 import type { Metered } from '../account/meter.ts'
 import type { JsonObject, Operation } from '../call.ts'
+import { atRest } from './at-rest.ts'
 import { formats } from './format.ts'
 import type { Ending, Recording } from './recording.ts'
 
@@ -27,6 +28,8 @@ export function lasting(upstream: Headers): [string, string][] {
   return kept
 }
 
+const NO_HEADERS = new Headers()
+
 /** Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. */
 export function replay(stored: Stored, operation: Operation, url: string): Recording {
   const parsed = () => JSON.parse(stored.text) as JsonObject
@@ -37,7 +40,7 @@ export function replay(stored: Stored, operation: Operation, url: string): Recor
   }
   return {
     status: 200,
-    headers: new Headers(),
+    headers: NO_HEADERS,
     joinable: () => true,
     isOver: () => true,
     abandon: () => {},
@@ -48,8 +51,7 @@ export function replay(stored: Stored, operation: Operation, url: string): Recor
       const format = formats[operation]
       const streamed = view.stream && format !== undefined
       const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
-      const response = new Response(body, { statusText: 'OK' })
-      Object.defineProperty(response, 'url', { value: url })
+      const response = atRest(body, undefined, { url })
       const { headers } = response
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
       headers.set('x-request-id', crypto.randomUUID())

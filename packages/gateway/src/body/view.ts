@@ -1,5 +1,6 @@
 import type { View } from '../call.ts'
 import { whileWanted, within } from '../wait.ts'
+import { atRest } from './at-rest.ts'
 import type { Format } from './format.ts'
 import type { Source } from './live.ts'
 import { type Entry, type Log, terminated } from './log.ts'
@@ -75,13 +76,14 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
 }
 
 /** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
-function dress({ response }: Live, body: BodyInit, type?: string): Response {
-  const { status, statusText } = response
-  const bodyless = status === 204 || status === 205 || status === 304
+function dress({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
+  const { status, statusText, url } = response
   const headers = type === undefined ? response.headers : reshaped(response.headers, type)
-  const dressed = new Response(bodyless ? null : body, { status, headers })
+  const bodyless = status === 204 || status === 205 || status === 304
+  if (!(bodyless || body instanceof ReadableStream)) return atRest(body, headers, { status, statusText, url })
+  const dressed = new Response(body instanceof ReadableStream && !bodyless ? body : null, { status, headers })
   // Neither can be given to the constructor: it takes no address, and no status text beyond Latin-1.
-  Object.defineProperties(dressed, { url: { value: response.url }, statusText: { value: statusText } })
+  Object.defineProperties(dressed, { url: { value: url }, statusText: { value: statusText } })
   return dressed
 }
 
