@@ -8,15 +8,16 @@ import { expect, test } from 'vitest'
  * all stages, and no stage knows another.
  */
 const ROOMS: Record<string, string[]> = {
-  account: ['body', 'identify', 'policy', 'quota', 'redis', 'route', 'upstream'],
+  account: ['body', 'cache', 'identify', 'policy', 'quota', 'redis', 'route', 'upstream'],
   body: ['account'],
-  cache: ['account', 'body', 'redis'],
+  cache: ['account', 'body', 'identify', 'redis'],
   coalesce: ['body', 'redis'],
   identify: ['account', 'policy', 'quota'],
   policy: [],
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
   route: ['policy'],
+  stale: ['identify'],
   upstream: ['account', 'body'],
 }
 /** Nouns and small things that anybody may use. */

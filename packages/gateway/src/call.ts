@@ -23,7 +23,7 @@ export type View = {
 export type Route = 'default' | 'requested' | 'escalated' | 'failover'
 
 /** Where the answer came from. */
-export type Via = 'upstream' | 'exact' | 'semantic' | 'flight' | 'refused'
+export type Via = 'upstream' | 'exact' | 'stale' | 'semantic' | 'flight' | 'refused'
 
 /** What leaves this process for upstream. */
 export type Outgoing = {
@@ -61,6 +61,8 @@ export type Call = {
   signal: AbortSignal
   /** Calls under the same name may share one upstream call; absent: this one shares with nobody. */
   flight?: string
+  /** Asked for the cache alone: a stale answer has been given already. */
+  revalidates?: true
   /** What survives the SDK's retries of this call. */
   origin: Origin
 }
@@ -72,6 +74,8 @@ export type Reply = {
   model: string
   route: Route
   recording: Recording
+  /** Where the exact cache keeps the answer, or would. */
+  key?: string
   /** Cache hits: milliseconds since the answer was stored. */
   ageMs?: number
   /** Semantic hits: cosine between the question and the one it was stored under. */

@@ -3,6 +3,9 @@ import type { CallRecord } from './account/record.ts'
 import { createRecorder } from './account/recorder.ts'
 import { createCounters, type Stats } from './account/stats.ts'
 import { createMemoryCache } from './cache/memory.ts'
+import { checkPurge, type Purge } from './cache/purge.ts'
+import { createRedisCache } from './cache/redis.ts'
+import { createTieredCache } from './cache/tiered.ts'
 import { createDoor, type Entrance } from './door.ts'
 import { byPathTail } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
@@ -15,8 +18,18 @@ import { within } from './wait.ts'
 
 /** What a client's `.gateway` offers. */
 export type GatewayControls = {
-  /** Waits until every call so far is recorded. False: not within `deadlineMs`. @default 5000 */
+  /** Waits until every call so far is recorded, and its answer where others find it. False: not within `deadlineMs`. @default 5000 */
   flush: (deadlineMs?: number) => Promise<boolean>
+  /**
+   * Forgets cached answers, here, in Redis and in the memory of every process that shares it; resolves with how many
+   * there were in Redis, or without Redis here. Everything given must match; `{}` forgets all of them.
+   *
+   * @example
+   * await client.gateway.purge({ team: 'prod_customer', model: 'gpt-4o' })
+   * @throws when Redis cannot be reached: this process has forgotten, others may have not.
+   * @throws GatewayOptionsError for a field that does not exist.
+   */
+  purge: (what: Purge) => Promise<number>
   /** `flush`, then lets go of the cache. Calls made afterwards still work. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
@@ -34,7 +47,10 @@ export function assemble(options: GatewayOptions | undefined) {
   const say = once((message) => console.warn(`[llm-gateway] ${message}`))
   const counters = createCounters()
   const link = settings.direct ? undefined : linkTo(settings, say)
-  const answers = createMemoryCache(settings.cacheBytes)
+  const memory = createMemoryCache(settings.cache.bytes)
+  const shared = link && createRedisCache(link, { maxBytes: settings.cache.sharedBytes })
+  const answers =
+    link && shared ? createTieredCache(memory, shared, { link, localMs: settings.cache.localMs }) : memory
   const recorder = createRecorder(counters, emit)
   const handler = pipeline({
     policy,
@@ -58,17 +74,26 @@ export function assemble(options: GatewayOptions | undefined) {
     }
   }
 
+  async function settled() {
+    await recorder.settled()
+    // Streams are put away a turn later.
+    await new Promise((resolve) => setImmediate(resolve))
+    await answers.settled()
+  }
+
   const controls: GatewayControls = {
-    flush: (deadlineMs = 5_000) => within(recorder.settled(), deadlineMs),
+    flush: (deadlineMs = 5_000) => within(settled(), deadlineMs),
+    purge: async (what) => await answers.purge(checkPurge(what)),
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
-      await answers.clear()
+      answers.close()
       link?.close()
       return done
     },
     stats: () => ({
       ...counters.snapshot(),
-      memoryCache: answers.size(),
+      memoryCache: memory.size(),
+      ...(shared === undefined ? {} : { sharedCache: shared.stats() }),
       ...(link === undefined ? {} : { redis: link.stats() }),
     }),
   }

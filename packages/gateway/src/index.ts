@@ -1,6 +1,8 @@
 export type { Attempt, CacheState, CallRecord } from './account/record.ts'
 export type { Stats } from './account/stats.ts'
 export type { Usage } from './account/usage.ts'
+export type { Purge } from './cache/purge.ts'
+export type { SharedCacheStats } from './cache/redis.ts'
 export type { Operation, Route } from './call.ts'
 export { createGatewayClient, type GatewayClient } from './client.ts'
 export { createGateway, type Gateway, type GatewayControls } from './gateway.ts'
@@ -9,5 +11,12 @@ export { type CallOptions, gatewayOptions } from './identify/headers.ts'
 export type { ExactCacheOptions, GatewayOptions } from './options.ts'
 export { GatewayOptionsError } from './options-error.ts'
 export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
-export type { AgentPolicy, CachePolicy, ModelPolicy, Policy, TeamPolicy } from './policy/policy.ts'
+export type {
+  AgentPolicy,
+  CachePolicy,
+  ExactPolicy,
+  ModelPolicy,
+  Policy,
+  TeamPolicy,
+} from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import type { CallRecord } from './account/record.ts'
 import { check } from './options-error.ts'
 import { loadPolicy } from './policy/load.ts'
-import type { Policy } from './policy/policy.ts'
+import type { ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
@@ -36,13 +36,23 @@ export type GatewayOptions = {
 export type ExactCacheOptions = {
   /** Seconds an answer is kept at most; the policy may say less. @default 86400 */
   ttlSeconds?: number
+  /** Seconds after that in which an answer is given while upstream is down. @default 3600 */
+  staleIfErrorSeconds?: number
+  /** Seconds after `ttlSeconds` in which an answer is given at once, and asked afresh in the background. @default 0 */
+  staleWhileRevalidateSeconds?: number
   /** Memory for cached answers. @default 67108864 (64 MiB) */
   maxBytes?: number
+  /** Redis' whole memory, above which no answer is stored there any more. @default 209715200 (200 MiB) */
+  sharedMaxBytes?: number
+  /** Seconds this process gives an answer from its own memory before it asks Redis whether it is still there. @default 60 */
+  localSeconds?: number
 }
 
 const absent = (what: string) =>
   z.optional(z.literal(false, `${what} is not part of this version: leave it out, or set false`))
 const seconds = z.number().check(z.nonnegative())
+const bytes = z.number().check(z.int(), z.positive())
+
 const positive = z.number().check(z.positive())
 const name = z.string().check(z.minLength(1))
 
@@ -72,7 +82,11 @@ const schema = z.strictObject({
             z.literal(false),
             z.strictObject({
               ttlSeconds: z.optional(seconds),
-              maxBytes: z.optional(z.number().check(z.int(), z.positive())),
+              staleIfErrorSeconds: z.optional(seconds),
+              staleWhileRevalidateSeconds: z.optional(seconds),
+              maxBytes: z.optional(bytes),
+              sharedMaxBytes: z.optional(bytes),
+              localSeconds: z.optional(seconds),
             }),
           ]),
         ),
@@ -94,14 +108,14 @@ export type Settings = {
   key: string | undefined
   team: string | undefined
   direct: boolean
-  cacheBytes: number
+  cache: { bytes: number; sharedBytes: number; localMs: number }
   quota: boolean
   redis: string | RedisClient | undefined
   deadlines: { redisMs: number; connectMs: number }
   onCall: GatewayOptions['onCall']
 }
 
-const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
+const MIB = 1024 * 1024
 
 /**
  * Options and environment, checked and made one.
@@ -111,14 +125,18 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   check(schema, options, 'gateway')
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
   const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
-  const exact = options.cache === false ? undefined : options.cache?.exact
+  const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   return {
     policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
     team: options.team,
     direct: mode === 'direct',
-    cacheBytes: (exact || undefined)?.maxBytes ?? DEFAULT_CACHE_BYTES,
+    cache: {
+      bytes: exact?.maxBytes ?? 64 * MIB,
+      sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
+      localMs: (exact?.localSeconds ?? 60) * 1_000,
+    },
     quota: options.quota !== false,
     redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
@@ -140,6 +158,8 @@ function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | 
   if (cache === false || policy.cache === false) return { ...policy, cache: false }
   if (cache.exact === undefined) return policy
   if (cache.exact === false) return { ...policy, cache: { ...policy.cache, exact: false } }
-  const { ttlSeconds } = cache.exact
-  return ttlSeconds === undefined ? policy : { ...policy, cache: { ...policy.cache, exact: { ttlSeconds } } }
+  const { ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } = cache.exact
+  const times = defined({ ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } as ExactPolicy)
+  const outer = policy.cache?.exact
+  return outer === false ? policy : { ...policy, cache: { ...policy.cache, exact: { ...outer, ...times } } }
 }

@@ -3,13 +3,14 @@ import type { Recorder } from './account/recorder.ts'
 import { account } from './account/stage.ts'
 import { cache } from './cache/stage.ts'
 import type { CacheStore } from './cache/store.ts'
-import type { Handler, Stage } from './call.ts'
+import type { Call, Handler, Reply, Stage } from './call.ts'
 import { coalesce } from './coalesce/stage.ts'
 import { identify } from './identify/stage.ts'
 import type { Policy } from './policy/policy.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
+import { stale } from './stale/stage.ts'
 import { send } from './upstream/send.ts'
 
 type Parts = {
@@ -22,16 +23,28 @@ type Parts = {
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
 export function pipeline({ policy, prices, recorder, answers, limits }: Parts): Handler {
-  return compose(
+  const accounts = account(prices, recorder)
+  const remoteContent = policy.cacheRemoteContent ?? false
+  const answer = compose(
     [
-      account(prices, recorder), //                         what did it cost, and who pays?
-      identify, //                                          may it come in?
-      route(policy.routing ?? {}), //                       which model answers?
-      cache(answers, policy.cacheRemoteContent ?? false), // has it been answered?
-      coalesce(), //                                        is someone asking it right now?
+      cache(answers, { remoteContent, refresh }), //          has it been answered?
+      coalesce(), //                                          is someone asking it right now?
       limits === undefined ? pass : quota(limits, prices), // may it be asked?
     ],
     send,
+  )
+  /** What the cache asks of its own accord: known and routed already, but an expense of its own. */
+  async function refresh(call: Call): Promise<Reply> {
+    return await accounts(answer)(call)
+  }
+  return compose(
+    [
+      accounts, //                    what did it cost, and who pays?
+      identify, //                    may it come in?
+      stale(), //                     what if nobody can answer?
+      route(policy.routing ?? {}), // which model answers?
+    ],
+    answer,
   )
 }
 

@@ -1,7 +1,7 @@
 import type { Operation, Route } from '../call.ts'
 import type { Usage } from './usage.ts'
 
-/** How the caches took part. `bypass`: they were not asked. */
+/** How the caches took part. `bypass`: they were not asked. `stale`: the answer was past its time. */
 export type CacheState = 'exact' | 'semantic' | 'flight' | 'miss' | 'bypass' | 'stale'
 
 /** One request that left for upstream, or tried to. */
@@ -35,6 +35,8 @@ export type CallRecord = {
   cache: CacheState
   /** Why the caches were bypassed, as a word. */
   bypass?: string
+  /** The name of its place in the exact cache, for `purge({ key })`. */
+  cacheKey?: string
   /** Cosine of a semantic hit. */
   similarity?: number
   /** Age of a cached answer in milliseconds. */

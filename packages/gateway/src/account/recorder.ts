@@ -1,6 +1,7 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply } from '../call.ts'
 import type { Origin } from '../identify/origin.ts'
+import { willRetry } from '../identify/retries.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import { usd } from './price.ts'
 import type { CacheState, CallRecord } from './record.ts'
@@ -51,17 +52,6 @@ export function createRecorder(counters: Counters, emit: (record: CallRecord, or
   }
 }
 
-/** What the SDK does with such an outcome. Source: openai 7.57, `shouldRetry`, `makeRequest`. */
-function willRetry({ origin, attempt, signal }: Call, { recording }: Reply): boolean {
-  if (origin.retriesAfter(attempt) === 0 || origin.userSignal?.aborted) return false
-  const { status, headers } = recording
-  if (status === undefined) return true
-  if (signal.aborted && status === 200) return false
-  const said = headers.get('x-should-retry')
-  if (said !== null) return said === 'true'
-  return status === 408 || status === 409 || status === 429 || status >= 500
-}
-
 function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen): CallRecord {
   const { origin, caller, controls, body, operation, outgoing, view } = call
   const { attempts, spent, estimated } = origin.draft ?? { attempts: [], spent: 0, estimated: false }
@@ -88,6 +78,7 @@ function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Se
   if (controls.trace !== undefined) record.trace = controls.trace
   if (typeof body.model === 'string') record.modelAsked = body.model
   if (reply.bypass !== undefined) record.bypass = reply.bypass
+  if (reply.key !== undefined) record.cacheKey = reply.key
   if (reply.similarity !== undefined) record.similarity = reply.similarity
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
   if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
@@ -101,7 +92,8 @@ function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Se
 }
 
 export function cacheState(reply: Reply): CacheState {
-  if (reply.via === 'exact' || reply.via === 'semantic' || reply.via === 'flight') return reply.via
+  const { via } = reply
+  if (via === 'exact' || via === 'semantic' || via === 'flight' || via === 'stale') return via
   return reply.bypass === undefined ? 'miss' : 'bypass'
 }
 

@@ -1,3 +1,4 @@
+import type { SharedCacheStats } from '../cache/redis.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
@@ -28,11 +29,13 @@ export type Stats = {
   /** `onCall` hooks that threw or rejected. */
   hookErrors: number
   memoryCache: { entries: number; bytes: number }
+  /** Answers shared through Redis; absent without it. */
+  sharedCache?: SharedCacheStats
   /** The connection to shared Redis; absent without one. */
   redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'redis'>
+type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'redis'>
 
 export function createCounters() {
   const counts: Counts = {

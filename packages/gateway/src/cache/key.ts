@@ -4,7 +4,10 @@ import { canonical, exactly } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { whyNot } from './shareable.ts'
 
-/** Two names of one question: under `exact` its answer is kept, under `flight` those who ask at the same time meet. */
+/**
+ * Two names of one question: under `exact` its answer is kept, under `flight` those who ask at the same time meet.
+ * `exact` is the whole key, as it stands in Redis.
+ */
 export type Keys = { exact: string; flight: string } | { bypass: string }
 
 /**
@@ -31,8 +34,9 @@ export function keysOf(call: Call, remoteContent: boolean): Keys {
   const question = questionOf(call)
   if (question === undefined) return { bypass: 'nested-too-deeply' }
   const header = (name: string) => outgoing.headers.get(name) ?? ''
+  const tag = caller.shared ? SHARED : tagOf(caller.team)
   const scope = [
-    caller.shared ? '*' : caller.team,
+    tag,
     call.controls.cache.namespace ?? '',
     outgoing.url,
     operation,
@@ -43,9 +47,16 @@ export function keysOf(call: Call, remoteContent: boolean): Keys {
     // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
     operation === 'responses' && body.store !== false ? 'kept' : '',
   ]
-  const exact = hash('sha256', JSON.stringify([...scope, question]), 'base64url')
+  const exact = `gw:{${tag}}:x:${hash('sha256', JSON.stringify([...scope, question]), 'base64url')}`
   return { exact, flight: operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact }
 }
+
+/** The tag of answers that all teams share. No team's own tag looks like it. */
+const SHARED = '*'
+
+/** A team as a Redis hash tag: all of its keys are in one slot. Names that could end the tag, or be a glob, are written otherwise. */
+export const tagOf = (team: string): string =>
+  /^[\w.-]+$/.test(team) ? team : encodeURIComponent(team.toWellFormed()).replaceAll('*', '%2A') || '%'
 
 /** SHA-256 of all that the body asks, worked out once for each body; `undefined` for one nested beyond reason. */
 function questionOf({ operation, body, reading, outgoing }: Call): string | undefined {

@@ -1,54 +1,94 @@
 import type { Metered } from '../account/meter.ts'
 import type { Answer, Ending } from '../body/recording.ts'
 import { lasting, replay } from '../body/replay.ts'
-import type { Call, Reply, Stage } from '../call.ts'
+import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { refuse } from '../refuse.ts'
 import { admissible } from './admit.ts'
 import { withEcho } from './echo.ts'
-import { keysOf } from './key.ts'
+import { type Keys, keysOf } from './key.ts'
+import { createRefresher } from './refresh.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
+type Options = {
+  /** Answers about remote images and files are kept, too. */
+  remoteContent: boolean
+  /** Asks a call again, for the cache alone. */
+  refresh: Handler
+}
+
 /** Answers what has been answered; keeps what is worth it. */
-export function cache(store: CacheStore, remoteContent: boolean): Stage {
+export function cache(store: CacheStore, { remoteContent, refresh }: Options): Stage {
   // Putting an answer away waits until its readers have had their turn, unless somebody asks for it first.
   const unfinished = new Map<string, () => unknown>()
+  const revalidate = createRefresher(refresh)
+  return (next) => {
+    async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
+      const shares = bypass !== 'no-cache'
+      const reply = await next(shares ? { ...call, flight: keys.flight } : call)
+      if (reply.via === 'upstream')
+        void reply.recording.ended.then((ending) => keep(keys.exact, call, reply, ending))
+      return bypass === undefined ? { ...reply, key: keys.exact } : { ...reply, key: keys.exact, bypass }
+    }
 
-  return (next) =>
-    async function cache(call) {
+    async function without(call: Call, bypass: string): Promise<Reply> {
+      if (call.controls.cache.onlyIfCached) return notCached(call)
+      const reply = await next(call)
+      return { ...reply, bypass }
+    }
+
+    return async function cache(call) {
       const { controls, caller } = call
       if (!caller.shares) return without(call, 'off')
       const keys = keysOf(call, remoteContent)
       if ('bypass' in keys) return without(call, keys.bypass)
-
-      if (controls.cache.read && caller.exactTtl !== undefined) {
+      if (call.revalidates) return await ask(call, keys, 'revalidation')
+      if (controls.cache.read && caller.exact !== undefined) {
         unfinished.get(keys.exact)?.()
         const found = store.get(keys.exact)
-        const entry = found instanceof Promise ? await found : found
-        if (entry !== undefined && serves(entry, call)) return hit(entry, call)
+        const entry = found instanceof Promise ? await arrival(found, keys.exact) : found
+        const reply = entry && serve(entry, keys.exact, call, caller.exact)
+        if (reply !== undefined) return reply
       }
       if (controls.cache.onlyIfCached) return notCached(call)
-
-      const reply = await next(controls.cache.read ? { ...call, flight: keys.flight } : call)
-      if (reply.via === 'upstream')
-        void reply.recording.ended.then((ending) => keep(keys.exact, call, reply, ending))
-      return controls.cache.read ? reply : { ...reply, bypass: 'no-cache' }
-
-      async function without(call: Call, bypass: string): Promise<Reply> {
-        if (controls.cache.onlyIfCached) return notCached(call)
-        const reply = await next(call)
-        return { ...reply, bypass }
-      }
+      return await ask(call, keys, controls.cache.read ? undefined : 'no-cache')
     }
+  }
+
+  /** `undefined`: upstream has to be asked. */
+  function serve(entry: CacheEntry, key: string, call: Call, exact: Exact): Reply | undefined {
+    if (!suits(entry, call)) return undefined
+    const staleSeconds = (Date.now() - entry.freshUntil) / 1_000
+    if (staleSeconds < 0) return hit(entry, key, call, 'exact')
+    if (call.controls.cache.onlyIfCached) return undefined
+    if (staleSeconds < exact.staleWhileRevalidateSeconds) {
+      revalidate(key, call)
+      return hit(entry, key, call, 'stale')
+    }
+    if (staleSeconds < exact.staleIfErrorSeconds)
+      call.origin.lastResort ??= () => hit(entry, key, call, 'stale')
+    return undefined
+  }
+
+  /** While Redis was asked, the same question may have been answered here. */
+  async function arrival(finding: Promise<CacheEntry | undefined>, key: string) {
+    const found = await finding
+    if (found !== undefined && found.freshUntil > Date.now()) return found
+    const putAway = unfinished.get(key)
+    if (putAway === undefined) return found
+    putAway()
+    return await store.get(key)
+  }
 
   function keep(key: string, call: Call, reply: Reply, ending: Ending) {
-    const ttl = Math.min(call.caller.exactTtl ?? 0, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-    const wanted = call.controls.cache.store && ttl > 0 && reply.recording.status === 200
+    const { exact } = call.caller
+    const wanted = call.controls.cache.store && exact !== undefined && reply.recording.status === 200
     if (wanted && ending.type === 'complete') {
       const putAway = () => {
         if (unfinished.get(key) === putAway) unfinished.delete(key)
         const answer = ending.answer()
-        if (answer !== undefined && admissible(call, answer))
-          return store.set(key, entryOf(answer, reply, ending.usage, call), ttl)
+        if (answer === undefined || !admissible(call, answer)) return
+        const entry = entryOf(answer, reply, ending.usage, call, exact)
+        if (entry.keptUntil > entry.storedAt) return store.set(key, entry)
       }
       if (call.view.stream) postpone(key, putAway)
       else void putAway()
@@ -65,28 +105,47 @@ export function cache(store: CacheStore, remoteContent: boolean): Stage {
   }
 }
 
-function entryOf({ text, json }: Answer, reply: Reply, usage: Metered, { view }: Call): CacheEntry {
+type Shareable = Exclude<Keys, { bypass: string }>
+type Exact = NonNullable<Call['caller']['exact']>
+
+function entryOf(answer: Answer, reply: Reply, usage: Metered, call: Call, exact: Exact): CacheEntry {
+  const { operation, body, view, caller, controls } = call
+  const { id } = answer.json
+  const keptUpstream = operation === 'responses' && body.store !== false
+  const ttl = Math.min(exact.ttlSeconds, controls.cache.ttl ?? Number.POSITIVE_INFINITY)
+  // Whoever says for how long an answer may be kept means just that.
+  const longer =
+    controls.cache.ttl === undefined && ttl > 0
+      ? Math.max(exact.staleIfErrorSeconds, exact.staleWhileRevalidateSeconds)
+      : 0
+  const storedAt = Date.now()
   return {
-    text,
+    text: answer.text,
     usage,
     model: reply.model,
     headers: lasting(reply.recording.headers),
-    answerId: typeof json.id === 'string' ? json.id : undefined,
+    answerId: keptUpstream && typeof id === 'string' ? id : undefined,
     untold: view.stream && usage.estimated,
-    storedAt: Date.now(),
+    team: caller.team,
+    agent: caller.agent,
+    storedAt,
+    freshUntil: storedAt + ttl * 1_000,
+    keptUntil: storedAt + (ttl + longer) * 1_000,
   }
 }
 
-function serves(entry: CacheEntry, { controls, view }: Call): boolean {
+/** Whatever its age, is it for this caller? */
+function suits(entry: CacheEntry, { controls, view }: Call): boolean {
   const { maxAge } = controls.cache
   if (maxAge !== undefined && Date.now() - entry.storedAt > maxAge * 1_000) return false
   return !entry.untold || (view.stream && !view.includeUsage)
 }
 
-function hit(entry: CacheEntry, call: Call): Reply {
+function hit(entry: CacheEntry, key: string, call: Call, via: 'exact' | 'stale'): Reply {
   const answer = call.operation === 'responses' ? echoed(entry, call) : entry
   return {
-    via: 'exact',
+    via,
+    key,
     model: entry.model,
     route: call.route,
     ageMs: Math.max(0, Date.now() - entry.storedAt),

@@ -1,20 +1,37 @@
 import type { Stored } from '../body/replay.ts'
+import type { Purge } from './purge.ts'
 
 /** An answer as the cache keeps it. */
 export type CacheEntry = Stored & {
-  /** The `id` inside the answer, by which a DELETE finds it. */
+  /** Under which upstream keeps it as well, until it is told to DELETE it. */
   answerId: string | undefined
   /** A stream whose usage upstream never told: only a stream that does not ask for it can have it again. */
   untold: boolean
-  /** Milliseconds since the epoch. */
+  /** Who asked first. */
+  team: string
+  agent: string
+  /** Milliseconds since the epoch; so are the others. */
   storedAt: number
+  /** From then on it is stale: good enough only while upstream is down, or until a fresh one has come. */
+  freshUntil: number
+  /** Not kept any longer than this. */
+  keptUntil: number
 }
 
-/** The port that the memory store and Redis implement. */
+/** The port that memory, Redis and the two together implement. No method throws but `purge`. */
 export type CacheStore = {
+  /** Stale entries, too; a Promise only where waiting cannot be helped. */
   get: (key: string) => CacheEntry | undefined | Promise<CacheEntry | undefined>
-  set: (key: string, entry: CacheEntry, ttlSeconds: number) => void | Promise<void>
+  set: (key: string, entry: CacheEntry) => void | Promise<void>
   /** Forgets the entry whose answer has this id: upstream was told to delete it. */
   forget: (answerId: string) => void | Promise<void>
-  clear: () => void | Promise<void>
+  /**
+   * Forgets what matches, in every process, and says how many answers that were.
+   * @throws RedisUnavailable when shared entries could not be reached.
+   */
+  purge: (what: Purge) => number | Promise<number>
+  /** Resolves when all that was set is where it belongs, or has been given up. */
+  settled: () => Promise<void>
+  /** Lets go of what this process holds; what is shared stays. It can still be used. */
+  close: () => void
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Draft } from '../account/record.ts'
+import type { Reply } from '../call.ts'
 import { currentContext, type GatewayContext } from './context.ts'
 
 /**
@@ -22,6 +23,10 @@ export type Origin = {
   /** Requests of this call that have left for upstream, or were about to. */
   sent: number
   draft: Draft | undefined
+  /** An answer that is past its time, for when there will be no other. */
+  lastResort: (() => Reply) | undefined
+  /** Made by a client of ours: `retriesAfter` and `userSignal` are known, not assumed. */
+  marked: boolean
 }
 
 const ORIGIN = Symbol.for('@hotdash/llm-gateway:origin')
@@ -49,6 +54,8 @@ export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries 
     failedOver: false,
     sent: 0,
     draft: undefined,
+    lastResort: undefined,
+    marked: options !== undefined,
   }
 }
 
@@ -68,4 +75,14 @@ export function markOrigin(options: RequestOptions, maxRetries: number, hooked: 
 export function originOf(init: RequestInit | undefined, attempt: number, hooked: boolean): Origin {
   const mark = (init as Marked | undefined)?.[ORIGIN]
   return mark?.(attempt) ?? newOrigin(hooked)
+}
+
+/** The origin of a call that follows from another: it is nobody's to give up or to retry. */
+export function afterwards(origin: Origin): Origin {
+  return {
+    ...origin,
+    ...newOrigin(false),
+    context: origin.context,
+    run: origin.run,
+  }
 }

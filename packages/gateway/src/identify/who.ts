@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { microUsd } from '../account/price.ts'
-import type { CachePolicy, Policy, TeamPolicy } from '../policy/policy.ts'
+import type { CachePolicy, ExactPolicy, Policy, TeamPolicy } from '../policy/policy.ts'
 import type { Limits } from '../quota/store.ts'
 import type { Refusal } from '../refuse.ts'
 
@@ -13,8 +13,8 @@ export type Caller = {
   limits: Limits | undefined
   /** Models it may name; absent: any. */
   models: ReadonlySet<string> | undefined
-  /** Seconds an answer is kept; `undefined`: the exact cache is off. */
-  exactTtl: number | undefined
+  /** How long an answer is good for, in seconds; `undefined`: the exact cache is off. */
+  exact: Required<ExactPolicy> | undefined
   /** May share answers at all, cached or in flight. */
   shares: boolean
   /** Its answers may be shared with every team. */
@@ -25,7 +25,7 @@ export type Caller = {
 
 export type Claim = { agent: string | undefined; key: string | undefined; team: string | undefined }
 
-const DAY = 86_400
+const EXACT = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
 
 /**
  * Tells callers apart by the policy. A key speaks louder than a name: whoever shows a team's key is of that team.
@@ -68,14 +68,14 @@ export function createDirectory(policy: Policy, say: (message: string) => void) 
 function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy | undefined): Caller {
   const own = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
   const layers = [policy.cache, team?.cache, own?.cache]
-  const exact = layers.reduce(narrowed, DAY as number | undefined)
+  const exact = layers.reduce(narrowed, EXACT as Caller['exact'])
   const shared = layers.some((layer) => typeof layer === 'object' && layer.shared === true)
   return {
     agent,
     team: name,
     limits: team && limitsOf(team, policy.timezone ?? 'UTC'),
     models: modelsOf(policy, team),
-    exactTtl: exact,
+    exact,
     shares: layers.every((layer) => layer !== false),
     shared,
   }
@@ -88,9 +88,9 @@ function modelsOf({ models }: Policy, team: TeamPolicy | undefined): ReadonlySet
 }
 
 /** Inner layers override outer ones, but nobody can switch on again what an outer layer switched off. */
-function narrowed(ttl: number | undefined, layer: false | CachePolicy | undefined): number | undefined {
-  if (ttl === undefined || layer === false || layer?.exact === false) return undefined
-  return layer?.exact?.ttlSeconds ?? ttl
+function narrowed(outer: Caller['exact'], layer: false | CachePolicy | undefined): Caller['exact'] {
+  if (outer === undefined || layer === false || layer?.exact === false) return undefined
+  return layer?.exact === undefined ? outer : { ...outer, ...layer.exact }
 }
 
 function limitsOf(team: TeamPolicy, timezone: string): Limits | undefined {
@@ -120,7 +120,7 @@ const stranger = (agent: string | undefined, why: string): Caller => ({
   team: 'unknown',
   limits: undefined,
   models: undefined,
-  exactTtl: undefined,
+  exact: undefined,
   shares: false,
   shared: false,
   refusal: {

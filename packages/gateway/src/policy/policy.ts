@@ -9,9 +9,18 @@ export type ModelPolicy = {
   maxOutput?: number
 }
 
+export type ExactPolicy = {
+  /** Seconds an answer is given again. @default 86400 */
+  ttlSeconds?: number
+  /** Seconds after that in which it is given while upstream is down. @default 3600 */
+  staleIfErrorSeconds?: number
+  /** Seconds after `ttlSeconds` in which it is given at once, and asked afresh in the background. @default 0 */
+  staleWhileRevalidateSeconds?: number
+}
+
 export type CachePolicy = {
   /** `false` switches the exact cache off. */
-  exact?: false | { ttlSeconds?: number }
+  exact?: false | ExactPolicy
   /** Answers may be shared with every team. Off: a team sees only its own. */
   shared?: boolean
 }

@@ -10,8 +10,14 @@ const timezone = z
   .string()
   .check(z.refine(isTimezone, 'must be an IANA time zone such as "UTC" or "Europe/Berlin"'))
 
+const exact = z.strictObject({
+  ttlSeconds: z.optional(seconds),
+  staleIfErrorSeconds: z.optional(seconds),
+  staleWhileRevalidateSeconds: z.optional(seconds),
+})
+
 const cache = z.strictObject({
-  exact: z.optional(z.union([z.literal(false), z.strictObject({ ttlSeconds: z.optional(seconds) })])),
+  exact: z.optional(z.union([z.literal(false), exact])),
   shared: z.optional(z.boolean()),
 })
 const cacheOrOff = z.optional(z.union([z.literal(false), cache]))

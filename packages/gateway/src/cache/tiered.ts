@@ -1,0 +1,130 @@
+import type { Link } from '../redis/link.ts'
+import { type Listener, listen } from '../redis/listen.ts'
+import type { MemoryCache } from './memory.ts'
+import { type Notice, noticeFrom } from './purge.ts'
+import type { RedisCache } from './redis.ts'
+import type { CacheEntry, CacheStore } from './store.ts'
+
+const CHANNEL = 'gw:purge'
+
+/** What is known of an entry in memory: when it was last seen in Redis, and whether it is there at all. */
+type Standing = { seenAt: number; shared: boolean }
+
+/**
+ * Memory before Redis. What is in memory is given at once for `localMs`; then Redis is asked whether it is still
+ * there, and what Redis does not know any more is forgotten. While Redis is away, memory answers by itself.
+ */
+export function createTieredCache(
+  memory: MemoryCache,
+  redis: RedisCache,
+  { link, localMs }: { link: Link; localMs: number },
+): CacheStore {
+  const standings = new WeakMap<CacheEntry, Standing>()
+  const looking = new Map<string, Promise<CacheEntry | undefined>>()
+  let listener: Listener | undefined
+  /** Since then no notice can have been missed. */
+  let hearingSince = Number.POSITIVE_INFINITY
+  /** What was seen before then, was seen before a time of deafness. */
+  let distrustedBefore = 0
+  /** Notices so far: an entry that was read while one came may be one that it was about. */
+  let notices = 0
+
+  function obey(notice: Notice) {
+    notices += 1
+    if ('purge' in notice) memory.purge(notice.purge)
+    else memory.forget(notice.answerId)
+  }
+
+  /** Made at first use: a gateway that is never asked needs no second connection. */
+  function hear() {
+    listener ??= listen(link, CHANNEL, {
+      onListening: () => {
+        hearingSince = Date.now()
+        distrustedBefore = hearingSince
+      },
+      onMessage: (message) => {
+        const notice = noticeFrom(message)
+        if (notice !== undefined) obey(notice)
+      },
+    })
+  }
+
+  /** Good enough not to ask Redis, which may have a fresher one when this one is stale. */
+  function isCurrent(entry: CacheEntry): boolean {
+    const { seenAt } = standings.get(entry) ?? { seenAt: 0 }
+    const now = Date.now()
+    return now - seenAt < localMs && seenAt >= distrustedBefore && entry.freshUntil > now
+  }
+
+  function remember(key: string, entry: CacheEntry, shared: boolean) {
+    standings.set(entry, { seenAt: Date.now(), shared })
+    memory.set(key, entry)
+  }
+
+  async function look(key: string, patience = 3): Promise<CacheEntry | undefined> {
+    hear()
+    const before = notices
+    const found = await redis.look(key)
+    // Another one may have been put here while Redis was being asked.
+    const held = memory.get(key)
+    if (found === 'unavailable') return held
+    if (found !== undefined && (held === undefined || held.storedAt <= found.storedAt)) {
+      // What was read may have gone since, and nobody would tell us a second time.
+      if (notices !== before) return patience > 0 ? await look(key, patience - 1) : undefined
+      remember(key, found, true)
+      return found
+    }
+    if (held === undefined || isCurrent(held)) return held
+    const standing = standings.get(held)
+    // Redis never had it, for want of room; and no notice about it can have been missed.
+    if (standing !== undefined && !standing.shared && standing.seenAt >= hearingSince) {
+      standing.seenAt = Date.now()
+      return held
+    }
+    memory.delete(key)
+    return undefined
+  }
+
+  return {
+    get(key) {
+      const held = memory.get(key)
+      if (held !== undefined && isCurrent(held)) return held
+      const known = looking.get(key)
+      if (known !== undefined) return known
+      const search = look(key).finally(() => looking.delete(key))
+      looking.set(key, search)
+      return search
+    },
+    set(key, entry) {
+      hear()
+      remember(key, entry, false)
+      void redis.put(key, entry).then((stored) => {
+        const standing = standings.get(entry)
+        if (stored && standing !== undefined) standing.shared = true
+      })
+    },
+    async forget(answerId) {
+      obey({ answerId })
+      await redis.forget(answerId)
+      await publish({ answerId }).catch(() => undefined)
+    },
+    async purge(what) {
+      obey({ purge: what })
+      const gone = await redis.purge(what)
+      await publish({ purge: what })
+      return gone
+    },
+    settled: redis.settled,
+    close() {
+      listener?.close()
+      listener = undefined
+      memory.close()
+    },
+  }
+
+  async function publish(notice: Notice) {
+    // Reads that began before the entries were gone.
+    obey(notice)
+    await link.ask((client) => client.publish(CHANNEL, JSON.stringify(notice)))
+  }
+}

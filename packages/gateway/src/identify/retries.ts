@@ -1,0 +1,19 @@
+import type { Call, Reply } from '../call.ts'
+
+/** The caller wants no answer any more. Where only an aborted signal is known, as much is assumed. */
+export function isGivenUp({ origin, signal }: Call): boolean {
+  if (origin.userSignal?.aborted) return true
+  // Of its own calls the `openai` client also aborts those that take too long, and still takes an answer.
+  return signal.aborted && !origin.marked
+}
+
+/** What the SDK does with such an outcome. Source: openai 7.57, `shouldRetry`, `makeRequest`. */
+export function willRetry({ origin, attempt, signal }: Call, { recording }: Reply): boolean {
+  if (origin.retriesAfter(attempt) === 0 || origin.userSignal?.aborted) return false
+  const { status, headers } = recording
+  if (status === undefined) return true
+  if (signal.aborted && status === 200) return false
+  const said = headers.get('x-should-retry')
+  if (said !== null) return said === 'true'
+  return status === 408 || status === 409 || status === 429 || status >= 500
+}

@@ -1,0 +1,23 @@
+import type { Call, Reply, Stage } from '../call.ts'
+import { isGivenUp, willRetry } from '../identify/retries.ts'
+
+/**
+ * What if upstream is down, the other model included, and the SDK will not try again? Then an answer that is a little
+ * too old is better than none.
+ */
+export function stale(): Stage {
+  return (next) =>
+    async function stale(call) {
+      const reply = await next(call)
+      const { lastResort } = call.origin
+      if (lastResort === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
+      return lastResort()
+    }
+}
+
+/** Not reached, not answered in time, or broken. A 4xx is an answer; so is our own refusal. */
+async function isDown({ via, recording }: Reply, call: Call): Promise<boolean> {
+  if (via === 'refused' || isGivenUp(call)) return false
+  if (recording.status !== undefined) return recording.status >= 500
+  return call.signal.aborted || (await recording.ended).type === 'failed'
+}
