@@ -17,7 +17,7 @@ import { within } from './wait.ts'
 export type GatewayControls = {
   /** Waits until every call so far is recorded. False: not within `deadlineMs`. @default 5000 */
   flush: (deadlineMs?: number) => Promise<boolean>
-  /** `flush`, then lets go of the cache. Calls made afterwards still work. */
+  /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
 }
@@ -41,6 +41,7 @@ export function assemble(options: GatewayOptions | undefined) {
     recorder,
     answers,
     prices: createPriceBook(policy.models ?? {}),
+    gauge: counters.counts,
     limits: settings.quota ? createMemoryQuota() : undefined,
   })
   const house = { settings, handler, counters, answers, who: createDirectory(policy, say) }

@@ -7,6 +7,7 @@ import type { Handler, Stage } from './call.ts'
 import { coalesce } from './coalesce/stage.ts'
 import { identify } from './identify/stage.ts'
 import type { Policy } from './policy/policy.ts'
+import { pace } from './quota/pace.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
@@ -18,10 +19,12 @@ type Parts = {
   recorder: Recorder
   answers: CacheStore
   limits: QuotaStore | undefined
+  /** Told how many calls are waiting. */
+  gauge: { waiting: number }
 }
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
-export function pipeline({ policy, prices, recorder, answers, limits }: Parts): Handler {
+export function pipeline({ policy, prices, recorder, answers, limits, gauge }: Parts): Handler {
   return compose(
     [
       account(prices, recorder), //                         what did it cost, and who pays?
@@ -29,7 +32,8 @@ export function pipeline({ policy, prices, recorder, answers, limits }: Parts): 
       route(policy.routing ?? {}), //                       which model answers?
       cache(answers, policy.cacheRemoteContent ?? false), // has it been answered?
       coalesce(), //                                        is someone asking it right now?
-      limits === undefined ? pass : quota(limits, prices), // may it be asked?
+      pace(gauge), //                                       has upstream asked for a pause?
+      limits === undefined ? pass : quota(limits, prices, gauge), // may it be asked?
     ],
     send,
   )
