@@ -56,8 +56,8 @@ const faults: Record<string, (redis: RedisServer) => Promise<() => unknown>> = {
     return () => admin.replicaof('NO', 'ONE')
   },
   'cutting every connection': async ({ admin }) => {
-    await admin.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-    await admin.client('KILL', 'TYPE', 'pubsub')
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     return () => undefined
   },
 }
@@ -105,7 +105,7 @@ test('a purge that was missed is made good when the connection is back', async (
   await it.client.chat.completions.create(ask('x'))
   await it.client.gateway.flush()
   await expect.poll(async () => String(await redis.admin.pubsub('NUMSUB', 'gw:purge'))).toMatch(/,1$/)
-  await redis.admin.client('KILL', 'TYPE', 'pubsub')
+  await redis.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await redis.admin.flushall()
   await expect.poll(async () => String(await redis.admin.pubsub('NUMSUB', 'gw:purge'))).toMatch(/,1$/)
   await it.client.chat.completions.create(ask('y'))

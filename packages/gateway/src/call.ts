@@ -46,6 +46,8 @@ export type Outgoing = {
 export type Call = {
   /** 0 for the first attempt, then the SDK's retry count. */
   attempt: number
+  /** When this attempt came in, by `performance.now()`. Whatever it waits for, it waits from here. */
+  arrivedAt: number
   caller: Caller
   controls: Controls
   operation: Operation
@@ -63,6 +65,8 @@ export type Call = {
   flight?: string
   /** Asked for the cache alone: a stale answer has been given already. */
   revalidates?: true
+  /** Told when this call begins to wait for its team: it then takes up nobody's place at upstream. */
+  stepAside?: () => void
   /** What survives the SDK's retries of this call. */
   origin: Origin
 }

@@ -87,6 +87,7 @@ function callOf({ settings, who }: House, { transport, frozen }: Entrance, incom
   const signal = init.signal ?? new AbortController().signal
   return {
     attempt,
+    arrivedAt: attempt === 0 ? origin.startedAt : performance.now(),
     origin,
     operation,
     body,
@@ -97,7 +98,7 @@ function callOf({ settings, who }: House, { transport, frozen }: Entrance, incom
       key: fromHeaders?.key ?? settings.key,
       team: settings.team,
     }),
-    controls: controlsOf([origin.context, fromHeaders, fromBody?.context]),
+    controls: controlsOf([settings.standing, origin.context, fromHeaders, fromBody?.context]),
     model: incoming.model ?? (text(body.model) || 'auto'),
     route: 'requested',
     view: { stream, includeUsage, signal },

@@ -30,7 +30,7 @@ export type GatewayControls = {
    * @throws GatewayOptionsError for a field that does not exist.
    */
   purge: (what: Purge) => Promise<number>
-  /** `flush`, then lets go of the cache. Calls made afterwards still work. */
+  /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
 }
@@ -57,6 +57,7 @@ export function assemble(options: GatewayOptions | undefined) {
     recorder,
     answers,
     prices: createPriceBook(policy.models ?? {}),
+    gauge: counters.counts,
     limits: settings.quota ? createMemoryQuota() : undefined,
   })
   const house = { settings, handler, counters, answers, who: createDirectory(policy, say) }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { CallRecord } from './account/record.ts'
+import type { GatewayContext } from './identify/context.ts'
 import { check } from './options-error.ts'
 import { loadPolicy } from './policy/load.ts'
 import type { ExactPolicy, Policy } from './policy/policy.ts'
@@ -21,6 +22,8 @@ export type GatewayOptions = {
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false }
   /** `false`: nobody is refused for a limit, and nothing is counted against one. */
   quota?: false
+  /** At a limit of the team, calls get an error at once, or wait in line for as long as the policy allows. @default the policy's, or 'reject' */
+  onLimit?: 'reject' | 'wait'
   /** Called with each call's record, after the answer has ended, in the caller's own async context. What it throws is counted. */
   onCall?: (record: CallRecord) => void | Promise<void>
   /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
@@ -95,6 +98,7 @@ const schema = z.strictObject({
     ]),
   ),
   quota: z.optional(z.literal(false, 'can only be switched off here; limits belong in the policy')),
+  onLimit: z.optional(z.enum(['reject', 'wait'])),
   onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
   redis: z.optional(redis),
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
@@ -110,6 +114,8 @@ export type Settings = {
   direct: boolean
   cache: { bytes: number; sharedBytes: number; localMs: number }
   quota: boolean
+  /** What the options say for every call; contexts and headers say otherwise. */
+  standing: GatewayContext | undefined
   redis: string | RedisClient | undefined
   deadlines: { redisMs: number; connectMs: number }
   onCall: GatewayOptions['onCall']
@@ -138,6 +144,7 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
       localMs: (exact?.localSeconds ?? 60) * 1_000,
     },
     quota: options.quota !== false,
+    standing: options.onLimit && { onLimit: options.onLimit },
     redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     onCall: options.onCall,

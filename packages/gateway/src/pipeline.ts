@@ -7,6 +7,7 @@ import type { Call, Handler, Reply, Stage } from './call.ts'
 import { coalesce } from './coalesce/stage.ts'
 import { identify } from './identify/stage.ts'
 import type { Policy } from './policy/policy.ts'
+import { pace } from './quota/pace.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
@@ -19,17 +20,20 @@ type Parts = {
   recorder: Recorder
   answers: CacheStore
   limits: QuotaStore | undefined
+  /** Told how many calls are waiting. */
+  gauge: { waiting: number }
 }
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
-export function pipeline({ policy, prices, recorder, answers, limits }: Parts): Handler {
+export function pipeline({ policy, prices, recorder, answers, limits, gauge }: Parts): Handler {
   const accounts = account(prices, recorder)
   const remoteContent = policy.cacheRemoteContent ?? false
   const answer = compose(
     [
-      cache(answers, { remoteContent, refresh }), //          has it been answered?
-      coalesce(), //                                          is someone asking it right now?
-      limits === undefined ? pass : quota(limits, prices), // may it be asked?
+      cache(answers, { remoteContent, refresh }), //                 has it been answered?
+      coalesce(), //                                                 is someone asking it right now?
+      pace(gauge), //                                                has upstream asked for a pause?
+      limits === undefined ? pass : quota(limits, prices, gauge), // may it be asked?
     ],
     send,
   )

@@ -7,6 +7,7 @@ export type RefusalCode =
   | 'gateway_rpm_exceeded'
   | 'gateway_tpm_exceeded'
   | 'gateway_daily_usd_exceeded'
+  | 'gateway_queue_full'
   | 'gateway_unknown_key'
   | 'gateway_model_not_allowed'
   | 'gateway_quota_unavailable'
@@ -28,6 +29,7 @@ const STATUS = {
   gateway_rpm_exceeded: 429,
   gateway_tpm_exceeded: 429,
   gateway_daily_usd_exceeded: 429,
+  gateway_queue_full: 429,
   gateway_unknown_key: 401,
   gateway_model_not_allowed: 403,
   gateway_quota_unavailable: 503,

@@ -49,6 +49,8 @@ export type CallRecord = {
   costUsd?: number
   /** What it would have cost without the cache or the flight it shared. */
   savedUsd?: number
+  /** Milliseconds spent waiting for a limit, where `onLimit` is `wait`; absent when it did not have to. */
+  waitedMs?: number
   /** Milliseconds from the call to the end of its answer. */
   latencyMs: number
   /** Streams: milliseconds to the first byte of the answer. */
@@ -67,6 +69,8 @@ export type Draft = {
   /** Micro-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
   spent: number | undefined
   estimated: boolean
+  /** Milliseconds spent in line for a limit. */
+  waitedMs: number
   /** Emits the record after all, should the expected retry never come. */
   overdue: NodeJS.Timeout | undefined
 }

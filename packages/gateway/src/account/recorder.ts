@@ -4,7 +4,7 @@ import type { Origin } from '../identify/origin.ts'
 import { willRetry } from '../identify/retries.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import { usd } from './price.ts'
-import type { CacheState, CallRecord } from './record.ts'
+import type { CacheState, CallRecord, Draft } from './record.ts'
 import type { Bill } from './stage.ts'
 import type { Counters } from './stats.ts'
 
@@ -52,9 +52,11 @@ export function createRecorder(counters: Counters, emit: (record: CallRecord, or
   }
 }
 
+const NO_DRAFT: Draft = { attempts: [], spent: 0, estimated: false, waitedMs: 0, overdue: undefined }
+
 function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen): CallRecord {
   const { origin, caller, controls, body, operation, outgoing, view } = call
-  const { attempts, spent, estimated } = origin.draft ?? { attempts: [], spent: 0, estimated: false }
+  const { attempts, spent, estimated, waitedMs } = origin.draft ?? NO_DRAFT
   const now = performance.now()
   const record: CallRecord = {
     id: origin.id,
@@ -83,6 +85,7 @@ function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Se
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
   if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
   if (spent !== undefined) record.costUsd = usd(spent as MicroUsd)
+  if (waitedMs > 0) record.waitedMs = waitedMs
   if (bill.saved !== undefined) record.savedUsd = usd(bill.saved)
   if (view.stream && seen.firstByte !== undefined) record.firstTokenMs = seen.firstByte - origin.startedAt
   if (reply.recording.status !== undefined) record.httpStatus = reply.recording.status

@@ -14,7 +14,7 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
   return (next) =>
     async function account(call) {
       const { origin } = call
-      origin.draft ??= { attempts: [], spent: 0, estimated: false, overdue: undefined }
+      origin.draft ??= { attempts: [], spent: 0, estimated: false, waitedMs: 0, overdue: undefined }
       clearTimeout(origin.draft.overdue)
       recorder.begin(origin)
 

@@ -11,6 +11,10 @@ export type Stats = {
   refused: number
   aborted: number
   failed: number
+  /** Calls in line for a limit at this moment. */
+  waiting: number
+  /** Calls that had to wait for a limit, however they ended. */
+  waited: number
   cache: Record<CacheState, number>
   escalated: number
   failovers: number
@@ -45,6 +49,8 @@ export function createCounters() {
     refused: 0,
     aborted: 0,
     failed: 0,
+    waiting: 0,
+    waited: 0,
     cache: { exact: 0, semantic: 0, flight: 0, miss: 0, bypass: 0, stale: 0 },
     escalated: 0,
     failovers: 0,
@@ -70,6 +76,7 @@ export function createCounters() {
     counts.calls += 1
     counts[record.status] += 1
     counts.cache[record.cache] += 1
+    if (record.waitedMs !== undefined) counts.waited += 1
     if (record.route === 'escalated') counts.escalated += 1
     if (record.route === 'failover') counts.failovers += 1
     counts.upstream += record.attempts.length

@@ -13,6 +13,8 @@ export type GatewayContext = {
   tags?: string[]
   /** Narrows the cache for these calls. `false`: ask afresh and store nothing. */
   cache?: CacheControl
+  /** At a limit of the team: an error at once, or a place in line. */
+  onLimit?: 'reject' | 'wait'
 }
 
 export type CacheControl =

@@ -16,6 +16,7 @@ export type Controls = {
   user?: string
   trace?: string
   tags: string[]
+  onLimit?: 'reject' | 'wait'
 }
 
 const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false }, tags: [] }
@@ -32,6 +33,7 @@ export function controlsOf(sources: (GatewayContext | undefined)[]): Controls {
   if (merged.session !== undefined) controls.session = merged.session
   if (merged.user !== undefined) controls.user = merged.user
   if (merged.trace !== undefined) controls.trace = merged.trace
+  if (merged.onLimit === 'reject' || merged.onLimit === 'wait') controls.onLimit = merged.onLimit
   return controls
 }
 

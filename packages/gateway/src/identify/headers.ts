@@ -8,6 +8,7 @@ const NAMES = [
   'x-gateway-trace',
   'x-gateway-tags',
   'x-gateway-cache',
+  'x-gateway-on-limit',
   'x-gateway-token',
 ] as const
 
@@ -35,6 +36,7 @@ export function gatewayOptions(options: CallOptions): { headers: Record<string, 
   put('x-gateway-trace', options.trace)
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
   put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
+  put('x-gateway-on-limit', options.onLimit)
   put('x-gateway-token', options.key)
   return { headers }
 }
@@ -64,6 +66,8 @@ export function readHeaders(headers: Headers): CallOptions {
   if (tags !== undefined) options.tags = parseTags(tags)
   const cache = read(headers, 'x-gateway-cache')
   if (cache !== undefined) options.cache = parseCache(cache)
+  const onLimit = read(headers, 'x-gateway-on-limit')
+  if (onLimit === 'reject' || onLimit === 'wait') options.onLimit = onLimit
   return options
 }
 

@@ -19,6 +19,13 @@ export type Caller = {
   shares: boolean
   /** Its answers may be shared with every team. */
   shared: boolean
+  /** What its calls do at a limit, unless they say otherwise. */
+  onLimit: 'reject' | 'wait'
+  /** In line, 0 goes first and 9 last. */
+  priority: number
+  maxWaitMs: number
+  /** How many calls of its team may wait in this process. */
+  maxQueued: number
   /** It claims to be somebody and cannot show it. */
   refusal?: Refusal
 }
@@ -26,6 +33,7 @@ export type Caller = {
 export type Claim = { agent: string | undefined; key: string | undefined; team: string | undefined }
 
 const EXACT = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
+const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
 
 /**
  * Tells callers apart by the policy. A key speaks louder than a name: whoever shows a team's key is of that team.
@@ -78,6 +86,10 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
     exact,
     shares: layers.every((layer) => layer !== false),
     shared,
+    onLimit: team?.onLimit ?? WAITING.onLimit,
+    priority: own?.priority ?? WAITING.priority,
+    maxWaitMs: team?.maxWaitMs ?? WAITING.maxWaitMs,
+    maxQueued: team?.maxQueued ?? WAITING.maxQueued,
   }
 }
 
@@ -123,6 +135,7 @@ const stranger = (agent: string | undefined, why: string): Caller => ({
   exact: undefined,
   shares: false,
   shared: false,
+  ...WAITING,
   refusal: {
     code: 'gateway_unknown_key',
     message: `The team key ${why}. Set LLM_GATEWAY_KEY, or gateway.key, to a key whose SHA-256 the policy lists.`,

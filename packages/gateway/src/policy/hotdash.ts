@@ -27,4 +27,16 @@ export const hotdash = {
     },
     admin: { agents: ['testing', 'emergency'], rpm: 200, tpm: 500_000, usdPerDay: 100 },
   },
+  // Who waits for a customer goes first, what runs at night last.
+  agents: {
+    'ai-customer': { priority: 0 },
+    support: { priority: 1 },
+    'ceo-insights': { priority: 3 },
+    'ai-knowledge': { priority: 4 },
+    analytics: { priority: 6 },
+    inventory: { priority: 6 },
+    seo: { priority: 6 },
+    ads: { priority: 6 },
+    content: { priority: 8 },
+  },
 } satisfies Policy

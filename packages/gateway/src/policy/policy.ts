@@ -41,10 +41,20 @@ export type TeamPolicy = {
   keys?: string[]
   /** Refuse callers that show no valid key. */
   requireKey?: boolean
+  /** At a limit, calls get an error at once, or wait in line. @default 'reject' */
+  onLimit?: 'reject' | 'wait'
+  /** Milliseconds a call waits at most; then it gets the error after all. @default 30000 */
+  maxWaitMs?: number
+  /** Calls of this team that may wait in one process; more get `gateway_queue_full`. @default 1000 */
+  maxQueued?: number
   cache?: false | CachePolicy
 }
 
-export type AgentPolicy = { cache?: false | CachePolicy }
+export type AgentPolicy = {
+  cache?: false | CachePolicy
+  /** In line for a limit, 0 goes first and 9 last. @default 5 */
+  priority?: number
+}
 
 /** Who may call what, how much, and what answers. Plain data: JSON in a file, or this object in code. */
 export type Policy = {

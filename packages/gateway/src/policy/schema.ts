@@ -40,7 +40,15 @@ const team = z.strictObject({
   models: z.optional(z.array(name)),
   keys: z.optional(z.array(sha256)),
   requireKey: z.optional(z.boolean()),
+  onLimit: z.optional(z.enum(['reject', 'wait'])),
+  maxWaitMs: z.optional(count),
+  maxQueued: z.optional(count),
   cache: cacheOrOff,
+})
+
+const agent = z.strictObject({
+  cache: cacheOrOff,
+  priority: z.optional(z.number().check(z.int(), z.minimum(0), z.maximum(9))),
 })
 
 export const policySchema = z.strictObject({
@@ -57,7 +65,7 @@ export const policySchema = z.strictObject({
   models: z.optional(z.record(name, model)),
   cache: cacheOrOff,
   teams: z.optional(z.record(name, team)),
-  agents: z.optional(z.record(name, z.strictObject({ cache: cacheOrOff }))),
+  agents: z.optional(z.record(name, agent)),
   streamUsage: z.optional(z.enum(['openai', 'always', 'never'])),
   paidPassThrough: z.optional(z.enum(['allow', 'refuse'])),
   cacheRemoteContent: z.optional(z.boolean()),

@@ -13,6 +13,7 @@ export function refusalOf(
   verdict: Extract<Verdict, { admitted: false }>,
   { team, agent }: Caller,
   limits: Limits,
+  waitedMs = 0,
 ): Refusal {
   const { limit, retryAfterMs } = verdict
   const size = {
@@ -26,7 +27,7 @@ export function refusalOf(
       : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
   return {
     code: CODES[limit],
-    message: `${why} (agent ${agent})`,
+    message: `${why}${waitedMs > 0 ? ` This call has waited ${seconds(waitedMs)} for it.` : ''} (agent ${agent})`,
     headers: { 'x-gateway-limit': limit },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }

@@ -6,7 +6,7 @@ import type { Call, Reply, Stage } from '../call.ts'
 import { refuse } from '../refuse.ts'
 import { boundInput, estimateInput } from '../route/tokens.ts'
 import { maxOutputTokens } from './ask.ts'
-import { refusalOf } from './refusal.ts'
+import { createQueue } from './queue.ts'
 import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
@@ -14,7 +14,9 @@ const LEASE_MS = 15 * 60_000
 const NO_MONEY = 0 as MicroUsd
 
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
-export function quota(store: QuotaStore, prices: PriceBook): Stage {
+export function quota(store: QuotaStore, prices: PriceBook, gauge: { waiting: number }): Stage {
+  const queue = createQueue(store, gauge)
+
   return (next) =>
     async function quota(call) {
       const { limits } = call.caller
@@ -23,11 +25,12 @@ export function quota(store: QuotaStore, prices: PriceBook): Stage {
       if (worstCost === undefined && limits.usdPerDay !== undefined) return refuse(call, unpriced(call))
 
       const reservation = reservationOf(call, worstCost ?? NO_MONEY)
-      const verdict = await store.reserve(reservation)
-      if (!verdict.admitted) return refuse(call, refusalOf(verdict, call.caller, limits))
+      const turnedAway = await queue.admit(call, reservation)
+      if (turnedAway !== undefined) return turnedAway
       const reply = await next(call)
       void reply.recording.ended.then(async (ending) => {
         await store.settle(await settlementOf(ending, reply, call, reservation))
+        queue.released(reservation.team)
       })
       return reply
     }

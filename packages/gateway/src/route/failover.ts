@@ -20,7 +20,7 @@ export async function failsOver(reply: Reply, call: Call): Promise<boolean> {
 }
 
 /** Looks at the error without using it up: every reader opens the recording for itself. */
-async function errorCode(reply: Reply, call: Call): Promise<string | undefined> {
+export async function errorCode(reply: Reply, call: Pick<Call, 'view'>): Promise<string | undefined> {
   try {
     const view = { ...call.view, stream: false }
     const response = await reply.recording.open(view, () => undefined)
