@@ -96,7 +96,10 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
     })
   }
 
-  /** As many turns as there are seats for them. */
+  /**
+   * A few turns for each priority that has somebody waiting: Bottleneck takes a millisecond for each that it is given,
+   * and one must be there when the one before it ends, or a lower priority would slip in.
+   */
   function schedule(priority: number, Limiter: typeof Bottleneck) {
     const waiting = laneOf(priority).filter(({ asking }) => !asking).length
     if (waiting === 0) return
@@ -109,7 +112,7 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
       if (paused) void pauseUntil(pausedUntil)
     }
     const own = crew
-    while ((own.turns[priority] ?? 0) < waiting) {
+    while ((own.turns[priority] ?? 0) < Math.min(waiting, 2 * width)) {
       own.turns[priority] = (own.turns[priority] ?? 0) + 1
       own.limiter.schedule({ priority }, turn, own, priority, Limiter).catch(() => undefined)
     }
@@ -121,6 +124,7 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
     if (seat === undefined) return
     serving += 1
     seat.asking = true
+    schedule(priority, Limiter)
     try {
       const answer = await seat.place.ask()
       seat.asking = false
