@@ -21,7 +21,15 @@ const ROOMS: Record<string, string[]> = {
   upstream: ['account', 'body'],
 }
 /** Nouns and small things that anybody may use. */
-const COMMON = new Set(['call.ts', 'json.ts', 'wait.ts', 'refuse.ts', 'options-error.ts', 'reading.ts'])
+const COMMON = new Set([
+  'later.ts',
+  'call.ts',
+  'json.ts',
+  'wait.ts',
+  'refuse.ts',
+  'options-error.ts',
+  'reading.ts',
+])
 const root = fileURLToPath(new URL('../packages/gateway/src', import.meta.url))
 
 const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })

@@ -10,6 +10,7 @@ import { createDoor, type Entrance } from './door.ts'
 import { byPathTail } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
 import { createDirectory } from './identify/who.ts'
+import { createLater, soon } from './later.ts'
 import { type GatewayOptions, type Settings, settingsOf } from './options.ts'
 import { pipeline } from './pipeline.ts'
 import { createMemoryQuota } from './quota/memory.ts'
@@ -51,10 +52,12 @@ export function assemble(options: GatewayOptions | undefined) {
   const shared = link && createRedisCache(link, { maxBytes: settings.cache.sharedBytes })
   const answers =
     link && shared ? createTieredCache(memory, shared, { link, localMs: settings.cache.localMs }) : memory
-  const recorder = createRecorder(counters, emit)
+  const later = createLater()
+  const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit)
   const handler = pipeline({
     policy,
     recorder,
+    later,
     answers,
     prices: createPriceBook(policy.models ?? {}),
     gauge: counters.counts,
@@ -77,26 +80,31 @@ export function assemble(options: GatewayOptions | undefined) {
 
   async function settled() {
     await recorder.settled()
-    // Streams are put away a turn later.
-    await new Promise((resolve) => setImmediate(resolve))
+    later.run()
     await answers.settled()
   }
 
   const controls: GatewayControls = {
     flush: (deadlineMs = 5_000) => within(settled(), deadlineMs),
-    purge: async (what) => await answers.purge(checkPurge(what)),
+    async purge(what) {
+      later.run()
+      return await answers.purge(checkPurge(what))
+    },
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
       answers.close()
       link?.close()
       return done
     },
-    stats: () => ({
-      ...counters.snapshot(),
-      memoryCache: memory.size(),
-      ...(shared === undefined ? {} : { sharedCache: shared.stats() }),
-      ...(link === undefined ? {} : { redis: link.stats() }),
-    }),
+    stats() {
+      later.run()
+      return {
+        ...counters.snapshot(),
+        memoryCache: memory.size(),
+        ...(shared === undefined ? {} : { sharedCache: shared.stats() }),
+        ...(link === undefined ? {} : { redis: link.stats() }),
+      }
+    },
   }
   return {
     controls,

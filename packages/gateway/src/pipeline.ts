@@ -6,6 +6,7 @@ import type { CacheStore } from './cache/store.ts'
 import type { Call, Handler, Reply, Stage } from './call.ts'
 import { coalesce } from './coalesce/stage.ts'
 import { identify } from './identify/stage.ts'
+import type { Later } from './later.ts'
 import type { Policy } from './policy/policy.ts'
 import { pace } from './quota/pace.ts'
 import { quota } from './quota/stage.ts'
@@ -18,6 +19,7 @@ type Parts = {
   policy: Policy
   prices: PriceBook
   recorder: Recorder
+  later: Later
   answers: CacheStore
   limits: QuotaStore | undefined
   /** Told how many calls are waiting. */
@@ -25,12 +27,12 @@ type Parts = {
 }
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
-export function pipeline({ policy, prices, recorder, answers, limits, gauge }: Parts): Handler {
+export function pipeline({ policy, prices, recorder, later, answers, limits, gauge }: Parts): Handler {
   const accounts = account(prices, recorder)
   const remoteContent = policy.cacheRemoteContent ?? false
   const answer = compose(
     [
-      cache(answers, { remoteContent, refresh }), //                 has it been answered?
+      cache(answers, { remoteContent, refresh, later }), //          has it been answered?
       coalesce(), //                                                 is someone asking it right now?
       pace(gauge), //                                                has upstream asked for a pause?
       limits === undefined ? pass : quota(limits, prices, gauge), // may it be asked?

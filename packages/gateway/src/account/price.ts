@@ -153,7 +153,9 @@ function costAt(rates: Rates, usage: Usage, [part, whole]: [number, number]): Mi
 
 /** Dollars per million tokens are millionths per token. A call may claim more tokens than there are numbers. */
 const price = (tokens: number, rate: number): bigint =>
-  BigInt(Math.min(Math.max(0, Math.ceil(tokens)), Number.MAX_SAFE_INTEGER)) * BigInt(Math.round(rate * 1e6))
+  tokens <= 0
+    ? 0n
+    : BigInt(Math.min(Math.ceil(tokens), Number.MAX_SAFE_INTEGER)) * BigInt(Math.round(rate * 1e6))
 
 /** Up to the next whole millionth, so that no budget is passed by rounding; without the dust of binary fractions. */
 export const microUsd = (usd: number): MicroUsd => Math.ceil(Number((usd * 1e6).toFixed(3))) as MicroUsd

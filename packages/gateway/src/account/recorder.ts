@@ -2,6 +2,7 @@ import type { Ending } from '../body/recording.ts'
 import type { Call, Reply } from '../call.ts'
 import type { Origin } from '../identify/origin.ts'
 import { willRetry } from '../identify/retries.ts'
+import type { Later } from '../later.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import { usd } from './price.ts'
 import type { CacheState, CallRecord, Draft } from './record.ts'
@@ -10,13 +11,19 @@ import type { Counters } from './stats.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
 
-type Seen = { left: boolean; firstByte: number | undefined }
+/** When things happened, by `performance.now()`, and whether the caller left before the end. */
+export type Seen = { left: boolean; firstByte: number | undefined; endedAt: number }
 
 /** Longer than the SDK ever waits before it retries. */
 const RETRY_OVERDUE_MS = 70_000
 
 /** Writes each call's record, once: not before its last attempt, and not if its attempts never come to an end. */
-export function createRecorder(counters: Counters, emit: (record: CallRecord, origin: Origin) => void) {
+export function createRecorder(
+  counters: Counters,
+  /** Does what the caller need not wait for. */
+  later: Later,
+  emit: (record: CallRecord, origin: Origin) => void,
+) {
   const open = new Set<Origin>()
   let idle: (() => void)[] = []
 
@@ -31,33 +38,48 @@ export function createRecorder(counters: Counters, emit: (record: CallRecord, or
     idle = []
   }
 
+  function write(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
+    const { origin } = call
+    const draft = origin.draft
+    if (draft === undefined) return
+    draft.spent = draft.spent === undefined || bill.cost === undefined ? undefined : draft.spent + bill.cost
+    draft.estimated ||= ending.usage.estimated
+    const record = recordOf(call, reply, ending, bill, seen)
+    if (!willRetry(call, reply)) return finish(origin, record)
+    draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, origin, record)
+    draft.overdue.unref()
+  }
+
   return {
     begin(origin: Origin) {
+      if (origin.draft === undefined) origin.draft = newDraft()
+      else {
+        // A retry goes on with what the attempt before it left.
+        later.run()
+        clearTimeout(origin.draft.overdue)
+      }
       open.add(origin)
       counters.counts.pending = open.size
     },
     end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
-      const { origin } = call
-      const draft = origin.draft
-      if (draft === undefined) return
-      draft.spent = draft.spent === undefined || bill.cost === undefined ? undefined : draft.spent + bill.cost
-      draft.estimated ||= ending.usage.estimated
-      const record = recordOf(call, reply, ending, bill, seen)
-      if (!willRetry(call, reply)) return finish(origin, record)
-      draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, origin, record)
-      draft.overdue.unref()
+      later.add(() => write(call, reply, ending, bill, seen))
     },
     /** Resolves once no record is open. */
     settled: () => (open.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
   }
 }
 
-const NO_DRAFT: Draft = { attempts: [], spent: 0, estimated: false, waitedMs: 0, overdue: undefined }
+const newDraft = (): Draft => ({
+  attempts: [],
+  spent: 0,
+  estimated: false,
+  waitedMs: 0,
+  overdue: undefined,
+})
 
 function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen): CallRecord {
   const { origin, caller, controls, body, operation, outgoing, view } = call
-  const { attempts, spent, estimated, waitedMs } = origin.draft ?? NO_DRAFT
-  const now = performance.now()
+  const { attempts, spent, estimated, waitedMs } = origin.draft ?? newDraft()
   const record: CallRecord = {
     id: origin.id,
     at: Math.round(performance.timeOrigin + origin.startedAt),
@@ -71,7 +93,7 @@ function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Se
     route: reply.route,
     cache: cacheState(reply),
     estimated,
-    latencyMs: now - origin.startedAt,
+    latencyMs: seen.endedAt - origin.startedAt,
     attempts,
     status: statusOf(reply, ending, seen),
   }

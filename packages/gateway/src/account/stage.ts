@@ -2,7 +2,7 @@ import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import type { PriceBook } from './price.ts'
-import type { Recorder } from './recorder.ts'
+import type { Recorder, Seen } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
 export type Bill = { cost: MicroUsd | undefined; saved: MicroUsd | undefined }
@@ -13,11 +13,7 @@ const FREE = 0 as MicroUsd
 export function account(prices: PriceBook, recorder: Recorder): Stage {
   return (next) =>
     async function account(call) {
-      const { origin } = call
-      origin.draft ??= { attempts: [], spent: 0, estimated: false, waitedMs: 0, overdue: undefined }
-      clearTimeout(origin.draft.overdue)
-      recorder.begin(origin)
-
+      recorder.begin(call.origin)
       const reply = await next(call)
       const known = reply.recording.ending
       return known === undefined ? follow(reply, call) : atOnce(reply, call, known)
@@ -26,16 +22,20 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
   /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
   function atOnce(reply: Reply, call: Call, ending: Ending): Reply {
     const bill = billFor(ending, reply)
-    const seen = { left: false, firstByte: call.view.stream ? performance.now() : undefined }
+    const now = performance.now()
+    const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
     if (bill instanceof Promise) void bill.then((bill) => recorder.end(call, reply, ending, bill, seen))
-    else queueMicrotask(() => recorder.end(call, reply, ending, bill, seen))
+    else recorder.end(call, reply, ending, bill, seen)
     return { ...reply, bill }
   }
 
   function follow(reply: Reply, call: Call): Reply {
-    const seen: { left: boolean; firstByte: number | undefined } = { left: false, firstByte: undefined }
+    const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
     const bill = reply.recording.ended.then((ending) => billFor(ending, reply))
-    void reply.recording.ended.then(async (ending) => recorder.end(call, reply, ending, await bill, seen))
+    void reply.recording.ended.then(async (ending) => {
+      seen.endedAt = performance.now()
+      recorder.end(call, reply, ending, await bill, seen)
+    })
     const recording: Reply['recording'] = {
       ...reply.recording,
       async open(view, leave) {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { atRest } from './at-rest.ts'
 
@@ -60,7 +61,15 @@ describe.each([
     expect(rest).toBeInstanceOf(Response)
     expect(rest.constructor.name).toBe('Response')
     expect([rest.status, rest.ok, rest.statusText, rest.url]).toEqual([201, true, 'Made', HEAD.url])
+    expect([rest.type, rest.redirected]).toEqual(['basic', false])
     expect([...rest.headers]).toEqual([...HEADERS])
     expect(rest.clone().url).toBe(HEAD.url)
   })
+})
+
+test('everything that a Response has, it has of its own: the usual one would not know its body', () => {
+  const rest = Object.getPrototypeOf(atRest(TEXT, HEADERS, HEAD))
+  const usual = Object.getOwnPropertyNames(Response.prototype).filter((name) => name !== 'headers')
+  expect(usual.filter((name) => !Object.hasOwn(rest, name))).toEqual([])
+  expect(inspect(atRest(TEXT, HEADERS, HEAD))).toMatch(/^Response \{/)
 })

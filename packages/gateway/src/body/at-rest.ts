@@ -1,75 +1,92 @@
-type Head = { status?: number; statusText?: string; url: string }
+/** What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. */
+type Head = { url: string } & Partial<Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>>
 
 /**
  * A Response whose body is all there. A third of what the SDK does for a small answer goes into making a stream of it
  * and reading that again; here the stream is made when somebody asks for it, and the text is given as it is.
  */
-export function atRest(body: string | Uint8Array, headers: Headers | undefined, head: Head): Response {
+export function atRest(body: string | Uint8Array, headers: Headers, head: Head): Response {
   return new ResponseAtRest(body, headers, head)
 }
 
 const decoder = new TextDecoder()
 
-class ResponseAtRest extends Response {
+class ResponseAtRest implements Response {
+  readonly headers: Headers
   readonly #body: string | Uint8Array
   readonly #head: Head
   #used = false
   /** The usual kind of Response, once somebody wants more than the text. */
   #usual: Response | undefined
 
-  constructor(body: string | Uint8Array, headers: Headers | undefined, head: Head) {
-    super(null, { status: head.status ?? 200, ...(headers === undefined ? {} : { headers }) })
+  constructor(body: string | Uint8Array, headers: Headers, head: Head) {
+    this.headers = headers
     this.#body = body
     this.#head = head
   }
 
-  /** Neither can be given to the constructor: it takes no address, and no status text beyond Latin-1. */
-  override get url() {
+  get url() {
     return this.#head.url
   }
 
-  override get statusText() {
+  get status() {
+    return this.#head.status ?? 200
+  }
+
+  get ok() {
+    return this.status >= 200 && this.status < 300
+  }
+
+  get statusText() {
     return this.#head.statusText ?? 'OK'
   }
 
-  override get body() {
+  get type() {
+    return this.#head.type ?? 'basic'
+  }
+
+  get redirected() {
+    return this.#head.redirected ?? false
+  }
+
+  get body() {
     return this.#asUsual().body
   }
 
-  override get bodyUsed() {
+  get bodyUsed() {
     return this.#used || this.#usual?.bodyUsed === true
   }
 
-  override async text(): Promise<string> {
+  async text(): Promise<string> {
     if (this.#usual !== undefined) return await this.#usual.text()
     this.#use()
     return typeof this.#body === 'string' ? this.#body : decoder.decode(this.#body)
   }
 
-  override async json(): Promise<unknown> {
+  async json(): Promise<unknown> {
     return JSON.parse(await this.text())
   }
 
-  override async arrayBuffer() {
+  async arrayBuffer() {
     return await this.#asUsual().arrayBuffer()
   }
 
-  override async blob() {
+  async blob() {
     return await this.#asUsual().blob()
   }
 
-  override async bytes() {
+  async bytes() {
     return await this.#asUsual().bytes()
   }
 
-  override async formData() {
+  async formData() {
     return await this.#asUsual().formData()
   }
 
-  override clone(): Response {
+  clone(): Response {
     if (this.bodyUsed || this.#usual?.body?.locked)
       throw new TypeError('Response.clone: Body has already been consumed.')
-    return new ResponseAtRest(this.#body, this.headers, this.#head)
+    return new ResponseAtRest(this.#body, new Headers(this.headers), this.#head)
   }
 
   #use() {
@@ -87,5 +104,6 @@ class ResponseAtRest extends Response {
   }
 }
 
-// It is a Response to whoever prints it or asks for its constructor's name.
+// It is a Response to whoever asks, made without the half of the work that goes into a body nobody reads as a stream.
+Object.setPrototypeOf(ResponseAtRest.prototype, Response.prototype)
 Object.defineProperty(ResponseAtRest, 'name', { value: 'Response' })

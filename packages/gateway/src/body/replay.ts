@@ -51,12 +51,11 @@ export function replay(stored: Stored, operation: Operation, url: string): Recor
       const format = formats[operation]
       const streamed = view.stream && format !== undefined
       const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
-      const response = atRest(body, undefined, { url })
-      const { headers } = response
+      const headers = new Headers()
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
       headers.set('x-request-id', crypto.randomUUID())
       for (const [name, value] of stored.headers) headers.set(name, value)
-      return response
+      return atRest(body, headers, { url })
     },
   }
 }

@@ -14,24 +14,30 @@ class ExactNumber {
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
 
 /**
- * JSON in which equal requests are equal texts: keys sorted, white space gone. The order of keys below a JSON
+ * A text that equal requests have in common: keys sorted, white space gone. The order of keys below a JSON
  * Schema's `properties` stays: the model answers in that order, so it is part of the question.
  * @throws RangeError for a value nested too deeply to be anything but an attack.
  */
 export function canonical(value: unknown, depth = 0, ordered = false): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (value instanceof ExactNumber) return value.source
+  if (typeof value === 'string') return quoted(value)
   if (typeof value !== 'object' || value === null) return String(value)
+  if (value instanceof ExactNumber) return value.source
   if (depth > MAX_DEPTH) throw new RangeError(`nested more than ${MAX_DEPTH} levels deep`)
-  if (Array.isArray(value)) return `[${value.map((item) => canonical(item, depth + 1, ordered)).join()}]`
-  const keys = Object.keys(value)
+  let written = ''
+  if (Array.isArray(value)) {
+    for (const item of value) written += `${canonical(item, depth + 1, ordered)},`
+    return `[${written}]`
+  }
+  const members = value as Record<string, unknown>
+  const keys = Object.keys(members)
   if (!ordered) keys.sort()
-  const members = keys.map((key) => {
-    const member = (value as Record<string, unknown>)[key]
-    return `${JSON.stringify(key)}:${canonical(member, depth + 1, ordered || key === 'properties')}`
-  })
-  return `{${members.join()}}`
+  for (const key of keys)
+    written += `${quoted(key)}:${canonical(members[key], depth + 1, ordered || key === 'properties')},`
+  return `{${written}}`
 }
+
+/** Told apart by its length, which is found sooner than what JSON would have to escape. */
+const quoted = (text: string) => (text.isWellFormed() ? `${text.length}"${text}` : JSON.stringify(text))
 
 /** The body again, but with numbers that `JSON.parse` would round kept apart. Most bodies have none. */
 export function exactly(text: string, parsed: Record<string, Json>): Record<string, unknown> {

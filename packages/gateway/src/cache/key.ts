@@ -65,12 +65,13 @@ function questionOf({ operation, body, reading, outgoing }: Call): string | unde
   const excluded = NEVER_IN_KEY[operation]
   try {
     const exact = exactly(outgoing.text, body)
-    const members = Object.keys(exact)
-      .filter((name) => name in body && !excluded.has(name))
-      .filter((name) => exact[name] !== null && !(name === 'n' && exact[name] === 1))
-      .sort()
-    const written = members.map((name) => `${JSON.stringify(name)}:${canonical(exact[name])}`)
-    const question = hash('sha256', written.join(), 'base64url')
+    let written = ''
+    for (const name of Object.keys(exact).sort()) {
+      const member = exact[name]
+      if (excluded.has(name) || !(name in body) || member === null || (name === 'n' && member === 1)) continue
+      written += `${JSON.stringify(name)}:${canonical(member)},`
+    }
+    const question = hash('sha256', written, 'base64url')
     reading.questions[operation] = question
     return question
   } catch {

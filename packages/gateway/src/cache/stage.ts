@@ -2,6 +2,7 @@ import type { Metered } from '../account/meter.ts'
 import type { Answer, Ending } from '../body/recording.ts'
 import { lasting, replay } from '../body/replay.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
+import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import { admissible } from './admit.ts'
 import { withEcho } from './echo.ts'
@@ -14,11 +15,12 @@ type Options = {
   remoteContent: boolean
   /** Asks a call again, for the cache alone. */
   refresh: Handler
+  later: Later
 }
 
 /** Answers what has been answered; keeps what is worth it. */
-export function cache(store: CacheStore, { remoteContent, refresh }: Options): Stage {
-  // Putting an answer away waits until its readers have had their turn, unless somebody asks for it first.
+export function cache(store: CacheStore, { remoteContent, refresh, later }: Options): Stage {
+  // An answer is put away once its reader has it, unless somebody asks for it first.
   const unfinished = new Map<string, () => unknown>()
   const revalidate = createRefresher(refresh)
   return (next) => {
@@ -90,18 +92,10 @@ export function cache(store: CacheStore, { remoteContent, refresh }: Options): S
         const entry = entryOf(answer, reply, ending.usage, call, exact)
         if (entry.keptUntil > entry.storedAt) return store.set(key, entry)
       }
-      if (call.view.stream) postpone(key, putAway)
-      else void putAway()
+      unfinished.set(key, putAway)
+      later.add(() => unfinished.get(key) === putAway && putAway())
     }
     reply.land?.()
-  }
-
-  /** What a stream adds up to is worked out after its readers had their turn; but not many wait for that. */
-  function postpone(key: string, putAway: () => unknown) {
-    unfinished.set(key, putAway)
-    const [oldest] = unfinished.size > 16 ? unfinished.values() : []
-    oldest?.()
-    setImmediate(() => unfinished.get(key) === putAway && putAway())
   }
 }
 

@@ -1,9 +1,15 @@
 const DAY_MS = 86_400_000
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
+let utc = { number: Number.NaN, name: '' }
+
 /** The calendar day of a moment in a time zone, as YYYY-MM-DD. */
 export function dayOf(now: number, timezone: string): string {
-  if (timezone === 'UTC') return new Date(now).toISOString().slice(0, 10)
+  if (timezone === 'UTC') {
+    const number = Math.floor(now / DAY_MS)
+    if (number !== utc.number) utc = { number, name: new Date(now).toISOString().slice(0, 10) }
+    return utc.name
+  }
   let formatter = formatters.get(timezone)
   if (formatter === undefined) {
     formatter = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, dateStyle: 'short' })

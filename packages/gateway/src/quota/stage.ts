@@ -3,8 +3,9 @@ import type { PriceBook } from '../account/price.ts'
 import { totalTokens } from '../account/usage.ts'
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
+import { createLater } from '../later.ts'
 import { refuse } from '../refuse.ts'
-import { boundInput, estimateInput } from '../route/tokens.ts'
+import { inputSize } from '../route/tokens.ts'
 import { maxOutputTokens } from './ask.ts'
 import { createQueue } from './queue.ts'
 import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
@@ -13,74 +14,82 @@ import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
 const LEASE_MS = 15 * 60_000
 const NO_MONEY = 0 as MicroUsd
 
+type Price = MicroUsd | undefined
+
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
 export function quota(store: QuotaStore, prices: PriceBook, gauge: { waiting: number }): Stage {
   const queue = createQueue(store, gauge)
+  const settlements = createLater()
 
   return (next) =>
     async function quota(call) {
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
-      const worstCost = await worstCostOf(call)
+      const size = inputSize(call.operation, call.body, call.outgoing.text)
+      const output = maxOutputTokens(call, prices)
+      const worst = worstCostOf(call, size.bound, output)
+      const worstCost = worst instanceof Promise ? await worst : worst
       if (worstCost === undefined && limits.usdPerDay !== undefined) return refuse(call, unpriced(call))
 
-      const reservation = reservationOf(call, worstCost ?? NO_MONEY)
+      const reservation: Reservation = {
+        id: `${call.origin.id}/${call.origin.sent}`,
+        team: call.caller.team,
+        agent: call.caller.agent,
+        model: call.model,
+        limits,
+        inputTokens: limits.tpmMode === 'strict' ? size.bound : size.estimate,
+        maxOutputTokens: output,
+        worstCost: worstCost ?? NO_MONEY,
+        leaseMs: LEASE_MS,
+      }
+      settlements.run()
       const turnedAway = await queue.admit(call, reservation)
       if (turnedAway !== undefined) return turnedAway
       const reply = await next(call)
-      void reply.recording.ended.then(async (ending) => {
-        await store.settle(await settlementOf(ending, reply, call, reservation))
-        queue.released(reservation.team)
-      })
+      void reply.recording.ended.then((ending) =>
+        settlements.add(() => settle(ending, reply, call, reservation)),
+      )
       return reply
     }
 
-  async function worstCostOf(call: Call): Promise<MicroUsd | undefined> {
-    const input = boundInput(call.operation, call.body, call.outgoing.text)
-    const output = maxOutputTokens(call, prices)
+  function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {
     const usage = { input, cachedInput: 0, audioInput: 0, output, reasoning: 0, audioOutput: 0 }
+    const usual = prices.cost(call.model, usage)
+    const tier = askedTier(call)
+    if (tier === undefined) return usual
     // A cheaper tier may be answered, and billed, at the usual one.
-    const [usual, asked] = await Promise.all([
-      prices.cost(call.model, usage),
-      prices.cost(call.model, usage, askedTier(call)),
-    ])
-    return usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as MicroUsd)
+    return Promise.all([usual, prices.cost(call.model, usage, tier)]).then(([usual, asked]) =>
+      usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as MicroUsd),
+    )
   }
 
-  function reservationOf(call: Call, worstCost: MicroUsd): Reservation {
-    const { caller, operation, body, outgoing, origin, model } = call
-    const limits = caller.limits ?? { tpmMode: 'expected', timezone: 'UTC' }
-    const count = limits.tpmMode === 'strict' ? boundInput : estimateInput
-    return {
-      id: `${origin.id}/${origin.sent}`,
-      team: caller.team,
-      agent: caller.agent,
-      model,
-      limits,
-      inputTokens: count(operation, body, outgoing.text),
-      maxOutputTokens: maxOutputTokens(call, prices),
-      worstCost,
-      leaseMs: LEASE_MS,
-    }
+  async function settle(ending: Ending, reply: Reply, call: Call, reservation: Reservation) {
+    const settlement = settlementOf(ending, reply, call, reservation)
+    await store.settle(settlement instanceof Promise ? await settlement : settlement)
+    queue.released(reservation.team)
   }
 
-  async function settlementOf(
+  function settlementOf(
     ending: Ending,
     reply: Reply,
     call: Call,
     { id, team, worstCost }: Reservation,
-  ): Promise<Settlement> {
+  ): Settlement | Promise<Settlement> {
     const { usage, estimated } = ending.usage
-    const cost = (await prices.cost(call.model, usage, ending.usage.tier)) ?? worstCost
-    const unseen = mayHaveCostMore(ending, reply, call)
-    return {
-      id,
-      team,
-      tokens: totalTokens(usage),
-      learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
-      cost,
-      doubt: (unseen ? Math.max(0, worstCost - cost) : 0) as MicroUsd,
+    const settlement = (known: Price): Settlement => {
+      const cost = known ?? worstCost
+      const unseen = mayHaveCostMore(ending, reply, call)
+      return {
+        id,
+        team,
+        tokens: totalTokens(usage),
+        learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
+        cost,
+        doubt: (unseen ? Math.max(0, worstCost - cost) : 0) as MicroUsd,
+      }
     }
+    const cost = prices.cost(call.model, usage, ending.usage.tier)
+    return cost instanceof Promise ? cost.then(settlement) : settlement(cost)
   }
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { encode } from 'gpt-tokenizer/encoding/o200k_base'
 import { describe, expect, test, vi } from 'vitest'
 import type { Json, JsonObject, Operation } from '../call.ts'
-import { boundInput, countInput, countText, estimateInput, exceeds, leastTokens } from './tokens.ts'
+import { countInput, countText, exceeds, inputSize, leastTokens } from './tokens.ts'
 
 const tokens = (text: string) => encode(text, { disallowedSpecial: new Set() }).length
 const chat = (...contents: Json[]): JsonObject => ({
@@ -215,7 +215,7 @@ describe('exceeds', () => {
     expect(
       now(chat([{ type: 'image_url', image_url: { url: 'https://a.test/b.png', detail: 'low' } }])),
     ).toBe(true)
-    expect(fresh.estimateInput('chat', chat('hello'), '')).toBeGreaterThan(0)
+    expect(fresh.inputSize('chat', chat('hello'), '').estimate).toBeGreaterThan(0)
     expect(loaded).toBe(false)
     expect(now(chat('a'.repeat(3_000)))).toBeInstanceOf(Promise)
     await now(chat('a'.repeat(3_000)))
@@ -231,7 +231,7 @@ describe('exceeds', () => {
     const deep = JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`) as JsonObject
     const body = { ...chat('hi'), tools: [deep], response_format: { type: 'json_schema', json_schema: deep } }
     expect(await exceeds('chat', body, '"tools"', 2_000)).toBe(true)
-    expect(boundInput('chat', body, '')).toBeGreaterThan(20_000)
+    expect(inputSize('chat', body, '').bound).toBeGreaterThan(20_000)
   })
 })
 
@@ -266,7 +266,7 @@ describe('bounds', () => {
           bodies.map((body) => ['chat', body] as [Operation, JsonObject]),
         ),
         async ([operation, body]) => {
-          expect(boundInput(operation, body, JSON.stringify(body))).toBeGreaterThanOrEqual(
+          expect(inputSize(operation, body, JSON.stringify(body)).bound).toBeGreaterThanOrEqual(
             await countInput(operation, body),
           )
         },
@@ -278,17 +278,17 @@ describe('bounds', () => {
   test('an image is held at its tiles, not at its bytes', () => {
     const url = `data:image/png;base64,${'A'.repeat(1_000_000)}`
     const body = chat([{ type: 'image_url', image_url: { url, detail: 'low' } }])
-    expect(boundInput('chat', body, JSON.stringify(body))).toBeLessThan(3_100)
+    expect(inputSize('chat', body, JSON.stringify(body)).bound).toBeLessThan(3_100)
   })
 
   test('an image nobody has measured is held at the largest size', () => {
     const body = chat([{ type: 'image_url', image_url: { url: 'https://a.test/b.png' } }])
-    expect(boundInput('chat', body, JSON.stringify(body))).toBeGreaterThan(2_833 + 8 * 5_667)
-    expect(estimateInput('chat', body, '')).toBeLessThan(2_833 + 5 * 5_667)
+    expect(inputSize('chat', body, JSON.stringify(body)).bound).toBeGreaterThan(2_833 + 8 * 5_667)
+    expect(inputSize('chat', body, '').estimate).toBeLessThan(2_833 + 5 * 5_667)
   })
 
   test('what comes from elsewhere fills the window', () => {
-    const bound = (body: JsonObject) => boundInput('responses', body, JSON.stringify(body))
+    const bound = (body: JsonObject) => inputSize('responses', body, JSON.stringify(body)).bound
     const own = { type: 'function', name: 'f' }
     expect(bound({ input: 'hi', tools: [own] })).toBeLessThan(1_000)
     for (const more of [
@@ -304,8 +304,8 @@ describe('bounds', () => {
   test('the estimate of prose is near its count', async () => {
     const body = chat('The quick brown fox jumps over the lazy dog, again and again. '.repeat(100))
     const exact = await countInput('chat', body)
-    expect(estimateInput('chat', body, JSON.stringify(body)) / exact).toBeGreaterThan(0.8)
-    expect(estimateInput('chat', body, JSON.stringify(body)) / exact).toBeLessThan(1.25)
+    expect(inputSize('chat', body, JSON.stringify(body)).estimate / exact).toBeGreaterThan(0.8)
+    expect(inputSize('chat', body, JSON.stringify(body)).estimate / exact).toBeLessThan(1.25)
   })
 })
 

@@ -2,7 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import type { Json, JsonObject, Operation } from '../call.ts'
 import { isObject, list, object, text } from '../json.ts'
 import { unwritten } from './images.ts'
-import { type Part, parts } from './parts.ts'
+import { addText, type Input, inputOf } from './input.ts'
 
 type Tokeniser = typeof import('gpt-tokenizer/encoding/o200k_base')
 let loading: Promise<Tokeniser> | undefined
@@ -53,42 +53,37 @@ export async function countInput(operation: Operation, body: JsonObject): Promis
   return Math.max(0, fixed + (await tokensUpTo(texts, Number.POSITIVE_INFINITY)))
 }
 
-/** As near as four bytes to a token come; never loads the tokeniser. */
-export function estimateInput(operation: Operation, body: JsonObject, _source: string): number {
+/**
+ * The input's size, for quotas; never loads the tokeniser. `estimate` is as near as four bytes to a token come. `bound`
+ * is more than the input can have: no token is shorter than a byte, images count at their largest, and what upstream
+ * adds from elsewhere (earlier turns, templates, files, tools of its own) at most fills its window.
+ */
+export function inputSize(operation: Operation, body: JsonObject, source: string): InputSize {
   const { fixed, texts } = measure(operation, body)
-  return Math.max(0, fixed + Math.ceil(bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4))
+  const written = bytesUpTo(texts, Number.POSITIVE_INFINITY)
+  const { bytes, tokens } = unwritten(operation, body)
+  return {
+    estimate: Math.max(0, fixed + Math.ceil(written / 4)),
+    bound: Math.max(0, fixed) + Math.max(Buffer.byteLength(source) - bytes, written) + tokens,
+  }
 }
 
-/**
- * More than the input can have, for holding dollars: no token is shorter than a byte, images count at their largest,
- * and what upstream adds from elsewhere (earlier turns, templates, files, tools of its own) at most fills its window.
- */
-export function boundInput(operation: Operation, body: JsonObject, source: string): number {
-  const { fixed, texts } = measure(operation, body)
-  const { bytes, tokens } = unwritten(operation, body)
-  const text = Math.max(Buffer.byteLength(source) - bytes, bytesUpTo(texts, Number.POSITIVE_INFINITY))
-  return Math.max(0, fixed) + text + tokens
-}
+export type InputSize = { estimate: number; bound: number }
 
 /** Tokens of one text. Loads the tokeniser. */
 export async function countText(text: string): Promise<number> {
   return await tokensUpTo([text], Number.POSITIVE_INFINITY)
 }
 
-function measure(operation: Operation, body: JsonObject) {
-  const tools = operation === 'responses' ? list(body.tools) : [...list(body.tools), ...list(body.functions)]
+function measure(operation: Operation, body: JsonObject): Input {
+  const input = inputOf(operation, body)
+  if (operation !== 'chat' && operation !== 'responses') return input
+  addTools(input, list(body.tools))
+  if (operation === 'chat') addTools(input, list(body.functions))
   const format = object(operation === 'responses' ? object(body.text).format : body.response_format)
   const schema = format.json_schema ?? format.schema
-  const said = parts(operation, { ...body, tools: null, functions: null, response_format: null, text: null })
-  const asked = operation === 'chat' || operation === 'responses'
-  const pieces = asked ? [...said, ...ofTools(tools), ...(isObject(schema) ? [written(schema)] : [])] : said
-  let fixed = 0
-  const texts: string[] = []
-  for (const piece of pieces) {
-    if (typeof piece === 'number') fixed += piece
-    else texts.push(piece)
-  }
-  return { fixed, texts }
+  if (isObject(schema)) addText(input, written(schema))
+  return input
 }
 
 /**
@@ -96,23 +91,33 @@ function measure(operation: Operation, body: JsonObject) {
  * counted as their JSON, which is longer than what the model is shown.
  * Source: OpenAI cookbook, "How to count tokens with tiktoken", `num_tokens_for_tools`.
  */
-function ofTools(tools: Json[]): Part[] {
-  return tools.length === 0 ? [] : [...tools.flatMap(ofTool), 12]
+function addTools(input: Input, tools: Json[]): void {
+  if (tools.length === 0) return
+  input.fixed += 12
+  for (const tool of tools) addTool(input, tool)
 }
 
-function ofTool(tool: Json): Part[] {
+function addTool(input: Input, tool: Json): void {
   // Chat nests the function; Responses and the older `functions` do not.
   const declared = object(object(tool).function ?? tool)
-  if (!isPlain(declared)) return [7, written(declared)]
+  input.fixed += 7
+  if (!isPlain(declared)) {
+    addText(input, written(declared))
+    return
+  }
+  addText(input, `${text(declared.name)}:${sentence(declared.description)}`)
   const properties = Object.entries(object(object(declared.parameters).properties))
-  const title: Part[] = [7, `${text(declared.name)}:${sentence(declared.description)}`]
-  return properties.length === 0 ? title : [...title, 3, ...properties.flatMap(ofProperty)]
+  if (properties.length > 0) input.fixed += 3
+  for (const [name, schema] of properties) addProperty(input, name, object(schema))
 }
 
-function ofProperty([name, schema]: [string, Json]): Part[] {
-  const { type, description, enum: choices } = object(schema)
-  const line = [3, `${name}:${text(type)}:${sentence(description)}`]
-  return choices === undefined ? line : [...line, -3, ...list(choices).flatMap((choice) => [3, text(choice)])]
+function addProperty(input: Input, name: string, { type, description, enum: choices }: JsonObject): void {
+  input.fixed += choices === undefined ? 3 : 0
+  addText(input, `${name}:${text(type)}:${sentence(description)}`)
+  for (const choice of list(choices)) {
+    input.fixed += 3
+    addText(input, choice)
+  }
 }
 
 const sentence = (description: Json | undefined) => text(description).replace(/\.$/, '')
