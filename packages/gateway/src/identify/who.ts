@@ -81,7 +81,7 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
   return {
     agent,
     team: name,
-    limits: team && limitsOf(team, policy.timezone ?? 'UTC'),
+    limits: team && limitsOf(team, policy),
     models: modelsOf(policy, team),
     exact,
     shares: layers.every((layer) => layer !== false),
@@ -105,13 +105,15 @@ function narrowed(outer: Caller['exact'], layer: false | CachePolicy | undefined
   return layer?.exact === undefined ? outer : { ...outer, ...layer.exact }
 }
 
-function limitsOf(team: TeamPolicy, timezone: string): Limits | undefined {
-  const { rpm, tpm, usdPerDay } = team
+function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limits | undefined {
+  const { rpm, tpm, usdPerDay, whenRedisIsAway } = team
   if (rpm === undefined && tpm === undefined && usdPerDay === undefined) return undefined
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm
   if (usdPerDay !== undefined) limits.usdPerDay = microUsd(usdPerDay)
+  if (version !== undefined) limits.version = version
+  if (whenRedisIsAway !== undefined) limits.whenRedisIsAway = whenRedisIsAway
   return limits
 }
 
