@@ -24,7 +24,7 @@ export function cache(store: CacheStore, { remoteContent, refresh }: Options): S
   return (next) => {
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
       const shares = bypass !== 'no-cache'
-      const reply = await next(shares ? { ...call, flight: keys.flight } : call)
+      const reply = await next(shares ? { ...call, ...meeting(call, keys) } : call)
       if (reply.via === 'upstream')
         void reply.recording.ended.then((ending) => keep(keys.exact, call, reply, ending))
       return bypass === undefined ? { ...reply, key: keys.exact } : { ...reply, key: keys.exact, bypass }
@@ -52,6 +52,19 @@ export function cache(store: CacheStore, { remoteContent, refresh }: Options): S
       if (controls.cache.onlyIfCached) return notCached(call)
       return await ask(call, keys, controls.cache.read ? undefined : 'no-cache')
     }
+  }
+
+  /** Where those who ask the same at the same time meet: here, and, if the answer is to be kept, elsewhere. */
+  function meeting(call: Call, { flight, exact }: Shareable): Pick<Call, 'flight' | 'shelf'> {
+    const kept = call.controls.cache.store && call.caller.exact !== undefined
+    return kept ? { flight, shelf: { key: exact, find: () => find(exact, call) } } : { flight }
+  }
+
+  /** What another process has been answered since this one looked. */
+  async function find(key: string, call: Call): Promise<Reply | undefined> {
+    const entry = await store.get(key)
+    if (entry === undefined || entry.freshUntil <= Date.now() || !suits(entry, call)) return undefined
+    return hit(entry, key, call, 'flight')
   }
 
   /** `undefined`: upstream has to be asked. */
@@ -82,26 +95,30 @@ export function cache(store: CacheStore, { remoteContent, refresh }: Options): S
   function keep(key: string, call: Call, reply: Reply, ending: Ending) {
     const { exact } = call.caller
     const wanted = call.controls.cache.store && exact !== undefined && reply.recording.status === 200
-    if (wanted && ending.type === 'complete') {
-      const putAway = () => {
-        if (unfinished.get(key) === putAway) unfinished.delete(key)
-        const answer = ending.answer()
-        if (answer === undefined || !admissible(call, answer)) return
-        const entry = entryOf(answer, reply, ending.usage, call, exact)
-        if (entry.keptUntil > entry.storedAt) return store.set(key, entry)
-      }
-      if (call.view.stream) postpone(key, putAway)
-      else void putAway()
+    if (!wanted || ending.type !== 'complete') return reply.land?.(false)
+    const put = () => {
+      const answer = ending.answer()
+      if (answer === undefined || !admissible(call, answer)) return false
+      const entry = entryOf(answer, reply, ending.usage, call, exact)
+      return entry.keptUntil > entry.storedAt && store.set(key, entry)
     }
-    reply.land?.()
+    const kept = call.view.stream ? postpone(key, put) : put()
+    reply.land?.(kept)
   }
 
   /** What a stream adds up to is worked out after its readers had their turn; but not many wait for that. */
-  function postpone(key: string, putAway: () => unknown) {
-    unfinished.set(key, putAway)
-    const [oldest] = unfinished.size > 16 ? unfinished.values() : []
-    oldest?.()
-    setImmediate(() => unfinished.get(key) === putAway && putAway())
+  function postpone(key: string, put: () => boolean | Promise<boolean>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const putAway = () => {
+        if (unfinished.get(key) === putAway) unfinished.delete(key)
+        resolve(put())
+      }
+      unfinished.set(key, putAway)
+      const [oldest] = unfinished.size > 16 ? unfinished.values() : []
+      oldest?.()
+      // Unless another one has taken its place.
+      setImmediate(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)))
+    })
   }
 }
 
@@ -141,14 +158,15 @@ function suits(entry: CacheEntry, { controls, view }: Call): boolean {
   return !entry.untold || (view.stream && !view.includeUsage)
 }
 
-function hit(entry: CacheEntry, key: string, call: Call, via: 'exact' | 'stale'): Reply {
+function hit(entry: CacheEntry, key: string, call: Call, via: 'exact' | 'stale' | 'flight'): Reply {
   const answer = call.operation === 'responses' ? echoed(entry, call) : entry
   return {
     via,
     key,
     model: entry.model,
     route: call.route,
-    ageMs: Math.max(0, Date.now() - entry.storedAt),
+    // Who waited for an answer got it new.
+    ...(via === 'flight' ? {} : { ageMs: Math.max(0, Date.now() - entry.storedAt) }),
     recording: replay(answer, call.operation, call.outgoing.url),
   }
 }
