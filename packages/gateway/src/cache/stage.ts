@@ -63,8 +63,7 @@ export function cache(store: CacheStore, { remoteContent, refresh }: Options): S
   /** What another process has been answered since this one looked. */
   async function find(key: string, call: Call): Promise<Reply | undefined> {
     const entry = await store.get(key)
-    if (entry === undefined || entry.freshUntil <= Date.now() || !suits(entry, call)) return undefined
-    return hit(entry, key, call, 'flight')
+    return entry && suitsFollower(entry, call) ? hit(entry, key, call, 'flight') : undefined
   }
 
   /** `undefined`: upstream has to be asked. */
@@ -151,11 +150,22 @@ function entryOf(answer: Answer, reply: Reply, usage: Metered, call: Call, exact
   }
 }
 
-/** Whatever its age, is it for this caller? */
-function suits(entry: CacheEntry, { controls, view }: Call): boolean {
+/** Fresh or stale, is it for this caller? */
+function suits(entry: CacheEntry, call: Call): boolean {
+  const { stream, includeUsage } = call.view
+  return isYoungEnough(entry, call) && (!entry.untold || (stream && !includeUsage))
+}
+
+/** As in flight, who wants it whole can do without its usage. */
+function suitsFollower(entry: CacheEntry, call: Call): boolean {
+  const { stream, includeUsage } = call.view
+  const isFresh = entry.freshUntil > Date.now()
+  return isFresh && isYoungEnough(entry, call) && !(entry.untold && stream && includeUsage)
+}
+
+function isYoungEnough(entry: CacheEntry, { controls }: Call): boolean {
   const { maxAge } = controls.cache
-  if (maxAge !== undefined && Date.now() - entry.storedAt > maxAge * 1_000) return false
-  return !entry.untold || (view.stream && !view.includeUsage)
+  return maxAge === undefined || Date.now() - entry.storedAt <= maxAge * 1_000
 }
 
 function hit(entry: CacheEntry, key: string, call: Call, via: 'exact' | 'stale' | 'flight'): Reply {

@@ -1,7 +1,7 @@
 import { nothing } from '../account/meter.ts'
 import { withoutResponse } from '../body/recording.ts'
 import type { Call, Handler, Reply, Shelf, Stage } from '../call.ts'
-import { LEASE_MS, type Lease, type Leases, type Outcome } from './lease.ts'
+import { LEASE_MS, type Lease, type Leases, leaseKeyOf, type Outcome } from './lease.ts'
 import type { News, Watch } from './news.ts'
 
 /** Calls that met, or might have met, the same question from another process. */
@@ -35,7 +35,7 @@ export function across({ leases, news, waitMs, counts }: Across): Stage {
     return async function across(call) {
       const { shelf } = call
       if (shelf === undefined) return await next(call)
-      const key = shelf.key.replace('}:x:', '}:flight:')
+      const key = leaseKeyOf(shelf.key)
       const watch = news.watch(key)
       try {
         return await meet(call, shelf, key, watch)

@@ -36,6 +36,9 @@ export type Leases = {
 
 export const CHANNEL = 'gw:flight'
 
+/** Beside the answer's own, in the same slot of a cluster. */
+export const leaseKeyOf = (answerKey: string): string => answerKey.replace('}:x:', '}:flight:')
+
 /** A holder that dies keeps the others waiting so long; one that is merely slow to renew has two thirds of it. */
 export const LEASE_MS = 3_000
 

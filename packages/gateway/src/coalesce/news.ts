@@ -23,19 +23,20 @@ type Ear = { hear: (token: string, outcome: Outcome) => void; lookAgain: () => v
 export function createNews(link: Link): News {
   const ears = new Map<string, Set<Ear>>()
   let listener: Listener | undefined
+  let closed = false
 
   function onMessage(message: string) {
     const [key = '', token = '', outcome] = message.split(' ')
     if (isOutcome(outcome)) for (const ear of ears.get(key) ?? []) ear.hear(token, outcome)
   }
 
-  /** What was said before cannot be heard any more. */
-  function onListening() {
+  /** What was said while nobody listened cannot be heard any more. */
+  function lookAgain() {
     for (const some of ears.values()) for (const ear of some) ear.lookAgain()
   }
 
   function watch(key: string): Watch {
-    listener ??= listen(link, CHANNEL, { onMessage, onListening })
+    if (!closed) listener ??= listen(link, CHANNEL, { onMessage, onListening: lookAgain })
     const outcomes = new Map<string, Outcome>()
     let wake = () => {}
     const ear: Ear = {
@@ -72,8 +73,9 @@ export function createNews(link: Link): News {
     watch,
     isHearing: () => listener?.isListening() === true,
     close() {
+      closed = true
       listener?.close()
-      listener = undefined
+      lookAgain()
     },
   }
 }
