@@ -60,7 +60,9 @@ export function createNews(link: Link): News {
           clearTimeout(timer)
           signal.removeEventListener('abort', wake)
         }
-        return outcomes.get(token)
+        const outcome = outcomes.get(token)
+        outcomes.delete(token)
+        return outcome
       },
       close() {
         here.delete(ear)
