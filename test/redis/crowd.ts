@@ -9,7 +9,8 @@ export type Got = Pick<Told, 'content' | 'cache' | 'error'>
 /** A process that asks. It is known to upstream by its name. */
 export type Asker = {
   name: string
-  ask: (content: string, how?: { stream?: boolean; leaveAfterMs?: number }) => Promise<Got>
+  /** `leave`: resolves when it does not want the answer any more. */
+  ask: (content: string, how?: { stream?: boolean; leave?: Promise<void> }) => Promise<Got>
   stats: () => Promise<Stats>
   kill: (signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT') => void
 }
@@ -42,6 +43,8 @@ export async function startCrowd(
 /** No limits, and nobody to fail over to. */
 const PLAIN = { teams: { crowd: { agents: ['asker'] } }, routing: { fallback: false as const } }
 
+type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
+
 async function startAsker(setting: Setting): Promise<{ asker: Asker; end: () => Promise<void> }> {
   const child: ChildProcess = fork(fileURLToPath(new URL('asker.ts', import.meta.url)), [
     JSON.stringify(setting),
@@ -55,21 +58,26 @@ async function startAsker(setting: Setting): Promise<{ asker: Asker; end: () => 
   })
   let last = 0
 
-  function tell(order: Omit<Extract<Order, { ask: string }>, 'id'> | object): Promise<Told> {
-    last += 1
-    const id = last
+  function tell(order: Unnumbered<Order>, id = ++last): Promise<Told> {
     return new Promise((resolve) => {
       waiting.set(id, resolve)
       child.send({ ...order, id }, () => undefined)
     })
   }
 
+  function ask(content: string, { stream = false, leave }: Parameters<Asker['ask']>[1] = {}) {
+    last += 1
+    const question = last
+    void leave?.then(() => tell({ type: 'leave', question }))
+    return tell({ type: 'ask', content, stream }, question)
+  }
+
   await ready
   return {
     asker: {
       name: setting.name,
-      ask: (content, { stream = false, leaveAfterMs } = {}) => tell({ ask: content, stream, leaveAfterMs }),
-      stats: async () => (await tell({})).stats as Stats,
+      ask,
+      stats: async () => (await tell({ type: 'stats' })).stats as Stats,
       kill: (signal) => void child.kill(signal),
     },
     async end() {
