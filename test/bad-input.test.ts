@@ -63,6 +63,8 @@ test.each([
   ['gateway.agnet', { agnet: 'x' }],
   ['gateway.agent', { agent: '' }],
   ['gateway.quota', { quota: true }],
+  ['gateway.coalesce.waitMs', { coalesce: { waitMs: 0 } }],
+  ['gateway.coalesce.acrossProcesses', { coalesce: { acrossProcesses: 'yes' } }],
   ['gateway.redis', { redis: 'http://127.0.0.1:6379' }],
   ['gateway.cache.exact.ttlSeconds', { cache: { exact: { ttlSeconds: Number.NaN } } }],
   ['gateway.cache.exact.maxBytes', { cache: { exact: { maxBytes: -1 } } }],

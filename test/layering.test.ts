@@ -8,10 +8,10 @@ import { expect, test } from 'vitest'
  * all stages, and no stage knows another.
  */
 const ROOMS: Record<string, string[]> = {
-  account: ['body', 'cache', 'identify', 'policy', 'quota', 'redis', 'route', 'upstream'],
+  account: ['body', 'cache', 'coalesce', 'identify', 'policy', 'quota', 'redis', 'route', 'upstream'],
   body: ['account'],
   cache: ['account', 'body', 'identify', 'redis'],
-  coalesce: ['body', 'redis'],
+  coalesce: ['account', 'body', 'redis'],
   identify: ['account', 'policy', 'quota'],
   policy: [],
   quota: ['account', 'body', 'identify', 'redis', 'route'],

@@ -9,7 +9,6 @@ import type {
   MicroUsd,
   QuotaStore,
   Reservation,
-  Verdict,
 } from '../../packages/gateway/src/quota/store.ts'
 import type { RedisClient } from '../../packages/gateway/src/redis/connect.ts'
 import { createLink } from '../../packages/gateway/src/redis/link.ts'

@@ -42,6 +42,9 @@ export type Outgoing = {
   frozen: boolean
 }
 
+/** A place in the shared cache: its key, and what another process has put there, made this caller's own. */
+export type Shelf = { key: string; find: () => Promise<Reply | undefined> }
+
 /** One governed request on its way down. Never mutated: a stage that changes something passes `{ ...call, model }`. */
 export type Call = {
   /** 0 for the first attempt, then the SDK's retry count. */
@@ -63,6 +66,8 @@ export type Call = {
   signal: AbortSignal
   /** Calls under the same name may share one upstream call; absent: this one shares with nobody. */
   flight?: string
+  /** Where other processes look for its answer; absent: it is not to be kept. */
+  shelf?: Shelf
   /** Asked for the cache alone: a stale answer has been given already. */
   revalidates?: true
   /** Told when this call begins to wait for its team: it then takes up nobody's place at upstream. */
@@ -88,8 +93,8 @@ export type Reply = {
   bypass?: string
   /** Refusals: the code. */
   refusal?: string
-  /** Told once the cache has, or refuses, the answer: until then newcomers join the flight it came with. */
-  land?: () => void
+  /** Told what becomes of the answer, once the cache has or refuses it: until then newcomers join the flight it came with. */
+  land?: (kept: boolean | Promise<boolean>) => void
   /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
   bill?: Bill | Promise<Bill>
 }

@@ -6,6 +6,9 @@ import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge, type Purge } from './cache/purge.ts'
 import { createRedisCache } from './cache/redis.ts'
 import { createTieredCache } from './cache/tiered.ts'
+import type { Across } from './coalesce/across.ts'
+import { createLeases } from './coalesce/lease.ts'
+import { createNews } from './coalesce/news.ts'
 import { createDoor, type Entrance } from './door.ts'
 import { byPathTail } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
@@ -52,6 +55,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const shared = link && createRedisCache(link, { maxBytes: settings.cache.sharedBytes })
   const answers =
     link && shared ? createTieredCache(memory, shared, { link, localMs: settings.cache.localMs }) : memory
+  const abroad = link && settings.across && meetingsOver(link, settings.across)
   const later = createLater()
   const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit)
   const handler = pipeline({
@@ -59,6 +63,7 @@ export function assemble(options: GatewayOptions | undefined) {
     recorder,
     later,
     answers,
+    abroad,
     prices: createPriceBook(policy.models ?? {}),
     gauge: counters.counts,
     limits: settings.quota ? createMemoryQuota() : undefined,
@@ -82,6 +87,7 @@ export function assemble(options: GatewayOptions | undefined) {
     await recorder.settled()
     later.run()
     await answers.settled()
+    await abroad?.leases.settled()
   }
 
   const controls: GatewayControls = {
@@ -93,6 +99,7 @@ export function assemble(options: GatewayOptions | undefined) {
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
       answers.close()
+      abroad?.news.close()
       link?.close()
       return done
     },
@@ -102,6 +109,7 @@ export function assemble(options: GatewayOptions | undefined) {
         ...counters.snapshot(),
         memoryCache: memory.size(),
         ...(shared === undefined ? {} : { sharedCache: shared.stats() }),
+        ...(abroad === undefined ? {} : { acrossProcesses: { ...abroad.counts } }),
         ...(link === undefined ? {} : { redis: link.stats() }),
       }
     },
@@ -133,6 +141,11 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
 
 /** Looked up at each call: tests and instrumentation replace it. */
 const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
+
+function meetingsOver(link: Link, { waitMs }: { waitMs: number }): Across {
+  const counts = { led: 0, takenOver: 0, followed: 0, gaveUp: 0 }
+  return { leases: createLeases(link), news: createNews(link), waitMs, counts }
+}
 
 /** Says each change of the connection's state, but no more than one a minute. */
 function linkTo({ redis, deadlines }: Settings, say: (message: string) => void): Link | undefined {

@@ -28,6 +28,8 @@ export type GatewayOptions = {
   onCall?: (record: CallRecord) => void | Promise<void>
   /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
   redis?: string | RedisClient | false
+  /** How identical calls in flight share one upstream call. Within one process they always do. */
+  coalesce?: CoalesceOptions
   /** How long the gateway's own steps may take. */
   deadlines?: { redisMs?: number; connectMs?: number }
   /** The Langfuse sink is not part of this version. */
@@ -49,6 +51,13 @@ export type ExactCacheOptions = {
   sharedMaxBytes?: number
   /** Seconds this process gives an answer from its own memory before it asks Redis whether it is still there. @default 60 */
   localSeconds?: number
+}
+
+export type CoalesceOptions = {
+  /** Calls of all processes that share `redis` and the cache make one upstream call, too. @default false */
+  acrossProcesses?: boolean
+  /** Milliseconds a call waits for another process's answer at most; then it asks for itself. @default 10000 */
+  waitMs?: number
 }
 
 const absent = (what: string) =>
@@ -101,6 +110,9 @@ const schema = z.strictObject({
   onLimit: z.optional(z.enum(['reject', 'wait'])),
   onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
   redis: z.optional(redis),
+  coalesce: z.optional(
+    z.strictObject({ acrossProcesses: z.optional(z.boolean()), waitMs: z.optional(positive) }),
+  ),
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
   langfuse: absent('the Langfuse sink'),
   supabase: absent('the Supabase sink'),
@@ -117,6 +129,8 @@ export type Settings = {
   /** What the options say for every call; contexts and headers say otherwise. */
   standing: GatewayContext | undefined
   redis: string | RedisClient | undefined
+  /** Absent: calls of other processes are none of our concern. */
+  across: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
   onCall: GatewayOptions['onCall']
 }
@@ -146,6 +160,7 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     quota: options.quota !== false,
     standing: options.onLimit && { onLimit: options.onLimit },
     redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
+    across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     onCall: options.onCall,
   }

@@ -4,6 +4,7 @@ import { account } from './account/stage.ts'
 import { cache } from './cache/stage.ts'
 import type { CacheStore } from './cache/store.ts'
 import type { Call, Handler, Reply, Stage } from './call.ts'
+import { type Across, across } from './coalesce/across.ts'
 import { coalesce } from './coalesce/stage.ts'
 import { identify } from './identify/stage.ts'
 import type { Later } from './later.ts'
@@ -22,18 +23,22 @@ type Parts = {
   later: Later
   answers: CacheStore
   limits: QuotaStore | undefined
+  /** How calls of all processes meet; absent: only those of this one do. */
+  abroad: Across | undefined
   /** Told how many calls are waiting. */
   gauge: { waiting: number }
 }
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
-export function pipeline({ policy, prices, recorder, later, answers, limits, gauge }: Parts): Handler {
+export function pipeline(parts: Parts): Handler {
+  const { policy, prices, recorder, later, answers, limits, abroad, gauge } = parts
   const accounts = account(prices, recorder)
   const remoteContent = policy.cacheRemoteContent ?? false
   const answer = compose(
     [
       cache(answers, { remoteContent, refresh, later }), //          has it been answered?
       coalesce(), //                                                 is someone asking it right now?
+      abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
       limits === undefined ? pass : quota(limits, prices, gauge), // may it be asked?
     ],

@@ -1,4 +1,5 @@
 import type { SharedCacheStats } from '../cache/redis.ts'
+import type { AcrossStats } from '../coalesce/across.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
@@ -35,11 +36,13 @@ export type Stats = {
   memoryCache: { entries: number; bytes: number }
   /** Answers shared through Redis; absent without it. */
   sharedCache?: SharedCacheStats
+  /** How calls of several processes shared upstream calls; absent unless they may. */
+  acrossProcesses?: AcrossStats
   /** The connection to shared Redis; absent without one. */
   redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'redis'>
+type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'acrossProcesses' | 'redis'>
 
 export function createCounters() {
   const counts: Counts = {

@@ -34,6 +34,7 @@ export function createMemoryCache(maxBytes: number): MemoryCache {
     set(key, entry) {
       const ttl = entry.keptUntil - Date.now()
       if (ttl > 0) entries.set(key, entry, { ttl: Math.ceil(ttl) })
+      return ttl > 0
     },
     forget: (answerId) => void drop((_, entry) => entry.answerId === answerId),
     purge: (what) => drop((key, entry) => matches(what, key, entry)),

@@ -24,10 +24,9 @@ export type SharedCacheStats = {
 }
 
 export type RedisCache = CacheStore & {
+  set: (key: string, entry: CacheEntry) => Promise<boolean>
   /** Like `get`, but tells an entry that is not there from a Redis that is not. */
   look: (key: string) => Promise<CacheEntry | undefined | 'unavailable'>
-  /** Like `set`; true once it is stored. */
-  put: (key: string, entry: CacheEntry) => Promise<boolean>
   stats: () => SharedCacheStats
 }
 
@@ -94,7 +93,7 @@ export function createRedisCache(link: Link, { maxBytes }: { maxBytes: number })
     }
   }
 
-  function putting(key: string, entry: CacheEntry): Promise<boolean> {
+  function set(key: string, entry: CacheEntry): Promise<boolean> {
     const write = put(key, entry)
     writing.add(write)
     void write.then(() => writing.delete(write))
@@ -103,12 +102,11 @@ export function createRedisCache(link: Link, { maxBytes }: { maxBytes: number })
 
   return {
     look,
-    put: putting,
     async get(key) {
       const found = await look(key)
       return found === 'unavailable' ? undefined : found
     },
-    set: async (key, entry) => void (await putting(key, entry)),
+    set,
     async forget(answerId) {
       if (answerId.length > MAX_ID_CHARS) return
       try {

@@ -26,7 +26,7 @@ export function cache(store: CacheStore, { remoteContent, refresh, later }: Opti
   return (next) => {
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
       const shares = bypass !== 'no-cache'
-      const reply = await next(shares ? { ...call, flight: keys.flight } : call)
+      const reply = await next(shares ? { ...call, ...meeting(call, keys) } : call)
       if (reply.via === 'upstream')
         void reply.recording.ended.then((ending) => keep(keys.exact, call, reply, ending))
       return bypass === undefined ? { ...reply, key: keys.exact } : { ...reply, key: keys.exact, bypass }
@@ -54,6 +54,18 @@ export function cache(store: CacheStore, { remoteContent, refresh, later }: Opti
       if (controls.cache.onlyIfCached) return notCached(call)
       return await ask(call, keys, controls.cache.read ? undefined : 'no-cache')
     }
+  }
+
+  /** Where those who ask the same at the same time meet: here, and, if the answer is to be kept, elsewhere. */
+  function meeting(call: Call, { flight, exact }: Shareable): Pick<Call, 'flight' | 'shelf'> {
+    const kept = call.controls.cache.store && call.caller.exact !== undefined
+    return kept ? { flight, shelf: { key: exact, find: () => find(exact, call) } } : { flight }
+  }
+
+  /** What another process has been answered since this one looked. */
+  async function find(key: string, call: Call): Promise<Reply | undefined> {
+    const entry = await store.get(key)
+    return entry && suitsFollower(entry, call) ? hit(entry, key, call, 'flight') : undefined
   }
 
   /** `undefined`: upstream has to be asked. */
@@ -84,18 +96,26 @@ export function cache(store: CacheStore, { remoteContent, refresh, later }: Opti
   function keep(key: string, call: Call, reply: Reply, ending: Ending) {
     const { exact } = call.caller
     const wanted = call.controls.cache.store && exact !== undefined && reply.recording.status === 200
-    if (wanted && ending.type === 'complete') {
+    if (!wanted || ending.type !== 'complete') return reply.land?.(false)
+    const put = () => {
+      const answer = ending.answer()
+      if (answer === undefined || !admissible(call, answer)) return false
+      const entry = entryOf(answer, reply, ending.usage, call, exact)
+      return entry.keptUntil > entry.storedAt && store.set(key, entry)
+    }
+    reply.land?.(postpone(key, put))
+  }
+
+  function postpone(key: string, put: () => boolean | Promise<boolean>): Promise<boolean> {
+    return new Promise((resolve) => {
       const putAway = () => {
         if (unfinished.get(key) === putAway) unfinished.delete(key)
-        const answer = ending.answer()
-        if (answer === undefined || !admissible(call, answer)) return
-        const entry = entryOf(answer, reply, ending.usage, call, exact)
-        if (entry.keptUntil > entry.storedAt) return store.set(key, entry)
+        resolve(put())
       }
       unfinished.set(key, putAway)
-      later.add(() => unfinished.get(key) === putAway && putAway())
-    }
-    reply.land?.()
+      // Unless another one has taken its place.
+      later.add(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)))
+    })
   }
 }
 
@@ -128,21 +148,33 @@ function entryOf(answer: Answer, reply: Reply, usage: Metered, call: Call, exact
   }
 }
 
-/** Whatever its age, is it for this caller? */
-function suits(entry: CacheEntry, { controls, view }: Call): boolean {
-  const { maxAge } = controls.cache
-  if (maxAge !== undefined && Date.now() - entry.storedAt > maxAge * 1_000) return false
-  return !entry.untold || (view.stream && !view.includeUsage)
+/** Fresh or stale, is it for this caller? */
+function suits(entry: CacheEntry, call: Call): boolean {
+  const { stream, includeUsage } = call.view
+  return isYoungEnough(entry, call) && (!entry.untold || (stream && !includeUsage))
 }
 
-function hit(entry: CacheEntry, key: string, call: Call, via: 'exact' | 'stale'): Reply {
+/** As in flight, who wants it whole can do without its usage. */
+function suitsFollower(entry: CacheEntry, call: Call): boolean {
+  const { stream, includeUsage } = call.view
+  const isFresh = entry.freshUntil > Date.now()
+  return isFresh && isYoungEnough(entry, call) && !(entry.untold && stream && includeUsage)
+}
+
+function isYoungEnough(entry: CacheEntry, { controls }: Call): boolean {
+  const { maxAge } = controls.cache
+  return maxAge === undefined || Date.now() - entry.storedAt <= maxAge * 1_000
+}
+
+function hit(entry: CacheEntry, key: string, call: Call, via: 'exact' | 'stale' | 'flight'): Reply {
   const answer = call.operation === 'responses' ? echoed(entry, call) : entry
   return {
     via,
     key,
     model: entry.model,
     route: call.route,
-    ageMs: Math.max(0, Date.now() - entry.storedAt),
+    // Who waited for an answer got it new.
+    ...(via === 'flight' ? {} : { ageMs: Math.max(0, Date.now() - entry.storedAt) }),
     recording: replay(answer, call.operation, call.outgoing.url),
   }
 }

@@ -22,7 +22,8 @@ export type CacheEntry = Stored & {
 export type CacheStore = {
   /** Stale entries, too; a Promise only where waiting cannot be helped. */
   get: (key: string) => CacheEntry | undefined | Promise<CacheEntry | undefined>
-  set: (key: string, entry: CacheEntry) => void | Promise<void>
+  /** True once it is where everybody finds it who shares this store. */
+  set: (key: string, entry: CacheEntry) => boolean | Promise<boolean>
   /** Forgets the entry whose answer has this id: upstream was told to delete it. */
   forget: (answerId: string) => void | Promise<void>
   /**

@@ -95,13 +95,13 @@ export function createTieredCache(
       looking.set(key, search)
       return search
     },
-    set(key, entry) {
+    async set(key, entry) {
       hear()
       remember(key, entry, false)
-      void redis.put(key, entry).then((stored) => {
-        const standing = standings.get(entry)
-        if (stored && standing !== undefined) standing.shared = true
-      })
+      const stored = await redis.set(key, entry)
+      const standing = standings.get(entry)
+      if (stored && standing !== undefined) standing.shared = true
+      return stored
     },
     async forget(answerId) {
       obey({ answerId })

@@ -68,7 +68,8 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
   controller.signal.addEventListener('abort', forget, { once: true })
   flight.reply.then((reply) => {
     flight.arrived = reply
-    if (reply.via === 'refused' || reply.recording.status !== 200) forget()
+    // What did not come from upstream is nobody's to put away: it has landed.
+    if (reply.via !== 'upstream' || reply.recording.status !== 200) forget()
   }, forget)
   return flight
 }
@@ -89,9 +90,13 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply> {
     return { via: pays() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
   }
   const { recording } = reply
+  const land = (kept: boolean | Promise<boolean>) => {
+    flight.forget()
+    reply.land?.(kept)
+  }
   return {
     ...reply,
-    ...(pays() ? { land: flight.forget } : { via: 'flight' }),
+    ...(pays() ? { land } : { via: 'flight' }),
     recording: {
       ...recording,
       open: (view, left) =>

@@ -5,7 +5,11 @@ import { mastersOf } from './masters.ts'
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
 
-export type Listener = { close: () => void }
+export type Listener = {
+  /** False while the connection is being made, or made anew. */
+  isListening: () => boolean
+  close: () => void
+}
 
 /**
  * Hears what any process publishes on a channel, over one connection of its own, which keeps no program alive. A
@@ -20,6 +24,7 @@ export function listen(
   let closed = false
   let retry: NodeJS.Timeout | undefined
   let tries = 0
+  let listening = false
 
   async function begin() {
     try {
@@ -33,6 +38,7 @@ export function listen(
       await own.connect()
       await own.subscribe(channel)
       tries = 0
+      listening = true
       onListening()
     } catch {
       if (ear === undefined) again()
@@ -43,6 +49,7 @@ export function listen(
   function again() {
     ear?.removeAllListeners('message')
     ear = undefined
+    listening = false
     if (closed || retry !== undefined) return
     const patience = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries)
     tries += 1
@@ -58,8 +65,10 @@ export function listen(
 
   void begin()
   return {
+    isListening: () => listening,
     close() {
       closed = true
+      listening = false
       clearTimeout(retry)
       ear?.disconnect()
     },

@@ -1,0 +1,198 @@
+import type { GatewayOptions } from '@hotdash/llm-gateway'
+import { Redis } from 'ioredis'
+import { afterEach, expect, test } from 'vitest'
+import { ask, type Setup, setup, until } from '../support.ts'
+import { type RedisServer, startRedis } from './server.ts'
+
+const open: { close: () => unknown }[] = []
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.close()
+})
+
+const server = async (): Promise<RedisServer> => {
+  const it = await startRedis()
+  open.push(it)
+  return it
+}
+
+const ACROSS = { coalesce: { acrossProcesses: true }, deadlines: { redisMs: 1_000, connectMs: 5_000 } }
+
+/** Two gateways in one process, which share no more than two processes would. */
+async function two(redis: GatewayOptions['redis'] & (string | object), latencyMs = 300, options = {}) {
+  const one = await setup({ redis, ...ACROSS, ...options }, {}, { latencyMs })
+  const other = await setup({ redis, ...ACROSS, ...options }, { baseURL: one.upstream.baseURL })
+  for (const { client } of [one, other]) open.push({ close: () => client.gateway.close() })
+  return { one, other, upstream: one.upstream }
+}
+
+/** Connected, subscribed, and done with all that is done only once. */
+async function warmUp(redis: RedisServer, worlds: Setup[], channel = 'gw:flight') {
+  for (const [at, { client, records }] of worlds.entries()) {
+    await client.chat.completions.create(ask(`warm ${at}`))
+    await client.gateway.flush()
+    records.length = 0
+  }
+  const listening = new RegExp(`,${worlds.length}$`)
+  await expect.poll(async () => String(await redis.admin.pubsub('NUMSUB', channel))).toMatch(listening)
+  await redis.admin.config('RESETSTAT')
+}
+
+const sentBy = ({ client }: Setup) => client.gateway.stats().redis?.commands ?? 0
+const across = ({ client }: Setup) => client.gateway.stats().acrossProcesses
+
+test('who leads sends four commands to Redis, who follows three, and who finds the answer there one', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url)
+  await warmUp(redis, [one, other])
+  const before = [sentBy(one), sentBy(other)]
+  const leading = one.client.chat.completions.create(ask('x'))
+  await until(() => upstream.count() === 3, 'one asks')
+  const followed = await other.client.chat.completions.create(ask('x'))
+  expect(followed).toEqual(await leading)
+  await one.client.gateway.flush()
+  await other.client.gateway.flush()
+  expect([sentBy(one), sentBy(other)].map((now, at) => now - (before[at] ?? 0))).toEqual([4, 3])
+  expect([across(one), across(other)]).toMatchObject([{ led: 2 }, { led: 1, followed: 1 }])
+  expect(other.records).toMatchObject([
+    { cache: 'flight', costUsd: 0, attempts: [], status: 'ok', cacheKey: one.records[0]?.cacheKey },
+  ])
+  expect(other.records[0]?.savedUsd).toBeGreaterThan(0)
+  expect(other.records[0]?.ageMs).toBeUndefined()
+  await one.client.gateway.close()
+  const late = await setup({ redis: redis.url, ...ACROSS }, { baseURL: upstream.baseURL })
+  open.push({ close: () => late.client.gateway.close() })
+  await late.client.chat.completions.create(ask('x'))
+  expect(upstream.count()).toBe(3)
+  expect(across(late)).toEqual({ led: 0, takenOver: 0, followed: 0, gaveUp: 0 })
+})
+
+test('switched off, it costs nothing: no command, no subscription, no key', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url, 100, { coalesce: {} })
+  await warmUp(redis, [one, other], 'gw:purge')
+  await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('x'))))
+  await Promise.all([one, other].map(({ client }) => client.gateway.flush()))
+  expect(upstream.count()).toBe(4)
+  const stats = await redis.admin.info('commandstats')
+  const counted = Object.fromEntries(
+    [...stats.matchAll(/^cmdstat_(get|set|eval\w*|publish|subscribe):calls=(\d+)/gm)].map(
+      ([, name, calls]) => [name, Number(calls)],
+    ),
+  )
+  expect(counted).toEqual({ get: 2, set: 2 })
+  expect(await redis.admin.pubsub('NUMSUB', 'gw:flight')).toEqual(['gw:flight', 0])
+  expect(await redis.admin.keys('gw:*:flight:*')).toEqual([])
+  expect(across(one)).toBeUndefined()
+})
+
+test.each<[string, GatewayOptions | undefined, Record<string, string>]>([
+  ['no-cache', undefined, { 'x-gateway-cache': 'no-cache' }],
+  ['no-store', undefined, { 'x-gateway-cache': 'no-store' }],
+  ['the exact cache off', { cache: { exact: false } }, {}],
+])('with %s a call neither leads nor follows', async (_, options, headers) => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url, 100, options)
+  await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('x'), { headers })))
+  expect(upstream.count()).toBe(2)
+  expect(await redis.admin.keys('gw:*:flight:*')).toEqual([])
+  expect(across(one)).toEqual({ led: 0, takenOver: 0, followed: 0, gaveUp: 0 })
+})
+
+test('a thousand calls in two processes are one upstream call, and two contenders for it', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url, 300, { quota: false })
+  await warmUp(redis, [one, other])
+  const all = [one, other].flatMap(({ client }) =>
+    Array.from({ length: 500 }, () => client.chat.completions.create(ask('x'))),
+  )
+  expect(new Set((await Promise.all(all)).map(({ id }) => id)).size).toBe(1)
+  expect(upstream.count()).toBe(3)
+  await Promise.all([one, other].map(({ client }) => client.gateway.flush()))
+  const records = [...one.records, ...other.records]
+  expect(records.filter(({ costUsd }) => costUsd !== 0)).toHaveLength(1)
+  expect(records.filter(({ cache }) => cache === 'flight')).toHaveLength(999)
+})
+
+test('what a process followed is not kept as a flight of its own: forgotten in the cache, it is asked again', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url)
+  await warmUp(redis, [one, other])
+  await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('x'))))
+  expect(upstream.count()).toBe(3)
+  await one.client.gateway.flush()
+  await one.client.gateway.purge({})
+  await until(() => other.client.gateway.stats().memoryCache.entries === 0, 'the other one is told')
+  await redis.admin.flushall()
+  for (const { client } of [other, one]) {
+    await client.chat.completions.create(ask('x'))
+    await client.gateway.flush()
+  }
+  expect(upstream.count()).toBe(4)
+})
+
+test('a Responses answer repeats to each process what it asked with', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url)
+  await warmUp(redis, [one, other])
+  const [mine, theirs] = await Promise.all(
+    [one, other].map(({ client }, at) =>
+      client.responses.create({ model: 'gpt-4o-mini', input: 'x', metadata: { asker: String(at) } }),
+    ),
+  )
+  expect(upstream.count({ path: '/v1/responses' })).toBe(1)
+  expect(theirs?.output_text).toBe(mine?.output_text)
+  expect([mine?.metadata, theirs?.metadata]).toEqual([{ asker: '0' }, { asker: '1' }])
+})
+
+test("a client of the program's own with a prefix to all its keys works as well", async () => {
+  const redis = await server()
+  const lent = () => {
+    const client = new Redis(redis.url, { keyPrefix: 'app:' })
+    open.push({ close: () => client.disconnect() })
+    return client
+  }
+  const one = await setup({ redis: lent(), ...ACROSS }, {}, { latencyMs: 300 })
+  const other = await setup({ redis: lent(), ...ACROSS }, { baseURL: one.upstream.baseURL })
+  for (const { client } of [one, other]) open.push({ close: () => client.gateway.close() })
+  await warmUp(redis, [one, other])
+  await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('x'))))
+  expect(one.upstream.count()).toBe(3)
+  expect([across(one)?.followed, across(other)?.followed].toSorted()).toEqual([0, 1])
+  await Promise.all([one, other].map(({ client }) => client.gateway.flush()))
+  expect((await redis.admin.keys('*')).every((key) => key.startsWith('app:gw:{'))).toBe(true)
+})
+
+test('a gateway that closes leaves no lease behind', async () => {
+  const redis = await server()
+  const { one } = await two(redis.url, 0)
+  await one.client.chat.completions.create(ask('x'))
+  await one.client.gateway.close()
+  const keys = await redis.admin.keys('gw:*:flight:*')
+  expect(await Promise.all(keys.map((key) => redis.admin.get(key)))).toEqual(['kept'])
+})
+
+test('a gateway that closes lets go of those who wait: they ask for themselves', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url, 0, {
+    coalesce: { acrossProcesses: true, waitMs: 60_000 },
+  })
+  await warmUp(redis, [one, other])
+  upstream.fail({ type: 'hang' })
+  const controller = new AbortController()
+  const leading = one.client.chat.completions.create(ask('x'), { signal: controller.signal })
+  await until(() => upstream.count() === 3, 'one asks')
+  const waiting = other.client.chat.completions.create(ask('x'))
+  await expect.poll(async () => await redis.admin.info('commandstats')).toMatch(/cmdstat_set:calls=2/)
+  await other.client.gateway.close(0)
+  expect((await waiting).choices).toHaveLength(1)
+  expect(upstream.count()).toBe(4)
+  controller.abort()
+  await expect(leading).rejects.toThrow('aborted')
+})
+
+test('without Redis the option changes nothing', async () => {
+  const { client, upstream } = await setup({ coalesce: { acrossProcesses: true } })
+  await Promise.all([1, 2].map(() => client.chat.completions.create(ask('x'))))
+  expect(upstream.count()).toBe(1)
+  expect(client.gateway.stats().acrossProcesses).toBeUndefined()
+})
