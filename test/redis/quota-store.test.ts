@@ -4,12 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dayOf, untilDayEnds } from '../../packages/gateway/src/quota/day.ts'
 import { createMemoryQuota } from '../../packages/gateway/src/quota/memory.ts'
 import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type {
-  Limits,
-  MicroUsd,
-  QuotaStore,
-  Reservation,
-} from '../../packages/gateway/src/quota/store.ts'
+import type { Limits, MicroUsd, QuotaStore, Reservation } from '../../packages/gateway/src/quota/store.ts'
 import type { RedisClient } from '../../packages/gateway/src/redis/connect.ts'
 import { createLink } from '../../packages/gateway/src/redis/link.ts'
 import { startCluster, startRedis } from './server.ts'

@@ -95,6 +95,8 @@ export type Reply = {
   refusal?: string
   /** Told what becomes of the answer, once the cache has or refuses it: until then newcomers join the flight it came with. */
   land?: (kept: boolean | Promise<boolean>) => void
+  /** Headers of ours that belong to this answer: what the team has left. */
+  headers?: Record<string, string>
   /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
   bill?: Bill | Promise<Bill>
 }

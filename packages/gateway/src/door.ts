@@ -138,6 +138,7 @@ async function respond(reply: Reply, call: Call): Promise<Response> {
   if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
   if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
     headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+  for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
   if (!call.view.stream && reply.recording.isOver()) {
     const bill = reply.bill instanceof Promise ? await reply.bill : reply.bill
     if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))

@@ -4,20 +4,15 @@ import { createRecorder } from './account/recorder.ts'
 import { createCounters, type Stats } from './account/stats.ts'
 import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge, type Purge } from './cache/purge.ts'
-import { createRedisCache } from './cache/redis.ts'
-import { createTieredCache } from './cache/tiered.ts'
-import type { Across } from './coalesce/across.ts'
-import { createLeases } from './coalesce/lease.ts'
-import { createNews } from './coalesce/news.ts'
 import { createDoor, type Entrance } from './door.ts'
 import { byPathTail } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
 import { createDirectory } from './identify/who.ts'
 import { createLater, soon } from './later.ts'
-import { type GatewayOptions, type Settings, settingsOf } from './options.ts'
+import { type GatewayOptions, settingsOf } from './options.ts'
 import { pipeline } from './pipeline.ts'
 import { createMemoryQuota } from './quota/memory.ts'
-import { createLink, type Link, type LinkState } from './redis/link.ts'
+import { share } from './shared.ts'
 import { within } from './wait.ts'
 
 /** What a client's `.gateway` offers. */
@@ -48,25 +43,27 @@ export type Gateway = GatewayControls & {
 export function assemble(options: GatewayOptions | undefined) {
   const settings = settingsOf(options)
   const { policy } = settings
-  const say = once((message) => console.warn(`[llm-gateway] ${message}`))
+  const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
+  const say = once(warn)
   const counters = createCounters()
-  const link = settings.direct ? undefined : linkTo(settings, say)
   const memory = createMemoryCache(settings.cache.bytes)
-  const shared = link && createRedisCache(link, { maxBytes: settings.cache.sharedBytes })
-  const answers =
-    link && shared ? createTieredCache(memory, shared, { link, localMs: settings.cache.localMs }) : memory
-  const abroad = link && settings.across && meetingsOver(link, settings.across)
-  const later = createLater()
-  const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit)
+  const { redis } = settings
+  const shared = settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn)
+  const answers = shared?.answers ?? memory
+  const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
+  const [later, settlements] = [createLater(), createLater()]
+  const condition = () => shared?.condition()
+  const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
   const handler = pipeline({
     policy,
     recorder,
     later,
+    settlements,
     answers,
-    abroad,
+    abroad: shared?.abroad,
     prices: createPriceBook(policy.models ?? {}),
     gauge: counters.counts,
-    limits: settings.quota ? createMemoryQuota() : undefined,
+    limits,
   })
   const house = { settings, handler, counters, answers, who: createDirectory(policy, say) }
 
@@ -86,8 +83,8 @@ export function assemble(options: GatewayOptions | undefined) {
   async function settled() {
     await recorder.settled()
     later.run()
-    await answers.settled()
-    await abroad?.leases.settled()
+    settlements.run()
+    await shared?.settled()
   }
 
   const controls: GatewayControls = {
@@ -99,19 +96,12 @@ export function assemble(options: GatewayOptions | undefined) {
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
       answers.close()
-      abroad?.news.close()
-      link?.close()
+      shared?.close()
       return done
     },
     stats() {
       later.run()
-      return {
-        ...counters.snapshot(),
-        memoryCache: memory.size(),
-        ...(shared === undefined ? {} : { sharedCache: shared.stats() }),
-        ...(abroad === undefined ? {} : { acrossProcesses: { ...abroad.counts } }),
-        ...(link === undefined ? {} : { redis: link.stats() }),
-      }
+      return { ...counters.snapshot(), memoryCache: memory.size(), ...shared?.stats() }
     },
   }
   return {
@@ -141,20 +131,6 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
 
 /** Looked up at each call: tests and instrumentation replace it. */
 const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
-
-function meetingsOver(link: Link, { waitMs }: { waitMs: number }): Across {
-  const counts = { led: 0, takenOver: 0, followed: 0, gaveUp: 0 }
-  return { leases: createLeases(link), news: createNews(link), waitMs, counts }
-}
-
-/** Says each change of the connection's state, but no more than one a minute. */
-function linkTo({ redis, deadlines }: Settings, say: (message: string) => void): Link | undefined {
-  if (redis === undefined) return undefined
-  const onChange = (state: LinkState, trouble: string | undefined) => {
-    if (state === 'slow' || state === 'down') say(`Redis is ${state}: ${trouble}`)
-  }
-  return createLink(redis, { deadlineMs: deadlines.redisMs, connectMs: deadlines.connectMs, onChange })
-}
 
 function once(say: (message: string) => void): (message: string) => void {
   const said = new Set<string>()

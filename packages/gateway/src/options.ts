@@ -20,8 +20,8 @@ export type GatewayOptions = {
   policy?: Policy | string
   /** `false`: no answer is stored or shared, not even in flight. */
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false }
-  /** `false`: nobody is refused for a limit, and nothing is counted against one. */
-  quota?: false
+  /** `false`: nobody is refused for a limit, and nothing is counted against one. The limits themselves are in the policy. */
+  quota?: false | QuotaOptions
   /** At a limit of the team, calls get an error at once, or wait in line for as long as the policy allows. @default the policy's, or 'reject' */
   onLimit?: 'reject' | 'wait'
   /** Called with each call's record, after the answer has ended, in the caller's own async context. What it throws is counted. */
@@ -36,6 +36,13 @@ export type GatewayOptions = {
   langfuse?: false
   /** The Supabase sink is not part of this version. */
   supabase?: false
+}
+
+export type QuotaOptions = {
+  /** Whose clock the limits in Redis go by. `client`: for servers whose scripts may not read the time. @default 'server' */
+  clock?: 'server' | 'client'
+  /** For Upstash: its scripts then lock one team and not the whole database. Open Redis refuses them. @default false */
+  keyLocking?: boolean
 }
 
 export type ExactCacheOptions = {
@@ -106,7 +113,18 @@ const schema = z.strictObject({
       }),
     ]),
   ),
-  quota: z.optional(z.literal(false, 'can only be switched off here; limits belong in the policy')),
+  quota: z.optional(
+    z.union(
+      [
+        z.literal(false),
+        z.strictObject({
+          clock: z.optional(z.enum(['server', 'client'])),
+          keyLocking: z.optional(z.boolean()),
+        }),
+      ],
+      'must be false, or how it is counted: { clock, keyLocking }. Limits belong in the policy',
+    ),
+  ),
   onLimit: z.optional(z.enum(['reject', 'wait'])),
   onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
   redis: z.optional(redis),
@@ -125,7 +143,8 @@ export type Settings = {
   team: string | undefined
   direct: boolean
   cache: { bytes: number; sharedBytes: number; localMs: number }
-  quota: boolean
+  /** `undefined`: nothing is counted. */
+  quota: Required<QuotaOptions> | undefined
   /** What the options say for every call; contexts and headers say otherwise. */
   standing: GatewayContext | undefined
   redis: string | RedisClient | undefined
@@ -157,7 +176,8 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
       sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
       localMs: (exact?.localSeconds ?? 60) * 1_000,
     },
-    quota: options.quota !== false,
+    quota:
+      options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },
     redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
     across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,

@@ -20,7 +20,10 @@ type Parts = {
   policy: Policy
   prices: PriceBook
   recorder: Recorder
+  /** Records, and what the cache keeps. */
   later: Later
+  /** What quotas are told once a call has ended. */
+  settlements: Later
   answers: CacheStore
   limits: QuotaStore | undefined
   /** How calls of all processes meet; absent: only those of this one do. */
@@ -31,7 +34,7 @@ type Parts = {
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
 export function pipeline(parts: Parts): Handler {
-  const { policy, prices, recorder, later, answers, limits, abroad, gauge } = parts
+  const { policy, prices, recorder, later, settlements, answers, limits, abroad, gauge } = parts
   const accounts = account(prices, recorder)
   const remoteContent = policy.cacheRemoteContent ?? false
   const answer = compose(
@@ -40,7 +43,7 @@ export function pipeline(parts: Parts): Handler {
       coalesce(), //                                                 is someone asking it right now?
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
-      limits === undefined ? pass : quota(limits, prices, gauge), // may it be asked?
+      limits === undefined ? pass : quota(limits, prices, settlements, gauge), // may it be asked?
     ],
     send,
   )

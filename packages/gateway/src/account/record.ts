@@ -51,6 +51,8 @@ export type CallRecord = {
   savedUsd?: number
   /** Milliseconds spent waiting for a limit, where `onLimit` is `wait`; absent when it did not have to. */
   waitedMs?: number
+  /** Why shared Redis took less part than it should: it was away, too slow, or full. */
+  degraded?: Degraded
   /** Milliseconds from the call to the end of its answer. */
   latencyMs: number
   /** Streams: milliseconds to the first byte of the answer. */
@@ -63,6 +65,8 @@ export type CallRecord = {
   error?: string
 }
 
+export type Degraded = 'down' | 'slow' | 'full'
+
 /** A record under way. It outlives an attempt that the SDK is going to retry. */
 export type Draft = {
   attempts: Attempt[]
@@ -71,6 +75,8 @@ export type Draft = {
   estimated: boolean
   /** Milliseconds spent in line for a limit. */
   waitedMs: number
+  /** Its limits were counted by this process alone. */
+  degraded: boolean
   /** Emits the record after all, should the expected retry never come. */
   overdue: NodeJS.Timeout | undefined
 }

@@ -5,7 +5,7 @@ import { willRetry } from '../identify/retries.ts'
 import type { Later } from '../later.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import { usd } from './price.ts'
-import type { CacheState, CallRecord, Draft } from './record.ts'
+import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
 import type { Bill } from './stage.ts'
 import type { Counters } from './stats.ts'
 
@@ -23,6 +23,8 @@ export function createRecorder(
   /** Does what the caller need not wait for. */
   later: Later,
   emit: (record: CallRecord, origin: Origin) => void,
+  /** How shared Redis is, if not well. */
+  condition: () => Degraded | undefined,
 ) {
   const open = new Set<Origin>()
   let idle: (() => void)[] = []
@@ -44,7 +46,7 @@ export function createRecorder(
     if (draft === undefined) return
     draft.spent = draft.spent === undefined || bill.cost === undefined ? undefined : draft.spent + bill.cost
     draft.estimated ||= ending.usage.estimated
-    const record = recordOf(call, reply, ending, bill, seen)
+    const record = recordOf(call, reply, ending, bill, seen, condition)
     if (!willRetry(call, reply)) return finish(origin, record)
     draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, origin, record)
     draft.overdue.unref()
@@ -74,12 +76,20 @@ const newDraft = (): Draft => ({
   spent: 0,
   estimated: false,
   waitedMs: 0,
+  degraded: false,
   overdue: undefined,
 })
 
-function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen): CallRecord {
+function recordOf(
+  call: Call,
+  reply: Reply,
+  ending: Ending,
+  bill: Bill,
+  seen: Seen,
+  condition: () => Degraded | undefined,
+): CallRecord {
   const { origin, caller, controls, body, operation, outgoing, view } = call
-  const { attempts, spent, estimated, waitedMs } = origin.draft ?? newDraft()
+  const { attempts, spent, estimated, waitedMs, degraded } = origin.draft ?? newDraft()
   const record: CallRecord = {
     id: origin.id,
     at: Math.round(performance.timeOrigin + origin.startedAt),
@@ -108,6 +118,8 @@ function recordOf(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Se
   if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
   if (spent !== undefined) record.costUsd = usd(spent as MicroUsd)
   if (waitedMs > 0) record.waitedMs = waitedMs
+  const trouble = condition() ?? (degraded ? 'slow' : undefined)
+  if (trouble !== undefined) record.degraded = trouble
   if (bill.saved !== undefined) record.savedUsd = usd(bill.saved)
   if (view.stream && seen.firstByte !== undefined) record.firstTokenMs = seen.firstByte - origin.startedAt
   if (reply.recording.status !== undefined) record.httpStatus = reply.recording.status

@@ -1,5 +1,6 @@
 import type { SharedCacheStats } from '../cache/redis.ts'
 import type { AcrossStats } from '../coalesce/across.ts'
+import type { RedisQuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
@@ -33,16 +34,20 @@ export type Stats = {
   faults: number
   /** `onCall` hooks that threw or rejected. */
   hookErrors: number
+  /** Calls in which shared Redis took less part than it should. */
+  degraded: number
   memoryCache: { entries: number; bytes: number }
   /** Answers shared through Redis; absent without it. */
   sharedCache?: SharedCacheStats
   /** How calls of several processes shared upstream calls; absent unless they may. */
   acrossProcesses?: AcrossStats
+  /** Limits counted in Redis for all processes; absent without it. */
+  sharedQuota?: RedisQuotaStats
   /** The connection to shared Redis; absent without one. */
   redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'acrossProcesses' | 'redis'>
+type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'acrossProcesses' | 'sharedQuota' | 'redis'>
 
 export function createCounters() {
   const counts: Counts = {
@@ -66,6 +71,7 @@ export function createCounters() {
     unpriced: 0,
     faults: 0,
     hookErrors: 0,
+    degraded: 0,
   }
   // Dollars are added up in whole millionths; a sum of floats drifts.
   let cost = 0
@@ -79,6 +85,7 @@ export function createCounters() {
     counts.calls += 1
     counts[record.status] += 1
     counts.cache[record.cache] += 1
+    if (record.degraded !== undefined) counts.degraded += 1
     if (record.waitedMs !== undefined) counts.waited += 1
     if (record.route === 'escalated') counts.escalated += 1
     if (record.route === 'failover') counts.failovers += 1

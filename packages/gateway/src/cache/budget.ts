@@ -12,13 +12,14 @@ const FULL = /^OOM |capacity quota exceeded|max \w+ size/i
  * has stored, one `INFO memory` says how much everybody together has. Many processes can overshoot by that hundredth
  * each.
  */
-export function createBudget(link: Link, maxBytes: number) {
+export function createBudget(link: Link, maxBytes: number, onFull: () => void) {
   /** Stored by this process since it last looked; unknown at first, and after a pause. */
   let unseen: number | undefined
   let fullUntil = 0
   let looking: Promise<void> | undefined
 
   function pause() {
+    onFull()
     fullUntil = Date.now() + PAUSE_MS
     unseen = undefined
   }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Call, Operation } from '../call.ts'
+import { tagOf } from '../redis/tag.ts'
 import { canonical, exactly } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { whyNot } from './shareable.ts'
@@ -53,10 +54,6 @@ export function keysOf(call: Call, remoteContent: boolean): Keys {
 
 /** The tag of answers that all teams share. No team's own tag looks like it. */
 const SHARED = '*'
-
-/** A team as a Redis hash tag: all of its keys are in one slot. Names that could end the tag, or be a glob, are written otherwise. */
-export const tagOf = (team: string): string =>
-  /^[\w.-]+$/.test(team) ? team : encodeURIComponent(team.toWellFormed()).replaceAll('*', '%2A') || '%'
 
 /** SHA-256 of all that the body asks, worked out once for each body; `undefined` for one nested beyond reason. */
 function questionOf({ operation, body, reading, outgoing }: Call): string | undefined {

@@ -1,8 +1,8 @@
 import { parseObject } from '../json.ts'
 import type { Link } from '../redis/link.ts'
+import { tagOf } from '../redis/tag.ts'
 import { createBudget } from './budget.ts'
 import { decode, encode } from './frame.ts'
-import { tagOf } from './key.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 import { sweep } from './sweep.ts'
 
@@ -37,8 +37,11 @@ const idKey = (answerId: string) => `gw:{${tagOf(answerId)}}:id`
 const MAX_ID_CHARS = 200
 
 /** Answers shared by all processes: one command to find one, one to keep it. */
-export function createRedisCache(link: Link, { maxBytes }: { maxBytes: number }): RedisCache {
-  const budget = createBudget(link, maxBytes)
+export function createRedisCache(
+  link: Link,
+  { maxBytes, onFull = () => undefined }: { maxBytes: number; onFull?: () => void },
+): RedisCache {
+  const budget = createBudget(link, maxBytes, onFull)
   const counts = { hits: 0, misses: 0, broken: 0, stored: 0, storedBytes: 0, skipped: 0, errors: 0 }
   const writing = new Set<Promise<unknown>>()
 

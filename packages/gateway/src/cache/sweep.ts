@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { Link } from '../redis/link.ts'
 import { mastersOf } from '../redis/masters.ts'
+import { tagOf } from '../redis/tag.ts'
 import { MARKS_END, mayMatch } from './frame.ts'
-import { tagOf } from './key.ts'
 import type { Purge } from './purge.ts'
 
 /** Keys looked at by one command: some tenths of a millisecond of the server's time. */

@@ -1,6 +1,6 @@
 import { dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
-import type { MicroUsd, QuotaStore, Reservation, Settlement, Verdict } from './store.ts'
+import type { MicroUsd, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, type Window } from './window.ts'
 
 /** One day's money, in millionths of a dollar. `doubt` may have been spent without our seeing it. */

@@ -6,6 +6,7 @@ import { refusalOf } from './refusal.ts'
 import type { MicroUsd, QuotaStore, Reservation, Verdict } from './store.ts'
 
 type Refused = Extract<Verdict, { admitted: false }>
+type Admitted = Extract<Verdict, { admitted: true }>
 
 /** A refusal, and the moment at which it was true. */
 type Seen = { verdict: Refused; at: number }
@@ -22,15 +23,15 @@ const NO_MONEY = 0 as MicroUsd
 export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
   const teams = new Map<string, Team>()
 
-  /** `undefined`: it is in. Otherwise the reply that it gets instead. */
-  async function admit(call: Call, reservation: Reservation): Promise<Reply | undefined> {
+  /** That it is in, or the reply that it gets instead. */
+  async function admit(call: Call, reservation: Reservation): Promise<Admitted | Reply> {
     const patience = patienceOf(call)
     const before = teams.get(reservation.team)
     const behind = patience !== undefined && before?.line.isBefore(patience.priority) === true
     if (behind && mayFit(reservation)) return await standInLine(call, reservation, patience, undefined)
 
     const verdict = await store.reserve(reservation)
-    if (verdict.admitted) return undefined
+    if (verdict.admitted) return verdict
     const seen = { verdict, at: performance.now() }
     return patience === undefined || !isInTime(seen, patience)
       ? refuse(call, refusalOf(verdict, call.caller, reservation.limits))
@@ -42,7 +43,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
     reservation: Reservation,
     patience: Patience,
     refused: Seen | undefined,
-  ): Promise<Reply | undefined> {
+  ): Promise<Admitted | Reply> {
     const team = teamOf(reservation.team)
     const { line } = team
     if (line.size() >= patience.maxQueued) return refuse(call, queueFull(call, line))
@@ -55,21 +56,25 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
     call.stepAside?.()
 
     let own = refused
+    let admitted: Admitted = { admitted: true, remaining: {} }
     async function ask(): Promise<Answer> {
       const verdict = await store.reserve(reservation)
-      if (verdict.admitted) return { type: 'in' }
+      if (verdict.admitted) {
+        admitted = verdict
+        return { type: 'in' }
+      }
       own = { verdict, at: performance.now() }
       team.last = own
       if (!isInTime(own, patience)) return { type: 'out' }
       return { type: 'again', at: own.at + (verdict.retryAfterMs ?? 0) }
     }
     const { outcome, waitedMs } = await hold(line, call, patience, { ask, undo: () => giveBack(reservation) })
-    if (outcome === 'in') return undefined
+    if (outcome === 'in') return admitted
     if (outcome === 'left') return gone(call)
     const known = own ?? team.last
     const verdict = known === undefined ? await store.reserve(reservation) : sinceThen(known)
     return verdict.admitted
-      ? undefined
+      ? verdict
       : refuse(call, refusalOf(verdict, call.caller, reservation.limits, waitedMs))
   }
 

@@ -1,6 +1,8 @@
 import type { Caller } from '../identify/who.ts'
 import type { Refusal } from '../refuse.ts'
+import { rateLimitHeaders } from './headers.ts'
 import type { LimitName, Limits, Verdict } from './store.ts'
+import { SPAN_MS } from './window.ts'
 
 const CODES = {
   rpm: 'gateway_rpm_exceeded',
@@ -35,7 +37,10 @@ export function refusalOf(
   return {
     code: CODES[limit],
     message: `${why}${waitedMs > 0 ? ` This call has waited ${seconds(waitedMs)} for it.` : ''} (agent ${agent})`,
-    headers: { 'x-gateway-limit': limit },
+    headers: {
+      'x-gateway-limit': limit,
+      ...rateLimitHeaders(limits, verdict.remaining, retryAfterMs ?? SPAN_MS),
+    },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
 }

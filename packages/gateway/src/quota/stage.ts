@@ -3,12 +3,14 @@ import type { PriceBook } from '../account/price.ts'
 import { totalTokens } from '../account/usage.ts'
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
-import { createLater } from '../later.ts'
+import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import { inputSize } from '../route/tokens.ts'
 import { maxOutputTokens } from './ask.ts'
+import { rateLimitHeaders } from './headers.ts'
 import { createQueue } from './queue.ts'
 import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
+import { SPAN_MS } from './window.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
@@ -17,9 +19,13 @@ const NO_MONEY = 0 as MicroUsd
 type Price = MicroUsd | undefined
 
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
-export function quota(store: QuotaStore, prices: PriceBook, gauge: { waiting: number }): Stage {
+export function quota(
+  store: QuotaStore,
+  prices: PriceBook,
+  settlements: Later,
+  gauge: { waiting: number },
+): Stage {
   const queue = createQueue(store, gauge)
-  const settlements = createLater()
 
   return (next) =>
     async function quota(call) {
@@ -43,13 +49,14 @@ export function quota(store: QuotaStore, prices: PriceBook, gauge: { waiting: nu
         leaseMs: LEASE_MS,
       }
       settlements.run()
-      const turnedAway = await queue.admit(call, reservation)
-      if (turnedAway !== undefined) return turnedAway
+      const admission = await queue.admit(call, reservation)
+      if (!('admitted' in admission)) return admission
+      if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
       const reply = await next(call)
       void reply.recording.ended.then((ending) =>
         settlements.add(() => settle(ending, reply, call, reservation)),
       )
-      return reply
+      return { ...reply, headers: rateLimitHeaders(limits, admission.remaining, SPAN_MS) }
     }
 
   function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {

@@ -1,9 +1,9 @@
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
+import { createScript, type ScriptFlags } from '../../redis/script.ts'
 import type { QuotaStore, Reservation, Settlement, Verdict } from '../store.ts'
 import { createHandback, type Debt } from './handback.ts'
 import { createKnowledge } from './knowledge.ts'
 import reserveSource from './reserve.lua'
-import { createScript, type ScriptFlags } from './script.ts'
 import settleSource from './settle.lua'
 import { createShare } from './share.ts'
 import stateSource from './state.lua'
@@ -39,7 +39,7 @@ export type RedisQuota = QuotaStore & {
   /** Never rejects: what cannot be said now is said later. */
   settle: (settlement: Settlement) => Promise<void>
   stats: () => RedisQuotaStats
-  /** Resolves once Redis has heard of everything. */
+  /** Resolves once Redis has heard of everything, or what it has not is kept for when it is back. */
   settled: () => Promise<void>
   close: () => void
 }
@@ -58,6 +58,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const share = createShare(now)
   const handback = createHandback(sayLater, now)
   const zones = new Map<string, string>()
+  const underWay = new Set<Promise<void>>()
   const counts = { degraded: 0, unavailable: 0, errors: 0 }
 
   async function reserve(reservation: Reservation): Promise<Verdict> {
@@ -120,6 +121,12 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   }
 
   async function settle(settlement: Settlement): Promise<void> {
+    const saying = tellOrKeep(settlement)
+    underWay.add(saying)
+    await saying.finally(() => underWay.delete(saying))
+  }
+
+  async function tellOrKeep(settlement: Settlement): Promise<void> {
     const { id } = settlement
     share.settle(settlement)
     const debt: Debt = { kind: 'settled', id, at: now(), settlement }
@@ -157,7 +164,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     reserve,
     settle,
     stats: () => ({ ...counts, ...handback.stats() }),
-    settled: handback.settled,
+    settled: async () => void (await Promise.all(underWay)),
     close: handback.close,
   }
 }

@@ -1,10 +1,10 @@
+import { tagOf } from '../../redis/tag.ts'
 import type { LimitName, MicroUsd, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Memory } from './knowledge.ts'
 import type { Zone } from './zone.ts'
 
-/** One slot of a cluster for all that belongs to a team, whatever its name: a brace in it would end the hash tag. */
 export function keysOf(team: string, id: string): string[] {
-  const start = `gw:{${team.replace(/[{}%]/g, encodeURIComponent)}}`
+  const start = `gw:{${tagOf(team)}}`
   return [`${start}:quota`, `${start}:hold:${id}`, `${start}:means`]
 }
 

@@ -1,0 +1,96 @@
+import type { Degraded } from './account/record.ts'
+import type { Stats } from './account/stats.ts'
+import type { MemoryCache } from './cache/memory.ts'
+import { createRedisCache } from './cache/redis.ts'
+import { createTieredCache } from './cache/tiered.ts'
+import type { Across } from './coalesce/across.ts'
+import { createLeases } from './coalesce/lease.ts'
+import { createNews } from './coalesce/news.ts'
+import type { Settings } from './options.ts'
+import { createRedisQuota } from './quota/redis/quota.ts'
+import { createLink, type Link, type LinkState } from './redis/link.ts'
+
+/** All that processes have in common, over one connection to Redis: answers, limits, and calls under way. */
+export function share(
+  redis: NonNullable<Settings['redis']>,
+  { cache, quota, across, deadlines }: Settings,
+  memory: MemoryCache,
+  warn: (message: string) => void,
+) {
+  const { redisMs: deadlineMs, connectMs } = deadlines
+  const say = oneAMinute(warn)
+  const link = createLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn) })
+  const onFull = () =>
+    say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
+  const store = createRedisCache(link, { maxBytes: cache.sharedBytes, onFull })
+  const answers = createTieredCache(memory, store, { link, localMs: cache.localMs })
+  const limits =
+    quota &&
+    createRedisQuota(link, {
+      clock: quota.clock,
+      flags: quota.keyLocking ? 'allow-key-locking' : 'allow-oom',
+      say: (message) => say('quota', message),
+    })
+  const abroad = across && meetingsOver(link, across)
+
+  return {
+    answers,
+    limits,
+    abroad,
+    /** What is wrong with Redis, if anything is. */
+    condition(): Degraded | undefined {
+      const { state } = link.stats()
+      if (state === 'slow' || state === 'down') return state
+      return store.stats().full ? 'full' : undefined
+    },
+    stats: (): Partial<Stats> => ({
+      sharedCache: store.stats(),
+      ...(limits ? { sharedQuota: limits.stats() } : {}),
+      ...(abroad ? { acrossProcesses: { ...abroad.counts } } : {}),
+      redis: link.stats(),
+    }),
+    async settled() {
+      await Promise.all([answers.settled(), limits?.settled(), abroad?.leases.settled()])
+    },
+    close() {
+      limits?.close()
+      abroad?.news.close()
+      link.close()
+    },
+  }
+}
+
+function meetingsOver(link: Link, { waitMs }: { waitMs: number }): Across {
+  const counts = { led: 0, takenOver: 0, followed: 0, gaveUp: 0 }
+  return { leases: createLeases(link), news: createNews(link), waitMs, counts }
+}
+
+/** True: it was said. */
+type Say = (kind: string, message: string) => boolean
+
+/** Of each kind of trouble, no more than one line a minute. */
+function oneAMinute(warn: (message: string) => void): Say {
+  const quietUntil = new Map<string, number>()
+  return (kind, message) => {
+    if (performance.now() < (quietUntil.get(kind) ?? 0)) return false
+    quietUntil.set(kind, performance.now() + 60_000)
+    warn(message)
+    return true
+  }
+}
+
+const MEANWHILE =
+  'Until it is back, answers stay in this process, and limits are counted by its share of them.'
+
+/** Says that Redis has gone; and that it is back, if it has said that it had gone. */
+function announcer(say: Say, warn: (message: string) => void) {
+  let goneAt: number | undefined
+  return (state: LinkState, trouble: string | undefined) => {
+    if (state === 'slow' || state === 'down') {
+      if (say('away', `Redis is ${state}: ${trouble}. ${MEANWHILE}`)) goneAt = Date.now()
+    } else if (state === 'up' && goneAt !== undefined) {
+      warn(`Redis is back after ${Math.ceil((Date.now() - goneAt) / 1_000)} s.`)
+      goneAt = undefined
+    }
+  }
+}
