@@ -15,7 +15,11 @@ const server = async (): Promise<RedisServer> => {
   return it
 }
 
-const ACROSS = { coalesce: { acrossProcesses: true }, deadlines: { redisMs: 1_000, connectMs: 5_000 } }
+const ACROSS = {
+  quota: false as const,
+  coalesce: { acrossProcesses: true },
+  deadlines: { redisMs: 1_000, connectMs: 5_000 },
+}
 
 /** Two gateways in one process, which share no more than two processes would. */
 async function two(redis: GatewayOptions['redis'] & (string | object), latencyMs = 300, options = {}) {

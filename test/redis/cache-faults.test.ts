@@ -18,7 +18,7 @@ const server = async (args?: string[]): Promise<RedisServer> => {
 }
 
 async function gateway(redis: RedisServer, options: GatewayOptions = {}, client = {}): Promise<Setup> {
-  const it = await setup({ redis: redis.url, ...options }, client)
+  const it = await setup({ redis: redis.url, quota: false, ...options }, client)
   open.push({ close: () => it.client.gateway.close() })
   return it
 }
@@ -237,7 +237,7 @@ test('a program that has done its work ends, though nobody closed the gateway, a
   const { upstream } = await setup()
   const script = `
     import { createGatewayClient } from '@hotdash/llm-gateway'
-    const client = createGatewayClient({ baseURL: '${upstream.baseURL}', apiKey: 'k', gateway: { redis: '${redis.url}' } })
+    const client = createGatewayClient({ baseURL: '${upstream.baseURL}', apiKey: 'k', gateway: { redis: '${redis.url}', quota: false } })
     await client.chat.completions.create({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'x' }] })`
   const cwd = new URL('..', import.meta.url)
   await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd, timeout: 10_000 })
