@@ -121,17 +121,39 @@ test('what a process followed is not kept as a flight of its own: forgotten in t
   const redis = await server()
   const { one, other, upstream } = await two(redis.url)
   await warmUp(redis, [one, other])
-  await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('x'))))
-  expect(upstream.count()).toBe(3)
+  const leading = one.client.chat.completions.create(ask('x'))
+  await until(() => upstream.count() === 3, 'one asks')
+  await other.client.chat.completions.create(ask('x'))
+  await leading
   await one.client.gateway.flush()
   await one.client.gateway.purge({})
   await until(() => other.client.gateway.stats().memoryCache.entries === 0, 'the other one is told')
-  await redis.admin.flushall()
-  for (const { client } of [other, one]) {
-    await client.chat.completions.create(ask('x'))
-    await client.gateway.flush()
-  }
+  await other.client.chat.completions.create(ask('x'))
+  await other.client.gateway.flush()
+  expect(other.records.map(({ cache }) => cache)).toEqual(['flight', 'miss'])
   expect(upstream.count()).toBe(4)
+})
+
+test('who takes over looks first whether the answer has come', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis.url, 50)
+  await warmUp(redis, [one, other])
+  const noCache = { headers: { 'x-gateway-cache': 'no-cache' } }
+  await one.client.chat.completions.create(ask('x'), noCache)
+  await one.client.gateway.flush()
+  const [{ cacheKey = '' } = {}] = one.records
+  await redis.admin.del(cacheKey)
+  const lease = cacheKey.replace(':x:', ':flight:')
+  await redis.admin.set(lease, 'of one that says nothing any more', 'PX', 60_000)
+  await redis.admin.config('RESETSTAT')
+  const waiting = other.client.chat.completions.create(ask('x'))
+  await expect.poll(async () => await redis.admin.info('commandstats')).toMatch(/cmdstat_set:calls=1/)
+  await one.client.chat.completions.create(ask('x'), noCache)
+  await one.client.gateway.flush()
+  await redis.admin.del(lease)
+  expect((await waiting).choices).toHaveLength(1)
+  expect(upstream.count()).toBe(4)
+  expect(across(other)).toEqual({ led: 1, takenOver: 0, followed: 1, gaveUp: 0 })
 })
 
 test('a Responses answer repeats to each process what it asked with', async () => {
