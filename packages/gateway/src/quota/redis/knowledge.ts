@@ -6,7 +6,9 @@ import { dayNumber, type Zone } from './zone.ts'
 /** What goes with each reservation: enough for a state that was lost to be born again with what it had. */
 export type Memory = News & {
   /** What this process had admitted in the last minute, as age:requests:tokens,... */
-  load: string
+  own: string
+  /** What all of them had when it last heard, as age:requests:tokens. */
+  all: string
 }
 
 type Fleet = { processes: number; before: number }
@@ -14,6 +16,7 @@ type Fleet = { processes: number; before: number }
 type Team = {
   news: News | undefined
   remaining: Remaining
+  load: Reserved['load']
   heardAt: number
   fleet: Fleet
   announcedAt: number
@@ -37,6 +40,7 @@ export function createKnowledge() {
       team = {
         news: undefined,
         remaining: {},
+        load: { requests: 0, tokens: 0 },
         heardAt: Number.NEGATIVE_INFINITY,
         // Until it is told otherwise, it is alone.
         fleet: { processes: 1, before: 0 },
@@ -50,8 +54,10 @@ export function createKnowledge() {
 
   return {
     memoryOf(name: string, now: number): Memory {
-      const { news, own } = of(name)
-      return { ...(news ?? NOTHING), load: news === undefined ? '' : loadOf(own, now) }
+      const { news, own, load, heardAt } = of(name)
+      if (news === undefined) return { ...NOTHING, own: '', all: '' }
+      const all = `${Math.max(0, Math.round(now - heardAt))}:${load.requests}:${load.tokens}`
+      return { ...news, own: loadOf(own, now), all }
     },
     /** True once in a while, and then not again for as long. */
     isTimeToAnnounce(name: string, now: number): boolean {
@@ -62,11 +68,12 @@ export function createKnowledge() {
     },
     hear(name: string, reserved: Reserved, now: number) {
       const team = of(name)
-      const { epoch, seq, day, committed, remaining, fleet, status, tokens } = reserved
+      const { epoch, seq, day, committed, remaining, fleet, load, status, tokens } = reserved
       team.news = { epoch, seq, day, committed }
       team.remaining = remaining
       team.heardAt = now
-      if (fleet !== undefined) team.fleet = fleet
+      team.fleet = fleet
+      team.load = load
       if (status === 'admitted') team.own.add(now, 1, tokens)
     },
     /** A settlement tells of money only, and nothing of a life that this process has not been asked about. */

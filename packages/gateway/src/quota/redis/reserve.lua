@@ -7,7 +7,7 @@
 --   KEYS[3]   how long answers usually are, in thousandths of a token, by agent and model
 --   ARGV[1]   now, in ms; empty: the server's clock
 --   ARGV[2]   the process that asks
---   ARGV[3]   1: it says that it is alive, and wants to know how many are
+--   ARGV[3]   1: it says that it is alive
 --   ARGV[4]   version of the policy that the limits come from; the highest one's bind
 --   ARGV[5]   requests per minute, or empty
 --   ARGV[6]   tokens per minute, or empty
@@ -26,7 +26,8 @@
 --   ARGV[19]  the day it was last told
 --   ARGV[20]  µ$ of that day it was last told
 --   ARGV[21]  what it had admitted in the last minute, as age:requests:tokens,...
---   ARGV[22]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
+--   ARGV[22]  what all had admitted when it last heard, as age:requests:tokens
+--   ARGV[23]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
 --
 -- Output:
 --   1   admitted, rpm, tpm or daily_usd: the limit in the way
@@ -39,8 +40,10 @@
 --   8   seq
 --   9   day
 --   10  µ$ that this day has taken, or may have
---   11  processes alive; -1: was not asked
+--   11  processes alive, this one included
 --   12  how many of them come before this one
+--   13  requests in the window
+--   14  tokens in the window
 
 local FIRST_GUESS = 300
 local EXPECTED = 1000
@@ -52,7 +55,30 @@ local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[14], ARGV[15], ARGV[16])
 local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
 local process, worst = ARGV[2], tonumber(ARGV[12])
 
--- A state that was born again learns from each process, once, what it had admitted in the last minute, and takes the
+-- What a process had admitted in the last minute. Another one may have counted it already, among the strangers.
+local function take_own()
+  local known_requests, known_tokens = state.strangers[1] or 0, state.strangers[2] or 0
+  for age, requests, tokens in string.gmatch(ARGV[21], '(%d+):(%d+):(%d+)') do
+    age, requests, tokens = tonumber(age), tonumber(requests), tonumber(tokens)
+    local skip_requests, skip_tokens = math.min(requests, known_requests), math.min(tokens, known_tokens)
+    known_requests, known_tokens = known_requests - skip_requests, known_tokens - skip_tokens
+    if age < SPAN then add(state, state.clock - age, requests - skip_requests, tokens - skip_tokens) end
+  end
+  change(state, 'strangers', { known_requests, known_tokens })
+end
+
+-- What it had heard of the others. Nobody knows when they came: as late as can be.
+local function take_others()
+  local age, requests, tokens = string.match(ARGV[22], '(%d+):(%d+):(%d+)')
+  if age == nil or tonumber(age) >= SPAN then return end
+  local more_requests = math.max(0, tonumber(requests) - state.requests)
+  local more_tokens = math.max(0, tonumber(tokens) - state.tokens)
+  if more_requests == 0 and more_tokens == 0 then return end
+  add(state, state.clock - tonumber(age), more_requests, more_tokens)
+  change(state, 'strangers', { state.strangers[1] + more_requests, state.strangers[2] + more_tokens })
+end
+
+-- A state that was born again learns from each process, once, what it remembers of the last minute, and takes the
 -- highest day's spend of all.
 local function listen()
   local epoch, seq, day, spend = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
@@ -71,15 +97,11 @@ local function listen()
   state.told[#state.told + 1] = process
   change(state, 'told', state.told)
   if day == state.day then change(state, 'inherited', math.max(state.inherited, spend)) end
-  for age, requests, tokens in string.gmatch(ARGV[21], '(%d+):(%d+):(%d+)') do
-    if tonumber(age) < SPAN then
-      add(state, state.clock - tonumber(age), tonumber(requests), tonumber(tokens))
-    end
-  end
+  take_own()
+  take_others()
 end
 
-local function announce()
-  if ARGV[3] ~= '1' then return -1, -1 end
+local function fleet()
   local alive, count, before = { process, state.clock }, 1, 0
   for at = 1, #state.alive - 1, 2 do
     local name, heard = state.alive[at], state.alive[at + 1]
@@ -89,7 +111,7 @@ local function announce()
       if tostring(name) < process then before = before + 1 end
     end
   end
-  change(state, 'alive', alive)
+  if ARGV[3] == '1' then change(state, 'alive', alive) end
   return count, before
 end
 
@@ -116,7 +138,7 @@ end
 
 local known = recall(KEYS[2])
 listen()
-local alive, before = announce()
+local alive, before = fleet()
 local rpm, tpm, usd = binding_limits()
 local tokens = tokens_to_reserve()
 
@@ -139,6 +161,8 @@ local function answer(status, retry_after, record)
     committed(state),
     alive,
     before,
+    state.requests,
+    state.tokens,
   }
 end
 
@@ -161,7 +185,7 @@ end
 
 if known then return answer('admitted', 0, known) end
 
-local age = tonumber(ARGV[22])
+local age = tonumber(ARGV[23])
 if age == nil then
   local limit, retry_after = refusal()
   if limit then return answer(limit, retry_after) end

@@ -14,6 +14,7 @@
 --   version, rpm, tpm, usd   the newest limits that came with a policy version
 --   alive        packed (process, last heard), ...
 --   told         packed process, ...: who has told this life what it remembers of the one before
+--   strangers    packed (requests, tokens): of the window, what others remember of processes not heard yet
 -- Whatever is not as it should be counts as absent: garbage must not fail calls for ever.
 
 local SPAN = 60250
@@ -21,7 +22,7 @@ local DAY = 86400000
 local KEEP = 2 * DAY
 local FIELDS = {
   'clock', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
-  'version', 'rpm', 'tpm', 'usd', 'alive', 'told',
+  'version', 'rpm', 'tpm', 'usd', 'alive', 'told', 'strangers',
 }
 
 local function whole(text)
@@ -141,6 +142,7 @@ local function open(key, asked, process, before, changes, after)
   for _, field in ipairs({ 'rpm', 'tpm', 'usd' }) do state[field] = whole(read[field]) end
   state.held, state.window = rows(read.held, 2), rows(read.window, 3)
   state.alive, state.told = unpacked(read.alive), unpacked(read.told)
+  state.strangers = rows(read.strangers, 2)
   set_clock(state, asked)
   if read.epoch then
     state.epoch = read.epoch
@@ -153,7 +155,7 @@ local function open(key, asked, process, before, changes, after)
   return state
 end
 
-local PACKED = { held = true, window = true, alive = true, told = true }
+local PACKED = { held = true, window = true, alive = true, told = true, strangers = true }
 
 local function save(state)
   local pairs_to_set = {}

@@ -20,7 +20,7 @@ export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, worstCost, leaseMs }: Reservation,
   { now, process, announce }: Asker,
   { before, changes, after }: Zone,
-  { epoch, seq, day, committed, load }: Memory,
+  { epoch, seq, day, committed, own, all }: Memory,
   ageMs: number | undefined,
 ): (string | number)[] {
   return [
@@ -44,7 +44,8 @@ export function reserveArgs(
     seq,
     day,
     committed,
-    load,
+    own,
+    all,
     ageMs === undefined ? '' : Math.max(0, Math.round(ageMs)),
   ]
 }
@@ -79,29 +80,21 @@ export type Reserved = News & {
   retryAfterMs: number | undefined
   remaining: Remaining
   tokens: number
-  /** How many processes are alive, and how many of them come before this one; `undefined`: it was not asked. */
-  fleet: { processes: number; before: number } | undefined
+  /** How many processes are alive, and how many of them come before this one. */
+  fleet: { processes: number; before: number }
+  /** What all of them have in the window. */
+  load: { requests: number; tokens: number }
 }
 
 const STATUSES = new Set<unknown>(['admitted', 'rpm', 'tpm', 'daily_usd'] satisfies Reserved['status'][])
 
 /** @throws TypeError when the answer is not one of reserve.lua. */
 export function reservedOf(reply: unknown): Reserved {
-  if (!Array.isArray(reply) || reply.length !== 12 || !STATUSES.has(reply[0]))
+  if (!Array.isArray(reply) || reply.length !== 14 || !STATUSES.has(reply[0]))
     throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
-  const [retryAfter, requests, tokens, usd] = reply.slice(1, 5).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-  ]
-  const [seq, day, committed, processes, before] = reply.slice(7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  const [retryAfter = 0, requests = 0, tokens = 0, usd = 0] = reply.slice(1, 5).map(Number)
+  const [seq = 0, day = 0, committed = 0, processes = 1, before = 0, windowRequests = 0, windowTokens = 0] =
+    reply.slice(7).map(Number)
   return {
     status: reply[0],
     retryAfterMs: retryAfter < 0 ? undefined : retryAfter,
@@ -115,7 +108,8 @@ export function reservedOf(reply: unknown): Reserved {
     seq,
     day,
     committed,
-    fleet: processes < 0 ? undefined : { processes, before },
+    fleet: { processes, before },
+    load: { requests: windowRequests, tokens: windowTokens },
   }
 }
 
