@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { GatewayOptions, Policy } from '@hotdash/llm-gateway'
 import { APIError } from 'openai'
 import { afterEach, expect, test } from 'vitest'
@@ -122,6 +123,61 @@ test.each([
   const more = await answered(both, 30)
   expect(more).toBeGreaterThanOrEqual(1)
   expect(more).toBeLessThanOrEqual(4)
+})
+
+/** One address for a server and whoever takes its place, as hosted Redis has it. */
+async function address(first: RedisServer) {
+  let target = first.port
+  const sockets = new Set<Socket>()
+  const proxy = createServer((inner) => {
+    const outer = connect(target, '127.0.0.1')
+    for (const [from, to] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
+      sockets.add(from)
+      from.pipe(to)
+      from.on('error', () => undefined).on('close', () => to.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  const close = () => {
+    cut()
+    proxy.close()
+  }
+  open.push({ close })
+  const pointTo = ({ port }: RedisServer) => {
+    target = port
+    cut()
+  }
+  return { url: `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}`, pointTo }
+}
+
+test('failed over to a replica that knows no script: the minute holds, and so do dollars', async () => {
+  const [primary, replica] = [await server(['--repl-diskless-sync-delay', '0']), await server()]
+  await replica.admin.replicaof('127.0.0.1', primary.port)
+  await expect.poll(() => replica.admin.info('replication'), { timeout: 10_000 }).toContain('master_link_status:up')
+  const { url, pointTo } = await address(primary)
+  const both = await two({ ...primary, url }, { rpm: 10, usdPerDay: 1 })
+  for (const it of [...both, ...both]) expect(await answered([it], 1)).toBe(1)
+  for (const { client } of both) await client.gateway.flush()
+  const spent = await primary.admin.hget('gw:{crew}:quota', 'spent')
+  await expect.poll(() => replica.admin.hget('gw:{crew}:quota', 'spent')).toBe(spent)
+  await replica.admin.replicaof('NO', 'ONE')
+  await primary.kill()
+  pointTo(replica)
+  // Until a call finds its connection cut, none looks for another: the first are counted by each one's share.
+  const more = await answered(both, 30)
+  expect(more).toBeGreaterThanOrEqual(6)
+  expect(more).toBeLessThanOrEqual(7)
+  for (const it of both) await until(() => isUp(it)() && counted(it)?.queued === 0, 'all is told', 10_000)
+  for (const { client } of both) await client.gateway.flush()
+  const costs = both.reduce((sum, { client }) => sum + client.gateway.stats().costUsd, 0)
+  expect(Number(await replica.admin.hget('gw:{crew}:quota', 'spent')) / 1e6).toBeCloseTo(costs, 6)
 })
 
 test('Redis away: each counts its share of the limits; back again, it hears of what was admitted meanwhile', async () => {
