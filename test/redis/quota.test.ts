@@ -160,7 +160,9 @@ async function address(first: RedisServer) {
 test('failed over to a replica that knows no script: the minute holds, and so do dollars', async () => {
   const [primary, replica] = [await server(['--repl-diskless-sync-delay', '0']), await server()]
   await replica.admin.replicaof('127.0.0.1', primary.port)
-  await expect.poll(() => replica.admin.info('replication'), { timeout: 10_000 }).toContain('master_link_status:up')
+  await expect
+    .poll(() => replica.admin.info('replication'), { timeout: 10_000 })
+    .toContain('master_link_status:up')
   const { url, pointTo } = await address(primary)
   const both = await two({ ...primary, url }, { rpm: 10, usdPerDay: 1 })
   for (const it of [...both, ...both]) expect(await answered([it], 1)).toBe(1)

@@ -2,6 +2,7 @@ import type { Metered } from '../account/meter.ts'
 import type { JsonObject, Operation } from '../call.ts'
 import { atRest } from './at-rest.ts'
 import { formats } from './format.ts'
+import { headersAtRest } from './headers-at-rest.ts'
 import type { Ending, Recording } from './recording.ts'
 
 /** A whole answer at rest. */
@@ -51,7 +52,7 @@ export function replay(stored: Stored, operation: Operation, url: string): Recor
       const format = formats[operation]
       const streamed = view.stream && format !== undefined
       const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
-      const headers = new Headers()
+      const headers = headersAtRest()
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
       headers.set('x-request-id', crypto.randomUUID())
       for (const [name, value] of stored.headers) headers.set(name, value)

@@ -37,7 +37,8 @@ export function canonical(value: unknown, depth = 0, ordered = false): string {
 }
 
 /** Told apart by its length, which is found sooner than what JSON would have to escape. */
-const quoted = (text: string) => (text.isWellFormed() ? `${text.length}"${text}` : JSON.stringify(text))
+export const quoted = (text: string) =>
+  text.isWellFormed() ? `${text.length}"${text}` : JSON.stringify(text)
 
 /** The body again, but with numbers that `JSON.parse` would round kept apart. Most bodies have none. */
 export function exactly(text: string, parsed: Record<string, Json>): Record<string, unknown> {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Call, Operation } from '../call.ts'
 import { tagOf } from '../redis/tag.ts'
-import { canonical, exactly } from './canonical.ts'
+import { canonical, exactly, quoted } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { whyNot } from './shareable.ts'
 
@@ -29,28 +29,34 @@ const NEVER_IN_KEY = {
 } as const satisfies Record<Operation, ReadonlySet<string>>
 
 export function keysOf(call: Call, remoteContent: boolean): Keys {
-  const { body, operation, outgoing, caller } = call
+  const { body, operation, caller } = call
   const bypass = whyNot(operation, body, call.model, remoteContent)
   if (bypass !== undefined) return { bypass }
+  const tag = caller.shared ? SHARED : tagOf(caller.team)
+  const scope = scopeOf(call, tag)
+  const known = call.reading.keys
+  if (known?.scope === scope) return known.keys
   const question = questionOf(call)
   if (question === undefined) return { bypass: 'nested-too-deeply' }
-  const header = (name: string) => outgoing.headers.get(name) ?? ''
-  const tag = caller.shared ? SHARED : tagOf(caller.team)
-  const scope = [
-    tag,
-    call.controls.cache.namespace ?? '',
-    outgoing.url,
-    operation,
-    call.model,
-    header('openai-organization'),
-    header('openai-project'),
-    header('openai-beta'),
-    // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
-    operation === 'responses' && body.store !== false ? 'kept' : '',
-  ]
-  const exact = `gw:{${tag}}:x:${hash('sha256', JSON.stringify([...scope, question]), 'base64url')}`
-  return { exact, flight: operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact }
+  const exact = `gw:{${tag}}:x:${hash('sha256', scope + question, 'base64url')}`
+  const keys = { exact, flight: operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact }
+  call.reading.keys = { scope, keys }
+  return keys
 }
+
+/** All that is in a key beside the body. No part can reach into the next: each tells its length. */
+function scopeOf({ body, operation, outgoing, model, controls }: Call, tag: string): string {
+  const { headers, url } = outgoing
+  // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
+  const kept = operation === 'responses' && body.store !== false ? 'kept' : ''
+  const parts = [tag, controls.cache.namespace ?? '', url, operation, model, kept]
+  for (const name of SCOPE_HEADERS) parts.push(headers.get(name) ?? '')
+  let scope = ''
+  for (const part of parts) scope += quoted(part)
+  return scope
+}
+
+const SCOPE_HEADERS = ['openai-organization', 'openai-project', 'openai-beta']
 
 /** The tag of answers that all teams share. No team's own tag looks like it. */
 const SHARED = '*'

@@ -1,0 +1,96 @@
+import { inspect } from 'node:util'
+
+/**
+ * Headers over those of upstream, which are not copied, and some of ours. Every header that goes through the usual kind
+ * is checked and converted several times over; most are never read but by the SDK's log, which reads them all.
+ */
+export function headersAtRest(base?: Headers): Headers {
+  return new HeadersAtRest(base)
+}
+
+/** What needs no checking or converting. Anything else is left to the usual kind, and its errors are. */
+const PLAIN_NAME = /^[a-z0-9-]+$/
+const PLAIN_VALUE = /^[!-~]([ -~]*[!-~])?$/
+
+const NONE = new Headers()
+
+class HeadersAtRest implements Headers {
+  readonly #base: Headers
+  readonly #own = new Map<string, string>()
+  /** The usual kind of Headers, once somebody does with them what is unusual. */
+  #usual: Headers | undefined
+
+  constructor(base = NONE) {
+    this.#base = base
+  }
+
+  get(name: string) {
+    if (this.#usual !== undefined) return this.#usual.get(name)
+    return this.#own.get(String(name).toLowerCase()) ?? this.#base.get(name)
+  }
+
+  has(name: string) {
+    if (this.#usual !== undefined) return this.#usual.has(name)
+    return this.#own.has(String(name).toLowerCase()) || this.#base.has(name)
+  }
+
+  set(name: string, value: string) {
+    if (this.#usual === undefined && PLAIN_NAME.test(name) && PLAIN_VALUE.test(value))
+      this.#own.set(name, value)
+    else this.#asUsual().set(name, value)
+  }
+
+  append(name: string, value: string) {
+    this.#asUsual().append(name, value)
+  }
+
+  delete(name: string) {
+    this.#asUsual().delete(name)
+  }
+
+  getSetCookie() {
+    return this.#asUsual().getSetCookie()
+  }
+
+  forEach(callback: (value: string, name: string, parent: Headers) => void, self?: unknown) {
+    for (const [name, value] of this) callback.call(self, value, name, this)
+  }
+
+  entries() {
+    return (this.#usual?.entries() ?? this.#sorted().values()) as HeadersIterator<[string, string]>
+  }
+
+  keys() {
+    return this.#asUsual().keys()
+  }
+
+  values() {
+    return this.#asUsual().values()
+  }
+
+  [Symbol.iterator]() {
+    return this.entries()
+  }
+
+  [inspect.custom]() {
+    return this.#asUsual()
+  }
+
+  #sorted(): [string, string][] {
+    const list = [...this.#own]
+    if (this.#base !== NONE) for (const header of this.#base) if (!this.#own.has(header[0])) list.push(header)
+    return list.sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+
+  #asUsual(): Headers {
+    if (this.#usual === undefined) {
+      this.#usual = new Headers(this.#base)
+      for (const [name, value] of this.#own) this.#usual.set(name, value)
+    }
+    return this.#usual
+  }
+}
+
+// They are Headers to whoever asks.
+Object.setPrototypeOf(HeadersAtRest.prototype, Headers.prototype)
+Object.defineProperty(HeadersAtRest, 'name', { value: 'Headers' })
