@@ -43,21 +43,23 @@ async function play(response: Response, names: string[]): Promise<unknown[]> {
   return told
 }
 
-describe.each([
-  ['a string', TEXT],
-  ['bytes', new TextEncoder().encode(TEXT)],
+describe.each<[string, () => string | Uint8Array | ReadableStream<Uint8Array> | null]>([
+  ['a string', () => TEXT],
+  ['bytes', () => new TextEncoder().encode(TEXT)],
+  ['a stream', () => new Blob([TEXT]).stream()],
+  ['nothing', () => null],
 ])('a Response at rest over %s', (_, body) => {
   const names = Object.keys(STEPS)
   const pairs = names.flatMap((first) => names.map((second): [string, string] => [first, second]))
 
   test.each(pairs)('%s, then %s: as a plain Response', async (first, second) => {
-    const plain = new Response(body as BodyInit, { ...HEAD, headers: HEADERS })
-    const rest = atRest(body, HEADERS, HEAD)
+    const plain = new Response(body() as BodyInit, { ...HEAD, headers: HEADERS })
+    const rest = atRest(body(), HEADERS, HEAD)
     expect(await play(rest, [first, second, 'used'])).toEqual(await play(plain, [first, second, 'used']))
   })
 
   test('tells its head', () => {
-    const rest = atRest(body, HEADERS, HEAD)
+    const rest = atRest(body(), HEADERS, HEAD)
     expect(rest).toBeInstanceOf(Response)
     expect(rest.constructor.name).toBe('Response')
     expect([rest.status, rest.ok, rest.statusText, rest.url]).toEqual([201, true, 'Made', HEAD.url])

@@ -1,11 +1,16 @@
+import { Readable } from 'node:stream'
+
 /** What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. */
 type Head = { url: string } & Partial<Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>>
 
+/** Text, bytes, a stream of bytes that nobody has read from, or none. */
+type Body = string | Uint8Array | ReadableStream<Uint8Array> | null
+
 /**
- * A Response whose body is all there. A third of what the SDK does for a small answer goes into making a stream of it
- * and reading that again; here the stream is made when somebody asks for it, and the text is given as it is.
+ * A Response made with half of the work. Of a body that is all there, a stream is made only for who asks for one: a
+ * third of what the SDK does for a small answer goes into making a stream of it and reading that again.
  */
-export function atRest(body: string | Uint8Array, headers: Headers, head: Head): Response {
+export function atRest(body: Body, headers: Headers, head: Head): Response {
   return new ResponseAtRest(body, headers, head)
 }
 
@@ -13,13 +18,13 @@ const decoder = new TextDecoder()
 
 class ResponseAtRest implements Response {
   readonly headers: Headers
-  readonly #body: string | Uint8Array
+  readonly #body: Body
   readonly #head: Head
   #used = false
   /** The usual kind of Response, once somebody wants more than the text. */
   #usual: Response | undefined
 
-  constructor(body: string | Uint8Array, headers: Headers, head: Head) {
+  constructor(body: Body, headers: Headers, head: Head) {
     this.headers = headers
     this.#body = body
     this.#head = head
@@ -49,18 +54,26 @@ class ResponseAtRest implements Response {
     return this.#head.redirected ?? false
   }
 
-  get body() {
+  get body(): Response['body'] {
+    if (this.#usual === undefined && this.#body instanceof ReadableStream)
+      return this.#body as Response['body']
     return this.#asUsual().body
   }
 
   get bodyUsed() {
-    return this.#used || this.#usual?.bodyUsed === true
+    if (this.#usual !== undefined) return this.#used || this.#usual.bodyUsed
+    return (
+      this.#used ||
+      (this.#body instanceof ReadableStream && Readable.isDisturbed(this.#body as unknown as Readable))
+    )
   }
 
   async text(): Promise<string> {
-    if (this.#usual !== undefined) return await this.#usual.text()
+    const body = this.#body
+    if (this.#usual !== undefined || body === null || body instanceof ReadableStream)
+      return await this.#asUsual().text()
     this.#use()
-    return typeof this.#body === 'string' ? this.#body : decoder.decode(this.#body)
+    return typeof body === 'string' ? body : decoder.decode(body)
   }
 
   async json(): Promise<unknown> {
@@ -86,6 +99,10 @@ class ResponseAtRest implements Response {
   clone(): Response {
     if (this.bodyUsed || this.#usual?.body?.locked)
       throw new TypeError('Response.clone: Body has already been consumed.')
+    if (this.#body instanceof ReadableStream) {
+      const body = this.#asUsual().clone().body as ReadableStream<Uint8Array>
+      return new ResponseAtRest(body, new Headers(this.headers), this.#head)
+    }
     return new ResponseAtRest(this.#body, new Headers(this.headers), this.#head)
   }
 

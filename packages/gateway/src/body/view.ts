@@ -79,17 +79,10 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
 /** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
 function dress({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
   const { status, statusText, url, redirected } = response
+  const headers = headersAtRest(type === undefined ? response.headers : reshaped(response.headers, type))
   const bodyless = status === 204 || status === 205 || status === 304
-  if (!bodyless && !(body instanceof ReadableStream)) {
-    const headers = headersAtRest(type === undefined ? response.headers : reshaped(response.headers, type))
-    return atRest(body, headers, { status, statusText, url, type: response.type, redirected })
-  }
-  const init = { status, headers: response.headers }
-  const dressed = new Response(body instanceof ReadableStream && !bodyless ? body : null, init)
-  // None can be given to the constructor: it takes no address, and no status text beyond Latin-1.
-  for (const name of ['url', 'statusText', 'type', 'redirected'] as const)
-    Object.defineProperty(dressed, name, { value: response[name] })
-  return dressed
+  const head = { status, statusText, url, type: response.type, redirected }
+  return atRest(bodyless ? null : body, headers, head)
 }
 
 function reshaped(upstream: Headers, type: string): Headers {
