@@ -1,13 +1,28 @@
 /**
- * Waits for a promise no longer than its caller does.
+ * Waits for a promise no longer than its caller does; with `ms`, no longer than that either: then it is `undefined`.
  * @throws `signal.reason`, as it is, the moment the signal aborts.
  */
-export function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
+export function whileWanted<T>(promise: Promise<T>, signal: AbortSignal, ms: number): Promise<T | undefined>
+export function whileWanted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  ms?: number,
+): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    if (signal.aborted) return onAbort()
+    if (signal.aborted) return reject(signal.reason)
+    let timer: NodeJS.Timeout | undefined
+    const settle = <V>(how: (value: V) => void) => {
+      return (value: V) => {
+        signal.removeEventListener('abort', onAbort)
+        clearTimeout(timer)
+        how(value)
+      }
+    }
+    const onAbort = () => settle(reject)(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (ms !== undefined) timer = setTimeout(settle(resolve), ms, undefined).unref()
+    promise.then(settle(resolve), settle(reject))
   })
 }
 

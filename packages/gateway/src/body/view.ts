@@ -1,5 +1,5 @@
 import type { View } from '../call.ts'
-import { whileWanted, within } from '../wait.ts'
+import { whileWanted } from '../wait.ts'
 import { atRest } from './at-rest.ts'
 import type { Format } from './format.ts'
 import { headersAtRest } from './headers-at-rest.ts'
@@ -48,16 +48,17 @@ function following(live: Live, view: View, leave: Leave): Response {
 
 /** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
 async function whole(live: Live, view: View, leave: Leave): Promise<Response> {
-  await arrival(within(live.over, GRACE_MS), view, leave)
+  if (live.outcome() === undefined || view.signal.aborted) await arrival(live.over, view, leave, GRACE_MS)
   const entries = live.outcome() === 'complete' ? live.log.whole() : undefined
   if (entries === undefined) return following(live, view, leave)
   leave(false)
   return dress(live, bytesOf(entries))
 }
 
-async function arrival(promise: Promise<unknown>, view: View, leave: Leave): Promise<void> {
+async function arrival(over: Promise<void>, view: View, leave: Leave, ms?: number): Promise<void> {
   try {
-    await whileWanted(promise, view.signal)
+    if (ms === undefined) await whileWanted(over, view.signal)
+    else await whileWanted(over, view.signal, ms)
   } catch (reason) {
     leave(true)
     throw reason

@@ -123,8 +123,8 @@ test('1,000 that leave take their timers and listeners with them, and the next i
   expect(new Set(await Promise.all(left))).toEqual(new Set(['left']))
   expect([gauge.waiting, line.size(), getEventListeners(everybody.signal, 'abort').length]).toEqual([0, 0, 0])
   while (!line.isEmpty()) await setTimeout(1)
-  await setTimeout(10)
-  expect(timers()).toBeLessThanOrEqual(before)
+  // Others in this process have timers, too; a thousand would be ours.
+  await expect.poll(timers).toBeLessThan(before + 100)
 
   const next = arrive(2_000, 5, new AbortController().signal)
   await setTimeout(20)
