@@ -12,23 +12,42 @@ export type Reading = {
 
 const MAX_BODIES = 128
 const MAX_LENGTH = 32_768
+const MARKS = 256
+const SAMPLES = 16
 
 /**
  * Reads bodies, and gives the same reading for the same text. Agents repeat themselves, those whose answers are cached
- * by definition, and what was worked out of a body need then not be worked out again.
+ * by definition, and what was worked out of a body need then not be worked out again. A body is kept from the second
+ * time on: most never come again, and keeping them costs more than it brings.
  */
 export function createReader() {
   const readings = new Map<string, Reading>()
+  const marks = new Int32Array(MARKS)
+
   return function read(source: string): Reading | undefined {
-    const known = readings.get(source)
+    const mark = markOf(source)
+    const isNew = marks[mark & (MARKS - 1)] !== mark
+    const known = isNew ? undefined : readings.get(source)
     if (known !== undefined) return known
     const body = parseObject(source)
     if (body === undefined) return undefined
     const reading: Reading = { body, questions: {} }
-    if (source.length > MAX_LENGTH) return reading
+    if (isNew) marks[mark & (MARKS - 1)] = mark
+    else if (source.length <= MAX_LENGTH) keep(source, reading)
+    return reading
+  }
+
+  function keep(source: string, reading: Reading) {
     readings.set(source, reading)
     const [oldest] = readings.size > MAX_BODIES ? readings.keys() : []
     if (oldest !== undefined) readings.delete(oldest)
-    return reading
   }
+}
+
+/** What a text looks like from afar: good enough to tell that it is new. */
+function markOf(source: string): number {
+  let mark = source.length
+  for (let sample = 1; sample <= SAMPLES; sample += 1)
+    mark = (mark * 31 + source.charCodeAt(Math.floor((source.length * sample) / (SAMPLES + 1)))) | 0
+  return mark
 }
