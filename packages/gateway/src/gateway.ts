@@ -10,6 +10,7 @@ import { createDirectory } from './identify/who.ts'
 import { type GatewayOptions, type Settings, settingsOf } from './options.ts'
 import { pipeline } from './pipeline.ts'
 import { createMemoryQuota } from './quota/memory.ts'
+import { createRedisQuota } from './quota/redis/quota.ts'
 import { createLink, type Link, type LinkState } from './redis/link.ts'
 import { within } from './wait.ts'
 
@@ -34,6 +35,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const say = once((message) => console.warn(`[llm-gateway] ${message}`))
   const counters = createCounters()
   const link = settings.direct ? undefined : linkTo(settings, say)
+  const shared = link && settings.quota ? createRedisQuota(link, { say }) : undefined
   const answers = createMemoryCache(settings.cacheBytes)
   const recorder = createRecorder(counters, emit)
   const handler = pipeline({
@@ -41,7 +43,7 @@ export function assemble(options: GatewayOptions | undefined) {
     recorder,
     answers,
     prices: createPriceBook(policy.models ?? {}),
-    limits: settings.quota ? createMemoryQuota() : undefined,
+    limits: settings.quota ? (shared ?? createMemoryQuota()) : undefined,
   })
   const house = { settings, handler, counters, answers, who: createDirectory(policy, say) }
 
@@ -63,6 +65,7 @@ export function assemble(options: GatewayOptions | undefined) {
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
       await answers.clear()
+      shared?.close()
       link?.close()
       return done
     },

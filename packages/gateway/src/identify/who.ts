@@ -73,7 +73,7 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
   return {
     agent,
     team: name,
-    limits: team && limitsOf(team, policy.timezone ?? 'UTC'),
+    limits: team && limitsOf(team, policy),
     models: modelsOf(policy, team),
     exactTtl: exact,
     shares: layers.every((layer) => layer !== false),
@@ -93,13 +93,15 @@ function narrowed(ttl: number | undefined, layer: false | CachePolicy | undefine
   return layer?.exact?.ttlSeconds ?? ttl
 }
 
-function limitsOf(team: TeamPolicy, timezone: string): Limits | undefined {
-  const { rpm, tpm, usdPerDay } = team
+function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limits | undefined {
+  const { rpm, tpm, usdPerDay, whenRedisIsAway } = team
   if (rpm === undefined && tpm === undefined && usdPerDay === undefined) return undefined
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm
   if (usdPerDay !== undefined) limits.usdPerDay = microUsd(usdPerDay)
+  if (version !== undefined) limits.version = version
+  if (whenRedisIsAway !== undefined) limits.whenRedisIsAway = whenRedisIsAway
   return limits
 }
 

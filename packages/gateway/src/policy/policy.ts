@@ -26,6 +26,8 @@ export type TeamPolicy = {
   tpmMode?: 'expected' | 'strict'
   /** US dollars in one day of the policy's time zone. Never exceeded by governed calls. */
   usdPerDay?: number
+  /** While Redis is away, `share`: each process counts its own part of the limits; `refuse`: calls get a 503. @default 'share' */
+  whenRedisIsAway?: 'share' | 'refuse'
   /** Models this team may name; default: every model of the policy. */
   models?: string[]
   /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */

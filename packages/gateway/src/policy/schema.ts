@@ -31,6 +31,7 @@ const team = z.strictObject({
   tpm: z.optional(count),
   tpmMode: z.optional(z.enum(['expected', 'strict'])),
   usdPerDay: z.optional(z.number().check(z.positive())),
+  whenRedisIsAway: z.optional(z.enum(['share', 'refuse'])),
   models: z.optional(z.array(name)),
   keys: z.optional(z.array(sha256)),
   requireKey: z.optional(z.boolean()),

@@ -1,6 +1,6 @@
 import { dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
-import type { MicroUsd, QuotaStore, Reservation, Settlement, Verdict } from './store.ts'
+import type { MicroUsd, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, type Window } from './window.ts'
 
 /** One day's money, in millionths of a dollar. `doubt` may have been spent without our seeing it. */
@@ -19,6 +19,13 @@ type Claim = {
   expires: number
 }
 
+/** The port `QuotaStore`, answered at once. */
+export type MemoryQuota = {
+  reserve: (reservation: Reservation) => Verdict
+  settle: (settlement: Settlement) => void
+  size: () => number
+}
+
 /** How long an id is remembered after its call was settled. */
 const REMEMBER_MS = 60_000
 const TEAM_IDLE_MS = 2 * 86_400_000
@@ -30,7 +37,7 @@ const TEAM_IDLE_MS = 2 * 86_400_000
  * day of admission. Tokens: in `strict` mode no 60 seconds hold more than `tpm` as reserved; in `expected` mode a span
  * can pass it by no more than the calls in flight wrote beyond their expectation, which the next minute pays back.
  */
-export function createMemoryQuota(clock: () => number = Date.now): QuotaStore & { size: () => number } {
+export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
   const teams = new Map<string, Team>()
   const claims = new Map<string, Claim>()
   const settled = new Map<string, { verdict: Verdict; until: number }>()

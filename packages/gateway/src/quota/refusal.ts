@@ -6,7 +6,8 @@ const CODES = {
   rpm: 'gateway_rpm_exceeded',
   tpm: 'gateway_tpm_exceeded',
   daily_usd: 'gateway_daily_usd_exceeded',
-} as const satisfies Record<LimitName, string>
+  unavailable: 'gateway_quota_unavailable',
+} as const satisfies Record<LimitName | 'unavailable', string>
 
 /** Says which limit of which team was hit, and when it is worth asking again. */
 export function refusalOf(
@@ -15,6 +16,12 @@ export function refusalOf(
   limits: Limits,
 ): Refusal {
   const { limit, retryAfterMs } = verdict
+  if (limit === 'unavailable')
+    return {
+      code: CODES.unavailable,
+      message: `Nobody can tell what team ${team} has used: Redis is away, and its policy refuses uncounted calls. (agent ${agent})`,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    }
   const size = {
     rpm: `${limits.rpm} requests per minute`,
     tpm: `${limits.tpm} tokens per minute`,

@@ -8,6 +8,10 @@ export type Limits = {
   tpmMode: 'expected' | 'strict'
   usdPerDay?: MicroUsd
   timezone: string
+  /** Of the policy they come from: where processes disagree, the highest version's limits bind. @default 0 */
+  version?: number
+  /** `share`: each process counts its own part of them; `refuse`: nobody is admitted uncounted. @default 'share' */
+  whenRedisIsAway?: 'share' | 'refuse'
 }
 
 /** One attempt's claim, made before it reaches upstream. */
@@ -34,14 +38,17 @@ export type LimitName = 'rpm' | 'tpm' | 'daily_usd'
 /** What is left after this reservation, for the `x-ratelimit-*` headers. Absent where no limit binds. */
 export type Remaining = { requests?: number; tokens?: number; usd?: MicroUsd }
 
+/** `degraded`: decided by this process alone, because the store that all share is away. */
 export type Verdict =
-  | { admitted: true; remaining: Remaining }
+  | { admitted: true; remaining: Remaining; degraded?: true }
   | {
       admitted: false
-      limit: LimitName
+      /** `unavailable`: nobody can tell, and the policy would rather refuse. */
+      limit: LimitName | 'unavailable'
       remaining: Remaining
       /** The first moment at which it fits; `undefined`: it never will, it is larger than the limit itself. */
       retryAfterMs: number | undefined
+      degraded?: true
     }
 
 export type Settlement = {

@@ -59,5 +59,6 @@ export function createWindow() {
       return SPAN_MS
     },
     isEmpty: () => buckets.length === 0,
+    buckets: (): readonly Bucket[] => buckets,
   }
 }

@@ -1,0 +1,183 @@
+-- Books one attempt against a team's requests, tokens and dollars: all of it, or none. A refusal says what is in the
+-- way and when it will be gone. A repeated reservation changes nothing and is answered as the first time.
+--
+-- Input:
+--   KEYS[1]   the team's state
+--   KEYS[2]   this reservation's record
+--   KEYS[3]   how long answers usually are, in thousandths of a token, by agent and model
+--   ARGV[1]   now, in ms; empty: the server's clock
+--   ARGV[2]   the process that asks
+--   ARGV[3]   1: it says that it is alive, and wants to know how many are
+--   ARGV[4]   version of the policy that the limits come from; the highest one's bind
+--   ARGV[5]   requests per minute, or empty
+--   ARGV[6]   tokens per minute, or empty
+--   ARGV[7]   µ$ per day, or empty
+--   ARGV[8]   input tokens
+--   ARGV[9]   output tokens at most
+--   ARGV[10]  field of KEYS[3] for this agent and model
+--   ARGV[11]  1: reserve the most; else what is expected
+--   ARGV[12]  µ$ at most
+--   ARGV[13]  ms after which the hold becomes doubt
+--   ARGV[14]  the zone's offset from UTC, in ms
+--   ARGV[15]  when that changes, in ms
+--   ARGV[16]  the offset from then on
+--   ARGV[17]  the epoch this process was last told, or empty
+--   ARGV[18]  the seq it was last told
+--   ARGV[19]  the day it was last told
+--   ARGV[20]  µ$ of that day it was last told
+--   ARGV[21]  what it had admitted in the last minute, as age:requests:tokens,...
+--   ARGV[22]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
+--
+-- Output:
+--   1   admitted, rpm, tpm or daily_usd: the limit in the way
+--   2   ms until it fits; -1: never
+--   3   requests left; -1: no limit binds
+--   4   tokens left, likewise
+--   5   µ$ left, likewise
+--   6   tokens reserved
+--   7   epoch
+--   8   seq
+--   9   day
+--   10  µ$ that this day has taken, or may have
+--   11  processes alive; -1: was not asked
+--   12  how many of them come before this one
+
+local FIRST_GUESS = 300
+local EXPECTED = 1000
+local SILENT = 150000
+-- A lease ends with its slot: so few that all of a team's holds fit in a short list.
+local SLOTS = 32
+
+local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[14], ARGV[15], ARGV[16])
+local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
+local process, worst = ARGV[2], tonumber(ARGV[12])
+
+-- A state that was born again learns from each process, once, what it had admitted in the last minute, and takes the
+-- highest day's spend of all.
+local function listen()
+  local epoch, seq, day, spend = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
+  if epoch == '' then return end
+  if epoch == state.epoch then
+    -- Same life, fewer writes: a failover, or a restart from a log that lagged behind.
+    if seq > state.seq and day == state.day then
+      change(state, 'inherited', state.inherited + math.max(0, spend - committed(state)))
+      change(state, 'seq', seq)
+    end
+    return
+  end
+  for _, name in ipairs(state.told) do
+    if name == process then return end
+  end
+  state.told[#state.told + 1] = process
+  change(state, 'told', state.told)
+  if day == state.day then change(state, 'inherited', math.max(state.inherited, spend)) end
+  for age, requests, tokens in string.gmatch(ARGV[21], '(%d+):(%d+):(%d+)') do
+    if tonumber(age) < SPAN then
+      add(state, state.clock - tonumber(age), tonumber(requests), tonumber(tokens))
+    end
+  end
+end
+
+local function announce()
+  if ARGV[3] ~= '1' then return -1, -1 end
+  local alive, count, before = { process, state.clock }, 1, 0
+  for at = 1, #state.alive - 1, 2 do
+    local name, heard = state.alive[at], state.alive[at + 1]
+    if name ~= process and type(heard) == 'number' and heard + SILENT > state.clock then
+      alive[#alive + 1], alive[#alive + 2] = name, heard
+      count = count + 1
+      if tostring(name) < process then before = before + 1 end
+    end
+  end
+  change(state, 'alive', alive)
+  return count, before
+end
+
+local function binding_limits()
+  local version = tonumber(ARGV[4])
+  if version < state.version then return state.rpm, state.tpm, state.usd end
+  local rpm, tpm, usd = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+  if version > state.version then
+    change(state, 'version', version)
+    change(state, 'rpm', rpm)
+    change(state, 'tpm', tpm)
+    change(state, 'usd', usd)
+  end
+  return rpm, tpm, usd
+end
+
+local function tokens_to_reserve()
+  local input, most = tonumber(ARGV[8]), tonumber(ARGV[9])
+  if ARGV[11] == '1' then return math.ceil(input + most) end
+  local mean = redis.pcall('HGET', KEYS[3], ARGV[10])
+  local expected = type(mean) == 'string' and whole(mean)
+  return math.ceil(input + math.min(most, expected and math.ceil(expected / EXPECTED) or FIRST_GUESS))
+end
+
+local known = recall(KEYS[2])
+listen()
+local alive, before = announce()
+local rpm, tpm, usd = binding_limits()
+local tokens = tokens_to_reserve()
+
+local function left(limit, used)
+  return limit and math.max(0, limit - used) or -1
+end
+
+local function answer(status, retry_after, record)
+  save(state)
+  return {
+    status,
+    retry_after,
+    record and record[2] or left(rpm, state.requests),
+    record and record[3] or left(tpm, state.tokens),
+    record and record[4] or left(usd, committed(state)),
+    tokens,
+    state.epoch,
+    state.seq,
+    state.day,
+    committed(state),
+    alive,
+    before,
+  }
+end
+
+local function refusal()
+  if usd and committed(state) + worst > usd then
+    if worst > usd then return 'daily_usd', -1 end
+    -- Holds are given back, mostly whole; money that is spent comes back tomorrow.
+    local only_holds = committed(state) - state.in_flight + worst <= usd
+    return 'daily_usd', only_holds and 1000 or day_ends(state.clock, state.day, zone) - state.clock
+  end
+  if tpm and tokens > tpm then return 'tpm', -1 end
+  local more_requests = rpm and state.requests + 1 - rpm or 0
+  local more_tokens = tpm and state.tokens + tokens - tpm or 0
+  local for_requests = more_requests > 0 and free_in(state, 1, more_requests) or 0
+  local for_tokens = more_tokens > 0 and free_in(state, 2, more_tokens) or 0
+  if for_requests == 0 and for_tokens == 0 then return nil end
+  if for_requests >= for_tokens then return 'rpm', for_requests end
+  return 'tpm', for_tokens
+end
+
+if known then return answer('admitted', 0, known) end
+
+local age = tonumber(ARGV[22])
+if age == nil then
+  local limit, retry_after = refusal()
+  if limit then return answer(limit, retry_after) end
+end
+
+local stamp = state.clock - (age or 0)
+if stamp + SPAN > state.clock then add(state, stamp, 1, tokens) end
+local lease = tonumber(ARGV[13])
+local slot = math.max(1000, math.floor(lease / SLOTS))
+local ends = math.ceil((state.clock + lease) / slot) * slot
+local day = age and day_at(stamp, zone) or state.day
+if day == state.day then hold(state, ends, worst) end
+change(state, 'seq', state.seq + 1)
+local record = {
+  'open', left(rpm, state.requests), left(tpm, state.tokens), left(usd, committed(state)),
+  stamp, tokens, worst, day, ends, ARGV[10],
+}
+remember(KEYS[2], record, lease + KEEP)
+return answer('admitted', 0, record)

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import type { RedisClient } from '../../redis/connect.ts'
+
+/** `allow-key-locking`: Upstash locks its whole database during a script that does not say so; open Redis refuses it. */
+export type ScriptFlags = 'allow-oom' | 'allow-key-locking'
+
+export type Script = {
+  /** One round trip; two where the server does not know the script yet. */
+  run: (client: RedisClient, keys: string[], args: (string | number)[]) => Promise<unknown>
+}
+
+/** What a server says to a first line that it cannot read: Redis before 7, and whoever does not know a flag. */
+const UNREADABLE = /shebang|unexpected symbol|user_script:1|Unknown script engine|Unexpected flag/i
+
+/**
+ * A script with its own digest. `defineCommand` would leave a mark on a client that is only lent to us.
+ * Counting goes on when Redis is full, where Redis can be told so.
+ */
+export function createScript(source: string, flags: ScriptFlags): Script {
+  const plain = variant(source)
+  let current = variant(`#!lua flags=${flags}\n${source}`)
+
+  async function run(client: RedisClient, keys: string[], args: (string | number)[]): Promise<unknown> {
+    const { text, sha } = current
+    const rest = [...keys, ...args]
+    try {
+      return await evaluate(client, 'evalsha', sha, keys.length, rest)
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+    }
+    try {
+      return await evaluate(client, 'eval', text, keys.length, rest)
+    } catch (error) {
+      if (current === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
+      current = plain
+      return await run(client, keys, args)
+    }
+  }
+
+  return { run }
+}
+
+const variant = (text: string) => ({ text, sha: createHash('sha1').update(text).digest('hex') })
+
+/** ioredis 5 groups what it pipelines by a command's first argument, which here is not a key: in a cluster, we pipeline. */
+async function evaluate(
+  client: RedisClient,
+  command: 'eval' | 'evalsha',
+  script: string,
+  keys: number,
+  rest: (string | number)[],
+): Promise<unknown> {
+  if (!client.isCluster || !client.options.enableAutoPipelining)
+    return await client[command](script, keys, ...rest)
+  const [[error, value] = [undefined, undefined]] =
+    (await client
+      .pipeline()
+      [command](script, keys, ...rest)
+      .exec()) ?? []
+  if (error) throw error
+  return value
+}

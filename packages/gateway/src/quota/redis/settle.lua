@@ -1,0 +1,84 @@
+-- Puts the truth in the place of a reservation: what was held too much is given back, what was taken beyond is debt of
+-- the minutes to come. A repeated settlement changes nothing. One whose reservation nobody remembers, because it was
+-- flushed or never arrived, is spend all the same.
+--
+-- Input:
+--   KEYS[1]   the team's state
+--   KEYS[2]   the reservation's record
+--   KEYS[3]   how long answers usually are, in thousandths of a token, by agent and model
+--   ARGV[1]   now, in ms; empty: the server's clock
+--   ARGV[2]   the process that asks
+--   ARGV[3]   tokens used; empty: nobody knows, and it counts as all that was reserved
+--   ARGV[4]   output tokens to learn from, or empty
+--   ARGV[5]   µ$ spent; empty: nobody knows, and it counts as the worst case
+--   ARGV[6]   µ$ that may have been spent besides
+--   ARGV[7]   the zone's offset from UTC, in ms
+--   ARGV[8]   when that changes, in ms
+--   ARGV[9]   the offset from then on
+--
+-- Output:
+--   1  settled, fresh (nobody remembers its reservation) or repeated
+--   2  epoch
+--   3  seq
+--   4  day
+--   5  µ$ that this day has taken, or may have
+--   6  tokens charged beyond what was reserved
+
+local REMEMBER = 15 * 60000
+local WEIGHT = 0.1
+local THOUSANDTHS = 1000
+local MOST_MEANS = 1000
+
+local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[7], ARGV[8], ARGV[9])
+local known = recall(KEYS[2])
+
+local function answer(outcome, excess)
+  save(state)
+  return {
+    outcome,
+    state.epoch,
+    state.seq,
+    state.day,
+    committed(state),
+    excess,
+  }
+end
+
+local function learn(field, tokens)
+  local mean = redis.pcall('HGET', KEYS[3], field)
+  if type(mean) == 'table' then redis.call('DEL', KEYS[3]) end
+  local old = type(mean) == 'string' and whole(mean)
+  -- Learning anew costs a call or two of each agent; remembering everything costs memory for ever.
+  if not old and redis.call('HLEN', KEYS[3]) >= MOST_MEANS then redis.call('DEL', KEYS[3]) end
+  local new = tokens * THOUSANDTHS
+  redis.call('HSET', KEYS[3], field, digits(old and old + WEIGHT * (new - old) or new))
+  redis.call('PEXPIRE', KEYS[3], KEEP)
+end
+
+if known and known[1] == 'closed' then return answer('repeated', 0) end
+
+local doubt = tonumber(ARGV[6])
+local learned = tonumber(ARGV[4])
+change(state, 'seq', state.seq + 1)
+
+if not known then
+  local tokens = tonumber(ARGV[3]) or 0
+  if tokens > 0 then add(state, state.clock, 0, tokens) end
+  change(state, 'spent', state.spent + (tonumber(ARGV[5]) or 0))
+  change(state, 'doubt', state.doubt + doubt)
+  remember(KEYS[2], { 'closed', -1, -1, -1 }, REMEMBER)
+  return answer('fresh', tokens)
+end
+
+local stamp, reserved, worst, day, ends, field = unpack(known, 5)
+local tokens, cost = tonumber(ARGV[3]) or reserved, tonumber(ARGV[5]) or worst
+if day == state.day then
+  if not hold(state, ends, -worst) then change(state, 'doubt', math.max(0, state.doubt - worst)) end
+  change(state, 'spent', state.spent + cost)
+  change(state, 'doubt', state.doubt + doubt)
+end
+if tokens > reserved then add(state, state.clock, 0, tokens - reserved) end
+if tokens < reserved then give_back(state, stamp, reserved - tokens) end
+if learned then learn(field, learned) end
+remember(KEYS[2], { 'closed', known[2], known[3], known[4] }, REMEMBER)
+return answer('settled', math.max(0, tokens - reserved))

@@ -1,0 +1,246 @@
+-- What reserve.lua and settle.lua share: a team's state, opened at the start of a script and saved at its end.
+--
+-- One hash per team, whose fields are
+--   clock        the highest time seen, in ms
+--   epoch        the name of this life: a state that was flushed is born again under another one
+--   seq          counts what changed the books; whoever was told a higher one knows that writes were lost
+--   day          days since 1970 in the team's zone
+--   inherited    µ$ that this day had seen before this life, as the processes remember it
+--   spent        µ$ of settled calls
+--   doubt        µ$ that may have been spent without our seeing it
+--   held         packed (lease's end, µ$), ...: worst cases of calls in flight
+--   window       packed (stamp, requests, tokens), ...: the last minute as one-second buckets, oldest first; a bucket
+--                leaves SPAN after its stamp, which is the latest admission in it
+--   version, rpm, tpm, usd   the newest limits that came with a policy version
+--   alive        packed (process, last heard), ...
+--   told         packed process, ...: who has told this life what it remembers of the one before
+-- Whatever is not as it should be counts as absent: garbage must not fail calls for ever.
+
+local SPAN = 60250
+local DAY = 86400000
+local KEEP = 2 * DAY
+local FIELDS = {
+  'clock', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
+  'version', 'rpm', 'tpm', 'usd', 'alive', 'told',
+}
+
+local function whole(text)
+  return tonumber(string.match(text or '', '^%d+$') or '')
+end
+
+-- Redis writes large numbers as 1e+15.
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+local function unpacked(packed)
+  if not packed then return {} end
+  local ok, list = pcall(cmsgpack.unpack, packed)
+  return ok and type(list) == 'table' and list or {}
+end
+
+-- A flat list of rows of numbers, or none of it.
+local function rows(packed, width)
+  local list = unpacked(packed)
+  if #list % width ~= 0 then return {} end
+  for at = 1, #list do
+    if type(list[at]) ~= 'number' then return {} end
+  end
+  return list
+end
+
+local function change(state, field, value)
+  state[field] = value
+  state.changed[field] = true
+end
+
+-- The server's clock may be set back. The window must not open for that, nor stay shut until the old time comes again:
+-- all it holds counts as just admitted.
+local function set_clock(state, asked)
+  local now = tonumber(asked)
+  if now == nil then
+    local time = redis.call('TIME')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+    if now < state.clock - 1000 then
+      for at = 1, #state.window, 3 do state.window[at] = now end
+      change(state, 'window', state.window)
+      change(state, 'clock', now)
+    end
+  end
+  change(state, 'clock', math.max(now, state.clock))
+end
+
+-- zone: the offset from UTC in ms, the moment it next changes, the offset from then on.
+local function day_at(now, zone)
+  return math.floor((now + (now < zone.changes and zone.before or zone.after)) / DAY)
+end
+
+local function day_ends(now, day, zone)
+  local ends = (day + 1) * DAY - zone.after
+  if now >= zone.changes then return ends end
+  local sooner = (day + 1) * DAY - zone.before
+  return sooner < zone.changes and sooner or math.max(zone.changes, ends)
+end
+
+local function turn_day(state, zone)
+  local day = day_at(state.clock, zone)
+  if day == state.day or day == state.day - 1 then return end
+  if day < state.day then
+    -- The clock had been days ahead. What was spent then counts today, or the budget would come back for nothing.
+    for at = 2, #state.held, 2 do change(state, 'doubt', state.doubt + state.held[at]) end
+    change(state, 'day', day)
+    return change(state, 'held', {})
+  end
+  change(state, 'day', day)
+  for _, field in ipairs({ 'inherited', 'spent', 'doubt' }) do change(state, field, 0) end
+  change(state, 'held', {})
+end
+
+-- Holds whose lease has run out are doubt.
+local function sweep_holds(state)
+  local kept, held = {}, 0
+  for at = 1, #state.held, 2 do
+    if state.held[at] > state.clock then
+      kept[#kept + 1], kept[#kept + 2] = state.held[at], state.held[at + 1]
+      held = held + state.held[at + 1]
+    else
+      change(state, 'doubt', state.doubt + state.held[at + 1])
+    end
+  end
+  if #kept < #state.held then change(state, 'held', kept) end
+  state.in_flight = held
+end
+
+local function sweep_window(state)
+  local from = 1
+  while state.window[from] and state.window[from] + SPAN <= state.clock do from = from + 3 end
+  if from > 1 then
+    local kept = {}
+    for at = from, #state.window do kept[#kept + 1] = state.window[at] end
+    change(state, 'window', kept)
+  end
+  state.requests, state.tokens = 0, 0
+  for at = 1, #state.window, 3 do
+    state.requests = state.requests + state.window[at + 1]
+    state.tokens = state.tokens + state.window[at + 2]
+  end
+end
+
+local function open(key, asked, process, before, changes, after)
+  local found = redis.pcall('HMGET', key, unpack(FIELDS))
+  if found.err then
+    redis.call('DEL', key)
+    found = {}
+  end
+  local read = {}
+  for at, field in ipairs(FIELDS) do read[field] = found[at] end
+  local state = { key = key, changed = {} }
+  for _, field in ipairs({ 'clock', 'seq', 'day', 'inherited', 'spent', 'doubt', 'version' }) do
+    state[field] = whole(read[field]) or 0
+  end
+  for _, field in ipairs({ 'rpm', 'tpm', 'usd' }) do state[field] = whole(read[field]) end
+  state.held, state.window = rows(read.held, 2), rows(read.window, 3)
+  state.alive, state.told = unpacked(read.alive), unpacked(read.told)
+  set_clock(state, asked)
+  if read.epoch then
+    state.epoch = read.epoch
+  else
+    change(state, 'epoch', process .. ':' .. digits(state.clock))
+  end
+  turn_day(state, { before = tonumber(before), changes = tonumber(changes), after = tonumber(after) })
+  sweep_holds(state)
+  sweep_window(state)
+  return state
+end
+
+local PACKED = { held = true, window = true, alive = true, told = true }
+
+local function save(state)
+  local pairs_to_set = {}
+  for field in pairs(state.changed) do
+    local value = state[field]
+    if PACKED[field] then value = cmsgpack.pack(value) end
+    if type(value) == 'number' then value = digits(value) end
+    pairs_to_set[#pairs_to_set + 1] = field
+    pairs_to_set[#pairs_to_set + 1] = value or ''
+  end
+  redis.call('HSET', state.key, unpack(pairs_to_set))
+  redis.call('PEXPIRE', state.key, KEEP)
+end
+
+-- What the day has taken, or may have.
+local function committed(state)
+  return state.inherited + state.spent + state.doubt + state.in_flight
+end
+
+-- Buckets stay in order; one admitted by a process while Redis was away may belong among earlier ones.
+local function add(state, stamp, requests, tokens)
+  local window, second = state.window, math.floor(stamp / 1000)
+  local at = #window - 2
+  while at > 0 and math.floor(window[at] / 1000) > second do at = at - 3 end
+  if at > 0 and math.floor(window[at] / 1000) == second then
+    window[at] = math.max(window[at], stamp)
+    window[at + 1] = window[at + 1] + requests
+    window[at + 2] = window[at + 2] + tokens
+  else
+    at = math.max(at, -2)
+    table.insert(window, at + 3, stamp)
+    table.insert(window, at + 4, requests)
+    table.insert(window, at + 5, tokens)
+  end
+  state.requests = state.requests + requests
+  state.tokens = state.tokens + tokens
+  change(state, 'window', window)
+end
+
+local function give_back(state, stamp, tokens)
+  for at = 1, #state.window, 3 do
+    if math.floor(state.window[at] / 1000) == math.floor(stamp / 1000) then
+      state.window[at + 2] = math.max(0, state.window[at + 2] - tokens)
+      return change(state, 'window', state.window)
+    end
+  end
+end
+
+-- Milliseconds until `excess` has left the window. column: 1 requests, 2 tokens.
+local function free_in(state, column, excess)
+  local freed = 0
+  for at = 1, #state.window, 3 do
+    freed = freed + state.window[at + column]
+    if freed >= excess then return math.max(1, state.window[at] + SPAN - state.clock) end
+  end
+  return SPAN
+end
+
+-- A positive amount is held until `ends`; a negative one is let go. False: that hold is no more.
+local function hold(state, ends, amount)
+  for at = 1, #state.held, 2 do
+    if state.held[at] == ends then
+      state.held[at + 1] = math.max(0, state.held[at + 1] + amount)
+      state.in_flight = state.in_flight + amount
+      change(state, 'held', state.held)
+      return true
+    end
+  end
+  if amount < 0 then return false end
+  state.held[#state.held + 1], state.held[#state.held + 2] = ends, amount
+  state.in_flight = state.in_flight + amount
+  change(state, 'held', state.held)
+  return true
+end
+
+-- A reservation's record: { 'open', requests, tokens, usd left, stamp, tokens, worst case, day, lease's end, field of
+-- its expectation }, and once settled { 'closed', requests, tokens, usd left }.
+local function recall(key)
+  local packed = redis.pcall('GET', key)
+  if type(packed) == 'table' then redis.call('DEL', key) end
+  if type(packed) ~= 'string' then return nil end
+  local record = unpacked(packed)
+  if record[1] == 'closed' and #record == 4 then return record end
+  if record[1] == 'open' and #record == 10 then return record end
+  return nil
+end
+
+local function remember(key, record, ms)
+  redis.call('SET', key, cmsgpack.pack(record), 'PX', digits(ms))
+end

@@ -1,0 +1,130 @@
+import type { LimitName, MicroUsd, Remaining, Reservation, Settlement } from '../store.ts'
+import type { Memory } from './knowledge.ts'
+import type { Zone } from './zone.ts'
+
+/** One slot of a cluster for all that belongs to a team, whatever its name: a brace in it would end the hash tag. */
+export function keysOf(team: string, id: string): string[] {
+  const start = `gw:{${team.replace(/[{}%]/g, encodeURIComponent)}}`
+  return [`${start}:quota`, `${start}:hold:${id}`, `${start}:means`]
+}
+
+/** Whoever asks, and by whose clock: an empty `now` is the server's. */
+export type Asker = { now: number | ''; process: string; announce: boolean }
+
+/** Larger than any limit, and still a whole number wherever it is added up. */
+const MOST = 1e12
+const most = (value: number) => Math.min(MOST, Math.max(0, Math.ceil(value)))
+
+/** ARGV of reserve.lua, in its order. `ageMs`: it was admitted that long ago, while Redis was away. */
+export function reserveArgs(
+  { agent, model, limits, inputTokens, maxOutputTokens, worstCost, leaseMs }: Reservation,
+  { now, process, announce }: Asker,
+  { before, changes, after }: Zone,
+  { epoch, seq, day, committed, load }: Memory,
+  ageMs: number | undefined,
+): (string | number)[] {
+  return [
+    now,
+    process,
+    announce ? 1 : '',
+    limits.version ?? 0,
+    limits.rpm ?? '',
+    limits.tpm ?? '',
+    limits.usdPerDay ?? '',
+    most(inputTokens),
+    most(maxOutputTokens),
+    `${agent}\n${model}`,
+    limits.tpmMode === 'strict' ? 1 : '',
+    most(worstCost),
+    leaseMs,
+    before,
+    changes,
+    after,
+    epoch,
+    seq,
+    day,
+    committed,
+    load,
+    ageMs === undefined ? '' : Math.max(0, Math.round(ageMs)),
+  ]
+}
+
+/** ARGV of settle.lua, in its order. Nonsense earns nobody credit: it is nobody's knowledge. */
+export function settleArgs(
+  { tokens, learnOutputTokens, cost, doubt }: Settlement,
+  { now, process }: Asker,
+  { before, changes, after }: Zone,
+): (string | number)[] {
+  return [
+    now,
+    process,
+    sane(tokens),
+    sane(learnOutputTokens),
+    sane(cost),
+    sane(doubt) || 0,
+    before,
+    changes,
+    after,
+  ]
+}
+
+const sane = (value: number | undefined) =>
+  value !== undefined && Number.isFinite(value) && value >= 0 ? most(value) : ''
+
+/** What both scripts tell of the state they left. */
+export type News = { epoch: string; seq: number; day: number; committed: number }
+
+export type Reserved = News & {
+  status: 'admitted' | LimitName
+  retryAfterMs: number | undefined
+  remaining: Remaining
+  tokens: number
+  /** How many processes are alive, and how many of them come before this one; `undefined`: it was not asked. */
+  fleet: { processes: number; before: number } | undefined
+}
+
+const STATUSES = new Set<unknown>(['admitted', 'rpm', 'tpm', 'daily_usd'] satisfies Reserved['status'][])
+
+/** @throws TypeError when the answer is not one of reserve.lua. */
+export function reservedOf(reply: unknown): Reserved {
+  if (!Array.isArray(reply) || reply.length !== 12 || !STATUSES.has(reply[0]))
+    throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
+  const [retryAfter, requests, tokens, usd] = reply.slice(1, 5).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ]
+  const [seq, day, committed, processes, before] = reply.slice(7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  return {
+    status: reply[0],
+    retryAfterMs: retryAfter < 0 ? undefined : retryAfter,
+    remaining: {
+      ...(requests < 0 ? {} : { requests }),
+      ...(tokens < 0 ? {} : { tokens }),
+      ...(usd < 0 ? {} : { usd: usd as MicroUsd }),
+    },
+    tokens: Number(reply[5]),
+    epoch: String(reply[6]),
+    seq,
+    day,
+    committed,
+    fleet: processes < 0 ? undefined : { processes, before },
+  }
+}
+
+export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
+
+/** @throws TypeError when the answer is not one of settle.lua. */
+export function settledOf(reply: unknown): Settled {
+  if (!Array.isArray(reply) || reply.length !== 6)
+    throw new TypeError(`settle.lua answered ${JSON.stringify(reply)}`)
+  const [seq, day, committed, excess] = reply.slice(2).map(Number) as [number, number, number, number]
+  return { outcome: reply[0], epoch: String(reply[1]), seq, day, committed, excess }
+}

@@ -1,0 +1,58 @@
+import { dayOf } from '../day.ts'
+
+/** Where midnight is, for a script that knows the time and no calendar: the clock's own error hardly matters. */
+export type Zone = {
+  /** Offset from UTC in milliseconds. */
+  before: number
+  /** When it next changes; a time that never comes, if not within two days. */
+  changes: number
+  after: number
+}
+
+const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const NEVER = 9e15
+const UTC: Zone = { before: 0, changes: NEVER, after: 0 }
+
+/** The zone's offset at this moment, and its next change of clocks. */
+export function zoneAt(now: number, timezone: string): Zone {
+  if (timezone === 'UTC') return UTC
+  const before = offsetAt(now, timezone)
+  const after = offsetAt(now + 2 * DAY_MS, timezone)
+  if (before === after) return { before, changes: NEVER, after }
+  let [unchanged, changed] = [now, now + 2 * DAY_MS]
+  while (changed - unchanged > 1) {
+    const middle = Math.floor((unchanged + changed) / 2)
+    if (offsetAt(middle, timezone) === before) unchanged = middle
+    else changed = middle
+  }
+  return { before, changes: changed, after }
+}
+
+/** Days since 1970 in that zone. */
+export const dayNumber = (now: number, { before, changes, after }: Zone) =>
+  Math.floor((now + (now < changes ? before : after)) / DAY_MS)
+
+/** `zoneAt`, asked once an hour: it costs some 50 formatted dates where clocks are about to change. */
+export function createZones(): (now: number, timezone: string) => Zone {
+  const known = new Map<string, { zone: Zone; from: number }>()
+  return (now, timezone) => {
+    const found = known.get(timezone)
+    if (found && now >= found.from && now < found.from + HOUR_MS) return found.zone
+    const zone = zoneAt(now, timezone)
+    known.set(timezone, { zone, from: now })
+    return zone
+  }
+}
+
+const formatters = new Map<string, Intl.DateTimeFormat>()
+
+function offsetAt(now: number, timezone: string): number {
+  let formatter = formatters.get(timezone)
+  if (formatter === undefined) {
+    formatter = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, timeStyle: 'medium' })
+    formatters.set(timezone, formatter)
+  }
+  const local = Date.parse(`${dayOf(now, timezone)}T${formatter.format(now)}Z`)
+  return local - Math.floor(now / 1_000) * 1_000
+}
