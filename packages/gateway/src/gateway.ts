@@ -32,10 +32,11 @@ export type Gateway = GatewayControls & {
 export function assemble(options: GatewayOptions | undefined) {
   const settings = settingsOf(options)
   const { policy } = settings
-  const say = once((message) => console.warn(`[llm-gateway] ${message}`))
+  const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
+  const say = once(warn)
   const counters = createCounters()
   const link = settings.direct ? undefined : linkTo(settings, say)
-  const shared = link && settings.quota ? createRedisQuota(link, { say }) : undefined
+  const shared = link && settings.quota ? createRedisQuota(link, { ...settings.quota, say: warn }) : undefined
   const answers = createMemoryCache(settings.cacheBytes)
   const recorder = createRecorder(counters, emit)
   const handler = pipeline({
@@ -61,7 +62,7 @@ export function assemble(options: GatewayOptions | undefined) {
   }
 
   const controls: GatewayControls = {
-    flush: (deadlineMs = 5_000) => within(recorder.settled(), deadlineMs),
+    flush: (deadlineMs = 5_000) => within(Promise.all([recorder.settled(), shared?.settled()]), deadlineMs),
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
       await answers.clear()
@@ -73,6 +74,7 @@ export function assemble(options: GatewayOptions | undefined) {
       ...counters.snapshot(),
       memoryCache: answers.size(),
       ...(link === undefined ? {} : { redis: link.stats() }),
+      ...(shared === undefined ? {} : { quota: shared.stats() }),
     }),
   }
   return {

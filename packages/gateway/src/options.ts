@@ -20,7 +20,7 @@ export type GatewayOptions = {
   /** `false`: no answer is stored or shared, not even in flight. */
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false }
   /** `false`: nobody is refused for a limit, and nothing is counted against one. */
-  quota?: false
+  quota?: false | QuotaOptions
   /** Called with each call's record, after the answer has ended, in the caller's own async context. What it throws is counted. */
   onCall?: (record: CallRecord) => void | Promise<void>
   /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
@@ -31,6 +31,16 @@ export type GatewayOptions = {
   langfuse?: false
   /** The Supabase sink is not part of this version. */
   supabase?: false
+}
+
+/** How limits are counted in Redis. The limits themselves belong in the policy. */
+export type QuotaOptions = {
+  /** How many processes share the limits, at least: while Redis is away, each uses its part of them. @default as many as Redis has seen */
+  processes?: number
+  /** Whose clock counts: `client` for servers whose scripts may not read their own. @default 'server' */
+  clock?: 'server' | 'client'
+  /** Upstash: a script locks a team's keys, not the whole database. @default false */
+  keyLocking?: boolean
 }
 
 export type ExactCacheOptions = {
@@ -80,7 +90,19 @@ const schema = z.strictObject({
       }),
     ]),
   ),
-  quota: z.optional(z.literal(false, 'can only be switched off here; limits belong in the policy')),
+  quota: z.optional(
+    z.union([
+      z.literal(false),
+      z.strictObject(
+        {
+          processes: z.optional(z.number().check(z.int(), z.positive())),
+          clock: z.optional(z.enum(['server', 'client'])),
+          keyLocking: z.optional(z.boolean()),
+        },
+        'must be false, or say how Redis counts; limits belong in the policy',
+      ),
+    ]),
+  ),
   onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
   redis: z.optional(redis),
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
@@ -95,7 +117,7 @@ export type Settings = {
   team: string | undefined
   direct: boolean
   cacheBytes: number
-  quota: boolean
+  quota: QuotaOptions | undefined
   redis: string | RedisClient | undefined
   deadlines: { redisMs: number; connectMs: number }
   onCall: GatewayOptions['onCall']
@@ -119,7 +141,7 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     team: options.team,
     direct: mode === 'direct',
     cacheBytes: (exact || undefined)?.maxBytes ?? DEFAULT_CACHE_BYTES,
-    quota: options.quota !== false,
+    quota: options.quota === false ? undefined : (options.quota ?? {}),
     redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     onCall: options.onCall,

@@ -1,3 +1,4 @@
+import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
@@ -30,9 +31,11 @@ export type Stats = {
   memoryCache: { entries: number; bytes: number }
   /** The connection to shared Redis; absent without one. */
   redis?: LinkStats
+  /** Who counts the quotas, and how often who did; absent without shared Redis. */
+  quota?: QuotaStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'redis'>
+type Counts = Omit<Stats, 'memoryCache' | 'redis' | 'quota'>
 
 export function createCounters() {
   const counts: Counts = {

@@ -1,7 +1,7 @@
 import { dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
 import type { MicroUsd, Reservation, Settlement, Verdict } from './store.ts'
-import { createWindow, type Window } from './window.ts'
+import { createWindow, SPAN_MS, type Window } from './window.ts'
 
 /** One day's money, in millionths of a dollar. `doubt` may have been spent without our seeing it. */
 type Ledger = { spent: number; held: number; doubt: number }
@@ -110,6 +110,7 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
         { requests: load.requests + 1, tokens: load.tokens + tokens },
         ledger,
       ),
+      resetMs: SPAN_MS,
     }
     claims.set(reservation.id, {
       state: 'open',
@@ -180,6 +181,7 @@ function refusalFor(
     limit,
     retryAfterMs,
     remaining: remaining(reservation, load, ledger),
+    resetMs: window.emptyIn(at),
   })
   if (usdPerDay !== undefined && ledger.spent + ledger.held + ledger.doubt + worstCost > usdPerDay) {
     if (worstCost > usdPerDay) return no('daily_usd', undefined)

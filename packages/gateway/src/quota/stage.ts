@@ -6,6 +6,7 @@ import type { Call, Reply, Stage } from '../call.ts'
 import { refuse } from '../refuse.ts'
 import { boundInput, estimateInput } from '../route/tokens.ts'
 import { maxOutputTokens } from './ask.ts'
+import { rateLimitHeaders, withHeaders } from './headers.ts'
 import { refusalOf } from './refusal.ts'
 import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
 
@@ -25,11 +26,15 @@ export function quota(store: QuotaStore, prices: PriceBook): Stage {
       const reservation = reservationOf(call, worstCost ?? NO_MONEY)
       const verdict = await store.reserve(reservation)
       if (!verdict.admitted) return refuse(call, refusalOf(verdict, call.caller, limits))
+      const late = call.signal.aborted
       const reply = await next(call)
       void reply.recording.ended.then(async (ending) => {
-        await store.settle(await settlementOf(ending, reply, call, reservation))
+        const unsent = late && reply.recording.status === undefined
+        await store.settle(
+          unsent ? unused(reservation) : await settlementOf(ending, reply, call, reservation),
+        )
       })
-      return reply
+      return { ...reply, recording: withHeaders(reply.recording, rateLimitHeaders(verdict, limits)) }
     }
 
   async function worstCostOf(call: Call): Promise<MicroUsd | undefined> {
@@ -80,6 +85,16 @@ export function quota(store: QuotaStore, prices: PriceBook): Stage {
     }
   }
 }
+
+/** Nobody wanted it any more once there was room for it. */
+const unused = ({ id, team }: Reservation): Settlement => ({
+  id,
+  team,
+  tokens: 0,
+  learnOutputTokens: undefined,
+  cost: NO_MONEY,
+  doubt: NO_MONEY,
+})
 
 /** Upstream had the whole request, and whatever it made of it never reached us. */
 function mayHaveCostMore(ending: Ending, reply: Reply, call: Call): boolean {

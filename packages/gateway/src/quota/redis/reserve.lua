@@ -8,7 +8,7 @@
 --   ARGV[1]   now, in ms; empty: the server's clock
 --   ARGV[2]   the process that asks
 --   ARGV[3]   1: it says that it is alive, and wants to know how many are
---   ARGV[4]   version of the policy that the limits come from; the highest one's bind
+--   ARGV[4]   version of the policy that the limits come from; the highest one's bind. 0: it has none, and its own do
 --   ARGV[5]   requests per minute, or empty
 --   ARGV[6]   tokens per minute, or empty
 --   ARGV[7]   µ$ per day, or empty
@@ -26,7 +26,10 @@
 --   ARGV[19]  the day it was last told
 --   ARGV[20]  µ$ of that day it was last told
 --   ARGV[21]  what it had admitted in the last minute, as age:requests:tokens,...
---   ARGV[22]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
+--   ARGV[22]  how many ms ago it was last told what the window holds
+--   ARGV[23]  requests that it held then, everybody's
+--   ARGV[24]  tokens, likewise
+--   ARGV[25]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
 --
 -- Output:
 --   1   admitted, rpm, tpm or daily_usd: the limit in the way
@@ -41,6 +44,12 @@
 --   10  µ$ that this day has taken, or may have
 --   11  processes alive; -1: was not asked
 --   12  how many of them come before this one
+--   13  requests per minute that bind; -1: none do
+--   14  tokens per minute, likewise
+--   15  µ$ per day, likewise
+--   16  requests in the window
+--   17  tokens in the window
+--   18  ms until the window is empty, if nobody else comes
 
 local FIRST_GUESS = 300
 local EXPECTED = 1000
@@ -52,16 +61,37 @@ local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[14], ARGV[15], ARGV[16])
 local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
 local process, worst = ARGV[2], tonumber(ARGV[12])
 
+-- Nobody alone knows what the others had admitted, but each was told how full the window was. What of that nobody has
+-- claimed as his counts as admitted at the time when it was told.
+local function recall_window(heard_ago, requests, tokens, own_requests, own_tokens)
+  local stamp, most, most_tokens, told, told_tokens = unpack(state.recalled)
+  if stamp then give_back(state, stamp, math.max(0, most - told), math.max(0, most_tokens - told_tokens)) end
+  if heard_ago >= SPAN then heard_ago, requests, tokens = SPAN, 0, 0 end
+  stamp = math.max(stamp or 0, state.clock - heard_ago)
+  most, most_tokens = math.max(most or 0, requests), math.max(most_tokens or 0, tokens)
+  told, told_tokens = (told or 0) + own_requests, (told_tokens or 0) + own_tokens
+  change(state, 'recalled', { stamp, most, most_tokens, told, told_tokens })
+  if most > told or most_tokens > told_tokens then
+    add(state, stamp, math.max(0, most - told), math.max(0, most_tokens - told_tokens))
+  end
+end
+
 -- A state that was born again learns from each process, once, what it had admitted in the last minute, and takes the
 -- highest day's spend of all.
 local function listen()
   local epoch, seq, day, spend = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
+  local heard_ago, heard, heard_tokens = tonumber(ARGV[22]), tonumber(ARGV[23]), tonumber(ARGV[24])
   if epoch == '' then return end
   if epoch == state.epoch then
     -- Same life, fewer writes: a failover, or a restart from a log that lagged behind.
-    if seq > state.seq and day == state.day then
+    if seq <= state.seq then return end
+    change(state, 'seq', seq)
+    if day == state.day then
       change(state, 'inherited', state.inherited + math.max(0, spend - committed(state)))
-      change(state, 'seq', seq)
+    end
+    if heard_ago < SPAN and (heard > state.requests or heard_tokens > state.tokens) then
+      add(state, state.clock - heard_ago, math.max(0, heard - state.requests),
+        math.max(0, heard_tokens - state.tokens))
     end
     return
   end
@@ -71,11 +101,14 @@ local function listen()
   state.told[#state.told + 1] = process
   change(state, 'told', state.told)
   if day == state.day then change(state, 'inherited', math.max(state.inherited, spend)) end
+  local own_requests, own_tokens = 0, 0
   for age, requests, tokens in string.gmatch(ARGV[21], '(%d+):(%d+):(%d+)') do
     if tonumber(age) < SPAN then
       add(state, state.clock - tonumber(age), tonumber(requests), tonumber(tokens))
+      own_requests, own_tokens = own_requests + tonumber(requests), own_tokens + tonumber(tokens)
     end
   end
+  recall_window(heard_ago, heard, heard_tokens, own_requests, own_tokens)
 end
 
 local function announce()
@@ -95,7 +128,7 @@ end
 
 local function binding_limits()
   local version = tonumber(ARGV[4])
-  if version < state.version then return state.rpm, state.tpm, state.usd end
+  if version > 0 and version < state.version then return state.rpm, state.tpm, state.usd end
   local rpm, tpm, usd = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
   if version > state.version then
     change(state, 'version', version)
@@ -125,6 +158,7 @@ local function left(limit, used)
 end
 
 local function answer(status, retry_after, record)
+  local reset = status == 'admitted' and SPAN or empty_in(state)
   save(state)
   return {
     status,
@@ -139,6 +173,12 @@ local function answer(status, retry_after, record)
     committed(state),
     alive,
     before,
+    rpm or -1,
+    tpm or -1,
+    usd or -1,
+    state.requests,
+    state.tokens,
+    reset,
   }
 end
 
@@ -161,7 +201,7 @@ end
 
 if known then return answer('admitted', 0, known) end
 
-local age = tonumber(ARGV[22])
+local age = tonumber(ARGV[25])
 if age == nil then
   local limit, retry_after = refusal()
   if limit then return answer(limit, retry_after) end
@@ -177,7 +217,7 @@ if day == state.day then hold(state, ends, worst) end
 change(state, 'seq', state.seq + 1)
 local record = {
   'open', left(rpm, state.requests), left(tpm, state.tokens), left(usd, committed(state)),
-  stamp, tokens, worst, day, ends, ARGV[10],
+  stamp, tokens, worst, day, ends, ARGV[10], state.epoch,
 }
 remember(KEYS[2], record, lease + KEEP)
 return answer('admitted', 0, record)
