@@ -57,8 +57,8 @@ local SILENT = 150000
 -- A lease ends with its slot: so few that all of a team's holds fit in a short list.
 local SLOTS = 32
 
-local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[14], ARGV[15], ARGV[16])
 local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
+local state = open(KEYS[1], ARGV[1], ARGV[2], zone, true)
 local process, worst = ARGV[2], tonumber(ARGV[12])
 
 -- Nobody alone knows what the others had admitted, but each was told how full the window was. What of that nobody has

@@ -29,7 +29,8 @@ local WEIGHT = 0.1
 local THOUSANDTHS = 1000
 local MOST_MEANS = 1000
 
-local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[7], ARGV[8], ARGV[9])
+local zone = { before = tonumber(ARGV[7]), changes = tonumber(ARGV[8]), after = tonumber(ARGV[9]) }
+local state = open(KEYS[1], ARGV[1], ARGV[2], zone, false)
 local known = recall(KEYS[2])
 
 local function answer(outcome, excess)

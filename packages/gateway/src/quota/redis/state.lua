@@ -128,7 +128,8 @@ local function sweep_window(state)
   end
 end
 
-local function open(key, asked, process, before, changes, after)
+-- Only who reserves ends a day: who settles may not know the team's zone.
+local function open(key, asked, process, zone, reserves)
   local found = redis.pcall('HMGET', key, unpack(FIELDS))
   if found.err then
     redis.call('DEL', key)
@@ -150,7 +151,7 @@ local function open(key, asked, process, before, changes, after)
   else
     change(state, 'epoch', process .. ':' .. digits(state.clock))
   end
-  turn_day(state, { before = tonumber(before), changes = tonumber(changes), after = tonumber(after) })
+  if reserves or state.day == 0 then turn_day(state, zone) end
   sweep_holds(state)
   sweep_window(state)
   return state
