@@ -54,6 +54,9 @@ export type RedisQuota = QuotaStore & {
 const AWAY_RETRY_MS = 1_000
 /** How long a reservation waits for Redis to hear of those that were admitted without it. */
 const HANDBACK_MS = 100
+/** After an outage, processes find Redis again within about a second of each other. Until all have told it what they
+ * admitted, each keeps to its share: whoever came back first would find room that others have taken. */
+const REGATHER_MS = 1_300
 
 /** Quotas that hold across all processes that share a Redis: one command to reserve, one to settle. */
 export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): RedisQuota {
@@ -84,7 +87,9 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   async function decide(reservation: Reservation): Promise<Verdict> {
     const { id, team, limits } = reservation
     let sent = false
-    if (await handback.admissionsTold(team, HANDBACK_MS))
+    const regathering = limits.whenRedisIsAway !== 'refuse' && isJustBack(link)
+    if (regathering) handback.kick()
+    else if (await handback.admissionsTold(team, HANDBACK_MS))
       try {
         const reserved = await ask(reservation, undefined, () => {
           sent = true
@@ -203,6 +208,11 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
       rest()
     },
   }
+}
+
+function isJustBack(link: Link): boolean {
+  const { state, since, trouble } = link.stats()
+  return state === 'up' && trouble !== undefined && Date.now() - since < REGATHER_MS
 }
 
 function verdictOf({ status, remaining, resetMs, bounds, retryAfterMs }: Reserved, limits: Bounds): Verdict {
