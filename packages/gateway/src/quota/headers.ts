@@ -16,7 +16,7 @@ export function rateLimitHeaders(verdict: Verdict, limits: Limits): Record<strin
   return { ...of('requests', bounds.rpm), ...of('tokens', bounds.tpm) }
 }
 
-/** They take the place of upstream's, which tell of the whole organization. */
+/** They take the place of upstream's, which tell of the whole organization; where the team has no limit, those stay. */
 export const withHeaders = (recording: Recording, headers: Record<string, string>): Recording => ({
   ...recording,
   async open(view, leave) {

@@ -20,7 +20,7 @@ export function createMode(say: (message: string) => void) {
   function speak() {
     if (closed || quiet !== undefined || (said === 'shared') === (mode === 'shared')) return
     said = mode
-    say(mode === 'shared' ? `${LINES.shared}.` : `${LINES[mode]}: ${trouble}.`)
+    say(mode === 'shared' ? LINES.shared : `${LINES[mode]}: ${trouble}`)
     quiet = setTimeout(() => {
       quiet = undefined
       speak()
