@@ -147,7 +147,7 @@ test('flushed: the first process that asks brings back the whole window as it wa
   expect(await a.take('over', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
 })
 
-test('flushed: a call under way is spend when it ends, and an operator who resets one team resets no other', async () => {
+test('flushed: a call under way is spend when it ends', async () => {
   const redis = await server()
   const a = process(redis.url)
   const bound = { usdPerDay: usd(1_000) }
@@ -158,6 +158,18 @@ test('flushed: a call under way is spend when it ends, and an operator who reset
   // The hold is remembered as spend, and the truth comes on top: on the side of refusing.
   expect(remaining.usd).toBe(1_000 - 300 - 40 - 100)
   expect(a.stats()).toMatchObject({ errors: 0, alone: 0 })
+})
+
+test('an operator gives a team its day back; to delete its key would not help', async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  const bound = { usdPerDay: usd(1_000) }
+  await a.take('a', bound, 900)
+  await a.settle(truth('a', { cost: usd(900) }))
+  await redis.admin.del('gw:{t}:quota')
+  expect(await a.take('b', bound)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
+  await redis.admin.hset('gw:{t}:quota', 'inherited', 0, 'spent', 0, 'doubt', 0)
+  expect(await a.take('c', bound)).toMatchObject({ admitted: true, remaining: { usd: 800 } })
 })
 
 test('failed over to a replica that had not heard the last writes: who made them brings them back', async () => {
