@@ -91,17 +91,17 @@ const schema = z.strictObject({
     ]),
   ),
   quota: z.optional(
-    z.union([
-      z.literal(false),
-      z.strictObject(
-        {
+    z.union(
+      [
+        z.literal(false),
+        z.strictObject({
           processes: z.optional(z.number().check(z.int(), z.positive())),
           clock: z.optional(z.enum(['server', 'client'])),
           keyLocking: z.optional(z.boolean()),
-        },
-        'must be false, or say how Redis counts; limits belong in the policy',
-      ),
-    ]),
+        }),
+      ],
+      'must be false, or say how Redis counts; limits belong in the policy',
+    ),
   ),
   onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
   redis: z.optional(redis),
