@@ -176,7 +176,7 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     fresh()
     const bound = { rpm: 10, usdPerDay: usd(250) }
     await reserve('crashed', bound, { leaseMs: 1 })
-    await new Promise((resolve) => setTimeout(resolve, 2_100))
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
     const verdict = await reserve('b', bound, { worstCost: usd(200) })
     expect(verdict).toMatchObject({ admitted: false, limit: 'daily_usd', remaining: { usd: 150 } })
     if (!verdict.admitted) expect(verdict.retryAfterMs).toBeGreaterThan(1_000)

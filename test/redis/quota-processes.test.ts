@@ -105,6 +105,18 @@ test('flushed at full speed: the window and the day are brought back by those wh
   expect(total(outcome.calls, cost)).toBeLessThanOrEqual(60_000)
 })
 
+test('flushed with the budget nearly spent: what is passed is no more than a flight', {
+  timeout: TIMEOUT,
+}, async () => {
+  const cap = 15_000
+  const outcome = await fleet.hammer(job('broke', { limits: limits({ usdPerDay: usd(cap) }) }), async () => {
+    await after(0.3)
+    await server.admin.flushall()
+  })
+  report('broke', outcome)
+  expect(total(outcome.calls, cost)).toBeLessThanOrEqual(cap + SIZE * 4 * 100)
+})
+
 test('killed and restarted empty: processes count by their shares meanwhile', {
   timeout: TIMEOUT,
 }, async () => {
