@@ -38,7 +38,10 @@ export type GatewayOptions = {
   supabase?: false
 }
 
+/** How limits are counted in Redis. */
 export type QuotaOptions = {
+  /** How many processes share the limits, at least: while Redis is away, each uses its part of them. @default as many as Redis has seen */
+  processes?: number
   /** Whose clock the limits in Redis go by. `client`: for servers whose scripts may not read the time. @default 'server' */
   clock?: 'server' | 'client'
   /** For Upstash: its scripts then lock one team and not the whole database. Open Redis refuses them. @default false */
@@ -118,11 +121,12 @@ const schema = z.strictObject({
       [
         z.literal(false),
         z.strictObject({
+          processes: z.optional(z.number().check(z.int(), z.positive())),
           clock: z.optional(z.enum(['server', 'client'])),
           keyLocking: z.optional(z.boolean()),
         }),
       ],
-      'must be false, or how it is counted: { clock, keyLocking }. Limits belong in the policy',
+      'must be false, or say how Redis counts; limits belong in the policy',
     ),
   ),
   onLimit: z.optional(z.enum(['reject', 'wait'])),
@@ -144,7 +148,7 @@ export type Settings = {
   direct: boolean
   cache: { bytes: number; sharedBytes: number; localMs: number }
   /** `undefined`: nothing is counted. */
-  quota: Required<QuotaOptions> | undefined
+  quota: QuotaOptions | undefined
   /** What the options say for every call; contexts and headers say otherwise. */
   standing: GatewayContext | undefined
   redis: string | RedisClient | undefined

@@ -24,13 +24,7 @@ export function share(
     say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
   const store = createRedisCache(link, { maxBytes: cache.sharedBytes, onFull })
   const answers = createTieredCache(memory, store, { link, localMs: cache.localMs })
-  const limits =
-    quota &&
-    createRedisQuota(link, {
-      clock: quota.clock,
-      flags: quota.keyLocking ? 'allow-key-locking' : 'allow-oom',
-      say: (message) => say('quota', message),
-    })
+  const limits = quota && createRedisQuota(link, quota)
   const abroad = across && meetingsOver(link, across)
 
   return {
@@ -45,7 +39,7 @@ export function share(
     },
     stats: (): Partial<Stats> => ({
       sharedCache: store.stats(),
-      ...(limits ? { sharedQuota: limits.stats() } : {}),
+      ...(limits ? { quota: limits.stats() } : {}),
       ...(abroad ? { acrossProcesses: { ...abroad.counts } } : {}),
       redis: link.stats(),
     }),

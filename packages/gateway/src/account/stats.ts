@@ -1,6 +1,6 @@
 import type { SharedCacheStats } from '../cache/redis.ts'
 import type { AcrossStats } from '../coalesce/across.ts'
-import type { RedisQuotaStats } from '../quota/redis/quota.ts'
+import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
@@ -41,13 +41,13 @@ export type Stats = {
   sharedCache?: SharedCacheStats
   /** How calls of several processes shared upstream calls; absent unless they may. */
   acrossProcesses?: AcrossStats
-  /** Limits counted in Redis for all processes; absent without it. */
-  sharedQuota?: RedisQuotaStats
+  /** Who counts the quotas, and how often who did; absent without shared Redis. */
+  quota?: QuotaStats
   /** The connection to shared Redis; absent without one. */
   redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'acrossProcesses' | 'sharedQuota' | 'redis'>
+type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'>
 
 export function createCounters() {
   const counts: Counts = {

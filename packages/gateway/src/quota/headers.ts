@@ -1,26 +1,26 @@
-import type { Limits, Remaining } from './store.ts'
+import type { Limits, Verdict } from './store.ts'
 
-/** What the team has left, under the names that OpenAI uses for what the account has. `resetMs`: until all of it is back. */
-export function rateLimitHeaders(
-  { rpm, tpm }: Limits,
-  { requests, tokens }: Remaining,
-  resetMs: number,
-): Record<string, string> {
-  const headers: Record<string, string> = {}
-  const say = (kind: string, limit: number | undefined, left: number | undefined) => {
-    if (limit === undefined || left === undefined) return
-    headers[`x-ratelimit-limit-${kind}`] = String(limit)
-    headers[`x-ratelimit-remaining-${kind}`] = String(Math.floor(left))
-    headers[`x-ratelimit-reset-${kind}`] = duration(resetMs)
+/**
+ * What is left, in the names that OpenAI has for it. They take the place of upstream's, which tell of the whole
+ * organization; where the team has no limit, those stay.
+ */
+export function rateLimitHeaders(verdict: Verdict, limits: Limits): Record<string, string> {
+  const { remaining, resetMs = 0, bounds = limits } = verdict
+  const of = (kind: 'requests' | 'tokens', limit: number | undefined) => {
+    const left = remaining[kind]
+    if (limit === undefined || left === undefined) return {}
+    return {
+      [`x-ratelimit-limit-${kind}`]: String(limit),
+      [`x-ratelimit-remaining-${kind}`]: String(left),
+      [`x-ratelimit-reset-${kind}`]: left === limit ? '0s' : duration(resetMs),
+    }
   }
-  say('requests', rpm, requests)
-  say('tokens', tpm, tokens)
-  return headers
+  return { ...of('requests', bounds.rpm), ...of('tokens', bounds.tpm) }
 }
 
-/** As OpenAI writes it: `120ms`, `7.5s`, `1m0s`. */
+/** As OpenAI writes it: 12ms, 1.5s, 1m0.25s. */
 function duration(ms: number): string {
   if (ms < 1_000) return `${Math.ceil(ms)}ms`
-  const seconds = Math.ceil(ms / 100) / 10
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${Math.ceil(seconds % 60)}s`
+  const minutes = Math.floor(ms / 60_000)
+  return `${minutes > 0 ? `${minutes}m` : ''}${(ms - minutes * 60_000) / 1_000}s`
 }

@@ -1,7 +1,7 @@
 import { dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
 import type { MicroUsd, Reservation, Settlement, Verdict } from './store.ts'
-import { createWindow, type Window } from './window.ts'
+import { createWindow, SPAN_MS, type Window } from './window.ts'
 
 /** One day's money, in millionths of a dollar. `doubt` may have been spent without our seeing it. */
 type Ledger = { spent: number; held: number; doubt: number }
@@ -19,7 +19,7 @@ type Claim = {
   expires: number
 }
 
-/** The port, answered at once. */
+/** The port `QuotaStore`, answered at once. */
 export type MemoryQuota = {
   reserve: (reservation: Reservation) => Verdict
   settle: (settlement: Settlement) => void
@@ -43,6 +43,7 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
   const settled = new Map<string, { verdict: Verdict; until: number }>()
   const expectation = createExpectation()
   let latest = 0
+  let nextExpiry = Number.POSITIVE_INFINITY
 
   /** A clock that is set back must not open the window again. */
   function now(): number {
@@ -71,20 +72,25 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
     return ledger
   }
 
-  /** Both maps are in the order in which their entries expire. */
   function sweep(at: number) {
     for (const [id, { until }] of settled) {
       if (until > at) break
       settled.delete(id)
     }
+    if (at < nextExpiry) return
+    nextExpiry = Number.POSITIVE_INFINITY
     for (const [id, claim] of claims) {
-      if (claim.expires > at) break
-      claims.delete(id)
-      if (claim.state === 'doubted') continue
-      claim.ledger.held -= claim.reservation.worstCost
-      claim.ledger.doubt += claim.reservation.worstCost
-      claims.set(id, { ...claim, state: 'doubted', expires: at + TEAM_IDLE_MS })
+      if (claim.expires <= at) expire(id, claim, at)
+      if (claim.expires > at) nextExpiry = Math.min(nextExpiry, claim.expires)
     }
+  }
+
+  function expire(id: string, claim: Claim, at: number) {
+    if (claim.state === 'doubted') return claims.delete(id)
+    claim.ledger.held -= claim.reservation.worstCost
+    claim.ledger.doubt += claim.reservation.worstCost
+    claim.state = 'doubted'
+    claim.expires = at + TEAM_IDLE_MS
   }
 
   function reserve(reservation: Reservation): Verdict {
@@ -110,6 +116,7 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
         { requests: load.requests + 1, tokens: load.tokens + tokens },
         ledger,
       ),
+      resetMs: SPAN_MS,
     }
     claims.set(reservation.id, {
       state: 'open',
@@ -120,6 +127,7 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
       tokens,
       expires: at + reservation.leaseMs,
     })
+    nextExpiry = Math.min(nextExpiry, at + reservation.leaseMs)
     return verdict
   }
 
@@ -180,6 +188,7 @@ function refusalFor(
     limit,
     retryAfterMs,
     remaining: remaining(reservation, load, ledger),
+    resetMs: window.emptyIn(at),
   })
   if (usdPerDay !== undefined && ledger.spent + ledger.held + ledger.doubt + worstCost > usdPerDay) {
     if (worstCost > usdPerDay) return no('daily_usd', undefined)

@@ -2,7 +2,6 @@ import type { Caller } from '../identify/who.ts'
 import type { Refusal } from '../refuse.ts'
 import { rateLimitHeaders } from './headers.ts'
 import type { LimitName, Limits, Verdict } from './store.ts'
-import { SPAN_MS } from './window.ts'
 
 const CODES = {
   rpm: 'gateway_rpm_exceeded',
@@ -18,7 +17,7 @@ export function refusalOf(
   limits: Limits,
   waitedMs = 0,
 ): Refusal {
-  const { limit, retryAfterMs } = verdict
+  const { limit, retryAfterMs, degraded, bounds = limits } = verdict
   if (limit === 'unavailable')
     return {
       code: CODES.unavailable,
@@ -26,21 +25,20 @@ export function refusalOf(
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }
   const size = {
-    rpm: `${limits.rpm} requests per minute`,
-    tpm: `${limits.tpm} tokens per minute`,
-    daily_usd: `$${(limits.usdPerDay ?? 0) / 1e6} per day`,
+    rpm: `${bounds.rpm} requests per minute`,
+    tpm: `${bounds.tpm} tokens per minute`,
+    daily_usd: `$${(bounds.usdPerDay ?? 0) / 1e6} per day`,
   }[limit]
   const why =
     retryAfterMs === undefined
       ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output or its input.`
-      : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
+      : degraded
+        ? `Redis is away, and this process has used up its share of team ${team}'s limits, ${size}. Try again in ${seconds(retryAfterMs)}.`
+        : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
   return {
     code: CODES[limit],
     message: `${why}${waitedMs > 0 ? ` This call has waited ${seconds(waitedMs)} for it.` : ''} (agent ${agent})`,
-    headers: {
-      'x-gateway-limit': limit,
-      ...rateLimitHeaders(limits, verdict.remaining, retryAfterMs ?? SPAN_MS),
-    },
+    headers: { 'x-gateway-limit': limit, ...rateLimitHeaders(verdict, limits) },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
 }

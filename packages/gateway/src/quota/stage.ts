@@ -10,7 +10,6 @@ import { maxOutputTokens } from './ask.ts'
 import { rateLimitHeaders } from './headers.ts'
 import { createQueue } from './queue.ts'
 import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
-import { SPAN_MS } from './window.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
@@ -52,11 +51,12 @@ export function quota(
       const admission = await queue.admit(call, reservation)
       if (!('admitted' in admission)) return admission
       if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
+      const late = call.signal.aborted
       const reply = await next(call)
       void reply.recording.ended.then((ending) =>
-        settlements.add(() => settle(ending, reply, call, reservation)),
+        settlements.add(() => settle(ending, reply, call, reservation, late)),
       )
-      return { ...reply, headers: rateLimitHeaders(limits, admission.remaining, SPAN_MS) }
+      return { ...reply, headers: rateLimitHeaders(admission, limits) }
     }
 
   function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {
@@ -70,8 +70,9 @@ export function quota(
     )
   }
 
-  async function settle(ending: Ending, reply: Reply, call: Call, reservation: Reservation) {
-    const settlement = settlementOf(ending, reply, call, reservation)
+  async function settle(ending: Ending, reply: Reply, call: Call, reservation: Reservation, late: boolean) {
+    const unsent = late && reply.recording.status === undefined
+    const settlement = unsent ? unused(reservation) : settlementOf(ending, reply, call, reservation)
     await store.settle(settlement instanceof Promise ? await settlement : settlement)
     queue.released(reservation.team)
   }
@@ -99,6 +100,16 @@ export function quota(
     return cost instanceof Promise ? cost.then(settlement) : settlement(cost)
   }
 }
+
+/** Nobody wanted it any more once there was room for it. */
+const unused = ({ id, team }: Reservation): Settlement => ({
+  id,
+  team,
+  tokens: 0,
+  learnOutputTokens: undefined,
+  cost: NO_MONEY,
+  doubt: NO_MONEY,
+})
 
 /** Upstream had the whole request, and whatever it made of it never reached us. */
 function mayHaveCostMore(ending: Ending, reply: Reply, call: Call): boolean {

@@ -38,18 +38,27 @@ export type LimitName = 'rpm' | 'tpm' | 'daily_usd'
 /** What is left after this reservation, for the `x-ratelimit-*` headers. Absent where no limit binds. */
 export type Remaining = { requests?: number; tokens?: number; usd?: MicroUsd }
 
-/** `degraded`: decided by this process alone, because the store that all share is away. */
+export type Bounds = Pick<Limits, 'rpm' | 'tpm' | 'usdPerDay'>
+
+type Standing = {
+  remaining: Remaining
+  /** Milliseconds until the window is empty, if nobody else comes. */
+  resetMs?: number
+  /** What binds, where it is not what the reservation brought: a newer policy's limits, or this process's share. */
+  bounds?: Bounds
+  /** Decided by this process alone, because the store that all share is away. */
+  degraded?: true
+}
+
 export type Verdict =
-  | { admitted: true; remaining: Remaining; degraded?: true }
-  | {
+  | (Standing & { admitted: true })
+  | (Standing & {
       admitted: false
       /** `unavailable`: nobody can tell, and the policy would rather refuse. */
       limit: LimitName | 'unavailable'
-      remaining: Remaining
       /** The first moment at which it fits; `undefined`: it never will, it is larger than the limit itself. */
       retryAfterMs: number | undefined
-      degraded?: true
-    }
+    })
 
 export type Settlement = {
   id: string

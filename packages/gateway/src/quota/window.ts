@@ -58,7 +58,11 @@ export function createWindow() {
       }
       return SPAN_MS
     },
-    isEmpty: () => buckets.length === 0,
+    /** Milliseconds until it is empty, if nothing is added. */
+    emptyIn(now: number): number {
+      const newest = buckets.at(-1)
+      return newest === undefined ? 0 : Math.max(1, newest.stamp + SPAN_MS - now)
+    },
     buckets: (): readonly Bucket[] => buckets,
   }
 }

@@ -21,17 +21,17 @@ export function createScript(source: string, flags: ScriptFlags): Script {
   let current = variant(`#!lua flags=${flags}\n${source}`)
 
   async function run(client: RedisClient, keys: string[], args: (string | number)[]): Promise<unknown> {
-    const { text, sha } = current
+    const tried = current
     const rest = [...keys, ...args]
     try {
-      return await evaluate(client, 'evalsha', sha, keys.length, rest)
+      return await evaluate(client, 'evalsha', tried.sha, keys.length, rest)
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
     }
     try {
-      return await evaluate(client, 'eval', text, keys.length, rest)
+      return await evaluate(client, 'eval', tried.text, keys.length, rest)
     } catch (error) {
-      if (current === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
+      if (tried === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
       current = plain
       return await run(client, keys, args)
     }

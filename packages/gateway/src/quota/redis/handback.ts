@@ -1,10 +1,11 @@
 import { RedisUnavailable } from '../../redis/link.ts'
+import { within } from '../../wait.ts'
 import type { Reservation, Settlement } from '../store.ts'
 
 /** What Redis has yet to hear, by the reservation's id: so that hearing it twice changes nothing. */
 export type Debt =
-  | { kind: 'admitted'; id: string; at: number; reservation: Reservation }
-  | { kind: 'settled'; id: string; at: number; settlement: Settlement }
+  | { kind: 'admitted'; team: string; id: string; at: number; reservation: Reservation }
+  | { kind: 'settled'; team: string; id: string; at: number; settlement: Settlement }
 
 type Entry = Debt & {
   /** When it was first sent: it may have arrived, though nobody said so. */
@@ -24,40 +25,49 @@ const FORGOTTEN_MS = 14 * 60_000
 export function createHandback(send: (debt: Debt) => Promise<void>, clock: () => number) {
   let queue: Entry[] = []
   let dropped = 0
+  let closed = false
   let draining: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
-  const idle: (() => void)[] = []
+  // How many entries there are of each id, and how many admissions of each team.
+  const ids = new Map<string, number>()
+  const admissions = new Map<string, number>()
+
+  function count({ id, team, kind }: Debt, by: 1 | -1) {
+    bump(ids, id, by)
+    if (kind === 'admitted') bump(admissions, team, by)
+  }
 
   function later() {
     if (timer !== undefined || queue.length === 0) return
     timer = setTimeout(() => {
       timer = undefined
-      kick()
+      void kick()
     }, PATIENCE_MS)
     timer.unref()
   }
 
-  function kick() {
-    if (queue.length === 0 || draining !== undefined) return
-    draining = drain().finally(() => {
+  function kick(): Promise<void> {
+    draining ??= drain().finally(() => {
       draining = undefined
       later()
     })
+    return draining
   }
 
+  /** The first goes alone: while Redis is away, it alone is told so. */
   async function drain() {
-    while (queue.length > 0) {
-      const now = clock()
-      const batch = queue.slice(0, BATCH)
-      const outcomes = await Promise.all(batch.map((entry) => attempt(entry, now)))
+    for (let size = 1; queue.length > 0; size = BATCH) {
+      const batch = firstOf(queue, size)
+      const outcomes = await Promise.all(batch.map(attempt))
       const done = new Set(batch.filter((_, at) => outcomes[at] !== 'later'))
+      for (const entry of done) count(entry, -1)
       queue = queue.filter((entry) => !done.has(entry))
       if (done.size < batch.length) return
     }
-    for (const resolve of idle.splice(0)) resolve()
   }
 
-  async function attempt(entry: Entry, now: number): Promise<'done' | 'later'> {
+  async function attempt(entry: Entry): Promise<'done' | 'later'> {
+    const now = clock()
     if (entry.sentAt !== undefined && now - entry.sentAt > FORGOTTEN_MS) {
       dropped += 1
       return 'done'
@@ -75,23 +85,47 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
 
   return {
     push(debt: Debt) {
-      if (queue.length >= MOST) dropped += 1
-      else queue.push(debt)
+      if (closed || queue.length >= MOST) {
+        dropped += 1
+        return
+      }
+      queue.push(debt)
+      count(debt, 1)
       later()
     },
     /** Redis is there: say it now. */
-    kick,
-    owes: (id: string) => queue.some((debt) => debt.id === id),
-    isEmpty: () => queue.length === 0,
-    /** Resolves once everything is said or given up. */
-    settled: () =>
-      queue.length === 0 ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve)),
+    kick: () => void (queue.length > 0 && kick()),
+    owes: (id: string) => ids.has(id),
+    /** True once Redis has heard of all that this team was admitted without it. False: not within `ms`. */
+    async admissionsTold(team: string, ms: number): Promise<boolean> {
+      if (!admissions.has(team)) return true
+      await within(kick(), ms)
+      return !admissions.has(team)
+    },
     stats: () => ({ queued: queue.length, dropped }),
     close() {
+      closed = true
       clearTimeout(timer)
       dropped += queue.length
       queue = []
-      for (const resolve of idle.splice(0)) resolve()
+      ids.clear()
+      admissions.clear()
     },
   }
+}
+
+/** In order, and no id twice: what became of a call must not overtake its admission. */
+function firstOf(queue: readonly Entry[], size: number): Entry[] {
+  const batch = new Map<string, Entry>()
+  for (const entry of queue) {
+    if (batch.size === size) break
+    if (!batch.has(entry.id)) batch.set(entry.id, entry)
+  }
+  return [...batch.values()]
+}
+
+function bump(counts: Map<string, number>, key: string, by: number) {
+  const count = (counts.get(key) ?? 0) + by
+  if (count > 0) counts.set(key, count)
+  else counts.delete(key)
 }

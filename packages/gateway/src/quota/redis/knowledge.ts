@@ -1,24 +1,25 @@
-import type { Limits, MicroUsd, Remaining } from '../store.ts'
+import type { Bounds, Limits, MicroUsd } from '../store.ts'
 import { createWindow, SPAN_MS, type Window } from '../window.ts'
-import type { News, Reserved } from './wire.ts'
+import type { Load, News, Reserved, Settled } from './wire.ts'
 import { dayNumber, type Zone } from './zone.ts'
 
 /** What goes with each reservation: enough for a state that was lost to be born again with what it had. */
 export type Memory = News & {
   /** What this process had admitted in the last minute, as age:requests:tokens,... */
   own: string
-  /** What all of them had when it last heard, as age:requests:tokens. */
-  all: string
+  /** How full the window was when this process last heard of it, and how long ago that is. */
+  heard: Load
+  heardAgo: number
 }
 
 type Fleet = { processes: number; before: number }
 
 type Team = {
-  news: News | undefined
-  remaining: Remaining
-  load: Reserved['load']
+  news: News
+  heard: Load
   heardAt: number
-  fleet: Fleet
+  /** Undefined until Redis has told. */
+  fleet: Fleet | undefined
   announcedAt: number
   own: Window
 }
@@ -28,23 +29,23 @@ const ANNOUNCE_MS = 20_000
 /** The own last minute travels in pieces of this length. */
 const PIECE_MS = 10_000
 
-const NOTHING: News = { epoch: '', seq: 0, day: 0, committed: 0 }
+const NEWBORN: News = { epoch: '', seq: 0, day: 0, committed: 0 }
+const NEVER = -9e12
 
 /** What this process knows of each team: what it admitted itself, and what Redis last told it. */
-export function createKnowledge() {
+export function createKnowledge(processes: number) {
   const teams = new Map<string, Team>()
 
   function of(name: string): Team {
     let team = teams.get(name)
     if (team === undefined) {
+      const heard = { requests: 0, tokens: 0 }
       team = {
-        news: undefined,
-        remaining: {},
-        load: { requests: 0, tokens: 0 },
-        heardAt: Number.NEGATIVE_INFINITY,
-        // Until it is told otherwise, it is alone.
-        fleet: { processes: 1, before: 0 },
-        announcedAt: Number.NEGATIVE_INFINITY,
+        news: NEWBORN,
+        heard,
+        heardAt: NEVER,
+        fleet: undefined,
+        announcedAt: NEVER,
         own: createWindow(),
       }
       teams.set(name, team)
@@ -52,12 +53,16 @@ export function createKnowledge() {
     return team
   }
 
+  /** Answers may overtake each other; within one life, the one that knows of more is the newer. */
+  const take = (team: Team, { epoch, seq, day, committed }: News) => {
+    if (team.news.epoch !== epoch || seq >= team.news.seq) team.news = { epoch, seq, day, committed }
+  }
+
   return {
     memoryOf(name: string, now: number): Memory {
-      const { news, own, load, heardAt } = of(name)
-      if (news === undefined) return { ...NOTHING, own: '', all: '' }
-      const all = `${Math.max(0, Math.round(now - heardAt))}:${load.requests}:${load.tokens}`
-      return { ...news, own: loadOf(own, now), all }
+      const { news, own, heard, heardAt } = of(name)
+      const heardAgo = Math.min(SPAN_MS, Math.max(0, now - heardAt))
+      return { ...news, own: news.epoch === '' ? '' : loadOf(own, now), heard, heardAgo }
     },
     /** True once in a while, and then not again for as long. */
     isTimeToAnnounce(name: string, now: number): boolean {
@@ -68,43 +73,39 @@ export function createKnowledge() {
     },
     hear(name: string, reserved: Reserved, now: number) {
       const team = of(name)
-      const { epoch, seq, day, committed, remaining, fleet, load, status, tokens } = reserved
-      team.news = { epoch, seq, day, committed }
-      team.remaining = remaining
+      take(team, reserved)
+      team.heard = reserved.load
       team.heardAt = now
-      team.fleet = fleet
-      team.load = load
-      if (status === 'admitted') team.own.add(now, 1, tokens)
+      team.fleet = reserved.fleet ?? team.fleet
+      if (reserved.status === 'admitted') team.own.add(now, 1, reserved.tokens)
     },
     /** A settlement tells of money only, and nothing of a life that this process has not been asked about. */
-    hearSettled(name: string, { epoch, seq, day, committed }: News, excess: number, now: number) {
+    hearSettled(name: string, settled: Settled, now: number) {
       const team = of(name)
-      if (team.news?.epoch === epoch) team.news = { epoch, seq, day, committed }
-      if (excess > 0) team.own.add(now, 0, excess)
+      if (team.news.epoch === settled.epoch) take(team, settled)
+      if (settled.excess > 0) team.own.add(now, 0, settled.excess)
     },
     /** Of these limits, what this process may use while it counts alone. */
-    shareOf(name: string, limits: Limits, now: number, zone: Zone): Limits {
-      const { news, remaining, heardAt, fleet } = of(name)
-      // For a minute, what the others had used when last heard of still counts; afterwards it has left the window.
-      const recent = Math.abs(now - heardAt) < SPAN_MS
-      const usedToday = news !== undefined && news.day === dayNumber(now, zone) ? news.committed : 0
-      const share = { ...limits }
-      if (limits.rpm !== undefined)
-        share.rpm = partOf(least(limits.rpm, recent ? remaining.requests : undefined), fleet)
-      if (limits.tpm !== undefined)
-        share.tpm = partOf(least(limits.tpm, recent ? remaining.tokens : undefined), fleet)
-      if (limits.usdPerDay !== undefined)
-        share.usdPerDay = partOf(Math.max(0, limits.usdPerDay - usedToday), fleet) as MicroUsd
-      return share
+    shareOf(name: string, { rpm, tpm, usdPerDay }: Limits, now: number, zone: Zone): Bounds {
+      const { news, heard, heardAt, fleet } = of(name)
+      // For a minute, what everybody had used when last heard of still counts; afterwards it has left the window.
+      const used = Math.abs(now - heardAt) < SPAN_MS ? heard : { requests: 0, tokens: 0 }
+      const usedToday = news.day === dayNumber(now, zone) ? news.committed : 0
+      const part = (whole: number) => partOf(Math.max(0, whole), fleet, processes)
+      return {
+        ...(rpm === undefined ? {} : { rpm: part(rpm - used.requests) }),
+        ...(tpm === undefined ? {} : { tpm: part(tpm - used.tokens) }),
+        ...(usdPerDay === undefined ? {} : { usdPerDay: part(usdPerDay - usedToday) as MicroUsd }),
+      }
     },
   }
 }
 
-const least = (limit: number, left: number | undefined) => Math.min(limit, left ?? limit)
-
-/** All parts together are the whole: what does not divide goes to the first processes. */
-const partOf = (whole: number, { processes, before }: Fleet) =>
-  Math.floor(whole / processes) + (before < whole % processes ? 1 : 0)
+/** All parts together are the whole: what does not divide goes to the first processes, where it is known who they are. */
+function partOf(whole: number, fleet: Fleet | undefined, processes: number): number {
+  if (fleet === undefined || fleet.processes < processes) return Math.floor(whole / processes)
+  return Math.floor(whole / fleet.processes) + (fleet.before < whole % fleet.processes ? 1 : 0)
+}
 
 function loadOf(own: Window, now: number): string {
   own.load(now)

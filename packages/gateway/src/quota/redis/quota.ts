@@ -1,29 +1,35 @@
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
-import { createScript, type ScriptFlags } from '../../redis/script.ts'
-import type { QuotaStore, Reservation, Settlement, Verdict } from '../store.ts'
+import { createScript } from '../../redis/script.ts'
+import type { Bounds, MicroUsd, QuotaStore, Reservation, Settlement, Verdict } from '../store.ts'
 import { createHandback, type Debt } from './handback.ts'
 import { createKnowledge } from './knowledge.ts'
 import reserveSource from './reserve.lua'
 import settleSource from './settle.lua'
 import { createShare } from './share.ts'
 import stateSource from './state.lua'
-import { type Asker, keysOf, type Reserved, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
+import { keysOf, type Reserved, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
 import { createZones } from './zone.ts'
 
 export type RedisQuotaOptions = {
   /** Whose clock counts. `client` is for servers whose scripts may not read theirs. @default 'server' */
   clock?: 'server' | 'client'
-  /** First line of the scripts. @default 'allow-oom': counting goes on when Redis is full */
-  flags?: ScriptFlags
+  /** Upstash: a script locks a team's keys, not the whole database. Without: counting goes on when Redis is full. @default false */
+  keyLocking?: boolean
+  /** How many processes share the limits, at least: while Redis is away, each uses its part. @default 1 */
+  processes?: number
   /** This process's time. @default Date.now */
   now?: () => number
-  /** Told of errors that Redis answered: there should be none. */
-  say?: (message: string) => void
 }
 
-export type RedisQuotaStats = {
+/** `shared`: Redis counts for all. `share`: this process counts alone, by its share. `refusing`: nobody counts. */
+type QuotaMode = 'shared' | 'share' | 'refusing'
+
+export type QuotaStats = {
+  mode: QuotaMode
+  /** Reservations that Redis decided. */
+  decided: number
   /** Reservations that this process decided alone, because Redis was away. */
-  degraded: number
+  alone: number
   /** Reservations refused because Redis was away. */
   unavailable: number
   /** Answers of Redis that were errors. */
@@ -38,79 +44,101 @@ export type RedisQuota = QuotaStore & {
   reserve: (reservation: Reservation) => Promise<Verdict>
   /** Never rejects: what cannot be said now is said later. */
   settle: (settlement: Settlement) => Promise<void>
-  stats: () => RedisQuotaStats
-  /** Resolves once Redis has heard of everything, or what it has not is kept for when it is back. */
+  stats: () => QuotaStats
+  /** Resolves once every call that was admitted is settled, and Redis has heard of it. */
   settled: () => Promise<void>
   close: () => void
 }
 
 /** Soon enough for a Redis that was restarted. */
 const AWAY_RETRY_MS = 1_000
+/** How long a reservation waits for Redis to hear of those that were admitted without it. */
+const HANDBACK_MS = 100
+/** After an outage, processes find Redis again within about a second of each other. Until all have told it what they
+ * admitted, each keeps to its share: whoever came back first would find room that others have taken. */
+const REGATHER_MS = 1_300
 
 /** Quotas that hold across all processes that share a Redis: one command to reserve, one to settle. */
 export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): RedisQuota {
-  const { clock = 'server', flags = 'allow-oom', now = Date.now, say = () => undefined } = options
+  const { clock = 'server', keyLocking = false, processes = 1, now = Date.now } = options
+  const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
   const reserveScript = createScript(`${stateSource}\n${reserveSource}`, flags)
   const settleScript = createScript(`${stateSource}\n${settleSource}`, flags)
-  const process = crypto.randomUUID()
+  const self = crypto.randomUUID()
   const zoneOf = createZones()
-  const knowledge = createKnowledge()
+  const zones = new Map<string, string>()
+  const knowledge = createKnowledge(processes)
   const share = createShare(now)
   const handback = createHandback(sayLater, now)
-  const zones = new Map<string, string>()
-  const underWay = new Set<Promise<void>>()
-  const counts = { degraded: 0, unavailable: 0, errors: 0 }
+  let mode: QuotaMode = 'shared'
+  const counts = { decided: 0, alone: 0, unavailable: 0, errors: 0 }
+  // Admitted and not settled yet, or being settled.
+  const unsettled = new Set<string>()
+  const idle: (() => void)[] = []
 
   async function reserve(reservation: Reservation): Promise<Verdict> {
+    zones.set(reservation.team, reservation.limits.timezone)
+    const verdict = await decide(reservation)
+    if (verdict.admitted) unsettled.add(reservation.id)
+    return verdict
+  }
+
+  async function decide(reservation: Reservation): Promise<Verdict> {
     const { id, team, limits } = reservation
-    zones.set(team, limits.timezone)
     let sent = false
-    try {
-      const reserved = await ask(reservation, undefined, () => {
-        sent = true
-      })
-      if (handback.isEmpty()) share.end(team)
-      handback.kick()
-      return verdictOf(reserved)
-    } catch (error) {
-      note(error)
-    }
+    const regathering = limits.whenRedisIsAway !== 'refuse' && isJustBack(link)
+    if (regathering) handback.kick()
+    else if (await handback.admissionsTold(team, HANDBACK_MS))
+      try {
+        const reserved = await ask(reservation, undefined, () => {
+          sent = true
+        })
+        counts.decided += 1
+        mode = 'shared'
+        share.end(team)
+        handback.kick()
+        return verdictOf(reserved, limits)
+      } catch (error) {
+        note(error)
+      }
     const verdict = limits.whenRedisIsAway === 'refuse' ? unavailable() : alone(reservation)
-    if (verdict.admitted) handback.push({ kind: 'admitted', id, at: now(), reservation })
+    if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at: now(), reservation })
     // It may have been admitted there, and nobody will use that.
-    else if (sent) handback.push({ kind: 'settled', id, at: now(), settlement: nothingUsed(reservation) })
+    else if (sent)
+      handback.push({ kind: 'settled', team, id, at: now(), settlement: nothingUsed(reservation) })
     return verdict
   }
 
   async function ask(reservation: Reservation, ageMs: number | undefined, onSend?: () => void) {
     const { team, id, limits } = reservation
     const at = now()
-    const asker: Asker = {
+    const asker = {
       now: clock === 'client' ? at : '',
-      process,
+      process: self,
       announce: knowledge.isTimeToAnnounce(team, at),
-    }
-    const zone = zoneOf(at, limits.timezone)
-    const args = reserveArgs(reservation, asker, zone, knowledge.memoryOf(team, at), ageMs)
-    const reserved = reservedOf(
-      await link.ask((client) => {
-        onSend?.()
-        return reserveScript.run(client, keysOf(team, id), args)
-      }),
-    )
+    } as const
+    const memory = knowledge.memoryOf(team, at)
+    const args = reserveArgs(reservation, asker, zoneOf(at, limits.timezone), memory, ageMs)
+    const reply = await link.ask((client) => {
+      onSend?.()
+      return reserveScript.run(client, keysOf(team, id), args)
+    })
+    const reserved = reservedOf(reply)
     knowledge.hear(team, reserved, now())
     return reserved
   }
 
   function alone(reservation: Reservation): Verdict {
-    counts.degraded += 1
+    counts.alone += 1
+    mode = 'share'
     const { team, limits } = reservation
-    const zone = zoneOf(now(), limits.timezone)
-    return share.reserve(reservation, knowledge.shareOf(team, limits, now(), zone))
+    const at = now()
+    return share.reserve(reservation, knowledge.shareOf(team, limits, at, zoneOf(at, limits.timezone)))
   }
 
   function unavailable(): Verdict {
     counts.unavailable += 1
+    mode = 'refusing'
     return {
       admitted: false,
       limit: 'unavailable',
@@ -121,64 +149,84 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   }
 
   async function settle(settlement: Settlement): Promise<void> {
-    const saying = tellOrKeep(settlement)
-    underWay.add(saying)
-    await saying.finally(() => underWay.delete(saying))
-  }
-
-  async function tellOrKeep(settlement: Settlement): Promise<void> {
-    const { id } = settlement
+    const { id, team } = settlement
     share.settle(settlement)
-    const debt: Debt = { kind: 'settled', id, at: now(), settlement }
-    // Not before its admission is known.
-    if (handback.owes(id)) return handback.push(debt)
+    const debt: Debt = { kind: 'settled', team, id, at: now(), settlement }
     try {
-      await tell(settlement)
+      // Not before its admission is known.
+      if (handback.owes(id)) handback.push(debt)
+      else await tell(settlement)
     } catch (error) {
       note(error)
       handback.push(debt)
     }
+    unsettled.delete(id)
+    rest()
   }
 
   async function tell(settlement: Settlement) {
     const { team, id } = settlement
     const at = now()
-    const asker: Asker = { now: clock === 'client' ? at : '', process, announce: false }
+    const asker = { now: clock === 'client' ? at : '', process: self } as const
     const args = settleArgs(settlement, asker, zoneOf(at, zones.get(team) ?? 'UTC'))
-    const settled = settledOf(await link.ask((client) => settleScript.run(client, keysOf(team, id), args)))
-    knowledge.hearSettled(team, settled, settled.excess, now())
+    const reply = await link.ask((client) => settleScript.run(client, keysOf(team, id), args))
+    knowledge.hearSettled(team, settledOf(reply), now())
   }
 
   async function sayLater(debt: Debt): Promise<void> {
-    if (debt.kind === 'settled') await tell(debt.settlement)
-    else await ask(debt.reservation, now() - debt.at)
+    try {
+      if (debt.kind === 'settled') await tell(debt.settlement)
+      else await ask(debt.reservation, Math.max(0, now() - debt.at))
+    } catch (error) {
+      note(error)
+      throw error
+    } finally {
+      setImmediate(rest)
+    }
   }
 
   function note(error: unknown) {
-    if (error instanceof RedisUnavailable) return
-    counts.errors += 1
-    say(`quota: Redis answers ${error instanceof Error ? error.message : String(error)}`)
+    if (!(error instanceof RedisUnavailable)) counts.errors += 1
+  }
+
+  const atRest = () => unsettled.size === 0 && handback.stats().queued === 0
+
+  function rest() {
+    if (atRest()) for (const resolve of idle.splice(0)) resolve()
   }
 
   return {
     reserve,
     settle,
-    stats: () => ({ ...counts, ...handback.stats() }),
-    settled: async () => void (await Promise.all(underWay)),
-    close: handback.close,
+    stats: () => ({ mode, ...counts, ...handback.stats() }),
+    settled: () => (atRest() ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
+    close() {
+      handback.close()
+      rest()
+    },
   }
 }
 
-function verdictOf({ status, remaining, retryAfterMs }: Reserved): Verdict {
-  if (status === 'admitted') return { admitted: true, remaining }
-  return { admitted: false, limit: status, remaining, retryAfterMs }
+function isJustBack(link: Link): boolean {
+  const { state, since, trouble } = link.stats()
+  return state === 'up' && trouble !== undefined && Date.now() - since < REGATHER_MS
 }
+
+function verdictOf({ status, remaining, resetMs, bounds, retryAfterMs }: Reserved, limits: Bounds): Verdict {
+  const own = bounds.rpm === limits.rpm && bounds.tpm === limits.tpm && bounds.usdPerDay === limits.usdPerDay
+  const standing = { remaining, resetMs, ...(own ? {} : { bounds }) }
+  return status === 'admitted'
+    ? { admitted: true, ...standing }
+    : { admitted: false, limit: status, retryAfterMs, ...standing }
+}
+
+const NOTHING = 0 as MicroUsd
 
 const nothingUsed = ({ id, team }: Reservation): Settlement => ({
   id,
   team,
   tokens: 0,
   learnOutputTokens: undefined,
-  cost: 0 as Settlement['cost'],
-  doubt: 0 as Settlement['doubt'],
+  cost: NOTHING,
+  doubt: NOTHING,
 })

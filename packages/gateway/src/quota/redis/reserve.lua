@@ -7,8 +7,8 @@
 --   KEYS[3]   how long answers usually are, in thousandths of a token, by agent and model
 --   ARGV[1]   now, in ms; empty: the server's clock
 --   ARGV[2]   the process that asks
---   ARGV[3]   1: it says that it is alive
---   ARGV[4]   version of the policy that the limits come from; the highest one's bind
+--   ARGV[3]   1: it says that it is alive, and wants to know how many are
+--   ARGV[4]   version of the policy that the limits come from; the highest one's bind. 0: it has none, and its own do
 --   ARGV[5]   requests per minute, or empty
 --   ARGV[6]   tokens per minute, or empty
 --   ARGV[7]   µ$ per day, or empty
@@ -26,8 +26,10 @@
 --   ARGV[19]  the day it was last told
 --   ARGV[20]  µ$ of that day it was last told
 --   ARGV[21]  what it had admitted in the last minute, as age:requests:tokens,...
---   ARGV[22]  what all had admitted when it last heard, as age:requests:tokens
---   ARGV[23]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
+--   ARGV[22]  how many ms ago it was last told what the window holds
+--   ARGV[23]  requests that it held then, everybody's
+--   ARGV[24]  tokens, likewise
+--   ARGV[25]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
 --
 -- Output:
 --   1   admitted, rpm, tpm or daily_usd: the limit in the way
@@ -40,10 +42,14 @@
 --   8   seq
 --   9   day
 --   10  µ$ that this day has taken, or may have
---   11  processes alive, this one included
+--   11  processes alive; -1: was not asked
 --   12  how many of them come before this one
---   13  requests in the window
---   14  tokens in the window
+--   13  requests per minute that bind; -1: none do
+--   14  tokens per minute, likewise
+--   15  µ$ per day, likewise
+--   16  requests in the window
+--   17  tokens in the window
+--   18  ms until the window is empty, if nobody else comes
 
 local FIRST_GUESS = 300
 local EXPECTED = 1000
@@ -51,43 +57,41 @@ local SILENT = 150000
 -- A lease ends with its slot: so few that all of a team's holds fit in a short list.
 local SLOTS = 32
 
-local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[14], ARGV[15], ARGV[16])
 local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
+local state = open(KEYS[1], ARGV[1], ARGV[2], zone, true)
 local process, worst = ARGV[2], tonumber(ARGV[12])
 
--- What a process had admitted in the last minute. Another one may have counted it already, among the strangers.
-local function take_own()
-  local known_requests, known_tokens = state.strangers[1] or 0, state.strangers[2] or 0
-  for age, requests, tokens in string.gmatch(ARGV[21], '(%d+):(%d+):(%d+)') do
-    age, requests, tokens = tonumber(age), tonumber(requests), tonumber(tokens)
-    local skip_requests, skip_tokens = math.min(requests, known_requests), math.min(tokens, known_tokens)
-    known_requests, known_tokens = known_requests - skip_requests, known_tokens - skip_tokens
-    if age < SPAN then add(state, state.clock - age, requests - skip_requests, tokens - skip_tokens) end
+-- Nobody alone knows what the others had admitted, but each was told how full the window was. What of that nobody has
+-- claimed as his counts as admitted at the time when it was told.
+local function recall_window(heard_ago, requests, tokens, own_requests, own_tokens)
+  local stamp, most, most_tokens, told, told_tokens = unpack(state.recalled)
+  if stamp then give_back(state, stamp, math.max(0, most - told), math.max(0, most_tokens - told_tokens)) end
+  if heard_ago >= SPAN then heard_ago, requests, tokens = SPAN, 0, 0 end
+  stamp = math.max(stamp or 0, state.clock - heard_ago)
+  most, most_tokens = math.max(most or 0, requests), math.max(most_tokens or 0, tokens)
+  told, told_tokens = (told or 0) + own_requests, (told_tokens or 0) + own_tokens
+  change(state, 'recalled', { stamp, most, most_tokens, told, told_tokens })
+  if most > told or most_tokens > told_tokens then
+    add(state, stamp, math.max(0, most - told), math.max(0, most_tokens - told_tokens))
   end
-  change(state, 'strangers', { known_requests, known_tokens })
 end
 
--- What it had heard of the others. Nobody knows when they came: as late as can be.
-local function take_others()
-  local age, requests, tokens = string.match(ARGV[22], '(%d+):(%d+):(%d+)')
-  if age == nil or tonumber(age) >= SPAN then return end
-  local more_requests = math.max(0, tonumber(requests) - state.requests)
-  local more_tokens = math.max(0, tonumber(tokens) - state.tokens)
-  if more_requests == 0 and more_tokens == 0 then return end
-  add(state, state.clock - tonumber(age), more_requests, more_tokens)
-  change(state, 'strangers', { state.strangers[1] + more_requests, state.strangers[2] + more_tokens })
-end
-
--- A state that was born again learns from each process, once, what it remembers of the last minute, and takes the
+-- A state that was born again learns from each process, once, what it had admitted in the last minute, and takes the
 -- highest day's spend of all.
 local function listen()
   local epoch, seq, day, spend = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
+  local heard_ago, heard, heard_tokens = tonumber(ARGV[22]), tonumber(ARGV[23]), tonumber(ARGV[24])
   if epoch == '' then return end
   if epoch == state.epoch then
     -- Same life, fewer writes: a failover, or a restart from a log that lagged behind.
-    if seq > state.seq and day == state.day then
+    if seq <= state.seq then return end
+    change(state, 'seq', seq)
+    if day == state.day then
       change(state, 'inherited', state.inherited + math.max(0, spend - committed(state)))
-      change(state, 'seq', seq)
+    end
+    if heard_ago < SPAN and (heard > state.requests or heard_tokens > state.tokens) then
+      add(state, state.clock - heard_ago, math.max(0, heard - state.requests),
+        math.max(0, heard_tokens - state.tokens))
     end
     return
   end
@@ -97,11 +101,18 @@ local function listen()
   state.told[#state.told + 1] = process
   change(state, 'told', state.told)
   if day == state.day then change(state, 'inherited', math.max(state.inherited, spend)) end
-  take_own()
-  take_others()
+  local own_requests, own_tokens = 0, 0
+  for age, requests, tokens in string.gmatch(ARGV[21], '(%d+):(%d+):(%d+)') do
+    if tonumber(age) < SPAN then
+      add(state, state.clock - tonumber(age), tonumber(requests), tonumber(tokens))
+      own_requests, own_tokens = own_requests + tonumber(requests), own_tokens + tonumber(tokens)
+    end
+  end
+  recall_window(heard_ago, heard, heard_tokens, own_requests, own_tokens)
 end
 
-local function fleet()
+local function announce()
+  if ARGV[3] ~= '1' then return -1, -1 end
   local alive, count, before = { process, state.clock }, 1, 0
   for at = 1, #state.alive - 1, 2 do
     local name, heard = state.alive[at], state.alive[at + 1]
@@ -111,13 +122,13 @@ local function fleet()
       if tostring(name) < process then before = before + 1 end
     end
   end
-  if ARGV[3] == '1' then change(state, 'alive', alive) end
+  change(state, 'alive', alive)
   return count, before
 end
 
 local function binding_limits()
   local version = tonumber(ARGV[4])
-  if version < state.version then return state.rpm, state.tpm, state.usd end
+  if version > 0 and version < state.version then return state.rpm, state.tpm, state.usd end
   local rpm, tpm, usd = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
   if version > state.version then
     change(state, 'version', version)
@@ -138,7 +149,7 @@ end
 
 local known = recall(KEYS[2])
 listen()
-local alive, before = fleet()
+local alive, before = announce()
 local rpm, tpm, usd = binding_limits()
 local tokens = tokens_to_reserve()
 
@@ -147,6 +158,7 @@ local function left(limit, used)
 end
 
 local function answer(status, retry_after, record)
+  local reset = status == 'admitted' and SPAN or empty_in(state)
   save(state)
   return {
     status,
@@ -161,8 +173,12 @@ local function answer(status, retry_after, record)
     committed(state),
     alive,
     before,
+    rpm or -1,
+    tpm or -1,
+    usd or -1,
     state.requests,
     state.tokens,
+    reset,
   }
 end
 
@@ -185,7 +201,7 @@ end
 
 if known then return answer('admitted', 0, known) end
 
-local age = tonumber(ARGV[23])
+local age = tonumber(ARGV[25])
 if age == nil then
   local limit, retry_after = refusal()
   if limit then return answer(limit, retry_after) end
@@ -201,7 +217,7 @@ if day == state.day then hold(state, ends, worst) end
 change(state, 'seq', state.seq + 1)
 local record = {
   'open', left(rpm, state.requests), left(tpm, state.tokens), left(usd, committed(state)),
-  stamp, tokens, worst, day, ends, ARGV[10],
+  stamp, tokens, worst, day, ends, ARGV[10], state.epoch,
 }
 remember(KEYS[2], record, lease + KEEP)
 return answer('admitted', 0, record)

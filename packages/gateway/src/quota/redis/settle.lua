@@ -29,7 +29,8 @@ local WEIGHT = 0.1
 local THOUSANDTHS = 1000
 local MOST_MEANS = 1000
 
-local state = open(KEYS[1], ARGV[1], ARGV[2], ARGV[7], ARGV[8], ARGV[9])
+local zone = { before = tonumber(ARGV[7]), changes = tonumber(ARGV[8]), after = tonumber(ARGV[9]) }
+local state = open(KEYS[1], ARGV[1], ARGV[2], zone, false)
 local known = recall(KEYS[2])
 
 local function answer(outcome, excess)
@@ -51,7 +52,8 @@ local function learn(field, tokens)
   -- Learning anew costs a call or two of each agent; remembering everything costs memory for ever.
   if not old and redis.call('HLEN', KEYS[3]) >= MOST_MEANS then redis.call('DEL', KEYS[3]) end
   local new = tokens * THOUSANDTHS
-  redis.call('HSET', KEYS[3], field, digits(old and old + WEIGHT * (new - old) or new))
+  if old then new = math.floor(old + WEIGHT * (new - old) + 0.5) end
+  redis.call('HSET', KEYS[3], field, digits(new))
   redis.call('PEXPIRE', KEYS[3], KEEP)
 end
 
@@ -70,15 +72,16 @@ if not known then
   return answer('fresh', tokens)
 end
 
-local stamp, reserved, worst, day, ends, field = unpack(known, 5)
+local stamp, reserved, worst, day, ends, field, epoch = unpack(known, 5)
 local tokens, cost = tonumber(ARGV[3]) or reserved, tonumber(ARGV[5]) or worst
 if day == state.day then
-  if not hold(state, ends, -worst) then change(state, 'doubt', math.max(0, state.doubt - worst)) end
+  -- The state of another life holds nothing for it, under whatever name.
+  if epoch == state.epoch and not hold(state, ends, -worst) then change(state, 'doubt', math.max(0, state.doubt - worst)) end
   change(state, 'spent', state.spent + cost)
   change(state, 'doubt', state.doubt + doubt)
 end
 if tokens > reserved then add(state, state.clock, 0, tokens - reserved) end
-if tokens < reserved then give_back(state, stamp, reserved - tokens) end
+if tokens < reserved then give_back(state, stamp, 0, reserved - tokens) end
 if learned then learn(field, learned) end
 remember(KEYS[2], { 'closed', known[2], known[3], known[4] }, REMEMBER)
 return answer('settled', math.max(0, tokens - reserved))

@@ -1,5 +1,5 @@
 import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
-import type { Limits, Reservation, Settlement, Verdict } from '../store.ts'
+import type { Bounds, Reservation, Settlement, Verdict } from '../store.ts'
 
 type Alone = { store: MemoryQuota; ids: Set<string> }
 
@@ -8,19 +8,20 @@ export function createShare(clock: () => number) {
   const teams = new Map<string, Alone>()
 
   return {
-    reserve(reservation: Reservation, share: Limits): Verdict {
+    reserve(reservation: Reservation, bounds: Bounds): Verdict {
       let alone = teams.get(reservation.team)
       if (alone === undefined) {
         alone = { store: createMemoryQuota(clock), ids: new Set() }
         teams.set(reservation.team, alone)
       }
-      const verdict = alone.store.reserve({ ...reservation, limits: share })
+      const verdict = alone.store.reserve({ ...reservation, limits: { ...reservation.limits, ...bounds } })
+      const standing = { bounds, degraded: true } as const
       if (verdict.admitted) {
         alone.ids.add(reservation.id)
-        return { ...verdict, degraded: true }
+        return { ...verdict, ...standing }
       }
-      const { retryAfterMs = fits(reservation) ? AGAIN_MS : undefined, ...rest } = verdict
-      return { ...rest, retryAfterMs, degraded: true }
+      const { retryAfterMs = fits(reservation) ? AGAIN_MS : undefined } = verdict
+      return { ...verdict, ...standing, retryAfterMs }
     },
     /** Only what was admitted here. */
     settle(settlement: Settlement) {

@@ -14,7 +14,8 @@
 --   version, rpm, tpm, usd   the newest limits that came with a policy version
 --   alive        packed (process, last heard), ...
 --   told         packed process, ...: who has told this life what it remembers of the one before
---   strangers    packed (requests, tokens): of the window, what others remember of processes not heard yet
+--   recalled     packed (stamp, requests, tokens, requests told, tokens told): the fullest that anyone remembers the
+--                window of the life before, and how much of that its processes have claimed as theirs by now
 -- Whatever is not as it should be counts as absent: garbage must not fail calls for ever.
 
 local SPAN = 60250
@@ -22,7 +23,7 @@ local DAY = 86400000
 local KEEP = 2 * DAY
 local FIELDS = {
   'clock', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
-  'version', 'rpm', 'tpm', 'usd', 'alive', 'told', 'strangers',
+  'version', 'rpm', 'tpm', 'usd', 'alive', 'told', 'recalled',
 }
 
 local function whole(text)
@@ -127,7 +128,8 @@ local function sweep_window(state)
   end
 end
 
-local function open(key, asked, process, before, changes, after)
+-- Only who reserves ends a day: who settles may not know the team's zone.
+local function open(key, asked, process, zone, reserves)
   local found = redis.pcall('HMGET', key, unpack(FIELDS))
   if found.err then
     redis.call('DEL', key)
@@ -142,20 +144,20 @@ local function open(key, asked, process, before, changes, after)
   for _, field in ipairs({ 'rpm', 'tpm', 'usd' }) do state[field] = whole(read[field]) end
   state.held, state.window = rows(read.held, 2), rows(read.window, 3)
   state.alive, state.told = unpacked(read.alive), unpacked(read.told)
-  state.strangers = rows(read.strangers, 2)
+  state.recalled = rows(read.recalled, 5)
   set_clock(state, asked)
   if read.epoch then
     state.epoch = read.epoch
   else
     change(state, 'epoch', process .. ':' .. digits(state.clock))
   end
-  turn_day(state, { before = tonumber(before), changes = tonumber(changes), after = tonumber(after) })
+  if reserves or state.day == 0 then turn_day(state, zone) end
   sweep_holds(state)
   sweep_window(state)
   return state
 end
 
-local PACKED = { held = true, window = true, alive = true, told = true, strangers = true }
+local PACKED = { held = true, window = true, alive = true, told = true, recalled = true }
 
 local function save(state)
   local pairs_to_set = {}
@@ -195,11 +197,16 @@ local function add(state, stamp, requests, tokens)
   change(state, 'window', window)
 end
 
-local function give_back(state, stamp, tokens)
-  for at = 1, #state.window, 3 do
-    if math.floor(state.window[at] / 1000) == math.floor(stamp / 1000) then
-      state.window[at + 2] = math.max(0, state.window[at + 2] - tokens)
-      return change(state, 'window', state.window)
+-- What is taken out of a second is not there any more if that second has left the window.
+local function give_back(state, stamp, requests, tokens)
+  local window = state.window
+  for at = 1, #window, 3 do
+    if math.floor(window[at] / 1000) == math.floor(stamp / 1000) then
+      requests, tokens = math.min(requests, window[at + 1]), math.min(tokens, window[at + 2])
+      window[at + 1] = window[at + 1] - requests
+      window[at + 2] = window[at + 2] - tokens
+      state.requests, state.tokens = state.requests - requests, state.tokens - tokens
+      return change(state, 'window', window)
     end
   end
 end
@@ -231,15 +238,21 @@ local function hold(state, ends, amount)
   return true
 end
 
+-- Until the window is empty, if nobody else comes.
+local function empty_in(state)
+  local newest = state.window[#state.window - 2]
+  return newest and math.max(1, newest + SPAN - state.clock) or 0
+end
+
 -- A reservation's record: { 'open', requests, tokens, usd left, stamp, tokens, worst case, day, lease's end, field of
--- its expectation }, and once settled { 'closed', requests, tokens, usd left }.
+-- its expectation, epoch }, and once settled { 'closed', requests, tokens, usd left }.
 local function recall(key)
   local packed = redis.pcall('GET', key)
   if type(packed) == 'table' then redis.call('DEL', key) end
   if type(packed) ~= 'string' then return nil end
   local record = unpacked(packed)
   if record[1] == 'closed' and #record == 4 then return record end
-  if record[1] == 'open' and #record == 10 then return record end
+  if record[1] == 'open' and #record == 11 then return record end
   return nil
 end
 

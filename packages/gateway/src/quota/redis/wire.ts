@@ -1,5 +1,5 @@
 import { tagOf } from '../../redis/tag.ts'
-import type { LimitName, MicroUsd, Remaining, Reservation, Settlement } from '../store.ts'
+import type { Bounds, LimitName, MicroUsd, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Memory } from './knowledge.ts'
 import type { Zone } from './zone.ts'
 
@@ -20,7 +20,7 @@ export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, worstCost, leaseMs }: Reservation,
   { now, process, announce }: Asker,
   { before, changes, after }: Zone,
-  { epoch, seq, day, committed, own, all }: Memory,
+  { epoch, seq, day, committed, own, heardAgo, heard }: Memory,
   ageMs: number | undefined,
 ): (string | number)[] {
   return [
@@ -45,7 +45,9 @@ export function reserveArgs(
     day,
     committed,
     own,
-    all,
+    heardAgo,
+    heard.requests,
+    heard.tokens,
     ageMs === undefined ? '' : Math.max(0, Math.round(ageMs)),
   ]
 }
@@ -53,7 +55,7 @@ export function reserveArgs(
 /** ARGV of settle.lua, in its order. Nonsense earns nobody credit: it is nobody's knowledge. */
 export function settleArgs(
   { tokens, learnOutputTokens, cost, doubt }: Settlement,
-  { now, process }: Asker,
+  { now, process }: Pick<Asker, 'now' | 'process'>,
   { before, changes, after }: Zone,
 ): (string | number)[] {
   return [
@@ -75,41 +77,50 @@ const sane = (value: number | undefined) =>
 /** What both scripts tell of the state they left. */
 export type News = { epoch: string; seq: number; day: number; committed: number }
 
+/** What the window holds. */
+export type Load = { requests: number; tokens: number }
+
 export type Reserved = News & {
   status: 'admitted' | LimitName
   retryAfterMs: number | undefined
   remaining: Remaining
+  /** Tokens reserved. */
   tokens: number
-  /** How many processes are alive, and how many of them come before this one. */
-  fleet: { processes: number; before: number }
-  /** What all of them have in the window. */
-  load: { requests: number; tokens: number }
+  /** How many processes are alive, and how many of them come before this one; `undefined`: it was not asked. */
+  fleet: { processes: number; before: number } | undefined
+  bounds: Bounds
+  load: Load
+  resetMs: number
 }
 
 const STATUSES = new Set<unknown>(['admitted', 'rpm', 'tpm', 'daily_usd'] satisfies Reserved['status'][])
 
 /** @throws TypeError when the answer is not one of reserve.lua. */
 export function reservedOf(reply: unknown): Reserved {
-  if (!Array.isArray(reply) || reply.length !== 14 || !STATUSES.has(reply[0]))
+  if (!Array.isArray(reply) || reply.length !== 18 || !STATUSES.has(reply[0]))
     throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
-  const [retryAfter = 0, requests = 0, tokens = 0, usd = 0] = reply.slice(1, 5).map(Number)
-  const [seq = 0, day = 0, committed = 0, processes = 1, before = 0, windowRequests = 0, windowTokens = 0] =
-    reply.slice(7).map(Number)
+  const at = (place: number) => Number(reply[place - 1])
   return {
     status: reply[0],
-    retryAfterMs: retryAfter < 0 ? undefined : retryAfter,
+    retryAfterMs: at(2) < 0 ? undefined : at(2),
     remaining: {
-      ...(requests < 0 ? {} : { requests }),
-      ...(tokens < 0 ? {} : { tokens }),
-      ...(usd < 0 ? {} : { usd: usd as MicroUsd }),
+      ...(at(3) < 0 ? {} : { requests: at(3) }),
+      ...(at(4) < 0 ? {} : { tokens: at(4) }),
+      ...(at(5) < 0 ? {} : { usd: at(5) as MicroUsd }),
     },
-    tokens: Number(reply[5]),
+    tokens: at(6),
     epoch: String(reply[6]),
-    seq,
-    day,
-    committed,
-    fleet: { processes, before },
-    load: { requests: windowRequests, tokens: windowTokens },
+    seq: at(8),
+    day: at(9),
+    committed: at(10),
+    fleet: at(11) < 0 ? undefined : { processes: at(11), before: at(12) },
+    bounds: {
+      ...(at(13) < 0 ? {} : { rpm: at(13) }),
+      ...(at(14) < 0 ? {} : { tpm: at(14) }),
+      ...(at(15) < 0 ? {} : { usdPerDay: at(15) as MicroUsd }),
+    },
+    load: { requests: at(16), tokens: at(17) },
+    resetMs: at(18),
   }
 }
 
@@ -119,6 +130,13 @@ export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess
 export function settledOf(reply: unknown): Settled {
   if (!Array.isArray(reply) || reply.length !== 6)
     throw new TypeError(`settle.lua answered ${JSON.stringify(reply)}`)
-  const [seq, day, committed, excess] = reply.slice(2).map(Number) as [number, number, number, number]
-  return { outcome: reply[0], epoch: String(reply[1]), seq, day, committed, excess }
+  const at = (place: number) => Number(reply[place - 1])
+  return {
+    outcome: reply[0],
+    epoch: String(reply[1]),
+    seq: at(3),
+    day: at(4),
+    committed: at(5),
+    excess: at(6),
+  }
 }

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createRedisQuota } from '../../../packages/gateway/src/quota/redis/quota.ts'
+import type { Limits, MicroUsd } from '../../../packages/gateway/src/quota/store.ts'
+import { createLink } from '../../../packages/gateway/src/redis/link.ts'
+
+/** What a process of the fleet is told to do. */
+export type Job = {
+  team: string
+  limits: Limits
+  seconds: number
+  /** Calls at a time. */
+  calls: number
+  /** The longest that a call takes, in milliseconds. */
+  callMs: number
+  worstCost: number
+  maxTokens: number
+  leaseMs: number
+}
+
+/** What it tells: a call left for upstream at that moment, and what became of it. */
+export type Told =
+  | { type: 'ready' }
+  | { type: 'left'; id: string; at: number; cost: number; tokens: number }
+  | { type: 'ended'; id: string; cost: number; tokens: number }
+  | { type: 'done'; refused: number; stats: ReturnType<ReturnType<typeof createRedisQuota>['stats']> }
+
+const [url = '', processes = '1'] = process.argv.slice(2)
+// Patient: how long the machine takes is not what is tested.
+const link = createLink(url, { deadlineMs: 1_000, connectMs: 2_000, onChange: () => undefined })
+const quota = createRedisQuota(link, { processes: Number(processes) })
+const tell = (told: Told) => void process.send?.(told)
+const upTo = (most: number) => Math.floor(Math.random() * (most + 1))
+
+async function work(job: Job) {
+  const until = Date.now() + job.seconds * 1_000
+  let refused = 0
+  async function caller() {
+    while (Date.now() < until) {
+      const id = crypto.randomUUID()
+      const verdict = await quota.reserve({
+        id,
+        team: job.team,
+        agent: 'a',
+        model: 'm',
+        limits: job.limits,
+        inputTokens: 0,
+        maxOutputTokens: job.maxTokens,
+        worstCost: job.worstCost as MicroUsd,
+        leaseMs: job.leaseMs,
+      })
+      if (!verdict.admitted) {
+        refused += 1
+        await sleep(Math.min(verdict.retryAfterMs ?? 100, 10 + upTo(40)))
+        continue
+      }
+      tell({ type: 'left', id, at: Date.now(), cost: job.worstCost, tokens: job.maxTokens })
+      await sleep(upTo(job.callMs))
+      const [cost, tokens] = [upTo(job.worstCost), upTo(job.maxTokens)]
+      tell({ type: 'ended', id, cost, tokens })
+      await quota.settle({
+        id,
+        team: job.team,
+        tokens,
+        learnOutputTokens: tokens,
+        cost: cost as MicroUsd,
+        doubt: 0 as MicroUsd,
+      })
+    }
+  }
+  await Promise.all(Array.from({ length: job.calls }, caller))
+  await Promise.race([quota.settled(), sleep(3_000)])
+  tell({ type: 'done', refused, stats: quota.stats() })
+}
+
+process.on('message', (job: Job) => void work(job))
+process.on('disconnect', () => process.exit())
+tell({ type: 'ready' })

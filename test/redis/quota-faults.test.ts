@@ -1,0 +1,240 @@
+import { afterEach, expect, test } from 'vitest'
+import { keysOf } from '../../packages/gateway/src/quota/redis/wire.ts'
+import type { Limits } from '../../packages/gateway/src/quota/store.ts'
+import { until } from '../support.ts'
+import { startFront } from './front.ts'
+import { claim, fill, limits, member, truth, usd } from './quota-kit.ts'
+import { startRedis } from './server.ts'
+
+const open: { close: () => unknown }[] = []
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.close()
+})
+const opened = <T extends { close: () => unknown }>(thing: T): T => {
+  open.push(thing)
+  return thing
+}
+
+const server = async (args?: string[]) => opened(await startRedis(args))
+type Options = Parameters<typeof member>[1]
+const process = (url: string, options?: Options) => {
+  const quota = opened(member(url, options))
+  return {
+    ...quota,
+    take: (id: string, bound: Partial<Limits>, cost = 100) =>
+      quota.reserve(claim(id, { limits: limits(bound), worstCost: usd(cost) })),
+    /** Redis answers again, and the others had time to tell it what they admitted. */
+    isBack: () => quota.link.stats().state === 'up' && Date.now() - quota.link.stats().since > 1_300,
+  }
+}
+type Process = ReturnType<typeof process>
+
+/** How many of so many tries were admitted. */
+async function admitted(who: Process, name: string, tries: number, bound: Partial<Limits>): Promise<number> {
+  let count = 0
+  for (let at = 0; at < tries; at += 1) if ((await who.take(`${name}${at}`, bound)).admitted) count += 1
+  return count
+}
+
+test('Redis killed: each process uses its part of what was left; back and empty, it hears of everything', async () => {
+  const redis = await server()
+  const a = process(redis.url, { processes: 2 })
+  expect(await admitted(a, 'before', 4, { rpm: 10 })).toBe(4)
+  await redis.kill()
+  const verdicts = []
+  for (let at = 0; at < 6; at += 1) verdicts.push(await a.take(`alone${at}`, { rpm: 10 }))
+  expect(verdicts.map((each) => each.admitted)).toEqual([true, true, true, false, false, false])
+  expect(verdicts.at(-1)).toMatchObject({ limit: 'rpm', degraded: true, bounds: { rpm: 3 } })
+  expect(a.stats()).toMatchObject({ mode: 'share', decided: 4, alone: 6, queued: 3 })
+  await a.settle(truth('alone0'))
+  await redis.restart()
+  await until(a.isBack, 'recovery', 5_000)
+  expect(await a.take('after', { rpm: 10 })).toEqual({
+    admitted: true,
+    remaining: { requests: 10 - 4 - 3 - 1 },
+    resetMs: 60_250,
+  })
+  await until(() => a.stats().queued === 0, 'hand-back')
+  expect(a.stats()).toMatchObject({ mode: 'shared', dropped: 0, errors: 0 })
+})
+
+test('Redis killed: dollars go on from what was spent when it was last heard of, in parts', async () => {
+  const redis = await server()
+  const a = process(redis.url, { processes: 4 })
+  const bound = { usdPerDay: usd(1_000) }
+  await a.take('before', bound, 200)
+  await a.settle(truth('before', { cost: usd(200) }))
+  await redis.kill()
+  expect(await a.take('too much', bound, 201)).toMatchObject({ admitted: false, retryAfterMs: 1_000 })
+  expect(await a.take('its part', bound, 200)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
+  await a.settle(truth('its part', { cost: usd(150) }))
+  await redis.restart()
+  await until(a.isBack, 'recovery', 5_000)
+  expect(await a.take('after', bound, 650)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
+})
+
+test('a process that never reached Redis takes its part, by the number of processes it was told', async () => {
+  const redis = await server()
+  await redis.kill()
+  const a = process(redis.url, { processes: 5 })
+  expect(await admitted(a, 'x', 10, { rpm: 20 })).toBe(4)
+})
+
+test('processes that Redis has seen divide the limits without being told how many they are', async () => {
+  const redis = await server()
+  const fleet = [process(redis.url), process(redis.url), process(redis.url)]
+  // Each announces itself once; the first two learn of the third when they next do.
+  for (const [at, each] of fleet.entries()) await each.take(`first${at}`, { rpm: 33 })
+  await redis.kill()
+  const last = fleet.at(-1)
+  expect(last && (await admitted(last, 'alone', 20, { rpm: 33 }))).toBe(10)
+})
+
+test('a policy that refuses: nobody is admitted uncounted, and calls are admitted again at once when Redis is back', async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  const bound = { rpm: 10, whenRedisIsAway: 'refuse' as const }
+  await a.take('before', bound)
+  await redis.kill()
+  expect(await a.take('away', bound)).toMatchObject({ admitted: false, limit: 'unavailable' })
+  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 1, alone: 0 })
+  // What ended meanwhile is not lost.
+  await a.settle(truth('before', { tokens: 5 }))
+  await redis.restart()
+  await until(a.isBack, 'recovery', 5_000)
+  expect(await a.take('after', bound)).toMatchObject({ admitted: true, remaining: { requests: 8 } })
+  await a.settle(truth('after'))
+  await a.settled()
+  expect(a.stats()).toMatchObject({ mode: 'shared', queued: 0, dropped: 0 })
+})
+
+test('hung: what timed out and yet happened is counted once, whichever way it was decided', async () => {
+  const redis = await server()
+  const a = process(redis.url, { deadlineMs: 60, processes: 2 })
+  const bound = { rpm: 20, usdPerDay: usd(1_000) }
+  await a.take('warm', bound)
+  redis.pause()
+  for (let at = 0; at < 6; at += 1) expect(await a.take(`hung${at}`, bound)).toMatchObject({ degraded: true })
+  redis.resume()
+  await until(a.isBack, 'recovery', 5_000)
+  const { remaining } = await a.take('after', bound)
+  // 1 before, of 6 those that fitted this process's half of the dollars, 1 after.
+  expect(remaining.requests).toBe(20 - 1 - 4 - 1)
+  await until(() => a.stats().queued === 0, 'hand-back')
+  expect(await a.take('last', bound)).toMatchObject({ remaining: { usd: 1_000 - 7 * 100 } })
+})
+
+test('flushed: the first process that asks brings back the whole window as it was last told of it', async () => {
+  const redis = await server()
+  const [a, b] = [process(redis.url), process(redis.url)]
+  const bound = { rpm: 10, tpm: 2_000, usdPerDay: usd(2_000) }
+  expect(await admitted(b, 'b', 4, bound)).toBe(4)
+  expect(await admitted(a, 'a', 3, bound)).toBe(3)
+  await redis.admin.flushall()
+  // b stays silent; its four calls count all the same.
+  expect(await a.take('again', bound)).toMatchObject({
+    admitted: true,
+    remaining: { requests: 2, tokens: 1_200, usd: 1_200 },
+  })
+  // And they count once, when b claims them as its own.
+  expect(await b.take('again b', bound)).toMatchObject({
+    remaining: { requests: 1, tokens: 1_100, usd: 1_100 },
+  })
+  expect(await admitted(a, 'more', 5, bound)).toBe(1)
+  expect(await a.take('over', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
+})
+
+test('flushed: a call under way is spend when it ends', async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  const bound = { usdPerDay: usd(1_000) }
+  await a.take('under way', bound, 300)
+  await redis.admin.flushall()
+  await a.settle(truth('under way', { cost: usd(40) }))
+  const { remaining } = await a.take('next', bound)
+  // The hold is remembered as spend, and the truth comes on top: on the side of refusing.
+  expect(remaining.usd).toBe(1_000 - 300 - 40 - 100)
+  expect(a.stats()).toMatchObject({ errors: 0, alone: 0 })
+})
+
+test('an operator gives a team its day back; to delete its key would not help', async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  const bound = { usdPerDay: usd(1_000) }
+  await a.take('a', bound, 900)
+  await a.settle(truth('a', { cost: usd(900) }))
+  await redis.admin.del('gw:{t}:quota')
+  expect(await a.take('b', bound)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
+  await redis.admin.hset('gw:{t}:quota', 'inherited', 0, 'spent', 0, 'doubt', 0)
+  expect(await a.take('c', bound)).toMatchObject({ admitted: true, remaining: { usd: 800 } })
+})
+
+test('failed over to a replica that had not heard the last writes: who made them brings them back', async () => {
+  const [first, second] = [await server(), await server()]
+  await second.admin.replicaof('127.0.0.1', first.port)
+  const front = opened(await startFront(first.port))
+  const a = process(front.url)
+  const bound = { rpm: 10, usdPerDay: usd(2_000) }
+  expect(await admitted(a, 'a', 3, bound)).toBe(3)
+  await first.admin.wait(1, 2_000)
+  await second.admin.replicaof('NO', 'ONE')
+  expect(await admitted(a, 'unheard', 4, bound)).toBe(4)
+  front.switchTo(second.port)
+  await a.take('cut off', bound)
+  await until(a.isBack, 'recovery', 5_000)
+  await a.take('one more', bound)
+  const { remaining } = await a.take('last', bound)
+  expect(remaining).toEqual({ requests: 0, usd: 2_000 - 10 * 100 })
+})
+
+test('a log that Redis keeps survives its death, and so do the limits', async () => {
+  const redis = await server(['--appendonly', 'yes', '--appendfsync', 'always'])
+  const a = process(redis.url)
+  expect(await admitted(a, 'a', 7, { rpm: 10 })).toBe(7)
+  await redis.kill()
+  await redis.restart()
+  const stranger = process(redis.url)
+  expect(await stranger.take('x', { rpm: 10 })).toMatchObject({ remaining: { requests: 2 } })
+})
+
+test('filled up in mid-work: counting goes on, to the last request and dollar', async () => {
+  const redis = await server()
+  const [a, b] = [process(redis.url), process(redis.url)]
+  const bound = { rpm: 10, usdPerDay: usd(900) }
+  expect(await admitted(a, 'a', 5, bound)).toBe(5)
+  await fill(redis.admin)
+  await expect(redis.admin.set('x', 'y')).rejects.toThrow('OOM')
+  expect(await admitted(b, 'b', 10, bound)).toBe(4)
+  await b.settle(truth('b0', { cost: usd(0) }))
+  expect(await b.take('last', bound)).toMatchObject({
+    admitted: true,
+    remaining: { requests: 0, usd: 0 },
+  })
+  expect(b.stats()).toMatchObject({ mode: 'shared', errors: 0 })
+})
+
+test("the server's clock set back ten minutes: the window stays as full as it is, and no longer than a minute", async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  await admitted(a, 'a', 3, { rpm: 4 })
+  await redis.admin.hset(keysOf('t', '')[0] ?? '', 'clock', Date.now() + 600_000)
+  expect(await a.take('b', { rpm: 4 })).toMatchObject({ admitted: true, remaining: { requests: 0 } })
+  const refused = await a.take('c', { rpm: 4 })
+  expect(refused).toMatchObject({ admitted: false })
+  if (!refused.admitted) expect(refused.retryAfterMs).toBeLessThanOrEqual(60_250)
+})
+
+test('limits changed live: the newest version binds for all, and a process that does not know it is told', async () => {
+  const redis = await server()
+  const [old, young] = [process(redis.url), process(redis.url)]
+  await old.take('a', { rpm: 10, version: 1 })
+  await young.take('b', { rpm: 3, version: 2 })
+  expect(await old.take('c', { rpm: 10, version: 1 })).toMatchObject({
+    admitted: true,
+    remaining: { requests: 0 },
+    bounds: { rpm: 3 },
+  })
+  expect(await old.take('d', { rpm: 10, version: 1 })).toMatchObject({ admitted: false, bounds: { rpm: 3 } })
+  // A policy without a version goes by its own limits.
+  expect(await old.take('e', { rpm: 10 })).toMatchObject({ remaining: { requests: 6 } })
+})

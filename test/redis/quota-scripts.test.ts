@@ -1,0 +1,179 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import {
+  keysOf,
+  reserveArgs,
+  reservedOf,
+  settleArgs,
+  settledOf,
+} from '../../packages/gateway/src/quota/redis/wire.ts'
+import { zoneAt } from '../../packages/gateway/src/quota/redis/zone.ts'
+import { claim, limits, member, truth, usd } from './quota-kit.ts'
+import { startRedis } from './server.ts'
+
+const folder = fileURLToPath(new URL('../../packages/gateway/src/quota/redis/', import.meta.url))
+const read = (name: string) => readFileSync(`${folder}${name}`, 'utf8')
+const scripts = readdirSync(folder).filter((name) => name.endsWith('.lua'))
+
+/** The comment at the top, and what follows it without comments. */
+function parts(source: string) {
+  const lines = source.split('\n')
+  const end = lines.findIndex((line) => !line.startsWith('--'))
+  const code = lines.slice(end).map((line) => line.replace(/--.*/, ''))
+  return { header: lines.slice(0, end).join('\n'), code: code.join('\n') }
+}
+
+const places = (text: string, pattern: RegExp) =>
+  [...new Set([...text.matchAll(pattern)].map(([, place]) => Number(place)))].toSorted((a, b) => a - b)
+
+const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
+const documented = (header: string, what: 'KEYS' | 'ARGV') =>
+  places(header, new RegExp(`^-- {3}${what}\\[(\\d+)\\] {2,}\\S`, 'gm'))
+const outputs = (header: string) => places(header.split('-- Output:')[1] ?? '', /^-- {3}(\d+) {2,}\S/gm)
+
+const reservation = claim('id', { limits: limits({ rpm: 1, tpm: 1, usdPerDay: usd(1) }) })
+const zone = zoneAt(0, 'UTC')
+const memory = {
+  epoch: '',
+  seq: 0,
+  day: 0,
+  committed: 0,
+  own: '',
+  heard: { requests: 0, tokens: 0 },
+  heardAgo: 0,
+}
+const SENT = {
+  'reserve.lua': reserveArgs(
+    reservation,
+    { now: '', process: 'p', announce: false },
+    zone,
+    memory,
+    undefined,
+  ),
+  'settle.lua': settleArgs(truth('id'), { now: '', process: 'p' }, zone),
+}
+
+test('each script has a contract, and each contract is tested', () => {
+  expect(scripts).toEqual(['reserve.lua', 'settle.lua', 'state.lua'])
+  for (const name of scripts) expect(read(name)).toMatch(/^-- [A-Z]/)
+})
+
+describe.each(Object.entries(SENT))('%s', (name, sent) => {
+  const { header, code } = parts(read(name))
+
+  test('the header names every KEYS and ARGV that the code reads, and no other', () => {
+    expect(documented(header, 'KEYS')).toEqual(places(code, /KEYS\[(\d+)\]/g))
+    expect(documented(header, 'ARGV')).toEqual(places(code, /ARGV\[(\d+)\]/g))
+    expect(code.match(/(KEYS|ARGV)(?!\[\d+\])/g)).toBeNull()
+  })
+
+  test('callers send as many keys and arguments as the header names, without a gap', () => {
+    expect(documented(header, 'KEYS')).toEqual(upTo(keysOf('t', 'id').length))
+    expect(documented(header, 'ARGV')).toEqual(upTo(sent.length))
+  })
+
+  test('every key that the code touches came through KEYS: no name is made up in Lua', () => {
+    const calls = [
+      ...`${parts(read('state.lua')).code}${code}`.matchAll(/redis\.p?call\('(\w+)'(?:, ([\w.[\]]+))?/g),
+    ]
+    expect(calls.length).toBeGreaterThan(4)
+    for (const [, command, key] of calls)
+      expect(command === 'TIME' ? 'no key' : key).toMatch(/^(no key|KEYS\[\d\]|key|state\.key)$/)
+  })
+
+  test('the answer has as many places as the header names', async () => {
+    const server = await startRedis()
+    const script = `${read('state.lua')}\n${read(name)}`
+    const answer = await server.admin.eval(script, 3, ...keysOf('t', 'id'), ...sent)
+    await server.close()
+    expect(outputs(header)).toEqual(upTo((answer as unknown[]).length))
+    if (name === 'reserve.lua') expect(reservedOf(answer)).toMatchObject({ status: expect.any(String) })
+    else expect(settledOf(answer)).toMatchObject({ outcome: 'fresh' })
+  })
+})
+
+test('the header of state.lua names every field of the hash, and no other', () => {
+  const { header, code } = parts(read('state.lua'))
+  const fields = /local FIELDS = \{([^}]*)\}/.exec(code)?.[1]?.match(/\w+/g) ?? []
+  const named = [...header.matchAll(/^-- {3}(\w[\w, ]*?) {2,}\S/gm)].flatMap(([, names = '']) =>
+    names.split(', '),
+  )
+  expect(named.toSorted()).toEqual(fields.toSorted())
+})
+
+test('all that is written lives under the team, in one slot, and has a time to live', async () => {
+  const server = await startRedis()
+  const quota = member(server.url)
+  await quota.reserve(claim('id', { limits: limits({ rpm: 5 }), team: 'a{b}c%' }))
+  await quota.settle(truth('id', { team: 'a{b}c%', learnOutputTokens: 5 }))
+  const keys = await server.admin.keys('*')
+  expect(keys.toSorted()).toEqual(keysOf('a{b}c%', 'id').toSorted())
+  for (const key of keys) {
+    expect(key).toMatch(/^gw:\{[^{}]+\}:/)
+    expect(await server.admin.pttl(key)).toBeGreaterThan(0)
+  }
+  quota.close()
+  await server.close()
+})
+
+test('one command to reserve, one to settle; a script that Redis has forgotten costs one more', async () => {
+  const server = await startRedis()
+  const quota = member(server.url)
+  const commands = () => quota.link.stats().commands
+  const evals = async () =>
+    [...(await server.admin.info('commandstats')).matchAll(/cmdstat_(eval|evalsha):calls=(\d+)/g)].map(
+      ([, name, calls]) => `${name} ${calls}`,
+    )
+  const once = async (id: string) => {
+    await quota.reserve(claim(id, { limits: limits({ rpm: 50 }) }))
+    await quota.settle(truth(id))
+  }
+  await once('a')
+  await once('b')
+  expect(commands()).toBe(4)
+  expect((await evals()).toSorted()).toEqual(['eval 2', 'evalsha 4'])
+  await server.admin.script('FLUSH')
+  await once('c')
+  expect((await evals()).toSorted()).toEqual(['eval 4', 'evalsha 6'])
+  expect(quota.stats()).toMatchObject({ mode: 'shared', decided: 3, alone: 0, errors: 0 })
+  quota.close()
+  await server.close()
+})
+
+test('garbage in a key counts as absent, and fails nobody', async () => {
+  const server = await startRedis()
+  const quota = member(server.url)
+  const [state = '', , means = ''] = keysOf('t', 'x')
+  const bound = limits({ rpm: 5, tpm: 5_000, usdPerDay: usd(5_000), tpmMode: 'expected' })
+  const trouble = [
+    () => server.admin.set(state, 'a string'),
+    () =>
+      server.admin.hset(
+        state,
+        'window',
+        'not packed',
+        'held',
+        '\xc1',
+        'spent',
+        '-5',
+        'clock',
+        'x',
+        'day',
+        '1e9',
+      ),
+    () =>
+      server.admin.hset(state, 'window', Buffer.from([0x91, 0xa1, 0x78]), 'recalled', Buffer.from([0x91, 1])),
+    () => server.admin.del(means).then(() => server.admin.lpush(means, 'x')),
+    () => server.admin.set(keysOf('t', '4')[1] ?? '', 'x'),
+    () => server.admin.lpush(keysOf('t', '5')[1] ?? '', 'x'),
+  ]
+  for (const [at, make] of trouble.entries()) {
+    await make()
+    expect(await quota.reserve(claim(`${at}`, { limits: bound }))).toMatchObject({ admitted: true })
+    await quota.settle(truth(`${at}`, { learnOutputTokens: 3 }))
+  }
+  expect(quota.stats()).toMatchObject({ errors: 0, alone: 0 })
+  quota.close()
+  await server.close()
+})
