@@ -3,7 +3,7 @@ import { refuse } from '../refuse.ts'
 import { type Answer, createLine, type Line } from './line.ts'
 import { gone, hold, type Patience, patienceOf, queueFull } from './patience.ts'
 import { refusalOf } from './refusal.ts'
-import type { MicroUsd, QuotaStore, Reservation, Verdict } from './store.ts'
+import { type QuotaStore, type Reservation, unused, type Verdict } from './store.ts'
 
 type Refused = Extract<Verdict, { admitted: false }>
 type Admitted = Extract<Verdict, { admitted: true }>
@@ -13,8 +13,6 @@ type Seen = { verdict: Refused; at: number }
 
 /** A team whose calls wait. It is forgotten with the last of them. */
 type Team = { line: Line; last: Seen | undefined }
-
-const NO_MONEY = 0 as MicroUsd
 
 /**
  * Lets calls in as the store allows. Those that may wait do so in their team's line: the first asks again when the
@@ -87,16 +85,9 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
     return team
   }
 
-  async function giveBack({ id, team }: Reservation) {
-    await store.settle({
-      id,
-      team,
-      tokens: 0,
-      learnOutputTokens: undefined,
-      cost: NO_MONEY,
-      doubt: NO_MONEY,
-    })
-    released(team)
+  async function giveBack(reservation: Reservation) {
+    await store.settle(unused(reservation))
+    released(reservation.team)
   }
 
   /** Dollars and tokens come back when a call has ended; requests do not. */

@@ -9,7 +9,7 @@ import { inputSize } from '../route/tokens.ts'
 import { maxOutputTokens } from './ask.ts'
 import { rateLimitHeaders } from './headers.ts'
 import { createQueue } from './queue.ts'
-import type { MicroUsd, QuotaStore, Reservation, Settlement } from './store.ts'
+import { type MicroUsd, type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
@@ -71,6 +71,7 @@ export function quota(
   }
 
   async function settle(ending: Ending, reply: Reply, call: Call, reservation: Reservation, late: boolean) {
+    // Nobody wanted it any more once there was room for it.
     const unsent = late && reply.recording.status === undefined
     const settlement = unsent ? unused(reservation) : settlementOf(ending, reply, call, reservation)
     await store.settle(settlement instanceof Promise ? await settlement : settlement)
@@ -100,16 +101,6 @@ export function quota(
     return cost instanceof Promise ? cost.then(settlement) : settlement(cost)
   }
 }
-
-/** Nobody wanted it any more once there was room for it. */
-const unused = ({ id, team }: Reservation): Settlement => ({
-  id,
-  team,
-  tokens: 0,
-  learnOutputTokens: undefined,
-  cost: NO_MONEY,
-  doubt: NO_MONEY,
-})
 
 /** Upstream had the whole request, and whatever it made of it never reached us. */
 function mayHaveCostMore(ending: Ending, reply: Reply, call: Call): boolean {

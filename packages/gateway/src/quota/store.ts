@@ -72,6 +72,18 @@ export type Settlement = {
   doubt: MicroUsd
 }
 
+const NOTHING = 0 as MicroUsd
+
+/** What settles a reservation that nobody made use of. */
+export const unused = ({ id, team }: Reservation): Settlement => ({
+  id,
+  team,
+  tokens: 0,
+  learnOutputTokens: undefined,
+  cost: NOTHING,
+  doubt: NOTHING,
+})
+
 /** The port that the memory store and Redis implement. */
 export type QuotaStore = {
   /** All or nothing across requests, tokens and dollars. */

@@ -1,6 +1,13 @@
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { createScript } from '../../redis/script.ts'
-import type { Bounds, MicroUsd, QuotaStore, Reservation, Settlement, Verdict } from '../store.ts'
+import {
+  type Bounds,
+  type QuotaStore,
+  type Reservation,
+  type Settlement,
+  unused,
+  type Verdict,
+} from '../store.ts'
 import { createHandback, type Debt } from './handback.ts'
 import { createKnowledge } from './knowledge.ts'
 import reserveSource from './reserve.lua'
@@ -104,8 +111,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const verdict = limits.whenRedisIsAway === 'refuse' ? unavailable() : alone(reservation)
     if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at: now(), reservation })
     // It may have been admitted there, and nobody will use that.
-    else if (sent)
-      handback.push({ kind: 'settled', team, id, at: now(), settlement: nothingUsed(reservation) })
+    else if (sent) handback.push({ kind: 'settled', team, id, at: now(), settlement: unused(reservation) })
     return verdict
   }
 
@@ -219,14 +225,3 @@ function verdictOf({ status, remaining, resetMs, bounds, retryAfterMs }: Reserve
     ? { admitted: true, ...standing }
     : { admitted: false, limit: status, retryAfterMs, ...standing }
 }
-
-const NOTHING = 0 as MicroUsd
-
-const nothingUsed = ({ id, team }: Reservation): Settlement => ({
-  id,
-  team,
-  tokens: 0,
-  learnOutputTokens: undefined,
-  cost: NOTHING,
-  doubt: NOTHING,
-})
