@@ -17,8 +17,13 @@ function quantile(values: number[], q: number): number {
 }
 
 /** Medians in microseconds over all rounds; `spread`: the quartiles of what each round added. */
-export async function compare({ bare, gateway }: Pair, rounds: number, calls: number): Promise<Result> {
-  for (let warm = 0; warm < calls; warm += 1) {
+export async function compare(
+  { bare, gateway }: Pair,
+  rounds: number,
+  calls: number,
+  warmUp = calls,
+): Promise<Result> {
+  for (let warm = 0; warm < warmUp; warm += 1) {
     await bare()
     await gateway()
   }

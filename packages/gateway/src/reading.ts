@@ -6,6 +6,8 @@ export type Reading = {
   body: JsonObject
   /** Digests of all that the body asks, as each operation understands it. Worked out when the cache needs them. */
   questions: Partial<Record<Operation, string>>
+  /** Whether its input is longer than so many tokens. */
+  length?: { operation: Operation; limit: number; exceeds: boolean }
   /** The last keys made of it, and all else that they were made of. */
   keys?: { scope: string; keys: { exact: string; flight: string } }
 }

@@ -33,11 +33,20 @@ export function createChooser(routing: NonNullable<Policy['routing']>) {
     }
     if (!escalate || !mayUse(escalate.to)) return routed
     const escalated: Choice = { model: escalate.to, route: 'escalated', routed: true }
-    const long = exceeds(operation, body, outgoing.text, escalate.above)
-    return long instanceof Promise
-      ? long.then((long) => (long ? escalated : routed))
-      : long
-        ? escalated
-        : routed
+    const long = isLong(call, escalate.above)
+    if (long instanceof Promise) return long.then((long) => (long ? escalated : routed))
+    return long ? escalated : routed
   }
+}
+
+/** Counted once for each body that is remembered. */
+function isLong({ operation, body, outgoing, reading }: Call, limit: number): boolean | Promise<boolean> {
+  const known = reading.length
+  if (known?.limit === limit && known.operation === operation) return known.exceeds
+  const remember = (exceeds: boolean) => {
+    reading.length = { operation, limit, exceeds }
+    return exceeds
+  }
+  const long = exceeds(operation, body, outgoing.text, limit)
+  return long instanceof Promise ? long.then(remember) : remember(long)
 }
