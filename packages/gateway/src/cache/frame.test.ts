@@ -1,4 +1,4 @@
-import { deflateRawSync } from 'node:zlib'
+import { crc32, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decode, encode, MARKS_END, mayMatch } from './frame.ts'
@@ -87,10 +87,10 @@ test('an entry of another version is a miss', async () => {
 })
 
 test('a value that would inflate beyond any answer is a miss', async () => {
-  const { hash } = await import('node:crypto')
   const head = Buffer.concat([Buffer.from('GX\x01\0'), Buffer.alloc(12)])
   const packed = deflateRawSync(Buffer.alloc(64 * 1024 * 1024), { level: 9 })
-  const sum = hash('sha256', Buffer.concat([head, packed]), 'buffer').subarray(0, 8)
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32LE(crc32(Buffer.concat([head, packed])))
   expect(await decode(Buffer.concat([head, sum, packed]))).toBeUndefined()
 })
 
