@@ -1,7 +1,9 @@
-import type { CallRecord, Stats } from '@hotdash/llm-gateway'
+import type { CallRecord, Policy, Stats } from '@hotdash/llm-gateway'
+import { teamOf } from './fleet.ts'
 import { isHit, micro } from './prices.ts'
 import type { Outcome, Run } from './run.ts'
 import { bareCost, costOf, refused, savedOf, where } from './summary.ts'
+import { busiestMinutes, sum } from './totals.ts'
 
 /** Everything that must hold after a day, each breach as a sentence. */
 export function breaches(run: Run, records: CallRecord[], stats: Stats): string[] {
@@ -51,7 +53,8 @@ function sameAnswers({ outcomes }: Run, records: CallRecord[]): string[] {
     .map(({ step }) => `${step.clock} ${step.agent} (${step.id}): the shared answer is not the first one's`)
 }
 
-const keyOf = ({ step }: Outcome) => JSON.stringify([step.agent, step.task])
+/** Answers are shared within a team. */
+const keyOf = ({ step }: Outcome) => JSON.stringify([teamOf(step.agent), step.task])
 
 function routes({ outcomes }: Run, records: CallRecord[]): string[] {
   const long = new Set(outcomes.filter(({ step }) => step.long).map(({ step }) => step.id))
@@ -77,4 +80,21 @@ export function againstBare(records: CallRecord[], sent: number, bare: Run, stat
       : [`${outcome.step.agent} (${outcome.step.id}): worth ${told}, the bare client paid ${paid}`]
   })
   return [...counted, ...priced]
+}
+
+/** Nine processes are one fleet if they share answers, share calls, and keep together what each keeps alone. */
+export function fleetBreaches(records: CallRecord[], all: Stats[], policy: Policy): string[] {
+  const found: string[] = []
+  if (sum(all, ({ sharedCache }) => sharedCache?.hits) === 0)
+    found.push("no process found another's answer in Redis")
+  if (sum(all, ({ acrossProcesses }) => acrossProcesses?.followed) === 0)
+    found.push("no process shared another's call")
+  for (const { redis, quota, sharedCache } of all) {
+    const errors = (quota?.errors ?? 0) + (sharedCache?.errors ?? 0)
+    if (redis?.state !== 'up' || errors > 0) found.push(`Redis is ${redis?.state}, with ${errors} errors`)
+  }
+  for (const { name, limit, most } of busiestMinutes(records, policy))
+    if (limit !== undefined && most > limit)
+      found.push(`${name}: ${most} requests in a minute, the limit is ${limit}`)
+  return found
 }

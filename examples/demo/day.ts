@@ -66,6 +66,25 @@ export function planSmallDay(): Day {
   return moments.map((moment, at) => moment.map((plan, place) => toStep(plan, at * STEPS_PER_MOMENT + place)))
 }
 
+/** One asks, the rest of its team a little later, each in a process of its own; then all of them at once. */
+export function planSharedMorning(): Day {
+  const agents = ['analytics', 'inventory', 'seo', 'ads', 'content'] as const
+  const asks = (agent: Agent, question: string): Plan => ({
+    minute: 6 * 60,
+    agent,
+    task: { kind: 'structured', question },
+  })
+  const stock = 'What does the stock of the whole shop look like this morning?'
+  const plans = [
+    agents.slice(0, 1).map((agent) => asks(agent, stock)),
+    agents.slice(1).map((agent) => asks(agent, stock)),
+    agents.map((agent) => asks(agent, 'What did the shop sell last night?')),
+  ]
+  return plans.map((moment, at) =>
+    moment.map((plan, place) => ({ ...toStep(plan, place), id: `morning-${at}-${place}` })),
+  )
+}
+
 function ticket(random: Random): Plan {
   const minute = random.around([10 * 60, 12 * 60, 15 * 60], 150)
   if (random.chance(0.04)) return { minute, agent: 'ai-customer', task: orderStatus(1_200 + random.below(8)) }

@@ -3,13 +3,15 @@ import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { createBoard } from './board.ts'
 import { HICCUP } from './catalog.ts'
-import { againstBare, breaches } from './checks.ts'
-import { type Day, planDay, planSmallDay } from './day.ts'
+import { againstBare, breaches, fleetBreaches } from './checks.ts'
+import { type Day, planDay, planSharedMorning, planSmallDay } from './day.ts'
+import { startFleet, troubleWith } from './fleet.ts'
 import { readOptions, wrong } from './options.ts'
 import { micro, mostOf } from './prices.ts'
-import { bareModel, type Run, runDay } from './run.ts'
-import { agentTable, comparison, remarks } from './summary.ts'
+import { bareModel, type Doing, gatewayModel, type Run, runDay, taking } from './run.ts'
+import { acrossProcesses, agentTable, comparison, remarks } from './summary.ts'
 import { dollars } from './table.ts'
+import { together } from './totals.ts'
 
 /** How slow the fakes are: a fraction of the real API, so that the day takes seconds. */
 const SLOWNESS = { latencyMs: 60, chunkDelayMs: 1 }
@@ -19,10 +21,12 @@ how often people repeat themselves, and what a cache saves depends on that.
 Real: the gateway, its limits, the policy's prices. Latencies include the fake, which runs in this process.
 A step with a tool is two calls.`
 
-const { steps, seed, live } = readOptions()
+const { steps, seed, live, redis } = readOptions()
 if (live && !process.env.OPENAI_API_KEY)
   wrong('--live asks the real API: set OPENAI_API_KEY, or leave --live out.')
-const day = live ? planSmallDay() : planDay({ steps, seed })
+if (live && redis !== undefined) wrong('--redis is for the fakes: leave --live out.')
+const plan = live ? planSmallDay() : planDay({ steps, seed })
+const day = redis === undefined ? plan : [...planSharedMorning(), ...plan]
 const records: CallRecord[] = []
 const clocks = new Map(day.flat().map(({ id, clock }) => [id, clock]))
 const board = createBoard(
@@ -43,11 +47,8 @@ process.once('SIGINT', () => {
 
 /** One client for all agents, so that they share cache and limits; whose call it is, is said with each. */
 async function throughGateway(client: GatewayClient): Promise<Run> {
-  const run = await runDay(day, {
-    client,
-    modelFor: (step) => (step.task.kind === 'embeddings' ? bareModel(step) : 'gpt-4o-mini'),
-    doing: ({ agent, id }, work) => withGateway({ agent, trace: id }, work),
-  })
+  const doing: Doing = ({ agent, id }, work) => withGateway({ agent, trace: id }, work)
+  const run = await runDay(day, taking({ client, modelFor: gatewayModel, doing }))
   if (!(await client.gateway.flush())) throw new Error('some calls were never recorded')
   board.stop()
   console.log(`\n${agentTable(records)}\n\n${remarks(records)}`)
@@ -61,16 +62,43 @@ async function fakeDay(day: Day): Promise<string[]> {
   const gateway = await throughGateway(client)
   const stats = client.gateway.stats()
 
-  console.log('\nThe same day again, on the bare client ...')
-  const bare = await runDay(day, {
-    client: new OpenAI({ baseURL: bareUpstream.baseURL, apiKey: 'fake' }),
-    modelFor: bareModel,
-  })
-  const [sent, bareSent] = [upstream.count(), bareUpstream.count()]
-  console.log(`\n${comparison({ gateway, records, sent, bare, bareSent })}`)
-  console.log(`\n${WHAT_IS_REAL}`)
+  const sent = upstream.count()
+  const bare = await bareDay(day, bareUpstream, { gateway, sent })
   await Promise.all([client.gateway.close(), upstream.close(), bareUpstream.close()])
   return [...breaches(gateway, records, stats), ...againstBare(records, sent, bare, stats)]
+}
+
+/** Each agent in a process of its own, and one Redis for all. */
+async function dayOfProcesses(day: Day, redis: string): Promise<string[]> {
+  const trouble = await troubleWith(redis)
+  if (trouble !== undefined) wrong(`--redis: there is no Redis to be reached: ${trouble}`)
+  const [upstream, bareUpstream] = await Promise.all([startFakeOpenAI(SLOWNESS), startFakeOpenAI(SLOWNESS)])
+  for (const each of [upstream, bareUpstream]) stageHiccup(each)
+  const fleet = startFleet({ baseURL: upstream.baseURL, redis }, onCall)
+  const gateway = await runDay(day, fleet.take)
+  const all = await fleet.finish()
+  board.stop()
+  const stats = together(all)
+  console.log(
+    `\n${agentTable(records)}\n\n${remarks(records)}\n\n${acrossProcesses(records, all, fleet.policy)}`,
+  )
+  const sent = upstream.count()
+  const bare = await bareDay(day, bareUpstream, { gateway, sent })
+  await Promise.all([upstream.close(), bareUpstream.close()])
+  return [
+    ...breaches(gateway, records, stats),
+    ...againstBare(records, sent, bare, stats),
+    ...fleetBreaches(records, all, fleet.policy),
+  ]
+}
+
+async function bareDay(day: Day, upstream: FakeOpenAI, like: { gateway: Run; sent: number }): Promise<Run> {
+  console.log('\nThe same day again, on the bare client ...')
+  const client = new OpenAI({ baseURL: upstream.baseURL, apiKey: 'fake' })
+  const bare = await runDay(day, taking({ client, modelFor: bareModel }))
+  console.log(`\n${comparison({ ...like, records, bare, bareSent: upstream.count() })}`)
+  console.log(`\n${WHAT_IS_REAL}`)
+  return bare
 }
 
 function stageHiccup(upstream: FakeOpenAI) {
@@ -95,7 +123,7 @@ async function liveDay(day: Day): Promise<string[]> {
 }
 
 try {
-  const found = await (live ? liveDay(day) : fakeDay(day))
+  const found = await (live ? liveDay(day) : redis === undefined ? fakeDay(day) : dayOfProcesses(day, redis))
   for (const breach of found.slice(0, 20)) console.error(`BROKEN: ${breach}`)
   console.log(found.length === 0 ? '\nAll promises kept.' : `\nPromises broken: ${found.length}.`)
   process.exitCode = found.length === 0 ? 0 : 1

@@ -5,6 +5,7 @@ const HELP = `A day of HotDash's nine agents through the LLM gateway, and the sa
   npm run demo                      about 400 calls in some seconds, no key needed
   npm run demo -- --calls 1000      a longer day: more people ask the same questions
   npm run demo -- --seed 7          another day; the same seed is always the same day
+  npm run demo -- --redis URL       each agent in a process of its own, all at one Redis
   npm run demo -- --live            about 12 calls to the real API, with OPENAI_API_KEY
 
 What to watch
@@ -18,10 +19,13 @@ Without --live nothing leaves this machine: upstream is a fake that makes up its
 them its token counts. Caching, routing, limits, prices and records are the gateway's own. The day is pressed
 into seconds, the limits are not: they are per real minute.
 
-Exits with 1 if a step fails, if stats() and the records differ, if a hit costs money, or if a cached answer
-is not the first one; with 2 if an option is wrong or --live finds no key; with 130 after Ctrl-C.`
+With --redis, nine processes share answers and limits through that Redis. They run under team names of their own, so
+that nothing of yours is read or counted; what they write there is gone after two days.
 
-export type DemoOptions = { steps: number; seed: number; live: boolean }
+Exits with 1 if a step fails, if stats() and the records differ, if a hit costs money, or if a cached answer
+is not the first one, if processes share nothing or pass a limit together; with 2 if an option is wrong or --live finds no key; with 130 after Ctrl-C.`
+
+export type DemoOptions = { steps: number; seed: number; live: boolean; redis: string | undefined }
 
 /** Exits on its own for --help and for mistakes. */
 export function readOptions(): DemoOptions {
@@ -31,6 +35,7 @@ export function readOptions(): DemoOptions {
         calls: { type: 'string', default: '400' },
         seed: { type: 'string', default: '1' },
         live: { type: 'boolean', default: false },
+        redis: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
@@ -42,6 +47,7 @@ export function readOptions(): DemoOptions {
       steps: whole('--calls', values.calls, 30, 20_000),
       seed: whole('--seed', values.seed, 0, 2 ** 32 - 1),
       live: values.live,
+      redis: values.redis,
     }
   } catch (error) {
     return wrong(`${(error as Error).message}\nTry --help.`)

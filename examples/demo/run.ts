@@ -10,19 +10,17 @@ export type Run = { outcomes: Outcome[]; wallMs: number }
 /** How a client gets a step: the gateway is told whose it is, a bare client has nobody to tell. */
 export type Doing = (step: Step, work: () => Promise<Work>) => Promise<Work>
 
-export type RunOptions = {
+export type Take = (step: Step) => Promise<Outcome>
+
+export type Taking = {
   client: OpenAI
   modelFor: (step: Step) => string
   doing?: Doing
-  onOutcome?: (outcome: Outcome) => void
 }
 
-/** The whole day, moment by moment. Throws at the first error that is not a limit of the gateway. */
-export async function runDay(day: Day, { client, modelFor, doing, onOutcome }: RunOptions): Promise<Run> {
-  const outcomes: Outcome[] = []
-  const start = performance.now()
-
-  async function take(step: Step): Promise<Outcome> {
+/** Steps done with a client. Throws at the first error that is not a limit of the gateway. */
+export function taking({ client, modelFor, doing }: Taking): Take {
+  return async (step) => {
     const work = () => perform(client, modelFor(step), step.task)
     try {
       return { step, work: await (doing === undefined ? work() : doing(step, work)) }
@@ -34,17 +32,18 @@ export async function runDay(day: Day, { client, modelFor, doing, onOutcome }: R
       })
     }
   }
+}
 
-  for (const moment of day)
-    await Promise.all(
-      moment.map(async (step) => {
-        const outcome = await take(step)
-        outcomes.push(outcome)
-        onOutcome?.(outcome)
-      }),
-    )
+/** The whole day, moment by moment. */
+export async function runDay(day: Day, take: Take): Promise<Run> {
+  const outcomes: Outcome[] = []
+  const start = performance.now()
+  for (const moment of day) outcomes.push(...(await Promise.all(moment.map(take))))
   return { outcomes, wallMs: performance.now() - start }
 }
+
+/** What an agent asks the gateway for: the policy's default, and let it decide. */
+export const gatewayModel = (step: Step) => (step.task.kind === 'embeddings' ? EMBEDDINGS : 'gpt-4o-mini')
 
 /** What a careful bare agent asks for: the large model for long inputs, as the gateway would have chosen. */
 export const bareModel = ({ long, task }: Step) =>

@@ -1,8 +1,9 @@
-import type { CallRecord } from '@hotdash/llm-gateway'
+import type { CallRecord, Policy, Stats } from '@hotdash/llm-gateway'
 import { isHit, micro, priceOf } from './prices.ts'
 import type { Outcome, Run } from './run.ts'
 import { type Column, count, dollars, millis, percent, table } from './table.ts'
 import { AGENTS } from './tasks.ts'
+import { busiestMinutes, sum } from './totals.ts'
 
 type AgentRow = { name: string; records: CallRecord[] }
 
@@ -42,6 +43,32 @@ export function remarks(records: CallRecord[]): string {
       ([what, { length }]) =>
         `${length} calls were refused (${what}); that is the policy at work, no failure.`,
     ),
+  ].join('\n')
+}
+
+type TeamRow = ReturnType<typeof busiestMinutes>[number] & { refused: number }
+
+const teamColumns: Column<TeamRow>[] = [
+  { title: 'team', width: 30, of: ({ name }) => name },
+  { title: 'requests a minute', width: 17, right: true, of: ({ limit }) => String(limit ?? '-') },
+  { title: 'most in one', width: 11, right: true, of: ({ most }) => String(most) },
+  { title: 'refused', width: 7, right: true, of: ({ refused }) => String(refused) },
+]
+
+/** What nine processes had of each other. */
+export function acrossProcesses(records: CallRecord[], all: Stats[], policy: Policy): string {
+  const teams = busiestMinutes(records, policy).map((row) => ({
+    ...row,
+    refused: refused(records.filter(({ team }) => team === row.name)),
+  }))
+  const found = sum(all, ({ sharedCache }) => sharedCache?.hits)
+  const followed = sum(all, ({ acrossProcesses }) => acrossProcesses?.followed)
+  const commands = sum(all, ({ redis }) => redis?.commands)
+  return [
+    `Across ${all.length} processes: ${found} answers came out of Redis, ${followed} of them to calls that had waited while`,
+    `another process asked; all with ${count(commands)} commands. Limits are kept by all of them together:`,
+    '',
+    table(teamColumns, teams),
   ].join('\n')
 }
 

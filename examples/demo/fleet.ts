@@ -1,0 +1,96 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import {
+  type CallRecord,
+  createGatewayClient,
+  hotdashPolicy,
+  type Policy,
+  type Stats,
+} from '@hotdash/llm-gateway'
+import type { Step } from './day.ts'
+import type { Outcome, Take } from './run.ts'
+import { AGENTS, type Agent } from './tasks.ts'
+
+/** What a worker is started with, and what it tells. */
+export type Post = { agent: Agent; baseURL: string; redis: string; policy: Policy }
+export type Order = { type: 'step'; step: Step } | { type: 'finish' }
+export type Told =
+  | { type: 'record'; record: CallRecord }
+  | { type: 'done'; id: string; outcome: Omit<Outcome, 'step'> }
+  | { type: 'broken'; id: string; error: string }
+  | { type: 'finished'; stats: Stats }
+
+export type Fleet = { take: Take; finish: () => Promise<Stats[]>; policy: Policy }
+
+/** HotDash's own policy under team names that nobody else has: other days at this Redis are none of ours. */
+function policyOfToday(): Policy {
+  const day = crypto.randomUUID().slice(0, 8)
+  const teams = Object.entries(hotdashPolicy.teams).map(([name, team]) => [`demo-${day}-${name}`, team])
+  return { ...hotdashPolicy, cache: { exact: { ttlSeconds: 600 } }, teams: Object.fromEntries(teams) }
+}
+
+/** The team of an agent, by HotDash's own policy. */
+export const teamOf = (agent: string): string | undefined =>
+  Object.entries(hotdashPolicy.teams).find(([, { agents }]) => agents.some((name) => name === agent))?.[0]
+
+/** Nine processes, one for each agent, that have nothing in common but Redis and the address they ask. */
+export function startFleet(
+  { baseURL, redis }: { baseURL: string; redis: string },
+  onRecord: (record: CallRecord) => void,
+): Fleet {
+  const policy = policyOfToday()
+  const waiting = new Map<string, (told: Told) => void>()
+  const workers = new Map(AGENTS.map((agent) => [agent, hire({ agent, baseURL, redis, policy })]))
+
+  function hire(post: Post): ChildProcess {
+    const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), [JSON.stringify(post)])
+    worker.on('message', (told: Told) => {
+      if (told.type === 'record') onRecord(told.record)
+      else if (told.type === 'finished') waiting.get(post.agent)?.(told)
+      else waiting.get(told.id)?.(told)
+    })
+    worker.once('exit', (code) => {
+      // Whatever still waits for this process waits in vain.
+      for (const resolve of waiting.values())
+        resolve({ type: 'broken', id: post.agent, error: `${post.agent}'s process ended (${code})` })
+    })
+    return worker
+  }
+
+  function order(agent: Agent, id: string, order: Order): Promise<Told> {
+    return new Promise((resolve) => {
+      waiting.set(id, (told) => {
+        waiting.delete(id)
+        resolve(told)
+      })
+      workers.get(agent)?.send(order)
+    })
+  }
+
+  return {
+    policy,
+    async take(step) {
+      const told = await order(step.agent, step.id, { type: 'step', step })
+      if (told.type === 'done') return { step, ...told.outcome }
+      throw new Error(told.type === 'broken' ? told.error : `${step.agent} answered something else`)
+    },
+    async finish() {
+      const told = await Promise.all(AGENTS.map((agent) => order(agent, agent, { type: 'finish' })))
+      return told.map((each) => {
+        if (each.type === 'finished') return each.stats
+        throw new Error(each.type === 'broken' ? each.error : 'a process answered something else')
+      })
+    },
+  }
+}
+
+/** `undefined` if Redis answers, otherwise why it does not. */
+export async function troubleWith(redis: string): Promise<string | undefined> {
+  const { gateway } = createGatewayClient({ apiKey: 'none', gateway: { redis } })
+  const state = () => gateway.stats().redis
+  for (let waited = 0; waited < 3_000 && state()?.state === 'connecting'; waited += 20)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  const { state: found, trouble } = state() ?? { state: 'down', trouble: 'not configured' }
+  await gateway.close(0)
+  return found === 'up' ? undefined : (trouble ?? `it is ${found}`)
+}

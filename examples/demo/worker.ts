@@ -1,0 +1,49 @@
+import { createGatewayClient, withGateway } from '@hotdash/llm-gateway'
+import type { Order, Post, Told } from './fleet.ts'
+import { gatewayModel, taking } from './run.ts'
+
+/** One agent in a process of its own: a client, and what it is told to do. */
+const { agent, baseURL, redis, policy } = JSON.parse(process.argv[2] ?? '{}') as Post
+const tell = (told: Told) => void process.send?.(told)
+
+const client = createGatewayClient({
+  baseURL,
+  apiKey: 'fake',
+  gateway: {
+    agent,
+    redis,
+    policy,
+    coalesce: { acrossProcesses: true },
+    // Nine processes on a small machine are slower than nine on nine: patience is not what is shown here.
+    deadlines: { redisMs: 1_000, connectMs: 5_000 },
+    onCall: (record) => tell({ type: 'record', record }),
+  },
+})
+
+const take = taking({
+  client,
+  modelFor: gatewayModel,
+  doing: ({ id }, work) => withGateway({ trace: id }, work),
+})
+
+async function obey(order: Order) {
+  if (order.type === 'finish') {
+    await client.gateway.flush()
+    const stats = client.gateway.stats()
+    await client.gateway.close()
+    tell({ type: 'finished', stats })
+    return process.disconnect()
+  }
+  const { id } = order.step
+  try {
+    const { step: _, ...outcome } = await take(order.step)
+    // Whoever asks next, in whatever process, finds the answer.
+    await client.gateway.flush()
+    tell({ type: 'done', id, outcome })
+  } catch (error) {
+    tell({ type: 'broken', id, error: (error as Error).message })
+  }
+}
+
+process.on('message', (order: Order) => void obey(order))
+process.on('disconnect', () => process.exit())
