@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+import { leftOut } from './test/redis/server.ts'
 
 /** Lua scripts are imported as text, as tsup does it for the package. */
 const lua = {
@@ -12,6 +13,7 @@ export default defineConfig({
   plugins: [lua],
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...leftOut()],
     globalSetup: ['test/redis/global-setup.ts'],
     testTimeout: 20_000,
     execArgv: ['--expose-gc'],

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Limits, QuotaStore, Reservation, Settlement } from '../../packages/gateway/src/quota/store.ts'
 import { claim as claimOf, limits, STORES, truth as truthOf, usd } from './quota-kit.ts'
 
+/** A Redis that is given may have seen these tests before. */
+const RUN = crypto.randomUUID()
+
 describe.each(Object.entries(STORES))('%s', (_name, open) => {
   let store: QuotaStore
   let close: () => unknown
@@ -15,7 +18,7 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
   // A team, and ids, of each test's own.
   const fresh = () => {
     tests += 1
-    team = `team ${tests} {of} 100 %`
+    team = `team ${RUN} ${tests} {of} 100 %`
   }
   const reserve = async (id: string, bound: Partial<Limits>, some: Partial<Reservation> = {}) =>
     await store.reserve({ ...claimOf(`${team}/${id}`, { limits: limits(bound), ...some }), team })

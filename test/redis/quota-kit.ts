@@ -14,7 +14,7 @@ import type {
   Settlement,
 } from '../../packages/gateway/src/quota/store.ts'
 import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
-import { startCluster, startRedis } from './server.ts'
+import { redisBinary, startCluster, startRedis } from './server.ts'
 
 export const usd = (micro: number) => micro as MicroUsd
 export const limits = (some: Partial<Limits>): Limits => ({ tpmMode: 'strict', timezone: 'UTC', ...some })
@@ -127,9 +127,15 @@ async function lentCluster(): Promise<Opened> {
 
 const nothing = async () => undefined
 
-/** Every way to keep quotas. What is true of one is true of all. */
-export const STORES: Record<string, () => Promise<Opened>> = {
-  memory: async () => ({ store: createMemoryQuota(), close: () => undefined }),
+/** Somebody's own, which is neither stopped nor emptied here. */
+async function given(url: string): Promise<Opened> {
+  const store = member(url)
+  return { store, close: () => store.close() }
+}
+
+const { TEST_REDIS_URL } = process.env
+
+const OWN_SERVERS: Record<string, () => Promise<Opened>> = {
   'Redis, ioredis 6': () => standalone(nothing),
   'Redis, ioredis 5': lent,
   'a full Redis': () => standalone(fill),
@@ -137,4 +143,11 @@ export const STORES: Record<string, () => Promise<Opened>> = {
   'a Redis that knows no key locking': () => standalone(nothing, { keyLocking: true }),
   'a cluster, ioredis 6': cluster,
   'a cluster, ioredis 5, pipelined': lentCluster,
+}
+
+/** Every way to keep quotas. What is true of one is true of all. */
+export const STORES: Record<string, () => Promise<Opened>> = {
+  memory: async () => ({ store: createMemoryQuota(), close: () => undefined }),
+  ...(TEST_REDIS_URL ? { 'the Redis of TEST_REDIS_URL': () => given(TEST_REDIS_URL) } : {}),
+  ...(redisBinary() === undefined ? {} : OWN_SERVERS),
 }
