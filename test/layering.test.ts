@@ -8,7 +8,18 @@ import { expect, test } from 'vitest'
  * all stages, and no stage knows another.
  */
 const ROOMS: Record<string, string[]> = {
-  account: ['body', 'cache', 'coalesce', 'identify', 'policy', 'quota', 'redis', 'route', 'upstream'],
+  account: [
+    'body',
+    'cache',
+    'coalesce',
+    'identify',
+    'policy',
+    'quota',
+    'redis',
+    'route',
+    'sinks',
+    'upstream',
+  ],
   body: ['account'],
   cache: ['account', 'body', 'identify', 'redis'],
   coalesce: ['account', 'body', 'redis'],
@@ -17,11 +28,13 @@ const ROOMS: Record<string, string[]> = {
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
   route: ['policy'],
+  sinks: ['account', 'body', 'identify', 'policy', 'redis'],
   stale: ['identify'],
   upstream: ['account', 'body'],
 }
 /** Nouns and small things that anybody may use. */
 const COMMON = new Set([
+  'governed.ts',
   'later.ts',
   'call.ts',
   'json.ts',
@@ -29,6 +42,7 @@ const COMMON = new Set([
   'refuse.ts',
   'options-error.ts',
   'reading.ts',
+  'say.ts',
 ])
 const root = fileURLToPath(new URL('../packages/gateway/src', import.meta.url))
 
@@ -72,7 +86,7 @@ test('only the door and the sender know fetch; only body/ touches bytes', () => 
   const callers = sources
     .filter(({ text }) => /\btransport\(|globalThis\.fetch\(/.test(text))
     .map(({ path }) => path)
-  expect(callers.toSorted()).toEqual(['door.ts', 'gateway.ts', `upstream${sep}send.ts`])
+  expect(callers.toSorted()).toEqual(['door.ts', 'gateway.ts', 'pass-through.ts', `upstream${sep}send.ts`])
   const readers = sources
     .filter(({ text }) => /getReader\(|new ReadableStream|TextDecoder/.test(text))
     .map(({ path }) => path)

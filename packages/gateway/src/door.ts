@@ -2,9 +2,8 @@ import { formatUsd } from './account/price.ts'
 import { cacheState } from './account/recorder.ts'
 import type { Counters } from './account/stats.ts'
 import { textOfRequest } from './body/request.ts'
-import type { CacheStore } from './cache/store.ts'
 import type { Call, Handler, JsonObject, Operation, Reply } from './call.ts'
-import { type Governs, isPaid } from './governed.ts'
+import type { Governs } from './governed.ts'
 import { controlsOf } from './identify/controls.ts'
 import { hasGatewayHeaders, readHeaders, withoutGatewayHeaders } from './identify/headers.ts'
 import { readBody } from './identify/litellm.ts'
@@ -12,6 +11,7 @@ import { originOf } from './identify/origin.ts'
 import type { Caller, Claim } from './identify/who.ts'
 import { object, text } from './json.ts'
 import type { Settings } from './options.ts'
+import type { PassThrough } from './pass-through.ts'
 import { createReader, type Reading } from './reading.ts'
 import { refusalResponse } from './refuse.ts'
 
@@ -19,8 +19,9 @@ export type House = {
   settings: Settings
   handler: Handler
   counters: Counters
-  answers: CacheStore
   who: (claim: Claim) => Caller
+  /** The way of what is not governed. */
+  passThrough: PassThrough
 }
 
 /** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
@@ -40,7 +41,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     const source = found && (typeof given === 'string' ? given : await textOfRequest(given, request))
     const reading = source === undefined ? undefined : read(source)
     if (found === undefined || source === undefined || reading === undefined)
-      return await passThrough(house, entrance.transport, input, init, { url, method })
+      return await house.passThrough(entrance.transport, input, init, { url, method })
 
     const own: RequestInit = request
       ? { method, headers: request.headers, signal: request.signal, ...init }
@@ -144,26 +145,5 @@ async function respond(reply: Reply, call: Call): Promise<Response> {
     if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
     if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
   }
-  return response
-}
-
-async function passThrough(
-  { settings, counters, answers }: House,
-  transport: typeof fetch,
-  input: Parameters<typeof fetch>[0],
-  init: RequestInit | undefined,
-  { url, method }: { url: string; method: string },
-): Promise<Response> {
-  counters.counts.passedThrough += 1
-  if (!settings.direct && settings.policy.paidPassThrough === 'refuse' && isPaid(method, url)) {
-    const message =
-      'This endpoint costs money and is outside the budget: the policy refuses it (paidPassThrough).'
-    return refusalResponse({ code: 'gateway_pass_through_refused', message }, url)
-  }
-  const sent = init?.headers === undefined ? undefined : new Headers(init.headers)
-  const marked = sent !== undefined && hasGatewayHeaders(sent)
-  const response = await transport(input, marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init)
-  const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined
-  if (deleted !== undefined && response.ok) await answers.forget(decodeURIComponent(deleted))
   return response
 }

@@ -1,18 +1,25 @@
+import { type Passed, recordOfPassed } from './account/passed.ts'
 import { createPriceBook } from './account/price.ts'
 import type { CallRecord } from './account/record.ts'
 import { createRecorder } from './account/recorder.ts'
 import { createCounters, type Stats } from './account/stats.ts'
+import type { Ending } from './body/recording.ts'
 import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge, type Purge } from './cache/purge.ts'
+import type { Call, Reply } from './call.ts'
 import { createDoor, type Entrance } from './door.ts'
 import { byPathTail } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
 import { createDirectory } from './identify/who.ts'
 import { createLater, soon } from './later.ts'
 import { type GatewayOptions, settingsOf } from './options.ts'
+import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
+import { placesOf } from './places.ts'
 import { createMemoryQuota } from './quota/memory.ts'
+import { once, oneAMinute } from './say.ts'
 import { share } from './shared.ts'
+import { createSinks } from './sinks/sinks.ts'
 import { within } from './wait.ts'
 
 /** What a client's `.gateway` offers. */
@@ -39,6 +46,9 @@ export type Gateway = GatewayControls & {
   fetch: typeof fetch
 }
 
+/** How long a frozen function is kept awake at most. */
+const LINGER_MS = 10_000
+
 /** The gateway as parts: controls, and a door for each client. */
 export function assemble(options: GatewayOptions | undefined) {
   const settings = settingsOf(options)
@@ -54,7 +64,9 @@ export function assemble(options: GatewayOptions | undefined) {
   const [later, settlements] = [createLater(), createLater()]
   const condition = () => shared?.condition()
   const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
-  const handler = pipeline({
+  const places = placesOf(settings, shared?.link)
+  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: oneAMinute(warn) })
+  const answer = pipeline({
     policy,
     recorder,
     later,
@@ -65,15 +77,52 @@ export function assemble(options: GatewayOptions | undefined) {
     gauge: counters.counts,
     limits,
   })
-  const house = { settings, handler, counters, answers, who: createDirectory(policy, say) }
+  const listened = settings.onCall !== undefined || places.length > 0
+  const who = createDirectory(policy, settings.direct ? () => undefined : say)
+  const passThrough = createPassThrough({
+    settings,
+    counters,
+    answers,
+    who,
+    tell: listened ? tell : undefined,
+  })
+  const house = { settings, handler, counters, who, passThrough }
 
-  function emit(record: CallRecord, origin: Origin) {
-    if (settings.onCall === undefined) return
+  /** A call has begun when `answer` returns, if not when it resolves. */
+  function handler(call: Call): Promise<Reply> {
+    const reply = answer(call)
+    announce()
+    return reply
+  }
+
+  /** Where a function is frozen once it has answered, somebody must be told that there is more to do. */
+  function announce() {
+    guarded(() => settings.waitUntil?.(controls.flush(LINGER_MS)))
+  }
+
+  function emit(record: CallRecord, call: Call, ending: Ending) {
+    hook(record, call.origin)
+    sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
+  }
+
+  function tell(passed: Passed, origin: Origin) {
+    const record = recordOfPassed(passed)
+    hook(record, origin)
+    sinks.receive({ record }, 'off')
+    announce()
+  }
+
+  function hook(record: CallRecord, origin: Origin) {
+    if (settings.onCall !== undefined) guarded(() => origin.run(() => settings.onCall?.(record)))
+  }
+
+  /** Hooks are the program's; what they throw is counted, and nobody else's concern. */
+  function guarded(hook: () => void | Promise<void>) {
     const failed = () => {
       counters.counts.hookErrors += 1
     }
     try {
-      const result = origin.run(() => settings.onCall?.(record))
+      const result = hook()
       if (result instanceof Promise) result.catch(failed)
     } catch {
       failed()
@@ -84,7 +133,7 @@ export function assemble(options: GatewayOptions | undefined) {
     await recorder.settled()
     later.run()
     settlements.run()
-    await shared?.settled()
+    await Promise.all([shared?.settled(), sinks.drain()])
   }
 
   const controls: GatewayControls = {
@@ -95,13 +144,15 @@ export function assemble(options: GatewayOptions | undefined) {
     },
     async close(deadlineMs) {
       const done = await controls.flush(deadlineMs)
+      await within(sinks.close(), 1_000)
       answers.close()
       shared?.close()
       return done
     },
     stats() {
       later.run()
-      return { ...counters.snapshot(), memoryCache: memory.size(), ...shared?.stats() }
+      const where = places.length > 0 ? { sinks: sinks.stats() } : {}
+      return { ...counters.snapshot(), ...where, memoryCache: memory.size(), ...shared?.stats() }
     },
   }
   return {
@@ -131,12 +182,3 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
 
 /** Looked up at each call: tests and instrumentation replace it. */
 const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
-
-function once(say: (message: string) => void): (message: string) => void {
-  const said = new Set<string>()
-  return (message) => {
-    if (said.has(message) || said.size > 100) return
-    said.add(message)
-    say(message)
-  }
-}

@@ -15,9 +15,12 @@ export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
 export type {
   AgentPolicy,
   CachePolicy,
+  Capture,
   ExactPolicy,
   ModelPolicy,
   Policy,
   TeamPolicy,
 } from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'
+export type { SinkStats } from './sinks/outbox.ts'
+export { type Content, type Delivery, DeliveryError, type Report, type Sink } from './sinks/sink.ts'

@@ -3,8 +3,9 @@ import type { CallRecord } from './account/record.ts'
 import type { GatewayContext } from './identify/context.ts'
 import { check } from './options-error.ts'
 import { loadPolicy } from './policy/load.ts'
-import type { ExactPolicy, Policy } from './policy/policy.ts'
+import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
+import type { Sink } from './sinks/sink.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -24,6 +25,26 @@ export type GatewayOptions = {
   quota?: false | QuotaOptions
   /** At a limit of the team, calls get an error at once, or wait in line for as long as the policy allows. @default the policy's, or 'reject' */
   onLimit?: 'reject' | 'wait'
+  /** What is traced of questions and answers, for all agents of this client. @default the policy's for each agent, or 'masked' */
+  capture?: Capture
+  /**
+   * Applied to every text before it goes to a sink: questions, answers, users, sessions, tags, errors. If it throws, the
+   * text is left out.
+   *
+   * @example mask: (text) => text.replaceAll(/order #\d+/g, 'order #…')
+   */
+  mask?: (text: string) => string
+  /** More places for records to go to. Built-in ones are switched on by `langfuse` and `supabase`. */
+  sinks?: Sink[]
+  /** Records that may wait for each sink; the oldest give way, and are counted as dropped. */
+  queue?: { maxReports?: number; maxBytes?: number }
+  /**
+   * For platforms that freeze a function once it has answered: given a promise for each call, which settles when its
+   * record is delivered, or after 10 s.
+   *
+   * @example waitUntil: (promise) => ctx.waitUntil(promise)
+   */
+  waitUntil?: (promise: Promise<unknown>) => void
   /** Called with each call's record, after the answer has ended, in the caller's own async context. What it throws is counted. */
   onCall?: (record: CallRecord) => void | Promise<void>
   /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
@@ -73,7 +94,8 @@ export type CoalesceOptions = {
 const absent = (what: string) =>
   z.optional(z.literal(false, `${what} is not part of this version: leave it out, or set false`))
 const seconds = z.number().check(z.nonnegative())
-const bytes = z.number().check(z.int(), z.positive())
+const count = z.number().check(z.int(), z.positive())
+const bytes = count
 
 const positive = z.number().check(z.positive())
 const name = z.string().check(z.minLength(1))
@@ -88,6 +110,19 @@ const redis = z.custom<string | RedisClient | false>(
     (typeof value === 'object' && value !== null && 'defineCommand' in value && 'status' in value),
   WHAT_REDIS,
 )
+
+const hook = z.optional(z.custom((value) => typeof value === 'function', 'must be a function'))
+const sink = z.custom<Sink>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    typeof value.name === 'string' &&
+    'deliver' in value &&
+    typeof value.deliver === 'function',
+  'must have a name, and a function deliver(reports, signal)',
+)
+const namedApart = (sinks: Sink[]) => new Set(sinks.map(({ name }) => name)).size === sinks.length
 
 const schema = z.strictObject({
   agent: z.optional(name),
@@ -130,7 +165,12 @@ const schema = z.strictObject({
     ),
   ),
   onLimit: z.optional(z.enum(['reject', 'wait'])),
-  onCall: z.optional(z.custom((value) => typeof value === 'function', 'must be a function')),
+  capture: z.optional(z.enum(['on', 'masked', 'off'])),
+  mask: hook,
+  sinks: z.optional(z.array(sink).check(z.refine(namedApart, 'each must have a name of its own'))),
+  queue: z.optional(z.strictObject({ maxReports: z.optional(count), maxBytes: z.optional(bytes) })),
+  waitUntil: hook,
+  onCall: hook,
   redis: z.optional(redis),
   coalesce: z.optional(
     z.strictObject({ acrossProcesses: z.optional(z.boolean()), waitMs: z.optional(positive) }),
@@ -145,6 +185,8 @@ export type Settings = {
   agent: string | undefined
   key: string | undefined
   team: string | undefined
+  /** For all agents; `undefined`: as the policy says for each. */
+  capture: Capture | undefined
   direct: boolean
   cache: { bytes: number; sharedBytes: number; localMs: number }
   /** `undefined`: nothing is counted. */
@@ -155,6 +197,10 @@ export type Settings = {
   /** Absent: calls of other processes are none of our concern. */
   across: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
+  sinks: Sink[]
+  queue: { maxReports: number; maxBytes: number }
+  mask: GatewayOptions['mask']
+  waitUntil: GatewayOptions['waitUntil']
   onCall: GatewayOptions['onCall']
 }
 
@@ -171,6 +217,7 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   return {
     policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
+    capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
     team: options.team,
@@ -186,6 +233,10 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
     across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
+    sinks: options.sinks ?? [],
+    queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
+    mask: options.mask,
+    waitUntil: options.waitUntil,
     onCall: options.onCall,
   }
 }

@@ -9,6 +9,7 @@ import { createNews } from './coalesce/news.ts'
 import type { Settings } from './options.ts'
 import { createRedisQuota } from './quota/redis/quota.ts'
 import { createLink, type Link, type LinkState } from './redis/link.ts'
+import { oneAMinute, type Say } from './say.ts'
 
 /** All that processes have in common, over one connection to Redis: answers, limits, and calls under way. */
 export function share(
@@ -28,6 +29,7 @@ export function share(
   const abroad = across && meetingsOver(link, across)
 
   return {
+    link,
     answers,
     limits,
     abroad,
@@ -57,20 +59,6 @@ export function share(
 function meetingsOver(link: Link, { waitMs }: { waitMs: number }): Across {
   const counts = { led: 0, takenOver: 0, followed: 0, gaveUp: 0 }
   return { leases: createLeases(link), news: createNews(link), waitMs, counts }
-}
-
-/** True: it was said. */
-type Say = (kind: string, message: string) => boolean
-
-/** Of each kind of trouble, no more than one line a minute. */
-function oneAMinute(warn: (message: string) => void): Say {
-  const quietUntil = new Map<string, number>()
-  return (kind, message) => {
-    if (performance.now() < (quietUntil.get(kind) ?? 0)) return false
-    quietUntil.set(kind, performance.now() + 60_000)
-    warn(message)
-    return true
-  }
 }
 
 const MEANWHILE =

@@ -22,19 +22,20 @@ export function createRecorder(
   counters: Counters,
   /** Does what the caller need not wait for. */
   later: Later,
-  emit: (record: CallRecord, origin: Origin) => void,
+  emit: (record: CallRecord, call: Call, ending: Ending) => void,
   /** How shared Redis is, if not well. */
   condition: () => Degraded | undefined,
 ) {
   const open = new Set<Origin>()
   let idle: (() => void)[] = []
 
-  function finish(origin: Origin, record: CallRecord) {
+  function finish(call: Call, record: CallRecord, ending: Ending) {
+    const { origin } = call
     if (!open.delete(origin)) return
     clearTimeout(origin.draft?.overdue)
     counters.counts.pending = open.size
     counters.count(record)
-    emit(record, origin)
+    emit(record, call, ending)
     if (open.size > 0) return
     for (const resolve of idle) resolve()
     idle = []
@@ -47,8 +48,8 @@ export function createRecorder(
     draft.spent = draft.spent === undefined || bill.cost === undefined ? undefined : draft.spent + bill.cost
     draft.estimated ||= ending.usage.estimated
     const record = recordOf(call, reply, ending, bill, seen, condition)
-    if (!willRetry(call, reply)) return finish(origin, record)
-    draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, origin, record)
+    if (!willRetry(call, reply)) return finish(call, record, ending)
+    draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, call, record, ending)
     draft.overdue.unref()
   }
 
@@ -149,7 +150,7 @@ function errorOf(reply: Reply, ending: Ending): string | undefined {
   return status !== undefined && status >= 400 ? `http_${status}` : undefined
 }
 
-function nameOf(error: unknown): string {
+export function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   const cause = error.cause
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? ` ${String(cause.code)}` : ''
@@ -157,4 +158,4 @@ function nameOf(error: unknown): string {
 }
 
 /** Of an absolute address, without parsing it whole for every call. */
-const pathOf = (url: string) => /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url
+export const pathOf = (url: string) => /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url

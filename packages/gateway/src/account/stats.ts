@@ -2,6 +2,7 @@ import type { SharedCacheStats } from '../cache/redis.ts'
 import type { AcrossStats } from '../coalesce/across.ts'
 import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
+import type { SinkStats } from '../sinks/outbox.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
 /** Totals since the gateway was made. Dollars are US dollars. */
@@ -32,10 +33,12 @@ export type Stats = {
   unpriced: number
   /** Mistakes of ours that calls were led around. Anything but 0 is worth a report. */
   faults: number
-  /** `onCall` hooks that threw or rejected. */
+  /** Hooks (`onCall`, `waitUntil`) that threw or rejected. */
   hookErrors: number
   /** Calls in which shared Redis took less part than it should. */
   degraded: number
+  /** Where records go, by name; absent where they go nowhere. */
+  sinks?: Record<string, SinkStats>
   memoryCache: { entries: number; bytes: number }
   /** Answers shared through Redis; absent without it. */
   sharedCache?: SharedCacheStats
@@ -47,7 +50,7 @@ export type Stats = {
   redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'>
+type Counts = Omit<Stats, 'memoryCache' | 'sinks' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'>
 
 export function createCounters() {
   const counts: Counts = {
@@ -78,10 +81,6 @@ export function createCounters() {
   let saved = 0
 
   function count(record: CallRecord) {
-    if (record.operation === 'other') {
-      counts.passedThrough += 1
-      return
-    }
     counts.calls += 1
     counts[record.status] += 1
     counts.cache[record.cache] += 1

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { microUsd } from '../account/price.ts'
-import type { CachePolicy, ExactPolicy, Policy, TeamPolicy } from '../policy/policy.ts'
+import type { CachePolicy, Capture, ExactPolicy, Policy, TeamPolicy } from '../policy/policy.ts'
 import type { Limits } from '../quota/store.ts'
 import type { Refusal } from '../refuse.ts'
 
@@ -11,6 +11,8 @@ export type Caller = {
   team: string
   /** Absent: nothing binds this caller. */
   limits: Limits | undefined
+  /** What of its content leaves this process for traces. */
+  capture: Capture
   /** Models it may name; absent: any. */
   models: ReadonlySet<string> | undefined
   /** How long an answer is good for, in seconds; `undefined`: the exact cache is off. */
@@ -33,6 +35,7 @@ export type Caller = {
 export type Claim = { agent: string | undefined; key: string | undefined; team: string | undefined }
 
 const EXACT = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
+const CAPTURE = 'masked'
 const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
 
 /**
@@ -82,6 +85,7 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
     agent,
     team: name,
     limits: team && limitsOf(team, policy),
+    capture: own?.capture ?? CAPTURE,
     models: modelsOf(policy, team),
     exact,
     shares: layers.every((layer) => layer !== false),
@@ -133,6 +137,7 @@ const stranger = (agent: string | undefined, why: string): Caller => ({
   agent: agent ?? 'default',
   team: 'unknown',
   limits: undefined,
+  capture: 'off',
   models: undefined,
   exact: undefined,
   shares: false,

@@ -52,8 +52,16 @@ export type TeamPolicy = {
   cache?: false | CachePolicy
 }
 
+/**
+ * What is traced of questions and answers. `masked`: all but what reaches a person (e-mail addresses, telephone and card
+ * numbers, IBANs). `off`: nothing. Keys are left out always.
+ */
+export type Capture = 'on' | 'masked' | 'off'
+
 export type AgentPolicy = {
   cache?: false | CachePolicy
+  /** @default 'masked' */
+  capture?: Capture
   /** In line for a limit, 0 goes first and 9 last. @default 5 */
   priority?: number
 }

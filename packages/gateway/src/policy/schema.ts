@@ -49,6 +49,7 @@ const team = z.strictObject({
 
 const agent = z.strictObject({
   cache: cacheOrOff,
+  capture: z.optional(z.enum(['on', 'masked', 'off'])),
   priority: z.optional(z.number().check(z.int(), z.minimum(0), z.maximum(9))),
 })
 

@@ -1,0 +1,95 @@
+import type { Call, Json, JsonObject, Operation } from '../call.ts'
+import { isObject, isSet, list, object } from '../json.ts'
+import type { Content } from './sink.ts'
+
+/** Where each kind of request holds its question. */
+const QUESTION: Record<Operation, string[]> = {
+  chat: ['messages'],
+  responses: ['instructions', 'input', 'prompt'],
+  embeddings: ['input'],
+  completions: ['prompt'],
+}
+
+/** What was asked and answered, nothing masked yet but credentials of hosted tools already left out. */
+export function contentOf(operation: Operation, body: JsonObject, answer: JsonObject | undefined): Content {
+  const asked = QUESTION[operation].filter((name) => isSet(body[name]))
+  const [only = ''] = asked
+  const content: Content = {
+    input:
+      asked.length > 1
+        ? Object.fromEntries(asked.map((name) => [name, body[name] as Json]))
+        : (body[only] ?? null),
+  }
+  const tools = body.tools ?? body.functions
+  if (isSet(tools)) content.tools = list(tools).map(withoutCredentials)
+  const output = answer && outputOf(operation, answer)
+  if (output !== undefined) content.output = output
+  return content
+}
+
+function outputOf(operation: Operation, answer: JsonObject): Json | undefined {
+  if (operation === 'responses') return answer.output
+  if (operation === 'embeddings') return undefined
+  const said = list(answer.choices).map(
+    (choice) => object(choice)[operation === 'chat' ? 'message' : 'text'] ?? null,
+  )
+  return said.length === 1 ? said[0] : said
+}
+
+/** Of a hosted tool, what it is, and never what opens it: remote MCP servers take `authorization` and `headers`. */
+function withoutCredentials(tool: Json): Json {
+  if (!isObject(tool) || tool.type === 'function' || tool.type === 'custom') return tool
+  return redacted(tool)
+}
+
+const CREDENTIAL = /auth|headers|token|secret|password|cookie|credential|api_?key|access_?key/i
+
+function redacted(json: Json): Json {
+  if (Array.isArray(json)) return json.map(redacted)
+  if (!isObject(json)) return json
+  return Object.fromEntries(
+    Object.entries(json).map(([name, value]) => [
+      name,
+      CREDENTIAL.test(name) ? '<left out>' : redacted(value),
+    ]),
+  )
+}
+
+const SCALARS = [
+  'temperature',
+  'top_p',
+  'n',
+  'seed',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+  'presence_penalty',
+  'frequency_penalty',
+  'reasoning_effort',
+  'verbosity',
+  'service_tier',
+  'parallel_tool_calls',
+  'truncation',
+  'dimensions',
+  'encoding_format',
+] as const
+
+/** Parameters that tell how it was asked, as flat values. */
+export function parametersOf({
+  body,
+  view,
+}: Pick<Call, 'body' | 'view'>): Record<string, string | number | boolean> {
+  const found: Record<string, string | number | boolean> = {}
+  for (const name of SCALARS) set(name, body[name])
+  set('reasoning_effort', object(body.reasoning).effort)
+  set('verbosity', object(body.text).verbosity)
+  set('response_format', object(body.response_format).type ?? object(object(body.text).format).type)
+  set('tool_choice', body.tool_choice)
+  if (view.stream) found.stream = true
+  return found
+
+  function set(name: string, value: Json | undefined) {
+    if (typeof value === 'string') found[name] = value.slice(0, 200)
+    else if (typeof value === 'number' || typeof value === 'boolean') found[name] = value
+  }
+}

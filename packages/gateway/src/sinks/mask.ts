@@ -1,0 +1,73 @@
+import type { Json } from '../call.ts'
+
+/** Takes out of a text what must not be seen. */
+export type Mask = (text: string) => string
+
+/** Whatever an agent's capture says, keys are never passed on. */
+const SECRETS: [RegExp, string][] = [
+  [/\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}/g, '<key>'],
+  [/\bsb_(?:secret|publishable)_[A-Za-z0-9_-]{16,}/g, '<key>'],
+  [/\b(?:gh[pousr]_|github_pat_|xox[abprs]-|AKIA)[A-Za-z0-9_-]{12,}/g, '<key>'],
+  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+/g, '<token>'],
+  [/\b(Bearer|Basic)\s+[A-Za-z0-9+/=_.~-]{16,}/gi, '$1 <key>'],
+  [/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,100}):[^\s/@]{1,200}@/gi, '$1:<key>@'],
+]
+
+/** What names or reaches a person. Names themselves no pattern can find. */
+const PERSONAL: [RegExp, string | ((found: string) => string)][] = [
+  [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, '<email>'],
+  [/\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b/g, '<iban>'],
+  [/\b(?:\d[ -]?){12,18}\d\b/g, (found) => (passesLuhn(found) ? '<card>' : found)],
+  [/(?<![\w.])(?:\+|00)\d{1,3}[ ./-]?(?:\(?\d{1,5}\)?[ ./-]?){2,6}\d\b/g, '<phone>'],
+  [/(?<![\w.])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b/g, '<phone>'],
+]
+
+export const maskSecrets: Mask = (text) => SECRETS.reduce((text, [what, by]) => text.replace(what, by), text)
+
+/** E-mail addresses, telephone and card numbers, IBANs. */
+export const maskPersonal: Mask = (text) =>
+  PERSONAL.reduce((text, [what, by]) => text.replace(what, by as string), text)
+
+function passesLuhn(found: string): boolean {
+  const digits = found.replace(/\D/g, '')
+  let sum = 0
+  for (let at = 0; at < digits.length; at += 1) {
+    const digit = Number(digits[digits.length - 1 - at])
+    const weighed = at % 2 === 1 ? digit * 2 : digit
+    sum += weighed > 9 ? weighed - 9 : weighed
+  }
+  return sum % 10 === 0
+}
+
+/** Longer texts are cut: nobody reads them in a trace, and receivers refuse them. */
+const MAX_TEXT = 200_000
+const MAX_DEPTH = 64
+/** Images and sound written into the request. */
+const DATA_URL = /^data:([\w/+.-]{1,80});base64,/
+const BASE64 = /^[A-Za-z0-9+/]{512}/
+
+/** The same JSON with every text masked; what is no text to read is left out, and said so. */
+export function maskJson(json: Json, mask: Mask, depth = 0): Json {
+  if (typeof json === 'string') return maskText(json, mask)
+  if (typeof json !== 'object' || json === null) return json
+  if (depth > MAX_DEPTH) return '<nested too deeply>'
+  if (Array.isArray(json)) return json.map((each) => maskJson(each, mask, depth + 1))
+  return Object.fromEntries(
+    Object.entries(json).map(([key, value]) => [maskKey(key), maskJson(value, mask, depth + 1)]),
+  )
+}
+
+/** Names of fields are ours or the API's, unless they look like data. A program's own mask is not made for them. */
+const maskKey = (key: string) => (/^[\w.-]{1,40}$/.test(key) ? key : maskPersonal(maskSecrets(key)))
+
+export function maskText(text: string, mask: Mask): string {
+  if (text.length > 512) {
+    const [prefix, type] = DATA_URL.exec(text) ?? []
+    if (prefix !== undefined) return `<${type}, ${text.length - prefix.length} characters of base64>`
+    if (BASE64.test(text)) return `<${text.length} characters of base64>`
+  }
+  // Cut after masking: half an address is still an address. But not all of a book is read for it.
+  const masked = mask(text.length > 2 * MAX_TEXT ? text.slice(0, 2 * MAX_TEXT) : text)
+  if (masked.length <= MAX_TEXT && text.length <= 2 * MAX_TEXT) return masked
+  return `${masked.slice(0, MAX_TEXT).toWellFormed()}… <cut; ${text.length} characters in all>`
+}

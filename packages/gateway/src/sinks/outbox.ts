@@ -1,0 +1,238 @@
+import type { Say } from '../say.ts'
+import { whileWanted } from '../wait.ts'
+import { type Delivery, DeliveryError, type Report, type Sink } from './sink.ts'
+
+/** How one sink is doing. Every report is counted in exactly one of `delivered`, `spilled`, `refused`, `dropped` and `queued`. */
+export type SinkStats = {
+  /** `down`: it failed several times in a row, and is only probed now and then. */
+  state: 'up' | 'failing' | 'down' | 'closed'
+  delivered: number
+  /** Put by elsewhere, to be delivered by whoever can. */
+  spilled: number
+  /** Never going to be taken by the receiver. */
+  refused: number
+  /** Given up: the queue was full, or the program ended before they could be delivered. */
+  dropped: number
+  /** Waiting, or on their way. */
+  queued: number
+  /** Deliveries that failed as a whole. */
+  failures: number
+  /** The last trouble, in words that hold no key. */
+  trouble?: string
+}
+
+/** A report to be: made when it is delivered, so that no caller pays for it. `bytes`: about what it holds on to. */
+export type Pending = {
+  report: () => Report
+  bytes: number
+  /** How often it was in a batch that failed for no fault of the receiver. */
+  suspicion?: number
+}
+
+type Options = {
+  /** Reports kept at most; the oldest give way. */
+  maxReports: number
+  /** Bytes they may hold on to at most, about. */
+  maxBytes: number
+  say: Say
+  /** Told when there is something to lose, and when there is not. */
+  holding: (holds: boolean) => void
+}
+
+const BACKOFF_MIN_MS = 250
+const BACKOFF_MAX_MS = 30_000
+/** So many failures in a row, and nobody waits for this sink any more. */
+const STRIKES = 4
+const MAX_SUSPICION = 3
+
+/** A bounded queue before one sink: batches, retries ever more patiently, and drops the oldest rather than grow. */
+export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }: Options) {
+  const { name, batch = 100, lingerMs = 1_000, deadlineMs = 5_000 } = sink
+  const stats: SinkStats = {
+    state: 'up',
+    delivered: 0,
+    spilled: 0,
+    refused: 0,
+    dropped: 0,
+    queued: 0,
+    failures: 0,
+  }
+  let queue: Pending[] = []
+  let bytes = 0
+  let timer: NodeJS.Timeout | undefined
+  let notBefore = 0
+  let strikes = 0
+  let sending: Promise<boolean> | undefined
+  let waiters = 0
+
+  function add(pending: Pending) {
+    if (stats.state === 'closed') {
+      stats.dropped += 1
+      return
+    }
+    if (stats.queued === 0) holding(true)
+    queue.push(pending)
+    bytes += pending.bytes
+    stats.queued += 1
+    if (queue.length > maxReports || bytes > maxBytes) makeRoom()
+    if (sending === undefined) schedule()
+  }
+
+  /** An eighth at a time: a full queue is not shifted for every report. */
+  function makeRoom() {
+    let gone = 0
+    while (
+      gone < queue.length - 1 &&
+      (queue.length - gone > maxReports * 0.875 || bytes > maxBytes * 0.875)
+    ) {
+      bytes -= queue[gone]?.bytes ?? 0
+      gone += 1
+    }
+    queue = queue.slice(gone)
+    lose(gone, `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
+  }
+
+  function lose(count: number, why: string) {
+    if (count === 0) return
+    stats.dropped += count
+    settle(count)
+    say(
+      `${name} lost`,
+      `${name}: ${stats.dropped} calls will be missing: ${why}${stats.trouble ? ` (${stats.trouble})` : ''}`,
+    )
+  }
+
+  function settle(count: number) {
+    stats.queued -= count
+    if (stats.queued === 0) holding(false)
+  }
+
+  /** Timers keep no program alive; whoever ends one drains first. */
+  function schedule() {
+    const full = queue.length >= batch
+    if (timer !== undefined) {
+      if (!full || notBefore > performance.now()) return
+      clearTimeout(timer)
+    }
+    timer = setTimeout(send, Math.max(full ? 0 : lingerMs, notBefore - performance.now())).unref()
+  }
+
+  /** False: nothing was delivered, and not for want of reports. */
+  function send(): Promise<boolean> {
+    clearTimeout(timer)
+    timer = undefined
+    sending ??= deliver().finally(() => {
+      sending = undefined
+      if (queue.length > 0 && stats.state !== 'closed') schedule()
+    })
+    return sending
+  }
+
+  async function deliver(): Promise<boolean> {
+    if (queue.length === 0) return true
+    // A report that may be at fault goes alone.
+    const due = queue.slice(0, queue[0]?.suspicion === undefined ? batch : 1)
+    queue = queue.slice(due.length)
+    const held = due.reduce((sum, each) => sum + each.bytes, 0)
+    const abort = new AbortController()
+    const timeout = setTimeout(
+      () => abort.abort(new DeliveryError(`no answer within ${deadlineMs} ms`)),
+      deadlineMs,
+    )
+    if (waiters === 0) timeout.unref()
+    try {
+      const reports = due.map((pending) => pending.report())
+      const delivery = (await whileWanted(sink.deliver(reports, abort.signal), abort.signal)) ?? {}
+      bytes -= held
+      count(due, reports, delivery)
+      return (delivery.again?.length ?? 0) < due.length
+    } catch (error) {
+      if (error instanceof DeliveryError) queue = [...due, ...queue]
+      else suspect(due, error)
+      failed(error)
+      return false
+    } finally {
+      clearTimeout(timeout)
+    }
+  }
+
+  function suspect(due: Pending[], error: unknown) {
+    for (const pending of due) pending.suspicion = (pending.suspicion ?? 0) + 1
+    const guilty = due.filter(({ suspicion = 0 }) => suspicion >= MAX_SUSPICION)
+    queue = [...due.filter((pending) => !guilty.includes(pending)), ...queue]
+    if (guilty.length === 0) return
+    for (const pending of guilty) bytes -= pending.bytes
+    stats.refused += guilty.length
+    settle(guilty.length)
+    say(`${name} wrong`, `${name}: a call could not be written down: ${wordsOf(error)}`)
+  }
+
+  function count(
+    due: Pending[],
+    reports: readonly Report[],
+    { again = [], refused = 0, spilled = 0, trouble }: Delivery,
+  ) {
+    const wanted = new Set(again)
+    const back = due.filter((_, at) => wanted.has(reports[at] as Report))
+    queue = [...back, ...queue]
+    bytes += back.reduce((sum, each) => sum + each.bytes, 0)
+    stats.refused += refused
+    stats.spilled += spilled
+    stats.delivered += due.length - back.length - refused - spilled
+    settle(due.length - back.length)
+    if (trouble !== undefined) {
+      stats.trouble = trouble
+      say(`${name} trouble`, `${name}: ${trouble}`)
+    }
+    if (back.length === due.length)
+      return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
+    if (strikes >= STRIKES) say(`${name} back`, `${name} takes records again.`)
+    strikes = 0
+    notBefore = 0
+    stats.state = 'up'
+  }
+
+  function failed(error: unknown) {
+    strikes += 1
+    stats.failures += 1
+    stats.trouble = wordsOf(error)
+    const patience = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (strikes - 1)) * (0.5 + Math.random() / 2)
+    const asked = error instanceof DeliveryError ? (error.retryAfterMs ?? 0) : 0
+    notBefore = performance.now() + Math.max(patience, Math.min(asked, BACKOFF_MAX_MS))
+    if (stats.state === 'closed') return
+    stats.state = strikes >= STRIKES ? 'down' : 'failing'
+    if (strikes === STRIKES)
+      say(`${name} down`, `${name} takes no records: ${stats.trouble}. They are kept here, as many as fit.`)
+  }
+
+  /** Delivers what is there, without waiting out a pause; false if that does not go. */
+  async function drain(): Promise<boolean> {
+    waiters += 1
+    try {
+      if (sending !== undefined) await sending
+      while (queue.length > 0) if (!(await send())) return false
+      return true
+    } finally {
+      waiters -= 1
+    }
+  }
+
+  return {
+    name,
+    add,
+    drain,
+    async close() {
+      if (stats.state === 'closed') return
+      stats.state = 'closed'
+      clearTimeout(timer)
+      const left = queue.length
+      queue = []
+      lose(left, 'the gateway was closed')
+      await sink.close?.()
+    },
+    stats: (): SinkStats => ({ ...stats }),
+  }
+}
+
+const wordsOf = (error: unknown) =>
+  error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : 'unknown'

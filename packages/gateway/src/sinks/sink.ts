@@ -1,0 +1,70 @@
+import type { CallRecord } from '../account/record.ts'
+import type { Json } from '../call.ts'
+
+/** What was asked and answered, as far as the agent's capture lets it out. Masked already; never holds a key. */
+export type Content = {
+  /** `messages`, `input` or `prompt` of the request. */
+  input: Json
+  /** The tools it offered, credentials of hosted ones left out; absent when there were none. */
+  tools?: Json
+  /** The message, output items or text of the answer; absent when none came whole. Embeddings have no text. */
+  output?: Json
+}
+
+/** One call, as every sink is told of it: after its end, masked. */
+export type Report = {
+  record: CallRecord
+  /** Scalar parameters of the request: temperature, limits, effort, and the like. */
+  parameters: Record<string, string | number | boolean>
+  /** Absent where the agent's capture is off. */
+  content?: Content
+}
+
+/** What became of a batch. Reports named nowhere have arrived. */
+export type Delivery = {
+  /** Worth another try, in this order. */
+  again?: Report[]
+  /** So many will never be taken: what the receiver said they are is wrong. */
+  refused?: number
+  /** So many were put by where another process will deliver them from. */
+  spilled?: number
+  /** Why any of them did not arrive, in words that hold no key. */
+  trouble?: string
+}
+
+/** Somewhere records go. It is given batches, one at a time, never on a caller's time. */
+export type Sink = {
+  /** In `stats().sinks` and in log lines. */
+  name: string
+  /** The most reports one delivery takes. @default 100 */
+  batch?: number
+  /** Milliseconds a report waits at most for others to go with. @default 1000 */
+  lingerMs?: number
+  /** Milliseconds one delivery may take before it is aborted. @default 5000 */
+  deadlineMs?: number
+  /**
+   * Must stop soon after `signal` aborts. May be given the same report twice, if the first delivery was cut off: what
+   * it does twice must come to the same as once.
+   * @throws DeliveryError when the receiver cannot take anything at the moment: the batch is kept, and tried again for
+   * as long as it fits into the queue. Anything else is taken for a mistake in one of the reports: they are tried again
+   * one by one, and after three times given up as refused.
+   */
+  deliver: (reports: readonly Report[], signal: AbortSignal) => Promise<Delivery | undefined>
+  /** Lets go of connections; nothing is delivered afterwards. */
+  close?: () => void | Promise<void>
+}
+
+/** A delivery that failed as a whole. */
+export class DeliveryError extends Error {
+  override readonly name = 'DeliveryError'
+  /** Milliseconds the receiver asked us to wait. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    message: string,
+    { retryAfterMs, cause }: { retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause })
+    this.retryAfterMs = retryAfterMs
+  }
+}

@@ -1,0 +1,52 @@
+import type { Capture } from '../policy/policy.ts'
+import type { Say } from '../say.ts'
+import { holdExit, letExit } from './drain.ts'
+import type { Mask } from './mask.ts'
+import { createOutbox, type SinkStats } from './outbox.ts'
+import { pendingReport, type Told } from './report.ts'
+import type { Sink } from './sink.ts'
+
+export type SinksOptions = {
+  mask: Mask | undefined
+  /** Reports each sink may have waiting, and bytes they may hold on to, about. */
+  maxReports: number
+  maxBytes: number
+  say: Say
+}
+
+/** Everywhere the records of this gateway go, each at its own pace. */
+export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: SinksOptions) {
+  const holding = new Set<string>()
+  const drain = async () => {
+    const drained = await Promise.all(outboxes.map((outbox) => outbox.drain()))
+    return drained.every(Boolean)
+  }
+  const outboxes = sinks.map((sink, at) =>
+    createOutbox(sink, {
+      maxReports,
+      maxBytes,
+      say,
+      holding(holds) {
+        if (holds) holding.add(`${at}`)
+        else holding.delete(`${at}`)
+        if (holding.size > 0) holdExit(drain)
+        else letExit(drain)
+      },
+    }),
+  )
+
+  return {
+    /** Takes a reference to the call, and no time. */
+    receive(told: Told, capture: Capture) {
+      const pending = pendingReport(told, capture, mask)
+      for (const outbox of outboxes) outbox.add({ ...pending })
+    },
+    /** Delivers what waits; false: some of it could not be delivered now. */
+    drain,
+    async close() {
+      await Promise.all(outboxes.map((outbox) => outbox.close()))
+    },
+    stats: (): Record<string, SinkStats> =>
+      Object.fromEntries(outboxes.map((outbox) => [outbox.name, outbox.stats()])),
+  }
+}
