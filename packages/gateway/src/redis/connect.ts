@@ -9,6 +9,8 @@ export type Connection = {
   owned: boolean
   /** Resolves when commands can be sent; the link bounds the wait. Never called at the same time as itself. */
   open: () => Promise<void>
+  /** Sends a command that has no company: it need not wait a turn for others to join its pipeline. */
+  alone: <T>(command: (client: RedisClient) => Promise<T>) => Promise<T>
   close: () => void
 }
 
@@ -58,6 +60,15 @@ export async function connectTo(target: string | RedisClient): Promise<Connectio
       if (client.status !== 'end' && client.status !== 'wait') client.disconnect()
       await client.connect()
     },
+    alone(command) {
+      // ioredis looks at the option for each command; in a cluster, each node has its own.
+      client.options.enableAutoPipelining = false
+      try {
+        return command(client)
+      } finally {
+        client.options.enableAutoPipelining = true
+      }
+    },
     close: () => client.disconnect(),
   }
 }
@@ -67,6 +78,7 @@ function borrowed(client: RedisClient): Connection {
     client,
     owned: false,
     open: async () => void (await client.ping()),
+    alone: (command) => command(client),
     close: () => undefined,
   }
 }

@@ -56,6 +56,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   const stats: LinkStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
   let connection: Connection | undefined
   let strikes = 0
+  let underWay = 0
   let revival: NodeJS.Timeout | undefined
   const first = establish(0)
 
@@ -103,8 +104,12 @@ export function createLink(target: string | RedisClient, options: Options): Link
     if (stats.state !== 'up' || connection === undefined)
       throw new RedisUnavailable(`Redis is ${stats.state}: ${stats.trouble ?? 'closed by the program'}`)
     stats.commands += 1
+    underWay += 1
     try {
-      const answer = await timely(command(connection.client), deadlineMs)
+      const answer = await timely(
+        underWay === 1 ? connection.alone(command) : command(connection.client),
+        deadlineMs,
+      )
       strikes = 0
       return answer
     } catch (error) {
@@ -117,6 +122,8 @@ export function createLink(target: string | RedisClient, options: Options): Link
         reviveLater(0)
       }
       throw new RedisUnavailable(wordsOf(error), { cause: error })
+    } finally {
+      underWay -= 1
     }
   }
 
@@ -137,7 +144,13 @@ class TooLate extends Error {}
 function timely<T>(promise: Promise<T>, ms: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new TooLate(`no answer within ${ms} ms`)), ms)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+    const settle = <V>(how: (value: V) => void) => {
+      return (value: V) => {
+        clearTimeout(timer)
+        how(value)
+      }
+    }
+    promise.then(settle(resolve), settle(reject))
   })
 }
 
