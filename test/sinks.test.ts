@@ -92,3 +92,43 @@ test('two sinks of one name are refused, and so is one that delivers nothing', (
   const bad = { name: 'x' } as unknown as Sink
   expect(() => createGatewayClient({ apiKey: 'k', gateway: { sinks: [bad] } })).toThrow(/sinks.*deliver/s)
 })
+
+test('where functions are frozen once they have answered, they are kept awake until their records are delivered', async () => {
+  const { sink, reports } = keeper()
+  const kept: Promise<unknown>[] = []
+  const { client } = await setup({ sinks: [sink], waitUntil: (promise) => void kept.push(promise) })
+  const stream = await client.chat.completions.create({ ...ask('a stream'), stream: true })
+  expect(kept).toHaveLength(1)
+  for await (const _ of stream);
+  await Promise.all(kept)
+  expect(reports).toHaveLength(1)
+})
+
+test('hooks that throw break nothing, and are counted', async () => {
+  const broken = () => {
+    throw new Error('broken')
+  }
+  const { client } = await setup({ waitUntil: broken })
+  await client.chat.completions.create(ask('anything'))
+  expect(client.gateway.stats().hookErrors).toBe(1)
+})
+
+test('credentials of hosted tools stay here', async () => {
+  const { sink, reports } = keeper()
+  const { client } = await setup({ sinks: [sink], capture: 'on' })
+  const tool = {
+    type: 'mcp' as const,
+    server_label: 'crm',
+    server_url: 'https://crm.example/mcp',
+    authorization: 'very-secret-1',
+    headers: { 'X-Api': 'very-secret-2' },
+    require_approval: 'never' as const,
+  }
+  await client.responses
+    .create({ model: 'gpt-4o-mini', input: 'hello', tools: [tool] })
+    .catch(() => undefined)
+  await client.gateway.flush()
+  const seen = JSON.stringify(reports)
+  expect(seen).toContain('crm')
+  expect(seen).not.toMatch(/very-secret/)
+})

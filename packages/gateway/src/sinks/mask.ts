@@ -18,7 +18,7 @@ const PERSONAL: [RegExp, string | ((found: string) => string)][] = [
   [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, '<email>'],
   [/\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b/g, '<iban>'],
   [/\b(?:\d[ -]?){12,18}\d\b/g, (found) => (passesLuhn(found) ? '<card>' : found)],
-  [/(?<![\w.])(?:\+|00)\d{1,3}[ ./-]?(?:\(?\d{1,5}\)?[ ./-]?){2,6}\d\b/g, '<phone>'],
+  [/(?<![\w.])(?:\+|00)\d[\d ()./-]{6,22}\d\b/g, (found) => (hasDigits(found, 8, 17) ? '<phone>' : found)],
   [/(?<![\w.])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b/g, '<phone>'],
 ]
 
@@ -27,6 +27,11 @@ export const maskSecrets: Mask = (text) => SECRETS.reduce((text, [what, by]) => 
 /** E-mail addresses, telephone and card numbers, IBANs. */
 export const maskPersonal: Mask = (text) =>
   PERSONAL.reduce((text, [what, by]) => text.replace(what, by as string), text)
+
+function hasDigits(found: string, min: number, max: number): boolean {
+  const { length } = found.replace(/\D/g, '')
+  return length >= min && length <= max
+}
 
 function passesLuhn(found: string): boolean {
   const digits = found.replace(/\D/g, '')

@@ -64,6 +64,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   let strikes = 0
   let sending: Promise<boolean> | undefined
   let waiters = 0
+  /** Ends the delivery under way. */
+  let cut: (why: string) => void = () => undefined
 
   function add(pending: Pending) {
     if (stats.state === 'closed') {
@@ -135,10 +137,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     queue = queue.slice(due.length)
     const held = due.reduce((sum, each) => sum + each.bytes, 0)
     const abort = new AbortController()
-    const timeout = setTimeout(
-      () => abort.abort(new DeliveryError(`no answer within ${deadlineMs} ms`)),
-      deadlineMs,
-    )
+    cut = (why) => abort.abort(new DeliveryError(why))
+    const timeout = setTimeout(cut, deadlineMs, `no answer within ${deadlineMs} ms`)
     if (waiters === 0) timeout.unref()
     try {
       const reports = due.map((pending) => pending.report())
@@ -147,13 +147,20 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       count(due, reports, delivery)
       return (delivery.again?.length ?? 0) < due.length
     } catch (error) {
-      if (error instanceof DeliveryError) queue = [...due, ...queue]
+      if (isDeliveryError(error)) queue = [...due, ...queue]
       else suspect(due, error)
       failed(error)
       return false
     } finally {
       clearTimeout(timeout)
+      if (stats.state === 'closed') giveUp()
     }
+  }
+
+  function giveUp() {
+    const left = queue.length
+    queue = []
+    lose(left, 'the gateway was closed')
   }
 
   function suspect(due: Pending[], error: unknown) {
@@ -189,7 +196,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     if (strikes >= STRIKES) say(`${name} back`, `${name} takes records again.`)
     strikes = 0
     notBefore = 0
-    stats.state = 'up'
+    if (stats.state !== 'closed') stats.state = 'up'
   }
 
   function failed(error: unknown) {
@@ -197,7 +204,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     stats.failures += 1
     stats.trouble = wordsOf(error)
     const patience = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (strikes - 1)) * (0.5 + Math.random() / 2)
-    const asked = error instanceof DeliveryError ? (error.retryAfterMs ?? 0) : 0
+    const asked = isDeliveryError(error) ? (error.retryAfterMs ?? 0) : 0
     notBefore = performance.now() + Math.max(patience, Math.min(asked, BACKOFF_MAX_MS))
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
@@ -225,14 +232,18 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       if (stats.state === 'closed') return
       stats.state = 'closed'
       clearTimeout(timer)
-      const left = queue.length
-      queue = []
-      lose(left, 'the gateway was closed')
+      giveUp()
+      cut('the gateway was closed')
+      await sending
       await sink.close?.()
     },
     stats: (): SinkStats => ({ ...stats }),
   }
 }
+
+/** By name: a sink may have another copy of this package than the gateway. */
+const isDeliveryError = (error: unknown): error is DeliveryError =>
+  error instanceof Error && error.name === 'DeliveryError'
 
 const wordsOf = (error: unknown) =>
   error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : 'unknown'
