@@ -28,6 +28,7 @@ const ROOMS: Record<string, string[]> = {
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
   route: ['policy'],
+  semantic: ['account', 'body', 'cache', 'identify', 'policy', 'redis'],
   sinks: ['account', 'body', 'identify', 'policy', 'redis'],
   stale: ['identify'],
   upstream: ['account', 'body'],

@@ -1,0 +1,31 @@
+/**
+ * The one-sided Clopper-Pearson bound: with `confidence`, the true rate is not above it, if `wrong` of `total` were
+ * wrong. Exact for any size; 1 where nothing is known.
+ */
+export function upperBound(wrong: number, total: number, confidence = 0.95): number {
+  if (wrong >= total) return 1
+  // The rate at which so few wrong ones would be a surprise of one in twenty.
+  const surprise = 1 - confidence
+  if (wrong === 0) return 1 - surprise ** (1 / total)
+  let [low, high] = [wrong / total, 1]
+  for (let step = 0; step < 60; step += 1) {
+    const rate = (low + high) / 2
+    if (atMost(wrong, total, rate) > surprise) low = rate
+    else high = rate
+  }
+  return high
+}
+
+/** The probability of at most `wrong` in `total`, each with `rate`: the binomial's tail, in logarithms. */
+function atMost(wrong: number, total: number, rate: number): number {
+  if (rate <= 0) return 1
+  if (rate >= 1) return 0
+  const odds = Math.log(rate) - Math.log1p(-rate)
+  let term = total * Math.log1p(-rate)
+  let sum = Math.exp(term)
+  for (let count = 1; count <= wrong; count += 1) {
+    term += Math.log((total - count + 1) / count) + odds
+    sum += Math.exp(term)
+  }
+  return Math.min(1, sum)
+}
