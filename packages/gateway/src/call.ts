@@ -4,6 +4,7 @@ import type { Controls } from './identify/controls.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Caller } from './identify/who.ts'
 import type { Reading } from './reading.ts'
+import type { Meaning } from './semantic/meaning.ts'
 
 /** The four kinds of request the gateway governs; everything else passes straight through. */
 export type Operation = 'chat' | 'responses' | 'embeddings' | 'completions'
@@ -89,6 +90,8 @@ export type Reply = {
   ageMs?: number
   /** Semantic hits: cosine between the question and the one it was stored under. */
   similarity?: number
+  /** What the semantic cache made of the call; absent where it was not asked. May come after the answer. */
+  meaning?: Meaning | Promise<Meaning | undefined> | undefined
   /** Why neither cache nor flight was used, as a word; absent when they were. */
   bypass?: string
   /** Refusals: the code. */

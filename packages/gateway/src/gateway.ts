@@ -18,6 +18,7 @@ import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import { once, oneAMinute } from './say.ts'
+import { asksByMeaning, createMeanings } from './semantic/meanings.ts'
 import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
 import { within } from './wait.ts'
@@ -66,7 +67,9 @@ export function assemble(options: GatewayOptions | undefined) {
   const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
   const places = placesOf(settings, shared?.link)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: oneAMinute(warn) })
+  const meanings = asksByMeaning(policy) ? createMeanings(settings) : undefined
   const answer = pipeline({
+    meanings: meanings?.parts,
     policy,
     recorder,
     later,
@@ -102,6 +105,7 @@ export function assemble(options: GatewayOptions | undefined) {
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
     hook(record, call.origin)
+    meanings?.count(record)
     sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
   }
 
@@ -131,6 +135,7 @@ export function assemble(options: GatewayOptions | undefined) {
 
   async function settled() {
     await recorder.settled()
+    await meanings?.settled()
     later.run()
     settlements.run()
     await Promise.all([shared?.settled(), sinks.drain()])
@@ -152,7 +157,13 @@ export function assemble(options: GatewayOptions | undefined) {
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
-      return { ...counters.snapshot(), ...where, memoryCache: memory.size(), ...shared?.stats() }
+      return {
+        ...counters.snapshot(),
+        ...where,
+        memoryCache: memory.size(),
+        ...meanings?.stats(),
+        ...shared?.stats(),
+      }
     },
   }
   return {

@@ -3,8 +3,9 @@ import type { CallRecord } from './account/record.ts'
 import type { GatewayContext } from './identify/context.ts'
 import { check } from './options-error.ts'
 import { loadPolicy } from './policy/load.ts'
-import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
+import type { CachePolicy, Capture, ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
+import type { Embedder } from './semantic/embed/embedder.ts'
 import type { Sink } from './sinks/sink.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
@@ -20,7 +21,7 @@ export type GatewayOptions = {
   /** A policy, or the path of a JSON file with one. @default LLM_GATEWAY_POLICY, or HotDash's own */
   policy?: Policy | string
   /** `false`: no answer is stored or shared, not even in flight. */
-  cache?: false | { exact?: false | ExactCacheOptions; semantic?: false }
+  cache?: false | { exact?: false | ExactCacheOptions; semantic?: false | SemanticCacheOptions }
   /** `false`: nobody is refused for a limit, and nothing is counted against one. The limits themselves are in the policy. */
   quota?: false | QuotaOptions
   /** At a limit of the team, calls get an error at once, or wait in line for as long as the policy allows. @default the policy's, or 'reject' */
@@ -84,6 +85,27 @@ export type ExactCacheOptions = {
   localSeconds?: number
 }
 
+/** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */
+export type SemanticCacheOptions = {
+  /** For all agents of this client, whatever the policy says; what it switched off stays off. */
+  mode?: 'off' | 'shadow' | 'on'
+  /** Where vectors come from. @default OpenAI, through this gateway, at the team's expense */
+  embedder?: Embedder
+  /** The model, without an `embedder`. @default 'text-embedding-3-large' */
+  model?: string
+  /** Of its vectors, 256 to 3072; more tell more, and take more memory. @default 1024 */
+  dimensions?: number
+  /** Milliseconds a call waits for its vector before it goes on without. @default 1000 */
+  deadlineMs?: number
+  /**
+   * What entries are signed with: processes that share it share answers. At least 16 characters.
+   * @default the team key, or the API key of the call
+   */
+  secret?: string
+  /** Memory of this process for vectors and answers. @default 67108864 (64 MiB) */
+  maxBytes?: number
+}
+
 export type CoalesceOptions = {
   /** Calls of all processes that share `redis` and the cache make one upstream call, too. @default false */
   acrossProcesses?: boolean
@@ -124,6 +146,19 @@ const sink = z.custom<Sink>(
 )
 const namedApart = (sinks: Sink[]) => new Set(sinks.map(({ name }) => name)).size === sinks.length
 
+const embedder = z.custom<Embedder>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'embed' in value &&
+    typeof value.embed === 'function' &&
+    'id' in value &&
+    typeof value.id === 'string' &&
+    'dimensions' in value &&
+    Number.isInteger(value.dimensions),
+  'must have an id, its dimensions, and a function embed(texts, signal)',
+)
+
 const schema = z.strictObject({
   agent: z.optional(name),
   key: z.optional(name),
@@ -147,7 +182,20 @@ const schema = z.strictObject({
             }),
           ]),
         ),
-        semantic: absent('the semantic cache'),
+        semantic: z.optional(
+          z.union([
+            z.literal(false),
+            z.strictObject({
+              mode: z.optional(z.enum(['off', 'shadow', 'on'])),
+              embedder: z.optional(embedder),
+              model: z.optional(name),
+              dimensions: z.optional(z.number().check(z.int(), z.minimum(256), z.maximum(3_072))),
+              deadlineMs: z.optional(positive),
+              secret: z.optional(z.string().check(z.minLength(16))),
+              maxBytes: z.optional(bytes),
+            }),
+          ]),
+        ),
       }),
     ]),
   ),
@@ -189,6 +237,14 @@ export type Settings = {
   capture: Capture | undefined
   direct: boolean
   cache: { bytes: number; sharedBytes: number; localMs: number }
+  semantic: {
+    embedder: Embedder | undefined
+    model: string
+    dimensions: number
+    deadlineMs: number
+    secret: string | undefined
+    maxBytes: number
+  }
   /** `undefined`: nothing is counted. */
   quota: QuotaOptions | undefined
   /** What the options say for every call; contexts and headers say otherwise. */
@@ -227,6 +283,15 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
       sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
       localMs: (exact?.localSeconds ?? 60) * 1_000,
     },
+    semantic: {
+      embedder: undefined,
+      model: 'text-embedding-3-large',
+      dimensions: 1_024,
+      deadlineMs: 1_000,
+      secret: undefined,
+      maxBytes: 64 * MIB,
+      ...own(options.cache),
+    },
     quota:
       options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },
@@ -250,12 +315,46 @@ const defined = <T extends object>(given: T | undefined): T =>
 
 const modeSchema = z.enum(['embedded', 'direct'])
 
+/** What of the semantic cache is not a matter of policy. */
+function own(cache: GatewayOptions['cache']) {
+  if (cache === undefined || cache === false || !cache.semantic) return {}
+  const { mode: _, ...rest } = cache.semantic
+  return defined(rest)
+}
+
 /** A client's cache options narrow the policy for all its agents. */
 function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | false): Policy {
   if (cache === false || policy.cache === false) return { ...policy, cache: false }
-  if (cache.exact === undefined) return policy
-  if (cache.exact === false) return { ...policy, cache: { ...policy.cache, exact: false } }
-  const { ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } = cache.exact
+  const meant = cache.semantic === undefined ? policy : withMode(policy, cache.semantic)
+  return withExact(meant, cache.exact)
+}
+
+/** The mode of every agent for which a policy does not switch the semantic cache off for good. */
+function withMode(policy: Policy, semantic: false | SemanticCacheOptions): Policy {
+  if (policy.cache === false || (semantic && semantic.mode === undefined)) return policy
+  if (semantic === false || policy.cache?.semantic === false)
+    return { ...policy, cache: { ...policy.cache, semantic: false } }
+  const { mode } = semantic
+  const set = <T extends { cache?: false | CachePolicy }>(layer: T): T => {
+    const { semantic, ...rest } = layer.cache || {}
+    return semantic
+      ? { ...layer, cache: { ...rest, semantic: { ...semantic, ...defined({ mode }) } } }
+      : layer
+  }
+  const each = <T extends { cache?: false | CachePolicy }>(layers: Record<string, T> = {}) =>
+    Object.fromEntries(Object.entries(layers).map(([name, layer]) => [name, set(layer)]))
+  return {
+    ...policy,
+    cache: { ...policy.cache, semantic: { ...policy.cache?.semantic, ...defined({ mode }) } },
+    teams: each(policy.teams),
+    agents: each(policy.agents),
+  } as Policy
+}
+
+function withExact(policy: Policy, exactOptions: false | ExactCacheOptions | undefined): Policy {
+  if (exactOptions === undefined || policy.cache === false) return policy
+  if (exactOptions === false) return { ...policy, cache: { ...policy.cache, exact: false } }
+  const { ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } = exactOptions
   const times = defined({ ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } as ExactPolicy)
   const outer = policy.cache?.exact
   return outer === false ? policy : { ...policy, cache: { ...policy.cache, exact: { ...outer, ...times } } }

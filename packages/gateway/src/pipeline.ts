@@ -13,6 +13,7 @@ import { pace } from './quota/pace.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
+import { type SemanticParts, semantic } from './semantic/stage.ts'
 import { stale } from './stale/stage.ts'
 import { send } from './upstream/send.ts'
 
@@ -26,6 +27,8 @@ type Parts = {
   settlements: Later
   answers: CacheStore
   limits: QuotaStore | undefined
+  /** How questions are answered by meaning; absent: no policy asks for it. */
+  meanings: SemanticParts | undefined
   /** How calls of all processes meet; absent: only those of this one do. */
   abroad: Across | undefined
   /** Told how many calls are waiting. */
@@ -34,12 +37,13 @@ type Parts = {
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
 export function pipeline(parts: Parts): Handler {
-  const { policy, prices, recorder, later, settlements, answers, limits, abroad, gauge } = parts
+  const { policy, prices, recorder, later, settlements, answers, limits, meanings, abroad, gauge } = parts
   const accounts = account(prices, recorder)
   const remoteContent = policy.cacheRemoteContent ?? false
   const answer = compose(
     [
       cache(answers, { remoteContent, refresh, later }), //          has it been answered?
+      meanings === undefined ? pass : semantic(meanings, whole), //  has it been, in other words?
       coalesce(), //                                                 is someone asking it right now?
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
@@ -51,7 +55,11 @@ export function pipeline(parts: Parts): Handler {
   async function refresh(call: Call): Promise<Reply> {
     return await accounts(answer)(call)
   }
-  return compose(
+  /** What a call asks for its own sake, such as a vector: a call like any other. */
+  async function whole(call: Call): Promise<Reply> {
+    return await all(call)
+  }
+  const all = compose(
     [
       accounts, //                    what did it cost, and who pays?
       identify, //                    may it come in?
@@ -60,6 +68,7 @@ export function pipeline(parts: Parts): Handler {
     ],
     answer,
   )
+  return all
 }
 
 const pass: Stage = (next) => next

@@ -1,4 +1,5 @@
 import type { Operation, Route } from '../call.ts'
+import type { Meaning } from '../semantic/meaning.ts'
 import type { Usage } from './usage.ts'
 
 /** How the caches took part. `bypass`: they were not asked. `stale`: the answer was past its time. */
@@ -39,6 +40,8 @@ export type CallRecord = {
   cacheKey?: string
   /** Cosine of a semantic hit. */
   similarity?: number
+  /** What the semantic cache made of the call; absent where it was not asked. */
+  semantic?: Meaning
   /** Age of a cached answer in milliseconds. */
   ageMs?: number
   /** Tokens of the answer, also of a cached one; absent when there was none. */

@@ -115,6 +115,7 @@ function recordOf(
   if (reply.bypass !== undefined) record.bypass = reply.bypass
   if (reply.key !== undefined) record.cacheKey = reply.key
   if (reply.similarity !== undefined) record.similarity = reply.similarity
+  if (reply.meaning !== undefined && !(reply.meaning instanceof Promise)) record.semantic = reply.meaning
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
   if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
   if (spent !== undefined) record.costUsd = usd(spent as MicroUsd)

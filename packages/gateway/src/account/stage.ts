@@ -24,17 +24,22 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
     const bill = billFor(ending, reply)
     const now = performance.now()
     const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
-    if (bill instanceof Promise) void bill.then((bill) => recorder.end(call, reply, ending, bill, seen))
+    if (bill instanceof Promise || reply.meaning instanceof Promise) void end(call, reply, ending, bill, seen)
     else recorder.end(call, reply, ending, bill, seen)
     return { ...reply, bill }
+  }
+
+  /** The record waits for what is still being worked out. */
+  async function end(call: Call, reply: Reply, ending: Ending, bill: Bill | Promise<Bill>, seen: Seen) {
+    recorder.end(call, { ...reply, meaning: await reply.meaning }, ending, await bill, seen)
   }
 
   function follow(reply: Reply, call: Call): Reply {
     const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
     const bill = reply.recording.ended.then((ending) => billFor(ending, reply))
-    void reply.recording.ended.then(async (ending) => {
+    void reply.recording.ended.then((ending) => {
       seen.endedAt = performance.now()
-      recorder.end(call, reply, ending, await bill, seen)
+      return end(call, reply, ending, bill, seen)
     })
     const recording: Reply['recording'] = {
       ...reply.recording,

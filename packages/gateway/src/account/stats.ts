@@ -2,6 +2,7 @@ import type { SharedCacheStats } from '../cache/redis.ts'
 import type { AcrossStats } from '../coalesce/across.ts'
 import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
+import type { SemanticStats } from '../semantic/tally.ts'
 import type { SinkStats } from '../sinks/outbox.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
@@ -40,6 +41,8 @@ export type Stats = {
   /** Where records go, by name; absent where they go nowhere. */
   sinks?: Record<string, SinkStats>
   memoryCache: { entries: number; bytes: number }
+  /** Answers by meaning, by agent; absent where no agent's are. */
+  semantic?: Record<string, SemanticStats>
   /** Answers shared through Redis; absent without it. */
   sharedCache?: SharedCacheStats
   /** How calls of several processes shared upstream calls; absent unless they may. */
@@ -50,7 +53,10 @@ export type Stats = {
   redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'sinks' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'>
+type Counts = Omit<
+  Stats,
+  'memoryCache' | 'semantic' | 'sinks' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'
+>
 
 export function createCounters() {
   const counts: Counts = {

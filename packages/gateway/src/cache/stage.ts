@@ -1,11 +1,10 @@
-import type { Metered } from '../account/meter.ts'
-import type { Answer, Ending } from '../body/recording.ts'
-import { lasting, replay } from '../body/replay.ts'
+import type { Ending } from '../body/recording.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
 import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import { admissible } from './admit.ts'
-import { withEcho } from './echo.ts'
+import { entryOf } from './entry.ts'
+import { hit } from './hit.ts'
 import { type Keys, keysOf } from './key.ts'
 import { createRefresher } from './refresh.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
@@ -100,7 +99,7 @@ export function cache(store: CacheStore, { remoteContent, refresh, later }: Opti
     const put = () => {
       const answer = ending.answer()
       if (answer === undefined || !admissible(call, answer)) return false
-      const entry = entryOf(answer, reply, ending.usage, call, exact)
+      const entry = entryOf(answer, reply, ending.usage, call, lifetimeOf(call, exact))
       return entry.keptUntil > entry.storedAt && store.set(key, entry)
     }
     reply.land?.(postpone(key, put))
@@ -122,30 +121,12 @@ export function cache(store: CacheStore, { remoteContent, refresh, later }: Opti
 type Shareable = Exclude<Keys, { bypass: string }>
 type Exact = NonNullable<Call['caller']['exact']>
 
-function entryOf(answer: Answer, reply: Reply, usage: Metered, call: Call, exact: Exact): CacheEntry {
-  const { operation, body, view, caller, controls } = call
-  const { id } = answer.json
-  const keptUpstream = operation === 'responses' && body.store !== false
+/** In seconds: how long an answer is fresh, and how long it is kept after that. */
+function lifetimeOf({ controls }: Call, exact: Exact): { ttl: number; longer: number } {
   const ttl = Math.min(exact.ttlSeconds, controls.cache.ttl ?? Number.POSITIVE_INFINITY)
   // Whoever says for how long an answer may be kept means just that.
-  const longer =
-    controls.cache.ttl === undefined && ttl > 0
-      ? Math.max(exact.staleIfErrorSeconds, exact.staleWhileRevalidateSeconds)
-      : 0
-  const storedAt = Date.now()
-  return {
-    text: answer.text,
-    usage,
-    model: reply.model,
-    headers: lasting(reply.recording.headers),
-    answerId: keptUpstream && typeof id === 'string' ? id : undefined,
-    untold: view.stream && usage.estimated,
-    team: caller.team,
-    agent: caller.agent,
-    storedAt,
-    freshUntil: storedAt + ttl * 1_000,
-    keptUntil: storedAt + (ttl + longer) * 1_000,
-  }
+  const lasts = controls.cache.ttl === undefined && ttl > 0
+  return { ttl, longer: lasts ? Math.max(exact.staleIfErrorSeconds, exact.staleWhileRevalidateSeconds) : 0 }
 }
 
 /** Fresh or stale, is it for this caller? */
@@ -165,24 +146,6 @@ function isYoungEnough(entry: CacheEntry, { controls }: Call): boolean {
   const { maxAge } = controls.cache
   return maxAge === undefined || Date.now() - entry.storedAt <= maxAge * 1_000
 }
-
-function hit(entry: CacheEntry, key: string, call: Call, via: 'exact' | 'stale' | 'flight'): Reply {
-  const answer = call.operation === 'responses' ? echoed(entry, call) : entry
-  return {
-    via,
-    key,
-    model: entry.model,
-    route: call.route,
-    // Who waited for an answer got it new.
-    ...(via === 'flight' ? {} : { ageMs: Math.max(0, Date.now() - entry.storedAt) }),
-    recording: replay(answer, call.operation, call.outgoing.url),
-  }
-}
-
-const echoed = (entry: CacheEntry, call: Call): CacheEntry => ({
-  ...entry,
-  text: withEcho(entry.text, JSON.parse(entry.text), call.body),
-})
 
 function notCached(call: Call): Reply {
   const message = 'There is no cached answer to this request, and it asked for nothing else (only-if-cached).'

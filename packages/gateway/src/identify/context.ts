@@ -26,6 +26,8 @@ export type CacheControl =
       noStore?: boolean
       /** Answer from the cache or refuse with 504 `gateway_not_cached`. */
       onlyIfCached?: boolean
+      /** `false`: only an answer to exactly this request will do, and this answer is not given to other wordings. */
+      semantic?: false
       /** Seconds the answer may be kept. */
       ttl?: number
       /** Seconds: no answer older than this. */

@@ -6,6 +6,8 @@ export type Controls = {
     read: boolean
     store: boolean
     onlyIfCached: boolean
+    /** Answers to other wordings will do. */
+    semantic: boolean
     /** Seconds; absent: the policy's. */
     ttl?: number
     /** Seconds; absent: any age within its life. */
@@ -19,7 +21,7 @@ export type Controls = {
   onLimit?: 'reject' | 'wait'
 }
 
-const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false }, tags: [] }
+const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false, semantic: true }, tags: [] }
 
 /** Later sources win over earlier ones; tags add up. */
 export function controlsOf(sources: (GatewayContext | undefined)[]): Controls {
@@ -46,6 +48,7 @@ function cacheOf(wishes: (CacheControl | undefined)[]): Controls['cache'] {
     if (wish === false || wish.noStore) cache.store = false
     if (wish === false) continue
     if (wish.onlyIfCached) cache.onlyIfCached = true
+    if (wish.semantic === false) cache.semantic = false
     if (isSeconds(wish.ttl)) Object.assign(cache, { ttl: wish.ttl })
     if (isSeconds(wish.maxAge)) Object.assign(cache, { maxAge: wish.maxAge })
     if (typeof wish.namespace === 'string') Object.assign(cache, { namespace: wish.namespace })

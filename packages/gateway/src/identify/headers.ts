@@ -99,6 +99,7 @@ function parseCache(text: string): CacheControl {
     if (name === 'no-cache') cache.noCache = true
     else if (name === 'no-store') cache.noStore = true
     else if (name === 'only-if-cached') cache.onlyIfCached = true
+    else if (name === 'exact-only') cache.semantic = false
     else if (name === 'max-age' || name === 's-maxage') cache.maxAge = Number(value)
     else if (name === 'ttl') cache.ttl = Number(value)
   }

@@ -4,6 +4,7 @@ import { microUsd } from '../account/price.ts'
 import type { CachePolicy, Capture, ExactPolicy, Policy, TeamPolicy } from '../policy/policy.ts'
 import type { Limits } from '../quota/store.ts'
 import type { Refusal } from '../refuse.ts'
+import { type Plan, planOf } from '../semantic/plan.ts'
 
 /** Who is calling, and what that allows. A Call cannot exist without one. */
 export type Caller = {
@@ -17,6 +18,8 @@ export type Caller = {
   models: ReadonlySet<string> | undefined
   /** How long an answer is good for, in seconds; `undefined`: the exact cache is off. */
   exact: Required<ExactPolicy> | undefined
+  /** How its questions are answered by meaning; `undefined`: they are not. */
+  semantic: Plan | undefined
   /** May share answers at all, cached or in flight. */
   shares: boolean
   /** Its answers may be shared with every team. */
@@ -88,6 +91,7 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
     capture: own?.capture ?? CAPTURE,
     models: modelsOf(policy, team),
     exact,
+    semantic: planOf(layers),
     shares: layers.every((layer) => layer !== false),
     shared,
     onLimit: team?.onLimit ?? WAITING.onLimit,
@@ -140,6 +144,7 @@ const stranger = (agent: string | undefined, why: string): Caller => ({
   capture: 'off',
   models: undefined,
   exact: undefined,
+  semantic: undefined,
   shares: false,
   shared: false,
   ...WAITING,

@@ -18,9 +18,29 @@ export type ExactPolicy = {
   staleWhileRevalidateSeconds?: number
 }
 
+/** Answers to questions that were asked before in other words. */
+export type SemanticPolicy = {
+  /** `shadow`: nothing is served; records tell what would have been. The safe way to start. @default 'off' */
+  mode?: 'off' | 'shadow' | 'on'
+  /** Cosine from which an answer serves, until enough is known to move it. @default 0.95 */
+  threshold?: number
+  /** From here up to the threshold, near-misses are judged, and learned from. @default 0.8 */
+  band?: number
+  /** Seconds an answer may be given to others. @default 604800, 7 days */
+  ttlSeconds?: number
+  /** Of the answers served by meaning, the part that may be wrong, with 95 % confidence. @default 0.01 */
+  errorBudget?: number
+  /** Who says whether an answer would have served: a cheap model, for `rate` of what came near, `perHour` at most. */
+  judge?: false | { model?: string; rate?: number; perHour?: number }
+  /** Guards that may veto, by name. @default all of them */
+  guards?: string[]
+}
+
 export type CachePolicy = {
   /** `false` switches the exact cache off. */
   exact?: false | ExactPolicy
+  /** `false` switches the semantic cache off, whatever inner layers say. */
+  semantic?: false | SemanticPolicy
   /** Answers may be shared with every team. Off: a team sees only its own. */
   shared?: boolean
 }

@@ -16,8 +16,29 @@ const exact = z.strictObject({
   staleWhileRevalidateSeconds: z.optional(seconds),
 })
 
+const ratio = z.number().check(z.minimum(0), z.maximum(1))
+const semantic = z.strictObject({
+  mode: z.optional(z.enum(['off', 'shadow', 'on'])),
+  threshold: z.optional(ratio),
+  band: z.optional(ratio),
+  ttlSeconds: z.optional(seconds),
+  errorBudget: z.optional(ratio),
+  judge: z.optional(
+    z.union([
+      z.literal(false),
+      z.strictObject({
+        model: z.optional(name),
+        rate: z.optional(ratio),
+        perHour: z.optional(z.number().check(z.nonnegative())),
+      }),
+    ]),
+  ),
+  guards: z.optional(z.array(name)),
+})
+
 const cache = z.strictObject({
   exact: z.optional(z.union([z.literal(false), exact])),
+  semantic: z.optional(z.union([z.literal(false), semantic])),
   shared: z.optional(z.boolean()),
 })
 const cacheOrOff = z.optional(z.union([z.literal(false), cache]))

@@ -1,0 +1,42 @@
+import type { Stats } from '../account/stats.ts'
+import type { Call } from '../call.ts'
+import type { Settings } from '../options.ts'
+import type { CachePolicy, Policy } from '../policy/policy.ts'
+import { createLearner } from './learn.ts'
+import { createMemoryMeanings } from './memory.ts'
+import type { SemanticParts } from './stage.ts'
+import { createTally, semanticStatsOf } from './tally.ts'
+
+/** Whether any agent of a policy is asked by meaning: where none is, nothing of this is set up. */
+export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boolean {
+  const layers = [
+    cache,
+    ...Object.values(teams).map(({ cache }) => cache),
+    ...Object.values(agents).map(({ cache }) => cache),
+  ]
+  return layers.some((layer) => modeOf(layer || {}) !== 'off')
+}
+
+/** The semantic cache of one gateway. */
+export function createMeanings({ semantic, key }: Settings) {
+  const { secret, maxBytes: _, ...rest } = semantic
+  const store = createMemoryMeanings()
+  const learner = createLearner()
+  const tally = createTally()
+  const secretOf = ({ outgoing }: Call) => secret ?? key ?? outgoing.headers.get('authorization') ?? undefined
+  const parts: SemanticParts = { ...rest, store, learner, secretOf }
+  return {
+    parts,
+    count: tally.count,
+    async settled() {
+      await Promise.all([store.settled(), learner.settled()])
+    },
+    stats: (): Pick<Stats, 'semantic'> => ({
+      semantic: Object.fromEntries(
+        [...tally.agents].map(([agent, counts]) => [agent, semanticStatsOf(counts, learner.known(agent))]),
+      ),
+    }),
+  }
+}
+
+const modeOf = ({ semantic }: CachePolicy) => (semantic ? semantic.mode : undefined) ?? 'off'

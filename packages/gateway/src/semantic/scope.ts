@@ -1,0 +1,75 @@
+import { createHmac } from 'node:crypto'
+import { canonical, exactly, quoted } from '../cache/canonical.ts'
+import type { Call } from '../call.ts'
+import { tagOf } from '../redis/tag.ts'
+import type { Asked } from './question.ts'
+import { PREPARATION } from './question.ts'
+
+/** Where answers to one kind of question are kept: nobody finds an answer who did not ask all else alike. */
+export type Partition = {
+  /** As it stands in Redis keys, in a hash tag of the team's own. */
+  name: string
+  /** What its entries are signed with. Never leaves this process. */
+  secret: Buffer
+}
+
+/** Members that name or follow the caller, or say how the answer is delivered, and never change it. */
+const SAME_ANSWER = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'metadata',
+  'store',
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+])
+
+/**
+ * The partition of a question: an HMAC over tenant, agent, model, every parameter, what was said before it, and how its
+ * vector was made. `undefined` for requests that are nested beyond reason. Unlike the exact cache, `user` and
+ * `safety_identifier` are in it: an answer found by meaning is less sure to be meant for somebody else.
+ */
+export function partitionOf(
+  call: Call,
+  { rest }: Asked,
+  embedder: string,
+  secret: string,
+): Partition | undefined {
+  const { caller, controls, model, operation, outgoing } = call
+  const { headers, url } = outgoing
+  const tag = tagOf(caller.team)
+  const parts = [
+    caller.team,
+    caller.agent,
+    controls.cache.namespace ?? '',
+    url,
+    operation,
+    model,
+    embedder,
+    PREPARATION,
+    ...SCOPE_HEADERS.map((name) => headers.get(name) ?? ''),
+  ]
+  try {
+    const exact = exactly(outgoing.text, call.body)
+    const members = Object.keys(rest)
+      .filter((name) => !SAME_ANSWER.has(name) && rest[name] !== undefined && rest[name] !== null)
+      .sort()
+      // The question is out of `rest`; all else is as exact as it was written.
+      .map((name) => `${quoted(name)}:${canonical(HOLDS_QUESTION.has(name) ? rest[name] : exact[name])},`)
+    const key = createHmac('sha256', secret).update('llm-gateway semantic 1').digest()
+    const scope = createHmac('sha256', key).update(parts.map(quoted).join('') + members.join(''))
+    const digest = scope.digest()
+    return {
+      name: `gw:{${tag}}:s:${digest.subarray(0, 18).toString('base64url')}`,
+      secret: createHmac('sha256', key).update(digest).digest(),
+    }
+  } catch {
+    return undefined
+  }
+}
+
+const HOLDS_QUESTION = new Set(['messages', 'input'])
+
+/** `accept-language` stands for the reader's locale where a program passes it on. */
+const SCOPE_HEADERS = ['openai-organization', 'openai-project', 'openai-beta', 'accept-language']

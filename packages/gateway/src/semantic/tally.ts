@@ -1,0 +1,99 @@
+import type { CallRecord } from '../account/record.ts'
+import { TAG } from './embed/openai.ts'
+import type { Meaning } from './meaning.ts'
+
+/** How the semantic cache serves one agent. Dollars are US dollars. */
+export type SemanticStats = {
+  /** Questions that were looked for by meaning. */
+  asked: number
+  outcomes: Record<Meaning['outcome'], number>
+  /** Of questions that were near enough, why they were not answered; by guard. */
+  vetoes: Record<string, number>
+  /** Why calls were not asked by meaning. */
+  ineligible: Record<string, number>
+  /** Of `asked`, the part that was answered, or would have been. */
+  hitRate: number
+  /** From which cosine answers are served now. */
+  threshold: number
+  /** Judgements of what was as near as that; of those, the part that was wrong, and the part that may be, with 95 % confidence. */
+  labels: number
+  error: number
+  errorUpper: number
+  embeddingUsd: number
+  judgeUsd: number
+  savedUsd: number
+  /** Dollars saved for each spent on vectors and judgements; absent while nothing was spent. */
+  roi?: number
+}
+
+type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'> & {
+  embedding: number
+  judging: number
+  saved: number
+}
+
+/** Adds up records. Dollars in whole millionths. */
+export function createTally() {
+  const agents = new Map<string, Counts>()
+
+  function countsOf(agent: string): Counts {
+    const known = agents.get(agent)
+    if (known !== undefined) return known
+    const outcomes = {
+      hit: 0,
+      'would-hit': 0,
+      veto: 0,
+      below: 0,
+      nothing: 0,
+      ineligible: 0,
+      unavailable: 0,
+      explored: 0,
+    }
+    const counts = { asked: 0, outcomes, vetoes: {}, ineligible: {}, embedding: 0, judging: 0, saved: 0 }
+    agents.set(agent, counts)
+    return counts
+  }
+
+  return {
+    agents,
+    count(record: CallRecord) {
+      const micro = (usd: number | undefined) => Math.round((usd ?? 0) * 1e6)
+      if (record.tags.includes(TAG)) {
+        const counts = countsOf(record.agent)
+        if (record.operation === 'embeddings') counts.embedding += micro(record.costUsd)
+        else counts.judging += micro(record.costUsd)
+      }
+      if (record.semantic === undefined) return
+      const counts = countsOf(record.agent)
+      const { outcome, reason = 'unknown' } = record.semantic
+      counts.outcomes[outcome] += 1
+      if (outcome === 'ineligible') counts.ineligible[reason] = (counts.ineligible[reason] ?? 0) + 1
+      else counts.asked += 1
+      if (outcome === 'veto') counts.vetoes[reason] = (counts.vetoes[reason] ?? 0) + 1
+      if (outcome === 'hit') counts.saved += micro(record.savedUsd)
+      if (outcome === 'would-hit') counts.saved += micro(record.costUsd)
+    },
+  }
+}
+
+export type Known = { threshold: number; labels: number; rate: number; upper: number }
+
+export function semanticStatsOf(counts: Counts, { threshold, labels, rate, upper }: Known): SemanticStats {
+  const { asked, outcomes, vetoes, ineligible, embedding, judging, saved } = counts
+  const spent = embedding + judging
+  return {
+    asked,
+    outcomes: { ...outcomes },
+    vetoes: { ...vetoes },
+    ineligible: { ...ineligible },
+    hitRate: asked === 0 ? 0 : (outcomes.hit + outcomes['would-hit']) / asked,
+    threshold,
+    labels,
+    error: rate,
+    errorUpper: upper,
+    embeddingUsd: embedding / 1e6,
+    judgeUsd: judging / 1e6,
+    savedUsd: saved / 1e6,
+    ...(spent === 0 ? {} : { roi: saved / spent }),
+  }
+}
