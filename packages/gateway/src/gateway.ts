@@ -67,7 +67,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
   const places = placesOf(settings, shared?.link)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: oneAMinute(warn) })
-  const meanings = asksByMeaning(policy) ? createMeanings(settings) : undefined
+  const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link) : undefined
   const answer = pipeline({
     meanings: meanings?.parts,
     policy,

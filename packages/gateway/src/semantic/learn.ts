@@ -5,7 +5,16 @@ import { judge } from './judge/judge.ts'
 import type { Meaning } from './meaning.ts'
 import type { Plan } from './plan.ts'
 import type { Neighbour } from './store.ts'
-import { calibrated, type Estimate, estimate, type Labels, label, noLabels } from './threshold/labels.ts'
+import {
+  binOf,
+  calibrated,
+  type Estimate,
+  estimate,
+  type Labels,
+  label,
+  noLabels,
+} from './threshold/labels.ts'
+import type { SharedLabels } from './threshold/shared.ts'
 import { exploration, type Observation } from './threshold/vcache.ts'
 
 export type Learner = ReturnType<typeof createLearner>
@@ -14,6 +23,8 @@ export type Learner = ReturnType<typeof createLearner>
 type Lesson = {
   plan: Plan
   labels: Labels
+  /** When the labels of other processes were last looked for. */
+  loadedAt: number
   threshold: number | undefined
   mayJudge: () => boolean
   judging: number
@@ -25,9 +36,10 @@ const MAX_ENTRIES = 10_000
 const HOT = 4
 const MAX_OBSERVATIONS = 200
 const MAX_JUDGING = 4
+const CATCH_UP_MS = 60_000
 
 /** Decides what is near enough, and lets a judge correct it. */
-export function createLearner(random: () => number = Math.random) {
+export function createLearner(shared: SharedLabels | undefined, random: () => number = Math.random) {
   const lessons = new Map<string, Lesson>()
   const entries = new Map<string, Observation[]>()
   const underWay = new Set<Promise<unknown>>()
@@ -39,11 +51,25 @@ export function createLearner(random: () => number = Math.random) {
       plan,
       labels: noLabels(),
       threshold: undefined,
+      loadedAt: Number.NEGATIVE_INFINITY,
       mayJudge: createBudget(plan.judge?.perHour ?? 0),
       judging: 0,
     }
     lessons.set(agent, lesson)
     return lesson
+  }
+
+  /** In the background: what others have learned since is known at the next question. */
+  function catchUp(agent: string, lesson: Lesson) {
+    if (shared === undefined || performance.now() - lesson.loadedAt < CATCH_UP_MS) return
+    lesson.loadedAt = performance.now()
+    const loading = shared.load(agent).then((labels) => {
+      if (labels === undefined) return
+      lesson.labels = labels
+      lesson.threshold = undefined
+    })
+    underWay.add(loading)
+    void loading.finally(() => underWay.delete(loading))
   }
 
   function thresholdOf(lesson: Lesson): number {
@@ -53,7 +79,9 @@ export function createLearner(random: () => number = Math.random) {
 
   /** May the nearest answer serve? Near enough first, since guards cost more than a comparison. */
   function decide(asked: string, { entry, similarity }: Neighbour, agent: string, plan: Plan): Meaning {
-    const threshold = thresholdOf(lessonOf(agent, plan))
+    const lesson = lessonOf(agent, plan)
+    catchUp(agent, lesson)
+    const threshold = thresholdOf(lesson)
     const known = { similarity, threshold, entry: entry.id }
     if (similarity < Math.min(plan.band, threshold)) return { ...known, outcome: 'below' }
     const veto = vetoOf(asked, entry.question, plan.guards)
@@ -80,13 +108,13 @@ export function createLearner(random: () => number = Math.random) {
     lesson.judging += 1
     const verdict = judge(pipeline, call, asked, near, plan.judge.model).then((right) => {
       lesson.judging -= 1
-      if (right !== undefined) learn(lesson, near, right)
+      if (right !== undefined) return learn(call.caller.agent, lesson, near, right)
     })
     underWay.add(verdict)
     void verdict.finally(() => underWay.delete(verdict))
   }
 
-  function learn(lesson: Lesson, { entry, similarity }: Neighbour, right: boolean) {
+  function learn(agent: string, lesson: Lesson, { entry, similarity }: Neighbour, right: boolean) {
     label(lesson.labels, similarity, right)
     lesson.threshold = undefined
     const own = entries.get(entry.id) ?? []
@@ -94,6 +122,7 @@ export function createLearner(random: () => number = Math.random) {
     entries.set(entry.id, [...own.slice(1 - MAX_OBSERVATIONS), { similarity, right }])
     const [oldest] = entries.size > MAX_ENTRIES ? entries.keys() : []
     if (oldest !== undefined) entries.delete(oldest)
+    return shared?.add(agent, binOf(similarity), right)
   }
 
   return {

@@ -2,10 +2,12 @@ import type { Stats } from '../account/stats.ts'
 import type { Call } from '../call.ts'
 import type { Settings } from '../options.ts'
 import type { CachePolicy, Policy } from '../policy/policy.ts'
+import type { Link } from '../redis/link.ts'
 import { createLearner } from './learn.ts'
 import { createMemoryMeanings } from './memory.ts'
 import type { SemanticParts } from './stage.ts'
 import { createTally, semanticStatsOf } from './tally.ts'
+import { createSharedLabels } from './threshold/shared.ts'
 
 /** Whether any agent of a policy is asked by meaning: where none is, nothing of this is set up. */
 export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boolean {
@@ -18,10 +20,10 @@ export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boole
 }
 
 /** The semantic cache of one gateway. */
-export function createMeanings({ semantic, key }: Settings) {
+export function createMeanings({ semantic, key }: Settings, link: Link | undefined) {
   const { secret, maxBytes: _, ...rest } = semantic
   const store = createMemoryMeanings()
-  const learner = createLearner()
+  const learner = createLearner(link && createSharedLabels(link))
   const tally = createTally()
   const secretOf = ({ outgoing }: Call) => secret ?? key ?? outgoing.headers.get('authorization') ?? undefined
   const parts: SemanticParts = { ...rest, store, learner, secretOf }

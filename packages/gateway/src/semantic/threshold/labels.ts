@@ -2,7 +2,7 @@ import { upperBound } from './bound.ts'
 
 /** Similarities are told apart to the hundredth part of a percent of the whole scale above this one. */
 const LOWEST = 0.7
-const BINS = 300
+export const BINS = 300
 
 /** Judgements of one agent, by similarity: would the cached answer have served? Plain counts, so that processes can add theirs up. */
 export type Labels = { right: Uint32Array; wrong: Uint32Array }
