@@ -22,5 +22,14 @@ export type {
   TeamPolicy,
 } from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'
+export type { MetricsOptions } from './sinks/metrics/options.ts'
+export {
+  type Metrics,
+  type MetricsQuery,
+  type MetricsRow,
+  type MetricsTotals,
+  type Quantiles,
+  readMetrics,
+} from './sinks/metrics/read.ts'
 export type { SinkStats } from './sinks/outbox.ts'
 export { type Content, type Delivery, DeliveryError, type Report, type Sink } from './sinks/sink.ts'

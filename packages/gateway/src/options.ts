@@ -5,6 +5,12 @@ import { check } from './options-error.ts'
 import { loadPolicy } from './policy/load.ts'
 import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
+import {
+  type MetricsOptions,
+  type MetricsSettings,
+  metricsSchema,
+  metricsSettings,
+} from './sinks/metrics/options.ts'
 import type { Sink } from './sinks/sink.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
@@ -49,6 +55,8 @@ export type GatewayOptions = {
   onCall?: (record: CallRecord) => void | Promise<void>
   /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
   redis?: string | RedisClient | false
+  /** `false`: nothing is counted in shared Redis for alerts and reports. Without shared Redis nothing is. */
+  metrics?: false | MetricsOptions
   /** How identical calls in flight share one upstream call. Within one process they always do. */
   coalesce?: CoalesceOptions
   /** How long the gateway's own steps may take. */
@@ -175,6 +183,7 @@ const schema = z.strictObject({
   coalesce: z.optional(
     z.strictObject({ acrossProcesses: z.optional(z.boolean()), waitMs: z.optional(positive) }),
   ),
+  metrics: metricsSchema,
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
   langfuse: absent('the Langfuse sink'),
   supabase: absent('the Supabase sink'),
@@ -197,6 +206,8 @@ export type Settings = {
   /** Absent: calls of other processes are none of our concern. */
   across: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
+  /** `undefined`: none are kept. */
+  metrics: MetricsSettings | undefined
   sinks: Sink[]
   queue: { maxReports: number; maxBytes: number }
   mask: GatewayOptions['mask']
@@ -233,6 +244,7 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
     across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
+    metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
     sinks: options.sinks ?? [],
     queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
     mask: options.mask,

@@ -14,11 +14,11 @@ const UNREADABLE = /shebang|unexpected symbol|user_script:1|Unknown script engin
 
 /**
  * A script with its own digest. `defineCommand` would leave a mark on a client that is only lent to us.
- * Counting goes on when Redis is full, where Redis can be told so.
+ * What must go on when Redis is full, and may lock only its keys, says so in its flags, where Redis can be told.
  */
-export function createScript(source: string, flags: ScriptFlags): Script {
+export function createScript(source: string, flags: ScriptFlags | undefined): Script {
   const plain = variant(source)
-  let current = variant(`#!lua flags=${flags}\n${source}`)
+  let current = flags === undefined ? plain : variant(`#!lua flags=${flags}\n${source}`)
 
   async function run(client: RedisClient, keys: string[], args: (string | number)[]): Promise<unknown> {
     const tried = current

@@ -36,6 +36,8 @@ export type Delivery = {
 export type Sink = {
   /** In `stats().sinks` and in log lines. */
   name: string
+  /** `false`: it wants records alone, so that nobody has to keep, mask and parse what was asked and answered. @default true */
+  content?: boolean
   /** The most reports one delivery takes. @default 100 */
   batch?: number
   /** Milliseconds a report waits at most for others to go with. @default 1000 */
