@@ -23,4 +23,12 @@ export type {
 } from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'
 export type { SinkStats } from './sinks/outbox.ts'
-export { type Content, type Delivery, DeliveryError, type Report, type Sink } from './sinks/sink.ts'
+export {
+  type Content,
+  type Delivery,
+  DeliveryError,
+  type Report,
+  type Sink,
+  type SpillStats,
+} from './sinks/sink.ts'
+export type { SupabaseOptions } from './sinks/supabase/options.ts'

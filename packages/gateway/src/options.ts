@@ -6,6 +6,12 @@ import { loadPolicy } from './policy/load.ts'
 import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
 import type { Sink } from './sinks/sink.ts'
+import {
+  type SupabaseOptions,
+  type SupabaseSettings,
+  supabaseSchema,
+  supabaseSettingsOf,
+} from './sinks/supabase/options.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -55,8 +61,8 @@ export type GatewayOptions = {
   deadlines?: { redisMs?: number; connectMs?: number }
   /** The Langfuse sink is not part of this version. */
   langfuse?: false
-  /** The Supabase sink is not part of this version. */
-  supabase?: false
+  /** One row of `llm_usage` for each call. @default on where SUPABASE_URL and SUPABASE_SECRET_KEY are both set */
+  supabase?: false | SupabaseOptions
 }
 
 /** How limits are counted in Redis. */
@@ -177,7 +183,7 @@ const schema = z.strictObject({
   ),
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
   langfuse: absent('the Langfuse sink'),
-  supabase: absent('the Supabase sink'),
+  supabase: z.optional(supabaseSchema),
 })
 
 export type Settings = {
@@ -198,6 +204,8 @@ export type Settings = {
   across: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
   sinks: Sink[]
+  /** Absent: no usage is written there. */
+  supabase: SupabaseSettings | undefined
   queue: { maxReports: number; maxBytes: number }
   mask: GatewayOptions['mask']
   waitUntil: GatewayOptions['waitUntil']
@@ -215,6 +223,7 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
   const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
+  const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
   return {
     policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
     capture: options.capture,
@@ -230,10 +239,11 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     quota:
       options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },
-    redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
+    redis: shared,
     across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     sinks: options.sinks ?? [],
+    supabase: supabaseSettingsOf(options.supabase, env, shared !== undefined),
     queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
     mask: options.mask,
     waitUntil: options.waitUntil,
