@@ -59,6 +59,7 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
       }),
     )
     const text = await answer.text()
+    if (fault === 'withhold') return
     if (fault === 'lose') return void request.socket.destroy()
     const { 'content-length': _, ...rest } = Object.fromEntries(answer.headers)
     response.writeHead(answer.status, rest).end(text)

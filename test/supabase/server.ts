@@ -3,8 +3,8 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 
-/** `lose`: what is asked is done, and the answer never arrives. */
-export type Fault = 'none' | 'refuse' | 'hang' | 'error' | 'lose'
+/** `lose`: what is asked is done, and the connection breaks before the answer. `withhold`: done, and no answer comes. */
+export type Fault = 'none' | 'refuse' | 'hang' | 'error' | 'lose' | 'withhold'
 export type Keys = { secret: string; publishable: string; signing: string }
 export type Order = { id: number } & (
   | { type: 'fault'; fault: Fault }

@@ -39,10 +39,14 @@ export function createDrain(spill: Spill, table: Table, say: (trouble: string) =
     turning = true
     try {
       const found = table.isAway() || (await turn())
-      pause = found ? LOOK_MIN_MS : Math.min(LOOK_MAX_MS, pause * 2)
+      // Rows may wait while another process is at them, which may have died of it.
+      pause = found || spill.waiting() > 0 ? LOOK_MIN_MS : Math.min(LOOK_MAX_MS, pause * 2)
     } catch (error) {
       // Redis says for itself that it is away; the table does not.
-      if (error instanceof DeliveryError) say(error.message)
+      if (error instanceof DeliveryError) {
+        say(error.message)
+        await spill.leave().catch(() => undefined)
+      }
       pause = Math.min(LOOK_MAX_MS, pause * 2)
     } finally {
       turning = false

@@ -56,6 +56,7 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
 
   async function write(table: Table, { reports, rows, signal }: Batch): Promise<Delivery> {
     const { refused, left, trouble } = await table.write(rows, signal)
+    if (spill !== undefined && spill.waiting() > 0) drain?.soon()
     await tellLimits(table, signal)
     const missing = new Set(left)
     return {

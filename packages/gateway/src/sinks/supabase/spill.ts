@@ -17,6 +17,8 @@ export type Spill = {
   put: (rows: readonly Row[]) => Promise<number>
   /** Forgets what is delivered, and gives the next ones; none while another process is at it. */
   take: (delivered: string[]) => Promise<Waiting[]>
+  /** Lets others have a try. */
+  leave: () => Promise<void>
   /** Rows there, as last seen. */
   waiting: () => number
 }
@@ -63,16 +65,19 @@ export function createSpill(
     return taken
   }
 
+  async function take(atMost: number, delivered: string[]): Promise<Waiting[]> {
+    const reply = await link.ask((client) =>
+      taking.run(client, [stream, lease], [name, LEASE_MS, atMost, ...delivered]),
+    )
+    const [left, entries] = reply as [number, [string, string[]][]]
+    waiting = left
+    return entries.map(([id, fields]) => ({ id, row: rowFrom(fields[1]) }))
+  }
+
   return {
     put,
-    async take(delivered) {
-      const reply = await link.ask((client) =>
-        taking.run(client, [stream, lease], [name, LEASE_MS, TAKE_AT_ONCE, ...delivered]),
-      )
-      const [left, entries] = reply as [number, [string, string[]][]]
-      waiting = left
-      return entries.map(([id, fields]) => ({ id, row: rowFrom(fields[1]) }))
-    },
+    take: async (delivered) => await take(TAKE_AT_ONCE, delivered),
+    leave: async () => void (await take(0, [])),
     waiting: () => waiting,
   }
 }

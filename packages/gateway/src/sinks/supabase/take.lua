@@ -7,7 +7,7 @@
 --   KEYS[2]   the lease
 --   ARGV[1]   who asks
 --   ARGV[2]   how long the lease lasts, in ms
---   ARGV[3]   how many rows at most
+--   ARGV[3]   how many rows at most; 0: none, and the lease is let go
 --   the rest  ids that have been delivered
 --
 -- Output:
@@ -28,7 +28,7 @@ local function next_rows(left)
     holder = false
   end
   local ours = not holder or holder == ARGV[1]
-  if left == 0 or not ours then
+  if left == 0 or ARGV[3] == '0' or not ours then
     if holder and ours then redis.call('DEL', KEYS[2]) end
     return {}
   end
