@@ -74,6 +74,8 @@ export function createDrain(spill: Spill, table: Table, say: (trouble: string) =
   return {
     counts,
     soon() {
+      // What is about to happen must not be put off by every row.
+      if (pause === LOOK_MIN_MS) return
       pause = LOOK_MIN_MS
       schedule()
     },

@@ -76,6 +76,7 @@ export function createTable({
 
   async function write(rows: readonly Row[], signal: AbortSignal): Promise<Written> {
     const written: Written = { refused: [], left: [] }
+    if (rows.length === 0) return written
     const enough = performance.now() + SEARCH_MS
 
     /** Halves what is refused until the rows at fault stand alone. */
