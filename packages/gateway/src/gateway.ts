@@ -64,8 +64,9 @@ export function assemble(options: GatewayOptions | undefined) {
   const [later, settlements] = [createLater(), createLater()]
   const condition = () => shared?.condition()
   const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
-  const places = placesOf(settings, shared?.link)
-  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: oneAMinute(warn) })
+  const sayOfSinks = oneAMinute(warn)
+  const places = placesOf(settings, shared?.link, sayOfSinks)
+  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
   const answer = pipeline({
     policy,
     recorder,

@@ -32,4 +32,12 @@ export {
   readMetrics,
 } from './sinks/metrics/read.ts'
 export type { SinkStats } from './sinks/outbox.ts'
-export { type Content, type Delivery, DeliveryError, type Report, type Sink } from './sinks/sink.ts'
+export {
+  type Content,
+  type Delivery,
+  DeliveryError,
+  type Report,
+  type Sink,
+  type SpillStats,
+} from './sinks/sink.ts'
+export type { SupabaseOptions } from './sinks/supabase/options.ts'

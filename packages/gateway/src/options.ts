@@ -12,6 +12,12 @@ import {
   metricsSettings,
 } from './sinks/metrics/options.ts'
 import type { Sink } from './sinks/sink.ts'
+import {
+  type SupabaseOptions,
+  type SupabaseSettings,
+  supabaseSchema,
+  supabaseSettingsOf,
+} from './sinks/supabase/options.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -63,8 +69,8 @@ export type GatewayOptions = {
   deadlines?: { redisMs?: number; connectMs?: number }
   /** The Langfuse sink is not part of this version. */
   langfuse?: false
-  /** The Supabase sink is not part of this version. */
-  supabase?: false
+  /** One row of `llm_usage` for each call. @default on where SUPABASE_URL and SUPABASE_SECRET_KEY are both set */
+  supabase?: false | SupabaseOptions
 }
 
 /** How limits are counted in Redis. */
@@ -186,7 +192,7 @@ const schema = z.strictObject({
   metrics: metricsSchema,
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
   langfuse: absent('the Langfuse sink'),
-  supabase: absent('the Supabase sink'),
+  supabase: z.optional(supabaseSchema),
 })
 
 export type Settings = {
@@ -209,6 +215,8 @@ export type Settings = {
   /** `undefined`: none are kept. */
   metrics: MetricsSettings | undefined
   sinks: Sink[]
+  /** Absent: no usage is written there. */
+  supabase: SupabaseSettings | undefined
   queue: { maxReports: number; maxBytes: number }
   mask: GatewayOptions['mask']
   waitUntil: GatewayOptions['waitUntil']
@@ -226,6 +234,7 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
   const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
+  const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
   return {
     policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
     capture: options.capture,
@@ -241,11 +250,12 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     quota:
       options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },
-    redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
+    redis: shared,
     across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
     sinks: options.sinks ?? [],
+    supabase: supabaseSettingsOf(options.supabase, env, shared !== undefined),
     queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
     mask: options.mask,
     waitUntil: options.waitUntil,

@@ -14,9 +14,9 @@ const UNREADABLE = /shebang|unexpected symbol|user_script:1|Unknown script engin
 
 /**
  * A script with its own digest. `defineCommand` would leave a mark on a client that is only lent to us.
- * What must go on when Redis is full, and may lock only its keys, says so in its flags, where Redis can be told.
+ * Counting goes on when Redis is full, where Redis can be told so; a script without flags stops at its first write.
  */
-export function createScript(source: string, flags: ScriptFlags | undefined): Script {
+export function createScript(source: string, flags?: ScriptFlags): Script {
   const plain = variant(source)
   let current = flags === undefined ? plain : variant(`#!lua flags=${flags}\n${source}`)
 
