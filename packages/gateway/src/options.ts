@@ -1,23 +1,10 @@
 import * as z from 'zod/mini'
 import type { CallRecord } from './account/record.ts'
-import type { GatewayContext } from './identify/context.ts'
-import { check } from './options-error.ts'
-import { loadPolicy } from './policy/load.ts'
-import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
+import type { Capture, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
-import {
-  type MetricsOptions,
-  type MetricsSettings,
-  metricsSchema,
-  metricsSettings,
-} from './sinks/metrics/options.ts'
+import { type MetricsOptions, metricsSchema } from './sinks/metrics/options.ts'
 import type { Sink } from './sinks/sink.ts'
-import {
-  type SupabaseOptions,
-  type SupabaseSettings,
-  supabaseSchema,
-  supabaseSettingsOf,
-} from './sinks/supabase/options.ts'
+import { type SupabaseOptions, supabaseSchema } from './sinks/supabase/options.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -117,7 +104,7 @@ const name = z.string().check(z.minLength(1))
 const REDIS_URL = /^rediss?:\/\/[^\s,]+(,\s*rediss?:\/\/[^\s,]+)*$/
 const WHAT_REDIS =
   'must be a redis:// or rediss:// address, several of one cluster, an ioredis client, or false'
-const redis = z.custom<string | RedisClient | false>(
+export const redisSchema = z.custom<string | RedisClient | false>(
   (value) =>
     value === false ||
     (typeof value === 'string' && REDIS_URL.test(value)) ||
@@ -138,7 +125,7 @@ const sink = z.custom<Sink>(
 )
 const namedApart = (sinks: Sink[]) => new Set(sinks.map(({ name }) => name)).size === sinks.length
 
-const schema = z.strictObject({
+export const optionsSchema = z.strictObject({
   agent: z.optional(name),
   key: z.optional(name),
   team: z.optional(name),
@@ -185,7 +172,7 @@ const schema = z.strictObject({
   queue: z.optional(z.strictObject({ maxReports: z.optional(count), maxBytes: z.optional(bytes) })),
   waitUntil: hook,
   onCall: hook,
-  redis: z.optional(redis),
+  redis: z.optional(redisSchema),
   coalesce: z.optional(
     z.strictObject({ acrossProcesses: z.optional(z.boolean()), waitMs: z.optional(positive) }),
   ),
@@ -194,91 +181,3 @@ const schema = z.strictObject({
   langfuse: absent('the Langfuse sink'),
   supabase: z.optional(supabaseSchema),
 })
-
-export type Settings = {
-  policy: Policy
-  agent: string | undefined
-  key: string | undefined
-  team: string | undefined
-  /** For all agents; `undefined`: as the policy says for each. */
-  capture: Capture | undefined
-  direct: boolean
-  cache: { bytes: number; sharedBytes: number; localMs: number }
-  /** `undefined`: nothing is counted. */
-  quota: QuotaOptions | undefined
-  /** What the options say for every call; contexts and headers say otherwise. */
-  standing: GatewayContext | undefined
-  redis: string | RedisClient | undefined
-  /** Absent: calls of other processes are none of our concern. */
-  across: { waitMs: number } | undefined
-  deadlines: { redisMs: number; connectMs: number }
-  /** `undefined`: none are kept. */
-  metrics: MetricsSettings | undefined
-  sinks: Sink[]
-  /** Absent: no usage is written there. */
-  supabase: SupabaseSettings | undefined
-  queue: { maxReports: number; maxBytes: number }
-  mask: GatewayOptions['mask']
-  waitUntil: GatewayOptions['waitUntil']
-  onCall: GatewayOptions['onCall']
-}
-
-const MIB = 1024 * 1024
-
-/**
- * Options and environment, checked and made one.
- * @throws GatewayOptionsError naming each field at fault.
- */
-export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv = process.env): Settings {
-  check(schema, options, 'gateway')
-  const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
-  const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
-  const exact = options.cache === false ? undefined : options.cache?.exact || undefined
-  const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
-  return {
-    policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
-    capture: options.capture,
-    agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
-    key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
-    team: options.team,
-    direct: mode === 'direct',
-    cache: {
-      bytes: exact?.maxBytes ?? 64 * MIB,
-      sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
-      localMs: (exact?.localSeconds ?? 60) * 1_000,
-    },
-    quota:
-      options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
-    standing: options.onLimit && { onLimit: options.onLimit },
-    redis: shared,
-    across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
-    deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
-    metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
-    sinks: options.sinks ?? [],
-    supabase: supabaseSettingsOf(options.supabase, env, shared !== undefined),
-    queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
-    mask: options.mask,
-    waitUntil: options.waitUntil,
-    onCall: options.onCall,
-  }
-}
-
-function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {
-  return url ? check(redis, url, 'LLM_GATEWAY_REDIS_URL') || undefined : undefined
-}
-
-const defined = <T extends object>(given: T | undefined): T =>
-  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as T
-
-const modeSchema = z.enum(['embedded', 'direct'])
-
-/** A client's cache options narrow the policy for all its agents. */
-function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | false): Policy {
-  if (cache === false || policy.cache === false) return { ...policy, cache: false }
-  if (cache.exact === undefined) return policy
-  if (cache.exact === false) return { ...policy, cache: { ...policy.cache, exact: false } }
-  const { ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } = cache.exact
-  const times = defined({ ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } as ExactPolicy)
-  const outer = policy.cache?.exact
-  return outer === false ? policy : { ...policy, cache: { ...policy.cache, exact: { ...outer, ...times } } }
-}

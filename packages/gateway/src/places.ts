@@ -1,6 +1,6 @@
-import type { Settings } from './options.ts'
 import type { Link } from './redis/link.ts'
 import type { Say } from './say.ts'
+import type { Settings } from './settings.ts'
 import { createMetricsSink } from './sinks/metrics/sink.ts'
 import type { Sink } from './sinks/sink.ts'
 import { createSupabaseSink } from './sinks/supabase/sink.ts'
