@@ -10,10 +10,10 @@ import { readBody } from './identify/litellm.ts'
 import { originOf } from './identify/origin.ts'
 import type { Caller, Claim } from './identify/who.ts'
 import { object, text } from './json.ts'
-import type { Settings } from './options.ts'
 import type { PassThrough } from './pass-through.ts'
 import { createReader, type Reading } from './reading.ts'
 import { refusalResponse } from './refuse.ts'
+import type { Settings } from './settings.ts'
 
 export type House = {
   settings: Settings

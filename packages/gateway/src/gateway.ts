@@ -12,13 +12,14 @@ import { byPathTail } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
 import { createDirectory } from './identify/who.ts'
 import { createLater, soon } from './later.ts'
-import { type GatewayOptions, settingsOf } from './options.ts'
+import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import { once, oneAMinute } from './say.ts'
 import { asksByMeaning, createMeanings } from './semantic/meanings.ts'
+import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
 import { within } from './wait.ts'
@@ -65,8 +66,9 @@ export function assemble(options: GatewayOptions | undefined) {
   const [later, settlements] = [createLater(), createLater()]
   const condition = () => shared?.condition()
   const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
-  const places = placesOf(settings, shared?.link)
-  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: oneAMinute(warn) })
+  const sayOfSinks = oneAMinute(warn)
+  const places = placesOf(settings, shared?.link, sayOfSinks)
+  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
   const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link) : undefined
   const answer = pipeline({
     meanings: meanings?.parts,

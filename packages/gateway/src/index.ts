@@ -22,5 +22,22 @@ export type {
   TeamPolicy,
 } from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'
+export type { MetricsOptions } from './sinks/metrics/options.ts'
+export {
+  type Metrics,
+  type MetricsQuery,
+  type MetricsRow,
+  type MetricsTotals,
+  type Quantiles,
+  readMetrics,
+} from './sinks/metrics/read.ts'
 export type { SinkStats } from './sinks/outbox.ts'
-export { type Content, type Delivery, DeliveryError, type Report, type Sink } from './sinks/sink.ts'
+export {
+  type Content,
+  type Delivery,
+  DeliveryError,
+  type Report,
+  type Sink,
+  type SpillStats,
+} from './sinks/sink.ts'
+export type { SupabaseOptions } from './sinks/supabase/options.ts'

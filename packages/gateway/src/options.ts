@@ -1,12 +1,11 @@
 import * as z from 'zod/mini'
 import type { CallRecord } from './account/record.ts'
-import type { GatewayContext } from './identify/context.ts'
-import { check } from './options-error.ts'
-import { loadPolicy } from './policy/load.ts'
-import type { CachePolicy, Capture, ExactPolicy, Policy } from './policy/policy.ts'
+import type { Capture, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
-import type { Embedder } from './semantic/embed/embedder.ts'
+import { type SemanticCacheOptions, semanticSchema } from './semantic/options.ts'
+import { type MetricsOptions, metricsSchema } from './sinks/metrics/options.ts'
 import type { Sink } from './sinks/sink.ts'
+import { type SupabaseOptions, supabaseSchema } from './sinks/supabase/options.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -50,14 +49,16 @@ export type GatewayOptions = {
   onCall?: (record: CallRecord) => void | Promise<void>
   /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
   redis?: string | RedisClient | false
+  /** `false`: nothing is counted in shared Redis for alerts and reports. Without shared Redis nothing is. */
+  metrics?: false | MetricsOptions
   /** How identical calls in flight share one upstream call. Within one process they always do. */
   coalesce?: CoalesceOptions
   /** How long the gateway's own steps may take. */
   deadlines?: { redisMs?: number; connectMs?: number }
   /** The Langfuse sink is not part of this version. */
   langfuse?: false
-  /** The Supabase sink is not part of this version. */
-  supabase?: false
+  /** One row of `llm_usage` for each call. @default on where SUPABASE_URL and SUPABASE_SECRET_KEY are both set */
+  supabase?: false | SupabaseOptions
 }
 
 /** How limits are counted in Redis. */
@@ -85,27 +86,6 @@ export type ExactCacheOptions = {
   localSeconds?: number
 }
 
-/** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */
-export type SemanticCacheOptions = {
-  /** For all agents of this client, whatever the policy says; what it switched off stays off. */
-  mode?: 'off' | 'shadow' | 'on'
-  /** Where vectors come from. @default OpenAI, through this gateway, at the team's expense */
-  embedder?: Embedder
-  /** The model, without an `embedder`. @default 'text-embedding-3-large' */
-  model?: string
-  /** Of its vectors, 256 to 3072; more tell more, and take more memory. @default 1024 */
-  dimensions?: number
-  /** Milliseconds a call waits for its vector before it goes on without. @default 1000 */
-  deadlineMs?: number
-  /**
-   * What entries are signed with: processes that share it share answers. At least 16 characters.
-   * @default the team key, or the API key of the call
-   */
-  secret?: string
-  /** Memory of this process for vectors and answers. @default 67108864 (64 MiB) */
-  maxBytes?: number
-}
-
 export type CoalesceOptions = {
   /** Calls of all processes that share `redis` and the cache make one upstream call, too. @default false */
   acrossProcesses?: boolean
@@ -125,7 +105,7 @@ const name = z.string().check(z.minLength(1))
 const REDIS_URL = /^rediss?:\/\/[^\s,]+(,\s*rediss?:\/\/[^\s,]+)*$/
 const WHAT_REDIS =
   'must be a redis:// or rediss:// address, several of one cluster, an ioredis client, or false'
-const redis = z.custom<string | RedisClient | false>(
+export const redisSchema = z.custom<string | RedisClient | false>(
   (value) =>
     value === false ||
     (typeof value === 'string' && REDIS_URL.test(value)) ||
@@ -146,20 +126,7 @@ const sink = z.custom<Sink>(
 )
 const namedApart = (sinks: Sink[]) => new Set(sinks.map(({ name }) => name)).size === sinks.length
 
-const embedder = z.custom<Embedder>(
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    'embed' in value &&
-    typeof value.embed === 'function' &&
-    'id' in value &&
-    typeof value.id === 'string' &&
-    'dimensions' in value &&
-    Number.isInteger(value.dimensions),
-  'must have an id, its dimensions, and a function embed(texts, signal)',
-)
-
-const schema = z.strictObject({
+export const optionsSchema = z.strictObject({
   agent: z.optional(name),
   key: z.optional(name),
   team: z.optional(name),
@@ -182,20 +149,7 @@ const schema = z.strictObject({
             }),
           ]),
         ),
-        semantic: z.optional(
-          z.union([
-            z.literal(false),
-            z.strictObject({
-              mode: z.optional(z.enum(['off', 'shadow', 'on'])),
-              embedder: z.optional(embedder),
-              model: z.optional(name),
-              dimensions: z.optional(z.number().check(z.int(), z.minimum(256), z.maximum(3_072))),
-              deadlineMs: z.optional(positive),
-              secret: z.optional(z.string().check(z.minLength(16))),
-              maxBytes: z.optional(bytes),
-            }),
-          ]),
-        ),
+        semantic: z.optional(semanticSchema),
       }),
     ]),
   ),
@@ -219,143 +173,12 @@ const schema = z.strictObject({
   queue: z.optional(z.strictObject({ maxReports: z.optional(count), maxBytes: z.optional(bytes) })),
   waitUntil: hook,
   onCall: hook,
-  redis: z.optional(redis),
+  redis: z.optional(redisSchema),
   coalesce: z.optional(
     z.strictObject({ acrossProcesses: z.optional(z.boolean()), waitMs: z.optional(positive) }),
   ),
+  metrics: metricsSchema,
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
   langfuse: absent('the Langfuse sink'),
-  supabase: absent('the Supabase sink'),
+  supabase: z.optional(supabaseSchema),
 })
-
-export type Settings = {
-  policy: Policy
-  agent: string | undefined
-  key: string | undefined
-  team: string | undefined
-  /** For all agents; `undefined`: as the policy says for each. */
-  capture: Capture | undefined
-  direct: boolean
-  cache: { bytes: number; sharedBytes: number; localMs: number }
-  semantic: {
-    embedder: Embedder | undefined
-    model: string
-    dimensions: number
-    deadlineMs: number
-    secret: string | undefined
-    maxBytes: number
-  }
-  /** `undefined`: nothing is counted. */
-  quota: QuotaOptions | undefined
-  /** What the options say for every call; contexts and headers say otherwise. */
-  standing: GatewayContext | undefined
-  redis: string | RedisClient | undefined
-  /** Absent: calls of other processes are none of our concern. */
-  across: { waitMs: number } | undefined
-  deadlines: { redisMs: number; connectMs: number }
-  sinks: Sink[]
-  queue: { maxReports: number; maxBytes: number }
-  mask: GatewayOptions['mask']
-  waitUntil: GatewayOptions['waitUntil']
-  onCall: GatewayOptions['onCall']
-}
-
-const MIB = 1024 * 1024
-
-/**
- * Options and environment, checked and made one.
- * @throws GatewayOptionsError naming each field at fault.
- */
-export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv = process.env): Settings {
-  check(schema, options, 'gateway')
-  const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
-  const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
-  const exact = options.cache === false ? undefined : options.cache?.exact || undefined
-  return {
-    policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
-    capture: options.capture,
-    agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
-    key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
-    team: options.team,
-    direct: mode === 'direct',
-    cache: {
-      bytes: exact?.maxBytes ?? 64 * MIB,
-      sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
-      localMs: (exact?.localSeconds ?? 60) * 1_000,
-    },
-    semantic: {
-      embedder: undefined,
-      model: 'text-embedding-3-large',
-      dimensions: 1_024,
-      deadlineMs: 1_000,
-      secret: undefined,
-      maxBytes: 64 * MIB,
-      ...own(options.cache),
-    },
-    quota:
-      options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
-    standing: options.onLimit && { onLimit: options.onLimit },
-    redis: options.redis === false ? undefined : (options.redis ?? redisFrom(env)),
-    across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
-    deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
-    sinks: options.sinks ?? [],
-    queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
-    mask: options.mask,
-    waitUntil: options.waitUntil,
-    onCall: options.onCall,
-  }
-}
-
-function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {
-  return url ? check(redis, url, 'LLM_GATEWAY_REDIS_URL') || undefined : undefined
-}
-
-const defined = <T extends object>(given: T | undefined): T =>
-  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as T
-
-const modeSchema = z.enum(['embedded', 'direct'])
-
-/** What of the semantic cache is not a matter of policy. */
-function own(cache: GatewayOptions['cache']) {
-  if (cache === undefined || cache === false || !cache.semantic) return {}
-  const { mode: _, ...rest } = cache.semantic
-  return defined(rest)
-}
-
-/** A client's cache options narrow the policy for all its agents. */
-function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | false): Policy {
-  if (cache === false || policy.cache === false) return { ...policy, cache: false }
-  const meant = cache.semantic === undefined ? policy : withMode(policy, cache.semantic)
-  return withExact(meant, cache.exact)
-}
-
-/** The mode of every agent for which a policy does not switch the semantic cache off for good. */
-function withMode(policy: Policy, semantic: false | SemanticCacheOptions): Policy {
-  if (policy.cache === false || (semantic && semantic.mode === undefined)) return policy
-  if (semantic === false || policy.cache?.semantic === false)
-    return { ...policy, cache: { ...policy.cache, semantic: false } }
-  const { mode } = semantic
-  const set = <T extends { cache?: false | CachePolicy }>(layer: T): T => {
-    const { semantic, ...rest } = layer.cache || {}
-    return semantic
-      ? { ...layer, cache: { ...rest, semantic: { ...semantic, ...defined({ mode }) } } }
-      : layer
-  }
-  const each = <T extends { cache?: false | CachePolicy }>(layers: Record<string, T> = {}) =>
-    Object.fromEntries(Object.entries(layers).map(([name, layer]) => [name, set(layer)]))
-  return {
-    ...policy,
-    cache: { ...policy.cache, semantic: { ...policy.cache?.semantic, ...defined({ mode }) } },
-    teams: each(policy.teams),
-    agents: each(policy.agents),
-  } as Policy
-}
-
-function withExact(policy: Policy, exactOptions: false | ExactCacheOptions | undefined): Policy {
-  if (exactOptions === undefined || policy.cache === false) return policy
-  if (exactOptions === false) return { ...policy, cache: { ...policy.cache, exact: false } }
-  const { ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } = exactOptions
-  const times = defined({ ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } as ExactPolicy)
-  const outer = policy.cache?.exact
-  return outer === false ? policy : { ...policy, cache: { ...policy.cache, exact: { ...outer, ...times } } }
-}

@@ -5,8 +5,8 @@ import { isPaid } from './governed.ts'
 import { hasGatewayHeaders, readHeaders, withoutGatewayHeaders } from './identify/headers.ts'
 import { type Origin, originOf } from './identify/origin.ts'
 import type { Caller, Claim } from './identify/who.ts'
-import type { Settings } from './options.ts'
 import { refusalResponse } from './refuse.ts'
+import type { Settings } from './settings.ts'
 
 export type PassThrough = ReturnType<typeof createPassThrough>
 

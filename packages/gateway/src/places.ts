@@ -1,8 +1,21 @@
-import type { Settings } from './options.ts'
 import type { Link } from './redis/link.ts'
+import type { Say } from './say.ts'
+import type { Settings } from './settings.ts'
+import { createMetricsSink } from './sinks/metrics/sink.ts'
 import type { Sink } from './sinks/sink.ts'
+import { createSupabaseSink } from './sinks/supabase/sink.ts'
 
 /** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
-export function placesOf(settings: Settings, _link: Link | undefined): Sink[] {
-  return [...settings.sinks]
+export function placesOf(settings: Settings, link: Link | undefined, say: Say): Sink[] {
+  return [...metricsOf(settings, link), ...supabaseOf(settings, link, say), ...settings.sinks]
+}
+
+function metricsOf({ metrics }: Settings, link: Link | undefined): Sink[] {
+  return link && metrics ? [createMetricsSink(link, metrics)] : []
+}
+
+/** Not in `direct` mode: a bare client has nothing beside it. */
+function supabaseOf({ supabase, direct, policy, quota }: Settings, link: Link | undefined, say: Say): Sink[] {
+  if (supabase === undefined || direct) return []
+  return [createSupabaseSink(supabase, { policy, link, keyLocking: quota?.keyLocking ?? false, say })]
 }

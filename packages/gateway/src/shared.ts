@@ -6,10 +6,10 @@ import { createTieredCache } from './cache/tiered.ts'
 import type { Across } from './coalesce/across.ts'
 import { createLeases } from './coalesce/lease.ts'
 import { createNews } from './coalesce/news.ts'
-import type { Settings } from './options.ts'
 import { createRedisQuota } from './quota/redis/quota.ts'
 import { createLink, type Link, type LinkState } from './redis/link.ts'
 import { oneAMinute, type Say } from './say.ts'
+import type { Settings } from './settings.ts'
 
 /** All that processes have in common, over one connection to Redis: answers, limits, and calls under way. */
 export function share(

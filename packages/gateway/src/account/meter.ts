@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts'
+import { isSet } from '../json.ts'
 import { countInput, countText } from '../route/tokens.ts'
 import type { Usage } from './usage.ts'
 
@@ -31,9 +32,14 @@ export const nothing: Metered = {
  * Loads the tokeniser only when it has to count.
  */
 export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
-  if (seen.usage) return { usage: seen.usage, estimated: false, tier: seen.tier ?? askedTier(call) }
-  return estimate(call, seen)
+  if (seen.usage === undefined) return estimate(call, seen)
+  const usage = searches(call) ? { ...seen.usage, hostedCalls: 1 } : seen.usage
+  return { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
 }
+
+/** Chat's search models are billed by the search, and their answers do not tell how often they did. */
+const searches = ({ operation, body, model }: Call) =>
+  operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
 
 async function estimate(call: Call, seen: Seen): Promise<Metered> {
   const [input, written] = await Promise.all([
@@ -41,7 +47,8 @@ async function estimate(call: Call, seen: Seen): Promise<Metered> {
     countText(seen.produced),
   ])
   return {
-    usage: { ...nothing.usage, input, output: written + seen.unkept },
+    // Vectors are not written: they cost nothing beyond the question.
+    usage: { ...nothing.usage, input, output: call.operation === 'embeddings' ? 0 : written + seen.unkept },
     estimated: true,
     tier: askedTier(call),
   }

@@ -43,8 +43,10 @@ describe('published prices', () => {
     ['gpt-4o', million, 'priority', 21.25],
     ['gpt-4o', { ...million, cachedInput: 1_000_000 }, 'priority', 19.125],
     ['gpt-4o-mini', million, 'priority', 1.25],
-    ['gpt-4o-2024-05-13', million, 'priority', undefined],
-    ['gpt-5', million, 'priority', undefined],
+    ['o4-mini', million, 'priority', undefined],
+    ['gpt-5.4', { input: 272_000 }, 'priority', undefined],
+    ['gpt-4o', { ...million, hostedCalls: 1 }, undefined, undefined],
+    ['gpt-4o', million, 'ultrafast', undefined],
     ['gpt-4o', million, 'constructor', undefined],
     ['gpt-4o', {}, undefined, 0],
     ['gpt-4o-audio-preview', { ...million, audioInput: 1 }, undefined, undefined],
@@ -81,6 +83,113 @@ describe('published prices', () => {
         expect(cost).toBe(microUsd(expected))
       }),
     )
+  })
+})
+
+/**
+ * US dollars per million tokens as OpenAI prints them, read 2026-11-23: standard, flex and batch from "Pricing"
+ * (developers.openai.com/api/docs/pricing) and the models' own pages, priority from "Priority processing"
+ * (openai.com/api-priority-processing). Copied by hand, not from the library. A dash: not offered, or not published.
+ */
+const PUBLISHED = `
+  model                   tier      input   cached  output
+  gpt-4o                  standard  2.50    1.25    10.00
+  gpt-4o                  batch     1.25    0.625   5.00
+  gpt-4o                  priority  4.25    2.125   17.00
+  gpt-4o-2024-11-20       priority  4.25    2.125   17.00
+  gpt-4o-2024-08-06       priority  4.25    2.125   17.00
+  gpt-4o-2024-05-13       standard  5.00    5.00    15.00
+  gpt-4o-2024-05-13       priority  8.75    8.75    26.25
+  gpt-4o-mini             standard  0.15    0.075   0.60
+  gpt-4o-mini             batch     0.075   0.0375  0.30
+  gpt-4o-mini             priority  0.25    0.125   1.00
+  gpt-4o-mini-2024-07-18  priority  0.25    0.125   1.00
+  gpt-4.1                 standard  2.00    0.50    8.00
+  gpt-4.1                 batch     1.00    0.25    4.00
+  gpt-4.1                 priority  3.50    0.875   14.00
+  gpt-4.1-mini            standard  0.40    0.10    1.60
+  gpt-4.1-mini            priority  0.70    0.175   2.80
+  gpt-4.1-nano            standard  0.10    0.025   0.40
+  gpt-4.1-nano            priority  0.20    0.05    0.80
+  gpt-5                   standard  1.25    0.125   10.00
+  gpt-5                   flex      0.625   0.0625  5.00
+  gpt-5                   priority  2.50    0.25    20.00
+  gpt-5-2025-08-07        fast      2.50    0.25    20.00
+  gpt-5-mini              standard  0.25    0.025   2.00
+  gpt-5-mini              flex      0.125   0.0125  1.00
+  gpt-5-mini              priority  0.45    0.045   3.60
+  gpt-5-nano              standard  0.05    0.005   0.40
+  gpt-5-nano              flex      0.025   0.0025  0.20
+  gpt-5.1                 standard  1.25    0.125   10.00
+  gpt-5.1                 priority  2.50    0.25    20.00
+  gpt-5.2                 standard  1.75    0.175   14.00
+  gpt-5.2                 priority  3.50    0.35    28.00
+  gpt-5.4                 standard  2.50    0.25    15.00
+  gpt-5.4                 priority  5.00    0.50    30.00
+  gpt-5.4-mini            standard  0.75    0.075   4.50
+  gpt-5.4-mini            priority  1.50    0.15    9.00
+  gpt-5.5                 standard  5.00    0.50    30.00
+  gpt-5.5                 priority  12.50   1.25    75.00
+  o1                      standard  15.00   7.50    60.00
+  o3                      standard  2.00    0.50    8.00
+  o3                      flex      1.00    0.25    4.00
+  o3                      priority  3.50    0.875   14.00
+  o3-mini                 standard  1.10    0.55    4.40
+  o4-mini                 standard  1.10    0.275   4.40
+  o4-mini                 flex      0.55    0.1375  2.20
+  text-embedding-3-small  standard  0.02    0.02    0
+  text-embedding-3-small  batch     0.01    0.01    0
+  text-embedding-3-large  standard  0.13    0.13    0
+  text-embedding-3-large  batch     0.065   0.065   0
+  text-embedding-ada-002  standard  0.10    0.10    0
+`
+const published = PUBLISHED.trim()
+  .split('\n')
+  .slice(1)
+  .map((line) => line.trim().split(/\s+/))
+
+/** So many that no digit of a price is lost in rounding, and no input is a long one. */
+const MANY = 200_000
+test.each(published)('%s, %s: %s for input, %s for cached input, %s for output', async (...row) => {
+  const [model = '', tier, ...prices] = row
+  const usages = [{ input: MANY }, { input: MANY, cachedInput: MANY }, { output: MANY }]
+  for (const [at, usage] of usages.entries())
+    for (const book of [createPriceBook(hotdash.models), createPriceBook({})])
+      expect(await book.cost(model, { ...none, ...usage }, tier)).toBe(Math.round(Number(prices[at]) * MANY))
+})
+
+describe('whole calls, reckoned by hand', () => {
+  // 1,000 − 200 plain at 2.50, 200 cached at 1.25, 300 written at 10.00 = 2,000 + 250 + 3,000 µ$.
+  test('cached input is part of the input', async () => {
+    expect(await book.cost('gpt-4o', { ...none, input: 1_000, cachedInput: 200, output: 300 })).toBe(5_250)
+  })
+
+  // 10 at 1.10 and 2,010 at 4.40, of which 2,000 were thought and not said: 11 + 8,844 µ$.
+  test('reasoning is part of the output', async () => {
+    expect(await book.cost('o4-mini', { ...none, input: 10, output: 2_010, reasoning: 2_000 })).toBe(8_855)
+  })
+
+  // 100 − 40 text at 2.50 and 40 heard at 32.00; 60 − 50 text at 10.00 and 50 spoken at 64.00: 150 + 1,280 + 100 + 3,200 µ$.
+  test('audio has prices of its own', async () => {
+    const usage = { ...none, input: 100, audioInput: 40, output: 60, audioOutput: 50 }
+    expect(await bare.cost('gpt-audio', usage)).toBe(4_730)
+  })
+
+  // 5,000 − 1,000 − 3,000 at 4.00, 1,000 cached at 0.40, 3,000 written to the cache at 5.00: 4,000 + 400 + 15,000 µ$.
+  test('input that upstream writes to its cache costs a quarter more on models that charge for it', async () => {
+    const usage = { ...none, input: 5_000, cachedInput: 1_000, cacheWrite: 3_000 }
+    expect(await bare.cost('gpt-5.6', usage)).toBe(19_400)
+    expect(await bare.cost('gpt-5.4', usage)).toBe(4_000 * 2.5 + 1_000 * 0.25)
+    expect(await createPriceBook({ 'gpt-5.6': { input: 4, cacheWrite: 6 } }).cost('gpt-5.6', usage)).toBe(
+      22_400,
+    )
+    const asked = { input_tokens: 5_000, cache_read_tokens: 1_000, cache_write_tokens: 3_000 }
+    expect(microUsd(calcPrice(asked, 'gpt-5.6', { providerId: 'openai' })?.total_price ?? 0)).toBe(19_400)
+  })
+
+  // 7 at 0.13: 0.91 µ$, rounded up.
+  test('embeddings have no output', async () => {
+    expect(await book.cost('text-embedding-3-large', { ...none, input: 7 })).toBe(1)
   })
 })
 

@@ -8,6 +8,8 @@ export type Rates = {
   input: number
   cachedInput: number
   output: number
+  /** Absent where input that upstream writes to its cache costs what other input costs. */
+  cacheWrite?: number
   audioInput?: number
   audioOutput?: number
 }
@@ -76,17 +78,23 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
       priced(model, false, (policy, listed) => ratesOf(policy, listed, 0)),
     /**
      * In whole millionths of a dollar, rounded up once. A promise only when the library has to be loaded first.
-     * `tier` as in `service_tier`; a tier whose price is not known for the model makes the cost unknown.
+     * `tier` as in `service_tier`; a tier whose price is not known for the model makes the cost unknown, and so does
+     * a hosted tool, whose calls are billed besides the tokens.
      */
     cost(
       model: string,
       usage: Usage,
       tier = 'default',
     ): MicroUsd | undefined | Promise<MicroUsd | undefined> {
-      const share = SHARES.get(tier) ?? (tier === 'priority' ? PRIORITY.get(model) : undefined)
+      const urgent = tier === 'priority' || tier === 'fast'
+      const share = urgent ? priorityOf(model) : SHARES.get(tier)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
-      return priced(model, usage.audioInput + usage.audioOutput > 0, (policy, listed) => {
-        const rates = ratesOf(policy, listed, usage.input)
+      if (usage.hostedCalls) return undefined
+      const { audioInput, audioOutput, input } = usage
+      return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
+        // Long inputs have no published price at this tier.
+        if (urgent && isStepped(listed, input)) return undefined
+        const rates = ratesOf(policy, listed, input)
         return rates && costAt(rates, usage, share)
       })
     },
@@ -95,7 +103,7 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
   }
 }
 
-/** Parts of the standard price. Flex and batch cost half. Source: OpenAI, "Pricing", 2026-11. */
+/** Parts of the standard price. Flex and batch cost half. Source: OpenAI, "Pricing" (developers.openai.com/api/docs/pricing), 2026-11. */
 const SHARES = new Map<string, [number, number]>([
   ['auto', [1, 1]],
   ['default', [1, 1]],
@@ -105,14 +113,33 @@ const SHARES = new Map<string, [number, number]>([
   ['batch', [1, 2]],
 ])
 
-/** 4.25 and 17.00 for gpt-4o, 0.25 and 1.00 for mini; applied to the policy's prices too. Source: OpenAI, "Priority processing". */
+/**
+ * Priority (or `fast`) as parts of the standard price, the same for input, cached input and output; applied to the
+ * policy's prices, too. Dated snapshots cost what their model costs, unless they are listed. Models that are not in
+ * OpenAI's table have no price at this tier. Source: OpenAI, "Priority processing" (openai.com/api-priority-processing),
+ * read 2026-11-23.
+ */
 const PRIORITY = new Map<string, [number, number]>([
+  ['gpt-5.5', [5, 2]],
+  ['gpt-5.4', [2, 1]],
+  ['gpt-5.4-mini', [2, 1]],
+  ['gpt-5.2', [2, 1]],
+  ['gpt-5.1', [2, 1]],
+  ['gpt-5.1-codex', [2, 1]],
+  ['gpt-5', [2, 1]],
+  ['gpt-5-codex', [2, 1]],
+  ['gpt-5-mini', [9, 5]],
+  ['gpt-4.1', [7, 4]],
+  ['gpt-4.1-mini', [7, 4]],
+  ['gpt-4.1-nano', [2, 1]],
   ['gpt-4o', [17, 10]],
-  ['gpt-4o-2024-08-06', [17, 10]],
-  ['gpt-4o-2024-11-20', [17, 10]],
+  ['gpt-4o-2024-05-13', [7, 4]],
   ['gpt-4o-mini', [5, 3]],
-  ['gpt-4o-mini-2024-07-18', [5, 3]],
+  ['o3', [7, 4]],
 ])
+
+const priorityOf = (model: string) =>
+  PRIORITY.get(model) ?? PRIORITY.get(model.replace(/-\d{4}-\d{2}-\d{2}$/, ''))
 
 function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
   const at = (name: string) => stepFor(listed[name], inputTokens)
@@ -121,8 +148,10 @@ function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rate
   const output = policy.output ?? at('output_mtok') ?? (at('input_mtok') === undefined ? undefined : 0)
   if (input === undefined || output === undefined) return undefined
   const rates: Rates = { input, output, cachedInput: policy.cachedInput ?? at('cache_read_mtok') ?? input }
+  const cacheWrite = policy.cacheWrite ?? (policy.input === undefined ? at('cache_write_mtok') : undefined)
   const audioInput = policy.audioInput ?? at('input_audio_mtok')
   const audioOutput = policy.audioOutput ?? at('output_audio_mtok')
+  if (cacheWrite !== undefined) rates.cacheWrite = cacheWrite
   if (audioInput !== undefined) rates.audioInput = audioInput
   if (audioOutput !== undefined) rates.audioOutput = audioOutput
   return rates
@@ -134,15 +163,22 @@ function stepFor(price: number | Stepped | undefined, inputTokens: number): numb
   return price.tiers.reduce((rate, { start, price }) => (inputTokens > start ? price : rate), price.base)
 }
 
+const isStepped = (listed: Listed, inputTokens: number) =>
+  Object.values(listed).some(
+    (price) => typeof price === 'object' && stepFor(price, inputTokens) !== stepFor(price, 0),
+  )
+
 /** Whole millionths of millionths of a dollar until the end; they are more than a float can count. */
 function costAt(rates: Rates, usage: Usage, [part, whole]: [number, number]): MicroUsd | undefined {
   const { input, cachedInput, audioInput, output, audioOutput } = usage
-  // A token is counted once: cached audio is billed as cached.
-  const audio = Math.min(audioInput, input - cachedInput)
+  // A token is counted once: cached audio is billed as cached, and audio written to the cache as written.
+  const writes = Math.min(usage.cacheWrite ?? 0, input - cachedInput)
+  const audio = Math.min(audioInput, input - cachedInput - writes)
   if (audio > 0 && rates.audioInput === undefined) return undefined
   if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
   const total =
-    price(input - cachedInput - audio, rates.input) +
+    price(input - cachedInput - writes - audio, rates.input) +
+    price(writes, rates.cacheWrite ?? rates.input) +
     price(cachedInput, rates.cachedInput) +
     price(audio, rates.audioInput ?? 0) +
     price(output - audioOutput, rates.output) +

@@ -32,6 +32,24 @@ test.each<[string, JsonObject, object]>([
     },
     { input: 9, cachedInput: 4, output: 8, reasoning: 3 },
   ],
+  [
+    'predicted tokens, of which those that were rejected are output like the rest',
+    {
+      prompt_tokens: 10,
+      completion_tokens: 60,
+      completion_tokens_details: { accepted_prediction_tokens: 30, rejected_prediction_tokens: 20 },
+    },
+    { input: 10, output: 60 },
+  ],
+  [
+    'input written to the cache, which is no input that was read from it',
+    {
+      input_tokens: 100,
+      output_tokens: 1,
+      input_tokens_details: { cached_tokens: 30, cache_write_tokens: 90 },
+    },
+    { input: 100, cachedInput: 30, cacheWrite: 70, output: 1 },
+  ],
   ['embeddings', { prompt_tokens: 8, total_tokens: 8 }, { input: 8 }],
   ['embeddings of a server that only totals', { total_tokens: 8 }, { input: 8 }],
   [
@@ -64,6 +82,12 @@ test.each<[string, JsonObject]>([
   ],
 ])('usage that is %s is no usage', (_, answer) => {
   expect(usageFrom(answer)).toBeUndefined()
+})
+
+test('calls of hosted tools are counted; calls of functions are not', () => {
+  const item = (type: string) => ({ type })
+  const output = ['web_search_call', 'reasoning', 'web_search_call', 'function_call', 'message'].map(item)
+  expect(usageFrom({ usage: { input_tokens: 1, output_tokens: 1 }, output })?.hostedCalls).toBe(2)
 })
 
 test('the total is input and output, whose parts are in them', () => {

@@ -1,7 +1,10 @@
 import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, object } from '../json.ts'
+import { isObject, isSet, list, object, text } from '../json.ts'
 
-/** Tokens by kind. `input` includes `cachedInput` and `audioInput`; `output` includes `reasoning` and `audioOutput`. */
+/**
+ * Tokens by kind. `input` includes `cachedInput`, `cacheWrite` and `audioInput`; `output` includes `reasoning`,
+ * `audioOutput`, and predicted tokens that were rejected.
+ */
 export type Usage = {
   input: number
   cachedInput: number
@@ -9,6 +12,10 @@ export type Usage = {
   output: number
   reasoning: number
   audioOutput: number
+  /** Input that was written to upstream's cache, which newer models charge for; absent where there was none. */
+  cacheWrite?: number
+  /** Calls of hosted tools (web search and the like), billed by the call and not by the token; absent where there were none. */
+  hostedCalls?: number
 }
 
 export const totalTokens = ({ input, output }: Usage) => input + output
@@ -25,18 +32,38 @@ export function usageFrom(answer: JsonObject): Usage | undefined {
   const output = usage.completion_tokens ?? usage.output_tokens ?? 0
   const asked = object(usage.prompt_tokens_details ?? usage.input_tokens_details)
   const written = object(usage.completion_tokens_details ?? usage.output_tokens_details)
-  const parts = [asked.cached_tokens, asked.audio_tokens, written.reasoning_tokens, written.audio_tokens]
+  const parts = [
+    asked.cached_tokens,
+    asked.cache_write_tokens,
+    asked.audio_tokens,
+    written.reasoning_tokens,
+    written.audio_tokens,
+  ]
   if (!isCount(input) || !isCount(output) || parts.some((part) => isSet(part) && !isCount(part)))
     return undefined
+  const cachedInput = part(asked.cached_tokens, input)
+  const cacheWrite = part(asked.cache_write_tokens, input - cachedInput)
+  const hostedCalls = list(answer.output).filter((item) => HOSTED.has(text(object(item).type))).length
   return {
     input,
-    cachedInput: part(asked.cached_tokens, input),
+    cachedInput,
     audioInput: part(asked.audio_tokens, input),
     output,
     reasoning: part(written.reasoning_tokens, output),
     audioOutput: part(written.audio_tokens, output),
+    ...(cacheWrite > 0 ? { cacheWrite } : {}),
+    ...(hostedCalls > 0 ? { hostedCalls } : {}),
   }
 }
+
+/** Output items for which OpenAI bills something besides tokens: the call, the container, the picture. */
+const HOSTED = new Set([
+  'web_search_call',
+  'file_search_call',
+  'code_interpreter_call',
+  'shell_call',
+  'image_generation_call',
+])
 
 /** The tier an answer was served at, which may not be the one that was asked for. */
 export const serviceTier = ({ service_tier }: JsonObject): string | undefined =>

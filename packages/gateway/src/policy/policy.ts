@@ -3,6 +3,8 @@ export type ModelPolicy = {
   input?: number
   cachedInput?: number
   output?: number
+  /** Input that upstream writes to its cache, where that has a price of its own. @default input */
+  cacheWrite?: number
   audioInput?: number
   audioOutput?: number
   /** The most tokens the model can write; the worst case of a call that sets no maximum. */

@@ -47,6 +47,7 @@ const model = z.strictObject({
   input: z.optional(price),
   cachedInput: z.optional(price),
   output: z.optional(price),
+  cacheWrite: z.optional(price),
   audioInput: z.optional(price),
   audioOutput: z.optional(price),
   maxOutput: z.optional(z.number().check(z.int(), z.nonnegative())),

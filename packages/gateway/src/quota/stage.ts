@@ -1,4 +1,4 @@
-import { askedTier } from '../account/meter.ts'
+import { askedTier, nothing } from '../account/meter.ts'
 import type { PriceBook } from '../account/price.ts'
 import { totalTokens } from '../account/usage.ts'
 import type { Ending } from '../body/recording.ts'
@@ -60,7 +60,7 @@ export function quota(
     }
 
   function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {
-    const usage = { input, cachedInput: 0, audioInput: 0, output, reasoning: 0, audioOutput: 0 }
+    const usage = { ...nothing.usage, input, cacheWrite: input, output }
     const usual = prices.cost(call.model, usage)
     const tier = askedTier(call)
     if (tier === undefined) return usual

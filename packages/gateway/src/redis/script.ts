@@ -14,11 +14,11 @@ const UNREADABLE = /shebang|unexpected symbol|user_script:1|Unknown script engin
 
 /**
  * A script with its own digest. `defineCommand` would leave a mark on a client that is only lent to us.
- * Counting goes on when Redis is full, where Redis can be told so.
+ * Counting goes on when Redis is full, where Redis can be told so; a script without flags stops at its first write.
  */
-export function createScript(source: string, flags: ScriptFlags): Script {
+export function createScript(source: string, flags?: ScriptFlags): Script {
   const plain = variant(source)
-  let current = variant(`#!lua flags=${flags}\n${source}`)
+  let current = flags === undefined ? plain : variant(`#!lua flags=${flags}\n${source}`)
 
   async function run(client: RedisClient, keys: string[], args: (string | number)[]): Promise<unknown> {
     const tried = current

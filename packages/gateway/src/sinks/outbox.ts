@@ -1,6 +1,6 @@
 import type { Say } from '../say.ts'
 import { whileWanted } from '../wait.ts'
-import { type Delivery, DeliveryError, type Report, type Sink } from './sink.ts'
+import { type Delivery, DeliveryError, type Report, type Sink, type SpillStats } from './sink.ts'
 
 /** How one sink is doing. Every report is counted in exactly one of `delivered`, `spilled`, `refused`, `dropped` and `queued`. */
 export type SinkStats = {
@@ -19,6 +19,8 @@ export type SinkStats = {
   failures: number
   /** The last trouble, in words that hold no key. */
   trouble?: string
+  /** Where `spilled` records wait; absent where there is no such place. */
+  spill?: SpillStats
 }
 
 /** A report to be: made when it is delivered, so that no caller pays for it. `bytes`: about what it holds on to. */
@@ -237,7 +239,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       await sending
       await sink.close?.()
     },
-    stats: (): SinkStats => ({ ...stats }),
+    stats: (): SinkStats => ({ ...stats, ...(sink.spill ? { spill: sink.spill() } : {}) }),
   }
 }
 

@@ -32,10 +32,22 @@ export type Delivery = {
   trouble?: string
 }
 
+/** Records put by, of all processes together. */
+export type SpillStats = {
+  /** Waiting there, as last seen. */
+  waiting: number
+  /** Those that this process has delivered from there, whoever had put them by; absent where it delivers none. */
+  delivered?: number
+  /** Those that it found there and that the receiver will never take. */
+  refused?: number
+}
+
 /** Somewhere records go. It is given batches, one at a time, never on a caller's time. */
 export type Sink = {
   /** In `stats().sinks` and in log lines. */
   name: string
+  /** `false`: it wants records alone, so that nobody has to keep, mask and parse what was asked and answered. @default true */
+  content?: boolean
   /** The most reports one delivery takes. @default 100 */
   batch?: number
   /** Milliseconds a report waits at most for others to go with. @default 1000 */
@@ -50,6 +62,8 @@ export type Sink = {
    * one by one, and after three times given up as refused.
    */
   deliver: (reports: readonly Report[], signal: AbortSignal) => Promise<Delivery | undefined>
+  /** What lies where `spilled` records were put by; shown in `stats().sinks`. */
+  spill?: () => SpillStats
   /** Lets go of connections; nothing is delivered afterwards. */
   close?: () => void | Promise<void>
 }

@@ -38,8 +38,10 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: 
   return {
     /** Takes a reference to the call, and no time. */
     receive(told: Told, capture: Capture) {
-      const pending = pendingReport(told, capture, mask)
-      for (const outbox of outboxes) outbox.add({ ...pending })
+      const whole = pendingReport(told, capture, mask)
+      const bare = pendingReport({ record: told.record }, 'off', mask)
+      for (const [at, outbox] of outboxes.entries())
+        outbox.add({ ...(sinks[at]?.content === false ? bare : whole) })
     },
     /** Delivers what waits; false: some of it could not be delivered now. */
     drain,

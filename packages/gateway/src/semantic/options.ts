@@ -1,0 +1,92 @@
+import * as z from 'zod/mini'
+import type { CachePolicy, Policy } from '../policy/policy.ts'
+import type { Embedder } from './embed/embedder.ts'
+
+/** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */
+export type SemanticCacheOptions = {
+  /** For all agents of this client, whatever the policy says; what it switched off stays off. */
+  mode?: 'off' | 'shadow' | 'on'
+  /** Where vectors come from. @default OpenAI, through this gateway, at the team's expense */
+  embedder?: Embedder
+  /** The model, without an `embedder`. @default 'text-embedding-3-large' */
+  model?: string
+  /** Of its vectors, 256 to 3072; more tell more, and take more memory. @default 1024 */
+  dimensions?: number
+  /** Milliseconds a call waits for its vector before it goes on without. @default 1000 */
+  deadlineMs?: number
+  /**
+   * What entries are signed with: processes that share it share answers. At least 16 characters.
+   * @default the team key, or the API key of the call
+   */
+  secret?: string
+  /** Memory of this process for vectors and answers. @default 67108864 (64 MiB) */
+  maxBytes?: number
+}
+
+export type SemanticSettings = {
+  embedder: Embedder | undefined
+  model: string
+  dimensions: number
+  deadlineMs: number
+  secret: string | undefined
+  maxBytes: number
+}
+
+const embedder = z.custom<Embedder>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'embed' in value &&
+    typeof value.embed === 'function' &&
+    'id' in value &&
+    typeof value.id === 'string' &&
+    'dimensions' in value &&
+    Number.isInteger(value.dimensions),
+  'must have an id, its dimensions, and a function embed(texts, signal)',
+)
+
+export const semanticSchema = z.union([
+  z.literal(false),
+  z.strictObject({
+    mode: z.optional(z.enum(['off', 'shadow', 'on'])),
+    embedder: z.optional(embedder),
+    model: z.optional(z.string().check(z.minLength(1))),
+    dimensions: z.optional(z.number().check(z.int(), z.minimum(256), z.maximum(3_072))),
+    deadlineMs: z.optional(z.number().check(z.positive())),
+    secret: z.optional(z.string().check(z.minLength(16))),
+    maxBytes: z.optional(z.number().check(z.int(), z.positive())),
+  }),
+])
+
+export function semanticSettings(given: false | SemanticCacheOptions | undefined): SemanticSettings {
+  const { embedder, model, dimensions, deadlineMs, secret, maxBytes } = given || {}
+  return {
+    embedder,
+    model: model ?? 'text-embedding-3-large',
+    dimensions: dimensions ?? 1_024,
+    deadlineMs: deadlineMs ?? 1_000,
+    secret,
+    maxBytes: maxBytes ?? 64 * 1024 * 1024,
+  }
+}
+
+type Layer = { cache?: false | CachePolicy }
+
+/** A policy in which every agent's mode is what the options say; what the policy switches off stays off. */
+export function withMode(policy: Policy, given: false | SemanticCacheOptions | undefined): Policy {
+  const mode = given === false ? 'off' : given?.mode
+  if (mode === undefined || policy.cache === false) return policy
+  const set = <T extends Layer>(layer: T): T => {
+    const { semantic, ...rest } = layer.cache || {}
+    return semantic ? { ...layer, cache: { ...rest, semantic: { ...semantic, mode } } } : layer
+  }
+  const each = <T extends Layer>(layers: Record<string, T> | undefined) =>
+    Object.fromEntries(Object.entries(layers ?? {}).map(([name, layer]) => [name, set(layer)]))
+  const { semantic } = policy.cache ?? {}
+  return {
+    ...policy,
+    cache: { ...policy.cache, semantic: semantic === false ? false : { ...semantic, mode } },
+    ...(policy.teams && { teams: each(policy.teams) }),
+    ...(policy.agents && { agents: each(policy.agents) }),
+  }
+}

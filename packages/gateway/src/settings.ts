@@ -1,0 +1,112 @@
+import * as z from 'zod/mini'
+import type { GatewayContext } from './identify/context.ts'
+import {
+  type ExactCacheOptions,
+  type GatewayOptions,
+  optionsSchema,
+  type QuotaOptions,
+  redisSchema,
+} from './options.ts'
+import { check } from './options-error.ts'
+import { loadPolicy } from './policy/load.ts'
+import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
+import type { RedisClient } from './redis/connect.ts'
+import { type SemanticSettings, semanticSettings, withMode } from './semantic/options.ts'
+import { type MetricsSettings, metricsSettings } from './sinks/metrics/options.ts'
+import type { Sink } from './sinks/sink.ts'
+import { type SupabaseSettings, supabaseSettingsOf } from './sinks/supabase/options.ts'
+
+/** What options, environment and policy come to. */
+export type Settings = {
+  policy: Policy
+  agent: string | undefined
+  key: string | undefined
+  team: string | undefined
+  /** For all agents; `undefined`: as the policy says for each. */
+  capture: Capture | undefined
+  direct: boolean
+  cache: { bytes: number; sharedBytes: number; localMs: number }
+  semantic: SemanticSettings
+  /** `undefined`: nothing is counted. */
+  quota: QuotaOptions | undefined
+  /** What the options say for every call; contexts and headers say otherwise. */
+  standing: GatewayContext | undefined
+  redis: string | RedisClient | undefined
+  /** Absent: calls of other processes are none of our concern. */
+  across: { waitMs: number } | undefined
+  deadlines: { redisMs: number; connectMs: number }
+  /** `undefined`: none are kept. */
+  metrics: MetricsSettings | undefined
+  sinks: Sink[]
+  /** Absent: no usage is written there. */
+  supabase: SupabaseSettings | undefined
+  queue: { maxReports: number; maxBytes: number }
+  mask: GatewayOptions['mask']
+  waitUntil: GatewayOptions['waitUntil']
+  onCall: GatewayOptions['onCall']
+}
+
+const MIB = 1024 * 1024
+
+/**
+ * Options and environment, checked and made one.
+ * @throws GatewayOptionsError naming each field at fault.
+ */
+export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv = process.env): Settings {
+  check(optionsSchema, options, 'gateway')
+  const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
+  const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
+  const exact = options.cache === false ? undefined : options.cache?.exact || undefined
+  const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
+  return {
+    policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
+    capture: options.capture,
+    agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
+    key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
+    team: options.team,
+    direct: mode === 'direct',
+    cache: {
+      bytes: exact?.maxBytes ?? 64 * MIB,
+      sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
+      localMs: (exact?.localSeconds ?? 60) * 1_000,
+    },
+    semantic: semanticSettings((options.cache || undefined)?.semantic),
+    quota:
+      options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
+    standing: options.onLimit && { onLimit: options.onLimit },
+    redis: shared,
+    across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
+    deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
+    metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
+    sinks: options.sinks ?? [],
+    supabase: supabaseSettingsOf(options.supabase, env, shared !== undefined),
+    queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
+    mask: options.mask,
+    waitUntil: options.waitUntil,
+    onCall: options.onCall,
+  }
+}
+
+function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {
+  return url ? check(redisSchema, url, 'LLM_GATEWAY_REDIS_URL') || undefined : undefined
+}
+
+const defined = <T extends object>(given: T | undefined): T =>
+  Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as T
+
+const modeSchema = z.enum(['embedded', 'direct'])
+
+/** A client's cache options narrow the policy for all its agents. */
+function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | false): Policy {
+  if (cache === false || policy.cache === false) return { ...policy, cache: false }
+  return withMode(withExact(policy, cache.exact), cache.semantic)
+}
+
+function withExact(policy: Policy, own: false | ExactCacheOptions | undefined): Policy {
+  if (own === undefined || policy.cache === false) return policy
+  if (own === false) return { ...policy, cache: { ...policy.cache, exact: false } }
+  const { ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } = own
+  const times = defined({ ttlSeconds, staleIfErrorSeconds, staleWhileRevalidateSeconds } as ExactPolicy)
+  const outer = policy.cache?.exact
+  return outer === false ? policy : { ...policy, cache: { ...policy.cache, exact: { ...outer, ...times } } }
+}

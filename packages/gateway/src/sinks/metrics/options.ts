@@ -1,0 +1,34 @@
+import * as z from 'zod/mini'
+
+/** What is counted in Redis for alerts and reports, by minute, team and agent. */
+export type MetricsOptions = {
+  /** Seconds between two writes, as long as there are calls. Each is one command. @default 5 */
+  flushSeconds?: number
+  /** Hours the sums of a minute are kept; those of an hour are kept for 35 days. @default 26 */
+  keepHours?: number
+}
+
+/** `keyLocking`: as for quotas, since both are in the same Redis. */
+export type MetricsSettings = Required<MetricsOptions> & { keyLocking: boolean }
+
+export const metricsSchema = z.optional(
+  z.union(
+    [
+      z.literal(false),
+      z.strictObject({
+        flushSeconds: z.optional(z.number().check(z.positive(), z.maximum(3_600))),
+        keepHours: z.optional(z.number().check(z.positive(), z.maximum(840))),
+      }),
+    ],
+    'must be false, or say how often and for how long',
+  ),
+)
+
+/** `undefined`: nothing is counted. */
+export function metricsSettings(
+  given: false | MetricsOptions | undefined,
+  keyLocking: boolean,
+): MetricsSettings | undefined {
+  if (given === false) return undefined
+  return { flushSeconds: given?.flushSeconds ?? 5, keepHours: given?.keepHours ?? 26, keyLocking }
+}

@@ -1,0 +1,124 @@
+import type { SupabaseClient } from '@supabase/supabase-js'
+import { DeliveryError } from '../sink.ts'
+import { faultOf, isOfARow, type Refusal, wordsOf } from './fault.ts'
+import type { SupabaseSettings } from './options.ts'
+import type { Row } from './row.ts'
+
+export type Written = {
+  /** Rows that are never going to be taken. */
+  refused: Row[]
+  /** Rows that there was no time for. */
+  left: Row[]
+  /** Why rows were refused. */
+  trouble?: string
+}
+
+export type Table = {
+  /**
+   * Writes rows that are not there yet; those that are stay as they are.
+   * @throws DeliveryError when none can be written now, for no fault of theirs.
+   */
+  write: (rows: readonly Row[], signal: AbortSignal) => Promise<Written>
+  /** Writes rows of another table, over what is there. */
+  replace: (table: string, rows: object[], onConflict: string, signal: AbortSignal) => Promise<void>
+  /** It failed just now, and it is too early to try again. */
+  isAway: () => boolean
+  /** Why it failed last. */
+  trouble: () => string
+}
+
+/** Leaves time to put rows by, even for a program that is about to end. */
+const ANSWER_MS = 2_000
+/** Time for finding out which rows of a batch are at fault. */
+const SEARCH_MS = 2_000
+const BACKOFF_MIN_MS = 250
+const BACKOFF_MAX_MS = 15_000
+
+/** The table of usage, through the real client, which is loaded when the first row is written. */
+export function createTable({
+  table,
+  to,
+}: {
+  table: string
+  to: NonNullable<SupabaseSettings['to']>
+}): Table {
+  let client: Promise<SupabaseClient> | undefined
+  let strikes = 0
+  let awayUntil = 0
+  let trouble = ''
+
+  async function connect(): Promise<SupabaseClient> {
+    const { createClient } = await import('@supabase/supabase-js')
+    // No session, no refresh: nothing of it lives on, and nothing opens a socket of its own.
+    const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
+    return createClient(to.url, to.secretKey, { auth })
+  }
+
+  /** What the client says instead of throwing. */
+  async function upsert(
+    into: string,
+    rows: readonly object[],
+    options: { onConflict: string; ignoreDuplicates: boolean },
+    signal: AbortSignal,
+  ): Promise<Refusal | undefined> {
+    client ??= connect()
+    const timely = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)])
+    try {
+      const { error, status } = await (await client)
+        .from(into)
+        .upsert([...rows], { ...options, defaultToNull: false })
+        .abortSignal(timely)
+      return error === null ? undefined : { error, status }
+    } catch (error) {
+      return { status: 0, error: { message: error instanceof Error ? error.message : 'unknown' } }
+    }
+  }
+
+  async function write(rows: readonly Row[], signal: AbortSignal): Promise<Written> {
+    const written: Written = { refused: [], left: [] }
+    if (rows.length === 0) return written
+    const enough = performance.now() + SEARCH_MS
+
+    /** Halves what is refused until the rows at fault stand alone. */
+    async function part(some: readonly Row[], isFirst: boolean): Promise<void> {
+      if (!isFirst && (signal.aborted || performance.now() > enough)) {
+        written.left.push(...some)
+        return
+      }
+      const refusal = await upsert(table, some, { onConflict: 'request_id', ignoreDuplicates: true }, signal)
+      if (refusal === undefined) return
+      if (!isOfARow(refusal)) throw faultOf(refusal, table)
+      if (some.length > 1) {
+        const middle = Math.ceil(some.length / 2)
+        await part(some.slice(0, middle), false)
+        await part(some.slice(middle), false)
+        return
+      }
+      written.refused.push(...some)
+      written.trouble = `${table} refuses a row${wordsOf(refusal.error)}`
+    }
+
+    try {
+      await part(rows, true)
+      strikes = 0
+      awayUntil = 0
+      return written
+    } catch (error) {
+      strikes += 1
+      const patience = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (strikes - 1))
+      awayUntil = performance.now() + patience * (0.5 + Math.random() / 2)
+      trouble = error instanceof DeliveryError ? error.message : 'unknown'
+      throw error
+    }
+  }
+
+  return {
+    write,
+    async replace(into, rows, onConflict, signal) {
+      const refusal = await upsert(into, rows, { onConflict, ignoreDuplicates: false }, signal)
+      if (refusal !== undefined) throw faultOf(refusal, into)
+    },
+    isAway: () => performance.now() < awayUntil,
+    trouble: () => trouble,
+  }
+}

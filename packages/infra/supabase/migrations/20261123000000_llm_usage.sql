@@ -1,0 +1,114 @@
+-- One row for each call through the gateway, as its record says. No question and no answer is in it.
+-- May be run again: what is there stays as it is, grants and policies are set anew.
+
+create table if not exists public.llm_usage (
+  -- The call's id. A row is written at least once, and is there once.
+  request_id text primary key,
+  -- When the call was made, by the clock of the machine that made it.
+  at timestamptz not null,
+  day date not null generated always as ((at at time zone 'UTC')::date) stored,
+  agent text not null,
+  team text not null,
+  operation text not null,
+  path text not null,
+  stream boolean not null default false,
+  model_asked text,
+  model text not null,
+  route text not null,
+  cache text not null,
+  bypass text,
+  similarity real,
+  age_ms bigint,
+  -- Of the answer, also of a cached one; null where there was none. input counts cached_input and audio_input,
+  -- output counts reasoning and audio_output.
+  input_tokens bigint,
+  cached_input_tokens bigint,
+  audio_input_tokens bigint,
+  output_tokens bigint,
+  reasoning_tokens bigint,
+  audio_output_tokens bigint,
+  estimated boolean not null default false,
+  -- US dollars. Null: the price is unknown, which is not 0.
+  cost_usd numeric(18, 6),
+  saved_usd numeric(18, 6),
+  latency_ms bigint not null,
+  first_token_ms bigint,
+  waited_ms bigint,
+  status text not null,
+  http_status integer,
+  error text,
+  degraded text,
+  -- Requests that left for upstream.
+  attempts integer not null default 0,
+  session text,
+  end_user text,
+  trace text,
+  tags text[] not null default '{}',
+  -- When the row arrived. Later than the call by as much as Supabase was away.
+  written_at timestamptz not null default now(),
+  -- Words (status, cache, route) are not listed here: a newer gateway may know more of them, and a row is worth more.
+  constraint llm_usage_request_id_named check (request_id <> ''),
+  constraint llm_usage_counts check (
+    input_tokens >= 0 and cached_input_tokens >= 0 and audio_input_tokens >= 0
+    and output_tokens >= 0 and reasoning_tokens >= 0 and audio_output_tokens >= 0
+    and latency_ms >= 0 and first_token_ms >= 0 and waited_ms >= 0 and age_ms >= 0 and attempts >= 0
+  ),
+  constraint llm_usage_money check (cost_usd >= 0 and saved_usd >= 0)
+);
+
+comment on table public.llm_usage is 'One row for each call through the LLM gateway.';
+
+create index if not exists llm_usage_at on public.llm_usage (at);
+create index if not exists llm_usage_day_agent on public.llm_usage (day, agent);
+create index if not exists llm_usage_team_at on public.llm_usage (team, at);
+create index if not exists llm_usage_day_cost on public.llm_usage (day, cost_usd desc nulls last);
+
+-- What each team may use, as the processes that write have it from their policy. The highest version binds.
+create table if not exists public.llm_team_limits (
+  version bigint not null,
+  team text not null,
+  rpm bigint,
+  tpm bigint,
+  usd_per_day numeric(18, 6),
+  timezone text not null default 'UTC',
+  written_at timestamptz not null default now(),
+  primary key (version, team)
+);
+
+comment on table public.llm_team_limits is 'The limits of each team, by version of the policy; null: no limit.';
+
+-- Who reads tiles: nobody else's data, nothing that names a person. Lent to the Data API, so that a token may claim it.
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'llm_dashboard') then
+    create role llm_dashboard nologin;
+  end if;
+  if exists (select from pg_roles where rolname = 'authenticator') then
+    grant llm_dashboard to authenticator;
+  end if;
+end
+$$;
+
+grant usage on schema public to service_role, llm_dashboard;
+
+alter table public.llm_usage enable row level security;
+alter table public.llm_team_limits enable row level security;
+
+-- Projects older than 2026-10-30 grant everything to everybody by default.
+revoke all on public.llm_usage, public.llm_team_limits from public, anon, authenticated, service_role, llm_dashboard;
+
+-- A row that is written stays as it is: even the secret key cannot change or delete it.
+grant select, insert on public.llm_usage to service_role;
+grant select, insert, update on public.llm_team_limits to service_role;
+grant select (
+  request_id, at, day, agent, team, operation, path, stream, model_asked, model, route, cache, bypass, similarity,
+  age_ms, input_tokens, cached_input_tokens, audio_input_tokens, output_tokens, reasoning_tokens,
+  audio_output_tokens, estimated, cost_usd, saved_usd, latency_ms, first_token_ms, waited_ms, status, http_status,
+  degraded, attempts, written_at
+) on public.llm_usage to llm_dashboard;
+grant select on public.llm_team_limits to llm_dashboard;
+
+drop policy if exists llm_dashboard_reads on public.llm_usage;
+create policy llm_dashboard_reads on public.llm_usage for select to llm_dashboard using (true);
+drop policy if exists llm_dashboard_reads on public.llm_team_limits;
+create policy llm_dashboard_reads on public.llm_team_limits for select to llm_dashboard using (true);

@@ -1,0 +1,110 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { App } from '@supabase/lite'
+import { createPgliteConnection } from '@supabase/lite/pglite'
+import type { Fault, Keys, Order, Told } from './server.ts'
+
+const migrations = fileURLToPath(new URL('../../packages/infra/supabase/migrations/', import.meta.url))
+
+/** What a project of Supabase has before any migration: its roles, and who may become whom. */
+const ROLES = `
+  create role anon nologin;
+  create role authenticated nologin;
+  create role service_role nologin bypassrls;
+  create role authenticator noinherit login;
+  grant anon, authenticated, service_role to authenticator;
+  grant usage on schema public to anon, authenticated, service_role;
+`
+
+/** Projects made since 2026-10-30 grant nothing by default. This server itself grants everything, as older ones did. */
+const GRANT_NOTHING = `
+  alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
+  alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
+`
+
+/** Supabase, as far as the gateway sees it, in a process of its own: a Postgres, its Data API, and faults on demand. */
+async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'nothing' }) {
+  const connection = await createPgliteConnection()
+  const { driver } = connection
+  await driver.exec(ROLES)
+  const auth = {
+    publishable_key: keys.publishable,
+    secret_key: keys.secret,
+    jwt_secret: keys.signing,
+  }
+  const app = new App({ connection, auth, api: { schemas: ['public'] } })
+  // Once it sees row level security, this server grants everything to everybody. It does so now, not to our tables later.
+  await driver.exec('create table first (id int); alter table first enable row level security')
+  await app.fetch(new Request('http://localhost/rest/v1/first', { headers: { apikey: keys.secret } }))
+  await driver.exec('drop table first')
+  if (grants === 'nothing') await driver.exec(GRANT_NOTHING)
+
+  let fault: Fault = 'none'
+  let requests = 0
+  const server = createServer((request, response) => void answer(request, response))
+
+  async function answer(request: IncomingMessage, response: ServerResponse) {
+    requests += 1
+    const body: Buffer[] = []
+    for await (const chunk of request) body.push(chunk as Buffer)
+    if (fault === 'hang') return
+    if (fault === 'error') return void response.writeHead(503).end('upstream connect error')
+    const { method = 'GET', headers } = request
+    const answer = await app.fetch(
+      new Request(`http://${headers.host}${request.url}`, {
+        method,
+        headers: headers as Record<string, string>,
+        ...(body.length > 0 ? { body: Buffer.concat(body) } : {}),
+      }),
+    )
+    const text = await answer.text()
+    if (fault === 'withhold') return
+    if (fault === 'lose') return void request.socket.destroy()
+    const { 'content-length': _, ...rest } = Object.fromEntries(answer.headers)
+    response.writeHead(answer.status, rest).end(text)
+  }
+
+  const listen = (port: number) =>
+    new Promise<number>((resolve) => {
+      server.listen(port, '127.0.0.1', () => {
+        const address = server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      })
+    })
+  const port = await listen(0)
+
+  async function become(next: Fault) {
+    const was = fault
+    fault = next
+    if (was === 'refuse' && next !== 'refuse') await listen(port)
+    if (was !== 'refuse' && next === 'refuse') server.close()
+    // What hangs, or was kept alive, ends with the fault.
+    server.closeAllConnections()
+  }
+
+  async function obey(order: Order): Promise<Omit<Told, 'id'>> {
+    if (order.type === 'fault') await become(order.fault)
+    if (order.type === 'requests') return { rows: [{ requests }] }
+    if (order.type === 'migrate') {
+      for (const file of readdirSync(migrations).toSorted())
+        await driver.exec(readFileSync(`${migrations}${file}`, 'utf8'))
+      // PostgREST is told by an event trigger of Supabase.
+      await connection.clearSchemaCache()
+    }
+    if (order.type === 'sql') {
+      const results = await driver.exec(order.sql)
+      return { rows: (results.at(-1)?.rows ?? []) as Record<string, unknown>[] }
+    }
+    return { rows: [] }
+  }
+
+  process.on('message', (order: Order) => {
+    const answered = obey(order).catch((error: unknown) => ({ error: String(error) }))
+    void answered.then((told) => process.send?.({ id: order.id, ...told }))
+  })
+  process.on('disconnect', () => process.exit())
+  process.send?.({ id: 0, rows: [{ port }] } satisfies Told)
+}
+
+if (process.send !== undefined) void start(JSON.parse(process.argv[2] ?? '{}'))

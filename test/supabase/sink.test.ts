@@ -1,0 +1,247 @@
+import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { ask, setup, until } from '../support.ts'
+import { type Supabase, startSupabase } from './server.ts'
+
+let supabase: Supabase
+beforeAll(async () => {
+  supabase = await startSupabase()
+})
+afterAll(() => supabase?.close())
+beforeEach(async () => {
+  await supabase.become('none')
+  await supabase.sql('truncate llm_usage, llm_team_limits')
+})
+
+const there = () => ({ url: supabase.url, secretKey: supabase.keys.secret })
+const ids = async () =>
+  (await supabase.sql('select request_id from llm_usage order by request_id')).map((row) => row.request_id)
+const idsOf = (records: { id: string }[]) => records.map(({ id }) => id).toSorted()
+
+test('every call is one row, as its record says, with nothing of what was asked or answered', async () => {
+  const { client, records } = await setup({ supabase: there() })
+  const headers = { 'x-gateway-session': 's1', 'x-gateway-user': 'ann@example.org', 'x-gateway-tags': 'a,b' }
+  const { choices } = await client.chat.completions.create(ask('Where is order 17?'), { headers })
+  await client.chat.completions.create(ask('Where is order 17?'))
+  await client.models.list()
+  expect(await client.gateway.flush()).toBe(true)
+  expect(client.gateway.stats().sinks).toMatchObject({ supabase: { delivered: 3, queued: 0, failures: 0 } })
+  const rows = await supabase.sql(
+    'select *, cost_usd::text as cost, saved_usd::text as saved from llm_usage order by at, operation, cache desc',
+  )
+  expect(rows.map((row) => row.request_id)).toEqual(records.map(({ id }) => id))
+  const [first, second] = records
+  expect(rows).toMatchObject([
+    {
+      agent: 'support',
+      team: 'prod_customer',
+      operation: 'chat',
+      path: '/v1/chat/completions',
+      model_asked: 'gpt-4o-mini',
+      model: 'gpt-4o-mini',
+      cache: 'miss',
+      input_tokens: first?.usage?.input,
+      output_tokens: first?.usage?.output,
+      cost: first?.costUsd?.toFixed(6),
+      saved: '0.000000',
+      status: 'ok',
+      http_status: 200,
+      attempts: 1,
+      session: 's1',
+      end_user: '<email>',
+      tags: ['a', 'b'],
+      error: null,
+    },
+    { cache: 'exact', cost: '0.000000', saved: second?.savedUsd?.toFixed(6), attempts: 0, tags: [] },
+    { operation: 'other', path: '/v1/models', cache: 'bypass', bypass: 'ungoverned', input_tokens: null },
+  ])
+  const written = JSON.stringify(rows)
+  expect(written).not.toContain('order 17')
+  expect(written).not.toContain(choices[0]?.message.content)
+})
+
+test('a cost that nobody knows is null, not 0', async () => {
+  const policy = { models: { mystery: {} }, routing: { default: 'mystery', escalate: false as const } }
+  const { client } = await setup({ supabase: there(), policy })
+  await client.chat.completions.create({ ...ask('x'), model: 'mystery' })
+  await client.gateway.flush()
+  expect(await supabase.sql('select model, cost_usd from llm_usage')).toEqual([
+    { model: 'mystery', cost_usd: null },
+  ])
+})
+
+test('an answer that is lost after the rows were written doubles none', async () => {
+  const { client, records } = await setup({ supabase: there() })
+  await supabase.become('lose')
+  for (let call = 0; call < 5; call += 1) await client.chat.completions.create(ask(`call ${call}`))
+  await client.gateway.flush()
+  expect(client.gateway.stats().sinks?.supabase).toMatchObject({ queued: 5, delivered: 0 })
+  expect(await ids()).toEqual(idsOf(records))
+  await supabase.sql("update llm_usage set agent = 'untouched'")
+  await supabase.become('none')
+  await until(() => client.gateway.stats().sinks?.supabase?.queued === 0, 'the rows are delivered')
+  expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 5, refused: 0, dropped: 0 })
+  expect(await ids()).toEqual(idsOf(records))
+  expect(await supabase.sql("select from llm_usage where agent = 'untouched'")).toHaveLength(5)
+})
+
+/** The database refuses the rows of some agents, as it would rows with values that it cannot take. */
+const refuseAgents = (pattern: string) =>
+  supabase.sql(`
+    create or replace function refuse() returns trigger language plpgsql as $$
+    begin
+      if new.agent like '${pattern}' then raise exception 'not this one' using errcode = '22023'; end if;
+      return new;
+    end $$;
+    create or replace trigger refuse before insert on llm_usage for each row execute function refuse();
+  `)
+const refuseNone = () => supabase.sql('drop trigger refuse on llm_usage')
+
+test('rows that are refused take no others with them', async () => {
+  const warn = vi.spyOn(console, 'warn').mockReturnValue()
+  await refuseAgents('bad-%')
+  const { client, records } = await setup({ supabase: there() })
+  for (let call = 0; call < 60; call += 1)
+    await client.chat.completions.create(ask(`call ${call}`), {
+      headers: { 'x-gateway-agent': [7, 8, 41].includes(call) ? `bad-${call}` : 'support' },
+    })
+  await client.gateway.flush()
+  expect(client.gateway.stats().sinks?.supabase).toMatchObject({
+    delivered: 57,
+    refused: 3,
+    queued: 0,
+    dropped: 0,
+    trouble: 'llm_usage refuses a row (22023: not this one)',
+  })
+  expect(await ids()).toEqual(idsOf(records.filter(({ agent }) => agent === 'support')))
+  expect(warn.mock.calls.flat().filter((line) => line.includes('supabase'))).toEqual([
+    '[llm-gateway] supabase: llm_usage refuses a row (22023: not this one)',
+  ])
+  await refuseNone()
+  warn.mockRestore()
+})
+
+const mistakes: Record<string, { gateway: () => Partial<GatewayOptions>; says: RegExp }> = {
+  'a key that is not accepted': {
+    gateway: () => ({ supabase: { ...there(), secretKey: 'sb_secret_00000000000000000000' } }),
+    says: /the key is not accepted: check SUPABASE_SECRET_KEY; 401/,
+  },
+  'a table that is not there': {
+    gateway: () => ({ supabase: { ...there(), table: 'nowhere' } }),
+    says: /there is no table nowhere: run supabase\/migrations of the gateway, llm_usage/,
+  },
+  'a table older than the gateway': {
+    gateway: () => ({ supabase: { ...there(), table: 'older' } }),
+    says: /the table older is older than this gateway/,
+  },
+  'a table without the grants': {
+    gateway: () => ({ supabase: { ...there(), table: 'closed' } }),
+    says: /the key may not write to closed: .*grants/,
+  },
+  'no server at all': {
+    gateway: () => ({ supabase: { ...there(), url: 'http://127.0.0.1:1' } }),
+    says: /no answer/,
+  },
+}
+
+test.each(Object.entries(mistakes))(
+  '%s keeps the rows, and says what to do',
+  async (_, { gateway, says }) => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    await supabase.sql(`
+    create table if not exists older (request_id text primary key);
+    create table if not exists closed (like llm_usage including all);
+  `)
+    await supabase.migrate()
+    await supabase.sql('grant select, insert on older to service_role')
+    const { client } = await setup(gateway())
+    await client.chat.completions.create(ask('x'))
+    await client.gateway.flush()
+    const stats = client.gateway.stats().sinks?.supabase
+    expect(stats).toMatchObject({ queued: 1, refused: 0, dropped: 0, trouble: expect.stringMatching(says) })
+    expect(stats?.trouble).not.toContain('sb_secret')
+    await client.gateway.close()
+    const said = warn.mock.calls.flat().join('\n')
+    expect(said).toMatch(says)
+    expect(said).not.toContain('sb_secret')
+    warn.mockRestore()
+  },
+)
+
+test('without Redis an outage is waited out in memory, and what does not fit is counted', async () => {
+  vi.spyOn(console, 'warn').mockReturnValue()
+  const { client, records } = await setup({ supabase: there(), cache: false, queue: { maxReports: 40 } })
+  await supabase.become('refuse')
+  for (let call = 0; call < 100; call += 1) await client.chat.completions.create(ask(`call ${call}`))
+  await client.gateway.flush()
+  await supabase.become('none')
+  await until(() => client.gateway.stats().sinks?.supabase?.queued === 0, 'the rows are delivered', 10_000)
+  const { dropped = 0, delivered = 0 } = client.gateway.stats().sinks?.supabase ?? {}
+  expect(dropped).toBeGreaterThan(0)
+  expect(delivered + dropped).toBe(100)
+  expect(await ids()).toEqual(idsOf(records.slice(dropped)))
+  vi.restoreAllMocks()
+})
+
+test('a call takes as long with Supabase hanging as without it', async () => {
+  vi.spyOn(console, 'warn').mockReturnValue()
+  await supabase.become('hang')
+  const { client } = await setup({ supabase: there(), cache: false })
+  for (let call = 0; call < 20; call += 1) await client.chat.completions.create(ask(`call ${call}`))
+  // The first delivery is still waiting for its answer.
+  expect(client.gateway.stats()).toMatchObject({ ok: 20, sinks: { supabase: { queued: 20, failures: 0 } } })
+  vi.restoreAllMocks()
+})
+
+test('the limits of teams are told once, and again when they have changed', async () => {
+  const teams = { a: { agents: ['support'], rpm: 10, usdPerDay: 1.5 }, b: {} }
+  for (const rpm of [10, 20]) {
+    const { client } = await setup({
+      supabase: there(),
+      policy: { version: 7, timezone: 'Europe/Berlin', teams: { ...teams, a: { ...teams.a, rpm } } },
+    })
+    await client.chat.completions.create(ask('x'))
+    await client.gateway.flush()
+  }
+  const rows = await supabase.sql(
+    'select version, team, rpm, tpm, usd_per_day::text as usd, timezone from llm_team_limits order by team',
+  )
+  const timezone = 'Europe/Berlin'
+  expect(rows).toEqual([
+    { version: 7, team: 'a', rpm: 20, tpm: null, usd: '1.500000', timezone },
+    { version: 7, team: 'b', rpm: null, tpm: null, usd: null, timezone },
+  ])
+})
+
+test('the environment switches it on with both of its variables, `false` off, and `direct` mode has none', async () => {
+  const on = (gateway: GatewayOptions = {}) =>
+    createGatewayClient({ apiKey: 'k', gateway }).gateway.stats().sinks
+  try {
+    vi.stubEnv('SUPABASE_URL', supabase.url)
+    expect(on()).toBeUndefined()
+    vi.stubEnv('SUPABASE_SECRET_KEY', supabase.keys.secret)
+    expect(on()).toMatchObject({ supabase: { state: 'up' } })
+    expect(on({ supabase: false })).toBeUndefined()
+    expect(on({ mode: 'direct' })).toBeUndefined()
+    vi.stubEnv('SUPABASE_SECRET_KEY', 'sb_publishable_1')
+    expect(() => on()).toThrow('SUPABASE_SECRET_KEY: is a publishable key: rows need a secret one')
+  } finally {
+    vi.unstubAllEnvs()
+  }
+})
+
+const wrong: [NonNullable<GatewayOptions['supabase']>, RegExp][] = [
+  [{}, /gateway\.supabase\.url: is missing, and so is SUPABASE_URL/],
+  [{ url: 'https://x.supabase.co' }, /gateway\.supabase\.secretKey: is missing/],
+  [{ url: 'x.supabase.co', secretKey: 'k' }, /gateway\.supabase\.url: must be an https/],
+  [
+    { url: 'https://x.supabase.co', secretKey: 'sb_publishable_x' },
+    /gateway\.supabase\.secretKey: is a publ/,
+  ],
+  [{ via: 'redis' }, /gateway\.supabase\.via: 'redis' needs gateway\.redis/],
+  [{ url: 'https://x', secretKey: 'k', table: 'a"b' }, /gateway\.supabase\.table: must be the name/],
+]
+
+test.each(wrong)('%o is refused when the client is made', (options, says) => {
+  expect(() => createGatewayClient({ apiKey: 'k', gateway: { supabase: options } })).toThrow(says)
+})
