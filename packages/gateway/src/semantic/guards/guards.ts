@@ -1,0 +1,45 @@
+import { actions } from './actions.ts'
+import { antonyms } from './antonyms.ts'
+import { dates } from './dates.ts'
+import { entities } from './entities.ts'
+import { freshness } from './freshness.ts'
+import type { Guard, Question } from './guard.ts'
+import { identifiers } from './identifiers.ts'
+import { language } from './language.ts'
+import { length } from './length.ts'
+import { negation } from './negation.ts'
+import { numbers } from './numbers.ts'
+import { order } from './order.ts'
+import { units } from './units.ts'
+
+/** In the order in which they are asked: the cheap and the certain first. */
+export const GUARDS = {
+  length,
+  language,
+  freshness,
+  actions,
+  numbers,
+  identifiers,
+  dates,
+  units,
+  negation,
+  entities,
+  antonyms,
+  order,
+} satisfies Record<string, Guard>
+
+export type GuardName = keyof typeof GUARDS
+export const GUARD_NAMES = Object.keys(GUARDS) as GuardName[]
+
+/** The first of the selected guards that speaks against it, or `undefined`. */
+export function vetoOf(
+  asked: Question,
+  cached: Question,
+  selected: readonly GuardName[] = GUARD_NAMES,
+): string | undefined {
+  for (const name of selected) {
+    const reason = GUARDS[name](asked, cached)
+    if (reason !== undefined) return reason
+  }
+  return undefined
+}
