@@ -8,7 +8,7 @@ const WORDS = 512
 const embedder = {
   id: 'words',
   dimensions: WORDS,
-  embed: async (texts: string[]) => texts.map(vectorOf),
+  embed: async (texts: readonly string[]) => texts.map(vectorOf),
 }
 
 function vectorOf(text: string): Float32Array {

@@ -20,6 +20,24 @@ export type ExactPolicy = {
   staleWhileRevalidateSeconds?: number
 }
 
+/** What may differ between two questions that are alike, and changes the answer. In the order in which it is looked for. */
+export const GUARDS = [
+  'length',
+  'language',
+  'freshness',
+  'actions',
+  'numbers',
+  'identifiers',
+  'dates',
+  'units',
+  'negation',
+  'entities',
+  'antonyms',
+  'order',
+] as const
+
+export type GuardName = (typeof GUARDS)[number]
+
 /** Answers to questions that were asked before in other words. */
 export type SemanticPolicy = {
   /** `shadow`: nothing is served; records tell what would have been. The safe way to start. @default 'off' */
@@ -35,7 +53,7 @@ export type SemanticPolicy = {
   /** Who says whether an answer would have served: a cheap model, for `rate` of what came near, `perHour` at most. */
   judge?: false | { model?: string; rate?: number; perHour?: number }
   /** Guards that may veto, by name. @default all of them */
-  guards?: string[]
+  guards?: GuardName[]
 }
 
 export type CachePolicy = {

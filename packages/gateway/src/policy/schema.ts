@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Policy } from './policy.ts'
+import { GUARDS, type Policy } from './policy.ts'
 
 const name = z.string().check(z.minLength(1))
 const count = z.number().check(z.int(), z.positive())
@@ -33,7 +33,7 @@ const semantic = z.strictObject({
       }),
     ]),
   ),
-  guards: z.optional(z.array(name)),
+  guards: z.optional(z.array(z.enum(GUARDS))),
 })
 
 const cache = z.strictObject({

@@ -1,5 +1,6 @@
 import type { Call, Handler } from '../call.ts'
 import { vetoOf } from './guards/guards.ts'
+import { questionOf } from './guards/question.ts'
 import { createBudget } from './judge/budget.ts'
 import { judge } from './judge/judge.ts'
 import type { Meaning } from './meaning.ts'
@@ -84,7 +85,7 @@ export function createLearner(shared: SharedLabels | undefined, random: () => nu
     const threshold = thresholdOf(lesson)
     const known = { similarity, threshold, entry: entry.id }
     if (similarity < Math.min(plan.band, threshold)) return { ...known, outcome: 'below' }
-    const veto = vetoOf(asked, entry.question, plan.guards)
+    const veto = vetoOf(questionOf(asked), questionOf(entry.question), plan.guards)
     if (veto !== undefined) return { ...known, outcome: 'veto', reason: veto }
     const own = entries.get(entry.id) ?? []
     if (own.length >= HOT) {

@@ -1,4 +1,4 @@
-import type { CachePolicy, SemanticPolicy } from '../policy/policy.ts'
+import { type CachePolicy, GUARDS, type GuardName, type SemanticPolicy } from '../policy/policy.ts'
 
 /** How the questions of one agent are treated, worked out of the policy's layers. */
 export type Plan = {
@@ -11,8 +11,8 @@ export type Plan = {
   /** Of the answers served by meaning, the part that may be wrong. */
   errorBudget: number
   judge: { model: string; rate: number; perHour: number } | undefined
-  /** Names of guards; absent: all. */
-  guards: ReadonlySet<string> | undefined
+  /** Who may veto, in this order. */
+  guards: readonly GuardName[]
 }
 
 const JUDGE = { model: 'gpt-4o-mini', rate: 0.1, perHour: 60 }
@@ -32,7 +32,7 @@ export function planOf(layers: (false | CachePolicy | undefined)[]): Plan | unde
     ttlSeconds = 604_800,
     errorBudget = 0.01,
     judge,
-    guards,
+    guards = GUARDS,
   } = merged
   if (mode === 'off') return undefined
   return {
@@ -42,6 +42,6 @@ export function planOf(layers: (false | CachePolicy | undefined)[]): Plan | unde
     ttlSeconds,
     errorBudget,
     judge: judge === false ? undefined : { ...JUDGE, ...judge },
-    guards: guards && new Set(guards),
+    guards,
   }
 }

@@ -1,0 +1,46 @@
+import type { Guard, Word } from './guard.ts'
+
+/** Verbs that change something in the world, where an order begins with them. */
+const VERBS = new Set(
+  `cancel refund send resend transfer move pay order reorder buy purchase book reserve schedule reschedule delete remove erase add
+update change set reset activate deactivate enable disable block unblock freeze unfreeze lock unlock open close create make
+submit file report upgrade downgrade subscribe unsubscribe renew extend return exchange replace ship deliver apply redeem
+charge withdraw deposit issue dispute call text email message remind start stop turn play pause skip mute unmute roll flip
+connect disconnect link unlink share post publish upload download install uninstall register sign enrol enroll switch
+confirm approve reject accept decline assign invite notify alert escalate forward print increase decrease raise lower put
+give mark clear restart reboot sync invest sell donate convert redirect track hold resume waive lend`.split(
+    /\s+/,
+  ),
+)
+/** What may stand before an order without making it less of one. */
+const BEFORE =
+  /^(?:please|pls|kindly|hi|hey|hello|just|now|then|ok|okay|and|also|so|go|ahead|thanks|immediately|quickly|urgently|well|yes|sure)$/
+/** `Can you cancel`, `I would like you to cancel`: with these before the verb, somebody is told to do it. */
+const TOLD = /^(?:can|could|will|would) (?:you|u)$|^(?:like|want|need) you$|^(?:you|u) (?:to|please)$/
+
+/** Whether it tells the reader to change something. */
+export function isCommand(words: readonly Word[]): boolean {
+  let at = 0
+  while (at < Math.min(words.length, 6) && BEFORE.test(words[at]?.text ?? '')) at += 1
+  if (VERBS.has(words[at]?.text ?? '') && !isNoun(words, at)) return true
+  for (; at + 2 < words.length && at < 40; at += 1) {
+    if (!TOLD.test(`${words[at]?.text} ${words[at + 1]?.text}`)) continue
+    let verb = at + 2
+    while (
+      verb < Math.min(words.length, at + 6) &&
+      (BEFORE.test(words[verb]?.text ?? '') || words[verb]?.text === 'to')
+    )
+      verb += 1
+    if (VERBS.has(words[verb]?.text ?? '')) return true
+  }
+  return false
+}
+
+/** `Order status`, `Return policy`, `Transfer not arrived`: a heading, not an order. */
+const isNoun = (words: readonly Word[], at: number) =>
+  /^(?:status|policy|policies|fee|fees|limit|limits|time|times|not|is|was|has|did|does|failed|pending|declined|number|history|options|methods|method|cost|costs|issue|issues|problem|problems|address|code|window|period|date|error|did|taking|charge|rate|rates|process|request|confirmation|details|form|shipping)$/.test(
+    words[at + 1]?.text ?? '',
+  )
+
+/** An answer to an order says that it was carried out: given again, it lies. */
+export const actions: Guard = (asked, cached) => (asked.command || cached.command ? 'actions' : undefined)

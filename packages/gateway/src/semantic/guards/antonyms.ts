@@ -1,0 +1,103 @@
+import { OPPOSITES } from './antonyms-data.ts'
+import type { Guard } from './guard.ts'
+import { stemOf } from './words.ts'
+
+/** Function words and terms of trade that WordNet does not hold as opposites. */
+const MORE = `before/after with/without in/out into/out inside/outside up/down over/under above/below on/off to/from
+more/less more/fewer most/least many/few always/never before/since until/after ahead/behind
+add/remove add/delete create/delete start/cancel start/stop start/end begin/stop join/leave enter/leave enter/exit
+open/close turn/keep allow/block allow/deny allow/prevent approve/deny approve/decline approve/reject accept/decline
+waive/charge grant/deny keep/cancel keep/return sender/receiver sender/recipient buyer/seller
+send/receive sent/received give/take give/receive lend/borrow pay/charge pay/refund win/lose gain/lose earn/lose earn/spend
+save/spend raise/lower increase/reduce increase/lower rise/fall rise/drop gain/loss profit/loss income/expense
+bullish/bearish call/put asset/liability principal/interest fixed/variable fixed/floating fixed/adjustable gross/net
+domestic/international local/international national/international foreign/local secured/unsecured
+first/last early/late earlier/later earliest/latest oldest/newest best/worst better/worse cheapest/expensive cheap/expensive
+highest/lowest higher/lower longest/shortest longer/shorter biggest/smallest bigger/smaller largest/smallest larger/smaller
+fastest/slowest faster/slower maximum/minimum max/min full/partial full/empty whole/partial complete/partial
+free/paid optional/mandatory optional/required voluntary/mandatory temporary/permanent public/private manual/automatic
+manually/automatically online/offline online/instore available/unavailable success/failure successful/failed succeed/fail
+pass/fail lock/unlock freeze/unfreeze block/unblock subscribe/unsubscribe install/uninstall connect/disconnect
+activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new
+wholesale/retail prepaid/postpaid weekly/monthly daily/weekly daily/monthly monthly/yearly monthly/annual weekly/yearly
+hot/cold wet/dry indoor/outdoor sync/async read/write safe/dangerous legal/illegal good/bad true/false yes/no
+pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm`
+
+const opposites = new Map<string, Set<string>>()
+
+function learn(pair: string) {
+  const [one = '', other = ''] = pair.split('/').map(stemOf)
+  if (one === other) return
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    const known = opposites.get(from)
+    if (known === undefined) opposites.set(from, new Set([to]))
+    else known.add(to)
+  }
+}
+for (const pair of `${OPPOSITES} ${MORE}`.split(/\s+/)) learn(pair)
+
+/** Syllables that turn a word round when put before it. */
+const TURNING = ['un', 'in', 'im', 'il', 'ir', 'dis', 'non', 'mis', 'de', 'anti', 'counter', 're']
+/** Syllables that turn a word round when they change places. */
+const CHANGING: readonly (readonly [string, string])[] = [
+  ['in', 'out'],
+  ['in', 'ex'],
+  ['im', 'ex'],
+  ['up', 'down'],
+  ['up', 'off'],
+  ['over', 'under'],
+  ['pre', 'post'],
+  ['maxi', 'mini'],
+  ['macro', 'micro'],
+  ['inter', 'intra'],
+  ['hyper', 'hypo'],
+  ['pro', 'anti'],
+  ['multi', 'single'],
+  ['on', 'off'],
+  ['fore', 'after'],
+]
+const ENDINGS: readonly (readonly [string, string])[] = [
+  ['ful', 'less'],
+  ['', 'less'],
+  ['er', 'ee'],
+  ['or', 'ee'],
+]
+
+/** Whether two stems are opposites: by what is known of them, or by how they are built. */
+export function areOpposite(one: string, other: string): boolean {
+  if (opposites.get(one)?.has(other)) return true
+  const [short, long] = one.length <= other.length ? [one, other] : [other, one]
+  // Of short words, too many begin with these syllables by chance: `port` and `import`, `come` and `income`.
+  if (short.length >= 4 && TURNING.some((syllable) => long === syllable + short)) return true
+  if (short.length < 4) return false
+  return (
+    CHANGING.some(([a, b]) => swapped(one, other, a, b) || swapped(one, other, b, a)) ||
+    ENDINGS.some(([a, b]) => ends(one, other, a, b) || ends(one, other, b, a))
+  )
+}
+
+const swapped = (one: string, other: string, a: string, b: string) =>
+  one.startsWith(a) &&
+  other.startsWith(b) &&
+  one.length > a.length + 2 &&
+  one.slice(a.length) === other.slice(b.length)
+
+const ends = (one: string, other: string, a: string, b: string) =>
+  one.endsWith(a) &&
+  other.endsWith(b) &&
+  one.length - a.length > 2 &&
+  one.slice(0, one.length - a.length) === other.slice(0, other.length - b.length)
+
+export const antonyms: Guard = (asked, cached) => {
+  const mine: string[] = []
+  for (const stem of asked.stems) if (!cached.stems.has(stem)) mine.push(stem)
+  if (mine.length === 0) return undefined
+  for (const stem of cached.stems) {
+    if (asked.stems.has(stem)) continue
+    for (const own of mine) if (areOpposite(own, stem)) return 'antonyms'
+  }
+  return undefined
+}

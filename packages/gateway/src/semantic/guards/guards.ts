@@ -1,0 +1,42 @@
+import { GUARDS, type GuardName } from '../../policy/policy.ts'
+import { actions } from './actions.ts'
+import { antonyms } from './antonyms.ts'
+import { dates } from './dates.ts'
+import { entities } from './entities.ts'
+import { freshness } from './freshness.ts'
+import type { Guard, Question } from './guard.ts'
+import { identifiers } from './identifiers.ts'
+import { language } from './language.ts'
+import { length } from './length.ts'
+import { negation } from './negation.ts'
+import { numbers } from './numbers.ts'
+import { order } from './order.ts'
+import { units } from './units.ts'
+
+const guards: Record<GuardName, Guard> = {
+  length,
+  language,
+  freshness,
+  actions,
+  numbers,
+  identifiers,
+  dates,
+  units,
+  negation,
+  entities,
+  antonyms,
+  order,
+}
+
+/** The first of the selected guards that speaks against it, or `undefined`. */
+export function vetoOf(
+  asked: Question,
+  cached: Question,
+  selected: readonly GuardName[] = GUARDS,
+): string | undefined {
+  for (const name of selected) {
+    const reason = guards[name](asked, cached)
+    if (reason !== undefined) return reason
+  }
+  return undefined
+}

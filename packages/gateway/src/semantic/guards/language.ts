@@ -1,0 +1,55 @@
+import type { Guard, Word } from './guard.ts'
+
+/** The commonest small words, which no sentence does without for long. */
+const SMALL_WORDS: Record<string, string> = {
+  en: 'the is are was do does did can could will would how what when where why who which i my me you your it to of and or not with for from on in at this that have has be been there any if please',
+  de: 'der die das den dem ein eine einen einem ist sind war ich mein meine meinen sie ihr wir und oder nicht kein keine mit für von zu auf wie was wann wo warum wer kann können habe hat haben wird werden bitte es man',
+  fr: 'le la les un une des du de est sont je mon ma mes vous votre vos nous et ou ne pas avec pour sur dans comment quoi quand où pourquoi qui quel quelle puis peut peux ai a avez être que ce cette il',
+  es: 'el la los las un una unos de del es son yo mi mis usted su sus nosotros y o no con para por en cómo como qué cuándo cuando dónde donde quién cuál puedo puede he ha tengo ser que este esta se',
+  it: 'il lo la gli le un una di del della è sono io mio mia miei voi vostro noi e o non con per su in come cosa quando dove perché chi quale posso può ho ha avete essere che questo questa si',
+  pt: 'o a os as um uma de do da dos das é são eu meu minha você seu sua nós e ou não com para por em como que quando onde porque quem qual posso pode tenho ter este esta se foi',
+  nl: 'de het een is zijn was ik mijn u uw je jouw wij en of niet geen met voor van naar op hoe wat wanneer waar waarom wie kan kunnen heb heeft hebben worden dit dat er',
+  sv: 'den det en ett är var jag min mitt du din ni er vi och eller inte med för från till på hur vad när vart varför vem kan har hade blir detta som',
+  pl: 'jest są nie tak ja mój moja moje pan pani i lub czy z dla od do na w jak co kiedy gdzie dlaczego kto który mogę może mam ma być to ten ta się',
+  tr: 'bir ve veya değil ben benim sen sizin biz ile için nasıl ne zaman nerede neden kim hangi var yok mı mi mu bu şu',
+}
+const languagesOf = new Map<string, string[]>()
+for (const [language, row] of Object.entries(SMALL_WORDS))
+  for (const word of row.split(' ')) {
+    const known = languagesOf.get(word)
+    if (known === undefined) languagesOf.set(word, [language])
+    else known.push(language)
+  }
+
+const PLAIN = /^[a-z0-9'$€£%#.,:@/_+&-]*$/
+
+/** A code for what the small words give away; a script where letters are not Latin; `?` where nothing is known. */
+export function languageOf(words: readonly Word[]): string {
+  const votes = new Map<string, number>()
+  let foreign = 0
+  for (const { text } of words) {
+    for (const language of languagesOf.get(text) ?? []) votes.set(language, (votes.get(language) ?? 0) + 1)
+    if (!PLAIN.test(text)) foreign += /\p{Script=Latin}/u.test(text) ? 1 : 10
+  }
+  if (foreign >= 10) return 'other'
+  const [best, second] = [...votes].sort(([, a], [, b]) => b - a)
+  if (best === undefined || best[1] === second?.[1])
+    return foreign > 0 ? 'other' : (votes.get('en') ?? 0) > 0 && best?.[1] === votes.get('en') ? 'en' : '?'
+  return best[0]
+}
+
+/**
+ * The guards read English. Texts in two languages never share an answer; nor do two texts in one that is not English,
+ * unless their words are the same: what cannot be judged is not served.
+ */
+export const language: Guard = (asked, cached) => {
+  if (asked.plain === cached.plain) return undefined
+  if (asked.language === 'en' && cached.language === 'en') return undefined
+  if (asked.language !== '?' && asked.language !== 'en') return 'language'
+  if (cached.language !== '?' && cached.language !== 'en') return 'language'
+  // Too short to tell: `refund policy`. Of one language, if they have the words of the shorter in common.
+  const [few, many] = asked.contentSet.size < cached.contentSet.size ? [asked, cached] : [cached, asked]
+  let shared = 0
+  for (const stem of few.contentSet) if (many.contentSet.has(stem)) shared += 1
+  return shared * 2 >= few.contentSet.size && shared > 0 ? undefined : 'language'
+}

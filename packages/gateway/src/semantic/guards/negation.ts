@@ -1,0 +1,44 @@
+import type { Guard, Word } from './guard.ts'
+
+const NEGATORS = new Set(
+  'not no never none nobody nothing nowhere neither nor without hardly barely scarcely unable except excluding cease lack lacking minus'.split(
+    ' ',
+  ),
+)
+/** `Why don't you`, `can't I`, `or not`, `no problem`: put so out of politeness, or as an alternative. */
+const POLITE_BEFORE = /^(?:or|whether|if|why)$/
+const POLITE_AFTER = /^(?:problem|worries|matter|only|idea|doubt|longer)$/
+
+/**
+ * What is negated, in order: the word of meaning behind each negator. As many of them must be on both sides, and where
+ * both speak of the same things, the same must be negated.
+ */
+export function negationsOf(words: readonly Word[], stopWords: ReadonlySet<string>): string[] {
+  const found: string[] = []
+  for (const [at, { text }] of words.entries()) {
+    if (!NEGATORS.has(text)) continue
+    const after = words[at + 1]?.text ?? ''
+    if (text === 'not' && words[at - 1]?.text === 'or' && at >= words.length - 1) continue
+    if (
+      text === 'not' &&
+      POLITE_BEFORE.test(words[at - 2]?.text ?? '') &&
+      /^(?:do)$/.test(words[at - 1]?.text ?? '')
+    ) {
+      // `why do not you`: an offer. `why do not I see`: a complaint.
+      if (words[at - 2]?.text === 'why' && (after === 'you' || after === 'we')) continue
+    }
+    if (POLITE_AFTER.test(after) && (after !== 'longer' || text !== 'no')) continue
+    const next = words.slice(at + 1, at + 6).find((word) => !stopWords.has(word.text))
+    found.push(next?.stem ?? '')
+  }
+  return found
+}
+
+export const negation: Guard = (asked, cached) => {
+  if (asked.negations.length !== cached.negations.length) return 'negation'
+  for (const [at, stem] of asked.negations.entries()) {
+    const other = cached.negations[at] ?? ''
+    if (stem !== other && asked.stems.has(other) && cached.stems.has(stem)) return 'negation'
+  }
+  return undefined
+}

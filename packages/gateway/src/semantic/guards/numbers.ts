@@ -1,0 +1,113 @@
+import type { Guard, Word } from './guard.ts'
+
+const SMALL =
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'
+const TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'
+const ORDINALS = 'first second third fourth fifth sixth seventh eighth ninth tenth'
+const VALUES = new Map<string, number>([
+  ...SMALL.split(' ').map((word, at): [string, number] => [word, at]),
+  ...TENS.split(' ').map((word, at): [string, number] => [word, at * 10 + 20]),
+  ['dozen', 12],
+])
+const SCALES = new Map([
+  ['hundred', 100],
+  ['thousand', 1_000],
+  ['million', 1_000_000],
+  ['billion', 1_000_000_000],
+])
+const SHORT_SCALES = new Map([
+  ['k', 1_000],
+  ['m', 1_000_000],
+  ['mm', 1_000_000],
+  ['bn', 1_000_000_000],
+])
+/** Where these follow, `one` counts; elsewhere it is a pronoun. */
+const COUNTED =
+  /^(?:hour|day|night|week|month|year|minute|dollar|euro|pound|percent|time|item|hundred|thousand)s?$/
+const ORDINAL = new Map(ORDINALS.split(' ').map((word, at): [string, number] => [word, at + 1]))
+const TIMES = new Map([
+  ['once', 1],
+  ['twice', 2],
+  ['thrice', 3],
+  ['double', 2],
+  ['triple', 3],
+  ['half', 0.5],
+  ['quarter', 0.25],
+])
+
+/** Every quantity, in one writing, sorted: `1,000`, `1000.00`, `1k` and `one thousand` are equal. */
+export function numbersOf(words: readonly Word[]): string {
+  const found: string[] = []
+  let at = 0
+  while (at < words.length) {
+    const word = words[at]?.text ?? ''
+    const spelt = speltOut(words, at)
+    if (spelt !== undefined) {
+      found.push(String(spelt.value))
+      at = spelt.next
+      continue
+    }
+    const ordinal = ordinalOf(words, at)
+    const written = writtenNumber(word)
+    if (ordinal !== undefined) found.push(`${ordinal}.`)
+    else if (written !== undefined) {
+      const scale = SCALES.get(words[at + 1]?.text ?? '')
+      found.push(String(written * (scale ?? 1)))
+      if (scale !== undefined) at += 1
+    } else if (TIMES.has(word)) found.push(String(TIMES.get(word)))
+    at += 1
+  }
+  return found.sort().join(' ')
+}
+
+/** The value of digits, with a short scale or a unit behind them at most. */
+function writtenNumber(word: string): number | undefined {
+  const [, digits, behind = ''] = /^(\d[\d.,]*)([a-z]{0,7})$/.exec(word) ?? []
+  if (digits === undefined || /^(?:st|nd|rd|th)$/.test(behind)) return undefined
+  const value = amountOf(digits)
+  return value === undefined ? undefined : value * (SHORT_SCALES.get(behind) ?? 1)
+}
+
+function amountOf(digits: string): number | undefined {
+  // The last mark is the decimal one, unless three digits follow and it can group thousands.
+  const plain = /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(digits)
+    ? digits.replaceAll(',', '')
+    : /^\d{1,3}(?:\.\d{3})+,\d+$/.test(digits)
+      ? digits.replaceAll('.', '').replace(',', '.')
+      : digits.replace(',', '.')
+  return /^\d{1,15}(?:\.\d{1,15})?$/.test(plain) ? Number(plain) : undefined
+}
+
+function speltOut(words: readonly Word[], from: number): { value: number; next: number } | undefined {
+  const first = words[from]?.text ?? ''
+  if (!VALUES.has(first)) return undefined
+  if (first === 'one' && !COUNTED.test(words[from + 1]?.text ?? '')) return undefined
+  let total = 0
+  let group = 0
+  let at = from
+  for (; at < words.length; at += 1) {
+    const word = words[at]?.text ?? ''
+    const value = VALUES.get(word)
+    const scale = SCALES.get(word)
+    // `two five` are two numbers, `twenty five` is one.
+    if (value !== undefined && (group % 100 === 0 || (group % 100 >= 20 && group % 10 === 0 && value < 10)))
+      group += value
+    else if (scale === 100 && group > 0) group *= 100
+    else if (scale !== undefined && group > 0) {
+      total += group * scale
+      group = 0
+    } else break
+  }
+  return { value: total + group, next: Math.max(at, from + 1) }
+}
+
+function ordinalOf(words: readonly Word[], at: number): number | undefined {
+  const word = words[at]?.text ?? ''
+  const digits = /^(\d{1,9})(?:st|nd|rd|th)$/.exec(word)?.[1]
+  if (digits !== undefined) return Number(digits)
+  // `a second` and `30 second` are time.
+  if (word === 'second' && /^(?:a|per|each|\d.*)$/.test(words[at - 1]?.text ?? '')) return undefined
+  return ORDINAL.get(word)
+}
+
+export const numbers: Guard = (asked, cached) => (asked.numbers === cached.numbers ? undefined : 'numbers')

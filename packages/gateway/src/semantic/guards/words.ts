@@ -1,0 +1,161 @@
+import type { Word } from './guard.ts'
+
+/** Words and codes; within them, single marks between letters or digits. No part can match in two ways. */
+const TOKEN = /[\p{L}\p{M}\p{N}]+(?:['’.,:/@_+&-][\p{L}\p{M}\p{N}]+)*|[$€£¥₹%°#?!.;:,\n]/gu
+const DIGIT = /\p{N}/u
+const CAPITAL = /^\p{Lu}/u
+/** After one of these, a capital says nothing. */
+const STOPS = new Set(['?', '!', '.', ';', ':', '\n'])
+const MARKS = new Set(['$', '€', '£', '¥', '₹', '%', '°', '#'])
+
+const CONTRACTIONS: Record<string, string> = {
+  "can't": 'can not',
+  cant: 'can not',
+  cannot: 'can not',
+  "won't": 'will not',
+  wont: 'will not',
+  "shan't": 'shall not',
+  "ain't": 'is not',
+  dont: 'do not',
+  doesnt: 'does not',
+  didnt: 'did not',
+  isnt: 'is not',
+  wasnt: 'was not',
+  arent: 'are not',
+  havent: 'have not',
+  hasnt: 'has not',
+  hadnt: 'had not',
+  couldnt: 'could not',
+  wouldnt: 'would not',
+  shouldnt: 'should not',
+  im: 'i am',
+  ive: 'i have',
+  whats: 'what is',
+  wheres: 'where is',
+  hows: 'how is',
+  "let's": 'let us',
+}
+
+/** The words of a text, in order. Time grows with the length of the text alone. */
+export function wordsOf(text: string): Word[] {
+  const tokens = text.normalize('NFKC').replaceAll('’', "'").match(TOKEN) ?? []
+  const shouted = saysNothingByCapitals(tokens)
+  const words: Word[] = []
+  let starts = true
+  for (const token of tokens) {
+    if (STOPS.has(token)) {
+      starts = true
+      continue
+    }
+    if (token === ',') continue
+    const parts = DIGIT.test(token) || token.includes('@') ? [token] : token.split(/[.,:/_+&-]/)
+    for (const part of parts) {
+      const capital = !starts && !shouted && CAPITAL.test(part) && !/^I(?:'|$)/.test(part)
+      for (const each of writtenOut(part.toLowerCase()))
+        words.push({ text: each, stem: stemOf(each), capital })
+      starts = false
+    }
+  }
+  return words
+}
+
+/** Title Case and ALL CAPITALS do not tell names from other words. */
+function saysNothingByCapitals(tokens: readonly string[]): boolean {
+  const letters = tokens.filter((token) => /^\p{L}/u.test(token))
+  return letters.length > 2 && letters.filter((token) => CAPITAL.test(token)).length > letters.length * 0.6
+}
+
+function writtenOut(word: string): string[] {
+  const known = Object.hasOwn(CONTRACTIONS, word) ? CONTRACTIONS[word] : undefined
+  if (known !== undefined) return known.split(' ')
+  if (word.endsWith("n't")) return [word.slice(0, -3), 'not']
+  const at = word.indexOf("'")
+  // What follows is a verb or a possessive: `order's`, `I'm`, `they've`.
+  if (at > 0 && at >= word.length - 3) return [word.slice(0, at)]
+  return [word]
+}
+
+const VOWEL = /[aeiouy]/
+
+/** English endings off, alike for all forms of a regular word: not to be read by people. */
+export function stemOf(word: string): string {
+  if (word.length < 4 || MARKS.has(word) || DIGIT.test(word)) return word
+  if (IRREGULAR.has(word)) return IRREGULAR.get(word) ?? word
+  let stem = word
+  if (stem.endsWith('ies') && stem.length > 4) stem = `${stem.slice(0, -3)}y`
+  else if (/(?:ss|sh|ch|x|z)es$/.test(stem)) stem = stem.slice(0, -2)
+  else if (stem.endsWith('s') && !/[sui]s$/.test(stem)) stem = stem.slice(0, -1)
+  if (stem.endsWith('ied') && stem.length > 4) stem = `${stem.slice(0, -3)}y`
+  else
+    for (const ending of ['ing', 'ed']) {
+      const rest = stem.slice(0, -ending.length)
+      if (!stem.endsWith(ending) || rest.length < 3 || !VOWEL.test(rest)) continue
+      stem = /([bdfgklmnprt])\1$/.test(rest) && !rest.endsWith('ll') ? rest.slice(0, -1) : rest
+      break
+    }
+  if (stem.length > 3 && stem.endsWith('e')) stem = stem.slice(0, -1)
+  return stem.length > 3 && stem.endsWith('y') ? `${stem.slice(0, -1)}i` : stem
+}
+
+const IRREGULAR = new Map(
+  Object.entries({
+    bought: 'buy',
+    sold: 'sell',
+    sent: 'send',
+    paid: 'pay',
+    lost: 'lose',
+    losing: 'lose',
+    lose: 'lose',
+    got: 'get',
+    gotten: 'get',
+    getting: 'get',
+    gave: 'give',
+    given: 'give',
+    took: 'take',
+    taken: 'take',
+    taking: 'take',
+    stole: 'steal',
+    stolen: 'steal',
+    broke: 'break',
+    broken: 'break',
+    made: 'make',
+    making: 'make',
+    went: 'go',
+    gone: 'go',
+    came: 'come',
+    said: 'say',
+    told: 'tell',
+    kept: 'keep',
+    left: 'left',
+    found: 'find',
+    spent: 'spend',
+    chose: 'choos',
+    chosen: 'choos',
+    forgot: 'forget',
+    forgotten: 'forget',
+    withdrew: 'withdraw',
+    withdrawn: 'withdraw',
+    wrote: 'write',
+    written: 'write',
+    children: 'child',
+    people: 'person',
+    men: 'man',
+    women: 'woman',
+    thing: 'thing',
+    during: 'during',
+    nothing: 'nothing',
+    something: 'something',
+    anything: 'anything',
+    everything: 'everything',
+    need: 'need',
+    needed: 'need',
+    used: 'us',
+    using: 'us',
+    added: 'add',
+    adding: 'add',
+    canceled: 'cancel',
+    cancelled: 'cancel',
+    cancelling: 'cancel',
+    refunded: 'refund',
+  }),
+)
