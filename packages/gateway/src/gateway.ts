@@ -137,7 +137,11 @@ export function assemble(options: GatewayOptions | undefined) {
 
   async function settled() {
     await recorder.settled()
-    await meanings?.settled()
+    // It has calls of its own, which have records of their own.
+    if (meanings !== undefined) {
+      await meanings.settled()
+      await recorder.settled()
+    }
     later.run()
     settlements.run()
     await Promise.all([shared?.settled(), sinks.drain()])

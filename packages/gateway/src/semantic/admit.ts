@@ -1,6 +1,6 @@
 import type { JsonObject } from '../call.ts'
 import { isSet, list, object, text } from '../json.ts'
-import { maskPersonal, maskSecrets } from '../sinks/mask.ts'
+import { maskPersonal, maskSecrets } from '../mask.ts'
 
 /** An answer that may be given to somebody who asked otherwise: words for everybody, and the end of the matter. */
 export function forEverybody(answer: JsonObject): boolean {

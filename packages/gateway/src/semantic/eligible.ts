@@ -1,4 +1,4 @@
-import { maskPersonal, maskSecrets } from '../sinks/mask.ts'
+import { maskPersonal, maskSecrets } from '../mask.ts'
 
 /**
  * Questions whose answer is meant for one person or one moment, or that ask for something to be done. English; in other

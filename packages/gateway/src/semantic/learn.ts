@@ -26,6 +26,8 @@ type Lesson = {
   labels: Labels
   /** When the labels of other processes were last looked for. */
   loadedAt: number
+  /** False while nobody knows what others may have learned: that an answer at `plan.threshold` is wrong, for one. */
+  ready: boolean
   threshold: number | undefined
   mayJudge: () => boolean
   judging: number
@@ -40,10 +42,14 @@ const MAX_JUDGING = 4
 const CATCH_UP_MS = 60_000
 
 /** Decides what is near enough, and lets a judge correct it. */
-export function createLearner(shared: SharedLabels | undefined, random: () => number = Math.random) {
+export function createLearner(
+  shared: SharedLabels | undefined,
+  /** Told of what goes on in the background. */
+  track: (work: Promise<void>) => void,
+  random: () => number = Math.random,
+) {
   const lessons = new Map<string, Lesson>()
   const entries = new Map<string, Observation[]>()
-  const underWay = new Set<Promise<unknown>>()
 
   function lessonOf(agent: string, plan: Plan): Lesson {
     const known = lessons.get(agent)
@@ -53,6 +59,7 @@ export function createLearner(shared: SharedLabels | undefined, random: () => nu
       labels: noLabels(),
       threshold: undefined,
       loadedAt: Number.NEGATIVE_INFINITY,
+      ready: shared === undefined,
       mayJudge: createBudget(plan.judge?.perHour ?? 0),
       judging: 0,
     }
@@ -65,12 +72,12 @@ export function createLearner(shared: SharedLabels | undefined, random: () => nu
     if (shared === undefined || performance.now() - lesson.loadedAt < CATCH_UP_MS) return
     lesson.loadedAt = performance.now()
     const loading = shared.load(agent).then((labels) => {
+      lesson.ready = true
       if (labels === undefined) return
       lesson.labels = labels
       lesson.threshold = undefined
     })
-    underWay.add(loading)
-    void loading.finally(() => underWay.delete(loading))
+    track(loading)
   }
 
   function thresholdOf(lesson: Lesson): number {
@@ -82,13 +89,16 @@ export function createLearner(shared: SharedLabels | undefined, random: () => nu
   function decide(asked: string, { entry, similarity }: Neighbour, agent: string, plan: Plan): Meaning {
     const lesson = lessonOf(agent, plan)
     catchUp(agent, lesson)
+    if (!lesson.ready) return { outcome: 'unavailable', reason: 'labels' }
     const threshold = thresholdOf(lesson)
     const known = { similarity, threshold, entry: entry.id }
     if (similarity < Math.min(plan.band, threshold)) return { ...known, outcome: 'below' }
     const veto = vetoOf(questionOf(asked), questionOf(entry.question), plan.guards)
-    if (veto !== undefined) return { ...known, outcome: 'veto', reason: veto }
     const own = entries.get(entry.id) ?? []
-    if (own.length >= HOT) {
+    const isHot = own.length >= HOT
+    if (veto !== undefined)
+      return { ...known, outcome: isHot || similarity >= threshold ? 'veto' : 'below', reason: veto }
+    if (isHot) {
       if (random() <= exploration(own, similarity, plan.errorBudget)) return { ...known, outcome: 'explored' }
     } else if (similarity < threshold) return { ...known, outcome: 'below' }
     return { ...known, outcome: plan.mode === 'on' ? 'hit' : 'would-hit' }
@@ -104,15 +114,14 @@ export function createLearner(shared: SharedLabels | undefined, random: () => nu
     pipeline: Handler,
   ): void {
     const lesson = lessonOf(call.caller.agent, plan)
-    if (plan.judge === undefined || near.similarity < plan.band || meaning.outcome === 'veto') return
+    if (plan.judge === undefined || near.similarity < plan.band || meaning.reason !== undefined) return
     if (lesson.judging >= MAX_JUDGING || random() >= plan.judge.rate || !lesson.mayJudge()) return
     lesson.judging += 1
     const verdict = judge(pipeline, call, asked, near, plan.judge.model).then((right) => {
       lesson.judging -= 1
       if (right !== undefined) return learn(call.caller.agent, lesson, near, right)
     })
-    underWay.add(verdict)
-    void verdict.finally(() => underWay.delete(verdict))
+    track(verdict)
   }
 
   function learn(agent: string, lesson: Lesson, { entry, similarity }: Neighbour, right: boolean) {
@@ -136,6 +145,5 @@ export function createLearner(shared: SharedLabels | undefined, random: () => nu
       const threshold = thresholdOf(lesson)
       return { ...estimate(lesson.labels, threshold), threshold }
     },
-    settled: async () => void (await Promise.all(underWay)),
   }
 }

@@ -23,15 +23,22 @@ export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boole
 export function createMeanings({ semantic, key }: Settings, link: Link | undefined) {
   const { secret, maxBytes: _, ...rest } = semantic
   const store = createMemoryMeanings()
-  const learner = createLearner(link && createSharedLabels(link))
+  const underWay = new Set<Promise<void>>()
+  const track = (work: Promise<void>) => {
+    underWay.add(work)
+    void work.finally(() => underWay.delete(work))
+  }
+  const learner = createLearner(link && createSharedLabels(link), track)
   const tally = createTally()
   const secretOf = ({ outgoing }: Call) => secret ?? key ?? outgoing.headers.get('authorization') ?? undefined
-  const parts: SemanticParts = { ...rest, store, learner, secretOf }
+  const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
   return {
     parts,
     count: tally.count,
     async settled() {
-      await Promise.all([store.settled(), learner.settled()])
+      // What goes on may set more going.
+      while (underWay.size > 0) await Promise.all(underWay)
+      await store.settled()
     },
     stats: (): Pick<Stats, 'semantic'> => ({
       semantic: Object.fromEntries(

@@ -25,6 +25,8 @@ export type SemanticParts = {
   /** The first part of what partitions are made of; `undefined` where a call brings no credentials to make it of. */
   secretOf: (call: Call) => string | undefined
   learner: Learner
+  /** Told of what goes on when the caller has its answer. */
+  track: (work: Promise<void>) => void
 }
 
 /** One question on its way through this stage. */
@@ -103,7 +105,7 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
   ): Promise<Reply> {
     looking?.catch(() => undefined)
     const reply = await next(call)
-    void afterwards(reply, call, search, looking)
+    parts.track(afterwards(reply, call, search, looking))
     return looking === undefined
       ? reply
       : {

@@ -1,9 +1,9 @@
 import type { CallRecord } from '../account/record.ts'
 import type { Ending } from '../body/recording.ts'
 import type { Call, Json } from '../call.ts'
+import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../mask.ts'
 import type { Capture } from '../policy/policy.ts'
 import { contentOf, parametersOf } from './content.ts'
-import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from './mask.ts'
 import type { Pending } from './outbox.ts'
 import type { Content, Report } from './sink.ts'
 

@@ -1,7 +1,7 @@
+import type { Mask } from '../mask.ts'
 import type { Capture } from '../policy/policy.ts'
 import type { Say } from '../say.ts'
 import { holdExit, letExit } from './drain.ts'
-import type { Mask } from './mask.ts'
 import { createOutbox, type SinkStats } from './outbox.ts'
 import { pendingReport, type Told } from './report.ts'
 import type { Sink } from './sink.ts'

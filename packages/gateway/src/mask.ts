@@ -1,4 +1,4 @@
-import type { Json } from '../call.ts'
+import type { Json } from './call.ts'
 
 /** Takes out of a text what must not be seen. */
 export type Mask = (text: string) => string

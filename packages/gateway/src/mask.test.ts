@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Json } from '../call.ts'
+import type { Json } from './call.ts'
 import { maskJson, maskPersonal, maskSecrets, maskText } from './mask.ts'
 
 test.each([
