@@ -19,9 +19,14 @@ export type {
   ExactPolicy,
   ModelPolicy,
   Policy,
+  SemanticPolicy,
   TeamPolicy,
 } from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'
+export type { Embedder } from './semantic/embed/embedder.ts'
+export type { Meaning } from './semantic/meaning.ts'
+export type { SemanticCacheOptions } from './semantic/options.ts'
+export type { SemanticStats } from './semantic/tally.ts'
 export type { MetricsOptions } from './sinks/metrics/options.ts'
 export {
   type Metrics,

@@ -1,3 +1,5 @@
+import { nothing } from '../account/meter.ts'
+import { withoutResponse } from '../body/recording.ts'
 import { admissible } from '../cache/admit.ts'
 import { entryOf } from '../cache/entry.ts'
 import { hit } from '../cache/hit.ts'
@@ -49,6 +51,7 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
       // Nobody waits for what will not be served.
       if (plan.mode === 'shadow') return await ask(next, call, search, look(search, call))
       const found = await look(search, call)
+      if (call.signal.aborted) return given(call, found.meaning)
       const { nearest, meaning } = found
       if (meaning.outcome !== 'hit' || nearest === undefined)
         return await ask(next, call, search, Promise.resolve(found))
@@ -81,14 +84,14 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
     return await embedThrough(pipeline, call, question, { model, dimensions, signal })
   }
 
-  /** Bounded by the deadline, and by the caller's own patience. Never throws but for the caller's abort. */
+  /** Bounded by the deadline, and by the caller's own patience. */
   async function look({ asked, partition, plan, vector }: Search, call: Call): Promise<Found> {
     let neighbours: Neighbour[] | undefined
     try {
       const search = vector().then((vector) => store.nearest(partition, vector, 1))
       neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
-    } catch (error) {
-      if (call.signal.aborted) throw error
+    } catch {
+      if (call.signal.aborted) return { meaning: { outcome: 'unavailable', reason: 'aborted' } }
     }
     if (neighbours === undefined) return { meaning: { outcome: 'unavailable', reason: 'embedding' } }
     const [nearest] = neighbours
@@ -147,6 +150,12 @@ type Found = { nearest?: Neighbour; meaning: Meaning }
 
 function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): Reply {
   return { ...hit(entry.answer, entry.id, call, 'semantic'), similarity, meaning }
+}
+
+/** The caller left before anything was asked of anybody. */
+function given({ model, route, signal }: Call, meaning: Meaning): Reply {
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
+  return { via: 'upstream', model, route, meaning, recording: withoutResponse(signal.reason, ended) }
 }
 
 const noted = (reply: Reply, meaning: Meaning): Reply => ({ ...reply, meaning })

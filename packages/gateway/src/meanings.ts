@@ -1,13 +1,13 @@
-import type { Stats } from '../account/stats.ts'
-import type { Call } from '../call.ts'
-import type { CachePolicy, Policy } from '../policy/policy.ts'
-import type { Link } from '../redis/link.ts'
-import type { Settings } from '../settings.ts'
-import { createLearner } from './learn.ts'
-import { createMemoryMeanings } from './memory.ts'
-import type { SemanticParts } from './stage.ts'
-import { createTally, semanticStatsOf } from './tally.ts'
-import { createSharedLabels } from './threshold/shared.ts'
+import type { Stats } from './account/stats.ts'
+import type { Call } from './call.ts'
+import type { CachePolicy, Policy } from './policy/policy.ts'
+import type { Link } from './redis/link.ts'
+import { createLearner } from './semantic/learn.ts'
+import { createMemoryMeanings } from './semantic/memory.ts'
+import type { SemanticParts } from './semantic/stage.ts'
+import { createTally, semanticStatsOf } from './semantic/tally.ts'
+import { createSharedLabels } from './semantic/threshold/shared.ts'
+import type { Settings } from './settings.ts'
 
 /** Whether any agent of a policy is asked by meaning: where none is, nothing of this is set up. */
 export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boolean {
