@@ -12,7 +12,7 @@ const question = (content: string, model = 'gpt-4o-mini') => ({
 })
 
 const world = (gateway: GatewayOptions = {}, fake: FakeOptions = {}) =>
-  setup({ agent: 'ann', policy, ...gateway }, { maxRetries: 2 }, { tokens: 'exact', ...fake })
+  setup({ agent: 'ann', policy, ...gateway }, { logLevel: 'off' }, { tokens: 'exact', ...fake })
 
 /** Whatever tells of money tells the same. Returns the record of the first call. */
 async function agreeOn(
