@@ -15,6 +15,9 @@ const opened = <T extends { close: () => unknown }>(thing: T): T => {
   return thing
 }
 
+/** Tests share the machine: how long it takes is not what is tested. */
+const patient = ({ url: redis }: RedisServer) => ({ redis, deadlines: { redisMs: 5_000 } })
+
 /** What the quota has settled. What is in doubt is beside it. */
 const settled = ({ admin }: RedisServer): Ledger => ({
   name: 'quota',
@@ -40,14 +43,14 @@ test.each([11, 12])(
   'day %i: records, quota, budgets and metrics tell of the dollars that upstream would bill',
   async (seed) => {
     const redis = opened(await startRedis())
-    const day = opened(await liveThrough({ seed, calls: 400, doubts: false, gateway: { redis: redis.url } }))
+    const day = opened(await liveThrough({ seed, calls: 400, doubts: false, gateway: patient(redis) }))
     await allAgree(day, [records, settled(redis), metrics(redis), budget])
   },
 )
 
 test('a day on which nobody can know all that upstream did: what is known agrees, and the rest is in doubt, not spent', async () => {
   const redis = opened(await startRedis())
-  const day = opened(await liveThrough({ seed: 21, calls: 400, doubts: true, gateway: { redis: redis.url } }))
+  const day = opened(await liveThrough({ seed: 21, calls: 400, doubts: true, gateway: patient(redis) }))
   await allAgree(day, [records, settled(redis), metrics(redis)])
   expect(day.troubles.reset).toBeGreaterThan(0)
   expect(day.troubles.timeout).toBeGreaterThan(0)
