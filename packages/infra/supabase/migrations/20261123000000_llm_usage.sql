@@ -17,7 +17,7 @@ create table if not exists public.llm_usage (
   route text not null,
   cache text not null,
   bypass text,
-  similarity real,
+  similarity double precision,
   age_ms bigint,
   -- Of the answer, also of a cached one; null where there was none. input counts cached_input and audio_input,
   -- output counts reasoning and audio_output.
@@ -31,7 +31,7 @@ create table if not exists public.llm_usage (
   -- US dollars. Null: the price is unknown, which is not 0.
   cost_usd numeric(18, 6),
   saved_usd numeric(18, 6),
-  latency_ms bigint not null,
+  latency_ms bigint,
   first_token_ms bigint,
   waited_ms bigint,
   status text not null,
