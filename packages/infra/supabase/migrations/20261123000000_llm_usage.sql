@@ -58,10 +58,9 @@ create table if not exists public.llm_usage (
 
 comment on table public.llm_usage is 'One row for each call through the LLM gateway.';
 
+-- For quotas of today, and for retention; and for every tile that shows some days.
 create index if not exists llm_usage_at on public.llm_usage (at);
 create index if not exists llm_usage_day_agent on public.llm_usage (day, agent);
-create index if not exists llm_usage_team_at on public.llm_usage (team, at);
-create index if not exists llm_usage_day_cost on public.llm_usage (day, cost_usd desc nulls last);
 
 -- What each team may use, as the processes that write have it from their policy. The highest version binds.
 create table if not exists public.llm_team_limits (
