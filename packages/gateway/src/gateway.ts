@@ -99,7 +99,7 @@ export function assemble(options: GatewayOptions | undefined) {
 
   /** Where a function is frozen once it has answered, somebody must be told that there is more to do. */
   function announce() {
-    guarded(() => settings.waitUntil?.(controls.flush(LINGER_MS)))
+    guarded(() => settings.waitUntil?.(within(settled(true), LINGER_MS)))
   }
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
@@ -131,21 +131,21 @@ export function assemble(options: GatewayOptions | undefined) {
     }
   }
 
-  async function settled() {
+  async function settled(isLast: boolean) {
     await recorder.settled()
     later.run()
     settlements.run()
-    await Promise.all([shared?.settled(), sinks.drain()])
+    await Promise.all([shared?.settled(), sinks.drain(({ periodic }) => isLast || !periodic)])
   }
 
   const controls: GatewayControls = {
-    flush: (deadlineMs = 5_000) => within(settled(), deadlineMs),
+    flush: (deadlineMs = 5_000) => within(settled(false), deadlineMs),
     async purge(what) {
       later.run()
       return await answers.purge(checkPurge(what))
     },
-    async close(deadlineMs) {
-      const done = await controls.flush(deadlineMs)
+    async close(deadlineMs = 5_000) {
+      const done = await within(settled(true), deadlineMs)
       await within(sinks.close(), 1_000)
       answers.close()
       shared?.close()
