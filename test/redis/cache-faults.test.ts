@@ -241,7 +241,9 @@ test('a program that has done its work ends, though nobody closed the gateway, a
     await client.chat.completions.create({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'x' }] })`
   const cwd = new URL('..', import.meta.url)
   await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd, timeout: 10_000 })
-  expect(await redis.admin.dbsize()).toBe(1)
+  expect(await redis.admin.keys('gw:*:x:*')).toHaveLength(1)
+  // And it is counted: this call, in its minute and its hour, by that process.
+  expect(await redis.admin.keys('gw:{metrics}:*')).toHaveLength(3)
 })
 
 test('closed, it leaves no connection behind', async () => {

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { liveThrough, none } from '../cost/day.ts'
 import { micro, policy, TEAMS, type Team } from '../cost/kit.ts'
 import { allAgree, budget, type Ledger, records } from '../cost/ledgers.ts'
-import { ask, setup } from '../support.ts'
+import { ask, setup, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 const open: { close: () => unknown }[] = []
@@ -31,8 +31,15 @@ const settled = ({ admin }: RedisServer): Ledger => ({
 
 const metrics = ({ url }: RedisServer): Ledger => ({
   name: 'metrics',
-  async read() {
+  async read({ client }) {
     const dollars = none()
+    // They keep their own rhythm, which flush() leaves alone.
+    const { delivered = 0, queued = 0 } = client.gateway.stats().sinks?.metrics ?? {}
+    await until(
+      () => client.gateway.stats().sinks?.metrics?.delivered === delivered + queued,
+      'all is counted',
+      15_000,
+    )
     const { rows } = await readMetrics(url, { from: Date.now() - 3_600_000, to: Date.now() + 60_000 })
     for (const { team, costUsd } of rows) dollars[team as Team] += micro(costUsd)
     return dollars
