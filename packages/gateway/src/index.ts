@@ -22,6 +22,7 @@ export type {
   TeamPolicy,
 } from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'
+export type { LangfuseOptions } from './sinks/langfuse/options.ts'
 export type { MetricsOptions } from './sinks/metrics/options.ts'
 export {
   type Metrics,
@@ -31,6 +32,7 @@ export {
   type Quantiles,
   readMetrics,
 } from './sinks/metrics/read.ts'
+export type { OtelOptions } from './sinks/otel/options.ts'
 export type { SinkStats } from './sinks/outbox.ts'
 export {
   type Content,
