@@ -1,6 +1,7 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
+import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { type RedisServer, startRedis } from '../redis/server.ts'
+import { type RedisServer, startCluster, startRedis } from '../redis/server.ts'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type Supabase, startSupabase } from './server.ts'
 
@@ -24,10 +25,10 @@ afterEach(async () => {
   vi.restoreAllMocks()
 })
 
-async function gateway(options: NonNullable<GatewayOptions['supabase']> = {}) {
+async function gateway(options: NonNullable<GatewayOptions['supabase']> = {}, address = redis.url) {
   const at = { url: supabase.url, secretKey: supabase.keys.secret }
   const it = await setup({
-    redis: redis.url,
+    redis: address,
     cache: false,
     quota: false,
     deadlines: { redisMs: 500 },
@@ -162,4 +163,31 @@ test('a row that the table refuses is not in the way of the others', async () =>
   const drain = await gateway()
   await expectAll(it)
   expect(sinkOf(drain)?.spill).toEqual({ waiting: 0, delivered: 6, refused: 1 })
+})
+
+test('a cluster is as good as one server', async () => {
+  const cluster = await startCluster()
+  try {
+    const it = await gateway({}, cluster.url)
+    await supabase.become('refuse')
+    await calls(it, 20)
+    expect(sinkOf(it)).toMatchObject({ spilled: 20, queued: 0, spill: { waiting: 20 } })
+    await supabase.become('none')
+    await expect.poll(async () => (await ids()).length, { timeout: 15_000 }).toBe(20)
+    await expect.poll(() => sinkOf(it)?.spill).toEqual({ waiting: 0, delivered: 20, refused: 0 })
+  } finally {
+    await cluster.close()
+  }
+})
+
+test('gateways of two versions of ioredis drain the same stream', async () => {
+  redis = await startRedis()
+  const borrowed = new Redis5(redis.url)
+  const it = await setup({ redis: borrowed as never, cache: false, quota: false, supabase: { via: 'redis' } })
+  made.push(it)
+  await calls(it, 10)
+  expect(sinkOf(it)).toMatchObject({ spilled: 10 })
+  await gateway()
+  await expectAll(it)
+  borrowed.disconnect()
 })
