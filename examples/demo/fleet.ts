@@ -9,10 +9,11 @@ import {
 } from '@hotdash/llm-gateway'
 import type { Step } from './day.ts'
 import type { Outcome, Take } from './run.ts'
+import type { Places } from './sinks.ts'
 import { AGENTS, type Agent } from './tasks.ts'
 
 /** What a worker is started with, and what it tells. */
-export type Post = { agent: Agent; baseURL: string; redis: string; policy: Policy }
+export type Post = { agent: Agent; baseURL: string; redis: string; policy: Policy; places: Places }
 export type Order = { type: 'step'; step: Step } | { type: 'finish' }
 export type Told =
   | { type: 'record'; record: CallRecord }
@@ -22,11 +23,16 @@ export type Told =
 
 export type Fleet = { take: Take; finish: () => Promise<Stats[]>; policy: Policy }
 
-/** HotDash's own policy under team names that nobody else has: other days at this Redis are none of ours. */
-function policyOfToday(): Policy {
+/** HotDash's own policy under team names that nobody else has: other days are none of ours, and this one binds nobody. */
+export function policyOfToday(): Policy {
   const day = crypto.randomUUID().slice(0, 8)
   const teams = Object.entries(hotdashPolicy.teams).map(([name, team]) => [`demo-${day}-${name}`, team])
-  return { ...hotdashPolicy, cache: { exact: { ttlSeconds: 600 } }, teams: Object.fromEntries(teams) }
+  return {
+    ...hotdashPolicy,
+    version: 0,
+    cache: { exact: { ttlSeconds: 600 } },
+    teams: Object.fromEntries(teams),
+  }
 }
 
 /** The team of an agent, by HotDash's own policy. */
@@ -35,12 +41,12 @@ export const teamOf = (agent: string): string | undefined =>
 
 /** Nine processes, one for each agent, that have nothing in common but Redis and the address they ask. */
 export function startFleet(
-  { baseURL, redis }: { baseURL: string; redis: string },
+  start: { baseURL: string; redis: string; places: Places },
   onRecord: (record: CallRecord) => void,
 ): Fleet {
   const policy = policyOfToday()
   const waiting = new Map<string, (told: Told) => void>()
-  const workers = new Map(AGENTS.map((agent) => [agent, hire({ agent, baseURL, redis, policy })]))
+  const workers = new Map(AGENTS.map((agent) => [agent, hire({ agent, policy, ...start })]))
 
   function hire(post: Post): ChildProcess {
     const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), [JSON.stringify(post)])
@@ -86,7 +92,10 @@ export function startFleet(
 
 /** `undefined` if Redis answers, otherwise why it does not. */
 export async function troubleWith(redis: string): Promise<string | undefined> {
-  const { gateway } = createGatewayClient({ apiKey: 'none', gateway: { redis } })
+  const { gateway } = createGatewayClient({
+    apiKey: 'none',
+    gateway: { redis, metrics: false, langfuse: false, supabase: false },
+  })
   const state = () => gateway.stats().redis
   for (let waited = 0; waited < 3_000 && state()?.state === 'connecting'; waited += 20)
     await new Promise((resolve) => setTimeout(resolve, 20))

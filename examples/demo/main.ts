@@ -1,14 +1,21 @@
-import { type CallRecord, createGatewayClient, type GatewayClient, withGateway } from '@hotdash/llm-gateway'
+import {
+  type CallRecord,
+  createGatewayClient,
+  type GatewayClient,
+  type Stats,
+  withGateway,
+} from '@hotdash/llm-gateway'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { createBoard } from './board.ts'
 import { HICCUP } from './catalog.ts'
 import { againstBare, breaches, fleetBreaches } from './checks.ts'
 import { type Day, planDay, planSharedMorning, planSmallDay } from './day.ts'
-import { startFleet, troubleWith } from './fleet.ts'
+import { policyOfToday, startFleet, troubleWith } from './fleet.ts'
 import { readOptions, wrong } from './options.ts'
 import { micro, mostOf } from './prices.ts'
 import { bareModel, type Doing, gatewayModel, type Run, runDay, taking } from './run.ts'
+import { isAnywhere, sinkBreaches, sinkTable } from './sinks.ts'
 import { acrossProcesses, agentTable, comparison, remarks } from './summary.ts'
 import { dollars } from './table.ts'
 import { together } from './totals.ts'
@@ -21,7 +28,7 @@ how often people repeat themselves, and what a cache saves depends on that.
 Real: the gateway, its limits, the policy's prices. Latencies include the fake, which runs in this process.
 A step with a tool is two calls.`
 
-const { steps, seed, live, redis } = readOptions()
+const { steps, seed, live, redis, places } = readOptions()
 if (live && !process.env.OPENAI_API_KEY)
   wrong('--live asks the real API: set OPENAI_API_KEY, or leave --live out.')
 if (live && redis !== undefined) wrong('--redis is for the fakes: leave --live out.')
@@ -49,23 +56,33 @@ process.once('SIGINT', () => {
 async function throughGateway(client: GatewayClient): Promise<Run> {
   const doing: Doing = ({ agent, id }, work) => withGateway({ agent, trace: id }, work)
   const run = await runDay(day, taking({ client, modelFor: gatewayModel, doing }))
-  if (!(await client.gateway.flush())) throw new Error('some calls were never recorded')
+  if (!(await client.gateway.flush(30_000))) throw new Error('some calls were never recorded')
   board.stop()
   console.log(`\n${agentTable(records)}\n\n${remarks(records)}`)
+  tellOfSinks([client.gateway.stats()])
   return run
 }
 
 async function fakeDay(day: Day): Promise<string[]> {
   const [upstream, bareUpstream] = await Promise.all([startFakeOpenAI(SLOWNESS), startFakeOpenAI(SLOWNESS)])
   for (const each of [upstream, bareUpstream]) stageHiccup(each)
-  const client = createGatewayClient({ baseURL: upstream.baseURL, apiKey: 'fake', gateway: { onCall } })
+  const policy = isAnywhere(places) ? { policy: policyOfToday() } : {}
+  const client = createGatewayClient({
+    baseURL: upstream.baseURL,
+    apiKey: 'fake',
+    gateway: { onCall, ...places, ...policy },
+  })
   const gateway = await throughGateway(client)
   const stats = client.gateway.stats()
 
   const sent = upstream.count()
   const bare = await bareDay(day, bareUpstream, { gateway, sent })
   await Promise.all([client.gateway.close(), upstream.close(), bareUpstream.close()])
-  return [...breaches(gateway, records, stats), ...againstBare(records, sent, bare, stats)]
+  return [
+    ...breaches(gateway, records, stats),
+    ...againstBare(records, sent, bare, stats),
+    ...sinkBreaches([stats], records.length),
+  ]
 }
 
 /** Each agent in a process of its own, and one Redis for all. */
@@ -74,7 +91,7 @@ async function dayOfProcesses(day: Day, redis: string): Promise<string[]> {
   if (trouble !== undefined) wrong(`--redis: there is no Redis to be reached: ${trouble}`)
   const [upstream, bareUpstream] = await Promise.all([startFakeOpenAI(SLOWNESS), startFakeOpenAI(SLOWNESS)])
   for (const each of [upstream, bareUpstream]) stageHiccup(each)
-  const fleet = startFleet({ baseURL: upstream.baseURL, redis }, onCall)
+  const fleet = startFleet({ baseURL: upstream.baseURL, redis, places }, onCall)
   const gateway = await runDay(day, fleet.take)
   const all = await fleet.finish()
   board.stop()
@@ -82,6 +99,7 @@ async function dayOfProcesses(day: Day, redis: string): Promise<string[]> {
   console.log(
     `\n${agentTable(records)}\n\n${remarks(records)}\n\n${acrossProcesses(records, all, fleet.policy)}`,
   )
+  tellOfSinks(all)
   const sent = upstream.count()
   const bare = await bareDay(day, bareUpstream, { gateway, sent })
   await Promise.all([upstream.close(), bareUpstream.close()])
@@ -89,7 +107,12 @@ async function dayOfProcesses(day: Day, redis: string): Promise<string[]> {
     ...breaches(gateway, records, stats),
     ...againstBare(records, sent, bare, stats),
     ...fleetBreaches(records, all, fleet.policy),
+    ...sinkBreaches(all, records.length),
   ]
+}
+
+function tellOfSinks(all: Stats[]) {
+  if (isAnywhere(places)) console.log(`\n${sinkTable(all)}`)
 }
 
 async function bareDay(day: Day, upstream: FakeOpenAI, like: { gateway: Run; sent: number }): Promise<Run> {
@@ -109,7 +132,7 @@ async function liveDay(day: Day): Promise<string[]> {
   console.log(
     `This asks the real API and costs ${dollars(mostOf(day))} at the very most, by the policy's prices.`,
   )
-  const client = createGatewayClient({ gateway: { onCall } })
+  const client = createGatewayClient({ gateway: { onCall, ...places } })
   const gateway = await throughGateway(client)
   const stats = client.gateway.stats()
   const [paid, worth] = [micro(stats.costUsd), micro(stats.costUsd) + micro(stats.savedUsd)]

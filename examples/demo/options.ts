@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { type Places, placesOf } from './sinks.ts'
 
 const HELP = `A day of HotDash's nine agents through the LLM gateway, and the same day without it.
 
@@ -6,6 +7,9 @@ const HELP = `A day of HotDash's nine agents through the LLM gateway, and the sa
   npm run demo -- --calls 1000      a longer day: more people ask the same questions
   npm run demo -- --seed 7          another day; the same seed is always the same day
   npm run demo -- --redis URL       each agent in a process of its own, all at one Redis
+  npm run demo -- --langfuse URL --supabase URL
+                                    every call also traced in that Langfuse and written down in that Supabase,
+                                    with LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and SUPABASE_SECRET_KEY
   npm run demo -- --live            about 12 calls to the real API, with OPENAI_API_KEY
 
 What to watch
@@ -19,13 +23,20 @@ Without --live nothing leaves this machine: upstream is a fake that makes up its
 them its token counts. Caching, routing, limits, prices and records are the gateway's own. The day is pressed
 into seconds, the limits are not: they are per real minute.
 
-With --redis, nine processes share answers and limits through that Redis. They run under team names of their own, so
-that nothing of yours is read or counted; what they write there is gone after two days.
+With --redis, nine processes share answers and limits through that Redis. With --redis, --langfuse or --supabase, all
+runs under team names of their own (demo-...), so that nothing of yours is read or counted, and what is traced can be
+told apart; what is written to Redis is gone after two days.
 
 Exits with 1 if a step fails, if stats() and the records differ, if a hit costs money, or if a cached answer
-is not the first one, if processes share nothing or pass a limit together; with 2 if an option is wrong or --live finds no key; with 130 after Ctrl-C.`
+is not the first one, if processes share nothing or pass a limit together, or if a record did not arrive where it was sent; with 2 if an option is wrong or --live finds no key; with 130 after Ctrl-C.`
 
-export type DemoOptions = { steps: number; seed: number; live: boolean; redis: string | undefined }
+export type DemoOptions = {
+  steps: number
+  seed: number
+  live: boolean
+  redis: string | undefined
+  places: Places
+}
 
 /** Exits on its own for --help and for mistakes. */
 export function readOptions(): DemoOptions {
@@ -36,6 +47,8 @@ export function readOptions(): DemoOptions {
         seed: { type: 'string', default: '1' },
         live: { type: 'boolean', default: false },
         redis: { type: 'string' },
+        langfuse: { type: 'string' },
+        supabase: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
@@ -48,6 +61,7 @@ export function readOptions(): DemoOptions {
       seed: whole('--seed', values.seed, 0, 2 ** 32 - 1),
       live: values.live,
       redis: values.redis,
+      places: placesOf(values.langfuse, values.supabase),
     }
   } catch (error) {
     return wrong(`${(error as Error).message}\nTry --help.`)

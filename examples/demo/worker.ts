@@ -3,7 +3,7 @@ import type { Order, Post, Told } from './fleet.ts'
 import { gatewayModel, taking } from './run.ts'
 
 /** One agent in a process of its own: a client, and what it is told to do. */
-const { agent, baseURL, redis, policy } = JSON.parse(process.argv[2] ?? '{}') as Post
+const { agent, baseURL, redis, policy, places } = JSON.parse(process.argv[2] ?? '{}') as Post
 const tell = (told: Told) => void process.send?.(told)
 
 const client = createGatewayClient({
@@ -15,7 +15,10 @@ const client = createGatewayClient({
     policy,
     coalesce: { acrossProcesses: true },
     // Nine processes on a small machine are slower than nine on nine: patience is not what is shown here.
-    deadlines: { redisMs: 1_000, connectMs: 5_000 },
+    deadlines: { redisMs: 3_000, connectMs: 5_000 },
+    // Nobody's alerts or reports should take a demo for work.
+    metrics: false,
+    ...places,
     onCall: (record) => tell({ type: 'record', record }),
   },
 })
@@ -28,7 +31,7 @@ const take = taking({
 
 async function obey(order: Order) {
   if (order.type === 'finish') {
-    await client.gateway.flush()
+    await client.gateway.flush(30_000)
     const stats = client.gateway.stats()
     await client.gateway.close()
     tell({ type: 'finished', stats })

@@ -17,6 +17,7 @@ const server = async (): Promise<RedisServer> => {
 
 const ACROSS = {
   quota: false as const,
+  metrics: false as const,
   coalesce: { acrossProcesses: true },
   deadlines: { redisMs: 1_000, connectMs: 5_000 },
 }

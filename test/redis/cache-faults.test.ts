@@ -18,7 +18,7 @@ const server = async (args?: string[]): Promise<RedisServer> => {
 }
 
 async function gateway(redis: RedisServer, options: GatewayOptions = {}, client = {}): Promise<Setup> {
-  const it = await setup({ redis: redis.url, quota: false, ...options }, client)
+  const it = await setup({ redis: redis.url, quota: false, metrics: false, ...options }, client)
   open.push({ close: () => it.client.gateway.close() })
   return it
 }
@@ -241,7 +241,13 @@ test('a program that has done its work ends, though nobody closed the gateway, a
     await client.chat.completions.create({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'x' }] })`
   const cwd = new URL('..', import.meta.url)
   await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd, timeout: 10_000 })
-  expect(await redis.admin.dbsize()).toBe(1)
+  const keys = await redis.admin.keys('*')
+  expect(keys.map((key) => key.replace(/:[\w-]+$/, '')).toSorted()).toEqual([
+    'gw:{default}:x',
+    'gw:{metrics}:hour',
+    'gw:{metrics}:minute',
+    'gw:{metrics}:writer',
+  ])
 })
 
 test('closed, it leaves no connection behind', async () => {

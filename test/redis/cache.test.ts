@@ -15,7 +15,13 @@ const server = async (args?: string[]): Promise<RedisServer> => {
 }
 
 async function gateway(redis: RedisServer, options: GatewayOptions = {}): Promise<Setup> {
-  const it = await setup({ redis: redis.url, quota: false, deadlines: { redisMs: 1_000 }, ...options })
+  const it = await setup({
+    redis: redis.url,
+    quota: false,
+    metrics: false,
+    deadlines: { redisMs: 1_000 },
+    ...options,
+  })
   open.push({ close: () => it.client.gateway.close() })
   return it
 }
@@ -25,7 +31,7 @@ async function two(redis: RedisServer, options: GatewayOptions = {}) {
   const one = await gateway(redis, options)
   const { baseURL } = one.upstream
   const other = await setup(
-    { redis: redis.url, quota: false, deadlines: { redisMs: 1_000 }, ...options },
+    { redis: redis.url, quota: false, metrics: false, deadlines: { redisMs: 1_000 }, ...options },
     { baseURL },
   )
   open.push({ close: () => other.client.gateway.close() })
@@ -113,10 +119,10 @@ test('every key has a time to live, starts with its team, and no value holds a c
   await it.client.embeddings.create({ model: 'text-embedding-3-large', input: 'x' })
   await it.client.gateway.flush()
   const keys = await redis.admin.keys('*')
-  // Three answers, one response's id, and for the limits the team's state, its means and three reservations.
-  expect(keys.length).toBe(9)
+  // Three answers, one response's id; for the limits the team's state, its means and three reservations; the metrics.
+  expect(keys.filter((key) => !key.startsWith('gw:{metrics}:')).length).toBe(9)
   for (const key of keys) {
-    expect(key).toMatch(/^gw:\{(prod_customer\}:(x|quota|hold|means)|resp_\w+\}:id)/)
+    expect(key).toMatch(/^gw:\{(prod_customer\}:(x|quota|hold|means)|resp_\w+\}:id|metrics\}:)/)
     expect(await redis.admin.pttl(key)).toBeGreaterThan(0)
     const value = await redis.admin.dumpBuffer(key)
     for (const secret of [apiKey, 'a question of a customer']) expect(value?.includes(secret)).toBe(false)

@@ -368,7 +368,7 @@ describe('names', () => {
       expect(key).toMatch(/^gw:\{metrics\}:(minute|hour|writer):[\w-]+$/)
   })
 
-  test('beyond 500 rows a minute, agents are others; nobody is lost', async () => {
+  test('beyond 100 rows a minute, agents are others; nobody is lost', async () => {
     const redis = await server()
     const link = linkTo(redis.url)
     for (const process of [1, 2])
@@ -377,9 +377,9 @@ describe('names', () => {
         Array.from({ length: 900 }, (_, at) => report({ agent: `${process}-${at}` })),
       )
     const { rows, summary } = await readMetrics(redis.url, DAY)
-    expect(rows).toHaveLength(501)
+    expect(rows).toHaveLength(101)
     expect(summary.calls).toBe(1_800)
-    expect(rows.find(({ agent }) => agent === '(others)')?.calls).toBe(1_300)
+    expect(rows.find(({ agent }) => agent === '(others)')?.calls).toBe(1_700)
   })
 })
 
@@ -397,13 +397,14 @@ describe('in a gateway', () => {
       await client.embeddings.create({ model: 'text-embedding-3-large', input: 'a text' })
       expect(await client.gateway.flush()).toBe(true)
     }
+    // They keep their own rhythm, which flush() leaves alone.
+    await Promise.all(clients.map(({ client }) => client.gateway.close()))
     const records = clients.slice(0, 2).flatMap(({ records }) => records)
     const { summary } = await readMetrics(redis.url, { from: now - 60_000, to: Date.now() + 60_000 })
     expect(summary).toMatchObject(expected(records))
     expect(summary.embeddingUsd).toBeGreaterThan(0)
     expect(clients[0]?.client.gateway.stats().sinks?.metrics).toMatchObject({ delivered: 3, queued: 0 })
     expect(clients[2]?.client.gateway.stats().sinks).toBeUndefined()
-    await Promise.all(clients.map(({ client }) => client.gateway.close()))
   })
 
   test('while Redis is away calls are kept, as many as fit, and the rest is counted as dropped', async () => {
@@ -414,7 +415,7 @@ describe('in a gateway', () => {
       queue: { maxReports: 20 },
     })
     await client.chat.completions.create(ask('first'))
-    await client.gateway.flush()
+    await until(() => client.gateway.stats().sinks?.metrics?.delivered === 1, 'the first is counted')
     await redis.kill()
     for (let call = 0; call < 30; call += 1) await client.chat.completions.create(ask(`call ${call}`))
     const away = client.gateway.stats().sinks?.metrics

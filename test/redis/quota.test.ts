@@ -27,7 +27,7 @@ async function gateway(
   options: GatewayOptions = {},
   client = {},
 ): Promise<Setup> {
-  const shared = { redis: redis.url, policy: policyOf(team), cache: false as const }
+  const shared = { redis: redis.url, policy: policyOf(team), cache: false as const, metrics: false as const }
   const it = await setup(
     { ...shared, deadlines: { redisMs: 1_000 }, ...options },
     { maxRetries: 0, ...client },

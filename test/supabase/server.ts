@@ -99,7 +99,6 @@ function tokenFor(role: string, signing: string): string {
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const claims = {
     role,
-    sub: '00000000-0000-4000-8000-000000000000',
     exp: Math.floor(Date.now() / 1_000) + 3_600,
   }
   const body = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`

@@ -183,7 +183,7 @@ test('without Redis an outage is waited out in memory, and what does not fit is 
   vi.restoreAllMocks()
 })
 
-test('a call takes as long with Supabase hanging as without it', async () => {
+test('no call waits for a Supabase that hangs', async () => {
   vi.spyOn(console, 'warn').mockReturnValue()
   await supabase.become('hang')
   const { client } = await setup({ supabase: there(), cache: false })

@@ -57,6 +57,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const { policy } = settings
   const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
   const say = once(warn)
+  for (const notice of settings.notices) say(notice)
   const counters = createCounters()
   const memory = createMemoryCache(settings.cache.bytes)
   const { redis } = settings
@@ -102,7 +103,7 @@ export function assemble(options: GatewayOptions | undefined) {
 
   /** Where a function is frozen once it has answered, somebody must be told that there is more to do. */
   function announce() {
-    guarded(() => settings.waitUntil?.(controls.flush(LINGER_MS)))
+    guarded(() => settings.waitUntil?.(within(settled(true), LINGER_MS)))
   }
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
@@ -135,7 +136,7 @@ export function assemble(options: GatewayOptions | undefined) {
     }
   }
 
-  async function settled() {
+  async function settled(isLast: boolean) {
     await recorder.settled()
     // It has calls of its own, which have records of their own.
     if (meanings !== undefined) {
@@ -144,17 +145,17 @@ export function assemble(options: GatewayOptions | undefined) {
     }
     later.run()
     settlements.run()
-    await Promise.all([shared?.settled(), sinks.drain()])
+    await Promise.all([shared?.settled(), sinks.drain(({ periodic }) => isLast || !periodic)])
   }
 
   const controls: GatewayControls = {
-    flush: (deadlineMs = 5_000) => within(settled(), deadlineMs),
+    flush: (deadlineMs = 5_000) => within(settled(false), deadlineMs),
     async purge(what) {
       later.run()
       return await answers.purge(checkPurge(what))
     },
-    async close(deadlineMs) {
-      const done = await controls.flush(deadlineMs)
+    async close(deadlineMs = 5_000) {
+      const done = await within(settled(true), deadlineMs)
       await within(sinks.close(), 1_000)
       answers.close()
       shared?.close()

@@ -27,6 +27,7 @@ export type { Embedder } from './semantic/embed/embedder.ts'
 export type { Meaning } from './semantic/meaning.ts'
 export type { SemanticCacheOptions } from './semantic/options.ts'
 export type { SemanticStats } from './semantic/tally.ts'
+export type { LangfuseOptions } from './sinks/langfuse/options.ts'
 export type { MetricsOptions } from './sinks/metrics/options.ts'
 export {
   type Metrics,
@@ -36,6 +37,7 @@ export {
   type Quantiles,
   readMetrics,
 } from './sinks/metrics/read.ts'
+export type { OtelOptions } from './sinks/otel/options.ts'
 export type { SinkStats } from './sinks/outbox.ts'
 export {
   type Content,

@@ -3,7 +3,9 @@ import type { CallRecord } from './account/record.ts'
 import type { Capture, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
 import { type SemanticCacheOptions, semanticSchema } from './semantic/options.ts'
+import { type LangfuseOptions, langfuseSchema } from './sinks/langfuse/options.ts'
 import { type MetricsOptions, metricsSchema } from './sinks/metrics/options.ts'
+import { type OtelOptions, otelSchema } from './sinks/otel/options.ts'
 import type { Sink } from './sinks/sink.ts'
 import { type SupabaseOptions, supabaseSchema } from './sinks/supabase/options.ts'
 
@@ -55,8 +57,10 @@ export type GatewayOptions = {
   coalesce?: CoalesceOptions
   /** How long the gateway's own steps may take. */
   deadlines?: { redisMs?: number; connectMs?: number }
-  /** The Langfuse sink is not part of this version. */
-  langfuse?: false
+  /** Traces in Langfuse: on where keys and address are set, here or in the environment. `false`: off whatever the environment says. */
+  langfuse?: false | LangfuseOptions
+  /** Spans to any OpenTelemetry backend; `{}` takes everything from the usual OTEL_ variables. Off unless set. */
+  otel?: false | OtelOptions
   /** One row of `llm_usage` for each call. @default on where SUPABASE_URL and SUPABASE_SECRET_KEY are both set */
   supabase?: false | SupabaseOptions
 }
@@ -93,8 +97,6 @@ export type CoalesceOptions = {
   waitMs?: number
 }
 
-const absent = (what: string) =>
-  z.optional(z.literal(false, `${what} is not part of this version: leave it out, or set false`))
 const seconds = z.number().check(z.nonnegative())
 const count = z.number().check(z.int(), z.positive())
 const bytes = count
@@ -179,6 +181,7 @@ export const optionsSchema = z.strictObject({
   ),
   metrics: metricsSchema,
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
-  langfuse: absent('the Langfuse sink'),
+  langfuse: z.optional(langfuseSchema),
+  otel: z.optional(otelSchema),
   supabase: z.optional(supabaseSchema),
 })

@@ -1,13 +1,22 @@
 import type { Link } from './redis/link.ts'
 import type { Say } from './say.ts'
 import type { Settings } from './settings.ts'
+import { createLangfuseSink } from './sinks/langfuse/sink.ts'
 import { createMetricsSink } from './sinks/metrics/sink.ts'
+import { createOtelSink } from './sinks/otel/sink.ts'
 import type { Sink } from './sinks/sink.ts'
 import { createSupabaseSink } from './sinks/supabase/sink.ts'
 
 /** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
 export function placesOf(settings: Settings, link: Link | undefined, say: Say): Sink[] {
-  return [...metricsOf(settings, link), ...supabaseOf(settings, link, say), ...settings.sinks]
+  const { langfuse, otel, sinks } = settings
+  return [
+    ...metricsOf(settings, link),
+    ...supabaseOf(settings, link, say),
+    ...(langfuse === undefined ? [] : [createLangfuseSink(langfuse)]),
+    ...(otel === undefined ? [] : [createOtelSink(otel)]),
+    ...sinks,
+  ]
 }
 
 function metricsOf({ metrics }: Settings, link: Link | undefined): Sink[] {

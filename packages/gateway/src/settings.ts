@@ -12,7 +12,9 @@ import { loadPolicy } from './policy/load.ts'
 import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
 import { type SemanticSettings, semanticSettings, withMode } from './semantic/options.ts'
+import { type LangfuseSettings, langfuseSettings } from './sinks/langfuse/options.ts'
 import { type MetricsSettings, metricsSettings } from './sinks/metrics/options.ts'
+import { type OtelSettings, otelSettings } from './sinks/otel/options.ts'
 import type { Sink } from './sinks/sink.ts'
 import { type SupabaseSettings, supabaseSettingsOf } from './sinks/supabase/options.ts'
 
@@ -38,6 +40,10 @@ export type Settings = {
   /** `undefined`: none are kept. */
   metrics: MetricsSettings | undefined
   sinks: Sink[]
+  langfuse: LangfuseSettings | undefined
+  otel: OtelSettings | undefined
+  /** What was left out for want of something, worth a line in the log. */
+  notices: string[]
   /** Absent: no usage is written there. */
   supabase: SupabaseSettings | undefined
   queue: { maxReports: number; maxBytes: number }
@@ -58,13 +64,15 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
+  const direct = mode === 'direct'
+  const { langfuse, notices } = tracing(direct ? false : options.langfuse, env)
   return {
     policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
     capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
     team: options.team,
-    direct: mode === 'direct',
+    direct,
     cache: {
       bytes: exact?.maxBytes ?? 64 * MIB,
       sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
@@ -79,12 +87,21 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
     sinks: options.sinks ?? [],
+    langfuse,
+    otel: direct ? undefined : otelSettings(options.otel, env),
+    notices,
     supabase: supabaseSettingsOf(options.supabase, env, shared !== undefined),
     queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
     mask: options.mask,
     waitUntil: options.waitUntil,
     onCall: options.onCall,
   }
+}
+
+function tracing(option: GatewayOptions['langfuse'], env: NodeJS.ProcessEnv) {
+  const found = langfuseSettings(option, env)
+  if (found === undefined || !('lacking' in found)) return { langfuse: found, notices: [] }
+  return { langfuse: undefined, notices: [`Langfuse gets no traces: ${found.lacking.join(', ')} not set.`] }
 }
 
 function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {

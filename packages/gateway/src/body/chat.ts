@@ -165,9 +165,9 @@ function toolDeltas(call: JsonObject): JsonObject[] {
 
 /** Everything in the deltas that is text: content, refusals, reasoning, the names and arguments of tools. */
 function produced(events: readonly SseEvent[]): string {
-  const deltas = (chunked.chunksOf(events) ?? []).flatMap((chunk) =>
-    list(chunk.choices).map((choice) => object(choice).delta),
-  )
+  const deltas = chunked
+    .legible(events)
+    .flatMap((chunk) => list(chunk.choices).map((choice) => object(choice).delta))
   return deltas.map(strings).join('')
 }
 

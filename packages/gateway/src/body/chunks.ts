@@ -24,6 +24,10 @@ export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined 
   return chunks
 }
 
+/** Whatever can be read of a stream that is not one any more: it was written, and will be billed. */
+export const legible = (events: readonly SseEvent[]): JsonObject[] =>
+  events.map(({ data }) => parseObject(data) ?? {})
+
 export const indexOf = (value: Json): number => {
   const { index } = object(value)
   return typeof index === 'number' ? index : 0

@@ -15,7 +15,8 @@ export const completions: Format = {
   assemble,
   emit,
   produced: (events) =>
-    (chunked.chunksOf(events) ?? [])
+    chunked
+      .legible(events)
       .flatMap((chunk) => list(chunk.choices).map((choice) => text(object(choice).text)))
       .join(''),
 }

@@ -50,6 +50,8 @@ export type Sink = {
   content?: boolean
   /** The most reports one delivery takes. @default 100 */
   batch?: number
+  /** It has its own rhythm, and a delivery is an expense: `flush()` leaves it alone, `close()` and the end of the program do not. */
+  periodic?: boolean
   /** Milliseconds a report waits at most for others to go with. @default 1000 */
   lingerMs?: number
   /** Milliseconds one delivery may take before it is aborted. @default 5000 */

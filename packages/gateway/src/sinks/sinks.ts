@@ -17,10 +17,13 @@ export type SinksOptions = {
 /** Everywhere the records of this gateway go, each at its own pace. */
 export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: SinksOptions) {
   const holding = new Set<string>()
-  const drain = async () => {
-    const drained = await Promise.all(outboxes.map((outbox) => outbox.drain()))
+  /** Delivers what waits; false: some of it could not be delivered now. */
+  const drain = async (which: (sink: Sink) => boolean = () => true) => {
+    const due = outboxes.filter((_, at) => which(sinks[at] as Sink))
+    const drained = await Promise.all(due.map((outbox) => outbox.drain()))
     return drained.every(Boolean)
   }
+  const lastWords = () => drain()
   const outboxes = sinks.map((sink, at) =>
     createOutbox(sink, {
       maxReports,
@@ -29,8 +32,8 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: 
       holding(holds) {
         if (holds) holding.add(`${at}`)
         else holding.delete(`${at}`)
-        if (holding.size > 0) holdExit(drain)
-        else letExit(drain)
+        if (holding.size > 0) holdExit(lastWords)
+        else letExit(lastWords)
       },
     }),
   )
@@ -43,7 +46,6 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: 
       for (const [at, outbox] of outboxes.entries())
         outbox.add({ ...(sinks[at]?.content === false ? bare : whole) })
     },
-    /** Delivers what waits; false: some of it could not be delivered now. */
     drain,
     async close() {
       await Promise.all(outboxes.map((outbox) => outbox.close()))

@@ -8,6 +8,7 @@ import { object } from '../json.ts'
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
   const { origin, outgoing, signal } = call
+  if (signal.aborted) return unsent(call)
   const startedAt = performance.now()
   origin.sent += 1
   const recording = await exchange(call)
@@ -31,6 +32,12 @@ export async function send(call: Call): Promise<Reply> {
       return withoutResponse(foreign(error, signal), ended(call, error))
     }
   }
+}
+
+/** Nobody wanted it any more when its turn came: it was neither asked nor paid. */
+function unsent({ model, route, signal }: Call): Reply {
+  const ended: Promise<Ending> = Promise.resolve({ type: 'aborted', usage: nothing })
+  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
 }
 
 /** An AbortError that is nobody's wish here would silence the SDK of whoever shares this flight. */

@@ -17,7 +17,7 @@ create table if not exists public.llm_usage (
   route text not null,
   cache text not null,
   bypass text,
-  similarity real,
+  similarity double precision,
   age_ms bigint,
   -- Of the answer, also of a cached one; null where there was none. input counts cached_input and audio_input,
   -- output counts reasoning and audio_output.
@@ -31,7 +31,7 @@ create table if not exists public.llm_usage (
   -- US dollars. Null: the price is unknown, which is not 0.
   cost_usd numeric(18, 6),
   saved_usd numeric(18, 6),
-  latency_ms bigint not null,
+  latency_ms bigint,
   first_token_ms bigint,
   waited_ms bigint,
   status text not null,
@@ -58,10 +58,9 @@ create table if not exists public.llm_usage (
 
 comment on table public.llm_usage is 'One row for each call through the LLM gateway.';
 
+-- For quotas of today, and for retention; and for every tile that shows some days.
 create index if not exists llm_usage_at on public.llm_usage (at);
 create index if not exists llm_usage_day_agent on public.llm_usage (day, agent);
-create index if not exists llm_usage_team_at on public.llm_usage (team, at);
-create index if not exists llm_usage_day_cost on public.llm_usage (day, cost_usd desc nulls last);
 
 -- What each team may use, as the processes that write have it from their policy. The highest version binds.
 create table if not exists public.llm_team_limits (

@@ -9,7 +9,7 @@ declare
   gone bigint := 0;
   slice bigint;
 begin
-  if keep < interval '1 day' then
+  if keep is null or keep < interval '1 day' then
     raise exception 'llm_usage_prune: % is less than a day', keep using errcode = '22023';
   end if;
   loop

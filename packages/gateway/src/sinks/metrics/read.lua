@@ -7,8 +7,11 @@
 --   found  for each key its fields and values, one after the other; none where it is no hash
 
 local found = {}
-for at = 1, #KEYS do
-  local rows = redis.pcall('HGETALL', at == 1 and KEYS[1] or KEYS[at])
-  found[at] = rows.err and {} or rows
+local function find(key)
+  local rows = redis.pcall('HGETALL', key)
+  found[#found + 1] = rows.err and {} or rows
 end
+
+find(KEYS[1])
+for at = 2, #KEYS do find(KEYS[at]) end
 return found

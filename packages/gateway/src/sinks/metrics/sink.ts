@@ -50,5 +50,12 @@ export function createMetricsSink(
     unsure = undefined
   }
 
-  return { name: 'metrics', content: false, batch: BATCH, lingerMs: flushSeconds * 1_000, deliver }
+  return {
+    name: 'metrics',
+    content: false,
+    periodic: true,
+    batch: BATCH,
+    lingerMs: flushSeconds * 1_000,
+    deliver,
+  }
 }

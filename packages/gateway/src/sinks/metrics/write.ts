@@ -13,7 +13,7 @@ export type Write = {
 /** The sums of hours outlive those of minutes: reports look at months. */
 const HOURS_KEPT_MS = 35 * 24 * HOUR_MS
 /** A hostile caller may be a thousand agents a minute: beyond so many rows they are others. */
-const MAX_ROWS = 500
+const MAX_ROWS = 100
 
 type Row = { team: string; sums: Sums }
 type Bucket = { ttlMs: number; rows: Map<string, Row> }

@@ -69,8 +69,8 @@ function name(value: string | undefined): string | undefined {
 }
 
 const count = (value: number | undefined, max = MAX_COUNT) =>
-  value === undefined ? undefined : Math.min(max, Math.max(0, Math.round(value)))
+  value === undefined || Number.isNaN(value) ? undefined : Math.min(max, Math.max(0, Math.round(value)))
 
 /** As a text: a decimal number that no reader on the way makes a binary one of. */
 const dollars = (value: number | undefined) =>
-  value === undefined ? undefined : Math.min(MAX_USD, Math.max(0, value)).toFixed(6)
+  value === undefined || Number.isNaN(value) ? undefined : Math.min(MAX_USD, Math.max(0, value)).toFixed(6)

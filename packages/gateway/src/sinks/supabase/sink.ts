@@ -19,6 +19,8 @@ type House = {
 }
 
 const BATCH = 500
+/** After limits could not be told. */
+const LIMITS_PAUSE_MS = 60_000
 
 /** Reports and, in the same order, their rows. */
 type Batch = { reports: readonly Report[]; rows: Row[]; signal: AbortSignal }
@@ -34,6 +36,7 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   const drain =
     spill && table && createDrain(spill, table, (trouble) => say('supabase drain', `supabase: ${trouble}`))
   let limits = limitsOf(policy)
+  let limitsNotBefore = 0
 
   async function deliver(reports: readonly Report[], signal: AbortSignal): Promise<Delivery> {
     const batch = { reports, rows: reports.map(({ record }) => rowOf(record)), signal }
@@ -68,13 +71,12 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
 
   /** Once, and no row waits for it: without limits, one tile has less to show. */
   async function tellLimits(table: Table, signal: AbortSignal) {
-    if (limits.length === 0) return
-    const told = limits
-    limits = []
+    if (limits.length === 0 || performance.now() < limitsNotBefore) return
+    limitsNotBefore = performance.now() + LIMITS_PAUSE_MS
     try {
-      await table.replace(LIMITS_TABLE, told, LIMITS_KEY, signal)
+      await table.replace(LIMITS_TABLE, limits, LIMITS_KEY, signal)
+      limits = []
     } catch (error) {
-      limits = told
       say('supabase limits', `supabase: the limits of teams are not known there: ${wordsOf(error)}`)
     }
   }

@@ -1,0 +1,159 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { breakOff } from '../deliver.ts'
+import { type Json, type JsonObject, object, text } from '../json.ts'
+import { tokenizerOf } from '../tokens.ts'
+import { createChecker } from './checker.ts'
+import { answeredByFault, type LangfuseFault, send, sendJson, UNAUTHORIZED } from './faults.ts'
+import type { Ledger } from './ledger.ts'
+import type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest } from './options.ts'
+import { spansOf } from './otlp.ts'
+import { type Desk, routeFor } from './routes.ts'
+
+export type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest, LangfuseVersion } from './options.ts'
+
+/**
+ * A server on loopback that stands in for Langfuse 2.95.12 or 4.16.0, as two real ones were measured to behave:
+ * what they take, drop and refuse, what they make of tokens and costs, and how they fail. It checks everything it is sent.
+ * Rejects where the port is taken or the API description cannot be read.
+ *
+ * @example
+ * const langfuse = await startFakeLangfuse({ version: '2.95.12' })
+ * const { baseURL: baseUrl, publicKey, secretKey } = langfuse
+ * const client = new Langfuse({ baseUrl, publicKey, secretKey })
+ */
+export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Promise<FakeLangfuse> {
+  const { version = '4.16.0', publicKey = 'pk-lf-fake', secretKey = 'sk-lf-fake' } = options
+  const checker = await createChecker(options)
+  const tokenizer = await tokenizerOf('approximate')
+  const ledger: Ledger = { traces: new Map(), observations: new Map(), scores: new Map() }
+  const requests: LangfuseRequest[] = []
+  let fault: LangfuseFault | undefined
+  let times = 0
+
+  const count = (value: Json | undefined) =>
+    value === undefined
+      ? undefined
+      : tokenizer.count(typeof value === 'string' ? value : JSON.stringify(value))
+
+  const desk: Desk = { version, ledger, checker, count }
+
+  const server = createServer({ keepAliveTimeout: 60_000, noDelay: true }, (req, res) => {
+    handle(req, res).catch((error: unknown) => {
+      if (!res.headersSent && !res.destroyed) sendJson(res, 500, { message: String(error) })
+      else breakOff(res, 'cut')
+    })
+  })
+
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { authorization, ...headers } = req.headers
+    const [path = '/'] = (req.url ?? '/').split('?')
+    const method = req.method ?? 'GET'
+    const pieces: Buffer[] = []
+    for await (const piece of req) pieces.push(piece as Buffer)
+    const bytes = Buffer.concat(pieces)
+    const request: LangfuseRequest = { method, path, headers, bytes: bytes.length, events: 0, at: Date.now() }
+    requests.push(request)
+    res.once('finish', () => {
+      request.status = res.statusCode
+    })
+    const met = takeFault(request)
+    const body = method === 'GET' ? {} : await bodyOf(bytes, req.headers)
+    if (method !== 'GET') request.events = eventsIn(body)
+    if (met && (await answeredByFault(res, met))) return
+    const route = routeFor(request, version)
+    if (route === undefined) return send(res, 404, 'text/html', NOT_FOUND)
+    const open = path === '/api/public/health' || path === '/api/public/ready'
+    if (!open && authorization !== `Basic ${btoa(`${publicKey}:${secretKey}`)}`)
+      return sendJson(res, 401, UNAUTHORIZED)
+    if (body === undefined) {
+      checker.complain('unknown', `the body of ${path} is no JSON object`)
+      return send(res, 400, undefined, 'Invalid JSON')
+    }
+    const answer = route({ request, body, fault: met }, desk)
+    if (met?.type === 'reset-after-storing') breakOff(res, 'reset')
+    else if ('text' in answer) send(res, answer.status, undefined, answer.text)
+    else sendJson(res, answer.status, answer.json)
+  }
+
+  function takeFault({ method, path }: LangfuseRequest): LangfuseFault | undefined {
+    if (fault === undefined || times <= 0) return undefined
+    if (fault.path === undefined ? method === 'GET' : fault.path !== path) return undefined
+    times -= 1
+    return fault
+  }
+
+  const listen = (port: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, '127.0.0.1', () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  await listen(options.port ?? 0)
+  const { port } = server.address() as AddressInfo
+
+  async function stop(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
+  }
+
+  function clear(): void {
+    fault = undefined
+    times = 0
+  }
+
+  return {
+    baseURL: `http://127.0.0.1:${port}`,
+    port,
+    version,
+    publicKey,
+    secretKey,
+    ...ledger,
+    dashboards: new Map(),
+    widgets: new Map(),
+    requests,
+    malformed: checker.complaints,
+    get checked() {
+      return checker.checked()
+    },
+    fault({ times: limit = Number.POSITIVE_INFINITY, ...next }) {
+      fault = next
+      times = limit
+    },
+    clear,
+    reset() {
+      clear()
+      requests.length = 0
+      checker.reset()
+      for (const map of Object.values(ledger)) map.clear()
+    },
+    stop,
+    start: () => (server.listening ? Promise.resolve() : listen(port)),
+    close: stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+const NOT_FOUND = '<!DOCTYPE html><html><body><h1>404</h1>This page could not be found.</body></html>'
+
+function eventsIn(body: JsonObject | undefined): number {
+  if (body === undefined) return 0
+  if (Array.isArray(body.batch)) return body.batch.length
+  return Array.isArray(body.resourceSpans) ? spansOf(body).length : 1
+}
+
+/** The body as JSON; `undefined` where it is none. */
+async function bodyOf(bytes: Buffer, headers: IncomingMessage['headers']): Promise<JsonObject | undefined> {
+  try {
+    const zipped = text(headers['content-encoding']).includes('gzip')
+    return object(JSON.parse((zipped ? await promisify(gunzip)(bytes) : bytes).toString()))
+  } catch {
+    return undefined
+  }
+}

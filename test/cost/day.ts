@@ -1,0 +1,256 @@
+import {
+  type CallRecord,
+  createGatewayClient,
+  type GatewayClient,
+  type GatewayOptions,
+} from '@hotdash/llm-gateway'
+import { type FakeOpenAI, type FakeRequest, type Fault, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { count, inputOf, micro, policy, price, TEAMS, type Team } from './kit.ts'
+
+/** Millionths of a dollar of each team. */
+export type Dollars = Record<Team, number>
+
+export const none = (): Dollars => ({ one: 0, two: 0, three: 0 })
+
+export type Day = {
+  client: GatewayClient
+  upstream: FakeOpenAI
+  records: CallRecord[]
+  /** What upstream would bill, by its own log and by nothing that the gateway says. */
+  billed: Dollars
+  /** Calls of each kind of trouble, for a test to see that it had some. */
+  troubles: Record<string, number>
+  close: () => Promise<void>
+}
+
+export type Plan = {
+  seed: number
+  calls: number
+  /** Also troubles in which nobody can know what upstream did: they leave money in doubt. */
+  doubts: boolean
+  gateway?: GatewayOptions
+}
+
+/** What the fake says to a question, and what it charges. */
+type Said = { text: string; input: number; output: number; cached: number }
+type Trouble = 'none' | 'busy' | 'cut' | 'end' | 'error-event' | 'malformed' | 'left' | 'reset' | 'timeout'
+type Kind = 'chat' | 'stream' | 'told stream' | 'responses' | 'responses stream' | 'embedding'
+type Asked = {
+  content: string
+  team: Team
+  agent: string
+  kind: Kind
+  model: string
+  trouble: Trouble
+  broken: number
+}
+
+const WORDS = 'the order left on tuesday and should arrive before friday unless it rains all week'.split(' ')
+const KINDS: Kind[] = ['chat', 'stream', 'told stream', 'responses', 'responses stream', 'embedding']
+const BREAKS: Trouble[] = ['cut', 'end', 'error-event', 'malformed', 'left']
+
+/** A day of random calls: nine kinds of trouble, hits, twins in flight, retries and failovers. */
+export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promise<Day> {
+  const random = randomOf(seed)
+  const asked = new Map<string, Asked>()
+  const said = new Map<FakeRequest, Said>()
+  const troubles: Record<string, number> = {}
+
+  const upstream = await startFakeOpenAI({
+    tokens: 'exact',
+    latencyMs: 1,
+    answer(request) {
+      const words = saying(askedIn(request, asked), random)
+      said.set(request, words)
+      const { text, input, output, cached } = words
+      return { text, usage: { input, output, cached } }
+    },
+  })
+  const records: CallRecord[] = []
+  const client = createGatewayClient({
+    baseURL: upstream.baseURL,
+    apiKey: 'test-key',
+    logLevel: 'off',
+    gateway: {
+      policy: { ...policy, streamUsage: 'never' },
+      onCall: (record) => void records.push(record),
+      ...gateway,
+    },
+  })
+
+  let number = 0
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+
+  function plan(): Asked {
+    const team = pick(Object.keys(TEAMS) as Team[])
+    const kind = pick(KINDS)
+    const trouble = troubleFor(kind)
+    number += 1
+    return {
+      team,
+      agent: pick<string>(TEAMS[team]),
+      kind,
+      // Breaks and partings are the stream's own; what is routed may fail over.
+      model: kind === 'embedding' ? 'text-embedding-3-large' : pick(['gpt-4o-mini', 'gpt-4o']),
+      trouble,
+      broken: 1 + Math.floor(random() * 5),
+      content: `<${team} ${number}> ${Array.from({ length: 1 + Math.floor(random() * 30) }, () => pick(WORDS)).join(' ')}`,
+    }
+  }
+
+  function troubleFor(kind: Kind): Trouble {
+    const luck = random()
+    if (luck < 0.6) return 'none'
+    if (luck < 0.7) return 'busy'
+    if (doubts && luck < 0.75 && kind !== 'embedding') return 'reset'
+    if (doubts && luck < 0.8 && kind === 'chat') return 'timeout'
+    return kind === 'stream' || kind === 'told stream' ? pick(BREAKS) : 'none'
+  }
+
+  async function make(call: Asked) {
+    troubles[call.trouble] = (troubles[call.trouble] ?? 0) + 1
+    const fault = faultOf(call)
+    const when = ({ text }: FakeRequest) => text.includes(call.content)
+    if (fault !== undefined) upstream.fail(fault, { when })
+    await askFor(call)
+  }
+
+  async function askFor(call: Asked): Promise<void> {
+    asked.set(idIn(call.content) ?? '', call)
+    const options = {
+      headers: { 'x-gateway-agent': call.agent },
+      ...(call.trouble === 'timeout' ? { timeout: 150 } : {}),
+    }
+    const { model, content, kind } = call
+    if (kind === 'embedding') {
+      await client.embeddings.create({ model, input: content }, options)
+    } else if (kind === 'responses') {
+      await client.responses.create({ model, input: content, max_output_tokens: 2_000 }, options)
+    } else if (kind === 'responses stream') {
+      const body = { model, input: content, max_output_tokens: 2_000, stream: true } as const
+      await drain(await client.responses.create(body, options))
+    } else {
+      const body = { model, messages: [{ role: 'user' as const, content }], max_tokens: 2_000 }
+      if (kind === 'chat') await client.chat.completions.create(body, options)
+      else {
+        const told = kind === 'told stream' ? { stream_options: { include_usage: true } } : {}
+        const stream = await client.chat.completions.create({ ...body, ...told, stream: true }, options)
+        await drain(stream, call.trouble === 'left')
+      }
+    }
+  }
+
+  const past: Asked[] = []
+  for (let made = 0; made < calls; ) {
+    const together = Array.from({ length: 1 + Math.floor(random() * 8) }, () => {
+      // An earlier question is a hit, if its answer could be kept.
+      if (past.length > 0 && random() < 0.25) return { ...pick(past), again: true }
+      return { ...plan(), again: false }
+    })
+    // Twins share a flight.
+    if (random() < 0.3) together.push({ ...(together[0] as Asked), again: true })
+    await Promise.all(
+      together.map(({ again, ...call }) => (again ? askFor(call) : make(call)).catch(() => undefined)),
+    )
+    for (const call of together) if (call.trouble === 'none' || call.trouble === 'busy') past.push(call)
+    made += together.length
+  }
+  await client.gateway.flush()
+
+  const billed = none()
+  const met = new Set<string>()
+  for (const request of upstream.requests) {
+    const call = askedIn(request, asked)
+    const id = idIn(call.content) ?? ''
+    const first = !met.has(id)
+    met.add(id)
+    billed[call.team] += billFor(request, call, first ? call.trouble : 'none', said.get(request))
+  }
+  return {
+    client,
+    upstream,
+    records,
+    billed,
+    troubles,
+    async close() {
+      await client.gateway.close()
+      await upstream.close()
+    },
+  }
+}
+
+/** What a request costs that met this trouble. */
+function billFor({ model }: FakeRequest, call: Asked, trouble: Trouble, said: Said | undefined): number {
+  const { content, kind, broken } = call
+  if (trouble === 'busy' || trouble === 'reset') return 0
+  if (kind === 'embedding') return price(model, { input: count(content) })
+  const input = inputOf(content)
+  if (trouble === 'timeout') return price(model, { input })
+  if (said === undefined) throw new Error(`nobody answered ${content}`)
+  // The first chunk brings the role, and each of the others a word with the space before it.
+  if (trouble === 'left') return price(model, { input, output: count('') })
+  if (trouble !== 'none')
+    return price(model, {
+      input,
+      output: count(
+        said.text
+          .split(' ')
+          .slice(0, broken - 1)
+          .join(' '),
+      ),
+    })
+  return kind === 'stream' ? price(model, { input, output: count(said.text) }) : price(model, said)
+}
+
+function faultOf({ trouble, broken }: Asked): Fault | undefined {
+  if (trouble === 'none') return undefined
+  if (trouble === 'busy') return { type: 'status', status: 500, headers: { 'retry-after-ms': '1' } }
+  if (trouble === 'reset') return { type: 'reset' }
+  if (trouble === 'timeout') return { type: 'hang' }
+  if (trouble === 'left') return { type: 'hang', after: 'headers' }
+  return { type: trouble, afterChunks: broken }
+}
+
+function saying({ content }: Asked, random: () => number): Said {
+  const words = Array.from(
+    { length: 8 + Math.floor(random() * 20) },
+    () => WORDS[Math.floor(random() * WORDS.length)],
+  )
+  const input = 1 + Math.floor(random() * 5_000)
+  return {
+    text: words.join(' '),
+    input: input + content.length,
+    output: 1 + Math.floor(random() * 1_500),
+    cached: random() < 0.3 ? Math.floor(random() * input) : 0,
+  }
+}
+
+const idIn = (text: string) => /<(?:one|two|three) \d+>/.exec(text)?.[0]
+
+function askedIn({ text }: FakeRequest, asked: Map<string, Asked>): Asked {
+  const call = asked.get(idIn(text) ?? '')
+  if (call === undefined) throw new Error(`nobody asked ${text}`)
+  return call
+}
+
+/** `leaves`: at the first chunk. */
+async function drain(stream: AsyncIterable<unknown>, leaves = false) {
+  for await (const _ of stream) if (leaves) break
+}
+
+export function dollarsOf(records: readonly CallRecord[]): Dollars {
+  const sums = none()
+  for (const { team, costUsd } of records) sums[team as Team] += micro(costUsd)
+  return sums
+}
+
+/** The same numbers for the same seed (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

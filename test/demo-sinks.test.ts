@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { startFakeLangfuse } from '@hotdash/llm-gateway-testing'
+import { expect, test } from 'vitest'
+import { startRedis } from './redis/server.ts'
+import { startSupabase } from './supabase/server.ts'
+
+const main = fileURLToPath(new URL('../examples/demo/main.ts', import.meta.url))
+
+test('a day at Redis, Langfuse and Supabase is the same day in all three', async () => {
+  const redis = await startRedis()
+  const langfuse = await startFakeLangfuse()
+  const supabase = await startSupabase()
+  try {
+    const args = [
+      '--calls',
+      '60',
+      '--redis',
+      redis.url,
+      '--langfuse',
+      langfuse.baseURL,
+      '--supabase',
+      supabase.url,
+    ]
+    const env = {
+      ...process.env,
+      LANGFUSE_PUBLIC_KEY: langfuse.publicKey,
+      LANGFUSE_SECRET_KEY: langfuse.secretKey,
+      SUPABASE_SECRET_KEY: supabase.keys.secret,
+    }
+    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env, timeout: 100_000 })
+    expect(stdout).toContain('All promises kept.')
+    const [usage] = await supabase.sql(
+      "select count(*)::int as calls, sum(cost_usd)::text as usd from llm_usage where team like 'demo-%'",
+    )
+    const observations = [...langfuse.observations.values()]
+    expect(observations).toHaveLength(Number(usage?.calls))
+    expect(stdout).toMatch(new RegExp(`langfuse\\s+${usage?.calls} `))
+    const traced = observations.reduce((sum, { costUsd }) => sum + Math.round((costUsd ?? 0) * 1e6), 0)
+    expect(traced).toBe(Math.round(Number(usage?.usd) * 1e6))
+    expect(langfuse.malformed).toEqual([])
+    expect((await redis.admin.keys('gw:{demo-*')).length).toBeGreaterThan(0)
+  } finally {
+    await Promise.all([redis.close(), langfuse.close(), supabase.close()])
+  }
+}, 120_000)
+
+test('a place without its key is a mistake, told before anything runs', async () => {
+  const env = { ...process.env, LANGFUSE_PUBLIC_KEY: 'pk', LANGFUSE_SECRET_KEY: '' }
+  const run = promisify(execFile)(process.execPath, [main, '--langfuse', 'http://127.0.0.1:1'], { env })
+  await expect(run).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('LANGFUSE_SECRET_KEY') })
+})

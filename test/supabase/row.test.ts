@@ -1,0 +1,126 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { CallRecord } from '../../packages/gateway/src/account/record.ts'
+import { rowOf } from '../../packages/gateway/src/sinks/supabase/row.ts'
+import { type Supabase, startSupabase } from './server.ts'
+
+let supabase: Supabase
+beforeAll(async () => {
+  supabase = await startSupabase()
+})
+afterAll(() => supabase?.close())
+
+/** Any text, NUL and half of a surrogate pair among them, sometimes a long one. */
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 20 }),
+  fc.constantFrom(
+    '\0',
+    'a\0b',
+    '\ud800',
+    '\udc00x',
+    '{"a"}',
+    'NULL',
+    '\\',
+    '🙂'.repeat(400),
+    'x'.repeat(5_000),
+  ),
+)
+const number = fc.oneof(fc.double(), fc.integer(), fc.nat())
+const word = text as fc.Arbitrary<never>
+const record: fc.Arbitrary<CallRecord> = fc.record(
+  {
+    id: fc.uuid(),
+    at: fc.integer({ min: 0, max: 4e12 }),
+    agent: text,
+    team: text,
+    session: text,
+    user: text,
+    trace: text,
+    tags: fc.array(text, { maxLength: 80 }),
+    operation: word,
+    path: text,
+    stream: fc.boolean(),
+    modelAsked: text,
+    model: text,
+    route: word,
+    cache: word,
+    bypass: text,
+    similarity: number,
+    ageMs: number,
+    usage: fc.record({
+      input: number,
+      cachedInput: number,
+      audioInput: number,
+      output: number,
+      reasoning: number,
+      audioOutput: number,
+    }),
+    estimated: fc.boolean(),
+    costUsd: number,
+    savedUsd: number,
+    waitedMs: number,
+    degraded: word,
+    latencyMs: number,
+    firstTokenMs: number,
+    attempts: fc.constant([]),
+    status: word,
+    httpStatus: number,
+    error: text,
+  },
+  {
+    requiredKeys: [
+      'id',
+      'at',
+      'agent',
+      'team',
+      'tags',
+      'operation',
+      'path',
+      'stream',
+      'model',
+      'route',
+      'cache',
+      'estimated',
+      'latencyMs',
+      'attempts',
+      'status',
+    ],
+  },
+)
+
+test('the table takes the row of any record', async () => {
+  const secret = supabase.as('secret')
+  const all = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 40 }), async (records) => {
+      const { error } = await secret.from('llm_usage').upsert(records.map(rowOf), {
+        onConflict: 'request_id',
+        ignoreDuplicates: true,
+        defaultToNull: false,
+      })
+      expect(error).toBeNull()
+      for (const { id } of records) all.add(id)
+    }),
+    { numRuns: 60 },
+  )
+  expect(await supabase.sql('select count(*)::int as rows from llm_usage')).toEqual([{ rows: all.size }])
+}, 60_000)
+
+test('dollars are exact to the millionth, and what is unknown is not in the row', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 10 ** 12 }), (micro) => {
+      const [given] = fc.sample(record, 1)
+      const { cost_usd, saved_usd } = rowOf({
+        ...(given as CallRecord),
+        costUsd: micro / 1e6,
+        savedUsd: Number.NaN,
+      })
+      expect(
+        String(cost_usd)
+          .replace('.', '')
+          .replace(/^0+(?=\d)/, ''),
+      ).toBe(String(micro))
+      expect(saved_usd).toBeUndefined()
+    }),
+  )
+})
