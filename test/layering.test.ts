@@ -29,6 +29,7 @@ const ROOMS: Record<string, string[]> = {
   redis: [],
   route: ['policy'],
   sinks: ['account', 'body', 'identify', 'policy', 'redis'],
+  semantic: [],
   stale: ['identify'],
   upstream: ['account', 'body'],
 }

@@ -75,9 +75,6 @@ export const OPPOSITES = \`
 ${lines.join('\n')}
 \`.trim()
 `
-const target = new URL(
-  '../../../packages/gateway/src/semantic/guards/antonyms-data.ts',
-  import.meta.url,
-)
+const target = new URL('../../../packages/gateway/src/semantic/guards/antonyms-data.ts', import.meta.url)
 writeFileSync(target, source)
 console.log(`${pairs.size} pairs, ${lines.length} lines: ${fileURLToPath(target)}`)

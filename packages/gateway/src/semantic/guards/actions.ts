@@ -8,7 +8,9 @@ submit file report upgrade downgrade subscribe unsubscribe renew extend return e
 charge withdraw deposit issue dispute call text email message remind start stop turn play pause skip mute unmute roll flip
 connect disconnect link unlink share post publish upload download install uninstall register sign enrol enroll switch
 confirm approve reject accept decline assign invite notify alert escalate forward print increase decrease raise lower put
-give mark clear restart reboot sync invest sell donate convert redirect track hold resume waive lend`.split(/\s+/),
+give mark clear restart reboot sync invest sell donate convert redirect track hold resume waive lend`.split(
+    /\s+/,
+  ),
 )
 /** What may stand before an order without making it less of one. */
 const BEFORE =
@@ -24,7 +26,10 @@ export function isCommand(words: readonly Word[]): boolean {
   for (; at + 2 < words.length && at < 40; at += 1) {
     if (!TOLD.test(`${words[at]?.text} ${words[at + 1]?.text}`)) continue
     let verb = at + 2
-    while (verb < Math.min(words.length, at + 6) && (BEFORE.test(words[verb]?.text ?? '') || words[verb]?.text === 'to'))
+    while (
+      verb < Math.min(words.length, at + 6) &&
+      (BEFORE.test(words[verb]?.text ?? '') || words[verb]?.text === 'to')
+    )
       verb += 1
     if (VERBS.has(words[verb]?.text ?? '')) return true
   }

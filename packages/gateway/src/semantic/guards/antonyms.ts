@@ -18,7 +18,7 @@ fastest/slowest faster/slower maximum/minimum max/min full/partial full/empty wh
 free/paid optional/mandatory optional/required voluntary/mandatory temporary/permanent public/private manual/automatic
 manually/automatically online/offline online/instore available/unavailable success/failure successful/failed succeed/fail
 pass/fail lock/unlock freeze/unfreeze block/unblock subscribe/unsubscribe install/uninstall connect/disconnect
-activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new
+activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new existing/new reusable/disposable single/multiple
 wholesale/retail prepaid/postpaid weekly/monthly daily/weekly daily/monthly monthly/yearly monthly/annual weekly/yearly
 hot/cold wet/dry indoor/outdoor sync/async read/write safe/dangerous legal/illegal good/bad true/false yes/no
 pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm`
@@ -80,7 +80,10 @@ export function areOpposite(one: string, other: string): boolean {
 }
 
 const swapped = (one: string, other: string, a: string, b: string) =>
-  one.startsWith(a) && other.startsWith(b) && one.length > a.length + 2 && one.slice(a.length) === other.slice(b.length)
+  one.startsWith(a) &&
+  other.startsWith(b) &&
+  one.length > a.length + 2 &&
+  one.slice(a.length) === other.slice(b.length)
 
 const ends = (one: string, other: string, a: string, b: string) =>
   one.endsWith(a) &&

@@ -1,4 +1,5 @@
 import type { Guard, Word } from './guard.ts'
+import { STOP_WORDS } from './stop-words.ts'
 
 /**
  * Countries, currencies, languages and the larger cities, as the ICU data in Node itself names them: found in lower
@@ -17,7 +18,8 @@ function readPlaces(): ReadonlyMap<string, string> {
   const known = new Map<string, string>()
   const put = (name: string, is: string) => {
     for (const word of name.toLowerCase().split(/[\s_/(),&-]+/))
-      if (word.length > 3 && !COMMON_TOO.has(word) && !GENERIC.test(word)) known.set(word, is)
+      if (word.length > 3 && !COMMON_TOO.has(word) && !GENERIC.test(word) && !STOP_WORDS.has(word))
+        known.set(word, is)
   }
   const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
   const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
@@ -32,7 +34,11 @@ function readPlaces(): ReadonlyMap<string, string> {
       const name = languages.of((a + b).toLowerCase())
       if (name !== undefined && !name.includes(' ')) put(name, name)
     }
-  for (const zone of Intl.supportedValuesOf('timeZone')) put(zone.split('/').at(-1) ?? '', zone)
+  for (const zone of Intl.supportedValuesOf('timeZone')) {
+    // Of names of several words, as `Tell_City`, each alone is none.
+    const city = zone.split('/').at(-1) ?? ''
+    if (!city.includes('_')) put(city, city)
+  }
   for (const [alias, is] of ALIASES) known.set(alias, is)
   return known
 }
@@ -82,5 +88,7 @@ export const entities: Guard = (asked, cached) =>
   lacks(asked.names, cached) || lacks(cached.names, asked) ? 'entities' : undefined
 
 /** A name of one text that the other does not know at all, not even as a common word. */
-const lacks = (names: readonly string[], { names: others, stems }: { names: readonly string[]; stems: ReadonlySet<string> }) =>
-  names.some((name) => !others.includes(name) && !stems.has(name))
+const lacks = (
+  names: readonly string[],
+  { names: others, stems }: { names: readonly string[]; stems: ReadonlySet<string> },
+) => names.some((name) => !others.includes(name) && !stems.has(name))

@@ -11,6 +11,7 @@ import { negation } from './negation.ts'
 import { numbers } from './numbers.ts'
 import { order } from './order.ts'
 import { units } from './units.ts'
+import { wording } from './wording.ts'
 
 /** In the order in which they are asked: the cheap and the certain first. */
 export const GUARDS = {
@@ -26,6 +27,7 @@ export const GUARDS = {
   entities,
   antonyms,
   order,
+  wording,
 } satisfies Record<string, Guard>
 
 export type GuardName = keyof typeof GUARDS

@@ -33,7 +33,8 @@ export function languageOf(words: readonly Word[]): string {
   }
   if (foreign >= 10) return 'other'
   const [best, second] = [...votes].sort(([, a], [, b]) => b - a)
-  if (best === undefined || best[1] === second?.[1]) return foreign > 0 ? 'other' : (votes.get('en') ?? 0) > 0 && best?.[1] === votes.get('en') ? 'en' : '?'
+  if (best === undefined || best[1] === second?.[1])
+    return foreign > 0 ? 'other' : (votes.get('en') ?? 0) > 0 && best?.[1] === votes.get('en') ? 'en' : '?'
   return best[0]
 }
 

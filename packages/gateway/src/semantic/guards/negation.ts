@@ -1,7 +1,7 @@
 import type { Guard, Word } from './guard.ts'
 
 const NEGATORS = new Set(
-  'not no never none nobody nothing nowhere neither nor without hardly barely scarcely unable except excluding cease lack lacking minus'.split(
+  'not no non never none nobody nothing nowhere neither nor without hardly barely scarcely unable except excluding cease lack lacking minus'.split(
     ' ',
   ),
 )
@@ -19,7 +19,11 @@ export function negationsOf(words: readonly Word[], stopWords: ReadonlySet<strin
     if (!NEGATORS.has(text)) continue
     const after = words[at + 1]?.text ?? ''
     if (text === 'not' && words[at - 1]?.text === 'or' && at >= words.length - 1) continue
-    if (text === 'not' && POLITE_BEFORE.test(words[at - 2]?.text ?? '') && /^(?:do)$/.test(words[at - 1]?.text ?? '')) {
+    if (
+      text === 'not' &&
+      POLITE_BEFORE.test(words[at - 2]?.text ?? '') &&
+      /^(?:do)$/.test(words[at - 1]?.text ?? '')
+    ) {
       // `why do not you`: an offer. `why do not I see`: a complaint.
       if (words[at - 2]?.text === 'why' && (after === 'you' || after === 'we')) continue
     }

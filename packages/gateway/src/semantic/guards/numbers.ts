@@ -22,7 +22,8 @@ const SHORT_SCALES = new Map([
   ['bn', 1_000_000_000],
 ])
 /** Where these follow, `one` counts; elsewhere it is a pronoun. */
-const COUNTED = /^(?:hour|day|night|week|month|year|minute|dollar|euro|pound|percent|time|item|hundred|thousand)s?$/
+const COUNTED =
+  /^(?:hour|day|night|week|month|year|minute|dollar|euro|pound|percent|time|item|hundred|thousand)s?$/
 const ORDINAL = new Map(ORDINALS.split(' ').map((word, at): [string, number] => [word, at + 1]))
 const TIMES = new Map([
   ['once', 1],
@@ -63,11 +64,11 @@ export function numbersOf(words: readonly Word[]): string {
 function writtenNumber(word: string): number | undefined {
   const [, digits, behind = ''] = /^(\d[\d.,]*)([a-z]{0,7})$/.exec(word) ?? []
   if (digits === undefined || /^(?:st|nd|rd|th)$/.test(behind)) return undefined
-  const value = valueOf(digits)
+  const value = amountOf(digits)
   return value === undefined ? undefined : value * (SHORT_SCALES.get(behind) ?? 1)
 }
 
-function valueOf(digits: string): number | undefined {
+function amountOf(digits: string): number | undefined {
   // The last mark is the decimal one, unless three digits follow and it can group thousands.
   const plain = /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(digits)
     ? digits.replaceAll(',', '')
