@@ -38,21 +38,18 @@ export function ownQuestions(): Questions {
   )
 }
 
-/** Ours are halved: everything was made looking at the one half, and is judged by the other. */
-export type Half = 'development' | 'held out' | 'both'
-const inHalf = (half: Half) => (_: unknown, at: number) =>
-  half === 'both' || (at % 2 === 0) === (half === 'development')
+/** Everything was made looking at the one, and is judged by the other. */
+export type Half = 'development' | 'heldOut'
+type Halves = Record<Half, [string, string][]>
 
 export function ownTraps(half: Half): Pair[] {
-  const traps = Object.entries<[string, string][]>(json(join(own, 'traps.json')))
-  return traps.flatMap(([kind, pairs]) =>
-    pairs.filter(inHalf(half)).map(([asked, cached]) => ({ kind, asked, cached })),
-  )
+  const traps = Object.entries<Halves>(json(join(own, 'traps.json')))
+  return traps.flatMap(([kind, halves]) => halves[half].map(([asked, cached]) => ({ kind, asked, cached })))
 }
 
 export function ownParaphrases(half: Half): Pair[] {
-  const pairs: [string, string][] = json(join(own, 'paraphrases.json'))
-  return pairs.filter(inHalf(half)).map(([asked, cached]) => ({ kind: 'paraphrase', asked, cached }))
+  const pairs: Halves = json(join(own, 'paraphrases.json'))
+  return pairs[half].map(([asked, cached]) => ({ kind: 'paraphrase', asked, cached }))
 }
 
 /** Pairs of others that must not share an answer, if the folder has them. */

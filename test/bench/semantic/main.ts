@@ -192,7 +192,7 @@ async function pairs() {
     line('finance_adversarial_pairs.json', foreign)
     reasons(foreign)
   }
-  for (const half of ['development', 'held out'] as const) {
+  for (const half of ['development', 'heldOut'] as const) {
     const traps = await verdictsOn(ownTraps(half), embed)
     for (const kind of new Set(traps.map((trap) => trap.kind)))
       line(

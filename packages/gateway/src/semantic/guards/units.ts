@@ -23,7 +23,7 @@ email/mail/e-mail sms/text/texting phone/telephone/call chat whatsapp fax
 iphone ipad android ios windows mac/macos/macbook linux chromebook
 chrome firefox safari edge
 phone/smartphone laptop/notebook tablet desktop/computer/pc tv/television watch printer camera headphones speaker monitor keyboard mouse
-!basic standard premium/pro/professional plus enterprise/business starter/trial ultimate/ultra/max lite/mini
+!basic standard premium/pro/professional plus enterprise starter/trial ultimate/ultra/max lite/mini
 !express economy overnight priority
 !bronze silver gold platinum diamond
 economy business first-class
@@ -58,6 +58,8 @@ for (const [at, row] of KINDS.entries())
       if (known === undefined) memberships.set(name, [entry])
       else known.push(entry)
     }
+
+export const isUnit = (name: string): boolean => memberships.has(name)
 
 /** For each kind that is spoken of, its members, sorted. */
 export function unitsOf(words: readonly Word[]): Map<string, string> {
