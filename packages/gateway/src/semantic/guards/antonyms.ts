@@ -59,11 +59,12 @@ const CHANGING: readonly (readonly [string, string])[] = [
   ['on', 'off'],
   ['fore', 'after'],
 ]
+/** Of stems: `payee` has lost its last letter. */
 const ENDINGS: readonly (readonly [string, string])[] = [
   ['ful', 'less'],
   ['', 'less'],
-  ['er', 'ee'],
-  ['or', 'ee'],
+  ['er', 'e'],
+  ['or', 'e'],
 ]
 
 /** Whether two stems are opposites: by what is known of them, or by how they are built. */

@@ -80,7 +80,7 @@ export function namesOf(words: readonly Word[]): string[] {
   const found: string[] = []
   for (const { text, stem, capital } of words)
     if (places.has(text)) found.push(places.get(text) ?? text)
-    else if (capital) found.push(stem)
+    else if (capital && !/\d/.test(text)) found.push(stem)
   return found
 }
 

@@ -1,3 +1,4 @@
+import { areOpposite } from './antonyms.ts'
 import type { Guard, Question } from './guard.ts'
 import { STOP_WORDS } from './stop-words.ts'
 import { areAlike } from './synonyms.ts'
@@ -16,12 +17,15 @@ export const wording: Guard = (asked, cached) => {
   if (mine.length === 0 || mine.length > MOST) return undefined
   const theirs = only(cached, asked)
   if (theirs.length === 0 || theirs.length > MOST) return undefined
-  const different = mine.filter((stem) => !theirs.some((other) => areAlike(stem, other)))
-  const others = theirs.filter((stem) => !mine.some((other) => areAlike(stem, other)))
+  const different = mine.filter((stem) => !theirs.some((other) => areSame(stem, other)))
+  const others = theirs.filter((stem) => !mine.some((other) => areSame(stem, other)))
   if (different.length === 0 || others.length === 0) return undefined
   if (different.length === 1 && others.length === 1) return 'wording'
   return sameFrame(asked, cached) ? 'wording' : undefined
 }
+
+/** `employer` and `employee` look like forms of one word, and are none. */
+const areSame = (one: string, other: string) => areAlike(one, other) && !areOpposite(one, other)
 
 function only({ contentSet: mine }: Question, { stems: theirs }: Question): string[] {
   const found: string[] = []

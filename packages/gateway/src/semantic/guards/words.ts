@@ -6,16 +6,16 @@ const DIGIT = /\p{N}/u
 const CAPITAL = /^\p{Lu}/u
 /** After one of these, a capital says nothing. */
 const STOPS = new Set(['?', '!', '.', ';', ':', '\n'])
-const MARKS: Record<string, string> = {
-  $: 'dollar',
-  '€': 'euro',
-  '£': 'sterling',
-  '¥': 'yen',
-  '₹': 'rupee',
-  '%': 'percent',
-  '°': 'degree',
-  '#': '#',
-}
+const MARKS = new Map([
+  ['$', 'dollar'],
+  ['€', 'euro'],
+  ['£', 'sterling'],
+  ['¥', 'yen'],
+  ['₹', 'rupee'],
+  ['%', 'percent'],
+  ['°', 'degree'],
+  ['#', '#'],
+])
 
 const CONTRACTIONS: Record<string, string> = {
   "can't": 'can not',
@@ -58,7 +58,7 @@ export function wordsOf(text: string): Word[] {
       continue
     }
     if (token === ',') continue
-    const mark = MARKS[token]
+    const mark = MARKS.get(token)
     if (mark !== undefined) {
       // `$50` is read as it is spoken.
       if (mark !== '#' && DIGIT.test(tokens[at + 1]?.[0] ?? '')) spoken = mark
@@ -78,10 +78,11 @@ export function wordsOf(text: string): Word[] {
   return words
 }
 
-/** Title Case and ALL CAPITALS do not tell names from other words. */
+/** Title Case and ALL CAPITALS do not tell names from other words; of three words, two may well be a name. */
 function saysNothingByCapitals(tokens: readonly string[]): boolean {
   const letters = tokens.filter((token) => /^\p{L}/u.test(token))
-  return letters.length > 2 && letters.filter((token) => CAPITAL.test(token)).length > letters.length * 0.6
+  if (letters.every((token) => token === token.toUpperCase())) return true
+  return letters.length > 3 && letters.filter((token) => CAPITAL.test(token)).length > letters.length * 0.75
 }
 
 function writtenOut(word: string): string[] {
@@ -98,7 +99,7 @@ const VOWEL = /[aeiouy]/
 
 /** English endings off, alike for all forms of a regular word: not to be read by people. */
 export function stemOf(word: string): string {
-  if (word.length < 4 || Object.hasOwn(MARKS, word) || DIGIT.test(word)) return word
+  if (word.length < 4 || MARKS.has(word) || DIGIT.test(word)) return word
   let stem = IRREGULAR.get(word) ?? word
   if (stem.endsWith('ies') && stem.length > 4) stem = `${stem.slice(0, -3)}y`
   else if (/(?:ss|sh|ch|x|z)es$/.test(stem)) stem = stem.slice(0, -2)
