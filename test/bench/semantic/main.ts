@@ -133,7 +133,9 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
       vectors,
     )
   const [development, held] = [half(0), half(1)]
-  console.log(`\nchosen on the development half for <= ${GOAL * 100}% wrong, measured on the held-out half`)
+  console.log(
+    `\nchosen on the development half, so that with 95 % certainty <= ${GOAL * 100}% are wrong; measured on the held-out half`,
+  )
   for (const [rule, thresholds] of [
     ['nearest', NEAREST],
     ['agreement', AGREEMENT],
@@ -145,11 +147,11 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
       const policy = (threshold: number): Policy => ({ rule, threshold, guards, judgeErrs })
       const chosen = thresholds.find((threshold) => {
         const { hits, wrong } = play(development, policy(threshold))
-        return hits > 0 && wrong / hits <= GOAL
+        return hits > 0 && upperBound(wrong, hits) <= GOAL
       })
       const outcome =
         chosen === undefined
-          ? 'no threshold is that good'
+          ? 'no threshold is good enough'
           : `at ${chosen.toFixed(2)}: ${told(play(held, policy(chosen)))}`
       console.log(`  ${rule.padEnd(10)} guards ${name.padEnd(4)} ${outcome}`)
     }

@@ -36,9 +36,8 @@ const TIMES = new Map([
   ['quarter', 0.25],
 ])
 
-/** Whether it is a quantity by itself: compared by value, never by writing. */
-export const isNumber = (word: string): boolean =>
-  VALUES.has(word) || SCALES.has(word) || writtenNumber(word) !== undefined
+/** A quantity, a date or a code: compared by value, by guards that know how, never by writing. */
+export const isNumber = (word: string): boolean => VALUES.has(word) || SCALES.has(word) || /\p{N}/u.test(word)
 
 /** Every quantity, in one writing, sorted: `1,000`, `1000.00`, `1k` and `one thousand` are equal. */
 export function numbersOf(words: readonly Word[]): string {
