@@ -51,9 +51,15 @@ export function progress(what: string, done: number, of: number) {
 }
 
 export function cosine(vectors: Float32Array, dimensions: number, one: number, other: number): number {
-  let sum = 0
-  const from = one * dimensions
-  const to = other * dimensions
-  for (let at = 0; at < dimensions; at += 1) sum += (vectors[from + at] ?? 0) * (vectors[to + at] ?? 0)
-  return sum
+  const mine = vectors.subarray(one * dimensions, (one + 1) * dimensions)
+  const theirs = vectors.subarray(other * dimensions, (other + 1) * dimensions)
+  // Four sums at a time: one waits for itself.
+  let [a, b, c, d] = [0, 0, 0, 0]
+  for (let at = 0; at < dimensions; at += 4) {
+    a += (mine[at] as number) * (theirs[at] as number)
+    b += (mine[at + 1] as number) * (theirs[at + 1] as number)
+    c += (mine[at + 2] as number) * (theirs[at + 2] as number)
+    d += (mine[at + 3] as number) * (theirs[at + 3] as number)
+  }
+  return a + b + c + d
 }

@@ -21,7 +21,7 @@ export const wording: Guard = (asked, cached) => {
   const others = theirs.filter((stem) => !mine.some((other) => areSame(stem, other)))
   if (different.length === 0 || others.length === 0) return undefined
   if (different.length === 1 && others.length === 1) return 'wording'
-  return sameFrame(asked, cached) ? 'wording' : undefined
+  return sameFrame(asked, cached) || sameRest(asked, mine, cached, theirs) ? 'wording' : undefined
 }
 
 /** `employer` and `employee` look like forms of one word, and are none. */
@@ -34,6 +34,18 @@ function only({ contentSet: mine }: Question, { stems: theirs }: Question): stri
     if (found.length > MOST) break
   }
   return found
+}
+
+/** All other words are the same, wherever they stand. */
+function sameRest(
+  { stems: mine }: Question,
+  own: readonly string[],
+  { stems: theirs }: Question,
+  others: readonly string[],
+) {
+  if (mine.size - own.length !== theirs.size - others.length) return false
+  for (const stem of mine) if (!theirs.has(stem) && !own.includes(stem)) return false
+  return true
 }
 
 /** Word by word the same before and behind what differs, something of meaning among it. */
