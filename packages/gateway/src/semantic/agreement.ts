@@ -29,7 +29,7 @@ export const SERVE = {
   /** Neighbours that have a vote. */
   neighbours: 20,
   /** Least confidence, where several neighbours agree. */
-  confidence: 0.65,
+  confidence: 0.7,
   /** Least support: a second opinion, if a distant one. */
   support: 1.2,
   /** Least cosine of the nearest, however many agree. */
