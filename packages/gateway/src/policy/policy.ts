@@ -21,7 +21,7 @@ export type ExactPolicy = {
 }
 
 /** What may differ between two questions that are alike, and changes the answer. In the order in which it is looked for. */
-export const GUARDS = [
+export const GUARD_NAMES = [
   'length',
   'language',
   'freshness',
@@ -34,9 +34,10 @@ export const GUARDS = [
   'entities',
   'antonyms',
   'order',
+  'wording',
 ] as const
 
-export type GuardName = (typeof GUARDS)[number]
+export type GuardName = (typeof GUARD_NAMES)[number]
 
 /** Answers to questions that were asked before in other words. */
 export type SemanticPolicy = {

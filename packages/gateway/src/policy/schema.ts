@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { GUARDS, type Policy } from './policy.ts'
+import { GUARD_NAMES, type Policy } from './policy.ts'
 
 const name = z.string().check(z.minLength(1))
 const count = z.number().check(z.int(), z.positive())
@@ -33,7 +33,7 @@ const semantic = z.strictObject({
       }),
     ]),
   ),
-  guards: z.optional(z.array(z.enum(GUARDS))),
+  guards: z.optional(z.array(z.enum(GUARD_NAMES))),
 })
 
 const cache = z.strictObject({

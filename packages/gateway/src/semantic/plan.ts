@@ -1,4 +1,4 @@
-import { type CachePolicy, GUARDS, type GuardName, type SemanticPolicy } from '../policy/policy.ts'
+import { type CachePolicy, GUARD_NAMES, type GuardName, type SemanticPolicy } from '../policy/policy.ts'
 
 /** How the questions of one agent are treated, worked out of the policy's layers. */
 export type Plan = {
@@ -32,7 +32,7 @@ export function planOf(layers: (false | CachePolicy | undefined)[]): Plan | unde
     ttlSeconds = 604_800,
     errorBudget = 0.01,
     judge,
-    guards = GUARDS,
+    guards = GUARD_NAMES,
   } = merged
   if (mode === 'off') return undefined
   return {

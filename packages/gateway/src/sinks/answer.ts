@@ -1,4 +1,4 @@
-import { maskPersonal, maskSecrets } from './mask.ts'
+import { maskPersonal, maskSecrets } from '../mask.ts'
 import { DeliveryError } from './sink.ts'
 
 /** What of an answer tells why a receiver took nothing. */

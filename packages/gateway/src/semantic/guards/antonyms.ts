@@ -18,29 +18,32 @@ fastest/slowest faster/slower maximum/minimum max/min full/partial full/empty wh
 free/paid optional/mandatory optional/required voluntary/mandatory temporary/permanent public/private manual/automatic
 manually/automatically online/offline online/instore available/unavailable success/failure successful/failed succeed/fail
 pass/fail lock/unlock freeze/unfreeze block/unblock subscribe/unsubscribe install/uninstall connect/disconnect
-activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new
+activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new existing/new reusable/disposable single/multiple
 wholesale/retail prepaid/postpaid weekly/monthly daily/weekly daily/monthly monthly/yearly monthly/annual weekly/yearly
 hot/cold wet/dry indoor/outdoor sync/async read/write safe/dangerous legal/illegal good/bad true/false yes/no
 pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm`
 
-const opposites = new Map<string, Set<string>>()
+/** Each stem to its opposites; made by the first question that needs it, as most processes never do. */
+let opposites: ReadonlyMap<string, ReadonlySet<string>> | undefined
 
-function learn(pair: string) {
-  const [one = '', other = ''] = pair.split('/').map(stemOf)
-  if (one === other) return
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    const known = opposites.get(from)
-    if (known === undefined) opposites.set(from, new Set([to]))
-    else known.add(to)
+function readOpposites(): ReadonlyMap<string, ReadonlySet<string>> {
+  const known = new Map<string, Set<string>>()
+  const put = (from: string, to: string) => {
+    const others = known.get(from)
+    if (others === undefined) known.set(from, new Set([to]))
+    else others.add(to)
   }
+  for (const pair of `${OPPOSITES} ${MORE}`.split(/\s+/)) {
+    const [one = '', other = ''] = pair.split('/').map(stemOf)
+    if (one === other) continue
+    put(one, other)
+    put(other, one)
+  }
+  return known
 }
-for (const pair of `${OPPOSITES} ${MORE}`.split(/\s+/)) learn(pair)
 
 /** Syllables that turn a word round when put before it. */
-const TURNING = ['un', 'in', 'im', 'il', 'ir', 'dis', 'non', 'mis', 'de', 'anti', 'counter', 're']
+const TURNING = new Set(['un', 'in', 'im', 'il', 'ir', 'dis', 'non', 'mis', 'de', 'anti', 'counter', 're'])
 /** Syllables that turn a word round when they change places. */
 const CHANGING: readonly (readonly [string, string])[] = [
   ['in', 'out'],
@@ -59,24 +62,26 @@ const CHANGING: readonly (readonly [string, string])[] = [
   ['on', 'off'],
   ['fore', 'after'],
 ]
+/** Of stems: `payee` has lost its last letter. */
 const ENDINGS: readonly (readonly [string, string])[] = [
   ['ful', 'less'],
   ['', 'less'],
-  ['er', 'ee'],
-  ['or', 'ee'],
+  ['er', 'e'],
+  ['or', 'e'],
 ]
 
 /** Whether two stems are opposites: by what is known of them, or by how they are built. */
 export function areOpposite(one: string, other: string): boolean {
+  opposites ??= readOpposites()
   if (opposites.get(one)?.has(other)) return true
   const [short, long] = one.length <= other.length ? [one, other] : [other, one]
   // Of short words, too many begin with these syllables by chance: `port` and `import`, `come` and `income`.
-  if (short.length >= 4 && TURNING.some((syllable) => long === syllable + short)) return true
   if (short.length < 4) return false
-  return (
-    CHANGING.some(([a, b]) => swapped(one, other, a, b) || swapped(one, other, b, a)) ||
-    ENDINGS.some(([a, b]) => ends(one, other, a, b) || ends(one, other, b, a))
-  )
+  if (long.endsWith(short)) return TURNING.has(long.slice(0, -short.length))
+  if (one.at(-1) === other.at(-1) && one.at(-2) === other.at(-2))
+    return CHANGING.some(([a, b]) => swapped(one, other, a, b) || swapped(one, other, b, a))
+  if (one[0] !== other[0] || one[1] !== other[1]) return false
+  return ENDINGS.some(([a, b]) => ends(one, other, a, b) || ends(one, other, b, a))
 }
 
 const swapped = (one: string, other: string, a: string, b: string) =>

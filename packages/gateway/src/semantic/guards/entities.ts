@@ -1,4 +1,5 @@
 import type { Guard, Word } from './guard.ts'
+import { STOP_WORDS } from './stop-words.ts'
 
 /**
  * Countries, currencies, languages and the larger cities, as the ICU data in Node itself names them: found in lower
@@ -17,7 +18,8 @@ function readPlaces(): ReadonlyMap<string, string> {
   const known = new Map<string, string>()
   const put = (name: string, is: string) => {
     for (const word of name.toLowerCase().split(/[\s_/(),&-]+/))
-      if (word.length > 3 && !COMMON_TOO.has(word) && !GENERIC.test(word)) known.set(word, is)
+      if (word.length > 3 && !COMMON_TOO.has(word) && !GENERIC.test(word) && !STOP_WORDS.has(word))
+        known.set(word, is)
   }
   const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
   const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' })
@@ -32,7 +34,11 @@ function readPlaces(): ReadonlyMap<string, string> {
       const name = languages.of((a + b).toLowerCase())
       if (name !== undefined && !name.includes(' ')) put(name, name)
     }
-  for (const zone of Intl.supportedValuesOf('timeZone')) put(zone.split('/').at(-1) ?? '', zone)
+  for (const zone of Intl.supportedValuesOf('timeZone')) {
+    // Of names of several words, as `Tell_City`, each alone is none.
+    const city = zone.split('/').at(-1) ?? ''
+    if (!city.includes('_')) put(city, city)
+  }
   for (const [alias, is] of ALIASES) known.set(alias, is)
   return known
 }
@@ -74,7 +80,7 @@ export function namesOf(words: readonly Word[]): string[] {
   const found: string[] = []
   for (const { text, stem, capital } of words)
     if (places.has(text)) found.push(places.get(text) ?? text)
-    else if (capital) found.push(stem)
+    else if (capital && !/\d/.test(text)) found.push(stem)
   return found
 }
 

@@ -1,4 +1,4 @@
-import { GUARDS, type GuardName } from '../../policy/policy.ts'
+import { GUARD_NAMES, type GuardName } from '../../policy/policy.ts'
 import { actions } from './actions.ts'
 import { antonyms } from './antonyms.ts'
 import { dates } from './dates.ts'
@@ -12,8 +12,10 @@ import { negation } from './negation.ts'
 import { numbers } from './numbers.ts'
 import { order } from './order.ts'
 import { units } from './units.ts'
+import { wording } from './wording.ts'
 
-const guards: Record<GuardName, Guard> = {
+/** In the order in which they are asked: the cheap and the certain first. */
+export const GUARDS = {
   length,
   language,
   freshness,
@@ -26,16 +28,17 @@ const guards: Record<GuardName, Guard> = {
   entities,
   antonyms,
   order,
-}
+  wording,
+} satisfies Record<GuardName, Guard>
 
 /** The first of the selected guards that speaks against it, or `undefined`. */
 export function vetoOf(
   asked: Question,
   cached: Question,
-  selected: readonly GuardName[] = GUARDS,
+  selected: readonly GuardName[] = GUARD_NAMES,
 ): string | undefined {
   for (const name of selected) {
-    const reason = guards[name](asked, cached)
+    const reason = GUARDS[name](asked, cached)
     if (reason !== undefined) return reason
   }
   return undefined

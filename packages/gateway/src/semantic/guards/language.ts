@@ -2,7 +2,7 @@ import type { Guard, Word } from './guard.ts'
 
 /** The commonest small words, which no sentence does without for long. */
 const SMALL_WORDS: Record<string, string> = {
-  en: 'the is are was do does did can could will would how what when where why who which i my me you your it to of and or not with for from on in at this that have has be been there any if please',
+  en: 'the a an get is are was do does did can could will would how what when where why who which i my me you your it to of and or not with for from on in at this that have has be been there any if please',
   de: 'der die das den dem ein eine einen einem ist sind war ich mein meine meinen sie ihr wir und oder nicht kein keine mit für von zu auf wie was wann wo warum wer kann können habe hat haben wird werden bitte es man',
   fr: 'le la les un une des du de est sont je mon ma mes vous votre vos nous et ou ne pas avec pour sur dans comment quoi quand où pourquoi qui quel quelle puis peut peux ai a avez être que ce cette il',
   es: 'el la los las un una unos de del es son yo mi mis usted su sus nosotros y o no con para por en cómo como qué cuándo cuando dónde donde quién cuál puedo puede he ha tengo ser que este esta se',

@@ -1,12 +1,13 @@
 import type { Guard, Word } from './guard.ts'
 
 const NEGATORS = new Set(
-  'not no never none nobody nothing nowhere neither nor without hardly barely scarcely unable except excluding cease lack lacking minus'.split(
+  'not no non never none nobody nothing nowhere neither nor without hardly barely scarcely unable except excluding cease lack lacking minus'.split(
     ' ',
   ),
 )
 /** `Why don't you`, `can't I`, `or not`, `no problem`: put so out of politeness, or as an alternative. */
 const POLITE_BEFORE = /^(?:or|whether|if|why)$/
+const CLAUSE = /^(?:i|my|you|your|we|our|he|his|she|her|they|their|it|its|the|this|that|these|those)$/
 const POLITE_AFTER = /^(?:problem|worries|matter|only|idea|doubt|longer)$/
 
 /**
@@ -28,17 +29,26 @@ export function negationsOf(words: readonly Word[], stopWords: ReadonlySet<strin
       if (words[at - 2]?.text === 'why' && (after === 'you' || after === 'we')) continue
     }
     if (POLITE_AFTER.test(after) && (after !== 'longer' || text !== 'no')) continue
-    const next = words.slice(at + 1, at + 6).find((word) => !stopWords.has(word.text))
-    found.push(next?.stem ?? '')
+    found.push(subject(words, at, stopWords))
   }
   return found
+}
+
+/** What stands right behind a negator; nothing where a clause does: `hasn't my order`, `don't I`. */
+function subject(words: readonly Word[], at: number, stopWords: ReadonlySet<string>): string {
+  for (const { text, stem } of words.slice(at + 1, at + 4)) {
+    if (!stopWords.has(text)) return stem
+    if (CLAUSE.test(text)) return ''
+  }
+  return ''
 }
 
 export const negation: Guard = (asked, cached) => {
   if (asked.negations.length !== cached.negations.length) return 'negation'
   for (const [at, stem] of asked.negations.entries()) {
     const other = cached.negations[at] ?? ''
-    if (stem !== other && asked.stems.has(other) && cached.stems.has(stem)) return 'negation'
+    if (stem === '' || other === '' || stem === other) continue
+    if (asked.stems.has(other) && cached.stems.has(stem)) return 'negation'
   }
   return undefined
 }

@@ -1,4 +1,5 @@
 import type { Guard, Word } from './guard.ts'
+import { isUnit } from './units.ts'
 
 const SMALL =
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'
@@ -35,6 +36,9 @@ const TIMES = new Map([
   ['quarter', 0.25],
 ])
 
+/** A quantity, a date or a code: compared by value, by guards that know how, never by writing. */
+export const isNumber = (word: string): boolean => VALUES.has(word) || SCALES.has(word) || /\p{N}/u.test(word)
+
 /** Every quantity, in one writing, sorted: `1,000`, `1000.00`, `1k` and `one thousand` are equal. */
 export function numbersOf(words: readonly Word[]): string {
   const found: string[] = []
@@ -60,12 +64,14 @@ export function numbersOf(words: readonly Word[]): string {
   return found.sort().join(' ')
 }
 
-/** The value of digits, with a short scale or a unit behind them at most. */
-function writtenNumber(word: string): number | undefined {
-  const [, digits, behind = ''] = /^(\d[\d.,]*)([a-z]{0,7})$/.exec(word) ?? []
-  if (digits === undefined || /^(?:st|nd|rd|th)$/.test(behind)) return undefined
+/** The value of digits, with a short scale or a unit behind them at most; anything else is a code. */
+export function writtenNumber(word: string): number | undefined {
+  const [, digits, behind = ''] = /^(\d[\d.,]*)([a-z]*)$/.exec(word) ?? []
+  if (digits === undefined) return undefined
+  const scale = SHORT_SCALES.get(behind)
+  if (behind !== '' && scale === undefined && !isUnit(behind)) return undefined
   const value = amountOf(digits)
-  return value === undefined ? undefined : value * (SHORT_SCALES.get(behind) ?? 1)
+  return value === undefined ? undefined : value * (scale ?? 1)
 }
 
 function amountOf(digits: string): number | undefined {

@@ -41,10 +41,20 @@ function partsSwapped(asked: Question, cached: Question): boolean {
   return false
 }
 
+/**
+ * Two words that changed places across a third, with the rest as it was: `Anna pays Ben`, `Ben pays Anna`. Neighbours
+ * change places in paraphrases too (`my card's number`, `the number of my card`), and so do whole clauses.
+ */
 function reordered({ content: mine }: Question, { content: theirs }: Question): boolean {
-  if (mine.length !== theirs.length || mine.length < 2) return false
-  if (mine.every((stem, at) => stem === theirs[at])) return false
+  if (mine.length !== theirs.length || mine.length < 3) return false
+  const moved: number[] = []
+  for (const [at, stem] of mine.entries()) if (stem !== theirs[at]) moved.push(at)
+  const [first = 0, last = 0] = [moved[0], moved.at(-1)]
+  if (moved.length < 2 || last - first < 2) return false
   if (mine.toSorted().join(' ') !== theirs.toSorted().join(' ')) return false
-  // A clause put first instead of last leaves the order as it was, seen as a ring.
-  return !(mine.length > 3 && `${mine.join(' ')} ${mine.join(' ')}`.includes(theirs.join(' ')))
+  return !isTurned(mine.slice(first, last + 1), theirs.slice(first, last + 1))
 }
+
+/** Seen as a ring, the same. */
+const isTurned = (mine: readonly string[], theirs: readonly string[]) =>
+  ` ${mine.join(' ')} ${mine.join(' ')} `.includes(` ${theirs.join(' ')} `)

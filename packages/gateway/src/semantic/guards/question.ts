@@ -7,7 +7,7 @@ import { identifiersOf } from './identifiers.ts'
 import { languageOf } from './language.ts'
 import { MAX_CHARACTERS } from './length.ts'
 import { negationsOf } from './negation.ts'
-import { numbersOf } from './numbers.ts'
+import { isNumber, numbersOf } from './numbers.ts'
 import { rolesOf } from './order.ts'
 import { STOP_WORDS } from './stop-words.ts'
 import { unitsOf } from './units.ts'
@@ -17,7 +17,7 @@ import { wordsOf } from './words.ts'
 export function questionOf(text: string): Question {
   const words = wordsOf(text.slice(0, MAX_CHARACTERS))
   const plain = words.map((word) => word.text).join(' ')
-  const content = words.filter((word) => !STOP_WORDS.has(word.text)).map((word) => word.stem)
+  const content = words.filter(({ text }) => !STOP_WORDS.has(text) && !isNumber(text)).map(({ stem }) => stem)
   return {
     plain,
     words,

@@ -2,7 +2,8 @@ import type { Guard, Word } from './guard.ts'
 
 /**
  * Kinds of things of which a question usually means one: a row each, its members apart by spaces, other names of the
- * same member by slashes. Two questions that name different members of one row have different answers.
+ * same member by slashes. Two questions that name different members of one row have different answers. A row with `!` is of grades: there,
+ * to name none is to mean another one, too.
  */
 const KINDS = `
 gram/grams/g kilogram/kilograms/kilo/kilos/kg pound/pounds/lb/lbs ounce/ounces/oz ton/tons tonne/tonnes milligram/mg
@@ -13,8 +14,8 @@ second/seconds/sec minute/minutes/min hour/hours/hr/hrs day/days week/weeks mont
 hourly daily weekly fortnightly/biweekly monthly quarterly yearly/annual/annually
 watt/watts/w kilowatt/kilowatts/kw volt/volts amp/amps
 kilobyte/kb megabyte/megabytes/mb gigabyte/gigabytes/gb terabyte/terabytes/tb
-dollar/dollars/usd/$/bucks euro/euros/eur/€ gbp/£/sterling yen/jpy/¥ rupee/rupees/inr/₹ franc/francs/chf yuan/cny/renminbi peso/pesos cad aud bitcoin/btc ethereum/eth
-percent/percentage/% points
+dollar/dollars/usd/bucks euro/euros/eur gbp/sterling yen/jpy rupee/rupees/inr franc/francs/chf yuan/cny/renminbi peso/pesos cad aud bitcoin/btc ethereum/eth
+percent/percentage points
 visa mastercard/maestro amex/discover paypal klarna venmo zelle stripe applepay googlepay cheque/check/checks/cheques cash wire/swift ach sepa
 checking/chequing savings brokerage money-market
 ira 401k roth traditional
@@ -22,8 +23,9 @@ email/mail/e-mail sms/text/texting phone/telephone/call chat whatsapp fax
 iphone ipad android ios windows mac/macos/macbook linux chromebook
 chrome firefox safari edge
 phone/smartphone laptop/notebook tablet desktop/computer/pc tv/television watch printer camera headphones speaker monitor keyboard mouse
-basic standard premium/pro/professional plus enterprise/business starter/free/trial ultimate/max lite/mini
-bronze silver gold platinum diamond
+!basic standard premium/pro/professional plus enterprise starter/trial ultimate/ultra/max lite/mini
+!express economy overnight priority
+!bronze silver gold platinum diamond
 economy business first-class
 red orange yellow green blue purple/violet pink brown black white grey/gray beige turquoise
 small/s medium/m large/l xs xl xxl
@@ -47,15 +49,17 @@ invoice/invoices receipt/receipts quote/quotes
   .split('\n')
 
 /** Each word to the rows it is in, and to which member of them. */
-const memberships = new Map<string, (readonly [kind: number, member: string])[]>()
-for (const [kind, row] of KINDS.entries())
-  for (const member of row.split(' '))
+const memberships = new Map<string, (readonly [kind: string, member: string])[]>()
+for (const [at, row] of KINDS.entries())
+  for (const member of row.replace('!', '').split(' '))
     for (const name of member.split('/')) {
       const known = memberships.get(name)
-      const entry = [kind, member] as const
+      const entry = [row.startsWith('!') ? `!${at}` : String(at), member] as const
       if (known === undefined) memberships.set(name, [entry])
       else known.push(entry)
     }
+
+export const isUnit = (name: string): boolean => memberships.has(name)
 
 /** For each kind that is spoken of, its members, sorted. */
 export function unitsOf(words: readonly Word[]): Map<string, string> {
@@ -64,17 +68,20 @@ export function unitsOf(words: readonly Word[]): Map<string, string> {
     // `30kg` and `30 kg` are one.
     const unit = /^\d[\d.,]*([a-z]{1,7})$/.exec(text)?.[1] ?? text
     for (const [kind, member] of memberships.get(unit) ?? []) {
-      const members = found.get(String(kind)) ?? new Set<string>()
-      found.set(String(kind), members.add(member))
+      const members = found.get(kind) ?? new Set<string>()
+      found.set(kind, members.add(member))
     }
   }
   return new Map([...found].map(([kind, members]) => [kind, [...members].sort().join(' ')]))
 }
 
-export const units: Guard = (asked, cached) => {
-  for (const [kind, members] of asked.units) {
-    const others = cached.units.get(kind)
-    if (others !== undefined && others !== members) return 'units'
+export const units: Guard = (asked, cached) =>
+  clash(asked.units, cached.units) || clash(cached.units, asked.units) ? 'units' : undefined
+
+function clash(mine: ReadonlyMap<string, string>, theirs: ReadonlyMap<string, string>): boolean {
+  for (const [kind, members] of mine) {
+    const others = theirs.get(kind)
+    if (others === undefined ? kind.startsWith('!') : others !== members) return true
   }
-  return undefined
+  return false
 }

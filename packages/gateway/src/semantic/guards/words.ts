@@ -6,7 +6,16 @@ const DIGIT = /\p{N}/u
 const CAPITAL = /^\p{Lu}/u
 /** After one of these, a capital says nothing. */
 const STOPS = new Set(['?', '!', '.', ';', ':', '\n'])
-const MARKS = new Set(['$', '€', '£', '¥', '₹', '%', '°', '#'])
+const MARKS = new Map([
+  ['$', 'dollar'],
+  ['€', 'euro'],
+  ['£', 'sterling'],
+  ['¥', 'yen'],
+  ['₹', 'rupee'],
+  ['%', 'percent'],
+  ['°', 'degree'],
+  ['#', '#'],
+])
 
 const CONTRACTIONS: Record<string, string> = {
   "can't": 'can not',
@@ -42,12 +51,20 @@ export function wordsOf(text: string): Word[] {
   const shouted = saysNothingByCapitals(tokens)
   const words: Word[] = []
   let starts = true
-  for (const token of tokens) {
+  let spoken: string | undefined
+  for (const [at, token] of tokens.entries()) {
     if (STOPS.has(token)) {
       starts = true
       continue
     }
     if (token === ',') continue
+    const mark = MARKS.get(token)
+    if (mark !== undefined) {
+      // `$50` is read as it is spoken.
+      if (mark !== '#' && DIGIT.test(tokens[at + 1]?.[0] ?? '')) spoken = mark
+      else words.push({ text: mark, stem: stemOf(mark), capital: false })
+      continue
+    }
     const parts = DIGIT.test(token) || token.includes('@') ? [token] : token.split(/[.,:/_+&-]/)
     for (const part of parts) {
       const capital = !starts && !shouted && CAPITAL.test(part) && !/^I(?:'|$)/.test(part)
@@ -55,14 +72,17 @@ export function wordsOf(text: string): Word[] {
         words.push({ text: each, stem: stemOf(each), capital })
       starts = false
     }
+    if (spoken !== undefined) words.push({ text: spoken, stem: stemOf(spoken), capital: false })
+    spoken = undefined
   }
   return words
 }
 
-/** Title Case and ALL CAPITALS do not tell names from other words. */
+/** Title Case and ALL CAPITALS do not tell names from other words; of three words, two may well be a name. */
 function saysNothingByCapitals(tokens: readonly string[]): boolean {
   const letters = tokens.filter((token) => /^\p{L}/u.test(token))
-  return letters.length > 2 && letters.filter((token) => CAPITAL.test(token)).length > letters.length * 0.6
+  if (letters.every((token) => token === token.toUpperCase())) return true
+  return letters.length > 3 && letters.filter((token) => CAPITAL.test(token)).length > letters.length * 0.75
 }
 
 function writtenOut(word: string): string[] {
@@ -80,8 +100,7 @@ const VOWEL = /[aeiouy]/
 /** English endings off, alike for all forms of a regular word: not to be read by people. */
 export function stemOf(word: string): string {
   if (word.length < 4 || MARKS.has(word) || DIGIT.test(word)) return word
-  if (IRREGULAR.has(word)) return IRREGULAR.get(word) ?? word
-  let stem = word
+  let stem = IRREGULAR.get(word) ?? word
   if (stem.endsWith('ies') && stem.length > 4) stem = `${stem.slice(0, -3)}y`
   else if (/(?:ss|sh|ch|x|z)es$/.test(stem)) stem = stem.slice(0, -2)
   else if (stem.endsWith('s') && !/[sui]s$/.test(stem)) stem = stem.slice(0, -1)
@@ -97,65 +116,17 @@ export function stemOf(word: string): string {
   return stem.length > 3 && stem.endsWith('y') ? `${stem.slice(0, -1)}i` : stem
 }
 
+/** Each form to the word it is of, which then loses its ending like any other. */
 const IRREGULAR = new Map(
-  Object.entries({
-    bought: 'buy',
-    sold: 'sell',
-    sent: 'send',
-    paid: 'pay',
-    lost: 'lose',
-    losing: 'lose',
-    lose: 'lose',
-    got: 'get',
-    gotten: 'get',
-    getting: 'get',
-    gave: 'give',
-    given: 'give',
-    took: 'take',
-    taken: 'take',
-    taking: 'take',
-    stole: 'steal',
-    stolen: 'steal',
-    broke: 'break',
-    broken: 'break',
-    made: 'make',
-    making: 'make',
-    went: 'go',
-    gone: 'go',
-    came: 'come',
-    said: 'say',
-    told: 'tell',
-    kept: 'keep',
-    left: 'left',
-    found: 'find',
-    spent: 'spend',
-    chose: 'choos',
-    chosen: 'choos',
-    forgot: 'forget',
-    forgotten: 'forget',
-    withdrew: 'withdraw',
-    withdrawn: 'withdraw',
-    wrote: 'write',
-    written: 'write',
-    children: 'child',
-    people: 'person',
-    men: 'man',
-    women: 'woman',
-    thing: 'thing',
-    during: 'during',
-    nothing: 'nothing',
-    something: 'something',
-    anything: 'anything',
-    everything: 'everything',
-    need: 'need',
-    needed: 'need',
-    used: 'us',
-    using: 'us',
-    added: 'add',
-    adding: 'add',
-    canceled: 'cancel',
-    cancelled: 'cancel',
-    cancelling: 'cancel',
-    refunded: 'refund',
-  }),
+  `bought:buy sold:sell sent:send paid:pay lost:lose losing:lose gave:give given:give took:take taken:take taking:take
+stole:steal stolen:steal broke:break broken:break made:make making:make went:go gone:go came:come coming:come said:say
+told:tell kept:keep found:find spent:spend chose:choose chosen:choose forgot:forget forgotten:forget forgetting:forget
+withdrew:withdraw withdrawn:withdraw wrote:write written:write writing:write children:child people:person men:man
+women:woman used:use using:use uses:use added:add adding:add frozen:freeze froze:freeze shown:show worn:wear wore:wear
+swapped:swap shipped:ship shipping:ship mice:mouse feet:foot knew:know known:know brought:bring held:hold left:leave
+leaving:leave met:meet meant:mean sought:seek thought:think began:begin begun:begin began:begin built:build drove:drive
+driven:drive fell:fall fallen:fall flew:fly grew:grow grown:grow rose:rise risen:rise wrong:wrong during:during
+need:need needed:need thing:thing canceled:cancel cancelled:cancel cancelling:cancel cancellation:cancel`
+    .split(/\s+/)
+    .map((pair): [string, string] => [pair.split(':')[0] ?? '', pair.split(':')[1] ?? '']),
 )

@@ -1,0 +1,244 @@
+import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
+import { SERVE } from '../../../packages/gateway/src/semantic/agreement.ts'
+import { createLocalEmbedder } from '../../../packages/gateway/src/semantic/embed/local.ts'
+import { ownParaphrases, ownTraps, type Questions, questionsIn, trapsIn } from './data.ts'
+import { servedAt, type Verdict, verdictsOn } from './pairs.ts'
+import { type Curve, plot } from './plot.ts'
+import {
+  costs,
+  type Outcome,
+  type Policy,
+  play,
+  type Rule,
+  type Stream,
+  shuffled,
+  streamOf,
+} from './stream.ts'
+import { vectorsOf } from './vectors.ts'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    limit: { type: 'string' },
+    svg: { type: 'string' },
+    seed: { type: 'string', default: '7' },
+    model: { type: 'string', default: 'local' },
+    'judge-errs': { type: 'string', default: '0' },
+    cache: { type: 'string', default: join(tmpdir(), 'gateway-bench-semantic') },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+if (values.help) {
+  console.log(`How many questions a semantic cache answers, and how many of these wrongly.
+
+  npm run bench:semantic -- [--data DIR] [--limit N] [--svg FILE] [--seed 7] [--judge-errs 0.05] [--cache DIR]
+
+  --data        a folder with banking77_train.csv (text,category), clinc150_train.json ([text, intent]) and
+                finance_adversarial_pairs.json, or any of them; without it, our own small set
+  --limit       so many questions of each set
+  --svg         a file for the curves; with two sets, one file each
+  --judge-errs  the share of comparisons of two answers that come out wrong
+  --cache       where vectors are kept between runs
+
+Questions come in a shuffled order to a cache that is empty at first. Two questions of one intent count as having the
+same answer, which is an upper bound on what may be shared.`)
+  process.exit(0)
+}
+if (values.model !== 'local') throw new Error('--model: only `local` runs without a key')
+
+const NEAREST = [0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99]
+const AGREEMENT = [0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+const GOAL = 0.01
+/** What intents cannot judge: an answer out of date, an order carried out once and confirmed twice. */
+const BLIND: readonly GuardName[] = ['freshness', 'actions']
+
+const embedder = createLocalEmbedder()
+const judgeErrs = Number(values['judge-errs'])
+
+function limited({ name, texts, intents }: Questions): Questions {
+  const order = shuffled(texts.length, Number(values.seed)).slice(0, Number(values.limit ?? texts.length))
+  return { name, texts: order.map((at) => texts[at] ?? ''), intents: order.map((at) => intents[at] ?? '') }
+}
+
+async function measure(set: Questions) {
+  const vectors = await vectorsOf(set.texts, embedder, values.cache)
+  const every = set.texts.map((_, at) => at)
+  const stream = streamOf(set, every, vectors)
+  console.log(`\n# ${set.name}: ${set.texts.length} questions, ${new Set(set.intents).size} intents`)
+  const curves = [
+    ...curvesOf(stream, 'nearest', 'nearest neighbour, by cosine', NEAREST, ['#999', '#555']),
+    ...curvesOf(stream, 'agreement', 'agreement of those around, by confidence', AGREEMENT, [
+      '#6ab0f3',
+      '#0b5cad',
+    ]),
+  ]
+  blindSpots(stream)
+  heldOut(set, every, vectors)
+  printCosts(stream)
+  if (values.svg === undefined) return
+  const path =
+    values.data === undefined
+      ? values.svg
+      : values.svg.replace(/(\.svg)?$/, `-${set.name.split(/[_.]/)[0]}.svg`)
+  writeFileSync(path, plot(`${set.name}: hits and wrong hits`, curves))
+  console.log(`\ncurves: ${path}`)
+}
+
+function curvesOf(
+  stream: Stream,
+  rule: Rule,
+  title: string,
+  thresholds: number[],
+  colours: string[],
+): Curve[] {
+  console.log(
+    `\n${title}\n${'threshold'.padEnd(12)}${'guards off: hits'.padStart(18)}${'wrong (<= 95%)'.padStart(18)}${'guards on: hits'.padStart(20)}${'wrong (<= 95%)'.padStart(18)}${'vetoed'.padStart(10)}`,
+  )
+  const rows = thresholds.map((threshold) => {
+    const at = (guards: readonly GuardName[]) => play(stream, { rule, threshold, guards, judgeErrs })
+    const [off, on] = [at([]), at(GUARD_NAMES)]
+    console.log(
+      `${threshold.toFixed(2).padEnd(12)}${share(off.hits, off.asked).padStart(18)}${error(off).padStart(18)}${share(on.hits, on.asked).padStart(20)}${error(on).padStart(18)}${share(on.vetoed, on.asked).padStart(10)}`,
+    )
+    return { off, on }
+  })
+  const point = ({ asked, hits, wrong }: Outcome) => ({
+    hitRate: hits / asked,
+    error: hits === 0 ? 0 : wrong / hits,
+  })
+  return (['off', 'on'] as const).map((which, at) => ({
+    name: `${rule}, guards ${which}`,
+    colour: colours[at] ?? '#000',
+    points: rows.map((row) => point(row[which])),
+  }))
+}
+
+/** Without the guards of which intents know nothing: what the others cost. */
+function blindSpots(stream: Stream) {
+  const guards = GUARD_NAMES.filter((name) => !BLIND.includes(name))
+  const outcome = play(stream, { rule: 'agreement', threshold: SERVE.confidence, guards, judgeErrs })
+  console.log(`\nagreement at ${SERVE.confidence}, guards on but ${BLIND.join(' and ')}: ${told(outcome)}`)
+}
+
+/** The threshold is chosen on one half of the questions, and judged by the other. */
+function heldOut(set: Questions, every: readonly number[], vectors: Float32Array) {
+  const half = (odd: number) =>
+    streamOf(
+      set,
+      every.filter((at) => at % 2 === odd),
+      vectors,
+    )
+  const [development, held] = [half(0), half(1)]
+  console.log(
+    `\nchosen on the development half, so that with 95 % certainty <= ${GOAL * 100}% are wrong; measured on the held-out half`,
+  )
+  for (const [rule, thresholds] of [
+    ['nearest', NEAREST],
+    ['agreement', AGREEMENT],
+  ] as const)
+    for (const [name, guards] of [
+      ['off', []],
+      ['on', GUARD_NAMES],
+    ] as const) {
+      const policy = (threshold: number): Policy => ({ rule, threshold, guards, judgeErrs })
+      const chosen = thresholds.find((threshold) => {
+        const { hits, wrong } = play(development, policy(threshold))
+        return hits > 0 && upperBound(wrong, hits) <= GOAL
+      })
+      const outcome =
+        chosen === undefined
+          ? 'no threshold is good enough'
+          : `at ${chosen.toFixed(2)}: ${told(play(held, policy(chosen)))}`
+      console.log(`  ${rule.padEnd(10)} guards ${name.padEnd(4)} ${outcome}`)
+    }
+}
+
+function printCosts(stream: Stream) {
+  const threshold = 0.85
+  const found = costs(stream, threshold)
+  const all = found.get('all hits') ?? { right: 0, wrong: 0 }
+  console.log(
+    `\nwhat each guard, alone, vetoes of the nearest at ${threshold}: ${all.right} right, ${all.wrong} wrong`,
+  )
+  for (const name of GUARD_NAMES) {
+    const { right, wrong } = found.get(name) ?? { right: 0, wrong: 0 }
+    console.log(
+      `  ${name.padEnd(12)} ${share(right, all.right).padStart(7)} of the right, ${share(wrong, all.wrong).padStart(7)} of the wrong`,
+    )
+  }
+}
+
+async function pairs() {
+  const thresholds = [0.7, 0.8, 0.85, 0.9, SERVE.alone, 0.95]
+  const head = thresholds.map((at) => at.toFixed(2).padStart(12)).join('')
+  console.log(
+    `\n# Pairs, each alone in the cache: served with guards off / on, by cosine\n\n${''.padEnd(34)}${'pairs'.padStart(6)}${'vetoed'.padStart(8)}${head}`,
+  )
+  const embed = embedder.embed
+  const line = (name: string, verdicts: Verdict[]) => {
+    const cells = thresholds.map((at) => {
+      const { off, on } = servedAt(verdicts, at)
+      return `${off} / ${on}`.padStart(12)
+    })
+    const vetoed = verdicts.filter(({ veto }) => veto !== undefined).length
+    console.log(
+      `${name.slice(0, 33).padEnd(34)}${String(verdicts.length).padStart(6)}${String(vetoed).padStart(8)}${cells.join('')}`,
+    )
+  }
+  const foreign = await verdictsOn(trapsIn(values.data), embed)
+  if (foreign.length > 0) {
+    line('finance_adversarial_pairs.json', foreign)
+    reasons(foreign)
+  }
+  for (const half of ['development', 'heldOut'] as const) {
+    const traps = await verdictsOn(ownTraps(half), embed)
+    for (const kind of new Set(traps.map((trap) => trap.kind)))
+      line(
+        `trap, ${half}: ${kind}`,
+        traps.filter((trap) => trap.kind === kind),
+      )
+    line(`traps, ${half}: all`, traps)
+    reasons(traps)
+    const kept = await verdictsOn(ownParaphrases(half), embed)
+    line(`paraphrases, ${half}`, kept)
+    reasons(kept)
+  }
+}
+
+function reasons(verdicts: readonly Verdict[]) {
+  const counts = GUARD_NAMES.map(
+    (name) => [name, verdicts.filter(({ veto }) => veto === name).length] as const,
+  )
+  console.log(
+    `    vetoed by: ${
+      counts
+        .filter(([, count]) => count > 0)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ') || 'none'
+    }`,
+  )
+}
+
+const told = (outcome: Outcome) =>
+  `${share(outcome.hits, outcome.asked)} hits, ${error(outcome)} wrong of ${outcome.hits}`
+const share = (part: number, of: number) => `${((of === 0 ? 0 : part / of) * 100).toFixed(1)}%`
+
+function error({ hits, wrong }: Outcome): string {
+  if (hits === 0) return '-'
+  return `${((wrong / hits) * 100).toFixed(2)}% (${(upperBound(wrong, hits) * 100).toFixed(2)})`
+}
+
+/** Wilson's bound, of one side: with 95 % certainty no more are wrong. */
+function upperBound(wrong: number, of: number): number {
+  const z = 1.645
+  const p = wrong / of
+  const centre = p + z ** 2 / (2 * of)
+  return (centre + z * Math.sqrt((p * (1 - p)) / of + z ** 2 / (4 * of ** 2))) / (1 + z ** 2 / of)
+}
+
+for (const set of questionsIn(values.data)) await measure(limited(set))
+await pairs()

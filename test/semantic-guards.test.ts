@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { GUARD_NAMES } from '../packages/gateway/src/policy/policy.ts'
+import { SERVE } from '../packages/gateway/src/semantic/agreement.ts'
+import { ownParaphrases, ownQuestions, ownTraps } from './bench/semantic/data.ts'
+import { servedAt, verdictsOn } from './bench/semantic/pairs.ts'
+import { createRecordedEmbedder } from './bench/semantic/recorded.ts'
+import { play, shuffled, streamOf } from './bench/semantic/stream.ts'
+
+const { embed, dimensions } = createRecordedEmbedder()
+const traps = await verdictsOn(ownTraps('heldOut'), embed)
+const paraphrases = await verdictsOn(ownParaphrases('heldOut'), embed)
+
+test('of the held-out traps none is served, at the default threshold or far below it', () => {
+  for (const threshold of [SERVE.alone, SERVE.floor, 0.5]) {
+    const served = traps.filter(({ similarity, veto }) => similarity >= threshold && veto === undefined)
+    expect(served).toEqual([])
+  }
+})
+
+test('without guards, more than a third of the held-out traps would be', () => {
+  expect(servedAt(traps, SERVE.alone).off).toBeGreaterThan(traps.length / 3)
+})
+
+test('each kind of trap has at least eight that were held out, and twelve in all', () => {
+  const kinds = new Set(traps.map(({ kind }) => kind))
+  expect(kinds.size).toBe(12)
+  for (const kind of kinds) {
+    const held = traps.filter((trap) => trap.kind === kind).length
+    expect(held, kind).toBeGreaterThanOrEqual(8)
+    expect(held + ownTraps('development').filter((trap) => trap.kind === kind).length).toBeGreaterThanOrEqual(
+      12,
+    )
+  }
+})
+
+test('the guards keep nine in ten of the held-out paraphrases, and half of all are served at the default threshold', () => {
+  expect(
+    paraphrases.filter(({ veto }) => veto === undefined).length / paraphrases.length,
+  ).toBeGreaterThanOrEqual(0.9)
+  expect(servedAt(paraphrases, SERVE.alone).on / paraphrases.length).toBeGreaterThanOrEqual(0.5)
+})
+
+test('guards that are not selected have no say', async () => {
+  const without = GUARD_NAMES.filter((name) => name !== 'actions' && name !== 'freshness')
+  const verdicts = await verdictsOn(ownTraps('heldOut'), embed, without)
+  const vetoed = (kind: string) =>
+    verdicts.filter((verdict) => verdict.kind === kind && verdict.veto !== undefined).length
+  expect(vetoed('freshness')).toBeLessThan(4)
+  expect(vetoed('numbers')).toBe(9)
+  expect(verdicts.every(({ veto }) => veto !== 'actions' && veto !== 'freshness')).toBe(true)
+})
+
+test('of our own questions, asked one after the other, none gets the answer of another intent', async () => {
+  const set = ownQuestions()
+  const vectors = new Float32Array(set.texts.length * dimensions)
+  for (const [at, vector] of (await embed(set.texts)).entries()) vectors.set(vector, at * dimensions)
+  let hits = 0
+  for (const seed of [1, 2, 3, 4, 5]) {
+    const stream = streamOf(set, shuffled(set.texts.length, seed), vectors)
+    const outcome = play(stream, { rule: 'agreement', threshold: SERVE.confidence, guards: GUARD_NAMES })
+    expect(outcome.wrong).toBe(0)
+    hits += outcome.hits
+  }
+  // Eight of each intent are few: more than half have nobody yet to agree with.
+  expect(hits / 5 / set.texts.length).toBeGreaterThan(0.05)
+})
