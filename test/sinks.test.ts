@@ -20,7 +20,7 @@ function keeper(fail: () => Error | undefined = () => undefined) {
 
 test('every call arrives once, with what was asked and answered', async () => {
   const { sink, reports } = keeper()
-  const { client } = await setup({ sinks: [sink] })
+  const { client } = await setup({ agent: 'seo', sinks: [sink] })
   await client.chat.completions.create({ ...ask('Where is order 17?'), temperature: 0.2 })
   await client.chat.completions.create({ ...ask('Where is order 17?'), temperature: 0.2 })
   await client.models.list()
@@ -75,7 +75,7 @@ test('a mask that fails lets nothing through', async () => {
 test('a sink that is down keeps its reports, and delivers them when it is back', async () => {
   let down = true
   const { sink, reports } = keeper(() => (down ? new DeliveryError('no') : undefined))
-  const { client } = await setup({ sinks: [sink] })
+  const { client } = await setup({ agent: 'seo', sinks: [sink] })
   for (let call = 0; call < 5; call += 1) await client.chat.completions.create(ask(`question ${call}`))
   expect(await client.gateway.flush()).toBe(true)
   expect(client.gateway.stats().sinks?.keeper).toMatchObject({ queued: 5, delivered: 0, state: 'failing' })
@@ -96,7 +96,7 @@ test('two sinks of one name are refused, and so is one that delivers nothing', (
 test('where functions are frozen once they have answered, they are kept awake until their records are delivered', async () => {
   const { sink, reports } = keeper()
   const kept: Promise<unknown>[] = []
-  const { client } = await setup({ sinks: [sink], waitUntil: (promise) => void kept.push(promise) })
+  const { client } = await setup({ agent: 'seo', sinks: [sink], waitUntil: (promise) => void kept.push(promise) })
   const stream = await client.chat.completions.create({ ...ask('a stream'), stream: true })
   expect(kept).toHaveLength(1)
   for await (const _ of stream);
