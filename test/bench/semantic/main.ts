@@ -154,6 +154,10 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
           ? 'no threshold is good enough'
           : `at ${chosen.toFixed(2)}: ${told(play(held, policy(chosen)))}`
       console.log(`  ${rule.padEnd(10)} guards ${name.padEnd(4)} ${outcome}`)
+      if (rule === 'agreement')
+        console.log(
+          `${''.padEnd(25)}the default, ${SERVE.confidence}: ${told(play(held, policy(SERVE.confidence)))}`,
+        )
     }
 }
 

@@ -21,7 +21,7 @@ pass/fail lock/unlock freeze/unfreeze block/unblock subscribe/unsubscribe instal
 activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new existing/new reusable/disposable single/multiple
 wholesale/retail prepaid/postpaid weekly/monthly daily/weekly daily/monthly monthly/yearly monthly/annual weekly/yearly
 hot/cold wet/dry indoor/outdoor sync/async read/write safe/dangerous legal/illegal good/bad true/false yes/no
-pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm`
+pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm help/cause treat/cause heal/cause avoid/cause`
 
 /** Each stem to its opposites; made by the first question that needs it, as most processes never do. */
 let opposites: ReadonlyMap<string, ReadonlySet<string>> | undefined

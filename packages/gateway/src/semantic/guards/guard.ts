@@ -19,7 +19,7 @@ export type Question = {
   contentSet: ReadonlySet<string>
   stems: ReadonlySet<string>
   /** What each guard looks at, in a form in which equal means the same. */
-  numbers: string
+  numbers: readonly { value: string; of: string }[]
   identifiers: string
   dates: string
   units: ReadonlyMap<string, string>

@@ -39,29 +39,32 @@ const TIMES = new Map([
 /** A quantity, a date or a code: compared by value, by guards that know how, never by writing. */
 export const isNumber = (word: string): boolean => VALUES.has(word) || SCALES.has(word) || /\p{N}/u.test(word)
 
-/** Every quantity, in one writing, sorted: `1,000`, `1000.00`, `1k` and `one thousand` are equal. */
-export function numbersOf(words: readonly Word[]): string {
-  const found: string[] = []
+/** A quantity, in one writing: `1,000`, `1000.00`, `1k` and `one thousand` are equal; and what is counted. */
+export type Quantity = { value: string; of: string }
+
+export function numbersOf(words: readonly Word[]): Quantity[] {
+  const found: Quantity[] = []
+  const put = (value: string, behind: number) => found.push({ value, of: words[behind]?.stem ?? '' })
   let at = 0
   while (at < words.length) {
     const word = words[at]?.text ?? ''
     const spelt = speltOut(words, at)
     if (spelt !== undefined) {
-      found.push(String(spelt.value))
+      put(String(spelt.value), spelt.next)
       at = spelt.next
       continue
     }
     const ordinal = ordinalOf(words, at)
     const written = writtenNumber(word)
-    if (ordinal !== undefined) found.push(`${ordinal}.`)
+    if (ordinal !== undefined) put(`${ordinal}.`, at + 1)
     else if (written !== undefined) {
       const scale = SCALES.get(words[at + 1]?.text ?? '')
-      found.push(String(written * (scale ?? 1)))
       if (scale !== undefined) at += 1
-    } else if (TIMES.has(word)) found.push(String(TIMES.get(word)))
+      put(String(written * (scale ?? 1)), at + 1)
+    } else if (TIMES.has(word)) put(String(TIMES.get(word)), at + 1)
     at += 1
   }
-  return found.sort().join(' ')
+  return found.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
 }
 
 /** The value of digits, with a short scale or a unit behind them at most; anything else is a code. */
@@ -116,4 +119,16 @@ function ordinalOf(words: readonly Word[], at: number): number | undefined {
   return ORDINAL.get(word)
 }
 
-export const numbers: Guard = (asked, cached) => (asked.numbers === cached.numbers ? undefined : 'numbers')
+export const numbers: Guard = ({ numbers: mine, stems: known }, { numbers: theirs, stems: others }) => {
+  if (mine.length !== theirs.length) return 'numbers'
+  for (const [at, { value, of }] of mine.entries()) {
+    const other = theirs[at]
+    if (other?.value !== value) return 'numbers'
+    // `two adults, three children`: where both speak of both, each has its own number.
+    if (of !== other.of && others.has(of) && known.has(other.of) && once(mine, value)) return 'numbers'
+  }
+  return undefined
+}
+
+const once = (all: readonly Quantity[], value: string) =>
+  all.filter((each) => each.value === value).length === 1

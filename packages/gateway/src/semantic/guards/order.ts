@@ -25,7 +25,9 @@ export function rolesOf(words: readonly Word[], stopWords: ReadonlySet<string>):
 
 /** The same words in another order, or in each other's parts: `from A to B` is not `from B to A`. */
 export const order: Guard = (asked, cached) =>
-  partsSwapped(asked, cached) || reordered(asked, cached) ? 'order' : undefined
+  partsSwapped(asked, cached) || reordered(asked, cached) || personsSwapped(asked, cached)
+    ? 'order'
+    : undefined
 
 function partsSwapped(asked: Question, cached: Question): boolean {
   for (const [part, fillers] of asked.roles) {
@@ -58,3 +60,16 @@ function reordered({ content: mine }: Question, { content: theirs }: Question): 
 /** Seen as a ring, the same. */
 const isTurned = (mine: readonly string[], theirs: readonly string[]) =>
   ` ${mine.join(' ')} ${mine.join(' ')} `.includes(` ${theirs.join(' ')} `)
+
+const DOER = /^(?:he|she|they)$/
+const DONE_TO = /^(?:him|them)$/
+
+/** `He owes me`, `I owe him`. */
+const personsSwapped = (asked: Question, cached: Question) =>
+  (iDoToThem(asked) && theyDoToMe(cached)) || (theyDoToMe(asked) && iDoToThem(cached))
+
+const has = ({ words }: Question, which: RegExp) => words.some(({ text }) => which.test(text))
+const iDoToThem = (question: Question) =>
+  has(question, /^(?:i|we)$/) && has(question, DONE_TO) && !has(question, DOER)
+const theyDoToMe = (question: Question) =>
+  has(question, /^(?:me|us)$/) && has(question, DOER) && !has(question, DONE_TO)

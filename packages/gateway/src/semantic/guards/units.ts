@@ -32,7 +32,7 @@ small/s medium/m large/l xs xl xxl
 cotton wool leather silk polyester linen plastic metal wood/wooden glass steel ceramic
 shirt/shirts/tshirt trousers/pants/jeans dress/dresses shoe/shoes/sneakers/boots jacket/jackets/coat/coats hat/hats/cap sock/socks skirt/skirts sweater/jumper/hoodie bag/bags belt/belts glove/gloves scarf
 breakfast lunch dinner/supper
-mother/mom/mum father/dad sister brother son daughter wife husband grandmother grandfather aunt uncle
+!mother/mom/mum father/dad sister brother son daughter wife husband grandmother grandfather aunt uncle
 man/men/male/mens woman/women/female/womens/ladies child/children/kids/kid baby/babies/infant
 dog/dogs/puppy cat/cats/kitten bird/birds fish horse/horses rabbit
 stock/stocks/share/shares bond/bonds etf/etfs option/options future/futures crypto/cryptocurrency mutual
