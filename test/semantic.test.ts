@@ -3,27 +3,8 @@ import { gatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
-
-const WORDS = 512
-
-/** Texts that share words are alike: enough to tell what the gateway does with vectors. */
-const embedder = {
-  id: 'words',
-  dimensions: WORDS,
-  embed: async (texts: readonly string[]) => texts.map(vectorOf),
-}
-
-function vectorOf(text: string): Float32Array {
-  const vector = new Float32Array(WORDS)
-  for (const word of text.toLowerCase().match(/[a-z]+/g) ?? []) {
-    let hash = 7
-    for (const letter of word) hash = (hash * 31 + letter.charCodeAt(0)) % WORDS
-    vector[hash] = (vector[hash] ?? 0) + 1
-  }
-  const length = Math.hypot(...vector)
-  return vector.map((value) => value / (length || 1))
-}
 
 const options = (semantic: SemanticPolicy = {}, more: GatewayOptions = {}): GatewayOptions => ({
   policy: { cache: { semantic: { mode: 'on', threshold: 0.9, judge: false, ...semantic } } },
@@ -283,4 +264,48 @@ test('options and policy are checked field by field', async () => {
   await expect(bad({ guards: ['luck'] })).rejects.toThrow(/guards/)
   await expect(setup(options({}, { cache: { semantic: { dimensions: 3 } } }))).rejects.toThrow(/dimensions/)
   await expect(setup(options({}, { cache: { semantic: { secret: 'short' } } }))).rejects.toThrow(/secret/)
+})
+
+/** An upstream whose judge says so, and whose other answers are its own. */
+const judging = (verdict: string) => ({
+  answer: ({ text }: { text: string }) =>
+    text.includes('second_question') ? { text: verdict } : { text: 'We ship to all of Europe.' },
+})
+
+test.each(['YES', 'NO'])(
+  'a near-miss is judged in the background at the expense of the agent: %s',
+  async (verdict) => {
+    const judge = { rate: 1, perHour: 3_600 }
+    const { client, records } = await setup(
+      options({ threshold: 0.999, band: 0.5, judge, mode: 'on' }),
+      {},
+      judging(verdict),
+    )
+    for (const question of [ORIGINAL, REWORDED]) {
+      await client.chat.completions.create(ask(question))
+      await client.gateway.flush()
+    }
+    expect(records[1]?.semantic?.outcome).toBe('below')
+    const asked = records.filter(({ tags }) => tags.includes('gateway:semantic'))
+    expect(asked.map(({ operation, status }) => [operation, status])).toEqual([['chat', 'ok']])
+    const stats = client.gateway.stats().semantic?.support
+    expect(stats?.judgeUsd).toBe(asked[0]?.costUsd)
+    // Only what is at the threshold or above it tells of the error of what is served.
+    expect(stats?.labels).toBe(0)
+  },
+)
+
+test('answers that are judged wrong raise the threshold until they are not served', async () => {
+  const judge = { rate: 1, perHour: 36_000 }
+  const { client, records } = await setup(options({ threshold: 0.85, judge }), {}, judging('NO'))
+  const questions = [ORIGINAL, REWORDED, 'Do you ship wooden chairs to Norway please?', `${REWORDED} Thanks!`]
+  for (const question of questions) {
+    await client.chat.completions.create(ask(question))
+    await client.gateway.flush()
+  }
+  const stats = client.gateway.stats().semantic?.support
+  expect(records.some(({ cache }) => cache === 'semantic')).toBe(true)
+  expect(stats?.threshold).toBeGreaterThan(0.85)
+  const asked = records.filter(({ semantic }) => semantic?.threshold !== undefined)
+  expect(asked.at(-1)?.semantic?.threshold).toBeGreaterThan(0.85)
 })

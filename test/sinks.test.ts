@@ -96,7 +96,11 @@ test('two sinks of one name are refused, and so is one that delivers nothing', (
 test('where functions are frozen once they have answered, they are kept awake until their records are delivered', async () => {
   const { sink, reports } = keeper()
   const kept: Promise<unknown>[] = []
-  const { client } = await setup({ agent: 'seo', sinks: [sink], waitUntil: (promise) => void kept.push(promise) })
+  const { client } = await setup({
+    agent: 'seo',
+    sinks: [sink],
+    waitUntil: (promise) => void kept.push(promise),
+  })
   const stream = await client.chat.completions.create({ ...ask('a stream'), stream: true })
   expect(kept).toHaveLength(1)
   for await (const _ of stream);

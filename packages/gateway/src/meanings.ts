@@ -3,8 +3,9 @@ import type { Call } from './call.ts'
 import type { CachePolicy, Policy } from './policy/policy.ts'
 import type { Link } from './redis/link.ts'
 import { createLearner } from './semantic/learn.ts'
-import { createMemoryMeanings } from './semantic/memory.ts'
 import type { SemanticParts } from './semantic/stage.ts'
+import { createMeaningStore } from './semantic/store/meanings.ts'
+import { createShelf } from './semantic/store/shelf.ts'
 import { createTally, semanticStatsOf } from './semantic/tally.ts'
 import { createSharedLabels } from './semantic/threshold/shared.ts'
 import type { Settings } from './settings.ts'
@@ -20,9 +21,10 @@ export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boole
 }
 
 /** The semantic cache of one gateway. */
-export function createMeanings({ semantic, key }: Settings, link: Link | undefined) {
-  const { secret, maxBytes: _, ...rest } = semantic
-  const store = createMemoryMeanings()
+export function createMeanings({ semantic, cache, key }: Settings, link: Link | undefined) {
+  const { secret, maxBytes, ...rest } = semantic
+  const shelf = link && createShelf(link, cache.sharedBytes, () => undefined)
+  const store = createMeaningStore(shelf, rest.embedder?.dimensions ?? rest.dimensions, maxBytes)
   const underWay = new Set<Promise<void>>()
   const track = (work: Promise<void>) => {
     underWay.add(work)

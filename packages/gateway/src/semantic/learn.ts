@@ -5,7 +5,7 @@ import { createBudget } from './judge/budget.ts'
 import { judge } from './judge/judge.ts'
 import type { Meaning } from './meaning.ts'
 import type { Plan } from './plan.ts'
-import type { Neighbour } from './store.ts'
+import type { Neighbour } from './store/port.ts'
 import {
   binOf,
   calibrated,
@@ -26,8 +26,8 @@ type Lesson = {
   labels: Labels
   /** When the labels of other processes were last looked for. */
   loadedAt: number
-  /** False while nobody knows what others may have learned: that an answer at `plan.threshold` is wrong, for one. */
-  ready: boolean
+  /** Until it is there, nobody knows what others may have learned: that an answer at `plan.threshold` is wrong, for one. */
+  first: Promise<void> | undefined
   threshold: number | undefined
   mayJudge: () => boolean
   judging: number
@@ -59,7 +59,7 @@ export function createLearner(
       labels: noLabels(),
       threshold: undefined,
       loadedAt: Number.NEGATIVE_INFINITY,
-      ready: shared === undefined,
+      first: undefined,
       mayJudge: createBudget(plan.judge?.perHour ?? 0),
       judging: 0,
     }
@@ -67,17 +67,19 @@ export function createLearner(
     return lesson
   }
 
-  /** In the background: what others have learned since is known at the next question. */
-  function catchUp(agent: string, lesson: Lesson) {
-    if (shared === undefined || performance.now() - lesson.loadedAt < CATCH_UP_MS) return
+  /** What others have learned since is known at the next question; the first one waits for it. */
+  async function prepare(agent: string, plan: Plan): Promise<void> {
+    const lesson = lessonOf(agent, plan)
+    if (shared === undefined || performance.now() - lesson.loadedAt < CATCH_UP_MS) return lesson.first
     lesson.loadedAt = performance.now()
     const loading = shared.load(agent).then((labels) => {
-      lesson.ready = true
       if (labels === undefined) return
       lesson.labels = labels
       lesson.threshold = undefined
     })
     track(loading)
+    lesson.first ??= loading
+    return await lesson.first
   }
 
   function thresholdOf(lesson: Lesson): number {
@@ -88,8 +90,6 @@ export function createLearner(
   /** May the nearest answer serve? Near enough first, since guards cost more than a comparison. */
   function decide(asked: string, { entry, similarity }: Neighbour, agent: string, plan: Plan): Meaning {
     const lesson = lessonOf(agent, plan)
-    catchUp(agent, lesson)
-    if (!lesson.ready) return { outcome: 'unavailable', reason: 'labels' }
     const threshold = thresholdOf(lesson)
     const known = { similarity, threshold, entry: entry.id }
     if (similarity < Math.min(plan.band, threshold)) return { ...known, outcome: 'below' }
@@ -136,6 +136,7 @@ export function createLearner(
   }
 
   return {
+    prepare,
     decide,
     consider,
     /** What is known of an agent's error, and the threshold that follows from it. */

@@ -14,7 +14,7 @@ import type { Meaning } from './meaning.ts'
 import type { Plan } from './plan.ts'
 import { type Asked, askedIn } from './question.ts'
 import { type Partition, partitionOf } from './scope.ts'
-import type { Neighbour, SemanticStore } from './store.ts'
+import type { Neighbour, SemanticStore } from './store/port.ts'
 
 export type SemanticParts = {
   store: SemanticStore
@@ -88,7 +88,8 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
   async function look({ asked, partition, plan, vector }: Search, call: Call): Promise<Found> {
     let neighbours: Neighbour[] | undefined
     try {
-      const search = vector().then((vector) => store.nearest(partition, vector, 1))
+      const ready = Promise.all([vector(), learner.prepare(call.caller.agent, plan)])
+      const search = ready.then(([vector]) => store.nearest(partition, vector, 1))
       neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
     } catch {
       if (call.signal.aborted) return { meaning: { outcome: 'unavailable', reason: 'aborted' } }

@@ -1,7 +1,7 @@
 import type { Call, Handler } from '../../call.ts'
 import { list, object, text } from '../../json.ts'
 import { following, jsonOf } from '../embed/openai.ts'
-import type { Neighbour } from '../store.ts'
+import type { Neighbour } from '../store/port.ts'
 
 /** So long may a judgement take; nobody waits for it. */
 const PATIENCE_MS = 30_000

@@ -1,5 +1,5 @@
-import type { CacheEntry } from '../cache/store.ts'
-import type { Partition } from './scope.ts'
+import type { CacheEntry } from '../../cache/store.ts'
+import type { Partition } from '../scope.ts'
 
 /** An answer, and the question it was given to. */
 export type Entry = { id: string; question: string; answer: CacheEntry; pinned: boolean }

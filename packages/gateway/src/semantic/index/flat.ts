@@ -1,0 +1,121 @@
+import { ENTRY_BYTES, type Neighbour, type VectorIndex } from './port.ts'
+import { lengthOf, normalised, signs } from './quantise.ts'
+import { createShortlist } from './shortlist.ts'
+
+/** Rows of vectors that are allocated together, once there are so many; growing never copies more than this. */
+const SLAB = 1_024
+
+/**
+ * How many of the nearest by bits are looked at exactly. Measured on clustered vectors: what is nearest by cosine is
+ * nearly always among them, and at 256 dimensions they cost a twentieth of a millisecond. More dimensions make for
+ * better bits and dearer cosines.
+ */
+const listSize = (dims: number) => Math.max(96, Math.min(256, Math.ceil(200_000 / dims)))
+
+/**
+ * All vectors in flat tables, without a structure that deletes would wear out: the signs of the components find the
+ * likely ones, the components themselves decide. `size`: how many likely ones.
+ */
+export function createFlatIndex(dims: number, size = listSize(dims)): VectorIndex {
+  const rows = new Map<string, number>()
+  let ids: string[] = []
+  let expiries: number[] = []
+  let lengths: number[] = []
+  let slabs: Int8Array[] = []
+  let list = createShortlist(dims, size)
+
+  function room(row: number): Int8Array {
+    const at = Math.floor(row / SLAB)
+    const slab = slabs[at]
+    if (slab !== undefined && ((row % SLAB) + 1) * dims <= slab.length) return slab
+    const wanted = at > 0 ? SLAB : Math.min(SLAB, Math.max(4, row * 2))
+    const larger = new Int8Array(wanted * dims)
+    if (slab !== undefined) larger.set(slab)
+    slabs[at] = larger
+    return larger
+  }
+
+  function write(row: number, id: string, vector: Int8Array, expires: number) {
+    room(row).set(vector, (row % SLAB) * dims)
+    if ((row + 1) * list.rowWords > list.bits().length)
+      list.reserve(row < SLAB ? Math.min(SLAB, Math.max(4, row * 2)) : row + SLAB)
+    signs(vector, list.bits(), row * list.rowWords)
+    ids[row] = id
+    expiries[row] = expires
+    lengths[row] = lengthOf(vector)
+    rows.set(id, row)
+  }
+
+  function vectorAt(row: number): Int8Array {
+    const from = (row % SLAB) * dims
+    return slabs[Math.floor(row / SLAB)]?.subarray(from, from + dims) ?? new Int8Array(dims)
+  }
+
+  /** The last row takes its place. */
+  function remove(id: string): boolean {
+    const row = rows.get(id)
+    if (row === undefined) return false
+    const last = ids.length - 1
+    rows.delete(id)
+    if (row !== last) write(row, ids[last] ?? '', vectorAt(last), expiries[last] ?? 0)
+    ids.pop()
+    expiries.pop()
+    lengths.pop()
+    slabs.length = Math.min(slabs.length, Math.ceil(last / SLAB) + 1)
+    return true
+  }
+
+  /** From the end, so that what takes a place has been looked at. */
+  function dropExpired(now: number) {
+    for (let row = ids.length - 1; row >= 0; row -= 1) if ((expiries[row] ?? 0) <= now) remove(ids[row] ?? '')
+  }
+
+  function cosine(query: Float32Array, row: number): number {
+    const slab = slabs[Math.floor(row / SLAB)] ?? new Int8Array(0)
+    const from = (row % SLAB) * dims
+    let sum = 0
+    for (let at = 0; at < dims; at += 1) sum += (query[at] ?? 0) * (slab[from + at] ?? 0)
+    return sum / (lengths[row] ?? 1)
+  }
+
+  function nearest(query: Float32Array, k: number, now: number): Neighbour[] {
+    const unit = query.length === dims ? normalised(query) : undefined
+    if (unit === undefined) return []
+    const likely = list.pick(ids.length, (words, at) => signs(unit, words, at))
+    const best: Neighbour[] = []
+    for (const row of likely) {
+      // Expired ones must not have taken the places of others.
+      if ((expiries[row] ?? 0) <= now) {
+        dropExpired(now)
+        return nearest(query, k, now)
+      }
+      const found = cosine(unit, row)
+      if (best.length === k && found <= (best[k - 1]?.cosine ?? 1)) continue
+      let place = best.length
+      while (place > 0 && (best[place - 1]?.cosine ?? 1) < found) place -= 1
+      best.splice(place, 0, { id: ids[row] ?? '', cosine: found })
+      best.length = Math.min(best.length, k)
+    }
+    return best
+  }
+
+  return {
+    add(id, vector, expires) {
+      if (vector.length !== dims) throw new RangeError(`a vector of ${vector.length} among those of ${dims}`)
+      write(rows.get(id) ?? ids.length, id, vector, expires)
+    },
+    has: (id) => rows.has(id),
+    remove,
+    nearest,
+    size: () => ids.length,
+    bytes: () => slabs.reduce((sum, slab) => sum + slab.length, 0) + list.bytes() + ids.length * ENTRY_BYTES,
+    clear() {
+      rows.clear()
+      ids = []
+      expiries = []
+      lengths = []
+      slabs = []
+      list = createShortlist(dims, size)
+    },
+  }
+}

@@ -1,0 +1,24 @@
+/** An entry near a question; of two equal vectors the cosine is 1. */
+export type Neighbour = { id: string; cosine: number }
+
+/**
+ * Vectors by nearness, of one partition. What is put in is quantised: it is what all processes hold, so that all of
+ * them come to the same cosine.
+ */
+export type VectorIndex = {
+  /** An id that is there already is replaced. Not found any more from `expires` on, in milliseconds since the epoch. */
+  add: (id: string, vector: Int8Array, expires: number) => void
+  has: (id: string) => boolean
+  /** False: it was not there. */
+  remove: (id: string) => boolean
+  /** The `k` nearest that have not expired, nearest first. None for a query that has no direction. */
+  nearest: (query: Float32Array, k: number, now: number) => Neighbour[]
+  /** Entries, expired ones included that no query has come upon. */
+  size: () => number
+  /** Memory held, near enough for a budget. */
+  bytes: () => number
+  clear: () => void
+}
+
+/** What an entry takes beside its vector: its id, twice, and its places in the tables. */
+export const ENTRY_BYTES = 160

@@ -1,0 +1,137 @@
+import { type Scan, scanOver } from './popcount.ts'
+
+/** Rows between two looks at which of them are worth keeping. */
+const BLOCK = 4_096
+/** From so many rows on, WebAssembly pays; below, a memory of its own for each partition would be the greater cost. */
+const NATIVE_ROWS = 2_048
+const PAGE_BYTES = 65_536
+
+export type Shortlist = {
+  /** The bits of all rows, `rowWords` each; another array after `reserve`. */
+  bits: () => Uint32Array
+  rowWords: number
+  reserve: (rows: number) => void
+  /** Rows whose bits differ least from the query's, about `size` of them, in no order. Good until the next call. */
+  pick: (rows: number, write: (words: Uint32Array, at: number) => void) => Uint32Array
+  bytes: () => number
+}
+
+/** Found rows stand in pairs: number, distance. */
+export function createShortlist(dims: number, size: number): Shortlist {
+  const rowBytes = Math.ceil(dims / 256) * 32
+  const rowWords = rowBytes / 4
+  // Query, then what was found, then the rows.
+  const foundAt = rowWords
+  const bitsAt = foundAt + (size + BLOCK) * 2
+  const tally = new Uint32Array(rowBytes * 8 + 1)
+  const picked = new Uint32Array(size)
+  let memory: WebAssembly.Memory | undefined
+  let native: Scan | undefined
+  let words = new Uint32Array(bitsAt)
+
+  function reserve(rows: number) {
+    const wanted = bitsAt + rows * rowWords
+    if (wanted <= words.length) return
+    if (memory === undefined && rows > NATIVE_ROWS) goNative(wanted)
+    else if (memory !== undefined)
+      memory.grow(Math.ceil((wanted * 4 - memory.buffer.byteLength) / PAGE_BYTES))
+    if (memory !== undefined) words = new Uint32Array(memory.buffer)
+    else words = copied(new Uint32Array(bitsAt + Math.max(16, rows) * rowWords))
+  }
+
+  function goNative(wanted: number) {
+    const fresh = memoryOf(Math.ceil((wanted * 4) / PAGE_BYTES))
+    native = fresh && scanOver(fresh)
+    if (fresh === undefined || native === undefined) return
+    memory = fresh
+    copied(new Uint32Array(fresh.buffer))
+  }
+
+  function copied(to: Uint32Array<ArrayBuffer>) {
+    to.set(words)
+    return to
+  }
+
+  /** In JavaScript, what `scan` does. */
+  function plain(row: number, count: number, limit: number, kept: number): number {
+    let found = foundAt + kept * 2
+    for (let end = row + count; row < end; row += 1) {
+      const from = bitsAt + row * rowWords
+      let distance = 0
+      for (let at = 0; at < rowWords; at += 1) distance += bitsIn((words[from + at] ?? 0) ^ (words[at] ?? 0))
+      if (distance > limit) continue
+      words[found] = row
+      words[found + 1] = distance
+      found += 2
+    }
+    return (found - foundAt) / 2
+  }
+
+  function scan(row: number, count: number, limit: number, kept: number): number {
+    if (native === undefined) return plain(row, count, limit, kept)
+    const from = (bitsAt + row * rowWords) * 4
+    return (native(from, 0, count, rowBytes, limit, (foundAt + kept * 2) * 4, row) - foundAt * 4) / 8
+  }
+
+  /** Keeps the `size` nearest, and says how far the furthest of them is. */
+  function trim(count: number): number {
+    tally.fill(0)
+    for (let at = 0; at < count; at += 1) {
+      const distance = words[foundAt + at * 2 + 1] ?? 0
+      tally[distance] = (tally[distance] ?? 0) + 1
+    }
+    let furthest = 0
+    let room = size
+    while (room > (tally[furthest] ?? 0)) {
+      room -= tally[furthest] ?? 0
+      furthest += 1
+    }
+    let to = foundAt
+    for (let from = foundAt; from < foundAt + count * 2; from += 2) {
+      const distance = words[from + 1] ?? 0
+      if (distance > furthest || (distance === furthest && room-- <= 0)) continue
+      words[to] = words[from] ?? 0
+      words[to + 1] = distance
+      to += 2
+    }
+    return furthest
+  }
+
+  return {
+    bits: () => words.subarray(bitsAt),
+    rowWords,
+    reserve,
+    pick(rows, write) {
+      write(words, 0)
+      let limit = rowBytes * 8
+      let kept = 0
+      for (let row = 0; row < rows; row += BLOCK) {
+        kept = scan(row, Math.min(BLOCK, rows - row), limit, kept)
+        if (kept <= size) continue
+        const furthest = trim(kept)
+        kept = size
+        if (furthest === 0) break
+        // Who is as far as the last one kept comes too late.
+        limit = furthest - 1
+      }
+      for (let at = 0; at < kept; at += 1) picked[at] = words[foundAt + at * 2] ?? 0
+      return picked.subarray(0, kept)
+    },
+    bytes: () => words.byteLength,
+  }
+}
+
+/** `undefined` where no more can be reserved. */
+function memoryOf(pages: number): WebAssembly.Memory | undefined {
+  try {
+    return new WebAssembly.Memory({ initial: pages })
+  } catch {
+    return undefined
+  }
+}
+
+function bitsIn(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555)
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333)
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+}

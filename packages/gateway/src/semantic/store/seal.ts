@@ -1,0 +1,77 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { decode, encode } from '../../cache/frame.ts'
+import type { CacheEntry } from '../../cache/store.ts'
+import type { Partition } from '../scope.ts'
+
+/**
+ * How an entry stands in Redis: vector, question and answer in one value, so that none of them is there without the
+ * others.
+ *
+ *   'G' 'S' version pinned | dimensions | length of the question | HMAC | vector | question | answer, as the exact cache has it
+ *
+ * The HMAC is over everything else, the partition and the id: what was changed, made up or copied from elsewhere is not
+ * ours, whoever wrote it to our Redis.
+ */
+const MAGIC_AND_VERSION = Buffer.from('GS\x01')
+const HMAC_AT = 8
+const BODY_AT = 24
+const MAX_DIMENSIONS = 4_096
+const MAX_QUESTION_BYTES = 4_000
+const MAX_BYTES = 2 * 1024 * 1024
+
+export type Sealed = { question: string; vector: Int8Array; answer: CacheEntry; pinned: boolean }
+
+/** `undefined` for what is too large to be worth its room. */
+export async function seal(
+  { name, secret }: Partition,
+  id: string,
+  { question, vector, answer, pinned }: Sealed,
+): Promise<Buffer | undefined> {
+  const words = Buffer.from(question)
+  const head = Buffer.alloc(HMAC_AT)
+  MAGIC_AND_VERSION.copy(head)
+  head[3] = pinned ? 1 : 0
+  head.writeUInt16LE(vector.length, 4)
+  head.writeUInt16LE(Math.min(words.length, 0xffff), 6)
+  const body = Buffer.concat([
+    Buffer.from(vector.buffer, vector.byteOffset, vector.length),
+    words,
+    await encode(answer),
+  ])
+  const tooLarge =
+    words.length > MAX_QUESTION_BYTES || vector.length > MAX_DIMENSIONS || body.length > MAX_BYTES
+  return tooLarge ? undefined : Buffer.concat([head, signature(secret, name, id, head, body), body])
+}
+
+/** `undefined` for anything that `seal` has not written, with that secret, for that place. */
+export async function unseal(
+  { name, secret }: Partition,
+  id: string,
+  value: Buffer,
+): Promise<Sealed | undefined> {
+  if (
+    value.length < BODY_AT ||
+    value.length > MAX_BYTES + BODY_AT ||
+    !value.subarray(0, 3).equals(MAGIC_AND_VERSION)
+  )
+    return undefined
+  const head = value.subarray(0, HMAC_AT)
+  const body = value.subarray(BODY_AT)
+  if (!timingSafeEqual(value.subarray(HMAC_AT, BODY_AT), signature(secret, name, id, head, body)))
+    return undefined
+  const questionAt = value.readUInt16LE(4)
+  const answerAt = questionAt + value.readUInt16LE(6)
+  const answer = await decode(body.subarray(answerAt))
+  if (answer === undefined) return undefined
+  return {
+    question: body.toString('utf8', questionAt, answerAt),
+    vector: new Int8Array(body.subarray(0, questionAt)),
+    answer,
+    pinned: value[3] === 1,
+  }
+}
+
+function signature(secret: Buffer, name: string, id: string, head: Buffer, body: Buffer): Buffer {
+  const hmac = createHmac('sha256', secret).update(`${name}\n${id}\n`).update(head).update(body)
+  return hmac.digest().subarray(0, BODY_AT - HMAC_AT)
+}

@@ -1,0 +1,149 @@
+import type { GatewayOptions } from '@hotdash/llm-gateway'
+import { afterEach, expect, test } from 'vitest'
+import { embedder } from '../semantic-embedder.ts'
+import { ask, type Setup, setup } from '../support.ts'
+import { type RedisServer, startRedis } from './server.ts'
+
+const open: { close: () => unknown }[] = []
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.close()
+})
+
+const ORIGINAL = 'Do you ship the wooden chairs to Norway?'
+const REWORDED = 'Do you ship wooden chairs to Norway?'
+const SECRET = 'shared by all processes'
+
+async function server(): Promise<RedisServer> {
+  const redis = await startRedis()
+  open.push(redis)
+  return redis
+}
+
+async function gateway(redis: RedisServer, semantic: object = {}, more: GatewayOptions = {}): Promise<Setup> {
+  const it = await setup({
+    redis: redis.url,
+    metrics: false,
+    quota: false,
+    deadlines: { redisMs: 2_000 },
+    policy: { cache: { semantic: { mode: 'on', threshold: 0.9, judge: false } } },
+    cache: { semantic: { embedder, secret: SECRET, ...semantic } },
+    ...more,
+  })
+  open.push({ close: () => it.client.gateway.close() })
+  return it
+}
+
+async function asking({ client, records }: Setup, question: string) {
+  await client.chat.completions.create(ask(question))
+  await client.gateway.flush()
+  return records.at(-1)
+}
+
+/** Partitions are loaded in the background: the first question finds nothing. */
+async function warm(it: Setup) {
+  await asking(it, 'Which woods do you use for tables?')
+}
+
+const entries = ({ admin }: RedisServer) => admin.keys('gw:{*}:s:*:*')
+
+/** All processes ask one upstream, whose address is part of every partition. */
+async function two(redis: RedisServer, semantic: object = {}): Promise<[Setup, Setup]> {
+  const one = await gateway(redis)
+  const { baseURL } = one.upstream
+  const other = await setup(
+    {
+      redis: redis.url,
+      metrics: false,
+      quota: false,
+      deadlines: { redisMs: 2_000 },
+      policy: { cache: { semantic: { mode: 'on', threshold: 0.9, judge: false } } },
+      cache: { semantic: { embedder, secret: SECRET, ...semantic } },
+    },
+    { baseURL },
+  )
+  open.push({ close: () => other.client.gateway.close() })
+  return [one, other]
+}
+
+test('what one process was answered, another finds by meaning within a second', async () => {
+  const [one, other] = await two(await server())
+  await warm(other)
+  await asking(one, ORIGINAL)
+  await new Promise((resolve) => setTimeout(resolve, 1_100))
+  expect(await asking(other, REWORDED)).toMatchObject({ cache: 'semantic', semantic: { outcome: 'hit' } })
+})
+
+test('a process that starts later loads what there is', async () => {
+  const [one, other] = await two(await server())
+  await asking(one, ORIGINAL)
+  await warm(other)
+  expect((await asking(other, REWORDED))?.cache).toBe('semantic')
+})
+
+test('every key belongs to its team and has a time to live; vector and answer are one value', async () => {
+  const redis = await server()
+  const it = await gateway(redis)
+  await asking(it, ORIGINAL)
+  const keys = await redis.admin.keys('gw:{default}:s:*')
+  expect(keys).toHaveLength(2)
+  for (const key of keys) expect(await redis.admin.pttl(key)).toBeGreaterThan(0)
+})
+
+test('a deleted entry is not given any more, by any process', async () => {
+  const redis = await server()
+  const it = await gateway(redis)
+  await asking(it, ORIGINAL)
+  await redis.admin.unlink(...(await entries(redis)))
+  expect((await asking(it, REWORDED))?.cache).toBe('miss')
+})
+
+test.each([
+  [
+    'changed by a bit',
+    (value: Buffer) => Buffer.from(value.map((byte, at) => (at === 200 ? byte ^ 1 : byte))),
+  ],
+  ['cut', (value: Buffer) => value.subarray(0, value.length - 1)],
+  ['garbage', () => Buffer.from('garbage')],
+  ['empty', () => Buffer.alloc(0)],
+])('an entry that is %s is not given', async (_what, spoil) => {
+  const redis = await server()
+  const it = await gateway(redis)
+  await asking(it, ORIGINAL)
+  for (const key of await entries(redis)) {
+    const value = await redis.admin.getBuffer(key)
+    await redis.admin.set(key, spoil(value ?? Buffer.alloc(0)), 'PX', 60_000)
+  }
+  expect((await asking(it, REWORDED))?.cache).toBe('miss')
+})
+
+test('an entry of another partition, or of another secret, is not ours', async () => {
+  const redis = await server()
+  const [one, other] = await two(redis, { secret: 'a secret of somebody else' })
+  await asking(one, ORIGINAL)
+  await asking(other, 'Do you ship the wooden chairs to Sweden?')
+  const [first = '', second = ''] = (await entries(redis)).toSorted()
+  const [a, b] = [await redis.admin.getBuffer(first), await redis.admin.getBuffer(second)]
+  await redis.admin.set(first, b ?? '', 'PX', 60_000)
+  await redis.admin.set(second, a ?? '', 'PX', 60_000)
+  expect((await asking(one, REWORDED))?.cache).toBe('miss')
+  expect((await asking(other, 'Do you ship wooden chairs to Sweden?'))?.cache).toBe('miss')
+})
+
+test('while Redis is away questions are plain misses, and none fails', async () => {
+  const redis = await server()
+  const it = await gateway(redis)
+  await asking(it, ORIGINAL)
+  await redis.kill()
+  expect(await asking(it, REWORDED)).toMatchObject({ cache: 'miss', status: 'ok' })
+})
+
+test('a list under the name of a partition, or of an entry, is a plain miss', async () => {
+  const redis = await server()
+  const it = await gateway(redis)
+  await asking(it, ORIGINAL)
+  for (const key of await redis.admin.keys('gw:{default}:s:*')) {
+    await redis.admin.unlink(key)
+    await redis.admin.lpush(key, 'x')
+  }
+  expect(await asking(it, REWORDED)).toMatchObject({ cache: 'miss', status: 'ok' })
+})
