@@ -55,6 +55,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const { policy } = settings
   const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
   const say = once(warn)
+  for (const notice of settings.notices) say(notice)
   const counters = createCounters()
   const memory = createMemoryCache(settings.cache.bytes)
   const { redis } = settings

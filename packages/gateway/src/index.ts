@@ -22,5 +22,7 @@ export type {
   TeamPolicy,
 } from './policy/policy.ts'
 export type { RefusalCode } from './refuse.ts'
+export type { LangfuseOptions } from './sinks/langfuse/options.ts'
+export type { OtelOptions } from './sinks/otel/options.ts'
 export type { SinkStats } from './sinks/outbox.ts'
 export { type Content, type Delivery, DeliveryError, type Report, type Sink } from './sinks/sink.ts'

@@ -5,6 +5,13 @@ import { check } from './options-error.ts'
 import { loadPolicy } from './policy/load.ts'
 import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
+import {
+  type LangfuseOptions,
+  type LangfuseSettings,
+  langfuseSchema,
+  langfuseSettings,
+} from './sinks/langfuse/options.ts'
+import { type OtelOptions, type OtelSettings, otelSchema, otelSettings } from './sinks/otel/options.ts'
 import type { Sink } from './sinks/sink.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
@@ -53,8 +60,10 @@ export type GatewayOptions = {
   coalesce?: CoalesceOptions
   /** How long the gateway's own steps may take. */
   deadlines?: { redisMs?: number; connectMs?: number }
-  /** The Langfuse sink is not part of this version. */
-  langfuse?: false
+  /** Traces in Langfuse: on where keys and address are set, here or in the environment. `false`: off whatever the environment says. */
+  langfuse?: false | LangfuseOptions
+  /** Spans to any OpenTelemetry backend; `{}` takes everything from the usual OTEL_ variables. Off unless set. */
+  otel?: false | OtelOptions
   /** The Supabase sink is not part of this version. */
   supabase?: false
 }
@@ -176,7 +185,8 @@ const schema = z.strictObject({
     z.strictObject({ acrossProcesses: z.optional(z.boolean()), waitMs: z.optional(positive) }),
   ),
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
-  langfuse: absent('the Langfuse sink'),
+  langfuse: z.optional(langfuseSchema),
+  otel: z.optional(otelSchema),
   supabase: absent('the Supabase sink'),
 })
 
@@ -198,6 +208,10 @@ export type Settings = {
   across: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
   sinks: Sink[]
+  langfuse: LangfuseSettings | undefined
+  otel: OtelSettings | undefined
+  /** What was left out for want of something, worth a line in the log. */
+  notices: string[]
   queue: { maxReports: number; maxBytes: number }
   mask: GatewayOptions['mask']
   waitUntil: GatewayOptions['waitUntil']
@@ -215,13 +229,15 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
   const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
+  const direct = mode === 'direct'
+  const { langfuse, notices } = tracing(direct ? false : options.langfuse, env)
   return {
     policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
     capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
     team: options.team,
-    direct: mode === 'direct',
+    direct,
     cache: {
       bytes: exact?.maxBytes ?? 64 * MIB,
       sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
@@ -234,11 +250,20 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     sinks: options.sinks ?? [],
+    langfuse,
+    otel: direct ? undefined : otelSettings(options.otel, env),
+    notices,
     queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
     mask: options.mask,
     waitUntil: options.waitUntil,
     onCall: options.onCall,
   }
+}
+
+function tracing(option: GatewayOptions['langfuse'], env: NodeJS.ProcessEnv) {
+  const found = langfuseSettings(option, env)
+  if (found === undefined || !('lacking' in found)) return { langfuse: found, notices: [] }
+  return { langfuse: undefined, notices: [`Langfuse gets no traces: ${found.lacking.join(', ')} not set.`] }
 }
 
 function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {

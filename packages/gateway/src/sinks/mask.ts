@@ -24,9 +24,12 @@ const PERSONAL: [RegExp, string | ((found: string) => string)][] = [
 
 export const maskSecrets: Mask = (text) => SECRETS.reduce((text, [what, by]) => text.replace(what, by), text)
 
+/** Of a thousand of them, one has digits enough for a telephone number. */
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
 /** E-mail addresses, telephone and card numbers, IBANs. */
 export const maskPersonal: Mask = (text) =>
-  PERSONAL.reduce((text, [what, by]) => text.replace(what, by as string), text)
+  UUID.test(text) ? text : PERSONAL.reduce((text, [what, by]) => text.replace(what, by as string), text)
 
 function passesLuhn(found: string): boolean {
   const digits = found.replace(/\D/g, '')

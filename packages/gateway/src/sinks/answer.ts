@@ -1,0 +1,46 @@
+import { maskPersonal, maskSecrets } from './mask.ts'
+import { DeliveryError } from './sink.ts'
+
+/** What of an answer tells why a receiver took nothing. */
+export type Answer = { status: number; headers: Headers; text: string }
+
+/**
+ * The trouble with a receiver that answered none of what its protocol says. Its own words are cut and masked: they may
+ * quote what was sent, and end in a log.
+ */
+export function failure(who: string, { status, headers, text }: Answer, keys: string): DeliveryError {
+  const words = excerpt(text)
+  if (status === 401 || status === 403) return new DeliveryError(`${status} from ${who}: check ${keys}`)
+  if (status === 429)
+    return new DeliveryError(`429 from ${who}: too many requests`, {
+      retryAfterMs: afterOf(headers.get('retry-after')),
+    })
+  return new DeliveryError(`${status} from ${who}${words === '' ? '' : `: ${words}`}`, {
+    retryAfterMs: afterOf(headers.get('retry-after')),
+  })
+}
+
+/** The trouble with a receiver that did not answer. */
+export function silence(who: string, error: unknown, signal: AbortSignal): DeliveryError {
+  if (signal.aborted && signal.reason instanceof DeliveryError) return signal.reason
+  const cause = error instanceof Error ? (error.cause ?? error) : undefined
+  const code =
+    typeof cause === 'object' && cause !== null && 'code' in cause ? ` (${String(cause.code)})` : ''
+  return new DeliveryError(`${who} cannot be reached${code}`)
+}
+
+export function excerpt(text: string): string {
+  const plain = text
+    .slice(0, 2_000)
+    .replaceAll(/<(style|script)[\s\S]*?<\/\1>|<[^>]*>/gi, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+  return maskPersonal(maskSecrets(plain)).slice(0, 160)
+}
+
+/** Seconds, or a date. */
+function afterOf(text: string | null): number | undefined {
+  if (text === null || text.trim() === '') return undefined
+  const ms = Number.isFinite(Number(text)) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
+  return ms >= 0 ? ms : undefined
+}

@@ -1,0 +1,192 @@
+import type { CallRecord } from '../../account/record.ts'
+import type { Usage } from '../../account/usage.ts'
+import type { Json } from '../../call.ts'
+import { isObject } from '../../json.ts'
+import { spanIdOf, traceIdOf } from '../otel/ids.ts'
+import type { Content, Report } from '../sink.ts'
+
+/** One call as Langfuse sees it, whichever way it is sent: a trace, a generation in it, and scores. */
+export type Observation = {
+  /** As callers know it. */
+  traceId: string
+  /** The same for OpenTelemetry. */
+  otelTraceId: string
+  id: string
+  otelId: string
+  /** The agent: few different ones, and dashboards group by it. */
+  traceName: string
+  /** The operation. */
+  name: string
+  /** The team: what dashboards call a user is who pays. */
+  userId: string
+  sessionId?: string
+  tags: string[]
+  level: 'DEFAULT' | 'WARNING' | 'ERROR'
+  statusMessage?: string
+  /** Milliseconds since the epoch. */
+  startMs: number
+  firstTokenMs?: number
+  endMs: number
+  /** What answered; absent for requests that passed straight through. */
+  model?: string
+  modelParameters: Record<string, string | number | boolean>
+  /** Disjoint: every token is in exactly one of them, but for `total`. Absent: nobody counted. */
+  tokens?: Record<string, number>
+  /** US dollars. Absent: unknown. */
+  costUsd?: number
+  metadata: Record<string, Json>
+  input?: Json
+  output?: Json
+  scores: Score[]
+}
+
+export type Score = { id: string; name: string } & (
+  | { dataType: 'CATEGORICAL'; value: string }
+  | { dataType: 'BOOLEAN'; value: 0 | 1 }
+)
+
+/** What receivers take of a name; longer ones are refused, or cost an index dearly. */
+const MAX_NAME = 200
+/** Bytes of JSON; a whole event may have 1 MB, and what was JSON grows when it is cut into a text. */
+const MAX_CONTENT = 300_000
+const HITS = new Set(['exact', 'semantic', 'flight', 'stale'])
+const LEVELS = { ok: 'DEFAULT', refused: 'WARNING', aborted: 'WARNING', failed: 'ERROR' } as const
+
+export function observationOf({ record, parameters, content }: Report): Observation {
+  const traceId = record.trace ?? record.id
+  const observation: Observation = {
+    traceId: traceId.length <= MAX_NAME ? traceId : traceIdOf(traceId),
+    otelTraceId: traceIdOf(traceId),
+    id: record.id,
+    otelId: spanIdOf(record.id),
+    traceName: cut(record.agent),
+    name: record.operation,
+    userId: cut(record.team),
+    tags: [...new Set([...record.tags.map(cut), `cache:${record.cache}`])].slice(0, 50),
+    level: LEVELS[record.status],
+    startMs: record.at,
+    endMs: record.at + Math.round(record.latencyMs),
+    modelParameters: parameters,
+    metadata: metadataOf(record),
+    scores: scoresOf(record),
+  }
+  if (record.session !== undefined) observation.sessionId = cut(record.session)
+  if (record.status !== 'ok') observation.statusMessage = record.error ?? record.status
+  if (record.firstTokenMs !== undefined)
+    observation.firstTokenMs =
+      record.at + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
+  if (record.model !== '') observation.model = nameOfModel(record)
+  const tokens = tokensOf(record)
+  if (tokens !== undefined) observation.tokens = tokens
+  if (record.costUsd !== undefined) observation.costUsd = record.costUsd
+  if (content !== undefined) Object.assign(observation, textsOf(content))
+  return observation
+}
+
+const cut = (text: string) => text.slice(0, MAX_NAME).toWellFormed()
+
+/**
+ * Langfuse prices what comes without a cost by its own list, wherever one of its patterns fits the model. No pattern fits
+ * this name: an unknown cost stays unknown, and every chart by model says so.
+ */
+const nameOfModel = ({ model, costUsd }: CallRecord) =>
+  cut(costUsd === undefined ? `${model} (no price)` : model)
+
+/**
+ * A hit took no tokens; what it would have taken is in the metadata. Zeros are said outright, since Langfuse counts the
+ * tokens of a text itself where it is told nothing.
+ */
+function tokensOf(record: CallRecord): Record<string, number> | undefined {
+  if (record.operation === 'other' && record.costUsd !== 0) return undefined
+  const { usage } = record
+  if (usage === undefined || HITS.has(record.cache)) return { input: 0, output: 0, total: 0 }
+  const { input, cachedInput, audioInput, output, reasoning, audioOutput } = fitting(usage)
+  const tokens: Record<string, number> = { input: input - cachedInput - audioInput }
+  if (cachedInput > 0) tokens.input_cached_tokens = cachedInput
+  if (audioInput > 0) tokens.input_audio_tokens = audioInput
+  tokens.output = output - reasoning - audioOutput
+  if (reasoning > 0) tokens.output_reasoning_tokens = reasoning
+  if (audioOutput > 0) tokens.output_audio_tokens = audioOutput
+  tokens.total = input + output
+  return tokens
+}
+
+/** Cached audio is counted as cached and as audio; here each token is in one bucket. */
+function fitting(usage: Usage): Usage {
+  return {
+    ...usage,
+    audioInput: Math.min(usage.audioInput, usage.input - usage.cachedInput),
+    audioOutput: Math.min(usage.audioOutput, usage.output - usage.reasoning),
+  }
+}
+
+function metadataOf(record: CallRecord): Record<string, Json> {
+  const { usage, attempts } = record
+  const found: Record<string, Json | undefined> = {
+    call: record.id,
+    trace: record.trace,
+    team: record.team,
+    agent: record.agent,
+    user: record.user,
+    cache: record.cache,
+    bypass: record.bypass,
+    cacheKey: record.cacheKey,
+    similarity: record.similarity,
+    ageMs: record.ageMs === undefined ? undefined : Math.round(record.ageMs),
+    route: record.route,
+    escalated: record.route === 'escalated' ? true : undefined,
+    failover: record.route === 'failover' ? true : undefined,
+    modelAsked: record.modelAsked,
+    path: record.operation === 'other' ? record.path : undefined,
+    stream: record.stream ? true : undefined,
+    status: record.status,
+    httpStatus: record.httpStatus,
+    costUsd: record.costUsd ?? 'unknown',
+    savedUsd: record.savedUsd,
+    answerTokens: HITS.has(record.cache) && usage ? usage.input + usage.output : undefined,
+    estimated: record.estimated ? true : undefined,
+    degraded: record.degraded,
+    waitedMs: record.waitedMs === undefined ? undefined : Math.round(record.waitedMs),
+    attempts: attempts.map(({ model, status, latencyMs }) => ({
+      model,
+      status: status ?? null,
+      latencyMs: Math.round(latencyMs),
+    })),
+  }
+  return Object.fromEntries(
+    Object.entries(found).filter((entry): entry is [string, Json] => entry[1] !== undefined),
+  )
+}
+
+/** Charts can group by scores where they cannot by metadata. The hit rate is of calls that asked a cache at all. */
+function scoresOf({ id, cache, operation }: CallRecord): Score[] {
+  if (operation === 'other') return []
+  const scores: Score[] = [{ id: `${id}-cache`, name: 'cache', dataType: 'CATEGORICAL', value: cache }]
+  if (cache !== 'bypass')
+    scores.push({
+      id: `${id}-cache_hit`,
+      name: 'cache_hit',
+      dataType: 'BOOLEAN',
+      value: HITS.has(cache) ? 1 : 0,
+    })
+  return scores
+}
+
+/** Messages and tools in one object is how Langfuse's viewer knows both. */
+function textsOf({ input, tools, output }: Content): Pick<Observation, 'input' | 'output'> {
+  const asked =
+    tools === undefined
+      ? input
+      : { ...(isObject(input) ? input : { [Array.isArray(input) ? 'messages' : 'input']: input }), tools }
+  const texts: Pick<Observation, 'input' | 'output'> = { input: fit(asked) }
+  if (output !== undefined) texts.output = fit(output)
+  return texts
+}
+
+function fit(json: Json): Json {
+  const text = JSON.stringify(json)
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= MAX_CONTENT) return json
+  const kept = text.slice(0, Math.floor((MAX_CONTENT * text.length) / bytes)).toWellFormed()
+  return `${kept}… <cut; ${text.length} characters of JSON in all>`
+}

@@ -1,0 +1,83 @@
+import { isObject, parseObject } from '../../json.ts'
+import { type Answer, excerpt, failure, silence } from '../answer.ts'
+import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../parts.ts'
+import type { Report } from '../sink.ts'
+import { type Attributes, exportOf } from './encode.ts'
+
+/** A span, serialised. */
+export type SpanPart = Part & { json: string }
+
+export type Receiver = {
+  /** In messages. */
+  who: string
+  /** What to check when it does not let us in. */
+  keys: string
+  url: string
+  headers: Record<string, string>
+  resource: Attributes
+}
+
+/** OTLP receivers commonly take 4 MiB or more at once. */
+const LIMITS: Limits = { parts: 100, bytes: 2_000_000, abreast: 2 }
+
+/**
+ * Sends spans by OTLP/HTTP. The format is written here rather than by the `@opentelemetry` exporters: those bring fifteen
+ * packages whose versions must agree with those of the program around us, retry by themselves, cannot be aborted, and
+ * keep a partial success to themselves. The JSON is small, specified, and says for each request what became of it.
+ */
+export function exportSpans(
+  receiver: Receiver,
+  parts: readonly SpanPart[],
+  signal: AbortSignal,
+): Promise<Map<Report, Fate>> {
+  return sendInParts(parts, LIMITS, (due) => send(receiver, due, signal))
+}
+
+async function send(
+  { who, keys, url, headers, resource }: Receiver,
+  due: readonly SpanPart[],
+  signal: AbortSignal,
+): Promise<Fate[] | Whole> {
+  const body = exportOf(
+    resource,
+    due.map(({ json }) => json),
+  )
+  const answer = await post(who, url, headers, body, signal)
+  const { status, text } = answer
+  if (status >= 200 && status < 300) return fatesOf(who, parseObject(text) ?? {}, due.length)
+  if (status === 400 || status === 413 || status === 422)
+    return { whole: `${status} from ${who}: ${excerpt(text)}` }
+  throw failure(who, answer, keys)
+}
+
+/**
+ * A partial success counts the rejected and does not name them, and must not be sent again: the number is right, and
+ * which of them it was, nobody knows.
+ * Source: OTLP specification 1.5, "Partial Success".
+ */
+function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count: number): Fate[] {
+  const { rejectedSpans, errorMessage } = isObject(partialSuccess) ? partialSuccess : {}
+  const rejected = Number(rejectedSpans ?? 0)
+  const refused = `${who} rejected spans: ${excerpt(String(errorMessage ?? ''))}`
+  return Array.from({ length: count }, (_, at) => (at < rejected ? { refused } : 'taken'))
+}
+
+async function post(
+  who: string,
+  url: string,
+  headers: Record<string, string>,
+  body: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  try {
+    const response = await globalThis.fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+      signal,
+    })
+    return { status: response.status, headers: response.headers, text: await response.text() }
+  } catch (error) {
+    throw silence(who, error, signal)
+  }
+}
