@@ -50,8 +50,6 @@ test('a value is held against the alternative its type names', async () => {
   expect(described('IngestionEvent', { type: 'trace-create', body: { name: null } })).toEqual([])
   expect(described('IngestionEvent', { type: 'trace-create', body: { name: 1 } })).toEqual([
     'body.name must be string',
-    'body.name must be null',
-    'body.name must match a schema in anyOf',
   ])
   expect(described('IngestionEvent', { type: 'generation-create', body: { usage: { input: 1 } } })).toEqual(
     [],
@@ -70,7 +68,7 @@ test('complaints of the description come with those of the built-in rules', asyn
   expect(langfuse.checked).toBe(2)
   expect(langfuse.malformed).toEqual([expect.stringContaining('usage input is no integer')])
   await ingest(event('trace-create', { id: 't', name: 1 }))
-  expect(langfuse.malformed.slice(1, 3)).toEqual([
+  expect(langfuse.malformed.slice(1)).toEqual([
     expect.stringContaining('name is no string'),
     expect.stringContaining('IngestionEvent: body.name must be string'),
   ])
