@@ -63,6 +63,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   let notBefore = 0
   let strikes = 0
   let sending: Promise<boolean> | undefined
+  let underWay: AbortController | undefined
   let waiters = 0
 
   function add(pending: Pending) {
@@ -135,6 +136,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     queue = queue.slice(due.length)
     const held = due.reduce((sum, each) => sum + each.bytes, 0)
     const abort = new AbortController()
+    underWay = abort
     const timeout = setTimeout(
       () => abort.abort(new DeliveryError(`no answer within ${deadlineMs} ms`)),
       deadlineMs,
@@ -206,13 +208,16 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   }
 
   /** Delivers what is there, without waiting out a pause; false if that does not go. */
-  async function drain(): Promise<boolean> {
+  async function drain(giveUp?: AbortSignal): Promise<boolean> {
+    const letGo = () => underWay?.abort(new DeliveryError('the program is ending'))
+    giveUp?.addEventListener('abort', letGo, { once: true })
     waiters += 1
     try {
       if (sending !== undefined) await sending
       while (queue.length > 0) if (!(await send())) return false
       return true
     } finally {
+      giveUp?.removeEventListener('abort', letGo)
       waiters -= 1
     }
   }

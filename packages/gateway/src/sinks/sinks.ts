@@ -17,8 +17,8 @@ export type SinksOptions = {
 /** Everywhere the records of this gateway go, each at its own pace. */
 export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: SinksOptions) {
   const holding = new Set<string>()
-  const drain = async () => {
-    const drained = await Promise.all(outboxes.map((outbox) => outbox.drain()))
+  const drain = async (giveUp?: AbortSignal) => {
+    const drained = await Promise.all(outboxes.map((outbox) => outbox.drain(giveUp)))
     return drained.every(Boolean)
   }
   const outboxes = sinks.map((sink, at) =>
@@ -42,7 +42,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: 
       for (const outbox of outboxes) outbox.add({ ...pending })
     },
     /** Delivers what waits; false: some of it could not be delivered now. */
-    drain,
+    drain: () => drain(),
     async close() {
       await Promise.all(outboxes.map((outbox) => outbox.close()))
     },

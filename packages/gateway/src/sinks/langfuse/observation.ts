@@ -49,13 +49,15 @@ export type Score = { id: string; name: string } & (
 const MAX_NAME = 200
 /** Bytes of JSON; a whole event may have 1 MB, and what was JSON grows when it is cut into a text. */
 const MAX_CONTENT = 300_000
+/** Servers refuse ids with line breaks, and very long ones. */
+const PLAIN_ID = /^[^\p{Cc}]{1,200}$/u
 const HITS = new Set(['exact', 'semantic', 'flight', 'stale'])
 const LEVELS = { ok: 'DEFAULT', refused: 'WARNING', aborted: 'WARNING', failed: 'ERROR' } as const
 
 export function observationOf({ record, parameters, content }: Report): Observation {
-  const traceId = record.trace ?? record.id
+  const traceId = record.trace || record.id
   const observation: Observation = {
-    traceId: traceId.length <= MAX_NAME ? traceId : traceIdOf(traceId),
+    traceId: PLAIN_ID.test(traceId) ? traceId : traceIdOf(traceId),
     otelTraceId: traceIdOf(traceId),
     id: record.id,
     otelId: spanIdOf(record.id),
@@ -142,7 +144,7 @@ function metadataOf(record: CallRecord): Record<string, Json> {
     status: record.status,
     httpStatus: record.httpStatus,
     costUsd: record.costUsd ?? 'unknown',
-    savedUsd: record.savedUsd,
+    savedUsd: record.savedUsd || undefined,
     answerTokens: HITS.has(record.cache) && usage ? usage.input + usage.output : undefined,
     estimated: record.estimated ? true : undefined,
     degraded: record.degraded,

@@ -1,5 +1,5 @@
 import { isObject, parseObject } from '../../json.ts'
-import { type Answer, excerpt, failure, silence } from '../answer.ts'
+import { ask, excerpt, failure } from '../answer.ts'
 import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../parts.ts'
 import type { Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
@@ -42,7 +42,8 @@ async function send(
     resource,
     due.map(({ json }) => json),
   )
-  const answer = await post(who, url, headers, body, signal)
+  const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
+  const answer = await ask(who, url, request, signal)
   const { status, text } = answer
   if (status >= 200 && status < 300) return fatesOf(who, parseObject(text) ?? {}, due.length)
   if (status === 400 || status === 413 || status === 422)
@@ -60,24 +61,4 @@ function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count
   const rejected = Number(rejectedSpans ?? 0)
   const refused = `${who} rejected spans: ${excerpt(String(errorMessage ?? ''))}`
   return Array.from({ length: count }, (_, at) => (at < rejected ? { refused } : 'taken'))
-}
-
-async function post(
-  who: string,
-  url: string,
-  headers: Record<string, string>,
-  body: string,
-  signal: AbortSignal,
-): Promise<Answer> {
-  try {
-    const response = await globalThis.fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body,
-      signal,
-    })
-    return { status: response.status, headers: response.headers, text: await response.text() }
-  } catch (error) {
-    throw silence(who, error, signal)
-  }
 }
