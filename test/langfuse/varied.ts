@@ -98,6 +98,7 @@ const CALLS: Record<string, Call> = {
   'a legacy completion': (client) =>
     client.completions.create({ model: 'gpt-3.5-turbo-instruct', prompt: 'Once' }),
   'a model without a price': (client) => chat(client, 'who prices this?', { model: 'nobody-knows-1' }),
+  'a model by an odd name': (client) => chat(client, 'odd', { model: 'm \ud83d \0' }),
   'pass-through': (client) => client.models.list(),
   'a server error': (client, upstream) => failing(client, upstream, 500, 'broken'),
   'a failover': (client, upstream) => failing(client, upstream, 503, 'elsewhere'),

@@ -56,6 +56,7 @@ test.each([
   ['a misspelt field is lost', { costDetail: { total: 1 } }, 'costDetail is no field'],
   ['half a token', { usage: { input: 0.5 } }, 'usage input is no integer'],
   ['a negative cost', { costDetails: { total: -1 } }, 'costDetails .total is negative'],
+  ['half a character', { input: ['a \ud83d'] }, 'holds half a character'],
   ['too long an id', { traceId: 'x'.repeat(801) }, 'traceId is longer than 800'],
 ])('%s: the checker says so', async (_, body, complaint) => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
@@ -91,3 +92,9 @@ test.each(['2.95.12', '4.16.0'] as const)(
     expect(langfuse.malformed).toEqual(['s: value 1 is no CATEGORICAL score'])
   },
 )
+
+test('2.95.12 takes every NUL out of what it stores', async () => {
+  const { langfuse, ingest } = await setup({ version: '2.95.12' })
+  await ingest(event('trace-create', { id: 't', input: ['A\0hallo'], metadata: { key: 'b\0' } }))
+  expect(langfuse.traces.get('t')).toMatchObject({ input: ['Ahallo'], metadata: { key: 'b' } })
+})

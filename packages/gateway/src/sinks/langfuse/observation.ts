@@ -138,7 +138,7 @@ function metadataOf(record: CallRecord): Record<string, Json> {
     route: record.route,
     escalated: record.route === 'escalated' ? true : undefined,
     failover: record.route === 'failover' ? true : undefined,
-    modelAsked: record.modelAsked,
+    modelAsked: record.modelAsked?.toWellFormed(),
     path: record.operation === 'other' ? record.path : undefined,
     stream: record.stream ? true : undefined,
     status: record.status,
