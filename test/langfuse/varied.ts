@@ -1,4 +1,10 @@
-import { type CallRecord, createGatewayClient, type GatewayClient, withGateway } from '@hotdash/llm-gateway'
+import {
+  type CallRecord,
+  createGatewayClient,
+  type GatewayClient,
+  hotdashPolicy,
+  withGateway,
+} from '@hotdash/llm-gateway'
 import { type FakeLangfuse, type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 
 type Call = (client: GatewayClient, upstream: FakeOpenAI) => Promise<unknown>
@@ -155,6 +161,7 @@ async function failing(
 }
 
 const POLICY = {
+  routing: hotdashPolicy.routing ?? {},
   teams: { small: { agents: ['tight'], rpm: 1 }, others: { agents: ['open', 'closed', 'seo', 'support'] } },
   agents: { open: { capture: 'on' as const }, closed: { capture: 'off' as const } },
 }

@@ -150,7 +150,7 @@ function metadataOf(record: CallRecord): Record<string, Json> {
     degraded: record.degraded,
     waitedMs: record.waitedMs === undefined ? undefined : Math.round(record.waitedMs),
     attempts: attempts.map(({ model, status, latencyMs }) => ({
-      model,
+      model: model.toWellFormed(),
       status: status ?? null,
       latencyMs: Math.round(latencyMs),
     })),
