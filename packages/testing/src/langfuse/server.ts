@@ -11,6 +11,7 @@ import { answeredByFault, type LangfuseFault, send, sendJson, UNAUTHORIZED } fro
 import type { Ledger } from './ledger.ts'
 import type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest } from './options.ts'
 import { spansOf } from './otlp.ts'
+import { exportFromProtobuf } from './otlp-protobuf.ts'
 import { type Desk, routeFor } from './routes.ts'
 
 export type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest, LangfuseVersion } from './options.ts'
@@ -156,11 +157,13 @@ function eventsIn(body: JsonObject | undefined): number {
   return Array.isArray(body.resourceSpans) ? spansOf(body).length : 1
 }
 
-/** The body as JSON; `undefined` where it is none. */
+/** The body as JSON, be it zipped or in protobuf; `undefined` where it is none. */
 async function bodyOf(bytes: Buffer, headers: IncomingMessage['headers']): Promise<JsonObject | undefined> {
   try {
     const zipped = text(headers['content-encoding']).includes('gzip')
-    return object(JSON.parse((zipped ? await promisify(gunzip)(bytes) : bytes).toString()))
+    const plain = zipped ? await promisify(gunzip)(bytes) : bytes
+    if (text(headers['content-type']).includes('protobuf')) return exportFromProtobuf(plain)
+    return object(JSON.parse(plain.toString()))
   } catch {
     return undefined
   }
