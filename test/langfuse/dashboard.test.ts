@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { FakeLangfuse, LangfuseVersion } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
+import { canProvision } from '../../packages/infra/langfuse/provision.ts'
 import { stand } from './kit.ts'
 
 const script = fileURLToPath(new URL('../../packages/infra/langfuse/dashboard.ts', import.meta.url))
@@ -118,6 +119,7 @@ test('2.95.12 has no such API: it says so, names the page, and ends with 2', asy
 test.each([
   [['--secret-key', 'wrong-secret'], '401'],
   [['--base-url', 'http://127.0.0.1:9'], 'cannot reach http://127.0.0.1:9'],
+  [['--base-url', 'http://me:wrong-secret@127.0.0.1'], 'must hold no name and password'],
   [['--bas-url', 'x'], "Unknown option '--bas-url'"],
 ])('%j ends with 1 and one line, without the keys', async (args, said) => {
   const { langfuse, run } = await setup()
@@ -126,4 +128,15 @@ test.each([
   expect(err).toContain(said)
   expect(err.trim().split('\n')).toHaveLength(1)
   expect(err).not.toMatch(new RegExp(`${langfuse.secretKey}|wrong-secret|Basic`))
+})
+
+test.each([
+  ['2.95.12', false],
+  ['3.21.0', false],
+  ['3.215.9', false],
+  ['3.216.0', true],
+  ['4.16.0', true],
+  ['10.0.0', true],
+])('%s can be told to make a dashboard: %s', (version, can) => {
+  expect(canProvision(version)).toBe(can)
 })

@@ -41,7 +41,9 @@ async function main(): Promise<number> {
     publicKey: values['public-key'] ?? env.LANGFUSE_PUBLIC_KEY ?? '',
     secretKey: values['secret-key'] ?? env.LANGFUSE_SECRET_KEY ?? '',
   }
-  if (!URL.canParse(server.baseURL)) throw new LangfuseApiError(`--base-url ${server.baseURL} is no URL`)
+  if (!URL.canParse(server.baseURL)) throw new LangfuseApiError('--base-url is no URL')
+  if (new URL(server.baseURL).username !== '')
+    throw new LangfuseApiError('--base-url must hold no name and password')
   const version = await versionOf(server)
   if (!canProvision(version)) {
     console.error(
