@@ -18,7 +18,7 @@ afterEach(() => {
 /** A collector: keeps what it is sent, and answers as it is told. */
 async function collector() {
   const received: Received[] = []
-  const state: { status: number; body: string } = { status: 200, body: '{}' }
+  const state = { status: 200, body: '{}', type: 'application/json' }
   const server = createServer(async (req, res) => {
     const pieces: Buffer[] = []
     for await (const piece of req) pieces.push(piece as Buffer)
@@ -33,7 +33,7 @@ async function collector() {
       })),
       service: plain(resource.attributes)['service.name'],
     })
-    res.writeHead(state.status).end(state.body)
+    res.writeHead(state.status, { 'content-type': state.type }).end(state.body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   open.push(() => {
@@ -110,6 +110,19 @@ test('a partial success is counted and not sent again; a 503 is sent again', asy
   Object.assign(state, { status: 200, body: '' })
   await until(() => stats()?.queued === 0, 'it is delivered')
   expect(stats()).toMatchObject({ delivered: 4, refused: 2 })
+})
+
+test('a web page is no success: somebody else lives at that address', async () => {
+  const { url, state } = await collector()
+  const { client } = await setup({ otel: { url } })
+  Object.assign(state, { body: '<html>Sign in</html>', type: 'text/html; charset=utf-8' })
+  await client.chat.completions.create(ask('hello'))
+  await client.gateway.flush()
+  expect(client.gateway.stats().sinks?.otel).toMatchObject({
+    queued: 1,
+    delivered: 0,
+    trouble: expect.stringContaining('check its address'),
+  })
 })
 
 test('the usual variables are read where the option asks for them, and nowhere else', async () => {

@@ -117,6 +117,27 @@ test.each(VERSIONS)('%s, too large: sent in halves, and what is refused alone is
   expect(heldOf(server, records)).toBe(7)
 })
 
+test('2.95.12, all refused: kept, and said what the matter is', async () => {
+  const { server, client, records, stats } = await calls('2.95.12', { type: 'all-rejected' })
+  await client.gateway.flush()
+  expect(stats()).toMatchObject({
+    queued: 7,
+    refused: 0,
+    trouble: expect.stringMatching(/207 and stores nothing.*of OpenTelemetry neither: 404/),
+  })
+  server.clear()
+  await until(() => stats()?.queued === 0, 'everything is delivered')
+  expect(heldOf(server, records)).toBe(7)
+})
+
+test('4.16.0, all refused: each was asked about alone before it is lost', async () => {
+  const { server, client, records, stats } = await calls('4.16.0', { type: 'all-rejected' })
+  expect(await client.gateway.flush()).toBe(true)
+  expect(stats()).toMatchObject({ delivered: 0, refused: 7, queued: 0 })
+  expect(stats()?.trouble).toMatch(/7 calls are lost: 400 from Langfuse/)
+  expect(heldOf(server, records)).toBe(0)
+})
+
 test('a server that answers 207 and stores nothing is found out, said loudly, and gets OpenTelemetry', async () => {
   const server = await stand('4.16.0')
   // Something in front of it answers for its health.

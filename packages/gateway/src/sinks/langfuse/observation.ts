@@ -38,6 +38,8 @@ export type Observation = {
   input?: Json
   output?: Json
   scores: Score[]
+  /** About what it takes on the wire. */
+  bytes: number
 }
 
 export type Score = { id: string; name: string } & (
@@ -51,6 +53,8 @@ const MAX_NAME = 200
 const MAX_CONTENT = 300_000
 /** Servers refuse ids with line breaks, and very long ones. */
 const PLAIN_ID = /^[^\p{Cc}]{1,200}$/u
+/** What a call takes on the wire besides its texts, tags and all. */
+const FRAME_BYTES = 4_000
 const HITS = new Set(['exact', 'semantic', 'flight', 'stale'])
 const LEVELS = { ok: 'DEFAULT', refused: 'WARNING', aborted: 'WARNING', failed: 'ERROR' } as const
 
@@ -71,6 +75,7 @@ export function observationOf({ record, parameters, content }: Report): Observat
     modelParameters: parameters,
     metadata: metadataOf(record),
     scores: scoresOf(record),
+    bytes: FRAME_BYTES,
   }
   if (record.session !== undefined) observation.sessionId = cut(record.session)
   if (record.status !== 'ok') observation.statusMessage = record.error ?? record.status
@@ -81,7 +86,11 @@ export function observationOf({ record, parameters, content }: Report): Observat
   const tokens = tokensOf(record)
   if (tokens !== undefined) observation.tokens = tokens
   if (record.costUsd !== undefined) observation.costUsd = record.costUsd
-  if (content !== undefined) Object.assign(observation, textsOf(content))
+  if (content === undefined) return observation
+  const [input, output] = textsOf(content).map(fit)
+  if (input !== undefined) observation.input = input.json
+  if (output !== undefined) observation.output = output.json
+  observation.bytes += (input?.bytes ?? 0) + (output?.bytes ?? 0)
   return observation
 }
 
@@ -174,21 +183,19 @@ function scoresOf({ id, cache, operation }: CallRecord): Score[] {
   return scores
 }
 
-/** Messages and tools in one object is how Langfuse's viewer knows both. */
-function textsOf({ input, tools, output }: Content): Pick<Observation, 'input' | 'output'> {
+/** Question and answer, as far as there are any. Messages and tools in one object is how Langfuse's viewer knows both. */
+function textsOf({ input, tools, output }: Content): Json[] {
   const asked =
     tools === undefined
       ? input
       : { ...(isObject(input) ? input : { [Array.isArray(input) ? 'messages' : 'input']: input }), tools }
-  const texts: Pick<Observation, 'input' | 'output'> = { input: fit(asked) }
-  if (output !== undefined) texts.output = fit(output)
-  return texts
+  return output === undefined ? [asked] : [asked, output]
 }
 
-function fit(json: Json): Json {
+function fit(json: Json): { json: Json; bytes: number } {
   const text = JSON.stringify(json)
   const bytes = Buffer.byteLength(text)
-  if (bytes <= MAX_CONTENT) return json
+  if (bytes <= MAX_CONTENT) return { json, bytes }
   const kept = text.slice(0, Math.floor((MAX_CONTENT * text.length) / bytes)).toWellFormed()
-  return `${kept}… <cut; ${text.length} characters of JSON in all>`
+  return { json: `${kept}… <cut; ${text.length} characters of JSON in all>`, bytes: 2 * MAX_CONTENT }
 }

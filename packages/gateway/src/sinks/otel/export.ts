@@ -1,7 +1,7 @@
 import { isObject, parseObject } from '../../json.ts'
 import { ask, excerpt, failure } from '../answer.ts'
 import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../parts.ts'
-import type { Report } from '../sink.ts'
+import { DeliveryError, type Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
 
 /** A span, serialised. */
@@ -44,7 +44,9 @@ async function send(
   )
   const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
   const answer = await ask(who, url, request, signal)
-  const { status, text } = answer
+  const { status, headers: about, text } = answer
+  if (status < 300 && about.get('content-type')?.startsWith('text/html'))
+    throw new DeliveryError(`a web page from ${who}: check its address`)
   if (status >= 200 && status < 300) return fatesOf(who, parseObject(text) ?? {}, due.length)
   if (status === 400 || status === 413 || status === 422)
     return { whole: `${status} from ${who}: ${excerpt(text)}` }
