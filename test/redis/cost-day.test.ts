@@ -1,8 +1,10 @@
 import { readMetrics } from '@hotdash/llm-gateway'
+import { type FakeLangfuse, startFakeLangfuse } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, test } from 'vitest'
 import { liveThrough, none } from '../cost/day.ts'
 import { micro, policy, TEAMS, type Team } from '../cost/kit.ts'
 import { allAgree, budget, type Ledger, records } from '../cost/ledgers.ts'
+import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { ask, setup, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -46,13 +48,50 @@ const metrics = ({ url }: RedisServer): Ledger => ({
   },
 })
 
-test.each([11, 12])(
-  'day %i: records, quota, budgets and metrics tell of the dollars that upstream would bill',
-  async (seed) => {
-    const redis = opened(await startRedis())
-    const day = opened(await liveThrough({ seed, calls: 400, doubts: false, gateway: patient(redis) }))
-    await allAgree(day, [records, settled(redis), metrics(redis), budget])
+/** By team, which is the user of a trace. */
+const traced = ({ observations, traces }: FakeLangfuse): Ledger => ({
+  name: 'Langfuse',
+  read() {
+    const dollars = none()
+    for (const { traceId, costUsd } of observations.values())
+      dollars[traces.get(traceId)?.userId as Team] += micro(costUsd)
+    return dollars
   },
+})
+
+const rows = ({ sql }: Supabase): Ledger => ({
+  name: 'llm_usage',
+  async read() {
+    const dollars = none()
+    const sums = await sql(
+      'select team, (sum(cost_usd) * 1000000)::bigint as micro from llm_usage group by team',
+    )
+    for (const { team, micro } of sums) dollars[team as Team] = Number(micro)
+    return dollars
+  },
+})
+
+test.each([
+  [11, '4.16.0'],
+  [12, '2.95.12'],
+] as const)(
+  'day %i: records, quota, budgets, metrics, Langfuse %s and llm_usage tell of the dollars that upstream would bill',
+  async (seed, version) => {
+    const redis = opened(await startRedis())
+    const langfuse = opened(await startFakeLangfuse({ version }))
+    const supabase = opened(await startSupabase())
+    const { baseURL: baseUrl, publicKey, secretKey } = langfuse
+    const gateway = {
+      ...patient(redis),
+      langfuse: { baseUrl, publicKey, secretKey },
+      supabase: { url: supabase.url, secretKey: supabase.keys.secret },
+    }
+    const day = opened(await liveThrough({ seed, calls: 400, doubts: false, gateway }))
+    expect(await day.client.gateway.flush(30_000)).toBe(true)
+    const ledgers = [records, settled(redis), metrics(redis), traced(langfuse), rows(supabase), budget]
+    await allAgree(day, ledgers)
+  },
+  60_000,
 )
 
 test('a day on which nobody can know all that upstream did: what is known agrees, and the rest is in doubt, not spent', async () => {

@@ -76,6 +76,7 @@ export function maskText(text: string, mask: Mask): string {
   }
   // Cut after masking: half an address is still an address. But not all of a book is read for it.
   const masked = mask(text.length > 2 * MAX_TEXT ? text.slice(0, 2 * MAX_TEXT) : text)
-  if (masked.length <= MAX_TEXT && text.length <= 2 * MAX_TEXT) return masked
+  // Half a character is no text to PostgreSQL, which would refuse all that comes with it.
+  if (masked.length <= MAX_TEXT && text.length <= 2 * MAX_TEXT) return masked.toWellFormed()
   return `${masked.slice(0, MAX_TEXT).toWellFormed()}… <cut; ${text.length} characters in all>`
 }

@@ -5,6 +5,24 @@ import { DeliveryError } from './sink.ts'
 export type Answer = { status: number; headers: Headers; text: string }
 
 /**
+ * One request to a receiver, its answer read whole.
+ * @throws DeliveryError when none came.
+ */
+export async function ask(
+  who: string,
+  url: string,
+  request: Pick<RequestInit, 'method' | 'headers' | 'body'>,
+  signal: AbortSignal,
+): Promise<Answer> {
+  try {
+    const response = await globalThis.fetch(url, { ...request, signal })
+    return { status: response.status, headers: response.headers, text: await response.text() }
+  } catch (error) {
+    throw silence(who, error, signal)
+  }
+}
+
+/**
  * The trouble with a receiver that answered none of what its protocol says. Its own words are cut and masked: they may
  * quote what was sent, and end in a log.
  */

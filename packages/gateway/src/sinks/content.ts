@@ -89,7 +89,7 @@ export function parametersOf({
   return found
 
   function set(name: string, value: Json | undefined) {
-    if (typeof value === 'string') found[name] = value.slice(0, 200)
+    if (typeof value === 'string') found[name] = value.slice(0, 200).toWellFormed()
     else if (typeof value === 'number' || typeof value === 'boolean') found[name] = value
   }
 }

@@ -1,5 +1,8 @@
+/** Delivers what it holds, and lets go when the signal aborts: what is still under way would keep the process alive. */
+type Holder = (giveUp: AbortSignal) => Promise<unknown>
+
 /** Everything in this process that would be lost if it ended now. */
-const holders = new Set<() => Promise<unknown>>()
+const holders = new Set<Holder>()
 /** Well inside the 5 s that Fly leaves between a signal and the end. */
 const LAST_WORDS_MS = 3_000
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
@@ -8,7 +11,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
  * Drains `holder` before the process ends of itself or by a signal. Listens only while somebody holds something, and
  * leaves the end of the process to whoever else listens for the signal; alone, it lets the signal do its work afterwards.
  */
-export function holdExit(holder: () => Promise<unknown>): void {
+export function holdExit(holder: Holder): void {
   if (holders.size === 0) {
     process.on('beforeExit', onExit)
     for (const signal of SIGNALS) process.on(signal, onSignal)
@@ -16,7 +19,7 @@ export function holdExit(holder: () => Promise<unknown>): void {
   holders.add(holder)
 }
 
-export function letExit(holder: () => Promise<unknown>): void {
+export function letExit(holder: Holder): void {
   if (!holders.delete(holder) || holders.size > 0) return
   process.off('beforeExit', onExit)
   for (const signal of SIGNALS) process.off(signal, onSignal)
@@ -25,8 +28,12 @@ export function letExit(holder: () => Promise<unknown>): void {
 /** A timer that keeps the process alive: it is about to end, and has something left to do. */
 async function drainAll(): Promise<void> {
   const timer = Promise.withResolvers<void>()
-  const timeout = setTimeout(timer.resolve, LAST_WORDS_MS)
-  await Promise.race([timer.promise, Promise.allSettled([...holders].map((drain) => drain()))])
+  const giveUp = new AbortController()
+  const timeout = setTimeout(() => {
+    giveUp.abort()
+    timer.resolve()
+  }, LAST_WORDS_MS)
+  await Promise.race([timer.promise, Promise.allSettled([...holders].map((drain) => drain(giveUp.signal)))])
   clearTimeout(timeout)
 }
 

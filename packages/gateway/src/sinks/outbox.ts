@@ -215,13 +215,16 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   }
 
   /** Delivers what is there, without waiting out a pause; false if that does not go. */
-  async function drain(): Promise<boolean> {
+  async function drain(giveUp?: AbortSignal): Promise<boolean> {
+    const letGo = () => cut('the program is ending')
+    giveUp?.addEventListener('abort', letGo, { once: true })
     waiters += 1
     try {
       if (sending !== undefined) await sending
       while (queue.length > 0) if (!(await send())) return false
       return true
     } finally {
+      giveUp?.removeEventListener('abort', letGo)
       waiters -= 1
     }
   }

@@ -18,12 +18,12 @@ export type SinksOptions = {
 export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: SinksOptions) {
   const holding = new Set<string>()
   /** Delivers what waits; false: some of it could not be delivered now. */
-  const drain = async (which: (sink: Sink) => boolean = () => true) => {
+  const drain = async (which: (sink: Sink) => boolean, giveUp?: AbortSignal) => {
     const due = outboxes.filter((_, at) => which(sinks[at] as Sink))
-    const drained = await Promise.all(due.map((outbox) => outbox.drain()))
+    const drained = await Promise.all(due.map((outbox) => outbox.drain(giveUp)))
     return drained.every(Boolean)
   }
-  const lastWords = () => drain()
+  const lastWords = (giveUp: AbortSignal) => drain(() => true, giveUp)
   const outboxes = sinks.map((sink, at) =>
     createOutbox(sink, {
       maxReports,
@@ -46,7 +46,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: 
       for (const [at, outbox] of outboxes.entries())
         outbox.add({ ...(sinks[at]?.content === false ? bare : whole) })
     },
-    drain,
+    drain: (which: (sink: Sink) => boolean) => drain(which),
     async close() {
       await Promise.all(outboxes.map((outbox) => outbox.close()))
     },

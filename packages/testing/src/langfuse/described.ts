@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { ErrorObject } from 'ajv'
 import { type Json, type JsonObject, list, object, text } from '../json.ts'
 
 /** Says what the API's own description finds wrong with a value, or nothing. */
@@ -15,11 +16,14 @@ export async function describedBy(path: string): Promise<Described> {
     import('ajv'),
     import('ajv-formats'),
   ])
-  const document: Json = parse(await readFile(path, 'utf8'))
+  const document: Json = parse(await readFile(path, 'utf8'), {
+    // Langfuse's own file uses one anchor hundreds of times, which looks like an attack.
+    maxAliasCount: -1,
+  })
   const schemas = object(object(object(document).components).schemas)
   const ajv = new Ajv({ strict: false, allErrors: true, allowUnionTypes: true })
   ;(typeof addFormats === 'function' ? addFormats : addFormats.default)(ajv)
-  ajv.addSchema({ $id: 'langfuse', components: { schemas: translated(schemas) as JsonObject } })
+  ajv.addSchema({ $id: 'langfuse', components: { schemas: translated(corrected(schemas)) as JsonObject } })
 
   return (schema, value) => {
     if (!Object.hasOwn(schemas, schema)) throw new Error(`the API description has no schema ${schema}`)
@@ -27,10 +31,28 @@ export async function describedBy(path: string): Promise<Described> {
     const $ref = `langfuse#/components/schemas/${schema}${branch}`
     const validate = ajv.getSchema($ref) ?? ajv.compile({ $ref })
     if (validate(value)) return []
-    return (validate.errors ?? []).map(({ instancePath, message }) =>
-      `${instancePath.slice(1).replaceAll('/', '.')} ${message}`.trim(),
-    )
+    return complaintsOf(validate.errors ?? [])
   }
+}
+
+/** One for each place, and none for what follows from another inside it. */
+function complaintsOf(errors: ErrorObject[]): string[] {
+  const places = new Map<string, Set<string>>()
+  for (const { keyword, instancePath, message, params } of errors) {
+    if (keyword === 'anyOf' || params.type === 'null') continue
+    const said = places.get(instancePath) ?? new Set()
+    places.set(instancePath, said.add(message ?? keyword))
+  }
+  return [...places].map(([path, said]) =>
+    `${path.slice(1).replaceAll('/', '.')} ${[...said].join(' or ')}`.trim(),
+  )
+}
+
+/** 2.95.12's description leaves fractions out of parameters, such as a temperature; its server takes any number. */
+function corrected(schemas: JsonObject): JsonObject {
+  const { oneOf, ...parameter } = object(schemas.MapValue)
+  if (oneOf === undefined) return schemas
+  return { ...schemas, MapValue: { ...parameter, oneOf: [...list(oneOf), { type: 'number' }] } }
 }
 
 /** The alternative that a value's `type` picks. */

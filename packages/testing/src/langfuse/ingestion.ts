@@ -5,6 +5,7 @@ import type { LangfuseFault } from './faults.ts'
 import { given, type LangfuseObservation, type LangfuseScore, type Ledger, mergeTrace } from './ledger.ts'
 import type { LangfuseVersion } from './options.ts'
 import { eventFindings, idOfEvent } from './rules.ts'
+import { withoutNul } from './texts.ts'
 
 type Trouble = { id: string; status: number; message?: string; error: string }
 type Verdict = { successes: { id: string; status: 201 }[]; errors: Trouble[] }
@@ -27,7 +28,7 @@ export function ingest(
   }
   // Updates come last, each kind in the order of time.
   for (const event of good.toSorted(byKindAndTime)) {
-    if (event.type !== 'sdk-log') store(text(event.type), object(event.body), ledger, count)
+    if (event.type !== 'sdk-log') store(text(event.type), withoutNul(object(event.body)), ledger, count)
     verdict.successes.push({ id: text(event.id), status: 201 })
   }
   return verdict

@@ -31,8 +31,8 @@ export type LangfuseRequest = {
   path: string
   /** `authorization` is left out. */
   headers: Record<string, string | string[] | undefined>
-  /** HTTP status of the answer; absent where none was given. */
-  status?: number
+  /** HTTP status of the answer; `undefined` until one is given, and where none is. */
+  readonly status: number | undefined
   /** Bytes of the body as they came over the wire. */
   bytes: number
   /** Events of a batch, spans of an export, 1 for a score. */

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../json.ts'
 import type { Checker } from './checker.ts'
 import type { CountText } from './cost.ts'
+import { answerDashboards, type Board, isDashboardPath } from './dashboards.ts'
 import type { LangfuseFault } from './faults.ts'
 import { ingest, storeScore } from './ingestion.ts'
 import type { Ledger } from './ledger.ts'
@@ -9,12 +10,19 @@ import { exportProblem, spansOf, storeSpan } from './otlp.ts'
 import { batchOf, scoreFindings } from './rules.ts'
 
 /** What a server of one version knows when it answers. */
-export type Desk = { version: LangfuseVersion; ledger: Ledger; checker: Checker; count: CountText }
+export type Desk = {
+  version: LangfuseVersion
+  ledger: Ledger
+  board: Board
+  checker: Checker
+  count: CountText
+}
 
 export type Answer = { status: number; json: unknown } | { status: number; text: string }
 
 export type Question = {
   request: LangfuseRequest
+  query: URLSearchParams
   body: JsonObject
   /** One that lets the server answer for itself. */
   fault: LangfuseFault | undefined
@@ -35,6 +43,7 @@ const ROUTES_OF_V4: typeof ROUTES = { ...ROUTES, 'POST /api/public/otel/v1/trace
 
 export function routeFor({ method, path }: LangfuseRequest, version: LangfuseVersion): Route | undefined {
   const routes = version === '4.16.0' ? ROUTES_OF_V4 : ROUTES
+  if (version === '4.16.0' && isDashboardPath(path)) return changeDashboards
   const name = `${method} ${path}`
   return Object.hasOwn(routes, name) ? routes[name] : undefined
 }
@@ -77,6 +86,10 @@ function takeSpans({ body, fault }: Question, { ledger, checker, count }: Desk):
     status: 200,
     json: { partialSuccess: { rejectedSpans: String(left), errorMessage: 'rejected by a fault' } },
   }
+}
+
+function changeDashboards({ request, query, body }: Question, { board, checker }: Desk): Answer {
+  return answerDashboards({ ...request, query, body }, board, checker)
 }
 
 const rejects = (fault: LangfuseFault | undefined) =>

@@ -1,15 +1,11 @@
 import { Langfuse } from 'langfuse'
-import { afterEach, expect, test } from 'vitest'
-import { type FakeLangfuse, type FakeLangfuseOptions, startFakeLangfuse } from './server.ts'
+import { expect, test, vi } from 'vitest'
+import type { FakeLangfuseOptions } from './options.ts'
+import { setup } from './test-setup.ts'
 
-const open: FakeLangfuse[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((langfuse) => langfuse.close()))
-})
-
-async function setup(options?: FakeLangfuseOptions) {
-  const langfuse = await startFakeLangfuse(options)
-  open.push(langfuse)
+/** Langfuse's own client, at a stand-in. */
+async function clientOf(options: FakeLangfuseOptions) {
+  const { langfuse } = await setup(options)
   const { baseURL: baseUrl, publicKey, secretKey } = langfuse
   const client = new Langfuse({ baseUrl, publicKey, secretKey, fetchRetryCount: 1, fetchRetryDelay: 5 })
   return { langfuse, client }
@@ -29,7 +25,7 @@ function traceOne(client: Langfuse) {
 }
 
 test("2.95.12 stores what Langfuse's own client sends", async () => {
-  const { langfuse, client } = await setup({ version: '2.95.12' })
+  const { langfuse, client } = await clientOf({ version: '2.95.12' })
   traceOne(client)
   await client.shutdownAsync()
   expect(langfuse.malformed).toEqual([])
@@ -50,9 +46,11 @@ test("2.95.12 stores what Langfuse's own client sends", async () => {
 })
 
 test('4.16.0 answers the same client with 207, stores its scores and nothing else', async () => {
-  const { langfuse, client } = await setup({ version: '4.16.0' })
+  const { langfuse, client } = await clientOf({ version: '4.16.0' })
+  const said = vi.spyOn(console, 'error').mockReturnValue()
   traceOne(client)
   await client.shutdownAsync()
+  said.mockRestore()
   expect(langfuse.requests[0]).toMatchObject({ status: 207, events: 4 })
   expect([langfuse.traces.size, langfuse.observations.size, langfuse.scores.size]).toEqual([0, 0, 1])
 })

@@ -6,10 +6,12 @@ import { breakOff } from '../deliver.ts'
 import { type Json, type JsonObject, object, text } from '../json.ts'
 import { tokenizerOf } from '../tokens.ts'
 import { createChecker } from './checker.ts'
+import type { Board } from './dashboards.ts'
 import { answeredByFault, type LangfuseFault, send, sendJson, UNAUTHORIZED } from './faults.ts'
 import type { Ledger } from './ledger.ts'
 import type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest } from './options.ts'
 import { spansOf } from './otlp.ts'
+import { exportFromProtobuf } from './otlp-protobuf.ts'
 import { type Desk, routeFor } from './routes.ts'
 
 export type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest, LangfuseVersion } from './options.ts'
@@ -29,6 +31,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
   const checker = await createChecker(options)
   const tokenizer = await tokenizerOf('approximate')
   const ledger: Ledger = { traces: new Map(), observations: new Map(), scores: new Map() }
+  const board: Board = { widgets: new Map(), dashboards: new Map() }
   const requests: LangfuseRequest[] = []
   let fault: LangfuseFault | undefined
   let times = 0
@@ -38,7 +41,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
       ? undefined
       : tokenizer.count(typeof value === 'string' ? value : JSON.stringify(value))
 
-  const desk: Desk = { version, ledger, checker, count }
+  const desk: Desk = { version, ledger, board, checker, count }
 
   const server = createServer({ keepAliveTimeout: 60_000, noDelay: true }, (req, res) => {
     handle(req, res).catch((error: unknown) => {
@@ -49,16 +52,23 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { authorization, ...headers } = req.headers
-    const [path = '/'] = (req.url ?? '/').split('?')
+    const { pathname: path, searchParams: query } = new URL(req.url ?? '/', 'http://langfuse')
     const method = req.method ?? 'GET'
     const pieces: Buffer[] = []
     for await (const piece of req) pieces.push(piece as Buffer)
     const bytes = Buffer.concat(pieces)
-    const request: LangfuseRequest = { method, path, headers, bytes: bytes.length, events: 0, at: Date.now() }
+    const request: LangfuseRequest = {
+      method,
+      path,
+      headers,
+      bytes: bytes.length,
+      events: 0,
+      at: Date.now(),
+      get status() {
+        return res.headersSent ? res.statusCode : undefined
+      },
+    }
     requests.push(request)
-    res.once('finish', () => {
-      request.status = res.statusCode
-    })
     const met = takeFault(request)
     const body = method === 'GET' ? {} : await bodyOf(bytes, req.headers)
     if (method !== 'GET') request.events = eventsIn(body)
@@ -72,7 +82,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
       checker.complain('unknown', `the body of ${path} is no JSON object`)
       return send(res, 400, undefined, 'Invalid JSON')
     }
-    const answer = route({ request, body, fault: met }, desk)
+    const answer = route({ request, query, body, fault: met }, desk)
     if (met?.type === 'reset-after-storing') breakOff(res, 'reset')
     else if ('text' in answer) send(res, answer.status, undefined, answer.text)
     else sendJson(res, answer.status, answer.json)
@@ -115,8 +125,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
     publicKey,
     secretKey,
     ...ledger,
-    dashboards: new Map(),
-    widgets: new Map(),
+    ...board,
     requests,
     malformed: checker.complaints,
     get checked() {
@@ -131,7 +140,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
       clear()
       requests.length = 0
       checker.reset()
-      for (const map of Object.values(ledger)) map.clear()
+      for (const map of Object.values({ ...ledger, ...board })) map.clear()
     },
     stop,
     start: () => (server.listening ? Promise.resolve() : listen(port)),
@@ -148,11 +157,13 @@ function eventsIn(body: JsonObject | undefined): number {
   return Array.isArray(body.resourceSpans) ? spansOf(body).length : 1
 }
 
-/** The body as JSON; `undefined` where it is none. */
+/** The body as JSON, be it zipped or in protobuf; `undefined` where it is none. */
 async function bodyOf(bytes: Buffer, headers: IncomingMessage['headers']): Promise<JsonObject | undefined> {
   try {
     const zipped = text(headers['content-encoding']).includes('gzip')
-    return object(JSON.parse((zipped ? await promisify(gunzip)(bytes) : bytes).toString()))
+    const plain = zipped ? await promisify(gunzip)(bytes) : bytes
+    if (text(headers['content-type']).includes('protobuf')) return exportFromProtobuf(plain)
+    return object(JSON.parse(plain.toString()))
   } catch {
     return undefined
   }

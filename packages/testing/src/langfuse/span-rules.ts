@@ -141,8 +141,10 @@ function recordProblems(key: string, value: Json | undefined): string[] {
     return [`${key} is no JSON object`]
   if (key.endsWith('parameters')) return []
   const whole = key.endsWith('usage_details')
-  const right = Object.values(record).every(
-    (part) => typeof part === 'number' && part >= 0 && (!whole || Number.isInteger(part)),
+  // OpenAI's own usage object holds details, too.
+  const amounts = Object.entries(record).filter(([name]) => !(whole && /_tokens_details$/.test(name)))
+  const right = amounts.every(
+    ([, part]) => typeof part === 'number' && part >= 0 && (!whole || Number.isInteger(part)),
   )
   return right ? [] : [`${key} holds something else than ${whole ? 'counts' : 'amounts'}`]
 }

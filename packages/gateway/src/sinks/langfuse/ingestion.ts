@@ -8,7 +8,7 @@ import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 
 /** One call as events of Langfuse's own format. */
-export type Events = Part & { events: ApiIngestionEvent[] }
+type Events = Part & { events: ApiIngestionEvent[] }
 
 /** Langfuse v4 says it of each event, in a 207, and stores none of them. */
 export const NOT_ACCEPTED = 'Event type not accepted'
@@ -17,7 +17,9 @@ export const KEYS =
   'LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, and that they are of a project of that server'
 
 /** Well below what servers take (4.5 MB), and few enough for v2, which needs about 10 ms for each event. */
-const LIMITS: Limits = { parts: 12, bytes: 2_000_000, abreast: 2 }
+export const WHOLE: Limits = { parts: 12, bytes: 2_000_000, abreast: 2 }
+/** Scores alone go to servers that only queue them. */
+export const SCORES: Limits = { parts: 100, bytes: 2_000_000, abreast: 2 }
 
 /**
  * The `langfuse` client, of which only the call to the API is used: `api.ingestionBatch`. Its own queue in front of that
@@ -112,16 +114,15 @@ function usageOf(tokens: Record<string, number> | undefined, costUsd: number | u
   }
 }
 
-export const sized = (events: ApiIngestionEvent[]) => Buffer.byteLength(JSON.stringify(events))
-
 /** What became of each call, by what was said of each of its events. */
 export async function ingest(
   client: Langfuse,
   parts: readonly Events[],
+  limits: Limits,
   signal: AbortSignal,
 ): Promise<{ fates: Map<Report, Fate>; notAccepted: boolean }> {
   let notAccepted = false
-  const fates = await sendInParts(parts, LIMITS, async (due) => {
+  const fates = await sendInParts(parts, limits, async (due) => {
     const answer = await post(
       client,
       due.flatMap(({ events }) => events),

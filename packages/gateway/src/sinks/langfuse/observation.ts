@@ -38,6 +38,8 @@ export type Observation = {
   input?: Json
   output?: Json
   scores: Score[]
+  /** About what it takes on the wire. */
+  bytes: number
 }
 
 export type Score = { id: string; name: string } & (
@@ -49,13 +51,17 @@ export type Score = { id: string; name: string } & (
 const MAX_NAME = 200
 /** Bytes of JSON; a whole event may have 1 MB, and what was JSON grows when it is cut into a text. */
 const MAX_CONTENT = 300_000
+/** Servers refuse ids with line breaks, and very long ones. */
+const PLAIN_ID = /^[^\p{Cc}]{1,200}$/u
+/** What a call takes on the wire besides its texts, tags and all. */
+const FRAME_BYTES = 4_000
 const HITS = new Set(['exact', 'semantic', 'flight', 'stale'])
 const LEVELS = { ok: 'DEFAULT', refused: 'WARNING', aborted: 'WARNING', failed: 'ERROR' } as const
 
 export function observationOf({ record, parameters, content }: Report): Observation {
-  const traceId = record.trace ?? record.id
+  const traceId = record.trace || record.id
   const observation: Observation = {
-    traceId: traceId.length <= MAX_NAME ? traceId : traceIdOf(traceId),
+    traceId: PLAIN_ID.test(traceId) ? traceId : traceIdOf(traceId),
     otelTraceId: traceIdOf(traceId),
     id: record.id,
     otelId: spanIdOf(record.id),
@@ -69,6 +75,7 @@ export function observationOf({ record, parameters, content }: Report): Observat
     modelParameters: parameters,
     metadata: metadataOf(record),
     scores: scoresOf(record),
+    bytes: FRAME_BYTES,
   }
   if (record.session !== undefined) observation.sessionId = cut(record.session)
   if (record.status !== 'ok') observation.statusMessage = record.error ?? record.status
@@ -79,7 +86,11 @@ export function observationOf({ record, parameters, content }: Report): Observat
   const tokens = tokensOf(record)
   if (tokens !== undefined) observation.tokens = tokens
   if (record.costUsd !== undefined) observation.costUsd = record.costUsd
-  if (content !== undefined) Object.assign(observation, textsOf(content))
+  if (content === undefined) return observation
+  const [input, output] = textsOf(content).map(fit)
+  if (input !== undefined) observation.input = input.json
+  if (output !== undefined) observation.output = output.json
+  observation.bytes += (input?.bytes ?? 0) + (output?.bytes ?? 0)
   return observation
 }
 
@@ -136,19 +147,19 @@ function metadataOf(record: CallRecord): Record<string, Json> {
     route: record.route,
     escalated: record.route === 'escalated' ? true : undefined,
     failover: record.route === 'failover' ? true : undefined,
-    modelAsked: record.modelAsked,
+    modelAsked: record.modelAsked?.toWellFormed(),
     path: record.operation === 'other' ? record.path : undefined,
     stream: record.stream ? true : undefined,
     status: record.status,
     httpStatus: record.httpStatus,
     costUsd: record.costUsd ?? 'unknown',
-    savedUsd: record.savedUsd,
+    savedUsd: record.savedUsd || undefined,
     answerTokens: HITS.has(record.cache) && usage ? usage.input + usage.output : undefined,
     estimated: record.estimated ? true : undefined,
     degraded: record.degraded,
     waitedMs: record.waitedMs === undefined ? undefined : Math.round(record.waitedMs),
     attempts: attempts.map(({ model, status, latencyMs }) => ({
-      model,
+      model: model.toWellFormed(),
       status: status ?? null,
       latencyMs: Math.round(latencyMs),
     })),
@@ -172,21 +183,19 @@ function scoresOf({ id, cache, operation }: CallRecord): Score[] {
   return scores
 }
 
-/** Messages and tools in one object is how Langfuse's viewer knows both. */
-function textsOf({ input, tools, output }: Content): Pick<Observation, 'input' | 'output'> {
+/** Question and answer, as far as there are any. Messages and tools in one object is how Langfuse's viewer knows both. */
+function textsOf({ input, tools, output }: Content): Json[] {
   const asked =
     tools === undefined
       ? input
       : { ...(isObject(input) ? input : { [Array.isArray(input) ? 'messages' : 'input']: input }), tools }
-  const texts: Pick<Observation, 'input' | 'output'> = { input: fit(asked) }
-  if (output !== undefined) texts.output = fit(output)
-  return texts
+  return output === undefined ? [asked] : [asked, output]
 }
 
-function fit(json: Json): Json {
+function fit(json: Json): { json: Json; bytes: number } {
   const text = JSON.stringify(json)
   const bytes = Buffer.byteLength(text)
-  if (bytes <= MAX_CONTENT) return json
+  if (bytes <= MAX_CONTENT) return { json, bytes }
   const kept = text.slice(0, Math.floor((MAX_CONTENT * text.length) / bytes)).toWellFormed()
-  return `${kept}… <cut; ${text.length} characters of JSON in all>`
+  return { json: `${kept}… <cut; ${text.length} characters of JSON in all>`, bytes: 2 * MAX_CONTENT }
 }

@@ -3,7 +3,7 @@ import { exportSpans } from '../otel/export.ts'
 import { deliveryOf } from '../parts.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { takesOtlp, versionOf } from './health.ts'
-import { connect, type Events, eventsOf, ingest, scoresOf, sized } from './ingestion.ts'
+import { connect, eventsOf, ingest, SCORES, scoresOf, WHOLE } from './ingestion.ts'
 import { type Observation, observationOf } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 import { receiverOf, spanPart } from './otlp.ts'
@@ -29,12 +29,19 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   }
 
   async function byIngestion(told: Told[], signal: AbortSignal): Promise<Delivery> {
-    const parts = told.map(({ report, observation }) => eventsPart(report, eventsOf(observation, settings)))
-    const { fates, notAccepted } = await ingest(await connected(), parts, signal)
+    const parts = told.map(({ report, observation }) => ({
+      report,
+      events: eventsOf(observation, settings),
+      bytes: observation.bytes,
+    }))
+    const { fates, notAccepted } = await ingest(await connected(), parts, WHOLE, signal)
     if (!notAccepted) return deliveryOf(reportsOf(told), fates)
     if (api !== 'auto') throw new DeliveryError(`${STORES_NOTHING}: ${REMEDY}`)
     way = 'otlp'
-    const delivery = await byOtlp(told, signal)
+    const delivery = await byOtlp(told, signal).catch((error: unknown) => {
+      if (!(error instanceof DeliveryError)) throw error
+      throw new DeliveryError(`${STORES_NOTHING}, and of OpenTelemetry neither: ${error.message}`)
+    })
     return {
       ...delivery,
       trouble: delivery.trouble ?? `${STORES_NOTHING}; it gets OpenTelemetry from now on`,
@@ -45,19 +52,22 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   async function byOtlp(told: Told[], signal: AbortSignal): Promise<Delivery> {
     const spans = told.map(({ report, observation }) => spanPart(report, observation, settings))
     const fates = await exportSpans(receiver, spans, signal)
-    const scored = told.filter(
-      ({ report, observation }) => fates.get(report) === 'taken' && observation.scores.length > 0,
-    )
-    const scores = scored.map(({ report, observation }) => {
-      const { otelTraceId, otelId } = observation
-      return eventsPart(report, scoresOf(observation, otelTraceId, otelId, environment))
-    })
-    const { fates: scoreFates } = await ingest(await connected(), scores, signal)
+    const scores = told
+      .filter(({ report, observation }) => fates.get(report) === 'taken' && observation.scores.length > 0)
+      .map(({ report, observation }) => {
+        const { otelTraceId, otelId } = observation
+        const events = scoresOf(observation, otelTraceId, otelId, environment)
+        return { report, events, bytes: SCORES_BYTES }
+      })
+    const { fates: scoreFates } = await ingest(await connected(), scores, SCORES, signal)
     return deliveryOf(reportsOf(told), new Map([...fates, ...scoreFates]))
   }
 
   function connected(): Promise<Langfuse> {
-    client ??= connect(settings)
+    client ??= connect(settings).catch((cause: unknown) => {
+      client = undefined
+      throw new DeliveryError('the package langfuse cannot be loaded', { cause })
+    })
     return client
   }
 
@@ -87,8 +97,4 @@ const STORES_NOTHING =
 const REMEDY =
   "leave gateway.langfuse.api at 'auto', or set LANGFUSE_MIGRATION_V4_WRITE_MODE=dual on the server"
 
-const eventsPart = (report: Report, events: Events['events']): Events => ({
-  report,
-  events,
-  bytes: sized(events),
-})
+const SCORES_BYTES = 1_000

@@ -1,7 +1,7 @@
 import { isObject, parseObject } from '../../json.ts'
-import { type Answer, excerpt, failure, silence } from '../answer.ts'
+import { ask, excerpt, failure } from '../answer.ts'
 import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../parts.ts'
-import type { Report } from '../sink.ts'
+import { DeliveryError, type Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
 
 /** A span, serialised. */
@@ -42,8 +42,11 @@ async function send(
     resource,
     due.map(({ json }) => json),
   )
-  const answer = await post(who, url, headers, body, signal)
-  const { status, text } = answer
+  const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
+  const answer = await ask(who, url, request, signal)
+  const { status, headers: about, text } = answer
+  if (status < 300 && about.get('content-type')?.startsWith('text/html'))
+    throw new DeliveryError(`a web page from ${who}: check its address`)
   if (status >= 200 && status < 300) return fatesOf(who, parseObject(text) ?? {}, due.length)
   if (status === 400 || status === 413 || status === 422)
     return { whole: `${status} from ${who}: ${excerpt(text)}` }
@@ -60,24 +63,4 @@ function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count
   const rejected = Number(rejectedSpans ?? 0)
   const refused = `${who} rejected spans: ${excerpt(String(errorMessage ?? ''))}`
   return Array.from({ length: count }, (_, at) => (at < rejected ? { refused } : 'taken'))
-}
-
-async function post(
-  who: string,
-  url: string,
-  headers: Record<string, string>,
-  body: string,
-  signal: AbortSignal,
-): Promise<Answer> {
-  try {
-    const response = await globalThis.fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body,
-      signal,
-    })
-    return { status: response.status, headers: response.headers, text: await response.text() }
-  } catch (error) {
-    throw silence(who, error, signal)
-  }
 }

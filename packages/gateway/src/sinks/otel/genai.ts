@@ -50,7 +50,7 @@ export function spanOf({ record, parameters, content }: Report): Span {
     ...(content === undefined ? {} : textsOf(content)),
   }
   return {
-    traceId: traceIdOf(record.trace ?? record.id),
+    traceId: traceIdOf(record.trace || record.id),
     spanId: spanIdOf(record.id),
     name: operation === undefined ? record.operation : `${operation} ${record.model}`,
     kind: 3,
@@ -81,7 +81,7 @@ function gatewayOf(record: CallRecord): Attributes {
     'llm_gateway.route': record.route,
     'llm_gateway.status': record.status,
     'llm_gateway.cost_usd': record.costUsd,
-    'llm_gateway.saved_usd': record.savedUsd,
+    'llm_gateway.saved_usd': record.savedUsd || undefined,
     'llm_gateway.estimated': record.estimated || undefined,
     'llm_gateway.stream': record.stream,
     'llm_gateway.first_token_ms': record.firstTokenMs,

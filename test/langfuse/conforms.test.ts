@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { stand, VERSIONS } from './kit.ts'
+import { makeVariedCalls } from './varied.ts'
+
+test.each(VERSIONS)('%s: calls of every kind arrive, and nothing is wrong with any', async (version) => {
+  const langfuse = await stand(version)
+  const records = await makeVariedCalls(langfuse)
+  expect(langfuse.malformed).toEqual([])
+  const stored = new Set([...langfuse.observations.values()].map(({ metadata }) => metadata.call))
+  expect(records.filter(({ id }) => !stored.has(id))).toEqual([])
+  expect(new Set(records.map(({ status }) => status))).toEqual(
+    new Set(['ok', 'refused', 'aborted', 'failed']),
+  )
+  expect(new Set(records.map(({ cache }) => cache))).toEqual(new Set(['miss', 'exact', 'flight', 'bypass']))
+  expect(new Set(records.map(({ route }) => route))).toEqual(
+    new Set(['default', 'requested', 'escalated', 'failover']),
+  )
+  expect(langfuse.requests.every(({ status }) => status === 200 || status === 207)).toBe(true)
+})
