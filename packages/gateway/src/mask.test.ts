@@ -48,7 +48,9 @@ test('masking changes texts alone, and never fails', () => {
     fc.property(fc.jsonValue(), (json) => {
       const masked = maskJson(json as Json, (text) => text)
       expect(JSON.stringify(masked).length).toBeGreaterThan(0)
-      expect(maskJson(json as Json, () => 'x')).toEqual(JSON.parse(JSON.stringify(json), textsAsX))
+      // As JSON has it: it knows no -0.
+      const all = JSON.stringify(maskJson(json as Json, () => 'x'))
+      expect(JSON.parse(all)).toEqual(JSON.parse(JSON.stringify(json), textsAsX))
     }),
   )
 })

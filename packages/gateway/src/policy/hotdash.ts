@@ -30,7 +30,7 @@ export const hotdash = {
   // Who waits for a customer goes first, what runs at night last.
   agents: {
     'ai-customer': { priority: 0 },
-    support: { priority: 1, cache: { semantic: { mode: 'on' } } },
+    support: { priority: 1 },
     'ceo-insights': { priority: 3 },
     'ai-knowledge': { priority: 4 },
     analytics: { priority: 6 },
