@@ -309,3 +309,18 @@ test('answers that are judged wrong raise the threshold until they are not serve
   const asked = records.filter(({ semantic }) => semantic?.threshold !== undefined)
   expect(asked.at(-1)?.semantic?.threshold).toBeGreaterThan(0.85)
 })
+
+test('without Redis an admin sees what this process holds, and a purge forgets it', async () => {
+  const { client, records } = await setup(options())
+  await client.chat.completions.create(ask(ORIGINAL))
+  await client.gateway.flush()
+  const { semantic } = client.gateway
+  const [entry] = (await semantic?.list({ agent: 'support' })) ?? []
+  expect(entry).toMatchObject({ question: ORIGINAL, pinned: false })
+  expect(await semantic?.pin(entry?.key ?? '')).toBe(true)
+  expect((await semantic?.list({}))?.[0]?.pinned).toBe(true)
+  expect(await client.gateway.purge({ agent: 'support' })).toBe(2)
+  await client.chat.completions.create(ask(REWORDED))
+  await client.gateway.flush()
+  expect(records.at(-1)?.cache).toBe('miss')
+})

@@ -147,3 +147,30 @@ test('a list under the name of a partition, or of an entry, is a plain miss', as
   }
   expect(await asking(it, REWORDED)).toMatchObject({ cache: 'miss', status: 'ok' })
 })
+
+test('an admin sees entries, pins them, and removes them; who has not the secret sees nothing', async () => {
+  const redis = await server()
+  const [one, stranger] = await two(redis, { secret: 'a secret of somebody else' })
+  await asking(one, ORIGINAL)
+  const admin = one.client.gateway.semantic
+  const [entry] = (await admin?.list({})) ?? []
+  expect(entry).toMatchObject({ team: 'default', agent: 'support', question: ORIGINAL, pinned: false })
+  expect(JSON.parse(entry?.answer ?? '{}')).toHaveProperty('choices')
+  expect(await stranger.client.gateway.semantic?.list({})).toEqual([])
+  expect(await admin?.pin(entry?.key ?? '')).toBe(true)
+  expect((await admin?.list({ agent: 'support' }))?.[0]).toMatchObject({ pinned: true })
+  expect(await redis.admin.pttl(entry?.key ?? '')).toBeGreaterThan(300 * 86_400_000)
+  expect((await asking(one, REWORDED))?.cache).toBe('semantic')
+  expect(await admin?.remove({ agent: 'seo' })).toBe(0)
+  expect(await admin?.remove({ key: entry?.key ?? '' })).toBe(1)
+  expect((await asking(one, REWORDED))?.cache).toBe('miss')
+})
+
+test('a purge forgets what is answered by meaning, too', async () => {
+  const redis = await server()
+  const it = await gateway(redis)
+  await asking(it, ORIGINAL)
+  expect(await it.client.gateway.purge({ team: 'default' })).toBe(2)
+  expect((await asking(it, REWORDED))?.cache).toBe('miss')
+  expect(await it.client.gateway.purge({ team: 'another' })).toBe(0)
+})

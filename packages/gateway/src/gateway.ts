@@ -19,6 +19,7 @@ import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import { once, oneAMinute } from './say.ts'
+import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
@@ -41,6 +42,8 @@ export type GatewayControls = {
   /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
+  /** Looks into the semantic cache, and mends it; absent where no policy switches it on. */
+  semantic?: SemanticAdmin
 }
 
 export type Gateway = GatewayControls & {
@@ -149,15 +152,19 @@ export function assemble(options: GatewayOptions | undefined) {
   }
 
   const controls: GatewayControls = {
+    ...(meanings && { semantic: meanings.admin }),
     flush: (deadlineMs = 5_000) => within(settled(false), deadlineMs),
     async purge(what) {
       later.run()
-      return await answers.purge(checkPurge(what))
+      const wanted = checkPurge(what)
+      const [gone, meant = 0] = await Promise.all([answers.purge(wanted), meanings?.admin.remove(wanted)])
+      return gone + meant
     },
     async close(deadlineMs = 5_000) {
       const done = await within(settled(true), deadlineMs)
       await within(sinks.close(), 1_000)
       answers.close()
+      meanings?.close()
       shared?.close()
       return done
     },

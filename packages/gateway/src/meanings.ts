@@ -4,6 +4,7 @@ import type { CachePolicy, Policy } from './policy/policy.ts'
 import type { Link } from './redis/link.ts'
 import { createLearner } from './semantic/learn.ts'
 import type { SemanticParts } from './semantic/stage.ts'
+import { createAdmin } from './semantic/store/admin.ts'
 import { createMeaningStore } from './semantic/store/meanings.ts'
 import { createShelf } from './semantic/store/shelf.ts'
 import { createTally, semanticStatsOf } from './semantic/tally.ts'
@@ -24,7 +25,8 @@ export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boole
 export function createMeanings({ semantic, cache, key }: Settings, link: Link | undefined) {
   const { secret, maxBytes, ...rest } = semantic
   const shelf = link && createShelf(link, cache.sharedBytes, () => undefined)
-  const store = createMeaningStore(shelf, rest.embedder?.dimensions ?? rest.dimensions, maxBytes)
+  const remote = link && createAdmin(link, secret ?? key)
+  const store = createMeaningStore(shelf, remote, rest.embedder?.dimensions ?? rest.dimensions, maxBytes)
   const underWay = new Set<Promise<void>>()
   const track = (work: Promise<void>) => {
     underWay.add(work)
@@ -36,6 +38,8 @@ export function createMeanings({ semantic, cache, key }: Settings, link: Link | 
   const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
   return {
     parts,
+    admin: store.admin,
+    close: store.close,
     count: tally.count,
     async settled() {
       // What goes on may set more going.

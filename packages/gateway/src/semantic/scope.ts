@@ -57,16 +57,21 @@ export function partitionOf(
       .sort()
       // The question is out of `rest`; all else is as exact as it was written.
       .map((name) => `${quoted(name)}:${canonical(HOLDS_QUESTION.has(name) ? rest[name] : exact[name])},`)
-    const key = createHmac('sha256', secret).update('llm-gateway semantic 1').digest()
-    const scope = createHmac('sha256', key).update(parts.map(quoted).join('') + members.join(''))
-    const digest = scope.digest()
-    return {
-      name: `gw:{${tag}}:s:${digest.subarray(0, 18).toString('base64url')}`,
-      secret: createHmac('sha256', key).update(digest).digest(),
-    }
+    const signer = signerOf(secret)
+    const digest = createHmac('sha256', signer('scope'))
+      .update(parts.map(quoted).join('') + members.join(''))
+      .digest()
+    const name = `gw:{${tag}}:s:${digest.subarray(0, 18).toString('base64url')}`
+    return { name, secret: signer(name) }
   } catch {
     return undefined
   }
+}
+
+/** What is signed with, from what processes share. Each partition has its own. */
+export function signerOf(secret: string): (name: string) => Buffer {
+  const key = createHmac('sha256', secret).update('llm-gateway semantic 1').digest()
+  return (name) => createHmac('sha256', key).update(name).digest()
 }
 
 const HOLDS_QUESTION = new Set(['messages', 'input'])

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
+import { matches, type Purge } from '../../cache/purge.ts'
 import { createFlatIndex } from '../index/flat.ts'
 import type { VectorIndex } from '../index/port.ts'
 import { quantise } from '../index/quantise.ts'
 import type { Partition } from '../scope.ts'
+import { PINNED_MS, type SemanticAdmin, shown } from './admin.ts'
 import type { Entry, Neighbour, SemanticStore } from './port.ts'
 import { type Sealed, seal, unseal } from './seal.ts'
 import type { Shelf } from './shelf.ts'
@@ -31,7 +33,12 @@ const ENTRY_OVERHEAD = 300
  * Vectors in this process, by partition; entries in Redis, if there is one, or here. An entry that is found near is read
  * from Redis before it serves: what was deleted, has expired or is not ours is never given.
  */
-export function createMeaningStore(shelf: Shelf | undefined, dims: number, maxBytes: number): SemanticStore {
+export function createMeaningStore(
+  shelf: Shelf | undefined,
+  remote: SemanticAdmin | undefined,
+  dims: number,
+  maxBytes: number,
+): SemanticStore {
   const rooms = new Map<string, Room>()
 
   /** The one that was used longest ago is the first. */
@@ -156,8 +163,48 @@ export function createMeaningStore(shelf: Shelf | undefined, dims: number, maxBy
       shrink()
       return true
     },
+    admin: remote ?? localAdmin(rooms),
     settled: async () => void (await Promise.all([...rooms.values()].map(({ looking }) => looking))),
     close: () => rooms.clear(),
+  }
+}
+
+/** Without Redis. */
+function localAdmin(rooms: Map<string, Room>): SemanticAdmin {
+  const matching = (what: Purge) =>
+    [...rooms].flatMap(([name, room]) =>
+      [...room.entries]
+        .map(([id, sealed]) => ({ room, id, sealed, key: `${name}:${id}` }))
+        .filter(({ key, sealed }) => matches(what, key, sealed.answer)),
+    )
+  return {
+    list: async (what, limit = 100) =>
+      matching(what)
+        .slice(0, limit)
+        .map(({ key, sealed }) => shown(key, sealed)),
+    async remove(what) {
+      const found = matching(what)
+      for (const { room, id, sealed } of found) {
+        room.index.remove(id)
+        room.entries.delete(id)
+        room.entryBytes -= bytesOf(sealed)
+      }
+      return found.length
+    },
+    async pin(key) {
+      const [found] = matching({ key })
+      if (found === undefined) return false
+      const { room, id, sealed } = found
+      const until = Date.now() + PINNED_MS
+      const pinned = {
+        ...sealed,
+        pinned: true,
+        answer: { ...sealed.answer, freshUntil: until, keptUntil: until },
+      }
+      room.entries.set(id, pinned)
+      room.index.add(id, pinned.vector, until)
+      return true
+    },
   }
 }
 

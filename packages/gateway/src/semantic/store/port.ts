@@ -1,5 +1,6 @@
 import type { CacheEntry } from '../../cache/store.ts'
 import type { Partition } from '../scope.ts'
+import type { SemanticAdmin } from './admin.ts'
 
 /** An answer, and the question it was given to. */
 export type Entry = { id: string; question: string; answer: CacheEntry; pinned: boolean }
@@ -13,6 +14,8 @@ export type SemanticStore = {
   /** The most similar entries, the nearest first. */
   nearest: (partition: Partition, vector: Float32Array, count: number) => Promise<Neighbour[]>
   add: (partition: Partition, vector: Float32Array, entry: Omit<Entry, 'id' | 'pinned'>) => Promise<boolean>
+  /** Entries that match, of those this process holds; how many were removed; whether it is pinned now. */
+  admin: SemanticAdmin
   settled: () => Promise<void>
   close: () => void
 }
