@@ -16,6 +16,7 @@ import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
+import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import { once, oneAMinute } from './say.ts'
 import { settingsOf } from './settings.ts'
@@ -40,6 +41,8 @@ export type GatewayControls = {
   /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
+  /** The policy in force, for whoever stands between callers and this gateway. */
+  policy: () => Readonly<Policy>
 }
 
 export type Gateway = GatewayControls & {
@@ -156,6 +159,7 @@ export function assemble(options: GatewayOptions | undefined) {
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
       return { ...counters.snapshot(), ...where, memoryCache: memory.size(), ...shared?.stats() }
     },
+    policy: () => policy,
   }
   return {
     controls,
