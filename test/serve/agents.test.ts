@@ -4,14 +4,18 @@ import OpenAI from 'openai'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { surfaces } from '../conformance/surfaces.ts'
 import { behaviours, type World } from './behaviours.ts'
-import { createCleanup, fake, KEYS, policy, serve, type Served, UPSTREAM_KEY } from './kit.ts'
+import { createCleanup, fake, KEYS, policy, type Served, serve, UPSTREAM_KEY } from './kit.ts'
 
 const cleanup = createCleanup()
 let upstream: FakeOpenAI
 let open: Served
 beforeAll(async () => {
   upstream = await fake(cleanup)
-  open = await serve(cleanup, { upstream: upstream.baseURL, flags: ['--allow-anonymous'], policy: { cache: false } })
+  open = await serve(cleanup, {
+    upstream: upstream.baseURL,
+    flags: ['--allow-anonymous'],
+    policy: { cache: false },
+  })
 })
 afterEach(() => upstream.reset())
 afterAll(() => cleanup.run())

@@ -1,6 +1,6 @@
 import { type GatewayContext, gatewayOptions } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
-import OpenAI from 'openai'
+import type OpenAI from 'openai'
 import { zodResponseFormat } from 'openai/helpers/zod'
 import { expect } from 'vitest'
 import * as z from 'zod'
@@ -52,8 +52,7 @@ const talking: Behaviour[] = [
   },
   {
     name: 'tool calls',
-    run: ({ client }) =>
-      client('alpha').chat.completions.create({ ...ask('use weather'), tools: [weather] }),
+    run: ({ client }) => client('alpha').chat.completions.create({ ...ask('use weather'), tools: [weather] }),
   },
   {
     name: 'tools, run',
@@ -98,7 +97,11 @@ const talking: Behaviour[] = [
   {
     name: 'embeddings',
     run: ({ client }) =>
-      client('alpha').embeddings.create({ model: 'text-embedding-3-small', input: ['a', 'b'], dimensions: 8 }),
+      client('alpha').embeddings.create({
+        model: 'text-embedding-3-small',
+        input: ['a', 'b'],
+        dimensions: 8,
+      }),
   },
   {
     name: 'a legacy completion',
@@ -275,9 +278,11 @@ const limited: Behaviour[] = [
     name: 'requests per minute: a RateLimitError at once, which tells when to come back',
     async run({ client, upstream }) {
       await client('few').chat.completions.create(ask('first'))
-      const { class: kind, fields, headers } = errorOf(
-        await outcomeOf(() => client('few').chat.completions.create(ask('second'))),
-      )
+      const {
+        class: kind,
+        fields,
+        headers,
+      } = errorOf(await outcomeOf(() => client('few').chat.completions.create(ask('second'))))
       expect(kind).toBe('RateLimitError')
       expect(fields).toMatchObject({ status: 429, code: 'gateway_rpm_exceeded' })
       expect(Number(headers?.['retry-after'])).toBeGreaterThan(30)
@@ -289,9 +294,7 @@ const limited: Behaviour[] = [
   {
     name: 'dollars a day',
     async run({ client, upstream }) {
-      const { fields } = errorOf(
-        await outcomeOf(() => client('poor').chat.completions.create(ask('dear'))),
-      )
+      const { fields } = errorOf(await outcomeOf(() => client('poor').chat.completions.create(ask('dear'))))
       expect(fields).toMatchObject({ status: 429, code: 'gateway_daily_usd_exceeded' })
       expect(upstream.count()).toBe(0)
     },

@@ -1,13 +1,13 @@
 import { connect, type Socket } from 'node:net'
 
-/** What came back over a bare connection, until the server closed it or `ms` of silence. */
+/** What came back over a bare connection, until the server closed it or fell silent. */
 export type Raw = { text: string; statuses: number[]; closed: boolean }
 
 /** Sends bytes as they are, without an HTTP client's good manners. */
 export async function send(
   port: number,
   pieces: Iterable<string | Uint8Array>,
-  { silenceMs = 500, endAfter = false } = {},
+  { firstMs = 5_000, silenceMs = 150, endAfter = false } = {},
 ): Promise<Raw> {
   const socket = await connected(port)
   const raw: Raw = { text: '', statuses: [], closed: false }
@@ -15,7 +15,7 @@ export async function send(
   let silence: NodeJS.Timeout | undefined
   const wait = () => {
     clearTimeout(silence)
-    silence = setTimeout(over.resolve, silenceMs)
+    silence = setTimeout(over.resolve, raw.text === '' ? firstMs : silenceMs)
   }
   socket.on('data', (data) => {
     raw.text += data.toString('latin1')
@@ -28,10 +28,11 @@ export async function send(
   })
   for (const piece of pieces) {
     if (socket.destroyed) break
-    if (!socket.write(piece)) await new Promise<void>((resolve) => {
-      socket.once('drain', resolve)
-      socket.once('close', () => resolve())
-    })
+    if (!socket.write(piece))
+      await new Promise<void>((resolve) => {
+        socket.once('drain', resolve)
+        socket.once('close', () => resolve())
+      })
   }
   if (endAfter) socket.end()
   wait()

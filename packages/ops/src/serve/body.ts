@@ -18,7 +18,7 @@ export function createBodyReader(maxBytes: number) {
     if (!/^application\/json\s*(;|$)/i.test(type) || encoding !== undefined) return problems.notJson
     if (Number(length ?? 0) > maxBytes) return tooLarge(maxBytes)
     if (held + Number(length ?? 0) > maxHeld) return problems.busy
-    if (req.headers.expect !== undefined) res.writeContinue()
+    if (/^100-continue$/i.test(req.headers.expect ?? '')) res.writeContinue()
     let own = 0
     res.once('close', () => {
       held -= own
