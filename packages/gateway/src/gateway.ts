@@ -17,6 +17,7 @@ import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
+import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import { once, oneAMinute } from './say.ts'
 import type { SemanticAdmin } from './semantic/store/admin.ts'
@@ -44,6 +45,8 @@ export type GatewayControls = {
   stats: () => Stats
   /** Looks into the semantic cache, and mends it; absent where no policy switches it on. */
   semantic?: SemanticAdmin
+  /** The policy in force, for whoever stands between callers and this gateway. */
+  policy: () => Readonly<Policy>
 }
 
 export type Gateway = GatewayControls & {
@@ -179,6 +182,7 @@ export function assemble(options: GatewayOptions | undefined) {
         ...shared?.stats(),
       }
     },
+    policy: () => policy,
   }
   return {
     controls,
