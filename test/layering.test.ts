@@ -13,6 +13,7 @@ const ROOMS: Record<string, string[]> = {
     'cache',
     'coalesce',
     'identify',
+    'litellm',
     'policy',
     'quota',
     'redis',
@@ -24,6 +25,7 @@ const ROOMS: Record<string, string[]> = {
   cache: ['account', 'body', 'identify', 'redis'],
   coalesce: ['account', 'body', 'redis'],
   identify: ['account', 'policy', 'quota'],
+  litellm: ['account', 'body', 'cache', 'identify', 'redis'],
   policy: [],
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
@@ -86,7 +88,13 @@ test('only the door and the sender know fetch; only body/ touches bytes', () => 
   const callers = sources
     .filter(({ text }) => /\btransport\(|globalThis\.fetch\(/.test(text))
     .map(({ path }) => path)
-  expect(callers.toSorted()).toEqual(['door.ts', 'gateway.ts', 'pass-through.ts', `upstream${sep}send.ts`])
+  expect(callers.toSorted()).toEqual([
+    'door.ts',
+    'gateway.ts',
+    'pass-through.ts',
+    `upstream${sep}probe.ts`,
+    `upstream${sep}send.ts`,
+  ])
   const readers = sources
     .filter(({ text }) => /getReader\(|new ReadableStream|TextDecoder/.test(text))
     .map(({ path }) => path)

@@ -1,5 +1,6 @@
 import type { SharedCacheStats } from '../cache/redis.ts'
 import type { AcrossStats } from '../coalesce/across.ts'
+import type { DetourStats } from '../litellm/detour.ts'
 import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { SinkStats } from '../sinks/outbox.ts'
@@ -39,6 +40,8 @@ export type Stats = {
   degraded: number
   /** Where records go, by name; absent where they go nowhere. */
   sinks?: Record<string, SinkStats>
+  /** How calls found their way; absent without a LiteLLM proxy to fall back on. */
+  litellm?: DetourStats
   memoryCache: { entries: number; bytes: number }
   /** Answers shared through Redis; absent without it. */
   sharedCache?: SharedCacheStats
@@ -50,7 +53,10 @@ export type Stats = {
   redis?: LinkStats
 }
 
-type Counts = Omit<Stats, 'memoryCache' | 'sinks' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'>
+type Counts = Omit<
+  Stats,
+  'memoryCache' | 'sinks' | 'litellm' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'
+>
 
 export function createCounters() {
   const counts: Counts = {
