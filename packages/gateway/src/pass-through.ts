@@ -44,7 +44,9 @@ export function createPassThrough({ settings, counters, answers, who, tell }: Pa
     }
     try {
       const own = marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init
-      const response = await transport(...turned(settings.litellm, { below, frozen, key: told.key }, input, own))
+      const response = await transport(
+        ...turned(settings.litellm, { below, frozen, key: told.key }, input, own),
+      )
       ended?.({ status: response.status })
       const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined
       if (deleted !== undefined && response.ok) await answers.forget(decodeURIComponent(deleted))
