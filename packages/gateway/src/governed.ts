@@ -25,7 +25,9 @@ export function restBelow(baseURL: () => string): Below {
 }
 
 /** What follows the version in a path, as OpenAI's SDKs write it. */
-export const restAfterVersion: Below = (url) => /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1]
+export const restAfterVersion: Below = (url) =>
+  /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ??
+  /\/(?:chat\/completions|responses|embeddings|completions)(?:\?.*)?$/.exec(url)?.[0]
 
 /** Exactly the four paths below a client's own base URL, which may change under our hands. */
 export function belowBase(baseURL: () => string): Governs {

@@ -85,12 +85,12 @@ function embedded(parts: Parts): Handler {
 }
 
 /** Through LiteLLM: it caches and counts, and is told how; we choose the model, join equal calls, and keep the books. */
-function proxied({ policy, prices, recorder, gauge }: Parts): Handler {
+function proxied({ policy, prices, recorder, gauge, say }: Parts): Handler {
   return compose(
     [
       account(prices, recorder), //              what did it cost, and who pays?
       route(policy.routing ?? {}), //            which model answers?
-      tell(policy.cacheRemoteContent ?? false), // what must the proxy know?
+      tell(policy.cacheRemoteContent ?? false, say), // what must the proxy know?
       coalesce(), //                             is someone asking it right now?
       pace(gauge), //                            has upstream asked for a pause?
     ],

@@ -121,5 +121,5 @@ const wholeWay = (): Way => ({ state: 'open', failures: 0, since: 0, lookAt: 0, 
 async function broke({ recording }: Reply, call: Call): Promise<boolean | undefined> {
   if (recording.status !== undefined) return recording.status >= 500
   if ((await recording.ended).type === 'failed') return true
-  return isGivenUp({ ...call }) ? undefined : true
+  return isGivenUp(call) ? undefined : true
 }

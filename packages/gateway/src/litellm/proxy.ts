@@ -8,6 +8,7 @@ import { asOpenAI, refusalFrom } from './errors.ts'
 /** Sends a call that has been aimed at the proxy, and reads what comes back as if it had come from upstream. */
 export function throughProxy(send: Handler): Handler {
   return async function proxy(call) {
+    if (call.outgoing.path === undefined) return await send(call)
     const reply = await send({ ...call, outgoing: { ...call.outgoing, through: 'litellm' } })
     const { status } = reply.recording
     if (status === undefined) return reply

@@ -1,16 +1,24 @@
 import { keysOf } from '../cache/key.ts'
 import type { Stage } from '../call.ts'
 import { refuse } from '../refuse.ts'
+import type { Say } from '../say.ts'
 import { cacheFor, fieldsFor } from './request.ts'
+
+const STRAIGHT =
+  'Requests that a provider signs, or whose address names a deployment, cannot go through the LiteLLM proxy: they go straight, neither cached nor counted.'
 
 /**
  * Says in LiteLLM's words what our own cache would have been told, and where those who ask the same at the same time
  * meet: the proxy would ask upstream once for each of them.
  */
-export function tell(remoteContent: boolean): Stage {
+export function tell(remoteContent: boolean, say: Say): Stage {
   return (next) =>
     async function tell(call) {
       const { controls, caller, outgoing } = call
+      if (outgoing.path === undefined) {
+        say('straight', STRAIGHT)
+        return await next(call)
+      }
       if (controls.cache.onlyIfCached) {
         const message =
           'Whether the LiteLLM proxy has an answer cannot be asked without asking for one (only-if-cached).'

@@ -13,24 +13,28 @@ set -euo pipefail
 : "\${LITELLM_BASE_URL:?where is the proxy?}" "\${LITELLM_MASTER_KEY:?the master key}"
 base=\${LITELLM_BASE_URL%/}; base=\${base%/v1}
 
-# post PATH BODY: prints the answer; fails unless the status is 2xx. The master key stays out of the process list.
+# post PATH BODY: prints the answer; fails unless the status is 2xx. Keys stay out of the list of processes.
 post() {
-  printf 'header = "authorization: Bearer %s"\\n' "$LITELLM_MASTER_KEY" |
-    curl --config - --silent --show-error --fail-with-body --request POST "$base$1" \\
-      --header 'content-type: application/json' --data-binary "$2"
+  printf '%s' "$2" | curl --silent --show-error --fail-with-body --request POST "$base$1" \\
+    --config <(printf 'header = "authorization: Bearer %s"\\n' "$LITELLM_MASTER_KEY") \\
+    --header 'content-type: application/json' --data-binary @-
 }
 
-# key TEAM VARIABLE LIMITS: LIMITS is a JSON object without its braces.
+# key TEAM VARIABLE ALIAS LIMITS: the last two are members of a JSON object, without its braces.
 key() {
-  local team=$1 own=\${!2:-} limits=$3
+  local team=$1 own=\${!2:-} alias=$3 limits=$4
+  if [ -n "$own" ] && [[ ! $own =~ ^sk-[A-Za-z0-9_.-]+$ ]]; then
+    echo "$2: a key is sk- followed by letters, digits, and _ . -" >&2
+    exit 2
+  fi
   if [ -n "$own" ] && post /key/update "{\\"key\\":\\"$own\\",$limits}" >/dev/null 2>&1; then
     echo "$team: updated"
   elif [ -n "$own" ]; then
-    post /key/generate "{\\"key\\":\\"$own\\",\\"key_alias\\":\\"$team\\",$limits}" >/dev/null
+    post /key/generate "{\\"key\\":\\"$own\\",$alias,$limits}" >/dev/null
     echo "$team: its key is known to the proxy"
   else
     echo "$team:"
-    post /key/generate "{\\"key_alias\\":\\"$team\\",$limits}"
+    post /key/generate "{$alias,$limits}"
     echo
   fi
 }
@@ -40,12 +44,13 @@ ${teams.map(([name, team]) => keyCall(name, team, policy)).join('\n')}
 }
 
 function keyCall(name: string, team: TeamPolicy, policy: Policy): string {
-  const limits = JSON.stringify(limitsOf(team, policy)).slice(1, -1)
+  const members = (object: object) => quoted(JSON.stringify(object).slice(1, -1))
   const several = (team.keys?.length ?? 0) > 1
   const warning = several
     ? `# The policy lists ${team.keys?.length} keys of this team: each would have the whole limits. One is made here.\n`
     : ''
-  return `${warning}key ${quoted(name)} ${variableOf(name)} ${quoted(limits)}`
+  const facts = [members({ key_alias: name }), members(limitsOf(team, policy))]
+  return `${warning}key ${quoted(name)} ${variableOf(name)} ${facts.join(' ')}`
 }
 
 /** Fields of LiteLLM's `/key/generate`. */
@@ -70,8 +75,7 @@ const GOVERNED = ['/chat/completions', '/responses', '/embeddings', '/completion
 )
 
 /** As a name in an environment. */
-export const variableOf = (team: string) =>
-  `LLM_GATEWAY_KEY_${team.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`
+const variableOf = (team: string) => `LLM_GATEWAY_KEY_${team.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`
 
 /** One word to a shell, whatever is in it. */
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
