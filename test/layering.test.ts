@@ -13,6 +13,7 @@ const ROOMS: Record<string, string[]> = {
     'cache',
     'coalesce',
     'identify',
+    'litellm',
     'policy',
     'quota',
     'redis',
@@ -25,6 +26,7 @@ const ROOMS: Record<string, string[]> = {
   cache: ['account', 'body', 'identify', 'redis'],
   coalesce: ['account', 'body', 'redis'],
   identify: ['account', 'policy', 'quota', 'semantic'],
+  litellm: ['account', 'body', 'cache', 'identify', 'redis'],
   policy: [],
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
@@ -94,6 +96,7 @@ test('only the door, the sender and who asks for sinks know fetch; only body/ to
     'gateway.ts',
     'pass-through.ts',
     `sinks${sep}answer.ts`,
+    `upstream${sep}probe.ts`,
     `upstream${sep}send.ts`,
   ])
   const readers = sources

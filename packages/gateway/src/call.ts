@@ -3,6 +3,7 @@ import type { Recording } from './body/recording.ts'
 import type { Controls } from './identify/controls.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Caller } from './identify/who.ts'
+import type { MicroUsd } from './quota/store.ts'
 import type { Reading } from './reading.ts'
 import type { Meaning } from './semantic/meaning.ts'
 
@@ -39,6 +40,10 @@ export type Outgoing = {
   edits: Record<string, Json | undefined>
   /** Ask for the usage of a stream whose caller did not. */
   injectUsage: boolean
+  /** Its path below the client's base; `undefined`: it cannot be sent anywhere else. */
+  path: string | undefined
+  /** It goes through a LiteLLM proxy, whose cache tells requests apart by the order of their members. */
+  through?: 'litellm'
   /** Signed or routed by its path: neither body, headers nor model may be touched. */
   frozen: boolean
 }
@@ -100,6 +105,8 @@ export type Reply = {
   land?: (kept: boolean | Promise<boolean>) => void
   /** Headers of ours that belong to this answer: what the team has left. */
   headers?: Record<string, string>
+  /** What a proxy says it charged, for models whose price we do not know. */
+  charged?: MicroUsd
   /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
   bill?: Bill | Promise<Bill>
 }

@@ -1,6 +1,6 @@
 import OpenAI, { type ClientOptions } from 'openai'
 import { assemble, type GatewayControls } from './gateway.ts'
-import { belowBase } from './governed.ts'
+import { belowBase, restBelow } from './governed.ts'
 import { markOrigin, type RequestOptions } from './identify/origin.ts'
 import { isObject } from './json.ts'
 import type { GatewayOptions } from './options.ts'
@@ -35,7 +35,10 @@ export function createGatewayClient(
 ): GatewayClient {
   const { gateway, ...clientOptions } = options
   const house = assemble(gateway)
-  return decorate(new OpenAI(clientOptions), house, clientOptions.fetch as typeof fetch | undefined)
+  // Whoever has nothing but a team key needs no other.
+  const key = clientOptions.apiKey === undefined && !process.env.OPENAI_API_KEY ? house.proxyKey : undefined
+  const client = new OpenAI(key === undefined ? clientOptions : { ...clientOptions, apiKey: key })
+  return decorate(client, house, clientOptions.fetch as typeof fetch | undefined)
 }
 
 /**
@@ -49,6 +52,7 @@ function decorate(client: OpenAI, house: House, transport: typeof fetch | undefi
     inside.fetch = house.door({
       transport: through,
       governs: belowBase(() => client.baseURL),
+      below: restBelow(() => client.baseURL),
       frozen: inside._provider !== undefined,
     })
   } else

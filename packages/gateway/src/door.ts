@@ -3,13 +3,14 @@ import { cacheState } from './account/recorder.ts'
 import type { Counters } from './account/stats.ts'
 import { textOfRequest } from './body/request.ts'
 import type { Call, Handler, JsonObject, Operation, Reply } from './call.ts'
-import type { Governs } from './governed.ts'
+import type { Below, Governs } from './governed.ts'
 import { controlsOf } from './identify/controls.ts'
 import { hasGatewayHeaders, readHeaders, withoutGatewayHeaders } from './identify/headers.ts'
 import { readBody } from './identify/litellm.ts'
 import { originOf } from './identify/origin.ts'
 import type { Caller, Claim } from './identify/who.ts'
 import { object, text } from './json.ts'
+import { aimed, turned } from './litellm/aim.ts'
 import type { PassThrough } from './pass-through.ts'
 import { createReader, type Reading } from './reading.ts'
 import { refusalResponse } from './refuse.ts'
@@ -25,7 +26,7 @@ export type House = {
 }
 
 /** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
-export type Entrance = { transport: typeof fetch; governs: Governs; frozen: boolean }
+export type Entrance = { transport: typeof fetch; governs: Governs; below: Below; frozen: boolean }
 
 /** `fetch`, with the pipeline behind it. What is not governed goes straight through: same arguments, same Response. */
 export function createDoor(house: House, entrance: Entrance): typeof fetch {
@@ -41,7 +42,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     const source = found && (typeof given === 'string' ? given : await textOfRequest(given, request))
     const reading = source === undefined ? undefined : read(source)
     if (found === undefined || source === undefined || reading === undefined)
-      return await house.passThrough(entrance.transport, input, init, { url, method })
+      return await house.passThrough(entrance, input, init, { url, method })
 
     const own: RequestInit = request
       ? { method, headers: request.headers, signal: request.signal, ...init }
@@ -54,7 +55,8 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     } catch (error) {
       counters.counts.faults += 1
       // A mistake of ours. What has not left yet goes as the caller sent it; what has left is never sent twice.
-      if (call === undefined || call.origin.sent === 0) return await entrance.transport(input, init)
+      if (call === undefined || call.origin.sent === 0)
+        return await entrance.transport(...turned(settings.litellm, entrance, input, init))
       const message = `The gateway failed after the request was sent: ${error}`
       return refusalResponse({ code: 'gateway_fault', message }, url)
     }
@@ -71,7 +73,7 @@ type Incoming = {
   reading: Reading
 }
 
-function callOf({ settings, who }: House, { transport, frozen }: Entrance, incoming: Incoming): Call {
+function callOf({ settings, who }: House, { transport, below, frozen }: Entrance, incoming: Incoming): Call {
   const { url, init, source, operation } = incoming
   const sent = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
   const attempt = Number(sent.get('x-stainless-retry-count')) || 0
@@ -86,6 +88,10 @@ function callOf({ settings, who }: House, { transport, frozen }: Entrance, incom
   const stream = body.stream === true
   const includeUsage = object(body.stream_options).include_usage === true
   const signal = init.signal ?? new AbortController().signal
+  const path = frozen || incoming.model !== undefined ? undefined : below(url)
+  const { litellm } = settings
+  const proxied = litellm?.role === 'always' && path !== undefined
+  const headers = marked ? withoutGatewayHeaders(sent) : sent
   return {
     attempt,
     arrivedAt: attempt === 0 ? origin.startedAt : performance.now(),
@@ -105,12 +111,12 @@ function callOf({ settings, who }: House, { transport, frozen }: Entrance, incom
     view: { stream, includeUsage, signal },
     outgoing: {
       transport,
-      url,
       init,
-      headers: marked ? withoutGatewayHeaders(sent) : sent,
+      ...(proxied ? aimed(litellm, { path, headers, key: fromHeaders?.key }) : { url, headers }),
+      path,
       text: source,
       edits: fromBody?.edits ?? {},
-      injectUsage: stream && !includeUsage && !frozen && asksForUsage(operation, url, settings),
+      injectUsage: stream && !includeUsage && !frozen && asksForUsage(operation, url, settings, proxied),
       frozen: frozen || incoming.model !== undefined,
     },
   }
@@ -122,10 +128,10 @@ function edited(body: JsonObject, edits: Record<string, unknown>): JsonObject {
 }
 
 /** Not every server that speaks OpenAI's language knows `stream_options`. */
-function asksForUsage(operation: Operation, url: string, { policy }: Settings): boolean {
+function asksForUsage(operation: Operation, url: string, { policy }: Settings, proxied: boolean): boolean {
   if (operation !== 'chat' && operation !== 'completions') return false
   if (policy.streamUsage === 'always') return true
-  return policy.streamUsage !== 'never' && url.startsWith('https://api.openai.com/')
+  return policy.streamUsage !== 'never' && (proxied || url.startsWith('https://api.openai.com/'))
 }
 
 async function respond(reply: Reply, call: Call): Promise<Response> {

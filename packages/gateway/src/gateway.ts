@@ -8,10 +8,11 @@ import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge, type Purge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
 import { createDoor, type Entrance } from './door.ts'
-import { byPathTail } from './governed.ts'
+import { byPathTail, restAfterVersion } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
 import { createDirectory } from './identify/who.ts'
 import { createLater, soon } from './later.ts'
+import type { DetourStats } from './litellm/detour.ts'
 import { asksByMeaning, createMeanings } from './meanings.ts'
 import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
@@ -77,6 +78,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const places = placesOf(settings, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
   const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link) : undefined
+  const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
     meanings: meanings?.parts,
     policy,
@@ -88,9 +90,13 @@ export function assemble(options: GatewayOptions | undefined) {
     prices: createPriceBook(policy.models ?? {}),
     gauge: counters.counts,
     limits,
+    litellm: settings.litellm,
+    detours,
+    say: oneAMinute(warn),
   })
   const listened = settings.onCall !== undefined || places.length > 0
-  const who = createDirectory(policy, settings.direct ? () => undefined : say)
+  const isProxied = settings.litellm?.role === 'always'
+  const who = createDirectory(policy, settings.direct ? () => undefined : say, !isProxied)
   const passThrough = createPassThrough({
     settings,
     counters,
@@ -174,9 +180,11 @@ export function assemble(options: GatewayOptions | undefined) {
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
+      const way = settings.litellm?.role === 'fallback' ? { litellm: { ...detours } } : {}
       return {
         ...counters.snapshot(),
         ...where,
+        ...way,
         memoryCache: memory.size(),
         ...meanings?.stats(),
         ...shared?.stats(),
@@ -187,6 +195,8 @@ export function assemble(options: GatewayOptions | undefined) {
   return {
     controls,
     say,
+    /** In mode `litellm`: what the proxy is shown. */
+    proxyKey: isProxied ? settings.litellm?.apiKey : undefined,
     hooked: settings.onCall !== undefined,
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
@@ -205,7 +215,12 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
   const { controls, door } = assemble(rest)
   return {
     ...controls,
-    fetch: door({ transport: transport ?? globalFetch, governs: byPathTail, frozen: false }),
+    fetch: door({
+      transport: transport ?? globalFetch,
+      governs: byPathTail,
+      below: restAfterVersion,
+      frozen: false,
+    }),
   }
 }
 

@@ -10,6 +10,25 @@ const OPERATIONS: Record<string, Operation> = {
   '/completions': 'completions',
 }
 
+/** The path of a request below its client's base, query included; `undefined`: it goes somewhere else. */
+export type Below = (url: string) => string | undefined
+
+/** The rest of a URL that begins with a client's own base, which may change under our hands. */
+export function restBelow(baseURL: () => string): Below {
+  return (url) => {
+    const [base = '', baseQuery] = baseURL().split('?', 2)
+    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    const rest = url.startsWith(prefix) ? url.slice(prefix.length) : undefined
+    if (rest === undefined || !rest.startsWith('/')) return undefined
+    return baseQuery === undefined || rest.includes('?') ? rest : `${rest}?${baseQuery}`
+  }
+}
+
+/** What follows the version in a path, as OpenAI's SDKs write it. */
+export const restAfterVersion: Below = (url) =>
+  /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ??
+  /\/(?:chat\/completions|responses|embeddings|completions)(?:\?.*)?$/.exec(url)?.[0]
+
 /** Exactly the four paths below a client's own base URL, which may change under our hands. */
 export function belowBase(baseURL: () => string): Governs {
   return (url) => {

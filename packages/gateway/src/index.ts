@@ -12,6 +12,7 @@ export { type CallOptions, gatewayOptions } from './identify/headers.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './options.ts'
 export { GatewayOptionsError } from './options-error.ts'
 export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
+export { loadPolicy } from './policy/load.ts'
 export type {
   AgentPolicy,
   CachePolicy,

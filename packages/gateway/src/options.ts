@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { CallRecord } from './account/record.ts'
+import { type LitellmOptions, litellmSchema } from './litellm/options.ts'
 import type { Capture, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
 import { type SemanticCacheOptions, semanticSchema } from './semantic/options.ts'
@@ -17,8 +18,13 @@ export type GatewayOptions = {
   key?: string
   /** The team of an agent that the policy does not name. @default 'default', which has no limits */
   team?: string
-  /** `direct`: a bare OpenAI client, nothing in the way. @default LLM_GATEWAY_MODE, or 'embedded' */
-  mode?: 'embedded' | 'direct'
+  /**
+   * `litellm`: through a LiteLLM proxy, which caches and counts. `direct`: a bare OpenAI client, nothing in the way.
+   * @default LLM_GATEWAY_MODE, or 'embedded'
+   */
+  mode?: 'embedded' | 'litellm' | 'direct'
+  /** The LiteLLM proxy of mode `litellm`; in embedded mode the way out when the direct route is broken, unless `false`. */
+  litellm?: false | LitellmOptions
   /** A policy, or the path of a JSON file with one. @default LLM_GATEWAY_POLICY, or HotDash's own */
   policy?: Policy | string
   /** `false`: no answer is stored or shared, not even in flight. */
@@ -132,7 +138,8 @@ export const optionsSchema = z.strictObject({
   agent: z.optional(name),
   key: z.optional(name),
   team: z.optional(name),
-  mode: z.optional(z.enum(['embedded', 'direct'])),
+  mode: z.optional(z.enum(['embedded', 'litellm', 'direct'])),
+  litellm: litellmSchema,
   policy: z.optional(z.any()),
   cache: z.optional(
     z.union([

@@ -1,10 +1,12 @@
 import type { Passed } from './account/passed.ts'
 import type { Counters } from './account/stats.ts'
 import type { CacheStore } from './cache/store.ts'
+import type { Entrance } from './door.ts'
 import { isPaid } from './governed.ts'
 import { hasGatewayHeaders, readHeaders, withoutGatewayHeaders } from './identify/headers.ts'
 import { type Origin, originOf } from './identify/origin.ts'
 import type { Caller, Claim } from './identify/who.ts'
+import { turned } from './litellm/aim.ts'
 import { refusalResponse } from './refuse.ts'
 import type { Settings } from './settings.ts'
 
@@ -22,7 +24,7 @@ type Parts = {
 /** The way of what is not governed: same arguments, same Response, counted and told of by its path. */
 export function createPassThrough({ settings, counters, answers, who, tell }: Parts) {
   return async function passThrough(
-    transport: typeof fetch,
+    { transport, below, frozen }: Pick<Entrance, 'transport' | 'below' | 'frozen'>,
     input: Parameters<typeof fetch>[0],
     init: RequestInit | undefined,
     { url, method }: { url: string; method: string },
@@ -30,7 +32,8 @@ export function createPassThrough({ settings, counters, answers, who, tell }: Pa
     counters.counts.passedThrough += 1
     const sent = init?.headers === undefined ? undefined : new Headers(init.headers)
     const marked = sent !== undefined && hasGatewayHeaders(sent)
-    const ended = tell === undefined ? undefined : teller(tell, marked ? readHeaders(sent) : {})
+    const told: Partial<Claim> = marked ? readHeaders(sent) : {}
+    const ended = tell === undefined ? undefined : teller(tell, told)
     if (!settings.direct && settings.policy.paidPassThrough === 'refuse' && isPaid(method, url)) {
       const code = 'gateway_pass_through_refused'
       const message =
@@ -40,9 +43,9 @@ export function createPassThrough({ settings, counters, answers, who, tell }: Pa
       return response
     }
     try {
+      const own = marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init
       const response = await transport(
-        input,
-        marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init,
+        ...turned(settings.litellm, { below, frozen, key: told.key }, input, own),
       )
       ended?.({ status: response.status })
       const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined

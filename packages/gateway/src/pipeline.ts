@@ -8,13 +8,19 @@ import { type Across, across } from './coalesce/across.ts'
 import { coalesce } from './coalesce/stage.ts'
 import { identify } from './identify/stage.ts'
 import type { Later } from './later.ts'
+import { type DetourStats, detour } from './litellm/detour.ts'
+import type { LitellmSettings } from './litellm/options.ts'
+import { throughProxy } from './litellm/proxy.ts'
+import { tell } from './litellm/tell.ts'
 import type { Policy } from './policy/policy.ts'
 import { pace } from './quota/pace.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
+import type { Say } from './say.ts'
 import { type SemanticParts, semantic } from './semantic/stage.ts'
 import { stale } from './stale/stage.ts'
+import { probe } from './upstream/probe.ts'
 import { send } from './upstream/send.ts'
 
 type Parts = {
@@ -33,13 +39,29 @@ type Parts = {
   abroad: Across | undefined
   /** Told how many calls are waiting. */
   gauge: { waiting: number }
+  /** Every call goes through it, or those that find no other way; absent: none does. */
+  litellm: LitellmSettings | undefined
+  detours: DetourStats
+  say: Say
 }
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
 export function pipeline(parts: Parts): Handler {
-  const { policy, prices, recorder, later, settlements, answers, limits, meanings, abroad, gauge } = parts
+  return parts.litellm?.role === 'always' ? proxied(parts) : embedded(parts)
+}
+
+function embedded(parts: Parts): Handler {
+  const { policy, prices, recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm } =
+    parts
   const accounts = account(prices, recorder)
   const remoteContent = policy.cacheRemoteContent ?? false
+  const byDetour = litellm && {
+    proxy: litellm,
+    proxied: throughProxy(send),
+    probe,
+    say: parts.say,
+    stats: parts.detours,
+  }
   const answer = compose(
     [
       cache(answers, { remoteContent, refresh, later }), //          has it been answered?
@@ -48,6 +70,7 @@ export function pipeline(parts: Parts): Handler {
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
       limits === undefined ? pass : quota(limits, prices, settlements, gauge), // may it be asked?
+      byDetour === undefined ? pass : detour(byDetour), //           is the direct route whole?
     ],
     send,
   )
@@ -69,6 +92,20 @@ export function pipeline(parts: Parts): Handler {
     answer,
   )
   return all
+}
+
+/** Through LiteLLM: it caches and counts, and is told how; we choose the model, join equal calls, and keep the books. */
+function proxied({ policy, prices, recorder, gauge, say }: Parts): Handler {
+  return compose(
+    [
+      account(prices, recorder), //              what did it cost, and who pays?
+      route(policy.routing ?? {}), //            which model answers?
+      tell(policy.cacheRemoteContent ?? false, say), // what must the proxy know?
+      coalesce(), //                             is someone asking it right now?
+      pace(gauge), //                            has upstream asked for a pause?
+    ],
+    throughProxy(send),
+  )
 }
 
 const pass: Stage = (next) => next

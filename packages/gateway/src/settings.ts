@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { GatewayContext } from './identify/context.ts'
+import { type LitellmSettings, litellmSettingsOf } from './litellm/options.ts'
 import {
   type ExactCacheOptions,
   type GatewayOptions,
@@ -27,6 +28,8 @@ export type Settings = {
   /** For all agents; `undefined`: as the policy says for each. */
   capture: Capture | undefined
   direct: boolean
+  /** Absent: there is no proxy. */
+  litellm: LitellmSettings | undefined
   cache: { bytes: number; sharedBytes: number; localMs: number }
   semantic: SemanticSettings
   /** `undefined`: nothing is counted. */
@@ -62,6 +65,10 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   check(optionsSchema, options, 'gateway')
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
   const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
+  const key = options.key ?? (env.LLM_GATEWAY_KEY || undefined)
+  const litellm = litellmSettingsOf(mode, options.litellm, key, env)
+  // What the proxy does is not done twice.
+  const isProxied = litellm?.role === 'always'
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
   const direct = mode === 'direct'
@@ -70,9 +77,10 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
     capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
-    key: options.key ?? (env.LLM_GATEWAY_KEY || undefined),
+    key,
     team: options.team,
     direct,
+    litellm,
     cache: {
       bytes: exact?.maxBytes ?? 64 * MIB,
       sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
@@ -80,10 +88,15 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     },
     semantic: semanticSettings((options.cache || undefined)?.semantic),
     quota:
-      options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
+      options.quota === false || isProxied
+        ? undefined
+        : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },
     redis: shared,
-    across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
+    across:
+      options.coalesce?.acrossProcesses && !isProxied
+        ? { waitMs: options.coalesce.waitMs ?? 10_000 }
+        : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
     sinks: options.sinks ?? [],
@@ -111,7 +124,7 @@ function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | 
 const defined = <T extends object>(given: T | undefined): T =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as T
 
-const modeSchema = z.enum(['embedded', 'direct'])
+const modeSchema = z.enum(['embedded', 'litellm', 'direct'])
 
 /** A client's cache options narrow the policy for all its agents. */
 function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | false): Policy {

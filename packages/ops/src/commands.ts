@@ -2,5 +2,6 @@ import type { Command } from './command.ts'
 
 /** Each command is loaded when it is called for: one line each, by its name. */
 export const commands: Record<string, () => Promise<Command>> = {
+  'litellm-config': () => import('./commands/litellm-config.ts'),
   serve: () => import('./commands/serve.ts'),
 }

@@ -12,6 +12,8 @@ export type Attempt = {
   status: number | undefined
   /** Milliseconds to the response's headers. */
   latencyMs: number
+  /** The way it took; absent: straight to upstream. */
+  through?: 'litellm'
 }
 
 /** Everything worth knowing of one call, the SDK's retries included. Emitted once, after the call has ended. */

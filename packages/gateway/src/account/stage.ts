@@ -62,5 +62,7 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
   }
 }
 
-const split = (cost: MicroUsd | undefined, { via }: Reply): Bill =>
-  via === 'upstream' ? { cost, saved: FREE } : { cost: FREE, saved: cost }
+function split(known: MicroUsd | undefined, { via, charged }: Reply): Bill {
+  const cost = known ?? charged
+  return via === 'upstream' ? { cost, saved: FREE } : { cost: FREE, saved: cost }
+}

@@ -1,5 +1,6 @@
 import type { SharedCacheStats } from '../cache/redis.ts'
 import type { AcrossStats } from '../coalesce/across.ts'
+import type { DetourStats } from '../litellm/detour.ts'
 import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { SemanticStats } from '../semantic/tally.ts'
@@ -40,6 +41,8 @@ export type Stats = {
   degraded: number
   /** Where records go, by name; absent where they go nowhere. */
   sinks?: Record<string, SinkStats>
+  /** How calls found their way; absent without a LiteLLM proxy to fall back on. */
+  litellm?: DetourStats
   memoryCache: { entries: number; bytes: number }
   /** Answers by meaning, by agent; absent where no agent's are. */
   semantic?: Record<string, SemanticStats>
@@ -55,7 +58,7 @@ export type Stats = {
 
 type Counts = Omit<
   Stats,
-  'memoryCache' | 'semantic' | 'sinks' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'
+  'memoryCache' | 'semantic' | 'sinks' | 'litellm' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'
 >
 
 export function createCounters() {

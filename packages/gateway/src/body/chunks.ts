@@ -37,9 +37,17 @@ export const indexOf = (value: Json): number => {
 export function isUsageOnly({ data }: SseEvent): boolean {
   if (!data.includes('"usage":{') && !data.includes('"usage": {')) return false
   const chunk = parseObject(data)
-  if (chunk === undefined || !isObject(chunk.usage) || list(chunk.choices).length > 0) return false
+  if (chunk === undefined || !isObject(chunk.usage) || !list(chunk.choices).every(isEmpty)) return false
   return Object.keys(chunk).every((key) => ENVELOPE.has(key))
 }
+
+/** LiteLLM sends usage with a choice that says nothing. */
+const isEmpty = (choice: Json) =>
+  Object.entries(object(choice)).every(([name, value]) =>
+    name === 'delta'
+      ? isObject(value) && Object.keys(value).length === 0
+      : name === 'index' || value === null,
+  )
 
 const ENVELOPE = new Set([
   'id',

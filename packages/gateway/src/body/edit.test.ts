@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { editTopLevel } from './edit.ts'
+import { editTopLevel, orderTopLevel } from './edit.ts'
 
 const spaced = (value: object, space: string) =>
   `${space}{${Object.entries(value)
@@ -50,4 +50,22 @@ test.each([
 test('a value nested 200,000 deep is stepped over', () => {
   const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`
   expect(editTopLevel(`{"deep":${deep},"model":1}`, { model: '2' })).toBe(`{"deep":${deep},"model":2}`)
+})
+
+test('ordered by name, an object says the same, and in one way', () => {
+  const key = fc.string({ maxLength: 6 })
+  fc.assert(
+    fc.property(fc.dictionary(key, fc.jsonValue()), fc.integer({ min: 0, max: 2 }), (object, indent) => {
+      const ordered = orderTopLevel(JSON.stringify(object, null, indent))
+      expect(JSON.parse(ordered)).toEqual(JSON.parse(JSON.stringify(object)))
+      const backwards = Object.fromEntries(Object.entries(object).toReversed())
+      expect(orderTopLevel(JSON.stringify(backwards, null, indent))).toBe(ordered)
+    }),
+  )
+})
+
+test('numbers that a double cannot hold keep all their digits when members are ordered', () => {
+  expect(orderTopLevel('{"seed": 12345678901234567890, "a" : 1e400}')).toBe(
+    '{"a" : 1e400,"seed": 12345678901234567890}',
+  )
 })

@@ -26,6 +26,16 @@ export function editTopLevel(source: string, changes: Record<string, string | un
   return edited + source.slice(all.at(-1)?.end ?? open)
 }
 
+/** The same object with its top-level members in order of their names, each as it was written. */
+export function orderTopLevel(source: string): string {
+  const open = source.indexOf('{') + 1
+  const written = new Map(
+    [...members(source, open)].map(({ name, start, end }) => [name, source.slice(start, end)]),
+  )
+  const names = [...written.keys()].sort()
+  return `{${names.map((name) => written.get(name)).join(',')}}`
+}
+
 type Member = { name: string; start: number; valueStart: number; end: number }
 
 /** Each `"name": value`, from the quote to the end of its value. */

@@ -43,9 +43,10 @@ const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 
 
 /**
  * Tells callers apart by the policy. A key speaks louder than a name: whoever shows a team's key is of that team.
- * `say` is called with what an operator should know; repeated messages are its concern.
+ * `say` is called with what an operator should know; repeated messages are its concern. `judges`: nobody else looks at
+ * keys; otherwise one that the policy does not know is no reason to refuse.
  */
-export function createDirectory(policy: Policy, say: (message: string) => void) {
+export function createDirectory(policy: Policy, say: (message: string) => void, judges = true) {
   const teams = policy.teams ?? {}
   const teamOfAgent = new Map<string, string>()
   const teamOfKey = new Map<string, string>()
@@ -57,13 +58,13 @@ export function createDirectory(policy: Policy, say: (message: string) => void) 
 
   function look({ agent, key, team: declared }: Claim): Caller {
     const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
-    if (key !== undefined && keyTeam === undefined && teamOfKey.size > 0)
+    if (judges && key !== undefined && keyTeam === undefined && teamOfKey.size > 0)
       return stranger(agent, 'matches no team')
     const named = (agent === undefined ? undefined : teamOfAgent.get(agent)) ?? declared
     const name = keyTeam ?? named ?? 'default'
     const team = Object.hasOwn(teams, name) ? teams[name] : undefined
     const owner = named === undefined ? undefined : teams[named]
-    if (owner?.requireKey && keyTeam !== named)
+    if (judges && owner?.requireKey && keyTeam !== named)
       return stranger(agent, `is not one of team ${named}, which requires one`)
     if (team === undefined) sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
     return callerOf(policy, agent ?? 'default', name, team)

@@ -1,5 +1,5 @@
 import { type Metered, meter, nothing } from '../account/meter.ts'
-import { editTopLevel } from '../body/edit.ts'
+import { editTopLevel, orderTopLevel } from '../body/edit.ts'
 import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
 import type { Call, Json, Reply } from '../call.ts'
@@ -16,6 +16,7 @@ export async function send(call: Call): Promise<Reply> {
     model: call.model,
     status: recording.status,
     latencyMs: performance.now() - startedAt,
+    ...(outgoing.through === undefined ? {} : { through: outgoing.through }),
   })
   return { via: 'upstream', model: call.model, route: call.route, recording }
 
@@ -61,12 +62,14 @@ function changes({ body, model, outgoing }: Call): RequestInit {
   const edits: Record<string, Json | undefined> = { ...outgoing.edits }
   if (model !== body.model) edits.model = model
   if (outgoing.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
-  if (Object.keys(edits).length === 0) return { headers: outgoing.headers, body: outgoing.text }
+  if (Object.keys(edits).length === 0 && outgoing.through === undefined)
+    return { headers: outgoing.headers, body: outgoing.text }
   const texts = Object.entries(edits).map(([name, value]) => [
     name,
     value === undefined ? undefined : JSON.stringify(value),
   ])
   const headers = new Headers(outgoing.headers)
   headers.delete('content-length')
-  return { headers, body: editTopLevel(outgoing.text, Object.fromEntries(texts)) }
+  const text = editTopLevel(outgoing.text, Object.fromEntries(texts))
+  return { headers, body: outgoing.through === undefined ? text : orderTopLevel(text) }
 }

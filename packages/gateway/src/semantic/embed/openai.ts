@@ -24,6 +24,9 @@ export async function embedThrough(
   return normalised(vectorOf(isObject(first) ? text(first.embedding) : '', dimensions))
 }
 
+/** Where a governed request's own path ends, before a query. */
+const BELOW = /\/(chat\/completions|responses)(?=$|\?)/
+
 /** A call of ours that follows from a caller's: same credentials, team and transport, but nobody's to abort or retry. */
 export function following(
   call: Call,
@@ -56,7 +59,8 @@ export function following(
     operation,
     outgoing: {
       transport: outgoing.transport,
-      url: outgoing.url.replace(/\/(chat\/completions|responses)(?=$|\?)/, path),
+      url: outgoing.url.replace(BELOW, path),
+      path: outgoing.path?.replace(BELOW, path),
       init: { ...outgoing.init, method: 'POST' },
       headers,
       text: source,

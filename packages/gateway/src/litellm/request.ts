@@ -1,0 +1,50 @@
+import type { Call, Json, JsonObject } from '../call.ts'
+import { list, object, parseObject } from '../json.ts'
+import { tagOf } from '../redis/tag.ts'
+
+/** What LiteLLM is told of a call in its own body fields: how to use its cache, and what to write into its traces. */
+export function fieldsFor(call: Call, cache: JsonObject): Record<string, Json | undefined> {
+  // Responses have metadata of their own, which is OpenAI's.
+  const name = call.operation === 'responses' ? 'litellm_metadata' : 'metadata'
+  return { ...call.outgoing.edits, cache, [name]: metadataOf(call, name) }
+}
+
+/** Neither read nor written: what is asked is nobody else's, or somebody else keeps the answers. */
+export const NO_CACHE: JsonObject = { 'no-cache': true, 'no-store': true }
+
+/** Our cache controls in LiteLLM's words. `bypass`: the answer must not be shared. */
+export function cacheFor({ caller, controls }: Call, bypass: string | undefined): JsonObject {
+  if (bypass !== undefined || !caller.shares || caller.exact === undefined) return NO_CACHE
+  const { read, store, ttl = Number.POSITIVE_INFINITY, maxAge, namespace } = controls.cache
+  const seconds = Math.floor(Math.min(caller.exact.ttlSeconds, ttl))
+  const cache: JsonObject = {}
+  if (!read || (maxAge !== undefined && maxAge < 1)) cache['no-cache'] = true
+  if (!store || seconds < 1) cache['no-store'] = true
+  else cache.ttl = seconds
+  if (maxAge !== undefined && maxAge >= 1) cache['s-maxage'] = Math.floor(maxAge)
+  // LiteLLM gives one key's answers to another; a namespace of its own keeps a team's to itself.
+  const parts = [
+    ...(caller.shared ? [] : [tagOf(caller.team)]),
+    ...(namespace === undefined ? [] : [tagOf(namespace)]),
+  ]
+  if (parts.length > 0) cache.namespace = parts.join(':')
+  return cache
+}
+
+/** What the caller wrote for LiteLLM itself wins over what we know. */
+function metadataOf({ caller, controls, origin, outgoing, body }: Call, name: string): JsonObject {
+  // Members that are LiteLLM's were taken out of `body`; the text still has them.
+  const written = 'metadata' in outgoing.edits ? parseObject(outgoing.text) : body
+  const theirs = object(written?.[name])
+  const metadata: JsonObject = {
+    ...theirs,
+    spend_logs_metadata: { agent: caller.agent, call_id: origin.id, ...object(theirs.spend_logs_metadata) },
+  }
+  const { trace, session, user, tags } = controls
+  if (trace !== undefined) metadata.trace_id ??= trace
+  if (session !== undefined) metadata.session_id ??= session
+  if (user !== undefined) metadata.trace_user_id ??= user
+  const all = new Set([...tags, ...list(theirs.tags)])
+  if (all.size > 0) metadata.tags = [...all]
+  return metadata
+}

@@ -1,0 +1,24 @@
+import type { Call } from '../call.ts'
+
+const DEADLINE_MS = 5_000
+
+/** Whether upstream answers, and is not broken: its list of models costs nothing, and its no is an answer, too. */
+export async function probe({ outgoing }: Call): Promise<boolean> {
+  const { url, path = '', headers, transport } = outgoing
+  const base = url.slice(0, url.length - path.length)
+  const credentials = new Headers()
+  for (const name of ['authorization', 'api-key']) {
+    const value = headers.get(name)
+    if (value !== null) credentials.set(name, value)
+  }
+  try {
+    const response = await transport(`${base}/models`, {
+      headers: credentials,
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    })
+    void response.body?.cancel().catch(() => undefined)
+    return response.status < 500
+  } catch {
+    return false
+  }
+}

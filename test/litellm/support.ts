@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { hotdashPolicy, type Policy } from '@hotdash/llm-gateway'
+
+const BIN = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
+
+/** What the command writes for a policy, by file name. */
+export function litellmConfig(policy: Policy, ...args: string[]): Record<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-config-'))
+  try {
+    const path = join(folder, 'policy.json')
+    writeFileSync(path, JSON.stringify(policy))
+    const out = join(folder, 'out')
+    execFileSync(process.execPath, [BIN, 'litellm-config', '--policy', path, '--out', out, ...args])
+    return Object.fromEntries(readdirSync(out).map((name) => [name, readFileSync(join(out, name), 'utf8')]))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A key whose budget is used up, as LiteLLM says it: without a database it counts no dollars by itself. */
+export const withPoorKey = (files: Record<string, string>): Record<string, string> => ({
+  ...files,
+  'custom_auth.py': `${files['custom_auth.py']}
+
+_known = authenticate
+
+
+async def authenticate(request, api_key):
+    if api_key == "${keyOf('poor')}":
+        import litellm
+
+        raise litellm.BudgetExceededError(current_cost=2.0, max_budget=1.0)
+    return await _known(request, api_key)
+`,
+})
+
+const sha256 = (key: string) => createHash('sha256').update(key).digest('hex')
+
+export const keyOf = (team: string) => `sk-${team}-of-the-tests`
+
+/** HotDash's policy with a key for each team, and teams with little. */
+export const policy = {
+  ...hotdashPolicy,
+  streamUsage: 'always',
+  teams: {
+    ...Object.fromEntries(
+      Object.entries(hotdashPolicy.teams).map(([name, team]) => [
+        name,
+        { ...team, rpm: 5_000, tpm: 50_000_000, keys: [sha256(keyOf(name))] },
+      ]),
+    ),
+    few: { agents: ['few'], rpm: 2, keys: [sha256(keyOf('few'))] },
+    short: { agents: ['short'], tpm: 6_000, keys: [sha256(keyOf('short'))] },
+    mini: { agents: ['mini'], models: ['gpt-4o-mini'], keys: [sha256(keyOf('mini'))] },
+  },
+} satisfies Policy
