@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Policy } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { until } from '../support.ts'
+import { until } from '../until.ts'
 
 const BIN = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 

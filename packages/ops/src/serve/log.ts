@@ -5,7 +5,7 @@ export type LogLine = {
   path?: string
   status?: number
   /** `cut`: upstream broke off; `left`: the caller did; `refused`: it was not understood, or not let in. */
-  end: 'complete' | 'cut' | 'left' | 'refused'
+  end?: 'complete' | 'cut' | 'left' | 'refused'
   ms: number
   id?: string
   team?: string

@@ -21,18 +21,21 @@ export async function relay(
   // A stream's reader learns that it began before its first word.
   res.flushHeaders()
   const reader = response.body.getReader()
+  let last: Uint8Array = new Uint8Array(0)
+  const early = () => (isLastWord(last) ? 'complete' : 'left')
   try {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
+      last = value
       count(value.byteLength)
       if (!res.write(value) && !(await drained(res))) break
     }
-    if (res.destroyed) return 'left'
+    if (res.destroyed) return early()
     res.end()
     return 'complete'
   } catch {
-    const end = res.destroyed ? 'left' : 'cut'
+    const end = res.destroyed ? early() : 'cut'
     // The caller must see that this was not the end of the answer.
     res.destroy()
     return end
@@ -40,6 +43,12 @@ export async function relay(
     reader.cancel().catch(() => undefined)
   }
 }
+
+/** OpenAI's SDKs hang up as soon as they have heard it. */
+const isLastWord = (bytes: Uint8Array) =>
+  /^(data: \[DONE\]|event: response\.(completed|incomplete|failed))/m.test(
+    Buffer.from(bytes).toString('latin1'),
+  )
 
 /** False: nobody is there any more. */
 function drained(res: ServerResponse): Promise<boolean> {

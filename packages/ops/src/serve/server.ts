@@ -47,17 +47,18 @@ export async function startServer(
 
   function take(req: IncomingMessage, res: ServerResponse): void {
     const exchange = exchangeOf(req, res)
+    const closed = new Promise<void>((resolve) => res.once('close', resolve))
     underWay.add(res)
-    res.once('close', () => {
-      underWay.delete(res)
-      logged(exchange, log)
-      if (leaving && underWay.size === 0) empty.resolve()
-    })
     if (leaving) res.setHeader('connection', 'close')
-    answer(exchange).catch((error: unknown) => {
+    const answered = answer(exchange).catch((error: unknown) => {
       if (res.destroyed || req.destroyed) return
       say(`a request failed here: ${error instanceof Error ? error.stack : error}`, 'fault')
       refuse(res, problems.fault)
+    })
+    void Promise.all([closed, answered]).then(() => {
+      underWay.delete(res)
+      logged(exchange, log)
+      if (leaving && underWay.size === 0) empty.resolve()
     })
   }
 
