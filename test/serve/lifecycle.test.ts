@@ -76,6 +76,8 @@ test('before it stops listening it can say for a while that it will', async () =
   expect([ready.status, await ready.json()]).toEqual([503, { status: 'leaving' }])
   expect((await fetch(`http://127.0.0.1:${server.port}/health/liveliness`)).status).toBe(200)
   expect((await agent(server).chat.completions.create(ask('still?'))).choices).toHaveLength(1)
+  upstream.fail({ type: 'latency', ms: 3_000 })
+  expect((await agent(server).chat.completions.create(ask('and later?'))).choices).toHaveLength(1)
   expect(await server.ended).toBe(0)
 })
 

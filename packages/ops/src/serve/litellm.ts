@@ -26,7 +26,7 @@ const TAKEN = new Set([
   'request_timeout',
 ])
 const IGNORED =
-  /^(fallbacks|context_window_fallbacks|content_policy_fallbacks|disable_fallbacks|num_retries|stream_timeout|guardrails|no-log|drop_params|additional_drop_params|allowed_openai_params|user_config|custom_llm_provider|api_key|api_base|api_version|base_url|mock_.*)$/
+  /^(fallbacks|context_window_fallbacks|content_policy_fallbacks|disable_fallbacks|num_retries|stream_timeout|guardrails|no-log|drop_params|additional_drop_params|allowed_openai_params|user_config|custom_llm_provider|api_key|api_base|api_version|base_url|mock_\w*)$/
 const IGNORED_METADATA = new Set([
   'agent',
   'agent_id',
@@ -60,7 +60,9 @@ export function wishesOf(headers: IncomingHttpHeaders, body: JsonObject, agents:
   put('user', header('end-user-id'), header('customer-id'), own.trace_user_id)
   for (const list of [own.tags, body.tags, header('tags')?.split(',')])
     if (Array.isArray(list)) wishes.tags.push(...list.flatMap((tag) => textOf(tag)?.trim() ?? []))
-  const seconds = [header('timeout'), body.timeout, body.request_timeout].map(Number).find((n) => n > 0)
+  const seconds = [Number(header('timeout')), body.timeout, body.request_timeout]
+    .filter((each) => typeof each === 'number')
+    .find((each) => each > 0)
   if (seconds !== undefined) wishes.timeoutMs = Math.min(seconds * 1_000, 0x7fff_ffff)
 
   wishes.ignored = Object.keys(body).filter((name) => IGNORED.test(name))

@@ -29,6 +29,7 @@ export async function startServer(
   const underWay = new Set<ServerResponse>()
   const empty = Promise.withResolvers<void>()
   let leaving = false
+  let closing = false
 
   const server = createServer(
     {
@@ -58,7 +59,7 @@ export async function startServer(
     void Promise.all([closed, answered]).then(() => {
       underWay.delete(res)
       logged(exchange, log)
-      if (leaving && underWay.size === 0) empty.resolve()
+      if (closing && underWay.size === 0) empty.resolve()
     })
   }
 
@@ -87,7 +88,8 @@ export async function startServer(
     underWay: () => underWay.size,
     async stop() {
       leaving = true
-      await passed(options.shutdownDelayMs).promise
+      if (options.shutdownDelayMs > 0) await passed(options.shutdownDelayMs).promise
+      closing = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const res of underWay) if (!res.headersSent) res.setHeader('connection', 'close')
       if (underWay.size === 0) empty.resolve()
