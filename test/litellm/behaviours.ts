@@ -87,6 +87,36 @@ export const behaviours: Record<string, Behaviour> = {
       return usages
     },
   },
+  "the cached part of a stream's input": {
+    async see({ client }) {
+      const request = { ...ask(`[cached] ${'the same long beginning '.repeat(80)}`), stream: true as const }
+      const stream = await client.chat.completions.create({
+        ...request,
+        stream_options: { include_usage: true },
+      })
+      const seen: unknown[] = []
+      for await (const { usage } of stream) if (usage) seen.push(usage.prompt_tokens_details?.cached_tokens)
+      return seen
+    },
+  },
+  'a streamed refusal of the model': {
+    async see({ client }) {
+      const stream = client.chat.completions.stream(ask('[refuse] something forbidden, streamed'))
+      return (await stream.finalChatCompletion()).choices[0]?.message.refusal ?? null
+    },
+    unlike: { litellm: null },
+  },
+  'several answers with their probabilities': {
+    async see({ client }) {
+      const answer = await client.chat.completions.create({
+        ...ask('several'),
+        n: 2,
+        logprobs: true,
+        top_logprobs: 1,
+      })
+      return answer.choices.map(({ message, logprobs }) => [message.content, logprobs?.content?.length])
+    },
+  },
   'the stream helper': {
     async see({ client }) {
       const answer = await client.chat.completions.stream(ask('the stream helper')).finalChatCompletion()
@@ -242,6 +272,18 @@ export const behaviours: Record<string, Behaviour> = {
       return [seen[0] === seen[2], upstream.count(), seen[3]]
     },
     unlike: { direct: [true, 2, null] },
+  },
+  'an answer cut by its length, asked again': {
+    async see({ client, upstream }) {
+      const request = { ...ask('cut by its length'), max_tokens: 5 }
+      for (let time = 0; time < 2; time += 1) {
+        const answer = await client.chat.completions.create(request)
+        if (answer.choices[0]?.finish_reason !== 'length') throw new Error('it was not cut')
+        await settled()
+      }
+      return upstream.count()
+    },
+    unlike: { litellm: 1 },
   },
   'a streamed answer given again, whole': {
     async see({ client, upstream }) {
@@ -476,6 +518,19 @@ export const behaviours: Record<string, Behaviour> = {
       return seen
     },
     unlike: { direct: ['no error', 'no error', 'no error'] },
+  },
+  'hits beyond a limit of requests': {
+    async see({ as }) {
+      const hits = as('hits', 'hits')
+      const seen: unknown[] = []
+      for (let time = 0; time < 3; time += 1) {
+        const failed = await failure(say(hits, 'the same within a limit'))
+        seen.push(typeof failed === 'string' ? failed : (failed as { code: string }).code)
+        await settled()
+      }
+      return seen
+    },
+    unlike: { litellm: ['no error', 'no error', 'gateway_rpm_exceeded'] },
   },
   'a limit of tokens': {
     async see({ as }) {

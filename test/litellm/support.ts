@@ -55,6 +55,7 @@ export const policy = {
       ]),
     ),
     few: { agents: ['few'], rpm: 2, keys: [sha256(keyOf('few'))] },
+    hits: { agents: ['hits'], rpm: 2, keys: [sha256(keyOf('hits'))] },
     short: { agents: ['short'], tpm: 6_000, keys: [sha256(keyOf('short'))] },
     mini: { agents: ['mini'], models: ['gpt-4o-mini'], keys: [sha256(keyOf('mini'))] },
   },

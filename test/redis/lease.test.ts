@@ -89,9 +89,7 @@ test('a lease that was flushed is taken again by its holder, unless another one 
     await expect
       .poll(async () => await redis.admin.info('commandstats'), { timeout: 3 * LEASE_MS })
       .toMatch(/cmdstat_eval/)
-    await expect
-      .poll(async () => await redis.admin.get(KEY), { timeout: 10 * LEASE_MS })
-      .toBe(other ?? 'one')
+    await expect.poll(async () => await redis.admin.get(KEY), { timeout: 10 * LEASE_MS }).toBe(other ?? 'one')
     lease.end('left')
     await leases.settled()
     expect(await redis.admin.get(KEY)).toBe(other ?? null)
