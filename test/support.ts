@@ -8,6 +8,8 @@ import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm
 import OpenAI, { type ClientOptions } from 'openai'
 import { afterEach } from 'vitest'
 
+export { until } from './until.ts'
+
 export type Setup = {
   upstream: FakeOpenAI
   /** The gateway's client and a bare one, at the same upstream. */
@@ -45,11 +47,3 @@ export const ask = (content: string) => ({
   model: 'gpt-4o-mini',
   messages: [{ role: 'user' as const, content }],
 })
-
-export async function until(condition: () => boolean, what: string, ms = 5_000): Promise<void> {
-  const deadline = performance.now() + ms
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never happened: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}

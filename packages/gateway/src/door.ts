@@ -142,6 +142,7 @@ async function respond(reply: Reply, call: Call): Promise<Response> {
   headers.set('x-gateway-model', encodeURIComponent(reply.model))
   headers.set('x-gateway-route', reply.route)
   headers.set('x-gateway-team', encodeURIComponent(call.caller.team))
+  if (reply.key !== undefined && reply.ageMs !== undefined) headers.set('x-gateway-cache-key', reply.key)
   if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
   if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
     headers.set('age', String(Math.floor(reply.ageMs / 1_000)))

@@ -17,6 +17,7 @@ import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
+import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import { once, oneAMinute } from './say.ts'
 import { settingsOf } from './settings.ts'
@@ -41,6 +42,8 @@ export type GatewayControls = {
   /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
+  /** The policy in force, for whoever stands between callers and this gateway. */
+  policy: () => Readonly<Policy>
 }
 
 export type Gateway = GatewayControls & {
@@ -163,6 +166,7 @@ export function assemble(options: GatewayOptions | undefined) {
       const way = settings.litellm?.role === 'fallback' ? { litellm: { ...detours } } : {}
       return { ...counters.snapshot(), ...where, ...way, memoryCache: memory.size(), ...shared?.stats() }
     },
+    policy: () => policy,
   }
   return {
     controls,

@@ -1,0 +1,120 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
+import OpenAI from 'openai'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { all, chatOf } from '../conformance/surfaces.ts'
+import { ask, until } from '../support.ts'
+import { createCleanup, fake, KEYS, type Served, serve, UPSTREAM_KEY } from './kit.ts'
+import { connected } from './raw.ts'
+
+const cleanup = createCleanup()
+let upstream: FakeOpenAI
+let server: Served
+beforeEach(async () => {
+  upstream = await fake(cleanup)
+  server = await serve(cleanup, { upstream: upstream.baseURL })
+})
+afterEach(() => cleanup.run())
+
+const agent = () => new OpenAI({ baseURL: server.baseURL, apiKey: KEYS.alpha, maxRetries: 0 })
+const question = (content: string) => ({
+  ...ask(content),
+  stream: true as const,
+  stream_options: { include_usage: true },
+})
+const answer = async (client: OpenAI, content: string) =>
+  chatOf(await all(await client.chat.completions.create(question(content))))
+
+test('200 streams at a time, each with its own answer', { timeout: 60_000 }, async () => {
+  upstream.fail({ type: 'slow', chunkDelayMs: 5 }, { times: 200 })
+  const client = agent()
+  const contents = Array.from({ length: 200 }, (_, at) => `stream ${at}`)
+  const answers = await Promise.all(contents.map((content) => answer(client, content)))
+  expect(upstream.count()).toBe(200)
+  const bare = new OpenAI({ baseURL: upstream.baseURL, apiKey: UPSTREAM_KEY })
+  expect(answers).toEqual(await Promise.all(contents.map((content) => answer(bare, content))))
+})
+
+test('200 streams of one question make one upstream call', async () => {
+  upstream.fail({ type: 'slow', chunkDelayMs: 20 })
+  const client = agent()
+  const answers = await Promise.all(Array.from({ length: 200 }, () => answer(client, 'the same')))
+  expect(new Set(answers.map((each) => JSON.stringify(each))).size).toBe(1)
+  expect(upstream.count()).toBe(1)
+})
+
+test('who leaves before the answer stops upstream', async () => {
+  upstream.fail({ type: 'hang' })
+  const leave = new AbortController()
+  const call = agent()
+    .chat.completions.create(ask('x'), { signal: leave.signal })
+    .catch((error: unknown) => error)
+  await until(() => upstream.count() === 1, 'the call is under way')
+  leave.abort()
+  expect(await call).toBeInstanceOf(OpenAI.APIUserAbortError)
+  await upstream.requests[0]?.closed
+  expect(upstream.requests[0]?.aborted).toBe(true)
+  await until(() => server.lines().length === 1, 'the log line')
+  expect(server.lines()[0]).toMatchObject({ end: 'left', path: '/v1/chat/completions' })
+})
+
+const MIB = 1024 * 1024
+
+/** An upstream that says 128 MiB to whoever asks, as fast as it is read; `sent`: how much it got rid of, by request. */
+async function verbose() {
+  const sent: number[] = []
+  const delta = { content: 'a'.repeat(64 * 1024) }
+  const piece = `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: null }] })}\n\n`
+  const last = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`
+  const server = createServer((req, res) => {
+    const at = sent.push(0) - 1
+    req.resume()
+    res.writeHead(200, { 'content-type': 'text/event-stream' })
+    const write = () => {
+      while ((sent[at] ?? 0) < 128 * MIB) {
+        sent[at] = (sent[at] ?? 0) + piece.length
+        if (!res.write(piece)) return void res.once('drain', write)
+      }
+      res.end(last)
+    }
+    write()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  cleanup.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, sent }
+}
+
+test('of an answer that nobody reads only so much is fetched, and all of it once somebody does', {
+  timeout: 60_000,
+}, async () => {
+  const { baseURL, sent } = await verbose()
+  const { port } = await serve(cleanup, { upstream: baseURL })
+  const readers = await Promise.all(
+    [1, 2].map(async (at) => {
+      const socket = await connected(port)
+      const body = JSON.stringify(question(`long ${at}`))
+      socket.write(
+        `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEYS.alpha}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      )
+      return socket.pause()
+    }),
+  )
+  await until(() => sent.length === 2, 'both are under way')
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  // 8 MiB are recorded; connections hold some more.
+  for (const bytes of sent) expect(bytes).toBeLessThan(48 * MIB)
+  for (const socket of readers) {
+    let bytes = 0
+    let tail = ''
+    for await (const data of socket) {
+      bytes += (data as Buffer).length
+      tail = (tail + data).slice(-100)
+    }
+    expect(bytes).toBeGreaterThan(128 * MIB)
+    expect(tail).toContain('data: [DONE]')
+  }
+})
