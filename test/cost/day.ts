@@ -5,6 +5,7 @@ import {
   type GatewayOptions,
 } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, type FakeRequest, type Fault, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { randomOf } from '../random.ts'
 import { count, inputOf, micro, policy, price, TEAMS, type Team } from './kit.ts'
 
 /** Millionths of a dollar of each team. */
@@ -242,15 +243,4 @@ export function dollarsOf(records: readonly CallRecord[]): Dollars {
   const sums = none()
   for (const { team, costUsd } of records) sums[team as Team] += micro(costUsd)
   return sums
-}
-
-/** The same numbers for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

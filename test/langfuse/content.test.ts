@@ -6,7 +6,7 @@ import { traced, VERSIONS } from './kit.ts'
 afterEach(() => void vi.restoreAllMocks())
 
 const PERSON = 'ann@example.org'
-const KEY = 'sk-proj-abcdefghijklmnopqrstuvwxyz012345'
+const KEY = `sk-proj-${'abc123'.repeat(6)}`
 const QUESTION = `I am ${PERSON}, my key is ${KEY}, order 17`
 
 /** The bodies of everything that leaves for the server. */

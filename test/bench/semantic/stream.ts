@@ -3,6 +3,7 @@ import { agreementOf, overlapOf, SERVE } from '../../../packages/gateway/src/sem
 import type { Question } from '../../../packages/gateway/src/semantic/guards/guard.ts'
 import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
 import { questionOf } from '../../../packages/gateway/src/semantic/guards/question.ts'
+import { randomOf } from '../../random.ts'
 import type { Questions } from './data.ts'
 import { cosine, progress } from './vectors.ts'
 
@@ -182,22 +183,11 @@ export function costs(
 
 /** The same order on every machine. */
 export function shuffled(count: number, seed: number): number[] {
-  const random = seeded(seed)
+  const random = randomOf(seed)
   const order = Array.from({ length: count }, (_, at) => at)
   for (let at = count - 1; at > 0; at -= 1) {
     const other = Math.floor(random() * (at + 1))
     ;[order[at], order[other]] = [order[other] ?? 0, order[at] ?? 0]
   }
   return order
-}
-
-/** Mulberry32. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
