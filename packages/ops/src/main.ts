@@ -62,6 +62,12 @@ function complain(text: string, code: number): number {
   return code
 }
 
+// Whoever reads only the beginning, as `head` does, has had enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) =>
   complain(`llm-gateway: ${error instanceof Error ? error.message : String(error)}`, 1),
 )

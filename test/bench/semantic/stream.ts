@@ -72,7 +72,7 @@ export function play(stream: Stream, { rule, threshold, guards, judgeErrs = 0 }:
   const stored: (number | undefined)[] = new Array(intents.length)
   const groups = new Map<string, number>()
   const outcome = { asked: intents.length, hits: 0, wrong: 0, vetoed: 0 }
-  const random = seeded(7)
+  const random = randomOf(7)
   for (let at = 0; at < intents.length; at += 1) {
     const candidates = inCache(stream, at, stored)
     const served = serve(stream, at, candidates, { rule, threshold, guards }, outcome)
