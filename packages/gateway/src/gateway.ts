@@ -115,7 +115,8 @@ export function assemble(options: GatewayOptions | undefined) {
 
   /** Where a function is frozen once it has answered, somebody must be told that there is more to do. */
   function announce() {
-    guarded(() => settings.waitUntil?.(within(settled(true), LINGER_MS)))
+    const { waitUntil } = settings
+    if (waitUntil !== undefined) guarded(() => waitUntil(within(settled(true), LINGER_MS)))
   }
 
   function emit(record: CallRecord, call: Call, ending: Ending) {

@@ -41,6 +41,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: 
   return {
     /** Takes a reference to the call, and no time. */
     receive(told: Told, capture: Capture) {
+      if (outboxes.length === 0) return
       const whole = pendingReport(told, capture, mask)
       const bare = pendingReport({ record: told.record }, 'off', mask)
       for (const [at, outbox] of outboxes.entries())
