@@ -93,11 +93,10 @@ test('only the door, the sender and who asks for sinks know fetch; only body/ to
     .map(({ path }) => path)
   expect(callers.toSorted()).toEqual([
     'door.ts',
-    'gateway.ts',
     'pass-through.ts',
     `sinks${sep}answer.ts`,
+    `upstream${sep}ask.ts`,
     `upstream${sep}probe.ts`,
-    `upstream${sep}send.ts`,
   ])
   const readers = sources
     .filter(({ text }) => /getReader\(|new ReadableStream|TextDecoder/.test(text))

@@ -25,6 +25,7 @@ import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
+import { globalFetch } from './upstream/ask.ts'
 import { within } from './wait.ts'
 
 /** What a client's `.gateway` offers. */
@@ -224,6 +225,3 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
     }),
   }
 }
-
-/** Looked up at each call: tests and instrumentation replace it. */
-const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)

@@ -8,6 +8,16 @@ export function headersAtRest(base?: Headers): Headers {
   return new HeadersAtRest(base)
 }
 
+/** Headers as a connection brought them: names and values in turns. */
+export function headersOfRaw(raw: readonly (Buffer | string)[]): Headers {
+  const headers = new HeadersAtRest()
+  for (let at = 0; at + 1 < raw.length; at += 2)
+    headers.bring(latin1(raw[at]).toLowerCase(), latin1(raw[at + 1]))
+  return headers
+}
+
+const latin1 = (text: Buffer | string = '') => (typeof text === 'string' ? text : text.toString('latin1'))
+
 /** What needs no checking or converting. Anything else is left to the usual kind, and its errors are. */
 const PLAIN_NAME = /^[a-z0-9-]+$/
 const PLAIN_VALUE = /^[!-~]([ -~]*[!-~])?$/
@@ -22,6 +32,13 @@ class HeadersAtRest implements Headers {
 
   constructor(base = NONE) {
     this.#base = base
+  }
+
+  /** One more, which may have come before. */
+  bring(name: string, value: string) {
+    if (this.#usual === undefined && PLAIN_NAME.test(name) && PLAIN_VALUE.test(value) && !this.#own.has(name))
+      this.#own.set(name, value)
+    else this.#asUsual().append(name, value)
   }
 
   get(name: string) {
