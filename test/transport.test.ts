@@ -254,6 +254,49 @@ test.each(broken)('%s ends as it does for the bare client', async (_, listener) 
   expect(await outcome(client)).toEqual(await outcome(bare))
 })
 
+test('a Response tells the same as that of `fetch`', async () => {
+  const baseURL = await serve((_, response) => {
+    response.writeHead(200, 'Fine', [
+      ...['content-type', 'application/json; charset=utf-8'],
+      ...['Set-Cookie', 'a=1; Path=/'],
+      ...['Set-Cookie', 'b=2'],
+      ...['X-Twice', 'one'],
+      ...['x-twice', 'two'],
+      ...['X-Empty', ''],
+      ...['X-Latin', Buffer.from('grün', 'utf8').toString('latin1')],
+      ...['X-Spaces', '  in  between'],
+      ...['date', 'Mon, 23 Nov 2026 00:00:00 GMT'],
+    ])
+    response.end(JSON.stringify(answer('hello')))
+  })
+  const { bare, client } = await clients(baseURL)
+  const told = async (of: OpenAI) => {
+    const response = await of.chat.completions.create(ask('a')).asResponse()
+    const { status, statusText, ok, url, type, redirected, bodyUsed } = response
+    const headers = [...response.headers].filter(([name]) => !name.startsWith('x-gateway-'))
+    const cookies = response.headers.getSetCookie()
+    const named = ['x-twice', 'X-EMPTY', 'x-latin', 'x-none'].map((name) => response.headers.get(name))
+    const isResponse = response instanceof Response && response.headers instanceof Headers
+    const text = await response.clone().text()
+    const read = {
+      status,
+      statusText,
+      ok,
+      url,
+      type,
+      redirected,
+      bodyUsed,
+      headers,
+      cookies,
+      named,
+      isResponse,
+      text,
+    }
+    return { ...read, json: await response.json(), usedThen: response.bodyUsed }
+  }
+  expect(await told(client)).toEqual(await told(bare))
+})
+
 test('a redirect is followed, and its origin left to `fetch` from then on', async () => {
   const asked: string[] = []
   const baseURL = await serve(async (request, response) => {
