@@ -47,7 +47,7 @@ const policies = record({
     record({ cache: layer, mode: fc.constantFrom(...MODES), priority: fc.constant(3) }),
   ),
   routing: fc.constant({ default: 'm', swap: { m: 'n' } }),
-}) as fc.Arbitrary<Policy>
+}) as unknown as fc.Arbitrary<Policy>
 const caches = { cache: fc.constant('off' as const), semantic: fc.constantFrom('off', 'shadow') }
 const switches = record({
   mode: fc.constantFrom(...MODES),
@@ -58,7 +58,7 @@ const switches = record({
   ),
   teams: fc.dictionary(fc.constantFrom(...TEAMS, 'nobody'), limits),
   models: fc.dictionary(fc.constantFrom('m', 'x'), fc.constantFrom('n', 'm')),
-}) as fc.Arbitrary<Switches>
+}) as unknown as fc.Arbitrary<Switches>
 const lives = fc.record({ version: fc.constant(1), policy: policies, switches })
 
 /** As calls see it: for each agent, without a key and with that of team `a`. */

@@ -86,13 +86,12 @@ function shadowOf({ cache, teams = {} }: Policy, name: string, layer: Layer): La
 
 /** Inner layers override outer ones; what one of them has switched off, none inside it can switch on. */
 function modeOf(layers: Layer[]): Mode {
-  if (layers.some((layer) => layer === false || layer?.semantic === false)) return 'off'
-  return (
-    layers
-      .map((layer) => (layer || {}).semantic || {})
-      .map(({ mode }) => mode)
-      .findLast(Boolean) ?? 'off'
-  )
+  let mode: Mode = 'off'
+  for (const layer of layers) {
+    if (layer === false || layer?.semantic === false) return 'off'
+    mode = layer?.semantic?.mode ?? mode
+  }
+  return mode
 }
 
 const withoutSemantic = (layer: Layer): Layer => (layer === false ? false : { ...layer, semantic: false })
