@@ -27,7 +27,7 @@ const ROOMS: Record<string, string[]> = {
   coalesce: ['account', 'body', 'redis'],
   identify: ['account', 'policy', 'quota', 'semantic'],
   litellm: ['account', 'body', 'cache', 'identify', 'redis'],
-  policy: [],
+  policy: ['redis'],
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
   route: ['policy'],

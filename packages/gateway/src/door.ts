@@ -15,12 +15,15 @@ import type { PassThrough } from './pass-through.ts'
 import { createReader, type Reading } from './reading.ts'
 import { refusalResponse } from './refuse.ts'
 import type { Settings } from './settings.ts'
+import { whileWanted } from './wait.ts'
 
 export type House = {
   settings: Settings
   handler: Handler
   counters: Counters
   who: (claim: Claim) => Caller
+  /** Until it settles, it is not known whether another policy than the program's own is in force. */
+  starting: () => Promise<unknown> | undefined
   /** The way of what is not governed. */
   passThrough: PassThrough
 }
@@ -35,6 +38,9 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
 
   return async function gatewayFetch(input, init) {
     const request = input instanceof Request ? input : undefined
+    const starting = house.starting()
+    if (starting !== undefined)
+      await whileWanted(starting, init?.signal ?? request?.signal ?? new AbortController().signal)
     const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url
     const method = init?.method ?? request?.method ?? 'GET'
     const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)

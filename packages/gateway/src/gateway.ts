@@ -10,7 +10,7 @@ import type { Call, Reply } from './call.ts'
 import { createDoor, type Entrance } from './door.ts'
 import { byPathTail, restAfterVersion } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
-import { createDirectory } from './identify/who.ts'
+import { type Claim, createDirectory } from './identify/who.ts'
 import { createLater, soon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
 import { asksByMeaning, createMeanings } from './meanings.ts'
@@ -18,6 +18,8 @@ import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
+import { applied } from './policy/applied.ts'
+import type { Live } from './policy/live.ts'
 import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import { once, oneAMinute } from './say.ts'
@@ -49,6 +51,8 @@ export type GatewayControls = {
   semantic?: SemanticAdmin
   /** The policy in force, for whoever stands between callers and this gateway. */
   policy: () => Readonly<Policy>
+  /** Waits until shared Redis has told the live policy, as the first calls do: no longer than `deadlines` allow. */
+  ready: () => Promise<void>
 }
 
 export type Gateway = GatewayControls & {
@@ -62,14 +66,15 @@ const LINGER_MS = 10_000
 /** The gateway as parts: controls, and a door for each client. */
 export function assemble(options: GatewayOptions | undefined) {
   const settings = settingsOf(options)
-  const { policy } = settings
+  const { policy, deadlines } = settings
   const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
   const say = once(warn)
   for (const notice of settings.notices) say(notice)
   const counters = createCounters()
   const memory = createMemoryCache(settings.cache.bytes)
   const { redis } = settings
-  const shared = settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn)
+  const shared =
+    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt)
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
   const [later, settlements] = [createLater(), createLater()]
@@ -97,7 +102,8 @@ export function assemble(options: GatewayOptions | undefined) {
   })
   const listened = settings.onCall !== undefined || places.length > 0
   const isProxied = settings.litellm?.role === 'always'
-  const who = createDirectory(policy, settings.direct ? () => undefined : say, !isProxied)
+  let inForce = { policy, who: directoryOf(policy) }
+  const who = (claim: Claim) => inForce.who(claim)
   const passThrough = createPassThrough({
     settings,
     counters,
@@ -105,10 +111,26 @@ export function assemble(options: GatewayOptions | undefined) {
     who,
     tell: listened ? tell : undefined,
   })
-  const house = { settings, handler, counters, who, passThrough }
+  let starting: Promise<unknown> | undefined
+  if (shared?.following !== undefined)
+    starting = within(shared.following.ready, deadlines.connectMs + deadlines.redisMs).then(() => {
+      starting = undefined
+    })
+  const house = { settings, handler, counters, who, passThrough, starting: () => starting }
+
+  function directoryOf(policy: Policy) {
+    return createDirectory(policy, settings.direct ? () => undefined : say, !isProxied)
+  }
+
+  /** What is switched, or pushed, while the program runs. */
+  function adopt(live: Live) {
+    const next = settings.narrow(applied(live))
+    inForce = { policy: next, who: directoryOf(next) }
+  }
 
   /** A call has begun when `answer` returns, if not when it resolves. */
   function handler(call: Call): Promise<Reply> {
+    shared?.following?.tick()
     const reply = answer(call)
     announce()
     return reply
@@ -188,11 +210,15 @@ export function assemble(options: GatewayOptions | undefined) {
         ...where,
         ...way,
         memoryCache: memory.size(),
+        policy: { version: 0, source: settings.policySource },
         ...meanings?.stats(),
         ...shared?.stats(),
       }
     },
-    policy: () => policy,
+    policy: () => inForce.policy,
+    async ready() {
+      await starting
+    },
   }
   return {
     controls,

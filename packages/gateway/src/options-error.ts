@@ -27,9 +27,9 @@ export function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string
 type Issue = z.core.$ZodIssue
 
 function explain(issue: Issue, where: string): string[] {
-  const field = [where, ...issue.path.map(String)].join('.')
+  const field = [...(where === '' ? [] : [where]), ...issue.path.map(String)].join('.') || 'it'
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${field}.${key}: there is no such field`)
+    return issue.keys.map((key) => `${field === 'it' ? '' : `${field}.`}${key}: there is no such field`)
   if (issue.code === 'invalid_union') {
     // The branch that got furthest is the one that was meant.
     const deepest = issue.errors.toSorted((a, b) => (b[0]?.path.length ?? 0) - (a[0]?.path.length ?? 0))[0]

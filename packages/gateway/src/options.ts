@@ -27,6 +27,12 @@ export type GatewayOptions = {
   litellm?: false | LitellmOptions
   /** A policy, or the path of a JSON file with one. @default LLM_GATEWAY_POLICY, or HotDash's own */
   policy?: Policy | string
+  /**
+   * Policy and switches that operators put into `redis` take the place of `policy` while the program runs, be it a file
+   * or an object. `false`: only `policy` counts, whatever is switched.
+   * @default true, where there is `redis`
+   */
+  livePolicy?: boolean
   /** `false`: no answer is stored or shared, not even in flight. */
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false | SemanticCacheOptions }
   /** `false`: nobody is refused for a limit, and nothing is counted against one. The limits themselves are in the policy. */
@@ -141,6 +147,7 @@ export const optionsSchema = z.strictObject({
   mode: z.optional(z.enum(['embedded', 'litellm', 'direct'])),
   litellm: litellmSchema,
   policy: z.optional(z.any()),
+  livePolicy: z.optional(z.boolean()),
   cache: z.optional(
     z.union([
       z.literal(false),

@@ -22,6 +22,11 @@ import { type SupabaseSettings, supabaseSettingsOf } from './sinks/supabase/opti
 /** What options, environment and policy come to. */
 export type Settings = {
   policy: Policy
+  policySource: 'option' | 'file' | 'default'
+  /** What the program's own options leave of a policy. */
+  narrow: (policy: Policy) => Policy
+  /** Whether what operators put into Redis takes its place. */
+  livePolicy: boolean
   agent: string | undefined
   key: string | undefined
   team: string | undefined
@@ -64,7 +69,9 @@ const MIB = 1024 * 1024
 export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv = process.env): Settings {
   check(optionsSchema, options, 'gateway')
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
-  const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
+  const given = options.policy ?? (env.LLM_GATEWAY_POLICY || undefined)
+  const { cache } = options
+  const narrow = (policy: Policy) => (cache === undefined ? policy : narrowed(policy, cache))
   const key = options.key ?? (env.LLM_GATEWAY_KEY || undefined)
   const litellm = litellmSettingsOf(mode, options.litellm, key, env)
   // What the proxy does is not done twice.
@@ -74,7 +81,10 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
   const direct = mode === 'direct'
   const { langfuse, notices } = tracing(direct ? false : options.langfuse, env)
   return {
-    policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
+    policy: narrow(loadPolicy(given)),
+    policySource: given === undefined ? 'default' : typeof given === 'string' ? 'file' : 'option',
+    narrow,
+    livePolicy: options.livePolicy ?? true,
     capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key,

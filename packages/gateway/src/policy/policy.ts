@@ -1,3 +1,5 @@
+import type { Mode } from './live.ts'
+
 /** US dollars per million tokens, as price lists print them. */
 export type ModelPolicy = {
   input?: number
@@ -105,11 +107,17 @@ export type AgentPolicy = {
   capture?: Capture
   /** In line for a limit, 0 goes first and 9 last. @default 5 */
   priority?: number
+  /** How its calls go. @default the policy's */
+  mode?: Mode
+  /** Its calls are refused. */
+  off?: true
 }
 
 /** Who may call what, how much, and what answers. Plain data: JSON in a file, or this object in code. */
 export type Policy = {
   version?: number
+  /** How calls go, for all agents that say nothing else. @default LLM_GATEWAY_MODE, or 'embedded' */
+  mode?: Mode
   /** IANA name of the zone whose midnight resets the daily budgets. */
   timezone?: string
   routing?: {
@@ -121,6 +129,8 @@ export type Policy = {
     escalate?: false | { above: number; to: string }
     /** Answers when the routed model fails; `false` switches failover off. */
     fallback?: false | string
+    /** Who answers instead of a model, wherever that one was chosen or named. */
+    swap?: Record<string, string>
   }
   models?: Record<string, ModelPolicy>
   cache?: false | CachePolicy

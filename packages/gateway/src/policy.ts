@@ -1,0 +1,11 @@
+export { applied } from './policy/applied.ts'
+export {
+  type Note,
+  openPolicyStore,
+  PolicyConflict,
+  type PolicyStore,
+  type Standing,
+} from './policy/live/admin.ts'
+export type { Change } from './policy/live/change.ts'
+export { type Difference, differences } from './policy/live/diff.ts'
+export type { Live, Mode, Switches } from './policy/live.ts'

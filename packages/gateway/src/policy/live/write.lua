@@ -1,0 +1,54 @@
+-- Puts a change in force, remembers it, and tells everybody: all of it, or, where somebody else was faster, none.
+-- Neither key has a time to live: a policy must not vanish. There are two of them, and both are bounded.
+--
+-- Input:
+--   KEYS[1]  what is in force
+--   KEYS[2]  changes, the newest first
+--   ARGV[1]  the version from which the change was made; 0: there was none
+--   ARGV[2]  its own version
+--   ARGV[3]  the change
+--   ARGV[4]  how many changes are remembered
+--   ARGV[5]  bytes of them at most
+--   ARGV[6]  the channel on which everybody is told
+--
+-- Output:
+--   1  written, or conflict
+--   2  version in force
+
+local function in_force()
+  local found = redis.pcall('HGET', KEYS[1], 'version')
+  if type(found) == 'string' and string.match(found, '^[1-9]%d*$') and #found <= 15 then return tonumber(found) end
+  -- Whatever else is there is nobody's policy.
+  redis.call('DEL', KEYS[1])
+  return 0
+end
+
+local function remember()
+  local length = redis.pcall('LPUSH', KEYS[2], ARGV[3])
+  if type(length) == 'table' then
+    redis.call('DEL', KEYS[2])
+    redis.call('LPUSH', KEYS[2], ARGV[3])
+  end
+  redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[4]) - 1)
+  local kept, bytes = 0, 0
+  for _, change in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+    bytes = bytes + #change
+    if kept > 0 and bytes > tonumber(ARGV[5]) then break end
+    kept = kept + 1
+  end
+  redis.call('LTRIM', KEYS[2], 0, kept - 1)
+end
+
+local function answer(outcome, version)
+  return {
+    outcome,
+    version,
+  }
+end
+
+local current = in_force()
+if current ~= tonumber(ARGV[1]) or current >= tonumber(ARGV[2]) then return answer('conflict', current) end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'change', ARGV[3])
+remember()
+redis.call('PUBLISH', ARGV[6], ARGV[2])
+return answer('written', tonumber(ARGV[2]))
