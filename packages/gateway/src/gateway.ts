@@ -1,16 +1,16 @@
 import { type Passed, recordOfPassed } from './account/passed.ts'
-import { createPriceBook } from './account/price.ts'
 import type { CallRecord } from './account/record.ts'
 import { createRecorder } from './account/recorder.ts'
 import { createCounters, type Stats } from './account/stats.ts'
+import { witness } from './account/witness.ts'
 import type { Ending } from './body/recording.ts'
 import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge, type Purge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
-import { createDoor, type Entrance } from './door.ts'
+import { createDoor } from './door.ts'
 import { byPathTail, restAfterVersion } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
-import { type Claim, createDirectory } from './identify/who.ts'
+import type { Entrance } from './incoming.ts'
 import { createLater, soon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
 import { asksByMeaning, createMeanings } from './meanings.ts'
@@ -22,6 +22,7 @@ import { applied } from './policy/applied.ts'
 import type { Live } from './policy/live.ts'
 import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
+import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
 import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { settingsOf } from './settings.ts'
@@ -29,6 +30,7 @@ import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
 import { globalFetch } from './upstream/ask.ts'
 import { within } from './wait.ts'
+import { createWatch } from './watch.ts'
 
 /** What a client's `.gateway` offers. */
 export type GatewayControls = {
@@ -63,16 +65,20 @@ export type Gateway = GatewayControls & {
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
 
-/** The gateway as parts: controls, and a door for each client. */
-export function assemble(options: GatewayOptions | undefined) {
+/**
+ * The gateway as parts: controls, and a door for each client. `hasKey`: its clients have a key of their own for upstream,
+ * and not only one for the proxy.
+ */
+export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const settings = settingsOf(options)
-  const { policy, deadlines } = settings
+  const { deadlines, redis } = settings
   const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
   const say = once(warn)
   for (const notice of settings.notices) say(notice)
   const counters = createCounters()
   const memory = createMemoryCache(settings.cache.bytes)
-  const { redis } = settings
+  // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
+  let rules = rulesOf(settings.policy, { settings, hasKey, say, switches: {} })
   const shared =
     settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt)
   const answers = shared?.answers ?? memory
@@ -83,17 +89,15 @@ export function assemble(options: GatewayOptions | undefined) {
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
-  const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link) : undefined
+  const meanings = asksByMeaning(settings.policy) ? createMeanings(settings, shared?.link) : undefined
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
     meanings: meanings?.parts,
-    policy,
     recorder,
     later,
     settlements,
     answers,
     abroad: shared?.abroad,
-    prices: createPriceBook(policy.models ?? {}),
     gauge: counters.counts,
     limits,
     litellm: settings.litellm,
@@ -101,31 +105,31 @@ export function assemble(options: GatewayOptions | undefined) {
     say: oneAMinute(warn),
   })
   const listened = settings.onCall !== undefined || places.length > 0
-  const isProxied = settings.litellm?.role === 'always'
-  let inForce = { policy, who: directoryOf(policy) }
-  const who = (claim: Claim) => inForce.who(claim)
+  const telling = new Set<Promise<void>>()
   const passThrough = createPassThrough({
     settings,
     counters,
     answers,
-    who,
+    rules: () => rules,
+    watch: listened ? createWatch({ settings, rules: () => rules, witness: witness(recorder) }) : undefined,
     tell: listened ? tell : undefined,
+    track(work) {
+      telling.add(work)
+      void work.finally(() => telling.delete(work))
+      announce()
+    },
   })
   let starting: Promise<unknown> | undefined
   if (shared?.following !== undefined)
     starting = within(shared.following.ready, deadlines.connectMs + deadlines.redisMs).then(() => {
       starting = undefined
     })
-  const house = { settings, handler, counters, who, passThrough, starting: () => starting }
+  const house = { settings, handler, counters, passThrough, rules: () => rules, starting: () => starting }
 
-  function directoryOf(policy: Policy) {
-    return createDirectory(policy, settings.direct ? () => undefined : say, !isProxied)
-  }
-
-  /** What is switched, or pushed, while the program runs. */
+  /** What is pushed or switched while the program runs. Calls under way end under the rules they began with. */
   function adopt(live: Live) {
-    const next = settings.narrow(applied(live))
-    inForce = { policy: next, who: directoryOf(next) }
+    const policy = settings.narrow(applied(live))
+    rules = rulesOf(policy, { settings, hasKey, say, switches: live.switches })
   }
 
   /** A call has begun when `answer` returns, if not when it resolves. */
@@ -173,6 +177,7 @@ export function assemble(options: GatewayOptions | undefined) {
   }
 
   async function settled(isLast: boolean) {
+    await Promise.all(telling)
     await recorder.settled()
     // It has calls of its own, which have records of their own.
     if (meanings !== undefined) {
@@ -204,18 +209,19 @@ export function assemble(options: GatewayOptions | undefined) {
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
-      const way = settings.litellm?.role === 'fallback' ? { litellm: { ...detours } } : {}
+      const way = settings.litellm === undefined ? {} : { litellm: { ...detours } }
       return {
         ...counters.snapshot(),
         ...where,
         ...way,
         memoryCache: memory.size(),
+        mode: rules.who({ agent: settings.agent, key: settings.key, team: settings.team }).mode,
         policy: { version: 0, source: settings.policySource },
         ...meanings?.stats(),
         ...shared?.stats(),
       }
     },
-    policy: () => inForce.policy,
+    policy: () => rules.policy,
     async ready() {
       await starting
     },
@@ -223,8 +229,8 @@ export function assemble(options: GatewayOptions | undefined) {
   return {
     controls,
     say,
-    /** In mode `litellm`: what the proxy is shown. */
-    proxyKey: isProxied ? settings.litellm?.apiKey : undefined,
+    /** In mode `litellm`: what the proxy is shown, for clients that have no other key. */
+    proxyKey: hasKey ? undefined : rules.proxyFor(settings.agent)?.apiKey,
     hooked: settings.onCall !== undefined,
     door: (entrance: Entrance) => createDoor(house, entrance),
   }

@@ -1,4 +1,3 @@
-import type { PriceBook } from './account/price.ts'
 import type { Recorder } from './account/recorder.ts'
 import { account } from './account/stage.ts'
 import { cache } from './cache/stage.ts'
@@ -12,7 +11,6 @@ import { type DetourStats, detour } from './litellm/detour.ts'
 import type { LitellmSettings } from './litellm/options.ts'
 import { throughProxy } from './litellm/proxy.ts'
 import { tell } from './litellm/tell.ts'
-import type { Policy } from './policy/policy.ts'
 import { pace } from './quota/pace.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
@@ -24,8 +22,6 @@ import { probe } from './upstream/probe.ts'
 import { send } from './upstream/send.ts'
 
 type Parts = {
-  policy: Policy
-  prices: PriceBook
   recorder: Recorder
   /** Records, and what the cache keeps. */
   later: Later
@@ -39,7 +35,7 @@ type Parts = {
   abroad: Across | undefined
   /** Told how many calls are waiting. */
   gauge: { waiting: number }
-  /** Every call goes through it, or those that find no other way; absent: none does. */
+  /** Calls in mode `litellm` go through it, and those that find no other way; absent: there is none. */
   litellm: LitellmSettings | undefined
   detours: DetourStats
   say: Say
@@ -47,14 +43,14 @@ type Parts = {
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
 export function pipeline(parts: Parts): Handler {
-  return parts.litellm?.role === 'always' ? proxied(parts) : embedded(parts)
+  const ways = { embedded: embedded(parts), litellm: proxied(parts) }
+  // In the third mode, `direct`, calls go straight: none comes here but what is refused.
+  return (call) => (call.caller.mode === 'litellm' ? ways.litellm : ways.embedded)(call)
 }
 
 function embedded(parts: Parts): Handler {
-  const { policy, prices, recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm } =
-    parts
-  const accounts = account(prices, recorder)
-  const remoteContent = policy.cacheRemoteContent ?? false
+  const { recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm } = parts
+  const accounts = account(recorder)
   const byDetour = litellm && {
     proxy: litellm,
     proxied: throughProxy(send),
@@ -64,12 +60,12 @@ function embedded(parts: Parts): Handler {
   }
   const answer = compose(
     [
-      cache(answers, { remoteContent, refresh, later }), //          has it been answered?
+      cache(answers, { refresh, later }), //                         has it been answered?
       meanings === undefined ? pass : semantic(meanings, whole), //  has it been, in other words?
       coalesce(), //                                                 is someone asking it right now?
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
-      limits === undefined ? pass : quota(limits, prices, settlements, gauge), // may it be asked?
+      limits === undefined ? pass : quota(limits, settlements, gauge), // may it be asked?
       byDetour === undefined ? pass : detour(byDetour), //           is the direct route whole?
     ],
     send,
@@ -87,7 +83,7 @@ function embedded(parts: Parts): Handler {
       accounts, //                    what did it cost, and who pays?
       identify, //                    may it come in?
       stale(), //                     what if nobody can answer?
-      route(policy.routing ?? {}), // which model answers?
+      route, //                       which model answers?
     ],
     answer,
   )
@@ -95,14 +91,15 @@ function embedded(parts: Parts): Handler {
 }
 
 /** Through LiteLLM: it caches and counts, and is told how; we choose the model, join equal calls, and keep the books. */
-function proxied({ policy, prices, recorder, gauge, say }: Parts): Handler {
+function proxied({ recorder, gauge, say }: Parts): Handler {
   return compose(
     [
-      account(prices, recorder), //              what did it cost, and who pays?
-      route(policy.routing ?? {}), //            which model answers?
-      tell(policy.cacheRemoteContent ?? false, say), // what must the proxy know?
-      coalesce(), //                             is someone asking it right now?
-      pace(gauge), //                            has upstream asked for a pause?
+      account(recorder), // what did it cost, and who pays?
+      identify, //          may it come in?
+      route, //             which model answers?
+      tell(say), //         what must the proxy know?
+      coalesce(), //        is someone asking it right now?
+      pace(gauge), //       has upstream asked for a pause?
     ],
     throughProxy(send),
   )

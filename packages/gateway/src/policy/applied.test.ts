@@ -63,7 +63,11 @@ const lives = fc.record({ version: fc.constant(1), policy: policies, switches })
 
 /** As calls see it: for each agent, without a key and with that of team `a`. */
 const callers = (policy: Policy) => {
-  const who = createDirectory(policy, () => undefined)
+  const who = createDirectory(
+    policy,
+    () => undefined,
+    () => 'embedded',
+  )
   return AGENTS.flatMap((agent) => [undefined, 'password'].map((key) => who({ agent, key, team: undefined })))
 }
 const RANK = { off: 0, shadow: 1, on: 2 }
