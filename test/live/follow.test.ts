@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { expect, test, vi } from 'vitest'
-import { ask, until } from '../support.ts'
-import { agentAt, LIVE, policyWith, redis, storeAt } from './kit.ts'
+import { ask } from '../support.ts'
+import { agentAt, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
 
 test('a push and a switch are in force at once, in every client, and come with their version', async () => {
   const server = await redis()
@@ -13,9 +13,9 @@ test('a push and a switch are in force at once, in every client, and come with t
     expect(agent.rpm()).toBe(100)
   }
   const { version } = await store.push(policyWith(7))
-  await until(() => agents.every(({ rpm }) => rpm() === 7))
+  await soon(() => agents.every(({ rpm }) => rpm() === 7))
   const switched = await store.switch(() => ({ teams: { prod_customer: { rpm: 3 } } }))
-  await until(() => agents.every(({ rpm }) => rpm() === 3))
+  await soon(() => agents.every(({ rpm }) => rpm() === 3))
   for (const agent of agents) {
     expect(agent.policy().version).toBe(switched.version)
     expect(switched.version).toBeGreaterThan(version)
@@ -51,14 +51,14 @@ test('limits that were switched bind for calls of all processes from their next 
   const [one, other] = await Promise.all([agentAt(server), agentAt(server)])
   await one.client.chat.completions.create(ask('a'))
   await store.switch(() => ({ teams: { prod_customer: { rpm: 2 } } }))
-  await until(() => one.rpm() === 2 && other.rpm() === 2)
+  await soon(() => one.rpm() === 2 && other.rpm() === 2)
   await other.client.chat.completions.create(ask('b'))
   await expect(one.client.chat.completions.create(ask('c'))).rejects.toMatchObject({
     code: 'gateway_rpm_exceeded',
   })
   // And back, although the number is smaller no more: the version rises with every change.
   await store.switch(() => ({}))
-  await until(() => one.rpm() === 100)
+  await soon(() => one.rpm() === 100)
   await one.client.chat.completions.create(ask('d'))
 })
 
@@ -68,12 +68,12 @@ test('switches without a policy lie over what each process was started with', as
   const own = await agentAt(server, { policy: policyWith(55) })
   const builtIn = await agentAt(server)
   const { version } = await store.switch(() => ({ cache: 'off' }))
-  await until(() => own.stats().version === version && builtIn.stats().version === version)
+  await soon(() => own.stats().version === version && builtIn.stats().version === version)
   expect(own.policy()).toEqual({ ...policyWith(55), cache: false, version })
   expect(builtIn.policy()).toEqual({ ...hotdashPolicy, cache: false, version })
   expect([own.stats().source, builtIn.stats().source]).toEqual(['option', 'default'])
   const cleared = await store.switch(() => ({}))
-  await until(() => own.stats().version === cleared.version)
+  await soon(() => own.stats().version === cleared.version)
   expect(own.policy()).toEqual({ ...policyWith(55), version: cleared.version })
 })
 
@@ -82,7 +82,7 @@ test('a live policy takes the place of one given in code, unless livePolicy is f
   const given = await agentAt(server, { policy: policyWith(55) })
   const pinned = await agentAt(server, { policy: policyWith(66), livePolicy: false })
   await storeAt(server).push(policyWith(7))
-  await until(() => given.rpm() === 7)
+  await soon(() => given.rpm() === 7)
   await pinned.client.chat.completions.create(ask('x'))
   expect(pinned.rpm()).toBe(66)
   expect(pinned.stats()).toEqual({ version: 0, source: 'option' })
@@ -93,7 +93,7 @@ test("a client's own cache options narrow the live policy, too", async () => {
   const server = await redis()
   const { policy, rpm } = await agentAt(server, { cache: false })
   await storeAt(server).push(policyWith(7))
-  await until(() => rpm() === 7)
+  await soon(() => rpm() === 7)
   expect(policy().cache).toBe(false)
 })
 
@@ -103,21 +103,18 @@ test('after a rollback processes go by what was in force before', async () => {
   const { rpm } = await agentAt(server)
   await store.push(policyWith(7))
   await store.push(policyWith(8))
-  await until(() => rpm() === 8)
+  await soon(() => rpm() === 8)
   await store.rollback()
-  await until(() => rpm() === 7)
+  await soon(() => rpm() === 7)
 })
 
 test('all channels of a client are heard over one connection', async () => {
   const server = await redis()
   const { client } = await agentAt(server, { coalesce: { acrossProcesses: true } })
   await client.chat.completions.create(ask('x'))
-  await until(async () => ((await server.admin.pubsub('CHANNELS')) as string[]).length === 3)
-  expect(((await server.admin.pubsub('CHANNELS')) as string[]).toSorted()).toEqual([
-    'gw:flight',
-    'gw:policy',
-    'gw:purge',
-  ])
+  await expect
+    .poll(async () => ((await server.admin.pubsub('CHANNELS')) as string[]).toSorted())
+    .toEqual(['gw:flight', 'gw:policy', 'gw:purge'])
   const clients = String(await server.admin.client('LIST'))
     .trim()
     .split('\n')
@@ -145,7 +142,7 @@ test('who missed the message learns of the change from the reply to its next res
   await fresh.client.chat.completions.create(ask('second'))
   expect(fresh.rpm()).toBe(42)
   await deaf.client.chat.completions.create(ask('third'))
-  await until(() => deaf.rpm() === 42)
+  await soon(() => deaf.rpm() === 42)
   expect(idle.rpm()).toBe(100)
 })
 
@@ -154,7 +151,7 @@ test('who missed it and shares no limits finds it within a minute of calls', asy
   const deaf = await agentAt(server, { quota: false })
   await deaf.client.chat.completions.create(ask('first'))
   const { version } = await storeAt(server).push(policyWith(1))
-  await until(() => deaf.stats().version === version)
+  await soon(() => deaf.stats().version === version)
   const [name, text] = [String(version + 1), JSON.stringify(await textOf(server, version + 1, 42))]
   // As if the message had been lost.
   await server.admin.hset(LIVE, 'version', name, 'change', JSON.parse(text))
@@ -164,7 +161,7 @@ test('who missed it and shares no limits finds it within a minute of calls', asy
   vi.spyOn(performance, 'now').mockImplementation(() => now + 61_000)
   await deaf.client.chat.completions.create(ask('third'))
   vi.restoreAllMocks()
-  await until(() => deaf.rpm() === 42)
+  await soon(() => deaf.rpm() === 42)
 })
 
 async function textOf(server: Awaited<ReturnType<typeof redis>>, version: number, rpm: number) {

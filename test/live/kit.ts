@@ -3,7 +3,7 @@ import { hotdashPolicy, type Policy } from '@hotdash/llm-gateway'
 import { openPolicyStore, type PolicyStore } from '@hotdash/llm-gateway/policy'
 import { afterEach } from 'vitest'
 import { type RedisServer, startRedis } from '../redis/server.ts'
-import { setup } from '../support.ts'
+import { setup, until } from '../support.ts'
 
 export const LIVE = 'gw:{policy}:live'
 export const HISTORY = 'gw:{policy}:history'
@@ -53,3 +53,5 @@ export const policyWith = (rpm: number, some: Partial<Policy> = {}): Policy => (
   teams: { ...hotdashPolicy.teams, prod_customer: { ...hotdashPolicy.teams.prod_customer, rpm } },
   ...some,
 })
+
+export const soon = (condition: () => boolean) => until(condition, 'the live policy')

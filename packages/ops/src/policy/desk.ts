@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises'
 import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import {
   type Change,
+  type Difference,
   differences,
   type Made,
   type Note,
@@ -64,8 +65,9 @@ export async function atStore(
   }
 }
 
+type State = Pick<Change, 'policy' | 'switches'>
 /** The next state, from the one that is in force. */
-export type Next = (now: Pick<Change, 'policy' | 'switches'>) => Pick<Change, 'policy' | 'switches'>
+type Next = (now: State) => State
 
 /** Shows what would change, asks, and has it done: from what was shown, so that nobody's change is lost on the way. */
 export async function change(
@@ -76,11 +78,11 @@ export async function change(
 ): Promise<number> {
   const { version, change: now = { switches: {} }, broken } = await store.read()
   const paint = painter(process.stderr)
-  const changes = differences(seen(now), seen(next(now)))
-  const repairs = broken !== undefined
-  if (changes.length === 0 && !repairs)
+  const then = next(now)
+  const changes = differences(seen(now), seen(then))
+  if (changes.length === 0 && broken === undefined)
     return done(values, { version, changed: false, changes }, 'Nothing would change.')
-  const lines = diffLines(changes, paint)
+  const lines = diffLines(visible(now, then, changes), paint)
   if (!values.json || !values.yes) process.stderr.write(`${lines.join('\n')}\n`)
   if (values['dry-run'])
     return done(values, { version, changed: false, changes }, 'Nothing was changed: this was a dry run.')
@@ -92,6 +94,15 @@ export async function change(
     ...(comment === undefined ? {} : { comment }),
   })
   return done(values, { version: made.version, changed: true, told: made.told, changes }, sentence(made))
+}
+
+/** What changes for processes: where no policy was live, they had one of their own. */
+function visible(now: State, then: State, changes: Difference[]): Difference[] {
+  if (now.policy !== undefined || then.policy === undefined) return changes
+  process.stderr.write(
+    `No policy was live so far. Compared with ${process.env.LLM_GATEWAY_POLICY ? 'the file in LLM_GATEWAY_POLICY' : "HotDash's own"}:\n`,
+  )
+  return differences(seen({ ...now, policy: policyInForce(now) }), seen(then))
 }
 
 const sentence = ({ version, told }: Made) =>
