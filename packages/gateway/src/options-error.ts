@@ -46,7 +46,7 @@ function wants(issue: Issue): string {
   if (issue.code === 'too_small')
     return issue.origin === 'string'
       ? 'must not be empty'
-      : `must be at least ${issue.inclusive === false ? 'more than ' : ''}${issue.minimum}`
+      : `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message ?? 'is not valid'
   // A union says for itself what it wants, where it can.
   if (issue.code === 'invalid_union' && issue.message !== 'Invalid input') return issue.message

@@ -26,19 +26,24 @@ export type Note = {
   base?: number
 }
 
+/** `told`: how many processes were listening, where Redis is one server. */
+export type Made = Change & { told: number }
+
 /** What is in force for all processes at one Redis, and how to change it. Every change is whole or not made at all. */
 export type PolicyStore = {
   read: () => Promise<Standing>
   /** The last 50 changes, the newest first; fewer where they are large. What cannot be read any more is left out. */
   history: () => Promise<Change[]>
+  /** A policy as it would be put in force. @throws GatewayOptionsError naming each field at fault. */
+  check: (policy: unknown) => Policy
   /** Puts a policy in force. Switches stay. @throws GatewayOptionsError naming each field at fault. */
-  push: (policy: Policy, note?: Note) => Promise<Change>
+  push: (policy: Policy, note?: Note) => Promise<Made>
   /** Each process goes by its own policy again. Switches stay. */
-  clear: (note?: Note) => Promise<Change>
+  clear: (note?: Note) => Promise<Made>
   /** Changes the switches: what `change` returns is in force instead. @throws GatewayOptionsError naming each field at fault. */
-  switch: (change: (switches: Switches) => Switches, note?: Note) => Promise<Change>
-  /** Puts in force what was in force at a version, policy and switches. @default the version before this one */
-  rollback: (to?: number, note?: Note) => Promise<Change>
+  switch: (change: (switches: Switches) => Switches, note?: Note) => Promise<Made>
+  /** Puts in force what was in force at a version; `keepSwitches`: its policy only. @default the version before this one */
+  rollback: (to?: number, note?: Note & { keepSwitches?: boolean }) => Promise<Made>
   /** What differs between what is in force and this, field by field. */
   diff: (next: { policy?: Policy; switches?: Switches }) => Promise<Difference[]>
   close: () => void
@@ -101,7 +106,7 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
     what: string,
     next: (now: Pick<Change, 'policy' | 'switches'>) => Pick<Change, 'policy' | 'switches'>,
     { by = 'a program', comment, base }: Note = {},
-  ): Promise<Change> {
+  ): Promise<Made> {
     const standing = await read()
     if (base !== undefined && base !== standing.version) throw await conflict(base)
     if (standing.version > MAX_VERSION)
@@ -117,8 +122,9 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
       what,
       ...next(standing.change ?? EVERYTHING),
     }
-    if (!(await put(ask, standing.version, made))) throw await conflict(standing.version)
-    return made
+    const told = await put(ask, standing.version, made)
+    if (told === undefined) throw await conflict(standing.version)
+    return { ...made, told }
   }
 
   async function conflict(base: number): Promise<PolicyConflict> {
@@ -135,10 +141,10 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
   return {
     read,
     history,
+    check: checked,
     async push(policy, note) {
-      harmless(policy, 0)
-      const checked = checkPolicy(policy, '')
-      return await change('push', ({ switches }) => ({ policy: checked, switches }), note)
+      const whole = checked(policy)
+      return await change('push', ({ switches }) => ({ policy: whole, switches }), note)
     },
     clear: (note) => change('clear', ({ switches }) => ({ switches }), note),
     switch: (turn, note) =>
@@ -158,10 +164,11 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
       )
       if (then === undefined) throw new GatewayOptionsError(unknownVersion(to, changes))
       const { policy, switches } = then
-      return await change(`rollback to ${then.version}`, () => ({ ...(policy && { policy }), switches }), {
-        base: version,
-        ...note,
-      })
+      return await change(
+        `rollback to ${then.version}`,
+        (now) => ({ ...(policy && { policy }), switches: note?.keepSwitches ? now.switches : switches }),
+        { base: version, ...note },
+      )
     },
     async diff(next) {
       const { change: now = EVERYTHING } = await read()
@@ -169,6 +176,11 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
     },
     close: link.close,
   }
+}
+
+function checked(policy: unknown): Policy {
+  harmless(policy, 0)
+  return checkPolicy(policy, '')
 }
 
 const readable = (text: string): Change[] => {

@@ -5,8 +5,8 @@
 --   ARGV[1]  how many at most
 --   ARGV[2]  bytes of one at most
 --
--- Output: one list, in which what is too large is empty
---   found  the changes
+-- Output:
+--   found  the changes; one that is too large is empty
 
 local found = redis.pcall('LRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)
 if found.err then found = {} end

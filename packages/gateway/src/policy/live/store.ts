@@ -32,12 +32,12 @@ export async function find(ask: Ask, known: number): Promise<Found> {
   return { version, bytes, text }
 }
 
-/** False: somebody was faster, and nothing was changed. */
-export async function put(ask: Ask, base: number, change: Change): Promise<boolean> {
+/** How many processes were told of it; `undefined`: somebody was faster, and nothing was changed. */
+export async function put(ask: Ask, base: number, change: Change): Promise<number | undefined> {
   const args = [base, change.version, textOf(change), REMEMBERED, REMEMBERED_BYTES, CHANNEL]
   const answer = await ask((client) => writing.run(client, [IN_FORCE, HISTORY], args))
-  const [outcome] = answer as ['written' | 'conflict', number]
-  return outcome === 'written'
+  const [outcome, , told] = answer as ['written' | 'conflict', number, number]
+  return outcome === 'written' ? told : undefined
 }
 
 /** Texts of the last changes, the newest first. */

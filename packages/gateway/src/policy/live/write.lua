@@ -14,6 +14,7 @@
 -- Output:
 --   1  written, or conflict
 --   2  version in force
+--   3  how many were told, where Redis is one server
 
 local function in_force()
   local found = redis.pcall('HGET', KEYS[1], 'version')
@@ -39,16 +40,18 @@ local function remember()
   redis.call('LTRIM', KEYS[2], 0, kept - 1)
 end
 
-local function answer(outcome, version)
+local function answer(outcome, version, told)
   return {
     outcome,
     version,
+    told,
   }
 end
 
 local current = in_force()
-if current ~= tonumber(ARGV[1]) or current >= tonumber(ARGV[2]) then return answer('conflict', current) end
+if current ~= tonumber(ARGV[1]) or current >= tonumber(ARGV[2]) then return answer('conflict', current, 0) end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'change', ARGV[3])
 remember()
-redis.call('PUBLISH', ARGV[6], ARGV[2])
-return answer('written', tonumber(ARGV[2]))
+-- Who may not publish has changed it nevertheless; others find it by looking.
+local told = redis.pcall('PUBLISH', ARGV[6], ARGV[2])
+return answer('written', tonumber(ARGV[2]), type(told) == 'number' and told or 0)
