@@ -43,7 +43,7 @@ export function createWatch({ settings, rules, witness }: Parts) {
     const text = typeof given === 'string' ? given : textOfRequest(given, request).catch(() => undefined)
     const attempt = Number(new Headers(own.headers).get('x-stainless-retry-count')) || 0
     const origin = originOf(own, attempt, settings.onCall !== undefined)
-    const startedAt = performance.now()
+    const [startedAt, inForce] = [performance.now(), rules()]
 
     return async function tell(outcome) {
       const answeredAt = performance.now()
@@ -51,7 +51,7 @@ export function createWatch({ settings, rules, witness }: Parts) {
       const reading = source === undefined ? undefined : read(source)
       if (source === undefined || reading === undefined) return false
       const incoming = { ...found, url, init: own, source, reading }
-      const call = { ...callOf(settings, rules(), entrance, incoming), origin }
+      const call = { ...callOf(settings, inForce, entrance, incoming), origin }
       const { model } = call
       const recording = recordingOf(call, outcome)
       const reply = { via: 'upstream', model, route: 'requested', bypass: 'direct', recording } as const

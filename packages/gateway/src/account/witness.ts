@@ -16,10 +16,13 @@ export function witness(recorder: Recorder): Witness {
     call.origin.draft?.attempts.push({ model: call.model, status, latencyMs: answeredAt - startedAt })
     const ending = await reply.recording.ended
     const endedAt = performance.now()
-    // Whoever gives up breaks what is read along, too.
-    const gaveUp = ending.type === 'failed' && call.signal.aborted
+    // Whoever gives up breaks what is read along, too; the SDK gives up, as well, on what broke by itself.
+    const gaveUp = ending.type === 'failed' && isAbort(ending.error, call.signal)
     const seen = gaveUp ? ({ type: 'aborted', usage: ending.usage } as const) : ending
     const firstByte = status === undefined ? undefined : answeredAt
     recorder.end(call, reply, seen, await billFor(seen, reply, call), { left: false, firstByte, endedAt })
   }
 }
+
+const isAbort = (error: unknown, { aborted, reason }: AbortSignal) =>
+  (error instanceof Error && error.name === 'AbortError') || (aborted && error === reason)

@@ -105,7 +105,7 @@ test('no switch opens a door: keys, allow-lists, members and paid paths stay as 
       expect(doors(after)).toEqual(doors(live.policy))
       const [before, then] = [callers(live.policy), callers(after)]
       for (const [at, caller] of then.entries()) {
-        expect(caller.refusal).toEqual(before[at]?.refusal)
+        if (caller.refusal?.code !== 'gateway_agent_off') expect(caller.refusal).toEqual(before[at]?.refusal)
         expect(caller.team).toBe(before[at]?.team)
         expect(caller.models).toEqual(before[at]?.models)
       }
