@@ -25,6 +25,7 @@ const ROOMS: Record<string, string[]> = {
   body: ['account'],
   cache: ['account', 'body', 'identify', 'redis'],
   coalesce: ['account', 'body', 'redis'],
+  custody: ['redis'],
   identify: ['account', 'policy', 'quota', 'semantic'],
   litellm: ['account', 'body', 'cache', 'identify', 'redis'],
   policy: ['redis'],

@@ -61,6 +61,8 @@ export type Call = {
   caller: Caller
   /** What was in force when it began. */
   rules: Rules
+  /** The team key that is exchanged for upstream's own; absent: the caller has that one. */
+  teamKey?: string
   controls: Controls
   operation: Operation
   outgoing: Outgoing

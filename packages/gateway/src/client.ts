@@ -37,7 +37,7 @@ export function createGatewayClient(
   // Whoever has nothing but a team key for a proxy needs no other.
   const hasKey = clientOptions.apiKey !== undefined || Boolean(process.env.OPENAI_API_KEY)
   const house = assemble(gateway, hasKey)
-  const apiKey = house.proxyKey
+  const apiKey = house.proxyKey ?? (hasKey ? undefined : house.placeholder)
   const client = new OpenAI(apiKey === undefined ? clientOptions : { ...clientOptions, apiKey })
   return decorate(client, house, clientOptions.fetch as typeof fetch | undefined)
 }

@@ -7,6 +7,8 @@ import type { Ending } from './body/recording.ts'
 import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge, type Purge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
+import { createKeeper } from './custody/keeper.ts'
+import { PLACEHOLDER } from './custody/stage.ts'
 import { createDoor } from './door.ts'
 import { byPathTail, restAfterVersion } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
@@ -22,6 +24,7 @@ import { applied } from './policy/applied.ts'
 import type { Live } from './policy/live.ts'
 import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
+import { createLink, type Link } from './redis/link.ts'
 import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
 import type { SemanticAdmin } from './semantic/store/admin.ts'
@@ -70,7 +73,7 @@ const LINGER_MS = 10_000
  * and not only one for the proxy.
  */
 export function assemble(options: GatewayOptions | undefined, hasKey = true) {
-  const settings = settingsOf(options)
+  const settings = settingsOf(options, hasKey)
   const { deadlines, redis } = settings
   const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
   const say = once(warn)
@@ -78,9 +81,11 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const counters = createCounters()
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
-  let rules = rulesOf(settings.policy, { settings, hasKey, say, switches: {} })
+  const canAsk = hasKey || settings.custody
+  let rules = rulesOf(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
   const shared =
     settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt)
+  const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
   const [later, settlements] = [createLater(), createLater()]
@@ -102,6 +107,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     limits,
     litellm: settings.litellm,
     detours,
+    keeper: vault?.keeper,
     say: oneAMinute(warn),
   })
   const listened = settings.onCall !== undefined || places.length > 0
@@ -110,6 +116,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     settings,
     counters,
     answers,
+    keeper: vault?.keeper,
     rules: () => rules,
     watch: listened ? createWatch({ settings, rules: () => rules, witness: witness(recorder) }) : undefined,
     tell: listened ? tell : undefined,
@@ -126,10 +133,22 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     })
   const house = { settings, handler, counters, passThrough, rules: () => rules, starting: () => starting }
 
+  /** Who goes straight shares nothing in Redis but this. */
+  function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
+    const { redisMs: deadlineMs, connectMs } = deadlines
+    const link = known ?? createLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
+    const keeper = createKeeper(link, oneAMinute(warn))
+    const close = () => {
+      keeper.close()
+      if (known === undefined) link.close()
+    }
+    return { keeper, close }
+  }
+
   /** What is pushed or switched while the program runs. Calls under way end under the rules they began with. */
   function adopt(live: Live) {
     const policy = settings.narrow(applied(live))
-    rules = rulesOf(policy, { settings, hasKey, say, switches: live.switches })
+    rules = rulesOf(policy, { settings, hasKey: canAsk, say, switches: live.switches })
   }
 
   /** A call has begun when `answer` returns, if not when it resolves. */
@@ -203,6 +222,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
       await within(sinks.close(), 1_000)
       answers.close()
       meanings?.close()
+      vault?.close()
       shared?.close()
       return done
     },
@@ -231,6 +251,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     say,
     /** In mode `litellm`: what the proxy is shown, for clients that have no other key. */
     proxyKey: hasKey ? undefined : rules.proxyFor(settings.agent)?.apiKey,
+    /** For clients whose key is kept in Redis. */
+    placeholder: settings.custody ? PLACEHOLDER : undefined,
     hooked: settings.onCall !== undefined,
     door: (entrance: Entrance) => createDoor(house, entrance),
   }

@@ -64,7 +64,8 @@ export function callOf(
   const signal = init.signal ?? new AbortController().signal
   const path = frozen || incoming.model !== undefined ? undefined : below(url)
   const headers = marked ? withoutGatewayHeaders(sent) : sent
-  const caller = rules.who(claimOf(settings, origin.context, fromHeaders))
+  const claim = claimOf(settings, origin.context, fromHeaders)
+  const caller = rules.who(claim)
   const proxy = caller.mode === 'litellm' && path !== undefined ? settings.litellm : undefined
   const asks = stream && !includeUsage && !frozen && asksForUsage(operation, url, rules, proxy !== undefined)
   return {
@@ -77,6 +78,7 @@ export function callOf(
     signal,
     caller,
     rules,
+    ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
     controls: controlsOf([settings.standing, origin.context, fromHeaders, fromBody?.context]),
     model: incoming.model ?? (text(body.model) || 'auto'),
     route: 'requested',

@@ -33,6 +33,11 @@ export type GatewayOptions = {
    * @default true, where there is `redis`
    */
   livePolicy?: boolean
+  /**
+   * The key for OpenAI is kept in `redis`, sealed under the team key: the client needs no other. See docs/key-custody.md.
+   * @default true for a client that has a team key and `redis`, and no key for OpenAI
+   */
+  custody?: boolean
   /** `false`: no answer is stored or shared, not even in flight. */
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false | SemanticCacheOptions }
   /** `false`: nobody is refused for a limit, and nothing is counted against one. The limits themselves are in the policy. */
@@ -148,6 +153,7 @@ export const optionsSchema = z.strictObject({
   litellm: litellmSchema,
   policy: z.optional(z.any()),
   livePolicy: z.optional(z.boolean()),
+  custody: z.optional(z.boolean()),
   cache: z.optional(
     z.union([
       z.literal(false),

@@ -1,6 +1,8 @@
 import type { Passed } from './account/passed.ts'
 import type { Counters } from './account/stats.ts'
 import type { CacheStore } from './cache/store.ts'
+import type { Keeper } from './custody/keeper.ts'
+import { authorized, standsIn } from './custody/stage.ts'
 import { isPaid } from './governed.ts'
 import { currentContext } from './identify/context.ts'
 import {
@@ -24,6 +26,8 @@ type Parts = {
   settings: Settings
   counters: Counters
   answers: CacheStore
+  /** Exchanges team keys for upstream's own; absent: callers bring that one. */
+  keeper: Keeper | undefined
   rules: () => Rules
   /** Reads along governed calls that go straight; absent where nobody listens. */
   watch: ReturnType<typeof createWatch> | undefined
@@ -34,7 +38,9 @@ type Parts = {
 }
 
 /** The way of what is not governed, and of calls in mode `direct`: same arguments, same Response, told of afterwards. */
-export function createPassThrough({ settings, counters, answers, rules, watch, tell, track }: Parts) {
+export function createPassThrough(parts: Parts) {
+  const { settings, counters, answers, keeper, rules, watch, tell, track } = parts
+
   return async function passThrough(
     entrance: Entrance,
     input: Parameters<typeof fetch>[0],
@@ -55,10 +61,19 @@ export function createPassThrough({ settings, counters, answers, rules, watch, t
       ended?.({ status: response.status, refusal: refusal.code })
       return response
     }
+    const shown = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
+    const key = keeper && (await keyFor(keeper, entrance, claim, inForce, { url, shown }))
+    if (typeof key === 'object') {
+      const response = refusalResponse(key, url)
+      ended?.({ status: response.status, refusal: key.code })
+      return response
+    }
     const straight = method === 'POST' && inForce.someGoStraight
     const watched = straight ? watch?.(entrance, input, init, url) : undefined
     try {
-      const own = marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init
+      const clean = marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init
+      const given = input instanceof Request && clean?.headers === undefined ? input.headers : clean?.headers
+      const own = key === undefined ? clean : { ...clean, headers: authorized(given, key) }
       const proxy = inForce.proxyFor(claim.agent)
       const response = await transport(...turned(proxy, { ...entrance, key: told.key }, input, own))
       over({ status: response.status }, watched && { response: response.clone() })
@@ -90,6 +105,20 @@ export function createPassThrough({ settings, counters, answers, rules, watch, t
       }
     }
   }
+}
+
+/** Upstream's own key goes below the client's own address alone. */
+async function keyFor(
+  keeper: Keeper,
+  { below, frozen }: Entrance,
+  claim: Claim,
+  { who }: Rules,
+  { url, shown }: { url: string; shown: Headers },
+): Promise<string | Refusal | undefined> {
+  const { mode, team } = who(claim)
+  if (claim.key === undefined || frozen || mode === 'litellm' || below(url) === undefined) return undefined
+  if (!standsIn(shown, claim.key)) return undefined
+  return await keeper.open(team, claim.key)
 }
 
 function refusalOf(

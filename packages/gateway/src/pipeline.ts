@@ -5,6 +5,8 @@ import type { CacheStore } from './cache/store.ts'
 import type { Call, Handler, Reply, Stage } from './call.ts'
 import { type Across, across } from './coalesce/across.ts'
 import { coalesce } from './coalesce/stage.ts'
+import type { Keeper } from './custody/keeper.ts'
+import { custody } from './custody/stage.ts'
 import { identify } from './identify/stage.ts'
 import type { Later } from './later.ts'
 import { type DetourStats, detour } from './litellm/detour.ts'
@@ -38,6 +40,8 @@ type Parts = {
   /** Calls in mode `litellm` go through it, and those that find no other way; absent: there is none. */
   litellm: LitellmSettings | undefined
   detours: DetourStats
+  /** Exchanges team keys for upstream's own; absent: callers bring that one. */
+  keeper: Keeper | undefined
   say: Say
 }
 
@@ -49,7 +53,7 @@ export function pipeline(parts: Parts): Handler {
 }
 
 function embedded(parts: Parts): Handler {
-  const { recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm } = parts
+  const { recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm, keeper } = parts
   const accounts = account(recorder)
   const byDetour = litellm && {
     proxy: litellm,
@@ -66,6 +70,7 @@ function embedded(parts: Parts): Handler {
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
       limits === undefined ? pass : quota(limits, settlements, gauge), // may it be asked?
+      keeper === undefined ? pass : custody(keeper), //              by which key?
       byDetour === undefined ? pass : detour(byDetour), //           is the direct route whole?
     ],
     send,

@@ -10,6 +10,8 @@ export type RefusalCode =
   | 'gateway_queue_full'
   | 'gateway_unknown_key'
   | 'gateway_agent_off'
+  | 'gateway_key_not_sealed'
+  | 'gateway_custody_unavailable'
   | 'gateway_model_not_allowed'
   | 'gateway_quota_unavailable'
   | 'gateway_not_cached'
@@ -33,6 +35,8 @@ const STATUS = {
   gateway_queue_full: 429,
   gateway_unknown_key: 401,
   gateway_agent_off: 403,
+  gateway_key_not_sealed: 401,
+  gateway_custody_unavailable: 503,
   gateway_model_not_allowed: 403,
   gateway_quota_unavailable: 503,
   gateway_not_cached: 504,

@@ -8,7 +8,7 @@ import {
   type QuotaOptions,
   redisSchema,
 } from './options.ts'
-import { check } from './options-error.ts'
+import { check, GatewayOptionsError } from './options-error.ts'
 import type { Mode } from './policy/live.ts'
 import { loadPolicy } from './policy/load.ts'
 import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
@@ -30,6 +30,8 @@ export type Settings = {
   livePolicy: boolean
   agent: string | undefined
   key: string | undefined
+  /** The key for upstream is kept in Redis. */
+  custody: boolean
   team: string | undefined
   /** For all agents; `undefined`: as the policy says for each. */
   capture: Capture | undefined
@@ -70,7 +72,12 @@ const MIB = 1024 * 1024
  * Options and environment, checked and made one.
  * @throws GatewayOptionsError naming each field at fault.
  */
-export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv = process.env): Settings {
+export function settingsOf(
+  options: GatewayOptions = {},
+  /** The client has a key of its own for upstream. */
+  hasKey = true,
+  env: NodeJS.ProcessEnv = process.env,
+): Settings {
   check(optionsSchema, options, 'gateway')
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || undefined, 'LLM_GATEWAY_MODE')
   const given = options.policy ?? (env.LLM_GATEWAY_POLICY || undefined)
@@ -90,6 +97,12 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key,
+    custody: custodyOf(options, {
+      key,
+      redis: shared,
+      isProxied: (mode ?? startOf(policy)) === 'litellm',
+      hasKey,
+    }),
     team: options.team,
     mode,
     direct: mode === 'direct',
@@ -117,6 +130,17 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     waitUntil: options.waitUntil,
     onCall: options.onCall,
   }
+}
+
+function custodyOf(
+  { custody }: GatewayOptions,
+  has: { key: string | undefined; redis: unknown; isProxied: boolean; hasKey: boolean },
+): boolean {
+  if (custody && has.redis === undefined)
+    throw new GatewayOptionsError(
+      'gateway.custody: keys are kept in Redis: set gateway.redis, or LLM_GATEWAY_REDIS_URL',
+    )
+  return custody ?? (!has.hasKey && has.key !== undefined && has.redis !== undefined && !has.isProxied)
 }
 
 /** A policy can be changed while the program runs: what it starts with rules nothing out. */

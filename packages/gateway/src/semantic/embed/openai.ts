@@ -50,6 +50,7 @@ export function following(
     arrivedAt: performance.now(),
     caller: call.caller,
     rules: call.rules,
+    ...(call.teamKey !== undefined && { teamKey: call.teamKey }),
     controls: {
       cache: { read: true, store: true, onlyIfCached: false, semantic: false },
       tags: [...controls.tags, TAG],
