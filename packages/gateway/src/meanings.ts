@@ -32,7 +32,10 @@ export function createMeanings({ semantic, cache, key }: Settings, link: Link | 
     underWay.add(work)
     void work.finally(() => underWay.delete(work))
   }
-  const learner = createLearner(link && createSharedLabels(link), track)
+  const { embedder, model, dimensions } = rest
+  const id = embedder?.id ?? `${model}/${dimensions}`
+  const shared = link && createSharedLabels(link, id)
+  const learner = createLearner({ shared, calibration: embedder?.calibration, track })
   const tally = createTally()
   const secretOf = ({ outgoing }: Call) => secret ?? key ?? outgoing.headers.get('authorization') ?? undefined
   const parts: SemanticParts = { ...rest, store, learner, secretOf, track }

@@ -6,10 +6,13 @@ import { hit } from '../cache/hit.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { whileWanted } from '../wait.ts'
 import { forEverybody } from './admit.ts'
+import { AROUND } from './agreement.ts'
 import { eligible } from './eligible.ts'
 import type { Embedder } from './embed/embedder.ts'
 import { embedThrough } from './embed/openai.ts'
-import type { Learner } from './learn.ts'
+import { type Finding, NOTHING } from './finding.ts'
+import { judge, saidIn } from './judge/judge.ts'
+import type { Asker, Learner } from './learn.ts'
 import type { Meaning } from './meaning.ts'
 import type { Plan } from './plan.ts'
 import { type Asked, askedIn } from './question.ts'
@@ -52,11 +55,11 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
       if (plan.mode === 'shadow') return await ask(next, call, search, look(search, call))
       const found = await look(search, call)
       if (call.signal.aborted) return given(call, found.meaning)
-      const { nearest, meaning } = found
-      if (meaning.outcome !== 'hit' || nearest === undefined)
+      const { candidate, meaning } = found
+      if (meaning.outcome !== 'hit' || candidate === undefined)
         return await ask(next, call, search, Promise.resolve(found))
-      learner.consider(search.asked.text, nearest, meaning, call, plan, pipeline)
-      return serve(nearest, meaning, call)
+      learner.consider(search.asked.text, found, askerOf(call, plan))
+      return serve(candidate, meaning, call)
     }
 
   function searchFor(call: Call, plan: Plan): Search | string {
@@ -73,6 +76,14 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
     return { asked, partition, plan, vector: () => (vector ??= embed(call, asked.text)) }
   }
 
+  function askerOf(call: Call, plan: Plan): Asker {
+    return {
+      agent: call.caller.agent,
+      plan,
+      judge: (asked, near, model) => judge(pipeline, call, asked, near, model),
+    }
+  }
+
   async function embed(call: Call, question: string): Promise<Float32Array> {
     const signal = AbortSignal.timeout(parts.deadlineMs)
     if (parts.embedder !== undefined) {
@@ -85,19 +96,17 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
   }
 
   /** Bounded by the deadline, and by the caller's own patience. */
-  async function look({ asked, partition, plan, vector }: Search, call: Call): Promise<Found> {
+  async function look({ asked, partition, plan, vector }: Search, call: Call): Promise<Finding> {
     let neighbours: Neighbour[] | undefined
     try {
       const ready = Promise.all([vector(), learner.prepare(call.caller.agent, plan)])
-      const search = ready.then(([vector]) => store.nearest(partition, vector, 1))
+      const search = ready.then(([vector]) => store.nearest(partition, vector, AROUND))
       neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
     } catch {
-      if (call.signal.aborted) return { meaning: { outcome: 'unavailable', reason: 'aborted' } }
+      if (call.signal.aborted) return unavailable('aborted')
     }
-    if (neighbours === undefined) return { meaning: { outcome: 'unavailable', reason: 'embedding' } }
-    const [nearest] = neighbours
-    if (nearest === undefined) return NOTHING
-    return { nearest, meaning: learner.decide(asked.text, nearest, call.caller.agent, plan) }
+    if (neighbours === undefined) return unavailable('embedding')
+    return learner.find(asked.text, neighbours, call.caller.agent, plan)
   }
 
   /** Has the call answered as if this stage were not there; then keeps the answer, and learns from it. */
@@ -105,7 +114,7 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
     next: Handler,
     call: Call,
     search: Search,
-    looking: Promise<Found> | undefined,
+    looking: Promise<Finding> | undefined,
   ): Promise<Reply> {
     looking?.catch(() => undefined)
     const reply = await next(call)
@@ -121,33 +130,33 @@ export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
         }
   }
 
-  async function afterwards(reply: Reply, call: Call, search: Search, looking: Promise<Found> | undefined) {
+  async function afterwards(reply: Reply, call: Call, search: Search, looking: Promise<Finding> | undefined) {
     try {
       const ending = await reply.recording.ended
       const found = await looking
       const whole = reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
       const answer = whole ? ending.answer() : undefined
       if (answer === undefined) return
-      if (found?.nearest !== undefined)
-        learner.consider(search.asked.text, found.nearest, found.meaning, call, search.plan, pipeline)
+      const { asked, plan, partition } = search
+      const asker = askerOf(call, plan)
+      const near = found ?? NOTHING
       const stores = call.controls.cache.store && admissible(call, answer) && forEverybody(answer.json)
-      if (!stores) return
-      const ttl = Math.min(search.plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
+      if (!stores) return learner.consider(asked.text, near, asker)
+      const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
+      const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
       if (ttl > 0)
-        await store.add(search.partition, await search.vector(), {
-          question: search.asked.text,
-          answer: entry,
-        })
+        await store.add(partition, await search.vector(), { question: asked.text, answer: entry, groups })
     } catch {
       // Without a vector there is nothing to keep; the record of the embedding says why there was none.
     }
   }
 }
 
-const NOTHING: Found = { meaning: { outcome: 'nothing' } }
-
-type Found = { nearest?: Neighbour; meaning: Meaning }
+const unavailable = (reason: string): Finding => ({
+  meaning: { outcome: 'unavailable', reason },
+  neighbours: [],
+})
 
 function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): Reply {
   return { ...hit(entry.answer, entry.id, call, 'semantic'), similarity, meaning }

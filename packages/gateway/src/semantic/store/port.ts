@@ -3,7 +3,14 @@ import type { Partition } from '../scope.ts'
 import type { SemanticAdmin } from './admin.ts'
 
 /** An answer, and the question it was given to. */
-export type Entry = { id: string; question: string; answer: CacheEntry; pinned: boolean }
+export type Entry = {
+  id: string
+  question: string
+  answer: CacheEntry
+  /** Entries that have one of these in common were found to say the same. */
+  groups: readonly string[]
+  pinned: boolean
+}
 
 export type Neighbour = { entry: Entry; similarity: number }
 
