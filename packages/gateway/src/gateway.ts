@@ -80,7 +80,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link) : undefined
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
-    meanings: meanings?.parts,
+    meanings: meanings?.load,
     policy,
     recorder,
     later,

@@ -34,7 +34,7 @@ if (values.help) {
                 finance_adversarial_pairs.json, or any of them; without it, our own small set
   --limit       so many questions of each set
   --svg         a file for the curves; with two sets, one file each
-  --judge-errs  the share of the judge's verdicts that are wrong
+  --judge-errs  the share of wrong answers that the judge takes for right
   --cache       where vectors are kept between runs
 
 Questions come in a shuffled order to a cache that is empty at first. \`The gateway itself\` is its own code: it learns from
@@ -104,26 +104,30 @@ const JUDGES: [name: string, judge: Omit<Product, 'calibration'>, colour: string
   ['judge: a tenth', { rate: 0.1, perHour: 1e9, pace: 100, judgeErrs }, '#e08a00'],
   ['judge: default, 100 asked an hour', { ...JUDGE, pace: 100, judgeErrs }, '#7bbf4b'],
   ['judge: default, 1000 asked an hour', { ...JUDGE, pace: 1_000, judgeErrs }, '#b8a100'],
-  ['judge: all, 3% of it wrong', { rate: 1, perHour: 1e9, pace: 100, judgeErrs: 0.03 }, '#a03080'],
+  [
+    'judge: all, takes 2% of wrong for right',
+    { rate: 1, perHour: 1e9, pace: 100, judgeErrs: 0.02 },
+    '#a03080',
+  ],
 ]
 
 /** What the gateway does with its own learner, from the first question on, guards on. */
 async function gateway(stream: Stream): Promise<Curve[]> {
   console.log(
-    `\nthe gateway itself, guards on\n${''.padEnd(36)}${'hits'.padStart(8)}${'wrong (<= 95%)'.padStart(18)}${'agreed'.padStart(10)}${'judged'.padStart(10)}${'threshold'.padStart(12)}${'confidence'.padStart(12)}`,
+    `\nthe gateway itself, guards on\n${''.padEnd(42)}${'hits'.padStart(8)}${'wrong (<= 95%)'.padStart(18)}${'agreed'.padStart(10)}${'judged'.padStart(10)}${'threshold'.padStart(12)}${'confidence'.padStart(12)}`,
   )
   const curves: Curve[] = []
   for (const [name, judge, colour] of JUDGES) {
     const outcome = await playProduct(stream, { ...judge, calibration: CALIBRATION })
     const { hits, asked, agreed, judgements, threshold, limit } = outcome
     console.log(
-      `${name.padEnd(36)}${share(hits, asked).padStart(8)}${error(outcome).padStart(18)}${share(agreed, asked).padStart(10)}${share(judgements, asked).padStart(10)}${threshold.toFixed(3).padStart(12)}${limit.toFixed(3).padStart(12)}`,
+      `${name.padEnd(42)}${share(hits, asked).padStart(8)}${error(outcome).padStart(18)}${share(agreed, asked).padStart(10)}${share(judgements, asked).padStart(10)}${threshold.toFixed(3).padStart(12)}${limit.toFixed(3).padStart(12)}`,
     )
     curves.push({ name, colour, points: [point(outcome)] })
   }
   const unknown = await playProduct(stream, { rate: 1, perHour: 1e9, pace: 100, calibration: undefined })
   console.log(
-    `${'judge: all, embedder not measured'.padEnd(36)}${share(unknown.hits, unknown.asked).padStart(8)}${error(unknown).padStart(18)}${share(unknown.agreed, unknown.asked).padStart(10)}`,
+    `${'judge: all, embedder not measured'.padEnd(42)}${share(unknown.hits, unknown.asked).padStart(8)}${error(unknown).padStart(18)}${share(unknown.agreed, unknown.asked).padStart(10)}`,
   )
   return curves
 }

@@ -70,7 +70,7 @@ export type Product = {
   perHour: number
   /** Questions in an hour: what `perHour` is held against. */
   pace: number
-  /** So often the judge errs, either way. */
+  /** So often the judge takes a wrong answer for a right one. */
   judgeErrs?: number
   seed?: number
   plan?: Partial<Plan>
@@ -114,7 +114,7 @@ export async function playProduct(
       outcome.judgements += 1
       return near.map(({ entry }) => {
         const right = intents[at] === intents[Number(entry.id)]
-        return erring() < judgeErrs ? !right : right
+        return right || erring() < judgeErrs
       })
     }
     const asker = { agent: 'agent', plan, judge }

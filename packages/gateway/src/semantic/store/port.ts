@@ -7,7 +7,7 @@ export type Entry = {
   id: string
   question: string
   answer: CacheEntry
-  /** Entries that have one of these in common were found to say the same. */
+  /** Of which group its answer is, and which other ones were found to say the same: `familiesOf`. */
   groups: readonly string[]
   pinned: boolean
 }
