@@ -150,7 +150,7 @@ test.each([
   expect(await it.client.gateway.semantic?.list({})).toHaveLength(5)
 })
 
-test('a judge for whom the team has no requests left is not asked', async () => {
+test('where the team has few requests left, they are for its callers: no judge is asked', async () => {
   const policy = {
     ...(options().policy as object),
     teams: { team: { agents: ['support'], rpm: 2 } },
@@ -158,7 +158,18 @@ test('a judge for whom the team has no requests left is not asked', async () => 
   const it = await setup(options({}, { policy }), {}, upstream())
   expect(await asking(it, ...SHIPPING.slice(0, 2))).toMatchObject({ cache: 'miss', status: 'ok' })
   const judged = it.records.filter(({ tags }) => tags.includes('gateway:semantic'))
-  expect(judged.map(({ status }) => status)).toEqual(['refused'])
+  expect(judged).toEqual([])
+})
+
+test('nor is a vector made only to keep an answer', async () => {
+  const policy = { ...(options().policy as object), teams: { team: { agents: ['support'], rpm: 5 } } }
+  const it = await setup(options({}, { policy, cache: { semantic: { dimensions: 256 } } }))
+  const questions = Array.from({ length: 5 }, (_, at) => `Do you ship chairs of kind ${'x'.repeat(at + 1)}?`)
+  // Nobody asks for a vector before the first answer is kept, and that is put off here.
+  await Promise.all(questions.map((question) => it.client.chat.completions.create(ask(question))))
+  await it.client.gateway.flush()
+  const calls = it.records.filter(({ operation }) => operation === 'chat')
+  expect(calls.every(({ status }) => status === 'ok')).toBe(true)
 })
 
 test.each([

@@ -35,7 +35,14 @@ export type SemanticParts = {
 }
 
 /** One question on its way through this stage. */
-type Search = { asked: Asked; partition: Partition; plan: Plan; vector: () => Promise<Float32Array> }
+type Search = {
+  asked: Asked
+  partition: Partition
+  plan: Plan
+  vector: () => Promise<Float32Array>
+  /** Somebody asked for it already. */
+  isMade: () => boolean
+}
 
 /** Answers what has been asked in other words, where that is safe; learns where it is. */
 export function answering(parts: SemanticParts, pipeline: Handler): Stage {
@@ -73,7 +80,13 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     const partition = secret === undefined ? undefined : partitionOf(call, asked, id, secret)
     if (partition === undefined) return secret === undefined ? 'no-credentials' : 'nested-too-deeply'
     let vector: Promise<Float32Array> | undefined
-    return { asked, partition, plan, vector: () => (vector ??= embed(call, asked.text)) }
+    return {
+      asked,
+      partition,
+      plan,
+      vector: () => (vector ??= embed(call, asked.text)),
+      isMade: () => vector !== undefined,
+    }
   }
 
   function askerOf(call: Call, plan: Plan): Asker {
@@ -137,7 +150,11 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       const whole = reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
       const answer = whole ? ending.answer() : undefined
       if (answer === undefined) return
-      const { asked, plan, partition } = search
+      const { asked, partition } = search
+      const isFree = hasRoom(reply.headers)
+      // Calls of ours never take the last of what the team's own are allowed.
+      if (!isFree && parts.embedder === undefined && !search.isMade()) return
+      const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
       const asker = askerOf(call, plan)
       const near = found ?? NOTHING
       const stores = call.controls.cache.store && admissible(call, answer) && forEverybody(answer.json)
@@ -151,6 +168,17 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       // Without a vector there is nothing to keep; the record of the embedding says why there was none.
     }
   }
+}
+
+/** The part of a team's limits that its callers have for themselves. */
+const RESERVED = 0.2
+
+/** Whether the team has requests and tokens to spare, as the quota said of this call. */
+function hasRoom(headers: Record<string, string> = {}): boolean {
+  return ['requests', 'tokens'].every((kind) => {
+    const [left, of] = ['remaining', 'limit'].map((what) => headers[`x-ratelimit-${what}-${kind}`])
+    return left === undefined || of === undefined || Number(left) >= RESERVED * Number(of)
+  })
 }
 
 const unavailable = (reason: string): Finding => ({
