@@ -223,7 +223,7 @@ function printCosts(stream: Stream) {
 }
 
 async function pairs() {
-  const thresholds = [0.7, 0.8, 0.85, 0.9, CALIBRATION.alone, 0.95]
+  const thresholds = [0.7, 0.8, 0.85, 0.9, 0.95, CALIBRATION.alone]
   const head = thresholds.map((at) => at.toFixed(2).padStart(12)).join('')
   console.log(
     `\n# Pairs, each alone in the cache: served with guards off / on, by cosine\n\n${''.padEnd(34)}${'pairs'.padStart(6)}${'vetoed'.padStart(8)}${head}`,
