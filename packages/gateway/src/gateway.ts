@@ -15,7 +15,7 @@ import type { Origin } from './identify/origin.ts'
 import type { Entrance } from './incoming.ts'
 import { createLater, soon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
-import { asksByMeaning, createMeanings } from './meanings.ts'
+import { createMeanings } from './meanings.ts'
 import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
@@ -52,8 +52,8 @@ export type GatewayControls = {
   /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
-  /** Looks into the semantic cache, and mends it; absent where no policy switches it on. */
-  semantic?: SemanticAdmin
+  /** Looks into the semantic cache, and mends it. */
+  semantic: SemanticAdmin
   /** The policy in force, for whoever stands between callers and this gateway. */
   policy: () => Readonly<Policy>
   /** Waits until shared Redis has told the live policy, as the first calls do: no longer than `deadlines` allow. */
@@ -94,10 +94,10 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
-  const meanings = asksByMeaning(settings.policy) ? createMeanings(settings, shared?.link) : undefined
+  const meanings = createMeanings(settings, shared?.link)
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
-    meanings: meanings?.parts,
+    meanings: meanings.load,
     recorder,
     later,
     settlements,
@@ -167,7 +167,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
     hook(record, call.origin)
-    meanings?.count(record)
+    meanings.count(record)
     sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
   }
 
@@ -199,29 +199,27 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     await Promise.all(telling)
     await recorder.settled()
     // It has calls of its own, which have records of their own.
-    if (meanings !== undefined) {
-      await meanings.settled()
-      await recorder.settled()
-    }
+    await meanings.settled()
+    await recorder.settled()
     later.run()
     settlements.run()
     await Promise.all([shared?.settled(), sinks.drain(({ periodic }) => isLast || !periodic)])
   }
 
   const controls: GatewayControls = {
-    ...(meanings && { semantic: meanings.admin }),
+    semantic: meanings.admin,
     flush: (deadlineMs = 5_000) => within(settled(false), deadlineMs),
     async purge(what) {
       later.run()
       const wanted = checkPurge(what)
-      const [gone, meant = 0] = await Promise.all([answers.purge(wanted), meanings?.admin.remove(wanted)])
+      const [gone, meant] = await Promise.all([answers.purge(wanted), meanings.admin.remove(wanted)])
       return gone + meant
     },
     async close(deadlineMs = 5_000) {
       const done = await within(settled(true), deadlineMs)
       await within(sinks.close(), 1_000)
       answers.close()
-      meanings?.close()
+      meanings.close()
       vault?.close()
       shared?.close()
       return done
@@ -237,7 +235,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
         memoryCache: memory.size(),
         mode: rules.who({ agent: settings.agent, key: settings.key, team: settings.team }).mode,
         policy: { version: 0, source: settings.policySource },
-        ...meanings?.stats(),
+        ...meanings.stats(),
         ...shared?.stats(),
       }
     },

@@ -18,7 +18,8 @@ import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
 import type { Say } from './say.ts'
-import { type SemanticParts, semantic } from './semantic/stage.ts'
+import type { SemanticParts } from './semantic/answering.ts'
+import { semantic } from './semantic/stage.ts'
 import { stale } from './stale/stage.ts'
 import { probe } from './upstream/probe.ts'
 import { send } from './upstream/send.ts'
@@ -31,8 +32,8 @@ type Parts = {
   settlements: Later
   answers: CacheStore
   limits: QuotaStore | undefined
-  /** How questions are answered by meaning; absent: no policy asks for it. */
-  meanings: SemanticParts | undefined
+  /** How questions are answered by meaning, for the agents that are asked so. */
+  meanings: () => Promise<SemanticParts>
   /** How calls of all processes meet; absent: only those of this one do. */
   abroad: Across | undefined
   /** Told how many calls are waiting. */
@@ -65,7 +66,7 @@ function embedded(parts: Parts): Handler {
   const answer = compose(
     [
       cache(answers, { refresh, later }), //                         has it been answered?
-      meanings === undefined ? pass : semantic(meanings, whole), //  has it been, in other words?
+      semantic(meanings, whole, parts.say), //                       has it been, in other words?
       coalesce(), //                                                 is someone asking it right now?
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?

@@ -45,7 +45,7 @@ export type GuardName = (typeof GUARD_NAMES)[number]
 export type SemanticPolicy = {
   /** `shadow`: nothing is served; records tell what would have been. The safe way to start. @default 'off' */
   mode?: 'off' | 'shadow' | 'on'
-  /** Cosine from which an answer serves, until enough is known to move it. @default 0.95 */
+  /** Cosine from which an answer serves that nobody else supports, until enough is known to move it. @default what was measured of the embedder; else 0.95 */
   threshold?: number
   /** From here up to the threshold, near-misses are judged, and learned from. @default 0.8 */
   band?: number
@@ -53,8 +53,16 @@ export type SemanticPolicy = {
   ttlSeconds?: number
   /** Of the answers served by meaning, the part that may be wrong, with 95 % confidence. @default 0.01 */
   errorBudget?: number
-  /** Who says whether an answer would have served: a cheap model, for `rate` of what came near, `perHour` at most. */
+  /**
+   * Who says whether an answer would have served, and which answers say the same: a cheap model, for `rate` of what came
+   * near, `perHour` at most. @default gpt-4o-mini, rate 1, 60 an hour
+   */
   judge?: false | { model?: string; rate?: number; perHour?: number }
+  /**
+   * An answer serves only after a second, different call got one that says the same. One that is wrong for once, or was
+   * put there by somebody who asks once, then serves nobody; hits come later, and need a judge. @default false
+   */
+  secondSighting?: boolean
   /** Guards that may veto, by name. @default all of them */
   guards?: GuardName[]
 }

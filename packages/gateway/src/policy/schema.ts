@@ -34,6 +34,7 @@ const semantic = z.strictObject({
       }),
     ]),
   ),
+  secondSighting: z.optional(z.boolean()),
   guards: z.optional(z.array(z.enum(GUARD_NAMES))),
 })
 

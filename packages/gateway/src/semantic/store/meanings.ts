@@ -144,13 +144,13 @@ export function createMeaningStore(
       }
       return found
     },
-    async add(partition, vector, { question, answer }) {
+    async add(partition, vector, { question, answer, groups }) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
       const room = roomOf(partition)
       // The same question again takes the place of its last answer.
       const id = hash('sha256', question, 'base64url').slice(0, 20)
-      const sealed = { question, vector: quantised, answer, pinned: false }
+      const sealed = { question, vector: quantised, answer, groups, pinned: false }
       const value = await seal(partition, id, sealed)
       if (value === undefined) return false
       try {
@@ -220,9 +220,10 @@ const newRoom = (dims: number, loaded: boolean): Room => ({
 const bytesOf = ({ question, answer, vector }: Sealed) =>
   (question.length + answer.text.length) * 2 + vector.length + ENTRY_OVERHEAD
 
-const entryOf = (id: string, { question, answer, pinned }: Sealed): Entry => ({
+const entryOf = (id: string, { question, answer, groups, pinned }: Sealed): Entry => ({
   id,
   question,
   answer,
+  groups,
   pinned,
 })

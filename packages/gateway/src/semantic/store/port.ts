@@ -3,7 +3,14 @@ import type { Partition } from '../scope.ts'
 import type { SemanticAdmin } from './admin.ts'
 
 /** An answer, and the question it was given to. */
-export type Entry = { id: string; question: string; answer: CacheEntry; pinned: boolean }
+export type Entry = {
+  id: string
+  question: string
+  answer: CacheEntry
+  /** Of which group its answer is, and which other ones were found to say the same: `familiesOf`. */
+  groups: readonly string[]
+  pinned: boolean
+}
 
 export type Neighbour = { entry: Entry; similarity: number }
 
