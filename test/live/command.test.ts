@@ -249,7 +249,7 @@ test('what is broken in Redis is shown as that, with the way back', async () => 
   const server = await redis()
   const store = storeAt(server)
   const { version } = await store.push(policyWith(5))
-  await server.admin.hset(LIVE, 'version', version + 1, 'change', '{"\u001b[2J":1}')
+  await server.admin.set(LIVE, `${version + 1}\n{"\\u001b[2J":1}`)
   const shown = await gateway('policy show', server)
   expect(shown).toMatchObject({ code: 1, out: '' })
   expect(shown.err).toContain('obeyed by nobody')

@@ -4,7 +4,7 @@ import { createLink } from '../../redis/link.ts'
 import type { Switches } from '../live.ts'
 import { checkPolicy } from '../load.ts'
 import type { Policy } from '../policy.ts'
-import { type Change, changeOf, checkSwitches, harmless, MAX_BYTES, MAX_VERSION, tooLarge } from './change.ts'
+import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
 import { type Difference, differences } from './diff.ts'
 import { type Ask, find, put, remembered } from './store.ts'
 
@@ -87,13 +87,11 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
   const ask: Ask = link.ask
 
   async function read(): Promise<Standing> {
-    const { version, bytes, text } = await find(ask, 0)
+    const { version, text = '' } = await find(ask, 0)
     if (version < 0)
       return await lacking({ version: 0, broken: 'what lies in its place is not a live policy' })
     if (version === 0) return await lacking({ version: 0 })
     try {
-      if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
-      if (bytes > MAX_BYTES) throw new GatewayOptionsError(tooLarge(bytes))
       return { version, change: changeOf(text, version) }
     } catch (error) {
       if (error instanceof GatewayOptionsError) return await lacking({ version, broken: error.message })
