@@ -153,9 +153,10 @@ test('who missed it and shares no limits finds it within a minute of calls', asy
   await deaf.client.chat.completions.create(ask('first'))
   const { version } = await storeAt(server).push(policyWith(1))
   await soon(() => deaf.stats().version === version)
-  const [name, text] = [String(version + 1), JSON.stringify(await textOf(server, version + 1, 42))]
   // As if the message had been lost.
-  await server.admin.hset(LIVE, 'version', name, 'change', JSON.parse(text))
+  const [, text = '{}'] = ((await server.admin.get(LIVE)) ?? '').split('\n')
+  const next = { ...JSON.parse(text), version: version + 1, policy: policyWith(42) }
+  await server.admin.set(LIVE, `${version + 1}\n${JSON.stringify(next)}`)
   await deaf.client.chat.completions.create(ask('second'))
   expect(deaf.rpm()).toBe(1)
   const now = performance.now()
@@ -164,8 +165,3 @@ test('who missed it and shares no limits finds it within a minute of calls', asy
   vi.restoreAllMocks()
   await soon(() => deaf.rpm() === 42)
 })
-
-async function textOf(server: Awaited<ReturnType<typeof redis>>, version: number, rpm: number) {
-  const change = JSON.parse((await server.admin.hget(LIVE, 'change')) ?? '{}')
-  return JSON.stringify({ ...change, version, policy: policyWith(rpm) })
-}

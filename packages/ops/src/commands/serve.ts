@@ -59,6 +59,8 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 async function start(gateway: Gateway, options: ServeOptions, log: AccessLog, say: Say): Promise<Serving> {
+  // Team keys may be in the live policy alone.
+  await gateway.ready()
   const keys = createCallers(gateway.policy, false).keys()
   if (keys === 0 && !options.allowAnonymous) throw new UsageError(NO_KEYS)
   const serving = await startServer(gateway, options, log, say)

@@ -13,7 +13,7 @@ import {
 } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../command.ts'
 import { type Paint, painter } from './paint.ts'
-import { diffLines, plain, seen } from './render.ts'
+import { diffLines, plain, seen, standingLine } from './render.ts'
 
 /** What both commands take, for `parseArgs`. */
 export const COMMON = {
@@ -76,12 +76,16 @@ export async function change(
   next: Next,
   make: (note: Note & { base: number }) => Promise<Made>,
 ): Promise<number> {
-  const { version, change: now = { switches: {} }, broken } = await store.read()
+  const standing = await store.read()
+  const { version, change: whole, broken, last } = standing
   const paint = painter(process.stderr)
+  const now = whole ?? last ?? { switches: {} }
   const then = next(now)
   const changes = differences(seen(now), seen(then))
-  if (changes.length === 0 && broken === undefined)
+  const repairs = whole === undefined && (broken !== undefined || last !== undefined)
+  if (changes.length === 0 && !repairs)
     return done(values, { version, changed: false, changes }, 'Nothing would change.')
+  if (repairs) process.stderr.write(`${standingLine(standing, paint)}\n`)
   const lines = diffLines(visible(now, then, changes), paint)
   if (!values.json || !values.yes) process.stderr.write(`${lines.join('\n')}\n`)
   if (values['dry-run'])

@@ -53,7 +53,16 @@ export function switchLines(switches: Switches, paint: Paint): string[] {
   return all.length > 0 ? all : ['Nothing is switched: all is as the policy says.']
 }
 
-export function standingLine({ version, change, broken }: Standing, paint: Paint): string {
+export function standingLine(standing: Standing, paint: Paint): string {
+  const { last } = standing
+  const recovery =
+    last === undefined
+      ? ''
+      : `\nThe last that is whole, from which changes start: ${headline(last, paint)}\nTo put it back: llm-gateway policy rollback ${last.version}`
+  return `${stateLine(standing, paint)}${recovery}`
+}
+
+function stateLine({ version, change, broken }: Standing, paint: Paint): string {
   if (broken !== undefined)
     return `${paint('red', 'What Redis holds is obeyed by nobody')}${version > 0 ? ` (version ${version})` : ''}: ${plain(broken)}`
   if (change === undefined)

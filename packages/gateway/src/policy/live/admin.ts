@@ -4,7 +4,7 @@ import { createLink } from '../../redis/link.ts'
 import type { Switches } from '../live.ts'
 import { checkPolicy } from '../load.ts'
 import type { Policy } from '../policy.ts'
-import { type Change, changeOf, checkSwitches, harmless, MAX_BYTES, MAX_VERSION, tooLarge } from './change.ts'
+import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
 import { type Difference, differences } from './diff.ts'
 import { type Ask, find, put, remembered } from './store.ts'
 
@@ -14,6 +14,8 @@ export type Standing = {
   change?: Change
   /** Why no process obeys what is there. The next change takes its place. */
   broken?: string
+  /** Where there is no change, or a broken one: the newest that is whole, which running processes may go by still. */
+  last?: Change
 }
 
 /** Who changes it, why, and what they have seen. */
@@ -74,7 +76,7 @@ const EVERYTHING = { switches: {} }
  * The live policy of all processes at a Redis. A client that is given is left open; `close` ends a connection of ours.
  *
  * @example
- * const store = await openPolicyStore({ redis: process.env.LLM_GATEWAY_REDIS_URL })
+ * const store = openPolicyStore({ redis: 'redis://localhost:6379' })
  * await store.switch((switches) => ({ ...switches, cache: 'off' }), { by: 'anna', comment: 'stale prices' })
  * store.close()
  * @throws PolicyConflict from whatever changes, where somebody else was faster.
@@ -85,17 +87,21 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
   const ask: Ask = link.ask
 
   async function read(): Promise<Standing> {
-    const { version, bytes, text } = await find(ask, 0)
-    if (version < 0) return { version: 0, broken: 'what lies in its place is not a live policy' }
-    if (version === 0) return { version: 0 }
+    const { version, text = '' } = await find(ask, 0)
+    if (version < 0)
+      return await lacking({ version: 0, broken: 'what lies in its place is not a live policy' })
+    if (version === 0) return await lacking({ version: 0 })
     try {
-      if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
-      if (bytes > MAX_BYTES) throw new GatewayOptionsError(tooLarge(bytes))
       return { version, change: changeOf(text, version) }
     } catch (error) {
-      if (error instanceof GatewayOptionsError) return { version, broken: error.message }
+      if (error instanceof GatewayOptionsError) return await lacking({ version, broken: error.message })
       throw error
     }
+  }
+
+  async function lacking(standing: Standing): Promise<Standing> {
+    const [last] = await history()
+    return { ...standing, ...(last && { last }) }
   }
 
   async function history(): Promise<Change[]> {
@@ -109,7 +115,7 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
   ): Promise<Made> {
     const standing = await read()
     if (base !== undefined && base !== standing.version) throw await conflict(base)
-    if (standing.version > MAX_VERSION)
+    if (standing.version >= MAX_VERSION)
       throw new Error(
         `Version ${standing.version} in Redis leaves no room for another: delete the key gw:{policy}:live.`,
       )
@@ -120,7 +126,7 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
       by,
       ...(comment === undefined || comment === '' ? {} : { comment }),
       what,
-      ...next(standing.change ?? EVERYTHING),
+      ...next(standing.change ?? standing.last ?? EVERYTHING),
     }
     const told = await put(ask, standing.version, made)
     if (told === undefined) throw await conflict(standing.version)

@@ -20,6 +20,7 @@ export type Change = {
   switches: Switches
 }
 
+/** Of a change, as JSON. */
 export const MAX_BYTES = 256 * 1024
 /** The last second of the year 9999: a higher one would leave no room for the next. */
 export const MAX_VERSION = 99_991_231_235_959
@@ -41,19 +42,18 @@ const schema = z.strictObject({
 /** @throws GatewayOptionsError for a change that nobody would obey: with a line for each field at fault, or too large. */
 export function textOf(change: Change): string {
   const text = JSON.stringify({ format: FORMAT, ...change })
-  const bytes = Buffer.byteLength(text)
-  if (bytes > MAX_BYTES) throw new GatewayOptionsError(tooLarge(bytes))
   changeOf(text, change.version)
   return text
 }
-
-export const tooLarge = (bytes: number) => `it has ${bytes} bytes, and ${MAX_BYTES} are the most`
 
 /**
  * What is found in Redis may have been written by anybody.
  * @throws GatewayOptionsError with a line for each field at fault.
  */
 export function changeOf(source: string, version: number): Change {
+  if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
+  if (Buffer.byteLength(source) > MAX_BYTES)
+    throw new GatewayOptionsError(`it has more than ${MAX_BYTES} bytes`)
   const value = parsed(source)
   const { format } = value
   if (typeof format === 'number' && format > FORMAT)

@@ -4,7 +4,7 @@ import { listen } from '../../redis/listen.ts'
 import type { Say } from '../../say.ts'
 import type { Live } from '../live.ts'
 import type { Policy } from '../policy.ts'
-import { changeOf, MAX_BYTES, MAX_VERSION, tooLarge } from './change.ts'
+import { changeOf, MAX_VERSION } from './change.ts'
 import { CHANNEL, type Found, find } from './store.ts'
 
 /** Where a policy is from: live, or as the process was started. */
@@ -110,20 +110,18 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
     later.unref()
   }
 
-  function obey({ version, bytes, text }: Found) {
+  function obey({ version, text }: Found) {
     if (version <= 0) {
       seen = 0
       if (version < 0) return refuse(version, 'what lies in its place is not one')
       if (stats.version > 0) refuse(0, 'it is gone')
       return
     }
-    if (version === seen) return
+    if (text === undefined) return
     seen = version
     if (version === stats.version) return settle()
     try {
-      if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
       if (version < stats.version) throw new GatewayOptionsError('it is older')
-      if (bytes > MAX_BYTES) throw new GatewayOptionsError(tooLarge(bytes))
       const { policy, switches } = changeOf(text, version)
       adopt({ version, policy: { ...(policy ?? own.policy), version }, switches })
       stats.version = version

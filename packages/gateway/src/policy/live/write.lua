@@ -2,7 +2,7 @@
 -- Neither key has a time to live: a policy must not vanish. There are two of them, and both are bounded.
 --
 -- Input:
---   KEYS[1]  what is in force
+--   KEYS[1]  what is in force: its version, a new line, the change
 --   KEYS[2]  changes, the newest first
 --   ARGV[1]  the version from which the change was made; 0: there was none
 --   ARGV[2]  its own version
@@ -16,12 +16,11 @@
 --   2  version in force
 --   3  how many were told, where Redis is one server
 
+-- Whatever else lies there is nobody's policy.
 local function in_force()
-  local found = redis.pcall('HGET', KEYS[1], 'version')
-  if type(found) == 'string' and string.match(found, '^[1-9]%d*$') and #found <= 15 then return tonumber(found) end
-  -- Whatever else is there is nobody's policy.
-  redis.call('DEL', KEYS[1])
-  return 0
+  local head = redis.pcall('GETRANGE', KEYS[1], 0, 14)
+  local version = type(head) == 'string' and string.match(head, '^([1-9]%d*)\n')
+  return version and tonumber(version) or 0
 end
 
 local function remember()
@@ -50,7 +49,7 @@ end
 
 local current = in_force()
 if current ~= tonumber(ARGV[1]) or current >= tonumber(ARGV[2]) then return answer('conflict', current, 0) end
-redis.call('HSET', KEYS[1], 'version', ARGV[2], 'change', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[2] .. '\n' .. ARGV[3])
 remember()
 -- Who may not publish has changed it nevertheless; others find it by looking.
 local told = redis.pcall('PUBLISH', ARGV[6], ARGV[2])
