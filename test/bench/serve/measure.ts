@@ -84,7 +84,7 @@ export async function warmUp(side: Side, calls: number): Promise<void> {
   for (const kind of ['miss', 'stream'] as const)
     await Promise.all(
       wires.map(async (wire) => {
-        for (let call = 0; call < calls / 8 / (kind === 'stream' ? 4 : 1); call += 1)
+        for (let call = 0; call < calls / 8 / (kind === 'stream' ? 16 : 1); call += 1)
           await askOnce(wire, side, kind)
       }),
     )

@@ -9,3 +9,5 @@ export function columns(names: string[]): (what: string, cells: string[]) => voi
   line('', names)
   return line
 }
+
+export const signed = (value: number): string => `${value < 0 ? '' : '+'}${figure(value)}`
