@@ -36,7 +36,7 @@ export async function relay(
       if (done) {
         const body = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
         res.writeHead(response.status, { ...headers, 'content-length': body.byteLength })
-        res.end(body)
+        finish(res, body)
         return 'complete'
       }
       pieces.push(value)
@@ -53,7 +53,7 @@ export async function relay(
       if (!res.write(value) && !(await drained(res))) break
     }
     if (res.destroyed) return early()
-    res.end()
+    finish(res)
     return 'complete'
   } catch {
     const end = res.destroyed ? early() : 'cut'
@@ -74,19 +74,30 @@ const isLastWord = (bytes: Uint8Array) =>
     Buffer.from(bytes).toString('latin1'),
   )
 
+/** The last of it may still wait for its reader, who must not keep it waiting for ever. */
+function finish(res: ServerResponse, body?: Uint8Array): void {
+  res.end(body)
+  if (!res.writableFinished) void within(res, 'finish')
+}
+
 /** False: nobody is there any more. */
-function drained(res: ServerResponse): Promise<boolean> {
-  if (res.destroyed) return Promise.resolve(false)
+async function drained(res: ServerResponse): Promise<boolean> {
+  if (!res.destroyed) await within(res, 'drain')
+  return !res.destroyed
+}
+
+/** Until this happens, or the connection is closed; which it is where nothing happens for long. */
+function within(res: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => res.destroy(), STALL_MS)
     timer.unref()
     const settle = () => {
       clearTimeout(timer)
-      res.off('drain', settle)
+      res.off(event, settle)
       res.off('close', settle)
-      resolve(!res.destroyed)
+      resolve()
     }
-    res.once('drain', settle)
+    res.once(event, settle)
     res.once('close', settle)
   })
 }
