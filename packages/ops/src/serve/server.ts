@@ -42,8 +42,6 @@ export async function startServer(
     },
     take,
   )
-  // 32 KiB of headers are few enough; beyond a number of them Node would leave out the rest without a word, keys included.
-  server.maxHeadersCount = 0
   server.on('checkContinue', take)
   server.on('checkExpectation', take)
   answerHostile(server, log)
