@@ -95,7 +95,7 @@ test('what comes after the body is no header', async () => {
 
 test('of many small headers the last counts as the first does; of too many none does', async () => {
   const many = (count: number) => post([...Array.from({ length: count }, () => 'a:b'), AUTH, LENGTH])
-  expect((await send(server.port, [many(1_500)])).statuses).toEqual([200])
+  expect((await send(server.port, [many(500)])).statuses).toEqual([200])
   expect((await send(server.port, [many(5_000)])).statuses).toEqual([431])
 })
 
