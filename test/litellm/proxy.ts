@@ -63,6 +63,8 @@ export async function startLitellm(
       ...env,
     },
   })
+  const killed = () => killAll(child)
+  process.once('exit', killed)
   let exit: number | null | undefined
   const gone = new Promise<void>((resolve) => {
     child.once('exit', (code) => {
@@ -87,6 +89,7 @@ export async function startLitellm(
     masterKey,
     log,
     async close() {
+      process.off('exit', killed)
       killAll(child)
       await gone
       out.close()

@@ -48,6 +48,8 @@ const upstream = fork(new URL('../upstream.ts', import.meta.url))
 const [port] = (await once(upstream, 'message')) as [number]
 const baseURL = `http://127.0.0.1:${port}/v1`
 const sides: Side[] = []
+// The proxies end with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 try {
   sides.push(...(await started()))
@@ -79,7 +81,7 @@ async function bench(): Promise<void> {
       `Redis ${redisVersion(await redis.admin.info('server'))}; seed ${values.seed}\n`,
   )
   const idle = sides.map((side) => side.memory())
-  for (const side of sides) await warmUp(side, quick ? 80 : 1_600)
+  for (const side of sides) await warmUp(side, quick ? 80 : 800)
 
   console.log(
     `One call after another, ms: median (p99), and what it adds to the bare upstream; ${calls} calls each`,

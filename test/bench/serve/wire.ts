@@ -10,15 +10,23 @@ export type Wire = { ask: (request: string) => Promise<Answer>; close: () => voi
  * cores than what is to be measured. An answer is over where its length or its last chunk says so.
  */
 export async function dial(port: number): Promise<Wire> {
-  const socket = await connected(port)
   let waiting: { settle: (answer: Answer) => void; fail: (error: Error) => void } | undefined
   let startedAt = 0
   let firstMs = 0
   let text = ''
   let end = 0
+  let socket = await open()
 
-  socket.setEncoding('latin1')
-  socket.on('data', (piece: string) => {
+  async function open(): Promise<Socket> {
+    const socket = await connected(port)
+    socket.setEncoding('latin1')
+    socket.on('data', take)
+    socket.on('error', broken)
+    socket.on('close', () => broken())
+    return socket
+  }
+
+  function take(piece: string): void {
     text += piece
     const body = text.indexOf('\r\n\r\n') + 4
     if (body < 4) return
@@ -26,15 +34,21 @@ export async function dial(port: number): Promise<Wire> {
     // The first of the body: of a stream, its first word.
     if (firstMs === 0 && text.length > body) firstMs = performance.now() - startedAt
     if (end > 0 ? text.length < end : !text.endsWith('\r\n0\r\n\r\n')) return
-    waiting?.settle({ head: text.slice(0, body), firstMs, ms: performance.now() - startedAt })
-  })
-  const broken = (error?: Error) => waiting?.fail(error ?? new Error(`closed after ${text.length} bytes`))
-  socket.on('error', broken)
-  socket.on('close', () => broken())
+    const { settle } = waiting ?? {}
+    waiting = undefined
+    settle?.({ head: text.slice(0, body), firstMs, ms: performance.now() - startedAt })
+  }
+
+  function broken(error?: Error): void {
+    waiting?.fail(error ?? new Error(`closed after ${text.length} bytes`))
+    waiting = undefined
+  }
 
   return {
-    ask(request) {
-      return new Promise((settle, fail) => {
+    async ask(request) {
+      // Servers close what has been idle for a while.
+      if (socket.destroyed || !socket.writable) socket = await open()
+      return await new Promise((settle, fail) => {
         waiting = { settle, fail }
         text = ''
         firstMs = 0
@@ -43,10 +57,7 @@ export async function dial(port: number): Promise<Wire> {
         socket.write(request)
       })
     },
-    close: () => {
-      waiting = undefined
-      socket.destroy()
-    },
+    close: () => socket.destroy(),
   }
 }
 
