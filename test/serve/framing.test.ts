@@ -25,6 +25,8 @@ const head = (headers: string[], version = '1.1') =>
 const post = (headers: string[], text = body) => head(headers) + text
 const chunks = (text: string, trailers = '') =>
   `${text.length.toString(16)}\r\n${text}\r\n0\r\n${trailers}\r\n`
+/** Answers behind which the connection is closed: that is waited for. */
+const CLOSES = { silenceMs: 5_000 }
 const CHUNKED = 'Transfer-Encoding: chunked'
 const inner = `GET /v1/models HTTP/1.1\r\nHost: x\r\n${AUTH}\r\n\r\n`
 
@@ -57,7 +59,7 @@ const LIES: [string, string][] = [
 ]
 
 test.each(LIES)('%s is a 400, and nothing behind it is read as a request', async (_name, text) => {
-  const raw = await send(server.port, [`${text}${inner}`])
+  const raw = await send(server.port, [`${text}${inner}`], CLOSES)
   expect([raw.statuses, raw.closed]).toEqual([[400], true])
   expect(upstream.count()).toBe(0)
   await servesOn()
@@ -100,13 +102,15 @@ test('of many small headers the last counts as the first does; of too many none 
 })
 
 test('who speaks HTTP/1.0 gets an answer without chunks, and the connection is closed behind it', async () => {
-  const whole = await send(server.port, [head([AUTH, LENGTH], '1.0') + body])
+  const whole = await send(server.port, [head([AUTH, LENGTH], '1.0') + body], CLOSES)
   expect([whole.statuses, whole.closed]).toEqual([[200], true])
   expect(whole.text).not.toMatch(/transfer-encoding/i)
   const question = JSON.stringify({ ...ask('old'), stream: true })
-  const stream = await send(server.port, [
-    head([AUTH, `Content-Length: ${question.length}`], '1.0') + question,
-  ])
+  const stream = await send(
+    server.port,
+    [head([AUTH, `Content-Length: ${question.length}`], '1.0') + question],
+    CLOSES,
+  )
   expect([stream.statuses, stream.closed]).toEqual([[200], true])
   expect(stream.text).not.toMatch(/transfer-encoding/i)
   expect(stream.text.endsWith('data: [DONE]\n\n')).toBe(true)

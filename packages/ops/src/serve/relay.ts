@@ -48,9 +48,13 @@ export async function relay(
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
+      const isFirst = last.byteLength === 0
       last = value
       count(value.byteLength)
-      if (!res.write(value) && !(await drained(res))) break
+      const isTaken = res.write(value)
+      // Node holds it back until all that has arrived together is dealt with; a reader waits for the first word.
+      if (isFirst) res.socket?.uncork()
+      if (!isTaken && !(await drained(res))) break
     }
     if (res.destroyed) return early()
     finish(res)
