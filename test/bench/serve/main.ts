@@ -80,7 +80,7 @@ async function bench(): Promise<void> {
     `${cores} cores (${nodeModel()}) shared by everything below; Node ${process.version}, LiteLLM ${litellmVersion}, ` +
       `Redis ${redisVersion(await redis.admin.info('server'))}; seed ${values.seed}\n`,
   )
-  const idle = sides.map((side) => side.memory())
+  const idle = sides.map((side) => side.usage()?.megabytes)
   for (const side of sides) await warmUp(side, quick ? 80 : 800)
 
   console.log(
@@ -117,7 +117,7 @@ async function bench(): Promise<void> {
   }
 
   console.log(
-    `\nCalls a second at so many at a time: median of ${rounds} × ${forMs / 1_000} s; in brackets ms, median and p99`,
+    `\nCalls a second at so many at a time: median of ${rounds} × ${forMs / 1_000} s; in brackets ms, median and p99; processor's ms a call`,
   )
   const rates = columns(sides.map(({ name }) => name))
   for (const [delay, kind, levels] of [
@@ -136,7 +136,7 @@ async function bench(): Promise<void> {
   const memory = columns(sides.map(({ name }) => name))
   const all = (each: (number | undefined)[]) => each.map((mb) => (mb === undefined ? '' : mb.toFixed(0)))
   memory('after the start', all(idle))
-  memory('after all this', all(sides.map((side) => side.memory())))
+  memory('after all this', all(sides.map((side) => side.usage()?.megabytes)))
 }
 
 async function compareLoads(
@@ -146,12 +146,16 @@ async function compareLoads(
   row: (what: string, cells: string[]) => void,
 ): Promise<void> {
   const loads = new Map(sides.map((side) => [side, [] as Awaited<ReturnType<typeof load>>[]]))
+  // The load's own, and each side's: what others do on the machine disturbs this least.
   let cpu = 0
+  const spent = new Map(sides.map((side) => [side, 0]))
   for (let round = 0; round < rounds; round += 1)
     for (const side of shuffled(sides, random)) {
       const before = process.cpuUsage()
+      const used = side.usage()?.cpuMs ?? Number.NaN
       const one = await load(side, kind, atOnce, forMs)
       const { user, system } = process.cpuUsage(before)
+      spent.set(side, (spent.get(side) ?? 0) + (side.usage()?.cpuMs ?? Number.NaN) - used)
       if (side === sides[0]) cpu = (user + system) / one.ms.length
       loads.get(side)?.push(one)
     }
@@ -162,7 +166,9 @@ async function compareLoads(
       all.map(({ perSecond }) => perSecond),
       0.5,
     )
-    return `${rate.toFixed(0)} (${figure(quantile(ms, 0.5))}, ${figure(quantile(ms, 0.99))})`
+    const each = (spent.get(side) ?? Number.NaN) / ms.length
+    const took = Number.isNaN(each) ? '' : ` ${figure(each)}`
+    return `${rate.toFixed(0)} (${figure(quantile(ms, 0.5))}, ${figure(quantile(ms, 0.99))})${took}`
   })
   row(`${kind}, ${atOnce} at a time${delay ? `, upstream ${delay} ms` : ''}`, cells)
   if (kind === 'miss' && delay === 0)

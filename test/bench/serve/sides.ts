@@ -9,7 +9,7 @@ import { startLitellm } from '../../litellm/proxy.ts'
 import { litellmConfig } from '../../litellm/support.ts'
 import type { RedisServer } from '../../redis/server.ts'
 import { until } from '../../until.ts'
-import { memoryOf } from './memory.ts'
+import { type Usage, usageOf } from './family.ts'
 
 /** Something that answers as OpenAI does. */
 export type Side = {
@@ -18,8 +18,8 @@ export type Side = {
   key: string
   /** Whether these headers are those of an answer from its cache. */
   isHit: (head: string) => boolean
-  /** Megabytes, with all its processes; `undefined` where this system does not tell. */
-  memory: () => number | undefined
+  /** `undefined`: it is none of those that are compared, or this system does not tell. */
+  usage: () => Usage | undefined
   close: () => Promise<void>
 }
 
@@ -43,7 +43,7 @@ export const bare = (port: number): Side => ({
   port,
   key: KEY,
   isHit: never,
-  memory: () => undefined,
+  usage: () => undefined,
   close: async () => undefined,
 })
 
@@ -68,7 +68,7 @@ export async function serve(upstream: string, redis: RedisServer): Promise<Side>
     port: port(),
     key: KEY,
     isHit: (head) => /^x-gateway-cache: exact\r$/im.test(head),
-    memory: () => memoryOf(child.pid ?? 0),
+    usage: () => usageOf(child.pid ?? 0),
     async close() {
       const gone = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
@@ -93,7 +93,7 @@ export async function litellm(upstream: string, redis: RedisServer, workers: num
     port: proxy.port,
     key: KEY,
     isHit: (head) => /^x-litellm-cache-key: /im.test(head),
-    memory: () => memoryOf(proxy.pid),
+    usage: () => usageOf(proxy.pid),
     close: proxy.close,
   }
 }
