@@ -4,6 +4,7 @@ import { createCallers, isLoopback } from '../serve/callers.ts'
 import { type AccessLog, createAccessLog, createSay, type Say } from '../serve/log.ts'
 import { optionsFrom, type ServeOptions } from '../serve/options.ts'
 import { type Serving, startServer } from '../serve/server.ts'
+import { createTransport } from '../serve/transport.ts'
 
 export const summary = 'the gateway as an HTTP server, for agents in Python and other languages'
 
@@ -41,7 +42,10 @@ const LAST_WORDS_MS = 2_000
 export async function run(argv: string[]): Promise<number> {
   const options = optionsFrom(argv, process.env)
   const say = createSay(process.stderr)
-  const gateway = createGateway(options.policy === undefined ? {} : { policy: options.policy })
+  const gateway = createGateway({
+    fetch: createTransport(),
+    ...(options.policy !== undefined && { policy: options.policy }),
+  })
   const log = createAccessLog(process.stdout)
   const serving = await start(gateway, options, log, say).catch(async (error: unknown) => {
     await gateway.close(0)
