@@ -122,9 +122,6 @@ test('no command of ops knows another, and nothing below a command knows one', (
 
 test('what serves knows the gateway by its fetch alone, and asks nobody else', () => {
   const served = opsSources.filter(({ path }) => roomOf(path) === 'serve')
-  // What the gateway itself asks upstream with.
-  const others = served.filter(({ path }) => path !== 'serve/transport.ts')
-  expect(others).toHaveLength(served.length - 1)
-  for (const { path, text } of others) expect(text, path).not.toMatch(/(?<!gateway\.)\bfetch\(/)
+  for (const { path, text } of served) expect(text, path).not.toMatch(/(?<!gateway\.)\bfetch\(/)
   for (const { path, text } of opsSources) expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
 })

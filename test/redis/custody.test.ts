@@ -1,23 +1,27 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import {
   type CallRecord,
   createGateway,
   createGatewayClient,
   type GatewayOptions,
-  gatewayOptions,
   type Policy,
 } from '@hotdash/llm-gateway'
 import { newTeamKey, openVault, type Vault } from '@hotdash/llm-gateway/custody'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createCleanup, serve } from '../serve/kit.ts'
 import { ask, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 const REAL = 'upstream-key-number-one'
 const NEXT = 'upstream-key-number-two'
 const MASTER = newTeamKey()
+
+const BIN = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 
 const closing: (() => unknown)[] = []
 beforeEach(() => {
@@ -61,7 +65,7 @@ async function house() {
     return client
   }
   const shown = () => upstream.requests.map(({ headers }) => headers.authorization)
-  return { redis, upstream, keys, vault, agent, gateway, records, shown }
+  return { redis, upstream, keys, policy, vault, agent, gateway, records, shown }
 }
 
 const codeOf = (call: Promise<unknown>) =>
@@ -165,10 +169,14 @@ test('something else in the place of the whole vault is as if Redis were away', 
 
 test("upstream's key is exchanged under running agents: not one call fails", async () => {
   const { agent, vault, keys, upstream, shown } = await house()
-  await vault.seal({ team: 'a', teamKey: keys.a, upstreamKey: REAL })
-  const agents = [agent(), agent()]
-  for (const client of agents)
-    await client.chat.completions.create(ask('first'), gatewayOptions({ cache: false }))
+  const isOver = { first: false }
+  const refuses = ({ headers }: { headers: Record<string, unknown> }) =>
+    isOver.first && headers.authorization === `Bearer ${NEXT}`
+  const upstreams = await startFakeOpenAI({ tokens: 'approximate', apiKeys: [NEXT, REAL] })
+  closing.push(() => upstreams.close())
+  upstreams.fail({ type: 'status', status: 401 }, { times: Number.POSITIVE_INFINITY, when: refuses as never })
+  await vault.seal({ team: 'a', teamKey: keys.a, upstreamKey: NEXT })
+  const agents = [agent(), agent()].map((client) => client.withOptions({ baseURL: upstreams.baseURL }))
   let asked = 0
   let running = true
   const failures: unknown[] = []
@@ -179,23 +187,17 @@ test("upstream's key is exchanged under running agents: not one call fails", asy
     }
   })
   await until(() => asked > 20, 'calls under the first key')
-  // As at OpenAI: the new key is made, sealed, and then the old one is taken back.
-  const both = await startFakeOpenAI({ tokens: 'approximate', port: 0, apiKeys: [REAL, NEXT] })
-  await both.close()
-  upstream.fail(
-    { type: 'status', status: 401 },
-    {
-      times: Number.POSITIVE_INFINITY,
-      when: ({ headers }) => headers.authorization === `Bearer ${REAL}` && asked > 60,
-    },
-  )
-  const set = vault.rotate('a', REAL)
-  expect(await set).toBe(1)
-  await until(() => asked > 50, 'calls meanwhile')
+  expect(await vault.rotate('a', REAL)).toBe(1)
+  // As operators do it: sealed first, then the old one is taken back at OpenAI.
+  isOver.first = true
+  const before = asked
+  await until(() => asked > before + 20, 'calls under the second one')
   running = false
   await Promise.all(callers)
   expect(failures).toEqual([])
-  expect(shown().every((key) => key === `Bearer ${REAL}`)).toBe(true)
+  const used = upstreams.requests.map(({ headers }) => headers.authorization)
+  expect([used[0], used.at(-1)]).toEqual([`Bearer ${NEXT}`, `Bearer ${REAL}`])
+  expect([upstream.count(), shown()]).toEqual([0, []])
 })
 
 test('a key that upstream turns down is looked up again, and the call asked once more', async () => {
@@ -204,9 +206,6 @@ test('a key that upstream turns down is looked up again, and the call asked once
   const client = agent()
   expect(await codeOf(client.chat.completions.create(ask('a')))).toMatch(/^401/)
   expect(upstream.count()).toBe(1)
-  // Exchanged without a word to anybody: as if the message were lost.
-  const quiet = openVault({ redis: (await house()).redis.url, masterKey: MASTER })
-  quiet.close()
   await vault.rotate('a', REAL)
   expect(await codeOf(client.chat.completions.create(ask('b')))).toBe('ok')
   expect(shown().at(-1)).toBe(`Bearer ${REAL}`)
@@ -316,4 +315,94 @@ test('without Redis there is nothing to keep keys in, and the option says so', (
   expect(() => createGateway({ custody: true, redis: false })).toThrow(
     'gateway.custody: keys are kept in Redis',
   )
+})
+
+/** As an operator's shell would: secrets by variables, or line by line on standard input. */
+function keys(
+  args: string[],
+  env: Record<string, string>,
+  input = '',
+): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [BIN, 'keys', ...args], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+  })
+  child.stdin.end(input)
+  return new Promise((resolve) => {
+    const ran = { out: '', err: '' }
+    child.stdout.on('data', (chunk) => {
+      ran.out += chunk
+    })
+    child.stderr.on('data', (chunk) => {
+      ran.err += chunk
+    })
+    child.on('close', (code) => resolve({ code, ...ran }))
+  })
+}
+
+test('an operator makes, seals, checks, exchanges, lists and revokes keys at the command line', async () => {
+  const { redis, upstream } = await house()
+  const env = {
+    LLM_GATEWAY_REDIS_URL: redis.url,
+    LLM_GATEWAY_MASTER_KEY: MASTER,
+    OPENAI_BASE_URL: upstream.baseURL,
+  }
+  const made = await keys(['new', '--json'], {})
+  const { key, sha256: hash } = JSON.parse(made.out) as { key: string; sha256: string }
+  expect(sha256(key)).toBe(hash)
+
+  const sealed = await keys(
+    ['seal', '--team', 'a', '--by', 'anna', '--json'],
+    env,
+    `wrong-at-first\n${key}\n`,
+  )
+  expect(sealed).toMatchObject({ code: 0, err: '' })
+  const { id } = JSON.parse(sealed.out) as { id: string }
+  const checked = await keys(['check', '--team', 'a', '--ask'], { ...env, LLM_GATEWAY_KEY: key })
+  expect(checked).toMatchObject({ code: 1 })
+  expect(checked.err).toContain('upstream answers 401')
+
+  const rotated = await keys(['rotate', '--team', 'a'], { ...env, OPENAI_API_KEY: REAL })
+  expect(rotated).toMatchObject({ code: 0, err: 'Team a: 1 copy exchanged.\n' })
+  expect((await keys(['check', '--team', 'a', '--ask'], { ...env, LLM_GATEWAY_KEY: key })).code).toBe(0)
+  expect((await keys(['list', '--team', 'a'], env)).out).toMatch(new RegExp(`^${id}  20.*Z  anna\n$`))
+  expect((await keys(['revoke', id, '--team', 'a'], env)).code).toBe(0)
+  expect((await keys(['revoke', id, '--team', 'a'], env)).code).toBe(1)
+  expect((await keys(['check', '--team', 'a'], { ...env, LLM_GATEWAY_KEY: key })).code).toBe(1)
+  const said = [made.err, sealed.out, sealed.err, checked.err, rotated.err].join()
+  for (const secret of [key, REAL, MASTER, 'wrong-at-first']) expect(said).not.toContain(secret)
+})
+
+test.each([
+  [['seal'], '--team TEAM is missing'],
+  [['seal', '--team', 'a', 'sk-on-the-command-line'], 'Secrets are never arguments'],
+  [['sael', '--team', 'a'], 'Did you mean: llm-gateway keys seal'],
+  [['seal', '--team', 'a'], 'LLM_GATEWAY_MASTER_KEY'],
+  [['revoke', '--team', 'a'], 'llm-gateway keys list --team a'],
+  [['rotate', '--team', 'a', '--redis', ''], 'LLM_GATEWAY_REDIS_URL'],
+])('keys %j is not understood, and says why', async (args, why) => {
+  const { code, err } = await keys(
+    args,
+    args.includes('--redis') ? {} : { LLM_GATEWAY_REDIS_URL: 'redis://127.0.0.1:1' },
+  )
+  expect(code).toBe(2)
+  expect(err).toContain(why)
+})
+
+test('a server without a key of its own opens that of each caller’s team', async () => {
+  const { redis, upstream, keys, vault, policy } = await house()
+  await vault.seal({ team: 'a', teamKey: keys.a, upstreamKey: REAL })
+  const cleanup = createCleanup()
+  closing.push(() => cleanup.run())
+  const served = await serve(cleanup, {
+    upstream: upstream.baseURL,
+    policy,
+    env: { OPENAI_API_KEY: '', LLM_GATEWAY_REDIS_URL: redis.url },
+  })
+  const caller = (apiKey: string) => new OpenAI({ apiKey, baseURL: served.baseURL, maxRetries: 0 })
+  const { choices } = await caller(keys.a).chat.completions.create(ask('a'))
+  expect(choices).toHaveLength(1)
+  expect(await codeOf(caller(keys.b).chat.completions.create(ask('b')))).toBe('401 gateway_key_not_sealed')
+  expect(await codeOf(caller('sk-nobody').chat.completions.create(ask('c')))).toMatch(/^401/)
+  const said = `${served.out()}${served.err()}`
+  for (const secret of [REAL, keys.a, keys.b]) expect(said).not.toContain(secret)
 })

@@ -4,7 +4,6 @@ import { createCallers, isLoopback } from '../serve/callers.ts'
 import { type AccessLog, createAccessLog, createSay, type Say } from '../serve/log.ts'
 import { optionsFrom, type ServeOptions } from '../serve/options.ts'
 import { type Serving, startServer } from '../serve/server.ts'
-import { createTransport } from '../serve/transport.ts'
 
 export const summary = 'the gateway as an HTTP server, for agents in Python and other languages'
 
@@ -13,7 +12,7 @@ export const help = `llm-gateway serve: ${summary}.
 An agent keeps its OpenAI client and changes two variables:
   OPENAI_BASE_URL=http://127.0.0.1:4000/v1
   OPENAI_API_KEY=<its team key>
-The real key stays here. Cache, limits, routing and records are those of the policy.
+The real key stays here, or in Redis (llm-gateway keys). Cache, limits, routing and records are those of the policy.
 
 Usage: OPENAI_API_KEY=sk-... llm-gateway serve [options]
 
@@ -43,8 +42,8 @@ export async function run(argv: string[]): Promise<number> {
   const options = optionsFrom(argv, process.env)
   const say = createSay(process.stderr)
   const gateway = createGateway({
-    fetch: createTransport(),
     ...(options.policy !== undefined && { policy: options.policy }),
+    ...(options.account.key === undefined && { custody: true }),
   })
   const log = createAccessLog(process.stdout)
   const serving = await start(gateway, options, log, say).catch(async (error: unknown) => {
