@@ -13,6 +13,9 @@ const ASKER = fileURLToPath(new URL('../redis/asker.ts', import.meta.url))
 /** Patient: how long the machine takes is not what is tested. */
 const DEADLINES = { redisMs: 1_000, connectMs: 3_000 }
 
+/** Nobody comes near these limits. */
+const roomy = (rpm: number) => policyWith(rpm, { teams: { prod_customer: { agents: ['support'], rpm } } })
+
 async function upstream(): Promise<FakeOpenAI> {
   const fake = await startFakeOpenAI({ tokens: 'approximate' })
   closeLater(() => fake.close())
@@ -71,6 +74,7 @@ test('five processes follow a change while they work, one that starts in the mid
   const [server, fake] = await Promise.all([redis(), upstream()])
   const store = storeAt(server)
   const names = ['a', 'b', 'c', 'd', 'e']
+  await store.push(roomy(1_000_000))
   const processes = await Promise.all(names.map((name) => start(name, fake.baseURL, server)))
   const waits: number[] = []
   let failed = 0
@@ -79,10 +83,10 @@ test('five processes follow a change while they work, one that starts in the mid
     for (let count = 0; working; count += 1)
       if ((await ask(`${at}/${count}`)).error !== undefined) failed += 1
   })
-  for (let rpm = 1_001; rpm <= 1_010; rpm += 1) {
+  for (let rpm = 1_000_001; rpm <= 1_000_010; rpm += 1) {
     const before = Date.now()
-    const { version } = await store.push(policyWith(rpm))
-    if (rpm === 1_005) processes.push(await start('late', fake.baseURL, server))
+    const { version } = await store.push(roomy(rpm))
+    if (rpm === 1_000_005) processes.push(await start('late', fake.baseURL, server))
     for (const { policy } of processes) {
       let known = await policy()
       while (known.version < version) {
@@ -91,7 +95,7 @@ test('five processes follow a change while they work, one that starts in the mid
       }
       expect(known).toMatchObject({ version, source: 'redis' })
       // Who has started since has other beginnings.
-      if (rpm !== 1_005) waits.push((known.followedAt ?? 0) - before)
+      if (rpm !== 1_000_005) waits.push((known.followedAt ?? 0) - before)
     }
   }
   working = false
@@ -132,7 +136,7 @@ test('a Redis that was killed and lost everything, and a policy pushed anew: all
 
 /** Of 1,000 calls that each ask upstream. */
 async function commandsOf(server: RedisServer, livePolicy: boolean): Promise<Record<string, number>> {
-  const limits = { ...policyWith(100_000), teams: { prod_customer: { agents: ['support'], rpm: 100_000 } } }
+  const limits = roomy(1_000_000)
   const { client } = await agentAt(server, { livePolicy, policy: limits })
   await client.chat.completions.create(ask('first'))
   await client.gateway.flush()
@@ -158,7 +162,7 @@ test('1,000 calls cost as many Redis commands as they would without a live polic
   const server = await redis()
   const without = await commandsOf(server, false)
   await server.admin.flushall()
-  await storeAt(server).push({ ...policyWith(100_000), cache: { exact: { ttlSeconds: 60 } } })
+  await storeAt(server).push({ ...roomy(1_000_001), cache: { exact: { ttlSeconds: 60 } } })
   const followed = await commandsOf(server, true)
   // What the caller waits for and what is told afterwards: four commands each, whatever goes on inside of scripts.
   for (const commands of [without, followed])

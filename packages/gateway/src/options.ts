@@ -29,7 +29,8 @@ export type GatewayOptions = {
   policy?: Policy | string
   /**
    * Policy and switches that operators put into `redis` take the place of `policy` while the program runs, be it a file
-   * or an object. `false`: only `policy` counts, whatever is switched.
+   * or an object. `false`: only `policy` counts, whatever is switched; of limits that are counted in `redis`, the highest
+   * version's bind all the same.
    * @default true, where there is `redis`
    */
   livePolicy?: boolean
