@@ -28,6 +28,8 @@ const OVERLAP_MS = 30_000
 const PAGE = 100
 const MAX_ENTRIES = 200_000
 const ENTRY_OVERHEAD = 300
+/** How often neighbours are looked for again, where some turned out to be gone. */
+const ROUNDS = 2
 
 /**
  * Vectors in this process, by partition; entries in Redis, if there is one, or here. An entry that is found near is read
@@ -77,6 +79,11 @@ export function createMeaningStore(
     room.entryBytes -= bytesOf(held)
   }
 
+  function drop(room: Room, id: string) {
+    room.index.remove(id)
+    forget(room, id)
+  }
+
   /** Learns of what other processes have put there since; at first, of everything. */
   async function look(partition: Partition, room: Room, shelf: Shelf): Promise<void> {
     const at = Date.now()
@@ -111,10 +118,16 @@ export function createMeaningStore(
     return room.looking
   }
 
-  async function read(partition: Partition, room: Room, id: string): Promise<Sealed | undefined> {
-    if (shelf === undefined) return room.entries.get(id)
-    const [value] = await shelf.get(partition, [id])
-    return value == null ? undefined : await unseal(partition, id, value)
+  /** In the order of the ids, by one command; `undefined` for what is gone, or not ours. */
+  async function read(partition: Partition, room: Room, ids: string[]): Promise<(Sealed | undefined)[]> {
+    if (shelf === undefined) return ids.map((id) => room.entries.get(id))
+    const values = await shelf.get(partition, ids)
+    return await Promise.all(
+      ids.map((id, at) => {
+        const value = values[at]
+        return value == null ? undefined : unseal(partition, id, value)
+      }),
+    )
   }
 
   return {
@@ -128,21 +141,25 @@ export function createMeaningStore(
     async nearest(partition, vector, count) {
       const room = roomOf(partition)
       await catchUp(partition, room)
-      const found: Neighbour[] = []
       try {
-        for (const { id, cosine } of room.index.nearest(vector, count, Date.now())) {
-          const sealed = await read(partition, room, id)
-          if (sealed !== undefined && sealed.answer.freshUntil > Date.now())
-            found.push({ entry: entryOf(id, sealed), similarity: cosine })
-          else {
-            room.index.remove(id)
-            forget(room, id)
+        for (let round = 1; ; round += 1) {
+          const near = room.index.nearest(vector, count, Date.now())
+          if (near.length === 0) return []
+          const entries = await read(partition, room, ids(near))
+          const found: Neighbour[] = []
+          for (const [at, { id, cosine }] of near.entries()) {
+            const sealed = entries[at]
+            if (sealed !== undefined && sealed.answer.freshUntil > Date.now())
+              found.push({ entry: entryOf(id, sealed), similarity: cosine })
+            else drop(room, id)
           }
+          // What was deleted elsewhere hid what is next to it.
+          if (found.length === near.length || round === ROUNDS) return found
         }
       } catch {
         // Redis went away: what it cannot confirm is not found.
+        return []
       }
-      return found
     },
     async add(partition, vector, { question, answer }) {
       const quantised = quantise(vector)
@@ -216,6 +233,8 @@ const newRoom = (dims: number, loaded: boolean): Room => ({
   loaded,
   looking: undefined,
 })
+
+const ids = (near: { id: string }[]) => near.map(({ id }) => id)
 
 const bytesOf = ({ question, answer, vector }: Sealed) =>
   (question.length + answer.text.length) * 2 + vector.length + ENTRY_OVERHEAD
