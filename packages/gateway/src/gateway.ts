@@ -77,7 +77,7 @@ export function assemble(options: GatewayOptions | undefined) {
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
-  const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link) : undefined
+  const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link, sayOfSinks) : undefined
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
     meanings: meanings?.parts,

@@ -2,10 +2,13 @@ import type { Stats } from './account/stats.ts'
 import type { Call } from './call.ts'
 import type { CachePolicy, Policy } from './policy/policy.ts'
 import type { Link } from './redis/link.ts'
+import type { Say } from './say.ts'
+import { createEngineStore } from './semantic/engine/store.ts'
 import { createLearner } from './semantic/learn.ts'
 import type { SemanticParts } from './semantic/stage.ts'
 import { createAdmin } from './semantic/store/admin.ts'
 import { createMeaningStore } from './semantic/store/meanings.ts'
+import type { SemanticStore } from './semantic/store/port.ts'
 import { createShelf } from './semantic/store/shelf.ts'
 import { createTally, semanticStatsOf } from './semantic/tally.ts'
 import { createSharedLabels } from './semantic/threshold/shared.ts'
@@ -22,11 +25,30 @@ export function asksByMeaning({ cache, teams = {}, agents = {} }: Policy): boole
 }
 
 /** The semantic cache of one gateway. */
-export function createMeanings({ semantic, cache, key }: Settings, link: Link | undefined) {
-  const { secret, maxBytes, ...rest } = semantic
-  const shelf = link && createShelf(link, cache.sharedBytes, () => undefined)
-  const remote = link && createAdmin(link, secret ?? key)
-  const store = createMeaningStore(shelf, remote, rest.embedder?.dimensions ?? rest.dimensions, maxBytes)
+export function createMeanings({ semantic, cache, key }: Settings, link: Link | undefined, say: Say) {
+  const { secret, maxBytes, index, ...rest } = semantic
+  const dims = rest.embedder?.dimensions ?? rest.dimensions
+  const signer = secret ?? key
+  const store = storeOf()
+
+  function storeOf(): SemanticStore {
+    const onTrouble = (error: unknown) =>
+      void say(
+        'semantic index',
+        `semantic cache: ${error instanceof Error ? error.message : 'unknown trouble'}`,
+      )
+    if (index !== 'flat' && index.type === 'engine') {
+      const shelves = index.open({ link, dims, sharedBytes: cache.sharedBytes })
+      return createEngineStore({ shelves, dims, secret: signer, onTrouble })
+    }
+    const shared = link && {
+      shelf: createShelf(link, cache.sharedBytes, () => undefined),
+      admin: createAdmin(link, signer),
+    }
+    const graph = index === 'flat' ? undefined : index
+    return createMeaningStore({ shared, dims, maxBytes, graph, onTrouble })
+  }
+
   const underWay = new Set<Promise<void>>()
   const track = (work: Promise<void>) => {
     underWay.add(work)
@@ -38,7 +60,7 @@ export function createMeanings({ semantic, cache, key }: Settings, link: Link | 
   const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
   return {
     parts,
-    admin: store.admin,
+    admin: tally.counted(store.admin),
     close: store.close,
     count: tally.count,
     async settled() {

@@ -19,6 +19,9 @@ const MAX_DIMENSIONS = 4_096
 const MAX_QUESTION_BYTES = 4_000
 const MAX_BYTES = 2 * 1024 * 1024
 
+/** A year. */
+export const PINNED_MS = 365 * 86_400_000
+
 export type Sealed = { question: string; vector: Int8Array; answer: CacheEntry; pinned: boolean }
 
 /** `undefined` for what is too large to be worth its room. */
