@@ -1,31 +1,25 @@
-import { defineConfig } from 'tsup'
+import { defineConfig, type Options } from 'tsup'
+
+/** What only some programs load. */
+const indices = {
+  'indices/pgvector': 'src/semantic/engine/pgvector.ts',
+  'indices/usearch': 'src/semantic/index/usearch.ts',
+  'indices/vector-sets': 'src/semantic/engine/vector-sets.ts',
+}
+
+const common: Options = { format: ['esm', 'cjs'], target: 'node22', sourcemap: true }
 
 // zod is bundled, not imported: whole, it costs a third of openai's own import time;
 // tree-shaken to the checks we use, next to nothing.
-const common = {
-  format: ['esm', 'cjs'] as const,
-  target: 'node22',
-  dts: true,
-  sourcemap: true,
-}
-
 export default defineConfig([
   {
     ...common,
-    format: [...common.format],
     entry: ['src/index.ts'],
-    clean: ['dist/*'],
+    dts: { entry: { index: 'src/index.ts', ...indices } },
+    clean: true,
     noExternal: [/^zod/],
     loader: { '.lua': 'text' },
   },
-  // What only some programs load. Built apart: shared pieces would be one more file to load for all the others.
-  {
-    ...common,
-    format: [...common.format],
-    entry: {
-      usearch: 'src/semantic/index/usearch.ts',
-    },
-    outDir: 'dist/indices',
-    clean: true,
-  },
+  // Built apart: pieces shared with the rest would be files more to load for everybody.
+  { ...common, entry: indices, splitting: false },
 ])

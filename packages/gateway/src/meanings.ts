@@ -32,19 +32,17 @@ export function createMeanings({ semantic, cache, key }: Settings, link: Link | 
   const store = storeOf()
 
   function storeOf(): SemanticStore {
-    const onTrouble = (error: unknown) =>
-      void say(
-        'semantic index',
-        `semantic cache: ${error instanceof Error ? error.message : 'unknown trouble'}`,
-      )
+    const name = index === 'flat' ? index : index.name
+    const onTrouble = (error: unknown) => {
+      const words = error instanceof Error ? error.message : String(error)
+      say('semantic index', `semantic cache, ${name}: ${words}`)
+    }
+    const admin = link && createAdmin(link, signer)
     if (index !== 'flat' && index.type === 'engine') {
       const shelves = index.open({ link, dims, sharedBytes: cache.sharedBytes })
-      return createEngineStore({ shelves, dims, secret: signer, onTrouble })
+      return createEngineStore({ shelves, dims, secret: signer, inRedis: admin, onTrouble })
     }
-    const shared = link && {
-      shelf: createShelf(link, cache.sharedBytes, () => undefined),
-      admin: createAdmin(link, signer),
-    }
+    const shared = link && admin && { shelf: createShelf(link, cache.sharedBytes, () => undefined), admin }
     const graph = index === 'flat' ? undefined : index
     return createMeaningStore({ shared, dims, maxBytes, graph, onTrouble })
   }

@@ -9,8 +9,13 @@ const KEY = /^(gw:\{[^}]*\}:s:[\w-]{24}):([\w-]{20})$/
 /** Longer than an admin waits for one page. */
 const ANSWER_MS = 15_000
 
-/** Over an engine. All of it throws when that is away. */
-export function createEngineAdmin(shelves: Shelves, secret: string | undefined): SemanticAdmin {
+/** Over an engine; `inRedis` looks through entries that are there. All of it throws when the engine is away. */
+export function createEngineAdmin(
+  shelves: Shelves,
+  secret: string | undefined,
+  inRedis: SemanticAdmin | undefined,
+): SemanticAdmin {
+  const { browse } = shelves
   const signer = secret === undefined ? undefined : signerOf(secret)
   const patience = () => AbortSignal.timeout(ANSWER_MS)
 
@@ -32,7 +37,7 @@ export function createEngineAdmin(shelves: Shelves, secret: string | undefined):
     }
     const prefix = team === undefined ? 'gw:{' : `gw:{${tagOf(team)}}:s:`
     for (let after: Place | undefined; ; ) {
-      const page = await shelves.page(prefix, after, patience())
+      const page = (await browse?.page(prefix, after, patience())) ?? []
       yield* page
       after = page.at(-1)
       if (after === undefined) return
@@ -41,6 +46,7 @@ export function createEngineAdmin(shelves: Shelves, secret: string | undefined):
 
   return {
     async list(what, limit = 100) {
+      if (browse === undefined) return (await inRedis?.list(what, limit)) ?? []
       const entries = []
       for await (const kept of all(what)) {
         if (entries.length >= limit) break
@@ -54,11 +60,12 @@ export function createEngineAdmin(shelves: Shelves, secret: string | undefined):
       return found?.sealed && shown(key, found.sealed)
     },
     async remove(what) {
+      if (browse === undefined) return (await inRedis?.remove(what)) ?? 0
       let gone = 0
       for await (const kept of all(what)) {
         const sealed = what.agent === undefined && what.model === undefined ? undefined : await open(kept)
         if (sealed !== undefined && !matches(what, keyOf(kept), sealed.answer)) continue
-        gone += await shelves.remove([kept], patience())
+        gone += await browse.remove([kept], patience())
       }
       return gone
     },
@@ -69,9 +76,11 @@ export function createEngineAdmin(shelves: Shelves, secret: string | undefined):
       const expires = pinned ? Date.now() + PINNED_MS : sealed.answer.keptUntil
       const value = await seal({ name, secret: signer(name) }, id, { ...sealed, pinned })
       if (value === undefined) return false
-      if (expires <= Date.now()) await shelves.remove([place], patience())
-      else await shelves.put({ ...place, value, vector: sealed.vector, expires }, patience())
-      return true
+      // What is past its time is put there for a moment more: not every engine can take one away.
+      return await shelves.put(
+        { ...place, value, vector: sealed.vector, expires: Math.max(expires, Date.now() + 1) },
+        patience(),
+      )
     },
   }
 }

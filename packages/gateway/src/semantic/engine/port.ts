@@ -21,10 +21,15 @@ export type Shelves = {
   get: (place: Place, signal: AbortSignal) => Promise<Buffer | undefined>
   /** Over what is there. False: there is no room. */
   put: (entry: Kept & { vector: Int8Array; expires: number }, signal: AbortSignal) => Promise<boolean>
-  /** Some entries whose partition starts like that, in an order that stays; `after`: the last one of those before. */
-  page: (prefix: string, after: Place | undefined, signal: AbortSignal) => Promise<Kept[]>
-  /** How many there were. */
-  remove: (places: Place[], signal: AbortSignal) => Promise<number>
+  /** Absent: entries are ordinary values of the Redis that is shared anyway, and can be looked through there. */
+  browse:
+    | {
+        /** Some entries whose partition starts like that, in an order that stays; `after`: the last one of those before. */
+        page: (prefix: string, after: Place | undefined, signal: AbortSignal) => Promise<Kept[]>
+        /** How many there were. */
+        remove: (places: Place[], signal: AbortSignal) => Promise<number>
+      }
+    | undefined
 }
 
 /** What `cache.semantic.index` takes of such a database. */

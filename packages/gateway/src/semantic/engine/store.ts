@@ -1,6 +1,8 @@
+import { RedisUnavailable } from '../../redis/link.ts'
 import { whileWanted } from '../../wait.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
 import type { Partition } from '../scope.ts'
+import type { SemanticAdmin } from '../store/admin.ts'
 import { entryOf, idOf } from '../store/meanings.ts'
 import type { Neighbour, SemanticStore } from '../store/port.ts'
 import { expiryOf } from '../store/rooms.ts'
@@ -12,6 +14,8 @@ type EngineOptions = {
   shelves: Shelves
   dims: number
   secret: string | undefined
+  /** What an admin can do in Redis, for engines that keep their entries there. */
+  inRedis: SemanticAdmin | undefined
   /** Told what is wrong, whenever something is. */
   onTrouble: (error: unknown) => void
 }
@@ -26,9 +30,16 @@ const [PAUSE_MIN_MS, PAUSE_MAX_MS] = [250, 15_000]
  * Vectors and entries in a database of their own. What it says is near is believed as little as what is in Redis: the
  * signature is checked, and the cosine is taken of the vector that was signed.
  */
-export function createEngineStore({ shelves, dims, secret, onTrouble }: EngineOptions): SemanticStore {
+export function createEngineStore({
+  shelves,
+  dims,
+  secret,
+  inRedis,
+  onTrouble,
+}: EngineOptions): SemanticStore {
   let strikes = 0
   let awayUntil = 0
+  const isAway = () => performance.now() < awayUntil
 
   async function guarded<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const signal = AbortSignal.timeout(ms)
@@ -40,14 +51,16 @@ export function createEngineStore({ shelves, dims, secret, onTrouble }: EngineOp
       strikes += 1
       const pause = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** (strikes - 1))
       awayUntil = performance.now() + pause * (0.5 + Math.random() / 2)
-      onTrouble(error)
+      // Of Redis it is said elsewhere.
+      if (!(error instanceof RedisUnavailable))
+        onTrouble(signal.aborted ? `no answer within ${ms} ms` : error)
       throw error
     }
   }
 
   async function add(partition: Partition, vector: Float32Array, entry: Parameters<SemanticStore['add']>[2]) {
     const quantised = quantise(vector)
-    if (quantised === undefined || quantised.length !== dims) return false
+    if (quantised === undefined || quantised.length !== dims || isAway()) return false
     const place = { partition: partition.name, id: idOf(entry.question) }
     const value = await seal(partition, place.id, { ...entry, vector: quantised, pinned: false })
     if (value === undefined) return false
@@ -65,17 +78,17 @@ export function createEngineStore({ shelves, dims, secret, onTrouble }: EngineOp
 
   return {
     // What others have put there costs a question to find out. While it is away, no vector is made for it.
-    holds: () => performance.now() >= awayUntil,
+    holds: () => !isAway(),
     async nearest(partition, vector, count) {
       const unit = vector.length === dims ? normalised(vector) : undefined
       const query = unit && quantise(unit)
-      if (unit === undefined || query === undefined || performance.now() < awayUntil) return []
+      if (unit === undefined || query === undefined || isAway()) return []
       try {
         const likely = await guarded(SEARCH_MS, (signal) =>
           shelves.nearest(partition.name, query, count, signal),
         )
         const found = await Promise.all(
-          likely.slice(0, count).map(async ({ id, value }): Promise<Neighbour[]> => {
+          likely.map(async ({ id, value }): Promise<Neighbour[]> => {
             const sealed = await unseal(partition, id, value)
             if (sealed === undefined || sealed.vector.length !== dims || expiryOf(sealed) <= Date.now())
               return []
@@ -83,13 +96,16 @@ export function createEngineStore({ shelves, dims, secret, onTrouble }: EngineOp
             return [{ entry: entryOf(`${partition.name}:${id}`, sealed), similarity }]
           }),
         )
-        return found.flat().toSorted((a, b) => b.similarity - a.similarity)
+        return found
+          .flat()
+          .toSorted((a, b) => b.similarity - a.similarity)
+          .slice(0, count)
       } catch {
         return []
       }
     },
     add: (...entry) => add(...entry).catch(() => false),
-    admin: createEngineAdmin(shelves, secret),
+    admin: createEngineAdmin(shelves, secret, inRedis),
     settled: async () => undefined,
     close: () => undefined,
   }

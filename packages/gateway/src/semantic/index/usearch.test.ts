@@ -80,8 +80,8 @@ withGraph(
   'an index that has grown moves into the graph, and misses nothing that happens meanwhile',
   async () => {
     const index = createGrowingIndex(DIMS, createUsearchIndex({ from: 3_000 }), (error) => {
-    throw error
-  })
+      throw error
+    })
     const flatBytes = () => createFlatIndex(DIMS).bytes()
     for (let at = 0; at < 3_000; at += 1) index.add(String(at), quantised(vector(at)), 20)
     const before = index.bytes()
