@@ -109,6 +109,12 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
     },
     has: (id) => rows.has(id),
     oldest: () => rows.keys().next().value,
+    renew(id) {
+      const row = rows.get(id)
+      if (row === undefined) return
+      rows.delete(id)
+      rows.set(id, row)
+    },
     ids: () => rows.keys(),
     get(id) {
       const row = rows.get(id)

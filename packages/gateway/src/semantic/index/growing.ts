@@ -56,6 +56,7 @@ export function createGrowingIndex(
     },
     has: (id) => current.has(id),
     oldest: () => current.oldest(),
+    renew: (id) => current.renew(id),
     remove(id) {
       next?.remove(id)
       return current.remove(id)

@@ -11,6 +11,8 @@ export type VectorIndex = {
   has: (id: string) => boolean
   /** What was put in, or replaced, before all others that are there. */
   oldest: () => string | undefined
+  /** Makes it the newest. */
+  renew: (id: string) => void
   /** False: it was not there. */
   remove: (id: string) => boolean
   /** The `k` nearest that have not expired, nearest first. None for a query that has no direction. */

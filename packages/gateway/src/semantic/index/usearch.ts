@@ -135,6 +135,12 @@ function createGraph(
     },
     has: (id) => rows.has(id),
     oldest: () => rows.keys().next().value,
+    renew(id) {
+      const row = rows.get(id)
+      if (row === undefined) return
+      rows.delete(id)
+      rows.set(id, row)
+    },
     remove,
     nearest,
     size: () => rows.size,

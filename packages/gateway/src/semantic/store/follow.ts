@@ -70,7 +70,7 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
     let barren = 0
     const ids = [...new Set(listed.map(({ id }) => id).filter(isId))]
     for (let from = 0; from < ids.length && barren < BARREN; from += PAGE) {
-      if (!rooms.isHeld(partition.name, room)) return
+      if (!room.held) return
       const found = await read(partition, ids.slice(from, from + PAGE))
       barren = found.length === 0 ? barren + 1 : 0
       // The answers would take more than this process may hold.

@@ -11,15 +11,17 @@ export type Room = {
   entryBytes: number
   /** All it takes, as it was counted last. */
   bytes: number
-  /** Ids whose entries no new answer replaces. */
+  /** Ids whose entries no new answer replaces, and that give way to none. */
   pinned: Set<string>
+  /** False: it gave way to others. Whoever still fills it fills it for nothing. */
+  held: boolean
 }
 
 export type Rooms = ReturnType<typeof createRooms>
 
 const ENTRY_OVERHEAD = 300
-/** Entries that one new one may push out. */
-const MAX_EVICTED = 32
+/** Of the oldest entries, how many are looked at for those that may give way to a new one. */
+const MAX_TRIES = 64
 
 /** All that an index needs of an entry. */
 export type Placed = Pick<Sealed, 'vector' | 'pinned'> & { expires: number }
@@ -45,6 +47,7 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
     entryBytes: 0,
     bytes: 0,
     pinned: new Set(),
+    held: true,
   })
 
   /** The one that was used longest ago is the first. */
@@ -56,6 +59,7 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
   }
 
   function count(room: Room) {
+    if (!room.held) return
     total -= room.bytes
     room.bytes = room.index.bytes() + room.entryBytes
     total += room.bytes
@@ -74,27 +78,38 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
     forget(room, id)
   }
 
-  /** Makes room for one more. Tables never shrink: of a room's own entries, one goes for one that comes. */
-  function makeRoom(mine: Room, wanted: number) {
+  /**
+   * Makes room for one more. Tables never shrink: of a room's own entries, one goes for one that comes, and as many as its
+   * answer is large. False: all that could go is pinned.
+   */
+  function makeRoom(mine: Room, inIndex: number, bytes: number): boolean {
     for (const [name, room] of rooms) {
-      if (total + wanted <= maxBytes) return
+      if (total + inIndex + bytes <= maxBytes) return true
       if (room === mine) continue
       rooms.delete(name)
       total -= room.bytes
-      room.bytes = 0
+      room.held = false
     }
-    for (let evicted = 0; evicted < MAX_EVICTED && total + wanted > maxBytes; evicted += 1) {
+    if (total + inIndex + bytes <= maxBytes) return true
+    const enough = mine.entryBytes - bytes
+    let needed = inIndex > 0 ? 1 : 0
+    for (let tries = 0; tries < MAX_TRIES && (needed > 0 || mine.entryBytes > enough); tries += 1) {
       const oldest = mine.index.oldest()
-      if (oldest === undefined) return
-      drop(mine, oldest)
-      count(mine)
+      if (oldest === undefined) return true
+      if (mine.pinned.has(oldest)) mine.index.renew(oldest)
+      else {
+        drop(mine, oldest)
+        needed -= 1
+      }
     }
+    return needed <= 0
   }
 
   /** `bytes`: what it takes beside its place in the index. */
   function place(room: Room, id: string, { vector, pinned, expires }: Placed, bytes = 0): boolean {
     if (vector.length !== dims || expires <= Date.now()) return false
-    makeRoom(room, bytes + (room.index.has(id) ? 0 : vector.length + ENTRY_BYTES))
+    const inIndex = room.index.has(id) ? 0 : vector.length + ENTRY_BYTES
+    if (!makeRoom(room, inIndex, bytes) && !pinned) return false
     room.index.add(id, vector, expires)
     if (pinned) room.pinned.add(id)
     else room.pinned.delete(id)
@@ -125,7 +140,6 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
     /** Entries that may be loaded into a room that is empty. */
     capacity: () => Math.max(1, Math.floor(maxBytes / (dims + dims / 8 + ENTRY_BYTES))),
     all: () => [...rooms],
-    isHeld: (name: string, room: Room) => rooms.get(name) === room,
     clear() {
       rooms.clear()
       total = 0
