@@ -29,7 +29,7 @@ export type SemanticEntry = {
 export type SemanticAdmin = {
   /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
   list: (what: Purge, limit?: number) => Promise<SemanticEntry[]>
-  /** By `key`, as in `list`, or as `cacheKey` or `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
+  /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
   inspect: (key: string) => Promise<SemanticEntry | undefined>
   /** How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. */
   remove: (what: Purge) => Promise<number>
