@@ -136,7 +136,10 @@ test('admins are told when Redis is away; callers are not', async () => {
   const it = await gateway({ url: redis.url })
   await asking(it, ORIGINAL)
   await redis.kill()
-  for (const work of [it.admin.list({}), it.admin.inspect(`gw:{default}:s:${'x'.repeat(24)}:${'x'.repeat(20)}`)])
+  for (const work of [
+    it.admin.list({}),
+    it.admin.inspect(`gw:{default}:s:${'x'.repeat(24)}:${'x'.repeat(20)}`),
+  ])
     await expect(work).rejects.toMatchObject({ name: 'RedisUnavailable' })
   expect(await asking(it, REWORDED)).toMatchObject({ status: 'ok' })
 })

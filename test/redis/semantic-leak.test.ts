@@ -44,7 +44,10 @@ let upstream: Awaited<ReturnType<typeof startFakeOpenAI>>
 beforeAll(async () => {
   redis = await startRedis()
   // Each answer tells which question it was given to.
-  upstream = await startFakeOpenAI({ tokens: 'approximate', answer: ({ text }) => ({ text: JSON.stringify({ to: text }) }) })
+  upstream = await startFakeOpenAI({
+    tokens: 'approximate',
+    answer: ({ text }) => ({ text: JSON.stringify({ to: text }) }),
+  })
 })
 afterAll(async () => {
   await redis?.close()
