@@ -54,8 +54,7 @@ export const leftOut = (): string[] =>
   process.env.TEST_REDIS_URL && redisBinary() === undefined ? ['test/redis/!(quota-conformance).test.ts'] : []
 
 /** A Redis of one's own on a free port, in a directory of its own, persisting nothing unless `args` say so. */
-export async function startRedis(args: string[] = []): Promise<RedisServer> {
-  const binary = redisBinary()
+export async function startRedis(args: string[] = [], binary = redisBinary()): Promise<RedisServer> {
   if (binary === undefined) throw new Error('No redis-server on PATH: see ensureRedis.')
   const port = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'gateway-redis-'))

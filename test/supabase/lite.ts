@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
+import { vector } from '@electric-sql/pglite/vector'
 import { App } from '@supabase/lite'
 import { createPgliteConnection } from '@supabase/lite/pglite'
 import type { Fault, Keys, Order, Told } from './server.ts'
@@ -25,7 +26,7 @@ const GRANT_NOTHING = `
 
 /** Supabase, as far as the gateway sees it, in a process of its own: a Postgres, its Data API, and faults on demand. */
 async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'nothing' }) {
-  const connection = await createPgliteConnection()
+  const connection = await createPgliteConnection({ pgliteOptions: { extensions: { vector } } })
   const { driver } = connection
   await driver.exec(ROLES)
   const auth = {

@@ -94,7 +94,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
-  const meanings = createMeanings(settings, shared?.link)
+  const meanings = createMeanings(settings, shared?.link, sayOfSinks)
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
     meanings: meanings.load,

@@ -1,12 +1,13 @@
 import type { Stats } from './account/stats.ts'
 import type { Link } from './redis/link.ts'
+import type { Say } from './say.ts'
 import type { Semantic } from './semantic/open.ts'
 import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { createTally, semanticStatsOf } from './semantic/tally.ts'
 import type { Settings } from './settings.ts'
 
 /** The semantic cache of one gateway: opened by the first call that needs it, or by whoever looks into it. */
-export function createMeanings({ semantic, cache, key }: Settings, link: Link | undefined) {
+export function createMeanings({ semantic, cache, key }: Settings, link: Link | undefined, say: Say) {
   const underWay = new Set<Promise<void>>()
   const track = (work: Promise<void>) => {
     underWay.add(work)
@@ -18,7 +19,7 @@ export function createMeanings({ semantic, cache, key }: Settings, link: Link | 
 
   async function open(): Promise<Semantic> {
     const { openSemantic } = await import('./semantic/open.ts')
-    opened = openSemantic({ settings: semantic, key, sharedBytes: cache.sharedBytes, link, track })
+    opened = openSemantic({ settings: semantic, key, sharedBytes: cache.sharedBytes, link, track, say })
     return opened
   }
 
@@ -29,12 +30,13 @@ export function createMeanings({ semantic, cache, key }: Settings, link: Link | 
 
   const admin: SemanticAdmin = {
     list: async (...args) => (await it()).store.admin.list(...args),
+    inspect: async (...args) => (await it()).store.admin.inspect(...args),
     remove: async (...args) => (await it()).store.admin.remove(...args),
     pin: async (...args) => (await it()).store.admin.pin(...args),
   }
   return {
     load: async () => (await it()).parts,
-    admin,
+    admin: tally.counted(admin),
     close: () => opened?.store.close(),
     count: tally.count,
     async settled() {

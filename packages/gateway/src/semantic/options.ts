@@ -1,6 +1,8 @@
 import * as z from 'zod/mini'
 import type { CachePolicy, Policy } from '../policy/policy.ts'
 import type { Embedder } from './embed/embedder.ts'
+import type { Engine } from './engine/port.ts'
+import type { GraphIndex } from './index/port.ts'
 
 /** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */
 export type SemanticCacheOptions = {
@@ -21,6 +23,14 @@ export type SemanticCacheOptions = {
   secret?: string
   /** Memory of this process for vectors and answers. @default 67108864 (64 MiB) */
   maxBytes?: number
+  /**
+   * How the nearest question is found. `'flat'`: by looking at all of a partition, in this process; a third of a
+   * millisecond among 100,000. `createUsearchIndex()` of `@hotdash/llm-gateway/usearch`: a graph in this process, for more
+   * than that. `createPgvectorIndex()` of `@hotdash/llm-gateway/pgvector` and `createVectorSetIndex()` of
+   * `@hotdash/llm-gateway/vector-sets`: vectors and answers stand elsewhere, for more than one machine's memory.
+   * @default 'flat'
+   */
+  index?: 'flat' | GraphIndex | Engine
 }
 
 export type SemanticSettings = {
@@ -30,6 +40,7 @@ export type SemanticSettings = {
   deadlineMs: number
   secret: string | undefined
   maxBytes: number
+  index: 'flat' | GraphIndex | Engine
 }
 
 const ratio = z.number().check(z.minimum(0), z.maximum(1))
@@ -56,6 +67,16 @@ const embedder = z.custom<Embedder>(
   'must have an id, its dimensions, and a function embed(texts, signal); a calibration is five numbers from 0 to 1: alone, confidence, floor, spread, doubtAt',
 )
 
+const index = z.custom<'flat' | GraphIndex | Engine>(
+  (value) =>
+    value === 'flat' ||
+    (typeof value === 'object' &&
+      value !== null &&
+      (('load' in value && typeof value.load === 'function') ||
+        ('open' in value && typeof value.open === 'function'))),
+  "must be 'flat', or what createUsearchIndex(), createPgvectorIndex() or createVectorSetIndex() made",
+)
+
 export const semanticSchema = z.union([
   z.literal(false),
   z.strictObject({
@@ -66,11 +87,12 @@ export const semanticSchema = z.union([
     deadlineMs: z.optional(z.number().check(z.positive())),
     secret: z.optional(z.string().check(z.minLength(16))),
     maxBytes: z.optional(z.number().check(z.int(), z.positive())),
+    index: z.optional(index),
   }),
 ])
 
 export function semanticSettings(given: false | SemanticCacheOptions | undefined): SemanticSettings {
-  const { embedder, model, dimensions, deadlineMs, secret, maxBytes } = given || {}
+  const { embedder, model, dimensions, deadlineMs, secret, maxBytes, index } = given || {}
   return {
     embedder,
     model: model ?? 'text-embedding-3-large',
@@ -78,6 +100,7 @@ export function semanticSettings(given: false | SemanticCacheOptions | undefined
     deadlineMs: deadlineMs ?? 1_000,
     secret,
     maxBytes: maxBytes ?? 64 * 1024 * 1024,
+    index: index ?? 'flat',
   }
 }
 

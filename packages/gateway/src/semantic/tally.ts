@@ -2,6 +2,7 @@ import type { CallRecord } from '../account/record.ts'
 import { TAG } from './embed/openai.ts'
 import type { Known } from './lessons.ts'
 import type { Meaning } from './meaning.ts'
+import type { SemanticAdmin, SemanticEntry } from './store/admin.ts'
 
 /** How the semantic cache serves one agent. Dollars are US dollars. */
 export type SemanticStats = {
@@ -36,9 +37,22 @@ type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'
   saved: number
 }
 
+/** Entries whose hits are remembered. */
+const MAX_SERVED = 10_000
+
 /** Adds up records. Dollars in whole millionths. */
 export function createTally() {
   const agents = new Map<string, Counts>()
+  /** How often each entry has answered, of those that did so last. */
+  const served = new Map<string, number>()
+
+  function serves(key: string) {
+    const before = served.get(key) ?? 0
+    served.delete(key)
+    served.set(key, before + 1)
+    const [oldest] = served.size > MAX_SERVED ? served.keys() : []
+    if (oldest !== undefined) served.delete(oldest)
+  }
 
   function countsOf(agent: string): Counts {
     const known = agents.get(agent)
@@ -70,6 +84,18 @@ export function createTally() {
 
   return {
     agents,
+    /** What an admin sees, with how often it has answered. */
+    counted(admin: SemanticAdmin): SemanticAdmin {
+      const counted = (entry: SemanticEntry) => ({ ...entry, hits: served.get(entry.key) ?? 0 })
+      return {
+        ...admin,
+        list: async (what, limit) => (await admin.list(what, limit)).map(counted),
+        async inspect(key) {
+          const entry = await admin.inspect(key)
+          return entry && counted(entry)
+        },
+      }
+    },
     count(record: CallRecord) {
       const micro = (usd: number | undefined) => Math.round((usd ?? 0) * 1e6)
       if (record.tags.includes(TAG)) {
@@ -79,13 +105,16 @@ export function createTally() {
       }
       if (record.semantic === undefined) return
       const counts = countsOf(record.agent)
-      const { outcome, path, reason = 'unknown' } = record.semantic
+      const { outcome, path, reason = 'unknown', entry } = record.semantic
       counts.outcomes[outcome] += 1
       if (outcome === 'ineligible') counts.ineligible[reason] = (counts.ineligible[reason] ?? 0) + 1
       else counts.asked += 1
       if (outcome === 'veto') counts.vetoes[reason] = (counts.vetoes[reason] ?? 0) + 1
       if (path === 'agreement' && (outcome === 'hit' || outcome === 'would-hit')) counts.agreed += 1
-      if (outcome === 'hit') counts.saved += micro(record.savedUsd)
+      if (outcome === 'hit') {
+        counts.saved += micro(record.savedUsd)
+        if (entry !== undefined) serves(entry)
+      }
       if (outcome === 'would-hit') counts.saved += micro(record.costUsd)
     },
   }

@@ -1,4 +1,4 @@
-import { ENTRY_BYTES, type Neighbour, type VectorIndex } from './port.ts'
+import { ENTRY_BYTES, type FlatIndex, type Neighbour } from './port.ts'
 import { lengthOf, normalised, signs } from './quantise.ts'
 import { createShortlist } from './shortlist.ts'
 
@@ -16,7 +16,7 @@ const listSize = (dims: number) => Math.max(96, Math.min(256, Math.ceil(200_000 
  * All vectors in flat tables, without a structure that deletes would wear out: the signs of the components find the
  * likely ones, the components themselves decide. `size`: how many likely ones.
  */
-export function createFlatIndex(dims: number, size = listSize(dims)): VectorIndex {
+export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex {
   const rows = new Map<string, number>()
   let ids: string[] = []
   let expiries: number[] = []
@@ -102,9 +102,24 @@ export function createFlatIndex(dims: number, size = listSize(dims)): VectorInde
   return {
     add(id, vector, expires) {
       if (vector.length !== dims) throw new RangeError(`a vector of ${vector.length} among those of ${dims}`)
-      write(rows.get(id) ?? ids.length, id, vector, expires)
+      const row = rows.get(id) ?? ids.length
+      // What is replaced is as good as new.
+      rows.delete(id)
+      write(row, id, vector, expires)
     },
     has: (id) => rows.has(id),
+    oldest: () => rows.keys().next().value,
+    renew(id) {
+      const row = rows.get(id)
+      if (row === undefined) return
+      rows.delete(id)
+      rows.set(id, row)
+    },
+    ids: () => rows.keys(),
+    get(id) {
+      const row = rows.get(id)
+      return row === undefined ? undefined : { vector: vectorAt(row), expires: expiries[row] ?? 0 }
+    },
     remove,
     nearest,
     size: () => ids.length,

@@ -1,7 +1,7 @@
 import { type Scan, scanOver } from './popcount.ts'
 
-/** Rows between two looks at which of them are worth keeping. */
-const BLOCK = 4_096
+/** Rows between two looks at which of them are worth keeping. There may be many partitions, few of them large. */
+const [SMALL_BLOCK, LARGE_BLOCK] = [256, 4_096]
 /** From so many rows on, WebAssembly pays; below, a memory of its own for each partition would be the greater cost. */
 const NATIVE_ROWS = 2_048
 const PAGE_BYTES = 65_536
@@ -22,34 +22,42 @@ export function createShortlist(dims: number, size: number): Shortlist {
   const rowWords = rowBytes / 4
   // Query, then what was found, then the rows.
   const foundAt = rowWords
-  const bitsAt = foundAt + (size + BLOCK) * 2
+  let block = SMALL_BLOCK
+  let bitsAt = foundAt + (size + block) * 2
   const tally = new Uint32Array(rowBytes * 8 + 1)
   const picked = new Uint32Array(size)
   let memory: WebAssembly.Memory | undefined
   let native: Scan | undefined
-  let words = new Uint32Array(bitsAt)
+  let words: Uint32Array = new Uint32Array(bitsAt)
+
+  const wordsFor = (rows: number) => bitsAt + rows * rowWords
 
   function reserve(rows: number) {
-    const wanted = bitsAt + rows * rowWords
-    if (wanted <= words.length) return
-    if (memory === undefined && rows > NATIVE_ROWS) goNative(wanted)
-    else if (memory !== undefined)
-      memory.grow(Math.ceil((wanted * 4 - memory.buffer.byteLength) / PAGE_BYTES))
-    if (memory !== undefined) words = new Uint32Array(memory.buffer)
-    else words = copied(new Uint32Array(bitsAt + Math.max(16, rows) * rowWords))
+    if (wordsFor(rows) <= words.length) return
+    if (native === undefined && rows > NATIVE_ROWS && goNative(rows)) return
+    if (memory === undefined) {
+      const smaller = words
+      words = new Uint32Array(wordsFor(rows))
+      words.set(smaller)
+    } else {
+      memory.grow(Math.ceil((wordsFor(rows) * 4 - memory.buffer.byteLength) / PAGE_BYTES))
+      words = new Uint32Array(memory.buffer)
+    }
   }
 
-  function goNative(wanted: number) {
-    const fresh = memoryOf(Math.ceil((wanted * 4) / PAGE_BYTES))
+  /** False where that cannot be done: then JavaScript does the work, if more slowly. */
+  function goNative(rows: number): boolean {
+    const largerAt = foundAt + (size + LARGE_BLOCK) * 2
+    const fresh = memoryOf(Math.ceil(((largerAt + rows * rowWords) * 4) / PAGE_BYTES))
     native = fresh && scanOver(fresh)
-    if (fresh === undefined || native === undefined) return
+    if (fresh === undefined || native === undefined) return false
+    const bits = words.subarray(bitsAt)
     memory = fresh
-    copied(new Uint32Array(fresh.buffer))
-  }
-
-  function copied(to: Uint32Array<ArrayBuffer>) {
-    to.set(words)
-    return to
+    words = new Uint32Array(fresh.buffer)
+    words.set(bits, largerAt)
+    bitsAt = largerAt
+    block = LARGE_BLOCK
+    return true
   }
 
   /** In JavaScript, what `scan` does. */
@@ -105,8 +113,8 @@ export function createShortlist(dims: number, size: number): Shortlist {
       write(words, 0)
       let limit = rowBytes * 8
       let kept = 0
-      for (let row = 0; row < rows; row += BLOCK) {
-        kept = scan(row, Math.min(BLOCK, rows - row), limit, kept)
+      for (let row = 0; row < rows; row += block) {
+        kept = scan(row, Math.min(block, rows - row), limit, kept)
         if (kept <= size) continue
         const furthest = trim(kept)
         kept = size

@@ -1,10 +1,10 @@
 import { matches, type Purge } from '../../cache/purge.ts'
-import type { CacheEntry } from '../../cache/store.ts'
 import type { Link } from '../../redis/link.ts'
 import { mastersOf } from '../../redis/masters.ts'
 import { tagOf } from '../../redis/tag.ts'
 import { signerOf } from '../scope.ts'
-import { type Sealed, seal, unseal } from './seal.ts'
+import { PINNED_MS, type Sealed, seal, unseal } from './seal.ts'
+import { list } from './shelf.ts'
 
 /** An entry of the semantic cache, as an admin sees it. */
 export type SemanticEntry = {
@@ -16,24 +16,32 @@ export type SemanticEntry = {
   question: string
   /** The answer's body, as JSON. */
   answer: string
+  /** Milliseconds since the epoch; so is the other. */
   storedAt: number
+  /** When it goes, unless it is pinned. */
   expiresAt: number
-  /** Kept for a year, whatever the policy says. */
+  /** Kept for a year, and no new answer replaces it. */
   pinned: boolean
+  /** How often it has answered since this process began; of what others gave, this process knows nothing. */
+  hits: number
 }
 
 export type SemanticAdmin = {
   /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
   list: (what: Purge, limit?: number) => Promise<SemanticEntry[]>
+  /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
+  inspect: (key: string) => Promise<SemanticEntry | undefined>
   /** How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. */
   remove: (what: Purge) => Promise<number>
-  /** False: it is not there, or cannot be read. */
-  pin: (key: string) => Promise<boolean>
+  /**
+   * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
+   * @default pinned true
+   */
+  pin: (key: string, pinned?: boolean) => Promise<boolean>
 }
 
 const ENTRY_KEY = /^(gw:\{([^}]*)\}:s:[\w-]{24}):([\w-]{20})$/
 const PAGE = 500
-export const PINNED_MS = 365 * 86_400_000
 
 /** Over Redis. All of it throws RedisUnavailable when that is away. */
 export function createAdmin(link: Link, secret: string | undefined): SemanticAdmin {
@@ -79,6 +87,11 @@ export function createAdmin(link: Link, secret: string | undefined): SemanticAdm
       }
       return entries
     },
+    async inspect(key) {
+      const found = ENTRY_KEY.exec(key)
+      const sealed = found === null ? undefined : await read(found)
+      return sealed && shown(key, sealed)
+    },
     async remove(what) {
       let gone = 0
       for await (const found of keys(what)) {
@@ -91,17 +104,18 @@ export function createAdmin(link: Link, secret: string | undefined): SemanticAdm
       }
       return gone
     },
-    async pin(key) {
+    async pin(key, pinned = true) {
       const found = ENTRY_KEY.exec(key)
       const sealed = found === null ? undefined : await read(found)
       if (found === null || sealed === undefined || signer === undefined) return false
       const [, name = '', , id = ''] = found
-      const until = Date.now() + PINNED_MS
-      const answer: CacheEntry = { ...sealed.answer, freshUntil: until, keptUntil: until }
-      const value = await seal({ name, secret: signer(name) }, id, { ...sealed, answer, pinned: true })
+      const now = Date.now()
+      const keptMs = pinned ? PINNED_MS : Math.ceil(sealed.answer.keptUntil - now)
+      const value = await seal({ name, secret: signer(name) }, id, { ...sealed, pinned })
       if (value === undefined) return false
-      await link.ask((client) => client.set(key, value, 'PX', PINNED_MS))
-      await link.ask((client) => client.pexpire(name, PINNED_MS))
+      if (keptMs <= 0) await link.ask((client) => client.unlink(key))
+      else await link.ask((client) => client.set(key, value, 'PX', keptMs))
+      if (keptMs > 0) await list(link, name, id, now, PINNED_MS)
       return true
     },
   }
@@ -117,4 +131,5 @@ export const shown = (key: string, { question, answer, pinned }: Sealed): Semant
   storedAt: answer.storedAt,
   expiresAt: answer.freshUntil,
   pinned,
+  hits: 0,
 })

@@ -1,226 +1,137 @@
 import { hash } from 'node:crypto'
-import { matches, type Purge } from '../../cache/purge.ts'
-import { createFlatIndex } from '../index/flat.ts'
-import type { VectorIndex } from '../index/port.ts'
+import type { GraphIndex } from '../index/port.ts'
 import { quantise } from '../index/quantise.ts'
 import type { Partition } from '../scope.ts'
-import { PINNED_MS, type SemanticAdmin, shown } from './admin.ts'
+import type { SemanticAdmin } from './admin.ts'
+import { createFollower } from './follow.ts'
+import { createLocalAdmin } from './local.ts'
 import type { Entry, Neighbour, SemanticStore } from './port.ts'
-import { type Sealed, seal, unseal } from './seal.ts'
-import type { Shelf } from './shelf.ts'
+import { createRooms, expiryOf, type Room } from './rooms.ts'
+import { PINNED_MS, type Sealed, seal, unseal } from './seal.ts'
+import { keyOf, type Shelf } from './shelf.ts'
 
-/** What this process knows of a partition. */
-type Room = {
-  index: VectorIndex
-  /** Without Redis, the entries themselves. */
-  entries: Map<string, Sealed>
-  entryBytes: number
-  /** When Redis was last asked what is new, by its own clock of ours; and whether it has told all of it. */
-  lookedAt: number
-  loaded: boolean
-  looking: Promise<void> | undefined
+/** How often neighbours are looked for again, where some turned out to be gone. */
+const ROUNDS = 2
+
+export type MeaningOptions = {
+  /** Redis, and what an admin can do there. Absent: entries are here, and nowhere else. */
+  shared: { shelf: Shelf; admin: SemanticAdmin } | undefined
+  dims: number
+  maxBytes: number
+  /** For large partitions. */
+  graph: GraphIndex | undefined
+  onTrouble: (error: unknown) => void
 }
-
-/** So old may be what is known of other processes' entries. */
-const FRESH_MS = 1_000
-/** Clocks of processes differ; entries are looked for a little further back than needed. */
-const OVERLAP_MS = 30_000
-const PAGE = 100
-const MAX_ENTRIES = 200_000
-const ENTRY_OVERHEAD = 300
 
 /**
  * Vectors in this process, by partition; entries in Redis, if there is one, or here. An entry that is found near is read
  * from Redis before it serves: what was deleted, has expired or is not ours is never given.
  */
-export function createMeaningStore(
-  shelf: Shelf | undefined,
-  remote: SemanticAdmin | undefined,
-  dims: number,
-  maxBytes: number,
-): SemanticStore {
-  const rooms = new Map<string, Room>()
+export function createMeaningStore(options: MeaningOptions): SemanticStore {
+  const { shared, dims, maxBytes, graph, onTrouble } = options
+  const rooms = createRooms({ dims, maxBytes, keeps: shared === undefined, graph, onTrouble })
+  const shelf = shared?.shelf
+  const follower = shelf && createFollower(rooms, shelf)
 
-  /** The one that was used longest ago is the first. */
-  function roomOf({ name }: Partition): Room {
-    const known = rooms.get(name)
-    const room = known ?? newRoom(dims, shelf === undefined)
-    rooms.delete(name)
-    rooms.set(name, room)
-    return room
+  /** In the order of the ids, by one command; `undefined` for what is gone, or not ours. */
+  async function read(partition: Partition, room: Room, ids: string[]): Promise<(Sealed | undefined)[]> {
+    if (shelf === undefined) return ids.map((id) => room.entries.get(id))
+    const values = await shelf.get(partition, ids)
+    return await Promise.all(
+      ids.map((id, at) => {
+        const value = values[at]
+        return value == null ? undefined : unseal(partition, id, value)
+      }),
+    )
   }
 
-  function shrink() {
-    let total = 0
-    for (const room of rooms.values()) total += room.index.bytes() + room.entryBytes
-    for (const [name, room] of rooms) {
-      if (total <= maxBytes || rooms.size === 1) return
-      total -= room.index.bytes() + room.entryBytes
-      rooms.delete(name)
-    }
-  }
-
-  function learn(room: Room, id: string, sealed: Sealed) {
-    const { answer, vector } = sealed
-    if (vector.length !== dims || answer.freshUntil <= Date.now() || room.index.size() >= MAX_ENTRIES) return
-    room.index.add(id, vector, answer.freshUntil)
-    if (shelf !== undefined) return
-    forget(room, id)
-    room.entries.set(id, sealed)
-    room.entryBytes += bytesOf(sealed)
-  }
-
-  function forget(room: Room, id: string) {
-    const held = room.entries.get(id)
-    if (held === undefined) return
-    room.entries.delete(id)
-    room.entryBytes -= bytesOf(held)
-  }
-
-  /** Learns of what other processes have put there since; at first, of everything. */
-  async function look(partition: Partition, room: Room, shelf: Shelf): Promise<void> {
-    const at = Date.now()
-    try {
-      const ids = await shelf.since(partition, room.loaded ? room.lookedAt - OVERLAP_MS : 0)
-      const unknown = ids.filter((id) => !room.index.has(id)).slice(-MAX_ENTRIES)
-      for (let from = 0; from < unknown.length; from += PAGE) {
-        const page = unknown.slice(from, from + PAGE)
-        const values = await shelf.get(partition, page)
-        const gone = page.filter((_, at) => values[at] == null)
-        for (const [at, value] of values.entries()) {
-          const id = page[at] ?? ''
-          const sealed = value == null ? undefined : await unseal(partition, id, value)
-          if (sealed !== undefined) learn(room, id, sealed)
-        }
-        if (gone.length > 0) await shelf.remove(partition, gone)
+  async function search(
+    partition: Partition,
+    room: Room,
+    vector: Float32Array,
+    count: number,
+  ): Promise<Neighbour[]> {
+    let confirmed = 0
+    for (let round = 1; ; round += 1) {
+      const near = room.index.nearest(vector, count, Date.now())
+      if (near.length === 0) return []
+      const entries = await read(
+        partition,
+        room,
+        near.map(({ id }) => id),
+      )
+      const found: Neighbour[] = []
+      for (const [at, { id, cosine }] of near.entries()) {
+        const sealed = entries[at]
+        if (sealed !== undefined && expiryOf(sealed) > Date.now())
+          found.push({ entry: entryOf(keyOf(partition, id), sealed), similarity: cosine })
+        else rooms.drop(room, id)
       }
-      room.loaded = true
-    } catch {
-      // Redis is away. Nothing is found that it would have to confirm; it is asked again in a while.
+      confirmed += found.length
+      // What was deleted elsewhere hid what is next to it.
+      if (found.length < near.length && round < ROUNDS) continue
+      if (confirmed === 0) follower?.startAnew(room)
+      return found
     }
-    room.lookedAt = at
-    shrink()
-  }
-
-  /** Not more than once a second. */
-  function catchUp(partition: Partition, room: Room): Promise<void> | undefined {
-    if (shelf === undefined || Date.now() - room.lookedAt < FRESH_MS) return room.looking
-    room.looking ??= look(partition, room, shelf).finally(() => {
-      room.looking = undefined
-    })
-    return room.looking
-  }
-
-  async function read(partition: Partition, room: Room, id: string): Promise<Sealed | undefined> {
-    if (shelf === undefined) return room.entries.get(id)
-    const [value] = await shelf.get(partition, [id])
-    return value == null ? undefined : await unseal(partition, id, value)
   }
 
   return {
-    holds(partition) {
-      const room = roomOf(partition)
-      const looking = catchUp(partition, room)
+    holds({ name, ...rest }) {
+      const room = rooms.of(name)
+      if (follower === undefined) return room.index.size() > 0
+      const looking = follower.catchUp({ name, ...rest }, room)
       // Nobody waits while a partition is loaded for the first time.
-      if (!room.loaded) return false
+      if (!follower.isLoaded(room)) return false
       return looking !== undefined || room.index.size() > 0
     },
     async nearest(partition, vector, count) {
-      const room = roomOf(partition)
-      await catchUp(partition, room)
-      const found: Neighbour[] = []
+      const room = rooms.of(partition.name)
+      await follower?.catchUp(partition, room)
       try {
-        for (const { id, cosine } of room.index.nearest(vector, count, Date.now())) {
-          const sealed = await read(partition, room, id)
-          if (sealed !== undefined && sealed.answer.freshUntil > Date.now())
-            found.push({ entry: entryOf(id, sealed), similarity: cosine })
-          else {
-            room.index.remove(id)
-            forget(room, id)
-          }
-        }
+        return await search(partition, room, vector, count)
       } catch {
         // Redis went away: what it cannot confirm is not found.
+        return []
       }
-      return found
     },
     async add(partition, vector, { question, answer, groups }) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
-      const room = roomOf(partition)
-      // The same question again takes the place of its last answer.
-      const id = hash('sha256', question, 'base64url').slice(0, 20)
+      const room = rooms.of(partition.name)
+      const id = idOf(question)
       const sealed = { question, vector: quantised, answer, groups, pinned: false }
-      const value = await seal(partition, id, sealed)
-      if (value === undefined) return false
       try {
-        const put = await shelf?.put(partition, id, value, answer.keptUntil - Date.now())
-        if (put === false) return false
+        await follower?.catchUp(partition, room)
+        // The same question again takes the place of its last answer, unless somebody wants that kept.
+        if (room.pinned.has(id)) {
+          const [held] = await read(partition, room, [id])
+          if (held?.pinned) return false
+        }
+        const value = await seal(partition, id, sealed)
+        if (value === undefined) return false
+        const keptMs = answer.keptUntil - Date.now()
+        const listMs = room.pinned.size > 0 ? PINNED_MS : 0
+        const at = await shelf?.put(partition, id, value, { keptMs, listMs })
+        if (at === false) return false
+        if (at !== undefined) follower?.wrote(room, id, at)
       } catch {
         return false
       }
-      learn(room, id, sealed)
-      shrink()
+      rooms.learn(room, id, sealed)
       return true
     },
-    admin: remote ?? localAdmin(rooms),
-    settled: async () => void (await Promise.all([...rooms.values()].map(({ looking }) => looking))),
-    close: () => rooms.clear(),
+    admin: shared?.admin ?? createLocalAdmin(rooms),
+    async settled() {
+      await Promise.all(rooms.all().map(([, room]) => follower?.looking(room)))
+    },
+    close: rooms.clear,
   }
 }
 
-/** Without Redis. */
-function localAdmin(rooms: Map<string, Room>): SemanticAdmin {
-  const matching = (what: Purge) =>
-    [...rooms].flatMap(([name, room]) =>
-      [...room.entries]
-        .map(([id, sealed]) => ({ room, id, sealed, key: `${name}:${id}` }))
-        .filter(({ key, sealed }) => matches(what, key, sealed.answer)),
-    )
-  return {
-    list: async (what, limit = 100) =>
-      matching(what)
-        .slice(0, limit)
-        .map(({ key, sealed }) => shown(key, sealed)),
-    async remove(what) {
-      const found = matching(what)
-      for (const { room, id, sealed } of found) {
-        room.index.remove(id)
-        room.entries.delete(id)
-        room.entryBytes -= bytesOf(sealed)
-      }
-      return found.length
-    },
-    async pin(key) {
-      const [found] = matching({ key })
-      if (found === undefined) return false
-      const { room, id, sealed } = found
-      const until = Date.now() + PINNED_MS
-      const pinned = {
-        ...sealed,
-        pinned: true,
-        answer: { ...sealed.answer, freshUntil: until, keptUntil: until },
-      }
-      room.entries.set(id, pinned)
-      room.index.add(id, pinned.vector, until)
-      return true
-    },
-  }
-}
+/** Of a question: who asks the same again has the same. */
+export const idOf = (question: string): string => hash('sha256', question, 'base64url').slice(0, 20)
 
-const newRoom = (dims: number, loaded: boolean): Room => ({
-  index: createFlatIndex(dims),
-  entries: new Map(),
-  entryBytes: 0,
-  lookedAt: 0,
-  loaded,
-  looking: undefined,
-})
-
-const bytesOf = ({ question, answer, vector }: Sealed) =>
-  (question.length + answer.text.length) * 2 + vector.length + ENTRY_OVERHEAD
-
-const entryOf = (id: string, { question, answer, groups, pinned }: Sealed): Entry => ({
+export const entryOf = (id: string, { question, answer, groups, pinned }: Sealed): Entry => ({
   id,
   question,
   answer,

@@ -21,6 +21,9 @@ const GROUP_BYTES = 9
 const MAX_GROUPS = 255
 const MAX_BYTES = 2 * 1024 * 1024
 
+/** A year. */
+export const PINNED_MS = 365 * 86_400_000
+
 export type Sealed = {
   question: string
   vector: Int8Array

@@ -2,34 +2,47 @@ import { createBudget } from '../../cache/budget.ts'
 import type { Link } from '../../redis/link.ts'
 import type { Partition } from '../scope.ts'
 
+/** Of the list of a partition: an id, and when it was put there, in milliseconds since the epoch. */
+export type Listed = { id: string; at: number }
+
+/** How long: the entry, and what else there is of its partition. In milliseconds. */
+type Kept = { keptMs: number; listMs: number }
+
 /** Entries in Redis. All methods throw RedisUnavailable when it is away. */
 export type Shelf = {
-  /** False: there was no room. */
-  put: (partition: Partition, id: string, value: Buffer, keptMs: number) => Promise<boolean>
-  /** In the order of the ids; null for those that are gone. */
+  /** When it was put there. False: there was no room. */
+  put: (partition: Partition, id: string, value: Buffer, kept: Kept) => Promise<number | false>
+  /** In the order of the ids; null for those that are gone, or no values. One command. */
   get: (partition: Partition, ids: string[]) => Promise<(Buffer | null)[]>
-  /** Ids put there since then, in milliseconds since the epoch, the oldest first. */
-  since: (partition: Partition, at: number) => Promise<string[]>
-  remove: (partition: Partition, ids: string[]) => Promise<void>
+  /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
+  newest: (partition: Partition, from: number, until: number, page: number) => Promise<Listed[]>
+  /** Takes ids off the list whose entries are gone. */
+  unlist: (partition: Partition, ids: string[]) => Promise<void>
 }
 
+export const LISTED = 1_000
 /** Longer than any entry is kept, so that the list of them outlives them. */
 const LIST_GRACE_MS = 60_000
+const ID = /^[\w-]{20}$/
+
+/** Whoever can write to Redis can put anything on a list. */
+export const isId = (id: string): boolean => ID.test(id)
+
+export const keyOf = ({ name }: Partition, id: string): string => `${name}:${id}`
 
 /** One value for each entry, and one list of ids for each partition, by the time they were put there. */
 export function createShelf(link: Link, maxBytes: number, onFull: () => void): Shelf {
   const budget = createBudget(link, maxBytes, onFull)
-  const keyOf = ({ name }: Partition, id: string) => `${name}:${id}`
 
   return {
-    async put(partition, id, value, keptMs) {
+    async put(partition, id, value, { keptMs, listMs }) {
       const { name } = partition
       if (!(await budget.hasRoom(value.length + name.length))) return false
+      const at = Date.now()
       try {
         await link.ask((client) => client.set(keyOf(partition, id), value, 'PX', Math.ceil(keptMs)))
-        await link.ask((client) => client.zadd(name, Date.now(), id))
-        await link.ask((client) => client.pexpire(name, Math.ceil(keptMs) + LIST_GRACE_MS))
-        return true
+        await list(link, name, id, at, Math.max(keptMs, listMs))
+        return at
       } catch (error) {
         if (budget.refused(error)) return false
         throw error
@@ -39,11 +52,18 @@ export function createShelf(link: Link, maxBytes: number, onFull: () => void): S
       if (ids.length === 0) return []
       return await link.ask((client) => client.mgetBuffer(...ids.map((id) => keyOf(partition, id))))
     },
-    since: ({ name }, at) => link.ask((client) => client.zrangebyscore(name, at, '+inf')),
-    async remove(partition, ids) {
-      if (ids.length === 0) return
-      await link.ask((client) => client.zrem(partition.name, ...ids))
-      await link.ask((client) => client.unlink(...ids.map((id) => keyOf(partition, id))))
+    async newest({ name }, from, until, page) {
+      const flat = await link.ask((client) =>
+        client.zrevrangebyscore(name, until, from, 'WITHSCORES', 'LIMIT', page * LISTED, LISTED),
+      )
+      return flat.flatMap((id, at) => (at % 2 === 0 ? [{ id, at: Number(flat[at + 1]) }] : []))
     },
+    unlist: async ({ name }, ids) => void (await link.ask((client) => client.zrem(name, ...ids))),
   }
+}
+
+/** Tells other processes of an entry. */
+export async function list(link: Link, name: string, id: string, at: number, keptMs: number): Promise<void> {
+  await link.ask((client) => client.zadd(name, at, id))
+  await link.ask((client) => client.pexpire(name, Math.ceil(keptMs) + LIST_GRACE_MS))
 }

@@ -1,0 +1,164 @@
+import { ENTRY_BYTES, type GraphIndex, type Neighbour, type VectorIndex } from './port.ts'
+import { lengthOf, normalised, quantise } from './quantise.ts'
+
+export type { GraphIndex } from './port.ts'
+
+/** For partitions that one process holds and that are large. Needs the package `usearch`. */
+export type UsearchOptions = {
+  /** Entries of a partition from which the graph takes over; below, the flat index is as quick and finds more. @default 100000 */
+  from?: number
+  /** How many candidates a search follows: more find the nearest more often, and take longer. @default 128 */
+  expansion?: number
+}
+
+/** Neighbours of each entry in the graph; more find better, and take more time and memory. */
+const LINKS = 16
+/** What an entry's links and tables take in the graph. */
+const GRAPH_BYTES = LINKS * 2 * 4 + 64
+const SLAB = 1_024
+/** Candidates whose cosines are taken exactly, beside those that are asked for. */
+const MORE = 16
+/** So often at most all entries are looked at for expired ones. */
+const SWEEP_MS = 10_000
+
+/**
+ * An HNSW graph in native code, for partitions beyond some 100,000 entries. It finds the nearest in some 19 of 20
+ * searches where the flat index finds it in 998 of 1000; what it misses is a miss, never a wrong answer.
+ *
+ * @example
+ * import { createUsearchIndex } from '@hotdash/llm-gateway/usearch'
+ * createGatewayClient({ gateway: { cache: { semantic: { index: createUsearchIndex() } } } })
+ */
+export function createUsearchIndex({ from = 100_000, expansion = 128 }: UsearchOptions = {}): GraphIndex {
+  return {
+    type: 'graph',
+    name: 'usearch',
+    from,
+    async load() {
+      const usearch = await import('usearch').catch((cause) => {
+        throw new Error(
+          'the package usearch is not installed, or not made for this system: npm install usearch',
+          {
+            cause,
+          },
+        )
+      })
+      return (dims) => createGraph(usearch, dims, expansion)
+    },
+  }
+}
+
+function createGraph(
+  { Index, MetricKind, ScalarKind }: typeof import('usearch'),
+  dims: number,
+  expansion: number,
+): VectorIndex {
+  const empty = () =>
+    new Index({
+      dimensions: dims,
+      metric: MetricKind.Cos,
+      quantization: ScalarKind.I8,
+      connectivity: LINKS,
+      expansion_add: 64,
+      expansion_search: expansion,
+      multi: false,
+    })
+  let graph = empty()
+  /** Of each entry the row of the tables below, which is its key in the graph. Rows of removed ones are used again. */
+  const rows = new Map<string, number>()
+  let ids: string[] = []
+  let expiries: number[] = []
+  let lengths: number[] = []
+  let slabs: Int8Array[] = []
+  let free: number[] = []
+  let sweptAt = Number.NEGATIVE_INFINITY
+
+  function remove(id: string): boolean {
+    const row = rows.get(id)
+    if (row === undefined) return false
+    rows.delete(id)
+    free.push(row)
+    graph.remove(BigInt(row))
+    return true
+  }
+
+  function vectorAt(row: number): Int8Array {
+    const at = Math.floor(row / SLAB)
+    const slab = slabs[at] ?? new Int8Array(SLAB * dims)
+    slabs[at] = slab
+    return slab.subarray((row % SLAB) * dims, ((row % SLAB) + 1) * dims)
+  }
+
+  function dropExpired(likely: number[], now: number) {
+    const all = now - sweptAt >= SWEEP_MS
+    if (all) sweptAt = now
+    for (const row of all ? [...rows.values()] : likely)
+      if ((expiries[row] ?? 0) <= now) remove(ids[row] ?? '')
+  }
+
+  function search(values: Int8Array, count: number): number[] {
+    const found = graph.search(values, Math.min(rows.size, count), 1)
+    return 'keys' in found ? Array.from(found.keys, Number) : []
+  }
+
+  function nearest(query: Float32Array, k: number, now: number): Neighbour[] {
+    const unit = query.length === dims ? normalised(query) : undefined
+    const values = unit && quantise(unit)
+    if (unit === undefined || values === undefined) return []
+    while (rows.size > 0) {
+      const likely = search(values, k + MORE)
+      // Expired ones must not have taken the places of others.
+      if (likely.some((row) => (expiries[row] ?? 0) <= now)) dropExpired(likely, now)
+      else
+        return (
+          likely
+            // The graph's own distances are of other numbers than those that the flat index and other processes go by.
+            .map((row) => ({ id: ids[row] ?? '', cosine: dot(unit, vectorAt(row)) / (lengths[row] ?? 1) }))
+            .toSorted((a, b) => b.cosine - a.cosine)
+            .slice(0, k)
+        )
+    }
+    return []
+  }
+
+  return {
+    add(id, vector, expires) {
+      if (vector.length !== dims) throw new RangeError(`a vector of ${vector.length} among those of ${dims}`)
+      remove(id)
+      const row = free.pop() ?? ids.length
+      rows.set(id, row)
+      ids[row] = id
+      expiries[row] = expires
+      lengths[row] = lengthOf(vector)
+      vectorAt(row).set(vector)
+      graph.add(BigInt(row), vector, 1)
+    },
+    has: (id) => rows.has(id),
+    oldest: () => rows.keys().next().value,
+    renew(id) {
+      const row = rows.get(id)
+      if (row === undefined) return
+      rows.delete(id)
+      rows.set(id, row)
+    },
+    remove,
+    nearest,
+    size: () => rows.size,
+    bytes: () => slabs.length * SLAB * dims + ids.length * (dims + ENTRY_BYTES + GRAPH_BYTES),
+    clear() {
+      graph = empty()
+      rows.clear()
+      ids = []
+      expiries = []
+      lengths = []
+      slabs = []
+      free = []
+    },
+  }
+}
+
+function dot(unit: Float32Array, values: Int8Array): number {
+  let sum = 0
+  for (let at = 0; at < values.length; at += 1) sum += (unit[at] ?? 0) * (values[at] ?? 0)
+  return sum
+}

@@ -1,0 +1,139 @@
+import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
+import { normalised } from '../../../packages/gateway/src/semantic/index/quantise.ts'
+import { median, µs } from './questions.ts'
+
+const DIMS = 256
+const WORDS = 'ash birch cedar elm fir hazel larch lime maple oak pine rowan spruce walnut willow yew'.split(
+  ' ',
+)
+
+/** A question of its own for each number, in words, and in other words. */
+const woods = (at: number) =>
+  [0, 4, 8, 12, 16]
+    .map((shift) => `${WORDS[(at >> shift) & 15]}${'abcdefghijklmnop'[(at >> shift) & 15]}`)
+    .join(' and ')
+const question = (at: number) => `Do you sell the chairs made of ${woods(at)}?`
+const reworded = (at: number) => `Do you sell chairs made of ${woods(at)}?`
+
+/** A direction for each word, seven times as much for rare ones: in memory, and with next to no work. */
+const directions = new Map<string, Float32Array>()
+function directionOf(word: string): Float32Array {
+  const known = directions.get(word)
+  if (known !== undefined) return known
+  let state = 7
+  for (const unit of word) state = Math.imul(state ^ (unit.codePointAt(0) ?? 0), 0x01000193)
+  const weight = word.length < 6 && !WORDS.some((wood) => word.startsWith(wood)) ? 0.2 : 1
+  const made = Float32Array.from({ length: DIMS }, (_, at) => {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5 + at
+    return (((state ^ (state >>> 13)) | 0) / 2 ** 31) * weight
+  })
+  directions.set(word, made)
+  return made
+}
+
+function vectorOf(text: string): Float32Array {
+  const sum = new Float32Array(DIMS)
+  for (const word of text.toLowerCase().match(/[a-z]+/g) ?? []) {
+    const direction = directionOf(word)
+    for (let at = 0; at < DIMS; at += 1) sum[at] = (sum[at] ?? 0) + (direction[at] ?? 0)
+  }
+  return normalised(sum) ?? sum
+}
+
+const embedder = {
+  id: 'bench',
+  dimensions: DIMS,
+  embed: async (texts: readonly string[]) => texts.map(vectorOf),
+}
+
+const body = JSON.stringify({
+  id: 'chatcmpl-bench',
+  object: 'chat.completion',
+  created: 1_767_225_600,
+  model: 'gpt-4o-mini',
+  choices: [
+    {
+      index: 0,
+      message: { role: 'assistant', content: 'Yes, and they are made to last. '.repeat(12), refusal: null },
+      logprobs: null,
+      finish_reason: 'stop',
+    },
+  ],
+  usage: { prompt_tokens: 25, completion_tokens: 100, total_tokens: 125 },
+})
+const inMemory = async () =>
+  new Response(body, { headers: { 'content-type': 'application/json', 'x-request-id': 'req_bench' } })
+
+function clientOf(semantic: false | 'on') {
+  const gateway: GatewayOptions = {
+    agent: 'bench',
+    quota: false,
+    redis: false,
+    policy: {
+      teams: { bench: { agents: ['bench'] } },
+      cache: semantic === false ? {} : { semantic: { mode: 'on', threshold: 0.5, judge: false } },
+    },
+    cache: {
+      exact: { maxBytes: 256 * 1024 * 1024 },
+      semantic: { embedder, secret: 'a secret for the bench', maxBytes: 1024 * 1024 * 1024 },
+    },
+  }
+  return createGatewayClient({ baseURL: 'http://127.0.0.1:1/v1', apiKey: 'bench', fetch: inMemory, gateway })
+}
+
+const asked = (content: string) => ({ model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content }] })
+
+/** What a hit by meaning adds to an exact one, beside making the vector; what having it on adds to an exact one. */
+export async function measureCalls(entries: number, calls: number): Promise<string[]> {
+  const [on, off] = [clientOf('on'), clientOf(false)]
+  for (let at = 0; at < entries; at += 1) {
+    await on.chat.completions.create(asked(question(at)))
+    if (at % 500 === 499) await on.gateway.flush(60_000)
+  }
+  await on.gateway.flush(60_000)
+  const times = {
+    semantic: [] as number[],
+    exactOn: [] as number[],
+    exactOff: [] as number[],
+    embed: [] as number[],
+  }
+  const step = Math.max(1, Math.floor(entries / (calls * 2)))
+  let hits = 0
+  for (const client of [on, off]) await client.chat.completions.create(asked(question(0)))
+  for (let call = -50; call < calls; call += 1) {
+    const at = ((call + 50) * step) % entries
+    const list = <T>(times: T[]) => (call < 0 ? [] : times)
+    const start = performance.now()
+    const answer = await on.chat.completions.create(asked(reworded(at)), noStore).withResponse()
+    list(times.semantic).push(performance.now() - start)
+    if (call >= 0 && answer.response.headers.get('x-gateway-cache') === 'semantic') hits += 1
+    list(times.embed).push(await timed(() => embedder.embed([reworded(at)])))
+    list(times.exactOn).push(await timed(() => on.chat.completions.create(asked(question(0)))))
+    list(times.exactOff).push(await timed(() => off.chat.completions.create(asked(question(0)))))
+  }
+  const [semantic, embed, exactOn, exactOff] = [
+    times.semantic,
+    times.embed,
+    times.exactOn,
+    times.exactOff,
+  ].map(median)
+  const [s = 0, e = 0, x = 0, o = 0] = [semantic, embed, exactOn, exactOff]
+  await Promise.all([on, off].map((client) => client.gateway.close()))
+  return [
+    `Calls through the real client among ${entries.toLocaleString('en')} x ${DIMS} in this process, medians in microseconds (${hits} of ${calls} were hits by meaning):`,
+    `  exact hit, semantic cache off         ${µs(o)}`,
+    `  exact hit, semantic cache on          ${µs(x)}`,
+    `  hit by meaning                        ${µs(s)}`,
+    `  of that, the vector (in memory)       ${µs(e)}`,
+    `  a hit by meaning beyond its vector and what an exact hit takes: ${µs(s - e - x)} (goal: at most 1000)`,
+  ]
+}
+
+// Found by meaning each time: an exact copy would be found first.
+const noStore = { headers: { 'x-gateway-cache': 'no-store' } }
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
+}
