@@ -177,6 +177,10 @@ export const differences: Record<string, Difference> = {
   'upstream refuses the key': {
     ...everywhere('401'),
     served: "502 `gateway_upstream_key_refused`: it is the server's",
-    seen: { 'a wrong upstream key': { served: ['InternalServerError', 502] } },
+    seen: {
+      'a wrong upstream key': {
+        served: failed('InternalServerError', 502, 'gateway_upstream_key_refused', 'server_error'),
+      },
+    },
   },
 }

@@ -22,10 +22,8 @@ export const errors: Behaviours = {
   'a wrong upstream key': {
     async see({ client, upstream }) {
       upstream.fail({ type: 'status', status: 401 })
-      const failed = (await failure(say(client, 'a wrong upstream key'))) as { name: string; status: number }
-      return [failed.name, failed.status]
+      return await failure(say(client, 'a wrong upstream key'))
     },
-    seen: ['AuthenticationError', 401],
   },
   'upstream out of money': {
     async see({ client, upstream }) {
@@ -37,10 +35,8 @@ export const errors: Behaviours = {
   'upstream broken': {
     async see({ client, upstream }) {
       upstream.fail({ type: 'status', status: 500 }, broken)
-      const failed = await failure(client.chat.completions.create(ask('broken'), { maxRetries: 0 }))
-      return (failed as { name: string }).name
+      return await failure(client.chat.completions.create(ask('broken'), { maxRetries: 0 }))
     },
-    seen: 'InternalServerError',
   },
   'upstream broken for a moment': {
     async see({ client, upstream }) {
