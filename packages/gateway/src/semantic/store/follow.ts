@@ -18,7 +18,8 @@ type Following = {
 const FRESH_MS = 1_000
 /** Clocks of processes differ; entries are looked for a little further back, and ahead, than needed. */
 const OVERLAP_MS = 30_000
-const PAGE = 100
+/** Entries read by one command: at first, at most, and as many as come within a fraction of its deadline. */
+const [FIRST_PAGE, LAST_PAGE, PAGE_BYTES] = [25, 200, 1024 * 1024]
 /** Pages in a row without an entry of ours, after which there are none: what has expired is at the end of the list. */
 const BARREN = 20
 /** Of what is new, no more is looked at in one go. */
@@ -29,6 +30,7 @@ const HANDFUL = 500
 /** Keeps what this process knows of partitions as Redis has it. */
 export function createFollower(rooms: Rooms, shelf: Shelf) {
   const followed = new WeakMap<Room, Following>()
+  let atOnce = FIRST_PAGE
 
   function of(room: Room): Following {
     const known = followed.get(room)
@@ -53,6 +55,8 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
   /** What is not ours is passed over; of what is gone, the list is rid. */
   async function read(partition: Partition, ids: string[]): Promise<{ id: string; sealed: Sealed }[]> {
     const values = await shelf.get(partition, ids)
+    const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 1)
+    atOnce = Math.max(1, Math.min(LAST_PAGE, atOnce * 2, Math.floor((PAGE_BYTES * ids.length) / bytes)))
     const found = await Promise.all(
       ids.map(async (id, at) => {
         const value = values[at]
@@ -69,9 +73,11 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
     const loaded: (Placed & { id: string })[] = []
     let barren = 0
     const ids = [...new Set(listed.map(({ id }) => id).filter(isId))]
-    for (let from = 0; from < ids.length && barren < BARREN; from += PAGE) {
+    for (let from = 0; from < ids.length && barren < BARREN; ) {
       if (!room.held) return
-      const found = await read(partition, ids.slice(from, from + PAGE))
+      const some = ids.slice(from, from + atOnce)
+      from += some.length
+      const found = await read(partition, some)
       barren = found.length === 0 ? barren + 1 : 0
       // The answers would take more than this process may hold.
       for (const { id, sealed } of found)
@@ -103,9 +109,11 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
 
   async function catchUp(partition: Partition, room: Room, listed: Listed[]) {
     const ids = [...new Set(listed.map(({ id }) => id).filter(isId))].reverse()
-    for (let from = 0; from < ids.length; from += PAGE)
-      for (const { id, sealed } of await read(partition, ids.slice(from, from + PAGE)))
-        rooms.learn(room, id, sealed)
+    for (let from = 0; from < ids.length; ) {
+      const some = ids.slice(from, from + atOnce)
+      from += some.length
+      for (const { id, sealed } of await read(partition, some)) rooms.learn(room, id, sealed)
+    }
   }
 
   return {
