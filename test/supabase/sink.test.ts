@@ -213,7 +213,7 @@ test('the limits of teams are told once, and again when they have changed', asyn
   ])
 })
 
-test('the environment switches it on with both of its variables, `false` off, and `direct` mode has none', async () => {
+test('the environment switches it on with both of its variables, in every mode, and `false` off', async () => {
   const on = (gateway: GatewayOptions = {}) =>
     createGatewayClient({ apiKey: 'k', gateway }).gateway.stats().sinks
   try {
@@ -222,7 +222,7 @@ test('the environment switches it on with both of its variables, `false` off, an
     vi.stubEnv('SUPABASE_SECRET_KEY', supabase.keys.secret)
     expect(on()).toMatchObject({ supabase: { state: 'up' } })
     expect(on({ supabase: false })).toBeUndefined()
-    expect(on({ mode: 'direct' })).toBeUndefined()
+    expect(on({ mode: 'direct' })).toMatchObject({ supabase: { state: 'up' } })
     vi.stubEnv('SUPABASE_SECRET_KEY', 'sb_publishable_1')
     expect(() => on()).toThrow('SUPABASE_SECRET_KEY: is a publishable key: rows need a secret one')
   } finally {
