@@ -117,11 +117,27 @@ test('one killed in the middle of a change leaves nothing behind, and finds it w
   expect(await again.policy()).toMatchObject({ version, source: 'redis' })
 })
 
+test.each([
+  ['is there', (_: RedisServer) => undefined],
+  ['hangs', (server: RedisServer) => server.pause()],
+])('a program whose work is done ends by itself, although it follows, while Redis %s', async (_, trouble) => {
+  const [server, fake] = await Promise.all([redis(), upstream()])
+  await storeAt(server).push(roomy(1_000_000))
+  const { child, ask } = await start('a', fake.baseURL, server)
+  await ask('x')
+  trouble(server)
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  // What it is told through is all that keeps it.
+  child.disconnect()
+  expect(await ended).toBe(0)
+})
+
 test('a Redis that was killed and lost everything, and a policy pushed anew: all processes follow', async () => {
   const [server, fake] = await Promise.all([redis(), upstream()])
   const processes = await Promise.all(['a', 'b', 'c'].map((name) => start(name, fake.baseURL, server)))
   const { version } = await storeAt(server).push(policyWith(1_001))
-  for (const { policy } of processes) await expect.poll(async () => (await policy()).version).toBe(version)
+  for (const { policy } of processes)
+    await expect.poll(async () => (await policy()).version, { timeout: 10_000 }).toBe(version)
   await server.kill()
   for (const { ask, policy } of processes) {
     expect((await ask('while it is gone')).error).toBeUndefined()

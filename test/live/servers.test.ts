@@ -70,5 +70,7 @@ test('a gateway that was closed follows nothing, and holds no connection', async
   await agent.client.gateway.close()
   await storeAt(server).push(policyWith(7))
   expect(agent.rpm()).toBe(100)
-  await expect.poll(() => server.admin.pubsub('NUMSUB', 'gw:policy')).toEqual(['gw:policy', 0])
+  await expect
+    .poll(() => server.admin.pubsub('NUMSUB', 'gw:policy'), { timeout: 10_000 })
+    .toEqual(['gw:policy', 0])
 })

@@ -31,6 +31,8 @@ async function gateway(options: NonNullable<GatewayOptions['supabase']> = {}, ad
     redis: address,
     cache: false,
     quota: false,
+    // The little room of a full Redis is for rows alone.
+    livePolicy: false,
     deadlines: { redisMs: 500 },
     supabase: { ...at, ...options },
   })
