@@ -149,7 +149,8 @@ describe('retention', () => {
     `)
     await supabase.migrate()
     await supabase.migrate()
-    expect(await supabase.sql('select * from cron.job')).toEqual([
+    expect(await supabase.sql('select * from cron.job order by name')).toEqual([
+      { name: 'llm_semantic_prune', schedule: '41 * * * *', command: 'select public.llm_semantic_prune()' },
       { name: 'llm_usage_prune', schedule: '17 3 * * *', command: 'select public.llm_usage_prune()' },
     ])
   })
