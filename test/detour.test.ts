@@ -2,7 +2,7 @@ import { type CallRecord, createGatewayClient, type GatewayOptions } from '@hotd
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import type OpenAI from 'openai'
 import { afterEach, expect, test, vi } from 'vitest'
-import { ask } from './support.ts'
+import { ask, withoutMeaning } from './support.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -27,6 +27,7 @@ async function twoWays(
     ...options,
     gateway: {
       agent: 'support',
+      cache: withoutMeaning(undefined),
       onCall: (record) => void records.push(record),
       litellm: litellm && { baseURL: proxy.baseURL, apiKey: 'sk-team', lookAgainMs: 30, ...litellm },
     },

@@ -25,9 +25,10 @@ const ROOMS: Record<string, string[]> = {
   body: ['account'],
   cache: ['account', 'body', 'identify', 'redis'],
   coalesce: ['account', 'body', 'redis'],
+  custody: ['redis'],
   identify: ['account', 'policy', 'quota', 'semantic'],
   litellm: ['account', 'body', 'cache', 'identify', 'redis'],
-  policy: [],
+  policy: ['redis'],
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
   route: ['policy'],
@@ -93,11 +94,10 @@ test('only the door, the sender and who asks for sinks know fetch; only body/ to
     .map(({ path }) => path)
   expect(callers.toSorted()).toEqual([
     'door.ts',
-    'gateway.ts',
     'pass-through.ts',
     `sinks${sep}answer.ts`,
+    `upstream${sep}ask.ts`,
     `upstream${sep}probe.ts`,
-    `upstream${sep}send.ts`,
   ])
   const readers = sources
     .filter(({ text }) => /getReader\(|new ReadableStream|TextDecoder/.test(text))

@@ -269,7 +269,7 @@ test('options and policy are checked field by field', async () => {
 /** An upstream whose judge says so, and whose other answers are its own. */
 const judging = (verdict: string) => ({
   answer: ({ text }: { text: string }) =>
-    text.includes('second_question') ? { text: verdict } : { text: 'We ship to all of Europe.' },
+    text.includes('asked_now') ? { text: verdict } : { text: `We ship to all of Europe: ${text.length}` },
 })
 
 test.each(['YES', 'NO'])(

@@ -12,6 +12,7 @@ import { HICCUP } from './catalog.ts'
 import { againstBare, breaches, fleetBreaches } from './checks.ts'
 import { type Day, planDay, planSharedMorning, planSmallDay } from './day.ts'
 import { policyOfToday, startFleet, troubleWith } from './fleet.ts'
+import { byMeaning } from './meaning.ts'
 import { readOptions, wrong } from './options.ts'
 import { micro, mostOf } from './prices.ts'
 import { bareModel, type Doing, gatewayModel, type Run, runDay, taking } from './run.ts'
@@ -22,6 +23,9 @@ import { together } from './totals.ts'
 
 /** How slow the fakes are: a fraction of the real API, so that the day takes seconds. */
 const SLOWNESS = { latencyMs: 60, chunkDelayMs: 1 }
+
+/** The day is compared with a bare client's call by call: what is answered by meaning is shown after it, and left out here. */
+const WITHOUT_MEANING = { semantic: false } as const
 
 const WHAT_IS_REAL = `Simulated: upstream, its answers, its token counts, its speed (${SLOWNESS.latencyMs} ms, ${SLOWNESS.chunkDelayMs} ms a chunk);
 how often people repeat themselves, and what a cache saves depends on that.
@@ -70,7 +74,7 @@ async function fakeDay(day: Day): Promise<string[]> {
   const client = createGatewayClient({
     baseURL: upstream.baseURL,
     apiKey: 'fake',
-    gateway: { onCall, ...places, ...policy },
+    gateway: { onCall, ...places, ...policy, cache: WITHOUT_MEANING },
   })
   const gateway = await throughGateway(client)
   const stats = client.gateway.stats()
@@ -82,6 +86,7 @@ async function fakeDay(day: Day): Promise<string[]> {
     ...breaches(gateway, records, stats),
     ...againstBare(records, sent, bare, stats),
     ...sinkBreaches([stats], records.length),
+    ...(await byMeaning()),
   ]
 }
 
@@ -132,7 +137,7 @@ async function liveDay(day: Day): Promise<string[]> {
   console.log(
     `This asks the real API and costs ${dollars(mostOf(day))} at the very most, by the policy's prices.`,
   )
-  const client = createGatewayClient({ gateway: { onCall, ...places } })
+  const client = createGatewayClient({ gateway: { onCall, ...places, cache: WITHOUT_MEANING } })
   const gateway = await throughGateway(client)
   const stats = client.gateway.stats()
   const [paid, worth] = [micro(stats.costUsd), micro(stats.costUsd) + micro(stats.savedUsd)]

@@ -18,6 +18,7 @@ const client = createGatewayClient({
     deadlines: { redisMs: 3_000, connectMs: 5_000 },
     // Nobody's alerts or reports should take a demo for work.
     metrics: false,
+    cache: { semantic: false },
     ...places,
     onCall: (record) => tell({ type: 'record', record }),
   },

@@ -14,8 +14,8 @@ const common: Options = { format: ['esm', 'cjs'], target: 'node22', sourcemap: t
 export default defineConfig([
   {
     ...common,
-    entry: ['src/index.ts'],
-    dts: { entry: { index: 'src/index.ts', ...indices } },
+    entry: ['src/index.ts', 'src/policy.ts', 'src/custody.ts'],
+    dts: { entry: { index: 'src/index.ts', policy: 'src/policy.ts', custody: 'src/custody.ts', ...indices } },
     clean: true,
     noExternal: [/^zod/],
     loader: { '.lua': 'text' },

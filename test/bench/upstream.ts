@@ -1,8 +1,15 @@
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CHUNKS } from './upstream-size.ts'
 
-/** A zero-delay upstream in a process of its own: fixed answers, so that it costs the same for whoever asks. */
+/**
+ * An upstream in a process of its own: fixed answers, so that it costs the same for whoever asks. Without a delay, unless
+ * it is told of one.
+ */
+let delayMs = 0
+process.on('message', (ms: number) => {
+  delayMs = ms
+})
 const whole = JSON.stringify({
   id: 'chatcmpl-bench',
   object: 'chat.completion',
@@ -30,26 +37,31 @@ const server = createServer({ noDelay: true, keepAliveTimeout: 60_000 }, (req, r
     body += piece
   })
   req.on('end', () => {
-    if (!body.includes('"stream":true')) {
-      res.writeHead(200, {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(whole),
-        'x-request-id': 'req_bench',
-      })
-      return res.end(whole)
-    }
-    res.writeHead(200, { 'content-type': 'text/event-stream' })
-    res.write(chunk({ role: 'assistant', content: '' }, null))
-    let sent = 1
-    const more = () => {
-      for (let burst = 0; burst < 10 && sent < CHUNKS; burst += 1, sent += 1)
-        res.write(chunk({ content: `word${sent} ` }, null))
-      if (sent < CHUNKS) return setImmediate(more)
-      return res.end(`${chunk({}, 'stop')}${usage}data: [DONE]\n\n`)
-    }
-    setImmediate(more)
+    if (delayMs === 0) answer(res, body)
+    else setTimeout(answer, delayMs, res, body)
   })
 })
+
+function answer(res: ServerResponse, body: string): void {
+  if (!body.includes('"stream":true')) {
+    res.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(whole),
+      'x-request-id': 'req_bench',
+    })
+    return void res.end(whole)
+  }
+  res.writeHead(200, { 'content-type': 'text/event-stream' })
+  res.write(chunk({ role: 'assistant', content: '' }, null))
+  let sent = 1
+  const more = () => {
+    for (let burst = 0; burst < 10 && sent < CHUNKS; burst += 1, sent += 1)
+      res.write(chunk({ content: `word${sent} ` }, null))
+    if (sent < CHUNKS) return void setImmediate(more)
+    return void res.end(`${chunk({}, 'stop')}${usage}data: [DONE]\n\n`)
+  }
+  setImmediate(more)
+}
 
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
 process.on('disconnect', () => process.exit(0))

@@ -10,7 +10,12 @@ async function run(version: (typeof VERSIONS)[number], end: 'itself' | 'wait', h
   const langfuse = await stand(version)
   if (hangs) langfuse.fault({ type: 'hang' })
   const upstream = await startFakeOpenAI({ tokens: 'approximate' })
-  const gateway = JSON.stringify({ agent: 'support', quota: false, langfuse: optionsFor(langfuse) })
+  const gateway = JSON.stringify({
+    agent: 'support',
+    quota: false,
+    cache: { semantic: false },
+    langfuse: optionsFor(langfuse),
+  })
   const child = fork(
     fileURLToPath(new URL('agent.ts', import.meta.url)),
     [upstream.baseURL, gateway, String(CALLS), end],

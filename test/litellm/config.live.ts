@@ -1,8 +1,8 @@
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
-import { failure, settled } from './behaviours.ts'
-import { house } from './house.ts'
+import { failure } from '../behaviours/agent.ts'
+import { house, settled } from './house.ts'
 import { litellmConfig } from './support.ts'
 
 /** As it is for a proxy with a database; without one it starts, and knows the master key alone. */

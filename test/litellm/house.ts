@@ -1,71 +1,52 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import {
-  type CallRecord,
-  createGatewayClient,
-  type GatewayClient,
-  type GatewayOptions,
-} from '@hotdash/llm-gateway'
+import type { CallRecord, GatewayClient, GatewayOptions } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { afterAll, afterEach, beforeAll, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import type { Way } from '../behaviours/agent.ts'
+import { createWorld, type World } from '../behaviours/world.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
-import type { Mode } from './behaviours.ts'
 import { type LitellmProxy, startLitellm } from './proxy.ts'
-import { keyOf, policy } from './support.ts'
 
 export type House = {
   upstream: FakeOpenAI
   redis: RedisServer
   proxy: LitellmProxy
+  world: World
   /** Records of the clients of this test. */
   records: CallRecord[]
-  deployed: (mode: Mode, agent: string, team: string, gateway?: GatewayOptions) => GatewayClient
+  deployed: (
+    way: Exclude<Way, 'served'>,
+    agent: string,
+    team: string,
+    gateway?: GatewayOptions,
+  ) => GatewayClient
 }
+
+/** LiteLLM writes its cache after it has answered. */
+const SETTLE_MS = 400
+export const settled = () => new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
 
 /** A fake OpenAI, a real Redis, a real LiteLLM proxy, for all tests of a file. */
 export function house(files: () => Record<string, string>): House {
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-modes-'))
-  const clients: GatewayClient[] = []
-  const house = { records: [] as CallRecord[], deployed } as unknown as House
+  const house = {} as House
 
   beforeAll(async () => {
-    writeFileSync(join(folder, 'policy.json'), JSON.stringify(policy))
-    house.upstream = await startFakeOpenAI({ tokens: 'approximate' })
-    house.redis = await startRedis()
-    const { upstream, redis } = house
-    house.proxy = await startLitellm(files(), { upstream: upstream.baseURL, redis })
+    const upstream = await startFakeOpenAI({ tokens: 'approximate' })
+    const redis = await startRedis()
+    const proxy = await startLitellm(files(), { upstream: upstream.baseURL, redis })
+    const world = createWorld({
+      upstream,
+      redisUrl: redis.url,
+      litellmUrl: proxy.url,
+      settleMs: SETTLE_MS,
+    })
+    Object.assign(house, { upstream, redis, proxy, world, records: world.records, deployed: world.deployed })
   })
   afterAll(async () => {
+    await house.world?.end()
     await house.proxy?.close()
     await house.redis?.close()
     await house.upstream?.close()
-    rmSync(folder, { recursive: true, force: true })
   })
-  afterEach(async () => {
-    vi.unstubAllEnvs()
-    await Promise.all(clients.splice(0).map((client) => client.gateway.close()))
-    house.upstream.reset()
-    house.records.length = 0
-  })
-
-  /** As an agent is deployed: everything from the environment, and one variable for the mode. */
-  function deployed(mode: Mode, agent: string, team: string, gateway: GatewayOptions = {}): GatewayClient {
-    const env = {
-      LLM_GATEWAY_MODE: mode,
-      LLM_GATEWAY_AGENT: agent,
-      LLM_GATEWAY_KEY: keyOf(team),
-      LLM_GATEWAY_POLICY: join(folder, 'policy.json'),
-      LLM_GATEWAY_REDIS_URL: house.redis.url,
-      OPENAI_API_KEY: 'upstream-key',
-      OPENAI_BASE_URL: house.upstream.baseURL,
-      LITELLM_BASE_URL: house.proxy.url,
-    }
-    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
-    const onCall = (record: CallRecord) => void house.records.push(record)
-    const client = createGatewayClient({ gateway: { onCall, ...gateway } })
-    clients.push(client)
-    return client
-  }
+  afterEach(() => house.world.leave())
   return house
 }

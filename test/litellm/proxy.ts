@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,8 @@ import type { RedisServer } from '../redis/server.ts'
 export type LitellmProxy = {
   /** Without `/v1`. */
   url: string
+  port: number
+  pid: number
   masterKey: string
   log: () => string
   close: () => Promise<void>
@@ -16,10 +18,19 @@ export type LitellmProxy = {
 
 const START_MS = 100_000
 
-/** The real proxy, over files that `llm-gateway litellm-config` made; upstream is whatever speaks OpenAI at `upstream`. */
+export type Under = {
+  /** Whatever speaks OpenAI. */
+  upstream: string
+  redis: RedisServer
+  /** Further arguments of its program. */
+  args?: string[]
+  env?: NodeJS.ProcessEnv
+}
+
+/** The real proxy, over files that `llm-gateway litellm-config` made. */
 export async function startLitellm(
   files: Record<string, string>,
-  { upstream, redis }: { upstream: string; redis: RedisServer },
+  { upstream, redis, args = [], env = {} }: Under,
 ): Promise<LitellmProxy> {
   const program = process.env.TEST_LITELLM
   if (program === undefined) throw new Error('Run these tests with: npm run test:litellm')
@@ -31,9 +42,12 @@ export async function startLitellm(
   const out = createWriteStream(logFile)
   await new Promise((resolve) => out.once('open', resolve))
   const { DATABASE_URL: _, ...rest } = process.env
-  const child = spawn(program, ['--config', 'config.yaml', '--host', '127.0.0.1', '--port', String(port)], {
+  const where = ['--config', 'config.yaml', '--host', '127.0.0.1', '--port', String(port)]
+  const child = spawn(program, [...where, ...args], {
     cwd: folder,
     stdio: ['ignore', out, out],
+    // Workers are its children, and end with it.
+    detached: true,
     env: {
       ...rest,
       OPENAI_API_KEY: 'upstream-key',
@@ -46,8 +60,11 @@ export async function startLitellm(
       LITELLM_LOCAL_MODEL_COST_MAP: 'True',
       LITELLM_TELEMETRY: 'False',
       NO_DOCS: 'True',
+      ...env,
     },
   })
+  const killed = () => killAll(child)
+  process.once('exit', killed)
   let exit: number | null | undefined
   const gone = new Promise<void>((resolve) => {
     child.once('exit', (code) => {
@@ -60,21 +77,33 @@ export async function startLitellm(
   const deadline = performance.now() + START_MS
   while (!(await isReady(url))) {
     if (exit !== undefined || performance.now() > deadline) {
-      child.kill('SIGKILL')
+      killAll(child)
       throw new Error(`LiteLLM did not start:\n${log().slice(-4_000)}`)
     }
     await sleep(250)
   }
   return {
     url,
+    port,
+    pid: child.pid ?? 0,
     masterKey,
     log,
     async close() {
-      child.kill('SIGKILL')
+      process.off('exit', killed)
+      killAll(child)
       await gone
       out.close()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** With its workers. */
+function killAll({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended.
   }
 }
 

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { hotdashPolicy, type Policy } from '@hotdash/llm-gateway'
+import type { Policy } from '@hotdash/llm-gateway'
+import { keyOf } from '../behaviours/policy.ts'
 
 const BIN = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 
@@ -38,25 +38,3 @@ async def authenticate(request, api_key):
     return await _known(request, api_key)
 `,
 })
-
-const sha256 = (key: string) => createHash('sha256').update(key).digest('hex')
-
-export const keyOf = (team: string) => `sk-${team}-of-the-tests`
-
-/** HotDash's policy with a key for each team, and teams with little. */
-export const policy = {
-  ...hotdashPolicy,
-  streamUsage: 'always',
-  teams: {
-    ...Object.fromEntries(
-      Object.entries(hotdashPolicy.teams).map(([name, team]) => [
-        name,
-        { ...team, rpm: 5_000, tpm: 50_000_000, keys: [sha256(keyOf(name))] },
-      ]),
-    ),
-    few: { agents: ['few'], rpm: 2, keys: [sha256(keyOf('few'))] },
-    hits: { agents: ['hits'], rpm: 2, keys: [sha256(keyOf('hits'))] },
-    short: { agents: ['short'], tpm: 6_000, keys: [sha256(keyOf('short'))] },
-    mini: { agents: ['mini'], models: ['gpt-4o-mini'], keys: [sha256(keyOf('mini'))] },
-  },
-} satisfies Policy

@@ -2,10 +2,11 @@ import { createGatewayClient, gatewayOptions, type Sink, withGateway } from '@ho
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
-import { failure, settled } from './behaviours.ts'
-import { differences } from './differences.ts'
-import { house } from './house.ts'
-import { keyOf, litellmConfig, policy, withPoorKey } from './support.ts'
+import { failure } from '../behaviours/agent.ts'
+import { keyOf, policy } from '../behaviours/policy.ts'
+import { house, settled } from './house.ts'
+import { differences } from './members.ts'
+import { litellmConfig, withPoorKey } from './support.ts'
 
 const home = house(() => withPoorKey(litellmConfig(policy, '--auth', 'file')))
 const ask = (content: string) => ({ model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content }] })

@@ -7,6 +7,8 @@ export type Order =
   /** Gives up the question of that id. */
   | { id: number; type: 'leave'; question: number }
   | { id: number; type: 'stats' }
+  /** The same, as it is. */
+  | { id: number; type: 'look' }
 export type Told = { id: number; content?: string; cache?: string | null; error?: string; stats?: unknown }
 
 /** One process of many: asks what it is told to ask, under a key by which upstream can tell it from the others. */
@@ -21,6 +23,7 @@ function start({ name, baseURL, gateway }: Setting) {
       leaving.get(order.question)?.abort()
       return { id }
     }
+    if (order.type === 'look') return { id, stats: client.gateway.stats() }
     if (order.type === 'stats') {
       await client.gateway.flush()
       return { id, stats: client.gateway.stats() }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayOptions, Policy } from '@hotdash/llm-gateway'
 import { afterEach, expect, test } from 'vitest'
 import { ask, type Setup, setup } from '../support.ts'
@@ -75,6 +76,8 @@ test('a call costs one command to reserve and one to settle', async () => {
   const it = await gateway(redis, { rpm: 100, tpm: 100_000, usdPerDay: 1 })
   await it.client.chat.completions.create(ask('warm'))
   await it.client.gateway.flush()
+  // Until it has looked for a live policy, when it can hear of one.
+  await sleep(300)
   const before = it.client.gateway.stats().redis?.commands ?? 0
   for (let call = 0; call < 10; call += 1) await it.client.chat.completions.create(ask(`${call}`))
   await it.client.gateway.flush()

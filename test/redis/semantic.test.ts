@@ -1,5 +1,8 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { afterEach, expect, test } from 'vitest'
+import { createLink } from '../../packages/gateway/src/redis/link.ts'
+import { estimate } from '../../packages/gateway/src/semantic/threshold/labels.ts'
+import { createSharedLabels } from '../../packages/gateway/src/semantic/threshold/shared.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -19,8 +22,13 @@ async function server(): Promise<RedisServer> {
   return redis
 }
 
-async function gateway(redis: RedisServer, semantic: object = {}, more: GatewayOptions = {}): Promise<Setup> {
-  const it = await setup({
+async function gateway(
+  redis: RedisServer,
+  semantic: object = {},
+  more: GatewayOptions = {},
+  client: { baseURL?: string } = {},
+): Promise<Setup> {
+  const settings: GatewayOptions = {
     redis: redis.url,
     metrics: false,
     quota: false,
@@ -28,7 +36,8 @@ async function gateway(redis: RedisServer, semantic: object = {}, more: GatewayO
     policy: { cache: { semantic: { mode: 'on', threshold: 0.9, judge: false } } },
     cache: { semantic: { embedder, secret: SECRET, ...semantic } },
     ...more,
-  })
+  }
+  const it = await setup(settings, client)
   open.push({ close: () => it.client.gateway.close() })
   return it
 }
@@ -156,7 +165,7 @@ test('an admin sees entries, pins them, and removes them; who has not the secret
   const [entry] = (await admin?.list({})) ?? []
   expect(entry).toMatchObject({ team: 'default', agent: 'support', question: ORIGINAL, pinned: false })
   expect(JSON.parse(entry?.answer ?? '{}')).toHaveProperty('choices')
-  expect(await stranger.client.gateway.semantic?.list({})).toEqual([])
+  expect(await stranger.client.gateway.semantic.list({})).toEqual([])
   expect(await admin?.pin(entry?.key ?? '')).toBe(true)
   expect((await admin?.list({ agent: 'support' }))?.[0]).toMatchObject({ pinned: true })
   expect(await redis.admin.pttl(entry?.key ?? '')).toBeGreaterThan(300 * 86_400_000)
@@ -173,4 +182,46 @@ test('a purge forgets what is answered by meaning, too', async () => {
   expect(await it.client.gateway.purge({ team: 'default' })).toBe(2)
   expect((await asking(it, REWORDED))?.cache).toBe('miss')
   expect(await it.client.gateway.purge({ team: 'another' })).toBe(0)
+})
+
+test('groups that one process found are believed by another', async () => {
+  const calibration = { alone: 0.99, confidence: 0.55, floor: 0.6, spread: 0.1, doubtAt: 0.5 }
+  const shared = { embedder: { ...embedder, calibration } }
+  const policy = { cache: { semantic: { mode: 'on' as const, judge: false as const } } }
+  const redis = await server()
+  const one = await gateway(redis, shared, { policy })
+  const other = await gateway(redis, shared, { policy }, { baseURL: one.upstream.baseURL })
+  one.upstream.answer(...Array.from({ length: 4 }, () => 'We ship to all of Europe.'))
+  for (const word of ['the', 'those', 'these'])
+    await asking(one, `Do you ship ${word} wooden chairs to Norway?`)
+  await warm(other)
+  expect(await asking(other, REWORDED)).toMatchObject({
+    cache: 'semantic',
+    semantic: { path: 'agreement' },
+  })
+})
+
+test('what was judged of single entries is known to all processes, bounded, and with an end', async () => {
+  const redis = await server()
+  const link = createLink(redis.url, { deadlineMs: 2_000, connectMs: 2_000, onChange: () => undefined })
+  open.push({ close: () => link.close() })
+  const labels = createSharedLabels(link, 'words')
+  const entry = 'e'.repeat(20)
+  const note = { entry, similarity: 0.912, right: true, alone: true, confidence: 0.7 }
+  for (let each = 0; each < 3; each += 1) await labels.add('support', note)
+  await labels.add('support', { ...note, right: false, alone: false })
+  const known = await labels.load('support')
+  expect(known?.sightings.get(entry)).toEqual([
+    ...Array.from({ length: 3 }, () => ({ similarity: 0.912, right: true })),
+    { similarity: 0.912, right: false },
+  ])
+  expect(known && estimate(known.alone, 0.9)).toMatchObject({ labels: 3, wrong: 0 })
+  expect(known && estimate(known.agreed, 0.7)).toMatchObject({ labels: 4, wrong: 1 })
+  for (const key of await redis.admin.keys('gw:*')) expect(await redis.admin.pttl(key)).toBeGreaterThan(0)
+  const [list = ''] = await redis.admin.keys('gw:*:sn:*')
+  await redis.admin.lpush(list, ...Array.from({ length: 3_000 }, () => 'hostile\n'))
+  await labels.add('support', note)
+  expect(await redis.admin.llen(list)).toBe(2_000)
+  expect((await labels.load('support'))?.sightings.get(entry)).toHaveLength(1)
+  expect((await createSharedLabels(link, 'another model').load('support'))?.sightings.size).toBe(0)
 })

@@ -169,7 +169,7 @@ test('without keys it lets in programs on this machine, and no web page', async 
   const ours = createCleanup()
   try {
     const open = await serve(ours, { upstream: upstream.baseURL, flags: ['--allow-anonymous'] })
-    expect(open.err()).toContain('WARNING: --allow-anonymous')
+    await until(() => open.err().includes('WARNING: --allow-anonymous'), 'the warning')
     const anybody = new OpenAI({ baseURL: open.baseURL, apiKey: 'anything', maxRetries: 0 })
     const headers = { 'x-gateway-agent': 'ads' }
     const named = await headersOf(anybody.chat.completions.create(ask('x'), { headers }))

@@ -27,7 +27,12 @@ const price = { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 16_384 
 const keys = (team: Team) => [createHash('sha256').update(KEYS[team]).digest('hex')]
 
 export const policy: Policy = {
-  routing: { default: 'gpt-4o-mini', embeddings: 'text-embedding-3-small', fallback: 'gpt-4o' },
+  routing: {
+    default: 'gpt-4o-mini',
+    embeddings: 'text-embedding-3-small',
+    escalate: { above: 2_000, to: 'gpt-4o' },
+    fallback: 'gpt-4o',
+  },
   models: {
     'gpt-4o-mini': price,
     'gpt-4o': { input: 2.5, cachedInput: 1.25, output: 10, maxOutput: 16_384 },

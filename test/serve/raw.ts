@@ -39,7 +39,7 @@ export async function send(
   await over.promise
   clearTimeout(silence)
   socket.destroy()
-  raw.statuses = [...raw.text.matchAll(/(?:^|\n)HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
+  raw.statuses = [...raw.text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
   return raw
 }
 

@@ -118,3 +118,22 @@ test('of an answer that nobody reads only so much is fetched, and all of it once
     expect(tail).toContain('data: [DONE]')
   }
 })
+
+test('a whole answer that breaks off is no short answer, is not asked for again, and is logged as cut', async () => {
+  upstream.fail({ type: 'cut', afterChunks: 1 })
+  const client = new OpenAI({ baseURL: server.baseURL, apiKey: KEYS.alpha })
+  const error = await client.chat.completions.create(ask('cut in its midst')).catch((error: unknown) => error)
+  expect(error).toBeInstanceOf(Error)
+  expect(upstream.count()).toBe(1)
+  await until(() => server.lines().length === 1, 'the log line')
+  expect(server.lines()[0]).toMatchObject({ status: 200, end: 'cut' })
+})
+
+test('a whole answer says how long it is; a stream does not, and begins before its first word', async () => {
+  const whole = await agent().chat.completions.create(ask('how long?')).asResponse()
+  expect(Number(whole.headers.get('content-length'))).toBe((await whole.text()).length)
+  upstream.fail({ type: 'hang', after: 'headers' })
+  const stream = await agent().chat.completions.create(question('how long?'), { timeout: 5_000 }).asResponse()
+  expect(stream.headers.get('content-length')).toBeNull()
+  await stream.body?.cancel()
+})

@@ -5,6 +5,7 @@ import type { Origin } from './identify/origin.ts'
 import type { Caller } from './identify/who.ts'
 import type { MicroUsd } from './quota/store.ts'
 import type { Reading } from './reading.ts'
+import type { Rules } from './rules.ts'
 import type { Meaning } from './semantic/meaning.ts'
 
 /** The four kinds of request the gateway governs; everything else passes straight through. */
@@ -58,6 +59,10 @@ export type Call = {
   /** When this attempt came in, by `performance.now()`. Whatever it waits for, it waits from here. */
   arrivedAt: number
   caller: Caller
+  /** What was in force when it began. */
+  rules: Rules
+  /** The team key that is exchanged for upstream's own; absent: the caller has that one. */
+  teamKey?: string
   controls: Controls
   operation: Operation
   outgoing: Outgoing

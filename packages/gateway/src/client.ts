@@ -34,10 +34,11 @@ export function createGatewayClient(
   options: ClientOptions & { gateway?: GatewayOptions } = {},
 ): GatewayClient {
   const { gateway, ...clientOptions } = options
-  const house = assemble(gateway)
-  // Whoever has nothing but a team key needs no other.
-  const key = clientOptions.apiKey === undefined && !process.env.OPENAI_API_KEY ? house.proxyKey : undefined
-  const client = new OpenAI(key === undefined ? clientOptions : { ...clientOptions, apiKey: key })
+  // Whoever has nothing but a team key for a proxy needs no other.
+  const hasKey = clientOptions.apiKey !== undefined || Boolean(process.env.OPENAI_API_KEY)
+  const house = assemble(gateway, hasKey)
+  const apiKey = house.proxyKey ?? (hasKey ? undefined : house.placeholder)
+  const client = new OpenAI(apiKey === undefined ? clientOptions : { ...clientOptions, apiKey })
   return decorate(client, house, clientOptions.fetch as typeof fetch | undefined)
 }
 

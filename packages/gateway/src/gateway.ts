@@ -1,31 +1,39 @@
 import { type Passed, recordOfPassed } from './account/passed.ts'
-import { createPriceBook } from './account/price.ts'
 import type { CallRecord } from './account/record.ts'
 import { createRecorder } from './account/recorder.ts'
 import { createCounters, type Stats } from './account/stats.ts'
+import { witness } from './account/witness.ts'
 import type { Ending } from './body/recording.ts'
 import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge, type Purge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
-import { createDoor, type Entrance } from './door.ts'
+import { createKeeper } from './custody/keeper.ts'
+import { PLACEHOLDER } from './custody/stage.ts'
+import { createDoor } from './door.ts'
 import { byPathTail, restAfterVersion } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
-import { createDirectory } from './identify/who.ts'
+import type { Entrance } from './incoming.ts'
 import { createLater, soon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
-import { asksByMeaning, createMeanings } from './meanings.ts'
+import { createMeanings } from './meanings.ts'
 import type { GatewayOptions } from './options.ts'
 import { createPassThrough } from './pass-through.ts'
 import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
+import { applied } from './policy/applied.ts'
+import type { Live } from './policy/live.ts'
 import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
+import { createLink, type Link } from './redis/link.ts'
+import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
 import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
+import { globalFetch } from './upstream/ask.ts'
 import { within } from './wait.ts'
+import { createWatch } from './watch.ts'
 
 /** What a client's `.gateway` offers. */
 export type GatewayControls = {
@@ -44,10 +52,12 @@ export type GatewayControls = {
   /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
-  /** Looks into the semantic cache, and mends it; absent where no policy switches it on. */
-  semantic?: SemanticAdmin
+  /** Looks into the semantic cache, and mends it. */
+  semantic: SemanticAdmin
   /** The policy in force, for whoever stands between callers and this gateway. */
   policy: () => Readonly<Policy>
+  /** Waits until shared Redis has told the live policy, as the first calls do: no longer than `deadlines` allow. */
+  ready: () => Promise<void>
 }
 
 export type Gateway = GatewayControls & {
@@ -58,17 +68,24 @@ export type Gateway = GatewayControls & {
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
 
-/** The gateway as parts: controls, and a door for each client. */
-export function assemble(options: GatewayOptions | undefined) {
-  const settings = settingsOf(options)
-  const { policy } = settings
+/**
+ * The gateway as parts: controls, and a door for each client. `hasKey`: its clients have a key of their own for upstream,
+ * and not only one for the proxy.
+ */
+export function assemble(options: GatewayOptions | undefined, hasKey = true) {
+  const settings = settingsOf(options, hasKey)
+  const { deadlines, redis } = settings
   const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
   const say = once(warn)
   for (const notice of settings.notices) say(notice)
   const counters = createCounters()
   const memory = createMemoryCache(settings.cache.bytes)
-  const { redis } = settings
-  const shared = settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn)
+  // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
+  const canAsk = hasKey || settings.custody
+  let rules = rulesOf(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
+  const shared =
+    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt)
+  const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
   const [later, settlements] = [createLater(), createLater()]
@@ -77,37 +94,66 @@ export function assemble(options: GatewayOptions | undefined) {
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
-  const meanings = asksByMeaning(policy) ? createMeanings(settings, shared?.link, sayOfSinks) : undefined
+  const meanings = createMeanings(settings, shared?.link, sayOfSinks)
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
-    meanings: meanings?.parts,
-    policy,
+    meanings: meanings.load,
     recorder,
     later,
     settlements,
     answers,
     abroad: shared?.abroad,
-    prices: createPriceBook(policy.models ?? {}),
     gauge: counters.counts,
     limits,
     litellm: settings.litellm,
     detours,
+    keeper: vault?.keeper,
     say: oneAMinute(warn),
   })
   const listened = settings.onCall !== undefined || places.length > 0
-  const isProxied = settings.litellm?.role === 'always'
-  const who = createDirectory(policy, settings.direct ? () => undefined : say, !isProxied)
+  const telling = new Set<Promise<void>>()
   const passThrough = createPassThrough({
     settings,
     counters,
     answers,
-    who,
+    keeper: vault?.keeper,
+    rules: () => rules,
+    watch: listened ? createWatch({ settings, rules: () => rules, witness: witness(recorder) }) : undefined,
     tell: listened ? tell : undefined,
+    track(work) {
+      telling.add(work)
+      void work.finally(() => telling.delete(work))
+      announce()
+    },
   })
-  const house = { settings, handler, counters, who, passThrough }
+  let starting: Promise<unknown> | undefined
+  if (shared?.following !== undefined)
+    starting = within(shared.following.ready, deadlines.connectMs + deadlines.redisMs).then(() => {
+      starting = undefined
+    })
+  const house = { settings, handler, counters, passThrough, rules: () => rules, starting: () => starting }
+
+  /** Who goes straight shares nothing in Redis but this. */
+  function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
+    const { redisMs: deadlineMs, connectMs } = deadlines
+    const link = known ?? createLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
+    const keeper = createKeeper(link, oneAMinute(warn))
+    const close = () => {
+      keeper.close()
+      if (known === undefined) link.close()
+    }
+    return { keeper, close }
+  }
+
+  /** What is pushed or switched while the program runs. Calls under way end under the rules they began with. */
+  function adopt(live: Live) {
+    const policy = settings.narrow(applied(live))
+    rules = rulesOf(policy, { settings, hasKey: canAsk, say, switches: live.switches })
+  }
 
   /** A call has begun when `answer` returns, if not when it resolves. */
   function handler(call: Call): Promise<Reply> {
+    shared?.following?.tick()
     const reply = answer(call)
     announce()
     return reply
@@ -121,7 +167,7 @@ export function assemble(options: GatewayOptions | undefined) {
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
     hook(record, call.origin)
-    meanings?.count(record)
+    meanings.count(record)
     sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
   }
 
@@ -150,54 +196,61 @@ export function assemble(options: GatewayOptions | undefined) {
   }
 
   async function settled(isLast: boolean) {
+    await Promise.all(telling)
     await recorder.settled()
     // It has calls of its own, which have records of their own.
-    if (meanings !== undefined) {
-      await meanings.settled()
-      await recorder.settled()
-    }
+    await meanings.settled()
+    await recorder.settled()
     later.run()
     settlements.run()
     await Promise.all([shared?.settled(), sinks.drain(({ periodic }) => isLast || !periodic)])
   }
 
   const controls: GatewayControls = {
-    ...(meanings && { semantic: meanings.admin }),
+    semantic: meanings.admin,
     flush: (deadlineMs = 5_000) => within(settled(false), deadlineMs),
     async purge(what) {
       later.run()
       const wanted = checkPurge(what)
-      const [gone, meant = 0] = await Promise.all([answers.purge(wanted), meanings?.admin.remove(wanted)])
+      const [gone, meant] = await Promise.all([answers.purge(wanted), meanings.admin.remove(wanted)])
       return gone + meant
     },
     async close(deadlineMs = 5_000) {
       const done = await within(settled(true), deadlineMs)
       await within(sinks.close(), 1_000)
       answers.close()
-      meanings?.close()
+      meanings.close()
+      vault?.close()
       shared?.close()
       return done
     },
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
-      const way = settings.litellm?.role === 'fallback' ? { litellm: { ...detours } } : {}
+      const way = settings.litellm === undefined ? {} : { litellm: { ...detours } }
       return {
         ...counters.snapshot(),
         ...where,
         ...way,
         memoryCache: memory.size(),
-        ...meanings?.stats(),
+        mode: rules.who({ agent: settings.agent, key: settings.key, team: settings.team }).mode,
+        policy: { version: 0, source: settings.policySource },
+        ...meanings.stats(),
         ...shared?.stats(),
       }
     },
-    policy: () => policy,
+    policy: () => rules.policy,
+    async ready() {
+      await starting
+    },
   }
   return {
     controls,
     say,
-    /** In mode `litellm`: what the proxy is shown. */
-    proxyKey: isProxied ? settings.litellm?.apiKey : undefined,
+    /** In mode `litellm`: what the proxy is shown, for clients that have no other key. */
+    proxyKey: hasKey ? undefined : rules.proxyFor(settings.agent)?.apiKey,
+    /** For clients whose key is kept in Redis. */
+    placeholder: settings.custody ? PLACEHOLDER : undefined,
     hooked: settings.onCall !== undefined,
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
@@ -224,6 +277,3 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
     }),
   }
 }
-
-/** Looked up at each call: tests and instrumentation replace it. */
-const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)

@@ -12,6 +12,8 @@ export { type CallOptions, gatewayOptions } from './identify/headers.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './options.ts'
 export { GatewayOptionsError } from './options-error.ts'
 export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
+export type { PolicySource, PolicyStats } from './policy/live/follow.ts'
+export type { Mode } from './policy/live.ts'
 export { loadPolicy } from './policy/load.ts'
 export type {
   AgentPolicy,

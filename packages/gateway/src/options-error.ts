@@ -27,9 +27,9 @@ export function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string
 type Issue = z.core.$ZodIssue
 
 function explain(issue: Issue, where: string): string[] {
-  const field = [where, ...issue.path.map(String)].join('.')
+  const field = [...(where === '' ? [] : [where]), ...issue.path.map(String)].join('.') || 'it'
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${field}.${key}: there is no such field`)
+    return issue.keys.map((key) => `${field === 'it' ? '' : `${field}.`}${key}: there is no such field`)
   if (issue.code === 'invalid_union') {
     // The branch that got furthest is the one that was meant.
     const deepest = issue.errors.toSorted((a, b) => (b[0]?.path.length ?? 0) - (a[0]?.path.length ?? 0))[0]
@@ -46,7 +46,7 @@ function wants(issue: Issue): string {
   if (issue.code === 'too_small')
     return issue.origin === 'string'
       ? 'must not be empty'
-      : `must be at least ${issue.inclusive === false ? 'more than ' : ''}${issue.minimum}`
+      : `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message ?? 'is not valid'
   // A union says for itself what it wants, where it can.
   if (issue.code === 'invalid_union' && issue.message !== 'Invalid input') return issue.message

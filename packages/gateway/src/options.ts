@@ -27,6 +27,18 @@ export type GatewayOptions = {
   litellm?: false | LitellmOptions
   /** A policy, or the path of a JSON file with one. @default LLM_GATEWAY_POLICY, or HotDash's own */
   policy?: Policy | string
+  /**
+   * Policy and switches that operators put into `redis` take the place of `policy` while the program runs, be it a file
+   * or an object. `false`: only `policy` counts, whatever is switched; of limits that are counted in `redis`, the highest
+   * version's bind all the same.
+   * @default true, where there is `redis`
+   */
+  livePolicy?: boolean
+  /**
+   * The key for OpenAI is kept in `redis`, sealed under the team key: the client needs no other. See docs/key-custody.md.
+   * @default true for a client that has a team key and `redis`, and no key for OpenAI
+   */
+  custody?: boolean
   /** `false`: no answer is stored or shared, not even in flight. */
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false | SemanticCacheOptions }
   /** `false`: nobody is refused for a limit, and nothing is counted against one. The limits themselves are in the policy. */
@@ -141,6 +153,8 @@ export const optionsSchema = z.strictObject({
   mode: z.optional(z.enum(['embedded', 'litellm', 'direct'])),
   litellm: litellmSchema,
   policy: z.optional(z.any()),
+  livePolicy: z.optional(z.boolean()),
+  custody: z.optional(z.boolean()),
   cache: z.optional(
     z.union([
       z.literal(false),

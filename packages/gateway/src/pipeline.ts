@@ -1,4 +1,3 @@
-import type { PriceBook } from './account/price.ts'
 import type { Recorder } from './account/recorder.ts'
 import { account } from './account/stage.ts'
 import { cache } from './cache/stage.ts'
@@ -6,26 +5,26 @@ import type { CacheStore } from './cache/store.ts'
 import type { Call, Handler, Reply, Stage } from './call.ts'
 import { type Across, across } from './coalesce/across.ts'
 import { coalesce } from './coalesce/stage.ts'
+import type { Keeper } from './custody/keeper.ts'
+import { custody } from './custody/stage.ts'
 import { identify } from './identify/stage.ts'
 import type { Later } from './later.ts'
 import { type DetourStats, detour } from './litellm/detour.ts'
 import type { LitellmSettings } from './litellm/options.ts'
 import { throughProxy } from './litellm/proxy.ts'
 import { tell } from './litellm/tell.ts'
-import type { Policy } from './policy/policy.ts'
 import { pace } from './quota/pace.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
 import type { Say } from './say.ts'
-import { type SemanticParts, semantic } from './semantic/stage.ts'
+import type { SemanticParts } from './semantic/answering.ts'
+import { semantic } from './semantic/stage.ts'
 import { stale } from './stale/stage.ts'
 import { probe } from './upstream/probe.ts'
 import { send } from './upstream/send.ts'
 
 type Parts = {
-  policy: Policy
-  prices: PriceBook
   recorder: Recorder
   /** Records, and what the cache keeps. */
   later: Later
@@ -33,28 +32,30 @@ type Parts = {
   settlements: Later
   answers: CacheStore
   limits: QuotaStore | undefined
-  /** How questions are answered by meaning; absent: no policy asks for it. */
-  meanings: SemanticParts | undefined
+  /** How questions are answered by meaning, for the agents that are asked so. */
+  meanings: () => Promise<SemanticParts>
   /** How calls of all processes meet; absent: only those of this one do. */
   abroad: Across | undefined
   /** Told how many calls are waiting. */
   gauge: { waiting: number }
-  /** Every call goes through it, or those that find no other way; absent: none does. */
+  /** Calls in mode `litellm` go through it, and those that find no other way; absent: there is none. */
   litellm: LitellmSettings | undefined
   detours: DetourStats
+  /** Exchanges team keys for upstream's own; absent: callers bring that one. */
+  keeper: Keeper | undefined
   say: Say
 }
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
 export function pipeline(parts: Parts): Handler {
-  return parts.litellm?.role === 'always' ? proxied(parts) : embedded(parts)
+  const ways = { embedded: embedded(parts), litellm: proxied(parts) }
+  // In the third mode, `direct`, calls go straight: none comes here but what is refused.
+  return (call) => (call.caller.mode === 'litellm' ? ways.litellm : ways.embedded)(call)
 }
 
 function embedded(parts: Parts): Handler {
-  const { policy, prices, recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm } =
-    parts
-  const accounts = account(prices, recorder)
-  const remoteContent = policy.cacheRemoteContent ?? false
+  const { recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm, keeper } = parts
+  const accounts = account(recorder)
   const byDetour = litellm && {
     proxy: litellm,
     proxied: throughProxy(send),
@@ -64,12 +65,13 @@ function embedded(parts: Parts): Handler {
   }
   const answer = compose(
     [
-      cache(answers, { remoteContent, refresh, later }), //          has it been answered?
-      meanings === undefined ? pass : semantic(meanings, whole), //  has it been, in other words?
+      cache(answers, { refresh, later }), //                         has it been answered?
+      semantic(meanings, whole, parts.say), //                       has it been, in other words?
       coalesce(), //                                                 is someone asking it right now?
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
-      limits === undefined ? pass : quota(limits, prices, settlements, gauge), // may it be asked?
+      limits === undefined ? pass : quota(limits, settlements, gauge), // may it be asked?
+      keeper === undefined ? pass : custody(keeper), //              by which key?
       byDetour === undefined ? pass : detour(byDetour), //           is the direct route whole?
     ],
     send,
@@ -87,7 +89,7 @@ function embedded(parts: Parts): Handler {
       accounts, //                    what did it cost, and who pays?
       identify, //                    may it come in?
       stale(), //                     what if nobody can answer?
-      route(policy.routing ?? {}), // which model answers?
+      route, //                       which model answers?
     ],
     answer,
   )
@@ -95,14 +97,15 @@ function embedded(parts: Parts): Handler {
 }
 
 /** Through LiteLLM: it caches and counts, and is told how; we choose the model, join equal calls, and keep the books. */
-function proxied({ policy, prices, recorder, gauge, say }: Parts): Handler {
+function proxied({ recorder, gauge, say }: Parts): Handler {
   return compose(
     [
-      account(prices, recorder), //              what did it cost, and who pays?
-      route(policy.routing ?? {}), //            which model answers?
-      tell(policy.cacheRemoteContent ?? false, say), // what must the proxy know?
-      coalesce(), //                             is someone asking it right now?
-      pace(gauge), //                            has upstream asked for a pause?
+      account(recorder), // what did it cost, and who pays?
+      identify, //          may it come in?
+      route, //             which model answers?
+      tell(say), //         what must the proxy know?
+      coalesce(), //        is someone asking it right now?
+      pace(gauge), //       has upstream asked for a pause?
     ],
     throughProxy(send),
   )

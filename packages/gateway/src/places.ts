@@ -23,8 +23,7 @@ function metricsOf({ metrics }: Settings, link: Link | undefined): Sink[] {
   return link && metrics ? [createMetricsSink(link, metrics)] : []
 }
 
-/** Not in `direct` mode: a bare client has nothing beside it. */
-function supabaseOf({ supabase, direct, policy, quota }: Settings, link: Link | undefined, say: Say): Sink[] {
-  if (supabase === undefined || direct) return []
+function supabaseOf({ supabase, policy, quota }: Settings, link: Link | undefined, say: Say): Sink[] {
+  if (supabase === undefined) return []
   return [createSupabaseSink(supabase, { policy, link, keyLocking: quota?.keyLocking ?? false, say })]
 }

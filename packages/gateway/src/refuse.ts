@@ -9,6 +9,9 @@ export type RefusalCode =
   | 'gateway_daily_usd_exceeded'
   | 'gateway_queue_full'
   | 'gateway_unknown_key'
+  | 'gateway_agent_off'
+  | 'gateway_key_not_sealed'
+  | 'gateway_custody_unavailable'
   | 'gateway_model_not_allowed'
   | 'gateway_quota_unavailable'
   | 'gateway_not_cached'
@@ -31,6 +34,9 @@ const STATUS = {
   gateway_daily_usd_exceeded: 429,
   gateway_queue_full: 429,
   gateway_unknown_key: 401,
+  gateway_agent_off: 403,
+  gateway_key_not_sealed: 401,
+  gateway_custody_unavailable: 503,
   gateway_model_not_allowed: 403,
   gateway_quota_unavailable: 503,
   gateway_not_cached: 504,

@@ -8,7 +8,8 @@ import {
   type QuotaOptions,
   redisSchema,
 } from './options.ts'
-import { check } from './options-error.ts'
+import { check, GatewayOptionsError } from './options-error.ts'
+import type { Mode } from './policy/live.ts'
 import { loadPolicy } from './policy/load.ts'
 import type { Capture, ExactPolicy, Policy } from './policy/policy.ts'
 import type { RedisClient } from './redis/connect.ts'
@@ -22,11 +23,21 @@ import { type SupabaseSettings, supabaseSettingsOf } from './sinks/supabase/opti
 /** What options, environment and policy come to. */
 export type Settings = {
   policy: Policy
+  policySource: 'option' | 'file' | 'default'
+  /** What the program's own options leave of a policy. */
+  narrow: (policy: Policy) => Policy
+  /** Whether what operators put into Redis takes its place. */
+  livePolicy: boolean
   agent: string | undefined
   key: string | undefined
+  /** The key for upstream is kept in Redis. */
+  custody: boolean
   team: string | undefined
   /** For all agents; `undefined`: as the policy says for each. */
   capture: Capture | undefined
+  /** What options or environment say; `undefined`: as the policy says. */
+  mode: Mode | undefined
+  /** Started so: there is nothing in the way, and nothing is followed. */
   direct: boolean
   /** Absent: there is no proxy. */
   litellm: LitellmSettings | undefined
@@ -61,25 +72,40 @@ const MIB = 1024 * 1024
  * Options and environment, checked and made one.
  * @throws GatewayOptionsError naming each field at fault.
  */
-export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv = process.env): Settings {
+export function settingsOf(
+  options: GatewayOptions = {},
+  /** The client has a key of its own for upstream. */
+  hasKey = true,
+  env: NodeJS.ProcessEnv = process.env,
+): Settings {
   check(optionsSchema, options, 'gateway')
-  const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || 'embedded', 'LLM_GATEWAY_MODE')
-  const policy = loadPolicy(options.policy ?? (env.LLM_GATEWAY_POLICY || undefined))
+  const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || undefined, 'LLM_GATEWAY_MODE')
+  const given = options.policy ?? (env.LLM_GATEWAY_POLICY || undefined)
+  const { cache } = options
+  const narrow = (policy: Policy) => (cache === undefined ? policy : narrowed(policy, cache))
   const key = options.key ?? (env.LLM_GATEWAY_KEY || undefined)
-  const litellm = litellmSettingsOf(mode, options.litellm, key, env)
-  // What the proxy does is not done twice.
-  const isProxied = litellm?.role === 'always'
+  const policy = narrow(loadPolicy(given))
+  const litellm = litellmSettingsOf(mode ?? startOf(policy), options.litellm, key, env)
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
-  const direct = mode === 'direct'
-  const { langfuse, notices } = tracing(direct ? false : options.langfuse, env)
+  const { langfuse, notices } = tracing(options.langfuse, env)
   return {
-    policy: options.cache === undefined ? policy : narrowed(policy, options.cache),
+    policy,
+    policySource: given === undefined ? 'default' : typeof given === 'string' ? 'file' : 'option',
+    narrow,
+    livePolicy: options.livePolicy ?? true,
     capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key,
+    custody: custodyOf(options, {
+      key,
+      redis: shared,
+      isProxied: (mode ?? startOf(policy)) === 'litellm',
+      hasKey,
+    }),
     team: options.team,
-    direct,
+    mode,
+    direct: mode === 'direct',
     litellm,
     cache: {
       bytes: exact?.maxBytes ?? 64 * MIB,
@@ -88,20 +114,15 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     },
     semantic: semanticSettings((options.cache || undefined)?.semantic),
     quota:
-      options.quota === false || isProxied
-        ? undefined
-        : { clock: 'server', keyLocking: false, ...defined(options.quota) },
+      options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },
     redis: shared,
-    across:
-      options.coalesce?.acrossProcesses && !isProxied
-        ? { waitMs: options.coalesce.waitMs ?? 10_000 }
-        : undefined,
+    across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
     sinks: options.sinks ?? [],
     langfuse,
-    otel: direct ? undefined : otelSettings(options.otel, env),
+    otel: otelSettings(options.otel, env),
     notices,
     supabase: supabaseSettingsOf(options.supabase, env, shared !== undefined),
     queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
@@ -110,6 +131,20 @@ export function settingsOf(options: GatewayOptions = {}, env: NodeJS.ProcessEnv 
     onCall: options.onCall,
   }
 }
+
+function custodyOf(
+  { custody }: GatewayOptions,
+  has: { key: string | undefined; redis: unknown; isProxied: boolean; hasKey: boolean },
+): boolean {
+  if (custody && has.redis === undefined)
+    throw new GatewayOptionsError(
+      'gateway.custody: keys are kept in Redis: set gateway.redis, or LLM_GATEWAY_REDIS_URL',
+    )
+  return custody ?? (!has.hasKey && has.key !== undefined && has.redis !== undefined && !has.isProxied)
+}
+
+/** A policy can be changed while the program runs: what it starts with rules nothing out. */
+const startOf = ({ mode }: Policy): Mode => (mode === 'litellm' ? mode : 'embedded')
 
 function tracing(option: GatewayOptions['langfuse'], env: NodeJS.ProcessEnv) {
   const found = langfuseSettings(option, env)
@@ -124,7 +159,7 @@ function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | 
 const defined = <T extends object>(given: T | undefined): T =>
   Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined)) as T
 
-const modeSchema = z.enum(['embedded', 'litellm', 'direct'])
+const modeSchema = z.optional(z.enum(['embedded', 'litellm', 'direct']))
 
 /** A client's cache options narrow the policy for all its agents. */
 function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | false): Policy {

@@ -6,6 +6,8 @@ import { createTieredCache } from './cache/tiered.ts'
 import type { Across } from './coalesce/across.ts'
 import { createLeases } from './coalesce/lease.ts'
 import { createNews } from './coalesce/news.ts'
+import { follow } from './policy/live/follow.ts'
+import type { Live } from './policy/live.ts'
 import { createRedisQuota } from './quota/redis/quota.ts'
 import { createLink, type Link, type LinkState } from './redis/link.ts'
 import { oneAMinute, type Say } from './say.ts'
@@ -14,10 +16,12 @@ import type { Settings } from './settings.ts'
 /** All that processes have in common, over one connection to Redis: answers, limits, and calls under way. */
 export function share(
   redis: NonNullable<Settings['redis']>,
-  { cache, quota, across, deadlines }: Settings,
+  settings: Settings,
   memory: MemoryCache,
   warn: (message: string) => void,
+  adopt: (live: Live) => void,
 ) {
+  const { cache, quota, across, deadlines } = settings
   const { redisMs: deadlineMs, connectMs } = deadlines
   const say = oneAMinute(warn)
   const link = createLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn) })
@@ -25,7 +29,9 @@ export function share(
     say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
   const store = createRedisCache(link, { maxBytes: cache.sharedBytes, onFull })
   const answers = createTieredCache(memory, store, { link, localMs: cache.localMs })
-  const limits = quota && createRedisQuota(link, quota)
+  const following = settings.livePolicy ? followFor(settings, link, adopt, say) : undefined
+  const onVersion = following?.told
+  const limits = quota && createRedisQuota(link, { ...quota, ...(onVersion && { onVersion }) })
   const abroad = across && meetingsOver(link, across)
 
   return {
@@ -33,6 +39,7 @@ export function share(
     answers,
     limits,
     abroad,
+    following,
     /** What is wrong with Redis, if anything is. */
     condition(): Degraded | undefined {
       const { state } = link.stats()
@@ -44,16 +51,28 @@ export function share(
       ...(limits ? { quota: limits.stats() } : {}),
       ...(abroad ? { acrossProcesses: { ...abroad.counts } } : {}),
       redis: link.stats(),
+      ...(following ? { policy: following.stats() } : {}),
     }),
     async settled() {
       await Promise.all([answers.settled(), limits?.settled(), abroad?.leases.settled()])
     },
     close() {
       limits?.close()
+      following?.close()
       abroad?.news.close()
       link.close()
     },
   }
+}
+
+function followFor(
+  { policy, policySource: source }: Settings,
+  link: Link,
+  adopt: (live: Live) => void,
+  say: Say,
+) {
+  const own = { policy, source }
+  return follow(link, { own, adopt, say })
 }
 
 function meetingsOver(link: Link, { waitMs }: { waitMs: number }): Across {

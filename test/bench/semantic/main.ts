@@ -3,21 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import { SERVE } from '../../../packages/gateway/src/semantic/agreement.ts'
-import { createLocalEmbedder } from '../../../packages/gateway/src/semantic/embed/local.ts'
+import { CALIBRATION, createLocalEmbedder } from '../../../packages/gateway/src/semantic/embed/local.ts'
+import { JUDGE } from '../../../packages/gateway/src/semantic/plan.ts'
+import { upperBound } from '../../../packages/gateway/src/semantic/threshold/bound.ts'
 import { ownParaphrases, ownTraps, type Questions, questionsIn, trapsIn } from './data.ts'
 import { servedAt, type Verdict, verdictsOn } from './pairs.ts'
+import { type Fixed, type Outcome, type Product, playFixed, playProduct } from './play.ts'
 import { type Curve, plot } from './plot.ts'
-import {
-  costs,
-  type Outcome,
-  type Policy,
-  play,
-  type Rule,
-  type Stream,
-  shuffled,
-  streamOf,
-} from './stream.ts'
+import { costs, type Stream, shuffled, streamOf } from './stream.ts'
 import { vectorsOf } from './vectors.ts'
 
 const { values } = parseArgs({
@@ -41,23 +34,35 @@ if (values.help) {
                 finance_adversarial_pairs.json, or any of them; without it, our own small set
   --limit       so many questions of each set
   --svg         a file for the curves; with two sets, one file each
-  --judge-errs  the share of comparisons of two answers that come out wrong
+  --judge-errs  the share of wrong answers that the judge takes for right
   --cache       where vectors are kept between runs
 
-Questions come in a shuffled order to a cache that is empty at first. Two questions of one intent count as having the
+Questions come in a shuffled order to a cache that is empty at first. \`The gateway itself\` is its own code: it learns from
+a judge who knows all answers and is asked as often as said. The curves are the same decision with fixed bars. Two questions of one intent count as having the
 same answer, which is an upper bound on what may be shared.`)
   process.exit(0)
 }
 if (values.model !== 'local') throw new Error('--model: only `local` runs without a key')
 
 const NEAREST = [0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99]
-const AGREEMENT = [0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+const AGREEMENT = [0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.68, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
 const GOAL = 0.01
+/** Above every cosine, and every confidence. */
+const NEVER = 2
 /** What intents cannot judge: an answer out of date, an order carried out once and confirmed twice. */
 const BLIND: readonly GuardName[] = ['freshness', 'actions']
 
 const embedder = createLocalEmbedder()
 const judgeErrs = Number(values['judge-errs'])
+
+type Rule = 'nearest' | 'agreement'
+/** The one way to serve without the other: the nearest from a cosine on, or those who agree from a confidence on. */
+const only = (rule: Rule, bar: number, guards: readonly GuardName[]): Fixed => ({
+  threshold: rule === 'nearest' ? bar : NEVER,
+  limit: rule === 'agreement' ? bar : NEVER,
+  calibration: CALIBRATION,
+  guards,
+})
 
 function limited({ name, texts, intents }: Questions): Questions {
   const order = shuffled(texts.length, Number(values.seed)).slice(0, Number(values.limit ?? texts.length))
@@ -69,12 +74,17 @@ async function measure(set: Questions) {
   const every = set.texts.map((_, at) => at)
   const stream = streamOf(set, every, vectors)
   console.log(`\n# ${set.name}: ${set.texts.length} questions, ${new Set(set.intents).size} intents`)
+  const product = await gateway(stream)
   const curves = [
     ...curvesOf(stream, 'nearest', 'nearest neighbour, by cosine', NEAREST, ['#999', '#555']),
-    ...curvesOf(stream, 'agreement', 'agreement of those around, by confidence', AGREEMENT, [
-      '#6ab0f3',
-      '#0b5cad',
-    ]),
+    ...curvesOf(
+      stream,
+      'agreement',
+      'agreement of those around, by confidence; all groups known',
+      AGREEMENT,
+      ['#6ab0f3', '#0b5cad'],
+    ),
+    ...product,
   ]
   blindSpots(stream)
   heldOut(set, every, vectors)
@@ -88,27 +98,53 @@ async function measure(set: Questions) {
   console.log(`\ncurves: ${path}`)
 }
 
-function curvesOf(
-  stream: Stream,
-  rule: Rule,
-  title: string,
-  thresholds: number[],
-  colours: string[],
-): Curve[] {
+/** Rate, most per hour, questions per hour, and what the judge gets wrong. */
+const JUDGES: [name: string, judge: Omit<Product, 'calibration'>, colour: string][] = [
+  ['judge: all', { rate: 1, perHour: 1e9, pace: 100, judgeErrs }, '#0a7d2c'],
+  ['judge: a tenth', { rate: 0.1, perHour: 1e9, pace: 100, judgeErrs }, '#e08a00'],
+  ['judge: default, 100 asked an hour', { ...JUDGE, pace: 100, judgeErrs }, '#7bbf4b'],
+  ['judge: default, 1000 asked an hour', { ...JUDGE, pace: 1_000, judgeErrs }, '#b8a100'],
+  [
+    'judge: all, takes 2% of wrong for right',
+    { rate: 1, perHour: 1e9, pace: 100, judgeErrs: 0.02 },
+    '#a03080',
+  ],
+]
+
+/** What the gateway does with its own learner, from the first question on, guards on. */
+async function gateway(stream: Stream): Promise<Curve[]> {
   console.log(
-    `\n${title}\n${'threshold'.padEnd(12)}${'guards off: hits'.padStart(18)}${'wrong (<= 95%)'.padStart(18)}${'guards on: hits'.padStart(20)}${'wrong (<= 95%)'.padStart(18)}${'vetoed'.padStart(10)}`,
+    `\nthe gateway itself, guards on\n${''.padEnd(42)}${'hits'.padStart(8)}${'wrong (<= 95%)'.padStart(18)}${'agreed'.padStart(10)}${'judged'.padStart(10)}${'threshold'.padStart(12)}${'confidence'.padStart(12)}`,
   )
-  const rows = thresholds.map((threshold) => {
-    const at = (guards: readonly GuardName[]) => play(stream, { rule, threshold, guards, judgeErrs })
-    const [off, on] = [at([]), at(GUARD_NAMES)]
+  const curves: Curve[] = []
+  for (const [name, judge, colour] of JUDGES) {
+    const outcome = await playProduct(stream, { ...judge, calibration: CALIBRATION })
+    const { hits, asked, agreed, judgements, threshold, limit } = outcome
     console.log(
-      `${threshold.toFixed(2).padEnd(12)}${share(off.hits, off.asked).padStart(18)}${error(off).padStart(18)}${share(on.hits, on.asked).padStart(20)}${error(on).padStart(18)}${share(on.vetoed, on.asked).padStart(10)}`,
+      `${name.padEnd(42)}${share(hits, asked).padStart(8)}${error(outcome).padStart(18)}${share(agreed, asked).padStart(10)}${share(judgements, asked).padStart(10)}${threshold.toFixed(3).padStart(12)}${limit.toFixed(3).padStart(12)}`,
+    )
+    curves.push({ name, colour, points: [point(outcome)] })
+  }
+  const unknown = await playProduct(stream, { rate: 1, perHour: 1e9, pace: 100, calibration: undefined })
+  console.log(
+    `${'judge: all, embedder not measured'.padEnd(42)}${share(unknown.hits, unknown.asked).padStart(8)}${error(unknown).padStart(18)}${share(unknown.agreed, unknown.asked).padStart(10)}`,
+  )
+  return curves
+}
+
+function curvesOf(stream: Stream, rule: Rule, title: string, bars: number[], colours: string[]): Curve[] {
+  console.log(
+    `\n${title}\n${'from'.padEnd(12)}${'guards off: hits'.padStart(18)}${'wrong (<= 95%)'.padStart(18)}${'guards on: hits'.padStart(20)}${'wrong (<= 95%)'.padStart(18)}${'vetoed'.padStart(10)}`,
+  )
+  const rows = bars.map((bar) => {
+    const [off, on] = [
+      playFixed(stream, only(rule, bar, [])),
+      playFixed(stream, only(rule, bar, GUARD_NAMES)),
+    ]
+    console.log(
+      `${bar.toFixed(2).padEnd(12)}${share(off.hits, off.asked).padStart(18)}${error(off).padStart(18)}${share(on.hits, on.asked).padStart(20)}${error(on).padStart(18)}${share(on.vetoed, on.asked).padStart(10)}`,
     )
     return { off, on }
-  })
-  const point = ({ asked, hits, wrong }: Outcome) => ({
-    hitRate: hits / asked,
-    error: hits === 0 ? 0 : wrong / hits,
   })
   return (['off', 'on'] as const).map((which, at) => ({
     name: `${rule}, guards ${which}`,
@@ -117,14 +153,21 @@ function curvesOf(
   }))
 }
 
+const point = ({ asked, hits, wrong }: Outcome) => ({
+  hitRate: hits / asked,
+  error: hits === 0 ? 0 : wrong / hits,
+})
+
 /** Without the guards of which intents know nothing: what the others cost. */
 function blindSpots(stream: Stream) {
   const guards = GUARD_NAMES.filter((name) => !BLIND.includes(name))
-  const outcome = play(stream, { rule: 'agreement', threshold: SERVE.confidence, guards, judgeErrs })
-  console.log(`\nagreement at ${SERVE.confidence}, guards on but ${BLIND.join(' and ')}: ${told(outcome)}`)
+  const outcome = playFixed(stream, only('agreement', CALIBRATION.confidence, guards))
+  console.log(
+    `\nagreement at ${CALIBRATION.confidence}, guards on but ${BLIND.join(' and ')}: ${told(outcome)}`,
+  )
 }
 
-/** The threshold is chosen on one half of the questions, and judged by the other. */
+/** The bar is chosen on one half of the questions, and judged by the other. */
 function heldOut(set: Questions, every: readonly number[], vectors: Float32Array) {
   const half = (odd: number) =>
     streamOf(
@@ -136,7 +179,7 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
   console.log(
     `\nchosen on the development half, so that with 95 % certainty <= ${GOAL * 100}% are wrong; measured on the held-out half`,
   )
-  for (const [rule, thresholds] of [
+  for (const [rule, bars] of [
     ['nearest', NEAREST],
     ['agreement', AGREEMENT],
   ] as const)
@@ -144,21 +187,24 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
       ['off', []],
       ['on', GUARD_NAMES],
     ] as const) {
-      const policy = (threshold: number): Policy => ({ rule, threshold, guards, judgeErrs })
-      const chosen = thresholds.find((threshold) => {
-        const { hits, wrong } = play(development, policy(threshold))
+      const chosen = bars.find((bar) => {
+        const { hits, wrong } = playFixed(development, only(rule, bar, guards))
         return hits > 0 && upperBound(wrong, hits) <= GOAL
       })
       const outcome =
         chosen === undefined
           ? 'no threshold is good enough'
-          : `at ${chosen.toFixed(2)}: ${told(play(held, policy(chosen)))}`
+          : `at ${chosen.toFixed(2)}: ${told(playFixed(held, only(rule, chosen, guards)))}`
       console.log(`  ${rule.padEnd(10)} guards ${name.padEnd(4)} ${outcome}`)
-      if (rule === 'agreement')
-        console.log(
-          `${''.padEnd(25)}the default, ${SERVE.confidence}: ${told(play(held, policy(SERVE.confidence)))}`,
-        )
     }
+  const shipped = {
+    threshold: CALIBRATION.alone,
+    limit: CALIBRATION.confidence,
+    calibration: CALIBRATION,
+    guards: GUARD_NAMES,
+  }
+  console.log(`  what ships, held-out half:     ${told(playFixed(held, shipped))}`)
+  console.log(`  what ships, development half:  ${told(playFixed(development, shipped))}`)
 }
 
 function printCosts(stream: Stream) {
@@ -177,7 +223,7 @@ function printCosts(stream: Stream) {
 }
 
 async function pairs() {
-  const thresholds = [0.7, 0.8, 0.85, 0.9, SERVE.alone, 0.95]
+  const thresholds = [0.7, 0.8, 0.85, 0.9, 0.95, CALIBRATION.alone]
   const head = thresholds.map((at) => at.toFixed(2).padStart(12)).join('')
   console.log(
     `\n# Pairs, each alone in the cache: served with guards off / on, by cosine\n\n${''.padEnd(34)}${'pairs'.padStart(6)}${'vetoed'.padStart(8)}${head}`,
@@ -234,14 +280,6 @@ const share = (part: number, of: number) => `${((of === 0 ? 0 : part / of) * 100
 function error({ hits, wrong }: Outcome): string {
   if (hits === 0) return '-'
   return `${((wrong / hits) * 100).toFixed(2)}% (${(upperBound(wrong, hits) * 100).toFixed(2)})`
-}
-
-/** Wilson's bound, of one side: with 95 % certainty no more are wrong. */
-function upperBound(wrong: number, of: number): number {
-  const z = 1.645
-  const p = wrong / of
-  const centre = p + z ** 2 / (2 * of)
-  return (centre + z * Math.sqrt((p * (1 - p)) / of + z ** 2 / (4 * of ** 2))) / (1 + z ** 2 / of)
 }
 
 for (const set of questionsIn(values.data)) await measure(limited(set))

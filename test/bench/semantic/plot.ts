@@ -1,6 +1,6 @@
 export type Curve = { name: string; colour: string; points: { hitRate: number; error: number }[] }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [720, 440, 64, 56, 40, 200]
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [780, 440, 64, 56, 40, 260]
 const MOST = { hitRate: 0.8, error: 0.12 }
 const x = (hitRate: number) =>
   LEFT + (Math.min(hitRate, MOST.hitRate) / MOST.hitRate) * (WIDTH - LEFT - RIGHT)
@@ -23,6 +23,9 @@ export function plot(title: string, curves: readonly Curve[]): string {
     const path = points
       .map(({ hitRate, error }) => `${x(hitRate).toFixed(1)},${y(error).toFixed(1)}`)
       .join(' ')
+    const [only, ...more] = points
+    if (only !== undefined && more.length === 0)
+      return `<circle cx="${x(only.hitRate).toFixed(1)}" cy="${y(only.error).toFixed(1)}" r="5" fill="${colour}"/>`
     return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`
   })
   const legend = curves.map(

@@ -68,6 +68,7 @@ async function main(): Promise<number> {
     stdio: 'inherit',
     env: {
       PATH: process.env.PATH,
+      PYTHONDONTWRITEBYTECODE: '1',
       UPSTREAM_URL: upstream.baseURL,
       UPSTREAM_KEY,
       GATEWAY_URL: server.baseURL,

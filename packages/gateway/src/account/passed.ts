@@ -44,6 +44,7 @@ export function recordOfPassed(passed: Passed): CallRecord {
     attempts: refusal === undefined ? [{ model: '', status, latencyMs }] : [],
     status: statusOf(passed),
   }
+  if (caller.mode !== 'embedded') record.mode = caller.mode
   if (refusal !== undefined || !isPaid(method, url)) record.costUsd = 0
   if (status !== undefined) record.httpStatus = status
   if (refusal !== undefined) record.error = refusal

@@ -199,4 +199,5 @@ export const microUsd = (usd: number): MicroUsd => Math.ceil(Number((usd * 1e6).
 export const usd = (micro: MicroUsd): number => micro / 1e6
 
 /** For headers: plain digits, never an exponent. */
-export const formatUsd = (micro: MicroUsd): string => (micro === 0 ? '0.000000' : (micro / 1e6).toFixed(6))
+export const formatUsd = (micro: MicroUsd): string =>
+  `${Math.floor(micro / 1e6)}.${String(micro % 1e6).padStart(6, '0')}`

@@ -27,6 +27,8 @@ export type CallRecord = {
   user?: string
   trace?: string
   tags: string[]
+  /** How it went; absent: through the pipeline here. */
+  mode?: 'litellm' | 'direct'
   operation: Operation | 'other'
   /** The path of the request, without query. */
   path: string

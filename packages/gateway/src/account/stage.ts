@@ -1,7 +1,6 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
 import type { MicroUsd } from '../quota/store.ts'
-import type { PriceBook } from './price.ts'
 import type { Recorder, Seen } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
@@ -10,7 +9,7 @@ export type Bill = { cost: MicroUsd | undefined; saved: MicroUsd | undefined }
 const FREE = 0 as MicroUsd
 
 /** Opens the record on the way in and closes it when the answer has ended; hits and refusals count like the rest. */
-export function account(prices: PriceBook, recorder: Recorder): Stage {
+export function account(recorder: Recorder): Stage {
   return (next) =>
     async function account(call) {
       recorder.begin(call.origin)
@@ -21,7 +20,7 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
 
   /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
   function atOnce(reply: Reply, call: Call, ending: Ending): Reply {
-    const bill = billFor(ending, reply)
+    const bill = billFor(ending, reply, call)
     const now = performance.now()
     const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
     if (bill instanceof Promise || reply.meaning instanceof Promise) void end(call, reply, ending, bill, seen)
@@ -36,7 +35,7 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
 
   function follow(reply: Reply, call: Call): Reply {
     const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
-    const bill = reply.recording.ended.then((ending) => billFor(ending, reply))
+    const bill = reply.recording.ended.then((ending) => billFor(ending, reply, call))
     void reply.recording.ended.then((ending) => {
       seen.endedAt = performance.now()
       return end(call, reply, ending, bill, seen)
@@ -54,12 +53,13 @@ export function account(prices: PriceBook, recorder: Recorder): Stage {
     }
     return { ...reply, recording, bill }
   }
+}
 
-  function billFor(ending: Ending, reply: Reply): Bill | Promise<Bill> {
-    if (reply.via === 'refused') return { cost: FREE, saved: FREE }
-    const cost = prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
-    return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
-  }
+/** What an answer cost, whoever sent the call. */
+export function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promise<Bill> {
+  if (reply.via === 'refused') return { cost: FREE, saved: FREE }
+  const cost = call.rules.prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
+  return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
 }
 
 function split(known: MicroUsd | undefined, { via, charged }: Reply): Bill {

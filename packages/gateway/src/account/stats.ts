@@ -1,6 +1,8 @@
 import type { SharedCacheStats } from '../cache/redis.ts'
 import type { AcrossStats } from '../coalesce/across.ts'
 import type { DetourStats } from '../litellm/detour.ts'
+import type { PolicyStats } from '../policy/live/follow.ts'
+import type { Mode } from '../policy/live.ts'
 import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { SemanticStats } from '../semantic/tally.ts'
@@ -54,11 +56,24 @@ export type Stats = {
   quota?: QuotaStats
   /** The connection to shared Redis; absent without one. */
   redis?: LinkStats
+  /** How the calls of this client's own agent go now. */
+  mode: Mode
+  /** Which policy is in force. */
+  policy: PolicyStats
 }
 
 type Counts = Omit<
   Stats,
-  'memoryCache' | 'semantic' | 'sinks' | 'litellm' | 'sharedCache' | 'acrossProcesses' | 'quota' | 'redis'
+  | 'memoryCache'
+  | 'semantic'
+  | 'sinks'
+  | 'litellm'
+  | 'sharedCache'
+  | 'acrossProcesses'
+  | 'quota'
+  | 'redis'
+  | 'mode'
+  | 'policy'
 >
 
 export function createCounters() {

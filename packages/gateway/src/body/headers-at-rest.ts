@@ -8,9 +8,30 @@ export function headersAtRest(base?: Headers): Headers {
   return new HeadersAtRest(base)
 }
 
+/** Headers as a connection brought them: names and values in turns. */
+export function headersOfRaw(raw: readonly (Buffer | string)[]): Headers {
+  const headers = new HeadersAtRest()
+  for (let at = 0; at + 1 < raw.length; at += 2)
+    headers.bring(latin1(raw[at]).toLowerCase(), latin1(raw[at + 1]))
+  return headers
+}
+
+const latin1 = (text: Buffer | string = '') => (typeof text === 'string' ? text : text.toString('latin1'))
+
 /** What needs no checking or converting. Anything else is left to the usual kind, and its errors are. */
 const PLAIN_NAME = /^[a-z0-9-]+$/
 const PLAIN_VALUE = /^[!-~]([ -~]*[!-~])?$/
+
+/** Names that were seen to be plain: there are a few dozen, and each call sets ten of them. */
+const plainNames = new Set<string>()
+const MOST_NAMES = 500
+
+function isPlainName(name: string): boolean {
+  if (plainNames.has(name)) return true
+  const isPlain = PLAIN_NAME.test(name)
+  if (isPlain && plainNames.size < MOST_NAMES) plainNames.add(name)
+  return isPlain
+}
 
 const NONE = new Headers()
 
@@ -24,6 +45,13 @@ class HeadersAtRest implements Headers {
     this.#base = base
   }
 
+  /** One more, which may have come before. */
+  bring(name: string, value: string) {
+    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name))
+      this.#own.set(name, value)
+    else this.#asUsual().append(name, value)
+  }
+
   get(name: string) {
     if (this.#usual !== undefined) return this.#usual.get(name)
     return this.#own.get(String(name).toLowerCase()) ?? this.#base.get(name)
@@ -35,8 +63,7 @@ class HeadersAtRest implements Headers {
   }
 
   set(name: string, value: string) {
-    if (this.#usual === undefined && PLAIN_NAME.test(name) && PLAIN_VALUE.test(value))
-      this.#own.set(name, value)
+    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) this.#own.set(name, value)
     else this.#asUsual().set(name, value)
   }
 
@@ -79,7 +106,7 @@ class HeadersAtRest implements Headers {
   #sorted(): [string, string][] {
     const list = [...this.#own]
     if (this.#base !== NONE) for (const header of this.#base) if (!this.#own.has(header[0])) list.push(header)
-    return list.sort(([a], [b]) => (a < b ? -1 : 1))
+    return list.sort(byName)
   }
 
   #asUsual(): Headers {
@@ -90,6 +117,9 @@ class HeadersAtRest implements Headers {
     return this.#usual
   }
 }
+
+/** Without destructuring, which iterates: every call's headers are sorted for the SDK's log. */
+const byName = (a: [string, string], b: [string, string]) => (a[0] < b[0] ? -1 : 1)
 
 // They are Headers to whoever asks.
 Object.setPrototypeOf(HeadersAtRest.prototype, Headers.prototype)

@@ -1,7 +1,7 @@
-import { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { type Metered, nothing, type Seen } from '../account/meter.ts'
 import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
+import type { Arrival } from './arrival.ts'
 import { formats } from './format.ts'
 import { createLog, terminated } from './log.ts'
 import type { Ending, Recording } from './recording.ts'
@@ -27,7 +27,7 @@ const DRAIN_MS = 2_000
 const STALL_MS = 120_000
 
 /** Reads upstream's body, as it comes, once and for all of its readers. */
-export function record(response: Response, source: Source): Recording {
+export function record(response: Arrival, source: Source): Recording {
   const type = response.headers.get('content-type') ?? ''
   const streamed = /^text\/event-stream\b/i.test(type)
   // What does not come in the kind it was asked in is passed on as it is, and never understood, kept or converted.
@@ -35,7 +35,7 @@ export function record(response: Response, source: Source): Recording {
   const format = response.ok && asAsked ? formats[source.operation] : undefined
   const log = createLog(KEEP_BYTES)
   const tally = createTally(log, format, streamed, asAsked)
-  const body = response.body === null ? undefined : readable(response.body).getReader()
+  const { body } = response
   const over = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<Ending>()
   let outcome: Ending['type'] | undefined
@@ -75,7 +75,7 @@ export function record(response: Response, source: Source): Recording {
     try {
       for (;;) {
         const read = await body?.read()
-        if (read === undefined || read.done) break
+        if (read?.value === undefined) break
         parser?.push(read.value)
         take(read.value)
         const room = log.room()
@@ -122,9 +122,4 @@ export function record(response: Response, source: Source): Recording {
         leave,
       ),
   }
-}
-
-/** A transport of the caller's own may answer with Node's streams. */
-function readable(body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  return 'getReader' in body ? body : (NodeReadableStream.from(body) as ReadableStream<Uint8Array>)
 }

@@ -1,5 +1,6 @@
 import type { View } from '../call.ts'
 import { whileWanted } from '../wait.ts'
+import type { Arrival } from './arrival.ts'
 import { atRest } from './at-rest.ts'
 import type { Format } from './format.ts'
 import { headersAtRest } from './headers-at-rest.ts'
@@ -12,7 +13,7 @@ import { bytesOf, type Tally } from './tally.ts'
 
 /** A live answer, as its views need to know it. */
 type Live = {
-  response: Response
+  response: Arrival
   source: Source
   streamed: boolean
   format: Format | undefined

@@ -21,10 +21,11 @@ function keyOf(text: string, operation: Call['operation'] = 'chat', team = 'a'):
     reading: { body, questions: {} },
     model: String(body.model ?? 'auto'),
     caller: { team, shared: false },
+    rules: { policy: {} },
     controls: { cache: {} },
     outgoing: { text, url: 'http://u/v1/x', headers: new Headers() },
   } as unknown as Call
-  const keys = keysOf(call, false)
+  const keys = keysOf(call)
   return 'bypass' in keys ? `bypass ${keys.bypass}` : keys.exact
 }
 

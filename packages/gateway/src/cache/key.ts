@@ -28,9 +28,9 @@ const NEVER_IN_KEY = {
   completions: of('stream stream_options user'),
 } as const satisfies Record<Operation, ReadonlySet<string>>
 
-export function keysOf(call: Call, remoteContent: boolean): Keys {
-  const { body, operation, caller } = call
-  const bypass = whyNot(operation, body, call.model, remoteContent)
+export function keysOf(call: Call): Keys {
+  const { body, operation, caller, rules } = call
+  const bypass = whyNot(operation, body, call.model, rules.policy.cacheRemoteContent ?? false)
   if (bypass !== undefined) return { bypass }
   const tag = caller.shared ? SHARED : tagOf(caller.team)
   const scope = scopeOf(call, tag)

@@ -10,15 +10,13 @@ import { createRefresher } from './refresh.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
 type Options = {
-  /** Answers about remote images and files are kept, too. */
-  remoteContent: boolean
   /** Asks a call again, for the cache alone. */
   refresh: Handler
   later: Later
 }
 
 /** Answers what has been answered; keeps what is worth it. */
-export function cache(store: CacheStore, { remoteContent, refresh, later }: Options): Stage {
+export function cache(store: CacheStore, { refresh, later }: Options): Stage {
   // An answer is put away once its reader has it, unless somebody asks for it first.
   const unfinished = new Map<string, () => unknown>()
   const revalidate = createRefresher(refresh)
@@ -40,7 +38,7 @@ export function cache(store: CacheStore, { remoteContent, refresh, later }: Opti
     return async function cache(call) {
       const { controls, caller } = call
       if (!caller.shares) return without(call, 'off')
-      const keys = keysOf(call, remoteContent)
+      const keys = keysOf(call)
       if ('bypass' in keys) return without(call, keys.bypass)
       if (call.revalidates) return await ask(call, keys, 'revalidation')
       if (controls.cache.read && caller.exact !== undefined) {

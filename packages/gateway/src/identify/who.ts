@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { microUsd } from '../account/price.ts'
+import type { Mode } from '../policy/live.ts'
 import type { CachePolicy, Capture, ExactPolicy, Policy, TeamPolicy } from '../policy/policy.ts'
 import type { Limits } from '../quota/store.ts'
 import type { Refusal } from '../refuse.ts'
@@ -10,6 +11,8 @@ import { type Plan, planOf } from '../semantic/plan.ts'
 export type Caller = {
   agent: string
   team: string
+  /** How its calls go. */
+  mode: Mode
   /** Absent: nothing binds this caller. */
   limits: Limits | undefined
   /** What of its content leaves this process for traces. */
@@ -43,10 +46,14 @@ const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 
 
 /**
  * Tells callers apart by the policy. A key speaks louder than a name: whoever shows a team's key is of that team.
- * `say` is called with what an operator should know; repeated messages are its concern. `judges`: nobody else looks at
- * keys; otherwise one that the policy does not know is no reason to refuse.
+ * `say` is called with what an operator should know; repeated messages are its concern. Only in mode `embedded` it is we
+ * who judge keys: elsewhere one that the policy does not know is no reason to refuse.
  */
-export function createDirectory(policy: Policy, say: (message: string) => void, judges = true) {
+export function createDirectory(
+  policy: Policy,
+  say: (message: string) => void,
+  modeOf: (agent: string | undefined) => Mode,
+) {
   const teams = policy.teams ?? {}
   const teamOfAgent = new Map<string, string>()
   const teamOfKey = new Map<string, string>()
@@ -57,17 +64,19 @@ export function createDirectory(policy: Policy, say: (message: string) => void, 
   const known = new LRUCache<string, Caller>({ max: 1_000 })
 
   function look({ agent, key, team: declared }: Claim): Caller {
+    const mode = modeOf(agent)
+    const judges = mode === 'embedded'
     const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
     if (judges && key !== undefined && keyTeam === undefined && teamOfKey.size > 0)
-      return stranger(agent, 'matches no team')
+      return stranger(agent, mode, 'matches no team')
     const named = (agent === undefined ? undefined : teamOfAgent.get(agent)) ?? declared
     const name = keyTeam ?? named ?? 'default'
     const team = Object.hasOwn(teams, name) ? teams[name] : undefined
     const owner = named === undefined ? undefined : teams[named]
     if (judges && owner?.requireKey && keyTeam !== named)
-      return stranger(agent, `is not one of team ${named}, which requires one`)
-    if (team === undefined) sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
-    return callerOf(policy, agent ?? 'default', name, team)
+      return stranger(agent, mode, `is not one of team ${named}, which requires one`)
+    if (team === undefined && mode !== 'direct') sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
+    return callerOf(policy, agent ?? 'default', name, team, mode)
   }
 
   return function who(claim: Claim): Caller {
@@ -80,7 +89,13 @@ export function createDirectory(policy: Policy, say: (message: string) => void, 
   }
 }
 
-function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy | undefined): Caller {
+function callerOf(
+  policy: Policy,
+  agent: string,
+  name: string,
+  team: TeamPolicy | undefined,
+  mode: Mode,
+): Caller {
   const own = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
   const layers = [policy.cache, team?.cache, own?.cache]
   const exact = layers.reduce(narrowed, EXACT as Caller['exact'])
@@ -88,6 +103,7 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
   return {
     agent,
     team: name,
+    mode,
     limits: team && limitsOf(team, policy),
     capture: own?.capture ?? CAPTURE,
     models: modelsOf(policy, team),
@@ -99,6 +115,7 @@ function callerOf(policy: Policy, agent: string, name: string, team: TeamPolicy 
     priority: own?.priority ?? WAITING.priority,
     maxWaitMs: team?.maxWaitMs ?? WAITING.maxWaitMs,
     maxQueued: team?.maxQueued ?? WAITING.maxQueued,
+    ...(own?.off && { refusal: off(agent) }),
   }
 }
 
@@ -138,9 +155,15 @@ function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (mess
   )
 }
 
-const stranger = (agent: string | undefined, why: string): Caller => ({
+const off = (agent: string): Refusal => ({
+  code: 'gateway_agent_off',
+  message: `The agent ${JSON.stringify(agent)} is switched off. An operator can switch it on again: llm-gateway switch agent ${agent} on`,
+})
+
+const stranger = (agent: string | undefined, mode: Mode, why: string): Caller => ({
   agent: agent ?? 'default',
   team: 'unknown',
+  mode,
   limits: undefined,
   capture: 'off',
   models: undefined,

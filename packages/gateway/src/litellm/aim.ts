@@ -17,13 +17,13 @@ export function aimed(
 
 type Args = [Parameters<typeof fetch>[0], RequestInit | undefined]
 
-/** The arguments of a `fetch` that nothing else is done with: where all goes through the proxy, so does this. */
+/** The arguments of a `fetch` that nothing else is done with, through the proxy if there is one to go through. */
 export function turned(
   proxy: LitellmSettings | undefined,
   { below, frozen, key }: { below: Below; frozen: boolean; key?: string | undefined },
   ...[input, init]: Args
 ): Args {
-  if (proxy?.role !== 'always' || frozen) return [input, init]
+  if (proxy === undefined || frozen) return [input, init]
   const request = input instanceof Request ? input : undefined
   const path = below(request?.url ?? String(input))
   if (path === undefined) return [input, init]

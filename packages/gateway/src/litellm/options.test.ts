@@ -10,12 +10,11 @@ const of = (
 test('the environment alone puts a client behind the proxy, under the team key', () => {
   const env = { LITELLM_BASE_URL: 'http://proxy:4000/', LLM_GATEWAY_KEY: 'sk-team' }
   expect(of('litellm', env)).toMatchObject({
-    role: 'always',
     base: 'http://proxy:4000/v1',
     apiKey: 'sk-team',
   })
   expect(of('litellm', { ...env, LITELLM_API_KEY: 'sk-own' })?.apiKey).toBe('sk-own')
-  expect(of('embedded', env)?.role).toBe('fallback')
+  expect(of('embedded', env)?.apiKey).toBe('sk-team')
   expect(of('direct', env)).toBeUndefined()
 })
 

@@ -14,8 +14,6 @@ export type LitellmOptions = {
 }
 
 export type LitellmSettings = {
-  /** Every call goes through the proxy, or those that find the direct route broken. */
-  role: 'always' | 'fallback'
   /** Ends in a path below which OpenAI's begin. */
   base: string
   apiKey: string
@@ -68,7 +66,6 @@ export function litellmSettingsOf(
     )
   if (options.baseURL === undefined) check(address, baseURL, 'LITELLM_BASE_URL')
   return {
-    role: mode === 'litellm' ? 'always' : 'fallback',
     base: baseOf(baseURL),
     apiKey,
     afterFailures: options.afterFailures ?? 3,

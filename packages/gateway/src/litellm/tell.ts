@@ -11,7 +11,7 @@ const STRAIGHT =
  * Says in LiteLLM's words what our own cache would have been told, and where those who ask the same at the same time
  * meet: the proxy would ask upstream once for each of them.
  */
-export function tell(remoteContent: boolean, say: Say): Stage {
+export function tell(say: Say): Stage {
   return (next) =>
     async function tell(call) {
       const { controls, caller, outgoing } = call
@@ -24,7 +24,7 @@ export function tell(remoteContent: boolean, say: Say): Stage {
           'Whether the LiteLLM proxy has an answer cannot be asked without asking for one (only-if-cached).'
         return refuse(call, { code: 'gateway_not_cached', message })
       }
-      const keys = caller.shares ? keysOf(call, remoteContent) : { bypass: 'off' }
+      const keys = caller.shares ? keysOf(call) : { bypass: 'off' }
       const bypass = 'bypass' in keys ? keys.bypass : undefined
       const edits = fieldsFor(call, cacheFor(call, bypass))
       const meets = 'flight' in keys && controls.cache.read

@@ -30,7 +30,8 @@ export const hotdash = {
   // Who waits for a customer goes first, what runs at night last.
   agents: {
     'ai-customer': { priority: 0 },
-    support: { priority: 1 },
+    // Its customers ask the same things in many words. All others ask for fresh figures, or for variety.
+    support: { priority: 1, cache: { semantic: { mode: 'on' } } },
     'ceo-insights': { priority: 3 },
     'ai-knowledge': { priority: 4 },
     analytics: { priority: 6 },

@@ -10,8 +10,16 @@ import { policySchema } from './schema.ts'
  */
 export function loadPolicy(given: Policy | string | undefined): Policy {
   if (given === undefined) return hotdash
-  const where = typeof given === 'string' ? `policy ${given}` : 'gateway.policy'
-  const policy = check(policySchema, typeof given === 'string' ? read(given) : given, where) as Policy
+  if (typeof given === 'string') return checkPolicy(read(given), `policy ${given}`)
+  return checkPolicy(given, 'gateway.policy')
+}
+
+/**
+ * What somebody else wrote, as a policy. `where` stands before each field that is named; it may be empty.
+ * @throws GatewayOptionsError with a line for each field at fault.
+ */
+export function checkPolicy(value: unknown, where: string): Policy {
+  const policy = check(policySchema, value, where) as Policy
   consistent(policy, where)
   return policy
 }
@@ -37,12 +45,14 @@ function consistent(policy: Policy, where: string): void {
     for (const agent of agents) {
       const other = owner.get(agent)
       if (other !== undefined)
-        throw new GatewayOptionsError(`${where}: agent "${agent}" is in two teams, ${other} and ${team}`)
+        throw new GatewayOptionsError(
+          `${where || 'teams'}: agent "${agent}" is in two teams, ${other} and ${team}`,
+        )
       owner.set(agent, team)
     }
     if (requireKey && keys.length === 0)
       throw new GatewayOptionsError(
-        `${where}.teams.${team}.keys: requireKey is set, so list at least one key's SHA-256`,
+        `${where && `${where}.`}teams.${team}.keys: requireKey is set, so list at least one key's SHA-256`,
       )
   }
 }

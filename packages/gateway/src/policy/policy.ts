@@ -1,3 +1,5 @@
+import type { Mode } from './live.ts'
+
 /** US dollars per million tokens, as price lists print them. */
 export type ModelPolicy = {
   input?: number
@@ -43,7 +45,7 @@ export type GuardName = (typeof GUARD_NAMES)[number]
 export type SemanticPolicy = {
   /** `shadow`: nothing is served; records tell what would have been. The safe way to start. @default 'off' */
   mode?: 'off' | 'shadow' | 'on'
-  /** Cosine from which an answer serves, until enough is known to move it. @default 0.95 */
+  /** Cosine from which an answer serves that nobody else supports, until enough is known to move it. @default what was measured of the embedder; else 0.95 */
   threshold?: number
   /** From here up to the threshold, near-misses are judged, and learned from. @default 0.8 */
   band?: number
@@ -51,8 +53,16 @@ export type SemanticPolicy = {
   ttlSeconds?: number
   /** Of the answers served by meaning, the part that may be wrong, with 95 % confidence. @default 0.01 */
   errorBudget?: number
-  /** Who says whether an answer would have served: a cheap model, for `rate` of what came near, `perHour` at most. */
+  /**
+   * Who says whether an answer would have served, and which answers say the same: a cheap model, for `rate` of what came
+   * near, `perHour` at most. @default gpt-4o-mini, rate 1, 60 an hour
+   */
   judge?: false | { model?: string; rate?: number; perHour?: number }
+  /**
+   * An answer serves only after a second, different call got one that says the same. One that is wrong for once, or was
+   * put there by somebody who asks once, then serves nobody; hits come later, and need a judge. @default false
+   */
+  secondSighting?: boolean
   /** Guards that may veto, by name. @default all of them */
   guards?: GuardName[]
 }
@@ -105,11 +115,17 @@ export type AgentPolicy = {
   capture?: Capture
   /** In line for a limit, 0 goes first and 9 last. @default 5 */
   priority?: number
+  /** How its calls go. @default the policy's */
+  mode?: Mode
+  /** Its calls are refused. */
+  off?: true
 }
 
 /** Who may call what, how much, and what answers. Plain data: JSON in a file, or this object in code. */
 export type Policy = {
   version?: number
+  /** How calls go, for all agents that say nothing else. @default LLM_GATEWAY_MODE, or 'embedded' */
+  mode?: Mode
   /** IANA name of the zone whose midnight resets the daily budgets. */
   timezone?: string
   routing?: {
@@ -121,6 +137,8 @@ export type Policy = {
     escalate?: false | { above: number; to: string }
     /** Answers when the routed model fails; `false` switches failover off. */
     fallback?: false | string
+    /** Who answers instead of a model, wherever that one was chosen or named. */
+    swap?: Record<string, string>
   }
   models?: Record<string, ModelPolicy>
   cache?: false | CachePolicy

@@ -3,6 +3,7 @@ import { GUARD_NAMES, type Policy } from './policy.ts'
 
 const name = z.string().check(z.minLength(1))
 const count = z.number().check(z.int(), z.positive())
+const mode = z.enum(['embedded', 'litellm', 'direct'])
 const price = z.number().check(z.nonnegative())
 const seconds = z.number().check(z.nonnegative())
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of a key, 64 hex digits'))
@@ -33,6 +34,7 @@ const semantic = z.strictObject({
       }),
     ]),
   ),
+  secondSighting: z.optional(z.boolean()),
   guards: z.optional(z.array(z.enum(GUARD_NAMES))),
 })
 
@@ -73,10 +75,13 @@ const agent = z.strictObject({
   cache: cacheOrOff,
   capture: z.optional(z.enum(['on', 'masked', 'off'])),
   priority: z.optional(z.number().check(z.int(), z.minimum(0), z.maximum(9))),
+  mode: z.optional(mode),
+  off: z.optional(z.literal(true)),
 })
 
 export const policySchema = z.strictObject({
   version: z.optional(z.number().check(z.int(), z.nonnegative())),
+  mode: z.optional(mode),
   timezone: z.optional(timezone),
   routing: z.optional(
     z.strictObject({
@@ -84,6 +89,7 @@ export const policySchema = z.strictObject({
       embeddings: z.optional(name),
       escalate: z.optional(z.union([z.literal(false), z.strictObject({ above: count, to: name })])),
       fallback: z.optional(z.union([z.literal(false), name])),
+      swap: z.optional(z.record(name, name)),
     }),
   ),
   models: z.optional(z.record(name, model)),

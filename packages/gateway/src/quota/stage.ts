@@ -1,5 +1,4 @@
 import { askedTier, nothing } from '../account/meter.ts'
-import type { PriceBook } from '../account/price.ts'
 import { totalTokens } from '../account/usage.ts'
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
@@ -18,12 +17,7 @@ const NO_MONEY = 0 as MicroUsd
 type Price = MicroUsd | undefined
 
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
-export function quota(
-  store: QuotaStore,
-  prices: PriceBook,
-  settlements: Later,
-  gauge: { waiting: number },
-): Stage {
+export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: number }): Stage {
   const queue = createQueue(store, gauge)
 
   return (next) =>
@@ -31,7 +25,7 @@ export function quota(
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
       const size = inputSize(call.operation, call.body, call.outgoing.text)
-      const output = maxOutputTokens(call, prices)
+      const output = maxOutputTokens(call)
       const worst = worstCostOf(call, size.bound, output)
       const worstCost = worst instanceof Promise ? await worst : worst
       if (worstCost === undefined && limits.usdPerDay !== undefined) return refuse(call, unpriced(call))
@@ -58,17 +52,6 @@ export function quota(
       )
       return { ...reply, headers: rateLimitHeaders(admission, limits) }
     }
-
-  function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {
-    const usage = { ...nothing.usage, input, cacheWrite: input, output }
-    const usual = prices.cost(call.model, usage)
-    const tier = askedTier(call)
-    if (tier === undefined) return usual
-    // A cheaper tier may be answered, and billed, at the usual one.
-    return Promise.all([usual, prices.cost(call.model, usage, tier)]).then(([usual, asked]) =>
-      usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as MicroUsd),
-    )
-  }
 
   async function settle(ending: Ending, reply: Reply, call: Call, reservation: Reservation, late: boolean) {
     // Nobody wanted it any more once there was room for it.
@@ -97,9 +80,21 @@ export function quota(
         doubt: (unseen ? Math.max(0, worstCost - cost) : 0) as MicroUsd,
       }
     }
-    const cost = prices.cost(call.model, usage, ending.usage.tier)
+    const cost = call.rules.prices.cost(call.model, usage, ending.usage.tier)
     return cost instanceof Promise ? cost.then(settlement) : settlement(cost)
   }
+}
+
+function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {
+  const { prices } = call.rules
+  const usage = { ...nothing.usage, input, cacheWrite: input, output }
+  const usual = prices.cost(call.model, usage)
+  const tier = askedTier(call)
+  if (tier === undefined) return usual
+  // A cheaper tier may be answered, and billed, at the usual one.
+  return Promise.all([usual, prices.cost(call.model, usage, tier)]).then(([usual, asked]) =>
+    usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as MicroUsd),
+  )
 }
 
 /** Upstream had the whole request, and whatever it made of it never reached us. */

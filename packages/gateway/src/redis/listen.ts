@@ -11,46 +11,78 @@ export type Listener = {
   close: () => void
 }
 
+type Handlers = { onMessage: (message: string) => void; onListening: () => void }
+/** One channel of an ear, and whether the server knows that we listen to it. */
+type Subscription = Handlers & { channel: string; on: boolean }
+
+/** One for each link: who listens to another channel shares the connection. */
+const ears = new WeakMap<Link, Ear>()
+
 /**
- * Hears what any process publishes on a channel, over one connection of its own, which keeps no program alive. A
- * connection that breaks is made anew; `onListening` is told each time, since what was said meanwhile is lost.
+ * Hears what any process publishes on a channel, over a connection apart from the link's own, which keeps no program
+ * alive. A connection that breaks is made anew; `onListening` is told each time, since what was said meanwhile is lost.
  */
-export function listen(
-  link: Link,
-  channel: string,
-  { onMessage, onListening }: { onMessage: (message: string) => void; onListening: () => void },
-): Listener {
-  let ear: Redis | undefined
-  let closed = false
+export function listen(link: Link, channel: string, handlers: Handlers): Listener {
+  const ear = ears.get(link) ?? createEar(link)
+  ears.set(link, ear)
+  const subscription = { ...handlers, channel, on: false }
+  ear.add(subscription)
+  return {
+    isListening: () => subscription.on,
+    close: () => ear.remove(subscription),
+  }
+}
+
+type Ear = ReturnType<typeof createEar>
+
+function createEar(link: Link) {
+  const subscriptions = new Set<Subscription>()
+  let connection: Redis | undefined
+  let ready = false
+  let beginning = false
   let retry: NodeJS.Timeout | undefined
   let tries = 0
-  let listening = false
 
   async function begin() {
+    beginning = true
     try {
       const own = await link.ask(async (client) => earOf(client))
-      if (closed) return own.disconnect()
-      ear = own
+      if (subscriptions.size === 0) return own.disconnect()
+      connection = own
       own.on('connect', () => own.stream.unref())
       own.on('error', () => undefined)
-      own.on('message', (_, message: string) => onMessage(message))
+      own.on('message', hear)
       own.once('end', again)
       await own.connect()
-      await own.subscribe(channel)
+      ready = true
+      await Promise.all([...subscriptions].map(subscribe))
       tries = 0
-      listening = true
-      onListening()
     } catch {
-      if (ear === undefined) again()
-      else ear.disconnect()
+      if (connection === undefined) again()
+      else connection.disconnect()
+    } finally {
+      beginning = false
     }
   }
 
+  function hear(channel: string, message: string) {
+    for (const subscription of subscriptions)
+      if (subscription.channel === channel) subscription.onMessage(message)
+  }
+
+  async function subscribe(subscription: Subscription) {
+    await connection?.subscribe(subscription.channel)
+    if (!ready || !subscriptions.has(subscription)) return
+    subscription.on = true
+    subscription.onListening()
+  }
+
   function again() {
-    ear?.removeAllListeners('message')
-    ear = undefined
-    listening = false
-    if (closed || retry !== undefined) return
+    connection?.removeAllListeners('message')
+    connection = undefined
+    ready = false
+    for (const subscription of subscriptions) subscription.on = false
+    if (subscriptions.size === 0 || retry !== undefined) return
     const patience = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries)
     tries += 1
     retry = setTimeout(
@@ -63,14 +95,22 @@ export function listen(
     retry.unref()
   }
 
-  void begin()
   return {
-    isListening: () => listening,
-    close() {
-      closed = true
-      listening = false
-      clearTimeout(retry)
-      ear?.disconnect()
+    add(subscription: Subscription) {
+      subscriptions.add(subscription)
+      if (ready) subscribe(subscription).catch(() => connection?.disconnect())
+      else if (!beginning && retry === undefined && connection === undefined) void begin()
+    },
+    remove(subscription: Subscription) {
+      subscriptions.delete(subscription)
+      subscription.on = false
+      const isLastOfChannel = ![...subscriptions].some(({ channel }) => channel === subscription.channel)
+      if (subscriptions.size === 0) {
+        clearTimeout(retry)
+        retry = undefined
+        connection?.disconnect()
+      } else if (ready && isLastOfChannel)
+        connection?.unsubscribe(subscription.channel).catch(() => undefined)
     },
   }
 }

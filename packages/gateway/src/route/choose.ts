@@ -3,7 +3,9 @@ import type { Policy } from '../policy/policy.ts'
 import { exceeds } from './tokens.ts'
 
 /** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
-type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }
+export type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }
+
+export type Chooser = ReturnType<typeof createChooser>
 
 export function createChooser(routing: NonNullable<Policy['routing']>) {
   const { default: standard, embeddings, escalate } = routing

@@ -1,31 +1,25 @@
 import type { Call, Reply, Stage } from '../call.ts'
-import type { Policy } from '../policy/policy.ts'
 import { refuse } from '../refuse.ts'
-import { createChooser } from './choose.ts'
 import { failsOver } from './failover.ts'
 
 /** Decides which model answers, and asks the other one when it cannot. */
-export function route(routing: NonNullable<Policy['routing']>): Stage {
-  const choose = createChooser(routing)
-  const fallback = routing.fallback || undefined
+export const route: Stage = (next) =>
+  async function route(call) {
+    const { choose, fallback, instead } = call.rules.routing
+    const chosen = choose(call)
+    const choice = chosen instanceof Promise ? await chosen : chosen
+    if ('forbidden' in choice) return forbidden(call, choice.forbidden)
+    const model = call.outgoing.frozen ? choice.model : instead(choice.model)
 
-  return (next) =>
-    async function route(call) {
-      const chosen = choose(call)
-      const choice = chosen instanceof Promise ? await chosen : chosen
-      if ('forbidden' in choice) return forbidden(call, choice.forbidden)
-      const { model, route } = choice
+    const canFailOver = fallback !== undefined && choice.routed && allowed(call, fallback)
+    const other = { model: instead(fallback ?? ''), route: 'failover' } as const
+    if (canFailOver && call.origin.failedOver) return await next({ ...call, ...other })
 
-      const canFailOver = fallback !== undefined && choice.routed && allowed(call, fallback)
-      if (canFailOver && call.origin.failedOver)
-        return await next({ ...call, model: fallback, route: 'failover' })
-
-      const reply = await next({ ...call, model, route })
-      if (!canFailOver || model === fallback || !(await failsOver(reply, call))) return reply
-      call.origin.failedOver = true
-      return await next({ ...call, model: fallback, route: 'failover' })
-    }
-}
+    const reply = await next({ ...call, model, route: choice.route })
+    if (!canFailOver || model === other.model || !(await failsOver(reply, call))) return reply
+    call.origin.failedOver = true
+    return await next({ ...call, ...other })
+  }
 
 export const allowed = ({ caller }: Call, model: string) =>
   caller.models === undefined || caller.models.has(model)

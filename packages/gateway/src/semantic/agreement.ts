@@ -1,18 +1,19 @@
+import type { Calibration } from './embed/embedder.ts'
 import type { Question } from './guards/guard.ts'
 
 /** An entry of the cache, as seen from a question. */
-export type Neighbour = {
+export type Voter = {
   /** Cosine of the two questions. */
   similarity: number
   /** `overlapOf` the two questions. */
   overlap: number
   /** The same for all entries whose answers were found to say the same. */
-  answer: string | number
+  group: number
 }
 
 export type Agreement = {
-  /** The answer of the nearest neighbour. */
-  answer: string | number
+  /** The group of the nearest. */
+  group: number
   /** From 0 to 1: the weight of those who give this answer, among all, doubt included. */
   confidence: number
   /** How many neighbours as near as the nearest give it: 1 where it stands alone. */
@@ -21,29 +22,27 @@ export type Agreement = {
   supporters: readonly number[]
 }
 
+/** Neighbours that have a vote. */
+export const VOTERS = 20
+/** Entries that are looked at: some are nearer by their words than by their cosines. */
+export const AROUND = 40
+/** Least support: a second opinion, if a distant one. */
+export const SUPPORT = 1.2
+
 /**
- * What must hold before an answer is served. Chosen on the training sets of Banking77 and CLINC150 with the
- * local embedder, from a dozen settings; cosines of another model need other figures: measure before you trust them.
+ * What is tried where nothing is known of an embedder: figures of another one. They say which answers are judged, and
+ * none is served by them before judgements have borne them out.
  */
-export const SERVE = {
-  /** Neighbours that have a vote. */
-  neighbours: 20,
-  /** Least confidence, where several neighbours agree. */
+export const UNMEASURED: Calibration = {
+  alone: 0.95,
   confidence: 0.7,
-  /** Least support: a second opinion, if a distant one. */
-  support: 1.2,
-  /** Least cosine of the nearest, however many agree. */
-  floor: 0.75,
-  /** Least cosine of a neighbour that nobody supports. */
-  alone: 0.92,
-} as const
+  floor: 0.7,
+  spread: 0.1,
+  doubtAt: 0.6,
+}
 
 /** How much the words in common count beside the cosine. */
 const WORDS_WEIGHT = 0.2
-/** A neighbour farther by this has 1/e of the vote. */
-const SPREAD = 0.1
-/** As near as this stands one neighbour more, who would answer otherwise: where all are far, doubt wins. */
-const DOUBT_AT = 0.65
 
 /** The share of the words of meaning that two questions have in common. */
 export function overlapOf({ contentSet: mine }: Question, { contentSet: theirs }: Question): number {
@@ -54,31 +53,37 @@ export function overlapOf({ contentSet: mine }: Question, { contentSet: theirs }
 }
 
 /** Cosine and words in one figure; a cosine is taken as it is where half of the words are common. */
-export const nearness = ({ similarity, overlap }: Neighbour): number =>
-  similarity + WORDS_WEIGHT * (overlap - 0.5)
+const nearness = ({ similarity, overlap }: Voter): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
 
 /**
  * Whether those around a question agree on its answer. Near the border between two answers the nearest neighbour alone
  * is often the wrong one; that all around give one answer is what a border cannot fake. `undefined` without neighbours.
+ *
+ * An entry that nobody compared with another is a group of its own. It votes for itself alone, against all others: an
+ * answer whose group lacks a member has less support, and the others have not more. So what was not judged costs hits,
+ * and never makes one.
  */
-export function agreementOf(neighbours: readonly Neighbour[]): Agreement | undefined {
-  const near = neighbours
-    .map((neighbour, at) => ({ at, answer: neighbour.answer, nearness: nearness(neighbour) }))
+export function agreementOf(
+  voters: readonly Voter[],
+  { spread, doubtAt }: Calibration,
+): Agreement | undefined {
+  const near = voters
+    .map((voter, at) => ({ at, group: voter.group, nearness: nearness(voter) }))
     .sort((a, b) => b.nearness - a.nearness)
-    .slice(0, SERVE.neighbours)
+    .slice(0, VOTERS)
   const [first] = near
   if (first === undefined) return undefined
-  const weigh = (at: number) => Math.exp((at - first.nearness) / SPREAD)
+  const weigh = (at: number) => Math.exp((at - first.nearness) / spread)
   let support = 0
-  let all = weigh(DOUBT_AT)
-  for (const { answer, nearness } of near) {
+  let all = weigh(doubtAt)
+  for (const { group, nearness } of near) {
     all += weigh(nearness)
-    if (answer === first.answer) support += weigh(nearness)
+    if (group === first.group) support += weigh(nearness)
   }
   return {
-    answer: first.answer,
+    group: first.group,
     confidence: support / all,
     support,
-    supporters: near.filter(({ answer }) => answer === first.answer).map(({ at }) => at),
+    supporters: near.filter(({ group }) => group === first.group).map(({ at }) => at),
   }
 }

@@ -1,150 +1,182 @@
-import type { Call, Handler } from '../call.ts'
+import { UNMEASURED } from './agreement.ts'
+import { type Decision, decide } from './decide.ts'
+import type { Finding } from './finding.ts'
+import { familiesOf, joining, nameOf, sameAs } from './groups.ts'
 import { vetoOf } from './guards/guards.ts'
-import { questionOf } from './guards/question.ts'
-import { createBudget } from './judge/budget.ts'
-import { judge } from './judge/judge.ts'
+import { createReader } from './guards/reader.ts'
+import { type Bars, createLessons, type LessonParts, NEVER } from './lessons.ts'
 import type { Meaning } from './meaning.ts'
 import type { Plan } from './plan.ts'
 import type { Neighbour } from './store/port.ts'
-import {
-  binOf,
-  calibrated,
-  type Estimate,
-  estimate,
-  type Labels,
-  label,
-  noLabels,
-} from './threshold/labels.ts'
-import type { SharedLabels } from './threshold/shared.ts'
-import { exploration, type Observation } from './threshold/vcache.ts'
+import { exploration } from './threshold/vcache.ts'
 
 export type Learner = ReturnType<typeof createLearner>
 
-/** What is known of one agent's questions. */
-type Lesson = {
-  plan: Plan
-  labels: Labels
-  /** When the labels of other processes were last looked for. */
-  loadedAt: number
-  /** Until it is there, nobody knows what others may have learned: that an answer at `plan.threshold` is wrong, for one. */
-  first: Promise<void> | undefined
-  threshold: number | undefined
-  mayJudge: () => boolean
-  judging: number
-}
+/** Of each cached answer, would it have served? `undefined`: nobody could say. */
+export type Judge = (
+  asked: string,
+  near: readonly Neighbour[],
+  model: string,
+) => Promise<boolean[] | undefined>
 
-/** Entries whose own labels are remembered; the rest go by their agent's threshold. */
-const MAX_ENTRIES = 10_000
+/** A call that asks, by the plan it has now. */
+export type Asker = { agent: string; plan: Plan; judge: Judge }
+
 /** Labels of its own an entry needs before it goes by them. Source: vCache, arXiv 2502.03771. */
 const HOT = 4
-const MAX_OBSERVATIONS = 200
 const MAX_JUDGING = 4
-const CATCH_UP_MS = 60_000
+/** Families of answers a fresh one is compared with, in one call of the judge. */
+const COMPARED = 12
 
-/** Decides what is near enough, and lets a judge correct it. */
-export function createLearner(
-  shared: SharedLabels | undefined,
-  /** Told of what goes on in the background. */
-  track: (work: Promise<void>) => void,
-  random: () => number = Math.random,
-) {
-  const lessons = new Map<string, Lesson>()
-  const entries = new Map<string, Observation[]>()
+/** Decides what may serve, and lets a judge correct it. */
+export function createLearner({ random = Math.random, ...parts }: LessonParts & { random?: () => number }) {
+  const { calibration, track } = parts
+  const lessons = createLessons(parts)
+  const read = createReader()
+  const measure = calibration ?? UNMEASURED
 
-  function lessonOf(agent: string, plan: Plan): Lesson {
-    const known = lessons.get(agent)
-    if (known !== undefined) return known
-    const lesson = {
-      plan,
-      labels: noLabels(),
-      threshold: undefined,
-      loadedAt: Number.NEGATIVE_INFINITY,
-      first: undefined,
-      mayJudge: createBudget(plan.judge?.perHour ?? 0),
-      judging: 0,
+  /** May any of them serve? `neighbours` in the order of their cosines. */
+  function find(asked: string, neighbours: readonly Neighbour[], agent: string, plan: Plan): Finding {
+    const [nearest] = neighbours
+    if (nearest === undefined) return { neighbours, meaning: { outcome: 'nothing' } }
+    const bars = lessons.bars(lessons.of(agent, plan))
+    const { similarity } = nearest
+    const isFar = similarity < Math.min(plan.band, bars.threshold, measure.floor)
+    const decision = isFar ? undefined : decided(asked, neighbours, plan, bars)
+    const candidate = decision?.at === undefined ? undefined : neighbours[decision.at]
+    const { entry, similarity: cosine } = candidate ?? nearest
+    const known = { similarity: cosine, threshold: bars.threshold, entry: entry.id }
+    if (decision === undefined) return { neighbours, meaning: { ...known, outcome: 'below' } }
+    const { path, confidence, veto } = decision
+    const why = path === 'agreement' ? { path, confidence } : { path }
+    if (candidate === undefined) {
+      const outcome = similarity >= bars.threshold || confidence >= bars.limit ? 'veto' : 'below'
+      return { neighbours, meaning: { ...known, ...why, outcome, ...(veto && { reason: veto }) } }
     }
-    lessons.set(agent, lesson)
-    return lesson
+    const outcome = outcomeOf(decision, candidate, plan, bars)
+    return { neighbours, candidate, meaning: { ...known, ...why, outcome } }
   }
 
-  /** What others have learned since is known at the next question; the first one waits for it. */
-  async function prepare(agent: string, plan: Plan): Promise<void> {
-    const lesson = lessonOf(agent, plan)
-    if (shared === undefined || performance.now() - lesson.loadedAt < CATCH_UP_MS) return lesson.first
-    lesson.loadedAt = performance.now()
-    const loading = shared.load(agent).then((labels) => {
-      if (labels === undefined) return
-      lesson.labels = labels
-      lesson.threshold = undefined
+  function decided(asked: string, neighbours: readonly Neighbour[], plan: Plan, bars: Bars) {
+    const near = neighbours.map(({ entry, similarity }) => ({
+      question: read(entry.question),
+      groups: entry.groups,
+      similarity,
+    }))
+    return decide(read(asked), near, {
+      ...bars,
+      calibration: measure,
+      vetoOf: (asked, cached) => vetoOf(asked, cached, plan.guards),
+      secondSighting: plan.secondSighting,
     })
-    track(loading)
-    lesson.first ??= loading
-    return await lesson.first
   }
 
-  function thresholdOf(lesson: Lesson): number {
-    lesson.threshold ??= calibrated(lesson.labels, lesson.plan.threshold, lesson.plan.errorBudget)
-    return lesson.threshold
-  }
-
-  /** May the nearest answer serve? Near enough first, since guards cost more than a comparison. */
-  function decide(asked: string, { entry, similarity }: Neighbour, agent: string, plan: Plan): Meaning {
-    const lesson = lessonOf(agent, plan)
-    const threshold = thresholdOf(lesson)
-    const known = { similarity, threshold, entry: entry.id }
-    if (similarity < Math.min(plan.band, threshold)) return { ...known, outcome: 'below' }
-    const veto = vetoOf(questionOf(asked), questionOf(entry.question), plan.guards)
-    const own = entries.get(entry.id) ?? []
-    const isHot = own.length >= HOT
-    if (veto !== undefined)
-      return { ...known, outcome: isHot || similarity >= threshold ? 'veto' : 'below', reason: veto }
-    if (isHot) {
-      if (random() <= exploration(own, similarity, plan.errorBudget)) return { ...known, outcome: 'explored' }
-    } else if (similarity < threshold) return { ...known, outcome: 'below' }
-    return { ...known, outcome: plan.mode === 'on' ? 'hit' : 'would-hit' }
-  }
-
-  /** Has some of what passed the guards judged, whether it was served or not: only then do labels tell what serving would do. */
-  function consider(
-    asked: string,
-    near: Neighbour,
-    meaning: Meaning,
-    call: Call,
+  function outcomeOf(
+    { serves, path, confidence }: Decision,
+    { entry, similarity }: Neighbour,
     plan: Plan,
-    pipeline: Handler,
-  ): void {
-    const lesson = lessonOf(call.caller.agent, plan)
-    if (plan.judge === undefined || near.similarity < plan.band || meaning.reason !== undefined) return
-    if (lesson.judging >= MAX_JUDGING || random() >= plan.judge.rate || !lesson.mayJudge()) return
-    lesson.judging += 1
-    const verdict = judge(pipeline, call, asked, near, plan.judge.model).then((right) => {
-      lesson.judging -= 1
-      if (right !== undefined) return learn(call.caller.agent, lesson, near, right)
+    { limit }: Bars,
+  ): Meaning['outcome'] {
+    const isUnproven = limit === NEVER && path === 'agreement' && confidence >= measure.confidence
+    if (!serves) return isUnproven ? 'unproven' : 'below'
+    // Of an entry that serves on its own much may be known: then it goes by that, too. It can only be asked more of it.
+    const own = path === 'alone' ? lessons.sightings(entry.id) : []
+    if (own.length >= HOT && random() <= exploration(own, similarity, plan.errorBudget)) return 'explored'
+    return plan.mode === 'on' ? 'hit' : 'would-hit'
+  }
+
+  /** Has some of what may serve judged, and nothing else made of it. */
+  function consider(asked: string, finding: Finding, asker: Asker): void {
+    const { candidate } = finding
+    if (candidate === undefined || !isNear(finding, asker.plan) || !isDrawn(asker.plan)) return
+    const asking = judged(asked, [candidate], asker).then(([right] = []) => {
+      if (right !== undefined) return learn(finding, candidate, right, asker)
     })
-    track(verdict)
+    track(asking)
   }
 
-  function learn(agent: string, lesson: Lesson, { entry, similarity }: Neighbour, right: boolean) {
-    label(lesson.labels, similarity, right)
-    lesson.threshold = undefined
-    const own = entries.get(entry.id) ?? []
-    entries.delete(entry.id)
-    entries.set(entry.id, [...own.slice(1 - MAX_OBSERVATIONS), { similarity, right }])
-    const [oldest] = entries.size > MAX_ENTRIES ? entries.keys() : []
-    if (oldest !== undefined) entries.delete(oldest)
-    return shared?.add(agent, binOf(similarity), right)
+  /**
+   * The groups of a fresh answer: those of the neighbours that say the same, by their words or by a judge's. What was
+   * judged of the neighbour that might have served is a label, too: nothing else tells what serving it would have done.
+   */
+  async function groupsOf(asked: string, said: string, finding: Finding, asker: Asker): Promise<string[]> {
+    const { neighbours, candidate } = finding
+    const same = neighbours.filter(({ entry }) => sameAs(entry, said))
+    const alike = [...same]
+    if (isDrawn(asker.plan)) {
+      // Of two texts that are the same no judge is needed; but only what was drawn is counted, right or wrong.
+      if (candidate !== undefined && same.includes(candidate)) await learn(finding, candidate, true, asker)
+      const others = comparable(finding, asker.plan, same)
+      const verdicts = await judged(asked, others, asker)
+      for (const [at, near] of others.entries()) {
+        const right = verdicts?.[at]
+        if (right === undefined) continue
+        if (near === candidate) await learn(finding, near, right, asker)
+        if (right) alike.push(near)
+      }
+    }
+    const joined = joining(neighbours, alike)
+    return joined.length > 0 ? joined : [nameOf(said)]
   }
 
-  return {
-    prepare,
-    decide,
-    consider,
-    /** What is known of an agent's error, and the threshold that follows from it. */
-    known(agent: string): Estimate & { threshold: number } {
-      const lesson = lessons.get(agent)
-      if (lesson === undefined) return { ...estimate(noLabels(), 1), threshold: 1 }
-      const threshold = thresholdOf(lesson)
-      return { ...estimate(lesson.labels, threshold), threshold }
-    },
+  /**
+   * Whom a fresh answer is compared with: who might have served, and of each other family the nearest. Guards have no say,
+   * since it is answers that are compared; they have it again whenever one of them is to serve.
+   */
+  function comparable(finding: Finding, plan: Plan, same: readonly Neighbour[]): Neighbour[] {
+    const { neighbours, candidate } = finding
+    const families = familiesOf(neighbours.map(({ entry }) => entry))
+    const chosen = candidate !== undefined && isNear(finding, plan) ? [candidate] : []
+    const seen = new Set<number | undefined>()
+    for (const [at, near] of neighbours.entries())
+      if (same.includes(near) || chosen.includes(near)) seen.add(families[at])
+    for (const [at, near] of neighbours.entries()) {
+      if (chosen.length >= COMPARED || near.similarity < Math.min(plan.band, measure.doubtAt)) break
+      if (seen.has(families[at])) continue
+      seen.add(families[at])
+      chosen.push(near)
+    }
+    return chosen.filter((near) => !same.includes(near))
   }
+
+  const isDrawn = ({ judge }: Plan) => judge !== undefined && random() < judge.rate
+
+  async function judged(
+    asked: string,
+    near: readonly Neighbour[],
+    { agent, plan, judge }: Asker,
+  ): Promise<boolean[] | undefined> {
+    const lesson = lessons.of(agent, plan)
+    if (near.length === 0 || plan.judge === undefined || lesson.judging >= MAX_JUDGING) return undefined
+    if (!lesson.mayJudge(plan.judge.perHour)) return undefined
+    lesson.judging += 1
+    try {
+      return await judge(asked, near, plan.judge.model)
+    } finally {
+      lesson.judging -= 1
+    }
+  }
+
+  /**
+   * A label counts for the way on which its answer served, or would have: those of the one say nothing of the error of
+   * the other, and each keeps to the budget, so that both together do.
+   */
+  async function learn({ meaning, neighbours }: Finding, near: Neighbour, right: boolean, asker: Asker) {
+    const lesson = lessons.of(asker.agent, asker.plan)
+    const { path, confidence = 0 } = meaning
+    const isAgreed = path === 'agreement'
+    await lessons.learn(asker.agent, lesson, {
+      entry: near.entry.id,
+      similarity: near.similarity,
+      right,
+      alone: near === neighbours[0] && !(isAgreed && confidence >= lessons.bars(lesson).limit),
+      confidence: isAgreed ? confidence : undefined,
+    })
+  }
+
+  return { prepare: lessons.prepare, known: lessons.known, find, consider, groupsOf }
 }
+
+/** Only what may serve one day is worth a judgement. */
+const isNear = ({ candidate, meaning }: Finding, { band }: Plan) =>
+  candidate !== undefined && (candidate.similarity >= band || meaning.path === 'agreement')

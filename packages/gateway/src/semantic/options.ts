@@ -43,6 +43,16 @@ export type SemanticSettings = {
   index: 'flat' | GraphIndex | Engine
 }
 
+const ratio = z.number().check(z.minimum(0), z.maximum(1))
+const calibration = z.strictObject({
+  alone: ratio,
+  confidence: ratio,
+  floor: ratio,
+  spread: z.number().check(z.positive(), z.maximum(1)),
+  doubtAt: ratio,
+})
+const isCalibration = (value: unknown) => calibration.safeParse(value).success
+
 const embedder = z.custom<Embedder>(
   (value) =>
     typeof value === 'object' &&
@@ -52,8 +62,9 @@ const embedder = z.custom<Embedder>(
     'id' in value &&
     typeof value.id === 'string' &&
     'dimensions' in value &&
-    Number.isInteger(value.dimensions),
-  'must have an id, its dimensions, and a function embed(texts, signal)',
+    Number.isInteger(value.dimensions) &&
+    (!('calibration' in value) || value.calibration === undefined || isCalibration(value.calibration)),
+  'must have an id, its dimensions, and a function embed(texts, signal); a calibration is five numbers from 0 to 1: alone, confidence, floor, spread, doubtAt',
 )
 
 const index = z.custom<'flat' | GraphIndex | Engine>(

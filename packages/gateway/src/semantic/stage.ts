@@ -1,162 +1,35 @@
-import { nothing } from '../account/meter.ts'
-import { withoutResponse } from '../body/recording.ts'
-import { admissible } from '../cache/admit.ts'
-import { entryOf } from '../cache/entry.ts'
-import { hit } from '../cache/hit.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import { whileWanted } from '../wait.ts'
-import { forEverybody } from './admit.ts'
-import { eligible } from './eligible.ts'
-import type { Embedder } from './embed/embedder.ts'
-import { embedThrough } from './embed/openai.ts'
-import type { Learner } from './learn.ts'
-import type { Meaning } from './meaning.ts'
-import type { Plan } from './plan.ts'
-import { type Asked, askedIn } from './question.ts'
-import { type Partition, partitionOf } from './scope.ts'
-import type { Neighbour, SemanticStore } from './store/port.ts'
+import type { Handler, Stage } from '../call.ts'
+import type { Say } from '../say.ts'
+import type { SemanticParts } from './answering.ts'
 
-export type SemanticParts = {
-  store: SemanticStore
-  /** Absent: upstream's own, through the pipeline. */
-  embedder: Embedder | undefined
-  model: string
-  dimensions: number
-  /** How long a call waits for its vector before it goes on as if there were no semantic cache. */
-  deadlineMs: number
-  /** The first part of what partitions are made of; `undefined` where a call brings no credentials to make it of. */
-  secretOf: (call: Call) => string | undefined
-  learner: Learner
-  /** Told of what goes on when the caller has its answer. */
-  track: (work: Promise<void>) => void
-}
+/**
+ * Answers what has been asked in other words, for the agents whose policy asks for it. All that takes is loaded when the
+ * first of them calls, which waits for it: the programs of all others need none of it.
+ */
+export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, say: Say): Stage {
+  return (next) => {
+    let loading: Promise<Handler> | undefined
 
-/** One question on its way through this stage. */
-type Search = { asked: Asked; partition: Partition; plan: Plan; vector: () => Promise<Float32Array> }
-
-/** Answers what has been asked in other words, where that is safe; learns where it is. */
-export function semantic(parts: SemanticParts, pipeline: Handler): Stage {
-  const { store, learner } = parts
-  return (next) =>
-    async function semantic(call) {
-      const plan = call.caller.semantic
-      if (plan === undefined || !call.controls.cache.semantic || call.revalidates) return await next(call)
-      const search = searchFor(call, plan)
-      if (search === 'operation') return await next(call)
-      if (typeof search === 'string')
-        return noted(await next(call), { outcome: 'ineligible', reason: search })
-      if (!call.controls.cache.read) return await ask(next, call, search, undefined)
-      // Of an empty shelf no vector is needed, unless the answer is put there.
-      if (!store.holds(search.partition)) return await ask(next, call, search, Promise.resolve(NOTHING))
-      // Nobody waits for what will not be served.
-      if (plan.mode === 'shadow') return await ask(next, call, search, look(search, call))
-      const found = await look(search, call)
-      if (call.signal.aborted) return given(call, found.meaning)
-      const { nearest, meaning } = found
-      if (meaning.outcome !== 'hit' || nearest === undefined)
-        return await ask(next, call, search, Promise.resolve(found))
-      learner.consider(search.asked.text, nearest, meaning, call, plan, pipeline)
-      return serve(nearest, meaning, call)
+    async function open(): Promise<Handler> {
+      const [{ answering }, parts] = await Promise.all([import('./answering.ts'), load()])
+      return answering(parts, pipeline)(next)
     }
 
-  function searchFor(call: Call, plan: Plan): Search | string {
-    if (call.outgoing.frozen) return 'provider'
-    const asked = askedIn(call.operation, call.body)
-    if (typeof asked === 'string') return asked
-    const reason = eligible(asked.text)
-    if (reason !== undefined) return reason
-    const secret = parts.secretOf(call)
-    const id = parts.embedder?.id ?? `${parts.model}/${parts.dimensions}`
-    const partition = secret === undefined ? undefined : partitionOf(call, asked, id, secret)
-    if (partition === undefined) return secret === undefined ? 'no-credentials' : 'nested-too-deeply'
-    let vector: Promise<Float32Array> | undefined
-    return { asked, partition, plan, vector: () => (vector ??= embed(call, asked.text)) }
-  }
-
-  async function embed(call: Call, question: string): Promise<Float32Array> {
-    const signal = AbortSignal.timeout(parts.deadlineMs)
-    if (parts.embedder !== undefined) {
-      const [vector] = await parts.embedder.embed([question], signal)
-      if (vector === undefined) throw new Error('the embedder gave no vector')
-      return vector
-    }
-    const { model, dimensions } = parts
-    return await embedThrough(pipeline, call, question, { model, dimensions, signal })
-  }
-
-  /** Bounded by the deadline, and by the caller's own patience. */
-  async function look({ asked, partition, plan, vector }: Search, call: Call): Promise<Found> {
-    let neighbours: Neighbour[] | undefined
-    try {
-      const ready = Promise.all([vector(), learner.prepare(call.caller.agent, plan)])
-      const search = ready.then(([vector]) => store.nearest(partition, vector, 1))
-      neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
-    } catch {
-      if (call.signal.aborted) return { meaning: { outcome: 'unavailable', reason: 'aborted' } }
-    }
-    if (neighbours === undefined) return { meaning: { outcome: 'unavailable', reason: 'embedding' } }
-    const [nearest] = neighbours
-    if (nearest === undefined) return NOTHING
-    return { nearest, meaning: learner.decide(asked.text, nearest, call.caller.agent, plan) }
-  }
-
-  /** Has the call answered as if this stage were not there; then keeps the answer, and learns from it. */
-  async function ask(
-    next: Handler,
-    call: Call,
-    search: Search,
-    looking: Promise<Found> | undefined,
-  ): Promise<Reply> {
-    looking?.catch(() => undefined)
-    const reply = await next(call)
-    parts.track(afterwards(reply, call, search, looking))
-    return looking === undefined
-      ? reply
-      : {
-          ...reply,
-          meaning: looking.then(
-            ({ meaning }) => meaning,
-            () => undefined,
-          ),
-        }
-  }
-
-  async function afterwards(reply: Reply, call: Call, search: Search, looking: Promise<Found> | undefined) {
-    try {
-      const ending = await reply.recording.ended
-      const found = await looking
-      const whole = reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
-      const answer = whole ? ending.answer() : undefined
-      if (answer === undefined) return
-      if (found?.nearest !== undefined)
-        learner.consider(search.asked.text, found.nearest, found.meaning, call, search.plan, pipeline)
-      const stores = call.controls.cache.store && admissible(call, answer) && forEverybody(answer.json)
-      if (!stores) return
-      const ttl = Math.min(search.plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-      const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
-      if (ttl > 0)
-        await store.add(search.partition, await search.vector(), {
-          question: search.asked.text,
-          answer: entry,
-        })
-    } catch {
-      // Without a vector there is nothing to keep; the record of the embedding says why there was none.
+    return async function semantic(call) {
+      const { caller, controls, revalidates } = call
+      if (caller.semantic === undefined || !controls.cache.semantic || revalidates) return await next(call)
+      let answer: Handler
+      try {
+        loading ??= open()
+        answer = await loading
+      } catch (error) {
+        say(
+          'semantic',
+          `the semantic cache could not be loaded, nothing is answered by meaning: ${String(error)}`,
+        )
+        return await next(call)
+      }
+      return await answer(call)
     }
   }
 }
-
-const NOTHING: Found = { meaning: { outcome: 'nothing' } }
-
-type Found = { nearest?: Neighbour; meaning: Meaning }
-
-function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): Reply {
-  return { ...hit(entry.answer, entry.id, call, 'semantic'), similarity, meaning }
-}
-
-/** The caller left before anything was asked of anybody. */
-function given({ model, route, signal }: Call, meaning: Meaning): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
-  return { via: 'upstream', model, route, meaning, recording: withoutResponse(signal.reason, ended) }
-}
-
-const noted = (reply: Reply, meaning: Meaning): Reply => ({ ...reply, meaning })

@@ -1,5 +1,6 @@
 import type { CallRecord } from '../account/record.ts'
 import { TAG } from './embed/openai.ts'
+import type { Known } from './lessons.ts'
 import type { Meaning } from './meaning.ts'
 import type { SemanticAdmin, SemanticEntry } from './store/admin.ts'
 
@@ -14,12 +15,14 @@ export type SemanticStats = {
   ineligible: Record<string, number>
   /** Of `asked`, the part that was answered, or would have been. */
   hitRate: number
-  /** From which cosine answers are served now. */
+  /** From which cosine an answer that nobody supports is served now. */
   threshold: number
   /** Judgements of what was as near as that; of those, the part that was wrong, and the part that may be, with 95 % confidence. */
   labels: number
   error: number
   errorUpper: number
+  /** The same of answers on which several agree, from a confidence on; that is absent while they are not believed. */
+  agreement: { confidence?: number; hits: number; labels: number; error: number; errorUpper: number }
   embeddingUsd: number
   judgeUsd: number
   savedUsd: number
@@ -28,6 +31,7 @@ export type SemanticStats = {
 }
 
 type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'> & {
+  agreed: number
   embedding: number
   judging: number
   saved: number
@@ -62,8 +66,18 @@ export function createTally() {
       ineligible: 0,
       unavailable: 0,
       explored: 0,
+      unproven: 0,
     }
-    const counts = { asked: 0, outcomes, vetoes: {}, ineligible: {}, embedding: 0, judging: 0, saved: 0 }
+    const counts = {
+      asked: 0,
+      outcomes,
+      vetoes: {},
+      ineligible: {},
+      agreed: 0,
+      embedding: 0,
+      judging: 0,
+      saved: 0,
+    }
     agents.set(agent, counts)
     return counts
   }
@@ -91,11 +105,12 @@ export function createTally() {
       }
       if (record.semantic === undefined) return
       const counts = countsOf(record.agent)
-      const { outcome, reason = 'unknown', entry } = record.semantic
+      const { outcome, path, reason = 'unknown', entry } = record.semantic
       counts.outcomes[outcome] += 1
       if (outcome === 'ineligible') counts.ineligible[reason] = (counts.ineligible[reason] ?? 0) + 1
       else counts.asked += 1
       if (outcome === 'veto') counts.vetoes[reason] = (counts.vetoes[reason] ?? 0) + 1
+      if (path === 'agreement' && (outcome === 'hit' || outcome === 'would-hit')) counts.agreed += 1
       if (outcome === 'hit') {
         counts.saved += micro(record.savedUsd)
         if (entry !== undefined) serves(entry)
@@ -105,9 +120,10 @@ export function createTally() {
   }
 }
 
-export type Known = { threshold: number; labels: number; rate: number; upper: number }
-
-export function semanticStatsOf(counts: Counts, { threshold, labels, rate, upper }: Known): SemanticStats {
+export function semanticStatsOf(
+  counts: Counts,
+  { alone, agreed }: { alone: Known; agreed: Known },
+): SemanticStats {
   const { asked, outcomes, vetoes, ineligible, embedding, judging, saved } = counts
   const spent = embedding + judging
   return {
@@ -116,13 +132,18 @@ export function semanticStatsOf(counts: Counts, { threshold, labels, rate, upper
     vetoes: { ...vetoes },
     ineligible: { ...ineligible },
     hitRate: asked === 0 ? 0 : (outcomes.hit + outcomes['would-hit']) / asked,
-    threshold,
-    labels,
-    error: rate,
-    errorUpper: upper,
+    threshold: alone.threshold,
+    ...errorOf(alone),
+    agreement: {
+      ...(agreed.threshold <= 1 && { confidence: agreed.threshold }),
+      hits: counts.agreed,
+      ...errorOf(agreed),
+    },
     embeddingUsd: embedding / 1e6,
     judgeUsd: judging / 1e6,
     savedUsd: saved / 1e6,
     ...(spent === 0 ? {} : { roi: saved / spent }),
   }
 }
+
+const errorOf = ({ labels, rate, upper }: Known) => ({ labels, error: rate, errorUpper: upper })

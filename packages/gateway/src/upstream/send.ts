@@ -4,6 +4,7 @@ import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
 import type { Call, Json, Reply } from '../call.ts'
 import { object } from '../json.ts'
+import { ask } from './ask.ts'
 
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
@@ -22,8 +23,12 @@ export async function send(call: Call): Promise<Reply> {
 
   async function exchange(call: Call): Promise<Recording> {
     try {
-      const response = await outgoing.transport(outgoing.url, { ...outgoing.init, ...changes(call), signal })
-      return record(response, {
+      const arrival = await ask(outgoing.transport, outgoing.url, {
+        ...outgoing.init,
+        ...changes(call),
+        signal,
+      })
+      return record(arrival, {
         operation: call.operation,
         stream: call.view.stream,
         usageInjected: outgoing.injectUsage,

@@ -12,7 +12,7 @@ export const help = `llm-gateway serve: ${summary}.
 An agent keeps its OpenAI client and changes two variables:
   OPENAI_BASE_URL=http://127.0.0.1:4000/v1
   OPENAI_API_KEY=<its team key>
-The real key stays here. Cache, limits, routing and records are those of the policy.
+The real key stays here, or in Redis (llm-gateway keys). Cache, limits, routing and records are those of the policy.
 
 Usage: OPENAI_API_KEY=sk-... llm-gateway serve [options]
 
@@ -41,7 +41,10 @@ const LAST_WORDS_MS = 2_000
 export async function run(argv: string[]): Promise<number> {
   const options = optionsFrom(argv, process.env)
   const say = createSay(process.stderr)
-  const gateway = createGateway(options.policy === undefined ? {} : { policy: options.policy })
+  const gateway = createGateway({
+    ...(options.policy !== undefined && { policy: options.policy }),
+    ...(options.account.key === undefined && { custody: true }),
+  })
   const log = createAccessLog(process.stdout)
   const serving = await start(gateway, options, log, say).catch(async (error: unknown) => {
     await gateway.close(0)
@@ -59,6 +62,8 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 async function start(gateway: Gateway, options: ServeOptions, log: AccessLog, say: Say): Promise<Serving> {
+  // Team keys may be in the live policy alone.
+  await gateway.ready()
   const keys = createCallers(gateway.policy, false).keys()
   if (keys === 0 && !options.allowAnonymous) throw new UsageError(NO_KEYS)
   const serving = await startServer(gateway, options, log, say)

@@ -38,7 +38,7 @@ export function createDesk(
     if (sender.team !== undefined) line.team = sender.team
     if (route.type === 'models') return await models(route.id, sender, exchange)
     // It shares the path, speaks another language, and is not governed.
-    if (new URLSearchParams(query).has('beta')) return refuse(res, problems.beta)
+    if (query !== '' && new URLSearchParams(query).has('beta')) return refuse(res, problems.beta)
     const body = await read(req, res)
     if ('status' in body) return refuse(res, body)
     const wishes = wishesOf(req.headers, body.json, teams.agents(sender))
@@ -55,7 +55,10 @@ export function createDesk(
     const headers = requestHeaders(req.headers, sender, account, asked?.wishes)
     if (headers['x-gateway-agent'] !== undefined) line.agent = decoded(headers['x-gateway-agent'])
     const left = new AbortController()
-    res.once('close', () => left.abort())
+    // Of a call that is over nothing needs to be stopped, and an abort costs the making of an error.
+    res.once('close', () => {
+      if (!res.writableFinished) left.abort()
+    })
     const patience = deadline(asked?.wishes.timeoutMs, left)
     let response: Response
     try {

@@ -8,8 +8,8 @@ import { tidy } from './log.ts'
 const FORWARDED = ['accept', 'openai-beta', 'x-client-request-id']
 const CONTROLS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'on-limit']
 
-/** The account that pays upstream. */
-export type Account = { key: string; organization?: string; project?: string }
+/** The account that pays upstream. No key: it is kept in Redis, and opened with the caller's. */
+export type Account = { key: string | undefined; organization?: string; project?: string }
 
 /** A request as it goes to the gateway: this server's key, the caller's team key, and what the call asks of us. */
 export function requestHeaders(
@@ -18,10 +18,8 @@ export function requestHeaders(
   account: Account,
   wishes?: Wishes,
 ): Record<string, string> {
-  const out: Record<string, string> = {
-    authorization: `Bearer ${account.key}`,
-    'content-type': 'application/json',
-  }
+  const out: Record<string, string> = { 'content-type': 'application/json' }
+  if (account.key !== undefined) out.authorization = `Bearer ${account.key}`
   if (account.organization !== undefined) out['openai-organization'] = account.organization
   if (account.project !== undefined) out['openai-project'] = account.project
   for (const name of [...FORWARDED, ...CONTROLS.map((name) => `x-gateway-${name}`)]) {

@@ -36,8 +36,11 @@ export function optionsFrom(argv: string[], env: NodeJS.ProcessEnv): ServeOption
       'shutdown-delay': { type: 'string', default: '0' },
     },
   })
-  const key = env.OPENAI_API_KEY
-  if (!key) throw new UsageError('OPENAI_API_KEY is not set: it is the key this server asks upstream with.')
+  const key = env.OPENAI_API_KEY || undefined
+  if (key === undefined && !env.LLM_GATEWAY_REDIS_URL)
+    throw new UsageError(
+      'OPENAI_API_KEY is not set: it is the key this server asks upstream with. (Or set LLM_GATEWAY_REDIS_URL, and keep it there: llm-gateway keys --help.)',
+    )
   const account: Account = { key }
   if (env.OPENAI_ORG_ID) account.organization = env.OPENAI_ORG_ID
   if (env.OPENAI_PROJECT_ID) account.project = env.OPENAI_PROJECT_ID

@@ -26,6 +26,8 @@ export type RedisQuotaOptions = {
   processes?: number
   /** This process's time. @default Date.now */
   now?: () => number
+  /** Told with each reservation the highest version of a policy that any process has brought. */
+  onVersion?: (version: number) => void
 }
 
 /** `shared`: Redis counts for all. `share`: this process counts alone, by its share. `refusing`: nobody counts. */
@@ -67,7 +69,7 @@ const REGATHER_MS = 1_300
 
 /** Quotas that hold across all processes that share a Redis: one command to reserve, one to settle. */
 export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): RedisQuota {
-  const { clock = 'server', keyLocking = false, processes = 1, now = Date.now } = options
+  const { clock = 'server', keyLocking = false, processes = 1, now = Date.now, onVersion } = options
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
   const reserveScript = createScript(`${stateSource}\n${reserveSource}`, flags)
   const settleScript = createScript(`${stateSource}\n${settleSource}`, flags)
@@ -131,6 +133,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     })
     const reserved = reservedOf(reply)
     knowledge.hear(team, reserved, now())
+    onVersion?.(reserved.version)
     return reserved
   }
 

@@ -50,6 +50,7 @@
 --   16  requests in the window
 --   17  tokens in the window
 --   18  ms until the window is empty, if nobody else comes
+--   19  the highest version of a policy that anybody has brought; 0: none had one
 
 local FIRST_GUESS = 300
 local EXPECTED = 1000
@@ -179,6 +180,7 @@ local function answer(status, retry_after, record)
     state.requests,
     state.tokens,
     reset,
+    state.version,
   }
 end
 

@@ -91,13 +91,15 @@ export type Reserved = News & {
   bounds: Bounds
   load: Load
   resetMs: number
+  /** The highest of a policy that any process has brought; 0: none had one. */
+  version: number
 }
 
 const STATUSES = new Set<unknown>(['admitted', 'rpm', 'tpm', 'daily_usd'] satisfies Reserved['status'][])
 
 /** @throws TypeError when the answer is not one of reserve.lua. */
 export function reservedOf(reply: unknown): Reserved {
-  if (!Array.isArray(reply) || reply.length !== 18 || !STATUSES.has(reply[0]))
+  if (!Array.isArray(reply) || reply.length !== 19 || !STATUSES.has(reply[0]))
     throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
   const at = (place: number) => Number(reply[place - 1])
   return {
@@ -121,6 +123,7 @@ export function reservedOf(reply: unknown): Reserved {
     },
     load: { requests: at(16), tokens: at(17) },
     resetMs: at(18),
+    version: at(19),
   }
 }
 

@@ -11,6 +11,29 @@ export type Embedder = {
    * @throws RangeError for a text longer than the model reads to its end: what it cannot see, it cannot tell apart.
    */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Float32Array[]>
+  /**
+   * From when those around a question are believed, as it was measured on questions with known answers.
+   * @default unknown: nothing is served because several agree, until judgements have shown how often that is right
+   */
+  calibration?: Calibration
+}
+
+/**
+ * What the cosines of one model mean where several entries are near. It stands at the embedder and not in a policy,
+ * since it is a property of the vectors: a policy that moved to another model with the figures of the last one would
+ * serve wrong answers without anybody having changed a figure.
+ */
+export type Calibration = {
+  /** Cosine from which an answer serves that nobody supports, where no policy says otherwise. */
+  alone: number
+  /** Least confidence, from 0 to 1, with which those who agree may answer. */
+  confidence: number
+  /** Least cosine of the nearest of them. */
+  floor: number
+  /** A neighbour farther by this has 1/e of the vote. */
+  spread: number
+  /** As near as this stands one neighbour more, who would answer otherwise: where all are far, doubt wins. */
+  doubtAt: number
 }
 
 /** To length 1, so that a dot product is a cosine. A vector of nothing stays what it is: it is near to no other. */

@@ -49,6 +49,8 @@ export function following(
     attempt: 0,
     arrivedAt: performance.now(),
     caller: call.caller,
+    rules: call.rules,
+    ...(call.teamKey !== undefined && { teamKey: call.teamKey }),
     controls: {
       cache: { read: true, store: true, onlyIfCached: false, semantic: false },
       tags: [...controls.tags, TAG],

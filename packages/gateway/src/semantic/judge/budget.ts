@@ -1,11 +1,12 @@
 /** So many judgements in any hour, spread over its minutes: a rush does not use up what the quiet hours could learn from. */
-export function createBudget(perHour: number, now = () => performance.now()) {
-  const most = Math.max(1, perHour / 60)
-  let left = most
+export function createBudget(now: () => number) {
+  let left = Number.POSITIVE_INFINITY
   let at = now()
 
-  return function mayJudge(): boolean {
+  /** `perHour` is what is allowed at the moment: policies change. */
+  return function mayJudge(perHour: number): boolean {
     if (perHour === 0) return false
+    const most = Math.max(1, perHour / 60)
     const time = now()
     left = Math.min(most, left + ((time - at) / 3_600_000) * perHour)
     at = time

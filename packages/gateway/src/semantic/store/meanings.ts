@@ -94,12 +94,12 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
         return []
       }
     },
-    async add(partition, vector, { question, answer }) {
+    async add(partition, vector, { question, answer, groups }) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
       const room = rooms.of(partition.name)
       const id = idOf(question)
-      const sealed = { question, vector: quantised, answer, pinned: false }
+      const sealed = { question, vector: quantised, answer, groups, pinned: false }
       try {
         await follower?.catchUp(partition, room)
         // The same question again takes the place of its last answer, unless somebody wants that kept.
@@ -131,9 +131,10 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
 /** Of a question: who asks the same again has the same. */
 export const idOf = (question: string): string => hash('sha256', question, 'base64url').slice(0, 20)
 
-export const entryOf = (id: string, { question, answer, pinned }: Sealed): Entry => ({
+export const entryOf = (id: string, { question, answer, groups, pinned }: Sealed): Entry => ({
   id,
   question,
   answer,
+  groups,
   pinned,
 })

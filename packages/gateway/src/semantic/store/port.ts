@@ -2,8 +2,16 @@ import type { CacheEntry } from '../../cache/store.ts'
 import type { Partition } from '../scope.ts'
 import type { SemanticAdmin } from './admin.ts'
 
-/** An answer, and the question it was given to. `id`: its key, as admins have it. */
-export type Entry = { id: string; question: string; answer: CacheEntry; pinned: boolean }
+/** An answer, and the question it was given to. */
+export type Entry = {
+  /** Its key, as admins have it. */
+  id: string
+  question: string
+  answer: CacheEntry
+  /** Of which group its answer is, and which other ones were found to say the same: `familiesOf`. */
+  groups: readonly string[]
+  pinned: boolean
+}
 
 export type Neighbour = { entry: Entry; similarity: number }
 

@@ -20,7 +20,13 @@ const answer: CacheEntry = {
 }
 const partition = (name: string, secret: string): Partition => ({ name, secret: Buffer.from(secret) })
 const here = partition('gw:{t}:s:one', 'secret')
-const sealed = { question: 'Where?', vector: Int8Array.of(1, -2, 3), answer, pinned: true }
+const sealed = {
+  question: 'Where?',
+  vector: Int8Array.of(1, -2, 3),
+  answer,
+  groups: ['twelve_chars', 'more_of_them'],
+  pinned: true,
+}
 const value = (await seal(here, 'id', sealed)) as Buffer
 
 test('what is sealed comes back as it was', async () => {

@@ -16,6 +16,11 @@ export function upperBound(wrong: number, total: number, confidence = 0.95): num
   return high
 }
 
+/** Whether that bound is at most `budget`, in a fraction of the time it takes to find it. */
+export function isWithin(wrong: number, total: number, budget: number, confidence = 0.95): boolean {
+  return wrong < total && wrong / total <= budget && atMost(wrong, total, budget) <= 1 - confidence
+}
+
 /** The probability of at most `wrong` in `total`, each with `rate`: the binomial's tail, in logarithms. */
 function atMost(wrong: number, total: number, rate: number): number {
   if (rate <= 0) return 1

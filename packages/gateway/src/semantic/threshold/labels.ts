@@ -1,16 +1,23 @@
-import { upperBound } from './bound.ts'
+import { isWithin, upperBound } from './bound.ts'
 
 /** Similarities are told apart to the hundredth part of a percent of the whole scale above this one. */
 const LOWEST = 0.7
 export const BINS = 300
+
+/** Confidences have the same bins, over their whole range. */
+export const onScale = (confidence: number) => LOWEST + confidence * (1 - LOWEST)
+export const offScale = (similarity: number) => (similarity - LOWEST) / (1 - LOWEST)
 
 /** Judgements of one agent, by similarity: would the cached answer have served? Plain counts, so that processes can add theirs up. */
 export type Labels = { right: Uint32Array; wrong: Uint32Array }
 
 export const noLabels = (): Labels => ({ right: new Uint32Array(BINS), wrong: new Uint32Array(BINS) })
 
+/** So that a bin's own lower end is in it, whatever fractions do. */
+const ROUNDING = 1e-6
+
 export const binOf = (similarity: number) =>
-  Math.max(0, Math.min(BINS - 1, Math.floor(((similarity - LOWEST) / (1 - LOWEST)) * BINS)))
+  Math.max(0, Math.min(BINS - 1, Math.floor(((similarity - LOWEST) / (1 - LOWEST)) * BINS + ROUNDING)))
 
 export const similarityOf = (bin: number) => LOWEST + (bin / BINS) * (1 - LOWEST)
 
@@ -38,23 +45,43 @@ export function estimate({ right, wrong }: Labels, threshold: number): Estimate 
  * little is known to say so of any. It rises at once when too much turns out wrong, whatever `start` said.
  */
 export function calibrated(labels: Labels, start: number, budget: number): number {
+  return proven(labels, budget) ?? saferThan(labels, start, budget, 0)
+}
+
+/** The judgements without a mistake that prove one wrong in a hundred: what a measurement is taken to be worth. */
+const MEASURED = 299
+
+/**
+ * The same, where `start` was measured beforehand: it needs no proof, and what is proven can only lower it. It rises when
+ * more turns out wrong than the measurement leaves room for.
+ */
+export function borneOut(labels: Labels, start: number, budget: number): number {
+  return Math.min(proven(labels, budget) ?? 1, saferThan(labels, start, budget, MEASURED))
+}
+
+/** The same, where nothing may be taken for granted: `undefined` while nothing is proven. */
+export function proven({ right, wrong }: Labels, budget: number): number | undefined {
   let best: number | undefined
+  let [good, bad] = [0, 0]
   for (let bin = BINS - 1; bin >= 0; bin -= 1) {
+    const [more, worse] = [right[bin] ?? 0, wrong[bin] ?? 0]
+    good += more
+    bad += worse
     // Nothing is concluded of similarities at which nothing was judged.
-    const judged = (labels.right[bin] ?? 0) + (labels.wrong[bin] ?? 0) > 0
-    if (judged && estimate(labels, similarityOf(bin)).upper <= budget) best = similarityOf(bin)
+    if (more + worse > 0 && isWithin(bad, good + bad, budget)) best = similarityOf(bin)
   }
-  if (best !== undefined) return best
-  return saferThan(labels, start, budget)
+  return best
 }
 
 /** Nothing is proven: at `start`, or above it as far as what was judged there was wrong more often than allowed. */
-function saferThan(labels: Labels, start: number, budget: number): number {
-  let threshold = start
-  for (let bin = binOf(start); bin < BINS; bin += 1) {
-    const { wrong, rate } = estimate(labels, similarityOf(bin))
-    if (wrong === 0 || rate <= budget) break
-    threshold = similarityOf(bin + 1)
+function saferThan({ right, wrong }: Labels, start: number, budget: number, credit: number): number {
+  let [good, bad] = [credit, 0]
+  // Of all that are good enough the lowest, since it comes last.
+  let threshold = 1
+  for (let bin = BINS - 1; bin >= binOf(start); bin -= 1) {
+    good += right[bin] ?? 0
+    bad += wrong[bin] ?? 0
+    if (bad === 0 || bad / (good + bad) <= budget) threshold = similarityOf(bin)
   }
-  return Math.min(1, threshold)
+  return Math.max(start, threshold)
 }

@@ -1,0 +1,68 @@
+import { pipeline, Readable, type Transform } from 'node:stream'
+import zlib from 'node:zlib'
+import type { Pieces } from './arrival.ts'
+
+// As lenient as `fetch`: what has come is handed on, and an end that is missing is not missed.
+const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH } = zlib.constants
+const ZLIB = { flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH }
+const BROTLI = { flush: BROTLI_OPERATION_FLUSH, finishFlush: BROTLI_OPERATION_FLUSH }
+
+const gunzip = () => zlib.createGunzip(ZLIB)
+
+/** By the names of `content-encoding`; each sees the first bytes of what it is to decode. */
+const DECODERS: Record<string, (first: Uint8Array) => Transform> = {
+  gzip: gunzip,
+  'x-gzip': gunzip,
+  // Some servers leave its header out.
+  deflate: ([head = 0]) => ((head & 0x0f) === 0x08 ? zlib.createInflate(ZLIB) : zlib.createInflateRaw(ZLIB)),
+  br: () => zlib.createBrotliDecompress(BROTLI),
+}
+
+const MOST_CODINGS = 5
+
+/** The body without its codings; as it is, where one of them is unknown. */
+export function decoded(pieces: Pieces, encoding: string | null): Pieces {
+  if (encoding === null) return pieces
+  const codings = encoding.split(',').map((coding) => coding.trim().toLowerCase())
+  if (codings.length > MOST_CODINGS || !codings.every((coding) => Object.hasOwn(DECODERS, coding)))
+    return pieces
+  const bytes = codings.reduceRight(through, bytesOf(pieces))
+  return {
+    async read() {
+      try {
+        const { done, value } = await bytes.next()
+        return done ? { done: true } : { done: false, value }
+      } catch (error) {
+        void pieces.cancel(error)
+        throw isTerminated(error) ? error : new TypeError('terminated', { cause: error })
+      }
+    },
+    cancel: (reason) => pieces.cancel(reason),
+  }
+}
+
+type Bytes = AsyncGenerator<Uint8Array, undefined>
+
+async function* through(source: Bytes, coding: string): Bytes {
+  const first = await source.next()
+  const decoder = first.done ? undefined : DECODERS[coding]?.(first.value)
+  if (first.done || decoder === undefined) return
+  // Whoever reads the decoder learns of the error.
+  pipeline(Readable.from(withFirst(first.value, source)), decoder, () => undefined)
+  for await (const piece of decoder) yield new Uint8Array(piece as Buffer)
+}
+
+async function* withFirst(first: Uint8Array, rest: Bytes): Bytes {
+  yield first
+  yield* rest
+}
+
+async function* bytesOf(pieces: Pieces): Bytes {
+  for (;;) {
+    const { done, value } = await pieces.read()
+    if (done || value === undefined) return
+    yield value
+  }
+}
+
+const isTerminated = (error: unknown) => error instanceof TypeError && error.message === 'terminated'

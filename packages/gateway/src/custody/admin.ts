@@ -1,0 +1,122 @@
+import { GatewayOptionsError } from '../options-error.ts'
+import type { RedisClient } from '../redis/connect.ts'
+import { createLink } from '../redis/link.ts'
+import { createScript } from '../redis/script.ts'
+import { CHANNEL, vaultOf } from './keeper.ts'
+import rotateSource from './rotate.lua'
+import { idOf, isStrong, seal, unseal } from './seal.ts'
+
+export { newTeamKey } from './seal.ts'
+
+/** A team key under which upstream's key is sealed. */
+export type SealedKey = {
+  /** Tells team keys of a team apart; nothing can be found out from it. */
+  id: string
+  /** Milliseconds since the epoch. */
+  sealedAt: number
+  by: string
+}
+
+type Sealing = { team: string; teamKey: string; upstreamKey: string; by?: string }
+
+/** The keys kept in Redis, for operators. All methods throw RedisUnavailable when it is away. */
+export type Vault = {
+  /** Seals upstream's key under a team key. @throws GatewayOptionsError for keys that can be guessed. */
+  seal: (sealing: Sealing) => Promise<SealedKey>
+  /** Puts another key of upstream's in the place of every sealed one; how many. @throws GatewayOptionsError under another master key. */
+  rotate: (team: string, upstreamKey: string) => Promise<number>
+  /** False: there was none. Every process forgets it within seconds, at most a minute. */
+  revoke: (team: string, id: string) => Promise<boolean>
+  list: (team: string) => Promise<SealedKey[]>
+  /** What a team key opens; `undefined`: nothing. */
+  open: (team: string, teamKey: string) => Promise<string | undefined>
+  close: () => void
+}
+
+const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
+
+/**
+ * @param masterKey the operator's own, without which nothing can be sealed or rotated
+ * @example
+ * const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
+ */
+export function openVault({ redis, masterKey }: { redis: string | RedisClient; masterKey?: string }): Vault {
+  const link = createLink(redis, { ...DEADLINES, onChange: () => undefined })
+  const rotateScript = createScript(rotateSource)
+
+  function master(): string {
+    if (masterKey === undefined || !isStrong(masterKey))
+      throw new GatewayOptionsError(
+        'LLM_GATEWAY_MASTER_KEY: must have 24 characters or more, as keys new makes them',
+      )
+    return masterKey
+  }
+
+  async function told(team: string) {
+    await link.ask((client) => client.publish(CHANNEL, team))
+  }
+
+  return {
+    async seal({ team, teamKey, upstreamKey, by = 'a program' }) {
+      if (!isStrong(teamKey))
+        throw new GatewayOptionsError('team key: can be guessed; llm-gateway keys new makes one that cannot')
+      if (!/^[!-~]{8,4000}$/.test(upstreamKey))
+        throw new GatewayOptionsError("upstream's key: must be one word of at least 8 characters")
+      const id = idOf(teamKey, team)
+      const entry = { sealedAt: Date.now(), by }
+      const fields = {
+        [`t:${id}`]: seal(upstreamKey, teamKey, { team, what: 'upstream', id }),
+        [`m:${id}`]: seal(teamKey, master(), { team, what: 'team-key', id }),
+        [`i:${id}`]: JSON.stringify(entry),
+      }
+      await link.ask((client) => client.hset(vaultOf(team), fields))
+      await told(team)
+      return { id, ...entry }
+    },
+    async rotate(team, upstreamKey) {
+      const key = master()
+      const fields = await link.ask((client) => client.hgetall(vaultOf(team)))
+      const args: string[] = []
+      for (const [field, value] of Object.entries(fields)) {
+        if (!field.startsWith('m:')) continue
+        const id = field.slice(2)
+        const teamKey = unseal(value, key, { team, what: 'team-key', id })
+        if (teamKey === undefined || idOf(teamKey, team) !== id)
+          throw new GatewayOptionsError(
+            `LLM_GATEWAY_MASTER_KEY: does not open the key ${id} of team ${team}; nothing was changed`,
+          )
+        args.push(id, seal(upstreamKey, teamKey, { team, what: 'upstream', id }))
+      }
+      if (args.length === 0) return 0
+      const set = await link.ask((client) => rotateScript.run(client, [vaultOf(team)], args))
+      await told(team)
+      return Number(set)
+    },
+    async revoke(team, id) {
+      const gone = await link.ask((client) => client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`))
+      await told(team)
+      return gone > 0
+    },
+    async list(team) {
+      const fields = await link.ask((client) => client.hgetall(vaultOf(team)))
+      return Object.entries(fields).flatMap(([field, value]) =>
+        field.startsWith('i:') ? [{ id: field.slice(2), ...entryOf(value) }] : [],
+      )
+    },
+    async open(team, teamKey) {
+      const id = idOf(teamKey, team)
+      const value = await link.ask((client) => client.hget(vaultOf(team), `t:${id}`))
+      return value === null ? undefined : unseal(value, teamKey, { team, what: 'upstream', id })
+    },
+    close: () => link.close(),
+  }
+}
+
+function entryOf(text: string): { sealedAt: number; by: string } {
+  try {
+    const { sealedAt, by } = JSON.parse(text) as { sealedAt?: unknown; by?: unknown }
+    return { sealedAt: Number(sealedAt) || 0, by: String(by ?? '').slice(0, 100) }
+  } catch {
+    return { sealedAt: 0, by: '' }
+  }
+}

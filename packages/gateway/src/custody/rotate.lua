@@ -1,0 +1,17 @@
+-- Puts another key of upstream's in the place of all that are sealed for a team, except those revoked meanwhile. The
+-- arguments are ids of team keys and, after each, upstream's key sealed under it.
+--
+-- Input:
+--   KEYS[1]   the team's vault
+--
+-- Output:
+--   set   how many there are now
+
+local set = 0
+for at = 1, #ARGV, 2 do
+  if redis.call('HEXISTS', KEYS[1], 'm:' .. ARGV[at]) == 1 then
+    redis.call('HSET', KEYS[1], 't:' .. ARGV[at], ARGV[at + 1])
+    set = set + 1
+  end
+end
+return set

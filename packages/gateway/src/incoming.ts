@@ -1,0 +1,111 @@
+import type { Call, JsonObject, Operation } from './call.ts'
+import type { Below, Governs } from './governed.ts'
+import type { GatewayContext } from './identify/context.ts'
+import { controlsOf } from './identify/controls.ts'
+import {
+  type CallOptions,
+  hasGatewayHeaders,
+  readHeaders,
+  withoutGatewayHeaders,
+} from './identify/headers.ts'
+import { readBody } from './identify/litellm.ts'
+import { originOf } from './identify/origin.ts'
+import type { Claim } from './identify/who.ts'
+import { object, text } from './json.ts'
+import { aimed } from './litellm/aim.ts'
+import type { Reading } from './reading.ts'
+import type { Rules } from './rules.ts'
+import type { Settings } from './settings.ts'
+
+/** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
+export type Entrance = { transport: typeof fetch; governs: Governs; below: Below; frozen: boolean }
+
+/** Who a request says it comes from: itself, the context it was made in, or the client that it was made with. */
+export const claimOf = (
+  settings: Settings,
+  context: GatewayContext | undefined,
+  told: CallOptions | undefined,
+): Claim => ({
+  agent: told?.agent ?? context?.agent ?? settings.agent,
+  key: told?.key ?? settings.key,
+  team: settings.team,
+})
+
+/** A governed request, read. */
+export type Incoming = {
+  operation: Operation
+  model?: string
+  url: string
+  init: RequestInit
+  source: string
+  reading: Reading
+}
+
+/** The request as a call, under the rules of this moment. */
+export function callOf(
+  settings: Settings,
+  rules: Rules,
+  { transport, below, frozen }: Entrance,
+  incoming: Incoming,
+): Call {
+  const { url, init, source, operation } = incoming
+  const sent = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
+  const attempt = Number(sent.get('x-stainless-retry-count')) || 0
+  const origin = originOf(init, attempt, settings.onCall !== undefined)
+  const marked = hasGatewayHeaders(sent)
+  const fromHeaders = marked ? readHeaders(sent) : undefined
+  const fromBody = frozen ? undefined : readBody(incoming.reading.body)
+  const reading = fromBody
+    ? { body: edited(incoming.reading.body, fromBody.edits), questions: {} }
+    : incoming.reading
+  const { body } = reading
+  const stream = body.stream === true
+  const includeUsage = object(body.stream_options).include_usage === true
+  const signal = init.signal ?? new AbortController().signal
+  const path = frozen || incoming.model !== undefined ? undefined : below(url)
+  const headers = marked ? withoutGatewayHeaders(sent) : sent
+  const claim = claimOf(settings, origin.context, fromHeaders)
+  const caller = rules.who(claim)
+  const proxy = caller.mode === 'litellm' && path !== undefined ? settings.litellm : undefined
+  const asks = stream && !includeUsage && !frozen && asksForUsage(operation, url, rules, proxy !== undefined)
+  return {
+    attempt,
+    arrivedAt: attempt === 0 ? origin.startedAt : performance.now(),
+    origin,
+    operation,
+    body,
+    reading,
+    signal,
+    caller,
+    rules,
+    ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
+    controls: controlsOf([settings.standing, origin.context, fromHeaders, fromBody?.context]),
+    model: incoming.model ?? (text(body.model) || 'auto'),
+    route: 'requested',
+    view: { stream, includeUsage, signal },
+    outgoing: {
+      transport,
+      init,
+      ...(proxy && path !== undefined
+        ? aimed(proxy, { path, headers, key: fromHeaders?.key })
+        : { url, headers }),
+      path,
+      text: source,
+      edits: fromBody?.edits ?? {},
+      injectUsage: asks,
+      frozen: frozen || incoming.model !== undefined,
+    },
+  }
+}
+
+function edited(body: JsonObject, edits: Record<string, unknown>): JsonObject {
+  const kept = Object.entries({ ...body, ...edits }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(kept) as JsonObject
+}
+
+/** Not every server that speaks OpenAI's language knows `stream_options`. */
+function asksForUsage(operation: Operation, url: string, { policy }: Rules, proxied: boolean): boolean {
+  if (operation !== 'chat' && operation !== 'completions') return false
+  if (policy.streamUsage === 'always') return true
+  return policy.streamUsage !== 'never' && (proxied || url.startsWith('https://api.openai.com/'))
+}

@@ -1,0 +1,104 @@
+import * as z from 'zod/mini'
+import { check, GatewayOptionsError } from '../../options-error.ts'
+import type { Switches } from '../live.ts'
+import { checkPolicy } from '../load.ts'
+import type { Policy } from '../policy.ts'
+import { switchesSchema } from './switches.ts'
+
+/** One change of what is in force, and all that is in force since. */
+export type Change = {
+  /** Rises with each change: the UTC second at which it was made, as 20261123170511, or one more than the last. */
+  version: number
+  /** When, as an ISO date. */
+  at: string
+  by: string
+  comment?: string
+  /** What was done: `push`, `switch`, `clear`, or `rollback to` a version. */
+  what: string
+  /** Absent: each process goes by its own, from its options, its file, or the built-in one. */
+  policy?: Policy
+  switches: Switches
+}
+
+/** Of a change, as JSON. */
+export const MAX_BYTES = 256 * 1024
+/** The last second of the year 9999: a higher one would leave no room for the next. */
+export const MAX_VERSION = 99_991_231_235_959
+const FORMAT = 1
+const MAX_DEPTH = 32
+
+const text = (most: number) => z.string().check(z.maxLength(most))
+const schema = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.number().check(z.int(), z.positive(), z.maximum(MAX_VERSION)),
+  at: text(40),
+  by: text(100),
+  comment: z.optional(text(500)),
+  what: text(100),
+  policy: z.optional(z.unknown()),
+  switches: z.unknown(),
+})
+
+/** @throws GatewayOptionsError for a change that nobody would obey: with a line for each field at fault, or too large. */
+export function textOf(change: Change): string {
+  const text = JSON.stringify({ format: FORMAT, ...change })
+  changeOf(text, change.version)
+  return text
+}
+
+/**
+ * What is found in Redis may have been written by anybody.
+ * @throws GatewayOptionsError with a line for each field at fault.
+ */
+export function changeOf(source: string, version: number): Change {
+  if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
+  if (Buffer.byteLength(source) > MAX_BYTES)
+    throw new GatewayOptionsError(`it has more than ${MAX_BYTES} bytes`)
+  const value = parsed(source)
+  const { format } = value
+  if (typeof format === 'number' && format > FORMAT)
+    throw new GatewayOptionsError(
+      `it is of format ${format}, which a newer version of the gateway has written; this one reads ${FORMAT}`,
+    )
+  const { format: _, policy, switches, ...rest } = check(schema, value, '')
+  if (rest.version !== version) throw new GatewayOptionsError('version: is not the one it was stored under')
+  return {
+    ...(rest as Omit<Change, 'policy' | 'switches'>),
+    ...(policy === undefined ? {} : { policy: checkPolicy(policy, '') }),
+    switches: checkSwitches(switches),
+  }
+}
+
+/** @throws GatewayOptionsError with a line for each field at fault. */
+export function checkSwitches(value: unknown): Switches {
+  harmless(value, 0)
+  return check(switchesSchema, value, 'switches') as Switches
+}
+
+function parsed(source: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(source)
+  } catch {
+    throw new GatewayOptionsError('it is not JSON')
+  }
+  harmless(value, 0)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new GatewayOptionsError('it is not a JSON object')
+  return value as Record<string, unknown>
+}
+
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
+
+/**
+ * Names that mean something else to JavaScript, and depths that no policy has.
+ * @throws GatewayOptionsError
+ */
+export function harmless(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null) return
+  if (depth > MAX_DEPTH) throw new GatewayOptionsError(`it is nested more than ${MAX_DEPTH} deep`)
+  for (const [name, inner] of Object.entries(value)) {
+    if (FORBIDDEN.has(name)) throw new GatewayOptionsError(`${name}: is not a name for anything here`)
+    harmless(inner, depth + 1)
+  }
+}

@@ -1,0 +1,56 @@
+-- Puts a change in force, remembers it, and tells everybody: all of it, or, where somebody else was faster, none.
+-- Neither key has a time to live: a policy must not vanish. There are two of them, and both are bounded.
+--
+-- Input:
+--   KEYS[1]  what is in force: its version, a new line, the change
+--   KEYS[2]  changes, the newest first
+--   ARGV[1]  the version from which the change was made; 0: there was none
+--   ARGV[2]  its own version
+--   ARGV[3]  the change
+--   ARGV[4]  how many changes are remembered
+--   ARGV[5]  bytes of them at most
+--   ARGV[6]  the channel on which everybody is told
+--
+-- Output:
+--   1  written, or conflict
+--   2  version in force
+--   3  how many were told, where Redis is one server
+
+-- Whatever else lies there is nobody's policy.
+local function in_force()
+  local head = redis.pcall('GETRANGE', KEYS[1], 0, 14)
+  local version = type(head) == 'string' and string.match(head, '^([1-9]%d*)\n')
+  return version and tonumber(version) or 0
+end
+
+local function remember()
+  local length = redis.pcall('LPUSH', KEYS[2], ARGV[3])
+  if type(length) == 'table' then
+    redis.call('DEL', KEYS[2])
+    redis.call('LPUSH', KEYS[2], ARGV[3])
+  end
+  redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[4]) - 1)
+  local kept, bytes = 0, 0
+  for _, change in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+    bytes = bytes + #change
+    if kept > 0 and bytes > tonumber(ARGV[5]) then break end
+    kept = kept + 1
+  end
+  redis.call('LTRIM', KEYS[2], 0, kept - 1)
+end
+
+local function answer(outcome, version, told)
+  return {
+    outcome,
+    version,
+    told,
+  }
+end
+
+local current = in_force()
+if current ~= tonumber(ARGV[1]) or current >= tonumber(ARGV[2]) then return answer('conflict', current, 0) end
+redis.call('SET', KEYS[1], ARGV[2] .. '\n' .. ARGV[3])
+remember()
+-- Who may not publish has changed it nevertheless; others find it by looking.
+local told = redis.pcall('PUBLISH', ARGV[6], ARGV[2])
+return answer('written', tonumber(ARGV[2]), type(told) == 'number' and told or 0)

@@ -1,0 +1,88 @@
+import { createPriceBook, type PriceBook } from './account/price.ts'
+import { type Caller, type Claim, createDirectory } from './identify/who.ts'
+import type { LitellmSettings } from './litellm/options.ts'
+import type { Mode, Switches } from './policy/live.ts'
+import type { Policy } from './policy/policy.ts'
+import { type Chooser, createChooser } from './route/choose.ts'
+import type { Settings } from './settings.ts'
+
+/** What a policy comes to. Each call carries those under which it began, and ends under them. */
+export type Rules = {
+  policy: Readonly<Policy>
+  who: (claim: Claim) => Caller
+  /** There may be agents whose calls go straight, and agents whose calls are refused. */
+  someGoStraight: boolean
+  someAreOff: boolean
+  /** The proxy that an agent's calls go through, if they do. */
+  proxyFor: (agent: string | undefined) => LitellmSettings | undefined
+  prices: PriceBook
+  routing: {
+    choose: Chooser
+    /** Who answers when a model that we chose cannot. */
+    fallback: string | undefined
+    /** Who answers instead of a model. */
+    instead: (model: string) => string
+  }
+}
+
+type Parts = {
+  settings: Settings
+  switches: Switches
+  /** The client has a key of its own for upstream, and not only the proxy's. */
+  hasKey: boolean
+  say: (message: string) => void
+}
+
+export function rulesOf(policy: Policy, parts: Parts): Rules {
+  const { models = {}, routing = {} } = policy
+  const { swap = {} } = routing
+  const modeOf = modesOf(policy, parts)
+  const { agents = {} } = policy
+  const named = [undefined, ...Object.keys(agents), ...Object.keys(parts.switches.agents ?? {})]
+  return {
+    policy,
+    who: createDirectory(policy, parts.say, modeOf),
+    someGoStraight: named.some((agent) => modeOf(agent) === 'direct'),
+    someAreOff: Object.values(agents).some(({ off }) => off),
+    proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
+    prices: createPriceBook(models),
+    routing: {
+      choose: createChooser(routing),
+      fallback: routing.fallback || undefined,
+      instead: (model) => (Object.hasOwn(swap, model) ? (swap[model] ?? model) : model),
+    },
+  }
+}
+
+/**
+ * How the calls of an agent go. What operators switch live counts more than what the process was told when it started,
+ * and that more than a policy; but who was started straight stays straight, and nobody goes where there is no way.
+ */
+function modesOf(policy: Policy, { settings, switches, hasKey, say }: Parts) {
+  const own = <T>(record: Record<string, T> | undefined, name: string | undefined): T | undefined =>
+    name !== undefined && record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
+
+  return function modeOf(agent: string | undefined): Mode {
+    if (settings.direct) return 'direct'
+    const mode =
+      own(switches.agents, agent)?.mode ??
+      switches.mode ??
+      settings.mode ??
+      own(policy.agents, agent)?.mode ??
+      policy.mode ??
+      'embedded'
+    if (mode === 'litellm' && settings.litellm === undefined) {
+      say(`mode litellm is switched on, but ${NO_PROXY}: calls go as before`)
+      return settings.mode ?? 'embedded'
+    }
+    if (mode !== 'litellm' && !hasKey) {
+      say(
+        `mode ${mode} is switched on, but this client has no key for OpenAI: its calls go on through LiteLLM`,
+      )
+      return 'litellm'
+    }
+    return mode
+  }
+}
+
+const NO_PROXY = 'this process knows no proxy (LITELLM_BASE_URL and a key)'

@@ -1,0 +1,57 @@
+import type { Call } from '../call.ts'
+import type { Link } from '../redis/link.ts'
+import type { Say } from '../say.ts'
+import type { SemanticParts } from './answering.ts'
+import { createEngineStore } from './engine/store.ts'
+import { createLearner } from './learn.ts'
+import type { SemanticSettings } from './options.ts'
+import { createAdmin } from './store/admin.ts'
+import { createMeaningStore } from './store/meanings.ts'
+import type { SemanticStore } from './store/port.ts'
+import { createShelf } from './store/shelf.ts'
+import { createSharedLabels } from './threshold/shared.ts'
+
+export type Semantic = ReturnType<typeof openSemantic>
+
+type Ground = {
+  settings: SemanticSettings
+  /** Team key of the gateway. */
+  key: string | undefined
+  sharedBytes: number
+  link: Link | undefined
+  /** Told of what goes on when the caller has its answer. */
+  track: (work: Promise<void>) => void
+  say: Say
+}
+
+/** Store and learner of one gateway. Everything heavy hangs on this file, which is imported when it is needed. */
+export function openSemantic(ground: Ground) {
+  const { settings, key, link, track } = ground
+  const { secret, maxBytes: _bytes, index: _index, ...rest } = settings
+  const { embedder, model, dimensions } = rest
+  const store = storeOf(ground)
+  const shared = link && createSharedLabels(link, embedder?.id ?? `${model}/${dimensions}`)
+  const learner = createLearner({ shared, calibration: embedder?.calibration, track })
+  const secretOf = ({ outgoing }: Call) => secret ?? key ?? outgoing.headers.get('authorization') ?? undefined
+  const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
+  return { parts, store, learner }
+}
+
+/** In this process and Redis, or in an engine of its own. */
+function storeOf({ settings, key, sharedBytes, link, say }: Ground): SemanticStore {
+  const { secret = key, maxBytes, index, embedder, dimensions } = settings
+  const dims = embedder?.dimensions ?? dimensions
+  const name = index === 'flat' ? index : index.name
+  const onTrouble = (error: unknown) => {
+    const words = error instanceof Error ? error.message : String(error)
+    say('semantic index', `semantic cache, ${name}: ${words}`)
+  }
+  const admin = link && createAdmin(link, secret)
+  if (index !== 'flat' && index.type === 'engine') {
+    const shelves = index.open({ link, dims, sharedBytes })
+    return createEngineStore({ shelves, dims, secret, inRedis: admin, onTrouble })
+  }
+  const shared = link && admin && { shelf: createShelf(link, sharedBytes, () => undefined), admin }
+  const graph = index === 'flat' ? undefined : index
+  return createMeaningStore({ shared, dims, maxBytes, graph, onTrouble })
+}

@@ -1,0 +1,75 @@
+import { meter, nothing } from './account/meter.ts'
+import type { Witness } from './account/witness.ts'
+import { arrivalOf } from './body/arrival.ts'
+import { record } from './body/live.ts'
+import { type Ending, type Recording, withoutResponse } from './body/recording.ts'
+import { textOfRequest } from './body/request.ts'
+import type { Call } from './call.ts'
+import { originOf } from './identify/origin.ts'
+import { callOf, type Entrance } from './incoming.ts'
+import { createReader } from './reading.ts'
+import type { Rules } from './rules.ts'
+import type { Settings } from './settings.ts'
+
+/** What came of a request; of a response, a copy to read along. */
+export type Outcome = { response: Response } | { error: unknown }
+
+/** False: it cannot be read, and somebody else has to tell of it. */
+export type Watched = (outcome: Outcome) => Promise<boolean>
+
+type Parts = { settings: Settings; rules: () => Rules; witness: Witness }
+
+/**
+ * Reads along what goes straight to upstream, so that it is told of like any other call. All of it happens beside the
+ * call: it has left before anything of it is read, and its caller has the answer before anything of that is.
+ */
+export function createWatch({ settings, rules, witness }: Parts) {
+  const read = createReader()
+
+  /** `undefined`: it is none of the calls that are governed elsewhere. */
+  return function watch(
+    entrance: Entrance,
+    input: Parameters<typeof fetch>[0],
+    init: RequestInit | undefined,
+    url: string,
+  ): Watched | undefined {
+    const found = entrance.governs(url)
+    if (found === undefined) return undefined
+    const request = input instanceof Request ? input : undefined
+    const own: RequestInit = request
+      ? { method: 'POST', headers: request.headers, signal: request.signal, ...init }
+      : { ...init }
+    const given = init?.body ?? undefined
+    const text = typeof given === 'string' ? given : textOfRequest(given, request).catch(() => undefined)
+    const attempt = Number(new Headers(own.headers).get('x-stainless-retry-count')) || 0
+    const origin = originOf(own, attempt, settings.onCall !== undefined)
+    const [startedAt, inForce] = [performance.now(), rules()]
+
+    return async function tell(outcome) {
+      const answeredAt = performance.now()
+      const source = await text
+      const reading = source === undefined ? undefined : read(source)
+      if (source === undefined || reading === undefined) return false
+      const incoming = { ...found, url, init: own, source, reading }
+      const call = { ...callOf(settings, inForce, entrance, incoming), origin }
+      const { model } = call
+      const recording = recordingOf(call, outcome)
+      const reply = { via: 'upstream', model, route: 'requested', bypass: 'direct', recording } as const
+      await witness(call, reply, { startedAt, answeredAt })
+      return true
+    }
+  }
+}
+
+function recordingOf(call: Call, outcome: Outcome): Recording {
+  if ('error' in outcome) {
+    const ending: Ending = { type: 'failed', usage: nothing, error: outcome.error }
+    return withoutResponse(outcome.error, Promise.resolve(ending))
+  }
+  return record(arrivalOf(outcome.response), {
+    operation: call.operation,
+    stream: call.view.stream,
+    usageInjected: false,
+    meter: (seen) => meter(call, seen),
+  })
+}

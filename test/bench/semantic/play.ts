@@ -1,0 +1,167 @@
+import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
+import { decide, type Terms } from '../../../packages/gateway/src/semantic/decide.ts'
+import type { Calibration } from '../../../packages/gateway/src/semantic/embed/embedder.ts'
+import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
+import { createLearner } from '../../../packages/gateway/src/semantic/learn.ts'
+import { type Plan, planOf } from '../../../packages/gateway/src/semantic/plan.ts'
+import type { Neighbour } from '../../../packages/gateway/src/semantic/store/port.ts'
+import { randomOf } from '../../random.ts'
+import { nearestIn, type Stream } from './stream.ts'
+
+export type Outcome = {
+  asked: number
+  hits: number
+  wrong: number
+  vetoed: number
+  /** Of the hits, those on which several agreed. */
+  agreed: number
+  agreedWrong: number
+  judgements: number
+}
+
+const nothing = (asked: number): Outcome => ({
+  asked,
+  hits: 0,
+  wrong: 0,
+  vetoed: 0,
+  agreed: 0,
+  agreedWrong: 0,
+  judgements: 0,
+})
+
+/** The decision on fixed terms, by groups that somebody who knows all answers has made. */
+export type Fixed = Pick<Terms, 'threshold' | 'limit' | 'calibration'> & { guards: readonly GuardName[] }
+
+/** Plays the stream against a cache that starts empty. What was served is not stored, as in the gateway. */
+export function playFixed(stream: Stream, { guards, ...bars }: Fixed): Outcome {
+  const { intents, questions } = stream
+  const outcome = nothing(intents.length)
+  const stored: boolean[] = []
+  const terms: Terms = {
+    ...bars,
+    secondSighting: false,
+    vetoOf: (asked, cached) => vetoOf(asked, cached, guards),
+  }
+  for (const [at, asked] of questions.entries()) {
+    const near = nearestIn(stream, at, (other) => stored[other] === true)
+    const decision = decide(
+      asked,
+      near.flatMap(({ at, similarity }) => {
+        const question = questions[at]
+        return question ? [{ question, similarity, groups: [intents[at] ?? ''] }] : []
+      }),
+      terms,
+    )
+    const served = decision?.serves ? near[decision.at ?? -1] : undefined
+    if (served === undefined) {
+      const isNear = (near[0]?.similarity ?? 0) >= terms.threshold
+      if (decision?.veto && (isNear || decision.confidence >= terms.limit)) outcome.vetoed += 1
+      stored[at] = true
+      continue
+    }
+    count(outcome, intents[at] === intents[served.at], decision?.path === 'agreement')
+  }
+  return outcome
+}
+
+export type Product = {
+  calibration: Calibration | undefined
+  rate: number
+  perHour: number
+  /** Questions in an hour: what `perHour` is held against. */
+  pace: number
+  /** So often the judge takes a wrong answer for a right one. */
+  judgeErrs?: number
+  seed?: number
+  plan?: Partial<Plan>
+}
+
+/**
+ * The gateway's own learner, from its first question on: it decides, has answers judged by somebody who knows them all,
+ * makes its groups, and moves its bars.
+ */
+export async function playProduct(
+  stream: Stream,
+  { calibration, rate, perHour, pace, judgeErrs = 0, seed = 7, plan: more = {} }: Product,
+): Promise<Outcome & { threshold: number; limit: number }> {
+  const { intents, texts } = stream
+  const outcome = nothing(intents.length)
+  const random = randomOf(seed)
+  const erring = randomOf(seed + 1)
+  const plan = {
+    ...planOf([{ semantic: { mode: 'on', judge: { rate, perHour }, guards: [...GUARD_NAMES] } }]),
+    ...more,
+  } as Plan
+  const waiting: Promise<void>[] = []
+  let now = 0
+  const learner = createLearner({
+    shared: undefined,
+    calibration,
+    random,
+    now: () => now,
+    track: (work) => void waiting.push(work),
+  })
+  const entries: Neighbour['entry'][] = []
+  for (const [at, asked] of texts.entries()) {
+    now += 3_600_000 / pace
+    const neighbours = nearestIn(stream, at, (other) => entries[other] !== undefined).flatMap(
+      ({ at, similarity }) => {
+        const entry = entries[at]
+        return entry ? [{ entry, similarity }] : []
+      },
+    )
+    const judge = async (_asked: string, near: readonly Neighbour[]) => {
+      outcome.judgements += 1
+      return near.map(({ entry }) => {
+        const right = intents[at] === intents[Number(entry.id)]
+        return right || erring() < judgeErrs
+      })
+    }
+    const asker = { agent: 'agent', plan, judge }
+    const finding = learner.find(asked, neighbours, 'agent', plan)
+    const { meaning, candidate } = finding
+    if (meaning.outcome === 'hit' && candidate !== undefined) {
+      learner.consider(asked, finding, asker)
+      count(outcome, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'agreement')
+    } else {
+      if (meaning.outcome === 'veto') outcome.vetoed += 1
+      const groups = await learner.groupsOf(asked, String(at), finding, asker)
+      entries[at] = entryAt(at, asked, groups)
+    }
+    await Promise.all(waiting.splice(0))
+  }
+  const { alone, agreed } = learner.known('agent')
+  return { ...outcome, threshold: alone.threshold, limit: agreed.threshold }
+}
+
+function count(outcome: Outcome, right: boolean, agreed: boolean) {
+  outcome.hits += 1
+  if (!right) outcome.wrong += 1
+  if (agreed) outcome.agreed += 1
+  if (agreed && !right) outcome.agreedWrong += 1
+}
+
+/** No two answers have the same words: whether they say the same is for the judge to find out. */
+function entryAt(at: number, question: string, groups: string[]): Neighbour['entry'] {
+  const text = JSON.stringify({ choices: [{ message: { content: String(at) } }] })
+  const usage = { usage: undefined, estimated: false }
+  return {
+    id: String(at),
+    question,
+    groups,
+    pinned: false,
+    answer: {
+      text,
+      usage: usage as never,
+      model: '',
+      headers: [],
+      answerId: undefined,
+      untold: false,
+      team: '',
+      agent: '',
+      storedAt: 0,
+      freshUntil: Number.POSITIVE_INFINITY,
+      keptUntil: Number.POSITIVE_INFINITY,
+    },
+  }
+}

@@ -1,0 +1,171 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { GatewayOptions, PolicyStats } from '@hotdash/llm-gateway'
+import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { expect, test } from 'vitest'
+import type { Order, Setting, Told } from '../redis/asker.ts'
+import type { RedisServer } from '../redis/server.ts'
+import { ask } from '../support.ts'
+import { agentAt, closeLater, policyWith, redis, storeAt } from './kit.ts'
+
+const ASKER = fileURLToPath(new URL('../redis/asker.ts', import.meta.url))
+/** Patient: how long the machine takes is not what is tested. */
+const DEADLINES = { redisMs: 1_000, connectMs: 3_000 }
+
+/** Nobody comes near these limits. */
+const roomy = (rpm: number) => policyWith(rpm, { teams: { prod_customer: { agents: ['support'], rpm } } })
+
+async function upstream(): Promise<FakeOpenAI> {
+  const fake = await startFakeOpenAI({ tokens: 'approximate' })
+  closeLater(() => fake.close())
+  return fake
+}
+
+async function start(name: string, baseURL: string, server: RedisServer, some: GatewayOptions = {}) {
+  const gateway = {
+    agent: 'support',
+    redis: server.url,
+    deadlines: DEADLINES,
+    metrics: false as const,
+    ...some,
+  }
+  const setting: Setting = { name, baseURL, gateway }
+  const child = fork(ASKER, [JSON.stringify(setting)], {
+    execArgv: ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  closeLater(() => child.kill('SIGKILL'))
+  await hear(child, 0)
+  let orders = 0
+  async function tell(
+    order: { type: 'ask'; content: string; stream: boolean } | { type: 'look' },
+  ): Promise<Told> {
+    orders += 1
+    const answer = hear(child, orders)
+    child.send({ ...order, id: orders } as Order)
+    return await answer
+  }
+  return {
+    child,
+    ask: (content: string) => tell({ type: 'ask', content, stream: false }),
+    async policy(): Promise<PolicyStats> {
+      const { stats } = await tell({ type: 'look' })
+      return (stats as { policy: PolicyStats }).policy
+    },
+  }
+}
+
+function hear(child: ChildProcess, id: number): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(new Error('the process has gone'))
+    const listen = (told: Told) => {
+      if (told.id !== id) return
+      child.off('message', listen)
+      child.off('exit', gone)
+      resolve(told)
+    }
+    child.on('message', listen)
+    child.once('exit', gone)
+  })
+}
+
+test('five processes follow a change while they work, one that starts in the middle of it, too', async () => {
+  const [server, fake] = await Promise.all([redis(), upstream()])
+  const store = storeAt(server)
+  const names = ['a', 'b', 'c', 'd', 'e']
+  await store.push(roomy(1_000_000))
+  const processes = await Promise.all(names.map((name) => start(name, fake.baseURL, server)))
+  const waits: number[] = []
+  let failed = 0
+  let working = true
+  const work = processes.map(async ({ ask }, at) => {
+    for (let count = 0; working; count += 1)
+      if ((await ask(`${at}/${count}`)).error !== undefined) failed += 1
+  })
+  for (let rpm = 1_000_001; rpm <= 1_000_010; rpm += 1) {
+    const before = Date.now()
+    const { version } = await store.push(roomy(rpm))
+    if (rpm === 1_000_005) processes.push(await start('late', fake.baseURL, server))
+    for (const { policy } of processes) {
+      let known = await policy()
+      while (known.version < version) {
+        await sleep(5)
+        known = await policy()
+      }
+      expect(known).toMatchObject({ version, source: 'redis' })
+      // Who has started since has other beginnings.
+      if (rpm !== 1_000_005) waits.push((known.followedAt ?? 0) - before)
+    }
+  }
+  working = false
+  await Promise.all(work)
+  expect(failed).toBe(0)
+  expect(Math.max(...waits)).toBeLessThan(5_000)
+}, 60_000)
+
+test('one killed in the middle of a change leaves nothing behind, and finds it when it comes again', async () => {
+  const [server, fake] = await Promise.all([redis(), upstream()])
+  const store = storeAt(server)
+  const victim = await start('victim', fake.baseURL, server)
+  await victim.ask('x')
+  const pushing = store.push(policyWith(1_001))
+  victim.child.kill('SIGKILL')
+  const { version } = await pushing
+  const again = await start('again', fake.baseURL, server)
+  expect((await again.ask('y')).error).toBeUndefined()
+  expect(await again.policy()).toMatchObject({ version, source: 'redis' })
+})
+
+test('a Redis that was killed and lost everything, and a policy pushed anew: all processes follow', async () => {
+  const [server, fake] = await Promise.all([redis(), upstream()])
+  const processes = await Promise.all(['a', 'b', 'c'].map((name) => start(name, fake.baseURL, server)))
+  const { version } = await storeAt(server).push(policyWith(1_001))
+  for (const { policy } of processes) await expect.poll(async () => (await policy()).version).toBe(version)
+  await server.kill()
+  for (const { ask, policy } of processes) {
+    expect((await ask('while it is gone')).error).toBeUndefined()
+    expect((await policy()).version).toBe(version)
+  }
+  await server.restart()
+  await sleep(1_100)
+  const next = await storeAt(server).push(policyWith(1_002))
+  for (const { policy } of processes)
+    await expect.poll(async () => (await policy()).version, { timeout: 10_000 }).toBe(next.version)
+}, 60_000)
+
+/** Of 1,000 calls that each ask upstream. */
+async function commandsOf(server: RedisServer, livePolicy: boolean): Promise<Record<string, number>> {
+  const limits = roomy(1_000_000)
+  const { client } = await agentAt(server, { livePolicy, policy: limits })
+  await client.chat.completions.create(ask('first'))
+  await client.gateway.flush()
+  // What is looked up once, at the start, is over.
+  await sleep(500)
+  await server.admin.config('RESETSTAT')
+  for (let at = 0; at < 100; at += 1)
+    await Promise.all(
+      Array.from({ length: 10 }, (_, place) =>
+        client.chat.completions.create(ask(`${at}/${place}/${livePolicy}`)),
+      ),
+    )
+  await client.gateway.flush()
+  const stats = await server.admin.info('commandstats')
+  return Object.fromEntries(
+    [...stats.matchAll(/cmdstat_([\w|]+):calls=(\d+)/g)]
+      .map(([, name = '', calls]) => [name, Number(calls)] as const)
+      .filter(([name]) => !/^(info|config)/.test(name)),
+  )
+}
+
+test('1,000 calls cost as many Redis commands as they would without a live policy', async () => {
+  const server = await redis()
+  const without = await commandsOf(server, false)
+  await server.admin.flushall()
+  await storeAt(server).push({ ...roomy(1_000_001), cache: { exact: { ttlSeconds: 60 } } })
+  const followed = await commandsOf(server, true)
+  // What the caller waits for and what is told afterwards: four commands each, whatever goes on inside of scripts.
+  for (const commands of [without, followed])
+    expect(commands).toMatchObject({ get: expect.any(Number), set: expect.any(Number), evalsha: 2_000 })
+  expect(followed).toEqual(without)
+}, 60_000)

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { expect, test } from 'vitest'
+import { closeLater, policyWith, redis, storeAt } from './kit.ts'
+
+const bin = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+test('a server lets in whom the live policy lets in, from its start on, and nobody whom it does not any more', async () => {
+  const [server, upstream] = await Promise.all([redis(), startFakeOpenAI({ tokens: 'approximate' })])
+  closeLater(() => upstream.close())
+  const store = storeAt(server)
+  const withKey = (key: string) => {
+    const policy = policyWith(100)
+    return {
+      ...policy,
+      teams: { ...policy.teams, prod_ceo: { ...policy.teams?.prod_ceo, keys: [sha256(key)] } },
+    }
+  }
+  await store.push(withKey('sk-team-one'))
+  const child = spawn(process.execPath, [bin, 'serve', '--port', '0', '--upstream', upstream.baseURL], {
+    env: { PATH: process.env.PATH ?? '', OPENAI_API_KEY: 'sk-test', LLM_GATEWAY_REDIS_URL: server.url },
+  })
+  closeLater(() => child.kill('SIGKILL'))
+  const address = await new Promise<string>((resolve, reject) => {
+    let said = ''
+    child.stderr.on('data', (chunk) => {
+      said += chunk
+      const found = /listening on (\S+),/.exec(said)?.[1]
+      if (found !== undefined) resolve(found)
+    })
+    child.once('exit', () => reject(new Error(said)))
+  })
+  const status = async (key: string) =>
+    (await fetch(`${address}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status
+  expect([await status('sk-team-one'), await status('sk-team-two')]).toEqual([200, 401])
+  await store.push(withKey('sk-team-two'))
+  await expect.poll(() => status('sk-team-two')).toBe(200)
+  expect(await status('sk-team-one')).toBe(401)
+})
