@@ -233,7 +233,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
         ...where,
         ...way,
         memoryCache: memory.size(),
-        mode: rules.who({ agent: settings.agent, key: settings.key, team: settings.team }).mode,
+        mode: rules.modeOf(settings.agent),
         policy: { version: 0, source: settings.policySource },
         ...meanings.stats(),
         ...shared?.stats(),

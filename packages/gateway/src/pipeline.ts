@@ -70,8 +70,8 @@ function embedded(parts: Parts): Handler {
       coalesce(), //                                                 is someone asking it right now?
       abroad === undefined ? pass : across(abroad), //               is another process?
       pace(gauge), //                                                has upstream asked for a pause?
-      limits === undefined ? pass : quota(limits, settlements, gauge), // may it be asked?
       keeper === undefined ? pass : custody(keeper), //              by which key?
+      limits === undefined ? pass : quota(limits, settlements, gauge), // may it be asked?
       byDetour === undefined ? pass : detour(byDetour), //           is the direct route whole?
     ],
     send,

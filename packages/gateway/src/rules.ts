@@ -10,6 +10,8 @@ import type { Settings } from './settings.ts'
 export type Rules = {
   policy: Readonly<Policy>
   who: (claim: Claim) => Caller
+  /** How an agent's calls go. */
+  modeOf: (agent: string | undefined) => Mode
   /** There may be agents whose calls go straight, and agents whose calls are refused. */
   someGoStraight: boolean
   someAreOff: boolean
@@ -42,6 +44,7 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
   return {
     policy,
     who: createDirectory(policy, parts.say, modeOf),
+    modeOf,
     someGoStraight: named.some((agent) => modeOf(agent) === 'direct'),
     someAreOff: Object.values(agents).some(({ off }) => off),
     proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
