@@ -24,9 +24,9 @@ export type SemanticCacheOptions = {
   /** Memory of this process for vectors and answers. @default 67108864 (64 MiB) */
   maxBytes?: number
   /**
-   * How the nearest question is found. `'flat'`: by looking at all of a partition, in this process; a third of a
-   * millisecond among 100,000. `createUsearchIndex()` of `@hotdash/llm-gateway/usearch`: a graph in this process, for more
-   * than that. `createPgvectorIndex()` of `@hotdash/llm-gateway/pgvector` and `createVectorSetIndex()` of
+   * How the nearest question is found. `'flat'`: by looking at all of a partition, in this process; less than a
+   * millisecond among 100,000 of 256 dimensions. `createUsearchIndex()` of `@hotdash/llm-gateway/usearch`: a graph in this
+   * process, for more than that. `createPgvectorIndex()` of `@hotdash/llm-gateway/pgvector` and `createVectorSetIndex()` of
    * `@hotdash/llm-gateway/vector-sets`: vectors and answers stand elsewhere, for more than one machine's memory.
    * @default 'flat'
    */
