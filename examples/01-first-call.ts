@@ -7,7 +7,7 @@ const upstream = await startFakeOpenAI()
 const client = createGatewayClient({
   baseURL: upstream.baseURL,
   apiKey: 'any',
-  gateway: { agent: 'support' },
+  gateway: { agent: 'ai-customer' },
 })
 
 const question = 'Can I return shoes that I have worn once?'

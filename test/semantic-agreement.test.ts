@@ -150,26 +150,47 @@ test.each([
   expect(await it.client.gateway.semantic.list({})).toHaveLength(5)
 })
 
-test('where the team has few requests left, they are for its callers: no judge is asked', async () => {
-  const policy = {
-    ...(options().policy as object),
-    teams: { team: { agents: ['support'], rpm: 2 } },
-  }
-  const it = await setup(options({}, { policy }), {}, upstream())
+/** What a call may take at most is most of what the team has a minute. */
+const FEW_TOKENS = {
+  models: { 'gpt-4o-mini': { input: 0.15, output: 0.6, maxOutput: 16_384 } },
+  teams: { team: { agents: ['support'], tpm: 20_000, tpmMode: 'strict' as const } },
+}
+
+test('where the team has few tokens left, they are for its callers: no judge is asked', async () => {
+  const it = await setup(
+    options({}, { policy: { ...(options().policy as object), ...FEW_TOKENS } }),
+    {},
+    upstream(),
+  )
   expect(await asking(it, ...SHIPPING.slice(0, 2))).toMatchObject({ cache: 'miss', status: 'ok' })
-  const judged = it.records.filter(({ tags }) => tags.includes('gateway:semantic'))
-  expect(judged).toEqual([])
+  expect(it.records.filter(({ purpose }) => purpose === 'semantic')).toEqual([])
 })
 
 test('nor is a vector made only to keep an answer', async () => {
-  const policy = { ...(options().policy as object), teams: { team: { agents: ['support'], rpm: 5 } } }
+  const policy = { ...(options().policy as object), ...FEW_TOKENS }
   const it = await setup(options({}, { policy, cache: { semantic: { dimensions: 256 } } }))
-  const questions = Array.from({ length: 5 }, (_, at) => `Do you ship chairs of kind ${'x'.repeat(at + 1)}?`)
-  // Nobody asks for a vector before the first answer is kept, and that is put off here.
-  await Promise.all(questions.map((question) => it.client.chat.completions.create(ask(question))))
-  await it.client.gateway.flush()
-  const calls = it.records.filter(({ operation }) => operation === 'chat')
-  expect(calls.every(({ status }) => status === 'ok')).toBe(true)
+  expect(await asking(it, ...SHIPPING.slice(0, 2))).toMatchObject({ cache: 'miss', status: 'ok' })
+  expect(it.records.filter(({ purpose }) => purpose === 'semantic')).toEqual([])
+})
+
+test.each([
+  ['judgements', 'chat', { embedder: measured }],
+  ['vectors', 'embeddings', { dimensions: 256 }],
+])('%s take none of the requests that the team has a minute', async (_what, operation, semantic) => {
+  const policy = { ...(options().policy as object), teams: { team: { agents: ['support'], rpm: 4 } } }
+  const everyTopicItsOwn = upstream((question) => question)
+  const it = await setup(options({}, { policy, cache: { semantic } }), {}, everyTopicItsOwn)
+  await asking(it, ...SHIPPING.slice(0, 4))
+  const [own, ours] = [undefined, 'semantic'].map((whose) =>
+    it.records.filter(({ purpose }) => purpose === whose),
+  )
+  expect(own?.map(({ cache, status }) => [cache, status])).toEqual(Array(4).fill(['miss', 'ok']))
+  expect(ours?.length).toBeGreaterThan(1)
+  expect(new Set(ours?.map((record) => `${record.operation} ${record.status}`))).toEqual(
+    new Set([`${operation} ok`]),
+  )
+  const more = it.client.chat.completions.create(ask('Do you sell tables?'), { maxRetries: 0 })
+  await expect(more).rejects.toMatchObject({ status: 429, code: 'gateway_rpm_exceeded' })
 })
 
 test.each([

@@ -207,6 +207,7 @@ test('vectors come from upstream unless somebody else gives them: priced, cached
     agent: 'support',
     model: 'text-embedding-3-large',
     tags: ['gateway:semantic'],
+    purpose: 'semantic',
   })
   expect(vectors[0]?.costUsd).toBeGreaterThan(0)
   expect(upstream.requests.filter(({ path }) => path === '/v1/embeddings')).toHaveLength(2)

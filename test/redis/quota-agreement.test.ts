@@ -36,6 +36,7 @@ const step = fc.oneof(
       tokens: fc.nat(300),
       most: fc.nat(1_500),
       cost: fc.nat(400),
+      requests: fc.constantFrom(1 as const, 1 as const, 0 as const),
     }),
   },
   {
@@ -97,12 +98,13 @@ test('three processes at one Redis decide as one process does in memory, whateve
           latest = Math.max(latest, clock)
           if (each.do === 'wait') continue
           if (each.do === 'reserve') {
-            const { by, agent, tokens, most, cost } = each
+            const { by, agent, tokens, most, cost, requests } = each
             const some = {
               inputTokens: tokens,
               maxOutputTokens: most,
               worstCost: usd(cost),
               leaseMs: 32_000,
+              requests,
             }
             const verdict = await reserve(by, `${at}`, agent, some)
             if (verdict.admitted) admitted.push({ id: `${at}`, agent, at: latest })

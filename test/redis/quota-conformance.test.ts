@@ -37,6 +37,22 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
       }
   })
 
+  test('what counts as no request takes tokens and dollars only, and passes a window that is full of requests', async () => {
+    fresh()
+    const bound = { rpm: 2, tpm: 400, usdPerDay: usd(1_000) }
+    await reserve('a', bound)
+    await reserve('b', bound)
+    expect(await reserve('c', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
+    expect(await reserve('vector', bound, { requests: 0 })).toMatchObject({
+      admitted: true,
+      remaining: { requests: 0, tokens: 100, usd: 700 },
+    })
+    expect(await reserve('long', bound, { requests: 0, inputTokens: 200 })).toMatchObject({
+      admitted: false,
+      limit: 'tpm',
+    })
+  })
+
   test('an admission tells what is left of each limit that binds, and of no other', async () => {
     fresh()
     expect(await reserve('a', { rpm: 5, tpm: 1_000, usdPerDay: usd(450) })).toEqual({

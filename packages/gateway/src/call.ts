@@ -52,6 +52,9 @@ export type Outgoing = {
 /** A place in the shared cache: its key, and what another process has put there, made this caller's own. */
 export type Shelf = { key: string; find: () => Promise<Reply | undefined> }
 
+/** What the gateway makes calls of its own for: a vector or a judgement for the semantic cache. */
+export type Purpose = 'semantic'
+
 /** One governed request on its way down. Never mutated: a stage that changes something passes `{ ...call, model }`. */
 export type Call = {
   /** 0 for the first attempt, then the SDK's retry count. */
@@ -81,6 +84,8 @@ export type Call = {
   shelf?: Shelf
   /** Asked for the cache alone: a stale answer has been given already. */
   revalidates?: true
+  /** Asked by the gateway for a caller's call, and what for; absent: by the caller. */
+  purpose?: Purpose
   /** Told when this call begins to wait for its team: it then takes up nobody's place at upstream. */
   stepAside?: () => void
   /** What survives the SDK's retries of this call. */

@@ -1,4 +1,4 @@
-import type { Operation, Route } from '../call.ts'
+import type { Operation, Purpose, Route } from '../call.ts'
 import type { Meaning } from '../semantic/meaning.ts'
 import type { Usage } from './usage.ts'
 
@@ -27,6 +27,8 @@ export type CallRecord = {
   user?: string
   trace?: string
   tags: string[]
+  /** The gateway made this call on its own, for its semantic cache; absent: the agent made it. */
+  purpose?: Purpose
   /** How it went; absent: through the pipeline here. */
   mode?: 'litellm' | 'direct'
   operation: Operation | 'other'

@@ -108,6 +108,7 @@ function recordOf(
     attempts,
     status: statusOf(reply, ending, seen),
   }
+  if (call.purpose !== undefined) record.purpose = call.purpose
   if (caller.mode !== 'embedded') record.mode = caller.mode
   if (controls.session !== undefined) record.session = controls.session
   if (controls.user !== undefined) record.user = controls.user

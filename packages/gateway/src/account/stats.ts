@@ -11,6 +11,7 @@ import type { CacheState, CallRecord } from './record.ts'
 
 /** Totals since the gateway was made. Dollars are US dollars. */
 export type Stats = {
+  /** As many as there are records: the agents' calls, and those that the semantic cache makes for them (`purpose`). */
   calls: number
   /** Calls whose record is not written yet. */
   pending: number

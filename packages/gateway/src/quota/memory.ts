@@ -99,7 +99,7 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
     const known = claims.get(reservation.id) ?? settled.get(reservation.id)
     if (known !== undefined) return known.verdict
 
-    const { limits, worstCost } = reservation
+    const { limits, worstCost, requests = 1 } = reservation
     const team = teamOf(reservation.team, at)
     const ledger = ledgerOf(team, dayOf(at, limits.timezone))
     const load = team.window.load(at)
@@ -107,13 +107,13 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
     const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at)
     if (refusal !== undefined) return refusal
 
-    const second = team.window.add(at, 1, tokens)
+    const second = team.window.add(at, requests, tokens)
     ledger.held += worstCost
     const verdict: Verdict = {
       admitted: true,
       remaining: remaining(
         reservation,
-        { requests: load.requests + 1, tokens: load.tokens + tokens },
+        { requests: load.requests + requests, tokens: load.tokens + tokens },
         ledger,
       ),
       resetMs: SPAN_MS,
@@ -181,7 +181,7 @@ function refusalFor(
   tokens: number,
   at: number,
 ): Verdict | undefined {
-  const { limits, worstCost } = reservation
+  const { limits, worstCost, requests = 1 } = reservation
   const { rpm, tpm, usdPerDay } = limits
   const no = (limit: 'rpm' | 'tpm' | 'daily_usd', retryAfterMs: number | undefined): Verdict => ({
     admitted: false,
@@ -197,7 +197,7 @@ function refusalFor(
     return no('daily_usd', onlyHolds ? 1_000 : untilDayEnds(at, limits.timezone))
   }
   if (tpm !== undefined && tokens > tpm) return no('tpm', undefined)
-  const moreRequests = load.requests + 1 - (rpm ?? Number.POSITIVE_INFINITY)
+  const moreRequests = requests === 0 ? 0 : load.requests + requests - (rpm ?? Number.POSITIVE_INFINITY)
   const moreTokens = load.tokens + tokens - (tpm ?? Number.POSITIVE_INFINITY)
   const forRequests = moreRequests > 0 ? window.freeIn(at, 'requests', moreRequests) : 0
   const forTokens = moreTokens > 0 ? window.freeIn(at, 'tokens', moreTokens) : 0

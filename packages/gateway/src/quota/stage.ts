@@ -38,6 +38,8 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
         limits,
         inputTokens: limits.tpmMode === 'strict' ? size.bound : size.estimate,
         maxOutputTokens: output,
+        // What the agent asks is what its team's requests are counted by.
+        requests: call.purpose === undefined ? 1 : 0,
         worstCost: worstCost ?? NO_MONEY,
         leaseMs: LEASE_MS,
       }

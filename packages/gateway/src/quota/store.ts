@@ -27,6 +27,8 @@ export type Reservation = {
   inputTokens: number
   /** The most output tokens the call allows. */
   maxOutputTokens: number
+  /** How many requests it counts as: none if the gateway makes it for a call that counts. @default 1 */
+  requests?: 0 | 1
   /** The most the call can cost; held until it is settled. */
   worstCost: MicroUsd
   /** After this the hold becomes doubt: a crashed process locks nobody out, and no dollar is spent twice. */

@@ -173,12 +173,10 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
 /** The part of a team's limits that its callers have for themselves. */
 const RESERVED = 0.2
 
-/** Whether the team has requests and tokens to spare, as the quota said of this call. */
+/** Whether the team has tokens to spare, as the quota said of this call. */
 function hasRoom(headers: Record<string, string> = {}): boolean {
-  return ['requests', 'tokens'].every((kind) => {
-    const [left, of] = ['remaining', 'limit'].map((what) => headers[`x-ratelimit-${what}-${kind}`])
-    return left === undefined || of === undefined || Number(left) >= RESERVED * Number(of)
-  })
+  const { 'x-ratelimit-remaining-tokens': left, 'x-ratelimit-limit-tokens': of } = headers
+  return left === undefined || of === undefined || Number(left) >= RESERVED * Number(of)
 }
 
 const unavailable = (reason: string): Finding => ({

@@ -1,5 +1,4 @@
 import type { CallRecord } from '../account/record.ts'
-import { TAG } from './embed/openai.ts'
 import type { Known } from './lessons.ts'
 import type { Meaning } from './meaning.ts'
 import type { SemanticAdmin, SemanticEntry } from './store/admin.ts'
@@ -98,7 +97,7 @@ export function createTally() {
     },
     count(record: CallRecord) {
       const micro = (usd: number | undefined) => Math.round((usd ?? 0) * 1e6)
-      if (record.tags.includes(TAG)) {
+      if (record.purpose === 'semantic') {
         const counts = countsOf(record.agent)
         if (record.operation === 'embeddings') counts.embedding += micro(record.costUsd)
         else counts.judging += micro(record.costUsd)

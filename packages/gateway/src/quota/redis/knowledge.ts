@@ -71,13 +71,13 @@ export function createKnowledge(processes: number) {
       team.announcedAt = now
       return true
     },
-    hear(name: string, reserved: Reserved, now: number) {
+    hear(name: string, reserved: Reserved, requests: 0 | 1, now: number) {
       const team = of(name)
       take(team, reserved)
       team.heard = reserved.load
       team.heardAt = now
       team.fleet = reserved.fleet ?? team.fleet
-      if (reserved.status === 'admitted') team.own.add(now, 1, reserved.tokens)
+      if (reserved.status === 'admitted') team.own.add(now, requests, reserved.tokens)
     },
     /** A settlement tells of money only, and nothing of a life that this process has not been asked about. */
     hearSettled(name: string, settled: Settled, now: number) {

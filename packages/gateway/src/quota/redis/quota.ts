@@ -118,7 +118,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   }
 
   async function ask(reservation: Reservation, ageMs: number | undefined, onSend?: () => void) {
-    const { team, id, limits } = reservation
+    const { team, id, limits, requests = 1 } = reservation
     const at = now()
     const asker = {
       now: clock === 'client' ? at : '',
@@ -132,7 +132,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
       return reserveScript.run(client, keysOf(team, id), args)
     })
     const reserved = reservedOf(reply)
-    knowledge.hear(team, reserved, now())
+    knowledge.hear(team, reserved, requests, now())
     onVersion?.(reserved.version)
     return reserved
   }

@@ -30,6 +30,7 @@
 --   ARGV[23]  requests that it held then, everybody's
 --   ARGV[24]  tokens, likewise
 --   ARGV[25]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
+--   ARGV[26]  requests it counts as: 1, or 0
 --
 -- Output:
 --   1   admitted, rpm, tpm or daily_usd: the limit in the way
@@ -61,6 +62,7 @@ local SLOTS = 32
 local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
 local state = open(KEYS[1], ARGV[1], ARGV[2], zone, true)
 local process, worst = ARGV[2], tonumber(ARGV[12])
+local requests = tonumber(ARGV[26]) or 1
 
 -- Nobody alone knows what the others had admitted, but each was told how full the window was. What of that nobody has
 -- claimed as his counts as admitted at the time when it was told.
@@ -192,7 +194,7 @@ local function refusal()
     return 'daily_usd', only_holds and 1000 or day_ends(state.clock, state.day, zone) - state.clock
   end
   if tpm and tokens > tpm then return 'tpm', -1 end
-  local more_requests = rpm and state.requests + 1 - rpm or 0
+  local more_requests = rpm and requests > 0 and state.requests + requests - rpm or 0
   local more_tokens = tpm and state.tokens + tokens - tpm or 0
   local for_requests = more_requests > 0 and free_in(state, 1, more_requests) or 0
   local for_tokens = more_tokens > 0 and free_in(state, 2, more_tokens) or 0
@@ -210,7 +212,7 @@ if age == nil then
 end
 
 local stamp = state.clock - (age or 0)
-if stamp + SPAN > state.clock then add(state, stamp, 1, tokens) end
+if stamp + SPAN > state.clock then add(state, stamp, requests, tokens) end
 local lease = tonumber(ARGV[13])
 local slot = math.max(1000, math.floor(lease / SLOTS))
 local ends = math.ceil((state.clock + lease) / slot) * slot

@@ -17,7 +17,7 @@ const most = (value: number) => Math.min(MOST, Math.max(0, Math.ceil(value)))
 
 /** ARGV of reserve.lua, in its order. `ageMs`: it was admitted that long ago, while Redis was away. */
 export function reserveArgs(
-  { agent, model, limits, inputTokens, maxOutputTokens, worstCost, leaseMs }: Reservation,
+  { agent, model, limits, inputTokens, maxOutputTokens, requests = 1, worstCost, leaseMs }: Reservation,
   { now, process, announce }: Asker,
   { before, changes, after }: Zone,
   { epoch, seq, day, committed, own, heardAgo, heard }: Memory,
@@ -49,6 +49,7 @@ export function reserveArgs(
     heard.requests,
     heard.tokens,
     ageMs === undefined ? '' : Math.max(0, Math.round(ageMs)),
+    requests,
   ]
 }
 

@@ -3,12 +3,12 @@ import { afterwards } from '../../identify/origin.ts'
 import { isObject, list, text } from '../../json.ts'
 import { normalised } from './embedder.ts'
 
-/** What the records of such calls are tagged with. */
-export const TAG = 'gateway:semantic'
+/** What the records of such calls are tagged with, where tags are all that is kept of them. */
+const TAG = 'gateway:semantic'
 
 /**
  * Asks upstream for the vector of a question on behalf of the call that asks it: through the whole pipeline, so that it is
- * cached exactly, counted against the team's limits, priced and recorded as a call of its own. It never waits in line.
+ * cached exactly, counted against the team's tokens and dollars, priced and recorded as a call of its own. It never waits in line.
  * @throws when no vector came: refused, failed, or not of the length that was asked for.
  */
 export async function embedThrough(
@@ -58,6 +58,7 @@ export function following(
       ...(controls.session === undefined ? {} : { session: controls.session }),
       ...(controls.trace === undefined ? {} : { trace: controls.trace }),
     },
+    purpose: 'semantic',
     operation,
     outgoing: {
       transport: outgoing.transport,
