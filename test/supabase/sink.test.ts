@@ -1,5 +1,7 @@
 import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
+import { openPolicyStore } from '@hotdash/llm-gateway/policy'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { startRedis } from '../redis/server.ts'
 import { ask, setup, until } from '../support.ts'
 import { type Supabase, startSupabase } from './server.ts'
 
@@ -211,6 +213,28 @@ test('the limits of teams are told once, and again when they have changed', asyn
     { version: 7, team: 'a', rpm: 20, tpm: null, usd: '1.500000', timezone },
     { version: 7, team: 'b', rpm: null, tpm: null, usd: null, timezone },
   ])
+})
+
+test('limits that are switched while the program runs are told with the next rows', async () => {
+  const redis = await startRedis()
+  const store = openPolicyStore({ redis: redis.url })
+  const { client } = await setup({
+    supabase: there(),
+    redis: redis.url,
+    policy: { version: 7, teams: { a: { agents: ['support'], rpm: 10 } } },
+  })
+  const known = async () => {
+    await client.chat.completions.create(ask(`${Math.random()}`))
+    await client.gateway.flush()
+    return await supabase.sql('select rpm from llm_team_limits order by version')
+  }
+  expect(await known()).toEqual([{ rpm: 10 }])
+  await store.switch((switches) => ({ ...switches, teams: { a: { rpm: 30 } } }))
+  await until(() => client.gateway.policy().teams?.a?.rpm === 30, 'the switch arrives')
+  expect(await known()).toEqual([{ rpm: 10 }, { rpm: 30 }])
+  await client.gateway.close()
+  store.close()
+  await redis.close()
 })
 
 test('the environment switches it on with both of its variables, in every mode, and `false` off', async () => {

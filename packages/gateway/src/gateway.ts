@@ -92,7 +92,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const condition = () => shared?.condition()
   const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
   const sayOfSinks = oneAMinute(warn)
-  const places = placesOf(settings, shared?.link, sayOfSinks)
+  const places = placesOf(settings, () => rules.policy, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
   const meanings = createMeanings(settings, shared?.link, sayOfSinks)
   const detours: DetourStats = { way: 'direct', detours: 0 }

@@ -1,3 +1,4 @@
+import type { Policy } from './policy/policy.ts'
 import type { Link } from './redis/link.ts'
 import type { Say } from './say.ts'
 import type { Settings } from './settings.ts'
@@ -8,11 +9,11 @@ import type { Sink } from './sinks/sink.ts'
 import { createSupabaseSink } from './sinks/supabase/sink.ts'
 
 /** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
-export function placesOf(settings: Settings, link: Link | undefined, say: Say): Sink[] {
+export function placesOf(settings: Settings, policy: () => Policy, link: Link | undefined, say: Say): Sink[] {
   const { langfuse, otel, sinks } = settings
   return [
     ...metricsOf(settings, link),
-    ...supabaseOf(settings, link, say),
+    ...supabaseOf(settings, policy, link, say),
     ...(langfuse === undefined ? [] : [createLangfuseSink(langfuse)]),
     ...(otel === undefined ? [] : [createOtelSink(otel)]),
     ...sinks,
@@ -23,7 +24,12 @@ function metricsOf({ metrics }: Settings, link: Link | undefined): Sink[] {
   return link && metrics ? [createMetricsSink(link, metrics)] : []
 }
 
-function supabaseOf({ supabase, policy, quota }: Settings, link: Link | undefined, say: Say): Sink[] {
+function supabaseOf(
+  { supabase, quota }: Settings,
+  policy: () => Policy,
+  link: Link | undefined,
+  say: Say,
+): Sink[] {
   if (supabase === undefined) return []
   return [createSupabaseSink(supabase, { policy, link, keyLocking: quota?.keyLocking ?? false, say })]
 }

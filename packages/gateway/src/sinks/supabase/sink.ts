@@ -10,7 +10,8 @@ import { createSpill, type Spill } from './spill.ts'
 import { createTable, type Table } from './table.ts'
 
 type House = {
-  policy: Policy
+  /** The one in force. */
+  policy: () => Policy
   /** Shared Redis; without it, rows wait in this process alone. */
   link: Link | undefined
   /** For Upstash: scripts lock their keys and not the whole database. */
@@ -35,7 +36,8 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   const table = to && createTable({ table: name, to })
   const drain =
     spill && table && createDrain(spill, table, (trouble) => say('supabase drain', `supabase: ${trouble}`))
-  let limits = limitsOf(policy)
+  /** The policy whose limits are known there. */
+  let told: Policy | undefined
   let limitsNotBefore = 0
 
   async function deliver(reports: readonly Report[], signal: AbortSignal): Promise<Delivery> {
@@ -69,13 +71,16 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
     }
   }
 
-  /** Once, and no row waits for it: without limits, one tile has less to show. */
+  /** Once for each policy, and no row waits for it: without limits, one tile has less to show. */
   async function tellLimits(table: Table, signal: AbortSignal) {
-    if (limits.length === 0 || performance.now() < limitsNotBefore) return
+    const current = policy()
+    const limits = limitsOf(current)
+    if (current === told || limits.length === 0 || performance.now() < limitsNotBefore) return
     limitsNotBefore = performance.now() + LIMITS_PAUSE_MS
     try {
       await table.replace(LIMITS_TABLE, limits, LIMITS_KEY, signal)
-      limits = []
+      limitsNotBefore = 0
+      told = current
     } catch (error) {
       say('supabase limits', `supabase: the limits of teams are not known there: ${wordsOf(error)}`)
     }
