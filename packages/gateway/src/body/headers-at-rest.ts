@@ -38,6 +38,8 @@ const NONE = new Headers()
 class HeadersAtRest implements Headers {
   readonly #base: Headers
   readonly #own = new Map<string, string>()
+  /** All names in order, until one more comes: the SDK's log reads all headers twice. */
+  #names: string[] | undefined
   /** The usual kind of Headers, once somebody does with them what is unusual. */
   #usual: Headers | undefined
 
@@ -47,9 +49,10 @@ class HeadersAtRest implements Headers {
 
   /** One more, which may have come before. */
   bring(name: string, value: string) {
-    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name))
+    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name)) {
       this.#own.set(name, value)
-    else this.#asUsual().append(name, value)
+      this.#names = undefined
+    } else this.#asUsual().append(name, value)
   }
 
   get(name: string) {
@@ -63,8 +66,10 @@ class HeadersAtRest implements Headers {
   }
 
   set(name: string, value: string) {
-    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) this.#own.set(name, value)
-    else this.#asUsual().set(name, value)
+    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) {
+      this.#own.set(name, value)
+      this.#names = undefined
+    } else this.#asUsual().set(name, value)
   }
 
   append(name: string, value: string) {
@@ -104,9 +109,13 @@ class HeadersAtRest implements Headers {
   }
 
   #sorted(): [string, string][] {
-    const list = [...this.#own]
-    if (this.#base !== NONE) for (const header of this.#base) if (!this.#own.has(header[0])) list.push(header)
-    return list.sort(byName)
+    if (this.#base !== NONE) {
+      const list = [...this.#own]
+      for (const header of this.#base) if (!this.#own.has(header[0])) list.push(header)
+      return list.sort(byName)
+    }
+    this.#names ??= [...this.#own.keys()].sort()
+    return this.#names.map((name) => [name, this.#own.get(name) ?? ''])
   }
 
   #asUsual(): Headers {
