@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { createGateway, type Gateway } from '@hotdash/llm-gateway'
 import { UsageError } from '../command.ts'
 import { createCallers, isLoopback } from '../serve/callers.ts'
@@ -35,11 +36,18 @@ rest of what the gateway knows. The access log goes to stdout, one line of JSON 
 
 /health/liveliness and /health/readiness need no key. docs/serve.md tells the rest.`
 
+/**
+ * How far beyond what is in use the heap may grow before it is swept: a sidecar stands beside an agent, and V8 left to
+ * itself lets it grow to several times that where the machine has the memory. A bound would end the process instead.
+ */
+const HEAP_GROWS_BY = '--heap-growing-percent=50'
+
 /** A hung sink must not keep an ended server from ending. */
 const LAST_WORDS_MS = 2_000
 
 export async function run(argv: string[]): Promise<number> {
   const options = optionsFrom(argv, process.env)
+  setFlagsFromString(HEAP_GROWS_BY)
   const say = createSay(process.stderr)
   const gateway = createGateway({
     ...(options.policy !== undefined && { policy: options.policy }),
