@@ -312,3 +312,21 @@ test('a Redis that is not there is a failure in one line, soon', async () => {
   expect(code).toBe(1)
   expect(err).toMatch(/^llm-gateway: Redis is down: .*\n$/)
 })
+
+test('a model without a price: push is refused, a switch says what it would mean and is done', async () => {
+  const server = await redis()
+  const policy = { ...hotdashPolicy, routing: { ...hotdashPolicy.routing, default: 'gpt-99-mini' } }
+  const pushed = await gateway('policy push - --yes', server, JSON.stringify(policy))
+  expect(pushed.code).toBe(1)
+  expect(pushed.err).toContain('routing.default: the price of "gpt-99-mini" is unknown')
+  expect(pushed.err).toContain('models["gpt-99-mini"]')
+  expect(await server.admin.exists(LIVE)).toBe(0)
+
+  const priced = { ...policy, models: { ...policy.models, 'gpt-99-mini': { input: 1, output: 2 } } }
+  expect(await gateway('policy push - --yes', server, JSON.stringify(priced))).toMatchObject({ code: 0 })
+  const known = await gateway('switch model gpt-4o gpt-99-mini --yes', server)
+  expect(known).toMatchObject({ code: 0, err: expect.not.stringContaining('Beware') })
+  const unknown = await gateway('switch model gpt-4o gpt-99 --yes', server)
+  expect(unknown.err).toContain('Beware: routing.swap["gpt-4o"]: the price of "gpt-99" is unknown')
+  expect(unknown.code).toBe(0)
+})

@@ -10,4 +10,5 @@ export {
 export type { Change } from './policy/live/change.ts'
 export { checkSwitches } from './policy/live/change.ts'
 export { type Difference, differences } from './policy/live/diff.ts'
+export { unpricedChoices } from './policy/live/priced.ts'
 export type { Live, Mode, Switches } from './policy/live.ts'

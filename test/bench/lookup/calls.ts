@@ -108,8 +108,13 @@ export async function measureCalls(entries: number, calls: number): Promise<stri
       if (response.headers.get('x-gateway-cache') === 'semantic') list(found).push(took)
     }
     list(times.embed).push(await timed(() => embedder.embed([reworded(at)])))
-    list(times.exactOn).push(await timed(() => on.chat.completions.create(asked(question(0)))))
-    list(times.exactOff).push(await timed(() => off.chat.completions.create(asked(question(0)))))
+    const exact = [
+      { found: times.exactOn, client: on },
+      { found: times.exactOff, client: off },
+    ]
+    // Whoever goes first finds the processor's caches full of something else.
+    for (const { found, client } of call % 2 === 0 ? exact : exact.toReversed())
+      list(found).push(await timed(() => client.chat.completions.create(asked(question(0)))))
   }
   const of = (list: number[]) => µs(median(list))
   const beyond = (list: number[]) => µs(median(list) - median(times.embed) - median(times.exactOn))

@@ -2,6 +2,7 @@ import { hostname, userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import {
+  applied,
   type Change,
   type Difference,
   differences,
@@ -10,6 +11,7 @@ import {
   openPolicyStore,
   PolicyConflict,
   type PolicyStore,
+  unpricedChoices,
 } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../command.ts'
 import { type Paint, painter } from './paint.ts'
@@ -88,6 +90,8 @@ export async function change(
   if (repairs) process.stderr.write(`${standingLine(standing, paint)}\n`)
   const lines = diffLines(visible(now, then, changes), paint)
   if (!values.json || !values.yes) process.stderr.write(`${lines.join('\n')}\n`)
+  for (const problem of await unpricedChoices(inForce(then)))
+    process.stderr.write(`${paint('yellow', `Beware: ${plain(problem)}`)}\n`)
   if (values['dry-run'])
     return done(values, { version, changed: false, changes }, 'Nothing was changed: this was a dry run.')
   if (!values.yes && !(await agrees(paint))) return tell('Nothing was changed.')
@@ -99,6 +103,10 @@ export async function change(
   })
   return done(values, { version: made.version, changed: true, told: made.told, changes }, sentence(made))
 }
+
+/** What processes go by: the policy, with what is switched laid over it. */
+const inForce = (state: State): Policy =>
+  applied({ version: 0, policy: policyInForce(state), switches: state.switches })
 
 /** What changes for processes: where no policy was live, they had one of their own. */
 function visible(now: State, then: State, changes: Difference[]): Difference[] {

@@ -6,6 +6,7 @@ import { checkPolicy } from '../load.ts'
 import type { Policy } from '../policy.ts'
 import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
 import { type Difference, differences } from './diff.ts'
+import { unpricedChoices } from './priced.ts'
 import { type Ask, find, put, remembered } from './store.ts'
 
 /** What Redis holds. `version` 0 and no change: nothing was ever changed live, or it is gone. */
@@ -150,6 +151,8 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
     check: checked,
     async push(policy, note) {
       const whole = checked(policy)
+      const unpriced = await unpricedChoices(whole)
+      if (unpriced.length > 0) throw new GatewayOptionsError(unpriced.join('\n'))
       return await change('push', ({ switches }) => ({ policy: whole, switches }), note)
     },
     clear: (note) => change('clear', ({ switches }) => ({ switches }), note),
