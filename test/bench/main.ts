@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import OpenAI from 'openai'
+import { inMemory } from './completion.ts'
 import { compare, type Result, timed } from './measure.ts'
 import { CHUNKS } from './upstream-size.ts'
 
@@ -49,10 +50,9 @@ const question = (fresh: boolean) => ({
 })
 
 const answer = await (await bare.chat.completions.create(question(false)).asResponse()).text()
-const inMemory = async () =>
-  new Response(answer, { headers: { 'content-type': 'application/json', 'x-request-id': 'req_bench' } })
-const floor = new OpenAI({ ...options, fetch: inMemory })
-const caching = createGatewayClient({ ...options, fetch: inMemory, gateway })
+const atOnce = inMemory(answer)
+const floor = new OpenAI({ ...options, fetch: atOnce })
+const caching = createGatewayClient({ ...options, fetch: atOnce, gateway })
 
 const whole = (of: OpenAI, fresh: boolean) => () =>
   timed(async () => await of.chat.completions.create(question(fresh)))
@@ -146,7 +146,7 @@ async function leak(count: number): Promise<number> {
   }
   const bounded = createGatewayClient({
     ...options,
-    fetch: inMemory,
+    fetch: atOnce,
     gateway: { ...gateway, cache: { exact: { maxBytes: 1e6 } } },
   })
   const run = async (calls: number) => {

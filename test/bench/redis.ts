@@ -4,6 +4,7 @@ import { createGatewayClient } from '@hotdash/llm-gateway'
 import { Redis } from 'ioredis'
 import OpenAI from 'openai'
 import { startRedis } from '../redis/server.ts'
+import { completion, inMemory } from './completion.ts'
 import { compare, timed } from './measure.ts'
 
 const { values } = parseArgs({
@@ -31,24 +32,8 @@ const [rounds, calls, warmUp] = [values.rounds, values.calls, values['warm-up']]
 /** Per 100,000 commands, pay as you go. Source: Upstash, "Pricing", 2026-11. */
 const USD_PER_100K_COMMANDS = 0.2
 
-const answer = JSON.stringify({
-  id: 'chatcmpl-bench',
-  object: 'chat.completion',
-  created: 1_767_225_600,
-  model: 'gpt-4o-mini',
-  choices: [
-    {
-      index: 0,
-      message: { role: 'assistant', content: 'It left the kitchen at 18:42. '.repeat(12), refusal: null },
-      logprobs: null,
-      finish_reason: 'stop',
-    },
-  ],
-  usage: { prompt_tokens: 250, completion_tokens: 100, total_tokens: 350 },
-})
-const inMemory = async () =>
-  new Response(answer, { headers: { 'content-type': 'application/json', 'x-request-id': 'req_bench' } })
-const options = { baseURL: 'http://127.0.0.1:1/v1', apiKey: 'bench', fetch: inMemory }
+const answer = completion('It left the kitchen at 18:42. '.repeat(12))
+const options = { baseURL: 'http://127.0.0.1:1/v1', apiKey: 'bench', fetch: inMemory(answer) }
 const policy = {
   version: 1,
   routing: { default: 'gpt-4o-mini', escalate: { above: 2_000, to: 'gpt-4o' } },

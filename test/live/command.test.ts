@@ -2,15 +2,11 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { expect, test } from 'vitest'
+import { BIN, llmGateway, type Ran } from '../command.ts'
 import type { RedisServer } from '../redis/server.ts'
 import { agentAt, closeLater, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
-
-const bin = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
-
-type Ran = { code: number | null; out: string; err: string }
 
 /** As an operator's shell would, in a pipe. */
 function gateway(
@@ -21,20 +17,7 @@ function gateway(
 ): Promise<Ran> {
   const words = [...args.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
   const at = server === undefined ? {} : { LLM_GATEWAY_REDIS_URL: server.url }
-  const child = spawn(process.execPath, [bin, ...words], {
-    env: { PATH: process.env.PATH ?? '', ...at, ...env },
-  })
-  child.stdin.end(input)
-  return new Promise((resolve) => {
-    const ran = { out: '', err: '' }
-    child.stdout.on('data', (chunk) => {
-      ran.out += chunk
-    })
-    child.stderr.on('data', (chunk) => {
-      ran.err += chunk
-    })
-    child.on('close', (code) => resolve({ code, ...ran }))
-  })
+  return llmGateway(words, { ...at, ...env }, input)
 }
 
 /** As an operator's fingers would, at a terminal that util-linux makes. */
@@ -45,7 +28,7 @@ function typed(
   env: Record<string, string> = {},
   meanwhile: () => Promise<unknown> = async () => undefined,
 ): Promise<Omit<Ran, 'err'>> {
-  const child = spawn('script', ['-qec', `${process.execPath} ${bin} ${args}`, '/dev/null'], {
+  const child = spawn('script', ['-qec', `${process.execPath} ${BIN} ${args}`, '/dev/null'], {
     env: { PATH: process.env.PATH ?? '', TERM: 'xterm', LLM_GATEWAY_REDIS_URL: server.url, ...env },
   })
   let out = ''

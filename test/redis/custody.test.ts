@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import {
   type CallRecord,
@@ -13,6 +11,7 @@ import { newTeamKey, openVault, type Vault } from '@hotdash/llm-gateway/custody'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { llmGateway } from '../command.ts'
 import { createCleanup, serve } from '../serve/kit.ts'
 import { ask, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -20,8 +19,6 @@ import { type RedisServer, startRedis } from './server.ts'
 const REAL = 'upstream-key-number-one'
 const NEXT = 'upstream-key-number-two'
 const MASTER = newTeamKey()
-
-const BIN = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 
 const closing: (() => unknown)[] = []
 beforeEach(() => {
@@ -318,26 +315,8 @@ test('without Redis there is nothing to keep keys in, and the option says so', (
 })
 
 /** As an operator's shell would: secrets by variables, or line by line on standard input. */
-function keys(
-  args: string[],
-  env: Record<string, string>,
-  input = '',
-): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [BIN, 'keys', ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
-  })
-  child.stdin.end(input)
-  return new Promise((resolve) => {
-    const ran = { out: '', err: '' }
-    child.stdout.on('data', (chunk) => {
-      ran.out += chunk
-    })
-    child.stderr.on('data', (chunk) => {
-      ran.err += chunk
-    })
-    child.on('close', (code) => resolve({ code, ...ran }))
-  })
-}
+const keys = (args: string[], env: Record<string, string>, input = '') =>
+  llmGateway(['keys', ...args], env, input)
 
 test('an operator makes, seals, checks, exchanges, lists and revokes keys at the command line', async () => {
   const { redis, upstream } = await house()

@@ -1,8 +1,11 @@
+import { unpricedChoices } from './account/unpriced.ts'
+import { createPolicyStore, type PolicyStore } from './policy/live/admin.ts'
+import type { RedisClient } from './redis/connect.ts'
+
 export { applied } from './policy/applied.ts'
 export {
   type Made,
   type Note,
-  openPolicyStore,
   PolicyConflict,
   type PolicyStore,
   type Standing,
@@ -10,5 +13,18 @@ export {
 export type { Change } from './policy/live/change.ts'
 export { checkSwitches } from './policy/live/change.ts'
 export { type Difference, differences } from './policy/live/diff.ts'
-export { unpricedChoices } from './policy/live/priced.ts'
 export type { Live, Mode, Switches } from './policy/live.ts'
+export { unpricedChoices }
+
+/**
+ * The live policy of all processes at a Redis. A client that is given is left open; `close` ends a connection of ours.
+ *
+ * @example
+ * const store = openPolicyStore({ redis: 'redis://localhost:6379' })
+ * await store.switch((switches) => ({ ...switches, cache: 'off' }), { by: 'anna', comment: 'stale prices' })
+ * store.close()
+ * @throws PolicyConflict from whatever changes, where somebody else was faster.
+ * @throws when Redis cannot be reached.
+ */
+export const openPolicyStore = ({ redis }: { redis: string | RedisClient }): PolicyStore =>
+  createPolicyStore(redis, unpricedChoices)

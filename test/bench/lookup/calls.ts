@@ -1,5 +1,6 @@
 import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
 import { normalised } from '../../../packages/gateway/src/semantic/index/quantise.ts'
+import { completion, inMemory } from '../completion.ts'
 import { median, µs } from './questions.ts'
 
 const DIMS = 256
@@ -44,23 +45,7 @@ const embedder = {
   embed: async (texts: readonly string[]) => texts.map(vectorOf),
 }
 
-const body = JSON.stringify({
-  id: 'chatcmpl-bench',
-  object: 'chat.completion',
-  created: 1_767_225_600,
-  model: 'gpt-4o-mini',
-  choices: [
-    {
-      index: 0,
-      message: { role: 'assistant', content: 'Yes, and they are made to last. '.repeat(12), refusal: null },
-      logprobs: null,
-      finish_reason: 'stop',
-    },
-  ],
-  usage: { prompt_tokens: 25, completion_tokens: 100, total_tokens: 125 },
-})
-const inMemory = async () =>
-  new Response(body, { headers: { 'content-type': 'application/json', 'x-request-id': 'req_bench' } })
+const upstream = inMemory(completion('Yes, and they are made to last. '.repeat(12), 25))
 
 function clientOf(semantic: false | 'on') {
   const gateway: GatewayOptions = {
@@ -76,7 +61,7 @@ function clientOf(semantic: false | 'on') {
       semantic: { embedder, secret: 'a secret for the bench', maxBytes: 1024 * 1024 * 1024 },
     },
   }
-  return createGatewayClient({ baseURL: 'http://127.0.0.1:1/v1', apiKey: 'bench', fetch: inMemory, gateway })
+  return createGatewayClient({ baseURL: 'http://127.0.0.1:1/v1', apiKey: 'bench', fetch: upstream, gateway })
 }
 
 const asked = (content: string) => ({ model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content }] })

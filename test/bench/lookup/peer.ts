@@ -1,31 +1,16 @@
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { embedder } from '../../semantic-embedder.ts'
+import { completion, inMemory } from '../completion.ts'
 
 export type Order = { type: 'ask'; question: string }
 export type Told = { cache: string | null }
-
-const body = JSON.stringify({
-  id: 'chatcmpl-bench',
-  object: 'chat.completion',
-  created: 1_767_225_600,
-  model: 'gpt-4o-mini',
-  choices: [
-    {
-      index: 0,
-      message: { role: 'assistant', content: 'We ship to all of Europe.', refusal: null },
-      logprobs: null,
-      finish_reason: 'stop',
-    },
-  ],
-  usage: { prompt_tokens: 25, completion_tokens: 100, total_tokens: 125 },
-})
 
 /** One process of several at one Redis. */
 function start(redis: string) {
   const client = createGatewayClient({
     baseURL: 'http://127.0.0.1:1/v1',
     apiKey: 'bench',
-    fetch: async () => new Response(body, { headers: { 'content-type': 'application/json' } }),
+    fetch: inMemory(completion('We ship to all of Europe.', 25)),
     gateway: {
       agent: 'bench',
       redis,

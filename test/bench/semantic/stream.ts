@@ -23,7 +23,7 @@ export type Stream = {
 export function streamOf(set: Questions, order: readonly number[], vectors: Float32Array): Stream {
   const dimensions = vectors.length / set.texts.length
   const texts = order.map((at) => set.texts[at] ?? '')
-  const questions = texts.map(questionOf)
+  const questions = texts.map((text) => questionOf(text))
   const near = new Int32Array(order.length * NEAREST).fill(-1)
   const cosines = new Float32Array(order.length * NEAREST)
   const scores = new Float32Array(order.length)

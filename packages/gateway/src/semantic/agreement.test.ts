@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { agreementOf, overlapOf, SUPPORT, UNMEASURED } from './agreement.ts'
+import type { Question } from './guards/guard.ts'
 import { questionOf } from './guards/question.ts'
 
 const agree = (voters: Parameters<typeof agreementOf>[0]) => agreementOf(voters, UNMEASURED)
@@ -45,6 +46,19 @@ test('words in common break a tie of cosines', () => {
     2 / 3,
   )
   expect(overlapOf(questionOf('how'), questionOf('why'))).toBe(0)
+})
+
+test('what two questions have in common is told by their marks as by their words, also by marks that were kept', () => {
+  const words = fc.array(fc.constantFrom('oven', 'door', 'clean', 'shoes', 'return', 'worn', 'chair'))
+  fc.assert(
+    fc.property(words, words, (mine, theirs) => {
+      const [a, b] = [mine, theirs].map((words) => questionOf(words.join(' '))) as [Question, Question]
+      const shared = [...a.contentSet].filter((word) => b.contentSet.has(word)).length
+      const all = new Set([...a.contentSet, ...b.contentSet]).size
+      expect(overlapOf(a, b)).toBeCloseTo(all === 0 ? 0 : shared / all)
+      expect(overlapOf(questionOf(mine.join(' '), a.marks), b)).toBe(overlapOf(a, b))
+    }),
+  )
 })
 
 test('one more who agrees never lessens confidence, one more who does not never adds to it', () => {

@@ -45,10 +45,16 @@ export const UNMEASURED: Calibration = {
 const WORDS_WEIGHT = 0.2
 
 /** The share of the words of meaning that two questions have in common. */
-export function overlapOf({ contentSet: mine }: Question, { contentSet: theirs }: Question): number {
+export function overlapOf({ marks: mine }: Question, { marks: theirs }: Question): number {
   let shared = 0
-  for (const stem of mine) if (theirs.has(stem)) shared += 1
-  const all = mine.size + theirs.size - shared
+  for (let my = 0, their = 0; my < mine.length && their < theirs.length; ) {
+    const a = mine[my] ?? 0
+    const b = theirs[their] ?? 0
+    if (a === b) shared += 1
+    if (a <= b) my += 1
+    if (b <= a) their += 1
+  }
+  const all = mine.length + theirs.length - shared
   return all === 0 ? 0 : shared / all
 }
 

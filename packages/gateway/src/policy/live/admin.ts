@@ -6,7 +6,6 @@ import { checkPolicy } from '../load.ts'
 import type { Policy } from '../policy.ts'
 import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
 import { type Difference, differences } from './diff.ts'
-import { unpricedChoices } from './priced.ts'
 import { type Ask, find, put, remembered } from './store.ts'
 
 /** What Redis holds. `version` 0 and no change: nothing was ever changed live, or it is gone. */
@@ -73,17 +72,11 @@ export class PolicyConflict extends Error {
 const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 const EVERYTHING = { switches: {} }
 
-/**
- * The live policy of all processes at a Redis. A client that is given is left open; `close` ends a connection of ours.
- *
- * @example
- * const store = openPolicyStore({ redis: 'redis://localhost:6379' })
- * await store.switch((switches) => ({ ...switches, cache: 'off' }), { by: 'anna', comment: 'stale prices' })
- * store.close()
- * @throws PolicyConflict from whatever changes, where somebody else was faster.
- * @throws when Redis cannot be reached.
- */
-export function openPolicyStore({ redis }: { redis: string | RedisClient }): PolicyStore {
+/** `vet`: what else speaks against a policy that is pushed, a line for each field at fault. */
+export function createPolicyStore(
+  redis: string | RedisClient,
+  vet: (policy: Policy) => Promise<string[]>,
+): PolicyStore {
   const link = createLink(redis, { ...DEADLINES, onChange: () => undefined })
   const ask: Ask = link.ask
 
@@ -151,8 +144,8 @@ export function openPolicyStore({ redis }: { redis: string | RedisClient }): Pol
     check: checked,
     async push(policy, note) {
       const whole = checked(policy)
-      const unpriced = await unpricedChoices(whole)
-      if (unpriced.length > 0) throw new GatewayOptionsError(unpriced.join('\n'))
+      const problems = await vet(whole)
+      if (problems.length > 0) throw new GatewayOptionsError(problems.join('\n'))
       return await change('push', ({ switches }) => ({ policy: whole, switches }), note)
     },
     clear: (note) => change('clear', ({ switches }) => ({ switches }), note),

@@ -18,6 +18,8 @@ export type Question = {
   /** The same, without order; and with the words that carry none. */
   contentSet: ReadonlySet<string>
   stems: ReadonlySet<string>
+  /** `contentSet` in numbers, in order: for one question beside many. */
+  marks: Uint32Array
   /** What each guard looks at, in a form in which equal means the same. */
   numbers: readonly { value: string; of: string }[]
   identifiers: string

@@ -2,7 +2,7 @@ import { isCommand } from './actions.ts'
 import { datesOf } from './dates.ts'
 import { namesOf } from './entities.ts'
 import { isMomentary } from './freshness.ts'
-import type { Question, Word } from './guard.ts'
+import type { Question } from './guard.ts'
 import { identifiersOf } from './identifiers.ts'
 import { languageOf } from './language.ts'
 import { MAX_CHARACTERS } from './length.ts'
@@ -13,27 +13,46 @@ import { STOP_WORDS } from './stop-words.ts'
 import { unitsOf } from './units.ts'
 import { wordsOf } from './words.ts'
 
-/** Reads a text once for all guards. */
-export const questionOf = (text: string): Question => new Reading(text)
+/** Reads a text once for all guards. `marks`: those of this very text, where somebody has kept them. */
+export const questionOf = (text: string, marks?: Uint32Array): Question => new Reading(text, marks)
 
 /**
- * The words are read at once, all else when the first guard asks for it: of forty questions around another most are
- * compared by their words alone.
+ * Everything is read when it is first asked for: of forty questions around another most are compared by their marks
+ * alone, and no guard looks at them.
  */
 class Reading implements Question {
-  readonly words: readonly Word[]
-  readonly content: readonly string[]
-  readonly contentSet: ReadonlySet<string>
-  readonly long: boolean
-  readonly #read: { -readonly [Part in keyof Question]?: Question[Part] } = {}
+  readonly #text: string
+  readonly #read: { -readonly [Part in keyof Question]?: Question[Part] }
 
-  constructor(text: string) {
-    this.words = wordsOf(text.slice(0, MAX_CHARACTERS))
-    this.content = this.words
+  constructor(text: string, marks: Uint32Array | undefined) {
+    this.#text = text
+    this.#read = marks === undefined ? {} : { marks }
+  }
+
+  get words() {
+    this.#read.words ??= wordsOf(this.#text.slice(0, MAX_CHARACTERS))
+    return this.#read.words
+  }
+
+  get content() {
+    this.#read.content ??= this.words
       .filter(({ text }) => !STOP_WORDS.has(text) && !isNumber(text))
       .map(({ stem }) => stem)
-    this.contentSet = new Set(this.content)
-    this.long = text.length > MAX_CHARACTERS
+    return this.#read.content
+  }
+
+  get contentSet() {
+    this.#read.contentSet ??= new Set(this.content)
+    return this.#read.contentSet
+  }
+
+  get marks() {
+    this.#read.marks ??= Uint32Array.from(this.contentSet, markOf).sort()
+    return this.#read.marks
+  }
+
+  get long() {
+    return this.#text.length > MAX_CHARACTERS
   }
 
   get plain() {
@@ -95,4 +114,11 @@ class Reading implements Question {
     this.#read.momentary ??= isMomentary(this.words, this.plain)
     return this.#read.momentary
   }
+}
+
+/** FNV-1a: among the words of two questions, no two have one mark by accident. */
+function markOf(word: string): number {
+  let mark = 0x811c9dc5
+  for (let at = 0; at < word.length; at += 1) mark = Math.imul(mark ^ word.charCodeAt(at), 0x01000193)
+  return mark >>> 0
 }

@@ -1,5 +1,5 @@
-import { createPriceBook } from '../../account/price.ts'
-import type { Policy } from '../policy.ts'
+import type { Policy } from '../policy/policy.ts'
+import { createPriceBook } from './price.ts'
 
 /**
  * What the gateway chooses by itself needs a price where a team has dollars for a day: its calls would be refused.
