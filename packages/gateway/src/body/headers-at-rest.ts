@@ -49,10 +49,9 @@ class HeadersAtRest implements Headers {
 
   /** One more, which may have come before. */
   bring(name: string, value: string) {
-    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name)) {
-      this.#own.set(name, value)
-      this.#names = undefined
-    } else this.#asUsual().append(name, value)
+    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name))
+      this.#put(name, value)
+    else this.#asUsual().append(name, value)
   }
 
   get(name: string) {
@@ -66,10 +65,8 @@ class HeadersAtRest implements Headers {
   }
 
   set(name: string, value: string) {
-    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) {
-      this.#own.set(name, value)
-      this.#names = undefined
-    } else this.#asUsual().set(name, value)
+    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) this.#put(name, value)
+    else this.#asUsual().set(name, value)
   }
 
   append(name: string, value: string) {
@@ -106,6 +103,11 @@ class HeadersAtRest implements Headers {
 
   [inspect.custom]() {
     return this.#asUsual()
+  }
+
+  #put(name: string, value: string) {
+    this.#own.set(name, value)
+    this.#names = undefined
   }
 
   #sorted(): [string, string][] {

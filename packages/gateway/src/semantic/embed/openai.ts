@@ -8,7 +8,8 @@ const TAG = 'gateway:semantic'
 
 /**
  * Asks upstream for the vector of a question on behalf of the call that asks it: through the whole pipeline, so that it is
- * cached exactly, counted against the team's tokens and dollars, priced and recorded as a call of its own. It never waits in line.
+ * cached exactly, counted against the team's tokens and dollars, priced and recorded as a call of its own. It never waits
+ * in line.
  * @throws when no vector came: refused, failed, or not of the length that was asked for.
  */
 export async function embedThrough(

@@ -5,6 +5,8 @@ import { questionOf } from './question.ts'
 const REMEMBERED = 2_000
 /** Some 150 bytes each: as many as there are in a large partition, whose questions are all compared sooner or later. */
 const MARKED = 100_000
+/** Longer ones are read again: what is kept of others' questions stays within some 40 MB. */
+const MARKED_CHARACTERS = 200
 
 /** Reads questions, each once as long as it is asked about: twenty are near most questions, and the same ones again. */
 export function createReader(): (text: string) => Question {
@@ -14,7 +16,7 @@ export function createReader(): (text: string) => Question {
   function readNow(text: string): Question {
     const remembered = marks.get(text)
     const question = questionOf(text, remembered)
-    if (remembered !== undefined) return question
+    if (remembered !== undefined || text.length > MARKED_CHARACTERS) return question
     marks.set(text, question.marks)
     forgetOldest(marks, MARKED)
     return question

@@ -74,8 +74,9 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   /** Once for each policy, and no row waits for it: without limits, one tile has less to show. */
   async function tellLimits(table: Table, signal: AbortSignal) {
     const current = policy()
+    if (current === told || performance.now() < limitsNotBefore) return
     const limits = limitsOf(current)
-    if (current === told || limits.length === 0 || performance.now() < limitsNotBefore) return
+    if (limits.length === 0) return
     limitsNotBefore = performance.now() + LIMITS_PAUSE_MS
     try {
       await table.replace(LIMITS_TABLE, limits, LIMITS_KEY, signal)
