@@ -10,9 +10,21 @@ export type Limits = {
   timezone: string
   /** Of the policy they come from: where processes disagree, the highest version's limits bind. @default 0 */
   version?: number
-  /** `share`: each process counts its own part of them; `refuse`: nobody is admitted uncounted. @default 'share' */
-  whenRedisIsAway?: 'share' | 'refuse'
+  /** @default AWAY */
+  away?: Away
 }
+
+/** What holds while a process cannot reach the Redis that all share. */
+export type Away = {
+  /** Requests and tokens. `share`: each process goes on with its part of them. `refuse`: every call is refused. */
+  rates: 'share' | 'refuse'
+  /** `share`: each process spends what it was granted while Redis was there. `refuse`: it spends nothing. */
+  dollars: 'share' | 'refuse'
+  /** Dollars of the day set apart for all processes together that were never granted any. */
+  allowance: MicroUsd
+}
+
+export const AWAY: Away = { rates: 'share', dollars: 'share', allowance: 0 as MicroUsd }
 
 /** One attempt's claim, made before it reaches upstream. */
 export type Reservation = {

@@ -7,26 +7,29 @@ export type RedisClient = Redis | Cluster
 export type Connection = {
   client: RedisClient
   owned: boolean
-  /** Resolves when commands can be sent; the link bounds the wait. Never called at the same time as itself. */
+  /** Resolves when commands can be sent; the link bounds the wait. Called once. */
   open: () => Promise<void>
+  /** Calls back when a connection of ours has been closed, by whichever side. */
+  onLost: (listener: () => void) => void
   /** Sends a command that has no company: it need not wait a turn for others to join its pipeline. */
   alone: <T>(command: (client: RedisClient) => Promise<T>) => Promise<T>
+  /** Ends a connection of ours at once, and rejects what it owes. */
   close: () => void
 }
 
 /**
  * Each setting answers a measured fault: an unbounded offline queue; commands that wait a minute for a refused
- * connection, or for ever for a hung one; a script sent again after a reset, and so run twice.
+ * connection, or for ever for a hung one; a script sent again after a reset, and so run twice. Timeouts are the link's
+ * affair: those of ioredis also fire when this process itself was busy.
  */
 const SAFE = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  connectTimeout: 2_000,
-  socketTimeout: 1_000,
+  connectTimeout: 60_000,
   enableAutoPipelining: true,
   lazyConnect: true,
-  // Reconnecting is the link's affair: ioredis' own timers would keep a finished program alive.
+  // Reconnecting, too: the timers of ioredis would keep a finished program alive.
   retryStrategy: () => null,
 } as const
 
@@ -54,12 +57,8 @@ export async function connectTo(target: string | RedisClient): Promise<Connectio
   return {
     client,
     owned: true,
-    open: async () => {
-      if (client.status === 'ready') return
-      // A connection that never became ready is of no use to the next try.
-      if (client.status !== 'end' && client.status !== 'wait') client.disconnect()
-      await client.connect()
-    },
+    open: () => client.connect(),
+    onLost: (listener) => void client.once('close', listener),
     alone(command) {
       // ioredis looks at the option for each command; in a cluster, each node has its own.
       client.options.enableAutoPipelining = false
@@ -69,7 +68,12 @@ export async function connectTo(target: string | RedisClient): Promise<Connectio
         client.options.enableAutoPipelining = true
       }
     },
-    close: () => client.disconnect(),
+    close() {
+      const nodes = 'nodes' in client ? client.nodes() : [client]
+      client.disconnect()
+      // A server that hangs does not answer the end of a connection either.
+      for (const node of nodes) node.stream?.destroy()
+    },
   }
 }
 
@@ -77,7 +81,8 @@ function borrowed(client: RedisClient): Connection {
   return {
     client,
     owned: false,
-    open: async () => void (await client.ping()),
+    open: () => Promise.resolve(),
+    onLost: () => undefined,
     alone: (command) => command(client),
     close: () => undefined,
   }

@@ -1,11 +1,12 @@
 import { type Connection, connectTo, type RedisClient } from './connect.ts'
+import { createLoopClock, TooLate } from './loop-clock.ts'
 
 /** Redis did not answer in time, or is known not to. Every caller has a way to go on without it. */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable'
 }
 
-/** `connecting`: it has not answered yet. `slow`: it is there and misses its deadlines. `down`: it is not there. */
+/** `connecting`: it has not answered yet. `slow`: it is there and silent. `down`: it is not there, or cannot write. */
 export type LinkState = 'connecting' | 'up' | 'slow' | 'down' | 'closed'
 
 export type LinkStats = {
@@ -22,13 +23,19 @@ export type LinkStats = {
   trouble?: string
 }
 
+/**
+ * How long a command waits. `deadline`: for what is nice to have, such as the cache. `reply`: for what must hold, such
+ * as a reservation; it waits while the connection lives and Redis has not been silent for `SILENT_MS`.
+ */
+export type Wait = 'deadline' | 'reply'
+
 /** Shared Redis, as the stages see it: something that answers soon, or says at once that it will not. */
 export type Link = {
   /**
    * Sends a command. Errors that Redis answers are passed on as they are.
    * @throws RedisUnavailable within the deadline, or at once while Redis is known to be away.
    */
-  ask: <T>(command: (client: RedisClient) => Promise<T>) => Promise<T>
+  ask: <T>(command: (client: RedisClient) => Promise<T>, wait?: Wait) => Promise<T>
   stats: () => LinkStats
   close: () => void
 }
@@ -42,23 +49,36 @@ type Options = {
   onChange: (state: LinkState, trouble: string | undefined) => void
 }
 
-/** So many commands in a row must miss their deadline before the rest are spared the wait. */
-const STRIKES = 3
+/** After silence of so many deadlines, commands that are nice to have are spared the wait. */
+const SILENT_DEADLINES = 3
+/** After silence of so many milliseconds, the connection counts as lost. */
+const SILENT_MS = 1_000
 const REVIVE_MIN_MS = 50
 const REVIVE_MAX_MS = 1_000
 
 /** Answers of a server that cannot do its work for now, as opposed to an answer about the command. */
 const INCAPABLE = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MISCONF|ERR max)/
+const PROBE_KEY = 'gw:{probe}:write'
+const PROBE_MS = 10_000
 
-/** Opens a connection in the background; while there is none, tries again, ever more patiently. */
+/**
+ * Opens a connection in the background; while there is none, tries again with exponential backoff. Redis is judged by
+ * its replies: it is up once it has accepted a write, silent only in time in which this process could have read a
+ * reply, and a connection to a server that cannot work is given up for a new one, whose address is looked up anew.
+ */
 export function createLink(target: string | RedisClient, options: Options): Link {
   const { deadlineMs, connectMs, onChange } = options
   const stats: LinkStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
+  const clock = createLoopClock()
+  const silentMs = Math.max(SILENT_MS, SILENT_DEADLINES * deadlineMs)
+  /** The connection that commands are sent over. A silent Redis is `slow` while its connection is still in use. */
   let connection: Connection | undefined
-  let strikes = 0
-  let underWay = 0
+  /** Replies that Redis owes over it, and when it was last heard (by `clock`) or began to owe. */
+  let owed = 0
+  let heardAt = 0
   let revival: NodeJS.Timeout | undefined
-  const first = establish(0)
+  /** The attempt to connect that is under way. */
+  let attempt: Promise<void> | undefined = establish(0)
 
   function become(state: LinkState, trouble?: string) {
     if (stats.state === 'closed' || stats.state === state) return
@@ -68,62 +88,107 @@ export function createLink(target: string | RedisClient, options: Options): Link
     onChange(state, trouble)
   }
 
-  async function establish(attempt: number): Promise<void> {
+  async function establish(tries: number): Promise<void> {
+    let made: Connection | undefined
     try {
-      connection ??= await connectTo(target)
-      await timely(connection.open(), connectMs)
-      await timely(connection.client.ping(), deadlineMs)
-      strikes = 0
+      made = await connectTo(target)
+      await clock.within(made.open(), connectMs)
+      await clock.within(probe(made.client), Math.max(deadlineMs, connectMs))
+      if (stats.state === 'closed') return made.close()
+      const opened = made
+      connection = opened
+      owed = 0
+      opened.onLost(() => lose(opened, 'down', new Error('the connection was closed')))
       become('up')
     } catch (error) {
-      away(error)
-      reviveLater(attempt)
+      made?.close()
+      become(error instanceof TooLate ? 'slow' : 'down', wordsOf(error))
+      reviveLater(tries)
+    } finally {
+      attempt = undefined
     }
   }
 
   /** Its timer keeps no program alive. */
-  function reviveLater(attempt: number) {
-    if (revival !== undefined || stats.state === 'closed') return
-    const patience = Math.min(REVIVE_MAX_MS, REVIVE_MIN_MS * 2 ** attempt)
-    revival = setTimeout(
-      () => {
-        revival = undefined
-        void establish(attempt + 1)
-      },
-      patience * (0.5 + Math.random() / 2),
-    )
+  function reviveLater(tries: number) {
+    if (stats.state === 'closed') return
+    const patience = Math.min(REVIVE_MAX_MS, REVIVE_MIN_MS * 2 ** tries) * (0.5 + Math.random() / 2)
+    revival = setTimeout(() => {
+      attempt = establish(tries + 1)
+    }, patience)
     revival.unref()
   }
 
-  function away(error: unknown) {
-    become(error instanceof TooLate ? 'slow' : 'down', wordsOf(error))
+  /** Gives a connection up. The first new one is tried at once, so that a reservation can wait for it. */
+  function lose(lost: Connection, state: 'slow' | 'down', error: unknown) {
+    if (connection !== lost) return
+    connection = undefined
+    lost.close()
+    become(state, wordsOf(error))
+    attempt = establish(0)
   }
 
-  async function ask<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
-    if (stats.state === 'connecting') await first
-    if (stats.state !== 'up' || connection === undefined)
-      throw new RedisUnavailable(`Redis is ${stats.state}: ${stats.trouble ?? 'closed by the program'}`)
+  function replied(over: Connection) {
+    if (connection !== over) return
+    owed -= 1
+    heardAt = clock.now()
+    if (stats.state === 'slow') become('up')
+  }
+
+  /** Sends, and notes each reply, however late. */
+  function send<T>(command: (client: RedisClient) => Promise<T>, over: Connection): Promise<T> {
     stats.commands += 1
-    underWay += 1
+    if (owed === 0) heardAt = clock.now()
+    owed += 1
+    const reply = owed === 1 ? over.alone(command) : command(over.client)
+    // An error that is no reply ends the connection, and with it what it owes.
+    reply.then(
+      () => replied(over),
+      (error) => isReply(error) && replied(over),
+    )
+    return reply
+  }
+
+  async function ask<T>(command: (client: RedisClient) => Promise<T>, wait: Wait = 'deadline'): Promise<T> {
+    if (attempt !== undefined && (stats.state === 'connecting' || wait === 'reply')) await attempt
+    const over = connection
+    if (over === undefined || (stats.state === 'slow' && wait === 'deadline'))
+      throw new RedisUnavailable(`Redis is ${stats.state}: ${stats.trouble ?? 'closed by the program'}`)
     try {
-      const answer = await timely(
-        underWay === 1 ? connection.alone(command) : command(connection.client),
-        deadlineMs,
-      )
-      strikes = 0
-      return answer
+      const reply = send(command, over)
+      return await (wait === 'deadline' ? clock.within(reply, deadlineMs) : whileHeard(reply))
     } catch (error) {
-      if (isAnswer(error) && !INCAPABLE.test(error.message)) throw error
-      strikes += 1
-      if (error instanceof TooLate) stats.timeouts += 1
-      else stats.errors += 1
-      if (!(error instanceof TooLate) || strikes >= STRIKES) {
-        away(error)
-        reviveLater(0)
+      if (isReply(error) && !INCAPABLE.test(error.message)) throw error
+      if (error instanceof TooLate) onSilence(over, error)
+      else {
+        stats.errors += 1
+        lose(over, 'down', error)
       }
       throw new RedisUnavailable(wordsOf(error), { cause: error })
-    } finally {
-      underWay -= 1
+    }
+  }
+
+  /** @throws TooLate once Redis has owed replies for `silentMs` and sent none. */
+  async function whileHeard<T>(reply: Promise<T>): Promise<T> {
+    for (let ms = silentMs; ; ms = silentMs - (clock.now() - heardAt)) {
+      if (ms <= 0) throw new TooLate(`no answer within ${silentMs} ms`)
+      try {
+        return await clock.within(reply, ms)
+      } catch (error) {
+        if (!(error instanceof TooLate)) throw error
+      }
+    }
+  }
+
+  function onSilence(over: Connection, error: TooLate) {
+    stats.timeouts += 1
+    const silence = clock.now() - heardAt
+    if (connection !== over || owed === 0) return
+    if (silence >= silentMs) lose(over, 'slow', error)
+    else if (silence >= SILENT_DEADLINES * deadlineMs && stats.state === 'up') {
+      become('slow', wordsOf(error))
+      // Slow or gone: what decides is whether it replies before it has been silent for too long.
+      void ask((client) => client.ping(), 'reply').catch(() => undefined)
     }
   }
 
@@ -134,31 +199,26 @@ export function createLink(target: string | RedisClient, options: Options): Link
       become('closed')
       clearTimeout(revival)
       connection?.close()
+      connection = undefined
     },
   }
 }
 
-class TooLate extends Error {}
-
-/** Its timer does keep the program alive, and so the command that is under way. */
-function timely<T>(promise: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new TooLate(`no answer within ${ms} ms`)), ms)
-    const settle = <V>(how: (value: V) => void) => {
-      return (value: V) => {
-        clearTimeout(timer)
-        how(value)
-      }
-    }
-    promise.then(settle(resolve), settle(reject))
-  })
+/** A replica, or a server that lost its password or its disk, answers PING as well: only a write tells. */
+async function probe(client: RedisClient): Promise<void> {
+  try {
+    await client.set(PROBE_KEY, '1', 'PX', PROBE_MS)
+  } catch (error) {
+    // A server that is full or forbids this key does its other work.
+    if (!isReply(error) || INCAPABLE.test(error.message)) throw error
+  }
 }
 
 /** By name: the program's ioredis may be another copy than ours. */
-const isAnswer = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
+const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
 
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return 'unknown trouble'
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
   return `${error.message || error.name}${code}`.slice(0, 200)
 }

@@ -1,7 +1,6 @@
-import type { Bounds, Limits, MicroUsd } from '../store.ts'
-import { createWindow, SPAN_MS, type Window } from '../window.ts'
+import type { Limits } from '../store.ts'
+import { createWindow, type Window } from '../window.ts'
 import type { Load, News, Reserved, Settled } from './wire.ts'
-import { dayNumber, type Zone } from './zone.ts'
 
 /** What goes with each reservation: enough for a state that was lost to be born again with what it had. */
 export type Memory = News & {
@@ -10,21 +9,23 @@ export type Memory = News & {
   /** How full the window was when this process last heard of it, and how long ago that is. */
   heard: Load
   heardAgo: number
+  /** The steady time of the state at that moment; absent: never heard. */
+  clock: number | undefined
 }
-
-type Fleet = { processes: number; before: number }
 
 type Team = {
   news: News
   heard: Load
+  /** By this process's steady clock. */
   heardAt: number
-  /** Undefined until Redis has told. */
-  fleet: Fleet | undefined
+  clock: number | undefined
+  /** The most processes that it was ever told. */
+  processes: number
   announcedAt: number
   own: Window
 }
 
-/** A process says that it is alive so often; who has been silent for 150 s is not. */
+/** A process says that it is alive so often; one that has been silent for 150 s is not. */
 const ANNOUNCE_MS = 20_000
 /** The own last minute travels in pieces of this length. */
 const PIECE_MS = 10_000
@@ -32,21 +33,23 @@ const PIECE_MS = 10_000
 const NEWBORN: News = { epoch: '', seq: 0, day: 0, committed: 0 }
 const NEVER = -9e12
 
-/** What this process knows of each team: what it admitted itself, and what Redis last told it. */
-export function createKnowledge(processes: number) {
+/** What this process knows of each team: what it admitted itself, and what Redis last told it. Times are steady. */
+export function createKnowledge() {
   const teams = new Map<string, Team>()
 
   function of(name: string): Team {
     let team = teams.get(name)
     if (team === undefined) {
       const heard = { requests: 0, tokens: 0 }
+      const own = createWindow()
       team = {
         news: NEWBORN,
         heard,
         heardAt: NEVER,
-        fleet: undefined,
+        clock: undefined,
+        processes: 0,
         announcedAt: NEVER,
-        own: createWindow(),
+        own,
       }
       teams.set(name, team)
     }
@@ -60,14 +63,14 @@ export function createKnowledge(processes: number) {
 
   return {
     memoryOf(name: string, now: number): Memory {
-      const { news, own, heard, heardAt } = of(name)
-      const heardAgo = Math.min(SPAN_MS, Math.max(0, now - heardAt))
-      return { ...news, own: news.epoch === '' ? '' : loadOf(own, now), heard, heardAgo }
+      const { news, own, heard, heardAt, clock } = of(name)
+      const heardAgo = Math.max(0, Math.round(now - heardAt))
+      return { ...news, own: news.epoch === '' ? '' : loadOf(own, now), heard, heardAgo, clock }
     },
     /** True once in a while, and then not again for as long. */
     isTimeToAnnounce(name: string, now: number): boolean {
       const team = of(name)
-      if (Math.abs(now - team.announcedAt) < ANNOUNCE_MS) return false
+      if (now - team.announcedAt < ANNOUNCE_MS) return false
       team.announcedAt = now
       return true
     },
@@ -76,7 +79,8 @@ export function createKnowledge(processes: number) {
       take(team, reserved)
       team.heard = reserved.load
       team.heardAt = now
-      team.fleet = reserved.fleet ?? team.fleet
+      team.clock = reserved.clock
+      team.processes = Math.max(team.processes, reserved.processes)
       if (reserved.status === 'admitted') team.own.add(now, requests, reserved.tokens)
     },
     /** A settlement tells of money only, and nothing of a life that this process has not been asked about. */
@@ -85,26 +89,17 @@ export function createKnowledge(processes: number) {
       if (team.news.epoch === settled.epoch) take(team, settled)
       if (settled.excess > 0) team.own.add(now, 0, settled.excess)
     },
-    /** Of these limits, what this process may use while it counts alone. */
-    shareOf(name: string, { rpm, tpm, usdPerDay }: Limits, now: number, zone: Zone): Bounds {
-      const { news, heard, heardAt, fleet } = of(name)
-      // For a minute, what everybody had used when last heard of still counts; afterwards it has left the window.
-      const used = Math.abs(now - heardAt) < SPAN_MS ? heard : { requests: 0, tokens: 0 }
-      const usedToday = news.day === dayNumber(now, zone) ? news.committed : 0
-      const part = (whole: number) => partOf(Math.max(0, whole), fleet, processes)
-      return {
-        ...(rpm === undefined ? {} : { rpm: part(rpm - used.requests) }),
-        ...(tpm === undefined ? {} : { tpm: part(tpm - used.tokens) }),
-        ...(usdPerDay === undefined ? {} : { usdPerDay: part(usdPerDay - usedToday) as MicroUsd }),
-      }
-    },
+    /** The largest number of processes of this team that it was ever told; 0: never told. */
+    processesOf: (name: string): number => of(name).processes,
   }
 }
 
-/** All parts together are the whole: what does not divide goes to the first processes, where it is known who they are. */
-function partOf(whole: number, fleet: Fleet | undefined, processes: number): number {
-  if (fleet === undefined || fleet.processes < processes) return Math.floor(whole / processes)
-  return Math.floor(whole / fleet.processes) + (fleet.before < whole % fleet.processes ? 1 : 0)
+/** A limit's part for one of so many processes: all parts together are never more than the whole. */
+export function partOf({ rpm, tpm }: Limits, processes: number): Pick<Limits, 'rpm' | 'tpm'> {
+  return {
+    ...(rpm === undefined ? {} : { rpm: Math.floor(rpm / processes) }),
+    ...(tpm === undefined ? {} : { tpm: Math.floor(tpm / processes) }),
+  }
 }
 
 function loadOf(own: Window, now: number): string {
@@ -114,7 +109,7 @@ function loadOf(own: Window, now: number): string {
     const key = Math.floor(stamp / PIECE_MS)
     const piece = pieces.get(key) ?? { age: 0, requests: 0, tokens: 0 }
     pieces.set(key, {
-      age: Math.max(0, now - stamp),
+      age: Math.max(0, Math.round(now - stamp)),
       requests: piece.requests + requests,
       tokens: piece.tokens + tokens,
     })

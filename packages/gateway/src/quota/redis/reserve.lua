@@ -7,7 +7,7 @@
 --   KEYS[3]   how long answers usually are, in thousandths of a token, by agent and model
 --   ARGV[1]   now, in ms; empty: the server's clock
 --   ARGV[2]   the process that asks
---   ARGV[3]   1: it says that it is alive, and wants to know how many are
+--   ARGV[3]   1: it says that it is alive
 --   ARGV[4]   version of the policy that the limits come from; the highest one's bind. 0: it has none, and its own do
 --   ARGV[5]   requests per minute, or empty
 --   ARGV[6]   tokens per minute, or empty
@@ -31,6 +31,12 @@
 --   ARGV[24]  tokens, likewise
 --   ARGV[25]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
 --   ARGV[26]  requests it counts as: 1, or 0
+--   ARGV[27]  the number of the last lease it was told, 0: none
+--   ARGV[28]  requests, ARGV[29] tokens, ARGV[30] µ$ of it that it still has
+--   ARGV[31]  requests, ARGV[32] tokens, ARGV[33] µ$ that it has used of it and not told yet
+--   ARGV[34]  1: it wants a lease
+--   ARGV[35]  µ$ of the day set apart for processes that were never granted a lease
+--   ARGV[36]  the steady time it was last told, or empty
 --
 -- Output:
 --   1   admitted, rpm, tpm or daily_usd: the limit in the way
@@ -43,24 +49,26 @@
 --   8   seq
 --   9   day
 --   10  µ$ that this day has taken, or may have
---   11  processes alive; -1: was not asked
---   12  how many of them come before this one
+--   11  the most processes that were alive at one time, this day
+--   12  the number of its lease
 --   13  requests per minute that bind; -1: none do
 --   14  tokens per minute, likewise
 --   15  µ$ per day, likewise
 --   16  requests in the window
 --   17  tokens in the window
 --   18  ms until the window is empty, if nobody else comes
---   19  the highest version of a policy that anybody has brought; 0: none had one
+--   19  the highest version of a policy that any process has brought; 0: none had one
+--   20  requests, 21 tokens, 22 µ$ that it may use when Redis is away
+--   23  the steady time
 
 local FIRST_GUESS = 300
 local EXPECTED = 1000
-local SILENT = 150000
 -- A lease ends with its slot: so few that all of a team's holds fit in a short list.
 local SLOTS = 32
 
 local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
-local state = open(KEYS[1], ARGV[1], ARGV[2], zone, true)
+local told = { epoch = ARGV[17], clock = tonumber(ARGV[36]), ago = tonumber(ARGV[22]) }
+local state = open(KEYS[1], ARGV[1], ARGV[2], zone, true, told.clock and told)
 local process, worst = ARGV[2], tonumber(ARGV[12])
 local requests = tonumber(ARGV[26]) or 1
 
@@ -90,7 +98,8 @@ local function listen()
     if seq <= state.seq then return end
     change(state, 'seq', seq)
     if day == state.day then
-      change(state, 'inherited', state.inherited + math.max(0, spend - committed(state)))
+      local _, _, leased_usd = leased_to_others(state)
+      change(state, 'inherited', state.inherited + math.max(0, spend - committed(state) - leased_usd))
     end
     if heard_ago < SPAN and (heard > state.requests or heard_tokens > state.tokens) then
       add(state, state.clock - heard_ago, math.max(0, heard - state.requests),
@@ -115,18 +124,10 @@ local function listen()
 end
 
 local function announce()
-  if ARGV[3] ~= '1' then return -1, -1 end
-  local alive, count, before = { process, state.clock }, 1, 0
-  for at = 1, #state.alive - 1, 2 do
-    local name, heard = state.alive[at], state.alive[at + 1]
-    if name ~= process and type(heard) == 'number' and heard + SILENT > state.clock then
-      alive[#alive + 1], alive[#alive + 2] = name, heard
-      count = count + 1
-      if tostring(name) < process then before = before + 1 end
-    end
-  end
-  change(state, 'alive', alive)
-  return count, before
+  if ARGV[3] ~= '1' then return end
+  sweep_leases(state, process)
+  state.alive[#state.alive + 1], state.alive[#state.alive + 2] = process, state.clock
+  change(state, 'most', math.max(state.most, count_alive(state)))
 end
 
 local function binding_limits()
@@ -152,30 +153,45 @@ end
 
 local known = recall(KEYS[2])
 listen()
-local alive, before = announce()
+announce()
 local rpm, tpm, usd = binding_limits()
+usd = usd and math.max(0, usd - tonumber(ARGV[35]))
 local tokens = tokens_to_reserve()
+local claim = {
+  number = tonumber(ARGV[27]),
+  has = { tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30]) },
+  untold = { tonumber(ARGV[31]), tonumber(ARGV[32]), tonumber(ARGV[33]) },
+  wanted = ARGV[34] == '1',
+}
 
 local function left(limit, used)
   return limit and math.max(0, limit - used) or -1
 end
 
+-- For this process: its own lease does not stand in its way.
+local function remaining()
+  local requests, tokens, dollars = leased_to_others(state)
+  return left(rpm, state.requests + requests), left(tpm, state.tokens + tokens), left(usd, committed(state) + dollars)
+end
+
 local function answer(status, retry_after, record)
   local reset = status == 'admitted' and SPAN or empty_in(state)
+  local granted = renew_lease(state, process, claim, rpm, tpm, usd, { tokens = tokens, usd = worst })
+  local requests_left, tokens_left, usd_left = remaining()
   save(state)
   return {
     status,
     retry_after,
-    record and record[2] or left(rpm, state.requests),
-    record and record[3] or left(tpm, state.tokens),
-    record and record[4] or left(usd, committed(state)),
+    record and record[2] or requests_left,
+    record and record[3] or tokens_left,
+    record and record[4] or usd_left,
     tokens,
     state.epoch,
     state.seq,
     state.day,
-    committed(state),
-    alive,
-    before,
+    committed(state) + state.leased[3] - state.own[5],
+    state.most,
+    state.own[1],
     rpm or -1,
     tpm or -1,
     usd or -1,
@@ -183,19 +199,24 @@ local function answer(status, retry_after, record)
     state.tokens,
     reset,
     state.version,
+    granted[1],
+    granted[2],
+    granted[3],
+    state.clock,
   }
 end
 
 local function refusal()
-  if usd and committed(state) + worst > usd then
+  local leased_requests, leased_tokens, leased_usd = leased_to_others(state)
+  if usd and committed(state) + leased_usd + worst > usd then
     if worst > usd then return 'daily_usd', -1 end
-    -- Holds are given back, mostly whole; money that is spent comes back tomorrow.
+    -- Holds and leases are given back, mostly whole; money that is spent comes back tomorrow.
     local only_holds = committed(state) - state.in_flight + worst <= usd
-    return 'daily_usd', only_holds and 1000 or day_ends(state.clock, state.day, zone) - state.clock
+    return 'daily_usd', only_holds and 1000 or day_ends(state.now, state.day, zone) - state.now
   end
   if tpm and tokens > tpm then return 'tpm', -1 end
-  local more_requests = rpm and requests > 0 and state.requests + requests - rpm or 0
-  local more_tokens = tpm and state.tokens + tokens - tpm or 0
+  local more_requests = rpm and requests > 0 and state.requests + leased_requests + requests - rpm or 0
+  local more_tokens = tpm and state.tokens + leased_tokens + tokens - tpm or 0
   local for_requests = more_requests > 0 and free_in(state, 1, more_requests) or 0
   local for_tokens = more_tokens > 0 and free_in(state, 2, more_tokens) or 0
   if for_requests == 0 and for_tokens == 0 then return nil end
@@ -216,11 +237,12 @@ if stamp + SPAN > state.clock then add(state, stamp, requests, tokens) end
 local lease = tonumber(ARGV[13])
 local slot = math.max(1000, math.floor(lease / SLOTS))
 local ends = math.ceil((state.clock + lease) / slot) * slot
-local day = age and day_at(stamp, zone) or state.day
+local day = age and day_at(state.now - age, zone) or state.day
 if day == state.day then hold(state, ends, worst) end
 change(state, 'seq', state.seq + 1)
+local requests_left, tokens_left, usd_left = remaining()
 local record = {
-  'open', left(rpm, state.requests), left(tpm, state.tokens), left(usd, committed(state)),
+  'open', requests_left, tokens_left, usd_left,
   stamp, tokens, worst, day, ends, ARGV[10], state.epoch,
 }
 remember(KEYS[2], record, lease + KEEP)

@@ -40,7 +40,7 @@ local function answer(outcome, excess)
     state.epoch,
     state.seq,
     state.day,
-    committed(state),
+    committed(state) + state.leased[3] - state.own[5],
     excess,
   }
 end

@@ -1,7 +1,8 @@
 -- What reserve.lua and settle.lua share: a team's state, opened at the start of a script and saved at its end.
 --
 -- One hash per team, whose fields are
---   clock        the highest time seen, in ms
+--   clock        a steady time in ms, which never goes back: the server's less `skew`
+--   skew         ms by which the server's clock has been seen to jump
 --   epoch        the name of this life: a state that was flushed is born again under another one
 --   seq          counts what changed the books; whoever was told a higher one knows that writes were lost
 --   day          days since 1970 in the team's zone
@@ -12,7 +13,12 @@
 --   window       packed (stamp, requests, tokens), ...: the last minute as one-second buckets, oldest first; a bucket
 --                leaves SPAN after its stamp, which is the latest admission in it
 --   version, rpm, tpm, usd   the newest limits that came with a policy version
---   alive        packed (process, last heard), ...
+--   alive        packed (process, last heard), ...: who has said so, and who may still hold a lease
+--   most         the most processes that were alive at one time, this day
+--   leased       packed (requests, tokens, µ$, µ$ lapsed): the sum of all leases, and dollars of leases whose process
+--                has been silent for so long that it counts as dead: it may have spent them
+--   lease:<process>  packed (number, last heard, requests, tokens, µ$, day): what this process may use when Redis is
+--                away. Nobody else may: a lease counts against everybody but its holder.
 --   told         packed process, ...: who has told this life what it remembers of the one before
 --   recalled     packed (stamp, requests, tokens, requests told, tokens told): the fullest that anyone remembers the
 --                window of the life before, and how much of that its processes have claimed as theirs by now
@@ -21,9 +27,17 @@
 local SPAN = 60250
 local DAY = 86400000
 local KEEP = 2 * DAY
+-- Steps of the server's clock that are smaller are not told from a late command.
+local BACK = 1000
+local AHEAD = 5000
+-- A lease's requests and tokens may be used for so long after its holder was last heard, and then count as used.
+local LEASE = 60000
+-- Its dollars: a process that has been silent for longer counts as dead.
+local DEAD = 2 * 3600000
+local SILENT = 150000
 local FIELDS = {
-  'clock', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
-  'version', 'rpm', 'tpm', 'usd', 'alive', 'told', 'recalled',
+  'clock', 'skew', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
+  'version', 'rpm', 'tpm', 'usd', 'alive', 'most', 'leased', 'told', 'recalled',
 }
 
 local function whole(text)
@@ -56,20 +70,31 @@ local function change(state, field, value)
   state.changed[field] = true
 end
 
--- The server's clock may be set back. The window must not open for that, nor stay shut until the old time comes again:
--- all it holds counts as just admitted.
-local function set_clock(state, asked)
+-- The server's clock may be set. What counts minutes goes by a steady time instead: a step back stops it, and a step
+-- ahead is told from time that has passed by what the asker says: when it was last told the steady time, and how long
+-- ago that is by a clock of its own that nobody sets. Days go by the server's clock (`now`).
+local function set_clock(state, asked, told, ago)
   local now = tonumber(asked)
-  if now == nil then
-    local time = redis.call('TIME')
-    now = time[1] * 1000 + math.floor(time[2] / 1000)
-    if now < state.clock - 1000 then
-      for at = 1, #state.window, 3 do state.window[at] = now end
-      change(state, 'window', state.window)
-      change(state, 'clock', now)
-    end
+  if now ~= nil then
+    change(state, 'clock', math.max(now, state.clock))
+    state.now = state.clock
+    return
   end
-  change(state, 'clock', math.max(now, state.clock))
+  local time = redis.call('TIME')
+  state.now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local steady = state.now - state.skew
+  local expected = told and math.max(told + ago, state.clock)
+  if steady < state.clock - BACK then
+    -- All that the window holds counts as just admitted, whatever the time was at which it was.
+    for at = 1, #state.window, 3 do state.window[at] = state.clock end
+    change(state, 'window', state.window)
+    steady = state.clock
+    change(state, 'skew', state.now - steady)
+  elseif expected and steady > expected + AHEAD then
+    steady = expected
+    change(state, 'skew', state.now - steady)
+  end
+  change(state, 'clock', math.max(steady, state.clock))
 end
 
 -- zone: the offset from UTC in ms, the moment it next changes, the offset from then on.
@@ -85,7 +110,7 @@ local function day_ends(now, day, zone)
 end
 
 local function turn_day(state, zone)
-  local day = day_at(state.clock, zone)
+  local day = day_at(state.now, zone)
   if day == state.day or day == state.day - 1 then return end
   if day < state.day then
     -- The clock had been days ahead. What was spent then counts today, or the budget would come back for nothing.
@@ -94,8 +119,10 @@ local function turn_day(state, zone)
     return change(state, 'held', {})
   end
   change(state, 'day', day)
-  for _, field in ipairs({ 'inherited', 'spent', 'doubt' }) do change(state, field, 0) end
+  for _, field in ipairs({ 'inherited', 'spent', 'doubt', 'most' }) do change(state, field, 0) end
   change(state, 'held', {})
+  -- A lease's dollars are of the day on which they were granted.
+  change(state, 'leased', { state.leased[1], state.leased[2], 0, 0 })
 end
 
 -- Holds whose lease has run out are doubt.
@@ -128,36 +155,51 @@ local function sweep_window(state)
   end
 end
 
+-- { number, last heard, requests, tokens, µ$, day }
+local function lease_of(state, packed)
+  local lease = rows(packed, 6)
+  if #lease == 0 then return { 0, 0, 0, 0, 0, state.day } end
+  if lease[6] ~= state.day then lease[5], lease[6] = 0, state.day end
+  return lease
+end
+
 -- Only who reserves ends a day: who settles may not know the team's zone.
-local function open(key, asked, process, zone, reserves)
-  local found = redis.pcall('HMGET', key, unpack(FIELDS))
+local function open(key, asked, process, zone, reserves, told)
+  local names = { unpack(FIELDS) }
+  names[#names + 1] = 'lease:' .. process
+  local found = redis.pcall('HMGET', key, unpack(names))
   if found.err then
     redis.call('DEL', key)
     found = {}
   end
   local read = {}
   for at, field in ipairs(FIELDS) do read[field] = found[at] end
-  local state = { key = key, changed = {} }
-  for _, field in ipairs({ 'clock', 'seq', 'day', 'inherited', 'spent', 'doubt', 'version' }) do
+  local state = { key = key, changed = {}, leases = {}, gone = {} }
+  for _, field in ipairs({ 'clock', 'seq', 'day', 'inherited', 'spent', 'doubt', 'version', 'most' }) do
     state[field] = whole(read[field]) or 0
   end
   for _, field in ipairs({ 'rpm', 'tpm', 'usd' }) do state[field] = whole(read[field]) end
+  state.skew = tonumber(string.match(read.skew or '', '^-?%d+$') or '') or 0
   state.held, state.window = rows(read.held, 2), rows(read.window, 3)
   state.alive, state.told = unpacked(read.alive), unpacked(read.told)
   state.recalled = rows(read.recalled, 5)
-  set_clock(state, asked)
+  state.leased = rows(read.leased, 4)
+  if #state.leased == 0 then state.leased = { 0, 0, 0, 0 } end
+  local same = told and told.epoch ~= '' and told.epoch == read.epoch
+  set_clock(state, asked, same and told.clock, same and told.ago)
   if read.epoch then
     state.epoch = read.epoch
   else
-    change(state, 'epoch', process .. ':' .. digits(state.clock))
+    change(state, 'epoch', process .. ':' .. digits(state.now))
   end
   if reserves or state.day == 0 then turn_day(state, zone) end
   sweep_holds(state)
   sweep_window(state)
+  state.own = lease_of(state, found[#names])
   return state
 end
 
-local PACKED = { held = true, window = true, alive = true, told = true, recalled = true }
+local PACKED = { held = true, window = true, alive = true, told = true, recalled = true, leased = true }
 
 local function save(state)
   local pairs_to_set = {}
@@ -168,13 +210,18 @@ local function save(state)
     pairs_to_set[#pairs_to_set + 1] = field
     pairs_to_set[#pairs_to_set + 1] = value or ''
   end
+  for process, lease in pairs(state.leases) do
+    pairs_to_set[#pairs_to_set + 1] = 'lease:' .. process
+    pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(lease)
+  end
   redis.call('HSET', state.key, unpack(pairs_to_set))
+  for _, process in ipairs(state.gone) do redis.call('HDEL', state.key, 'lease:' .. process) end
   redis.call('PEXPIRE', state.key, KEEP)
 end
 
--- What the day has taken, or may have.
+-- What the day has taken, or may have, apart from leases.
 local function committed(state)
-  return state.inherited + state.spent + state.doubt + state.in_flight
+  return state.inherited + state.spent + state.doubt + state.in_flight + state.leased[4]
 end
 
 -- Buckets stay in order; one admitted by a process while Redis was away may belong among earlier ones.

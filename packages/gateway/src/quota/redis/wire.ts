@@ -8,7 +8,7 @@ export function keysOf(team: string, id: string): string[] {
   return [`${start}:quota`, `${start}:hold:${id}`, `${start}:means`]
 }
 
-/** Whoever asks, and by whose clock: an empty `now` is the server's. */
+/** The process that asks, and by which clock: an empty `now` is the server's. */
 export type Asker = { now: number | ''; process: string; announce: boolean }
 
 /** Larger than any limit, and still a whole number wherever it is added up. */
@@ -20,7 +20,8 @@ export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, requests = 1, worstCost, leaseMs }: Reservation,
   { now, process, announce }: Asker,
   { before, changes, after }: Zone,
-  { epoch, seq, day, committed, own, heardAgo, heard }: Memory,
+  { epoch, seq, day, committed, own, heardAgo, heard, clock }: Memory,
+  claim: Claim,
   ageMs: number | undefined,
 ): (string | number)[] {
   return [
@@ -50,6 +51,11 @@ export function reserveArgs(
     heard.tokens,
     ageMs === undefined ? '' : Math.max(0, Math.round(ageMs)),
     requests,
+    claim.number,
+    ...[claim.has, claim.untold].flatMap((some) => [some.requests, some.tokens, some.usd]).map(most),
+    limits.away?.dollars === 'refuse' || limits.away?.rates === 'refuse' ? '' : 1,
+    most(limits.away?.allowance ?? 0),
+    clock ?? '',
   ]
 }
 
@@ -78,6 +84,12 @@ const sane = (value: number | undefined) =>
 /** What both scripts tell of the state they left. */
 export type News = { epoch: string; seq: number; day: number; committed: number }
 
+/** What a process may use of its team's limits while Redis is away. Zero where a limit does not bind. */
+export type Allotment = { requests: number; tokens: number; usd: number }
+
+/** What a process says of its lease: the last one it was told, what it still has of it, and what it used untold. */
+export type Claim = { number: number; has: Allotment; untold: Allotment }
+
 /** What the window holds. */
 export type Load = { requests: number; tokens: number }
 
@@ -87,12 +99,15 @@ export type Reserved = News & {
   remaining: Remaining
   /** Tokens reserved. */
   tokens: number
-  /** How many processes are alive, and how many of them come before this one; `undefined`: it was not asked. */
-  fleet: { processes: number; before: number } | undefined
+  /** The most processes that were alive at one time, this day. */
+  processes: number
+  lease: Allotment & { number: number }
+  /** The steady time of the team's state, in milliseconds. */
+  clock: number
   bounds: Bounds
   load: Load
   resetMs: number
-  /** The highest of a policy that any process has brought; 0: none had one. */
+  /** The highest version of a policy that any process has brought; 0: none had one. */
   version: number
 }
 
@@ -100,7 +115,7 @@ const STATUSES = new Set<unknown>(['admitted', 'rpm', 'tpm', 'daily_usd'] satisf
 
 /** @throws TypeError when the answer is not one of reserve.lua. */
 export function reservedOf(reply: unknown): Reserved {
-  if (!Array.isArray(reply) || reply.length !== 19 || !STATUSES.has(reply[0]))
+  if (!Array.isArray(reply) || reply.length !== 23 || !STATUSES.has(reply[0]))
     throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
   const at = (place: number) => Number(reply[place - 1])
   return {
@@ -116,7 +131,9 @@ export function reservedOf(reply: unknown): Reserved {
     seq: at(8),
     day: at(9),
     committed: at(10),
-    fleet: at(11) < 0 ? undefined : { processes: at(11), before: at(12) },
+    processes: at(11),
+    lease: { number: at(12), requests: at(20), tokens: at(21), usd: at(22) },
+    clock: at(23),
     bounds: {
       ...(at(13) < 0 ? {} : { rpm: at(13) }),
       ...(at(14) < 0 ? {} : { tpm: at(14) }),

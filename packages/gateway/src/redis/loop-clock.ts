@@ -1,0 +1,76 @@
+// Taken once: a test that fakes timers must not stop the clock of a connection that is real.
+const { setTimeout, setImmediate } = globalThis
+
+/** Milliseconds between two looks at what is due; a deadline is late by up to this. */
+const TICK_MS = 10
+/** A tick that comes later than this was kept waiting: the rest of it is the loop's own lag and does not count. */
+const LONGEST_TICK_MS = 2 * TICK_MS
+
+export type LoopClock = ReturnType<typeof createLoopClock>
+
+type Waiter = { due: number; expire: () => void }
+
+/** Rejects a wait whose time was up. */
+export class TooLate extends Error {}
+
+/**
+ * Counts milliseconds in which this process's event loop was free to read its sockets. A loop that is blocked (by CPU
+ * work, garbage collection, SIGSTOP or a busy machine) lets timers fire before it reads a reply that has long arrived:
+ * here, each tick first goes through the poll phase, and a late tick counts as one of ordinary length. One timer
+ * serves all waits. It runs, and keeps the process alive, only while something is waited for.
+ */
+export function createLoopClock() {
+  const waiters = new Set<Waiter>()
+  let elapsed = 0
+  let last = 0
+  let ticking = false
+
+  /** Timers run before the poll phase, immediates after it: by then, replies that had arrived have been read. */
+  const tick = () => void setImmediate(look)
+
+  function look() {
+    const now = performance.now()
+    elapsed += Math.min(now - last, LONGEST_TICK_MS)
+    last = now
+    for (const waiter of waiters)
+      if (elapsed >= waiter.due) {
+        waiters.delete(waiter)
+        waiter.expire()
+      }
+    ticking = waiters.size > 0
+    if (ticking) setTimeout(tick, TICK_MS)
+  }
+
+  function wait(waiter: Waiter) {
+    waiters.add(waiter)
+    if (ticking) return
+    ticking = true
+    last = performance.now()
+    setTimeout(tick, TICK_MS)
+  }
+
+  return {
+    /** Milliseconds of free loop so far; stands still while nothing is waited for. */
+    now: () => elapsed,
+    /** @throws TooLate when the promise has not settled after `ms` of free loop. */
+    within<T>(promise: Promise<T>, ms: number): Promise<T> {
+      return new Promise((resolve, reject) => {
+        const waiter = {
+          due: elapsed + ms,
+          expire: () => reject(new TooLate(`no answer within ${ms} ms`)),
+        }
+        wait(waiter)
+        promise.then(
+          (value) => {
+            waiters.delete(waiter)
+            resolve(value)
+          },
+          (error) => {
+            waiters.delete(waiter)
+            reject(error)
+          },
+        )
+      })
+    },
+  }
+}
