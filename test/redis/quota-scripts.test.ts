@@ -42,20 +42,24 @@ const memory = {
   own: '',
   heard: { requests: 0, tokens: 0 },
   heardAgo: 0,
+  clock: undefined,
 }
+const nothing = { requests: 0, tokens: 0, usd: 0 }
+const stand = { number: 0, has: nothing, untold: nothing }
 const SENT = {
   'reserve.lua': reserveArgs(
     reservation,
     { now: '', process: 'p', announce: false },
     zone,
     memory,
+    stand,
     undefined,
   ),
   'settle.lua': settleArgs(truth('id'), { now: '', process: 'p' }, zone),
 }
 
 test('each script has a contract, and each contract is tested', () => {
-  expect(scripts).toEqual(['reserve.lua', 'settle.lua', 'state.lua'])
+  expect(scripts).toEqual(['lease.lua', 'reserve.lua', 'settle.lua', 'state.lua'])
   for (const name of scripts) expect(read(name)).toMatch(/^-- [A-Z]/)
 })
 
@@ -75,7 +79,11 @@ describe.each(Object.entries(SENT))('%s', (name, sent) => {
 
   test('every key that the code touches came through KEYS: no name is made up in Lua', () => {
     const calls = [
-      ...`${parts(read('state.lua')).code}${code}`.matchAll(/redis\.p?call\('(\w+)'(?:, ([\w.[\]]+))?/g),
+      ...[read('state.lua'), read('lease.lua')]
+        .map((text) => parts(text).code)
+        .concat(code)
+        .join('\n')
+        .matchAll(/redis\.p?call\('(\w+)'(?:, ([\w.[\]]+))?/g),
     ]
     expect(calls.length).toBeGreaterThan(4)
     for (const [, command, key] of calls)
@@ -84,7 +92,7 @@ describe.each(Object.entries(SENT))('%s', (name, sent) => {
 
   test('the answer has as many places as the header names', async () => {
     const server = await startRedis()
-    const script = `${read('state.lua')}\n${read(name)}`
+    const script = [read('state.lua'), read('lease.lua'), read(name)].join('\n')
     const answer = await server.admin.eval(script, 3, ...keysOf('t', 'id'), ...sent)
     await server.close()
     expect(outputs(header)).toEqual(upTo((answer as unknown[]).length))
@@ -99,6 +107,7 @@ test('the header of state.lua names every field of the hash, and no other', () =
   const named = [...header.matchAll(/^-- {3}(\w[\w, ]*?) {2,}\S/gm)].flatMap(([, names = '']) =>
     names.split(', '),
   )
+  // Each process has a field of its own besides.
   expect(named.toSorted()).toEqual(fields.toSorted())
 })
 

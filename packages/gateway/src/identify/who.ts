@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { microUsd } from '../account/price.ts'
+import { nanoUsd } from '../account/price.ts'
 import type { Mode } from '../policy/live.ts'
 import type { CachePolicy, Capture, ExactPolicy, Policy, TeamPolicy } from '../policy/policy.ts'
-import type { Limits } from '../quota/store.ts'
+import { AWAY, type Away, type Limits } from '../quota/store.ts'
 import type { Refusal } from '../refuse.ts'
 import { type Plan, planOf } from '../semantic/plan.ts'
 
@@ -137,10 +137,16 @@ function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limi
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm
-  if (usdPerDay !== undefined) limits.usdPerDay = microUsd(usdPerDay)
+  if (usdPerDay !== undefined) limits.usdPerDay = nanoUsd(usdPerDay)
   if (version !== undefined) limits.version = version
-  if (whenRedisIsAway !== undefined) limits.whenRedisIsAway = whenRedisIsAway
+  if (whenRedisIsAway !== undefined) limits.away = awayOf(whenRedisIsAway)
   return limits
+}
+
+function awayOf(said: NonNullable<TeamPolicy['whenRedisIsAway']>): Away {
+  if (typeof said === 'string') return { ...AWAY, rates: said, dollars: said }
+  const { rates = AWAY.rates, dollars = AWAY.dollars, leased = AWAY.leased, allowanceUsd = 0 } = said
+  return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
 }
 
 function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (message: string) => void) {

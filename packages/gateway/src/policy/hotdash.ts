@@ -16,16 +16,36 @@ export const hotdash = {
     'text-embedding-3-large': { input: 0.13, cachedInput: 0.13, output: 0, maxOutput: 0 },
   },
   cache: { exact: { ttlSeconds: 86_400 } },
+  // Two hundredths of each budget are set apart for agents that start while Redis is away.
   teams: {
-    prod_customer: { agents: ['ai-customer', 'support'], rpm: 100, tpm: 200_000, usdPerDay: 50 },
-    prod_ceo: { agents: ['ceo-insights', 'ai-knowledge'], rpm: 60, tpm: 120_000, usdPerDay: 25 },
+    prod_customer: {
+      agents: ['ai-customer', 'support'],
+      rpm: 100,
+      tpm: 200_000,
+      usdPerDay: 50,
+      whenRedisIsAway: { allowanceUsd: 1 },
+    },
+    prod_ceo: {
+      agents: ['ceo-insights', 'ai-knowledge'],
+      rpm: 60,
+      tpm: 120_000,
+      usdPerDay: 25,
+      whenRedisIsAway: { allowanceUsd: 0.5 },
+    },
     prod_background: {
       agents: ['analytics', 'inventory', 'seo', 'ads', 'content'],
       rpm: 30,
       tpm: 60_000,
       usdPerDay: 10,
+      whenRedisIsAway: { allowanceUsd: 0.2 },
     },
-    admin: { agents: ['testing', 'emergency'], rpm: 200, tpm: 500_000, usdPerDay: 100 },
+    admin: {
+      agents: ['testing', 'emergency'],
+      rpm: 200,
+      tpm: 500_000,
+      usdPerDay: 100,
+      whenRedisIsAway: { allowanceUsd: 2 },
+    },
   },
   // Who waits for a customer goes first, what runs at night last.
   agents: {

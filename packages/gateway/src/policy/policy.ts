@@ -76,6 +76,25 @@ export type CachePolicy = {
   shared?: boolean
 }
 
+export type WhenRedisIsAway = {
+  /** Requests and tokens. `share`: each process goes on with its part of them; `refuse`: calls get a 503. @default 'share' */
+  rates?: 'share' | 'refuse'
+  /** `share`: each process spends what it was granted while Redis was there; `refuse`: calls get a 503. @default 'share' */
+  dollars?: 'share' | 'refuse'
+  /**
+   * The part of each limit, 0 to 0.5, that is granted to processes in case that they lose Redis, all together. For the
+   * first minute without Redis, a process has its lease alone; of dollars, it never has more. While granted, a lease is
+   * nobody else's to use. @default 0.05
+   */
+  leased?: number
+  /**
+   * US dollars of `usdPerDay` set apart for processes that were never granted any, such as one that starts while Redis
+   * is away. Each may spend one part of it in as many as there are processes (`quota.processes`, or 8). Without it,
+   * their calls get a 503. @default 0
+   */
+  allowanceUsd?: number
+}
+
 export type TeamPolicy = {
   agents?: string[]
   /** Requests admitted in any 60 seconds. */
@@ -86,8 +105,8 @@ export type TeamPolicy = {
   tpmMode?: 'expected' | 'strict'
   /** US dollars in one day of the policy's time zone. Never exceeded by governed calls. */
   usdPerDay?: number
-  /** While Redis is away, `share`: each process counts its own part of the limits; `refuse`: calls get a 503. @default 'share' */
-  whenRedisIsAway?: 'share' | 'refuse'
+  /** What holds while a process cannot reach Redis; one word stands for both `rates` and `dollars`. @default 'share' */
+  whenRedisIsAway?: 'share' | 'refuse' | WhenRedisIsAway
   /** Models this team may name; default: every model of the policy. */
   models?: string[]
   /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */

@@ -55,13 +55,24 @@ const model = z.strictObject({
   maxOutput: z.optional(z.number().check(z.int(), z.nonnegative())),
 })
 
+const away = z.enum(['share', 'refuse'])
+const whenRedisIsAway = z.union([
+  away,
+  z.strictObject({
+    rates: z.optional(away),
+    dollars: z.optional(away),
+    leased: z.optional(z.number().check(z.minimum(0), z.maximum(0.5))),
+    allowanceUsd: z.optional(z.number().check(z.nonnegative())),
+  }),
+])
+
 const team = z.strictObject({
   agents: z.optional(z.array(name)),
   rpm: z.optional(count),
   tpm: z.optional(count),
   tpmMode: z.optional(z.enum(['expected', 'strict'])),
   usdPerDay: z.optional(z.number().check(z.positive())),
-  whenRedisIsAway: z.optional(z.enum(['share', 'refuse'])),
+  whenRedisIsAway: z.optional(whenRedisIsAway),
   models: z.optional(z.array(name)),
   keys: z.optional(z.array(sha256)),
   requireKey: z.optional(z.boolean()),

@@ -1,9 +1,9 @@
 import { dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
-import type { MicroUsd, Reservation, Settlement, Verdict } from './store.ts'
+import type { Limits, NanoUsd, Remaining, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
 
-/** One day's money, in millionths of a dollar. `doubt` may have been spent without our seeing it. */
+/** One day's money, in billionths of a dollar. `doubt` may have been spent without our seeing it. */
 type Ledger = { spent: number; held: number; doubt: number }
 
 type Team = { window: Window; days: Map<string, Ledger>; seen: number }
@@ -23,12 +23,16 @@ type Claim = {
 export type MemoryQuota = {
   reserve: (reservation: Reservation) => Verdict
   settle: (settlement: Settlement) => void
+  /** What these limits leave of a team's window and day. */
+  left: (team: string, limits: Limits) => Remaining
   size: () => number
 }
 
 /** How long an id is remembered after its call was settled. */
 const REMEMBER_MS = 60_000
 const TEAM_IDLE_MS = 2 * 86_400_000
+/** A wall clock that is set to another day and back finds the money of each day as it was. */
+const MOST_DAYS = 8
 
 /**
  * Quotas in this process's memory: the embedded default, and the measure for every other store.
@@ -36,8 +40,12 @@ const TEAM_IDLE_MS = 2 * 86_400_000
  * Requests: no 60 seconds hold more admissions than `rpm`. Dollars: spent + held + doubt never pass `usdPerDay`, on the
  * day of admission. Tokens: in `strict` mode no 60 seconds hold more than `tpm` as reserved; in `expected` mode a span
  * can pass it by no more than the calls in flight wrote beyond their expectation, which the next minute pays back.
+ * Minutes and leases go by a steady clock that cannot be set, days by the wall clock.
  */
-export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
+export function createMemoryQuota(
+  wall: () => number = Date.now,
+  steady: () => number = wall === Date.now ? () => performance.now() : wall,
+): MemoryQuota {
   const teams = new Map<string, Team>()
   const claims = new Map<string, Claim>()
   const settled = new Map<string, { verdict: Verdict; until: number }>()
@@ -45,9 +53,9 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
   let latest = 0
   let nextExpiry = Number.POSITIVE_INFINITY
 
-  /** A clock that is set back must not open the window again. */
+  /** Never back, whatever clock was given: that would open the window again. */
   function now(): number {
-    latest = Math.max(latest, clock())
+    latest = Math.max(latest, steady())
     return latest
   }
 
@@ -65,7 +73,7 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
   function ledgerOf(team: Team, day: string): Ledger {
     let ledger = team.days.get(day)
     if (ledger === undefined) {
-      for (const old of [...team.days.keys()].slice(0, -1)) team.days.delete(old)
+      for (const old of [...team.days.keys()].slice(0, 1 - MOST_DAYS)) team.days.delete(old)
       ledger = { spent: 0, held: 0, doubt: 0 }
       team.days.set(day, ledger)
     }
@@ -101,10 +109,10 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
 
     const { limits, worstCost, requests = 1 } = reservation
     const team = teamOf(reservation.team, at)
-    const ledger = ledgerOf(team, dayOf(at, limits.timezone))
+    const ledger = ledgerOf(team, dayOf(wall(), limits.timezone))
     const load = team.window.load(at)
     const tokens = tokensToReserve(reservation)
-    const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at)
+    const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at, wall())
     if (refusal !== undefined) return refusal
 
     const second = team.window.add(at, requests, tokens)
@@ -153,7 +161,7 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
     claims.delete(settlement.id)
 
     // Without a claim the state was lost in between; the money was spent all the same.
-    const ledger = claim?.ledger ?? ledgerOf(team, [...team.days.keys()].at(-1) ?? dayOf(at, 'UTC'))
+    const ledger = claim?.ledger ?? ledgerOf(team, [...team.days.keys()].at(-1) ?? dayOf(wall(), 'UTC'))
     ledger.spent += cost
     ledger.doubt += doubt
     if (claim === undefined) {
@@ -168,7 +176,13 @@ export function createMemoryQuota(clock: () => number = Date.now): MemoryQuota {
     if (learned !== undefined) expectation.learn(reservation.agent, reservation.model, learned)
   }
 
-  return { reserve, settle, size: () => claims.size + settled.size }
+  function left(name: string, limits: Limits): Remaining {
+    const at = now()
+    const team = teamOf(name, at)
+    return remaining({ limits }, team.window.load(at), ledgerOf(team, dayOf(wall(), limits.timezone)))
+  }
+
+  return { reserve, settle, left, size: () => claims.size + settled.size }
 }
 
 type Load = { requests: number; tokens: number }
@@ -180,6 +194,7 @@ function refusalFor(
   ledger: Ledger,
   tokens: number,
   at: number,
+  today: number,
 ): Verdict | undefined {
   const { limits, worstCost, requests = 1 } = reservation
   const { rpm, tpm, usdPerDay } = limits
@@ -194,7 +209,7 @@ function refusalFor(
     if (worstCost > usdPerDay) return no('daily_usd', undefined)
     // Holds are given back, mostly whole; money that is spent comes back tomorrow.
     const onlyHolds = ledger.spent + ledger.doubt + worstCost <= usdPerDay
-    return no('daily_usd', onlyHolds ? 1_000 : untilDayEnds(at, limits.timezone))
+    return no('daily_usd', onlyHolds ? 1_000 : untilDayEnds(today, limits.timezone))
   }
   if (tpm !== undefined && tokens > tpm) return no('tpm', undefined)
   const moreRequests = requests === 0 ? 0 : load.requests + requests - (rpm ?? Number.POSITIVE_INFINITY)
@@ -207,7 +222,7 @@ function refusalFor(
 }
 
 function remaining(
-  { limits: { rpm, tpm, usdPerDay } }: Reservation,
+  { limits: { rpm, tpm, usdPerDay } }: Pick<Reservation, 'limits'>,
   load: Load,
   ledger: Ledger,
 ): Verdict['remaining'] {
@@ -215,7 +230,7 @@ function remaining(
   if (rpm !== undefined) left.requests = Math.max(0, rpm - load.requests)
   if (tpm !== undefined) left.tokens = Math.max(0, tpm - load.tokens)
   if (usdPerDay !== undefined)
-    left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as MicroUsd
+    left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as NanoUsd
   return left
 }
 

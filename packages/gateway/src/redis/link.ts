@@ -21,6 +21,8 @@ export type LinkStats = {
   errors: number
   /** The last trouble, in words that hold no password. */
   trouble?: string
+  /** How long Redis was away, the last time that it was. */
+  outageMs?: number
 }
 
 /**
@@ -59,7 +61,6 @@ const REVIVE_MAX_MS = 1_000
 /** Answers of a server that cannot do its work for now, as opposed to an answer about the command. */
 const INCAPABLE = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MISCONF|ERR max)/
 const PROBE_KEY = 'gw:{probe}:write'
-const PROBE_MS = 10_000
 
 /**
  * Opens a connection in the background; while there is none, tries again with exponential backoff. Redis is judged by
@@ -76,12 +77,17 @@ export function createLink(target: string | RedisClient, options: Options): Link
   /** Replies that Redis owes over it, and when it was last heard (by `clock`) or began to owe. */
   let owed = 0
   let heardAt = 0
+  let awaySince: number | undefined
   let revival: NodeJS.Timeout | undefined
   /** The attempt to connect that is under way. */
   let attempt: Promise<void> | undefined = establish(0)
 
   function become(state: LinkState, trouble?: string) {
     if (stats.state === 'closed' || stats.state === state) return
+    if (state === 'up') {
+      if (awaySince !== undefined) stats.outageMs = performance.now() - awaySince
+      awaySince = undefined
+    } else awaySince ??= performance.now()
     stats.state = state
     stats.since = Date.now()
     if (trouble !== undefined) stats.trouble = trouble
@@ -204,12 +210,12 @@ export function createLink(target: string | RedisClient, options: Options): Link
   }
 }
 
-/** A replica, or a server that lost its password or its disk, answers PING as well: only a write tells. */
+/** A replica, or a server that lost its password or its disk, answers PING as well: only a write tells. This one leaves nothing behind. */
 async function probe(client: RedisClient): Promise<void> {
   try {
-    await client.set(PROBE_KEY, '1', 'PX', PROBE_MS)
+    await client.unlink(PROBE_KEY)
   } catch (error) {
-    // A server that is full or forbids this key does its other work.
+    // A server that forbids this key may do its other work.
     if (!isReply(error) || INCAPABLE.test(error.message)) throw error
   }
 }

@@ -5,10 +5,6 @@
 -- A grant is lost when its answer is. Therefore the books never fall below what the holder may believe: a lease shrinks
 -- only when the holder has said that it had heard the last grant, and then not below what it says it still has.
 
--- Of each limit, all leases together take at most this part; a process that is alone may hold more, since its own
--- lease stands in its own way never.
-local TOGETHER, ALONE, ALONE_USD = 1 / 20, 1 / 4, 1 / 10
-
 -- So many processes are alive.
 local function count_alive(state)
   local count = 0
@@ -31,8 +27,8 @@ local function change_lease(state, process, lease, requests, tokens, usd)
   state.leases[process] = lease
 end
 
--- Others that have been silent: the requests and tokens of their leases may have been used until the lease ended, and
--- leave the window a minute after that. Their dollars stay theirs until they count as dead.
+-- Others that have been silent: the requests and tokens of a lease may have been used until it ended, and count for the
+-- minute after that, too. Its dollars stay its holder's until that counts as dead.
 local function sweep_leases(state, process)
   local names, kept = {}, {}
   for at = 1, #state.alive - 1, 2 do
@@ -46,8 +42,7 @@ local function sweep_leases(state, process)
       local packed = found[next_found]
       local lease = lease_of(state, packed)
       next_found = next_found + 1
-      if packed and lease[2] + LEASE <= state.clock and lease[3] + lease[4] > 0 then
-        if lease[2] + LEASE + SPAN > state.clock then add(state, lease[2] + LEASE, lease[3], lease[4]) end
+      if packed and lease[2] + LEASE + SPAN <= state.clock and lease[3] + lease[4] > 0 then
         change_lease(state, name, lease, 0, 0, lease[5])
       end
       if packed and math.max(heard, lease[2]) + DEAD <= state.clock then
@@ -75,23 +70,22 @@ local function grantable(pool, others, fleet, left)
   return math.max(0, math.min(pool - others, math.ceil(pool / fleet), math.floor(left)))
 end
 
--- claim: { number, requests, tokens, µ$, and of each what it has used and not told yet }, as the holder says.
+-- claim: the number of the last lease it heard, what it still has of it, and what it has used and not told yet; and the
+-- part of each limit that all leases together take at most.
 -- need: one call like this one; a lease that is not enough for it is no use. Returns what is granted.
 local function renew_lease(state, process, claim, rpm, tpm, usd, need)
   local own, fleet = state.own, count_alive(state)
   local requests, tokens, dollars = leased_to_others(state)
-  local part = fleet == 1 and ALONE or TOGETHER
   local granted = { 0, 0, 0 }
-  if rpm then granted[1] = grantable(math.floor(rpm * part), requests, fleet, rpm - state.requests - requests) end
-  if tpm then granted[2] = grantable(math.floor(tpm * part), tokens, fleet, tpm - state.tokens - tokens) end
+  if rpm then granted[1] = grantable(math.floor(rpm * claim.part), requests, fleet, rpm - state.requests - requests) end
+  if tpm then granted[2] = grantable(math.floor(tpm * claim.part), tokens, fleet, tpm - state.tokens - tokens) end
   if usd then
     local left = usd - committed(state) - dollars
-    local pool = math.floor(math.max(0, left) * (fleet == 1 and ALONE_USD or TOGETHER))
+    local pool = math.floor(math.max(0, left) * claim.part)
     granted[3] = grantable(pool - state.leased[4], dollars, fleet, left)
   end
-  local short = not claim.wanted
-    or (rpm and granted[1] < 1) or (tpm and granted[2] < need.tokens) or (usd and granted[3] < need.usd)
-  if short then granted = { 0, 0, 0 } end
+  if (rpm and granted[1] < 1) or (tpm and granted[2] < need.tokens) then granted[1], granted[2] = 0, 0 end
+  if granted[3] < need.usd then granted[3] = 0 end
   local heard = claim.number == own[1]
   local books = {}
   for at = 1, 3 do

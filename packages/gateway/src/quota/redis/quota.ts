@@ -1,18 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { createScript } from '../../redis/script.ts'
 import {
+  AWAY,
   type Bounds,
+  type Limits,
   type QuotaStore,
   type Reservation,
   type Settlement,
   unused,
   type Verdict,
 } from '../store.ts'
+import { createAlone, type Stand } from './alone.ts'
 import { createHandback, type Debt } from './handback.ts'
 import { createKnowledge } from './knowledge.ts'
+import leaseSource from './lease.lua'
 import reserveSource from './reserve.lua'
 import settleSource from './settle.lua'
-import { createShare } from './share.ts'
 import stateSource from './state.lua'
 import { keysOf, type Reserved, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
 import { createZones } from './zone.ts'
@@ -22,10 +26,12 @@ export type RedisQuotaOptions = {
   clock?: 'server' | 'client'
   /** Upstash: a script locks a team's keys, not the whole database. Without: counting goes on when Redis is full. @default false */
   keyLocking?: boolean
-  /** How many processes share the limits, at least: while Redis is away, each uses its part. @default 1 */
+  /** How many processes share the limits, at least: while Redis is away, each uses its part. @default as many as Redis has seen, and 8 for a process that it never told */
   processes?: number
-  /** This process's time. @default Date.now */
+  /** This process's wall clock, in milliseconds. @default Date.now */
   now?: () => number
+  /** This process's monotonic clock, in milliseconds. @default `now` where that is given, performance.now */
+  steady?: () => number
   /** Told with each reservation the highest version of a policy that any process has brought. */
   onVersion?: (version: number) => void
 }
@@ -39,7 +45,7 @@ export type QuotaStats = {
   decided: number
   /** Reservations that this process decided alone, because Redis was away. */
   alone: number
-  /** Reservations refused because Redis was away. */
+  /** Reservations refused because Redis was away and the policy, or the lack of a lease, left nothing to go on with. */
   unavailable: number
   /** Answers of Redis that were errors. */
   errors: number
@@ -63,22 +69,27 @@ export type RedisQuota = QuotaStore & {
 const AWAY_RETRY_MS = 1_000
 /** How long a reservation waits for Redis to hear of those that were admitted without it. */
 const HANDBACK_MS = 100
-/** After an outage, processes find Redis again within about a second of each other. Until all have told it what they
- * admitted, each keeps to its share: whoever came back first would find room that others have taken. */
+/**
+ * After a long outage, processes find Redis again within about a second of each other. Until all have told it what they
+ * admitted, reservations wait: the first to ask would find room that others have taken.
+ */
 const REGATHER_MS = 1_300
+/** After an outage this short, all that was admitted alone was leased, and is in the books. */
+const SHORT_OUTAGE_MS = 50_000
 
 /** Quotas that hold across all processes that share a Redis: one command to reserve, one to settle. */
 export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): RedisQuota {
-  const { clock = 'server', keyLocking = false, processes = 1, now = Date.now, onVersion } = options
+  const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion } = options
+  const steady = options.steady ?? options.now ?? (() => performance.now())
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
-  const reserveScript = createScript(`${stateSource}\n${reserveSource}`, flags)
+  const reserveScript = createScript(`${stateSource}\n${leaseSource}\n${reserveSource}`, flags)
   const settleScript = createScript(`${stateSource}\n${settleSource}`, flags)
   const self = crypto.randomUUID()
   const zoneOf = createZones()
   const zones = new Map<string, string>()
-  const knowledge = createKnowledge(processes)
-  const share = createShare(now)
-  const handback = createHandback(sayLater, now)
+  const knowledge = createKnowledge()
+  const alone = createAlone({ steady, wall: now }, processes)
+  const handback = createHandback(sayLater, steady)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, alone: 0, unavailable: 0, errors: 0 }
   // Admitted and not settled yet, or being settled.
@@ -95,54 +106,62 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   async function decide(reservation: Reservation): Promise<Verdict> {
     const { id, team, limits } = reservation
     let sent = false
-    const regathering = limits.whenRedisIsAway !== 'refuse' && isJustBack(link)
-    if (regathering) handback.kick()
-    else if (await handback.admissionsTold(team, HANDBACK_MS))
+    await regathered(link)
+    if (await handback.admissionsTold(team, HANDBACK_MS))
       try {
         const reserved = await ask(reservation, undefined, () => {
           sent = true
         })
         counts.decided += 1
         mode = 'shared'
-        share.end(team)
         handback.kick()
         return verdictOf(reserved, limits)
       } catch (error) {
         note(error)
       }
-    const verdict = limits.whenRedisIsAway === 'refuse' ? unavailable() : alone(reservation)
-    if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at: now(), reservation })
+    const verdict = mayGoOn(limits) ? byLease(reservation) : unavailable()
+    const at = steady()
+    if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at, reservation })
     // It may have been admitted there, and nobody will use that.
-    else if (sent) handback.push({ kind: 'settled', team, id, at: now(), settlement: unused(reservation) })
+    else if (sent) handback.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
     return verdict
   }
 
   async function ask(reservation: Reservation, ageMs: number | undefined, onSend?: () => void) {
     const { team, id, limits, requests = 1 } = reservation
-    const at = now()
-    const asker = {
-      now: clock === 'client' ? at : '',
-      process: self,
-      announce: knowledge.isTimeToAnnounce(team, at),
-    } as const
-    const memory = knowledge.memoryOf(team, at)
-    const args = reserveArgs(reservation, asker, zoneOf(at, limits.timezone), memory, ageMs)
+    const zone = zoneOf(now(), limits.timezone)
+    let stand: Stand | undefined
     const reply = await link.ask((client) => {
       onSend?.()
+      const at = steady()
+      const asker = {
+        now: clock === 'client' ? now() : '',
+        process: self,
+        announce: knowledge.isTimeToAnnounce(team, at),
+      } as const
+      stand = alone.stand(team, limits, zone, ageMs === undefined ? undefined : id)
+      const args = reserveArgs(reservation, asker, zone, knowledge.memoryOf(team, at), stand.claim, ageMs)
       return reserveScript.run(client, keysOf(team, id), args)
-    })
+    }, 'reply')
     const reserved = reservedOf(reply)
-    knowledge.hear(team, reserved, requests, now())
+    knowledge.hear(team, reserved, requests, steady())
+    if (ageMs !== undefined) alone.told(team, id)
+    if (stand !== undefined) alone.grant(team, reserved, stand)
     onVersion?.(reserved.version)
     return reserved
   }
 
-  function alone(reservation: Reservation): Verdict {
+  const mayGoOn = ({ away = AWAY, usdPerDay }: Limits) =>
+    away.rates === 'share' && (away.dollars === 'share' || usdPerDay === undefined)
+
+  function byLease(reservation: Reservation): Verdict {
+    const { team, limits } = reservation
+    const zone = zoneOf(now(), limits.timezone)
+    const verdict = alone.reserve(reservation, zone, knowledge.processesOf(team))
+    if (verdict === undefined) return unavailable()
     counts.alone += 1
     mode = 'share'
-    const { team, limits } = reservation
-    const at = now()
-    return share.reserve(reservation, knowledge.shareOf(team, limits, at, zoneOf(at, limits.timezone)))
+    return verdict
   }
 
   function unavailable(): Verdict {
@@ -159,8 +178,8 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
 
   async function settle(settlement: Settlement): Promise<void> {
     const { id, team } = settlement
-    share.settle(settlement)
-    const debt: Debt = { kind: 'settled', team, id, at: now(), settlement }
+    alone.settle(settlement)
+    const debt: Debt = { kind: 'settled', team, id, at: steady(), settlement }
     try {
       // Not before its admission is known.
       if (handback.owes(id)) handback.push(debt)
@@ -178,16 +197,18 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const at = now()
     const asker = { now: clock === 'client' ? at : '', process: self } as const
     const args = settleArgs(settlement, asker, zoneOf(at, zones.get(team) ?? 'UTC'))
-    const reply = await link.ask((client) => settleScript.run(client, keysOf(team, id), args))
-    knowledge.hearSettled(team, settledOf(reply), now())
+    const reply = await link.ask((client) => settleScript.run(client, keysOf(team, id), args), 'reply')
+    knowledge.hearSettled(team, settledOf(reply), steady())
   }
 
   async function sayLater(debt: Debt): Promise<void> {
     try {
       if (debt.kind === 'settled') await tell(debt.settlement)
-      else await ask(debt.reservation, Math.max(0, now() - debt.at))
+      else await ask(debt.reservation, Math.max(0, steady() - debt.at))
     } catch (error) {
       note(error)
+      // What Redis answers with an error, it will not be told again.
+      if (debt.kind === 'admitted' && !(error instanceof RedisUnavailable)) alone.told(debt.team, debt.id)
       throw error
     } finally {
       setImmediate(rest)
@@ -216,9 +237,10 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   }
 }
 
-function isJustBack(link: Link): boolean {
-  const { state, since, trouble } = link.stats()
-  return state === 'up' && trouble !== undefined && Date.now() - since < REGATHER_MS
+async function regathered(link: Link): Promise<void> {
+  const { state, since, outageMs = 0 } = link.stats()
+  const ms = since + REGATHER_MS - Date.now()
+  if (state === 'up' && outageMs > SHORT_OUTAGE_MS && ms > 0) await sleep(Math.min(ms, REGATHER_MS))
 }
 
 function verdictOf({ status, remaining, resetMs, bounds, retryAfterMs }: Reserved, limits: Bounds): Verdict {

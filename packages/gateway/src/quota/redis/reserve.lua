@@ -11,12 +11,12 @@
 --   ARGV[4]   version of the policy that the limits come from; the highest one's bind. 0: it has none, and its own do
 --   ARGV[5]   requests per minute, or empty
 --   ARGV[6]   tokens per minute, or empty
---   ARGV[7]   µ$ per day, or empty
+--   ARGV[7]   n$ per day, or empty
 --   ARGV[8]   input tokens
 --   ARGV[9]   output tokens at most
 --   ARGV[10]  field of KEYS[3] for this agent and model
 --   ARGV[11]  1: reserve the most; else what is expected
---   ARGV[12]  µ$ at most
+--   ARGV[12]  n$ at most
 --   ARGV[13]  ms after which the hold becomes doubt
 --   ARGV[14]  the zone's offset from UTC, in ms
 --   ARGV[15]  when that changes, in ms
@@ -24,7 +24,7 @@
 --   ARGV[17]  the epoch this process was last told, or empty
 --   ARGV[18]  the seq it was last told
 --   ARGV[19]  the day it was last told
---   ARGV[20]  µ$ of that day it was last told
+--   ARGV[20]  n$ of that day it was last told
 --   ARGV[21]  what it had admitted in the last minute, as age:requests:tokens,...
 --   ARGV[22]  how many ms ago it was last told what the window holds
 --   ARGV[23]  requests that it held then, everybody's
@@ -32,10 +32,14 @@
 --   ARGV[25]  not empty: it was admitted so many ms ago, while Redis was away, and is only booked now
 --   ARGV[26]  requests it counts as: 1, or 0
 --   ARGV[27]  the number of the last lease it was told, 0: none
---   ARGV[28]  requests, ARGV[29] tokens, ARGV[30] µ$ of it that it still has
---   ARGV[31]  requests, ARGV[32] tokens, ARGV[33] µ$ that it has used of it and not told yet
---   ARGV[34]  1: it wants a lease
---   ARGV[35]  µ$ of the day set apart for processes that were never granted a lease
+--   ARGV[28]  requests of it that it still has
+--   ARGV[29]  tokens, likewise
+--   ARGV[30]  n$, likewise
+--   ARGV[31]  requests that it has used of it and not told yet
+--   ARGV[32]  tokens, likewise
+--   ARGV[33]  n$, likewise
+--   ARGV[34]  the part of each limit that leases take at most, all together; 0: it wants none
+--   ARGV[35]  n$ of the day set apart for processes that were never granted a lease
 --   ARGV[36]  the steady time it was last told, or empty
 --
 -- Output:
@@ -43,22 +47,24 @@
 --   2   ms until it fits; -1: never
 --   3   requests left; -1: no limit binds
 --   4   tokens left, likewise
---   5   µ$ left, likewise
+--   5   n$ left, likewise
 --   6   tokens reserved
 --   7   epoch
 --   8   seq
 --   9   day
---   10  µ$ that this day has taken, or may have
+--   10  n$ that this day has taken, or may have
 --   11  the most processes that were alive at one time, this day
 --   12  the number of its lease
 --   13  requests per minute that bind; -1: none do
 --   14  tokens per minute, likewise
---   15  µ$ per day, likewise
+--   15  n$ per day, likewise
 --   16  requests in the window
 --   17  tokens in the window
 --   18  ms until the window is empty, if nobody else comes
 --   19  the highest version of a policy that any process has brought; 0: none had one
---   20  requests, 21 tokens, 22 µ$ that it may use when Redis is away
+--   20  requests that it may use when Redis is away
+--   21  tokens, likewise
+--   22  n$, likewise
 --   23  the steady time
 
 local FIRST_GUESS = 300
@@ -161,7 +167,7 @@ local claim = {
   number = tonumber(ARGV[27]),
   has = { tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30]) },
   untold = { tonumber(ARGV[31]), tonumber(ARGV[32]), tonumber(ARGV[33]) },
-  wanted = ARGV[34] == '1',
+  part = tonumber(ARGV[34]),
 }
 
 local function left(limit, used)

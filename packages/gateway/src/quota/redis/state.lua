@@ -6,19 +6,19 @@
 --   epoch        the name of this life: a state that was flushed is born again under another one
 --   seq          counts what changed the books; whoever was told a higher one knows that writes were lost
 --   day          days since 1970 in the team's zone
---   inherited    µ$ that this day had seen before this life, as the processes remember it
---   spent        µ$ of settled calls
---   doubt        µ$ that may have been spent without our seeing it
---   held         packed (lease's end, µ$), ...: worst cases of calls in flight
+--   inherited    n$ that this day had seen before this life, as the processes remember it
+--   spent        n$ of settled calls
+--   doubt        n$ that may have been spent without our seeing it
+--   held         packed (lease's end, n$), ...: worst cases of calls in flight
 --   window       packed (stamp, requests, tokens), ...: the last minute as one-second buckets, oldest first; a bucket
 --                leaves SPAN after its stamp, which is the latest admission in it
 --   version, rpm, tpm, usd   the newest limits that came with a policy version
 --   alive        packed (process, last heard), ...: who has said so, and who may still hold a lease
 --   most         the most processes that were alive at one time, this day
---   leased       packed (requests, tokens, µ$, µ$ lapsed): the sum of all leases, and dollars of leases whose process
+--   leased       packed (requests, tokens, n$, n$ lapsed): the sum of all leases, and dollars of leases whose process
 --                has been silent for so long that it counts as dead: it may have spent them
---   lease:<process>  packed (number, last heard, requests, tokens, µ$, day): what this process may use when Redis is
---                away. Nobody else may: a lease counts against everybody but its holder.
+--   lease:p      of each process, packed (number, last heard, requests, tokens, n$, day): what it may use when Redis is
+--                away. It counts against every process but its holder.
 --   told         packed process, ...: who has told this life what it remembers of the one before
 --   recalled     packed (stamp, requests, tokens, requests told, tokens told): the fullest that anyone remembers the
 --                window of the life before, and how much of that its processes have claimed as theirs by now
@@ -30,7 +30,7 @@ local KEEP = 2 * DAY
 -- Steps of the server's clock that are smaller are not told from a late command.
 local BACK = 1000
 local AHEAD = 5000
--- A lease's requests and tokens may be used for so long after its holder was last heard, and then count as used.
+-- A lease's requests and tokens may be used for so long after its holder was last heard.
 local LEASE = 60000
 -- Its dollars: a process that has been silent for longer counts as dead.
 local DEAD = 2 * 3600000
@@ -155,7 +155,7 @@ local function sweep_window(state)
   end
 end
 
--- { number, last heard, requests, tokens, µ$, day }
+-- { number, last heard, requests, tokens, n$, day }
 local function lease_of(state, packed)
   local lease = rows(packed, 6)
   if #lease == 0 then return { 0, 0, 0, 0, 0, state.day } end

@@ -1,0 +1,186 @@
+import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
+import { AWAY, type Limits, type NanoUsd, type Reservation, type Settlement, type Verdict } from '../store.ts'
+import { partOf } from './knowledge.ts'
+import type { Allotment, Claim, Reserved } from './wire.ts'
+import { dayNumber, type Zone } from './zone.ts'
+
+/** For a process that Redis never told how many there are: more than most teams run, since to err low is safe. */
+export const PROCESSES = 8
+/** So long after it was asked for, a lease's requests and tokens may be used; afterwards Redis counts them as used. */
+const LEASE_MS = 60_000
+/** And its dollars; Redis counts them as spent after two hours without a word. */
+const DOLLARS_MS = 3_600_000
+/** Redis may be back at any moment. */
+const AGAIN_MS = 1_000
+
+type Clocks = { steady: () => number; wall: () => number }
+
+/** When a lease was asked for, by both clocks: one stands still while the machine sleeps, the other can be set. */
+type Moment = { steady: number; wall: number }
+
+type Granted = Allotment & { number: number; epoch: string; day: number; asked: Moment }
+
+type Team = {
+  lease: Granted | undefined
+  /** What was admitted here since the lease was granted. */
+  store: MemoryQuota
+  /** What was admitted here without a lease: it is never granted anew, so it is never forgotten. */
+  spare: MemoryQuota
+  /** Admitted here, and not settled; settling gives the rest back to the store. */
+  open: Map<string, MemoryQuota>
+  /** Admitted here, and not told to Redis; with the order in which they came. */
+  untold: Map<string, Allotment & { at: number }>
+  count: number
+}
+
+/** What goes with a command to Redis, and what of this process's own admissions it covers. */
+export type Stand = { claim: Claim; upTo: number; asked: Moment }
+
+export type Alone = ReturnType<typeof createAlone>
+
+/**
+ * Decides in this process while Redis is away, by what this process was granted while Redis was there: for a minute its
+ * lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes.
+ * Dollars are never more than its lease. Without a lease, they are a part of the policy's allowance.
+ */
+export function createAlone({ steady, wall }: Clocks, processes: number | undefined) {
+  const teams = new Map<string, Team>()
+  const newStore = () => createMemoryQuota(wall, steady)
+
+  function of(name: string): Team {
+    let team = teams.get(name)
+    if (team === undefined) {
+      team = {
+        lease: undefined,
+        store: newStore(),
+        spare: newStore(),
+        open: new Map(),
+        untold: new Map(),
+        count: 0,
+      }
+      teams.set(name, team)
+    }
+    return team
+  }
+
+  const now = (): Moment => ({ steady: steady(), wall: wall() })
+  const age = ({ asked }: Granted) => Math.max(steady() - asked.steady, wall() - asked.wall)
+
+  /** The limits that bind here, and the books that count against them. */
+  function bounds(
+    team: Team,
+    limits: Limits,
+    zone: Zone,
+    told: number,
+  ): { limits: Limits; store: MemoryQuota } {
+    const { lease } = team
+    const { allowance } = limits.away ?? AWAY
+    const known = Math.max(told, processes ?? (lease === undefined ? PROCESSES : 1))
+    const valid = lease !== undefined && age(lease) < DOLLARS_MS
+    const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0
+    const spare = Math.floor(allowance / Math.max(told, processes ?? PROCESSES))
+    const usd = valid ? leased : spare
+    const ofMinute =
+      lease !== undefined && age(lease) < LEASE_MS
+        ? {
+            ...(limits.rpm === undefined ? {} : { rpm: lease.requests }),
+            ...(limits.tpm === undefined ? {} : { tpm: lease.tokens }),
+          }
+        : partOf(limits, known)
+    const own = {
+      ...limits,
+      ...ofMinute,
+      ...(limits.usdPerDay === undefined ? {} : { usdPerDay: usd as NanoUsd }),
+    }
+    return { limits: own, store: valid ? team.store : team.spare }
+  }
+
+  return {
+    /** `told`: the most processes that this one was told of, 0 if none. `undefined`: it has no dollars to go on with. */
+    reserve(reservation: Reservation, zone: Zone, told: number): Verdict | undefined {
+      const { id, limits, requests = 1, worstCost } = reservation
+      const team = of(reservation.team)
+      const { limits: own, store } = bounds(team, limits, zone, told)
+      if (own.usdPerDay === 0) return undefined
+      const before = store.left(reservation.team, own)
+      const verdict = store.reserve({ ...reservation, limits: own })
+      const { rpm, tpm, usdPerDay } = own
+      const standing = { bounds: defined({ rpm, tpm, usdPerDay }), degraded: true } as const
+      if (!verdict.admitted) {
+        const again = fits(reservation) ? AGAIN_MS : undefined
+        return { ...verdict, ...standing, retryAfterMs: again }
+      }
+      const tokens = (before.tokens ?? 0) - (verdict.remaining.tokens ?? 0)
+      team.count += 1
+      team.open.set(id, store)
+      team.untold.set(id, { requests, tokens: Math.max(0, tokens), usd: worstCost, at: team.count })
+      return { ...verdict, ...standing }
+    },
+    /** Only what was admitted here, and only while Redis has not been told of it. */
+    settle(settlement: Settlement) {
+      const team = teams.get(settlement.team)
+      const store = team?.open.get(settlement.id)
+      team?.open.delete(settlement.id)
+      store?.settle(settlement)
+    },
+    /** Said in the moment in which a command leaves: from then on, nothing that ends gives anything back to the lease. */
+    stand(name: string, limits: Limits, zone: Zone, except?: string): Stand {
+      const team = of(name)
+      const { lease, store, untold } = team
+      team.open.clear()
+      const has = { requests: 0, tokens: 0, usd: 0 }
+      if (lease !== undefined) {
+        const { requests, tokens, usd } = lease
+        const left = store.left(name, {
+          ...limits,
+          rpm: requests,
+          tpm: tokens,
+          usdPerDay: usd as NanoUsd,
+        })
+        if (age(lease) < LEASE_MS) {
+          has.requests = left.requests ?? 0
+          has.tokens = left.tokens ?? 0
+        }
+        if (age(lease) < DOLLARS_MS && lease.day === dayNumber(wall(), zone)) has.usd = left.usd ?? 0
+      }
+      const unsaid = { requests: 0, tokens: 0, usd: 0 }
+      for (const [id, one] of untold) if (id !== except) add(unsaid, one)
+      return { claim: { number: lease?.number ?? 0, has, untold: unsaid }, upTo: team.count, asked: now() }
+    },
+    /** Redis has answered: what it grants takes the place of what there was, less what was admitted here since it was asked. */
+    grant(name: string, { lease, epoch, day }: Reserved, { upTo, asked }: Stand) {
+      const team = of(name)
+      if (team.lease?.epoch === epoch && lease.number < team.lease.number) return
+      const since = { requests: 0, tokens: 0, usd: 0 }
+      for (const one of team.untold.values()) if (one.at > upTo) add(since, one)
+      team.store = newStore()
+      team.open.clear()
+      team.lease = {
+        number: lease.number,
+        requests: Math.max(0, lease.requests - since.requests),
+        tokens: Math.max(0, lease.tokens - since.tokens),
+        usd: Math.max(0, lease.usd - since.usd),
+        epoch,
+        day,
+        asked,
+      }
+    },
+    /** Redis has heard of this admission, or never will. */
+    told: (name: string, id: string) => void teams.get(name)?.untold.delete(id),
+  }
+}
+
+function add(sum: Allotment, { requests, tokens, usd }: Allotment): void {
+  sum.requests += requests
+  sum.tokens += tokens
+  sum.usd += usd
+}
+
+const defined = <T extends object>(all: T) =>
+  Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>
+  }
+
+/** What is larger than the lease may fit as soon as Redis is back. */
+const fits = ({ limits: { tpm, usdPerDay }, inputTokens, worstCost }: Reservation) =>
+  (tpm === undefined || inputTokens <= tpm) && (usdPerDay === undefined || worstCost <= usdPerDay)

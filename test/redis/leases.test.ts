@@ -1,0 +1,165 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { NanoUsd } from '../../packages/gateway/src/quota/store.ts'
+import { createWorld, type Op, spent, worstMinute } from './partition.ts'
+import { limits } from './quota-kit.ts'
+import { type RedisServer, startRedis } from './server.ts'
+
+/** FUZZ_RUNS=50 tries so many times as many schedules. */
+const RUNS = 60 * Number(process.env.FUZZ_RUNS ?? 1)
+const TIMEOUT = 120_000 * Number(process.env.FUZZ_RUNS ?? 1)
+
+let redis: RedisServer
+beforeAll(async () => {
+  redis = await startRedis()
+})
+afterAll(() => redis.close())
+
+const process_ = fc.nat(5)
+const wait = fc.oneof(fc.nat(2_000), fc.integer({ min: 50_000, max: 70_000 }), fc.nat(300_000))
+const burst: fc.Arbitrary<Op> = fc.record({
+  do: fc.constant('burst' as const),
+  process: process_,
+  calls: fc.integer({ min: 1, max: 12 }),
+  worst: fc.integer({ min: 1, max: 40 }),
+})
+const waits: fc.Arbitrary<Op> = fc.record({ do: fc.constant('wait' as const), ms: wait })
+const quiet: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 6, arbitrary: burst },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('end' as const),
+      call: fc.nat(50),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  { weight: 2, arbitrary: waits },
+  { weight: 1, arbitrary: fc.constant({ do: 'join' as const }) },
+)
+const faulty: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 10, arbitrary: quiet },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('cut' as const), process: process_ }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('heal' as const), process: process_ }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('lose' as const), process: process_, commands: fc.nat(6) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const), process: process_ }) },
+)
+
+const CAP = 1_000
+const RPM = 40
+
+let worlds = 0
+function newWorld(processes: number) {
+  worlds += 1
+  // Limits of requests and tokens that leave leases of more than nothing.
+  const bound = limits({ rpm: RPM, tpm: 100_000, usdPerDay: CAP as NanoUsd })
+  const world = createWorld(redis.admin, `w${worlds}`, bound)
+  for (let at = 0; at < processes; at += 1) world.join()
+  return world
+}
+
+test('whatever is cut, lost, killed or joins: the cap of the day holds, for calls under way at their worst', {
+  timeout: TIMEOUT,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(faulty, { minLength: 20, maxLength: 80 }),
+      async (size, ops) => {
+        const world = newWorld(size)
+        try {
+          for (const op of ops) {
+            await world.step(op)
+            expect(spent(world.log())).toBeLessThanOrEqual(CAP)
+          }
+        } finally {
+          world.close()
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  )
+})
+
+test('requests: no minute holds more than the limit and one part for each process that is out of touch', {
+  timeout: TIMEOUT,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(faulty, { minLength: 20, maxLength: 80 }),
+      async (size, ops) => {
+        const world = newWorld(size)
+        try {
+          let apart = 0
+          for (const op of ops) {
+            await world.step(op)
+            apart = Math.max(apart, world.outOfTouch())
+            expect(worstMinute(world.log())).toBeLessThanOrEqual(RPM + apart * RPM)
+          }
+        } finally {
+          world.close()
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  )
+})
+
+test('in touch, or out of touch for less than a minute: no minute holds more than the limit', {
+  timeout: TIMEOUT,
+}, async () => {
+  const short = faulty.map((op) => (op.do === 'wait' ? { ...op, ms: op.ms % 2_000 } : op))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      // Each has been in touch, and what joins later is, too, before anything is cut.
+      fc.array(
+        short.filter((op) => op.do !== 'join'),
+        { minLength: 10, maxLength: 29 },
+      ),
+      async (size, ops) => {
+        const world = newWorld(size)
+        try {
+          for (let at = 0; at < size; at += 1)
+            await world.step({ do: 'burst', process: at, calls: 2, worst: 1 })
+          for (const op of ops) await world.step(op)
+          expect(worstMinute(world.log())).toBeLessThanOrEqual(RPM)
+        } finally {
+          world.close()
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  )
+})
+
+test('nothing fails: at least 95 % of the cap and of the requests can be used, however the load is spread', {
+  timeout: TIMEOUT,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(quiet, { minLength: 5, maxLength: 40 }),
+      process_,
+      async (size, ops, last) => {
+        const world = newWorld(size)
+        try {
+          for (const op of ops) await world.step(op)
+          // One process takes all that is left, in calls as small as they come.
+          await world.step({ do: 'burst', process: last, calls: RPM, worst: 1 })
+          // A call leaves the window a second and a quarter late at most.
+          const minute = world.log().filter(({ at }) => at > world.now() - 61_250).length
+          expect(minute === 0 ? 0 : worstMinute(world.log())).toBeLessThanOrEqual(RPM)
+          if (spent(world.log()) < CAP * 0.95) expect(minute).toBeGreaterThanOrEqual(Math.floor(RPM * 0.95))
+        } finally {
+          world.close()
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  )
+})
