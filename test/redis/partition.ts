@@ -11,19 +11,29 @@ export type Op =
   | { do: 'burst'; process: number; calls: number; worst: number }
   | { do: 'end'; call: number; part: number }
   | { do: 'cut' | 'heal' | 'kill'; process: number }
-  /** Redis executes this many of the next commands, and none of the replies arrives. */
+  /** From now on, what this process sends stays on its way until it is delivered. */
+  | { do: 'hold'; process: number }
+  /** Redis executes so many of the commands that are on their way; their replies arrive. */
+  | { do: 'deliver'; process: number; commands: number }
+  /** Redis executes so many of them, none of the replies arrives, and the connection is cut. */
   | { do: 'lose'; process: number; commands: number }
   | { do: 'join' }
+
+/** A command on its way to Redis. */
+type Sent = { run: () => Promise<unknown>; resolve: (reply: unknown) => void; reject: (error: Error) => void }
 
 type Member = {
   quota: ReturnType<typeof createRedisQuota>
   cut: boolean
   dead: boolean
-  /** Commands that are still executed before the connection is cut; `undefined`: it is whole. */
-  losing: number | undefined
+  holding: boolean
+  /** In the order in which Redis executes them. */
+  onTheWay: Sent[]
   /** When it last had an answer, by the simulated time. */
   heardAt: number
 }
+
+const gone = () => new RedisUnavailable('cut off')
 
 /**
  * Processes that share one real Redis over connections that the schedule cuts, under a simulated clock. The scripts and
@@ -32,25 +42,54 @@ type Member = {
 export function createWorld(client: Redis, team: string, limits: Limits) {
   let now = Date.UTC(2026, 10, 23, 9)
   let calls = 0
+  /** Commands that Redis is executing. */
+  let running = 0
   const members: Member[] = []
   const log = new Map<string, Call>()
 
+  /** The connection of one process: what is sent waits its turn, and what is cut off is lost. */
   function linkOf(member: () => Member): Link {
+    const send = (run: () => Promise<unknown>) =>
+      new Promise<unknown>((resolve, reject) => {
+        member().onTheWay.push({ run, resolve, reject })
+        if (!member().holding) void deliver(member(), 1, true)
+      })
+    const wire = {
+      isCluster: false,
+      options: {},
+      evalsha: (...args: Parameters<Redis['evalsha']>) => send(() => client.evalsha(...args)),
+      eval: (...args: Parameters<Redis['eval']>) => send(() => client.eval(...args)),
+    } as unknown as Redis
     return {
       async ask(command) {
-        const self = member()
-        const gone = () => new RedisUnavailable('cut off')
-        if (self.cut || self.dead) throw gone()
-        const lost = self.losing !== undefined
-        if (self.losing !== undefined && self.losing-- <= 0) throw gone()
-        const reply = await command(client)
-        if (lost || self.cut || self.dead) throw gone()
-        self.heardAt = now
+        if (member().cut || member().dead) throw gone()
+        const reply = await command(wire)
+        member().heardAt = now
         return reply
       },
       stats: () => ({ state: 'up', since: 0, commands: 0, timeouts: 0, errors: 0 }),
       close: () => undefined,
     }
+  }
+
+  async function deliver(member: Member, commands: number, replies: boolean): Promise<void> {
+    for (const { run, resolve, reject } of member.onTheWay.splice(0, commands)) {
+      running += 1
+      const outcome = await run().then(
+        (reply) => () => resolve(reply),
+        (error: Error) => () => reject(error),
+      )
+      running -= 1
+      if (replies && !member.cut && !member.dead) outcome()
+      else reject(gone())
+    }
+    await settled()
+  }
+
+  function cut(member: Member) {
+    member.cut = true
+    member.holding = false
+    for (const { reject } of member.onTheWay.splice(0)) reject(gone())
   }
 
   function join() {
@@ -61,7 +100,8 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       ),
       cut: false,
       dead: false,
-      losing: undefined,
+      holding: false,
+      onTheWay: [],
       heardAt: Number.NEGATIVE_INFINITY,
     }
     members.push(member)
@@ -100,23 +140,49 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     })
   }
 
+  /** What waits for no command on its way has come to rest after a few turns. */
+  async function settled(): Promise<void> {
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
+  }
+
   async function step(op: Op): Promise<void> {
-    if (op.do === 'wait') now += op.ms
-    else if (op.do === 'join') join()
-    else if (op.do === 'end') await end(op.call, op.part)
-    else if (op.do === 'burst')
-      await Promise.all(Array.from({ length: op.calls }, () => reserve(op.process, op.worst)))
-    else {
-      const member = members[op.process % members.length]
-      if (member === undefined) return
-      if (op.do === 'cut') member.cut = true
-      if (op.do === 'kill') member.dead = true
-      if (op.do === 'lose') member.losing = op.commands
-      if (op.do === 'heal') {
-        member.cut = false
-        member.losing = undefined
-      }
+    if (op.do === 'wait') {
+      now += op.ms
+      return
     }
+    if (op.do === 'join') return join()
+    if (op.do === 'end') return await whileMoving(end(op.call, op.part))
+    const member = members[op.process % members.length]
+    if (member === undefined) return
+    if (op.do === 'burst')
+      await whileMoving(Promise.all(Array.from({ length: op.calls }, () => reserve(op.process, op.worst))))
+    if (op.do === 'hold') member.holding = !member.cut
+    if (op.do === 'deliver') await deliver(member, op.commands, true)
+    if (op.do === 'lose') {
+      await deliver(member, op.commands, false)
+      cut(member)
+    }
+    if (op.do === 'cut') cut(member)
+    if (op.do === 'kill') {
+      member.dead = true
+      cut(member)
+    }
+    if (op.do === 'heal') {
+      member.cut = false
+      member.holding = false
+      await deliver(member, member.onTheWay.length, true)
+    }
+    await settled()
+  }
+
+  /** Until it has ended, or all that it waits for is on its way. */
+  async function whileMoving(work: Promise<unknown>): Promise<void> {
+    let done = false
+    void work.finally(() => {
+      done = true
+    })
+    do await settled()
+    while (!done && running > 0)
   }
 
   return {
@@ -127,8 +193,12 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     /** Processes that have been out of touch for a minute, or were never in touch. */
     outOfTouch: () => members.filter(({ heardAt }) => now - heardAt >= 60_000).length,
     now: () => now,
-    close() {
-      for (const { quota } of members) quota.close()
+    async close() {
+      for (const member of members) {
+        cut(member)
+        member.quota.close()
+      }
+      await settled()
     },
   }
 }
