@@ -152,7 +152,7 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       const team = of(name)
       if (team.lease?.epoch === epoch && lease.number < team.lease.number) return
       const since = { requests: 0, tokens: 0, usd: 0 }
-      for (const one of team.untold.values()) 
+      for (const one of team.untold.values()) if (one.at > upTo) add(since, one)
       team.store = newStore()
       team.open.clear()
       team.lease = {

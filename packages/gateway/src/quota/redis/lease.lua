@@ -89,8 +89,8 @@ local function renew_lease(state, process, claim, rpm, tpm, usd, need)
   local heard = claim.number == own[1]
   local books = {}
   for at = 1, 3 do
-    books[at] = math.max(claim.has[at], granted[at]) 
-
+    books[at] = math.max(claim.has[at], granted[at]) + claim.untold[at]
+    if not heard then books[at] = math.max(books[at], own[at + 2]) end
   end
   local nothing = true
   for at = 1, 3 do nothing = nothing and books[at] == 0 and own[at + 2] == 0 end
