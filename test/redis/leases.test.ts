@@ -87,7 +87,7 @@ test('whatever is cut, lost, killed or joins: the cap of the day holds, for call
         }
       },
     ),
-    { numRuns: RUNS },
+    { numRuns: RUNS, endOnFailure: Boolean(process.env.FUZZ_FAST) },
   )
 })
 
@@ -112,7 +112,7 @@ test('requests: no minute holds more than the limit and one part for each proces
         }
       },
     ),
-    { numRuns: RUNS },
+    { numRuns: RUNS, endOnFailure: Boolean(process.env.FUZZ_FAST) },
   )
 })
 
@@ -140,7 +140,7 @@ test('in touch, or out of touch for less than a minute: no minute holds more tha
         }
       },
     ),
-    { numRuns: RUNS },
+    { numRuns: RUNS, endOnFailure: Boolean(process.env.FUZZ_FAST) },
   )
 })
 
@@ -167,6 +167,6 @@ test('nothing fails: at least 95 % of the cap and of the requests can be used, h
         }
       },
     ),
-    { numRuns: RUNS },
+    { numRuns: RUNS, endOnFailure: Boolean(process.env.FUZZ_FAST) },
   )
 })
