@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AWAY, type Limits, type NanoUsd } from '../../packages/gateway/src/quota/store.ts'
@@ -169,4 +170,72 @@ test('nothing fails: at least 95 % of the cap and of the requests can be used, h
     ),
     { numRuns: RUNS, endOnFailure: Boolean(process.env.FUZZ_FAST) },
   )
+})
+
+/** All that a process can still have, in calls of one and by tens. */
+const drain = (process: number): Op[] => [
+  { do: 'burst', process, calls: 40, worst: 10 },
+  { do: 'burst', process, calls: 40, worst: 1 },
+]
+const one = (process: number, worst = 1): Op => ({ do: 'burst', process, calls: 1, worst })
+
+async function play(processes: number, ops: (Op | number)[]): Promise<number> {
+  const world = newWorld(processes, DOLLARS)
+  for (const op of ops) {
+    if (typeof op === 'number') await sleep(op)
+    else await world.step(op)
+    expect(spent(world.log())).toBeLessThanOrEqual(CAP)
+  }
+  await world.close()
+  return spent(world.log())
+}
+
+test('a lease does not shrink by the reply to a command that was sent before the lease was known', async () => {
+  const inFlight: Op[] = [
+    { do: 'hold', process: 0 },
+    one(0),
+    one(0),
+    { do: 'deliver', process: 0, commands: 1 },
+  ]
+  const total = await play(2, [
+    ...[one(1), ...inFlight, ...drain(1)],
+    ...[{ do: 'lose', process: 0, commands: 1 } as const, ...drain(1), ...drain(0)],
+  ])
+  expect(total).toBeGreaterThan(CAP * 0.9)
+})
+
+test('what was spent of a lease and not told yet is kept from the others until it is told', async () => {
+  const cut: Op[] = [one(0), { do: 'cut', process: 0 }, { do: 'burst', process: 0, calls: 40, worst: 3 }]
+  const told: Op[] = [
+    { do: 'heal', process: 0 },
+    { do: 'hold', process: 0 },
+    one(0),
+    { do: 'deliver', process: 0, commands: 1 },
+  ]
+  await play(2, [...cut, ...told, ...drain(1), { do: 'heal', process: 0 }, ...drain(0), ...drain(1)])
+})
+
+test('what is spent of a lease while its renewal is on its way is not granted again', async () => {
+  const cut: Op[] = [
+    one(0),
+    { do: 'cut', process: 0 },
+    one(0, 10),
+    { do: 'heal', process: 0 },
+    { do: 'hold', process: 0 },
+  ]
+  const alone: Op = { do: 'burst', process: 0, calls: 20, worst: 5 }
+  await play(2, [
+    ...[...cut, alone, 300, { do: 'deliver', process: 0, commands: 1 } as const],
+    ...[{ do: 'cut', process: 0 } as const, ...drain(0), ...drain(1)],
+  ])
+})
+
+test('calls that end give back to a lease only until the next command has told what is left of it', async () => {
+  const cut: Op[] = [one(0), { do: 'cut', process: 0 }, { do: 'burst', process: 0, calls: 10, worst: 10 }]
+  const back: Op[] = [{ do: 'heal', process: 0 }, { do: 'hold', process: 0 }, one(0)]
+  const ends: Op[] = Array.from({ length: 8 }, () => ({ do: 'end', call: 1, part: 0 }) as const)
+  await play(2, [
+    ...[...cut, ...back, ...ends, { do: 'lose', process: 0, commands: 1 } as const],
+    ...[...drain(1), ...drain(0)],
+  ])
 })
