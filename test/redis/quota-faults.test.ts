@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { keysOf } from '../../packages/gateway/src/quota/redis/wire.ts'
-import type { Limits } from '../../packages/gateway/src/quota/store.ts'
+import { AWAY, type Limits } from '../../packages/gateway/src/quota/store.ts'
 import { until } from '../support.ts'
 import { startFront } from './front.ts'
 import { claim, fill, limits, member, truth, usd } from './quota-kit.ts'
@@ -36,64 +36,105 @@ async function admitted(who: Process, name: string, tries: number, bound: Partia
   return count
 }
 
-test('Redis killed: each process uses its part of what was left; back and empty, it hears of everything', async () => {
+/** A fifth of each limit is leased: enough to see what becomes of it. */
+const leased = { ...AWAY, leased: 0.2 }
+
+test('Redis killed: a process goes on with its lease; back and empty, Redis hears of everything', async () => {
   const redis = await server()
-  const a = process(redis.url, { processes: 2 })
-  expect(await admitted(a, 'before', 4, { rpm: 10 })).toBe(4)
+  const a = process(redis.url)
+  const bound = { rpm: 20, away: leased }
+  expect(await admitted(a, 'before', 4, bound)).toBe(4)
   await redis.kill()
   const verdicts = []
-  for (let at = 0; at < 6; at += 1) verdicts.push(await a.take(`alone${at}`, { rpm: 10 }))
-  expect(verdicts.map((each) => each.admitted)).toEqual([true, true, true, false, false, false])
-  expect(verdicts.at(-1)).toMatchObject({ limit: 'rpm', degraded: true, bounds: { rpm: 3 } })
-  expect(a.stats()).toMatchObject({ mode: 'share', decided: 4, alone: 6, queued: 3 })
+  for (let at = 0; at < 6; at += 1) verdicts.push(await a.take(`alone${at}`, bound))
+  expect(verdicts.map((each) => each.admitted)).toEqual([true, true, true, true, false, false])
+  expect(verdicts.at(-1)).toMatchObject({
+    limit: 'rpm',
+    retryAfterMs: 1_000,
+    degraded: true,
+    bounds: { rpm: 4 },
+  })
+  expect(a.stats()).toMatchObject({ mode: 'share', decided: 4, alone: 6 })
   await a.settle(truth('alone0'))
   await redis.restart()
   await until(a.isBack, 'recovery', 5_000)
-  expect(await a.take('after', { rpm: 10 })).toEqual({
+  expect(await a.take('after', bound)).toEqual({
     admitted: true,
-    remaining: { requests: 10 - 4 - 3 - 1 },
+    remaining: { requests: 20 - 4 - 4 - 1 },
     resetMs: 60_250,
   })
   await until(() => a.stats().queued === 0, 'hand-back')
   expect(a.stats()).toMatchObject({ mode: 'shared', dropped: 0, errors: 0 })
 })
 
-test('Redis killed: dollars go on from what was spent when it was last heard of, in parts', async () => {
+test('Redis killed: of dollars a process spends its lease, and what calls leave of it; then it is refused', async () => {
   const redis = await server()
-  const a = process(redis.url, { processes: 4 })
-  const bound = { usdPerDay: usd(1_000) }
+  const a = process(redis.url)
+  const bound = { usdPerDay: usd(1_000), away: leased }
   await a.take('before', bound, 200)
   await a.settle(truth('before', { cost: usd(200) }))
+  await a.take('lease', bound, 100)
   await redis.kill()
-  expect(await a.take('too much', bound, 201)).toMatchObject({ admitted: false, retryAfterMs: 1_000 })
-  expect(await a.take('its part', bound, 200)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
-  await a.settle(truth('its part', { cost: usd(150) }))
+  // A fifth of the 700 that were left.
+  expect(await a.take('too much', bound, 141)).toMatchObject({ admitted: false, retryAfterMs: 1_000 })
+  expect(await a.take('all', bound, 140)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
+  await a.settle(truth('all', { cost: usd(100) }))
+  expect(await a.take('the rest', bound, 41)).toMatchObject({ admitted: false })
+  expect(await a.take('what it left', bound, 40)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
   await redis.restart()
   await until(a.isBack, 'recovery', 5_000)
-  expect(await a.take('after', bound, 650)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
+  expect(await a.take('after', bound, 560)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
 })
 
-test('a process that never reached Redis takes its part, by the number of processes it was told', async () => {
+test('a process that never reached Redis has one part in eight of its requests, and no dollars', async () => {
+  const redis = await server()
+  await redis.kill()
+  const a = process(redis.url)
+  expect(await admitted(a, 'x', 10, { rpm: 32 })).toBe(4)
+  expect(await a.take('y', { usdPerDay: usd(1_000) })).toMatchObject({
+    admitted: false,
+    limit: 'unavailable',
+  })
+  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 1 })
+})
+
+test('a process that never reached Redis takes its part by the number of processes it was told, of dollars from the allowance', async () => {
   const redis = await server()
   await redis.kill()
   const a = process(redis.url, { processes: 5 })
   expect(await admitted(a, 'x', 10, { rpm: 20 })).toBe(4)
+  const b = process(redis.url, { processes: 5 })
+  const bound = { usdPerDay: usd(10_000), away: { ...AWAY, allowance: usd(1_000) } }
+  expect(await b.take('in its part', bound, 200)).toMatchObject({ admitted: true })
+  expect(await b.take('beyond', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
 })
 
-test('processes that Redis has seen divide the limits without being told how many they are', async () => {
+test('an allowance is set apart from what is counted in Redis', async () => {
   const redis = await server()
-  const fleet = [process(redis.url), process(redis.url), process(redis.url)]
-  // Each announces itself once; the first two learn of the third when they next do.
+  const a = process(redis.url)
+  const bound = { usdPerDay: usd(1_000), away: { ...AWAY, leased: 0, allowance: usd(300) } }
+  expect(await a.take('all', bound, 700)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
+  expect(await a.take('more', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
+})
+
+test('a process that was out of touch for a minute has one part in as many as Redis ever told it of', async () => {
+  const redis = await server()
+  let clock = 1e12
+  const options = { clock: 'client', now: () => clock } as const
+  const fleet = [process(redis.url, options), process(redis.url, options), process(redis.url, options)]
   for (const [at, each] of fleet.entries()) await each.take(`first${at}`, { rpm: 33 })
   await redis.kill()
-  const last = fleet.at(-1)
-  expect(last && (await admitted(last, 'alone', 20, { rpm: 33 }))).toBe(10)
+  const [, , last] = fleet
+  // One in twenty of 33 is leased, to the first that asked.
+  expect(last && (await admitted(last, 'leased', 20, { rpm: 33 }))).toBe(0)
+  clock += 60_250
+  expect(last && (await admitted(last, 'alone', 20, { rpm: 33 }))).toBe(11)
 })
 
 test('a policy that refuses: nobody is admitted uncounted, and calls are admitted again at once when Redis is back', async () => {
   const redis = await server()
   const a = process(redis.url)
-  const bound = { rpm: 10, whenRedisIsAway: 'refuse' as const }
+  const bound = { rpm: 10, away: { ...AWAY, rates: 'refuse' as const, dollars: 'refuse' as const } }
   await a.take('before', bound)
   await redis.kill()
   expect(await a.take('away', bound)).toMatchObject({ admitted: false, limit: 'unavailable' })
@@ -108,20 +149,23 @@ test('a policy that refuses: nobody is admitted uncounted, and calls are admitte
   expect(a.stats()).toMatchObject({ mode: 'shared', queued: 0, dropped: 0 })
 })
 
-test('hung: what timed out and yet happened is counted once, whichever way it was decided', async () => {
+test('hung: what was sent and yet happened is counted once, whichever way it was decided', async () => {
   const redis = await server()
-  const a = process(redis.url, { deadlineMs: 60, processes: 2 })
-  const bound = { rpm: 20, usdPerDay: usd(1_000) }
+  const a = process(redis.url, { deadlineMs: 60 })
+  const bound = { rpm: 20, usdPerDay: usd(2_000), away: leased }
   await a.take('warm', bound)
   redis.pause()
-  for (let at = 0; at < 6; at += 1) expect(await a.take(`hung${at}`, bound)).toMatchObject({ degraded: true })
+  const tries = await Promise.all(Array.from({ length: 6 }, (_, at) => a.take(`hung${at}`, bound)))
+  for (const one of tries) expect(one).toMatchObject({ degraded: true })
   redis.resume()
   await until(a.isBack, 'recovery', 5_000)
   const { remaining } = await a.take('after', bound)
-  // 1 before, of 6 those that fitted this process's half of the dollars, 1 after.
-  expect(remaining.requests).toBe(20 - 1 - 4 - 1)
+  // Redis has executed all six. As requests they count; of their dollars, those that were not admitted are given back.
+  expect(remaining.requests).toBe(20 - 1 - 6 - 1)
   await until(() => a.stats().queued === 0, 'hand-back')
-  expect(await a.take('last', bound)).toMatchObject({ remaining: { usd: 1_000 - 7 * 100 } })
+  const went = tries.filter((one) => one.admitted).length
+  expect(went).toBe(3)
+  expect(await a.take('last', bound)).toMatchObject({ remaining: { usd: 2_000 - (1 + went + 2) * 100 } })
 })
 
 test('flushed: the first process that asks brings back the whole window as it was last told of it', async () => {
@@ -180,8 +224,8 @@ test('failed over to a replica that had not heard the last writes: who made them
   await second.admin.replicaof('NO', 'ONE')
   expect(await admitted(a, 'unheard', 4, bound)).toBe(4)
   front.switchTo(second.port)
+  // The connection is made anew by itself, and this call waits for that.
   await a.take('cut off', bound)
-  await until(a.isBack, 'recovery', 5_000)
   await a.take('one more', bound)
   const { remaining } = await a.take('last', bound)
   expect(remaining).toEqual({ requests: 0, usd: 2_000 - 10 * 100 })

@@ -59,7 +59,7 @@ const SENT = {
 }
 
 test('each script has a contract, and each contract is tested', () => {
-  expect(scripts).toEqual(['lease.lua', 'reserve.lua', 'settle.lua', 'state.lua'])
+  expect(scripts).toEqual(['lease.lua', 'leave.lua', 'reserve.lua', 'settle.lua', 'state.lua'])
   for (const name of scripts) expect(read(name)).toMatch(/^-- [A-Z]/)
 })
 

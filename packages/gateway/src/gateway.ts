@@ -65,6 +65,8 @@ export type Gateway = GatewayControls & {
   fetch: typeof fetch
 }
 
+/** How long `close` waits for Redis to take back a lease. */
+const LEAVE_MS = 500
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
 
@@ -217,6 +219,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     },
     async close(deadlineMs = 5_000) {
       const done = await within(settled(true), deadlineMs)
+      if (shared !== undefined) await within(shared.leave(), LEAVE_MS)
       await within(sinks.close(), 1_000)
       answers.close()
       meanings.close()

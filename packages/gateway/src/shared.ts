@@ -56,6 +56,8 @@ export function share(
     async settled() {
       await Promise.all([answers.settled(), limits?.settled(), abroad?.leases.settled()])
     },
+    /** What this process holds of the limits goes back. */
+    leave: async () => limits?.leave(),
     close() {
       limits?.close()
       following?.close()
@@ -81,7 +83,7 @@ function meetingsOver(link: Link, { waitMs }: { waitMs: number }): Across {
 }
 
 const MEANWHILE =
-  'Until it is back, answers stay in this process, and limits are counted by its share of them.'
+  'Until it is back, answers stay in this process, and of each limit it uses what it was granted while Redis was there.'
 
 /** Says that Redis has gone; and that it is back, if it has said that it had gone. */
 function announcer(say: Say, warn: (message: string) => void) {

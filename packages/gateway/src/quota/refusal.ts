@@ -21,7 +21,7 @@ export function refusalOf(
   if (limit === 'unavailable')
     return {
       code: CODES.unavailable,
-      message: `Nobody can tell what team ${team} has used: Redis is away, and its policy refuses uncounted calls. (agent ${agent})`,
+      message: `Redis is away, so the limits of team ${team} cannot be checked, and its policy leaves this process nothing to go on with: see whenRedisIsAway of the team. (agent ${agent})`,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }
   const size = {
@@ -33,7 +33,7 @@ export function refusalOf(
     retryAfterMs === undefined
       ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output or its input.`
       : degraded
-        ? `Redis is away, and this process has used up its share of team ${team}'s limits, ${size}. Try again in ${seconds(retryAfterMs)}.`
+        ? `Redis is away, and this process has used up its part of team ${team}'s limits, ${size}. Try again in ${seconds(retryAfterMs)}.`
         : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
   return {
     code: CODES[limit],

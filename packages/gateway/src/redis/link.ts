@@ -27,7 +27,8 @@ export type LinkStats = {
 
 /**
  * How long a command waits. `deadline`: for what is nice to have, such as the cache. `reply`: for what must hold, such
- * as a reservation; it waits while the connection lives and Redis has not been silent for `SILENT_MS`.
+ * as a reservation: it waits while the connection lives and Redis has not been silent for `SILENT_MS`, and is sent once
+ * more over a new connection, so that it must change nothing when it is repeated.
  */
 export type Wait = 'deadline' | 'reply'
 
@@ -174,6 +175,17 @@ export function createLink(target: string | RedisClient, options: Options): Link
     }
   }
 
+  /** Over a new connection, where there is one to be had: a failover or an idle timeout ends the old one. */
+  async function askAgain<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
+    try {
+      return await ask(command, 'reply')
+    } catch (error) {
+      if (attempt === undefined || !(error instanceof RedisUnavailable) || error.cause instanceof TooLate)
+        throw error
+      return await ask(command, 'reply')
+    }
+  }
+
   /** @throws TooLate once Redis has owed replies for `silentMs` and sent none. */
   async function whileHeard<T>(reply: Promise<T>): Promise<T> {
     for (let ms = silentMs; ; ms = silentMs - (clock.now() - heardAt)) {
@@ -199,7 +211,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   }
 
   return {
-    ask,
+    ask: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command)),
     stats: () => ({ ...stats }),
     close() {
       become('closed')

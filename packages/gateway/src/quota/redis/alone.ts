@@ -165,6 +165,14 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
         asked,
       }
     },
+    /** Teams that have granted this process a lease; asked once, when it ends: it has none from then on. */
+    holders(): string[] {
+      const names = [...teams]
+        .filter(([, { lease }]) => lease !== undefined && lease.number > 0)
+        .map(([name]) => name)
+      for (const name of names) of(name).lease = undefined
+      return names
+    },
     /** Redis has heard of this admission, or never will. */
     told: (name: string, id: string) => void teams.get(name)?.untold.delete(id),
   }

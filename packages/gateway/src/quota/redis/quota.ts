@@ -15,6 +15,7 @@ import { createAlone, type Stand } from './alone.ts'
 import { createHandback, type Debt } from './handback.ts'
 import { createKnowledge } from './knowledge.ts'
 import leaseSource from './lease.lua'
+import leaveSource from './leave.lua'
 import reserveSource from './reserve.lua'
 import settleSource from './settle.lua'
 import stateSource from './state.lua'
@@ -62,6 +63,8 @@ export type RedisQuota = QuotaStore & {
   stats: () => QuotaStats
   /** Resolves once every call that was admitted is settled, and Redis has heard of it. */
   settled: () => Promise<void>
+  /** Gives back what this process was granted to go on with without Redis. Never rejects; call it last. */
+  leave: () => Promise<void>
   close: () => void
 }
 
@@ -83,6 +86,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const steady = options.steady ?? options.now ?? (() => performance.now())
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
   const reserveScript = createScript(`${stateSource}\n${leaseSource}\n${reserveSource}`, flags)
+  const leaveScript = createScript(`${stateSource}\n${leaseSource}\n${leaveSource}`, flags)
   const settleScript = createScript(`${stateSource}\n${settleSource}`, flags)
   const self = crypto.randomUUID()
   const zoneOf = createZones()
@@ -219,6 +223,16 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     if (!(error instanceof RedisUnavailable)) counts.errors += 1
   }
 
+  async function leave(): Promise<void> {
+    const args = [clock === 'client' ? now() : '', self]
+    const teams = alone.holders().map((team) => {
+      const [state] = keysOf(team, '')
+      return link.ask((client) => leaveScript.run(client, [String(state)], args), 'reply')
+    })
+    for (const { reason } of (await Promise.allSettled(teams)).filter((one) => one.status === 'rejected'))
+      note(reason)
+  }
+
   const atRest = () => unsettled.size === 0 && handback.stats().queued === 0
 
   function rest() {
@@ -230,6 +244,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     settle,
     stats: () => ({ mode, ...counts, ...handback.stats() }),
     settled: () => (atRest() ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
+    leave,
     close() {
       handback.close()
       rest()

@@ -192,7 +192,7 @@ local function open(key, asked, process, zone, reserves, told)
   else
     change(state, 'epoch', process .. ':' .. digits(state.now))
   end
-  if reserves or state.day == 0 then turn_day(state, zone) end
+  if reserves or (zone and state.day == 0) then turn_day(state, zone) end
   sweep_holds(state)
   sweep_window(state)
   state.own = lease_of(state, found[#names])

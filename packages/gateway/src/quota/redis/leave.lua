@@ -1,0 +1,22 @@
+-- A process ends: it gives back its lease and is alive no more.
+--
+-- Input:
+--   KEYS[1]   the team's state
+--   ARGV[1]   now, in ms; empty: the server's clock
+--   ARGV[2]   the process that ends
+--
+-- Output:
+--   1  epoch
+
+local process = ARGV[2]
+local state = open(KEYS[1], ARGV[1], process, nil, false)
+change_lease(state, process, state.own, 0, 0, 0)
+local kept = {}
+for at = 1, #state.alive - 1, 2 do
+  if state.alive[at] ~= process then kept[#kept + 1], kept[#kept + 2] = state.alive[at], state.alive[at + 1] end
+end
+change(state, 'alive', kept)
+state.leases[process] = nil
+state.gone[#state.gone + 1] = process
+save(state)
+return { state.epoch }
