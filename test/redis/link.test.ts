@@ -1,3 +1,7 @@
+import { fork } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import {
@@ -91,6 +95,99 @@ test("Redis' own errors are passed on and take nobody down; those of a server th
   await expect(it.ask((client) => client.set('k', 'v'))).rejects.toThrow(RedisUnavailable)
   await redis.admin.replicaof('NO', 'ONE')
   await until(isUp(it), 'recovery', 2_000)
+})
+
+test('a server that becomes a replica with the connection open: away until it accepts a write, and said once', async () => {
+  const redis = await server()
+  const it = link(redis.url)
+  await get(it)
+  await redis.admin.replicaof('127.0.0.1', 1)
+  await expect(it.ask((client) => client.set('k', 'v'), 'reply')).rejects.toThrow(RedisUnavailable)
+  // It answers PING all the time. A few attempts to connect later, it is no better.
+  await sleep(1_000)
+  expect(await redis.admin.ping()).toBe('PONG')
+  expect(it.changes).toEqual(['up', 'down'])
+  await redis.admin.replicaof('NO', 'ONE')
+  await until(isUp(it), 'recovery', 5_000)
+  expect(it.changes).toEqual(['up', 'down', 'up'])
+})
+
+test('a connection that the server closes: what must hold is sent once more over a new one', async () => {
+  const redis = await server()
+  const it = link(redis.url)
+  await get(it)
+  await redis.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  expect(await it.ask((client) => client.incr('k'), 'reply')).toBe(1)
+  expect(it.stats().state).toBe('up')
+})
+
+/** Milliseconds in which this process does nothing else. */
+function block(ms: number) {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+test('a stall of this process is no fault of Redis, however long it is and however often it comes', async () => {
+  const redis = await server()
+  const it = link(redis.url, 50)
+  await get(it)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 250 }), { minLength: 1, maxLength: 6 }),
+      fc.integer({ min: 1, max: 60 }),
+      async (stalls, commands) => {
+        const asked = Promise.all(Array.from({ length: commands }, () => get(it)))
+        for (const ms of stalls) {
+          block(ms)
+          await new Promise(setImmediate)
+        }
+        await asked
+      },
+    ),
+    { numRuns: 15 * Number(process.env.FUZZ_RUNS ?? 1) },
+  )
+  expect(it.stats()).toMatchObject({ state: 'up', timeouts: 0, errors: 0 })
+  expect(it.changes).toEqual(['up'])
+})
+
+test('stopped and continued (SIGSTOP) with commands under way: they are answered', async () => {
+  const redis = await server()
+  const child = fork(fileURLToPath(new URL('sleeper.ts', import.meta.url)), [redis.url], {
+    execArgv: ['--import', fileURLToPath(new URL('fleet/lua.mjs', import.meta.url))],
+  })
+  open.push({ close: () => child.kill('SIGKILL') })
+  const told = () => new Promise<unknown>((resolve) => child.once('message', resolve))
+  await told()
+  child.send('ask')
+  child.kill('SIGSTOP')
+  await sleep(1_500)
+  child.kill('SIGCONT')
+  expect(await told()).toEqual({ answered: 50, state: 'up', timeouts: 0 })
+})
+
+test('what must hold waits for a Redis that is slow, what is nice to have does not', async () => {
+  const redis = await server()
+  const it = link(redis.url, 50)
+  await get(it)
+  redis.pause()
+  const [must, nice] = [it.ask((client) => client.incr('n'), 'reply'), get(it)]
+  await expect(nice).rejects.toThrow('no answer within 50 ms')
+  redis.resume()
+  expect(await must).toBe(1)
+  expect(it.stats().state).toBe('up')
+})
+
+test('what must hold is given up once Redis has been silent for a second; then it is known to be away', async () => {
+  const redis = await server()
+  const it = link(redis.url, 50)
+  await get(it)
+  redis.pause()
+  await expect(it.ask((client) => client.incr('n'), 'reply')).rejects.toThrow(RedisUnavailable)
+  const { commands } = it.stats()
+  for (let at = 0; at < 20; at += 1) await expect(get(it)).rejects.toThrow(RedisUnavailable)
+  expect(it.stats()).toMatchObject({ state: 'slow', commands })
+  redis.resume()
+  await until(isUp(it), 'recovery', 5_000)
 })
 
 test("the program's own connection is used as it is, and left open", async () => {

@@ -268,6 +268,16 @@ test("the server's clock set back ten minutes: the window stays as full as it is
   if (!refused.admitted) expect(refused.retryAfterMs).toBeLessThanOrEqual(60_250)
 })
 
+test("the server's clock set ahead ten minutes: the window stays as full as it is, for those who were told the time", async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  await admitted(a, 'a', 3, { rpm: 4 })
+  // As if its clock had been ten minutes behind until now.
+  await redis.admin.hset(keysOf('t', '')[0] ?? '', 'skew', -600_000)
+  expect(await a.take('b', { rpm: 4 })).toMatchObject({ admitted: true, remaining: { requests: 0 } })
+  expect(await a.take('c', { rpm: 4 })).toMatchObject({ admitted: false, limit: 'rpm' })
+})
+
 test('limits changed live: the newest version binds for all, and a process that does not know it is told', async () => {
   const redis = await server()
   const [old, young] = [process(redis.url), process(redis.url)]

@@ -90,7 +90,7 @@ function announcer(say: Say, warn: (message: string) => void) {
   let goneAt: number | undefined
   return (state: LinkState, trouble: string | undefined) => {
     if (state === 'slow' || state === 'down') {
-      if (say('away', `Redis is ${state}: ${trouble}. ${MEANWHILE}`)) goneAt = Date.now()
+      if (say('away', `Redis is ${state}: ${trouble?.replace(/\.$/, '')}. ${MEANWHILE}`)) goneAt = Date.now()
     } else if (state === 'up' && goneAt !== undefined) {
       warn(`Redis is back after ${Math.ceil((Date.now() - goneAt) / 1_000)} s.`)
       goneAt = undefined

@@ -1,0 +1,63 @@
+import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
+
+/** What an agent is started with. */
+export type Setting = { baseURL: string; gateway: GatewayOptions }
+
+export type Order =
+  /** So many calls at one moment; `stalls`: meanwhile the event loop is blocked, again and again. */
+  { id: number; calls: number; stalls?: boolean } | { id: number; stats: true } | { id: number; end: true }
+
+export type Report = {
+  id: number
+  /** How many calls ended how: `ok`, or the code of their error. */
+  outcomes?: Record<string, number>
+  quota?: { alone: number; unavailable: number; mode: string } | undefined
+}
+
+/** Milliseconds in which nothing else runs in this process. */
+function block(ms: number) {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+const { baseURL, gateway } = JSON.parse(process.argv[2] ?? '{}') as Setting
+const client = createGatewayClient({ baseURL, apiKey: 'test', maxRetries: 0, gateway })
+const tell = (report: Report) => void process.send?.(report)
+let asked = 0
+
+async function call(): Promise<string> {
+  asked += 1
+  try {
+    await client.chat.completions.create({
+      model: 'gpt-4o-mini',
+      max_tokens: 1_000,
+      messages: [{ role: 'user', content: `${process.pid}/${asked}` }],
+    })
+    return 'ok'
+  } catch (error) {
+    return error instanceof Error && 'code' in error && typeof error.code === 'string'
+      ? error.code
+      : String(error)
+  }
+}
+
+async function burst(calls: number, stalls: boolean): Promise<Record<string, number>> {
+  const timer = stalls ? setInterval(() => block(50 + Math.random() * 300), 20) : undefined
+  const outcomes = await Promise.all(Array.from({ length: calls }, call))
+  clearInterval(timer)
+  return Object.fromEntries(
+    Object.entries(Object.groupBy(outcomes, (one) => one)).map(([name, all]) => [name, all?.length ?? 0]),
+  )
+}
+
+process.on('message', async (order: Order) => {
+  const { id } = order
+  if ('calls' in order) tell({ id, outcomes: await burst(order.calls, order.stalls === true) })
+  else if ('stats' in order) tell({ id, quota: client.gateway.stats().quota })
+  else {
+    await client.gateway.close(2_000)
+    tell({ id })
+    process.disconnect()
+  }
+})
+tell({ id: 0 })
