@@ -1,4 +1,4 @@
-import { nothing } from './account/meter.ts'
+import { unbilled } from './account/meter.ts'
 import type { Ending, Recording } from './body/recording.ts'
 import type { Call, Reply } from './call.ts'
 
@@ -64,7 +64,7 @@ export function refuse({ model, route, outgoing }: Call, refusal: Refusal): Repl
   }
 }
 
-const REFUSED: Ending = { type: 'complete', usage: nothing, answer: () => undefined }
+const REFUSED: Ending = { type: 'complete', usage: unbilled, answer: () => undefined }
 
 function recordingOf(refusal: Refusal, url: string): Recording {
   const { status, headers } = refusalResponse(refusal, url)

@@ -1,4 +1,5 @@
-import { type Metered, nothing, type Seen } from '../account/meter.ts'
+import { type Metered, nothing, type Seen, unbilled } from '../account/meter.ts'
+import { mayBill } from '../account/refusals.ts'
 import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
 import type { Arrival } from './arrival.ts'
@@ -15,6 +16,8 @@ export type Source = {
   stream: boolean
   /** We asked for the usage of a stream whose caller did not. */
   usageInjected: boolean
+  /** Upstream is Azure, which may bill requests it refuses. */
+  azure: () => boolean
   /** Turns what was seen of an answer into tokens. */
   meter: (seen: Seen) => Metered | Promise<Metered>
 }
@@ -34,7 +37,7 @@ export function record(response: Arrival, source: Source): Recording {
   const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
   const format = response.ok && asAsked ? formats[source.operation] : undefined
   const log = createLog(KEEP_BYTES)
-  const tally = createTally(log, format, streamed, asAsked)
+  const tally = createTally(log, format, source.operation, streamed, asAsked)
   const { body } = response
   const over = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<Ending>()
@@ -52,9 +55,14 @@ export function record(response: Arrival, source: Source): Recording {
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }
-    const metered = response.ok ? source.meter(tally.seen()) : nothing
+    const metered = response.ok ? source.meter(tally.seen(type === 'complete')) : refused(type)
     if (metered instanceof Promise) metered.then(finish, () => finish(nothing))
     else finish(metered)
+  }
+
+  function refused(type: Ending['type']): Metered {
+    const error = type === 'complete' ? tally.error() : undefined
+    return mayBill(response.status, error, source.azure()) ? nothing : unbilled
   }
 
   let events: SseEvent[] = []
