@@ -6,9 +6,9 @@ import {
 } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, type FakeRequest, type Fault, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { randomOf } from '../random.ts'
-import { count, inputOf, micro, policy, price, TEAMS, type Team } from './kit.ts'
+import { count, inputOf, nano, policy, price, TEAMS, type Team } from './kit.ts'
 
-/** Millionths of a dollar of each team. */
+/** Billionths of a dollar of each team. */
 export type Dollars = Record<Team, number>
 
 export const none = (): Dollars => ({ one: 0, two: 0, three: 0 })
@@ -241,6 +241,6 @@ async function drain(stream: AsyncIterable<unknown>, leaves = false) {
 
 export function dollarsOf(records: readonly CallRecord[]): Dollars {
   const sums = none()
-  for (const { team, costUsd } of records) sums[team as Team] += micro(costUsd)
+  for (const { team, costUsd } of records) sums[team as Team] += nano(costUsd)
   return sums
 }

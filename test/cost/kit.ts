@@ -9,7 +9,7 @@ export const { count } = await tokenizerOf('exact')
 /** Of one question in one message: 3 and its role for the message, 3 for the reply. */
 export const inputOf = (content: string) => 3 + count('user') + count(content) + 3
 
-/** Dollars per billion tokens, so that all of them are whole: OpenAI's, copied by hand. */
+/** Billionths of a dollar per token: all of OpenAI's are whole. Copied by hand. */
 const PRICES: Record<string, { input: number; cached: number; output: number }> = {
   'gpt-4o-mini': { input: 150, cached: 75, output: 600 },
   'gpt-4o': { input: 2_500, cached: 1_250, output: 10_000 },
@@ -20,33 +20,37 @@ const PRICES: Record<string, { input: number; cached: number; output: number }> 
 
 export type Told = { input: number; output?: number; cached?: number }
 
-/** In millionths of a dollar, rounded up. `share`: the part of the standard price that a tier costs. */
+/** In billionths of a dollar, rounded up. `share`: the part of the standard price that a tier costs. */
 export function price(model: string, { input, output = 0, cached = 0 }: Told, share = 1): number {
   const rates = PRICES[model]
   if (rates === undefined) throw new Error(`no price for ${model}`)
-  const thousandths = (input - cached) * rates.input + cached * rates.cached + output * rates.output
-  return Math.ceil(Number(((thousandths * share) / 1_000).toFixed(6)))
+  const whole = (input - cached) * rates.input + cached * rates.cached + output * rates.output
+  return Math.ceil(Number((whole * share).toFixed(3)))
 }
 
-export const micro = (usd: number | undefined) => Math.round((usd ?? Number.NaN) * 1e6)
+export const nano = (usd: number | undefined) => Math.round((usd ?? Number.NaN) * 1e9)
 
 /** What each team may spend: far more than any test does. */
-export const BUDGET = 5_000_000
+export const BUDGET = 5_000_000_000
 export const TEAMS = { one: ['ann', 'bob'], two: ['cat', 'dan'], three: ['eve'] } as const
 export type Team = keyof typeof TEAMS
+
+const SOUNDING = 'sounding'
 
 export const policy: Policy = {
   routing: { default: 'gpt-4o-mini', fallback: 'gpt-4o', escalate: false },
   models: {
-    // Its largest answer is far beyond the budget, so that what is left can be found by asking for less and less.
-    'gpt-4o-mini': { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 100_000_000 },
+    'gpt-4o-mini': { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 16_384 },
+    // A token of it costs a billionth, and its largest answer is far beyond the budget: asking for less and less finds
+    // what is left.
+    [SOUNDING]: { input: 0, cachedInput: 0, output: 0.001, maxOutput: 100_000_000_000 },
     'gpt-4o': { input: 2.5, cachedInput: 1.25, output: 10, maxOutput: 16_384 },
     'o4-mini': { maxOutput: 100_000 },
     'gpt-3.5-turbo-instruct': { maxOutput: 4_096 },
     'text-embedding-3-large': { input: 0.13, cachedInput: 0.13, output: 0, maxOutput: 0 },
   },
   teams: Object.fromEntries(
-    Object.entries(TEAMS).map(([team, agents]) => [team, { agents: [...agents], usdPerDay: BUDGET / 1e6 }]),
+    Object.entries(TEAMS).map(([team, agents]) => [team, { agents: [...agents], usdPerDay: BUDGET / 1e9 }]),
   ),
 }
 
@@ -60,18 +64,18 @@ export function worstOf(body: { messages: { role: 'user'; content: string }[]; m
 }
 
 /**
- * What the team's budget no longer holds, in millionths: spent, held and in doubt. Asked of the quota from outside, by
- * calls for ever other lengths, which upstream refuses and which cost nothing: one token more costs less than a
- * millionth, so that the longest answer that is let through tells to the millionth what is left.
+ * What the team's budget no longer holds, in billionths: spent, held and in doubt. Asked of the quota from outside, by
+ * calls for ever other lengths, which upstream refuses and which cost nothing: one token costs a billionth, so that the
+ * longest answer that is let through tells to the billionth what is left.
  */
 export async function committed(client: GatewayClient, upstream: FakeOpenAI, team: Team): Promise<number> {
   upstream.fail({ type: 'status', status: 400 }, { times: Number.POSITIVE_INFINITY, when: isProbe })
   const bodyOf = (max_tokens: number) => ({
-    model: 'gpt-4o-mini',
+    model: SOUNDING,
     messages: [{ role: 'user' as const, content: PROBE }],
     max_tokens,
   })
-  let [most, least] = [BUDGET * 2, 1]
+  let [most, least] = [BUDGET * 2, 0]
   while (most - least > 1) {
     const middle = Math.floor((most + least) / 2)
     const error = await client.chat.completions
@@ -81,5 +85,5 @@ export async function committed(client: GatewayClient, upstream: FakeOpenAI, tea
     if (error?.code === 'gateway_daily_usd_exceeded') most = middle
     else least = middle
   }
-  return BUDGET - worstOf(bodyOf(least))
+  return BUDGET - least
 }

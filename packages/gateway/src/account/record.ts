@@ -54,7 +54,7 @@ export type CallRecord = {
   usage?: Usage
   /** The tokens are our estimate: upstream's count never came. */
   estimated: boolean
-  /** What this call cost, in US dollars to the millionth. Absent: the price of the model is unknown. */
+  /** What this call cost, in US dollars to the billionth. Absent: the price of the model is unknown. */
   costUsd?: number
   /** What it would have cost without the cache or the flight it shared. */
   savedUsd?: number
@@ -79,7 +79,7 @@ export type Degraded = 'down' | 'slow' | 'full'
 /** A record under way. It outlives an attempt that the SDK is going to retry. */
 export type Draft = {
   attempts: Attempt[]
-  /** Micro-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
+  /** Nano-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
   spent: number | undefined
   estimated: boolean
   /** Milliseconds spent in line for a limit. */
