@@ -14,6 +14,8 @@ export type Metered = {
    * `none`: the attempt was provably not billed. Absent: the bill may be anything up to the worst case.
    */
   bill?: 'told' | 'none'
+  /** The answer did not name its tier: `tier` is what was asked. */
+  tierUntold?: true
 }
 
 /** What a recording saw of an answer by the time it ended. */
@@ -47,11 +49,12 @@ export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
   const usage = searches(call) ? { ...seen.usage, hostedCalls: 1 } : seen.usage
   const metered: Metered = { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
   if (seen.whole) metered.bill = 'told'
+  if (seen.tier === undefined && metered.tier !== undefined) metered.tierUntold = true
   return metered
 }
 
 /** Chat's search models are billed by the search, and their answers do not tell how often they did. */
-const searches = ({ operation, body, model }: Call) =>
+export const searches = ({ operation, body, model }: Call): boolean =>
   operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
 
 async function estimate(call: Call, seen: Seen): Promise<Metered> {

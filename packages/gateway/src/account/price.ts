@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../policy/policy.ts'
 import type { NanoUsd } from '../quota/store.ts'
+import { contextWindow } from '../route/window.ts'
 import type { Usage } from './usage.ts'
 
 /** US dollars per million tokens. Audio is absent where nobody has published its price. */
@@ -13,6 +14,9 @@ export type Rates = {
   audioInput?: number
   audioOutput?: number
 }
+
+/** Tokens of a worst case; audio is part of `input` and `output`. */
+export type Tokens = Pick<Usage, 'input' | 'audioInput' | 'output' | 'audioOutput'>
 
 export type PriceBook = ReturnType<typeof createPriceBook>
 
@@ -82,7 +86,7 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
      * a hosted tool, whose calls are billed besides the tokens.
      */
     cost(model: string, usage: Usage, tier = 'default'): NanoUsd | undefined | Promise<NanoUsd | undefined> {
-      const urgent = tier === 'priority' || tier === 'fast'
+      const urgent = isUrgent(tier)
       const share = urgent ? priorityOf(model) : SHARES.get(tier)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
       if (usage.hostedCalls) return undefined
@@ -94,8 +98,37 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
         return rates && costAt(rates, usage, share)
       })
     },
+    /**
+     * The most that so many tokens can cost: input at the dearest of its rates (cached, written to a cache or neither),
+     * audio at no less than text, the whole at the dearest of `tiers`. `undefined` where a price that may be billed is
+     * not known. A tier in `assumed` was not asked for; a model that has no price at it is not served at it.
+     */
+    worst(
+      model: string,
+      { input, audioInput, output, audioOutput }: Tokens,
+      tiers: readonly string[],
+      assumed: readonly string[],
+    ): NanoUsd | undefined | Promise<NanoUsd | undefined> {
+      const share = dearest(model, tiers, assumed)
+      if (share === undefined) return undefined
+      return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
+        const rates = ratesOf(policy, listed, input)
+        if (rates === undefined) return undefined
+        if (audioInput > 0 && rates.audioInput === undefined) return undefined
+        if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
+        const written = Math.max(rates.input, rates.cachedInput, rates.cacheWrite ?? 0)
+        const total =
+          price(input - audioInput, written) +
+          price(audioInput, Math.max(written, rates.audioInput ?? 0)) +
+          price(output - audioOutput, rates.output) +
+          price(audioOutput, Math.max(rates.output, rates.audioOutput ?? 0))
+        return inBillionths(total, share)
+      })
+    },
     /** The most output tokens an answer of this model can have. */
     maxOutput: (model: string): number => policies.get(model)?.maxOutput ?? LARGEST_OUTPUT,
+    /** The most input tokens one pass of this model can read. */
+    window: (model: string): number => policies.get(model)?.contextWindow ?? contextWindow(model),
   }
 }
 
@@ -136,6 +169,24 @@ const PRIORITY = new Map<string, [number, number]>([
 
 const priorityOf = (model: string) =>
   PRIORITY.get(model) ?? PRIORITY.get(model.replace(/-\d{4}-\d{2}-\d{2}$/, ''))
+
+const isUrgent = (tier: string) => tier === 'priority' || tier === 'fast'
+
+/** The largest part of the standard price; `undefined` where that of a tier is not known. */
+function dearest(
+  model: string,
+  tiers: readonly string[],
+  assumed: readonly string[],
+): [number, number] | undefined {
+  let most: [number, number] = [0, 1]
+  for (const tier of tiers) {
+    const share = isUrgent(tier) ? priorityOf(model) : SHARES.get(tier)
+    if (share === undefined && assumed.includes(tier)) continue
+    if (share === undefined) return undefined
+    if (share[0] * most[1] > most[0] * share[1]) most = share
+  }
+  return most
+}
 
 function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
   const at = (name: string) => stepFor(listed[name], inputTokens)
@@ -179,6 +230,11 @@ function costAt(rates: Rates, usage: Usage, [part, whole]: [number, number]): Na
     price(audio, rates.audioInput ?? 0) +
     price(output - audioOutput, rates.output) +
     price(audioOutput, rates.audioOutput ?? 0)
+  return inBillionths(total, [part, whole])
+}
+
+/** Of trillionths at a part of the standard price, rounded up. */
+function inBillionths(total: bigint, [part, whole]: [number, number]): NanoUsd {
   const unit = BigInt(whole) * 1_000n
   return Number((total * BigInt(part) + unit - 1n) / unit) as NanoUsd
 }

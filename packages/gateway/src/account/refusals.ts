@@ -3,8 +3,8 @@ import { isObject, isSet } from '../json.ts'
 
 /** Statuses of requests that no model has worked on, whoever sends them. */
 const UNPROCESSED = new Set([
-  400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 417, 421, 422, 423, 424, 425, 426, 428,
-  429, 431, 451,
+  400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 417, 421, 422, 423, 424, 425, 426,
+  428, 429, 431, 451,
 ])
 
 /** Statuses with which upstream itself says that it failed or is overloaded. Gateways and proxies use others. */

@@ -10,7 +10,13 @@ import type { SseEvent } from './sse.ts'
 export type Tally = ReturnType<typeof createTally>
 
 /** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
-export function createTally(log: Log, format: Format | undefined, operation: Operation, streamed: boolean, asAsked: boolean) {
+export function createTally(
+  log: Log,
+  format: Format | undefined,
+  operation: Operation,
+  streamed: boolean,
+  asAsked: boolean,
+) {
   // Usage comes in one of the last events; they are kept even when the answer is too long to be.
   const tail: SseEvent[] = []
   let passed = 0
