@@ -147,22 +147,24 @@ describe('service tiers', () => {
     const it = await world()
     it.upstream.answer(answered(given))
     await it.client.chat.completions.create({ ...question('q', 'gpt-4o'), service_tier: asked as 'auto' })
-    const record = await agreeOn(it, price('gpt-4o', { input: 1_000, output: 300 }, share))
+    const told = price('gpt-4o', { input: 1_000, output: 300 }, share)
+    // A tier that was asked for and not named may have been the usual one after all.
+    const usual = price('gpt-4o', { input: 1_000, output: 300 })
+    const record = await agreeOn(it, told, given === null ? Math.max(0, usual - told) : 0)
     expect(record.estimated).toBe(false)
   })
 })
 
-describe('what upstream never counted is estimated, and marked', () => {
+describe('what upstream never counted is estimated for the record; its worst case stays in the budget', () => {
   const TEXT = 'The order left on Tuesday and should be there by the end of the week.'
 
   test('a stream without usage', async () => {
     const it = await world({ policy: { ...policy, streamUsage: 'never' } })
     it.upstream.answer({ text: TEXT })
-    await drain(await it.client.chat.completions.create({ ...question('Where is it?'), stream: true }))
-    const record = await agreeOn(
-      it,
-      price('gpt-4o-mini', { input: inputOf('Where is it?'), output: count(TEXT) }),
-    )
+    const body = { ...question('Where is it?'), stream: true as const }
+    await drain(await it.client.chat.completions.create(body))
+    const cost = price('gpt-4o-mini', { input: inputOf('Where is it?'), output: count(TEXT) })
+    const record = await agreeOn(it, cost, worstOf(body) - cost)
     expect(record).toMatchObject({ status: 'ok', estimated: true })
   })
 
@@ -171,14 +173,15 @@ describe('what upstream never counted is estimated, and marked', () => {
     it.upstream.answer({ text: TEXT })
     // The first chunk brings the role, and each of the others a word.
     it.upstream.fail({ type, afterChunks: 6 })
-    const stream = await it.client.chat.completions.create({ ...question('Where is it?'), stream: true })
-    await drain(stream).catch(() => undefined)
+    const body = { ...question('Where is it?'), stream: true as const }
+    await drain(await it.client.chat.completions.create(body)).catch(() => undefined)
     const output = count(TEXT.split(' ').slice(0, 5).join(' '))
-    const record = await agreeOn(it, price('gpt-4o-mini', { input: inputOf('Where is it?'), output }))
+    const cost = price('gpt-4o-mini', { input: inputOf('Where is it?'), output })
+    const record = await agreeOn(it, cost, worstOf(body) - cost)
     expect(record).toMatchObject({ estimated: true })
   })
 
-  test('a stream whose caller leaves is charged for what was produced', async () => {
+  test('a stream whose caller leaves: what was produced in the record, all that may come in the budget', async () => {
     const it = await world()
     const event = (content: string) => {
       const choices = [{ index: 0, delta: { content }, finish_reason: null }]
@@ -187,11 +190,13 @@ describe('what upstream never counted is estimated, and marked', () => {
     }
     it.upstream.answer({ chunks: [event('The order ') + event('left on Tuesday'), event(' never sent')] })
     it.upstream.fail({ type: 'hang', after: 'headers' })
-    const stream = await it.client.chat.completions.create({ ...question('Where is it?'), stream: true })
+    const body = { ...question('Where is it?'), stream: true as const }
+    const stream = await it.client.chat.completions.create(body)
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content?.includes('Tuesday')) break
     await until(() => it.records.length > 0, 'its record')
     const output = count('The order left on Tuesday')
-    const record = await agreeOn(it, price('gpt-4o-mini', { input: inputOf('Where is it?'), output }))
+    const cost = price('gpt-4o-mini', { input: inputOf('Where is it?'), output })
+    const record = await agreeOn(it, cost, worstOf(body) - cost)
     expect(record).toMatchObject({ status: 'aborted', estimated: true })
   })
 
@@ -309,12 +314,18 @@ describe('what has no price in tokens', () => {
       usage: { input_tokens: 100, output_tokens: 10, total_tokens: 110 },
     },
   })
+  const searching = {
+    model: 'gpt-4o',
+    input: 'q',
+    tools: [{ type: 'web_search' as const }],
+    max_tool_calls: 1,
+  }
   const message = { id: 'm', type: 'message', role: 'assistant', status: 'completed', content: [] }
 
   test('calls of hosted tools are billed by the call: their cost is unknown, and says so', async () => {
     const it = await world()
     it.upstream.answer(response([{ type: 'web_search_call', id: 'ws', status: 'completed' }, message]))
-    await it.client.responses.create({ model: 'gpt-4o', input: 'q', tools: [{ type: 'web_search' }] })
+    await it.client.responses.create(searching)
     await it.client.chat.completions.create({ ...question('q', 'gpt-4o'), web_search_options: {} })
     await it.client.gateway.flush()
     for (const record of it.records) expect(record).not.toHaveProperty('costUsd')
@@ -328,7 +339,7 @@ describe('what has no price in tokens', () => {
   test('a tool that was offered and not called costs nothing', async () => {
     const it = await world()
     it.upstream.answer(response([message]))
-    await it.client.responses.create({ model: 'gpt-4o', input: 'q', tools: [{ type: 'web_search' }] })
+    await it.client.responses.create(searching)
     await agreeOn(it, price('gpt-4o', { input: 100, output: 10 }))
   })
 })

@@ -6,7 +6,7 @@ import {
 } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, type FakeRequest, type Fault, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { randomOf } from '../random.ts'
-import { count, inputOf, nano, policy, price, TEAMS, type Team } from './kit.ts'
+import { count, inputOf, nano, policy, price, TEAMS, type Team, worstOf } from './kit.ts'
 
 /** Billionths of a dollar of each team. */
 export type Dollars = Record<Team, number>
@@ -19,6 +19,8 @@ export type Day = {
   records: CallRecord[]
   /** What upstream would bill, by its own log and by nothing that the gateway says. */
   billed: Dollars
+  /** What is out of reach of the budgets: the bill where upstream told it, and else the worst case. */
+  held: Dollars
   /** Calls of each kind of trouble, for a test to see that it had some. */
   troubles: Record<string, number>
   close: () => Promise<void>
@@ -158,20 +160,24 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
   }
   await client.gateway.flush()
 
-  const billed = none()
+  const [billed, held] = [none(), none()]
   const met = new Set<string>()
   for (const request of upstream.requests) {
     const call = askedIn(request, asked)
     const id = idIn(call.content) ?? ''
     const first = !met.has(id)
     met.add(id)
-    billed[call.team] += billFor(request, call, first ? call.trouble : 'none', said.get(request))
+    const trouble = first ? call.trouble : 'none'
+    const bill = billFor(request, call, trouble, said.get(request))
+    billed[call.team] += bill
+    held[call.team] += isTold(call, trouble) ? bill : Math.max(bill, worstFor(request, call))
   }
   return {
     client,
     upstream,
     records,
     billed,
+    held,
     troubles,
     async close() {
       await client.gateway.close()
@@ -179,6 +185,14 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
     },
   }
 }
+
+/** Upstream said what it bills: the usage came, or a refusal. */
+const isTold = ({ kind }: Asked, trouble: Trouble) =>
+  trouble === 'busy' || (trouble === 'none' && kind !== 'stream')
+
+/** Of a chat call, as the client wrote it. */
+const worstFor = ({ model, body }: FakeRequest, call: Asked): number =>
+  worstOf({ ...(body as Parameters<typeof worstOf>[0]), ...{ model: call.model } }, model)
 
 /** What a request costs that met this trouble. */
 function billFor({ model }: FakeRequest, call: Asked, trouble: Trouble, said: Said | undefined): number {
@@ -221,7 +235,7 @@ function saying({ content }: Asked, random: () => number): Said {
   return {
     text: words.join(' '),
     input: input + content.length,
-    output: 1 + Math.floor(random() * 1_500),
+    output: words.length + Math.floor(random() * 1_500),
     cached: random() < 0.3 ? Math.floor(random() * input) : 0,
   }
 }

@@ -49,6 +49,8 @@ export const policy: Policy = {
     'gpt-3.5-turbo-instruct': { maxOutput: 4_096 },
     'text-embedding-3-large': { input: 0.13, cachedInput: 0.13, output: 0, maxOutput: 0 },
   },
+  // So that worst cases are those of the standard tier.
+  defaultServiceTier: 'default',
   teams: Object.fromEntries(
     Object.entries(TEAMS).map(([team, agents]) => [team, { agents: [...agents], usdPerDay: BUDGET / 1e9 }]),
   ),
@@ -57,10 +59,13 @@ export const policy: Policy = {
 const PROBE = 'How much is left?'
 const isProbe = ({ text }: { text: string }) => text.includes(PROBE)
 
-/** The most that a call for at most so many tokens from gpt-4o-mini can cost. */
-export function worstOf(body: { messages: { role: 'user'; content: string }[]; max_tokens: number }): number {
+/** The most that a call for at most so many tokens can cost, from gpt-4o-mini unless said. */
+export function worstOf(
+  body: { messages: { role: 'user'; content: string }[]; max_tokens: number; stream?: boolean },
+  model = 'gpt-4o-mini',
+): number {
   const { bound } = inputSize('chat', body, JSON.stringify(body))
-  return price('gpt-4o-mini', { input: bound, output: body.max_tokens })
+  return price(model, { input: bound, output: body.max_tokens })
 }
 
 /**

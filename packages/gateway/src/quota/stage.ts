@@ -6,6 +6,7 @@ import type { Unbounded } from './hosted.ts'
 import { createQueue } from './queue.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
 import type { NanoUsd, QuotaStore, Reservation } from './store.ts'
+import { createProjectTiers } from './tiers.ts'
 import { audioIn, worstOf } from './worst.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
@@ -15,12 +16,13 @@ const NO_MONEY = 0 as NanoUsd
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
 export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: number }): Stage {
   const queue = createQueue(store, gauge)
+  const tiers = createProjectTiers()
 
   return (next) =>
     async function quota(call) {
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
-      const worst = worstOf(call)
+      const worst = worstOf(call, tiers.of(call))
       const isCapped = limits.usdPerDay !== undefined
       if (isCapped && worst.unbounded !== undefined) return refuse(call, unbounded(call, worst.unbounded))
       const worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
@@ -52,6 +54,7 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
     }
 
   async function settle(attempt: Attempt) {
+    tiers.learn(attempt.call, attempt.ending.usage)
     const settlement = settlementOf(attempt)
     await store.settle(settlement instanceof Promise ? await settlement : settlement)
     queue.released(attempt.reservation.team)

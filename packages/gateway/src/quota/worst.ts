@@ -6,6 +6,7 @@ import { inputSize } from '../route/tokens.ts'
 import { maxOutputTokens } from './ask.ts'
 import { type Hosted, hostedIn, type Unbounded } from './hosted.ts'
 import type { NanoUsd } from './store.ts'
+import type { Tiers } from './tiers.ts'
 
 /** The most that a call can bring and cost. `cost` is absent where a price that may be billed is not known. */
 export type Worst = {
@@ -24,7 +25,7 @@ export type Worst = {
  * The worst case of a call: every token it may take at the dearest rate and tier at which it may be billed, and every
  * call of a tool that upstream runs. Estimates have no part in it.
  */
-export function worstOf(call: Call): Worst {
+export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   const { operation, body, model, rules, outgoing } = call
   const { prices, policy } = rules
   const { worstUsd } = policy.hostedTools ?? {}
@@ -50,7 +51,6 @@ export function worstOf(call: Call): Worst {
     output: outputTokens,
     audioOutput: audio.output ? outputTokens : 0,
   }
-  const { asked, assumed } = tiersOf(call)
   const cost = prices.worst(model, tokens, [...asked, ...assumed], assumed)
   const fees = nanoUsd(calls * feeUsd)
   const raised = uplift(outgoing.url, model)
@@ -61,15 +61,6 @@ export function worstOf(call: Call): Worst {
 }
 
 const UNBOUNDED: Hosted = { passes: 1, calls: 1, feeUsd: 0 }
-
-/** Tiers at which a call may be served. Source: OpenAI API reference, `service_tier`. */
-function tiersOf({ operation, body, rules }: Call): { asked: string[]; assumed: string[] } {
-  // A cheaper tier may be answered, and billed, at the usual one.
-  if (typeof body.service_tier === 'string' && body.service_tier !== 'auto')
-    return { asked: ['default', body.service_tier], assumed: [] }
-  if (operation === 'embeddings' || operation === 'completions') return { asked: ['default'], assumed: [] }
-  return { asked: ['default'], assumed: [rules.policy.defaultServiceTier ?? 'priority'] }
-}
 
 /** The most input tokens that may be sound, and whether output may be. */
 export function audioIn(
