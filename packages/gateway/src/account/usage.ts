@@ -71,7 +71,7 @@ export function isWholeUsage(operation: Operation, answer: JsonObject): boolean 
   const total = count(usage.total_tokens)
   if (operation === 'embeddings') return (input || total) > 0 && (total === 0 || total >= input)
   if (!isSet(usage.completion_tokens ?? usage.output_tokens)) return false
-  if (operation !== 'completions' && input === 0) return false
+  if (input === 0 && (operation !== 'completions' || output === 0)) return false
   if (isSet(usage.total_tokens) && total !== input + output) return false
   if (operation === 'responses' && isSet(answer.status) && !ENDED.has(text(answer.status))) return false
   const fits = (parts: (Json | undefined)[], whole: number) =>
