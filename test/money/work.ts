@@ -16,7 +16,7 @@ const HOSTED = /^(web_search|file_search|code_interpreter|image_generation|mcp)/
  */
 export function workFor(path: string, body: Body, project: string, random: Random, zeal: Zeal): Work {
   const model = String(body.model)
-  const { window, maxOutput } = modelOf(model)
+  const { window, maxOutput, priority } = modelOf(model)
   const share = () => (zeal === 'most' ? 1 : random() < 0.3 ? 1 : random())
   const operation = path.slice('/v1/'.length)
   const said = JSON.stringify(body.messages ?? body.input ?? body.prompt ?? '')
@@ -37,6 +37,7 @@ export function workFor(path: string, body: Body, project: string, random: Rando
   const isServed = operation !== 'embeddings' && operation !== 'completions'
   // Where there is too much to do, the usual tier answers.
   const given = isServed && random() < 0.7 ? project : 'default'
+  const tier = asked ? (random() < 0.7 ? String(body.service_tier) : 'default') : given
   return {
     model,
     input,
@@ -44,11 +45,12 @@ export function workFor(path: string, body: Body, project: string, random: Rando
     output,
     audioOutput: speaks ? output : 0,
     hidden: Math.floor(random() * output),
-    tier: asked ? (random() < 0.7 ? String(body.service_tier) : 'default') : given,
+    tier: isUrgent(tier) && priority === undefined ? 'default' : tier,
     calls: searches ? ['chat_search'] : calls,
   }
 }
 
+const isUrgent = (tier: string) => tier === 'priority' || tier === 'fast'
 const isLimit = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0
 
 const NAMES: Record<string, string[]> = {
