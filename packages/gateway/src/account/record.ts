@@ -19,7 +19,7 @@ export type Attempt = {
 /** Everything worth knowing of one call, the SDK's retries included. Emitted once, after the call has ended. */
 export type CallRecord = {
   id: string
-  /** When the call was made, in milliseconds since the epoch. */
+  /** When the call was made, by the wall clock, in milliseconds since the epoch. It ended `latencyMs` later. */
   at: number
   agent: string
   team: string
@@ -62,7 +62,7 @@ export type CallRecord = {
   waitedMs?: number
   /** Why shared Redis took less part than it should: it was away, too slow, or full. */
   degraded?: Degraded
-  /** Milliseconds from the call to the end of its answer. */
+  /** Milliseconds from the call to the end of its answer, by a clock that does not step. */
   latencyMs: number
   /** Streams: milliseconds to the first byte of the answer. */
   firstTokenMs?: number

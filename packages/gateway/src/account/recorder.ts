@@ -93,7 +93,7 @@ function recordOf(
   const { attempts, spent, estimated, waitedMs, degraded } = origin.draft ?? newDraft()
   const record: CallRecord = {
     id: origin.id,
-    at: Math.round(performance.timeOrigin + origin.startedAt),
+    at: origin.at,
     agent: caller.agent,
     team: caller.team,
     tags: controls.tags,
