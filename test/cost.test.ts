@@ -1,7 +1,8 @@
 import type { CallRecord, GatewayOptions } from '@hotdash/llm-gateway'
 import type { Answer, FakeOptions } from '@hotdash/llm-gateway-testing'
 import { describe, expect, test } from 'vitest'
-import { committed, count, inputOf, nano, policy, price, worstOf } from './cost/kit.ts'
+import { committed, count, inputOf, nano, policy, worstOf } from './cost/kit.ts'
+import { price, type Share } from './cost/prices.ts'
 import { type Setup, setup, until } from './support.ts'
 
 const USAGE = { input: 1_000, cached: 200, output: 300, reasoning: 100 }
@@ -134,16 +135,16 @@ describe('service tiers', () => {
     },
   })
   test.each([
-    ['default', 'default', 1],
-    ['auto', 'default', 1],
-    ['flex', 'flex', 0.5],
-    ['priority', 'priority', 1.7],
-    ['fast', 'priority', 1.7],
-    ['priority', 'default', 1],
-    ['flex', 'default', 1],
-    ['flex', null, 0.5],
-    ['fast', null, 1.7],
-  ] as const)('asked for %s, answered at %s: %s of the price', async (asked, given, share) => {
+    ['default', 'default', [1, 1]],
+    ['auto', 'default', [1, 1]],
+    ['flex', 'flex', [1, 2]],
+    ['priority', 'priority', [17, 10]],
+    ['fast', 'priority', [17, 10]],
+    ['priority', 'default', [1, 1]],
+    ['flex', 'default', [1, 1]],
+    ['flex', null, [1, 2]],
+    ['fast', null, [17, 10]],
+  ] as const)('asked for %s, answered at %s: %s of the price', async (asked, given, share: Share) => {
     const it = await world()
     it.upstream.answer(answered(given))
     await it.client.chat.completions.create({ ...question('q', 'gpt-4o'), service_tier: asked as 'auto' })
@@ -247,6 +248,24 @@ describe('several attempts', () => {
     expect(record).toMatchObject({ status: 'ok', estimated: true })
     expect(record.attempts).toHaveLength(2)
   })
+
+  test.each(['embedded', 'direct'] as const)(
+    'one whose body took too long is in the same record as the one that took its place (%s)',
+    async (mode) => {
+      const it = await world({ mode, policy: { ...policy, routing: {} } })
+      it.upstream.answer({ text: 'Yes.', usage: USAGE }, { text: 'Yes.', usage: USAGE })
+      it.upstream.fail({ type: 'hang', after: 'headers' })
+      await it.client.chat.completions.create(question('Where is it?'), { timeout: 200 })
+      await it.client.gateway.flush()
+      const second = price('gpt-4o-mini', { input, output, cached })
+      expect(it.records).toHaveLength(1)
+      expect(it.records[0]?.attempts.map(({ status }) => status)).toEqual([200, 200])
+      expect(it.records[0]).toMatchObject({ status: 'ok', estimated: true })
+      const cost = nano(it.records[0]?.costUsd)
+      expect(cost).toBeGreaterThanOrEqual(price('gpt-4o-mini', { input: inputOf('Where is it?') }) + second)
+      expect(nano(it.client.gateway.stats().costUsd)).toBe(cost)
+    },
+  )
 
   test('after a failover the model that answered is paid', async () => {
     const it = await world()

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../policy/policy.ts'
 import type { NanoUsd } from '../quota/store.ts'
 import { contextWindow } from '../route/window.ts'
+import { costOf, MOST_NANO } from './cost.ts'
 import type { Usage } from './usage.ts'
 
 /** US dollars per million tokens. Audio is absent where nobody has published its price. */
@@ -95,7 +96,7 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
         // Long inputs have no published price at this tier.
         if (urgent && isStepped(listed, input)) return undefined
         const rates = ratesOf(policy, listed, input)
-        return rates && costAt(rates, usage, share)
+        return rates && costOf(rates, usage, share)
       })
     },
     /**
@@ -114,15 +115,11 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
       return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
         const rates = ratesOf(policy, listed, input)
         if (rates === undefined) return undefined
-        if (audioInput > 0 && rates.audioInput === undefined) return undefined
-        if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
-        const written = Math.max(rates.input, rates.cachedInput, rates.cacheWrite ?? 0)
-        const total =
-          price(input - audioInput, written) +
-          price(audioInput, Math.max(written, rates.audioInput ?? 0)) +
-          price(output - audioOutput, rates.output) +
-          price(audioOutput, Math.max(rates.output, rates.audioOutput ?? 0))
-        return inBillionths(total, share)
+        const read = Math.max(rates.input, rates.cachedInput, rates.cacheWrite ?? 0)
+        const most: Rates = { input: read, cachedInput: read, output: rates.output }
+        if (rates.audioInput !== undefined) most.audioInput = Math.max(read, rates.audioInput)
+        if (rates.audioOutput !== undefined) most.audioOutput = Math.max(rates.output, rates.audioOutput)
+        return costOf(most, { input, audioInput, output, audioOutput, cachedInput: 0, reasoning: 0 }, share)
       })
     },
     /** The most output tokens an answer of this model can have. */
@@ -215,39 +212,11 @@ const isStepped = (listed: Listed, inputTokens: number) =>
     (price) => typeof price === 'object' && stepFor(price, inputTokens) !== stepFor(price, 0),
   )
 
-/** Whole trillionths of a dollar until the end, in BigInt: they are more than a float can count. */
-function costAt(rates: Rates, usage: Usage, [part, whole]: [number, number]): NanoUsd | undefined {
-  const { input, cachedInput, audioInput, output, audioOutput } = usage
-  // A token is counted once: cached audio is billed as cached, and audio written to the cache as written.
-  const writes = Math.min(usage.cacheWrite ?? 0, input - cachedInput)
-  const audio = Math.min(audioInput, input - cachedInput - writes)
-  if (audio > 0 && rates.audioInput === undefined) return undefined
-  if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
-  const total =
-    price(input - cachedInput - writes - audio, rates.input) +
-    price(writes, rates.cacheWrite ?? rates.input) +
-    price(cachedInput, rates.cachedInput) +
-    price(audio, rates.audioInput ?? 0) +
-    price(output - audioOutput, rates.output) +
-    price(audioOutput, rates.audioOutput ?? 0)
-  return inBillionths(total, [part, whole])
-}
-
-/** Of trillionths at a part of the standard price, rounded up. */
-function inBillionths(total: bigint, [part, whole]: [number, number]): NanoUsd {
-  const unit = BigInt(whole) * 1_000n
-  return Number((total * BigInt(part) + unit - 1n) / unit) as NanoUsd
-}
-
-/** In trillionths of a dollar; the rate is in dollars per million tokens. A call may claim more tokens than there are numbers. */
-const price = (tokens: number, rate: number): bigint =>
-  tokens <= 0
-    ? 0n
-    : BigInt(Math.min(Math.ceil(tokens), Number.MAX_SAFE_INTEGER)) * BigInt(Math.round(rate * 1e6))
-
 /** Up to the next whole billionth, so that no budget is passed by rounding; without the dust of binary fractions. */
-export const nanoUsd = (usd: number): NanoUsd => Math.ceil(Number((usd * 1e9).toPrecision(15))) as NanoUsd
+export const nanoUsd = (usd: number): NanoUsd =>
+  Math.min(Math.ceil(Number((usd * 1e9).toPrecision(15))), MOST_NANO) as NanoUsd
 
+/** Up to a million dollars, each billionth is another number, whose shortest decimal has no more than nine places. */
 export const usd = (nano: NanoUsd): number => nano / 1e9
 
 /** For headers: plain digits, never an exponent; six decimals, and up to nine where the amount has them. */
