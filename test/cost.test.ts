@@ -337,7 +337,6 @@ describe('what has no price in tokens', () => {
     model: 'gpt-4o',
     input: 'q',
     tools: [{ type: 'web_search' as const }],
-    max_tool_calls: 1,
   }
   const message = { id: 'm', type: 'message', role: 'assistant', status: 'completed', content: [] }
 

@@ -208,20 +208,6 @@ describe('what nothing bounds is refused under a budget, and says how to bound i
   const image = { type: 'image_generation' }
   test.each<[string, string, Body, string, RegExp]>([
     [
-      'a tool without a maximum',
-      '/responses',
-      response({ tools: [{ type: 'web_search' }] }),
-      'max_tool_calls',
-      /max_tool_calls/,
-    ],
-    [
-      'a maximum that is none',
-      '/responses',
-      response({ tools: [{ type: 'mcp' }], max_tool_calls: 0 }),
-      'max_tool_calls',
-      /maxToolCalls/,
-    ],
-    [
       'pictures',
       '/responses',
       response({ tools: [image], max_tool_calls: 1 }),
@@ -242,13 +228,7 @@ describe('what nothing bounds is refused under a budget, and says how to bound i
       'tools',
       /fees/,
     ],
-    [
-      'a stored prompt, which may bring tools',
-      '/responses',
-      response({ prompt: { id: 'p' } }),
-      'max_tool_calls',
-      /tool_choice/,
-    ],
+    ['a tool in chat', '/chat/completions', chat({ tools: [{ type: 'web_search' }] }), 'tools', /Responses/],
   ])('%s', async (_, path, body, param, fix) => {
     const it = await world(1_000, WHOLE)
     const error = await ask(it.client, path, body)
@@ -259,6 +239,17 @@ describe('what nothing bounds is refused under a budget, and says how to bound i
       message: expect.stringMatching(fix),
     })
     expect(it.books.entries).toHaveLength(0)
+  })
+
+  test.each<[string, Body]>([
+    ['a tool without a maximum', { tools: [{ type: 'web_search' }] }],
+    ['a maximum that is none', { tools: [{ type: 'mcp' }], max_tool_calls: 0 }],
+    ['a stored prompt, which may bring tools', { prompt: { id: 'p' } }],
+  ])('%s: upstream is told to call no more than four', async (_, more) => {
+    const it = await world(20, WHOLE)
+    expect(await ask(it.client, '/responses', response(more))).toBeUndefined()
+    expect(it.books.entries[0]?.body.max_tool_calls).toBe(4)
+    await spend(it, 20, '/responses', response(more))
   })
 
   test('sound whose price nobody knows', async () => {

@@ -24,7 +24,7 @@ export type Source = {
 
 /** Answers up to this size are kept for followers and the cache; longer ones pass through at the reader's pace. */
 const KEEP_BYTES = 8 * 1024 * 1024
-/** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice. */
+/** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice, or a refusal. */
 const DRAIN_MS = 2_000
 /** A reader that makes no progress for this long, with the buffer full, loses the rest. */
 const STALL_MS = 120_000
@@ -119,7 +119,8 @@ export function record(response: Arrival, source: Source): Recording {
     ended: ended.promise,
     abandon() {
       if (drained || drain !== undefined) return
-      if (outcome === undefined && !tally.finished()) return stop('nobody reads any more')
+      // A refusal is read to its end although nobody waits for it: its words tell whether it is billed.
+      if (outcome === undefined && response.ok && !tally.finished()) return stop('nobody reads any more')
       drain = setTimeout(stop, DRAIN_MS, 'nobody reads any more')
       drain.unref()
     },

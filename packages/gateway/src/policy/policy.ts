@@ -129,8 +129,8 @@ export type AgentPolicy = {
 /** Bounds of what tools that upstream runs (web search, code interpreter, MCP...) may cost, for teams with a daily budget. */
 export type HostedToolsPolicy = {
   /**
-   * Sent as `max_tool_calls` with Responses calls that offer hosted tools and set no maximum, or a larger one. Without
-   * it, such a call must set one itself, or is refused: nothing else bounds how often tools are called.
+   * Sent as `max_tool_calls` with Responses calls that offer hosted tools and set no maximum, or a larger one: nothing
+   * else bounds how often tools are called. @default 4, where the call sets none
    */
   maxToolCalls?: number
   /**

@@ -14,6 +14,8 @@ export type Hosted = { passes: number; calls: number; feeUsd: number; maxToolCal
 export type Unbounded = { param: string; why: string; fix: string }
 
 const NONE: Hosted = { passes: 1, calls: 0, feeUsd: 0 }
+/** What is sent as `max_tool_calls` where neither the call nor the policy sets it: nothing else bounds such a call. */
+const USUAL_MOST = 4
 /** Tools that are described to upstream and run by the caller. */
 const RUN_BY_CALLER = new Set([
   'local_shell',
@@ -43,19 +45,22 @@ export function hostedIn(call: Call): Hosted | Unbounded {
       fix: `Give its price for one call in the policy, hostedTools.fees[${type}]`,
     }
   }
-  const own = bound(body.max_tool_calls)
-  const set = most !== undefined && !call.outgoing.signed && (own === undefined || own > most)
-  const calls = operation === 'chat' ? undefined : set ? most : own
-  if (calls === undefined)
+  if (operation === 'chat')
     return {
-      param: operation === 'chat' ? 'tools' : 'max_tool_calls',
-      why: stored
-        ? 'a stored prompt may bring tools that upstream runs, as often as it likes'
-        : 'upstream may call tools as often as it likes, and feeds each result to the model again',
-      fix: `Set max_tool_calls, or hostedTools.maxToolCalls in the policy${stored ? ", or tool_choice: 'none'" : ''}`,
+      param: 'tools',
+      why: 'nothing limits how often upstream runs tools for a chat completion',
+      fix: 'Use Responses',
+    }
+  const own = bound(body.max_tool_calls)
+  const calls = Math.min(own ?? most ?? USUAL_MOST, most ?? Number.POSITIVE_INFINITY)
+  if (calls !== own && call.outgoing.signed)
+    return {
+      param: 'max_tool_calls',
+      why: 'upstream may call tools as often as it likes, and a signed request cannot be told not to',
+      fix: 'Set max_tool_calls',
     }
   const feeUsd = stored ? Math.max(STORED_FEE, ...known(prices)) : Math.max(0, ...known(prices))
-  return { passes: calls + 1, calls, feeUsd, ...(set && calls !== own ? { maxToolCalls: calls } : {}) }
+  return { passes: calls + 1, calls, feeUsd, ...(calls !== own ? { maxToolCalls: calls } : {}) }
 }
 
 /** A stored prompt may bring any tool: a session of the largest container costs more than a search or a picture. */

@@ -31,7 +31,7 @@ export function refusalOf(
   }[limit]
   const why =
     retryAfterMs === undefined
-      ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output or its input.`
+      ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output, its input, or the calls of tools that it allows (max_tool_calls).`
       : degraded
         ? `Redis is away, and this process has used up its share of team ${team}'s limits, ${size}. Try again in ${seconds(retryAfterMs)}.`
         : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
