@@ -1,7 +1,8 @@
 import type { CallRecord, GatewayOptions } from '@hotdash/llm-gateway'
 import type { Answer, FakeOptions } from '@hotdash/llm-gateway-testing'
 import { describe, expect, test } from 'vitest'
-import { committed, count, inputOf, nano, policy, price, worstOf } from './cost/kit.ts'
+import { committed, count, inputOf, nano, policy, worstOf } from './cost/kit.ts'
+import { price, type Share } from './cost/prices.ts'
 import { type Setup, setup, until } from './support.ts'
 
 const USAGE = { input: 1_000, cached: 200, output: 300, reasoning: 100 }
@@ -134,35 +135,37 @@ describe('service tiers', () => {
     },
   })
   test.each([
-    ['default', 'default', 1],
-    ['auto', 'default', 1],
-    ['flex', 'flex', 0.5],
-    ['priority', 'priority', 1.7],
-    ['fast', 'priority', 1.7],
-    ['priority', 'default', 1],
-    ['flex', 'default', 1],
-    ['flex', null, 0.5],
-    ['fast', null, 1.7],
-  ] as const)('asked for %s, answered at %s: %s of the price', async (asked, given, share) => {
+    ['default', 'default', [1, 1]],
+    ['auto', 'default', [1, 1]],
+    ['flex', 'flex', [1, 2]],
+    ['priority', 'priority', [17, 10]],
+    ['fast', 'priority', [17, 10]],
+    ['priority', 'default', [1, 1]],
+    ['flex', 'default', [1, 1]],
+    ['flex', null, [1, 2]],
+    ['fast', null, [17, 10]],
+  ] as const)('asked for %s, answered at %s: %s of the price', async (asked, given, share: Share) => {
     const it = await world()
     it.upstream.answer(answered(given))
     await it.client.chat.completions.create({ ...question('q', 'gpt-4o'), service_tier: asked as 'auto' })
-    const record = await agreeOn(it, price('gpt-4o', { input: 1_000, output: 300 }, share))
+    const told = price('gpt-4o', { input: 1_000, output: 300 }, share)
+    // A tier that was asked for and not named may have been the usual one after all.
+    const usual = price('gpt-4o', { input: 1_000, output: 300 })
+    const record = await agreeOn(it, told, given === null ? Math.max(0, usual - told) : 0)
     expect(record.estimated).toBe(false)
   })
 })
 
-describe('what upstream never counted is estimated, and marked', () => {
+describe('what upstream never counted is estimated for the record; its worst case stays in the budget', () => {
   const TEXT = 'The order left on Tuesday and should be there by the end of the week.'
 
   test('a stream without usage', async () => {
     const it = await world({ policy: { ...policy, streamUsage: 'never' } })
     it.upstream.answer({ text: TEXT })
-    await drain(await it.client.chat.completions.create({ ...question('Where is it?'), stream: true }))
-    const record = await agreeOn(
-      it,
-      price('gpt-4o-mini', { input: inputOf('Where is it?'), output: count(TEXT) }),
-    )
+    const body = { ...question('Where is it?'), stream: true as const }
+    await drain(await it.client.chat.completions.create(body))
+    const cost = price('gpt-4o-mini', { input: inputOf('Where is it?'), output: count(TEXT) })
+    const record = await agreeOn(it, cost, worstOf(body) - cost)
     expect(record).toMatchObject({ status: 'ok', estimated: true })
   })
 
@@ -171,14 +174,15 @@ describe('what upstream never counted is estimated, and marked', () => {
     it.upstream.answer({ text: TEXT })
     // The first chunk brings the role, and each of the others a word.
     it.upstream.fail({ type, afterChunks: 6 })
-    const stream = await it.client.chat.completions.create({ ...question('Where is it?'), stream: true })
-    await drain(stream).catch(() => undefined)
+    const body = { ...question('Where is it?'), stream: true as const }
+    await drain(await it.client.chat.completions.create(body)).catch(() => undefined)
     const output = count(TEXT.split(' ').slice(0, 5).join(' '))
-    const record = await agreeOn(it, price('gpt-4o-mini', { input: inputOf('Where is it?'), output }))
+    const cost = price('gpt-4o-mini', { input: inputOf('Where is it?'), output })
+    const record = await agreeOn(it, cost, worstOf(body) - cost)
     expect(record).toMatchObject({ estimated: true })
   })
 
-  test('a stream whose caller leaves is charged for what was produced', async () => {
+  test('a stream whose caller leaves: what was produced in the record, all that may come in the budget', async () => {
     const it = await world()
     const event = (content: string) => {
       const choices = [{ index: 0, delta: { content }, finish_reason: null }]
@@ -187,11 +191,13 @@ describe('what upstream never counted is estimated, and marked', () => {
     }
     it.upstream.answer({ chunks: [event('The order ') + event('left on Tuesday'), event(' never sent')] })
     it.upstream.fail({ type: 'hang', after: 'headers' })
-    const stream = await it.client.chat.completions.create({ ...question('Where is it?'), stream: true })
+    const body = { ...question('Where is it?'), stream: true as const }
+    const stream = await it.client.chat.completions.create(body)
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content?.includes('Tuesday')) break
     await until(() => it.records.length > 0, 'its record')
     const output = count('The order left on Tuesday')
-    const record = await agreeOn(it, price('gpt-4o-mini', { input: inputOf('Where is it?'), output }))
+    const cost = price('gpt-4o-mini', { input: inputOf('Where is it?'), output })
+    const record = await agreeOn(it, cost, worstOf(body) - cost)
     expect(record).toMatchObject({ status: 'aborted', estimated: true })
   })
 
@@ -242,6 +248,24 @@ describe('several attempts', () => {
     expect(record).toMatchObject({ status: 'ok', estimated: true })
     expect(record.attempts).toHaveLength(2)
   })
+
+  test.each(['embedded', 'direct'] as const)(
+    'one whose body took too long is in the same record as the one that took its place (%s)',
+    async (mode) => {
+      const it = await world({ mode, policy: { ...policy, routing: {} } })
+      it.upstream.answer({ text: 'Yes.', usage: USAGE }, { text: 'Yes.', usage: USAGE })
+      it.upstream.fail({ type: 'hang', after: 'headers' })
+      await it.client.chat.completions.create(question('Where is it?'), { timeout: 200 })
+      await it.client.gateway.flush()
+      const second = price('gpt-4o-mini', { input, output, cached })
+      expect(it.records).toHaveLength(1)
+      expect(it.records[0]?.attempts.map(({ status }) => status)).toEqual([200, 200])
+      expect(it.records[0]).toMatchObject({ status: 'ok', estimated: true })
+      const cost = nano(it.records[0]?.costUsd)
+      expect(cost).toBeGreaterThanOrEqual(price('gpt-4o-mini', { input: inputOf('Where is it?') }) + second)
+      expect(nano(it.client.gateway.stats().costUsd)).toBe(cost)
+    },
+  )
 
   test('after a failover the model that answered is paid', async () => {
     const it = await world()
@@ -309,12 +333,17 @@ describe('what has no price in tokens', () => {
       usage: { input_tokens: 100, output_tokens: 10, total_tokens: 110 },
     },
   })
+  const searching = {
+    model: 'gpt-4o',
+    input: 'q',
+    tools: [{ type: 'web_search' as const }],
+  }
   const message = { id: 'm', type: 'message', role: 'assistant', status: 'completed', content: [] }
 
   test('calls of hosted tools are billed by the call: their cost is unknown, and says so', async () => {
     const it = await world()
     it.upstream.answer(response([{ type: 'web_search_call', id: 'ws', status: 'completed' }, message]))
-    await it.client.responses.create({ model: 'gpt-4o', input: 'q', tools: [{ type: 'web_search' }] })
+    await it.client.responses.create(searching)
     await it.client.chat.completions.create({ ...question('q', 'gpt-4o'), web_search_options: {} })
     await it.client.gateway.flush()
     for (const record of it.records) expect(record).not.toHaveProperty('costUsd')
@@ -328,7 +357,7 @@ describe('what has no price in tokens', () => {
   test('a tool that was offered and not called costs nothing', async () => {
     const it = await world()
     it.upstream.answer(response([message]))
-    await it.client.responses.create({ model: 'gpt-4o', input: 'q', tools: [{ type: 'web_search' }] })
+    await it.client.responses.create(searching)
     await agreeOn(it, price('gpt-4o', { input: 100, output: 10 }))
   })
 })

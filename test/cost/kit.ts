@@ -2,6 +2,7 @@ import type { GatewayClient, Policy } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { inputSize } from '../../packages/gateway/src/route/tokens.ts'
 import { tokenizerOf } from '../../packages/testing/src/tokens.ts'
+import { price } from './prices.ts'
 
 /** Tokens as OpenAI counts them, by the fake's own tokeniser and not by the gateway's code. */
 export const { count } = await tokenizerOf('exact')
@@ -9,29 +10,12 @@ export const { count } = await tokenizerOf('exact')
 /** Of one question in one message: 3 and its role for the message, 3 for the reply. */
 export const inputOf = (content: string) => 3 + count('user') + count(content) + 3
 
-/** Billionths of a dollar per token: all of OpenAI's are whole. Copied by hand. */
-const PRICES: Record<string, { input: number; cached: number; output: number }> = {
-  'gpt-4o-mini': { input: 150, cached: 75, output: 600 },
-  'gpt-4o': { input: 2_500, cached: 1_250, output: 10_000 },
-  'o4-mini': { input: 1_100, cached: 275, output: 4_400 },
-  'gpt-3.5-turbo-instruct': { input: 1_500, cached: 1_500, output: 2_000 },
-  'text-embedding-3-large': { input: 130, cached: 130, output: 0 },
-}
-
-export type Told = { input: number; output?: number; cached?: number }
-
-/** In billionths of a dollar, rounded up. `share`: the part of the standard price that a tier costs. */
-export function price(model: string, { input, output = 0, cached = 0 }: Told, share = 1): number {
-  const rates = PRICES[model]
-  if (rates === undefined) throw new Error(`no price for ${model}`)
-  const whole = (input - cached) * rates.input + cached * rates.cached + output * rates.output
-  return Math.ceil(Number((whole * share).toFixed(3)))
-}
-
 export const nano = (usd: number | undefined) => Math.round((usd ?? Number.NaN) * 1e9)
 
 /** What each team may spend: far more than any test does. */
-export const BUDGET = 5_000_000_000
+export const BUDGET = 50_000_000_000
+/** One whose calls nobody can price has no budget: with one it would be refused. */
+export const UNLIMITED = { name: 'unlimited', agent: 'fay' }
 export const TEAMS = { one: ['ann', 'bob'], two: ['cat', 'dan'], three: ['eve'] } as const
 export type Team = keyof typeof TEAMS
 
@@ -46,21 +30,32 @@ export const policy: Policy = {
     [SOUNDING]: { input: 0, cachedInput: 0, output: 0.001, maxOutput: 100_000_000_000 },
     'gpt-4o': { input: 2.5, cachedInput: 1.25, output: 10, maxOutput: 16_384 },
     'o4-mini': { maxOutput: 100_000 },
+    'gpt-5-nano': { maxOutput: 128_000 },
+    'gpt-5.6': { maxOutput: 128_000 },
+    'gpt-audio': { maxOutput: 16_384 },
     'gpt-3.5-turbo-instruct': { maxOutput: 4_096 },
     'text-embedding-3-large': { input: 0.13, cachedInput: 0.13, output: 0, maxOutput: 0 },
   },
-  teams: Object.fromEntries(
-    Object.entries(TEAMS).map(([team, agents]) => [team, { agents: [...agents], usdPerDay: BUDGET / 1e9 }]),
-  ),
+  // So that worst cases are those of the standard tier.
+  defaultServiceTier: 'default',
+  teams: {
+    [UNLIMITED.name]: { agents: [UNLIMITED.agent] },
+    ...Object.fromEntries(
+      Object.entries(TEAMS).map(([team, agents]) => [team, { agents: [...agents], usdPerDay: BUDGET / 1e9 }]),
+    ),
+  },
 }
 
 const PROBE = 'How much is left?'
 const isProbe = ({ text }: { text: string }) => text.includes(PROBE)
 
-/** The most that a call for at most so many tokens from gpt-4o-mini can cost. */
-export function worstOf(body: { messages: { role: 'user'; content: string }[]; max_tokens: number }): number {
+/** The most that a call for at most so many tokens can cost, from gpt-4o-mini unless said. */
+export function worstOf(
+  body: { messages: { role: 'user'; content: string }[]; max_tokens: number; stream?: boolean },
+  model = 'gpt-4o-mini',
+): number {
   const { bound } = inputSize('chat', body, JSON.stringify(body))
-  return price('gpt-4o-mini', { input: bound, output: body.max_tokens })
+  return price(model, { input: bound, output: body.max_tokens })
 }
 
 /**

@@ -45,8 +45,10 @@ export type Outgoing = {
   path: string | undefined
   /** It goes through a LiteLLM proxy, whose cache tells requests apart by the order of their members. */
   through?: 'litellm'
-  /** Signed or routed by its path: neither body, headers nor model may be touched. */
+  /** Signed, or routed by its path: it goes to the model and the place it names. */
   frozen: boolean
+  /** Signed by a provider: neither body nor headers may be touched. */
+  signed?: true
 }
 
 /** A place in the shared cache: its key, and what another process has put there, made this caller's own. */

@@ -16,6 +16,7 @@ import { aimed } from './litellm/aim.ts'
 import type { Reading } from './reading.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
+import { tellsUsage } from './upstream/hosts.ts'
 
 /** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
 export type Entrance = { transport: typeof fetch; governs: Governs; below: Below; frozen: boolean }
@@ -94,6 +95,7 @@ export function callOf(
       edits: fromBody?.edits ?? {},
       injectUsage: asks,
       frozen: frozen || incoming.model !== undefined,
+      ...(frozen && { signed: true as const }),
     },
   }
 }
@@ -107,5 +109,5 @@ function edited(body: JsonObject, edits: Record<string, unknown>): JsonObject {
 function asksForUsage(operation: Operation, url: string, { policy }: Rules, proxied: boolean): boolean {
   if (operation !== 'chat' && operation !== 'completions') return false
   if (policy.streamUsage === 'always') return true
-  return policy.streamUsage !== 'never' && (proxied || url.startsWith('https://api.openai.com/'))
+  return policy.streamUsage !== 'never' && (proxied || tellsUsage(url))
 }

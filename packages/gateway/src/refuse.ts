@@ -1,4 +1,4 @@
-import { nothing } from './account/meter.ts'
+import { unbilled } from './account/meter.ts'
 import type { Ending, Recording } from './body/recording.ts'
 import type { Call, Reply } from './call.ts'
 
@@ -13,6 +13,7 @@ export type RefusalCode =
   | 'gateway_key_not_sealed'
   | 'gateway_custody_unavailable'
   | 'gateway_model_not_allowed'
+  | 'gateway_cost_unbounded'
   | 'gateway_quota_unavailable'
   | 'gateway_not_cached'
   | 'gateway_pass_through_refused'
@@ -38,6 +39,7 @@ const STATUS = {
   gateway_key_not_sealed: 401,
   gateway_custody_unavailable: 503,
   gateway_model_not_allowed: 403,
+  gateway_cost_unbounded: 403,
   gateway_quota_unavailable: 503,
   gateway_not_cached: 504,
   gateway_pass_through_refused: 403,
@@ -64,7 +66,7 @@ export function refuse({ model, route, outgoing }: Call, refusal: Refusal): Repl
   }
 }
 
-const REFUSED: Ending = { type: 'complete', usage: nothing, answer: () => undefined }
+const REFUSED: Ending = { type: 'complete', usage: unbilled, answer: () => undefined }
 
 function recordingOf(refusal: Refusal, url: string): Recording {
   const { status, headers } = refusalResponse(refusal, url)

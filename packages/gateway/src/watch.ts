@@ -10,6 +10,7 @@ import { callOf, type Entrance } from './incoming.ts'
 import { createReader } from './reading.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
+import { isAzure } from './upstream/hosts.ts'
 
 /** What came of a request; of a response, a copy to read along. */
 export type Outcome = { response: Response } | { error: unknown }
@@ -70,6 +71,7 @@ function recordingOf(call: Call, outcome: Outcome): Recording {
     operation: call.operation,
     stream: call.view.stream,
     usageInjected: false,
+    azure: () => isAzure(call.outgoing.url),
     meter: (seen) => meter(call, seen),
   })
 }

@@ -9,11 +9,20 @@ export type Metered = {
   estimated: boolean
   /** The service tier that was billed: the one that answered, or the one that was asked. */
   tier?: string | undefined
+  /**
+   * What is known of upstream's bill for this attempt. `told`: the usage is upstream's own, whole and consistent.
+   * `none`: the attempt was provably not billed. Absent: the bill may be anything up to the worst case.
+   */
+  bill?: 'told' | 'none'
+  /** The answer did not name its tier: `tier` is what was asked. */
+  tierUntold?: true
 }
 
 /** What a recording saw of an answer by the time it ended. */
 export type Seen = {
   usage: Usage | undefined
+  /** The usage covers the whole answer and does not contradict itself. */
+  whole?: boolean
   /** The service tier that answered. */
   tier?: string | undefined
   /** What the model had written, as far as it was kept. */
@@ -22,10 +31,14 @@ export type Seen = {
   unkept: number
 }
 
+/** No tokens seen. Says nothing of what upstream may bill. */
 export const nothing: Metered = {
   usage: { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 },
   estimated: false,
 }
+
+/** No tokens, and provably no bill: the request never left, or upstream refused it unprocessed. */
+export const unbilled: Metered = { ...nothing, bill: 'none' }
 
 /**
  * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.
@@ -34,11 +47,14 @@ export const nothing: Metered = {
 export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
   if (seen.usage === undefined) return estimate(call, seen)
   const usage = searches(call) ? { ...seen.usage, hostedCalls: 1 } : seen.usage
-  return { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
+  const metered: Metered = { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
+  if (seen.whole) metered.bill = 'told'
+  if (seen.tier === undefined && metered.tier !== undefined) metered.tierUntold = true
+  return metered
 }
 
 /** Chat's search models are billed by the search, and their answers do not tell how often they did. */
-const searches = ({ operation, body, model }: Call) =>
+export const searches = ({ operation, body, model }: Call): boolean =>
   operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
 
 async function estimate(call: Call, seen: Seen): Promise<Metered> {

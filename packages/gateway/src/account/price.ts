@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../policy/policy.ts'
 import type { NanoUsd } from '../quota/store.ts'
+import { contextWindow } from '../route/window.ts'
+import { costOf, MOST_NANO } from './cost.ts'
 import type { Usage } from './usage.ts'
 
 /** US dollars per million tokens. Audio is absent where nobody has published its price. */
@@ -13,6 +15,9 @@ export type Rates = {
   audioInput?: number
   audioOutput?: number
 }
+
+/** Tokens of a worst case; audio is part of `input` and `output`. */
+export type Tokens = Pick<Usage, 'input' | 'audioInput' | 'output' | 'audioOutput'>
 
 export type PriceBook = ReturnType<typeof createPriceBook>
 
@@ -82,7 +87,7 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
      * a hosted tool, whose calls are billed besides the tokens.
      */
     cost(model: string, usage: Usage, tier = 'default'): NanoUsd | undefined | Promise<NanoUsd | undefined> {
-      const urgent = tier === 'priority' || tier === 'fast'
+      const urgent = isUrgent(tier)
       const share = urgent ? priorityOf(model) : SHARES.get(tier)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
       if (usage.hostedCalls) return undefined
@@ -91,11 +96,36 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
         // Long inputs have no published price at this tier.
         if (urgent && isStepped(listed, input)) return undefined
         const rates = ratesOf(policy, listed, input)
-        return rates && costAt(rates, usage, share)
+        return rates && costOf(rates, usage, share)
+      })
+    },
+    /**
+     * The most that so many tokens can cost: input at the dearest of its rates (cached, written to a cache or neither),
+     * audio at no less than text, the whole at the dearest of `tiers`. `undefined` where a price that may be billed is
+     * not known. A tier in `assumed` was not asked for; a model that has no price at it is not served at it.
+     */
+    worst(
+      model: string,
+      { input, audioInput, output, audioOutput }: Tokens,
+      tiers: readonly string[],
+      assumed: readonly string[],
+    ): NanoUsd | undefined | Promise<NanoUsd | undefined> {
+      const share = dearest(model, tiers, assumed)
+      if (share === undefined) return undefined
+      return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
+        const rates = ratesOf(policy, listed, input)
+        if (rates === undefined) return undefined
+        const read = Math.max(rates.input, rates.cachedInput, rates.cacheWrite ?? 0)
+        const most: Rates = { input: read, cachedInput: read, output: rates.output }
+        if (rates.audioInput !== undefined) most.audioInput = Math.max(read, rates.audioInput)
+        if (rates.audioOutput !== undefined) most.audioOutput = Math.max(rates.output, rates.audioOutput)
+        return costOf(most, { input, audioInput, output, audioOutput, cachedInput: 0, reasoning: 0 }, share)
       })
     },
     /** The most output tokens an answer of this model can have. */
     maxOutput: (model: string): number => policies.get(model)?.maxOutput ?? LARGEST_OUTPUT,
+    /** The most input tokens one pass of this model can read. */
+    window: (model: string): number => policies.get(model)?.contextWindow ?? contextWindow(model),
   }
 }
 
@@ -137,6 +167,24 @@ const PRIORITY = new Map<string, [number, number]>([
 const priorityOf = (model: string) =>
   PRIORITY.get(model) ?? PRIORITY.get(model.replace(/-\d{4}-\d{2}-\d{2}$/, ''))
 
+const isUrgent = (tier: string) => tier === 'priority' || tier === 'fast'
+
+/** The largest part of the standard price; `undefined` where that of a tier is not known. */
+function dearest(
+  model: string,
+  tiers: readonly string[],
+  assumed: readonly string[],
+): [number, number] | undefined {
+  let most: [number, number] = [0, 1]
+  for (const tier of tiers) {
+    const share = isUrgent(tier) ? priorityOf(model) : SHARES.get(tier)
+    if (share === undefined && assumed.includes(tier)) continue
+    if (share === undefined) return undefined
+    if (share[0] * most[1] > most[0] * share[1]) most = share
+  }
+  return most
+}
+
 function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
   const at = (name: string) => stepFor(listed[name], inputTokens)
   const input = policy.input ?? at('input_mtok')
@@ -164,34 +212,11 @@ const isStepped = (listed: Listed, inputTokens: number) =>
     (price) => typeof price === 'object' && stepFor(price, inputTokens) !== stepFor(price, 0),
   )
 
-/** Whole trillionths of a dollar until the end, in BigInt: they are more than a float can count. */
-function costAt(rates: Rates, usage: Usage, [part, whole]: [number, number]): NanoUsd | undefined {
-  const { input, cachedInput, audioInput, output, audioOutput } = usage
-  // A token is counted once: cached audio is billed as cached, and audio written to the cache as written.
-  const writes = Math.min(usage.cacheWrite ?? 0, input - cachedInput)
-  const audio = Math.min(audioInput, input - cachedInput - writes)
-  if (audio > 0 && rates.audioInput === undefined) return undefined
-  if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
-  const total =
-    price(input - cachedInput - writes - audio, rates.input) +
-    price(writes, rates.cacheWrite ?? rates.input) +
-    price(cachedInput, rates.cachedInput) +
-    price(audio, rates.audioInput ?? 0) +
-    price(output - audioOutput, rates.output) +
-    price(audioOutput, rates.audioOutput ?? 0)
-  const unit = BigInt(whole) * 1_000n
-  return Number((total * BigInt(part) + unit - 1n) / unit) as NanoUsd
-}
-
-/** In trillionths of a dollar; the rate is in dollars per million tokens. A call may claim more tokens than there are numbers. */
-const price = (tokens: number, rate: number): bigint =>
-  tokens <= 0
-    ? 0n
-    : BigInt(Math.min(Math.ceil(tokens), Number.MAX_SAFE_INTEGER)) * BigInt(Math.round(rate * 1e6))
-
 /** Up to the next whole billionth, so that no budget is passed by rounding; without the dust of binary fractions. */
-export const nanoUsd = (usd: number): NanoUsd => Math.ceil(Number((usd * 1e9).toPrecision(15))) as NanoUsd
+export const nanoUsd = (usd: number): NanoUsd =>
+  Math.min(Math.ceil(Number((usd * 1e9).toPrecision(15))), MOST_NANO) as NanoUsd
 
+/** Up to a million dollars, each billionth is another number, whose shortest decimal has no more than nine places. */
 export const usd = (nano: NanoUsd): number => nano / 1e9
 
 /** For headers: plain digits, never an exponent; six decimals, and up to nine where the amount has them. */

@@ -1,4 +1,5 @@
 import type { Operation, Purpose, Route } from '../call.ts'
+import type { NanoUsd } from '../quota/store.ts'
 import type { Meaning } from '../semantic/meaning.ts'
 import type { Usage } from './usage.ts'
 
@@ -19,7 +20,7 @@ export type Attempt = {
 /** Everything worth knowing of one call, the SDK's retries included. Emitted once, after the call has ended. */
 export type CallRecord = {
   id: string
-  /** When the call was made, in milliseconds since the epoch. */
+  /** When the call was made, by the wall clock, in milliseconds since the epoch. It ended `latencyMs` later. */
   at: number
   agent: string
   team: string
@@ -62,7 +63,7 @@ export type CallRecord = {
   waitedMs?: number
   /** Why shared Redis took less part than it should: it was away, too slow, or full. */
   degraded?: Degraded
-  /** Milliseconds from the call to the end of its answer. */
+  /** Milliseconds from the call to the end of its answer, by a clock that does not step. */
   latencyMs: number
   /** Streams: milliseconds to the first byte of the answer. */
   firstTokenMs?: number
@@ -79,8 +80,12 @@ export type Degraded = 'down' | 'slow' | 'full'
 /** A record under way. It outlives an attempt that the SDK is going to retry. */
 export type Draft = {
   attempts: Attempt[]
-  /** Nano-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
-  spent: number | undefined
+  /** Attempts that are not in `spent` yet: under way, or ended and still to be priced. */
+  open: number
+  /** Nano-dollars of this call's attempts; `undefined` once one of them is unknown. */
+  spent: NanoUsd | undefined
+  /** Emits the record, once all attempts are in `spent`; set when the last one has ended before that. */
+  last: (() => void) | undefined
   estimated: boolean
   /** Milliseconds spent in line for a limit. */
   waitedMs: number

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
+import type { Json, JsonObject, Operation } from '../call.ts'
 import { isObject, isSet, list, object, text } from '../json.ts'
 
 /**
@@ -55,6 +55,36 @@ export function usageFrom(answer: JsonObject): Usage | undefined {
     ...(hostedCalls > 0 ? { hostedCalls } : {}),
   }
 }
+
+const ENDED = new Set(['completed', 'failed', 'incomplete', 'cancelled'])
+
+/**
+ * Whether a usage that `usageFrom` could read covers all tokens of the answer: both counts are there, the total is
+ * their sum, no part exceeds its whole, and a Response has ended (one in the background is billed later).
+ */
+export function isWholeUsage(operation: Operation, answer: JsonObject): boolean {
+  const usage = object(answer.usage)
+  const asked = object(usage.prompt_tokens_details ?? usage.input_tokens_details)
+  const written = object(usage.completion_tokens_details ?? usage.output_tokens_details)
+  const input = count(usage.prompt_tokens ?? usage.input_tokens)
+  const output = count(usage.completion_tokens ?? usage.output_tokens)
+  const total = count(usage.total_tokens)
+  if (operation === 'embeddings') return (input || total) > 0 && (total === 0 || total >= input)
+  if (!isSet(usage.completion_tokens ?? usage.output_tokens)) return false
+  if (input === 0 && (operation !== 'completions' || output === 0)) return false
+  if (isSet(usage.total_tokens) && total !== input + output) return false
+  if (operation === 'responses' && isSet(answer.status) && !ENDED.has(text(answer.status))) return false
+  const fits = (parts: (Json | undefined)[], whole: number) =>
+    parts.reduce<number>((sum, value) => sum + count(value), 0) <= whole
+  return (
+    fits([asked.cached_tokens, asked.cache_write_tokens], input) &&
+    fits([asked.audio_tokens], input) &&
+    fits([written.reasoning_tokens], output) &&
+    fits([written.audio_tokens], output)
+  )
+}
+
+const count = (value: Json | undefined) => (isCount(value) ? value : 0)
 
 /** Output items for which OpenAI bills something besides tokens: the call, the container, the picture. */
 const HOSTED = new Set([

@@ -1,4 +1,5 @@
-import { type Metered, nothing, type Seen } from '../account/meter.ts'
+import { type Metered, nothing, type Seen, unbilled } from '../account/meter.ts'
+import { mayBill } from '../account/refusals.ts'
 import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
 import type { Arrival } from './arrival.ts'
@@ -15,13 +16,15 @@ export type Source = {
   stream: boolean
   /** We asked for the usage of a stream whose caller did not. */
   usageInjected: boolean
+  /** Upstream is Azure, which may bill requests it refuses. */
+  azure: () => boolean
   /** Turns what was seen of an answer into tokens. */
   meter: (seen: Seen) => Metered | Promise<Metered>
 }
 
 /** Answers up to this size are kept for followers and the cache; longer ones pass through at the reader's pace. */
 const KEEP_BYTES = 8 * 1024 * 1024
-/** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice. */
+/** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice, or a refusal. */
 const DRAIN_MS = 2_000
 /** A reader that makes no progress for this long, with the buffer full, loses the rest. */
 const STALL_MS = 120_000
@@ -34,7 +37,7 @@ export function record(response: Arrival, source: Source): Recording {
   const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
   const format = response.ok && asAsked ? formats[source.operation] : undefined
   const log = createLog(KEEP_BYTES)
-  const tally = createTally(log, format, streamed, asAsked)
+  const tally = createTally(log, format, source.operation, streamed, asAsked)
   const { body } = response
   const over = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<Ending>()
@@ -52,9 +55,14 @@ export function record(response: Arrival, source: Source): Recording {
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }
-    const metered = response.ok ? source.meter(tally.seen()) : nothing
+    const metered = response.ok ? source.meter(tally.seen(type === 'complete')) : refused(type)
     if (metered instanceof Promise) metered.then(finish, () => finish(nothing))
     else finish(metered)
+  }
+
+  function refused(type: Ending['type']): Metered {
+    const error = type === 'complete' ? tally.error() : undefined
+    return mayBill(response.status, error, source.azure()) ? nothing : unbilled
   }
 
   let events: SseEvent[] = []
@@ -111,7 +119,8 @@ export function record(response: Arrival, source: Source): Recording {
     ended: ended.promise,
     abandon() {
       if (drained || drain !== undefined) return
-      if (outcome === undefined && !tally.finished()) return stop('nobody reads any more')
+      // A refusal is read to its end although nobody waits for it: its words tell whether it is billed.
+      if (outcome === undefined && response.ok && !tally.finished()) return stop('nobody reads any more')
       drain = setTimeout(stop, DRAIN_MS, 'nobody reads any more')
       drain.unref()
     },

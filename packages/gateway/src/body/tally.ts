@@ -1,6 +1,6 @@
 import type { Seen } from '../account/meter.ts'
-import { serviceTier, usageFrom } from '../account/usage.ts'
-import type { JsonObject } from '../call.ts'
+import { isWholeUsage, serviceTier, usageFrom } from '../account/usage.ts'
+import type { JsonObject, Operation } from '../call.ts'
 import { isObject, object, parseObject } from '../json.ts'
 import type { Format } from './format.ts'
 import type { Entry, Log } from './log.ts'
@@ -10,7 +10,13 @@ import type { SseEvent } from './sse.ts'
 export type Tally = ReturnType<typeof createTally>
 
 /** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
-export function createTally(log: Log, format: Format | undefined, streamed: boolean, asAsked: boolean) {
+export function createTally(
+  log: Log,
+  format: Format | undefined,
+  operation: Operation,
+  streamed: boolean,
+  asAsked: boolean,
+) {
   // Usage comes in one of the last events; they are kept even when the answer is too long to be.
   const tail: SseEvent[] = []
   let passed = 0
@@ -34,6 +40,8 @@ export function createTally(log: Log, format: Format | undefined, streamed: bool
 
   return {
     answer: () => (asAsked ? answer() : undefined),
+    /** The `error` of a refusal, which is JSON even where a stream was asked for. */
+    error: () => (streamed ? undefined : answer()?.json.error),
     note(event: SseEvent): 'complete' | 'failed' | undefined {
       passed += 1
       tail.push(event)
@@ -43,10 +51,16 @@ export function createTally(log: Log, format: Format | undefined, streamed: bool
     },
     /** Every choice is there, though the end itself is not. */
     finished: () => streamed && format?.finished(keptEvents()) === true,
-    seen(): Seen {
+    /** `complete`: the answer has come to its end. */
+    seen(complete: boolean): Seen {
       const last = streamed ? withUsage(tail) : (answer()?.json ?? {})
       const usage = usageFrom(last)
-      if (usage) return { usage, tier: serviceTier(last), produced: '', unkept: 0 }
+      if (usage) {
+        // The last chunk but `[DONE]` counts the whole answer; usage in any other chunk may be a running count.
+        const final = complete || (streamed && tail.some((event) => format?.isUsageOnly(event) === true))
+        const whole = final && asAsked && isWholeUsage(operation, last)
+        return { usage, whole, tier: serviceTier(last), produced: '', unkept: 0 }
+      }
       const events = keptEvents()
       const produced = streamed ? (format?.produced(events) ?? '') : textOf(log.kept())
       return { usage: undefined, produced, unkept: passed - events.length }

@@ -63,7 +63,7 @@ export function detour({ proxy, proxied, probe, say, stats }: Parts): Stage {
       }
       way.failures += 1
       if (way.state === 'open' && way.failures >= proxy.afterFailures) close(way, origin)
-      return isTrial ? await around(next, call, outgoing.path) : reply
+      return isTrial && (await mayAskAgain(reply, call)) ? await around(next, call, outgoing.path) : reply
     }
 
   async function around(next: Handler, call: Call, path: string): Promise<Reply> {
@@ -77,7 +77,7 @@ export function detour({ proxy, proxied, probe, say, stats }: Parts): Stage {
     })
     // Where the proxy is away as well, there is nothing to lose.
     const isAway = reply.recording.status === undefined && (await reply.recording.ended).type === 'failed'
-    return isAway && !call.signal.aborted ? await next(call) : reply
+    return isAway && !call.signal.aborted && (await mayAskAgain(reply, call)) ? await next(call) : reply
   }
 
   function close(way: Way, origin: string) {
@@ -114,6 +114,10 @@ export function detour({ proxy, proxied, probe, say, stats }: Parts): Stage {
     })
   }
 }
+
+/** One reservation holds the worst case of one request: under a budget, no second one follows that may be billed, too. */
+const mayAskAgain = async ({ recording }: Reply, { caller }: Call) =>
+  caller.limits?.usdPerDay === undefined || (await recording.ended).usage.bill === 'none'
 
 const wholeWay = (): Way => ({ state: 'open', failures: 0, since: 0, lookAt: 0, waitMs: 0 })
 

@@ -11,6 +11,11 @@ export type ModelPolicy = {
   audioOutput?: number
   /** The most tokens the model can write; the worst case of a call that sets no maximum. */
   maxOutput?: number
+  /**
+   * The most tokens the model can read; the worst case of input whose size the request does not tell (earlier turns,
+   * stored prompts, files, what hosted tools bring). @default OpenAI's figure for its own models, else 2097152
+   */
+  contextWindow?: number
 }
 
 export type ExactPolicy = {
@@ -140,6 +145,25 @@ export type AgentPolicy = {
   off?: true
 }
 
+/** Bounds of what tools that upstream runs (web search, code interpreter, MCP...) may cost, for teams with a daily budget. */
+export type HostedToolsPolicy = {
+  /**
+   * Sent as `max_tool_calls` with Responses calls that offer hosted tools and set no maximum, or a larger one: nothing
+   * else bounds how often tools are called. @default 4, where the call sets none
+   */
+  maxToolCalls?: number
+  /**
+   * US dollars for one call of a tool besides tokens, by the tool's `type`; `chat_search` for one chat completion of a
+   * model that searches. A fee given here is taken for the exact price. @default the highest price OpenAI has published
+   */
+  fees?: Record<string, number>
+  /**
+   * The most US dollars that one call with hosted tools can cost, all included. It takes the place of every other bound:
+   * a call that costs more passes the budget by the difference.
+   */
+  worstUsd?: number
+}
+
 /** Who may call what, how much, and what answers. Plain data: JSON in a file, or this object in code. */
 export type Policy = {
   version?: number
@@ -163,7 +187,17 @@ export type Policy = {
   cache?: false | CachePolicy
   teams?: Record<string, TeamPolicy>
   agents?: Record<string, AgentPolicy>
-  /** Ask upstream for usage on streams that did not: `openai` only from api.openai.com. */
+  /** Tools that upstream runs and bills. */
+  hostedTools?: HostedToolsPolicy
+  /**
+   * The service tier in upstream's project settings, at which calls are answered that ask for none or for `auto`. Unless
+   * it is given, the worst case of such calls is the dearest tier of their model. @default unknown
+   */
+  defaultServiceTier?: 'default' | 'flex' | 'scale' | 'priority'
+  /**
+   * Ask upstream for usage on streams that did not. `openai`: only from OpenAI (every region) and Azure. Streams without
+   * usage leave their worst case booked. @default 'openai'
+   */
   streamUsage?: 'openai' | 'always' | 'never'
   /** Paid endpoints that are not governed (images, audio, batches...): let them pass, or refuse them. */
   paidPassThrough?: 'allow' | 'refuse'

@@ -53,6 +53,7 @@ const model = z.strictObject({
   audioInput: z.optional(price),
   audioOutput: z.optional(price),
   maxOutput: z.optional(z.number().check(z.int(), z.nonnegative())),
+  contextWindow: z.optional(count),
 })
 
 const away = z.enum(['share', 'refuse'])
@@ -107,6 +108,14 @@ export const policySchema = z.strictObject({
   cache: cacheOrOff,
   teams: z.optional(z.record(name, team)),
   agents: z.optional(z.record(name, agent)),
+  hostedTools: z.optional(
+    z.strictObject({
+      maxToolCalls: z.optional(count),
+      fees: z.optional(z.record(name, price)),
+      worstUsd: z.optional(price),
+    }),
+  ),
+  defaultServiceTier: z.optional(z.enum(['default', 'flex', 'scale', 'priority'])),
   streamUsage: z.optional(z.enum(['openai', 'always', 'never'])),
   paidPassThrough: z.optional(z.enum(['allow', 'refuse'])),
   cacheRemoteContent: z.optional(z.boolean()),

@@ -1,4 +1,4 @@
-import { nothing } from '../account/meter.ts'
+import { unbilled } from '../account/meter.ts'
 import { withoutResponse } from '../body/recording.ts'
 import type { Call, Reply } from '../call.ts'
 import type { Refusal } from '../refuse.ts'
@@ -29,7 +29,7 @@ export async function hold(
 
 /** Its caller left before anything was asked: nothing was sent, and nothing is owed. */
 export function gone({ signal, model, route }: Call): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: unbilled })
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
 }
 

@@ -27,11 +27,11 @@ export function refusalOf(
   const size = {
     rpm: `${bounds.rpm} requests per minute`,
     tpm: `${bounds.tpm} tokens per minute`,
-    daily_usd: `$${(bounds.usdPerDay ?? 0) / 1e9} per day`,
+    daily_usd: `$${dollars(bounds.usdPerDay ?? 0)} per day`,
   }[limit]
   const why =
     retryAfterMs === undefined
-      ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output or its input.`
+      ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output, its input, or the calls of tools that it allows (max_tool_calls).`
       : degraded
         ? `Redis is away, and this process has used up its part of team ${team}'s limits, ${size}. Try again in ${seconds(retryAfterMs)}.`
         : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
@@ -42,5 +42,8 @@ export function refusalOf(
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
 }
+
+/** As many decimals as there are, never an exponent. */
+const dollars = (nano: number) => (nano / 1e9).toFixed(9).replace(/\.?0+$/, '')
 
 const seconds = (ms: number) => (ms < 1_000 ? `${Math.ceil(ms)} ms` : `${Math.ceil(ms / 1_000)} s`)

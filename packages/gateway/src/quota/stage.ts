@@ -1,34 +1,32 @@
-import { askedTier, nothing } from '../account/meter.ts'
-import { totalTokens } from '../account/usage.ts'
-import type { Ending } from '../body/recording.ts'
-import type { Call, Reply, Stage } from '../call.ts'
+import type { Call, Stage } from '../call.ts'
 import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
-import { inputSize } from '../route/tokens.ts'
-import { maxOutputTokens } from './ask.ts'
 import { rateLimitHeaders } from './headers.ts'
+import type { Unbounded } from './hosted.ts'
 import { createQueue } from './queue.ts'
-import { type NanoUsd, type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
+import { type Attempt, settlementOf } from './settlement.ts'
+import type { NanoUsd, QuotaStore, Reservation } from './store.ts'
+import { createProjectTiers } from './tiers.ts'
+import { audioIn, worstOf } from './worst.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
 const NO_MONEY = 0 as NanoUsd
 
-type Price = NanoUsd | undefined
-
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
 export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: number }): Stage {
   const queue = createQueue(store, gauge)
+  const tiers = createProjectTiers()
 
   return (next) =>
     async function quota(call) {
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
-      const size = inputSize(call.operation, call.body, call.outgoing.text)
-      const output = maxOutputTokens(call)
-      const worst = worstCostOf(call, size.bound, output)
-      const worstCost = worst instanceof Promise ? await worst : worst
-      if (worstCost === undefined && limits.usdPerDay !== undefined) return refuse(call, unpriced(call))
+      const worst = worstOf(call, tiers.of(call))
+      const isCapped = limits.usdPerDay !== undefined
+      if (isCapped && worst.unbounded !== undefined) return refuse(call, unbounded(call, worst.unbounded))
+      const worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
+      if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
 
       const reservation: Reservation = {
         id: `${call.origin.id}/${call.origin.sent}`,
@@ -36,8 +34,8 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
         agent: call.caller.agent,
         model: call.model,
         limits,
-        inputTokens: limits.tpmMode === 'strict' ? size.bound : size.estimate,
-        maxOutputTokens: output,
+        inputTokens: limits.tpmMode === 'strict' ? worst.inputTokens : worst.likelyInput,
+        maxOutputTokens: worst.outputTokens,
         // What the agent asks is what its team's requests are counted by.
         requests: call.purpose === undefined ? 1 : 0,
         worstCost: worstCost ?? NO_MONEY,
@@ -47,83 +45,51 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
       const admission = await queue.admit(call, reservation)
       if (!('admitted' in admission)) return admission
       if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
-      const late = call.signal.aborted
-      const reply = await next(call)
+      const { maxToolCalls } = worst
+      const reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
       void reply.recording.ended.then((ending) =>
-        settlements.add(() => settle(ending, reply, call, reservation, late)),
+        settlements.add(() => settle({ ending, reply, call, reservation })),
       )
       return { ...reply, headers: rateLimitHeaders(admission, limits) }
     }
 
-  async function settle(ending: Ending, reply: Reply, call: Call, reservation: Reservation, late: boolean) {
-    // Nobody wanted it any more once there was room for it.
-    const unsent = late && reply.recording.status === undefined
-    const settlement = unsent ? unused(reservation) : settlementOf(ending, reply, call, reservation)
+  async function settle(attempt: Attempt) {
+    tiers.learn(attempt.call, attempt.ending.usage)
+    const settlement = settlementOf(attempt)
     await store.settle(settlement instanceof Promise ? await settlement : settlement)
-    queue.released(reservation.team)
-  }
-
-  function settlementOf(
-    ending: Ending,
-    reply: Reply,
-    call: Call,
-    { id, team, worstCost }: Reservation,
-  ): Settlement | Promise<Settlement> {
-    const { usage, estimated } = ending.usage
-    const settlement = (known: Price): Settlement => {
-      const cost = known ?? worstCost
-      const unseen = mayHaveCostMore(ending, reply, call)
-      return {
-        id,
-        team,
-        tokens: totalTokens(usage),
-        learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
-        cost,
-        doubt: (unseen ? Math.max(0, worstCost - cost) : 0) as NanoUsd,
-      }
-    }
-    const cost = call.rules.prices.cost(call.model, usage, ending.usage.tier)
-    return cost instanceof Promise ? cost.then(settlement) : settlement(cost)
+    queue.released(attempt.reservation.team)
   }
 }
 
-function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {
-  const { prices } = call.rules
-  const usage = { ...nothing.usage, input, cacheWrite: input, output }
-  const usual = prices.cost(call.model, usage)
-  const tier = askedTier(call)
-  if (tier === undefined) return usual
-  // A cheaper tier may be answered, and billed, at the usual one.
-  return Promise.all([usual, prices.cost(call.model, usage, tier)]).then(([usual, asked]) =>
-    usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as NanoUsd),
-  )
-}
-
-/** Upstream had the whole request, and whatever it made of it never reached us. */
-function mayHaveCostMore(ending: Ending, reply: Reply, call: Call): boolean {
-  if (ending.type === 'complete') return false
-  if (ending.type === 'aborted') return reply.recording.status === undefined || !call.view.stream
-  return reply.recording.status === undefined && !neverConnected(ending.error)
-}
-
-const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
-
-function neverConnected(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  return typeof cause === 'object' && cause !== null && 'code' in cause && NOT_SENT.has(String(cause.code))
-}
-
-const unpriced = ({ model, caller }: Call) => ({
-  code: 'gateway_model_not_allowed' as const,
-  param: 'model',
-  message:
-    `The price of ${JSON.stringify(model)} is unknown, so team ${caller.team}'s daily budget cannot hold it. ` +
-    `Give models[${JSON.stringify(model)}] its input and output prices in the policy.`,
+const limited = (call: Call, max_tool_calls: number): Call => ({
+  ...call,
+  outgoing: { ...call.outgoing, edits: { ...call.outgoing.edits, max_tool_calls } },
 })
+
+const unbounded = ({ caller }: Call, { param, why, fix }: Unbounded) => ({
+  code: 'gateway_cost_unbounded' as const,
+  param,
+  message:
+    `Nothing bounds what this call may cost: ${why}. Team ${caller.team}'s daily budget cannot hold it. ` +
+    `${fix}, or the most such a call can cost, hostedTools.worstUsd.`,
+})
+
+const unpriced = (call: Call) => {
+  const { model, caller, body } = call
+  const name = JSON.stringify(model)
+  const tier =
+    typeof body.service_tier === 'string' ? ` (or of its tier ${JSON.stringify(body.service_tier)})` : ''
+  const kind = isSpoken(call) ? 'audioInput and audioOutput prices, too,' : 'input and output prices'
+  return {
+    code: 'gateway_model_not_allowed' as const,
+    param: 'model',
+    message:
+      `The price of ${name}${tier} is unknown, so team ${caller.team}'s daily budget cannot hold it. ` +
+      `Give models[${name}] its ${kind} in the policy.`,
+  }
+}
+
+function isSpoken(call: Call): boolean {
+  const { input, output } = audioIn(call, 1)
+  return input > 0 || output
+}

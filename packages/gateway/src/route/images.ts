@@ -25,57 +25,87 @@ const USUAL = { width: 1024, height: 1024 }
 /** Eight tiles; no image has more. */
 const LARGEST = { width: 768, height: 2048 }
 
-/** The window of the gpt-4o family, and the widest of any OpenAI model, in tokens. */
-const WINDOW = 128_000
-const WIDEST_WINDOW = 1_050_000
-
 /**
  * How the bytes of a body mislead about its tokens. `bytes`: those of images, sound and files, which are counted by
  * other measures than their length. `tokens`: what those measures may miss, unmeasured images being as large as can be,
  * and what comes to the model from elsewhere (earlier turns, templates, stored files, hosted tools) filling its window.
+ * Items and parts are held against lists of those that bring all they say: what OpenAI adds tomorrow does not.
  */
-export function unwritten(operation: Operation, body: JsonObject): { bytes: number; tokens: number } {
+export function unwritten(
+  operation: Operation,
+  body: JsonObject,
+  window: number,
+): { bytes: number; tokens: number } {
   let bytes = 0
   let tokens = 0
   if (operation === 'embeddings' || operation === 'completions') return { bytes, tokens }
   let drawsOnMore = referencesMore(body)
   for (const item of [...list(body.messages), ...list(body.input)]) {
-    drawsOnMore ||= object(item).type === 'item_reference'
-    for (const part of [...list(object(item).content), ...list(object(item).output)]) {
+    drawsOnMore ||= !isSelfContained(object(item))
+    for (const part of [...partsOf(object(item).content), ...partsOf(object(item).output)]) {
       const { type, image_url, detail, input_audio, file, file_data } = object(part)
-      if (type === 'image_url' || type === 'input_image') {
+      if (IMAGES.has(text(type))) {
         const nested = object(image_url)
         const url = text(isObject(image_url) ? nested.url : image_url)
         const size = text(nested.detail ?? detail)
         if (url.startsWith('data:')) bytes += url.length
-        tokens += imageTokens(url, size, LARGEST) - imageTokens(url, size)
+        tokens += imageTokens(url, size, LARGEST) - (COUNTED.has(text(type)) ? imageTokens(url, size) : 0)
       } else if (isSet(input_audio)) bytes += text(object(input_audio).data).length
       else if (isSet(file) || type === 'input_file') {
         bytes += text(object(file).file_data ?? file_data).length
         drawsOnMore = true
-      }
+      } else drawsOnMore ||= isSet(type) && !WRITTEN.has(text(type))
     }
   }
-  return { bytes, tokens: tokens + (drawsOnMore ? windowOf(body) : 0) }
+  return { bytes, tokens: tokens + (drawsOnMore ? window : 0) }
 }
 
-/** Of the tools, only those that the caller runs bring nothing but what it sends. */
+/** Images that `inputOf` counts, and the others. */
+const COUNTED = new Set(['image_url', 'input_image'])
+const IMAGES = new Set([...COUNTED, 'computer_screenshot'])
+/** Parts whose text is in the request. */
+const WRITTEN = new Set(['text', 'input_text', 'output_text', 'refusal', 'summary_text', 'reasoning_text'])
+/** Items whose content is in the request. */
+const ITEMS = new Set([
+  'message',
+  'function_call',
+  'function_call_output',
+  'custom_tool_call',
+  'custom_tool_call_output',
+  'computer_call_output',
+])
+
+const partsOf = (content: Json | undefined): Json[] => (isObject(content) ? [content] : list(content))
+
+/** Thought that is not enclosed, and speech that is named by an id, are fetched from where upstream keeps them. */
+function isSelfContained({ type, role, audio, encrypted_content }: JsonObject): boolean {
+  if (isSet(audio)) return false
+  if (type === 'reasoning') return isSet(encrypted_content)
+  return isSet(type) ? ITEMS.has(text(type)) : isSet(role)
+}
+
+/** Of the tools, only those that the caller runs bring nothing but what it sends. `data_sources` are Azure's. */
 function referencesMore({
   previous_response_id,
   conversation,
   prompt,
   web_search_options,
+  data_sources,
   tools,
 }: JsonObject) {
-  const isCallers = (tool: Json) => ['function', 'custom'].includes(text(object(tool).type))
   return (
-    [previous_response_id, conversation, prompt, web_search_options].some(isSet) ||
+    [previous_response_id, conversation, prompt, web_search_options, data_sources].some(isSet) ||
     !list(tools).every(isCallers)
   )
 }
 
-const windowOf = ({ model }: JsonObject) =>
-  typeof model !== 'string' || model === 'auto' || /^(ft:)?gpt-4o/.test(model) ? WINDOW : WIDEST_WINDOW
+/** Whether a tool is the caller's own, described in full by the request. */
+export function isCallers(tool: Json): boolean {
+  const type = text(object(tool).type)
+  return type === 'namespace'
+    ? list(object(tool).tools).every(isCallers)
+    : type === 'function' || type === 'custom'
+}
 
 /** Width and height in pixels of a PNG, GIF, WebP or JPEG in a data URL; `undefined` if its head does not tell. */
 function sizeOf(url: string): Size | undefined {

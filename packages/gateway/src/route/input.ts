@@ -80,7 +80,7 @@ function addContent(input: Input, content: Json | undefined): void {
 }
 
 /** Ten tokens a second; base64 of the poorest speech codec in use, 6 kbit/s, has 1,000 characters a second. */
-const audioTokens = (base64: string) => Math.ceil(base64.length / 100)
+export const audioTokens = (base64: string) => Math.ceil(base64.length / 100)
 
 /** One text, several, one list of tokens, or several. */
 function addPrompt(input: Input, prompt: Json | undefined): void {

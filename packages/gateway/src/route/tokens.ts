@@ -3,6 +3,7 @@ import type { Json, JsonObject, Operation } from '../call.ts'
 import { isObject, list, object, text } from '../json.ts'
 import { unwritten } from './images.ts'
 import { addText, type Input, inputOf } from './input.ts'
+import { contextWindow } from './window.ts'
 
 type Tokeniser = typeof import('gpt-tokenizer/encoding/o200k_base')
 let loading: Promise<Tokeniser> | undefined
@@ -56,12 +57,18 @@ export async function countInput(operation: Operation, body: JsonObject): Promis
 /**
  * The input's size, for quotas; never loads the tokeniser. `estimate` is as near as four bytes to a token come. `bound`
  * is more than the input can have: no token is shorter than a byte, images count at their largest, and what upstream
- * adds from elsewhere (earlier turns, templates, files, tools of its own) at most fills its window.
+ * adds from elsewhere (earlier turns, templates, files, tools of its own) at most fills `window`, that of the model that
+ * answers.
  */
-export function inputSize(operation: Operation, body: JsonObject, source: string): InputSize {
+export function inputSize(
+  operation: Operation,
+  body: JsonObject,
+  source: string,
+  window = contextWindow(text(body.model)),
+): InputSize {
   const { fixed, texts } = measure(operation, body)
   const written = bytesUpTo(texts, Number.POSITIVE_INFINITY)
-  const { bytes, tokens } = unwritten(operation, body)
+  const { bytes, tokens } = unwritten(operation, body, window)
   return {
     estimate: Math.max(0, fixed + Math.ceil(written / 4)),
     bound: Math.max(0, fixed) + Math.max(Buffer.byteLength(source) - bytes, written) + tokens,

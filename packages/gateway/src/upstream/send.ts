@@ -1,10 +1,12 @@
-import { type Metered, meter, nothing } from '../account/meter.ts'
+import { meter, nothing, unbilled } from '../account/meter.ts'
 import { editTopLevel, orderTopLevel } from '../body/edit.ts'
 import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
 import type { Call, Json, Reply } from '../call.ts'
 import { object } from '../json.ts'
 import { ask } from './ask.ts'
+import { isAzure } from './hosts.ts'
+import { neverLeft } from './unsent.ts'
 
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
@@ -32,6 +34,7 @@ export async function send(call: Call): Promise<Reply> {
         operation: call.operation,
         stream: call.view.stream,
         usageInjected: outgoing.injectUsage,
+        azure: () => isAzure(outgoing.url),
         meter: (seen) => meter(call, seen),
       })
     } catch (error) {
@@ -42,7 +45,7 @@ export async function send(call: Call): Promise<Reply> {
 
 /** Nobody wanted it any more when its turn came: it was neither asked nor paid. */
 function unsent({ model, route, signal }: Call): Reply {
-  const ended: Promise<Ending> = Promise.resolve({ type: 'aborted', usage: nothing })
+  const ended: Promise<Ending> = Promise.resolve({ type: 'aborted', usage: unbilled })
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
 }
 
@@ -54,18 +57,16 @@ function foreign(error: unknown, signal: AbortSignal): unknown {
 
 /** The question may have been answered without our seeing it, but no more is known than that it was asked. */
 async function ended(call: Call, error: unknown): Promise<Ending> {
-  const asked = call.signal.aborted
-    ? await meter(call, { usage: undefined, produced: '', unkept: 0 })
-    : nothing
-  const usage: Metered = asked
-  return call.signal.aborted ? { type: 'aborted', usage } : { type: 'failed', usage, error }
+  if (!call.signal.aborted) return { type: 'failed', usage: neverLeft(error) ? unbilled : nothing, error }
+  const usage = await meter(call, { usage: undefined, produced: '', unkept: 0 })
+  return { type: 'aborted', usage }
 }
 
 /** Headers and body, as far as they differ from what the caller sent. */
 function changes({ body, model, outgoing }: Call): RequestInit {
-  if (outgoing.frozen) return {}
+  if (outgoing.signed) return {}
   const edits: Record<string, Json | undefined> = { ...outgoing.edits }
-  if (model !== body.model) edits.model = model
+  if (model !== body.model && !outgoing.frozen) edits.model = model
   if (outgoing.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
   if (Object.keys(edits).length === 0 && outgoing.through === undefined)
     return { headers: outgoing.headers, body: outgoing.text }

@@ -1,0 +1,85 @@
+import { feeOf } from '../account/fees.ts'
+import { searches } from '../account/meter.ts'
+import type { Call, Json, JsonObject } from '../call.ts'
+import { isSet, list, object, text } from '../json.ts'
+import { isCallers } from '../route/images.ts'
+
+/**
+ * Bounds of what tools that upstream runs add to the worst case. `passes`: how often the model may read its whole window, since
+ * each call's result is fed back to it. `calls` of at most `feeUsd` each. `maxToolCalls`: to be sent upstream.
+ */
+export type Hosted = { passes: number; calls: number; feeUsd: number; maxToolCalls?: number }
+
+/** Nothing bounds what a call may cost: the field at fault, and what would bound it. */
+export type Unbounded = { param: string; why: string; fix: string }
+
+const NONE: Hosted = { passes: 1, calls: 0, feeUsd: 0 }
+/** What is sent as `max_tool_calls` where neither the call nor the policy sets it: nothing else bounds such a call. */
+const USUAL_MOST = 4
+/** Tools that are described to upstream and run by the caller. */
+const RUN_BY_CALLER = new Set([
+  'local_shell',
+  'apply_patch',
+  'computer',
+  'computer_use',
+  'computer_use_preview',
+])
+
+export function hostedIn(call: Call): Hosted | Unbounded {
+  const { operation, body, rules } = call
+  if (operation === 'embeddings' || operation === 'completions') return NONE
+  const { fees, maxToolCalls: most } = rules.policy.hostedTools ?? {}
+  const tools = hostedTools(body)
+  if (searches(call) && tools.length === 0)
+    return { passes: 1, calls: 1, feeUsd: feeOf({ type: 'chat_search' }, fees) ?? 0 }
+  const stored = operation === 'responses' && isSet(body.prompt)
+  if ((tools.length === 0 && !stored) || body.tool_choice === 'none') return NONE
+
+  const prices = tools.map((tool) => feeOf(tool, fees))
+  const unpriced = tools[prices.indexOf(undefined)]
+  if (unpriced !== undefined) {
+    const type = JSON.stringify(text(unpriced.type))
+    return {
+      param: 'tools',
+      why: `upstream bills the tool ${type} by itself`,
+      fix: `Give its price for one call in the policy, hostedTools.fees[${type}]`,
+    }
+  }
+  if (operation === 'chat')
+    return {
+      param: 'tools',
+      why: 'nothing limits how often upstream runs tools for a chat completion',
+      fix: 'Use Responses',
+    }
+  const own = bound(body.max_tool_calls)
+  const calls = Math.min(own ?? most ?? USUAL_MOST, most ?? Number.POSITIVE_INFINITY)
+  if (calls !== own && call.outgoing.signed)
+    return {
+      param: 'max_tool_calls',
+      why: 'upstream may call tools as often as it likes, and a signed request cannot be told not to',
+      fix: 'Set max_tool_calls',
+    }
+  const feeUsd = stored ? Math.max(STORED_FEE, ...known(prices)) : Math.max(0, ...known(prices))
+  return { passes: calls + 1, calls, feeUsd, ...(calls !== own ? { maxToolCalls: calls } : {}) }
+}
+
+/** A stored prompt may bring any tool: a session of the largest container costs more than a search or a picture. */
+const STORED_FEE = 1.92
+
+const known = (prices: (number | undefined)[]) => prices.filter((price) => price !== undefined)
+
+const bound = (value: Json | undefined): number | undefined =>
+  Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined
+
+/** The tools that upstream runs, those that input items add among them. */
+export function hostedTools({ tools, input }: JsonObject): JsonObject[] {
+  const added = list(input).flatMap((item) => list(object(item).tools))
+  const all = added.length === 0 ? list(tools) : [...list(tools), ...added]
+  return all.filter((tool) => !isCallers(tool) && !isRunByCaller(object(tool))).map(object)
+}
+
+function isRunByCaller({ type, environment, execution }: JsonObject): boolean {
+  if (type === 'shell') return object(environment).type === 'local'
+  if (type === 'tool_search') return execution === 'client'
+  return RUN_BY_CALLER.has(text(type))
+}

@@ -1,0 +1,59 @@
+import type { Ending } from '../body/recording.ts'
+import type { Call, Json, JsonObject } from '../call.ts'
+import { isSet, list, object, text } from '../json.ts'
+import { audioIn } from './worst.ts'
+
+/** The longest token of OpenAI's vocabularies, in bytes. */
+const LONGEST_TOKEN = 128
+/** Each word is a token at least; servers that count in their own way are given this much. */
+const WORDS_PER_TOKEN = 4
+
+/**
+ * Whether what an answer holds contradicts its usage: more was written than was counted, or sound was asked for and
+ * the usage does not tell it from text, which costs a part of it.
+ */
+export function contradicts(ending: Ending, call: Call): boolean {
+  if (call.operation === 'embeddings' || ending.type !== 'complete') return false
+  const answer = ending.answer()?.json
+  if (answer === undefined) return false
+  const written = call.body.echo === true ? [] : writtenIn(call, answer)
+  return isMore(written, ending.usage.usage.output) || hidesSound(answer, call)
+}
+
+function isMore(written: string[], tokens: number): boolean {
+  const bytes = written.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
+  if (bytes > tokens * LONGEST_TOKEN) return true
+  let room = tokens * WORDS_PER_TOKEN
+  for (const piece of written) {
+    for (const _ of piece.matchAll(/\S+/g)) {
+      room -= 1
+      if (room < 0) return true
+    }
+  }
+  return false
+}
+
+/** What the model has written, without what others may have put into the answer (results of tools, citations). */
+function writtenIn({ operation }: Call, answer: JsonObject): string[] {
+  if (operation === 'responses') return list(answer.output).flatMap((item) => ofItem(object(item)))
+  return list(answer.choices).flatMap((choice) => {
+    const { message, text: said } = object(choice)
+    const { content, refusal, tool_calls, function_call } = object(message)
+    const calls = [...list(tool_calls).map((call) => object(call).function), function_call]
+    return [said, content, refusal, ...calls.map((call) => object(call).arguments)].map(text)
+  })
+}
+
+function ofItem({ type, content, arguments: given, input }: JsonObject): string[] {
+  if (type === 'function_call' || type === 'custom_tool_call') return [text(given), text(input)]
+  if (type !== 'message') return []
+  return list(content).flatMap((part) => [text(object(part).text), text(object(part).refusal)])
+}
+
+function hidesSound(answer: JsonObject, call: Call): boolean {
+  const sound = audioIn(call, 1)
+  const usage = object(answer.usage)
+  const tells = (details: Json | undefined) => isSet(object(details).audio_tokens)
+  if (sound.input > 0 && !tells(usage.prompt_tokens_details ?? usage.input_tokens_details)) return true
+  return sound.output && !tells(usage.completion_tokens_details ?? usage.output_tokens_details)
+}

@@ -1,0 +1,84 @@
+import { feesShown } from '../account/fees.ts'
+import { searches } from '../account/meter.ts'
+import { nanoUsd } from '../account/price.ts'
+import { totalTokens } from '../account/usage.ts'
+import type { Ending } from '../body/recording.ts'
+import type { Call, Reply } from '../call.ts'
+import { hostedTools } from './hosted.ts'
+import { contradicts } from './plausible.ts'
+import { type NanoUsd, type Reservation, type Settlement, unused } from './store.ts'
+import { uplift } from './worst.ts'
+
+/** One attempt that was admitted, and how it ended. */
+export type Attempt = { ending: Ending; reply: Reply; call: Call; reservation: Reservation }
+
+type Price = NanoUsd | undefined
+
+/**
+ * The invariant of the dollar cap: **spent + doubt is the worst case that was held, unless upstream's own usage for
+ * this attempt was read whole.** It has two exceptions and no others:
+ *
+ * 1. `bill: 'none'`, the attempt was provably not billed: it never left, or was refused unprocessed. It costs nothing.
+ * 2. `bill: 'told'`, and nothing that was written contradicts it: it costs its usage and the fees of the tools that
+ *    the answer shows. What may come on top of that (fees without an exact price, a tier that was not named, a
+ *    region's surcharge) is doubt.
+ *
+ * Every ending that does not say so is worth the worst case; estimates serve token limits and records, never the cap.
+ */
+export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement> {
+  const { ending, reply, call, reservation } = attempt
+  const { usage, tier, bill } = ending.usage
+  if (reply.via === 'refused' || bill === 'none') return unused(reservation)
+  const { hostedCalls: _, ...tokens } = usage
+  const { prices } = call.rules
+  const told = bill === 'told' && !contradicts(ending, call)
+  const cost = prices.cost(call.model, tokens, tier)
+  const usual = told && ending.usage.tierUntold ? prices.cost(call.model, tokens) : cost
+  const settled = (cost: Price, usual: Price) => booked(attempt, told, cost, usual)
+  if (!(cost instanceof Promise) && !(usual instanceof Promise)) return settled(cost, usual)
+  return Promise.all([cost, usual]).then(([cost, usual]) => settled(cost, usual))
+}
+
+function booked(
+  { ending, call, reservation }: Attempt,
+  told: boolean,
+  known: Price,
+  usual: Price,
+): Settlement {
+  const { id, team, worstCost } = reservation
+  const { usage, estimated } = ending.usage
+  const fees = told && known !== undefined ? feesOf(ending, call) : undefined
+  const cost = (known ?? worstCost) + (fees?.exact ? fees.usd : 0)
+  const more =
+    fees === undefined || known === undefined
+      ? worstCost - cost
+      : (fees.exact ? 0 : fees.usd) +
+        Math.max(0, (usual ?? worstCost) - known) +
+        Math.ceil(known * (uplift(call.outgoing.url, call.model) - 1))
+  return {
+    id,
+    team,
+    tokens: totalTokens(usage),
+    learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
+    cost: cost as NanoUsd,
+    doubt: Math.max(0, more) as NanoUsd,
+  }
+}
+
+const NO_FEES = { usd: 0, exact: true }
+
+/** Fees besides tokens, in billionths of a dollar; `undefined` where the answer does not tell them all. */
+function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | undefined {
+  const { operation, body, rules } = call
+  const { fees } = rules.policy.hostedTools ?? {}
+  const search = fees?.chat_search
+  if (searches(call)) return search === undefined ? undefined : { usd: nanoUsd(search), exact: true }
+  if (operation !== 'responses') return NO_FEES
+  const tools = hostedTools(body)
+  const stored = body.prompt !== undefined && body.prompt !== null
+  if (tools.length === 0 && !stored) return NO_FEES
+  const answer = ending.type === 'complete' ? ending.answer()?.json : undefined
+  const shown = answer && feesShown(answer.output, tools, fees)
+  if (shown === undefined) return undefined
+  return { usd: nanoUsd(shown.usd), exact: shown.exact }
+}

@@ -1,0 +1,57 @@
+import { LRUCache } from 'lru-cache'
+import type { Metered } from '../account/meter.ts'
+import type { Call } from '../call.ts'
+
+/** Of a model in a project: how many calls that asked for no tier named a usual one, and whether one named a dearer one. */
+type Known = { usual: number; urgent: boolean }
+
+/** Tiers at which a call may be served: those it asked for, and those it did not. */
+export type Tiers = { asked: string[]; assumed: string[] }
+
+const MOST_KNOWN = 1_000
+/** A project at the priority tier answers at the usual one where there is too much to do, but not so often from the start. */
+const ENOUGH = 8
+const DEFAULT = ['default']
+const USUAL: Tiers = { asked: DEFAULT, assumed: [] }
+const UNKNOWN: Tiers = { asked: DEFAULT, assumed: ['priority'] }
+const DEAR = new Set(['priority', 'fast', 'ultrafast'])
+
+export type ProjectTiers = ReturnType<typeof createProjectTiers>
+
+/**
+ * The tier that upstream's project settings give to calls which ask for none or for `auto`. The policy's
+ * `defaultServiceTier` decides; without it, the dearest is assumed until the first `ENOUGH` answers of a model have named
+ * a usual one, and again for good once one has named a dearer one. Source: OpenAI API reference, `service_tier`.
+ */
+export function createProjectTiers() {
+  const known = new LRUCache<string, Known>({ max: MOST_KNOWN })
+
+  return {
+    of(call: Call): Tiers {
+      const { operation, body, rules } = call
+      // A cheaper tier may be answered, and billed, at the usual one.
+      if (asksFor(call)) return { asked: ['default', String(body.service_tier)], assumed: [] }
+      if (operation === 'embeddings' || operation === 'completions') return USUAL
+      const { defaultServiceTier } = rules.policy
+      if (defaultServiceTier !== undefined) return { asked: DEFAULT, assumed: [defaultServiceTier] }
+      const { urgent = true, usual = 0 } = known.get(keyOf(call)) ?? {}
+      return !urgent && usual >= ENOUGH ? USUAL : UNKNOWN
+    },
+    /** Notes the tier that an answer named. */
+    learn(call: Call, { tier, tierUntold, bill }: Metered): void {
+      if (bill !== 'told' || tier === undefined || tierUntold || asksFor(call)) return
+      const key = keyOf(call)
+      const { urgent, usual } = known.get(key) ?? { urgent: false, usual: 0 }
+      if (urgent || (usual >= ENOUGH && !DEAR.has(tier))) return
+      known.set(key, { urgent: DEAR.has(tier), usual: usual + 1 })
+    },
+  }
+}
+
+const asksFor = ({ body }: Call) => typeof body.service_tier === 'string' && body.service_tier !== 'auto'
+
+/** Keys belong to projects; a header may name another one. */
+function keyOf({ model, outgoing: { url, headers } }: Call): string {
+  const host = url.slice(0, url.indexOf('/', 8))
+  return `${model} ${host} ${headers.get('authorization') ?? headers.get('api-key')} ${headers.get('openai-project')}`
+}

@@ -1,0 +1,95 @@
+import { nanoUsd } from '../account/price.ts'
+import type { Call } from '../call.ts'
+import { isObject, isSet, list, object, text } from '../json.ts'
+import { audioTokens } from '../route/input.ts'
+import { inputSize } from '../route/tokens.ts'
+import { maxOutputTokens } from './ask.ts'
+import { type Hosted, hostedIn, type Unbounded } from './hosted.ts'
+import type { NanoUsd } from './store.ts'
+import type { Tiers } from './tiers.ts'
+
+/** The most that a call can bring and cost. `cost` is absent where a price that may be billed is not known. */
+export type Worst = {
+  inputTokens: number
+  /** As near as they are known without counting. */
+  likelyInput: number
+  outputTokens: number
+  cost: NanoUsd | undefined | Promise<NanoUsd | undefined>
+  /** To be sent upstream, for the bound to hold. */
+  maxToolCalls?: number
+  /** Set where there is no worst case. */
+  unbounded?: Unbounded
+}
+
+/**
+ * The worst case of a call: every token it may take at the dearest rate and tier at which it may be billed, and every
+ * call of a tool that upstream runs. Estimates have no part in it.
+ */
+export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
+  const { operation, body, model, rules, outgoing } = call
+  const { prices, policy } = rules
+  const { worstUsd } = policy.hostedTools ?? {}
+  const hosted = hostedIn(call)
+  const unbounded = 'why' in hosted ? hosted : undefined
+  const { passes: read, calls, feeUsd, maxToolCalls } = 'why' in hosted ? UNBOUNDED : hosted
+  const window = prices.window(model)
+  const size = inputSize(operation, body, outgoing.text, window)
+  // Compaction on the server's side reads, and writes, once more.
+  const passes = read + (list(body.context_management).length > 0 ? 1 : 0)
+  const searched = /-search-/.test(model) ? window : 0
+  const inputTokens = size.bound + searched + (passes - 1) * window
+  const outputTokens = maxOutputTokens(call, passes)
+  const worst: Worst = { inputTokens, likelyInput: size.estimate, outputTokens, cost: undefined }
+  if (maxToolCalls !== undefined) worst.maxToolCalls = maxToolCalls
+  if (calls > 0 && worstUsd !== undefined) return { ...worst, cost: nanoUsd(worstUsd) }
+  if (unbounded !== undefined) return { ...worst, unbounded }
+
+  const audio = audioIn(call, window)
+  const tokens = {
+    input: inputTokens,
+    audioInput: Math.min(audio.input, inputTokens),
+    output: outputTokens,
+    audioOutput: audio.output ? outputTokens : 0,
+  }
+  const cost = prices.worst(model, tokens, [...asked, ...assumed], assumed)
+  const fees = nanoUsd(calls * feeUsd)
+  const raised = uplift(outgoing.url, model)
+  if (fees === 0 && raised === 1) return { ...worst, cost }
+  const all = (cost: NanoUsd | undefined) =>
+    cost === undefined ? undefined : ((Math.ceil(cost * raised) + fees) as NanoUsd)
+  return { ...worst, cost: cost instanceof Promise ? cost.then(all) : all(cost) }
+}
+
+const UNBOUNDED: Hosted = { passes: 1, calls: 1, feeUsd: 0 }
+
+/** The most input tokens that may be sound, and whether output may be. */
+export function audioIn(
+  { operation, body, model }: Call,
+  window: number,
+): { input: number; output: boolean } {
+  if (operation === 'embeddings' || operation === 'completions') return { input: 0, output: false }
+  let input = 0
+  for (const item of [...list(body.messages), ...list(body.input)]) {
+    const { audio, content } = object(item)
+    // An answer spoken before, by its id.
+    if (isSet(audio)) input += window
+    for (const part of list(content)) {
+      const { input_audio } = object(part)
+      if (isObject(input_audio)) input += audioTokens(text(input_audio.data))
+    }
+  }
+  const speaks = /audio|realtime/.test(model)
+  if (speaks && [body.previous_response_id, body.conversation, body.prompt].some(isSet)) input += window
+  return { input, output: speaks || isSet(body.audio) || list(body.modalities).includes('audio') }
+}
+
+/**
+ * What a regional host adds to the price of newer models, as a factor. Source: OpenAI, "Pricing", regional processing:
+ * 10 % more for gpt-5.4 and later.
+ */
+export function uplift(url: string, model: string): number {
+  return REGIONAL.test(url) && UPLIFTED.test(model) ? 1.1 : 1
+}
+
+const REGIONAL = /^https:\/\/(?!api\.)[a-z0-9-]+\.api\.openai\.com\//
+const UPLIFTED = /^gpt-(5\.[4-9]|[6-9])/
