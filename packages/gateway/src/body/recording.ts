@@ -13,6 +13,9 @@ export type Ending =
 /** A whole answer: as upstream wrote it (or as a stream adds up to), and parsed. */
 export type Answer = { text: string; json: JsonObject }
 
+/** Characters of the largest answer that is kept for later calls; larger ones are not worth what they push out. */
+export const MOST_ANSWER_CHARS = 1024 * 1024
+
 /** Gives up a place at a recording; `early`: before the reader had all of it. Later calls change nothing. */
 export type Leave = (early: boolean) => void
 

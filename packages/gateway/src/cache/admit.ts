@@ -1,14 +1,11 @@
 import { formats } from '../body/format.ts'
-import type { Answer } from '../body/recording.ts'
+import { type Answer, MOST_ANSWER_CHARS } from '../body/recording.ts'
 import type { Call, JsonObject } from '../call.ts'
 import { list, object } from '../json.ts'
 
-/** Larger answers are not worth what they push out. */
-const MAX_ANSWER_CHARS = 1024 * 1024
-
 /** Only a finished answer that keeps its own promises may be given again. */
 export function admissible(call: Call, answer: Answer): boolean {
-  if (answer.text.length > MAX_ANSWER_CHARS || ('error' in answer.json && answer.json.error !== null))
+  if (answer.text.length > MOST_ANSWER_CHARS || ('error' in answer.json && answer.json.error !== null))
     return false
   const format = formats[call.operation]
   if (format === undefined) return Array.isArray(answer.json.data)
