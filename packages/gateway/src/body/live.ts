@@ -5,7 +5,7 @@ import type { Arrival } from './arrival.ts'
 import { formats } from './format.ts'
 import { createLog, terminated } from './log.ts'
 import type { Ending, Recording } from './recording.ts'
-import { type SseEvent, sseParser } from './sse.ts'
+import { type SseEvent, sseReader } from './sse.ts'
 import { createTally } from './tally.ts'
 import { openView } from './view.ts'
 
@@ -68,7 +68,7 @@ export function record(response: Arrival, source: Source): Recording {
     }
   }
 
-  const parser = streamed ? sseParser() : undefined
+  const reader = streamed ? sseReader() : undefined
 
   function take(bytes: Uint8Array, events: readonly SseEvent[]) {
     log.push({ bytes, events })
@@ -82,11 +82,11 @@ export function record(response: Arrival, source: Source): Recording {
       for (;;) {
         const read = await body?.read()
         if (read?.value === undefined) break
-        take(read.value, parser?.push(read.value) ?? NO_EVENTS)
+        take(read.value, reader?.push(read.value) ?? NO_EVENTS)
         const room = log.room()
         if (room !== undefined && !(await within(room, STALL_MS))) return stop('the reader stalled')
       }
-      const last = parser?.end() ?? NO_EVENTS
+      const last = reader?.end() ?? NO_EVENTS
       if (last.length > 0) take(new Uint8Array(0), last)
       // A stream that simply stops was cut, however cleanly: its end is a terminal event.
       end(streamed && format !== undefined ? 'aborted' : 'complete')

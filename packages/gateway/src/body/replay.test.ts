@@ -26,8 +26,11 @@ function sdk(frames: string[], bytes: number): OpenAI {
 }
 
 function eventsOf(frames: string[]): SseEvent[] {
-  const parser = sseParser()
-  return [...parser.push(new TextEncoder().encode(frames.join(''))), ...parser.end()]
+  const events: SseEvent[] = []
+  const parser = sseParser((event) => events.push(event))
+  parser.push(new TextEncoder().encode(frames.join('')))
+  parser.end()
+  return events
 }
 
 const words = fc.string({ unit: 'grapheme', maxLength: 200 })

@@ -3,9 +3,11 @@ import { expect, test } from 'vitest'
 import { type SseEvent, sseFrame, sseParser } from './sse.ts'
 
 function parse(pieces: Uint8Array[]): SseEvent[] {
-  const parser = sseParser()
-  const events = pieces.flatMap((piece) => parser.push(piece))
-  return [...events, ...parser.end()]
+  const events: SseEvent[] = []
+  const parser = sseParser((event) => events.push(event))
+  for (const piece of pieces) parser.push(piece)
+  parser.end()
+  return events
 }
 
 function cut(bytes: Uint8Array, places: number[]): Uint8Array[] {

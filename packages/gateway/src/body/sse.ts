@@ -7,18 +7,14 @@ export type SseEvent = { event?: string; data: string; raw?: true }
 /** Characters of one event that are held; a longer event is passed on in pieces. The SDK has no limit. */
 const MOST_CHARS = 32 * 1024 * 1024
 
-const NO_EVENTS: readonly SseEvent[] = Object.freeze([])
-
 /**
  * Server-sent events out of bytes that come in any pieces (WHATWG HTML, "Interpreting an event stream"): CR, LF or
  * CRLF ends a line, a blank line an event; comments, `id` and `retry` mean nothing here. Where the OpenAI SDK differs
  * from the standard, this follows the SDK: a byte order mark may begin any line, an event without data is one with
- * empty data, and `end()` gives out an event whose blank line never came.
- *
- * Each call returns the events that it completed, in an array of their own: two reads cannot share an event. Time is
- * linear in the bytes, however they are cut.
+ * empty data, and `end()` gives out an event whose blank line never came. Takes time linear in the bytes, however they
+ * are cut.
  */
-export function sseParser(mostChars = MOST_CHARS) {
+export function sseParser(onEvent: (event: SseEvent) => void, mostChars = MOST_CHARS) {
   // The SDK decodes line by line, and so strips a byte order mark from each.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   /** The line that has begun, in pieces, and their length. */
@@ -31,12 +27,6 @@ export function sseParser(mostChars = MOST_CHARS) {
   let afterCr = false
   /** The event is too long: its text is passed on until its blank line. */
   let spills: { midLine: boolean } | undefined
-  let found: SseEvent[] | undefined
-
-  function add(event: SseEvent) {
-    if (found === undefined) found = [event]
-    else found.push(event)
-  }
 
   function read(line: string) {
     if (line === '') return dispatch()
@@ -46,13 +36,13 @@ export function sseParser(mostChars = MOST_CHARS) {
     if (field === 'event') name = value
     if (field !== 'data') return
     lines.push(value)
-    held += value.length
+    held += value.length + 1
   }
 
   function dispatch() {
     if (name || lines.length > 0) {
       const data = lines.join('\n')
-      add(name ? { event: name, data } : { data })
+      onEvent(name ? { event: name, data } : { data })
     }
     name = undefined
     if (lines.length > 0) lines = []
@@ -61,7 +51,7 @@ export function sseParser(mostChars = MOST_CHARS) {
 
   function endLine(rest: string) {
     if (spills !== undefined) {
-      add({ data: `${rest}\n`, raw: true })
+      onEvent({ data: `${rest}\n`, raw: true })
       if (rest === '' && !spills.midLine) spills = undefined
       else spills.midLine = false
       return
@@ -77,7 +67,7 @@ export function sseParser(mostChars = MOST_CHARS) {
     if (text === '') return
     if (spills !== undefined) {
       spills.midLine = true
-      return add({ data: text, raw: true })
+      return onEvent({ data: text, raw: true })
     }
     pieces.push(text)
     begun += text.length
@@ -85,7 +75,7 @@ export function sseParser(mostChars = MOST_CHARS) {
 
   function spill() {
     const before = [...(name ? [`event: ${name}`] : []), ...lines.map((line) => `data: ${line}`)]
-    add({ data: [...before, pieces.join('')].join('\n'), raw: true })
+    onEvent({ data: [...before, pieces.join('')].join('\n'), raw: true })
     spills = { midLine: begun > 0 }
     pieces = []
     begun = 0
@@ -116,6 +106,26 @@ export function sseParser(mostChars = MOST_CHARS) {
     if (held + begun > mostChars) spill()
   }
 
+  return {
+    push: (bytes: Uint8Array) => feed(decoder.decode(bytes, STREAM)),
+    end() {
+      feed(decoder.decode())
+      if (pieces.length > 0) endLine('')
+      if (spills === undefined) dispatch()
+    },
+  }
+}
+
+const NO_EVENTS: readonly SseEvent[] = Object.freeze([])
+
+/** The same, read by read: each call returns the events it completed, in a list that no other read shares. */
+export function sseReader() {
+  let found: SseEvent[] | undefined
+  const parser = sseParser((event) => {
+    if (found === undefined) found = [event]
+    else found.push(event)
+  })
+
   function taken(): readonly SseEvent[] {
     const events = found ?? NO_EVENTS
     found = undefined
@@ -123,14 +133,12 @@ export function sseParser(mostChars = MOST_CHARS) {
   }
 
   return {
-    push(bytes: Uint8Array): readonly SseEvent[] {
-      feed(decoder.decode(bytes, STREAM))
+    push(bytes: Uint8Array) {
+      parser.push(bytes)
       return taken()
     },
-    end(): readonly SseEvent[] {
-      feed(decoder.decode())
-      if (pieces.length > 0) endLine('')
-      if (spills === undefined) dispatch()
+    end() {
+      parser.end()
       return taken()
     },
   }
