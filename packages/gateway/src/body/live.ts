@@ -114,6 +114,10 @@ export function record(response: Arrival, source: Source): Recording {
     joinable: () => log.forgotten() === 0 && (outcome === undefined || outcome === 'complete'),
     isOver: () => outcome !== undefined,
     ended: ended.promise,
+    async convertible() {
+      await over.promise
+      return outcome !== 'complete' || !response.ok || tally.answer() !== undefined
+    },
     abandon() {
       if (drained || drain !== undefined) return
       if (outcome === undefined && !tally.finished()) return stop('nobody reads any more')

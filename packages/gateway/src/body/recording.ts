@@ -33,6 +33,11 @@ export type Recording = {
    * Rejects with the transport's own error, or the reader's abort reason, when there is nothing to open.
    */
   open: (view: View, leave: Leave) => Promise<Response>
+  /**
+   * At the end of the answer: false where it came whole but can be shown only in the shape it came in, as a stream or
+   * whole. Absent where both shapes can always be shown.
+   */
+  convertible?: () => Promise<boolean>
   /** Nobody reads any more: stop upstream, unless the answer is as good as finished. */
   abandon: () => void
   ended: Promise<Ending>
