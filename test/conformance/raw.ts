@@ -336,7 +336,9 @@ export function foldOf(chunks: readonly unknown[]): unknown {
 }
 
 function fold(into: Record<string, unknown>, from: Record<string, unknown>) {
-  for (const [name, value] of Object.entries(from)) {
+  for (const [key, value] of Object.entries(from)) {
+    // Data like any other, if it comes from upstream.
+    const name = key === '__proto__' ? '(__proto__)' : key
     const known = into[name]
     if (value === null || value === undefined || name === 'obfuscation') continue
     if (typeof value === 'string') into[name] = PLAIN.has(name) ? value : `${known ?? ''}${value}`
