@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach } from 'vitest'
+import { hostileOrigin } from '../hostile/under.ts'
 
 /** How an upstream that is not quite OpenAI answers. */
 export type Raw = (res: ServerResponse) => void
@@ -26,7 +27,8 @@ export async function serve(raw: Raw): Promise<{ baseURL: string; count: () => n
     server.close()
     server.closeAllConnections()
   })
-  return { baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, count: () => count }
+  const baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+  return { baseURL: await hostileOrigin(baseURL), count: () => count }
 }
 
 export function body(
