@@ -87,7 +87,8 @@ export function stageOf() {
   async function joined(answer: Answer, read: Reading, piece: number, second: Reading = read) {
     const { question, prepared, forget } = prepare(answer, Math.max(0, piece))
     const leading = read(client, question)
-    await prepared.holds.promise
+    // A reader may have had enough before.
+    await Promise.race([prepared.holds.promise, leading])
     const following = second(client, question)
     await new Promise((resolve) => setImmediate(resolve))
     prepared.holdAt = -1
