@@ -9,8 +9,9 @@ export type Part = {
   kind: string
   /** The part as it was added. */
   begun: JsonObject
-  deltas: number
   text: string
+  /** Its end has come: no delta may follow. */
+  done: boolean
   annotations: Json[]
 }
 
@@ -56,10 +57,12 @@ export function addPart(item: Item, type: string, json: JsonObject) {
   const part = told.at === undefined ? item.told : partAt(item, json[told.at])
   sure(part.kind === told.kind)
   if (step === 'delta') {
-    sure(typeof json.delta === 'string')
+    sure(typeof json.delta === 'string' && !part.done)
     part.text += json.delta
-    part.deltas += 1
-  } else sure(step === 'done' && fits(part, json[told.field]))
+  } else {
+    sure(step === 'done' && !part.done && fits(part, json[told.field]))
+    part.done = true
+  }
 }
 
 function addWhole(item: Item, step: string, told: (typeof PARTS)[string] | undefined, json: JsonObject) {
@@ -68,7 +71,7 @@ function addWhole(item: Item, step: string, told: (typeof PARTS)[string] | undef
   const index = json[told.at]
   if (step === 'added') {
     sure(index === item.parts.length && text(part[FIELD[text(part.type)] ?? '']) === '')
-    item.parts.push({ kind: text(part.type), begun: part, deltas: 0, text: '', annotations: [] })
+    item.parts.push({ kind: text(part.type), begun: part, text: '', done: false, annotations: [] })
   } else {
     const known = partAt(item, index)
     sure(step === 'done' && part.type === known.kind && isSame(known, part))
@@ -90,9 +93,7 @@ function addAnnotation(item: Item, { content_index, annotation_index, annotation
   annotations.push(annotation)
 }
 
-/** Some upstreams tell a text only when it is done. */
-const fits = ({ deltas, text }: Part, whole: Json | undefined) =>
-  typeof whole === 'string' && (deltas === 0 || text === whole)
+const fits = ({ text }: Part, whole: Json | undefined) => text === whole
 
 const isSame = (part: Part, whole: JsonObject) => {
   const field = FIELD[part.kind]

@@ -75,7 +75,7 @@ function added(item: JsonObject): Item {
   return {
     id,
     type,
-    told: { kind: '', begun: item, deltas: 0, text: '', annotations: [] },
+    told: { kind: '', begun: item, text: '', done: false, annotations: [] },
     parts: [],
     done: undefined,
   }
