@@ -7,6 +7,7 @@ import {
 import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI, { type ClientOptions } from 'openai'
 import { afterEach } from 'vitest'
+import { hostileOrigin } from './hostile/under.ts'
 
 export { until } from './until.ts'
 
@@ -28,8 +29,9 @@ export async function setup(
   client: ClientOptions = {},
   fake: FakeOptions = {},
 ): Promise<Setup> {
-  const upstream = await startFakeOpenAI({ tokens: 'approximate', ...fake })
-  open.push(upstream)
+  const server = await startFakeOpenAI({ tokens: 'approximate', ...fake })
+  open.push(server)
+  const upstream = { ...server, baseURL: await hostileOrigin(server.baseURL) }
   const records: CallRecord[] = []
   const options = { baseURL: upstream.baseURL, apiKey: 'test-key', ...client }
   return {

@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach } from 'vitest'
+import { hostileOrigin } from '../hostile/under.ts'
 
 /** How an upstream that is not quite OpenAI answers. */
 export type Raw = (res: ServerResponse) => void
@@ -26,7 +27,8 @@ export async function serve(raw: Raw): Promise<{ baseURL: string; count: () => n
     server.close()
     server.closeAllConnections()
   })
-  return { baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, count: () => count }
+  const baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+  return { baseURL: await hostileOrigin(baseURL), count: () => count }
 }
 
 export function body(
@@ -336,7 +338,9 @@ export function foldOf(chunks: readonly unknown[]): unknown {
 }
 
 function fold(into: Record<string, unknown>, from: Record<string, unknown>) {
-  for (const [name, value] of Object.entries(from)) {
+  for (const [key, value] of Object.entries(from)) {
+    // Data like any other, if it comes from upstream.
+    const name = key === '__proto__' ? '(__proto__)' : key
     const known = into[name]
     if (value === null || value === undefined || name === 'obfuscation') continue
     if (typeof value === 'string') into[name] = PLAIN.has(name) ? value : `${known ?? ''}${value}`

@@ -346,7 +346,7 @@ const otherChats: Surface[] = [
     async run(client) {
       const response = await client.chat.completions.create({ ...text, ...withUsage }).asResponse()
       const live = await response.text()
-      return { same: { ends: live.endsWith('data: [DONE]\n\n') }, live }
+      return { same: { ends: /^data: ?\[DONE\](\r\n|\n|\r)\1/m.test(live) }, live }
     },
   },
   {

@@ -183,7 +183,7 @@ const garbage: Record<string, (redis: RedisServer, key: string) => Promise<unkno
   'some JSON': ({ admin }, key) => admin.set(key, '{"choices":[]}'),
   'random bytes': ({ admin }, key) =>
     admin.set(key, Buffer.from(Array.from({ length: 300 }, () => Math.random() * 256))),
-  'our beginning and nothing else': ({ admin }, key) => admin.set(key, 'GX\x01\0'),
+  'our beginning and nothing else': ({ admin }, key) => admin.set(key, 'GX\x02\0'),
 }
 
 test.each(Object.entries(garbage))(

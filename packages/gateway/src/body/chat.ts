@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list, object, text } from '../json.ts'
+import { isObject, list, object, text } from '../json.ts'
+import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
@@ -19,81 +20,7 @@ export const chat: Format = {
 
 function assemble(events: readonly SseEvent[]): JsonObject | undefined {
   const chunks = chunked.chunksOf(events)
-  const [first] = chunks ?? []
-  if (chunks === undefined || first === undefined) return undefined
-  const answer: JsonObject = { object: 'chat.completion' }
-  const choices: JsonObject[] = []
-  for (const chunk of chunks) {
-    const { choices: deltas, object: _, usage, obfuscation: __, ...envelope } = chunk
-    for (const [name, value] of Object.entries(envelope))
-      if (isSet(value) || !(name in answer)) answer[name] = value
-    if (isObject(usage)) answer.usage = usage
-    for (const delta of list(deltas)) addChoice(choices, object(delta))
-  }
-  if (choices.length === 0 || !choices.every((choice) => typeof choice?.finish_reason === 'string'))
-    return undefined
-  const { id, created, model, object: kind, ...rest } = answer
-  return {
-    id: id ?? '',
-    object: kind ?? '',
-    created: created ?? 0,
-    model: model ?? '',
-    choices: choices.map(whole),
-    ...rest,
-  }
-}
-
-function addChoice(
-  choices: JsonObject[],
-  { delta, logprobs, index: _, ...rest }: JsonObject & { index?: Json },
-) {
-  const index = chunked.indexOf({ index: _ ?? 0 })
-  choices[index] ??= { index, message: {}, logprobs: null, finish_reason: null }
-  const choice = choices[index]
-  merge(choice.message as JsonObject, object(delta))
-  if (isObject(logprobs)) {
-    if (!isObject(choice.logprobs)) choice.logprobs = {}
-    merge(choice.logprobs as JsonObject, logprobs)
-  }
-  for (const [name, value] of Object.entries(rest)) if (isSet(value)) choice[name] = value
-}
-
-/** Strings go on, indexed items find their own, other lists are appended to, the rest is replaced. */
-function merge(into: JsonObject, delta: JsonObject) {
-  for (const [name, value] of Object.entries(delta)) {
-    const known = into[name]
-    if (name === 'role' || name === 'id' || name === 'type') into[name] = known ?? value
-    else if (typeof known === 'string' && typeof value === 'string') into[name] = known + value
-    else if (Array.isArray(value)) into[name] = mergeList(list(known), value)
-    else if (isObject(known) && isObject(value)) merge(known, value)
-    else if (isSet(value) || !(name in into)) into[name] = isObject(value) ? { ...value } : value
-  }
-}
-
-function mergeList(known: Json[], items: Json[]): Json[] {
-  for (const item of items) {
-    const { index, ...rest } = object(item)
-    if (typeof index !== 'number') known.push(item)
-    else {
-      if (!isObject(known[index])) known[index] = {}
-      merge(known[index], rest)
-    }
-  }
-  return known
-}
-
-/** As the API writes a whole message: the fields a stream leaves out when they are empty. */
-function whole({ index, message, logprobs, finish_reason, ...rest }: JsonObject): JsonObject {
-  const { role, content, refusal, annotations, ...others } = object(message)
-  const full: JsonObject = { role: role ?? 'assistant', content: content ?? null, refusal: refusal ?? null }
-  const complete = { ...full, ...others, annotations: annotations ?? [] }
-  return {
-    index: index ?? 0,
-    message: complete,
-    logprobs: logprobs ?? null,
-    finish_reason: finish_reason ?? null,
-    ...rest,
-  }
+  return chunks === undefined || chunks.length === 0 ? undefined : sumOf(chunks)
 }
 
 function emit(answer: JsonObject, includeUsage: boolean): string[] {
@@ -137,7 +64,13 @@ function deltasOf({
   ...others
 }: JsonObject): JsonObject[] {
   const deltas: JsonObject[] = [
-    { role: role ?? 'assistant', content: typeof content === 'string' ? '' : null, refusal: null, ...others },
+    {
+      role: role ?? 'assistant',
+      content: typeof content === 'string' ? '' : null,
+      refusal: null,
+      ...others,
+      ...(Array.isArray(tool_calls) && tool_calls.length === 0 ? { tool_calls } : {}),
+    },
   ]
   if (list(annotations).length > 0) deltas.push({ annotations: annotations ?? [] })
   for (const piece of chunked.pieces(text(content))) deltas.push({ content: piece })
@@ -171,12 +104,18 @@ function produced(events: readonly SseEvent[]): string {
   return deltas.map(strings).join('')
 }
 
+/** By a list of its own: what upstream nests may be deeper than a stack is. */
 function strings(value: Json | undefined): string {
-  if (typeof value === 'string') return value
-  if (Array.isArray(value)) return value.map(strings).join('')
-  if (!isObject(value)) return ''
-  return Object.entries(value)
-    .filter(([name]) => name !== 'role' && name !== 'id' && name !== 'type')
-    .map(([, inner]) => strings(inner))
-    .join('')
+  let said = ''
+  const left = [value]
+  while (left.length > 0) {
+    const next = left.pop()
+    if (typeof next === 'string') said += next
+    else if (Array.isArray(next)) for (let at = next.length - 1; at >= 0; at -= 1) left.push(next[at])
+    else if (isObject(next))
+      for (const name of Object.keys(next).reverse()) if (!NAMES.has(name)) left.push(next[name])
+  }
+  return said
 }
+
+const NAMES = new Set(['role', 'id', 'type'])

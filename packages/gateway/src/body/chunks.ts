@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, parseObject } from '../json.ts'
+import { isObject, isSet, list, object, parseObject, text as plain } from '../json.ts'
 import type { SseEvent } from './sse.ts'
+import { own, set, sure, text } from './sure.ts'
 
 /** What chat and legacy completions have in common: a stream of chunks with choices, ended by `[DONE]`. */
 
@@ -8,17 +10,19 @@ export const DONE = 'data: [DONE]\n\n'
 export const frame = (chunk: JsonObject) => `data: ${JSON.stringify(chunk)}\n\n`
 export const ends = ({ data }: SseEvent) => data === '[DONE]'
 
+/** The SDK throws at an event of this name, and at any `error` that is not empty. */
 export function fails({ event, data }: SseEvent): boolean {
   if (event === 'error') return true
-  return data.includes('"error"') && isObject(parseObject(data)?.error)
+  return data.includes('"error"') && Boolean(parseObject(data)?.error)
 }
 
+/** `undefined` where there is an event among them that the SDK takes for something else than a chunk. */
 export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined {
   const chunks: JsonObject[] = []
   for (const event of events) {
     if (ends(event)) break
-    const chunk = parseObject(event.data)
-    if (chunk === undefined || !Array.isArray(chunk.choices)) return undefined
+    const chunk = event.raw || event.event?.startsWith('thread.') ? undefined : parseObject(event.data)
+    if (chunk === undefined || !Array.isArray(chunk.choices) || chunk.error) return undefined
     chunks.push(chunk)
   }
   return chunks
@@ -28,9 +32,32 @@ export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined 
 export const legible = (events: readonly SseEvent[]): JsonObject[] =>
   events.map(({ data }) => parseObject(data) ?? {})
 
-export const indexOf = (value: Json): number => {
-  const { index } = object(value)
-  return typeof index === 'number' ? index : 0
+export const isIndex = (value: Json | undefined, limit: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < limit
+
+/** By index, from 0 on and without a gap. */
+export function inOrder<T>(items: ReadonlyMap<number, T>): T[] {
+  return Array.from({ length: items.size }, (_, index) => {
+    sure(items.has(index))
+    return items.get(index) as T
+  })
+}
+
+/**
+ * Adds what a chunk says around its choices. As in the SDK, the last word counts, but a chunk without an id says nothing
+ * of the answer, unless it is the first. A reader of single chunks hears all of them: they must not say anything else.
+ */
+export function addEnvelope(into: JsonObject, members: JsonObject, first: boolean) {
+  const heard = first || text(members.id)
+  for (const [name, value] of Object.entries(members)) {
+    const known = own(into, name)
+    if (!heard) sure(!isSet(value) || value === '' || value === 0 || isDeepStrictEqual(value, known))
+    else {
+      sure(isSet(value) || !isSet(known))
+      sure(name !== 'usage' || !isSet(value) || isObject(value))
+      set(into, name, value)
+    }
+  }
 }
 
 /** Moderation chunks have no choices either, but they bring something else. */
@@ -71,21 +98,23 @@ export function withoutNullUsage(event: SseEvent): SseEvent {
 
 /** True once every choice that has begun has its `finish_reason`. */
 export function finished(events: readonly SseEvent[]): boolean {
-  const open = new Map<number, boolean>()
-  for (const chunk of chunksOf(events) ?? [])
+  const open = new Map<Json | undefined, boolean>()
+  for (const chunk of legible(events))
     for (const choice of list(chunk.choices)) {
-      const done = typeof object(choice).finish_reason === 'string'
-      open.set(indexOf(choice), done || open.get(indexOf(choice)) === true)
+      const { index, finish_reason } = object(choice)
+      open.set(index, open.get(index) === true || isFinish(finish_reason))
     }
   return open.size > 0 && [...open.values()].every((done) => done)
 }
+
+const isFinish = (reason: Json | undefined) => typeof reason === 'string' && reason !== ''
 
 const WELL_FINISHED = new Set(['stop', 'tool_calls', 'function_call'])
 
 export function storable(answer: JsonObject): boolean {
   const choices = list(answer.choices)
   return (
-    choices.length > 0 && choices.every((choice) => WELL_FINISHED.has(String(object(choice).finish_reason)))
+    choices.length > 0 && choices.every((choice) => WELL_FINISHED.has(plain(object(choice).finish_reason)))
   )
 }
 

@@ -3,6 +3,7 @@ import { isObject, isSet, list, object, text } from '../json.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
+import { text as known, own, set, sure, whereSure } from './sure.ts'
 
 /** Legacy completions: `text_completion`, whole and streamed. */
 export const completions: Format = {
@@ -21,33 +22,54 @@ export const completions: Format = {
       .join(''),
 }
 
+type Choice = { text: string; logprobs: JsonObject | undefined; finish: string | undefined }
+
+/** As many as 2,048 prompts with 128 answers each would have. */
+const MOST_CHOICES = 262_144
+
+/** As for chat: `undefined` where it is not sure what the chunks add up to. */
 function assemble(events: readonly SseEvent[]): JsonObject | undefined {
   const chunks = chunked.chunksOf(events)
   if (chunks === undefined || chunks.length === 0) return undefined
-  const choices: JsonObject[] = []
-  const answer: JsonObject = {}
-  for (const { choices: deltas, usage, obfuscation: _, ...envelope } of chunks) {
-    for (const [name, value] of Object.entries(envelope))
-      if (isSet(value) || !(name in answer)) answer[name] = value
-    if (isObject(usage)) answer.usage = usage
-    for (const delta of list(deltas)) addChoice(choices, object(delta))
-  }
-  if (choices.length === 0 || !choices.every((choice) => typeof choice?.finish_reason === 'string'))
-    return undefined
-  return { ...answer, choices }
+  return whereSure(() => {
+    const envelope: JsonObject = {}
+    const choices = new Map<number, Choice>()
+    chunks.forEach(({ choices: items, obfuscation: _, ...rest }, at) => {
+      chunked.addEnvelope(envelope, rest, at === 0)
+      for (const item of list(items)) addChoice(choices, item)
+    })
+    sure(choices.size > 0)
+    const { usage, ...rest } = envelope
+    return {
+      ...rest,
+      ...(isSet(usage) ? { usage } : {}),
+      choices: chunked.inOrder(choices).map(whole),
+    }
+  })
 }
 
-function addChoice(choices: JsonObject[], delta: JsonObject) {
-  const index = chunked.indexOf(delta)
-  choices[index] ??= { text: '', index, logprobs: null, finish_reason: null }
-  const choice = choices[index]
-  choice.text = text(choice.text) + text(delta.text)
-  if (isSet(delta.finish_reason)) choice.finish_reason = delta.finish_reason
-  if (!isObject(delta.logprobs)) return
-  const probabilities = object(choice.logprobs)
-  for (const [name, value] of Object.entries(delta.logprobs))
-    probabilities[name] = Array.isArray(value) ? [...list(probabilities[name]), ...value] : value
-  choice.logprobs = probabilities
+function addChoice(choices: Map<number, Choice>, item: Json) {
+  sure(isObject(item))
+  const { index, text: said, logprobs, finish_reason, ...rest } = item
+  sure(chunked.isIndex(index, MOST_CHOICES) && Object.values(rest).every((value) => !isSet(value)))
+  const choice = choices.get(index) ?? { text: '', logprobs: undefined, finish: undefined }
+  choices.set(index, choice)
+  choice.text += known(said) ?? ''
+  choice.finish = known(finish_reason) || choice.finish
+  if (!isSet(logprobs)) return
+  sure(isObject(logprobs))
+  choice.logprobs ??= {}
+  for (const [name, value] of Object.entries(logprobs)) {
+    const before = own(choice.logprobs, name)
+    if (!Array.isArray(value) || !Array.isArray(before))
+      set(choice.logprobs, name, Array.isArray(value) ? [...value] : value)
+    else for (const each of value) before.push(each)
+  }
+}
+
+function whole({ text, logprobs, finish }: Choice, index: number): JsonObject {
+  sure(finish !== undefined)
+  return { text, index, logprobs: logprobs ?? null, finish_reason: finish }
 }
 
 function emit({ choices, usage, ...envelope }: JsonObject, includeUsage: boolean): string[] {

@@ -6,7 +6,7 @@ import type { Arrival } from './arrival.ts'
 import { formats } from './format.ts'
 import { createLog, terminated } from './log.ts'
 import type { Ending, Recording } from './recording.ts'
-import { type SseEvent, sseParser } from './sse.ts'
+import { type SseEvent, sseReader } from './sse.ts'
 import { createTally } from './tally.ts'
 import { openView } from './view.ts'
 
@@ -29,6 +29,8 @@ const DRAIN_MS = 2_000
 /** A reader that makes no progress for this long, with the buffer full, loses the rest. */
 const STALL_MS = 120_000
 
+const NO_EVENTS: readonly SseEvent[] = []
+
 /** Reads upstream's body, as it comes, once and for all of its readers. */
 export function record(response: Arrival, source: Source): Recording {
   const type = response.headers.get('content-type') ?? ''
@@ -37,7 +39,7 @@ export function record(response: Arrival, source: Source): Recording {
   const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
   const format = response.ok && asAsked ? formats[source.operation] : undefined
   const log = createLog(KEEP_BYTES)
-  const tally = createTally(log, format, source.operation, streamed, asAsked)
+  const tally = createTally(log, { operation: source.operation, format, streamed, asAsked })
   const { body } = response
   const over = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<Ending>()
@@ -55,7 +57,7 @@ export function record(response: Arrival, source: Source): Recording {
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }
-    const metered = response.ok ? source.meter(tally.seen(type === 'complete')) : refused(type)
+    const metered = response.ok ? count(type === 'complete') : refused(type)
     if (metered instanceof Promise) metered.then(finish, () => finish(nothing))
     else finish(metered)
   }
@@ -65,18 +67,22 @@ export function record(response: Arrival, source: Source): Recording {
     return mayBill(response.status, error, source.azure()) ? nothing : unbilled
   }
 
-  let events: SseEvent[] = []
-  const parser = streamed ? sseParser((event) => events.push(event)) : undefined
-
-  function take(bytes: Uint8Array) {
-    const brought = events
-    log.push({ bytes, events: brought })
-    for (const event of brought) {
-      const outcome = tally.note(event)
-      if (outcome === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
-      else if (outcome === 'complete') end('complete')
+  /** Whatever goes wrong with counting, the answer ends: its record and its hold wait for that. */
+  function count(complete: boolean): Metered | Promise<Metered> {
+    try {
+      return source.meter(tally.seen(complete))
+    } catch {
+      return nothing
     }
-    if (brought.length > 0) events = []
+  }
+
+  const reader = streamed ? sseReader() : undefined
+
+  function take(bytes: Uint8Array, events: readonly SseEvent[]) {
+    log.push({ bytes, events })
+    const outcome = tally.note(bytes, events)
+    if (outcome === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
+    else if (outcome === 'complete') end('complete')
   }
 
   async function pump() {
@@ -84,13 +90,12 @@ export function record(response: Arrival, source: Source): Recording {
       for (;;) {
         const read = await body?.read()
         if (read?.value === undefined) break
-        parser?.push(read.value)
-        take(read.value)
+        take(read.value, reader?.push(read.value) ?? NO_EVENTS)
         const room = log.room()
         if (room !== undefined && !(await within(room, STALL_MS))) return stop('the reader stalled')
       }
-      parser?.end()
-      if (events.length > 0) take(new Uint8Array(0))
+      const last = reader?.end() ?? NO_EVENTS
+      if (last.length > 0) take(new Uint8Array(0), last)
       // A stream that simply stops was cut, however cleanly: its end is a terminal event.
       end(streamed && format !== undefined ? 'aborted' : 'complete')
       log.close()
@@ -117,6 +122,10 @@ export function record(response: Arrival, source: Source): Recording {
     joinable: () => log.forgotten() === 0 && (outcome === undefined || outcome === 'complete'),
     isOver: () => outcome !== undefined,
     ended: ended.promise,
+    async convertible() {
+      await over.promise
+      return outcome !== 'complete' || !response.ok || tally.answer() !== undefined
+    },
     abandon() {
       if (drained || drain !== undefined) return
       // A refusal is read to its end although nobody waits for it: its words tell whether it is billed.

@@ -10,13 +10,22 @@ type State = { type: 'open' } | { type: 'closed' } | { type: 'broken'; error: un
 
 export type Log = ReturnType<typeof createLog>
 
+/** Bytes that an entry takes besides its own: a body may come byte by byte. */
+const OVERHEAD = 128
+
+const sizeOf = ({ bytes }: Entry) => bytes.byteLength + OVERHEAD
+
+const FORGOTTEN: Entry = { bytes: new Uint8Array(0), events: [] }
+
 /**
  * One writer, many readers, each at its own pace. All of it is kept up to `cap` bytes; from there on only what
  * the slowest reading reader has not seen, and the writer is asked to wait.
  */
 export function createLog(cap: number) {
   let entries: Entry[] = []
+  /** The number of the first entry that is kept; of `entries`, those before `gone` are not. */
   let first = 0
+  let gone = 0
   let held = 0
   let state: State = { type: 'open' }
   let roomy: (() => void) | undefined
@@ -34,15 +43,20 @@ export function createLog(cap: number) {
     let slowest = Number.POSITIVE_INFINITY
     for (const cursor of cursors) if (cursor.pulling) slowest = Math.min(slowest, cursor.at)
     if (slowest === Number.POSITIVE_INFINITY || slowest === first) return
-    for (const gone of entries.slice(0, slowest - first)) held -= gone.bytes.byteLength
-    entries = entries.slice(slowest - first)
-    first = slowest
+    for (; first < slowest; first += 1, gone += 1) {
+      held -= sizeOf(entries[gone] as Entry)
+      entries[gone] = FORGOTTEN
+    }
+    // Not each time: moving up what is left costs as much as there is left.
+    if (gone < entries.length / 2) return
+    entries = entries.slice(gone)
+    gone = 0
   }
 
   return {
     push(entry: Entry) {
       entries.push(entry)
-      held += entry.bytes.byteLength
+      held += sizeOf(entry)
       wakeAll()
     },
     /** Resolves once a reader has made room; `undefined` when there is room already. */
@@ -65,7 +79,7 @@ export function createLog(cap: number) {
     /** Everything, or `undefined` once the beginning has been let go. */
     whole: (): readonly Entry[] | undefined => (first === 0 ? entries : undefined),
     /** What is still here, whole or not. */
-    kept: (): readonly Entry[] => entries,
+    kept: (): readonly Entry[] => (gone === 0 ? entries : entries.slice(gone)),
     forgotten: () => first,
     join(): Cursor {
       const cursor: Cursor = { at: 0, pulling: false, wake: undefined }
@@ -81,7 +95,7 @@ export function createLog(cap: number) {
     read(cursor: Cursor): Entry | State {
       cursor.pulling = true
       if (cursor.at < first) return { type: 'broken', error: terminated('the reader fell too far behind') }
-      const entry = entries[cursor.at - first]
+      const entry = entries[cursor.at - first + gone]
       if (entry === undefined) return state
       cursor.at += 1
       if (held > cap) roomy?.()

@@ -13,6 +13,9 @@ export type Ending =
 /** A whole answer: as upstream wrote it (or as a stream adds up to), and parsed. */
 export type Answer = { text: string; json: JsonObject }
 
+/** Characters of the largest answer that is kept for later calls; larger ones are not worth what they push out. */
+export const MOST_ANSWER_CHARS = 1024 * 1024
+
 /** Gives up a place at a recording; `early`: before the reader had all of it. Later calls change nothing. */
 export type Leave = (early: boolean) => void
 
@@ -30,6 +33,11 @@ export type Recording = {
    * Rejects with the transport's own error, or the reader's abort reason, when there is nothing to open.
    */
   open: (view: View, leave: Leave) => Promise<Response>
+  /**
+   * At the end of the answer: false where it came whole but can be shown only in the shape it came in, as a stream or
+   * whole. Absent where both shapes can always be shown.
+   */
+  convertible?: () => Promise<boolean>
   /** Nobody reads any more: stop upstream, unless the answer is as good as finished. */
   abandon: () => void
   ended: Promise<Ending>

@@ -1,5 +1,5 @@
 import type { Metered } from '../account/meter.ts'
-import type { JsonObject, Operation } from '../call.ts'
+import type { JsonObject, Operation, View } from '../call.ts'
 import { atRest } from './at-rest.ts'
 import { formats } from './format.ts'
 import { headersAtRest } from './headers-at-rest.ts'
@@ -31,9 +31,15 @@ export function lasting(upstream: Headers): [string, string][] {
 
 const NO_HEADERS = new Headers()
 
-/** Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. */
-export function replay(stored: Stored, operation: Operation, url: string): Recording {
+/**
+ * Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. Made for its reader
+ * at once: throws where that cannot be done, while another answer can still be asked for.
+ */
+export function replay(stored: Stored, operation: Operation, url: string, view: View): Recording {
   const parsed = () => JSON.parse(stored.text) as JsonObject
+  const format = formats[operation]
+  const streamed = view.stream && format !== undefined
+  const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
   const ending: Ending = {
     type: 'complete',
     usage: stored.usage,
@@ -47,11 +53,8 @@ export function replay(stored: Stored, operation: Operation, url: string): Recor
     abandon: () => {},
     ending,
     ended: Promise.resolve(ending),
-    async open(view, leave) {
+    async open(_view, leave) {
       leave(false)
-      const format = formats[operation]
-      const streamed = view.stream && format !== undefined
-      const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
       const headers = headersAtRest()
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
       headers.set('x-request-id', crypto.randomUUID())

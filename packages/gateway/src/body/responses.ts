@@ -2,21 +2,31 @@ import type { Json, JsonObject } from '../call.ts'
 import { isObject, list, object, parseObject, text } from '../json.ts'
 import { pieces } from './chunks.ts'
 import type { Format } from './format.ts'
+import { responseOf } from './response-sum.ts'
 import { type SseEvent, sseFrame } from './sse.ts'
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed'])
-const typeOf = ({ event, data }: SseEvent) => event ?? text(parseObject(data)?.type)
+
+/** OpenAI names each event by its type; where an upstream does not, the type is read. */
+const typeOf = ({ event, data }: SseEvent) =>
+  event?.startsWith('response.') ? event : text(parseObject(data)?.type)
+
+const mayEnd = ({ event, data }: SseEvent) =>
+  event?.startsWith('response.') || [...TERMINAL].some((type) => data.includes(type))
+
+/** As the SDK: at an event named so, and at an `error` that is not empty. */
+function fails({ event, data }: SseEvent): boolean {
+  if (event === 'error') return true
+  if (event?.startsWith('response.') || !data.includes('"error"')) return false
+  const json = parseObject(data)
+  return json?.type === 'error' || Boolean(json?.error)
+}
 
 /** The Responses API: a `response` object whole, a sequence of typed events streamed. */
 export const responses: Format = {
-  ends: (event) => TERMINAL.has(typeOf(event)),
-  fails: (event) => typeOf(event) === 'error',
-  /** The terminal event holds the answer as upstream would have written it whole. */
-  assemble(events) {
-    const last = events.findLast((event) => TERMINAL.has(typeOf(event)))
-    const response = last && parseObject(last.data)?.response
-    return isObject(response) ? response : undefined
-  },
+  ends: (event) => mayEnd(event) && TERMINAL.has(typeOf(event)),
+  fails,
+  assemble: responseOf,
   emit,
   storable: (answer) => answer.status === 'completed' && !isObject(answer.error),
   finished: () => false,

@@ -2,24 +2,27 @@ import type { Seen } from '../account/meter.ts'
 import { isWholeUsage, serviceTier, usageFrom } from '../account/usage.ts'
 import type { JsonObject, Operation } from '../call.ts'
 import { isObject, object, parseObject } from '../json.ts'
+import { createEdges } from './edges.ts'
 import type { Format } from './format.ts'
 import type { Entry, Log } from './log.ts'
-import type { Answer } from './recording.ts'
+import { type Answer, MOST_ANSWER_CHARS } from './recording.ts'
 import type { SseEvent } from './sse.ts'
 
 export type Tally = ReturnType<typeof createTally>
 
+type Kind = { operation: Operation; format: Format | undefined; streamed: boolean; asAsked: boolean }
+
+/** Characters that are tokenised where upstream did not tell its usage; the rest counts as a token a byte, from above. */
+const MOST_COUNTED_CHARS = 256 * 1024
+
 /** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
-export function createTally(
-  log: Log,
-  format: Format | undefined,
-  operation: Operation,
-  streamed: boolean,
-  asAsked: boolean,
-) {
+export function createTally(log: Log, { operation, format, streamed, asAsked }: Kind) {
   // Usage comes in one of the last events; they are kept even when the answer is too long to be.
   const tail: SseEvent[] = []
+  const edges = createEdges()
   let passed = 0
+  /** Characters of events too long to be read. */
+  let spilt = 0
   let answered: { answer: Answer | undefined } | undefined
 
   const keptEvents = () => log.kept().flatMap((entry) => entry.events)
@@ -27,33 +30,56 @@ export function createTally(
   function assemble(): Answer | undefined {
     const entries = log.whole()
     if (entries === undefined) return undefined
-    if (!streamed) return parse(textOf(entries))
+    if (!streamed) return operation === 'embeddings' && isLarge(entries) ? undefined : parse(textOf(entries))
     const json = format?.assemble(entries.flatMap((entry) => entry.events))
     return json && { text: JSON.stringify(json), json }
   }
 
   /** Parsed when somebody asks, once: for many streams nobody does. */
   function answer(): Answer | undefined {
-    answered ??= { answer: assemble() }
+    answered ??= { answer: attempt(assemble) }
     return answered.answer
+  }
+
+  /** The object with the usage; vectors are not parsed for its sake. */
+  function withUsage(): JsonObject {
+    if (streamed) return usageIn(tail)
+    if (operation === 'embeddings' || log.whole() === undefined) return edges.usage() ?? {}
+    return answer()?.json ?? {}
+  }
+
+  /** All that the model has written, as far as it was kept. A vector is not written. */
+  function produced(events: readonly SseEvent[]): string {
+    if (operation === 'embeddings') return ''
+    return streamed ? (format?.produced(events) ?? '') : textOf(log.kept())
   }
 
   return {
     answer: () => (asAsked ? answer() : undefined),
     /** The `error` of a refusal, which is JSON even where a stream was asked for. */
     error: () => (streamed ? undefined : answer()?.json.error),
-    note(event: SseEvent): 'complete' | 'failed' | undefined {
-      passed += 1
-      tail.push(event)
-      if (tail.length > 3) tail.shift()
-      if (format?.fails(event)) return 'failed'
-      return format?.ends(event) ? 'complete' : undefined
+    /** Takes notice of one read; tells what the first of its events that means an end says of the answer. */
+    note(bytes: Uint8Array, events: readonly SseEvent[]): 'complete' | 'failed' | undefined {
+      if (!streamed) edges.push(bytes)
+      // All of them are in the log already: whatever is seen at the end counts each of them once.
+      passed += events.length
+      for (const event of events) {
+        if (event.raw) {
+          spilt += event.data.length
+          continue
+        }
+        tail.push(event)
+        if (tail.length > 3) tail.shift()
+        if (format?.fails(event)) return 'failed'
+        if (format?.ends(event)) return 'complete'
+      }
+      return undefined
     },
     /** Every choice is there, though the end itself is not. */
     finished: () => streamed && format?.finished(keptEvents()) === true,
     /** `complete`: the answer has come to its end. */
     seen(complete: boolean): Seen {
-      const last = streamed ? withUsage(tail) : (answer()?.json ?? {})
+      const last = withUsage()
       const usage = usageFrom(last)
       if (usage) {
         // The last chunk but `[DONE]` counts the whole answer; usage in any other chunk may be a running count.
@@ -62,14 +88,28 @@ export function createTally(
         return { usage, whole, tier: serviceTier(last), produced: '', unkept: 0 }
       }
       const events = keptEvents()
-      const produced = streamed ? (format?.produced(events) ?? '') : textOf(log.kept())
-      return { usage: undefined, produced, unkept: passed - events.length }
+      const text = attempt(() => produced(events))
+      const beyond = text === undefined ? events.length : bytesFrom(text, MOST_COUNTED_CHARS)
+      const unkept = passed - events.length + spilt + beyond
+      return { usage: undefined, produced: (text ?? '').slice(0, MOST_COUNTED_CHARS), unkept }
     },
   }
 }
 
+/** What upstream wrote may be nested deeper than a stack is; then it is passed on and not understood. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+const bytesFrom = (text: string, from: number) =>
+  text.length > from ? Buffer.byteLength(text.slice(from)) : 0
+
 /** Of the last events, the object that tells the usage: a chunk, or the response inside a terminal event. */
-function withUsage(tail: readonly SseEvent[]): JsonObject {
+function usageIn(tail: readonly SseEvent[]): JsonObject {
   for (const { data } of tail.toReversed()) {
     if (!data.includes('"usage"')) continue
     const json = parseObject(data) ?? {}
@@ -85,6 +125,9 @@ function parse(text: string): Answer | undefined {
   const json = parseObject(text)
   return json && { text, json }
 }
+
+const isLarge = (entries: readonly Entry[]) =>
+  entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) > MOST_ANSWER_CHARS
 
 export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   const [only] = entries

@@ -1,24 +1,38 @@
 import { formats } from '../body/format.ts'
-import type { Answer } from '../body/recording.ts'
-import type { Call, JsonObject } from '../call.ts'
-import { list, object } from '../json.ts'
+import { type Answer, MOST_ANSWER_CHARS } from '../body/recording.ts'
+import type { Call, JsonObject, Operation } from '../call.ts'
+import { isSet, list, object, text } from '../json.ts'
+import { saysAll } from './asked/chat.ts'
+import { areWritten } from './asked/completions.ts'
+import { isNested } from './asked/depth.ts'
+import { areVectors } from './asked/embeddings.ts'
+import { isSaid } from './asked/responses.ts'
 
-/** Larger answers are not worth what they push out. */
-const MAX_ANSWER_CHARS = 1024 * 1024
+/** For each operation: whether an answer is what its request asked for. */
+const ASKED: Record<Operation, (body: JsonObject, answer: JsonObject) => boolean> = {
+  chat: saysAll,
+  completions: areWritten,
+  embeddings: areVectors,
+  responses: isSaid,
+}
 
-/** Only a finished answer that keeps its own promises may be given again. */
+/** Only a finished answer that is what was asked for may be given again. */
 export function admissible(call: Call, answer: Answer): boolean {
-  if (answer.text.length > MAX_ANSWER_CHARS || ('error' in answer.json && answer.json.error !== null))
-    return false
-  const format = formats[call.operation]
-  if (format === undefined) return Array.isArray(answer.json.data)
-  return format.storable(answer.json) && (!asksForJson(call.body) || texts(answer.json).every(parses))
+  if (answer.text.length > MOST_ANSWER_CHARS) return false
+  const { json } = answer
+  if (isSet(json.error) || isNested(json)) return false
+  const finished = formats[call.operation]?.storable(json) ?? true
+  return (
+    finished &&
+    ASKED[call.operation](call.body, json) &&
+    (!asksForJson(call.body) || texts(json).every(parses))
+  )
 }
 
 function asksForJson(body: JsonObject): boolean {
   const chat = body.response_format
   const responses = object(body.text).format
-  return [chat, responses].some((format) => String(object(format).type ?? '').startsWith('json'))
+  return [chat, responses].some((format) => text(object(format).type).startsWith('json'))
 }
 
 /** What the model wrote as its answer proper, in chat and in Responses; not tool calls, not refusals. */

@@ -74,7 +74,7 @@ test('bytes of others are a miss', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
       expect(await decode(Buffer.from(bytes))).toBeUndefined()
-      expect(await decode(Buffer.concat([Buffer.from('GX\x01\0'), bytes]))).toBeUndefined()
+      expect(await decode(Buffer.concat([Buffer.from('GX\x02\0'), bytes]))).toBeUndefined()
     }),
   )
 })
@@ -82,12 +82,14 @@ test('bytes of others are a miss', async () => {
 test('an entry of another version is a miss', async () => {
   const [entry] = fc.sample(entries, 1)
   const value = await encode(entry as CacheEntry)
-  value[2] = 2
-  expect(await decode(value)).toBeUndefined()
+  for (const version of [0, 1, 3]) {
+    value[2] = version
+    expect(await decode(value)).toBeUndefined()
+  }
 })
 
 test('a value that would inflate beyond any answer is a miss', async () => {
-  const head = Buffer.concat([Buffer.from('GX\x01\0'), Buffer.alloc(12)])
+  const head = Buffer.concat([Buffer.from('GX\x02\0'), Buffer.alloc(12)])
   const packed = deflateRawSync(Buffer.alloc(64 * 1024 * 1024), { level: 9 })
   const sum = Buffer.alloc(4)
   sum.writeUInt32LE(crc32(Buffer.concat([head, packed])))

@@ -12,7 +12,8 @@ import type { CacheEntry } from './store.ts'
  *
  * The marks are hashes, so that a purge can tell entries apart by their first bytes.
  */
-const MAGIC_AND_VERSION = Buffer.from('GX\x01')
+// Version 2: entries of version 1 may hold words of a stream twice.
+const MAGIC_AND_VERSION = Buffer.from('GX\x02')
 const UTF8 = 0
 const UTF16 = 1
 const CHECKSUM_AT = 16

@@ -1,16 +1,18 @@
+import type { Recording } from '../body/recording.ts'
 import { replay } from '../body/replay.ts'
 import type { Call, Reply } from '../call.ts'
 import { withEcho } from './echo.ts'
 import type { CacheEntry } from './store.ts'
 
-/** A stored answer, as this caller would have got it. */
+/** A stored answer, as this caller would have got it. `undefined` where it cannot be given: upstream has to be asked. */
 export function hit(
   entry: CacheEntry,
   key: string,
   call: Call,
   via: 'exact' | 'stale' | 'flight' | 'semantic',
-): Reply {
-  const answer = call.operation === 'responses' ? echoed(entry, call) : entry
+): Reply | undefined {
+  const recording = replayed(entry, call)
+  if (recording === undefined) return undefined
   return {
     via,
     key,
@@ -18,7 +20,17 @@ export function hit(
     route: call.route,
     // Who waited for an answer got it new.
     ...(via === 'flight' ? {} : { ageMs: Math.max(0, Date.now() - entry.storedAt) }),
-    recording: replay(answer, call.operation, call.outgoing.url),
+    recording,
+  }
+}
+
+/** What cannot be read, or is nested deeper than the stack is here, is as good as not stored. */
+function replayed(entry: CacheEntry, call: Call): Recording | undefined {
+  const { operation, outgoing, view } = call
+  try {
+    return replay(operation === 'responses' ? echoed(entry, call) : entry, operation, outgoing.url, view)
+  } catch {
+    return undefined
   }
 }
 

@@ -72,8 +72,9 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
     if (staleSeconds < 0) return hit(entry, key, call, 'exact')
     if (call.controls.cache.onlyIfCached) return undefined
     if (staleSeconds < exact.staleWhileRevalidateSeconds) {
-      revalidate(key, call)
-      return hit(entry, key, call, 'stale')
+      const reply = hit(entry, key, call, 'stale')
+      if (reply !== undefined) revalidate(key, call)
+      return reply
     }
     if (staleSeconds < exact.staleIfErrorSeconds)
       call.origin.lastResort ??= () => hit(entry, key, call, 'stale')

@@ -15,6 +15,8 @@ type Flight = {
   payer: Seat | undefined
   authorization: string | null
   tellsUsage: boolean
+  /** Upstream was asked for a stream. */
+  streams: boolean
   /** Nobody joins any more. */
   forget: () => void
 }
@@ -28,8 +30,12 @@ export function coalesce(): Stage {
     async function ask(call: Call, joins: number): Promise<Reply> {
       const flight = joins > 0 ? joinable(flights, call) : undefined
       const seat: Seat = {}
-      if (flight === undefined) return await ride(depart(flights, next, call), seat, call)
+      if (flight === undefined) {
+        const own = depart(flights, next, call)
+        return (await ride(own, seat, call)) ?? (await own.reply)
+      }
       const reply = await ride(flight, seat, call)
+      if (reply === undefined) return await ask(call, 0)
       if (!concernsOnlyTheLeader(reply, flight, call)) return reply
       flight.seats.delete(seat)
       return await ask(call, joins - 1)
@@ -62,6 +68,7 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
     seats: new Set(),
     payer: undefined,
     authorization: call.outgoing.headers.get('authorization'),
+    streams: call.view.stream,
     tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
   }
   if (key !== undefined && !flights.has(key)) flights.set(key, flight)
@@ -74,14 +81,23 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
   return flight
 }
 
-/** Waits for the answer to begin, and hands the caller a recording that knows when it leaves. */
-async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply> {
+/**
+ * Waits for the answer to begin, and hands the caller a recording that knows when it leaves. `undefined`: the answer can
+ * be shown only in a shape that this caller did not ask for.
+ */
+async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | undefined> {
   flight.seats.add(seat)
   flight.payer ??= seat
   const pays = () => flight.payer === seat
   let reply: Reply
   try {
     reply = await whileWanted(flight.reply, call.signal)
+    if (!pays() && flight.streams !== call.view.stream && reply.recording.convertible !== undefined) {
+      if (!(await whileWanted(reply.recording.convertible(), call.signal))) {
+        leave(flight, seat)
+        return undefined
+      }
+    }
   } catch (reason) {
     if (!call.signal.aborted) throw reason
     leave(flight, seat)

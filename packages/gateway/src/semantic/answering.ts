@@ -65,8 +65,10 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       const { candidate, meaning } = found
       if (meaning.outcome !== 'hit' || candidate === undefined)
         return await ask(next, call, search, Promise.resolve(found))
+      const reply = serve(candidate, meaning, call)
+      if (reply === undefined) return await ask(next, call, search, Promise.resolve(found))
       learner.consider(search.asked.text, found, askerOf(call, plan))
-      return serve(candidate, meaning, call)
+      return reply
     }
 
   function searchFor(call: Call, plan: Plan): Search | string {
@@ -184,8 +186,9 @@ const unavailable = (reason: string): Finding => ({
   neighbours: [],
 })
 
-function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): Reply {
-  return { ...hit(entry.answer, entry.id, call, 'semantic'), similarity, meaning }
+function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): Reply | undefined {
+  const reply = hit(entry.answer, entry.id, call, 'semantic')
+  return reply && { ...reply, similarity, meaning }
 }
 
 /** The caller left before anything was asked of anybody. */

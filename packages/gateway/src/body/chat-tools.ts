@@ -1,0 +1,82 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Json, JsonObject } from '../call.ts'
+import { isObject, isSet } from '../json.ts'
+import { inOrder, isIndex } from './chunks.ts'
+import { own, set, sure, text } from './sure.ts'
+
+/** Calls of tools that a stream is adding up, by their index. */
+export type Tools = Map<number, Tool>
+
+type Tool = {
+  id: string | undefined
+  type: string | undefined
+  function: Called | undefined
+  custom: Called | undefined
+  /** Members that this code does not know. */
+  rest: JsonObject
+}
+
+/** What is called, and what with. */
+type Called = { name: string; given: string | undefined }
+
+/** The SDK breaks at more. */
+const MOST_CALLS = 128
+
+/**
+ * Adds what one delta says of a call. As in the SDK, arguments go on while names, types and ids are replaced; a second
+ * id at the same index is another call, which the SDK would merge with the first.
+ */
+export function addTool(tools: Tools, value: Json) {
+  sure(isObject(value))
+  const { index, id, type, function: called, custom, ...rest } = value
+  sure(isIndex(index, MOST_CALLS))
+  const tool = tools.get(index) ?? begun()
+  tools.set(index, tool)
+  const name = text(id)
+  if (name) {
+    sure(tool.id === undefined || tool.id === name)
+    tool.id = name
+  }
+  tool.type = text(type) || tool.type
+  if (isSet(called)) tool.function = addCalled(tool.function, called, 'arguments')
+  if (isSet(custom)) tool.custom = addCalled(tool.custom, custom, 'input')
+  for (const [name, value] of Object.entries(rest)) {
+    const known = own(tool.rest, name)
+    sure(!isSet(known) || isDeepStrictEqual(known, value))
+    set(tool.rest, name, value)
+  }
+}
+
+const begun = (): Tool => ({
+  id: undefined,
+  type: undefined,
+  function: undefined,
+  custom: undefined,
+  rest: {},
+})
+
+function addCalled(known: Called | undefined, value: Json, field: 'arguments' | 'input'): Called {
+  sure(isObject(value))
+  const { name, [field]: given, ...rest } = value
+  // The SDK would leave them out.
+  sure(Object.values(rest).every((member) => !isSet(member)))
+  const more = text(given)
+  return {
+    name: text(name) || (known?.name ?? ''),
+    given: more === undefined ? known?.given : (known?.given ?? '') + more,
+  }
+}
+
+/** The calls as a whole message has them. */
+export const toolsOf = (tools: Tools): JsonObject[] => inOrder(tools).map(whole)
+
+function whole({ id, type, function: called, custom, rest }: Tool): JsonObject {
+  // Without an id the SDK makes one up, each time another.
+  sure(id !== undefined)
+  if (type === 'function') {
+    sure(called !== undefined && custom === undefined)
+    return { id, type, function: { name: called.name, arguments: called.given ?? '' }, ...rest }
+  }
+  sure(type === 'custom' && custom !== undefined && called === undefined)
+  return { id, type, custom: { name: custom.name, input: custom.given ?? '' }, ...rest }
+}

@@ -1,0 +1,73 @@
+import type { JsonObject } from '../call.ts'
+import { isObject, parseObject } from '../json.ts'
+
+/** Bytes kept of either end. Usage, with whatever stands beside it, takes less than 1 KiB. */
+const EDGE_BYTES = 16 * 1024
+/** Pieces of the end that are kept before they are joined: a body may come byte by byte. */
+const MOST_PIECES = 512
+/** Places where a member's name, or its end, is looked for. */
+const MOST_TRIES = 16
+
+export type Edges = ReturnType<typeof createEdges>
+
+/**
+ * The first and the last bytes of a JSON body. What a large answer used stands at one of its ends: it is found there
+ * without parsing the vectors in between, and whether or not the body was kept.
+ */
+export function createEdges() {
+  const head: Uint8Array[] = []
+  let headBytes = 0
+  let tail: Uint8Array[] = []
+  let tailBytes = 0
+
+  return {
+    push(bytes: Uint8Array) {
+      if (headBytes < EDGE_BYTES) head.push(bytes)
+      headBytes += bytes.byteLength
+      if (bytes.byteLength >= EDGE_BYTES) {
+        tail = [bytes]
+        tailBytes = bytes.byteLength
+        return
+      }
+      tail.push(bytes)
+      tailBytes += bytes.byteLength
+      if (tail.length < MOST_PIECES && tailBytes < 4 * EDGE_BYTES) return
+      tail = [Buffer.concat(tail).subarray(-EDGE_BYTES)]
+      tailBytes = EDGE_BYTES
+    },
+    /** The object with the body's own (outermost) `usage`, and with whatever follows that. */
+    usage: (): JsonObject | undefined => usageAtEnd(textOf(tail, -EDGE_BYTES)) ?? usageAtStart(textOf(head)),
+  }
+}
+
+const NAME = '"usage"'
+
+/** From the name on to the end, only a member of the outermost object is one object's rest. */
+function usageAtEnd(text: string): JsonObject | undefined {
+  let at = text.lastIndexOf(NAME)
+  for (let tries = 0; at !== -1 && tries < MOST_TRIES; tries += 1) {
+    const rest = parseObject(`{${text.slice(at)}`)
+    if (isObject(rest?.usage)) return rest
+    if (at === 0) break
+    at = text.lastIndexOf(NAME, at - 1)
+  }
+  return undefined
+}
+
+/** Up to the name, only the outermost object is one that a single brace closes. */
+function usageAtStart(text: string): JsonObject | undefined {
+  const at = text.indexOf(NAME)
+  if (at === -1 || parseObject(`${text.slice(0, at)}${NAME}:0}`) === undefined) return undefined
+  let end = text.indexOf('}', at)
+  for (let tries = 0; end !== -1 && tries < MOST_TRIES; tries += 1) {
+    const rest = parseObject(`{${text.slice(at, end + 1)}}`)
+    if (isObject(rest?.usage)) return rest
+    end = text.indexOf('}', end + 1)
+  }
+  return undefined
+}
+
+const decoder = new TextDecoder()
+
+const textOf = (pieces: readonly Uint8Array[], from = 0) =>
+  decoder.decode((pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)).subarray(from))

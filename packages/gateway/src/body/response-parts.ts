@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Json, JsonObject } from '../call.ts'
+import { isObject, list, text } from '../json.ts'
+import { sure } from './sure.ts'
+
+/** A text that comes in deltas: of a part, or of an item itself. */
+export type Part = {
+  /** The type of the part; empty for an item's own text. */
+  kind: string
+  /** The part as it was added. */
+  begun: JsonObject
+  text: string
+  /** Its end has come: no delta may follow. */
+  done: boolean
+  annotations: Json[]
+}
+
+/** An item of the output as its events have told it. */
+export type Item = {
+  id: string
+  type: string
+  /** Texts of the item's own: the arguments of a call. */
+  told: Part
+  parts: Part[]
+  done: JsonObject | undefined
+}
+
+/** Events that tell a text, by their names without `.delta` and `.done`: whose, in which field, at which index. */
+const TEXTS: Record<string, { of: string; kind: string; field: string; at?: string }> = {
+  'response.output_text': { of: 'message', kind: 'output_text', field: 'text', at: 'content_index' },
+  'response.refusal': { of: 'message', kind: 'refusal', field: 'refusal', at: 'content_index' },
+  'response.reasoning_summary_text': {
+    of: 'reasoning',
+    kind: 'summary_text',
+    field: 'text',
+    at: 'summary_index',
+  },
+  'response.function_call_arguments': { of: 'function_call', kind: '', field: 'arguments' },
+  'response.custom_tool_call_input': { of: 'custom_tool_call', kind: '', field: 'input' },
+}
+
+/** Events that begin and end a part, by their names without `.added` and `.done`. */
+const PARTS: Record<string, { of: string; at: string }> = {
+  'response.content_part': { of: 'message', at: 'content_index' },
+  'response.reasoning_summary_part': { of: 'reasoning', at: 'summary_index' },
+}
+
+/** Notes what an event tells of an item; gives up on one that does not fit, or that no replay has. */
+export function addPart(item: Item, type: string, json: JsonObject) {
+  sure(json.item_id === item.id)
+  if (type === 'response.output_text.annotation.added') return addAnnotation(item, json)
+  const end = type.lastIndexOf('.')
+  const [name, step] = [type.slice(0, end), type.slice(end + 1)]
+  if (Object.hasOwn(PARTS, name)) return addWhole(item, step, PARTS[name], json)
+  const told = Object.hasOwn(TEXTS, name) ? TEXTS[name] : undefined
+  sure(told !== undefined && told.of === item.type)
+  const part = told.at === undefined ? item.told : partAt(item, json[told.at])
+  sure(part.kind === told.kind)
+  if (step === 'delta') {
+    sure(typeof json.delta === 'string' && !part.done)
+    part.text += json.delta
+  } else {
+    sure(step === 'done' && !part.done && fits(part, json[told.field]))
+    part.done = true
+  }
+}
+
+function addWhole(item: Item, step: string, told: (typeof PARTS)[string] | undefined, json: JsonObject) {
+  const { part } = json
+  sure(told !== undefined && told.of === item.type && isObject(part))
+  const index = json[told.at]
+  if (step === 'added') {
+    sure(index === item.parts.length && text(part[FIELD[text(part.type)] ?? '']) === '')
+    item.parts.push({ kind: text(part.type), begun: part, text: '', done: false, annotations: [] })
+  } else {
+    const known = partAt(item, index)
+    sure(step === 'done' && part.type === known.kind && isSame(known, part))
+  }
+}
+
+/** Where a part of a type has its text. */
+const FIELD: Record<string, string> = { output_text: 'text', refusal: 'refusal', summary_text: 'text' }
+
+function partAt(item: Item, index: Json | undefined): Part {
+  const part = typeof index === 'number' ? item.parts[index] : undefined
+  sure(part !== undefined)
+  return part
+}
+
+function addAnnotation(item: Item, { content_index, annotation_index, annotation }: JsonObject) {
+  const { annotations } = partAt(item, content_index)
+  sure(annotation_index === annotations.length && annotation !== undefined)
+  annotations.push(annotation)
+}
+
+const fits = ({ text }: Part, whole: Json | undefined) => text === whole
+
+const isSame = (part: Part, whole: JsonObject) => {
+  const field = FIELD[part.kind]
+  return field === undefined ? isDeepStrictEqual(part.begun, whole) : fits(part, whole[field])
+}
+
+/** Whether the final item says what its events have told. */
+export function tellsOf({ type, told, parts }: Item, final: JsonObject): boolean {
+  if (type === 'function_call') return fits(told, final.arguments)
+  if (type === 'custom_tool_call') return fits(told, final.input)
+  const whole = list(type === 'message' ? final.content : type === 'reasoning' ? final.summary : undefined)
+  if (parts.length === 0) return true
+  return (
+    parts.length === whole.length &&
+    parts.every((part, index) => {
+      const last = whole[index]
+      if (!isObject(last) || last.type !== part.kind || !isSame(part, last)) return false
+      return part.annotations.length === 0 || isDeepStrictEqual(part.annotations, last.annotations)
+    })
+  )
+}

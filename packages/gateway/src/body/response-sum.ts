@@ -1,0 +1,95 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Json, JsonObject } from '../call.ts'
+import { isObject, isSet, list, parseObject, text } from '../json.ts'
+import { addPart, type Item, tellsOf } from './response-parts.ts'
+import type { SseEvent } from './sse.ts'
+import { sure, whereSure } from './sure.ts'
+
+/** Where a stream stands: its id, its items by their index, and the response that ended it. */
+type State = { id: string; items: Map<number, Item> }
+
+const BEGUN = new Set(['response.created', 'response.queued', 'response.in_progress'])
+const CUT = new Set(['response.incomplete', 'response.failed'])
+
+/**
+ * The response that a stream's events add up to: the one in its terminal event. `undefined` where its events tell
+ * something else than that response does, where the SDK's accumulator (`ResponseStream`, openai 7.57) throws, and where
+ * there is an event that a replay could not tell again. Such a stream is passed on as it came, and never stored.
+ */
+export function responseOf(events: readonly SseEvent[]): JsonObject | undefined {
+  return whereSure(() => {
+    let state: State | undefined
+    for (const event of events) {
+      const json = readable(event)
+      const type = text(json.type)
+      if (type === 'keepalive') continue
+      if (state === undefined) {
+        sure(type === 'response.created')
+        state = begin(json.response)
+      } else if (BEGUN.has(type)) sure(begin(json.response).id === state.id)
+      else if (CUT.has(type)) return terminal(json.response, state)
+      else if (type === 'response.completed') return completed(terminal(json.response, state), state)
+      else addEvent(state.items, type, json)
+    }
+    return undefined
+  })
+}
+
+function readable({ event, data, raw }: SseEvent): JsonObject {
+  sure(!raw && event !== 'error' && !event?.startsWith('thread.'))
+  const json = parseObject(data)
+  sure(json !== undefined && !json.error)
+  return json
+}
+
+/** What is told of items before they are added could be told in another order. */
+function begin(response: Json | undefined): State {
+  sure(isObject(response) && list(response.output).length === 0 && typeof response.id === 'string')
+  return { id: response.id, items: new Map() }
+}
+
+function terminal(response: Json | undefined, { id }: State): JsonObject {
+  sure(isObject(response) && response.id === id)
+  return response
+}
+
+function addEvent(items: Map<number, Item>, type: string, json: JsonObject) {
+  const { output_index: index, item } = json
+  sure(typeof index === 'number')
+  const known = items.get(index)
+  if (type === 'response.output_item.added') {
+    sure(known === undefined && isObject(item) && index === items.size)
+    items.set(index, added(item))
+    return
+  }
+  sure(known !== undefined && known.done === undefined)
+  if (type !== 'response.output_item.done') return addPart(known, type, json)
+  sure(isObject(item) && item.id === known.id && item.type === known.type)
+  known.done = item
+}
+
+function added(item: JsonObject): Item {
+  const { id, type, content, summary } = item
+  sure(typeof id === 'string' && id !== '' && typeof type === 'string')
+  sure(list(content).length === 0 && list(summary).length === 0)
+  return {
+    id,
+    type,
+    told: { kind: '', begun: item, text: '', done: false, annotations: [] },
+    parts: [],
+    done: undefined,
+  }
+}
+
+/** The response, where each of its items is what its events have told. Some upstreams tell of no item before. */
+function completed(response: JsonObject, { items }: State): JsonObject {
+  const { output } = response
+  sure(Array.isArray(output))
+  if (items.size === 0) return response
+  sure(output.length === items.size && new Set([...items.values()].map(({ id }) => id)).size === items.size)
+  for (const [index, item] of items) {
+    const final = output[index]
+    sure(isObject(final) && isSet(item.done) && isDeepStrictEqual(item.done, final) && tellsOf(item, final))
+  }
+  return response
+}

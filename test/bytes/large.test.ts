@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { clientsOf, DONE, jsonOf, sse, streamOf, wireOf } from '../hostile/wire.ts'
+import { role, say, stop, usageChunk } from './chunk.ts'
+
+const ASK = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'x' }] }
+const MIB = 1024 * 1024
+
+const cut = (text: string, bytes: number): Uint8Array[] => {
+  const all = new TextEncoder().encode(text)
+  return Array.from({ length: Math.ceil(all.length / bytes) }, (_, at) =>
+    all.slice(at * bytes, (at + 1) * bytes),
+  )
+}
+
+/** Seconds of this process's CPU, the least of three: what else runs here only adds to it. */
+async function cpuOf(run: () => Promise<unknown>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 3; round += 1) {
+    const before = process.cpuUsage()
+    await run()
+    const { user, system } = process.cpuUsage(before)
+    least = Math.min(least, (user + system) / 1e6)
+  }
+  return least
+}
+
+/** The longest that the event loop stood still, in milliseconds, beside what `run` takes. */
+async function readThrough(client: ReturnType<typeof clientsOf>['bare']): Promise<number> {
+  let said = 0
+  for await (const each of await client.chat.completions.create({ ...ASK, stream: true }))
+    said += each.choices[0]?.delta.content?.length ?? 0
+  return said
+}
+
+// In memory, where nothing but the reading costs anything: beside a real connection, the difference is smaller still.
+// `npm run bench:large` holds it to half as much again; here it must only not be another order.
+test.each([
+  ['in pieces of 64 KiB', 64 * 1024],
+  ['in pieces of 1 KiB', 1024],
+])(
+  'an event of 16 MiB %s takes time linear in its bytes',
+  async (_, bytes) => {
+    const text = sse(role, say('x'.repeat(16 * MIB)), stop(), usageChunk, DONE)
+    const wire = wireOf(streamOf(...cut(text, bytes)))
+    const { bare, client, records } = clientsOf(wire)
+    const expected = await cpuOf(() => readThrough(bare))
+    const taken = await cpuOf(async () => {
+      expect(await readThrough(client)).toBe(16 * MIB)
+      await client.gateway.flush()
+    })
+    expect(taken).toBeLessThan(4 * expected)
+    expect(records.at(-1)?.usage).toMatchObject({ input: 1, output: 1 })
+  },
+  60_000,
+)
+
+test('a line of 40 MiB without end is passed on in full, whatever else is asked of the stream', async () => {
+  for (const streamUsage of ['always', 'never'] as const) {
+    const text = sse(role, say('x'.repeat(40 * MIB)), stop(), DONE)
+    const { client } = clientsOf(wireOf(streamOf(...cut(text, 256 * 1024))), { policy: { streamUsage } })
+    expect(await readThrough(client)).toBe(40 * MIB)
+  }
+}, 60_000)
+
+test('an embeddings answer of 16 MB is counted by upstream’s own figures, and costs what it costs to read', async () => {
+  const input = Array.from({ length: 250 }, (_, at) => `text ${at}`)
+  const data = input.map((_, index) => ({
+    object: 'embedding',
+    index,
+    embedding: Array.from({ length: 3_072 }, (_, at) => Math.sin(at * index) / 100),
+  }))
+  const usage = { prompt_tokens: 700, total_tokens: 700 }
+  for (const answer of [
+    { object: 'list', data, model: 'text-embedding-3-large', usage },
+    { usage, object: 'list', model: 'text-embedding-3-large', data },
+  ]) {
+    const text = JSON.stringify(answer)
+    expect(text.length).toBeGreaterThan(16e6)
+    const pieces = text.match(/[\s\S]{1,65536}/g) ?? []
+    const { bare, client, records } = clientsOf(wireOf(jsonOf(...pieces)))
+    const asked = { model: 'text-embedding-3-large', input, encoding_format: 'float' as const }
+    const expected = await cpuOf(() => bare.embeddings.create(asked))
+    const taken = await cpuOf(async () => {
+      expect((await client.embeddings.create(asked)).data).toHaveLength(250)
+      await client.gateway.flush()
+    })
+    expect(taken).toBeLessThan(3 * expected)
+    expect(records.at(-1)?.usage).toMatchObject({ input: 700, output: 0 })
+    expect(records.at(-1)?.estimated).not.toBe(true)
+  }
+}, 60_000)
