@@ -60,7 +60,11 @@ export function exportProblem(body: JsonObject): string | undefined {
 }
 
 /** Stores a span as an observation; what it says of its trace is all that 4.16.0 knows of that. */
-export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, count: CountText): void {
+export function storeSpan(
+  { raw, attributes, resource, scope }: Span,
+  ledger: Ledger,
+  count: CountText,
+): void {
   const id = text(raw.spanId)
   const traceId = text(raw.traceId)
   const read = (...keys: string[]): string | undefined => {
@@ -99,6 +103,7 @@ export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, c
     environment,
     modelParameters: object(parsed(attributes['langfuse.observation.model.parameters'])),
     metadata: {
+      ...repeatedOf(scope, attributes),
       resourceAttributes: resource,
       ...prefixed(attributes, 'langfuse.observation.metadata'),
       ...traceMetadata,
@@ -129,6 +134,15 @@ export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, c
     tags,
     metadata: traceMetadata,
   })
+}
+
+/** Of spans that are not from its own SDKs, every attribute but question and answer stands in the metadata once more. */
+function repeatedOf(scope: string, attributes: JsonObject): JsonObject {
+  if (scope.startsWith('langfuse-sdk')) return {}
+  const rest = Object.entries(attributes).filter(
+    ([key]) => !/^langfuse\.(observation|trace)\.(in|out)put$/.test(key),
+  )
+  return Object.fromEntries(rest.map(([key, value]) => [`attributes.${key}`, value]))
 }
 
 const LEVELS = ['DEBUG', 'DEFAULT', 'WARNING', 'ERROR']
