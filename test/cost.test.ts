@@ -1,7 +1,8 @@
 import type { CallRecord, GatewayOptions } from '@hotdash/llm-gateway'
 import type { Answer, FakeOptions } from '@hotdash/llm-gateway-testing'
 import { describe, expect, test } from 'vitest'
-import { committed, count, inputOf, micro, policy, price, worstOf } from './cost/kit.ts'
+import { committed, count, inputOf, nano, policy, worstOf } from './cost/kit.ts'
+import { price, type Share } from './cost/prices.ts'
 import { type Setup, setup, until } from './support.ts'
 
 const USAGE = { input: 1_000, cached: 200, output: 300, reasoning: 100 }
@@ -22,8 +23,8 @@ async function agreeOn(
 ): Promise<CallRecord> {
   await client.gateway.flush()
   const record = records[0] as CallRecord
-  expect(records.map(({ costUsd }) => micro(costUsd)).reduce((sum, cost) => sum + cost, 0)).toBe(expected)
-  expect(micro(client.gateway.stats().costUsd)).toBe(expected)
+  expect(records.map(({ costUsd }) => nano(costUsd)).reduce((sum, cost) => sum + cost, 0)).toBe(expected)
+  expect(nano(client.gateway.stats().costUsd)).toBe(expected)
   const own = records.length
   expect(await committed(client, upstream, 'one')).toBe(expected + doubt)
   await client.gateway.flush()
@@ -114,7 +115,7 @@ describe('every shape costs what its usage says', () => {
     const { response } = await it.client.chat.completions.create(question('q', 'gpt-4o')).withResponse()
     const { input, output, cached } = USAGE
     expect(response.headers.get('x-gateway-cost-usd')).toBe(
-      (price('gpt-4o', { input, output, cached }) / 1e6).toFixed(6),
+      (price('gpt-4o', { input, output, cached }) / 1e9).toFixed(6),
     )
   })
 })
@@ -134,16 +135,16 @@ describe('service tiers', () => {
     },
   })
   test.each([
-    ['default', 'default', 1],
-    ['auto', 'default', 1],
-    ['flex', 'flex', 0.5],
-    ['priority', 'priority', 1.7],
-    ['fast', 'priority', 1.7],
-    ['priority', 'default', 1],
-    ['flex', 'default', 1],
-    ['flex', null, 0.5],
-    ['fast', null, 1.7],
-  ] as const)('asked for %s, answered at %s: %s of the price', async (asked, given, share) => {
+    ['default', 'default', [1, 1]],
+    ['auto', 'default', [1, 1]],
+    ['flex', 'flex', [1, 2]],
+    ['priority', 'priority', [17, 10]],
+    ['fast', 'priority', [17, 10]],
+    ['priority', 'default', [1, 1]],
+    ['flex', 'default', [1, 1]],
+    ['flex', null, [1, 2]],
+    ['fast', null, [17, 10]],
+  ] as const)('asked for %s, answered at %s: %s of the price', async (asked, given, share: Share) => {
     const it = await world()
     it.upstream.answer(answered(given))
     await it.client.chat.completions.create({ ...question('q', 'gpt-4o'), service_tier: asked as 'auto' })
@@ -211,7 +212,7 @@ describe('what upstream never counted is estimated, and marked', () => {
     })
     await own.client.gateway.flush()
     expect(own.records[0]).toMatchObject({ estimated: true, usage: { output: 0 } })
-    expect(micro(own.records[0]?.costUsd)).toBe(
+    expect(nano(own.records[0]?.costUsd)).toBe(
       price('text-embedding-3-large', { input: count('a few words') }),
     )
   })
@@ -263,7 +264,7 @@ describe('several attempts', () => {
     await expect(asked).rejects.toThrow()
     await it.client.gateway.flush()
     const { requests } = it.upstream
-    expect(micro(it.client.gateway.stats().costUsd)).toBe(
+    expect(nano(it.client.gateway.stats().costUsd)).toBe(
       requests.length * price('gpt-4o-mini', { input: inputOf('q') }),
     )
   })
@@ -278,7 +279,7 @@ describe('answers that nobody pays for', () => {
     it.upstream.answer({ text: 'Yes.', usage: USAGE })
     for (let time = 0; time < 3; time += 1) await it.client.chat.completions.create(question('q', 'gpt-4o'))
     await agreeOn(it, cost)
-    expect(it.records.map(({ costUsd, savedUsd }) => [micro(costUsd), micro(savedUsd)])).toEqual([
+    expect(it.records.map(({ costUsd, savedUsd }) => [nano(costUsd), nano(savedUsd)])).toEqual([
       [cost, 0],
       [0, cost],
       [0, cost],
@@ -292,7 +293,7 @@ describe('answers that nobody pays for', () => {
       Array.from({ length: 5 }, () => it.client.chat.completions.create(question('q', 'gpt-4o'))),
     )
     await agreeOn(it, cost)
-    expect(micro(it.client.gateway.stats().savedUsd)).toBe(4 * cost)
+    expect(nano(it.client.gateway.stats().savedUsd)).toBe(4 * cost)
     expect(it.upstream.count({ model: 'gpt-4o' })).toBe(1)
   })
 })

@@ -37,8 +37,8 @@ test('a day at Redis, Langfuse and Supabase is the same day in all three', async
     const observations = [...langfuse.observations.values()]
     expect(observations).toHaveLength(Number(usage?.calls))
     expect(stdout).toMatch(new RegExp(`langfuse\\s+${usage?.calls} `))
-    const traced = observations.reduce((sum, { costUsd }) => sum + Math.round((costUsd ?? 0) * 1e6), 0)
-    expect(traced).toBe(Math.round(Number(usage?.usd) * 1e6))
+    const traced = observations.reduce((sum, { costUsd }) => sum + Math.round((costUsd ?? 0) * 1e9), 0)
+    expect(traced).toBe(Math.round(Number(usage?.usd) * 1e9))
     expect(langfuse.malformed).toEqual([])
     expect((await redis.admin.keys('gw:{demo-*')).length).toBeGreaterThan(0)
   } finally {

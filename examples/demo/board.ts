@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import type { CallRecord } from '@hotdash/llm-gateway'
-import { isHit, micro } from './prices.ts'
+import { isHit, nano } from './prices.ts'
 import { type Column, count, dollars, head, line, millis, percent } from './table.ts'
 
 /** A record, and what time it was in the day that is played. */
@@ -17,8 +17,8 @@ const columns: Column<Seen>[] = [
   { title: 'route', width: 9, of: ({ record }) => record.route },
   { title: 'cache', width: 7, of: ({ record }) => (record.status === 'ok' ? record.cache : record.status) },
   { title: 'tokens', width: 6, right: true, of: ({ record }) => tokens(record) },
-  { title: 'cost', width: 9, right: true, of: ({ record }) => dollars(micro(record.costUsd)) },
-  { title: 'saved', width: 9, right: true, of: ({ record }) => dollars(micro(record.savedUsd)) },
+  { title: 'cost', width: 9, right: true, of: ({ record }) => dollars(nano(record.costUsd)) },
+  { title: 'saved', width: 9, right: true, of: ({ record }) => dollars(nano(record.savedUsd)) },
   { title: 'ms', width: 5, right: true, of: ({ record }) => millis(record.latencyMs) },
 ]
 
@@ -55,8 +55,8 @@ export function createBoard(title: string, out: WriteStream) {
       calls += 1
       hits += isHit(record) ? 1 : 0
       refused += record.status === 'refused' ? 1 : 0
-      cost += micro(record.costUsd)
-      saved += micro(record.savedUsd)
+      cost += nano(record.costUsd)
+      saved += nano(record.savedUsd)
       recent.push(seen)
       if (recent.length > size()) recent.shift()
       if (out.isTTY) timer ??= setTimeout(draw, REDRAW_MS)

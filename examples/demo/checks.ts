@@ -1,6 +1,6 @@
 import type { CallRecord, Policy, Stats } from '@hotdash/llm-gateway'
 import { teamOf } from './fleet.ts'
-import { isHit, micro } from './prices.ts'
+import { isHit, nano } from './prices.ts'
 import type { Outcome, Run } from './run.ts'
 import { bareCost, costOf, refused, savedOf, where } from './summary.ts'
 import { busiestMinutes, sum } from './totals.ts'
@@ -22,8 +22,8 @@ function againstStats(records: CallRecord[], stats: Stats): string[] {
     ['exact hits', stats.cache.exact, where(records, 'exact')],
     ['shared flights', stats.cache.flight, where(records, 'flight')],
     ['upstream requests', stats.upstream, records.reduce((sum, { attempts }) => sum + attempts.length, 0)],
-    ['millionths of cost', micro(stats.costUsd), costOf(records)],
-    ['millionths saved', micro(stats.savedUsd), savedOf(records)],
+    ['billionths of cost', nano(stats.costUsd), costOf(records)],
+    ['billionths saved', nano(stats.savedUsd), savedOf(records)],
     ['failed', stats.failed + stats.aborted, 0],
     ['pending', stats.pending, 0],
     ['unpriced', stats.unpriced, 0],
@@ -65,7 +65,7 @@ function routes({ outcomes }: Run, records: CallRecord[]): string[] {
     )
 }
 
-/** What the gateway says a step cost and saved is what the bare client paid, to the millionth of a dollar. */
+/** What the gateway says a step cost and saved is what the bare client paid, to the billionth of a dollar. */
 export function againstBare(records: CallRecord[], sent: number, bare: Run, stats: Stats): string[] {
   const byStep = Map.groupBy(records, ({ trace }) => trace)
   const counted =

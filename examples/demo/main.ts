@@ -14,7 +14,7 @@ import { type Day, planDay, planSharedMorning, planSmallDay } from './day.ts'
 import { policyOfToday, startFleet, troubleWith } from './fleet.ts'
 import { byMeaning } from './meaning.ts'
 import { readOptions, wrong } from './options.ts'
-import { micro, mostOf } from './prices.ts'
+import { mostOf, nano } from './prices.ts'
 import { bareModel, type Doing, gatewayModel, type Run, runDay, taking } from './run.ts'
 import { isAnywhere, sinkBreaches, sinkTable } from './sinks.ts'
 import { acrossProcesses, agentTable, comparison, remarks } from './summary.ts'
@@ -141,7 +141,7 @@ async function liveDay(day: Day): Promise<string[]> {
   const client = createGatewayClient({ gateway: { onCall, ...places, cache: WITHOUT_MEANING } })
   const gateway = await throughGateway(client)
   const stats = client.gateway.stats()
-  const [paid, worth] = [micro(stats.costUsd), micro(stats.costUsd) + micro(stats.savedUsd)]
+  const [paid, worth] = [nano(stats.costUsd), nano(stats.costUsd) + nano(stats.savedUsd)]
   console.log(
     `\nPaid ${dollars(paid)}. Without the cache it would have been about ${dollars(worth)}: ` +
       'reckoned from the records; the bare client was not run.',

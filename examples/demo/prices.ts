@@ -4,15 +4,15 @@ import { EMBEDDINGS, MAX_OUTPUT, type Tokens } from './tasks.ts'
 
 const rates = new Map(Object.entries(hotdashPolicy.models))
 
-/** Dollars are added up as whole millionths; sums of floats drift. */
-export const micro = (usd: number | undefined) => Math.round((usd ?? 0) * 1e6)
+/** Dollars are added up as whole billionths; sums of floats drift. */
+export const nano = (usd: number | undefined) => Math.round((usd ?? 0) * 1e9)
 
-/** What upstream charges for one answer, by the policy's prices, in millionths of a dollar. */
+/** What upstream charges for one answer, by the policy's prices, in billionths of a dollar. */
 export function priceOf({ model, input, cached, output }: Tokens): number {
   const rate = rates.get(model)
   if (rate === undefined) throw new Error(`the policy has no price for ${model}`)
   const exact = (input - cached) * rate.input + cached * rate.cachedInput + output * rate.output
-  return Math.ceil(Number(exact.toFixed(6)))
+  return Math.ceil(Number((exact * 1_000).toFixed(3)))
 }
 
 /** More than a day can cost: a token for every byte, full answers, and the large model for all of it. */

@@ -1,5 +1,5 @@
 import type { CallRecord, Policy, Stats } from '@hotdash/llm-gateway'
-import { isHit, micro, priceOf } from './prices.ts'
+import { isHit, nano, priceOf } from './prices.ts'
 import type { Outcome, Run } from './run.ts'
 import { type Column, count, dollars, millis, percent, table } from './table.ts'
 import { AGENTS } from './tasks.ts'
@@ -72,13 +72,13 @@ export function acrossProcesses(records: CallRecord[], all: Stats[], policy: Pol
   ].join('\n')
 }
 
-type Side = { title: string; upstream: number; micros: number; wallMs: number; answered: number }
+type Side = { title: string; upstream: number; nanos: number; wallMs: number; answered: number }
 
 const sideColumns: Column<Side>[] = [
   { title: '', width: 12, of: ({ title }) => title },
   { title: 'steps done', width: 10, right: true, of: ({ answered }) => String(answered) },
   { title: 'upstream requests', width: 17, right: true, of: ({ upstream }) => String(upstream) },
-  { title: 'cost', width: 9, right: true, of: ({ micros }) => dollars(micros) },
+  { title: 'cost', width: 9, right: true, of: ({ nanos }) => dollars(nanos) },
   { title: 'wall time', width: 9, right: true, of: ({ wallMs }) => `${(wallMs / 1_000).toFixed(2)} s` },
 ]
 
@@ -96,14 +96,14 @@ export function comparison({ gateway, records, sent, bare, bareSent }: Compariso
     {
       title: 'gateway',
       upstream: sent,
-      micros: mine,
+      nanos: mine,
       wallMs: gateway.wallMs,
       answered: done(gateway).length,
     },
     {
       title: 'bare client',
       upstream: bareSent,
-      micros: theirs,
+      nanos: theirs,
       wallMs: bare.wallMs,
       answered: done(bare).length,
     },
@@ -122,12 +122,12 @@ function inWords(steps: number, mine: number, like: number): string {
   return `For the ${steps} steps that both did: ${dollars(mine)} instead of ${dollars(like)}, ${change}.`
 }
 
-/** In millionths of a dollar. */
+/** In billionths of a dollar. */
 export const bareCost = ({ work }: Outcome) =>
   (work?.used ?? []).reduce((sum, tokens) => sum + priceOf(tokens), 0)
-export const costOf = (records: CallRecord[]) => records.reduce((sum, { costUsd }) => sum + micro(costUsd), 0)
+export const costOf = (records: CallRecord[]) => records.reduce((sum, { costUsd }) => sum + nano(costUsd), 0)
 export const savedOf = (records: CallRecord[]) =>
-  records.reduce((sum, { savedUsd }) => sum + micro(savedUsd), 0)
+  records.reduce((sum, { savedUsd }) => sum + nano(savedUsd), 0)
 export const refused = (records: CallRecord[]) => records.filter(({ status }) => status === 'refused').length
 export const where = (records: CallRecord[], state: CallRecord['cache']) =>
   records.filter(({ cache }) => cache === state).length

@@ -19,7 +19,7 @@ export const table = <Row>(columns: Column<Row>[], rows: Row[]) =>
 const fit = (text: string, width: number, right = false) =>
   right ? text.padStart(width) : text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width)
 
-export const dollars = (micro: number) => `$${(micro / 1e6).toFixed(6)}`
+export const dollars = (nano: number) => `$${(nano / 1e9).toFixed(9)}`
 export const millis = (ms: number | undefined) =>
   ms === undefined ? '-' : ms < 10 ? ms.toFixed(1) : ms.toFixed(0)
 export const percent = (part: number, whole: number) =>

@@ -6,9 +6,11 @@ import {
 } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, type FakeRequest, type Fault, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { randomOf } from '../random.ts'
-import { count, inputOf, micro, policy, price, TEAMS, type Team } from './kit.ts'
+import { count, inputOf, nano, policy, TEAMS, type Team, UNLIMITED } from './kit.ts'
+import { price } from './prices.ts'
+import { answerOf, askRare, chargeOf, isRare, RARE, type Rare, type RareKind, rareOf } from './rare.ts'
 
-/** Millionths of a dollar of each team. */
+/** Billionths of a dollar of each team. */
 export type Dollars = Record<Team, number>
 
 export const none = (): Dollars => ({ one: 0, two: 0, three: 0 })
@@ -19,6 +21,10 @@ export type Day = {
   records: CallRecord[]
   /** What upstream would bill, by its own log and by nothing that the gateway says. */
   billed: Dollars
+  /** Answers of which nobody can tell what they cost. */
+  unpriced: number
+  /** Sums of what the headers of whole answers say, in billionths. */
+  headers: { cost: number; saved: number }
   /** Calls of each kind of trouble, for a test to see that it had some. */
   troubles: Record<string, number>
   close: () => Promise<void>
@@ -35,22 +41,23 @@ export type Plan = {
 /** What the fake says to a question, and what it charges. */
 type Said = { text: string; input: number; output: number; cached: number }
 type Trouble = 'none' | 'busy' | 'cut' | 'end' | 'error-event' | 'malformed' | 'left' | 'reset' | 'timeout'
-type Kind = 'chat' | 'stream' | 'told stream' | 'responses' | 'responses stream' | 'embedding'
+type Kind = 'chat' | 'stream' | 'told stream' | 'responses' | 'responses stream' | 'embedding' | RareKind
 type Asked = {
   content: string
-  team: Team
+  team: Team | typeof UNLIMITED.name
   agent: string
   kind: Kind
   model: string
   trouble: Trouble
   broken: number
+  rare?: Rare
 }
 
 const WORDS = 'the order left on tuesday and should arrive before friday unless it rains all week'.split(' ')
-const KINDS: Kind[] = ['chat', 'stream', 'told stream', 'responses', 'responses stream', 'embedding']
+const KINDS: Kind[] = ['chat', 'stream', 'told stream', 'responses', 'responses stream', 'embedding', ...RARE]
 const BREAKS: Trouble[] = ['cut', 'end', 'error-event', 'malformed', 'left']
 
-/** A day of random calls: nine kinds of trouble, hits, twins in flight, retries and failovers. */
+/** A day of random calls: all kinds of prices, nine kinds of trouble, hits, twins in flight, retries and failovers. */
 export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promise<Day> {
   const random = randomOf(seed)
   const asked = new Map<string, Asked>()
@@ -64,6 +71,8 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
       const words = saying(askedIn(request, asked), random)
       said.set(request, words)
       const { text, input, output, cached } = words
+      const { rare } = askedIn(request, asked)
+      if (rare !== undefined) return answerOf(rare, text)
       return { text, usage: { input, output, cached } }
     },
   })
@@ -83,16 +92,20 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
 
   function plan(): Asked {
-    const team = pick(Object.keys(TEAMS) as Team[])
     const kind = pick(KINDS)
+    const budgeted = pick(Object.keys(TEAMS) as Team[])
+    const team = kind === 'searched' ? UNLIMITED.name : budgeted
     const trouble = troubleFor(kind)
+    const rare = isRare(kind) ? rareOf(kind, random) : undefined
     number += 1
     return {
       team,
-      agent: pick<string>(TEAMS[team]),
+      agent: kind === 'searched' ? UNLIMITED.agent : pick<string>(TEAMS[budgeted]),
       kind,
+      ...(rare === undefined ? {} : { rare }),
       // Breaks and partings are the stream's own; what is routed may fail over.
-      model: kind === 'embedding' ? 'text-embedding-3-large' : pick(['gpt-4o-mini', 'gpt-4o']),
+      model:
+        rare?.model ?? (kind === 'embedding' ? 'text-embedding-3-large' : pick(['gpt-4o-mini', 'gpt-4o'])),
       trouble,
       broken: 1 + Math.floor(random() * 5),
       content: `<${team} ${number}> ${Array.from({ length: 1 + Math.floor(random() * 30) }, () => pick(WORDS)).join(' ')}`,
@@ -101,7 +114,8 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
 
   function troubleFor(kind: Kind): Trouble {
     const luck = random()
-    if (luck < 0.6) return 'none'
+    // The model that it fails over to has no price for sounds.
+    if (luck < 0.6 || kind === 'heard') return 'none'
     if (luck < 0.7) return 'busy'
     if (doubts && luck < 0.75 && kind !== 'embedding') return 'reset'
     if (doubts && luck < 0.8 && kind === 'chat') return 'timeout'
@@ -122,23 +136,37 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
       headers: { 'x-gateway-agent': call.agent },
       ...(call.trouble === 'timeout' ? { timeout: 150 } : {}),
     }
-    const { model, content, kind } = call
-    if (kind === 'embedding') {
-      await client.embeddings.create({ model, input: content }, options)
+    const { model, content, kind, rare } = call
+    if (rare !== undefined) {
+      tellHeaders(await askRare(client, rare, content, options))
+    } else if (kind === 'embedding') {
+      tellHeaders(
+        (await client.embeddings.create({ model, input: content }, options).withResponse()).response,
+      )
     } else if (kind === 'responses') {
-      await client.responses.create({ model, input: content, max_output_tokens: 2_000 }, options)
+      const body = { model, input: content, max_output_tokens: 2_000 }
+      tellHeaders((await client.responses.create(body, options).withResponse()).response)
     } else if (kind === 'responses stream') {
       const body = { model, input: content, max_output_tokens: 2_000, stream: true } as const
       await drain(await client.responses.create(body, options))
     } else {
       const body = { model, messages: [{ role: 'user' as const, content }], max_tokens: 2_000 }
-      if (kind === 'chat') await client.chat.completions.create(body, options)
+      if (kind === 'chat')
+        tellHeaders((await client.chat.completions.create(body, options).withResponse()).response)
       else {
         const told = kind === 'told stream' ? { stream_options: { include_usage: true } } : {}
         const stream = await client.chat.completions.create({ ...body, ...told, stream: true }, options)
         await drain(stream, call.trouble === 'left')
       }
     }
+  }
+
+  const headers = { cost: 0, saved: 0 }
+
+  function tellHeaders(response: Response | undefined) {
+    if (response === undefined) return
+    headers.cost += nanoIn(response.headers.get('x-gateway-cost-usd'))
+    headers.saved += nanoIn(response.headers.get('x-gateway-saved-usd'))
   }
 
   const past: Asked[] = []
@@ -159,19 +187,24 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
   await client.gateway.flush()
 
   const billed = none()
+  let unpriced = 0
   const met = new Set<string>()
   for (const request of upstream.requests) {
     const call = askedIn(request, asked)
     const id = idIn(call.content) ?? ''
     const first = !met.has(id)
     met.add(id)
-    billed[call.team] += billFor(request, call, first ? call.trouble : 'none', said.get(request))
+    const bill = billFor(request, call, first ? call.trouble : 'none', said.get(request))
+    if (bill === undefined) unpriced += 1
+    else if (bill > 0) billed[call.team as Team] += bill
   }
   return {
     client,
     upstream,
     records,
     billed,
+    unpriced,
+    headers,
     troubles,
     async close() {
       await client.gateway.close()
@@ -180,10 +213,16 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
   }
 }
 
-/** What a request costs that met this trouble. */
-function billFor({ model }: FakeRequest, call: Asked, trouble: Trouble, said: Said | undefined): number {
-  const { content, kind, broken } = call
+/** What a request costs that met this trouble; `undefined`: nobody is told. */
+function billFor(
+  { model }: FakeRequest,
+  call: Asked,
+  trouble: Trouble,
+  said: Said | undefined,
+): number | undefined {
+  const { content, kind, broken, rare } = call
   if (trouble === 'busy' || trouble === 'reset') return 0
+  if (rare !== undefined) return chargeOf(rare, model)
   if (kind === 'embedding') return price(model, { input: count(content) })
   const input = inputOf(content)
   if (trouble === 'timeout') return price(model, { input })
@@ -226,7 +265,15 @@ function saying({ content }: Asked, random: () => number): Said {
   }
 }
 
-const idIn = (text: string) => /<(?:one|two|three) \d+>/.exec(text)?.[0]
+const idIn = (text: string) => /<(?:one|two|three|unlimited) \d+>/.exec(text)?.[0]
+
+/** Plain digits with up to nine decimals, in billionths. */
+function nanoIn(text: string | null): number {
+  if (text === null) return 0
+  const [, whole = '', decimals = ''] = /^(\d+)\.(\d{1,9})$/.exec(text) ?? []
+  if (whole === '') throw new Error(`${text} is no amount in plain digits`)
+  return Number(whole + decimals.padEnd(9, '0'))
+}
 
 function askedIn({ text }: FakeRequest, asked: Map<string, Asked>): Asked {
   const call = asked.get(idIn(text) ?? '')
@@ -241,6 +288,6 @@ async function drain(stream: AsyncIterable<unknown>, leaves = false) {
 
 export function dollarsOf(records: readonly CallRecord[]): Dollars {
   const sums = none()
-  for (const { team, costUsd } of records) sums[team as Team] += micro(costUsd)
+  for (const { team, costUsd } of records) if (team !== UNLIMITED.name) sums[team as Team] += nano(costUsd)
   return sums
 }

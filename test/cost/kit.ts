@@ -2,6 +2,7 @@ import type { GatewayClient, Policy } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { inputSize } from '../../packages/gateway/src/route/tokens.ts'
 import { tokenizerOf } from '../../packages/testing/src/tokens.ts'
+import { price } from './prices.ts'
 
 /** Tokens as OpenAI counts them, by the fake's own tokeniser and not by the gateway's code. */
 export const { count } = await tokenizerOf('exact')
@@ -9,45 +10,38 @@ export const { count } = await tokenizerOf('exact')
 /** Of one question in one message: 3 and its role for the message, 3 for the reply. */
 export const inputOf = (content: string) => 3 + count('user') + count(content) + 3
 
-/** Dollars per billion tokens, so that all of them are whole: OpenAI's, copied by hand. */
-const PRICES: Record<string, { input: number; cached: number; output: number }> = {
-  'gpt-4o-mini': { input: 150, cached: 75, output: 600 },
-  'gpt-4o': { input: 2_500, cached: 1_250, output: 10_000 },
-  'o4-mini': { input: 1_100, cached: 275, output: 4_400 },
-  'gpt-3.5-turbo-instruct': { input: 1_500, cached: 1_500, output: 2_000 },
-  'text-embedding-3-large': { input: 130, cached: 130, output: 0 },
-}
-
-export type Told = { input: number; output?: number; cached?: number }
-
-/** In millionths of a dollar, rounded up. `share`: the part of the standard price that a tier costs. */
-export function price(model: string, { input, output = 0, cached = 0 }: Told, share = 1): number {
-  const rates = PRICES[model]
-  if (rates === undefined) throw new Error(`no price for ${model}`)
-  const thousandths = (input - cached) * rates.input + cached * rates.cached + output * rates.output
-  return Math.ceil(Number(((thousandths * share) / 1_000).toFixed(6)))
-}
-
-export const micro = (usd: number | undefined) => Math.round((usd ?? Number.NaN) * 1e6)
+export const nano = (usd: number | undefined) => Math.round((usd ?? Number.NaN) * 1e9)
 
 /** What each team may spend: far more than any test does. */
-export const BUDGET = 5_000_000
+export const BUDGET = 50_000_000_000
+/** One whose calls nobody can price has no budget: with one it would be refused. */
+export const UNLIMITED = { name: 'unlimited', agent: 'fay' }
 export const TEAMS = { one: ['ann', 'bob'], two: ['cat', 'dan'], three: ['eve'] } as const
 export type Team = keyof typeof TEAMS
+
+const SOUNDING = 'sounding'
 
 export const policy: Policy = {
   routing: { default: 'gpt-4o-mini', fallback: 'gpt-4o', escalate: false },
   models: {
-    // Its largest answer is far beyond the budget, so that what is left can be found by asking for less and less.
-    'gpt-4o-mini': { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 100_000_000 },
+    'gpt-4o-mini': { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 16_384 },
+    // A token of it costs a billionth, and its largest answer is far beyond the budget: asking for less and less finds
+    // what is left.
+    [SOUNDING]: { input: 0, cachedInput: 0, output: 0.001, maxOutput: 100_000_000_000 },
     'gpt-4o': { input: 2.5, cachedInput: 1.25, output: 10, maxOutput: 16_384 },
     'o4-mini': { maxOutput: 100_000 },
+    'gpt-5-nano': { maxOutput: 128_000 },
+    'gpt-5.6': { maxOutput: 128_000 },
+    'gpt-audio': { maxOutput: 16_384 },
     'gpt-3.5-turbo-instruct': { maxOutput: 4_096 },
     'text-embedding-3-large': { input: 0.13, cachedInput: 0.13, output: 0, maxOutput: 0 },
   },
-  teams: Object.fromEntries(
-    Object.entries(TEAMS).map(([team, agents]) => [team, { agents: [...agents], usdPerDay: BUDGET / 1e6 }]),
-  ),
+  teams: {
+    [UNLIMITED.name]: { agents: [UNLIMITED.agent] },
+    ...Object.fromEntries(
+      Object.entries(TEAMS).map(([team, agents]) => [team, { agents: [...agents], usdPerDay: BUDGET / 1e9 }]),
+    ),
+  },
 }
 
 const PROBE = 'How much is left?'
@@ -60,18 +54,18 @@ export function worstOf(body: { messages: { role: 'user'; content: string }[]; m
 }
 
 /**
- * What the team's budget no longer holds, in millionths: spent, held and in doubt. Asked of the quota from outside, by
- * calls for ever other lengths, which upstream refuses and which cost nothing: one token more costs less than a
- * millionth, so that the longest answer that is let through tells to the millionth what is left.
+ * What the team's budget no longer holds, in billionths: spent, held and in doubt. Asked of the quota from outside, by
+ * calls for ever other lengths, which upstream refuses and which cost nothing: one token costs a billionth, so that the
+ * longest answer that is let through tells to the billionth what is left.
  */
 export async function committed(client: GatewayClient, upstream: FakeOpenAI, team: Team): Promise<number> {
   upstream.fail({ type: 'status', status: 400 }, { times: Number.POSITIVE_INFINITY, when: isProbe })
   const bodyOf = (max_tokens: number) => ({
-    model: 'gpt-4o-mini',
+    model: SOUNDING,
     messages: [{ role: 'user' as const, content: PROBE }],
     max_tokens,
   })
-  let [most, least] = [BUDGET * 2, 1]
+  let [most, least] = [BUDGET * 2, 0]
   while (most - least > 1) {
     const middle = Math.floor((most + least) / 2)
     const error = await client.chat.completions
@@ -81,5 +75,5 @@ export async function committed(client: GatewayClient, upstream: FakeOpenAI, tea
     if (error?.code === 'gateway_daily_usd_exceeded') most = middle
     else least = middle
   }
-  return BUDGET - worstOf(bodyOf(least))
+  return BUDGET - least
 }

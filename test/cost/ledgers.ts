@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { type Day, type Dollars, dollarsOf, none } from './day.ts'
-import { committed, micro, TEAMS, type Team } from './kit.ts'
+import { committed, nano, TEAMS, type Team, UNLIMITED } from './kit.ts'
 
-/** Somewhere that tells what each team has spent, in millionths of a dollar. */
+/** Somewhere that tells what each team has spent, in billionths of a dollar. */
 export type Ledger = { name: string; read: (day: Day) => Dollars | Promise<Dollars> }
 
 const TEAM_NAMES = Object.keys(TEAMS) as Team[]
@@ -19,12 +19,18 @@ export const budget: Ledger = {
   },
 }
 
-/** All ledgers tell of the same dollars, to the millionth: those that upstream would bill. */
+/** All ledgers tell of the same dollars, to the billionth: those that upstream would bill. */
 export async function allAgree(day: Day, ledgers: readonly Ledger[]): Promise<void> {
-  const { billed, client } = day
+  const { billed, client, unpriced, headers, records } = day
   const all = TEAM_NAMES.reduce((sum, team) => sum + billed[team], 0)
   expect(all).toBeGreaterThan(0)
-  expect({ stats: micro(client.gateway.stats().costUsd) }).toEqual({ stats: all })
-  expect(client.gateway.stats()).toMatchObject({ unpriced: 0, faults: 0, hookErrors: 0 })
+  expect({ stats: nano(client.gateway.stats().costUsd) }).toEqual({ stats: all })
+  expect(client.gateway.stats()).toMatchObject({ unpriced, faults: 0, hookErrors: 0 })
+  for (const record of records)
+    expect(record.costUsd === undefined).toBe(record.team === UNLIMITED.name)
+  const whole = records.filter(({ stream, status }) => !stream && status === 'ok')
+  const sum = (of: (record: Day['records'][number]) => number | undefined) =>
+    whole.reduce((sum, record) => sum + nano(of(record) ?? 0), 0)
+  expect(headers).toEqual({ cost: sum(({ costUsd }) => costUsd), saved: sum(({ savedUsd }) => savedUsd) })
   for (const { name, read } of ledgers) expect({ [name]: await read(day) }).toEqual({ [name]: billed })
 }

@@ -128,13 +128,13 @@ test('both versions work out the same tokens and cost, and they are ours', async
         observations.reduce((sum, each) => sum + (of(each) ?? 0), 0)
       const ours = records.filter(({ cache }) => cache === 'miss')
       const total = {
-        cost: sum(({ costUsd }) => Math.round((costUsd ?? Number.NaN) * 1e6)),
+        cost: sum(({ costUsd }) => Math.round((costUsd ?? Number.NaN) * 1e9)),
         input: sum(({ tokens }) => tokens.input),
         output: sum(({ tokens }) => tokens.output),
         all: sum(({ tokens }) => tokens.total),
       }
       expect(total).toEqual({
-        cost: Math.round(client.gateway.stats().costUsd * 1e6),
+        cost: Math.round(client.gateway.stats().costUsd * 1e9),
         input: ours.reduce((sum, { usage }) => sum + (usage?.input ?? 0), 0),
         output: ours.reduce((sum, { usage }) => sum + (usage?.output ?? 0), 0),
         all: total.input + total.output,

@@ -2,7 +2,7 @@ import { readMetrics } from '@hotdash/llm-gateway'
 import { type FakeLangfuse, startFakeLangfuse } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, test } from 'vitest'
 import { liveThrough, none } from '../cost/day.ts'
-import { micro, policy, TEAMS, type Team } from '../cost/kit.ts'
+import { nano, policy, TEAMS, type Team } from '../cost/kit.ts'
 import { allAgree, budget, type Ledger, records } from '../cost/ledgers.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { ask, setup, until } from '../support.ts'
@@ -43,7 +43,7 @@ const metrics = ({ url }: RedisServer): Ledger => ({
       15_000,
     )
     const { rows } = await readMetrics(url, { from: Date.now() - 3_600_000, to: Date.now() + 60_000 })
-    for (const { team, costUsd } of rows) dollars[team as Team] += micro(costUsd)
+    for (const { team, costUsd } of rows) dollars[team as Team] += nano(costUsd)
     return dollars
   },
 })
@@ -54,7 +54,7 @@ const traced = ({ observations, traces }: FakeLangfuse): Ledger => ({
   read() {
     const dollars = none()
     for (const { traceId, costUsd } of observations.values())
-      dollars[traces.get(traceId)?.userId as Team] += micro(costUsd)
+      dollars[traces.get(traceId)?.userId as Team] += nano(costUsd)
     return dollars
   },
 })
@@ -64,9 +64,9 @@ const rows = ({ sql }: Supabase): Ledger => ({
   async read() {
     const dollars = none()
     const sums = await sql(
-      'select team, (sum(cost_usd) * 1000000)::bigint as micro from llm_usage group by team',
+      'select team, (sum(cost_usd) * 1000000000)::bigint as nano from llm_usage group by team',
     )
-    for (const { team, micro } of sums) dollars[team as Team] = Number(micro)
+    for (const { team, nano } of sums) dollars[team as Team] = Number(nano)
     return dollars
   },
 })
@@ -132,6 +132,6 @@ test('a call that is given up while the quota is asked never leaves, and costs n
   await client.gateway.flush()
   expect(upstream.count()).toBe(1)
   expect(records[1]).toMatchObject({ status: 'aborted', costUsd: 0, attempts: [], estimated: false })
-  expect(Number(await redis.admin.hget('gw:{one}:quota', 'spent'))).toBe(micro(records[0]?.costUsd))
+  expect(Number(await redis.admin.hget('gw:{one}:quota', 'spent'))).toBe(nano(records[0]?.costUsd))
   await client.gateway.close()
 })

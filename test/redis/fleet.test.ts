@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import type { Limits, MicroUsd } from '../../packages/gateway/src/quota/store.ts'
+import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
 import type { Admission, Settled, Told, Work } from './reserver.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -89,7 +89,7 @@ const limits = (some: Partial<Limits>): Limits => ({ rpm: 120, tpmMode: 'strict'
 test('eight processes, three of which are killed: no minute over its requests or tokens, and no dollar over the day', async () => {
   const redis = await startRedis()
   open.push(redis)
-  const usdPerDay = 150_000 as MicroUsd
+  const usdPerDay = 150_000 as NanoUsd
   const fleet = startFleet(redis, limits({ tpm: 90_000, usdPerDay }))
   await sleep((SECONDS * 1_000) / 2)
   await Promise.all(fleet.children.slice(0, 3).map(kill))

@@ -50,9 +50,9 @@ const record = (some: Partial<CallRecord> = {}): CallRecord => ({
 })
 const report = (some?: Partial<CallRecord>): Report => ({ record: record(some), parameters: {} })
 const write = (sink: Sink, reports: Report[]) => sink.deliver(reports, signal)
-const micro = (usd: number) => Math.round(usd * 1e6)
+const nano = (usd: number) => Math.round(usd * 1e9)
 
-const money = fc.integer({ min: 0, max: 5_000_000 }).map((micro) => micro / 1e6)
+const money = fc.integer({ min: 0, max: 5_000_000_000 }).map((nano) => nano / 1e9)
 const calls: fc.Arbitrary<CallRecord> = fc
   .record({
     at: fc.integer({ min: now - 24 * 3_600_000, max: now - 60_000 }),
@@ -118,10 +118,10 @@ function expected(records: CallRecord[]) {
       output: sumOf(asked, ({ usage }) => usage?.output ?? 0),
       reasoning: sumOf(asked, ({ usage }) => usage?.reasoning ?? 0),
     },
-    costUsd: sumOf(records, ({ costUsd = 0 }) => micro(costUsd)) / 1e6,
-    savedUsd: sumOf(records, ({ savedUsd = 0 }) => micro(savedUsd)) / 1e6,
+    costUsd: sumOf(records, ({ costUsd = 0 }) => nano(costUsd)) / 1e9,
+    savedUsd: sumOf(records, ({ savedUsd = 0 }) => nano(savedUsd)) / 1e9,
     embeddingUsd:
-      sumOf(records, ({ operation, costUsd = 0 }) => (operation === 'embeddings' ? micro(costUsd) : 0)) / 1e6,
+      sumOf(records, ({ operation, costUsd = 0 }) => (operation === 'embeddings' ? nano(costUsd) : 0)) / 1e9,
     unpriced: count(({ costUsd }) => costUsd === undefined),
     estimated: count(({ estimated }) => estimated),
     degraded: 0,
@@ -433,12 +433,12 @@ describe('in a gateway', () => {
   test('options that make no sense are refused', () => {
     const client = (metrics: object) => () => createGatewayClient({ apiKey: 'k', gateway: { metrics } })
     expect(client({ flushSeconds: 0 })).toThrow(/metrics/)
-    expect(client({ keepHours: 1e9 })).toThrow(/metrics/)
+    expect(client({ keepHours: 1e6 })).toThrow(/metrics/)
     expect(client({ every: 5 })).toThrow(/metrics/)
   })
 
   test('a span of time that is none is refused', async () => {
-    await expect(readMetrics('redis://127.0.0.1:1', { from: now, to: now - 1e9 })).rejects.toThrow(RangeError)
+    await expect(readMetrics('redis://127.0.0.1:1', { from: now, to: now - 1e6 })).rejects.toThrow(RangeError)
     await expect(readMetrics('redis://127.0.0.1:1', { from: Number.NaN, to: now })).rejects.toThrow(
       RangeError,
     )

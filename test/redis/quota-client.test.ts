@@ -120,7 +120,7 @@ test('a program that ends after flush leaves no hold behind', async () => {
   await other.client.gateway.flush()
   const spent = await server.admin.hget('gw:{t}:quota', 'spent')
   expect(Number(spent)).toBe(
-    Math.round((it.gateway.stats().costUsd + other.client.gateway.stats().costUsd) * 1e6),
+    Math.round((it.gateway.stats().costUsd + other.client.gateway.stats().costUsd) * 1e9),
   )
   expect(await server.admin.hget('gw:{t}:quota', 'doubt')).toBe('0')
 })

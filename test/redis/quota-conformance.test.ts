@@ -91,7 +91,7 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     expect(await reserve('b', bound)).toMatchObject({ remaining: { requests: 1, tokens: 800, usd: 899 } })
   })
 
-  test('dollars: the worst case is held, the truth takes its place once, and the cap is met to the millionth', async () => {
+  test('dollars: the worst case is held, the truth takes its place once, and the cap is met to the billionth', async () => {
     fresh()
     const bound = { usdPerDay: usd(1_000) }
     let spent = 0

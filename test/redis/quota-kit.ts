@@ -8,7 +8,7 @@ import {
 } from '../../packages/gateway/src/quota/redis/quota.ts'
 import type {
   Limits,
-  MicroUsd,
+  NanoUsd,
   QuotaStore,
   Reservation,
   Settlement,
@@ -16,10 +16,10 @@ import type {
 import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
 import { redisBinary, startCluster, startRedis } from './server.ts'
 
-export const usd = (micro: number) => micro as MicroUsd
+export const usd = (micro: number) => micro as NanoUsd
 export const limits = (some: Partial<Limits>): Limits => ({ tpmMode: 'strict', timezone: 'UTC', ...some })
 
-/** 100 tokens and 100 µ$ at most, unless said otherwise. */
+/** 100 tokens and 100 n$ at most, unless said otherwise. */
 export const claim = (id: string, some: Partial<Reservation> & { limits: Limits }): Reservation => ({
   id,
   team: 't',

@@ -44,7 +44,7 @@ function report(name: string, { calls, done }: Outcome) {
   const sum = (pick: (one: (typeof done)[number]) => number) => done.reduce((sum, one) => sum + pick(one), 0)
   console.log(
     `${name}: ${calls.length} admitted, ${sum((one) => one.refused)} refused, worst span ${worstSpan(calls, requests)} requests`,
-    `${worstSpan(calls, tokens)} tokens, ${total(calls, cost)} µ$, alone ${sum((one) => one.stats.alone)}, dropped ${sum((one) => one.stats.dropped)}`,
+    `${worstSpan(calls, tokens)} tokens, ${total(calls, cost)} n$, alone ${sum((one) => one.stats.alone)}, dropped ${sum((one) => one.stats.dropped)}`,
   )
 }
 
@@ -62,7 +62,7 @@ test('requests: no 60 seconds hold more than rpm, and none is left unused', {
   )
 })
 
-test('dollars: never a millionth more than the cap, and never more than one call less', {
+test('dollars: never a billionth more than the cap, and never more than one call less', {
   timeout: TIMEOUT,
 }, async () => {
   const cap = 20_001

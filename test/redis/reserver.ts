@@ -1,5 +1,5 @@
 import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, MicroUsd } from '../../packages/gateway/src/quota/store.ts'
+import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
 import { createLink } from '../../packages/gateway/src/redis/link.ts'
 
 /** What a reserver is started with. Its clock is at noon at the machine's time `start`, and runs `speed` times as fast. */
@@ -39,7 +39,7 @@ export async function reserve({ name, redis, start, speed, limits, leaseMs }: Wo
       limits,
       inputTokens,
       maxOutputTokens: 800,
-      worstCost: worst as MicroUsd,
+      worstCost: worst as NanoUsd,
       leaseMs,
     })
     if (verdict.admitted) {
@@ -54,8 +54,8 @@ export async function reserve({ name, redis, start, speed, limits, leaseMs }: Wo
           team: 'fleet',
           tokens: used,
           learnOutputTokens: used - inputTokens,
-          cost: cost as MicroUsd,
-          doubt: 0 as MicroUsd,
+          cost: cost as NanoUsd,
+          doubt: 0 as NanoUsd,
         })
       }, Math.random() * 100)
     }

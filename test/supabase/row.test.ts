@@ -106,20 +106,20 @@ test('the table takes the row of any record', async () => {
   expect(await supabase.sql('select count(*)::int as rows from llm_usage')).toEqual([{ rows: all.size }])
 }, 60_000)
 
-test('dollars are exact to the millionth, and what is unknown is not in the row', () => {
+test('dollars are exact to the billionth, and what is unknown is not in the row', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 10 ** 12 }), (micro) => {
+    fc.property(fc.integer({ min: 0, max: 10 ** 15 }), (nano) => {
       const [given] = fc.sample(record, 1)
       const { cost_usd, saved_usd } = rowOf({
         ...(given as CallRecord),
-        costUsd: micro / 1e6,
+        costUsd: nano / 1e9,
         savedUsd: Number.NaN,
       })
       expect(
         String(cost_usd)
           .replace('.', '')
           .replace(/^0+(?=\d)/, ''),
-      ).toBe(String(micro))
+      ).toBe(String(nano))
       expect(saved_usd).toBeUndefined()
     }),
   )

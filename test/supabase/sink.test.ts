@@ -44,8 +44,8 @@ test('every call is one row, as its record says, with nothing of what was asked 
       cache: 'miss',
       input_tokens: first?.usage?.input,
       output_tokens: first?.usage?.output,
-      cost: first?.costUsd?.toFixed(6),
-      saved: '0.000000',
+      cost: first?.costUsd?.toFixed(9),
+      saved: '0.000000000',
       status: 'ok',
       http_status: 200,
       attempts: 1,
@@ -54,7 +54,7 @@ test('every call is one row, as its record says, with nothing of what was asked 
       tags: ['a', 'b'],
       error: null,
     },
-    { cache: 'exact', cost: '0.000000', saved: second?.savedUsd?.toFixed(6), attempts: 0, tags: [] },
+    { cache: 'exact', cost: '0.000000000', saved: second?.savedUsd?.toFixed(9), attempts: 0, tags: [] },
     { operation: 'other', path: '/v1/models', cache: 'bypass', bypass: 'ungoverned', input_tokens: null },
   ])
   const written = JSON.stringify(rows)

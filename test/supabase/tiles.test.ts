@@ -99,7 +99,7 @@ test('daily cost by agent: what is known to have been spent, and how many calls 
       team: 'prod_background',
       agent: 'seo',
       calls: 2,
-      cost_usd: '1.200000',
+      cost_usd: '1.200000000',
       saved_usd: '0',
       unpriced: 0,
     },
@@ -108,8 +108,8 @@ test('daily cost by agent: what is known to have been spent, and how many calls 
       team: 'prod_customer',
       agent: 'support',
       calls: 8,
-      cost_usd: '0.300003',
-      saved_usd: '0.410000',
+      cost_usd: '0.300003000',
+      saved_usd: '0.410000000',
       unpriced: 1,
     },
     {
@@ -117,7 +117,7 @@ test('daily cost by agent: what is known to have been spent, and how many calls 
       team: 'prod_customer',
       agent: 'support',
       calls: 1,
-      cost_usd: '0.700000',
+      cost_usd: '0.700000000',
       saved_usd: '0',
       unpriced: 0,
     },
@@ -155,7 +155,7 @@ test('cache hit rate: of the calls that asked a cache, exact and by meaning, and
   const rows = await tile('llm_cache_hit_rate', columns, ['day', 'agent'])
   expect((rows ?? []).map((row) => Object.values(row as object).join(' '))).toEqual([
     'seo 1 0 0 0 0 1 0 0.0000 0.0000 0.0000 0 0 0',
-    'support 7 1 1 1 1 3 1 0.5714 0.1429 0.1429 0.410000 0.250000 0.100000',
+    'support 7 1 1 1 1 3 1 0.5714 0.1429 0.1429 0.410000000 0.250000000 0.100000000',
     'support 1 0 0 0 0 1 0 0.0000 0.0000 0.0000 0 0 0',
   ])
 })
@@ -223,8 +223,8 @@ test('quota usage by team: today in the zone of the policy, against the limits o
     )
     .order('team')
   expect(data?.map((row) => Object.values(row).map(String).join(' '))).toEqual([
-    `${today} busy 5 1 0.500000 2.000000 0.2500 1 3 10 0.3000 300 1000 0.3000`,
-    `${today} free 1 0 0.125000 null null 0 1 null null 150 null null`,
+    `${today} busy 5 1 0.500000000 2.000000 0.2500 1 3 10 0.3000 300 1000 0.3000`,
+    `${today} free 1 0 0.125000000 null null 0 1 null null 150 null null`,
     `${today} idle 0 0 0 null null 0 0 20 0.0000 0 2000 0.0000`,
   ])
 })

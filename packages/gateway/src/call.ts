@@ -3,7 +3,7 @@ import type { Recording } from './body/recording.ts'
 import type { Controls } from './identify/controls.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Caller } from './identify/who.ts'
-import type { MicroUsd } from './quota/store.ts'
+import type { NanoUsd } from './quota/store.ts'
 import type { Reading } from './reading.ts'
 import type { Rules } from './rules.ts'
 import type { Meaning } from './semantic/meaning.ts'
@@ -116,7 +116,7 @@ export type Reply = {
   /** Headers of ours that belong to this answer: what the team has left. */
   headers?: Record<string, string>
   /** What a proxy says it charged, for models whose price we do not know. */
-  charged?: MicroUsd
+  charged?: NanoUsd
   /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
   bill?: Bill | Promise<Bill>
 }

@@ -99,9 +99,9 @@ export function createPassThrough(parts: Parts) {
 
     function teller(tell: NonNullable<Parts['tell']>) {
       const origin = originOf(init, 0, settings.onCall !== undefined)
-      const startedAt = performance.now()
+      const [at, startedAt] = [Date.now(), performance.now()]
       return (outcome: PassedOutcome) => {
-        tell({ id: origin.id, caller: inForce.who(claim), method, url, startedAt, ...outcome }, origin)
+        tell({ id: origin.id, caller: inForce.who(claim), method, url, at, startedAt, ...outcome }, origin)
       }
     }
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRedisQuota } from '../../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, MicroUsd } from '../../../packages/gateway/src/quota/store.ts'
+import type { Limits, NanoUsd } from '../../../packages/gateway/src/quota/store.ts'
 import { createLink } from '../../../packages/gateway/src/redis/link.ts'
 
 /** What a process of the fleet is told to do. */
@@ -45,7 +45,7 @@ async function work(job: Job) {
         limits: job.limits,
         inputTokens: 0,
         maxOutputTokens: job.maxTokens,
-        worstCost: job.worstCost as MicroUsd,
+        worstCost: job.worstCost as NanoUsd,
         leaseMs: job.leaseMs,
       })
       if (!verdict.admitted) {
@@ -62,8 +62,8 @@ async function work(job: Job) {
         team: job.team,
         tokens,
         learnOutputTokens: tokens,
-        cost: cost as MicroUsd,
-        doubt: 0 as MicroUsd,
+        cost: cost as NanoUsd,
+        doubt: 0 as NanoUsd,
       })
     }
   }

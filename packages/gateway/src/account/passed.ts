@@ -9,7 +9,9 @@ export type Passed = {
   caller: Caller
   method: string
   url: string
-  /** By `performance.now()`. */
+  /** When it was made, by the wall clock. */
+  at: number
+  /** The same by `performance.now()`. */
   startedAt: number
 } & (
   | {
@@ -22,13 +24,13 @@ export type Passed = {
 
 /** What a paid endpoint cost is unknown; the others cost nothing. */
 export function recordOfPassed(passed: Passed): CallRecord {
-  const { id, caller, method, url, startedAt } = passed
+  const { id, at, caller, method, url, startedAt } = passed
   const refusal = 'refusal' in passed ? passed.refusal : undefined
   const latencyMs = performance.now() - startedAt
   const status = 'status' in passed ? passed.status : undefined
   const record: CallRecord = {
     id,
-    at: Math.round(performance.timeOrigin + startedAt),
+    at,
     agent: caller.agent,
     team: caller.team,
     tags: [],

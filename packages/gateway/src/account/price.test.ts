@@ -2,8 +2,8 @@ import { calcPrice } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { hotdash } from '../policy/hotdash.ts'
-import type { MicroUsd } from '../quota/store.ts'
-import { createPriceBook, formatUsd, microUsd, usd } from './price.ts'
+import type { NanoUsd } from '../quota/store.ts'
+import { createPriceBook, formatUsd, nanoUsd, usd } from './price.ts'
 import type { Usage } from './usage.ts'
 
 const none: Usage = { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 }
@@ -28,7 +28,7 @@ describe('published prices', () => {
     ['gpt-5-nano', { input: 1_000_000, cachedInput: 1_000_000 }, undefined, 0.005],
     ['gpt-5.4', { input: 100_000, output: 1_000 }, undefined, 0.265],
     ['gpt-5.4', { input: 300_000, output: 1_000 }, undefined, 1.5225],
-    ['gpt-5.4', { input: 271_999 }, undefined, 0.679998],
+    ['gpt-5.4', { input: 271_999 }, undefined, 0.6799975],
     ['gpt-5.4', { input: 272_000 }, undefined, 1.36],
     ['gpt-audio', { input: 10, cachedInput: 10, audioInput: 10 }, undefined, 0.000025],
     ['gpt-audio', { ...million, audioInput: 1_000_000, audioOutput: 1_000_000 }, undefined, 96],
@@ -80,7 +80,8 @@ describe('published prices', () => {
         const cost = await bare.cost(model, { ...none, input, output, cachedInput })
         const asked = { input_tokens: input, output_tokens: output, cache_read_tokens: cachedInput }
         const expected = calcPrice(asked, model, { providerId: 'openai' })?.total_price ?? Number.NaN
-        expect(cost).toBe(microUsd(expected))
+        // Every price of these models is a whole number of billionths; the library adds up floats.
+        expect(cost).toBe(Math.round(expected * 1e9))
       }),
     )
   })
@@ -155,48 +156,54 @@ test.each(published)('%s, %s: %s for input, %s for cached input, %s for output',
   const usages = [{ input: MANY }, { input: MANY, cachedInput: MANY }, { output: MANY }]
   for (const [at, usage] of usages.entries())
     for (const book of [createPriceBook(hotdash.models), createPriceBook({})])
-      expect(await book.cost(model, { ...none, ...usage }, tier)).toBe(Math.round(Number(prices[at]) * MANY))
+      expect(await book.cost(model, { ...none, ...usage }, tier)).toBe(
+        Math.round(Number(prices[at]) * MANY * 1_000),
+      )
 })
 
 describe('whole calls, reckoned by hand', () => {
-  // 1,000 − 200 plain at 2.50, 200 cached at 1.25, 300 written at 10.00 = 2,000 + 250 + 3,000 µ$.
+  // 1,000 − 200 plain at 2.50, 200 cached at 1.25, 300 written at 10.00 = 2,000 + 250 + 3,000 thousand n$.
   test('cached input is part of the input', async () => {
-    expect(await book.cost('gpt-4o', { ...none, input: 1_000, cachedInput: 200, output: 300 })).toBe(5_250)
+    expect(await book.cost('gpt-4o', { ...none, input: 1_000, cachedInput: 200, output: 300 })).toBe(
+      5_250_000,
+    )
   })
 
-  // 10 at 1.10 and 2,010 at 4.40, of which 2,000 were thought and not said: 11 + 8,844 µ$.
+  // 10 at 1.10 and 2,010 at 4.40, of which 2,000 were thought and not said: 11 + 8,844 thousand n$.
   test('reasoning is part of the output', async () => {
-    expect(await book.cost('o4-mini', { ...none, input: 10, output: 2_010, reasoning: 2_000 })).toBe(8_855)
+    expect(await book.cost('o4-mini', { ...none, input: 10, output: 2_010, reasoning: 2_000 })).toBe(
+      8_855_000,
+    )
   })
 
-  // 100 − 40 text at 2.50 and 40 heard at 32.00; 60 − 50 text at 10.00 and 50 spoken at 64.00: 150 + 1,280 + 100 + 3,200 µ$.
+  // 100 − 40 text at 2.50 and 40 heard at 32.00; 60 − 50 text at 10.00 and 50 spoken at 64.00: 150 + 1,280 + 100 + 3,200 thousand n$.
   test('audio has prices of its own', async () => {
     const usage = { ...none, input: 100, audioInput: 40, output: 60, audioOutput: 50 }
-    expect(await bare.cost('gpt-audio', usage)).toBe(4_730)
+    expect(await bare.cost('gpt-audio', usage)).toBe(4_730_000)
   })
 
-  // 5,000 − 1,000 − 3,000 at 4.00, 1,000 cached at 0.40, 3,000 written to the cache at 5.00: 4,000 + 400 + 15,000 µ$.
+  // 5,000 − 1,000 − 3,000 at 4.00, 1,000 cached at 0.40, 3,000 written to the cache at 5.00: 4,000 + 400 + 15,000 thousand n$.
   test('input that upstream writes to its cache costs a quarter more on models that charge for it', async () => {
     const usage = { ...none, input: 5_000, cachedInput: 1_000, cacheWrite: 3_000 }
-    expect(await bare.cost('gpt-5.6', usage)).toBe(19_400)
-    expect(await bare.cost('gpt-5.4', usage)).toBe(4_000 * 2.5 + 1_000 * 0.25)
+    expect(await bare.cost('gpt-5.6', usage)).toBe(19_400_000)
+    expect(await bare.cost('gpt-5.4', usage)).toBe(4_000 * 2_500 + 1_000 * 250)
     expect(await createPriceBook({ 'gpt-5.6': { input: 4, cacheWrite: 6 } }).cost('gpt-5.6', usage)).toBe(
-      22_400,
+      22_400_000,
     )
     const asked = { input_tokens: 5_000, cache_read_tokens: 1_000, cache_write_tokens: 3_000 }
-    expect(microUsd(calcPrice(asked, 'gpt-5.6', { providerId: 'openai' })?.total_price ?? 0)).toBe(19_400)
+    expect(nanoUsd(calcPrice(asked, 'gpt-5.6', { providerId: 'openai' })?.total_price ?? 0)).toBe(19_400_000)
   })
 
-  // 7 at 0.13: 0.91 µ$, rounded up.
+  // 11 at 0.13: $0.00000143.
   test('embeddings have no output', async () => {
-    expect(await book.cost('text-embedding-3-large', { ...none, input: 7 })).toBe(1)
+    expect(await book.cost('text-embedding-3-large', { ...none, input: 11 })).toBe(1_430)
   })
 })
 
 describe('policy', () => {
   test('its models are priced at once, without the library', () => {
     const prices = createPriceBook(hotdash.models)
-    expect(prices.cost('gpt-4o-mini', { ...none, ...million })).toBe(750_000)
+    expect(prices.cost('gpt-4o-mini', { ...none, ...million })).toBe(750_000_000)
     expect(prices.rates('gpt-4o')).toEqual({ input: 2.5, cachedInput: 1.25, output: 10 })
   })
 
@@ -207,9 +214,9 @@ describe('policy', () => {
       'gpt-audio': { input: 1, cachedInput: 1, output: 2 },
     })
     expect(await prices.rates('gpt-4o')).toEqual({ input: 1, cachedInput: 1.25, output: 10 })
-    expect(await prices.cost('gpt-5.4', { ...none, input: 300_000, output: 1_000_000 })).toBe(2_500_000)
+    expect(await prices.cost('gpt-5.4', { ...none, input: 300_000, output: 1_000_000 })).toBe(2_500_000_000)
     expect(await prices.cost('gpt-audio', { ...none, input: 1_000_000, audioInput: 1_000_000 })).toBe(
-      32_000_000,
+      32_000_000_000,
     )
   })
 
@@ -227,7 +234,7 @@ describe('policy', () => {
   test('its prices survive a caller that names many models', async () => {
     const prices = createPriceBook({ ours: { input: 1, output: 2 } })
     for (let at = 0; at < 3_000; at += 1) await prices.cost(`model-${at}`, none)
-    expect(await prices.cost('ours', { ...none, ...million })).toBe(3_000_000)
+    expect(await prices.cost('ours', { ...none, ...million })).toBe(3_000_000_000)
   })
 
   test('the most output is what it says, else 128,000', () => {
@@ -245,11 +252,13 @@ describe('policy', () => {
 
 describe('money', () => {
   test('is rounded up, once', async () => {
-    expect(await book.cost('gpt-4o-mini', { ...none, input: 1 })).toBe(1)
-    expect(await book.cost('gpt-4o-mini', { ...none, input: 1, output: 1 })).toBe(1)
-    expect(await book.cost('gpt-4o-mini', { ...none, input: 20 })).toBe(3)
-    expect(await book.cost('gpt-4o-mini', { ...none, input: 21 })).toBe(4)
-    expect(await book.cost('gpt-4o-mini', { ...none, input: 3 }, 'priority')).toBe(1)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 1 })).toBe(150)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 1, output: 1 })).toBe(750)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 3 }, 'priority')).toBe(750)
+    // Half of 75 is no whole number.
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 1, cachedInput: 1 }, 'batch')).toBe(38)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 2, cachedInput: 2 }, 'batch')).toBe(75)
+    expect(await book.cost('gpt-4o-mini', { ...none, input: 3, cachedInput: 3 }, 'batch')).toBe(113)
   })
 
   test('counts beyond all numbers cost a great deal, and what is no count costs nothing known', () => {
@@ -259,17 +268,19 @@ describe('money', () => {
   })
 
   test('knows nothing of binary fractions', () => {
-    expect(microUsd(0.1 + 0.2)).toBe(300_000)
-    expect(microUsd(0.000001)).toBe(1)
-    expect(microUsd(0.0000011)).toBe(2)
-    expect(microUsd(50)).toBe(50_000_000)
-    fc.assert(fc.property(fc.nat(), (micro) => microUsd(usd(micro as MicroUsd)) === micro))
+    expect(nanoUsd(0.1 + 0.2)).toBe(300_000_000)
+    expect(nanoUsd(1e-9)).toBe(1)
+    expect(nanoUsd(1.1e-9)).toBe(2)
+    expect(nanoUsd(50)).toBe(50_000_000_000)
+    fc.assert(fc.property(fc.nat(1e15), (nano) => nanoUsd(usd(nano as NanoUsd)) === nano))
   })
 
   test('is written without exponents', () => {
-    expect(formatUsd(0 as MicroUsd)).toBe('0.000000')
-    expect(formatUsd(1 as MicroUsd)).toBe('0.000001')
-    expect(formatUsd(123 as MicroUsd)).toBe('0.000123')
-    expect(formatUsd(12_345_678_901_234 as MicroUsd)).toBe('12345678.901234')
+    expect(formatUsd(0 as NanoUsd)).toBe('0.000000')
+    expect(formatUsd(1 as NanoUsd)).toBe('0.000000001')
+    expect(formatUsd(1_430 as NanoUsd)).toBe('0.00000143')
+    expect(formatUsd(123_000 as NanoUsd)).toBe('0.000123')
+    expect(formatUsd(500_000_000 as NanoUsd)).toBe('0.500000')
+    expect(formatUsd(1_234_567_890_123_456 as NanoUsd)).toBe('1234567.890123456')
   })
 })

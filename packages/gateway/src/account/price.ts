@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../policy/policy.ts'
-import type { MicroUsd } from '../quota/store.ts'
+import type { NanoUsd } from '../quota/store.ts'
+import { costOf, MOST_NANO } from './cost.ts'
 import type { Usage } from './usage.ts'
 
 /** US dollars per million tokens. Audio is absent where nobody has published its price. */
@@ -77,15 +78,11 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
     rates: (model: string): Rates | undefined | Promise<Rates | undefined> =>
       priced(model, false, (policy, listed) => ratesOf(policy, listed, 0)),
     /**
-     * In whole millionths of a dollar, rounded up once. A promise only when the library has to be loaded first.
+     * In whole billionths of a dollar, rounded up once. A promise only when the library has to be loaded first.
      * `tier` as in `service_tier`; a tier whose price is not known for the model makes the cost unknown, and so does
      * a hosted tool, whose calls are billed besides the tokens.
      */
-    cost(
-      model: string,
-      usage: Usage,
-      tier = 'default',
-    ): MicroUsd | undefined | Promise<MicroUsd | undefined> {
+    cost(model: string, usage: Usage, tier = 'default'): NanoUsd | undefined | Promise<NanoUsd | undefined> {
       const urgent = tier === 'priority' || tier === 'fast'
       const share = urgent ? priorityOf(model) : SHARES.get(tier)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
@@ -95,7 +92,7 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
         // Long inputs have no published price at this tier.
         if (urgent && isStepped(listed, input)) return undefined
         const rates = ratesOf(policy, listed, input)
-        return rates && costAt(rates, usage, share)
+        return rates && costOf(rates, usage, share)
       })
     },
     /** The most output tokens an answer of this model can have. */
@@ -168,36 +165,17 @@ const isStepped = (listed: Listed, inputTokens: number) =>
     (price) => typeof price === 'object' && stepFor(price, inputTokens) !== stepFor(price, 0),
   )
 
-/** Whole millionths of millionths of a dollar until the end; they are more than a float can count. */
-function costAt(rates: Rates, usage: Usage, [part, whole]: [number, number]): MicroUsd | undefined {
-  const { input, cachedInput, audioInput, output, audioOutput } = usage
-  // A token is counted once: cached audio is billed as cached, and audio written to the cache as written.
-  const writes = Math.min(usage.cacheWrite ?? 0, input - cachedInput)
-  const audio = Math.min(audioInput, input - cachedInput - writes)
-  if (audio > 0 && rates.audioInput === undefined) return undefined
-  if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
-  const total =
-    price(input - cachedInput - writes - audio, rates.input) +
-    price(writes, rates.cacheWrite ?? rates.input) +
-    price(cachedInput, rates.cachedInput) +
-    price(audio, rates.audioInput ?? 0) +
-    price(output - audioOutput, rates.output) +
-    price(audioOutput, rates.audioOutput ?? 0)
-  const unit = BigInt(whole) * 1_000_000n
-  return Number((total * BigInt(part) + unit - 1n) / unit) as MicroUsd
+/** Up to the next whole billionth, so that no budget is passed by rounding; without the dust of binary fractions. */
+export const nanoUsd = (usd: number): NanoUsd =>
+  Math.min(Math.ceil(Number((usd * 1e9).toPrecision(15))), MOST_NANO) as NanoUsd
+
+/** Up to a million dollars, each billionth is another number, whose shortest decimal has no more than nine places. */
+export const usd = (nano: NanoUsd): number => nano / 1e9
+
+/** For headers: plain digits, never an exponent; six decimals, and up to nine where the amount has them. */
+export function formatUsd(nano: NanoUsd): string {
+  const decimals = String(nano % 1e9)
+    .padStart(9, '0')
+    .replace(/0{1,3}$/, '')
+  return `${Math.floor(nano / 1e9)}.${decimals}`
 }
-
-/** Dollars per million tokens are millionths per token. A call may claim more tokens than there are numbers. */
-const price = (tokens: number, rate: number): bigint =>
-  tokens <= 0
-    ? 0n
-    : BigInt(Math.min(Math.ceil(tokens), Number.MAX_SAFE_INTEGER)) * BigInt(Math.round(rate * 1e6))
-
-/** Up to the next whole millionth, so that no budget is passed by rounding; without the dust of binary fractions. */
-export const microUsd = (usd: number): MicroUsd => Math.ceil(Number((usd * 1e6).toFixed(3))) as MicroUsd
-
-export const usd = (micro: MicroUsd): number => micro / 1e6
-
-/** For headers: plain digits, never an exponent. */
-export const formatUsd = (micro: MicroUsd): string =>
-  `${Math.floor(micro / 1e6)}.${String(micro % 1e6).padStart(6, '0')}`

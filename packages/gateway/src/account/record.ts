@@ -19,7 +19,7 @@ export type Attempt = {
 /** Everything worth knowing of one call, the SDK's retries included. Emitted once, after the call has ended. */
 export type CallRecord = {
   id: string
-  /** When the call was made, in milliseconds since the epoch. */
+  /** When the call was made, by the wall clock, in milliseconds since the epoch. It ended `latencyMs` later. */
   at: number
   agent: string
   team: string
@@ -54,7 +54,7 @@ export type CallRecord = {
   usage?: Usage
   /** The tokens are our estimate: upstream's count never came. */
   estimated: boolean
-  /** What this call cost, in US dollars to the millionth. Absent: the price of the model is unknown. */
+  /** What this call cost, in US dollars to the billionth. Absent: the price of the model is unknown. */
   costUsd?: number
   /** What it would have cost without the cache or the flight it shared. */
   savedUsd?: number
@@ -62,7 +62,7 @@ export type CallRecord = {
   waitedMs?: number
   /** Why shared Redis took less part than it should: it was away, too slow, or full. */
   degraded?: Degraded
-  /** Milliseconds from the call to the end of its answer. */
+  /** Milliseconds from the call to the end of its answer, by a clock that does not step. */
   latencyMs: number
   /** Streams: milliseconds to the first byte of the answer. */
   firstTokenMs?: number
@@ -79,7 +79,7 @@ export type Degraded = 'down' | 'slow' | 'full'
 /** A record under way. It outlives an attempt that the SDK is going to retry. */
 export type Draft = {
   attempts: Attempt[]
-  /** Micro-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
+  /** Nano-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
   spent: number | undefined
   estimated: boolean
   /** Milliseconds spent in line for a limit. */

@@ -3,7 +3,7 @@ import type { Call, Reply } from '../call.ts'
 import type { Origin } from '../identify/origin.ts'
 import { willRetry } from '../identify/retries.ts'
 import type { Later } from '../later.ts'
-import type { MicroUsd } from '../quota/store.ts'
+import type { NanoUsd } from '../quota/store.ts'
 import { usd } from './price.ts'
 import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
 import type { Bill } from './stage.ts'
@@ -93,7 +93,7 @@ function recordOf(
   const { attempts, spent, estimated, waitedMs, degraded } = origin.draft ?? newDraft()
   const record: CallRecord = {
     id: origin.id,
-    at: Math.round(performance.timeOrigin + origin.startedAt),
+    at: origin.at,
     agent: caller.agent,
     team: caller.team,
     tags: controls.tags,
@@ -120,7 +120,7 @@ function recordOf(
   if (reply.meaning !== undefined && !(reply.meaning instanceof Promise)) record.semantic = reply.meaning
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
   if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
-  if (spent !== undefined) record.costUsd = usd(spent as MicroUsd)
+  if (spent !== undefined) record.costUsd = usd(spent as NanoUsd)
   if (waitedMs > 0) record.waitedMs = waitedMs
   const trouble = condition() ?? (degraded ? 'slow' : undefined)
   if (trouble !== undefined) record.degraded = trouble

@@ -1,12 +1,12 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
-import type { MicroUsd } from '../quota/store.ts'
+import type { NanoUsd } from '../quota/store.ts'
 import type { Recorder, Seen } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
-export type Bill = { cost: MicroUsd | undefined; saved: MicroUsd | undefined }
+export type Bill = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
 
-const FREE = 0 as MicroUsd
+const FREE = 0 as NanoUsd
 
 /** Opens the record on the way in and closes it when the answer has ended; hits and refusals count like the rest. */
 export function account(recorder: Recorder): Stage {
@@ -62,7 +62,7 @@ export function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promis
   return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
 }
 
-function split(known: MicroUsd | undefined, { via, charged }: Reply): Bill {
+function split(known: NanoUsd | undefined, { via, charged }: Reply): Bill {
   const cost = known ?? charged
   return via === 'upstream' ? { cost, saved: FREE } : { cost: FREE, saved: cost }
 }

@@ -7,6 +7,7 @@ import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { SemanticStats } from '../semantic/tally.ts'
 import type { SinkStats } from '../sinks/outbox.ts'
+import { nanoUsd } from './price.ts'
 import type { CacheState, CallRecord } from './record.ts'
 
 /** Totals since the gateway was made. Dollars are US dollars. */
@@ -101,7 +102,7 @@ export function createCounters() {
     hookErrors: 0,
     degraded: 0,
   }
-  // Dollars are added up in whole millionths; a sum of floats drifts.
+  // Dollars are added up in whole billionths; a sum of floats drifts.
   let cost = 0
   let saved = 0
 
@@ -119,10 +120,10 @@ export function createCounters() {
       counts.outputTokens += record.usage?.output ?? 0
     }
     if (record.costUsd === undefined) counts.unpriced += 1
-    cost += Math.round((record.costUsd ?? 0) * 1e6)
-    saved += Math.round((record.savedUsd ?? 0) * 1e6)
-    counts.costUsd = cost / 1e6
-    counts.savedUsd = saved / 1e6
+    cost += nanoUsd(record.costUsd ?? 0)
+    saved += nanoUsd(record.savedUsd ?? 0)
+    counts.costUsd = cost / 1e9
+    counts.savedUsd = saved / 1e9
   }
 
   return {

@@ -17,6 +17,9 @@ export type Origin = {
   retriesAfter: (attempt: number) => number
   /** The caller's own signal, which the SDK's per-attempt signal does not tell from a timeout. */
   userSignal: AbortSignal | undefined
+  /** When the call was made, by the wall clock, which may step at any moment: no duration is reckoned from it. */
+  at: number
+  /** The same moment by `performance.now()`, from which durations are reckoned. It stands still while the machine sleeps. */
   startedAt: number
   /** This call has failed over: its retries stay with the fallback model. */
   failedOver: boolean
@@ -50,6 +53,7 @@ export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries 
     run: hooked ? AsyncLocalStorage.snapshot() : (fn) => fn(),
     retriesAfter: (attempt) => Math.max(0, (options?.maxRetries ?? maxRetries) - attempt),
     userSignal: options?.signal ?? undefined,
+    at: Date.now(),
     startedAt: performance.now(),
     failedOver: false,
     sent: 0,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { microUsd } from '../account/price.ts'
+import { nanoUsd } from '../account/price.ts'
 import type { Mode } from '../policy/live.ts'
 import type { CachePolicy, Capture, ExactPolicy, Policy, TeamPolicy } from '../policy/policy.ts'
 import type { Limits } from '../quota/store.ts'
@@ -137,7 +137,7 @@ function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limi
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm
-  if (usdPerDay !== undefined) limits.usdPerDay = microUsd(usdPerDay)
+  if (usdPerDay !== undefined) limits.usdPerDay = nanoUsd(usdPerDay)
   if (version !== undefined) limits.version = version
   if (whenRedisIsAway !== undefined) limits.whenRedisIsAway = whenRedisIsAway
   return limits

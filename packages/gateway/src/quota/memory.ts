@@ -1,9 +1,9 @@
 import { dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
-import type { MicroUsd, Reservation, Settlement, Verdict } from './store.ts'
+import type { NanoUsd, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
 
-/** One day's money, in millionths of a dollar. `doubt` may have been spent without our seeing it. */
+/** One day's money, in billionths of a dollar. `doubt` may have been spent without our seeing it. */
 type Ledger = { spent: number; held: number; doubt: number }
 
 type Team = { window: Window; days: Map<string, Ledger>; seen: number }
@@ -215,7 +215,7 @@ function remaining(
   if (rpm !== undefined) left.requests = Math.max(0, rpm - load.requests)
   if (tpm !== undefined) left.tokens = Math.max(0, tpm - load.tokens)
   if (usdPerDay !== undefined)
-    left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as MicroUsd
+    left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as NanoUsd
   return left
 }
 

@@ -27,7 +27,7 @@ export function refusalOf(
   const size = {
     rpm: `${bounds.rpm} requests per minute`,
     tpm: `${bounds.tpm} tokens per minute`,
-    daily_usd: `$${(bounds.usdPerDay ?? 0) / 1e6} per day`,
+    daily_usd: `$${(bounds.usdPerDay ?? 0) / 1e9} per day`,
   }[limit]
   const why =
     retryAfterMs === undefined

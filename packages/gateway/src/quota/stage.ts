@@ -8,13 +8,13 @@ import { inputSize } from '../route/tokens.ts'
 import { maxOutputTokens } from './ask.ts'
 import { rateLimitHeaders } from './headers.ts'
 import { createQueue } from './queue.ts'
-import { type MicroUsd, type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
+import { type NanoUsd, type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
-const NO_MONEY = 0 as MicroUsd
+const NO_MONEY = 0 as NanoUsd
 
-type Price = MicroUsd | undefined
+type Price = NanoUsd | undefined
 
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
 export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: number }): Stage {
@@ -79,7 +79,7 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
         tokens: totalTokens(usage),
         learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
         cost,
-        doubt: (unseen ? Math.max(0, worstCost - cost) : 0) as MicroUsd,
+        doubt: (unseen ? Math.max(0, worstCost - cost) : 0) as NanoUsd,
       }
     }
     const cost = call.rules.prices.cost(call.model, usage, ending.usage.tier)
@@ -95,7 +95,7 @@ function worstCostOf(call: Call, input: number, output: number): Price | Promise
   if (tier === undefined) return usual
   // A cheaper tier may be answered, and billed, at the usual one.
   return Promise.all([usual, prices.cost(call.model, usage, tier)]).then(([usual, asked]) =>
-    usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as MicroUsd),
+    usual === undefined || asked === undefined ? undefined : (Math.max(usual, asked) as NanoUsd),
   )
 }
 

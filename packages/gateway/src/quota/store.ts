@@ -1,12 +1,12 @@
-/** Integer millionths of a US dollar: money never meets a float. */
-export type MicroUsd = number & { readonly __unit: 'µUSD' }
+/** Integer billionths of a US dollar (nano-dollars): money never meets a float. */
+export type NanoUsd = number & { readonly __unit: 'nUSD' }
 
 /** What a team may use. A missing limit does not bind. */
 export type Limits = {
   rpm?: number
   tpm?: number
   tpmMode: 'expected' | 'strict'
-  usdPerDay?: MicroUsd
+  usdPerDay?: NanoUsd
   timezone: string
   /** Of the policy they come from: where processes disagree, the highest version's limits bind. @default 0 */
   version?: number
@@ -30,7 +30,7 @@ export type Reservation = {
   /** How many requests it counts as: none if the gateway makes it for a call that counts. @default 1 */
   requests?: 0 | 1
   /** The most the call can cost; held until it is settled. */
-  worstCost: MicroUsd
+  worstCost: NanoUsd
   /** After this the hold becomes doubt: a crashed process locks nobody out, and no dollar is spent twice. */
   leaseMs: number
 }
@@ -38,7 +38,7 @@ export type Reservation = {
 export type LimitName = 'rpm' | 'tpm' | 'daily_usd'
 
 /** What is left after this reservation, for the `x-ratelimit-*` headers. Absent where no limit binds. */
-export type Remaining = { requests?: number; tokens?: number; usd?: MicroUsd }
+export type Remaining = { requests?: number; tokens?: number; usd?: NanoUsd }
 
 export type Bounds = Pick<Limits, 'rpm' | 'tpm' | 'usdPerDay'>
 
@@ -69,12 +69,12 @@ export type Settlement = {
   tokens: number
   /** Output tokens as upstream counted them; `undefined` for estimates, from which nothing is learned. */
   learnOutputTokens: number | undefined
-  cost: MicroUsd
+  cost: NanoUsd
   /** Dollars that may have been spent beyond `cost` without our seeing it: kept from others until the day ends. */
-  doubt: MicroUsd
+  doubt: NanoUsd
 }
 
-const NOTHING = 0 as MicroUsd
+const NOTHING = 0 as NanoUsd
 
 /** What settles a reservation that nobody made use of. */
 export const unused = ({ id, team }: Reservation): Settlement => ({

@@ -1,3 +1,4 @@
+import { nanoUsd } from '../account/price.ts'
 import type { CallRecord } from '../account/record.ts'
 import type { Known } from './lessons.ts'
 import type { Meaning } from './meaning.ts'
@@ -39,7 +40,7 @@ type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'
 /** Entries whose hits are remembered. */
 const MAX_SERVED = 10_000
 
-/** Adds up records. Dollars in whole millionths. */
+/** Adds up records. Dollars in whole billionths. */
 export function createTally() {
   const agents = new Map<string, Counts>()
   /** How often each entry has answered, of those that did so last. */
@@ -96,11 +97,10 @@ export function createTally() {
       }
     },
     count(record: CallRecord) {
-      const micro = (usd: number | undefined) => Math.round((usd ?? 0) * 1e6)
       if (record.purpose === 'semantic') {
         const counts = countsOf(record.agent)
-        if (record.operation === 'embeddings') counts.embedding += micro(record.costUsd)
-        else counts.judging += micro(record.costUsd)
+        if (record.operation === 'embeddings') counts.embedding += nanoUsd(record.costUsd ?? 0)
+        else counts.judging += nanoUsd(record.costUsd ?? 0)
       }
       if (record.semantic === undefined) return
       const counts = countsOf(record.agent)
@@ -111,10 +111,10 @@ export function createTally() {
       if (outcome === 'veto') counts.vetoes[reason] = (counts.vetoes[reason] ?? 0) + 1
       if (path === 'agreement' && (outcome === 'hit' || outcome === 'would-hit')) counts.agreed += 1
       if (outcome === 'hit') {
-        counts.saved += micro(record.savedUsd)
+        counts.saved += nanoUsd(record.savedUsd ?? 0)
         if (entry !== undefined) serves(entry)
       }
-      if (outcome === 'would-hit') counts.saved += micro(record.costUsd)
+      if (outcome === 'would-hit') counts.saved += nanoUsd(record.costUsd ?? 0)
     },
   }
 }
@@ -138,9 +138,9 @@ export function semanticStatsOf(
       hits: counts.agreed,
       ...errorOf(agreed),
     },
-    embeddingUsd: embedding / 1e6,
-    judgeUsd: judging / 1e6,
-    savedUsd: saved / 1e6,
+    embeddingUsd: embedding / 1e9,
+    judgeUsd: judging / 1e9,
+    savedUsd: saved / 1e9,
     ...(spent === 0 ? {} : { roi: saved / spent }),
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { RedisUnavailable } from '../../redis/link.ts'
-import type { MicroUsd, Reservation } from '../store.ts'
+import type { NanoUsd, Reservation } from '../store.ts'
 import { createHandback, type Debt } from './handback.ts'
 
 const admitted = (id: string, team = 't'): Debt => ({
@@ -20,8 +20,8 @@ const settled = (id: string, team = 't'): Debt => ({
     team,
     tokens: 1,
     learnOutputTokens: undefined,
-    cost: 1 as MicroUsd,
-    doubt: 0 as MicroUsd,
+    cost: 1 as NanoUsd,
+    doubt: 0 as NanoUsd,
   },
 })
 

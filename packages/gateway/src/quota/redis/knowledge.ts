@@ -1,4 +1,4 @@
-import type { Bounds, Limits, MicroUsd } from '../store.ts'
+import type { Bounds, Limits, NanoUsd } from '../store.ts'
 import { createWindow, SPAN_MS, type Window } from '../window.ts'
 import type { Load, News, Reserved, Settled } from './wire.ts'
 import { dayNumber, type Zone } from './zone.ts'
@@ -95,7 +95,7 @@ export function createKnowledge(processes: number) {
       return {
         ...(rpm === undefined ? {} : { rpm: part(rpm - used.requests) }),
         ...(tpm === undefined ? {} : { tpm: part(tpm - used.tokens) }),
-        ...(usdPerDay === undefined ? {} : { usdPerDay: part(usdPerDay - usedToday) as MicroUsd }),
+        ...(usdPerDay === undefined ? {} : { usdPerDay: part(usdPerDay - usedToday) as NanoUsd }),
       }
     },
   }

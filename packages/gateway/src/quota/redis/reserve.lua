@@ -11,12 +11,12 @@
 --   ARGV[4]   version of the policy that the limits come from; the highest one's bind. 0: it has none, and its own do
 --   ARGV[5]   requests per minute, or empty
 --   ARGV[6]   tokens per minute, or empty
---   ARGV[7]   µ$ per day, or empty
+--   ARGV[7]   n$ per day, or empty
 --   ARGV[8]   input tokens
 --   ARGV[9]   output tokens at most
 --   ARGV[10]  field of KEYS[3] for this agent and model
 --   ARGV[11]  1: reserve the most; else what is expected
---   ARGV[12]  µ$ at most
+--   ARGV[12]  n$ at most
 --   ARGV[13]  ms after which the hold becomes doubt
 --   ARGV[14]  the zone's offset from UTC, in ms
 --   ARGV[15]  when that changes, in ms
@@ -24,7 +24,7 @@
 --   ARGV[17]  the epoch this process was last told, or empty
 --   ARGV[18]  the seq it was last told
 --   ARGV[19]  the day it was last told
---   ARGV[20]  µ$ of that day it was last told
+--   ARGV[20]  n$ of that day it was last told
 --   ARGV[21]  what it had admitted in the last minute, as age:requests:tokens,...
 --   ARGV[22]  how many ms ago it was last told what the window holds
 --   ARGV[23]  requests that it held then, everybody's
@@ -37,17 +37,17 @@
 --   2   ms until it fits; -1: never
 --   3   requests left; -1: no limit binds
 --   4   tokens left, likewise
---   5   µ$ left, likewise
+--   5   n$ left, likewise
 --   6   tokens reserved
 --   7   epoch
 --   8   seq
 --   9   day
---   10  µ$ that this day has taken, or may have
+--   10  n$ that this day has taken, or may have
 --   11  processes alive; -1: was not asked
 --   12  how many of them come before this one
 --   13  requests per minute that bind; -1: none do
 --   14  tokens per minute, likewise
---   15  µ$ per day, likewise
+--   15  n$ per day, likewise
 --   16  requests in the window
 --   17  tokens in the window
 --   18  ms until the window is empty, if nobody else comes

@@ -10,8 +10,8 @@
 --   ARGV[2]   the process that asks
 --   ARGV[3]   tokens used; empty: nobody knows, and it counts as all that was reserved
 --   ARGV[4]   output tokens to learn from, or empty
---   ARGV[5]   µ$ spent; empty: nobody knows, and it counts as the worst case
---   ARGV[6]   µ$ that may have been spent besides
+--   ARGV[5]   n$ spent; empty: nobody knows, and it counts as the worst case
+--   ARGV[6]   n$ that may have been spent besides
 --   ARGV[7]   the zone's offset from UTC, in ms
 --   ARGV[8]   when that changes, in ms
 --   ARGV[9]   the offset from then on
@@ -21,7 +21,7 @@
 --   2  epoch
 --   3  seq
 --   4  day
---   5  µ$ that this day has taken, or may have
+--   5  n$ that this day has taken, or may have
 --   6  tokens charged beyond what was reserved
 
 local REMEMBER = 15 * 60000

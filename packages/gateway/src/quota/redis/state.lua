@@ -5,10 +5,10 @@
 --   epoch        the name of this life: a state that was flushed is born again under another one
 --   seq          counts what changed the books; whoever was told a higher one knows that writes were lost
 --   day          days since 1970 in the team's zone
---   inherited    µ$ that this day had seen before this life, as the processes remember it
---   spent        µ$ of settled calls
---   doubt        µ$ that may have been spent without our seeing it
---   held         packed (lease's end, µ$), ...: worst cases of calls in flight
+--   inherited    n$ that this day had seen before this life, as the processes remember it
+--   spent        n$ of settled calls
+--   doubt        n$ that may have been spent without our seeing it
+--   held         packed (lease's end, n$), ...: worst cases of calls in flight
 --   window       packed (stamp, requests, tokens), ...: the last minute as one-second buckets, oldest first; a bucket
 --                leaves SPAN after its stamp, which is the latest admission in it
 --   version, rpm, tpm, usd   the newest limits that came with a policy version

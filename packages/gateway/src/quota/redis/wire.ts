@@ -1,5 +1,5 @@
 import { tagOf } from '../../redis/tag.ts'
-import type { Bounds, LimitName, MicroUsd, Remaining, Reservation, Settlement } from '../store.ts'
+import type { Bounds, LimitName, NanoUsd, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Memory } from './knowledge.ts'
 import type { Zone } from './zone.ts'
 
@@ -11,9 +11,16 @@ export function keysOf(team: string, id: string): string[] {
 /** Whoever asks, and by whose clock: an empty `now` is the server's. */
 export type Asker = { now: number | ''; process: string; announce: boolean }
 
-/** Larger than any limit, and still a whole number wherever it is added up. */
+/** Larger than any limit of requests or tokens, and still a whole number wherever it is added up. */
 const MOST = 1e12
-const most = (value: number) => Math.min(MOST, Math.max(0, Math.ceil(value)))
+/**
+ * $1,000,000 in billionths, for one call: more than any costs. Lua adds in doubles, which hold whole numbers up to
+ * 2^53, or $9,007,199: a team's day adds up exactly until then.
+ */
+const MOST_MONEY = 1e15
+/** A larger limit counts as this one: the largest that the sums beneath it can be compared with exactly. */
+const LARGEST_BUDGET = Number.MAX_SAFE_INTEGER
+const most = (value: number, bound = MOST) => Math.min(bound, Math.max(0, Math.ceil(value)))
 
 /** ARGV of reserve.lua, in its order. `ageMs`: it was admitted that long ago, while Redis was away. */
 export function reserveArgs(
@@ -30,12 +37,12 @@ export function reserveArgs(
     limits.version ?? 0,
     limits.rpm ?? '',
     limits.tpm ?? '',
-    limits.usdPerDay ?? '',
+    limits.usdPerDay === undefined ? '' : most(limits.usdPerDay, LARGEST_BUDGET),
     most(inputTokens),
     most(maxOutputTokens),
     `${agent}\n${model}`,
     limits.tpmMode === 'strict' ? 1 : '',
-    most(worstCost),
+    most(worstCost, MOST_MONEY),
     leaseMs,
     before,
     changes,
@@ -64,16 +71,16 @@ export function settleArgs(
     process,
     sane(tokens),
     sane(learnOutputTokens),
-    sane(cost),
-    sane(doubt) || 0,
+    sane(cost, MOST_MONEY),
+    sane(doubt, MOST_MONEY) || 0,
     before,
     changes,
     after,
   ]
 }
 
-const sane = (value: number | undefined) =>
-  value !== undefined && Number.isFinite(value) && value >= 0 ? most(value) : ''
+const sane = (value: number | undefined, bound = MOST) =>
+  value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
 
 /** What both scripts tell of the state they left. */
 export type News = { epoch: string; seq: number; day: number; committed: number }
@@ -109,7 +116,7 @@ export function reservedOf(reply: unknown): Reserved {
     remaining: {
       ...(at(3) < 0 ? {} : { requests: at(3) }),
       ...(at(4) < 0 ? {} : { tokens: at(4) }),
-      ...(at(5) < 0 ? {} : { usd: at(5) as MicroUsd }),
+      ...(at(5) < 0 ? {} : { usd: at(5) as NanoUsd }),
     },
     tokens: at(6),
     epoch: String(reply[6]),
@@ -120,7 +127,7 @@ export function reservedOf(reply: unknown): Reserved {
     bounds: {
       ...(at(13) < 0 ? {} : { rpm: at(13) }),
       ...(at(14) < 0 ? {} : { tpm: at(14) }),
-      ...(at(15) < 0 ? {} : { usdPerDay: at(15) as MicroUsd }),
+      ...(at(15) < 0 ? {} : { usdPerDay: at(15) as NanoUsd }),
     },
     load: { requests: at(16), tokens: at(17) },
     resetMs: at(18),

@@ -1,8 +1,9 @@
+import { nanoUsd } from '../../account/price.ts'
 import type { CallRecord } from '../../account/record.ts'
 import { tagOf } from '../../redis/tag.ts'
 import { bucketOf } from './histogram.ts'
 
-/** Whole numbers by name; dollars in millionths. Any two of them add up name by name, here and in Redis. */
+/** Whole numbers by name; dollars in billionths. Any two of them add up name by name, here and in Redis. */
 export type Sums = Map<string, number>
 
 /** Longer names are cut: callers choose them. */
@@ -56,17 +57,14 @@ export function count(sums: Sums, record: CallRecord): void {
   }
   if (costUsd === undefined) add('unpriced', 1)
   else {
-    add('cost', micro(costUsd))
-    if (record.operation === 'embeddings') add('embedding', micro(costUsd))
+    add('cost', nanoUsd(costUsd))
+    if (record.operation === 'embeddings') add('embedding', nanoUsd(costUsd))
   }
-  add('saved', micro(record.savedUsd ?? 0))
+  add('saved', nanoUsd(record.savedUsd ?? 0))
   if (record.estimated) add('estimated', 1)
   if (record.degraded !== undefined) add('degraded', 1)
   add('upstream', record.attempts.length)
 }
-
-/** Records carry dollars to the millionth: this is exact. */
-const micro = (usd: number) => Math.round(usd * 1e6)
 
 const codeOf = ({ error = '' }: CallRecord) => (/^[a-z_]{1,60}$/.test(error) ? error : 'other')
 

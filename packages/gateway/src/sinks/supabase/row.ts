@@ -10,7 +10,8 @@ const MAX_TAGS = 50
 const MAX_INTEGER = 2 ** 31 - 1
 /** A 64-bit integer holds more, JSON's numbers do not. */
 const MAX_COUNT = Number.MAX_SAFE_INTEGER
-const MAX_USD = 1e9
+/** The most that `numeric(18, 9)` holds in whole dollars. */
+const MAX_USD = 999_999_999
 
 /** What of a record goes into the table: never what was asked or answered. Always a row that the table takes. */
 export function rowOf(record: CallRecord): Row {
@@ -73,4 +74,4 @@ const count = (value: number | undefined, max = MAX_COUNT) =>
 
 /** As a text: a decimal number that no reader on the way makes a binary one of. */
 const dollars = (value: number | undefined) =>
-  value === undefined || Number.isNaN(value) ? undefined : Math.min(MAX_USD, Math.max(0, value)).toFixed(6)
+  value === undefined || Number.isNaN(value) ? undefined : Math.min(MAX_USD, Math.max(0, value)).toFixed(9)

@@ -1,0 +1,42 @@
+-- Dollars to the billionth: an embedding of 11 tokens costs $0.00000143, which is no whole number of millionths.
+-- May be run again: it changes nothing where it has been run. The table is locked and rewritten while it runs.
+do $$
+declare
+  tiles constant text[] := array[
+    'llm_daily_cost_by_agent', 'llm_token_usage', 'llm_cache_hit_rate', 'llm_top_requests', 'llm_quota_usage_by_team'
+  ];
+  tile text;
+  definitions text[] := '{}';
+begin
+  if not exists (
+    select from information_schema.columns
+    where table_schema = 'public' and table_name = 'llm_usage'
+      and column_name in ('cost_usd', 'saved_usd') and numeric_scale < 9
+  ) then
+    return;
+  end if;
+  -- Postgres changes no column that a view shows. The tiles are made anew as they were; views of others are in the way,
+  -- and are named in the error.
+  foreach tile in array tiles loop
+    definitions := definitions || pg_get_viewdef(format('public.%I', tile)::regclass);
+    execute format('drop view public.%I', tile);
+  end loop;
+  alter table public.llm_usage
+    alter column cost_usd type numeric(18, 9) using least(cost_usd, 999999999),
+    alter column saved_usd type numeric(18, 9) using least(saved_usd, 999999999);
+  for at in 1 .. array_length(tiles, 1) loop
+    execute format('create view public.%I with (security_invoker = true) as %s', tiles[at], definitions[at]);
+  end loop;
+end
+$$;
+
+-- A view that is made anew has nobody's rights but its owner's.
+revoke all on
+  public.llm_daily_cost_by_agent, public.llm_token_usage, public.llm_cache_hit_rate, public.llm_top_requests,
+  public.llm_quota_usage_by_team
+from public, anon, authenticated, service_role, llm_dashboard;
+
+grant select on
+  public.llm_daily_cost_by_agent, public.llm_token_usage, public.llm_cache_hit_rate, public.llm_top_requests,
+  public.llm_quota_usage_by_team
+to service_role, llm_dashboard;
