@@ -33,6 +33,10 @@ const ANSWER_MS = 2_000
 const SEARCH_MS = 2_000
 const BACKOFF_MIN_MS = 250
 const BACKOFF_MAX_MS = 15_000
+/** What makes a row the same row: by month a table must have `at` in its key, and an older table has the id alone. */
+const KEYS = ['request_id,at', 'request_id'] as const
+/** There is no such key. */
+const NO_KEY = '42P10'
 
 /** The table of usage, through the real client, which is loaded when the first row is written. */
 export function createTable({
@@ -43,6 +47,7 @@ export function createTable({
   to: NonNullable<SupabaseSettings['to']>
 }): Table {
   let client: Promise<SupabaseClient> | undefined
+  let key: (typeof KEYS)[number] = KEYS[0]
   let strikes = 0
   let awayUntil = 0
   let trouble = ''
@@ -74,6 +79,17 @@ export function createTable({
     }
   }
 
+  /** A row's `at` is written once, with its record: the same id always comes with the same one. */
+  async function add(rows: readonly Row[], signal: AbortSignal): Promise<Refusal | undefined> {
+    for (const tried of [key, ...KEYS.filter((each) => each !== key)]) {
+      const refusal = await upsert(table, rows, { onConflict: tried, ignoreDuplicates: true }, signal)
+      if (refusal?.error.code === NO_KEY && tried === key) continue
+      if (refusal === undefined) key = tried
+      return refusal
+    }
+    return undefined
+  }
+
   async function write(rows: readonly Row[], signal: AbortSignal): Promise<Written> {
     const written: Written = { refused: [], left: [] }
     if (rows.length === 0) return written
@@ -85,7 +101,7 @@ export function createTable({
         written.left.push(...some)
         return
       }
-      const refusal = await upsert(table, some, { onConflict: 'request_id', ignoreDuplicates: true }, signal)
+      const refusal = await add(some, signal)
       if (refusal === undefined) return
       if (!isOfARow(refusal)) throw faultOf(refusal, table)
       if (some.length > 1) {
