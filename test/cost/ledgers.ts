@@ -26,8 +26,7 @@ export async function allAgree(day: Day, ledgers: readonly Ledger[]): Promise<vo
   expect(all).toBeGreaterThan(0)
   expect({ stats: nano(client.gateway.stats().costUsd) }).toEqual({ stats: all })
   expect(client.gateway.stats()).toMatchObject({ unpriced, faults: 0, hookErrors: 0 })
-  for (const record of records)
-    expect(record.costUsd === undefined).toBe(record.team === UNLIMITED.name)
+  for (const record of records) expect(record.costUsd === undefined).toBe(record.team === UNLIMITED.name)
   const whole = records.filter(({ stream, status }) => !stream && status === 'ok')
   const sum = (of: (record: Day['records'][number]) => number | undefined) =>
     whole.reduce((sum, record) => sum + nano(of(record) ?? 0), 0)

@@ -52,15 +52,18 @@ describe.each(['everything', 'nothing'] as const)('where new tables grant %s by 
     }
   })
 
-  test.each([...TABLES, ...SUMS])('neither anon, authenticated nor the dashboard may write to %s', async (name) => {
-    for (const role of ['anon', 'authenticated', 'llm_dashboard'] as const) {
-      const some: object = name === 'llm_usage' ? row('c') : { team: 'x' }
-      const { error } = await supabase.as(role).from(name).insert(some)
-      expect(error, role).toMatchObject({ code: '42501' })
-      const removal = await supabase.as(role).from(name).delete().neq('team', '')
-      expect(removal.error, role).toMatchObject({ code: '42501' })
-    }
-  })
+  test.each([...TABLES, ...SUMS])(
+    'neither anon, authenticated nor the dashboard may write to %s',
+    async (name) => {
+      for (const role of ['anon', 'authenticated', 'llm_dashboard'] as const) {
+        const some: object = name === 'llm_usage' ? row('c') : { team: 'x' }
+        const { error } = await supabase.as(role).from(name).insert(some)
+        expect(error, role).toMatchObject({ code: '42501' })
+        const removal = await supabase.as(role).from(name).delete().neq('team', '')
+        expect(removal.error, role).toMatchObject({ code: '42501' })
+      }
+    },
+  )
 
   test('a row that is written stays: the secret key adds and reads, and neither changes nor deletes', async () => {
     const secret = supabase.as('secret')

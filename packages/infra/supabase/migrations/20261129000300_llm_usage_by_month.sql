@@ -52,7 +52,7 @@ end
 $$;
 
 -- Makes the parts of this month and of those to come, as far as they are not there.
-create or replace function llm_parts.add_months(ahead integer default 24)
+create or replace function llm_parts.add_months(ahead integer default 12)
 returns integer
 language plpgsql
 set search_path = ''
@@ -131,7 +131,7 @@ $$;
 
 -- The tiles read sums; what is left for an index are the dearest calls of a day.
 drop index if exists public.llm_usage_day_agent;
-create index if not exists llm_usage_day_cost on public.llm_usage (day, cost_usd desc) where cost_usd > 0;
+create index if not exists llm_usage_day_cost on public.llm_usage (day, cost_usd desc, at) where cost_usd > 0;
 
 -- Of each part but the default: from when, and until before when.
 create or replace view llm_parts.bounds as

@@ -57,7 +57,7 @@ where governed > 0;
 -- takes ten entries of an index.
 create or replace view public.llm_top_requests with (security_invoker = true) as
 select
-  dearest.day, dearest.rank_of_day, dearest.request_id, dearest.at, dearest.team, dearest.agent, dearest.operation,
+  days.day, dearest.rank_of_day, dearest.request_id, dearest.at, dearest.team, dearest.agent, dearest.operation,
   dearest.model, dearest.route, dearest.cost_usd, dearest.input_tokens, dearest.cached_input_tokens,
   dearest.output_tokens, dearest.reasoning_tokens, dearest.attempts, dearest.latency_ms, dearest.status
 from (select distinct day from public.llm_usage_by_day) as days
@@ -67,14 +67,10 @@ cross join lateral (
     row_number() over (order by usage.cost_usd desc, usage.at, usage.request_id) as rank_of_day
   from (
     select
-      day, request_id, at, team, agent, operation, model, route, cost_usd, input_tokens, cached_input_tokens,
+      request_id, at, team, agent, operation, model, route, cost_usd, input_tokens, cached_input_tokens,
       output_tokens, reasoning_tokens, attempts, latency_ms, status
     from public.llm_usage
-    where
-      day = days.day
-      and at >= days.day::timestamp at time zone 'UTC'
-      and at < (days.day + 1)::timestamp at time zone 'UTC'
-      and cost_usd > 0
+    where day = days.day and cost_usd > 0
     order by cost_usd desc, at, request_id
     limit 10
   ) as usage
