@@ -49,8 +49,8 @@ export function ensurePostgres(): string | undefined {
 /** A cluster of one's own in a temporary directory, reached by a socket there; the server refuses to run as root. */
 export function startPostgres(place: string): Postgres {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-postgres-'))
-  const owner = userInfo().uid === 0 ? ownerOf('postgres') : {}
-  if ('uid' in owner) chownSync(dir, owner.uid, owner.gid)
+  const owner = userInfo().uid === 0 ? ownerOf('postgres') : undefined
+  if (owner !== undefined) chownSync(dir, owner.uid, owner.gid)
   const data = join(dir, 'data')
   const run = (program: string, args: string[]) =>
     execFileSync(`${place}${program}`, args, { ...owner, cwd: dir, stdio: 'ignore' })

@@ -1,6 +1,6 @@
 import { type Json, type JsonObject, list, object, text } from '../json.ts'
 import { type CountText, pricedByV4 } from './cost.ts'
-import { given, type LangfuseObservation, type Ledger, mergeTrace } from './ledger.ts'
+import { given, type LangfuseObservation, type Ledger, mergeTrace, noteStored } from './ledger.ts'
 import { environmentProblem } from './rules.ts'
 
 /** A span as OTLP has it, its attributes as plain values. */
@@ -118,6 +118,7 @@ export function storeSpan(
     Object.assign(observation, pricedByV4(usage, costs, observation, count))
   }
   ledger.observations.set(id, observation)
+  noteStored(ledger, id)
   const tags = list(attributes['langfuse.trace.tags']).map((tag) =>
     typeof tag === 'string' ? tag : String(tag),
   )
