@@ -74,6 +74,9 @@ export function storeSpan(
     return typeof value === 'string' ? value : JSON.stringify(value)
   }
   const observed = (name: string) => read(`langfuse.observation.${name}`)
+  const model = observed('model.name') ?? read('gen_ai.response.model', 'gen_ai.request.model')
+  // It looks for the model's price in PostgreSQL, which refuses to: after it has answered 200.
+  if (model?.includes('\0')) return
   const status = object(raw.status)
   const environment = environmentOf(
     attributes['langfuse.environment'] ??
@@ -94,7 +97,7 @@ export function storeSpan(
       startTime: timeOf(raw.startTimeUnixNano),
       endTime: timeOf(raw.endTimeUnixNano),
       completionStartTime: momentOf(observed('completion_start_time')),
-      model: observed('model.name') ?? read('gen_ai.response.model', 'gen_ai.request.model'),
+      model,
       input: parsed(attributes['langfuse.observation.input']),
       output: parsed(attributes['langfuse.observation.output']),
       statusMessage: observed('status_message') ?? (text(status.message) || undefined),
