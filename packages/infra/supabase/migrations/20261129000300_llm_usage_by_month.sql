@@ -76,7 +76,10 @@ begin
     );
     execute format('create table %s (like public.llm_usage including all)', part);
     if to_regclass('llm_parts.llm_usage_default') is not null then
+      -- They are summed up already.
+      alter table llm_parts.llm_usage_default disable trigger user;
       perform llm_parts.move('llm_parts.llm_usage_default', part, first, next);
+      alter table llm_parts.llm_usage_default enable trigger user;
     end if;
     execute format(
       'alter table public.llm_usage attach partition %s for values from (%L) to (%L)', part, first, next
