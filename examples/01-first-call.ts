@@ -29,7 +29,7 @@ assert.equal(upstream.count(), 1)
 
 await client.gateway.flush()
 const { calls, costUsd, savedUsd } = client.gateway.stats()
-console.log(`${calls} calls cost $${costUsd.toFixed(6)} and saved $${savedUsd.toFixed(6)}`)
+console.log(`${calls} calls cost $${costUsd.toFixed(9)} and saved $${savedUsd.toFixed(9)}`)
 assert.equal(savedUsd, costUsd)
 
 await client.gateway.close()

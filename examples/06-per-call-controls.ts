@@ -33,7 +33,7 @@ await assert.rejects(client.chat.completions.create(body('Do you ship to Mars?')
 
 await client.gateway.flush()
 for (const { agent, session = '-', tags, cache, status, costUsd } of records)
-  console.log([agent, session, tags.join('+') || '-', cache, status, `$${costUsd?.toFixed(6)}`].join('  '))
+  console.log([agent, session, tags.join('+') || '-', cache, status, `$${costUsd?.toFixed(9)}`].join('  '))
 
 assert.deepEqual(
   records.map(({ agent, session, tags, cache, status }) => [agent, session, tags.join(), cache, status]),

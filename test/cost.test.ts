@@ -244,6 +244,24 @@ describe('several attempts', () => {
     expect(record.attempts).toHaveLength(2)
   })
 
+  test.each(['embedded', 'direct'] as const)(
+    'one whose body took too long is in the same record as the one that took its place (%s)',
+    async (mode) => {
+      const it = await world({ mode, policy: { ...policy, routing: {} } })
+      it.upstream.answer({ text: 'Yes.', usage: USAGE }, { text: 'Yes.', usage: USAGE })
+      it.upstream.fail({ type: 'hang', after: 'headers' })
+      await it.client.chat.completions.create(question('Where is it?'), { timeout: 200 })
+      await it.client.gateway.flush()
+      const second = price('gpt-4o-mini', { input, output, cached })
+      expect(it.records).toHaveLength(1)
+      expect(it.records[0]?.attempts.map(({ status }) => status)).toEqual([200, 200])
+      expect(it.records[0]).toMatchObject({ status: 'ok', estimated: true })
+      const cost = nano(it.records[0]?.costUsd)
+      expect(cost).toBeGreaterThanOrEqual(price('gpt-4o-mini', { input: inputOf('Where is it?') }) + second)
+      expect(nano(it.client.gateway.stats().costUsd)).toBe(cost)
+    },
+  )
+
   test('after a failover the model that answered is paid', async () => {
     const it = await world()
     it.upstream.answer({ text: 'Yes.', usage: USAGE })

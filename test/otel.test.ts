@@ -1,12 +1,7 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createGatewayClient, type GatewayOptions, withGateway } from '@hotdash/llm-gateway'
 import { afterEach, expect, test, vi } from 'vitest'
+import { startCollector } from './collector.ts'
 import { ask, setup, until } from './support.ts'
-
-type Value = Record<string, unknown>
-type Received = { path: string | undefined; headers: IncomingHttpHeaders; spans: Span[]; service: unknown }
-type Span = Record<string, unknown> & { attributes: Record<string, unknown> }
 
 const open: (() => void)[] = []
 afterEach(() => {
@@ -15,37 +10,11 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A collector: keeps what it is sent, and answers as it is told. */
 async function collector() {
-  const received: Received[] = []
-  const state = { status: 200, body: '{}', type: 'application/json' }
-  const server = createServer(async (req, res) => {
-    const pieces: Buffer[] = []
-    for await (const piece of req) pieces.push(piece as Buffer)
-    const { resourceSpans } = JSON.parse(Buffer.concat(pieces).toString())
-    const [{ resource, scopeSpans }] = resourceSpans
-    received.push({
-      path: req.url,
-      headers: req.headers,
-      spans: scopeSpans[0].spans.map((span: Span) => ({
-        ...span,
-        attributes: plain(span.attributes as unknown as { key: string; value: Value }[]),
-      })),
-      service: plain(resource.attributes)['service.name'],
-    })
-    res.writeHead(state.status, { 'content-type': state.type }).end(state.body)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  open.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { base, url: `${base}/v1/traces`, received, state }
+  const started = await startCollector()
+  open.push(started.close)
+  return started
 }
-
-const plain = (attributes: { key: string; value: Value }[]) =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
 test('a call is a span with the GenAI conventions, and what they have no word for', async () => {
   const { url, received } = await collector()

@@ -17,8 +17,8 @@ const columns: Column<Seen>[] = [
   { title: 'route', width: 9, of: ({ record }) => record.route },
   { title: 'cache', width: 7, of: ({ record }) => (record.status === 'ok' ? record.cache : record.status) },
   { title: 'tokens', width: 6, right: true, of: ({ record }) => tokens(record) },
-  { title: 'cost', width: 9, right: true, of: ({ record }) => dollars(nano(record.costUsd)) },
-  { title: 'saved', width: 9, right: true, of: ({ record }) => dollars(nano(record.savedUsd)) },
+  { title: 'cost', width: 12, right: true, of: ({ record }) => dollars(nano(record.costUsd)) },
+  { title: 'saved', width: 12, right: true, of: ({ record }) => dollars(nano(record.savedUsd)) },
   { title: 'ms', width: 5, right: true, of: ({ record }) => millis(record.latencyMs) },
 ]
 

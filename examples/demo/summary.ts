@@ -14,8 +14,8 @@ const agentColumns: Column<AgentRow>[] = [
   { title: 'flight', width: 6, right: true, of: ({ records }) => String(where(records, 'flight')) },
   { title: 'refused', width: 7, right: true, of: ({ records }) => String(refused(records)) },
   { title: 'tokens paid', width: 11, right: true, of: ({ records }) => count(tokensPaid(records)) },
-  { title: 'cost', width: 9, right: true, of: ({ records }) => dollars(costOf(records)) },
-  { title: 'saved', width: 9, right: true, of: ({ records }) => dollars(savedOf(records)) },
+  { title: 'cost', width: 12, right: true, of: ({ records }) => dollars(costOf(records)) },
+  { title: 'saved', width: 12, right: true, of: ({ records }) => dollars(savedOf(records)) },
   { title: 'p50 ms', width: 6, right: true, of: ({ records }) => millis(latency(records, 0.5)) },
   { title: 'p95 ms', width: 6, right: true, of: ({ records }) => millis(latency(records, 0.95)) },
 ]
@@ -78,7 +78,7 @@ const sideColumns: Column<Side>[] = [
   { title: '', width: 12, of: ({ title }) => title },
   { title: 'steps done', width: 10, right: true, of: ({ answered }) => String(answered) },
   { title: 'upstream requests', width: 17, right: true, of: ({ upstream }) => String(upstream) },
-  { title: 'cost', width: 9, right: true, of: ({ nanos }) => dollars(nanos) },
+  { title: 'cost', width: 12, right: true, of: ({ nanos }) => dollars(nanos) },
   { title: 'wall time', width: 9, right: true, of: ({ wallMs }) => `${(wallMs / 1_000).toFixed(2)} s` },
 ]
 

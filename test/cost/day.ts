@@ -54,7 +54,8 @@ type Asked = {
 }
 
 const WORDS = 'the order left on tuesday and should arrive before friday unless it rains all week'.split(' ')
-const KINDS: Kind[] = ['chat', 'stream', 'told stream', 'responses', 'responses stream', 'embedding', ...RARE]
+const USUAL: Kind[] = ['chat', 'stream', 'told stream', 'responses', 'responses stream', 'embedding']
+const KINDS: Kind[] = [...USUAL, ...USUAL, ...RARE]
 const BREAKS: Trouble[] = ['cut', 'end', 'error-event', 'malformed', 'left']
 
 /** A day of random calls: all kinds of prices, nine kinds of trouble, hits, twins in flight, retries and failovers. */
@@ -118,7 +119,7 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
     if (luck < 0.6 || kind === 'heard') return 'none'
     if (luck < 0.7) return 'busy'
     if (doubts && luck < 0.75 && kind !== 'embedding') return 'reset'
-    if (doubts && luck < 0.8 && kind === 'chat') return 'timeout'
+    if (doubts && luck < 0.9 && kind === 'chat') return 'timeout'
     return kind === 'stream' || kind === 'told stream' ? pick(BREAKS) : 'none'
   }
 

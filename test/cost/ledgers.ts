@@ -25,6 +25,9 @@ export async function allAgree(day: Day, ledgers: readonly Ledger[]): Promise<vo
   const all = TEAM_NAMES.reduce((sum, team) => sum + billed[team], 0)
   expect(all).toBeGreaterThan(0)
   expect({ stats: nano(client.gateway.stats().costUsd) }).toEqual({ stats: all })
+  expect(nano(client.gateway.stats().savedUsd)).toBe(
+    records.reduce((sum, { savedUsd = 0 }) => sum + nano(savedUsd), 0),
+  )
   expect(client.gateway.stats()).toMatchObject({ unpriced, faults: 0, hookErrors: 0 })
   for (const record of records) expect(record.costUsd === undefined).toBe(record.team === UNLIMITED.name)
   const whole = records.filter(({ stream, status }) => !stream && status === 'ok')

@@ -1,8 +1,9 @@
 import { readMetrics } from '@hotdash/llm-gateway'
 import { type FakeLangfuse, startFakeLangfuse } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, test } from 'vitest'
-import { liveThrough, none } from '../cost/day.ts'
-import { nano, policy, TEAMS, type Team } from '../cost/kit.ts'
+import { type Collector, startCollector } from '../collector.ts'
+import { type Day, type Dollars, liveThrough, none } from '../cost/day.ts'
+import { nano, policy, TEAMS, type Team, UNLIMITED } from '../cost/kit.ts'
 import { allAgree, budget, type Ledger, records } from '../cost/ledgers.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { ask, setup, until } from '../support.ts'
@@ -43,56 +44,129 @@ const metrics = ({ url }: RedisServer): Ledger => ({
       15_000,
     )
     const { rows } = await readMetrics(url, { from: Date.now() - 3_600_000, to: Date.now() + 60_000 })
-    for (const { team, costUsd } of rows) dollars[team as Team] += nano(costUsd)
+    let saved = 0
+    let unpriced = 0
+    for (const { team, costUsd, savedUsd, unpriced: unknown } of rows) {
+      if (team !== UNLIMITED.name) dollars[team as Team] += nano(costUsd)
+      saved += nano(savedUsd)
+      unpriced += unknown
+    }
+    const stats = client.gateway.stats()
+    expect({ saved, unpriced }).toEqual({ saved: nano(stats.savedUsd), unpriced: stats.unpriced })
     return dollars
   },
 })
 
-/** By team, which is the user of a trace. */
-const traced = ({ observations, traces }: FakeLangfuse): Ledger => ({
+/** What a place says of one call, in billionths; without a cost where it has none. */
+type Told = { id: string; team: string; cost?: number; saved?: number }
+type Place = { name: string; read: () => Told[] | Promise<Told[]> }
+
+/** The user of a trace is the team. */
+const traced = ({ observations, traces }: FakeLangfuse): Place => ({
   name: 'Langfuse',
-  read() {
-    const dollars = none()
-    for (const { traceId, costUsd } of observations.values())
-      dollars[traces.get(traceId)?.userId as Team] += nano(costUsd)
-    return dollars
-  },
+  read: () =>
+    [...observations.values()].map(({ traceId, costUsd, metadata }) => ({
+      id: String(metadata.call),
+      team: String(traces.get(traceId)?.userId),
+      ...(costUsd === undefined ? {} : { cost: nano(costUsd) }),
+      ...(metadata.savedUsd === undefined ? {} : { saved: nano(Number(metadata.savedUsd)) }),
+    })),
 })
 
-const rows = ({ sql }: Supabase): Ledger => ({
+const spans = ({ received }: Collector): Place => ({
+  name: 'OpenTelemetry',
+  read: () =>
+    received
+      .flatMap(({ spans }) => spans)
+      .map(({ attributes: { [COST]: cost, [SAVED]: saved, ...told } }) => ({
+        id: String(told['llm_gateway.call_id']),
+        team: String(told['llm_gateway.team']),
+        ...(cost === undefined ? {} : { cost: nano(Number(cost)) }),
+        ...(saved === undefined ? {} : { saved: nano(Number(saved)) }),
+      })),
+})
+const COST = 'llm_gateway.cost_usd'
+const SAVED = 'llm_gateway.saved_usd'
+
+const rows = ({ sql }: Supabase): Place => ({
   name: 'llm_usage',
   async read() {
-    const dollars = none()
-    const sums = await sql(
-      'select team, (sum(cost_usd) * 1000000000)::bigint as nano from llm_usage group by team',
+    const rows = await sql(
+      'select request_id, team, cost_usd::text as cost, saved_usd::text as saved from llm_usage',
     )
-    for (const { team, nano } of sums) dollars[team as Team] = Number(nano)
+    // Nine decimals, always: without the point they are whole billionths.
+    const whole = (text: unknown) => (text === null ? undefined : Number(String(text).replace('.', '')))
+    return rows.map(({ request_id, team, cost, saved }) => {
+      const [paid, spared] = [whole(cost), whole(saved)]
+      return {
+        id: String(request_id),
+        team: String(team),
+        ...(paid === undefined ? {} : { cost: paid }),
+        ...(spared ? { saved: spared } : {}),
+      }
+    })
+  },
+})
+
+/** Of every call the same, to the last digit; what is unknown stays unknown. */
+async function sameOfEach({ records }: Day, { name, read }: Place) {
+  const expected = records.map(({ id, team, costUsd, savedUsd }) => ({
+    id,
+    team,
+    ...(costUsd === undefined ? {} : { cost: nano(costUsd) }),
+    ...(savedUsd ? { saved: nano(savedUsd) } : {}),
+  }))
+  const byId = (told: Told[]) =>
+    new Map(told.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map((one) => [one.id, one]))
+  expect({ [name]: byId(await read()) }).toEqual({ [name]: byId(expected) })
+}
+
+const ledgerOf = ({ name, read }: Place): Ledger => ({
+  name,
+  async read() {
+    const dollars: Dollars = none()
+    for (const { team, cost } of await read()) if (team !== UNLIMITED.name) dollars[team as Team] += cost ?? 0
     return dollars
   },
 })
 
-test.each([
-  [11, '4.16.0'],
-  [12, '2.95.12'],
-] as const)(
-  'day %i: records, quota, budgets, metrics, Langfuse %s and llm_usage tell of the dollars that upstream would bill',
+test.each(days())(
+  'day %i: records, quota, budgets, metrics, Langfuse %s, OpenTelemetry, llm_usage and headers tell of the dollars that upstream would bill',
   async (seed, version) => {
     const redis = opened(await startRedis())
     const langfuse = opened(await startFakeLangfuse({ version }))
+    const collector = opened(await startCollector())
     const supabase = opened(await startSupabase())
     const { baseURL: baseUrl, publicKey, secretKey } = langfuse
     const gateway = {
       ...patient(redis),
       langfuse: { baseUrl, publicKey, secretKey },
+      otel: { url: collector.url },
       supabase: { url: supabase.url, secretKey: supabase.keys.secret },
     }
     const day = opened(await liveThrough({ seed, calls: 400, doubts: false, gateway }))
     expect(await day.client.gateway.flush(30_000)).toBe(true)
-    const ledgers = [records, settled(redis), metrics(redis), traced(langfuse), rows(supabase), budget]
-    await allAgree(day, ledgers)
+    const places = [traced(langfuse), spans(collector), rows(supabase)]
+    for (const place of places) await sameOfEach(day, place)
+    await allAgree(day, [records, settled(redis), metrics(redis), ...places.map(ledgerOf), budget])
+    expect(day.unpriced).toBeGreaterThan(0)
+    for (const model of [
+      'gpt-audio',
+      'gpt-5.6',
+      'gpt-5-nano',
+      'gpt-3.5-turbo-instruct',
+      'text-embedding-3-large',
+    ])
+      expect(day.records.some((record) => record.model === model && (record.costUsd ?? 0) > 0)).toBe(true)
   },
   60_000,
 )
+
+/** `FUZZ_RUNS` times as many. */
+function days(): [seed: number, version: '4.16.0' | '2.95.12'][] {
+  const count = 2 * Number(process.env.FUZZ_RUNS ?? 1)
+  return Array.from({ length: count }, (_, at) => [11 + at, at % 2 === 0 ? '4.16.0' : '2.95.12'])
+}
 
 test('a day on which nobody can know all that upstream did: what is known agrees, and the rest is in doubt, not spent', async () => {
   const redis = opened(await startRedis())

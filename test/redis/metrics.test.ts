@@ -130,6 +130,26 @@ function expected(records: CallRecord[]) {
 }
 
 describe('sums', () => {
+  test('a sum that whole numbers cannot hold ends at the largest, in a process, in Redis and in what is read', async () => {
+    const redis = await server()
+    const sink = sinkAt(linkTo(redis.url))
+    const most = Number.MAX_SAFE_INTEGER / 1e9
+    const costUsd = 4_000_000
+    await write(sink, [report({ costUsd })])
+    const sum = async () => (await readMetrics(redis.admin as Redis, DAY)).summary.costUsd
+    expect(await sum()).toBe(costUsd)
+    await write(sink, [
+      report({ costUsd, agent: 'seo' }),
+      report({ costUsd, agent: 'seo' }),
+      report({ costUsd, agent: 'seo' }),
+    ])
+    expect(await sum()).toBe(most)
+    await write(sink, [report({ costUsd })])
+    await write(sink, [report({ costUsd: 1e30 })])
+    const { rows } = await readMetrics(redis.admin as Redis, DAY)
+    expect(rows.map((row) => row.costUsd)).toEqual([most, most])
+  })
+
   test('over any day and any number of processes, sums are exactly those of the records', async () => {
     const redis = await server()
     const links = [0, 1, 2].map(() => linkTo(redis.url))

@@ -1,4 +1,5 @@
 import type { Operation, Purpose, Route } from '../call.ts'
+import type { NanoUsd } from '../quota/store.ts'
 import type { Meaning } from '../semantic/meaning.ts'
 import type { Usage } from './usage.ts'
 
@@ -79,8 +80,12 @@ export type Degraded = 'down' | 'slow' | 'full'
 /** A record under way. It outlives an attempt that the SDK is going to retry. */
 export type Draft = {
   attempts: Attempt[]
-  /** Nano-dollars of earlier attempts of this call; `undefined` once one of them is unknown. */
-  spent: number | undefined
+  /** Attempts that are not in `spent` yet: under way, or ended and still to be priced. */
+  open: number
+  /** Nano-dollars of this call's attempts; `undefined` once one of them is unknown. */
+  spent: NanoUsd | undefined
+  /** Emits the record, once all attempts are in `spent`; set when the last one has ended before that. */
+  last: (() => void) | undefined
   estimated: boolean
   /** Milliseconds spent in line for a limit. */
   waitedMs: number

@@ -45,24 +45,38 @@ export function createRecorder(
     const { origin } = call
     const draft = origin.draft
     if (draft === undefined) return
-    draft.spent = draft.spent === undefined || bill.cost === undefined ? undefined : draft.spent + bill.cost
+    draft.open -= 1
+    draft.spent = plus(draft.spent, bill.cost)
     draft.estimated ||= ending.usage.estimated
-    const record = recordOf(call, reply, ending, bill, seen, condition)
-    if (!willRetry(call, reply)) return finish(call, record, ending)
-    draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, call, record, ending)
+    const emitNow = () => finish(call, recordOf(call, reply, ending, bill, seen, condition), ending)
+    if (!willRetry(call, reply)) draft.last = emitNow
+    if (draft.open === 0 && draft.last !== undefined) return draft.last()
+    // While a later attempt is under way, the record is its own to emit.
+    if (draft.open > 0 && draft.last === undefined) return
+    clearTimeout(draft.overdue)
+    draft.overdue = setTimeout(draft.last ?? emitNow, RETRY_OVERDUE_MS)
     draft.overdue.unref()
   }
 
   return {
-    begin(origin: Origin) {
+    /** Answers what the call's earlier attempts cost; `undefined` where that is unknown, or not known yet. */
+    begin(origin: Origin): NanoUsd | undefined {
       if (origin.draft === undefined) origin.draft = newDraft()
       else {
         // A retry goes on with what the attempt before it left.
         later.run()
         clearTimeout(origin.draft.overdue)
       }
+      const { draft } = origin
+      const spent = draft.open === 0 ? draft.spent : undefined
+      draft.open += 1
       open.add(origin)
       counters.counts.pending = open.size
+      return spent
+    },
+    /** An attempt that came to nothing, by a mistake of ours. */
+    abandon({ draft }: Origin) {
+      if (draft !== undefined) draft.open -= 1
     },
     end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
       later.add(() => write(call, reply, ending, bill, seen))
@@ -72,9 +86,15 @@ export function createRecorder(
   }
 }
 
+/** Unknown and something is unknown. */
+export const plus = (a: NanoUsd | undefined, b: NanoUsd | undefined): NanoUsd | undefined =>
+  a === undefined || b === undefined ? undefined : ((a + b) as NanoUsd)
+
 const newDraft = (): Draft => ({
   attempts: [],
-  spent: 0,
+  open: 0,
+  spent: 0 as NanoUsd,
+  last: undefined,
   estimated: false,
   waitedMs: 0,
   degraded: false,
@@ -120,7 +140,7 @@ function recordOf(
   if (reply.meaning !== undefined && !(reply.meaning instanceof Promise)) record.semantic = reply.meaning
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
   if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
-  if (spent !== undefined) record.costUsd = usd(spent as NanoUsd)
+  if (spent !== undefined) record.costUsd = usd(spent)
   if (waitedMs > 0) record.waitedMs = waitedMs
   const trouble = condition() ?? (degraded ? 'slow' : undefined)
   if (trouble !== undefined) record.degraded = trouble

@@ -1,10 +1,12 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
 import type { NanoUsd } from '../quota/store.ts'
-import type { Recorder, Seen } from './recorder.ts'
+import { plus, type Recorder, type Seen } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
 export type Bill = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
+
+type Billed = Reply & { bill: Bill | Promise<Bill> }
 
 const FREE = 0 as NanoUsd
 
@@ -12,14 +14,21 @@ const FREE = 0 as NanoUsd
 export function account(recorder: Recorder): Stage {
   return (next) =>
     async function account(call) {
-      recorder.begin(call.origin)
-      const reply = await next(call)
+      const before = recorder.begin(call.origin)
+      let reply: Reply
+      try {
+        reply = await next(call)
+      } catch (error) {
+        recorder.abandon(call.origin)
+        throw error
+      }
       const known = reply.recording.ending
-      return known === undefined ? follow(reply, call) : atOnce(reply, call, known)
+      const own = known === undefined ? follow(reply, call) : atOnce(reply, call, known)
+      return before === 0 ? own : { ...own, bill: inAll(own.bill, before) }
     }
 
   /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
-  function atOnce(reply: Reply, call: Call, ending: Ending): Reply {
+  function atOnce(reply: Reply, call: Call, ending: Ending): Billed {
     const bill = billFor(ending, reply, call)
     const now = performance.now()
     const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
@@ -33,7 +42,7 @@ export function account(recorder: Recorder): Stage {
     recorder.end(call, { ...reply, meaning: await reply.meaning }, ending, await bill, seen)
   }
 
-  function follow(reply: Reply, call: Call): Reply {
+  function follow(reply: Reply, call: Call): Billed {
     const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
     const bill = reply.recording.ended.then((ending) => billFor(ending, reply, call))
     void reply.recording.ended.then((ending) => {
@@ -53,6 +62,12 @@ export function account(recorder: Recorder): Stage {
     }
     return { ...reply, recording, bill }
   }
+}
+
+/** With what the call's earlier attempts cost, as its record has it. */
+function inAll(bill: Bill | Promise<Bill>, before: NanoUsd | undefined): Bill | Promise<Bill> {
+  if (bill instanceof Promise) return bill.then((bill) => inAll(bill, before))
+  return { ...bill, cost: plus(bill.cost, before) }
 }
 
 /** What an answer cost, whoever sent the call. */

@@ -7,12 +7,13 @@ export function isGivenUp({ origin, signal }: Call): boolean {
   return signal.aborted && !origin.marked
 }
 
-/** What the SDK does with such an outcome. Source: openai 7.57, `shouldRetry`, `makeRequest`. */
-export function willRetry({ origin, attempt, signal }: Call, { recording }: Reply): boolean {
+/** What the SDK does with such an outcome. Source: openai 7.57, `shouldRetry`, `makeRequest`, `parseResponseWithTimeout`. */
+export function willRetry({ origin, attempt, signal, view }: Call, { recording }: Reply): boolean {
   if (origin.retriesAfter(attempt) === 0 || origin.userSignal?.aborted) return false
   const { status, headers } = recording
   if (status === undefined) return true
-  if (signal.aborted && status === 200) return false
+  // A stream is never asked for again; a whole body that takes longer than the SDK's `timeout` is.
+  if (signal.aborted && status === 200) return origin.marked && !view.stream
   const said = headers.get('x-should-retry')
   if (said !== null) return said === 'true'
   return status === 408 || status === 409 || status === 429 || status >= 500

@@ -27,7 +27,7 @@ export function refusalOf(
   const size = {
     rpm: `${bounds.rpm} requests per minute`,
     tpm: `${bounds.tpm} tokens per minute`,
-    daily_usd: `$${(bounds.usdPerDay ?? 0) / 1e9} per day`,
+    daily_usd: `$${dollars(bounds.usdPerDay ?? 0)} per day`,
   }[limit]
   const why =
     retryAfterMs === undefined
@@ -42,5 +42,8 @@ export function refusalOf(
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
 }
+
+/** As many decimals as there are, never an exponent. */
+const dollars = (nano: number) => (nano / 1e9).toFixed(9).replace(/\.?0+$/, '')
 
 const seconds = (ms: number) => (ms < 1_000 ? `${Math.ceil(ms)} ms` : `${Math.ceil(ms / 1_000)} s`)

@@ -3,7 +3,7 @@
 do $$
 declare
   tiles constant text[] := array[
-    'llm_daily_cost_by_agent', 'llm_token_usage', 'llm_cache_hit_rate', 'llm_top_requests', 'llm_quota_usage_by_team'
+    'llm_daily_cost_by_agent', 'llm_cache_hit_rate', 'llm_top_requests', 'llm_quota_usage_by_team'
   ];
   tile text;
   definitions text[] := '{}';
@@ -15,15 +15,18 @@ begin
   ) then
     return;
   end if;
-  -- Postgres changes no column that a view shows. The tiles are made anew as they were; views of others are in the way,
-  -- and are named in the error.
+  -- Postgres changes no column that a view shows. The tiles are made anew as they were; a view of one's own is in the way,
+  -- and the error's detail names it: drop it first.
   foreach tile in array tiles loop
     definitions := definitions || pg_get_viewdef(format('public.%I', tile)::regclass);
     execute format('drop view public.%I', tile);
   end loop;
+  -- least() would turn null, which is unknown, into the largest amount.
   alter table public.llm_usage
-    alter column cost_usd type numeric(18, 9) using least(cost_usd, 999999999),
-    alter column saved_usd type numeric(18, 9) using least(saved_usd, 999999999);
+    alter column cost_usd type numeric(18, 9)
+      using case when cost_usd > 999999999 then 999999999 else cost_usd end,
+    alter column saved_usd type numeric(18, 9)
+      using case when saved_usd > 999999999 then 999999999 else saved_usd end;
   for at in 1 .. array_length(tiles, 1) loop
     execute format('create view public.%I with (security_invoker = true) as %s', tiles[at], definitions[at]);
   end loop;

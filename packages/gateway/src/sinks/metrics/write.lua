@@ -14,9 +14,12 @@
 --   1  added
 --   0  it had been added before
 
+-- Doubles hold whole numbers up to here.
+local MOST = 9007199254740991
+
 local function add(sums, text)
   for name, count in string.gmatch(text or '', '(%S+)=(%d+)') do
-    sums[name] = (sums[name] or 0) + tonumber(count)
+    sums[name] = math.min(MOST, (sums[name] or 0) + tonumber(count))
   end
 end
 

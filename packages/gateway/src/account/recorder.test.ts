@@ -1,0 +1,104 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Ending } from '../body/recording.ts'
+import type { Call, Reply } from '../call.ts'
+import { newOrigin } from '../identify/origin.ts'
+import { createLater, soon } from '../later.ts'
+import type { NanoUsd } from '../quota/store.ts'
+import { nothing } from './meter.ts'
+import type { CallRecord } from './record.ts'
+import { createRecorder } from './recorder.ts'
+import { account } from './stage.ts'
+import { createCounters } from './stats.ts'
+
+/** One attempt: what it costs (`undefined`: unknown), and when that is known, in turns after its end. */
+type Attempt = { cost: number | undefined; pricedAfter: number; fault: boolean }
+
+const attempt: fc.Arbitrary<Attempt> = fc.record({
+  cost: fc.option(fc.nat(10_000), { nil: undefined, freq: 8 }),
+  pricedAfter: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat(6)),
+  fault: fc.boolean(),
+})
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+function world(attempts: Attempt[], later: typeof soon) {
+  const records: CallRecord[] = []
+  const emit = (record: CallRecord) => void records.push(record)
+  const recorder = createRecorder(createCounters(), later, emit, () => undefined)
+  const origin = newOrigin(false, { maxRetries: attempts.length - 1 })
+  const priced = async ({ cost, pricedAfter }: Attempt) => {
+    await turns(pricedAfter)
+    return cost as NanoUsd | undefined
+  }
+  const run = account(recorder)(async ({ attempt }) => {
+    const mine = attempts[attempt] as Attempt
+    const isLast = attempt === attempts.length - 1
+    if (mine.fault && !isLast) throw new Error('a mistake of ours')
+    const ending: Ending = { type: 'complete', usage: nothing, answer: () => undefined }
+    const recording = {
+      status: isLast ? 200 : 500,
+      headers: new Headers(),
+      ended: turns(1).then(() => ending),
+    } as Reply['recording']
+    return { via: 'upstream', model: 'm', route: 'requested', recording }
+  })
+  const callOf = (attempt: number) =>
+    ({
+      attempt,
+      origin,
+      operation: 'chat',
+      body: {},
+      model: 'm',
+      signal: new AbortController().signal,
+      caller: { agent: 'a', team: 't', mode: 'embedded' },
+      controls: { tags: [] },
+      view: { stream: false },
+      outgoing: { url: 'http://upstream/v1/chat/completions' },
+      rules: { prices: { cost: () => priced(attempts[attempt] as Attempt) } },
+    }) as unknown as Call
+  return { records, run, callOf, recorder }
+}
+
+test.each([
+  ['at once', () => soon],
+  ['later', createLater],
+] as const)(
+  'a call whose attempts are priced in any order has one record, with all of their costs (written %s)',
+  async (_, later) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(attempt, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.nat(3), { minLength: 4, maxLength: 4 }),
+        async (attempts, pauses) => {
+          const { records, run, callOf, recorder } = world(attempts, later())
+          const counted = attempts.map((one, at) =>
+            one.fault && at < attempts.length - 1 ? { ...one, cost: 0 } : one,
+          )
+          const sumTo = (end: number) =>
+            counted
+              .slice(0, end)
+              .reduce<number | undefined>(
+                (sum, { cost }) => (sum === undefined || cost === undefined ? undefined : sum + cost),
+                0,
+              )
+          for (const [at] of attempts.entries()) {
+            const reply = await run(callOf(at)).catch(() => undefined)
+            const bill = await reply?.bill
+            // A header tells of all attempts so far, or of nothing.
+            if (bill?.cost !== undefined) expect(bill.cost).toBe(sumTo(at + 1))
+            await turns(pauses[at] ?? 0)
+          }
+          await recorder.settled()
+          await turns(10)
+          expect(records).toHaveLength(1)
+          const whole = sumTo(attempts.length)
+          expect(records[0]?.costUsd).toBe(whole === undefined ? undefined : whole / 1e9)
+        },
+      ),
+      { numRuns: 150 * Number(process.env.FUZZ_RUNS ?? 1) },
+    )
+  },
+)
