@@ -103,6 +103,7 @@ async function prune() {
   if (!/Tid Scan on llm_usage_before/.test(said) || !/Index Scan using \S+ on llm_usage_before/.test(said))
     problems.push(`a slice is not deleted by ctid, found by an index:\n${said}`)
   if (/Seq Scan on llm_usage_(before|default|\d)/.test(said)) problems.push('a slice reads a whole part')
+  const [moment = ''] = await postgres.sql(`select now() - interval '${cutoff}'`)
   for (let left = await old(); left > 0; left = await old()) {
     const began = await old()
     await timed(
