@@ -116,9 +116,7 @@ async function prune() {
   if ((await old()) > 0) problems.push('a sweep left rows that are too old')
 
   async function old() {
-    const [found] = await postgres.sql(
-      `select count(*) from llm_usage where at < now() - interval '${cutoff}'`,
-    )
+    const [found] = await postgres.sql(`select count(*) from llm_usage where at < '${moment}'`)
     return Number(found)
   }
 }
