@@ -45,30 +45,32 @@ export function startFleet(
   onRecord: (record: CallRecord) => void,
 ): Fleet {
   const policy = policyOfToday()
-  const waiting = new Map<string, (told: Told) => void>()
+  const waiting = new Map<string, { agent: Agent; resolve: (told: Told) => void }>()
   const workers = new Map(AGENTS.map((agent) => [agent, hire({ agent, policy, ...start })]))
 
   function hire(post: Post): ChildProcess {
     const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), [JSON.stringify(post)])
     worker.on('message', (told: Told) => {
       if (told.type === 'record') onRecord(told.record)
-      else if (told.type === 'finished') waiting.get(post.agent)?.(told)
-      else waiting.get(told.id)?.(told)
+      else if (told.type === 'finished') waiting.get(post.agent)?.resolve(told)
+      else waiting.get(told.id)?.resolve(told)
     })
     worker.once('exit', (code) => {
-      // Whatever still waits for this process waits in vain.
-      for (const resolve of waiting.values())
-        resolve({ type: 'broken', id: post.agent, error: `${post.agent}'s process ended (${code})` })
+      // Whatever still waits for this process waits in vain; others may still be delivering their records.
+      for (const { agent, resolve } of waiting.values())
+        if (agent === post.agent)
+          resolve({ type: 'broken', id: agent, error: `${agent}'s process ended (${code})` })
     })
     return worker
   }
 
   function order(agent: Agent, id: string, order: Order): Promise<Told> {
     return new Promise((resolve) => {
-      waiting.set(id, (told) => {
+      const answered = (told: Told) => {
         waiting.delete(id)
         resolve(told)
-      })
+      }
+      waiting.set(id, { agent, resolve: answered })
       workers.get(agent)?.send(order)
     })
   }

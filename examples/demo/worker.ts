@@ -32,10 +32,12 @@ const take = taking({
 
 async function obey(order: Order) {
   if (order.type === 'finish') {
-    await client.gateway.flush(30_000)
+    await client.gateway.flush(60_000)
     const stats = client.gateway.stats()
     await client.gateway.close()
-    tell({ type: 'finished', stats })
+    // What became of records is known in the end only; the state of Redis is of the time before.
+    const { sinks } = client.gateway.stats()
+    tell({ type: 'finished', stats: { ...stats, ...(sinks && { sinks }) } })
     return process.disconnect()
   }
   const { id } = order.step

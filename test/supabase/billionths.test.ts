@@ -33,7 +33,7 @@ const write = async (records: CallRecord[]) => {
   const { error } = await supabase
     .as('secret')
     .from('llm_usage')
-    .upsert(records.map(rowOf), { onConflict: 'request_id', ignoreDuplicates: true, defaultToNull: false })
+    .upsert(records.map(rowOf), { onConflict: 'request_id,at', ignoreDuplicates: true, defaultToNull: false })
   expect(error).toBeNull()
 }
 

@@ -51,6 +51,7 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
     for await (const chunk of request) body.push(chunk as Buffer)
     if (fault === 'hang') return
     if (fault === 'error') return void response.writeHead(503).end('upstream connect error')
+    if (fault === 'busy') await new Promise((resolve) => setTimeout(resolve, 6 * rowsIn(body)))
     const { method = 'GET', headers } = request
     const answer = await app.fetch(
       new Request(`http://${headers.host}${request.url}`, {
@@ -106,6 +107,11 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
   })
   process.on('disconnect', () => process.exit())
   process.send?.({ id: 0, rows: [{ port }] } satisfies Told)
+}
+
+function rowsIn(body: Buffer[]): number {
+  const rows: unknown = body.length === 0 ? [] : JSON.parse(Buffer.concat(body).toString())
+  return Array.isArray(rows) ? rows.length : 1
 }
 
 if (process.send !== undefined) void start(JSON.parse(process.argv[2] ?? '{}'))

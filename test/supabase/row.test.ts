@@ -94,7 +94,7 @@ test('the table takes the row of any record', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 40 }), async (records) => {
       const { error } = await secret.from('llm_usage').upsert(records.map(rowOf), {
-        onConflict: 'request_id',
+        onConflict: 'request_id,at',
         ignoreDuplicates: true,
         defaultToNull: false,
       })

@@ -9,6 +9,8 @@ const VIEWS = [
   'llm_quota_usage_by_team',
 ]
 const TABLES = ['llm_usage', 'llm_team_limits']
+/** What the views read. */
+const SUMS = ['llm_usage_by_day', 'llm_usage_by_hour', 'llm_usage_by_minute']
 
 const row = (request_id: string, more: object = {}) => ({
   request_id,
@@ -42,7 +44,7 @@ describe.each(['everything', 'nothing'] as const)('where new tables grant %s by 
   })
   afterAll(() => supabase?.close())
 
-  test.each([...TABLES, ...VIEWS])('neither anon nor authenticated may read %s', async (name) => {
+  test.each([...TABLES, ...SUMS, ...VIEWS])('neither anon nor authenticated may read %s', async (name) => {
     for (const role of ['anon', 'authenticated'] as const) {
       const { data, error } = await supabase.as(role).from(name).select()
       expect(data, role).toBeNull()
@@ -50,15 +52,18 @@ describe.each(['everything', 'nothing'] as const)('where new tables grant %s by 
     }
   })
 
-  test.each(TABLES)('neither anon, authenticated nor the dashboard may write to %s', async (name) => {
-    for (const role of ['anon', 'authenticated', 'llm_dashboard'] as const) {
-      const some: object = name === 'llm_usage' ? row('c') : { version: 9, team: 'x' }
-      const { error } = await supabase.as(role).from(name).insert(some)
-      expect(error, role).toMatchObject({ code: '42501' })
-      const removal = await supabase.as(role).from(name).delete().neq('team', '')
-      expect(removal.error, role).toMatchObject({ code: '42501' })
-    }
-  })
+  test.each([...TABLES, ...SUMS])(
+    'neither anon, authenticated nor the dashboard may write to %s',
+    async (name) => {
+      for (const role of ['anon', 'authenticated', 'llm_dashboard'] as const) {
+        const some: object = name === 'llm_usage' ? row('c') : { team: 'x' }
+        const { error } = await supabase.as(role).from(name).insert(some)
+        expect(error, role).toMatchObject({ code: '42501' })
+        const removal = await supabase.as(role).from(name).delete().neq('team', '')
+        expect(removal.error, role).toMatchObject({ code: '42501' })
+      }
+    },
+  )
 
   test('a row that is written stays: the secret key adds and reads, and neither changes nor deletes', async () => {
     const secret = supabase.as('secret')
@@ -96,11 +101,11 @@ describe.each(['everything', 'nothing'] as const)('where new tables grant %s by 
     await supabase.sql(`grant select on ${VIEWS.join(', ')} to authenticated`)
     for (const name of VIEWS)
       expect((await supabase.as('authenticated').from(name).select()).error).toMatchObject({ code: '42501' })
-    await supabase.sql('grant select on llm_usage, llm_team_limits to authenticated')
+    await supabase.sql(`grant select on ${[...TABLES, ...SUMS].join(', ')} to authenticated`)
     for (const name of VIEWS)
       expect((await supabase.as('authenticated').from(name).select()).data, name).toEqual([])
     await supabase.migrate()
-    for (const name of [...VIEWS, ...TABLES])
+    for (const name of [...VIEWS, ...TABLES, ...SUMS])
       expect((await supabase.as('authenticated').from(name).select()).error).toMatchObject({ code: '42501' })
   })
 
@@ -155,7 +160,7 @@ describe('retention', () => {
         schedule: '41 * * * *',
         command: 'select public.llm_semantic_prune()',
       },
-      { name: 'llm_usage_prune', schedule: '17 3 * * *', command: 'select public.llm_usage_prune()' },
+      { name: 'llm_usage_prune', schedule: '17 3 * * *', command: 'call public.llm_usage_sweep()' },
     ])
   })
 })

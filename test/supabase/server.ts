@@ -3,8 +3,11 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 
-/** `lose`: what is asked is done, and the connection breaks before the answer. `withhold`: done, and no answer comes. */
-export type Fault = 'none' | 'refuse' | 'hang' | 'error' | 'lose' | 'withhold'
+/**
+ * `lose`: what is asked is done, and the connection breaks before the answer. `withhold`: done, and no answer comes.
+ * `busy`: done, 6 ms later for each row of it.
+ */
+export type Fault = 'none' | 'refuse' | 'hang' | 'error' | 'lose' | 'withhold' | 'busy'
 export type Keys = { secret: string; publishable: string; signing: string }
 export type Order = { id: number } & (
   | { type: 'fault'; fault: Fault }

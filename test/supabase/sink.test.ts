@@ -195,6 +195,34 @@ test('no call waits for a Supabase that hangs', async () => {
   vi.restoreAllMocks()
 })
 
+test('a Supabase that is slow for many rows gets fewer at once, and all of them', async () => {
+  const { client, records } = await setup({ supabase: there(), cache: false, quota: false, capture: 'off' })
+  await supabase.become('busy')
+  for (let call = 0; call < 600; call += 1) await client.chat.completions.create(ask(`call ${call}`))
+  await until(() => client.gateway.stats().sinks?.supabase?.queued === 0, 'all rows are there', 60_000)
+  expect(await client.gateway.flush()).toBe(true)
+  expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 600, dropped: 0, refused: 0 })
+  expect(await ids()).toEqual(idsOf(records))
+}, 90_000)
+
+test('a table of before its rows went into months, whose key is the id alone, is written to', async () => {
+  await supabase.sql(`
+    drop table if exists llm_usage_old;
+    create table llm_usage_old (like llm_usage including defaults including generated, primary key (request_id));
+    grant select, insert on llm_usage_old to service_role;
+  `)
+  await supabase.migrate()
+  const { client, records } = await setup({ supabase: { ...there(), table: 'llm_usage_old' } })
+  await supabase.become('lose')
+  await client.chat.completions.create(ask('first'))
+  expect(await client.gateway.flush()).toBe(false)
+  await supabase.become('none')
+  await client.chat.completions.create(ask('second'))
+  expect(await client.gateway.flush()).toBe(true)
+  const rows = await supabase.sql('select request_id from llm_usage_old order by request_id')
+  expect(rows.map((row) => row.request_id)).toEqual(idsOf(records))
+}, 60_000)
+
 test('the limits of teams are told once, and again when they have changed', async () => {
   const teams = { a: { agents: ['support'], rpm: 10, usdPerDay: 1.5 }, b: {} }
   for (const rpm of [10, 20]) {

@@ -27,7 +27,7 @@ const write = async (rows: Given[]) => {
   const { error } = await supabase
     .as('secret')
     .from('llm_usage')
-    .upsert(full, { onConflict: 'request_id', ignoreDuplicates: true, defaultToNull: false })
+    .upsert(full, { onConflict: 'request_id,at', ignoreDuplicates: true, defaultToNull: false })
   expect(error).toBeNull()
 }
 

@@ -37,7 +37,12 @@ import { createWatch } from './watch.ts'
 
 /** What a client's `.gateway` offers. */
 export type GatewayControls = {
-  /** Waits until every call so far is recorded, and its answer where others find it. False: not within `deadlineMs`. @default 5000 */
+  /**
+   * Waits until every call so far is recorded, its answer where others find it, and its record delivered to every sink.
+   * True: all of it was. False: not within `deadlineMs`, a sink takes nothing at the moment, or a record of this client
+   * was refused or dropped, then or before: `stats().sinks` says which.
+   * @default 5000
+   */
   flush: (deadlineMs?: number) => Promise<boolean>
   /**
    * Forgets cached answers, here, in Redis and in the memory of every process that shares it; resolves with how many
@@ -49,7 +54,10 @@ export type GatewayControls = {
    * @throws GatewayOptionsError for a field that does not exist.
    */
   purge: (what: Purge) => Promise<number>
-  /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
+  /**
+   * `flush`, of every sink, then lets go of the cache; resolves as `flush` does, and what was not delivered is dropped.
+   * Calls made afterwards still work, and those in line for a limit stay there.
+   */
   close: (deadlineMs?: number) => Promise<boolean>
   stats: () => Stats
   /** Looks into the semantic cache, and mends it. */
@@ -197,7 +205,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     }
   }
 
-  async function settled(isLast: boolean) {
+  /** False: a sink has not received everything. */
+  async function settled(isLast: boolean): Promise<boolean> {
     await Promise.all(telling)
     await recorder.settled()
     // It has calls of its own, which have records of their own.
@@ -205,12 +214,23 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     await recorder.settled()
     later.run()
     settlements.run()
-    await Promise.all([shared?.settled(), sinks.drain(({ periodic }) => isLast || !periodic)])
+    const drained = sinks.drain(({ periodic }) => isLast || !periodic)
+    await Promise.all([shared?.settled(), drained])
+    return await drained
+  }
+
+  /** True only when everything before it has arrived, and in time. */
+  async function delivered(isLast: boolean, deadlineMs: number): Promise<boolean> {
+    let all = false
+    const work = settled(isLast).then((done) => {
+      all = done
+    })
+    return (await within(work, deadlineMs)) && all
   }
 
   const controls: GatewayControls = {
     semantic: meanings.admin,
-    flush: (deadlineMs = 5_000) => within(settled(false), deadlineMs),
+    flush: (deadlineMs = 5_000) => delivered(false, deadlineMs),
     async purge(what) {
       later.run()
       const wanted = checkPurge(what)
@@ -218,7 +238,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
       return gone + meant
     },
     async close(deadlineMs = 5_000) {
-      const done = await within(settled(true), deadlineMs)
+      const done = await delivered(true, deadlineMs)
       if (shared !== undefined) await within(shared.leave(), LEAVE_MS)
       await within(sinks.close(), 1_000)
       answers.close()

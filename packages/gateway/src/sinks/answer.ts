@@ -29,12 +29,13 @@ export async function ask(
 export function failure(who: string, { status, headers, text }: Answer, keys: string): DeliveryError {
   const words = excerpt(text)
   if (status === 401 || status === 403) return new DeliveryError(`${status} from ${who}: check ${keys}`)
-  if (status === 429)
-    return new DeliveryError(`429 from ${who}: too many requests`, {
-      retryAfterMs: afterOf(headers.get('retry-after')),
-    })
+  const retryAfterMs = afterOf(headers.get('retry-after'))
+  if (status === 429) return new DeliveryError(`429 from ${who}: too many requests`, { retryAfterMs })
+  // A proxy says 502 and 504 of what the server behind it may still do.
+  const unsure = status >= 500 && status !== 503
   return new DeliveryError(`${status} from ${who}${words === '' ? '' : `: ${words}`}`, {
-    retryAfterMs: afterOf(headers.get('retry-after')),
+    retryAfterMs,
+    unsure,
   })
 }
 
@@ -42,10 +43,21 @@ export function failure(who: string, { status, headers, text }: Answer, keys: st
 export function silence(who: string, error: unknown, signal: AbortSignal): DeliveryError {
   if (signal.aborted && signal.reason instanceof DeliveryError) return signal.reason
   const cause = error instanceof Error ? (error.cause ?? error) : undefined
-  const code =
-    typeof cause === 'object' && cause !== null && 'code' in cause ? ` (${String(cause.code)})` : ''
-  return new DeliveryError(`${who} cannot be reached${code}`)
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
+  return new DeliveryError(`${who} cannot be reached${code === '' ? '' : ` (${code})`}`, {
+    unsure: !NEVER_SENT.has(code),
+  })
 }
+
+/** There was no connection. */
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
 
 export function excerpt(text: string): string {
   const plain = text

@@ -122,6 +122,52 @@ test('one report that cannot be written down takes no others with it', async () 
   expect(box.stats()).toMatchObject({ delivered: 7, refused: 1, queued: 0 })
 })
 
+test('of a delivery that is cut off, what the sink says right then still counts', async () => {
+  const box = outbox(
+    (reports, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve({ again: reports.slice(4), unsure: reports.slice(4) }))
+      }),
+  )
+  for (let each = 0; each < 10; each += 1) box.add()
+  await vi.advanceTimersByTimeAsync(1_050)
+  expect(box.stats()).toMatchObject({ delivered: 4, queued: 6 })
+  await box.close()
+  expect(box.stats()).toMatchObject({ dropped: box.stats().unconfirmed })
+})
+
+test('the line of what is lost has the number that is lost, in the end as well', async () => {
+  const box = outbox(() => new Promise(() => undefined), { maxReports: 20 })
+  for (let each = 0; each < 50; each += 1) box.add()
+  await vi.advanceTimersByTimeAsync(10)
+  for (let each = 0; each < 50; each += 1) box.add()
+  await box.close()
+  const { dropped, unconfirmed, delivered } = box.stats()
+  expect({ dropped, delivered }).toEqual({ dropped: 100, delivered: 0 })
+  expect(unconfirmed).toBe(10)
+  expect(box.said.at(-1)).toMatch(
+    /^test: 100 calls will be missing, or 90 if the 10 that were sent without an answer arrived: the gateway was closed/,
+  )
+})
+
+test('draining is about what was there when it began, and true only if all of it arrived', async () => {
+  let adding = true
+  const box = outbox(async () => {
+    if (adding) box.add()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    return undefined
+  })
+  for (let each = 0; each < 25; each += 1) box.add()
+  const drained = box.drain()
+  await vi.advanceTimersByTimeAsync(500)
+  expect(await drained).toBe(true)
+  adding = false
+  await vi.advanceTimersByTimeAsync(5_000)
+  const full = outbox(async () => undefined, { maxReports: 5 })
+  for (let each = 0; each < 10; each += 1) full.add()
+  expect(await full.drain()).toBe(false)
+})
+
 test('draining asks a failing receiver once, without waiting out its pause', async () => {
   let calls = 0
   const box = outbox(() => {

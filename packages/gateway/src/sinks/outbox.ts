@@ -1,5 +1,5 @@
 import type { Say } from '../say.ts'
-import { whileWanted } from '../wait.ts'
+import { createPace } from './pace.ts'
 import { type Delivery, DeliveryError, type Report, type Sink, type SpillStats } from './sink.ts'
 
 /** How one sink is doing. Every report is counted in exactly one of `delivered`, `spilled`, `refused`, `dropped` and `queued`. */
@@ -13,6 +13,8 @@ export type SinkStats = {
   refused: number
   /** Given up: the queue was full, or the program ended before they could be delivered. */
   dropped: number
+  /** Of `dropped`: sent without an answer, so that the receiver may hold them all the same. */
+  unconfirmed: number
   /** Waiting, or on their way. */
   queued: number
   /** Deliveries that failed as a whole. */
@@ -29,6 +31,10 @@ export type Pending = {
   bytes: number
   /** How often it was in a batch that failed for no fault of the receiver. */
   suspicion?: number
+  /** Its place among all that were ever added. */
+  seq?: number
+  /** It was sent once, and nobody knows what became of it. */
+  unsure?: boolean
 }
 
 type Options = {
@@ -49,16 +55,22 @@ const MAX_SUSPICION = 3
 
 /** A bounded queue before one sink: batches, retries ever more patiently, and drops the oldest rather than grow. */
 export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }: Options) {
-  const { name, batch = 100, lingerMs = 1_000, deadlineMs = 5_000 } = sink
+  const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
+  const pace = createPace({ most: batch, start, deadlineMs })
   const stats: SinkStats = {
     state: 'up',
     delivered: 0,
     spilled: 0,
     refused: 0,
     dropped: 0,
+    unconfirmed: 0,
     queued: 0,
     failures: 0,
   }
+  /** Ever added. */
+  let accepted = 0
+  /** Dropped when it was last said how many. */
+  let told = 0
   let queue: Pending[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
@@ -70,6 +82,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   let cut: (why: string) => void = () => undefined
 
   function add(pending: Pending) {
+    pending.seq = accepted++
     if (stats.state === 'closed') {
       stats.dropped += 1
       return
@@ -92,18 +105,27 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       bytes -= queue[gone]?.bytes ?? 0
       gone += 1
     }
-    queue = queue.slice(gone)
-    lose(gone, `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
+    lose(queue.splice(0, gone), `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
   }
 
-  function lose(count: number, why: string) {
-    if (count === 0) return
-    stats.dropped += count
-    settle(count)
-    say(
-      `${name} lost`,
-      `${name}: ${stats.dropped} calls will be missing: ${why}${stats.trouble ? ` (${stats.trouble})` : ''}`,
+  function lose(gone: Pending[], why: string) {
+    if (gone.length === 0) return
+    stats.dropped += gone.length
+    stats.unconfirmed += gone.filter(({ unsure }) => unsure).length
+    settle(gone.length)
+    sayLost(`${name} lost`, why)
+  }
+
+  function sayLost(kind: string, why: string) {
+    const { dropped, unconfirmed, trouble } = stats
+    const fewer =
+      unconfirmed > 0
+        ? `, or ${dropped - unconfirmed} if the ${unconfirmed} that were sent without an answer arrived`
+        : ''
+    if (
+      say(kind, `${name}: ${dropped} calls will be missing${fewer}: ${why}${trouble ? ` (${trouble})` : ''}`)
     )
+      told = dropped
   }
 
   function settle(count: number) {
@@ -113,7 +135,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
 
   /** Timers keep no program alive; whoever ends one drains first. */
   function schedule() {
-    const full = queue.length >= batch
+    const full = queue.length >= pace.full()
     if (timer !== undefined) {
       if (!full || notBefore > performance.now()) return
       clearTimeout(timer)
@@ -135,34 +157,44 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   async function deliver(): Promise<boolean> {
     if (queue.length === 0) return true
     // A report that may be at fault goes alone.
-    const due = queue.slice(0, queue[0]?.suspicion === undefined ? batch : 1)
+    const due = queue.slice(0, queue[0]?.suspicion === undefined ? pace.size() : 1)
     queue = queue.slice(due.length)
     const held = due.reduce((sum, each) => sum + each.bytes, 0)
     const abort = new AbortController()
-    cut = (why) => abort.abort(new DeliveryError(why))
-    const timeout = setTimeout(cut, deadlineMs, `no answer within ${deadlineMs} ms`)
+    cut = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
+    const deadline = pace.deadlineMs(due.length)
+    let expired = false
+    const timeout = setTimeout(() => {
+      expired = true
+      cut(`no answer within ${deadline} ms`)
+    }, deadline)
     if (waiters === 0) timeout.unref()
+    const began = performance.now()
     try {
       const reports = due.map((pending) => pending.report())
-      const delivery = (await whileWanted(sink.deliver(reports, abort.signal), abort.signal)) ?? {}
+      const delivery = (await lastWordOf(sink.deliver(reports, abort.signal), abort.signal)) ?? {}
+      if (expired) pace.late(due.length)
+      else if (!abort.signal.aborted) pace.answered(due.length, performance.now() - began)
       bytes -= held
       count(due, reports, delivery)
       return (delivery.again?.length ?? 0) < due.length
     } catch (error) {
-      if (isDeliveryError(error)) queue = [...due, ...queue]
-      else suspect(due, error)
+      if (isDeliveryError(error)) {
+        if (error.unsure) for (const pending of due) pending.unsure = true
+        queue = [...due, ...queue]
+        if (expired || performance.now() - began > pace.targetMs) pace.late(due.length)
+      } else suspect(due, error)
       failed(error)
       return false
     } finally {
       clearTimeout(timeout)
-      if (stats.state === 'closed') giveUp()
     }
   }
 
+  /** Says the last of what is lost, however often it was said before. */
   function giveUp() {
-    const left = queue.length
-    queue = []
-    lose(left, 'the gateway was closed')
+    lose(queue.splice(0), CLOSED)
+    if (stats.dropped > told) sayLost(`${name} lost in the end`, CLOSED)
   }
 
   function suspect(due: Pending[], error: unknown) {
@@ -179,10 +211,14 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   function count(
     due: Pending[],
     reports: readonly Report[],
-    { again = [], refused = 0, spilled = 0, trouble }: Delivery,
+    { again = [], unsure = [], refused = 0, spilled = 0, trouble }: Delivery,
   ) {
     const wanted = new Set(again)
     const back = due.filter((_, at) => wanted.has(reports[at] as Report))
+    const doubtful = new Set(unsure)
+    due.forEach((pending, at) => {
+      if (doubtful.has(reports[at] as Report)) pending.unsure = true
+    })
     queue = [...back, ...queue]
     bytes += back.reduce((sum, each) => sum + each.bytes, 0)
     stats.refused += refused
@@ -214,15 +250,19 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       say(`${name} down`, `${name} takes no records: ${stats.trouble}. They are kept here, as many as fit.`)
   }
 
-  /** Delivers what is there, without waiting out a pause; false if that does not go. */
+  /**
+   * Delivers what is there, without waiting out a pause. True: whatever was added until now has arrived, or was put by;
+   * false: it has not, or one was refused or dropped at any time before.
+   */
   async function drain(giveUp?: AbortSignal): Promise<boolean> {
+    const before = accepted
     const letGo = () => cut('the program is ending')
     giveUp?.addEventListener('abort', letGo, { once: true })
     waiters += 1
     try {
       if (sending !== undefined) await sending
-      while (queue.length > 0) if (!(await send())) return false
-      return true
+      while (queue.some(({ seq = 0 }) => seq < before)) if (!(await send())) return false
+      return stats.refused + stats.dropped === 0
     } finally {
       giveUp?.removeEventListener('abort', letGo)
       waiters -= 1
@@ -237,13 +277,32 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       if (stats.state === 'closed') return
       stats.state = 'closed'
       clearTimeout(timer)
-      giveUp()
-      cut('the gateway was closed')
+      cut(CLOSED)
       await sending
+      giveUp()
       await sink.close?.()
     },
     stats: (): SinkStats => ({ ...stats, ...(sink.spill ? { spill: sink.spill() } : {}) }),
   }
+}
+
+const CLOSED = 'the gateway was closed'
+/** What a sink knows is in promises that its own signal has just rejected: no timer is needed to wait for that. */
+const TURNS = 50
+
+/**
+ * What a delivery comes to; once the signal aborts, what the sink says of it right away, if anything.
+ * @throws the signal's reason when it says nothing.
+ */
+function lastWordOf<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const silence = new Promise<never>((_, reject) => {
+    const wait = async () => {
+      for (let turn = 0; turn < TURNS; turn += 1) await new Promise<void>((next) => process.nextTick(next))
+      reject(signal.reason)
+    }
+    signal.addEventListener('abort', () => void wait(), { once: true })
+  })
+  return Promise.race([work, silence])
 }
 
 /** By name: a sink may have another copy of this package than the gateway. */

@@ -3,8 +3,8 @@ import { type Delivery, DeliveryError, type Report } from './sink.ts'
 /** What one report has become on the wire. */
 export type Part = { report: Report; bytes: number }
 
-/** Whether a part has arrived: it has, it is worth another try, or it never will. */
-export type Fate = 'taken' | { again: string } | { refused: string }
+/** Whether a part has arrived: it has, it is worth another try, or it never will. `unsure`: it may have, without a word. */
+export type Fate = 'taken' | { again: string; unsure?: boolean } | { refused: string }
 
 /** The request was refused as a whole; smaller ones, or all parts but one, may be welcome. */
 export type Whole = { whole: string }
@@ -13,51 +13,42 @@ export type Limits = {
   /** Parts and bytes of one request. */
   parts: number
   bytes: number
-  /** Requests under way at once. */
-  abreast: number
 }
 
 /**
- * Sends parts in requests within the limits, and in ever smaller ones where the receiver refuses a request as a whole:
- * only what it refuses alone is refused. After a failure no more is sent, and what has no fate yet is to be tried again.
+ * Sends parts in requests within the limits, one after the other, and in ever smaller ones where the receiver refuses a
+ * request as a whole: only what it refuses alone is refused. After a failure no more is sent, and what has no fate yet is
+ * to be tried again.
  * @throws DeliveryError when it failed before any report had a fate.
  */
 export async function sendInParts<P extends Part>(
   parts: readonly P[],
-  { parts: most, bytes, abreast }: Limits,
+  { parts: most, bytes }: Limits,
   send: (parts: readonly P[]) => Promise<Fate[] | Whole>,
 ): Promise<Map<Report, Fate>> {
   const fates = new Map<Report, Fate>()
   const waiting = requestsOf(parts, most, bytes)
-  let trouble: DeliveryError | undefined
-
-  async function work() {
-    for (let due = waiting.shift(); due !== undefined; due = waiting.shift()) {
-      if (trouble !== undefined) continue
-      try {
-        settle(due, await send(due))
-      } catch (error) {
-        if (!(error instanceof DeliveryError)) throw error
-        trouble = error
-      }
+  for (let due = waiting.shift(); due !== undefined; due = waiting.shift()) {
+    let answer: Fate[] | Whole
+    try {
+      answer = await send(due)
+    } catch (error) {
+      if (!(error instanceof DeliveryError) || fates.size === 0) throw error
+      const { message: again, unsure } = error
+      for (const { report } of due) fates.set(report, { again, unsure })
+      for (const { report } of waiting.flat()) fates.set(report, { again })
+      return fates
     }
-  }
-
-  function settle(due: readonly P[], answer: Fate[] | Whole) {
     const half = Math.ceil(due.length / 2)
-    if (!('whole' in answer)) due.forEach(({ report }, at) => void fates.set(report, answer[at] ?? NO_WORD))
+    if (!('whole' in answer))
+      for (const [at, part] of due.entries()) fates.set(part.report, answer[at] ?? NO_WORD)
     else if (due.length > 1) waiting.unshift(due.slice(0, half), due.slice(half))
     else for (const { report } of due) fates.set(report, { refused: answer.whole })
   }
-
-  await Promise.all(Array.from({ length: Math.min(abreast, waiting.length) }, work))
-  if (trouble === undefined) return fates
-  if (fates.size === 0) throw trouble
-  for (const { report } of parts) if (!fates.has(report)) fates.set(report, { again: trouble.message })
   return fates
 }
 
-const NO_WORD: Fate = { again: 'the receiver did not say what became of it' }
+const NO_WORD: Fate = { again: 'the receiver did not say what became of it', unsure: true }
 
 function requestsOf<P extends Part>(parts: readonly P[], most: number, bytes: number): P[][] {
   const requests: P[][] = []
@@ -78,6 +69,7 @@ function requestsOf<P extends Part>(parts: readonly P[], most: number, bytes: nu
 
 export function deliveryOf(reports: readonly Report[], fates: ReadonlyMap<Report, Fate>): Delivery {
   const again: Report[] = []
+  const unsure: Report[] = []
   const reasons = new Set<string>()
   let refused = 0
   for (const report of reports) {
@@ -85,9 +77,10 @@ export function deliveryOf(reports: readonly Report[], fates: ReadonlyMap<Report
     if (fate === undefined || fate === 'taken') continue
     if ('again' in fate) again.push(report)
     else refused += 1
+    if ('again' in fate && fate.unsure) unsure.push(report)
     reasons.add('again' in fate ? fate.again : fate.refused)
   }
   if (reasons.size === 0) return {}
   const why = [...reasons].slice(0, 3).join('; ')
-  return { again, refused, trouble: refused > 0 ? `${refused} calls are lost: ${why}` : why }
+  return { again, unsure, refused, trouble: refused > 0 ? `${refused} calls are lost: ${why}` : why }
 }

@@ -24,6 +24,8 @@ export type Report = {
 export type Delivery = {
   /** Worth another try, in this order. */
   again?: Report[]
+  /** Those of `again` that were sent without an answer: the receiver may hold them. */
+  unsure?: Report[]
   /** So many will never be taken: what the receiver said they are is wrong. */
   refused?: number
   /** So many were put by where another process will deliver them from. */
@@ -50,14 +52,22 @@ export type Sink = {
   content?: boolean
   /** The most reports one delivery takes. @default 100 */
   batch?: number
+  /**
+   * Reports of the first delivery, for a receiver that needs time for each of them. Later ones carry as many as it
+   * answers within a fifth of the deadline. @default `batch`; fewer only after a delivery that was cut off
+   */
+  start?: number
   /** It has its own rhythm, and a delivery is an expense: `flush()` leaves it alone, `close()` and the end of the program do not. */
   periodic?: boolean
   /** Milliseconds a report waits at most for others to go with. @default 1000 */
   lingerMs?: number
-  /** Milliseconds one delivery may take before it is aborted. @default 5000 */
+  /**
+   * Milliseconds one delivery may take before it is aborted. Up to a minute where those before it took long, or were
+   * aborted. @default 5000
+   */
   deadlineMs?: number
   /**
-   * Must stop soon after `signal` aborts. May be given the same report twice, if the first delivery was cut off: what
+   * Must stop once `signal` aborts; what it resolves with right then still counts. May be given the same report twice, if the first delivery was cut off: what
    * it does twice must come to the same as once.
    * @throws DeliveryError when the receiver cannot take anything at the moment: the batch is kept, and tried again for
    * as long as it fits into the queue. Anything else is taken for a mistake in one of the reports: they are tried again
@@ -70,17 +80,19 @@ export type Sink = {
   close?: () => void | Promise<void>
 }
 
+type Circumstances = { retryAfterMs?: number | undefined; unsure?: boolean; cause?: unknown }
+
 /** A delivery that failed as a whole. */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError'
   /** Milliseconds the receiver asked us to wait. */
   readonly retryAfterMs: number | undefined
+  /** It was sent, and no answer says what became of it: the receiver may hold it. */
+  readonly unsure: boolean
 
-  constructor(
-    message: string,
-    { retryAfterMs, cause }: { retryAfterMs?: number | undefined; cause?: unknown } = {},
-  ) {
+  constructor(message: string, { retryAfterMs, unsure = false, cause }: Circumstances = {}) {
     super(message, { cause })
     this.retryAfterMs = retryAfterMs
+    this.unsure = unsure
   }
 }

@@ -4,9 +4,7 @@ import type { FakeLangfuseOptions } from './options.ts'
 import { exportProblem, type Span } from './otlp.ts'
 import { batchOf, eventFindings, idOfEvent, scoreFindings } from './rules.ts'
 import { spanProblems } from './span-rules.ts'
-import { isWellFormed } from './texts.ts'
-
-const HALF = 'holds half a character, a lone surrogate'
+import { textProblems } from './texts.ts'
 
 /** Checks everything that arrives, and keeps its complaints. */
 export type Checker = {
@@ -52,7 +50,7 @@ export async function createChecker({
         if (ids.has(id)) complain(id, 'comes twice in one batch')
         ids.add(id)
         for (const { problem } of eventFindings(event, version)) complain(id, problem)
-        if (!isWellFormed(event)) complain(id, HALF)
+        for (const problem of textProblems(event)) complain(id, problem)
         compare(id, 'IngestionEvent', event)
       }
     },
@@ -60,7 +58,7 @@ export async function createChecker({
       checked += 1
       const id = text(body.id) || 'unknown'
       for (const { problem } of scoreFindings(body, version)) complain(id, problem)
-      if (!isWellFormed(body)) complain(id, HALF)
+      for (const problem of textProblems(body)) complain(id, problem)
       compare(id, 'CreateScoreRequest', body)
     },
     export(body, spans) {
@@ -70,7 +68,7 @@ export async function createChecker({
         checked += 1
         const id = text(span.raw.spanId) || 'unknown'
         for (const problem of spanProblems(span)) complain(id, problem)
-        if (!isWellFormed(span.raw)) complain(id, HALF)
+        for (const problem of textProblems(span.raw)) complain(id, problem)
         compare(id, 'OtelSpan', withNumbers(span.raw))
       }
     },

@@ -2,10 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { type Json, type JsonObject, list, object, text } from '../json.ts'
 import { type CountText, pricedByV2 } from './cost.ts'
 import type { LangfuseFault } from './faults.ts'
-import { given, type LangfuseObservation, type LangfuseScore, type Ledger, mergeTrace } from './ledger.ts'
+import {
+  given,
+  type LangfuseObservation,
+  type LangfuseScore,
+  type LangfuseTrace,
+  type Ledger,
+  mergeTrace,
+  noteStored,
+  traceIn,
+} from './ledger.ts'
 import type { LangfuseVersion } from './options.ts'
 import { eventFindings, idOfEvent } from './rules.ts'
 import { withoutNul } from './texts.ts'
+import type { Worker } from './worker.ts'
 
 type Trouble = { id: string; status: number; message?: string; error: string }
 type Verdict = { successes: { id: string; status: 201 }[]; errors: Trouble[] }
@@ -17,6 +27,7 @@ export function ingest(
   ledger: Ledger,
   count: CountText,
   fault: LangfuseFault | undefined,
+  known?: LangfuseTrace,
 ): Verdict {
   const verdict: Verdict = { successes: [], errors: [] }
   const good: JsonObject[] = []
@@ -28,8 +39,32 @@ export function ingest(
   }
   // Updates come last, each kind in the order of time.
   for (const event of good.toSorted(byKindAndTime)) {
-    if (event.type !== 'sdk-log') store(text(event.type), withoutNul(object(event.body)), ledger, count)
+    if (event.type !== 'sdk-log')
+      store(text(event.type), withoutNul(object(event.body)), ledger, count, known)
+    noteStored(ledger, text(event.id))
     verdict.successes.push({ id: text(event.id), status: 201 })
+  }
+  return verdict
+}
+
+/**
+ * The same, one event after the other as the server comes to it. A trace is read, merged and written: what another request
+ * has written of it in the meantime is lost.
+ */
+export async function ingestSlowly(
+  batch: Json[],
+  version: LangfuseVersion,
+  ledger: Ledger,
+  count: CountText,
+  turn: () => ReturnType<Worker['work']>,
+): Promise<Verdict> {
+  const verdict: Verdict = { successes: [], errors: [] }
+  for (const event of batch.toSorted((one, other) => byKindAndTime(object(one), object(other)))) {
+    const known = traceIn(ledger, text(object(object(event).body).id))
+    await turn()
+    const { successes, errors } = ingest([event], version, ledger, count, undefined, known)
+    verdict.successes.push(...successes)
+    verdict.errors.push(...errors)
   }
   return verdict
 }
@@ -71,13 +106,19 @@ const rank = ({ type }: JsonObject) => (text(type).endsWith('-update') ? 1 : 0)
 const byKindAndTime = (one: JsonObject, other: JsonObject) =>
   rank(one) - rank(other) || Date.parse(text(one.timestamp)) - Date.parse(text(other.timestamp))
 
-function store(type: string, body: JsonObject, ledger: Ledger, count: CountText): void {
+function store(
+  type: string,
+  body: JsonObject,
+  ledger: Ledger,
+  count: CountText,
+  known: LangfuseTrace | undefined,
+): void {
   if (type === 'score-create') storeScore(body, ledger)
-  else if (type === 'trace-create') storeTrace(body, ledger)
+  else if (type === 'trace-create') storeTrace(body, ledger, known)
   else storeObservation(type, body, ledger, count)
 }
 
-function storeTrace(body: JsonObject, ledger: Ledger): void {
+function storeTrace(body: JsonObject, ledger: Ledger, known: LangfuseTrace | undefined): void {
   // `environment` is dropped without a word: 2.95.12 has no such column.
   mergeTrace(
     ledger,
@@ -89,6 +130,7 @@ function storeTrace(body: JsonObject, ledger: Ledger): void {
       metadata: metadataOf(body.metadata),
       tags: list(body.tags).map(text),
     }),
+    known,
   )
 }
 

@@ -68,7 +68,12 @@ export type Ledger = {
   traces: Map<string, LangfuseTrace>
   observations: Map<string, LangfuseObservation>
   scores: Map<string, LangfuseScore>
+  /** How often each was stored: events by their own id, spans by theirs. */
+  stored: Map<string, number>
 }
+
+export const noteStored = ({ stored }: Ledger, id: string): void =>
+  void stored.set(id, (stored.get(id) ?? 0) + 1)
 
 /** What is not said stays as it was. */
 export const given = <Part extends object>(
@@ -80,8 +85,17 @@ export const given = <Part extends object>(
     Object.entries(part).filter(([, value]) => value !== undefined && value !== null),
   ) as Partial<Part>
 
-export function mergeTrace(ledger: Ledger, id: string, said: Partial<LangfuseTrace>): void {
-  const known = ledger.traces.get(id) ?? { id, tags: [], metadata: {} }
+/** What is there of a trace. */
+export const traceIn = (ledger: Ledger, id: string): LangfuseTrace =>
+  ledger.traces.get(id) ?? { id, tags: [], metadata: {} }
+
+/** `known`: as it was when the server looked, which may be too early. */
+export function mergeTrace(
+  ledger: Ledger,
+  id: string,
+  said: Partial<LangfuseTrace>,
+  known = traceIn(ledger, id),
+): void {
   const tags = [...new Set([...known.tags, ...(said.tags ?? [])])].toSorted()
   ledger.traces.set(id, { ...known, ...said, id, tags, metadata: { ...known.metadata, ...said.metadata } })
 }

@@ -54,6 +54,8 @@ export type FakeLangfuse = AsyncDisposable & {
   observations: Map<string, LangfuseObservation>
   /** By id. */
   scores: Map<string, LangfuseScore>
+  /** How often each event of a batch, and each span, was stored, by its id: more than once where it was sent again. */
+  stored: Map<string, number>
   /** Dashboards and their widgets by id, as 4.16.0's unstable API shows them. */
   dashboards: Map<string, JsonObject>
   widgets: Map<string, JsonObject>

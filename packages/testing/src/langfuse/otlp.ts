@@ -1,6 +1,6 @@
 import { type Json, type JsonObject, list, object, text } from '../json.ts'
 import { type CountText, pricedByV4 } from './cost.ts'
-import { given, type LangfuseObservation, type Ledger, mergeTrace } from './ledger.ts'
+import { given, type LangfuseObservation, type Ledger, mergeTrace, noteStored } from './ledger.ts'
 import { environmentProblem } from './rules.ts'
 
 /** A span as OTLP has it, its attributes as plain values. */
@@ -60,7 +60,11 @@ export function exportProblem(body: JsonObject): string | undefined {
 }
 
 /** Stores a span as an observation; what it says of its trace is all that 4.16.0 knows of that. */
-export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, count: CountText): void {
+export function storeSpan(
+  { raw, attributes, resource, scope }: Span,
+  ledger: Ledger,
+  count: CountText,
+): void {
   const id = text(raw.spanId)
   const traceId = text(raw.traceId)
   const read = (...keys: string[]): string | undefined => {
@@ -70,6 +74,9 @@ export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, c
     return typeof value === 'string' ? value : JSON.stringify(value)
   }
   const observed = (name: string) => read(`langfuse.observation.${name}`)
+  const model = observed('model.name') ?? read('gen_ai.response.model', 'gen_ai.request.model')
+  // It looks for the model's price in PostgreSQL, which refuses to: after it has answered 200.
+  if (model?.includes('\0')) return
   const status = object(raw.status)
   const environment = environmentOf(
     attributes['langfuse.environment'] ??
@@ -90,7 +97,7 @@ export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, c
       startTime: timeOf(raw.startTimeUnixNano),
       endTime: timeOf(raw.endTimeUnixNano),
       completionStartTime: momentOf(observed('completion_start_time')),
-      model: observed('model.name') ?? read('gen_ai.response.model', 'gen_ai.request.model'),
+      model,
       input: parsed(attributes['langfuse.observation.input']),
       output: parsed(attributes['langfuse.observation.output']),
       statusMessage: observed('status_message') ?? (text(status.message) || undefined),
@@ -99,6 +106,7 @@ export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, c
     environment,
     modelParameters: object(parsed(attributes['langfuse.observation.model.parameters'])),
     metadata: {
+      ...repeatedOf(scope, attributes),
       resourceAttributes: resource,
       ...prefixed(attributes, 'langfuse.observation.metadata'),
       ...traceMetadata,
@@ -113,6 +121,7 @@ export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, c
     Object.assign(observation, pricedByV4(usage, costs, observation, count))
   }
   ledger.observations.set(id, observation)
+  noteStored(ledger, id)
   const tags = list(attributes['langfuse.trace.tags']).map((tag) =>
     typeof tag === 'string' ? tag : String(tag),
   )
@@ -129,6 +138,15 @@ export function storeSpan({ raw, attributes, resource }: Span, ledger: Ledger, c
     tags,
     metadata: traceMetadata,
   })
+}
+
+/** Of spans that are not from its own SDKs, every attribute but question and answer stands in the metadata once more. */
+function repeatedOf(scope: string, attributes: JsonObject): JsonObject {
+  if (scope.startsWith('langfuse-sdk')) return {}
+  const rest = Object.entries(attributes).filter(
+    ([key]) => !/^langfuse\.(observation|trace)\.(in|out)put$/.test(key),
+  )
+  return Object.fromEntries(rest.map(([key, value]) => [`attributes.${key}`, value]))
 }
 
 const LEVELS = ['DEBUG', 'DEFAULT', 'WARNING', 'ERROR']

@@ -3,11 +3,12 @@ import type { Checker } from './checker.ts'
 import type { CountText } from './cost.ts'
 import { answerDashboards, type Board, isDashboardPath } from './dashboards.ts'
 import type { LangfuseFault } from './faults.ts'
-import { ingest, storeScore } from './ingestion.ts'
+import { ingest, ingestSlowly, storeScore } from './ingestion.ts'
 import type { Ledger } from './ledger.ts'
 import type { LangfuseRequest, LangfuseVersion } from './options.ts'
 import { exportProblem, spansOf, storeSpan } from './otlp.ts'
 import { batchOf, scoreFindings } from './rules.ts'
+import type { Worker } from './worker.ts'
 
 /** What a server of one version knows when it answers. */
 export type Desk = {
@@ -16,6 +17,7 @@ export type Desk = {
   board: Board
   checker: Checker
   count: CountText
+  worker: Worker
 }
 
 export type Answer = { status: number; json: unknown } | { status: number; text: string }
@@ -28,7 +30,7 @@ export type Question = {
   fault: LangfuseFault | undefined
 }
 
-type Route = (question: Question, desk: Desk) => Answer
+type Route = (question: Question, desk: Desk) => Answer | Promise<Answer>
 
 const health: Route = (_, { version }) => ({ status: 200, json: { status: 'OK', version } })
 
@@ -57,11 +59,16 @@ const tooLarge = (limit: string): Answer => ({ status: 413, text: `Body exceeded
 
 const invalid = (error: Json): Answer => ({ status: 400, json: { message: 'Invalid request data', error } })
 
-function takeBatch({ request, body, fault }: Question, { version, ledger, checker, count }: Desk): Answer {
+async function takeBatch({ request, body, fault }: Question, desk: Desk): Promise<Answer> {
+  const { version, ledger, checker, count, worker } = desk
   if (request.bytes > MAX_BATCH_BYTES) return tooLarge('4.5mb')
   checker.batch(body)
   const batch = batchOf(body)
   if (batch === undefined) return invalid('Required')
+  if (fault?.type === 'busy') {
+    const turn = () => worker.work(fault.msPerEvent)
+    return { status: 207, json: await ingestSlowly(batch, version, ledger, count, turn) }
+  }
   return { status: 207, json: ingest(batch, version, ledger, count, fault) }
 }
 
@@ -74,11 +81,13 @@ function takeScore({ request, body, fault }: Question, { version, ledger, checke
   return { status: 200, json: { id: storeScore(body, ledger) } }
 }
 
-function takeSpans({ body, fault }: Question, { ledger, checker, count }: Desk): Answer {
+async function takeSpans({ body, fault }: Question, desk: Desk): Promise<Answer> {
+  const { ledger, checker, count, worker } = desk
   const spans = spansOf(body)
   checker.export(body, spans)
   const problem = exportProblem(body) ?? (fault?.type === 'all-rejected' ? 'rejected by a fault' : undefined)
   if (problem !== undefined) return { status: 400, json: { error: problem } }
+  if (fault?.type === 'busy') await worker.work(fault.msPerEvent * spans.length)
   const left = fault?.type === 'some-rejected' ? (fault.count ?? 1) : 0
   for (const span of spans.slice(left)) storeSpan(span, ledger, count)
   if (left === 0) return { status: 200, json: {} }

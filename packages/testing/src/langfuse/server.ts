@@ -13,6 +13,7 @@ import type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest } from './optio
 import { spansOf } from './otlp.ts'
 import { exportFromProtobuf } from './otlp-protobuf.ts'
 import { type Desk, routeFor } from './routes.ts'
+import { createWorker } from './worker.ts'
 
 export type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest, LangfuseVersion } from './options.ts'
 
@@ -30,7 +31,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
   const { version = '4.16.0', publicKey = 'pk-lf-fake', secretKey = 'sk-lf-fake' } = options
   const checker = await createChecker(options)
   const tokenizer = await tokenizerOf('approximate')
-  const ledger: Ledger = { traces: new Map(), observations: new Map(), scores: new Map() }
+  const ledger: Ledger = { traces: new Map(), observations: new Map(), scores: new Map(), stored: new Map() }
   const board: Board = { widgets: new Map(), dashboards: new Map() }
   const requests: LangfuseRequest[] = []
   let fault: LangfuseFault | undefined
@@ -41,7 +42,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
       ? undefined
       : tokenizer.count(typeof value === 'string' ? value : JSON.stringify(value))
 
-  const desk: Desk = { version, ledger, board, checker, count }
+  const desk: Desk = { version, ledger, board, checker, count, worker: createWorker() }
 
   const server = createServer({ keepAliveTimeout: 60_000, noDelay: true }, (req, res) => {
     handle(req, res).catch((error: unknown) => {
@@ -82,7 +83,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
       checker.complain('unknown', `the body of ${path} is no JSON object`)
       return send(res, 400, undefined, 'Invalid JSON')
     }
-    const answer = route({ request, query, body, fault: met }, desk)
+    const answer = await route({ request, query, body, fault: met }, desk)
     if (met?.type === 'reset-after-storing') breakOff(res, 'reset')
     else if ('text' in answer) send(res, answer.status, undefined, answer.text)
     else sendJson(res, answer.status, answer.json)

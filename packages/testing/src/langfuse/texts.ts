@@ -1,11 +1,19 @@
 import type { Json, JsonObject } from '../json.ts'
 
-/** Whether every text in it is made of whole characters. PostgreSQL's `jsonb` refuses half of a surrogate pair. */
-export function isWellFormed(json: Json): boolean {
-  if (typeof json === 'string') return json.isWellFormed()
-  if (typeof json !== 'object' || json === null) return true
-  if (Array.isArray(json)) return json.every(isWellFormed)
-  return Object.entries(json).every(([key, value]) => key.isWellFormed() && isWellFormed(value))
+const HALF = 'holds half a character, a lone surrogate'
+const NUL = 'holds a NUL'
+
+/** What PostgreSQL finds wrong with a text in it: it has no NUL, and its `jsonb` refuses half of a surrogate pair. */
+export function textProblems(json: Json): string[] {
+  const found = new Set<string>()
+  JSON.stringify(json, (key, value: Json) => {
+    for (const text of typeof value === 'string' ? [key, value] : [key]) {
+      if (!text.isWellFormed()) found.add(HALF)
+      if (text.includes('\0')) found.add(NUL)
+    }
+    return value
+  })
+  return [...found]
 }
 
 /** What 2.95.12 makes of an event before it stores it: PostgreSQL takes no NUL. */

@@ -14,6 +14,13 @@ export async function versionOf(baseUrl: string, signal: AbortSignal): Promise<s
 
 /** Source: Langfuse's docs: the JS SDK 5, which speaks OTLP only, needs 3.63.0. */
 export function takesOtlp(version: string | undefined): boolean {
-  const [major = 0, minor = 0] = (version ?? '').replace(/^v/, '').split('.').map(Number)
+  const [major, minor] = numbersOf(version)
   return major > 3 || (major === 3 && minor >= 63)
+}
+
+export const isV4 = (version: string | undefined): boolean => numbersOf(version)[0] >= 4
+
+function numbersOf(version = ''): [major: number, minor: number] {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
+  return [major, minor]
 }

@@ -6,8 +6,9 @@ import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../p
 import { DeliveryError, type Report } from '../sink.ts'
 import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
+import type { Progress } from './progress.ts'
 
-/** One call as events of Langfuse's own format. */
+/** What is left to send of one call, as events of Langfuse's own format. */
 type Events = Part & { events: ApiIngestionEvent[] }
 
 /** Langfuse v4 says it of each event, in a 207, and stores none of them. */
@@ -16,10 +17,8 @@ export const NOT_ACCEPTED = 'Event type not accepted'
 export const KEYS =
   'LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, and that they are of a project of that server'
 
-/** Well below what servers take (4.5 MB), and few enough for v2, which needs about 10 ms for each event. */
-export const WHOLE: Limits = { parts: 12, bytes: 2_000_000, abreast: 2 }
-/** Scores alone go to servers that only queue them. */
-export const SCORES: Limits = { parts: 100, bytes: 2_000_000, abreast: 2 }
+/** Well below what servers take (4.5 MB). How many calls go at once is the outbox's to find out. */
+export const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
 
 /**
  * The `langfuse` client, of which only the call to the API is used: `api.ingestionBatch`. Its own queue in front of that
@@ -36,8 +35,12 @@ export async function connect({ publicKey, secretKey, baseUrl, environment }: La
  * Events with ids of their own calls, so that what is sent twice is stored once.
  * Source: openapi.yml of Langfuse 2.95.12 and 4.16.0, `IngestionEvent`; `usage` is read by v2, the details by v3 and v4.
  */
-export function eventsOf(observation: Observation, { environment, release }: LangfuseSettings) {
-  const { traceId, id, costUsd, tokens, input, output, metadata } = observation
+export function eventsOf(
+  observation: Observation,
+  { first, last }: { first: boolean; last: boolean },
+  { environment, release }: LangfuseSettings,
+) {
+  const { traceId, id, costUsd, tokens, input, output, brief, metadata } = observation
   const timestamp = iso(observation.endMs)
   const trace: ApiIngestionEvent = {
     type: 'trace-create',
@@ -53,6 +56,8 @@ export function eventsOf(observation: Observation, { environment, release }: Lan
       environment,
       ...(release === undefined ? {} : { release }),
       metadata: metadata.user === undefined ? {} : { user: metadata.user },
+      ...(first && brief.input !== undefined ? { input: brief.input } : {}),
+      ...(last && brief.output !== undefined ? { output: brief.output } : {}),
     },
   }
   const costs = costUsd === undefined ? {} : { costDetails: { total: costUsd } }
@@ -114,44 +119,51 @@ function usageOf(tokens: Record<string, number> | undefined, costUsd: number | u
   }
 }
 
-/** What became of each call, by what was said of each of its events. */
+/** What became of each call, by what was said of each of its events; what is final of one is noted. */
 export async function ingest(
   client: Langfuse,
   parts: readonly Events[],
-  limits: Limits,
+  progress: Progress,
   signal: AbortSignal,
 ): Promise<{ fates: Map<Report, Fate>; notAccepted: boolean }> {
   let notAccepted = false
-  const fates = await sendInParts(parts, limits, async (due) => {
+  const open = parts.filter(({ events }) => events.length > 0)
+  const fates = await sendInParts(open, LIMITS, async (due) => {
     const answer = await post(
       client,
       due.flatMap(({ events }) => events),
       signal,
     )
     if ('whole' in answer) return answer
+    notAccepted ||= answer.errors.some(({ message }) => message === NOT_ACCEPTED)
+    // Then they will be sent in another way.
+    if (notAccepted) return due.map(() => ({ again: NOT_ACCEPTED }))
     const errors = new Map(answer.errors.map((error) => [error.id, error]))
     const stored = new Set(answer.successes.map(({ id }) => id))
-    notAccepted ||= answer.errors.some(({ message }) => message === NOT_ACCEPTED)
-    return due.map(({ events }) => fateOf(events, errors, stored))
+    return due.map(({ report, events }) => {
+      const each = events.map((event) => fateOf(event, errors, stored))
+      for (const [at, fate] of each.entries())
+        if (fate === 'taken' || 'refused' in fate) progress.note(report, events[at]?.id ?? '', fate)
+      return each.find((fate) => fate !== 'taken' && 'again' in fate) ?? progress.fateOf(report)
+    })
   })
+  for (const { report, events } of parts) if (events.length === 0) fates.set(report, progress.fateOf(report))
   return { fates, notAccepted }
 }
 
 type EventError = ApiIngestionResponse['errors'][number]
 
-/** Refused if one of its events is; another try if one of them fared ill, or if nothing was said of it. */
 function fateOf(
-  events: ApiIngestionEvent[],
+  { id }: ApiIngestionEvent,
   errors: ReadonlyMap<string, EventError>,
   stored: ReadonlySet<string>,
 ): Fate {
-  const failed = events.map(({ id }) => errors.get(id)).filter((error) => error !== undefined)
-  const bad = failed.find(({ status }) => status >= 400 && status < 500 && status !== 429)
-  if (bad !== undefined) return { refused: `Langfuse refused an event: ${reasonOf(bad)}` }
-  const [ill] = failed
-  if (ill !== undefined) return { again: `Langfuse failed at an event: ${reasonOf(ill)}` }
-  if (events.every(({ id }) => stored.has(id))) return 'taken'
-  return { again: 'Langfuse did not say what became of an event' }
+  const error = errors.get(id)
+  if (error === undefined)
+    return stored.has(id) ? 'taken' : { again: 'Langfuse did not say what became of an event', unsure: true }
+  if (error.status >= 400 && error.status < 500 && error.status !== 429)
+    return { refused: `Langfuse refused an event: ${reasonOf(error)}` }
+  return { again: `Langfuse failed at an event: ${reasonOf(error)}` }
 }
 
 const reasonOf = ({ status, message, error }: EventError) =>

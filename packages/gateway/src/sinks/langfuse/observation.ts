@@ -4,6 +4,7 @@ import type { Json } from '../../call.ts'
 import { isObject } from '../../json.ts'
 import { spanIdOf, traceIdOf } from '../otel/ids.ts'
 import type { Content, Report } from '../sink.ts'
+import { storable, storableText } from './storable.ts'
 
 /** One call as Langfuse sees it, whichever way it is sent: a trace, a generation in it, and scores. */
 export type Observation = {
@@ -37,6 +38,8 @@ export type Observation = {
   metadata: Record<string, Json>
   input?: Json
   output?: Json
+  /** The same, short enough to be sent once more with the trace. */
+  brief: { input?: Json; output?: Json }
   scores: Score[]
   /** About what it takes on the wire. */
   bytes: number
@@ -51,6 +54,9 @@ export type Score = { id: string; name: string } & (
 const MAX_NAME = 200
 /** Bytes of JSON; a whole event may have 1 MB, and what was JSON grows when it is cut into a text. */
 const MAX_CONTENT = 300_000
+/** Of what the page of a trace opens with on v2; the whole of it is with the generation. */
+const MAX_BRIEF = 50_000
+const MAX_TAGS = 50
 /** Servers refuse ids with line breaks, and very long ones. */
 const PLAIN_ID = /^[^\p{Cc}]{1,200}$/u
 /** What a call takes on the wire besides its texts, tags and all. */
@@ -68,17 +74,18 @@ export function observationOf({ record, parameters, content }: Report): Observat
     traceName: cut(record.agent),
     name: record.operation,
     userId: cut(record.team),
-    tags: [...new Set([...record.tags.map(cut), `cache:${record.cache}`])].slice(0, 50),
+    tags: tagsOf(record),
     level: LEVELS[record.status],
     startMs: record.at,
     endMs: record.at + Math.round(record.latencyMs),
-    modelParameters: parameters,
-    metadata: metadataOf(record),
+    modelParameters: storable(parameters),
+    metadata: storable(metadataOf(record)),
+    brief: {},
     scores: scoresOf(record),
     bytes: FRAME_BYTES,
   }
   if (record.session !== undefined) observation.sessionId = cut(record.session)
-  if (record.status !== 'ok') observation.statusMessage = record.error ?? record.status
+  if (record.status !== 'ok') observation.statusMessage = storableText(record.error ?? record.status)
   if (record.firstTokenMs !== undefined)
     observation.firstTokenMs =
       record.at + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
@@ -87,14 +94,30 @@ export function observationOf({ record, parameters, content }: Report): Observat
   if (tokens !== undefined) observation.tokens = tokens
   if (record.costUsd !== undefined) observation.costUsd = record.costUsd
   if (content === undefined) return observation
-  const [input, output] = textsOf(content).map(fit)
-  if (input !== undefined) observation.input = input.json
-  if (output !== undefined) observation.output = output.json
-  observation.bytes += (input?.bytes ?? 0) + (output?.bytes ?? 0)
+  const [input, output] = textsOf(content).map(textOf)
+  if (input !== undefined) observation.input = place(input, 'input')
+  if (output !== undefined) observation.output = place(output, 'output')
   return observation
+
+  function place(text: Text, name: 'input' | 'output'): Json {
+    const brief = fit(text, MAX_BRIEF)
+    observation.brief[name] = brief.json
+    const whole = fit(text, MAX_CONTENT)
+    observation.bytes += brief.bytes + whole.bytes
+    return whole.json
+  }
 }
 
-const cut = (text: string) => text.slice(0, MAX_NAME).toWellFormed()
+const cut = (text: string) => storableText(text.slice(0, MAX_NAME))
+
+/** Ours come first: what is cut are the caller's. */
+function tagsOf({ cache, costUsd, tags }: CallRecord): string[] {
+  const own = costUsd === undefined ? [`cache:${cache}`, UNKNOWN_COST] : [`cache:${cache}`]
+  return [...new Set([...own, ...tags.map(cut)])].slice(0, MAX_TAGS)
+}
+
+/** v4's API shows an unknown cost as 0: this tells them apart. */
+const UNKNOWN_COST = 'cost:unknown'
 
 /**
  * Langfuse prices what comes without a cost by its own list, wherever one of its patterns fits the model. No pattern fits
@@ -192,10 +215,15 @@ function textsOf({ input, tools, output }: Content): Json[] {
   return output === undefined ? [asked] : [asked, output]
 }
 
-function fit(json: Json): { json: Json; bytes: number } {
+type Text = { json: Json; text: string; bytes: number }
+
+function textOf(json: Json): Text {
   const text = JSON.stringify(json)
-  const bytes = Buffer.byteLength(text)
-  if (bytes <= MAX_CONTENT) return { json, bytes }
-  const kept = text.slice(0, Math.floor((MAX_CONTENT * text.length) / bytes)).toWellFormed()
-  return { json: `${kept}… <cut; ${text.length} characters of JSON in all>`, bytes: 2 * MAX_CONTENT }
+  return { json: storable(json, text), text, bytes: Buffer.byteLength(text) }
+}
+
+function fit({ json, text, bytes }: Text, most: number): { json: Json; bytes: number } {
+  if (bytes <= most) return { json, bytes }
+  const kept = storableText(text.slice(0, Math.floor((most * text.length) / bytes)))
+  return { json: `${kept}… <cut; ${text.length} characters of JSON in all>`, bytes: 2 * most }
 }

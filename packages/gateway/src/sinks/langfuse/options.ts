@@ -18,7 +18,10 @@ export type LangfuseOptions = {
    * @default 'auto'
    */
   api?: 'auto' | 'ingestion' | 'otlp'
-  /** Milliseconds one delivery may take; then it is tried again. @default 5000 */
+  /**
+   * Milliseconds a request may take; then what it held is sent again. Longer, up to a minute, where those before it took long.
+   * @default 5000
+   */
   timeoutMs?: number
 }
 

@@ -7,7 +7,7 @@ import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 
 /** `x-langfuse-ingestion-version: 4` makes spans visible at once; without it they may take minutes. */
-export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings): Receiver {
+export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings, v4: boolean): Receiver {
   return {
     who: 'Langfuse',
     keys: KEYS,
@@ -17,8 +17,17 @@ export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings):
       'x-langfuse-ingestion-version': '4',
     },
     resource: { 'service.name': 'llm-gateway' },
+    ...(v4 ? { scope: SDK_SCOPE } : {}),
   }
 }
+
+/**
+ * Spans in Langfuse's own attributes come under the name of its SDKs: of any other scope the server repeats every
+ * attribute in the metadata, as `attributes.langfuse.…`. Versions of 3 up to 3.145 discard a scope of that name that
+ * does not hold the public key.
+ * Source: Langfuse 4.16.0 and 3.127.0, `OtelIngestionProcessor.ts`, `isLangfuseSDKSpans`.
+ */
+const SDK_SCOPE = { name: 'langfuse-sdk', attributes: {} }
 
 export function spanPart(report: Report, observation: Observation, settings: LangfuseSettings): SpanPart {
   const json = JSON.stringify(spanOf(observation, settings))

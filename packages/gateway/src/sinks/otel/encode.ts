@@ -30,12 +30,18 @@ export function attributesOf(attributes: Attributes): KeyValue[] {
 }
 
 function toValue(value: string | number | boolean | string[]): Value {
-  if (typeof value === 'string') return { stringValue: value }
+  if (typeof value === 'string') return { stringValue: plainText(value) }
   if (typeof value === 'boolean') return { boolValue: value }
   if (typeof value !== 'number')
-    return { arrayValue: { values: value.map((each) => ({ stringValue: each })) } }
+    return { arrayValue: { values: value.map((each) => ({ stringValue: plainText(each) })) } }
   return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value }
 }
+
+/**
+ * What every receiver can keep: no NUL, which Postgres refuses, and whole characters, which protobuf insists on. One that
+ * could not be kept takes its whole span, or the whole export, with it.
+ */
+export const plainText = (text: string): string => text.replaceAll('\0', '').toWellFormed()
 
 /** Milliseconds since the epoch and some more, in whole nanoseconds: more digits than a number can hold. */
 export function nanos(at: number, plusMs = 0): string {
@@ -44,7 +50,17 @@ export function nanos(at: number, plusMs = 0): string {
   return `${at + ms}${String(micros % 1_000).padStart(3, '0')}000`
 }
 
+const OURS = { name: '@hotdash/llm-gateway', attributes: {} }
+
 /** The body of one export, from spans that are JSON already: each is serialised once, to be measured and to be sent. */
-export const exportOf = (resource: Attributes, spans: readonly string[]): string =>
-  `{"resourceSpans":[{"resource":${JSON.stringify({ attributes: attributesOf(resource) })},` +
-  `"scopeSpans":[{"scope":{"name":"@hotdash/llm-gateway"},"spans":[${spans.join(',')}]}]}]}`
+export function exportOf(
+  resource: Attributes,
+  spans: readonly string[],
+  { name, attributes }: { name: string; attributes: Attributes } = OURS,
+): string {
+  const scope = JSON.stringify({ name, attributes: attributesOf(attributes) })
+  return (
+    `{"resourceSpans":[{"resource":${JSON.stringify({ attributes: attributesOf(resource) })},` +
+    `"scopeSpans":[{"scope":${scope},"spans":[${spans.join(',')}]}]}]}`
+  )
+}

@@ -15,10 +15,12 @@ export type Receiver = {
   url: string
   headers: Record<string, string>
   resource: Attributes
+  /** Who made the spans, by OpenTelemetry's name for it: an instrumentation scope. @default this package */
+  scope?: { name: string; attributes: Attributes }
 }
 
 /** OTLP receivers commonly take 4 MiB or more at once. */
-const LIMITS: Limits = { parts: 100, bytes: 2_000_000, abreast: 2 }
+const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
 
 /**
  * Sends spans by OTLP/HTTP. The format is written here rather than by the `@opentelemetry` exporters: those bring fifteen
@@ -34,13 +36,14 @@ export function exportSpans(
 }
 
 async function send(
-  { who, keys, url, headers, resource }: Receiver,
+  { who, keys, url, headers, resource, scope }: Receiver,
   due: readonly SpanPart[],
   signal: AbortSignal,
 ): Promise<Fate[] | Whole> {
   const body = exportOf(
     resource,
     due.map(({ json }) => json),
+    scope,
   )
   const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
   const answer = await ask(who, url, request, signal)

@@ -1,7 +1,7 @@
 import type { CallRecord } from '../../account/record.ts'
 import type { Json } from '../../call.ts'
 import type { Content, Report } from '../sink.ts'
-import { type Attributes, attributesOf, nanos, type Span } from './encode.ts'
+import { type Attributes, attributesOf, nanos, plainText, type Span } from './encode.ts'
 import { spanIdOf, traceIdOf } from './ids.ts'
 
 /** Source: OpenTelemetry semantic conventions 1.37, "GenAI spans"; embeddings and text completion are named there, too. */
@@ -52,12 +52,12 @@ export function spanOf({ record, parameters, content }: Report): Span {
   return {
     traceId: traceIdOf(record.trace || record.id),
     spanId: spanIdOf(record.id),
-    name: operation === undefined ? record.operation : `${operation} ${record.model}`,
+    name: operation === undefined ? record.operation : plainText(`${operation} ${record.model}`),
     kind: 3,
     startTimeUnixNano: nanos(record.at),
     endTimeUnixNano: nanos(record.at, record.latencyMs),
     attributes: attributesOf(attributes),
-    status: record.status === 'failed' ? { code: 2, message: record.error ?? '' } : {},
+    status: record.status === 'failed' ? { code: 2, message: plainText(record.error ?? '') } : {},
   }
 }
 

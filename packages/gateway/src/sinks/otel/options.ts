@@ -12,7 +12,10 @@ export type OtelOptions = {
   headers?: Record<string, string>
   /** @default OTEL_SERVICE_NAME, or 'llm-gateway' */
   serviceName?: string
-  /** Milliseconds one delivery may take; then it is tried again. @default 5000 */
+  /**
+   * Milliseconds a request may take; then what it held is sent again. Longer, up to a minute, where those before it took long.
+   * @default 5000
+   */
   timeoutMs?: number
 }
 
