@@ -24,7 +24,7 @@ export type Origin = {
   sent: number
   draft: Draft | undefined
   /** An answer that is past its time, for when there will be no other. */
-  lastResort: (() => Reply) | undefined
+  lastResort: (() => Reply | undefined) | undefined
   /** Made by a client of ours: `retriesAfter` and `userSignal` are known, not assumed. */
   marked: boolean
 }

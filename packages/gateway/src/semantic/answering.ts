@@ -3,6 +3,7 @@ import { withoutResponse } from '../body/recording.ts'
 import { admissible } from '../cache/admit.ts'
 import { entryOf } from '../cache/entry.ts'
 import { hit } from '../cache/hit.ts'
+import { keysOf } from '../cache/key.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { whileWanted } from '../wait.ts'
 import { forEverybody } from './admit.ts'
@@ -73,6 +74,9 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     if (call.outgoing.frozen) return 'provider'
     const asked = askedIn(call.operation, call.body)
     if (typeof asked === 'string') return asked
+    // What may not be shared between equal questions may not be shared between similar ones.
+    const keys = keysOf(call)
+    if ('bypass' in keys) return keys.bypass
     const reason = eligible(asked.text)
     if (reason !== undefined) return reason
     const secret = parts.secretOf(call)
@@ -162,8 +166,9 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
-      if (ttl > 0)
-        await store.add(partition, await search.vector(), { question: asked.text, answer: entry, groups })
+      if (ttl <= 0 || call.epoch?.isOver()) return
+      const kept = { question: asked.text, answer: entry, groups }
+      await store.add(partition, await search.vector(), kept, epochOf(call))
     } catch {
       // Without a vector there is nothing to keep; the record of the embedding says why there was none.
     }
@@ -192,6 +197,12 @@ function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): 
 function given({ model, route, signal }: Call, meaning: Meaning): Reply {
   const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
   return { via: 'upstream', model, route, meaning, recording: withoutResponse(signal.reason, ended) }
+}
+
+/** Redis has told the epoch's name only of a team's own answers, and only where the exact cache looks for them. */
+function epochOf({ epoch, caller }: Call) {
+  if (epoch === undefined || (caller.exact !== undefined && !caller.shared)) return epoch
+  return { isOver: epoch.isOver }
 }
 
 const noted = (reply: Reply, meaning: Meaning): Reply => ({ ...reply, meaning })

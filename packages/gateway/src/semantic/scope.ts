@@ -7,6 +7,8 @@ import { tagOf } from '../redis/tag.ts'
 import type { Asked } from './question.ts'
 import { PREPARATION } from './question.ts'
 
+export { signerOf }
+
 /** Where answers to one kind of question are kept: nobody finds an answer who did not ask all else alike. */
 export type Partition = {
   /** As it stands in Redis keys, in a hash tag of the team's own. */

@@ -11,7 +11,7 @@ export function stale(): Stage {
       const reply = await next(call)
       const { lastResort } = call.origin
       if (lastResort === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
-      return lastResort()
+      return lastResort() ?? reply
     }
 }
 

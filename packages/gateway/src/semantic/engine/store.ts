@@ -58,7 +58,7 @@ export function createEngineStore({
     }
   }
 
-  async function add(partition: Partition, vector: Float32Array, entry: Parameters<SemanticStore['add']>[2]) {
+  async function add(...[partition, vector, entry, epoch]: Parameters<SemanticStore['add']>) {
     const quantised = quantise(vector)
     if (quantised === undefined || quantised.length !== dims || isAway()) return false
     const place = { partition: partition.name, id: idOf(entry.question) }
@@ -68,7 +68,7 @@ export function createEngineStore({
       // Unless somebody wants the last answer kept.
       const held = await shelves.get(place, signal)
       const sealed = held && (await unseal(partition, place.id, held))
-      if (sealed?.pinned) return false
+      if (sealed?.pinned || epoch?.isOver()) return false
       return await shelves.put(
         { ...place, value, vector: quantised, expires: entry.answer.keptUntil },
         signal,

@@ -94,7 +94,7 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
         return []
       }
     },
-    async add(partition, vector, { question, answer, groups }) {
+    async add(partition, vector, { question, answer, groups }, epoch) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
       const room = rooms.of(partition.name)
@@ -111,7 +111,8 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
         if (value === undefined) return false
         const keptMs = answer.keptUntil - Date.now()
         const listMs = room.pinned.size > 0 ? PINNED_MS : 0
-        const at = await shelf?.put(partition, id, value, { keptMs, listMs })
+        if (epoch?.isOver()) return false
+        const at = await shelf?.put(partition, id, value, { keptMs, listMs }, epoch?.name)
         if (at === false) return false
         if (at !== undefined) follower?.wrote(room, id, at)
       } catch {

@@ -1,5 +1,6 @@
 import type { CacheEntry } from '../../cache/store.ts'
 import type { Partition } from '../scope.ts'
+import type { Epoch } from '../../cache/epoch.ts'
 import type { SemanticAdmin } from './admin.ts'
 
 /** An answer, and the question it was given to. */
@@ -21,7 +22,13 @@ export type SemanticStore = {
   holds: (partition: Partition) => boolean
   /** The most similar entries, the nearest first. */
   nearest: (partition: Partition, vector: Float32Array, count: number) => Promise<Neighbour[]>
-  add: (partition: Partition, vector: Float32Array, entry: Omit<Entry, 'id' | 'pinned'>) => Promise<boolean>
+  /** @param epoch In which upstream was asked: if it is over, nothing is kept. */
+  add: (
+    partition: Partition,
+    vector: Float32Array,
+    entry: Omit<Entry, 'id' | 'pinned'>,
+    epoch?: { isOver: () => boolean; name?: Epoch },
+  ) => Promise<boolean>
   admin: SemanticAdmin
   settled: () => Promise<void>
   close: () => void

@@ -1,4 +1,6 @@
 import { createBudget } from '../../cache/budget.ts'
+import { type Epoch, stampsIn } from '../../cache/epoch.ts'
+import { createPut } from '../../cache/put.ts'
 import type { Link } from '../../redis/link.ts'
 import type { Partition } from '../scope.ts'
 
@@ -10,8 +12,14 @@ type Kept = { keptMs: number; listMs: number }
 
 /** Entries in Redis. All methods throw RedisUnavailable when it is away. */
 export type Shelf = {
-  /** When it was put there. False: there was no room. */
-  put: (partition: Partition, id: string, value: Buffer, kept: Kept) => Promise<number | false>
+  /** When it was put there. False: there was no room, or a purge has come since the epoch of its call. */
+  put: (
+    partition: Partition,
+    id: string,
+    value: Buffer,
+    kept: Kept,
+    epoch?: Epoch,
+  ) => Promise<number | false>
   /** In the order of the ids; null for those that are gone, or no values. One command. */
   get: (partition: Partition, ids: string[]) => Promise<(Buffer | null)[]>
   /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
@@ -31,16 +39,25 @@ export const isId = (id: string): boolean => ID.test(id)
 export const keyOf = ({ name }: Partition, id: string): string => `${name}:${id}`
 
 /** One value for each entry, and one list of ids for each partition, by the time they were put there. */
-export function createShelf(link: Link, maxBytes: number, onFull: () => void): Shelf {
+export function createShelf(
+  link: Link,
+  maxBytes: number,
+  onFull: () => void,
+  keyLocking?: boolean,
+): Shelf {
+  const store = createPut(link, keyLocking)
   const budget = createBudget(link, maxBytes, onFull)
 
   return {
-    async put(partition, id, value, { keptMs, listMs }) {
+    async put(partition, id, value, { keptMs, listMs }, epoch) {
       const { name } = partition
       if (!(await budget.hasRoom(value.length + name.length))) return false
       const at = Date.now()
       try {
-        await link.ask((client) => client.set(keyOf(partition, id), value, 'PX', Math.ceil(keptMs)))
+        const key = keyOf(partition, id)
+        if (epoch === undefined)
+          await link.ask((client) => client.set(key, value, 'PX', Math.ceil(keptMs)))
+        else if (typeof (await store(key, value, keptMs, stampsIn(epoch))) === 'object') return false
         await list(link, name, id, at, Math.max(keptMs, listMs))
         return at
       } catch (error) {
