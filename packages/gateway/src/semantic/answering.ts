@@ -66,7 +66,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       const { candidate, meaning } = found
       if (meaning.outcome !== 'hit' || candidate === undefined)
         return await ask(next, call, search, Promise.resolve(found))
-      learner.consider(search.asked.text, found, askerOf(call, plan))
+      learner.consider(search.asked.text, found, askerOf(call, search, plan))
       return serve(candidate, meaning, call)
     }
 
@@ -93,8 +93,9 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     }
   }
 
-  function askerOf(call: Call, plan: Plan): Asker {
+  function askerOf(call: Call, { asked, partition }: Search, plan: Plan): Asker {
     return {
+      refute: ({ entry }) => store.refute(partition, asked.text, entry.id),
       agent: call.caller.agent,
       plan,
       judge: (asked, near, model) => judge(pipeline, call, asked, near, model),
@@ -117,7 +118,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     let neighbours: Neighbour[] | undefined
     try {
       const ready = Promise.all([vector(), learner.prepare(call.caller.agent, plan)])
-      const search = ready.then(([vector]) => store.nearest(partition, vector, AROUND))
+      const search = ready.then(([vector]) => store.nearest(partition, vector, AROUND, asked.text))
       neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
     } catch {
       if (call.signal.aborted) return unavailable('aborted')
@@ -159,7 +160,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       // Calls of ours never take the last of what the team's own are allowed.
       if (!isFree && parts.embedder === undefined && !search.isMade()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
-      const asker = askerOf(call, plan)
+      const asker = askerOf(call, search, plan)
       const near = found ?? NOTHING
       const stores = call.controls.cache.store && admissible(call, answer) && forEverybody(answer.json)
       if (!stores) return learner.consider(asked.text, near, asker)

@@ -14,14 +14,26 @@ export type Entry = {
   pinned: boolean
 }
 
-export type Neighbour = { entry: Entry; similarity: number }
+export type Neighbour = {
+  entry: Entry
+  similarity: number
+  /** Its answer was judged wrong for this question before. */
+  refuted?: boolean
+}
 
 /** The port that memory alone, memory over Redis, and engines elsewhere implement. Only what admins call throws. */
 export type SemanticStore = {
   /** Whether there may be anything to find; loads what others have put there, in the background. */
   holds: (partition: Partition) => boolean
-  /** The most similar entries, the nearest first. */
-  nearest: (partition: Partition, vector: Float32Array, count: number) => Promise<Neighbour[]>
+  /** The entries most similar to a question, the nearest first. */
+  nearest: (
+    partition: Partition,
+    vector: Float32Array,
+    count: number,
+    question?: string,
+  ) => Promise<Neighbour[]>
+  /** Remembers, for all processes, that an entry's answer is wrong for a question. `entry`: its id. */
+  refute: (partition: Partition, question: string, entry: string) => Promise<void>
   /** @param epoch In which upstream was asked: if it is over, nothing is kept. */
   add: (
     partition: Partition,

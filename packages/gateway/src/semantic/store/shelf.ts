@@ -20,8 +20,8 @@ export type Shelf = {
     kept: Kept,
     epoch?: Epoch,
   ) => Promise<number | false>
-  /** In the order of the ids; null for those that are gone, or no values. One command. */
-  get: (partition: Partition, ids: string[]) => Promise<(Buffer | null)[]>
+  /** In the order of the ids, then those of other keys of the team; null for those that are gone, or no values. One command. */
+  get: (partition: Partition, ids: string[], others?: string[]) => Promise<(Buffer | null)[]>
   /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
   newest: (partition: Partition, from: number, until: number, page: number) => Promise<Listed[]>
   /** Takes ids off the list whose entries are gone. */
@@ -65,9 +65,10 @@ export function createShelf(
         throw error
       }
     },
-    async get(partition, ids) {
+    async get(partition, ids, others = []) {
       if (ids.length === 0) return []
-      return await link.ask((client) => client.mgetBuffer(...ids.map((id) => keyOf(partition, id))))
+      const keys = ids.map((id) => keyOf(partition, id))
+      return await link.ask((client) => client.mgetBuffer(...keys, ...others))
     },
     async newest({ name }, from, until, page) {
       const flat = await link.ask((client) =>
