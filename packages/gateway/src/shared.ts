@@ -30,7 +30,7 @@ export function share(
   const store = createRedisCache(link, {
     maxBytes: cache.sharedBytes,
     onFull,
-    keyLocking: (quota && quota.keyLocking) ?? false,
+    keyLocking: quota?.keyLocking ?? false,
   })
   const answers = createTieredCache(memory, store, { link, localMs: cache.localMs })
   const following = settings.livePolicy ? followFor(settings, link, adopt, say) : undefined

@@ -26,7 +26,5 @@ export function signatureOf(key: Buffer, place: string, ...parts: Buffer[]): Buf
 
 /** Whether `signature` is that of the parts in this place; takes the same time whatever differs. */
 export function isSigned(signature: Buffer, key: Buffer, place: string, ...parts: Buffer[]): boolean {
-  return (
-    signature.length === SIGNATURE_BYTES && timingSafeEqual(signature, signatureOf(key, place, ...parts))
-  )
+  return signature.length === SIGNATURE_BYTES && timingSafeEqual(signature, signatureOf(key, place, ...parts))
 }

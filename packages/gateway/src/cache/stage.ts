@@ -84,8 +84,7 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
     }
     if (staleSeconds < exact.staleIfErrorSeconds) {
       const epoch = store.epoch(key)
-      call.origin.lastResort = () =>
-        store.epoch(key) === epoch ? hit(entry, key, call, 'stale') : undefined
+      call.origin.lastResort = () => (store.epoch(key) === epoch ? hit(entry, key, call, 'stale') : undefined)
     }
     return undefined
   }

@@ -3,6 +3,7 @@ import { type Listener, listen } from '../redis/listen.ts'
 import { epochWith } from './epoch.ts'
 import type { MemoryCache } from './memory.ts'
 import { type Notice, noticeFrom } from './purge.ts'
+import { createReceipts } from './receipts.ts'
 import type { RedisCache } from './redis.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
@@ -25,6 +26,7 @@ export function createTieredCache(
 ): CacheStore {
   const standings = new WeakMap<CacheEntry, Standing>()
   const looking = new Map<string, Promise<CacheEntry | undefined>>()
+  const receipts = createReceipts(link, CHANNEL)
   let listener: Listener | undefined
   /** Since then no notice can have been missed. */
   let hearingSince = Number.POSITIVE_INFINITY
@@ -48,13 +50,17 @@ export function createTieredCache(
       },
       onMessage: (message) => {
         const notice = noticeFrom(message)
-        if (notice !== undefined) obey(notice)
+        if (notice === undefined) return
+        obey(notice)
+        if ('purge' in notice && notice.receipt !== undefined) receipts.give(notice.receipt)
       },
     })
   }
 
   /** Good enough not to ask Redis, which may have a fresher one when this one is stale. */
   function isCurrent(key: string, entry: CacheEntry): boolean {
+    // Only who hears of purges need not ask.
+    if (listener?.isListening() !== true) return false
     const standing = standings.get(entry)
     if (standing === undefined || !isUnpurged(key, standing)) return false
     const { seenAt } = standing
@@ -79,7 +85,11 @@ export function createTieredCache(
     memory.set(key, entry)
   }
 
-  async function look(key: string, secret: Buffer | undefined, patience = 3): Promise<CacheEntry | undefined> {
+  async function look(
+    key: string,
+    secret: Buffer | undefined,
+    patience = 3,
+  ): Promise<CacheEntry | undefined> {
     hear()
     const before = notices
     const found = await redis.look(key, secret)
@@ -134,7 +144,9 @@ export function createTieredCache(
     async purge(what) {
       obey({ purge: what })
       const gone = await redis.purge(what)
-      await publish({ purge: what })
+      // Reads that began before the entries were gone.
+      obey({ purge: what })
+      await receipts.collect((receipt) => JSON.stringify({ purge: what, receipt } satisfies Notice))
       return gone
     },
     settled: redis.settled,
@@ -146,7 +158,6 @@ export function createTieredCache(
   }
 
   async function publish(notice: Notice) {
-    // Reads that began before the entries were gone.
     obey(notice)
     await link.ask((client) => client.publish(CHANNEL, JSON.stringify(notice)))
   }

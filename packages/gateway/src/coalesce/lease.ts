@@ -41,7 +41,11 @@ export const CHANNEL = 'gw:flight'
  * asked before it is joined by no call that came after.
  */
 export const leaseKeyOf = (answerKey: string, epoch = ''): string =>
-  answerKey.replace('}:x:', '}:flight:') + epoch.trim().replaceAll(' ', ':').replace(/^(?=.)/, ':')
+  answerKey.replace('}:x:', '}:flight:') +
+  epoch
+    .trim()
+    .replaceAll(' ', ':')
+    .replace(/^(?=.)/, ':')
 
 /** A holder that dies keeps the others waiting so long; one that is merely slow to renew has two thirds of it. */
 export const LEASE_MS = 3_000

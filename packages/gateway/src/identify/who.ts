@@ -127,7 +127,7 @@ function callerOf(
 
 /** Only where some layer says so, and none says otherwise. */
 function accountsShare(layers: (false | CachePolicy | undefined)[]): boolean {
-  const said = layers.map((layer) => layer && layer.sharedBetweenAccounts)
+  const said = layers.map((layer) => (layer === false ? undefined : layer?.sharedBetweenAccounts))
   return said.includes(true) && !said.includes(false)
 }
 

@@ -53,7 +53,8 @@ function storeOf({ settings, key, sharedBytes, keyLocking, link, say }: Ground):
     const shelves = index.open({ link, dims, sharedBytes })
     return createEngineStore({ shelves, dims, secret, inRedis: admin, link, onTrouble })
   }
-  const shared = link && admin && { link, shelf: createShelf(link, sharedBytes, () => undefined, keyLocking), admin }
+  const shared = link &&
+    admin && { link, shelf: createShelf(link, sharedBytes, () => undefined, keyLocking), admin }
   const graph = index === 'flat' ? undefined : index
   return createMeaningStore({ shared, dims, maxBytes, graph, onTrouble })
 }

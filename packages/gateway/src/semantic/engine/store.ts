@@ -1,7 +1,6 @@
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { whileWanted } from '../../wait.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
-import type { Partition } from '../scope.ts'
 import type { SemanticAdmin } from '../store/admin.ts'
 import { entryOf, idOf } from '../store/meanings.ts'
 import type { Neighbour, SemanticStore } from '../store/port.ts'

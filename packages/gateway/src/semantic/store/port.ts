@@ -1,6 +1,6 @@
+import type { Epoch } from '../../cache/epoch.ts'
 import type { CacheEntry } from '../../cache/store.ts'
 import type { Partition } from '../scope.ts'
-import type { Epoch } from '../../cache/epoch.ts'
 import type { SemanticAdmin } from './admin.ts'
 
 /** An answer, and the question it was given to. */

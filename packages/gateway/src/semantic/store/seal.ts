@@ -59,7 +59,9 @@ export async function seal(
     names.length !== groups.length * GROUP_BYTES ||
     vector.length > MAX_DIMENSIONS ||
     body.length > MAX_BYTES
-  return tooLarge ? undefined : Buffer.concat([head, signatureOf(secret, placeOf(name, id), head, body), body])
+  return tooLarge
+    ? undefined
+    : Buffer.concat([head, signatureOf(secret, placeOf(name, id), head, body), body])
 }
 
 /** `undefined` for anything that `seal` has not written, with that secret, for that place. */

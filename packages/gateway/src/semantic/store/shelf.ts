@@ -13,13 +13,7 @@ type Kept = { keptMs: number; listMs: number }
 /** Entries in Redis. All methods throw RedisUnavailable when it is away. */
 export type Shelf = {
   /** When it was put there. False: there was no room, or a purge has come since the epoch of its call. */
-  put: (
-    partition: Partition,
-    id: string,
-    value: Buffer,
-    kept: Kept,
-    epoch?: Epoch,
-  ) => Promise<number | false>
+  put: (partition: Partition, id: string, value: Buffer, kept: Kept, epoch?: Epoch) => Promise<number | false>
   /** In the order of the ids, then those of other keys of the team; null for those that are gone, or no values. One command. */
   get: (partition: Partition, ids: string[], others?: string[]) => Promise<(Buffer | null)[]>
   /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
@@ -39,12 +33,7 @@ export const isId = (id: string): boolean => ID.test(id)
 export const keyOf = ({ name }: Partition, id: string): string => `${name}:${id}`
 
 /** One value for each entry, and one list of ids for each partition, by the time they were put there. */
-export function createShelf(
-  link: Link,
-  maxBytes: number,
-  onFull: () => void,
-  keyLocking?: boolean,
-): Shelf {
+export function createShelf(link: Link, maxBytes: number, onFull: () => void, keyLocking?: boolean): Shelf {
   const store = createPut(link, keyLocking)
   const budget = createBudget(link, maxBytes, onFull)
 
@@ -55,8 +44,7 @@ export function createShelf(
       const at = Date.now()
       try {
         const key = keyOf(partition, id)
-        if (epoch === undefined)
-          await link.ask((client) => client.set(key, value, 'PX', Math.ceil(keptMs)))
+        if (epoch === undefined) await link.ask((client) => client.set(key, value, 'PX', Math.ceil(keptMs)))
         else if (typeof (await store(key, value, keptMs, stampsIn(epoch))) === 'object') return false
         await list(link, name, id, at, Math.max(keptMs, listMs))
         return at
