@@ -20,8 +20,11 @@ export function ownerOf(call: Call, signer: Signer, bearing = bearingOf(call)): 
   return quoted(caller.accountsShare ? '' : accountOf(signer, credentials)) + quoted(deciding) + quoted(user)
 }
 
-/** Every name the call has for its end user. Blank names and names that are no text tell users apart from nobody. */
-function userOf({ body, controls }: Call): string | undefined {
+/**
+ * Every name the call has for its end user, as one text. `undefined`: it has none, or only blank ones, or one that is no
+ * text.
+ */
+export function userOf({ body, controls }: Pick<Call, 'body' | 'controls'>): string | undefined {
   const { user, safety_identifier: identifier } = body
   if ((user ?? '') !== '' && typeof user !== 'string') return undefined
   if ((identifier ?? '') !== '' && typeof identifier !== 'string') return undefined
