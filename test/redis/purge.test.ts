@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
@@ -158,6 +159,8 @@ test.each([{}, { coalesce: { acrossProcesses: true } }])(
     await other.gateway.purge({ agent: 'support' })
     const later = await Promise.all([requestFor(one, content), requestFor(other, content)])
     for (const nth of later) expect(nth).toBeGreaterThan(await old.answer)
+    // Nor did they wait for it.
+    for (const client of [one, other]) expect(client.gateway.stats().acrossProcesses?.gaveUp ?? 0).toBe(0)
   },
 )
 
@@ -238,4 +241,35 @@ test('in a cluster a purge of everything reaches calls under way in each team', 
   expect(fresh).toBeGreaterThan(await old.answer)
   for (const client of [one, other]) await client.gateway.flush()
   for (const client of [one, other]) expect(await requestFor(client, 'cluster')).toBe(fresh)
+})
+
+test('an answer under way in a process that does not hear of the purge is kept nowhere either', async () => {
+  const [one, other] = [(await gateway({})).client, (await gateway({})).client]
+  for (const client of [one, other]) await requestFor(client, 'deaf warm')
+  const old = await underWay(one, 'deaf')
+  await redis.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await other.gateway.purge({})
+  const nth = await old.answer
+  await one.gateway.flush()
+  expect(await requestFor(one, 'deaf')).toBeGreaterThan(nth)
+  expect(await requestFor(other, 'deaf')).toBeGreaterThan(nth)
+})
+
+test('a purge resolves once every process that listens has confirmed it', async () => {
+  const { client } = await gateway({})
+  await requestFor(client, 'receipts')
+  const ear = new Redis(redis.url)
+  open.push({ close: () => ear.disconnect() })
+  await ear.subscribe('gw:purge')
+  let given = false
+  ear.on('message', (_channel, message) => {
+    const { receipt } = JSON.parse(message)
+    if (receipt === undefined) return
+    setTimeout(() => {
+      given = true
+      void redis.admin.incr(`gw:{*}:heard:${receipt}`)
+    }, 100)
+  })
+  await client.gateway.purge({})
+  expect(given).toBe(true)
 })
