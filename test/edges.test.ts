@@ -218,7 +218,8 @@ describe('the door', () => {
     const { response } = await child.chat.completions.create(ask('x')).withResponse()
     expect(response.headers.get('x-gateway-cache')).toBe('miss')
     expect([through, child.gateway]).toEqual([1, client.gateway])
-    await client.withOptions({ fetch: undefined }).chat.completions.create(ask('x'))
+    const same = { fetch: undefined, apiKey: 'other' }
+    await client.withOptions(same).chat.completions.create(ask('x'))
     expect(upstream.count()).toBe(1)
     await client
       .withOptions({ maxRetries: 1 })

@@ -82,6 +82,19 @@ test('what must not be shared is neither looked for nor stored by the proxy', as
   expect(seen.map(({ body }) => body.cache)).toMatchObject([none, none, none])
 })
 
+test('where users are kept apart, the proxy keeps each in a namespace of its own, and caches nothing for who is nobody', async () => {
+  const policy = { cache: { sharedBetweenUsers: false } }
+  const { client, seen } = await behind(() => ({ body: chat('yes') }), { policy })
+  for (const user of ['ann', 'bob', 'ann']) await client.chat.completions.create({ ...ask('a'), user })
+  await client.chat.completions.create(ask('a'), gatewayOptions({ session: 'ann' }))
+  await client.chat.completions.create(ask('a'))
+  const caches = seen.map(({ body }) => body.cache as { namespace?: string })
+  const [ann, bob, again, session] = caches.map(({ namespace }) => namespace)
+  expect(again).toBe(ann)
+  expect(new Set([ann, bob, session]).size).toBe(3)
+  expect(caches[4]).toEqual({ 'no-cache': true, 'no-store': true })
+})
+
 test('metadata of a Response is upstream’s; LiteLLM is told beside it', async () => {
   const { client, seen } = await behind(() => ({ body: { id: 'resp_1', object: 'response', output: [] } }))
   await client.responses.create({ model: 'gpt-4o-mini', input: 'a', metadata: { order: '17' } })

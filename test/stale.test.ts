@@ -12,8 +12,9 @@ const forEver = { times: Number.POSITIVE_INFINITY }
 async function expired(options: GatewayOptions = {}, client: object = {}) {
   const it = await setup({ ...aged, ...options }, { maxRetries: 1, ...client })
   const first = await it.client.chat.completions.create(ask('x'))
-  await sleep(30)
+  // Its time runs from when it is put away.
   await it.client.gateway.flush()
+  await sleep(30)
   it.records.length = 0
   it.upstream.requests.length = 0
   return { ...it, first }

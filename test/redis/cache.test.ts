@@ -51,6 +51,9 @@ async function commands({ admin }: RedisServer): Promise<Record<string, number>>
   return Object.fromEntries(counted.filter(([name]) => !aside.test(String(name))))
 }
 
+/** What the script runs that keeps an answer; `mget` once more. */
+const WITHIN = { mget: 2, type: 1, set: 1 }
+
 const said = async (stream: AsyncIterable<{ choices: { delta: { content?: string | null } }[] }>) => {
   let content = ''
   for await (const chunk of stream) content += chunk.choices[0]?.delta.content ?? ''
@@ -104,10 +107,11 @@ test('a miss reads once and writes once, a shared hit reads once, a hit in memor
 
   await Promise.all(Array.from({ length: 20 }, () => one.client.chat.completions.create(ask('x'))))
   await one.client.gateway.flush()
-  expect(await commands(redis)).toEqual({ get: 1, set: 1 })
+  // One command reads the answer and the stamps of purges; one script reads those again, and writes.
+  expect(await commands(redis)).toEqual({ evalsha: 1, ...WITHIN })
   await Promise.all(Array.from({ length: 20 }, () => other.client.chat.completions.create(ask('x'))))
   await other.client.gateway.flush()
-  expect(await commands(redis)).toEqual({ get: 1 })
+  expect(await commands(redis)).toEqual({ mget: 1 })
   for (const { client } of [one, other]) await client.chat.completions.create(ask('x'))
   expect(await commands(redis)).toEqual({})
 })

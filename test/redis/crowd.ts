@@ -24,7 +24,13 @@ export async function startCrowd(
   { baseURL }: Pick<FakeOpenAI, 'baseURL'>,
   gateway: GatewayOptions = {},
 ): Promise<Crowd> {
-  const options = { deadlines: { redisMs: 1_000, connectMs: 5_000 }, policy: PLAIN, agent: 'asker', redis }
+  const options = {
+    deadlines: { redisMs: 1_000, connectMs: 5_000 },
+    policy: PLAIN,
+    key: KEY,
+    agent: 'asker',
+    redis,
+  }
   const started = await Promise.all(
     Array.from({ length: size }, (_, at) =>
       startAsker({
@@ -41,7 +47,13 @@ export async function startCrowd(
 }
 
 /** No limits, and nobody to fail over to. */
-const PLAIN = { teams: { crowd: { agents: ['asker'] } }, routing: { fallback: false as const } }
+/** Upstream knows each by its API key; what they share, they share as one team with one key of its own. */
+const PLAIN = {
+  teams: { crowd: { agents: ['asker'] } },
+  routing: { fallback: false as const },
+  cache: { sharedBetweenAccounts: true },
+}
+const KEY = 'the team key of the crowd'
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
 

@@ -29,6 +29,8 @@ const values = {
   locale: [undefined, 'de', 'en'],
   namespace: [undefined, 'n'],
   organisation: [undefined, 'org-1'],
+  account: [undefined, 'sk-another'],
+  tenant: [undefined, 't-1', 't-2'],
   embedder: ['one', 'two', 'longer'],
   secret: ['shared by all processes', 'a secret of somebody else'],
 } as const
@@ -110,6 +112,10 @@ async function asked(scope: Scope, question: string, run: number) {
           ...(scope.namespace === undefined ? {} : { cache: { namespace: scope.namespace } }),
         }).headers,
         ...(scope.locale === undefined ? {} : { 'accept-language': scope.locale }),
+        ...(scope.account === undefined ? {} : { authorization: `Bearer ${scope.account}` }),
+        ...(scope.tenant === undefined ? {} : { 'x-tenant-id': scope.tenant }),
+        // Another one each time, and no reason to tell questions apart.
+        traceparent: crypto.randomUUID(),
         ...(scope.organisation === undefined ? {} : { 'openai-organization': scope.organisation }),
       },
     },
@@ -126,7 +132,7 @@ const scope = fc.record(
 const said = ({ tool, schema, ...rest }: Scope) =>
   JSON.stringify({ ...rest, tool, schema: tool === undefined ? undefined : (schema ?? []) })
 
-test('no change of tenant, agent, user, prompt, tool, parameter, locale, secret or embedder is ever answered across', async () => {
+test('no change of tenant, account, agent, user, prompt, tool, parameter, locale, secret or embedder is ever answered across', async () => {
   let [run, same, different] = [0, 0, 0]
   await fc.assert(
     fc.asyncProperty(scope, fc.subarray(names, { maxLength: 2 }), scope, async (first, changed, other) => {

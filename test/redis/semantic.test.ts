@@ -225,3 +225,146 @@ test('what was judged of single entries is known to all processes, bounded, and 
   expect((await labels.load('support'))?.sightings.get(entry)).toHaveLength(1)
   expect((await createSharedLabels(link, 'another model').load('support'))?.sightings.size).toBe(0)
 })
+
+/** Of the call itself, not of what it makes the judge say. */
+async function own(it: Setup, question: string) {
+  await asking(it, question)
+  return it.records.findLast(({ purpose }) => purpose === undefined)
+}
+
+/** Judges everything wrong, and never learns from it: only the pair itself is remembered. */
+const strict = (mode: 'on' | 'shadow'): GatewayOptions => ({
+  policy: {
+    cache: {
+      exact: false,
+      semantic: { mode, threshold: 0.9, errorBudget: 1, judge: { rate: 1, perHour: 36_000 } },
+    },
+  },
+})
+
+const refusing = {
+  answer: ({ text }: { text: string }) =>
+    text.includes('asked_now') ? { text: 'NO' } : { text: `We ship to all of Europe: ${text.length}` },
+}
+
+test.each(['on', 'shadow'] as const)(
+  'a pair that was judged wrong, found in mode %s, is never served again, by any process',
+  async (mode) => {
+    const redis = await server()
+    const first = await setup(
+      {
+        redis: redis.url,
+        metrics: false,
+        quota: false,
+        deadlines: { redisMs: 2_000 },
+        cache: { semantic: { embedder, secret: SECRET } },
+        ...strict(mode),
+      },
+      {},
+      refusing,
+    )
+    open.push({ close: () => first.client.gateway.close() })
+    const { baseURL } = first.upstream
+    await own(first, ORIGINAL)
+    const found = await own(first, REWORDED)
+    expect(found?.semantic?.outcome).toBe(mode === 'on' ? 'hit' : 'would-hit')
+    const others = [
+      await gateway(redis, {}, strict('on'), { baseURL }),
+      await gateway(redis, {}, strict('on'), { baseURL }),
+    ]
+    for (const it of [first, ...others]) {
+      await warm(it)
+      await it.client.chat.completions.create(ask('Do you have tables made of oak?'))
+      for (let again = 0; again < 3; again += 1) {
+        const record = await own(it, REWORDED)
+        expect(record?.semantic?.entry === found?.semantic?.entry && record?.cache === 'semantic').toBe(false)
+      }
+    }
+    const [key = ''] = await redis.admin.keys('gw:{*}:sw:*')
+    expect(await redis.admin.pttl(key)).toBeGreaterThan(0)
+    expect(String(await redis.admin.get(key))).toMatch(/^([\w-]{20})+$/)
+  },
+)
+
+test('what was judged wrong is remembered without Redis, too', async () => {
+  const { client, records } = await setup(
+    { cache: { semantic: { embedder, secret: SECRET } }, ...strict('on') },
+    {},
+    refusing,
+  )
+  const outcomes: (string | undefined)[] = []
+  for (const question of [ORIGINAL, REWORDED, REWORDED, REWORDED]) {
+    await client.chat.completions.create(ask(question))
+    await client.gateway.flush()
+    outcomes.push(records.filter(({ purpose }) => purpose === undefined).at(-1)?.semantic?.outcome)
+  }
+  expect(outcomes.slice(0, 3)).toEqual(['nothing', 'hit', 'veto'])
+})
+
+test("HotDash's policy, as it ships, serves support nothing by meaning: it tells what it would have", async () => {
+  const { client, records, upstream } = await setup({ cache: { semantic: { embedder } } })
+  for (const question of [ORIGINAL, REWORDED]) {
+    await client.chat.completions.create(ask(question))
+    await client.gateway.flush()
+  }
+  expect(
+    upstream.requests.filter(({ text }) => text.includes('"role":"user"') && !text.includes('asked_now')),
+  ).toHaveLength(2)
+  expect(records.filter(({ purpose }) => purpose === undefined).map(({ cache }) => cache)).toEqual([
+    'miss',
+    'miss',
+  ])
+})
+
+test('what may not be shared between equal questions is not shared between similar ones', async () => {
+  const options = (cache: object): GatewayOptions => ({
+    policy: { cache: { semantic: { mode: 'on', threshold: 0.5, judge: false }, ...cache } },
+    cache: { semantic: { embedder, secret: SECRET } },
+  })
+  const bodies: [object, object, string][] = [
+    [{ web_search_options: {} }, {}, 'looks-at-the-world'],
+    [{ store: true }, {}, 'stored-upstream'],
+    [{}, { sharedBetweenUsers: false }, 'no-user'],
+  ]
+  for (const [more, cache, reason] of bodies) {
+    const { client, records } = await setup(options(cache))
+    for (const question of [ORIGINAL, REWORDED]) {
+      await client.chat.completions.create({ ...ask(question), ...more })
+      await client.gateway.flush()
+    }
+    expect(records.map(({ cache }) => cache)).toEqual(['bypass', 'bypass'])
+    expect(records[1]?.semantic).toMatchObject({ outcome: 'ineligible', reason })
+  }
+})
+
+test('where users are kept apart, one finds nothing by meaning that another was told, and finds its own', async () => {
+  const { client, records } = await setup({
+    policy: { cache: { sharedBetweenUsers: false, semantic: { mode: 'on', threshold: 0.9, judge: false } } },
+    cache: { semantic: { embedder, secret: SECRET } },
+  })
+  for (const [question, session] of [
+    [ORIGINAL, 'T-1'],
+    [REWORDED, 'T-2'],
+    [REWORDED, 'T-1'],
+  ] as const) {
+    await client.chat.completions.create(ask(question), { headers: { 'x-gateway-session': session } })
+    await client.gateway.flush()
+  }
+  expect(records.map(({ cache }) => cache)).toEqual(['miss', 'miss', 'semantic'])
+})
+
+test('an answer that was under way when it was purged is not kept by meaning either', async () => {
+  const redis = await server()
+  const [one, other] = await two(redis)
+  await warm(one)
+  await warm(other)
+  one.upstream.fail({ type: 'latency', ms: 150 })
+  const before = one.upstream.count()
+  const asked = one.client.chat.completions.create(ask(ORIGINAL))
+  await expect.poll(() => one.upstream.count()).toBeGreaterThan(before)
+  await other.client.gateway.purge({})
+  await asked
+  await one.client.gateway.flush()
+  expect(await entries(redis)).toEqual([])
+  expect(await asking(one, REWORDED)).toMatchObject({ cache: 'miss' })
+})

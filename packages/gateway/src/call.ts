@@ -52,7 +52,12 @@ export type Outgoing = {
 }
 
 /** A place in the shared cache: its key, and what another process has put there, made this caller's own. */
-export type Shelf = { key: string; find: () => Promise<Reply | undefined> }
+export type Shelf = {
+  key: string
+  /** Between which purges upstream is asked: calls on two sides of a purge never meet. */
+  epoch: string
+  find: () => Promise<Reply | undefined>
+}
 
 /** What the gateway makes calls of its own for: a vector or a judgement for the semantic cache. */
 export type Purpose = 'semantic'
@@ -84,6 +89,8 @@ export type Call = {
   flight?: string
   /** Where other processes look for its answer; absent: it is not to be kept. */
   shelf?: Shelf
+  /** Between which purges upstream is asked; absent: its answer is nobody else's. */
+  epoch?: { name: string; isOver: () => boolean }
   /** Asked for the cache alone: a stale answer has been given already. */
   revalidates?: true
   /** Asked by the gateway for a caller's call, and what for; absent: by the caller. */

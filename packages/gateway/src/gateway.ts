@@ -234,8 +234,11 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     async purge(what) {
       later.run()
       const wanted = checkPurge(what)
-      const [gone, meant] = await Promise.all([answers.purge(wanted), meanings.admin.remove(wanted)])
-      return gone + meant
+      // Only then is nothing put there any more that was asked before.
+      const gone = await Promise.allSettled([answers.purge(wanted)])
+      const meant = await meanings.admin.remove(wanted)
+      if (gone[0].status === 'rejected') throw gone[0].reason
+      return gone[0].value + meant
     },
     async close(deadlineMs = 5_000) {
       const done = await delivered(true, deadlineMs)

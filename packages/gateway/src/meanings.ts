@@ -7,7 +7,7 @@ import { createTally, semanticStatsOf } from './semantic/tally.ts'
 import type { Settings } from './settings.ts'
 
 /** The semantic cache of one gateway: opened by the first call that needs it, or by whoever looks into it. */
-export function createMeanings({ semantic, cache, key }: Settings, link: Link | undefined, say: Say) {
+export function createMeanings({ semantic, cache, key, quota }: Settings, link: Link | undefined, say: Say) {
   const underWay = new Set<Promise<void>>()
   const track = (work: Promise<void>) => {
     underWay.add(work)
@@ -19,7 +19,9 @@ export function createMeanings({ semantic, cache, key }: Settings, link: Link | 
 
   async function open(): Promise<Semantic> {
     const { openSemantic } = await import('./semantic/open.ts')
-    opened = openSemantic({ settings: semantic, key, sharedBytes: cache.sharedBytes, link, track, say })
+    const keyLocking = quota?.keyLocking ?? false
+    const { sharedBytes } = cache
+    opened = openSemantic({ settings: semantic, key, sharedBytes, keyLocking, link, track, say })
     return opened
   }
 

@@ -106,6 +106,11 @@ export type ExactCacheOptions = {
   sharedMaxBytes?: number
   /** Seconds this process gives an answer from its own memory before it asks Redis whether it is still there. @default 60 */
   localSeconds?: number
+  /**
+   * Secret that entries in Redis are signed with: processes that share it share answers. At least 16 characters.
+   * @default `cache.semantic.secret`, else the team key, else the credentials of the call
+   */
+  secret?: string
 }
 
 export type CoalesceOptions = {
@@ -169,6 +174,7 @@ export const optionsSchema = z.strictObject({
               maxBytes: z.optional(bytes),
               sharedMaxBytes: z.optional(bytes),
               localSeconds: z.optional(seconds),
+              secret: z.optional(z.string().check(z.minLength(16))),
             }),
           ]),
         ),

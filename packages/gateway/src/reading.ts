@@ -9,7 +9,7 @@ export type Reading = {
   /** Whether its input is longer than so many tokens. */
   length?: { operation: Operation; limit: number; exceeds: boolean }
   /** The last keys made of it, and all else that they were made of. */
-  keys?: { scope: string; keys: { exact: string; flight: string } }
+  keys?: { scope: string; keys: { exact: string; flight: string; secret: Buffer } }
 }
 
 const MAX_BODIES = 128

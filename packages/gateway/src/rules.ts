@@ -9,6 +9,8 @@ import type { Settings } from './settings.ts'
 /** What a policy comes to. Each call carries those under which it began, and ends under them. */
 export type Rules = {
   policy: Readonly<Policy>
+  /** What this process can sign cached answers with: the configured secret, and its team key. */
+  secrets?: { secret: string | undefined; key: string | undefined }
   who: (claim: Claim) => Caller
   /** How an agent's calls go. */
   modeOf: (agent: string | undefined) => Mode
@@ -43,6 +45,7 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
   const named = [undefined, ...Object.keys(agents), ...Object.keys(parts.switches.agents ?? {})]
   return {
     policy,
+    secrets: { secret: parts.settings.cache.secret, key: parts.settings.key },
     who: createDirectory(policy, parts.say, modeOf),
     modeOf,
     someGoStraight: named.some((agent) => modeOf(agent) === 'direct'),

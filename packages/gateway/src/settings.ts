@@ -41,7 +41,7 @@ export type Settings = {
   direct: boolean
   /** Absent: there is no proxy. */
   litellm: LitellmSettings | undefined
-  cache: { bytes: number; sharedBytes: number; localMs: number }
+  cache: { bytes: number; sharedBytes: number; localMs: number; secret: string | undefined }
   semantic: SemanticSettings
   /** `undefined`: nothing is counted. */
   quota: QuotaOptions | undefined
@@ -86,6 +86,7 @@ export function settingsOf(
   const key = options.key ?? (env.LLM_GATEWAY_KEY || undefined)
   const policy = narrow(loadPolicy(given))
   const litellm = litellmSettingsOf(mode ?? startOf(policy), options.litellm, key, env)
+  const semantic = semanticSettings((options.cache || undefined)?.semantic)
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
   const { langfuse, notices } = tracing(options.langfuse, env)
@@ -111,8 +112,9 @@ export function settingsOf(
       bytes: exact?.maxBytes ?? 64 * MIB,
       sharedBytes: exact?.sharedMaxBytes ?? 200 * MIB,
       localMs: (exact?.localSeconds ?? 60) * 1_000,
+      secret: exact?.secret ?? semantic.secret,
     },
-    semantic: semanticSettings((options.cache || undefined)?.semantic),
+    semantic,
     quota:
       options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },

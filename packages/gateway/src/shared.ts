@@ -27,7 +27,11 @@ export function share(
   const link = createLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn) })
   const onFull = () =>
     say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
-  const store = createRedisCache(link, { maxBytes: cache.sharedBytes, onFull })
+  const store = createRedisCache(link, {
+    maxBytes: cache.sharedBytes,
+    onFull,
+    keyLocking: quota?.keyLocking ?? false,
+  })
   const answers = createTieredCache(memory, store, { link, localMs: cache.localMs })
   const following = settings.livePolicy ? followFor(settings, link, adopt, say) : undefined
   const onVersion = following?.told

@@ -52,13 +52,16 @@ export async function encode({ text, ...rest }: CacheEntry): Promise<Buffer> {
   return Buffer.concat([head, sum, packed])
 }
 
-/** `undefined` for anything that `encode` has not written, whoever has. */
-export async function decode(value: Buffer): Promise<CacheEntry | undefined> {
+/**
+ * @param isSigned The bytes were found to be ours, every one: the checksum has nothing to add.
+ * @returns `undefined` for anything that `encode` has not written.
+ */
+export async function decode(value: Buffer, isSigned = false): Promise<CacheEntry | undefined> {
   if (!isOurs(value)) return undefined
   const packed = value.subarray(BODY_AT)
   if (
     value.length < BODY_AT ||
-    value.readUInt32LE(CHECKSUM_AT) !== sumOf(value.subarray(0, CHECKSUM_AT), packed)
+    (!isSigned && value.readUInt32LE(CHECKSUM_AT) !== sumOf(value.subarray(0, CHECKSUM_AT), packed))
   )
     return undefined
   try {

@@ -13,7 +13,7 @@ const shuffled = (value: unknown, random: () => number, ordered = false): string
   return `${space()}{${entries.map(([key, member]) => `${JSON.stringify(key)}${space()}:${shuffled(member, random, ordered || key === 'properties')}`).join()}}`
 }
 
-function keyOf(text: string, operation: Call['operation'] = 'chat', team = 'a'): string {
+function keyOf(text: string, operation: Call['operation'] = 'chat', team = 'a', headers = {}): string {
   const body = JSON.parse(text) as JsonObject
   const call = {
     operation,
@@ -23,7 +23,7 @@ function keyOf(text: string, operation: Call['operation'] = 'chat', team = 'a'):
     caller: { team, shared: false },
     rules: { policy: {} },
     controls: { cache: {} },
-    outgoing: { text, url: 'http://u/v1/x', headers: new Headers() },
+    outgoing: { text, url: 'http://u/v1/x', headers: new Headers(headers) },
   } as unknown as Call
   const keys = keysOf(call)
   return 'bypass' in keys ? `bypass ${keys.bypass}` : keys.exact
@@ -119,4 +119,29 @@ test.each([
   ],
 ])('%s is never shared', (_, members) => {
   expect(keyOf(`{"model":"m",${members}}`)).toMatch(/^bypass /)
+})
+
+test('requests that AWS signs anew each time have one key for each access key', () => {
+  const keyFor = (accessKey: string, date: string, signature: string) =>
+    keyOf('{"model":"m"}', 'chat', 'a', {
+      authorization: `AWS4-HMAC-SHA256 Credential=${accessKey}/${date.slice(0, 8)}/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=${signature}`,
+      'x-amz-date': date,
+      'x-amz-content-sha256': signature,
+    })
+  const first = keyFor('AKIA1', '20261129T120000Z', '0a')
+  expect(keyFor('AKIA1', '20261130T120001Z', '0b')).toBe(first)
+  expect(keyFor('AKIA2', '20261129T120000Z', '0a')).not.toBe(first)
+})
+
+test('without credentials there is a key all the same, and any credential makes another', () => {
+  const plain = keyOf('{"model":"m"}')
+  for (const name of [
+    'authorization',
+    'api-key',
+    'x-api-key',
+    'cookie',
+    'proxy-authorization',
+    'x-goog-api-key',
+  ])
+    expect(keyOf('{"model":"m"}', 'chat', 'a', { [name]: 'k' })).not.toBe(plain)
 })

@@ -3,13 +3,15 @@ import type { Call, Operation } from '../call.ts'
 import { tagOf } from '../redis/tag.ts'
 import { canonical, exactly, quoted } from './canonical.ts'
 import { echoOf } from './echo.ts'
+import { bearingOf } from './headers.ts'
+import { ownerOf, ringOf } from './owner.ts'
 import { whyNot } from './shareable.ts'
 
 /**
  * Two names of one question: under `exact` its answer is kept, under `flight` those who ask at the same time meet.
- * `exact` is the whole key, as it stands in Redis.
+ * `exact` is the whole key, as it stands in Redis, where entries are signed with `secret`.
  */
-export type Keys = { exact: string; flight: string } | { bypass: string }
+export type Keys = { exact: string; flight: string; secret: Buffer } | { bypass: string }
 
 /**
  * Members that never change an answer. Everything else does, members we have never heard of included.
@@ -33,30 +35,31 @@ export function keysOf(call: Call): Keys {
   const bypass = whyNot(operation, body, call.model, rules.policy.cacheRemoteContent ?? false)
   if (bypass !== undefined) return { bypass }
   const tag = caller.shared ? SHARED : tagOf(caller.team)
-  const scope = scopeOf(call, tag)
+  const bearing = bearingOf(call)
+  const ring = ringOf(call, bearing)
+  const owner = ownerOf(call, ring.signer, bearing)
+  if (owner === undefined) return { bypass: 'no-user' }
+  const scope = scopeOf(call, tag, ring.id + owner)
   const known = call.reading.keys
   if (known?.scope === scope) return known.keys
   const question = questionOf(call)
   if (question === undefined) return { bypass: 'nested-too-deeply' }
   const exact = `gw:{${tag}}:x:${hash('sha256', scope + question, 'base64url')}`
-  const keys = { exact, flight: operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact }
+  const flight = operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact
+  const keys = { exact, flight, secret: ring.entries }
   call.reading.keys = { scope, keys }
   return keys
 }
 
 /** All that is in a key beside the body. No part can reach into the next: each tells its length. */
-function scopeOf({ body, operation, outgoing, model, controls }: Call, tag: string): string {
-  const { headers, url } = outgoing
+function scopeOf({ body, operation, outgoing, model, controls }: Call, tag: string, owner: string): string {
   // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
   const kept = operation === 'responses' && body.store !== false ? 'kept' : ''
-  const parts = [tag, controls.cache.namespace ?? '', url, operation, model, kept]
-  for (const name of SCOPE_HEADERS) parts.push(headers.get(name) ?? '')
+  const parts = [tag, controls.cache.namespace ?? '', outgoing.url, operation, model, kept, owner]
   let scope = ''
   for (const part of parts) scope += quoted(part)
   return scope
 }
-
-const SCOPE_HEADERS = ['openai-organization', 'openai-project', 'openai-beta']
 
 /** The tag of answers that all teams share. No team's own tag looks like it. */
 const SHARED = '*'

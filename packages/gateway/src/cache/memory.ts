@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { createGenerations } from './epoch.ts'
 import { matches } from './purge.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
@@ -23,6 +24,8 @@ export function createMemoryCache(maxBytes: number): MemoryCache {
     sizeCalculation: (entry) => entry.text.length * 2 + OVERHEAD_BYTES,
   })
 
+  const generations = createGenerations()
+
   function drop(which: (key: string, entry: CacheEntry) => boolean): number {
     const gone = [...entries.entries()].filter(([key, entry]) => which(key, entry))
     for (const [key] of gone) entries.delete(key)
@@ -31,13 +34,18 @@ export function createMemoryCache(maxBytes: number): MemoryCache {
 
   return {
     get: (key) => entries.get(key),
-    set(key, entry) {
+    set(key, entry, { epoch } = {}) {
+      if (epoch !== undefined && epoch !== generations.of(key)) return false
       const ttl = entry.keptUntil - Date.now()
       if (ttl > 0) entries.set(key, entry, { ttl: Math.ceil(ttl) })
       return ttl > 0
     },
     forget: (answerId) => void drop((_, entry) => entry.answerId === answerId),
-    purge: (what) => drop((key, entry) => matches(what, key, entry)),
+    epoch: generations.of,
+    purge(what) {
+      generations.raise(what)
+      return drop((key, entry) => matches(what, key, entry))
+    },
     delete: (key) => void entries.delete(key),
     settled: () => Promise.resolve(),
     close: () => entries.clear(),

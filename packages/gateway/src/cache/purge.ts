@@ -29,10 +29,13 @@ export function matches({ team, agent, model, key }: Purge, of: string, entry: C
   )
 }
 
-/** What other processes are told to forget. */
-export type Notice = { purge: Purge } | { answerId: string }
+/** What other processes are told: to forget something, perhaps by a process that waits for a receipt. */
+export type Notice = { purge: Purge; receipt?: string } | { answerId: string }
 
-const noticeSchema = z.union([z.strictObject({ purge: schema }), z.strictObject({ answerId: z.string() })])
+const noticeSchema = z.union([
+  z.strictObject({ purge: schema, receipt: z.optional(z.string().check(z.regex(/^[\w-]{12}$/))) }),
+  z.strictObject({ answerId: z.string() }),
+])
 
 /** `undefined` for what is no notice of ours: anybody can write to a channel. */
 export function noticeFrom(message: string): Notice | undefined {

@@ -4,6 +4,7 @@ import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import { admissible } from './admit.ts'
 import { entryOf } from './entry.ts'
+import { type Epoch, epochWith, stampsIn } from './epoch.ts'
 import { hit } from './hit.ts'
 import { type Keys, keysOf } from './key.ts'
 import { createRefresher } from './refresh.ts'
@@ -23,9 +24,11 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
   return (next) => {
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
       const shares = bypass !== 'no-cache'
-      const reply = await next(shares ? { ...call, ...meeting(call, keys) } : call)
+      const name = store.epoch(keys.exact)
+      const epoch = { name, isOver: () => store.epoch(keys.exact) !== name }
+      const reply = await next({ ...call, epoch, ...(shares && meeting(call, keys, name)) })
       if (reply.via === 'upstream')
-        void reply.recording.ended.then((ending) => keep(keys.exact, call, reply, ending))
+        void reply.recording.ended.then((ending) => keep(keys, call, reply, ending, name))
       return bypass === undefined ? { ...reply, key: keys.exact } : { ...reply, key: keys.exact, bypass }
     }
 
@@ -43,8 +46,8 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
       if (call.revalidates) return await ask(call, keys, 'revalidation')
       if (controls.cache.read && caller.exact !== undefined) {
         unfinished.get(keys.exact)?.()
-        const found = store.get(keys.exact)
-        const entry = found instanceof Promise ? await arrival(found, keys.exact) : found
+        const found = store.get(keys.exact, keys.secret)
+        const entry = found instanceof Promise ? await arrival(found, keys) : found
         const reply = entry && serve(entry, keys.exact, call, caller.exact)
         if (reply !== undefined) return reply
       }
@@ -54,15 +57,19 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
   }
 
   /** Where those who ask the same at the same time meet: here, and, if the answer is to be kept, elsewhere. */
-  function meeting(call: Call, { flight, exact }: Shareable): Pick<Call, 'flight' | 'shelf'> {
+  function meeting(call: Call, keys: Shareable, epoch: Epoch): Pick<Call, 'flight' | 'shelf'> {
     const kept = call.controls.cache.store && call.caller.exact !== undefined
-    return kept ? { flight, shelf: { key: exact, find: () => find(exact, call) } } : { flight }
+    const flight = `${keys.flight} ${epoch}`
+    if (!kept) return { flight }
+    // Of this process's own count others know nothing.
+    const shared = epochWith('', stampsIn(epoch))
+    return { flight, shelf: { key: keys.exact, epoch: shared, find: () => find(keys, call) } }
   }
 
   /** What another process has been answered since this one looked. */
-  async function find(key: string, call: Call): Promise<Reply | undefined> {
-    const entry = await store.get(key)
-    return entry && suitsFollower(entry, call) ? hit(entry, key, call, 'flight') : undefined
+  async function find({ exact, secret }: Shareable, call: Call): Promise<Reply | undefined> {
+    const entry = await store.get(exact, secret)
+    return entry && suitsFollower(entry, call) ? hit(entry, exact, call, 'flight') : undefined
   }
 
   /** `undefined`: upstream has to be asked. */
@@ -76,22 +83,24 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
       if (reply !== undefined) revalidate(key, call)
       return reply
     }
-    if (staleSeconds < exact.staleIfErrorSeconds)
-      call.origin.lastResort ??= () => hit(entry, key, call, 'stale')
+    if (staleSeconds < exact.staleIfErrorSeconds) {
+      const epoch = store.epoch(key)
+      call.origin.lastResort = () => (store.epoch(key) === epoch ? hit(entry, key, call, 'stale') : undefined)
+    }
     return undefined
   }
 
   /** While Redis was asked, the same question may have been answered here. */
-  async function arrival(finding: Promise<CacheEntry | undefined>, key: string) {
+  async function arrival(finding: Promise<CacheEntry | undefined>, { exact, secret }: Shareable) {
     const found = await finding
     if (found !== undefined && found.freshUntil > Date.now()) return found
-    const putAway = unfinished.get(key)
+    const putAway = unfinished.get(exact)
     if (putAway === undefined) return found
     putAway()
-    return await store.get(key)
+    return await store.get(exact, secret)
   }
 
-  function keep(key: string, call: Call, reply: Reply, ending: Ending) {
+  function keep({ exact: key, secret }: Shareable, call: Call, reply: Reply, ending: Ending, epoch: Epoch) {
     const { exact } = call.caller
     const wanted = call.controls.cache.store && exact !== undefined && reply.recording.status === 200
     if (!wanted || ending.type !== 'complete') return reply.land?.(false)
@@ -99,7 +108,7 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
       const answer = ending.answer()
       if (answer === undefined || !admissible(call, answer)) return false
       const entry = entryOf(answer, reply, ending.usage, call, lifetimeOf(call, exact))
-      return entry.keptUntil > entry.storedAt && store.set(key, entry)
+      return entry.keptUntil > entry.storedAt && store.set(key, entry, { secret, epoch })
     }
     reply.land?.(postpone(key, put))
   }

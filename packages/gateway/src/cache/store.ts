@@ -1,4 +1,5 @@
 import type { Stored } from '../body/replay.ts'
+import type { Epoch } from './epoch.ts'
 import type { Purge } from './purge.ts'
 
 /** An answer as the cache keeps it. */
@@ -18,12 +19,22 @@ export type CacheEntry = Stored & {
   keptUntil: number
 }
 
+/** How an entry is put away. */
+export type Placing = {
+  /** What it is signed with, wherever other processes find it. */
+  secret?: Buffer
+  /** In which upstream was asked: if it is over, the entry is not kept. @default the present one */
+  epoch?: Epoch
+}
+
 /** The port that memory, Redis and the two together implement. No method throws but `purge`. */
 export type CacheStore = {
   /** Stale entries, too; a Promise only where waiting cannot be helped. */
-  get: (key: string) => CacheEntry | undefined | Promise<CacheEntry | undefined>
+  get: (key: string, secret?: Buffer) => CacheEntry | undefined | Promise<CacheEntry | undefined>
   /** True once it is where everybody finds it who shares this store. */
-  set: (key: string, entry: CacheEntry) => boolean | Promise<boolean>
+  set: (key: string, entry: CacheEntry, placing?: Placing) => boolean | Promise<boolean>
+  /** The epoch of a key as this process knows it, which is as late as its last look at the key. */
+  epoch: (key: string) => Epoch
   /** Forgets the entry whose answer has this id: upstream was told to delete it. */
   forget: (answerId: string) => void | Promise<void>
   /**

@@ -1,14 +1,19 @@
 import type { Link } from '../redis/link.ts'
 import { type Listener, listen } from '../redis/listen.ts'
+import { epochWith } from './epoch.ts'
 import type { MemoryCache } from './memory.ts'
 import { type Notice, noticeFrom } from './purge.ts'
+import { createReceipts } from './receipts.ts'
 import type { RedisCache } from './redis.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
 const CHANNEL = 'gw:purge'
 
-/** What is known of an entry in memory: when it was last seen in Redis, and whether it is there at all. */
-type Standing = { seenAt: number; shared: boolean }
+/**
+ * What is known of an entry in memory: when it was last seen in Redis, whether it is there at all, and what had been said
+ * of purges by then.
+ */
+type Standing = { seenAt: number; shared: boolean; version: number; stamps: string }
 
 /**
  * Memory before Redis. What is in memory is given at once for `localMs`; then Redis is asked whether it is still
@@ -21,6 +26,7 @@ export function createTieredCache(
 ): CacheStore {
   const standings = new WeakMap<CacheEntry, Standing>()
   const looking = new Map<string, Promise<CacheEntry | undefined>>()
+  const receipts = createReceipts(link, CHANNEL)
   let listener: Listener | undefined
   /** Since then no notice can have been missed. */
   let hearingSince = Number.POSITIVE_INFINITY
@@ -44,40 +50,63 @@ export function createTieredCache(
       },
       onMessage: (message) => {
         const notice = noticeFrom(message)
-        if (notice !== undefined) obey(notice)
+        if (notice === undefined) return
+        obey(notice)
+        if ('purge' in notice && notice.receipt !== undefined) receipts.give(notice.receipt)
       },
     })
   }
 
   /** Good enough not to ask Redis, which may have a fresher one when this one is stale. */
-  function isCurrent(entry: CacheEntry): boolean {
-    const { seenAt } = standings.get(entry) ?? { seenAt: 0 }
+  function isCurrent(key: string, entry: CacheEntry): boolean {
+    // Only who hears of purges need not ask.
+    if (listener?.isListening() !== true) return false
+    const standing = standings.get(entry)
+    if (standing === undefined || !isUnpurged(key, standing)) return false
+    const { seenAt } = standing
     const now = Date.now()
     return now - seenAt < localMs && seenAt >= distrustedBefore && entry.freshUntil > now
   }
 
+  /** A purge that Redis has told of may be one that no notice has told of. */
+  function isUnpurged(key: string, standing: Standing): boolean {
+    const version = redis.version()
+    if (standing.version === version) return true
+    if (standing.stamps !== stampsOf(key)) return false
+    standing.version = version
+    return true
+  }
+
+  const stampsOf = (key: string) => epochWith('', redis.stamps(key))
+  const epochOf = (key: string) => epochWith(memory.epoch(key), redis.stamps(key))
+
   function remember(key: string, entry: CacheEntry, shared: boolean) {
-    standings.set(entry, { seenAt: Date.now(), shared })
+    standings.set(entry, { seenAt: Date.now(), shared, version: redis.version(), stamps: stampsOf(key) })
     memory.set(key, entry)
   }
 
-  async function look(key: string, patience = 3): Promise<CacheEntry | undefined> {
+  async function look(
+    key: string,
+    secret: Buffer | undefined,
+    patience = 3,
+  ): Promise<CacheEntry | undefined> {
     hear()
     const before = notices
-    const found = await redis.look(key)
+    const found = await redis.look(key, secret)
     // Another one may have been put here while Redis was being asked.
     const held = memory.get(key)
     if (found === 'unavailable') return held
     if (found !== undefined && (held === undefined || held.storedAt <= found.storedAt)) {
       // What was read may have gone since, and nobody would tell us a second time.
-      if (notices !== before) return patience > 0 ? await look(key, patience - 1) : undefined
+      if (notices !== before) return patience > 0 ? await look(key, secret, patience - 1) : undefined
       remember(key, found, true)
       return found
     }
-    if (held === undefined || isCurrent(held)) return held
+    if (held === undefined || isCurrent(key, held)) return held
     const standing = standings.get(held)
     // Redis never had it, for want of room; and no notice about it can have been missed.
-    if (standing !== undefined && !standing.shared && standing.seenAt >= hearingSince) {
+    const neverShared = standing !== undefined && !standing.shared && standing.seenAt >= hearingSince
+    if (neverShared && isUnpurged(key, standing)) {
       standing.seenAt = Date.now()
       return held
     }
@@ -86,19 +115,23 @@ export function createTieredCache(
   }
 
   return {
-    get(key) {
+    get(key, secret) {
       const held = memory.get(key)
-      if (held !== undefined && isCurrent(held)) return held
+      if (held !== undefined && isCurrent(key, held)) return held
       const known = looking.get(key)
       if (known !== undefined) return known
-      const search = look(key).finally(() => looking.delete(key))
+      const search = look(key, secret).finally(() => looking.delete(key))
       looking.set(key, search)
       return search
     },
-    async set(key, entry) {
+    epoch: epochOf,
+    async set(key, entry, { secret, epoch = epochOf(key) } = {}) {
       hear()
+      if (epoch !== epochOf(key)) return false
       remember(key, entry, false)
-      const stored = await redis.set(key, entry)
+      const stored = await redis.set(key, entry, { ...(secret && { secret }), epoch })
+      // Redis knew of a purge that this process had not heard of.
+      if (!stored && epoch !== epochOf(key) && memory.get(key) === entry) memory.delete(key)
       const standing = standings.get(entry)
       if (stored && standing !== undefined) standing.shared = true
       return stored
@@ -111,7 +144,9 @@ export function createTieredCache(
     async purge(what) {
       obey({ purge: what })
       const gone = await redis.purge(what)
-      await publish({ purge: what })
+      // Reads that began before the entries were gone.
+      obey({ purge: what })
+      await receipts.collect((receipt) => JSON.stringify({ purge: what, receipt } satisfies Notice))
       return gone
     },
     settled: redis.settled,
@@ -123,7 +158,6 @@ export function createTieredCache(
   }
 
   async function publish(notice: Notice) {
-    // Reads that began before the entries were gone.
     obey(notice)
     await link.ask((client) => client.publish(CHANNEL, JSON.stringify(notice)))
   }

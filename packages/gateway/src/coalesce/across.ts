@@ -35,7 +35,7 @@ export function across({ leases, news, waitMs, counts }: Across): Stage {
     return async function across(call) {
       const { shelf } = call
       if (shelf === undefined) return await next(call)
-      const key = leaseKeyOf(shelf.key)
+      const key = leaseKeyOf(shelf.key, shelf.epoch)
       const watch = news.watch(key)
       try {
         return await meet(call, shelf, key, watch)

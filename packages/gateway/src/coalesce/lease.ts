@@ -36,8 +36,16 @@ export type Leases = {
 
 export const CHANNEL = 'gw:flight'
 
-/** Beside the answer's own, in the same slot of a cluster. */
-export const leaseKeyOf = (answerKey: string): string => answerKey.replace('}:x:', '}:flight:')
+/**
+ * Beside the answer's own, in the same slot of a cluster. A purge begins an epoch, and with it a key of its own: what was
+ * asked before it is joined by no call that came after.
+ */
+export const leaseKeyOf = (answerKey: string, epoch = ''): string =>
+  answerKey.replace('}:x:', '}:flight:') +
+  epoch
+    .trim()
+    .replaceAll(' ', ':')
+    .replace(/^(?=.)/, ':')
 
 /** A holder that dies keeps the others waiting so long; one that is merely slow to renew has two thirds of it. */
 export const LEASE_MS = 3_000

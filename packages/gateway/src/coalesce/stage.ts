@@ -13,7 +13,8 @@ type Flight = {
   seats: Set<Seat>
   /** In whose record the cost belongs: the first one aboard who had not left when the answer began. */
   payer: Seat | undefined
-  authorization: string | null
+  /** Shown to upstream; a follower with others does not inherit trouble with these. */
+  credentials: string
   tellsUsage: boolean
   /** Upstream was asked for a stream. */
   streams: boolean
@@ -67,7 +68,7 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
     arrived: undefined,
     seats: new Set(),
     payer: undefined,
-    authorization: call.outgoing.headers.get('authorization'),
+    credentials: credentialsOf(call),
     streams: call.view.stream,
     tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
   }
@@ -142,5 +143,10 @@ function concernsOnlyTheLeader(reply: Reply, flight: Flight, call: Call): boolea
   if (arrived?.via === 'refused') return true
   const status = arrived?.recording.status
   const personal = status === 401 || status === 403 || status === 429
-  return personal && flight.authorization !== call.outgoing.headers.get('authorization')
+  return personal && flight.credentials !== credentialsOf(call)
 }
+
+const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'cookie']
+
+const credentialsOf = ({ outgoing: { headers } }: Call): string =>
+  CREDENTIALS.map((name) => headers.get(name) ?? '').join('\n')

@@ -6,7 +6,10 @@ export type GatewayContext = {
   agent?: string
   /** Groups the calls of one conversation. */
   session?: string
-  /** The end user, for traces only: never sent upstream, never part of a cache key. */
+  /**
+   * The end user, for traces; never sent upstream. Part of the cache key only where the policy keeps users apart
+   * (`cache.sharedBetweenUsers: false`), as `session` is.
+   */
   user?: string
   /** Groups calls into one trace. Calls inside one `withGateway` share theirs. */
   trace?: string

@@ -27,6 +27,10 @@ export type Caller = {
   shares: boolean
   /** Its answers may be shared with every team. */
   shared: boolean
+  /** Its answers are shared only between calls of one end user. */
+  perUser: boolean
+  /** Credentials are no part of the cache key. */
+  accountsShare: boolean
   /** What its calls do at a limit, unless they say otherwise. */
   onLimit: 'reject' | 'wait'
   /** In line, 0 goes first and 9 last. */
@@ -111,12 +115,20 @@ function callerOf(
     semantic: planOf(layers),
     shares: layers.every((layer) => layer !== false),
     shared,
+    perUser: layers.some((layer) => layer && layer.sharedBetweenUsers === false),
+    accountsShare: accountsShare(layers),
     onLimit: team?.onLimit ?? WAITING.onLimit,
     priority: own?.priority ?? WAITING.priority,
     maxWaitMs: team?.maxWaitMs ?? WAITING.maxWaitMs,
     maxQueued: team?.maxQueued ?? WAITING.maxQueued,
     ...(own?.off && { refusal: off(agent) }),
   }
+}
+
+/** Only where some layer says so, and none says otherwise. */
+function accountsShare(layers: (false | CachePolicy | undefined)[]): boolean {
+  const said = layers.map((layer) => (layer === false ? undefined : layer?.sharedBetweenAccounts))
+  return said.includes(true) && !said.includes(false)
 }
 
 /** A policy that names no models forbids none. */
@@ -177,6 +189,8 @@ const stranger = (agent: string | undefined, mode: Mode, why: string): Caller =>
   semantic: undefined,
   shares: false,
   shared: false,
+  perUser: false,
+  accountsShare: false,
   ...WAITING,
   refusal: {
     code: 'gateway_unknown_key',

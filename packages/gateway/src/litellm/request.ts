@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+import { userOf } from '../cache/owner.ts'
 import type { Call, Json, JsonObject } from '../call.ts'
 import { list, object, parseObject } from '../json.ts'
 import { tagOf } from '../redis/tag.ts'
@@ -13,7 +15,8 @@ export function fieldsFor(call: Call, cache: JsonObject): Record<string, Json | 
 export const NO_CACHE: JsonObject = { 'no-cache': true, 'no-store': true }
 
 /** Our cache controls in LiteLLM's words. `bypass`: the answer must not be shared. */
-export function cacheFor({ caller, controls }: Call, bypass: string | undefined): JsonObject {
+export function cacheFor(call: Call, bypass: string | undefined): JsonObject {
+  const { caller, controls } = call
   if (bypass !== undefined || !caller.shares || caller.exact === undefined) return NO_CACHE
   const { read, store, ttl = Number.POSITIVE_INFINITY, maxAge, namespace } = controls.cache
   const seconds = Math.floor(Math.min(caller.exact.ttlSeconds, ttl))
@@ -26,6 +29,7 @@ export function cacheFor({ caller, controls }: Call, bypass: string | undefined)
   const parts = [
     ...(caller.shared ? [] : [tagOf(caller.team)]),
     ...(namespace === undefined ? [] : [tagOf(namespace)]),
+    ...(caller.perUser ? [hash('sha256', userOf(call) ?? '', 'base64url')] : []),
   ]
   if (parts.length > 0) cache.namespace = parts.join(':')
   return cache

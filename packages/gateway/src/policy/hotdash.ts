@@ -50,8 +50,9 @@ export const hotdash = {
   // Who waits for a customer goes first, what runs at night last.
   agents: {
     'ai-customer': { priority: 0 },
-    // Its customers ask the same things in many words. All others ask for fresh figures, or for variety.
-    support: { priority: 1, cache: { semantic: { mode: 'on' } } },
+    // Its customers ask the same things in many words; all others ask for fresh figures, or for variety. Until answers by
+    // meaning are proven safe between customers, the semantic cache only records what it would have served.
+    support: { priority: 1, cache: { semantic: { mode: 'shadow' } } },
     'ceo-insights': { priority: 3 },
     'ai-knowledge': { priority: 4 },
     analytics: { priority: 6 },

@@ -79,6 +79,17 @@ export type CachePolicy = {
   semantic?: false | SemanticPolicy
   /** Answers may be shared with every team. Off: a team sees only its own. */
   shared?: boolean
+  /**
+   * `false`: answers are shared only between calls of one end user, as `user`, `safety_identifier`, and the user and
+   * session of the gateway's controls name them; calls that name none share nothing. Said once, it holds for all inner
+   * layers. @default true
+   */
+  sharedBetweenUsers?: boolean
+  /**
+   * `true`: credentials are no part of the cache key, for a team whose callers hold different keys of one account. They
+   * need a team key or `cache.exact.secret` in common to share through Redis. @default false
+   */
+  sharedBetweenAccounts?: boolean
 }
 
 export type WhenRedisIsAway = {

@@ -42,6 +42,8 @@ const cache = z.strictObject({
   exact: z.optional(z.union([z.literal(false), exact])),
   semantic: z.optional(z.union([z.literal(false), semantic])),
   shared: z.optional(z.boolean()),
+  sharedBetweenUsers: z.optional(z.boolean()),
+  sharedBetweenAccounts: z.optional(z.boolean()),
 })
 const cacheOrOff = z.optional(z.union([z.literal(false), cache]))
 

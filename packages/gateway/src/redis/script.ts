@@ -6,7 +6,7 @@ export type ScriptFlags = 'allow-oom' | 'allow-key-locking'
 
 export type Script = {
   /** One round trip; two where the server does not know the script yet. */
-  run: (client: RedisClient, keys: string[], args: (string | number)[]) => Promise<unknown>
+  run: (client: RedisClient, keys: string[], args: (string | number | Buffer)[]) => Promise<unknown>
 }
 
 /** What a server says to a first line that it cannot read: Redis before 7, and whoever does not know a flag. */
@@ -20,7 +20,11 @@ export function createScript(source: string, flags?: ScriptFlags): Script {
   const plain = variant(source)
   let current = flags === undefined ? plain : variant(`#!lua flags=${flags}\n${source}`)
 
-  async function run(client: RedisClient, keys: string[], args: (string | number)[]): Promise<unknown> {
+  async function run(
+    client: RedisClient,
+    keys: string[],
+    args: (string | number | Buffer)[],
+  ): Promise<unknown> {
     const tried = current
     const rest = [...keys, ...args]
     try {
@@ -48,7 +52,7 @@ async function evaluate(
   command: 'eval' | 'evalsha',
   script: string,
   keys: number,
-  rest: (string | number)[],
+  rest: (string | number | Buffer)[],
 ): Promise<unknown> {
   if (!client.isCluster || !client.options.enableAutoPipelining)
     return await client[command](script, keys, ...rest)

@@ -3,6 +3,7 @@ import { withoutResponse } from '../body/recording.ts'
 import { admissible } from '../cache/admit.ts'
 import { entryOf } from '../cache/entry.ts'
 import { hit } from '../cache/hit.ts'
+import { keysOf } from '../cache/key.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { whileWanted } from '../wait.ts'
 import { forEverybody } from './admit.ts'
@@ -67,7 +68,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
         return await ask(next, call, search, Promise.resolve(found))
       const reply = serve(candidate, meaning, call)
       if (reply === undefined) return await ask(next, call, search, Promise.resolve(found))
-      learner.consider(search.asked.text, found, askerOf(call, plan))
+      learner.consider(search.asked.text, found, askerOf(call, search, plan))
       return reply
     }
 
@@ -75,6 +76,9 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     if (call.outgoing.frozen) return 'provider'
     const asked = askedIn(call.operation, call.body)
     if (typeof asked === 'string') return asked
+    // What may not be shared between equal questions may not be shared between similar ones.
+    const keys = keysOf(call)
+    if ('bypass' in keys) return keys.bypass
     const reason = eligible(asked.text)
     if (reason !== undefined) return reason
     const secret = parts.secretOf(call)
@@ -91,8 +95,9 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     }
   }
 
-  function askerOf(call: Call, plan: Plan): Asker {
+  function askerOf(call: Call, { asked, partition }: Search, plan: Plan): Asker {
     return {
+      refute: ({ entry }) => store.refute(partition, asked.text, entry.id),
       agent: call.caller.agent,
       plan,
       judge: (asked, near, model) => judge(pipeline, call, asked, near, model),
@@ -115,7 +120,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     let neighbours: Neighbour[] | undefined
     try {
       const ready = Promise.all([vector(), learner.prepare(call.caller.agent, plan)])
-      const search = ready.then(([vector]) => store.nearest(partition, vector, AROUND))
+      const search = ready.then(([vector]) => store.nearest(partition, vector, AROUND, asked.text))
       neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
     } catch {
       if (call.signal.aborted) return unavailable('aborted')
@@ -157,15 +162,16 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       // Calls of ours never take the last of what the team's own are allowed.
       if (!isFree && parts.embedder === undefined && !search.isMade()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
-      const asker = askerOf(call, plan)
+      const asker = askerOf(call, search, plan)
       const near = found ?? NOTHING
       const stores = call.controls.cache.store && admissible(call, answer) && forEverybody(answer.json)
       if (!stores) return learner.consider(asked.text, near, asker)
       const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
-      if (ttl > 0)
-        await store.add(partition, await search.vector(), { question: asked.text, answer: entry, groups })
+      if (ttl <= 0 || call.epoch?.isOver()) return
+      const kept = { question: asked.text, answer: entry, groups }
+      await store.add(partition, await search.vector(), kept, epochOf(call))
     } catch {
       // Without a vector there is nothing to keep; the record of the embedding says why there was none.
     }
@@ -195,6 +201,12 @@ function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): 
 function given({ model, route, signal }: Call, meaning: Meaning): Reply {
   const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
   return { via: 'upstream', model, route, meaning, recording: withoutResponse(signal.reason, ended) }
+}
+
+/** Redis has told the epoch's name only of a team's own answers, and only where the exact cache looks for them. */
+function epochOf({ epoch, caller }: Call) {
+  if (epoch === undefined || (caller.exact !== undefined && !caller.shared)) return epoch
+  return { isOver: epoch.isOver }
 }
 
 const noted = (reply: Reply, meaning: Meaning): Reply => ({ ...reply, meaning })

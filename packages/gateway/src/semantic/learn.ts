@@ -20,7 +20,13 @@ export type Judge = (
 ) => Promise<boolean[] | undefined>
 
 /** A call that asks, by the plan it has now. */
-export type Asker = { agent: string; plan: Plan; judge: Judge }
+export type Asker = {
+  agent: string
+  plan: Plan
+  judge: Judge
+  /** Remembers that this entry's answer is wrong for the question. */
+  refute?: (near: Neighbour) => Promise<void>
+}
 
 /** Labels of its own an entry needs before it goes by them. Source: vCache, arXiv 2502.03771. */
 const HOT = 4
@@ -36,9 +42,15 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
   const measure = calibration ?? UNMEASURED
 
   /** May any of them serve? `neighbours` in the order of their cosines. */
-  function find(asked: string, neighbours: readonly Neighbour[], agent: string, plan: Plan): Finding {
+  function find(asked: string, found: readonly Neighbour[], agent: string, plan: Plan): Finding {
+    const neighbours = unrefuted(found)
     const [nearest] = neighbours
-    if (nearest === undefined) return { neighbours, meaning: { outcome: 'nothing' } }
+    if (nearest === undefined) {
+      const [{ entry, similarity } = {}] = found
+      if (entry === undefined || similarity === undefined)
+        return { neighbours, meaning: { outcome: 'nothing' } }
+      return { neighbours, meaning: { outcome: 'veto', reason: 'refuted', similarity, entry: entry.id } }
+    }
     const bars = lessons.bars(lessons.of(agent, plan))
     const { similarity } = nearest
     const isFar = similarity < Math.min(plan.band, bars.threshold, measure.floor)
@@ -90,7 +102,9 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
     const { candidate } = finding
     if (candidate === undefined || !isNear(finding, asker.plan) || !isDrawn(asker.plan)) return
     const asking = judged(asked, [candidate], asker).then(([right] = []) => {
-      if (right !== undefined) return learn(finding, candidate, right, asker)
+      if (right === undefined) return undefined
+      const learning = learn(finding, candidate, right, asker)
+      return right ? learning : Promise.all([learning, asker.refute?.(candidate)]).then(() => undefined)
     })
     track(asking)
   }
@@ -111,6 +125,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
       for (const [at, near] of others.entries()) {
         const right = verdicts?.[at]
         if (right === undefined) continue
+        if (!right) await asker.refute?.(near)
         if (near === candidate) await learn(finding, near, right, asker)
         if (right) alike.push(near)
       }
@@ -175,6 +190,14 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
   }
 
   return { prepare: lessons.prepare, known: lessons.known, find, consider, groupsOf }
+}
+
+/** Without answers that were judged wrong for this question, and those that are known to say the same as one of them. */
+function unrefuted(neighbours: readonly Neighbour[]): readonly Neighbour[] {
+  if (!neighbours.some(({ refuted }) => refuted)) return neighbours
+  const families = familiesOf(neighbours.map(({ entry }) => entry))
+  const wrong = new Set(families.filter((_, at) => neighbours[at]?.refuted))
+  return neighbours.filter((_, at) => !wrong.has(families[at] ?? -1))
 }
 
 /** Only what may serve one day is worth a judgement. */

@@ -18,6 +18,8 @@ type Ground = {
   /** Team key of the gateway. */
   key: string | undefined
   sharedBytes: number
+  /** Whether scripts tell Upstash which keys they lock. */
+  keyLocking: boolean
   link: Link | undefined
   /** Told of what goes on when the caller has its answer. */
   track: (work: Promise<void>) => void
@@ -38,7 +40,7 @@ export function openSemantic(ground: Ground) {
 }
 
 /** In this process and Redis, or in an engine of its own. */
-function storeOf({ settings, key, sharedBytes, link, say }: Ground): SemanticStore {
+function storeOf({ settings, key, sharedBytes, keyLocking, link, say }: Ground): SemanticStore {
   const { secret = key, maxBytes, index, embedder, dimensions } = settings
   const dims = embedder?.dimensions ?? dimensions
   const name = index === 'flat' ? index : index.name
@@ -49,9 +51,10 @@ function storeOf({ settings, key, sharedBytes, link, say }: Ground): SemanticSto
   const admin = link && createAdmin(link, secret)
   if (index !== 'flat' && index.type === 'engine') {
     const shelves = index.open({ link, dims, sharedBytes })
-    return createEngineStore({ shelves, dims, secret, inRedis: admin, onTrouble })
+    return createEngineStore({ shelves, dims, secret, inRedis: admin, link, onTrouble })
   }
-  const shared = link && admin && { shelf: createShelf(link, sharedBytes, () => undefined), admin }
+  const shared = link &&
+    admin && { link, shelf: createShelf(link, sharedBytes, () => undefined, keyLocking), admin }
   const graph = index === 'flat' ? undefined : index
   return createMeaningStore({ shared, dims, maxBytes, graph, onTrouble })
 }

@@ -1,9 +1,13 @@
 import { createHmac } from 'node:crypto'
 import { canonical, exactly, quoted } from '../cache/canonical.ts'
+import { ownerOf } from '../cache/owner.ts'
+import { signerOf } from '../cache/signature.ts'
 import type { Call } from '../call.ts'
 import { tagOf } from '../redis/tag.ts'
 import type { Asked } from './question.ts'
 import { PREPARATION } from './question.ts'
+
+export { signerOf }
 
 /** Where answers to one kind of question are kept: nobody finds an answer who did not ask all else alike. */
 export type Partition = {
@@ -37,18 +41,20 @@ export function partitionOf(
   secret: string,
 ): Partition | undefined {
   const { caller, controls, model, operation, outgoing } = call
-  const { headers, url } = outgoing
   const tag = tagOf(caller.team)
+  const signer = signerOf(secret)
+  const owner = ownerOf(call, signer)
+  if (owner === undefined) return undefined
   const parts = [
     caller.team,
     caller.agent,
     controls.cache.namespace ?? '',
-    url,
+    outgoing.url,
     operation,
     model,
     embedder,
     PREPARATION,
-    ...SCOPE_HEADERS.map((name) => headers.get(name) ?? ''),
+    owner,
   ]
   try {
     const exact = exactly(outgoing.text, call.body)
@@ -57,7 +63,6 @@ export function partitionOf(
       .sort()
       // The question is out of `rest`; all else is as exact as it was written.
       .map((name) => `${quoted(name)}:${canonical(HOLDS_QUESTION.has(name) ? rest[name] : exact[name])},`)
-    const signer = signerOf(secret)
     const digest = createHmac('sha256', signer('scope'))
       .update(parts.map(quoted).join('') + members.join(''))
       .digest()
@@ -68,13 +73,4 @@ export function partitionOf(
   }
 }
 
-/** What is signed with, from what processes share. Each partition has its own. */
-export function signerOf(secret: string): (name: string) => Buffer {
-  const key = createHmac('sha256', secret).update('llm-gateway semantic 1').digest()
-  return (name) => createHmac('sha256', key).update(name).digest()
-}
-
 const HOLDS_QUESTION = new Set(['messages', 'input'])
-
-/** `accept-language` stands for the reader's locale where a program passes it on. */
-const SCOPE_HEADERS = ['openai-organization', 'openai-project', 'openai-beta', 'accept-language']

@@ -26,6 +26,8 @@ export function limitsOfLitellm(policy: Policy, auth: Auth): string[] {
     'cache: one store for all keys. Clients of the gateway keep teams apart by a namespace; other clients share answers across teams.',
     exactOn(policy) &&
       'cache: whole and streamed answers are stored apart, answers cut by their length are stored as well, and a stream that upstream ended without its last event is passed on, and stored, as finished.',
+    layersOf(policy).some((layer) => layer?.sharedBetweenUsers === false) &&
+      'sharedBetweenUsers: kept by clients of the gateway, by a namespace for each user; other clients share answers between users.',
     exactOn(policy) && 'staleIfErrorSeconds, staleWhileRevalidateSeconds: there are no stale answers.',
     (policy.cacheRemoteContent ?? false) || !exactOn(policy)
       ? false
@@ -49,5 +51,10 @@ export function limitsOfLitellm(policy: Policy, auth: Auth): string[] {
   ]
   return lines.filter((line) => typeof line === 'string')
 }
+
+const layersOf = ({ cache, teams = {}, agents = {} }: Policy) =>
+  [cache, ...[...Object.values(teams), ...Object.values(agents)].map((holder) => holder.cache)].map(
+    (layer) => layer || undefined,
+  )
 
 export const exactOn = ({ cache }: Policy) => cache !== false && cache?.exact !== false

@@ -1,6 +1,6 @@
 import { matches, type Purge } from '../../cache/purge.ts'
+import { signerOf } from '../../cache/signature.ts'
 import { tagOf } from '../../redis/tag.ts'
-import { signerOf } from '../scope.ts'
 import { type SemanticAdmin, shown } from '../store/admin.ts'
 import { PINNED_MS, type Sealed, seal, unseal } from '../store/seal.ts'
 import type { Kept, Place, Shelves } from './port.ts'

@@ -1,10 +1,10 @@
-import { RedisUnavailable } from '../../redis/link.ts'
+import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { whileWanted } from '../../wait.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
-import type { Partition } from '../scope.ts'
 import type { SemanticAdmin } from '../store/admin.ts'
 import { entryOf, idOf } from '../store/meanings.ts'
 import type { Neighbour, SemanticStore } from '../store/port.ts'
+import { createRefuted } from '../store/refuted.ts'
 import { expiryOf } from '../store/rooms.ts'
 import { seal, unseal } from '../store/seal.ts'
 import { createEngineAdmin } from './admin.ts'
@@ -16,6 +16,8 @@ type EngineOptions = {
   secret: string | undefined
   /** What an admin can do in Redis, for engines that keep their entries there. */
   inRedis: SemanticAdmin | undefined
+  /** Where processes tell each other of answers that were judged wrong; absent: each knows its own. */
+  link?: Link | undefined
   /** Told what is wrong, whenever something is. */
   onTrouble: (error: unknown) => void
 }
@@ -35,8 +37,10 @@ export function createEngineStore({
   dims,
   secret,
   inRedis,
+  link,
   onTrouble,
 }: EngineOptions): SemanticStore {
+  const refuted = createRefuted(link, idOf)
   let strikes = 0
   let awayUntil = 0
   const isAway = () => performance.now() < awayUntil
@@ -58,7 +62,7 @@ export function createEngineStore({
     }
   }
 
-  async function add(partition: Partition, vector: Float32Array, entry: Parameters<SemanticStore['add']>[2]) {
+  async function add(...[partition, vector, entry, epoch]: Parameters<SemanticStore['add']>) {
     const quantised = quantise(vector)
     if (quantised === undefined || quantised.length !== dims || isAway()) return false
     const place = { partition: partition.name, id: idOf(entry.question) }
@@ -68,7 +72,7 @@ export function createEngineStore({
       // Unless somebody wants the last answer kept.
       const held = await shelves.get(place, signal)
       const sealed = held && (await unseal(partition, place.id, held))
-      if (sealed?.pinned) return false
+      if (sealed?.pinned || epoch?.isOver()) return false
       return await shelves.put(
         { ...place, value, vector: quantised, expires: entry.answer.keptUntil },
         signal,
@@ -79,21 +83,23 @@ export function createEngineStore({
   return {
     // What others have put there costs a question to find out. While it is away, no vector is made for it.
     holds: () => !isAway(),
-    async nearest(partition, vector, count) {
+    async nearest(partition, vector, count, question = '') {
       const unit = vector.length === dims ? normalised(vector) : undefined
       const query = unit && quantise(unit)
       if (unit === undefined || query === undefined || isAway()) return []
       try {
-        const likely = await guarded(SEARCH_MS, (signal) =>
-          shelves.nearest(partition.name, query, count, signal),
-        )
+        const [likely, wrong] = await Promise.all([
+          guarded(SEARCH_MS, (signal) => shelves.nearest(partition.name, query, count, signal)),
+          refuted.load(refuted.keyOf(partition, question)),
+        ])
         const found = await Promise.all(
           likely.map(async ({ id, value }): Promise<Neighbour[]> => {
             const sealed = await unseal(partition, id, value)
             if (sealed === undefined || sealed.vector.length !== dims || expiryOf(sealed) <= Date.now())
               return []
             const similarity = cosine(unit, sealed.vector)
-            return [{ entry: entryOf(`${partition.name}:${id}`, sealed), similarity }]
+            const entry = entryOf(`${partition.name}:${id}`, sealed)
+            return [{ entry, similarity, ...(wrong.has(id) && { refuted: true }) }]
           }),
         )
         return found
@@ -105,6 +111,8 @@ export function createEngineStore({
       }
     },
     add: (...entry) => add(...entry).catch(() => false),
+    refute: (partition, question, entry) =>
+      refuted.add(refuted.keyOf(partition, question), entry.slice(partition.name.length + 1)),
     admin: createEngineAdmin(shelves, secret, inRedis),
     settled: async () => undefined,
     close: () => undefined,

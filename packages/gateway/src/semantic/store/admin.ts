@@ -1,8 +1,8 @@
 import { matches, type Purge } from '../../cache/purge.ts'
+import { signerOf } from '../../cache/signature.ts'
 import type { Link } from '../../redis/link.ts'
 import { mastersOf } from '../../redis/masters.ts'
 import { tagOf } from '../../redis/tag.ts'
-import { signerOf } from '../scope.ts'
 import { PINNED_MS, type Sealed, seal, unseal } from './seal.ts'
 import { list } from './shelf.ts'
 

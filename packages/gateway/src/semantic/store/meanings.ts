@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Link } from '../../redis/link.ts'
 import type { GraphIndex } from '../index/port.ts'
 import { quantise } from '../index/quantise.ts'
 import type { Partition } from '../scope.ts'
@@ -6,6 +7,7 @@ import type { SemanticAdmin } from './admin.ts'
 import { createFollower } from './follow.ts'
 import { createLocalAdmin } from './local.ts'
 import type { Entry, Neighbour, SemanticStore } from './port.ts'
+import { createRefuted } from './refuted.ts'
 import { createRooms, expiryOf, type Room } from './rooms.ts'
 import { PINNED_MS, type Sealed, seal, unseal } from './seal.ts'
 import { keyOf, type Shelf } from './shelf.ts'
@@ -15,7 +17,7 @@ const ROUNDS = 2
 
 export type MeaningOptions = {
   /** Redis, and what an admin can do there. Absent: entries are here, and nowhere else. */
-  shared: { shelf: Shelf; admin: SemanticAdmin } | undefined
+  shared: { shelf: Shelf; admin: SemanticAdmin; link: Link } | undefined
   dims: number
   maxBytes: number
   /** For large partitions. */
@@ -31,18 +33,27 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
   const { shared, dims, maxBytes, graph, onTrouble } = options
   const rooms = createRooms({ dims, maxBytes, keeps: shared === undefined, graph, onTrouble })
   const shelf = shared?.shelf
+  const refuted = createRefuted(shared?.link, idOf)
   const follower = shelf && createFollower(rooms, shelf)
 
   /** In the order of the ids, by one command; `undefined` for what is gone, or not ours. */
-  async function read(partition: Partition, room: Room, ids: string[]): Promise<(Sealed | undefined)[]> {
-    if (shelf === undefined) return ids.map((id) => room.entries.get(id))
-    const values = await shelf.get(partition, ids)
-    return await Promise.all(
+  async function read(
+    partition: Partition,
+    room: Room,
+    ids: string[],
+    question = '',
+  ): Promise<{ entries: (Sealed | undefined)[]; wrong: ReadonlySet<string> }> {
+    const key = refuted.keyOf(partition, question)
+    if (shelf === undefined)
+      return { entries: ids.map((id) => room.entries.get(id)), wrong: refuted.among(key, null) }
+    const values = await shelf.get(partition, ids, [key])
+    const entries = await Promise.all(
       ids.map((id, at) => {
         const value = values[at]
         return value == null ? undefined : unseal(partition, id, value)
       }),
     )
+    return { entries, wrong: refuted.among(key, values[ids.length]) }
   }
 
   async function search(
@@ -50,21 +61,23 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
     room: Room,
     vector: Float32Array,
     count: number,
+    question: string | undefined,
   ): Promise<Neighbour[]> {
     let confirmed = 0
     for (let round = 1; ; round += 1) {
       const near = room.index.nearest(vector, count, Date.now())
       if (near.length === 0) return []
-      const entries = await read(
-        partition,
-        room,
-        near.map(({ id }) => id),
-      )
+      const ids = near.map(({ id }) => id)
+      const { entries, wrong } = await read(partition, room, ids, question)
       const found: Neighbour[] = []
       for (const [at, { id, cosine }] of near.entries()) {
         const sealed = entries[at]
         if (sealed !== undefined && expiryOf(sealed) > Date.now())
-          found.push({ entry: entryOf(keyOf(partition, id), sealed), similarity: cosine })
+          found.push({
+            entry: entryOf(keyOf(partition, id), sealed),
+            similarity: cosine,
+            ...(wrong.has(id) && { refuted: true }),
+          })
         else rooms.drop(room, id)
       }
       confirmed += found.length
@@ -84,17 +97,17 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
       if (!follower.isLoaded(room)) return false
       return looking !== undefined || room.index.size() > 0
     },
-    async nearest(partition, vector, count) {
+    async nearest(partition, vector, count, question) {
       const room = rooms.of(partition.name)
       await follower?.catchUp(partition, room)
       try {
-        return await search(partition, room, vector, count)
+        return await search(partition, room, vector, count, question)
       } catch {
         // Redis went away: what it cannot confirm is not found.
         return []
       }
     },
-    async add(partition, vector, { question, answer, groups }) {
+    async add(partition, vector, { question, answer, groups }, epoch) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
       const room = rooms.of(partition.name)
@@ -104,14 +117,15 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
         await follower?.catchUp(partition, room)
         // The same question again takes the place of its last answer, unless somebody wants that kept.
         if (room.pinned.has(id)) {
-          const [held] = await read(partition, room, [id])
+          const [held] = (await read(partition, room, [id])).entries
           if (held?.pinned) return false
         }
         const value = await seal(partition, id, sealed)
         if (value === undefined) return false
         const keptMs = answer.keptUntil - Date.now()
         const listMs = room.pinned.size > 0 ? PINNED_MS : 0
-        const at = await shelf?.put(partition, id, value, { keptMs, listMs })
+        if (epoch?.isOver()) return false
+        const at = await shelf?.put(partition, id, value, { keptMs, listMs }, epoch?.name)
         if (at === false) return false
         if (at !== undefined) follower?.wrote(room, id, at)
       } catch {
@@ -120,6 +134,8 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
       rooms.learn(room, id, sealed)
       return true
     },
+    refute: (partition, question, entry) =>
+      refuted.add(refuted.keyOf(partition, question), entry.slice(partition.name.length + 1)),
     admin: shared?.admin ?? createLocalAdmin(rooms),
     async settled() {
       await Promise.all(rooms.all().map(([, room]) => follower?.looking(room)))

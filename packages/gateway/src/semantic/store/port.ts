@@ -1,3 +1,4 @@
+import type { Epoch } from '../../cache/epoch.ts'
 import type { CacheEntry } from '../../cache/store.ts'
 import type { Partition } from '../scope.ts'
 import type { SemanticAdmin } from './admin.ts'
@@ -13,15 +14,33 @@ export type Entry = {
   pinned: boolean
 }
 
-export type Neighbour = { entry: Entry; similarity: number }
+export type Neighbour = {
+  entry: Entry
+  similarity: number
+  /** Its answer was judged wrong for this question before. */
+  refuted?: boolean
+}
 
 /** The port that memory alone, memory over Redis, and engines elsewhere implement. Only what admins call throws. */
 export type SemanticStore = {
   /** Whether there may be anything to find; loads what others have put there, in the background. */
   holds: (partition: Partition) => boolean
-  /** The most similar entries, the nearest first. */
-  nearest: (partition: Partition, vector: Float32Array, count: number) => Promise<Neighbour[]>
-  add: (partition: Partition, vector: Float32Array, entry: Omit<Entry, 'id' | 'pinned'>) => Promise<boolean>
+  /** The entries most similar to a question, the nearest first. */
+  nearest: (
+    partition: Partition,
+    vector: Float32Array,
+    count: number,
+    question?: string,
+  ) => Promise<Neighbour[]>
+  /** Remembers, for all processes, that an entry's answer is wrong for a question. `entry`: its id. */
+  refute: (partition: Partition, question: string, entry: string) => Promise<void>
+  /** @param epoch In which upstream was asked: if it is over, nothing is kept. */
+  add: (
+    partition: Partition,
+    vector: Float32Array,
+    entry: Omit<Entry, 'id' | 'pinned'>,
+    epoch?: { isOver: () => boolean; name?: Epoch },
+  ) => Promise<boolean>
   admin: SemanticAdmin
   settled: () => Promise<void>
   close: () => void

@@ -1,5 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import { decode, encode } from '../../cache/frame.ts'
+import { isSigned, SIGNATURE_BYTES, signatureOf } from '../../cache/signature.ts'
 import type { CacheEntry } from '../../cache/store.ts'
 import type { Partition } from '../scope.ts'
 
@@ -14,7 +14,7 @@ import type { Partition } from '../scope.ts'
  */
 const MAGIC_AND_VERSION = Buffer.from('GS\x02')
 const HMAC_AT = 8
-const BODY_AT = 24
+const BODY_AT = HMAC_AT + SIGNATURE_BYTES
 const MAX_DIMENSIONS = 4_096
 const MAX_QUESTION_BYTES = 4_000
 const GROUP_BYTES = 9
@@ -59,7 +59,9 @@ export async function seal(
     names.length !== groups.length * GROUP_BYTES ||
     vector.length > MAX_DIMENSIONS ||
     body.length > MAX_BYTES
-  return tooLarge ? undefined : Buffer.concat([head, signature(secret, name, id, head, body), body])
+  return tooLarge
+    ? undefined
+    : Buffer.concat([head, signatureOf(secret, placeOf(name, id), head, body), body])
 }
 
 /** `undefined` for anything that `seal` has not written, with that secret, for that place. */
@@ -76,8 +78,7 @@ export async function unseal(
     return undefined
   const head = value.subarray(0, HMAC_AT)
   const body = value.subarray(BODY_AT)
-  if (!timingSafeEqual(value.subarray(HMAC_AT, BODY_AT), signature(secret, name, id, head, body)))
-    return undefined
+  if (!isSigned(value.subarray(HMAC_AT, BODY_AT), secret, placeOf(name, id), head, body)) return undefined
   const groupsAt = value.readUInt16LE(4) + 1
   const questionAt = groupsAt + (body[groupsAt - 1] ?? 0) * GROUP_BYTES
   const answerAt = questionAt + value.readUInt16LE(6)
@@ -94,7 +95,4 @@ export async function unseal(
 
 const namesIn = (joined: string): string[] => joined.match(/.{12}/g) ?? []
 
-function signature(secret: Buffer, name: string, id: string, head: Buffer, body: Buffer): Buffer {
-  const hmac = createHmac('sha256', secret).update(`${name}\n${id}\n`).update(head).update(body)
-  return hmac.digest().subarray(0, BODY_AT - HMAC_AT)
-}
+const placeOf = (name: string, id: string) => `${name}\n${id}\n`

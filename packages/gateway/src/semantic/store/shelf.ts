@@ -1,4 +1,6 @@
 import { createBudget } from '../../cache/budget.ts'
+import { type Epoch, stampsIn } from '../../cache/epoch.ts'
+import { createPut } from '../../cache/put.ts'
 import type { Link } from '../../redis/link.ts'
 import type { Partition } from '../scope.ts'
 
@@ -10,10 +12,10 @@ type Kept = { keptMs: number; listMs: number }
 
 /** Entries in Redis. All methods throw RedisUnavailable when it is away. */
 export type Shelf = {
-  /** When it was put there. False: there was no room. */
-  put: (partition: Partition, id: string, value: Buffer, kept: Kept) => Promise<number | false>
-  /** In the order of the ids; null for those that are gone, or no values. One command. */
-  get: (partition: Partition, ids: string[]) => Promise<(Buffer | null)[]>
+  /** When it was put there. False: there was no room, or a purge has come since the epoch of its call. */
+  put: (partition: Partition, id: string, value: Buffer, kept: Kept, epoch?: Epoch) => Promise<number | false>
+  /** In the order of the ids, then those of other keys of the team; null for those that are gone, or no values. One command. */
+  get: (partition: Partition, ids: string[], others?: string[]) => Promise<(Buffer | null)[]>
   /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
   newest: (partition: Partition, from: number, until: number, page: number) => Promise<Listed[]>
   /** Takes ids off the list whose entries are gone. */
@@ -31,16 +33,19 @@ export const isId = (id: string): boolean => ID.test(id)
 export const keyOf = ({ name }: Partition, id: string): string => `${name}:${id}`
 
 /** One value for each entry, and one list of ids for each partition, by the time they were put there. */
-export function createShelf(link: Link, maxBytes: number, onFull: () => void): Shelf {
+export function createShelf(link: Link, maxBytes: number, onFull: () => void, keyLocking?: boolean): Shelf {
+  const store = createPut(link, keyLocking)
   const budget = createBudget(link, maxBytes, onFull)
 
   return {
-    async put(partition, id, value, { keptMs, listMs }) {
+    async put(partition, id, value, { keptMs, listMs }, epoch) {
       const { name } = partition
       if (!(await budget.hasRoom(value.length + name.length))) return false
       const at = Date.now()
       try {
-        await link.ask((client) => client.set(keyOf(partition, id), value, 'PX', Math.ceil(keptMs)))
+        const key = keyOf(partition, id)
+        if (epoch === undefined) await link.ask((client) => client.set(key, value, 'PX', Math.ceil(keptMs)))
+        else if (typeof (await store(key, value, keptMs, stampsIn(epoch))) === 'object') return false
         await list(link, name, id, at, Math.max(keptMs, listMs))
         return at
       } catch (error) {
@@ -48,9 +53,10 @@ export function createShelf(link: Link, maxBytes: number, onFull: () => void): S
         throw error
       }
     },
-    async get(partition, ids) {
+    async get(partition, ids, others = []) {
       if (ids.length === 0) return []
-      return await link.ask((client) => client.mgetBuffer(...ids.map((id) => keyOf(partition, id))))
+      const keys = ids.map((id) => keyOf(partition, id))
+      return await link.ask((client) => client.mgetBuffer(...keys, ...others))
     },
     async newest({ name }, from, until, page) {
       const flat = await link.ask((client) =>

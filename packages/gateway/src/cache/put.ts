@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto'
+import type { RedisClient } from '../redis/connect.ts'
+import type { Link } from '../redis/link.ts'
+import { mastersOf } from '../redis/masters.ts'
+import { createScript } from '../redis/script.ts'
+import { type Stamps, stampFrom, tagIn, tagsOf } from './epoch.ts'
+import type { Purge } from './purge.ts'
+import putSource from './put.lua'
+import raiseSource from './raise.lua'
+
+/** Stamps outlive every answer that is bound to one; each answer that is stored keeps them for as long again. */
+const STAMP_MS = 60 * 86_400_000
+
+const ALL = 'gw:{*}:epoch:all'
+const stampKeyOf = (tag: string) => `gw:{${tag}}:epoch`
+
+/** Where the purges stand that concern a key. A cluster could not read one key for all teams beside each team's own. */
+export function stampKeysOf(client: RedisClient, key: string): string[] {
+  const own = stampKeyOf(tagIn(key) ?? '')
+  return client.isCluster ? [own] : [own, ALL]
+}
+
+/** `stored`; `replaced`: stored where something stood that no entry is; else what the stamps are now: nothing was. */
+export type Put = 'stored' | 'replaced' | Stamps
+
+/** Stores values by one command each, and nothing that was asked before the last purge. */
+export function createPut(link: Link, keyLocking = false) {
+  const script = createScript(putSource, keyLocking ? 'allow-key-locking' : undefined)
+
+  /** @throws RedisUnavailable, and what Redis answers when it is full. */
+  return async function put(key: string, value: Buffer, ttlMs: number, since: Stamps): Promise<Put> {
+    const answer = await link.ask((client) =>
+      script.run(
+        client,
+        [key, ...stampKeysOf(client, key)],
+        [value, Math.ceil(ttlMs), since.own, since.all, STAMP_MS],
+      ),
+    )
+    if (!Array.isArray(answer)) return answer === 0 ? 'replaced' : 'stored'
+    const [own, all] = answer.map((stamp) => stampFrom(typeof stamp === 'string' ? stamp : null))
+    return { own: own ?? '', all: all ?? '' }
+  }
+}
+
+/**
+ * Says in Redis that there is a purge, before anything is forgotten: what is stored from then on was asked after it.
+ * @throws RedisUnavailable
+ */
+export async function raise(link: Link, what: Purge): Promise<void> {
+  const script = createScript(raiseSource, 'allow-oom')
+  const isWhole = what.key === undefined && what.agent === undefined && what.model === undefined
+  const name = randomBytes(9).toString('base64url')
+  const stamp = (key: string, whole: boolean) =>
+    link.ask((client) => script.run(client, [key], [name, whole ? 1 : 0, STAMP_MS]))
+  const tags = tagsOf(what)
+  const isCluster = await link.ask(async (client) => client.isCluster)
+  if (tags === undefined && !isCluster) return void (await stamp(ALL, isWhole))
+  for (const tag of tags ?? (await allTags(link)))
+    await stamp(stampKeyOf(tag), isWhole && (what.team === undefined || tag !== '*'))
+}
+
+/** Teams that have an answer, a limit, a purge or a flight in a cluster. */
+const OF_A_TEAM = /^gw:\{([^}]*)\}:(?:x|s|flight|quota|epoch)(?::|$)/
+const PAGE = 500
+
+async function allTags(link: Link): Promise<Set<string>> {
+  const tags = new Set(['*', 'default'])
+  for (const master of await link.ask(async (client) => mastersOf(client))) {
+    let cursor = '0'
+    do {
+      const [next, keys] = await link.ask(() => master.scan(cursor, 'MATCH', 'gw:{*}:*', 'COUNT', PAGE))
+      for (const key of keys) {
+        const tag = OF_A_TEAM.exec(key)?.[1]
+        if (tag !== undefined) tags.add(tag)
+      }
+      cursor = next
+    } while (cursor !== '0')
+  }
+  return tags
+}

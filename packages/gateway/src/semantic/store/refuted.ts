@@ -1,0 +1,60 @@
+import { LRUCache } from 'lru-cache'
+import type { Link } from '../../redis/link.ts'
+import type { Partition } from '../scope.ts'
+import { PINNED_MS } from './seal.ts'
+
+/** Answers that were judged wrong for a question: none of them is served for it again, by any process. */
+export type Refuted = {
+  /** Its key in Redis, in the slot of the partition's entries: it is read with them, by one command. */
+  keyOf: (partition: Partition, question: string) => string
+  /** Ids of entries refuted for a question: those this process knows of, and those under the key. */
+  among: (key: string, stored: Buffer | null | undefined) => ReadonlySet<string>
+  /** The same, where entries do not stand in Redis. */
+  load: (key: string) => Promise<ReadonlySet<string>>
+  add: (key: string, id: string) => Promise<void>
+}
+
+const ID_CHARS = 20
+/** Enough for all that can come near one question; longer values are not ours. */
+const MAX_BYTES = ID_CHARS * 1_000
+/** Questions of which this process remembers it where there is no Redis, or Redis lost it. */
+const MAX_QUESTIONS = 20_000
+/** Entries are kept no longer than those that are pinned. */
+const KEPT_MS = PINNED_MS
+
+/**
+ * A value for each question and partition: ids of entries, one after the other. It holds no text.
+ *
+ * @param idOf Names a question as entries are named.
+ */
+export function createRefuted(link: Link | undefined, idOf: (question: string) => string): Refuted {
+  const known = new LRUCache<string, Set<string>>({ max: MAX_QUESTIONS })
+
+  function among(key: string, stored: Buffer | null | undefined): ReadonlySet<string> {
+    const own = known.get(key)
+    if (stored == null || stored.length > MAX_BYTES) return own ?? NONE
+    return new Set([...(own ?? NONE), ...(stored.toString('latin1').match(/[\w-]{20}/g) ?? [])])
+  }
+
+  return {
+    keyOf: ({ name }, question) => `${name.replace('}:s:', '}:sw:')}:${idOf(question)}`,
+    among,
+    async load(key) {
+      const stored = await link?.ask((client) => client.getBuffer(key)).catch(() => undefined)
+      return among(key, stored)
+    },
+    async add(key, id) {
+      const own = known.get(key) ?? new Set()
+      if (own.has(id)) return
+      known.set(key, own.add(id))
+      try {
+        await link?.ask((client) => client.append(key, id))
+        await link?.ask((client) => client.pexpire(key, KEPT_MS))
+      } catch {
+        // Other processes find out for themselves.
+      }
+    },
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set()
