@@ -6,8 +6,6 @@ const TICK_MS = 10
 /** A tick that comes later than this was kept waiting: the rest of it is the loop's own lag and does not count. */
 const LONGEST_TICK_MS = 2 * TICK_MS
 
-export type LoopClock = ReturnType<typeof createLoopClock>
-
 type Waiter = { due: number; expire: () => void }
 
 /** Rejects a wait whose time was up. */

@@ -36,8 +36,6 @@ type Team = {
 /** What goes with a command to Redis, and what of this process's own admissions it covers. */
 export type Stand = { claim: Claim; upTo: number; asked: Moment }
 
-export type Alone = ReturnType<typeof createAlone>
-
 /**
  * Decides in this process while Redis is away, by what this process was granted while Redis was there: for a minute its
  * lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes.
