@@ -41,30 +41,42 @@ const leased = { ...AWAY, leased: 0.2 }
 
 test('Redis killed: a process goes on with its lease; back and empty, Redis hears of everything', async () => {
   const redis = await server()
-  const a = process(redis.url)
+  const [a, b] = [process(redis.url), process(redis.url)]
   const bound = { rpm: 20, away: leased }
+  await b.take('another', bound)
   expect(await admitted(a, 'before', 4, bound)).toBe(4)
+  for (const each of [b, a]) await each.take(`${each === a ? 'a' : 'b'} again`, bound)
   await redis.kill()
-  const verdicts = []
-  for (let at = 0; at < 6; at += 1) verdicts.push(await a.take(`alone${at}`, bound))
-  expect(verdicts.map((each) => each.admitted)).toEqual([true, true, true, true, false, false])
-  expect(verdicts.at(-1)).toMatchObject({
+  // A fifth of the limit is leased to both together: two requests each, once each has asked since the other came.
+  const [own, theirs] = [await admitted(a, 'own', 6, bound), await admitted(b, 'theirs', 6, bound)]
+  expect(own + theirs).toBe(4)
+  expect(await a.take('more', bound)).toMatchObject({
+    admitted: false,
     limit: 'rpm',
     retryAfterMs: 1_000,
     degraded: true,
-    bounds: { rpm: 4 },
   })
-  expect(a.stats()).toMatchObject({ mode: 'share', decided: 4, alone: 6 })
-  await a.settle(truth('alone0'))
   await redis.restart()
-  await until(a.isBack, 'recovery', 5_000)
-  expect(await a.take('after', bound)).toEqual({
+  await until(() => a.isBack() && b.isBack(), 'recovery', 5_000)
+  await b.take('back', bound)
+  expect(await a.take('after', bound)).toMatchObject({
     admitted: true,
-    remaining: { requests: 20 - 4 - 4 - 1 },
-    resetMs: 60_250,
+    remaining: { requests: 20 - 2 - 5 - 4 - 2 },
   })
   await until(() => a.stats().queued === 0, 'hand-back')
   expect(a.stats()).toMatchObject({ mode: 'shared', dropped: 0, errors: 0 })
+})
+
+test('Redis killed: a process that is the only one goes on with all that was left of its minute', async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  const bound = { rpm: 10 }
+  expect(await admitted(a, 'before', 4, bound)).toBe(4)
+  await redis.kill()
+  expect(await admitted(a, 'alone', 10, bound)).toBe(6)
+  await redis.restart()
+  await until(a.isBack, 'recovery', 5_000)
+  expect(await a.take('after', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
 })
 
 test('Redis killed: of dollars a process spends its lease, and what calls leave of it; then it is refused', async () => {
@@ -124,7 +136,7 @@ test('a process that was out of touch for a minute has one part in as many as Re
   const fleet = [process(redis.url, options), process(redis.url, options), process(redis.url, options)]
   for (const [at, each] of fleet.entries()) await each.take(`first${at}`, { rpm: 33 })
   await redis.kill()
-  const [, , last] = fleet
+  const last = fleet.at(-1)
   // One in twenty of 33 is leased, to the first that asked.
   expect(last && (await admitted(last, 'leased', 20, { rpm: 33 }))).toBe(0)
   clock += 60_250

@@ -1,7 +1,6 @@
 import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
 import { AWAY, type Limits, type NanoUsd, type Reservation, type Settlement, type Verdict } from '../store.ts'
-import { partOf } from './knowledge.ts'
-import type { Allotment, Claim, Reserved } from './wire.ts'
+import type { Allotment, Claim, Load, Reserved } from './wire.ts'
 import { dayNumber, type Zone } from './zone.ts'
 
 /** For a process that Redis never told how many there are: more than most teams run, since to err low is safe. */
@@ -33,13 +32,17 @@ type Team = {
   count: number
 }
 
+/** What Redis last told: the most processes that were alive at one time (0: never told), and what the window held. */
+type Told = { processes: number; heard: Load }
+
 /** What goes with a command to Redis, and what of this process's own admissions it covers. */
 export type Stand = { claim: Claim; upTo: number; asked: Moment }
 
 /**
  * Decides in this process while Redis is away, by what this process was granted while Redis was there: for a minute its
- * lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes.
- * Dollars are never more than its lease. Without a lease, they are a part of the policy's allowance.
+ * lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes. A
+ * process that was told that it is the only one has all that was left of its minute. Dollars are never more than its
+ * lease. Without a lease, they are a part of the policy's allowance.
  */
 export function createAlone({ steady, wall }: Clocks, processes: number | undefined) {
   const teams = new Map<string, Team>()
@@ -69,22 +72,21 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
     team: Team,
     limits: Limits,
     zone: Zone,
-    told: number,
+    told: Told,
   ): { limits: Limits; store: MemoryQuota } {
     const { lease } = team
     const { allowance } = limits.away ?? AWAY
-    const known = Math.max(told, processes ?? (lease === undefined ? PROCESSES : 1))
+    const known = Math.max(told.processes, processes ?? (lease === undefined ? PROCESSES : 1))
     const valid = lease !== undefined && age(lease) < DOLLARS_MS
     const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0
-    const spare = Math.floor(allowance / Math.max(told, processes ?? PROCESSES))
+    const spare = Math.floor(allowance / Math.max(told.processes, processes ?? PROCESSES))
     const usd = valid ? leased : spare
-    const ofMinute =
-      lease !== undefined && age(lease) < LEASE_MS
-        ? {
-            ...(limits.rpm === undefined ? {} : { rpm: lease.requests }),
-            ...(limits.tpm === undefined ? {} : { tpm: lease.tokens }),
-          }
-        : partOf(limits, known)
+    const ofMinute = minuteOf(
+      limits,
+      lease !== undefined && age(lease) < LEASE_MS ? lease : undefined,
+      told,
+      known,
+    )
     const own = {
       ...limits,
       ...ofMinute,
@@ -94,8 +96,8 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
   }
 
   return {
-    /** `told`: the most processes that this one was told of, 0 if none. `undefined`: it has no dollars to go on with. */
-    reserve(reservation: Reservation, zone: Zone, told: number): Verdict | undefined {
+    /** `undefined`: it has no dollars to go on with. */
+    reserve(reservation: Reservation, zone: Zone, told: Told): Verdict | undefined {
       const { id, limits, requests = 1, worstCost } = reservation
       const team = of(reservation.team)
       const { limits: own, store } = bounds(team, limits, zone, told)
@@ -180,6 +182,18 @@ function add(sum: Allotment, { requests, tokens, usd }: Allotment): void {
   sum.requests += requests
   sum.tokens += tokens
   sum.usd += usd
+}
+
+/** Requests and tokens of a minute. `lease`: one that is younger than a minute. */
+function minuteOf({ rpm, tpm }: Limits, lease: Load | undefined, { heard }: Told, processes: number) {
+  const of = (limit: number, kind: keyof Load) => {
+    if (lease === undefined) return Math.floor(limit / processes)
+    return processes === 1 ? Math.max(0, limit - heard[kind]) : lease[kind]
+  }
+  return {
+    ...(rpm === undefined ? {} : { rpm: of(rpm, 'requests') }),
+    ...(tpm === undefined ? {} : { tpm: of(tpm, 'tokens') }),
+  }
 }
 
 const defined = <T extends object>(all: T) =>

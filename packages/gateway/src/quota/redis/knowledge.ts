@@ -1,4 +1,3 @@
-import type { Limits } from '../store.ts'
 import { createWindow, type Window } from '../window.ts'
 import type { Load, News, Reserved, Settled } from './wire.ts'
 
@@ -89,16 +88,8 @@ export function createKnowledge() {
       if (team.news.epoch === settled.epoch) take(team, settled)
       if (settled.excess > 0) team.own.add(now, 0, settled.excess)
     },
-    /** The largest number of processes of this team that it was ever told; 0: never told. */
-    processesOf: (name: string): number => of(name).processes,
-  }
-}
-
-/** A limit's part for one of so many processes: all parts together are never more than the whole. */
-export function partOf({ rpm, tpm }: Limits, processes: number): Pick<Limits, 'rpm' | 'tpm'> {
-  return {
-    ...(rpm === undefined ? {} : { rpm: Math.floor(rpm / processes) }),
-    ...(tpm === undefined ? {} : { tpm: Math.floor(tpm / processes) }),
+    /** The most processes of this team that it was ever told of (0: never told), and what it last heard of the window. */
+    told: (name: string): { processes: number; heard: Load } => of(name),
   }
 }
 

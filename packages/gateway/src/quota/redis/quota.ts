@@ -161,7 +161,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   function byLease(reservation: Reservation): Verdict {
     const { team, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
-    const verdict = alone.reserve(reservation, zone, knowledge.processesOf(team))
+    const verdict = alone.reserve(reservation, zone, knowledge.told(team))
     if (verdict === undefined) return unavailable()
     counts.alone += 1
     mode = 'share'
