@@ -34,7 +34,7 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
       }
       if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
 
-      const reservation: Reservation = {
+      let reservation: Reservation = {
         id: `${call.origin.id}/${call.origin.sent}`,
         team: call.caller.team,
         agent: call.caller.agent,
@@ -48,7 +48,14 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
         leaseMs: LEASE_MS,
       }
       settlements.run()
-      const admission = await queue.admit(call, reservation)
+      let admission = await queue.admit(call, reservation)
+      // Meanwhile, answers may have told that the guess was too dear.
+      if (isTooDear(admission) && served.guessed && tiers.isUsual(call)) {
+        const usual = worstOf(call, USUAL).cost
+        const lower = usual instanceof Promise ? await usual : usual
+        reservation = { ...reservation, worstCost: lower ?? reservation.worstCost }
+        admission = await queue.admit(call, reservation)
+      }
       if (!('admitted' in admission)) return admission
       if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
       const { maxToolCalls } = worst
@@ -66,6 +73,9 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
     queue.released(attempt.reservation.team)
   }
 }
+
+const isTooDear = (admission: object) =>
+  'refusal' in admission && admission.refusal === 'gateway_daily_usd_exceeded'
 
 const limited = (call: Call, max_tool_calls: number): Call => ({
   ...call,

@@ -10,7 +10,7 @@ export type Tiers = { asked: string[]; assumed: string[]; guessed?: true }
 
 const MOST_KNOWN = 1_000
 /** A project at the priority tier answers at the usual one where there is too much to do, but not so often from the start. */
-const ENOUGH = 4
+const ENOUGH = 3
 const DEFAULT = ['default']
 export const USUAL: Tiers = { asked: DEFAULT, assumed: [] }
 const URGENT: Tiers = { asked: DEFAULT, assumed: ['priority'] }
@@ -35,6 +35,11 @@ export function createProjectTiers() {
       if (defaultServiceTier !== undefined) return { asked: DEFAULT, assumed: [defaultServiceTier] }
       const { urgent = false, usual = 0 } = known.get(keyOf(call)) ?? {}
       return urgent ? URGENT : usual >= ENOUGH ? USUAL : UNKNOWN
+    },
+    /** Answers of the model have named a usual tier, and none a dearer one. */
+    isUsual(call: Call): boolean {
+      const { urgent = true, usual = 0 } = known.get(keyOf(call)) ?? {}
+      return !urgent && usual > 0
     },
     /** Notes the tier that an answer named. */
     learn(call: Call, { tier, tierUntold, bill }: Metered): void {
