@@ -7,7 +7,7 @@ import { type Plan, startBilling } from './upstream.ts'
 import type { Random } from './work.ts'
 
 /** Schedules tried; FUZZ_RUNS multiplies them. */
-const SCHEDULES = Math.ceil(24 * Number(process.env.FUZZ_RUNS ?? 1))
+const SCHEDULES = Math.ceil(12 * Number(process.env.FUZZ_RUNS ?? 1))
 /** Most of a schedule is waiting. */
 const AT_ONCE = 12
 const SEED = Number(process.env.FUZZ_SEED ?? 1)

@@ -36,7 +36,7 @@ export function workFor(path: string, body: Body, project: string, random: Rando
   const asked = typeof body.service_tier === 'string' && body.service_tier !== 'auto'
   const isServed = operation !== 'embeddings' && operation !== 'completions'
   // Where there is too much to do, the usual tier answers.
-  const given = isServed && random() < 0.7 ? project : 'default'
+  const given = isServed && random() < 0.98 ? project : 'default'
   const tier = asked ? (random() < 0.7 ? String(body.service_tier) : 'default') : given
   return {
     model,

@@ -6,7 +6,7 @@ import type { Unbounded } from './hosted.ts'
 import { createQueue } from './queue.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
 import type { NanoUsd, QuotaStore, Reservation } from './store.ts'
-import { createProjectTiers } from './tiers.ts'
+import { createProjectTiers, USUAL } from './tiers.ts'
 import { audioIn, worstOf } from './worst.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
@@ -22,13 +22,19 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
     async function quota(call) {
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
-      const worst = worstOf(call, tiers.of(call))
+      const served = tiers.of(call)
+      let worst = worstOf(call, served)
       const isCapped = limits.usdPerDay !== undefined
       if (isCapped && worst.unbounded !== undefined) return refuse(call, unbounded(call, worst.unbounded))
-      const worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
+      let worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
+      // A guess refuses nothing for good: what would never fit at the dearest tier is held at the usual one.
+      if (served.guessed && worstCost !== undefined && worstCost > (limits.usdPerDay ?? worstCost)) {
+        worst = worstOf(call, USUAL)
+        worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
+      }
       if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
 
-      const reservation: Reservation = {
+      let reservation: Reservation = {
         id: `${call.origin.id}/${call.origin.sent}`,
         team: call.caller.team,
         agent: call.caller.agent,
@@ -42,7 +48,14 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
         leaseMs: LEASE_MS,
       }
       settlements.run()
-      const admission = await queue.admit(call, reservation)
+      let admission = await queue.admit(call, reservation)
+      // Meanwhile, answers may have told that the guess was too dear.
+      if (isTooDear(admission) && served.guessed && tiers.isUsual(call)) {
+        const usual = worstOf(call, USUAL).cost
+        const lower = usual instanceof Promise ? await usual : usual
+        reservation = { ...reservation, worstCost: lower ?? reservation.worstCost }
+        admission = await queue.admit(call, reservation)
+      }
       if (!('admitted' in admission)) return admission
       if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
       const { maxToolCalls } = worst
@@ -60,6 +73,9 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
     queue.released(attempt.reservation.team)
   }
 }
+
+const isTooDear = (admission: object) =>
+  'refusal' in admission && admission.refusal === 'gateway_daily_usd_exceeded'
 
 const limited = (call: Call, max_tool_calls: number): Call => ({
   ...call,

@@ -5,18 +5,17 @@ import type { Call } from '../call.ts'
 /** Of a model in a project: how many calls that asked for no tier named a usual one, and whether one named a dearer one. */
 type Known = { usual: number; urgent: boolean }
 
-/** Tiers at which a call may be served: those it asked for, and those it did not. */
-export type Tiers = { asked: string[]; assumed: string[] }
+/** Tiers at which a call may be served: those it asked for, and those it did not. `guessed`: no answer has told yet. */
+export type Tiers = { asked: string[]; assumed: string[]; guessed?: true }
 
 const MOST_KNOWN = 1_000
 /** A project at the priority tier answers at the usual one where there is too much to do, but not so often from the start. */
-const ENOUGH = 8
+const ENOUGH = 3
 const DEFAULT = ['default']
-const USUAL: Tiers = { asked: DEFAULT, assumed: [] }
-const UNKNOWN: Tiers = { asked: DEFAULT, assumed: ['priority'] }
+export const USUAL: Tiers = { asked: DEFAULT, assumed: [] }
+const URGENT: Tiers = { asked: DEFAULT, assumed: ['priority'] }
+const UNKNOWN: Tiers = { ...URGENT, guessed: true }
 const DEAR = new Set(['priority', 'fast', 'ultrafast'])
-
-export type ProjectTiers = ReturnType<typeof createProjectTiers>
 
 /**
  * The tier that upstream's project settings give to calls which ask for none or for `auto`. The policy's
@@ -34,8 +33,13 @@ export function createProjectTiers() {
       if (operation === 'embeddings' || operation === 'completions') return USUAL
       const { defaultServiceTier } = rules.policy
       if (defaultServiceTier !== undefined) return { asked: DEFAULT, assumed: [defaultServiceTier] }
+      const { urgent = false, usual = 0 } = known.get(keyOf(call)) ?? {}
+      return urgent ? URGENT : usual >= ENOUGH ? USUAL : UNKNOWN
+    },
+    /** Answers of the model have named a usual tier, and none a dearer one. */
+    isUsual(call: Call): boolean {
       const { urgent = true, usual = 0 } = known.get(keyOf(call)) ?? {}
-      return !urgent && usual >= ENOUGH ? USUAL : UNKNOWN
+      return !urgent && usual > 0
     },
     /** Notes the tier that an answer named. */
     learn(call: Call, { tier, tierUntold, bill }: Metered): void {
