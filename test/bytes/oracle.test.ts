@@ -96,7 +96,7 @@ const choice = fc.record(
     delta: mostly<unknown>(delta, is({}, null, undefined, 'x')),
     finish_reason: finish,
     logprobs: mostly<unknown>(is(null), prob),
-    filter: vendor,
+    filter: is(null, 1, { a: 1 }),
   },
   { requiredKeys: ['index', 'delta', 'finish_reason'] },
 )
