@@ -33,7 +33,7 @@ async function readThrough(client: ReturnType<typeof clientsOf>['bare']): Promis
 }
 
 // In memory, where nothing but the reading costs anything: beside a real connection, the difference is smaller still.
-// `npm run bench:large` holds it to half as much again; here it must only not be another order.
+// `npm run bench:large` tells it exactly; here it must only not be another order.
 test.each([
   ['in pieces of 64 KiB', 64 * 1024],
   ['in pieces of 1 KiB', 1024],

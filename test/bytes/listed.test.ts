@@ -300,6 +300,7 @@ describe('stored is what was asked for', () => {
     ['tool_calls as finish without calls', false, completion(choice(message('x'), 'tool_calls'))],
     ['function_call as finish without a call', false, completion(choice(message('x'), 'function_call'))],
     ['empty content', false, completion(choice(message('')))],
+    ['content in parts', false, completion(choice(message([{ type: 'text', text: 'x' }])))],
     ['no content', false, completion(choice(message(null)))],
     ['a refusal', true, completion(choice(message(null, { refusal: 'No.' })))],
     ['a finish that is no text', false, completion(choice(message('x'), { toString: 1 }))],

@@ -32,14 +32,6 @@ export const bySdk: Reading = (client) =>
     return JSON.parse(JSON.stringify(final))
   })
 
-export const wholeChat: Reading = (client) => outcomeOf(async () => await client.chat.completions.create(ASK))
-
-export const byResponse: Reading = (client) =>
-  outcomeOf(async () => {
-    const final = await client.responses.stream({ model: 'gpt-4o-mini', input: 'x' }).finalResponse()
-    return JSON.parse(JSON.stringify(final))
-  })
-
 export type Four = {
   expected: unknown
   miss: unknown

@@ -196,7 +196,7 @@ function gist(outcome: unknown): unknown {
   if (joined === undefined) return outcome
   const said: Fields = {}
   for (const { type, item_id, content_index, delta } of joined) {
-    const place = `${String(type)} ${String(item_id)} ${String(content_index)}`
+    const place = JSON.stringify([type, item_id, content_index])
     if (typeof delta === 'string') said[place] = `${String(said[place] ?? '')}${delta}`
   }
   return { said, end: joined.find(({ type }) => type === 'response.completed') }
@@ -207,7 +207,7 @@ async function holds(list: readonly Fields[], seed: number): Promise<number> {
   const text = list
     .map(
       (event, sequence_number) =>
-        `${named ? `event: ${String(event.type)}\n` : ''}data: ${JSON.stringify({ ...event, sequence_number })}\n\n`,
+        `${named ? `event: ${typeof event.type === 'string' ? event.type : 'odd'}\n` : ''}data: ${JSON.stringify({ ...event, sequence_number })}\n\n`,
     )
     .join('')
   const sent = { pieces: cut(new TextEncoder().encode(text), 90, randomOf(seed)), type: 'text/event-stream' }

@@ -46,7 +46,3 @@ export function planOf(seed: number, request: string): Plan {
     delay: one(0, 0.02),
   }
 }
-
-/** Another way over which the same answer could come, none of whose bytes are as upstream wrote them. */
-export const plansOf = (seed: number, count: number): Plan[] =>
-  Array.from({ length: count }, (_, at) => planOf(seed, String(at)))

@@ -47,10 +47,13 @@ export async function startHostileProxy(target: string, seed: number): Promise<H
   }
 }
 
+/** What has been written must have been read before a connection breaks: an error overtakes what waits to be read. */
+const ARRIVAL_MS = 100
+
 /** After what has been written has arrived. */
 function breakOff(res: ServerResponse) {
   if (res.writableEnded) return
-  setTimeout(() => res.socket?.destroy(), 5)
+  setTimeout(() => res.socket?.destroy(), ARRIVAL_MS)
 }
 
 async function relay(answer: IncomingMessage, res: ServerResponse, plan: Plan) {

@@ -97,13 +97,16 @@ function addDelta(choice: Choice, delta: Json) {
   for (const [name, value] of Object.entries(others)) addOther(choice.others, name, value)
 }
 
-/** Text goes on; anything else is said once. */
+/** Texts of a message that other servers than OpenAI write in pieces. The SDK keeps the last piece, a reader all of them. */
+const WRITTEN = new Set(['reasoning', 'reasoning_content', 'reasoning_text', 'thinking'])
+
+/** A known text goes on; anything else is said once, or the same each time. */
 function addOther(into: JsonObject, name: string, value: Json) {
   const known = own(into, name)
   // A whole message always has the list, and so could not tell that it was sent empty.
   sure(name !== 'annotations' || !isEmptyList(value))
   if (!isSet(known)) set(into, name, value)
-  else if (typeof known === 'string' && typeof value === 'string') set(into, name, known + value)
+  else if (WRITTEN.has(name) && typeof known === 'string') set(into, name, known + (text(value) ?? ''))
   else sure(isDeepStrictEqual(known, value))
 }
 

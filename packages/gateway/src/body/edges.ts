@@ -8,8 +8,6 @@ const MOST_PIECES = 512
 /** Places where a member's name, or its end, is looked for. */
 const MOST_TRIES = 16
 
-export type Edges = ReturnType<typeof createEdges>
-
 /**
  * The first and the last bytes of a JSON body. What a large answer used stands at one of its ends: it is found there
  * without parsing the vectors in between, and whether or not the body was kept.

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../call.ts'
+import type { JsonObject } from '../../call.ts'
 import { isObject, isSet, list, object } from '../../json.ts'
 import { isCall, isCustomCall, offered } from './calls.ts'
 import { areComplete, isWritten, wanted } from './count.ts'
@@ -13,18 +13,16 @@ export function saysAll(body: JsonObject, { choices }: JsonObject): boolean {
 function says({ message, finish_reason }: JsonObject, tools: ReadonlySet<string> | undefined): boolean {
   if (!isObject(message)) return false
   const { content, refusal, tool_calls, function_call } = message
+  // A stream could not say it.
+  if (isSet(content) && typeof content !== 'string') return false
   if (isSet(tool_calls) && !Array.isArray(tool_calls)) return false
   const calls = list(tool_calls)
   if (!calls.every((call) => isToolCall(object(call), tools))) return false
   if (isSet(function_call) && !isCall(object(function_call), tools)) return false
   if (finish_reason === 'tool_calls' && calls.length === 0) return false
   if (finish_reason === 'function_call' && !isSet(function_call)) return false
-  return calls.length > 0 || isSet(function_call) || isTold(content) || isWritten(refusal)
+  return calls.length > 0 || isSet(function_call) || isWritten(content) || isWritten(refusal)
 }
-
-/** Some upstreams answer in parts, as questions may be asked. */
-const isTold = (content: Json | undefined): boolean =>
-  isWritten(content) || list(content).some((part) => isWritten(object(part).text))
 
 function isToolCall(call: JsonObject, tools: ReadonlySet<string> | undefined): boolean {
   if (!isWritten(call.id)) return false
