@@ -71,6 +71,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   let accepted = 0
   /** Dropped when it was last said how many. */
   let told = 0
+  /** The same of refused ones. */
+  let toldRefused = 0
   let queue: Pending[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
@@ -195,6 +197,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   function giveUp() {
     lose(queue.splice(0), CLOSED)
     if (stats.dropped > told) sayLost(`${name} lost in the end`, CLOSED)
+    if (stats.refused > toldRefused)
+      say(`${name} refused in the end`, `${name}: ${stats.refused} calls were refused, and are lost`)
   }
 
   function suspect(due: Pending[], error: unknown) {
@@ -226,8 +230,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     stats.delivered += due.length - back.length - refused - spilled
     settle(due.length - back.length)
     if (trouble !== undefined) {
-      stats.trouble = trouble
-      say(`${name} trouble`, `${name}: ${trouble}`)
+      stats.trouble = refused > 0 ? `${stats.refused} calls are lost: ${trouble}` : trouble
+      if (say(`${name} trouble`, `${name}: ${stats.trouble}`) && refused > 0) toldRefused = stats.refused
     }
     if (back.length === due.length)
       return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
