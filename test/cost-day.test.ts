@@ -4,7 +4,10 @@ import { allAgree, budget, records } from './cost/ledgers.ts'
 
 const isHit = ({ cache }: Day['records'][number]) => cache === 'exact' || cache === 'flight'
 
-test.each([1, 2, 3, 4])(
+/** `FUZZ_RUNS` times as many. */
+const DAYS = Array.from({ length: 4 * Number(process.env.FUZZ_RUNS ?? 1) }, (_, at) => at + 1)
+
+test.each(DAYS)(
   'day %i: records, stats and budgets tell of the dollars that upstream would bill',
   async (seed) => {
     const day = await liveThrough({ seed, calls: 500, doubts: false })

@@ -109,6 +109,29 @@ describe('every shape costs what its usage says', () => {
     await agreeOn(it, price('text-embedding-3-large', { input }))
   })
 
+  test('an embedding of 11 tokens at $0.13 a million costs $0.00000143, and is not rounded up', async () => {
+    const fetch = (async () =>
+      Response.json({
+        object: 'list',
+        data: [{ object: 'embedding', index: 0, embedding: [0.5] }],
+        model: 'text-embedding-3-large',
+        usage: { prompt_tokens: 11, total_tokens: 11 },
+      })) as typeof globalThis.fetch
+    const { client, records } = await setup({ agent: 'ann', policy }, { fetch })
+    const body = { model: 'text-embedding-3-large', input: 'some words', encoding_format: 'float' } as const
+    const first = await client.embeddings.create(body).withResponse()
+    const second = await client.embeddings.create(body).withResponse()
+    await client.gateway.flush()
+    expect(records.map(({ costUsd, savedUsd }) => [costUsd, savedUsd])).toEqual([
+      [0.00000143, 0],
+      [0, 0.00000143],
+    ])
+    expect(client.gateway.stats()).toMatchObject({ costUsd: 0.00000143, savedUsd: 0.00000143 })
+    expect(first.response.headers.get('x-gateway-cost-usd')).toBe('0.00000143')
+    expect(second.response.headers.get('x-gateway-cost-usd')).toBe('0.000000')
+    expect(second.response.headers.get('x-gateway-saved-usd')).toBe('0.00000143')
+  })
+
   test('a whole answer says so in its headers', async () => {
     const it = await world()
     it.upstream.answer({ text: 'Yes.', usage: USAGE })

@@ -165,18 +165,20 @@ test('where the proxy fell back on another model, that one is named and charged'
   expect(records[0]).toMatchObject({ model: 'gpt-4o', route: 'failover', costUsd: 0.00225 })
 })
 
-test('a model without a price costs what the proxy says, and an unknown amount if it says nothing', async () => {
+test('a model without a price costs what the proxy says, and an unknown amount if it says nothing or nonsense', async () => {
+  const told = ['0.0123', '1.43e-06', '0.0', undefined, '', ' ', '-1', 'None', 'inf']
   const { client, records } = await behind(
     (_, nth) => ({
       body: chat('yes', 'house-blend'),
-      headers: nth === 1 ? { 'x-litellm-response-cost': '0.0123' } : {},
+      headers: told[nth - 1] === undefined ? {} : { 'x-litellm-response-cost': told[nth - 1] ?? '' },
     }),
     { policy: {} },
   )
-  for (const question of ['a', 'b'])
-    await client.chat.completions.create({ ...ask(question), model: 'house-blend' })
+  for (const question of told.keys())
+    await client.chat.completions.create({ ...ask(`question ${question}`), model: 'house-blend' })
   await client.gateway.flush()
-  expect(records.map(({ costUsd }) => costUsd)).toEqual([0.0123, undefined])
+  const unknown = Array(6).fill(undefined)
+  expect(records.map(({ costUsd }) => costUsd)).toEqual([0.0123, 0.00000143, 0, ...unknown])
 })
 
 test('escalation is ours: the proxy is sent the model that answers', async () => {

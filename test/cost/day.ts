@@ -53,6 +53,8 @@ type Asked = {
   rare?: Rare
 }
 
+/** Far longer than any answer takes, on a machine that is busy as well: only what hangs is given up. */
+const PATIENCE_MS = 1_000
 const WORDS = 'the order left on tuesday and should arrive before friday unless it rains all week'.split(' ')
 const USUAL: Kind[] = ['chat', 'stream', 'told stream', 'responses', 'responses stream', 'embedding']
 const KINDS: Kind[] = [...USUAL, ...USUAL, ...RARE]
@@ -135,7 +137,7 @@ export async function liveThrough({ seed, calls, doubts, gateway }: Plan): Promi
     asked.set(idIn(call.content) ?? '', call)
     const options = {
       headers: { 'x-gateway-agent': call.agent },
-      ...(call.trouble === 'timeout' ? { timeout: 150 } : {}),
+      ...(call.trouble === 'timeout' ? { timeout: PATIENCE_MS } : {}),
     }
     const { model, content, kind, rare } = call
     if (rare !== undefined) {

@@ -180,7 +180,7 @@ test('a day on which nobody can know all that upstream did: what is known agrees
     expect(doubt).toBeGreaterThan(0)
     expect(held[team]).toBe(day.billed[team] + doubt)
   }
-})
+}, 60_000)
 
 test('a call that is given up while the quota is asked never leaves, and costs nothing anywhere', async () => {
   const redis = opened(await startRedis())

@@ -22,7 +22,7 @@ function answer(reply: Reply): Reply {
   const key = headers.get('x-litellm-cache-key')
   const similarity = Number(headers.get('x-litellm-semantic-similarity') ?? 0)
   const told: Reply = { ...reply, ...swapped(headers), headers: { ...reply.headers, ...ours(headers) } }
-  const charged = Number(headers.get('x-litellm-response-cost') ?? Number.NaN)
+  const charged = Number(headers.get('x-litellm-response-cost') || Number.NaN)
   if (Number.isFinite(charged) && charged >= 0) told.charged = nanoUsd(charged)
   if (key === null) return told
   const hit: Reply = { ...told, via: similarity > 0 ? 'semantic' : 'exact', key }
