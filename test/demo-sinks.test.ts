@@ -46,6 +46,29 @@ test('a day at Redis, Langfuse and Supabase is the same day in all three', async
   }
 }, 120_000)
 
+test('a process that is done first is not blamed for one that still delivers to a slow place', async () => {
+  const redis = await startRedis()
+  const langfuse = await startFakeLangfuse({ version: '2.95.12' })
+  langfuse.fault({ type: 'busy', msPerEvent: 15 })
+  try {
+    const args = ['--calls', '40', '--redis', redis.url, '--langfuse', langfuse.baseURL]
+    const env = {
+      ...process.env,
+      LANGFUSE_PUBLIC_KEY: langfuse.publicKey,
+      LANGFUSE_SECRET_KEY: langfuse.secretKey,
+    }
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, ...args], {
+      env,
+      timeout: 150_000,
+    })
+    expect(stderr).not.toContain('process ended')
+    expect(stdout).toContain('All promises kept.')
+    expect([...langfuse.stored.values()].filter((times) => times > 1)).toEqual([])
+  } finally {
+    await Promise.all([redis.close(), langfuse.close()])
+  }
+}, 180_000)
+
 test('a place without its key is a mistake, told before anything runs', async () => {
   const env = { ...process.env, LANGFUSE_PUBLIC_KEY: 'pk', LANGFUSE_SECRET_KEY: '' }
   const run = promisify(execFile)(process.execPath, [main, '--langfuse', 'http://127.0.0.1:1'], { env })

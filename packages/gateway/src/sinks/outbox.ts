@@ -1,4 +1,5 @@
 import type { Say } from '../say.ts'
+import { isDeliveryError, lastWordOf, wordsOf } from './last-word.ts'
 import { createPace } from './pace.ts'
 import { type Delivery, DeliveryError, type Report, type Sink, type SpillStats } from './sink.ts'
 
@@ -71,6 +72,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   let accepted = 0
   /** Dropped when it was last said how many. */
   let told = 0
+  /** The same of refused ones. */
+  let toldRefused = 0
   let queue: Pending[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
@@ -195,6 +198,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   function giveUp() {
     lose(queue.splice(0), CLOSED)
     if (stats.dropped > told) sayLost(`${name} lost in the end`, CLOSED)
+    if (stats.refused > toldRefused)
+      say(`${name} refused in the end`, `${name}: ${stats.refused} calls were refused, and are lost`)
   }
 
   function suspect(due: Pending[], error: unknown) {
@@ -226,8 +231,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     stats.delivered += due.length - back.length - refused - spilled
     settle(due.length - back.length)
     if (trouble !== undefined) {
-      stats.trouble = trouble
-      say(`${name} trouble`, `${name}: ${trouble}`)
+      stats.trouble = refused > 0 ? `${stats.refused} calls are lost: ${trouble}` : trouble
+      if (say(`${name} trouble`, `${name}: ${stats.trouble}`) && refused > 0) toldRefused = stats.refused
     }
     if (back.length === due.length)
       return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
@@ -287,27 +292,3 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
 }
 
 const CLOSED = 'the gateway was closed'
-/** What a sink knows is in promises that its own signal has just rejected: no timer is needed to wait for that. */
-const TURNS = 50
-
-/**
- * What a delivery comes to; once the signal aborts, what the sink says of it right away, if anything.
- * @throws the signal's reason when it says nothing.
- */
-function lastWordOf<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const silence = new Promise<never>((_, reject) => {
-    const wait = async () => {
-      for (let turn = 0; turn < TURNS; turn += 1) await new Promise<void>((next) => process.nextTick(next))
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', () => void wait(), { once: true })
-  })
-  return Promise.race([work, silence])
-}
-
-/** By name: a sink may have another copy of this package than the gateway. */
-const isDeliveryError = (error: unknown): error is DeliveryError =>
-  error instanceof Error && error.name === 'DeliveryError'
-
-const wordsOf = (error: unknown) =>
-  error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : 'unknown'

@@ -82,5 +82,5 @@ export function deliveryOf(reports: readonly Report[], fates: ReadonlyMap<Report
   }
   if (reasons.size === 0) return {}
   const why = [...reasons].slice(0, 3).join('; ')
-  return { again, unsure, refused, trouble: refused > 0 ? `${refused} calls are lost: ${why}` : why }
+  return { again, unsure, refused, trouble: why }
 }

@@ -62,7 +62,7 @@ export async function run(argv: string[]): Promise<number> {
   say(`${signal}: ${serving.underWay()} under way may finish for ${options.graceMs / 1_000} s`)
   const cut = await serving.stop()
   if (cut > 0) say(`${cut} did not finish in time and were cut off`)
-  if (!(await gateway.close())) say('not all records could be delivered in time')
+  if (!(await gateway.close())) say('not all records were delivered')
   if (log.dropped() > 0) say(`${log.dropped()} lines of the access log could not be written`)
   say('done')
   setTimeout(() => process.exit(0), LAST_WORDS_MS).unref()
