@@ -5,7 +5,7 @@ import { gone, hold, type Patience, patienceOf, queueFull } from './patience.ts'
 import { refusalOf } from './refusal.ts'
 import { type QuotaStore, type Reservation, unused, type Verdict } from './store.ts'
 
-type Refused = Extract<Verdict, { admitted: false }>
+export type Refused = Extract<Verdict, { admitted: false }>
 type Admitted = Extract<Verdict, { admitted: true }>
 
 /** A refusal, and the moment at which it was true. */
@@ -22,7 +22,10 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
   const teams = new Map<string, Team>()
 
   /** That it is in, or the reply that it gets instead. */
-  async function admit(call: Call, reservation: Reservation): Promise<Admitted | Reply> {
+  async function admit(
+    call: Call,
+    reservation: Reservation,
+  ): Promise<Admitted | (Reply & { verdict?: Refused })> {
     const patience = patienceOf(call)
     const before = teams.get(reservation.team)
     const behind = patience !== undefined && before?.line.isBefore(patience.priority) === true
@@ -32,7 +35,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
     if (verdict.admitted) return verdict
     const seen = { verdict, at: performance.now() }
     return patience === undefined || !isInTime(seen, patience)
-      ? refuse(call, refusalOf(verdict, call.caller, reservation.limits))
+      ? { ...refuse(call, refusalOf(verdict, call.caller, reservation.limits)), verdict }
       : await standInLine(call, reservation, patience, seen)
   }
 

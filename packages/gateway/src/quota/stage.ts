@@ -1,9 +1,12 @@
-import type { Call, Stage } from '../call.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Call, Reply, Stage } from '../call.ts'
 import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
+import { whileWanted, within } from '../wait.ts'
 import { rateLimitHeaders } from './headers.ts'
 import type { Unbounded } from './hosted.ts'
-import { createQueue } from './queue.ts'
+import { gone } from './patience.ts'
+import { createQueue, type Refused } from './queue.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
 import type { NanoUsd, QuotaStore, Reservation } from './store.ts'
 import { createProjectTiers, USUAL } from './tiers.ts'
@@ -11,6 +14,12 @@ import { audioIn, worstOf } from './worst.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
+/** How long a call waits for the tier of those before it, at most; where only other processes know, 6 s in all. */
+const TELLING_MS = 60_000
+const FIRST_WAIT_MS = 200
+const GUESSES = 5
+/** The `retry-after` of a refusal that holds alone are the reason of. */
+const HELD_UP_MS = 1_000
 const NO_MONEY = 0 as NanoUsd
 
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
@@ -47,21 +56,32 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
         worstCost: worstCost ?? NO_MONEY,
         leaseMs: LEASE_MS,
       }
+      const guess = served.guessed && isCapped ? reservation.worstCost : undefined
       settlements.run()
       let admission = await queue.admit(call, reservation)
-      // Meanwhile, answers may have told that the guess was too dear.
-      if (isTooDear(admission) && served.guessed && tiers.isUsual(call)) {
-        const usual = worstOf(call, USUAL).cost
+      // What a guess alone refuses waits for the answers that will tell: a first burst may use the whole budget.
+      for (let tries = 0; guess !== undefined && isHeldUp(admission) && tries < GUESSES; tries += 1) {
+        const telling = tiers.whenKnown(call) ?? sleep(FIRST_WAIT_MS * 2 ** tries)
+        await within(whileWanted(telling, call.signal), TELLING_MS)
+        if (call.signal.aborted) return gone(call)
+        const usual = tiers.isUsual(call) ? worstOf(call, USUAL).cost : undefined
         const lower = usual instanceof Promise ? await usual : usual
-        reservation = { ...reservation, worstCost: lower ?? reservation.worstCost }
+        reservation = { ...reservation, worstCost: lower ?? guess }
         admission = await queue.admit(call, reservation)
       }
       if (!('admitted' in admission)) return admission
+      const settled = reservation.worstCost === guess ? tiers.guess(call) : undefined
       if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
       const { maxToolCalls } = worst
-      const reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
+      let reply: Reply
+      try {
+        reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
+      } catch (error) {
+        settled?.()
+        throw error
+      }
       void reply.recording.ended.then((ending) =>
-        settlements.add(() => settle({ ending, reply, call, reservation })),
+        settlements.add(() => settle({ ending, reply, call, reservation }).finally(settled)),
       )
       return { ...reply, headers: rateLimitHeaders(admission, limits) }
     }
@@ -74,8 +94,12 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
   }
 }
 
-const isTooDear = (admission: object) =>
-  'refusal' in admission && admission.refusal === 'gateway_daily_usd_exceeded'
+/** Only holds stand in the way, which are mostly given back. */
+const isHeldUp = (admission: { verdict?: Refused } | object) =>
+  'verdict' in admission &&
+  admission.verdict?.limit === 'daily_usd' &&
+  admission.verdict.retryAfterMs !== undefined &&
+  admission.verdict.retryAfterMs <= HELD_UP_MS
 
 const limited = (call: Call, max_tool_calls: number): Call => ({
   ...call,

@@ -24,6 +24,8 @@ const DEAR = new Set(['priority', 'fast', 'ultrafast'])
  */
 export function createProjectTiers() {
   const known = new LRUCache<string, Known>({ max: MOST_KNOWN })
+  /** Calls under way whose tier was a guess. */
+  const guessed = new Map<string, { count: number; over: PromiseWithResolvers<void> }>()
 
   return {
     of(call: Call): Tiers {
@@ -36,18 +38,34 @@ export function createProjectTiers() {
       const { urgent = false, usual = 0 } = known.get(keyOf(call)) ?? {}
       return urgent ? URGENT : usual >= ENOUGH ? USUAL : UNKNOWN
     },
+    /** A call is under way that is held at a guess; call what it returns once that is settled. */
+    guess(call: Call): () => void {
+      const key = keyOf(call)
+      const some = guessed.get(key) ?? { count: 0, over: Promise.withResolvers<void>() }
+      guessed.set(key, some)
+      some.count += 1
+      return () => {
+        some.count -= 1
+        if (some.count > 0) return
+        guessed.delete(key)
+        some.over.resolve()
+      }
+    },
+    /** Resolves once no call of this model is held at a guess any more. `undefined`: none is. */
+    whenKnown: (call: Call): Promise<void> | undefined => guessed.get(keyOf(call))?.over.promise,
     /** Answers of the model have named a usual tier, and none a dearer one. */
     isUsual(call: Call): boolean {
       const { urgent = true, usual = 0 } = known.get(keyOf(call)) ?? {}
       return !urgent && usual > 0
     },
-    /** Notes the tier that an answer named. */
+    /** Notes the tier that an answer named; one that names none is billed at the usual one, and tells as much. */
     learn(call: Call, { tier, tierUntold, bill }: Metered): void {
-      if (bill !== 'told' || tier === undefined || tierUntold || asksFor(call)) return
+      if (bill !== 'told' || asksFor(call)) return
+      const isDear = tier !== undefined && !tierUntold && DEAR.has(tier)
       const key = keyOf(call)
       const { urgent, usual } = known.get(key) ?? { urgent: false, usual: 0 }
-      if (urgent || (usual >= ENOUGH && !DEAR.has(tier))) return
-      known.set(key, { urgent: DEAR.has(tier), usual: usual + 1 })
+      if (urgent || (usual >= ENOUGH && !isDear)) return
+      known.set(key, { urgent: isDear, usual: usual + 1 })
     },
   }
 }
