@@ -10,10 +10,12 @@ import type { Call, Reply } from './call.ts'
 import { createKeeper } from './custody/keeper.ts'
 import { PLACEHOLDER } from './custody/stage.ts'
 import { createDoor } from './door.ts'
+import { createFault, detached, guarded } from './faults.ts'
 import { byPathTail, restAfterVersion } from './governed.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Entrance } from './incoming.ts'
-import { createLater, soon } from './later.ts'
+import { keptAlive } from './keep-alive.ts'
+import { createLater, createSoon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
 import { createMeanings } from './meanings.ts'
 import type { GatewayOptions } from './options.ts'
@@ -75,10 +77,18 @@ const LINGER_MS = 10_000
 export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const settings = settingsOf(options, hasKey)
   const { deadlines, redis } = settings
-  const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
+  const warn = (message: string) => {
+    try {
+      console.warn(`[llm-gateway] ${message}`)
+    } catch {
+      // A console that was replaced, and throws, is no trouble of the call that something is said of.
+    }
+  }
   const say = once(warn)
   for (const notice of settings.notices) say(notice)
   const counters = createCounters()
+  const fault = createFault(counters.counts, oneAMinute(warn))
+  const complain = (field: string) => say(`${field} is malformed and was ignored`)
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
   const canAsk = hasKey || settings.custody
@@ -88,13 +98,14 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
-  const [later, settlements] = [createLater(), createLater()]
+  const [later, settlements] = [createLater(fault), createLater(fault)]
   const condition = () => shared?.condition()
-  const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
+  const recorded = settings.onCall === undefined ? later : createSoon(fault)
+  const recorder = createRecorder(counters, recorded, emit, fault, condition)
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, () => rules.policy, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
-  const meanings = createMeanings(settings, shared?.link, sayOfSinks)
+  const meanings = createMeanings(settings, shared?.link, sayOfSinks, fault)
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
     meanings: meanings.load,
@@ -109,20 +120,29 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     detours,
     keeper: vault?.keeper,
     say: oneAMinute(warn),
+    fault,
   })
   const listened = settings.onCall !== undefined || places.length > 0
   const telling = new Set<Promise<void>>()
   const passThrough = createPassThrough({
     settings,
     counters,
+    fault,
+    complain,
     answers,
     keeper: vault?.keeper,
     rules: () => rules,
-    watch: listened ? createWatch({ settings, rules: () => rules, witness: witness(recorder) }) : undefined,
+    watch: listened
+      ? createWatch({ settings, rules: () => rules, complain, witness: witness(recorder) })
+      : undefined,
     tell: listened ? tell : undefined,
     track(work) {
       telling.add(work)
-      void work.finally(() => telling.delete(work))
+      detached(
+        work.finally(() => telling.delete(work)),
+        fault,
+        'a direct call',
+      )
       announce()
     },
   })
@@ -131,7 +151,16 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     starting = within(shared.following.ready, deadlines.connectMs + deadlines.redisMs).then(() => {
       starting = undefined
     })
-  const house = { settings, handler, counters, passThrough, rules: () => rules, starting: () => starting }
+  const house = {
+    settings,
+    handler,
+    fault,
+    complain,
+    passThrough,
+    rules: () => rules,
+    forget: (call: Call) => recorder.forget(call.origin),
+    starting: () => starting,
+  }
 
   /** Who goes straight shares nothing in Redis but this. */
   function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
@@ -162,12 +191,12 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   /** Where a function is frozen once it has answered, somebody must be told that there is more to do. */
   function announce() {
     const { waitUntil } = settings
-    if (waitUntil !== undefined) guarded(() => waitUntil(within(settled(true), LINGER_MS)))
+    if (waitUntil !== undefined) hooked(() => waitUntil(keptAlive(within, settled(true), LINGER_MS)))
   }
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
     hook(record, call.origin)
-    meanings.count(record)
+    guarded(() => meanings.count(record), fault, 'the semantic cache')
     sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
   }
 
@@ -179,24 +208,24 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   }
 
   function hook(record: CallRecord, origin: Origin) {
-    if (settings.onCall !== undefined) guarded(() => origin.run(() => settings.onCall?.(record)))
+    if (settings.onCall !== undefined) hooked(() => origin.run(() => settings.onCall?.(record)))
   }
 
   /** Hooks are the program's; what they throw is counted, and nobody else's concern. */
-  function guarded(hook: () => void | Promise<void>) {
+  function hooked(hook: () => unknown) {
     const failed = () => {
       counters.counts.hookErrors += 1
     }
     try {
       const result = hook()
-      if (result instanceof Promise) result.catch(failed)
+      if (isThenable(result)) Promise.resolve(result).catch(failed)
     } catch {
       failed()
     }
   }
 
   async function settled(isLast: boolean) {
-    await Promise.all(telling)
+    await Promise.allSettled(telling)
     await recorder.settled()
     // It has calls of its own, which have records of their own.
     await meanings.settled()
@@ -208,22 +237,22 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
 
   const controls: GatewayControls = {
     semantic: meanings.admin,
-    flush: (deadlineMs = 5_000) => within(settled(false), deadlineMs),
-    async purge(what) {
-      later.run()
-      const wanted = checkPurge(what)
-      const [gone, meant] = await Promise.all([answers.purge(wanted), meanings.admin.remove(wanted)])
-      return gone + meant
-    },
-    async close(deadlineMs = 5_000) {
-      const done = await within(settled(true), deadlineMs)
-      await within(sinks.close(), 1_000)
-      answers.close()
-      meanings.close()
-      vault?.close()
-      shared?.close()
-      return done
-    },
+    flush: (deadlineMs = 5_000) => keptAlive(within, settled(false), deadlineMs),
+    purge: (what) =>
+      keptAlive(async () => {
+        later.run()
+        const wanted = checkPurge(what)
+        const [gone, meant] = await Promise.all([answers.purge(wanted), meanings.admin.remove(wanted)])
+        return gone + meant
+      }),
+    close: (deadlineMs = 5_000) =>
+      keptAlive(async () => {
+        const done = await within(settled(true), deadlineMs)
+        await within(sinks.close(), 1_000)
+        // One that cannot be closed keeps no other open.
+        for (const part of [answers, meanings, vault, shared]) guarded(() => part?.close(), fault, 'closing')
+        return done
+      }),
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
@@ -240,9 +269,10 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
       }
     },
     policy: () => rules.policy,
-    async ready() {
-      await starting
-    },
+    ready: () =>
+      keptAlive(async () => {
+        await starting
+      }),
   }
   return {
     controls,
@@ -255,6 +285,9 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
 }
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value
 
 /**
  * The gateway for SDKs other than `openai`: give its `fetch` to the Vercel AI SDK, LangChain, the Agents SDK.

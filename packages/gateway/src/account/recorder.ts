@@ -1,9 +1,11 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply } from '../call.ts'
+import { type Fault, guarded } from '../faults.ts'
 import type { Origin } from '../identify/origin.ts'
 import { willRetry } from '../identify/retries.ts'
 import type { Later } from '../later.ts'
 import type { MicroUsd } from '../quota/store.ts'
+import { codeOf } from '../words.ts'
 import { usd } from './price.ts'
 import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
 import type { Bill } from './stage.ts'
@@ -16,6 +18,8 @@ export type Seen = { left: boolean; firstByte: number | undefined; endedAt: numb
 
 /** Longer than the SDK ever waits before it retries. */
 const RETRY_OVERDUE_MS = 70_000
+/** Longest name of a model in a record, in characters. */
+const MAX_MODEL = 200
 
 /** Writes each call's record, once: not before its last attempt, and not if its attempts never come to an end. */
 export function createRecorder(
@@ -23,6 +27,7 @@ export function createRecorder(
   /** Does what the caller need not wait for. */
   later: Later,
   emit: (record: CallRecord, call: Call, ending: Ending) => void,
+  fault: Fault,
   /** How shared Redis is, if not well. */
   condition: () => Degraded | undefined,
 ) {
@@ -34,8 +39,12 @@ export function createRecorder(
     if (!open.delete(origin)) return
     clearTimeout(origin.draft?.overdue)
     counters.counts.pending = open.size
-    counters.count(record)
-    emit(record, call, ending)
+    guarded(() => counters.count(record), fault, 'a record')
+    guarded(() => emit(record, call, ending), fault, 'a record')
+    settle()
+  }
+
+  function settle() {
     if (open.size > 0) return
     for (const resolve of idle) resolve()
     idle = []
@@ -47,8 +56,11 @@ export function createRecorder(
     if (draft === undefined) return
     draft.spent = draft.spent === undefined || bill.cost === undefined ? undefined : draft.spent + bill.cost
     draft.estimated ||= ending.usage.estimated
-    const record = recordOf(call, reply, ending, bill, seen, condition)
-    if (!willRetry(call, reply)) return finish(call, record, ending)
+    // A record that cannot be written in full is written in short: a call without one would stay open for ever.
+    const record =
+      guarded(() => recordOf(call, reply, ending, bill, seen, condition), fault, 'a record') ??
+      shortRecord(call, reply, draft)
+    if (!guarded(() => willRetry(call, reply), fault, 'a record')) return finish(call, record, ending)
     draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, call, record, ending)
     draft.overdue.unref()
   }
@@ -67,6 +79,13 @@ export function createRecorder(
     end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
       later.add(() => write(call, reply, ending, bill, seen))
     },
+    /** Closes the record of a call that another one tells of. */
+    forget(origin: Origin) {
+      clearTimeout(origin.draft?.overdue)
+      if (!open.delete(origin)) return
+      counters.counts.pending = open.size
+      settle()
+    },
     /** Resolves once no record is open. */
     settled: () => (open.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
   }
@@ -80,6 +99,29 @@ const newDraft = (): Draft => ({
   degraded: false,
   overdue: undefined,
 })
+
+/** What of a call is known without a look at what anybody else wrote. */
+function shortRecord(call: Call, reply: Reply, { attempts }: Draft): CallRecord {
+  const { origin, caller, operation, view } = call
+  return {
+    id: origin.id,
+    at: Math.round(performance.timeOrigin + origin.startedAt),
+    agent: caller.agent,
+    team: caller.team,
+    tags: [],
+    operation,
+    path: '',
+    stream: view.stream,
+    model: reply.model,
+    route: reply.route,
+    cache: cacheState(reply),
+    estimated: false,
+    latencyMs: performance.now() - origin.startedAt,
+    attempts,
+    status: reply.via === 'refused' ? 'refused' : 'failed',
+    error: 'gateway_fault',
+  }
+}
 
 function recordOf(
   call: Call,
@@ -100,7 +142,7 @@ function recordOf(
     operation,
     path: pathOf(outgoing.url),
     stream: view.stream,
-    model: reply.model,
+    model: reply.model.slice(0, MAX_MODEL),
     route: reply.route,
     cache: cacheState(reply),
     estimated,
@@ -113,13 +155,14 @@ function recordOf(
   if (controls.session !== undefined) record.session = controls.session
   if (controls.user !== undefined) record.user = controls.user
   if (controls.trace !== undefined) record.trace = controls.trace
-  if (typeof body.model === 'string') record.modelAsked = body.model
+  if (typeof body.model === 'string') record.modelAsked = body.model.slice(0, MAX_MODEL)
   if (reply.bypass !== undefined) record.bypass = reply.bypass
   if (reply.key !== undefined) record.cacheKey = reply.key
   if (reply.similarity !== undefined) record.similarity = reply.similarity
   if (reply.meaning !== undefined && !(reply.meaning instanceof Promise)) record.semantic = reply.meaning
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
-  if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
+  const isCounted = reply.via !== 'refused' && reply.recording.status !== undefined && !ending.usage.unknown
+  if (isCounted) record.usage = ending.usage.usage
   if (spent !== undefined) record.costUsd = usd(spent as MicroUsd)
   if (waitedMs > 0) record.waitedMs = waitedMs
   const trouble = condition() ?? (degraded ? 'slow' : undefined)
@@ -154,11 +197,17 @@ function errorOf(reply: Reply, ending: Ending): string | undefined {
 }
 
 export function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  const cause = error.cause
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? ` ${String(cause.code)}` : ''
-  return `${error.name}: ${error.message.slice(0, 80)}${code}`
+  try {
+    if (!(error instanceof Error)) return 'unknown'
+    const { name, message, cause } = error as { name: unknown; message: unknown; cause?: unknown }
+    const code = codeOf(cause)
+    return `${text(name)}: ${text(message).slice(0, 80)}${code === undefined ? '' : ` ${code}`}`
+  } catch {
+    return 'unknown'
+  }
 }
+
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
 
 /** Of an absolute address, without parsing it whole for every call. */
 export const pathOf = (url: string) => /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url

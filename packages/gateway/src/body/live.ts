@@ -1,4 +1,4 @@
-import { type Metered, nothing, type Seen } from '../account/meter.ts'
+import { type Metered, nothing, type Seen, unmetered } from '../account/meter.ts'
 import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
 import type { Arrival } from './arrival.ts'
@@ -52,9 +52,18 @@ export function record(response: Arrival, source: Source): Recording {
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }
-    const metered = response.ok ? source.meter(tally.seen()) : nothing
-    if (metered instanceof Promise) metered.then(finish, () => finish(nothing))
+    const metered = response.ok ? metering() : nothing
+    if (metered instanceof Promise) metered.then(finish, () => finish(unmetered))
     else finish(metered)
+  }
+
+  /** What cannot be counted has no price, and the record closes. */
+  function metering(): Metered | Promise<Metered> {
+    try {
+      return source.meter(tally.seen())
+    } catch {
+      return unmetered
+    }
   }
 
   let events: SseEvent[] = []

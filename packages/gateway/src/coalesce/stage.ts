@@ -1,5 +1,7 @@
+import { nothing } from '../account/meter.ts'
 import { withoutResponse } from '../body/recording.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
+import { detached, type Fault } from '../faults.ts'
 import { whileWanted } from '../wait.ts'
 
 type Seat = object
@@ -20,7 +22,7 @@ type Flight = {
 }
 
 /** N identical calls at one time make one upstream call; one leaving harms nobody, the last to leave cancels it. */
-export function coalesce(): Stage {
+export function coalesce(fault: Fault): Stage {
   const flights = new Map<string, Flight>()
 
   return (next) => {
@@ -28,7 +30,7 @@ export function coalesce(): Stage {
     async function ask(call: Call, joins: number): Promise<Reply> {
       const flight = joins > 0 ? joinable(flights, call) : undefined
       const seat: Seat = {}
-      if (flight === undefined) return await ride(depart(flights, next, call), seat, call)
+      if (flight === undefined) return await ride(depart(flights, next, call, fault), seat, call)
       const reply = await ride(flight, seat, call)
       if (!concernsOnlyTheLeader(reply, flight, call)) return reply
       flight.seats.delete(seat)
@@ -48,7 +50,7 @@ function joinable(flights: Map<string, Flight>, { flight: key, view }: Call): Fl
   return view.stream && view.includeUsage && !flight.tellsUsage ? undefined : flight
 }
 
-function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight {
+function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: Fault): Flight {
   const controller = new AbortController()
   const key = call.flight
   const forget = () => {
@@ -66,11 +68,12 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
   }
   if (key !== undefined && !flights.has(key)) flights.set(key, flight)
   controller.signal.addEventListener('abort', forget, { once: true })
-  flight.reply.then((reply) => {
+  const arrival = flight.reply.then((reply) => {
     flight.arrived = reply
     // What did not come from upstream is nobody's to put away: it has landed.
     if (reply.via !== 'upstream' || reply.recording.status !== 200) forget()
   }, forget)
+  detached(arrival, fault, 'a shared call')
   return flight
 }
 
@@ -85,7 +88,10 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply> {
   } catch (reason) {
     if (!call.signal.aborted) throw reason
     leave(flight, seat)
-    const ended = flight.reply.then((reply) => reply.recording.ended)
+    const ended = flight.reply.then(
+      (reply) => reply.recording.ended,
+      (error: unknown) => ({ type: 'failed', usage: nothing, error }) as const,
+    )
     const recording = withoutResponse(reason, ended)
     return { via: pays() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
   }

@@ -2,9 +2,11 @@ import { askedTier, nothing } from '../account/meter.ts'
 import { totalTokens } from '../account/usage.ts'
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply, Stage } from '../call.ts'
+import { type Fault, guarded } from '../faults.ts'
 import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import { inputSize } from '../route/tokens.ts'
+import { codeOf } from '../words.ts'
 import { maxOutputTokens } from './ask.ts'
 import { rateLimitHeaders } from './headers.ts'
 import { createQueue } from './queue.ts'
@@ -17,7 +19,12 @@ const NO_MONEY = 0 as MicroUsd
 type Price = MicroUsd | undefined
 
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
-export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: number }): Stage {
+export function quota(
+  store: QuotaStore,
+  settlements: Later,
+  gauge: { waiting: number },
+  fault: Fault,
+): Stage {
   const queue = createQueue(store, gauge)
 
   return (next) =>
@@ -44,48 +51,96 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
         leaseMs: LEASE_MS,
       }
       settlements.run()
-      const admission = await queue.admit(call, reservation)
-      if (!('admitted' in admission)) return admission
-      if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
-      const late = call.signal.aborted
-      const reply = await next(call)
-      void reply.recording.ended.then((ending) =>
-        settlements.add(() => settle(ending, reply, call, reservation, late)),
+      const sentBefore = call.origin.sent
+      let reply: Reply
+      let admission: Awaited<ReturnType<typeof queue.admit>>
+      const late = { aborted: false }
+      try {
+        admission = await queue.admit(call, reservation)
+        if (!('admitted' in admission)) return admission
+        if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
+        late.aborted = call.signal.aborted
+        reply = await next(call)
+      } catch (error) {
+        // A fault below, or in the store: nobody else knows of the hold. What was sent counts at its worst.
+        const isSent = call.origin.sent > sentBefore
+        settlements.add(() => book(isSent ? worstOf(reservation) : unused(reservation)))
+        throw error
+      }
+      const ending = reply.recording.ended.catch(() => undefined)
+      settlements.after(ending, (ending) =>
+        settlements.add(() => settle(ending, reply, call, reservation, late.aborted)),
       )
-      return { ...reply, headers: rateLimitHeaders(admission, limits) }
+      const headers = guarded(() => rateLimitHeaders(admission, limits), fault, 'limit headers')
+      return headers === undefined ? reply : { ...reply, headers }
     }
 
-  async function settle(ending: Ending, reply: Reply, call: Call, reservation: Reservation, late: boolean) {
-    // Nobody wanted it any more once there was room for it.
-    const unsent = late && reply.recording.status === undefined
-    const settlement = unsent ? unused(reservation) : settlementOf(ending, reply, call, reservation)
-    await store.settle(settlement instanceof Promise ? await settlement : settlement)
-    queue.released(reservation.team)
+  async function settle(
+    ending: Ending | undefined,
+    reply: Reply,
+    call: Call,
+    reservation: Reservation,
+    late: boolean,
+  ) {
+    await book(await truthOf(ending, reply, call, reservation, late))
+  }
+
+  /** What cannot be worked out counts at its worst. Never throws: a hold that nobody settles is lost for the day. */
+  async function truthOf(
+    ending: Ending | undefined,
+    reply: Reply,
+    call: Call,
+    reservation: Reservation,
+    late: boolean,
+  ): Promise<Settlement> {
+    try {
+      // Nobody wanted it any more once there was room for it.
+      if (late && reply.recording.status === undefined) return unused(reservation)
+      if (ending !== undefined) return await settlementOf(ending, reply, call, reservation)
+    } catch (error) {
+      fault(error, 'a settlement')
+    }
+    return worstOf(reservation)
+  }
+
+  async function book(settlement: Settlement): Promise<void> {
+    await store.settle(settlement)
+    queue.released(settlement.team)
   }
 
   function settlementOf(
     ending: Ending,
     reply: Reply,
     call: Call,
-    { id, team, worstCost }: Reservation,
+    { id, team, worstCost, inputTokens, maxOutputTokens }: Reservation,
   ): Settlement | Promise<Settlement> {
-    const { usage, estimated } = ending.usage
+    const { usage, estimated, unknown } = ending.usage
     const settlement = (known: Price): Settlement => {
       const cost = known ?? worstCost
       const unseen = mayHaveCostMore(ending, reply, call)
       return {
         id,
         team,
-        tokens: totalTokens(usage),
+        tokens: unknown ? inputTokens + maxOutputTokens : totalTokens(usage),
         learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
         cost,
         doubt: (unseen ? Math.max(0, worstCost - cost) : 0) as MicroUsd,
       }
     }
-    const cost = call.rules.prices.cost(call.model, usage, ending.usage.tier)
+    const cost = unknown ? undefined : call.rules.prices.cost(call.model, usage, ending.usage.tier)
     return cost instanceof Promise ? cost.then(settlement) : settlement(cost)
   }
 }
+
+/** All that was held for it. */
+const worstOf = ({ id, team, inputTokens, maxOutputTokens, worstCost }: Reservation): Settlement => ({
+  id,
+  team,
+  tokens: inputTokens + maxOutputTokens,
+  learnOutputTokens: undefined,
+  cost: worstCost,
+  doubt: NO_MONEY,
+})
 
 function worstCostOf(call: Call, input: number, output: number): Price | Promise<Price> {
   const { prices } = call.rules
@@ -116,8 +171,8 @@ const NOT_SENT = new Set([
 ])
 
 function neverConnected(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  return typeof cause === 'object' && cause !== null && 'code' in cause && NOT_SENT.has(String(cause.code))
+  const code = error instanceof Error ? codeOf(error.cause) : undefined
+  return code !== undefined && NOT_SENT.has(code)
 }
 
 const unpriced = ({ model, caller }: Call) => ({

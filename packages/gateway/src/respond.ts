@@ -1,0 +1,36 @@
+import { formatUsd } from './account/price.ts'
+import { cacheState } from './account/recorder.ts'
+import type { Call, Reply } from './call.ts'
+import type { Fault } from './faults.ts'
+
+/** The caller's own Response. A fault while headers are added to it costs the headers, never the answer. */
+export async function respond(reply: Reply, call: Call, fault: Fault): Promise<Response> {
+  const response = await reply.recording.open(call.view, () => undefined)
+  try {
+    await addHeaders(response.headers, reply, call)
+  } catch (error) {
+    fault(error, 'headers of an answer')
+  }
+  return response
+}
+
+async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> {
+  headers.set('x-gateway-call-id', call.origin.id)
+  headers.set('x-gateway-cache', cacheState(reply))
+  headers.set('x-gateway-model', encoded(reply.model))
+  headers.set('x-gateway-route', reply.route)
+  headers.set('x-gateway-team', encoded(call.caller.team))
+  if (reply.key !== undefined && reply.ageMs !== undefined) headers.set('x-gateway-cache-key', reply.key)
+  if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
+  if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
+    headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+  for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
+  if (!call.view.stream && reply.recording.isOver()) {
+    const bill = reply.bill instanceof Promise ? await reply.bill : reply.bill
+    if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
+    if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
+  }
+}
+
+/** Half a character cannot be encoded. Longer names would be headers that clients refuse. */
+const encoded = (name: string) => encodeURIComponent(name.slice(0, 200).toWellFormed())
