@@ -89,8 +89,9 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     const given = init?.body ?? undefined
     const source = typeof given === 'string' ? given : await textOfRequest(given, request)
     const reading = source === undefined ? undefined : read(source, (init as Preparsed)?.[PARSED])
-    if (source === undefined || reading === undefined || 'excess' in reading) {
-      const refusal = whyUnread(source, reading, asked)
+    const isUnread = reading === undefined || 'excess' in reading
+    if (source === undefined || isUnread) {
+      const refusal = whyUnread(source, isUnread ? reading : undefined, asked)
       const isBound = refusal !== undefined && rules.bindsCaller(callerOf(asked, told, rules))
       return isBound ? { refusal, told } : { straight: true, told }
     }

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, parseObject } from '../json.ts'
+import { isObject, list, object, parseObject, text } from '../json.ts'
 import type { SseEvent } from './sse.ts'
 
 /** What chat and legacy completions have in common: a stream of chunks with choices, ended by `[DONE]`. */
@@ -85,7 +85,7 @@ const WELL_FINISHED = new Set(['stop', 'tool_calls', 'function_call'])
 export function storable(answer: JsonObject): boolean {
   const choices = list(answer.choices)
   return (
-    choices.length > 0 && choices.every((choice) => WELL_FINISHED.has(String(object(choice).finish_reason)))
+    choices.length > 0 && choices.every((choice) => WELL_FINISHED.has(text(object(choice).finish_reason)))
   )
 }
 

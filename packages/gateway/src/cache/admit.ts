@@ -1,7 +1,7 @@
 import { formats } from '../body/format.ts'
 import type { Answer } from '../body/recording.ts'
 import type { Call, JsonObject } from '../call.ts'
-import { list, object } from '../json.ts'
+import { list, object, text } from '../json.ts'
 
 /** Larger answers are not worth what they push out. */
 const MAX_ANSWER_CHARS = 1024 * 1024
@@ -18,7 +18,7 @@ export function admissible(call: Call, answer: Answer): boolean {
 function asksForJson(body: JsonObject): boolean {
   const chat = body.response_format
   const responses = object(body.text).format
-  return [chat, responses].some((format) => String(object(format).type ?? '').startsWith('json'))
+  return [chat, responses].some((format) => text(object(format).type).startsWith('json'))
 }
 
 /** What the model wrote as its answer proper, in chat and in Responses; not tool calls, not refusals. */

@@ -1,3 +1,4 @@
+import { wordsOf as describe } from '../words.ts'
 import { type Connection, connectTo, type RedisClient } from './connect.ts'
 
 /** Redis did not answer in time, or is known not to. Every caller has a way to go on without it. */
@@ -158,7 +159,7 @@ function timely<T>(promise: Promise<T>, ms: number): Promise<T> {
 const isAnswer = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
 
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return describe(error)
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
   return `${error.message || error.name}${code}`.slice(0, 200)
 }

@@ -132,7 +132,7 @@ async function errorIn(response: Response): Promise<string | undefined> {
 /** `fetch failed` hides why. No message of undici's holds a header. */
 function causeOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message || cause.name : String(cause)
+  return cause instanceof Error ? cause.message || cause.name : 'no reason was given'
 }
 
 const TOLD = {

@@ -53,7 +53,7 @@ export async function startServer(
     if (leaving) res.setHeader('connection', 'close')
     const answered = answer(exchange).catch((error: unknown) => {
       if (res.destroyed || req.destroyed) return
-      say(`a request failed here: ${error instanceof Error ? error.stack : error}`, 'fault')
+      say(`a request failed here: ${stackOf(error)}`, 'fault')
       refuse(res, problems.fault)
     })
     void Promise.all([closed, answered]).then(() => {
@@ -102,6 +102,12 @@ export async function startServer(
       return cut
     },
   }
+}
+
+/** Of a foreign error only what is surely text. */
+function stackOf(error: unknown): string {
+  const stack = error instanceof Error ? error.stack : undefined
+  return typeof stack === 'string' ? stack : 'an error without a stack'
 }
 
 function listening(server: Server, { host, port }: ServeOptions): Promise<void> {
