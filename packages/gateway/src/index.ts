@@ -25,6 +25,7 @@ export type {
   SemanticPolicy,
   TeamPolicy,
 } from './policy/policy.ts'
+export { type ParsedBody, parseBody, parsedBody } from './reading.ts'
 export type { RefusalCode } from './refuse.ts'
 export type { Embedder } from './semantic/embed/embedder.ts'
 export { createLocalEmbedder } from './semantic/embed/local.ts'

@@ -2,16 +2,33 @@ import { formatUsd } from './account/price.ts'
 import { cacheState } from './account/recorder.ts'
 import type { Call, Reply } from './call.ts'
 import type { Fault } from './faults.ts'
+import { refusalResponse } from './refuse.ts'
+import { FAULT_AFTER } from './unexamined.ts'
 
 /** The caller's own Response. A fault while headers are added to it costs the headers, never the answer. */
 export async function respond(reply: Reply, call: Call, fault: Fault): Promise<Response> {
-  const response = await reply.recording.open(call.view, () => undefined)
+  let response: Response
+  try {
+    response = await reply.recording.open(call.view, () => undefined)
+  } catch (error) {
+    if (!(await isOurs(reply, call))) throw error
+    fault(error, 'giving an answer')
+    // A rejection would be a connection error to the SDK, which asks again after those.
+    return refusalResponse(FAULT_AFTER, call.outgoing.url)
+  }
   try {
     await addHeaders(response.headers, reply, call)
   } catch (error) {
     fault(error, 'headers of an answer')
   }
   return response
+}
+
+/** An answer came, whole or still coming, and its caller still wants it: what keeps it back is no trouble of upstream's. */
+async function isOurs({ recording }: Reply, { signal }: Call): Promise<boolean> {
+  if (recording.status === undefined || signal.aborted) return false
+  const ending = await Promise.race([recording.ended, undefined])
+  return ending === undefined || ending.type === 'complete'
 }
 
 async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> {
