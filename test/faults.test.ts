@@ -99,7 +99,7 @@ test.each(Object.keys(odd))(
     await response.text()
     expect(upstream.count()).toBe(1)
     const [{ headers: sentHeaders, text: sentText } = { headers: {}, text: '' }] = upstream.requests
-  const sent = JSON.stringify([sentHeaders, sentText])
+    const sent = JSON.stringify([sentHeaders, sentText])
     expect(sent).not.toContain('x-gateway')
     expect(sent).not.toContain(KEY)
     expect(await gateway.flush()).toBe(true)

@@ -53,7 +53,9 @@ function compiled(entry: string, text: string): string {
     verbatimModuleSyntax: true,
     inlineSourceMap: true,
   }
-  return ts.transpileModule(probed, { compilerOptions: options, fileName: entry }).outputText.replace(/\.lua'/g, ".lua.js'")
+  return ts
+    .transpileModule(probed, { compilerOptions: options, fileName: entry })
+    .outputText.replace(/\.lua'/g, ".lua.js'")
 }
 
 type Insertion = { at: number; insert: string }
@@ -67,7 +69,8 @@ function probes(source: ts.SourceFile, entry: string): Insertion[] {
     if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {
       const body = node.body as ts.Block | ts.Expression
       const call = `globalThis.${PROBE}?.(${JSON.stringify(`${entry}:${lineOf(node)} ${nameOf(node)}`)})`
-      if (ts.isBlock(body)) found.push({ at: body.getStart() + 1, insert: `${isDerived(node) ? '' : `${call};`}` })
+      if (ts.isBlock(body))
+        found.push({ at: body.getStart() + 1, insert: `${isDerived(node) ? '' : `${call};`}` })
       else found.push({ at: body.getStart(), insert: `(${call}, ` }, { at: body.getEnd(), insert: ')' })
     }
     ts.forEachChild(node, visit)

@@ -9,7 +9,7 @@ import { callOf, claimOf, type Entrance } from './incoming.ts'
 import { keptAlive } from './keep-alive.ts'
 import type { PassThrough } from './pass-through.ts'
 import { createReader, PARSED, type Parsed } from './reading.ts'
-import type { Refusal } from './refuse.ts'
+import { type Refusal, refusalResponse } from './refuse.ts'
 import { respond } from './respond.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
@@ -54,7 +54,16 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
   }
 
   async function answer(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
-    const asked = askedOf(input, init)
+    let asked: Asked
+    try {
+      asked = askedOf(input, init)
+    } catch (error) {
+      // A mistake of the caller's is the error that `fetch` makes of it.
+      new Headers(init?.headers)
+      // Headers of ours may still be in it: it is not sent, whatever the policy.
+      fault(error, 'a call')
+      return refusalResponse(FAULT, typeof input === 'string' ? input : '')
+    }
     const begun: Begun = {}
     let decision: Decision
     try {

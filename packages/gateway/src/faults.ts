@@ -30,3 +30,20 @@ export function guarded<T>(work: () => T, fault: Fault, where: string): T | unde
 export function detached(work: Promise<unknown>, fault: Fault, where: string): void {
   work.catch((error: unknown) => fault(error, where))
 }
+
+/**
+ * Runs a deferred task; a throw or rejection is reported. `otherwise` is done in its place, for what must not be left
+ * undone.
+ */
+export function attempt(task: () => unknown, fault: Fault, where: string, otherwise?: () => unknown): void {
+  const failed = (error: unknown) => {
+    fault(error, where)
+    if (otherwise !== undefined) attempt(otherwise, fault, where)
+  }
+  try {
+    const result = task()
+    if (result instanceof Promise) result.catch(failed)
+  } catch (error) {
+    failed(error)
+  }
+}

@@ -1,4 +1,4 @@
-import type { Fault } from './faults.ts'
+import { attempt, type Fault } from './faults.ts'
 
 /** Most tasks left waiting: a loop of cache hits may never come to the end of its turn. */
 const MAX_TASKS = 64
@@ -10,52 +10,40 @@ type Task = () => unknown
  * as a fault and harms neither the tasks after it nor the process.
  */
 export type Later = {
-  add: (task: Task) => void
-  /** Runs a task once a promise has settled. */
-  after: <T>(promise: Promise<T>, task: (value: T) => unknown) => void
+  /** `otherwise` is done if the task fails. */
+  add: (task: Task, otherwise?: Task) => void
+  /** Runs a task once a promise has settled; `otherwise` if either of the two fails. */
+  after: <T>(promise: Promise<T>, task: (value: T) => unknown, otherwise?: Task) => void
   /** Runs all waiting tasks now. */
   run: () => void
 }
 
+const TASK = 'deferred work'
+
 /** Tasks run in the next turn of the event loop, after the answer has been handed over. */
 export function createLater(fault: Fault): Later {
-  let tasks: Task[] = []
+  let tasks: [task: Task, otherwise: Task | undefined][] = []
 
   function run() {
     const due = tasks
     tasks = []
-    for (const task of due) attempt(task, fault)
+    for (const [task, otherwise] of due) attempt(task, fault, TASK, otherwise)
   }
 
   return {
-    add(task) {
-      tasks.push(task)
-      if (tasks.length === 1) setImmediate(run)
+    add(task, otherwise) {
+      tasks.push([task, otherwise])
+      if (tasks.length === 1) setImmediate(attempt, run, fault, TASK)
       if (tasks.length > MAX_TASKS) run()
     },
-    after: (promise, task) => after(promise, task, fault),
+    after: (promise, task, otherwise) => attempt(() => promise.then(task), fault, TASK, otherwise),
     run,
   }
 }
 
 /** Tasks run as microtasks: for programs that listen for each record and want it before their call goes on. */
 export const createSoon = (fault: Fault): Later => ({
-  add: (task) => queueMicrotask(() => attempt(task, fault)),
-  after: (promise, task) => after(promise, task, fault),
+  add: (task, otherwise) => queueMicrotask(attempt.bind(undefined, task, fault, TASK, otherwise)),
+  after: (promise, task, otherwise) => attempt(() => promise.then(task), fault, TASK, otherwise),
   run: () => undefined,
 })
-
-function attempt(task: Task, fault: Fault) {
-  try {
-    const result = task()
-    if (result instanceof Promise) result.catch((error: unknown) => fault(error, TASK))
-  } catch (error) {
-    fault(error, TASK)
-  }
-}
-
-function after<T>(promise: Promise<T>, task: (value: T) => unknown, fault: Fault) {
-  promise.then(task).catch((error: unknown) => fault(error, TASK))
-}
-
-const TASK = 'deferred work'

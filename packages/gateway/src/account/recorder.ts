@@ -59,7 +59,7 @@ export function createRecorder(
     // A record that cannot be written in full is written in short: a call without one would stay open for ever.
     const record =
       guarded(() => recordOf(call, reply, ending, bill, seen, condition), fault, 'a record') ??
-      shortRecord(call, reply, draft)
+      shortRecord(call, reply)
     if (!guarded(() => willRetry(call, reply), fault, 'a record')) return finish(call, record, ending)
     draft.overdue = setTimeout(finish, RETRY_OVERDUE_MS, call, record, ending)
     draft.overdue.unref()
@@ -77,7 +77,10 @@ export function createRecorder(
       counters.counts.pending = open.size
     },
     end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
-      later.add(() => write(call, reply, ending, bill, seen))
+      later.add(
+        () => write(call, reply, ending, bill, seen),
+        () => finish(call, shortRecord(call, reply), ending),
+      )
     },
     /** Closes the record of a call that another one tells of. */
     forget(origin: Origin) {
@@ -101,8 +104,9 @@ const newDraft = (): Draft => ({
 })
 
 /** What of a call is known without a look at what anybody else wrote. */
-function shortRecord(call: Call, reply: Reply, { attempts }: Draft): CallRecord {
+function shortRecord(call: Call, reply: Reply): CallRecord {
   const { origin, caller, operation, view } = call
+  const { attempts = [] } = origin.draft ?? {}
   return {
     id: origin.id,
     at: Math.round(performance.timeOrigin + origin.startedAt),

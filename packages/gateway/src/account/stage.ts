@@ -5,6 +5,7 @@ import type { Later } from '../later.ts'
 import type { MicroUsd } from '../quota/store.ts'
 import { refuse } from '../refuse.ts'
 import { FAULT, FAULT_AFTER, showsUpstreamsKey } from '../unexamined.ts'
+import { unmetered } from './meter.ts'
 import type { Recorder, Seen } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
@@ -57,7 +58,10 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
     const now = performance.now()
     const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
     if (bill instanceof Promise || reply.meaning instanceof Promise)
-      later.add(() => end(call, reply, ending, bill, seen))
+      later.add(
+        () => end(call, reply, ending, bill, seen),
+        () => recorder.end(call, { ...reply, meaning: undefined }, ending, UNKNOWN, seen),
+      )
     else recorder.end(call, reply, ending, bill, seen)
     return { ...reply, bill }
   }
@@ -80,13 +84,23 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
 
   function follow(reply: Reply, call: Call): Reply {
     const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
-    const bill = reply.recording.ended.then((ending) =>
-      settled(guarded(() => billFor(ending, reply, call), fault, 'a record') ?? UNKNOWN, UNKNOWN),
+    const over = reply.recording.ended.catch(
+      (error: unknown): Ending => ({ type: 'failed', usage: unmetered, error }),
     )
-    later.after(reply.recording.ended, (ending) => {
-      seen.endedAt = performance.now()
-      return end(call, reply, ending, bill, seen)
-    })
+    const bill = over
+      .then((ending) => billFor(ending, reply, call))
+      .catch((error: unknown) => {
+        fault(error, 'a record')
+        return UNKNOWN
+      })
+    later.after(
+      over,
+      (ending) => {
+        seen.endedAt = performance.now()
+        return end(call, reply, ending, bill, seen)
+      },
+      () => recorder.end(call, reply, { type: 'failed', usage: unmetered, error: undefined }, UNKNOWN, seen),
+    )
     const recording: Reply['recording'] = {
       ...reply.recording,
       async open(view, leave) {
