@@ -73,7 +73,10 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
       if (signal?.aborted && error === signal.reason) throw error
       fault(error, 'a call')
       const { call, told } = begun
-      if (call !== undefined) house.forget(call)
+      if (call !== undefined) {
+        call.origin.barred = true
+        house.forget(call)
+      }
       if (call !== undefined && call.origin.sent > 0) return passThrough.refuse(asked, FAULT_AFTER, told)
       if (!maySend(house, asked)) return passThrough.refuse(asked, FAULT, told)
       return await passThrough.sendAsIs(entrance, asked)

@@ -104,7 +104,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const recorder = createRecorder(counters, recorded, emit, fault, condition)
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, () => rules.policy, shared?.link, sayOfSinks)
-  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
+  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks, fault })
   const meanings = createMeanings(settings, shared?.link, sayOfSinks, fault)
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
@@ -184,7 +184,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   function handler(call: Call): Promise<Reply> {
     shared?.following?.tick()
     const reply = answer(call)
-    announce()
+    guarded(announce, fault, 'waitUntil')
     return reply
   }
 
@@ -225,6 +225,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   }
 
   async function settled(isLast: boolean) {
+    later.run()
     await Promise.allSettled(telling)
     await recorder.settled()
     // It has calls of its own, which have records of their own.

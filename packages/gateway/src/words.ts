@@ -30,4 +30,11 @@ export function codeOf(error: unknown): string | undefined {
   }
 }
 
-const clip = (text: string) => text.slice(0, MAX_WORDS)
+const clip = (text: string) => (text.length > MAX_WORDS ? copied(text, MAX_WORDS) : text)
+
+/**
+ * The beginning of a text, in memory of its own: what `slice` gives holds on to the whole text it was cut from, and so
+ * may what is put together of it.
+ */
+export const copied = (text: string, length = text.length): string =>
+  Buffer.from(text.slice(0, length), 'utf16le').toString('utf16le')

@@ -5,7 +5,7 @@ import type { Origin } from '../identify/origin.ts'
 import { willRetry } from '../identify/retries.ts'
 import type { Later } from '../later.ts'
 import type { MicroUsd } from '../quota/store.ts'
-import { codeOf } from '../words.ts'
+import { codeOf, copied } from '../words.ts'
 import { usd } from './price.ts'
 import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
 import type { Bill } from './stage.ts'
@@ -146,7 +146,7 @@ function recordOf(
     operation,
     path: pathOf(outgoing.url),
     stream: view.stream,
-    model: reply.model.slice(0, MAX_MODEL),
+    model: clipped(reply.model),
     route: reply.route,
     cache: cacheState(reply),
     estimated,
@@ -159,7 +159,7 @@ function recordOf(
   if (controls.session !== undefined) record.session = controls.session
   if (controls.user !== undefined) record.user = controls.user
   if (controls.trace !== undefined) record.trace = controls.trace
-  if (typeof body.model === 'string') record.modelAsked = body.model.slice(0, MAX_MODEL)
+  if (typeof body.model === 'string') record.modelAsked = clipped(body.model)
   if (reply.bypass !== undefined) record.bypass = reply.bypass
   if (reply.key !== undefined) record.cacheKey = reply.key
   if (reply.similarity !== undefined) record.similarity = reply.similarity
@@ -212,6 +212,8 @@ export function nameOf(error: unknown): string {
 }
 
 const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
+const clipped = (model: string) => (model.length > MAX_MODEL ? copied(model, MAX_MODEL) : model)
 
 /** Of an absolute address, without parsing it whole for every call. */
 export const pathOf = (url: string) => /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url

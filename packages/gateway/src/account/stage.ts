@@ -31,6 +31,7 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
   return (next) =>
     async function account(call) {
       recorder.begin(call.origin)
+      call.origin.barred = false
       let reply: Reply
       try {
         reply = await next(call)
@@ -44,12 +45,14 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
 
   async function afterFault(call: Call): Promise<Reply> {
     const { origin, rules, caller, outgoing, teamKey } = call
+    // A stage may have failed while those below it were at work.
+    origin.barred = true
     if (origin.sent > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
     const mayLeave = !rules.bindsCaller(caller) && showsUpstreamsKey(outgoing.headers, [teamKey])
     if (!mayLeave || call.purpose !== undefined) return { ...refuse(call, FAULT), bypass: 'fault' }
     const { init, headers, text } = outgoing
     const asItIs = { ...outgoing, frozen: true, injectUsage: false, init: { ...init, headers, body: text } }
-    return { ...(await send({ ...call, outgoing: asItIs })), bypass: 'fault' }
+    return { ...(await send({ ...call, outgoing: asItIs, unexamined: true })), bypass: 'fault' }
   }
 
   /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */

@@ -38,7 +38,7 @@ export function quota(
       if (worstCost === undefined && limits.usdPerDay !== undefined) return refuse(call, unpriced(call))
 
       const reservation: Reservation = {
-        id: `${call.origin.id}/${call.origin.sent}`,
+        id: `${call.origin.id}/${call.attempt}.${call.origin.sent}`,
         team: call.caller.team,
         agent: call.caller.agent,
         model: call.model,
@@ -68,8 +68,11 @@ export function quota(
         throw error
       }
       const ending = reply.recording.ended.catch(() => undefined)
-      settlements.after(ending, (ending) =>
-        settlements.add(() => settle(ending, reply, call, reservation, late.aborted)),
+      const atWorst = () => book(worstOf(reservation))
+      settlements.after(
+        ending,
+        (ending) => settlements.add(() => settle(ending, reply, call, reservation, late.aborted), atWorst),
+        atWorst,
       )
       const headers = guarded(() => rateLimitHeaders(admission, limits), fault, 'limit headers')
       return headers === undefined ? reply : { ...reply, headers }
