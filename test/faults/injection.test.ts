@@ -200,9 +200,9 @@ test('a fault anywhere lets no call through that the policy forbids', async () =
   })
 }, 600_000)
 
-/** Where the gateway's headers may still be in a request: nothing can be sent after a fault there. */
+/** Where the gateway's headers may still be in a request: nothing can be sent after a fault there. And Node's own `fetch`. */
 const BEFORE_ALL =
-  /^(asked\.ts|keep-alive\.ts|identify\/headers\.ts:\d+ (hasGatewayHeaders|withoutGatewayHeaders)|door\.ts:\d+ (gatewayFetch|answer))/
+  /^(upstream\/ask\.ts:\d+ globalFetch|asked\.ts|keep-alive\.ts|identify\/headers\.ts:\d+ (hasGatewayHeaders|withoutGatewayHeaders)|door\.ts:\d+ (gatewayFetch|answer))/
 
 /** Room for two worst cases: one that stays held would leave no room for the last call. */
 const LIMITS = { usdPerDay: 0.0024, tpm: 1_000_000, rpm: 10_000 }

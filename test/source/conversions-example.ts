@@ -4,7 +4,7 @@ export const examples = [
   (inNumber: object) => Number(inNumber),
   (inTemplate: string | string[]) => `${inTemplate}`,
   // biome-ignore lint/suspicious/noExplicitAny: what comes out of JSON.parse
-  (inSum: any) => `${inSum + ''}`,
+  (inSum: any) => inSum + 1,
   (inPlus: { a: 1 }) => +inPlus,
   (fine: string | number | null) => `${fine} ${String(fine)} ${Number(fine)}`,
 ]
