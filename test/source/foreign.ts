@@ -20,10 +20,11 @@ const PRIMITIVE =
  * Finds `String(x)`, `Number(x)`, `BigInt(x)`, `${x}`, `x + ''` and unary plus on anything that may be an object: JSON that
  * somebody else wrote may hold `{ "toString": 1 }`, on which each of them throws.
  */
-export function conversions(config: string, within: RegExp): Conversion[] {
+export function conversions(config: string, within: RegExp, more: string[] = []): Conversion[] {
   const { config: json } = ts.readConfigFile(config, (path) => readFileSync(path, 'utf8'))
   const { fileNames, options } = ts.parseJsonConfigFileContent(json, ts.sys, dirname(config))
-  const files = fileNames.filter((name) => within.test(name) && !name.endsWith('.test.ts'))
+  const own = fileNames.filter((name) => within.test(name) && !name.endsWith('.test.ts'))
+  const files = [...own, ...more]
   const program = ts.createProgram(files, { ...options, noEmit: true })
   const checker = program.getTypeChecker()
   const found: Conversion[] = []
