@@ -26,7 +26,8 @@ import { applied } from './policy/applied.ts'
 import type { Live } from './policy/live.ts'
 import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
-import { createLink, type Link } from './redis/link.ts'
+import type { Link } from './redis/link.ts'
+import { acquireLink } from './redis/pool.ts'
 import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
 import type { SemanticAdmin } from './semantic/store/admin.ts'
@@ -69,6 +70,9 @@ export type Gateway = GatewayControls & {
 
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
+
+/** Closes what a gateway holds, connections to Redis above all, once its program has let go of it. */
+const abandoned = new FinalizationRegistry<() => void>((close) => close())
 
 /**
  * The gateway as parts: controls, and a door for each client. `hasKey`: its clients have a key of their own for upstream,
@@ -165,7 +169,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   /** Who goes straight shares nothing in Redis but this. */
   function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
     const { redisMs: deadlineMs, connectMs } = deadlines
-    const link = known ?? createLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
+    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
     const keeper = createKeeper(link, oneAMinute(warn))
     const close = () => {
       keeper.close()
@@ -236,6 +240,14 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     await Promise.all([shared?.settled(), sinks.drain(({ periodic }) => isLast || !periodic)])
   }
 
+  async function close(deadlineMs: number) {
+    const done = await within(settled(true), deadlineMs)
+    await within(sinks.close(), 1_000)
+    // One that cannot be closed keeps no other open.
+    for (const part of [answers, meanings, vault, shared]) guarded(() => part?.close(), fault, 'closing')
+    return done
+  }
+
   const controls: GatewayControls = {
     semantic: meanings.admin,
     flush: (deadlineMs = 5_000) => keptAlive(within, settled(false), deadlineMs),
@@ -246,14 +258,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
         const [gone, meant] = await Promise.all([answers.purge(wanted), meanings.admin.remove(wanted)])
         return gone + meant
       }),
-    close: (deadlineMs = 5_000) =>
-      keptAlive(async () => {
-        const done = await within(settled(true), deadlineMs)
-        await within(sinks.close(), 1_000)
-        // One that cannot be closed keeps no other open.
-        for (const part of [answers, meanings, vault, shared]) guarded(() => part?.close(), fault, 'closing')
-        return done
-      }),
+    close: (deadlineMs = 5_000) => keptAlive(close, deadlineMs),
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
@@ -275,6 +280,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
         await starting
       }),
   }
+  // Must not refer to `controls`: it is what is left when nobody has them any more.
+  abandoned.register(controls, () => detached(close(LINGER_MS), fault, 'closing'))
   return {
     controls,
     say,
@@ -286,6 +293,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
 }
+
+const PARTS = Symbol('the parts of one gateway')
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value
@@ -301,13 +310,15 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
 export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch }): Gateway {
   const { fetch: transport, ...rest } = options ?? {}
   const { controls, door } = assemble(rest)
-  return {
-    ...controls,
-    fetch: door({
-      transport: transport ?? globalFetch,
-      governs: byPathTail,
-      below: restAfterVersion,
-      frozen: false,
-    }),
-  }
+  const governed = door({
+    transport: transport ?? globalFetch,
+    governs: byPathTail,
+    below: restAfterVersion,
+    frozen: false,
+  })
+  // Whoever keeps any part of it keeps the gateway open.
+  const whole = { ...controls, fetch: governed }
+  for (const part of [governed, controls, whole])
+    Object.defineProperty(part, PARTS, { value: [governed, controls, whole] })
+  return whole
 }
