@@ -68,6 +68,7 @@ export function createReader() {
  * @returns `undefined` for what is no JSON object; `excess`, the name of the limit, for what is beyond one.
  */
 export function parseBody(text: string): { excess: Excess } | ParsedBody | undefined {
+  if (!/^\s*\{/.test(text)) return undefined
   const excess = excessOf(text)
   if (excess !== undefined) return { excess }
   const json = parseObject(text)
