@@ -67,10 +67,9 @@ export function quota(
         settlements.add(() => book(isSent ? worstOf(reservation) : unused(reservation)))
         throw error
       }
-      const ending = reply.recording.ended.catch(() => undefined)
       const atWorst = () => book(worstOf(reservation))
       settlements.after(
-        ending,
+        reply.recording.ended,
         (ending) => settlements.add(() => settle(ending, reply, call, reservation, late.aborted), atWorst),
         atWorst,
       )
@@ -78,32 +77,39 @@ export function quota(
       return headers === undefined ? reply : { ...reply, headers }
     }
 
-  async function settle(
+  /** At once where it can be: the next call of the team is to find the room. */
+  function settle(
     ending: Ending | undefined,
     reply: Reply,
     call: Call,
     reservation: Reservation,
     late: boolean,
-  ) {
-    await book(await truthOf(ending, reply, call, reservation, late))
+  ): Promise<void> {
+    const truth = truthOf(ending, reply, call, reservation, late)
+    return truth instanceof Promise ? truth.then(book) : book(truth)
   }
 
   /** What cannot be worked out counts at its worst. Never throws: a hold that nobody settles is lost for the day. */
-  async function truthOf(
+  function truthOf(
     ending: Ending | undefined,
     reply: Reply,
     call: Call,
     reservation: Reservation,
     late: boolean,
-  ): Promise<Settlement> {
+  ): Settlement | Promise<Settlement> {
+    const atWorst = (error: unknown) => {
+      fault(error, 'a settlement')
+      return worstOf(reservation)
+    }
     try {
       // Nobody wanted it any more once there was room for it.
       if (late && reply.recording.status === undefined) return unused(reservation)
-      if (ending !== undefined) return await settlementOf(ending, reply, call, reservation)
+      if (ending === undefined) return worstOf(reservation)
+      const settlement = settlementOf(ending, reply, call, reservation)
+      return settlement instanceof Promise ? settlement.catch(atWorst) : settlement
     } catch (error) {
-      fault(error, 'a settlement')
+      return atWorst(error)
     }
-    return worstOf(reservation)
   }
 
   async function book(settlement: Settlement): Promise<void> {
