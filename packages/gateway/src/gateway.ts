@@ -1,12 +1,13 @@
 import { type Passed, recordOfPassed } from './account/passed.ts'
 import type { CallRecord } from './account/record.ts'
 import { createRecorder } from './account/recorder.ts'
-import { createCounters, type Stats } from './account/stats.ts'
+import { createCounters } from './account/stats.ts'
 import { witness } from './account/witness.ts'
 import type { Ending } from './body/recording.ts'
 import { createMemoryCache } from './cache/memory.ts'
-import { checkPurge, type Purge } from './cache/purge.ts'
+import { checkPurge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
+import type { Gateway, GatewayControls } from './controls.ts'
 import { createKeeper } from './custody/keeper.ts'
 import { PLACEHOLDER } from './custody/stage.ts'
 import { createDoor } from './door.ts'
@@ -24,49 +25,17 @@ import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
 import { applied } from './policy/applied.ts'
 import type { Live } from './policy/live.ts'
-import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import type { Link } from './redis/link.ts'
 import { acquireLink } from './redis/pool.ts'
 import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
-import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
 import { globalFetch } from './upstream/ask.ts'
 import { within } from './wait.ts'
 import { createWatch } from './watch.ts'
-
-/** What a client's `.gateway` offers. */
-export type GatewayControls = {
-  /** Waits until every call so far is recorded, and its answer where others find it. False: not within `deadlineMs`. @default 5000 */
-  flush: (deadlineMs?: number) => Promise<boolean>
-  /**
-   * Forgets cached answers, here, in Redis and in the memory of every process that shares it; resolves with how many
-   * there were in Redis, or without Redis here. Everything given must match; `{}` forgets all of them.
-   *
-   * @example
-   * await client.gateway.purge({ team: 'prod_customer', model: 'gpt-4o' })
-   * @throws when Redis cannot be reached: this process has forgotten, others may have not.
-   * @throws GatewayOptionsError for a field that does not exist.
-   */
-  purge: (what: Purge) => Promise<number>
-  /** `flush`, then lets go of the cache. Calls made afterwards still work, and those in line for a limit stay there. */
-  close: (deadlineMs?: number) => Promise<boolean>
-  stats: () => Stats
-  /** Looks into the semantic cache, and mends it. */
-  semantic: SemanticAdmin
-  /** The policy in force, for whoever stands between callers and this gateway. */
-  policy: () => Readonly<Policy>
-  /** Waits until shared Redis has told the live policy, as the first calls do: no longer than `deadlines` allow. */
-  ready: () => Promise<void>
-}
-
-export type Gateway = GatewayControls & {
-  /** A drop-in for the `fetch` option of any OpenAI-speaking SDK. */
-  fetch: typeof fetch
-}
 
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
