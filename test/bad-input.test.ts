@@ -24,14 +24,24 @@ test('a body that is no JSON object goes through untouched, and upstream answers
   }
 })
 
-test('200,000 levels of nesting neither overflow the stack nor reach the cache', async () => {
+const deep = (levels: number) =>
+  `{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}],"deep":${'['.repeat(levels)}${']'.repeat(levels)}}`
+
+test('200,000 levels of nesting are refused where the policy binds, and else go through unread', async () => {
   const { upstream } = await setup()
-  const gateway = createGateway({ agent: 'support', quota: false })
-  const deep = `{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}],"deep":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
-  const response = await gateway.fetch(`${upstream.baseURL}/chat/completions`, post(deep))
-  expect([response.status, response.headers.get('x-gateway-cache')]).toEqual([200, 'bypass'])
-  expect(upstream.requests[0]?.text).toBe(deep)
-  expect(gateway.stats().faults).toBe(0)
+  const url = `${upstream.baseURL}/chat/completions`
+  const bound = createGateway({ agent: 'support', quota: false })
+  const refused = await bound.fetch(url, post(deep(200_000)))
+  expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([413, 'false'])
+  expect(await refused.json()).toMatchObject({
+    error: { code: 'gateway_body_too_large', type: 'invalid_request_error' },
+  })
+  expect(upstream.count()).toBe(0)
+
+  const free = createGateway({ policy: {} })
+  expect((await free.fetch(url, post(deep(200_000)))).status).toBe(200)
+  expect(upstream.requests[0]?.text).toBe(deep(200_000))
+  expect([bound.stats().faults, free.stats().faults]).toEqual([0, 0])
 })
 
 test('50 MB pass, unchanged', async () => {

@@ -25,7 +25,9 @@ const ACROSS = {
 /** Two gateways in one process, which share no more than two processes would. */
 async function two(redis: GatewayOptions['redis'] & (string | object), latencyMs = 300, options = {}) {
   const one = await setup({ redis, ...ACROSS, ...options }, {}, { latencyMs })
-  const other = await setup({ redis, ...ACROSS, ...options }, { baseURL: one.upstream.baseURL })
+  // Another address: as another process, it shares no connection with the first.
+  const elsewhere = typeof redis === 'string' ? `${redis}&other=1` : redis
+  const other = await setup({ redis: elsewhere, ...ACROSS, ...options }, { baseURL: one.upstream.baseURL })
   for (const { client } of [one, other]) open.push({ close: () => client.gateway.close() })
   return { one, other, upstream: one.upstream }
 }

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 
+let processes = 0
+
 export type RedisServer = {
   url: string
   port: number
@@ -99,7 +101,11 @@ export async function startRedis(args: string[] = [], binary = redisBinary()): P
 
   admin = await start()
   return {
-    url: `redis://127.0.0.1:${port}`,
+    // Another one each time it is read: clients of one process share connections to an address, those of two do not.
+    get url() {
+      processes += 1
+      return `redis://127.0.0.1:${port}/0?process=${processes}`
+    },
     port,
     get admin() {
       return admin

@@ -97,6 +97,8 @@ export type Call = {
   purpose?: Purpose
   /** Told when this call begins to wait for its team: it then takes up nobody's place at upstream. */
   stepAside?: () => void
+  /** Sent after a fault, as it came. */
+  unexamined?: true
   /** What survives the SDK's retries of this call. */
   origin: Origin
 }

@@ -1,5 +1,6 @@
 import OpenAI, { type ClientOptions } from 'openai'
-import { assemble, type GatewayControls } from './gateway.ts'
+import type { GatewayControls } from './controls.ts'
+import { assemble } from './gateway.ts'
 import { belowBase, restBelow } from './governed.ts'
 import { markOrigin, type RequestOptions } from './identify/origin.ts'
 import { isObject } from './json.ts'

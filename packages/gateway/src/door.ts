@@ -1,103 +1,135 @@
-import { formatUsd } from './account/price.ts'
-import { cacheState } from './account/recorder.ts'
-import type { Counters } from './account/stats.ts'
+import { type Asked, askedOf } from './asked.ts'
 import { textOfRequest } from './body/request.ts'
 import type { Call, Handler, Reply } from './call.ts'
-import { hasGatewayHeaders, readHeaders } from './identify/headers.ts'
+import type { Fault } from './faults.ts'
+import { type CallOptions, readHeaders } from './identify/headers.ts'
 import { originOf } from './identify/origin.ts'
+import { type Complain, checkedContext } from './identify/schema.ts'
 import { callOf, claimOf, type Entrance } from './incoming.ts'
-import { turned } from './litellm/aim.ts'
+import { keptAlive } from './keep-alive.ts'
 import type { PassThrough } from './pass-through.ts'
-import { createReader } from './reading.ts'
-import { refusalResponse } from './refuse.ts'
+import { createReader, PARSED, type Parsed } from './reading.ts'
+import { type Refusal, refusalResponse } from './refuse.ts'
+import { respond } from './respond.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
+import { FAULT, FAULT_AFTER, maySend } from './unexamined.ts'
+import { whyUnread } from './unread.ts'
 import { whileWanted } from './wait.ts'
 
 export type House = {
   settings: Settings
   handler: Handler
-  counters: Counters
+  fault: Fault
+  /** Told of controls that are ignored, by their names. */
+  complain: Complain
   /** What is in force at this moment. */
   rules: () => Rules
   /** Until it settles, it is not known whether another policy than the program's own is in force. */
   starting: () => Promise<unknown> | undefined
+  /** Closes the record of a call that a fault kept from one. */
+  forget: (call: Call) => void
   /** The way of what is not governed. */
   passThrough: PassThrough
 }
 
-/** `fetch`, with the pipeline behind it. What is not governed goes straight through: same arguments, same Response. */
+/** What is done with a request. */
+type Decision =
+  | { refusal: Refusal; told: CallOptions | undefined }
+  | { straight: true; told: CallOptions | undefined }
+  | { call: Call; reply: Reply }
+
+/**
+ * `fetch`, with the pipeline behind it. What is not governed goes straight through: same arguments, same Response.
+ *
+ * After a fault of the gateway's own a request is sent as it is only where the policy binds no caller, and only if it had
+ * not been sent; everywhere else it is refused (`gateway_fault`).
+ */
 export function createDoor(house: House, entrance: Entrance): typeof fetch {
-  const { settings, handler, counters } = house
+  const { settings, handler, fault, complain, passThrough } = house
   const read = createReader()
 
-  return async function gatewayFetch(input, init) {
-    const request = input instanceof Request ? input : undefined
-    const starting = house.starting()
-    if (starting !== undefined)
-      await whileWanted(starting, init?.signal ?? request?.signal ?? new AbortController().signal)
-    const url = typeof input === 'string' ? input : input instanceof URL ? input.href : input.url
-    const method = init?.method ?? request?.method ?? 'GET'
-    const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
-    const rules = house.rules()
-    if (found !== undefined && rules.someGoStraight && goesStraight(settings, rules, request, init))
-      return await house.passThrough(entrance, input, init, { url, method })
-    const given = init?.body ?? undefined
-    const source = found && (typeof given === 'string' ? given : await textOfRequest(given, request))
-    const reading = source === undefined ? undefined : read(source)
-    if (found === undefined || source === undefined || reading === undefined)
-      return await house.passThrough(entrance, input, init, { url, method })
+  return function gatewayFetch(input, init) {
+    return keptAlive(answer, input, init)
+  }
 
+  async function answer(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+    let asked: Asked
+    try {
+      asked = askedOf(input, init)
+    } catch (error) {
+      // A mistake of the caller's is the error that `fetch` makes of it.
+      new Headers(init?.headers)
+      // Headers of ours may still be in it: it is not sent, whatever the policy.
+      fault(error, 'a call')
+      return refusalResponse(FAULT, typeof input === 'string' ? input : '')
+    }
+    const begun: Begun = {}
+    let decision: Decision
+    try {
+      decision = await decide(asked, begun)
+    } catch (error) {
+      const { signal } = asked
+      if (signal?.aborted && error === signal.reason) throw error
+      fault(error, 'a call')
+      const { call, told } = begun
+      if (call !== undefined) {
+        call.origin.barred = true
+        house.forget(call)
+      }
+      if (call !== undefined && call.origin.sent > 0) return passThrough.refuse(asked, FAULT_AFTER, told)
+      if (!maySend(house, asked)) return passThrough.refuse(asked, FAULT, told)
+      return await passThrough.sendAsIs(entrance, asked)
+    }
+    if ('refusal' in decision) return passThrough.refuse(asked, decision.refusal, decision.told)
+    if ('straight' in decision) return await passThrough.send(entrance, asked, decision.told)
+    return await respond(decision.reply, decision.call, fault)
+  }
+
+  async function decide(asked: Asked, begun: Begun): Promise<Decision> {
+    const starting = house.starting()
+    if (starting !== undefined) await whileWanted(starting, asked.signal ?? new AbortController().signal)
+    const { url, method, marked, init, request } = asked
+    const rules = house.rules()
+    const told = marked && readHeaders(marked, complain)
+    if (told !== undefined) begun.told = told
+    const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
+    if (found === undefined) return { straight: true, told }
+    // What is switched off is refused, however it would have gone.
+    const caller = rules.someGoStraight ? callerOf(asked, told, rules) : undefined
+    if (caller?.mode === 'direct' && caller.refusal === undefined) return { straight: true, told }
+    const given = init?.body ?? undefined
+    const source = typeof given === 'string' ? given : await textOfRequest(given, request)
+    const reading = source === undefined ? undefined : read(source, (init as Preparsed)?.[PARSED])
+    const isUnread = reading === undefined || 'excess' in reading
+    if (source === undefined || isUnread) {
+      const refusal = whyUnread(source, isUnread ? reading : undefined, asked)
+      const isBound = refusal !== undefined && rules.bindsCaller(callerOf(asked, told, rules))
+      return isBound ? { refusal, told } : { straight: true, told }
+    }
     const own: RequestInit = request
       ? { method, headers: request.headers, signal: request.signal, ...init }
       : { ...init }
-    let call: Call | undefined
-    let reply: Reply
-    try {
-      call = callOf(settings, rules, entrance, { ...found, url, init: own, source, reading })
-      reply = await handler(call)
-    } catch (error) {
-      counters.counts.faults += 1
-      // A mistake of ours. What has not left yet goes as the caller sent it; what has left is never sent twice.
-      if (call === undefined || call.origin.sent === 0)
-        return await entrance.transport(...turned(rules.proxyFor(settings.agent), entrance, input, init))
-      const message = `The gateway failed after the request was sent: ${error}`
-      return refusalResponse({ code: 'gateway_fault', message }, url)
-    }
-    return await respond(reply, call)
+    const call = callOf({ settings, rules, complain }, entrance, {
+      ...found,
+      url,
+      init: own,
+      headers: asked.headers,
+      told,
+      source,
+      reading,
+    })
+    begun.call = call
+    return { call, reply: await handler(call) }
+  }
+
+  function callerOf({ init }: Asked, told: CallOptions | undefined, rules: Rules) {
+    const { context } = originOf(init, 0, false)
+    return rules.who(claimOf(settings, checkedContext(context, complain), told))
   }
 }
 
-/** What is switched off is refused, however it would have gone. */
-function goesStraight(
-  settings: Settings,
-  rules: Rules,
-  request: Request | undefined,
-  init: RequestInit | undefined,
-): boolean {
-  const headers = new Headers(init?.headers ?? request?.headers)
-  const told = hasGatewayHeaders(headers) ? readHeaders(headers) : undefined
-  const caller = rules.who(claimOf(settings, originOf(init, 0, false).context, told))
-  return caller.mode === 'direct' && caller.refusal === undefined
-}
+/** How far a request came before a fault. */
+type Begun = { told?: CallOptions; call?: Call }
 
-async function respond(reply: Reply, call: Call): Promise<Response> {
-  const response = await reply.recording.open(call.view, () => undefined)
-  const { headers } = response
-  headers.set('x-gateway-call-id', call.origin.id)
-  headers.set('x-gateway-cache', cacheState(reply))
-  headers.set('x-gateway-model', encodeURIComponent(reply.model))
-  headers.set('x-gateway-route', reply.route)
-  headers.set('x-gateway-team', encodeURIComponent(call.caller.team))
-  if (reply.key !== undefined && reply.ageMs !== undefined) headers.set('x-gateway-cache-key', reply.key)
-  if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
-  if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
-    headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
-  for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
-  if (!call.view.stream && reply.recording.isOver()) {
-    const bill = reply.bill instanceof Promise ? await reply.bill : reply.bill
-    if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
-    if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
-  }
-  return response
-}
+type Preparsed = { [PARSED]?: Parsed } | undefined

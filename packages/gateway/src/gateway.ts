@@ -1,19 +1,21 @@
 import { type Passed, recordOfPassed } from './account/passed.ts'
 import type { CallRecord } from './account/record.ts'
 import { createRecorder } from './account/recorder.ts'
-import { createCounters, type Stats } from './account/stats.ts'
+import { createCounters } from './account/stats.ts'
 import { witness } from './account/witness.ts'
 import type { Ending } from './body/recording.ts'
 import { createMemoryCache } from './cache/memory.ts'
-import { checkPurge, type Purge } from './cache/purge.ts'
+import { checkPurge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
+import type { GatewayControls } from './controls.ts'
 import { createKeeper } from './custody/keeper.ts'
 import { PLACEHOLDER } from './custody/stage.ts'
 import { createDoor } from './door.ts'
-import { byPathTail, restAfterVersion } from './governed.ts'
+import { createFault, detached, guarded } from './faults.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Entrance } from './incoming.ts'
-import { createLater, soon } from './later.ts'
+import { keptAlive } from './keep-alive.ts'
+import { createLater, createSoon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
 import { createMeanings } from './meanings.ts'
 import type { GatewayOptions } from './options.ts'
@@ -22,61 +24,24 @@ import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
 import { applied } from './policy/applied.ts'
 import type { Live } from './policy/live.ts'
-import type { Policy } from './policy/policy.ts'
 import { createMemoryQuota } from './quota/memory.ts'
-import { createLink, type Link } from './redis/link.ts'
+import type { Link } from './redis/link.ts'
+import { acquireLink } from './redis/pool.ts'
 import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
-import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import { createSinks } from './sinks/sinks.ts'
-import { globalFetch } from './upstream/ask.ts'
 import { within } from './wait.ts'
 import { createWatch } from './watch.ts'
-
-/** What a client's `.gateway` offers. */
-export type GatewayControls = {
-  /**
-   * Waits until every call so far is recorded, its answer where others find it, and its record delivered to every sink.
-   * True: all of it was. False: not within `deadlineMs`, a sink takes nothing at the moment, or a record of this client
-   * was refused or dropped, then or before: `stats().sinks` says which.
-   * @default 5000
-   */
-  flush: (deadlineMs?: number) => Promise<boolean>
-  /**
-   * Forgets cached answers, here, in Redis and in the memory of every process that shares it; resolves with how many
-   * there were in Redis, or without Redis here. Everything given must match; `{}` forgets all of them.
-   *
-   * @example
-   * await client.gateway.purge({ team: 'prod_customer', model: 'gpt-4o' })
-   * @throws when Redis cannot be reached: this process has forgotten, others may have not.
-   * @throws GatewayOptionsError for a field that does not exist.
-   */
-  purge: (what: Purge) => Promise<number>
-  /**
-   * `flush`, of every sink, then lets go of the cache; resolves as `flush` does, and what was not delivered is dropped.
-   * Calls made afterwards still work, and those in line for a limit stay there.
-   */
-  close: (deadlineMs?: number) => Promise<boolean>
-  stats: () => Stats
-  /** Looks into the semantic cache, and mends it. */
-  semantic: SemanticAdmin
-  /** The policy in force, for whoever stands between callers and this gateway. */
-  policy: () => Readonly<Policy>
-  /** Waits until shared Redis has told the live policy, as the first calls do: no longer than `deadlines` allow. */
-  ready: () => Promise<void>
-}
-
-export type Gateway = GatewayControls & {
-  /** A drop-in for the `fetch` option of any OpenAI-speaking SDK. */
-  fetch: typeof fetch
-}
 
 /** How long `close` waits for Redis to take back a lease. */
 const LEAVE_MS = 500
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
+
+/** Closes what a gateway holds, connections to Redis above all, once its program has let go of it. */
+const abandoned = new FinalizationRegistry<() => void>((close) => close())
 
 /**
  * The gateway as parts: controls, and a door for each client. `hasKey`: its clients have a key of their own for upstream,
@@ -85,10 +50,18 @@ const LINGER_MS = 10_000
 export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const settings = settingsOf(options, hasKey)
   const { deadlines, redis } = settings
-  const warn = (message: string) => console.warn(`[llm-gateway] ${message}`)
+  const warn = (message: string) => {
+    try {
+      console.warn(`[llm-gateway] ${message}`)
+    } catch {
+      // A console that was replaced, and throws, is no trouble of the call that something is said of.
+    }
+  }
   const say = once(warn)
   for (const notice of settings.notices) say(notice)
   const counters = createCounters()
+  const fault = createFault(counters.counts, oneAMinute(warn))
+  const complain = (field: string) => say(`${field} is malformed and was ignored`)
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
   const canAsk = hasKey || settings.custody
@@ -98,13 +71,14 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
-  const [later, settlements] = [createLater(), createLater()]
+  const [later, settlements] = [createLater(fault), createLater(fault)]
   const condition = () => shared?.condition()
-  const recorder = createRecorder(counters, settings.onCall === undefined ? later : soon, emit, condition)
+  const recorded = settings.onCall === undefined ? later : createSoon(fault)
+  const recorder = createRecorder(counters, recorded, emit, fault, condition)
   const sayOfSinks = oneAMinute(warn)
   const places = placesOf(settings, () => rules.policy, shared?.link, sayOfSinks)
-  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks })
-  const meanings = createMeanings(settings, shared?.link, sayOfSinks)
+  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks, fault })
+  const meanings = createMeanings(settings, shared?.link, sayOfSinks, fault)
   const detours: DetourStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
     meanings: meanings.load,
@@ -119,20 +93,29 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     detours,
     keeper: vault?.keeper,
     say: oneAMinute(warn),
+    fault,
   })
   const listened = settings.onCall !== undefined || places.length > 0
   const telling = new Set<Promise<void>>()
   const passThrough = createPassThrough({
     settings,
     counters,
+    fault,
+    complain,
     answers,
     keeper: vault?.keeper,
     rules: () => rules,
-    watch: listened ? createWatch({ settings, rules: () => rules, witness: witness(recorder) }) : undefined,
+    watch: listened
+      ? createWatch({ settings, rules: () => rules, complain, witness: witness(recorder) })
+      : undefined,
     tell: listened ? tell : undefined,
     track(work) {
       telling.add(work)
-      void work.finally(() => telling.delete(work))
+      detached(
+        work.finally(() => telling.delete(work)),
+        fault,
+        'a direct call',
+      )
       announce()
     },
   })
@@ -141,12 +124,21 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     starting = within(shared.following.ready, deadlines.connectMs + deadlines.redisMs).then(() => {
       starting = undefined
     })
-  const house = { settings, handler, counters, passThrough, rules: () => rules, starting: () => starting }
+  const house = {
+    settings,
+    handler,
+    fault,
+    complain,
+    passThrough,
+    rules: () => rules,
+    forget: (call: Call) => recorder.forget(call.origin),
+    starting: () => starting,
+  }
 
   /** Who goes straight shares nothing in Redis but this. */
   function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
     const { redisMs: deadlineMs, connectMs } = deadlines
-    const link = known ?? createLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
+    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
     const keeper = createKeeper(link, oneAMinute(warn))
     const close = () => {
       keeper.close()
@@ -165,19 +157,19 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   function handler(call: Call): Promise<Reply> {
     shared?.following?.tick()
     const reply = answer(call)
-    announce()
+    guarded(announce, fault, 'waitUntil')
     return reply
   }
 
   /** Where a function is frozen once it has answered, somebody must be told that there is more to do. */
   function announce() {
     const { waitUntil } = settings
-    if (waitUntil !== undefined) guarded(() => waitUntil(within(settled(true), LINGER_MS)))
+    if (waitUntil !== undefined) hooked(() => waitUntil(keptAlive(within, settled(true), LINGER_MS)))
   }
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
     hook(record, call.origin)
-    meanings.count(record)
+    guarded(() => meanings.count(record), fault, 'the semantic cache')
     sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
   }
 
@@ -189,17 +181,17 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   }
 
   function hook(record: CallRecord, origin: Origin) {
-    if (settings.onCall !== undefined) guarded(() => origin.run(() => settings.onCall?.(record)))
+    if (settings.onCall !== undefined) hooked(() => origin.run(() => settings.onCall?.(record)))
   }
 
   /** Hooks are the program's; what they throw is counted, and nobody else's concern. */
-  function guarded(hook: () => void | Promise<void>) {
+  function hooked(hook: () => unknown) {
     const failed = () => {
       counters.counts.hookErrors += 1
     }
     try {
       const result = hook()
-      if (result instanceof Promise) result.catch(failed)
+      if (isThenable(result)) Promise.resolve(result).catch(failed)
     } catch {
       failed()
     }
@@ -207,7 +199,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
 
   /** False: a sink has not received everything. */
   async function settled(isLast: boolean): Promise<boolean> {
-    await Promise.all(telling)
+    later.run()
+    await Promise.allSettled(telling)
     await recorder.settled()
     // It has calls of its own, which have records of their own.
     await meanings.settled()
@@ -228,28 +221,29 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     return (await within(work, deadlineMs)) && all
   }
 
+  async function close(deadlineMs: number) {
+    const done = await delivered(true, deadlineMs)
+    if (shared !== undefined) await within(shared.leave(), LEAVE_MS)
+    await within(sinks.close(), 1_000)
+    // One that cannot be closed keeps no other open.
+    for (const part of [answers, meanings, vault, shared]) guarded(() => part?.close(), fault, 'closing')
+    return done
+  }
+
   const controls: GatewayControls = {
     semantic: meanings.admin,
-    flush: (deadlineMs = 5_000) => delivered(false, deadlineMs),
-    async purge(what) {
-      later.run()
-      const wanted = checkPurge(what)
-      // Only then is nothing put there any more that was asked before.
-      const gone = await Promise.allSettled([answers.purge(wanted)])
-      const meant = await meanings.admin.remove(wanted)
-      if (gone[0].status === 'rejected') throw gone[0].reason
-      return gone[0].value + meant
-    },
-    async close(deadlineMs = 5_000) {
-      const done = await delivered(true, deadlineMs)
-      if (shared !== undefined) await within(shared.leave(), LEAVE_MS)
-      await within(sinks.close(), 1_000)
-      answers.close()
-      meanings.close()
-      vault?.close()
-      shared?.close()
-      return done
-    },
+    flush: (deadlineMs = 5_000) => keptAlive(delivered, false, deadlineMs),
+    purge: (what) =>
+      keptAlive(async () => {
+        later.run()
+        const wanted = checkPurge(what)
+        // Only then is nothing put there any more that was asked before.
+        const gone = await Promise.allSettled([answers.purge(wanted)])
+        const meant = await meanings.admin.remove(wanted)
+        if (gone[0].status === 'rejected') throw gone[0].reason
+        return gone[0].value + meant
+      }),
+    close: (deadlineMs = 5_000) => keptAlive(close, deadlineMs),
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
@@ -266,10 +260,13 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
       }
     },
     policy: () => rules.policy,
-    async ready() {
-      await starting
-    },
+    ready: () =>
+      keptAlive(async () => {
+        await starting
+      }),
   }
+  // Must not refer to `controls`: it is what is left when nobody has them any more.
+  abandoned.register(controls, () => detached(close(LINGER_MS), fault, 'closing'))
   return {
     controls,
     say,
@@ -282,24 +279,5 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   }
 }
 
-/**
- * The gateway for SDKs other than `openai`: give its `fetch` to the Vercel AI SDK, LangChain, the Agents SDK.
- *
- * @example
- * const gateway = createGateway({ agent: 'support' })
- * const openai = createOpenAI({ fetch: gateway.fetch })
- * @throws GatewayOptionsError for bad options or a bad policy, naming the field.
- */
-export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch }): Gateway {
-  const { fetch: transport, ...rest } = options ?? {}
-  const { controls, door } = assemble(rest)
-  return {
-    ...controls,
-    fetch: door({
-      transport: transport ?? globalFetch,
-      governs: byPathTail,
-      below: restAfterVersion,
-      frozen: false,
-    }),
-  }
-}
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value

@@ -2,14 +2,10 @@ import type { Call, JsonObject, Operation } from './call.ts'
 import type { Below, Governs } from './governed.ts'
 import type { GatewayContext } from './identify/context.ts'
 import { controlsOf } from './identify/controls.ts'
-import {
-  type CallOptions,
-  hasGatewayHeaders,
-  readHeaders,
-  withoutGatewayHeaders,
-} from './identify/headers.ts'
+import type { CallOptions } from './identify/headers.ts'
 import { readBody } from './identify/litellm.ts'
 import { originOf } from './identify/origin.ts'
+import { type Complain, checkedContext } from './identify/schema.ts'
 import type { Claim } from './identify/who.ts'
 import { object, text } from './json.ts'
 import { aimed } from './litellm/aim.ts'
@@ -38,23 +34,24 @@ export type Incoming = {
   model?: string
   url: string
   init: RequestInit
+  /** Of the request, without the gateway's own. */
+  headers: Headers
+  /** What those said. */
+  told: CallOptions | undefined
   source: string
   reading: Reading
 }
 
 /** The request as a call, under the rules of this moment. */
 export function callOf(
-  settings: Settings,
-  rules: Rules,
+  { settings, rules, complain }: { settings: Settings; rules: Rules; complain: Complain },
   { transport, below, frozen }: Entrance,
   incoming: Incoming,
 ): Call {
-  const { url, init, source, operation } = incoming
-  const sent = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
-  const attempt = Number(sent.get('x-stainless-retry-count')) || 0
+  const { url, init, headers, told, source, operation } = incoming
+  const attempt = attemptOf(headers)
   const origin = originOf(init, attempt, settings.onCall !== undefined)
-  const marked = hasGatewayHeaders(sent)
-  const fromHeaders = marked ? readHeaders(sent) : undefined
+  const context = checkedContext(origin.context, complain)
   const fromBody = frozen ? undefined : readBody(incoming.reading.body)
   const reading = fromBody
     ? { body: edited(incoming.reading.body, fromBody.edits), questions: {} }
@@ -64,8 +61,7 @@ export function callOf(
   const includeUsage = object(body.stream_options).include_usage === true
   const signal = init.signal ?? new AbortController().signal
   const path = frozen || incoming.model !== undefined ? undefined : below(url)
-  const headers = marked ? withoutGatewayHeaders(sent) : sent
-  const claim = claimOf(settings, origin.context, fromHeaders)
+  const claim = claimOf(settings, context, told)
   const caller = rules.who(claim)
   const proxy = caller.mode === 'litellm' && path !== undefined ? settings.litellm : undefined
   const asks = stream && !includeUsage && !frozen && asksForUsage(operation, url, rules, proxy !== undefined)
@@ -80,16 +76,14 @@ export function callOf(
     caller,
     rules,
     ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
-    controls: controlsOf([settings.standing, origin.context, fromHeaders, fromBody?.context]),
+    controls: controlsOf([settings.standing, context, told, fromBody?.context]),
     model: incoming.model ?? (text(body.model) || 'auto'),
     route: 'requested',
     view: { stream, includeUsage, signal },
     outgoing: {
       transport,
       init,
-      ...(proxy && path !== undefined
-        ? aimed(proxy, { path, headers, key: fromHeaders?.key })
-        : { url, headers }),
+      ...(proxy && path !== undefined ? aimed(proxy, { path, headers, key: told?.key }) : { url, headers }),
       path,
       text: source,
       edits: fromBody?.edits ?? {},
@@ -98,6 +92,12 @@ export function callOf(
       ...(frozen && { signed: true as const }),
     },
   }
+}
+
+/** The SDK's count of retries. A foreign value is no retry. */
+export const attemptOf = (headers: Headers): number => {
+  const count = Number(headers.get('x-stainless-retry-count') ?? 0)
+  return Number.isSafeInteger(count) && count > 0 ? count : 0
 }
 
 function edited(body: JsonObject, edits: Record<string, unknown>): JsonObject {

@@ -6,7 +6,8 @@ export type { SharedCacheStats } from './cache/redis.ts'
 export type { Operation, Route } from './call.ts'
 export { createGatewayClient, type GatewayClient } from './client.ts'
 export type { AcrossStats } from './coalesce/across.ts'
-export { createGateway, type Gateway, type GatewayControls } from './gateway.ts'
+export type { Gateway, GatewayControls } from './controls.ts'
+export { createGateway } from './create-gateway.ts'
 export { type CacheControl, type GatewayContext, withGateway } from './identify/context.ts'
 export { type CallOptions, gatewayOptions } from './identify/headers.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './options.ts'
@@ -25,6 +26,7 @@ export type {
   SemanticPolicy,
   TeamPolicy,
 } from './policy/policy.ts'
+export { type ParsedBody, parseBody, parsedBody } from './reading.ts'
 export type { RefusalCode } from './refuse.ts'
 export type { Embedder } from './semantic/embed/embedder.ts'
 export { createLocalEmbedder } from './semantic/embed/local.ts'

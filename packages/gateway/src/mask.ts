@@ -1,4 +1,5 @@
 import type { Json } from './call.ts'
+import { copied } from './words.ts'
 
 /** Takes out of a text what must not be seen. */
 export type Mask = (text: string) => string
@@ -71,12 +72,12 @@ const maskKey = (key: string) => (/^[\w.-]{1,40}$/.test(key) ? key : maskPersona
 export function maskText(text: string, mask: Mask): string {
   if (text.length > 512) {
     const [prefix, type] = DATA_URL.exec(text) ?? []
-    if (prefix !== undefined) return `<${type}, ${text.length - prefix.length} characters of base64>`
+    if (prefix !== undefined) return copied(`<${type}, ${text.length - prefix.length} characters of base64>`)
     if (BASE64.test(text)) return `<${text.length} characters of base64>`
   }
   // Cut after masking: half an address is still an address. But not all of a book is read for it.
   const masked = mask(text.length > 2 * MAX_TEXT ? text.slice(0, 2 * MAX_TEXT) : text)
   // Half a character is no text to PostgreSQL, which would refuse all that comes with it.
   if (masked.length <= MAX_TEXT && text.length <= 2 * MAX_TEXT) return masked.toWellFormed()
-  return `${masked.slice(0, MAX_TEXT).toWellFormed()}… <cut; ${text.length} characters in all>`
+  return `${copied(masked, MAX_TEXT).toWellFormed()}… <cut; ${text.length} characters in all>`
 }

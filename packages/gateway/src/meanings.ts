@@ -1,4 +1,5 @@
 import type { Stats } from './account/stats.ts'
+import { detached, type Fault } from './faults.ts'
 import type { Link } from './redis/link.ts'
 import type { Say } from './say.ts'
 import type { Semantic } from './semantic/open.ts'
@@ -7,11 +8,20 @@ import { createTally, semanticStatsOf } from './semantic/tally.ts'
 import type { Settings } from './settings.ts'
 
 /** The semantic cache of one gateway: opened by the first call that needs it, or by whoever looks into it. */
-export function createMeanings({ semantic, cache, key, quota }: Settings, link: Link | undefined, say: Say) {
+export function createMeanings(
+  { semantic, cache, key, quota }: Settings,
+  link: Link | undefined,
+  say: Say,
+  fault: Fault,
+) {
   const underWay = new Set<Promise<void>>()
   const track = (work: Promise<void>) => {
     underWay.add(work)
-    void work.finally(() => underWay.delete(work))
+    detached(
+      work.finally(() => underWay.delete(work)),
+      fault,
+      'the semantic cache',
+    )
   }
   const tally = createTally()
   let opening: Promise<Semantic> | undefined
@@ -43,7 +53,7 @@ export function createMeanings({ semantic, cache, key, quota }: Settings, link: 
     count: tally.count,
     async settled() {
       // What goes on may set more going.
-      while (underWay.size > 0) await Promise.all(underWay)
+      while (underWay.size > 0) await Promise.allSettled(underWay)
       await opened?.store.settled()
     },
     stats(): Pick<Stats, 'semantic'> {

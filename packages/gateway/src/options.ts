@@ -39,6 +39,12 @@ export type GatewayOptions = {
    * @default true for a client that has a team key and `redis`, and no key for OpenAI
    */
   custody?: boolean
+  /**
+   * A fault inside the gateway refuses the call with 500 `gateway_fault`. Where the policy limits the caller (limits, keys,
+   * model lists, switches) it always does; `true`: elsewhere, too, where the call would otherwise be sent as it is.
+   * @default false
+   */
+  failClosed?: boolean
   /** `false`: no answer is stored or shared, not even in flight. */
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false | SemanticCacheOptions }
   /** `false`: nobody is refused for a limit, and nothing is counted against one. The limits themselves are in the policy. */
@@ -160,6 +166,7 @@ export const optionsSchema = z.strictObject({
   policy: z.optional(z.any()),
   livePolicy: z.optional(z.boolean()),
   custody: z.optional(z.boolean()),
+  failClosed: z.optional(z.boolean()),
   cache: z.optional(
     z.union([
       z.literal(false),

@@ -1,30 +1,31 @@
 import type { Passed } from './account/passed.ts'
 import type { Counters } from './account/stats.ts'
+import type { Asked } from './asked.ts'
 import type { CacheStore } from './cache/store.ts'
 import type { Keeper } from './custody/keeper.ts'
 import { authorized, standsIn } from './custody/stage.ts'
+import { type Fault, guarded } from './faults.ts'
 import { isPaid } from './governed.ts'
 import { currentContext } from './identify/context.ts'
-import {
-  type CallOptions,
-  hasGatewayHeaders,
-  readHeaders,
-  withoutGatewayHeaders,
-} from './identify/headers.ts'
+import type { CallOptions } from './identify/headers.ts'
 import { type Origin, originOf } from './identify/origin.ts'
+import { type Complain, checkedContext } from './identify/schema.ts'
 import type { Claim } from './identify/who.ts'
 import { claimOf, type Entrance } from './incoming.ts'
 import { turned } from './litellm/aim.ts'
 import { type Refusal, refusalResponse } from './refuse.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
-import type { createWatch, Outcome } from './watch.ts'
+import { FAULT, maySend } from './unexamined.ts'
+import type { createWatch, Outcome, Watched } from './watch.ts'
 
 export type PassThrough = ReturnType<typeof createPassThrough>
 
 type Parts = {
   settings: Settings
   counters: Counters
+  fault: Fault
+  complain: Complain
   answers: CacheStore
   /** Exchanges team keys for upstream's own; absent: callers bring that one. */
   keeper: Keeper | undefined
@@ -37,73 +38,140 @@ type Parts = {
   track: (work: Promise<void>) => void
 }
 
+type PassedOutcome = { status: number; refusal?: string } | { error: unknown; aborted: boolean }
+type Teller = (outcome: PassedOutcome) => void
+
+/** What leaves, and who is told of it. */
+type Plan = { args: Parameters<typeof fetch>; watched: Watched | undefined }
+
 /** The way of what is not governed, and of calls in mode `direct`: same arguments, same Response, told of afterwards. */
 export function createPassThrough(parts: Parts) {
-  const { settings, counters, answers, keeper, rules, watch, tell, track } = parts
+  const { settings, counters, fault, complain, answers, keeper, rules, watch, tell, track } = parts
 
-  return async function passThrough(
-    entrance: Entrance,
-    input: Parameters<typeof fetch>[0],
-    init: RequestInit | undefined,
-    { url, method }: { url: string; method: string },
-  ): Promise<Response> {
+  /** As the policy says: refused, through the proxy, under another key, or as it is. */
+  async function send(entrance: Entrance, asked: Asked, told: CallOptions | undefined): Promise<Response> {
     counters.counts.passedThrough += 1
-    const { transport } = entrance
-    const inForce = rules()
-    const sent = init?.headers === undefined ? undefined : new Headers(init.headers)
-    const marked = sent !== undefined && hasGatewayHeaders(sent)
-    const told: CallOptions = marked ? readHeaders(sent) : {}
-    const claim = claimOf(settings, currentContext(), told)
-    const ended = tell === undefined ? undefined : teller(tell)
-    const refusal = settings.direct ? undefined : refusalOf(inForce, claim, { url, method })
-    if (refusal !== undefined) {
-      const response = refusalResponse(refusal, url)
-      ended?.({ status: response.status, refusal: refusal.code })
-      return response
-    }
-    const shown = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
-    const key = keeper && (await keyFor(keeper, entrance, claim, inForce, { url, shown }))
-    if (typeof key === 'object') {
-      const response = refusalResponse(key, url)
-      ended?.({ status: response.status, refusal: key.code })
-      return response
-    }
-    const straight = method === 'POST' && inForce.someGoStraight
-    const watched = straight ? watch?.(entrance, input, init, url) : undefined
+    const teller = tellerOf(asked, told)
+    let plan: Plan | { refusal: Refusal }
     try {
-      const clean = marked ? { ...init, headers: withoutGatewayHeaders(sent) } : init
-      const given = input instanceof Request && clean?.headers === undefined ? input.headers : clean?.headers
-      const own = key === undefined ? clean : { ...clean, headers: authorized(given, key) }
-      const proxy = inForce.proxyFor(claim.agent)
-      const response = await transport(...turned(proxy, { ...entrance, key: told.key }, input, own))
-      over({ status: response.status }, watched && { response: response.clone() })
-      const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined
-      if (deleted !== undefined && response.ok) await answers.forget(decodeURIComponent(deleted))
-      return response
+      plan = await planOf(entrance, asked, told)
     } catch (error) {
-      over({ error, aborted: init?.signal?.aborted === true }, { error })
+      fault(error, 'a request that passes through')
+      plan = maySend(parts, asked) ? asIs(entrance, asked) : { refusal: FAULT }
+    }
+    return 'refusal' in plan
+      ? refused(asked, plan.refusal, teller)
+      : await leave(entrance, asked, plan, teller)
+  }
+
+  async function planOf(
+    entrance: Entrance,
+    asked: Asked,
+    told: CallOptions | undefined,
+  ): Promise<Plan | { refusal: Refusal }> {
+    const { input, init, headers, method } = asked
+    const inForce = rules()
+    const claim = claimFrom(told)
+    const refusal = settings.direct ? undefined : refusalOf(inForce, claim, asked)
+    if (refusal !== undefined) return { refusal }
+    const key = keeper && (await keyFor(keeper, entrance, claim, inForce, asked))
+    if (typeof key === 'object') return { refusal: key }
+    const straight = method === 'POST' && inForce.someGoStraight
+    const own = key === undefined ? init : { ...init, headers: authorized(headers, key) }
+    return {
+      args: turned(inForce.proxyFor(claim.agent), { ...entrance, key: told?.key }, input, own),
+      watched: straight ? guarded(() => watch?.(entrance, asked, told), fault, 'a direct call') : undefined,
+    }
+  }
+
+  /** After a fault: nothing is known of the caller, and nothing is changed. */
+  const asIs = (entrance: Entrance, asked: Asked): Plan => ({
+    args: [asked.input, asked.init],
+    watched: guarded(() => watch?.(entrance, asked, undefined), fault, 'a direct call'),
+  })
+
+  async function leave(
+    { transport }: Entrance,
+    { url, method, signal }: Asked,
+    { args, watched }: Plan,
+    teller: Teller | undefined,
+  ): Promise<Response> {
+    let response: Response
+    try {
+      response = await transport(...args)
+    } catch (error) {
+      over({ error, aborted: signal?.aborted === true }, { error })
       throw error
     }
+    over({ status: response.status }, watched && copyOf(response))
+    const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined
+    if (deleted !== undefined && response.ok) await forget(deleted)
+    return response
 
     /** Told in full where it was read along, and else by its path. */
     function over(passed: PassedOutcome, outcome: Outcome | undefined) {
-      if (watched === undefined || outcome === undefined) return ended?.(passed)
+      if (watched === undefined || outcome === undefined) return teller?.(passed)
       const telling = watched(outcome).then(
-        (isTold) => void (isTold || ended?.(passed)),
-        () => {
-          counters.counts.faults += 1
+        (isTold) => void (isTold || teller?.(passed)),
+        (error: unknown) => {
+          fault(error, 'a direct call')
+          teller?.(passed)
         },
       )
-      track(telling)
+      guarded(() => track(telling), fault, 'a direct call')
     }
+  }
 
-    function teller(tell: NonNullable<Parts['tell']>) {
-      const origin = originOf(init, 0, settings.onCall !== undefined)
-      const [at, startedAt] = [Date.now(), performance.now()]
-      return (outcome: PassedOutcome) => {
-        tell({ id: origin.id, caller: inForce.who(claim), method, url, at, startedAt, ...outcome }, origin)
-      }
+  /** The caller has the answer, whatever a foreign transport's Response can do. */
+  const copyOf = (response: Response): Outcome | undefined =>
+    guarded(() => ({ response: response.clone() }), fault, 'a direct call')
+
+  async function forget(id: string): Promise<void> {
+    try {
+      await answers.forget(decodeURIComponent(id))
+    } catch (error) {
+      fault(error, 'the cache')
     }
+  }
+
+  function refused({ url }: Asked, refusal: Refusal, teller: Teller | undefined): Response {
+    const response = refusalResponse(refusal, url)
+    teller?.({ status: response.status, refusal: refusal.code })
+    return response
+  }
+
+  const claimFrom = (told: CallOptions | undefined): Claim =>
+    claimOf(settings, checkedContext(currentContext(), complain), told)
+
+  /** Never throws: what cannot be told of a request must not keep it from its answer. */
+  function tellerOf({ init, url, method }: Asked, told: CallOptions | undefined): Teller | undefined {
+    if (tell === undefined) return undefined
+    return guarded(
+      () => {
+        const origin = originOf(init, 0, settings.onCall !== undefined)
+        const [at, startedAt] = [Date.now(), performance.now()]
+        const caller = rules().who(claimFrom(told))
+        return (outcome: PassedOutcome) =>
+          void guarded(
+            () => tell({ id: origin.id, caller, method, url, at, startedAt, ...outcome }, origin),
+            fault,
+            'a record',
+          )
+      },
+      fault,
+      'a record',
+    )
+  }
+
+  return {
+    send,
+    /** Once, with the caller's own arguments. */
+    async sendAsIs(entrance: Entrance, asked: Asked): Promise<Response> {
+      counters.counts.passedThrough += 1
+      return await leave(entrance, asked, asIs(entrance, asked), tellerOf(asked, undefined))
+    },
+    refuse: (asked: Asked, refusal: Refusal, told?: CallOptions): Response =>
+      refused(asked, refusal, tellerOf(asked, told)),
   }
 }
 
@@ -113,18 +181,18 @@ async function keyFor(
   { below, frozen }: Entrance,
   claim: Claim,
   { who }: Rules,
-  { url, shown }: { url: string; shown: Headers },
+  { url, headers }: Asked,
 ): Promise<string | Refusal | undefined> {
   const { mode, team } = who(claim)
   if (claim.key === undefined || frozen || mode === 'litellm' || below(url) === undefined) return undefined
-  if (!standsIn(shown, claim.key)) return undefined
+  if (!standsIn(headers, claim.key)) return undefined
   return await keeper.open(team, claim.key)
 }
 
 function refusalOf(
   { someAreOff, who, policy }: Rules,
   claim: Claim,
-  { url, method }: { url: string; method: string },
+  { url, method }: Asked,
 ): Refusal | undefined {
   const refusal = someAreOff ? who(claim).refusal : undefined
   if (refusal?.code === 'gateway_agent_off') return refusal
@@ -133,5 +201,3 @@ function refusalOf(
 }
 
 const PAID = 'This endpoint costs money and is outside the budget: the policy refuses it (paidPassThrough).'
-
-type PassedOutcome = { status: number; refusal?: string } | { error: unknown; aborted: boolean }

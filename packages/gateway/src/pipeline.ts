@@ -7,6 +7,7 @@ import { type Across, across } from './coalesce/across.ts'
 import { coalesce } from './coalesce/stage.ts'
 import type { Keeper } from './custody/keeper.ts'
 import { custody } from './custody/stage.ts'
+import type { Fault } from './faults.ts'
 import { identify } from './identify/stage.ts'
 import type { Later } from './later.ts'
 import { type DetourStats, detour } from './litellm/detour.ts'
@@ -44,6 +45,7 @@ type Parts = {
   /** Exchanges team keys for upstream's own; absent: callers bring that one. */
   keeper: Keeper | undefined
   say: Say
+  fault: Fault
 }
 
 /** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
@@ -55,23 +57,25 @@ export function pipeline(parts: Parts): Handler {
 
 function embedded(parts: Parts): Handler {
   const { recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm, keeper } = parts
-  const accounts = account(recorder)
+  const { say, fault } = parts
+  const accounts = account(recorder, { fault, later, send })
   const byDetour = litellm && {
     proxy: litellm,
     proxied: throughProxy(send),
     probe,
-    say: parts.say,
+    say,
+    fault,
     stats: parts.detours,
   }
   const answer = compose(
     [
-      cache(answers, { refresh, later }), //                         has it been answered?
-      semantic(meanings, whole, parts.say), //                       has it been, in other words?
-      coalesce(), //                                                 is someone asking it right now?
-      abroad === undefined ? pass : across(abroad), //               is another process?
-      pace(gauge), //                                                has upstream asked for a pause?
+      cache(answers, { refresh, later, fault }), //                  has it been answered?
+      semantic(meanings, whole, say), //                             has it been, in other words?
+      coalesce(fault), //                                            is someone asking it right now?
+      abroad === undefined ? pass : across(abroad, fault), //        is another process?
+      pace(gauge, fault), //                                         has upstream asked for a pause?
       keeper === undefined ? pass : custody(keeper), //              by which key?
-      limits === undefined ? pass : quota(limits, settlements, gauge), // may it be asked?
+      limits === undefined ? pass : quota(limits, settlements, gauge, fault), // may it be asked?
       byDetour === undefined ? pass : detour(byDetour), //           is the direct route whole?
     ],
     send,
@@ -97,15 +101,15 @@ function embedded(parts: Parts): Handler {
 }
 
 /** Through LiteLLM: it caches and counts, and is told how; we choose the model, join equal calls, and keep the books. */
-function proxied({ recorder, gauge, say }: Parts): Handler {
+function proxied({ recorder, later, gauge, say, fault }: Parts): Handler {
   return compose(
     [
-      account(recorder), // what did it cost, and who pays?
+      account(recorder, { fault, later, send }), // what did it cost, and who pays?
       identify, //          may it come in?
       route, //             which model answers?
-      tell(say), //         what must the proxy know?
-      coalesce(), //        is someone asking it right now?
-      pace(gauge), //       has upstream asked for a pause?
+      tell(say, later), //                          what must the proxy know?
+      coalesce(fault), //                           is someone asking it right now?
+      pace(gauge, fault), //                        has upstream asked for a pause?
     ],
     throughProxy(send),
   )

@@ -17,6 +17,8 @@ export type RefusalCode =
   | 'gateway_quota_unavailable'
   | 'gateway_not_cached'
   | 'gateway_pass_through_refused'
+  | 'gateway_body_unreadable'
+  | 'gateway_body_too_large'
   | 'gateway_fault'
 
 export type Refusal = {
@@ -43,12 +45,16 @@ const STATUS = {
   gateway_quota_unavailable: 503,
   gateway_not_cached: 504,
   gateway_pass_through_refused: 403,
+  gateway_body_unreadable: 400,
+  gateway_body_too_large: 413,
   gateway_fault: 500,
 } as const satisfies Record<RefusalCode, number>
 
 const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
+  400: 'invalid_request_error',
   401: 'authentication_error',
   403: 'permission_error',
+  413: 'invalid_request_error',
   429: 'rate_limit_error',
   500: 'server_error',
   503: 'server_error',

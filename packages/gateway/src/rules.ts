@@ -17,9 +17,15 @@ export type Rules = {
   /** There may be agents whose calls go straight, and agents whose calls are refused. */
   someGoStraight: boolean
   someAreOff: boolean
+  /** The policy may refuse or redirect a call: one that was not examined must not leave. */
+  binds: boolean
+  /** The same of one caller's governed calls. */
+  bindsCaller: (caller: Caller) => boolean
   /** The proxy that an agent's calls go through, if they do. */
   proxyFor: (agent: string | undefined) => LitellmSettings | undefined
   prices: PriceBook
+  /** For operators; repeated messages are its concern. */
+  say: (message: string) => void
   routing: {
     choose: Chooser
     /** Who answers when a model that we chose cannot. */
@@ -50,8 +56,11 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
     modeOf,
     someGoStraight: named.some((agent) => modeOf(agent) === 'direct'),
     someAreOff: Object.values(agents).some(({ off }) => off),
+    binds: binds(policy, parts.settings) || named.some((agent) => modeOf(agent) === 'litellm'),
+    bindsCaller: (caller) => bindsCaller(caller, parts.settings),
     proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
-    prices: createPriceBook(models),
+    prices: createPriceBook(models, parts.say),
+    say: parts.say,
     routing: {
       choose: createChooser(routing),
       fallback: routing.fallback || undefined,
@@ -59,6 +68,31 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
     },
   }
 }
+
+function binds(policy: Policy, { failClosed, custody, quota }: Settings): boolean {
+  const { teams = {}, agents = {}, models, paidPassThrough } = policy
+  return (
+    failClosed ||
+    custody ||
+    paidPassThrough === 'refuse' ||
+    Object.values(agents).some(({ off }) => off) ||
+    Object.values(teams).some(
+      (team) =>
+        models !== undefined ||
+        team.models !== undefined ||
+        team.requireKey ||
+        (team.keys ?? []).length > 0 ||
+        (quota !== undefined && [team.rpm, team.tpm, team.usdPerDay].some((limit) => limit !== undefined)),
+    )
+  )
+}
+
+const bindsCaller = (caller: Caller, { failClosed, custody, quota }: Settings): boolean =>
+  failClosed ||
+  custody ||
+  caller.refusal !== undefined ||
+  caller.models !== undefined ||
+  (quota !== undefined && caller.limits !== undefined)
 
 /**
  * How the calls of an agent go. What operators switch live counts more than what the process was told when it started,

@@ -33,6 +33,8 @@ export type Settings = {
   /** The key for upstream is kept in Redis. */
   custody: boolean
   team: string | undefined
+  /** A fault of the gateway refuses the call, even where the policy sets no limits. */
+  failClosed: boolean
   /** For all agents; `undefined`: as the policy says for each. */
   capture: Capture | undefined
   /** What options or environment say; `undefined`: as the policy says. */
@@ -95,6 +97,7 @@ export function settingsOf(
     policySource: given === undefined ? 'default' : typeof given === 'string' ? 'file' : 'option',
     narrow,
     livePolicy: options.livePolicy ?? true,
+    failClosed: options.failClosed ?? false,
     capture: options.capture,
     agent: options.agent ?? (env.LLM_GATEWAY_AGENT || undefined),
     key,

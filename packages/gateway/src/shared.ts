@@ -9,7 +9,8 @@ import { createNews } from './coalesce/news.ts'
 import { follow } from './policy/live/follow.ts'
 import type { Live } from './policy/live.ts'
 import { createRedisQuota } from './quota/redis/quota.ts'
-import { createLink, type Link, type LinkState } from './redis/link.ts'
+import type { Link, LinkState } from './redis/link.ts'
+import { acquireLink } from './redis/pool.ts'
 import { oneAMinute, type Say } from './say.ts'
 import type { Settings } from './settings.ts'
 
@@ -24,7 +25,7 @@ export function share(
   const { cache, quota, across, deadlines } = settings
   const { redisMs: deadlineMs, connectMs } = deadlines
   const say = oneAMinute(warn)
-  const link = createLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn) })
+  const link = acquireLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn) })
   const onFull = () =>
     say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
   const store = createRedisCache(link, {

@@ -22,7 +22,7 @@ export function whileWanted<T>(
     const onAbort = () => settle(reject)(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     if (ms !== undefined) timer = setTimeout(settle(resolve), ms, undefined).unref()
-    promise.then(settle(resolve), settle(reject))
+    promise.then(settle(resolve), settle(reject)).catch(reject)
   })
 }
 
@@ -35,6 +35,6 @@ export function within(promise: Promise<unknown>, ms: number): Promise<boolean> 
       clearTimeout(timer)
       resolve(true)
     }
-    promise.then(done, done)
+    promise.then(done, done).catch(() => resolve(true))
   })
 }

@@ -1,12 +1,15 @@
 import { meter, nothing } from './account/meter.ts'
 import type { Witness } from './account/witness.ts'
+import type { Asked } from './asked.ts'
 import { arrivalOf } from './body/arrival.ts'
 import { record } from './body/live.ts'
 import { type Ending, type Recording, withoutResponse } from './body/recording.ts'
 import { textOfRequest } from './body/request.ts'
 import type { Call } from './call.ts'
+import type { CallOptions } from './identify/headers.ts'
 import { originOf } from './identify/origin.ts'
-import { callOf, type Entrance } from './incoming.ts'
+import type { Complain } from './identify/schema.ts'
+import { attemptOf, callOf, type Entrance } from './incoming.ts'
 import { createReader } from './reading.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
@@ -18,41 +21,39 @@ export type Outcome = { response: Response } | { error: unknown }
 /** False: it cannot be read, and somebody else has to tell of it. */
 export type Watched = (outcome: Outcome) => Promise<boolean>
 
-type Parts = { settings: Settings; rules: () => Rules; witness: Witness }
+type Parts = { settings: Settings; rules: () => Rules; complain: Complain; witness: Witness }
 
 /**
  * Reads along what goes straight to upstream, so that it is told of like any other call. All of it happens beside the
  * call: it has left before anything of it is read, and its caller has the answer before anything of that is.
  */
-export function createWatch({ settings, rules, witness }: Parts) {
+export function createWatch({ settings, rules, complain, witness }: Parts) {
   const read = createReader()
 
   /** `undefined`: it is none of the calls that are governed elsewhere. */
   return function watch(
     entrance: Entrance,
-    input: Parameters<typeof fetch>[0],
-    init: RequestInit | undefined,
-    url: string,
+    asked: Asked,
+    told: CallOptions | undefined,
   ): Watched | undefined {
+    const { url, init, headers, request, method } = asked
     const found = entrance.governs(url)
     if (found === undefined) return undefined
-    const request = input instanceof Request ? input : undefined
     const own: RequestInit = request
-      ? { method: 'POST', headers: request.headers, signal: request.signal, ...init }
+      ? { method, headers: request.headers, signal: request.signal, ...init }
       : { ...init }
     const given = init?.body ?? undefined
     const text = typeof given === 'string' ? given : textOfRequest(given, request).catch(() => undefined)
-    const attempt = Number(new Headers(own.headers).get('x-stainless-retry-count')) || 0
-    const origin = originOf(own, attempt, settings.onCall !== undefined)
+    const origin = originOf(own, attemptOf(headers), settings.onCall !== undefined)
     const [startedAt, inForce] = [performance.now(), rules()]
 
     return async function tell(outcome) {
       const answeredAt = performance.now()
       const source = await text
       const reading = source === undefined ? undefined : read(source)
-      if (source === undefined || reading === undefined) return false
-      const incoming = { ...found, url, init: own, source, reading }
-      const call = { ...callOf(settings, inForce, entrance, incoming), origin }
+      if (source === undefined || reading === undefined || 'excess' in reading) return false
+      const incoming = { ...found, url, init: own, headers, told, source, reading }
+      const call = { ...callOf({ settings, rules: inForce, complain }, entrance, incoming), origin }
       const { model } = call
       const recording = recordingOf(call, outcome)
       const reply = { via: 'upstream', model, route: 'requested', bypass: 'direct', recording } as const

@@ -46,7 +46,10 @@ function unknown(name: string): number {
 
 /** From `parseArgs` of node:util. */
 const isArgumentError = (error: unknown): error is Error =>
-  error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')
+  error instanceof TypeError &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  error.code.startsWith('ERR_PARSE_ARGS_')
 
 const version = () =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
@@ -69,5 +72,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) =>
-  complain(`llm-gateway: ${error instanceof Error ? error.message : String(error)}`, 1),
+  complain(`llm-gateway: ${error instanceof Error ? error.message : 'it failed, and did not say why'}`, 1),
 )

@@ -1,12 +1,15 @@
 import type { Call } from '../call.ts'
 import { isSet } from '../json.ts'
-import { countInput, countText } from '../route/tokens.ts'
+import { countInput, countText, inputSize } from '../route/tokens.ts'
+import { wordsOf } from '../words.ts'
 import type { Usage } from './usage.ts'
 
 /** Tokens as upstream counted them; `estimated`: as we did, from above, because its count never came. */
 export type Metered = {
   usage: Usage
   estimated: boolean
+  /** The count is a bound and no estimate, since there was no tokeniser to be had: it has no price. */
+  unknown?: true
   /** The service tier that was billed: the one that answered, or the one that was asked. */
   tier?: string | undefined
   /**
@@ -39,6 +42,8 @@ export const nothing: Metered = {
 
 /** No tokens, and provably no bill: the request never left, or upstream refused it unprocessed. */
 export const unbilled: Metered = { ...nothing, bill: 'none' }
+/** What could not be counted. */
+export const unmetered: Metered = { ...nothing, estimated: true, unknown: true }
 
 /**
  * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.
@@ -58,15 +63,22 @@ export const searches = ({ operation, body, model }: Call): boolean =>
   operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
 
 async function estimate(call: Call, seen: Seen): Promise<Metered> {
-  const [input, written] = await Promise.all([
-    countInput(call.operation, call.body),
-    countText(seen.produced),
-  ])
-  return {
+  const { operation, body, outgoing } = call
+  const count = (input: number, written: number) => ({
+    ...nothing.usage,
+    input,
     // Vectors are not written: they cost nothing beyond the question.
-    usage: { ...nothing.usage, input, output: call.operation === 'embeddings' ? 0 : written + seen.unkept },
-    estimated: true,
-    tier: askedTier(call),
+    output: operation === 'embeddings' ? 0 : written + seen.unkept,
+  })
+  const tier = askedTier(call)
+  try {
+    const [input, written] = await Promise.all([countInput(operation, body), countText(seen.produced)])
+    return { usage: count(input, written), estimated: true, tier }
+  } catch (error) {
+    call.rules.say(`answers that were broken off have no price: the tokeniser failed: ${wordsOf(error)}`)
+    // No token is shorter than a byte.
+    const { bound } = inputSize(operation, body, outgoing.text)
+    return { usage: count(bound, Buffer.byteLength(seen.produced)), estimated: true, unknown: true, tier }
   }
 }
 

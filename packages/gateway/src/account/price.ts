@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../policy/policy.ts'
 import type { NanoUsd } from '../quota/store.ts'
 import { contextWindow } from '../route/window.ts'
+import { wordsOf } from '../words.ts'
 import { costOf, MOST_NANO } from './cost.ts'
 import type { Usage } from './usage.ts'
 
@@ -38,7 +39,10 @@ const LARGEST_OUTPUT = 128_000
  * What calls cost. The policy's prices win, singly; what it leaves open comes from `@pydantic/genai-prices`, loaded
  * (70 ms) when first needed. A model neither knows has no price: `undefined`, never 0 by accident.
  */
-export function createPriceBook(models: Record<string, ModelPolicy>) {
+export function createPriceBook(
+  models: Record<string, ModelPolicy>,
+  say: (message: string) => void = () => undefined,
+) {
   const policies = new Map(Object.entries(models))
   const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: KEEP_MS })
   let library: Library | undefined
@@ -48,17 +52,30 @@ export function createPriceBook(models: Record<string, ModelPolicy>) {
     const found = known.get(model)
     if (found !== undefined) return found
     if (library !== undefined) return listed(library, model)
-    return import('@pydantic/genai-prices').then((loaded) => {
-      library = loaded
-      return listed(loaded, model)
-    })
+    return import('@pydantic/genai-prices').then(
+      (loaded) => {
+        library = loaded
+        return listed(loaded, model)
+      },
+      (error: unknown) => unlisted('cannot be loaded', error),
+    )
   }
 
   function listed(library: Library, model: string): Listed {
-    const found: Listed =
-      library.calcPrice({ input_tokens: 0 }, model, { providerId: 'openai' })?.model_price ?? {}
+    let found: Listed
+    try {
+      found = library.calcPrice({ input_tokens: 0 }, model, { providerId: 'openai' })?.model_price ?? {}
+    } catch (error) {
+      found = unlisted('failed', error)
+    }
     known.set(model, found)
     return found
+  }
+
+  /** Only the policy's own prices are left. */
+  function unlisted(why: string, error: unknown): Listed {
+    say(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${wordsOf(error)}`)
+    return {}
   }
 
   /** The policy alone suffices when it leaves open nothing that will be asked for. */

@@ -1,9 +1,11 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Reply } from '../call.ts'
+import { type Fault, guarded } from '../faults.ts'
 import type { Origin } from '../identify/origin.ts'
 import { willRetry } from '../identify/retries.ts'
 import type { Later } from '../later.ts'
 import type { NanoUsd } from '../quota/store.ts'
+import { codeOf, copied } from '../words.ts'
 import { usd } from './price.ts'
 import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
 import type { Bill } from './stage.ts'
@@ -16,6 +18,8 @@ export type Seen = { left: boolean; firstByte: number | undefined; endedAt: numb
 
 /** Longer than the SDK ever waits before it retries. */
 const RETRY_OVERDUE_MS = 70_000
+/** Longest name of a model in a record, in characters. */
+const MAX_MODEL = 200
 
 /** Writes each call's record, once: not before its last attempt, and not if its attempts never come to an end. */
 export function createRecorder(
@@ -23,6 +27,7 @@ export function createRecorder(
   /** Does what the caller need not wait for. */
   later: Later,
   emit: (record: CallRecord, call: Call, ending: Ending) => void,
+  fault: Fault,
   /** How shared Redis is, if not well. */
   condition: () => Degraded | undefined,
 ) {
@@ -34,8 +39,12 @@ export function createRecorder(
     if (!open.delete(origin)) return
     clearTimeout(origin.draft?.overdue)
     counters.counts.pending = open.size
-    counters.count(record)
-    emit(record, call, ending)
+    guarded(() => counters.count(record), fault, 'a record')
+    guarded(() => emit(record, call, ending), fault, 'a record')
+    settle()
+  }
+
+  function settle() {
     if (open.size > 0) return
     for (const resolve of idle) resolve()
     idle = []
@@ -48,8 +57,14 @@ export function createRecorder(
     draft.open -= 1
     draft.spent = plus(draft.spent, bill.cost)
     draft.estimated ||= ending.usage.estimated
-    const emitNow = () => finish(call, recordOf(call, reply, ending, bill, seen, condition), ending)
-    if (!willRetry(call, reply)) draft.last = emitNow
+    // A record that cannot be written in full is written in short: a call without one would stay open for ever.
+    const emitNow = () => {
+      const record =
+        guarded(() => recordOf(call, reply, ending, bill, seen, condition), fault, 'a record') ??
+        shortRecord(call, reply)
+      finish(call, record, ending)
+    }
+    if (guarded(() => willRetry(call, reply), fault, 'a record') !== true) draft.last = emitNow
     if (draft.open === 0 && draft.last !== undefined) return draft.last()
     // While a later attempt is under way, the record is its own to emit.
     if (draft.open > 0 && draft.last === undefined) return
@@ -74,12 +89,18 @@ export function createRecorder(
       counters.counts.pending = open.size
       return spent
     },
-    /** An attempt that came to nothing, by a mistake of ours. */
-    abandon({ draft }: Origin) {
-      if (draft !== undefined) draft.open -= 1
-    },
     end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
-      later.add(() => write(call, reply, ending, bill, seen))
+      later.add(
+        () => write(call, reply, ending, bill, seen),
+        () => finish(call, shortRecord(call, reply), ending),
+      )
+    },
+    /** Closes the record of a call that another one tells of. */
+    forget(origin: Origin) {
+      clearTimeout(origin.draft?.overdue)
+      if (!open.delete(origin)) return
+      counters.counts.pending = open.size
+      settle()
     },
     /** Resolves once no record is open. */
     settled: () => (open.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
@@ -101,6 +122,30 @@ const newDraft = (): Draft => ({
   overdue: undefined,
 })
 
+/** What of a call is known without a look at what anybody else wrote. */
+function shortRecord(call: Call, reply: Reply): CallRecord {
+  const { origin, caller, operation, view } = call
+  const { attempts = [] } = origin.draft ?? {}
+  return {
+    id: origin.id,
+    at: Math.round(performance.timeOrigin + origin.startedAt),
+    agent: caller.agent,
+    team: caller.team,
+    tags: [],
+    operation,
+    path: '',
+    stream: view.stream,
+    model: reply.model,
+    route: reply.route,
+    cache: cacheState(reply),
+    estimated: false,
+    latencyMs: performance.now() - origin.startedAt,
+    attempts,
+    status: reply.via === 'refused' ? 'refused' : 'failed',
+    error: 'gateway_fault',
+  }
+}
+
 function recordOf(
   call: Call,
   reply: Reply,
@@ -120,7 +165,7 @@ function recordOf(
     operation,
     path: pathOf(outgoing.url),
     stream: view.stream,
-    model: reply.model,
+    model: clipped(reply.model),
     route: reply.route,
     cache: cacheState(reply),
     estimated,
@@ -133,13 +178,14 @@ function recordOf(
   if (controls.session !== undefined) record.session = controls.session
   if (controls.user !== undefined) record.user = controls.user
   if (controls.trace !== undefined) record.trace = controls.trace
-  if (typeof body.model === 'string') record.modelAsked = body.model
+  if (typeof body.model === 'string') record.modelAsked = clipped(body.model)
   if (reply.bypass !== undefined) record.bypass = reply.bypass
   if (reply.key !== undefined) record.cacheKey = reply.key
   if (reply.similarity !== undefined) record.similarity = reply.similarity
   if (reply.meaning !== undefined && !(reply.meaning instanceof Promise)) record.semantic = reply.meaning
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
-  if (reply.via !== 'refused' && reply.recording.status !== undefined) record.usage = ending.usage.usage
+  const isCounted = reply.via !== 'refused' && reply.recording.status !== undefined && !ending.usage.unknown
+  if (isCounted) record.usage = ending.usage.usage
   if (spent !== undefined) record.costUsd = usd(spent)
   if (waitedMs > 0) record.waitedMs = waitedMs
   const trouble = condition() ?? (degraded ? 'slow' : undefined)
@@ -174,11 +220,19 @@ function errorOf(reply: Reply, ending: Ending): string | undefined {
 }
 
 export function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  const cause = error.cause
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? ` ${String(cause.code)}` : ''
-  return `${error.name}: ${error.message.slice(0, 80)}${code}`
+  try {
+    if (!(error instanceof Error)) return 'unknown'
+    const { name, message, cause } = error as { name: unknown; message: unknown; cause?: unknown }
+    const code = codeOf(cause)
+    return `${text(name)}: ${text(message).slice(0, 80)}${code === undefined ? '' : ` ${code}`}`
+  } catch {
+    return 'unknown'
+  }
 }
+
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
+const clipped = (model: string) => (model.length > MAX_MODEL ? copied(model, MAX_MODEL) : model)
 
 /** Of an absolute address, without parsing it whole for every call. */
 export const pathOf = (url: string) => /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url

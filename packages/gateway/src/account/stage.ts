@@ -1,6 +1,11 @@
 import type { Ending } from '../body/recording.ts'
-import type { Call, Reply, Stage } from '../call.ts'
+import type { Call, Handler, Reply, Stage } from '../call.ts'
+import { type Fault, guarded } from '../faults.ts'
+import type { Later } from '../later.ts'
 import type { NanoUsd } from '../quota/store.ts'
+import { refuse } from '../refuse.ts'
+import { FAULT, FAULT_AFTER, showsUpstreamsKey } from '../unexamined.ts'
+import { unmetered } from './meter.ts'
 import { plus, type Recorder, type Seen } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
@@ -9,46 +14,99 @@ export type Bill = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
 type Billed = Reply & { bill: Bill | Promise<Bill> }
 
 const FREE = 0 as NanoUsd
+const UNKNOWN: Bill = { cost: undefined, saved: undefined }
 
-/** Opens the record on the way in and closes it when the answer has ended; hits and refusals count like the rest. */
-export function account(recorder: Recorder): Stage {
+type Options = {
+  fault: Fault
+  later: Later
+  /** Sends a request as it is. */
+  send: Handler
+}
+
+/**
+ * Opens the record on the way in and closes it when the answer has ended; hits and refusals count like the rest.
+ *
+ * A throw below is a fault of the gateway, and ends here: the call is refused, unless it has not been sent and its caller
+ * is bound by nothing that the fault may have skipped. That one is sent as it came, once.
+ */
+export function account(recorder: Recorder, { fault, later, send }: Options): Stage {
   return (next) =>
     async function account(call) {
       const before = recorder.begin(call.origin)
+      call.origin.barred = false
       let reply: Reply
       try {
         reply = await next(call)
       } catch (error) {
-        recorder.abandon(call.origin)
-        throw error
+        fault(error, 'the pipeline')
+        reply = await afterFault(call)
       }
       const known = reply.recording.ending
       const own = known === undefined ? follow(reply, call) : atOnce(reply, call, known)
       return before === 0 ? own : { ...own, bill: inAll(own.bill, before) }
     }
 
+  async function afterFault(call: Call): Promise<Reply> {
+    const { origin, rules, caller, outgoing, teamKey } = call
+    // A stage may have failed while those below it were at work.
+    origin.barred = true
+    if (origin.sent > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
+    const mayLeave = !rules.bindsCaller(caller) && showsUpstreamsKey(outgoing.headers, [teamKey])
+    if (!mayLeave || call.purpose !== undefined) return { ...refuse(call, FAULT), bypass: 'fault' }
+    const { init, headers, text } = outgoing
+    const asItIs = { ...outgoing, frozen: true, injectUsage: false, init: { ...init, headers, body: text } }
+    return { ...(await send({ ...call, outgoing: asItIs, unexamined: true })), bypass: 'fault' }
+  }
+
   /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
   function atOnce(reply: Reply, call: Call, ending: Ending): Billed {
-    const bill = billFor(ending, reply, call)
+    const bill = guarded(() => billFor(ending, reply, call), fault, 'a record') ?? UNKNOWN
     const now = performance.now()
     const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
-    if (bill instanceof Promise || reply.meaning instanceof Promise) void end(call, reply, ending, bill, seen)
+    if (bill instanceof Promise || reply.meaning instanceof Promise)
+      later.add(
+        () => end(call, reply, ending, bill, seen),
+        () => recorder.end(call, { ...reply, meaning: undefined }, ending, UNKNOWN, seen),
+      )
     else recorder.end(call, reply, ending, bill, seen)
     return { ...reply, bill }
   }
 
   /** The record waits for what is still being worked out. */
   async function end(call: Call, reply: Reply, ending: Ending, bill: Bill | Promise<Bill>, seen: Seen) {
-    recorder.end(call, { ...reply, meaning: await reply.meaning }, ending, await bill, seen)
+    const meaning = await settled(reply.meaning, undefined)
+    recorder.end(call, { ...reply, meaning }, ending, await settled(bill, UNKNOWN), seen)
+  }
+
+  /** A record is not lost for want of a part of it. */
+  async function settled<T>(part: T | Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await part
+    } catch (error) {
+      fault(error, 'a record')
+      return otherwise
+    }
   }
 
   function follow(reply: Reply, call: Call): Billed {
     const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
-    const bill = reply.recording.ended.then((ending) => billFor(ending, reply, call))
-    void reply.recording.ended.then((ending) => {
-      seen.endedAt = performance.now()
-      return end(call, reply, ending, bill, seen)
-    })
+    const over = reply.recording.ended.catch(
+      (error: unknown): Ending => ({ type: 'failed', usage: unmetered, error }),
+    )
+    const bill = over
+      .then((ending) => billFor(ending, reply, call))
+      .catch((error: unknown) => {
+        fault(error, 'a record')
+        return UNKNOWN
+      })
+    later.after(
+      over,
+      (ending) => {
+        seen.endedAt = performance.now()
+        return end(call, reply, ending, bill, seen)
+      },
+      () => recorder.end(call, reply, { type: 'failed', usage: unmetered, error: undefined }, UNKNOWN, seen),
+    )
     const recording: Reply['recording'] = {
       ...reply.recording,
       async open(view, leave) {
@@ -72,7 +130,10 @@ function inAll(bill: Bill | Promise<Bill>, before: NanoUsd | undefined): Bill | 
 
 /** What an answer cost, whoever sent the call. */
 export function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promise<Bill> {
+  // What was sent before a fault may cost something, and nobody knows how much.
+  if (reply.refusal === 'gateway_fault' && call.origin.sent > 0) return UNKNOWN
   if (reply.via === 'refused') return { cost: FREE, saved: FREE }
+  if (ending.usage.unknown) return UNKNOWN
   const cost = call.rules.prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
   return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
 }

@@ -1,4 +1,4 @@
-import { type Metered, nothing, type Seen, unbilled } from '../account/meter.ts'
+import { type Metered, nothing, type Seen, unbilled, unmetered } from '../account/meter.ts'
 import { mayBill } from '../account/refusals.ts'
 import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
@@ -58,7 +58,7 @@ export function record(response: Arrival, source: Source): Recording {
       else ended.resolve({ type, usage, error })
     }
     const metered = response.ok ? count(type === 'complete') : refused(type)
-    if (metered instanceof Promise) metered.then(finish, () => finish(nothing))
+    if (metered instanceof Promise) metered.then(finish, () => finish(unmetered))
     else finish(metered)
   }
 
@@ -67,12 +67,12 @@ export function record(response: Arrival, source: Source): Recording {
     return mayBill(response.status, error, source.azure()) ? nothing : unbilled
   }
 
-  /** Whatever goes wrong with counting, the answer ends: its record and its hold wait for that. */
+  /** What cannot be counted has no price; the answer ends all the same, since its record and its hold wait for that. */
   function count(complete: boolean): Metered | Promise<Metered> {
     try {
       return source.meter(tally.seen(complete))
     } catch {
-      return nothing
+      return unmetered
     }
   }
 

@@ -4,5 +4,6 @@ export async function textOfRequest(
   request: Request | undefined,
 ): Promise<string | undefined> {
   if (body instanceof Uint8Array || body instanceof ArrayBuffer) return new TextDecoder().decode(body)
+  if (body instanceof Blob) return await body.text()
   return body === undefined && request?.body ? await request.clone().text() : undefined
 }

@@ -20,7 +20,7 @@ type Reviver = (this: unknown, key: string, value: unknown, context: { source?: 
  */
 export function canonical(value: unknown, depth = 0, ordered = false): string {
   if (typeof value === 'string') return quoted(value)
-  if (typeof value !== 'object' || value === null) return String(value)
+  if (typeof value !== 'object' || value === null) return `${value as number | boolean | null}`
   if (value instanceof ExactNumber) return value.source
   if (depth > MAX_DEPTH) throw new RangeError(`nested more than ${MAX_DEPTH} levels deep`)
   let written = ''

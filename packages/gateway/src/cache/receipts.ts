@@ -51,5 +51,5 @@ async function listenersOf(link: Link, channel: string): Promise<number> {
   const counts = await Promise.all(
     masters.map((master) => link.ask(() => master.pubsub('NUMSUB', channel) as Promise<unknown[]>)),
   )
-  return counts.reduce<number>((sum, [, count]) => sum + Number(count), 0)
+  return counts.reduce<number>((sum, [, count]) => sum + (typeof count === 'number' ? count : 0), 0)
 }

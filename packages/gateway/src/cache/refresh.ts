@@ -1,4 +1,5 @@
 import type { Call, Handler } from '../call.ts'
+import { detached, type Fault } from '../faults.ts'
 import { afterwards } from '../identify/origin.ts'
 
 /** A refresh that takes longer has failed; the next hit may try again. */
@@ -12,7 +13,7 @@ const MAX_AT_ONCE = 16
  * of its own, with a record and a bill of its own, under the caller's limits; nobody hears of its failure but the
  * record.
  */
-export function createRefresher(refresh: Handler) {
+export function createRefresher(refresh: Handler, fault: Fault) {
   const underWay = new Set<string>()
 
   return function revalidate(key: string, call: Call): void {
@@ -29,7 +30,11 @@ export function createRefresher(refresh: Handler) {
       outgoing: { ...call.outgoing, headers: firstAttempt(call.outgoing.headers) },
       revalidates: true,
     }
-    void read(again).finally(() => underWay.delete(key))
+    detached(
+      read(again).finally(() => underWay.delete(key)),
+      fault,
+      'a refresh',
+    )
   }
 
   /** To its end, as any caller would: what is not read is not finished. */

@@ -1,5 +1,6 @@
 import type { Ending } from '../body/recording.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
+import type { Fault } from '../faults.ts'
 import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import { admissible } from './admit.ts'
@@ -14,13 +15,14 @@ type Options = {
   /** Asks a call again, for the cache alone. */
   refresh: Handler
   later: Later
+  fault: Fault
 }
 
 /** Answers what has been answered; keeps what is worth it. */
-export function cache(store: CacheStore, { refresh, later }: Options): Stage {
+export function cache(store: CacheStore, { refresh, later, fault }: Options): Stage {
   // An answer is put away once its reader has it, unless somebody asks for it first.
   const unfinished = new Map<string, () => unknown>()
-  const revalidate = createRefresher(refresh)
+  const revalidate = createRefresher(refresh, fault)
   return (next) => {
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
       const shares = bypass !== 'no-cache'
@@ -28,7 +30,7 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
       const epoch = { name, isOver: () => store.epoch(keys.exact) !== name }
       const reply = await next({ ...call, epoch, ...(shares && meeting(call, keys, name)) })
       if (reply.via === 'upstream')
-        void reply.recording.ended.then((ending) => keep(keys, call, reply, ending, name))
+        later.after(reply.recording.ended, (ending) => keep(keys, call, reply, ending, name))
       return bypass === undefined ? { ...reply, key: keys.exact } : { ...reply, key: keys.exact, bypass }
     }
 
@@ -104,16 +106,21 @@ export function cache(store: CacheStore, { refresh, later }: Options): Stage {
     const { exact } = call.caller
     const wanted = call.controls.cache.store && exact !== undefined && reply.recording.status === 200
     if (!wanted || ending.type !== 'complete') return reply.land?.(false)
-    const put = () => {
-      const answer = ending.answer()
-      if (answer === undefined || !admissible(call, answer)) return false
-      const entry = entryOf(answer, reply, ending.usage, call, lifetimeOf(call, exact))
-      return entry.keptUntil > entry.storedAt && store.set(key, entry, { secret, epoch })
+    const put = async () => {
+      try {
+        const answer = ending.answer()
+        if (answer === undefined || !admissible(call, answer)) return false
+        const entry = entryOf(answer, reply, ending.usage, call, lifetimeOf(call, exact))
+        return entry.keptUntil > entry.storedAt && (await store.set(key, entry, { secret, epoch }))
+      } catch (error) {
+        fault(error, 'the cache')
+        return false
+      }
     }
     reply.land?.(postpone(key, put))
   }
 
-  function postpone(key: string, put: () => boolean | Promise<boolean>): Promise<boolean> {
+  function postpone(key: string, put: () => Promise<boolean>): Promise<boolean> {
     return new Promise((resolve) => {
       const putAway = () => {
         if (unfinished.get(key) === putAway) unfinished.delete(key)

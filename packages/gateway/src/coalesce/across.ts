@@ -1,6 +1,7 @@
 import { nothing } from '../account/meter.ts'
 import { withoutResponse } from '../body/recording.ts'
 import type { Call, Handler, Reply, Shelf, Stage } from '../call.ts'
+import { detached, type Fault } from '../faults.ts'
 import { LEASE_MS, type Lease, type Leases, leaseKeyOf, type Outcome } from './lease.ts'
 import type { News, Watch } from './news.ts'
 
@@ -30,7 +31,7 @@ export type Across = {
 }
 
 /** Of all processes that ask the same thing, one asks upstream; the others find its answer in the shared cache. */
-export function across({ leases, news, waitMs, counts }: Across): Stage {
+export function across({ leases, news, waitMs, counts }: Across, fault: Fault): Stage {
   return (next) => {
     return async function across(call) {
       const { shelf } = call
@@ -94,13 +95,13 @@ export function across({ leases, news, waitMs, counts }: Across): Stage {
       }
       counts.led += 1
       if (takesOver) counts.takenOver += 1
-      return await underLease(next, call, lease)
+      return await underLease(next, call, lease, fault)
     }
   }
 }
 
 /** Whatever comes of it, the others are told. */
-async function underLease(next: Handler, call: Call, lease: Lease): Promise<Reply> {
+async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault): Promise<Reply> {
   let reply: Reply
   try {
     reply = await next(call)
@@ -110,10 +111,11 @@ async function underLease(next: Handler, call: Call, lease: Lease): Promise<Repl
   }
   const { recording, via } = reply
   if (via !== 'upstream' || (recording.status !== undefined && recording.status !== 200)) lease.end('failed')
-  void recording.ended.then(({ type }) => {
+  const ended = recording.ended.then(({ type }) => {
     if (type === 'complete') lease.stopRenewing()
     else lease.end(type === 'aborted' ? 'left' : 'failed')
   })
+  detached(ended, fault, 'a shared call')
   return {
     ...reply,
     land(kept) {

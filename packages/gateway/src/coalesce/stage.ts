@@ -1,5 +1,7 @@
+import { nothing } from '../account/meter.ts'
 import { withoutResponse } from '../body/recording.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
+import { detached, type Fault } from '../faults.ts'
 import { whileWanted } from '../wait.ts'
 
 type Seat = object
@@ -23,7 +25,7 @@ type Flight = {
 }
 
 /** N identical calls at one time make one upstream call; one leaving harms nobody, the last to leave cancels it. */
-export function coalesce(): Stage {
+export function coalesce(fault: Fault): Stage {
   const flights = new Map<string, Flight>()
 
   return (next) => {
@@ -32,7 +34,7 @@ export function coalesce(): Stage {
       const flight = joins > 0 ? joinable(flights, call) : undefined
       const seat: Seat = {}
       if (flight === undefined) {
-        const own = depart(flights, next, call)
+        const own = depart(flights, next, call, fault)
         return (await ride(own, seat, call)) ?? (await own.reply)
       }
       const reply = await ride(flight, seat, call)
@@ -55,7 +57,7 @@ function joinable(flights: Map<string, Flight>, { flight: key, view }: Call): Fl
   return view.stream && view.includeUsage && !flight.tellsUsage ? undefined : flight
 }
 
-function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight {
+function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: Fault): Flight {
   const controller = new AbortController()
   const key = call.flight
   const forget = () => {
@@ -74,11 +76,12 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call): Flight
   }
   if (key !== undefined && !flights.has(key)) flights.set(key, flight)
   controller.signal.addEventListener('abort', forget, { once: true })
-  flight.reply.then((reply) => {
+  const arrival = flight.reply.then((reply) => {
     flight.arrived = reply
     // What did not come from upstream is nobody's to put away: it has landed.
     if (reply.via !== 'upstream' || reply.recording.status !== 200) forget()
   }, forget)
+  detached(arrival, fault, 'a shared call')
   return flight
 }
 
@@ -102,7 +105,10 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
   } catch (reason) {
     if (!call.signal.aborted) throw reason
     leave(flight, seat)
-    const ended = flight.reply.then((reply) => reply.recording.ended)
+    const ended = flight.reply.then(
+      (reply) => reply.recording.ended,
+      (error: unknown) => ({ type: 'failed', usage: nothing, error }) as const,
+    )
     const recording = withoutResponse(reason, ended)
     return { via: pays() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
   }

@@ -90,7 +90,7 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
       if (args.length === 0) return 0
       const set = await link.ask((client) => rotateScript.run(client, [vaultOf(team)], args))
       await told(team)
-      return Number(set)
+      return typeof set === 'number' ? set : 0
     },
     async revoke(team, id) {
       const gone = await link.ask((client) => client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`))
@@ -115,7 +115,10 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
 function entryOf(text: string): { sealedAt: number; by: string } {
   try {
     const { sealedAt, by } = JSON.parse(text) as { sealedAt?: unknown; by?: unknown }
-    return { sealedAt: Number(sealedAt) || 0, by: String(by ?? '').slice(0, 100) }
+    return {
+      sealedAt: typeof sealedAt === 'number' ? sealedAt : 0,
+      by: typeof by === 'string' ? by.slice(0, 100) : '',
+    }
   } catch {
     return { sealedAt: 0, by: '' }
   }

@@ -54,7 +54,7 @@ const storage = shared[KEY]
  */
 export function withGateway<T>(context: GatewayContext, fn: () => T): T {
   const outer = storage.getStore()
-  const tags = [...(outer?.tags ?? []), ...(context.tags ?? [])]
+  const tags = [outer?.tags, context.tags].filter((tags) => Array.isArray(tags)).flat()
   const trace = context.trace ?? outer?.trace ?? crypto.randomUUID()
   return storage.run({ ...outer, ...context, trace, tags }, fn)
 }

@@ -1,4 +1,5 @@
 import type { CacheControl, GatewayContext } from './context.ts'
+import { type Complain, checkedControls } from './schema.ts'
 
 /** Everything we read from a request's headers; all of it is taken out before the request leaves this process. */
 const NAMES = [
@@ -24,12 +25,13 @@ export type CallOptions = GatewayContext & {
  * @example
  * client.chat.completions.create(body, gatewayOptions({ session: 'T-1', cache: { noStore: true } }))
  */
-export function gatewayOptions(options: CallOptions): { headers: Record<string, string> } {
+export function gatewayOptions(given: CallOptions): { headers: Record<string, string> } {
   const headers: Record<string, string> = {}
   const put = (name: (typeof NAMES)[number], value: string | undefined) => {
     // Header values are Latin-1 at best; names of people and places are not.
-    if (value !== undefined) headers[name] = encodeURIComponent(value)
+    if (value !== undefined) headers[name] = encodeURIComponent(value.toWellFormed())
   }
+  const options = checkedControls(given, () => undefined)
   put('x-gateway-agent', options.agent)
   put('x-gateway-session', options.session)
   put('x-gateway-user', options.user)
@@ -37,37 +39,41 @@ export function gatewayOptions(options: CallOptions): { headers: Record<string, 
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
   put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
   put('x-gateway-on-limit', options.onLimit)
-  put('x-gateway-token', options.key)
+  put('x-gateway-token', typeof given.key === 'string' ? given.key : undefined)
   return { headers }
 }
 
-export const hasGatewayHeaders = (headers: Headers): boolean => NAMES.some((name) => headers.has(name))
+/** Controls of a call in its headers begin so. None of them leaves this process, whether it is known or not. */
+const PREFIX = 'x-gateway-'
+
+export function hasGatewayHeaders(headers: Headers): boolean {
+  for (const name of headers.keys()) if (name.startsWith(PREFIX)) return true
+  return false
+}
 
 /** A copy without them: a caller's headers are never changed under its hands. */
 export function withoutGatewayHeaders(headers: Headers): Headers {
   const clean = new Headers(headers)
-  for (const name of NAMES) clean.delete(name)
+  for (const name of [...clean.keys()]) if (name.startsWith(PREFIX)) clean.delete(name)
   return clean
 }
 
-export function readHeaders(headers: Headers): CallOptions {
-  const options: CallOptions = {}
-  const agent = read(headers, 'x-gateway-agent')
-  if (agent !== undefined) options.agent = agent
-  const session = read(headers, 'x-gateway-session')
-  if (session !== undefined) options.session = session
-  const user = read(headers, 'x-gateway-user')
-  if (user !== undefined) options.user = user
-  const trace = read(headers, 'x-gateway-trace')
-  if (trace !== undefined) options.trace = trace
-  const key = read(headers, 'x-gateway-token')
-  if (key !== undefined) options.key = key
+/** Reads the controls in a request's headers. Malformed ones are ignored, and `complain` is told their names. */
+export function readHeaders(headers: Headers, complain: Complain): CallOptions {
+  const given: Record<string, unknown> = {}
+  for (const field of ['agent', 'session', 'user', 'trace'] as const)
+    given[field] = read(headers, `x-gateway-${field}`)
   const tags = read(headers, 'x-gateway-tags')
-  if (tags !== undefined) options.tags = parseTags(tags)
+  if (tags !== undefined) given.tags = parseTags(tags)
   const cache = read(headers, 'x-gateway-cache')
-  if (cache !== undefined) options.cache = parseCache(cache)
-  const onLimit = read(headers, 'x-gateway-on-limit')
-  if (onLimit === 'reject' || onLimit === 'wait') options.onLimit = onLimit
+  if (cache !== undefined) given.cache = parseCache(cache)
+  given.onLimit = read(headers, 'x-gateway-on-limit')
+  const options: CallOptions = checkedControls(given, (field) =>
+    complain(`x-gateway-${field === 'onLimit' ? 'on-limit' : field}`),
+  )
+  const key = read(headers, 'x-gateway-token')
+  // A key is never ignored: a call that shows a wrong one must not run under the client's own.
+  if (key !== undefined && key !== '') options.key = key
   return options
 }
 
@@ -82,17 +88,15 @@ function read(headers: Headers, name: (typeof NAMES)[number]): string | undefine
 }
 
 /** JSON from `gatewayOptions`, or by hand: `a, b`. */
-function parseTags(text: string): string[] {
+function parseTags(text: string): unknown[] {
   const json = tryJson(text)
-  const list = Array.isArray(json) ? json : text.split(',')
-  return list.map((tag) => String(tag).trim()).filter((tag) => tag !== '')
+  return Array.isArray(json) ? json : text.split(',')
 }
 
 /** JSON from `gatewayOptions`, or by hand in the manner of Cache-Control: `no-store, max-age=60`. */
-function parseCache(text: string): CacheControl {
+function parseCache(text: string): unknown {
   const json = tryJson(text)
-  if (json === false) return false
-  if (typeof json === 'object' && json !== null) return json
+  if (json === false || (typeof json === 'object' && json !== null)) return json
   const cache: Exclude<CacheControl, false> = {}
   for (const part of text.toLowerCase().split(',')) {
     const [name = '', value] = part.trim().split('=')
@@ -100,11 +104,13 @@ function parseCache(text: string): CacheControl {
     else if (name === 'no-store') cache.noStore = true
     else if (name === 'only-if-cached') cache.onlyIfCached = true
     else if (name === 'exact-only') cache.semantic = false
-    else if (name === 'max-age' || name === 's-maxage') cache.maxAge = Number(value)
-    else if (name === 'ttl') cache.ttl = Number(value)
+    else if (name === 'max-age' || name === 's-maxage') cache.maxAge = secondsOf(value)
+    else if (name === 'ttl') cache.ttl = secondsOf(value)
   }
   return cache
 }
+
+const secondsOf = (text: string | undefined) => (text === undefined ? Number.NaN : Number(text))
 
 function tryJson(text: string): unknown {
   try {

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../call.ts'
 import { isObject } from '../json.ts'
 import type { CacheControl, GatewayContext } from './context.ts'
+import { checkedControls } from './schema.ts'
 
 /**
  * The members of `metadata` that LiteLLM takes for itself. The rest is OpenAI's and goes through.
@@ -32,7 +33,8 @@ export function readBody(body: JsonObject): BodyControls | undefined {
   const { cache, metadata } = body
   const controls: BodyControls = { context: {}, edits: {} }
   if (isObject(cache)) {
-    controls.context.cache = cacheControl(cache)
+    const control = cacheControl(cache)
+    if (control !== undefined) controls.context.cache = control
     controls.edits.cache = undefined
   }
   if (isObject(metadata) && Object.keys(metadata).some((key) => OURS.has(key))) {
@@ -43,24 +45,28 @@ export function readBody(body: JsonObject): BodyControls | undefined {
   return 'cache' in controls.edits || 'metadata' in controls.edits ? controls : undefined
 }
 
-function cacheControl(cache: JsonObject): CacheControl {
-  const control: Exclude<CacheControl, false> = {}
-  if (cache['no-cache'] === true) control.noCache = true
-  if (cache['no-store'] === true) control.noStore = true
-  if (typeof cache.ttl === 'number') control.ttl = cache.ttl
-  const maxAge = cache['s-maxage'] ?? cache['s-max-age']
-  if (typeof maxAge === 'number') control.maxAge = maxAge
-  if (typeof cache.namespace === 'string') control.namespace = cache.namespace
+function cacheControl(cache: JsonObject): CacheControl | undefined {
+  const { cache: control } = checkedControls({ cache: { ...flagsOf(cache), ...sourceOf(cache) } }, ignore)
   return control
 }
 
+const flagsOf = (cache: JsonObject) => ({
+  noCache: cache['no-cache'] === true,
+  noStore: cache['no-store'] === true,
+})
+
+const sourceOf = (cache: JsonObject) => ({
+  ttl: cache.ttl,
+  maxAge: cache['s-maxage'] ?? cache['s-max-age'],
+  namespace: cache.namespace,
+})
+
 function traceOf(metadata: JsonObject): GatewayContext {
-  const context: GatewayContext = {}
   const { trace_id, existing_trace_id, session_id, trace_user_id, tags } = metadata
-  const trace = trace_id ?? existing_trace_id
-  if (typeof trace === 'string') context.trace = trace
-  if (typeof session_id === 'string') context.session = session_id
-  if (typeof trace_user_id === 'string') context.user = trace_user_id
-  if (Array.isArray(tags)) context.tags = tags.filter((tag) => typeof tag === 'string')
-  return context
+  const controls = { trace: trace_id ?? existing_trace_id, session: session_id, user: trace_user_id }
+  return checkedControls({ ...controls, tags: Array.isArray(tags) ? tags.filter(isText) : undefined }, ignore)
 }
+
+const isText = (tag: Json) => typeof tag === 'string'
+/** These are LiteLLM's fields: what of them is malformed, LiteLLM would ignore as well. */
+const ignore = () => undefined

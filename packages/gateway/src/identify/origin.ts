@@ -25,6 +25,8 @@ export type Origin = {
   failedOver: boolean
   /** Requests of this call that have left for upstream, or were about to. */
   sent: number
+  /** After a fault: whatever of this call is still on its way to upstream must not leave. */
+  barred: boolean
   draft: Draft | undefined
   /** An answer that is past its time, for when there will be no other. */
   lastResort: (() => Reply | undefined) | undefined
@@ -57,6 +59,7 @@ export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries 
     startedAt: performance.now(),
     failedOver: false,
     sent: 0,
+    barred: false,
     draft: undefined,
     lastResort: undefined,
     marked: options !== undefined,

@@ -25,7 +25,7 @@ export function turned(
 ): Args {
   if (proxy === undefined || frozen) return [input, init]
   const request = input instanceof Request ? input : undefined
-  const path = below(request?.url ?? String(input))
+  const path = below(request?.url ?? (input instanceof URL ? input.href : (input as string)))
   if (path === undefined) return [input, init]
   const headers = new Headers(init?.headers ?? request?.headers)
   const to = aimed(proxy, { path, headers, key })

@@ -1,4 +1,5 @@
 import type { Call, Handler, Reply, Stage } from '../call.ts'
+import { detached, type Fault } from '../faults.ts'
 import { isGivenUp } from '../identify/retries.ts'
 import type { Say } from '../say.ts'
 import { aimed } from './aim.ts'
@@ -29,6 +30,7 @@ type Parts = {
   /** Whether upstream answers at all; costs no tokens. */
   probe: (call: Call) => Promise<boolean>
   say: Say
+  fault: Fault
   stats: DetourStats
 }
 
@@ -38,7 +40,7 @@ const LONGEST_MS = 120_000
  * When the direct route breaks, calls go through the proxy, and come back by themselves. Who looks whether it is whole
  * again is no caller: first a request that nobody waits for, and then one call, which takes the other way if it fails.
  */
-export function detour({ proxy, proxied, probe, say, stats }: Parts): Stage {
+export function detour({ proxy, proxied, probe, say, fault, stats }: Parts): Stage {
   const ways = new Map<string, Way>()
 
   return (next) =>
@@ -109,9 +111,10 @@ export function detour({ proxy, proxied, probe, say, stats }: Parts): Stage {
     if (performance.now() < way.lookAt) return
     way.waitMs = Math.min(LONGEST_MS, way.waitMs * 2)
     way.lookAt = performance.now() + way.waitMs
-    void probe(call).then((answers) => {
+    const found = probe(call).then((answers) => {
       if (answers && way.state === 'broken') become(way, 'trial')
     })
+    detached(found, fault, 'a probe')
   }
 }
 

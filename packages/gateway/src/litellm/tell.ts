@@ -1,5 +1,6 @@
 import { keysOf } from '../cache/key.ts'
 import type { Stage } from '../call.ts'
+import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import type { Say } from '../say.ts'
 import { cacheFor, fieldsFor } from './request.ts'
@@ -11,7 +12,7 @@ const STRAIGHT =
  * Says in LiteLLM's words what our own cache would have been told, and where those who ask the same at the same time
  * meet: the proxy would ask upstream once for each of them.
  */
-export function tell(say: Say): Stage {
+export function tell(say: Say, later: Later): Stage {
   return (next) =>
     async function tell(call) {
       const { controls, caller, outgoing } = call
@@ -31,7 +32,7 @@ export function tell(say: Say): Stage {
       const flight = meets ? { flight: `${keys.flight} ${outgoing.headers.get('authorization')}` } : {}
       const reply = await next({ ...call, ...flight, outgoing: { ...outgoing, edits } })
       // The proxy puts its answers away by itself; whoever comes later asks it.
-      void reply.recording.ended.then(() => reply.land?.(false))
+      later.after(reply.recording.ended, () => reply.land?.(false))
       const reason = bypass ?? (controls.cache.read ? undefined : 'no-cache')
       return reason === undefined ? reply : { ...reply, bypass: reason }
     }

@@ -115,17 +115,18 @@ export function createMemoryQuota(
     const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at, wall())
     if (refusal !== undefined) return refusal
 
-    const second = team.window.add(at, requests, tokens)
-    ledger.held += worstCost
+    // What may throw comes before the first entry in the books.
     const verdict: Verdict = {
       admitted: true,
       remaining: remaining(
         reservation,
         { requests: load.requests + requests, tokens: load.tokens + tokens },
-        ledger,
+        { ...ledger, held: ledger.held + worstCost },
       ),
       resetMs: SPAN_MS,
     }
+    const second = team.window.add(at, requests, tokens)
+    ledger.held += worstCost
     claims.set(reservation.id, {
       state: 'open',
       verdict,

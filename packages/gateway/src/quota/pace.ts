@@ -1,4 +1,5 @@
 import type { Call, Handler, Reply, Stage } from '../call.ts'
+import { detached, type Fault, guarded } from '../faults.ts'
 import { refuse } from '../refuse.ts'
 import { errorCode } from '../route/failover.ts'
 import { type Answer, createLine, type Line } from './line.ts'
@@ -20,7 +21,7 @@ const HEARD_MS = 1_000
  * one at a time, two at a time, and so on as they succeed. Calls that do not wait go on as they are: upstream's answer
  * is theirs, and so are the SDK's retries.
  */
-export function pace(gauge: { waiting: number }): Stage {
+export function pace(gauge: { waiting: number }, fault: Fault): Stage {
   const jams = new Map<string, Jam>()
 
   return (next) =>
@@ -32,7 +33,7 @@ export function pace(gauge: { waiting: number }): Stage {
           return await inLine(next, call, jam, patience)
       }
       const reply = await next(call)
-      if (reply.recording.status === 429) void notice(call, reply)
+      if (reply.recording.status === 429) detached(notice(call, reply), fault, 'a pause')
       return reply
     }
 
@@ -44,13 +45,13 @@ export function pace(gauge: { waiting: number }): Stage {
     const { outcome } = await hold(jam.line, call, patience, { ask, undo: () => undefined })
     if (outcome === 'left') return gone(call)
 
-    const heard = setTimeout(succeeded, HEARD_MS)
+    const heard = setTimeout(() => guarded(succeeded, fault, 'a pause'), HEARD_MS)
     heard.unref()
     const reply = await next({ ...call, stepAside: done }).catch((why) => {
       done()
       throw why
     })
-    if (reply.recording.status === 429) void notice(call, reply).finally(done)
+    if (reply.recording.status === 429) detached(notice(call, reply).finally(done), fault, 'a pause')
     else if (reply.via === 'upstream' && reply.recording.status !== undefined) succeeded()
     else done()
     return reply
@@ -75,7 +76,7 @@ export function pace(gauge: { waiting: number }): Stage {
     jam.until = Math.max(jam.until, until)
     jam.width = 1
     jam.line.widen(1)
-    void jam.line.pauseUntil(jam.until)
+    detached(jam.line.pauseUntil(jam.until), fault, 'a pause')
     jams.set(keyOf(call), jam)
     const [oldest] = jams.size > MAX_JAMS ? jams.keys() : []
     if (oldest !== undefined) jams.delete(oldest)

@@ -32,7 +32,7 @@ export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement>
   const { hostedCalls: _, ...tokens } = usage
   const { prices } = call.rules
   const told = bill === 'told' && !contradicts(ending, call)
-  const cost = prices.cost(call.model, tokens, tier)
+  const cost = ending.usage.unknown ? undefined : prices.cost(call.model, tokens, tier)
   const usual = told && ending.usage.tierUntold ? prices.cost(call.model, tokens) : cost
   const settled = (cost: Price, usual: Price) => booked(attempt, told, cost, usual)
   if (!(cost instanceof Promise) && !(usual instanceof Promise)) return settled(cost, usual)
@@ -45,8 +45,8 @@ function booked(
   known: Price,
   usual: Price,
 ): Settlement {
-  const { id, team, worstCost } = reservation
-  const { usage, estimated } = ending.usage
+  const { id, team, worstCost, inputTokens, maxOutputTokens } = reservation
+  const { usage, estimated, unknown } = ending.usage
   const fees = told && known !== undefined ? feesOf(ending, call) : undefined
   const cost = (known ?? worstCost) + (fees?.exact ? fees.usd : 0)
   const more =
@@ -58,7 +58,7 @@ function booked(
   return {
     id,
     team,
-    tokens: totalTokens(usage),
+    tokens: unknown ? inputTokens + maxOutputTokens : totalTokens(usage),
     learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
     cost: cost as NanoUsd,
     doubt: Math.max(0, more) as NanoUsd,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Call, Reply, Stage } from '../call.ts'
+import { type Fault, guarded } from '../faults.ts'
 import type { Later } from '../later.ts'
 import { refuse } from '../refuse.ts'
 import { whileWanted, within } from '../wait.ts'
@@ -8,7 +9,7 @@ import type { Unbounded } from './hosted.ts'
 import { gone } from './patience.ts'
 import { createQueue, type Refused } from './queue.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
-import type { NanoUsd, QuotaStore, Reservation } from './store.ts'
+import { type NanoUsd, type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
 import { createProjectTiers, USUAL } from './tiers.ts'
 import { audioIn, worstOf } from './worst.ts'
 
@@ -23,7 +24,12 @@ const HELD_UP_MS = 1_000
 const NO_MONEY = 0 as NanoUsd
 
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
-export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: number }): Stage {
+export function quota(
+  store: QuotaStore,
+  settlements: Later,
+  gauge: { waiting: number },
+  fault: Fault,
+): Stage {
   const queue = createQueue(store, gauge)
   const tiers = createProjectTiers()
 
@@ -44,7 +50,7 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
       if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
 
       let reservation: Reservation = {
-        id: `${call.origin.id}/${call.origin.sent}`,
+        id: `${call.origin.id}/${call.attempt}.${call.origin.sent}`,
         team: call.caller.team,
         agent: call.caller.agent,
         model: call.model,
@@ -58,41 +64,79 @@ export function quota(store: QuotaStore, settlements: Later, gauge: { waiting: n
       }
       const guess = served.guessed && isCapped ? reservation.worstCost : undefined
       settlements.run()
-      let admission = await queue.admit(call, reservation)
-      // What a guess alone refuses waits for the answers that will tell: a first burst may use the whole budget.
-      for (let tries = 0; guess !== undefined && isHeldUp(admission) && tries < GUESSES; tries += 1) {
-        const telling = tiers.whenKnown(call) ?? sleep(FIRST_WAIT_MS * 2 ** tries)
-        await within(whileWanted(telling, call.signal), TELLING_MS)
-        if (call.signal.aborted) return gone(call)
-        const usual = tiers.isUsual(call) ? worstOf(call, USUAL).cost : undefined
-        const lower = usual instanceof Promise ? await usual : usual
-        reservation = { ...reservation, worstCost: lower ?? guess }
-        admission = await queue.admit(call, reservation)
-      }
-      if (!('admitted' in admission)) return admission
-      const settled = reservation.worstCost === guess ? tiers.guess(call) : undefined
-      if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
-      const { maxToolCalls } = worst
+      const sentBefore = call.origin.sent
+      let admission: Awaited<ReturnType<typeof queue.admit>>
       let reply: Reply
+      let known: (() => void) | undefined
       try {
+        admission = await queue.admit(call, reservation)
+        // What a guess alone refuses waits for the answers that will tell: a first burst may use the whole budget.
+        for (let tries = 0; guess !== undefined && isHeldUp(admission) && tries < GUESSES; tries += 1) {
+          const telling = tiers.whenKnown(call) ?? sleep(FIRST_WAIT_MS * 2 ** tries)
+          await within(whileWanted(telling, call.signal), TELLING_MS)
+          if (call.signal.aborted) return gone(call)
+          const usual = tiers.isUsual(call) ? worstOf(call, USUAL).cost : undefined
+          const lower = usual instanceof Promise ? await usual : usual
+          reservation = { ...reservation, worstCost: lower ?? guess }
+          admission = await queue.admit(call, reservation)
+        }
+        if (!('admitted' in admission)) return admission
+        if (reservation.worstCost === guess) known = tiers.guess(call)
+        if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
+        const { maxToolCalls } = worst
         reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
       } catch (error) {
-        settled?.()
+        // A fault below, or in the store: no other part knows of the hold. What was sent counts at its worst.
+        const isSent = call.origin.sent > sentBefore
+        settlements.add(() => book(isSent ? atWorst(reservation) : unused(reservation), known))
         throw error
       }
-      void reply.recording.ended.then((ending) =>
-        settlements.add(() => settle({ ending, reply, call, reservation }).finally(settled)),
+      const attempt = { reply, call, reservation }
+      const bookWorst = () => book(atWorst(reservation), known)
+      settlements.after(
+        reply.recording.ended,
+        (ending) => settlements.add(() => settle({ ending, ...attempt }, known), bookWorst),
+        bookWorst,
       )
-      return { ...reply, headers: rateLimitHeaders(admission, limits) }
+      const headers = guarded(() => rateLimitHeaders(admission, limits), fault, 'limit headers')
+      return headers === undefined ? reply : { ...reply, headers }
     }
 
-  async function settle(attempt: Attempt) {
-    tiers.learn(attempt.call, attempt.ending.usage)
-    const settlement = settlementOf(attempt)
-    await store.settle(settlement instanceof Promise ? await settlement : settlement)
-    queue.released(attempt.reservation.team)
+  /** At once where it can be: the next call of the team is to find the room. What cannot be worked out counts at its worst. */
+  function settle(attempt: Attempt, known: (() => void) | undefined): Promise<void> {
+    const failed = (error: unknown) => {
+      fault(error, 'a settlement')
+      return atWorst(attempt.reservation)
+    }
+    try {
+      tiers.learn(attempt.call, attempt.ending.usage)
+      const settlement = settlementOf(attempt)
+      if (!(settlement instanceof Promise)) return book(settlement, known)
+      return settlement.catch(failed).then((settlement) => book(settlement, known))
+    } catch (error) {
+      return book(failed(error), known)
+    }
+  }
+
+  async function book(settlement: Settlement, known: (() => void) | undefined): Promise<void> {
+    try {
+      await store.settle(settlement)
+    } finally {
+      known?.()
+      queue.released(settlement.team)
+    }
   }
 }
+
+/** All that was held for it. */
+const atWorst = ({ id, team, inputTokens, maxOutputTokens, worstCost }: Reservation): Settlement => ({
+  id,
+  team,
+  tokens: inputTokens + maxOutputTokens,
+  learnOutputTokens: undefined,
+  cost: worstCost,
+  doubt: NO_MONEY,
+})
 
 /** Only holds stand in the way, which are mostly given back. */
 const isHeldUp = (admission: { verdict?: Refused } | object) =>

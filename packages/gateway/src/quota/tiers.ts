@@ -29,9 +29,10 @@ export function createProjectTiers() {
 
   return {
     of(call: Call): Tiers {
-      const { operation, body, rules } = call
+      const { operation, rules } = call
       // A cheaper tier may be answered, and billed, at the usual one.
-      if (asksFor(call)) return { asked: ['default', String(body.service_tier)], assumed: [] }
+      const asked = tierAsked(call)
+      if (asked !== undefined) return { asked: ['default', asked], assumed: [] }
       if (operation === 'embeddings' || operation === 'completions') return USUAL
       const { defaultServiceTier } = rules.policy
       if (defaultServiceTier !== undefined) return { asked: DEFAULT, assumed: [defaultServiceTier] }
@@ -60,7 +61,7 @@ export function createProjectTiers() {
     },
     /** Notes the tier that an answer named; one that names none is billed at the usual one, and tells as much. */
     learn(call: Call, { tier, tierUntold, bill }: Metered): void {
-      if (bill !== 'told' || asksFor(call)) return
+      if (bill !== 'told' || tierAsked(call) !== undefined) return
       const isDear = tier !== undefined && !tierUntold && DEAR.has(tier)
       const key = keyOf(call)
       const { urgent, usual } = known.get(key) ?? { urgent: false, usual: 0 }
@@ -70,7 +71,8 @@ export function createProjectTiers() {
   }
 }
 
-const asksFor = ({ body }: Call) => typeof body.service_tier === 'string' && body.service_tier !== 'auto'
+const tierAsked = ({ body }: Call): string | undefined =>
+  typeof body.service_tier === 'string' && body.service_tier !== 'auto' ? body.service_tier : undefined
 
 /** Keys belong to projects; a header may name another one. */
 function keyOf({ model, outgoing: { url, headers } }: Call): string {

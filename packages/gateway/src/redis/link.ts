@@ -1,3 +1,4 @@
+import { wordsOf as describe } from '../words.ts'
 import { type Connection, connectTo, type RedisClient } from './connect.ts'
 import { createLoopClock, TooLate } from './loop-clock.ts'
 
@@ -236,7 +237,7 @@ async function probe(client: RedisClient): Promise<void> {
 const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
 
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown trouble'
+  if (!(error instanceof Error)) return describe(error)
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
   return `${error.message || error.name}${code}`.slice(0, 200)
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Link } from './link.ts'
 import { mastersOf } from './masters.ts'
+import { rootOf } from './pool.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
@@ -23,8 +24,9 @@ const ears = new WeakMap<Link, Ear>()
  * alive. A connection that breaks is made anew; `onListening` is told each time, since what was said meanwhile is lost.
  */
 export function listen(link: Link, channel: string, handlers: Handlers): Listener {
-  const ear = ears.get(link) ?? createEar(link)
-  ears.set(link, ear)
+  const root = rootOf(link)
+  const ear = ears.get(root) ?? createEar(root)
+  ears.set(root, ear)
   const subscription = { ...handlers, channel, on: false }
   ear.add(subscription)
   return {

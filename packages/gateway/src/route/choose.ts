@@ -42,13 +42,16 @@ export function createChooser(routing: NonNullable<Policy['routing']>) {
 }
 
 /** Counted once for each body that is remembered. */
-function isLong({ operation, body, outgoing, reading }: Call, limit: number): boolean | Promise<boolean> {
+function isLong(
+  { operation, body, outgoing, reading, rules }: Call,
+  limit: number,
+): boolean | Promise<boolean> {
   const known = reading.length
   if (known?.limit === limit && known.operation === operation) return known.exceeds
   const remember = (exceeds: boolean) => {
     reading.length = { operation, limit, exceeds }
     return exceeds
   }
-  const long = exceeds(operation, body, outgoing.text, limit)
+  const long = exceeds(operation, body, outgoing.text, limit, rules.say)
   return long instanceof Promise ? long.then(remember) : remember(long)
 }

@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Json, JsonObject, Operation } from '../call.ts'
 import { isObject, list, object, text } from '../json.ts'
+import { wordsOf } from '../words.ts'
 import { unwritten } from './images.ts'
 import { addText, type Input, inputOf } from './input.ts'
 import { contextWindow } from './window.ts'
@@ -35,6 +36,7 @@ export function exceeds(
   body: JsonObject,
   source: string,
   limit: number,
+  say: (message: string) => void = () => undefined,
 ): boolean | Promise<boolean> {
   if (operation === 'embeddings') return false
   // Each message costs fewer tokens than its JSON has bytes; only what is looked up elsewhere can cost more.
@@ -45,7 +47,13 @@ export function exceeds(
   if (room < 0) return true
   if (bytesUpTo(texts, room) <= room) return false
   if (leastTokens(texts, room) > room) return true
-  return tokensUpTo(texts, room).then((tokens) => tokens > room)
+  return tokensUpTo(texts, room).then(
+    (tokens) => tokens > room,
+    (error: unknown) => {
+      say(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${wordsOf(error)}`)
+      return bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4 > room
+    },
+  )
 }
 
 /** All input tokens: exact for text, by OpenAI's published figures for the rest. Loads the tokeniser. */
@@ -157,7 +165,7 @@ function written(value: Json): string {
     const leaves: string[] = []
     const open = [value]
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (typeof next !== 'object' || next === null) leaves.push(String(next))
+      if (typeof next !== 'object' || next === null) leaves.push(`${next}`)
       else for (const [name, inner] of Object.entries(next)) leaves.push(name) && open.push(inner)
     }
     return leaves.join(' ')

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { UNMEASURED } from './agreement.ts'
 import type { Calibration } from './embed/embedder.ts'
 import { createBudget } from './judge/budget.ts'
@@ -54,13 +55,16 @@ export type Bars = {
 /** What an agent's judgements say of one of the two ways to serve. */
 export type Known = Estimate & { threshold: number }
 
+/** Whoever calls may name itself anything. */
+const MAX_AGENTS = 1_000
 const CATCH_UP_MS = 60_000
 /** Above every confidence. */
 export const NEVER = 2
 
 /** What judgements have taught of each agent, here and in other processes. */
 export function createLessons({ shared, calibration, track, now = () => performance.now() }: LessonParts) {
-  const lessons = new Map<string, Lesson>()
+  // Those forgotten are read again from what processes share.
+  const lessons = new LRUCache<string, Lesson>({ max: MAX_AGENTS })
   const sightings = createSightings()
 
   /** The plan is the one of this call: a policy may have changed since the last. */

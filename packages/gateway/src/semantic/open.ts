@@ -1,6 +1,7 @@
 import type { Call } from '../call.ts'
 import type { Link } from '../redis/link.ts'
 import type { Say } from '../say.ts'
+import { wordsOf } from '../words.ts'
 import type { SemanticParts } from './answering.ts'
 import { createEngineStore } from './engine/store.ts'
 import { createLearner } from './learn.ts'
@@ -45,7 +46,7 @@ function storeOf({ settings, key, sharedBytes, keyLocking, link, say }: Ground):
   const dims = embedder?.dimensions ?? dimensions
   const name = index === 'flat' ? index : index.name
   const onTrouble = (error: unknown) => {
-    const words = error instanceof Error ? error.message : String(error)
+    const words = error instanceof Error ? error.message : wordsOf(error)
     say('semantic index', `semantic cache, ${name}: ${words}`)
   }
   const admin = link && createAdmin(link, secret)

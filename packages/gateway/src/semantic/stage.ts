@@ -1,5 +1,6 @@
 import type { Handler, Stage } from '../call.ts'
 import type { Say } from '../say.ts'
+import { wordsOf } from '../words.ts'
 import type { SemanticParts } from './answering.ts'
 
 /**
@@ -25,7 +26,7 @@ export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, 
       } catch (error) {
         say(
           'semantic',
-          `the semantic cache could not be loaded, nothing is answered by meaning: ${String(error)}`,
+          `the semantic cache could not be loaded, nothing is answered by meaning: ${wordsOf(error)}`,
         )
         return await next(call)
       }

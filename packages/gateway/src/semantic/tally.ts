@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { nanoUsd } from '../account/price.ts'
 import type { CallRecord } from '../account/record.ts'
 import type { Known } from './lessons.ts'
@@ -37,12 +38,14 @@ type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'
   saved: number
 }
 
+/** Agents whose figures are kept: whoever calls may name itself anything. */
+const MAX_AGENTS = 1_000
 /** Entries whose hits are remembered. */
 const MAX_SERVED = 10_000
 
 /** Adds up records. Dollars in whole billionths. */
 export function createTally() {
-  const agents = new Map<string, Counts>()
+  const agents = new LRUCache<string, Counts>({ max: MAX_AGENTS })
   /** How often each entry has answered, of those that did so last. */
   const served = new Map<string, number>()
 

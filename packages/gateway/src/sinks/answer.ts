@@ -1,4 +1,5 @@
 import { maskPersonal, maskSecrets } from '../mask.ts'
+import { codeOf } from '../words.ts'
 import { DeliveryError } from './sink.ts'
 
 /** What of an answer tells why a receiver took nothing. */
@@ -43,9 +44,9 @@ export function failure(who: string, { status, headers, text }: Answer, keys: st
 export function silence(who: string, error: unknown, signal: AbortSignal): DeliveryError {
   if (signal.aborted && signal.reason instanceof DeliveryError) return signal.reason
   const cause = error instanceof Error ? (error.cause ?? error) : undefined
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
-  return new DeliveryError(`${who} cannot be reached${code === '' ? '' : ` (${code})`}`, {
-    unsure: !NEVER_SENT.has(code),
+  const code = codeOf(cause)
+  return new DeliveryError(`${who} cannot be reached${code === undefined ? '' : ` (${code})`}`, {
+    unsure: code === undefined || !NEVER_SENT.has(code),
   })
 }
 

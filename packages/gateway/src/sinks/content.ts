@@ -1,5 +1,6 @@
 import type { Call, Json, JsonObject, Operation } from '../call.ts'
 import { isObject, isSet, list, object } from '../json.ts'
+import { copied } from '../words.ts'
 import type { Content } from './sink.ts'
 
 /** Where each kind of request holds its question. */
@@ -89,7 +90,8 @@ export function parametersOf({
   return found
 
   function set(name: string, value: Json | undefined) {
-    if (typeof value === 'string') found[name] = value.slice(0, 200).toWellFormed()
+    if (typeof value === 'string')
+      found[name] = (value.length > 200 ? copied(value, 200) : value).toWellFormed()
     else if (typeof value === 'number' || typeof value === 'boolean') found[name] = value
   }
 }

@@ -26,7 +26,7 @@ export type SinkStats = {
   spill?: SpillStats
 }
 
-/** A report to be: made when it is delivered, so that no caller pays for it. `bytes`: about what it holds on to. */
+/** A report that waits. `bytes`: about what it holds in memory. */
 export type Pending = {
   report: () => Report
   bytes: number

@@ -4,10 +4,9 @@ import type { Call, Json } from '../call.ts'
 import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../mask.ts'
 import type { Capture } from '../policy/policy.ts'
 import { contentOf, parametersOf } from './content.ts'
-import type { Pending } from './outbox.ts'
 import type { Content, Report } from './sink.ts'
 
-/** About what a record takes. */
+/** About what a record takes beside its texts. */
 const RECORD_BYTES = 1_000
 
 export type Told = {
@@ -16,28 +15,42 @@ export type Told = {
   said?: { call: Call; ending: Ending }
 }
 
-/** A report to be made when it is first delivered, and then once for all sinks. */
-export function pendingReport({ record, said }: Told, capture: Capture, own: Mask | undefined): Pending {
-  let made: Report | undefined
-  const answered = said?.ending.type === 'complete' ? said.ending.answer : undefined
-  return {
-    // Texts take two bytes a character at worst; an answer is about as long as what it was made of.
-    bytes: RECORD_BYTES + (capture === 'off' || said === undefined ? 0 : said.call.outgoing.text.length * 2),
-    report() {
-      if (made !== undefined) return made
-      const mask = guarded(masksOf(capture, own))
-      made = {
-        record: maskedRecord(record, mask),
-        parameters: said === undefined ? {} : parametersOf(said.call),
-      }
-      if (said === undefined || capture === 'off') return made
-      const content = contentOf(said.call.operation, said.call.body, answered?.()?.json)
-      made.content = Object.fromEntries(
-        Object.entries(content).map(([name, json]) => [name, maskJson(json as Json, mask)]),
-      ) as Content
-      return made
-    },
+/** A report and about what it holds in memory, in bytes. */
+export type Rendered = { report: Report; bytes: number }
+
+/**
+ * Makes and masks a report: what is kept afterwards is what will be sent, and neither the call nor its answer.
+ * `maxBytes`: of a larger one the content is left out.
+ */
+export function render(
+  { record, said }: Told,
+  { capture, own, maxBytes }: { capture: Capture; own: Mask | undefined; maxBytes: number },
+): Rendered {
+  const mask = guarded(masksOf(capture, own))
+  const report: Report = {
+    record: maskedRecord(record, mask),
+    parameters: said === undefined ? {} : parametersOf(said.call),
   }
+  const bytes = RECORD_BYTES + sizeOf(report as unknown as Json)
+  if (said === undefined || capture === 'off') return { report, bytes }
+  const answered = said.ending.type === 'complete' ? said.ending.answer : undefined
+  const content = contentOf(said.call.operation, said.call.body, answered?.()?.json)
+  const masked = Object.fromEntries(
+    Object.entries(content).map(([name, json]) => [name, maskJson(json as Json, mask)]),
+  ) as Content
+  const size = sizeOf(masked)
+  report.content = size > maxBytes ? { input: `<left out: ${size} bytes>` } : masked
+  return { report, bytes: bytes + (size > maxBytes ? 0 : size) }
+}
+
+/** Two bytes a character at worst, and some for each value. Masked JSON is nested no deeper than 64 levels. */
+function sizeOf(json: Json): number {
+  if (typeof json === 'string') return 24 + json.length * 2
+  if (typeof json !== 'object' || json === null) return 8
+  let size = 32
+  if (Array.isArray(json)) for (const each of json) size += sizeOf(each)
+  else for (const name of Object.keys(json)) size += 16 + name.length * 2 + sizeOf(json[name] ?? null)
+  return size
 }
 
 function masksOf(capture: Capture, own: Mask | undefined): Mask {

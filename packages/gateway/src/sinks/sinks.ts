@@ -1,9 +1,11 @@
+import type { Fault } from '../faults.ts'
 import type { Mask } from '../mask.ts'
 import type { Capture } from '../policy/policy.ts'
 import type { Say } from '../say.ts'
 import { holdExit, letExit } from './drain.ts'
 import { createOutbox, type SinkStats } from './outbox.ts'
-import { pendingReport, type Told } from './report.ts'
+import { createRendering } from './rendering.ts'
+import { render, type Told } from './report.ts'
 import type { Sink } from './sink.ts'
 
 export type SinksOptions = {
@@ -12,46 +14,63 @@ export type SinksOptions = {
   maxReports: number
   maxBytes: number
   say: Say
+  fault: Fault
 }
 
 /** Everywhere the records of this gateway go, each at its own pace. */
-export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say }: SinksOptions) {
+export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fault }: SinksOptions) {
   const holding = new Set<string>()
   /** Delivers what waits; false: some of it could not be delivered now. */
   const drain = async (which: (sink: Sink) => boolean, giveUp?: AbortSignal) => {
+    rendering.run()
     const due = outboxes.filter((_, at) => which(sinks[at] as Sink))
     const drained = await Promise.all(due.map((outbox) => outbox.drain(giveUp)))
     return drained.every(Boolean)
   }
   const lastWords = (giveUp: AbortSignal) => drain(() => true, giveUp)
+  /** The process does not end while any of them holds something. */
+  const hold = (name: string) => (holds: boolean) => {
+    if (holds) holding.add(name)
+    else holding.delete(name)
+    if (holding.size > 0) holdExit(lastWords)
+    else letExit(lastWords)
+  }
   const outboxes = sinks.map((sink, at) =>
     createOutbox(sink, {
       maxReports,
       maxBytes,
       say,
-      holding(holds) {
-        if (holds) holding.add(`${at}`)
-        else holding.delete(`${at}`)
-        if (holding.size > 0) holdExit(lastWords)
-        else letExit(lastWords)
-      },
+      holding: hold(`${at}`),
     }),
   )
 
+  const rendering = createRendering({
+    fault,
+    isPending: hold('rendering'),
+    render(told, capture) {
+      const own = { own: mask, maxBytes: maxBytes / 4 }
+      const whole = render(told, { capture, ...own })
+      const bare = render({ record: told.record }, { capture: 'off', ...own })
+      for (const [at, outbox] of outboxes.entries()) {
+        const { report, bytes } = sinks[at]?.content === false ? bare : whole
+        outbox.add({ report: () => report, bytes })
+      }
+    },
+  })
+
   return {
-    /** Takes a reference to the call, and no time. */
+    /** Takes a reference to the call for as long as it takes to hand over its answer. */
     receive(told: Told, capture: Capture) {
-      if (outboxes.length === 0) return
-      const whole = pendingReport(told, capture, mask)
-      const bare = pendingReport({ record: told.record }, 'off', mask)
-      for (const [at, outbox] of outboxes.entries())
-        outbox.add({ ...(sinks[at]?.content === false ? bare : whole) })
+      if (outboxes.length > 0) rendering.add(told, capture)
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     async close() {
+      rendering.run()
       await Promise.all(outboxes.map((outbox) => outbox.close()))
     },
-    stats: (): Record<string, SinkStats> =>
-      Object.fromEntries(outboxes.map((outbox) => [outbox.name, outbox.stats()])),
+    stats(): Record<string, SinkStats> {
+      rendering.run()
+      return Object.fromEntries(outboxes.map((outbox) => [outbox.name, outbox.stats()]))
+    },
   }
 }

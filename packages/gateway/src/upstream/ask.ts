@@ -15,10 +15,17 @@ const MOST_ORIGINS = 1_000
  * Has a request answered by the transport. Where that is Node's own `fetch`, all but the first go over its connections
  * without the rest of it; a `fetch` that was given or replaced, by a program, a test or a tracer, is called.
  */
-export async function ask(transport: typeof fetch, url: string, init: RequestInit): Promise<Arrival> {
+export async function ask(
+  transport: typeof fetch,
+  url: string,
+  init: RequestInit,
+  /** Told just before the request leaves. */
+  leaves: () => void,
+): Promise<Arrival> {
   const own = transport === globalFetch ? globalThis.fetch : transport
   const dispatcher = isNodes(own) ? dispatcherOf() : undefined
   const post = dispatcher && plainPost(url, init)
+  leaves()
   if (dispatcher === undefined || post === undefined) return arrivalOf(await transport(url, init))
   const { origin } = post.url
   if (origins.get(origin)) {

@@ -1,4 +1,5 @@
 import { meter, nothing, unbilled } from '../account/meter.ts'
+import type { Arrival } from '../body/arrival.ts'
 import { editTopLevel, orderTopLevel } from '../body/edit.ts'
 import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
@@ -11,9 +12,8 @@ import { neverLeft } from './unsent.ts'
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
   const { origin, outgoing, signal } = call
-  if (signal.aborted) return unsent(call)
+  if (signal.aborted || (origin.barred && !call.unexamined)) return unsent(call)
   const startedAt = performance.now()
-  origin.sent += 1
   const recording = await exchange(call)
   origin.draft?.attempts.push({
     model: call.model,
@@ -24,22 +24,26 @@ export async function send(call: Call): Promise<Reply> {
   return { via: 'upstream', model: call.model, route: call.route, recording }
 
   async function exchange(call: Call): Promise<Recording> {
+    let hasLeft = false
+    const init = { ...outgoing.init, ...changes(call), signal }
+    let arrival: Arrival
     try {
-      const arrival = await ask(outgoing.transport, outgoing.url, {
-        ...outgoing.init,
-        ...changes(call),
-        signal,
-      })
-      return record(arrival, {
-        operation: call.operation,
-        stream: call.view.stream,
-        usageInjected: outgoing.injectUsage,
-        azure: () => isAzure(outgoing.url),
-        meter: (seen) => meter(call, seen),
+      arrival = await ask(outgoing.transport, outgoing.url, init, () => {
+        origin.sent += 1
+        hasLeft = true
       })
     } catch (error) {
+      // Before that it is no trouble of the transport's but a fault of ours.
+      if (!hasLeft) throw error
       return withoutResponse(foreign(error, signal), ended(call, error))
     }
+    return record(arrival, {
+      operation: call.operation,
+      stream: call.view.stream,
+      usageInjected: outgoing.injectUsage,
+      azure: () => isAzure(outgoing.url),
+      meter: (seen) => meter(call, seen),
+    })
   }
 }
 

@@ -50,6 +50,8 @@ export async function run(argv: string[]): Promise<number> {
   setFlagsFromString(HEAP_GROWS_BY)
   const say = createSay(process.stderr)
   const gateway = createGateway({
+    // Strangers' calls, under this server's key: none leaves unchecked.
+    failClosed: true,
     ...(options.policy !== undefined && { policy: options.policy }),
     ...(options.account.key === undefined && { custody: true }),
   })

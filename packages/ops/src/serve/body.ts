@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Problem, problems, tooLarge } from './errors.ts'
-import { isObject, type JsonObject } from './json.ts'
+import { type ParsedBody, parseBody } from '@hotdash/llm-gateway'
+import { type Problem, problems, tooComplex, tooLarge } from './errors.ts'
 
-export type Body = { text: string; json: JsonObject; bytes: number }
+/** A body, parsed once: the gateway goes by the same result. */
+export type Body = ParsedBody & { bytes: number }
 
 /** Bodies being read or answered, of all requests together. */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
@@ -38,11 +39,13 @@ export function createBodyReader(maxBytes: number) {
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function parsed(bytes: Buffer): Body | Problem {
+  let text: string
   try {
-    const text = utf8.decode(bytes)
-    const json: unknown = JSON.parse(text)
-    return isObject(json) ? { text, json, bytes: bytes.length } : problems.badJson
+    text = utf8.decode(bytes)
   } catch {
     return problems.badJson
   }
+  const body = parseBody(text)
+  if (body === undefined) return problems.badJson
+  return 'excess' in body ? tooComplex(body.excess) : { ...body, bytes: bytes.length }
 }

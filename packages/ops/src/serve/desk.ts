@@ -1,4 +1,4 @@
-import type { Gateway } from '@hotdash/llm-gateway'
+import { type Gateway, type ParsedBody, parsedBody } from '@hotdash/llm-gateway'
 import { createBodyReader } from './body.ts'
 import type { Callers, Sender } from './callers.ts'
 import { noModel, problems } from './errors.ts'
@@ -15,7 +15,7 @@ import { createTeams } from './teams.ts'
 
 /** What goes through the gateway. */
 type Question = { sender: Sender; method: 'GET' | 'POST'; path: string; asked?: Asked }
-type Asked = { text: string; model: string | undefined; wishes: Wishes }
+type Asked = { body: ParsedBody; model: string | undefined; wishes: Wishes }
 
 /** Everything that needs a key: calls, the models that a team may use, and what passes through. */
 export function createDesk(
@@ -46,8 +46,9 @@ export function createDesk(
     line.bytesIn = body.bytes
     line.stream = body.json.stream === true
     if (model !== undefined) line.modelAsked = tidy(model)
-    const text = wishes.rest === undefined ? body.text : JSON.stringify(wishes.rest)
-    await ask({ sender, method: 'POST', path: route.path, asked: { text, model, wishes } }, exchange)
+    const { rest } = wishes
+    const own = rest === undefined ? body : parsedBody(JSON.stringify(rest), rest)
+    await ask({ sender, method: 'POST', path: route.path, asked: { body: own, model, wishes } }, exchange)
   }
 
   async function ask({ sender, method, path, asked }: Question, exchange: Exchange): Promise<void> {
@@ -62,8 +63,12 @@ export function createDesk(
     const patience = deadline(asked?.wishes.timeoutMs, left)
     let response: Response
     try {
-      const body = asked === undefined ? {} : { body: asked.text }
-      response = await gateway.fetch(`${upstream}${path}`, { method, headers, signal: left.signal, ...body })
+      response = await gateway.fetch(`${upstream}${path}`, {
+        method,
+        headers,
+        signal: left.signal,
+        ...asked?.body.fetchOptions,
+      })
     } catch (error) {
       if (res.destroyed) return
       const problem = patience.isOver() ? problems.timeout : problems.unreachable
@@ -132,7 +137,7 @@ async function errorIn(response: Response): Promise<string | undefined> {
 /** `fetch failed` hides why. No message of undici's holds a header. */
 function causeOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message || cause.name : String(cause)
+  return cause instanceof Error ? cause.message || cause.name : 'no reason was given'
 }
 
 const TOLD = {

@@ -66,6 +66,12 @@ export const tooLarge = (maxBytes: number): Problem => ({
   message: `The body is larger than the ${maxBytes} bytes that this gateway takes.`,
 })
 
+export const tooComplex = (what: string): Problem => ({
+  status: 413,
+  code: 'request_too_large',
+  message: `The body has more ${what} than this gateway reads.`,
+})
+
 export const noRoute = (method: string, path: string): Problem => ({
   status: 404,
   code: 'unknown_url',

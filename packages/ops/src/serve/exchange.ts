@@ -23,7 +23,9 @@ export function logged({ req, res, line, startedAt }: Exchange, log: AccessLog):
   if (res.headersSent || res.statusCode >= 400) line.status = res.statusCode
   line.end ??= endOf(res)
   const { authorization = '', 'x-litellm-api-key': litellm = '', 'x-gateway-token': token = '' } = req.headers
-  const keys = [authorization, litellm, token].map((value) => String(value).replace(/^Bearer\s+/i, ''))
+  const keys = [authorization, litellm, token].map((value) =>
+    (Array.isArray(value) ? value.join() : value).replace(/^Bearer\s+/i, ''),
+  )
   for (const [name, value] of Object.entries(line))
     if (typeof value === 'string' && keys.some((key) => key.length >= 8 && value.includes(key)))
       Object.assign(line, { [name]: '…' })

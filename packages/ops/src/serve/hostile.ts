@@ -23,9 +23,18 @@ const NO_TUNNELS: Problem = { status: 405, code: 'method_not_allowed', message: 
 /** What never becomes a request is answered, too, in the same shape, and its connection closed. */
 export function answerHostile(server: Server, log: AccessLog): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    turnAway(socket, error.code === 'ECONNRESET' ? undefined : (BY_CODE[error.code ?? ''] ?? MALFORMED))
+    safely(socket, error.code === 'ECONNRESET' ? undefined : (BY_CODE[error.code ?? ''] ?? MALFORMED))
   })
-  server.on('connect', (_req, socket) => turnAway(socket, NO_TUNNELS))
+  server.on('connect', (_req, socket) => safely(socket, NO_TUNNELS))
+
+  /** A fault here would end the server for everybody. */
+  function safely(socket: Duplex, problem: Problem | undefined) {
+    try {
+      turnAway(socket, problem)
+    } catch {
+      socket.destroy()
+    }
+  }
 
   function turnAway(socket: Duplex, problem: Problem | undefined) {
     const answering = answerOn(socket)

@@ -44,8 +44,8 @@ export function wishesOf(headers: IncomingHttpHeaders, body: JsonObject, agents:
   const header = (name: string) => textOf(headers[`x-litellm-${name}`])
   const user = textOf(body.user)
   const put = (field: 'agent' | 'session' | 'trace' | 'user', ...values: unknown[]) => {
-    const value = values.find((value) => textOf(value) !== undefined)
-    if (value !== undefined) wishes[field] = String(value)
+    const value = values.map(textOf).find((value) => value !== undefined)
+    if (value !== undefined) wishes[field] = value
   }
   put(
     'agent',

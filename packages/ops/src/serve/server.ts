@@ -47,20 +47,35 @@ export async function startServer(
   answerHostile(server, log)
 
   function take(req: IncomingMessage, res: ServerResponse): void {
-    const exchange = exchangeOf(req, res)
+    let exchange: Exchange
+    try {
+      exchange = exchangeOf(req, res)
+    } catch (error) {
+      failed(res, error)
+      return
+    }
     const closed = new Promise<void>((resolve) => res.once('close', resolve))
     underWay.add(res)
     if (leaving) res.setHeader('connection', 'close')
     const answered = answer(exchange).catch((error: unknown) => {
-      if (res.destroyed || req.destroyed) return
-      say(`a request failed here: ${error instanceof Error ? error.stack : error}`, 'fault')
-      refuse(res, problems.fault)
+      if (!res.destroyed && !req.destroyed) failed(res, error)
     })
-    void Promise.all([closed, answered]).then(() => {
+    const over = Promise.all([closed, answered]).then(() => {
       underWay.delete(res)
-      logged(exchange, log)
       if (closing && underWay.size === 0) empty.resolve()
+      logged(exchange, log)
     })
+    over.catch((error: unknown) => say(`a request was not logged: ${stackOf(error)}`, 'log fault'))
+  }
+
+  /** A fault of this server's own ends one request, and no other. */
+  function failed(res: ServerResponse, error: unknown): void {
+    say(`a request failed here: ${stackOf(error)}`, 'fault')
+    try {
+      refuse(res, problems.fault)
+    } catch {
+      res.destroy()
+    }
   }
 
   async function answer(exchange: Exchange): Promise<void> {
@@ -102,6 +117,12 @@ export async function startServer(
       return cut
     },
   }
+}
+
+/** Of a foreign error only what is surely text. */
+function stackOf(error: unknown): string {
+  const stack = error instanceof Error ? error.stack : undefined
+  return typeof stack === 'string' ? stack : 'an error without a stack'
 }
 
 function listening(server: Server, { host, port }: ServeOptions): Promise<void> {

@@ -2,6 +2,7 @@ import { GatewayOptionsError } from '../../options-error.ts'
 import type { Link } from '../../redis/link.ts'
 import { listen } from '../../redis/listen.ts'
 import type { Say } from '../../say.ts'
+import { wordsOf } from '../../words.ts'
 import type { Live } from '../live.ts'
 import type { Policy } from '../policy.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
@@ -129,7 +130,7 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
       stats.followedAt = Date.now()
       settle()
     } catch (error) {
-      refuse(version, error instanceof Error ? error.message : String(error))
+      refuse(version, error instanceof Error ? error.message : wordsOf(error))
     }
   }
 

@@ -131,13 +131,20 @@ export type Reserved = News & {
   version: number
 }
 
+/** Redis answers numbers as numbers or as their digits. */
+const numberOf = (value: unknown): number =>
+  typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
+
+const wordOf = (value: unknown): string =>
+  typeof value === 'number' || typeof value === 'string' ? `${value}` : ''
+
 const STATUSES = new Set<unknown>(['admitted', 'rpm', 'tpm', 'daily_usd'] satisfies Reserved['status'][])
 
 /** @throws TypeError when the answer is not one of reserve.lua. */
 export function reservedOf(reply: unknown): Reserved {
   if (!Array.isArray(reply) || reply.length !== 23 || !STATUSES.has(reply[0]))
     throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
-  const at = (place: number) => Number(reply[place - 1])
+  const at = (place: number) => numberOf(reply[place - 1])
   return {
     status: reply[0],
     retryAfterMs: at(2) < 0 ? undefined : at(2),
@@ -147,7 +154,7 @@ export function reservedOf(reply: unknown): Reserved {
       ...(at(5) < 0 ? {} : { usd: at(5) as NanoUsd }),
     },
     tokens: at(6),
-    epoch: String(reply[6]),
+    epoch: wordOf(reply[6]),
     seq: at(8),
     day: at(9),
     committed: at(10),
@@ -171,10 +178,10 @@ export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess
 export function settledOf(reply: unknown): Settled {
   if (!Array.isArray(reply) || reply.length !== 6)
     throw new TypeError(`settle.lua answered ${JSON.stringify(reply)}`)
-  const at = (place: number) => Number(reply[place - 1])
+  const at = (place: number) => numberOf(reply[place - 1])
   return {
     outcome: reply[0],
-    epoch: String(reply[1]),
+    epoch: wordOf(reply[1]),
     seq: at(3),
     day: at(4),
     committed: at(5),

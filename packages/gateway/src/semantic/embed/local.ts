@@ -108,7 +108,10 @@ async function withoutTakingOver<T>(start: () => Promise<T>): Promise<T> {
   } finally {
     for (const event of EVENTS)
       for (const listener of process.listeners(event as 'exit'))
-        if (!before.get(event)?.has(listener) && /throw (?:ex|reason)\b/.test(String(listener)))
+        if (
+          !before.get(event)?.has(listener) &&
+          /throw (?:ex|reason)\b/.test(Function.prototype.toString.call(listener))
+        )
           process.off(event, listener)
   }
 }

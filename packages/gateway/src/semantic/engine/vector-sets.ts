@@ -1,5 +1,6 @@
 import { createBudget } from '../../cache/budget.ts'
 import type { Link } from '../../redis/link.ts'
+import { wordsOf } from '../../words.ts'
 import type { Engine, Shelves } from './port.ts'
 
 /** Of the graph: more find the nearest more often, and take longer. */
@@ -31,7 +32,7 @@ function shelvesAt(link: Link, maxBytes: number): Shelves {
     try {
       return await link.ask((client) => client.call(command, ...args))
     } catch (error) {
-      throw /unknown command/i.test(String(error))
+      throw /unknown command/i.test(wordsOf(error))
         ? new Error('this Redis has no vector sets; they are there from version 8 on')
         : error
     }

@@ -27,7 +27,9 @@ export const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
  * and retries are the outbox's, the deadline is the signal's, and what arrived is in the answer.
  */
 export async function connect({ publicKey, secretKey, baseUrl, environment }: LangfuseSettings) {
-  const { Langfuse } = await import('langfuse')
+  const { Langfuse } = await import('langfuse').catch((cause: unknown) => {
+    throw new DeliveryError('the package langfuse cannot be loaded', { cause })
+  })
   return new Langfuse({ publicKey, secretKey, baseUrl, environment })
 }
 

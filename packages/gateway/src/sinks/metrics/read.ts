@@ -90,11 +90,14 @@ export async function readMetrics(redis: string | RedisClient, query: MetricsQue
   return { rows, summary: totalsOf(all) }
 }
 
+const msOf = (moment: Date | number): number => (typeof moment === 'number' ? moment : moment.getTime())
+
 function momentsOf({ from, to, by = 'minute' }: MetricsQuery): number[] {
   const ms = MS_OF[by]
-  const [first, end] = [Math.floor(Number(from) / ms), Math.ceil(Number(to) / ms)]
+  const [since, until] = [msOf(from), msOf(to)]
+  const [first, end] = [Math.floor(since / ms), Math.ceil(until / ms)]
   if (!(end - first >= 0 && end - first <= MAX_SPANS))
-    throw new RangeError(`from ${String(from)} to ${String(to)} is not a time of up to ${MAX_SPANS} ${by}s`)
+    throw new RangeError(`from ${since} to ${until} is not a time of up to ${MAX_SPANS} ${by}s`)
   return Array.from({ length: end - first }, (_, at) => (first + at) * ms)
 }
 

@@ -1,4 +1,4 @@
-import { isObject, parseObject } from '../../json.ts'
+import { isObject, parseObject, text as textIn } from '../../json.ts'
 import { ask, excerpt, failure } from '../answer.ts'
 import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../parts.ts'
 import { DeliveryError, type Report } from '../sink.ts'
@@ -63,7 +63,8 @@ async function send(
  */
 function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count: number): Fate[] {
   const { rejectedSpans, errorMessage } = isObject(partialSuccess) ? partialSuccess : {}
-  const rejected = Number(rejectedSpans ?? 0)
-  const refused = `${who} rejected spans: ${excerpt(String(errorMessage ?? ''))}`
+  // A 64-bit number, which JSON of protobuf writes as a string.
+  const rejected = typeof rejectedSpans === 'number' ? rejectedSpans : Number(textIn(rejectedSpans))
+  const refused = `${who} rejected spans: ${excerpt(textIn(errorMessage))}`
   return Array.from({ length: count }, (_, at) => (at < rejected ? { refused } : 'taken'))
 }

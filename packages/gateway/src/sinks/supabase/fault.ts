@@ -12,7 +12,7 @@ const TOO_LARGE = 413
 
 /** True: one of the rows is at fault, and the others would be taken without it. */
 export const isOfARow = ({ status, error }: Refusal) =>
-  OF_A_ROW.test(error.code ?? '') || status === TOO_LARGE
+  (typeof error.code === 'string' && OF_A_ROW.test(error.code)) || status === TOO_LARGE
 
 const MIGRATIONS = 'supabase/migrations of the gateway'
 
@@ -23,7 +23,12 @@ export function faultOf({ status, error }: Refusal, table: string): DeliveryErro
 
 /** A status, a code and the beginning of what was said: no row, no address, and no key. */
 export const wordsOf = ({ code, message }: Refusal['error']): string => {
-  const words = [code, message?.replace(/\s+/g, ' ').slice(0, 160)].filter(Boolean).join(': ')
+  // PostgREST's, or that of whatever answered in its place.
+  const said = [code, message].filter((part) => typeof part === 'string')
+  const words = said
+    .map((part) => part.replace(/\s+/g, ' ').slice(0, 160))
+    .filter(Boolean)
+    .join(': ')
   return words === '' ? '' : ` (${words})`
 }
 

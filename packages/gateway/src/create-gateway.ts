@@ -1,0 +1,31 @@
+import type { Gateway } from './controls.ts'
+import { assemble } from './gateway.ts'
+import { byPathTail, restAfterVersion } from './governed.ts'
+import type { GatewayOptions } from './options.ts'
+import { globalFetch } from './upstream/ask.ts'
+
+const PARTS = Symbol('the parts of one gateway')
+
+/**
+ * The gateway for SDKs other than `openai`: give its `fetch` to the Vercel AI SDK, LangChain, the Agents SDK.
+ *
+ * @example
+ * const gateway = createGateway({ agent: 'support' })
+ * const openai = createOpenAI({ fetch: gateway.fetch })
+ * @throws GatewayOptionsError for bad options or a bad policy, naming the field.
+ */
+export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch }): Gateway {
+  const { fetch: transport, ...rest } = options ?? {}
+  const { controls, door } = assemble(rest)
+  const governed = door({
+    transport: transport ?? globalFetch,
+    governs: byPathTail,
+    below: restAfterVersion,
+    frozen: false,
+  })
+  // Whoever keeps any part of it keeps the gateway open.
+  const whole = { ...controls, fetch: governed }
+  for (const part of [governed, controls, whole])
+    Object.defineProperty(part, PARTS, { value: [governed, controls, whole] })
+  return whole
+}

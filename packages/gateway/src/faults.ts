@@ -1,0 +1,49 @@
+import type { Say } from './say.ts'
+import { wordsOf } from './words.ts'
+
+/** Counts a fault of the gateway's own code and logs it. `where`: a fixed word for the place. Never throws. */
+export type Fault = (error: unknown, where: string) => void
+
+/** `stats().faults` counts each; the log has one line a minute for each place. */
+export function createFault(counts: { faults: number }, say: Say): Fault {
+  return function fault(error, where) {
+    counts.faults += 1
+    try {
+      say(`fault in ${where}`, `a fault of the gateway (${where}): ${wordsOf(error)}`)
+    } catch {
+      // A logger that throws must not turn one fault into two.
+    }
+  }
+}
+
+/** Runs `work`; a throw is reported and yields `undefined`. */
+export function guarded<T>(work: () => T, fault: Fault, where: string): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    fault(error, where)
+    return undefined
+  }
+}
+
+/** Lets `work` go on unawaited; a rejection is reported, never left unhandled. */
+export function detached(work: Promise<unknown>, fault: Fault, where: string): void {
+  work.catch((error: unknown) => fault(error, where))
+}
+
+/**
+ * Runs a deferred task; a throw or rejection is reported. `otherwise` is done in its place, for what must not be left
+ * undone.
+ */
+export function attempt(task: () => unknown, fault: Fault, where: string, otherwise?: () => unknown): void {
+  const failed = (error: unknown) => {
+    fault(error, where)
+    if (otherwise !== undefined) attempt(otherwise, fault, where)
+  }
+  try {
+    const result = task()
+    if (result instanceof Promise) result.catch(failed)
+  } catch (error) {
+    failed(error)
+  }
+}

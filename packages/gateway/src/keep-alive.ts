@@ -1,0 +1,30 @@
+/**
+ * Keeps the process alive while a promise that the program was given is pending. Timers and Redis connections of the
+ * gateway are unref'd, so that they keep no program alive; without this, a program that awaits the gateway and nothing
+ * else at its top level would be ended by Node with exit code 13.
+ */
+export async function keptAlive<Args extends unknown[], T>(
+  work: (...args: Args) => T | Promise<T>,
+  ...args: Args
+): Promise<T> {
+  pending += 1
+  if (pending === 1) hold()
+  try {
+    return await work(...args)
+  } finally {
+    pending -= 1
+    if (pending === 0) timer?.unref()
+  }
+}
+
+/** Longest delay of a Node timer, in milliseconds. */
+const LONGEST_MS = 2 ** 31 - 1
+
+let pending = 0
+let timer: NodeJS.Timeout | undefined
+
+/** One timer for all of them: to ref and unref it costs less than to make one for each call. */
+function hold() {
+  timer ??= setInterval(() => undefined, LONGEST_MS)
+  timer.ref()
+}

@@ -1,0 +1,77 @@
+import type { RedisClient } from './connect.ts'
+import { createLink, type Link, type LinkState, RedisUnavailable } from './link.ts'
+
+type Options = Parameters<typeof createLink>[1]
+type OnChange = Options['onChange']
+
+/** One connection to Redis, and the clients of this process that use it. */
+type Root = { link: Link; users: Set<OnChange> }
+
+const roots = new Map<string, Root>()
+const rootOfLink = new WeakMap<Link, Link>()
+
+/**
+ * Returns a link that shares its connections with all links of this process to the same address under the same deadlines.
+ * They are closed with the last of them. A client that the program made itself is not shared.
+ */
+export function acquireLink(target: string | RedisClient, options: Options): Link {
+  if (typeof target !== 'string') return createLink(target, options)
+  const name = JSON.stringify([target, options.deadlineMs, options.connectMs])
+  const root = roots.get(name) ?? createRoot(target, name, options)
+  // A function of its own: two clients may have been given the same one.
+  const user: OnChange = (state, trouble) => options.onChange(state, trouble)
+  root.users.add(user)
+  return shareOf(root, () => {
+    if (!root.users.delete(user) || root.users.size > 0) return
+    roots.delete(name)
+    root.link.close()
+  })
+}
+
+/** The link whose connections a shared one uses. */
+export const rootOf = (link: Link): Link => rootOfLink.get(link) ?? link
+
+function createRoot(target: string, name: string, { deadlineMs, connectMs }: Options): Root {
+  const users = new Set<OnChange>()
+  const onChange = (state: LinkState, trouble: string | undefined) => {
+    for (const user of users) user(state, trouble)
+  }
+  const root = { link: createLink(target, { deadlineMs, connectMs, onChange }), users }
+  roots.set(name, root)
+  return root
+}
+
+/** Commands are counted for each client; how Redis is, is the same for all. */
+function shareOf({ link }: Root, release: () => void): Link {
+  const counts = { commands: 0, timeouts: 0, errors: 0 }
+  let closedAt: number | undefined
+
+  const share: Link = {
+    async ask(command) {
+      if (closedAt !== undefined) throw new RedisUnavailable('Redis is closed: closed by the program')
+      let isSent = false
+      try {
+        return await link.ask((client) => {
+          counts.commands += 1
+          isSent = true
+          return command(client)
+        })
+      } catch (error) {
+        if (isSent && error instanceof RedisUnavailable)
+          counts[error.message.startsWith('no answer within') ? 'timeouts' : 'errors'] += 1
+        throw error
+      }
+    },
+    stats() {
+      const stats = { ...link.stats(), ...counts }
+      return closedAt === undefined ? stats : { ...stats, state: 'closed', since: closedAt }
+    },
+    close() {
+      if (closedAt !== undefined) return
+      closedAt = Date.now()
+      release()
+    },
+  }
+  rootOfLink.set(share, link)
+  return share
+}

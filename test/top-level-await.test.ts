@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import { createServer, type Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { expect, test } from 'vitest'
+
+const script = fileURLToPath(new URL('./fixtures/hung-redis.mjs', import.meta.url))
+
+/** Takes connections, and never says a word. */
+async function hungServer() {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    close() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+}
+
+const programs = [
+  'flush',
+  'close',
+  'ready',
+  'purge',
+  'list',
+  'call',
+  'call flush',
+  'call close',
+  'call flush close',
+  'stream close',
+  'call waitUntil',
+  'call sink flush',
+  'call sink close',
+]
+
+test.each(programs)(
+  'a program that awaits "%s" and nothing else while Redis hangs ends with 0',
+  async (what) => {
+    const upstream = await startFakeOpenAI({ tokens: 'approximate' })
+    const redis = await hungServer()
+    const child = spawn(process.execPath, [script, upstream.baseURL, redis.url, what])
+    let out = ''
+    child.stdout.on('data', (data) => {
+      out += data
+    })
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    expect([code, out]).toEqual([0, 'end\n'])
+    redis.close()
+    await upstream.close()
+  },
+  60_000,
+)
