@@ -1,4 +1,4 @@
-import { dayOf, untilDayEnds } from './day.ts'
+import { DAY_MS, dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
 import type { Limits, NanoUsd, Remaining, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
@@ -70,6 +70,13 @@ export function createMemoryQuota(
     return team
   }
 
+  /** A clock that is set back over midnight stays in the day that it had come to. */
+  function today(team: Team, timezone: string): string {
+    const [at, last] = [wall(), [...team.days.keys()].at(-1)]
+    const tomorrow = dayOf(at + DAY_MS, timezone)
+    return tomorrow === last ? tomorrow : dayOf(at, timezone)
+  }
+
   function ledgerOf(team: Team, day: string): Ledger {
     let ledger = team.days.get(day)
     if (ledger === undefined) {
@@ -109,7 +116,7 @@ export function createMemoryQuota(
 
     const { limits, worstCost, requests = 1 } = reservation
     const team = teamOf(reservation.team, at)
-    const ledger = ledgerOf(team, dayOf(wall(), limits.timezone))
+    const ledger = ledgerOf(team, today(team, limits.timezone))
     const load = team.window.load(at)
     const tokens = tokensToReserve(reservation)
     const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at, wall())
@@ -180,7 +187,7 @@ export function createMemoryQuota(
   function left(name: string, limits: Limits): Remaining {
     const at = now()
     const team = teamOf(name, at)
-    return remaining({ limits }, team.window.load(at), ledgerOf(team, dayOf(wall(), limits.timezone)))
+    return remaining({ limits }, team.window.load(at), ledgerOf(team, today(team, limits.timezone)))
   }
 
   return { reserve, settle, left, size: () => claims.size + settled.size }

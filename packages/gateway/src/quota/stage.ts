@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Call, Reply, Stage } from '../call.ts'
 import { type Fault, guarded } from '../faults.ts'
 import type { Later } from '../later.ts'
@@ -15,10 +14,8 @@ import { audioIn, worstOf } from './worst.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
-/** How long a call waits for the tier of those before it, at most; where only other processes know, 6 s in all. */
+/** How long a call waits for the tier of those before it, at most. */
 const TELLING_MS = 60_000
-const FIRST_WAIT_MS = 200
-const GUESSES = 5
 /** The `retry-after` of a refusal that holds alone are the reason of. */
 const HELD_UP_MS = 1_000
 const NO_MONEY = 0 as NanoUsd
@@ -70,18 +67,22 @@ export function quota(
       let known: (() => void) | undefined
       try {
         admission = await queue.admit(call, reservation)
-        // What a guess alone refuses waits for the answers that will tell: a first burst may use the whole budget.
-        for (let tries = 0; guess !== undefined && isHeldUp(admission) && tries < GUESSES; tries += 1) {
-          const telling = tiers.whenKnown(call) ?? sleep(FIRST_WAIT_MS * 2 ** tries)
-          await within(whileWanted(telling, call.signal), TELLING_MS)
-          if (call.signal.aborted) return gone(call)
-          const usual = tiers.isUsual(call) ? worstOf(call, USUAL).cost : undefined
-          const lower = usual instanceof Promise ? await usual : usual
-          reservation = { ...reservation, worstCost: lower ?? guess }
+        // What a guess refuses is tried at the usual price as soon as answers have told it: a first burst may use it all.
+        for (let tries = 0; guess === reservation.worstCost && isTooDear(admission); tries += 1) {
+          const usual = await worstOf(call, USUAL).cost
+          if (!tiers.isUsual(call)) {
+            const left = leftBeside(admission)
+            const telling = usual && left !== undefined && tiers.whenKnown(call, usual, left, tries)
+            if (!telling) break
+            await within(whileWanted(telling, call.signal), TELLING_MS)
+            if (call.signal.aborted) return gone(call)
+          }
+          if (usual !== undefined && tiers.isUsual(call)) reservation = { ...reservation, worstCost: usual }
           admission = await queue.admit(call, reservation)
         }
         if (!('admitted' in admission)) return admission
-        if (reservation.worstCost === guess) known = tiers.guess(call)
+        if (guess === reservation.worstCost)
+          known = tiers.guess(call, guess - ((await worstOf(call, USUAL).cost) ?? guess))
         if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
         const { maxToolCalls } = worst
         reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
@@ -138,12 +139,15 @@ const atWorst = ({ id, team, inputTokens, maxOutputTokens, worstCost }: Reservat
   doubt: NO_MONEY,
 })
 
-/** Only holds stand in the way, which are mostly given back. */
-const isHeldUp = (admission: { verdict?: Refused } | object) =>
-  'verdict' in admission &&
-  admission.verdict?.limit === 'daily_usd' &&
-  admission.verdict.retryAfterMs !== undefined &&
-  admission.verdict.retryAfterMs <= HELD_UP_MS
+const isTooDear = (admission: object) =>
+  'refusal' in admission && admission.refusal === 'gateway_daily_usd_exceeded'
+
+/** Dollars left beside holds, if only holds stand in the way, which are mostly given back. */
+function leftBeside(admission: { verdict?: Refused } | object): number | undefined {
+  const verdict = 'verdict' in admission ? admission.verdict : undefined
+  const isHeldUp = verdict?.retryAfterMs !== undefined && verdict.retryAfterMs <= HELD_UP_MS
+  return isHeldUp ? verdict.remaining.usd : undefined
+}
 
 const limited = (call: Call, max_tool_calls: number): Call => ({
   ...call,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Metered } from '../account/meter.ts'
 import type { Call } from '../call.ts'
@@ -8,6 +9,12 @@ type Known = { usual: number; urgent: boolean }
 /** Tiers at which a call may be served: those it asked for, and those it did not. `guessed`: no answer has told yet. */
 export type Tiers = { asked: string[]; assumed: string[]; guessed?: true }
 
+/** Calls under way at a guess, what the guess adds to their holds, and when they all have ended. */
+type Guessed = { count: number; surcharge: number; over: PromiseWithResolvers<void> }
+
+/** 6.2 s in all. */
+const MOMENTS = 5
+const MOMENT_MS = 200
 const MOST_KNOWN = 1_000
 /** A project at the priority tier answers at the usual one where there is too much to do, but not so often from the start. */
 const ENOUGH = 3
@@ -25,7 +32,7 @@ const DEAR = new Set(['priority', 'fast', 'ultrafast'])
 export function createProjectTiers() {
   const known = new LRUCache<string, Known>({ max: MOST_KNOWN })
   /** Calls under way whose tier was a guess. */
-  const guessed = new Map<string, { count: number; over: PromiseWithResolvers<void> }>()
+  const guessed = new Map<string, Guessed>()
 
   return {
     of(call: Call): Tiers {
@@ -39,21 +46,31 @@ export function createProjectTiers() {
       const { urgent = false, usual = 0 } = known.get(keyOf(call)) ?? {}
       return urgent ? URGENT : usual >= ENOUGH ? USUAL : UNKNOWN
     },
-    /** A call is under way that is held at a guess; call what it returns once that is settled. */
-    guess(call: Call): () => void {
+    /** A call is under way that is held at a guess, which is so much dearer; call what it returns once that is settled. */
+    guess(call: Call, surcharge: number): () => void {
       const key = keyOf(call)
-      const some = guessed.get(key) ?? { count: 0, over: Promise.withResolvers<void>() }
+      const some = guessed.get(key) ?? { count: 0, surcharge: 0, over: Promise.withResolvers<void>() }
       guessed.set(key, some)
       some.count += 1
+      some.surcharge += surcharge
       return () => {
         some.count -= 1
+        some.surcharge -= surcharge
         if (some.count > 0) return
         guessed.delete(key)
         some.over.resolve()
       }
     },
-    /** Resolves once no call of this model is held at a guess any more. `undefined`: none is. */
-    whenKnown: (call: Call): Promise<void> | undefined => guessed.get(keyOf(call))?.over.promise,
+    /**
+     * What to wait for before a call that was refused at a guess is tried again: the answers under way here, if the
+     * call would fit were they held at the usual price; or, where only other processes have calls under way, a moment.
+     * `undefined`: it is refused. `left`: billionths of a dollar.
+     */
+    whenKnown(call: Call, usual: number, left: number, tries: number): Promise<unknown> | undefined {
+      const some = guessed.get(keyOf(call))
+      if (some === undefined) return tries < MOMENTS ? sleep(MOMENT_MS * 2 ** tries) : undefined
+      return usual <= left + some.surcharge ? some.over.promise : undefined
+    },
     /** Answers of the model have named a usual tier, and none a dearer one. */
     isUsual(call: Call): boolean {
       const { urgent = true, usual = 0 } = known.get(keyOf(call)) ?? {}
