@@ -47,7 +47,7 @@ function shareOf({ link }: Root, release: () => void): Link {
   let closedAt: number | undefined
 
   const share: Link = {
-    async ask(command) {
+    async ask(command, wait) {
       if (closedAt !== undefined) throw new RedisUnavailable('Redis is closed: closed by the program')
       let isSent = false
       try {
@@ -55,7 +55,7 @@ function shareOf({ link }: Root, release: () => void): Link {
           counts.commands += 1
           isSent = true
           return command(client)
-        })
+        }, wait)
       } catch (error) {
         if (isSent && error instanceof RedisUnavailable)
           counts[error.message.startsWith('no answer within') ? 'timeouts' : 'errors'] += 1

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { createScript } from '../../redis/script.ts'
 import {
@@ -70,6 +71,7 @@ export type RedisQuota = QuotaStore & {
 
 /** Soon enough for a Redis that was restarted. */
 const AWAY_RETRY_MS = 1_000
+const MOST_NAMES = 10_000
 /** How long a reservation waits for Redis to hear of those that were admitted without it. */
 const HANDBACK_MS = 100
 /**
@@ -96,15 +98,25 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const handback = createHandback(sayLater, steady)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, alone: 0, unavailable: 0, errors: 0 }
+  /** Ids under which reservations are tried again. */
+  const names = new LRUCache<string, string>({ max: MOST_NAMES })
+  let retired = 0
   // Admitted and not settled yet, or being settled.
   const unsettled = new Set<string>()
   const idle: (() => void)[] = []
 
-  async function reserve(reservation: Reservation): Promise<Verdict> {
+  async function reserve(given: Reservation): Promise<Verdict> {
+    const reservation = { ...given, id: names.get(given.id) ?? given.id }
     zones.set(reservation.team, reservation.limits.timezone)
     const verdict = await decide(reservation)
     if (verdict.admitted) unsettled.add(reservation.id)
     return verdict
+  }
+
+  /** Redis may have admitted it and is told to let it go: if it is tried again, it is under another id. */
+  function giveUp(given: string) {
+    retired += 1
+    names.set(given.replace(/~\d+$/, ''), `${given.replace(/~\d+$/, '')}~${retired}`)
   }
 
   async function decide(reservation: Reservation): Promise<Verdict> {
@@ -127,7 +139,10 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const at = steady()
     if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at, reservation })
     // It may have been admitted there, and nobody will use that.
-    else if (sent) handback.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
+    else if (sent) {
+      handback.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
+      giveUp(id)
+    }
     return verdict
   }
 
@@ -180,7 +195,8 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     }
   }
 
-  async function settle(settlement: Settlement): Promise<void> {
+  async function settle(given: Settlement): Promise<void> {
+    const settlement = { ...given, id: names.get(given.id) ?? given.id }
     const { id, team } = settlement
     alone.settle(settlement)
     const debt: Debt = { kind: 'settled', team, id, at: steady(), settlement }
