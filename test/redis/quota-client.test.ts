@@ -66,7 +66,10 @@ test('Redis dies: calls go on by this process alone, one line says so, and it is
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
   open.push(() => warn.mockRestore())
   const server = await redis()
-  const { client: it } = await client({ rpm: 100, usdPerDay: 1 }, { redis: server.url })
+  const { client: it } = await client(
+    { rpm: 100, usdPerDay: 1 },
+    { redis: server.url, quota: { processes: 1 } },
+  )
   await it.chat.completions.create(ask('before'))
   await it.gateway.flush()
   await server.kill()

@@ -72,7 +72,7 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
 
 test('Redis killed: a process that is the only one goes on with all that was left of its minute', async () => {
   const redis = await server()
-  const a = process(redis.url)
+  const a = process(redis.url, { processes: 1 })
   const bound = { rpm: 10 }
   expect(await admitted(a, 'before', 4, bound)).toBe(4)
   await redis.kill()

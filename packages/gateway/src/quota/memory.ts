@@ -51,6 +51,7 @@ export function createMemoryQuota(
   const settled = new Map<string, { verdict: Verdict; until: number }>()
   const expectation = createExpectation()
   let latest = 0
+  let latestWall = 0
   let nextExpiry = Number.POSITIVE_INFINITY
 
   /** Never back, whatever clock was given: that would open the window again. */
@@ -70,11 +71,11 @@ export function createMemoryQuota(
     return team
   }
 
-  /** A clock that is set back over midnight stays in the day that it had come to. */
-  function today(team: Team, timezone: string): string {
-    const [at, last] = [wall(), [...team.days.keys()].at(-1)]
-    const tomorrow = dayOf(at + DAY_MS, timezone)
-    return tomorrow === last ? tomorrow : dayOf(at, timezone)
+  /** A wall clock that is set back by less than a day stays in the day that it had come to. */
+  function today(timezone: string): string {
+    const at = wall()
+    latestWall = at < latestWall - DAY_MS ? at : Math.max(latestWall, at)
+    return dayOf(latestWall, timezone)
   }
 
   function ledgerOf(team: Team, day: string): Ledger {
@@ -116,7 +117,7 @@ export function createMemoryQuota(
 
     const { limits, worstCost, requests = 1 } = reservation
     const team = teamOf(reservation.team, at)
-    const ledger = ledgerOf(team, today(team, limits.timezone))
+    const ledger = ledgerOf(team, today(limits.timezone))
     const load = team.window.load(at)
     const tokens = tokensToReserve(reservation)
     const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at, wall())
@@ -169,7 +170,7 @@ export function createMemoryQuota(
     claims.delete(settlement.id)
 
     // Without a claim the state was lost in between; the money was spent all the same.
-    const ledger = claim?.ledger ?? ledgerOf(team, [...team.days.keys()].at(-1) ?? dayOf(wall(), 'UTC'))
+    const ledger = claim?.ledger ?? ledgerOf(team, [...team.days.keys()].at(-1) ?? today('UTC'))
     ledger.spent += cost
     ledger.doubt += doubt
     if (claim === undefined) {
@@ -187,7 +188,7 @@ export function createMemoryQuota(
   function left(name: string, limits: Limits): Remaining {
     const at = now()
     const team = teamOf(name, at)
-    return remaining({ limits }, team.window.load(at), ledgerOf(team, today(team, limits.timezone)))
+    return remaining({ limits }, team.window.load(at), ledgerOf(team, today(limits.timezone)))
   }
 
   return { reserve, settle, left, size: () => claims.size + settled.size }

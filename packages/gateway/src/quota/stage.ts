@@ -67,17 +67,18 @@ export function quota(
       let known: (() => void) | undefined
       try {
         admission = await queue.admit(call, reservation)
-        // What a guess refuses is tried at the usual price as soon as answers have told it: a first burst may use it all.
-        for (let tries = 0; guess === reservation.worstCost && isTooDear(admission); tries += 1) {
+        // What guesses refuse is tried at the usual price as soon as answers have told it: a first burst may use it all.
+        for (let tries = 0; guess !== undefined && isTooDear(admission); ) {
           const usual = await worstOf(call, USUAL).cost
-          if (!tiers.isUsual(call)) {
-            const left = leftBeside(admission)
-            const telling = usual && left !== undefined && tiers.whenKnown(call, usual, left, tries)
-            if (!telling) break
+          if (usual === undefined) break
+          if (!tiers.isUsual(call) || reservation.worstCost === usual) {
+            const telling = tiers.whenKnown(call, usual, leftBeside(admission), tries)
+            if (telling === undefined) break
+            tries += 1
             await within(whileWanted(telling, call.signal), TELLING_MS)
             if (call.signal.aborted) return gone(call)
           }
-          if (usual !== undefined && tiers.isUsual(call)) reservation = { ...reservation, worstCost: usual }
+          if (tiers.isUsual(call)) reservation = { ...reservation, worstCost: usual }
           admission = await queue.admit(call, reservation)
         }
         if (!('admitted' in admission)) return admission

@@ -66,10 +66,16 @@ export function createProjectTiers() {
      * call would fit were they held at the usual price; or, where only other processes have calls under way, a moment.
      * `undefined`: it is refused. `left`: billionths of a dollar.
      */
-    whenKnown(call: Call, usual: number, left: number, tries: number): Promise<unknown> | undefined {
+    whenKnown(
+      call: Call,
+      usual: number,
+      left: number | undefined,
+      tries: number,
+    ): Promise<unknown> | undefined {
       const some = guessed.get(keyOf(call))
-      if (some === undefined) return tries < MOMENTS ? sleep(MOMENT_MS * 2 ** tries) : undefined
-      return usual <= left + some.surcharge ? some.over.promise : undefined
+      if (left === undefined) return undefined
+      if (some !== undefined && usual <= left + some.surcharge) return some.over.promise
+      return some === undefined && tries < MOMENTS ? sleep(MOMENT_MS * 2 ** tries) : undefined
     },
     /** Answers of the model have named a usual tier, and none a dearer one. */
     isUsual(call: Call): boolean {

@@ -41,7 +41,7 @@ export type Stand = { claim: Claim; upTo: number; asked: Moment }
 /**
  * Decides in this process while Redis is away, by what this process was granted while Redis was there: for a minute its
  * lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes. A
- * process that was told that it is the only one has all that was left of its minute. Dollars are never more than its
+ * process that is the only one, as its options say, has all that was left of its minute. Dollars are never more than its
  * lease. Without a lease, they are a part of the policy's allowance.
  */
 export function createAlone({ steady, wall }: Clocks, processes: number | undefined) {
@@ -81,12 +81,17 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
     const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0
     const spare = Math.floor(allowance / Math.max(told.processes, processes ?? PROCESSES))
     const usd = valid ? leased : spare
-    const ofMinute = minuteOf(
-      limits,
-      lease !== undefined && age(lease) < LEASE_MS ? lease : undefined,
-      told,
-      known,
-    )
+    const fresh = lease !== undefined && age(lease) < LEASE_MS ? lease : undefined
+    const isOnly = processes === 1 && told.processes <= 1
+    const left = (limit: number, kind: keyof Load) =>
+      isOnly ? Math.max(0, limit - told.heard[kind]) : (fresh?.[kind] ?? 0)
+    const part = (limit: number, kind: keyof Load) =>
+      fresh === undefined ? Math.floor(limit / known) : left(limit, kind)
+    const { rpm, tpm } = limits
+    const ofMinute = {
+      ...(rpm === undefined ? {} : { rpm: part(rpm, 'requests') }),
+      ...(tpm === undefined ? {} : { tpm: part(tpm, 'tokens') }),
+    }
     const own = {
       ...limits,
       ...ofMinute,
@@ -182,18 +187,6 @@ function add(sum: Allotment, { requests, tokens, usd }: Allotment): void {
   sum.requests += requests
   sum.tokens += tokens
   sum.usd += usd
-}
-
-/** Requests and tokens of a minute. `lease`: one that is younger than a minute. */
-function minuteOf({ rpm, tpm }: Limits, lease: Load | undefined, { heard }: Told, processes: number) {
-  const of = (limit: number, kind: keyof Load) => {
-    if (lease === undefined) return Math.floor(limit / processes)
-    return processes === 1 ? Math.max(0, limit - heard[kind]) : lease[kind]
-  }
-  return {
-    ...(rpm === undefined ? {} : { rpm: of(rpm, 'requests') }),
-    ...(tpm === undefined ? {} : { tpm: of(tpm, 'tokens') }),
-  }
 }
 
 const defined = <T extends object>(all: T) =>
