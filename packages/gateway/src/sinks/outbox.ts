@@ -150,10 +150,16 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   function send(): Promise<boolean> {
     clearTimeout(timer)
     timer = undefined
-    sending ??= deliver().finally(() => {
-      sending = undefined
-      if (queue.length > 0 && stats.state !== 'closed') schedule()
-    })
+    sending ??= deliver()
+      .finally(() => {
+        sending = undefined
+        if (queue.length > 0 && stats.state !== 'closed') schedule()
+      })
+      .catch(() => {
+        // After a fault it is not under way for ever.
+        sending = undefined
+        return false
+      })
     return sending
   }
 
