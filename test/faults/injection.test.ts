@@ -51,8 +51,10 @@ type Scenario = {
 
 const ask = (content: string) => ({ model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content }] })
 const whole = (client: OpenAI) => client.chat.completions.create(ask('a question'))
+/** With its usage: without, it would be booked at its worst. */
+const STREAM = { stream: true, stream_options: { include_usage: true } } as const
 async function streamed(client: OpenAI) {
-  for await (const _ of await client.chat.completions.create({ ...ask('streamed'), stream: true }));
+  for await (const _ of await client.chat.completions.create({ ...ask('streamed'), ...STREAM }));
 }
 const embedded = (client: OpenAI) => client.embeddings.create({ model: 'gpt-4o-mini', input: 'x' })
 const parsed = (client: OpenAI) =>
@@ -62,15 +64,15 @@ const passed = (client: OpenAI) => client.models.list()
 /** Longer than any step of a trial takes, however busy the machine is. */
 const HANG_MS = 10_000
 /** Why the trial under way is given up. */
-let hang: Error | undefined
+let hang: string | undefined
 
 /** What never comes is named, and ends the scenario: each trial like it would take as long. */
 async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const tooLong = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      hang = new Error(`${what} hangs`)
-      reject(hang)
+      hang = `${what} hangs`
+      reject(new Error(hang))
     }, HANG_MS)
   })
   return await Promise.race([work, tooLong]).finally(() => clearTimeout(timer))
@@ -104,6 +106,7 @@ async function run(
   const headers = { 'x-gateway-token': KEY, 'x-gateway-tags': '["a"]', 'x-gateway-session': 'S' }
   const tagged = client.withOptions({ defaultHeaders: headers })
   const outcomes: Outcome[] = []
+  hang = undefined
   setProbe(fault)
   for (const call of calls) {
     const before = upstream.requests.length
@@ -181,7 +184,6 @@ async function tryAll(scenario: Scenario) {
 async function tryOne(scenario: Scenario, point: string, nth: number, tried: number): Promise<string[]> {
   const wrong: string[] = []
   unhandled.length = 0
-  hang = undefined
   upstream.requests.length = 0
   const before = upstream.requests.length
   let trial: Trial
@@ -189,7 +191,7 @@ async function tryOne(scenario: Scenario, point: string, nth: number, tried: num
     trial = await run(scenario, faultAt(point, nth, thrown[tried % thrown.length] as () => unknown))
   } catch {
     setProbe(undefined)
-    if (hang !== undefined) throw new Error(`${point} (${nth}, ${tried % thrown.length}): ${hang.message}`)
+    if (hang !== undefined) throw new Error(`${point} (${nth}, ${tried % thrown.length}): ${hang}`)
     return [`${point} (${nth}): the trial itself failed`]
   }
   const requests = upstream.requests.slice(before)
