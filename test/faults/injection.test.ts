@@ -212,6 +212,7 @@ async function tryOne(scenario: Scenario, point: string, nth: number, tried: num
   try {
     await scenario.check(trial, point)
   } catch (error) {
+    if (hang !== undefined) throw new Error(`${point} (${nth}, ${tried % thrown.length}): ${hang}`)
     complain(error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'unknown')
   }
   await trial.gateway.close()
@@ -237,6 +238,17 @@ test('a fault anywhere lets no call through that the policy forbids', async () =
 const BEFORE_ALL =
   /^(pass-through\.ts:\d+ (send|leave)|upstream\/dispatch\.ts|upstream\/ask\.ts:\d+ globalFetch|asked\.ts|keep-alive\.ts|identify\/headers\.ts:\d+ (hasGatewayHeaders|withoutGatewayHeaders)|door\.ts:\d+ (gatewayFetch|answer))/
 
+async function one(gateway: Gateway, more: object): Promise<Response> {
+  const response = await gateway.fetch(`${upstream.baseURL}/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer sk-own' },
+    body: JSON.stringify({ ...ask(`room? ${Math.random()}`), ...more }),
+  })
+  await response.text()
+  await gateway.flush()
+  return response
+}
+
 /** Room for two worst cases at the priority tier, which is assumed at first: one that stays held would leave no room for the last call. */
 const LIMITS = { usdPerDay: 0.004, tpm: 1_000_000, rpm: 10_000 }
 
@@ -254,15 +266,13 @@ test('a fault anywhere under limits: refused or answered, each record closed, ea
           throw new Error('lost')
       }
       for (let times = 0; times < 2; times += 1) {
-        const response = await gateway.fetch(`${upstream.baseURL}/chat/completions`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', authorization: 'Bearer sk-own' },
-          body: JSON.stringify(ask(`room? ${times} ${Math.random()}`)),
-        })
-        const body = await response.text()
-        if (response.status !== 200) throw new Error(`no room: ${response.status} ${body}`)
-        await gateway.flush()
+        const { status } = await inTime(one(gateway, { n: 1 }), 'a call after it')
+        if (status !== 200) throw new Error(`no room: ${status}`)
       }
+      // Three answers at once leave no room for a hold; what is booked stands in their way until tomorrow.
+      const { status, headers } = await inTime(one(gateway, { n: 3 }), 'a large call after it')
+      const isHeldUp = Number(headers.get('retry-after')) <= 1
+      if (status !== 200 && (status !== 429 || isHeldUp)) throw new Error(`a hold stays: ${status}`)
     },
   })
 }, 600_000)
