@@ -16,10 +16,11 @@ export const isSet = (value: Json | undefined): value is Exclude<Json, null> =>
 
 /** `undefined` for anything but a JSON object. */
 export function parseObject(source: string): JsonObject | undefined {
+  let value: unknown
   try {
-    const value: unknown = JSON.parse(source)
-    return isObject(value) ? value : undefined
+    value = JSON.parse(source)
   } catch {
     return undefined
   }
+  return isObject(value) ? value : undefined
 }

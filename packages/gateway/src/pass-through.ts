@@ -51,7 +51,7 @@ export function createPassThrough(parts: Parts) {
   /** As the policy says: refused, through the proxy, under another key, or as it is. */
   async function send(entrance: Entrance, asked: Asked, told: CallOptions | undefined): Promise<Response> {
     counters.counts.passedThrough += 1
-    const teller = tellerOf(asked, told)
+    const teller = guarded(() => tellerOf(asked, told), fault, 'a record')
     let plan: Plan | { refusal: Refusal }
     try {
       plan = await planOf(entrance, asked, told)

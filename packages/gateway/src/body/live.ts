@@ -57,23 +57,19 @@ export function record(response: Arrival, source: Source): Recording {
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }
-    const metered = response.ok ? count(type === 'complete') : refused(type)
-    if (metered instanceof Promise) metered.then(finish, () => finish(unmetered))
-    else finish(metered)
+    try {
+      const metered = response.ok ? source.meter(tally.seen(type === 'complete')) : refused(type)
+      if (metered instanceof Promise) metered.then(finish).catch(() => finish(unmetered))
+      else finish(metered)
+    } catch {
+      // What cannot be counted has no price; the answer ends all the same, since its record and its hold wait for that.
+      finish(unmetered)
+    }
   }
 
   function refused(type: Ending['type']): Metered {
     const error = type === 'complete' ? tally.error() : undefined
     return mayBill(response.status, error, source.azure()) ? nothing : unbilled
-  }
-
-  /** What cannot be counted has no price; the answer ends all the same, since its record and its hold wait for that. */
-  function count(complete: boolean): Metered | Promise<Metered> {
-    try {
-      return source.meter(tally.seen(complete))
-    } catch {
-      return unmetered
-    }
   }
 
   const reader = streamed ? sseReader() : undefined
@@ -114,7 +110,10 @@ export function record(response: Arrival, source: Source): Recording {
     body?.cancel(reason).catch(() => undefined)
   }
 
-  void pump()
+  pump().catch((error: unknown) => {
+    end('failed', error)
+    log.break(terminated(error))
+  })
 
   return {
     status: response.status,

@@ -106,5 +106,14 @@ export function createLog(cap: number) {
 
 /** What undici's own bodies break with. Never an AbortError: the SDK takes one for the caller's own wish and falls silent. */
 export function terminated(cause: unknown): TypeError {
-  return cause instanceof TypeError ? cause : new TypeError('terminated', { cause })
+  return isTypeError(cause) ? cause : new TypeError('terminated', { cause })
+}
+
+/** Anything may be thrown, such as what cannot be looked at: its readers are told all the same. */
+function isTypeError(cause: unknown): cause is TypeError {
+  try {
+    return cause instanceof TypeError
+  } catch {
+    return false
+  }
 }

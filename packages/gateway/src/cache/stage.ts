@@ -117,7 +117,11 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
         return false
       }
     }
-    reply.land?.(postpone(key, put))
+    const kept = postpone(key, put).catch((error: unknown) => {
+      fault(error, 'the cache')
+      return false
+    })
+    reply.land?.(kept)
   }
 
   function postpone(key: string, put: () => Promise<boolean>): Promise<boolean> {

@@ -87,19 +87,19 @@ export function quota(
         if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
         const { maxToolCalls } = worst
         reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
+        const attempt = { reply, call, reservation }
+        const bookWorst = () => book(atWorst(reservation), known)
+        settlements.after(
+          reply.recording.ended,
+          (ending) => settlements.add(() => settle({ ending, ...attempt }, known), bookWorst),
+          bookWorst,
+        )
       } catch (error) {
         // A fault below, or in the store: no other part knows of the hold. What was sent counts at its worst.
         const isSent = call.origin.sent > sentBefore
         settlements.add(() => book(isSent ? atWorst(reservation) : unused(reservation), known))
         throw error
       }
-      const attempt = { reply, call, reservation }
-      const bookWorst = () => book(atWorst(reservation), known)
-      settlements.after(
-        reply.recording.ended,
-        (ending) => settlements.add(() => settle({ ending, ...attempt }, known), bookWorst),
-        bookWorst,
-      )
       const headers = guarded(() => rateLimitHeaders(admission, limits), fault, 'limit headers')
       return headers === undefined ? reply : { ...reply, headers }
     }

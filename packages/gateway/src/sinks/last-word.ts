@@ -13,7 +13,7 @@ export function lastWordOf<T>(work: Promise<T>, signal: AbortSignal): Promise<T>
       for (let turn = 0; turn < TURNS; turn += 1) await new Promise<void>((next) => process.nextTick(next))
       reject(signal.reason)
     }
-    signal.addEventListener('abort', () => void wait(), { once: true })
+    signal.addEventListener('abort', () => void wait().catch(reject), { once: true })
   })
   return Promise.race([work, silence])
 }

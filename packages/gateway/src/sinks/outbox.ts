@@ -70,10 +70,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   }
   /** Ever added. */
   let accepted = 0
-  /** Dropped when it was last said how many. */
-  let told = 0
-  /** The same of refused ones. */
-  let toldRefused = 0
+  /** Dropped, and refused, when it was last said how many. */
+  let [told, toldRefused] = [0, 0]
   let queue: Pending[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
@@ -150,10 +148,16 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   function send(): Promise<boolean> {
     clearTimeout(timer)
     timer = undefined
-    sending ??= deliver().finally(() => {
-      sending = undefined
-      if (queue.length > 0 && stats.state !== 'closed') schedule()
-    })
+    sending ??= deliver()
+      .finally(() => {
+        sending = undefined
+        if (queue.length > 0 && stats.state !== 'closed') schedule()
+      })
+      // After a fault it is not under way for ever.
+      .catch(() => {
+        sending = undefined
+        return false
+      })
     return sending
   }
 

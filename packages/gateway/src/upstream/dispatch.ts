@@ -52,8 +52,9 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival 
     }
     const fail = (error: unknown) => {
       settle()
-      if (inflow === undefined) reject(new TypeError('fetch failed', { cause: error }))
-      else inflow.fail(new TypeError('terminated', { cause: error }))
+      // Nothing more to its caller once it has the head, which a fault may have kept from it.
+      reject(new TypeError('fetch failed', { cause: error }))
+      inflow?.fail(new TypeError('terminated', { cause: error }))
     }
 
     if (signal.aborted) return reject(signal.reason)
