@@ -169,7 +169,7 @@ test('FLUSHALL: running processes keep the last good one and say so; nobody writ
 
 test('Redis killed: the last good one stays; back and empty, likewise; the next push is followed', async () => {
   const server = await redis()
-  const agent = await agentAt(server)
+  const agent = await agentAt(server, { quota: { processes: 1 } })
   const { version } = await storeAt(server).push(policyWith(7))
   await soon(() => agent.rpm() === 7)
   await server.kill()

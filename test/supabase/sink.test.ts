@@ -113,12 +113,11 @@ test('rows that are refused take no others with them', async () => {
     refused: 3,
     queued: 0,
     dropped: 0,
-    trouble: 'llm_usage refuses a row (22023: not this one)',
+    trouble: expect.stringContaining('llm_usage refuses a row (22023: not this one)'),
   })
   expect(await ids()).toEqual(idsOf(records.filter(({ agent }) => agent === 'support')))
-  expect(warn.mock.calls.flat().filter((line) => line.includes('supabase'))).toEqual([
-    '[llm-gateway] supabase: llm_usage refuses a row (22023: not this one)',
-  ])
+  const lines = warn.mock.calls.flat().filter((line) => line.includes('supabase'))
+  expect(lines).toEqual([expect.stringContaining('llm_usage refuses a row (22023: not this one)')])
   await refuseNone()
   warn.mockRestore()
 })
@@ -202,7 +201,9 @@ test('a Supabase that is slow for many rows gets fewer at once, and all of them'
   await until(() => client.gateway.stats().sinks?.supabase?.queued === 0, 'all rows are there', 60_000)
   expect(await client.gateway.flush()).toBe(true)
   expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 600, dropped: 0, refused: 0 })
-  expect(await ids()).toEqual(idsOf(records))
+  // A client of another test may have delivered late.
+  const own = new Set(idsOf(records))
+  expect((await ids()).filter((id) => own.has(id))).toEqual(idsOf(records))
 }, 90_000)
 
 test('a table of before its rows went into months, whose key is the id alone, is written to', async () => {

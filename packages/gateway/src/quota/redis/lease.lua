@@ -59,10 +59,14 @@ local function sweep_leases(state, process)
   change(state, 'alive', kept)
 end
 
--- What the others may be using unseen.
-local function leased_to_others(state)
+-- What the others may be using unseen. Where limits were lowered since, requests and tokens of older leases count no
+-- more than new ones would: a limit of few must not be all leased.
+local function leased_to_others(state, part, rpm, tpm)
   local sum, own = state.leased, state.own
-  return math.max(0, sum[1] - own[3]), math.max(0, sum[2] - own[4]), math.max(0, sum[3] - own[5])
+  local requests, tokens = math.max(0, sum[1] - own[3]), math.max(0, sum[2] - own[4])
+  if rpm then requests = math.min(requests, math.floor(rpm * part)) end
+  if tpm then tokens = math.min(tokens, math.floor(tpm * part)) end
+  return requests, tokens, math.max(0, sum[3] - own[5])
 end
 
 -- The most that may be granted of one limit. `left`: of it, not counting the holder's own lease.
@@ -75,7 +79,7 @@ end
 -- need: one call like this one; a lease that is not enough for it is no use. Returns what is granted.
 local function renew_lease(state, process, claim, rpm, tpm, usd, need)
   local own, fleet = state.own, count_alive(state)
-  local requests, tokens, dollars = leased_to_others(state)
+  local requests, tokens, dollars = leased_to_others(state, claim.part, rpm, tpm)
   local granted = { 0, 0, 0 }
   if rpm then granted[1] = grantable(math.floor(rpm * claim.part), requests, fleet, rpm - state.requests - requests) end
   if tpm then granted[2] = grantable(math.floor(tpm * claim.part), tokens, fleet, tpm - state.tokens - tokens) end

@@ -104,7 +104,7 @@ local function listen()
     if seq <= state.seq then return end
     change(state, 'seq', seq)
     if day == state.day then
-      local _, _, leased_usd = leased_to_others(state)
+      local _, _, leased_usd = leased_to_others(state, 1)
       change(state, 'inherited', state.inherited + math.max(0, spend - committed(state) - leased_usd))
     end
     if heard_ago < SPAN and (heard > state.requests or heard_tokens > state.tokens) then
@@ -176,7 +176,7 @@ end
 
 -- For this process: its own lease does not stand in its way.
 local function remaining()
-  local requests, tokens, dollars = leased_to_others(state)
+  local requests, tokens, dollars = leased_to_others(state, claim.part, rpm, tpm)
   return left(rpm, state.requests + requests), left(tpm, state.tokens + tokens), left(usd, committed(state) + dollars)
 end
 
@@ -213,7 +213,7 @@ local function answer(status, retry_after, record)
 end
 
 local function refusal()
-  local leased_requests, leased_tokens, leased_usd = leased_to_others(state)
+  local leased_requests, leased_tokens, leased_usd = leased_to_others(state, claim.part, rpm, tpm)
   if usd and committed(state) + leased_usd + worst > usd then
     if worst > usd then return 'daily_usd', -1 end
     -- Holds and leases are given back, mostly whole; money that is spent comes back tomorrow.
