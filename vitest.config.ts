@@ -15,6 +15,8 @@ export default defineConfig({
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...leftOut()],
     globalSetup: ['test/redis/global-setup.ts'],
+    // Most tests wait more than they compute.
+    maxWorkers: 2,
     testTimeout: 20_000,
     execArgv: ['--expose-gc'],
     hookTimeout: 30_000,

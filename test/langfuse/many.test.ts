@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { heldOf, optionsFor, stand, VERSIONS } from './kit.ts'
 
 const CALLS = 10_000
+/** More bytes than all of them: answers count, too. */
+const ROOMY = { maxBytes: 128 * 1024 * 1024 }
 
 const answer = JSON.stringify({
   id: 'chatcmpl-1',
@@ -45,7 +47,7 @@ test.each(VERSIONS)(
   '%s: of ten thousand calls each arrives, and nothing is malformed',
   async (version) => {
     const langfuse = await stand(version)
-    const { gateway, records, stats } = await flood(optionsFor(langfuse), undefined, CALLS)
+    const { gateway, records, stats } = await flood(optionsFor(langfuse), ROOMY, CALLS)
     expect(await gateway.flush(120_000)).toBe(true)
     expect(langfuse.malformed).toEqual([])
     expect(stats()).toMatchObject({ delivered: CALLS, refused: 0, dropped: 0, queued: 0, failures: 0 })
