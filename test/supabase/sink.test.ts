@@ -202,7 +202,7 @@ test('a Supabase that is slow for many rows gets fewer at once, and all of them'
   expect(await client.gateway.flush()).toBe(true)
   expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 600, dropped: 0, refused: 0 })
   // A client of another test may have delivered late.
-  const own = new Set(idsOf(records))
+  const own = new Set<unknown>(idsOf(records))
   expect((await ids()).filter((id) => own.has(id))).toEqual(idsOf(records))
 }, 90_000)
 
