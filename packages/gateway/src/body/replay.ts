@@ -31,6 +31,8 @@ export function lasting(upstream: Headers): [string, string][] {
 
 const NO_HEADERS = new Headers()
 
+type Shape = Pick<View, 'stream' | 'includeUsage'>
+
 /**
  * Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. Made for its reader
  * at once: throws where that cannot be done, while another answer can still be asked for.
@@ -38,8 +40,10 @@ const NO_HEADERS = new Headers()
 export function replay(stored: Stored, operation: Operation, url: string, view: View): Recording {
   const parsed = () => JSON.parse(stored.text) as JsonObject
   const format = formats[operation]
-  const streamed = view.stream && format !== undefined
-  const body = streamed ? format.emit(parsed(), view.includeUsage).join('') : stored.text
+  const isStreamed = (view: Shape) => view.stream && format !== undefined
+  const bodyFor = (view: Shape) =>
+    isStreamed(view) ? (format?.emit(parsed(), view.includeUsage).join('') ?? stored.text) : stored.text
+  const made = bodyFor(view)
   const ending: Ending = {
     type: 'complete',
     usage: stored.usage,
@@ -53,8 +57,20 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
     abandon: () => {},
     ending,
     ended: Promise.resolve(ending),
-    async open(_view, leave) {
+    /** Others that share it may have asked for the other shape. */
+    async convertible() {
+      try {
+        bodyFor({ stream: !view.stream, includeUsage: true })
+        return true
+      } catch {
+        return false
+      }
+    },
+    async open(asked, leave) {
       leave(false)
+      const same = asked.stream === view.stream && asked.includeUsage === view.includeUsage
+      const body = same ? made : bodyFor(asked)
+      const streamed = isStreamed(asked)
       const headers = headersAtRest()
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
       headers.set('x-request-id', crypto.randomUUID())

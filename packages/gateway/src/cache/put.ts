@@ -29,12 +29,15 @@ export function createPut(link: Link, keyLocking = false) {
 
   /** @throws RedisUnavailable, and what Redis answers when it is full. */
   return async function put(key: string, value: Buffer, ttlMs: number, since: Stamps): Promise<Put> {
-    const answer = await link.ask((client) =>
-      script.run(
-        client,
-        [key, ...stampKeysOf(client, key)],
-        [value, Math.ceil(ttlMs), since.own, since.all, STAMP_MS],
-      ),
+    // No caller waits for it, and a second time it changes nothing: a connection that is cut loses no answer.
+    const answer = await link.ask(
+      (client) =>
+        script.run(
+          client,
+          [key, ...stampKeysOf(client, key)],
+          [value, Math.ceil(ttlMs), since.own, since.all, STAMP_MS],
+        ),
+      'reply',
     )
     if (!Array.isArray(answer)) return answer === 0 ? 'replaced' : 'stored'
     const [own, all] = answer.map((stamp) => stampFrom(typeof stamp === 'string' ? stamp : null))
