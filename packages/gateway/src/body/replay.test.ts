@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { nothing } from '../account/meter.ts'
 import type { JsonObject } from '../call.ts'
 import { formats } from './format.ts'
+import { replay } from './replay.ts'
 import { type SseEvent, sseParser } from './sse.ts'
 
 /** An SDK that is given this stream, cut as it may be. */
@@ -191,3 +193,35 @@ test('garbage never throws, and is no answer', () => {
     }),
   )
 })
+
+test.each([
+  [true, true],
+  [true, false],
+  [false, true],
+  [false, false],
+] as const)(
+  'made for a reader of streams: %s, it is given to another in the shape that this one asked for: %s',
+  async (made, asked) => {
+    const text = JSON.stringify({
+      id: 'chatcmpl-1',
+      object: 'chat.completion',
+      created: 1,
+      model: 'm',
+      choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Yes.' } }],
+      usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+    })
+    const stored = { text, usage: nothing, model: 'm', headers: [] }
+    const viewOf = (stream: boolean) => ({
+      stream,
+      includeUsage: false,
+      signal: new AbortController().signal,
+    })
+    const recording = replay(stored, 'chat', 'http://upstream/v1/chat/completions', viewOf(made))
+    expect(await recording.convertible?.()).toBe(true)
+    const response = await recording.open(viewOf(asked), () => undefined)
+    expect(response.headers.get('content-type')).toMatch(asked ? /^text\/event-stream/ : /^application\/json/)
+    const body = await response.text()
+    if (asked) expect(body).toMatch(/^data: .*Yes\.[\s\S]*data: \[DONE\]\n\n$/)
+    else expect(body).toBe(text)
+  },
+)
