@@ -27,6 +27,13 @@ export type World = ReturnType<typeof createWorld>
 
 export const UPSTREAM_KEY = 'upstream-key'
 
+/** The same server, in another database. */
+function databaseOf(redisUrl: string, database: number): string {
+  const url = new URL(redisUrl)
+  url.pathname = `/${database}`
+  return url.href
+}
+
 /** Agents as they are deployed: everything from the environment, and one variable for the way. */
 export function createWorld({ upstream, redisUrl, litellmUrl, settleMs = 0 }: Surroundings) {
   const cleanup = createCleanup()
@@ -61,7 +68,10 @@ export function createWorld({ upstream, redisUrl, litellmUrl, settleMs = 0 }: Su
 
   /** One for all, in a database of its own: nothing that an embedded agent has asked is in its cache. */
   async function started(): Promise<Served> {
-    const env = { OPENAI_API_KEY: UPSTREAM_KEY, ...(redisUrl && { LLM_GATEWAY_REDIS_URL: `${redisUrl}/1` }) }
+    const env = {
+      OPENAI_API_KEY: UPSTREAM_KEY,
+      ...(redisUrl && { LLM_GATEWAY_REDIS_URL: databaseOf(redisUrl, 1) }),
+    }
     server ??= await serve(cleanup, { upstream: upstream.baseURL, policy, env })
     return server
   }

@@ -55,7 +55,11 @@ export async function serve(upstream: string, redis: RedisServer): Promise<Side>
   const args = ['serve', '--port', '0', '--policy', join(folder, 'policy.json'), '--upstream', upstream]
   const child = spawn(process.execPath, [BIN, ...args], {
     stdio: ['ignore', log, 'pipe'],
-    env: { PATH: process.env.PATH, OPENAI_API_KEY: 'bench', LLM_GATEWAY_REDIS_URL: `${redis.url}/1` },
+    env: {
+      PATH: process.env.PATH,
+      OPENAI_API_KEY: 'bench',
+      LLM_GATEWAY_REDIS_URL: `redis://127.0.0.1:${redis.port}/1`,
+    },
   })
   let said = ''
   child.stderr?.on('data', (data) => {
