@@ -14,12 +14,12 @@ type Stage = {
   upstream: Awaited<ReturnType<typeof startBilling>>
 }
 
-async function stage(team: object, size = 4, args: string[] = []): Promise<Stage> {
+async function stage(team: object, size = 4, args: string[] = [], some: object = {}): Promise<Stage> {
   const redis = await startRedis(args)
   open.push(redis)
   const upstream = await startBilling()
   open.push(upstream)
-  const agents = await startAgents(size, redis.url, upstream.baseURL, policyOf(team))
+  const agents = await startAgents(size, redis.url, upstream.baseURL, { ...policyOf(team), ...some })
   open.push({ close: () => Promise.all(agents.map(({ end }) => end())) })
   return { agents, redis, upstream }
 }
@@ -56,6 +56,17 @@ test.for([
     expect(await decidedAlone(agents)).toBe(0)
   },
 )
+
+test('where the tier of the project is not known, a first burst is held at the dearest: never a cent more', {
+  timeout: 180_000,
+}, async () => {
+  const { agents, upstream } = await stage(TEN_DOLLARS, 4, [], { defaultServiceTier: undefined })
+  await burst(agents, 60)
+  expect(upstream.usd()).toBeLessThanOrEqual(10)
+  // Three fifths at the least: priority costs five thirds of the usual price.
+  expect(upstream.usd()).toBeGreaterThanOrEqual(5.9)
+  expect(await decidedAlone(agents)).toBe(0)
+})
 
 test.for([
   ['cold', false],

@@ -43,6 +43,8 @@ export async function startBilling(delayMs = 50) {
 
 export const policyOf = (team: object): Policy => ({
   version: 1,
+  // Known from the start: a first burst is held at what it costs.
+  defaultServiceTier: 'default',
   routing: { fallback: false },
   teams: { crew: { agents: ['worker'], ...team } },
   models: { 'gpt-4o-mini': { input: 0, cachedInput: 0, output: 50, maxOutput: 1_000 } },
