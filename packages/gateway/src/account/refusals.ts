@@ -1,7 +1,7 @@
 import type { Json } from '../call.ts'
 import { isObject, isSet } from '../json.ts'
 
-/** Statuses of requests that no model has worked on, whoever sends them. */
+/** Statuses of requests that no model has worked on, from OpenAI or a proxy before it. */
 const UNPROCESSED = new Set([
   400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414, 415, 417, 421, 422, 423, 424, 425, 426,
   428, 429, 431, 451,
@@ -13,7 +13,7 @@ const BROKEN = new Set([500, 503, 529])
 /**
  * Whether a refusal (any status but 2xx) may be billed all the same.
  *
- * - 4xx: not billed, except 408 and 499, which tell that somebody stopped waiting for a model at work.
+ * - 4xx: not billed, except 408 and 499, which say that a wait for a working model was given up.
  * - 400 of a content filter, and every 400 of Azure: billed for what was processed. Source: Microsoft, "Plan and manage
  *   costs for Azure OpenAI", HTTP error response code and billing status (a 400 due to a content filter or input
  *   limit and a 408 may be charged; 401 and 429 are not).

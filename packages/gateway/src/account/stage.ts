@@ -130,7 +130,7 @@ function inAll(bill: Bill | Promise<Bill>, before: NanoUsd | undefined): Bill | 
 
 /** What an answer cost, whoever sent the call. */
 export function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promise<Bill> {
-  // What was sent before a fault may cost something, and nobody knows how much.
+  // What was sent before a fault may cost an amount that is unknown.
   if (reply.refusal === 'gateway_fault' && call.origin.sent > 0) return UNKNOWN
   if (reply.via === 'refused') return { cost: FREE, saved: FREE }
   if (ending.usage.unknown) return UNKNOWN
