@@ -23,6 +23,7 @@ type Team = {
   lease: Granted | undefined
   /** What was admitted here since the lease was granted. */
   store: MemoryQuota
+  isUsed: boolean
   /** What was admitted here without a lease: it is never granted anew, so it is never forgotten. */
   spare: MemoryQuota
   /** Admitted here, and not settled; settling gives the rest back to the store. */
@@ -54,6 +55,7 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       team = {
         lease: undefined,
         store: newStore(),
+        isUsed: false,
         spare: newStore(),
         open: new Map(),
         untold: new Map(),
@@ -117,6 +119,7 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       }
       const tokens = (before.tokens ?? 0) - (verdict.remaining.tokens ?? 0)
       team.count += 1
+      if (store === team.store) team.isUsed = true
       team.open.set(id, store)
       team.untold.set(id, { requests, tokens: Math.max(0, tokens), usd: worstCost, at: team.count })
       return { ...verdict, ...standing }
@@ -158,7 +161,9 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       if (team.lease?.epoch === epoch && lease.number < team.lease.number) return
       const since = { requests: 0, tokens: 0, usd: 0 }
       for (const one of team.untold.values()) if (one.at > upTo) add(since, one)
-      team.store = newStore()
+      // Made anew for what was admitted from it alone: nearly all replies come to an untouched one.
+      if (team.isUsed) team.store = newStore()
+      team.isUsed = false
       team.open.clear()
       team.lease = {
         number: lease.number,
