@@ -67,7 +67,8 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
         member().heardAt = now
         return reply
       },
-      stats: () => ({ state: 'up', since: 0, commands: 0, timeouts: 0, errors: 0 }),
+      lastOutage: () => undefined,
+    stats: () => ({ state: 'up', since: 0, commands: 0, timeouts: 0, errors: 0 }),
       close: () => undefined,
     }
   }

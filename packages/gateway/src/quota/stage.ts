@@ -9,7 +9,7 @@ import { gone } from './patience.ts'
 import { createQueue, type Refused } from './queue.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
 import { type NanoUsd, type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
-import { createProjectTiers, USUAL } from './tiers.ts'
+import { createProjectTiers, type Tiers, USUAL } from './tiers.ts'
 import { audioIn, worstOf } from './worst.ts'
 
 /** A hold that nobody settles turns into doubt after this; longer than any call takes. */
@@ -71,19 +71,19 @@ export function quota(
         for (let tries = 0; guess !== undefined && isTooDear(admission); ) {
           const usual = await worstOf(call, USUAL).cost
           if (usual === undefined) break
-          if (!tiers.isUsual(call) || reservation.worstCost === usual) {
-            const telling = tiers.whenKnown(call, usual, leftBeside(admission), tries)
+          if (!tiers.isUsual(served) || reservation.worstCost === usual) {
+            const telling = tiers.whenKnown(served, usual, leftBeside(admission), tries)
             if (telling === undefined) break
             tries += 1
             await within(whileWanted(telling, call.signal), TELLING_MS)
             if (call.signal.aborted) return gone(call)
           }
-          if (tiers.isUsual(call)) reservation = { ...reservation, worstCost: usual }
+          if (tiers.isUsual(served)) reservation = { ...reservation, worstCost: usual }
           admission = await queue.admit(call, reservation)
         }
         if (!('admitted' in admission)) return admission
         if (guess === reservation.worstCost)
-          known = tiers.guess(call, guess - ((await worstOf(call, USUAL).cost) ?? guess))
+          known = tiers.guess(served, guess - ((await worstOf(call, USUAL).cost) ?? guess))
         if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
         const { maxToolCalls } = worst
         reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
@@ -91,7 +91,7 @@ export function quota(
         const bookWorst = () => book(atWorst(reservation), known)
         settlements.after(
           reply.recording.ended,
-          (ending) => settlements.add(() => settle({ ending, ...attempt }, known), bookWorst),
+          (ending) => settlements.add(() => settle({ ending, ...attempt }, served, known), bookWorst),
           bookWorst,
         )
       } catch (error) {
@@ -105,13 +105,13 @@ export function quota(
     }
 
   /** At once where it can be: the next call of the team is to find the room. What cannot be worked out counts at its worst. */
-  function settle(attempt: Attempt, known: (() => void) | undefined): Promise<void> {
+  function settle(attempt: Attempt, served: Tiers, known: (() => void) | undefined): Promise<void> {
     const failed = (error: unknown) => {
       fault(error, 'a settlement')
       return atWorst(attempt.reservation)
     }
     try {
-      tiers.learn(attempt.call, attempt.ending.usage)
+      tiers.learn(served, attempt.ending.usage)
       const settlement = settlementOf(attempt)
       if (!(settlement instanceof Promise)) return book(settlement, known)
       return settlement.catch(failed).then((settlement) => book(settlement, known))

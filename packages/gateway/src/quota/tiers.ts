@@ -6,8 +6,11 @@ import type { Call } from '../call.ts'
 /** Of a model in a project: how many calls that asked for no tier named a usual one, and whether one named a dearer one. */
 type Known = { usual: number; urgent: boolean }
 
-/** Tiers at which a call may be served: those it asked for, and those it did not. `guessed`: no answer has told yet. */
-export type Tiers = { asked: string[]; assumed: string[]; guessed?: true }
+/**
+ * Tiers at which a call may be served: those it asked for, and those it did not. `guessed`: no answer has told yet.
+ * `key`: what its answer tells of; absent where nothing is to be learned.
+ */
+export type Tiers = { asked: string[]; assumed: string[]; guessed?: true; key?: string }
 
 /** Calls under way at a guess, what the guess adds to their holds, and when they all have ended. */
 type Guessed = { count: number; surcharge: number; over: PromiseWithResolvers<void> }
@@ -43,12 +46,12 @@ export function createProjectTiers() {
       if (operation === 'embeddings' || operation === 'completions') return USUAL
       const { defaultServiceTier } = rules.policy
       if (defaultServiceTier !== undefined) return { asked: DEFAULT, assumed: [defaultServiceTier] }
-      const { urgent = false, usual = 0 } = known.get(keyOf(call)) ?? {}
-      return urgent ? URGENT : usual >= ENOUGH ? USUAL : UNKNOWN
+      const key = keyOf(call)
+      const { urgent = false, usual = 0 } = known.get(key) ?? {}
+      return { ...(urgent ? URGENT : usual >= ENOUGH ? USUAL : UNKNOWN), key }
     },
     /** A call is under way that is held at a guess, which is so much dearer; call what it returns once that is settled. */
-    guess(call: Call, surcharge: number): () => void {
-      const key = keyOf(call)
+    guess({ key = '' }: Tiers, surcharge: number): () => void {
       const some = guessed.get(key) ?? { count: 0, surcharge: 0, over: Promise.withResolvers<void>() }
       guessed.set(key, some)
       some.count += 1
@@ -67,26 +70,25 @@ export function createProjectTiers() {
      * `undefined`: it is refused. `left`: billionths of a dollar.
      */
     whenKnown(
-      call: Call,
+      { key = '' }: Tiers,
       usual: number,
       left: number | undefined,
       tries: number,
     ): Promise<unknown> | undefined {
-      const some = guessed.get(keyOf(call))
+      const some = guessed.get(key)
       if (left === undefined) return undefined
       if (some !== undefined && usual <= left + some.surcharge) return some.over.promise
       return some === undefined && tries < MOMENTS ? sleep(MOMENT_MS * 2 ** tries) : undefined
     },
     /** Answers of the model have named a usual tier, and none a dearer one. */
-    isUsual(call: Call): boolean {
-      const { urgent = true, usual = 0 } = known.get(keyOf(call)) ?? {}
+    isUsual({ key = '' }: Tiers): boolean {
+      const { urgent = true, usual = 0 } = known.get(key) ?? {}
       return !urgent && usual > 0
     },
     /** Notes the tier that an answer named; one that names none is billed at the usual one, and tells as much. */
-    learn(call: Call, { tier, tierUntold, bill }: Metered): void {
-      if (bill !== 'told' || tierAsked(call) !== undefined) return
+    learn({ key }: Tiers, { tier, tierUntold, bill }: Metered): void {
+      if (bill !== 'told' || key === undefined) return
       const isDear = tier !== undefined && !tierUntold && DEAR.has(tier)
-      const key = keyOf(call)
       const { urgent, usual } = known.get(key) ?? { urgent: false, usual: 0 }
       if (urgent || (usual >= ENOUGH && !isDear)) return
       known.set(key, { urgent: isDear, usual: usual + 1 })

@@ -1,26 +1,29 @@
 /** A call is out of the window 60 s after it reached upstream; the guard covers its flight there. */
 export const SPAN_MS = 60_000 + 250
 
-/** What was admitted within one second, stamped with the latest of it: the whole bucket leaves the window with that. */
-type Bucket = { second: number; stamp: number; requests: number; tokens: number }
+const SECOND_MS = 1_000
+
+/** What was admitted within one second (or `bucketMs`), stamped with the latest of it: the whole leaves the window with that. */
+type Bucket = { number: number; stamp: number; requests: number; tokens: number }
 
 export type Window = ReturnType<typeof createWindow>
 
 /**
- * The last minute as at most 62 one-second buckets. It errs on the side of refusing, by a second at most, and so no
+ * The last minute as at most 62 one-second buckets. It errs on the side of refusing, by a bucket at most, and so no
  * span of 60 seconds, wherever it begins, holds more than the limit.
+ * @param bucketMs Length of a bucket, in milliseconds.
  */
-export function createWindow() {
+export function createWindow(bucketMs = SECOND_MS) {
   let buckets: Bucket[] = []
 
   function bucketAt(now: number): Bucket {
-    const second = Math.floor(now / 1_000)
+    const number = Math.floor(now / bucketMs)
     const last = buckets.at(-1)
-    if (last?.second === second) {
+    if (last?.number === number) {
       last.stamp = now
       return last
     }
-    const bucket = { second, stamp: now, requests: 0, tokens: 0 }
+    const bucket = { number, stamp: now, requests: 0, tokens: 0 }
     buckets.push(bucket)
     return bucket
   }
@@ -42,11 +45,11 @@ export function createWindow() {
       const bucket = bucketAt(now)
       bucket.requests += requests
       bucket.tokens += tokens
-      return bucket.second
+      return bucket.number
     },
-    /** Tokens that were reserved in that second and not used; too late, if it has left the window. */
-    giveBack(second: number, tokens: number) {
-      const bucket = buckets.find((bucket) => bucket.second === second)
+    /** Tokens that were reserved in that bucket and not used; too late, if it has left the window. */
+    giveBack(number: number, tokens: number) {
+      const bucket = buckets.find((bucket) => bucket.number === number)
       if (bucket) bucket.tokens = Math.max(0, bucket.tokens - tokens)
     },
     /** Milliseconds until `excess` of this kind has left the window. */

@@ -11,8 +11,8 @@ export type Connection = {
   open: () => Promise<void>
   /** Calls back when a connection of ours has been closed, by whichever side. */
   onLost: (listener: () => void) => void
-  /** Sends a command that has no company: it need not wait a turn for others to join its pipeline. */
-  alone: <T>(command: (client: RedisClient) => Promise<T>) => Promise<T>
+  /** Runs a command. Commands of one turn of the event loop leave in one write. */
+  send: <T>(command: (client: RedisClient) => Promise<T>) => Promise<T>
   /** Ends a connection of ours at once, and rejects what it owes. */
   close: () => void
 }
@@ -27,7 +27,6 @@ const SAFE = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   connectTimeout: 60_000,
-  enableAutoPipelining: true,
   lazyConnect: true,
   // Reconnecting, too: the timers of ioredis would keep a finished program alive.
   retryStrategy: () => null,
@@ -49,7 +48,7 @@ export async function connectTo(target: string | RedisClient): Promise<Connectio
           enableAutoPipelining: true,
           lazyConnect: true,
           clusterRetryStrategy: () => null,
-          redisOptions: { ...SAFE, ...secretsOf(address) },
+          redisOptions: { ...SAFE, enableAutoPipelining: true, ...secretsOf(address) },
         })
   // Trouble shows in what commands answer; without a listener ioredis prints it as well.
   client.on('error', () => undefined)
@@ -59,15 +58,7 @@ export async function connectTo(target: string | RedisClient): Promise<Connectio
     owned: true,
     open: () => client.connect(),
     onLost: (listener) => void client.once('close', listener),
-    alone(command) {
-      // ioredis looks at the option for each command; in a cluster, each node has its own.
-      client.options.enableAutoPipelining = false
-      try {
-        return command(client)
-      } finally {
-        client.options.enableAutoPipelining = true
-      }
-    },
+    send: 'stream' in client ? sendTogether(client) : (command) => command(client),
     close() {
       const nodes = 'nodes' in client ? client.nodes() : [client]
       client.disconnect()
@@ -83,8 +74,28 @@ function borrowed(client: RedisClient): Connection {
     owned: false,
     open: () => Promise.resolve(),
     onLost: () => undefined,
-    alone: (command) => command(client),
+    send: (command) => command(client),
     close: () => undefined,
+  }
+}
+
+/**
+ * Commands wait in the socket until the microtasks of this moment have run. The pipelines of ioredis, which the nodes of
+ * a cluster need, do the same for an object more per batch and a turn of the event loop.
+ */
+function sendTogether(client: Redis): Connection['send'] {
+  let corked: Redis['stream'] | undefined
+  const release = () => {
+    corked?.uncork()
+    corked = undefined
+  }
+  return (command) => {
+    if (corked === undefined) {
+      corked = client.stream
+      corked.cork()
+      process.nextTick(release)
+    }
+    return command(client)
   }
 }
 

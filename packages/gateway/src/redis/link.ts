@@ -22,8 +22,6 @@ export type LinkStats = {
   errors: number
   /** The last trouble, in words that hold no password. */
   trouble?: string
-  /** How long Redis was away, the last time that it was. */
-  outageMs?: number
 }
 
 /**
@@ -40,9 +38,13 @@ export type Link = {
    * @throws RedisUnavailable within the deadline, or at once while Redis is known to be away.
    */
   ask: <T>(command: (client: RedisClient) => Promise<T>, wait?: Wait) => Promise<T>
+  /** The last time that Redis was away, if it was: when it was back, in milliseconds since the epoch, and how long it took. */
+  lastOutage: () => Outage | undefined
   stats: () => LinkStats
   close: () => void
 }
+
+export type Outage = { backAt: number; ms: number }
 
 type Options = {
   /** Milliseconds that one command may take. */
@@ -80,6 +82,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   let owed = 0
   let heardAt = 0
   let awaySince: number | undefined
+  let outage: Outage | undefined
   let revival: NodeJS.Timeout | undefined
   /** The attempt to connect that is under way. */
   let attempt: Promise<void> | undefined = establish(0)
@@ -87,7 +90,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   function become(state: LinkState, trouble?: string) {
     if (stats.state === 'closed' || stats.state === state) return
     if (state === 'up') {
-      if (awaySince !== undefined) stats.outageMs = performance.now() - awaySince
+      if (awaySince !== undefined) outage = { backAt: Date.now(), ms: performance.now() - awaySince }
       awaySince = undefined
     } else awaySince ??= performance.now()
     stats.state = state
@@ -143,60 +146,60 @@ export function createLink(target: string | RedisClient, options: Options): Link
     if (stats.state === 'slow') become('up')
   }
 
-  /** Sends, and notes each reply, however late. */
-  function send<T>(command: (client: RedisClient) => Promise<T>, over: Connection): Promise<T> {
+  /**
+   * Sends, and notes each reply, however late.
+   * @throws TooLate after `deadlineMs`, or once Redis has owed replies for `silentMs` and sent none.
+   */
+  function send<T>(
+    command: (client: RedisClient) => Promise<T>,
+    over: Connection,
+    wait: Wait,
+  ): Promise<T> {
     stats.commands += 1
     if (owed === 0) heardAt = clock.now()
     owed += 1
-    const reply = owed === 1 ? over.alone(command) : command(over.client)
-    // An error that is no reply ends the connection, and with it what it owes.
-    reply.then(
-      () => replied(over),
-      (error) => isReply(error) && replied(over),
+    return clock.within(
+      sent(command, over),
+      wait === 'deadline' ? deadlineMs : silentMs,
+      // An error that is no reply ends the connection, and with it what it owes.
+      (error) => (error === undefined || isReply(error)) && replied(over),
+      wait === 'deadline' ? undefined : () => silentMs - (clock.now() - heardAt),
     )
-    return reply
   }
 
-  async function ask<T>(command: (client: RedisClient) => Promise<T>, wait: Wait = 'deadline'): Promise<T> {
-    if (attempt !== undefined && (stats.state === 'connecting' || wait === 'reply')) await attempt
+  function ask<T>(command: (client: RedisClient) => Promise<T>, wait: Wait): Promise<T> {
+    return attempt !== undefined && (stats.state === 'connecting' || wait === 'reply')
+      ? attempt.then(() => askNow(command, wait))
+      : askNow(command, wait)
+  }
+
+  function askNow<T>(command: (client: RedisClient) => Promise<T>, wait: Wait): Promise<T> {
     const over = connection
     if (over === undefined || (stats.state === 'slow' && wait === 'deadline'))
-      throw new RedisUnavailable(`Redis is ${stats.state}: ${stats.trouble ?? 'closed by the program'}`)
-    try {
-      const reply = send(command, over)
-      return await (wait === 'deadline' ? clock.within(reply, deadlineMs) : whileHeard(reply))
-    } catch (error) {
-      if (isReply(error) && !INCAPABLE.test(error.message)) throw error
-      if (error instanceof TooLate) onSilence(over, error)
-      else {
-        stats.errors += 1
-        lose(over, 'down', error)
-      }
-      throw new RedisUnavailable(wordsOf(error), { cause: error })
+      return Promise.reject(
+        new RedisUnavailable(`Redis is ${stats.state}: ${stats.trouble ?? 'closed by the program'}`),
+      )
+    return send(command, over, wait).catch((error) => failed(error, over))
+  }
+
+  /** @throws the error, where Redis answered the command with it; RedisUnavailable otherwise. */
+  function failed(error: unknown, over: Connection): never {
+    if (isReply(error) && !INCAPABLE.test(error.message)) throw error
+    if (error instanceof TooLate) onSilence(over, error)
+    else {
+      stats.errors += 1
+      lose(over, 'down', error)
     }
+    throw new RedisUnavailable(wordsOf(error), { cause: error })
   }
 
   /** Over a new connection, where there is one to be had: a failover or an idle timeout ends the old one. */
-  async function askAgain<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
-    try {
-      return await ask(command, 'reply')
-    } catch (error) {
+  function askAgain<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
+    return ask(command, 'reply').catch((error: unknown) => {
       if (attempt === undefined || !(error instanceof RedisUnavailable) || error.cause instanceof TooLate)
         throw error
-      return await ask(command, 'reply')
-    }
-  }
-
-  /** @throws TooLate once Redis has owed replies for `silentMs` and sent none. */
-  async function whileHeard<T>(reply: Promise<T>): Promise<T> {
-    for (let ms = silentMs; ; ms = silentMs - (clock.now() - heardAt)) {
-      if (ms <= 0) throw new TooLate(`no answer within ${silentMs} ms`)
-      try {
-        return await clock.within(reply, ms)
-      } catch (error) {
-        if (!(error instanceof TooLate)) throw error
-      }
-    }
+      return ask(command, 'reply')
+    })
   }
 
   function onSilence(over: Connection, error: TooLate) {
@@ -212,7 +215,8 @@ export function createLink(target: string | RedisClient, options: Options): Link
   }
 
   return {
-    ask: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command)),
+    ask: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command, wait)),
+    lastOutage: () => outage,
     stats: () => ({ ...stats }),
     close() {
       become('closed')
@@ -230,6 +234,15 @@ async function probe(client: RedisClient): Promise<void> {
   } catch (error) {
     // A server that forbids this key may do its other work.
     if (!isReply(error) || INCAPABLE.test(error.message)) throw error
+  }
+}
+
+/** A command that throws is one that rejects. */
+function sent<T>(command: (client: RedisClient) => Promise<T>, over: Connection): Promise<T> {
+  try {
+    return over.send(command)
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
 

@@ -50,21 +50,37 @@ export function createLoopClock() {
   return {
     /** Milliseconds of free loop so far; stands still while nothing is waited for. */
     now: () => elapsed,
-    /** @throws TooLate when the promise has not settled after `ms` of free loop. */
-    within<T>(promise: Promise<T>, ms: number): Promise<T> {
+    /**
+     * @param onSettled Called when the promise settles, however late; with its error where it rejects.
+     * @param left Milliseconds that are left once `ms` are over: above 0, the wait goes on for as long.
+     * @throws TooLate when the promise has not settled after `ms` of free loop.
+     */
+    within<T>(
+      promise: Promise<T>,
+      ms: number,
+      onSettled?: (error?: unknown) => void,
+      left?: () => number,
+    ): Promise<T> {
       return new Promise((resolve, reject) => {
         const waiter = {
           due: elapsed + ms,
-          expire: () => reject(new TooLate(`no answer within ${ms} ms`)),
+          expire() {
+            const more = left?.() ?? 0
+            if (more <= 0) return reject(new TooLate(`no answer within ${ms} ms`))
+            waiter.due = elapsed + more
+            wait(waiter)
+          },
         }
         wait(waiter)
         promise.then(
           (value) => {
             waiters.delete(waiter)
+            onSettled?.()
             resolve(value)
           },
           (error) => {
             waiters.delete(waiter)
+            onSettled?.(error)
             reject(error)
           },
         )

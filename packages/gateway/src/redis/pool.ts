@@ -47,21 +47,22 @@ function shareOf({ link }: Root, release: () => void): Link {
   let closedAt: number | undefined
 
   const share: Link = {
-    async ask(command, wait) {
-      if (closedAt !== undefined) throw new RedisUnavailable('Redis is closed: closed by the program')
+    ask(command, wait) {
+      if (closedAt !== undefined)
+        return Promise.reject(new RedisUnavailable('Redis is closed: closed by the program'))
       let isSent = false
-      try {
-        return await link.ask((client) => {
-          counts.commands += 1
-          isSent = true
-          return command(client)
-        }, wait)
-      } catch (error) {
+      const counted: typeof command = (client) => {
+        counts.commands += 1
+        isSent = true
+        return command(client)
+      }
+      return link.ask(counted, wait).catch((error: unknown) => {
         if (isSent && error instanceof RedisUnavailable)
           counts[error.message.startsWith('no answer within') ? 'timeouts' : 'errors'] += 1
         throw error
-      }
+      })
     },
+    lastOutage: () => link.lastOutage(),
     stats() {
       const stats = { ...link.stats(), ...counts }
       return closedAt === undefined ? stats : { ...stats, state: 'closed', since: closedAt }

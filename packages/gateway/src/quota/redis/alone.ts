@@ -69,6 +69,17 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
   const now = (): Moment => ({ steady: steady(), wall: wall() })
   const age = ({ asked }: Granted) => Math.max(steady() - asked.steady, wall() - asked.wall)
 
+  /** Of what is left of a lease, what may still be used. */
+  function held(lease: Granted, left: Allotment, zone: Zone): Allotment {
+    const isFresh = age(lease) < LEASE_MS
+    const hasDollars = age(lease) < DOLLARS_MS && lease.day === dayNumber(wall(), zone)
+    return {
+      requests: isFresh ? left.requests : 0,
+      tokens: isFresh ? left.tokens : 0,
+      usd: hasDollars ? left.usd : 0,
+    }
+  }
+
   /** The limits that bind here, and the books that count against them. */
   function bounds(
     team: Team,
@@ -136,30 +147,19 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       const team = of(name)
       const { lease, store, untold } = team
       team.open.clear()
-      const has = { requests: 0, tokens: 0, usd: 0 }
-      if (lease !== undefined) {
-        const { requests, tokens, usd } = lease
-        const left = store.left(name, {
-          ...limits,
-          rpm: requests,
-          tpm: tokens,
-          usdPerDay: usd as NanoUsd,
-        })
-        if (age(lease) < LEASE_MS) {
-          has.requests = left.requests ?? 0
-          has.tokens = left.tokens ?? 0
-        }
-        if (age(lease) < DOLLARS_MS && lease.day === dayNumber(wall(), zone)) has.usd = left.usd ?? 0
+      const has = lease === undefined ? NOTHING : held(lease, team.isUsed ? leftOf(name, lease, store, limits) : lease, zone)
+      let unsaid = NOTHING
+      if (untold.size > 0) {
+        unsaid = { ...NOTHING }
+        for (const [id, one] of untold) if (id !== except) add(unsaid, one)
       }
-      const unsaid = { requests: 0, tokens: 0, usd: 0 }
-      for (const [id, one] of untold) if (id !== except) add(unsaid, one)
       return { claim: { number: lease?.number ?? 0, has, untold: unsaid }, upTo: team.count, asked: now() }
     },
     /** Redis has answered: what it grants takes the place of what there was, less what was admitted here since it was asked. */
     grant(name: string, { lease, epoch, day }: Reserved, { upTo, asked }: Stand) {
       const team = of(name)
       if (team.lease?.epoch === epoch && lease.number < team.lease.number) return
-      const since = { requests: 0, tokens: 0, usd: 0 }
+      const since = { ...NOTHING }
       for (const one of team.untold.values()) if (one.at > upTo) add(since, one)
       // Made anew for what was admitted from it alone: nearly all replies come to an untouched one.
       if (team.isUsed) team.store = newStore()
@@ -186,6 +186,15 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
     /** Redis has heard of this admission, or never will. */
     told: (name: string, id: string) => void teams.get(name)?.untold.delete(id),
   }
+}
+
+const NOTHING: Readonly<Allotment> = Object.freeze({ requests: 0, tokens: 0, usd: 0 })
+
+/** What the calls that were admitted from a lease have left of it. */
+function leftOf(name: string, lease: Granted, store: MemoryQuota, limits: Limits): Allotment {
+  const { requests, tokens, usd } = lease
+  const left = store.left(name, { ...limits, rpm: requests, tpm: tokens, usdPerDay: usd as NanoUsd })
+  return { requests: left.requests ?? 0, tokens: left.tokens ?? 0, usd: left.usd ?? 0 }
 }
 
 function add(sum: Allotment, { requests, tokens, usd }: Allotment): void {

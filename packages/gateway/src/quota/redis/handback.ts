@@ -96,9 +96,10 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
     /** Redis is there: say it now. */
     kick: () => void (queue.length > 0 && kick()),
     owes: (id: string) => ids.has(id),
-    /** True once Redis has heard of all that this team was admitted without it. False: not within `ms`. */
+    /** This team was admitted calls that Redis has not heard of. */
+    owesAdmissions: (team: string) => admissions.has(team),
+    /** True once Redis has heard of all of them. False: not within `ms`. */
     async admissionsTold(team: string, ms: number): Promise<boolean> {
-      if (!admissions.has(team)) return true
       await within(kick(), ms)
       return !admissions.has(team)
     },

@@ -40,7 +40,7 @@ export function createKnowledge() {
     let team = teams.get(name)
     if (team === undefined) {
       const heard = { requests: 0, tokens: 0 }
-      const own = createWindow()
+      const own = createWindow(PIECE_MS)
       team = {
         news: NEWBORN,
         heard,
@@ -95,15 +95,8 @@ export function createKnowledge() {
 
 function loadOf(own: Window, now: number): string {
   own.load(now)
-  const pieces = new Map<number, { age: number; requests: number; tokens: number }>()
-  for (const { stamp, requests, tokens } of own.buckets()) {
-    const key = Math.floor(stamp / PIECE_MS)
-    const piece = pieces.get(key) ?? { age: 0, requests: 0, tokens: 0 }
-    pieces.set(key, {
-      age: Math.max(0, Math.round(now - stamp)),
-      requests: piece.requests + requests,
-      tokens: piece.tokens + tokens,
-    })
-  }
-  return [...pieces.values()].map(({ age, requests, tokens }) => `${age}:${requests}:${tokens}`).join(',')
+  let pieces = ''
+  for (const { stamp, requests, tokens } of own.buckets())
+    pieces += `${pieces === '' ? '' : ','}${Math.max(0, Math.round(now - stamp))}:${requests}:${tokens}`
+  return pieces
 }

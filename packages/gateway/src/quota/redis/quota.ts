@@ -106,11 +106,16 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const idle: (() => void)[] = []
 
   async function reserve(given: Reservation): Promise<Verdict> {
-    const reservation = { ...given, id: names.get(given.id) ?? given.id }
+    const reservation = renamed(given)
     zones.set(reservation.team, reservation.limits.timezone)
     const verdict = await decide(reservation)
     if (verdict.admitted) unsettled.add(reservation.id)
     return verdict
+  }
+
+  function renamed<T extends { id: string }>(given: T): T {
+    const id = names.get(given.id)
+    return id === undefined ? given : { ...given, id }
   }
 
   /** Redis may have admitted it and is told to let it go: if it is tried again, it is under another id. */
@@ -122,8 +127,9 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   async function decide(reservation: Reservation): Promise<Verdict> {
     const { id, team, limits } = reservation
     let sent = false
-    await regathered(link)
-    if (await handback.admissionsTold(team, HANDBACK_MS))
+    const pauseMs = regatherMs(link)
+    if (pauseMs > 0) await sleep(pauseMs)
+    if (!handback.owesAdmissions(team) || (await handback.admissionsTold(team, HANDBACK_MS)))
       try {
         const reserved = await ask(reservation, undefined, () => {
           sent = true
@@ -196,7 +202,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   }
 
   async function settle(given: Settlement): Promise<void> {
-    const settlement = { ...given, id: names.get(given.id) ?? given.id }
+    const settlement = renamed(given)
     const { id, team } = settlement
     alone.settle(settlement)
     const debt: Debt = { kind: 'settled', team, id, at: steady(), settlement }
@@ -268,10 +274,11 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   }
 }
 
-async function regathered(link: Link): Promise<void> {
-  const { state, since, outageMs = 0 } = link.stats()
-  const ms = since + REGATHER_MS - Date.now()
-  if (state === 'up' && outageMs > SHORT_OUTAGE_MS && ms > 0) await sleep(Math.min(ms, REGATHER_MS))
+/** Milliseconds for which reservations wait after an outage. */
+function regatherMs(link: Link): number {
+  const outage = link.lastOutage()
+  if (outage === undefined || outage.ms <= SHORT_OUTAGE_MS || link.stats().state !== 'up') return 0
+  return Math.min(REGATHER_MS, outage.backAt + REGATHER_MS - Date.now())
 }
 
 function verdictOf({ status, remaining, resetMs, bounds, retryAfterMs }: Reserved, limits: Bounds): Verdict {

@@ -94,14 +94,14 @@ local function recall_window(heard_ago, requests, tokens, own_requests, own_toke
 end
 
 -- A state that was born again learns from each process, once, what it had admitted in the last minute, and takes the
--- highest day's spend of all.
+-- highest day's spend of all. True: this process is one that it had not heard of.
 local function listen()
   local epoch, seq, day, spend = ARGV[17], tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
   local heard_ago, heard, heard_tokens = tonumber(ARGV[22]), tonumber(ARGV[23]), tonumber(ARGV[24])
-  if epoch == '' then return end
+  if epoch == '' then return false end
   if epoch == state.epoch then
     -- Same life, fewer writes: a failover, or a restart from a log that lagged behind.
-    if seq <= state.seq then return end
+    if seq <= state.seq then return false end
     change(state, 'seq', seq)
     if day == state.day then
       local _, _, leased_usd = leased_to_others(state, 1)
@@ -111,10 +111,10 @@ local function listen()
       add(state, state.clock - heard_ago, math.max(0, heard - state.requests),
         math.max(0, heard_tokens - state.tokens))
     end
-    return
+    return false
   end
   for _, name in ipairs(state.told) do
-    if name == process then return end
+    if name == process then return false end
   end
   state.told[#state.told + 1] = process
   change(state, 'told', state.told)
@@ -127,10 +127,10 @@ local function listen()
     end
   end
   recall_window(heard_ago, heard, heard_tokens, own_requests, own_tokens)
+  return true
 end
 
 local function announce()
-  if ARGV[3] ~= '1' then return end
   sweep_leases(state, process)
   state.alive[#state.alive + 1], state.alive[#state.alive + 2] = process, state.clock
   change(state, 'most', math.max(state.most, count_alive(state)))
@@ -158,8 +158,7 @@ local function tokens_to_reserve()
 end
 
 local known = recall(KEYS[2])
-listen()
-announce()
+if listen() or ARGV[3] == '1' then announce() end
 local rpm, tpm, usd = binding_limits()
 usd = usd and math.max(0, usd - tonumber(ARGV[35]))
 local tokens = tokens_to_reserve()
