@@ -150,11 +150,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
    * Sends, and notes each reply, however late.
    * @throws TooLate after `deadlineMs`, or once Redis has owed replies for `silentMs` and sent none.
    */
-  function send<T>(
-    command: (client: RedisClient) => Promise<T>,
-    over: Connection,
-    wait: Wait,
-  ): Promise<T> {
+  function send<T>(command: (client: RedisClient) => Promise<T>, over: Connection, wait: Wait): Promise<T> {
     stats.commands += 1
     if (owed === 0) heardAt = clock.now()
     owed += 1

@@ -147,7 +147,10 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       const team = of(name)
       const { lease, store, untold } = team
       team.open.clear()
-      const has = lease === undefined ? NOTHING : held(lease, team.isUsed ? leftOf(name, lease, store, limits) : lease, zone)
+      const has =
+        lease === undefined
+          ? NOTHING
+          : held(lease, team.isUsed ? leftOf(name, lease, store, limits) : lease, zone)
       let unsaid = NOTHING
       if (untold.size > 0) {
         unsaid = { ...NOTHING }
