@@ -13,6 +13,8 @@ export function costOf(rates: Rates, usage: Usage, [part, whole]: [number, numbe
   const audio = Math.min(audioInput, input - cachedInput - writes)
   if (audio > 0 && rates.audioInput === undefined) return undefined
   if (audioOutput > 0 && rates.audioOutput === undefined) return undefined
+  const inFloats = costInFloats(rates, usage, writes, audio, part, whole)
+  if (inFloats !== undefined) return inFloats
   const total =
     price(input - cachedInput - writes - audio, rates.input) +
     price(writes, rates.cacheWrite ?? rates.input) +
@@ -23,6 +25,36 @@ export function costOf(rates: Rates, usage: Usage, [part, whole]: [number, numbe
   const unit = BigInt(whole) * UNITS_IN_NANO
   return Math.min(Number((total * BigInt(part) + unit - 1n) / unit), MOST_NANO) as NanoUsd
 }
+
+/** The same of ordinary calls without sound, where a float counts as exactly as a BigInt does. */
+function costInFloats(
+  rates: Rates,
+  { input, cachedInput, output, audioOutput }: Usage,
+  writes: number,
+  audio: number,
+  part: number,
+  whole: number,
+): NanoUsd | undefined {
+  if (audio > 0 || audioOutput > 0) return undefined
+  const fresh = positive(input - cachedInput - writes) * (rates.input * MILLIONTHS)
+  const written = positive(writes) * ((rates.cacheWrite ?? rates.input) * MILLIONTHS)
+  const cached = positive(cachedInput) * (rates.cachedInput * MILLIONTHS)
+  const total = (fresh + written + cached + positive(output) * (rates.output * MILLIONTHS)) * part
+  // Whole numbers that a float holds: then each term was one, since none is negative.
+  const isExact =
+    total <= Number.MAX_SAFE_INTEGER &&
+    Number.isInteger(rates.input * MILLIONTHS) &&
+    Number.isInteger((rates.cacheWrite ?? 0) * MILLIONTHS) &&
+    Number.isInteger(rates.cachedInput * MILLIONTHS) &&
+    Number.isInteger(rates.output * MILLIONTHS)
+  if (!isExact) return undefined
+  // A token at a millionth of a dollar per million tokens costs 10^-12 dollars, a thousandth of a billionth.
+  const unit = whole * 1_000
+  const rest = total % unit
+  return ((total - rest) / unit + (rest > 0 ? 1 : 0)) as NanoUsd
+}
+
+const positive = (tokens: number) => (tokens <= 0 ? 0 : Math.ceil(tokens))
 
 /** Money is a whole number that a float holds exactly: no more than $9,007,199. A caller may claim any number of tokens. */
 export const MOST_NANO = Number.MAX_SAFE_INTEGER

@@ -230,8 +230,13 @@ const isStepped = (listed: Listed, inputTokens: number) =>
   )
 
 /** Up to the next whole billionth, so that no budget is passed by rounding; without the dust of binary fractions. */
-export const nanoUsd = (usd: number): NanoUsd =>
-  Math.min(Math.ceil(Number((usd * 1e9).toPrecision(15))), MOST_NANO) as NanoUsd
+export function nanoUsd(usd: number): NanoUsd {
+  const nano = usd * 1e9
+  const whole = Math.round(nano)
+  // Nearly always: a sum of whole billionths, and what a float adds to it.
+  const isWhole = whole < 1e15 && Math.abs(nano - whole) <= whole * 2 * Number.EPSILON
+  return (isWhole ? whole : Math.min(Math.ceil(Number(nano.toPrecision(15))), MOST_NANO)) as NanoUsd
+}
 
 /** Up to a million dollars, each billionth is another number, whose shortest decimal has no more than nine places. */
 export const usd = (nano: NanoUsd): number => nano / 1e9

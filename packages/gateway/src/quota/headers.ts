@@ -6,16 +6,19 @@ import type { Limits, Verdict } from './store.ts'
  */
 export function rateLimitHeaders(verdict: Verdict, limits: Limits): Record<string, string> {
   const { remaining, resetMs = 0, bounds = limits } = verdict
-  const of = (kind: 'requests' | 'tokens', limit: number | undefined) => {
-    const left = remaining[kind]
-    if (limit === undefined || left === undefined) return {}
-    return {
-      [`x-ratelimit-limit-${kind}`]: String(limit),
-      [`x-ratelimit-remaining-${kind}`]: String(left),
-      [`x-ratelimit-reset-${kind}`]: left === limit ? '0s' : duration(resetMs),
-    }
+  const headers: Record<string, string> = {}
+  const { rpm, tpm } = bounds
+  if (rpm !== undefined && remaining.requests !== undefined) {
+    headers['x-ratelimit-limit-requests'] = `${rpm}`
+    headers['x-ratelimit-remaining-requests'] = `${remaining.requests}`
+    headers['x-ratelimit-reset-requests'] = remaining.requests === rpm ? '0s' : duration(resetMs)
   }
-  return { ...of('requests', bounds.rpm), ...of('tokens', bounds.tpm) }
+  if (tpm !== undefined && remaining.tokens !== undefined) {
+    headers['x-ratelimit-limit-tokens'] = `${tpm}`
+    headers['x-ratelimit-remaining-tokens'] = `${remaining.tokens}`
+    headers['x-ratelimit-reset-tokens'] = remaining.tokens === tpm ? '0s' : duration(resetMs)
+  }
+  return headers
 }
 
 /** As OpenAI writes it: 12ms, 1.5s, 1m0.25s. */

@@ -21,6 +21,10 @@ export function contradicts(ending: Ending, call: Call): boolean {
 }
 
 function isMore(written: string[], tokens: number): boolean {
+  let length = 0
+  for (const piece of written) length += piece.length
+  // A character is three bytes at most, and a word two characters with the space between.
+  if (length * 3 <= tokens * LONGEST_TOKEN && length / 2 + written.length <= tokens * WORDS_PER_TOKEN) return false
   const bytes = written.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
   if (bytes > tokens * LONGEST_TOKEN) return true
   let room = tokens * WORDS_PER_TOKEN
@@ -36,12 +40,17 @@ function isMore(written: string[], tokens: number): boolean {
 /** What the model has written, without what others may have put into the answer (results of tools, citations). */
 function writtenIn({ operation }: Call, answer: JsonObject): string[] {
   if (operation === 'responses') return list(answer.output).flatMap((item) => ofItem(object(item)))
-  return list(answer.choices).flatMap((choice) => {
+  const written: string[] = []
+  const add = (piece: Json | undefined) => {
+    if (typeof piece === 'string' && piece !== '') written.push(piece)
+  }
+  for (const choice of list(answer.choices)) {
     const { message, text: said } = object(choice)
     const { content, refusal, tool_calls, function_call } = object(message)
-    const calls = [...list(tool_calls).map((call) => object(call).function), function_call]
-    return [said, content, refusal, ...calls.map((call) => object(call).arguments)].map(text)
-  })
+    for (const piece of [said, content, refusal, object(function_call).arguments]) add(piece)
+    for (const call of list(tool_calls)) add(object(object(call).function).arguments)
+  }
+  return written
 }
 
 function ofItem({ type, content, arguments: given, input }: JsonObject): string[] {

@@ -283,7 +283,7 @@ function regatherMs(link: Link): number {
 
 function verdictOf({ status, remaining, resetMs, bounds, retryAfterMs }: Reserved, limits: Bounds): Verdict {
   const own = bounds.rpm === limits.rpm && bounds.tpm === limits.tpm && bounds.usdPerDay === limits.usdPerDay
-  const standing = { remaining, resetMs, ...(own ? {} : { bounds }) }
+  const standing = own ? { remaining, resetMs } : { remaining, resetMs, bounds }
   return status === 'admitted'
     ? { admitted: true, ...standing }
     : { admitted: false, limit: status, retryAfterMs, ...standing }

@@ -149,11 +149,7 @@ export function reservedOf(reply: unknown): Reserved {
   return {
     status: reply[0],
     retryAfterMs: at(2) < 0 ? undefined : at(2),
-    remaining: {
-      ...(at(3) < 0 ? {} : { requests: at(3) }),
-      ...(at(4) < 0 ? {} : { tokens: at(4) }),
-      ...(at(5) < 0 ? {} : { usd: at(5) as NanoUsd }),
-    },
+    remaining: remainingOf(at(3), at(4), at(5)),
     tokens: at(6),
     epoch: wordOf(reply[6]),
     seq: at(8),
@@ -162,15 +158,28 @@ export function reservedOf(reply: unknown): Reserved {
     processes: at(11),
     lease: { number: at(12), requests: at(20), tokens: at(21), usd: at(22) },
     clock: at(23),
-    bounds: {
-      ...(at(13) < 0 ? {} : { rpm: at(13) }),
-      ...(at(14) < 0 ? {} : { tpm: at(14) }),
-      ...(at(15) < 0 ? {} : { usdPerDay: at(15) as NanoUsd }),
-    },
+    bounds: boundsOf(at(13), at(14), at(15)),
     load: { requests: at(16), tokens: at(17) },
     resetMs: at(18),
     version: at(19),
   }
+}
+
+/** Below zero: no limit binds. */
+function remainingOf(requests: number, tokens: number, usd: number): Remaining {
+  const remaining: Remaining = {}
+  if (requests >= 0) remaining.requests = requests
+  if (tokens >= 0) remaining.tokens = tokens
+  if (usd >= 0) remaining.usd = usd as NanoUsd
+  return remaining
+}
+
+function boundsOf(rpm: number, tpm: number, usdPerDay: number): Bounds {
+  const bounds: { -readonly [Name in keyof Bounds]: Bounds[Name] } = {}
+  if (rpm >= 0) bounds.rpm = rpm
+  if (tpm >= 0) bounds.tpm = tpm
+  if (usdPerDay >= 0) bounds.usdPerDay = usdPerDay as NanoUsd
+  return bounds
 }
 
 export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
