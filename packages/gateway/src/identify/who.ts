@@ -84,7 +84,7 @@ export function createDirectory(
   }
 
   return function who(claim: Claim): Caller {
-    const id = `${claim.agent ?? ''}\n${claim.key ?? ''}\n${claim.team ?? ''}`
+    const id = idOf(claim.agent) + idOf(claim.key) + idOf(claim.team)
     const found = known.get(id)
     if (found !== undefined) return found
     const caller = look(claim)
@@ -92,6 +92,9 @@ export function createDirectory(
     return caller
   }
 }
+
+/** Tells its length: no part of a claim can pass for two, nor two claims for one. */
+const idOf = (part: string | undefined) => (part === undefined ? '-' : `${part.length}:${part}`)
 
 function callerOf(
   policy: Policy,
@@ -103,7 +106,6 @@ function callerOf(
   const own = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
   const layers = [policy.cache, team?.cache, own?.cache]
   const exact = layers.reduce(narrowed, EXACT as Caller['exact'])
-  const shared = layers.some((layer) => typeof layer === 'object' && layer.shared === true)
   return {
     agent,
     team: name,
@@ -114,9 +116,9 @@ function callerOf(
     exact,
     semantic: planOf(layers),
     shares: layers.every((layer) => layer !== false),
-    shared,
+    shared: isWidened(layers, 'shared'),
     perUser: layers.some((layer) => layer && layer.sharedBetweenUsers === false),
-    accountsShare: accountsShare(layers),
+    accountsShare: isWidened(layers, 'sharedBetweenAccounts'),
     onLimit: team?.onLimit ?? WAITING.onLimit,
     priority: own?.priority ?? WAITING.priority,
     maxWaitMs: team?.maxWaitMs ?? WAITING.maxWaitMs,
@@ -125,9 +127,12 @@ function callerOf(
   }
 }
 
-/** Only where some layer says so, and none says otherwise. */
-function accountsShare(layers: (false | CachePolicy | undefined)[]): boolean {
-  const said = layers.map((layer) => (layer === false ? undefined : layer?.sharedBetweenAccounts))
+/** What shares more counts only where some layer says so, and none says otherwise, be it an outer or an inner one. */
+function isWidened(
+  layers: (false | CachePolicy | undefined)[],
+  name: 'shared' | 'sharedBetweenAccounts',
+): boolean {
+  const said = layers.map((layer) => (layer === false ? false : layer?.[name]))
   return said.includes(true) && !said.includes(false)
 }
 
