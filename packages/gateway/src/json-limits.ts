@@ -55,7 +55,7 @@ function measured(source: string): Excess | undefined {
 }
 
 /** The end of a string; of one that never ends, the end of the text. */
-function closingQuote(source: string, quote: number): number {
+export function closingQuote(source: string, quote: number): number {
   for (let at = quote + 1; ; ) {
     const end = source.indexOf('"', at)
     if (end === -1) return source.length

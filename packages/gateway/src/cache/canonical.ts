@@ -11,6 +11,22 @@ class ExactNumber {
   }
 }
 
+/** A number of 16 characters and more, or with an exponent. Also found in some strings, which costs time alone. */
+const MAY_BE_ROUNDED = /[\s:,[]-?(?:\d[\d.]{15}|[\d.]+e[+-]?\d)/i
+
+/** Doubles of different decimals differ up to so many digits, unless they are next to nothing. */
+const EXACT_DIGITS = 15
+const LEAST_EXACT = 2.3e-308
+
+/** No other number as short as this one has the same double. */
+function isExact(value: number, source: string): boolean {
+  const [digits = ''] = source.toLowerCase().split('e')
+  const significant = digits.replace(/[-.]/g, '').replace(/^0+/, '')
+  if (significant === '') return true
+  const size = Math.abs(value)
+  return significant.length <= EXACT_DIGITS && size >= LEAST_EXACT && size < Number.POSITIVE_INFINITY
+}
+
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
 
 /**
@@ -40,11 +56,13 @@ export function canonical(value: unknown, depth = 0, ordered = false): string {
 export const quoted = (text: string) =>
   text.isWellFormed() ? `${text.length}"${text}` : JSON.stringify(text)
 
-/** The body again, but with numbers that `JSON.parse` would round kept apart. Most bodies have none. */
+/**
+ * The body again, but with numbers that `JSON.parse` would round kept apart, as they were written. Most bodies have none.
+ */
 export function exactly(text: string, parsed: Record<string, Json>): Record<string, unknown> {
-  if (!/\d{16}/.test(text)) return parsed
+  if (!MAY_BE_ROUNDED.test(text)) return parsed
   const revive: Reviver = (_key, value, { source }) =>
-    typeof value === 'number' && source !== undefined && /\d{16}/.test(source)
+    typeof value === 'number' && source !== undefined && !isExact(value, source)
       ? new ExactNumber(source)
       : value
   return JSON.parse(text, revive as Parameters<typeof JSON.parse>[1]) as Record<string, unknown>

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto'
 import type { Call, Operation } from '../call.ts'
+import { object, parseObject } from '../json.ts'
 import { tagOf } from '../redis/tag.ts'
 import { canonical, exactly, quoted } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { bearingOf } from './headers.ts'
 import { ownerOf, ringOf } from './owner.ts'
+import { hasRepeated } from './repeated.ts'
 import { whyNot } from './shareable.ts'
 
 /**
@@ -43,7 +45,7 @@ export function keysOf(call: Call): Keys {
   const known = call.reading.keys
   if (known?.scope === scope) return known.keys
   const question = questionOf(call)
-  if (question === undefined) return { bypass: 'nested-too-deeply' }
+  if (typeof question !== 'string') return question
   const exact = `gw:{${tag}}:x:${hash('sha256', scope + question, 'base64url')}`
   const flight = operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact
   const keys = { exact, flight, secret: ring.entries }
@@ -64,13 +66,21 @@ function scopeOf({ body, operation, outgoing, model, controls }: Call, tag: stri
 /** The tag of answers that all teams share. No team's own tag looks like it. */
 const SHARED = '*'
 
-/** SHA-256 of all that the body asks, worked out once for each body; `undefined` for one nested beyond reason. */
-function questionOf({ operation, body, reading, outgoing }: Call): string | undefined {
+/** Characters of the largest body that is written anew to be compared: beyond, a look through it takes less room. */
+const MOST_COMPARED = 262_144
+
+/** SHA-256 of all that the body asks, worked out once for each body. */
+function questionOf({ operation, body, reading, outgoing }: Call): string | { bypass: string } {
   const known = reading.questions[operation]
   if (known !== undefined) return known
   const excluded = NEVER_IN_KEY[operation]
+  // Members of LiteLLM's are in the text, and no more in the body.
+  const whole = Object.keys(outgoing.edits ?? {}).length === 0 ? body : object(parseObject(outgoing.text))
+  // Nothing that parsing loses is in such a text: no member twice, no number that a double cannot hold.
+  const isPlain = outgoing.text.length <= MOST_COMPARED && JSON.stringify(whole) === outgoing.text
+  if (!isPlain && hasRepeated(outgoing.text, whole)) return { bypass: 'repeated-member' }
   try {
-    const exact = exactly(outgoing.text, body)
+    const exact = isPlain ? body : exactly(outgoing.text, body)
     let written = ''
     for (const name of Object.keys(exact).sort()) {
       const member = exact[name]
@@ -81,7 +91,7 @@ function questionOf({ operation, body, reading, outgoing }: Call): string | unde
     reading.questions[operation] = question
     return question
   } catch {
-    return undefined
+    return { bypass: 'nested-too-deeply' }
   }
 }
 
