@@ -1,5 +1,6 @@
 import type { Json, JsonObject, Operation } from '../call.ts'
 import { isSet, list, object, text } from '../json.ts'
+import { pointsElsewhere, refers } from './references.ts'
 
 /**
  * Why an answer to this body may be neither stored nor shared, or `undefined` if it may. Tools, items and content
@@ -13,7 +14,9 @@ export function whyNot(
 ): string | undefined {
   if (operation === 'chat') return chat(body, model, remote)
   if (operation === 'responses') return responses(body, model, remote)
-  return undefined
+  // Servers other than OpenAI take images and the like here.
+  const inputs = operation === 'embeddings' ? list(body.input) : []
+  return !remote && inputs.some(refers) ? 'remote-content' : undefined
 }
 
 function chat(body: JsonObject, model: string, remote: boolean): string | undefined {
@@ -21,8 +24,12 @@ function chat(body: JsonObject, model: string, remote: boolean): string | undefi
   if (isSet(body.web_search_options) || model.includes('-search-')) return 'looks-at-the-world'
   if (isSet(body.audio) || list(body.modalities).includes('audio')) return 'audio-output'
   if (!list(body.tools).every((tool) => CHAT_TOOLS.has(typeOf(tool)))) return 'hosted-tool'
-  const parts = list(body.messages).flatMap((message) => list(object(message).content))
-  return remote ? undefined : parts.some(pointsElsewhere) ? 'remote-content' : undefined
+  if (remote) return undefined
+  const messages = list(body.messages).map(object)
+  const isRemote = messages.some(
+    ({ content, audio }) => list(content).some(pointsElsewhere) || refers(content) || refers(audio),
+  )
+  return isRemote ? 'remote-content' : undefined
 }
 
 function responses(body: JsonObject, model: string, remote: boolean): string | undefined {
@@ -34,8 +41,10 @@ function responses(body: JsonObject, model: string, remote: boolean): string | u
   if (!list(body.tools).every(safeTool)) return 'hosted-tool'
   const items = list(body.input)
   if (!items.every((item) => ITEMS.has(itemType(item)))) return 'stateful-input'
+  if (remote) return undefined
   const parts = items.flatMap((item) => [...list(object(item).content), ...list(object(item).output)])
-  return remote ? undefined : parts.some(pointsElsewhere) ? 'remote-content' : undefined
+  const filled = Object.values(object(object(body.prompt).variables))
+  return [...parts, ...filled].some(pointsElsewhere) ? 'remote-content' : undefined
 }
 
 const CHAT_TOOLS = new Set(['function', 'custom'])
@@ -53,14 +62,5 @@ const safeTool = (tool: Json): boolean =>
 
 /** "Easy" input messages have a role and no type. */
 const itemType = (item: Json) => typeOf(item) || (isSet(object(item).role) ? 'message' : '')
-
-/** Images and files behind an address or an id may change under an unchanged request. */
-function pointsElsewhere(part: Json): boolean {
-  const { type, image_url, file, file_id, file_url } = object(part)
-  const url = typeof image_url === 'string' ? image_url : object(image_url).url
-  if (typeof url === 'string' && !url.startsWith('data:')) return true
-  if (isSet(file_id) || isSet(file_url) || isSet(object(file).file_id)) return true
-  return type === 'item_reference'
-}
 
 const typeOf = (value: Json): string => text(object(value).type)
