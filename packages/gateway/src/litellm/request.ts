@@ -26,14 +26,29 @@ export function cacheFor(call: Call, bypass: string | undefined): JsonObject {
   else cache.ttl = seconds
   if (maxAge !== undefined && maxAge >= 1) cache['s-maxage'] = Math.floor(maxAge)
   // LiteLLM gives one key's answers to another; a namespace of its own keeps a team's to itself.
-  const parts = [
-    ...(caller.shared ? [] : [tagOf(caller.team)]),
-    ...(namespace === undefined ? [] : [tagOf(namespace)]),
-    ...(caller.perUser ? [hash('sha256', userOf(call) ?? '', 'base64url')] : []),
-  ]
-  if (parts.length > 0) cache.namespace = parts.join(':')
+  const user = caller.perUser ? hash('sha256', userOf(call) ?? '', 'base64url') : undefined
+  const name = namespaceOf(caller.shared ? undefined : caller.team, namespace, user)
+  if (name !== undefined) cache.namespace = name
   return cache
 }
+
+/** Each part in a place of its own, which is empty where a later one is given: none passes for another. */
+function namespaceOf(
+  team: string | undefined,
+  namespace: string | undefined,
+  user: string | undefined,
+): string | undefined {
+  if (namespace === undefined && user === undefined) return team && tagOf(team)
+  const parts = [
+    team === undefined ? ALL_TEAMS : tagOf(team),
+    namespace === undefined ? '' : tagOf(namespace),
+    ...(user === undefined ? [] : [user]),
+  ]
+  return parts.join(':')
+}
+
+/** No team's tag looks like it. */
+const ALL_TEAMS = '*'
 
 /** What the caller wrote for LiteLLM itself wins over what we know. */
 function metadataOf({ caller, controls, origin, outgoing, body }: Call, name: string): JsonObject {

@@ -1,0 +1,36 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Call } from '../call.ts'
+import { cacheFor } from './request.ts'
+
+type Asker = { team: string; shared: boolean; perUser: boolean; namespace: string | undefined; user: string }
+
+const namespaceOf = ({ team, shared, perUser, namespace, user }: Asker) =>
+  cacheFor(
+    {
+      body: { user },
+      caller: { team, shared, perUser, shares: true, exact: { ttlSeconds: 60 } },
+      controls: { cache: { read: true, store: true, namespace } },
+    } as unknown as Call,
+    undefined,
+  ).namespace
+
+const part = fc.constantFrom('u', 't', 'u:x', '*', '%', 'a.b')
+const asker = fc.record({
+  team: part,
+  shared: fc.boolean(),
+  perUser: fc.boolean(),
+  namespace: fc.option(part, { nil: undefined }),
+  user: fc.constantFrom('u', 'v'),
+})
+
+test('two callers are in one namespace of the proxy only where they share: no part passes for another', () => {
+  const whose = ({ team, shared, perUser, namespace, user }: Asker) =>
+    JSON.stringify([shared ? null : team, namespace ?? null, perUser ? user : null])
+  fc.assert(
+    fc.property(asker, asker, (one, other) => {
+      expect(namespaceOf(one) === namespaceOf(other)).toBe(whose(one) === whose(other))
+    }),
+    { numRuns: 3_000 },
+  )
+})
