@@ -61,7 +61,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   for (const notice of settings.notices) say(notice)
   const counters = createCounters()
   const fault = createFault(counters.counts, oneAMinute(warn))
-  const complain = (field: string) => say(`${field} is malformed and was ignored`)
+  const complain = (field: string) => say(whatBecameOf(field))
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
   const canAsk = hasKey || settings.custody
@@ -278,6 +278,11 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
 }
+
+const whatBecameOf = (field: string) =>
+  /cache(\.namespace)?$/.test(field)
+    ? `${field} is not understood: such calls are answered afresh, and their answers are not kept`
+    : `${field} is malformed and was ignored`
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { Call } from '../call.ts'
-import { quoted } from './canonical.ts'
+import type { Call, Json } from '../call.ts'
+import { object } from '../json.ts'
+import { canonical, quoted } from './canonical.ts'
 import { type Bearing, bearingOf } from './headers.ts'
 import { type Signer, signerOf } from './signature.ts'
 
@@ -21,16 +22,28 @@ export function ownerOf(call: Call, signer: Signer, bearing = bearingOf(call)): 
 }
 
 /**
- * Every name the call has for its end user, as one text. `undefined`: it has none, or only blank ones, or one that is no
- * text.
+ * Every name the call has for its end user, from all doors, as one text. `undefined`: it has none, or only blank ones, or
+ * one that cannot be used.
  */
 export function userOf({ body, controls }: Pick<Call, 'body' | 'controls'>): string | undefined {
+  if (controls.unusable) return undefined
   const { user, safety_identifier: identifier } = body
   if ((user ?? '') !== '' && typeof user !== 'string') return undefined
   if ((identifier ?? '') !== '' && typeof identifier !== 'string') return undefined
-  const names = [user, identifier, controls.user, controls.session]
-  if (!names.some((name) => typeof name === 'string' && name.trim() !== '')) return undefined
-  return names.map((name) => quoted(typeof name === 'string' ? name : '')).join('')
+  const { people = [] } = controls
+  const names = [user, identifier].map((name) => (typeof name === 'string' ? name : ''))
+  const isNamed =
+    names.some((name) => name.trim() !== '') || people.some((name) => BLANK.test(name) === false)
+  if (!isNamed) return undefined
+  return [...names, ...people].map(quoted).join('') + inMetadata(body.metadata)
+}
+
+const BLANK = /^\w+\s*$/
+
+/** Members of a name that tells of a user count, too; but they may as well be a kind of user, and so name none. */
+function inMetadata(metadata: Json | undefined): string {
+  const members = Object.entries(object(metadata)).filter(([name]) => /user|customer/i.test(name))
+  return members.length === 0 ? '' : canonical(Object.fromEntries(members))
 }
 
 /** The secret that one caller's exact entries are signed with, and what is derived from it. */

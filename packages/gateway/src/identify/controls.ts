@@ -1,4 +1,5 @@
 import type { CacheControl, GatewayContext } from './context.ts'
+import type { Checked } from './schema.ts'
 
 /** What was asked of us for one call, from all doors, checked. */
 export type Controls = {
@@ -16,6 +17,10 @@ export type Controls = {
   }
   session?: string
   user?: string
+  /** Every name of the end user and of the session, from all doors, and who says so. Absent: none was given. */
+  people?: readonly string[]
+  /** One of them is no name: whose the call is cannot be told. */
+  unusable?: true
   trace?: string
   tags: string[]
   onLimit?: 'reject' | 'wait'
@@ -23,8 +28,8 @@ export type Controls = {
 
 const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false, semantic: true }, tags: [] }
 
-/** Later sources win over earlier ones; tags add up. */
-export function controlsOf(sources: (GatewayContext | undefined)[]): Controls {
+/** Later sources win over earlier ones; tags add up, and so do the names of whom a call is for. */
+export function controlsOf(sources: (Checked | undefined)[]): Controls {
   const given = sources.filter((source) => source !== undefined)
   if (given.length === 0) return plain
   const merged: GatewayContext = Object.assign({}, ...given)
@@ -34,9 +39,20 @@ export function controlsOf(sources: (GatewayContext | undefined)[]): Controls {
   }
   if (merged.session !== undefined) controls.session = merged.session
   if (merged.user !== undefined) controls.user = merged.user
+  const people = given.flatMap(peopleIn)
+  if (people.length > 0) controls.people = people.length === 1 ? people : [...new Set(people)].sort()
+  if (given.some(({ unusable }) => unusable)) controls.unusable = true
   if (merged.trace !== undefined) controls.trace = merged.trace
   if (merged.onLimit === 'reject' || merged.onLimit === 'wait') controls.onLimit = merged.onLimit
   return controls
+}
+
+/** What names a user names no session: the two are kept apart. */
+function peopleIn({ user, session, also = [] }: Checked): string[] {
+  const names = also.map((name) => `also ${name}`)
+  if (user !== undefined) names.push(`user ${user}`)
+  if (session !== undefined) names.push(`session ${session}`)
+  return names
 }
 
 /** Each source can only narrow what the others allow; numbers of the wrong kind are as if not said. */

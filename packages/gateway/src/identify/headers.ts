@@ -1,11 +1,12 @@
-import type { CacheControl, GatewayContext } from './context.ts'
-import { type Complain, checkedControls } from './schema.ts'
+import type { GatewayContext } from './context.ts'
+import { type Checked, type Complain, checkedControls } from './schema.ts'
 
 /** Everything we read from a request's headers; all of it is taken out before the request leaves this process. */
 const NAMES = [
   'x-gateway-agent',
   'x-gateway-session',
   'x-gateway-user',
+  'x-gateway-also',
   'x-gateway-trace',
   'x-gateway-tags',
   'x-gateway-cache',
@@ -31,16 +32,26 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
     // Header values are Latin-1 at best; names of people and places are not.
     if (value !== undefined) headers[name] = encodeURIComponent(value.toWellFormed())
   }
-  const options = checkedControls(given, () => undefined)
-  put('x-gateway-agent', options.agent)
-  put('x-gateway-session', options.session)
-  put('x-gateway-user', options.user)
-  put('x-gateway-trace', options.trace)
+  const malformed = new Set<string>()
+  const options = checkedControls(given, (field) => malformed.add(field))
+  // What is no name travels as none, which the other end finds malformed, too, and says so.
+  for (const field of ['agent', 'session', 'user', 'trace'] as const)
+    put(`x-gateway-${field}`, malformed.has(field) ? '' : nameable(field, options[field]))
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
   put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
   put('x-gateway-on-limit', options.onLimit)
-  put('x-gateway-token', typeof given.key === 'string' ? given.key : undefined)
+  put('x-gateway-token', keyIn(given.key))
   return { headers }
+}
+
+/** Two users whose names differ in half a character only would be one in a header. */
+const nameable = (field: string, name: string | undefined) =>
+  (field === 'user' || field === 'session') && name?.isWellFormed() === false ? '' : name
+
+/** A key is never ignored: what is none is one that no policy lists. */
+function keyIn(key: unknown): string | undefined {
+  if (key === undefined || key === null) return undefined
+  return typeof key === 'string' || typeof key === 'number' ? `${key}` : ''
 }
 
 /** Controls of a call in its headers begin so. None of them leaves this process, whether it is known or not. */
@@ -59,21 +70,22 @@ export function withoutGatewayHeaders(headers: Headers): Headers {
 }
 
 /** Reads the controls in a request's headers. Malformed ones are ignored, and `complain` is told their names. */
-export function readHeaders(headers: Headers, complain: Complain): CallOptions {
+export function readHeaders(headers: Headers, complain: Complain): ToldOptions {
   const given: Record<string, unknown> = {}
   for (const field of ['agent', 'session', 'user', 'trace'] as const)
     given[field] = read(headers, `x-gateway-${field}`)
   const tags = read(headers, 'x-gateway-tags')
   if (tags !== undefined) given.tags = parseTags(tags)
   const cache = read(headers, 'x-gateway-cache')
-  if (cache !== undefined) given.cache = parseCache(cache)
+  if (cache !== undefined) given.cache = cache
   given.onLimit = read(headers, 'x-gateway-on-limit')
-  const options: CallOptions = checkedControls(given, (field) =>
+  const options: ToldOptions = checkedControls(given, (field) =>
     complain(`x-gateway-${field === 'onLimit' ? 'on-limit' : field}`),
   )
   const key = read(headers, 'x-gateway-token')
   // A key is never ignored: a call that shows a wrong one must not run under the client's own.
-  if (key !== undefined && key !== '') options.key = key
+  if (key !== undefined) options.key = key
+  readAlso(headers, options)
   return options
 }
 
@@ -87,30 +99,37 @@ function read(headers: Headers, name: (typeof NAMES)[number]): string | undefine
   }
 }
 
+/** What the headers of one call say. */
+export type ToldOptions = Checked & Pick<CallOptions, 'key'>
+
+/** Names of the user and the session beside those that records show: a server may be told of several. */
+function readAlso(headers: Headers, options: ToldOptions): void {
+  for (const name of ['x-gateway-user', 'x-gateway-session'])
+    if (isUndecodable(headers.get(name))) options.unusable = true
+  const text = read(headers, 'x-gateway-also')
+  if (text === undefined) return
+  const names = tryJson(text)
+  const also = Array.isArray(names) ? names.filter((name) => typeof name === 'string' && name !== '') : []
+  if (also.length > 0) options.also = also
+  if (!Array.isArray(names) || also.length < names.length) options.unusable = true
+}
+
+/** It reads as another name does that is encoded. */
+function isUndecodable(value: string | null): boolean {
+  if (value === null || !value.includes('%')) return false
+  try {
+    decodeURIComponent(value)
+    return false
+  } catch {
+    return true
+  }
+}
+
 /** JSON from `gatewayOptions`, or by hand: `a, b`. */
 function parseTags(text: string): unknown[] {
   const json = tryJson(text)
   return Array.isArray(json) ? json : text.split(',')
 }
-
-/** JSON from `gatewayOptions`, or by hand in the manner of Cache-Control: `no-store, max-age=60`. */
-function parseCache(text: string): unknown {
-  const json = tryJson(text)
-  if (json === false || (typeof json === 'object' && json !== null)) return json
-  const cache: Exclude<CacheControl, false> = {}
-  for (const part of text.toLowerCase().split(',')) {
-    const [name = '', value] = part.trim().split('=')
-    if (name === 'no-cache') cache.noCache = true
-    else if (name === 'no-store') cache.noStore = true
-    else if (name === 'only-if-cached') cache.onlyIfCached = true
-    else if (name === 'exact-only') cache.semantic = false
-    else if (name === 'max-age' || name === 's-maxage') cache.maxAge = secondsOf(value)
-    else if (name === 'ttl') cache.ttl = secondsOf(value)
-  }
-  return cache
-}
-
-const secondsOf = (text: string | undefined) => (text === undefined ? Number.NaN : Number(text))
 
 function tryJson(text: string): unknown {
   try {

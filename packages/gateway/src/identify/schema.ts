@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { isObject } from '../json.ts'
-import type { CacheControl, GatewayContext } from './context.ts'
+import { cacheControl } from './cache-control.ts'
+import type { GatewayContext } from './context.ts'
 
 /** Longest name or id of a caller, session, user, trace or tag, in characters. */
 const MAX_NAME = 1_024
@@ -8,8 +9,18 @@ const MAX_TAGS = 100
 
 const name = z.string().check(z.minLength(1), z.maxLength(MAX_NAME))
 const nameOrNumber = z.union([name, z.number()])
-const seconds = z.number().check(z.nonnegative())
 const tag = z.union([z.string().check(z.maxLength(MAX_NAME)), z.number(), z.boolean()])
+
+/** Controls of one call. */
+export type Checked = GatewayContext & {
+  /** More names of the end user or the session. */
+  also?: string[]
+  /** A user or a session was given that is no name: whose the call is cannot be told. */
+  unusable?: true
+}
+
+const PEOPLE: ReadonlySet<string> = new Set(['session', 'user'])
+const isGiven = (value: unknown) => value !== undefined && value !== null
 
 const NAMES = ['agent', 'session', 'user', 'trace'] as const
 
@@ -19,32 +30,31 @@ export type Complain = (field: string) => void
 /**
  * Checks the controls of one call, wherever they came from: headers, a `withGateway` context, a request body. Each field
  * stands alone. One of the wrong kind is as if it had not been given, so that it can change neither what the call is nor
- * whose it is. Restrictions of the cache err the other way: what is meant as one, if oddly written, restricts.
+ * whose it is; but that a user or a session was meant, and cannot be told, is kept. Restrictions of the cache err the
+ * other way: what is meant as one, if oddly written, restricts.
  */
-export function checkedControls(given: unknown, complain: Complain): GatewayContext {
-  const checked: GatewayContext = {}
+export function checkedControls(given: unknown, complain: Complain): Checked {
+  const checked: Checked = {}
   if (!isObject(given)) return checked
   const source = given as Record<string, unknown>
   for (const field of NAMES) {
     const value = fieldOf(source, field, nameOrNumber, complain)
     if (value !== undefined) checked[field] = `${value}`
+    else if (PEOPLE.has(field) && isGiven(source[field])) checked.unusable = true
   }
   const tags = tagsOf(source.tags, complain)
   if (tags !== undefined) checked.tags = tags
-  const cache = cacheOf(source.cache, complain)
+  const cache = cacheControl(source.cache, complain)
   if (cache !== undefined) checked.cache = cache
   const onLimit = fieldOf(source, 'onLimit', z.enum(['reject', 'wait']), complain)
   if (onLimit !== undefined) checked.onLimit = onLimit
   return checked
 }
 
-const known = new WeakMap<object, GatewayContext>()
+const known = new WeakMap<object, Checked>()
 
 /** The same for a context of the program's own, once for each object. */
-export function checkedContext(
-  context: GatewayContext | undefined,
-  complain: Complain,
-): GatewayContext | undefined {
+export function checkedContext(context: GatewayContext | undefined, complain: Complain): Checked | undefined {
   if (typeof context !== 'object' || context === null) return undefined
   const found = known.get(context)
   if (found !== undefined) return found
@@ -60,7 +70,7 @@ function fieldOf<T>(
   complain: Complain,
 ): T | undefined {
   const value = source[field]
-  if (value === undefined || value === null) return undefined
+  if (!isGiven(value)) return undefined
   const { success, data } = schema.safeParse(value)
   if (!success) complain(field)
   return data
@@ -82,28 +92,4 @@ function tagsOf(given: unknown, complain: Complain): string[] | undefined {
   }
   if (given.length > MAX_TAGS) complain('tags')
   return tags
-}
-
-function cacheOf(given: unknown, complain: Complain): CacheControl | undefined {
-  if (given === undefined || given === null) return undefined
-  if (given === false) return false
-  if (!isObject(given)) {
-    complain('cache')
-    return undefined
-  }
-  const source = given as Record<string, unknown>
-  const cache: Exclude<CacheControl, false> = {}
-  for (const flag of ['noCache', 'noStore', 'onlyIfCached'] as const) if (source[flag]) cache[flag] = true
-  if (source.semantic === false) cache.semantic = false
-  for (const field of ['ttl', 'maxAge'] as const) {
-    const value = fieldOf(source, field, seconds, (name) => complain(`cache.${name}`))
-    if (value !== undefined) cache[field] = value
-  }
-  const { namespace } = source
-  if (namespace === undefined || namespace === null) return cache
-  const { success, data } = z.string().check(z.maxLength(MAX_NAME)).safeParse(namespace)
-  if (success) return { ...cache, namespace: data }
-  // Answers kept apart under a name that cannot be used are kept from everybody.
-  complain('cache.namespace')
-  return false
 }

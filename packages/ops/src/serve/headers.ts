@@ -30,6 +30,8 @@ export function requestHeaders(
     const wish = wishes?.[name]
     if (wish !== undefined) out[`x-gateway-${name}`] ??= encodeURIComponent(wish.toWellFormed())
   }
+  if (wishes !== undefined && wishes.people.length > 0)
+    out['x-gateway-also'] = encodeURIComponent(JSON.stringify([...new Set(wishes.people)]))
   if (wishes !== undefined && wishes.tags.length > 0)
     out['x-gateway-tags'] ??= encodeURIComponent(JSON.stringify(wishes.tags).toWellFormed())
   // A key in the wrong header would be a name in logs and records.

@@ -80,6 +80,7 @@ test('headers come before the body, and the first who says it is heard', () => {
     timeoutMs: 2_000,
     tags: ['z', 'x', 'y'],
     user: 'u',
+    people: ['u'],
     trace: 't',
     ignored: [],
     rest: { user: 'support' },

@@ -7,6 +7,8 @@ export type Wishes = {
   session?: string
   trace?: string
   user?: string
+  /** All that names its user or its session; `false` for what is no name. */
+  people: (string | false)[]
   tags: string[]
   /** Milliseconds until the answer must have begun. */
   timeoutMs?: number
@@ -38,7 +40,7 @@ const IGNORED_METADATA = new Set([
 
 /** `agents`: names that the body's `user` may stand for. */
 export function wishesOf(headers: IncomingHttpHeaders, body: JsonObject, agents: string[]): Wishes {
-  const wishes: Wishes = { tags: [], ignored: [] }
+  const wishes: Wishes = { people: [], tags: [], ignored: [] }
   const metadata = isObject(body.metadata) ? body.metadata : {}
   const own = isObject(body.litellm_metadata) ? body.litellm_metadata : {}
   const header = (name: string) => textOf(headers[`x-litellm-${name}`])
@@ -55,9 +57,12 @@ export function wishesOf(headers: IncomingHttpHeaders, body: JsonObject, agents:
     metadata.agent_id,
     user !== undefined && agents.includes(user) ? user : undefined,
   )
-  put('session', body.litellm_session_id, header('session-id'), own.session_id)
+  const sessions = [body.litellm_session_id, header('session-id'), own.session_id]
+  const users = [header('end-user-id'), header('customer-id'), own.trace_user_id]
+  put('session', ...sessions)
   put('trace', body.litellm_trace_id, header('trace-id'), own.trace_id)
-  put('user', header('end-user-id'), header('customer-id'), own.trace_user_id)
+  put('user', ...users)
+  wishes.people = [...sessions, ...users, ...usersIn(own)].flatMap(nameOf)
   for (const list of [own.tags, body.tags, header('tags')?.split(',')])
     if (Array.isArray(list)) wishes.tags.push(...list.flatMap((tag) => textOf(tag)?.trim() ?? []))
   const seconds = [Number(header('timeout')), body.timeout, body.request_timeout]
@@ -75,4 +80,16 @@ export function wishesOf(headers: IncomingHttpHeaders, body: JsonObject, agents:
     if (!unmarked && kept.length === 0) delete wishes.rest.metadata
   }
   return wishes
+}
+
+/** Members of other names that tell of a user, as `user_id` does. */
+const usersIn = (metadata: JsonObject) =>
+  Object.entries(metadata)
+    .filter(([name]) => /user|customer/i.test(name))
+    .map(([, value]) => value)
+
+function nameOf(value: unknown): (string | false)[] {
+  if (value === undefined || value === null || value === '') return []
+  if (typeof value === 'number') return [`${value}`]
+  return [typeof value === 'string' && value.isWellFormed() ? value : false]
 }
