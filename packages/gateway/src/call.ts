@@ -43,6 +43,8 @@ export type Outgoing = {
   injectUsage: boolean
   /** Its path below the client's base; `undefined`: it cannot be sent anywhere else. */
   path: string | undefined
+  /** Names what it is sent through, where that may add credentials: a `fetch` or a dispatcher of the program's own. */
+  by?: string
   /** It goes through a LiteLLM proxy, whose cache tells requests apart by the order of their members. */
   through?: 'litellm'
   /** Signed, or routed by its path: it goes to the model and the place it names. */
@@ -71,6 +73,8 @@ export type Call = {
   caller: Caller
   /** What was in force when it began. */
   rules: Rules
+  /** What is in force now, which is not what it began under once the policy has changed. */
+  present: () => { caller: Caller; rules: Rules }
   /** The team key that is exchanged for upstream's own; absent: the caller has that one. */
   teamKey?: string
   controls: Controls

@@ -13,6 +13,7 @@ import type { Reading } from './reading.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
 import { tellsUsage } from './upstream/hosts.ts'
+import { ownDispatcher, ownFetch } from './upstream/own.ts'
 
 /** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
 export type Entrance = { transport: typeof fetch; governs: Governs; below: Below; frozen: boolean }
@@ -42,9 +43,18 @@ export type Incoming = {
   reading: Reading
 }
 
+type Under = {
+  settings: Settings
+  /** Those of this moment. */
+  rules: Rules
+  /** Those of any later one. */
+  inForce: () => Rules
+  complain: Complain
+}
+
 /** The request as a call, under the rules of this moment. */
 export function callOf(
-  { settings, rules, complain }: { settings: Settings; rules: Rules; complain: Complain },
+  { settings, rules, inForce, complain }: Under,
   { transport, below, frozen }: Entrance,
   incoming: Incoming,
 ): Call {
@@ -64,6 +74,7 @@ export function callOf(
   const claim = claimOf(settings, context, told)
   const caller = rules.who(claim)
   const proxy = caller.mode === 'litellm' && path !== undefined ? settings.litellm : undefined
+  const by = ownFetch(transport) + ownDispatcher(init)
   const asks = stream && !includeUsage && !frozen && asksForUsage(operation, url, rules, proxy !== undefined)
   return {
     attempt,
@@ -75,6 +86,10 @@ export function callOf(
     signal,
     caller,
     rules,
+    present() {
+      const now = inForce()
+      return { rules: now, caller: now === rules ? caller : now.who(claim) }
+    },
     ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
     controls: controlsOf([settings.standing, context, told, fromBody?.context]),
     model: incoming.model ?? (text(body.model) || 'auto'),
@@ -83,6 +98,7 @@ export function callOf(
     outgoing: {
       transport,
       init,
+      ...(by !== '' && { by }),
       ...(proxy && path !== undefined ? aimed(proxy, { path, headers, key: told?.key }) : { url, headers }),
       path,
       text: source,

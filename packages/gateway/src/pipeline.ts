@@ -6,6 +6,7 @@ import type { Call, Handler, Reply, Stage } from './call.ts'
 import { type Across, across } from './coalesce/across.ts'
 import { coalesce } from './coalesce/stage.ts'
 import type { Keeper } from './custody/keeper.ts'
+import { revoked } from './custody/revoked.ts'
 import { custody } from './custody/stage.ts'
 import type { Fault } from './faults.ts'
 import { identify } from './identify/stage.ts'
@@ -69,6 +70,7 @@ function embedded(parts: Parts): Handler {
   }
   const answer = compose(
     [
+      keeper === undefined ? pass : revoked(keeper), //              is its key still one?
       cache(answers, { refresh, later, fault }), //                  has it been answered?
       semantic(meanings, whole, say), //                             has it been, in other words?
       coalesce(fault), //                                            is someone asking it right now?

@@ -53,7 +53,10 @@ export function createWatch({ settings, rules, complain, witness }: Parts) {
       const reading = source === undefined ? undefined : read(source)
       if (source === undefined || reading === undefined || 'excess' in reading) return false
       const incoming = { ...found, url, init: own, headers, told, source, reading }
-      const call = { ...callOf({ settings, rules: inForce, complain }, entrance, incoming), origin }
+      const call = {
+        ...callOf({ settings, rules: inForce, inForce: rules, complain }, entrance, incoming),
+        origin,
+      }
       const { model } = call
       const recording = recordingOf(call, outcome)
       const reply = { via: 'upstream', model, route: 'requested', bypass: 'direct', recording } as const

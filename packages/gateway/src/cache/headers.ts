@@ -63,9 +63,19 @@ function kindOf(name: string): Kind {
 /** Headers of a request that bear on whose answer it is: each a list of names and values, unambiguous as one text. */
 export type Bearing = { credentials: string; deciding: string }
 
-/** Where keys are in custody, the team key is what a caller shows: it counts beside what stands in `authorization`. */
-export function bearingOf({ outgoing, teamKey }: Call): Bearing {
+/** What of a call bears on whose answer it is. */
+export type Borne = {
+  teamKey?: string | undefined
+  outgoing: Pick<Call['outgoing'], 'headers' | 'by'>
+}
+
+/**
+ * Where keys are in custody, the team key is what a caller shows: it counts beside what stands in `authorization`. So does
+ * a transport of the program's own, which may add what no header here tells of.
+ */
+export function bearingOf({ outgoing, teamKey }: Borne): Bearing {
   let credentials = teamKey === undefined ? '' : pair('team-key', teamKey)
+  if (outgoing.by !== undefined) credentials += pair('by', outgoing.by)
   let deciding = ''
   outgoing.headers.forEach((value, name) => {
     const kind = kindOf(name)
@@ -87,3 +97,7 @@ function lastingPart(authorization: string): string {
     : []
   return accessKey === undefined ? authorization : `${accessKey} ${scope}`
 }
+
+/** All that a call shows for itself, signatures of the moment included. */
+export const shownBy = (call: Borne): string =>
+  bearingOf(call).credentials + (call.outgoing.headers.get('authorization') ?? '')

@@ -8,7 +8,9 @@ import { entryOf } from './entry.ts'
 import { type Epoch, epochWith, stampsIn } from './epoch.ts'
 import { hit } from './hit.ts'
 import { type Keys, keysOf } from './key.ts'
+import { isStillIts, lastResort } from './last-resort.ts'
 import { createRefresher } from './refresh.ts'
+import { createRefused } from './refused.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
 
 type Options = {
@@ -23,12 +25,14 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
   // An answer is put away once its reader has it, unless somebody asks for it first.
   const unfinished = new Map<string, () => unknown>()
   const revalidate = createRefresher(refresh, fault)
+  const refused = createRefused()
   return (next) => {
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
-      const shares = bypass !== 'no-cache'
+      const shares = bypass === undefined || bypass === 'revalidation'
       const name = store.epoch(keys.exact)
       const epoch = { name, isOver: () => store.epoch(keys.exact) !== name }
       const reply = await next({ ...call, epoch, ...(shares && meeting(call, keys, name)) })
+      refused.learn(call, reply)
       if (reply.via === 'upstream')
         later.after(reply.recording.ended, (ending) => keep(keys, call, reply, ending, name))
       return bypass === undefined ? { ...reply, key: keys.exact } : { ...reply, key: keys.exact, bypass }
@@ -37,7 +41,14 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     async function without(call: Call, bypass: string): Promise<Reply> {
       if (call.controls.cache.onlyIfCached) return notCached(call)
       const reply = await next(call)
+      refused.learn(call, reply)
       return { ...reply, bypass }
+    }
+
+    /** Whom upstream has turned down gets what upstream says, and nothing else. */
+    async function afresh(call: Call, keys: Shareable): Promise<Reply> {
+      const cache = { ...call.controls.cache, read: false }
+      return await ask({ ...call, controls: { ...call.controls, cache } }, keys, 'refused-by-upstream')
     }
 
     return async function cache(call) {
@@ -46,6 +57,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
       const keys = keysOf(call)
       if ('bypass' in keys) return without(call, keys.bypass)
       if (call.revalidates) return await ask(call, keys, 'revalidation')
+      if (refused.has(call)) return controls.cache.onlyIfCached ? notCached(call) : await afresh(call, keys)
       if (controls.cache.read && caller.exact !== undefined) {
         unfinished.get(keys.exact)?.()
         const found = store.get(keys.exact, keys.secret)
@@ -71,7 +83,8 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
   /** What another process has been answered since this one looked. */
   async function find({ exact, secret }: Shareable, call: Call): Promise<Reply | undefined> {
     const entry = await store.get(exact, secret)
-    return entry && suitsFollower(entry, call) ? hit(entry, exact, call, 'flight') : undefined
+    const isIts = entry !== undefined && suitsFollower(entry, call) && isStillIts(exact, call)
+    return isIts ? hit(entry, exact, call, 'flight') : undefined
   }
 
   /** `undefined`: upstream has to be asked. */
@@ -87,7 +100,8 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     }
     if (staleSeconds < exact.staleIfErrorSeconds) {
       const epoch = store.epoch(key)
-      call.origin.lastResort = () => (store.epoch(key) === epoch ? hit(entry, key, call, 'stale') : undefined)
+      call.origin.lastResort = () =>
+        store.epoch(key) === epoch && !refused.has(call) ? lastResort(entry, key, call) : undefined
     }
     return undefined
   }

@@ -1,5 +1,7 @@
 import { nothing } from '../account/meter.ts'
+import { foreignView } from '../body/foreign.ts'
 import { withoutResponse } from '../body/recording.ts'
+import { type Borne, shownBy } from '../cache/headers.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { detached, type Fault } from '../faults.ts'
 import { whileWanted } from '../wait.ts'
@@ -15,8 +17,8 @@ type Flight = {
   seats: Set<Seat>
   /** In whose record the cost belongs: the first one aboard who had not left when the answer began. */
   payer: Seat | undefined
-  /** Shown to upstream; a follower with others does not inherit trouble with these. */
-  credentials: string
+  /** Its leader's: a follower with other credentials does not inherit trouble with these. */
+  leader: Borne & { team: string }
   tellsUsage: boolean
   /** Upstream was asked for a stream. */
   streams: boolean
@@ -70,7 +72,7 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: 
     arrived: undefined,
     seats: new Set(),
     payer: undefined,
-    credentials: credentialsOf(call),
+    leader: { teamKey: call.teamKey, outgoing: call.outgoing, team: call.caller.team },
     streams: call.view.stream,
     tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
   }
@@ -117,16 +119,20 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
     flight.forget()
     reply.land?.(kept)
   }
+  const isForeign = !pays() && isAnotherAccount(flight, call)
   return {
     ...reply,
     ...(pays() ? { land } : { via: 'flight' }),
+    ...(isForeign && { headers: {} }),
     recording: {
       ...recording,
-      open: (view, left) =>
-        recording.open(view, (early) => {
+      async open(view, left) {
+        const response = await recording.open(view, (early) => {
           leave(flight, seat)
           left(early)
-        }),
+        })
+        return isForeign ? foreignView(response) : response
+      },
     },
   }
 }
@@ -142,17 +148,21 @@ function leave(flight: Flight, seat: Seat): void {
   } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
 }
 
+/** Statuses that tell of an account: its key, its credit, what it may ask, how often. */
+const PERSONAL = new Set([401, 402, 403, 404, 429])
+
 /** Only upstream's outcome is shared: a refusal, or trouble with the leader's credentials, is the leader's own. */
 function concernsOnlyTheLeader(reply: Reply, flight: Flight, call: Call): boolean {
   if (call.signal.aborted || reply.via === 'upstream') return false
   const arrived = flight.arrived
   if (arrived?.via === 'refused') return true
   const status = arrived?.recording.status
-  const personal = status === 401 || status === 403 || status === 429
-  return personal && flight.credentials !== credentialsOf(call)
+  return status !== undefined && PERSONAL.has(status) && shownBy(flight.leader) !== shownBy(call)
 }
 
-const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'cookie']
-
-const credentialsOf = ({ outgoing: { headers } }: Call): string =>
-  CREDENTIALS.map((name) => headers.get(name) ?? '').join('\n')
+/** Accounts and teams meet in flight only where the policy says so; elsewhere both are in the name of the flight. */
+function isAnotherAccount({ leader }: Flight, call: Call): boolean {
+  const { accountsShare, shared, team } = call.caller
+  if (!accountsShare && !shared) return false
+  return leader.team !== team || shownBy(leader) !== shownBy(call)
+}

@@ -51,7 +51,7 @@ export const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
 let nodes: typeof fetch | undefined
 
 /** Whether it is the `fetch` that Node comes with: no function of anybody else's loads Node's own module. */
-function isNodes(transport: typeof fetch): boolean {
+export function isNodes(transport: typeof fetch): boolean {
   if (transport === nodes) return true
   if (transport.name !== 'fetch' || !SOURCE.test(Function.prototype.toString.call(transport))) return false
   nodes = transport

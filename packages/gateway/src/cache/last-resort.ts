@@ -1,0 +1,30 @@
+import type { Call, Reply } from '../call.ts'
+import { hit } from './hit.ts'
+import { keysOf } from './key.ts'
+import type { CacheEntry } from './store.ts'
+
+/**
+ * A stale answer as one that failed may be given it now: under the policy and the switches of this moment, which are
+ * not those that it was found under.
+ */
+export function lastResort(entry: CacheEntry, key: string, call: Call): Reply | undefined {
+  if (!isStillIts(key, call)) return undefined
+  const now = { ...call, ...call.present() }
+  const { exact } = now.caller
+  if (exact === undefined) return undefined
+  const staleSeconds = (Date.now() - entry.freshUntil) / 1_000
+  return staleSeconds < exact.staleIfErrorSeconds ? hit(entry, key, now, 'stale') : undefined
+}
+
+/** Whether a key that a call was given at its beginning would be its own if it began now. */
+export function isStillIts(key: string, call: Call): boolean {
+  const present = call.present()
+  if (present.caller === call.caller && present.rules === call.rules) return !isBarred(call)
+  const now = { ...call, ...present }
+  if (isBarred(now) || now.caller.exact === undefined) return false
+  const keys = keysOf(now)
+  return !('bypass' in keys) && keys.exact === key
+}
+
+const isBarred = ({ caller }: Call) =>
+  caller.refusal !== undefined || !caller.shares || caller.mode !== 'embedded'

@@ -1,0 +1,26 @@
+import type { Call, Stage } from '../call.ts'
+import { type Refusal, refuse } from '../refuse.ts'
+import type { Keeper } from './keeper.ts'
+import { standsIn } from './stage.ts'
+
+/**
+ * Turns away, before any cache is asked, a team key that is sealed no more. Costs nothing while the key is known, which it
+ * is for a minute at a time. Where Redis cannot be asked, that it was revoked is not known: answers at hand are given.
+ */
+export function revoked(keeper: Keeper): Stage {
+  return (next) => {
+    async function ask(call: Call, opening: Promise<string | Refusal>) {
+      const opened = await opening
+      const isRevoked = typeof opened !== 'string' && opened.code === 'gateway_key_not_sealed'
+      return isRevoked ? refuse(call, opened) : await next(call)
+    }
+
+    return function revoked(call) {
+      const { teamKey, caller, outgoing } = call
+      if (teamKey === undefined || outgoing.frozen || outgoing.path === undefined) return next(call)
+      if (!standsIn(outgoing.headers, teamKey)) return next(call)
+      const opened = keeper.open(caller.team, teamKey)
+      return typeof opened === 'string' ? next(call) : ask(call, opened)
+    }
+  }
+}
