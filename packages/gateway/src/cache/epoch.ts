@@ -3,7 +3,8 @@ import type { Purge } from './purge.ts'
 
 /**
  * The last purges that concern one key, as Redis knows them: of the key's team, and of all teams. Each is
- * `<last purge of everything>.<last purge>`; empty: there was none.
+ * `<last purge of everything>.<last purge>`; empty: there was none. A purge's name begins with its time, in 15 digits, later
+ * than any before it: of two stamps, it can be told which is the older one.
  */
 export type Stamps = { own: string; all: string }
 
@@ -45,7 +46,11 @@ export function createGenerations() {
   }
 }
 
-/** What Redis last said of purges. It is read with each answer that is looked for there, by the same command. */
+/**
+ * The latest that was heard of purges, from Redis above all, where it is read with each answer that is looked for, by the
+ * same command. What was known once is not forgotten: a stamp that vanishes from Redis, or gives way to an older one,
+ * brings no answer back.
+ */
 export function createStamps() {
   const own = new Map<string, string>()
   let all = ''
@@ -53,13 +58,18 @@ export function createStamps() {
 
   return {
     of: (key: string): Stamps => ({ own: own.get(tagIn(key) ?? '') ?? '', all }),
-    learn(tag: string, stamps: Stamps): void {
-      if ((own.get(tag) ?? '') === stamps.own && all === stamps.all) return
-      version += 1
-      if (stamps.own !== '') own.set(tag, stamps.own)
-      else own.delete(tag)
-      all = stamps.all
+    /** @returns false where less was said than is known. */
+    learn(tag: string, told: Stamps): boolean {
+      const before = own.get(tag) ?? ''
+      const now = { own: latest(before, told.own), all: latest(all, told.all) }
+      if (now.own !== before || now.all !== all) {
+        version += 1
+        own.set(tag, now.own)
+        all = now.all
+      }
+      return now.own === told.own && now.all === told.all
     },
+    tags: () => [...own.keys()],
     /** Changes with any of them. */
     version: () => version,
   }
@@ -69,7 +79,28 @@ export function createStamps() {
 export function stampFrom(value: Buffer | string | null | undefined): string {
   if (value == null || value.length === 0) return ''
   const text = value.length > 80 ? '' : value.toString()
-  return /^[\w-]*\.[\w-]+$/.test(text) ? text : 'foreign.foreign'
+  return STAMP.test(text) && orderOf(text) <= Date.now() + FUTURE_MS ? text : FOREIGN
+}
+
+const STAMP = /^(?:\d{15}-[\w-]{12})?\.\d{15}-[\w-]{12}$/
+const FOREIGN = 'foreign.foreign'
+
+/** A stamp from further ahead than clocks differ would make every later purge look like an older one. */
+export const FUTURE_MS = 3_600_000
+
+/** When the last purge was of which a stamp tells; 0 for what tells of none. */
+export function orderOf(stamp: string | undefined): number {
+  const [, last = ''] = stamp?.split('.') ?? []
+  return Number.parseInt(last, 10) || 0
+}
+
+/** The later of two stamps, in each of its halves. */
+function latest(known: string, told: string): string {
+  if (told === '' || told === FOREIGN) return known === '' ? told : known
+  if (known === '' || known === FOREIGN) return told
+  const [whole = '', last = ''] = known.split('.')
+  const [toldWhole = '', toldLast = ''] = told.split('.')
+  return `${whole > toldWhole ? whole : toldWhole}.${last > toldLast ? last : toldLast}`
 }
 
 /** What an entry's signature is bound to beside its key: purges of everything that it came after. */

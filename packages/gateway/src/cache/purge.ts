@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { check } from '../options-error.ts'
+import type { Stamped } from './remembered.ts'
 import type { CacheEntry } from './store.ts'
 
 /** Which answers to forget. Everything given must match; `{}` is all of them. */
@@ -30,10 +31,17 @@ export function matches({ team, agent, model, key }: Purge, of: string, entry: C
 }
 
 /** What other processes are told: to forget something, perhaps by a process that waits for a receipt. */
-export type Notice = { purge: Purge; receipt?: string } | { answerId: string }
+export type Notice = { purge: Purge; receipt?: string; stamped?: Stamped } | { answerId: string }
 
+const stamp = z.string().check(z.maxLength(80))
 const noticeSchema = z.union([
-  z.strictObject({ purge: schema, receipt: z.optional(z.string().check(z.regex(/^[\w-]{12}$/))) }),
+  z.strictObject({
+    purge: schema,
+    receipt: z.optional(z.string().check(z.regex(/^[\w-]{12}$/))),
+    stamped: z.optional(
+      z.strictObject({ all: z.optional(stamp), own: z.optional(z.record(z.string(), stamp)) }),
+    ),
+  }),
   z.strictObject({ answerId: z.string() }),
 ])
 

@@ -3,10 +3,11 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Link } from '../redis/link.ts'
 import { mastersOf } from '../redis/masters.ts'
 import { createScript } from '../redis/script.ts'
-import { type Stamps, stampFrom, tagIn, tagsOf } from './epoch.ts'
+import { FUTURE_MS, type Stamps, stampFrom, tagIn, tagsOf } from './epoch.ts'
 import type { Purge } from './purge.ts'
 import putSource from './put.lua'
 import raiseSource from './raise.lua'
+import type { Stamped } from './remembered.ts'
 
 /** Stamps outlive every answer that is bound to one; each answer that is stored keeps them for as long again. */
 const STAMP_MS = 60 * 86_400_000
@@ -49,17 +50,43 @@ export function createPut(link: Link, keyLocking = false) {
  * Says in Redis that there is a purge, before anything is forgotten: what is stored from then on was asked after it.
  * @throws RedisUnavailable
  */
-export async function raise(link: Link, what: Purge): Promise<void> {
-  const script = createScript(raiseSource, 'allow-oom')
+export async function raise(link: Link, what: Purge, known: (tag: string) => Stamps): Promise<Stamped> {
   const isWhole = what.key === undefined && what.agent === undefined && what.model === undefined
   const name = randomBytes(9).toString('base64url')
-  const stamp = (key: string, whole: boolean) =>
-    link.ask((client) => script.run(client, [key], [name, whole ? 1 : 0, STAMP_MS]))
+  const stamp = (key: string, whole: boolean, seen: string) =>
+    stamped(link, key, [name, whole ? 'all' : 'some'], seen)
   const tags = tagsOf(what)
   const isCluster = await link.ask(async (client) => client.isCluster)
-  if (tags === undefined && !isCluster) return void (await stamp(ALL, isWhole))
-  for (const tag of tags ?? (await allTags(link)))
-    await stamp(stampKeyOf(tag), isWhole && (what.team === undefined || tag !== '*'))
+  if (tags === undefined && !isCluster) return { all: await stamp(ALL, isWhole, known('').all) }
+  const own: Record<string, string> = {}
+  for (const tag of tags ?? (await allTags(link))) {
+    const isAll = isWhole && (what.team === undefined || tag !== '*')
+    own[tag] = await stamp(stampKeyOf(tag), isAll, known(tag).own)
+  }
+  return { own }
+}
+
+/**
+ * Puts stamps right that Redis has lost, or that somebody has put older ones in the place of.
+ * @throws RedisUnavailable
+ */
+export async function mend(link: Link, tag: string, { own, all }: Stamps): Promise<void> {
+  if (own !== '') await stamped(link, stampKeyOf(tag), ['', 'none'], own)
+  if (all !== '') await stamped(link, ALL, ['', 'none'], all)
+}
+
+const raising = createScript(raiseSource, 'allow-oom')
+
+async function stamped(
+  link: Link,
+  key: string,
+  how: [name: string, what: string],
+  seen: string,
+): Promise<string> {
+  const answer = await link.ask((client) =>
+    raising.run(client, [key], [...how, STAMP_MS, Date.now(), seen, FUTURE_MS]),
+  )
+  return typeof answer === 'string' ? answer : ''
 }
 
 /** Teams that have an answer, a limit, a purge or a flight in a cluster. */

@@ -4,7 +4,9 @@ import { tagOf } from '../redis/tag.ts'
 import { createBudget } from './budget.ts'
 import { boundTo, createStamps, epochWith, type Stamps, stampFrom, stampsIn, tagIn } from './epoch.ts'
 import { decode, encode } from './frame.ts'
-import { createPut, raise, stampKeysOf } from './put.ts'
+import type { Purge } from './purge.ts'
+import { createPut, mend, raise, stampKeysOf } from './put.ts'
+import { asOf, createRemembered, type Stamped } from './remembered.ts'
 import { isSigned, SIGNATURE_BYTES, signatureOf } from './signature.ts'
 import type { CacheEntry, CacheStore, Placing } from './store.ts'
 import { sweep } from './sweep.ts'
@@ -30,9 +32,15 @@ export type RedisCache = CacheStore & {
   set: (key: string, entry: CacheEntry, placing?: Placing) => Promise<boolean>
   /** Like `get`, but tells an entry that is not there from a Redis that is not. */
   look: (key: string, secret?: Buffer) => Promise<CacheEntry | undefined | 'unavailable'>
-  /** What it last said of purges that concern a key. */
+  /** Begins a purge, and says what it is stamped with. @throws RedisUnavailable */
+  begin: (what: Purge) => Promise<Stamped>
+  /** Deletes what it is about, and says how much that was. @throws RedisUnavailable */
+  sweep: (what: Purge) => Promise<number>
+  /** Remembers a purge, of this process or another. */
+  remember: (what: Purge, stamped: Stamped) => void
+  /** What is known of purges that concern a key. */
   stamps: (key: string) => Stamps
-  /** Changes whenever it says anything new of purges. */
+  /** Changes whenever anything new is known of purges. */
   version: () => number
   stats: () => SharedCacheStats
 }
@@ -43,13 +51,16 @@ const idKey = (answerId: string) => `gw:{${tagOf(answerId)}}:id`
 /** Nobody deletes an answer by a longer id. */
 const MAX_ID_CHARS = 200
 
+/** How often a process tells Redis what it knows better. */
+const MEND_MS = 1_000
+
 /** Signs what no secret is given for: against accidents, not against anybody who knows this program. */
 const NO_SECRET: Buffer = Buffer.from('llm-gateway')
 
 /**
  * Answers shared by all processes: one command to find one, one to keep it. Each is signed for its key and for the time
  * since the last purge of everything; a value that was changed, made up, copied from another key or kept from before such
- * a purge is a miss.
+ * a purge is a miss. What this process knows of purges counts, whatever becomes of it in Redis.
  */
 export function createRedisCache(
   link: Link,
@@ -58,6 +69,8 @@ export function createRedisCache(
   const { maxBytes, onFull = () => undefined, keyLocking } = options
   const store = createPut(link, keyLocking)
   const stamps = createStamps()
+  const remembered = createRemembered()
+  const mending = new Set<string>()
   const budget = createBudget(link, maxBytes, onFull)
   const counts = { hits: 0, misses: 0, broken: 0, stored: 0, storedBytes: 0, skipped: 0, errors: 0 }
   const writing = new Set<Promise<unknown>>()
@@ -71,8 +84,7 @@ export function createRedisCache(
       return 'unavailable'
     }
     const [value, own, all] = values
-    const now = { own: stampFrom(own), all: stampFrom(all) }
-    stamps.learn(tagIn(key) ?? '', now)
+    const now = learn(key, { own: stampFrom(own), all: stampFrom(all) })
     if (value == null) {
       counts.misses += 1
       return undefined
@@ -81,12 +93,27 @@ export function createRedisCache(
     if (!isSigned(value.subarray(frame.length), secret, placeOf(key, now), frame)) return broken()
     const entry = await decode(frame, true)
     if (entry === undefined || parseObject(entry.text) === undefined) return broken()
+    if (remembered.covers(key, entry)) return broken()
     if (entry.keptUntil <= Date.now()) {
       counts.misses += 1
       return undefined
     }
     counts.hits += 1
     return entry
+  }
+
+  /** What is known by now. Where Redis tells of less, it is told, once a second at most. */
+  function learn(key: string, told: Stamps): Stamps {
+    const tag = tagIn(key) ?? ''
+    const isWhole = stamps.learn(tag, told)
+    const now = stamps.of(key)
+    if (isWhole || mending.has(tag)) return now
+    mending.add(tag)
+    setTimeout(() => mending.delete(tag), MEND_MS).unref()
+    mend(link, tag, now).catch(() => {
+      counts.errors += 1
+    })
+    return now
   }
 
   function broken(): undefined {
@@ -97,7 +124,8 @@ export function createRedisCache(
   async function put(key: string, entry: CacheEntry, { secret, epoch }: Placing): Promise<boolean> {
     try {
       const since = epoch === undefined ? stamps.of(key) : stampsIn(epoch)
-      const frame = await encode(entry)
+      const [own, all] = asOf(since)
+      const frame = await encode(own + all === 0 ? entry : { ...entry, asOf: [own, all] })
       const value = Buffer.concat([frame, signatureOf(secret ?? NO_SECRET, placeOf(key, since), frame)])
       const ttl = Math.ceil(entry.keptUntil - Date.now())
       if (ttl <= 0) return false
@@ -113,7 +141,7 @@ export function createRedisCache(
       }
       const outcome = await store(key, value, ttl, since)
       if (typeof outcome === 'object') {
-        stamps.learn(tagIn(key) ?? '', outcome)
+        learn(key, outcome)
         return false
       }
       // A list or a set stood there, which reads as nothing.
@@ -133,6 +161,20 @@ export function createRedisCache(
     writing.add(write)
     void write.then(() => writing.delete(write))
     return write
+  }
+
+  async function begin(what: Purge): Promise<Stamped> {
+    const stamped = await raise(link, what, (tag) => stamps.of(`gw:{${tag}}:`))
+    remember(what, stamped)
+    return stamped
+  }
+
+  function remember(what: Purge, stamped: Stamped): void {
+    remembered.add(what, stamped)
+    const all = stampFrom(stamped.all)
+    if (all !== '') stamps.learn('', { own: '', all })
+    for (const [tag, own] of Object.entries(stamped.own ?? {}))
+      stamps.learn(tag, { own: stampFrom(own), all: '' })
   }
 
   return {
@@ -156,8 +198,11 @@ export function createRedisCache(
         counts.errors += 1
       }
     },
+    begin,
+    remember,
+    sweep: (what) => sweep(link, what),
     async purge(what) {
-      await raise(link, what)
+      await begin(what)
       return await sweep(link, what)
     },
     settled: async () => void (await Promise.all(writing)),

@@ -15,6 +15,8 @@ export type CacheEntry = Stored & {
   storedAt: number
   /** From then on it is stale: good enough only while upstream is down, or until a fresh one has come. */
   freshUntil: number
+  /** In Redis: the last purges, of its team and of all, before it was asked for, as the times in their stamps. */
+  asOf?: [own: number, all: number]
   /** Not kept any longer than this. */
   keptUntil: number
 }

@@ -37,8 +37,10 @@ export function createTieredCache(
 
   function obey(notice: Notice) {
     notices += 1
-    if ('purge' in notice) memory.purge(notice.purge)
-    else memory.forget(notice.answerId)
+    if ('purge' in notice) {
+      memory.purge(notice.purge)
+      if (notice.stamped !== undefined) redis.remember(notice.purge, notice.stamped)
+    } else memory.forget(notice.answerId)
   }
 
   /** Made at first use: a gateway that is never asked needs no second connection. */
@@ -143,10 +145,11 @@ export function createTieredCache(
     },
     async purge(what) {
       obey({ purge: what })
-      const gone = await redis.purge(what)
+      const stamped = await redis.begin(what)
+      const gone = await redis.sweep(what)
       // Reads that began before the entries were gone.
       obey({ purge: what })
-      await receipts.collect((receipt) => JSON.stringify({ purge: what, receipt } satisfies Notice))
+      await receipts.collect((receipt) => JSON.stringify({ purge: what, receipt, stamped } satisfies Notice))
       return gone
     },
     settled: redis.settled,

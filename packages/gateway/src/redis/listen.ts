@@ -6,6 +6,13 @@ import { rootOf } from './pool.ts'
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
 
+/**
+ * How often the server is asked whether it is still there: a connection that was dropped on the way says nothing of it.
+ * After two questions without an answer it counts as broken, so that nothing that was said can go unheard for longer than
+ * three times as long, and be relied on.
+ */
+const PING_MS = 3_000
+
 export type Listener = {
   /** False while the connection is being made, or made anew. */
   isListening: () => boolean
@@ -21,7 +28,8 @@ const ears = new WeakMap<Link, Ear>()
 
 /**
  * Hears what any process publishes on a channel, over a connection apart from the link's own, which keeps no program
- * alive. A connection that breaks is made anew; `onListening` is told each time, since what was said meanwhile is lost.
+ * alive. A connection that breaks, or falls silent, is made anew; `onListening` is told each time, since what was said
+ * meanwhile is lost.
  */
 export function listen(link: Link, channel: string, handlers: Handlers): Listener {
   const root = rootOf(link)
@@ -44,27 +52,55 @@ function createEar(link: Link) {
   let beginning = false
   let retry: NodeJS.Timeout | undefined
   let tries = 0
+  let heart: NodeJS.Timeout | undefined
 
   async function begin() {
     beginning = true
+    let own: Redis | undefined
     try {
-      const own = await link.ask(async (client) => earOf(client))
+      own = await link.ask(async (client) => earOf(client))
       if (subscriptions.size === 0) return own.disconnect()
       connection = own
-      own.on('connect', () => own.stream.unref())
+      own.on('connect', () => own?.stream.unref())
       own.on('error', () => undefined)
       own.on('message', hear)
       own.once('end', again)
       await own.connect()
       ready = true
+      beat(own)
       await Promise.all([...subscriptions].map(subscribe))
       tries = 0
     } catch {
       if (connection === undefined) again()
-      else connection.disconnect()
+      else if (connection === own) own.disconnect()
     } finally {
       beginning = false
     }
+  }
+
+  /** Timers come before what has arrived: after a pause of this process, one more turn shows that it was no silence. */
+  function beat(own: Redis) {
+    let unanswered = 0
+    clearInterval(heart)
+    heart = setInterval(() => {
+      if (unanswered >= 2) return drop(own)
+      unanswered += 1
+      own.ping().then(
+        () => {
+          unanswered = 0
+        },
+        () => undefined,
+      )
+    }, PING_MS)
+    heart.unref()
+  }
+
+  /** The other end may be gone: who waits for its farewell waits for minutes. */
+  function drop(own: Redis) {
+    clearInterval(heart)
+    own.disconnect()
+    own.stream?.destroy()
+    again()
   }
 
   function hear(channel: string, message: string) {
@@ -80,7 +116,9 @@ function createEar(link: Link) {
   }
 
   function again() {
+    clearInterval(heart)
     connection?.removeAllListeners('message')
+    connection?.off('end', again)
     connection = undefined
     ready = false
     for (const subscription of subscriptions) subscription.on = false
@@ -109,6 +147,7 @@ function createEar(link: Link) {
       const isLastOfChannel = ![...subscriptions].some(({ channel }) => channel === subscription.channel)
       if (subscriptions.size === 0) {
         clearTimeout(retry)
+        clearInterval(heart)
         retry = undefined
         connection?.disconnect()
       } else if (ready && isLastOfChannel)
