@@ -385,3 +385,20 @@ test('a server without a key of its own opens that of each caller’s team', asy
   const said = `${served.out()}${served.err()}`
   for (const secret of [REAL, keys.a, keys.b]) expect(said).not.toContain(secret)
 })
+
+test('a key that was revoked gets no answer from the cache either, nor does a new process that shows it', async () => {
+  const { agent, vault, keys, policy } = await house()
+  const open: Policy = { ...policy, cache: { sharedBetweenAccounts: true } }
+  const { id } = await vault.seal({ team: 'a', teamKey: keys.a, upstreamKey: REAL })
+  const client = agent({ policy: open })
+  const known = await client.chat.completions.create(ask('known'))
+  await client.gateway.flush()
+  expect(await client.chat.completions.create(ask('known'))).toEqual(known)
+  await vault.revoke('a', id)
+  const refused = () => codeOf(client.chat.completions.create(ask('known')))
+  for (let asked = 0; (await refused()) === 'ok' && asked < 1_000; asked += 1)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(await refused()).toBe('401 gateway_key_not_sealed')
+  const next = agent({ policy: open })
+  expect(await codeOf(next.chat.completions.create(ask('known')))).toBe('401 gateway_key_not_sealed')
+})

@@ -207,7 +207,8 @@ test('a process that was not told of a purge finds out with its next look, and b
   expect(await requestFor(other, 'not told x')).toBe(x)
   expect(await requestFor(other, 'not told y')).toBe(y)
   // As another process would, whose notice is lost.
-  await redis.admin.set('gw:{prod_customer}:epoch', 'lost.lost')
+  const lost = `${String(Date.now()).padStart(15, '0')}-abcdefghijkl`
+  await redis.admin.set('gw:{prod_customer}:epoch', `${lost}.${lost}`)
   expect(await requestFor(other, 'not told z')).toBeGreaterThan(y)
   expect(await requestFor(other, 'not told x')).toBeGreaterThan(y)
   await redis.admin.del('gw:{prod_customer}:epoch')
