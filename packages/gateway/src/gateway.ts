@@ -68,7 +68,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const canAsk = hasKey || settings.custody
   let rules = rulesOf(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
   const shared =
-    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt)
+    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt, fault)
   const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
@@ -139,7 +139,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   /** Who goes straight shares nothing in Redis but this. */
   function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
     const { redisMs: deadlineMs, connectMs } = deadlines
-    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
+    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined, fault })
     const keeper = createKeeper(link, oneAMinute(warn))
     const close = () => {
       keeper.close()
@@ -190,12 +190,13 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     const failed = () => {
       counters.counts.hookErrors += 1
     }
+    let result: unknown
     try {
-      const result = hook()
-      if (isThenable(result)) Promise.resolve(result).catch(failed)
+      result = hook()
     } catch {
       failed()
     }
+    if (result !== undefined) detached(Promise.resolve(result).catch(failed), fault, 'a hook')
   }
 
   /** False: something still waits for a sink. */
@@ -287,6 +288,3 @@ const dueAt =
   (isLast: boolean) =>
   ({ periodic }: Sink) =>
     isLast || !periodic
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value

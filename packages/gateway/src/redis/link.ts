@@ -1,4 +1,5 @@
-import { wordsOf as describe } from '../words.ts'
+import { detached, type Fault, guarded, attempt as guardedly, watched } from '../faults.ts'
+import { wordsOf as describe, isInstance } from '../words.ts'
 import { type Connection, connectTo, type RedisClient } from './connect.ts'
 import { createLoopClock, TooLate } from './loop-clock.ts'
 
@@ -42,6 +43,8 @@ export type Link = {
   ask: <T>(command: (client: RedisClient) => Promise<T>, wait?: Wait) => Promise<T>
   stats: () => LinkStats
   close: () => void
+  /** Told of faults in what goes on over it unawaited. */
+  fault: Fault
 }
 
 type Options = {
@@ -51,7 +54,11 @@ type Options = {
   connectMs: number
   /** Told of each change, once. */
   onChange: (state: LinkState, trouble: string | undefined) => void
+  /** Told of faults in what goes on unawaited. */
+  fault?: Fault
 }
+
+const CONNECTION = 'the connection to Redis'
 
 /** After silence of so many deadlines, commands that are nice to have are spared the wait. */
 const SILENT_DEADLINES = 3
@@ -70,9 +77,9 @@ const PROBE_KEY = 'gw:{probe}:write'
  * reply, and a connection to a server that cannot work is given up for a new one, whose address is looked up anew.
  */
 export function createLink(target: string | RedisClient, options: Options): Link {
-  const { deadlineMs, connectMs, onChange } = options
+  const { deadlineMs, connectMs, onChange, fault = () => undefined } = options
   const stats: LinkStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
-  const clock = createLoopClock()
+  const clock = createLoopClock(fault)
   const silentMs = Math.max(SILENT_MS, SILENT_DEADLINES * deadlineMs)
   /** The connection that commands are sent over. A silent Redis is `slow` while its connection is still in use. */
   let connection: Connection | undefined
@@ -82,7 +89,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   let awaySince: number | undefined
   let revival: NodeJS.Timeout | undefined
   /** The attempt to connect that is under way. */
-  let attempt: Promise<void> | undefined = establish(0)
+  let attempt: Promise<void> | undefined = begin(0)
 
   function become(state: LinkState, trouble?: string) {
     if (stats.state === 'closed' || stats.state === state) return
@@ -93,24 +100,38 @@ export function createLink(target: string | RedisClient, options: Options): Link
     stats.state = state
     stats.since = Date.now()
     if (trouble !== undefined) stats.trouble = trouble
-    onChange(state, trouble)
+    guarded(() => onChange(state, trouble), fault, CONNECTION)
+  }
+
+  /** After a fault, too, there will be another attempt. */
+  function begin(tries: number): Promise<void> {
+    const work = establish(tries).catch((error: unknown) => {
+      fault(error, CONNECTION)
+      attempt = undefined
+      reviveLater(tries)
+    })
+    detached(work, fault, CONNECTION)
+    return work
   }
 
   async function establish(tries: number): Promise<void> {
     let made: Connection | undefined
     try {
-      made = await connectTo(target)
+      made = await connectTo(target, fault)
       await clock.within(made.open(), connectMs)
       await clock.within(probe(made.client), Math.max(deadlineMs, connectMs))
       if (stats.state === 'closed') return made.close()
       const opened = made
+      opened.onLost(
+        watched(() => lose(opened, 'down', new Error('the connection was closed')), fault, CONNECTION),
+      )
       connection = opened
       owed = 0
-      opened.onLost(() => lose(opened, 'down', new Error('the connection was closed')))
       become('up')
     } catch (error) {
+      connection = undefined
       made?.close()
-      become(error instanceof TooLate ? 'slow' : 'down', wordsOf(error))
+      become(isInstance(error, TooLate) ? 'slow' : 'down', wordsOf(error))
       reviveLater(tries)
     } finally {
       attempt = undefined
@@ -121,9 +142,10 @@ export function createLink(target: string | RedisClient, options: Options): Link
   function reviveLater(tries: number) {
     if (stats.state === 'closed') return
     const patience = Math.min(REVIVE_MAX_MS, REVIVE_MIN_MS * 2 ** tries) * (0.5 + Math.random() / 2)
-    revival = setTimeout(() => {
-      attempt = establish(tries + 1)
-    }, patience)
+    const revive = () => {
+      attempt = begin(tries + 1)
+    }
+    revival = setTimeout(guardedly, patience, revive, fault, CONNECTION, revive)
     revival.unref()
   }
 
@@ -133,7 +155,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     connection = undefined
     lost.close()
     become(state, wordsOf(error))
-    attempt = establish(0)
+    attempt = begin(0)
   }
 
   function replied(over: Connection) {
@@ -150,10 +172,11 @@ export function createLink(target: string | RedisClient, options: Options): Link
     owed += 1
     const reply = owed === 1 ? over.alone(command) : command(over.client)
     // An error that is no reply ends the connection, and with it what it owes.
-    reply.then(
+    const noted = reply.then(
       () => replied(over),
       (error) => isReply(error) && replied(over),
     )
+    detached(noted, fault, CONNECTION)
     return reply
   }
 
@@ -167,7 +190,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
       return await (wait === 'deadline' ? clock.within(reply, deadlineMs) : whileHeard(reply))
     } catch (error) {
       if (isReply(error) && !INCAPABLE.test(error.message)) throw error
-      if (error instanceof TooLate) onSilence(over, error)
+      if (isInstance(error, TooLate)) onSilence(over, error)
       else {
         stats.errors += 1
         lose(over, 'down', error)
@@ -181,7 +204,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     try {
       return await ask(command, 'reply')
     } catch (error) {
-      if (attempt === undefined || !(error instanceof RedisUnavailable) || error.cause instanceof TooLate)
+      if (attempt === undefined || !isInstance(error, RedisUnavailable) || isInstance(error.cause, TooLate))
         throw error
       return await ask(command, 'reply')
     }
@@ -194,7 +217,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
       try {
         return await clock.within(reply, ms)
       } catch (error) {
-        if (!(error instanceof TooLate)) throw error
+        if (!isInstance(error, TooLate)) throw error
       }
     }
   }
@@ -212,6 +235,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   }
 
   return {
+    fault,
     ask: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command)),
     stats: () => ({ ...stats }),
     close() {
@@ -234,10 +258,10 @@ async function probe(client: RedisClient): Promise<void> {
 }
 
 /** By name: the program's ioredis may be another copy than ours. */
-const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
+const isReply = (error: unknown): error is Error => isInstance(error, Error) && error.name === 'ReplyError'
 
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return describe(error)
+  if (!isInstance(error, Error) || typeof error.message !== 'string') return describe(error)
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
   return `${error.message || error.name}${code}`.slice(0, 200)
 }

@@ -41,6 +41,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
       maxReports,
       maxBytes,
       say,
+      fault,
       holding: hold(`${at}`),
     }),
   )
@@ -49,22 +50,23 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
     fault,
     isPending: hold('rendering'),
     render(told, capture) {
-      let added = 0
-      try {
-        const own = { own: mask, maxBytes: maxBytes / 4 }
-        const whole = render(told, { capture, ...own })
-        const bare = render({ record: told.record }, { capture: 'off', ...own })
-        for (const [at, outbox] of outboxes.entries()) {
-          const { report, bytes } = sinks[at]?.content === false ? bare : whole
-          outbox.add({ report: () => report, bytes })
-          added += 1
-        }
-      } catch (error) {
-        for (const outbox of outboxes.slice(added)) outbox.missed()
-        throw error
+      const own = { own: mask, maxBytes: maxBytes / 4 }
+      const whole = render(told, { capture, ...own })
+      const bare = render({ record: told.record }, { capture: 'off', ...own })
+      for (const [at, outbox] of outboxes.entries()) {
+        const { report, bytes } = sinks[at]?.content === false ? bare : whole
+        outbox.add({ report: () => report, bytes })
+        added += 1
       }
+      added = 0
+    },
+    missed() {
+      for (const outbox of outboxes.slice(added)) outbox.missed()
+      added = 0
     },
   })
+  /** How many sinks have the report that is being made. */
+  let added = 0
   /** Of each sink, the losses that a caller was told of. */
   const told = outboxes.map(() => 0)
 
