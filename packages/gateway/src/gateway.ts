@@ -31,6 +31,7 @@ import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
+import type { Sink } from './sinks/sink.ts'
 import { createSinks } from './sinks/sinks.ts'
 import { within } from './wait.ts'
 import { createWatch } from './watch.ts'
@@ -67,7 +68,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const canAsk = hasKey || settings.custody
   let rules = rulesOf(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
   const shared =
-    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt)
+    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt, fault)
   const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
@@ -138,7 +139,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   /** Who goes straight shares nothing in Redis but this. */
   function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
     const { redisMs: deadlineMs, connectMs } = deadlines
-    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
+    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined, fault })
     const keeper = createKeeper(link, oneAMinute(warn))
     const close = () => {
       keeper.close()
@@ -189,15 +190,16 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     const failed = () => {
       counters.counts.hookErrors += 1
     }
+    let result: unknown
     try {
-      const result = hook()
-      if (isThenable(result)) Promise.resolve(result).catch(failed)
+      result = hook()
     } catch {
       failed()
     }
+    if (result !== undefined) detached(Promise.resolve(result).catch(failed), fault, 'a hook')
   }
 
-  /** False: a sink has not received everything. */
+  /** False: something still waits for a sink. */
   async function settled(isLast: boolean): Promise<boolean> {
     later.run()
     await Promise.allSettled(telling)
@@ -207,18 +209,20 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     await recorder.settled()
     later.run()
     settlements.run()
-    const drained = sinks.drain(({ periodic }) => isLast || !periodic)
+    const drained = sinks.drain(dueAt(isLast))
     await Promise.all([shared?.settled(), drained])
     return await drained
   }
 
-  /** True only when everything before it has arrived, and in time. */
+  /** True only when everything since the last one has arrived, and in time. */
   async function delivered(isLast: boolean, deadlineMs: number): Promise<boolean> {
     let all = false
+    const hasLost = sinks.watchLosses(dueAt(isLast))
     const work = settled(isLast).then((done) => {
       all = done
     })
-    return (await within(work, deadlineMs)) && all
+    const isInTime = await within(work, deadlineMs)
+    return !hasLost() && isInTime && all
   }
 
   async function close(deadlineMs: number) {
@@ -279,5 +283,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   }
 }
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value
+/** Sinks with a rhythm of their own are left alone until the end. */
+const dueAt =
+  (isLast: boolean) =>
+  ({ periodic }: Sink) =>
+    isLast || !periodic

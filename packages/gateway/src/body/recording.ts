@@ -11,7 +11,12 @@ export type Ending =
   | { type: 'failed'; usage: Metered; error: unknown }
 
 /** A whole answer: as upstream wrote it (or as a stream adds up to), and parsed. */
-export type Answer = { text: string; json: JsonObject }
+export type Answer = {
+  text: string
+  json: JsonObject
+  /** Its bytes are no UTF-8: readers see what was not written, so it is never given again. */
+  isMangled?: boolean
+}
 
 /** Characters of the largest answer that is kept for later calls; larger ones are not worth what they push out. */
 export const MOST_ANSWER_CHARS = 1024 * 1024

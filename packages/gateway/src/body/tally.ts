@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { Seen } from '../account/meter.ts'
 import { isWholeUsage, serviceTier, usageFrom } from '../account/usage.ts'
 import type { JsonObject, Operation } from '../call.ts'
@@ -35,9 +36,14 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
     return json && { text: JSON.stringify(json), json }
   }
 
-  /** Parsed when somebody asks, once: for many streams nobody does. */
+  function marked(): Answer | undefined {
+    const answer = assemble()
+    return answer && !isUtf8(bytesOf(log.whole() ?? [])) ? { ...answer, isMangled: true } : answer
+  }
+
+  /** Parsed when it is asked for, once: that of many streams never is. */
   function answer(): Answer | undefined {
-    answered ??= { answer: attempt(assemble) }
+    answered ??= { answer: attempt(marked) }
     return answered.answer
   }
 

@@ -1,3 +1,4 @@
+import { detached } from '../faults.ts'
 import { parseObject } from '../json.ts'
 import type { Link } from '../redis/link.ts'
 import { tagOf } from '../redis/tag.ts'
@@ -129,9 +130,14 @@ export function createRedisCache(
   }
 
   function set(key: string, entry: CacheEntry, placing: Placing = {}): Promise<boolean> {
-    const write = put(key, entry, placing)
+    const write = put(key, entry, placing).catch((error: unknown) => {
+      counts.errors += 1
+      link.fault(error, 'storing an answer')
+      return false
+    })
     writing.add(write)
-    void write.then(() => writing.delete(write))
+    const forget = write.then(() => writing.delete(write))
+    detached(forget, link.fault, 'storing an answer')
     return write
   }
 
@@ -160,7 +166,7 @@ export function createRedisCache(
       await raise(link, what)
       return await sweep(link, what)
     },
-    settled: async () => void (await Promise.all(writing)),
+    settled: async () => void (await Promise.allSettled(writing)),
     close: () => undefined,
     stats: () => ({ ...counts, full: budget.isFull() }),
   }

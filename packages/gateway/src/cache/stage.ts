@@ -131,8 +131,12 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
         resolve(put())
       }
       unfinished.set(key, putAway)
+      const notPut = () => {
+        if (unfinished.get(key) === putAway) unfinished.delete(key)
+        resolve(false)
+      }
       // Unless another one has taken its place.
-      later.add(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)))
+      later.add(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)), notPut)
     })
   }
 }

@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis'
+import { attempt, watched } from '../faults.ts'
 import type { Link } from './link.ts'
 import { mastersOf } from './masters.ts'
 import { rootOf } from './pool.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
+const EAR = 'a channel of Redis'
 
 export type Listener = {
   /** False while the connection is being made, or made anew. */
@@ -38,6 +40,7 @@ export function listen(link: Link, channel: string, handlers: Handlers): Listene
 type Ear = ReturnType<typeof createEar>
 
 function createEar(link: Link) {
+  const { fault } = link
   const subscriptions = new Set<Subscription>()
   let connection: Redis | undefined
   let ready = false
@@ -51,10 +54,14 @@ function createEar(link: Link) {
       const own = await link.ask(async (client) => earOf(client))
       if (subscriptions.size === 0) return own.disconnect()
       connection = own
-      own.on('connect', () => own.stream.unref())
+      own.on(
+        'connect',
+        watched(() => own.stream.unref(), fault, EAR),
+      )
       own.on('error', () => undefined)
-      own.on('message', hear)
-      own.once('end', again)
+      own.on('message', watched(hear, fault, EAR))
+      // It must not stay deaf.
+      own.once('end', attempt.bind(undefined, again, fault, EAR, again))
       await own.connect()
       ready = true
       await Promise.all([...subscriptions].map(subscribe))
@@ -69,7 +76,7 @@ function createEar(link: Link) {
 
   function hear(channel: string, message: string) {
     for (const subscription of subscriptions)
-      if (subscription.channel === channel) subscription.onMessage(message)
+      if (subscription.channel === channel) attempt(() => subscription.onMessage(message), fault, EAR)
   }
 
   async function subscribe(subscription: Subscription) {
@@ -87,21 +94,21 @@ function createEar(link: Link) {
     if (subscriptions.size === 0 || retry !== undefined) return
     const patience = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries)
     tries += 1
-    retry = setTimeout(
-      () => {
-        retry = undefined
-        void begin()
-      },
-      patience * (0.5 + Math.random() / 2),
-    )
+    retry = setTimeout(attempt, patience * (0.5 + Math.random() / 2), tryAgain, fault, EAR, tryAgain)
     retry.unref()
+  }
+
+  function tryAgain() {
+    retry = undefined
+    attempt(begin, fault, EAR, again)
   }
 
   return {
     add(subscription: Subscription) {
       subscriptions.add(subscription)
       if (ready) subscribe(subscription).catch(() => connection?.disconnect())
-      else if (!beginning && retry === undefined && connection === undefined) void begin()
+      else if (!beginning && retry === undefined && connection === undefined)
+        attempt(begin, fault, EAR, again)
     },
     remove(subscription: Subscription) {
       subscriptions.delete(subscription)
