@@ -57,7 +57,7 @@ function piecesOf(text: string, random: () => number): string[] {
 function streamed(texts: readonly string[], seed: number): string {
   const random = randomOf(seed)
   const left = texts.map((text) => piecesOf(text, random))
-  const events: unknown[] = [role]
+  const events: object[] = [role]
   while (left.some((pieces) => pieces.length > 0)) {
     const index = Math.floor(random() * left.length)
     const piece = left[index]?.shift()
