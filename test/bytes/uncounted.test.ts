@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { encode } from 'gpt-tokenizer/encoding/o200k_base'
 import { expect, test } from 'vitest'
+import { count } from '../cost/kit.ts'
 import { clientsOf, DONE, jsonOf, sse, streamOf, wireOf } from '../hostile/wire.ts'
 import { randomOf } from '../random.ts'
 import { chunk, delta, role, stop } from './chunk.ts'
@@ -12,9 +12,8 @@ const TIMEOUT = 180_000 * Number(process.env.FUZZ_RUNS ?? 1)
 const ASK = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'x' }] }
 const NEVER = { policy: { streamUsage: 'never' as const }, cache: false as const }
 
-/** The tokeniser itself, of each text by itself. */
-const tokensOf = (texts: readonly string[]) =>
-  texts.reduce((sum, text) => sum + encode(text, { disallowedSpecial: new Set() }).length, 0)
+/** Of each text by itself, by the fake's tokeniser and not by the gateway's code. */
+const tokensOf = (texts: readonly string[]) => texts.reduce((sum, text) => sum + count(text), 0)
 
 const word = fc.constantFrom(
   ...[
