@@ -1,5 +1,6 @@
 import OpenAI, { type ClientOptions } from 'openai'
 import type { GatewayControls } from './controls.ts'
+import { originOf } from './custody/egress.ts'
 import { assemble } from './gateway.ts'
 import { belowBase, restBelow } from './governed.ts'
 import { markOrigin, type RequestOptions } from './identify/origin.ts'
@@ -56,6 +57,8 @@ function decorate(client: OpenAI, house: House, transport: typeof fetch | undefi
       governs: belowBase(() => client.baseURL),
       below: restBelow(() => client.baseURL),
       frozen: inside._provider !== undefined,
+      // As it was made: what changes its address later takes no key there.
+      keyOrigin: originOf(client.baseURL),
     })
   } else
     house.say(

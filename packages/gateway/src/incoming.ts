@@ -15,7 +15,17 @@ import type { Settings } from './settings.ts'
 import { tellsUsage } from './upstream/hosts.ts'
 
 /** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
-export type Entrance = { transport: typeof fetch; governs: Governs; below: Below; frozen: boolean }
+export type Entrance = {
+  transport: typeof fetch
+  governs: Governs
+  below: Below
+  frozen: boolean
+  /** The origin that a key kept in Redis is for, unless the options name another. */
+  keyOrigin: string | undefined
+}
+
+export const homeOf = ({ keyOrigin, custody }: Settings, entrance: Entrance): string | undefined =>
+  custody ? (keyOrigin ?? entrance.keyOrigin) : undefined
 
 /** Who a request says it comes from: itself, the context it was made in, or the client that it was made with. */
 export const claimOf = (
@@ -45,9 +55,10 @@ export type Incoming = {
 /** The request as a call, under the rules of this moment. */
 export function callOf(
   { settings, rules, complain }: { settings: Settings; rules: Rules; complain: Complain },
-  { transport, below, frozen }: Entrance,
+  entrance: Entrance,
   incoming: Incoming,
 ): Call {
+  const { transport, below, frozen } = entrance
   const { url, init, headers, told, source, operation } = incoming
   const attempt = attemptOf(headers)
   const origin = originOf(init, attempt, settings.onCall !== undefined)
@@ -89,6 +100,7 @@ export function callOf(
       edits: fromBody?.edits ?? {},
       injectUsage: asks,
       frozen: frozen || incoming.model !== undefined,
+      keys: { shown: told?.key, home: homeOf(settings, entrance) },
       ...(frozen && { signed: true as const }),
     },
   }

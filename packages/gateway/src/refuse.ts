@@ -12,6 +12,7 @@ export type RefusalCode =
   | 'gateway_agent_off'
   | 'gateway_key_not_sealed'
   | 'gateway_custody_unavailable'
+  | 'gateway_key_strays'
   | 'gateway_model_not_allowed'
   | 'gateway_cost_unbounded'
   | 'gateway_quota_unavailable'
@@ -40,6 +41,7 @@ const STATUS = {
   gateway_agent_off: 403,
   gateway_key_not_sealed: 401,
   gateway_custody_unavailable: 503,
+  gateway_key_strays: 403,
   gateway_model_not_allowed: 403,
   gateway_cost_unbounded: 403,
   gateway_quota_unavailable: 503,

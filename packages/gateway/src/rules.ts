@@ -1,4 +1,5 @@
 import { createPriceBook, type PriceBook } from './account/price.ts'
+import { createEgress, type Egress, originOf } from './custody/egress.ts'
 import { type Caller, type Claim, createDirectory } from './identify/who.ts'
 import type { LitellmSettings } from './litellm/options.ts'
 import type { Mode, Switches } from './policy/live.ts'
@@ -23,6 +24,8 @@ export type Rules = {
   bindsCaller: (caller: Caller) => boolean
   /** The proxy that an agent's calls go through, if they do. */
   proxyFor: (agent: string | undefined) => LitellmSettings | undefined
+  /** Judges what leaves: no key reaches an origin that is not its own. */
+  egress: Egress
   prices: PriceBook
   /** For operators; repeated messages are its concern. */
   say: (message: string) => void
@@ -59,6 +62,7 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
     binds: binds(policy, parts.settings) || named.some((agent) => modeOf(agent) === 'litellm'),
     bindsCaller: (caller) => bindsCaller(caller, parts.settings),
     proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
+    egress: egressOf(policy, parts.settings),
     prices: createPriceBook(models, parts.say),
     say: parts.say,
     routing: {
@@ -67,6 +71,11 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
       instead: (model) => (Object.hasOwn(swap, model) ? (swap[model] ?? model) : model),
     },
   }
+}
+
+function egressOf({ teams = {} }: Policy, { key, litellm }: Settings): Egress {
+  const hashes = Object.values(teams).flatMap(({ keys = [] }) => keys)
+  return createEgress({ hashes, keys: [key, litellm?.apiKey], proxy: litellm && originOf(litellm.base) })
 }
 
 function binds(policy: Policy, { failClosed, custody, quota }: Settings): boolean {

@@ -50,6 +50,10 @@ export const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
 
 let nodes: typeof fetch | undefined
 
+/** Whether requests leave by Node's own `fetch`, which follows redirects as the standard says. */
+export const isStandard = (transport: typeof fetch): boolean =>
+  isNodes(transport === globalFetch ? globalThis.fetch : transport)
+
 /** Whether it is the `fetch` that Node comes with: no function of anybody else's loads Node's own module. */
 function isNodes(transport: typeof fetch): boolean {
   if (transport === nodes) return true

@@ -5,14 +5,18 @@ import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
 import type { Call, Json, Reply } from '../call.ts'
 import { object } from '../json.ts'
+import { refuse } from '../refuse.ts'
 import { ask } from './ask.ts'
 import { isAzure } from './hosts.ts'
+import { leaving } from './leave.ts'
 import { neverLeft } from './unsent.ts'
 
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
   const { origin, outgoing, signal } = call
   if (signal.aborted || (origin.barred && !call.unexamined)) return unsent(call)
+  const added = leaving(call.rules.egress, outgoing.transport, { ...outgoing, ...outgoing.keys })
+  if ('code' in added) return refuse(call, added)
   const startedAt = performance.now()
   const recording = await exchange(call)
   origin.draft?.attempts.push({
@@ -25,7 +29,7 @@ export async function send(call: Call): Promise<Reply> {
 
   async function exchange(call: Call): Promise<Recording> {
     let hasLeft = false
-    const init = { ...outgoing.init, ...changes(call), signal }
+    const init = { ...outgoing.init, ...changes(call), signal, ...added }
     let arrival: Arrival
     try {
       arrival = await ask(outgoing.transport, outgoing.url, init, () => {
@@ -62,7 +66,7 @@ function foreign(error: unknown, signal: AbortSignal): unknown {
 /** The question may have been answered without our seeing it, but no more is known than that it was asked. */
 async function ended(call: Call, error: unknown): Promise<Ending> {
   if (!call.signal.aborted) return { type: 'failed', usage: neverLeft(error) ? unbilled : nothing, error }
-  const usage = await meter(call, { usage: undefined, produced: '', unkept: 0 })
+  const usage = await meter(call, { usage: undefined, produced: [], unkept: 0 })
   return { type: 'aborted', usage }
 }
 
