@@ -124,7 +124,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
   }
 
   function callerOf({ init }: Asked, told: CallOptions | undefined, rules: Rules) {
-    const { context } = originOf(init, 0, false)
+    const { context } = originOf(init, false)
     return rules.who(claimOf(settings, checkedContext(context, complain), told))
   }
 }

@@ -50,7 +50,7 @@ export function callOf(
 ): Call {
   const { url, init, headers, told, source, operation } = incoming
   const attempt = attemptOf(headers)
-  const origin = originOf(init, attempt, settings.onCall !== undefined)
+  const origin = originOf(init, settings.onCall !== undefined)
   const context = checkedContext(origin.context, complain)
   const fromBody = frozen ? undefined : readBody(incoming.reading.body)
   const reading = fromBody

@@ -8,7 +8,7 @@ import { type Fault, guarded } from './faults.ts'
 import { isPaid } from './governed.ts'
 import { currentContext } from './identify/context.ts'
 import type { CallOptions } from './identify/headers.ts'
-import { type Origin, originOf } from './identify/origin.ts'
+import { type Origin, originOf, unmark } from './identify/origin.ts'
 import { type Complain, checkedContext } from './identify/schema.ts'
 import type { Claim } from './identify/who.ts'
 import { claimOf, type Entrance } from './incoming.ts'
@@ -97,6 +97,7 @@ export function createPassThrough(parts: Parts) {
     teller: Teller | undefined,
   ): Promise<Response> {
     let response: Response
+    unmark(args[1])
     try {
       response = await transport(...args)
     } catch (error) {
@@ -148,7 +149,7 @@ export function createPassThrough(parts: Parts) {
     if (tell === undefined) return undefined
     return guarded(
       () => {
-        const origin = originOf(init, 0, settings.onCall !== undefined)
+        const origin = originOf(init, settings.onCall !== undefined)
         const [at, startedAt] = [Date.now(), performance.now()]
         const caller = rules().who(claimFrom(told))
         return (outcome: PassedOutcome) =>

@@ -44,7 +44,7 @@ export function createWatch({ settings, rules, complain, witness }: Parts) {
       : { ...init }
     const given = init?.body ?? undefined
     const text = typeof given === 'string' ? given : textOfRequest(given, request).catch(() => undefined)
-    const origin = originOf(own, attemptOf(headers), settings.onCall !== undefined)
+    const origin = originOf(own, settings.onCall !== undefined)
     const [startedAt, inForce] = [performance.now(), rules()]
 
     return async function tell(outcome) {

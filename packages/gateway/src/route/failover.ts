@@ -11,12 +11,22 @@ export async function failsOver(reply: Reply, call: Call): Promise<boolean> {
   const { status, headers } = reply.recording
   if (status === undefined) {
     const ending = await reply.recording.ended
-    return ending.type === 'failed'
+    return ending.type === 'failed' && !isFetchsOwn(ending.error)
   }
   if (headers.get('x-should-retry') === 'false' && status !== 400) return false
   if (status !== 400 && status !== 429) return status >= 500 || BROKEN.has(status)
   const code = await errorCode(reply, call)
   return status === 429 ? code !== 'insufficient_quota' : code === 'context_length_exceeded'
+}
+
+/**
+ * Whether upstream did answer, and `fetch` would have none of it: a redirect without an end, a proxy that wants a login.
+ * Another model has the same address. Errors of connections have a code; Node's own verdicts have none.
+ */
+function isFetchsOwn(error: unknown): boolean {
+  if (!(error instanceof TypeError) || error.message !== 'fetch failed') return false
+  const { cause } = error
+  return cause instanceof Error && !('code' in cause)
 }
 
 /** Looks at the error without using it up: every reader opens the recording for itself. */

@@ -1,5 +1,6 @@
 import { type Arrival, arrivalOf } from '../body/arrival.ts'
 import { type Dispatcher, dispatched } from './dispatch.ts'
+import { Held } from './held.ts'
 
 /** Where `fetch` keeps what it sends requests through, once it has been used; what replaces it is found there, too. */
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
@@ -30,8 +31,13 @@ export async function ask(
   const { origin } = post.url
   if (origins.get(origin)) {
     const arrival = await dispatched(dispatcher, post)
-    if (arrival !== undefined) return arrival
+    if (!(arrival instanceof Held)) return arrival
     origins.set(origin, false)
+    try {
+      return arrivalOf(await transport(url, { ...init, dispatcher: arrival } as RequestInit))
+    } finally {
+      arrival.release()
+    }
   }
   const response = await transport(url, init)
   if (!origins.has(origin) && origins.size < MOST_ORIGINS) origins.set(origin, !response.redirected)

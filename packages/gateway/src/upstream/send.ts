@@ -6,6 +6,7 @@ import { type Ending, type Recording, withoutResponse } from '../body/recording.
 import type { Call, Json, Reply } from '../call.ts'
 import { object } from '../json.ts'
 import { ask } from './ask.ts'
+import { unmark } from '../identify/origin.ts'
 import { isAzure } from './hosts.ts'
 import { neverLeft } from './unsent.ts'
 
@@ -26,6 +27,7 @@ export async function send(call: Call): Promise<Reply> {
   async function exchange(call: Call): Promise<Recording> {
     let hasLeft = false
     const init = { ...outgoing.init, ...changes(call), signal }
+    unmark(init)
     let arrival: Arrival
     try {
       arrival = await ask(outgoing.transport, outgoing.url, init, () => {
