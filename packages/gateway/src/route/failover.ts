@@ -19,14 +19,17 @@ export async function failsOver(reply: Reply, call: Call): Promise<boolean> {
   return status === 429 ? code !== 'insufficient_quota' : code === 'context_length_exceeded'
 }
 
+/** Codes of what `fetch` finds wrong itself: a `location` that is no address, a 421 that it cannot ask again. */
+const FETCHS_OWN: ReadonlySet<unknown> = new Set(['ERR_INVALID_URL', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
+
 /**
  * Whether upstream did answer, and `fetch` would have none of it: a redirect without an end, a proxy that wants a login.
- * Another model has the same address. Errors of connections have a code; Node's own verdicts have none.
+ * Another model has the same address. Errors of connections have a code, those of `fetch` mostly none.
  */
 function isFetchsOwn(error: unknown): boolean {
   if (!(error instanceof TypeError) || error.message !== 'fetch failed') return false
   const { cause } = error
-  return cause instanceof Error && !('code' in cause)
+  return cause instanceof Error && (!('code' in cause) || FETCHS_OWN.has(cause.code))
 }
 
 /** Looks at the error without using it up: every reader opens the recording for itself. */

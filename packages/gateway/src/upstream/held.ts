@@ -26,7 +26,8 @@ export class Held {
   readonly #head: Head
   readonly #dispatcher: Dispatcher
   #handler: Handler | undefined
-  /** What came before a handler did. */
+  #isOpen = false
+  /** What came before a handler was ready for it. */
   #events: ((handler: Handler) => unknown)[] = []
 
   constructor(head: Head, dispatcher: Dispatcher) {
@@ -37,19 +38,26 @@ export class Held {
   /** Answers the first request with what has come; all others, such as that to another address, are sent. */
   dispatch(...[request, handler]: Parameters<Dispatcher['dispatch']>): boolean {
     if (this.#handler !== undefined) return this.#dispatcher.dispatch(request, handler)
-    const { status, raw, resume, statusText, abort } = this.#head
     const to = handler as Handler
     this.#handler = to
-    to.onConnect(abort, null)
+    to.onConnect(this.#head.abort, null)
+    this.#answer(request.body, to).catch((error: Error) => to.onError(error))
+    return true
+  }
+
+  /** Only once the body has been read, as if it had been sent: what `fetch` does next depends on it. */
+  async #answer(body: unknown, to: Handler): Promise<void> {
+    if (isIterable(body)) for await (const _ of body);
+    const { status, raw, resume, statusText } = this.#head
+    this.#isOpen = true
     to.onHeaders(status, raw, resume, statusText)
     for (const event of this.#events.splice(0)) event(to)
     resume()
-    return true
   }
 
   /** One event of the answer's body. Returns whether more may come at once. */
   tell(event: (handler: Handler) => unknown): boolean {
-    if (this.#handler === undefined) {
+    if (this.#handler === undefined || !this.#isOpen) {
       this.#events.push(event)
       return false
     }
@@ -61,3 +69,6 @@ export class Held {
     if (this.#handler === undefined) this.#head.abort(new DOMException('This operation was aborted', 'AbortError'))
   }
 }
+
+const isIterable = (body: unknown): body is AsyncIterable<unknown> =>
+  typeof body === 'object' && body !== null && Symbol.asyncIterator in body
