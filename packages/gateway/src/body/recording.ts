@@ -7,8 +7,8 @@ export type Ending =
   | { type: 'complete'; usage: Metered; answer: () => Answer | undefined }
   /** Nobody was left to read it, or upstream stopped before the end of the answer. */
   | { type: 'aborted'; usage: Metered }
-  /** Upstream broke: no response came, or its body ended in an error. */
-  | { type: 'failed'; usage: Metered; error: unknown }
+  /** Upstream broke: no response came, or its body ended in an error. `unseen`: the request met a connection already closed. */
+  | { type: 'failed'; usage: Metered; error: unknown; unseen?: boolean }
 
 /** A whole answer: as upstream wrote it (or as a stream adds up to), and parsed. */
 export type Answer = { text: string; json: JsonObject }

@@ -19,6 +19,13 @@ export async function failsOver(reply: Reply, call: Call): Promise<boolean> {
   return status === 429 ? code !== 'insufficient_quota' : code === 'context_length_exceeded'
 }
 
+/** Whether upstream never saw the request: the connection that it left by had been closed while it was idle. */
+export async function wasUnseen({ via, recording }: Reply, { signal }: Call): Promise<boolean> {
+  if (via === 'refused' || recording.status !== undefined || signal.aborted) return false
+  const ending = await recording.ended
+  return ending.type === 'failed' && ending.unseen === true
+}
+
 /** Codes of what `fetch` finds wrong itself: a `location` that is no address, a 421 that it cannot ask again. */
 const FETCHS_OWN: ReadonlySet<unknown> = new Set(['ERR_INVALID_URL', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
 
