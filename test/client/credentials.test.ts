@@ -43,38 +43,41 @@ test.each(
     { ...form, title: form.name, litellm: false },
     { ...form, title: `${form.name}, beside LITELLM_*`, litellm: true },
   ]),
-)('calls with $title are cached, limited and recorded; upstream sees what the bare client sends', async (form) => {
-  set({ ...form.env, ...(form.litellm ? LITELLM : {}) })
-  const upstream = await startUpstream()
-  const options = { ...form.options(upstream.baseURL), maxRetries: 0 }
-  const records: CallRecord[] = []
-  const bare = new OpenAI(options)
-  const client = createGatewayClient({
-    ...options,
-    gateway: { agent: 'probe', policy, redis: false, onCall: (record) => void records.push(record) },
-  })
-  const call = async (of: OpenAI, content: string) =>
-    await of.chat.completions.create(
-      ask(content),
-      form.perRequest ? { headers: { Authorization: 'Bearer sk-request' } } : {},
-    )
-  const theirs = await call(bare, 'a')
-  const expected = shown(upstream)
-  expect(await call(client, 'a')).toEqual(theirs)
-  expect(shown(upstream)).toEqual(expected)
-  expect(await call(client, 'a')).toEqual(theirs)
-  expect(shown(upstream)).toEqual([])
-  await call(client, 'b')
-  await expect(call(client, 'c')).rejects.toMatchObject({ code: 'gateway_rpm_exceeded' })
-  await client.gateway.flush()
-  expect(records.map(({ cache, team, status, mode }) => [cache, team, status, mode])).toEqual([
-    ['miss', 'own', 'ok', undefined],
-    ['exact', 'own', 'ok', undefined],
-    ['miss', 'own', 'ok', undefined],
-    ['miss', 'own', 'refused', undefined],
-  ])
-  expect(warnings).toEqual([])
-})
+)(
+  'calls with $title are cached, limited and recorded; upstream sees what the bare client sends',
+  async (form) => {
+    set({ ...form.env, ...(form.litellm ? LITELLM : {}) })
+    const upstream = await startUpstream()
+    const options = { ...form.options(upstream.baseURL), maxRetries: 0 }
+    const records: CallRecord[] = []
+    const bare = new OpenAI(options)
+    const client = createGatewayClient({
+      ...options,
+      gateway: { agent: 'probe', policy, redis: false, onCall: (record) => void records.push(record) },
+    })
+    const call = async (of: OpenAI, content: string) =>
+      await of.chat.completions.create(
+        ask(content),
+        form.perRequest ? { headers: { Authorization: 'Bearer sk-request' } } : {},
+      )
+    const theirs = await call(bare, 'a')
+    const expected = shown(upstream)
+    expect(await call(client, 'a')).toEqual(theirs)
+    expect(shown(upstream)).toEqual(expected)
+    expect(await call(client, 'a')).toEqual(theirs)
+    expect(shown(upstream)).toEqual([])
+    await call(client, 'b')
+    await expect(call(client, 'c')).rejects.toMatchObject({ code: 'gateway_rpm_exceeded' })
+    await client.gateway.flush()
+    expect(records.map(({ cache, team, status, mode }) => [cache, team, status, mode])).toEqual([
+      ['miss', 'own', 'ok', undefined],
+      ['exact', 'own', 'ok', undefined],
+      ['miss', 'own', 'ok', undefined],
+      ['miss', 'own', 'refused', undefined],
+    ])
+    expect(warnings).toEqual([])
+  },
+)
 
 test.each([
   ['a key', { apiKey: 'azure-key' }],
@@ -83,7 +86,12 @@ test.each([
   const upstream = await startUpstream()
   const options = { ...credential, endpoint: upstream.origin, apiVersion: '2024-10-21', maxRetries: 0 }
   const records: CallRecord[] = []
-  const gateway = createGateway({ agent: 'probe', policy, redis: false, onCall: (it) => void records.push(it) })
+  const gateway = createGateway({
+    agent: 'probe',
+    policy,
+    redis: false,
+    onCall: (it) => void records.push(it),
+  })
   const bare = new AzureOpenAI(options)
   const client = new AzureOpenAI({ ...options, fetch: gateway.fetch })
   const theirs = await bare.chat.completions.create(ask('a'))

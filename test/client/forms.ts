@@ -32,7 +32,11 @@ export const exchanging: typeof fetch = async (input, init) =>
 
 export const FORMS: Form[] = [
   { name: 'apiKey, a text', options: (baseURL) => ({ baseURL, apiKey: 'sk-own' }) },
-  { name: 'apiKey, of the environment', options: (baseURL) => ({ baseURL }), env: { OPENAI_API_KEY: 'sk-env' } },
+  {
+    name: 'apiKey, of the environment',
+    options: (baseURL) => ({ baseURL }),
+    env: { OPENAI_API_KEY: 'sk-env' },
+  },
   { name: 'apiKey, a function', options: (baseURL) => ({ baseURL, apiKey: async () => 'sk-made' }) },
   {
     name: 'apiKey with organization and project',

@@ -14,7 +14,14 @@ beforeEach(() => void vi.spyOn(console, 'warn').mockImplementation(() => undefin
 afterEach(() => vi.restoreAllMocks())
 
 const STATUSES = [301, 302, 303, 307, 308, 407, 421]
-const place = fc.constantFrom('/v2/chat', 'other', '/v1/chat/completions', '//[bad', undefined, 'mailto:a@b.test')
+const place = fc.constantFrom(
+  '/v2/chat',
+  'other',
+  '/v1/chat/completions',
+  '//[bad',
+  undefined,
+  'mailto:a@b.test',
+)
 const scene = fc.record({
   status: fc.constantFrom(...STATUSES),
   place,

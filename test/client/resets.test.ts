@@ -47,7 +47,11 @@ test('a reset of a reused connection is tried again on the same model, and holds
     fc.asyncProperty(schedule, async ({ own, resets, connections, politely }) => {
       const upstream = await startUpstream()
       // Opens the connections, and shows `fetch` the origin.
-      await Promise.all(Array.from({ length: connections }, () => fetch(upstream.baseURL, { method: 'POST', body: '{}' }).then((it) => it.text())))
+      await Promise.all(
+        Array.from({ length: connections }, () =>
+          fetch(upstream.baseURL, { method: 'POST', body: '{}' }).then((it) => it.text()),
+        ),
+      )
       const { client, records } = clientOf(upstream.baseURL, own)
       await client.chat.completions.create(question('first'))
       let left = 0

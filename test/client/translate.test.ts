@@ -29,7 +29,9 @@ function whyRefused(path: string, body: Record<string, unknown>): string | undef
   }
   if (thinks && given('max_tokens')) return "Use 'max_completion_tokens' instead."
   const sampling = ['temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'logit_bias']
-  const refused = thinks ? [...sampling, 'logprobs', 'top_logprobs', 'stop', 'prediction'] : ['reasoning_effort']
+  const refused = thinks
+    ? [...sampling, 'logprobs', 'top_logprobs', 'stop', 'prediction']
+    : ['reasoning_effort']
   if (!isFifth) refused.push('verbosity')
   if (thinks && !isFifth) refused.push('parallel_tool_calls')
   return refused.find(given)
@@ -63,7 +65,11 @@ const responses = fc.record(
     top_logprobs: fc.nat({ max: 5 }),
     reasoning: fc.constant({ effort: 'low' }),
     text: fc.constantFrom({ verbosity: 'low' }, { verbosity: 'low', format: { type: 'text' } }, {}),
-    include: fc.subarray(['reasoning.encrypted_content', 'message.output_text.logprobs', 'file_search_call.results']),
+    include: fc.subarray([
+      'reasoning.encrypted_content',
+      'message.output_text.logprobs',
+      'file_search_call.results',
+    ]),
   },
   { requiredKeys: [] },
 )
@@ -72,7 +78,10 @@ const scene = fc.record({
   to: fc.constantFrom(...THINKS, ...PLAIN),
   how: fc.constantFrom('swap', 'failover'),
   request: fc.oneof(
-    chat.map((body) => ({ path: '/chat/completions', body: { messages: [{ role: 'user', content: 'a' }], ...body } })),
+    chat.map((body) => ({
+      path: '/chat/completions',
+      body: { messages: [{ role: 'user', content: 'a' }], ...body },
+    })),
     responses.map((body) => ({ path: '/responses', body: { input: 'a', ...body } })),
   ),
 })
@@ -83,10 +92,13 @@ test('whatever a model is swapped or replaced by, it does not refuse what was wr
     fc.asyncProperty(scene, async ({ asked, to, how, request: { path, body } }) => {
       fc.pre(asked !== to && whyRefused(path, { ...body, model: asked }) === undefined)
       const policy: Policy =
-        how === 'swap' ? { routing: { swap: { [asked]: to } } } : { routing: { default: asked, fallback: to } }
+        how === 'swap'
+          ? { routing: { swap: { [asked]: to } } }
+          : { routing: { default: asked, fallback: to } }
       upstream.serve((request, response, entry) => {
         const seen = JSON.parse(entry.body)
-        if (how === 'failover' && seen.model === asked) return json(response, 500, { error: { message: 'no' } })
+        if (how === 'failover' && seen.model === asked)
+          return json(response, 500, { error: { message: 'no' } })
         const why = whyRefused(entry.url, seen)
         if (why !== undefined) return json(response, 400, { error: { message: why, code: 'unsupported' } })
         return answering(request, response, entry)
@@ -101,7 +113,8 @@ test('whatever a model is swapped or replaced by, it does not refuse what was wr
       expect(last.model).toBe(to)
       // A limit is never lost on the way.
       const limits = ['max_tokens', 'max_completion_tokens', 'max_output_tokens'] as const
-      const limitsOf = (body: Record<string, unknown>) => limits.map((name) => body[name]).filter((it) => it !== undefined)
+      const limitsOf = (body: Record<string, unknown>) =>
+        limits.map((name) => body[name]).filter((it) => it !== undefined)
       expect(limitsOf(last).length > 0).toBe(limitsOf(body as Record<string, unknown>).length > 0)
       for (const limit of limitsOf(last)) expect(limitsOf(body as Record<string, unknown>)).toContain(limit)
       await client.gateway.close()

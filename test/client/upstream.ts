@@ -100,9 +100,7 @@ export const answering: Listener = (_, reply, { url, body }) => {
   const chunk = (delta: object, finish_reason: string | null) =>
     `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }] })}\n\n`
   reply.writeHead(200, { 'content-type': 'text/event-stream' })
-  reply.end(
-    `${chunk({ role: 'assistant', content: 'hello' }, null)}${chunk({}, 'stop')}data: [DONE]\n\n`,
-  )
+  reply.end(`${chunk({ role: 'assistant', content: 'hello' }, null)}${chunk({}, 'stop')}data: [DONE]\n\n`)
 }
 
 export function json(response: ServerResponse, status: number, body: unknown, headers: object = {}) {

@@ -52,11 +52,17 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
     headers: new Headers(),
     joinable: () => false,
     isOver: () => true,
-    open: (_view, leave) => {
+    open: (view, leave) => {
       leave(true)
-      return Promise.reject(reason)
+      return Promise.reject(view.follows ? ofConnection(reason) : reason)
     },
     abandon: () => {},
     ended,
   }
+}
+
+/** An AbortError of another caller's transport would silence the SDK of a caller that shares the call. */
+function ofConnection(reason: unknown): unknown {
+  const isAbort = reason instanceof Error && reason.name === 'AbortError'
+  return isAbort ? new TypeError('fetch failed', { cause: reason }) : reason
 }

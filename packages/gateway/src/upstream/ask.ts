@@ -29,7 +29,8 @@ export async function ask(
   const dispatcher = isNodes(own) ? dispatcherOf() : undefined
   const post = dispatcher && plainPost(url, init)
   leaves()
-  if (dispatcher === undefined || post === undefined) return arrivalOf(await trip.run(() => transport(url, init)))
+  if (dispatcher === undefined || post === undefined)
+    return arrivalOf(await trip.run(() => transport(url, init)), !isNodes(own))
   const { origin } = post.url
   if (origins.get(origin)) {
     const arrival = await trip.run(() => dispatched(dispatcher, post))

@@ -66,7 +66,8 @@ export class Held {
 
   /** Lets the connection go, where no `fetch` has taken the answer. */
   release(): void {
-    if (this.#handler === undefined) this.#head.abort(new DOMException('This operation was aborted', 'AbortError'))
+    if (this.#handler === undefined)
+      this.#head.abort(new DOMException('This operation was aborted', 'AbortError'))
   }
 }
 

@@ -4,9 +4,9 @@ import { editTopLevel, orderTopLevel } from '../body/edit.ts'
 import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
 import type { Call, Json, Reply } from '../call.ts'
+import { unmark } from '../identify/origin.ts'
 import { object } from '../json.ts'
 import { ask } from './ask.ts'
-import { unmark } from '../identify/origin.ts'
 import { isAzure } from './hosts.ts'
 import { translated } from './translate.ts'
 import { Trip } from './trip.ts'
@@ -41,7 +41,7 @@ export async function send(call: Call): Promise<Reply> {
     } catch (error) {
       // Before that it is no trouble of the transport's but a fault of ours.
       if (!hasLeft) throw error
-      return withoutResponse(foreign(error, signal), ended(call, error, trip.isUnseen(error)))
+      return withoutResponse(error, ended(call, error, trip.isUnseen(error)))
     }
     return record(arrival, {
       operation: call.operation,
@@ -57,12 +57,6 @@ export async function send(call: Call): Promise<Reply> {
 function unsent({ model, route, signal }: Call): Reply {
   const ended: Promise<Ending> = Promise.resolve({ type: 'aborted', usage: unbilled })
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
-}
-
-/** An AbortError that is nobody's wish here would silence the SDK of whoever shares this flight. */
-function foreign(error: unknown, signal: AbortSignal): unknown {
-  const aborted = error instanceof Error && error.name === 'AbortError' && !signal.aborted
-  return aborted ? new TypeError('fetch failed', { cause: error }) : error
 }
 
 /** The question may have been answered without our seeing it, but no more is known than that it was asked. */

@@ -21,7 +21,15 @@ const SAMPLING = ['temperature', 'top_p', 'top_logprobs']
 const REFUSED: Record<'chat' | 'responses', Record<NonNullable<Family>, readonly string[]>> = (() => {
   const thinking = [
     ...SAMPLING,
-    ...['presence_penalty', 'frequency_penalty', 'logprobs', 'logit_bias', 'prediction', 'stop', 'max_tokens'],
+    ...[
+      'presence_penalty',
+      'frequency_penalty',
+      'logprobs',
+      'logit_bias',
+      'prediction',
+      'stop',
+      'max_tokens',
+    ],
   ]
   return {
     chat: {
