@@ -70,7 +70,7 @@ const RESPONSES: Record<string, (response: Response) => unknown> = {
   instanceof: (response) => [response instanceof Response, response.constructor === Response],
   toString: (response) => Object.prototype.toString.call(response),
   inspected: (response) => [...inspect(response).matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name),
-  'same headers': (response) => response.headers === response.headers,
+  'same headers': (response) => new Set([response.headers, response.headers]).size,
   'headers are set': (response) => {
     ;(response as { headers: unknown }).headers = 1
   },
@@ -96,8 +96,8 @@ async function told(work: () => unknown): Promise<unknown> {
   try {
     return await work()
   } catch (error) {
-    const { name, message, constructor } = error as Error
-    return [constructor.name, name, message.replace(/#<\w+>/, '#')]
+    const { name, message } = error as Error
+    return [(error as Error).constructor.name, name, message.replace(/#<\w+>/, '#')]
   }
 }
 

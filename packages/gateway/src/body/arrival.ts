@@ -38,14 +38,14 @@ function headersOf({ headers }: Response): Headers {
 }
 
 /** What tests answer with in place of a Response has a `text()` at best; the SDK asks for no more. */
-function bodyless(mock: Pick<Response, 'text'>): Pieces | undefined {
-  if (mock instanceof Response) return undefined
+function bodyless(response: Pick<Response, 'text'>): Pieces | undefined {
+  if (response instanceof Response) return undefined
   let isRead = false
   return {
     async read() {
       if (isRead) return { done: true }
       isRead = true
-      return { done: false, value: new TextEncoder().encode(await mock.text()) }
+      return { done: false, value: new TextEncoder().encode(await response.text()) }
     },
     async cancel() {
       isRead = true
