@@ -86,7 +86,7 @@ test.each(['a reset of a new connection', 'a reset after the head', 'half a head
     if (kind !== 'a reset of a new connection') await client.chat.completions.create(question('first'))
     let failed = false
     upstream.take()
-    upstream.serve((request, response, entry) => {
+    upstream.serve((request, response) => {
       if (failed) return json(response, 200, completion('other'))
       failed = true
       if (kind === 'half a head') request.socket.write('HTTP/1.1 200 OK\r\ncontent-le')
