@@ -21,6 +21,8 @@ export type View = {
   /** The caller asked for `stream_options.include_usage`. */
   includeUsage: boolean
   signal: AbortSignal
+  /** Another caller's transport brings the answer: its errors are told as those of a connection. */
+  follows?: true
 }
 
 /** Why this model answers. */

@@ -8,6 +8,7 @@ import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
 import type { GatewayControls } from './controls.ts'
+import type { Credential } from './credential.ts'
 import { PLACEHOLDER } from './custody/egress.ts'
 import { createKeeper } from './custody/keeper.ts'
 import { createDoor } from './door.ts'
@@ -44,11 +45,9 @@ const LINGER_MS = 10_000
 /** Closes what a gateway holds, connections to Redis above all, once its program has let go of it. */
 const abandoned = new FinalizationRegistry<() => void>((close) => close())
 
-/**
- * The gateway as parts: controls, and a door for each client. `hasKey`: its clients have a key of their own for upstream,
- * and not only one for the proxy.
- */
-export function assemble(options: GatewayOptions | undefined, hasKey = true) {
+/** The gateway as parts: controls, and a door for each client. `credential`: what its clients bring of their own. */
+export function assemble(options: GatewayOptions | undefined, credential: Credential = 'models') {
+  const hasKey = credential === 'models'
   const settings = settingsOf(options, hasKey)
   const { deadlines, redis } = settings
   const warn = (message: string) => {
@@ -65,7 +64,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const complain = (field: string) => say(`${field} is malformed and was ignored`)
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
-  const canAsk = hasKey || settings.custody
+  const canAsk = credential !== 'none' || settings.custody
   let rules = rulesOf(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
   const shared =
     settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt, fault)
@@ -274,10 +273,10 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   return {
     controls,
     say,
-    /** In mode `litellm`: what the proxy is shown, for clients that have no other key. */
-    proxyKey: hasKey ? undefined : rules.proxyFor(settings.agent)?.apiKey,
-    /** For clients whose key is kept in Redis. */
-    placeholder: settings.custody ? PLACEHOLDER : undefined,
+    /** For clients without a key for models: what the proxy is shown in mode `litellm`, or says that the key is in Redis. */
+    standIn: hasKey
+      ? undefined
+      : (rules.proxyFor(settings.agent)?.apiKey ?? (settings.custody ? PLACEHOLDER : undefined)),
     hooked: settings.onCall !== undefined,
     door: (entrance: Entrance) => createDoor(house, entrance),
   }

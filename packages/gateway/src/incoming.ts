@@ -61,10 +61,14 @@ export function callOf(
   const { transport, below, frozen } = entrance
   const { url, init, headers, told, source, operation } = incoming
   const attempt = attemptOf(headers)
-  const origin = originOf(init, attempt, settings.onCall !== undefined)
+  const origin = originOf(init, settings.onCall !== undefined)
   const context = checkedContext(origin.context, complain)
-  const fromBody = frozen ? undefined : readBody(incoming.reading.body)
-  const reading = fromBody
+  const claim = claimOf(settings, context, told)
+  const caller = rules.who(claim)
+  const isProxied = caller.mode === 'litellm'
+  const fromBody = frozen ? undefined : readBody(incoming.reading.body, isProxied ? undefined : operation)
+  const isEdited = fromBody !== undefined && Object.keys(fromBody.edits).length > 0
+  const reading = isEdited
     ? { body: edited(incoming.reading.body, fromBody.edits), questions: {} }
     : incoming.reading
   const { body } = reading
@@ -72,9 +76,7 @@ export function callOf(
   const includeUsage = object(body.stream_options).include_usage === true
   const signal = init.signal ?? new AbortController().signal
   const path = frozen || incoming.model !== undefined ? undefined : below(url)
-  const claim = claimOf(settings, context, told)
-  const caller = rules.who(claim)
-  const proxy = caller.mode === 'litellm' && path !== undefined ? settings.litellm : undefined
+  const proxy = isProxied && path !== undefined ? settings.litellm : undefined
   const asks = stream && !includeUsage && !frozen && asksForUsage(operation, url, rules, proxy !== undefined)
   return {
     attempt,

@@ -8,7 +8,7 @@ import { type Fault, guarded } from './faults.ts'
 import { isPaid } from './governed.ts'
 import { currentContext } from './identify/context.ts'
 import type { CallOptions } from './identify/headers.ts'
-import { originOf as callOriginOf, type Origin } from './identify/origin.ts'
+import { originOf as callOriginOf, type Origin, unmark } from './identify/origin.ts'
 import { type Complain, checkedContext } from './identify/schema.ts'
 import type { Claim } from './identify/who.ts'
 import { claimOf, type Entrance, homeOf } from './incoming.ts'
@@ -106,6 +106,7 @@ export function createPassThrough(parts: Parts) {
     teller: Teller | undefined,
   ): Promise<Response> {
     let response: Response
+    unmark(args[1])
     try {
       response = await transport(...args)
     } catch (error) {
@@ -157,7 +158,7 @@ export function createPassThrough(parts: Parts) {
     if (tell === undefined) return undefined
     return guarded(
       () => {
-        const origin = callOriginOf(init, 0, settings.onCall !== undefined)
+        const origin = callOriginOf(init, settings.onCall !== undefined)
         const [at, startedAt] = [Date.now(), performance.now()]
         const caller = rules().who(claimFrom(told))
         return (outcome: PassedOutcome) =>

@@ -41,7 +41,7 @@ export type Rules = {
 type Parts = {
   settings: Settings
   switches: Switches
-  /** The client has a key of its own for upstream, and not only the proxy's. */
+  /** The client has a credential of its own for upstream, and not only the proxy's. */
   hasKey: boolean
   say: (message: string) => void
 }
@@ -124,7 +124,7 @@ function modesOf(policy: Policy, { settings, switches, hasKey, say }: Parts) {
       say(`mode litellm is switched on, but ${NO_PROXY}: calls go as before`)
       return settings.mode ?? 'embedded'
     }
-    if (mode !== 'litellm' && !hasKey) {
+    if (mode !== 'litellm' && !hasKey && settings.litellm !== undefined) {
       say(
         `mode ${mode} is switched on, but this client has no key for OpenAI: its calls go on through LiteLLM`,
       )

@@ -97,7 +97,7 @@ export function record(response: Arrival, source: Source): Recording {
       log.close()
     } catch (error) {
       end('failed', error)
-      log.break(terminated(error))
+      log.break(error)
     } finally {
       drained = true
       clearTimeout(drain)

@@ -123,7 +123,7 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
     recording: {
       ...recording,
       open: (view, left) =>
-        recording.open(view, (early) => {
+        recording.open(pays() ? view : { ...view, follows: true }, (early) => {
           leave(flight, seat)
           left(early)
         }),
