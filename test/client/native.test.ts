@@ -51,10 +51,13 @@ const USES: Record<string, Use> = {
   instanceof: (headers) => [headers instanceof Headers, headers.constructor === Headers],
   prototype: (headers) => Object.getPrototypeOf(headers) === Headers.prototype,
   'own keys': (headers) => [Object.keys(headers), JSON.stringify(headers), { ...headers }],
-  toString: (headers) => [Object.prototype.toString.call(headers), `${inspect(headers).slice(0, 9)}`],
+  toString: (headers: Headers) => [Object.prototype.toString.call(headers), `${inspect(headers).slice(0, 9)}`],
   proxied: (headers) => new Proxy(headers, {}).get('x-own'),
 }
 const step = fc.record({ use: fc.constantFrom(...Object.keys(USES)), name, value })
+
+/** What both kinds of streams have in common. */
+type Streamed = ReturnType<OpenAI['chat']['completions']['stream']>
 
 const RESPONSES: Record<string, (response: Response) => unknown> = {
   status: ({ status, statusText, ok, type, redirected, url }) => [
@@ -68,7 +71,7 @@ const RESPONSES: Record<string, (response: Response) => unknown> = {
   'own keys': (response) => [Object.keys(response), JSON.stringify(response)],
   structuredClone: (response) => structuredClone(response),
   instanceof: (response) => [response instanceof Response, response.constructor === Response],
-  toString: (response) => Object.prototype.toString.call(response),
+  toString: (response: Response) => Object.prototype.toString.call(response),
   inspected: (response) => [...inspect(response).matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name),
   'same headers': (response) => new Set([response.headers, response.headers]).size,
   'headers are set': (response) => {
@@ -198,7 +201,7 @@ test.each([400, 401, 403, 404, 409, 422, 429, 500, 503])(
       for (const late of [false, true])
         for (const stream of [
           of.chat.completions.stream(ask('a')),
-          of.responses.stream({ model: 'm', input: 'a' }),
+          of.responses.stream({ model: 'm', input: 'a' }) as unknown as Streamed,
         ]) {
           const events = stream.events('error')
           if (late) await stream.done().catch(() => undefined)
