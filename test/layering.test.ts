@@ -35,7 +35,7 @@ const ROOMS: Record<string, string[]> = {
   semantic: ['account', 'body', 'cache', 'identify', 'policy', 'redis'],
   sinks: ['account', 'body', 'identify', 'policy', 'redis'],
   stale: ['identify'],
-  upstream: ['account', 'body'],
+  upstream: ['account', 'body', 'custody', 'identify'],
 }
 /** Nouns and small things that anybody may use. */
 const COMMON = new Set([

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { randomOf } from '../random.ts'
 
-/** What happens to one answer on its way. Nothing of it changes what the answer says. */
+/** What happens to one answer on its way. Nothing of it changes what the answer says; what does is in `damage.ts`. */
 export type Plan = {
   /** Of the seed and the request: the same question is always answered over the same way. */
   random: () => number

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import zlib from 'node:zlib'
 import { cut, longestOf, turn, wait } from './cut.ts'
+import { type Damage, sendDamaged } from './damage.ts'
 import { type Plan, planOf } from './plan.ts'
 import { rewriterOf } from './rewrite.ts'
 
@@ -12,9 +13,13 @@ const TOGETHER_MS = 2
 
 /**
  * A server on loopback between a client and the upstream at `target`: what comes back comes over a hostile way, and says
- * the same. A connection that breaks on one side breaks on the other.
+ * the same, unless it does damage. A connection that breaks on one side breaks on the other.
  */
-export async function startHostileProxy(target: string, seed: number): Promise<HostileProxy> {
+export async function startHostileProxy(
+  target: string,
+  seed: number,
+  damage: () => Damage | undefined = () => undefined,
+): Promise<HostileProxy> {
   const { hostname, port } = new URL(target)
   const server = createServer({ noDelay: true, keepAliveTimeout: 60_000 }, (req, res) => {
     const body: Buffer[] = []
@@ -30,7 +35,12 @@ export async function startHostileProxy(target: string, seed: number): Promise<H
     res.once('close', gone)
     out.once('error', () => res.socket?.resetAndDestroy())
     out.once('response', (answer) => {
-      void relay(answer, res, plan).catch(() => breakOff(res))
+      const harm = damage()
+      const sent =
+        harm === undefined
+          ? relay(answer, res, plan)
+          : sendDamaged(answer, res, harm, `${seed} ${path} ${body}`)
+      void sent.catch(() => breakOff(res))
     })
     out.end(body)
   }

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayClient, Policy } from '@hotdash/llm-gateway'
 import { afterEach, describe, expect, test } from 'vitest'
+import { until } from '../until.ts'
 import { billOf } from './prices.ts'
 import { clientFor, leftIn, policyOf } from './schedule.ts'
 import { type Plan, startBilling } from './upstream.ts'
@@ -30,9 +32,8 @@ async function ask(
   client: GatewayClient,
   path: string,
   body: Body,
-  ms = 10_000,
+  signal: AbortSignal = AbortSignal.timeout(10_000),
 ): Promise<{ code?: unknown } | undefined> {
-  const signal = AbortSignal.timeout(ms)
   try {
     const answer = await client.post(path, { body, stream: body.stream === true, signal })
     if (body.stream === true) for await (const _ of answer as AsyncIterable<unknown>);
@@ -48,11 +49,23 @@ async function spend(
   cap: number,
   path: string,
   body: Body,
-  { times = 40, ms = 10_000 } = {},
+  { times = 40, leaveAfterMs }: { times?: number; leaveAfterMs?: number } = {},
 ) {
   const codes = new Set<unknown>()
   for (let at = 0; at < times; at += 4) {
-    const asks = Array.from({ length: 4 }, () => ask(client, path, body, ms))
+    const leave = new AbortController()
+    const asks = Array.from({ length: 4 }, () =>
+      ask(client, path, body, leaveAfterMs === undefined ? undefined : leave.signal),
+    )
+    if (leaveAfterMs !== undefined) {
+      const heard = books.entries.length
+      await Promise.race([
+        until(() => books.entries.length > heard, 'upstream', 20_000).catch(() => undefined),
+        Promise.all(asks),
+      ])
+      await sleep(leaveAfterMs)
+      leave.abort()
+    }
     for (const error of await Promise.all(asks)) codes.add(error?.code)
     await client.gateway.flush()
   }
@@ -107,7 +120,10 @@ describe('what upstream did not tell is worth the worst case', () => {
 
   test.each([100, 101, 150] as const)('a reasoning stream left before its first word (%i)', async () => {
     const it = await world(0.1, { fate: { type: 'hang', at: 0 }, telling: 'true', zeal: 'most' })
-    await spend(it, 0.1, '/chat/completions', chat({ model: 'o4-mini', stream: true }), { times: 8, ms: 40 })
+    await spend(it, 0.1, '/chat/completions', chat({ model: 'o4-mini', stream: true }), {
+      times: 8,
+      leaveAfterMs: 20,
+    })
     expect(it.books.entries.length).toBeGreaterThan(0)
   })
 

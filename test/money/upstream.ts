@@ -14,7 +14,7 @@ export type Fate =
   | { type: 'refused'; status: number }
   /** A proxy in between gave up, or showed a page of its own, after the work. */
   | { type: 'lost'; status: number }
-  /** The connection is reset before a byte of the answer. */
+  /** The connection is reset before a byte of the answer: after the work, unless it was idle and is reset in place of it. */
   | { type: 'reset' }
 
 export type Plan = { fate: Fate; telling: Telling; zeal: Zeal }
@@ -23,6 +23,7 @@ export type Books = { billed: number; entries: { work: Work; bill: number; body:
 /** A server with books of its own: what it billed, in billionths of a dollar. */
 export async function startBilling(project: string, random: Random, plan: (body: Body) => Plan) {
   const books: Books = { billed: 0, entries: [] }
+  const used = new WeakSet<object>()
   const server = createServer((req, res) => {
     const pieces: Buffer[] = []
     req.on('data', (piece: Buffer) => pieces.push(piece))
@@ -35,13 +36,17 @@ export async function startBilling(project: string, random: Random, plan: (body:
 
   async function serve(res: ServerResponse, path: string, body: Body) {
     const { fate, telling, zeal } = plan(body)
+    const { socket } = res
+    const wasIdle = socket !== null && used.has(socket)
+    if (socket !== null) used.add(socket)
+    if (fate.type === 'reset' && wasIdle) return void socket?.resetAndDestroy()
     if (fate.type === 'refused')
       return json(res, fate.status, { error: { message: 'no', code: 'no', type: 'no' } })
     const work = workFor(path, body, project, random, zeal)
     const bill = billOf(work)
     books.billed += bill
     books.entries.push({ work, bill, body })
-    if (fate.type === 'reset') return void res.socket?.resetAndDestroy()
+    if (fate.type === 'reset') return void socket?.resetAndDestroy()
     if (fate.type === 'lost') {
       res.writeHead(fate.status, { 'content-type': 'text/html', 'retry-after-ms': '1' })
       return void res.end('<html>The upstream server is away</html>')

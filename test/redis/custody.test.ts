@@ -292,7 +292,7 @@ test('no key is in Redis, in records, in the log or in what a client prints', as
 test('another SDK shows the team key as its own, and a key of the caller’s own is left alone', async () => {
   const { gateway, vault, keys, upstream, shown } = await house()
   await vault.seal({ team: 'a', teamKey: keys.a, upstreamKey: REAL })
-  const made = createGateway(gateway({ custody: true }))
+  const made = createGateway(gateway({ custody: { origin: upstream.baseURL } }))
   closing.push(() => made.close())
   const other = new OpenAI({ apiKey: keys.a, baseURL: upstream.baseURL, fetch: made.fetch, maxRetries: 0 })
   await other.chat.completions.create(ask('a'))

@@ -69,6 +69,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       },
       lastOutage: () => undefined,
       stats: () => ({ state: 'up', since: 0, commands: 0, timeouts: 0, errors: 0 }),
+      fault: () => undefined,
       close: () => undefined,
     }
   }

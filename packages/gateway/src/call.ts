@@ -1,5 +1,6 @@
 import type { Bill } from './account/stage.ts'
 import type { Recording } from './body/recording.ts'
+import type { Opened } from './custody/egress.ts'
 import type { Controls } from './identify/controls.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Caller } from './identify/who.ts'
@@ -20,6 +21,8 @@ export type View = {
   /** The caller asked for `stream_options.include_usage`. */
   includeUsage: boolean
   signal: AbortSignal
+  /** Another caller's transport brings the answer: its errors are told as those of a connection. */
+  follows?: true
 }
 
 /** Why this model answers. */
@@ -49,6 +52,11 @@ export type Outgoing = {
   through?: 'litellm'
   /** Signed, or routed by its path: it goes to the model and the place it names. */
   frozen: boolean
+  /**
+   * The team key that the request came with, the origin that upstream's own key belongs to where that one is in custody,
+   * and that key, once it is in the headers.
+   */
+  keys?: { shown?: string | undefined; home?: string | undefined; opened?: Opened }
   /** Signed by a provider: neither body nor headers may be touched. */
   signed?: true
 }

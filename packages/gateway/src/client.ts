@@ -1,8 +1,10 @@
 import OpenAI, { type ClientOptions } from 'openai'
 import type { GatewayControls } from './controls.ts'
+import { type Credential, constructed } from './credential.ts'
+import { originOf } from './custody/egress.ts'
 import { assemble } from './gateway.ts'
 import { belowBase, restBelow } from './governed.ts'
-import { markOrigin, type RequestOptions } from './identify/origin.ts'
+import { markOrigin, markRequest, type RequestOptions } from './identify/origin.ts'
 import { isObject } from './json.ts'
 import type { GatewayOptions } from './options.ts'
 
@@ -19,6 +21,7 @@ type Inside = {
   _provider: unknown
   _options: ClientOptions
   prepareOptions: (options: RequestOptions) => Promise<void>
+  prepareRequest: (request: object, context: { url: string; options: RequestOptions }) => Promise<void>
 }
 
 type House = ReturnType<typeof assemble>
@@ -35,48 +38,93 @@ export function createGatewayClient(
   options: ClientOptions & { gateway?: GatewayOptions } = {},
 ): GatewayClient {
   const { gateway, ...clientOptions } = options
-  // Whoever has nothing but a team key for a proxy needs no other.
-  const hasKey = clientOptions.apiKey !== undefined || Boolean(process.env.OPENAI_API_KEY)
-  const house = assemble(gateway, hasKey)
-  const apiKey = house.proxyKey ?? (hasKey ? undefined : house.placeholder)
-  const client = new OpenAI(apiKey === undefined ? clientOptions : { ...clientOptions, apiKey })
-  return decorate(client, house, clientOptions.fetch as typeof fetch | undefined)
+  const own = constructed(clientOptions)
+  const house = assemble(gateway, own.credential)
+  return decorate(clientFor(own, clientOptions, house), house)
 }
+
+/** Where a client has no key for models, the proxy's or the placeholder of custody stands in for it. */
+function clientFor(own: Constructed, options: ClientOptions, { standIn, controls }: House): OpenAI {
+  if (standIn !== undefined) return new OpenAI({ ...options, apiKey: standIn })
+  if ('client' in own) return own.client
+  controls.close(0).catch(() => undefined)
+  throw own.error
+}
+
+type Constructed = { credential: Credential } & ({ client: OpenAI } | { error: unknown })
 
 /**
  * The client stays a plain `OpenAI`; a subclass would be built anew by `withOptions` and change the user agent. What
  * we add is not enumerable, so that nothing of ours is printed or copied with it.
  */
-function decorate(client: OpenAI, house: House, transport: typeof fetch | undefined): GatewayClient {
+function decorate(client: OpenAI, house: House): GatewayClient {
   const inside = client as unknown as Inside
-  const through = transport ?? inside.fetch
-  if (!isX509(inside._options)) {
+  const through = inside.fetch
+  const isGoverned = !isX509(inside._options)
+  if (isGoverned) {
     inside.fetch = house.door({
       transport: through,
       governs: belowBase(() => client.baseURL),
       below: restBelow(() => client.baseURL),
       frozen: inside._provider !== undefined,
+      // As it was made: what changes its address later takes no key there.
+      keyOrigin: originOf(client.baseURL),
     })
   } else
     house.say(
       'clients with an X.509 workload identity allow no fetch but their own: their calls are not governed',
     )
 
-  const prepare = inside.prepareOptions
-  const own = {
-    gateway: house.controls,
+  /** As the SDK makes it: with the transport it would inherit, or the usual one where it must not inherit any. */
+  function withOptions(options: Partial<ClientOptions>): GatewayClient {
+    const door = inside.fetch
+    inside.fetch = through
+    try {
+      return decorate(OpenAI.prototype.withOptions.call(client, options), house)
+    } finally {
+      inside.fetch = door
+    }
+  }
+
+  add(client, { gateway: house.controls, withOptions })
+  if (isGoverned) add(client, marks(client, house.hooked))
+  return client as GatewayClient
+}
+
+/**
+ * Marks each call, across the SDK's retries of it. The options that are marked are a copy: the caller's own may be frozen,
+ * or serve for other calls.
+ */
+function marks(client: OpenAI, hooked: boolean) {
+  const inside = client as unknown as Inside
+  const { prepareOptions, prepareRequest } = inside
+  const { request, requestAPIList } = client
+  const refreshes = Boolean(inside._options.workloadIdentity)
+  return {
+    request: (options: Parameters<typeof request>[0], ...rest: [number | null | undefined]) =>
+      request.call(client, copied(options), ...rest),
+    requestAPIList: (page: Parameters<typeof requestAPIList>[0], options: Parameters<typeof request>[0]) =>
+      requestAPIList.call(client, page, copied(options)),
     prepareOptions(options: RequestOptions): Promise<void> {
-      if (options.method === 'post') markOrigin(options, inside.maxRetries, house.hooked)
-      return prepare.call(client, options)
+      const { maxRetries } = inside
+      if (options.method === 'post') markOrigin(options, { maxRetries, hooked, refreshes })
+      return prepareOptions.call(client, options)
     },
-    withOptions(options: Partial<ClientOptions>): GatewayClient {
-      const child = OpenAI.prototype.withOptions.call(client, options)
-      return decorate(child, house, (options.fetch as typeof fetch | undefined) ?? through)
+    prepareRequest(init: object, context: { url: string; options: RequestOptions }): Promise<void> {
+      markRequest(init, context.options)
+      return prepareRequest.call(client, init, context)
     },
   }
-  for (const [name, value] of Object.entries(own))
+}
+
+/** A copy that may be written to, of options that may still be on their way. */
+function copied<Options extends object>(options: Options | PromiseLike<Options>): Options | Promise<Options> {
+  return 'then' in options ? Promise.resolve(options).then((options) => ({ ...options })) : { ...options }
+}
+
+function add(client: OpenAI, members: object): void {
+  for (const [name, value] of Object.entries(members))
     Object.defineProperty(client, name, { value, configurable: true, writable: true })
-  return client as GatewayClient
 }
 
 /** Of the two kinds of workload identity, the one that brings no token provider. Source: openai 7.57, `isX509WorkloadIdentity`. */

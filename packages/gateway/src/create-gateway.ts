@@ -1,4 +1,5 @@
 import type { Gateway } from './controls.ts'
+import { originOf } from './custody/egress.ts'
 import { assemble } from './gateway.ts'
 import { byPathTail, restAfterVersion } from './governed.ts'
 import type { GatewayOptions } from './options.ts'
@@ -22,6 +23,7 @@ export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch 
     governs: byPathTail,
     below: restAfterVersion,
     frozen: false,
+    keyOrigin: originOf(process.env.OPENAI_BASE_URL || 'https://api.openai.com'),
   })
   // Whoever keeps any part of it keeps the gateway open.
   const whole = { ...controls, fetch: governed }

@@ -49,9 +49,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
   const { settings, handler, fault, complain, passThrough } = house
   const read = createReader()
 
-  return function gatewayFetch(input, init) {
-    return keptAlive(answer, input, init)
-  }
+  return carrying(entrance.transport, (input, init) => keptAlive(answer, input, init))
 
   async function answer(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
     let asked: Asked
@@ -124,7 +122,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
   }
 
   function callerOf({ init }: Asked, told: CallOptions | undefined, rules: Rules) {
-    const { context } = originOf(init, 0, false)
+    const { context } = originOf(init, false)
     return rules.who(claimOf(settings, checkedContext(context, complain), told))
   }
 }
@@ -133,3 +131,19 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
 type Begun = { told?: CallOptions; call?: Call }
 
 type Preparsed = { [PARSED]?: Parsed } | undefined
+
+const ITS_OWN: ReadonlySet<PropertyKey> = new Set(['length', 'name', 'prototype', 'arguments', 'caller'])
+
+/** With the members that a program has put on its own `fetch`, such as what a mock notes of its calls. */
+function carrying(transport: typeof fetch, door: typeof fetch): typeof fetch {
+  for (const name of Reflect.ownKeys(transport)) {
+    if (ITS_OWN.has(name)) continue
+    Object.defineProperty(door, name, {
+      get: () => Reflect.get(transport, name),
+      set: (value: unknown) => void Reflect.set(transport, name, value),
+      enumerable: Object.prototype.propertyIsEnumerable.call(transport, name),
+      configurable: true,
+    })
+  }
+  return door
+}

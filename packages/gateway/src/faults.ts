@@ -31,6 +31,12 @@ export function detached(work: Promise<unknown>, fault: Fault, where: string): v
   work.catch((error: unknown) => fault(error, where))
 }
 
+/** Of a function that the event loop calls, for an event or a timer: the same, whose throws and rejections are reported. */
+export const watched =
+  <Args extends unknown[]>(task: (...args: Args) => unknown, fault: Fault, where: string) =>
+  (...args: Args): void =>
+    attempt(() => task(...args), fault, where)
+
 /**
  * Runs a deferred task; a throw or rejection is reported. `otherwise` is done in its place, for what must not be left
  * undone.

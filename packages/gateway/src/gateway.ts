@@ -8,8 +8,9 @@ import { createMemoryCache } from './cache/memory.ts'
 import { checkPurge } from './cache/purge.ts'
 import type { Call, Reply } from './call.ts'
 import type { GatewayControls } from './controls.ts'
+import type { Credential } from './credential.ts'
+import { PLACEHOLDER } from './custody/egress.ts'
 import { createKeeper } from './custody/keeper.ts'
-import { PLACEHOLDER } from './custody/stage.ts'
 import { createDoor } from './door.ts'
 import { createFault, detached, guarded } from './faults.ts'
 import type { Origin } from './identify/origin.ts'
@@ -31,6 +32,7 @@ import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
+import type { Sink } from './sinks/sink.ts'
 import { createSinks } from './sinks/sinks.ts'
 import { within } from './wait.ts'
 import { createWatch } from './watch.ts'
@@ -43,11 +45,9 @@ const LINGER_MS = 10_000
 /** Closes what a gateway holds, connections to Redis above all, once its program has let go of it. */
 const abandoned = new FinalizationRegistry<() => void>((close) => close())
 
-/**
- * The gateway as parts: controls, and a door for each client. `hasKey`: its clients have a key of their own for upstream,
- * and not only one for the proxy.
- */
-export function assemble(options: GatewayOptions | undefined, hasKey = true) {
+/** The gateway as parts: controls, and a door for each client. `credential`: what its clients bring of their own. */
+export function assemble(options: GatewayOptions | undefined, credential: Credential = 'models') {
+  const hasKey = credential === 'models'
   const settings = settingsOf(options, hasKey)
   const { deadlines, redis } = settings
   const warn = (message: string) => {
@@ -64,10 +64,10 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const complain = (field: string) => say(whatBecameOf(field))
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
-  const canAsk = hasKey || settings.custody
+  const canAsk = credential !== 'none' || settings.custody
   let rules = rulesOf(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
   const shared =
-    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt)
+    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt, fault)
   const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
@@ -138,7 +138,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   /** Who goes straight shares nothing in Redis but this. */
   function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
     const { redisMs: deadlineMs, connectMs } = deadlines
-    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined })
+    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined, fault })
     const keeper = createKeeper(link, oneAMinute(warn))
     const close = () => {
       keeper.close()
@@ -189,15 +189,16 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     const failed = () => {
       counters.counts.hookErrors += 1
     }
+    let result: unknown
     try {
-      const result = hook()
-      if (isThenable(result)) Promise.resolve(result).catch(failed)
+      result = hook()
     } catch {
       failed()
     }
+    if (result !== undefined) detached(Promise.resolve(result).catch(failed), fault, 'a hook')
   }
 
-  /** False: a sink has not received everything. */
+  /** False: something still waits for a sink. */
   async function settled(isLast: boolean): Promise<boolean> {
     later.run()
     await Promise.allSettled(telling)
@@ -207,18 +208,20 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     await recorder.settled()
     later.run()
     settlements.run()
-    const drained = sinks.drain(({ periodic }) => isLast || !periodic)
+    const drained = sinks.drain(dueAt(isLast))
     await Promise.all([shared?.settled(), drained])
     return await drained
   }
 
-  /** True only when everything before it has arrived, and in time. */
+  /** True only when everything since the last one has arrived, and in time. */
   async function delivered(isLast: boolean, deadlineMs: number): Promise<boolean> {
     let all = false
+    const hasLost = sinks.watchLosses(dueAt(isLast))
     const work = settled(isLast).then((done) => {
       all = done
     })
-    return (await within(work, deadlineMs)) && all
+    const isInTime = await within(work, deadlineMs)
+    return !hasLost() && isInTime && all
   }
 
   async function close(deadlineMs: number) {
@@ -270,10 +273,10 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   return {
     controls,
     say,
-    /** In mode `litellm`: what the proxy is shown, for clients that have no other key. */
-    proxyKey: hasKey ? undefined : rules.proxyFor(settings.agent)?.apiKey,
-    /** For clients whose key is kept in Redis. */
-    placeholder: settings.custody ? PLACEHOLDER : undefined,
+    /** For clients without a key for models: what the proxy is shown in mode `litellm`, or says that the key is in Redis. */
+    standIn: hasKey
+      ? undefined
+      : (rules.proxyFor(settings.agent)?.apiKey ?? (settings.custody ? PLACEHOLDER : undefined)),
     hooked: settings.onCall !== undefined,
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
@@ -284,5 +287,8 @@ const whatBecameOf = (field: string) =>
     ? `${field} is not understood: such calls are answered afresh, and their answers are not kept`
     : `${field} is malformed and was ignored`
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && 'then' in value
+/** Sinks with a rhythm of their own are left alone until the end. */
+const dueAt =
+  (isLast: boolean) =>
+  ({ periodic }: Sink) =>
+    isLast || !periodic

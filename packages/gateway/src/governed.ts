@@ -29,31 +29,38 @@ export const restAfterVersion: Below = (url) =>
   /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ??
   /\/(?:chat\/completions|responses|embeddings|completions)(?:\?.*)?$/.exec(url)?.[0]
 
-/** Exactly the four paths below a client's own base URL, which may change under our hands. */
+/** Exactly the four paths below a client's own base URL, which may change under our hands. A query changes nothing. */
 export function belowBase(baseURL: () => string): Governs {
   return (url) => {
-    const [base = '', baseQuery] = baseURL().split('?', 2)
+    const [base = ''] = baseURL().split('?', 1)
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
     if (!url.startsWith(prefix)) return undefined
-    const [path = '', query = baseQuery] = url.slice(prefix.length).split('?', 2)
-    return Object.hasOwn(OPERATIONS, path) ? unlessBeta(OPERATIONS[path], query) : undefined
+    const [path = ''] = url.slice(prefix.length).split(/[?#]/, 1)
+    return operationOf(path)
   }
 }
 
 /** For SDKs whose base we do not know: the path's tail. Azure names the model in the path. */
 export const byPathTail: Governs = (url) => {
-  const [address = '', query] = url.split('?', 2)
+  const [address = ''] = url.split(/[?#]/, 1)
   const path = Object.keys(OPERATIONS).find((path) => address.endsWith(path))
-  const found = path === undefined ? undefined : unlessBeta(OPERATIONS[path], query)
+  const found = path === undefined ? undefined : operationOf(path)
   const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
-  return found && deployment !== undefined ? { ...found, model: decodeURIComponent(deployment) } : found
+  return found && deployment !== undefined ? { ...found, model: decoded(deployment) } : found
 }
 
-/** The beta Responses API shares the path and speaks other event types. */
-function unlessBeta(operation: Operation | undefined, query: string | undefined) {
-  if (operation === undefined || (query !== undefined && new URLSearchParams(query).has('beta')))
-    return undefined
-  return { operation }
+function operationOf(path: string): { operation: Operation } | undefined {
+  const operation = Object.hasOwn(OPERATIONS, path) ? OPERATIONS[path] : undefined
+  return operation && { operation }
+}
+
+/** What is no escape is text. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /** Endpoints that cost money and that we do not govern. Source: OpenAI API reference, paths as of openai 7.57. */

@@ -16,7 +16,17 @@ import { tellsUsage } from './upstream/hosts.ts'
 import { ownDispatcher, ownFetch } from './upstream/own.ts'
 
 /** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
-export type Entrance = { transport: typeof fetch; governs: Governs; below: Below; frozen: boolean }
+export type Entrance = {
+  transport: typeof fetch
+  governs: Governs
+  below: Below
+  frozen: boolean
+  /** The origin that a key kept in Redis is for, unless the options name another. */
+  keyOrigin: string | undefined
+}
+
+export const homeOf = ({ keyOrigin, custody }: Settings, entrance: Entrance): string | undefined =>
+  custody ? (keyOrigin ?? entrance.keyOrigin) : undefined
 
 /** Who a request says it comes from: itself, the context it was made in, or the client that it was made with. */
 export const claimOf = (
@@ -55,15 +65,20 @@ type Under = {
 /** The request as a call, under the rules of this moment. */
 export function callOf(
   { settings, rules, inForce, complain }: Under,
-  { transport, below, frozen }: Entrance,
+  entrance: Entrance,
   incoming: Incoming,
 ): Call {
+  const { transport, below, frozen } = entrance
   const { url, init, headers, told, source, operation } = incoming
   const attempt = attemptOf(headers)
-  const origin = originOf(init, attempt, settings.onCall !== undefined)
+  const origin = originOf(init, settings.onCall !== undefined)
   const context = checkedContext(origin.context, complain)
-  const fromBody = frozen ? undefined : readBody(incoming.reading.body)
-  const reading = fromBody
+  const claim = claimOf(settings, context, told)
+  const caller = rules.who(claim)
+  const isProxied = caller.mode === 'litellm'
+  const fromBody = frozen ? undefined : readBody(incoming.reading.body, isProxied ? undefined : operation)
+  const isEdited = fromBody !== undefined && Object.keys(fromBody.edits).length > 0
+  const reading = isEdited
     ? { body: edited(incoming.reading.body, fromBody.edits), questions: {} }
     : incoming.reading
   const { body } = reading
@@ -71,9 +86,7 @@ export function callOf(
   const includeUsage = object(body.stream_options).include_usage === true
   const signal = init.signal ?? new AbortController().signal
   const path = frozen || incoming.model !== undefined ? undefined : below(url)
-  const claim = claimOf(settings, context, told)
-  const caller = rules.who(claim)
-  const proxy = caller.mode === 'litellm' && path !== undefined ? settings.litellm : undefined
+  const proxy = isProxied && path !== undefined ? settings.litellm : undefined
   const by = ownFetch(transport) + ownDispatcher(init)
   const asks = stream && !includeUsage && !frozen && asksForUsage(operation, url, rules, proxy !== undefined)
   return {
@@ -105,6 +118,7 @@ export function callOf(
       edits: fromBody?.edits ?? {},
       injectUsage: asks,
       frozen: frozen || incoming.model !== undefined,
+      keys: { shown: told?.key, home: homeOf(settings, entrance) },
       ...(frozen && { signed: true as const }),
     },
   }

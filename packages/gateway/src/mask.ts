@@ -1,36 +1,32 @@
 import type { Json } from './call.ts'
+import { withoutSecrets } from './secrets.ts'
 import { copied } from './words.ts'
 
 /** Takes out of a text what must not be seen. */
 export type Mask = (text: string) => string
 
-/** Whatever an agent's capture says, keys are never passed on. */
-const SECRETS: [RegExp, string][] = [
-  [/\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}/g, '<key>'],
-  [/\bsb_(?:secret|publishable)_[A-Za-z0-9_-]{16,}/g, '<key>'],
-  [/\b(?:gh[pousr]_|github_pat_|xox[abprs]-|AKIA)[A-Za-z0-9_-]{12,}/g, '<key>'],
-  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+/g, '<token>'],
-  [/\b(Bearer|Basic)\s+[A-Za-z0-9+/=_.~-]{16,}/gi, '$1 <key>'],
-  [/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,100}):[^\s/@]{1,200}@/gi, '$1:<key>@'],
-]
-
 /** What names or reaches a person. Names themselves no pattern can find. */
 const PERSONAL: [RegExp, string | ((found: string) => string)][] = [
-  [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, '<email>'],
   [/\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b/g, '<iban>'],
   [/\b(?:\d[ -]?){12,18}\d\b/g, (found) => (passesLuhn(found) ? '<card>' : found)],
   [/(?<![\w.])(?:\+|00)\d[\d ()./-]{6,22}\d\b/g, (found) => (hasDigits(found, 8, 17) ? '<phone>' : found)],
   [/(?<![\w.])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b/g, '<phone>'],
 ]
 
-export const maskSecrets: Mask = (text) => SECRETS.reduce((text, [what, by]) => text.replace(what, by), text)
+/** Whatever an agent's capture says, keys are never passed on. */
+export const maskSecrets: Mask = withoutSecrets
+
+const EMAIL = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g
 
 /** Of a thousand of them, one has digits enough for a telephone number. */
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** E-mail addresses, telephone and card numbers, IBANs. */
-export const maskPersonal: Mask = (text) =>
-  UUID.test(text) ? text : PERSONAL.reduce((text, [what, by]) => text.replace(what, by as string), text)
+export const maskPersonal: Mask = (text) => {
+  if (UUID.test(text)) return text
+  const rest = text.includes('@') ? text.replace(EMAIL, '<email>') : text
+  return PERSONAL.reduce((text, [what, by]) => text.replace(what, by as string), rest)
+}
 
 function hasDigits(found: string, min: number, max: number): boolean {
   const { length } = found.replace(/\D/g, '')

@@ -36,9 +36,11 @@ export type GatewayOptions = {
   livePolicy?: boolean
   /**
    * The key for OpenAI is kept in `redis`, sealed under the team key: the client needs no other. See docs/key-custody.md.
+   * It goes to one origin only: that of the client's own `baseURL`; for `createGateway()`, of OPENAI_BASE_URL, else of
+   * `https://api.openai.com`; or `origin`, an address of which scheme, host and port count.
    * @default true for a client that has a team key and `redis`, and no key for OpenAI
    */
-  custody?: boolean
+  custody?: boolean | { origin: string }
   /**
    * A fault inside the gateway refuses the call with 500 `gateway_fault`. Where the policy limits the caller (limits, keys,
    * model lists, switches) it always does; `true`: elsewhere, too, where the call would otherwise be sent as it is.
@@ -133,6 +135,8 @@ const bytes = count
 const positive = z.number().check(z.positive())
 const name = z.string().check(z.minLength(1))
 
+const address = z.string().check(z.refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? '')))
+
 const REDIS_URL = /^rediss?:\/\/[^\s,]+(,\s*rediss?:\/\/[^\s,]+)*$/
 const WHAT_REDIS =
   'must be a redis:// or rediss:// address, several of one cluster, an ioredis client, or false'
@@ -165,7 +169,12 @@ export const optionsSchema = z.strictObject({
   litellm: litellmSchema,
   policy: z.optional(z.any()),
   livePolicy: z.optional(z.boolean()),
-  custody: z.optional(z.boolean()),
+  custody: z.optional(
+    z.union(
+      [z.boolean(), z.strictObject({ origin: address })],
+      'must be true, false, or { origin } with the http:// or https:// address that the key is for',
+    ),
+  ),
   failClosed: z.optional(z.boolean()),
   cache: z.optional(
     z.union([

@@ -2,21 +2,22 @@ import type { Passed } from './account/passed.ts'
 import type { Counters } from './account/stats.ts'
 import type { Asked } from './asked.ts'
 import type { CacheStore } from './cache/store.ts'
+import { type Opened, originOf, strayKey, withKey } from './custody/egress.ts'
 import type { Keeper } from './custody/keeper.ts'
-import { authorized, standsIn } from './custody/stage.ts'
 import { type Fault, guarded } from './faults.ts'
 import { isPaid } from './governed.ts'
 import { currentContext } from './identify/context.ts'
 import type { CallOptions } from './identify/headers.ts'
-import { type Origin, originOf } from './identify/origin.ts'
+import { originOf as callOriginOf, type Origin, unmark } from './identify/origin.ts'
 import { type Complain, checkedContext } from './identify/schema.ts'
 import type { Claim } from './identify/who.ts'
-import { claimOf, type Entrance } from './incoming.ts'
+import { claimOf, type Entrance, homeOf } from './incoming.ts'
 import { turned } from './litellm/aim.ts'
 import { type Refusal, refusalResponse } from './refuse.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
 import { FAULT, maySend } from './unexamined.ts'
+import { leaving } from './upstream/leave.ts'
 import type { createWatch, Outcome, Watched } from './watch.ts'
 
 export type PassThrough = ReturnType<typeof createPassThrough>
@@ -69,17 +70,25 @@ export function createPassThrough(parts: Parts) {
     asked: Asked,
     told: CallOptions | undefined,
   ): Promise<Plan | { refusal: Refusal }> {
-    const { input, init, headers, method } = asked
+    const { init, headers, method } = asked
     const inForce = rules()
     const claim = claimFrom(told)
     const refusal = settings.direct ? undefined : refusalOf(inForce, claim, asked)
     if (refusal !== undefined) return { refusal }
-    const key = keeper && (await keyFor(keeper, entrance, claim, inForce, asked))
-    if (typeof key === 'object') return { refusal: key }
+    const opened =
+      keeper && (await openedFor(keeper, homeOf(settings, entrance), entrance, claim, inForce, asked))
+    if (opened !== undefined && 'code' in opened) return { refusal: opened }
     const straight = method === 'POST' && inForce.someGoStraight
-    const own = key === undefined ? init : { ...init, headers: authorized(headers, key) }
+    // An address that its owner changes meanwhile is not the one that the key was opened for.
+    const input = opened === undefined || asked.request ? asked.input : asked.url
+    const own = opened === undefined ? init : { ...init, headers: withKey(headers, opened.key) }
+    const proxy = inForce.proxyFor(claim.agent)
+    const args = turned(proxy, { ...entrance, key: told?.key }, input, own)
+    const request = { ...headOf(args, asked), shown: claim.key, opened }
+    const added = leaving(inForce.egress, entrance.transport, request)
+    if ('code' in added) return { refusal: added }
     return {
-      args: turned(inForce.proxyFor(claim.agent), { ...entrance, key: told?.key }, input, own),
+      args: 'redirect' in added ? [args[0], { ...args[1], ...added }] : args,
       watched: straight ? guarded(() => watch?.(entrance, asked, told), fault, 'a direct call') : undefined,
     }
   }
@@ -97,6 +106,7 @@ export function createPassThrough(parts: Parts) {
     teller: Teller | undefined,
   ): Promise<Response> {
     let response: Response
+    unmark(args[1])
     try {
       response = await transport(...args)
     } catch (error) {
@@ -148,7 +158,7 @@ export function createPassThrough(parts: Parts) {
     if (tell === undefined) return undefined
     return guarded(
       () => {
-        const origin = originOf(init, 0, settings.onCall !== undefined)
+        const origin = callOriginOf(init, settings.onCall !== undefined)
         const [at, startedAt] = [Date.now(), performance.now()]
         const caller = rules().who(claimFrom(told))
         return (outcome: PassedOutcome) =>
@@ -175,18 +185,37 @@ export function createPassThrough(parts: Parts) {
   }
 }
 
-/** Upstream's own key goes below the client's own address alone. */
-async function keyFor(
+/** Where it goes and what it shows. */
+function headOf([input, init]: Parameters<typeof fetch>, asked: Asked): { url: string; headers: Headers } {
+  if (input === asked.input && init === asked.init) return asked
+  const request = input instanceof Request ? input : undefined
+  const headers = init?.headers ?? request?.headers
+  return {
+    url: request?.url ?? (typeof input === 'string' ? input : asked.url),
+    headers: headers instanceof Headers ? headers : new Headers(headers),
+  }
+}
+
+/**
+ * Upstream's own key, for a request that shows none, at the origin that the key is for. Elsewhere a request that counts on
+ * it is refused; one that shows nothing at all, on no path of upstream's, is let go without.
+ */
+async function openedFor(
   keeper: Keeper,
+  home: string | undefined,
   { below, frozen }: Entrance,
   claim: Claim,
-  { who }: Rules,
+  { who, egress }: Rules,
   { url, headers }: Asked,
-): Promise<string | Refusal | undefined> {
+): Promise<Opened | Refusal | undefined> {
   const { mode, team } = who(claim)
-  if (claim.key === undefined || frozen || mode === 'litellm' || below(url) === undefined) return undefined
-  if (!standsIn(headers, claim.key)) return undefined
-  return await keeper.open(team, claim.key)
+  if (claim.key === undefined || frozen || mode === 'litellm') return undefined
+  if (!egress.lacksKey(headers, claim.key)) return undefined
+  const origin = originOf(url)
+  if (origin === undefined) return undefined
+  if (origin !== home) return below(url) === undefined ? undefined : strayKey(origin, home)
+  const key = await keeper.open(team, claim.key)
+  return typeof key === 'string' ? { key, origin } : key
 }
 
 function refusalOf(

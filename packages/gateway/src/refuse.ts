@@ -1,4 +1,6 @@
 import { unbilled } from './account/meter.ts'
+import { atRest } from './body/at-rest.ts'
+import { headersAtRest } from './body/headers-at-rest.ts'
 import type { Ending, Recording } from './body/recording.ts'
 import type { Call, Reply } from './call.ts'
 
@@ -12,6 +14,7 @@ export type RefusalCode =
   | 'gateway_agent_off'
   | 'gateway_key_not_sealed'
   | 'gateway_custody_unavailable'
+  | 'gateway_key_strays'
   | 'gateway_model_not_allowed'
   | 'gateway_cost_unbounded'
   | 'gateway_quota_unavailable'
@@ -40,6 +43,7 @@ const STATUS = {
   gateway_agent_off: 403,
   gateway_key_not_sealed: 401,
   gateway_custody_unavailable: 503,
+  gateway_key_strays: 403,
   gateway_model_not_allowed: 403,
   gateway_cost_unbounded: 403,
   gateway_quota_unavailable: 503,
@@ -97,19 +101,16 @@ function recordingOf(refusal: Refusal, url: string): Recording {
  */
 export function refusalResponse(refusal: Refusal, url: string): Response {
   const status = STATUS[refusal.code]
-  const headers = new Headers({
-    'content-type': 'application/json',
-    'x-should-retry': 'false',
-    'x-request-id': crypto.randomUUID(),
-    ...refusal.headers,
-  })
+  const headers = headersAtRest()
+  headers.set('content-type', 'application/json')
+  headers.set('x-should-retry', 'false')
+  headers.set('x-request-id', crypto.randomUUID())
+  for (const name in refusal.headers) headers.set(name, refusal.headers[name] ?? '')
   if (refusal.retryAfterMs !== undefined) {
     headers.set('retry-after-ms', String(Math.ceil(refusal.retryAfterMs)))
     headers.set('retry-after', String(Math.ceil(refusal.retryAfterMs / 1_000)))
   }
   const { message, code, param = null } = refusal
   const body = JSON.stringify({ error: { message, type: TYPE[status], param, code } })
-  const response = new Response(body, { status, headers })
-  Object.defineProperty(response, 'url', { value: url })
-  return response
+  return atRest(body, headers, { status, statusText: '', url })
 }

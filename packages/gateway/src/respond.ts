@@ -1,5 +1,6 @@
 import { formatUsd } from './account/price.ts'
 import { cacheState } from './account/recorder.ts'
+import { addable } from './body/at-rest.ts'
 import type { Call, Reply } from './call.ts'
 import type { Fault } from './faults.ts'
 import { refusalResponse } from './refuse.ts'
@@ -17,7 +18,7 @@ export async function respond(reply: Reply, call: Call, fault: Fault): Promise<R
     return refusalResponse(FAULT_AFTER, call.outgoing.url)
   }
   try {
-    await addHeaders(response.headers, reply, call)
+    await addHeaders(addable(response), reply, call)
   } catch (error) {
     fault(error, 'headers of an answer')
   }

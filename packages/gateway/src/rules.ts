@@ -1,4 +1,5 @@
 import { createPriceBook, type PriceBook } from './account/price.ts'
+import { createEgress, type Egress, originOf } from './custody/egress.ts'
 import { type Caller, type Claim, createDirectory } from './identify/who.ts'
 import type { LitellmSettings } from './litellm/options.ts'
 import type { Mode, Switches } from './policy/live.ts'
@@ -23,6 +24,8 @@ export type Rules = {
   bindsCaller: (caller: Caller) => boolean
   /** The proxy that an agent's calls go through, if they do. */
   proxyFor: (agent: string | undefined) => LitellmSettings | undefined
+  /** Judges what leaves: no key reaches an origin that is not its own. */
+  egress: Egress
   prices: PriceBook
   /** For operators; repeated messages are its concern. */
   say: (message: string) => void
@@ -38,7 +41,7 @@ export type Rules = {
 type Parts = {
   settings: Settings
   switches: Switches
-  /** The client has a key of its own for upstream, and not only the proxy's. */
+  /** The client has a credential of its own for upstream, and not only the proxy's. */
   hasKey: boolean
   say: (message: string) => void
 }
@@ -59,6 +62,7 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
     binds: binds(policy, parts.settings) || named.some((agent) => modeOf(agent) === 'litellm'),
     bindsCaller: (caller) => bindsCaller(caller, parts.settings),
     proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
+    egress: egressOf(policy, parts.settings),
     prices: createPriceBook(models, parts.say),
     say: parts.say,
     routing: {
@@ -67,6 +71,11 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
       instead: (model) => (Object.hasOwn(swap, model) ? (swap[model] ?? model) : model),
     },
   }
+}
+
+function egressOf({ teams = {} }: Policy, { key, litellm }: Settings): Egress {
+  const hashes = Object.values(teams).flatMap(({ keys = [] }) => keys)
+  return createEgress({ hashes, keys: [key, litellm?.apiKey], proxy: litellm && originOf(litellm.base) })
 }
 
 function binds(policy: Policy, { failClosed, custody, quota }: Settings): boolean {
@@ -115,7 +124,7 @@ function modesOf(policy: Policy, { settings, switches, hasKey, say }: Parts) {
       say(`mode litellm is switched on, but ${NO_PROXY}: calls go as before`)
       return settings.mode ?? 'embedded'
     }
-    if (mode !== 'litellm' && !hasKey) {
+    if (mode !== 'litellm' && !hasKey && settings.litellm !== undefined) {
       say(
         `mode ${mode} is switched on, but this client has no key for OpenAI: its calls go on through LiteLLM`,
       )

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { originOf } from './custody/egress.ts'
 import type { GatewayContext } from './identify/context.ts'
 import { type LitellmSettings, litellmSettingsOf } from './litellm/options.ts'
 import {
@@ -32,6 +33,8 @@ export type Settings = {
   key: string | undefined
   /** The key for upstream is kept in Redis. */
   custody: boolean
+  /** The origin that it belongs to; `undefined`: the client's. */
+  keyOrigin: string | undefined
   team: string | undefined
   /** A fault of the gateway refuses the call, even where the policy sets no limits. */
   failClosed: boolean
@@ -107,6 +110,7 @@ export function settingsOf(
       isProxied: (mode ?? startOf(policy)) === 'litellm',
       hasKey,
     }),
+    keyOrigin: typeof options.custody === 'object' ? originOf(options.custody.origin) : undefined,
     team: options.team,
     mode,
     direct: mode === 'direct',
@@ -145,7 +149,8 @@ function custodyOf(
     throw new GatewayOptionsError(
       'gateway.custody: keys are kept in Redis: set gateway.redis, or LLM_GATEWAY_REDIS_URL',
     )
-  return custody ?? (!has.hasKey && has.key !== undefined && has.redis !== undefined && !has.isProxied)
+  if (custody !== undefined) return custody !== false
+  return !has.hasKey && has.key !== undefined && has.redis !== undefined && !has.isProxied
 }
 
 /** A policy can be changed while the program runs: what it starts with rules nothing out. */

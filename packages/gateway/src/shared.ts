@@ -6,6 +6,7 @@ import { createTieredCache } from './cache/tiered.ts'
 import type { Across } from './coalesce/across.ts'
 import { createLeases } from './coalesce/lease.ts'
 import { createNews } from './coalesce/news.ts'
+import type { Fault } from './faults.ts'
 import { follow } from './policy/live/follow.ts'
 import type { Live } from './policy/live.ts'
 import { createRedisQuota } from './quota/redis/quota.ts'
@@ -21,11 +22,12 @@ export function share(
   memory: MemoryCache,
   warn: (message: string) => void,
   adopt: (live: Live) => void,
+  fault: Fault,
 ) {
   const { cache, quota, across, deadlines } = settings
   const { redisMs: deadlineMs, connectMs } = deadlines
   const say = oneAMinute(warn)
-  const link = acquireLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn) })
+  const link = acquireLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn), fault })
   const onFull = () =>
     say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
   const store = createRedisCache(link, {

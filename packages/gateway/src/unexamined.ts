@@ -1,9 +1,7 @@
 import type { Asked } from './asked.ts'
-import { PLACEHOLDER } from './custody/stage.ts'
 import { readHeaders } from './identify/headers.ts'
 import type { Refusal } from './refuse.ts'
 import type { Rules } from './rules.ts'
-import type { Settings } from './settings.ts'
 
 /** The refusal of a call in which the gateway itself failed. Not retried: the same call would fail the same way. */
 export const FAULT: Refusal = {
@@ -21,21 +19,12 @@ export const FAULT_AFTER: Refusal = {
  * Whether a request may be sent as it is after a fault, its caller unknown: only where the policy in force binds no
  * caller, and never with a key that is not upstream's own.
  */
-export function maySend(
-  { settings, rules }: { settings: Settings; rules: () => Rules },
-  { headers, marked }: Asked,
-): boolean {
+export function maySend({ rules }: { rules: () => Rules }, { url, headers, marked }: Asked): boolean {
   try {
     const told = marked && readHeaders(marked, () => undefined)
-    return !rules().binds && showsUpstreamsKey(headers, [told?.key, settings.key])
+    const { binds, egress } = rules()
+    return !binds && egress.strays({ url, headers, shown: told?.key }) === undefined
   } catch {
     return false
   }
-}
-
-/** False: what stands in its place is the placeholder, or one of these team keys. */
-export function showsUpstreamsKey(headers: Headers, teamKeys: (string | undefined)[]): boolean {
-  const given = headers.get('authorization')
-  const others = [PLACEHOLDER, ...teamKeys.filter((key) => key !== undefined)]
-  return others.every((key) => given !== `Bearer ${key}`)
 }

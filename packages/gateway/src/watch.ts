@@ -9,7 +9,7 @@ import type { Call } from './call.ts'
 import type { CallOptions } from './identify/headers.ts'
 import { originOf } from './identify/origin.ts'
 import type { Complain } from './identify/schema.ts'
-import { attemptOf, callOf, type Entrance } from './incoming.ts'
+import { callOf, type Entrance } from './incoming.ts'
 import { createReader } from './reading.ts'
 import type { Rules } from './rules.ts'
 import type { Settings } from './settings.ts'
@@ -44,7 +44,7 @@ export function createWatch({ settings, rules, complain, witness }: Parts) {
       : { ...init }
     const given = init?.body ?? undefined
     const text = typeof given === 'string' ? given : textOfRequest(given, request).catch(() => undefined)
-    const origin = originOf(own, attemptOf(headers), settings.onCall !== undefined)
+    const origin = originOf(own, settings.onCall !== undefined)
     const [startedAt, inForce] = [performance.now(), rules()]
 
     return async function tell(outcome) {

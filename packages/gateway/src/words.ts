@@ -19,6 +19,24 @@ export function wordsOf(error: unknown): string {
   }
 }
 
+/** `instanceof` for a thrown value, which may be such that it cannot be looked at: false then. */
+export function isInstance<T>(error: unknown, type: abstract new (...args: never[]) => T): error is T {
+  try {
+    return error instanceof type
+  } catch {
+    return false
+  }
+}
+
+/** The `message` of an Error; '' where there is none that is a text. Never throws. */
+export function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error && typeof error.message === 'string' ? error.message : ''
+  } catch {
+    return ''
+  }
+}
+
 /** The `code` of a system error, e.g. `ECONNREFUSED`. `undefined` for values without one. Never throws. */
 export function codeOf(error: unknown): string | undefined {
   try {

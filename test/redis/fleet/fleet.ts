@@ -9,6 +9,9 @@ const LUA = new URL('lua.mjs', import.meta.url).href
 export type Left = { id: string; at: number; cost: number; tokens: number }
 export type Outcome = { calls: Left[]; done: Extract<Told, { type: 'done' }>[] }
 
+/** Of a process with four callers: each has asked some times after the last call ended. */
+const ENOUGH_REFUSALS = 40
+
 /** Real processes, each with its own connection, clock reading and memory. */
 export async function startFleet(url: string, size: number) {
   const children = Array.from({ length: size }, () =>
@@ -34,16 +37,26 @@ export async function startFleet(url: string, size: number) {
       const calls = new Map<string, Left>()
       const done: Outcome['done'] = []
       const living = children.filter((child) => child.connected)
-      const listen = (message: Told) => {
-        if (message.type === 'left') calls.set(message.id, message)
+      // Each of them has been refused so often since anything changed that nothing is left.
+      const refusals = new Map<ChildProcess, number>()
+      const refuse = (child: ChildProcess) => {
+        refusals.set(child, (refusals.get(child) ?? 0) + 1)
+        if (living.some((child) => child.connected && (refusals.get(child) ?? 0) < ENOUGH_REFUSALS)) return
+        for (const child of living) if (child.connected) child.send('stop')
+      }
+      const listenTo = (child: ChildProcess) => (message: Told) => {
+        if (message.type === 'left' || message.type === 'ended') refusals.clear()
+        if (message.type === 'refused') refuse(child)
+        else if (message.type === 'left') calls.set(message.id, message)
         else if (message.type === 'ended') Object.assign(calls.get(message.id) ?? {}, message)
         else if (message.type === 'done') done.push(message)
       }
-      for (const child of living) child.on('message', listen)
+      const listeners = new Map(living.map((child) => [child, listenTo(child)]))
+      for (const [child, listen] of listeners) child.on('message', listen)
       const all = Promise.all(living.map((child) => told(child, 'done')))
       for (const child of living) child.send(job)
       await Promise.all([all, meanwhile()])
-      for (const child of living) child.off('message', listen)
+      for (const [child, listen] of listeners) child.off('message', listen)
       return { calls: [...calls.values()], done }
     },
     /** kill -9: what they held, nobody settles. */

@@ -8,6 +8,8 @@ export type Job = {
   team: string
   limits: Limits
   seconds: number
+  /** Goes on afterwards until `stop`: the machine may be so busy that the limit is not reached before. */
+  exhausts?: boolean
   /** Calls at a time. */
   calls: number
   /** The longest that a call takes, in milliseconds. */
@@ -22,6 +24,7 @@ export type Told =
   | { type: 'ready' }
   | { type: 'left'; id: string; at: number; cost: number; tokens: number }
   | { type: 'ended'; id: string; cost: number; tokens: number }
+  | { type: 'refused' }
   | { type: 'done'; refused: number; stats: ReturnType<ReturnType<typeof createRedisQuota>['stats']> }
 
 const [url = '', processes = '1'] = process.argv.slice(2)
@@ -31,11 +34,14 @@ const quota = createRedisQuota(link, { processes: Number(processes) })
 const tell = (told: Told) => void process.send?.(told)
 const upTo = (most: number) => Math.floor(Math.random() * (most + 1))
 
+let stopped = false
+
 async function work(job: Job) {
+  stopped = false
   const until = Date.now() + job.seconds * 1_000
   let refused = 0
   async function caller() {
-    while (Date.now() < until) {
+    while (Date.now() < until || (job.exhausts && !stopped)) {
       const id = crypto.randomUUID()
       const verdict = await quota.reserve({
         id,
@@ -50,6 +56,7 @@ async function work(job: Job) {
       })
       if (!verdict.admitted) {
         refused += 1
+        if (job.exhausts) tell({ type: 'refused' })
         await sleep(Math.min(verdict.retryAfterMs ?? 100, 10 + upTo(40)))
         continue
       }
@@ -72,6 +79,9 @@ async function work(job: Job) {
   tell({ type: 'done', refused, stats: quota.stats() })
 }
 
-process.on('message', (job: Job) => void work(job))
+process.on('message', (told: Job | 'stop') => {
+  if (told === 'stop') stopped = true
+  else void work(told)
+})
 process.on('disconnect', () => process.exit())
 tell({ type: 'ready' })

@@ -1,6 +1,7 @@
 import type { Call } from '../call.ts'
 import { isSet } from '../json.ts'
-import { countInput, countText, inputSize } from '../route/tokens.ts'
+import { maxOutputTokens } from '../quota/ask.ts'
+import { countInput, countTexts, inputSize } from '../route/tokens.ts'
 import { wordsOf } from '../words.ts'
 import type { Usage } from './usage.ts'
 
@@ -28,9 +29,9 @@ export type Seen = {
   whole?: boolean
   /** The service tier that answered. */
   tier?: string | undefined
-  /** What the model had written, as far as it was kept. */
-  produced: string
-  /** Stream events that went by without being kept; a model writes about one token in each. */
+  /** What the model had written: texts that are counted one by one. */
+  produced: readonly string[]
+  /** Bytes that went by without being kept: no token is shorter. */
   unkept: number
 }
 
@@ -68,19 +69,25 @@ async function estimate(call: Call, seen: Seen): Promise<Metered> {
     ...nothing.usage,
     input,
     // Vectors are not written: they cost nothing beyond the question.
-    output: operation === 'embeddings' ? 0 : written + seen.unkept,
+    output: operation === 'embeddings' ? 0 : written + uncounted(call, seen.unkept, written),
   })
   const tier = askedTier(call)
   try {
-    const [input, written] = await Promise.all([countInput(operation, body), countText(seen.produced)])
+    const [input, written] = await Promise.all([countInput(operation, body), countTexts(seen.produced)])
     return { usage: count(input, written), estimated: true, tier }
   } catch (error) {
     call.rules.say(`answers that were broken off have no price: the tokeniser failed: ${wordsOf(error)}`)
     // No token is shorter than a byte.
     const { bound } = inputSize(operation, body, outgoing.text)
-    return { usage: count(bound, Buffer.byteLength(seen.produced)), estimated: true, unknown: true, tier }
+    return { usage: count(bound, bytesIn(seen.produced)), estimated: true, unknown: true, tier }
   }
 }
+
+/** No token is shorter than a byte, and no answer longer than its model can make it. */
+const uncounted = (call: Call, bytes: number, written: number) =>
+  bytes === 0 ? 0 : Math.min(bytes, Math.max(0, maxOutputTokens(call) - written))
+
+const bytesIn = (texts: readonly string[]) => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 
 export const askedTier = ({ body }: Call): string | undefined =>
   typeof body.service_tier === 'string' ? body.service_tier : undefined

@@ -105,7 +105,7 @@ export function createPriceBook(
      */
     cost(model: string, usage: Usage, tier = 'default'): NanoUsd | undefined | Promise<NanoUsd | undefined> {
       const urgent = isUrgent(tier)
-      const share = urgent ? priorityOf(model) : SHARES.get(tier)
+      const share = shareOf(tier, model)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
       if (usage.hostedCalls) return undefined
       const { audioInput, audioOutput, input } = usage
@@ -118,16 +118,16 @@ export function createPriceBook(
     },
     /**
      * The most that so many tokens can cost: input at the dearest of its rates (cached, written to a cache or neither),
-     * audio at no less than text, the whole at the dearest of `tiers`. `undefined` where a price that may be billed is
+     * audio at no less than text, the whole at the dearest of its tiers. `undefined` where a price that may be billed is
      * not known. A tier in `assumed` was not asked for; a model that has no price at it is not served at it.
      */
     worst(
       model: string,
       { input, audioInput, output, audioOutput }: Tokens,
-      tiers: readonly string[],
+      asked: readonly string[],
       assumed: readonly string[],
     ): NanoUsd | undefined | Promise<NanoUsd | undefined> {
-      const share = dearest(model, tiers, assumed)
+      const share = dearest(model, asked, assumed)
       if (share === undefined) return undefined
       return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
         const rates = ratesOf(policy, listed, input)
@@ -189,18 +189,22 @@ const isUrgent = (tier: string) => tier === 'priority' || tier === 'fast'
 /** The largest part of the standard price; `undefined` where that of a tier is not known. */
 function dearest(
   model: string,
-  tiers: readonly string[],
+  asked: readonly string[],
   assumed: readonly string[],
 ): [number, number] | undefined {
   let most: [number, number] = [0, 1]
-  for (const tier of tiers) {
-    const share = isUrgent(tier) ? priorityOf(model) : SHARES.get(tier)
-    if (share === undefined && assumed.includes(tier)) continue
-    if (share === undefined) return undefined
-    if (share[0] * most[1] > most[0] * share[1]) most = share
+  for (const tier of asked) {
+    const share = shareOf(tier, model)
+    if (share === undefined && !assumed.includes(tier)) return undefined
+    if (share !== undefined) most = larger(most, share)
   }
+  for (const tier of assumed) most = larger(most, shareOf(tier, model) ?? most)
   return most
 }
+
+const shareOf = (tier: string, model: string) => (isUrgent(tier) ? priorityOf(model) : SHARES.get(tier))
+
+const larger = (a: [number, number], b: [number, number]) => (b[0] * a[1] > a[0] * b[1] ? b : a)
 
 function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
   const at = (name: string) => stepFor(listed[name], inputTokens)
@@ -243,8 +247,7 @@ export const usd = (nano: NanoUsd): number => nano / 1e9
 
 /** For headers: plain digits, never an exponent; six decimals, and up to nine where the amount has them. */
 export function formatUsd(nano: NanoUsd): string {
-  const decimals = String(nano % 1e9)
-    .padStart(9, '0')
-    .replace(/0{1,3}$/, '')
-  return `${Math.floor(nano / 1e9)}.${decimals}`
+  const decimals = `${nano % 1e9}`.padStart(9, '0')
+  const length = nano % 1_000 === 0 ? 6 : nano % 100 === 0 ? 7 : nano % 10 === 0 ? 8 : 9
+  return `${Math.floor(nano / 1e9)}.${decimals.slice(0, length)}`
 }

@@ -4,7 +4,7 @@ import { type Fault, guarded } from '../faults.ts'
 import type { Later } from '../later.ts'
 import type { NanoUsd } from '../quota/store.ts'
 import { refuse } from '../refuse.ts'
-import { FAULT, FAULT_AFTER, showsUpstreamsKey } from '../unexamined.ts'
+import { FAULT, FAULT_AFTER } from '../unexamined.ts'
 import { unmetered } from './meter.ts'
 import { plus, type Recorder, type Seen } from './recorder.ts'
 
@@ -47,11 +47,12 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
     }
 
   async function afterFault(call: Call): Promise<Reply> {
-    const { origin, rules, caller, outgoing, teamKey } = call
+    const { origin, rules, caller, outgoing } = call
     // A stage may have failed while those below it were at work.
     origin.barred = true
     if (origin.sent > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
-    const mayLeave = !rules.bindsCaller(caller) && showsUpstreamsKey(outgoing.headers, [teamKey])
+    const isAstray = rules.egress.strays({ ...outgoing, ...outgoing.keys }) !== undefined
+    const mayLeave = !rules.bindsCaller(caller) && !isAstray
     if (!mayLeave || call.purpose !== undefined) return { ...refuse(call, FAULT), bypass: 'fault' }
     const { init, headers, text } = outgoing
     const asItIs = { ...outgoing, frozen: true, injectUsage: false, init: { ...init, headers, body: text } }

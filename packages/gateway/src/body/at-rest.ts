@@ -1,7 +1,15 @@
 import { Readable } from 'node:stream'
+import { formatWithOptions, type InspectOptions, inspect } from 'node:util'
+import * as threads from 'node:worker_threads'
+import { HeadersAtRest } from './headers-at-rest.ts'
 
-/** What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. */
-type Head = { url: string } & Partial<Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>>
+/**
+ * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
+ * headers can be changed, as those of a Response that a program made itself.
+ */
+type Head = { url: string; mutable?: boolean } & Partial<
+  Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>
+>
 
 /** Text, bytes, a stream of bytes that nobody has read from, or none. */
 type Body = string | Uint8Array | ReadableStream<Uint8Array> | null
@@ -10,24 +18,42 @@ type Body = string | Uint8Array | ReadableStream<Uint8Array> | null
  * A Response made with half of the work. Of a body that is all there, a stream is made only for who asks for one: a
  * third of what the SDK does for a small answer goes into making a stream of it and reading that again.
  */
-export function atRest(body: Body, headers: Headers, head: Head): Response {
+export function atRest(body: Body, headers: HeadersAtRest, head: Head): Response {
   return new ResponseAtRest(body, headers, head)
 }
 
+/** Where headers can be added to a Response that its caller has not seen yet. */
+export const addable = (response: Response): Headers => ResponseAtRest.collected(response) ?? response.headers
+
 const decoder = new TextDecoder()
 
+/** A Response cannot be cloned as a plain object. Since Node 22.10; before, it can. */
+const { markAsUncloneable } = threads as { markAsUncloneable?: (value: object) => void }
+
 class ResponseAtRest implements Response {
-  readonly headers: Headers
+  readonly #collected: HeadersAtRest
   readonly #body: Body
   readonly #head: Head
+  #headers: Headers | undefined
   #used = false
   /** The usual kind of Response, once somebody wants more than the text. */
   #usual: Response | undefined
 
-  constructor(body: Body, headers: Headers, head: Head) {
-    this.headers = headers
+  constructor(body: Body, headers: HeadersAtRest, head: Head) {
+    this.#collected = headers
     this.#body = body
     this.#head = head
+    markAsUncloneable?.(this)
+  }
+
+  static collected(response: Response): Headers | undefined {
+    return #collected in response && response.#headers === undefined ? response.#collected : undefined
+  }
+
+  /** Real ones, made when they are first asked for: then nothing is added any more. */
+  get headers() {
+    this.#headers ??= this.#collected.native(this.#head.mutable)
+    return this.#headers
   }
 
   get url() {
@@ -101,9 +127,19 @@ class ResponseAtRest implements Response {
       throw new TypeError('Response.clone: Body has already been consumed.')
     if (this.#body instanceof ReadableStream) {
       const body = this.#asUsual().clone().body as ReadableStream<Uint8Array>
-      return new ResponseAtRest(body, new Headers(this.headers), this.#head)
+      return new ResponseAtRest(body, this.#copied(), this.#head)
     }
-    return new ResponseAtRest(this.#body, new Headers(this.headers), this.#head)
+    return new ResponseAtRest(this.#body, this.#copied(), this.#head)
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions) {
+    const { status, statusText, headers, body, bodyUsed, ok, redirected, type, url } = this
+    const told = { status, statusText, headers, body, bodyUsed, ok, redirected, type, url }
+    return `Response ${formatWithOptions(options, told)}`
+  }
+
+  #copied(): HeadersAtRest {
+    return new HeadersAtRest(this.#head.mutable ? new Headers(this.headers) : this.#collected)
   }
 
   #use() {
@@ -121,6 +157,6 @@ class ResponseAtRest implements Response {
   }
 }
 
-// It is a Response to whoever asks, made without the half of the work that goes into a body nobody reads as a stream.
+// It is a Response by all that can be asked of it, made without the half of the work that goes into a body.
 Object.setPrototypeOf(ResponseAtRest.prototype, Response.prototype)
-Object.defineProperty(ResponseAtRest, 'name', { value: 'Response' })
+Object.defineProperty(ResponseAtRest.prototype, 'constructor', { value: Response })

@@ -4,6 +4,7 @@ import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
+import { type Say, sayAll } from './written.ts'
 
 /** Chat completions: `chat.completion` whole, `chat.completion.chunk` streamed. */
 export const chat: Format = {
@@ -96,26 +97,10 @@ function toolDeltas(call: JsonObject): JsonObject[] {
   return [opening, ...chunked.pieces(text(body[field])).map((piece) => ({ [kind]: { [field]: piece } }))]
 }
 
-/** Everything in the deltas that is text: content, refusals, reasoning, the names and arguments of tools. */
-function produced(events: readonly SseEvent[]): string {
-  const deltas = chunked
-    .legible(events)
-    .flatMap((chunk) => list(chunk.choices).map((choice) => object(choice).delta))
-  return deltas.map(strings).join('')
+function produced(events: readonly SseEvent[], say: Say): void {
+  for (const chunk of chunked.legible(events))
+    list(chunk.choices).forEach((choice, at) => {
+      const { index, delta } = object(choice)
+      sayAll(delta, `${typeof index === 'number' ? index : at}`, say)
+    })
 }
-
-/** By a list of its own: what upstream nests may be deeper than a stack is. */
-function strings(value: Json | undefined): string {
-  let said = ''
-  const left = [value]
-  while (left.length > 0) {
-    const next = left.pop()
-    if (typeof next === 'string') said += next
-    else if (Array.isArray(next)) for (let at = next.length - 1; at >= 0; at -= 1) left.push(next[at])
-    else if (isObject(next))
-      for (const name of Object.keys(next).reverse()) if (!NAMES.has(name)) left.push(next[name])
-  }
-  return said
-}
-
-const NAMES = new Set(['role', 'id', 'type'])

@@ -15,11 +15,13 @@ export const completions: Format = {
   withoutNullUsage: chunked.withoutNullUsage,
   assemble,
   emit,
-  produced: (events) =>
-    chunked
-      .legible(events)
-      .flatMap((chunk) => list(chunk.choices).map((choice) => text(object(choice).text)))
-      .join(''),
+  produced(events, say) {
+    for (const chunk of chunked.legible(events))
+      list(chunk.choices).forEach((choice, at) => {
+        const { index, text: piece } = object(choice)
+        say(`${typeof index === 'number' ? index : at}`, text(piece))
+      })
+  },
 }
 
 type Choice = { text: string; logprobs: JsonObject | undefined; finish: string | undefined }

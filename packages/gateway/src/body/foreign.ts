@@ -1,3 +1,4 @@
+import { addable } from './at-rest.ts'
 import { lasting } from './replay.ts'
 
 /** Headers of a live answer that hold for whoever reads it: its form, and when to ask again. */
@@ -8,7 +9,7 @@ const COMMON = new Set(['content-type', 'retry-after', 'retry-after-ms', 'x-shou
  * other's exchange with upstream are not told.
  */
 export function foreignView(response: Response): Response {
-  const { headers } = response
+  const headers = addable(response)
   const kept = lasting(headers)
   for (const name of [...headers.keys()]) if (!COMMON.has(name)) headers.delete(name)
   headers.set('x-request-id', crypto.randomUUID())

@@ -3,6 +3,7 @@ import { chat } from './chat.ts'
 import { completions } from './completions.ts'
 import { responses } from './responses.ts'
 import type { SseEvent } from './sse.ts'
+import type { Say } from './written.ts'
 
 /** What one operation's answers look like, whole and as a stream, and how one becomes the other. */
 export type Format = {
@@ -18,8 +19,8 @@ export type Format = {
   storable: (answer: JsonObject) => boolean
   /** Nothing but usage and the end itself is still to come. */
   finished: (events: readonly SseEvent[]) => boolean
-  /** All that the model has written, for counting its tokens. */
-  produced: (events: readonly SseEvent[]) => string
+  /** Tells all that the model has written, for counting its tokens. */
+  produced: (events: readonly SseEvent[], say: Say) => void
   /** The one chunk that brings usage and nothing else. */
   isUsageOnly: (event: SseEvent) => boolean
   /** The event as it is for callers who did not ask for usage. */

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { headersAtRest } from './headers-at-rest.ts'
@@ -57,7 +56,8 @@ test('whatever is done with them, they are as any other Headers', () => {
       const usual = new Headers(given)
       const rest = headersAtRest(new Headers(given))
       for (const each of steps) expect(play(rest, each)).toEqual(play(usual, each))
-      expect(inspect(rest)).toBe(inspect(usual))
+      const native = rest.native()
+      expect([[...native], native.getSetCookie()]).toEqual([[...usual], usual.getSetCookie()])
     }),
     { numRuns: 2_000 },
   )
@@ -69,7 +69,6 @@ test("upstream's own are left as they are", () => {
   rest.set('x-a', '2')
   rest.append('x-a', '3')
   expect([rest.get('x-a'), upstream.get('x-a')]).toEqual(['2, 3', '1'])
-  expect(rest).toBeInstanceOf(Headers)
 })
 
 test('everything that Headers have, they have of their own', () => {

@@ -1,15 +1,15 @@
-import { inspect } from 'node:util'
+import { sealed } from './sealed.ts'
 
 /**
- * Headers over those of upstream, which are not copied, and some of ours. Every header that goes through the usual kind
- * is checked and converted several times over; most are never read but by the SDK's log, which reads them all.
+ * Collects the headers of an answer: over those of upstream, which are not copied, some of ours. Every header that goes
+ * through the usual kind is checked and converted each time; from these it is made once, for the caller.
  */
-export function headersAtRest(base?: Headers): Headers {
+export function headersAtRest(base?: Headers): HeadersAtRest {
   return new HeadersAtRest(base)
 }
 
 /** Headers as a connection brought them: names and values in turns. */
-export function headersOfRaw(raw: readonly (Buffer | string)[]): Headers {
+export function headersOfRaw(raw: readonly (Buffer | string)[]): HeadersAtRest {
   const headers = new HeadersAtRest()
   for (let at = 0; at + 1 < raw.length; at += 2)
     headers.bring(latin1(raw[at]).toLowerCase(), latin1(raw[at + 1]))
@@ -35,11 +35,9 @@ function isPlainName(name: string): boolean {
 
 const NONE = new Headers()
 
-class HeadersAtRest implements Headers {
+export class HeadersAtRest implements Headers {
   readonly #base: Headers
   readonly #own = new Map<string, string>()
-  /** All names in order, until one more comes: the SDK's log reads all headers twice. */
-  #names: string[] | undefined
   /** The usual kind of Headers, once somebody does with them what is unusual. */
   #usual: Headers | undefined
 
@@ -50,7 +48,7 @@ class HeadersAtRest implements Headers {
   /** One more, which may have come before. */
   bring(name: string, value: string) {
     if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name))
-      this.#put(name, value)
+      this.#own.set(name, value)
     else this.#asUsual().append(name, value)
   }
 
@@ -65,7 +63,7 @@ class HeadersAtRest implements Headers {
   }
 
   set(name: string, value: string) {
-    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) this.#put(name, value)
+    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) this.#own.set(name, value)
     else this.#asUsual().set(name, value)
   }
 
@@ -86,7 +84,7 @@ class HeadersAtRest implements Headers {
   }
 
   entries() {
-    return (this.#usual?.entries() ?? this.#sorted().values()) as HeadersIterator<[string, string]>
+    return this.#asUsual().entries()
   }
 
   keys() {
@@ -101,23 +99,20 @@ class HeadersAtRest implements Headers {
     return this.entries()
   }
 
-  [inspect.custom]() {
-    return this.#asUsual()
+  /** The same headers as the usual kind, of which nothing else knows; unless `mutable`, such as can only be read. */
+  native(mutable = false): Headers {
+    const plain = new Map<string, string>()
+    if (!this.#gather(plain)) return (mutable ? undefined : sealed(this.#asUsual())) ?? this.#asUsual()
+    return (mutable ? undefined : sealed(plain)) ?? new Headers(Object.fromEntries(plain))
   }
 
-  #put(name: string, value: string) {
-    this.#own.set(name, value)
-    this.#names = undefined
-  }
-
-  #sorted(): [string, string][] {
-    if (this.#base !== NONE) {
-      const list = [...this.#own]
-      for (const header of this.#base) if (!this.#own.has(header[0])) list.push(header)
-      return list.sort(byName)
-    }
-    this.#names ??= [...this.#own.keys()].sort()
-    return this.#names.map((name) => [name, this.#own.get(name) ?? ''])
+  /** False: they cannot be told by a name and a value each. */
+  #gather(into: Map<string, string>): boolean {
+    const base = this.#base
+    if (this.#usual !== undefined) return false
+    if (base !== NONE && !(base instanceof HeadersAtRest && base.#gather(into))) return false
+    for (const [name, value] of this.#own) into.set(name, value)
+    return true
   }
 
   #asUsual(): Headers {
@@ -128,10 +123,3 @@ class HeadersAtRest implements Headers {
     return this.#usual
   }
 }
-
-/** Without destructuring, which iterates: every call's headers are sorted for the SDK's log. */
-const byName = (a: [string, string], b: [string, string]) => (a[0] < b[0] ? -1 : 1)
-
-// They are Headers to whoever asks.
-Object.setPrototypeOf(HeadersAtRest.prototype, Headers.prototype)
-Object.defineProperty(HeadersAtRest, 'name', { value: 'Headers' })

@@ -38,7 +38,7 @@ export function record(response: Arrival, source: Source): Recording {
   // What does not come in the kind it was asked in is passed on as it is, and never understood, kept or converted.
   const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
   const format = response.ok && asAsked ? formats[source.operation] : undefined
-  const log = createLog(KEEP_BYTES)
+  const log = createLog(KEEP_BYTES, ({ events }) => tally.forget(events))
   const tally = createTally(log, { operation: source.operation, format, streamed, asAsked })
   const { body } = response
   const over = Promise.withResolvers<void>()
@@ -97,7 +97,7 @@ export function record(response: Arrival, source: Source): Recording {
       log.close()
     } catch (error) {
       end('failed', error)
-      log.break(terminated(error))
+      log.break(error)
     } finally {
       drained = true
       clearTimeout(drain)

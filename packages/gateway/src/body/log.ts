@@ -19,9 +19,9 @@ const FORGOTTEN: Entry = { bytes: new Uint8Array(0), events: [] }
 
 /**
  * One writer, many readers, each at its own pace. All of it is kept up to `cap` bytes; from there on only what
- * the slowest reading reader has not seen, and the writer is asked to wait.
+ * the slowest reading reader has not seen, and the writer is asked to wait. `forgets` is told of what is let go.
  */
-export function createLog(cap: number) {
+export function createLog(cap: number, forgets: (entry: Entry) => void = () => undefined) {
   let entries: Entry[] = []
   /** The number of the first entry that is kept; of `entries`, those before `gone` are not. */
   let first = 0
@@ -44,7 +44,9 @@ export function createLog(cap: number) {
     for (const cursor of cursors) if (cursor.pulling) slowest = Math.min(slowest, cursor.at)
     if (slowest === Number.POSITIVE_INFINITY || slowest === first) return
     for (; first < slowest; first += 1, gone += 1) {
-      held -= sizeOf(entries[gone] as Entry)
+      const entry = entries[gone] as Entry
+      held -= sizeOf(entry)
+      forgets(entry)
       entries[gone] = FORGOTTEN
     }
     // Not each time: moving up what is left costs as much as there is left.

@@ -1,3 +1,4 @@
+import type { View } from '../call.ts'
 import { type Entry, type Log, terminated } from './log.ts'
 import type { Leave } from './recording.ts'
 
@@ -11,7 +12,7 @@ const forgotten = new FinalizationRegistry<() => void>((leave) => leave())
 export function readerOf(
   log: Log,
   render: (entry: Entry) => Uint8Array | undefined,
-  signal: AbortSignal,
+  { signal, follows }: Pick<View, 'signal' | 'follows'>,
   leave: Leave,
 ): ReadableStream<Uint8Array> {
   const cursor = log.join()
@@ -43,7 +44,7 @@ export function readerOf(
         return
       }
       go(next.type === 'broken')
-      if (next.type === 'broken') controller.error(terminated(next.error))
+      if (next.type === 'broken') controller.error(follows ? terminated(next.error) : next.error)
       else controller.close()
       return
     }

@@ -7,11 +7,16 @@ export type Ending =
   | { type: 'complete'; usage: Metered; answer: () => Answer | undefined }
   /** Nobody was left to read it, or upstream stopped before the end of the answer. */
   | { type: 'aborted'; usage: Metered }
-  /** Upstream broke: no response came, or its body ended in an error. */
-  | { type: 'failed'; usage: Metered; error: unknown }
+  /** Upstream broke: no response came, or its body ended in an error. `unseen`: the request met a connection already closed. */
+  | { type: 'failed'; usage: Metered; error: unknown; unseen?: boolean }
 
 /** A whole answer: as upstream wrote it (or as a stream adds up to), and parsed. */
-export type Answer = { text: string; json: JsonObject }
+export type Answer = {
+  text: string
+  json: JsonObject
+  /** Its bytes are no UTF-8: readers see what was not written, so it is never given again. */
+  isMangled?: boolean
+}
 
 /** Characters of the largest answer that is kept for later calls; larger ones are not worth what they push out. */
 export const MOST_ANSWER_CHARS = 1024 * 1024
@@ -52,11 +57,17 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
     headers: new Headers(),
     joinable: () => false,
     isOver: () => true,
-    open: (_view, leave) => {
+    open: (view, leave) => {
       leave(true)
-      return Promise.reject(reason)
+      return Promise.reject(view.follows ? ofConnection(reason) : reason)
     },
     abandon: () => {},
     ended,
   }
+}
+
+/** An AbortError of another caller's transport would silence the SDK of a caller that shares the call. */
+function ofConnection(reason: unknown): unknown {
+  const isAbort = reason instanceof Error && reason.name === 'AbortError'
+  return isAbort ? new TypeError('fetch failed', { cause: reason }) : reason
 }

@@ -185,7 +185,7 @@ test('garbage never throws, and is no answer', () => {
     fc.property(fc.array(fc.record({ data: fc.oneof(fc.string(), fc.json()) })), (events) => {
       for (const format of [chat, responses, formats.completions]) {
         format?.assemble(events)
-        format?.produced(events)
+        format?.produced(events, () => undefined)
         format?.finished(events)
         for (const event of events) format?.isUsageOnly(event)
       }

@@ -30,11 +30,13 @@ export const responses: Format = {
   emit,
   storable: (answer) => answer.status === 'completed' && !isObject(answer.error),
   finished: () => false,
-  produced: (events) =>
-    events
-      .filter((event) => typeOf(event).endsWith('.delta'))
-      .map((event) => text(parseObject(event.data)?.delta))
-      .join(''),
+  produced(events, say) {
+    for (const event of events) {
+      if (!typeOf(event).endsWith('.delta')) continue
+      const { delta, item_id, output_index, content_index, summary_index } = parseObject(event.data) ?? {}
+      say(JSON.stringify([typeOf(event), item_id, output_index, content_index, summary_index]), text(delta))
+    }
+  },
   isUsageOnly: () => false,
   withoutNullUsage: (event) => event,
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { Seen } from '../account/meter.ts'
 import { isWholeUsage, serviceTier, usageFrom } from '../account/usage.ts'
 import type { JsonObject, Operation } from '../call.ts'
@@ -7,20 +8,19 @@ import type { Format } from './format.ts'
 import type { Entry, Log } from './log.ts'
 import { type Answer, MOST_ANSWER_CHARS } from './recording.ts'
 import type { SseEvent } from './sse.ts'
+import { createWritten, sayWhole } from './written.ts'
 
 export type Tally = ReturnType<typeof createTally>
 
 type Kind = { operation: Operation; format: Format | undefined; streamed: boolean; asAsked: boolean }
-
-/** Characters that are tokenised where upstream did not tell its usage; the rest counts as a token a byte, from above. */
-const MOST_COUNTED_CHARS = 256 * 1024
 
 /** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
 export function createTally(log: Log, { operation, format, streamed, asAsked }: Kind) {
   // Usage comes in one of the last events; they are kept even when the answer is too long to be.
   const tail: SseEvent[] = []
   const edges = createEdges()
-  let passed = 0
+  /** What was written by events that are not kept any more. */
+  const written = createWritten()
   /** Characters of events too long to be read. */
   let spilt = 0
   let answered: { answer: Answer | undefined } | undefined
@@ -35,9 +35,14 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
     return json && { text: JSON.stringify(json), json }
   }
 
-  /** Parsed when somebody asks, once: for many streams nobody does. */
+  function marked(): Answer | undefined {
+    const answer = assemble()
+    return answer && !isUtf8(bytesOf(log.whole() ?? [])) ? { ...answer, isMangled: true } : answer
+  }
+
+  /** Parsed when it is asked for, once: that of many streams never is. */
   function answer(): Answer | undefined {
-    answered ??= { answer: attempt(assemble) }
+    answered ??= { answer: attempt(marked) }
     return answered.answer
   }
 
@@ -48,24 +53,37 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
     return answer()?.json ?? {}
   }
 
-  /** All that the model has written, as far as it was kept. A vector is not written. */
-  function produced(events: readonly SseEvent[]): string {
-    if (operation === 'embeddings') return ''
-    return streamed ? (format?.produced(events) ?? '') : textOf(log.kept())
+  /** What events wrote; one that cannot be understood counts by its bytes, as does what is no answer of a known kind. */
+  function write(events: readonly SseEvent[]): void {
+    for (const event of events)
+      if (!event.raw && attempt(() => format?.produced([event], written.say) ?? true) === undefined)
+        written.say('', event.data)
+  }
+
+  /** All that the model has written. A vector is not written. */
+  function writeAll(): void {
+    if (operation === 'embeddings') return
+    if (streamed) {
+      write(keptEvents())
+      return
+    }
+    const json = format === undefined ? undefined : answer()?.json
+    const isUnderstood = json !== undefined && attempt(() => sayWhole(json, written.say)) === true
+    if (!isUnderstood) written.say('', textOf(log.kept()))
   }
 
   return {
     answer: () => (asAsked ? answer() : undefined),
     /** The `error` of a refusal, which is JSON even where a stream was asked for. */
     error: () => (streamed ? undefined : answer()?.json.error),
+    /** Events that the log lets go of. */
+    forget: write,
     /** Takes notice of one read; tells what the first of its events that means an end says of the answer. */
     note(bytes: Uint8Array, events: readonly SseEvent[]): 'complete' | 'failed' | undefined {
       if (!streamed) edges.push(bytes)
-      // All of them are in the log already: whatever is seen at the end counts each of them once.
-      passed += events.length
       for (const event of events) {
         if (event.raw) {
-          spilt += event.data.length
+          spilt += Buffer.byteLength(event.data)
           continue
         }
         tail.push(event)
@@ -85,13 +103,10 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
         // The last chunk but `[DONE]` counts the whole answer; usage in any other chunk may be a running count.
         const final = complete || (streamed && tail.some((event) => format?.isUsageOnly(event) === true))
         const whole = final && asAsked && isWholeUsage(operation, last)
-        return { usage, whole, tier: serviceTier(last), produced: '', unkept: 0 }
+        return { usage, whole, tier: serviceTier(last), produced: [], unkept: 0 }
       }
-      const events = keptEvents()
-      const text = attempt(() => produced(events))
-      const beyond = text === undefined ? events.length : bytesFrom(text, MOST_COUNTED_CHARS)
-      const unkept = passed - events.length + spilt + beyond
-      return { usage: undefined, produced: (text ?? '').slice(0, MOST_COUNTED_CHARS), unkept }
+      writeAll()
+      return { usage: undefined, produced: written.texts(), unkept: spilt + written.beyond() }
     },
   }
 }
@@ -104,9 +119,6 @@ function attempt<T>(read: () => T): T | undefined {
     return undefined
   }
 }
-
-const bytesFrom = (text: string, from: number) =>
-  text.length > from ? Buffer.byteLength(text.slice(from)) : 0
 
 /** Of the last events, the object that tells the usage: a chunk, or the response inside a terminal event. */
 function usageIn(tail: readonly SseEvent[]): JsonObject {

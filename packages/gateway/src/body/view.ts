@@ -44,7 +44,7 @@ export async function openView(live: Live, view: View, leave: Leave): Promise<Re
 
 function following(live: Live, view: View, leave: Leave): Response {
   const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
-  return dress(live, readerOf(live.log, renderer(live, view), view.signal, early))
+  return dress(live, readerOf(live.log, renderer(live, view), view, early))
 }
 
 /** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
@@ -80,10 +80,10 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
 
 /** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
 function dress({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
-  const { status, statusText, url, redirected } = response
+  const { status, statusText, url, redirected, mutable = false } = response
   const headers = headersAtRest(type === undefined ? response.headers : reshaped(response.headers, type))
   const bodyless = status === 204 || status === 205 || status === 304
-  const head = { status, statusText, url, type: response.type, redirected }
+  const head = { status, statusText, url, type: response.type, redirected, mutable }
   return atRest(bodyless ? null : body, headers, head)
 }
 

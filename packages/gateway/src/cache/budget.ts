@@ -1,5 +1,7 @@
+import { detached } from '../faults.ts'
 import type { Link } from '../redis/link.ts'
 import { mastersOf } from '../redis/masters.ts'
+import { messageOf } from '../words.ts'
 
 /** So long nothing is stored after Redis said that it is full, or was found to be. */
 const PAUSE_MS = 10_000
@@ -28,7 +30,15 @@ export function createBudget(link: Link, maxBytes: number, onFull: () => void) {
     const used = await usedBytes(link).catch(() => undefined)
     unseen = 0
     if (used !== undefined && used > maxBytes) pause()
-    looking = undefined
+  }
+
+  function lookOnce(): Promise<void> {
+    looking ??= look()
+      .catch((error: unknown) => link.fault(error, 'how full Redis is'))
+      .finally(() => {
+        looking = undefined
+      })
+    return looking
   }
 
   return {
@@ -36,17 +46,16 @@ export function createBudget(link: Link, maxBytes: number, onFull: () => void) {
     async hasRoom(bytes: number): Promise<boolean> {
       if (Date.now() < fullUntil) return false
       if (unseen === undefined) {
-        looking ??= look()
-        await looking
+        await lookOnce()
         return Date.now() >= fullUntil
       }
       unseen += bytes
-      if (unseen > maxBytes / 100) looking ??= look()
+      if (unseen > maxBytes / 100) detached(lookOnce(), link.fault, 'how full Redis is')
       return true
     },
     /** True when this is how Redis says that it is full. */
     refused(error: unknown): boolean {
-      const full = error instanceof Error && FULL.test(error.message)
+      const full = FULL.test(messageOf(error))
       if (full) pause()
       return full
     },

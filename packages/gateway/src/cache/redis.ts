@@ -1,3 +1,4 @@
+import { detached } from '../faults.ts'
 import { parseObject } from '../json.ts'
 import type { Link } from '../redis/link.ts'
 import { tagOf } from '../redis/tag.ts'
@@ -70,7 +71,7 @@ export function createRedisCache(
   const store = createPut(link, keyLocking)
   const stamps = createStamps()
   const remembered = createRemembered()
-  const mending = new Set<string>()
+  const mendedAt = new Map<string, number>()
   const budget = createBudget(link, maxBytes, onFull)
   const counts = { hits: 0, misses: 0, broken: 0, stored: 0, storedBytes: 0, skipped: 0, errors: 0 }
   const writing = new Set<Promise<unknown>>()
@@ -107,9 +108,8 @@ export function createRedisCache(
     const tag = tagIn(key) ?? ''
     const isWhole = stamps.learn(tag, told)
     const now = stamps.of(key)
-    if (isWhole || mending.has(tag)) return now
-    mending.add(tag)
-    setTimeout(() => mending.delete(tag), MEND_MS).unref()
+    if (isWhole || performance.now() - (mendedAt.get(tag) ?? Number.NEGATIVE_INFINITY) < MEND_MS) return now
+    mendedAt.set(tag, performance.now())
     mend(link, tag, now).catch(() => {
       counts.errors += 1
     })
@@ -157,9 +157,14 @@ export function createRedisCache(
   }
 
   function set(key: string, entry: CacheEntry, placing: Placing = {}): Promise<boolean> {
-    const write = put(key, entry, placing)
+    const write = put(key, entry, placing).catch((error: unknown) => {
+      counts.errors += 1
+      link.fault(error, 'storing an answer')
+      return false
+    })
     writing.add(write)
-    void write.then(() => writing.delete(write))
+    const forget = write.then(() => writing.delete(write))
+    detached(forget, link.fault, 'storing an answer')
     return write
   }
 
@@ -205,7 +210,7 @@ export function createRedisCache(
       await begin(what)
       return await sweep(link, what)
     },
-    settled: async () => void (await Promise.all(writing)),
+    settled: async () => void (await Promise.allSettled(writing)),
     close: () => undefined,
     stats: () => ({ ...counts, full: budget.isFull() }),
   }

@@ -29,9 +29,16 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
   return (next) => {
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
       const shares = bypass === undefined || bypass === 'revalidation'
+      // In flight it meets its own account alone, and what upstream says to that now.
+      const follows = bypass === REFUSED && !call.caller.accountsShare && !call.caller.shared
       const name = store.epoch(keys.exact)
       const epoch = { name, isOver: () => store.epoch(keys.exact) !== name }
-      const reply = await next({ ...call, epoch, ...(shares && meeting(call, keys, name)) })
+      const reply = await next({
+        ...call,
+        epoch,
+        ...(shares && meeting(call, keys, name)),
+        ...(follows && { flight: `${keys.flight} ${name}` }),
+      })
       refused.learn(call, reply)
       if (reply.via === 'upstream')
         later.after(reply.recording.ended, (ending) => keep(keys, call, reply, ending, name))
@@ -48,7 +55,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     /** Whom upstream has turned down gets what upstream says, and nothing else. */
     async function afresh(call: Call, keys: Shareable): Promise<Reply> {
       const cache = { ...call.controls.cache, read: false }
-      return await ask({ ...call, controls: { ...call.controls, cache } }, keys, 'refused-by-upstream')
+      return await ask({ ...call, controls: { ...call.controls, cache } }, keys, REFUSED)
     }
 
     return async function cache(call) {
@@ -145,11 +152,17 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
         resolve(put())
       }
       unfinished.set(key, putAway)
+      const notPut = () => {
+        if (unfinished.get(key) === putAway) unfinished.delete(key)
+        resolve(false)
+      }
       // Unless another one has taken its place.
-      later.add(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)))
+      later.add(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)), notPut)
     })
   }
 }
+
+const REFUSED = 'refused-by-upstream'
 
 type Shareable = Exclude<Keys, { bypass: string }>
 type Exact = NonNullable<Call['caller']['exact']>

@@ -1,3 +1,4 @@
+import { detached } from '../faults.ts'
 import type { Link } from '../redis/link.ts'
 import { type Listener, listen } from '../redis/listen.ts'
 import { epochWith } from './epoch.ts'
@@ -122,8 +123,11 @@ export function createTieredCache(
       if (held !== undefined && isCurrent(key, held)) return held
       const known = looking.get(key)
       if (known !== undefined) return known
-      const search = look(key, secret).finally(() => looking.delete(key))
+      const search = look(key, secret)
       looking.set(key, search)
+      // However it ends: one that failed would else fail every later call.
+      const forget = () => void looking.delete(key)
+      detached(search.then(forget, forget), link.fault, 'the cache')
       return search
     },
     epoch: epochOf,

@@ -1,5 +1,7 @@
+import { attempt, detached } from '../faults.ts'
 import { type Link, RedisUnavailable } from '../redis/link.ts'
 import { createScript } from '../redis/script.ts'
+import { isInstance } from '../words.ts'
 import releaseSource from './release.lua'
 import renewSource from './renew.lua'
 
@@ -49,6 +51,7 @@ export const leaseKeyOf = (answerKey: string, epoch = ''): string =>
 
 /** A holder that dies keeps the others waiting so long; one that is merely slow to renew has two thirds of it. */
 export const LEASE_MS = 3_000
+const LEASE = 'a lease of a call'
 
 /**
  * For how long newcomers learn what came of a flight: longer than any of them takes from the cache to here. Who asks
@@ -72,14 +75,14 @@ export function createLeases(link: Link): Leases {
       return isOutcome(held) ? { type: 'over', outcome: held } : { type: 'held', token: held }
     } catch (error) {
       // It may have been taken nevertheless, and nobody would use it.
-      if (error instanceof RedisUnavailable) void settle(key, token, 'left')
+      if (isInstance(error, RedisUnavailable)) detached(settle(key, token, 'left'), link.fault, LEASE)
       return { type: 'unknown' }
     }
   }
 
   function hold(key: string, token: string): Lease {
     let ended = false
-    const timer = setInterval(renew, LEASE_MS / 3)
+    const timer = setInterval(attempt, LEASE_MS / 3, renew, link.fault, LEASE)
     timer.unref()
     const stopRenewing = () => clearInterval(timer)
 
@@ -99,7 +102,10 @@ export function createLeases(link: Link): Leases {
         if (ended) return
         ended = true
         stopRenewing()
-        const done = settle(key, token, outcome).finally(() => ending.delete(done))
+        // If it is not told, it runs out.
+        const done = settle(key, token, outcome)
+          .finally(() => ending.delete(done))
+          .catch((error: unknown) => link.fault(error, LEASE))
         ending.add(done)
       },
     }
@@ -114,5 +120,5 @@ export function createLeases(link: Link): Leases {
       .catch(() => undefined)
   }
 
-  return { take, hold, settled: async () => void (await Promise.all(ending)) }
+  return { take, hold, settled: async () => void (await Promise.allSettled(ending)) }
 }

@@ -127,7 +127,8 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
     recording: {
       ...recording,
       async open(view, left) {
-        const response = await recording.open(view, (early) => {
+        const own = pays() ? view : { ...view, follows: true as const }
+        const response = await recording.open(own, (early) => {
           leave(flight, seat)
           left(early)
         })

@@ -1,7 +1,6 @@
 import type { Call, Stage } from '../call.ts'
 import { type Refusal, refuse } from '../refuse.ts'
 import type { Keeper } from './keeper.ts'
-import { standsIn } from './stage.ts'
 
 /**
  * Turns away, before any cache is asked, a team key that is sealed no more. Costs nothing while the key is known, which it
@@ -16,9 +15,9 @@ export function revoked(keeper: Keeper): Stage {
     }
 
     return function revoked(call) {
-      const { teamKey, caller, outgoing } = call
-      if (teamKey === undefined || outgoing.frozen || outgoing.path === undefined) return next(call)
-      if (!standsIn(outgoing.headers, teamKey)) return next(call)
+      const { teamKey, caller, outgoing, rules } = call
+      if (teamKey === undefined || outgoing.signed) return next(call)
+      if (!rules.egress.lacksKey(outgoing.headers, teamKey)) return next(call)
       const opened = keeper.open(caller.team, teamKey)
       return typeof opened === 'string' ? next(call) : ask(call, opened)
     }

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
+import type { Json, JsonObject, Operation } from '../call.ts'
 import { isObject } from '../json.ts'
 import type { CacheControl, GatewayContext } from './context.ts'
 import { checkedControls } from './schema.ts'
@@ -29,7 +29,8 @@ const OURS = new Set([
 /** What code written for LiteLLM says in its request body, and the members to take out before OpenAI sees it. */
 export type BodyControls = { context: GatewayContext; edits: Record<string, Json | undefined> }
 
-export function readBody(body: JsonObject): BodyControls | undefined {
+/** `operation`: upstream is asked it, and no proxy. What upstream itself keeps of `metadata` is read and not taken out. */
+export function readBody(body: JsonObject, operation?: Operation): BodyControls | undefined {
   const { cache, metadata } = body
   const controls: BodyControls = { context: {}, edits: {} }
   if (isObject(cache)) {
@@ -39,11 +40,17 @@ export function readBody(body: JsonObject): BodyControls | undefined {
   }
   if (isObject(metadata) && Object.keys(metadata).some((key) => OURS.has(key))) {
     Object.assign(controls.context, traceOf(metadata))
-    const rest = Object.entries(metadata).filter(([key]) => !OURS.has(key))
-    controls.edits.metadata = rest.length === 0 ? undefined : Object.fromEntries(rest)
+    const isKept = keepsMetadata(operation, body) ? isText : () => false
+    const rest = Object.entries(metadata).filter(([key, value]) => !OURS.has(key) || isKept(value))
+    if (rest.length < Object.keys(metadata).length)
+      controls.edits.metadata = rest.length === 0 ? undefined : Object.fromEntries(rest)
   }
-  return 'cache' in controls.edits || 'metadata' in controls.edits ? controls : undefined
+  return Object.keys({ ...controls.edits, ...controls.context }).length > 0 ? controls : undefined
 }
+
+/** Chat completions take metadata only with `store`; its values are texts. Source: OpenAI API reference, `metadata`. */
+const keepsMetadata = (operation: Operation | undefined, { store }: JsonObject) =>
+  operation === 'responses' || (operation === 'chat' && store === true)
 
 function cacheControl(cache: JsonObject): CacheControl | undefined {
   const { cache: control } = checkedControls({ cache: { ...flagsOf(cache), ...sourceOf(cache) } }, ignore)

@@ -32,19 +32,23 @@ export type Origin = {
   lastResort: (() => Reply | undefined) | undefined
   /** Made by a client of ours: `retriesAfter` and `userSignal` are known, not assumed. */
   marked: boolean
+  /** After a 401 the client exchanges its token, and asks once more, however often it retries. */
+  refreshes: boolean
 }
 
-const ORIGIN = Symbol.for('@hotdash/llm-gateway:origin')
+const ORIGIN: unique symbol = Symbol.for('@hotdash/llm-gateway:origin')
 
 /** What of the SDK's request options we use. The same object comes back with every retry of a call. */
 export type RequestOptions = {
   method?: string
   maxRetries?: number | undefined
   signal?: AbortSignal | null | undefined
-  fetchOptions?: object | undefined
+  __metadata?: Record<string, unknown>
+  [ORIGIN]?: Mark
 }
 
-type Mark = (attempt: number) => Origin
+/** A function: what prints the object that it is on has nothing to print. */
+type Mark = () => Origin
 type Marked = { [ORIGIN]?: Mark }
 
 /** `hooked`: somebody's hook will have to run in this context, which costs some microseconds to keep. */
@@ -63,25 +67,36 @@ export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries 
     draft: undefined,
     lastResort: undefined,
     marked: options !== undefined,
+    refreshes: false,
   }
 }
 
 /**
- * Called before each attempt, in the caller's context for the first. Symbols in `fetchOptions` reach `fetch` in its
- * init; a function, so that the SDK's debug log has nothing to print. The caller's own object is never written to, and
- * the first attempt's mark is found again in the options of the next, which are the SDK's.
+ * Called before each attempt, in the caller's context for the first. `options` must be this call's own; what the SDK
+ * makes of them for a retry has the mark, too. Its debug log shows no symbols.
  */
-export function markOrigin(options: RequestOptions, maxRetries: number, hooked: boolean): void {
-  const earlier = (options.fetchOptions as Marked | undefined)?.[ORIGIN]
-  const fresh = newOrigin(hooked, options, maxRetries)
-  const mark: Mark = (attempt) => (attempt > 0 ? earlier?.(attempt) : undefined) ?? fresh
-  options.fetchOptions = { ...options.fetchOptions, [ORIGIN]: mark }
+export function markOrigin(options: RequestOptions, client: Client): void {
+  const origin = options[ORIGIN]?.() ?? newOrigin(client.hooked, options, client.maxRetries)
+  origin.refreshes = client.refreshes && options.__metadata?.workloadIdentityTokenRefreshed !== true
+  options[ORIGIN] ??= () => origin
+}
+
+/** `hooked`: a hook will run in the caller's context. `refreshes`: its token comes of a workload identity. */
+type Client = { maxRetries: number; hooked: boolean; refreshes: boolean }
+
+/** Hands a call's mark on to one of its requests. */
+export function markRequest(init: Marked, options: Marked): void {
+  if (options[ORIGIN] !== undefined) init[ORIGIN] = options[ORIGIN]
 }
 
 /** The origin of a request, or a new one for requests of other clients. */
-export function originOf(init: RequestInit | undefined, attempt: number, hooked: boolean): Origin {
-  const mark = (init as Marked | undefined)?.[ORIGIN]
-  return mark?.(attempt) ?? newOrigin(hooked)
+export function originOf(init: RequestInit | undefined, hooked: boolean): Origin {
+  return (init as Marked | undefined)?.[ORIGIN]?.() ?? newOrigin(hooked)
+}
+
+/** No transport sees the mark. */
+export function unmark(init: RequestInit | undefined): void {
+  if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]
 }
 
 /** The origin of a call that follows from another: it is nobody's to give up or to retry. */

@@ -9,8 +9,10 @@ export function isGivenUp({ origin, signal }: Call): boolean {
 
 /** What the SDK does with such an outcome. Source: openai 7.57, `shouldRetry`, `makeRequest`, `parseResponseWithTimeout`. */
 export function willRetry({ origin, attempt, signal, view }: Call, { recording }: Reply): boolean {
-  if (origin.retriesAfter(attempt) === 0 || origin.userSignal?.aborted) return false
+  if (origin.userSignal?.aborted) return false
   const { status, headers } = recording
+  if (status === 401 && origin.refreshes) return true
+  if (origin.retriesAfter(attempt) === 0) return false
   if (status === undefined) return true
   // A stream is never asked for again; a whole body that takes longer than the SDK's `timeout` is.
   if (signal.aborted && status === 200) return origin.marked && !view.stream

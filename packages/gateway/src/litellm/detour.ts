@@ -127,6 +127,8 @@ const wholeWay = (): Way => ({ state: 'open', failures: 0, since: 0, lookAt: 0, 
 /** No answer, or that of a server that is broken; `undefined`: nobody waited to see. */
 async function broke({ recording }: Reply, call: Call): Promise<boolean | undefined> {
   if (recording.status !== undefined) return recording.status >= 500
-  if ((await recording.ended).type === 'failed') return true
+  const ending = await recording.ended
+  // A connection that was closed while it was idle says nothing of upstream.
+  if (ending.type === 'failed') return ending.unseen ? undefined : true
   return isGivenUp(call) ? undefined : true
 }

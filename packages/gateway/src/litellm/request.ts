@@ -57,13 +57,17 @@ function metadataOf({ caller, controls, origin, outgoing, body }: Call, name: st
   const theirs = object(written?.[name])
   const metadata: JsonObject = {
     ...theirs,
-    spend_logs_metadata: { agent: caller.agent, call_id: origin.id, ...object(theirs.spend_logs_metadata) },
+    spend_logs_metadata: {
+      agent: caller.agent.toWellFormed(),
+      call_id: origin.id,
+      ...object(theirs.spend_logs_metadata),
+    },
   }
   const { trace, session, user, tags } = controls
-  if (trace !== undefined) metadata.trace_id ??= trace
-  if (session !== undefined) metadata.session_id ??= session
-  if (user !== undefined) metadata.trace_user_id ??= user
-  const all = new Set([...tags, ...list(theirs.tags)])
+  if (trace !== undefined) metadata.trace_id ??= trace.toWellFormed()
+  if (session !== undefined) metadata.session_id ??= session.toWellFormed()
+  if (user !== undefined) metadata.trace_user_id ??= user.toWellFormed()
+  const all = new Set([...tags.map((tag) => tag.toWellFormed()), ...list(theirs.tags)])
   if (all.size > 0) metadata.tags = [...all]
   return metadata
 }

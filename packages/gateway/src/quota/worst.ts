@@ -36,13 +36,19 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   const size = inputSize(operation, body, outgoing.text, window)
   // Compaction on the server's side reads, and writes, once more.
   const passes = read + (list(body.context_management).length > 0 ? 1 : 0)
-  const searched = /-search-/.test(model) ? window : 0
+  const searched = model.includes('-search-') ? window : 0
   const inputTokens = size.bound + searched + (passes - 1) * window
   const outputTokens = maxOutputTokens(call, passes)
   const worst: Worst = { inputTokens, likelyInput: size.estimate, outputTokens, cost: undefined }
   if (maxToolCalls !== undefined) worst.maxToolCalls = maxToolCalls
-  if (calls > 0 && worstUsd !== undefined) return { ...worst, cost: nanoUsd(worstUsd) }
-  if (unbounded !== undefined) return { ...worst, unbounded }
+  if (calls > 0 && worstUsd !== undefined) {
+    worst.cost = nanoUsd(worstUsd)
+    return worst
+  }
+  if (unbounded !== undefined) {
+    worst.unbounded = unbounded
+    return worst
+  }
 
   const audio = audioIn(call, window)
   const tokens = {
@@ -51,13 +57,14 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
     output: outputTokens,
     audioOutput: audio.output ? outputTokens : 0,
   }
-  const cost = prices.worst(model, tokens, [...asked, ...assumed], assumed)
-  const fees = nanoUsd(calls * feeUsd)
+  const cost = prices.worst(model, tokens, asked, assumed)
+  const fees = calls === 0 ? 0 : nanoUsd(calls * feeUsd)
   const raised = uplift(outgoing.url, model)
-  if (fees === 0 && raised === 1) return { ...worst, cost }
   const all = (cost: NanoUsd | undefined) =>
     cost === undefined ? undefined : ((Math.ceil(cost * raised) + fees) as NanoUsd)
-  return { ...worst, cost: cost instanceof Promise ? cost.then(all) : all(cost) }
+  const isAll = fees === 0 && raised === 1
+  worst.cost = isAll ? cost : cost instanceof Promise ? cost.then(all) : all(cost)
+  return worst
 }
 
 const UNBOUNDED: Hosted = { passes: 1, calls: 1, feeUsd: 0 }
@@ -88,7 +95,7 @@ export function audioIn(
  * 10 % more for gpt-5.4 and later.
  */
 export function uplift(url: string, model: string): number {
-  return REGIONAL.test(url) && UPLIFTED.test(model) ? 1.1 : 1
+  return UPLIFTED.test(model) && REGIONAL.test(url) ? 1.1 : 1
 }
 
 const REGIONAL = /^https:\/\/(?!api\.)[a-z0-9-]+\.api\.openai\.com\//

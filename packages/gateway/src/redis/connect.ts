@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import { type Fault, watched } from '../faults.ts'
 
 /** ioredis 5 or 6, standalone or cluster. */
 export type RedisClient = Redis | Cluster
@@ -36,7 +37,7 @@ const SAFE = {
  * `redis://` and `rediss://` addresses; several, separated by commas, are nodes of one cluster.
  * ioredis loads here, at first need: importing the gateway must stay cheap.
  */
-export async function connectTo(target: string | RedisClient): Promise<Connection> {
+export async function connectTo(target: string | RedisClient, fault: Fault): Promise<Connection> {
   if (typeof target !== 'string') return borrowed(target)
   const { Cluster, Redis } = await import('ioredis')
   const [address = '', ...more] = target.split(',').map((part) => part.trim())
@@ -52,7 +53,7 @@ export async function connectTo(target: string | RedisClient): Promise<Connectio
         })
   // Trouble shows in what commands answer; without a listener ioredis prints it as well.
   client.on('error', () => undefined)
-  letGo(client)
+  letGo(client, fault)
   return {
     client,
     owned: true,
@@ -100,13 +101,14 @@ function sendTogether(client: Redis): Connection['send'] {
 }
 
 /** An idle connection must not keep a program from ending. Commands under way do: the link's timers hold it. */
-function letGo(client: RedisClient): void {
-  const unref = (node: RedisClient) =>
-    node.on('connect', () => {
-      if ('stream' in node) node.stream.unref()
-    })
+function letGo(client: RedisClient, fault: Fault): void {
+  const where = 'a connection to Redis'
+  const unref = (node: RedisClient) => {
+    const onConnect = () => void ('stream' in node && node.stream.unref())
+    node.on('connect', watched(onConnect, fault, where))
+  }
   unref(client)
-  client.on('+node', unref)
+  client.on('+node', watched(unref, fault, where))
 }
 
 /** The nodes that a cluster tells of have the same user, password and encryption as the ones it was found by. */

@@ -1,4 +1,5 @@
-import { wordsOf as describe } from '../words.ts'
+import { detached, type Fault, guarded, attempt as guardedly, watched } from '../faults.ts'
+import { wordsOf as describe, isInstance } from '../words.ts'
 import { type Connection, connectTo, type RedisClient } from './connect.ts'
 import { createLoopClock, TooLate } from './loop-clock.ts'
 
@@ -42,6 +43,8 @@ export type Link = {
   lastOutage: () => Outage | undefined
   stats: () => LinkStats
   close: () => void
+  /** Told of faults in what goes on over it unawaited. */
+  fault: Fault
 }
 
 export type Outage = { backAt: number; ms: number }
@@ -53,7 +56,11 @@ type Options = {
   connectMs: number
   /** Told of each change, once. */
   onChange: (state: LinkState, trouble: string | undefined) => void
+  /** Told of faults in what goes on unawaited. */
+  fault?: Fault
 }
+
+const CONNECTION = 'the connection to Redis'
 
 /** After silence of so many deadlines, commands that are nice to have are spared the wait. */
 const SILENT_DEADLINES = 3
@@ -72,9 +79,9 @@ const PROBE_KEY = 'gw:{probe}:write'
  * reply, and a connection to a server that cannot work is given up for a new one, whose address is looked up anew.
  */
 export function createLink(target: string | RedisClient, options: Options): Link {
-  const { deadlineMs, connectMs, onChange } = options
+  const { deadlineMs, connectMs, onChange, fault = () => undefined } = options
   const stats: LinkStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
-  const clock = createLoopClock()
+  const clock = createLoopClock(fault)
   const silentMs = Math.max(SILENT_MS, SILENT_DEADLINES * deadlineMs)
   /** The connection that commands are sent over. A silent Redis is `slow` while its connection is still in use. */
   let connection: Connection | undefined
@@ -85,7 +92,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   let outage: Outage | undefined
   let revival: NodeJS.Timeout | undefined
   /** The attempt to connect that is under way. */
-  let attempt: Promise<void> | undefined = establish(0)
+  let attempt: Promise<void> | undefined = begin(0)
 
   function become(state: LinkState, trouble?: string) {
     if (stats.state === 'closed' || stats.state === state) return
@@ -96,24 +103,38 @@ export function createLink(target: string | RedisClient, options: Options): Link
     stats.state = state
     stats.since = Date.now()
     if (trouble !== undefined) stats.trouble = trouble
-    onChange(state, trouble)
+    guarded(() => onChange(state, trouble), fault, CONNECTION)
+  }
+
+  /** After a fault, too, there will be another attempt. */
+  function begin(tries: number): Promise<void> {
+    const work = establish(tries).catch((error: unknown) => {
+      fault(error, CONNECTION)
+      attempt = undefined
+      reviveLater(tries)
+    })
+    detached(work, fault, CONNECTION)
+    return work
   }
 
   async function establish(tries: number): Promise<void> {
     let made: Connection | undefined
     try {
-      made = await connectTo(target)
+      made = await connectTo(target, fault)
       await clock.within(made.open(), connectMs)
       await clock.within(probe(made.client), Math.max(deadlineMs, connectMs))
       if (stats.state === 'closed') return made.close()
       const opened = made
+      opened.onLost(
+        watched(() => lose(opened, 'down', new Error('the connection was closed')), fault, CONNECTION),
+      )
       connection = opened
       owed = 0
-      opened.onLost(() => lose(opened, 'down', new Error('the connection was closed')))
       become('up')
     } catch (error) {
+      connection = undefined
       made?.close()
-      become(error instanceof TooLate ? 'slow' : 'down', wordsOf(error))
+      become(isInstance(error, TooLate) ? 'slow' : 'down', wordsOf(error))
       reviveLater(tries)
     } finally {
       attempt = undefined
@@ -124,9 +145,10 @@ export function createLink(target: string | RedisClient, options: Options): Link
   function reviveLater(tries: number) {
     if (stats.state === 'closed') return
     const patience = Math.min(REVIVE_MAX_MS, REVIVE_MIN_MS * 2 ** tries) * (0.5 + Math.random() / 2)
-    revival = setTimeout(() => {
-      attempt = establish(tries + 1)
-    }, patience)
+    const revive = () => {
+      attempt = begin(tries + 1)
+    }
+    revival = setTimeout(guardedly, patience, revive, fault, CONNECTION, revive)
     revival.unref()
   }
 
@@ -136,7 +158,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     connection = undefined
     lost.close()
     become(state, wordsOf(error))
-    attempt = establish(0)
+    attempt = begin(0)
   }
 
   function replied(over: Connection) {
@@ -181,7 +203,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   /** @throws the error, where Redis answered the command with it; RedisUnavailable otherwise. */
   function failed(error: unknown, over: Connection): never {
     if (isReply(error) && !INCAPABLE.test(error.message)) throw error
-    if (error instanceof TooLate) onSilence(over, error)
+    if (isInstance(error, TooLate)) onSilence(over, error)
     else {
       stats.errors += 1
       lose(over, 'down', error)
@@ -192,7 +214,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   /** Over a new connection, where there is one to be had: a failover or an idle timeout ends the old one. */
   function askAgain<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
     return ask(command, 'reply').catch((error: unknown) => {
-      if (attempt === undefined || !(error instanceof RedisUnavailable) || error.cause instanceof TooLate)
+      if (attempt === undefined || !isInstance(error, RedisUnavailable) || isInstance(error.cause, TooLate))
         throw error
       return ask(command, 'reply')
     })
@@ -212,6 +234,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
 
   return {
     ask: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command, wait)),
+    fault,
     lastOutage: () => outage,
     stats: () => ({ ...stats }),
     close() {
@@ -243,10 +266,10 @@ function sent<T>(command: (client: RedisClient) => Promise<T>, over: Connection)
 }
 
 /** By name: the program's ioredis may be another copy than ours. */
-const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError'
+const isReply = (error: unknown): error is Error => isInstance(error, Error) && error.name === 'ReplyError'
 
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return describe(error)
+  if (!isInstance(error, Error) || typeof error.message !== 'string') return describe(error)
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
   return `${error.message || error.name}${code}`.slice(0, 200)
 }

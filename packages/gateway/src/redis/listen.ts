@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis'
+import { attempt, detached, watched } from '../faults.ts'
 import type { Link } from './link.ts'
 import { mastersOf } from './masters.ts'
 import { rootOf } from './pool.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
+const EAR = 'a channel of Redis'
 
 /**
  * How often the server is asked whether it is still there: a connection that was dropped on the way says nothing of it.
@@ -46,6 +48,7 @@ export function listen(link: Link, channel: string, handlers: Handlers): Listene
 type Ear = ReturnType<typeof createEar>
 
 function createEar(link: Link) {
+  const { fault } = link
   const subscriptions = new Set<Subscription>()
   let connection: Redis | undefined
   let ready = false
@@ -60,15 +63,7 @@ function createEar(link: Link) {
     try {
       own = await link.ask(async (client) => earOf(client))
       if (subscriptions.size === 0) return own.disconnect()
-      connection = own
-      own.on('connect', () => own?.stream.unref())
-      own.on('error', () => undefined)
-      own.on('message', hear)
-      own.once('end', again)
-      await own.connect()
-      ready = true
-      beat(own)
-      await Promise.all([...subscriptions].map(subscribe))
+      await use(own)
       tries = 0
     } catch {
       if (connection === undefined) again()
@@ -78,20 +73,42 @@ function createEar(link: Link) {
     }
   }
 
+  async function use(own: Redis) {
+    connection = own
+    // One that was dropped may end long after another has taken its place.
+    const ended = () => {
+      if (connection === own) again()
+    }
+    own.on(
+      'connect',
+      watched(() => own.stream.unref(), fault, EAR),
+    )
+    own.on('error', () => undefined)
+    own.on('message', watched(hear, fault, EAR))
+    // It must not stay deaf.
+    own.once('end', attempt.bind(undefined, ended, fault, EAR, ended))
+    await own.connect()
+    ready = true
+    beat(own)
+    await Promise.all([...subscriptions].map(subscribe))
+  }
+
   /** Timers come before what has arrived: after a pause of this process, one more turn shows that it was no silence. */
   function beat(own: Redis) {
     let unanswered = 0
     clearInterval(heart)
-    heart = setInterval(() => {
+    const ask = () => {
       if (unanswered >= 2) return drop(own)
       unanswered += 1
-      own.ping().then(
+      const answered = own.ping().then(
         () => {
           unanswered = 0
         },
         () => undefined,
       )
-    }, PING_MS)
+      detached(answered, fault, EAR)
+    }
+    heart = setInterval(watched(ask, fault, EAR), PING_MS)
     heart.unref()
   }
 
@@ -105,7 +122,7 @@ function createEar(link: Link) {
 
   function hear(channel: string, message: string) {
     for (const subscription of subscriptions)
-      if (subscription.channel === channel) subscription.onMessage(message)
+      if (subscription.channel === channel) attempt(() => subscription.onMessage(message), fault, EAR)
   }
 
   async function subscribe(subscription: Subscription) {
@@ -118,28 +135,27 @@ function createEar(link: Link) {
   function again() {
     clearInterval(heart)
     connection?.removeAllListeners('message')
-    connection?.off('end', again)
     connection = undefined
     ready = false
     for (const subscription of subscriptions) subscription.on = false
     if (subscriptions.size === 0 || retry !== undefined) return
     const patience = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries)
     tries += 1
-    retry = setTimeout(
-      () => {
-        retry = undefined
-        void begin()
-      },
-      patience * (0.5 + Math.random() / 2),
-    )
+    retry = setTimeout(attempt, patience * (0.5 + Math.random() / 2), tryAgain, fault, EAR, tryAgain)
     retry.unref()
+  }
+
+  function tryAgain() {
+    retry = undefined
+    attempt(begin, fault, EAR, again)
   }
 
   return {
     add(subscription: Subscription) {
       subscriptions.add(subscription)
       if (ready) subscribe(subscription).catch(() => connection?.disconnect())
-      else if (!beginning && retry === undefined && connection === undefined) void begin()
+      else if (!beginning && retry === undefined && connection === undefined)
+        attempt(begin, fault, EAR, again)
     },
     remove(subscription: Subscription) {
       subscriptions.delete(subscription)

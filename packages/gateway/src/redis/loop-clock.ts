@@ -1,3 +1,5 @@
+import { attempt, type Fault } from '../faults.ts'
+
 // Taken once: a test that fakes timers must not stop the clock of a connection that is real.
 const { setTimeout, setImmediate } = globalThis
 
@@ -5,6 +7,8 @@ const { setTimeout, setImmediate } = globalThis
 const TICK_MS = 10
 /** A tick that comes later than this was kept waiting: the rest of it is the loop's own lag and does not count. */
 const LONGEST_TICK_MS = 2 * TICK_MS
+
+const CLOCK = 'the clock of Redis'
 
 type Waiter = { due: number; expire: () => void }
 
@@ -17,34 +21,39 @@ export class TooLate extends Error {}
  * here, each tick first goes through the poll phase, and a late tick counts as one of ordinary length. One timer
  * serves all waits. It runs, and keeps the process alive, only while something is waited for.
  */
-export function createLoopClock() {
+export function createLoopClock(fault: Fault) {
   const waiters = new Set<Waiter>()
   let elapsed = 0
   let last = 0
   let ticking = false
 
   /** Timers run before the poll phase, immediates after it: by then, replies that had arrived have been read. */
-  const tick = () => void setImmediate(look)
+  const tick = () => void setImmediate(attempt, look, fault, CLOCK, rearm)
 
   function look() {
     const now = performance.now()
     elapsed += Math.min(now - last, LONGEST_TICK_MS)
     last = now
-    for (const waiter of waiters)
-      if (elapsed >= waiter.due) {
-        waiters.delete(waiter)
-        waiter.expire()
-      }
-    ticking = waiters.size > 0
-    if (ticking) setTimeout(tick, TICK_MS)
+    for (const waiter of waiters) if (elapsed >= waiter.due) waiter.expire()
+    rearm()
+  }
+
+  function arm() {
+    if (ticking) return
+    ticking = true
+    setTimeout(attempt, TICK_MS, tick, fault, CLOCK, rearm)
+  }
+
+  /** After a fault as well: a clock that stands still would let waits last for ever. */
+  function rearm() {
+    ticking = false
+    if (waiters.size > 0) arm()
   }
 
   function wait(waiter: Waiter) {
     waiters.add(waiter)
-    if (ticking) return
-    ticking = true
-    last = performance.now()
-    setTimeout(tick, TICK_MS)
+    if (!ticking) last = performance.now()
+    arm()
   }
 
   return {
@@ -66,22 +75,26 @@ export function createLoopClock() {
           due: elapsed + ms,
           expire() {
             const more = left?.() ?? 0
-            if (more <= 0) return reject(new TooLate(`no answer within ${ms} ms`))
-            waiter.due = elapsed + more
-            wait(waiter)
+            if (more > 0) waiter.due = elapsed + more
+            else {
+              reject(new TooLate(`no answer within ${ms} ms`))
+              waiters.delete(waiter)
+            }
           },
         }
         wait(waiter)
+        const settled = (error?: unknown) => {
+          waiters.delete(waiter)
+          if (onSettled !== undefined) attempt(() => onSettled(error), fault, CLOCK)
+        }
         promise.then(
           (value) => {
-            waiters.delete(waiter)
-            onSettled?.()
             resolve(value)
+            settled()
           },
           (error) => {
-            waiters.delete(waiter)
-            onSettled?.(error)
             reject(error)
+            settled(error)
           },
         )
       })

@@ -1,11 +1,12 @@
+import type { Fault } from '../faults.ts'
 import type { RedisClient } from './connect.ts'
 import { createLink, type Link, type LinkState, RedisUnavailable } from './link.ts'
 
 type Options = Parameters<typeof createLink>[1]
-type OnChange = Options['onChange']
+type User = { onChange: Options['onChange']; fault: Fault }
 
 /** One connection to Redis, and the clients of this process that use it. */
-type Root = { link: Link; users: Set<OnChange> }
+type Root = { link: Link; users: Set<User> }
 
 const roots = new Map<string, Root>()
 const rootOfLink = new WeakMap<Link, Link>()
@@ -18,10 +19,10 @@ export function acquireLink(target: string | RedisClient, options: Options): Lin
   if (typeof target !== 'string') return createLink(target, options)
   const name = JSON.stringify([target, options.deadlineMs, options.connectMs])
   const root = roots.get(name) ?? createRoot(target, name, options)
-  // A function of its own: two clients may have been given the same one.
-  const user: OnChange = (state, trouble) => options.onChange(state, trouble)
+  const { onChange, fault = () => undefined } = options
+  const user: User = { onChange, fault }
   root.users.add(user)
-  return shareOf(root, () => {
+  return shareOf(root, fault, () => {
     if (!root.users.delete(user) || root.users.size > 0) return
     roots.delete(name)
     root.link.close()
@@ -32,21 +33,25 @@ export function acquireLink(target: string | RedisClient, options: Options): Lin
 export const rootOf = (link: Link): Link => rootOfLink.get(link) ?? link
 
 function createRoot(target: string, name: string, { deadlineMs, connectMs }: Options): Root {
-  const users = new Set<OnChange>()
+  const users = new Set<User>()
   const onChange = (state: LinkState, trouble: string | undefined) => {
-    for (const user of users) user(state, trouble)
+    for (const user of users) user.onChange(state, trouble)
   }
-  const root = { link: createLink(target, { deadlineMs, connectMs, onChange }), users }
+  const fault: Fault = (error, where) => {
+    for (const user of users) user.fault(error, where)
+  }
+  const root = { link: createLink(target, { deadlineMs, connectMs, onChange, fault }), users }
   roots.set(name, root)
   return root
 }
 
 /** Commands are counted for each client; how Redis is, is the same for all. */
-function shareOf({ link }: Root, release: () => void): Link {
+function shareOf({ link }: Root, fault: Fault, release: () => void): Link {
   const counts = { commands: 0, timeouts: 0, errors: 0 }
   let closedAt: number | undefined
 
   const share: Link = {
+    fault,
     ask(command, wait) {
       if (closedAt !== undefined)
         return Promise.reject(new RedisUnavailable('Redis is closed: closed by the program'))

@@ -1,6 +1,9 @@
 import type { Call, Reply, Stage } from '../call.ts'
 import { refuse } from '../refuse.ts'
-import { failsOver } from './failover.ts'
+import { failsOver, wasUnseen } from './failover.ts'
+
+/** How many more connections are tried, where those that were open have been closed. */
+const MORE_CONNECTIONS = 2
 
 /** Decides which model answers, and asks the other one when it cannot. */
 export const route: Stage = (next) =>
@@ -15,7 +18,11 @@ export const route: Stage = (next) =>
     const other = { model: instead(fallback ?? ''), route: 'failover' } as const
     if (canFailOver && call.origin.failedOver) return await next({ ...call, ...other })
 
-    const reply = await next({ ...call, model, route: choice.route })
+    const first = { ...call, model, route: choice.route }
+    let reply = await next(first)
+    // Before a dearer model is asked. Each idle connection may have been closed.
+    for (let more = MORE_CONNECTIONS; canFailOver && more > 0 && (await wasUnseen(reply, call)); more -= 1)
+      reply = await next(first)
     if (!canFailOver || model === other.model || !(await failsOver(reply, call))) return reply
     call.origin.failedOver = true
     return await next({ ...call, ...other })

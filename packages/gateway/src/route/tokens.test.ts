@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { encode } from 'gpt-tokenizer/encoding/o200k_base'
 import { describe, expect, test, vi } from 'vitest'
 import type { Json, JsonObject, Operation } from '../call.ts'
-import { countInput, countText, exceeds, inputSize, leastTokens } from './tokens.ts'
+import { countInput, countTexts, exceeds, inputSize, leastTokens } from './tokens.ts'
 
 const tokens = (text: string) => encode(text, { disallowedSpecial: new Set() }).length
 const chat = (...contents: Json[]): JsonObject => ({
@@ -151,15 +151,15 @@ describe('counting', () => {
   })
 
   test('names of special tokens are text like any other', async () => {
-    expect(await countText('<|endoftext|>')).toBe(7)
-    expect(await countText('a <|im_start|> b')).toBe(tokens('a <|im_start|> b'))
+    expect(await countTexts(['<|endoftext|>'])).toBe(7)
+    expect(await countTexts(['a <|im_start|> b'])).toBe(tokens('a <|im_start|> b'))
   })
 
   test('a text without endless words is counted as o200k does', async () => {
     await fc.assert(
       fc.asyncProperty(texts, async (text) => {
         fc.pre(!/\S{500}|\s{500}/.test(text))
-        expect(await countText(text)).toBe(tokens(text))
+        expect(await countTexts([text])).toBe(tokens(text))
       }),
       { numRuns: 200 },
     )
@@ -326,24 +326,24 @@ describe('hostile texts', () => {
     ['emoji', '👩‍👩‍👧'.repeat(10_000)],
     ['words just short of long', `${'b'.repeat(511)} `.repeat(400)],
   ])('%s: decided quickly, and counted no lower than by o200k on a part', async (_, text) => {
-    await countText('warm')
+    await countTexts(['warm'])
     const start = performance.now()
     await exceeds('chat', chat(text), '', 50_000)
     expect(performance.now() - start).toBeLessThan(1_000)
     const piece = text.slice(0, 3_000)
-    expect(await countText(piece)).toBeGreaterThanOrEqual(tokens(piece))
+    expect(await countTexts([piece])).toBeGreaterThanOrEqual(tokens(piece))
   })
 
   test('a long run is never cut through a character', async () => {
     // One mark before it makes every even cut fall into the middle of an emoji.
     const text = `!${'😀'.repeat(600)}`
-    expect(await countText(text)).toBe(tokens(text))
+    expect(await countTexts([text])).toBe(tokens(text))
   })
 
   test('counting lets timers run meanwhile', async () => {
     let ticks = 0
     const timer = setInterval(() => (ticks += 1), 1)
-    await countText(letters)
+    await countTexts([letters])
     clearInterval(timer)
     expect(ticks).toBeGreaterThan(2)
   })

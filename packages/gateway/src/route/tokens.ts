@@ -85,9 +85,9 @@ export function inputSize(
 
 export type InputSize = { estimate: number; bound: number }
 
-/** Tokens of one text. Loads the tokeniser. */
-export async function countText(text: string): Promise<number> {
-  return await tokensUpTo([text], Number.POSITIVE_INFINITY)
+/** Tokens of texts that stand apart. Loads the tokeniser. */
+export async function countTexts(texts: readonly string[]): Promise<number> {
+  return await tokensUpTo(texts, Number.POSITIVE_INFINITY)
 }
 
 function measure(operation: Operation, body: JsonObject): Input {

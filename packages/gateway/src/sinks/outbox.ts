@@ -1,42 +1,10 @@
+import { attempt, type Fault, guarded } from '../faults.ts'
 import type { Say } from '../say.ts'
 import { isDeliveryError, lastWordOf, wordsOf } from './last-word.ts'
 import { createPace } from './pace.ts'
-import { type Delivery, DeliveryError, type Report, type Sink, type SpillStats } from './sink.ts'
-
-/** How one sink is doing. Every report is counted in exactly one of `delivered`, `spilled`, `refused`, `dropped` and `queued`. */
-export type SinkStats = {
-  /** `down`: it failed several times in a row, and is only probed now and then. */
-  state: 'up' | 'failing' | 'down' | 'closed'
-  delivered: number
-  /** Put by elsewhere, to be delivered by whoever can. */
-  spilled: number
-  /** Never going to be taken by the receiver. */
-  refused: number
-  /** Given up: the queue was full, or the program ended before they could be delivered. */
-  dropped: number
-  /** Of `dropped`: sent without an answer, so that the receiver may hold them all the same. */
-  unconfirmed: number
-  /** Waiting, or on their way. */
-  queued: number
-  /** Deliveries that failed as a whole. */
-  failures: number
-  /** The last trouble, in words that hold no key. */
-  trouble?: string
-  /** Where `spilled` records wait; absent where there is no such place. */
-  spill?: SpillStats
-}
-
-/** A report that waits. `bytes`: about what it holds in memory. */
-export type Pending = {
-  report: () => Report
-  bytes: number
-  /** How often it was in a batch that failed for no fault of the receiver. */
-  suspicion?: number
-  /** Its place among all that were ever added. */
-  seq?: number
-  /** It was sent once, and nobody knows what became of it. */
-  unsure?: boolean
-}
+import type { Pending } from './pending.ts'
+import { type Delivery, DeliveryError, type Report, type Sink } from './sink.ts'
+import type { SinkStats } from './stats.ts'
 
 type Options = {
   /** Reports kept at most; the oldest give way. */
@@ -44,6 +12,7 @@ type Options = {
   /** Bytes they may hold on to at most, about. */
   maxBytes: number
   say: Say
+  fault: Fault
   /** Told when there is something to lose, and when there is not. */
   holding: (holds: boolean) => void
 }
@@ -55,7 +24,7 @@ const STRIKES = 4
 const MAX_SUSPICION = 3
 
 /** A bounded queue before one sink: batches, retries ever more patiently, and drops the oldest rather than grow. */
-export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }: Options) {
+export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, holding }: Options) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ most: batch, start, deadlineMs })
   const stats: SinkStats = {
@@ -88,7 +57,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       stats.dropped += 1
       return
     }
-    if (stats.queued === 0) holding(true)
+    if (stats.queued === 0) guarded(() => holding(true), fault, name)
     queue.push(pending)
     bytes += pending.bytes
     stats.queued += 1
@@ -131,7 +100,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
 
   function settle(count: number) {
     stats.queued -= count
-    if (stats.queued === 0) holding(false)
+    if (stats.queued === 0) guarded(() => holding(false), fault, name)
   }
 
   /** Timers keep no program alive; whoever ends one drains first. */
@@ -141,7 +110,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
       if (!full || notBefore > performance.now()) return
       clearTimeout(timer)
     }
-    timer = setTimeout(send, Math.max(full ? 0 : lingerMs, notBefore - performance.now())).unref()
+    const ms = Math.max(full ? 0 : lingerMs, notBefore - performance.now())
+    timer = setTimeout(attempt, ms, send, fault, name, send).unref()
   }
 
   /** False: nothing was delivered, and not for want of reports. */
@@ -165,25 +135,39 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     if (queue.length === 0) return true
     // A report that may be at fault goes alone.
     const due = queue.slice(0, queue[0]?.suspicion === undefined ? pace.size() : 1)
-    queue = queue.slice(due.length)
     const held = due.reduce((sum, each) => sum + each.bytes, 0)
     const abort = new AbortController()
     cut = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
     const deadline = pace.deadlineMs(due.length)
     let expired = false
-    const timeout = setTimeout(() => {
+    const expire = () => {
       expired = true
       cut(`no answer within ${deadline} ms`)
-    }, deadline)
+    }
+    const timeout = setTimeout(attempt, deadline, expire, fault, name, expire)
     if (waiters === 0) timeout.unref()
     const began = performance.now()
+    queue = queue.slice(due.length)
     try {
       const reports = due.map((pending) => pending.report())
       const delivery = (await lastWordOf(sink.deliver(reports, abort.signal), abort.signal)) ?? {}
-      if (expired) pace.late(due.length)
-      else if (!abort.signal.aborted) pace.answered(due.length, performance.now() - began)
+      const isCut = abort.signal.aborted
       bytes -= held
-      count(due, reports, delivery)
+      // What the sink has taken is never given to it again, whatever becomes of the books.
+      let isCounted = false
+      const counted = () => {
+        isCounted = true
+      }
+      const counting = count.bind(undefined, due, reports, delivery, counted)
+      attempt(counting, fault, name, () => void (isCounted || unaccounted(due)))
+      guarded(
+        () => {
+          if (expired) pace.late(due.length)
+          else if (!isCut) pace.answered(due.length, performance.now() - began)
+        },
+        fault,
+        name,
+      )
       return (delivery.again?.length ?? 0) < due.length
     } catch (error) {
       if (isDeliveryError(error)) {
@@ -217,10 +201,17 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     say(`${name} wrong`, `${name}: a call could not be written down: ${wordsOf(error)}`)
   }
 
+  /** A fault kept what was delivered from being counted. */
+  function unaccounted(due: Pending[]) {
+    for (const pending of due) pending.unsure = true
+    lose(due, 'a fault of the gateway')
+  }
+
   function count(
     due: Pending[],
     reports: readonly Report[],
     { again = [], unsure = [], refused = 0, spilled = 0, trouble }: Delivery,
+    counted: () => void,
   ) {
     const wanted = new Set(again)
     const back = due.filter((_, at) => wanted.has(reports[at] as Report))
@@ -228,8 +219,10 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     due.forEach((pending, at) => {
       if (doubtful.has(reports[at] as Report)) pending.unsure = true
     })
+    const heldAgain = back.reduce((sum, each) => sum + each.bytes, 0)
+    counted()
     queue = [...back, ...queue]
-    bytes += back.reduce((sum, each) => sum + each.bytes, 0)
+    bytes += heldAgain
     stats.refused += refused
     stats.spilled += spilled
     stats.delivered += due.length - back.length - refused - spilled
@@ -260,8 +253,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   }
 
   /**
-   * Delivers what is there, without waiting out a pause. True: whatever was added until now has arrived, or was put by;
-   * false: it has not, or one was refused or dropped at any time before.
+   * Delivers what is there, without waiting out a pause. True: nothing that was added until now waits any more. What
+   * became of it, `losses` tells.
    */
   async function drain(giveUp?: AbortSignal): Promise<boolean> {
     const before = accepted
@@ -271,7 +264,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     try {
       if (sending !== undefined) await sending
       while (queue.some(({ seq = 0 }) => seq < before)) if (!(await send())) return false
-      return stats.refused + stats.dropped === 0
+      return true
     } finally {
       giveUp?.removeEventListener('abort', letGo)
       waiters -= 1
@@ -282,6 +275,13 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     name,
     add,
     drain,
+    /** Counts a report that could not be made. */
+    missed() {
+      stats.dropped += 1
+      sayLost(`${name} lost`, 'a record could not be rendered')
+    },
+    /** Reports refused and dropped so far. */
+    losses: () => stats.refused + stats.dropped,
     async close() {
       if (stats.state === 'closed') return
       stats.state = 'closed'

@@ -7,6 +7,8 @@ type Parts = {
   /** Told when something waits to be rendered, and when nothing does any more. */
   isPending: (is: boolean) => void
   render: (told: Told, capture: Capture) => void
+  /** Told of one that `render` failed for. */
+  missed: () => void
 }
 
 /** Most calls held until their reports are made: each may hold an answer of 8 MiB. */
@@ -18,7 +20,7 @@ const TURN_MS = 5
  * Makes reports of calls one by one, after their answers have been handed over and before they wait for a receiver: a
  * queue then holds what will be sent, and no request and no answer.
  */
-export function createRendering({ fault, isPending, render }: Parts) {
+export function createRendering({ fault, isPending, render, missed }: Parts) {
   let waiting: [told: Told, capture: Capture][] = []
   let isScheduled = false
 
@@ -32,7 +34,7 @@ export function createRendering({ fault, isPending, render }: Parts) {
   function next() {
     const [first, ...rest] = waiting
     waiting = rest
-    if (first !== undefined) attempt(() => render(...first), fault, 'a report')
+    if (first !== undefined) attempt(render.bind(undefined, ...first), fault, 'a report', missed)
     if (waiting.length === 0) isPending(false)
   }
 

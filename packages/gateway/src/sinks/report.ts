@@ -29,7 +29,7 @@ export function render(
   const mask = guarded(masksOf(capture, own))
   const report: Report = {
     record: maskedRecord(record, mask),
-    parameters: said === undefined ? {} : parametersOf(said.call),
+    parameters: said === undefined ? {} : maskedParameters(parametersOf(said.call), mask),
   }
   const bytes = RECORD_BYTES + sizeOf(report as unknown as Json)
   if (said === undefined || capture === 'off') return { report, bytes }
@@ -74,12 +74,31 @@ function guarded(mask: Mask): Mask {
   }
 }
 
-/** What callers wrote into a record freely. Ids, agents, teams and models are the policy's, or ours. */
+/**
+ * What callers wrote into a record freely, or may have: agents and models as well, since they are named in requests. Ids
+ * and words of our own stay. All of it is whole characters, which receivers insist on.
+ */
 function maskedRecord(record: CallRecord, mask: Mask): CallRecord {
-  const masked = { ...record, tags: record.tags.map((tag) => maskText(tag, mask)) }
-  if (record.session !== undefined) masked.session = maskText(record.session, mask)
-  if (record.user !== undefined) masked.user = maskText(record.user, mask)
-  if (record.trace !== undefined) masked.trace = maskText(record.trace, mask)
-  if (record.error !== undefined) masked.error = maskText(record.error, mask)
+  const masked: CallRecord = {
+    ...record,
+    agent: maskText(record.agent, mask),
+    team: record.team.toWellFormed(),
+    model: maskText(record.model, mask),
+    path: maskText(record.path, mask),
+    tags: record.tags.map((tag) => maskText(tag, mask)),
+    attempts: record.attempts.map((attempt) => ({ ...attempt, model: maskText(attempt.model, mask) })),
+  }
+  for (const name of ['modelAsked', 'session', 'user', 'trace', 'error'] as const) {
+    const text = record[name]
+    if (text !== undefined) masked[name] = maskText(text, mask)
+  }
   return masked
 }
+
+const maskedParameters = (parameters: Report['parameters'], mask: Mask): Report['parameters'] =>
+  Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? maskText(value, mask) : value,
+    ]),
+  )

@@ -1,5 +1,7 @@
 import { type Arrival, arrivalOf } from '../body/arrival.ts'
 import { type Dispatcher, dispatched } from './dispatch.ts'
+import { Held } from './held.ts'
+import type { Trip } from './trip.ts'
 
 /** Where `fetch` keeps what it sends requests through, once it has been used; what replaces it is found there, too. */
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
@@ -21,19 +23,26 @@ export async function ask(
   init: RequestInit,
   /** Told just before the request leaves. */
   leaves: () => void,
+  trip: Trip,
 ): Promise<Arrival> {
   const own = transport === globalFetch ? globalThis.fetch : transport
   const dispatcher = isNodes(own) ? dispatcherOf() : undefined
   const post = dispatcher && plainPost(url, init)
   leaves()
-  if (dispatcher === undefined || post === undefined) return arrivalOf(await transport(url, init))
+  if (dispatcher === undefined || post === undefined)
+    return arrivalOf(await trip.run(() => transport(url, init)), !isNodes(own))
   const { origin } = post.url
   if (origins.get(origin)) {
-    const arrival = await dispatched(dispatcher, post)
-    if (arrival !== undefined) return arrival
+    const arrival = await trip.run(() => dispatched(dispatcher, post))
+    if (!(arrival instanceof Held)) return arrival
     origins.set(origin, false)
+    try {
+      return arrivalOf(await transport(url, { ...init, dispatcher: arrival } as RequestInit))
+    } finally {
+      arrival.release()
+    }
   }
-  const response = await transport(url, init)
+  const response = await trip.run(() => transport(url, init))
   if (!origins.has(origin) && origins.size < MOST_ORIGINS) origins.set(origin, !response.redirected)
   return arrivalOf(response)
 }
@@ -49,6 +58,10 @@ function plainPost(address: string, { method, headers, body, signal, ...rest }: 
 export const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
 
 let nodes: typeof fetch | undefined
+
+/** Whether requests leave by Node's own `fetch`, which follows redirects as the standard says. */
+export const isStandard = (transport: typeof fetch): boolean =>
+  isNodes(transport === globalFetch ? globalThis.fetch : transport)
 
 /** Whether it is the `fetch` that Node comes with: no function of anybody else's loads Node's own module. */
 export function isNodes(transport: typeof fetch): boolean {

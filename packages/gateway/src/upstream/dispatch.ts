@@ -2,6 +2,7 @@ import type { Arrival } from '../body/arrival.ts'
 import { decoded } from '../body/decode.ts'
 import { headersOfRaw } from '../body/headers-at-rest.ts'
 import { createInflow, type Inflow } from '../body/inflow.ts'
+import { Held } from './held.ts'
 
 /** What `fetch` sends requests through: its pool of connections, with whatever proxy or mock was put in its place. */
 export type Dispatcher = {
@@ -21,17 +22,18 @@ export type Dispatcher = {
 export type Post = { url: URL; headers: Headers; body: string; signal: AbortSignal }
 
 /** Answers that `fetch` does not simply hand over: redirects, a proxy's login, a misdirected request. */
-const ODD = new Set([101, 301, 302, 303, 307, 308, 407, 421])
+const ODD = new Set([301, 302, 303, 307, 308, 407, 421])
 
 /**
  * A request over `fetch`'s own connections, without the Request, Response, streams and timers that `fetch` makes of it:
- * that takes less than half of the time. Rejects as `fetch` does. `undefined`: only `fetch` knows what to do with such an
+ * that takes less than half of the time. Rejects as `fetch` does. `Held`: only `fetch` knows what to do with such an
  * answer.
  */
-export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival | undefined> {
+export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival | Held> {
   const { url, signal, body } = post
   return new Promise((resolve, reject) => {
     let inflow: Inflow | undefined
+    let held: Held | undefined
     let abort: ((error: unknown) => void) | undefined
     let over = false
 
@@ -67,11 +69,12 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival 
       },
       onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string) {
         if (over) return true
-        if (status < 200 && status !== 101) return true
+        if (status < 200) return true
         if (ODD.has(status)) {
-          resolve(undefined)
-          stop(undefined)
-          return true
+          settle()
+          held = new Held({ status, raw, statusText, resume, abort: (reason) => abort?.(reason) }, dispatcher)
+          resolve(held)
+          return false
         }
         const headers = headersOfRaw(raw)
         const bodyless = status === 204 || status === 205 || status === 304
@@ -88,12 +91,16 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival 
         })
         return true
       },
-      onData: (bytes: Buffer) => inflow?.push(bytes) ?? true,
-      onComplete() {
+      onData: (bytes: Buffer) => held?.tell((to) => to.onData(bytes)) ?? inflow?.push(bytes) ?? true,
+      onComplete(trailers: string[]) {
+        if (held !== undefined) return void held.tell((to) => to.onComplete(trailers))
         settle()
         inflow?.finish()
       },
-      onError: fail,
+      onError(error: Error) {
+        if (held === undefined) fail(error)
+        else held.tell((to) => to.onError(error))
+      },
       onUpgrade: () => undefined,
     }
     const { origin, pathname, search } = url

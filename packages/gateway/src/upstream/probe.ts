@@ -3,7 +3,7 @@ import type { Call } from '../call.ts'
 const DEADLINE_MS = 5_000
 
 /** Whether upstream answers, and is not broken: its list of models costs nothing, and its no is an answer, too. */
-export async function probe({ outgoing }: Call): Promise<boolean> {
+export async function probe({ outgoing, rules }: Call): Promise<boolean> {
   const { url, path = '', headers, transport } = outgoing
   const base = url.slice(0, url.length - path.length)
   const credentials = new Headers()
@@ -11,9 +11,12 @@ export async function probe({ outgoing }: Call): Promise<boolean> {
     const value = headers.get(name)
     if (value !== null) credentials.set(name, value)
   }
+  const address = `${base}/models`
+  if (rules.egress.strays({ url: address, headers: credentials, ...outgoing.keys })) return false
   try {
-    const response = await transport(`${base}/models`, {
+    const response = await transport(address, {
       headers: credentials,
+      redirect: 'manual',
       signal: AbortSignal.timeout(DEADLINE_MS),
     })
     void response.body?.cancel().catch(() => undefined)

@@ -4,15 +4,22 @@ import { editTopLevel, orderTopLevel } from '../body/edit.ts'
 import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
 import type { Call, Json, Reply } from '../call.ts'
+import { unmark } from '../identify/origin.ts'
 import { object } from '../json.ts'
+import { refuse } from '../refuse.ts'
 import { ask } from './ask.ts'
 import { isAzure } from './hosts.ts'
+import { leaving } from './leave.ts'
+import { translated } from './translate.ts'
+import { Trip } from './trip.ts'
 import { neverLeft } from './unsent.ts'
 
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
   const { origin, outgoing, signal } = call
   if (signal.aborted || (origin.barred && !call.unexamined)) return unsent(call)
+  const added = leaving(call.rules.egress, outgoing.transport, { ...outgoing, ...outgoing.keys })
+  if ('code' in added) return refuse(call, added)
   const startedAt = performance.now()
   const recording = await exchange(call)
   origin.draft?.attempts.push({
@@ -25,17 +32,20 @@ export async function send(call: Call): Promise<Reply> {
 
   async function exchange(call: Call): Promise<Recording> {
     let hasLeft = false
-    const init = { ...outgoing.init, ...changes(call), signal }
+    const trip = new Trip()
+    const init = { ...outgoing.init, ...changes(call), signal, ...added }
+    unmark(init)
     let arrival: Arrival
     try {
-      arrival = await ask(outgoing.transport, outgoing.url, init, () => {
+      const leaves = () => {
         origin.sent += 1
         hasLeft = true
-      })
+      }
+      arrival = await ask(outgoing.transport, outgoing.url, init, leaves, trip)
     } catch (error) {
       // Before that it is no trouble of the transport's but a fault of ours.
       if (!hasLeft) throw error
-      return withoutResponse(foreign(error, signal), ended(call, error))
+      return withoutResponse(error, ended(call, error, trip.isUnseen(error)))
     }
     return record(arrival, {
       operation: call.operation,
@@ -53,24 +63,22 @@ function unsent({ model, route, signal }: Call): Reply {
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
 }
 
-/** An AbortError that is nobody's wish here would silence the SDK of whoever shares this flight. */
-function foreign(error: unknown, signal: AbortSignal): unknown {
-  const aborted = error instanceof Error && error.name === 'AbortError' && !signal.aborted
-  return aborted ? new TypeError('fetch failed', { cause: error }) : error
-}
-
 /** The question may have been answered without our seeing it, but no more is known than that it was asked. */
-async function ended(call: Call, error: unknown): Promise<Ending> {
+async function ended(call: Call, error: unknown, unseen: boolean): Promise<Ending> {
+  if (!call.signal.aborted && unseen) return { type: 'failed', usage: unbilled, error, unseen }
   if (!call.signal.aborted) return { type: 'failed', usage: neverLeft(error) ? unbilled : nothing, error }
-  const usage = await meter(call, { usage: undefined, produced: '', unkept: 0 })
+  const usage = await meter(call, { usage: undefined, produced: [], unkept: 0 })
   return { type: 'aborted', usage }
 }
 
 /** Headers and body, as far as they differ from what the caller sent. */
-function changes({ body, model, outgoing }: Call): RequestInit {
+function changes(call: Call): RequestInit {
+  const { body, model, outgoing } = call
   if (outgoing.signed) return {}
-  const edits: Record<string, Json | undefined> = { ...outgoing.edits }
-  if (model !== body.model && !outgoing.frozen) edits.model = model
+  const isOther = model !== body.model && !outgoing.frozen
+  const edits: Record<string, Json | undefined> = isOther
+    ? { ...translated(call), ...outgoing.edits, model }
+    : { ...outgoing.edits }
   if (outgoing.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
   if (Object.keys(edits).length === 0 && outgoing.through === undefined)
     return { headers: outgoing.headers, body: outgoing.text }

@@ -53,7 +53,7 @@ export async function run(argv: string[]): Promise<number> {
     // Strangers' calls, under this server's key: none leaves unchecked.
     failClosed: true,
     ...(options.policy !== undefined && { policy: options.policy }),
-    ...(options.account.key === undefined && { custody: true }),
+    ...(options.account.key === undefined && { custody: { origin: options.upstream } }),
   })
   const log = createAccessLog(process.stdout)
   const serving = await start(gateway, options, log, say).catch(async (error: unknown) => {

@@ -37,7 +37,7 @@ export function createDesk(
     if ('status' in sender) return refuse(res, sender)
     if (sender.team !== undefined) line.team = sender.team
     if (route.type === 'models') return await models(route.id, sender, exchange)
-    // It shares the path, speaks another language, and is not governed.
+    // It shares the path and speaks another language; queries go no further than this server.
     if (query !== '' && new URLSearchParams(query).has('beta')) return refuse(res, problems.beta)
     const body = await read(req, res)
     if ('status' in body) return refuse(res, body)

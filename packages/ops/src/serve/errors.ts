@@ -31,7 +31,7 @@ export const problems = {
     status: 400,
     code: 'unsupported_parameter',
     param: 'beta',
-    message: 'The beta Responses API is not governed, and not served here.',
+    message: 'The beta Responses API speaks another language than this server, and is not served here.',
   },
   busy: {
     status: 503,

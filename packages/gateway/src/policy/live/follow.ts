@@ -1,8 +1,9 @@
+import { attempt, detached } from '../../faults.ts'
 import { GatewayOptionsError } from '../../options-error.ts'
 import type { Link } from '../../redis/link.ts'
 import { listen } from '../../redis/listen.ts'
 import type { Say } from '../../say.ts'
-import { wordsOf } from '../../words.ts'
+import { messageOf, wordsOf } from '../../words.ts'
 import type { Live } from '../live.ts'
 import type { Policy } from '../policy.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
@@ -46,6 +47,7 @@ const LOOK_EVERY_MS = 60_000
 const GAP_MS = 100
 const RETRY_MS = 250
 const RETRIES = 8
+const LOOKING = 'following the live policy'
 /** Versions of files are smaller: see `Change.version`. */
 const FIRST_VERSION = 20_200_101_000_000
 
@@ -70,13 +72,18 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
   function look() {
     const wait = lookedAt + GAP_MS - performance.now()
     if (looking || wait > 0) lookLater(Math.max(0, wait))
-    else void lookNow()
+    else detached(lookNow(), link.fault, LOOKING)
   }
 
   function lookNow(): Promise<void> {
-    looking = lookOnce().finally(() => {
-      looking = undefined
-    })
+    looking = lookOnce()
+      .catch((error: unknown) => {
+        link.fault(error, LOOKING)
+        tryAgain()
+      })
+      .finally(() => {
+        looking = undefined
+      })
     return looking
   }
 
@@ -107,7 +114,7 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
   function lookLater(ms: number) {
     if (closed) return
     clearTimeout(later)
-    later = setTimeout(look, ms)
+    later = setTimeout(attempt, ms, look, link.fault, LOOKING, look)
     later.unref()
   }
 
@@ -130,7 +137,7 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
       stats.followedAt = Date.now()
       settle()
     } catch (error) {
-      refuse(version, error instanceof Error ? error.message : wordsOf(error))
+      refuse(version, messageOf(error) || wordsOf(error))
     }
   }
 

@@ -37,6 +37,7 @@ function setup() {
       heard.push(`${debt.kind} ${debt.id}`)
     },
     () => redis.clock,
+    () => undefined,
   )
   return { handback, heard, redis }
 }

@@ -1,5 +1,7 @@
+import { detached, type Fault, attempt as guardedly } from '../../faults.ts'
 import { RedisUnavailable } from '../../redis/link.ts'
 import { within } from '../../wait.ts'
+import { isInstance } from '../../words.ts'
 import type { Reservation, Settlement } from '../store.ts'
 
 /** What Redis has yet to hear, by the reservation's id: so that hearing it twice changes nothing. */
@@ -14,6 +16,7 @@ type Entry = Debt & {
 
 const MOST = 10_000
 const BATCH = 64
+const HANDBACK = 'what Redis has yet to hear'
 const PATIENCE_MS = 250
 /** Redis forgets a settled id after 15 minutes; what may have arrived before must not arrive anew afterwards. */
 const FORGOTTEN_MS = 14 * 60_000
@@ -22,7 +25,7 @@ const FORGOTTEN_MS = 14 * 60_000
  * Keeps, in order, what could not be said to Redis, and says it once that is possible. Bounded: what does not fit is
  * counted. Its timer keeps no program alive.
  */
-export function createHandback(send: (debt: Debt) => Promise<void>, clock: () => number) {
+export function createHandback(send: (debt: Debt) => Promise<void>, clock: () => number, fault: Fault) {
   let queue: Entry[] = []
   let dropped = 0
   let closed = false
@@ -39,18 +42,22 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
 
   function later() {
     if (timer !== undefined || queue.length === 0) return
-    timer = setTimeout(() => {
-      timer = undefined
-      void kick()
-    }, PATIENCE_MS)
+    timer = setTimeout(guardedly, PATIENCE_MS, kickLater, fault, HANDBACK, kickLater)
     timer.unref()
   }
 
+  function kickLater(): Promise<void> {
+    timer = undefined
+    return kick()
+  }
+
   function kick(): Promise<void> {
-    draining ??= drain().finally(() => {
-      draining = undefined
-      later()
-    })
+    draining ??= drain()
+      .catch((error: unknown) => fault(error, HANDBACK))
+      .finally(() => {
+        draining = undefined
+        later()
+      })
     return draining
   }
 
@@ -77,7 +84,7 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
       await send(entry)
       return 'done'
     } catch (error) {
-      if (error instanceof RedisUnavailable) return 'later'
+      if (isInstance(error, RedisUnavailable)) return 'later'
       dropped += 1
       return 'done'
     }
@@ -94,7 +101,7 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
       later()
     },
     /** Redis is there: say it now. */
-    kick: () => void (queue.length > 0 && kick()),
+    kick: () => void (queue.length > 0 && detached(kick(), fault, HANDBACK)),
     owes: (id: string) => ids.has(id),
     /** This team was admitted calls that Redis has not heard of. */
     owesAdmissions: (team: string) => admissions.has(team),

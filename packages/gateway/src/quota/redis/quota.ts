@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { attempt } from '../../faults.ts'
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { createScript } from '../../redis/script.ts'
+import { isInstance } from '../../words.ts'
 import {
   AWAY,
   type Bounds,
@@ -95,7 +97,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const zones = new Map<string, string>()
   const knowledge = createKnowledge()
   const alone = createAlone({ steady, wall: now }, processes)
-  const handback = createHandback(sayLater, steady)
+  const handback = createHandback(sayLater, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, alone: 0, unavailable: 0, errors: 0 }
   /** Ids under which reservations are tried again. */
@@ -234,15 +236,15 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     } catch (error) {
       note(error)
       // What Redis answers with an error, it will not be told again.
-      if (debt.kind === 'admitted' && !(error instanceof RedisUnavailable)) alone.told(debt.team, debt.id)
+      if (debt.kind === 'admitted' && !isInstance(error, RedisUnavailable)) alone.told(debt.team, debt.id)
       throw error
     } finally {
-      setImmediate(rest)
+      setImmediate(attempt, rest, link.fault, 'limits in Redis', rest)
     }
   }
 
   function note(error: unknown) {
-    if (!(error instanceof RedisUnavailable)) counts.errors += 1
+    if (!isInstance(error, RedisUnavailable)) counts.errors += 1
   }
 
   async function leave(): Promise<void> {

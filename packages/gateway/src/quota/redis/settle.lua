@@ -54,7 +54,7 @@ local function learn(field, tokens)
   local new = tokens * THOUSANDTHS
   if old then new = math.floor(old + WEIGHT * (new - old) + 0.5) end
   redis.call('HSET', KEYS[3], field, digits(new))
-  redis.call('PEXPIRE', KEYS[3], KEEP)
+  if not old or state.renews then redis.call('PEXPIRE', KEYS[3], KEEP) end
 end
 
 if known and known[1] == 'closed' then return answer('repeated', 0) end

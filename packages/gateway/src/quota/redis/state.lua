@@ -27,6 +27,7 @@
 local SPAN = 60250
 local DAY = 86400000
 local KEEP = 2 * DAY
+local RENEW = 60000
 -- Steps of the server's clock that are smaller are not told from a late command.
 local BACK = 1000
 local AHEAD = 5000
@@ -186,7 +187,10 @@ local function open(key, asked, process, zone, reserves, told)
   state.leased = rows(read.leased, 4)
   if #state.leased == 0 then state.leased = { 0, 0, 0, 0 } end
   local same = told and told.epoch ~= '' and told.epoch == read.epoch
+  local before = math.floor(state.clock / RENEW)
   set_clock(state, asked, same and told.clock, same and told.ago)
+  -- KEEP is so long that it need not begin anew with each write.
+  state.renews = not read.epoch or math.floor(state.clock / RENEW) ~= before
   if read.epoch then
     state.epoch = read.epoch
   else
@@ -216,7 +220,7 @@ local function save(state)
   end
   redis.call('HSET', state.key, unpack(pairs_to_set))
   for _, process in ipairs(state.gone) do redis.call('HDEL', state.key, 'lease:' .. process) end
-  redis.call('PEXPIRE', state.key, KEEP)
+  if state.renews then redis.call('PEXPIRE', state.key, KEEP) end
 end
 
 -- What the day has taken, or may have, apart from leases.

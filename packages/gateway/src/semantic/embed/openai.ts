@@ -75,6 +75,7 @@ export function following(
       edits: {},
       injectUsage: false,
       frozen: false,
+      ...(outgoing.keys && { keys: outgoing.keys }),
     },
     body,
     reading: { body, questions: {} },

@@ -1,3 +1,4 @@
+import { attempt, type Fault } from '../../faults.ts'
 import { DeliveryError } from '../sink.ts'
 import type { Row } from './row.ts'
 import type { Spill } from './spill.ts'
@@ -21,7 +22,7 @@ export type Drain = {
  * Delivers what any process has put by: first to the table, then out of the stream. Who dies in between leaves a row in
  * both, and the table takes it only once. Its timers keep no program alive.
  */
-export function createDrain(spill: Spill, table: Table, say: (trouble: string) => void): Drain {
+export function createDrain(spill: Spill, table: Table, say: (trouble: string) => void, fault: Fault): Drain {
   const counts = { delivered: 0, refused: 0 }
   let pause = LOOK_MIN_MS
   let timer: NodeJS.Timeout | undefined
@@ -32,7 +33,14 @@ export function createDrain(spill: Spill, table: Table, say: (trouble: string) =
   function schedule() {
     if (closed || turning) return
     clearTimeout(timer)
-    timer = setTimeout(look, pause * (0.5 + Math.random() / 2)).unref()
+    timer = setTimeout(
+      attempt,
+      pause * (0.5 + Math.random() / 2),
+      look,
+      fault,
+      'the drain of Supabase',
+      schedule,
+    ).unref()
   }
 
   async function look() {

@@ -35,7 +35,9 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   const spill = link && createSpill(link, { table: name, maxRows: maxSpilled, keyLocking })
   const table = to && createTable({ table: name, to })
   const drain =
-    spill && table && createDrain(spill, table, (trouble) => say('supabase drain', `supabase: ${trouble}`))
+    spill &&
+    table &&
+    createDrain(spill, table, (trouble) => say('supabase drain', `supabase: ${trouble}`), link.fault)
   /** The policy whose limits are known there. */
   let told: Policy | undefined
   let limitsNotBefore = 0

@@ -1,0 +1,74 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { subscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
+
+/** What undici says of one request on its way, whoever sends it. Source: undici, "Diagnostics Channel Support". */
+type Sent = { request: object; socket: Socket & { encrypted?: boolean } }
+
+/**
+ * How soon after a request the reset of a connection that was idle shows. A model that has begun to answer has mostly
+ * sent the head of it, or is at work for longer.
+ */
+const AT_ONCE_MS = 2_000
+
+/** Codes of a connection that is closed at the other end. */
+const CLOSED: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
+const trips = new AsyncLocalStorage<Trip>()
+const ofRequest = new WeakMap<object, Trip>()
+/** Requests that each connection has carried. */
+const carried = new WeakMap<Socket, number>()
+let listens = false
+
+/**
+ * One request from here to upstream, and the connection that it left by. Of connections that are reused some have been
+ * closed at the other end when a request is written to them: it is then as good as never asked.
+ */
+export class Trip {
+  #socket: Sent['socket'] | undefined
+  #isReused = false
+  #readBefore = 0
+  #leftAt = 0
+
+  /** Runs what sends the request. */
+  run<T>(send: () => T): T {
+    if (!listens) listen()
+    return trips.run(this, send)
+  }
+
+  left({ socket }: Sent, isReused: boolean): void {
+    this.#socket = socket
+    // Of TLS, the handshake is read from a new connection, too.
+    this.#isReused = isReused || (socket.encrypted !== true && socket.bytesRead > 0)
+    this.#readBefore = socket.bytesRead
+    this.#leftAt = performance.now()
+  }
+
+  /** Whether upstream cannot have dealt with the request: a reused connection broke at once, and nothing had come back. */
+  isUnseen(error: unknown): boolean {
+    const socket = this.#socket
+    if (socket === undefined || !this.#isReused || !isClosed(error)) return false
+    // Records of TLS come without being part of an answer.
+    const isSilent = socket.encrypted === true || socket.bytesRead === this.#readBefore
+    return isSilent && performance.now() - this.#leftAt < AT_ONCE_MS
+  }
+}
+
+function isClosed(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && CLOSED.has(cause.code)
+}
+
+function listen(): void {
+  listens = true
+  subscribe('undici:request:create', (message) => {
+    const trip = trips.getStore()
+    if (trip !== undefined) ofRequest.set((message as Sent).request, trip)
+  })
+  subscribe('undici:client:sendHeaders', (message) => {
+    const sent = message as Sent
+    const before = carried.get(sent.socket) ?? 0
+    carried.set(sent.socket, before + 1)
+    ofRequest.get(sent.request)?.left(sent, before > 0)
+  })
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto'
+import { SEED } from '../bytes/runs.ts'
+import { thrown } from './thrown.ts'
+
+const FUZZ_RUNS = Number(process.env.FUZZ_RUNS ?? 1)
+
+/** One throw: at the nth time that a point is passed, of the kind `thrown[kind]`. */
+export type Passage = { point: string; nth: number; kind: number }
+
+/**
+ * Passages to try, of points and how often each is passed. Without `sample` one of each point; with it as many as it
+ * says, drawn by `FUZZ_SEED`, those about something four times as likely. `FUZZ_RUNS` times as many elsewhere.
+ */
+export function passagesOf(
+  points: ReadonlyMap<string, number>,
+  { sample = points.size, about = /^$/ }: { sample?: number; about?: RegExp },
+): Passage[] {
+  const ranked = [...points]
+    .map(([point, times]) => ({ point, times, rank: rankOf(point) / (about.test(point) ? 4 : 1) }))
+    .sort((one, other) => one.rank - other.rank)
+  const first = ranked.map(({ point, times }, at) => ({ point, nth: at % 2 === 0 ? 1 : times }))
+  const more = ranked.flatMap(({ point, times }) =>
+    [...new Set([1, 2, 3, Math.ceil(times / 2), times])].map((nth) => ({ point, nth })),
+  )
+  const all = [...first, ...more]
+  return Array.from({ length: Math.round(sample * FUZZ_RUNS) }, (_, at) => ({
+    ...(all[at % all.length] as { point: string; nth: number }),
+    kind: (at + Math.floor(at / all.length)) % thrown.length,
+  }))
+}
+
+/** Between 0 and 1, of the point and the seed. */
+const rankOf = (point: string): number =>
+  createHash('sha256').update(`${SEED} ${point}`).digest().readUInt32LE() / 2 ** 32
+
+export function faultAt({ point, nth, kind }: Passage) {
+  let left = nth
+  return (passing: string) => {
+    if (passing !== point) return
+    left -= 1
+    if (left === 0) throw thrown[kind]?.()
+  }
+}
