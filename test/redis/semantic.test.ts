@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createLink } from '../../packages/gateway/src/redis/link.ts'
 import { estimate } from '../../packages/gateway/src/semantic/threshold/labels.ts'
 import { createSharedLabels } from '../../packages/gateway/src/semantic/threshold/shared.ts'
+import { sightedName } from '../../packages/gateway/src/semantic/threshold/sightings.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -206,12 +207,12 @@ test('what was judged of single entries is known to all processes, bounded, and 
   const link = createLink(redis.url, { deadlineMs: 2_000, connectMs: 2_000, onChange: () => undefined })
   open.push({ close: () => link.close() })
   const labels = createSharedLabels(link, 'words')
-  const entry = 'e'.repeat(20)
+  const entry = `gw:{default}:s:${'p'.repeat(24)}:${'e'.repeat(20)}`
   const note = { entry, similarity: 0.912, right: true, alone: true, confidence: 0.7 }
   for (let each = 0; each < 3; each += 1) await labels.add('support', note)
   await labels.add('support', { ...note, right: false, alone: false })
   const known = await labels.load('support')
-  expect(known?.sightings.get(entry)).toEqual([
+  expect(known?.sightings.get(sightedName(entry))).toEqual([
     ...Array.from({ length: 3 }, () => ({ similarity: 0.912, right: true })),
     { similarity: 0.912, right: false },
   ])
@@ -222,7 +223,7 @@ test('what was judged of single entries is known to all processes, bounded, and 
   await redis.admin.lpush(list, ...Array.from({ length: 3_000 }, () => 'hostile\n'))
   await labels.add('support', note)
   expect(await redis.admin.llen(list)).toBe(2_000)
-  expect((await labels.load('support'))?.sightings.get(entry)).toHaveLength(1)
+  expect((await labels.load('support'))?.sightings.get(sightedName(entry))).toHaveLength(1)
   expect((await createSharedLabels(link, 'another model').load('support'))?.sightings.size).toBe(0)
 })
 

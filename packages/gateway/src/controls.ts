@@ -7,8 +7,8 @@ import type { SemanticAdmin } from './semantic/store/admin.ts'
 export type GatewayControls = {
   /**
    * Waits until every call so far is recorded, its answer where others find it, and its record delivered to every sink.
-   * True: all of it was. False: not within `deadlineMs`, a sink takes nothing at the moment, or a record of this client
-   * was refused or dropped, then or before: `stats().sinks` says which.
+   * True: all of it was. False: not within `deadlineMs`, a sink takes nothing at the moment, or a record was refused or
+   * dropped since the last `flush`, which says so once: `stats().sinks` counts them all.
    * @default 5000
    */
   flush: (deadlineMs?: number) => Promise<boolean>

@@ -31,6 +31,7 @@ import { rulesOf } from './rules.ts'
 import { once, oneAMinute } from './say.ts'
 import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
+import type { Sink } from './sinks/sink.ts'
 import { createSinks } from './sinks/sinks.ts'
 import { within } from './wait.ts'
 import { createWatch } from './watch.ts'
@@ -197,7 +198,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     }
   }
 
-  /** False: a sink has not received everything. */
+  /** False: something still waits for a sink. */
   async function settled(isLast: boolean): Promise<boolean> {
     later.run()
     await Promise.allSettled(telling)
@@ -207,18 +208,20 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     await recorder.settled()
     later.run()
     settlements.run()
-    const drained = sinks.drain(({ periodic }) => isLast || !periodic)
+    const drained = sinks.drain(dueAt(isLast))
     await Promise.all([shared?.settled(), drained])
     return await drained
   }
 
-  /** True only when everything before it has arrived, and in time. */
+  /** True only when everything since the last one has arrived, and in time. */
   async function delivered(isLast: boolean, deadlineMs: number): Promise<boolean> {
     let all = false
+    const hasLost = sinks.watchLosses(dueAt(isLast))
     const work = settled(isLast).then((done) => {
       all = done
     })
-    return (await within(work, deadlineMs)) && all
+    const isInTime = await within(work, deadlineMs)
+    return !hasLost() && isInTime && all
   }
 
   async function close(deadlineMs: number) {
@@ -278,6 +281,12 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
     door: (entrance: Entrance) => createDoor(house, entrance),
   }
 }
+
+/** Sinks with a rhythm of their own are left alone until the end. */
+const dueAt =
+  (isLast: boolean) =>
+  ({ periodic }: Sink) =>
+    isLast || !periodic
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value

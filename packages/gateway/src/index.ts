@@ -45,7 +45,6 @@ export {
   readMetrics,
 } from './sinks/metrics/read.ts'
 export type { OtelOptions } from './sinks/otel/options.ts'
-export type { SinkStats } from './sinks/outbox.ts'
 export {
   type Content,
   type Delivery,
@@ -54,4 +53,5 @@ export {
   type Sink,
   type SpillStats,
 } from './sinks/sink.ts'
+export type { SinkStats } from './sinks/stats.ts'
 export type { SupabaseOptions } from './sinks/supabase/options.ts'

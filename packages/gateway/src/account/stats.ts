@@ -6,7 +6,7 @@ import type { Mode } from '../policy/live.ts'
 import type { QuotaStats } from '../quota/redis/quota.ts'
 import type { LinkStats } from '../redis/link.ts'
 import type { SemanticStats } from '../semantic/tally.ts'
-import type { SinkStats } from '../sinks/outbox.ts'
+import type { SinkStats } from '../sinks/stats.ts'
 import { nanoUsd } from './price.ts'
 import type { CacheState, CallRecord } from './record.ts'
 

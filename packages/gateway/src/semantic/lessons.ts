@@ -4,6 +4,7 @@ import type { Calibration } from './embed/embedder.ts'
 import { createBudget } from './judge/budget.ts'
 import type { Plan } from './plan.ts'
 import {
+  adopt,
   borneOut,
   calibrated,
   type Estimate,
@@ -116,10 +117,10 @@ export function createLessons({ shared, calibration, track, now = () => performa
       lesson.loadedAt = now()
       const loading = shared.load(agent).then((known) => {
         if (known === undefined) return
-        lesson.alone = known.alone
-        lesson.agreed = known.agreed
+        adopt(lesson.alone, known.alone)
+        adopt(lesson.agreed, known.agreed)
         lesson.bars = undefined
-        sightings.replace(known.sightings)
+        sightings.adopt(known.sightings)
       })
       track(loading)
       lesson.first ??= loading

@@ -1,30 +1,8 @@
 import type { Say } from '../say.ts'
 import { isDeliveryError, lastWordOf, wordsOf } from './last-word.ts'
 import { createPace } from './pace.ts'
-import { type Delivery, DeliveryError, type Report, type Sink, type SpillStats } from './sink.ts'
-
-/** How one sink is doing. Every report is counted in exactly one of `delivered`, `spilled`, `refused`, `dropped` and `queued`. */
-export type SinkStats = {
-  /** `down`: it failed several times in a row, and is only probed now and then. */
-  state: 'up' | 'failing' | 'down' | 'closed'
-  delivered: number
-  /** Put by elsewhere, to be delivered by whoever can. */
-  spilled: number
-  /** Never going to be taken by the receiver. */
-  refused: number
-  /** Given up: the queue was full, or the program ended before they could be delivered. */
-  dropped: number
-  /** Of `dropped`: sent without an answer, so that the receiver may hold them all the same. */
-  unconfirmed: number
-  /** Waiting, or on their way. */
-  queued: number
-  /** Deliveries that failed as a whole. */
-  failures: number
-  /** The last trouble, in words that hold no key. */
-  trouble?: string
-  /** Where `spilled` records wait; absent where there is no such place. */
-  spill?: SpillStats
-}
+import { type Delivery, DeliveryError, type Report, type Sink } from './sink.ts'
+import type { SinkStats } from './stats.ts'
 
 /** A report that waits. `bytes`: about what it holds in memory. */
 export type Pending = {
@@ -260,8 +238,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
   }
 
   /**
-   * Delivers what is there, without waiting out a pause. True: whatever was added until now has arrived, or was put by;
-   * false: it has not, or one was refused or dropped at any time before.
+   * Delivers what is there, without waiting out a pause. True: nothing that was added until now waits any more. What
+   * became of it, `losses` tells.
    */
   async function drain(giveUp?: AbortSignal): Promise<boolean> {
     const before = accepted
@@ -271,7 +249,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     try {
       if (sending !== undefined) await sending
       while (queue.some(({ seq = 0 }) => seq < before)) if (!(await send())) return false
-      return stats.refused + stats.dropped === 0
+      return true
     } finally {
       giveUp?.removeEventListener('abort', letGo)
       waiters -= 1
@@ -282,6 +260,13 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, holding }:
     name,
     add,
     drain,
+    /** Counts a report that could not be made. */
+    missed() {
+      stats.dropped += 1
+      sayLost(`${name} lost`, 'a record could not be rendered')
+    },
+    /** Reports refused and dropped so far. */
+    losses: () => stats.refused + stats.dropped,
     async close() {
       if (stats.state === 'closed') return
       stats.state = 'closed'

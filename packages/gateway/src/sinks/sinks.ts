@@ -3,10 +3,11 @@ import type { Mask } from '../mask.ts'
 import type { Capture } from '../policy/policy.ts'
 import type { Say } from '../say.ts'
 import { holdExit, letExit } from './drain.ts'
-import { createOutbox, type SinkStats } from './outbox.ts'
+import { createOutbox } from './outbox.ts'
 import { createRendering } from './rendering.ts'
 import { render, type Told } from './report.ts'
 import type { Sink } from './sink.ts'
+import type { SinkStats } from './stats.ts'
 
 export type SinksOptions = {
   mask: Mask | undefined
@@ -48,15 +49,24 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
     fault,
     isPending: hold('rendering'),
     render(told, capture) {
-      const own = { own: mask, maxBytes: maxBytes / 4 }
-      const whole = render(told, { capture, ...own })
-      const bare = render({ record: told.record }, { capture: 'off', ...own })
-      for (const [at, outbox] of outboxes.entries()) {
-        const { report, bytes } = sinks[at]?.content === false ? bare : whole
-        outbox.add({ report: () => report, bytes })
+      let added = 0
+      try {
+        const own = { own: mask, maxBytes: maxBytes / 4 }
+        const whole = render(told, { capture, ...own })
+        const bare = render({ record: told.record }, { capture: 'off', ...own })
+        for (const [at, outbox] of outboxes.entries()) {
+          const { report, bytes } = sinks[at]?.content === false ? bare : whole
+          outbox.add({ report: () => report, bytes })
+          added += 1
+        }
+      } catch (error) {
+        for (const outbox of outboxes.slice(added)) outbox.missed()
+        throw error
       }
     },
   })
+  /** Of each sink, the losses that a caller was told of. */
+  const told = outboxes.map(() => 0)
 
   return {
     /** Takes a reference to the call for as long as it takes to hand over its answer. */
@@ -64,6 +74,23 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
       if (outboxes.length > 0) rendering.add(told, capture)
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
+    /**
+     * Begins to watch for losses that no caller was told of yet. The function returned says whether there are any, and
+     * counts them as told; two that overlap both say so.
+     */
+    watchLosses(which: (sink: Sink) => boolean): () => boolean {
+      const before = [...told]
+      return () => {
+        let isAny = false
+        for (const [at, outbox] of outboxes.entries()) {
+          if (!which(sinks[at] as Sink)) continue
+          const losses = outbox.losses()
+          isAny ||= losses > (before[at] ?? 0)
+          told[at] = losses
+        }
+        return isAny
+      }
+    },
     async close() {
       rendering.run()
       await Promise.all(outboxes.map((outbox) => outbox.close()))

@@ -13,6 +13,16 @@ export type Labels = { right: Uint32Array; wrong: Uint32Array }
 
 export const noLabels = (): Labels => ({ right: new Uint32Array(BINS), wrong: new Uint32Array(BINS) })
 
+/**
+ * Takes from `known` each count that is greater. Those of all processes hold this one's own, but for what Redis did not
+ * take or had not taken when it was read: what was learned here is never forgotten by a look there.
+ */
+export function adopt(labels: Labels, known: Labels): void {
+  for (const kind of ['right', 'wrong'] as const)
+    for (const [bin, count] of known[kind].entries())
+      if (count > (labels[kind][bin] ?? 0)) labels[kind][bin] = count
+}
+
 /** So that a bin's own lower end is in it, whatever fractions do. */
 const ROUNDING = 1e-6
 

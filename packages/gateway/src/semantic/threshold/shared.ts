@@ -2,10 +2,12 @@ import { hash } from 'node:crypto'
 import type { Link } from '../../redis/link.ts'
 import { tagOf } from '../../redis/tag.ts'
 import { BINS, binOf, type Labels, noLabels, onScale } from './labels.ts'
+import { sightedName } from './sightings.ts'
 import type { Observation } from './vcache.ts'
 
 /** One judgement: would the answer of this entry have served? */
 export type Note = {
+  /** Its key, as in `Entry.id`. */
   entry: string
   similarity: number
   right: boolean
@@ -14,6 +16,7 @@ export type Note = {
   confidence: number | undefined
 }
 
+/** `sightings`: by `sightedName` of an entry. */
 export type SharedKnowledge = { alone: Labels; agreed: Labels; sightings: Map<string, Observation[]> }
 
 /** What all processes have learned of an agent's questions; kept for as long as anybody adds to it now and then. */
@@ -26,7 +29,7 @@ export type SharedLabels = {
 const KEPT_MS = 60 * 86_400_000
 /** Judgements of single entries, the newest: those of entries that have expired fall off the end. */
 const MAX_NOTES = 2_000
-/** An entry's id, `+` or `-`, and the similarity in thousandths. */
+/** `sightedName` of an entry, `+` or `-`, and the similarity in thousandths. */
 const NOTE = /^([\w-]{20})([+-])(\d{1,4})$/
 
 /**
@@ -55,7 +58,7 @@ export function createSharedLabels(link: Link, embedder: string): SharedLabels {
         ...(alone ? [`${right ? 'r' : 'w'}${binOf(similarity)}`] : []),
         ...(confidence === undefined ? [] : [`${right ? 'R' : 'W'}${binOf(onScale(confidence))}`]),
       ]
-      const note = `${entry}${right ? '+' : '-'}${Math.round(Math.max(0, similarity) * 1_000)}`
+      const note = `${sightedName(entry)}${right ? '+' : '-'}${Math.round(Math.max(0, similarity) * 1_000)}`
       try {
         for (const field of fields) await link.ask((client) => client.hincrby(counts, field, 1))
         await link.ask((client) => client.pexpire(counts, KEPT_MS))
@@ -96,7 +99,9 @@ function sightingsFrom(notes: readonly string[]): Map<string, Observation[]> {
     const [, entry, sign, thousandths] = NOTE.exec(note) ?? []
     if (entry === undefined) continue
     const observation = { similarity: Math.min(1, Number(thousandths) / 1_000), right: sign === '+' }
-    sightings.set(entry, [...(sightings.get(entry) ?? []), observation])
+    const known = sightings.get(entry)
+    if (known === undefined) sightings.set(entry, [observation])
+    else known.push(observation)
   }
   return sightings
 }
