@@ -171,7 +171,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   function emit(record: CallRecord, call: Call, ending: Ending) {
     hook(record, call.origin)
     guarded(() => meanings.count(record), fault, 'the semantic cache')
-    sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
+    const capture = call.confidential ? 'off' : (settings.capture ?? call.caller.capture)
+    sinks.receive({ record, said: { call, ending } }, capture)
   }
 
   function tell(passed: Passed, origin: Origin) {
