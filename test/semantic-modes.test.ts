@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createDirectory } from '../packages/gateway/src/identify/who.ts'
 import { applied } from '../packages/gateway/src/policy/applied.ts'
-import type { Switches } from '../packages/gateway/src/policy/live.ts'
+import type { Live, Switches } from '../packages/gateway/src/policy/live.ts'
 import type { CachePolicy, Policy } from '../packages/gateway/src/policy/policy.ts'
 import { settingsOf } from '../packages/gateway/src/settings.ts'
 import { embedder } from './semantic-embedder.ts'
@@ -49,7 +49,7 @@ test.each(MODES)('a client that says %s widens nothing, whatever policy and swit
               ...(own && { agents: { a: { semantic: own } } }),
             }
             const who = createDirectory(
-              narrow(applied({ policy, switches })),
+              narrow(applied({ version: 1, policy, switches } as Live)),
               () => undefined,
               () => 'embedded',
             )
