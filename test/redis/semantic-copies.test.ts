@@ -66,7 +66,7 @@ test.each(['here', 'in Redis'])(
     let salt = 0
     await fc.assert(
       fc.asyncProperty(apis, fc.boolean(), fc.subarray(['bob', 'carol']), async (api, bySemantic, others) => {
-        const it = await gateway(redis && redis.url)
+        const it = await gateway(redis === false ? false : redis.url)
         salt += 1
         const names = [undefined, ...others.map((name) => `${name}${salt}`)]
         // The exact cache has one answer for all of them, the semantic one a copy for each.
@@ -122,7 +122,7 @@ test.each(['here', 'in Redis'])(
   async (where) => {
     const redis = where === 'here' ? false : await startRedis()
     if (redis !== false) open.push(redis)
-    const it = await gateway(redis && redis.url)
+    const it = await gateway(redis === false ? false : redis.url)
     const deleter = redis === false ? it : await gateway(redis.url, it.upstream.baseURL)
     const first = await asking(it, 'responses')
     const kept = await asking(it, 'responses', { question: 'Which woods do you use' })

@@ -267,7 +267,7 @@ test.each([
   'with the exact cache off, a purge of %s in one process reaches a call under way in another',
   async (_, what) => {
     const redis = await server()
-    let release = () => undefined as void
+    let release: () => void = () => undefined
     const held = new Promise<void>((resolve) => {
       release = resolve
     })
