@@ -2,6 +2,7 @@ import type { GatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createLink } from '../../packages/gateway/src/redis/link.ts'
+import { noLabels } from '../../packages/gateway/src/semantic/threshold/labels.ts'
 import { createSharedLabels, type Note } from '../../packages/gateway/src/semantic/threshold/shared.ts'
 import { createSightings } from '../../packages/gateway/src/semantic/threshold/sightings.ts'
 import { runs } from '../bytes/runs.ts'
@@ -126,10 +127,13 @@ test('whatever key an entry has, what was noted of it in one process is known of
   })
   await fc.assert(
     fc.asyncProperty(fc.uuid(), fc.array(judged, { maxLength: 12 }), async (agent, all) => {
-      const [writer, reader] = [createSharedLabels(link, 'words'), createSharedLabels(link, 'words')]
-      for (const one of all) await writer.add(agent, { ...one, alone: true, confidence: undefined } as Note)
+      const [writer, reader] = [createSharedLabels(link), createSharedLabels(link)]
+      const school = { agent, name: `gw:{t}:sl:${agent}`, secret: Buffer.from('secret') }
+      const none = { alone: noLabels(), agreed: noLabels() }
+      for (const one of all)
+        await writer.add(school, { ...one, alone: true, confidence: undefined } as Note, none)
       const sightings = createSightings()
-      sightings.adopt((await reader.load(agent))?.sightings ?? new Map())
+      sightings.adopt((await reader.load(school))?.sightings ?? new Map())
       for (const { entry } of all)
         expect(sightings.of(entry)).toEqual(
           all.filter((one) => one.entry === entry).map(({ similarity, right }) => ({ similarity, right })),

@@ -107,6 +107,8 @@ export type Call = {
   revalidates?: true
   /** Asked by the gateway for a caller's call, and what for; absent: by the caller. */
   purpose?: Purpose
+  /** Holds words of several users: no sink is told of its content, whatever is captured of others. */
+  confidential?: true
   /** Told when this call begins to wait for its team: it then takes up nobody's place at upstream. */
   stepAside?: () => void
   /** Sent after a fault, as it came. */

@@ -25,6 +25,7 @@ import { pipeline } from './pipeline.ts'
 import { placesOf } from './places.ts'
 import { applied } from './policy/applied.ts'
 import type { Live } from './policy/live.ts'
+import { purged } from './purged.ts'
 import { createMemoryQuota } from './quota/memory.ts'
 import type { Link } from './redis/link.ts'
 import { acquireLink } from './redis/pool.ts'
@@ -102,7 +103,7 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     counters,
     fault,
     complain,
-    answers,
+    forget: async (id) => await Promise.all([answers.forget(id), meanings.forget(id)]),
     keeper: vault?.keeper,
     rules: () => rules,
     watch: listened
@@ -170,7 +171,8 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
   function emit(record: CallRecord, call: Call, ending: Ending) {
     hook(record, call.origin)
     guarded(() => meanings.count(record), fault, 'the semantic cache')
-    sinks.receive({ record, said: { call, ending } }, settings.capture ?? call.caller.capture)
+    const capture = call.confidential ? 'off' : (settings.capture ?? call.caller.capture)
+    sinks.receive({ record, said: { call, ending } }, capture)
   }
 
   function tell(passed: Passed, origin: Origin) {
@@ -239,12 +241,7 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     purge: (what) =>
       keptAlive(async () => {
         later.run()
-        const wanted = checkPurge(what)
-        // Only then is nothing put there any more that was asked before.
-        const gone = await Promise.allSettled([answers.purge(wanted)])
-        const meant = await meanings.admin.remove(wanted)
-        if (gone[0].status === 'rejected') throw gone[0].reason
-        return gone[0].value + meant
+        return await purged(checkPurge(what), answers, meanings)
       }),
     close: (deadlineMs = 5_000) => keptAlive(close, deadlineMs),
     stats() {

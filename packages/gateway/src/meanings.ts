@@ -7,6 +7,8 @@ import type { SemanticAdmin } from './semantic/store/admin.ts'
 import { createTally, semanticStatsOf } from './semantic/tally.ts'
 import type { Settings } from './settings.ts'
 
+export type Meanings = ReturnType<typeof createMeanings>
+
 /** The semantic cache of one gateway: opened by the first call that needs it, or by whoever looks into it. */
 export function createMeanings(
   { semantic, cache, key, quota }: Settings,
@@ -48,6 +50,15 @@ export function createMeanings(
   }
   return {
     load: async () => (await it()).parts,
+    exactOf: async (key: string) => await (await it()).store.admin.exactOf(key),
+    /** Upstream was told to delete that answer. Redis that is away has it served by nobody, and forgets it in its time. */
+    async forget(answerId: string) {
+      // There may be entries of other processes, or in a store elsewhere.
+      const { index } = semantic
+      const isHere = link === undefined && (index === 'flat' || index.type !== 'engine')
+      if (opened === undefined && isHere) return
+      await (await it()).store.admin.forget(answerId).catch(() => undefined)
+    },
     admin: tally.counted(admin),
     close: () => opened?.store.close(),
     count: tally.count,

@@ -27,7 +27,8 @@ type Parts = {
   counters: Counters
   fault: Fault
   complain: Complain
-  answers: CacheStore
+  /** Told of answers that upstream was told to delete. */
+  forget: (answerId: string) => Promise<unknown>
   /** Exchanges team keys for upstream's own; absent: callers bring that one. */
   keeper: Keeper | undefined
   rules: () => Rules
@@ -47,7 +48,7 @@ type Plan = { args: Parameters<typeof fetch>; watched: Watched | undefined }
 
 /** The way of what is not governed, and of calls in mode `direct`: same arguments, same Response, told of afterwards. */
 export function createPassThrough(parts: Parts) {
-  const { settings, counters, fault, complain, answers, keeper, rules, watch, tell, track } = parts
+  const { settings, counters, fault, complain, keeper, rules, watch, tell, track } = parts
 
   /** As the policy says: refused, through the proxy, under another key, or as it is. */
   async function send(entrance: Entrance, asked: Asked, told: CallOptions | undefined): Promise<Response> {
@@ -138,7 +139,7 @@ export function createPassThrough(parts: Parts) {
 
   async function forget(id: string): Promise<void> {
     try {
-      await answers.forget(decodeURIComponent(id))
+      await parts.forget(decodeURIComponent(id))
     } catch (error) {
       fault(error, 'the cache')
     }

@@ -76,6 +76,8 @@ export type Product = {
   plan?: Partial<Plan>
 }
 
+const SCHOOL = { agent: 'agent', name: 'agent', secret: Buffer.alloc(0) }
+
 /**
  * The gateway's own learner, from its first question on: it decides, has answers judged by somebody who knows them all,
  * makes its groups, and moves its bars.
@@ -117,8 +119,8 @@ export async function playProduct(
         return right || erring() < judgeErrs
       })
     }
-    const asker = { agent: 'agent', plan, judge }
-    const finding = learner.find(asked, neighbours, 'agent', plan)
+    const asker = { school: SCHOOL, plan, judge }
+    const finding = learner.find(asked, neighbours, SCHOOL, plan)
     const { meaning, candidate } = finding
     if (meaning.outcome === 'hit' && candidate !== undefined) {
       learner.consider(asked, finding, asker)
@@ -149,6 +151,7 @@ function entryAt(at: number, question: string, groups: string[]): Neighbour['ent
     id: String(at),
     question,
     groups,
+    exact: '',
     pinned: false,
     answer: {
       text,

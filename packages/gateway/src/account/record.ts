@@ -43,7 +43,7 @@ export type CallRecord = {
   cache: CacheState
   /** Why the caches were bypassed, as a word. */
   bypass?: string
-  /** The name of its place in the exact cache, for `purge({ key })`. */
+  /** The name of its place in the exact cache, or of what was found by meaning; for `purge({ key })`. */
   cacheKey?: string
   /** Cosine of a semantic hit. */
   similarity?: number

@@ -47,6 +47,13 @@ const CREDENTIAL = new Set(
     .split(' '),
 )
 
+/** What HTTP needs of the neutral headers, whatever the request. */
+const OF_EVERY_REQUEST = new Set(['accept', 'content-type', 'user-agent'])
+
+/** Whether a header belongs to one request alone, and may lead back to whoever made it: ids, tracing, baggage. */
+export const isOfOneRequest = (name: string): boolean =>
+  kindOf(name) === 'neutral' && !OF_EVERY_REQUEST.has(name)
+
 /** Kinds of the names seen so far: a process sends a few dozen. */
 const kinds = new Map<string, Kind>()
 const MAX_NAMES = 500

@@ -12,6 +12,7 @@ import { isStillIts, lastResort } from './last-resort.ts'
 import { createRefresher } from './refresh.ts'
 import { createRefused } from './refused.ts'
 import type { CacheEntry, CacheStore } from './store.ts'
+import { suits, suitsFollower } from './suits.ts'
 
 type Options = {
   /** Asks a call again, for the cache alone. */
@@ -42,7 +43,9 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
       refused.learn(call, reply)
       if (reply.via === 'upstream')
         later.after(reply.recording.ended, (ending) => keep(keys, call, reply, ending, name))
-      return bypass === undefined ? { ...reply, key: keys.exact } : { ...reply, key: keys.exact, bypass }
+      // What was found by meaning has a key of its own.
+      const { key = keys.exact } = reply
+      return bypass === undefined ? { ...reply, key } : { ...reply, key, bypass }
     }
 
     async function without(call: Call, bypass: string): Promise<Reply> {
@@ -173,24 +176,6 @@ function lifetimeOf({ controls }: Call, exact: Exact): { ttl: number; longer: nu
   // Whoever says for how long an answer may be kept means just that.
   const lasts = controls.cache.ttl === undefined && ttl > 0
   return { ttl, longer: lasts ? Math.max(exact.staleIfErrorSeconds, exact.staleWhileRevalidateSeconds) : 0 }
-}
-
-/** Fresh or stale, is it for this caller? */
-function suits(entry: CacheEntry, call: Call): boolean {
-  const { stream, includeUsage } = call.view
-  return isYoungEnough(entry, call) && (!entry.untold || (stream && !includeUsage))
-}
-
-/** As in flight, who wants it whole can do without its usage. */
-function suitsFollower(entry: CacheEntry, call: Call): boolean {
-  const { stream, includeUsage } = call.view
-  const isFresh = entry.freshUntil > Date.now()
-  return isFresh && isYoungEnough(entry, call) && !(entry.untold && stream && includeUsage)
-}
-
-function isYoungEnough(entry: CacheEntry, { controls }: Call): boolean {
-  const { maxAge } = controls.cache
-  return maxAge === undefined || Date.now() - entry.storedAt <= maxAge * 1_000
 }
 
 function notCached(call: Call): Reply {

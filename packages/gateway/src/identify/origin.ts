@@ -99,6 +99,12 @@ export function unmark(init: RequestInit | undefined): void {
   if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]
 }
 
+/** Hooks that run in it see nobody's context. Taken when this module is loaded, which is before any call. */
+const outside = AsyncLocalStorage.snapshot()
+
+/** The origin of a call that leads back to nobody. */
+export const apart = (): Origin => ({ ...newOrigin(false), context: undefined, run: (fn) => outside(fn) })
+
 /** The origin of a call that follows from another: it is nobody's to give up or to retry. */
 export function afterwards(origin: Origin): Origin {
   return {

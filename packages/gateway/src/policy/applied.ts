@@ -1,8 +1,16 @@
 import type { Live, Switches } from './live.ts'
-import type { AgentPolicy, CachePolicy, Policy, SemanticPolicy, TeamPolicy } from './policy.ts'
-
-type Layer = false | CachePolicy | undefined
-type Mode = NonNullable<SemanticPolicy['mode']>
+import {
+  cacheOf,
+  inShadow,
+  type Layer,
+  layerInShadow,
+  layerWithMode,
+  layerWithoutSemantic,
+  ofAgents,
+  semanticModeOf,
+  withoutSemantic,
+} from './narrow.ts'
+import type { AgentPolicy, Policy } from './policy.ts'
 
 /**
  * A policy with what is switched laid over it. A switch narrows, or changes what answers and how fast; it gives nobody a
@@ -39,13 +47,8 @@ function turned(policy: Policy, { mode }: Switches): Policy {
 
 function cached(policy: Policy, { cache, semantic }: Switches): Policy {
   if (cache === 'off') return { ...policy, cache: false }
-  if (semantic === 'off') return { ...policy, ...cacheOf(withoutSemantic(policy.cache)) }
-  if (semantic === undefined) return policy
-  const shadowed = <Holder extends { cache?: false | CachePolicy }>(holder: Holder): Holder => ({
-    ...holder,
-    ...cacheOf(inShadow(holder.cache)),
-  })
-  return ofTeams(ofAgents(shadowed(policy), shadowed), shadowed)
+  if (semantic === 'off') return withoutSemantic(policy)
+  return semantic === undefined ? policy : inShadow(policy)
 }
 
 function withAgent(policy: Policy, [name, own]: [string, NonNullable<Switches['agents']>[string]]): Policy {
@@ -66,7 +69,7 @@ function cacheOfAgent(
   { cache, semantic }: { cache?: 'off'; semantic?: 'off' | 'shadow' },
 ): Layer {
   if (cache === 'off') return false
-  if (semantic === 'off') return withoutSemantic(layer)
+  if (semantic === 'off') return layerWithoutSemantic(layer)
   return semantic === 'shadow' ? shadowOf(policy, name, layer) : layer
 }
 
@@ -76,43 +79,10 @@ function cacheOfAgent(
  */
 function shadowOf({ cache, teams = {} }: Policy, name: string, layer: Layer): Layer {
   if (layer === false || layer?.semantic === false || layer?.semantic?.mode === 'off') return layer
-  if (layer?.semantic?.mode !== undefined) return inShadow(layer)
+  if (layer?.semantic?.mode !== undefined) return layerInShadow(layer)
   const all = Object.values(teams)
   const home = all.find(({ agents }) => agents?.includes(name))
-  if (modeOf([cache, home?.cache]) !== 'off') return withMode(layer, 'shadow')
-  const isOnSomewhere = all.some((team) => modeOf([cache, team.cache]) !== 'off')
-  return isOnSomewhere ? withoutSemantic(layer) : layer
+  if (semanticModeOf([cache, home?.cache]) !== 'off') return layerWithMode(layer, 'shadow')
+  const isOnSomewhere = all.some((team) => semanticModeOf([cache, team.cache]) !== 'off')
+  return isOnSomewhere ? layerWithoutSemantic(layer) : layer
 }
-
-/** Inner layers override outer ones; what one of them has switched off, none inside it can switch on. */
-function modeOf(layers: Layer[]): Mode {
-  let mode: Mode = 'off'
-  for (const layer of layers) {
-    if (layer === false || layer?.semantic === false) return 'off'
-    mode = layer?.semantic?.mode ?? mode
-  }
-  return mode
-}
-
-const withoutSemantic = (layer: Layer): Layer => (layer === false ? false : { ...layer, semantic: false })
-
-const withMode = (layer: CachePolicy | undefined, mode: Mode): CachePolicy => ({
-  ...layer,
-  semantic: { ...(layer?.semantic || undefined), mode },
-})
-
-const inShadow = (layer: Layer): Layer =>
-  layer && modeOf([layer]) === 'on' ? withMode(layer, 'shadow') : layer
-
-const cacheOf = (cache: Layer) => (cache === undefined ? {} : { cache })
-
-function ofAgents(policy: Policy, change: (agent: AgentPolicy) => AgentPolicy): Policy {
-  return policy.agents === undefined ? policy : { ...policy, agents: mapped(policy.agents, change) }
-}
-
-function ofTeams(policy: Policy, change: (team: TeamPolicy) => TeamPolicy): Policy {
-  return policy.teams === undefined ? policy : { ...policy, teams: mapped(policy.teams, change) }
-}
-
-const mapped = <Value>(record: Record<string, Value>, change: (value: Value) => Value) =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))

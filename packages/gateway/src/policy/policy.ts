@@ -38,6 +38,7 @@ export const GUARD_NAMES = [
   'dates',
   'units',
   'negation',
+  'conditions',
   'entities',
   'antonyms',
   'order',

@@ -2,8 +2,10 @@ import { nothing } from '../account/meter.ts'
 import { withoutResponse } from '../body/recording.ts'
 import { admissible } from '../cache/admit.ts'
 import { entryOf } from '../cache/entry.ts'
+import { stampsIn } from '../cache/epoch.ts'
 import { hit } from '../cache/hit.ts'
 import { keysOf } from '../cache/key.ts'
+import { suits } from '../cache/suits.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { whileWanted } from '../wait.ts'
 import { forEverybody } from './admit.ts'
@@ -17,8 +19,8 @@ import type { Asker, Learner } from './learn.ts'
 import type { Meaning } from './meaning.ts'
 import type { Plan } from './plan.ts'
 import { type Asked, askedIn } from './question.ts'
-import { type Partition, partitionOf } from './scope.ts'
-import type { Neighbour, SemanticStore } from './store/port.ts'
+import { type Partition, partitionOf, type School, schoolOf } from './scope.ts'
+import type { Neighbour, SemanticStore, Since } from './store/port.ts'
 
 export type SemanticParts = {
   store: SemanticStore
@@ -39,6 +41,9 @@ export type SemanticParts = {
 type Search = {
   asked: Asked
   partition: Partition
+  school: School
+  /** Where the exact cache has its answer, or would have. */
+  exact: string
   plan: Plan
   vector: () => Promise<Float32Array>
   /** Somebody asked for it already. */
@@ -84,21 +89,29 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     const secret = parts.secretOf(call)
     const id = parts.embedder?.id ?? `${parts.model}/${parts.dimensions}`
     const partition = secret === undefined ? undefined : partitionOf(call, asked, id, secret)
-    if (partition === undefined) return secret === undefined ? 'no-credentials' : 'nested-too-deeply'
+    if (secret === undefined) return 'no-credentials'
+    if (partition === undefined) return 'nested-too-deeply'
     let vector: Promise<Float32Array> | undefined
     return {
       asked,
       partition,
+      school: schoolOf(call, id, secret),
+      exact: keys.exact,
       plan,
       vector: () => (vector ??= embed(call, asked.text)),
       isMade: () => vector !== undefined,
     }
   }
 
-  function askerOf(call: Call, { asked, partition }: Search, plan: Plan): Asker {
+  function askerOf(call: Call, { asked, partition, school }: Search, plan: Plan): Asker {
     return {
-      refute: ({ entry }) => store.refute(partition, asked.text, entry.id),
-      agent: call.caller.agent,
+      refute: (wrong) =>
+        store.refute(
+          partition,
+          asked.text,
+          wrong.map(({ entry }) => entry),
+        ),
+      school,
       plan,
       judge: (asked, near, model) => judge(pipeline, call, asked, near, model),
     }
@@ -116,17 +129,19 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
   }
 
   /** Bounded by the deadline, and by the caller's own patience. */
-  async function look({ asked, partition, plan, vector }: Search, call: Call): Promise<Finding> {
+  async function look({ asked, partition, school, plan, vector }: Search, call: Call): Promise<Finding> {
     let neighbours: Neighbour[] | undefined
     try {
-      const ready = Promise.all([vector(), learner.prepare(call.caller.agent, plan)])
+      const ready = Promise.all([vector(), learner.prepare(school, plan)])
       const search = ready.then(([vector]) => store.nearest(partition, vector, AROUND, asked.text))
       neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
     } catch {
       if (call.signal.aborted) return unavailable('aborted')
     }
     if (neighbours === undefined) return unavailable('embedding')
-    return learner.find(asked.text, neighbours, call.caller.agent, plan)
+    // What is too old for this caller, or told no usage that it wants, is as if it were not there.
+    const fit = neighbours.filter(({ entry }) => suits(entry.answer, call))
+    return learner.find(asked.text, fit, school, plan)
   }
 
   /** Has the call answered as if this stage were not there; then keeps the answer, and learns from it. */
@@ -137,8 +152,9 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     looking: Promise<Finding> | undefined,
   ): Promise<Reply> {
     looking?.catch(() => undefined)
+    const since = sinceOf(call, store.since(search.partition))
     const reply = await next(call)
-    parts.track(afterwards(reply, call, search, looking))
+    parts.track(afterwards(reply, call, search, since, looking))
     return looking === undefined
       ? reply
       : {
@@ -150,14 +166,20 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
         }
   }
 
-  async function afterwards(reply: Reply, call: Call, search: Search, looking: Promise<Finding> | undefined) {
+  async function afterwards(
+    reply: Reply,
+    call: Call,
+    search: Search,
+    since: Since,
+    looking: Promise<Finding> | undefined,
+  ) {
     try {
       const ending = await reply.recording.ended
       const found = await looking
       const whole = reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
       const answer = whole ? ending.answer() : undefined
       if (answer === undefined) return
-      const { asked, partition } = search
+      const { asked, partition, exact } = search
       const isFree = hasRoom(reply.headers)
       // Calls of ours never take the last of what the team's own are allowed.
       if (!isFree && parts.embedder === undefined && !search.isMade()) return
@@ -169,9 +191,13 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
-      if (ttl <= 0 || call.epoch?.isOver()) return
-      const kept = { question: asked.text, answer: entry, groups }
-      await store.add(partition, await search.vector(), kept, epochOf(call))
+      if (ttl <= 0 || since.isOver()) return
+      await store.add(
+        partition,
+        await search.vector(),
+        { question: asked.text, answer: entry, groups, exact },
+        since,
+      )
     } catch {
       // Without a vector there is nothing to keep; the record of the embedding says why there was none.
     }
@@ -203,10 +229,14 @@ function given({ model, route, signal }: Call, meaning: Meaning): Reply {
   return { via: 'upstream', model, route, meaning, recording: withoutResponse(signal.reason, ended) }
 }
 
-/** Redis has told the epoch's name only of a team's own answers, and only where the exact cache looks for them. */
-function epochOf({ epoch, caller }: Call) {
-  if (epoch === undefined || (caller.exact !== undefined && !caller.shared)) return epoch
-  return { isOver: epoch.isOver }
+/**
+ * Where the exact cache has just looked into Redis for a team's own answers, it knows of purges at least as well. What is
+ * not known is taken for nothing: where there was a purge, the first answer after it is not kept.
+ */
+function sinceOf({ epoch, caller }: Call, known: Omit<Since, 'isOver'>): Since {
+  const isOver = epoch?.isOver ?? (() => false)
+  const hasLooked = epoch !== undefined && caller.exact !== undefined && !caller.shared
+  return { ...known, isOver, ...(hasLooked && { stamps: stampsIn(epoch.name) }) }
 }
 
 const noted = (reply: Reply, meaning: Meaning): Reply => ({ ...reply, meaning })

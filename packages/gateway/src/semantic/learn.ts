@@ -7,6 +7,7 @@ import { createReader } from './guards/reader.ts'
 import { type Bars, createLessons, type LessonParts, NEVER } from './lessons.ts'
 import type { Meaning } from './meaning.ts'
 import type { Plan } from './plan.ts'
+import type { School } from './scope.ts'
 import type { Neighbour } from './store/port.ts'
 import { exploration } from './threshold/vcache.ts'
 
@@ -21,11 +22,11 @@ export type Judge = (
 
 /** A call that asks, by the plan it has now. */
 export type Asker = {
-  agent: string
+  school: School
   plan: Plan
   judge: Judge
-  /** Remembers that this entry's answer is wrong for the question. */
-  refute?: (near: Neighbour) => Promise<void>
+  /** Remembers that the answers of these entries are wrong for the question. */
+  refute?: (wrong: readonly Neighbour[]) => Promise<void>
 }
 
 /** Labels of its own an entry needs before it goes by them. Source: vCache, arXiv 2502.03771. */
@@ -42,7 +43,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
   const measure = calibration ?? UNMEASURED
 
   /** May any of them serve? `neighbours` in the order of their cosines. */
-  function find(asked: string, found: readonly Neighbour[], agent: string, plan: Plan): Finding {
+  function find(asked: string, found: readonly Neighbour[], school: School, plan: Plan): Finding {
     const neighbours = unrefuted(found)
     const [nearest] = neighbours
     if (nearest === undefined) {
@@ -51,7 +52,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
         return { neighbours, meaning: { outcome: 'nothing' } }
       return { neighbours, meaning: { outcome: 'veto', reason: 'refuted', similarity, entry: entry.id } }
     }
-    const bars = lessons.bars(lessons.of(agent, plan))
+    const bars = lessons.bars(lessons.of(school, plan))
     const { similarity } = nearest
     const isFar = similarity < Math.min(plan.band, bars.threshold, measure.floor)
     const decision = isFar ? undefined : decided(asked, neighbours, plan, bars)
@@ -104,7 +105,8 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
     const asking = judged(asked, [candidate], asker).then(([right] = []) => {
       if (right === undefined) return undefined
       const learning = learn(finding, candidate, right, asker)
-      return right ? learning : Promise.all([learning, asker.refute?.(candidate)]).then(() => undefined)
+      const refuting = right ? undefined : asker.refute?.(likeOf(finding, candidate))
+      return Promise.all([learning, refuting]).then(() => undefined)
     })
     track(asking)
   }
@@ -125,7 +127,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
       for (const [at, near] of others.entries()) {
         const right = verdicts?.[at]
         if (right === undefined) continue
-        if (!right) await asker.refute?.(near)
+        if (!right) await asker.refute?.(likeOf(finding, near))
         if (near === candidate) await learn(finding, near, right, asker)
         if (right) alike.push(near)
       }
@@ -159,9 +161,9 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
   async function judged(
     asked: string,
     near: readonly Neighbour[],
-    { agent, plan, judge }: Asker,
+    { school, plan, judge }: Asker,
   ): Promise<boolean[] | undefined> {
-    const lesson = lessons.of(agent, plan)
+    const lesson = lessons.of(school, plan)
     if (near.length === 0 || plan.judge === undefined || lesson.judging >= MAX_JUDGING) return undefined
     if (!lesson.mayJudge(plan.judge.perHour)) return undefined
     lesson.judging += 1
@@ -177,10 +179,10 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
    * the other, and each keeps to the budget, so that both together do.
    */
   async function learn({ meaning, neighbours }: Finding, near: Neighbour, right: boolean, asker: Asker) {
-    const lesson = lessons.of(asker.agent, asker.plan)
+    const lesson = lessons.of(asker.school, asker.plan)
     const { path, confidence = 0 } = meaning
     const isAgreed = path === 'agreement'
-    await lessons.learn(asker.agent, lesson, {
+    await lessons.learn(asker.school, lesson, {
       entry: near.entry.id,
       similarity: near.similarity,
       right,
@@ -198,6 +200,13 @@ function unrefuted(neighbours: readonly Neighbour[]): readonly Neighbour[] {
   const families = familiesOf(neighbours.map(({ entry }) => entry))
   const wrong = new Set(families.filter((_, at) => neighbours[at]?.refuted))
   return neighbours.filter((_, at) => !wrong.has(families[at] ?? -1))
+}
+
+/** Those around that are known to give the same answer, itself among them: what is wrong of one is wrong of all. */
+function likeOf({ neighbours }: Finding, near: Neighbour): Neighbour[] {
+  const families = familiesOf(neighbours.map(({ entry }) => entry))
+  const own = families[neighbours.indexOf(near)]
+  return own === undefined ? [near] : neighbours.filter((_, at) => families[at] === own)
 }
 
 /** Only what may serve one day is worth a judgement. */

@@ -3,6 +3,7 @@ import { UNMEASURED } from './agreement.ts'
 import type { Calibration } from './embed/embedder.ts'
 import { createBudget } from './judge/budget.ts'
 import type { Plan } from './plan.ts'
+import type { School } from './scope.ts'
 import {
   adopt,
   borneOut,
@@ -28,7 +29,7 @@ export type LessonParts = {
   now?: () => number
 }
 
-/** What is known of one agent's questions. */
+/** What is known of the questions of one agent of one team. */
 export type Lesson = {
   /** Of answers that serve on their own, by cosine; and of those on which several agree, by confidence. */
   alone: Labels
@@ -67,10 +68,13 @@ export function createLessons({ shared, calibration, track, now = () => performa
   // Those forgotten are read again from what processes share.
   const lessons = new LRUCache<string, Lesson>({ max: MAX_AGENTS })
   const sightings = createSightings()
+  /** Of each agent, the one that was asked for last. */
+  const latest = new LRUCache<string, string>({ max: MAX_AGENTS })
 
   /** The plan is the one of this call: a policy may have changed since the last. */
-  function lessonOf(agent: string, plan: Plan): Lesson {
-    const known = lessons.get(agent)
+  function lessonOf({ agent, name }: School, plan: Plan): Lesson {
+    const known = lessons.get(name)
+    latest.set(agent, name)
     if (known !== undefined) {
       known.plan = plan
       return known
@@ -85,7 +89,7 @@ export function createLessons({ shared, calibration, track, now = () => performa
       judging: 0,
       plan,
     }
-    lessons.set(agent, lesson)
+    lessons.set(name, lesson)
     return lesson
   }
 
@@ -111,11 +115,11 @@ export function createLessons({ shared, calibration, track, now = () => performa
     /** What was judged of one entry. */
     sightings: sightings.of,
     /** What others have learned since is known at the next question; the first one waits for it. */
-    async prepare(agent: string, plan: Plan): Promise<void> {
-      const lesson = lessonOf(agent, plan)
+    async prepare(school: School, plan: Plan): Promise<void> {
+      const lesson = lessonOf(school, plan)
       if (shared === undefined || now() - lesson.loadedAt < CATCH_UP_MS) return lesson.first
       lesson.loadedAt = now()
-      const loading = shared.load(agent).then((known) => {
+      const loading = shared.load(school).then((known) => {
         if (known === undefined) return
         adopt(lesson.alone, known.alone)
         adopt(lesson.agreed, known.agreed)
@@ -126,17 +130,17 @@ export function createLessons({ shared, calibration, track, now = () => performa
       lesson.first ??= loading
       return await lesson.first
     },
-    async learn(agent: string, lesson: Lesson, note: Note): Promise<void> {
+    async learn(school: School, lesson: Lesson, note: Note): Promise<void> {
       const { entry, similarity, right, alone, confidence } = note
       if (alone) label(lesson.alone, similarity, right)
       if (confidence !== undefined) label(lesson.agreed, onScale(confidence), right)
       lesson.bars = undefined
       sightings.add(entry, { similarity, right })
-      await shared?.add(agent, note)
+      await shared?.add(school, note, lesson)
     },
     /** What is known of an agent's error, and what follows from it for either way to serve. */
     known(agent: string): { alone: Known; agreed: Known } {
-      const lesson = lessons.get(agent)
+      const lesson = lessons.get(latest.get(agent) ?? '')
       const nothing = { ...estimate(noLabels(), 1), threshold: NEVER }
       if (lesson === undefined) return { alone: { ...nothing, threshold: 1 }, agreed: nothing }
       const { threshold, limit } = barsOf(lesson)

@@ -7,6 +7,7 @@ import { createEngineStore } from './engine/store.ts'
 import { createLearner } from './learn.ts'
 import type { SemanticSettings } from './options.ts'
 import { createAdmin } from './store/admin.ts'
+import { createGenerations } from './store/generations.ts'
 import { createMeaningStore } from './store/meanings.ts'
 import type { SemanticStore } from './store/port.ts'
 import { createShelf } from './store/shelf.ts'
@@ -29,11 +30,11 @@ type Ground = {
 
 /** Store and learner of one gateway. Everything heavy hangs on this file, which is imported when it is needed. */
 export function openSemantic(ground: Ground) {
-  const { settings, key, link, track } = ground
+  const { settings, key, link, track, keyLocking } = ground
   const { secret, maxBytes: _bytes, index: _index, ...rest } = settings
-  const { embedder, model, dimensions } = rest
+  const { embedder } = rest
   const store = storeOf(ground)
-  const shared = link && createSharedLabels(link, embedder?.id ?? `${model}/${dimensions}`)
+  const shared = link && createSharedLabels(link, keyLocking)
   const learner = createLearner({ shared, calibration: embedder?.calibration, track })
   const secretOf = ({ outgoing }: Call) => secret ?? key ?? outgoing.headers.get('authorization') ?? undefined
   const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
@@ -49,13 +50,16 @@ function storeOf({ settings, key, sharedBytes, keyLocking, link, say }: Ground):
     const words = error instanceof Error ? error.message : wordsOf(error)
     say('semantic index', `semantic cache, ${name}: ${words}`)
   }
-  const admin = link && createAdmin(link, secret)
+  const inRedis = createGenerations(link)
+  const admin = link && createAdmin(link, secret, inRedis)
   if (index !== 'flat' && index.type === 'engine') {
     const shelves = index.open({ link, dims, sharedBytes })
-    return createEngineStore({ shelves, dims, secret, inRedis: admin, link, onTrouble })
+    // What stands elsewhere is bound to nothing in Redis.
+    const generations = shelves.browse === undefined ? inRedis : createGenerations(undefined)
+    return createEngineStore({ shelves, dims, secret, inRedis: admin, generations, link, onTrouble })
   }
-  const shared = link &&
-    admin && { link, shelf: createShelf(link, sharedBytes, () => undefined, keyLocking), admin }
+  const own = { maxBytes: sharedBytes, onFull: () => undefined, keyLocking, generations: inRedis }
+  const shared = link && admin && { link, shelf: createShelf(link, own), admin, generations: inRedis }
   const graph = index === 'flat' ? undefined : index
   return createMeaningStore({ shared, dims, maxBytes, graph, onTrouble })
 }

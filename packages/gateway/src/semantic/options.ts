@@ -1,12 +1,16 @@
 import * as z from 'zod/mini'
-import type { CachePolicy, Policy } from '../policy/policy.ts'
+import { inShadow, withoutSemantic } from '../policy/narrow.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { Embedder } from './embed/embedder.ts'
 import type { Engine } from './engine/port.ts'
 import type { GraphIndex } from './index/port.ts'
 
 /** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */
 export type SemanticCacheOptions = {
-  /** For all agents of this client, whatever the policy says; what it switched off stays off. */
+  /**
+   * The most that any agent of this client may do, `off` being less than `shadow` and that less than `on`: it narrows what
+   * the policy and its switches say, and widens nothing. @default 'on', as far as the policy goes
+   */
   mode?: 'off' | 'shadow' | 'on'
   /** Where vectors come from. @default OpenAI, through this gateway, at the team's expense */
   embedder?: Embedder
@@ -104,23 +108,9 @@ export function semanticSettings(given: false | SemanticCacheOptions | undefined
   }
 }
 
-type Layer = { cache?: false | CachePolicy }
-
-/** A policy in which every agent's mode is what the options say; what the policy switches off stays off. */
+/** A policy under no agent of which the mode is above what the options say: `off`, then `shadow`, then `on`. */
 export function withMode(policy: Policy, given: false | SemanticCacheOptions | undefined): Policy {
   const mode = given === false ? 'off' : given?.mode
-  if (mode === undefined || policy.cache === false) return policy
-  const set = <T extends Layer>(layer: T): T => {
-    const { semantic, ...rest } = layer.cache || {}
-    return semantic ? { ...layer, cache: { ...rest, semantic: { ...semantic, mode } } } : layer
-  }
-  const each = <T extends Layer>(layers: Record<string, T> | undefined) =>
-    Object.fromEntries(Object.entries(layers ?? {}).map(([name, layer]) => [name, set(layer)]))
-  const { semantic } = policy.cache ?? {}
-  return {
-    ...policy,
-    cache: { ...policy.cache, semantic: semantic === false ? false : { ...semantic, mode } },
-    ...(policy.teams && { teams: each(policy.teams) }),
-    ...(policy.agents && { agents: each(policy.agents) }),
-  }
+  if (mode === 'off') return withoutSemantic(policy)
+  return mode === 'shadow' ? inShadow(policy) : policy
 }

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { canonical, exactly, quoted } from '../cache/canonical.ts'
 import { ownerOf } from '../cache/owner.ts'
 import { signerOf } from '../cache/signature.ts'
@@ -15,6 +16,32 @@ export type Partition = {
   name: string
   /** What its entries are signed with. Never leaves this process. */
   secret: Buffer
+}
+
+/**
+ * Whose judgements count for whose: those of one agent of one team, by one embedder, under one secret. An agent's name is
+ * free for each team's callers to take; another team's judgements say nothing here.
+ */
+export type School = {
+  agent: string
+  /** The key of its labels in Redis. */
+  name: string
+  /** What they are signed with. Never leaves this process. */
+  secret: Buffer
+}
+
+const schools = new LRUCache<string, School>({ max: 2_000 })
+
+export function schoolOf({ caller: { team, agent } }: Call, embedder: string, secret: string): School {
+  const all = [team, agent, embedder, secret].map(quoted).join('')
+  const known = schools.get(all)
+  if (known !== undefined) return known
+  const signer = signerOf(secret)
+  const digest = signer(`labels\n${[team, agent, embedder].map(quoted).join('')}`)
+  const name = `gw:{${tagOf(team)}}:sl:${digest.toString('base64url', 0, 18)}`
+  const school = { agent, name, secret: signer(name) }
+  schools.set(all, school)
+  return school
 }
 
 /** Members that name or follow the caller, or say how the answer is delivered, and never change it. */
@@ -55,6 +82,8 @@ export function partitionOf(
     embedder,
     PREPARATION,
     owner,
+    // An answer that upstream keeps can be gone on from; of one that it does not keep, the id names nothing.
+    operation === 'responses' && call.body.store !== false ? 'kept' : '',
   ]
   try {
     const exact = exactly(outgoing.text, call.body)

@@ -1,10 +1,7 @@
 import type { Call, Handler, JsonObject, Reply } from '../../call.ts'
-import { afterwards } from '../../identify/origin.ts'
 import { isObject, list, text } from '../../json.ts'
+import { following } from '../following.ts'
 import { normalised } from './embedder.ts'
-
-/** What the records of such calls are tagged with, where tags are all that is kept of them. */
-const TAG = 'gateway:semantic'
 
 /**
  * Asks upstream for the vector of a question on behalf of the call that asks it: through the whole pipeline, so that it is
@@ -19,72 +16,12 @@ export async function embedThrough(
   { model, dimensions, signal }: { model: string; dimensions: number; signal: AbortSignal },
 ): Promise<Float32Array> {
   const body = { model, input: question, dimensions, encoding_format: 'base64' }
-  const reply = await pipeline(following(call, 'embeddings', '/embeddings', body, signal))
+  const reply = await pipeline(
+    following(call, { operation: 'embeddings', path: '/embeddings', body, signal }),
+  )
   const answer = await jsonOf(reply, signal)
   const [first] = list(answer.data)
   return normalised(vectorOf(isObject(first) ? text(first.embedding) : '', dimensions))
-}
-
-/** Where a governed request's own path ends, before a query. */
-const BELOW = /\/(chat\/completions|responses)(?=$|\?)/
-
-/** A call of ours that follows from a caller's: same credentials, team and transport, but nobody's to abort or retry. */
-export function following(
-  call: Call,
-  operation: Call['operation'],
-  path: string,
-  body: JsonObject,
-  signal: AbortSignal,
-): Call {
-  const { outgoing, controls } = call
-  const source = JSON.stringify(body)
-  const headers = new Headers(outgoing.headers)
-  for (const name of [
-    'content-length',
-    'idempotency-key',
-    'x-stainless-retry-count',
-    'x-stainless-helper-method',
-  ])
-    headers.delete(name)
-  return {
-    attempt: 0,
-    arrivedAt: performance.now(),
-    caller: call.caller,
-    rules: call.rules,
-    present: call.present,
-    ...(call.teamKey !== undefined && { teamKey: call.teamKey }),
-    controls: {
-      cache: { read: true, store: true, onlyIfCached: false, semantic: false },
-      tags: [...controls.tags, TAG],
-      onLimit: 'reject',
-      ...(controls.session === undefined ? {} : { session: controls.session }),
-      ...(controls.people === undefined ? {} : { people: controls.people }),
-      ...(controls.unusable && { unusable: controls.unusable }),
-      ...(controls.trace === undefined ? {} : { trace: controls.trace }),
-    },
-    purpose: 'semantic',
-    operation,
-    outgoing: {
-      transport: outgoing.transport,
-      url: outgoing.url.replace(BELOW, path),
-      path: outgoing.path?.replace(BELOW, path),
-      init: { ...outgoing.init, method: 'POST' },
-      headers,
-      ...(outgoing.by !== undefined && { by: outgoing.by }),
-      text: source,
-      edits: {},
-      injectUsage: false,
-      frozen: false,
-      ...(outgoing.keys && { keys: outgoing.keys }),
-    },
-    body,
-    reading: { body, questions: {} },
-    model: 'auto',
-    route: 'requested',
-    view: { stream: false, includeUsage: false, signal },
-    signal,
-    origin: afterwards(call.origin),
-  }
 }
 
 /** @throws when the answer is no success, or no JSON object. */

@@ -1,12 +1,14 @@
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { whileWanted } from '../../wait.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
-import type { SemanticAdmin } from '../store/admin.ts'
-import { entryOf, idOf } from '../store/meanings.ts'
-import type { Neighbour, SemanticStore } from '../store/port.ts'
-import { createRefuted } from '../store/refuted.ts'
+import type { Partition } from '../scope.ts'
+import type { Generations } from '../store/generations.ts'
+import { entryOf, idOf, isRefuted, NO_STAMPS, withRefuted } from '../store/meanings.ts'
+import type { Neighbour, SemanticStore, StoreAdmin } from '../store/port.ts'
+import { createRefuted, refutedId } from '../store/refuted.ts'
 import { expiryOf } from '../store/rooms.ts'
 import { seal, unseal } from '../store/seal.ts'
+import { nameAnswer } from '../store/shelf.ts'
 import { createEngineAdmin } from './admin.ts'
 import type { Shelves } from './port.ts'
 
@@ -15,7 +17,9 @@ type EngineOptions = {
   dims: number
   secret: string | undefined
   /** What an admin can do in Redis, for engines that keep their entries there. */
-  inRedis: SemanticAdmin | undefined
+  inRedis: StoreAdmin | undefined
+  /** Of entries that are kept there; of all others there is but one. */
+  generations: Generations
   /** Where processes tell each other of answers that were judged wrong; absent: each knows its own. */
   link?: Link | undefined
   /** Told what is wrong, whenever something is. */
@@ -37,10 +41,12 @@ export function createEngineStore({
   dims,
   secret,
   inRedis,
+  generations,
   link,
   onTrouble,
 }: EngineOptions): SemanticStore {
-  const refuted = createRefuted(link, idOf)
+  const refuted = createRefuted(link)
+  const admin = createEngineAdmin(shelves, secret, inRedis, generations)
   let strikes = 0
   let awayUntil = 0
   const isAway = () => performance.now() < awayUntil
@@ -62,21 +68,40 @@ export function createEngineStore({
     }
   }
 
-  async function add(...[partition, vector, entry, epoch]: Parameters<SemanticStore['add']>) {
+  async function add(...[partition, vector, entry, since]: Parameters<SemanticStore['add']>) {
     const quantised = quantise(vector)
     if (quantised === undefined || quantised.length !== dims || isAway()) return false
     const place = { partition: partition.name, id: idOf(entry.question) }
-    const value = await seal(partition, place.id, { ...entry, vector: quantised, pinned: false })
-    if (value === undefined) return false
     return await guarded(WRITE_MS, async (signal) => {
+      const generation = since.generation ?? (await generations.begin(partition.name))
+      const fresh = { ...entry, vector: quantised, refuted: [], pinned: false }
+      const value = await seal(partition, place.id, fresh, generation)
+      if (value === undefined) return false
       // Unless somebody wants the last answer kept.
       const held = await shelves.get(place, signal)
-      const sealed = held && (await unseal(partition, place.id, held))
-      if (sealed?.pinned || epoch?.isOver()) return false
-      return await shelves.put(
-        { ...place, value, vector: quantised, expires: entry.answer.keptUntil },
-        signal,
-      )
+      const sealed = held && (await unseal(partition, place.id, held, generation))
+      if (sealed?.pinned || since.isOver()) return false
+      const { answerId, keptUntil } = entry.answer
+      if (answerId !== undefined && link !== undefined && shelves.browse === undefined)
+        await nameAnswer(link, answerId, `${place.partition}:${place.id}`, keptUntil - Date.now())
+      return await shelves.put({ ...place, value, vector: quantised, expires: keptUntil }, signal)
+    })
+  }
+
+  /** Notes in an entry itself that its answer is wrong for a question. */
+  async function mark(partition: Partition, id: string, asked: string) {
+    await guarded(WRITE_MS, async (signal) => {
+      const place = { partition: partition.name, id }
+      const [held, generation] = await Promise.all([
+        shelves.get(place, signal),
+        generations.load(partition.name),
+      ])
+      const sealed = held && (await unseal(partition, id, held, generation))
+      if (sealed === undefined || sealed.refuted.includes(asked)) return
+      const value = await seal(partition, id, withRefuted(sealed, asked), generation ?? '')
+      const key = `${partition.name}:${id}`
+      if (value === undefined) return void (await admin.remove({ key }))
+      await shelves.put({ ...place, value, vector: sealed.vector, expires: expiryOf(sealed) }, signal)
     })
   }
 
@@ -88,18 +113,20 @@ export function createEngineStore({
       const query = unit && quantise(unit)
       if (unit === undefined || query === undefined || isAway()) return []
       try {
-        const [likely, wrong] = await Promise.all([
+        const asked = refutedId(question)
+        const [likely, wrong, generation] = await Promise.all([
           guarded(SEARCH_MS, (signal) => shelves.nearest(partition.name, query, count, signal)),
           refuted.load(refuted.keyOf(partition, question)),
+          generations.load(partition.name),
         ])
         const found = await Promise.all(
           likely.map(async ({ id, value }): Promise<Neighbour[]> => {
-            const sealed = await unseal(partition, id, value)
+            const sealed = await unseal(partition, id, value, generation)
             if (sealed === undefined || sealed.vector.length !== dims || expiryOf(sealed) <= Date.now())
               return []
             const similarity = cosine(unit, sealed.vector)
             const entry = entryOf(`${partition.name}:${id}`, sealed)
-            return [{ entry, similarity, ...(wrong.has(id) && { refuted: true }) }]
+            return [{ entry, similarity, ...(isRefuted(sealed, asked, wrong) && { refuted: true }) }]
           }),
         )
         return found
@@ -111,9 +138,16 @@ export function createEngineStore({
       }
     },
     add: (...entry) => add(...entry).catch(() => false),
-    refute: (partition, question, entry) =>
-      refuted.add(refuted.keyOf(partition, question), entry.slice(partition.name.length + 1)),
-    admin: createEngineAdmin(shelves, secret, inRedis),
+    async refute(partition, question, entries) {
+      const ids = entries.map((entry) => refutedId(entry.question))
+      await refuted.add(refuted.keyOf(partition, question), ids)
+      const asked = refutedId(question)
+      await Promise.allSettled(
+        entries.map(({ id }) => mark(partition, id.slice(partition.name.length + 1), asked)),
+      )
+    },
+    since: ({ name }) => ({ stamps: NO_STAMPS, generation: generations.known(name) }),
+    admin,
     settled: async () => undefined,
     close: () => undefined,
   }

@@ -1,3 +1,5 @@
+import type { Conditions } from './conditions.ts'
+
 /** A word as it stands in a text. */
 export type Word = {
   /** Lower-cased, contractions written out: what is compared. */
@@ -26,6 +28,7 @@ export type Question = {
   dates: string
   units: ReadonlyMap<string, string>
   negations: readonly string[]
+  conditions: Conditions
   roles: ReadonlyMap<string, string>
   names: readonly string[]
   language: string

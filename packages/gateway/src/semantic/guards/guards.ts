@@ -1,6 +1,7 @@
 import { GUARD_NAMES, type GuardName } from '../../policy/policy.ts'
 import { actions } from './actions.ts'
 import { antonyms } from './antonyms.ts'
+import { conditions } from './conditions.ts'
 import { dates } from './dates.ts'
 import { entities } from './entities.ts'
 import { freshness } from './freshness.ts'
@@ -25,6 +26,7 @@ export const GUARDS = {
   dates,
   units,
   negation,
+  conditions,
   entities,
   antonyms,
   order,

@@ -1,4 +1,5 @@
 import { isCommand } from './actions.ts'
+import { conditionsOf } from './conditions.ts'
 import { datesOf } from './dates.ts'
 import { namesOf } from './entities.ts'
 import { isMomentary } from './freshness.ts'
@@ -88,6 +89,11 @@ class Reading implements Question {
   get negations() {
     this.#read.negations ??= negationsOf(this.words, STOP_WORDS)
     return this.#read.negations
+  }
+
+  get conditions() {
+    this.#read.conditions ??= conditionsOf(this.plain)
+    return this.#read.conditions
   }
 
   get roles() {

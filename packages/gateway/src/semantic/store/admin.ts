@@ -3,8 +3,10 @@ import { signerOf } from '../../cache/signature.ts'
 import type { Link } from '../../redis/link.ts'
 import { mastersOf } from '../../redis/masters.ts'
 import { tagOf } from '../../redis/tag.ts'
-import { PINNED_MS, type Sealed, seal, unseal } from './seal.ts'
-import { list } from './shelf.ts'
+import { type Generations, generationKeyOf } from './generations.ts'
+import type { StoreAdmin } from './port.ts'
+import { exactFrom, PINNED_MS, type Sealed, seal, TWIN_AT, unseal } from './seal.ts'
+import { answerKeyOf, list } from './shelf.ts'
 
 /** An entry of the semantic cache, as an admin sees it. */
 export type SemanticEntry = {
@@ -31,7 +33,10 @@ export type SemanticAdmin = {
   list: (what: Purge, limit?: number) => Promise<SemanticEntry[]>
   /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
   inspect: (key: string) => Promise<SemanticEntry | undefined>
-  /** How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. */
+  /**
+   * How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. `key`
+   * may also be that of the exact cache: then it is what has the same answer.
+   */
   remove: (what: Purge) => Promise<number>
   /**
    * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
@@ -41,39 +46,75 @@ export type SemanticAdmin = {
 }
 
 const ENTRY_KEY = /^(gw:\{([^}]*)\}:s:[\w-]{24}):([\w-]{20})$/
+const EXACT_KEY = /^gw:\{[^}]*\}:x:[\w-]{43}$/
+const GENERATION_KEY = /^gw:\{([^}]*)\}:sg:[\w-]{24}$/
 const PAGE = 500
 
 /** Over Redis. All of it throws RedisUnavailable when that is away. */
-export function createAdmin(link: Link, secret: string | undefined): SemanticAdmin {
+export function createAdmin(link: Link, secret: string | undefined, generations: Generations): StoreAdmin {
   const signer = secret === undefined ? undefined : signerOf(secret)
+
+  async function* scan(pattern: string): AsyncGenerator<string> {
+    for (const master of await link.ask(async (client) => mastersOf(client))) {
+      let cursor = '0'
+      do {
+        const [next, page] = await link.ask(() => master.scan(cursor, 'MATCH', pattern, 'COUNT', PAGE))
+        yield* page
+        cursor = next
+      } while (cursor !== '0')
+    }
+  }
 
   async function* keys({ team, key: only }: Purge): AsyncGenerator<RegExpExecArray> {
     const of = (key: string) => {
       const found = ENTRY_KEY.exec(key)
       return found !== null && (team === undefined || found[2] === tagOf(team)) ? found : undefined
     }
-    if (only !== undefined) {
-      const found = of(only)
-      if (found !== undefined) yield found
-      return
+    const one = only === undefined ? undefined : of(only)
+    if (one !== undefined) yield one
+    if (only !== undefined && !EXACT_KEY.test(only)) return
+    for await (const key of scan('gw:{*}:s:*:*')) {
+      const found = of(key)
+      if (found !== undefined && (only === undefined || (await exactOf(found)) === only)) yield found
     }
-    for (const master of await link.ask(async (client) => mastersOf(client))) {
-      let cursor = '0'
-      do {
-        const [next, page] = await link.ask(() => master.scan(cursor, 'MATCH', 'gw:{*}:s:*:*', 'COUNT', PAGE))
-        for (const key of page) {
-          const found = of(key)
-          if (found !== undefined) yield found
-        }
-        cursor = next
-      } while (cursor !== '0')
-    }
+  }
+
+  async function exactOf([key, name = '']: RegExpExecArray): Promise<string> {
+    return exactFrom(name, await link.ask((client) => client.getrangeBuffer(key, ...TWIN_AT)))
   }
 
   async function read([key, name = '', , id = '']: RegExpExecArray): Promise<Sealed | undefined> {
     if (signer === undefined) return undefined
-    const value = await link.ask((client) => client.getBuffer(key))
-    return value === null ? undefined : await unseal({ name, secret: signer(name) }, id, value)
+    const [value, generation] = await link.ask((client) => client.mgetBuffer(key, generationKeyOf(name)))
+    return value == null
+      ? undefined
+      : await unseal({ name, secret: signer(name) }, id, value, generations.heard(name, generation))
+  }
+
+  /** Before anything is forgotten: from then on no entry counts that was put there before, nor one that is put back. */
+  async function endGenerations({ team }: Purge) {
+    const tag = team === undefined ? undefined : tagOf(team)
+    for await (const key of scan('gw:{*}:sg:*')) {
+      const [, of] = GENERATION_KEY.exec(key) ?? []
+      if (of !== undefined && (tag === undefined || of === tag))
+        await link.ask((client) => client.unlink(key))
+    }
+    generations.end(tag)
+  }
+
+  async function remove(what: Purge): Promise<number> {
+    let gone = 0
+    if (what.key === undefined && what.agent === undefined && what.model === undefined)
+      await endGenerations(what)
+    for await (const found of keys(what)) {
+      const [key, name = '', , id = ''] = found
+      const needsReading = what.agent !== undefined || what.model !== undefined
+      const sealed = needsReading ? await read(found) : undefined
+      if (sealed !== undefined && !concerns(what, key, sealed)) continue
+      gone += await link.ask((client) => client.unlink(key))
+      await link.ask((client) => client.zrem(name, id))
+    }
+    return gone
   }
 
   return {
@@ -82,8 +123,7 @@ export function createAdmin(link: Link, secret: string | undefined): SemanticAdm
       for await (const found of keys(what)) {
         if (entries.length >= limit) break
         const sealed = await read(found)
-        if (sealed !== undefined && matches(what, found[0], sealed.answer))
-          entries.push(shown(found[0], sealed))
+        if (sealed !== undefined && concerns(what, found[0], sealed)) entries.push(shown(found[0], sealed))
       }
       return entries
     },
@@ -92,17 +132,15 @@ export function createAdmin(link: Link, secret: string | undefined): SemanticAdm
       const sealed = found === null ? undefined : await read(found)
       return sealed && shown(key, sealed)
     },
-    async remove(what) {
-      let gone = 0
-      for await (const found of keys(what)) {
-        const [key, name = '', , id = ''] = found
-        const needsReading = what.agent !== undefined || what.model !== undefined
-        const sealed = needsReading ? await read(found) : undefined
-        if (sealed !== undefined && !matches(what, key, sealed.answer)) continue
-        gone += await link.ask((client) => client.unlink(key))
-        await link.ask((client) => client.zrem(name, id))
-      }
-      return gone
+    remove,
+    async exactOf(key) {
+      const found = ENTRY_KEY.exec(key)
+      return (found && (await exactOf(found))) || undefined
+    },
+    async forget(answerId) {
+      const named = answerKeyOf(answerId)
+      for (const key of await link.ask((client) => client.smembers(named))) await remove({ key })
+      await link.ask((client) => client.unlink(named))
     },
     async pin(key, pinned = true) {
       const found = ENTRY_KEY.exec(key)
@@ -111,7 +149,12 @@ export function createAdmin(link: Link, secret: string | undefined): SemanticAdm
       const [, name = '', , id = ''] = found
       const now = Date.now()
       const keptMs = pinned ? PINNED_MS : Math.ceil(sealed.answer.keptUntil - now)
-      const value = await seal({ name, secret: signer(name) }, id, { ...sealed, pinned })
+      const value = await seal(
+        { name, secret: signer(name) },
+        id,
+        { ...sealed, pinned },
+        generations.known(name) ?? '',
+      )
       if (value === undefined) return false
       if (keptMs <= 0) await link.ask((client) => client.unlink(key))
       else await link.ask((client) => client.set(key, value, 'PX', keptMs))
@@ -120,6 +163,10 @@ export function createAdmin(link: Link, secret: string | undefined): SemanticAdm
     },
   }
 }
+
+/** As for any answer; a key may be that of the same answer in the exact cache. */
+export const concerns = (what: Purge, key: string, { answer, exact }: Sealed): boolean =>
+  matches(what, what.key === exact && exact !== '' ? exact : key, answer)
 
 export const shown = (key: string, { question, answer, pinned }: Sealed): SemanticEntry => ({
   key,

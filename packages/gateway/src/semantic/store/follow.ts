@@ -54,13 +54,13 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
 
   /** What is not ours is passed over; of what is gone, the list is rid. */
   async function read(partition: Partition, ids: string[]): Promise<{ id: string; sealed: Sealed }[]> {
-    const values = await shelf.get(partition, ids)
+    const { values, generation } = await shelf.get(partition, ids)
     const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 1)
     atOnce = Math.max(1, Math.min(LAST_PAGE, atOnce * 2, Math.floor((PAGE_BYTES * ids.length) / bytes)))
     const found = await Promise.all(
       ids.map(async (id, at) => {
         const value = values[at]
-        const sealed = value == null ? undefined : await unseal(partition, id, value)
+        const sealed = value == null ? undefined : await unseal(partition, id, value, generation)
         return sealed === undefined ? [] : [{ id, sealed }]
       }),
     )
@@ -94,6 +94,8 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
   async function look(partition: Partition, room: Room, it: Following): Promise<void> {
     const at = Date.now()
     try {
+      // What there was of purges, before anything is asked of upstream that could be kept.
+      if (!it.loaded) await shelf.get(partition, [])
       const from = it.loaded ? it.lookedAt - OVERLAP_MS : 0
       const listed = await list(partition, from, it.loaded ? MAX_NEW : rooms.capacity())
       const fresh = listed.filter(({ id, at }) => it.seen.get(id) !== at)

@@ -1,19 +1,20 @@
-import { matches, type Purge } from '../../cache/purge.ts'
-import { type SemanticAdmin, shown } from './admin.ts'
+import type { Purge } from '../../cache/purge.ts'
+import { concerns, shown } from './admin.ts'
+import type { StoreAdmin } from './port.ts'
 import type { Room, Rooms } from './rooms.ts'
 import type { Sealed } from './seal.ts'
 
 /** Without Redis: what an admin can do to what this process holds. */
-export function createLocalAdmin(rooms: Rooms): SemanticAdmin {
+export function createLocalAdmin(rooms: Rooms): StoreAdmin {
   const all = () =>
     rooms
       .all()
       .flatMap(([name, room]) =>
         [...room.entries].map(([id, sealed]) => ({ room, id, sealed, key: `${name}:${id}` })),
       )
-  const matching = (what: Purge) => all().filter(({ key, sealed }) => matches(what, key, sealed.answer))
+  const matching = (what: Purge) => all().filter(({ key, sealed }) => concerns(what, key, sealed))
   const find = (key: string): { room: Room; id: string; sealed: Sealed; key: string } | undefined =>
-    matching({ key })[0]
+    all().find((one) => one.key === key)
 
   return {
     list: async (what, limit = 100) =>
@@ -23,6 +24,10 @@ export function createLocalAdmin(rooms: Rooms): SemanticAdmin {
     async inspect(key) {
       const found = find(key)
       return found && shown(key, found.sealed)
+    },
+    exactOf: async (key) => find(key)?.sealed.exact || undefined,
+    async forget(answerId) {
+      for (const { room, id, sealed } of all()) if (sealed.answer.answerId === answerId) rooms.drop(room, id)
     },
     async pin(key, pinned = true) {
       const found = find(key)

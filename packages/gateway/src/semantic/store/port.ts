@@ -1,7 +1,17 @@
-import type { Epoch } from '../../cache/epoch.ts'
+import type { Stamps } from '../../cache/epoch.ts'
 import type { CacheEntry } from '../../cache/store.ts'
 import type { Partition } from '../scope.ts'
 import type { SemanticAdmin } from './admin.ts'
+import type { Generation } from './generations.ts'
+
+/** Between which purges upstream was asked. */
+export type Since = {
+  /** Whether a purge was heard of since. */
+  isOver: () => boolean
+  /** What Redis had told of purges, and of the partition, when the call began; `undefined`: nothing yet. */
+  stamps: Stamps
+  generation: Generation | undefined
+}
 
 /** An answer, and the question it was given to. */
 export type Entry = {
@@ -11,6 +21,8 @@ export type Entry = {
   answer: CacheEntry
   /** Of which group its answer is, and which other ones were found to say the same: `familiesOf`. */
   groups: readonly string[]
+  /** Under which key the exact cache has it, or would have; empty: under none. */
+  exact: string
   pinned: boolean
 }
 
@@ -32,16 +44,26 @@ export type SemanticStore = {
     count: number,
     question?: string,
   ) => Promise<Neighbour[]>
-  /** Remembers, for all processes, that an entry's answer is wrong for a question. `entry`: its id. */
-  refute: (partition: Partition, question: string, entry: string) => Promise<void>
-  /** @param epoch In which upstream was asked: if it is over, nothing is kept. */
+  /** Remembers, for all processes, that the answers of these entries are wrong for a question, however that is spelt. */
+  refute: (partition: Partition, question: string, entries: readonly Entry[]) => Promise<void>
+  /** What is known of purges now, before upstream is asked. */
+  since: (partition: Partition) => Omit<Since, 'isOver'>
+  /** @param since If there was a purge since then, nothing is kept. */
   add: (
     partition: Partition,
     vector: Float32Array,
     entry: Omit<Entry, 'id' | 'pinned'>,
-    epoch?: { isOver: () => boolean; name?: Epoch },
+    since: Since,
   ) => Promise<boolean>
-  admin: SemanticAdmin
+  admin: StoreAdmin
   settled: () => Promise<void>
   close: () => void
+}
+
+/** What admins can do, and what the rest of the gateway asks for. */
+export type StoreAdmin = SemanticAdmin & {
+  /** The key under which the exact cache has an entry's answer. */
+  exactOf: (key: string) => Promise<string | undefined>
+  /** Upstream was told to delete the answer with this id. */
+  forget: (answerId: string) => Promise<void>
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Link } from '../../redis/link.ts'
 import type { Partition } from '../scope.ts'
@@ -7,11 +8,11 @@ import { PINNED_MS } from './seal.ts'
 export type Refuted = {
   /** Its key in Redis, in the slot of the partition's entries: it is read with them, by one command. */
   keyOf: (partition: Partition, question: string) => string
-  /** Ids of entries refuted for a question: those this process knows of, and those under the key. */
+  /** Questions whose answers are refuted for a question, as `refutedId` names them: those this process knows of, and those under the key. */
   among: (key: string, stored: Buffer | null | undefined) => ReadonlySet<string>
   /** The same, where entries do not stand in Redis. */
   load: (key: string) => Promise<ReadonlySet<string>>
-  add: (key: string, id: string) => Promise<void>
+  add: (key: string, ids: readonly string[]) => Promise<void>
 }
 
 const ID_CHARS = 20
@@ -23,11 +24,25 @@ const MAX_QUESTIONS = 20_000
 const KEPT_MS = PINNED_MS
 
 /**
- * A value for each question and partition: ids of entries, one after the other. It holds no text.
- *
- * @param idOf Names a question as entries are named.
+ * Names a question whatever its letters' case, accents, spaces and signs are: so different, two are not judged apart.
  */
-export function createRefuted(link: Link | undefined, idOf: (question: string) => string): Refuted {
+export const refutedId = (question: string): string =>
+  hash('sha256', plain(question), 'base64url').slice(0, ID_CHARS)
+
+const plain = (question: string) =>
+  question
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/\p{M}+/gu, '')
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
+
+/**
+ * A value for each question and partition: names of questions, one after the other. It holds no text, and it is not
+ * signed: somebody who writes to Redis can have more of it and cost hits, or less. What is less is made up for by the
+ * entries, each of which has the questions for which it was refuted under its own signature.
+ */
+export function createRefuted(link: Link | undefined): Refuted {
   const known = new LRUCache<string, Set<string>>({ max: MAX_QUESTIONS })
 
   function among(key: string, stored: Buffer | null | undefined): ReadonlySet<string> {
@@ -37,18 +52,20 @@ export function createRefuted(link: Link | undefined, idOf: (question: string) =
   }
 
   return {
-    keyOf: ({ name }, question) => `${name.replace('}:s:', '}:sw:')}:${idOf(question)}`,
+    keyOf: ({ name }, question) => `${name.replace('}:s:', '}:sw:')}:${refutedId(question)}`,
     among,
     async load(key) {
       const stored = await link?.ask((client) => client.getBuffer(key)).catch(() => undefined)
       return among(key, stored)
     },
-    async add(key, id) {
+    async add(key, ids) {
       const own = known.get(key) ?? new Set()
-      if (own.has(id)) return
-      known.set(key, own.add(id))
+      const fresh = ids.filter((id) => !own.has(id))
+      if (fresh.length === 0) return
+      for (const id of fresh) own.add(id)
+      known.set(key, own)
       try {
-        await link?.ask((client) => client.append(key, id))
+        await link?.ask((client) => client.append(key, fresh.join('')))
         await link?.ask((client) => client.pexpire(key, KEPT_MS))
       } catch {
         // Other processes find out for themselves.

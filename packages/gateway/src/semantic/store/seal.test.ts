@@ -25,18 +25,21 @@ const sealed = {
   vector: Int8Array.of(1, -2, 3),
   answer,
   groups: ['twelve_chars', 'more_of_them'],
+  refuted: ['twenty_characters_id', 'another_one_of_those'],
+  exact: `gw:{t}:x:${'x'.repeat(42)}A`,
   pinned: true,
 }
-const value = (await seal(here, 'id', sealed)) as Buffer
+const NOW = 'a_generation'
+const value = (await seal(here, 'id', sealed, NOW)) as Buffer
 
 test('what is sealed comes back as it was', async () => {
-  expect(await unseal(here, 'id', value)).toEqual(sealed)
+  expect(await unseal(here, 'id', value, NOW)).toEqual(sealed)
 })
 
 test('another id, partition or secret opens nothing', async () => {
-  expect(await unseal(here, 'other', value)).toBeUndefined()
-  expect(await unseal(partition('gw:{t}:s:two', 'secret'), 'id', value)).toBeUndefined()
-  expect(await unseal(partition('gw:{t}:s:one', 'guess'), 'id', value)).toBeUndefined()
+  expect(await unseal(here, 'other', value, NOW)).toBeUndefined()
+  expect(await unseal(partition('gw:{t}:s:two', 'secret'), 'id', value, NOW)).toBeUndefined()
+  expect(await unseal(partition('gw:{t}:s:one', 'guess'), 'id', value, NOW)).toBeUndefined()
 })
 
 test('no change of any byte is ever opened', async () => {
@@ -44,7 +47,7 @@ test('no change of any byte is ever opened', async () => {
     fc.asyncProperty(fc.nat(value.length - 1), fc.integer({ min: 1, max: 255 }), async (at, by) => {
       const changed = Buffer.from(value)
       changed[at] = (changed[at] ?? 0) ^ by
-      expect(await unseal(here, 'id', changed)).toBeUndefined()
+      expect(await unseal(here, 'id', changed, NOW)).toBeUndefined()
     }),
   )
 })
@@ -53,13 +56,13 @@ test('whatever stands there, it is refused without an error', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.boolean(), async (bytes, marked) => {
       const hostile = marked ? Buffer.concat([value.subarray(0, 8), bytes]) : Buffer.from(bytes)
-      expect(await unseal(here, 'id', hostile)).toBeUndefined()
+      expect(await unseal(here, 'id', hostile, NOW)).toBeUndefined()
     }),
   )
 })
 
 test('what is too large is not kept', async () => {
-  expect(await seal(here, 'id', { ...sealed, question: 'x'.repeat(5_000) })).toBeUndefined()
+  expect(await seal(here, 'id', { ...sealed, question: 'x'.repeat(5_000) }, NOW)).toBeUndefined()
   const text = Array.from({ length: 300_000 }, () => Math.random().toString(36)).join('')
-  expect(await seal(here, 'id', { ...sealed, answer: { ...answer, text } })).toBeUndefined()
+  expect(await seal(here, 'id', { ...sealed, answer: { ...answer, text } }, NOW)).toBeUndefined()
 })

@@ -1,0 +1,58 @@
+import type { Guard } from './guard.ts'
+
+/**
+ * Closed-class words that say when, or under which condition, something holds: what they say is the answer's whole
+ * point, and vectors hardly see it. Those of one row are taken to say the same.
+ */
+const DECIDING = [
+  'before|prior to|ahead of',
+  'after|afterwards|once i have|once you have',
+  'until|till',
+  'unless|except if|except when',
+  'only if|only when|only after|only once',
+  'even if|even though|although|though|despite|in spite of|regardless of',
+  'instead|instead of|rather than|in place of',
+  'without',
+  'except|excluding|apart from|other than',
+  'avoid|avoids|avoided|avoiding|prevent|prevents|prevented|preventing',
+  'against',
+  'within',
+  'outside|beyond',
+  'during',
+  'provided|provided that|as long as',
+]
+/** These are often left out of the same question: they tell two apart where each stands in the other's place. */
+const EXCHANGED = ['with', 'for']
+
+const readerOf = (rows: readonly string[]) => {
+  // The longest first, so that `even if` is not read as anything shorter.
+  const all = rows
+    .flatMap((row, at) => row.split('|').map((words) => ({ words, at })))
+    .sort((a, b) => b.words.length - a.words.length)
+  const places = new Map(all.map(({ words, at }) => [words, at]))
+  const any = new RegExp(`(?<= )(?:${all.map(({ words }) => words).join('|')})(?= )`, 'g')
+  return (plain: string): number[] => [
+    ...new Set((` ${plain} `.match(any) ?? []).map((words) => places.get(words) ?? -1)),
+  ]
+}
+const deciding = readerOf(DECIDING)
+const exchanged = readerOf(EXCHANGED)
+
+/** What a text says of conditions, in a form in which equal means the same. */
+export type Conditions = { deciding: string; exchanged: readonly number[] }
+
+export const conditionsOf = (plain: string): Conditions => ({
+  deciding: deciding(plain)
+    .sort((a, b) => a - b)
+    .join(' '),
+  exchanged: exchanged(plain),
+})
+
+/** `before delivery` is not `after delivery`, nor `unless it breaks` `only if it breaks`. */
+export const conditions: Guard = ({ conditions: mine }, { conditions: theirs }) => {
+  if (mine.deciding !== theirs.deciding) return 'conditions'
+  const isOnly = (one: readonly number[], other: readonly number[]) => one.some((at) => !other.includes(at))
+  return isOnly(mine.exchanged, theirs.exchanged) && isOnly(theirs.exchanged, mine.exchanged)
+    ? 'conditions'
+    : undefined
+}
