@@ -24,7 +24,8 @@ function isMore(written: string[], tokens: number): boolean {
   let length = 0
   for (const piece of written) length += piece.length
   // A character is three bytes at most, and a word two characters with the space between.
-  if (length * 3 <= tokens * LONGEST_TOKEN && length / 2 + written.length <= tokens * WORDS_PER_TOKEN) return false
+  if (length * 3 <= tokens * LONGEST_TOKEN && length / 2 + written.length <= tokens * WORDS_PER_TOKEN)
+    return false
   const bytes = written.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
   if (bytes > tokens * LONGEST_TOKEN) return true
   let room = tokens * WORDS_PER_TOKEN
