@@ -80,13 +80,14 @@ const prob = fc.record(
 
 const delta = fc.record(
   {
-    role: mostly(is('assistant'), is('', null)),
+    role: mostly(is('assistant'), is('', null), is('user')),
     content: words,
     refusal: mostly(is(null), is('no', '')),
     tool_calls: mostly<unknown>(fc.array(tool, { maxLength: 2 }), is(null)),
     function_call: mostly<unknown>(is(null), called),
     vendor,
-    annotations: is([], [{ type: 'url_citation' }]),
+    reasoning_content: mostly(is('th', 'ink', 'ha'), is('', null)),
+    annotations: mostly(is([], [{ type: 'url_citation' }]), is(null, 1, 'x', {})),
   },
   { requiredKeys: [] },
 )
@@ -166,7 +167,12 @@ type Whole = { value?: { choices: { message: Record<string, unknown>; finish_rea
 /** What both shapes have in common. */
 const gist = (outcome: unknown) =>
   (outcome as Whole).value?.choices.map(
-    ({ finish_reason, message: { content, refusal, tool_calls, function_call } }) => ({
+    ({
+      finish_reason,
+      message: { role, content, refusal, tool_calls, function_call, reasoning_content },
+    }) => ({
+      role,
+      reasoning_content,
       finish_reason,
       content,
       refusal,

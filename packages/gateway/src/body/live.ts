@@ -1,11 +1,12 @@
 import { type Metered, nothing, type Seen, unbilled, unmetered } from '../account/meter.ts'
 import { mayBill } from '../account/refusals.ts'
-import type { JsonObject, Operation } from '../call.ts'
+import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
 import type { Arrival } from './arrival.ts'
+import { sureOfNumbers } from './exact.ts'
 import { type Format, formats } from './format.ts'
 import { createLog, terminated } from './log.ts'
-import type { Ending, Recording } from './recording.ts'
+import type { Answer, Ending, Recording } from './recording.ts'
 import { type SseEvent, sseReader } from './sse.ts'
 import { createTally } from './tally.ts'
 import { openView } from './view.ts'
@@ -36,9 +37,10 @@ const DRAIN_MS = 2_000
 const STALL_MS = 120_000
 
 /** Whether a whole answer can be given as a stream. */
-function isTold(format: Format, answer: JsonObject): boolean {
+function isTold(format: Format, { text, json }: Answer): boolean {
   try {
-    format.emit(answer, true)
+    sureOfNumbers(text, json)
+    format.emit(json, true)
     return true
   } catch {
     return false
@@ -92,9 +94,10 @@ export function record(response: Arrival, source: Source): Recording {
 
   function take(bytes: Uint8Array, events: readonly SseEvent[]) {
     log.push({ bytes, events })
-    const outcome = tally.note(bytes, events)
-    if (outcome === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
-    else if (outcome === 'complete') end('complete')
+    if (outcome === 'complete' && format?.goesOn !== undefined && events.some(format.goesOn)) tally.goesOn()
+    const noted = tally.note(bytes, events)
+    if (noted === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
+    else if (noted === 'complete') end('complete')
   }
 
   async function pump() {
@@ -144,7 +147,7 @@ export function record(response: Arrival, source: Source): Recording {
       await over.promise
       if (outcome !== 'complete' || !response.ok) return true
       const answer = tally.answer()
-      return answer !== undefined && (source.stream || format === undefined || isTold(format, answer.json))
+      return answer !== undefined && (source.stream || format === undefined || isTold(format, answer))
     },
     abandon() {
       if (drained || drain !== undefined) return

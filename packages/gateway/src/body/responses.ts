@@ -26,6 +26,7 @@ function fails({ event, data }: SseEvent): boolean {
 /** The Responses API: a `response` object whole, a sequence of typed events streamed. */
 export const responses: Format = {
   ends: (event) => mayEnd(event) && TERMINAL.has(typeOf(event)),
+  goesOn: (event) => typeOf(event) !== 'keepalive',
   fails,
   assemble: responseOf,
   emit,
