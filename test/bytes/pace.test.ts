@@ -75,7 +75,7 @@ test('upstream is read no further than 8 MiB ahead of one reader that pauses, an
 }, 60_000)
 
 test.each(['first', 'second'])(
-  'a stream that is reset is trouble of upstream’s to whoever wanted it whole, the %s such call included',
+  'a stream that is reset is trouble of upstream’s to callers that wanted it whole, the %s such call included',
   async () => {
     let whole = 0
     const answer = JSON.stringify({

@@ -29,7 +29,7 @@ const MIB = 1024 * 1024
 const KEEP_BYTES = 8 * MIB
 /** How far a reader may lag behind another one that goes on; then upstream waits. */
 const LAG_BYTES = 64 * MIB
-/** Nobody joins an answer that is about to be longer than what is kept: its beginning might go before it is read. */
+/** No reader joins an answer that is about to be longer than what is kept: its beginning might go before it is read. */
 const JOIN_BYTES = KEEP_BYTES - MIB
 /** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice, or a refusal. */
 const DRAIN_MS = 2_000
@@ -108,7 +108,7 @@ export function record(response: Arrival, source: Source): Recording {
         take(read.value, reader?.push(read.value) ?? NO_EVENTS)
         for (let room = log.room(); room !== undefined; room = log.room()) {
           const isStalled = !(await within(room, STALL_MS))
-          if (isStalled && !log.giveUpSlowest()) return stop('nobody reads')
+          if (isStalled && !log.giveUpSlowest()) return stop('the answer has no reader')
         }
       }
       const last = reader?.end() ?? NO_EVENTS

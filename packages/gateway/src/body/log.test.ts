@@ -69,7 +69,7 @@ test('whatever the order, each reader has each byte and event once, and the writ
         if (bytes.length <= LIMITS.keep) expect(waits).toBe(false)
         if (readers.length > 0 && Math.min(...behind) <= LIMITS.keep && most <= LIMITS.lag)
           expect(waits).toBe(false)
-        // What is held is what somebody still needs, or what is kept anyway.
+        // What is held is what a reader still needs, or what is kept anyway.
         const held = log.kept().reduce((sum, entry) => sum + entry.bytes.byteLength, 0)
         if (readers.length > 0) expect(held).toBeLessThanOrEqual(Math.max(LIMITS.keep, most))
       }
@@ -128,7 +128,7 @@ test('of two readers the one that lags too far loses its place, and only where t
     log.read(fast)
   }
   expect(log.room()).toBeInstanceOf(Promise)
-  // Nobody waits for it yet.
+  // No reader waits for it yet.
   expect(log.giveUpSlowest()).toBe(true)
   log.read(slow)
   log.push({ bytes: new Uint8Array(10), events: [] })
