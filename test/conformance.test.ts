@@ -323,14 +323,15 @@ describe('streams of unusual pieces add up to the same answer, live and given ag
     await client.gateway.flush()
     const again = await run(client)
     expect(foldOf(again)).toEqual(sum)
-    // The SDK's own snapshot keeps but the last piece of a field that it does not know.
-    if (!name.includes('do not know')) expect(await chatOf(again)).toEqual(await chatOf(expected))
+    expect(await chatOf(again)).toEqual(await chatOf(expected))
     const plain = await all(await client.chat.completions.create({ ...ask('x'), stream: true }))
     const { usage, ...rest } = sum as { usage?: unknown }
     const { usage: _, ...got } = foldOf(plain) as { usage?: unknown }
     expect(got).toEqual(rest)
-    // Asked again for the usage where the stream had told none, and each time where it said nothing at all.
-    expect(count()).toBe(name === 'an empty answer' ? 4 : usage === undefined ? 3 : 2)
+    // Asked again for the usage where the stream had told none, and each time where it said nothing at all, or a field
+    // in pieces of which the SDK's own snapshot keeps but the last.
+    const isStored = name !== 'an empty answer' && !name.includes('do not know')
+    expect(count()).toBe(!isStored ? 4 : usage === undefined ? 3 : 2)
   })
 })
 

@@ -155,12 +155,8 @@ describe('deltas are added up as the SDK adds them up, or not at all', () => {
 
   test('a name repeated in each delta', async () => {
     const body = said(tool({}, 'list_files', '{"a":'), tool({}, 'list_files', '1}'), stop('tool_calls'))
-    const { whole, calls } = await textOf(body)
-    expect(whole?.tool_calls).toEqual([
-      { id: 'call_1', type: 'function', function: { name: 'list_files', arguments: '{"a":1}' } },
-    ])
-    expect(calls).toBe(1)
-    await expect(four(body, bySdk)).resolves.toMatchObject({ calls: 1 })
+    // The SDK replaces the name, a reader who joins what chunks say has it twice: each is told what it would be told.
+    await told(body, 2)
   })
 
   test('two calls with index 0 are not merged', async () => {
@@ -181,6 +177,20 @@ describe('deltas are added up as the SDK adds them up, or not at all', () => {
       ),
       2,
     )
+  })
+
+  test('a number that JSON cannot be made of again', async () => {
+    for (const number of ['1e999', '-1e999', '-0', '-0.0', '-1e-400', '9'.repeat(400)]) {
+      const odd = sse(delta({ content: 'x', score: 1 })).replace('"score":1', `"score":${number}`)
+      const wire = wireOf(streamOf(sse(role), odd, sse(stop(), usageChunk, DONE)))
+      const { client } = clientsOf(wire)
+      for (let round = 0; round < 2; round += 1) {
+        const final = await client.chat.completions.stream(ASK).finalChatCompletion()
+        expect(final.choices[0]?.message).toHaveProperty('score', JSON.parse(number))
+        await client.gateway.flush()
+      }
+      expect(wire.calls()).toBe(2)
+    }
   })
 
   test('a trailing annotation with an empty id says nothing of id, model and time', async () => {
@@ -415,3 +425,56 @@ describe('stored is what was asked for', () => {
     )
   })
 })
+
+describe('a hit is the bytes that came', () => {
+  const answer = JSON.stringify({
+    id: 'x',
+    object: 'chat.completion',
+    created: 1,
+    model: 'm',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'fin@é' }, finish_reason: 'stop' }],
+    usage,
+  })
+  test.each([
+    ['UTF-8', Buffer.from(answer), 'application/json', true],
+    ['UTF-8 that says so', Buffer.from(answer), 'application/json; charset=utf-8', true],
+    ['a byte that is none', Buffer.from(answer.replace('é', '\xff'), 'latin1'), 'application/json', false],
+    ['Latin-1', Buffer.from(answer, 'latin1'), 'application/json; charset=iso-8859-1', false],
+    ['a byte order mark', Buffer.from(`\ufeff${answer}`), 'application/json', false],
+  ])('%s', async (_, bytes, type, stored) => {
+    const wire = wireOf(() => ({ pieces: [bytes.subarray(0, 40), bytes.subarray(40)], type }))
+    const { client, records } = clientsOf(wire)
+    for (let round = 0; round < 2; round += 1) {
+      const response = await client.chat.completions.create(ASK).asResponse()
+      expect(response.headers.get('content-type')).toBe(type)
+      expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true)
+      await client.gateway.flush()
+    }
+    expect(wire.calls()).toBe(stored ? 1 : 2)
+    expect(records[0]?.usage).toMatchObject({ input: 1, output: 1 })
+    const streamed = await client.chat.completions.create({ ...ASK, stream: true }).asResponse()
+    if (stored) expect(streamed.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+  })
+})
+
+test.each([
+  '"usage":{',
+  '"usage" : {',
+  '"usage":  {',
+  '"\\u0075sage":{',
+  '"us\\u0061ge" : {',
+  '"provider":"p","usage":{',
+])(
+  'usage that the caller did not ask for is hidden, and counted, however it is written: %s',
+  async (name) => {
+    const tells = `data: {"id":"c","choices":[],${name}"prompt_tokens":5,"completion_tokens":3,"total_tokens":8}}\n\n`
+    const body = streamOf(sse(role, say('x'), stop()), tells, DONE)
+    const { client, records } = clientsOf(wireOf(body), { policy: { streamUsage: 'always' } })
+    const choices: number[] = []
+    for await (const chunk of await client.chat.completions.create({ ...ASK, stream: true }))
+      choices.push(chunk.choices.length)
+    expect(choices).toEqual([1, 1, 1])
+    await client.gateway.flush()
+    expect(records[0]?.usage).toMatchObject({ input: 5, output: 3 })
+  },
+)

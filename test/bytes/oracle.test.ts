@@ -13,10 +13,11 @@ const stage = stageOf()
 const user = (content: string) => [{ role: 'user' as const, content }]
 const usage = { stream_options: { include_usage: true } }
 
-/** An empty `finish_reason` finishes nothing, and so is none. */
+/** Empty, these say nothing, and so are none. */
+const SAY_NOTHING = new Set(['finish_reason', 'role', 'name'])
 const unfinished = (chunk: unknown): unknown =>
   JSON.parse(JSON.stringify(chunk), (key, value: unknown) =>
-    key === 'finish_reason' && value === '' ? null : value,
+    SAY_NOTHING.has(key) && value === '' ? null : value,
   )
 
 /** What a reader makes of single chunks. */
@@ -80,13 +81,14 @@ const prob = fc.record(
 
 const delta = fc.record(
   {
-    role: mostly(is('assistant'), is('', null)),
+    role: mostly(is('assistant'), is('', null), is('user')),
     content: words,
     refusal: mostly(is(null), is('no', '')),
     tool_calls: mostly<unknown>(fc.array(tool, { maxLength: 2 }), is(null)),
     function_call: mostly<unknown>(is(null), called),
     vendor,
-    annotations: is([], [{ type: 'url_citation' }]),
+    reasoning_content: mostly(is('th', 'ink', 'ha'), is('', null)),
+    annotations: mostly(is([], [{ type: 'url_citation' }]), is(null, 1, 'x', {})),
   },
   { requiredKeys: [] },
 )
@@ -161,12 +163,50 @@ const wellMade = fc
     tells,
   ])
 
+/** In a stream of which one member alone is odd: said again, in pieces, taken back, or of another kind. */
+const memberwise = fc
+  .tuple(
+    is('reasoning_content', 'vendor', 'annotations', 'role', 'name'),
+    fc.array(
+      mostly(is('th', 'ink', 'th'), is('', null, undefined, 1, 0, [1], [], { a: 'b' }, 'user', 'assistant')),
+      { minLength: 1, maxLength: 4 },
+    ),
+  )
+  .map(([name, values]) => {
+    const calls = name === 'name'
+    const deltas = values.map((value, at) =>
+      calls
+        ? {
+            tool_calls: [
+              {
+                index: 0,
+                id: 't',
+                type: 'function',
+                function: { name: value, arguments: at === 0 ? '{}' : '' },
+              },
+            ],
+          }
+        : { content: 'a', [String(name)]: value },
+    )
+    return [
+      begins,
+      ...deltas.map((delta) => ({ ...begins, choices: [{ index: 0, delta, finish_reason: null }] })),
+      ends(calls ? 'tool_calls' : 'stop'),
+      tells,
+    ]
+  })
+
 type Whole = { value?: { choices: { message: Record<string, unknown>; finish_reason: string }[] } }
 
 /** What both shapes have in common. */
 const gist = (outcome: unknown) =>
   (outcome as Whole).value?.choices.map(
-    ({ finish_reason, message: { content, refusal, tool_calls, function_call } }) => ({
+    ({
+      finish_reason,
+      message: { role, content, refusal, tool_calls, function_call, reasoning_content },
+    }) => ({
+      role,
+      reasoning_content,
       finish_reason,
       content,
       refusal,
@@ -208,6 +248,19 @@ test(
         await holds(list, seed)
       }),
       { numRuns: runs(80), seed: SEED },
+    )
+  },
+  60_000 * Number(process.env.FUZZ_RUNS ?? 1),
+)
+
+test(
+  'a member that is said again, in pieces or of another kind is told as the bare client is told it, each time',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(memberwise, fc.nat(), async (list, seed) => {
+        await holds(list, seed)
+      }),
+      { numRuns: runs(60), seed: SEED },
     )
   },
   60_000 * Number(process.env.FUZZ_RUNS ?? 1),

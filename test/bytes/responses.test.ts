@@ -262,3 +262,21 @@ test(
   },
   120_000 * Number(process.env.FUZZ_RUNS ?? 1),
 )
+
+test('what comes after the end, which the SDK reads as well, is told each time and never stored', async () => {
+  await fc.assert(
+    fc.asyncProperty(answer, fc.boolean(), fc.boolean(), fc.nat(), async (list, other, apart, seed) => {
+      const end = list.at(-1) as { response: Fields }
+      const late = other
+        ? { ...end, response: { ...end.response, metadata: { late: 'yes' } } }
+        : { type: 'response.in_progress', response: end.response }
+      const bytes = (events: Fields[]) =>
+        new TextEncoder().encode(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(''))
+      const pieces = apart ? [bytes(list), bytes([late])] : cut(bytes([...list, late]), 90, randomOf(seed))
+      const sent = { pieces, type: 'text/event-stream' }
+      const expected = await stage.expected(sent, accumulated)
+      expect(await stage.twice(sent, accumulated)).toEqual({ miss: expected, hit: expected, calls: 2 })
+    }),
+    { numRuns: runs(20), seed: SEED },
+  )
+})

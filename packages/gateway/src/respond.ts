@@ -28,8 +28,10 @@ export async function respond(reply: Reply, call: Call, fault: Fault): Promise<R
 /** An answer came, whole or still coming, and its caller still wants it: what keeps it back is no trouble of upstream's. */
 async function isOurs({ recording }: Reply, { signal }: Call): Promise<boolean> {
   if (recording.status === undefined || signal.aborted) return false
-  const ending = await Promise.race([recording.ended, undefined])
-  return ending === undefined || ending.type === 'complete'
+  const outcome = recording.outcome
+    ? recording.outcome()
+    : (await Promise.race([recording.ended, undefined]))?.type
+  return outcome === undefined || outcome === 'complete'
 }
 
 async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> {

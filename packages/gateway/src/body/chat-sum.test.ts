@@ -16,18 +16,28 @@ const messageOf = (...deltas: JsonObject[]) =>
   (sumOf([begins, ...deltas.map((delta) => chunk(delta)), ends])?.choices as JsonObject[] | undefined)?.[0]
     ?.message
 
-test('reasoning goes on, also where content follows it without any', () => {
-  const deltas = [
-    { reasoning_content: 'let ' },
-    { reasoning_content: 'me' },
-    { content: 'x', reasoning_content: null },
-  ]
-  expect(messageOf(...deltas)).toMatchObject({ content: 'x', reasoning_content: 'let me' })
+test('what the SDK replaces and a reader joins is not added up: texts in pieces, labels, lists and names told twice', () => {
+  expect(messageOf({ reasoning_content: 'let ' }, { content: 'x' })).toMatchObject({
+    reasoning_content: 'let ',
+  })
+  expect(messageOf({ reasoning_content: 'let ' }, { reasoning_content: 'me' })).toBeUndefined()
+  expect(messageOf({ reasoning_content: 'ha' }, { reasoning_content: 'ha' })).toBeUndefined()
+  expect(messageOf({ reasoning_content: 'th' }, { content: 'x', reasoning_content: null })).toBeUndefined()
+  expect(messageOf({ sources: [1] }, { sources: [1] })).toBeUndefined()
+  expect(messageOf({ reasoning: null, score: 1 }, { reasoning: null, score: 1 })).toMatchObject({ score: 1 })
+  const tool = (name: string) => ({
+    tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name, arguments: '' } }],
+  })
+  expect(messageOf(tool('f'), tool(''))).toMatchObject({ tool_calls: [{ function: { name: 'f' } }] })
+  expect(messageOf(tool('f'), tool('f'))).toBeUndefined()
 })
 
-test('a label that is repeated is said once; one that changes is not added up', () => {
-  expect(messageOf({ provider: 'p', content: 'x' }, { provider: 'p' })).toMatchObject({ provider: 'p' })
-  expect(messageOf({ provider: 'p', content: 'x' }, { provider: 'q' })).toBeUndefined()
+test.each(['user', 'tool', 'developer'])('of the role %s there is no answer', (role) => {
+  expect(messageOf({ role, content: 'x' })).toBeUndefined()
+})
+
+test.each([null, 0, 'x', {}, []])('annotations that are %j are not added up', (annotations) => {
+  expect(messageOf({ content: 'x', annotations })).toBeUndefined()
 })
 
 test('names that objects inherit are members like any other, and __proto__ is none', () => {
@@ -37,7 +47,7 @@ test('names that objects inherit are members like any other, and __proto__ is no
     hasOwnProperty: null,
     content: 'x',
   } as unknown as JsonObject
-  expect(messageOf(inherited, inherited)).toMatchObject({ content: 'xx', constructor: 'a', toString: 1 })
+  expect(messageOf(inherited)).toMatchObject({ content: 'x', constructor: 'a', toString: 1 })
   expect(messageOf(JSON.parse('{"__proto__":{"polluted":1},"content":"x"}'))).toBeUndefined()
   expect(({} as JsonObject).polluted).toBeUndefined()
 })

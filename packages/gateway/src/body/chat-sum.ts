@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../call.ts'
 import { isObject, isSet } from '../json.ts'
 import { addTool, type Tools, toolsOf } from './chat-tools.ts'
 import { addEnvelope, inOrder, isIndex } from './chunks.ts'
-import { own, set, sure, text, whereSure } from './sure.ts'
+import { own, saidOnce, set, sure, text, whereSure } from './sure.ts'
 
 type Choice = {
   role: string | undefined
@@ -97,20 +97,17 @@ function addDelta(choice: Choice, delta: Json) {
   for (const [name, value] of Object.entries(others)) addOther(choice.others, name, value)
 }
 
-/** Texts of a message that other servers than OpenAI write in pieces. The SDK keeps the last piece, a reader all of them. */
-const WRITTEN = new Set(['reasoning', 'reasoning_content', 'reasoning_text', 'thinking'])
-
-/** A known text goes on; anything else is said once, or the same each time. */
+/**
+ * Said once. Of what is said again, the SDK keeps the last word, while a reader joins texts (`reasoning_content`) and
+ * lists: only what neither of them would change may be repeated.
+ */
 function addOther(into: JsonObject, name: string, value: Json) {
   const known = own(into, name)
-  // A whole message always has the list, and so could not tell that it was sent empty.
-  sure(name !== 'annotations' || !isEmptyList(value))
+  // A whole message always has the list, and so could not tell that it was sent empty, or as something else.
+  sure(name !== 'annotations' || (Array.isArray(value) && value.length > 0))
   if (!isSet(known)) set(into, name, value)
-  else if (WRITTEN.has(name) && typeof known === 'string') set(into, name, known + (text(value) ?? ''))
-  else sure(isDeepStrictEqual(known, value))
+  else sure(known === value && (typeof value !== 'string' || value === ''))
 }
-
-const isEmptyList = (value: Json) => Array.isArray(value) && value.length === 0
 
 /** The older form of one call of a tool. */
 function addCall(choice: Choice, value: Json) {
@@ -119,7 +116,7 @@ function addCall(choice: Choice, value: Json) {
   sure(Object.keys(rest).length === 0)
   choice.call ??= { name: '', arguments: undefined }
   const { call } = choice
-  call.name = text(name) || call.name
+  call.name = saidOnce(call.name, text(name))
   const more = text(given)
   if (more !== undefined) call.arguments = (call.arguments ?? '') + more
 }
@@ -144,7 +141,8 @@ function addLogprobs(known: JsonObject | undefined, value: Json): JsonObject {
 /** As the API writes a whole choice: with the fields that a stream leaves out when they are empty. */
 function whole(choice: Choice, index: number): JsonObject {
   const { role, content, refusal, call, tools, others, logprobs, finish, rest } = choice
-  sure(finish !== undefined && role !== undefined)
+  // Of another role the SDK's accumulator makes no answer.
+  sure(finish !== undefined && role === 'assistant')
   const { annotations, ...more } = others
   return {
     index,

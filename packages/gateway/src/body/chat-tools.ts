@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Json, JsonObject } from '../call.ts'
 import { isObject, isSet } from '../json.ts'
 import { inOrder, isIndex } from './chunks.ts'
-import { own, set, sure, text } from './sure.ts'
+import { own, saidOnce, set, sure, text } from './sure.ts'
 
 /** Calls of tools that a stream is adding up, by their index. */
 export type Tools = Map<number, Tool>
@@ -23,8 +22,8 @@ type Called = { name: string; given: string | undefined }
 const MOST_CALLS = 128
 
 /**
- * Adds what one delta says of a call. As in the SDK, arguments go on while names, types and ids are replaced; a second
- * id at the same index is another call, which the SDK would merge with the first.
+ * Adds what one delta says of a call. As in the SDK, arguments go on while types and ids are replaced; a second id at
+ * the same index is another call, which the SDK would merge with the first.
  */
 export function addTool(tools: Tools, value: Json) {
   sure(isObject(value))
@@ -42,7 +41,7 @@ export function addTool(tools: Tools, value: Json) {
   if (isSet(custom)) tool.custom = addCalled(tool.custom, custom, 'input')
   for (const [name, value] of Object.entries(rest)) {
     const known = own(tool.rest, name)
-    sure(!isSet(known) || isDeepStrictEqual(known, value))
+    sure(!isSet(known) || (known === value && (typeof value !== 'string' || value === '')))
     set(tool.rest, name, value)
   }
 }
@@ -62,7 +61,7 @@ function addCalled(known: Called | undefined, value: Json, field: 'arguments' | 
   sure(Object.values(rest).every((member) => !isSet(member)))
   const more = text(given)
   return {
-    name: text(name) || (known?.name ?? ''),
+    name: saidOnce(known?.name ?? '', text(name)),
     given: more === undefined ? known?.given : (known?.given ?? '') + more,
   }
 }

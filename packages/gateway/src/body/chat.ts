@@ -4,6 +4,7 @@ import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
+import { sureOfChat } from './streamable.ts'
 import { type Say, sayAll } from './written.ts'
 
 /** Chat completions: `chat.completion` whole, `chat.completion.chunk` streamed. */
@@ -25,6 +26,7 @@ function assemble(events: readonly SseEvent[]): JsonObject | undefined {
 }
 
 function emit(answer: JsonObject, includeUsage: boolean): string[] {
+  sureOfChat(answer)
   const { choices, usage, object: _, ...envelope } = answer
   const chunk = (choices: Json[]): JsonObject => ({
     ...envelope,
@@ -32,19 +34,17 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     choices,
     ...(includeUsage ? { usage: null } : {}),
   })
-  const frames = list(choices).map((item) => {
-    const { message, finish_reason, index, logprobs, ...rest } = object(item)
+  const frames = list(choices).map((item, index) => {
+    const { message, finish_reason, index: _, logprobs, ...rest } = object(item)
     const deltas = deltasOf(object(message))
     const frames = deltas.map((delta, position) => {
       // All at once with the first delta: accumulators only append them.
       const probabilities = position === 0 && isObject(logprobs) ? logprobs : null
-      return chunked.frame(
-        chunk([{ index: index ?? 0, delta, logprobs: probabilities, finish_reason: null }]),
-      )
+      return chunked.frame(chunk([{ index, delta, logprobs: probabilities, finish_reason: null }]))
     })
     const last = {
       ...rest,
-      index: index ?? 0,
+      index,
       delta: {},
       logprobs: null,
       finish_reason: finish_reason ?? null,
@@ -77,7 +77,8 @@ function deltasOf({
   for (const piece of chunked.pieces(text(content))) deltas.push({ content: piece })
   for (const piece of chunked.pieces(text(refusal))) deltas.push({ refusal: piece })
   list(tool_calls).forEach((call, index) => {
-    deltas.push(...toolDeltas(object(call)).map((delta) => ({ tool_calls: [{ index, ...delta }] })))
+    // By its position, whatever index a call says that it has: that is how a whole answer is read.
+    deltas.push(...toolDeltas(object(call)).map((delta) => ({ tool_calls: [{ ...delta, index }] })))
   })
   if (isObject(function_call)) {
     deltas.push({ function_call: { ...function_call, arguments: '' } })

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Json, JsonObject } from '../call.ts'
 import { isObject, isSet, list, object, parseObject, text as plain } from '../json.ts'
+import { sureOfNumbers } from './exact.ts'
 import type { SseEvent } from './sse.ts'
-import { own, set, sure, text } from './sure.ts'
+import { own, set, sure, text, whereSure } from './sure.ts'
 
 /** What chat and legacy completions have in common: a stream of chunks with choices, ended by `[DONE]`. */
 
@@ -16,16 +17,20 @@ export function fails({ event, data }: SseEvent): boolean {
   return data.includes('"error"') && Boolean(parseObject(data)?.error)
 }
 
-/** `undefined` where there is an event among them that the SDK takes for something else than a chunk. */
+/** `undefined` where there is an event among them that the SDK takes for something else than a chunk, or a number that no replay could say. */
 export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined {
-  const chunks: JsonObject[] = []
-  for (const event of events) {
-    if (ends(event)) break
-    const chunk = event.raw || event.event?.startsWith('thread.') ? undefined : parseObject(event.data)
-    if (chunk === undefined || !Array.isArray(chunk.choices) || chunk.error) return undefined
-    chunks.push(chunk)
-  }
-  return chunks
+  return whereSure(() => {
+    const chunks: JsonObject[] = []
+    for (const event of events) {
+      if (ends(event)) break
+      sure(!event.raw && !event.event?.startsWith('thread.'))
+      const chunk = parseObject(event.data)
+      sure(chunk !== undefined && Array.isArray(chunk.choices) && !chunk.error)
+      sureOfNumbers(event.data, chunk)
+      chunks.push(chunk)
+    }
+    return chunks
+  })
 }
 
 /** Whatever can be read of a stream that is not one any more: it was written, and will be billed. */
@@ -60,12 +65,16 @@ export function addEnvelope(into: JsonObject, members: JsonObject, first: boolea
   }
 }
 
-/** Moderation chunks have no choices either, but they bring something else. */
+/** The name of usage, or a letter of it as an escape: without one of them an event tells none. */
+const USAGE = /usage|\\u00(?:6[157]|7[35])/i
+
+export const mayTellUsage = (data: string) => USAGE.test(data)
+
+/** Whatever else is said around the choices: a caller that did not ask for usage would not have got this chunk. */
 export function isUsageOnly({ data }: SseEvent): boolean {
-  if (!data.includes('"usage":{') && !data.includes('"usage": {')) return false
+  if (!mayTellUsage(data)) return false
   const chunk = parseObject(data)
-  if (chunk === undefined || !isObject(chunk.usage) || !list(chunk.choices).every(isEmpty)) return false
-  return Object.keys(chunk).every((key) => ENVELOPE.has(key))
+  return chunk !== undefined && isObject(chunk.usage) && !chunk.error && list(chunk.choices).every(isEmpty)
 }
 
 /** LiteLLM sends usage with a choice that says nothing. */
@@ -76,20 +85,8 @@ const isEmpty = (choice: Json) =>
       : name === 'index' || value === null,
   )
 
-const ENVELOPE = new Set([
-  'id',
-  'object',
-  'created',
-  'model',
-  'service_tier',
-  'system_fingerprint',
-  'choices',
-  'usage',
-  'obfuscation',
-])
-
 export function withoutNullUsage(event: SseEvent): SseEvent {
-  if (!event.data.includes('"usage"')) return event
+  if (!mayTellUsage(event.data)) return event
   const chunk = parseObject(event.data)
   if (chunk === undefined || chunk.usage !== null) return event
   const { usage: _, ...rest } = chunk

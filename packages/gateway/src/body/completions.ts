@@ -3,6 +3,7 @@ import { isObject, isSet, list, object, text } from '../json.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
+import { sureOfCompletion } from './streamable.ts'
 import { text as known, own, set, sure, whereSure } from './sure.ts'
 
 /** Legacy completions: `text_completion`, whole and streamed. */
@@ -74,21 +75,23 @@ function whole({ text, logprobs, finish }: Choice, index: number): JsonObject {
   return { text, index, logprobs: logprobs ?? null, finish_reason: finish }
 }
 
-function emit({ choices, usage, ...envelope }: JsonObject, includeUsage: boolean): string[] {
+function emit(answer: JsonObject, includeUsage: boolean): string[] {
+  sureOfCompletion(answer)
+  const { choices, usage, ...envelope } = answer
   const chunk = (choices: Json[]): JsonObject => ({
     ...envelope,
     choices,
     ...(includeUsage ? { usage: null } : {}),
   })
-  const frames = list(choices).flatMap((item) => {
-    const { text: written, finish_reason, index, logprobs } = object(item)
+  const frames = list(choices).flatMap((item, index) => {
+    const { text: written, finish_reason, index: _, logprobs, ...rest } = object(item)
     const pieces = chunked.pieces(text(written))
     const deltas = (pieces.length === 0 ? [''] : pieces).map((piece, position) =>
       chunked.frame(
         chunk([
           {
             text: piece,
-            index: index ?? 0,
+            index,
             logprobs: position === 0 ? (logprobs ?? null) : null,
             finish_reason: null,
           },
@@ -98,7 +101,7 @@ function emit({ choices, usage, ...envelope }: JsonObject, includeUsage: boolean
     return [
       ...deltas,
       chunked.frame(
-        chunk([{ text: '', index: index ?? 0, logprobs: null, finish_reason: finish_reason ?? null }]),
+        chunk([{ ...rest, text: '', index, logprobs: null, finish_reason: finish_reason ?? null }]),
       ),
     ]
   })

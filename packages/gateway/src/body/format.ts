@@ -9,6 +9,8 @@ import type { Say } from './written.ts'
 export type Format = {
   /** The event that ends an answer: `[DONE]`, or a terminal event. */
   ends: (event: SseEvent) => boolean
+  /** Whether the SDK reads an event that comes after the end; absent where it reads none. */
+  goesOn?: (event: SseEvent) => boolean
   /** A failure in mid-stream, under a status of 200. */
   fails: (event: SseEvent) => boolean
   /** The whole answer that a stream adds up to; `undefined` if it does not add up to one. */

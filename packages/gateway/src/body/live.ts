@@ -3,9 +3,10 @@ import { mayBill } from '../account/refusals.ts'
 import type { Operation } from '../call.ts'
 import { within } from '../wait.ts'
 import type { Arrival } from './arrival.ts'
-import { formats } from './format.ts'
+import { sureOfNumbers } from './exact.ts'
+import { type Format, formats } from './format.ts'
 import { createLog, terminated } from './log.ts'
-import type { Ending, Recording } from './recording.ts'
+import type { Answer, Ending, Recording } from './recording.ts'
 import { type SseEvent, sseReader } from './sse.ts'
 import { createTally } from './tally.ts'
 import { openView } from './view.ts'
@@ -22,12 +23,29 @@ export type Source = {
   meter: (seen: Seen) => Metered | Promise<Metered>
 }
 
-/** Answers up to this size are kept for followers and the cache; longer ones pass through at the reader's pace. */
-const KEEP_BYTES = 8 * 1024 * 1024
+const MIB = 1024 * 1024
+
+/** Answers up to this size are kept for followers and the cache. Longer ones pass through, and are held for as long as a reader needs them. */
+const KEEP_BYTES = 8 * MIB
+/** How far a reader may lag behind another one that goes on; then upstream waits. */
+const LAG_BYTES = 64 * MIB
+/** No reader joins an answer that is about to be longer than what is kept: its beginning might go before it is read. */
+const JOIN_BYTES = KEEP_BYTES - MIB
 /** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice, or a refusal. */
 const DRAIN_MS = 2_000
-/** A reader that makes no progress for this long, with the buffer full, loses the rest. */
+/** A reader that lags so far behind and reads nothing for this long loses the rest, if another one waits for it. */
 const STALL_MS = 120_000
+
+/** Whether a whole answer can be given as a stream. */
+function isTold(format: Format, { text, json }: Answer): boolean {
+  try {
+    sureOfNumbers(text, json)
+    format.emit(json, true)
+    return true
+  } catch {
+    return false
+  }
+}
 
 const NO_EVENTS: readonly SseEvent[] = []
 
@@ -38,7 +56,7 @@ export function record(response: Arrival, source: Source): Recording {
   // What does not come in the kind it was asked in is passed on as it is, and never understood, kept or converted.
   const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
   const format = response.ok && asAsked ? formats[source.operation] : undefined
-  const log = createLog(KEEP_BYTES, ({ events }) => tally.forget(events))
+  const log = createLog({ keep: KEEP_BYTES, lag: LAG_BYTES }, ({ events }) => tally.forget(events))
   const tally = createTally(log, { operation: source.operation, format, streamed, asAsked })
   const { body } = response
   const over = Promise.withResolvers<void>()
@@ -76,9 +94,10 @@ export function record(response: Arrival, source: Source): Recording {
 
   function take(bytes: Uint8Array, events: readonly SseEvent[]) {
     log.push({ bytes, events })
-    const outcome = tally.note(bytes, events)
-    if (outcome === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
-    else if (outcome === 'complete') end('complete')
+    if (outcome === 'complete' && format?.goesOn !== undefined && events.some(format.goesOn)) tally.goesOn()
+    const noted = tally.note(bytes, events)
+    if (noted === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
+    else if (noted === 'complete') end('complete')
   }
 
   async function pump() {
@@ -87,8 +106,10 @@ export function record(response: Arrival, source: Source): Recording {
         const read = await body?.read()
         if (read?.value === undefined) break
         take(read.value, reader?.push(read.value) ?? NO_EVENTS)
-        const room = log.room()
-        if (room !== undefined && !(await within(room, STALL_MS))) return stop('the reader stalled')
+        for (let room = log.room(); room !== undefined; room = log.room()) {
+          const isStalled = !(await within(room, STALL_MS))
+          if (isStalled && !log.giveUpSlowest()) return stop('the answer has no reader')
+        }
       }
       const last = reader?.end() ?? NO_EVENTS
       if (last.length > 0) take(new Uint8Array(0), last)
@@ -118,12 +139,15 @@ export function record(response: Arrival, source: Source): Recording {
   return {
     status: response.status,
     headers: response.headers,
-    joinable: () => log.forgotten() === 0 && (outcome === undefined || outcome === 'complete'),
+    joinable: () => log.pushed() <= JOIN_BYTES && (outcome === undefined || outcome === 'complete'),
     isOver: () => outcome !== undefined,
+    outcome: () => outcome,
     ended: ended.promise,
     async convertible() {
       await over.promise
-      return outcome !== 'complete' || !response.ok || tally.answer() !== undefined
+      if (outcome !== 'complete' || !response.ok) return true
+      const answer = tally.answer()
+      return answer !== undefined && (source.stream || format === undefined || isTold(format, answer))
     },
     abandon() {
       if (drained || drain !== undefined) return

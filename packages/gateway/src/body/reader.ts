@@ -1,21 +1,48 @@
 import type { View } from '../call.ts'
-import { type Entry, type Log, terminated } from './log.ts'
+import { type Cursor, type Entry, type Log, terminated } from './log.ts'
 import type { Leave } from './recording.ts'
+
+/**
+ * A stream of bytes that others have, too. A byte stream would detach what it is given; so it becomes one, with a copy of
+ * each piece, for those alone who ask to read into memory of their own.
+ */
+class SharedBytes extends ReadableStream<Uint8Array> {
+  override getReader(options: { mode: 'byob' }): ReadableStreamBYOBReader
+  override getReader(options?: { mode?: undefined }): ReadableStreamDefaultReader<Uint8Array>
+  override getReader(options?: { mode?: 'byob' | undefined }) {
+    if (options?.mode !== 'byob') return super.getReader()
+    const reader = super.getReader()
+    const bytes = new ReadableStream({
+      type: 'bytes',
+      async pull(controller) {
+        const { done, value } = await reader.read()
+        if (!done) return controller.enqueue(new Uint8Array(value))
+        controller.close()
+        controller.byobRequest?.respond(0)
+      },
+      cancel: (reason) => reader.cancel(reason),
+    })
+    return bytes.getReader({ mode: 'byob' })
+  }
+}
+
+Object.defineProperty(SharedBytes, 'name', { value: 'ReadableStream' })
 
 /** Callers that drop a body unread neither abort nor cancel it; the collector tells us instead. */
 const forgotten = new FinalizationRegistry<() => void>((leave) => leave())
+
+/** From where on a reader reads, and what it is shown of an entry. */
+type Reading = { log: Log; cursor: Cursor; render: (entry: Entry) => Uint8Array | undefined }
 
 /**
  * A reader's own stream over the log. It leaves in one of four ways: the end, `cancel()`, its signal, or garbage
  * collection. Only a pending read ties the log to the stream, so that the collector can see an unread one.
  */
 export function readerOf(
-  log: Log,
-  render: (entry: Entry) => Uint8Array | undefined,
+  { log, cursor, render }: Reading,
   { signal, follows }: Pick<View, 'signal' | 'follows'>,
   leave: Leave,
 ): ReadableStream<Uint8Array> {
-  const cursor = log.join()
   let controllerRef: WeakRef<ReadableStreamDefaultController<Uint8Array>>
 
   function go(early: boolean) {
@@ -50,9 +77,8 @@ export function readerOf(
     }
   }
 
-  // No high-water mark: nothing is pulled before somebody reads. Not a byte stream: those detach what they are
-  // given, and what we give is shared.
-  const stream = new ReadableStream<Uint8Array>(
+  // No high-water mark: nothing is pulled before somebody reads.
+  const stream = new SharedBytes(
     {
       start(controller) {
         controllerRef = new WeakRef(controller)

@@ -33,6 +33,8 @@ export type Recording = {
   joinable: () => boolean
   /** The last byte has come, or no more will. */
   isOver: () => boolean
+  /** How it came to its end, from the moment on when it did: `ended` waits for its tokens to be counted. */
+  outcome?: () => Ending['type'] | undefined
   /**
    * A Response of the reader's own, from the first byte on, live if need be.
    * Rejects with the transport's own error, or the reader's abort reason, when there is nothing to open.

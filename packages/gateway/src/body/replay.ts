@@ -1,6 +1,7 @@
 import type { Metered } from '../account/meter.ts'
 import type { JsonObject, Operation, View } from '../call.ts'
 import { atRest } from './at-rest.ts'
+import { sureOfNumbers } from './exact.ts'
 import { formats } from './format.ts'
 import { headersAtRest } from './headers-at-rest.ts'
 import type { Ending, Recording } from './recording.ts'
@@ -17,9 +18,13 @@ export type Stored = {
 
 /** Of upstream's headers, those that belong to the answer and not to the exchange that brought it. */
 const LASTING = ['openai-version'] as const
+const JSON_TYPE = 'application/json'
 
+/** The type of a whole answer is kept where it says more than that it is JSON. */
 export function lasting(upstream: Headers): [string, string][] {
   const kept: [string, string][] = []
+  const type = upstream.get('content-type') ?? ''
+  if (type !== JSON_TYPE && /json/i.test(type)) kept.push(['content-type', type])
   for (const name of LASTING) {
     const value = upstream.get(name)
     if (value !== null) kept.push([name, value])
@@ -28,6 +33,8 @@ export function lasting(upstream: Headers): [string, string][] {
   if (id !== null) kept.push(['x-gateway-origin-request-id', id])
   return kept
 }
+
+const EVENTS = 'text/event-stream; charset=utf-8'
 
 const NO_HEADERS = new Headers()
 
@@ -39,10 +46,15 @@ type Shape = Pick<View, 'stream' | 'includeUsage'>
  */
 export function replay(stored: Stored, operation: Operation, url: string, view: View): Recording {
   const parsed = () => JSON.parse(stored.text) as JsonObject
+  const toStream = () => {
+    const json = parsed()
+    sureOfNumbers(stored.text, json)
+    return json
+  }
   const format = formats[operation]
   const isStreamed = (view: Shape) => view.stream && format !== undefined
   const bodyFor = (view: Shape) =>
-    isStreamed(view) ? (format?.emit(parsed(), view.includeUsage).join('') ?? stored.text) : stored.text
+    isStreamed(view) ? (format?.emit(toStream(), view.includeUsage).join('') ?? stored.text) : stored.text
   const made = bodyFor(view)
   const ending: Ending = {
     type: 'complete',
@@ -72,9 +84,10 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
       const body = same ? made : bodyFor(asked)
       const streamed = isStreamed(asked)
       const headers = headersAtRest()
-      headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
+      headers.set('content-type', streamed ? EVENTS : JSON_TYPE)
       headers.set('x-request-id', crypto.randomUUID())
-      for (const [name, value] of stored.headers) headers.set(name, value)
+      for (const [name, value] of stored.headers)
+        if (!streamed || name !== 'content-type') headers.set(name, value)
       return atRest(body, headers, { url })
     },
   }

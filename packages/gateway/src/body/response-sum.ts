@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Json, JsonObject } from '../call.ts'
 import { isObject, isSet, list, parseObject, text } from '../json.ts'
+import { sureOfNumbers } from './exact.ts'
 import { addPart, type Item, tellsOf } from './response-parts.ts'
 import type { SseEvent } from './sse.ts'
 import { sure, whereSure } from './sure.ts'
@@ -19,19 +20,22 @@ const CUT = new Set(['response.incomplete', 'response.failed'])
 export function responseOf(events: readonly SseEvent[]): JsonObject | undefined {
   return whereSure(() => {
     let state: State | undefined
+    let ended: JsonObject | undefined
     for (const event of events) {
       const json = readable(event)
       const type = text(json.type)
       if (type === 'keepalive') continue
+      // The SDK reads on.
+      sure(ended === undefined)
       if (state === undefined) {
         sure(type === 'response.created')
         state = begin(json.response)
       } else if (BEGUN.has(type)) sure(begin(json.response).id === state.id)
-      else if (CUT.has(type)) return terminal(json.response, state)
-      else if (type === 'response.completed') return completed(terminal(json.response, state), state)
+      else if (CUT.has(type)) ended = terminal(json.response, state)
+      else if (type === 'response.completed') ended = completed(terminal(json.response, state), state)
       else addEvent(state.items, type, json)
     }
-    return undefined
+    return ended
   })
 }
 
@@ -39,6 +43,7 @@ function readable({ event, data, raw }: SseEvent): JsonObject {
   sure(!raw && event !== 'error' && !event?.startsWith('thread.'))
   const json = parseObject(data)
   sure(json !== undefined && !json.error)
+  sureOfNumbers(data, json)
   return json
 }
 

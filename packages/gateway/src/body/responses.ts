@@ -4,6 +4,7 @@ import { pieces } from './chunks.ts'
 import type { Format } from './format.ts'
 import { responseOf } from './response-sum.ts'
 import { type SseEvent, sseFrame } from './sse.ts'
+import { sureOfResponse } from './streamable.ts'
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed'])
 
@@ -25,6 +26,7 @@ function fails({ event, data }: SseEvent): boolean {
 /** The Responses API: a `response` object whole, a sequence of typed events streamed. */
 export const responses: Format = {
   ends: (event) => mayEnd(event) && TERMINAL.has(typeOf(event)),
+  goesOn: (event) => typeOf(event) !== 'keepalive',
   fails,
   assemble: responseOf,
   emit,
@@ -46,6 +48,7 @@ export const responses: Format = {
  * one id throughout. No event types but OpenAI's.
  */
 function emit(answer: JsonObject): string[] {
+  sureOfResponse(answer)
   const frames: string[] = []
   const send: Send = (type, fields) => {
     const data = JSON.stringify({ type, sequence_number: frames.length, ...fields })

@@ -34,3 +34,9 @@ export function text(value: Json | undefined): string | undefined {
   sure(!isSet(value) || typeof value === 'string')
   return typeof value === 'string' ? value : undefined
 }
+
+/** A name. Where it is told again, the SDK replaces it, and a reader who joins what chunks say has it twice. */
+export function saidOnce(known: string, more: string | undefined): string {
+  sure(known === '' || !more)
+  return known || (more ?? '')
+}

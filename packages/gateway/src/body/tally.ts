@@ -3,6 +3,7 @@ import type { Seen } from '../account/meter.ts'
 import { isWholeUsage, serviceTier, usageFrom } from '../account/usage.ts'
 import type { JsonObject, Operation } from '../call.ts'
 import { isObject, object, parseObject } from '../json.ts'
+import { mayTellUsage } from './chunks.ts'
 import { createEdges } from './edges.ts'
 import type { Format } from './format.ts'
 import type { Entry, Log } from './log.ts'
@@ -24,13 +25,20 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
   /** Characters of events too long to be read. */
   let spilt = 0
   let answered: { answer: Answer | undefined } | undefined
+  /** The answer's text is the bytes that came. */
+  let isExact = true
 
   const keptEvents = () => log.kept().flatMap((entry) => entry.events)
 
   function assemble(): Answer | undefined {
     const entries = log.whole()
     if (entries === undefined) return undefined
-    if (!streamed) return operation === 'embeddings' && isLarge(entries) ? undefined : parse(textOf(entries))
+    if (!streamed) {
+      if (operation === 'embeddings' && isLarge(entries)) return undefined
+      const bytes = bytesOf(entries)
+      isExact = isText(bytes)
+      return parse(decoder.decode(bytes))
+    }
     const json = format?.assemble(entries.flatMap((entry) => entry.events))
     return json && { text: JSON.stringify(json), json }
   }
@@ -73,7 +81,15 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
   }
 
   return {
-    answer: () => (asAsked ? answer() : undefined),
+    /** What may be given again, or to others in their shape. */
+    answer() {
+      const found = asAsked ? answer() : undefined
+      return isExact ? found : undefined
+    },
+    /** Events came after the end that the SDK still reads: what was added up is not all. */
+    goesOn() {
+      answered = { answer: undefined }
+    },
     /** The `error` of a refusal, which is JSON even where a stream was asked for. */
     error: () => (streamed ? undefined : answer()?.json.error),
     /** Events that the log lets go of. */
@@ -123,7 +139,7 @@ function attempt<T>(read: () => T): T | undefined {
 /** Of the last events, the object that tells the usage: a chunk, or the response inside a terminal event. */
 function usageIn(tail: readonly SseEvent[]): JsonObject {
   for (const { data } of tail.toReversed()) {
-    if (!data.includes('"usage"')) continue
+    if (!mayTellUsage(data)) continue
     const json = parseObject(data) ?? {}
     if (isObject(json.usage)) return json
     const response = object(json.response)
@@ -147,6 +163,10 @@ export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
     entries.length === 1 && only ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
   ) as Uint8Array<ArrayBuffer>
 }
+
+/** UTF-8, and without a byte order mark, which decoding takes away. */
+const isText = (bytes: Uint8Array) =>
+  isUtf8(bytes) && !(bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
 
 const decoder = new TextDecoder()
 const textOf = (entries: readonly Entry[]) => decoder.decode(bytesOf(entries))

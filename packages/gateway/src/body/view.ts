@@ -42,17 +42,24 @@ export async function openView(live: Live, view: View, leave: Leave): Promise<Re
     : dress(live, answer.text, 'application/json')
 }
 
-function following(live: Live, view: View, leave: Leave): Response {
+function following(live: Live, view: View, leave: Leave, cursor = live.log.join()): Response {
   const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
-  return dress(live, readerOf(live.log, renderer(live, view), view, early))
+  return dress(live, readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early))
 }
 
 /** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
 async function whole(live: Live, view: View, leave: Leave): Promise<Response> {
-  if (live.outcome() === undefined || view.signal.aborted) await arrival(live.over, view, leave, GRACE_MS)
-  const entries = live.outcome() === 'complete' ? live.log.whole() : undefined
-  if (entries === undefined) return following(live, view, leave)
-  leave(false)
+  const { log } = live
+  // It has its place from now on: while it waits, the others go on.
+  const cursor = log.join()
+  const left = (early: boolean) => {
+    log.leave(cursor)
+    leave(early)
+  }
+  if (live.outcome() === undefined || view.signal.aborted) await arrival(live.over, view, left, GRACE_MS)
+  const entries = live.outcome() === 'complete' ? log.whole() : undefined
+  if (entries === undefined) return following(live, view, leave, cursor)
+  left(false)
   return dress(live, bytesOf(entries))
 }
 

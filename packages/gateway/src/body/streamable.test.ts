@@ -1,0 +1,211 @@
+import fc from 'fast-check'
+import OpenAI from 'openai'
+import { expect, test } from 'vitest'
+import type { JsonObject } from '../call.ts'
+import { formats } from './format.ts'
+
+const { chat, responses } = formats
+if (chat === undefined || responses === undefined) throw new Error('both are streamed')
+
+const RUNS = Math.max(1, Math.round(150 * Number(process.env.FUZZ_RUNS ?? 1)))
+
+const sdk = (frames: string[]) =>
+  new OpenAI({
+    apiKey: 'k',
+    fetch: async () => new Response(frames.join(''), { headers: { 'content-type': 'text/event-stream' } }),
+  })
+
+/** What the SDK's own accumulator makes of a stream. */
+const chatBySdk = async (frames: string[]) =>
+  plain(await sdk(frames).chat.completions.stream({ model: 'm', messages: [] }).finalChatCompletion())
+const responseBySdk = async (frames: string[]) =>
+  plain(await sdk(frames).responses.stream({ model: 'm', input: 'x' }).finalResponse())
+
+/** Without what the SDK adds, members that say nothing, and the index that a call may say it has. */
+const plain = (value: unknown): JsonObject =>
+  JSON.parse(JSON.stringify(value), (key, member: unknown) =>
+    key === 'parsed' || key === 'parsed_arguments' || key === 'output_text' || member === null
+      ? undefined
+      : member,
+  )
+
+type Calls = { choices: { message: { tool_calls?: JsonObject[]; content?: string; refusal?: string } }[] }
+const said = (answer: unknown) =>
+  (plain(answer) as unknown as Calls).choices.map(({ message: { tool_calls = [], content, refusal } }) => ({
+    calls: tool_calls.map(({ index: _, ...call }) => call),
+    content: content ?? '',
+    refusal: refusal ?? '',
+  }))
+
+const odd = fc.oneof(fc.constantFrom<unknown>(null, 0, 1, -1, 7, '0', '', 'x', 1.5, [], {}, [0], { a: 'b' }))
+const extra = fc.dictionary(
+  fc
+    .constantFrom('index', 'id', 'type', 'name', 'arguments', 'input', 'function', 'custom', 'role', 'delta')
+    .chain((name) =>
+      fc.constantFrom(
+        name,
+        'content',
+        'refusal',
+        'tool_calls',
+        'function_call',
+        'vendor',
+        '__proto__',
+        'error',
+        'logprobs',
+        'annotations',
+        'message',
+        'finish_reason',
+        'choices',
+      ),
+    ),
+  odd,
+  { maxKeys: 1 },
+)
+/** Mostly nothing: an answer in which all is odd is no answer. */
+const members = fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: extra })
+const withMembers = <T extends object>(of: fc.Arbitrary<T>) =>
+  fc.tuple(of, members).map(([object, more]) => ({ ...object, ...more }) as T & JsonObject)
+
+const id = fc.uuid()
+const text = fc.constantFrom('{}', '{"order":1}', '{"order":2}', '', 'é🙂')
+const functionCall = fc.record({
+  id,
+  type: fc.constant('function'),
+  function: withMembers(fc.record({ name: fc.constantFrom('refund', 'cancel'), arguments: text })),
+})
+const customCall = fc.record({
+  id,
+  type: fc.constant('custom'),
+  custom: withMembers(fc.record({ name: fc.constantFrom('refund', 'cancel'), input: text })),
+})
+const call = fc.oneof(functionCall, customCall)
+const message = (calls: fc.Arbitrary<unknown>) =>
+  fc.record({
+    role: fc.constant('assistant'),
+    content: fc.constantFrom(null, 'Yes.'),
+    refusal: fc.constant(null),
+    tool_calls: fc.array(calls, { minLength: 1, maxLength: 4 }),
+  })
+const completion = (choice: fc.Arbitrary<object>) =>
+  fc.array(choice, { minLength: 1, maxLength: 3 }).map((choices) => ({
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    created: 1,
+    model: 'm',
+    choices: choices.map((choice, index) => ({ index, ...choice })),
+    usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 },
+  }))
+const ends = { finish_reason: 'tool_calls', logprobs: null }
+
+const anything = withMembers(
+  completion(withMembers(withMembers(message(withMembers(call))).map((message) => ({ message, ...ends })))),
+)
+
+test('of whatever a whole answer consists, the SDK makes the same calls of its stream, or there is none', async () => {
+  await fc.assert(
+    fc.asyncProperty(anything, async (answer) => {
+      let frames: string[]
+      try {
+        frames = chat.emit(JSON.parse(JSON.stringify(answer)), true)
+      } catch {
+        return
+      }
+      expect(said(await chatBySdk(frames))).toEqual(said(answer))
+    }),
+    { numRuns: RUNS * 4 },
+  )
+})
+
+/** Each says that it has some index, or none: it counts where it stands. */
+const indexed = completion(
+  message(
+    fc.tuple(call, odd, fc.boolean()).map(([call, index, has]) => {
+      const called =
+        call.type === 'function' && 'function' in call ? { name: 'f', arguments: '{"a":1}' } : undefined
+      return {
+        id: call.id,
+        ...(called
+          ? { type: 'function', function: called }
+          : { type: 'custom', custom: { name: 'c', input: 'x' } }),
+        ...(has ? { index } : {}),
+      }
+    }),
+  ).map((message) => ({ message, ...ends })),
+)
+
+test('calls that say they have another index are streamed in the order in which they stand', async () => {
+  await fc.assert(
+    fc.asyncProperty(indexed, async (answer) => {
+      const frames = chat.emit(JSON.parse(JSON.stringify(answer)), true)
+      expect(said(await chatBySdk(frames))).toEqual(said(answer))
+    }),
+    { numRuns: RUNS },
+  )
+})
+
+test('a choice that has the index of another one is not streamed', () => {
+  const choice = { message: { role: 'assistant', content: 'x' }, finish_reason: 'stop' }
+  const answer = (...indices: (number | null)[]) => ({
+    choices: indices.map((index) => ({ index, ...choice })),
+  })
+  expect(() => chat.emit(answer(0, 1), true)).not.toThrow()
+  expect(() => chat.emit(answer(null, null), true)).not.toThrow()
+  expect(() => chat.emit(answer(1, 0), true)).toThrow()
+  expect(() => chat.emit(answer(0, 0), true)).toThrow()
+})
+
+const item = withMembers(
+  fc.oneof(
+    fc.record({
+      type: fc.constant('function_call'),
+      id,
+      call_id: id,
+      name: fc.constant('f'),
+      status: fc.constant('completed'),
+      arguments: text,
+    }),
+    fc.record({
+      type: fc.constant('custom_tool_call'),
+      id,
+      call_id: id,
+      name: fc.constant('f'),
+      input: text,
+    }),
+    fc.record({
+      type: fc.constant('message'),
+      id,
+      role: fc.constant('assistant'),
+      status: fc.constant('completed'),
+      content: fc.array(
+        withMembers(fc.record({ type: fc.constant('output_text'), text, annotations: fc.constant([]) })),
+        { maxLength: 2 },
+      ),
+    }),
+  ),
+)
+const response = withMembers(
+  fc.array(item, { maxLength: 3 }).map((output) => ({
+    id: 'resp_1',
+    object: 'response',
+    status: 'completed',
+    model: 'm',
+    output,
+    error: null,
+    metadata: {},
+  })),
+)
+
+test('of whatever a whole response consists, the SDK makes the same items of its stream, or there is none', async () => {
+  await fc.assert(
+    fc.asyncProperty(response, async (answer) => {
+      let frames: string[]
+      try {
+        frames = responses.emit(JSON.parse(JSON.stringify(answer)), true)
+      } catch {
+        return
+      }
+      expect((await responseBySdk(frames)).output).toEqual(plain(answer).output)
+    }),
+    { numRuns: RUNS * 4 },
+  )
+})

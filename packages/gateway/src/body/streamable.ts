@@ -1,0 +1,113 @@
+import type { Json, JsonObject } from '../call.ts'
+import { isObject, isSet, list } from '../json.ts'
+import { sure } from './sure.ts'
+
+/**
+ * What a whole answer must be for its stream to say the same: each thing at its position, in a form that the SDK's
+ * accumulators read (openai 7.59), and nothing in it that they would leave out or put elsewhere. Where it is not, these
+ * functions throw: the reader of a stream is answered by upstream instead.
+ */
+
+/** The SDK reads no more choices of an answer, nor calls of a choice. */
+const MOST = 128
+
+export function sureOfChat({ choices, error }: JsonObject): void {
+  sure(!error && Array.isArray(choices) && choices.length > 0 && choices.length <= MOST)
+  for (const [position, choice] of choices.entries()) {
+    sure(isObject(choice) && isAt(choice, position) && isWritten(choice.finish_reason))
+    const { message, logprobs } = choice
+    sure(isObject(message) && !Object.hasOwn(choice, 'delta'))
+    sureOfMessage(message)
+    sure(!isSet(logprobs) || isObject(logprobs))
+    if (isObject(logprobs)) sure(isListOrNone(logprobs.content) && isListOrNone(logprobs.refusal))
+  }
+}
+
+function sureOfMessage(message: JsonObject) {
+  const { role, content, refusal, annotations, tool_calls, function_call } = message
+  sure(!isSet(role) || role === 'assistant')
+  sure(isTextOrNone(content) && isTextOrNone(refusal))
+  sure(isListOrNone(annotations) && isListOrNone(tool_calls))
+  const calls = list(tool_calls)
+  sure(calls.length <= MOST)
+  for (const call of calls) sureOfCall(call)
+  if (!isSet(function_call)) return
+  // Beside it the SDK keeps no calls of tools.
+  sure(isObject(function_call) && calls.length === 0)
+  sureOfCalled(function_call, 'arguments')
+  sure(function_call.name !== '')
+}
+
+function sureOfCall(call: Json) {
+  sure(isObject(call))
+  const { id, type, function: called, custom } = call
+  // Without an id the SDK makes one up, each time another.
+  sure(isWritten(id) && (type === 'function' || type === 'custom'))
+  sure(!isSet(type === 'function' ? custom : called))
+  if (type === 'function') sureOfCalled(called, 'arguments')
+  else sureOfCalled(custom, 'input')
+}
+
+/** What is called, and what with. Of other members the SDK keeps none. */
+function sureOfCalled(value: Json | undefined, field: 'arguments' | 'input') {
+  sure(isObject(value))
+  const { name, [field]: given, ...rest } = value
+  sure(typeof name === 'string' && typeof given === 'string')
+  sure(Object.values(rest).every((member) => !isSet(member)))
+}
+
+export function sureOfCompletion({ choices, error }: JsonObject): void {
+  sure(!error && Array.isArray(choices))
+  for (const [position, choice] of choices.entries())
+    sure(isObject(choice) && isAt(choice, position) && isTextOrNone(choice.text))
+}
+
+/** A choice has the index of its position; one without takes it. */
+const isAt = ({ index }: JsonObject, position: number) => !isSet(index) || index === position
+
+const STATUSES = new Set<Json | undefined>(['completed', 'incomplete', 'failed', undefined, null])
+
+export function sureOfResponse({ id, status, output }: JsonObject): void {
+  sure(isWritten(id) && STATUSES.has(status) && Array.isArray(output))
+  const known = new Set<string>()
+  for (const item of output) {
+    sure(isObject(item) && typeof item.type === 'string' && isWritten(item.id))
+    const names = [`id:${item.id}`, ...(ROUTED.has(item.type) ? [`${item.type}:${callId(item)}`] : [])]
+    for (const name of names) {
+      sure(!known.has(name))
+      known.add(name)
+    }
+    sureOfItem(item)
+  }
+}
+
+/** Items that the SDK tells apart by their calls, too. */
+const ROUTED = new Set(['function_call', 'custom_tool_call', 'shell_call', 'shell_call_output'])
+
+function callId({ call_id }: JsonObject): string {
+  sure(isWritten(call_id))
+  return call_id
+}
+
+function sureOfItem(item: JsonObject) {
+  const { type } = item
+  if (type === 'function_call') sure(typeof item.arguments === 'string')
+  else if (type === 'custom_tool_call') sure(typeof item.input === 'string')
+  else if (type === 'message') {
+    sure(Array.isArray(item.content))
+    for (const part of item.content) {
+      sure(isObject(part) && (part.type === 'output_text' || part.type === 'refusal'))
+      if (part.type === 'refusal') sure(typeof part.refusal === 'string')
+      else
+        sure(typeof part.text === 'string' && isListOrNone(part.annotations) && isListOrNone(part.logprobs))
+    }
+  } else if (type === 'reasoning') {
+    sure(isListOrNone(item.summary) && isListOrNone(item.content))
+    for (const part of list(item.summary))
+      sure(isObject(part) && part.type === 'summary_text' && typeof part.text === 'string')
+  }
+}
+
+const isWritten = (value: Json | undefined): value is string => typeof value === 'string' && value !== ''
+const isTextOrNone = (value: Json | undefined) => !isSet(value) || typeof value === 'string'
+const isListOrNone = (value: Json | undefined) => !isSet(value) || Array.isArray(value)
