@@ -1,5 +1,6 @@
 import OpenAI, { type ClientOptions } from 'openai'
 import type { GatewayControls } from './controls.ts'
+import { guarded } from './faults.ts'
 import { assemble } from './gateway.ts'
 import { belowBase, restBelow } from './governed.ts'
 import { markOrigin, type RequestOptions } from './identify/origin.ts'
@@ -66,7 +67,9 @@ function decorate(client: OpenAI, house: House, transport: typeof fetch | undefi
   const own = {
     gateway: house.controls,
     prepareOptions(options: RequestOptions): Promise<void> {
-      if (options.method === 'post') markOrigin(options, inside.maxRetries, house.hooked)
+      // Without its mark, a call is one of a client that knows nothing of contexts and retries.
+      if (options.method === 'post')
+        guarded(() => markOrigin(options, inside.maxRetries, house.hooked), house.fault, 'a call')
       return prepare.call(client, options)
     },
     withOptions(options: Partial<ClientOptions>): GatewayClient {

@@ -11,10 +11,10 @@ import type { GatewayControls } from './controls.ts'
 import { createKeeper } from './custody/keeper.ts'
 import { PLACEHOLDER } from './custody/stage.ts'
 import { createDoor } from './door.ts'
-import { createFault, detached, guarded } from './faults.ts'
+import { callHook, createFault, detached, guarded } from './faults.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Entrance } from './incoming.ts'
-import { keptAlive } from './keep-alive.ts'
+import { allKeptAlive, keptAlive } from './keep-alive.ts'
 import { createLater, createSoon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
 import { createMeanings } from './meanings.ts'
@@ -33,11 +33,14 @@ import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import type { Sink } from './sinks/sink.ts'
 import { createSinks } from './sinks/sinks.ts'
+import { deadlineOf } from './timers.ts'
 import { within } from './wait.ts'
 import { createWatch } from './watch.ts'
 
 /** How long `close` waits for Redis to take back a lease. */
 const LEAVE_MS = 500
+/** How long `flush` and `close` wait, where they are not told. */
+const CLOSE_MS = 5_000
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
 
@@ -52,11 +55,11 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   const settings = settingsOf(options, hasKey)
   const { deadlines, redis } = settings
   const warn = (message: string) => {
-    try {
-      console.warn(`[llm-gateway] ${message}`)
-    } catch {
-      // A console that was replaced, and throws, is no trouble of the call that something is said of.
-    }
+    // A console that was replaced, and fails, is no trouble of the call that something is said of.
+    callHook(
+      () => console.warn(`[llm-gateway] ${message}`) as unknown,
+      () => undefined,
+    )
   }
   const say = once(warn)
   for (const notice of settings.notices) say(notice)
@@ -187,16 +190,9 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
 
   /** Hooks are the program's; what they throw is counted, and nobody else's concern. */
   function hooked(hook: () => unknown) {
-    const failed = () => {
+    callHook(hook, () => {
       counters.counts.hookErrors += 1
-    }
-    let result: unknown
-    try {
-      result = hook()
-    } catch {
-      failed()
-    }
-    if (result !== undefined) detached(Promise.resolve(result).catch(failed), fault, 'a hook')
+    })
   }
 
   /** False: something still waits for a sink. */
@@ -235,8 +231,8 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   }
 
   const controls: GatewayControls = {
-    semantic: meanings.admin,
-    flush: (deadlineMs = 5_000) => keptAlive(delivered, false, deadlineMs),
+    semantic: allKeptAlive(meanings.admin),
+    flush: (deadlineMs) => keptAlive(delivered, false, deadlineOf(deadlineMs, CLOSE_MS)),
     purge: (what) =>
       keptAlive(async () => {
         later.run()
@@ -247,7 +243,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
         if (gone[0].status === 'rejected') throw gone[0].reason
         return gone[0].value + meant
       }),
-    close: (deadlineMs = 5_000) => keptAlive(close, deadlineMs),
+    close: (deadlineMs) => keptAlive(close, deadlineOf(deadlineMs, CLOSE_MS)),
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
@@ -274,6 +270,7 @@ export function assemble(options: GatewayOptions | undefined, hasKey = true) {
   return {
     controls,
     say,
+    fault,
     /** In mode `litellm`: what the proxy is shown, for clients that have no other key. */
     proxyKey: hasKey ? undefined : rules.proxyFor(settings.agent)?.apiKey,
     /** For clients whose key is kept in Redis. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { unbilled } from './account/meter.ts'
 import type { Ending, Recording } from './body/recording.ts'
 import type { Call, Reply } from './call.ts'
@@ -100,7 +101,7 @@ export function refusalResponse(refusal: Refusal, url: string): Response {
   const headers = new Headers({
     'content-type': 'application/json',
     'x-should-retry': 'false',
-    'x-request-id': crypto.randomUUID(),
+    'x-request-id': randomUUID(),
     ...refusal.headers,
   })
   if (refusal.retryAfterMs !== undefined) {

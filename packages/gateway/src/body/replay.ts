@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Metered } from '../account/meter.ts'
 import type { JsonObject, Operation, View } from '../call.ts'
 import { atRest } from './at-rest.ts'
@@ -73,7 +74,7 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
       const streamed = isStreamed(asked)
       const headers = headersAtRest()
       headers.set('content-type', streamed ? 'text/event-stream; charset=utf-8' : 'application/json')
-      headers.set('x-request-id', crypto.randomUUID())
+      headers.set('x-request-id', randomUUID())
       for (const [name, value] of stored.headers) headers.set(name, value)
       return atRest(body, headers, { url })
     },

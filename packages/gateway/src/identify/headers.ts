@@ -39,8 +39,16 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
   put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
   put('x-gateway-on-limit', options.onLimit)
-  put('x-gateway-token', typeof given.key === 'string' ? given.key : undefined)
+  put('x-gateway-token', keyOf(given))
   return { headers }
+}
+
+function keyOf(given: CallOptions | null | undefined): string | undefined {
+  try {
+    return typeof given?.key === 'string' ? given.key : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Controls of a call in its headers begin so. None of them leaves this process, whether it is known or not. */

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { attempt, watched } from '../faults.ts'
+import { clearTimer, setTimer } from '../timers.ts'
 import type { Link } from './link.ts'
 import { mastersOf } from './masters.ts'
 import { rootOf } from './pool.ts'
@@ -94,7 +95,7 @@ function createEar(link: Link) {
     if (subscriptions.size === 0 || retry !== undefined) return
     const patience = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries)
     tries += 1
-    retry = setTimeout(attempt, patience * (0.5 + Math.random() / 2), tryAgain, fault, EAR, tryAgain)
+    retry = setTimer(attempt, patience * (0.5 + Math.random() / 2), tryAgain, fault, EAR, tryAgain)
     retry.unref()
   }
 
@@ -115,7 +116,7 @@ function createEar(link: Link) {
       subscription.on = false
       const isLastOfChannel = ![...subscriptions].some(({ channel }) => channel === subscription.channel)
       if (subscriptions.size === 0) {
-        clearTimeout(retry)
+        clearTimer(retry)
         retry = undefined
         connection?.disconnect()
       } else if (ready && isLastOfChannel)

@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts'
+import { signalAfter } from '../timers.ts'
 
 const DEADLINE_MS = 5_000
 
@@ -14,7 +15,7 @@ export async function probe({ outgoing }: Call): Promise<boolean> {
   try {
     const response = await transport(`${base}/models`, {
       headers: credentials,
-      signal: AbortSignal.timeout(DEADLINE_MS),
+      signal: signalAfter(DEADLINE_MS),
     })
     void response.body?.cancel().catch(() => undefined)
     return response.status < 500

@@ -66,11 +66,15 @@ async function ended(call: Call, error: unknown): Promise<Ending> {
   return { type: 'aborted', usage }
 }
 
+/** No model was named as text, and none was chosen: what the caller wrote in its place is upstream's to judge. */
+const isUnnamed = ({ body, model }: Call) => model === 'auto' && typeof body.model !== 'string'
+
 /** Headers and body, as far as they differ from what the caller sent. */
-function changes({ body, model, outgoing }: Call): RequestInit {
+function changes(call: Call): RequestInit {
+  const { body, model, outgoing } = call
   if (outgoing.signed) return {}
   const edits: Record<string, Json | undefined> = { ...outgoing.edits }
-  if (model !== body.model && !outgoing.frozen) edits.model = model
+  if (model !== body.model && !outgoing.frozen && !isUnnamed(call)) edits.model = model
   if (outgoing.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
   if (Object.keys(edits).length === 0 && outgoing.through === undefined)
     return { headers: outgoing.headers, body: outgoing.text }

@@ -1,6 +1,7 @@
 import { matches, type Purge } from '../../cache/purge.ts'
 import { signerOf } from '../../cache/signature.ts'
 import { tagOf } from '../../redis/tag.ts'
+import { signalAfter } from '../../timers.ts'
 import { type SemanticAdmin, shown } from '../store/admin.ts'
 import { PINNED_MS, type Sealed, seal, unseal } from '../store/seal.ts'
 import type { Kept, Place, Shelves } from './port.ts'
@@ -17,7 +18,7 @@ export function createEngineAdmin(
 ): SemanticAdmin {
   const { browse } = shelves
   const signer = secret === undefined ? undefined : signerOf(secret)
-  const patience = () => AbortSignal.timeout(ANSWER_MS)
+  const patience = () => signalAfter(ANSWER_MS)
 
   const open = async ({ partition: name, id, value }: Kept): Promise<Sealed | undefined> =>
     signer && (await unseal({ name, secret: signer(name) }, id, value))

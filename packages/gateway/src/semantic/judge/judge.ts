@@ -1,5 +1,6 @@
 import type { Call, Handler } from '../../call.ts'
 import { list, object, text } from '../../json.ts'
+import { signalAfter } from '../../timers.ts'
 import { following, jsonOf } from '../embed/openai.ts'
 import type { Neighbour } from '../store/port.ts'
 
@@ -39,7 +40,7 @@ export async function judge(
       { role: 'user', content: JSON.stringify({ answers_given: answers, asked_now: asked }) },
     ],
   }
-  const signal = AbortSignal.timeout(PATIENCE_MS)
+  const signal = signalAfter(PATIENCE_MS)
   try {
     const answer = await jsonOf(
       await pipeline(following(call, 'chat', '/chat/completions', body, signal)),
