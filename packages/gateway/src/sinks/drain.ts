@@ -36,6 +36,10 @@ export function goesOn(): void {
   isSpent = false
 }
 
+/** How long a delivery that nobody waits for is put off at least, in milliseconds: it would keep an ended program alive. */
+export const pauseMs = (): number => (isSpent ? PAUSE_MS : 0)
+const PAUSE_MS = 10_000
+
 /** Once at a time, whoever calls for it. */
 function drainAll(): Promise<void> {
   draining ??= drainThem().finally(() => {
@@ -97,9 +101,16 @@ export async function whileAlive<T>(delivery: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What keeps the process alive, as far as is known. Output is listed once it was written to, and keeps nothing alive. */
+function othersAlive(): number {
+  const resources = process.getActiveResourcesInfo()
+  const streams = resources.filter((name) => name === 'PipeWrap' || name === 'TTYWrap').length
+  return resources.length - Math.min(streams, 2)
+}
+
 /** A delivery holds one socket at a time. */
 function look(): void {
-  const isAlone = !isSpent && draining === undefined && process.getActiveResourcesInfo().length <= underWay
+  const isAlone = !isSpent && draining === undefined && othersAlive() <= underWay
   if (isAlone && wasAlone && holders.size > 0) drainAll().catch(() => undefined)
   wasAlone = isAlone
 }

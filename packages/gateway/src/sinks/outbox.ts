@@ -2,7 +2,7 @@ import { attempt, callHook, type Fault, guarded } from '../faults.ts'
 import type { Say } from '../say.ts'
 import { clearTimer, setTimer } from '../timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
-import { whileAlive } from './drain.ts'
+import { goesOn, pauseMs, whileAlive } from './drain.ts'
 import { isDeliveryError, lastWordOf, wordsOf } from './last-word.ts'
 import { createPace } from './pace.ts'
 import type { Pending } from './pending.ts'
@@ -99,8 +99,15 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
       if (!full || notBefore > performance.now()) return
       clearTimer(timer)
     }
-    const ms = Math.max(full ? 0 : lingerMs, notBefore - performance.now())
-    timer = setTimer(attempt, ms, send, fault, name, send).unref()
+    const pause = pauseMs()
+    const ms = Math.max(full ? 0 : lingerMs, notBefore - performance.now(), pause)
+    const due = () => {
+      timer = undefined
+      if (pauseMs() > pause) return schedule()
+      goesOn()
+      void send()
+    }
+    timer = setTimer(attempt, ms, due, fault, name, send).unref()
   }
 
   /** False: nothing was delivered, and not for want of reports. Once closed, no delivery begins. */
@@ -251,7 +258,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     giveUp?.addEventListener('abort', letGo, { once: true })
     try {
       if (sending !== undefined) await sending
-      while (queue.some(({ seq = 0 }) => seq < before)) if (!(await send())) return false
+      while (queue.some(({ seq = 0 }) => seq < before))
+        if (giveUp?.aborted || !(await send())) return false
       return true
     } finally {
       giveUp?.removeEventListener('abort', letGo)

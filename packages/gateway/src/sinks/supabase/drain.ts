@@ -1,6 +1,6 @@
 import { attempt, type Fault } from '../../faults.ts'
 import { clearTimer, setTimer, signalAfter } from '../../timers.ts'
-import { whileAlive } from '../drain.ts'
+import { goesOn, pauseMs, whileAlive } from '../drain.ts'
 import { DeliveryError } from '../sink.ts'
 import type { Row } from './row.ts'
 import type { Spill } from './spill.ts'
@@ -35,14 +35,14 @@ export function createDrain(spill: Spill, table: Table, say: (trouble: string) =
   function schedule() {
     if (closed || turning) return
     clearTimer(timer)
-    timer = setTimer(
-      attempt,
-      pause * (0.5 + Math.random() / 2),
-      look,
-      fault,
-      'the drain of Supabase',
-      schedule,
-    ).unref()
+    const least = pauseMs()
+    const due = () => {
+      if (pauseMs() > least) return schedule()
+      goesOn()
+      return look()
+    }
+    const ms = Math.max(pause * (0.5 + Math.random() / 2), least)
+    timer = setTimer(attempt, ms, due, fault, 'the drain of Supabase', schedule).unref()
   }
 
   async function look() {
