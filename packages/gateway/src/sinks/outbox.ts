@@ -4,7 +4,7 @@ import { clearTimer, setTimer } from '../timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
 import { goesOn, pauseMs, whileAlive } from './drain.ts'
 import { isDeliveryError, lastWordOf, wordsOf } from './last-word.ts'
-import { createPace } from './pace.ts'
+import { backoffMs, createPace } from './pace.ts'
 import type { Pending } from './pending.ts'
 import { DeliveryError, type Report, type Sink } from './sink.ts'
 import { spilledOf } from './spilled.ts'
@@ -21,13 +21,11 @@ type Options = {
   holding: (holds: boolean) => void
 }
 
-const BACKOFF_MIN_MS = 250
-const BACKOFF_MAX_MS = 30_000
 /** So many failures in a row, and nobody waits for this sink any more. */
 const STRIKES = 4
 const MAX_SUSPICION = 3
 
-/** A bounded queue before one sink: batches, retries ever more patiently, and drops the oldest rather than grow. */
+/** A bounded queue before one sink: batches, retries ever more patiently, drops the oldest rather than grow. */
 export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, holding }: Options) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ most: batch, start, deadlineMs })
@@ -37,6 +35,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
   /** Dropped, and refused, when it was last said how many. */
   let [told, toldRefused] = [0, 0]
   let queue: Pending[] = []
+  /** On their way. */
+  let carried: Pending[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
   let notBefore = 0
@@ -145,6 +145,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     timeout.unref()
     const began = performance.now()
     queue = queue.slice(due.length)
+    carried = due
     try {
       const reports = due.map((pending) => pending.report())
       const answer: unknown = await lastWordOf(sink.deliver(reports, abort.signal), abort.signal)
@@ -176,6 +177,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
       failed(error)
       return false
     } finally {
+      carried = []
       clearTimer(timeout)
     }
   }
@@ -239,9 +241,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     strikes += 1
     stats.failures += 1
     stats.trouble = wordsOf(error)
-    const patience = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (strikes - 1)) * (0.5 + Math.random() / 2)
-    const asked = isDeliveryError(error) ? (error.retryAfterMs ?? 0) : 0
-    notBefore = performance.now() + Math.max(patience, Math.min(asked, BACKOFF_MAX_MS))
+    notBefore = performance.now() + backoffMs(strikes, isDeliveryError(error) ? error.retryAfterMs : undefined)
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
     if (strikes === STRIKES)
@@ -258,8 +258,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     giveUp?.addEventListener('abort', letGo, { once: true })
     try {
       if (sending !== undefined) await sending
-      while (queue.some(({ seq = 0 }) => seq < before))
-        if (giveUp?.aborted || !(await send())) return false
+      while ([...queue, ...carried].some(({ seq = 0 }) => seq < before)) if (giveUp?.aborted || !(await send())) return false
       return true
     } finally {
       giveUp?.removeEventListener('abort', letGo)
@@ -287,10 +286,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     missed: () => missed('a record could not be rendered'),
     /** Reports refused and dropped so far. */
     losses: () => stats.refused + stats.dropped,
-    close(): Promise<void> {
-      closing ??= close()
-      return closing
-    },
+    close: () => (closing ??= close()),
     stats(): SinkStats {
       const spill = spilledOf(sink, (error) => say(`${name} spill`, `${name}: spill(): ${wordsOf(error)}`))
       return { ...stats, ...(spill && { spill }) }
