@@ -114,7 +114,11 @@ test('what is no name of a model reaches upstream as it was given', async () => 
     { fetch, maxRetries: 0 },
   )
   const odd = [5, {}, true, ['gpt-4o-mini'], '']
-  const sentBy = async ({ completions, chat, responses }: Pick<OpenAI, 'completions' | 'chat' | 'responses'>) => {
+  const sentBy = async ({
+    completions,
+    chat,
+    responses,
+  }: Pick<OpenAI, 'completions' | 'chat' | 'responses'>) => {
     await completions.create({} as never).catch(() => undefined)
     for (const model of [...odd, null])
       await completions.create({ model, prompt: 'x' } as never).catch(() => undefined)

@@ -10,7 +10,11 @@ import { createCleanup, KEYS, serve, UPSTREAM_KEY } from './kit.ts'
 const cleanup = createCleanup()
 let baseURL: string
 const message = { role: 'assistant', content: 'hi' }
-const answer = { object: 'chat.completion', model: 'm', choices: [{ index: 0, message, finish_reason: 'stop' }] }
+const answer = {
+  object: 'chat.completion',
+  model: 'm',
+  choices: [{ index: 0, message, finish_reason: 'stop' }],
+}
 
 /** An upstream, or a proxy before it, that tells what it was sent, as debugging ones do. */
 beforeAll(async () => {
@@ -60,7 +64,10 @@ test('whatever stands around a quoted key, its header is left out, and no other'
   )
   fc.assert(
     fc.property(keys, quoting, word, word, (key, quote, before, after) => {
-      const headers = new Headers({ 'x-echo': `${before} ${quote(key)} ${after}`, 'x-plain': `${before}.${after}` })
+      const headers = new Headers({
+        'x-echo': `${before} ${quote(key)} ${after}`,
+        'x-plain': `${before}.${after}`,
+      })
       const out = responseHeaders(new Response(null, { headers }), { ...about, key })
       expect(out['x-echo']).toBeUndefined()
       expect(out['x-plain']).toBe(`${before}.${after}`)

@@ -241,7 +241,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     strikes += 1
     stats.failures += 1
     stats.trouble = wordsOf(error)
-    notBefore = performance.now() + backoffMs(strikes, isDeliveryError(error) ? error.retryAfterMs : undefined)
+    notBefore =
+      performance.now() + backoffMs(strikes, isDeliveryError(error) ? error.retryAfterMs : undefined)
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
     if (strikes === STRIKES)
@@ -258,7 +259,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     giveUp?.addEventListener('abort', letGo, { once: true })
     try {
       if (sending !== undefined) await sending
-      while ([...queue, ...carried].some(({ seq = 0 }) => seq < before)) if (giveUp?.aborted || !(await send())) return false
+      while ([...queue, ...carried].some(({ seq = 0 }) => seq < before))
+        if (giveUp?.aborted || !(await send())) return false
       return true
     } finally {
       giveUp?.removeEventListener('abort', letGo)

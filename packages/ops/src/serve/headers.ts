@@ -59,7 +59,9 @@ const LOOKS_LIKE_A_KEY = /\b(?:sk|pk|rk)-[\w-]{16,}|\bbearer\s+[\w+/=.~-]{16,}/i
 
 function isSecret(line: string, quotes: readonly string[]): boolean {
   const lower = line.toLowerCase()
-  return line.length > MAX_HEADER || LOOKS_LIKE_A_KEY.test(line) || quotes.some((each) => lower.includes(each))
+  return (
+    line.length > MAX_HEADER || LOOKS_LIKE_A_KEY.test(line) || quotes.some((each) => lower.includes(each))
+  )
 }
 
 type About = {
