@@ -62,7 +62,7 @@ const contexts: fc.Arbitrary<() => unknown> = fc.oneof(
     .map((fields) => () => {
       const context = {}
       for (const [field, get] of Object.entries(fields))
-        Object.defineProperty(context, field, { get, enumerable: true })
+        Object.defineProperty(context, field, { get: get ?? throwing, enumerable: true })
       return context
     }),
 )
