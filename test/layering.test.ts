@@ -40,6 +40,7 @@ const ROOMS: Record<string, string[]> = {
 /** Nouns and small things that anybody may use. */
 const COMMON = new Set([
   'faults.ts',
+  'timers.ts',
   'governed.ts',
   'later.ts',
   'mask.ts',

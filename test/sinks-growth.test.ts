@@ -1,38 +1,46 @@
 import { createGatewayClient, type Report, type Sink } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
+import { runs } from './bytes/runs.ts'
 import { ask } from './support.ts'
 
 const MIB = 1024 * 1024
 
-test('400 answers of 300 KB before a sink that hangs hold no more than the queue allows', async () => {
-  const upstream = await startFakeOpenAI({ tokens: 'approximate' })
-  const hung: Sink = { name: 'hung', deliver: () => new Promise(() => undefined), deadlineMs: 600_000 }
-  const client = createGatewayClient({
-    baseURL: upstream.baseURL,
-    apiKey: 'k',
-    gateway: { agent: 'support', policy: {}, cache: false, sinks: [hung], queue: { maxBytes: 16 * MIB } },
-  })
-  const text = 'ä'.repeat(300_000)
-  const call = async (at: number) => {
-    upstream.answer({ text: `${at} ${text}` })
-    await client.chat.completions.create(ask(`${at}`))
-  }
-  for (let at = 0; at < 20; at += 1) await call(at)
-  const before = await heldBytes()
-  for (let at = 0; at < 400; at += 1) {
-    await call(at)
-    if (at % 50 === 0) upstream.requests.length = 0
-  }
-  upstream.requests.length = 0
-  const { queued = 0, dropped = 0 } = client.gateway.stats().sinks?.hung ?? {}
-  expect(queued + dropped).toBe(420)
-  // A text of 200,000 characters that needs two bytes each: 0.4 MB of a report, and the batch that is under way.
-  expect(queued).toBeLessThan(160)
-  expect((await heldBytes()) - before).toBeLessThan(100 * MIB)
-  await client.gateway.close(10)
-  await upstream.close()
-}, 120_000)
+/** `FUZZ_RUNS=25` makes 10,000 calls. */
+const CALLS = runs(400)
+
+test(
+  'answers of 300 KB, however many, hold no more before a sink that hangs than the queue allows',
+  async () => {
+    const upstream = await startFakeOpenAI({ tokens: 'approximate' })
+    const hung: Sink = { name: 'hung', deliver: () => new Promise(() => undefined), deadlineMs: 600_000 }
+    const client = createGatewayClient({
+      baseURL: upstream.baseURL,
+      apiKey: 'k',
+      gateway: { agent: 'support', policy: {}, cache: false, sinks: [hung], queue: { maxBytes: 16 * MIB } },
+    })
+    const text = 'ä'.repeat(300_000)
+    const call = async (at: number) => {
+      upstream.answer({ text: `${at} ${text}` })
+      await client.chat.completions.create(ask(`${at}`))
+    }
+    for (let at = 0; at < 20; at += 1) await call(at)
+    const before = await heldBytes()
+    for (let at = 0; at < CALLS; at += 1) {
+      await call(at)
+      if (at % 50 === 0) upstream.requests.length = 0
+    }
+    upstream.requests.length = 0
+    const { queued = 0, dropped = 0 } = client.gateway.stats().sinks?.hung ?? {}
+    expect(queued + dropped).toBe(CALLS + 20)
+    // A text of 200,000 characters that needs two bytes each: 0.4 MB of a report, and the batch that is under way.
+    expect(queued).toBeLessThan(160)
+    expect((await heldBytes()) - before).toBeLessThan(100 * MIB)
+    await client.gateway.close(10)
+    await upstream.close()
+  },
+  120_000 + 400 * CALLS,
+)
 
 test('what a report holds is masked before it waits, and none of what it was made of', async () => {
   const upstream = await startFakeOpenAI({ tokens: 'approximate' })

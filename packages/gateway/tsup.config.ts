@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { defineConfig, type Options } from 'tsup'
 
 /** What only some programs load. */
@@ -7,7 +8,36 @@ const indices = {
   'indices/vector-sets': 'src/semantic/engine/vector-sets.ts',
 }
 
-const common: Options = { format: ['esm', 'cjs'], target: 'node22', sourcemap: true }
+type Plugin = NonNullable<Options['esbuildPlugins']>[number]
+
+/**
+ * zod walks its own tables, and the options that are checked, by `for … in`, and so trips over members that an old
+ * library has put on `Object.prototype`: at import, or for each option. Own members are all that is meant.
+ */
+const ownMembersOnly: Plugin = {
+  name: 'own-members-only',
+  setup(build) {
+    build.onLoad(
+      { filter: /zod[\\/]v4[\\/]core[\\/](core|schemas|util|memoizer|compile)\.js$/ },
+      async ({ path }) => {
+        const text = await readFile(path, 'utf8')
+        const contents = text.replaceAll(
+          /for \(const (\w+) in (.+?)\) \{/g,
+          'for (const $1 of Object.keys($2)) {',
+        )
+        if (contents === text) throw new Error(`${path} has no loop to be narrowed`)
+        return { contents, loader: 'js' }
+      },
+    )
+  },
+}
+
+const common: Options = {
+  format: ['esm', 'cjs'],
+  target: 'node22',
+  sourcemap: true,
+  esbuildPlugins: [ownMembersOnly],
+}
 
 // zod is bundled, not imported: whole, it costs a third of openai's own import time;
 // tree-shaken to the checks we use, next to nothing.

@@ -51,7 +51,10 @@ const USES: Record<string, Use> = {
   instanceof: (headers) => [headers instanceof Headers, headers.constructor === Headers],
   prototype: (headers) => Object.getPrototypeOf(headers) === Headers.prototype,
   'own keys': (headers) => [Object.keys(headers), JSON.stringify(headers), { ...headers }],
-  toString: (headers: Headers) => [Object.prototype.toString.call(headers), `${inspect(headers).slice(0, 9)}`],
+  toString: (headers: Headers) => [
+    Object.prototype.toString.call(headers),
+    `${inspect(headers).slice(0, 9)}`,
+  ],
   proxied: (headers) => new Proxy(headers, {}).get('x-own'),
 }
 const step = fc.record({ use: fc.constantFrom(...Object.keys(USES)), name, value })

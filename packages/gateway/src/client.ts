@@ -2,6 +2,7 @@ import OpenAI, { type ClientOptions } from 'openai'
 import type { GatewayControls } from './controls.ts'
 import { type Credential, constructed } from './credential.ts'
 import { originOf } from './custody/egress.ts'
+import { guarded } from './faults.ts'
 import { assemble } from './gateway.ts'
 import { belowBase, restBelow } from './governed.ts'
 import { markOrigin, markRequest, type RequestOptions } from './identify/origin.ts'
@@ -87,7 +88,7 @@ function decorate(client: OpenAI, house: House): GatewayClient {
   }
 
   add(client, { gateway: house.controls, withOptions })
-  if (isGoverned) add(client, marks(client, house.hooked))
+  if (isGoverned) add(client, marks(client, house))
   return client as GatewayClient
 }
 
@@ -95,7 +96,7 @@ function decorate(client: OpenAI, house: House): GatewayClient {
  * Marks each call, across the SDK's retries of it. The options that are marked are a copy: the caller's own may be frozen,
  * or serve for other calls.
  */
-function marks(client: OpenAI, hooked: boolean) {
+function marks(client: OpenAI, { hooked, fault }: House) {
   const inside = client as unknown as Inside
   const { prepareOptions, prepareRequest } = inside
   const { request, requestAPIList } = client
@@ -106,8 +107,10 @@ function marks(client: OpenAI, hooked: boolean) {
     requestAPIList: (page: Parameters<typeof requestAPIList>[0], options: Parameters<typeof request>[0]) =>
       requestAPIList.call(client, page, copied(options)),
     prepareOptions(options: RequestOptions): Promise<void> {
+      // Without its mark, a call is one of a client that knows nothing of contexts and retries.
       const { maxRetries } = inside
-      if (options.method === 'post') markOrigin(options, { maxRetries, hooked, refreshes })
+      if (options.method === 'post')
+        guarded(() => markOrigin(options, { maxRetries, hooked, refreshes }), fault, 'a call')
       return prepareOptions.call(client, options)
     },
     prepareRequest(init: object, context: { url: string; options: RequestOptions }): Promise<void> {

@@ -26,6 +26,24 @@ export function guarded<T>(work: () => T, fault: Fault, where: string): T | unde
   }
 }
 
+/**
+ * Calls a function that the program gave: hooks, masks, sinks, its console. What it throws goes to `failed`, and so does
+ * what its promise rejects with, later on and even if nothing waits for it; `undefined` after a throw.
+ */
+export function callHook<T>(hook: () => T, failed: (error: unknown) => void): T | undefined {
+  try {
+    const result = hook()
+    if (isThenable(result)) Promise.resolve(result).then(undefined, failed)
+    return result
+  } catch (error) {
+    failed(error)
+    return undefined
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value
+
 /** Lets `work` go on unawaited; a rejection is reported, never left unhandled. */
 export function detached(work: Promise<unknown>, fault: Fault, where: string): void {
   work.catch((error: unknown) => fault(error, where))

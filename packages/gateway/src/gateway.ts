@@ -12,10 +12,10 @@ import type { Credential } from './credential.ts'
 import { PLACEHOLDER } from './custody/egress.ts'
 import { createKeeper } from './custody/keeper.ts'
 import { createDoor } from './door.ts'
-import { createFault, detached, guarded } from './faults.ts'
+import { callHook, createFault, detached, guarded } from './faults.ts'
 import type { Origin } from './identify/origin.ts'
 import type { Entrance } from './incoming.ts'
-import { keptAlive } from './keep-alive.ts'
+import { allKeptAlive, keptAlive } from './keep-alive.ts'
 import { createLater, createSoon } from './later.ts'
 import type { DetourStats } from './litellm/detour.ts'
 import { createMeanings } from './meanings.ts'
@@ -35,11 +35,14 @@ import { settingsOf } from './settings.ts'
 import { share } from './shared.ts'
 import type { Sink } from './sinks/sink.ts'
 import { createSinks } from './sinks/sinks.ts'
+import { deadlineOf } from './timers.ts'
 import { within } from './wait.ts'
 import { createWatch } from './watch.ts'
 
 /** How long `close` waits for Redis to take back a lease. */
 const LEAVE_MS = 500
+/** How long `flush` and `close` wait, where they are not told. */
+const CLOSE_MS = 5_000
 /** How long a frozen function is kept awake at most. */
 const LINGER_MS = 10_000
 
@@ -52,11 +55,11 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
   const settings = settingsOf(options, hasKey)
   const { deadlines, redis } = settings
   const warn = (message: string) => {
-    try {
-      console.warn(`[llm-gateway] ${message}`)
-    } catch {
-      // A console that was replaced, and throws, is no trouble of the call that something is said of.
-    }
+    // A console that was replaced, and fails, is no trouble of the call that something is said of.
+    callHook(
+      () => console.warn(`[llm-gateway] ${message}`) as unknown,
+      () => undefined,
+    )
   }
   const say = once(warn)
   for (const notice of settings.notices) say(notice)
@@ -188,16 +191,9 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
 
   /** Hooks are the program's; what they throw is counted, and nobody else's concern. */
   function hooked(hook: () => unknown) {
-    const failed = () => {
+    callHook(hook, () => {
       counters.counts.hookErrors += 1
-    }
-    let result: unknown
-    try {
-      result = hook()
-    } catch {
-      failed()
-    }
-    if (result !== undefined) detached(Promise.resolve(result).catch(failed), fault, 'a hook')
+    })
   }
 
   /** False: something still waits for a sink. */
@@ -236,14 +232,14 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
   }
 
   const controls: GatewayControls = {
-    semantic: meanings.admin,
-    flush: (deadlineMs = 5_000) => keptAlive(delivered, false, deadlineMs),
+    semantic: allKeptAlive(meanings.admin),
+    flush: (deadlineMs) => keptAlive(delivered, false, deadlineOf(deadlineMs, CLOSE_MS)),
     purge: (what) =>
       keptAlive(async () => {
         later.run()
         return await purged(checkPurge(what), answers, meanings)
       }),
-    close: (deadlineMs = 5_000) => keptAlive(close, deadlineMs),
+    close: (deadlineMs) => keptAlive(close, deadlineOf(deadlineMs, CLOSE_MS)),
     stats() {
       later.run()
       const where = places.length > 0 ? { sinks: sinks.stats() } : {}
@@ -270,6 +266,7 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
   return {
     controls,
     say,
+    fault,
     /** For clients without a key for models: what the proxy is shown in mode `litellm`, or says that the key is in Redis. */
     standIn: hasKey
       ? undefined

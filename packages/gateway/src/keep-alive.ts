@@ -1,3 +1,5 @@
+import { LONGEST_MS, setRepeating } from './timers.ts'
+
 /**
  * Keeps the process alive while a promise that the program was given is pending. Timers and Redis connections of the
  * gateway are unref'd, so that they keep no program alive; without this, a program that awaits the gateway and nothing
@@ -17,14 +19,22 @@ export async function keptAlive<Args extends unknown[], T>(
   }
 }
 
-/** Longest delay of a Node timer, in milliseconds. */
-const LONGEST_MS = 2 ** 31 - 1
+/** The same methods, each of whose promises keeps the process alive. */
+export const allKeptAlive = <T extends Record<keyof T, (...args: never[]) => Promise<unknown>>>(
+  methods: T,
+): T =>
+  Object.fromEntries(
+    Object.entries<(...args: never[]) => Promise<unknown>>(methods).map(([name, method]) => [
+      name,
+      (...args: never[]) => keptAlive(method, ...args),
+    ]),
+  ) as T
 
 let pending = 0
 let timer: NodeJS.Timeout | undefined
 
 /** One timer for all of them: to ref and unref it costs less than to make one for each call. */
 function hold() {
-  timer ??= setInterval(() => undefined, LONGEST_MS)
+  timer ??= setRepeating(() => undefined, LONGEST_MS)
   timer.ref()
 }

@@ -1,4 +1,5 @@
 import { attempt, type Fault } from './faults.ts'
+import { setSoon } from './timers.ts'
 
 /** Most tasks left waiting: a loop of cache hits may never come to the end of its turn. */
 const MAX_TASKS = 64
@@ -33,7 +34,7 @@ export function createLater(fault: Fault): Later {
   return {
     add(task, otherwise) {
       tasks.push([task, otherwise])
-      if (tasks.length === 1) setImmediate(attempt, run, fault, TASK)
+      if (tasks.length === 1) setSoon(attempt, run, fault, TASK)
       if (tasks.length > MAX_TASKS) run()
     },
     after: (promise, task, otherwise) => attempt(() => promise.then(task), fault, TASK, otherwise),

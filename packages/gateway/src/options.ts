@@ -156,9 +156,19 @@ const sink = z.custom<Sink>(
     'name' in value &&
     typeof value.name === 'string' &&
     'deliver' in value &&
-    typeof value.deliver === 'function',
-  'must have a name, and a function deliver(reports, signal)',
+    typeof value.deliver === 'function' &&
+    SINK_NUMBERS.every(([field, least]) => isAtLeast((value as Record<string, unknown>)[field], least)),
+  'must have a name, and a function deliver(reports, signal); batch and start are at least 1, deadlineMs and lingerMs at least 0',
 )
+const SINK_NUMBERS = [
+  ['batch', 1],
+  ['start', 1],
+  ['deadlineMs', 0],
+  ['lingerMs', 0],
+] as const
+/** Absent, or a number, which may be `Infinity`. */
+const isAtLeast = (value: unknown, least: number) =>
+  value === undefined || (typeof value === 'number' && value >= least)
 const namedApart = (sinks: Sink[]) => new Set(sinks.map(({ name }) => name)).size === sinks.length
 
 export const optionsSchema = z.strictObject({

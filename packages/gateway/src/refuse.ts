@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { unbilled } from './account/meter.ts'
 import { atRest } from './body/at-rest.ts'
 import { headersAtRest } from './body/headers-at-rest.ts'
@@ -104,7 +105,7 @@ export function refusalResponse(refusal: Refusal, url: string): Response {
   const headers = headersAtRest()
   headers.set('content-type', 'application/json')
   headers.set('x-should-retry', 'false')
-  headers.set('x-request-id', crypto.randomUUID())
+  headers.set('x-request-id', randomUUID())
   for (const name in refusal.headers) headers.set(name, refusal.headers[name] ?? '')
   if (refusal.retryAfterMs !== undefined) {
     headers.set('retry-after-ms', String(Math.ceil(refusal.retryAfterMs)))

@@ -1,3 +1,5 @@
+import { clearTimer, setTimer } from './timers.ts'
+
 /**
  * Waits for a promise no longer than its caller does; with `ms`, no longer than that either: then it is `undefined`.
  * @throws `signal.reason`, as it is, the moment the signal aborts.
@@ -15,13 +17,13 @@ export function whileWanted<T>(
     const settle = <V>(how: (value: V) => void) => {
       return (value: V) => {
         signal.removeEventListener('abort', onAbort)
-        clearTimeout(timer)
+        clearTimer(timer)
         how(value)
       }
     }
     const onAbort = () => settle(reject)(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
-    if (ms !== undefined) timer = setTimeout(settle(resolve), ms, undefined).unref()
+    if (ms !== undefined) timer = setTimer(settle(resolve), ms, undefined).unref()
     promise.then(settle(resolve), settle(reject)).catch(reject)
   })
 }
@@ -29,10 +31,10 @@ export function whileWanted<T>(
 /** True when the promise settled within `ms`; its rejection counts as settled. */
 export function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, false)
+    const timer = setTimer(resolve, ms, false)
     timer.unref()
     const done = () => {
-      clearTimeout(timer)
+      clearTimer(timer)
       resolve(true)
     }
     promise.then(done, done).catch(() => resolve(true))

@@ -5,6 +5,7 @@ import type { Origin } from '../identify/origin.ts'
 import { willRetry } from '../identify/retries.ts'
 import type { Later } from '../later.ts'
 import type { NanoUsd } from '../quota/store.ts'
+import { clearTimer, setTimer } from '../timers.ts'
 import { codeOf, copied } from '../words.ts'
 import { usd } from './price.ts'
 import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
@@ -37,7 +38,7 @@ export function createRecorder(
   function finish(call: Call, record: CallRecord, ending: Ending) {
     const { origin } = call
     if (!open.delete(origin)) return
-    clearTimeout(origin.draft?.overdue)
+    clearTimer(origin.draft?.overdue)
     counters.counts.pending = open.size
     guarded(() => counters.count(record), fault, 'a record')
     guarded(() => emit(record, call, ending), fault, 'a record')
@@ -68,8 +69,8 @@ export function createRecorder(
     if (draft.open === 0 && draft.last !== undefined) return draft.last()
     // While a later attempt is under way, the record is its own to emit.
     if (draft.open > 0 && draft.last === undefined) return
-    clearTimeout(draft.overdue)
-    draft.overdue = setTimeout(draft.last ?? emitNow, RETRY_OVERDUE_MS)
+    clearTimer(draft.overdue)
+    draft.overdue = setTimer(draft.last ?? emitNow, RETRY_OVERDUE_MS)
     draft.overdue.unref()
   }
 
@@ -80,7 +81,7 @@ export function createRecorder(
       else {
         // A retry goes on with what the attempt before it left.
         later.run()
-        clearTimeout(origin.draft.overdue)
+        clearTimer(origin.draft.overdue)
       }
       const { draft } = origin
       const spent = draft.open === 0 ? draft.spent : undefined
@@ -97,7 +98,7 @@ export function createRecorder(
     },
     /** Closes the record of a call that another one tells of. */
     forget(origin: Origin) {
-      clearTimeout(origin.draft?.overdue)
+      clearTimer(origin.draft?.overdue)
       if (!open.delete(origin)) return
       counters.counts.pending = open.size
       settle()

@@ -1,6 +1,7 @@
 import { type Metered, nothing, type Seen, unbilled, unmetered } from '../account/meter.ts'
 import { mayBill } from '../account/refusals.ts'
 import type { Operation } from '../call.ts'
+import { clearTimer, setTimer } from '../timers.ts'
 import { within } from '../wait.ts'
 import type { Arrival } from './arrival.ts'
 import { sureOfNumbers } from './exact.ts'
@@ -121,7 +122,7 @@ export function record(response: Arrival, source: Source): Recording {
       log.break(error)
     } finally {
       drained = true
-      clearTimeout(drain)
+      clearTimer(drain)
     }
   }
 
@@ -153,7 +154,7 @@ export function record(response: Arrival, source: Source): Recording {
       if (drained || drain !== undefined) return
       // A refusal is read to its end although nobody waits for it: its words tell whether it is billed.
       if (outcome === undefined && response.ok && !tally.finished()) return stop('nobody reads any more')
-      drain = setTimeout(stop, DRAIN_MS, 'nobody reads any more')
+      drain = setTimer(stop, DRAIN_MS, 'nobody reads any more')
       drain.unref()
     },
     open: (view, leave) =>

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Metered } from '../account/meter.ts'
 import type { JsonObject, Operation, View } from '../call.ts'
 import { atRest } from './at-rest.ts'
@@ -85,7 +86,7 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
       const streamed = isStreamed(asked)
       const headers = headersAtRest()
       headers.set('content-type', streamed ? EVENTS : JSON_TYPE)
-      headers.set('x-request-id', crypto.randomUUID())
+      headers.set('x-request-id', randomUUID())
       for (const [name, value] of stored.headers)
         if (!streamed || name !== 'content-type') headers.set(name, value)
       return atRest(body, headers, { url })

@@ -1,6 +1,7 @@
 import type { Call, Handler } from '../call.ts'
 import { detached, type Fault } from '../faults.ts'
 import { afterwards } from '../identify/origin.ts'
+import { signalAfter } from '../timers.ts'
 
 /** A refresh that takes longer has failed; the next hit may try again. */
 const PATIENCE_MS = 120_000
@@ -19,7 +20,7 @@ export function createRefresher(refresh: Handler, fault: Fault) {
   return function revalidate(key: string, call: Call): void {
     if (underWay.has(key) || underWay.size >= MAX_AT_ONCE) return
     underWay.add(key)
-    const signal = AbortSignal.timeout(PATIENCE_MS)
+    const signal = signalAfter(PATIENCE_MS)
     const view = { ...call.view, signal }
     const again: Call = {
       ...call,

@@ -12,6 +12,7 @@ export function whyNot(
   model: string,
   remote: boolean,
 ): string | undefined {
+  if (isSet(body.model) && typeof body.model !== 'string') return 'odd-model'
   if (operation === 'chat') return chat(body, model, remote)
   if (operation === 'responses') return responses(body, model, remote)
   // Servers other than OpenAI take images and the like here.

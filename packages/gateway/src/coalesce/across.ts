@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { nothing } from '../account/meter.ts'
 import { withoutResponse } from '../body/recording.ts'
 import type { Call, Handler, Reply, Shelf, Stage } from '../call.ts'
@@ -46,7 +47,7 @@ export function across({ leases, news, waitMs, counts }: Across, fault: Fault): 
     }
 
     async function meet(call: Call, shelf: Shelf, key: string, watch: Watch): Promise<Reply> {
-      const token = crypto.randomUUID()
+      const token = randomUUID()
       const until = call.origin.startedAt + waitMs
       for (let looks = 0; ; looks += 1) {
         const standing = await leases.take(key, token)

@@ -1,6 +1,7 @@
 import { attempt, detached } from '../faults.ts'
 import { type Link, RedisUnavailable } from '../redis/link.ts'
 import { createScript } from '../redis/script.ts'
+import { clearTimer, setRepeating } from '../timers.ts'
 import { isInstance } from '../words.ts'
 import releaseSource from './release.lua'
 import renewSource from './renew.lua'
@@ -82,9 +83,9 @@ export function createLeases(link: Link): Leases {
 
   function hold(key: string, token: string): Lease {
     let ended = false
-    const timer = setInterval(attempt, LEASE_MS / 3, renew, link.fault, LEASE)
+    const timer = setRepeating(attempt, LEASE_MS / 3, renew, link.fault, LEASE)
     timer.unref()
-    const stopRenewing = () => clearInterval(timer)
+    const stopRenewing = () => clearTimer(timer)
 
     function renew() {
       link

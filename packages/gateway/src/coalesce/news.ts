@@ -1,5 +1,6 @@
 import type { Link } from '../redis/link.ts'
 import { type Listener, listen } from '../redis/listen.ts'
+import { clearTimer, setTimer } from '../timers.ts'
 import { CHANNEL, isOutcome, type Outcome } from './lease.ts'
 
 /** What one who waits hears of a lease. */
@@ -54,10 +55,10 @@ export function createNews(link: Link): News {
         if (!outcomes.has(token) && !signal.aborted) {
           const { promise, resolve } = Promise.withResolvers<void>()
           wake = resolve
-          const timer = setTimeout(resolve, ms)
+          const timer = setTimer(resolve, ms)
           signal.addEventListener('abort', wake, { once: true })
           await promise
-          clearTimeout(timer)
+          clearTimer(timer)
           signal.removeEventListener('abort', wake)
         }
         const outcome = outcomes.get(token)

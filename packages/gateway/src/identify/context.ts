@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomUUID } from 'node:crypto'
 
 /** How one call, or everything inside one `withGateway`, wants to be treated and found again. */
 export type GatewayContext = {
@@ -54,9 +55,31 @@ const storage = shared[KEY]
  */
 export function withGateway<T>(context: GatewayContext, fn: () => T): T {
   const outer = storage.getStore()
-  const tags = [outer?.tags, context.tags].filter((tags) => Array.isArray(tags)).flat()
-  const trace = context.trace ?? outer?.trace ?? crypto.randomUUID()
-  return storage.run({ ...outer, ...context, trace, tags }, fn)
+  const given = readable(context)
+  const tags = [...(outer?.tags ?? []), ...(given.tags ?? [])]
+  const trace = given.trace ?? outer?.trace ?? randomUUID()
+  return storage.run({ ...outer, ...given, trace, tags }, fn)
+}
+
+const FIELDS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'onLimit'] as const
+
+/**
+ * What can be read of a program's context: of `undefined`, or of an object that throws when it is looked at, nothing. A
+ * restriction of the cache that cannot be read counts as the strictest.
+ */
+function readable(context: GatewayContext | null | undefined): GatewayContext {
+  const given: Record<string, unknown> = {}
+  if (context === undefined || context === null) return given
+  for (const field of FIELDS) {
+    try {
+      const value = context[field]
+      if (field === 'tags' ? Array.isArray(value) : value !== undefined)
+        given[field] = field === 'tags' ? [...(value as string[])] : value
+    } catch {
+      if (field === 'cache') given.cache = false
+    }
+  }
+  return given
 }
 
 export const currentContext = (): GatewayContext | undefined => storage.getStore()

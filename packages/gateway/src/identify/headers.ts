@@ -40,7 +40,7 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
   put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
   put('x-gateway-on-limit', options.onLimit)
-  put('x-gateway-token', keyIn(given.key))
+  put('x-gateway-token', keyIn(given))
   return { headers }
 }
 
@@ -49,7 +49,13 @@ const nameable = (field: string, name: string | undefined) =>
   (field === 'user' || field === 'session') && name?.isWellFormed() === false ? '' : name
 
 /** A key is never ignored: what is none is one that no policy lists. */
-function keyIn(key: unknown): string | undefined {
+function keyIn(given: CallOptions | null | undefined): string | undefined {
+  let key: unknown
+  try {
+    key = given?.key
+  } catch {
+    return ''
+  }
   if (key === undefined || key === null) return undefined
   return typeof key === 'string' || typeof key === 'number' ? `${key}` : ''
 }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomUUID } from 'node:crypto'
 import type { Draft } from '../account/record.ts'
 import type { Reply } from '../call.ts'
 import { currentContext, type GatewayContext } from './context.ts'
@@ -54,7 +55,7 @@ type Marked = { [ORIGIN]?: Mark }
 /** `hooked`: somebody's hook will have to run in this context, which costs some microseconds to keep. */
 export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries = 0): Origin {
   return {
-    id: crypto.randomUUID(),
+    id: randomUUID(),
     context: currentContext(),
     run: hooked ? AsyncLocalStorage.snapshot() : (fn) => fn(),
     retriesAfter: (attempt) => Math.max(0, (options?.maxRetries ?? maxRetries) - attempt),

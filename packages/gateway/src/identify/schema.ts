@@ -35,16 +35,16 @@ export type Complain = (field: string) => void
  */
 export function checkedControls(given: unknown, complain: Complain): Checked {
   const checked: Checked = {}
-  if (!isObject(given)) return checked
+  if (!isReadable(given)) return checked
   const source = given as Record<string, unknown>
   for (const field of NAMES) {
     const value = fieldOf(source, field, nameOrNumber, complain)
     if (value !== undefined) checked[field] = `${value}`
     else if (PEOPLE.has(field) && isGiven(source[field])) checked.unusable = true
   }
-  const tags = tagsOf(source.tags, complain)
+  const tags = readOr(undefined, 'tags', complain, () => tagsOf(source.tags, complain))
   if (tags !== undefined) checked.tags = tags
-  const cache = cacheControl(source.cache, complain)
+  const cache = readOr(false, 'cache', complain, () => cacheControl(source.cache, complain))
   if (cache !== undefined) checked.cache = cache
   const onLimit = fieldOf(source, 'onLimit', z.enum(['reject', 'wait']), complain)
   if (onLimit !== undefined) checked.onLimit = onLimit
@@ -69,12 +69,33 @@ function fieldOf<T>(
   schema: z.ZodMiniType<T>,
   complain: Complain,
 ): T | undefined {
-  const value = source[field]
-  if (!isGiven(value)) return undefined
-  const { success, data } = schema.safeParse(value)
-  if (!success) complain(field)
-  return data
+  return readOr(undefined, field, complain, () => {
+    const value = source[field]
+    if (!isGiven(value)) return undefined
+    const { success, data } = schema.safeParse(value)
+    if (!success) complain(field)
+    return data
+  })
 }
+
+/** What `read` comes to; `otherwise`, where looking at what the program gave throws. */
+function readOr<T>(otherwise: T, field: string, complain: Complain, read: () => T): T {
+  try {
+    return read()
+  } catch {
+    complain(field)
+    return otherwise
+  }
+}
+
+/** A Proxy that was revoked is no object to read from. */
+const isReadable = (given: unknown): boolean =>
+  readOr(
+    false,
+    '',
+    () => undefined,
+    () => isObject(given),
+  )
 
 /** Tags that are text, or a number or truth value written as one; all others are left out. */
 function tagsOf(given: unknown, complain: Complain): string[] | undefined {

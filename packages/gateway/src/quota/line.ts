@@ -1,4 +1,5 @@
 import type Bottleneck from 'bottleneck'
+import { clearTimer, setTimer } from '../timers.ts'
 
 /** What an ask came to: in; not at all; or worth repeating at a moment of `performance.now()`. */
 export type Answer =
@@ -62,7 +63,7 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
       const lane = laneOf(place.priority)
       const seat: Seat = { place, asking: false, end, fail }
       // Not unref'd: the caller is waiting, and its process has to stay for it.
-      const deadline = setTimeout(tooLate, Math.max(0, place.until - performance.now()))
+      const deadline = setTimer(tooLate, Math.max(0, place.until - performance.now()))
       place.signal.addEventListener('abort', leave, { once: true })
       lane.push(seat)
       gauge.waiting += 1
@@ -80,7 +81,7 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
         if (at < 0) return false
         lane.splice(at, 1)
         gauge.waiting -= 1
-        clearTimeout(deadline)
+        clearTimer(deadline)
         place.signal.removeEventListener('abort', leave)
         tidy()
         return true
@@ -146,11 +147,11 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
   /** Nobody's turn comes before that moment; one that has passed ends the pause. */
   async function pauseUntil(moment: number): Promise<void> {
     pausedUntil = moment
-    clearTimeout(reopening)
+    clearTimer(reopening)
     if (crew === undefined) return
     const ms = moment - performance.now()
     if (ms > 0) {
-      reopening = setTimeout(pauseUntil, ms, 0)
+      reopening = setTimer(pauseUntil, ms, 0)
       reopening.unref()
     }
     await crew.limiter.updateSettings({ reservoir: ms > 0 ? 0 : null })
@@ -158,7 +159,7 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
 
   function tidy() {
     if (!isEmpty()) return
-    clearTimeout(reopening)
+    clearTimer(reopening)
     crew = undefined
     onEmpty()
   }

@@ -2,6 +2,7 @@ import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { detached, type Fault, guarded } from '../faults.ts'
 import { refuse } from '../refuse.ts'
 import { errorCode } from '../route/failover.ts'
+import { clearTimer, setTimer } from '../timers.ts'
 import { type Answer, createLine, type Line } from './line.ts'
 import { gone, hold, type Patience, patienceOf, queueFull } from './patience.ts'
 import { pauseOf } from './retry-after.ts'
@@ -45,7 +46,7 @@ export function pace(gauge: { waiting: number }, fault: Fault): Stage {
     const { outcome } = await hold(jam.line, call, patience, { ask, undo: () => undefined })
     if (outcome === 'left') return gone(call)
 
-    const heard = setTimeout(() => guarded(succeeded, fault, 'a pause'), HEARD_MS)
+    const heard = setTimer(() => guarded(succeeded, fault, 'a pause'), HEARD_MS)
     heard.unref()
     const reply = await next({ ...call, stepAside: done }).catch((why) => {
       done()
@@ -64,7 +65,7 @@ export function pace(gauge: { waiting: number }, fault: Fault): Stage {
       done()
     }
     function done() {
-      clearTimeout(heard)
+      clearTimer(heard)
       slot.resolve()
     }
   }

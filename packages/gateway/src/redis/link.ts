@@ -1,4 +1,5 @@
 import { detached, type Fault, guarded, attempt as guardedly, watched } from '../faults.ts'
+import { clearTimer, setTimer } from '../timers.ts'
 import { wordsOf as describe, isInstance } from '../words.ts'
 import { type Connection, connectTo, type RedisClient } from './connect.ts'
 import { createLoopClock, TooLate } from './loop-clock.ts'
@@ -58,6 +59,11 @@ type Options = {
   onChange: (state: LinkState, trouble: string | undefined) => void
   /** Told of faults in what goes on unawaited. */
   fault?: Fault
+  /**
+   * While Redis is away, what waits for it keeps no program alive: whatever a program waits for holds it by itself.
+   * @default false: each command that is under way does
+   */
+  isBackground?: boolean
 }
 
 const CONNECTION = 'the connection to Redis'
@@ -79,7 +85,7 @@ const PROBE_KEY = 'gw:{probe}:write'
  * reply, and a connection to a server that cannot work is given up for a new one, whose address is looked up anew.
  */
 export function createLink(target: string | RedisClient, options: Options): Link {
-  const { deadlineMs, connectMs, onChange, fault = () => undefined } = options
+  const { deadlineMs, connectMs, onChange, fault = () => undefined, isBackground = false } = options
   const stats: LinkStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
   const clock = createLoopClock(fault)
   const silentMs = Math.max(SILENT_MS, SILENT_DEADLINES * deadlineMs)
@@ -103,6 +109,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     stats.state = state
     stats.since = Date.now()
     if (trouble !== undefined) stats.trouble = trouble
+    if (isBackground) clock.keepAlive(state === 'up')
     guarded(() => onChange(state, trouble), fault, CONNECTION)
   }
 
@@ -148,7 +155,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     const revive = () => {
       attempt = begin(tries + 1)
     }
-    revival = setTimeout(guardedly, patience, revive, fault, CONNECTION, revive)
+    revival = setTimer(guardedly, patience, revive, fault, CONNECTION, revive)
     revival.unref()
   }
 
@@ -239,7 +246,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     stats: () => ({ ...stats }),
     close() {
       become('closed')
-      clearTimeout(revival)
+      clearTimer(revival)
       connection?.close()
       connection = undefined
     },

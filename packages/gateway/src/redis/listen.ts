@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { attempt, detached, watched } from '../faults.ts'
+import { clearTimer, setRepeating, setTimer } from '../timers.ts'
 import type { Link } from './link.ts'
 import { mastersOf } from './masters.ts'
 import { rootOf } from './pool.ts'
@@ -96,7 +97,7 @@ function createEar(link: Link) {
   /** Timers come before what has arrived: after a pause of this process, one more turn shows that it was no silence. */
   function beat(own: Redis) {
     let unanswered = 0
-    clearInterval(heart)
+    clearTimer(heart)
     const ask = () => {
       if (unanswered >= 2) return drop(own)
       unanswered += 1
@@ -108,13 +109,13 @@ function createEar(link: Link) {
       )
       detached(answered, fault, EAR)
     }
-    heart = setInterval(watched(ask, fault, EAR), PING_MS)
+    heart = setRepeating(watched(ask, fault, EAR), PING_MS)
     heart.unref()
   }
 
   /** The other end may be gone: who waits for its farewell waits for minutes. */
   function drop(own: Redis) {
-    clearInterval(heart)
+    clearTimer(heart)
     own.disconnect()
     own.stream?.destroy()
     again()
@@ -133,7 +134,7 @@ function createEar(link: Link) {
   }
 
   function again() {
-    clearInterval(heart)
+    clearTimer(heart)
     connection?.removeAllListeners('message')
     connection = undefined
     ready = false
@@ -141,7 +142,7 @@ function createEar(link: Link) {
     if (subscriptions.size === 0 || retry !== undefined) return
     const patience = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries)
     tries += 1
-    retry = setTimeout(attempt, patience * (0.5 + Math.random() / 2), tryAgain, fault, EAR, tryAgain)
+    retry = setTimer(attempt, patience * (0.5 + Math.random() / 2), tryAgain, fault, EAR, tryAgain)
     retry.unref()
   }
 
@@ -162,8 +163,8 @@ function createEar(link: Link) {
       subscription.on = false
       const isLastOfChannel = ![...subscriptions].some(({ channel }) => channel === subscription.channel)
       if (subscriptions.size === 0) {
-        clearTimeout(retry)
-        clearInterval(heart)
+        clearTimer(retry)
+        clearTimer(heart)
         retry = undefined
         connection?.disconnect()
       } else if (ready && isLastOfChannel)

@@ -1,7 +1,6 @@
+// Node's own: a test that fakes timers must not stop the clock of a connection that is real.
+import { setImmediate, setTimeout } from 'node:timers'
 import { attempt, type Fault } from '../faults.ts'
-
-// Taken once: a test that fakes timers must not stop the clock of a connection that is real.
-const { setTimeout, setImmediate } = globalThis
 
 /** Milliseconds between two looks at what is due; a deadline is late by up to this. */
 const TICK_MS = 10
@@ -19,13 +18,15 @@ export class TooLate extends Error {}
  * Counts milliseconds in which this process's event loop was free to read its sockets. A loop that is blocked (by CPU
  * work, garbage collection, SIGSTOP or a busy machine) lets timers fire before it reads a reply that has long arrived:
  * here, each tick first goes through the poll phase, and a late tick counts as one of ordinary length. One timer
- * serves all waits. It runs, and keeps the process alive, only while something is waited for.
+ * serves all waits. It runs, and may keep the process alive, only while something is waited for.
  */
 export function createLoopClock(fault: Fault) {
   const waiters = new Set<Waiter>()
   let elapsed = 0
   let last = 0
   let ticking = false
+  let timer: NodeJS.Timeout | undefined
+  let isHeld = true
 
   /** Timers run before the poll phase, immediates after it: by then, replies that had arrived have been read. */
   const tick = () => void setImmediate(attempt, look, fault, CLOCK, rearm)
@@ -41,7 +42,8 @@ export function createLoopClock(fault: Fault) {
   function arm() {
     if (ticking) return
     ticking = true
-    setTimeout(attempt, TICK_MS, tick, fault, CLOCK, rearm)
+    timer = setTimeout(attempt, TICK_MS, tick, fault, CLOCK, rearm)
+    if (!isHeld) timer.unref()
   }
 
   /** After a fault as well: a clock that stands still would let waits last for ever. */
@@ -59,6 +61,12 @@ export function createLoopClock(fault: Fault) {
   return {
     /** Milliseconds of free loop so far; stands still while nothing is waited for. */
     now: () => elapsed,
+    /** Whether waits keep the process alive, as they do at first. */
+    keepAlive(does: boolean) {
+      isHeld = does
+      if (does) timer?.ref()
+      else timer?.unref()
+    },
     /**
      * @param onSettled Called when the promise settles, however late; with its error where it rejects.
      * @param left Milliseconds that are left once `ms` are over: above 0, the wait goes on for as long.

@@ -16,7 +16,7 @@ const rootOfLink = new WeakMap<Link, Link>()
  * They are closed with the last of them. A client that the program made itself is not shared.
  */
 export function acquireLink(target: string | RedisClient, options: Options): Link {
-  if (typeof target !== 'string') return createLink(target, options)
+  if (typeof target !== 'string') return createLink(target, { ...options, isBackground: true })
   const name = JSON.stringify([target, options.deadlineMs, options.connectMs])
   const root = roots.get(name) ?? createRoot(target, name, options)
   const { onChange, fault = () => undefined } = options
@@ -40,7 +40,10 @@ function createRoot(target: string, name: string, { deadlineMs, connectMs }: Opt
   const fault: Fault = (error, where) => {
     for (const user of users) user.fault(error, where)
   }
-  const root = { link: createLink(target, { deadlineMs, connectMs, onChange, fault }), users }
+  const root = {
+    link: createLink(target, { deadlineMs, connectMs, onChange, fault, isBackground: true }),
+    users,
+  }
   roots.set(name, root)
   return root
 }

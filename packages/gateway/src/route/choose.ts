@@ -18,7 +18,8 @@ export function createChooser(routing: NonNullable<Policy['routing']>) {
       mayUse(model) ? { model, route: 'requested', routed: false } : { forbidden: model }
 
     if (outgoing.frozen) return honoured(call.model)
-    const open = asked === undefined || asked === 'auto'
+    // What is neither absent nor a text is upstream's to judge.
+    const open = body.model === undefined || body.model === null || asked === 'auto'
     if (operation === 'embeddings')
       return open && embeddings !== undefined
         ? { model: embeddings, route: 'default', routed: false }

@@ -7,10 +7,12 @@ import { hit } from '../cache/hit.ts'
 import { keysOf } from '../cache/key.ts'
 import { suits } from '../cache/suits.ts'
 import type { Call, Handler, Reply, Stage } from '../call.ts'
+import { signalAfter } from '../timers.ts'
 import { whileWanted } from '../wait.ts'
 import { forEverybody } from './admit.ts'
 import { AROUND } from './agreement.ts'
 import { eligible } from './eligible.ts'
+import { checkedVector } from './embed/checked.ts'
 import type { Embedder } from './embed/embedder.ts'
 import { embedThrough } from './embed/openai.ts'
 import { type Finding, NOTHING } from './finding.ts'
@@ -118,11 +120,9 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
   }
 
   async function embed(call: Call, question: string): Promise<Float32Array> {
-    const signal = AbortSignal.timeout(parts.deadlineMs)
+    const signal = signalAfter(parts.deadlineMs)
     if (parts.embedder !== undefined) {
-      const [vector] = await parts.embedder.embed([question], signal)
-      if (vector === undefined) throw new Error('the embedder gave no vector')
-      return vector
+      return checkedVector(await parts.embedder.embed([question], signal), parts.embedder.dimensions)
     }
     const { model, dimensions } = parts
     return await embedThrough(pipeline, call, question, { model, dimensions, signal })

@@ -57,6 +57,9 @@ const calibration = z.strictObject({
 })
 const isCalibration = (value: unknown) => calibration.safeParse(value).success
 
+/** Far more than any model gives. */
+const MAX_DIMENSIONS = 65_536
+
 const embedder = z.custom<Embedder>(
   (value) =>
     typeof value === 'object' &&
@@ -67,6 +70,8 @@ const embedder = z.custom<Embedder>(
     typeof value.id === 'string' &&
     'dimensions' in value &&
     Number.isInteger(value.dimensions) &&
+    (value.dimensions as number) > 0 &&
+    (value.dimensions as number) <= MAX_DIMENSIONS &&
     (!('calibration' in value) || value.calibration === undefined || isCalibration(value.calibration)),
   'must have an id, its dimensions, and a function embed(texts, signal); a calibration is five numbers from 0 to 1: alone, confidence, floor, spread, doubtAt',
 )

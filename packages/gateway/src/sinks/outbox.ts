@@ -1,10 +1,14 @@
-import { attempt, type Fault, guarded } from '../faults.ts'
+import { attempt, callHook, type Fault, guarded } from '../faults.ts'
 import type { Say } from '../say.ts'
+import { clearTimer, setTimer } from '../timers.ts'
+import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
+import { goesOn, pauseMs, whileAlive } from './drain.ts'
 import { isDeliveryError, lastWordOf, wordsOf } from './last-word.ts'
-import { createPace } from './pace.ts'
+import { backoffMs, createPace } from './pace.ts'
 import type { Pending } from './pending.ts'
-import { type Delivery, DeliveryError, type Report, type Sink } from './sink.ts'
-import type { SinkStats } from './stats.ts'
+import { DeliveryError, type Report, type Sink } from './sink.ts'
+import { spilledOf } from './spilled.ts'
+import { lossOf, newStats, type SinkStats } from './stats.ts'
 
 type Options = {
   /** Reports kept at most; the oldest give way. */
@@ -17,46 +21,34 @@ type Options = {
   holding: (holds: boolean) => void
 }
 
-const BACKOFF_MIN_MS = 250
-const BACKOFF_MAX_MS = 30_000
 /** So many failures in a row, and nobody waits for this sink any more. */
 const STRIKES = 4
 const MAX_SUSPICION = 3
 
-/** A bounded queue before one sink: batches, retries ever more patiently, and drops the oldest rather than grow. */
+/** A bounded queue before one sink: batches, retries ever more patiently, drops the oldest rather than grow. */
 export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, holding }: Options) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ most: batch, start, deadlineMs })
-  const stats: SinkStats = {
-    state: 'up',
-    delivered: 0,
-    spilled: 0,
-    refused: 0,
-    dropped: 0,
-    unconfirmed: 0,
-    queued: 0,
-    failures: 0,
-  }
+  const stats = newStats()
   /** Ever added. */
   let accepted = 0
   /** Dropped, and refused, when it was last said how many. */
   let [told, toldRefused] = [0, 0]
   let queue: Pending[] = []
+  /** On their way. */
+  let carried: Pending[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
   let notBefore = 0
   let strikes = 0
   let sending: Promise<boolean> | undefined
-  let waiters = 0
+  let closing: Promise<void> | undefined
   /** Ends the delivery under way. */
   let cut: (why: string) => void = () => undefined
 
   function add(pending: Pending) {
     pending.seq = accepted++
-    if (stats.state === 'closed') {
-      stats.dropped += 1
-      return
-    }
+    if (stats.state === 'closed') return missed(CLOSED)
     if (stats.queued === 0) guarded(() => holding(true), fault, name)
     queue.push(pending)
     bytes += pending.bytes
@@ -86,16 +78,13 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     sayLost(`${name} lost`, why)
   }
 
+  function missed(why: string) {
+    stats.dropped += 1
+    sayLost(`${name} lost`, why)
+  }
+
   function sayLost(kind: string, why: string) {
-    const { dropped, unconfirmed, trouble } = stats
-    const fewer =
-      unconfirmed > 0
-        ? `, or ${dropped - unconfirmed} if the ${unconfirmed} that were sent without an answer arrived`
-        : ''
-    if (
-      say(kind, `${name}: ${dropped} calls will be missing${fewer}: ${why}${trouble ? ` (${trouble})` : ''}`)
-    )
-      told = dropped
+    if (say(kind, `${name}: ${lossOf(stats, why)}`)) told = stats.dropped
   }
 
   function settle(count: number) {
@@ -108,17 +97,25 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     const full = queue.length >= pace.full()
     if (timer !== undefined) {
       if (!full || notBefore > performance.now()) return
-      clearTimeout(timer)
+      clearTimer(timer)
     }
-    const ms = Math.max(full ? 0 : lingerMs, notBefore - performance.now())
-    timer = setTimeout(attempt, ms, send, fault, name, send).unref()
+    const pause = pauseMs()
+    const ms = Math.max(full ? 0 : lingerMs, notBefore - performance.now(), pause)
+    const due = () => {
+      timer = undefined
+      if (pauseMs() > pause) return schedule()
+      goesOn()
+      void send()
+    }
+    timer = setTimer(attempt, ms, due, fault, name, send).unref()
   }
 
-  /** False: nothing was delivered, and not for want of reports. */
+  /** False: nothing was delivered, and not for want of reports. Once closed, no delivery begins. */
   function send(): Promise<boolean> {
-    clearTimeout(timer)
+    clearTimer(timer)
     timer = undefined
-    sending ??= deliver()
+    if (sending === undefined && stats.state === 'closed') return Promise.resolve(false)
+    sending ??= whileAlive(deliver)
       .finally(() => {
         sending = undefined
         if (queue.length > 0 && stats.state !== 'closed') schedule()
@@ -144,13 +141,15 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
       expired = true
       cut(`no answer within ${deadline} ms`)
     }
-    const timeout = setTimeout(attempt, deadline, expire, fault, name, expire)
-    if (waiters === 0) timeout.unref()
+    const timeout = setTimer(attempt, deadline, expire, fault, name, expire)
+    timeout.unref()
     const began = performance.now()
     queue = queue.slice(due.length)
+    carried = due
     try {
       const reports = due.map((pending) => pending.report())
-      const delivery = (await lastWordOf(sink.deliver(reports, abort.signal), abort.signal)) ?? {}
+      const answer: unknown = await lastWordOf(sink.deliver(reports, abort.signal), abort.signal)
+      const delivery = checkedDelivery(answer, reports)
       const isCut = abort.signal.aborted
       bytes -= held
       // What the sink has taken is never given to it again, whatever becomes of the books.
@@ -168,7 +167,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
         fault,
         name,
       )
-      return (delivery.again?.length ?? 0) < due.length
+      return delivery.again.size < due.length
     } catch (error) {
       if (isDeliveryError(error)) {
         if (error.unsure) for (const pending of due) pending.unsure = true
@@ -178,7 +177,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
       failed(error)
       return false
     } finally {
-      clearTimeout(timeout)
+      carried = []
+      clearTimer(timeout)
     }
   }
 
@@ -210,14 +210,12 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
   function count(
     due: Pending[],
     reports: readonly Report[],
-    { again = [], unsure = [], refused = 0, spilled = 0, trouble }: Delivery,
+    { again, unsure, refused, spilled, trouble }: CheckedDelivery,
     counted: () => void,
   ) {
-    const wanted = new Set(again)
-    const back = due.filter((_, at) => wanted.has(reports[at] as Report))
-    const doubtful = new Set(unsure)
+    const back = due.filter((_, at) => again.has(reports[at] as Report))
     due.forEach((pending, at) => {
-      if (doubtful.has(reports[at] as Report)) pending.unsure = true
+      if (unsure.has(reports[at] as Report)) pending.unsure = true
     })
     const heldAgain = back.reduce((sum, each) => sum + each.bytes, 0)
     counted()
@@ -243,9 +241,8 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     strikes += 1
     stats.failures += 1
     stats.trouble = wordsOf(error)
-    const patience = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (strikes - 1)) * (0.5 + Math.random() / 2)
-    const asked = isDeliveryError(error) ? (error.retryAfterMs ?? 0) : 0
-    notBefore = performance.now() + Math.max(patience, Math.min(asked, BACKOFF_MAX_MS))
+    notBefore =
+      performance.now() + backoffMs(strikes, isDeliveryError(error) ? error.retryAfterMs : undefined)
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
     if (strikes === STRIKES)
@@ -260,15 +257,27 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     const before = accepted
     const letGo = () => cut('the program is ending')
     giveUp?.addEventListener('abort', letGo, { once: true })
-    waiters += 1
     try {
       if (sending !== undefined) await sending
-      while (queue.some(({ seq = 0 }) => seq < before)) if (!(await send())) return false
+      while ([...queue, ...carried].some(({ seq = 0 }) => seq < before))
+        if (giveUp?.aborted || !(await send())) return false
       return true
     } finally {
       giveUp?.removeEventListener('abort', letGo)
-      waiters -= 1
     }
+  }
+
+  /** What is on its way comes back first, so that all that is left is counted as lost. */
+  async function close() {
+    stats.state = 'closed'
+    clearTimer(timer)
+    cut(CLOSED)
+    await sending
+    giveUp()
+    await callHook(
+      () => sink.close?.(),
+      (error) => say(`${name} close`, `${name} could not be closed: ${wordsOf(error)}`),
+    )
   }
 
   return {
@@ -276,22 +285,14 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     add,
     drain,
     /** Counts a report that could not be made. */
-    missed() {
-      stats.dropped += 1
-      sayLost(`${name} lost`, 'a record could not be rendered')
-    },
+    missed: () => missed('a record could not be rendered'),
     /** Reports refused and dropped so far. */
     losses: () => stats.refused + stats.dropped,
-    async close() {
-      if (stats.state === 'closed') return
-      stats.state = 'closed'
-      clearTimeout(timer)
-      cut(CLOSED)
-      await sending
-      giveUp()
-      await sink.close?.()
+    close: () => (closing ??= close()),
+    stats(): SinkStats {
+      const spill = spilledOf(sink, (error) => say(`${name} spill`, `${name}: spill(): ${wordsOf(error)}`))
+      return { ...stats, ...(spill && { spill }) }
     },
-    stats: (): SinkStats => ({ ...stats, ...(sink.spill ? { spill: sink.spill() } : {}) }),
   }
 }
 

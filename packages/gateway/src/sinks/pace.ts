@@ -73,3 +73,12 @@ export function createPace({ most, start, deadlineMs }: Options): Pace {
     },
   }
 }
+
+const BACKOFF_MIN_MS = 250
+const BACKOFF_MAX_MS = 30_000
+
+/** Milliseconds until the next try after so many failures in a row, and after what the receiver asked for. */
+export function backoffMs(failures: number, asked: unknown): number {
+  const patience = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (failures - 1)) * (0.5 + Math.random() / 2)
+  return Math.max(patience, Math.min(typeof asked === 'number' && asked > 0 ? asked : 0, BACKOFF_MAX_MS))
+}

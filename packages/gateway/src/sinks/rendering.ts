@@ -1,5 +1,6 @@
 import { attempt, type Fault } from '../faults.ts'
 import type { Capture } from '../policy/policy.ts'
+import { setSoon } from '../timers.ts'
 import type { Told } from './report.ts'
 
 type Parts = {
@@ -41,7 +42,7 @@ export function createRendering({ fault, isPending, render, missed }: Parts) {
   function schedule() {
     if (isScheduled) return
     isScheduled = true
-    setImmediate(attempt, turn, fault, 'a report')
+    setSoon(attempt, turn, fault, 'a report')
   }
 
   return {

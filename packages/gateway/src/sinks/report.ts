@@ -1,6 +1,7 @@
 import type { CallRecord } from '../account/record.ts'
 import type { Ending } from '../body/recording.ts'
 import type { Call, Json } from '../call.ts'
+import { callHook } from '../faults.ts'
 import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../mask.ts'
 import type { Capture } from '../policy/policy.ts'
 import { contentOf, parametersOf } from './content.ts'
@@ -65,12 +66,15 @@ function masksOf(capture: Capture, own: Mask | undefined): Mask {
 /** A mask that fails lets nothing through. */
 function guarded(mask: Mask): Mask {
   return (text) => {
-    try {
-      const masked: unknown = mask(text)
-      return typeof masked === 'string' ? masked : '<the mask gave no text>'
-    } catch {
-      return '<the mask failed>'
-    }
+    let hasFailed = false
+    const masked: unknown = callHook(
+      () => mask(text),
+      () => {
+        hasFailed = true
+      },
+    )
+    if (hasFailed) return '<the mask failed>'
+    return typeof masked === 'string' ? masked : '<the mask gave no text>'
   }
 }
 

@@ -2,7 +2,7 @@ import type { Fault } from '../faults.ts'
 import type { Mask } from '../mask.ts'
 import type { Capture } from '../policy/policy.ts'
 import type { Say } from '../say.ts'
-import { holdExit, letExit } from './drain.ts'
+import { goesOn, holdExit, letExit } from './drain.ts'
 import { createOutbox } from './outbox.ts'
 import { createRendering } from './rendering.ts'
 import { render, type Told } from './report.ts'
@@ -73,7 +73,9 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
   return {
     /** Takes a reference to the call for as long as it takes to hand over its answer. */
     receive(told: Told, capture: Capture) {
-      if (outboxes.length > 0) rendering.add(told, capture)
+      if (outboxes.length === 0) return
+      goesOn()
+      rendering.add(told, capture)
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     /**

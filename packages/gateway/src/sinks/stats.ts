@@ -22,3 +22,23 @@ export type SinkStats = {
   /** Where `spilled` records wait; absent where there is no such place. */
   spill?: SpillStats
 }
+
+export const newStats = (): SinkStats => ({
+  state: 'up',
+  delivered: 0,
+  spilled: 0,
+  refused: 0,
+  dropped: 0,
+  unconfirmed: 0,
+  queued: 0,
+  failures: 0,
+})
+
+/** What is lost, in words for the log. */
+export function lossOf({ dropped, unconfirmed, trouble }: SinkStats, why: string): string {
+  const fewer =
+    unconfirmed > 0
+      ? `, or ${dropped - unconfirmed} if the ${unconfirmed} that were sent without an answer arrived`
+      : ''
+  return `${dropped} calls will be missing${fewer}: ${why}${trouble ? ` (${trouble})` : ''}`
+}

@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts'
+import { signalAfter } from '../timers.ts'
 
 const DEADLINE_MS = 5_000
 
@@ -17,7 +18,7 @@ export async function probe({ outgoing, rules }: Call): Promise<boolean> {
     const response = await transport(address, {
       headers: credentials,
       redirect: 'manual',
-      signal: AbortSignal.timeout(DEADLINE_MS),
+      signal: signalAfter(DEADLINE_MS),
     })
     void response.body?.cancel().catch(() => undefined)
     return response.status < 500

@@ -71,11 +71,14 @@ async function ended(call: Call, error: unknown, unseen: boolean): Promise<Endin
   return { type: 'aborted', usage }
 }
 
+/** No model was named as text, and none was chosen: what the caller wrote in its place is upstream's to judge. */
+const isUnnamed = ({ body, model }: Call) => model === 'auto' && typeof body.model !== 'string'
+
 /** Headers and body, as far as they differ from what the caller sent. */
 function changes(call: Call): RequestInit {
   const { body, model, outgoing } = call
   if (outgoing.signed) return {}
-  const isOther = model !== body.model && !outgoing.frozen
+  const isOther = model !== body.model && !outgoing.frozen && !isUnnamed(call)
   const edits: Record<string, Json | undefined> = isOther
     ? { ...translated(call), ...outgoing.edits, model }
     : { ...outgoing.edits }

@@ -88,7 +88,14 @@ export function createDesk(
     }
     const { model: modelAsked, wishes } = asked ?? { model: undefined, wishes: undefined }
     const ms = performance.now() - startedAt
-    const out = responseHeaders(response, { modelAsked, team: teams.of(sender), wishes, error, ms })
+    const out = responseHeaders(response, {
+      modelAsked,
+      team: teams.of(sender),
+      wishes,
+      error,
+      ms,
+      key: account.key,
+    })
     line.bytesOut = 0
     line.end = await relay(response, res, out, (bytes) => {
       line.bytesOut = (line.bytesOut ?? 0) + bytes

@@ -44,6 +44,28 @@ export function requestHeaders(
 const NOT_RELAYED =
   /^(connection|keep-alive|transfer-encoding|te|trailer|upgrade|proxy-.*|content-encoding|content-length|date|set-cookie|alt-svc|strict-transport-security)$/
 
+/** Longest header that is looked through, in characters; a longer one is not passed on. */
+const MAX_HEADER = 16_384
+
+/** What a header may make of a key: as it is, in any case, escaped, or in base64 with or without `Bearer ` before it. */
+function quotesOf(key: string | undefined): string[] {
+  if (key === undefined || key === '') return []
+  const base64 = [key, `Bearer ${key}`, `:${key}`].map((text) => Buffer.from(text).toString('base64'))
+  return [key, encodeURIComponent(key), ...base64.map((text) => text.replace(/=+$/, ''))].map((text) =>
+    text.toLowerCase(),
+  )
+}
+
+/** A key kept in Redis is not known here: it shows by its looks. */
+const LOOKS_LIKE_A_KEY = /\b(?:sk|pk|rk)-[\w-]{16,}|\bbearer\s+[\w+/=.~-]{16,}/i
+
+function isSecret(line: string, quotes: readonly string[]): boolean {
+  const lower = line.toLowerCase()
+  return (
+    line.length > MAX_HEADER || LOOKS_LIKE_A_KEY.test(line) || quotes.some((each) => lower.includes(each))
+  )
+}
+
 type About = {
   modelAsked: string | undefined
   team: TeamPolicy | undefined
@@ -51,12 +73,16 @@ type About = {
   /** The code of the error, where the answer is one. */
   error: string | undefined
   ms: number
+  /** This server's own key, where it has one: no header that quotes it is passed on. */
+  key: string | undefined
 }
 
 /** The answer's headers, in the gateway's names and in LiteLLM's. */
 export function responseHeaders(response: Response, about: About): OutgoingHttpHeaders {
   const out: OutgoingHttpHeaders = {}
-  for (const [name, value] of response.headers) if (!NOT_RELAYED.test(name)) out[name] = value
+  const quotes = quotesOf(about.key)
+  for (const [name, value] of response.headers)
+    if (!NOT_RELAYED.test(name) && !isSecret(`${name}: ${value}`, quotes)) out[name] = value
   const { ignored = [] } = about.wishes ?? {}
   if (ignored.length > 0) out['x-gateway-ignored'] = ignored.join(', ')
   return { ...out, ...litellmHeaders(response, about) }

@@ -3,6 +3,7 @@ import { GatewayOptionsError } from '../../options-error.ts'
 import type { Link } from '../../redis/link.ts'
 import { listen } from '../../redis/listen.ts'
 import type { Say } from '../../say.ts'
+import { clearTimer, setTimer } from '../../timers.ts'
 import { messageOf, wordsOf } from '../../words.ts'
 import type { Live } from '../live.ts'
 import type { Policy } from '../policy.ts'
@@ -113,8 +114,8 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
   /** Keeps no program alive. */
   function lookLater(ms: number) {
     if (closed) return
-    clearTimeout(later)
-    later = setTimeout(attempt, ms, look, link.fault, LOOKING, look)
+    clearTimer(later)
+    later = setTimer(attempt, ms, look, link.fault, LOOKING, look)
     later.unref()
   }
 
@@ -177,7 +178,7 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
     stats: () => ({ ...stats }),
     close() {
       closed = true
-      clearTimeout(later)
+      clearTimer(later)
       ear.close()
     },
   }

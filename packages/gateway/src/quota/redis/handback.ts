@@ -1,5 +1,6 @@
 import { detached, type Fault, attempt as guardedly } from '../../faults.ts'
 import { RedisUnavailable } from '../../redis/link.ts'
+import { clearTimer, setTimer } from '../../timers.ts'
 import { within } from '../../wait.ts'
 import { isInstance } from '../../words.ts'
 import type { Reservation, Settlement } from '../store.ts'
@@ -42,7 +43,7 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
 
   function later() {
     if (timer !== undefined || queue.length === 0) return
-    timer = setTimeout(guardedly, PATIENCE_MS, kickLater, fault, HANDBACK, kickLater)
+    timer = setTimer(guardedly, PATIENCE_MS, kickLater, fault, HANDBACK, kickLater)
     timer.unref()
   }
 
@@ -113,7 +114,7 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
     stats: () => ({ queued: queue.length, dropped }),
     close() {
       closed = true
-      clearTimeout(timer)
+      clearTimer(timer)
       dropped += queue.length
       queue = []
       ids.clear()

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { attempt } from '../../faults.ts'
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { createScript } from '../../redis/script.ts'
+import { setSoon } from '../../timers.ts'
 import { isInstance } from '../../words.ts'
 import {
   AWAY,
@@ -92,7 +94,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const reserveScript = createScript(`${stateSource}\n${leaseSource}\n${reserveSource}`, flags)
   const leaveScript = createScript(`${stateSource}\n${leaseSource}\n${leaveSource}`, flags)
   const settleScript = createScript(`${stateSource}\n${settleSource}`, flags)
-  const self = crypto.randomUUID()
+  const self = randomUUID()
   const zoneOf = createZones()
   const zones = new Map<string, string>()
   const knowledge = createKnowledge()
@@ -239,7 +241,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
       if (debt.kind === 'admitted' && !isInstance(error, RedisUnavailable)) alone.told(debt.team, debt.id)
       throw error
     } finally {
-      setImmediate(attempt, rest, link.fault, 'limits in Redis', rest)
+      setSoon(attempt, rest, link.fault, 'limits in Redis', rest)
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Purge } from '../../cache/purge.ts'
 import { signerOf } from '../../cache/signature.ts'
 import { tagOf } from '../../redis/tag.ts'
+import { signalAfter } from '../../timers.ts'
 import { concerns, shown } from '../store/admin.ts'
 import type { Generations } from '../store/generations.ts'
 import type { StoreAdmin } from '../store/port.ts'
@@ -20,7 +21,7 @@ export function createEngineAdmin(
 ): StoreAdmin {
   const { browse } = shelves
   const signer = secret === undefined ? undefined : signerOf(secret)
-  const patience = () => AbortSignal.timeout(ANSWER_MS)
+  const patience = () => signalAfter(ANSWER_MS)
 
   const open = async ({ partition: name, id, value }: Kept): Promise<Sealed | undefined> =>
     signer && (await unseal({ name, secret: signer(name) }, id, value, generations.known(name)))

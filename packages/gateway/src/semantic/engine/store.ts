@@ -1,4 +1,5 @@
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
+import { signalAfter } from '../../timers.ts'
 import { whileWanted } from '../../wait.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
 import type { Partition } from '../scope.ts'
@@ -52,7 +53,7 @@ export function createEngineStore({
   const isAway = () => performance.now() < awayUntil
 
   async function guarded<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const signal = AbortSignal.timeout(ms)
+    const signal = signalAfter(ms)
     try {
       const result = await whileWanted(work(signal), signal)
       strikes = 0

@@ -1,3 +1,4 @@
+import { setSoon } from '../../timers.ts'
 import { createFlatIndex } from './flat.ts'
 import type { GraphIndex, VectorIndex } from './port.ts'
 
@@ -75,4 +76,4 @@ export function createGrowingIndex(
 }
 
 /** Lets others have their turn, without keeping a program alive that has nothing else to do. */
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve).unref())
+const turn = () => new Promise<void>((resolve) => void setSoon(resolve).unref())

@@ -1,5 +1,6 @@
 import type { Call, Handler } from '../../call.ts'
 import { list, object, text } from '../../json.ts'
+import { signalAfter } from '../../timers.ts'
 import { jsonOf } from '../embed/openai.ts'
 import { followingApart } from '../following.ts'
 import type { Neighbour } from '../store/port.ts'
@@ -41,7 +42,7 @@ export async function judge(
       { role: 'user', content: JSON.stringify({ answers_given: answers, asked_now: asked }) },
     ],
   }
-  const signal = AbortSignal.timeout(PATIENCE_MS)
+  const signal = signalAfter(PATIENCE_MS)
   try {
     const answer = await jsonOf(
       await pipeline(followingApart(call, { operation: 'chat', path: '/chat/completions', body, signal })),

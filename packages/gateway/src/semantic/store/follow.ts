@@ -1,3 +1,4 @@
+import { setSoon } from '../../timers.ts'
 import type { Partition } from '../scope.ts'
 import { expiryOf, type Placed, type Room, type Rooms } from './rooms.ts'
 import { type Sealed, unseal } from './seal.ts'
@@ -140,4 +141,4 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
   }
 }
 
-const turn = () => new Promise<void>((resolve) => void setImmediate(resolve))
+const turn = () => new Promise<void>((resolve) => void setSoon(resolve))

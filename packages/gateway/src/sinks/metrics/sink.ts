@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Link } from '../../redis/link.ts'
 import { createScript } from '../../redis/script.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
@@ -19,7 +20,7 @@ export function createMetricsSink(
 ): Sink {
   const script = createScript(writeSource, keyLocking ? 'allow-key-locking' : undefined)
   const keepMs = keepHours * HOUR_MS
-  const writer = crypto.randomUUID()
+  const writer = randomUUID()
   let number = 0
   let unsure: Write | undefined
 

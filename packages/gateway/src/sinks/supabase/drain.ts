@@ -1,4 +1,6 @@
 import { attempt, type Fault } from '../../faults.ts'
+import { clearTimer, setTimer, signalAfter } from '../../timers.ts'
+import { goesOn, pauseMs, whileAlive } from '../drain.ts'
 import { DeliveryError } from '../sink.ts'
 import type { Row } from './row.ts'
 import type { Spill } from './spill.ts'
@@ -32,21 +34,21 @@ export function createDrain(spill: Spill, table: Table, say: (trouble: string) =
 
   function schedule() {
     if (closed || turning) return
-    clearTimeout(timer)
-    timer = setTimeout(
-      attempt,
-      pause * (0.5 + Math.random() / 2),
-      look,
-      fault,
-      'the drain of Supabase',
-      schedule,
-    ).unref()
+    clearTimer(timer)
+    const least = pauseMs()
+    const due = () => {
+      if (pauseMs() > least) return schedule()
+      goesOn()
+      return look()
+    }
+    const ms = Math.max(pause * (0.5 + Math.random() / 2), least)
+    timer = setTimer(attempt, ms, due, fault, 'the drain of Supabase', schedule).unref()
   }
 
   async function look() {
     turning = true
     try {
-      const found = table.isAway() || (await turn())
+      const found = table.isAway() || (await whileAlive(turn))
       // Rows may wait while another process is at them, which may have died of it.
       pause = found || spill.waiting() > 0 ? LOOK_MIN_MS : Math.min(LOOK_MAX_MS, pause * 2)
     } catch (error) {
@@ -69,7 +71,7 @@ export function createDrain(spill: Spill, table: Table, say: (trouble: string) =
       const waiting = await spill.take(delivered)
       if (closed || waiting.length === 0) return rounds > 0
       const rows = waiting.flatMap(({ row }) => row ?? [])
-      const { refused, left, trouble } = await table.write(rows, AbortSignal.timeout(TURN_MS))
+      const { refused, left, trouble } = await table.write(rows, signalAfter(TURN_MS))
       if (trouble !== undefined) say(trouble)
       const unwritten = new Set<Row | undefined>(left)
       delivered = waiting.filter(({ row }) => row === undefined || !unwritten.has(row)).map(({ id }) => id)
@@ -89,7 +91,7 @@ export function createDrain(spill: Spill, table: Table, say: (trouble: string) =
     },
     close() {
       closed = true
-      clearTimeout(timer)
+      clearTimer(timer)
     },
   }
 }

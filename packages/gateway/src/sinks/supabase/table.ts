@@ -1,4 +1,5 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
+import { signalAfter } from '../../timers.ts'
 import { createPace } from '../pace.ts'
 import { DeliveryError } from '../sink.ts'
 import { faultOf, isOfARow, type Refusal, wordsOf } from './fault.ts'
@@ -71,7 +72,7 @@ export function createTable({
     signal: AbortSignal,
   ): Promise<Refusal | undefined> {
     client ??= connect()
-    const timely = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)])
+    const timely = AbortSignal.any([signal, signalAfter(ANSWER_MS)])
     try {
       const { error, status } = await (await client)
         .from(into)
