@@ -1,7 +1,6 @@
 import type { Passed } from './account/passed.ts'
 import type { Counters } from './account/stats.ts'
 import type { Asked } from './asked.ts'
-import type { CacheStore } from './cache/store.ts'
 import { type Opened, originOf, strayKey, withKey } from './custody/egress.ts'
 import type { Keeper } from './custody/keeper.ts'
 import { type Fault, guarded } from './faults.ts'

@@ -25,6 +25,6 @@ export function createRefused() {
   }
 }
 
-export type Refused = ReturnType<typeof createRefused>
+type Refused = ReturnType<typeof createRefused>
 
 const accountOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
