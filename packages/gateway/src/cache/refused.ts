@@ -25,6 +25,4 @@ export function createRefused() {
   }
 }
 
-type Refused = ReturnType<typeof createRefused>
-
 const accountOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
