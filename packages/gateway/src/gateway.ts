@@ -211,10 +211,10 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     return await drained
   }
 
-  /** True only when everything since the last one has arrived, and in time. */
+  /** True only when everything has arrived, and in time: since the last one, or ever, where it is the last word. */
   async function delivered(isLast: boolean, deadlineMs: number): Promise<boolean> {
     let all = false
-    const hasLost = sinks.watchLosses(dueAt(isLast))
+    const hasLost = sinks.watchLosses(dueAt(isLast), isLast)
     const work = settled(isLast).then((done) => {
       all = done
     })

@@ -79,11 +79,11 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     /**
-     * Begins to watch for losses that no caller was told of yet. The function returned says whether there are any, and
-     * counts them as told; two that overlap both say so.
+     * Begins to watch for losses that no caller was told of yet, or for all there ever were. The function returned says
+     * whether there are any, and counts them as told; two that overlap both say so.
      */
-    watchLosses(which: (sink: Sink) => boolean): () => boolean {
-      const before = [...told]
+    watchLosses(which: (sink: Sink) => boolean, ever: boolean): () => boolean {
+      const before = ever ? [] : [...told]
       return () => {
         let isAny = false
         for (const [at, outbox] of outboxes.entries()) {
