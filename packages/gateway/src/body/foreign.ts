@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { addable } from './at-rest.ts'
 import { lasting } from './replay.ts'
 
@@ -12,7 +13,7 @@ export function foreignView(response: Response): Response {
   const headers = addable(response)
   const kept = lasting(headers)
   for (const name of [...headers.keys()]) if (!COMMON.has(name)) headers.delete(name)
-  headers.set('x-request-id', crypto.randomUUID())
+  headers.set('x-request-id', randomUUID())
   for (const [name, value] of kept) headers.set(name, value)
   return response
 }

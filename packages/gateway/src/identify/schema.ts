@@ -40,7 +40,7 @@ export function checkedControls(given: unknown, complain: Complain): Checked {
   for (const field of NAMES) {
     const value = fieldOf(source, field, nameOrNumber, complain)
     if (value !== undefined) checked[field] = `${value}`
-    else if (PEOPLE.has(field) && isGiven(source[field])) checked.unusable = true
+    else if (PEOPLE.has(field) && mayBeGiven(source, field)) checked.unusable = true
   }
   const tags = readOr(undefined, 'tags', complain, () => tagsOf(source.tags, complain))
   if (tags !== undefined) checked.tags = tags
@@ -87,6 +87,15 @@ function readOr<T>(otherwise: T, field: string, complain: Complain, read: () => 
     return otherwise
   }
 }
+
+/** A name that cannot be read is one that was given. */
+const mayBeGiven = (source: Record<string, unknown>, field: string): boolean =>
+  readOr(
+    true,
+    field,
+    () => undefined,
+    () => isGiven(source[field]),
+  )
 
 /** A Proxy that was revoked is no object to read from. */
 const isReadable = (given: unknown): boolean =>

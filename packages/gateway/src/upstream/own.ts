@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { globalFetch, isNodes } from './ask.ts'
 
 /**
@@ -11,14 +12,14 @@ export function ownFetch(transport: typeof fetch): string {
   const known = names.get(transport)
   if (known !== undefined) return known
   const isCommon = transport === globalFetch || transport === globalThis.fetch || isNodes(transport)
-  return named(transport, isCommon ? '' : crypto.randomUUID())
+  return named(transport, isCommon ? '' : randomUUID())
 }
 
 /** Of the `fetchOptions` of a client or a call. Empty where there is none. */
 export function ownDispatcher(init: RequestInit): string {
   const { dispatcher } = init as { dispatcher?: unknown }
   if (typeof dispatcher !== 'object' || dispatcher === null) return ''
-  return names.get(dispatcher) ?? named(dispatcher, crypto.randomUUID())
+  return names.get(dispatcher) ?? named(dispatcher, randomUUID())
 }
 
 function named(it: object, name: string): string {
