@@ -78,34 +78,36 @@ export function createLoopClock(fault: Fault) {
       onSettled?: (error?: unknown) => void,
       left?: () => number,
     ): Promise<T> {
-      return new Promise((resolve, reject) => {
-        const waiter = {
-          due: elapsed + ms,
-          expire() {
-            const more = left?.() ?? 0
-            if (more > 0) waiter.due = elapsed + more
-            else {
-              reject(new TooLate(`no answer within ${ms} ms`))
-              waiters.delete(waiter)
-            }
-          },
-        }
-        wait(waiter)
-        const settled = (error?: unknown) => {
-          waiters.delete(waiter)
-          if (onSettled !== undefined) attempt(() => onSettled(error), fault, CLOCK)
-        }
-        promise.then(
+      const waited = Promise.withResolvers<T>()
+      const waiter = {
+        due: elapsed + ms,
+        expire() {
+          const more = left?.() ?? 0
+          if (more > 0) waiter.due = elapsed + more
+          else {
+            waited.reject(new TooLate(`no answer within ${ms} ms`))
+            waiters.delete(waiter)
+          }
+        },
+      }
+      const settled = (error?: unknown) => {
+        waiters.delete(waiter)
+        if (onSettled !== undefined) attempt(() => onSettled(error), fault, CLOCK)
+      }
+      promise
+        .then(
           (value) => {
-            resolve(value)
+            waited.resolve(value)
             settled()
           },
           (error) => {
-            reject(error)
+            waited.reject(error)
             settled(error)
           },
         )
-      })
+        .catch(waited.reject)
+      wait(waiter)
+      return waited.promise
     },
   }
 }
