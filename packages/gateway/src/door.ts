@@ -49,7 +49,9 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
   const { settings, handler, fault, complain, passThrough } = house
   const read = createReader()
 
-  return carrying(entrance.transport, (input, init) => keptAlive(answer, input, init))
+  return carrying(entrance.transport, function gatewayFetch(input, init) {
+    return keptAlive(answer, input, init)
+  })
 
   async function answer(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
     let asked: Asked

@@ -106,7 +106,7 @@ export function createPassThrough(parts: Parts) {
     teller: Teller | undefined,
   ): Promise<Response> {
     let response: Response
-    unmark(args[1])
+    guarded(() => unmark(args[1]), fault, 'a request that passes through')
     try {
       response = await transport(...args)
     } catch (error) {

@@ -32,7 +32,7 @@ export async function send(call: Call): Promise<Reply> {
 
   async function exchange(call: Call): Promise<Recording> {
     let hasLeft = false
-    const trip = new Trip()
+    const trip = new Trip(call.rules.say)
     const init = { ...outgoing.init, ...changes(call), signal, ...added }
     unmark(init)
     let arrival: Arrival

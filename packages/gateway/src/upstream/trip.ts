@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
+import { watched } from '../faults.ts'
+import { wordsOf } from '../words.ts'
 
 /** What undici says of one request on its way, whoever sends it. Source: undici, "Diagnostics Channel Support". */
 type Sent = { request: object; socket: Socket & { encrypted?: boolean } }
@@ -14,11 +16,14 @@ const AT_ONCE_MS = 2_000
 /** Codes of a connection that is closed at the other end. */
 const CLOSED: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
-const trips = new AsyncLocalStorage<Trip>()
+/** Runs what sends a request, so that its connection is noted in its trip. */
+export const trips = new AsyncLocalStorage<Trip>()
 const ofRequest = new WeakMap<object, Trip>()
 /** Requests that each connection has carried. */
 const carried = new WeakMap<Socket, number>()
 let listens = false
+
+const CONNECTIONS = 'connections'
 
 /**
  * One request from here to upstream, and the connection that it left by. Of connections that are reused some have been
@@ -30,10 +35,9 @@ export class Trip {
   #readBefore = 0
   #leftAt = 0
 
-  /** Runs what sends the request. */
-  run<T>(send: () => T): T {
-    if (!listens) listen()
-    return trips.run(this, send)
+  /** `say` is told, once for all, of faults in noting connections: a trip that was not noted may have been seen. */
+  constructor(say: (message: string) => void) {
+    if (!listens) listen(say)
   }
 
   left({ socket }: Sent, isReused: boolean): void {
@@ -59,16 +63,21 @@ function isClosed(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && CLOSED.has(cause.code)
 }
 
-function listen(): void {
+function listen(say: (message: string) => void): void {
   listens = true
-  subscribe('undici:request:create', (message) => {
-    const trip = trips.getStore()
-    if (trip !== undefined) ofRequest.set((message as Sent).request, trip)
-  })
-  subscribe('undici:client:sendHeaders', (message) => {
-    const sent = message as Sent
-    const before = carried.get(sent.socket) ?? 0
-    carried.set(sent.socket, before + 1)
-    ofRequest.get(sent.request)?.left(sent, before > 0)
-  })
+  const fault = (error: unknown, where: string) => say(`a fault of the gateway (${where}): ${wordsOf(error)}`)
+  subscribe('undici:request:create', watched(noteTrip, fault, CONNECTIONS))
+  subscribe('undici:client:sendHeaders', watched(noteConnection, fault, CONNECTIONS))
+}
+
+function noteTrip(message: unknown): void {
+  const trip = trips.getStore()
+  if (trip !== undefined) ofRequest.set((message as Sent).request, trip)
+}
+
+function noteConnection(message: unknown): void {
+  const sent = message as Sent
+  const before = carried.get(sent.socket) ?? 0
+  carried.set(sent.socket, before + 1)
+  ofRequest.get(sent.request)?.left(sent, before > 0)
 }
