@@ -63,7 +63,7 @@ const named: fc.Arbitrary<Named> = fc.record({
     .map(optional) as fc.Arbitrary<Record<string, string>>,
 })
 
-/** All that names the user of a call, whichever door it came by; `undefined`: it shares with nobody. */
+/** All that names the user of a call, whichever door it came by; `undefined`: it shares nothing. */
 function whose({ context, options, raw, body, metadata }: Named): string | undefined {
   const header = raw === undefined ? options.user : decodeURIComponent(raw)
   const users = [context.user, header, metadata.trace_user_id].filter((user) => user !== undefined)
@@ -108,7 +108,7 @@ test('names that differ only in how a header encodes them, or in half a characte
 })
 
 test.each([{ key: '' }, { key: 123 }, { key: {} }, { key: 'BAD\n' }])(
-  'a key that is none is not ignored: %j is refused',
+  'a malformed key is not ignored: %j is refused',
   async (wrong) => {
     const policy = { teams: { t: { agents: ['x'], keys: ['0'.repeat(64)] } } }
     const { client } = await setup({ policy, agent: 'x' })

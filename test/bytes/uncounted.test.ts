@@ -130,7 +130,7 @@ test(
 )
 
 test(
-  'what nobody can read is booked at what its model can write, at most',
+  'what cannot be read is booked at what its model can write, at most',
   async () => {
     const text = sse(role, delta({ content: 'x'.repeat(40 * 1024 * 1024) }), stop(), DONE)
     const policy = { ...NEVER.policy, models: { 'gpt-4o-mini': { input: 1, output: 1, maxOutput: 16_384 } } }

@@ -270,7 +270,7 @@ test('options that a caller passes to `request` are never written to, frozen or 
   expect(Reflect.ownKeys(options)).toEqual(['method', 'path', 'body'])
 })
 
-test('the debug log is the bare client’s, with nothing of ours in it and nothing more kept from it', async () => {
+test('the debug log is the bare client’s, with nothing added and nothing more redacted', async () => {
   const upstream = await startUpstream((_, response) => {
     response.sendDate = false
     response.writeHead(200, { ...JSON_TYPE, 'x-own': '1', 'x-request-id': 'req_1' }).end(text)

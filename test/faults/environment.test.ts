@@ -68,7 +68,7 @@ const contexts: fc.Arbitrary<() => unknown> = fc.oneof(
 )
 
 test.each([
-  ['a policy that binds nobody', {}],
+  ['a policy without limits', {}],
   ['one that binds', { teams: { t: { agents: ['support'], rpm: 10_000 } } }],
 ])(
   'whatever a program gives as a context, its call goes on: %s',

@@ -213,7 +213,7 @@ async function tryOne(scenario: Scenario, passage: Passage): Promise<string[]> {
       secrets.some((secret) => shown.includes(secret)) ||
       names.some((name) => name.startsWith('x-gateway'))
     )
-      complain('a header of ours left')
+      complain('a header of the gateway left')
   }
   // Calls differ in their bodies, but for those that are answered from a cache, or after a fault of the first.
   const bodies = requests.filter(counts).map(({ path, text }) => `${path} ${text}`)

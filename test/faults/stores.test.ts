@@ -51,7 +51,7 @@ test('a fault anywhere where processes share answers and flights: every call lea
     peer: options,
     calls: [both, whole, whole, streamed, both],
     check: checkNoneLost,
-    // Each process asks for itself where it cannot hear of the other.
+    // Each process asks upstream itself where it cannot hear of the other.
     repeats: 4,
     sample: 30,
   })

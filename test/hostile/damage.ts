@@ -6,7 +6,7 @@ import { wait } from './cut.ts'
 
 /**
  * How an answer is broken on its way: the connection ends early, or is reset; a compressed body ends early under a clean
- * end of HTTP; a piece has a size that is none; a byte is no UTF-8.
+ * end of HTTP; a piece has an invalid size; a byte is no UTF-8.
  */
 export const DAMAGES = ['early end', 'reset', 'cut gzip', 'bad chunk size', 'no UTF-8'] as const
 export type Damage = (typeof DAMAGES)[number]

@@ -54,7 +54,7 @@ async function putBack(all: Saved) {
 const STAMPS = 'gw:{*epoch*'
 const FAR = `${String(Date.now() + 10 * 86_400_000).padStart(15, '0')}-abcdefghijkl`
 
-/** What somebody does to the stamps of purges, who can write to Redis and has copied all of it before. */
+/** What a writer to Redis, who has copied all of it before, does to the stamps of purges. */
 const attacks = {
   'leaves the stamps': async () => undefined,
   'deletes the stamps': async () => {
@@ -141,7 +141,7 @@ test('a process that knows better puts lost stamps right, so that answers are st
   expect(await answerTo(await gateway(), 'mended at last')).toEqual({ nth, cache: 'exact' })
 })
 
-test('a stamp from the future is none, and the next purge does not go by it', async () => {
+test('a stamp from the future counts as missing, and the next purge does not go by it', async () => {
   const [one, other] = [await gateway(), await gateway()]
   await redis.admin.set('gw:{prod_customer}:epoch', `${FAR}.${FAR}`)
   const before = await answerTo(one, 'future')

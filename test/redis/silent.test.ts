@@ -9,7 +9,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
 
-/** A way to Redis on which, once it is told to, subscriptions hear no more, and nobody is told that it is broken. */
+/** A way to Redis on which, once it is told to, subscriptions hear no more, without any sign that it is broken. */
 async function startWay(port: number) {
   let isSilent = false
   let silenced = 0

@@ -51,7 +51,7 @@ export function createMeanings(
   return {
     load: async () => (await it()).parts,
     exactOf: async (key: string) => await (await it()).store.admin.exactOf(key),
-    /** Upstream was told to delete that answer. Redis that is away has it served by nobody, and forgets it in its time. */
+    /** Upstream was told to delete that answer. While Redis is away it is not served; it expires there in its time. */
     async forget(answerId: string) {
       // There may be entries of other processes, or in a store elsewhere.
       const { index } = semantic

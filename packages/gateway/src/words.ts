@@ -28,7 +28,7 @@ export function isInstance<T>(error: unknown, type: abstract new (...args: never
   }
 }
 
-/** The `message` of an Error; '' where there is none that is a text. Never throws. */
+/** The `message` of an Error; '' where it has no text. Never throws. */
 export function messageOf(error: unknown): string {
   try {
     return error instanceof Error && typeof error.message === 'string' ? error.message : ''

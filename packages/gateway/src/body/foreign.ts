@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { addable } from './at-rest.ts'
 import { lasting } from './replay.ts'
 
-/** Headers of a live answer that hold for whoever reads it: its form, and when to ask again. */
+/** Headers of a live answer that hold for every reader: its form, and when to ask again. */
 const COMMON = new Set(['content-type', 'retry-after', 'retry-after-ms', 'x-should-retry'])
 
 /**

@@ -1,7 +1,7 @@
 import { sealed } from './sealed.ts'
 
 /**
- * Collects the headers of an answer: over those of upstream, which are not copied, some of ours. Every header that goes
+ * Collects the headers of an answer: over those of upstream, which are not copied, some of the gateway's. Every header that goes
  * through the usual kind is checked and converted each time; from these it is made once, for the caller.
  */
 export function headersAtRest(base?: Headers): HeadersAtRest {

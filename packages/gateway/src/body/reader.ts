@@ -77,7 +77,7 @@ export function readerOf(
     }
   }
 
-  // No high-water mark: nothing is pulled before somebody reads.
+  // No high-water mark: nothing is pulled before the first read.
   const stream = new SharedBytes(
     {
       start(controller) {

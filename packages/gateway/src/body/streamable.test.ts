@@ -101,7 +101,7 @@ const anything = withMembers(
   completion(withMembers(withMembers(message(withMembers(call))).map((message) => ({ message, ...ends })))),
 )
 
-test('of whatever a whole answer consists, the SDK makes the same calls of its stream, or there is none', async () => {
+test('a whole answer of any content: the SDK reads the same calls from its stream, or there is no stream', async () => {
   await fc.assert(
     fc.asyncProperty(anything, async (answer) => {
       let frames: string[]
@@ -195,7 +195,7 @@ const response = withMembers(
   })),
 )
 
-test('of whatever a whole response consists, the SDK makes the same items of its stream, or there is none', async () => {
+test('a whole response of any content: the SDK reads the same items from its stream, or there is no stream', async () => {
   await fc.assert(
     fc.asyncProperty(response, async (answer) => {
       let frames: string[]

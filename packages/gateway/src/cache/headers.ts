@@ -50,7 +50,7 @@ const CREDENTIAL = new Set(
 /** What HTTP needs of the neutral headers, whatever the request. */
 const OF_EVERY_REQUEST = new Set(['accept', 'content-type', 'user-agent'])
 
-/** Whether a header belongs to one request alone, and may lead back to whoever made it: ids, tracing, baggage. */
+/** Whether a header belongs to one request alone, and may lead back to its sender: ids, tracing, baggage. */
 export const isOfOneRequest = (name: string): boolean =>
   kindOf(name) === 'neutral' && !OF_EVERY_REQUEST.has(name)
 

@@ -67,7 +67,7 @@ export async function raise(link: Link, what: Purge, known: (tag: string) => Sta
 }
 
 /**
- * Puts stamps right that Redis has lost, or that somebody has put older ones in the place of.
+ * Puts stamps right that Redis has lost, or that were replaced by older ones.
  * @throws RedisUnavailable
  */
 export async function mend(link: Link, tag: string, { own, all }: Stamps): Promise<void> {

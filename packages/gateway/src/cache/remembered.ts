@@ -10,7 +10,7 @@ export type Stamped = { all?: string; own?: Record<string, string> }
 
 /**
  * The purges that this process made or heard of. One of an agent, a model or a key leaves no mark in the signatures of
- * what it spares; so what it was about is remembered, and does not count again if somebody puts it back.
+ * what it spares; so what it was about is remembered, and does not count again if it is put back.
  */
 export function createRemembered() {
   const purges: { what: Purge; stamped: Stamped }[] = []

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../call.ts'
 import { closingQuote } from '../json-limits.ts'
 
 /**
- * Whether a JSON text has an object with a member written twice. `JSON.parse` believes the last; whoever is sent the text
+ * Whether a JSON text has an object with a member written twice. `JSON.parse` believes the last; a receiver of the text
  * may believe the first, so that its question is not known.
  *
  * @param parsed What `JSON.parse` made of the text.

@@ -48,7 +48,7 @@ test.each([
   expect(said(given).control).toEqual(control)
 })
 
-/** Each text that is no restriction in full is one that somebody meant; cut anywhere, it must not allow more. */
+/** A restriction that is cut short anywhere must not allow more than the whole one. */
 test('a control that is cut or misspelt anywhere is obeyed, or keeps the answer out, and never allows what it forbade', () => {
   const whole = fc.constantFrom(
     '{"noStore":true,"namespace":"a"}',

@@ -48,7 +48,7 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
 const nameable = (field: string, name: string | undefined) =>
   (field === 'user' || field === 'session') && name?.isWellFormed() === false ? '' : name
 
-/** A key is never ignored: what is none is one that no policy lists. */
+/** A key is never ignored: a malformed one counts as a key that no policy lists. */
 function keyIn(given: CallOptions | null | undefined): string | undefined {
   let key: unknown
   try {

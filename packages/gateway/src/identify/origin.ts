@@ -100,10 +100,10 @@ export function unmark(init: RequestInit | undefined): void {
   if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]
 }
 
-/** Hooks that run in it see nobody's context. Taken when this module is loaded, which is before any call. */
+/** Hooks that run in it see no caller's context. Taken when this module is loaded, which is before any call. */
 const outside = AsyncLocalStorage.snapshot()
 
-/** The origin of a call that leads back to nobody. */
+/** The origin of a call that belongs to no caller. */
 export const apart = (): Origin => ({ ...newOrigin(false), context: undefined, run: (fn) => outside(fn) })
 
 /** The origin of a call that follows from another: it is nobody's to give up or to retry. */

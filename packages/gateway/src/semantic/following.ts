@@ -18,7 +18,7 @@ const OF_ONE_ATTEMPT = [
 /** A call that the gateway makes for another one. */
 type Made = { operation: Call['operation']; path: string; body: JsonObject; signal: AbortSignal }
 
-/** A call of ours that follows from a caller's: same credentials, team and transport, but nobody's to abort or retry. */
+/** A call that the gateway makes because of a caller's: same credentials, team and transport, without the caller's signal and retries. */
 export function following(call: Call, made: Made): Call {
   const { session, trace, tags, people, unusable } = call.controls
   return callFor(call, made, {

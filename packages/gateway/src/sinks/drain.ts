@@ -36,11 +36,11 @@ export function goesOn(): void {
   isSpent = false
 }
 
-/** How long a delivery that nobody waits for is put off at least, in milliseconds: it would keep an ended program alive. */
+/** How long a delivery that no caller waits for is put off at least, in milliseconds: it would keep an ended program alive. */
 export const pauseMs = (): number => (isSpent ? PAUSE_MS : 0)
 const PAUSE_MS = 10_000
 
-/** Once at a time, whoever calls for it. */
+/** Once at a time, for all callers. */
 function drainAll(): Promise<void> {
   draining ??= drainThem().finally(() => {
     draining = undefined

@@ -15,7 +15,7 @@ export function ownFetch(transport: typeof fetch): string {
   return named(transport, isCommon ? '' : randomUUID())
 }
 
-/** Of the `fetchOptions` of a client or a call. Empty where there is none. */
+/** Of the `fetchOptions` of a client or a call. Empty without one. */
 export function ownDispatcher(init: RequestInit): string {
   const { dispatcher } = init as { dispatcher?: unknown }
   if (typeof dispatcher !== 'object' || dispatcher === null) return ''

@@ -1,7 +1,7 @@
 import type { Call, Json, JsonObject } from '../call.ts'
 import { isSet, list, object } from '../json.ts'
 
-/** `undefined`: of a model that is none of OpenAI's, nothing is known. */
+/** `undefined`: the model is not one of OpenAI's, and nothing is known of it. */
 type Family = 'gpt-5' | 'o' | 'plain' | undefined
 
 function familyOf(model: string): Family {

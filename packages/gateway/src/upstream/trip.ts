@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { watched } from '../faults.ts'
 import { wordsOf } from '../words.ts'
 
-/** What undici says of one request on its way, whoever sends it. Source: undici, "Diagnostics Channel Support". */
+/** What undici says of one request on its way, of any sender. Source: undici, "Diagnostics Channel Support". */
 type Sent = { request: object; socket: Socket & { encrypted?: boolean } }
 
 /**

@@ -6,8 +6,8 @@ import { PINNED_MS } from './seal.ts'
 
 /**
  * Names the time between two purges of a whole partition. It stands in Redis beside the entries, each of which is signed
- * for one: where it is gone, or another one, nothing that was kept before is given, whoever puts it back. Empty: there is
- * no Redis, where nobody else puts anything.
+ * for one: where it is gone, or another one, nothing that was kept before is given, even if it is put back. Empty: there is
+ * no Redis, and no other writer.
  */
 export type Generation = string
 
@@ -18,7 +18,7 @@ export type Generations = {
   known: (partition: string) => Generation | undefined
   /** @throws RedisUnavailable */
   load: (partition: string) => Promise<Generation | undefined>
-  /** For a first entry: makes one where there is none that is believed. @throws RedisUnavailable */
+  /** For a first entry: makes one where no valid one exists. @throws RedisUnavailable */
   begin: (partition: string) => Promise<Generation>
   /** After a purge: what is known of these partitions is over. `undefined`: of all. */
   end: (tag: string | undefined) => void

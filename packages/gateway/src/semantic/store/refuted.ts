@@ -39,7 +39,7 @@ const plain = (question: string) =>
 
 /**
  * A value for each question and partition: names of questions, one after the other. It holds no text, and it is not
- * signed: somebody who writes to Redis can have more of it and cost hits, or less. What is less is made up for by the
+ * signed: a writer to Redis can have more of it and cost hits, or less. What is less is made up for by the
  * entries, each of which has the questions for which it was refuted under its own signature.
  */
 export function createRefuted(link: Link | undefined): Refuted {

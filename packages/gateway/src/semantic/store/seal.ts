@@ -12,7 +12,7 @@ import type { Generation } from './generations.ts'
  *   how many refuted | refuted | question | answer, as the exact cache has it
  *
  * The HMAC is over everything else, the partition, its generation and the id: what was changed, made up, copied from
- * elsewhere or kept from before a purge is not ours, whoever wrote it to our Redis.
+ * elsewhere or kept from before a purge is not the gateway's own, and is not used.
  */
 const MAGIC_AND_VERSION = Buffer.from('GS\x03')
 const HMAC_AT = 8

@@ -48,7 +48,7 @@ const AGAIN_MS = 20
 /**
  * For each school one value: its signature, counts (`r123` and `w123` for right and wrong judgements of a similarity, `R`
  * and `W` of a confidence), and the newest judgements by entry, without text. It is signed as a whole: labels that lower a
- * bar were all made by somebody who has the secret, and those that raise it cannot be taken out from among them.
+ * bar were all made by a holder of the secret, and those that raise it cannot be taken out from among them.
  */
 export function createSharedLabels(link: Link, keyLocking = false): SharedLabels {
   const swap = createScript(swapSource, keyLocking ? 'allow-key-locking' : undefined)
