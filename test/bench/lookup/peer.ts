@@ -19,7 +19,12 @@ function start(redis: string) {
       deadlines: { redisMs: 2_000 },
       policy: {
         teams: { bench: { agents: ['bench'] } },
-        cache: { exact: false, semantic: { mode: 'on', threshold: 0.9, judge: false } },
+        // Its own `fetch` would make each process an account of its own.
+        cache: {
+          sharedBetweenAccounts: true,
+          exact: false,
+          semantic: { mode: 'on', threshold: 0.9, judge: false },
+        },
       },
       cache: { semantic: { embedder, secret: 'a secret for the bench' } },
     },
