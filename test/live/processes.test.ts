@@ -170,8 +170,8 @@ async function commandsOf(server: RedisServer, livePolicy: boolean): Promise<Rec
   return Object.fromEntries(
     [...stats.matchAll(/cmdstat_([\w|]+):calls=(\d+)/g)]
       .map(([, name = '', calls]) => [name, Number(calls)] as const)
-      // The subscription is pinged by the clock, not by the call.
-      .filter(([name]) => !/^(info|config|ping)/.test(name)),
+      // By the clock, not by the call: the subscription is pinged, and keys get a new end of life once a minute.
+      .filter(([name]) => !/^(info|config|ping|pexpire)/.test(name)),
   )
 }
 
