@@ -58,7 +58,7 @@ test('a fault anywhere on the way of rows by Redis: each row arrives, or is coun
     async check(trial, point) {
       checkNoneLost(trial, point)
       isAway = false
-      // Whoever has the key delivers what another process has put by.
+      // Any process with the key delivers what another one has stored in Redis.
       const { gateway } = openGateway(options())
       const arrived = async () => {
         for (;;) {
