@@ -438,7 +438,12 @@ describe('a hit is the bytes that came', () => {
   test.each([
     ['UTF-8', Buffer.from(answer), 'application/json', true],
     ['UTF-8 that says so', Buffer.from(answer), 'application/json; charset=utf-8', true],
-    ['a byte that is no UTF-8', Buffer.from(answer.replace('é', '\xff'), 'latin1'), 'application/json', false],
+    [
+      'a byte that is no UTF-8',
+      Buffer.from(answer.replace('é', '\xff'), 'latin1'),
+      'application/json',
+      false,
+    ],
     ['Latin-1', Buffer.from(answer, 'latin1'), 'application/json; charset=iso-8859-1', false],
     ['a byte order mark', Buffer.from(`\ufeff${answer}`), 'application/json', false],
   ])('%s', async (_, bytes, type, stored) => {
