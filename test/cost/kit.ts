@@ -1,7 +1,7 @@
 import type { GatewayClient, Policy } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { inputSize } from '../../packages/gateway/src/route/tokens.ts'
-import { tokenizerOf } from '../../packages/testing/src/tokens.ts'
+import { tokenizerOf } from '../../packages/testing/src/core/tokens.ts'
 import { price } from './prices.ts'
 
 /** Tokens as OpenAI counts them, by the fake's own tokeniser and not by the gateway's code. */

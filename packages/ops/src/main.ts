@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { GatewayOptionsError } from '@hotdash/llm-gateway'
-import { UsageError } from './command.ts'
+import { nearest } from './cli/suggest.ts'
 import { commands } from './commands.ts'
-import { nearest } from './nearest.ts'
+import { UsageError } from './core/command.ts'
 
 /** Exit codes: 0 done, 1 it failed, 2 it was not understood or is badly configured. */
 async function main([name, ...argv]: string[]): Promise<number> {

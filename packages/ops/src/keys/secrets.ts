@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { UsageError } from '../command.ts'
+import { UsageError } from '../core/command.ts'
 
 export type Secrets = {
   /** A secret that is never typed as an argument: other programs and the shell's history would see it. */

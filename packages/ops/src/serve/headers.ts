@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { TeamPolicy } from '@hotdash/llm-gateway'
-import type { Sender } from './callers.ts'
-import type { Wishes } from './litellm.ts'
+import type { Sender } from './authenticate.ts'
+import type { Wishes } from './litellm-fields.ts'
 import { tidy } from './log.ts'
 
 /** What of a caller's headers concerns the answer. The account to bill is this server's affair, and no caller's. */

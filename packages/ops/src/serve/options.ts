@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { UsageError } from '../command.ts'
-import { isLoopback } from './callers.ts'
+import { UsageError } from '../core/command.ts'
+import { isLoopback } from './authenticate.ts'
 import type { Account } from './headers.ts'
 
 export type ServeOptions = {

@@ -1,5 +1,5 @@
 import type { Policy, TeamPolicy } from '@hotdash/llm-gateway'
-import type { Sender } from './callers.ts'
+import type { Sender } from './authenticate.ts'
 
 /** What the policy in force says of a sender's team. */
 export function createTeams(policy: () => Readonly<Policy>) {

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, object, text } from '../json.ts'
+import { type Json, type JsonObject, object, text } from '../core/json.ts'
 import { describedBy } from './described.ts'
 import type { FakeLangfuseOptions } from './options.ts'
 import { exportProblem, type Span } from './otlp.ts'

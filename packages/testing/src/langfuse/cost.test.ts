@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../core/json.ts'
 import { event, setup, span } from './test-setup.ts'
 
 /** What two real servers made of the same calls: gpt-4o, 1,000 prompt tokens of which 100 were cached, 200 of answer. */

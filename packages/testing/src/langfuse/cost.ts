@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from '../json.ts'
-import { number, object } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import { number, object } from '../core/json.ts'
 import type { LangfuseObservation } from './ledger.ts'
 
 export type Priced = Pick<LangfuseObservation, 'tokens' | 'usageDetails' | 'costUsd' | 'costDetails'>

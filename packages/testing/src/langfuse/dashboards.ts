@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Json, type JsonObject, list, number, object, text } from '../json.ts'
+import { type Json, type JsonObject, list, number, object, text } from '../core/json.ts'
 import type { Checker } from './checker.ts'
 import type { Answer } from './routes.ts'
 import { widgetProblem } from './widget-rules.ts'

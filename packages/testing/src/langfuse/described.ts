@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { ErrorObject } from 'ajv'
-import { type Json, type JsonObject, list, object, text } from '../json.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
 /** Says what the API's own description finds wrong with a value, or nothing. */
 export type Described = (schema: string, value: Json) => string[]

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { breakOff, gone, wait } from '../deliver.ts'
+import { breakOff, gone, wait } from '../openai/deliver.ts'
 
 /** What was seen to go wrong between a client and a Langfuse. Meets what is sent to it; `path` names other requests. */
 export type LangfuseFault = (

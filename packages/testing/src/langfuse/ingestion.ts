@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Json, type JsonObject, list, object, text } from '../json.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import { type CountText, pricedByV2 } from './cost.ts'
 import type { LangfuseFault } from './faults.ts'
 import {

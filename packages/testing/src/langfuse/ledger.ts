@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 
 /** A trace, whichever way it came. */
 export type LangfuseTrace = {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { LangfuseFault } from './faults.ts'
 import type { LangfuseObservation, LangfuseScore, LangfuseTrace } from './ledger.ts'
 

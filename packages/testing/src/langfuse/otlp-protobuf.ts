@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 
 /**
  * The messages of OTLP's trace export, as far as Langfuse reads them: by number, each field's name and kind; `[]` after

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, list, object, text } from '../json.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import { type CountText, pricedByV4 } from './cost.ts'
 import { given, type LangfuseObservation, type Ledger, mergeTrace, noteStored } from './ledger.ts'
 import { environmentProblem } from './rules.ts'

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import type { Checker } from './checker.ts'
 import type { CountText } from './cost.ts'
 import { answerDashboards, type Board, isDashboardPath } from './dashboards.ts'

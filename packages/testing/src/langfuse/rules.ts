@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, list, object, text } from '../json.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { LangfuseVersion } from './options.ts'
 
 /** Something wrong with an event. `refused`: the server does not take it; otherwise it does, and makes less of it. */

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, object, text } from '../json.ts'
+import { type Json, type JsonObject, object, text } from '../core/json.ts'
 import type { Span } from './otlp.ts'
 import { environmentProblem } from './rules.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach } from 'vitest'
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import { type FakeLangfuse, type FakeLangfuseOptions, startFakeLangfuse } from './server.ts'
 
 const open: FakeLangfuse[] = []

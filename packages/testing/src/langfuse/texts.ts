@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 
 const HALF = 'holds half a character, a lone surrogate'
 const NUL = 'holds a NUL'

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, list, object, text } from '../json.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
 type View = { dimensions: string[]; measures: string[]; filters: string[] }
 

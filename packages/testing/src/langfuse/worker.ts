@@ -1,4 +1,4 @@
-import { wait } from '../deliver.ts'
+import { wait } from '../openai/deliver.ts'
 
 /** The one processor of a server: work of all requests waits in line for it. */
 export type Worker = { work: (ms: number) => Promise<void> }

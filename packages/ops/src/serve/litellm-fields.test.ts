@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { JsonObject } from '../core/json.ts'
+import { wishesOf } from './litellm-fields.ts'
+
+const NAMES = [
+  'model',
+  'messages',
+  'metadata',
+  'litellm_metadata',
+  'tags',
+  'timeout',
+  'user',
+  'num_retries',
+  'api_key',
+  'no-log',
+  'mock_response',
+  'mock_漢',
+  'litellm_session_id',
+]
+const value = fc.oneof(
+  fc.jsonValue(),
+  fc.record({ agent: fc.jsonValue(), tags: fc.jsonValue(), mine: fc.string() }),
+)
+const body = fc.dictionary(
+  fc.oneof(fc.constantFrom(...NAMES), fc.string()),
+  value,
+) as fc.Arbitrary<JsonObject>
+
+test('whatever is in a body, what is not LiteLLM’s stays as it was, and what is never goes on', () => {
+  fc.assert(
+    fc.property(body, (body) => {
+      const before = structuredClone(body)
+      const { rest, ignored } = wishesOf({}, body, [])
+      expect(body).toEqual(before)
+      const sent = rest ?? body
+      for (const name of Object.keys(sent)) {
+        expect(ignored).not.toContain(name)
+        if (name !== 'metadata') expect(sent[name]).toEqual(body[name])
+      }
+      for (const name of [
+        'litellm_metadata',
+        'tags',
+        'timeout',
+        'num_retries',
+        'api_key',
+        'no-log',
+        'mock_response',
+      ])
+        expect(Object.hasOwn(sent, name)).toBe(false)
+    }),
+  )
+})
+
+test('whatever it is told, what goes into headers are texts and numbers', () => {
+  fc.assert(
+    fc.property(body, (body) => {
+      const { agent, session, trace, user, tags, timeoutMs, ignored } = wishesOf({}, body, ['support'])
+      for (const text of [agent, session, trace, user, ...tags])
+        expect(text === undefined || (typeof text === 'string' && text !== '')).toBe(true)
+      expect(timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < 2 ** 31)).toBe(true)
+      expect(ignored.join('')).toMatch(/^[\w-]*$/)
+    }),
+  )
+})
+
+test('headers come before the body, and the first who says it is heard', () => {
+  const wishes = wishesOf(
+    {
+      'x-litellm-agent-id': 'a',
+      'x-litellm-timeout': '2',
+      'x-litellm-tags': 'x, y',
+      'x-litellm-end-user-id': 'u',
+    },
+    { metadata: { agent: 'b' }, timeout: 5, tags: ['z', 7], user: 'support', litellm_trace_id: 't' },
+    ['support'],
+  )
+  expect(wishes).toEqual({
+    agent: 'a',
+    timeoutMs: 2_000,
+    tags: ['z', 'x', 'y'],
+    user: 'u',
+    people: ['u'],
+    trace: 't',
+    ignored: [],
+    rest: { user: 'support' },
+  })
+})
