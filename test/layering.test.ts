@@ -112,20 +112,3 @@ test('only the door, the sender and who asks for sinks know fetch; only body/ to
 test("no file is longer than a reader's patience", () => {
   for (const { path, text } of sources) expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
 })
-
-const ops = fileURLToPath(new URL('../packages/ops/src', import.meta.url))
-const opsSources = readdirSync(ops, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
-  .map((path) => ({ path, text: readFileSync(join(ops, path), 'utf8') }))
-
-test('no command of ops knows another, and nothing below a command knows one', () => {
-  for (const source of opsSources)
-    for (const to of importsOf(source))
-      expect(roomOf(to), `${source.path} imports ${to}`).not.toBe('commands')
-})
-
-test('what serves knows the gateway by its fetch alone, and asks nobody else', () => {
-  const served = opsSources.filter(({ path }) => roomOf(path) === 'serve')
-  for (const { path, text } of served) expect(text, path).not.toMatch(/(?<!gateway\.)\bfetch\(/)
-  for (const { path, text } of opsSources) expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
-})

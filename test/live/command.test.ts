@@ -78,7 +78,7 @@ test('show, edit, diff, push, follow: a policy goes round', async () => {
   const pushed = await gateway(`policy push ${path} --yes --by anna -m "for Black Friday"`, server)
   expect(pushed).toMatchObject({ code: 0, out: '' })
   expect(pushed.err).toMatch(
-    /^No policy was live so far. Compared with HotDash's own:\n~ teams.prod_customer.rpm: 100 -> 120\nVersion \d{14} is in force. Told one process.\n$/,
+    /^No policy was live so far. Compared with HotDash's own:\n~ teams.prod_customer.rpm: 100 -> 120\nVersion \d{14} is in force. Notified one process.\n$/,
   )
   await soon(() => agent.rpm() === 120)
   const again = await gateway(`policy push ${path} --yes`, server)
@@ -213,7 +213,7 @@ test('for programs: JSON on standard output and nothing else, and a dry run chan
   const done = await gateway('switch cache off --yes --json', server)
   expect(done.err).toBe('')
   const { version } = JSON.parse(done.out)
-  expect(JSON.parse(done.out)).toMatchObject({ changed: true, told: 0 })
+  expect(JSON.parse(done.out)).toMatchObject({ changed: true, notified: 0 })
   expect(JSON.parse((await gateway('switch show --json', server)).out)).toEqual({
     version,
     switches: { cache: 'off' },
@@ -235,7 +235,7 @@ test('what is broken in Redis is shown as that, with the way back', async () => 
   await server.admin.set(LIVE, `${version + 1}\n{"\\u001b[2J":1}`)
   const shown = await gateway('policy show', server)
   expect(shown).toMatchObject({ code: 1, out: '' })
-  expect(shown.err).toContain('obeyed by nobody')
+  expect(shown.err).toContain('processes ignore it')
   expect(shown.err).toContain(`To put it back: llm-gateway policy rollback ${version}`)
   expect(shown.err).not.toContain('\u001b')
   // A switch starts from the last that is whole: nothing that was in force is lost with it.

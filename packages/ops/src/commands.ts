@@ -1,6 +1,6 @@
 import type { Command } from './core/command.ts'
 
-/** Each command is loaded when it is called for: one line each, by its name. */
+/** Commands by name. Each is loaded when it is called. */
 export const commands: Record<string, () => Promise<Command>> = {
   keys: () => import('./keys/command.ts'),
   'litellm-config': () => import('./litellm-config/command.ts'),

@@ -1,14 +1,14 @@
-/** The name that was probably meant, if any is near enough. */
-export function nearest(typed: string, names: string[]): string | undefined {
+/** Returns the name that a mistyped word probably means: one it begins, or one within a third of its length in edits. */
+export function suggest(typed: string, names: string[]): string | undefined {
   const byDistance = names
-    .map((name) => ({ name, distance: name.startsWith(typed) ? 1 : distanceOf(typed, name) }))
+    .map((name) => ({ name, distance: name.startsWith(typed) ? 1 : levenshtein(typed, name) }))
     .toSorted((a, b) => a.distance - b.distance)
   const [best] = byDistance
   return best && best.distance <= Math.max(2, typed.length / 3) ? best.name : undefined
 }
 
-/** Levenshtein's: insertions, deletions and replacements from one to the other. */
-function distanceOf(from: string, to: string): number {
+/** Returns the Levenshtein distance: the least number of insertions, deletions and replacements. */
+function levenshtein(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, at) => at)
   for (const [at, letter] of [...from].entries()) {
     const next = [at + 1]

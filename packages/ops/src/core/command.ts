@@ -1,14 +1,19 @@
-/** What a file in `commands/` exports. */
+/** A command of `llm-gateway`: the exports of `<command>/command.ts`. */
 export type Command = {
-  /** One line, for the list of commands. */
+  /** One line for the list of commands. */
   summary: string
-  /** What `llm-gateway <command> --help` prints. */
+  /** Text that `llm-gateway <command> --help` prints. */
   help: string
-  /** Resolves with the exit code, once all is done. */
+  /**
+   * Runs the command.
+   *
+   * @param argv arguments after the command's name
+   * @returns the exit code: 0 done, 1 failed, 2 usage error
+   */
   run: (argv: string[]) => Promise<number>
 }
 
-/** A mistake in what was typed: its message is printed without a stack, and the exit code is 2. */
+/** Reports a mistake in the arguments or the environment. `main` prints its message without a stack and exits with 2. */
 export class UsageError extends Error {
   override name = 'UsageError' as const
 }

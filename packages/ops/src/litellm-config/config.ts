@@ -1,136 +1,173 @@
 import type { Policy } from '@hotdash/llm-gateway'
-import { limitsOfLitellm } from './unsupported.ts'
+import { Document, Scalar, type ScalarTag } from 'yaml'
+import type { Auth } from './auth.ts'
+import { comment, flowSequence, separateSections, trailingComment } from './document.ts'
+import { modelNames } from './models.ts'
+import { hasExactCache, unsupportedByLitellm } from './unsupported.ts'
 
-/** How the proxy knows team keys. `database`: it keeps them in Postgres. `file`: a Python file beside its configuration does. */
-export type Auth = 'database' | 'file'
+/** Width of comments in the file, in characters. */
+const COMMENT_WIDTH = 118
 
-/** LiteLLM's `config.yaml` for this policy. What LiteLLM cannot express stands in it as a comment. */
+/**
+ * Returns LiteLLM's `config.yaml` for this policy. Comments at its top name what LiteLLM does differently or not at all.
+ *
+ * @throws Error where a name of the policy cannot be written as YAML
+ */
 export function configYaml(policy: Policy, auth: Auth): string {
-  return `${[
-    ...header(policy, auth),
-    ...modelList(policy),
-    ...litellmSettings(policy),
-    ...routerSettings(policy),
-    ...generalSettings(auth),
-  ].join('\n')}\n`
+  const { routing, timezone } = policy
+  const config = {
+    model_list: modelList(policy),
+    litellm_settings: {
+      num_retries: 0,
+      ...(timezone === undefined || timezone === 'UTC' ? {} : { timezone }),
+      ...cacheSettings(policy),
+    },
+    router_settings: {
+      num_retries: 0,
+      disable_cooldowns: true,
+      ...Object.fromEntries(Object.entries(REDIS).map(([field, value]) => [`redis_${field}`, value])),
+    },
+    general_settings: generalSettings(auth),
+  }
+  const document = new Document(config, { customTags: (tags) => [DECIMAL, ...tags] })
+  document.commentBefore = header(policy, auth)
+  comment(
+    document,
+    ['litellm_settings', 'num_retries'],
+    " The gateway's clients retry and fail over themselves: a second layer would multiply requests.",
+  )
+  comment(
+    document,
+    ['litellm_settings', 'cache'],
+    ' No success_callback: the clients write traces and usage themselves; a second writer would count calls twice.',
+  )
+  comment(
+    document,
+    ['router_settings', 'disable_cooldowns'],
+    ' Each model has one deployment: a cooldown would refuse its next callers without need.',
+  )
+  trailingComment(document, ['router_settings'], routingNotes(routing))
+  flowSequence(document, ['litellm_settings', 'cache_params', 'supported_call_types'])
+  separateSections(document)
+  return document.toString({ lineWidth: 0, defaultKeyType: 'PLAIN', defaultStringType: 'QUOTE_DOUBLE' })
 }
 
-function header(policy: Policy, auth: Auth): string[] {
+/** Writes a fraction without an exponent: YAML 1.1, which LiteLLM reads, takes `1e-7` for a string. */
+const DECIMAL: ScalarTag = {
+  tag: 'tag:yaml.org,2002:float',
+  default: true,
+  identify: (value) => typeof value === 'number' && !Number.isInteger(value),
+  // A tag without `test` yields to the library's own tag of the same name.
+  test: /^[-+]?[0-9]*\.[0-9]+$/,
+  resolve: Number,
+  stringify: ({ value }) => (value as number).toFixed(15).replace(/0+$/, '').replace(/\.$/, '.0'),
+}
+
+function header(policy: Policy, auth: Auth): string {
   const version = policy.version === undefined ? '' : `, version ${policy.version}`
   return [
-    `# Made by \`llm-gateway litellm-config\` from the gateway's policy${version}. Change the policy, not this file.`,
-    '# Environment: OPENAI_API_KEY, LITELLM_MASTER_KEY, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD (may be empty)' +
-      (auth === 'database' ? ', DATABASE_URL.' : '.'),
-    '#',
-    '# What the policy says and LiteLLM cannot do, or does differently:',
-    ...limitsOfLitellm(policy, auth).flatMap((line) => wrapped(line)),
-    '',
-  ]
+    ` Made by \`llm-gateway litellm-config\` from the gateway's policy${version}. Change the policy, not this file.`,
+    ` Environment: OPENAI_API_KEY, LITELLM_MASTER_KEY, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD (may be empty)${auth === 'database' ? ', DATABASE_URL' : ''}.`,
+    ' ',
+    ' What the policy says and LiteLLM cannot do, or does differently:',
+    ...unsupportedByLitellm(policy, auth).flatMap(wrapped),
+  ].join('\n')
 }
 
-/** As comments, at a width people read. */
+/** Splits a text into the lines of a list item of up to `COMMENT_WIDTH` characters, `#` included. */
 function wrapped(text: string): string[] {
-  const lines = ['# -']
+  const lines = [' -']
   for (const word of text.split(' ')) {
     const last = lines.length - 1
-    if (`${lines[last]} ${word}`.length > 118) lines.push(`#   ${word}`)
+    if (`#${lines[last]} ${word}`.length > COMMENT_WIDTH) lines.push(`   ${word}`)
     else lines[last] += ` ${word}`
   }
   return lines
 }
 
-/** Every model that the policy names anywhere. */
-export function modelsOf({ models, routing, teams }: Policy): string[] {
-  const { default: standard, embeddings, escalate, fallback } = routing ?? {}
-  const routed = [standard, embeddings, escalate ? escalate.to : undefined, fallback || undefined]
-  const named = Object.values(teams ?? {}).flatMap((team) => team.models ?? [])
-  const all = [...Object.keys(models ?? {}), ...routed, ...named]
-  return [...new Set(all.filter((name) => name !== undefined))]
-}
-
-function modelList(policy: Policy): string[] {
-  const entries = modelsOf(policy).flatMap((name) => {
+function modelList(policy: Policy) {
+  return modelNames(policy).map((name) => {
     const { input, cachedInput, output } = policy.models?.[name] ?? {}
     const prices = {
       input_cost_per_token: input,
       cache_read_input_token_cost: cachedInput,
       output_cost_per_token: output,
     }
-    return [
-      `  - model_name: ${yaml(name)}`,
-      '    litellm_params:',
-      `      model: ${yaml(`openai/${name}`)}`,
-      '      api_key: os.environ/OPENAI_API_KEY',
-      ...Object.entries(prices).flatMap(([field, usd]) =>
-        usd === undefined ? [] : [`      ${field}: ${perToken(usd)}`],
-      ),
-    ]
+    const known = Object.entries(prices).filter((entry): entry is [string, number] => entry[1] !== undefined)
+    return {
+      model_name: name,
+      litellm_params: {
+        model: `openai/${name}`,
+        api_key: 'os.environ/OPENAI_API_KEY',
+        ...Object.fromEntries(known.map(([field, usd]) => [field, usdPerToken(usd)])),
+      },
+    }
   })
-  return ['model_list:', ...entries, '']
 }
 
-/** Millionths of a dollar, exactly and without an exponent, which some readers of YAML take for a text. */
-const perToken = (usdPerMillion: number): string =>
-  (usdPerMillion / 1e6).toFixed(15).replace(/0+$/, '').replace(/\.$/, '.0')
-
-function litellmSettings({ cache, timezone }: Policy): string[] {
-  const ttl = cache === false || cache?.exact === false ? undefined : (cache?.exact?.ttlSeconds ?? 86_400)
-  return [
-    'litellm_settings:',
-    "  # The gateway's clients retry and fail over themselves: a second layer would multiply requests.",
-    '  num_retries: 0',
-    ...(timezone === undefined || timezone === 'UTC' ? [] : [`  timezone: ${yaml(timezone)}`]),
-    '  # No success_callback: the clients write traces and usage themselves; a second writer would count calls twice.',
-    ...(ttl === undefined ? ['  cache: false'] : cacheSettings(ttl)),
-    '',
-  ]
+/** Converts US dollars per million tokens to US dollars per token, with a fraction even where it is zero. */
+function usdPerToken(usdPerMillion: number): Scalar<number> {
+  const price = new Scalar(usdPerMillion / 1e6)
+  price.minFractionDigits = 1
+  return price
 }
 
-const cacheSettings = (ttl: number) => [
-  '  cache: true',
-  '  cache_params:',
-  '    type: redis',
-  ...REDIS.map(([field, variable]) => `    ${field}: os.environ/${variable}`),
-  `    ttl: ${Math.max(1, Math.floor(ttl))}`,
-  '    supported_call_types: ["acompletion", "atext_completion", "aembedding", "aresponses"]',
-]
+const REDIS = {
+  host: 'os.environ/REDIS_HOST',
+  port: 'os.environ/REDIS_PORT',
+  password: 'os.environ/REDIS_PASSWORD',
+}
 
-const REDIS = [
-  ['host', 'REDIS_HOST'],
-  ['port', 'REDIS_PORT'],
-  ['password', 'REDIS_PASSWORD'],
-] as const
+/** Seconds for which the gateway's exact cache keeps an answer by default: one day. */
+const DEFAULT_TTL_SECONDS = 86_400
 
-function routerSettings({ routing }: Policy): string[] {
-  const { escalate, fallback } = routing ?? {}
+function cacheSettings(policy: Policy) {
+  if (!hasExactCache(policy)) return { cache: false }
+  const exact = policy.cache ? policy.cache.exact : undefined
+  const ttl = (exact ? exact.ttlSeconds : undefined) ?? DEFAULT_TTL_SECONDS
+  return {
+    cache: true,
+    cache_params: {
+      type: 'redis',
+      ...REDIS,
+      ttl: Math.max(1, Math.floor(ttl)),
+      supported_call_types: ['acompletion', 'atext_completion', 'aembedding', 'aresponses'],
+    },
+  }
+}
+
+/** Explains, as comments, why the router neither escalates nor falls back. Empty where the policy does neither. */
+function routingNotes(routing: Policy['routing']): string {
+  const { default: standard = 'gpt-4o-mini', escalate, fallback } = routing ?? {}
   return [
-    'router_settings:',
-    '  num_retries: 0',
-    '  # One deployment per model: to put it aside would turn its next caller away for nothing.',
-    '  disable_cooldowns: true',
-    ...REDIS.map(([field, variable]) => `  redis_${field}: os.environ/${variable}`),
     ...(escalate
       ? [
-          `  # Above ${escalate.above} input tokens the clients send ${yaml(escalate.to)} themselves, counted exactly. For other clients, and never`,
-          '  # beside ours (two tokenisers disagree at the border), LiteLLM could do it with enable_pre_call_checks: true,',
-          `  # model_info.max_input_tokens: ${escalate.above} on the small model, and`,
-          `  # context_window_fallbacks: [{${yaml(routing?.default ?? 'gpt-4o-mini')}: [${yaml(escalate.to)}]}]`,
+          ` Above ${escalate.above} input tokens the clients send ${quoted(escalate.to)} themselves, counted exactly. Two tokenisers disagree at the`,
+          ' border, so LiteLLM must not do it for them. For other clients it could, with enable_pre_call_checks: true,',
+          ` model_info.max_input_tokens: ${escalate.above} on the small model, and`,
+          ` context_window_fallbacks: [{${quoted(standard)}: [${quoted(escalate.to)}]}]`,
         ]
       : []),
     ...(fallback
       ? [
-          `  # On failure the clients ask ${yaml(fallback)} themselves, once, before the first byte; so there are no fallbacks here.`,
+          ` On failure the clients call ${quoted(fallback)} themselves, once, before the first byte; so there are no fallbacks here.`,
         ]
       : []),
-    '',
-  ]
+  ].join('\n')
 }
 
-const generalSettings = (auth: Auth) => [
-  'general_settings:',
-  '  master_key: os.environ/LITELLM_MASTER_KEY',
-  auth === 'database' ? '  database_url: os.environ/DATABASE_URL' : '  custom_auth: custom_auth.authenticate',
-]
+function generalSettings(auth: Auth) {
+  return {
+    master_key: 'os.environ/LITELLM_MASTER_KEY',
+    ...(auth === 'database'
+      ? { database_url: 'os.environ/DATABASE_URL' }
+      : { custom_auth: 'custom_auth.authenticate' }),
+  }
+}
 
-/** A JSON string is a YAML string. */
-const yaml = (text: string) => JSON.stringify(text)
+/** Quotes a name for a comment. Escapes what YAML 1.1 takes for a line break, which would end the comment. */
+const quoted = (name: string) =>
+  JSON.stringify(name).replace(
+    /[\u0085\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )

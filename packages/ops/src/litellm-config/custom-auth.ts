@@ -1,26 +1,26 @@
 import type { Policy } from '@hotdash/llm-gateway'
-import { modelsOf } from './config.ts'
+import { modelNames } from './models.ts'
 
 /**
- * A Python file that tells LiteLLM who a team key belongs to, without a database: models, rpm and tpm are then enforced,
- * dollars are not. It knows keys by their SHA-256, as the policy does.
+ * Returns `custom_auth.py`, which authenticates team keys by their SHA-256 without a database. LiteLLM then enforces
+ * models, rpm and tpm, but not dollars.
  */
 export function customAuth(policy: Policy): string {
   const teams = Object.entries(policy.teams ?? {}).flatMap(([name, team]) => {
     const { rpm, tpm, keys = [] } = team
-    const facts = {
+    const fields = {
       key_alias: name,
-      models: team.models ?? modelsOf(policy),
+      models: team.models ?? modelNames(policy),
       ...(rpm === undefined ? {} : { rpm_limit: rpm }),
       ...(tpm === undefined ? {} : { tpm_limit: tpm }),
     }
-    return keys.map((sha256) => `    ${JSON.stringify(sha256.toLowerCase())}: ${JSON.stringify(facts)},`)
+    return keys.map((sha256) => `    ${JSON.stringify(sha256.toLowerCase())}: ${JSON.stringify(fields)},`)
   })
   const without = Object.entries(policy.teams ?? {}).filter(([, { keys = [] }]) => keys.length === 0)
   const missing =
     without.length === 0
       ? ''
-      : `# The policy lists no key of ${without.map(([name]) => JSON.stringify(name)).join(', ')}: nobody can show one.\n`
+      : `# The policy lists no key of ${without.map(([name]) => JSON.stringify(name)).join(', ')}, so it cannot authenticate.\n`
   return `"""Made by \`llm-gateway litellm-config --auth file\`: team keys without a database. Change the policy, not this file."""
 
 import hashlib
@@ -49,7 +49,7 @@ async def authenticate(request, api_key: str) -> UserAPIKeyAuth:
     )
     model = (await _read_request_body(request=request)).get("model")
     if isinstance(model, str):
-        # LiteLLM leaves this to whoever brings an authentication of its own.
+        # LiteLLM checks the model only for keys of its own database, not after a custom authentication.
         from litellm.proxy.proxy_server import llm_model_list, llm_router
 
         await can_key_call_model(

@@ -1,9 +1,10 @@
 import type { Policy } from '@hotdash/llm-gateway'
-import { type Auth, configYaml } from './config.ts'
+import type { Auth } from './auth.ts'
+import { configYaml } from './config.ts'
 import { customAuth } from './custom-auth.ts'
 import { keysScript } from './keys-script.ts'
 
-/** All that a LiteLLM proxy needs to enforce this policy, by file name. */
+/** Returns the files that make a LiteLLM proxy enforce this policy, by name. */
 export const litellmConfig = (policy: Policy, auth: Auth = 'database'): Record<string, string> => ({
   'config.yaml': configYaml(policy, auth),
   ...(auth === 'database' ? { 'keys.sh': keysScript(policy) } : { 'custom_auth.py': customAuth(policy) }),

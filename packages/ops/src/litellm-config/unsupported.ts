@@ -1,44 +1,48 @@
 import type { Policy, TeamPolicy } from '@hotdash/llm-gateway'
-import type { Auth } from './config.ts'
+import type { Auth } from './auth.ts'
 
-/** What of this policy a LiteLLM proxy does differently or not at all, one plain sentence each. Source: LiteLLM 1.102.4. */
-export function limitsOfLitellm(policy: Policy, auth: Auth): string[] {
+/**
+ * Lists what a LiteLLM proxy does differently from this policy or not at all, one item for each field that is set.
+ *
+ * Source: LiteLLM 1.102.4.
+ */
+export function unsupportedByLitellm(policy: Policy, auth: Auth): string[] {
   const teams = Object.values(policy.teams ?? {})
-  const some = (test: (team: TeamPolicy) => unknown) => teams.some(test)
+  const anyTeam = (test: (team: TeamPolicy) => unknown) => teams.some(test)
   const lines = [
-    some(({ rpm }) => rpm !== undefined) &&
-      "rpm: LiteLLM counts in fixed windows of a minute that begin with a key's first request, so that two windows' worth may fall into any 60 seconds; requests it refuses count, and so do answers from its cache.",
-    some(({ tpm }) => tpm !== undefined) &&
+    anyTeam(({ rpm }) => rpm !== undefined) &&
+      "rpm: LiteLLM counts in fixed windows of a minute that begin with a key's first request, so that up to twice the limit may pass in any 60 seconds; refused requests count, and so do cache hits.",
+    anyTeam(({ tpm }) => tpm !== undefined) &&
       'tpm: it reserves an estimate (a quarter of the characters, and the maximum output) and corrects it afterwards.',
-    some(({ tpm }) => tpm !== undefined && tpm < 4_096) &&
+    anyTeam(({ tpm }) => tpm !== undefined && tpm < 4_096) &&
       'tpm below 4096: it then writes max_tokens = tpm / 4 into requests that name none, which cuts answers short.',
-    some(({ tpmMode }) => tpmMode === 'strict') && 'tpmMode "strict": there is no such mode.',
-    some(({ usdPerDay }) => usdPerDay !== undefined) &&
+    anyTeam(({ tpmMode }) => tpmMode === 'strict') && 'tpmMode "strict": LiteLLM has no such mode.',
+    anyTeam(({ usdPerDay }) => usdPerDay !== undefined) &&
       (auth === 'database'
         ? 'usdPerDay: a budget per key that begins anew at midnight; the worst case is reserved where LiteLLM can estimate it, so concurrent calls may still pass it.'
-        : 'usdPerDay: not enforced without a database. Nobody counts dollars.'),
-    some(({ usdPerDay }) => usdPerDay !== undefined) &&
+        : 'usdPerDay: not enforced without a database. Dollars are not counted.'),
+    anyTeam(({ usdPerDay }) => usdPerDay !== undefined) &&
       policy.timezone !== undefined &&
       policy.timezone !== 'UTC' &&
-      `timezone: taken over, and worth a look on the first midnight in ${policy.timezone}.`,
+      `timezone: copied; check the first budget reset at midnight in ${policy.timezone}.`,
     'teams: limits belong to keys. A team with two keys has twice its limits; give it one.',
-    'agents: LiteLLM knows none. Clients of the gateway name theirs in spend_logs_metadata.agent.',
+    'agents: LiteLLM has none. Clients of the gateway send theirs in spend_logs_metadata.agent.',
     'cache: one store for all keys. Clients of the gateway keep teams apart by a namespace; other clients share answers across teams.',
-    exactOn(policy) &&
-      'cache: whole and streamed answers are stored apart, answers cut by their length are stored as well, and a stream that upstream ended without its last event is passed on, and stored, as finished.',
-    layersOf(policy).some((layer) => layer?.sharedBetweenUsers === false) &&
+    hasExactCache(policy) &&
+      'cache: whole and streamed answers are stored apart, answers cut at their maximum length are stored as well, and a stream that upstream ended without its last event is passed on, and stored, as finished.',
+    cacheLayers(policy).some((layer) => layer?.sharedBetweenUsers === false) &&
       'sharedBetweenUsers: kept by clients of the gateway, by a namespace for each user; other clients share answers between users.',
-    exactOn(policy) && 'staleIfErrorSeconds, staleWhileRevalidateSeconds: there are no stale answers.',
-    (policy.cacheRemoteContent ?? false) || !exactOn(policy)
+    hasExactCache(policy) && 'staleIfErrorSeconds, staleWhileRevalidateSeconds: there are no stale answers.',
+    (policy.cacheRemoteContent ?? false) || !hasExactCache(policy)
       ? false
       : 'cacheRemoteContent: clients of the gateway send no-cache for remote images and files; for other clients they are cached.',
-    some(({ onLimit }) => onLimit === 'wait') &&
+    anyTeam(({ onLimit }) => onLimit === 'wait') &&
       'onLimit "wait", maxWaitMs, maxQueued: the proxy refuses at once; its retry-after is always 60.',
     Object.values(policy.agents ?? {}).some(({ priority }) => priority !== undefined) &&
-      'agents.priority: nobody goes first.',
+      'agents.priority: all agents are equal.',
     Object.values(policy.agents ?? {}).some(({ capture }) => capture !== undefined) &&
       "agents.capture: what is traced is the clients' concern; this file switches no tracing on.",
-    some(({ whenRedisIsAway = 'share' }) => whenRedisIsAway !== 'share') &&
+    anyTeam(({ whenRedisIsAway = 'share' }) => whenRedisIsAway !== 'share') &&
       'whenRedisIsAway: without Redis each worker counts for itself, up to the whole limit.',
     Object.values(policy.models ?? {}).some(({ maxOutput }) => maxOutput !== undefined) &&
       "models.maxOutput: LiteLLM has its own table of models' largest outputs.",
@@ -47,14 +51,16 @@ export function limitsOfLitellm(policy: Policy, auth: Auth): string[] {
         ? 'paidPassThrough "refuse": keys may only use the routes that the gateway governs, and /models.'
         : 'paidPassThrough "refuse": without a database every route is open to every key.'),
     Object.values(policy.agents ?? {}).some(({ cache }) => cache !== undefined) &&
-      'agents.cache: said by the clients of the gateway with each call.',
+      'agents.cache: sent by the clients of the gateway with each call.',
   ]
   return lines.filter((line) => typeof line === 'string')
 }
 
-const layersOf = ({ cache, teams = {}, agents = {} }: Policy) =>
+/** The cache settings of the policy, its teams and its agents. */
+const cacheLayers = ({ cache, teams = {}, agents = {} }: Policy) =>
   [cache, ...[...Object.values(teams), ...Object.values(agents)].map((holder) => holder.cache)].map(
     (layer) => layer || undefined,
   )
 
-export const exactOn = ({ cache }: Policy) => cache !== false && cache?.exact !== false
+/** Tells whether the policy has the exact cache on. */
+export const hasExactCache = ({ cache }: Policy) => cache !== false && cache?.exact !== false

@@ -1,71 +1,88 @@
 import type { Change, Difference, Standing, Switches } from '@hotdash/llm-gateway/policy'
 import { differences } from '@hotdash/llm-gateway/policy'
-import type { Paint } from './paint.ts'
+import type { Style } from '../cli/style.ts'
 
-/** One line for each field that differs, as a patch has them. */
-export function diffLines(changes: Difference[], paint: Paint): string[] {
+/** Changes shown for each entry of the history. */
+const MAX_HISTORY_CHANGES = 5
+/** Longest line of a change in the history, in UTF-16 code units. */
+const MAX_HISTORY_LINE_CHARS = 160
+
+/** Returns one line for each field that differs: `+` added, `-` removed, `~` changed. */
+export function diffLines(changes: Difference[], style: Style): string[] {
   return changes.map(({ path, from, to }) => {
-    const name = plain(path)
-    if (from === undefined) return paint('green', `+ ${name}: ${value(to)}`)
-    if (to === undefined) return paint('red', `- ${name}: ${value(from)}`)
-    return `${paint('yellow', `~ ${name}:`)} ${paint('red', value(from))} -> ${paint('green', value(to))}`
+    const name = printable(path)
+    if (from === undefined) return style('green', `+ ${name}: ${value(to)}`)
+    if (to === undefined) return style('red', `- ${name}: ${value(from)}`)
+    return `${style('yellow', `~ ${name}:`)} ${style('red', value(from))} -> ${style('green', value(to))}`
   })
 }
 
-const value = (some: unknown) => plain(JSON.stringify(some))
+const value = (some: unknown) => printable(JSON.stringify(some))
 
-/** What is in Redis may have been written by anybody, and a terminal obeys what it reads. */
-export const plain = (text: string): string => text.replace(/\p{C}/gu, '?')
+/**
+ * Replaces control and format characters by `?`. Text from Redis is untrusted, and terminals execute escape sequences
+ * in what they print.
+ */
+export const printable = (text: string): string => text.replace(/\p{C}/gu, '?')
 
-/** As people see it: a policy's fields by their names, those of switches under `switches`. */
-export const seen = (change: Pick<Change, 'policy' | 'switches'> | undefined) => ({
+/** Returns a state as it is displayed: the policy's fields at the top level, the switches under `switches`. */
+export const displayed = (change: Pick<Change, 'policy' | 'switches'> | undefined) => ({
   ...change?.policy,
   switches: change?.switches ?? {},
 })
 
-/** Who changed what, when and why, in a line. */
-export function headline({ version, at, by, what, comment }: Change, paint: Paint): string {
-  const why = comment === undefined ? '' : `  "${plain(comment)}"`
-  return `${paint('bold', String(version))}  ${plain(at).slice(0, 19).replace('T', ' ')} UTC  ${plain(by)}  ${plain(what)}${why}`
+/** Returns one line that describes a change: version, time, author, kind and comment. */
+function changeLine({ version, at, by, what, comment }: Change, style: Style): string {
+  const quotedComment = comment === undefined ? '' : `  "${printable(comment)}"`
+  return `${style('bold', String(version))}  ${printable(at).slice(0, 19).replace('T', ' ')} UTC  ${printable(by)}  ${printable(what)}${quotedComment}`
 }
 
-/** A line for each change, and what it changed. */
-export function historyLines(changes: Change[], current: number, paint: Paint): string[] {
+/** Returns one line for each change of the history, followed by what it changed. `*` marks the current version. */
+export function historyLines(changes: Change[], current: number, style: Style): string[] {
   return changes.flatMap((change, at) => {
-    const mark = change.version === current ? paint('green', '*') : ' '
-    const before = changes[at + 1]
-    const first = `${mark} ${headline(change, paint)}`
-    return before === undefined
-      ? [first]
-      : [first, ...short(differences(seen(before), seen(change)), paint).map((line) => `    ${line}`)]
+    const mark = change.version === current ? style('green', '*') : ' '
+    const previous = changes[at + 1]
+    const line = `${mark} ${changeLine(change, style)}`
+    return previous === undefined
+      ? [line]
+      : [
+          line,
+          ...shortened(differences(displayed(previous), displayed(change)), style).map(
+            (difference) => `    ${difference}`,
+          ),
+        ]
   })
 }
 
-function short(changes: Difference[], paint: Paint): string[] {
-  const lines = diffLines(changes.slice(0, 5), paint).map((line) =>
-    line.length > 160 ? `${line.slice(0, 160)}…` : line,
+function shortened(changes: Difference[], style: Style): string[] {
+  const lines = diffLines(changes.slice(0, MAX_HISTORY_CHANGES), style).map((line) =>
+    line.length > MAX_HISTORY_LINE_CHARS ? `${line.slice(0, MAX_HISTORY_LINE_CHARS)}…` : line,
   )
-  return changes.length > 5 ? [...lines, paint('dim', `and ${changes.length - 5} more`)] : lines
+  return changes.length > MAX_HISTORY_CHANGES
+    ? [...lines, style('dim', `and ${changes.length - MAX_HISTORY_CHANGES} more`)]
+    : lines
 }
 
-export function switchLines(switches: Switches, paint: Paint): string[] {
-  const all = diffLines(differences({}, switches), paint)
-  return all.length > 0 ? all : ['Nothing is switched: all is as the policy says.']
+/** Returns one line for each switch that is set. */
+export function switchLines(switches: Switches, style: Style): string[] {
+  const lines = diffLines(differences({}, switches), style)
+  return lines.length > 0 ? lines : ['No switch is set: the policy applies unchanged.']
 }
 
-export function standingLine(standing: Standing, paint: Paint): string {
-  const { last } = standing
+/** Describes what Redis holds; where that is broken, also the last valid change and how to restore it. */
+export function stateLines(state: Standing, style: Style): string {
+  const { last } = state
   const recovery =
     last === undefined
       ? ''
-      : `\nThe last that is whole, from which changes start: ${headline(last, paint)}\nTo put it back: llm-gateway policy rollback ${last.version}`
-  return `${stateLine(standing, paint)}${recovery}`
+      : `\nThe last valid version, from which changes start: ${changeLine(last, style)}\nTo put it back: llm-gateway policy rollback ${last.version}`
+  return `${stateLine(state, style)}${recovery}`
 }
 
-function stateLine({ version, change, broken }: Standing, paint: Paint): string {
+function stateLine({ version, change, broken }: Standing, style: Style): string {
   if (broken !== undefined)
-    return `${paint('red', 'What Redis holds is obeyed by nobody')}${version > 0 ? ` (version ${version})` : ''}: ${plain(broken)}`
+    return `${style('red', 'What Redis holds is invalid, and processes ignore it')}${version > 0 ? ` (version ${version})` : ''}: ${printable(broken)}`
   if (change === undefined)
-    return 'Redis holds no live policy: each process goes by its own. If there was one, processes that run keep it.'
-  return headline(change, paint)
+    return 'Redis holds no live policy: each process uses its own. If there was one before, running processes keep it.'
+  return changeLine(change, style)
 }

@@ -2,38 +2,34 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { GatewayOptionsError, type Policy } from '@hotdash/llm-gateway'
 import { applied, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
-import { nearest } from '../cli/suggest.ts'
+import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
+import { styleFor } from '../cli/style.ts'
+import { runSubcommand } from '../cli/subcommand.ts'
 import { UsageError } from '../core/command.ts'
-import {
-  atStore,
-  CHANGING,
-  CHANGING_HELP,
-  type Changing,
-  change,
-  policyInForce,
-  tell,
-} from '../live-policy/change.ts'
-import { painter } from '../live-policy/paint.ts'
-import { diffLines, historyLines, seen, standingLine, switchLines } from '../live-policy/render.ts'
+import { change } from '../live-policy/change.ts'
+import { CHANGE_HELP, CHANGE_OPTIONS, type ChangeOptions } from '../live-policy/options.ts'
+import { diffLines, displayed, historyLines, stateLines, switchLines } from '../live-policy/render.ts'
+import { fallbackPolicyName, policyInForce, withStore } from '../live-policy/store.ts'
 
-export const summary = 'the policy that all running agents go by: show, diff, push, rollback, history'
+export const summary =
+  'shows and changes the live policy of all running agents: push, diff, rollback, history'
 
-export const help = `llm-gateway policy: the policy that all agents at a Redis go by, changed without a deploy.
+export const help = `llm-gateway policy: shows and changes the live policy of all agents at a Redis, without a deploy.
 
-Usage: llm-gateway policy <what> [options]
+Usage: llm-gateway policy <subcommand> [options]
 
-  show                  the policy in force, as JSON; --applied: with what is switched laid over it
-  diff FILE|-|VERSION   what would change if that were in force; without one: what the last change changed
-  push FILE|-           puts a policy in force. Switches stay as they are
-  rollback [VERSION]    puts back what was in force at a version, policy and switches (default: before the last change);
+  show                  prints the policy in force as JSON; --applied: with the switches applied
+  diff FILE|-|VERSION   shows what would change with that policy or version; without an operand: the last change
+  push FILE|-           puts a policy in force; switches stay as they are
+  rollback [VERSION]    restores policy and switches of a version (default: those before the last change);
                         --keep-switches: its policy only
-  history               the last 50 changes: who, when, why, what
-  clear                 no live policy: each process goes by its own file again. Switches stay
+  history               lists the last 50 changes: version, time, author, comment, differences
+  clear                 removes the live policy: each process uses its own file again; switches stay
 
-${CHANGING_HELP}
+${CHANGE_HELP}
 
-What is not whole is refused, with each problem by its field, and what was in force stays. Two at once: the later one is
-told what the other changed, and changes nothing. Processes follow within seconds, without a restart.
+An invalid policy is refused, with each problem under its field, and changes nothing. Of two concurrent changes the
+later one fails, and says what the other changed. Processes follow within seconds, without a restart.
 
 Examples:
   llm-gateway policy show > policy.json
@@ -44,92 +40,81 @@ Examples:
   llm-gateway policy rollback 20261123170511 --keep-switches
   jq '.teams.prod_ceo.rpm = 90' policy.json | llm-gateway policy push - --yes
 
-Exit codes: 0 done, 1 refused or somebody else was faster, 2 not understood. docs/live-policy.md tells the rest.`
+Exit codes: 0 done, 1 refused or conflict, 2 usage error. Details: docs/live-policy.md`
 
-type Values = Changing & { applied: boolean; 'keep-switches': boolean }
-type Sub = (store: PolicyStore, values: Values, operand: string | undefined) => Promise<number>
-
-const SUBS: Record<string, Sub> = { show, diff, push, rollback, history, clear }
+type Values = ChangeOptions & { applied: boolean; 'keep-switches': boolean }
 
 export async function run(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
     options: {
-      ...CHANGING,
+      ...CHANGE_OPTIONS,
       applied: { type: 'boolean', default: false },
       'keep-switches': { type: 'boolean', default: false },
     },
   })
-  const [name = '', operand, extra] = positionals
-  const sub = Object.hasOwn(SUBS, name) ? SUBS[name] : undefined
-  if (sub === undefined) throw new UsageError(unknown(name))
-  const takesOne = name === 'diff' || name === 'push' || name === 'rollback'
-  const tooMany = takesOne ? extra : operand
-  if (tooMany !== undefined) throw new UsageError(`"${tooMany}" is a word too many.`)
-  return await atStore(values, (store) => sub(store, values, operand))
+  const atStore =
+    (work: (store: PolicyStore, values: Values, operand: string | undefined) => Promise<number>) =>
+    (operand: string | undefined) =>
+      withStore(values, (store) => work(store, values, operand))
+  return await runSubcommand('policy', positionals, {
+    show: { run: atStore(show) },
+    diff: { takesOperand: true, run: atStore(diff) },
+    push: { takesOperand: true, run: atStore(push) },
+    rollback: { takesOperand: true, run: atStore(rollback) },
+    history: { run: atStore(history) },
+    clear: { run: atStore(clear) },
+  })
 }
 
-function unknown(name: string): string {
-  const names = Object.keys(SUBS)
-  if (name === '') return `policy: which? ${names.join(', ')}`
-  const meant = nearest(name, names)
-  return `There is no "policy ${name}". ${meant === undefined ? `It is one of ${names.join(', ')}.` : `Did you mean: llm-gateway policy ${meant}`}`
-}
-
-/** The policy alone on standard output, to be edited and pushed; what else there is to say goes beside it. */
-async function show(store: PolicyStore, { json, applied: whole }: Values): Promise<number> {
-  const standing = await store.read()
-  const { version, change, broken } = standing
-  const { stdout, stderr } = process
+/** Prints the policy on standard output, ready to be edited and pushed, and all else on standard error. */
+async function show(store: PolicyStore, { json, applied: withSwitches }: Values): Promise<number> {
+  const state = await store.read()
+  const { version, change: live, broken } = state
   if (json) {
-    stdout.write(`${JSON.stringify(change ?? { version, ...(broken === undefined ? {} : { broken }) })}\n`)
+    printJson(live ?? { version, ...(broken === undefined ? {} : { broken }) })
     return broken === undefined ? 0 : 1
   }
-  const paint = painter(stderr)
-  if (broken !== undefined) return tell(standingLine(standing, paint))
-  stderr.write(`${standingLine(standing, paint)}\n`)
-  const policy = policyInForce(change)
-  if (change !== undefined && change.policy === undefined)
-    stderr.write('There is no live policy, only switches: each process goes by its own.\n')
-  if (change?.policy === undefined)
-    stderr.write(
-      `What follows is ${process.env.LLM_GATEWAY_POLICY ? 'the file in LLM_GATEWAY_POLICY' : "HotDash's own"}.\n`,
-    )
-  const switches = change?.switches ?? {}
+  const style = styleFor(process.stderr)
+  if (broken !== undefined) return printFailure(stateLines(state, style))
+  printNote(stateLines(state, style))
+  const policy = policyInForce(live)
+  if (live !== undefined && live.policy === undefined)
+    printNote('There is no live policy, only switches: each process uses its own policy.')
+  if (live?.policy === undefined) printNote(`What follows is ${fallbackPolicyName()}.`)
+  const switches = live?.switches ?? {}
   if (Object.keys(switches).length > 0)
-    stderr.write(
-      `Switched${whole ? ', and laid over it' : ' besides'}:\n${switchLines(switches, paint).join('\n')}\n`,
+    printNote(
+      `Switches${withSwitches ? ', applied below' : ', not applied below'}:\n${switchLines(switches, style).join('\n')}`,
     )
-  stdout.write(`${JSON.stringify(whole ? applied({ version, policy, switches }) : policy, null, 2)}\n`)
-  return 0
+  return printLine(JSON.stringify(withSwitches ? applied({ version, policy, switches }) : policy, null, 2))
 }
 
 async function diff(store: PolicyStore, { json }: Values, operand: string | undefined): Promise<number> {
   const changes = await changesTo(store, operand)
-  const { stdout } = process
-  if (json) stdout.write(`${JSON.stringify(changes)}\n`)
-  else if (changes.length > 0) stdout.write(`${diffLines(changes, painter(stdout)).join('\n')}\n`)
-  else process.stderr.write('Nothing differs.\n')
-  return 0
+  if (json) return printJson(changes)
+  if (changes.length === 0) return printNote('Nothing differs.')
+  return printLine(diffLines(changes, styleFor(process.stdout)).join('\n'))
 }
 
+/** Returns the differences from the state in force to a file or version; without an operand, those of the last change. */
 async function changesTo(store: PolicyStore, operand: string | undefined) {
-  const { change: now } = await store.read()
+  const { change: live } = await store.read()
   if (operand === undefined) {
-    const [last, before] = await store.history()
-    return differences(seen(before), seen(last))
+    const [last, previous] = await store.history()
+    return differences(displayed(previous), displayed(last))
   }
-  if (/^\d+$/.test(operand)) return differences(seen(now), seen(await changeAt(store, Number(operand))))
-  const live = { policy: policyInForce(now), switches: {} }
-  return differences(seen(live), seen({ policy: policyFrom(operand), switches: {} }))
+  if (/^\d+$/.test(operand))
+    return differences(displayed(live), displayed(await findChange(store, Number(operand))))
+  const inForce = { policy: policyInForce(live), switches: {} }
+  return differences(displayed(inForce), displayed({ policy: readPolicy(operand), switches: {} }))
 }
 
 async function push(store: PolicyStore, values: Values, operand: string | undefined): Promise<number> {
   if (operand === undefined)
     throw new UsageError('Push which? A file with a policy as JSON, or - for standard input.')
-  const policy = policyFrom(operand)
-  const checked = store.check(policy)
+  const checked = store.check(readPolicy(operand))
   return await change(
     store,
     values,
@@ -142,19 +127,24 @@ async function rollback(store: PolicyStore, values: Values, operand: string | un
   if (operand !== undefined && !/^\d+$/.test(operand))
     throw new UsageError(`"${operand}" is not a version. See: llm-gateway policy history`)
   const keepSwitches = values['keep-switches']
-  const then = await changeAt(store, operand === undefined ? undefined : Number(operand))
+  const target = await findChange(store, operand === undefined ? undefined : Number(operand))
   return await change(
     store,
     values,
     ({ switches }) => ({
-      ...(then.policy && { policy: then.policy }),
-      switches: keepSwitches ? switches : then.switches,
+      ...(target.policy && { policy: target.policy }),
+      switches: keepSwitches ? switches : target.switches,
     }),
-    (note) => store.rollback(then.version, { ...note, keepSwitches }),
+    (note) => store.rollback(target.version, { ...note, keepSwitches }),
   )
 }
 
-async function changeAt(store: PolicyStore, version: number | undefined): Promise<Change> {
+/**
+ * Returns the change of a version; without a version, the one before the current.
+ *
+ * @throws GatewayOptionsError where the history does not hold it
+ */
+async function findChange(store: PolicyStore, version: number | undefined): Promise<Change> {
   const [{ version: current }, changes] = await Promise.all([store.read(), store.history()])
   const found = changes.find((change) =>
     version === undefined ? current === 0 || change.version < current : change.version === version,
@@ -169,19 +159,22 @@ async function changeAt(store: PolicyStore, version: number | undefined): Promis
 
 async function history(store: PolicyStore, { json }: Values): Promise<number> {
   const [{ version }, changes] = await Promise.all([store.read(), store.history()])
-  const { stdout } = process
-  if (json) stdout.write(`${JSON.stringify(changes)}\n`)
-  else if (changes.length === 0) process.stderr.write('Nothing was ever changed live.\n')
-  else stdout.write(`${historyLines(changes, version, painter(stdout)).join('\n')}\n`)
-  return 0
+  if (json) return printJson(changes)
+  if (changes.length === 0) return printNote('The history is empty: the policy was never changed live.')
+  return printLine(historyLines(changes, version, styleFor(process.stdout)).join('\n'))
 }
 
 async function clear(store: PolicyStore, values: Values): Promise<number> {
   return await change(store, values, ({ switches }) => ({ switches }), store.clear)
 }
 
-/** @throws UsageError for what cannot be read; @throws GatewayOptionsError for what is not JSON. */
-function policyFrom(operand: string): Policy {
+/**
+ * Reads and parses a policy from a file, or from standard input for `-`.
+ *
+ * @throws UsageError where it cannot be read
+ * @throws GatewayOptionsError where it is not JSON
+ */
+function readPolicy(operand: string): Policy {
   let text: string
   try {
     text = readFileSync(operand === '-' ? 0 : operand, 'utf8')

@@ -1,16 +1,16 @@
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Problem } from './errors.ts'
+import type { HttpError } from './errors.ts'
 import type { AccessLog } from './log.ts'
-import { bodyOf } from './reply.ts'
+import { errorBody } from './reply.ts'
 
-const MALFORMED: Problem = { status: 400, code: 'bad_request', message: 'This is not HTTP/1.1.' }
-const BY_CODE: Record<string, Problem> = {
+const MALFORMED: HttpError = { status: 400, code: 'bad_request', message: 'This is not HTTP/1.1.' }
+const ERROR_BY_CODE: Record<string, HttpError> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
     code: 'headers_too_large',
-    message: 'The headers are larger than this gateway takes.',
+    message: "The headers exceed this gateway's limit.",
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
@@ -18,30 +18,38 @@ const BY_CODE: Record<string, Problem> = {
     message: 'The request did not arrive in time.',
   },
 }
-const NO_TUNNELS: Problem = { status: 405, code: 'method_not_allowed', message: 'This is no proxy.' }
+const CONNECT_UNSUPPORTED: HttpError = {
+  status: 405,
+  code: 'method_not_allowed',
+  message: 'This is no proxy.',
+}
 
-/** What never becomes a request is answered, too, in the same shape, and its connection closed. */
-export function answerHostile(server: Server, log: AccessLog): void {
+/**
+ * Answers what Node cannot parse as a request (malformed HTTP, oversized headers, timeouts, CONNECT): sends the error in
+ * OpenAI's shape and closes the connection.
+ */
+export function handleClientErrors(server: Server, log: AccessLog): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    safely(socket, error.code === 'ECONNRESET' ? undefined : (BY_CODE[error.code ?? ''] ?? MALFORMED))
+    const reset = error.code === 'ECONNRESET'
+    rejectSafely(socket, reset ? undefined : (ERROR_BY_CODE[error.code ?? ''] ?? MALFORMED))
   })
-  server.on('connect', (_req, socket) => safely(socket, NO_TUNNELS))
+  server.on('connect', (_req, socket) => rejectSafely(socket, CONNECT_UNSUPPORTED))
 
-  /** A fault here would end the server for everybody. */
-  function safely(socket: Duplex, problem: Problem | undefined) {
+  /** An exception in one of these handlers would end the process, and with it all requests in flight. */
+  function rejectSafely(socket: Duplex, error: HttpError | undefined) {
     try {
-      turnAway(socket, problem)
+      rejectConnection(socket, error)
     } catch {
       socket.destroy()
     }
   }
 
-  function turnAway(socket: Duplex, problem: Problem | undefined) {
-    const answering = answerOn(socket)
-    // Bytes in the midst of an answer would be taken for part of it.
-    if (problem === undefined || !socket.writable || answering?.headersSent) return void socket.destroy()
-    const { status, code } = problem
-    const body = JSON.stringify(bodyOf(problem))
+  function rejectConnection(socket: Duplex, error: HttpError | undefined) {
+    const pending = responseOn(socket)
+    // Bytes written in the middle of a response would be parsed as part of it.
+    if (error === undefined || !socket.writable || pending?.headersSent) return void socket.destroy()
+    const { status, code } = error
+    const body = JSON.stringify(errorBody(error))
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'content-type: application/json',
@@ -50,12 +58,12 @@ export function answerHostile(server: Server, log: AccessLog): void {
       'connection: close',
     ]
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
-    // What had begun as a request is logged as one.
-    if (answering) answering.statusCode = status
-    else log.write({ at: new Date().toISOString(), status, end: 'refused', ms: 0, error: code })
+    // A request whose head was parsed has an exchange, which writes the log entry.
+    if (pending) pending.statusCode = status
+    else log.write({ startedAt: new Date().toISOString(), status, outcome: 'refused', ms: 0, error: code })
   }
 }
 
-/** Where Node keeps the answer that a connection is busy with; its own handler of such errors looks there, too. */
-const answerOn = (socket: Duplex) =>
+/** Returns the response that a connection is busy with. Node's own `clientError` handler reads the same field. */
+const responseOn = (socket: Duplex) =>
   (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage

@@ -1,96 +1,99 @@
 import { setFlagsFromString } from 'node:v8'
 import { createGateway, type Gateway } from '@hotdash/llm-gateway'
 import { UsageError } from '../core/command.ts'
-import { createCallers, isLoopback } from './authenticate.ts'
-import { type AccessLog, createAccessLog, createSay, type Say } from './log.ts'
-import { optionsFrom, type ServeOptions } from './options.ts'
-import { type Serving, startServer } from './server.ts'
+import { createAuthenticator, isLoopback } from './authenticate.ts'
+import { type AccessLog, createAccessLog, createLogger, type Logger } from './log.ts'
+import { parseServeOptions, type ServeOptions } from './options.ts'
+import { type RunningServer, startServer } from './server.ts'
 
-export const summary = 'the gateway as an HTTP server, for agents in Python and other languages'
+export const summary = 'runs the gateway as an HTTP server, for agents in Python and other languages'
 
 export const help = `llm-gateway serve: ${summary}.
 
-An agent keeps its OpenAI client and changes two variables:
+An agent keeps its OpenAI client and sets two variables:
   OPENAI_BASE_URL=http://127.0.0.1:4000/v1
   OPENAI_API_KEY=<its team key>
-The real key stays here, or in Redis (llm-gateway keys). Cache, limits, routing and records are those of the policy.
+OpenAI's key stays with this server, or in Redis (llm-gateway keys). The policy sets cache, limits and routing.
 
 Usage: OPENAI_API_KEY=sk-... llm-gateway serve [options]
 
-  --host ADDRESS           where to listen (127.0.0.1)
-  --port NUMBER            (4000)
-  --upstream URL           the model's API (OPENAI_BASE_URL, or https://api.openai.com/v1)
-  --policy FILE            a policy as JSON (LLM_GATEWAY_POLICY, or HotDash's own)
-  --allow-anonymous        let in programs on this machine that show no team key
-  --max-body MB            the largest request (20)
-  --max-requests NUMBER    how many may be under way at a time (1000)
-  --receive-timeout S      how long a request may take to arrive (60)
-  --grace S                how long streams may finish after SIGTERM (25)
-  --shutdown-delay S       how long to go on after SIGTERM while /health/readiness says 503 (0)
+  --host ADDRESS           address to listen on (127.0.0.1)
+  --port NUMBER            TCP port; 0: any free one (4000)
+  --upstream URL           base URL of the model's API (OPENAI_BASE_URL, or https://api.openai.com/v1)
+  --policy FILE            policy as JSON (LLM_GATEWAY_POLICY, or HotDash's own)
+  --allow-anonymous        accepts programs on this machine without a team key
+  --max-body MB            largest request body, in MiB (20)
+  --max-requests NUMBER    most requests in flight; more get 503 (1000)
+  --receive-timeout S      seconds within which a request must arrive (60)
+  --grace S                seconds for requests in flight to finish after SIGTERM (25)
+  --shutdown-delay S       seconds to keep accepting after SIGTERM, while /health/readiness answers 503 (0)
 
 Team keys: a team lists the SHA-256 of each of its keys in the policy. To make one:
   key=sk-team-$(openssl rand -hex 24); echo "$key"; printf %s "$key" | sha256sum
 
-Environment: OPENAI_API_KEY (also OPENAI_ORG_ID, OPENAI_PROJECT_ID), LLM_GATEWAY_REDIS_URL, SUPABASE_URL and the
-rest of what the gateway knows. The access log goes to stdout, one line of JSON for each request; all else to stderr.
+Environment: OPENAI_API_KEY (also OPENAI_ORG_ID, OPENAI_PROJECT_ID), LLM_GATEWAY_REDIS_URL, SUPABASE_URL and the other
+variables of the gateway. The access log goes to stdout, one line of JSON for each request; all else goes to stderr.
 
-/health/liveliness and /health/readiness need no key. docs/serve.md tells the rest.`
+/health/liveliness and /health/readiness need no key. Details: docs/serve.md`
 
 /**
- * How far beyond what is in use the heap may grow before it is swept: a sidecar stands beside an agent, and V8 left to
- * itself lets it grow to several times that where the machine has the memory. A bound would end the process instead.
+ * Lets the heap grow by 50 % between two garbage collections. By default V8 lets it grow to several times the live size
+ * where the machine has the memory, which the agent beside this server may need. A hard limit would crash the process.
  */
-const HEAP_GROWS_BY = '--heap-growing-percent=50'
+const HEAP_GROWTH_FLAG = '--heap-growing-percent=50'
 
-/** A hung sink must not keep an ended server from ending. */
-const LAST_WORDS_MS = 2_000
+/** Time after which the process exits although a sink still holds it open. */
+const EXIT_TIMEOUT_MS = 2_000
 
 export async function run(argv: string[]): Promise<number> {
-  const options = optionsFrom(argv, process.env)
-  setFlagsFromString(HEAP_GROWS_BY)
-  const say = createSay(process.stderr)
+  const options = parseServeOptions(argv, process.env)
+  setFlagsFromString(HEAP_GROWTH_FLAG)
+  const logger = createLogger(process.stderr)
   const gateway = createGateway({
-    // Strangers' calls, under this server's key: none leaves unchecked.
+    // Calls of other programs use this server's key, so a fault of the gateway must never send one unchecked.
     failClosed: true,
     ...(options.policy !== undefined && { policy: options.policy }),
     ...(options.account.key === undefined && { custody: { origin: options.upstream } }),
   })
-  const log = createAccessLog(process.stdout)
-  const serving = await start(gateway, options, log, say).catch(async (error: unknown) => {
+  const accessLog = createAccessLog(process.stdout)
+  const server = await start(gateway, options, accessLog, logger).catch(async (error: unknown) => {
     await gateway.close(0)
     throw error
   })
-  const signal = await asked()
-  say(`${signal}: ${serving.underWay()} under way may finish for ${options.graceMs / 1_000} s`)
-  const cut = await serving.stop()
-  if (cut > 0) say(`${cut} did not finish in time and were cut off`)
-  if (!(await gateway.close())) say('not all records were delivered')
-  if (log.dropped() > 0) say(`${log.dropped()} lines of the access log could not be written`)
-  say('done')
-  setTimeout(() => process.exit(0), LAST_WORDS_MS).unref()
+  const signal = await shutdownSignal()
+  logger(`${signal}: ${server.inFlight()} under way may finish for ${options.graceMs / 1_000} s`)
+  const cutOff = await server.stop()
+  if (cutOff > 0) logger(`${cutOff} did not finish in time and were cut off`)
+  if (!(await gateway.close())) logger('not all records were delivered')
+  if (accessLog.dropped() > 0) logger(`${accessLog.dropped()} lines of the access log could not be written`)
+  logger('done')
+  setTimeout(() => process.exit(0), EXIT_TIMEOUT_MS).unref()
   return 0
 }
 
-async function start(gateway: Gateway, options: ServeOptions, log: AccessLog, say: Say): Promise<Serving> {
-  // Team keys may be in the live policy alone.
+async function start(
+  gateway: Gateway,
+  options: ServeOptions,
+  accessLog: AccessLog,
+  logger: Logger,
+): Promise<RunningServer> {
+  // Loads the live policy, which may be the only one that lists team keys.
   await gateway.ready()
-  const keys = createCallers(gateway.policy, false).keys()
+  const keys = createAuthenticator(gateway.policy, false).keyCount()
   if (keys === 0 && !options.allowAnonymous) throw new UsageError(NO_KEYS)
-  const serving = await startServer(gateway, options, log, say)
+  const server = await startServer(gateway, options, accessLog, logger)
   const { host, upstream, allowAnonymous } = options
-  const address = `http://${host.includes(':') ? `[${host}]` : host}:${serving.port}`
-  const who = keys === 1 ? '1 team key' : `${keys} team keys`
-  say(`listening on ${address}, for ${who}; upstream is ${withoutSecrets(upstream)}`)
-  if (allowAnonymous) say(ANONYMOUS)
+  const address = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`
+  const audience = keys === 1 ? '1 team key' : `${keys} team keys`
+  logger(`listening on ${address}, for ${audience}; upstream is ${withoutSecrets(upstream)}`)
+  if (allowAnonymous) logger(ANONYMOUS)
   if (!isLoopback(host))
-    say(
-      'this is plain HTTP: keys and questions can be read on the way, unless something in front encrypts it',
-    )
-  return serving
+    logger('this is plain HTTP: without a TLS proxy in front, keys and questions can be read on the network')
+  return server
 }
 
-const NO_KEYS = `The policy lists no team key, so nobody could be let in.
-Give a team the SHA-256 of a key ("keys" in the policy), or say --allow-anonymous to try it on this machine.`
+const NO_KEYS = `The policy lists no team key, so every request would be refused.
+Give a team the SHA-256 of a key ("keys" in the policy), or use --allow-anonymous to try it on this machine.`
 
 const ANONYMOUS =
   'WARNING: --allow-anonymous: every program on this machine may spend the budget of any team. For development only.'
@@ -100,8 +103,8 @@ function withoutSecrets(address: string): string {
   return `${origin}${pathname}`
 }
 
-/** The second signal ends it at once. */
-function asked(): Promise<NodeJS.Signals> {
+/** Resolves at the first SIGTERM or SIGINT. A second one exits at once with code 1. */
+function shutdownSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let times = 0
     for (const signal of ['SIGTERM', 'SIGINT'] as const)

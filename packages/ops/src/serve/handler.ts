@@ -1,137 +1,144 @@
 import { type Gateway, type ParsedBody, parsedBody } from '@hotdash/llm-gateway'
 import { isObject, textOf } from '../core/json.ts'
-import type { Callers, Sender } from './authenticate.ts'
+import type { Authenticator, Principal } from './authenticate.ts'
 import { createBodyReader } from './body.ts'
-import { noModel, problems } from './errors.ts'
+import { httpErrors, modelNotFound } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
-import { type Wishes, wishesOf } from './litellm-fields.ts'
-import { type LogLine, type Say, tidy } from './log.ts'
+import { parseRequestControls, type RequestControls } from './litellm-fields.ts'
+import { type LogEntry, type Logger, redact } from './log.ts'
 import type { ServeOptions } from './options.ts'
 import { relay } from './relay.ts'
-import { json, refuse } from './reply.ts'
+import { sendError, sendJson } from './reply.ts'
 import type { Route } from './routes.ts'
 import { createTeams } from './teams.ts'
 
-/** What goes through the gateway. */
-type Question = { sender: Sender; method: 'GET' | 'POST'; path: string; asked?: Asked }
-type Asked = { body: ParsedBody; model: string | undefined; wishes: Wishes }
+/** A request for `gateway.fetch`. */
+type OutboundCall = { principal: Principal; method: 'GET' | 'POST'; path: string; requestBody?: RequestBody }
+type RequestBody = { body: ParsedBody; model: string | undefined; controls: RequestControls }
 
-/** Everything that needs a key: calls, the models that a team may use, and what passes through. */
-export function createDesk(
+/** Creates the handler of all routes that need a key: governed calls, the models of a team, and what passes through. */
+export function createHandler(
   gateway: Gateway,
-  callers: Callers,
+  authenticator: Authenticator,
   { upstream, account, maxBodyBytes }: ServeOptions,
-  say: Say,
+  logger: Logger,
 ) {
   const read = createBodyReader(maxBodyBytes)
   const teams = createTeams(gateway.policy)
 
-  return async function desk(
-    route: Extract<Route, { type: 'call' | 'models' | 'pass' }>,
+  return async function handle(
+    route: Extract<Route, { type: 'call' | 'models' | 'pass-through' }>,
     query: string,
     exchange: Exchange,
   ): Promise<void> {
-    const { req, res, line } = exchange
-    const sender = callers.senderOf(req.headers)
-    if ('status' in sender) return refuse(res, sender)
-    if (sender.team !== undefined) line.team = sender.team
-    if (route.type === 'models') return await models(route.id, sender, exchange)
-    // It shares the path and speaks another language; queries go no further than this server.
-    if (query !== '' && new URLSearchParams(query).has('beta')) return refuse(res, problems.beta)
+    const { req, res, logEntry } = exchange
+    const principal = authenticator.authenticate(req.headers)
+    if ('status' in principal) return sendError(res, principal)
+    if (principal.team !== undefined) logEntry.team = principal.team
+    if (route.type === 'models') return await listModels(route.id, principal, exchange)
+    // `?beta` selects another API on the same path. Queries are never forwarded, so the call would mean something else.
+    if (query !== '' && new URLSearchParams(query).has('beta'))
+      return sendError(res, httpErrors.betaUnsupported)
     const body = await read(req, res)
-    if ('status' in body) return refuse(res, body)
-    const wishes = wishesOf(req.headers, body.json, teams.agents(sender))
+    if ('status' in body) return sendError(res, body)
+    const controls = parseRequestControls(req.headers, body.json, teams.agents(principal))
     const model = textOf(body.json.model)
-    line.bytesIn = body.bytes
-    line.stream = body.json.stream === true
-    if (model !== undefined) line.modelAsked = tidy(model)
-    const { rest } = wishes
-    const own = rest === undefined ? body : parsedBody(JSON.stringify(rest), rest)
-    await ask({ sender, method: 'POST', path: route.path, asked: { body: own, model, wishes } }, exchange)
+    logEntry.bytesIn = body.bytes
+    logEntry.stream = body.json.stream === true
+    if (model !== undefined) logEntry.requestedModel = redact(model)
+    const { forwardedBody } = controls
+    const forwarded =
+      forwardedBody === undefined ? body : parsedBody(JSON.stringify(forwardedBody), forwardedBody)
+    const requestBody = { body: forwarded, model, controls }
+    await forward({ principal, method: 'POST', path: route.path, requestBody }, exchange)
   }
 
-  async function ask({ sender, method, path, asked }: Question, exchange: Exchange): Promise<void> {
-    const { req, res, line, startedAt } = exchange
-    const headers = requestHeaders(req.headers, sender, account, asked?.wishes)
-    if (headers['x-gateway-agent'] !== undefined) line.agent = decoded(headers['x-gateway-agent'])
-    const left = new AbortController()
-    // Of a call that is over nothing needs to be stopped, and an abort costs the making of an error.
+  async function forward(
+    { principal, method, path, requestBody }: OutboundCall,
+    exchange: Exchange,
+  ): Promise<void> {
+    const { req, res, logEntry, startMs } = exchange
+    const headers = requestHeaders(req.headers, principal, account, requestBody?.controls)
+    if (headers['x-gateway-agent'] !== undefined) logEntry.agent = decode(headers['x-gateway-agent'])
+    const disconnect = new AbortController()
+    // After a finished response there is nothing to abort, and creating an AbortError is expensive.
     res.once('close', () => {
-      if (!res.writableFinished) left.abort()
+      if (!res.writableFinished) disconnect.abort()
     })
-    const patience = deadline(asked?.wishes.timeoutMs, left)
+    const timeout = startTimeout(requestBody?.controls.timeoutMs, disconnect)
     let response: Response
     try {
       response = await gateway.fetch(`${upstream}${path}`, {
         method,
         headers,
-        signal: left.signal,
-        ...asked?.body.fetchOptions,
+        signal: disconnect.signal,
+        ...requestBody?.body.fetchOptions,
       })
     } catch (error) {
       if (res.destroyed) return
-      const problem = patience.isOver() ? problems.timeout : problems.unreachable
-      line.error = problem.code
-      if (problem === problems.unreachable) say(`upstream cannot be reached: ${causeOf(error)}`, problem.code)
-      return refuse(res, problem)
+      const failure = timeout.hasElapsed() ? httpErrors.timeout : httpErrors.upstreamUnreachable
+      logEntry.error = failure.code
+      if (failure === httpErrors.upstreamUnreachable)
+        logger(`upstream cannot be reached: ${errorCause(error)}`, failure.code)
+      return sendError(res, failure)
     } finally {
-      patience.end()
+      timeout.cancel()
     }
-    const error = response.status < 400 ? undefined : await errorIn(response)
-    if (error !== undefined) line.error = tidy(error)
-    tell(line, response.headers)
-    // Upstream's own 401 is about this server's key, and may quote it.
+    const error = response.status < 400 ? undefined : await errorCodeOf(response)
+    if (error !== undefined) logEntry.error = redact(error)
+    logHeaders(logEntry, response.headers)
+    // A 401 of upstream concerns this server's key, which its message may quote.
     if (response.status === 401 && !error?.startsWith('gateway_')) {
-      say('upstream does not accept OPENAI_API_KEY: every call that reaches it fails', 'upstream key')
-      return refuse(res, problems.upstreamKey)
+      logger('upstream does not accept OPENAI_API_KEY: every call that reaches it fails', 'upstream key')
+      return sendError(res, httpErrors.upstreamKeyRejected)
     }
-    const { model: modelAsked, wishes } = asked ?? { model: undefined, wishes: undefined }
-    const ms = performance.now() - startedAt
     const out = responseHeaders(response, {
-      modelAsked,
-      team: teams.of(sender),
-      wishes,
+      requestedModel: requestBody?.model,
+      team: teams.policyOf(principal),
+      controls: requestBody?.controls,
       error,
-      ms,
+      ms: performance.now() - startMs,
       key: account.key,
     })
-    line.bytesOut = 0
-    line.end = await relay(response, res, out, (bytes) => {
-      line.bytesOut = (line.bytesOut ?? 0) + bytes
+    logEntry.bytesOut = 0
+    logEntry.outcome = await relay(response, res, out, (bytes) => {
+      logEntry.bytesOut = (logEntry.bytesOut ?? 0) + bytes
     })
   }
 
-  /** Those of the policy; where it forbids none, upstream's. */
-  async function models(id: string | undefined, sender: Sender, exchange: Exchange): Promise<void> {
+  /** Answers with the models of the policy; where it restricts none, with upstream's. */
+  async function listModels(id: string | undefined, principal: Principal, exchange: Exchange): Promise<void> {
     const { res } = exchange
-    const names = teams.models(sender)
+    const names = teams.models(principal)
     if (names === undefined) {
       const path = id === undefined ? '/models' : `/models/${encodeURIComponent(id)}`
-      return await ask({ sender, method: 'GET', path }, exchange)
+      return await forward({ principal, method: 'GET', path }, exchange)
     }
-    if (id === undefined) return json(res, 200, { object: 'list', data: names.map(modelOf) })
-    return names.includes(id) ? json(res, 200, modelOf(id)) : refuse(res, noModel(tidy(id)))
+    if (id === undefined) return sendJson(res, 200, { object: 'list', data: names.map(modelObject) })
+    return names.includes(id)
+      ? sendJson(res, 200, modelObject(id))
+      : sendError(res, modelNotFound(redact(id)))
   }
 }
 
-const modelOf = (id: string) => ({ id, object: 'model', created: 0, owned_by: 'llm-gateway' })
+const modelObject = (id: string) => ({ id, object: 'model', created: 0, owned_by: 'llm-gateway' })
 
-/** Aborts when the answer has not begun in time. */
-function deadline(ms: number | undefined, controller: AbortController) {
-  let over = false
+/** Aborts `controller` after `ms` milliseconds; never where `ms` is undefined. */
+function startTimeout(ms: number | undefined, controller: AbortController) {
+  let elapsed = false
   const timer =
     ms === undefined
       ? undefined
       : setTimeout(() => {
-          over = true
+          elapsed = true
           controller.abort()
         }, ms)
-  return { isOver: () => over, end: () => clearTimeout(timer) }
+  return { hasElapsed: () => elapsed, cancel: () => clearTimeout(timer) }
 }
 
-/** The code of an error in OpenAI's shape; `''` for one without. */
-async function errorIn(response: Response): Promise<string | undefined> {
+/** Returns the code of an error in OpenAI's shape, else its type; `undefined` for any other body. */
+async function errorCodeOf(response: Response): Promise<string | undefined> {
   if (!/json/i.test(response.headers.get('content-type') ?? '')) return undefined
   const body: unknown = await response
     .clone()
@@ -141,13 +148,14 @@ async function errorIn(response: Response): Promise<string | undefined> {
   return isObject(error) ? (textOf(error.code) ?? textOf(error.type)) : undefined
 }
 
-/** `fetch failed` hides why. No message of undici's holds a header. */
-function causeOf(error: unknown): string {
+/** Returns the message of an error's cause: `fetch failed` says nothing. No message of undici quotes a header. */
+function errorCause(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   return cause instanceof Error ? cause.message || cause.name : 'no reason was given'
 }
 
-const TOLD = {
+/** Fields of the log entry, and the `x-gateway-*` header of each. */
+const LOGGED_HEADERS = {
   id: 'call-id',
   team: 'team',
   model: 'model',
@@ -156,17 +164,17 @@ const TOLD = {
   costUsd: 'cost-usd',
 }
 
-function tell(line: LogLine, headers: Headers): void {
-  for (const [field, name] of Object.entries(TOLD)) {
+function logHeaders(logEntry: LogEntry, headers: Headers): void {
+  for (const [field, name] of Object.entries(LOGGED_HEADERS)) {
     const value = headers.get(`x-gateway-${name}`)
-    if (value !== null) Object.assign(line, { [field]: field === 'id' ? value : decoded(value) })
+    if (value !== null) Object.assign(logEntry, { [field]: field === 'id' ? value : decode(value) })
   }
 }
 
-function decoded(text: string): string {
+function decode(text: string): string {
   try {
-    return tidy(decodeURIComponent(text))
+    return redact(decodeURIComponent(text))
   } catch {
-    return tidy(text)
+    return redact(text)
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../core/json.ts'
-import { wishesOf } from './litellm-fields.ts'
+import { parseRequestControls } from './litellm-fields.ts'
 
 const NAMES = [
   'model',
@@ -31,9 +31,9 @@ test('whatever is in a body, what is not LiteLLM’s stays as it was, and what i
   fc.assert(
     fc.property(body, (body) => {
       const before = structuredClone(body)
-      const { rest, ignored } = wishesOf({}, body, [])
+      const { forwardedBody, ignored } = parseRequestControls({}, body, [])
       expect(body).toEqual(before)
-      const sent = rest ?? body
+      const sent = forwardedBody ?? body
       for (const name of Object.keys(sent)) {
         expect(ignored).not.toContain(name)
         if (name !== 'metadata') expect(sent[name]).toEqual(body[name])
@@ -55,7 +55,9 @@ test('whatever is in a body, what is not LiteLLM’s stays as it was, and what i
 test('whatever it is told, what goes into headers are texts and numbers', () => {
   fc.assert(
     fc.property(body, (body) => {
-      const { agent, session, trace, user, tags, timeoutMs, ignored } = wishesOf({}, body, ['support'])
+      const { agent, session, trace, user, tags, timeoutMs, ignored } = parseRequestControls({}, body, [
+        'support',
+      ])
       for (const text of [agent, session, trace, user, ...tags])
         expect(text === undefined || (typeof text === 'string' && text !== '')).toBe(true)
       expect(timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < 2 ** 31)).toBe(true)
@@ -65,7 +67,7 @@ test('whatever it is told, what goes into headers are texts and numbers', () => 
 })
 
 test('headers come before the body, and the first who says it is heard', () => {
-  const wishes = wishesOf(
+  const controls = parseRequestControls(
     {
       'x-litellm-agent-id': 'a',
       'x-litellm-timeout': '2',
@@ -75,14 +77,14 @@ test('headers come before the body, and the first who says it is heard', () => {
     { metadata: { agent: 'b' }, timeout: 5, tags: ['z', 7], user: 'support', litellm_trace_id: 't' },
     ['support'],
   )
-  expect(wishes).toEqual({
+  expect(controls).toEqual({
     agent: 'a',
     timeoutMs: 2_000,
     tags: ['z', 'x', 'y'],
     user: 'u',
-    people: ['u'],
+    userIdentifiers: ['u'],
     trace: 't',
     ignored: [],
-    rest: { user: 'support' },
+    forwardedBody: { user: 'support' },
   })
 })

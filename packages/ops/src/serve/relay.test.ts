@@ -60,7 +60,7 @@ test.each(['text/event-stream', 'application/json'])(
     await turn()
     expect([res.destroyed, seen.cancelled]).toEqual([false, false])
     vi.advanceTimersByTime(2_000)
-    expect(await ended).toBe('left')
+    expect(await ended).toBe('aborted')
     expect([res.destroyed, seen.cancelled]).toEqual([true, true])
   },
 )

@@ -1,27 +1,31 @@
 import type { Mode, Switches } from '@hotdash/llm-gateway/policy'
-import { nearest } from '../cli/suggest.ts'
+import { refuseSurplus } from '../cli/subcommand.ts'
+import { suggest } from '../cli/suggest.ts'
 import { UsageError } from '../core/command.ts'
 
-/** What a switch does to the switches that are set. `names`: what the words name, to be looked up in the policy. */
-export type Turn = {
-  turned: (switches: Switches) => Switches
+/** A change of the switches, as words of the command line describe it. */
+export type SwitchChange = {
+  /** Returns the switches with the change applied. Never changes its argument. */
+  apply: (switches: Switches) => Switches
+  /** Names that the words refer to, to be looked up in the policy. */
   names: { agent?: string; team?: string; models?: string[] }
 }
 
-export type TurnOptions = {
+/** Options of `llm-gateway switch` as typed. `usd`: US dollars a day. */
+export type SwitchOptions = {
   agent?: string | undefined
   rpm?: string | undefined
   tpm?: string | undefined
   usd?: string | undefined
 }
 
-type Words = (rest: string[], options: TurnOptions) => Turn
+type Parser = (rest: string[], options: SwitchOptions) => SwitchChange
 type AgentSwitches = NonNullable<Switches['agents']>[string]
 
 const MODES = ['embedded', 'litellm', 'direct'] as const
 
-/** By the first word. */
-const TURNS: Record<string, Words> = {
+/** Parsers of the remaining words, by the first word. */
+const PARSERS: Record<string, Parser> = {
   mode: ([word], { agent }) => {
     const mode = oneOf('mode', word, [...MODES, 'reset'])
     return forOneOrAll(agent, mode === 'reset' ? { mode: undefined } : { mode: mode as Mode })
@@ -37,47 +41,57 @@ const TURNS: Record<string, Words> = {
     const state = oneOf(`agent ${name}`, word, ['off', 'on', 'reset'])
     if (state !== 'reset') return forOneOrAll(name, { off: state === 'off' ? true : undefined })
     return {
-      turned: (switches) => tidy({ ...switches, agents: without(switches.agents, name) }),
+      apply: (switches) => withoutEmpty({ ...switches, agents: without(switches.agents, name) }),
       names: { agent: name },
     }
   },
   limits: ([team, word], { rpm, tpm, usd }) => {
     if (!team) throw new UsageError('Which team? As in: llm-gateway switch limits prod_ceo --rpm 30 --usd 10')
-    if (word !== undefined && word !== 'reset') throw unexpected(word, ['reset'])
+    if (word !== undefined && word !== 'reset') throw unexpectedWord(word, ['reset'])
     const limits = {
-      ...(rpm === undefined ? {} : { rpm: number('--rpm', rpm, true) }),
-      ...(tpm === undefined ? {} : { tpm: number('--tpm', tpm, true) }),
-      ...(usd === undefined ? {} : { usdPerDay: number('--usd', usd, false) }),
+      ...(rpm === undefined ? {} : { rpm: parseNumber('--rpm', rpm, true) }),
+      ...(tpm === undefined ? {} : { tpm: parseNumber('--tpm', tpm, true) }),
+      ...(usd === undefined ? {} : { usdPerDay: parseNumber('--usd', usd, false) }),
     }
     const isEmpty = Object.keys(limits).length === 0
     if (isEmpty === (word === undefined))
-      throw new UsageError('Say --rpm, --tpm or --usd (dollars a day), or "reset": one of both.')
-    const turned = ({ teams, ...rest }: Switches) =>
-      tidy({
+      throw new UsageError('Say --rpm, --tpm or --usd (US dollars a day), or "reset", but not both.')
+    const apply = ({ teams, ...rest }: Switches) =>
+      withoutEmpty({
         ...rest,
         teams:
           word === 'reset' ? without(teams, team) : { ...teams, [team]: { ...teams?.[team], ...limits } },
       })
-    return { turned, names: { team } }
+    return { apply, names: { team } }
   },
   model: ([from, to]) => {
     if (!from || !to)
       throw new UsageError('Which by which? As in: llm-gateway switch model gpt-4o gpt-4o-mini')
     if (from === to)
-      throw new UsageError(`"${from}" cannot stand in for itself; to undo it: switch model ${from} reset`)
-    const turned = ({ models, ...rest }: Switches) =>
-      tidy({ ...rest, models: to === 'reset' ? without(models, from) : { ...models, [from]: to } })
-    return { turned, names: { models: to === 'reset' ? [] : [to] } }
+      throw new UsageError(
+        `"${from}" cannot stand in for itself. To take the switch back: switch model ${from} reset`,
+      )
+    const apply = ({ models, ...rest }: Switches) =>
+      withoutEmpty({ ...rest, models: to === 'reset' ? without(models, from) : { ...models, [from]: to } })
+    return { apply, names: { models: to === 'reset' ? [] : [to] } }
   },
-  reset: () => ({ turned: () => ({}), names: {} }),
+  reset: () => ({ apply: () => ({}), names: {} }),
 }
 
-/** @throws UsageError for what cannot be understood, with what was probably meant. */
-export function turnOf([what = '', ...rest]: string[], options: TurnOptions): Turn {
-  const turn = Object.hasOwn(TURNS, what) ? TURNS[what] : undefined
-  if (turn === undefined) throw unexpected(what, [...Object.keys(TURNS), 'show'])
-  const extra = rest[what === 'agent' || what === 'limits' || what === 'model' ? 2 : what === 'reset' ? 0 : 1]
-  if (extra !== undefined) throw new UsageError(`"${extra}" is a word too many.`)
+/**
+ * Parses the words after `llm-gateway switch`.
+ *
+ * @throws UsageError for an unknown word (with the word probably meant), a missing or surplus one, or an option that does
+ * not belong to the switch
+ * @example
+ * parseSwitch(['cache', 'off'], {}).apply({ mode: 'direct' }) // { mode: 'direct', cache: 'off' }
+ */
+export function parseSwitch([what = '', ...rest]: string[], options: SwitchOptions): SwitchChange {
+  const parse = Object.hasOwn(PARSERS, what) ? PARSERS[what] : undefined
+  if (parse === undefined) throw unexpectedWord(what, [...Object.keys(PARSERS), 'show'])
+  refuseSurplus(
+    rest[what === 'agent' || what === 'limits' || what === 'model' ? 2 : what === 'reset' ? 0 : 1],
+  )
   for (const [option, belongs] of [
     ['agent', ['mode', 'cache', 'semantic']],
     ['rpm', ['limits']],
@@ -86,23 +100,23 @@ export function turnOf([what = '', ...rest]: string[], options: TurnOptions): Tu
   ] as const)
     if (options[option] !== undefined && !(belongs as readonly string[]).includes(what))
       throw new UsageError(`--${option} is for "switch ${belongs.join('", "switch ')}".`)
-  return turn(rest, options)
+  return parse(rest, options)
 }
 
-/** `undefined` takes a switch back. */
+/** Changes the switches of one agent, or of all without `agent`. `undefined` takes a switch back. */
 function forOneOrAll(
   agent: string | undefined,
   change: { [Key in keyof AgentSwitches]: AgentSwitches[Key] | undefined },
-): Turn {
+): SwitchChange {
   if (agent === undefined)
-    return { turned: (switches) => tidy({ ...switches, ...change } as Switches), names: {} }
-  const turned = ({ agents, ...rest }: Switches) =>
-    tidy({ ...rest, agents: { ...agents, [agent]: { ...agents?.[agent], ...change } } } as Switches)
-  return { turned, names: { agent } }
+    return { apply: (switches) => withoutEmpty({ ...switches, ...change } as Switches), names: {} }
+  const apply = ({ agents, ...rest }: Switches) =>
+    withoutEmpty({ ...rest, agents: { ...agents, [agent]: { ...agents?.[agent], ...change } } } as Switches)
+  return { apply, names: { agent } }
 }
 
-/** What switches nothing is not there. */
-function tidy(switches: Switches): Switches {
+/** Removes members that are undefined, and objects that are empty. */
+function withoutEmpty(switches: Switches): Switches {
   const clean = (value: unknown): unknown => {
     if (typeof value !== 'object' || value === null) return value
     const kept = Object.entries(value)
@@ -119,18 +133,18 @@ const without = <Value>(record: Record<string, Value> | undefined, name: string)
 function oneOf(what: string, word: string | undefined, words: string[]): string {
   if (word === undefined) throw new UsageError(`switch ${what}: to what? ${words.join(', ')}`)
   if (words.includes(word)) return word
-  throw unexpected(word, words)
+  throw unexpectedWord(word, words)
 }
 
-function unexpected(word: string, words: string[]): UsageError {
-  const meant = nearest(word, words)
-  const hint = meant === undefined ? `It is one of ${words.join(', ')}.` : `Did you mean "${meant}"?`
+function unexpectedWord(word: string, words: string[]): UsageError {
+  const name = suggest(word, words)
+  const hint = name === undefined ? `It is one of ${words.join(', ')}.` : `Did you mean "${name}"?`
   return new UsageError(
     word === '' ? `Switch what? ${words.join(', ')}` : `There is no "${word}" here. ${hint}`,
   )
 }
 
-function number(option: string, text: string, whole: boolean): number {
+function parseNumber(option: string, text: string, whole: boolean): number {
   const value = Number(text)
   if (text.trim() !== '' && value > 0 && Number.isFinite(value) && (!whole || Number.isInteger(value)))
     return value
