@@ -1,29 +1,39 @@
-/** Counts a text's tokens, and cuts it after so many. */
-export type Tokenizer = { count: (text: string) => number; cut: (text: string, limit: number) => string }
-
-/** Four characters are a token. */
-const approximate: Tokenizer = {
-  count: (text) => Math.ceil(text.length / 4),
-  cut: (text, limit) => text.slice(0, limit * 4),
+/** `count` counts the tokens of a text; `truncate` returns its first `limit` tokens as text. */
+export type Tokenizer = {
+  count: (text: string) => number
+  truncate: (text: string, limit: number) => string
 }
 
-/** Merging takes quadratic time in a run without a break: 200,000 times the same letter would stop the server for 20 s. */
-const LONG_RUN = /\p{L}{600}|[^\s\p{L}\p{N}]{600}|\s{600}/u
-const PIECE = 300
+/** Takes four UTF-16 code units for a token. */
+const approximate: Tokenizer = {
+  count: (text) => Math.ceil(text.length / 4),
+  truncate: (text, limit) => text.slice(0, limit * 4),
+}
 
-/** `exact` loads OpenAI's o200k vocabulary, once; texts with endless words are counted piece by piece. */
-export async function tokenizerOf(precision: 'exact' | 'approximate'): Promise<Tokenizer> {
+/**
+ * Matches runs without a word break. Byte-pair merging takes quadratic time in their length: 200,000 times the same letter
+ * would block the server for 20 s.
+ */
+const UNBROKEN_RUN = /\p{L}{600}|[^\s\p{L}\p{N}]{600}|\s{600}/u
+/** Length of the segments in which a text with such a run is counted, in UTF-16 code units. */
+const SEGMENT_CHARS = 300
+
+/**
+ * Loads a tokenizer. `exact` loads OpenAI's o200k vocabulary, once for each process; counts of texts with unbroken runs
+ * are approximate.
+ */
+export async function loadTokenizer(precision: 'exact' | 'approximate'): Promise<Tokenizer> {
   if (precision === 'approximate') return approximate
   const { countTokens, encode, decode } = await import('gpt-tokenizer/encoding/o200k_base')
   const plain = { disallowedSpecial: new Set<string>() }
   const count = (text: string) => countTokens(text, plain)
   return {
     count(text) {
-      if (!LONG_RUN.test(text)) return count(text)
+      if (!UNBROKEN_RUN.test(text)) return count(text)
       let sum = 0
-      for (let at = 0; at < text.length; at += PIECE) sum += count(text.slice(at, at + PIECE))
+      for (let at = 0; at < text.length; at += SEGMENT_CHARS) sum += count(text.slice(at, at + SEGMENT_CHARS))
       return sum
     },
-    cut: (text, limit) => decode(encode(text, plain).slice(0, limit)),
+    truncate: (text, limit) => decode(encode(text, plain).slice(0, limit)),
   }
 }

@@ -46,7 +46,7 @@ test('an event that is wrong is refused alone, and complained about under its id
   expect(errors[0]).toMatchObject({ id: wrong.id, status: 400, message: 'Invalid request data' })
   expect(langfuse.malformed).toEqual([
     `${wrong.id}: startTime is no ISO time with a zone`,
-    `${wrong.id}: level is none of DEBUG, DEFAULT, WARNING, ERROR`,
+    `${wrong.id}: level is not one of DEBUG, DEFAULT, WARNING, ERROR`,
     expect.stringContaining('type "nonsense" is unknown'),
   ])
 })

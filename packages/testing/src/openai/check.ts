@@ -1,5 +1,5 @@
 import { type Json, type JsonObject, text } from '../core/json.ts'
-import type { Problem } from './errors.ts'
+import type { ApiError } from './errors.ts'
 import type { FakeRequest } from './request.ts'
 
 const NO_KEY =
@@ -7,8 +7,8 @@ const NO_KEY =
 const NO_JSON =
   "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
 
-/** Why OpenAI would not accept this key. */
-export function keyProblem({ headers }: FakeRequest, apiKeys: string[] | undefined): Problem | undefined {
+/** Returns OpenAI's error for a missing or unknown key. */
+export function keyError({ headers }: FakeRequest, apiKeys: string[] | undefined): ApiError | undefined {
   const given = /^Bearer\s+(.*)$/i.exec(String(headers.authorization ?? ''))?.[1]?.trim()
   const key = given || String(headers['api-key'] ?? '').trim()
   if (key === '') return { status: 401, code: 'invalid_api_key', message: NO_KEY }
@@ -17,17 +17,17 @@ export function keyProblem({ headers }: FakeRequest, apiKeys: string[] | undefin
   return { status: 401, message: `Incorrect API key provided: ${shown}.` }
 }
 
-/** Why OpenAI would not accept this body for an answer of a model. */
-export function bodyProblem({ path, body, text: source }: FakeRequest): Problem | undefined {
+/** Returns OpenAI's error for a body that an answering endpoint does not accept. */
+export function bodyError({ path, body, text: source }: FakeRequest): ApiError | undefined {
   if (Object.keys(body).length === 0 && !/^\s*\{\s*\}\s*$/.test(source))
     return { status: 400, message: NO_JSON }
-  return modelProblem(path, body) ?? sizeProblem(body)
+  return modelError(path, body) ?? sizeError(body)
 }
 
-function modelProblem(path: string, { model, prompt }: JsonObject): Problem | undefined {
+function modelError(path: string, { model, prompt }: JsonObject): ApiError | undefined {
   if (text(model) !== '') return undefined
   if (path !== '/v1/responses') return { status: 400, message: 'you must provide a model parameter' }
-  // A stored prompt brings its own model.
+  // A stored prompt names its model.
   if (typeof prompt === 'object' && prompt !== null) return undefined
   return {
     status: 400,
@@ -37,28 +37,28 @@ function modelProblem(path: string, { model, prompt }: JsonObject): Problem | un
   }
 }
 
-/** What is asked for must fit into OpenAI's limits, and so into the server's memory. */
+/** OpenAI's limits of integers in a request; they bound the size of an answer, too. */
 const LIMITS: [name: string, least: number, most: number][] = [
   ['n', 1, 128],
   ['top_logprobs', 0, 20],
   ['dimensions', 1, 3_072],
 ]
 
-function sizeProblem(body: JsonObject): Problem | undefined {
+function sizeError(body: JsonObject): ApiError | undefined {
   for (const [name, least, most] of LIMITS) {
     const given = body[name]
-    if (given === undefined || given === null || fits(given, least, most)) continue
+    if (given === undefined || given === null || isIntegerBetween(given, least, most)) continue
     const message = `Invalid '${name}': expected an integer between ${least} and ${most}.`
     return { status: 400, code: 'invalid_value', param: name, message }
   }
-  const many =
+  const isTooLong =
     Array.isArray(body.input) &&
     body.input.length > 2_048 &&
     body.input.some((item) => typeof item === 'string')
-  return many
+  return isTooLong
     ? { status: 400, param: 'input', message: "'$.input' is too long: at most 2048 items." }
     : undefined
 }
 
-const fits = (value: Json, least: number, most: number) =>
+const isIntegerBetween = (value: Json, least: number, most: number) =>
   typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../core/json.ts'
 
-/** What OpenAI answers instead of an answer. */
-export type Problem = {
+/** An error response of OpenAI. Fields left out follow from `code` or `status`. `retryAfter`: seconds. */
+export type ApiError = {
   status: number
   code?: string | null
   errorType?: string
@@ -11,9 +11,9 @@ export type Problem = {
   headers?: Record<string, string>
 }
 
-type Kind = { type: string; code: string | null; message: string }
+type ErrorKind = { type: string; code: string | null; message: string }
 
-const BY_STATUS: Record<number, Kind | undefined> = {
+const BY_STATUS: Record<number, ErrorKind | undefined> = {
   400: { type: 'invalid_request_error', code: null, message: 'The request is not valid.' },
   401: { type: 'invalid_request_error', code: 'invalid_api_key', message: 'Incorrect API key provided.' },
   403: { type: 'invalid_request_error', code: null, message: 'You are not allowed to do this.' },
@@ -29,7 +29,7 @@ const BY_STATUS: Record<number, Kind | undefined> = {
   503: { type: 'service_unavailable_error', code: null, message: 'The engine is currently overloaded.' },
 }
 
-const BY_CODE: Record<string, Omit<Kind, 'code'> | undefined> = {
+const BY_CODE: Record<string, Omit<ErrorKind, 'code'> | undefined> = {
   insufficient_quota: {
     type: 'insufficient_quota',
     message: 'You exceeded your current quota, please check your plan and billing details.',
@@ -44,11 +44,11 @@ const BY_CODE: Record<string, Omit<Kind, 'code'> | undefined> = {
   },
 }
 
-/** `{ error: { message, type, param, code } }` */
-export function errorBody({ status, code, errorType, message, param }: Problem): JsonObject {
+/** Returns `{ error: { message, type, param, code } }`. */
+export function errorBody({ status, code, errorType, message, param }: ApiError): JsonObject {
   const known = BY_STATUS[status] ?? { type: 'server_error', code: null, message: `Error ${status}.` }
-  const told = code && Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined
-  const kind = { ...known, ...told }
+  const byCode = code && Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined
+  const kind = { ...known, ...byCode }
   return {
     error: {
       message: message ?? kind.message,

@@ -74,7 +74,7 @@ test('a hang after the headers gives the first chunk and then nothing, until the
   expect([chunks, upstream.requests[0]?.aborted]).toEqual([1, true])
 })
 
-test('a cut breaks streams after so many chunks and whole answers in the middle, and the client is not to blame', async () => {
+test('a cut breaks streams after a number of chunks and whole answers in the middle, and the client is not to blame', async () => {
   const { client, upstream } = await setup()
   upstream.fail({ type: 'cut', afterChunks: 3 }, { times: 2 })
   await expect(all(await client.chat.completions.create(streamed()))).rejects.toThrow('terminated')

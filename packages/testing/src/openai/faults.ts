@@ -1,40 +1,40 @@
-/** An error in OpenAI's shape. What is not given follows from the status, or from a known `code`. */
+/** An error in OpenAI's shape. Fields left out follow from the status, or from a known `code`. */
 export type StatusFault = {
   type: 'status'
   status: number
-  /** `insufficient_quota` and `context_length_exceeded`, for example, bring their own type and message. */
+  /** A known code, e.g. `insufficient_quota` or `context_length_exceeded`, sets type and message. */
   code?: string
   errorType?: string
   message?: string
   param?: string
-  /** Seconds, for `retry-after`. */
+  /** Seconds, sent as `retry-after`. */
   retryAfter?: number
   headers?: Record<string, string>
 }
 
-/** What can go wrong on the way to OpenAI and back. */
+/** A fault of OpenAI or of the connection to it. `afterChunks`: number of chunks sent before it. */
 export type Fault =
-  /** Waits before it answers. */
+  /** Waits `ms` milliseconds before the answer. */
   | { type: 'latency'; ms: number }
   | StatusFault
   /**
-   * The connection is reset: before any byte of the answer (`accept` and `request` are the same), or after the headers.
+   * Resets the connection: before any byte of the answer (`accept` and `request` are the same), or after the headers.
    * @default 'accept'
    */
   | { type: 'reset'; after?: 'accept' | 'request' | 'headers' }
-  /** Nothing comes any more: not a byte; or no more than the headers and the first of the body. @default 'accept' */
+  /** Sends nothing, or only the headers and the first chunk or half of the body. @default 'accept' */
   | { type: 'hang'; after?: 'accept' | 'request' | 'headers' }
-  /** The connection breaks after so many chunks of a stream, or in the middle of a whole answer. */
+  /** Breaks the connection after `afterChunks` chunks of a stream, or in the middle of a whole answer. */
   | { type: 'cut'; afterChunks: number }
-  /** The stream ends after so many chunks, cleanly, without its last event. */
+  /** Ends the stream cleanly after `afterChunks` chunks, without its last event. */
   | { type: 'end'; afterChunks: number }
-  /** An error event in mid-stream, as the endpoint has it, and then a clean end. */
+  /** Sends an error event in the endpoint's form, then ends the stream cleanly. */
   | { type: 'error-event'; afterChunks: number; message?: string }
-  /** A chunk that is not JSON, and then a clean end. `malformed` is the same. */
+  /** Sends a chunk that is not JSON, then ends the stream cleanly. `malformed` is the same. */
   | { type: 'malformed-sse' | 'malformed'; afterChunks: number }
-  /** Each chunk waits. */
+  /** Waits `chunkDelayMs` milliseconds after each chunk. */
   | { type: 'slow'; chunkDelayMs: number }
-  /** The stream comes in pieces of so many bytes, wherever that cuts it. */
+  /** Sends the stream in pieces of `bytes` bytes, regardless of events and characters. */
   | { type: 'split'; bytes: number }
-  /** The right body under the wrong content type; `null`: under none; `text/html`: a proxy's page in its place. */
+  /** Sends another content type; `null`: none; `text/html`: with a proxy's error page in place of the body. */
   | { type: 'content-type'; value: string | null; body?: string }

@@ -1,39 +1,40 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { wasBrokenByFake, whenClosed } from '../core/connection.ts'
 import { type JsonObject, object, text } from '../core/json.ts'
-import { brokenOff, gone } from './deliver.ts'
 
-/** One request that reached the fake, and what became of it. */
+/** One request that the fake received, and how it ended. */
 export type FakeRequest = {
   method: string
-  /** Without the query: `/v1/chat/completions`. */
+  /** Path without the query, e.g. `/v1/chat/completions`. */
   path: string
   query: URLSearchParams
   headers: Record<string, string | string[] | undefined>
-  /** The body's bytes as text. */
+  /** The body as text. */
   text: string
-  /** The body, parsed; `{}` where it is no JSON object. */
+  /** The parsed body; `{}` where it is no JSON object. */
   body: JsonObject
   /** The body's `model`, or `''`. */
   model: string
-  /** The body asks for `stream: true`. */
+  /** Whether the body has `stream: true`. */
   stream: boolean
-  /** The client went away before the answer's end. Never true for a connection that a fault broke. Final once `closed`. */
+  /** Whether the client disconnected before the end of the answer; false where a fault broke it. Final once `closed`. */
   aborted: boolean
-  /** Resolves when the exchange is over, one way or another. Never rejects. */
+  /** Resolves when the exchange is over. Never rejects. */
   closed: Promise<void>
-  /** When it had arrived, in milliseconds since the epoch. */
+  /** Milliseconds since the epoch at which the whole request had arrived. */
   at: number
 }
 
-export type FakeFilter =
+/** Selects requests by the values of fields, or by a function. */
+export type FakeRequestFilter =
   | Partial<Pick<FakeRequest, 'path' | 'method' | 'model' | 'stream'>>
   | ((request: FakeRequest) => boolean)
 
-/** Rejects where the client goes away before it has sent everything. */
-export async function read(req: IncomingMessage, res: ServerResponse): Promise<FakeRequest> {
-  const pieces: Buffer[] = []
-  for await (const piece of req) pieces.push(piece as Buffer)
-  const source = Buffer.concat(pieces).toString()
+/** Reads a request. Rejects where the client disconnects before the end of the body. */
+export async function readRequest(req: IncomingMessage, res: ServerResponse): Promise<FakeRequest> {
+  const chunks: Buffer[] = []
+  for await (const chunk of req) chunks.push(chunk as Buffer)
+  const source = Buffer.concat(chunks).toString()
   const [path = '/', ...query] = (req.url ?? '/').split('?')
   const body = parse(source)
   const request: FakeRequest = {
@@ -46,15 +47,15 @@ export async function read(req: IncomingMessage, res: ServerResponse): Promise<F
     model: text(body.model),
     stream: body.stream === true,
     aborted: false,
-    closed: gone(res).then(() => {
-      request.aborted = !res.writableFinished && !brokenOff(res)
+    closed: whenClosed(res).then(() => {
+      request.aborted = !res.writableFinished && !wasBrokenByFake(res)
     }),
     at: Date.now(),
   }
   return request
 }
 
-export function matches(request: FakeRequest, filter: FakeFilter): boolean {
+export function matchesFilter(request: FakeRequest, filter: FakeRequestFilter): boolean {
   if (typeof filter === 'function') return filter(request)
   return Object.entries(filter).every(
     ([field, value]) => value === undefined || request[field as keyof FakeRequest] === value,

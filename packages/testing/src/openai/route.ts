@@ -1,70 +1,81 @@
-import type { Answer } from '../core/answer.ts'
+import type { Answer, RenderContext, RenderedAnswer } from '../core/answer.ts'
 import { type JsonObject, text } from '../core/json.ts'
 import type { Tokenizer } from '../core/tokens.ts'
-import { bodyProblem, keyProblem } from './check.ts'
-import { chat, type Rendered, type Voice } from './endpoints/chat.ts'
-import { completions } from './endpoints/completions.ts'
-import { embeddings } from './endpoints/embeddings.ts'
-import { modelOf, snapshotOf } from './endpoints/models.ts'
-import { moderations } from './endpoints/moderations.ts'
-import { responses } from './endpoints/responses.ts'
-import type { Problem } from './errors.ts'
-import { idOf, seedOf } from './model/deterministic.ts'
+import { bodyError, keyError } from './check.ts'
+import { renderChat } from './endpoints/chat.ts'
+import { renderCompletions } from './endpoints/completions.ts'
+import { renderEmbeddings } from './endpoints/embeddings.ts'
+import { modelObject, snapshotOf } from './endpoints/models.ts'
+import { renderModeration } from './endpoints/moderations.ts'
+import { renderResponse } from './endpoints/responses.ts'
+import type { ApiError } from './errors.ts'
+import { seededId, seedOf } from './model/deterministic.ts'
 import type { FakeRequest } from './request.ts'
 
-/** What a server knows when it answers. */
-export type Desk = {
+/** The state of a server that its routes use. */
+export type ServerState = {
   tokens: Tokenizer
   models: string[]
   datedModels: boolean
   apiKeys: string[] | undefined
+  /** Returns the scripted answer to a request, if any. */
   script: (request: FakeRequest) => Answer | undefined
-  /** The Responses it was asked to store, by id. */
+  /** Stored Responses, by id. */
   stored: Map<string, JsonObject>
 }
 
-export type Reply = { problem: Problem } | { whole: unknown } | { chunks: string[] }
+/** The result of a route: an error, a whole body, or the events of a stream. */
+export type RouteResult = { error: ApiError } | { whole: unknown } | { chunks: string[] }
 
-const SPEAKERS: Record<string, ((body: JsonObject, voice: Voice) => Rendered) | undefined> = {
-  '/v1/chat/completions': chat,
-  '/v1/responses': responses,
-  '/v1/completions': completions,
-}
+const RENDERERS: Record<string, ((body: JsonObject, context: RenderContext) => RenderedAnswer) | undefined> =
+  {
+    '/v1/chat/completions': renderChat,
+    '/v1/responses': renderResponse,
+    '/v1/completions': renderCompletions,
+  }
 
-/** Finds who answers. */
-export function answerTo(request: FakeRequest, desk: Desk): Reply {
+/** Routes a request to its endpoint, after the checks of its key and body. */
+export function routeRequest(request: FakeRequest, state: ServerState): RouteResult {
   const { method, path } = request
-  const problem = keyProblem(request, desk.apiKeys)
-  if (problem) return { problem }
-  const speaker = method === 'POST' && Object.hasOwn(SPEAKERS, path) ? SPEAKERS[path] : undefined
+  const unauthorized = keyError(request, state.apiKeys)
+  if (unauthorized) return { error: unauthorized }
+  const renderer = method === 'POST' && Object.hasOwn(RENDERERS, path) ? RENDERERS[path] : undefined
   const embeds = method === 'POST' && path === '/v1/embeddings'
-  if (speaker === undefined && !embeds) return other(request, desk)
-  const refused = bodyProblem(request)
-  if (refused) return { problem: refused }
-  if (speaker) return spoken(speaker, request, desk)
-  return { whole: embeddings(request.body, voiceOf(request, desk, undefined)) }
+  if (renderer === undefined && !embeds) return routeOther(request, state)
+  const invalid = bodyError(request)
+  if (invalid) return { error: invalid }
+  if (renderer) return renderReply(renderer, request, state)
+  return { whole: renderEmbeddings(request.body, createRenderContext(request, state, undefined)) }
 }
 
-function spoken(speaker: NonNullable<(typeof SPEAKERS)[string]>, request: FakeRequest, desk: Desk): Reply {
-  const scripted = desk.script(request)
-  if (request.stream && scripted?.chunks) return { chunks: scripted.chunks.map(framed) }
+function renderReply(
+  renderer: NonNullable<(typeof RENDERERS)[string]>,
+  request: FakeRequest,
+  state: ServerState,
+): RouteResult {
+  const scripted = state.script(request)
+  if (request.stream && scripted?.chunks) return { chunks: scripted.chunks.map(toEventFrame) }
   if (scripted?.body !== undefined) return { whole: scripted.body }
-  const rendered = speaker(request.body, voiceOf(request, desk, scripted))
+  const rendered = renderer(request.body, createRenderContext(request, state, scripted))
   const { whole } = rendered
-  if (whole.object === 'response' && whole.store !== false) desk.stored.set(text(whole.id), whole)
+  if (whole.object === 'response' && whole.store !== false) state.stored.set(text(whole.id), whole)
   return request.stream ? { chunks: rendered.chunks() } : { whole }
 }
 
-const voiceOf = ({ model }: FakeRequest, desk: Desk, scripted: Answer | undefined): Voice => ({
-  tokens: desk.tokens,
+const createRenderContext = (
+  { model }: FakeRequest,
+  state: ServerState,
+  scripted: Answer | undefined,
+): RenderContext => ({
+  tokens: state.tokens,
   scripted,
-  answering: desk.datedModels ? snapshotOf(model) : model,
+  answeringModel: state.datedModels ? snapshotOf(model) : model,
 })
 
-const framed = (chunk: string | object) =>
+const toEventFrame = (chunk: string | object) =>
   typeof chunk === 'string' ? chunk : `data: ${JSON.stringify(chunk)}\n\n`
 
-/** An error in mid-stream, as the endpoint writes it. */
+/** Returns an error event in the endpoint's form. `at`: number of events before it. */
 export function errorEvent(path: string, message: string, at: number): string {
   if (path === '/v1/responses') {
     const data = { type: 'error', sequence_number: at, code: 'server_error', message, param: null }
@@ -74,24 +85,24 @@ export function errorEvent(path: string, message: string, at: number): string {
   return `data: ${JSON.stringify({ error })}\n\n`
 }
 
-function other(request: FakeRequest, { models, stored }: Desk): Reply {
+function routeOther(request: FakeRequest, { models, stored }: ServerState): RouteResult {
   const { method, path } = request
   if (method === 'GET' && path === '/v1/models')
-    return { whole: { object: 'list', data: models.map(modelOf) } }
-  const named = /^\/v1\/models\/(.+)$/.exec(path)?.[1]
-  if (method === 'GET' && named !== undefined)
-    return models.includes(named) ? { whole: modelOf(named) } : noModel(named)
+    return { whole: { object: 'list', data: models.map(modelObject) } }
+  const model = /^\/v1\/models\/(.+)$/.exec(path)?.[1]
+  if (method === 'GET' && model !== undefined)
+    return models.includes(model) ? { whole: modelObject(model) } : modelNotFound(model)
   const response = /^\/v1\/responses\/([^/]+)$/.exec(path)?.[1]
   if (response !== undefined && (method === 'GET' || method === 'DELETE'))
-    return kept(method, response, stored)
+    return storedResponse(method, response, stored)
   if (method === 'POST' && path === '/v1/moderations')
-    return { whole: moderations(request.body, seedOf(request.text)) }
-  if (method === 'POST' && PASSED.test(path)) return { whole: echo(request) }
-  return { problem: { status: 404, message: `Invalid URL (${method} ${path})` } }
+    return { whole: renderModeration(request.body, seedOf(request.text)) }
+  if (method === 'POST' && ECHOED_PATHS.test(path)) return { whole: echo(request) }
+  return { error: { status: 404, message: `Invalid URL (${method} ${path})` } }
 }
 
-const noModel = (model: string): Reply => ({
-  problem: {
+const modelNotFound = (model: string): RouteResult => ({
+  error: {
     status: 404,
     code: 'model_not_found',
     param: 'model',
@@ -99,22 +110,22 @@ const noModel = (model: string): Reply => ({
   },
 })
 
-function kept(method: 'GET' | 'DELETE', id: string, stored: Map<string, JsonObject>): Reply {
+function storedResponse(method: 'GET' | 'DELETE', id: string, stored: Map<string, JsonObject>): RouteResult {
   const response = stored.get(id)
   if (response === undefined)
-    return { problem: { status: 404, message: `Response with id '${id}' not found.` } }
+    return { error: { status: 404, message: `Response with id '${id}' not found.` } }
   if (method === 'GET') return { whole: response }
   stored.delete(id)
   return { whole: { id, object: 'response', deleted: true } }
 }
 
-const PASSED =
+const ECHOED_PATHS =
   /^\/v1\/(files|uploads|images|audio|videos|batches|fine_tuning|vector_stores|containers|conversations|evals|assistants|threads|realtime)(\/|$)/
 
-/** Enough for a client to go on, and for a test to see what arrived. */
+/** Echoes the request as a file object, which clients accept and tests can inspect. */
 function echo({ method, path, headers, text: source, body }: FakeRequest): JsonObject {
   return {
-    id: idOf('file-', path),
+    id: seededId('file-', path),
     object: 'file',
     method,
     path,

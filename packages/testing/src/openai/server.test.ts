@@ -1,13 +1,13 @@
 import OpenAI, { type APIError } from 'openai'
 import { afterEach, expect, test } from 'vitest'
-import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from './server.ts'
+import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from './server.ts'
 
 const open: FakeOpenAI[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((upstream) => upstream.close()))
 })
 
-async function setup(options?: FakeOptions) {
+async function setup(options?: FakeOpenAIOptions) {
   const upstream = await startFakeOpenAI({ tokens: 'approximate', ...options })
   open.push(upstream)
   return { upstream, client: new OpenAI({ baseURL: upstream.baseURL, apiKey: 'k', maxRetries: 0 }) }

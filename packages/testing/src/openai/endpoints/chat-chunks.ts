@@ -1,9 +1,9 @@
+import type { Choice } from '../../core/answer.ts'
 import { type Json, type JsonObject, object } from '../../core/json.ts'
-import { pieces } from '../model/generate.ts'
+import { splitWords } from '../model/generate.ts'
 import { logprobsOf } from '../model/logprobs.ts'
-import type { Choice } from './chat.ts'
 
-/** The server-sent events of a streamed chat completion, `[DONE]` included. */
+/** Returns the server-sent events of a streamed chat completion, `[DONE]` included. */
 export function chatChunks(
   body: JsonObject,
   envelope: JsonObject,
@@ -13,37 +13,37 @@ export function chatChunks(
 ): string[] {
   const options = object(body.stream_options)
   const withUsage = options.include_usage === true
-  // The envelope is the same in every chunk: it is written once, not once a chunk.
+  // All chunks share the envelope, so it is serialised once.
   const head = JSON.stringify({ ...envelope, object: 'chat.completion.chunk' }).slice(0, -1)
   const padding = options.include_obfuscation === true ? ',"obfuscation":"x9KqT2"' : ''
   const tail = `${withUsage ? ',"usage":null' : ''}${padding}}\n\n`
   const chunk = (choice: JsonObject) => `data: ${head},"choices":[${JSON.stringify(choice)}]${tail}`
   const last = `data: ${head},"choices":[],"usage":${JSON.stringify(usage)}${padding}}\n\n`
   const streams = choices.map((choice, index) => choiceChunks(choice, index, top).map(chunk))
-  return [...sideBySide(streams), ...(withUsage ? [last] : []), 'data: [DONE]\n\n']
+  return [...interleave(streams), ...(withUsage ? [last] : []), 'data: [DONE]\n\n']
 }
 
 function choiceChunks(choice: Choice, index: number, top: number | undefined): JsonObject[] {
-  const { text, refusal } = choice.said
+  const { text, refusal } = choice.answer
   const delta = (delta: JsonObject, logprobs: Json = null) => ({
     index,
     delta,
     logprobs,
     finish_reason: null,
   })
-  const sureness = (piece: string, field: 'content' | 'refusal') =>
+  const pieceLogprobs = (piece: string, field: 'content' | 'refusal') =>
     top === undefined ? null : { content: null, refusal: null, [field]: logprobsOf([piece], top) }
   return [
     delta({ role: 'assistant', content: text === undefined ? null : '', refusal: null }),
-    ...pieces(text ?? '').map((content) => delta({ content }, sureness(content, 'content'))),
-    ...pieces(refusal ?? '').map((refusal) => delta({ refusal }, sureness(refusal, 'refusal'))),
-    ...callDeltas(choice).map((call) => delta(call)),
+    ...splitWords(text ?? '').map((content) => delta({ content }, pieceLogprobs(content, 'content'))),
+    ...splitWords(refusal ?? '').map((refusal) => delta({ refusal }, pieceLogprobs(refusal, 'refusal'))),
+    ...toolCallDeltas(choice).map((call) => delta(call)),
     { index, delta: {}, logprobs: null, finish_reason: choice.finishReason },
   ]
 }
 
-/** Each call with empty arguments, then the arguments in pieces of ten characters. */
-function callDeltas({ calls, legacy }: Choice): JsonObject[] {
+/** Returns the deltas of tool calls: each call with empty arguments, then its arguments in pieces of ten characters. */
+function toolCallDeltas({ calls, legacy }: Choice): JsonObject[] {
   return (legacy ? calls.slice(0, 1) : calls).flatMap((call, index) => {
     const [kind, field] = 'custom' in call ? ['custom', 'input'] : ['function', 'arguments']
     const inner = object(call[kind ?? ''])
@@ -57,8 +57,8 @@ function callDeltas({ calls, legacy }: Choice): JsonObject[] {
   })
 }
 
-/** Choices are written side by side: one chunk of each in turn. */
-function sideBySide(streams: string[][]): string[] {
+/** Interleaves the chunks of several choices: one chunk of each in turn. */
+function interleave(streams: string[][]): string[] {
   const [only] = streams
   if (streams.length === 1 && only) return only
   const longest = Math.max(0, ...streams.map((frames) => frames.length))

@@ -190,7 +190,7 @@ test('n choices differ, and their chunks are interleaved', async () => {
   expect(chunks.slice(0, 6).map((chunk) => chunk.choices[0]?.index)).toEqual([0, 1, 2, 0, 1, 2])
 })
 
-test('max_tokens cuts the text after exactly so many, and says so', async () => {
+test('max_tokens cuts the text after exactly that number of tokens, and says so', async () => {
   const { client } = await setup({ tokens: 'exact' })
   const { choices, usage } = await client.chat.completions.create({ ...ask('x'), max_tokens: 5 })
   expect([choices[0]?.finish_reason, usage?.completion_tokens]).toEqual(['length', 5])

@@ -1,43 +1,51 @@
-import { type Said, wordsOf } from '../../core/answer.ts'
+import {
+  type RenderContext,
+  type RenderedAnswer,
+  type ResolvedAnswer,
+  resolveScript,
+} from '../../core/answer.ts'
 import { type Json, type JsonObject, list, number, object, text } from '../../core/json.ts'
 import type { Tokenizer } from '../../core/tokens.ts'
-import { createdAt, idOf, prose, seedOf } from '../model/deterministic.ts'
-import { pieces } from '../model/generate.ts'
+import { seededId, seededText, seededTimestamp, seedOf } from '../model/deterministic.ts'
+import { splitWords } from '../model/generate.ts'
 import { logprobsOf } from '../model/logprobs.ts'
-import { positive } from '../model/prompt.ts'
-import { chatUsage, tally } from '../model/usage.ts'
-import type { Rendered, Voice } from './chat.ts'
+import { positiveNumber } from '../model/prompt.ts'
+import { chatUsage, countUsage } from '../model/usage.ts'
 
-type Written = { text: string; finish: string; said: Said }
+/** One completion. `answer`: without the echoed prompt, for counting tokens. */
+type CompletionText = { text: string; finishReason: string; answer: ResolvedAnswer }
 
-/** POST /v1/completions, the legacy API: a text is continued, `n` times for each prompt. */
-export function completions(body: JsonObject, { tokens, scripted, answering }: Voice): Rendered {
-  const prompts = promptsOf(body.prompt)
+/** Renders the answer to POST /v1/completions, the legacy API: `n` continuations of each prompt. */
+export function renderCompletions(
+  body: JsonObject,
+  { tokens, scripted, answeringModel }: RenderContext,
+): RenderedAnswer {
+  const prompts = inputsOf(body.prompt)
   const seed = seedOf(`${text(body.model)}${JSON.stringify(prompts)}`)
   const n = number(body.n) ?? 1
-  const written = prompts.flatMap((prompt, which) =>
+  const completions = prompts.flatMap((prompt, which) =>
     Array.from({ length: n }, (_, at) => {
-      const words = scripted && wordsOf(scripted)?.text
-      const { text: said, finish } = limited(
-        words ?? ` ${prose(`${seed}${which}/${at}`)}`,
+      const script = scripted && resolveScript(scripted)?.text
+      const { text: generated, finishReason } = truncate(
+        script ?? ` ${seededText(`${seed}${which}/${at}`)}`,
         body.max_tokens,
         tokens,
-        words !== undefined,
+        script !== undefined,
       )
       return {
-        text: body.echo === true && typeof prompt === 'string' ? prompt + said : said,
-        finish: scripted?.finishReason ?? finish,
-        said: { text: said, ...(scripted?.usage ? { usage: scripted.usage } : {}) },
+        text: body.echo === true && typeof prompt === 'string' ? prompt + generated : generated,
+        finishReason: scripted?.finishReason ?? finishReason,
+        answer: { text: generated, ...(scripted?.usage ? { usage: scripted.usage } : {}) },
       }
     }),
   )
-  const input = prompts.reduce<number>((sum, prompt) => sum + sizeOf(prompt, tokens), 0)
-  const all = prompts.filter((prompt) => typeof prompt === 'string').join(' ')
+  const input = prompts.reduce<number>((sum, prompt) => sum + inputTokens(prompt, tokens), 0)
+  const transcript = prompts.filter((prompt) => typeof prompt === 'string').join(' ')
   const charged = chatUsage(
-    tally(
-      written.map(({ said }) => said),
+    countUsage(
+      completions.map(({ answer }) => answer),
       input,
-      { all, reasoning: 0 },
+      { transcript, reasoning: 0 },
       tokens,
     ),
   )
@@ -47,64 +55,75 @@ export function completions(body: JsonObject, { tokens, scripted, answering }: V
     total_tokens: charged.total_tokens ?? 0,
   }
   const envelope = {
-    id: idOf('cmpl-', seed),
+    id: seededId('cmpl-', seed),
     object: 'text_completion',
-    created: createdAt(seed),
-    model: answering,
-    system_fingerprint: idOf('fp_', text(body.model)).slice(0, 13),
+    created: seededTimestamp(seed),
+    model: answeringModel,
+    system_fingerprint: seededId('fp_', text(body.model)).slice(0, 13),
   }
   const top = number(body.logprobs)
-  const choices = written.map(({ text, finish }, index) => choice(text, index, finish, top))
-  return { whole: { ...envelope, choices, usage }, chunks: () => chunks(body, envelope, written, usage, top) }
-}
-
-/** A text or a list of tokens is one prompt; a list of either is several. */
-function promptsOf(prompt: Json | undefined): Json[] {
-  const given = list(prompt)
-  return given.length > 0 && given.some((item) => typeof item !== 'number') ? given : [prompt ?? '']
-}
-
-export const sizeOf = (input: Json, { count }: Tokenizer) =>
-  typeof input === 'string' ? count(input) : list(input).length
-
-function limited(said: string, maxTokens: Json | undefined, tokens: Tokenizer, scripted: boolean) {
-  const limit = positive(maxTokens)
-  return scripted || limit === undefined || tokens.count(said) <= limit
-    ? { text: said, finish: 'stop' }
-    : { text: tokens.cut(said, limit), finish: 'length' }
-}
-
-function choice(written: string, index: number, finish: string | null, top: number | undefined): JsonObject {
+  const choices = completions.map(({ text, finishReason }, index) =>
+    choiceObject(text, index, finishReason, top),
+  )
   return {
-    text: written,
-    index,
-    logprobs: top === undefined ? null : legacyLogprobs(written, top),
-    finish_reason: finish,
+    whole: { ...envelope, choices, usage },
+    chunks: () => chunks(body, envelope, completions, usage, top),
   }
 }
 
-function legacyLogprobs(written: string, top: number): JsonObject {
-  const tokens = pieces(written)
-  const sure = logprobsOf(tokens, top)
+/** Returns the inputs of a request: a text or a list of tokens is one input, a list of either is several. */
+export function inputsOf(input: Json | undefined): Json[] {
+  const given = list(input)
+  return given.length > 0 && given.some((item) => typeof item !== 'number') ? given : [input ?? '']
+}
+
+/** Counts the tokens of a text or a list of tokens. */
+export const inputTokens = (input: Json, { count }: Tokenizer) =>
+  typeof input === 'string' ? count(input) : list(input).length
+
+function truncate(given: string, maxTokens: Json | undefined, tokens: Tokenizer, scripted: boolean) {
+  const limit = positiveNumber(maxTokens)
+  return scripted || limit === undefined || tokens.count(given) <= limit
+    ? { text: given, finishReason: 'stop' }
+    : { text: tokens.truncate(given, limit), finishReason: 'length' }
+}
+
+function choiceObject(
+  text: string,
+  index: number,
+  finishReason: string | null,
+  top: number | undefined,
+): JsonObject {
+  return {
+    text,
+    index,
+    logprobs: top === undefined ? null : legacyLogprobs(text, top),
+    finish_reason: finishReason,
+  }
+}
+
+function legacyLogprobs(content: string, top: number): JsonObject {
+  const tokens = splitWords(content)
+  const logprobs = logprobsOf(tokens, top)
   let offset = 0
   const text_offset = tokens.map((token) => {
     offset += token.length
     return offset - token.length
   })
-  const likeliest = (entry: JsonObject) =>
+  const topLogprobs = (entry: JsonObject) =>
     Object.fromEntries(
       list(entry.top_logprobs)
         .map(object)
         .map(({ token, logprob }) => [text(token), logprob ?? 0]),
     )
-  const token_logprobs = sure.map(({ logprob }) => logprob ?? 0)
-  return { tokens, token_logprobs, top_logprobs: sure.map(likeliest), text_offset }
+  const token_logprobs = logprobs.map(({ logprob }) => logprob ?? 0)
+  return { tokens, token_logprobs, top_logprobs: logprobs.map(topLogprobs), text_offset }
 }
 
 function chunks(
   body: JsonObject,
   envelope: JsonObject,
-  written: Written[],
+  completions: CompletionText[],
   usage: JsonObject,
   top: number | undefined,
 ): string[] {
@@ -112,9 +131,9 @@ function chunks(
   const chunk = (choices: JsonObject[], extra: JsonObject = withUsage ? { usage: null } : {}) =>
     `data: ${JSON.stringify({ ...envelope, choices, ...extra })}\n\n`
   return [
-    ...written.flatMap(({ text, finish }, index) => [
-      ...pieces(text).map((piece) => chunk([choice(piece, index, null, top)])),
-      chunk([choice('', index, finish, undefined)]),
+    ...completions.flatMap(({ text, finishReason }, index) => [
+      ...splitWords(text).map((piece) => chunk([choiceObject(piece, index, null, top)])),
+      chunk([choiceObject('', index, finishReason, undefined)]),
     ]),
     ...(withUsage ? [chunk([], { usage })] : []),
     'data: [DONE]\n\n',

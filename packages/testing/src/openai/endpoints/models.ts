@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/json.ts'
 
-/** What GET /v1/models lists unless told otherwise. */
+/** Models that GET /v1/models lists by default. */
 export const MODELS = [
   'gpt-4o',
   'gpt-4o-mini',
@@ -22,13 +22,13 @@ const DATES: Record<string, string | undefined> = {
   'o4-mini': '2025-04-16',
 }
 
-/** The snapshot behind an alias: `gpt-4o` is `gpt-4o-2024-08-06`. */
+/** Returns the snapshot behind an alias: `gpt-4o-2024-08-06` for `gpt-4o`. */
 export function snapshotOf(model: string): string {
   if (/\d{4}-\d{2}-\d{2}$/.test(model) || model.startsWith('text-embedding')) return model
   return `${model}-${(Object.hasOwn(DATES, model) && DATES[model]) || '2026-01-15'}`
 }
 
-export const modelOf = (id: string): JsonObject => ({
+export const modelObject = (id: string): JsonObject => ({
   id,
   object: 'model',
   created: 1_700_000_000,

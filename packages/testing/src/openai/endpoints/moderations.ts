@@ -1,6 +1,5 @@
-import type { Json, JsonObject } from '../../core/json.ts'
-import { list, text } from '../../core/json.ts'
-import { idOf } from '../model/deterministic.ts'
+import { type Json, type JsonObject, list, text } from '../../core/json.ts'
+import { seededId } from '../model/deterministic.ts'
 
 const CATEGORIES = [
   'harassment',
@@ -18,19 +17,19 @@ const CATEGORIES = [
   'violence/graphic',
 ]
 
-const each = (value: Json) => Object.fromEntries(CATEGORIES.map((category) => [category, value]))
+const perCategory = (value: Json) => Object.fromEntries(CATEGORIES.map((category) => [category, value]))
 
-/** POST /v1/moderations: nothing is ever flagged. */
-export function moderations(body: JsonObject, seed: string): JsonObject {
+/** Renders the answer to POST /v1/moderations, which flags nothing. */
+export function renderModeration(body: JsonObject, seed: string): JsonObject {
   const texts = list(body.input).filter((item) => typeof item === 'string')
   const result = {
     flagged: false,
-    categories: each(false),
-    category_applied_input_types: each(['text']),
-    category_scores: each(0.0001),
+    categories: perCategory(false),
+    category_applied_input_types: perCategory(['text']),
+    category_scores: perCategory(0.0001),
   }
   return {
-    id: idOf('modr-', seed),
+    id: seededId('modr-', seed),
     model: text(body.model) || 'omni-moderation-latest',
     results: Array.from({ length: Math.max(1, texts.length) }, () => result),
   }

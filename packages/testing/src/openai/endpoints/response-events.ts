@@ -1,9 +1,9 @@
 import { type Json, type JsonObject, list, object, text } from '../../core/json.ts'
-import { pieces } from '../model/generate.ts'
+import { splitWords } from '../model/generate.ts'
 
 type Send = (type: string, fields: JsonObject) => void
 
-/** The server-sent events of a streamed Response, in the official order, each with its `sequence_number`. */
+/** Returns the server-sent events of a streamed Response in OpenAI's order, each with its `sequence_number`. */
 export function responseEvents(response: JsonObject, padded: boolean): string[] {
   const frames: string[] = []
   const send: Send = (type, fields) => {
@@ -26,28 +26,28 @@ export function responseEvents(response: JsonObject, padded: boolean): string[] 
   return frames
 }
 
-/** An item is added empty, filled, and then given whole. */
+/** Sends the events of one output item: added empty, filled by deltas, then sent whole. */
 function sendItem(item: JsonObject, output_index: number, send: Send): void {
   const at = { item_id: item.id ?? '', output_index }
-  send('response.output_item.added', { output_index, item: emptied(item) })
+  send('response.output_item.added', { output_index, item: emptyItem(item) })
   for (const [content_index, part] of list(item.content).entries())
     sendContent(object(part), { ...at, content_index }, send)
   for (const [summary_index, part] of list(item.summary).entries())
     sendSummary(object(part), { ...at, summary_index }, send)
   if (item.type === 'function_call') {
     const given = text(item.arguments)
-    sendText('response.function_call_arguments', pieces(given), at, send)
+    sendText('response.function_call_arguments', splitWords(given), at, send)
     send('response.function_call_arguments.done', { ...at, arguments: given })
   }
   if (item.type === 'custom_tool_call') {
     const given = text(item.input)
-    sendText('response.custom_tool_call_input', pieces(given), at, send)
+    sendText('response.custom_tool_call_input', splitWords(given), at, send)
     send('response.custom_tool_call_input.done', { ...at, input: given })
   }
   send('response.output_item.done', { output_index, item })
 }
 
-function emptied(item: JsonObject): JsonObject {
+function emptyItem(item: JsonObject): JsonObject {
   return {
     ...item,
     ...('content' in item ? { content: [] } : {}),
@@ -62,25 +62,25 @@ function sendContent(part: JsonObject, where: JsonObject, send: Send): void {
   if (part.type === 'refusal') {
     const refusal = text(part.refusal)
     send('response.content_part.added', { ...where, part: { ...part, refusal: '' } })
-    sendText('response.refusal', pieces(refusal), where, send)
+    sendText('response.refusal', splitWords(refusal), where, send)
     send('response.refusal.done', { ...where, refusal })
   } else {
-    const said = text(part.text)
+    const content = text(part.text)
     const logprobs = list(part.logprobs)
     send('response.content_part.added', { ...where, part: { ...part, text: '', logprobs: [] } })
-    // There is one log probability a piece, or none at all.
-    const sureness = (at: number) => ({ logprobs: logprobs.slice(at, at + 1).map(withoutBytes) })
-    sendText('response.output_text', pieces(said), where, send, sureness)
-    send('response.output_text.done', { ...where, text: said, logprobs: logprobs.map(withoutBytes) })
+    // Either each piece has one log probability, or none has.
+    const pieceLogprobs = (at: number) => ({ logprobs: logprobs.slice(at, at + 1).map(withoutBytes) })
+    sendText('response.output_text', splitWords(content), where, send, pieceLogprobs)
+    send('response.output_text.done', { ...where, text: content, logprobs: logprobs.map(withoutBytes) })
   }
   send('response.content_part.done', { ...where, part })
 }
 
 function sendSummary(part: JsonObject, where: JsonObject, send: Send): void {
-  const said = text(part.text)
+  const summary = text(part.text)
   send('response.reasoning_summary_part.added', { ...where, part: { ...part, text: '' } })
-  sendText('response.reasoning_summary_text', pieces(said), where, send)
-  send('response.reasoning_summary_text.done', { ...where, text: said })
+  sendText('response.reasoning_summary_text', splitWords(summary), where, send)
+  send('response.reasoning_summary_text.done', { ...where, text: summary })
   send('response.reasoning_summary_part.done', { ...where, part })
 }
 
@@ -94,7 +94,7 @@ function sendText(
   for (const [at, delta] of deltas.entries()) send(`${type}.delta`, { ...where, delta, ...extra(at) })
 }
 
-/** Events have them without their bytes. */
+/** Returns a log probability as events carry it: without `bytes`. */
 function withoutBytes(logprob: Json): JsonObject {
   const bare = ({ token, logprob }: JsonObject) => ({ token: token ?? '', logprob: logprob ?? 0 })
   const given = object(logprob)

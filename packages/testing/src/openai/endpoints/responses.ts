@@ -1,37 +1,40 @@
-import type { Said } from '../../core/answer.ts'
+import type { RenderContext, RenderedAnswer, ResolvedAnswer } from '../../core/answer.ts'
 import { type Json, type JsonObject, list, number, object } from '../../core/json.ts'
-import { createdAt, idOf } from '../model/deterministic.ts'
-import { pieces, say } from '../model/generate.ts'
+import { seededId, seededTimestamp } from '../model/deterministic.ts'
+import { resolveAnswer, splitWords } from '../model/generate.ts'
 import { logprobsOf } from '../model/logprobs.ts'
-import { isReasoner, type Prompt, responsesPrompt } from '../model/prompt.ts'
-import { countMessages, responsesUsage, tally } from '../model/usage.ts'
-import type { Rendered, Voice } from './chat.ts'
+import { isReasoningModel, type Prompt, responsesPrompt } from '../model/prompt.ts'
+import { countMessages, countUsage, responsesUsage } from '../model/usage.ts'
 import { responseEvents } from './response-events.ts'
 
-/** POST /v1/responses */
-export function responses(body: JsonObject, { tokens, scripted, answering }: Voice): Rendered {
+/** Renders the answer to POST /v1/responses. */
+export function renderResponse(
+  body: JsonObject,
+  { tokens, scripted, answeringModel }: RenderContext,
+): RenderedAnswer {
   const prompt = responsesPrompt(body)
-  const said = say(prompt, scripted, 0, tokens)
+  const answer = resolveAnswer(prompt, scripted, 0, tokens)
   const seed = `${prompt.seed}${body.store === false}`
   const messages = typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : list(body.input)
-  const told = typeof body.instructions === 'string' ? [{ role: 'system', content: body.instructions }] : []
-  const input = countMessages([...told, ...messages], body.tools, tokens)
-  const reason = INCOMPLETE[said.finishReason ?? '']
+  const instructions =
+    typeof body.instructions === 'string' ? [{ role: 'system', content: body.instructions }] : []
+  const input = countMessages([...instructions, ...messages], body.tools, tokens)
+  const reason = INCOMPLETE[answer.finishReason ?? '']
   const whole: JsonObject = {
-    id: idOf('resp_', seed),
+    id: seededId('resp_', seed),
     object: 'response',
-    created_at: createdAt(seed),
+    created_at: seededTimestamp(seed),
     status: reason === undefined ? 'completed' : 'incomplete',
     access_programs: null,
     background: body.background ?? false,
-    completed_at: reason === undefined ? createdAt(seed) + 1 : null,
+    completed_at: reason === undefined ? seededTimestamp(seed) + 1 : null,
     error: null,
     incomplete_details: reason === undefined ? null : { reason },
-    model: answering,
-    output: outputOf(said, body, prompt, seed),
-    ...asAsked(body),
+    model: answeringModel,
+    output: outputItems(answer, body, prompt, seed),
+    ...echoedSettings(body),
     service_tier: 'default',
-    usage: responsesUsage(tally([said], input, prompt, tokens)),
+    usage: responsesUsage(countUsage([answer], input, prompt, tokens)),
   }
   const { include_obfuscation: padded } = object(body.stream_options)
   return { whole, chunks: () => responseEvents(whole, padded === true) }
@@ -42,8 +45,8 @@ const INCOMPLETE: Record<string, string | undefined> = {
   content_filter: 'content_filter',
 }
 
-/** The settings of the request, as the answer repeats them. */
-const asAsked = (body: JsonObject): JsonObject => ({
+/** Returns the settings of the request that a Response repeats, with their defaults. */
+const echoedSettings = (body: JsonObject): JsonObject => ({
   instructions: body.instructions ?? null,
   max_output_tokens: body.max_output_tokens ?? null,
   max_tool_calls: body.max_tool_calls ?? null,
@@ -71,13 +74,13 @@ const asAsked = (body: JsonObject): JsonObject => ({
   user: body.user ?? null,
 })
 
-/** The thought, the message, the calls: in this order, each where there is one. */
-function outputOf(said: Said, body: JsonObject, prompt: Prompt, seed: string): JsonObject[] {
-  const calls = (said.toolCalls ?? []).map(({ name, arguments: given, custom }, at) => {
-    const call_id = idOf('call_', `${seed}${at}`)
+/** Returns the output items in order: reasoning, message, tool calls. */
+function outputItems(answer: ResolvedAnswer, body: JsonObject, prompt: Prompt, seed: string): JsonObject[] {
+  const calls = (answer.toolCalls ?? []).map(({ name, arguments: given, custom }, at) => {
+    const call_id = seededId('call_', `${seed}${at}`)
     return custom
       ? {
-          id: idOf('ctc_', `${seed}${at}`),
+          id: seededId('ctc_', `${seed}${at}`),
           type: 'custom_tool_call',
           status: 'completed',
           call_id,
@@ -85,7 +88,7 @@ function outputOf(said: Said, body: JsonObject, prompt: Prompt, seed: string): J
           input: given,
         }
       : {
-          id: idOf('fc_', `${seed}${at}`),
+          id: seededId('fc_', `${seed}${at}`),
           type: 'function_call',
           status: 'completed',
           call_id,
@@ -93,35 +96,35 @@ function outputOf(said: Said, body: JsonObject, prompt: Prompt, seed: string): J
           arguments: given,
         }
   })
-  const silent = calls.length > 0 && said.text === undefined && said.refusal === undefined
+  const hasNoText = calls.length > 0 && answer.text === undefined && answer.refusal === undefined
   return [
-    ...(isReasoner(prompt.model) ? [thought(body, seed)] : []),
-    ...(silent ? [] : [message(said, body, seed)]),
+    ...(isReasoningModel(prompt.model) ? [reasoningItem(body, seed)] : []),
+    ...(hasNoText ? [] : [messageItem(answer, body, seed)]),
     ...calls,
   ]
 }
 
-function thought(body: JsonObject, seed: string): JsonObject {
+function reasoningItem(body: JsonObject, seed: string): JsonObject {
   const text = 'Weighing what was asked.'
   const encrypted = list(body.include).includes('reasoning.encrypted_content')
   return {
-    id: idOf('rs_', seed),
+    id: seededId('rs_', seed),
     type: 'reasoning',
     summary: object(body.reasoning).summary ? [{ type: 'summary_text', text }] : [],
-    ...(encrypted ? { encrypted_content: idOf('gAAAA', seed) } : {}),
+    ...(encrypted ? { encrypted_content: seededId('gAAAA', seed) } : {}),
   }
 }
 
-function message(said: Said, body: JsonObject, seed: string): JsonObject {
+function messageItem(answer: ResolvedAnswer, body: JsonObject, seed: string): JsonObject {
   const status =
-    said.finishReason !== undefined && said.finishReason in INCOMPLETE ? 'incomplete' : 'completed'
-  const text = said.text ?? ''
-  const asked = list(body.include).includes('message.output_text.logprobs')
-  const logprobs: Json[] = asked ? logprobsOf(pieces(text), number(body.top_logprobs) ?? 0) : []
-  const spoken = { type: 'output_text', annotations: [], logprobs, text }
+    answer.finishReason !== undefined && answer.finishReason in INCOMPLETE ? 'incomplete' : 'completed'
+  const text = answer.text ?? ''
+  const wantsLogprobs = list(body.include).includes('message.output_text.logprobs')
+  const logprobs: Json[] = wantsLogprobs ? logprobsOf(splitWords(text), number(body.top_logprobs) ?? 0) : []
+  const outputText = { type: 'output_text', annotations: [], logprobs, text }
   const content = [
-    ...(said.text !== undefined || said.refusal === undefined ? [spoken] : []),
-    ...(said.refusal === undefined ? [] : [{ type: 'refusal', refusal: said.refusal }]),
+    ...(answer.text !== undefined || answer.refusal === undefined ? [outputText] : []),
+    ...(answer.refusal === undefined ? [] : [{ type: 'refusal', refusal: answer.refusal }]),
   ]
-  return { id: idOf('msg_', seed), type: 'message', status, role: 'assistant', content }
+  return { id: seededId('msg_', seed), type: 'message', status, role: 'assistant', content }
 }

@@ -1,36 +1,45 @@
-import { type Answer, type Said, type SaidCall, wordsOf } from '../../core/answer.ts'
+import { type Answer, type ResolvedAnswer, type ResolvedToolCall, resolveScript } from '../../core/answer.ts'
 import { type Json, list, object, text } from '../../core/json.ts'
 import type { Tokenizer } from '../../core/tokens.ts'
-import { prose } from './deterministic.ts'
+import { seededText } from './deterministic.ts'
 import type { Prompt } from './prompt.ts'
-import { example } from './schema-example.ts'
+import { generateExample } from './schema-example.ts'
 
-/** The words of the script, or else the fake's own; the script's reason to stop and its usage with either. */
-export function say(prompt: Prompt, scripted: Answer | undefined, choice: number, tokens: Tokenizer): Said {
+/** Returns the words of the script, else generated ones; with the script's finish reason and usage, if set. */
+export function resolveAnswer(
+  prompt: Prompt,
+  scripted: Answer | undefined,
+  choice: number,
+  tokens: Tokenizer,
+): ResolvedAnswer {
   const { finishReason, usage } = scripted ?? {}
   return {
-    ...((scripted && wordsOf(scripted)) ?? think(prompt, choice, tokens)),
+    ...((scripted && resolveScript(scripted)) ?? generateAnswer(prompt, choice, tokens)),
     ...(finishReason === undefined ? {} : { finishReason }),
     ...(usage === undefined ? {} : { usage }),
   }
 }
 
-/** The same prompt gets the same answer, from every server, at every time. */
-function think(prompt: Prompt, choice: number, tokens: Tokenizer): Said {
+/** Generates an answer from the prompt alone: the same on every server, at every time. */
+function generateAnswer(prompt: Prompt, choice: number, tokens: Tokenizer): ResolvedAnswer {
   const { last, schema } = prompt
   const seed = `${prompt.seed}|${choice}`
-  if (!last.byTool && last.text.includes('[refuse]'))
+  if (!last.fromTool && last.text.includes('[refuse]'))
     return { refusal: 'I am sorry, but I cannot help with that.' }
-  const toolCalls = last.byTool ? [] : callTools(prompt, seed)
+  const toolCalls = last.fromTool ? [] : generateToolCalls(prompt, seed)
   if (toolCalls.length > 0) return { toolCalls }
-  const said = schema === undefined ? prose(seed) : JSON.stringify(example(schema, seed))
-  const told = last.byTool && schema === undefined
-  return cut(told ? `The tool says: ${last.text.slice(0, 80)}. ${said}` : said, prompt, tokens)
+  const generated = schema === undefined ? seededText(seed) : JSON.stringify(generateExample(schema, seed))
+  const quotesTool = last.fromTool && schema === undefined
+  return truncate(
+    quotesTool ? `The tool says: ${last.text.slice(0, 80)}. ${generated}` : generated,
+    prompt,
+    tokens,
+  )
 }
 
-/** The tools the prompt names, or the first; more than one only where that is allowed. */
-function callTools({ tools, toolChoice, parallel, last }: Prompt, seed: string): SaidCall[] {
-  const { mode, only } = choiceOf(toolChoice)
+/** Calls the tools that the prompt names, else the first one; several only where parallel calls are allowed. */
+function generateToolCalls({ tools, toolChoice, parallel, last }: Prompt, seed: string): ResolvedToolCall[] {
+  const { mode, only } = parseToolChoice(toolChoice)
   if (mode === 'none') return []
   const offered = only === undefined ? tools : tools.filter(({ name }) => only.includes(name))
   const named = offered.filter(({ name }) => name !== '' && last.text.includes(name))
@@ -38,14 +47,14 @@ function callTools({ tools, toolChoice, parallel, last }: Prompt, seed: string):
   return (parallel ? wanted : wanted.slice(0, 1)).map(({ name, parameters, custom }) => ({
     name,
     arguments: custom
-      ? prose(`${seed}${name}`)
-      : JSON.stringify(example(parameters ?? { type: 'object' }, `${seed}/${name}`)),
+      ? seededText(`${seed}${name}`)
+      : JSON.stringify(generateExample(parameters ?? { type: 'object' }, `${seed}/${name}`)),
     custom,
   }))
 }
 
-/** A mode; a function or custom tool by name, as chat or Responses put it; or a list of those allowed. */
-function choiceOf(choice: Json | undefined): { mode: string; only: string[] | undefined } {
+/** Parses `tool_choice`: a mode, one function or custom tool (in chat's or Responses' form), or a list of allowed tools. */
+function parseToolChoice(choice: Json | undefined): { mode: string; only: string[] | undefined } {
   if (typeof choice === 'string') return { mode: choice, only: undefined }
   const given = object(choice)
   const nameOf = (tool: Json | undefined) =>
@@ -58,13 +67,13 @@ function choiceOf(choice: Json | undefined): { mode: string; only: string[] | un
   return { mode: 'auto', only: name === '' ? undefined : [name] }
 }
 
-function cut(said: string, { maxTokens, reasoning }: Prompt, tokens: Tokenizer): Said {
-  if (maxTokens === undefined) return { text: said }
+function truncate(generated: string, { maxTokens, reasoning }: Prompt, tokens: Tokenizer): ResolvedAnswer {
+  if (maxTokens === undefined) return { text: generated }
   const limit = maxTokens - reasoning
-  return tokens.count(said) <= limit
-    ? { text: said }
-    : { text: tokens.cut(said, limit), finishReason: 'length' }
+  return tokens.count(generated) <= limit
+    ? { text: generated }
+    : { text: tokens.truncate(generated, limit), finishReason: 'length' }
 }
 
-/** Cut as a model would stream it: a word, with the space before it. */
-export const pieces = (said: string): string[] => said.match(/\s*\S{1,12}|\s+$/gu) ?? []
+/** Splits a text as a model streams it: into words of up to 12 characters, each with the space before it. */
+export const splitWords = (content: string): string[] => content.match(/\s*\S{1,12}|\s+$/gu) ?? []

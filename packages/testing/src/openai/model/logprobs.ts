@@ -1,14 +1,14 @@
 import type { JsonObject } from '../../core/json.ts'
 import { digest } from './deterministic.ts'
 
-/** A token's log probability, and those of the `top` likeliest in its place: itself first, each other less likely. */
+/** Returns each token's log probability with its `top` most likely alternatives: itself first, the others less likely. */
 export function logprobsOf(tokens: string[], top: number): JsonObject[] {
   return tokens.map((token) => {
-    const sureness = -((digest(token)[0] ?? 0) + 1) / 1_000
+    const logprob = -((digest(token)[0] ?? 0) + 1) / 1_000
     const others = Array.from({ length: top }, (_, rank) =>
-      rank === 0 ? entry(token, sureness) : entry(`${token}${'’'.repeat(rank)}`, sureness - rank),
+      rank === 0 ? entry(token, logprob) : entry(`${token}${'’'.repeat(rank)}`, logprob - rank),
     )
-    return { ...entry(token, sureness), top_logprobs: others }
+    return { ...entry(token, logprob), top_logprobs: others }
   })
 }
 

@@ -3,21 +3,22 @@ import { digest, seedOf } from './deterministic.ts'
 
 export type Tool = { name: string; parameters: Json | undefined; custom: boolean }
 
-/** A chat or Responses request, as the model sees it. */
+/** The parts of a chat or Responses request that determine the answer. */
 export type Prompt = {
   model: string
-  /** Everything said, for the answer to depend on; and what the answer is drawn from. */
-  all: string
+  /** All messages as JSON. */
+  transcript: string
+  /** Hash of model and transcript, from which the answer is drawn. */
   seed: string
-  /** The last thing said, and whether a tool said it. */
-  last: { text: string; byTool: boolean }
+  /** The last message. `fromTool`: it is the output of a tool. */
+  last: { text: string; fromTool: boolean }
   tools: Tool[]
   toolChoice: Json | undefined
   parallel: boolean
-  /** A JSON Schema the answer must satisfy. */
+  /** JSON Schema that the answer must satisfy. */
   schema: Json | undefined
   maxTokens: number | undefined
-  /** Tokens of hidden thought. */
+  /** Number of reasoning tokens. */
   reasoning: number
 }
 
@@ -26,49 +27,49 @@ const ANY_OBJECT: JsonObject = { type: 'object', properties: { answer: { type: '
 export function chatPrompt(body: JsonObject): Prompt {
   const last = object(list(body.messages).at(-1))
   const format = object(body.response_format)
-  const byTool = last.role === 'tool' || last.role === 'function'
+  const fromTool = last.role === 'tool' || last.role === 'function'
   return {
     ...common(body, JSON.stringify(body.messages ?? ''), body.reasoning_effort),
-    last: { text: contentText(last.content), byTool },
+    last: { text: contentText(last.content), fromTool },
     tools: [...list(body.tools), ...list(body.functions)].map(toolOf),
     toolChoice: body.tool_choice ?? body.function_call,
     schema: schemaOf(format.type, object(format.json_schema).schema),
-    maxTokens: positive(body.max_completion_tokens ?? body.max_tokens),
+    maxTokens: positiveNumber(body.max_completion_tokens ?? body.max_tokens),
   }
 }
 
 export function responsesPrompt(body: JsonObject): Prompt {
   const last = object(typeof body.input === 'string' ? { content: body.input } : list(body.input).at(-1))
   const format = object(object(body.text).format)
-  const byTool = text(last.type).endsWith('_output')
-  const before = body.previous_response_id ? [body.previous_response_id] : []
+  const fromTool = text(last.type).endsWith('_output')
+  const previous = body.previous_response_id ? [body.previous_response_id] : []
   return {
     ...common(
       body,
-      JSON.stringify([body.instructions ?? '', body.input ?? '', ...before]),
+      JSON.stringify([body.instructions ?? '', body.input ?? '', ...previous]),
       object(body.reasoning).effort,
     ),
-    last: { text: contentText(byTool ? last.output : last.content), byTool },
+    last: { text: contentText(fromTool ? last.output : last.content), fromTool },
     tools: list(body.tools)
       .filter((tool) => /^(function|custom)$/.test(text(object(tool).type)))
       .map(toolOf),
     toolChoice: body.tool_choice,
     schema: schemaOf(format.type, format.schema),
-    maxTokens: positive(body.max_output_tokens),
+    maxTokens: positiveNumber(body.max_output_tokens),
   }
 }
 
-function common(body: JsonObject, all: string, effort: Json | undefined) {
+function common(body: JsonObject, transcript: string, effort: Json | undefined) {
   const model = text(body.model)
-  const seed = seedOf(`${model}|${all}`)
-  // No more than half of what may be written is thought: there is always something to see.
-  const limit = positive(body.max_completion_tokens ?? body.max_tokens ?? body.max_output_tokens)
-  const thought = isReasoner(model) && effort !== 'none' ? 64 + ((digest(seed)[1] ?? 0) % 8) * 64 : 0
-  const reasoning = limit === undefined ? thought : Math.min(thought, Math.floor(limit / 2))
-  return { model, all, seed, reasoning, parallel: body.parallel_tool_calls !== false }
+  const seed = seedOf(`${model}|${transcript}`)
+  // Reasoning takes at most half of the limit, so that some text remains.
+  const limit = positiveNumber(body.max_completion_tokens ?? body.max_tokens ?? body.max_output_tokens)
+  const wanted = isReasoningModel(model) && effort !== 'none' ? 64 + ((digest(seed)[1] ?? 0) % 8) * 64 : 0
+  const reasoning = limit === undefined ? wanted : Math.min(wanted, Math.floor(limit / 2))
+  return { model, transcript, seed, reasoning, parallel: body.parallel_tool_calls !== false }
 }
 
-export const isReasoner = (model: string) => /^(o[134]|gpt-5)/.test(model)
+export const isReasoningModel = (model: string) => /^(o[134]|gpt-5)/.test(model)
 
 export function contentText(content: Json | undefined): string {
   return typeof content === 'string'
@@ -78,7 +79,7 @@ export function contentText(content: Json | undefined): string {
         .join(' ')
 }
 
-export const positive = (value: Json | undefined) => {
+export const positiveNumber = (value: Json | undefined) => {
   const given = number(value)
   return given !== undefined && given > 0 ? given : undefined
 }

@@ -1,68 +1,72 @@
-import type { Json, JsonObject } from '../../core/json.ts'
-import { list, number, object, text } from '../../core/json.ts'
+import { type Json, type JsonObject, list, number, object, text } from '../../core/json.ts'
 import { digest } from './deterministic.ts'
 
-/** Beyond either, only what the schema requires is given: schemas may contain themselves. */
-const DEEP = 6
-const LARGE = 400
-/** Beyond this, nothing at all: a schema that requires itself has no finite value. */
-const BOTTOM = 24
-const MANY = 1_000
+/** Beyond this depth, or FULL_NODES nodes, only required properties are generated: a schema may refer to itself. */
+const FULL_DEPTH = 6
+const FULL_NODES = 400
+/** Beyond this depth every value is null: a schema that requires itself has no finite value. */
+const MAX_DEPTH = 24
+/** Most items of an array. */
+const MAX_ITEMS = 1_000
 
-type Place = { root: Json | undefined; seed: string; depth: number; budget: { left: number } }
+/** Where in the schema a value is generated. `budget.left`: nodes until only required properties are generated. */
+type Position = { root: Json | undefined; seed: string; depth: number; budget: { left: number } }
 
-/** A value that satisfies a JSON Schema of the kind structured outputs allow, its properties in the schema's order. */
-export const example = (schema: Json | undefined, seed: string): Json =>
-  exampleAt(schema, { root: schema, seed, depth: 0, budget: { left: LARGE } })
+/** Returns a value that satisfies a JSON Schema of structured outputs, with its properties in the schema's order. */
+export const generateExample = (schema: Json | undefined, seed: string): Json =>
+  exampleFor(schema, { root: schema, seed, depth: 0, budget: { left: FULL_NODES } })
 
-function exampleAt(schema: Json | undefined, place: Place): Json {
-  const { root, seed, depth, budget } = place
-  const node = merged(object(schema), root)
+function exampleFor(schema: Json | undefined, position: Position): Json {
+  const { root, seed, depth, budget } = position
+  const node = mergeNode(object(schema), root)
   budget.left -= 1
-  if (depth > BOTTOM || budget.left < -LARGE) return null
+  if (depth > MAX_DEPTH || budget.left < -FULL_NODES) return null
   if ('const' in node) return node.const ?? null
   const choices = list(node.enum)
   const drawn = digest(seed).readUInt32BE(0)
   if (choices.length > 0) return choices[drawn % choices.length] ?? null
   const variants = list(node.anyOf ?? node.oneOf)
-  if (variants.length > 0) return exampleAt(variant(variants, place), { ...place, depth: depth + 1 })
+  if (variants.length > 0)
+    return exampleFor(selectVariant(variants, position), { ...position, depth: depth + 1 })
   const types = Array.isArray(node.type) ? node.type : [node.type]
-  if (isScarce(place) && types.includes('null')) return null
+  if (isOverBudget(position) && types.includes('null')) return null
   const type = types.find((type) => type !== 'null') ?? types[0]
-  if (type === 'object' || (type === undefined && node.properties)) return objectOf(node, place)
-  if (type === 'array' || (type === undefined && node.items)) return arrayOf(node, place)
+  if (type === 'object' || (type === undefined && node.properties)) return objectOf(node, position)
+  if (type === 'array' || (type === undefined && node.items)) return arrayOf(node, position)
   if (type === 'boolean') return drawn % 2 === 0
   if (type === 'integer' || type === 'number') return numberOf(node, type, drawn)
   if (type === 'null') return null
   return stringOf(node, seed, drawn)
 }
 
-const isScarce = ({ depth, budget }: Place) => depth > DEEP || budget.left < 0
-const inside = (place: Place, name: string | number): Place => ({
-  ...place,
-  seed: `${place.seed.slice(-200)}/${name}`,
-  depth: place.depth + 1,
+const isOverBudget = ({ depth, budget }: Position) => depth > FULL_DEPTH || budget.left < 0
+const childPosition = (position: Position, name: string | number): Position => ({
+  ...position,
+  seed: `${position.seed.slice(-200)}/${name}`,
+  depth: position.depth + 1,
 })
 
-/** The first one; where room is scarce, one that cannot go on forever. */
-function variant(variants: Json[], place: Place): Json | undefined {
-  const ends = (node: JsonObject) => /^(null|string|number|integer|boolean)$/.test(text(node.type))
-  return (isScarce(place) ? variants.find((node) => ends(object(node))) : undefined) ?? variants[0]
+/** Returns the first variant; over budget, the first scalar one, which ends a recursion. */
+function selectVariant(variants: Json[], position: Position): Json | undefined {
+  const isScalar = (node: JsonObject) => /^(null|string|number|integer|boolean)$/.test(text(node.type))
+  return (isOverBudget(position) ? variants.find((node) => isScalar(object(node))) : undefined) ?? variants[0]
 }
 
-function objectOf(node: JsonObject, place: Place): JsonObject {
+function objectOf(node: JsonObject, position: Position): JsonObject {
   const required = new Set(list(node.required))
   const properties = Object.entries(object(node.properties)).filter(
-    ([name]) => !isScarce(place) || required.has(name),
+    ([name]) => !isOverBudget(position) || required.has(name),
   )
-  return Object.fromEntries(properties.map(([name, inner]) => [name, exampleAt(inner, inside(place, name))]))
+  return Object.fromEntries(
+    properties.map(([name, inner]) => [name, exampleFor(inner, childPosition(position, name))]),
+  )
 }
 
-function arrayOf(node: JsonObject, place: Place): Json[] {
+function arrayOf(node: JsonObject, position: Position): Json[] {
   const first = list(node.prefixItems)
-  const wanted = number(node.minItems) ?? (isScarce(place) ? 0 : Math.max(1, first.length))
-  const length = Math.min(wanted, number(node.maxItems) ?? MANY, MANY)
-  return Array.from({ length }, (_, at) => exampleAt(first[at] ?? node.items, inside(place, at)))
+  const wanted = number(node.minItems) ?? (isOverBudget(position) ? 0 : Math.max(1, first.length))
+  const length = Math.min(wanted, number(node.maxItems) ?? MAX_ITEMS, MAX_ITEMS)
+  return Array.from({ length }, (_, at) => exampleFor(first[at] ?? node.items, childPosition(position, at)))
 }
 
 function numberOf(node: JsonObject, type: string, drawn: number): number {
@@ -106,12 +110,12 @@ function stringOf({ format, minLength, maxLength }: JsonObject, seed: string, dr
   return word.padEnd(Math.min(number(minLength) ?? 0, 100_000), '.').slice(0, number(maxLength) ?? undefined)
 }
 
-/** What `$ref` and `allOf` add to a node. */
-function merged(node: JsonObject, root: Json | undefined): JsonObject {
-  const referred = followed(node, root)
-  if (!Array.isArray(referred.allOf)) return referred
-  const { allOf, ...rest } = referred
-  const parts = list(allOf).map((part) => followed(object(part), root))
+/** Resolves `$ref` and `allOf` into one node. */
+function mergeNode(node: JsonObject, root: Json | undefined): JsonObject {
+  const resolved = followRef(node, root)
+  if (!Array.isArray(resolved.allOf)) return resolved
+  const { allOf, ...rest } = resolved
+  const parts = list(allOf).map((part) => followRef(object(part), root))
   const whole: JsonObject = {}
   const properties: JsonObject = {}
   for (const part of [...parts, rest]) {
@@ -121,7 +125,7 @@ function merged(node: JsonObject, root: Json | undefined): JsonObject {
   return Object.keys(properties).length > 0 ? { ...whole, properties } : whole
 }
 
-function followed(node: JsonObject, root: Json | undefined): JsonObject {
+function followRef(node: JsonObject, root: Json | undefined): JsonObject {
   let found = node
   for (let hops = 0; typeof found.$ref === 'string' && hops < 16; hops += 1) {
     const { $ref, ...rest } = found
@@ -130,7 +134,7 @@ function followed(node: JsonObject, root: Json | undefined): JsonObject {
   return found
 }
 
-/** `#/$defs/Name` and `#`. */
+/** Resolves a local reference such as `#/$defs/Name` or `#`. */
 function resolve(ref: string, root: Json | undefined): Json | undefined {
   const path = ref.replace(/^#\/?/, '').split('/').filter(Boolean)
   return path.reduce<Json | undefined>(

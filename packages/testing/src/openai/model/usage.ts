@@ -1,20 +1,20 @@
-import type { Said } from '../../core/answer.ts'
+import type { ResolvedAnswer } from '../../core/answer.ts'
 import { type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 import type { Tokenizer } from '../../core/tokens.ts'
 import { contentText, type Prompt } from './prompt.ts'
 
-export type Tokens = { input: number; output: number; cached: number; reasoning: number }
+export type TokenCounts = { input: number; output: number; cached: number; reasoning: number }
 
 /**
- * By OpenAI's published formula for chat: 3 a message, its role, its texts, 1 and the name where it has one, and 3 for
- * the reply. Tools are an estimate: 9, and their JSON. Pictures, sounds and files count nothing.
+ * Counts the input tokens of messages by OpenAI's published formula for chat: 3 for each message, its role and texts, its
+ * name and 1 if it has one, and 3 for the reply. Tools are estimated as 9 and their JSON. Images, audio and files count 0.
  */
 export function countMessages(
   messages: Json | undefined,
   tools: Json | undefined,
   { count }: Tokenizer,
 ): number {
-  const said = list(messages)
+  const input = list(messages)
     .map(object)
     .reduce((sum, message) => {
       const calls = list(message.tool_calls).map((call) => object(object(call).function))
@@ -26,18 +26,21 @@ export function countMessages(
       const item = count(text(message.arguments)) + count(contentText(message.output))
       return sum + 3 + count(text(message.role)) + count(contentText(message.content)) + name + called + item
     }, 3)
-  return said + (list(tools).length > 0 ? 9 + count(JSON.stringify(tools)) : 0)
+  return input + (list(tools).length > 0 ? 9 + count(JSON.stringify(tools)) : 0)
 }
 
-/** What answers to this prompt are charged with. "[cached]" in the prompt: all whole 128s of it were cached upstream. */
-export function tally(
-  answers: Said[],
+/**
+ * Counts the tokens that answers to a prompt are charged with; those of a script take precedence. With "[cached]" in the
+ * prompt, its input counts as cached in blocks of 128 tokens.
+ */
+export function countUsage(
+  answers: ResolvedAnswer[],
   input: number,
-  prompt: Pick<Prompt, 'all' | 'reasoning'>,
+  prompt: Pick<Prompt, 'transcript' | 'reasoning'>,
   { count }: Tokenizer,
-): Tokens {
+): TokenCounts {
   const scripted = answers[0]?.usage
-  const written = answers.map(({ text = '', refusal = '', toolCalls = [] }) =>
+  const counted = answers.map(({ text = '', refusal = '', toolCalls = [] }) =>
     toolCalls.reduce(
       (sum, call) => sum + count(call.name) + count(call.arguments),
       count(text) + count(refusal),
@@ -47,13 +50,14 @@ export function tally(
   const charged = scripted?.input ?? input
   return {
     input: charged,
-    output: scripted?.output ?? written.reduce((sum, tokens) => sum + tokens, 0) + reasoning,
-    cached: scripted?.cached ?? (prompt.all.includes('[cached]') ? Math.floor(charged / 128) * 128 : 0),
+    output: scripted?.output ?? counted.reduce((sum, tokens) => sum + tokens, 0) + reasoning,
+    cached:
+      scripted?.cached ?? (prompt.transcript.includes('[cached]') ? Math.floor(charged / 128) * 128 : 0),
     reasoning,
   }
 }
 
-export const chatUsage = ({ input, output, cached, reasoning }: Tokens): JsonObject => ({
+export const chatUsage = ({ input, output, cached, reasoning }: TokenCounts): JsonObject => ({
   prompt_tokens: input,
   completion_tokens: output,
   total_tokens: input + output,
@@ -66,7 +70,7 @@ export const chatUsage = ({ input, output, cached, reasoning }: Tokens): JsonObj
   },
 })
 
-export const responsesUsage = ({ input, output, cached, reasoning }: Tokens): JsonObject => ({
+export const responsesUsage = ({ input, output, cached, reasoning }: TokenCounts): JsonObject => ({
   input_tokens: input,
   input_tokens_details: { cached_tokens: cached, cache_write_tokens: 0 },
   output_tokens: output,

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../core/json.ts'
 
-/** A trace, whichever way it came. */
+/** A stored trace, from either format. */
 export type LangfuseTrace = {
   id: string
   name?: string
@@ -13,11 +13,11 @@ export type LangfuseTrace = {
   timestamp?: string
   release?: string
   version?: string
-  /** Absent on 2.95.12, which knows none. */
+  /** Absent on 2.95.12, which has no environments. */
   environment?: string
 }
 
-/** A generation, span or event, whichever way it came, with tokens and cost as the server works them out. */
+/** A stored generation, span or event, from either format, with tokens and cost as the server computes them. */
 export type LangfuseObservation = {
   id: string
   traceId: string
@@ -36,17 +36,19 @@ export type LangfuseObservation = {
   level: string
   statusMessage?: string
   metadata: JsonObject
-  /** Absent on 2.95.12, which knows none. */
+  /** Absent on 2.95.12, which has no environments. */
   environment?: string
   version?: string
   tokens: { input?: number; output?: number; total?: number }
-  /** Tokens by bucket; 2.95.12 knows no others than `tokens`. */
+  /** Tokens by bucket; empty on 2.95.12, which has `tokens` only. */
   usageDetails: Record<string, number>
-  /** US dollars in all; absent where the server has nothing to go by. */
+  /** Total cost in US dollars. Absent where the server knows neither usage with a price nor a cost. */
   costUsd?: number
+  /** US dollars by bucket. */
   costDetails: Record<string, number>
 }
 
+/** A stored score. */
 export type LangfuseScore = {
   id: string
   name: string
@@ -54,29 +56,29 @@ export type LangfuseScore = {
   observationId?: string
   sessionId?: string
   dataType: string
-  /** Of numeric scores, and 1 or 0 of booleans. */
+  /** Value of a numeric score; 1 or 0 of a boolean one. */
   value?: number
-  /** Of categorical scores; `True` or `False` of booleans. */
+  /** Value of a categorical score; `True` or `False` of a boolean one. */
   stringValue?: string
   comment?: string
   metadata?: Json
   environment?: string
 }
 
-/** What a server has stored. */
-export type Ledger = {
+/** All that a server has stored, by id. */
+export type TraceStore = {
   traces: Map<string, LangfuseTrace>
   observations: Map<string, LangfuseObservation>
   scores: Map<string, LangfuseScore>
-  /** How often each was stored: events by their own id, spans by theirs. */
+  /** How often each event or span was stored. */
   stored: Map<string, number>
 }
 
-export const noteStored = ({ stored }: Ledger, id: string): void =>
+export const countStored = ({ stored }: TraceStore, id: string): void =>
   void stored.set(id, (stored.get(id) ?? 0) + 1)
 
-/** What is not said stays as it was. */
-export const given = <Part extends object>(
+/** Returns the members that are neither undefined nor null, so that a merge leaves the others unchanged. */
+export const definedOnly = <Part extends object>(
   part: {
     [Name in keyof Part]: Part[Name] | undefined | null
   },
@@ -85,17 +87,17 @@ export const given = <Part extends object>(
     Object.entries(part).filter(([, value]) => value !== undefined && value !== null),
   ) as Partial<Part>
 
-/** What is there of a trace. */
-export const traceIn = (ledger: Ledger, id: string): LangfuseTrace =>
-  ledger.traces.get(id) ?? { id, tags: [], metadata: {} }
+/** Returns the stored trace, or a new one. */
+export const traceOrNew = (store: TraceStore, id: string): LangfuseTrace =>
+  store.traces.get(id) ?? { id, tags: [], metadata: {} }
 
-/** `known`: as it was when the server looked, which may be too early. */
+/** Merges an update into a trace. `known`: the trace as the server read it, which may be outdated. */
 export function mergeTrace(
-  ledger: Ledger,
+  store: TraceStore,
   id: string,
-  said: Partial<LangfuseTrace>,
-  known = traceIn(ledger, id),
+  update: Partial<LangfuseTrace>,
+  known = traceOrNew(store, id),
 ): void {
-  const tags = [...new Set([...known.tags, ...(said.tags ?? [])])].toSorted()
-  ledger.traces.set(id, { ...known, ...said, id, tags, metadata: { ...known.metadata, ...said.metadata } })
+  const tags = [...new Set([...known.tags, ...(update.tags ?? [])])].toSorted()
+  store.traces.set(id, { ...known, ...update, id, tags, metadata: { ...known.metadata, ...update.metadata } })
 }

@@ -1,98 +1,98 @@
 import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { LangfuseVersion } from './options.ts'
 
-/** Something wrong with an event. `refused`: the server does not take it; otherwise it does, and makes less of it. */
-export type Finding = { problem: string; refused: boolean }
+/** A problem of an event. `rejected`: the server rejects the event; otherwise it stores it without the field. */
+export type Finding = { problem: string; rejected: boolean }
 
-type Kind = (value: Json, version: LangfuseVersion) => Finding | undefined
+type Check = (value: Json, version: LangfuseVersion) => Finding | undefined
 
-const no = (problem: string): Finding => ({ problem, refused: true })
-const odd = (problem: string): Finding => ({ problem, refused: false })
+const reject = (problem: string): Finding => ({ problem, rejected: true })
+const warn = (problem: string): Finding => ({ problem, rejected: false })
 
-const string: Kind = (value) => (typeof value === 'string' ? undefined : no('is no string'))
-const boolean: Kind = (value) => (typeof value === 'boolean' ? undefined : no('is no boolean'))
-const integer: Kind = (value) => (Number.isInteger(value) ? undefined : no('is no integer'))
-const amount: Kind = (value) =>
-  typeof value !== 'number' ? no('is no number') : value < 0 ? odd('is negative') : undefined
-const tokens: Kind = (value, version) => integer(value, version) ?? amount(value, version)
-const anything: Kind = () => undefined
+const string: Check = (value) => (typeof value === 'string' ? undefined : reject('is no string'))
+const boolean: Check = (value) => (typeof value === 'boolean' ? undefined : reject('is no boolean'))
+const integer: Check = (value) => (Number.isInteger(value) ? undefined : reject('is no integer'))
+const nonNegative: Check = (value) =>
+  typeof value !== 'number' ? reject('is no number') : value < 0 ? warn('is negative') : undefined
+const tokens: Check = (value, version) => integer(value, version) ?? nonNegative(value, version)
+const anything: Check = () => undefined
 
-const id: Kind = (value, version) => {
-  if (typeof value !== 'string' || value === '') return no('is no id')
+const id: Check = (value, version) => {
+  if (typeof value !== 'string' || value === '') return reject('is no id')
   const breaks =
     value.length > 800 ? 'is longer than 800 characters' : value.includes('\r') && 'has a line break'
-  return breaks ? { problem: breaks, refused: version === '4.16.0' } : undefined
+  return breaks ? { problem: breaks, rejected: version === '4.16.0' } : undefined
 }
 
-const name: Kind = (value, version) => {
-  if (typeof value !== 'string') return no('is no string')
+const name: Check = (value, version) => {
+  if (typeof value !== 'string') return reject('is no string')
   return value.length > 1000
-    ? { problem: 'is longer than 1000 characters', refused: version === '4.16.0' }
+    ? { problem: 'is longer than 1000 characters', rejected: version === '4.16.0' }
     : undefined
 }
 
-/** Both servers want a zone; `Date.parse` alone would take almost anything. */
+/** Matches an ISO time with a zone, which both servers require. `Date.parse` accepts many other forms. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/
-const time: Kind = (value) =>
+const time: Check = (value) =>
   TIME.test(text(value)) && !Number.isNaN(Date.parse(text(value)))
     ? undefined
-    : no('is no ISO time with a zone')
+    : reject('is no ISO time with a zone')
 
 export const environmentProblem = (value: Json): string | undefined =>
   /^(?!langfuse)[a-z0-9-_]{1,40}$/.test(text(value)) ? undefined : 'is no environment that Langfuse keeps'
-const environment: Kind = (value) => {
+const environment: Check = (value) => {
   const problem = environmentProblem(value)
-  return problem === undefined ? undefined : odd(problem)
+  return problem === undefined ? undefined : warn(problem)
 }
 
 const oneOf =
-  (...allowed: string[]): Kind =>
+  (...allowed: string[]): Check =>
   (value) =>
-    allowed.includes(text(value)) ? undefined : no(`is none of ${allowed.join(', ')}`)
+    allowed.includes(text(value)) ? undefined : reject(`is not one of ${allowed.join(', ')}`)
 
-const strings: Kind = (value) =>
-  Array.isArray(value) && value.every((each) => typeof each === 'string')
+const strings: Check = (value) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
     ? undefined
-    : no('is no list of strings')
+    : reject('is no list of strings')
 
-/** Every value of an object. */
-const each =
-  (kind: Kind): Kind =>
+/** Checks every value of an object. */
+const valuesAre =
+  (check: Check): Check =>
   (value, version) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return no('is no object')
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return reject('is no object')
     for (const [key, part] of Object.entries(value)) {
-      const found = part === null ? undefined : kind(part, version)
+      const found = part === null ? undefined : check(part, version)
       if (found) return { ...found, problem: `.${key} ${found.problem}` }
     }
     return undefined
   }
 
-const parameter: Kind = (value) =>
+const parameter: Check = (value) =>
   typeof value !== 'object' || (Array.isArray(value) && strings(value, '4.16.0') === undefined)
     ? undefined
-    : no('is no scalar or list of strings')
+    : reject('is no scalar or list of strings')
 
-const shaped =
-  (fields: Record<string, Kind>): Kind =>
+const objectWith =
+  (fields: Record<string, Check>): Check =>
   (value, version) =>
     findingsOf(object(value), fields, [], version)[0]
 
 const COUNTS = ['input', 'output', 'total', 'promptTokens', 'completionTokens', 'totalTokens']
-const USAGE: Record<string, Kind> = {
+const USAGE: Record<string, Check> = {
   ...Object.fromEntries(COUNTS.map((count) => [count, tokens])),
   unit: oneOf('TOKENS', 'CHARACTERS', 'MILLISECONDS', 'SECONDS', 'IMAGES', 'REQUESTS'),
-  inputCost: amount,
-  outputCost: amount,
-  totalCost: amount,
+  inputCost: nonNegative,
+  outputCost: nonNegative,
+  totalCost: nonNegative,
 }
 
-/** Buckets are integers, but for the details of OpenAI's own object. */
-const usageDetails: Kind = (value, version) =>
+/** Buckets are integers. OpenAI's own usage object is exempt: it holds details. */
+const usageDetails: Check = (value, version) =>
   'prompt_tokens' in object(value) || 'input_tokens' in object(value)
     ? undefined
-    : each(tokens)(value, version)
+    : valuesAre(tokens)(value, version)
 
-const TRACE: Record<string, Kind> = {
+const TRACE: Record<string, Check> = {
   id,
   timestamp: time,
   name,
@@ -108,7 +108,7 @@ const TRACE: Record<string, Kind> = {
   public: boolean,
   tags: strings,
 }
-const EVENT: Record<string, Kind> = {
+const EVENT: Record<string, Check> = {
   id,
   traceId: id,
   name: string,
@@ -122,22 +122,22 @@ const EVENT: Record<string, Kind> = {
   version: string,
   environment,
 }
-const SPAN: Record<string, Kind> = { ...EVENT, endTime: time }
-const GENERATION: Record<string, Kind> = {
+const SPAN: Record<string, Check> = { ...EVENT, endTime: time }
+const GENERATION: Record<string, Check> = {
   ...SPAN,
   completionStartTime: time,
   model: string,
-  modelParameters: each(parameter),
-  usage: shaped(USAGE),
+  modelParameters: valuesAre(parameter),
+  usage: objectWith(USAGE),
   usageDetails,
-  costDetails: each(amount),
+  costDetails: valuesAre(nonNegative),
   promptName: string,
   promptVersion: integer,
 }
-const OBSERVATION: Record<string, Kind> = { ...GENERATION, type: oneOf('GENERATION', 'SPAN', 'EVENT') }
-const SCORE: Record<string, Kind> = {
+const OBSERVATION: Record<string, Check> = { ...GENERATION, type: oneOf('GENERATION', 'SPAN', 'EVENT') }
+const SCORE: Record<string, Check> = {
   id,
-  name: (value) => (text(value) === '' ? no('is no name') : undefined),
+  name: (value) => (text(value) === '' ? reject('is no name') : undefined),
   traceId: string,
   sessionId: string,
   datasetRunId: string,
@@ -152,7 +152,7 @@ const SCORE: Record<string, Kind> = {
   dataType: oneOf('NUMERIC', 'CATEGORICAL', 'BOOLEAN', 'CORRECTION', 'TEXT'),
 }
 
-const BODIES: Record<string, { fields: Record<string, Kind>; required: string[] } | undefined> = {
+const BODIES: Record<string, { fields: Record<string, Check>; required: string[] } | undefined> = {
   'trace-create': { fields: TRACE, required: [] },
   'event-create': { fields: EVENT, required: ['id'] },
   'span-create': { fields: SPAN, required: ['id'] },
@@ -169,7 +169,7 @@ const BODIES: Record<string, { fields: Record<string, Kind>; required: string[] 
 export function eventFindings(event: Json, version: LangfuseVersion): Finding[] {
   const { type, body, ...envelope } = object(event)
   const shape = Object.hasOwn(BODIES, text(type)) ? BODIES[text(type)] : undefined
-  if (shape === undefined) return [no(`type ${JSON.stringify(type)} is unknown`)]
+  if (shape === undefined) return [reject(`type ${JSON.stringify(type)} is unknown`)]
   const outer = { id, timestamp: time, metadata: anything }
   const found = findingsOf(envelope, outer, ['id', 'timestamp'], version)
   if (text(type) === 'score-create') return [...found, ...scoreFindings(object(body), version)]
@@ -177,7 +177,7 @@ export function eventFindings(event: Json, version: LangfuseVersion): Finding[] 
 }
 
 export function scoreFindings(body: JsonObject, version: LangfuseVersion): Finding[] {
-  // 2.95.12 hangs every score on a trace; later ones may hang on a session.
+  // 2.95.12 requires a trace for every score; later versions accept a session.
   const required = ['name', 'value', ...(version === '2.95.12' ? ['traceId'] : [])]
   const found = findingsOf(body, SCORE, required, version)
   const numeric = typeof body.value === 'number'
@@ -188,33 +188,33 @@ export function scoreFindings(body: JsonObject, version: LangfuseVersion): Findi
     CORRECTION: !numeric && version === '4.16.0',
     TEXT: !numeric && version === '4.16.0' && text(body.value).length <= 500,
   }
-  if (!numeric && typeof body.value !== 'string') found.push(no('value is neither number nor string'))
+  if (!numeric && typeof body.value !== 'string') found.push(reject('value is neither number nor string'))
   else if (body.dataType && fits[text(body.dataType)] === false)
-    found.push(no(`value ${JSON.stringify(body.value)} is no ${text(body.dataType)} score`))
+    found.push(reject(`value ${JSON.stringify(body.value)} is no ${text(body.dataType)} score`))
   if (!body.traceId && !body.sessionId && !body.datasetRunId)
-    found.push(odd('hangs on no trace and no session'))
+    found.push(warn('belongs to no trace and no session'))
   return found
 }
 
 function findingsOf(
   body: JsonObject,
-  fields: Record<string, Kind>,
+  fields: Record<string, Check>,
   required: string[],
   version: LangfuseVersion,
 ): Finding[] {
   const missing = required
     .filter((field) => body[field] === undefined || body[field] === null)
-    .map((field) => no(`${field} is missing`))
+    .map((field) => reject(`${field} is missing`))
   const wrong = Object.entries(body).flatMap(([field, value]) => {
-    const kind = Object.hasOwn(fields, field) ? fields[field] : undefined
-    if (kind === undefined) return [odd(`${field} is no field Langfuse reads`)]
-    const found = value === null || value === undefined ? undefined : kind(value, version)
+    const check = Object.hasOwn(fields, field) ? fields[field] : undefined
+    if (check === undefined) return [warn(`${field} is no field Langfuse reads`)]
+    const found = value === null || value === undefined ? undefined : check(value, version)
     return found ? [{ ...found, problem: `${field} ${found.problem}` }] : []
   })
   return [...missing, ...wrong]
 }
 
-/** The id in a complaint about an event that may have none. */
+/** Returns the id of an event for a complaint; `unknown` where it has none. */
 export const idOfEvent = (event: Json): string => text(object(event).id) || 'unknown'
 
 export const batchOf = (body: JsonObject): Json[] | undefined =>

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describedBy } from './described.ts'
+import { loadDescription } from './api-description.ts'
 import { event, setup } from './test-setup.ts'
 
 /** A description in the manner of Langfuse's: OpenAPI 3.0, unions by `type`, overlapping alternatives, `nullable`. */
@@ -46,7 +46,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 test('a value is held against the alternative its type names', async () => {
-  const described = await describedBy(path)
+  const described = await loadDescription(path)
   expect(described('IngestionEvent', { type: 'trace-create', body: { name: null } })).toEqual([])
   expect(described('IngestionEvent', { type: 'trace-create', body: { name: 1 } })).toEqual([
     'body.name must be string',
