@@ -78,7 +78,7 @@ test('show, edit, diff, push, follow: a policy goes round', async () => {
   const pushed = await gateway(`policy push ${path} --yes --by anna -m "for Black Friday"`, server)
   expect(pushed).toMatchObject({ code: 0, out: '' })
   expect(pushed.err).toMatch(
-    /^No policy was live so far. Compared with HotDash's own:\n~ teams.prod_customer.rpm: 100 -> 120\nVersion \d{14} is in force. Notified one process.\n$/,
+    /^No policy was live before. Compared with HotDash's own:\n~ teams.prod_customer.rpm: 100 -> 120\nVersion \d{14} is in force. Notified one process.\n$/,
   )
   await soon(() => agent.rpm() === 120)
   const again = await gateway(`policy push ${path} --yes`, server)

@@ -70,7 +70,7 @@ const effectivePolicy = (state: LiveState): Policy =>
 /** Returns what changes for processes. The first live policy is compared with the one they used before. */
 function effectiveChanges(current: LiveState, proposed: LiveState, changes: Difference[]): Difference[] {
   if (current.policy !== undefined || proposed.policy === undefined) return changes
-  printNote(`No policy was live so far. Compared with ${fallbackPolicyName()}:`)
+  printNote(`No policy was live before. Compared with ${fallbackPolicyName()}:`)
   return differences(displayed({ ...current, policy: policyInForce(current) }), displayed(proposed))
 }
 

@@ -71,7 +71,7 @@ type ResponseContext = {
   requestedModel: string | undefined
   team: TeamPolicy | undefined
   controls: RequestControls | undefined
-  /** Code of the error. Absent where the answer is none. */
+  /** Code of the error. Absent where the answer is no error. */
   error: string | undefined
   /** Milliseconds since the request arrived. */
   ms: number

@@ -27,7 +27,7 @@ const body = fc.dictionary(
   value,
 ) as fc.Arbitrary<JsonObject>
 
-test('whatever is in a body, what is not LiteLLM’s stays as it was, and what is never goes on', () => {
+test('LiteLLM’s fields are never forwarded, and all other fields stay as they are', () => {
   fc.assert(
     fc.property(body, (body) => {
       const before = structuredClone(body)
@@ -52,7 +52,7 @@ test('whatever is in a body, what is not LiteLLM’s stays as it was, and what i
   )
 })
 
-test('whatever it is told, what goes into headers are texts and numbers', () => {
+test('controls for headers are non-empty strings and valid numbers, for any body', () => {
   fc.assert(
     fc.property(body, (body) => {
       const { agent, session, trace, user, tags, timeoutMs, ignored } = parseRequestControls({}, body, [
@@ -66,7 +66,7 @@ test('whatever it is told, what goes into headers are texts and numbers', () => 
   )
 })
 
-test('headers come before the body, and the first who says it is heard', () => {
+test('headers take precedence over the body, and the first value counts', () => {
   const controls = parseRequestControls(
     {
       'x-litellm-agent-id': 'a',

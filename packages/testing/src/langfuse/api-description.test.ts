@@ -45,7 +45,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-test('a value is held against the alternative its type names', async () => {
+test('a value is checked against the alternative of its type', async () => {
   const described = await loadDescription(path)
   expect(described('IngestionEvent', { type: 'trace-create', body: { name: null } })).toEqual([])
   expect(described('IngestionEvent', { type: 'trace-create', body: { name: 1 } })).toEqual([
@@ -74,6 +74,6 @@ test('complaints of the description come with those of the built-in rules', asyn
   ])
 })
 
-test('a description that is not there is said at once', async () => {
+test('a missing description is an error at the start', async () => {
   await expect(setup({ apiDescription: join(folder, 'none.yml') })).rejects.toThrow('ENOENT')
 })

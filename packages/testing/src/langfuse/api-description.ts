@@ -60,7 +60,7 @@ function patchSchemas(schemas: JsonObject): JsonObject {
   return { ...schemas, MapValue: { ...parameter, oneOf: [...list(oneOf), { type: 'number' }] } }
 }
 
-/** Returns the path of the alternative that a value's `type` selects; empty where there is none. */
+/** Returns the path of the alternative that a value's `type` selects; empty where no alternative matches. */
 function selectBranch({ oneOf }: JsonObject, value: Json): string {
   const at = list(oneOf).findIndex((branch) =>
     list(object(branch).allOf).some((part) =>

@@ -32,7 +32,7 @@ export type LangfuseRequest = {
   path: string
   /** Headers without `authorization`. */
   headers: Record<string, string | string[] | undefined>
-  /** HTTP status of the answer; `undefined` while, or if, there is none. */
+  /** HTTP status of the answer; `undefined` before the answer, and without one. */
   readonly status: number | undefined
   /** Size of the body on the wire, in bytes. */
   bytes: number

@@ -18,7 +18,7 @@ test('a latency fault delays one answer only', async () => {
   expect(await took()).toBeLessThan(75)
 })
 
-test("a status fault is an error in OpenAI's shape; what is left open follows from its code", async () => {
+test("a status fault is an error in OpenAI's shape; fields left out follow from its code", async () => {
   const { client, upstream } = await setup()
   upstream.fail({
     type: 'status',
@@ -63,7 +63,7 @@ test('a reset after the headers is an answer without a body', async () => {
   await expect(response.text()).rejects.toThrow('terminated')
 })
 
-test('a hang after the headers gives the first chunk and then nothing, until the client leaves', async () => {
+test('a hang after the headers sends the first chunk and then nothing, until the client disconnects', async () => {
   const { client, upstream } = await setup()
   upstream.fail({ type: 'hang', after: 'headers' })
   let chunks = 0
@@ -74,7 +74,7 @@ test('a hang after the headers gives the first chunk and then nothing, until the
   expect([chunks, upstream.requests[0]?.aborted]).toEqual([1, true])
 })
 
-test('a cut breaks streams after a number of chunks and whole answers in the middle, and the client is not to blame', async () => {
+test('a cut breaks streams after a number of chunks and whole answers in the middle, and does not count as an abort by the client', async () => {
   const { client, upstream } = await setup()
   upstream.fail({ type: 'cut', afterChunks: 3 }, { times: 2 })
   await expect(all(await client.chat.completions.create(streamed()))).rejects.toThrow('terminated')
@@ -107,7 +107,7 @@ test.each(['malformed', 'malformed-sse'] as const)('a %s chunk is no JSON', asyn
   await expect(all(await client.chat.completions.create(streamed()))).rejects.toThrow(/malformed|JSON/)
 })
 
-test('a slow fault makes every chunk wait', async () => {
+test('a slow fault delays every chunk', async () => {
   const { client, upstream } = await setup()
   upstream.fail({ type: 'slow', chunkDelayMs: 10 })
   const start = performance.now()
@@ -115,7 +115,7 @@ test('a slow fault makes every chunk wait', async () => {
   expect(performance.now() - start).toBeGreaterThan((chunks.length - 1) * 9)
 })
 
-test('a split stream says the same', async () => {
+test('a split stream has the same content', async () => {
   const { client, upstream } = await setup()
   const well = await all(await client.chat.completions.create(streamed('né 日本 🙂')))
   upstream.fail({ type: 'split', bytes: 7 })
@@ -136,7 +136,7 @@ test('a content type can be wrong, absent, or that of a proxy with its page', as
   ])
 })
 
-test('faults meet the requests they are meant for, as often as they are told to', async () => {
+test('faults affect the requests that match, for the given number of times', async () => {
   const { client, upstream } = await setup()
   const isLong = ({ text }: { text: string }) => text.includes('long')
   upstream.fail({ type: 'status', status: 500 }, { when: isLong, times: Number.POSITIVE_INFINITY })

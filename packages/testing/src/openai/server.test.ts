@@ -164,7 +164,7 @@ test('bytes split anywhere are the same stream; a hang ends with the client; an 
   expect(chunks).toBe(1)
 })
 
-test('faults wait for the request they are meant for; answers are given in the order in which they were written', async () => {
+test('faults wait for a request that matches; answers are given in the order in which they were scripted', async () => {
   const { client, upstream } = await setup()
   upstream.fail({ type: 'status', status: 503 }, { when: { model: 'gpt-4o' } })
   upstream.answer('first', { toolCalls: [{ name: 'f', arguments: '{}' }] })
@@ -179,7 +179,7 @@ test('faults wait for the request they are meant for; answers are given in the o
   })
 })
 
-test('what OpenAI refuses is refused: no key, a wrong key, no model, no JSON, an unknown path', async () => {
+test('no key, a wrong key, no model, no JSON and an unknown path are refused as by OpenAI', async () => {
   const { upstream } = await setup({ apiKeys: ['good'] })
   const post = (path: string, body: string, key = 'Bearer good') =>
     fetch(upstream.baseURL + path, { method: 'POST', body, headers: { authorization: key } }).then(

@@ -50,7 +50,7 @@ test('a whole answer has the fields that OpenAI sends, and no others', async () 
     expect(response.headers.get(name)).toBeTruthy()
 })
 
-test('a stream opens with the role, closes with the reason, and tells its usage last and only when asked', async () => {
+test('a stream opens with the role, closes with the finish reason, and sends its usage last and only on request', async () => {
   const { client } = await setup()
   const options = { stream: true, stream_options: { include_usage: true } } as const
   const chunks = await all(await client.chat.completions.create({ ...ask('x'), ...options }))
@@ -167,7 +167,7 @@ test('[refuse] is refused, without content', async () => {
   expect(streamed.refusal).toBe(choices[0]?.message.refusal)
 })
 
-test('log probabilities come for each token, with as many others as were asked for', async () => {
+test('each token has its log probability, with the requested number of alternatives', async () => {
   const { client } = await setup()
   const body = { ...ask('x'), logprobs: true, top_logprobs: 3 }
   const [whole] = (await client.chat.completions.create(body)).choices
@@ -196,7 +196,7 @@ test('max_tokens cuts the text after exactly that number of tokens, and says so'
   expect([choices[0]?.finish_reason, usage?.completion_tokens]).toEqual(['length', 5])
 })
 
-test('reasoning models think first, within max_completion_tokens', async () => {
+test('reasoning models use reasoning tokens within max_completion_tokens', async () => {
   const { client } = await setup()
   const thought = async (body: object) =>
     (await client.chat.completions.create({ ...ask('x', 'o4-mini'), ...body })).usage
@@ -206,7 +206,7 @@ test('reasoning models think first, within max_completion_tokens', async () => {
   expect(await thought({ model: 'gpt-4o' })).toBe(0)
 })
 
-test('[cached] in the prompt makes its whole 128s cached tokens', async () => {
+test('[cached] in the prompt makes its full blocks of 128 tokens cached ones', async () => {
   const { client } = await setup()
   const { usage } = await client.chat.completions.create(ask(`[cached] ${'word '.repeat(1_000)}`))
   const { prompt_tokens = 0, prompt_tokens_details } = usage ?? {}

@@ -35,7 +35,7 @@ test('a Response repeats the settings of its request', async () => {
   })
 })
 
-test('store is true, and the format text, unless told otherwise', async () => {
+test('store is true and the format text by default', async () => {
   const { client } = await setup()
   const response = await client.responses.create({ model: 'gpt-4o', input: 'x' })
   expect(response).toMatchObject({ store: true, text: { format: { type: 'text' } }, status: 'completed' })
@@ -162,7 +162,7 @@ test('text.format json_schema is satisfied and parsed', async () => {
   expect(parsed.output_parsed).toEqual({ ok: expect.any(Boolean) })
 })
 
-test('what max_output_tokens cuts is incomplete, and says why', async () => {
+test('an answer cut by max_output_tokens is incomplete, with the reason', async () => {
   const { client } = await setup()
   const response = await client.responses.create({ model: 'gpt-4o', input: 'x', max_output_tokens: 2 })
   expect(response).toMatchObject({
@@ -172,7 +172,7 @@ test('what max_output_tokens cuts is incomplete, and says why', async () => {
   })
 })
 
-test('a reasoning model shows its thought encrypted where asked', async () => {
+test('a reasoning model sends encrypted reasoning on request', async () => {
   const { client } = await setup()
   const include = ['reasoning.encrypted_content' as const]
   const { output, usage } = await client.responses.create({ model: 'o3', input: 'x', include })
