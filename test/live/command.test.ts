@@ -148,7 +148,7 @@ test('each switch is set, shown, taken back by itself, and all of them by reset'
   })
   expect((await gateway('switch reset --yes', server)).code).toBe(0)
   expect(await now()).toEqual({})
-}, 60_000)
+}, 180_000)
 
 test('a rollback undoes the last change, whatever it was; or keeps the switches', async () => {
   const server = await redis()
@@ -286,7 +286,7 @@ test('a mistake is one readable message that names it, exit code 2, and changes 
   })
   expect((await gateway('policy show --redis localhost')).code).toBe(2)
   expect((await storeAt(server).read()).version).toBe(version)
-}, 60_000)
+}, 180_000)
 
 test('a Redis that is not there is a failure in one line, soon', async () => {
   const server = await redis()

@@ -8,11 +8,7 @@ import { hasExactCache, unsupportedByLitellm } from './unsupported.ts'
 /** Width of comments in the file, in characters. */
 const COMMENT_WIDTH = 118
 
-/**
- * Returns LiteLLM's `config.yaml` for this policy. Comments at its top name what LiteLLM does differently or not at all.
- *
- * @throws Error where a name of the policy cannot be written as YAML
- */
+/** Returns LiteLLM's `config.yaml` for this policy. Comments at its top name what LiteLLM does differently or not at all. */
 export function configYaml(policy: Policy, auth: Auth): string {
   const { routing, timezone } = policy
   const config = {
