@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createMemoryCache } from '../../packages/gateway/src/cache/memory.ts'
-import { createRedisCache } from '../../packages/gateway/src/cache/redis.ts'
+import { createMemoryCache } from '../../packages/gateway/src/cache/memory-store.ts'
+import { createRedisCache } from '../../packages/gateway/src/cache/redis-store.ts'
 import type { CacheEntry, CacheStore } from '../../packages/gateway/src/cache/store.ts'
-import { createTieredCache } from '../../packages/gateway/src/cache/tiered.ts'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
+import { createTieredCache } from '../../packages/gateway/src/cache/tiered-store.ts'
+import { createLink } from '../../packages/gateway/src/redis/connection.ts'
 import { until } from '../support.ts'
 import { startCluster, startRedis } from './server.ts'
 

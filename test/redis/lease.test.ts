@@ -7,7 +7,7 @@ import {
   type Leases,
   type Outcome,
 } from '../../packages/gateway/src/coalesce/lease.ts'
-import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
+import { createLink, type Link } from '../../packages/gateway/src/redis/connection.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 let redis: RedisServer

@@ -9,7 +9,7 @@ import {
   type Link,
   type LinkState,
   RedisUnavailable,
-} from '../../packages/gateway/src/redis/link.ts'
+} from '../../packages/gateway/src/redis/connection.ts'
 import { until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 

@@ -2,7 +2,7 @@ import { type CallRecord, createGatewayClient, readMetrics, type Sink } from '@h
 import fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
+import { createLink, type Link } from '../../packages/gateway/src/redis/connection.ts'
 import { createMetricsSink } from '../../packages/gateway/src/sinks/metrics/sink.ts'
 import { DeliveryError, type Report } from '../../packages/gateway/src/sinks/sink.ts'
 import { ask, setup, until } from '../support.ts'

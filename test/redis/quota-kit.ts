@@ -13,7 +13,7 @@ import type {
   Reservation,
   Settlement,
 } from '../../packages/gateway/src/quota/store.ts'
-import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
+import { createLink, type Link } from '../../packages/gateway/src/redis/connection.ts'
 import { redisBinary, startCluster, startRedis } from './server.ts'
 
 export const usd = (micro: number) => micro as NanoUsd

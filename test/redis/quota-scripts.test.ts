@@ -8,7 +8,7 @@ import {
   settleArgs,
   settledOf,
 } from '../../packages/gateway/src/quota/redis/wire.ts'
-import { zoneAt } from '../../packages/gateway/src/quota/redis/zone.ts'
+import { zoneAt } from '../../packages/gateway/src/quota/redis/day-boundary.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { startRedis } from './server.ts'
 

@@ -1,6 +1,6 @@
 import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
 import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
+import { createLink } from '../../packages/gateway/src/redis/connection.ts'
 
 /** What a reserver is started with. Its clock is at noon at the machine's time `start`, and runs `speed` times as fast. */
 export type Work = {

@@ -1,4 +1,4 @@
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
+import { createLink } from '../../packages/gateway/src/redis/connection.ts'
 
 /** A process that is stopped while it has commands under way. */
 const link = createLink(process.argv[2] ?? '', {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { CallRecord } from '../../packages/gateway/src/account/record.ts'
+import type { CallRecord } from '../../packages/gateway/src/core/record.ts'
 import { rowOf } from '../../packages/gateway/src/sinks/supabase/row.ts'
 import { type Supabase, startSupabase } from './server.ts'
 

@@ -1,5 +1,5 @@
-import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import type { Embedder } from '../../../packages/gateway/src/semantic/embed/embedder.ts'
+import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/core/policy.ts'
+import type { Embedder } from '../../../packages/gateway/src/semantic/embedding/embedder.ts'
 import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
 import { questionOf } from '../../../packages/gateway/src/semantic/guards/question.ts'
 import type { Pair } from './data.ts'

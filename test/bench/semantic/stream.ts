@@ -1,5 +1,5 @@
-import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import { AROUND } from '../../../packages/gateway/src/semantic/agreement.ts'
+import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/core/policy.ts'
+import { AROUND } from '../../../packages/gateway/src/semantic/decision/consensus.ts'
 import type { Question } from '../../../packages/gateway/src/semantic/guards/guard.ts'
 import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
 import { questionOf } from '../../../packages/gateway/src/semantic/guards/question.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRedisQuota } from '../../../packages/gateway/src/quota/redis/quota.ts'
 import type { Limits, NanoUsd } from '../../../packages/gateway/src/quota/store.ts'
-import { createLink } from '../../../packages/gateway/src/redis/link.ts'
+import { createLink } from '../../../packages/gateway/src/redis/connection.ts'
 
 /** What a process of the fleet is told to do. */
 export type Job = {

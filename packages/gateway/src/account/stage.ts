@@ -1,11 +1,11 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import { type Fault, guarded } from '../faults.ts'
-import type { Later } from '../later.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Call, Handler, Reply, Stage } from '../core/call.ts'
+import { type Fault, guarded } from '../util/faults.ts'
+import type { Later } from '../util/deferred.ts'
 import type { NanoUsd } from '../quota/store.ts'
-import { refuse } from '../refuse.ts'
-import { FAULT, FAULT_AFTER } from '../unexamined.ts'
-import { unmetered } from './meter.ts'
+import { refuse } from '../body/refuse.ts'
+import { FAULT, FAULT_AFTER } from '../core/unexamined.ts'
+import { unmetered } from '../pricing/meter.ts'
 import { plus, type Recorder, type Seen } from './recorder.ts'
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */

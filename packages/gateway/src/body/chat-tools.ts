@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet } from '../json.ts'
+import type { Json, JsonObject } from '../core/call.ts'
+import { isObject, isSet } from '../core/json.ts'
 import { inOrder, isIndex } from './chunks.ts'
 import { own, saidOnce, set, sure, text } from './sure.ts'
 

@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, text } from '../json.ts'
+import type { Json, JsonObject } from '../core/call.ts'
+import { isObject, list, object, text } from '../core/json.ts'
 import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'

@@ -1,6 +1,6 @@
 import { pipeline, Readable, type Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import type { Pieces } from './arrival.ts'
+import type { Pieces } from './upstream-response.ts'
 
 // As lenient as `fetch`: what has come is handed on, and an end that is missing is not missed.
 const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH } = zlib.constants

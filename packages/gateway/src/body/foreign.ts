@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { addable } from './at-rest.ts'
+import { addable } from './buffered-response.ts'
 import { lasting } from './replay.ts'
 
 /** Headers of a live answer that hold for every reader: its form, and when to ask again. */

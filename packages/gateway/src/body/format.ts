@@ -1,4 +1,4 @@
-import type { JsonObject, Operation } from '../call.ts'
+import type { JsonObject, Operation } from '../core/call.ts'
 import { chat } from './chat.ts'
 import { completions } from './completions.ts'
 import { responses } from './responses.ts'

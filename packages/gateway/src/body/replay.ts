@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { Metered } from '../account/meter.ts'
-import type { JsonObject, Operation, View } from '../call.ts'
-import { atRest } from './at-rest.ts'
+import type { Metered } from '../pricing/meter.ts'
+import type { JsonObject, Operation, View } from '../core/call.ts'
+import { atRest } from './buffered-response.ts'
 import { sureOfNumbers } from './exact.ts'
 import { formats } from './format.ts'
-import { headersAtRest } from './headers-at-rest.ts'
-import type { Ending, Recording } from './recording.ts'
+import { headersAtRest } from './layered-headers.ts'
+import type { Ending, Recording } from '../core/recording.ts'
 
 /** A whole answer at rest. */
 export type Stored = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
-import type { JsonObject } from '../call.ts'
+import type { JsonObject } from '../core/call.ts'
 import { formats } from './format.ts'
 
 const { chat, responses } = formats

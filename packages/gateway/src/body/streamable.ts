@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list } from '../json.ts'
+import type { Json, JsonObject } from '../core/call.ts'
+import { isObject, isSet, list } from '../core/json.ts'
 import { sure } from './sure.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isSet } from '../json.ts'
+import type { Json, JsonObject } from '../core/call.ts'
+import { isSet } from '../core/json.ts'
 
 /** Thrown, and caught by `whereSure`, where a stream could be added up in more than one way. */
 const UNSURE = new Error('unsure')

@@ -1,6 +1,6 @@
-import type { Call, Reply } from '../call.ts'
-import { hit } from './hit.ts'
-import { keysOf } from './key.ts'
+import type { Call, Reply } from '../core/call.ts'
+import { hit } from '../entry/hit.ts'
+import { keysOf } from '../fingerprint/key.ts'
 import type { CacheEntry } from './store.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Link } from '../redis/link.ts'
-import { mastersOf } from '../redis/masters.ts'
+import type { Link } from '../redis/connection.ts'
+import { mastersOf } from '../redis/nodes.ts'
 
 /** Longer than a busy process takes to read its socket; a stopped one delays a purge by no more. */
 const PATIENCE_MS = 1_000

@@ -1,7 +1,7 @@
-import type { Call, Handler } from '../call.ts'
-import { detached, type Fault } from '../faults.ts'
-import { afterwards } from '../identify/origin.ts'
-import { signalAfter } from '../timers.ts'
+import type { Call, Handler } from '../core/call.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import { afterwards } from '../core/call-state.ts'
+import { signalAfter } from '../util/timers.ts'
 
 /** A refresh that takes longer has failed; the next hit may try again. */
 const PATIENCE_MS = 120_000

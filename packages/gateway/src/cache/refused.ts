@@ -1,5 +1,5 @@
-import type { Call, Reply } from '../call.ts'
-import { bearingOf } from './headers.ts'
+import type { Call, Reply } from '../core/call.ts'
+import { bearingOf } from '../fingerprint/headers.ts'
 
 /** Oldest out first: one that is forgotten is found out again by its next question. */
 const MAX = 1_000

@@ -1,6 +1,6 @@
 import type { Stored } from '../body/replay.ts'
-import type { Epoch } from './epoch.ts'
-import type { Purge } from './purge.ts'
+import type { Epoch } from '../entry/epoch.ts'
+import type { Purge } from '../entry/purge-filter.ts'
 
 /** An answer as the cache keeps it. */
 export type CacheEntry = Stored & {

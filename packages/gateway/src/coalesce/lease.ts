@@ -1,8 +1,8 @@
-import { attempt, detached } from '../faults.ts'
-import { type Link, RedisUnavailable } from '../redis/link.ts'
+import { attempt, detached } from '../util/faults.ts'
+import { type Link, RedisUnavailable } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
-import { clearTimer, setRepeating } from '../timers.ts'
-import { isInstance } from '../words.ts'
+import { clearTimer, setRepeating } from '../util/timers.ts'
+import { isInstance } from '../util/error-text.ts'
 import releaseSource from './release.lua'
 import renewSource from './renew.lua'
 

@@ -1,10 +1,10 @@
-import { nothing } from '../account/meter.ts'
+import { nothing } from '../pricing/meter.ts'
 import { foreignView } from '../body/foreign.ts'
-import { withoutResponse } from '../body/recording.ts'
-import { type Borne, shownBy } from '../cache/headers.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import { detached, type Fault } from '../faults.ts'
-import { whileWanted } from '../wait.ts'
+import { withoutResponse } from '../core/recording.ts'
+import { type Borne, shownBy } from '../fingerprint/headers.ts'
+import type { Call, Handler, Reply, Stage } from '../core/call.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import { whileWanted } from '../util/timeout.ts'
 
 type Seat = object
 

@@ -1,12 +1,12 @@
-import { GatewayOptionsError } from '../options-error.ts'
+import { GatewayOptionsError } from '../core/options-error.ts'
 import type { RedisClient } from '../redis/connect.ts'
-import { createLink } from '../redis/link.ts'
+import { createLink } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
-import { CHANNEL, vaultOf } from './keeper.ts'
+import { CHANNEL, vaultOf } from './key-provider.ts'
 import rotateSource from './rotate.lua'
-import { idOf, isStrong, seal, unseal } from './seal.ts'
+import { idOf, isStrong, seal, unseal } from './cipher.ts'
 
-export { newTeamKey } from './seal.ts'
+export { newTeamKey } from './cipher.ts'
 
 /** A team key under which upstream's key is sealed. */
 export type SealedKey = {

@@ -1,6 +1,6 @@
-import type { Call, Stage } from '../call.ts'
-import { type Refusal, refuse } from '../refuse.ts'
-import type { Keeper } from './keeper.ts'
+import type { Call, Stage } from '../core/call.ts'
+import { type Refusal, refuse } from '../body/refuse.ts'
+import type { Keeper } from './key-provider.ts'
 
 /**
  * Turns away, before any cache is asked, a team key that is sealed no more. Costs nothing while the key is known, which it

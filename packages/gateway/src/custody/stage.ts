@@ -1,7 +1,7 @@
-import type { Call, Stage } from '../call.ts'
-import { refuse } from '../refuse.ts'
-import { originOf, strayKey, withKey } from './egress.ts'
-import type { Keeper } from './keeper.ts'
+import type { Call, Stage } from '../core/call.ts'
+import { refuse } from '../body/refuse.ts'
+import { originOf, strayKey, withKey } from '../egress/egress.ts'
+import type { Keeper } from './key-provider.ts'
 
 /** Exchanges the team key for upstream's own, at the last moment: nothing above ever sees that one. */
 export function custody(keeper: Keeper): Stage {

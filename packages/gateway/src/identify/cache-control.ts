@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { isObject } from '../json.ts'
-import type { CacheControl } from './context.ts'
+import { isObject } from '../core/json.ts'
+import type { CacheControl } from '../core/context.ts'
 import type { Complain } from './schema.ts'
 
 type Restrictions = Exclude<CacheControl, false>

@@ -1,4 +1,4 @@
-import type { CacheControl, GatewayContext } from './context.ts'
+import type { CacheControl, GatewayContext } from '../core/context.ts'
 import type { Checked } from './schema.ts'
 
 /** What was asked of us for one call, from all doors, checked. */

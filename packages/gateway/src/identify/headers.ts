@@ -1,4 +1,4 @@
-import type { GatewayContext } from './context.ts'
+import type { GatewayContext } from '../core/context.ts'
 import { type Checked, type Complain, checkedControls } from './schema.ts'
 
 /** Everything we read from a request's headers; all of it is taken out before the request leaves this process. */

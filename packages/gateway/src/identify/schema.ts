@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { isObject } from '../json.ts'
+import { isObject } from '../core/json.ts'
 import { cacheControl } from './cache-control.ts'
-import type { GatewayContext } from './context.ts'
+import type { GatewayContext } from '../core/context.ts'
 
 /** Longest name or id of a caller, session, user, trace or tag, in characters. */
 const MAX_NAME = 1_024

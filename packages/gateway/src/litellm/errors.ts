@@ -1,6 +1,6 @@
-import type { JsonObject } from '../call.ts'
-import { object, text } from '../json.ts'
-import type { Refusal, RefusalCode } from '../refuse.ts'
+import type { JsonObject } from '../core/call.ts'
+import { object, text } from '../core/json.ts'
+import type { Refusal, RefusalCode } from '../body/refuse.ts'
 
 /** Its window is a minute from a key's first request, and its `retry-after` always says 60: the rest of it is not told. */
 const WINDOW_MS = 60_000

@@ -1,8 +1,8 @@
-import { nanoUsd } from '../account/price.ts'
+import { nanoUsd } from '../pricing/price-book.ts'
 import { rewritten } from '../body/rewritten.ts'
-import type { Call, Handler, JsonObject, Reply } from '../call.ts'
-import { parseObject } from '../json.ts'
-import { refuse } from '../refuse.ts'
+import type { Call, Handler, JsonObject, Reply } from '../core/call.ts'
+import { parseObject } from '../core/json.ts'
+import { refuse } from '../body/refuse.ts'
 import { asOpenAI, refusalFrom } from './errors.ts'
 
 /** Sends a call that has been aimed at the proxy, and reads what comes back as if it had come from upstream. */

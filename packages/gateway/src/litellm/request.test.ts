@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Call } from '../call.ts'
+import type { Call } from '../core/call.ts'
 import { cacheFor } from './request.ts'
 
 type Asker = { team: string; shared: boolean; perUser: boolean; namespace: string | undefined; user: string }

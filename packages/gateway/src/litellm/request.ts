@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
-import { userOf } from '../cache/owner.ts'
-import type { Call, Json, JsonObject } from '../call.ts'
-import { list, object, parseObject } from '../json.ts'
-import { tagOf } from '../redis/tag.ts'
+import { userOf } from '../fingerprint/owner.ts'
+import type { Call, Json, JsonObject } from '../core/call.ts'
+import { list, object, parseObject } from '../core/json.ts'
+import { tagOf } from '../redis/hash-tag.ts'
 
 /** What LiteLLM is told of a call in its own body fields: how to use its cache, and what to write into its traces. */
 export function fieldsFor(call: Call, cache: JsonObject): Record<string, Json | undefined> {

@@ -1,8 +1,8 @@
-import { feeOf } from '../account/fees.ts'
-import { searches } from '../account/meter.ts'
-import type { Call, Json, JsonObject } from '../call.ts'
-import { isSet, list, object, text } from '../json.ts'
-import { isCallers } from '../route/images.ts'
+import { feeOf } from '../pricing/fees.ts'
+import { searches } from '../pricing/meter.ts'
+import type { Call, Json, JsonObject } from '../core/call.ts'
+import { isSet, list, object, text } from '../core/json.ts'
+import { isCallers } from '../tokens/images.ts'
 
 /**
  * Bounds of what tools that upstream runs add to the worst case. `passes`: how often the model may read its whole window, since

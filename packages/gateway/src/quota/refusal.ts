@@ -1,5 +1,5 @@
-import type { Caller } from '../identify/who.ts'
-import type { Refusal } from '../refuse.ts'
+import type { Caller } from '../identify/directory.ts'
+import type { Refusal } from '../body/refuse.ts'
 import { rateLimitHeaders } from './headers.ts'
 import type { LimitName, Limits, Verdict } from './store.ts'
 

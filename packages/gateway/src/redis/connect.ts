@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
-import { type Fault, watched } from '../faults.ts'
+import { type Fault, watched } from '../util/faults.ts'
 
 /** ioredis 5 or 6, standalone or cluster. */
 export type RedisClient = Redis | Cluster

@@ -1,6 +1,6 @@
 // Node's own: a test that fakes timers must not stop the clock of a connection that is real.
 import { setImmediate, setTimeout } from 'node:timers'
-import { attempt, type Fault } from '../faults.ts'
+import { attempt, type Fault } from '../util/faults.ts'
 
 /** Milliseconds between two looks at what is due; a deadline is late by up to this. */
 const TICK_MS = 10

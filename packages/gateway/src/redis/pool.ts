@@ -1,6 +1,6 @@
-import type { Fault } from '../faults.ts'
+import type { Fault } from '../util/faults.ts'
 import type { RedisClient } from './connect.ts'
-import { createLink, type Link, type LinkState, RedisUnavailable } from './link.ts'
+import { createLink, type Link, type LinkState, RedisUnavailable } from './connection.ts'
 
 type Options = Parameters<typeof createLink>[1]
 type User = { onChange: Options['onChange']; fault: Fault }

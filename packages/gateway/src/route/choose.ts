@@ -1,6 +1,6 @@
-import type { Call, Route } from '../call.ts'
-import type { Policy } from '../policy/policy.ts'
-import { exceeds } from './tokens.ts'
+import type { Call, Route } from '../core/call.ts'
+import type { Policy } from '../core/policy.ts'
+import { exceeds } from '../tokens/count.ts'
 
 /** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
 export type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }

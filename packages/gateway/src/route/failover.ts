@@ -1,4 +1,4 @@
-import type { Call, Reply } from '../call.ts'
+import type { Call, Reply } from '../core/call.ts'
 
 const BROKEN = new Set([408, 409, 429])
 

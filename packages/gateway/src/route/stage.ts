@@ -1,5 +1,5 @@
-import type { Call, Reply, Stage } from '../call.ts'
-import { refuse } from '../refuse.ts'
+import type { Call, Reply, Stage } from '../core/call.ts'
+import { refuse } from '../body/refuse.ts'
 import { failsOver, wasUnseen } from './failover.ts'
 
 /** How many more connections are tried, where those that were open have been closed. */

@@ -1,7 +1,7 @@
-import type { Handler, Stage } from '../call.ts'
-import type { Say } from '../say.ts'
-import { wordsOf } from '../words.ts'
-import type { SemanticParts } from './answering.ts'
+import type { Handler, Stage } from '../core/call.ts'
+import type { Say } from '../util/log.ts'
+import { wordsOf } from '../util/error-text.ts'
+import type { SemanticParts } from './lookup.ts'
 
 /**
  * Answers what has been asked in other words, for the agents whose policy asks for it. All that takes is loaded when the
@@ -12,7 +12,7 @@ export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, 
     let loading: Promise<Handler> | undefined
 
     async function open(): Promise<Handler> {
-      const [{ answering }, parts] = await Promise.all([import('./answering.ts'), load()])
+      const [{ answering }, parts] = await Promise.all([import('./lookup.ts'), load()])
       return answering(parts, pipeline)(next)
     }
 

@@ -1,6 +1,6 @@
-import type { Call, Json, JsonObject, Operation } from '../call.ts'
-import { isObject, isSet, list, object } from '../json.ts'
-import { copied } from '../words.ts'
+import type { Call, Json, JsonObject, Operation } from '../core/call.ts'
+import { isObject, isSet, list, object } from '../core/json.ts'
+import { copied } from '../util/error-text.ts'
 import type { Content } from './sink.ts'
 
 /** Where each kind of request holds its question. */

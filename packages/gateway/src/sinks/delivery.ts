@@ -1,4 +1,4 @@
-import { messageOf, wordsOf } from '../words.ts'
+import { messageOf, wordsOf } from '../util/error-text.ts'
 import type { Delivery, Report } from './sink.ts'
 
 /** Longest text taken from a sink's `trouble`, in characters. */

@@ -1,6 +1,6 @@
-import { attempt, type Fault } from '../faults.ts'
-import type { Capture } from '../policy/policy.ts'
-import { setSoon } from '../timers.ts'
+import { attempt, type Fault } from '../util/faults.ts'
+import type { Capture } from '../core/policy.ts'
+import { setSoon } from '../util/timers.ts'
 import type { Told } from './report.ts'
 
 type Parts = {

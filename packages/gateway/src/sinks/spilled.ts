@@ -1,4 +1,4 @@
-import { callHook } from '../faults.ts'
+import { callHook } from '../util/faults.ts'
 import { isCount } from './delivery.ts'
 import type { Sink, SpillStats } from './sink.ts'
 

@@ -1,5 +1,5 @@
-import type { Call, Reply, Stage } from '../call.ts'
-import { isGivenUp, willRetry } from '../identify/retries.ts'
+import type { Call, Reply, Stage } from '../core/call.ts'
+import { isGivenUp, willRetry } from '../core/retries.ts'
 
 /**
  * What if upstream is down, the other model included, and the SDK will not try again? Then an answer that is a little

@@ -1,7 +1,7 @@
-import type { Arrival } from '../body/arrival.ts'
+import type { Arrival } from '../body/upstream-response.ts'
 import { decoded } from '../body/decode.ts'
-import { headersOfRaw } from '../body/headers-at-rest.ts'
-import { createInflow, type Inflow } from '../body/inflow.ts'
+import { headersOfRaw } from '../body/layered-headers.ts'
+import { createInflow, type Inflow } from '../body/push-body.ts'
 import { Held } from './held.ts'
 
 /** What `fetch` sends requests through: its pool of connections, with whatever proxy or mock was put in its place. */

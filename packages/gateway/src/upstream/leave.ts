@@ -1,6 +1,6 @@
-import type { Egress, Leaving } from '../custody/egress.ts'
-import type { Refusal } from '../refuse.ts'
-import { isStandard } from './ask.ts'
+import type { Egress, Leaving } from '../egress/egress.ts'
+import type { Refusal } from '../body/refuse.ts'
+import { isStandard } from './request.ts'
 
 /**
  * What must be added to a request for its keys to stay where they belong, or why it must not leave. A redirect takes a

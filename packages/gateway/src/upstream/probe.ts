@@ -1,5 +1,5 @@
-import type { Call } from '../call.ts'
-import { signalAfter } from '../timers.ts'
+import type { Call } from '../core/call.ts'
+import { signalAfter } from '../util/timers.ts'
 
 const DEADLINE_MS = 5_000
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import { attempt } from '../../faults.ts'
-import { type Link, RedisUnavailable } from '../../redis/link.ts'
+import { attempt } from '../../util/faults.ts'
+import { type Link, RedisUnavailable } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
-import { setSoon } from '../../timers.ts'
-import { isInstance } from '../../words.ts'
+import { setSoon } from '../../util/timers.ts'
+import { isInstance } from '../../util/error-text.ts'
 import {
   AWAY,
   type Bounds,
@@ -16,16 +16,16 @@ import {
   unused,
   type Verdict,
 } from '../store.ts'
-import { createAlone, type Stand } from './alone.ts'
-import { createHandback, type Debt } from './handback.ts'
-import { createKnowledge } from './knowledge.ts'
+import { createAlone, type Stand } from './local-share.ts'
+import { createHandback, type Debt } from './reconcile.ts'
+import { createKnowledge } from './process-state.ts'
 import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
 import reserveSource from './reserve.lua'
 import settleSource from './settle.lua'
 import stateSource from './state.lua'
 import { keysOf, type Reserved, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
-import { createZones } from './zone.ts'
+import { createZones } from './day-boundary.ts'
 
 export type RedisQuotaOptions = {
   /** Whose clock counts. `client` is for servers whose scripts may not read theirs. @default 'server' */

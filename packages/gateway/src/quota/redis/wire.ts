@@ -1,4 +1,4 @@
-import { tagOf } from '../../redis/tag.ts'
+import { tagOf } from '../../redis/hash-tag.ts'
 import {
   AWAY,
   type Bounds,
@@ -8,8 +8,8 @@ import {
   type Reservation,
   type Settlement,
 } from '../store.ts'
-import type { Memory } from './knowledge.ts'
-import type { Zone } from './zone.ts'
+import type { Memory } from './process-state.ts'
+import type { Zone } from './day-boundary.ts'
 
 export function keysOf(team: string, id: string): string[] {
   const start = `gw:{${tagOf(team)}}`

@@ -1,12 +1,12 @@
-import { matches, type Purge } from '../../cache/purge.ts'
-import { signerOf } from '../../cache/signature.ts'
-import type { Link } from '../../redis/link.ts'
-import { mastersOf } from '../../redis/masters.ts'
-import { tagOf } from '../../redis/tag.ts'
+import { matches, type Purge } from '../../entry/purge-filter.ts'
+import { signerOf } from '../../entry/signature.ts'
+import type { Link } from '../../redis/connection.ts'
+import { mastersOf } from '../../redis/nodes.ts'
+import { tagOf } from '../../redis/hash-tag.ts'
 import { type Generations, generationKeyOf } from './generations.ts'
 import type { StoreAdmin } from './port.ts'
-import { exactFrom, PINNED_MS, type Sealed, seal, TWIN_AT, unseal } from './seal.ts'
-import { answerKeyOf, list } from './shelf.ts'
+import { exactFrom, PINNED_MS, type Sealed, seal, TWIN_AT, unseal } from './codec.ts'
+import { answerKeyOf, list } from './redis-entries.ts'
 
 /** An entry of the semantic cache, as an admin sees it. */
 export type SemanticEntry = {

@@ -1,6 +1,6 @@
-import type { Stamps } from '../../cache/epoch.ts'
+import type { Stamps } from '../../entry/epoch.ts'
 import type { CacheEntry } from '../../cache/store.ts'
-import type { Partition } from '../scope.ts'
+import type { Partition } from '../query/partition.ts'
 import type { SemanticAdmin } from './admin.ts'
 import type { Generation } from './generations.ts'
 

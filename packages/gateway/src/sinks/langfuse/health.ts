@@ -1,5 +1,5 @@
-import { parseObject } from '../../json.ts'
-import { ask, failure } from '../answer.ts'
+import { parseObject } from '../../core/json.ts'
+import { ask, failure } from '../http.ts'
 
 /**
  * The server's version, `undefined` where it does not tell: something in front of it may answer for it.

@@ -1,4 +1,4 @@
-import { whileWanted } from '../../wait.ts'
+import { whileWanted } from '../../util/timeout.ts'
 import { DeliveryError } from '../sink.ts'
 
 /** The last delivery of this process to each project of a server. */

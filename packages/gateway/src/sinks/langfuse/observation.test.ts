@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CallRecord } from '../../account/record.ts'
+import type { CallRecord } from '../../core/record.ts'
 import { observationOf } from './observation.ts'
 
 const ID = '0f8b6a52-3c1d-4e7f-9a2b-5c6d7e8f9a0b'

@@ -1,8 +1,8 @@
-import type { CallRecord } from '../../account/record.ts'
-import type { Usage } from '../../account/usage.ts'
-import type { Json } from '../../call.ts'
-import { isObject } from '../../json.ts'
-import { spanIdOf, traceIdOf } from '../otel/ids.ts'
+import type { CallRecord } from '../../core/record.ts'
+import type { Usage } from '../../body/usage.ts'
+import type { Json } from '../../core/call.ts'
+import { isObject } from '../../core/json.ts'
+import { spanIdOf, traceIdOf } from '../otlp/ids.ts'
 import type { Content, Report } from '../sink.ts'
 import { storable, storableText } from './storable.ts'
 

@@ -1,4 +1,4 @@
-import type { Fate } from '../parts.ts'
+import type { Fate } from '../batch.ts'
 import type { Report } from '../sink.ts'
 
 /** What is final of one piece of a call: an event, or a span. */

@@ -1,4 +1,4 @@
-import type { CallRecord } from '../../account/record.ts'
+import type { CallRecord } from '../../core/record.ts'
 
 /** A row of `llm_usage`, as JSON. What is not known is not in it: the table says what stands there instead. */
 export type Row = { request_id: string } & Record<string, string | number | boolean | string[]>

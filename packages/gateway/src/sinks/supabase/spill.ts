@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { isObject, parseObject } from '../../json.ts'
-import type { Link } from '../../redis/link.ts'
+import { isObject, parseObject } from '../../core/json.ts'
+import type { Link } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import putSource from './put.lua'
 import type { Row } from './row.ts'

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto'
+import { nothing } from '../pricing/meter.ts'
+import { withoutResponse } from '../core/recording.ts'
+import type { Call, Handler, Reply, Shelf, Stage } from '../core/call.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import { LEASE_MS, type Lease, type Leases, leaseKeyOf, type Outcome } from './lease.ts'
+import type { News, Watch } from './notifications.ts'
+
+/** Calls that met, or might have met, the same question from another process. */
+export type AcrossStats = {
+  /** Asked upstream for all processes. */
+  led: number
+  /** Of those, because another that did had died or lost interest. */
+  takenOver: number
+  /** Got the answer that another process asked for. */
+  followed: number
+  /** Asked for themselves after all: there was nothing to share, or not in time. */
+  gaveUp: number
+}
+
+/** Who hears the channel looks only for the holder's death; who does not, looks for the answer, too. */
+const HEARING_PACE_MS = LEASE_MS / 3
+const DEAF_PACE_MIN_MS = 50
+const DEAF_PACE_MAX_MS = 500
+
+export type Across = {
+  leases: Leases
+  news: News
+  /** A call waits no longer than this for others, its retries included. */
+  waitMs: number
+  counts: AcrossStats
+}
+
+/** Of all processes that ask the same thing, one asks upstream; the others find its answer in the shared cache. */
+export function across({ leases, news, waitMs, counts }: Across, fault: Fault): Stage {
+  return (next) => {
+    return async function across(call) {
+      const { shelf } = call
+      if (shelf === undefined) return await next(call)
+      const key = leaseKeyOf(shelf.key, shelf.epoch)
+      const watch = news.watch(key)
+      try {
+        return await meet(call, shelf, key, watch)
+      } finally {
+        watch.close()
+      }
+    }
+
+    async function meet(call: Call, shelf: Shelf, key: string, watch: Watch): Promise<Reply> {
+      const token = randomUUID()
+      const until = call.origin.startedAt + waitMs
+      for (let looks = 0; ; looks += 1) {
+        const standing = await leases.take(key, token)
+        if (standing.type === 'ours') return await lead(call, shelf, leases.hold(key, token), looks > 0)
+        if (standing.type === 'unknown') return await alone(call, looks > 0)
+        const outcome =
+          standing.type === 'over' ? standing.outcome : await hear(call, watch, standing.token, until, looks)
+        if (call.signal.aborted) return gone(call)
+        if (outcome === 'unfit' || outcome === 'failed') return await alone(call, true)
+        if (outcome === 'kept') return await follow(call, shelf)
+        if (performance.now() >= until) return await alone(call, true)
+      }
+    }
+
+    /** `undefined`: look again. */
+    async function hear(call: Call, watch: Watch, token: string, until: number, looks: number) {
+      const deaf = Math.min(DEAF_PACE_MAX_MS, DEAF_PACE_MIN_MS * 2 ** looks)
+      const pace = (news.isHearing() ? HEARING_PACE_MS : deaf) * (0.75 + Math.random() / 2)
+      const left = until - performance.now()
+      return left <= 0 ? undefined : await watch.outcomeOf(token, Math.min(pace, left), call.signal)
+    }
+
+    async function follow(call: Call, shelf: Shelf): Promise<Reply> {
+      const reply = await shelf.find()
+      if (reply === undefined) return await alone(call, true)
+      counts.followed += 1
+      return reply
+    }
+
+    async function alone(call: Call, gaveUp: boolean): Promise<Reply> {
+      if (gaveUp) counts.gaveUp += 1
+      return await next(call)
+    }
+
+    async function lead(call: Call, shelf: Shelf, lease: Lease, takesOver: boolean): Promise<Reply> {
+      if (call.signal.aborted) {
+        lease.end('left')
+        return gone(call)
+      }
+      // Whose lease ran out may have put its answer there before.
+      const reply = takesOver ? await shelf.find() : undefined
+      if (reply !== undefined) {
+        lease.end('kept')
+        counts.followed += 1
+        return reply
+      }
+      counts.led += 1
+      if (takesOver) counts.takenOver += 1
+      return await underLease(next, call, lease, fault)
+    }
+  }
+}
+
+/** Whatever comes of it, the others are told. */
+async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault): Promise<Reply> {
+  let reply: Reply
+  try {
+    reply = await next(call)
+  } catch (error) {
+    lease.end('failed')
+    throw error
+  }
+  const { recording, via } = reply
+  if (via !== 'upstream' || (recording.status !== undefined && recording.status !== 200)) lease.end('failed')
+  const ended = recording.ended.then(({ type }) => {
+    if (type === 'complete') lease.stopRenewing()
+    else lease.end(type === 'aborted' ? 'left' : 'failed')
+  })
+  detached(ended, fault, 'a shared call')
+  return {
+    ...reply,
+    land(kept) {
+      lease.end(kept instanceof Promise ? kept.then(word) : word(kept))
+      reply.land?.(kept)
+    },
+  }
+}
+
+const word = (kept: boolean): Outcome => (kept ? 'kept' : 'unfit')
+
+/** Everybody left before anything was asked: nothing was sent, and nothing is owed. */
+function gone({ signal, model, route }: Call): Reply {
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
+  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
+}

@@ -1,0 +1,137 @@
+import { createPriceBook, type PriceBook } from '../pricing/price-book.ts'
+import { createEgress, type Egress, originOf } from '../egress/egress.ts'
+import { type Caller, type Claim, createDirectory } from '../identify/directory.ts'
+import type { LitellmSettings } from '../litellm/options.ts'
+import type { Mode, Switches } from '../policy/live/live.ts'
+import type { Policy } from '../core/policy.ts'
+import { type Chooser, createChooser } from '../route/choose.ts'
+import type { Settings } from './settings.ts'
+
+/** What a policy comes to. Each call carries those under which it began, and ends under them. */
+export type Rules = {
+  policy: Readonly<Policy>
+  /** What this process can sign cached answers with: the configured secret, and its team key. */
+  secrets?: { secret: string | undefined; key: string | undefined }
+  who: (claim: Claim) => Caller
+  /** How an agent's calls go. */
+  modeOf: (agent: string | undefined) => Mode
+  /** There may be agents whose calls go straight, and agents whose calls are refused. */
+  someGoStraight: boolean
+  someAreOff: boolean
+  /** The policy may refuse or redirect a call: one that was not examined must not leave. */
+  binds: boolean
+  /** The same of one caller's governed calls. */
+  bindsCaller: (caller: Caller) => boolean
+  /** The proxy that an agent's calls go through, if they do. */
+  proxyFor: (agent: string | undefined) => LitellmSettings | undefined
+  /** Judges what leaves: no key reaches an origin that is not its own. */
+  egress: Egress
+  prices: PriceBook
+  /** For operators; repeated messages are its concern. */
+  say: (message: string) => void
+  routing: {
+    choose: Chooser
+    /** Who answers when a model that we chose cannot. */
+    fallback: string | undefined
+    /** Who answers instead of a model. */
+    instead: (model: string) => string
+  }
+}
+
+type Parts = {
+  settings: Settings
+  switches: Switches
+  /** The client has a credential of its own for upstream, and not only the proxy's. */
+  hasKey: boolean
+  say: (message: string) => void
+}
+
+export function rulesOf(policy: Policy, parts: Parts): Rules {
+  const { models = {}, routing = {} } = policy
+  const { swap = {} } = routing
+  const modeOf = modesOf(policy, parts)
+  const { agents = {} } = policy
+  const named = [undefined, ...Object.keys(agents), ...Object.keys(parts.switches.agents ?? {})]
+  return {
+    policy,
+    secrets: { secret: parts.settings.cache.secret, key: parts.settings.key },
+    who: createDirectory(policy, parts.say, modeOf),
+    modeOf,
+    someGoStraight: named.some((agent) => modeOf(agent) === 'direct'),
+    someAreOff: Object.values(agents).some(({ off }) => off),
+    binds: binds(policy, parts.settings) || named.some((agent) => modeOf(agent) === 'litellm'),
+    bindsCaller: (caller) => bindsCaller(caller, parts.settings),
+    proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
+    egress: egressOf(policy, parts.settings),
+    prices: createPriceBook(models, parts.say),
+    say: parts.say,
+    routing: {
+      choose: createChooser(routing),
+      fallback: routing.fallback || undefined,
+      instead: (model) => (Object.hasOwn(swap, model) ? (swap[model] ?? model) : model),
+    },
+  }
+}
+
+function egressOf({ teams = {} }: Policy, { key, litellm }: Settings): Egress {
+  const hashes = Object.values(teams).flatMap(({ keys = [] }) => keys)
+  return createEgress({ hashes, keys: [key, litellm?.apiKey], proxy: litellm && originOf(litellm.base) })
+}
+
+function binds(policy: Policy, { failClosed, custody, quota }: Settings): boolean {
+  const { teams = {}, agents = {}, models, paidPassThrough } = policy
+  return (
+    failClosed ||
+    custody ||
+    paidPassThrough === 'refuse' ||
+    Object.values(agents).some(({ off }) => off) ||
+    Object.values(teams).some(
+      (team) =>
+        models !== undefined ||
+        team.models !== undefined ||
+        team.requireKey ||
+        (team.keys ?? []).length > 0 ||
+        (quota !== undefined && [team.rpm, team.tpm, team.usdPerDay].some((limit) => limit !== undefined)),
+    )
+  )
+}
+
+const bindsCaller = (caller: Caller, { failClosed, custody, quota }: Settings): boolean =>
+  failClosed ||
+  custody ||
+  caller.refusal !== undefined ||
+  caller.models !== undefined ||
+  (quota !== undefined && caller.limits !== undefined)
+
+/**
+ * How the calls of an agent go. What operators switch live counts more than what the process was told when it started,
+ * and that more than a policy; but who was started straight stays straight, and nobody goes where there is no way.
+ */
+function modesOf(policy: Policy, { settings, switches, hasKey, say }: Parts) {
+  const own = <T>(record: Record<string, T> | undefined, name: string | undefined): T | undefined =>
+    name !== undefined && record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
+
+  return function modeOf(agent: string | undefined): Mode {
+    if (settings.direct) return 'direct'
+    const mode =
+      own(switches.agents, agent)?.mode ??
+      switches.mode ??
+      settings.mode ??
+      own(policy.agents, agent)?.mode ??
+      policy.mode ??
+      'embedded'
+    if (mode === 'litellm' && settings.litellm === undefined) {
+      say(`mode litellm is switched on, but ${NO_PROXY}: calls go as before`)
+      return settings.mode ?? 'embedded'
+    }
+    if (mode !== 'litellm' && !hasKey && settings.litellm !== undefined) {
+      say(
+        `mode ${mode} is switched on, but this client has no key for OpenAI: its calls go on through LiteLLM`,
+      )
+      return 'litellm'
+    }
+    return mode
+  }
+}
+
+const NO_PROXY = 'this process knows no proxy (LITELLM_BASE_URL and a key)'

@@ -1,0 +1,55 @@
+import * as z from 'zod/mini'
+import { check } from '../core/options-error.ts'
+import type { Stamped } from './remembered.ts'
+import type { CacheEntry } from '../cache/store.ts'
+
+/** Which answers to forget. Everything given must match; `{}` is all of them. */
+export type Purge = {
+  /** Asked by an agent of this team. */
+  team?: string
+  /** Asked by this agent. */
+  agent?: string
+  /** Given by this model. */
+  model?: string
+  /** The one under this key, as `cacheKey` in a call's record. */
+  key?: string
+}
+
+const name = z.optional(z.string())
+const schema = z.strictObject({ team: name, agent: name, model: name, key: name })
+
+/** @throws GatewayOptionsError: a misspelt member must not purge everything. */
+export const checkPurge = (what: Purge): Purge => check(schema, what, 'purge') as Purge
+
+export function matches({ team, agent, model, key }: Purge, of: string, entry: CacheEntry): boolean {
+  return (
+    (key === undefined || key === of) &&
+    (team === undefined || team === entry.team) &&
+    (agent === undefined || agent === entry.agent) &&
+    (model === undefined || model === entry.model)
+  )
+}
+
+/** What other processes are told: to forget something, perhaps by a process that waits for a receipt. */
+export type Notice = { purge: Purge; receipt?: string; stamped?: Stamped } | { answerId: string }
+
+const stamp = z.string().check(z.maxLength(80))
+const noticeSchema = z.union([
+  z.strictObject({
+    purge: schema,
+    receipt: z.optional(z.string().check(z.regex(/^[\w-]{12}$/))),
+    stamped: z.optional(
+      z.strictObject({ all: z.optional(stamp), own: z.optional(z.record(z.string(), stamp)) }),
+    ),
+  }),
+  z.strictObject({ answerId: z.string() }),
+])
+
+/** `undefined` for what is no notice of ours: anybody can write to a channel. */
+export function noticeFrom(message: string): Notice | undefined {
+  try {
+    return z.safeParse(noticeSchema, JSON.parse(message)).data as Notice | undefined
+  } catch {
+    return undefined
+  }
+}

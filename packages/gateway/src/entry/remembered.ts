@@ -1,0 +1,36 @@
+import { orderOf, type Stamps, tagIn } from './epoch.ts'
+import { matches, type Purge } from './purge-filter.ts'
+import type { CacheEntry } from '../cache/store.ts'
+
+/** So many of the last purges. */
+const MAX = 1_000
+
+/** What a purge was stamped with: for all teams, or for each tag. */
+export type Stamped = { all?: string; own?: Record<string, string> }
+
+/**
+ * The purges that this process made or heard of. One of an agent, a model or a key leaves no mark in the signatures of
+ * what it spares; so what it was about is remembered, and does not count again if it is put back.
+ */
+export function createRemembered() {
+  const purges: { what: Purge; stamped: Stamped }[] = []
+
+  return {
+    add(what: Purge, stamped: Stamped): void {
+      purges.push({ what, stamped })
+      if (purges.length > MAX) purges.shift()
+    },
+    /** Whether an entry was asked for before a purge that was about it. */
+    covers(key: string, entry: CacheEntry): boolean {
+      const [own, all] = entry.asOf ?? [0, 0]
+      const tag = tagIn(key) ?? ''
+      return purges.some(
+        ({ what, stamped }) =>
+          (own < orderOf(stamped.own?.[tag]) || all < orderOf(stamped.all)) && matches(what, key, entry),
+      )
+    },
+  }
+}
+
+/** When an entry was asked for, by the last purges before it. */
+export const asOf = ({ own, all }: Stamps): [own: number, all: number] => [orderOf(own), orderOf(all)]

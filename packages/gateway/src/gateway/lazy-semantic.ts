@@ -1,0 +1,79 @@
+import type { Stats } from '../account/counters.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import type { Link } from '../redis/connection.ts'
+import type { Say } from '../util/log.ts'
+import type { Semantic } from '../semantic/create.ts'
+import type { SemanticAdmin } from '../semantic/store/admin.ts'
+import { createTally, semanticStatsOf } from '../semantic/stats.ts'
+import type { Settings } from '../config/settings.ts'
+
+export type Meanings = ReturnType<typeof createMeanings>
+
+/** The semantic cache of one gateway: opened by the first call that needs it, or by whoever looks into it. */
+export function createMeanings(
+  { semantic, cache, key, quota }: Settings,
+  link: Link | undefined,
+  say: Say,
+  fault: Fault,
+) {
+  const underWay = new Set<Promise<void>>()
+  const track = (work: Promise<void>) => {
+    underWay.add(work)
+    detached(
+      work.finally(() => underWay.delete(work)),
+      fault,
+      'the semantic cache',
+    )
+  }
+  const tally = createTally()
+  let opening: Promise<Semantic> | undefined
+  let opened: Semantic | undefined
+
+  async function open(): Promise<Semantic> {
+    const { openSemantic } = await import('../semantic/create.ts')
+    const keyLocking = quota?.keyLocking ?? false
+    const { sharedBytes } = cache
+    opened = openSemantic({ settings: semantic, key, sharedBytes, keyLocking, link, track, say })
+    return opened
+  }
+
+  async function it(): Promise<Semantic> {
+    opening ??= open()
+    return await opening
+  }
+
+  const admin: SemanticAdmin = {
+    list: async (...args) => (await it()).store.admin.list(...args),
+    inspect: async (...args) => (await it()).store.admin.inspect(...args),
+    remove: async (...args) => (await it()).store.admin.remove(...args),
+    pin: async (...args) => (await it()).store.admin.pin(...args),
+  }
+  return {
+    load: async () => (await it()).parts,
+    exactOf: async (key: string) => await (await it()).store.admin.exactOf(key),
+    /** Upstream was told to delete that answer. While Redis is away it is not served; it expires there in its time. */
+    async forget(answerId: string) {
+      // There may be entries of other processes, or in a store elsewhere.
+      const { index } = semantic
+      const isHere = link === undefined && (index === 'flat' || index.type !== 'engine')
+      if (opened === undefined && isHere) return
+      await (await it()).store.admin.forget(answerId).catch(() => undefined)
+    },
+    admin: tally.counted(admin),
+    close: () => opened?.store.close(),
+    count: tally.count,
+    async settled() {
+      // What goes on may set more going.
+      while (underWay.size > 0) await Promise.allSettled(underWay)
+      await opened?.store.settled()
+    },
+    stats(): Pick<Stats, 'semantic'> {
+      const { learner } = opened ?? {}
+      if (learner === undefined) return {}
+      const told = [...tally.agents].map(
+        ([agent, counts]) => [agent, semanticStatsOf(counts, learner.known(agent))] as const,
+      )
+      return { semantic: Object.fromEntries(told) }
+    },
+  }
+}

@@ -1,0 +1,35 @@
+import type { Policy } from '../core/policy.ts'
+import type { Link } from '../redis/connection.ts'
+import type { Say } from '../util/log.ts'
+import type { Settings } from '../config/settings.ts'
+import { createLangfuseSink } from '../sinks/langfuse/sink.ts'
+import { createMetricsSink } from '../sinks/metrics/sink.ts'
+import { createOtelSink } from '../sinks/otel/sink.ts'
+import type { Sink } from '../sinks/sink.ts'
+import { createSupabaseSink } from '../sinks/supabase/sink.ts'
+
+/** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
+export function placesOf(settings: Settings, policy: () => Policy, link: Link | undefined, say: Say): Sink[] {
+  const { langfuse, otel, sinks } = settings
+  return [
+    ...metricsOf(settings, link),
+    ...supabaseOf(settings, policy, link, say),
+    ...(langfuse === undefined ? [] : [createLangfuseSink(langfuse)]),
+    ...(otel === undefined ? [] : [createOtelSink(otel)]),
+    ...sinks,
+  ]
+}
+
+function metricsOf({ metrics }: Settings, link: Link | undefined): Sink[] {
+  return link && metrics ? [createMetricsSink(link, metrics)] : []
+}
+
+function supabaseOf(
+  { supabase, quota }: Settings,
+  policy: () => Policy,
+  link: Link | undefined,
+  say: Say,
+): Sink[] {
+  if (supabase === undefined) return []
+  return [createSupabaseSink(supabase, { policy, link, keyLocking: quota?.keyLocking ?? false, say })]
+}

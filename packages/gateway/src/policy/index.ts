@@ -1,0 +1,30 @@
+import { unpricedChoices } from '../pricing/unpriced.ts'
+import { createPolicyStore, type PolicyStore } from './live/admin.ts'
+import type { RedisClient } from '../redis/connect.ts'
+
+export { applied } from './apply-switches.ts'
+export {
+  type Made,
+  type Note,
+  PolicyConflict,
+  type PolicyStore,
+  type Standing,
+} from './live/admin.ts'
+export type { Change } from './live/change.ts'
+export { checkSwitches } from './live/change.ts'
+export { type Difference, differences } from './live/diff.ts'
+export type { Live, Mode, Switches } from './live/live.ts'
+export { unpricedChoices }
+
+/**
+ * The live policy of all processes at a Redis. A client that is given is left open; `close` ends a connection of ours.
+ *
+ * @example
+ * const store = openPolicyStore({ redis: 'redis://localhost:6379' })
+ * await store.switch((switches) => ({ ...switches, cache: 'off' }), { by: 'anna', comment: 'stale prices' })
+ * store.close()
+ * @throws PolicyConflict from whatever changes, where somebody else was faster.
+ * @throws when Redis cannot be reached.
+ */
+export const openPolicyStore = ({ redis }: { redis: string | RedisClient }): PolicyStore =>
+  createPolicyStore(redis, unpricedChoices)

@@ -1,0 +1,93 @@
+import type { Call } from '../core/call.ts'
+import { isSet } from '../core/json.ts'
+import { maxOutputTokens } from '../tokens/max-output.ts'
+import { countInput, countTexts, inputSize } from '../tokens/count.ts'
+import { wordsOf } from '../util/error-text.ts'
+import type { Usage } from '../body/usage.ts'
+
+/** Tokens as upstream counted them; `estimated`: as we did, from above, because its count never came. */
+export type Metered = {
+  usage: Usage
+  estimated: boolean
+  /** The count is a bound and no estimate, since there was no tokeniser to be had: it has no price. */
+  unknown?: true
+  /** The service tier that was billed: the one that answered, or the one that was asked. */
+  tier?: string | undefined
+  /**
+   * What is known of upstream's bill for this attempt. `told`: the usage is upstream's own, whole and consistent.
+   * `none`: the attempt was provably not billed. Absent: the bill may be anything up to the worst case.
+   */
+  bill?: 'told' | 'none'
+  /** The answer did not name its tier: `tier` is what was asked. */
+  tierUntold?: true
+}
+
+/** What a recording saw of an answer by the time it ended. */
+export type Seen = {
+  usage: Usage | undefined
+  /** The usage covers the whole answer and does not contradict itself. */
+  whole?: boolean
+  /** The service tier that answered. */
+  tier?: string | undefined
+  /** What the model had written: texts that are counted one by one. */
+  produced: readonly string[]
+  /** Bytes that went by without being kept: no token is shorter. */
+  unkept: number
+}
+
+/** No tokens seen. Says nothing of what upstream may bill. */
+export const nothing: Metered = {
+  usage: { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 },
+  estimated: false,
+}
+
+/** No tokens, and provably no bill: the request never left, or upstream refused it unprocessed. */
+export const unbilled: Metered = { ...nothing, bill: 'none' }
+/** What could not be counted. */
+export const unmetered: Metered = { ...nothing, estimated: true, unknown: true }
+
+/**
+ * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.
+ * Loads the tokeniser only when it has to count.
+ */
+export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
+  if (seen.usage === undefined) return estimate(call, seen)
+  const usage = searches(call) ? { ...seen.usage, hostedCalls: 1 } : seen.usage
+  const metered: Metered = { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
+  if (seen.whole) metered.bill = 'told'
+  if (seen.tier === undefined && metered.tier !== undefined) metered.tierUntold = true
+  return metered
+}
+
+/** Chat's search models are billed by the search, and their answers do not tell how often they did. */
+export const searches = ({ operation, body, model }: Call): boolean =>
+  operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
+
+async function estimate(call: Call, seen: Seen): Promise<Metered> {
+  const { operation, body, outgoing } = call
+  const count = (input: number, written: number) => ({
+    ...nothing.usage,
+    input,
+    // Vectors are not written: they cost nothing beyond the question.
+    output: operation === 'embeddings' ? 0 : written + uncounted(call, seen.unkept, written),
+  })
+  const tier = askedTier(call)
+  try {
+    const [input, written] = await Promise.all([countInput(operation, body), countTexts(seen.produced)])
+    return { usage: count(input, written), estimated: true, tier }
+  } catch (error) {
+    call.rules.say(`answers that were broken off have no price: the tokeniser failed: ${wordsOf(error)}`)
+    // No token is shorter than a byte.
+    const { bound } = inputSize(operation, body, outgoing.text)
+    return { usage: count(bound, bytesIn(seen.produced)), estimated: true, unknown: true, tier }
+  }
+}
+
+/** No token is shorter than a byte, and no answer longer than its model can make it. */
+const uncounted = (call: Call, bytes: number, written: number) =>
+  bytes === 0 ? 0 : Math.min(bytes, Math.max(0, maxOutputTokens(call) - written))
+
+const bytesIn = (texts: readonly string[]) => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+
+export const askedTier = ({ body }: Call): string | undefined =>
+  typeof body.service_tier === 'string' ? body.service_tier : undefined

@@ -1,0 +1,42 @@
+import { unbilled } from '../pricing/meter.ts'
+import { withoutResponse } from '../core/recording.ts'
+import type { Call, Reply } from '../core/call.ts'
+import type { Refusal } from '../body/refuse.ts'
+import type { Line, Outcome, Place } from './priority-queue.ts'
+
+/** How long a call waits, and in which order. */
+export type Patience = { priority: number; until: number; maxQueued: number }
+
+/** `undefined`: this call does not wait. What the call says beats the client's option, which beats the policy. */
+export function patienceOf({ caller, controls, arrivedAt }: Call): Patience | undefined {
+  if ((controls.onLimit ?? caller.onLimit) !== 'wait') return undefined
+  return { priority: caller.priority, until: arrivedAt + caller.maxWaitMs, maxQueued: caller.maxQueued }
+}
+
+/** Stands in line, and writes into the call's record for how long. */
+export async function hold(
+  line: Line,
+  { signal, origin }: Call,
+  { priority, until }: Patience,
+  { ask, undo }: Pick<Place, 'ask' | 'undo'>,
+): Promise<{ outcome: Outcome; waitedMs: number }> {
+  const since = performance.now()
+  const outcome = await line.wait({ priority, until, signal, ask, undo })
+  const waitedMs = performance.now() - since
+  if (origin.draft !== undefined) origin.draft.waitedMs += waitedMs
+  return { outcome, waitedMs }
+}
+
+/** Its caller left before anything was asked: nothing was sent, and nothing is owed. */
+export function gone({ signal, model, route }: Call): Reply {
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: unbilled })
+  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
+}
+
+export function queueFull({ caller }: Call, line: Line): Refusal {
+  const message =
+    `${caller.maxQueued} calls are waiting already, which is as many as team ${caller.team}'s policy allows ` +
+    `(maxQueued). (agent ${caller.agent})`
+  const retryAfterMs = Math.max(1_000, line.pausedUntil() - performance.now())
+  return { code: 'gateway_queue_full', message, retryAfterMs, headers: { 'x-gateway-limit': 'queue' } }
+}
