@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import { settingsOf } from '../packages/gateway/src/config/settings.ts'
+import type { CachePolicy, Policy } from '../packages/gateway/src/core/policy.ts'
 import { createDirectory } from '../packages/gateway/src/identify/directory.ts'
 import { applied } from '../packages/gateway/src/policy/apply-switches.ts'
 import type { Live, Switches } from '../packages/gateway/src/policy/live/live.ts'
-import type { CachePolicy, Policy } from '../packages/gateway/src/core/policy.ts'
-import { settingsOf } from '../packages/gateway/src/config/settings.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
 

@@ -19,7 +19,7 @@ const shared = (more: GatewayOptions): GatewayOptions => ({ redis: redis.url, de
 const inRedis = {
   before: () => redis.admin.flushall(),
   about:
-    /^(redis|shared\.ts|quota\/redis|coalesce|policy|cache\/(redis|tiered|put|epoch|receipts|budget|signature|frame)|sinks\/metrics)/,
+    /^(redis|gateway\/redis-services\.ts|quota\/redis|coalesce|policy|cache\/(redis|tiered|receipts)|entry\/(put|epoch|codec)|util\/signature|sinks\/metrics)/,
 }
 
 const underLimits: Scenario = {

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
+import type { Limits } from '../../packages/gateway/src/core/limits.ts'
+import type { NanoUsd } from '../../packages/gateway/src/core/money.ts'
 import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
 import { type Link, RedisUnavailable } from '../../packages/gateway/src/redis/connection.ts'
 
 /** One call that a process let out, by the simulated time. `cost` is absent until the call has ended. */

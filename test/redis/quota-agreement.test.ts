@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { AWAY } from '../../packages/gateway/src/core/limits.ts'
 import { dayOf } from '../../packages/gateway/src/quota/day.ts'
 import { createMemoryQuota } from '../../packages/gateway/src/quota/memory.ts'
-import type { RedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
 import { createZones, dayNumber, zoneAt } from '../../packages/gateway/src/quota/redis/day-boundary.ts'
-import { AWAY, type Verdict } from '../../packages/gateway/src/quota/store.ts'
+import type { RedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
+import type { Verdict } from '../../packages/gateway/src/quota/store.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { type RedisServer, startRedis } from './server.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
+import { AWAY, type Limits } from '../../packages/gateway/src/core/limits.ts'
 import { keysOf } from '../../packages/gateway/src/quota/redis/wire.ts'
-import { AWAY, type Limits } from '../../packages/gateway/src/quota/store.ts'
 import { until } from '../support.ts'
 import { startFront } from './front.ts'
 import { claim, fill, limits, member, truth, usd } from './quota-kit.ts'

@@ -1,18 +1,14 @@
 import type { Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
+import type { Limits } from '../../packages/gateway/src/core/limits.ts'
+import type { NanoUsd } from '../../packages/gateway/src/core/money.ts'
 import { createMemoryQuota } from '../../packages/gateway/src/quota/memory.ts'
 import {
   createRedisQuota,
   type RedisQuota,
   type RedisQuotaOptions,
 } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type {
-  Limits,
-  NanoUsd,
-  QuotaStore,
-  Reservation,
-  Settlement,
-} from '../../packages/gateway/src/quota/store.ts'
+import type { QuotaStore, Reservation, Settlement } from '../../packages/gateway/src/quota/store.ts'
 import { createLink, type Link } from '../../packages/gateway/src/redis/connection.ts'
 import { redisBinary, startCluster, startRedis } from './server.ts'
 

@@ -1,5 +1,6 @@
+import type { Limits } from '../../packages/gateway/src/core/limits.ts'
+import type { NanoUsd } from '../../packages/gateway/src/core/money.ts'
 import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
 import { createLink } from '../../packages/gateway/src/redis/connection.ts'
 
 /** What a reserver is started with. Its clock is at noon at the machine's time `start`, and runs `speed` times as fast. */

@@ -3,7 +3,10 @@ import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createLink } from '../../packages/gateway/src/redis/connection.ts'
 import { noLabels } from '../../packages/gateway/src/semantic/decision/threshold/labels.ts'
-import { createSharedLabels, type Note } from '../../packages/gateway/src/semantic/decision/threshold/shared.ts'
+import {
+  createSharedLabels,
+  type Note,
+} from '../../packages/gateway/src/semantic/decision/threshold/shared.ts'
 import { createSightings } from '../../packages/gateway/src/semantic/decision/threshold/sightings.ts'
 import { runs } from '../bytes/runs.ts'
 import { embedder } from '../semantic-embedder.ts'

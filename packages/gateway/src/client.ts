@@ -1,13 +1,13 @@
 import OpenAI, { type ClientOptions } from 'openai'
-import type { GatewayControls } from './core/gateway-controls.ts'
-import { type Credential, constructed } from './gateway/credential.ts'
-import { originOf } from './egress/egress.ts'
-import { guarded } from './util/faults.ts'
-import { assemble } from './gateway/gateway.ts'
-import { belowBase, restBelow } from './core/endpoints.ts'
-import { markOrigin, markRequest, type RequestOptions } from './core/call-state.ts'
-import { isObject } from './core/json.ts'
 import type { GatewayOptions } from './config/options.ts'
+import { markOrigin, markRequest, type RequestOptions } from './core/call-state.ts'
+import { belowBase, restBelow } from './core/endpoints.ts'
+import { isObject } from './core/json.ts'
+import { originOf } from './egress/egress.ts'
+import type { GatewayControls } from './gateway/controls.ts'
+import { type Credential, constructed } from './gateway/credential.ts'
+import { assemble } from './gateway/gateway.ts'
+import { guarded } from './util/faults.ts'
 
 /** A real `OpenAI`, with the gateway's controls on it. */
 export type GatewayClient = OpenAI & {

@@ -1,39 +1,38 @@
-export type { Attempt, CacheState, CallRecord } from './core/record.ts'
-export type { Stats } from './account/counters.ts'
-export type { Usage } from './body/usage.ts'
-export type { Purge } from './entry/purge-filter.ts'
 export type { SharedCacheStats } from './cache/redis-store.ts'
-export type { Operation, Route } from './core/call.ts'
 export { createGatewayClient, type GatewayClient } from './client.ts'
 export type { AcrossStats } from './coalesce/cross-process.ts'
-export type { Gateway, GatewayControls } from './core/gateway-controls.ts'
-export { createGateway } from './gateway/create-gateway.ts'
-export { type CacheControl, type GatewayContext, withGateway } from './core/context.ts'
-export { type CallOptions, gatewayOptions } from './identify/headers.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './config/options.ts'
+export { type CacheControl, type GatewayContext, withGateway } from './core/context.ts'
+export type { Operation, Route } from './core/operation.ts'
 export { GatewayOptionsError } from './core/options-error.ts'
-export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
-export type { PolicySource, PolicyStats } from './policy/live/follow.ts'
-export type { Mode } from './policy/live/live.ts'
-export { loadPolicy } from './policy/load.ts'
 export type {
   AgentPolicy,
   CachePolicy,
   Capture,
   ExactPolicy,
+  Mode,
   ModelPolicy,
   Policy,
   SemanticPolicy,
   TeamPolicy,
 } from './core/policy.ts'
+export type { Attempt, CacheState, CallRecord, Meaning } from './core/record.ts'
+export type { RefusalCode } from './core/refusal.ts'
+export type { Usage } from './core/usage.ts'
+export type { Purge } from './entry/purge-filter.ts'
+export type { Gateway, GatewayControls } from './gateway/controls.ts'
+export { createGateway } from './gateway/create-gateway.ts'
+export type { Stats } from './gateway/stats.ts'
 export { type ParsedBody, parseBody, parsedBody } from './http/parsed-bodies.ts'
-export type { RefusalCode } from './body/refuse.ts'
+export { type CallOptions, gatewayOptions } from './identify/headers.ts'
+export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
+export type { PolicySource, PolicyStats } from './policy/live/follow.ts'
+export { loadPolicy } from './policy/load.ts'
 export type { Embedder } from './semantic/embedding/embedder.ts'
 export { createLocalEmbedder } from './semantic/embedding/local.ts'
-export type { Meaning } from './semantic/meaning.ts'
 export type { SemanticCacheOptions } from './semantic/options.ts'
-export type { SemanticAdmin, SemanticEntry } from './semantic/store/admin.ts'
 export type { SemanticStats } from './semantic/stats.ts'
+export type { SemanticAdmin, SemanticEntry } from './semantic/store/port.ts'
 export type { LangfuseOptions } from './sinks/langfuse/options.ts'
 export type { MetricsOptions } from './sinks/metrics/options.ts'
 export {

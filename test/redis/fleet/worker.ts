@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Limits } from '../../../packages/gateway/src/core/limits.ts'
+import type { NanoUsd } from '../../../packages/gateway/src/core/money.ts'
 import { createRedisQuota } from '../../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, NanoUsd } from '../../../packages/gateway/src/quota/store.ts'
 import { createLink } from '../../../packages/gateway/src/redis/connection.ts'
 
 /** What a process of the fleet is told to do. */

@@ -1,17 +1,8 @@
-import type { SharedCacheStats } from '../cache/redis-store.ts'
-import type { AcrossStats } from '../coalesce/cross-process.ts'
-import type { DetourStats } from '../litellm/failover.ts'
-import type { PolicyStats } from '../policy/live/follow.ts'
-import type { Mode } from '../policy/live/live.ts'
-import type { QuotaStats } from '../quota/redis/quota.ts'
-import type { LinkStats } from '../redis/connection.ts'
-import type { SemanticStats } from '../semantic/stats.ts'
-import type { SinkStats } from '../sinks/stats.ts'
-import { nanoUsd } from '../pricing/price-book.ts'
+import { nanoUsd } from '../core/money.ts'
 import type { CacheState, CallRecord } from '../core/record.ts'
 
-/** Totals since the gateway was made. Dollars are US dollars. */
-export type Stats = {
+/** Totals over calls since the gateway was made. Dollars are US dollars. */
+export type CallCounters = {
   /** As many as there are records: the agents' calls, and those that the semantic cache makes for them (`purpose`). */
   calls: number
   /** Calls whose record is not written yet. */
@@ -43,43 +34,10 @@ export type Stats = {
   hookErrors: number
   /** Calls in which shared Redis took less part than it should. */
   degraded: number
-  /** Where records go, by name; absent where they go nowhere. */
-  sinks?: Record<string, SinkStats>
-  /** How calls found their way; absent without a LiteLLM proxy to fall back on. */
-  litellm?: DetourStats
-  memoryCache: { entries: number; bytes: number }
-  /** Answers by meaning, by agent; absent where no agent's are. */
-  semantic?: Record<string, SemanticStats>
-  /** Answers shared through Redis; absent without it. */
-  sharedCache?: SharedCacheStats
-  /** How calls of several processes shared upstream calls; absent unless they may. */
-  acrossProcesses?: AcrossStats
-  /** Who counts the quotas, and how often who did; absent without shared Redis. */
-  quota?: QuotaStats
-  /** The connection to shared Redis; absent without one. */
-  redis?: LinkStats
-  /** How the calls of this client's own agent go now. */
-  mode: Mode
-  /** Which policy is in force. */
-  policy: PolicyStats
 }
 
-type Counts = Omit<
-  Stats,
-  | 'memoryCache'
-  | 'semantic'
-  | 'sinks'
-  | 'litellm'
-  | 'sharedCache'
-  | 'acrossProcesses'
-  | 'quota'
-  | 'redis'
-  | 'mode'
-  | 'policy'
->
-
 export function createCounters() {
-  const counts: Counts = {
+  const counts: CallCounters = {
     calls: 0,
     pending: 0,
     ok: 0,
@@ -129,7 +87,7 @@ export function createCounters() {
   return {
     counts,
     count,
-    snapshot: (): Counts => ({ ...counts, cache: { ...counts.cache } }),
+    snapshot: (): CallCounters => ({ ...counts, cache: { ...counts.cache } }),
   }
 }
 

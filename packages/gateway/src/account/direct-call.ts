@@ -1,4 +1,5 @@
-import type { Call, Reply } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import type { Recorder } from './recorder.ts'
 import { billFor } from './stage.ts'
 

@@ -1,5 +1,5 @@
+import type { Caller } from '../core/caller.ts'
 import { isPaid } from '../core/endpoints.ts'
-import type { Caller } from '../identify/directory.ts'
 import type { CallRecord } from '../core/record.ts'
 import { nameOf, pathOf } from './recorder.ts'
 

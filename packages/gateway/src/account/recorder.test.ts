@@ -1,15 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Ending } from '../core/recording.ts'
-import type { Call, Reply } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
 import { newOrigin } from '../core/call-state.ts'
-import { createLater, createSoon, type Later } from '../util/deferred.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import { nothing } from '../pricing/meter.ts'
+import type { NanoUsd } from '../core/money.ts'
 import type { CallRecord } from '../core/record.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { nothing } from '../core/usage.ts'
+import { createLater, createSoon, type Later } from '../util/deferred.ts'
+import { createCounters } from './counters.ts'
 import { createRecorder } from './recorder.ts'
 import { account } from './stage.ts'
-import { createCounters } from './counters.ts'
 
 /** One attempt: what it costs (`undefined`: unknown), and when that is known, in turns after its end. */
 type Attempt = { cost: number | undefined; pricedAfter: number }

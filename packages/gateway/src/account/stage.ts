@@ -1,15 +1,13 @@
-import type { Ending } from '../core/recording.ts'
-import type { Call, Handler, Reply, Stage } from '../core/call.ts'
-import { type Fault, guarded } from '../util/faults.ts'
-import type { Later } from '../util/deferred.ts'
-import type { NanoUsd } from '../quota/store.ts'
 import { refuse } from '../body/refuse.ts'
-import { FAULT, FAULT_AFTER } from '../core/unexamined.ts'
-import { unmetered } from '../pricing/meter.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import type { NanoUsd } from '../core/money.ts'
+import type { Ending } from '../core/recording.ts'
+import { FAULT, FAULT_AFTER } from '../core/refusal.ts'
+import type { Bill, Reply } from '../core/reply.ts'
+import { unmetered } from '../core/usage.ts'
+import type { Later } from '../util/deferred.ts'
+import { type Fault, guarded } from '../util/faults.ts'
 import { plus, type Recorder, type Seen } from './recorder.ts'
-
-/** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
-export type Bill = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
 
 type Billed = Reply & { bill: Bill | Promise<Bill> }
 

@@ -1,5 +1,4 @@
-import type { Json } from '../core/call.ts'
-import { isObject, isSet } from '../core/json.ts'
+import { isObject, isSet, type Json } from '../core/json.ts'
 
 /** Statuses of requests that no model has worked on, from OpenAI or a proxy before it. */
 const UNPROCESSED = new Set([

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../core/call.ts'
-import { isObject, list, object, text } from '../core/json.ts'
+import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'

@@ -1,6 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../core/call.ts'
-import { isObject, isSet, list, object, parseObject, text as plain } from '../core/json.ts'
+import {
+  isObject,
+  isSet,
+  type Json,
+  type JsonObject,
+  list,
+  object,
+  parseObject,
+  text as plain,
+} from '../core/json.ts'
 import { sureOfNumbers } from './exact.ts'
 import type { SseEvent } from './sse.ts'
 import { own, set, sure, text, whereSure } from './sure.ts'

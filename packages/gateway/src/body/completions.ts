@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../core/call.ts'
-import { isObject, isSet, list, object, text } from '../core/json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'

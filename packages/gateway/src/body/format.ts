@@ -1,7 +1,4 @@
-import type { JsonObject, Operation } from '../core/call.ts'
-import { chat } from './chat.ts'
-import { completions } from './completions.ts'
-import { responses } from './responses.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { SseEvent } from './sse.ts'
 import type { Say } from './written.ts'
 
@@ -27,12 +24,4 @@ export type Format = {
   isUsageOnly: (event: SseEvent) => boolean
   /** The event as it is for callers who did not ask for usage. */
   withoutNullUsage: (event: SseEvent) => SseEvent
-}
-
-/** Embeddings are never streamed. */
-export const formats: Record<Operation, Format | undefined> = {
-  chat,
-  responses,
-  completions,
-  embeddings: undefined,
 }

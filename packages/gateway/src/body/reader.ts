@@ -1,6 +1,5 @@
-import type { View } from '../core/call.ts'
+import type { Leave, View } from '../core/recording.ts'
 import { type Cursor, type Entry, type Log, terminated } from './chunk-log.ts'
-import type { Leave } from '../core/recording.ts'
 
 /**
  * A stream of bytes that others have, too. A byte stream would detach what it is given; so it becomes one, with a copy of

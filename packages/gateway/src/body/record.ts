@@ -1,28 +1,17 @@
-import { type Metered, nothing, type Seen, unbilled, unmetered } from '../pricing/meter.ts'
-import { mayBill } from './billable-errors.ts'
-import type { Operation } from '../core/call.ts'
-import { clearTimer, setTimer } from '../util/timers.ts'
-import { within } from '../util/timeout.ts'
-import type { Arrival } from './upstream-response.ts'
-import { sureOfNumbers } from './exact.ts'
-import { type Format, formats } from './format.ts'
-import { createLog, terminated } from './chunk-log.ts'
 import type { Answer, Ending, Recording } from '../core/recording.ts'
-import { type SseEvent, sseReader } from './sse.ts'
+import { type Metered, nothing, unbilled, unmetered } from '../core/usage.ts'
+import { within } from '../util/timeout.ts'
+import { clearTimer, setTimer } from '../util/timers.ts'
 import { createTally } from './accumulator.ts'
+import { mayBill } from './billable-errors.ts'
+import { createLog, terminated } from './chunk-log.ts'
+import { sureOfNumbers } from './exact.ts'
+import type { Format } from './format.ts'
+import { formats } from './formats.ts'
+import type { Source } from './source.ts'
+import { type SseEvent, sseReader } from './sse.ts'
+import type { Arrival } from './upstream-response.ts'
 import { openView } from './view.ts'
-
-export type Source = {
-  operation: Operation
-  /** Upstream was asked for a stream. */
-  stream: boolean
-  /** We asked for the usage of a stream whose caller did not. */
-  usageInjected: boolean
-  /** Upstream is Azure, which may bill requests it refuses. */
-  azure: () => boolean
-  /** Turns what was seen of an answer into tokens. */
-  meter: (seen: Seen) => Metered | Promise<Metered>
-}
 
 const MIB = 1024 * 1024
 

@@ -1,39 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { unbilled } from '../pricing/meter.ts'
+import type { Call } from '../core/call.ts'
+import type { Ending, Recording } from '../core/recording.ts'
+import type { Refusal, RefusalCode } from '../core/refusal.ts'
+import type { Reply } from '../core/reply.ts'
+import { unbilled } from '../core/usage.ts'
 import { atRest } from './buffered-response.ts'
 import { headersAtRest } from './layered-headers.ts'
-import type { Ending, Recording } from '../core/recording.ts'
-import type { Call, Reply } from '../core/call.ts'
-
-/** Every way in which the gateway itself says no. Codes are part of the wire format: they never change meaning. */
-export type RefusalCode =
-  | 'gateway_rpm_exceeded'
-  | 'gateway_tpm_exceeded'
-  | 'gateway_daily_usd_exceeded'
-  | 'gateway_queue_full'
-  | 'gateway_unknown_key'
-  | 'gateway_agent_off'
-  | 'gateway_key_not_sealed'
-  | 'gateway_custody_unavailable'
-  | 'gateway_key_strays'
-  | 'gateway_model_not_allowed'
-  | 'gateway_cost_unbounded'
-  | 'gateway_quota_unavailable'
-  | 'gateway_not_cached'
-  | 'gateway_pass_through_refused'
-  | 'gateway_body_unreadable'
-  | 'gateway_body_too_large'
-  | 'gateway_fault'
-
-export type Refusal = {
-  code: RefusalCode
-  message: string
-  /** The request field at fault, as OpenAI names it. */
-  param?: string
-  /** 429 only: when it is worth asking again; absent: never, for this call. */
-  retryAfterMs?: number
-  headers?: Record<string, string>
-}
 
 const STATUS = {
   gateway_rpm_exceeded: 429,

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
-import { nothing } from '../pricing/meter.ts'
-import type { JsonObject } from '../core/call.ts'
-import { formats } from './format.ts'
+import type { JsonObject } from '../core/json.ts'
+import { nothing } from '../core/usage.ts'
+import { formats } from './formats.ts'
 import { replay } from './replay.ts'
 import { type SseEvent, sseParser } from './sse.ts'
 

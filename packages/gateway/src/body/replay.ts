@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import type { Metered } from '../pricing/meter.ts'
-import type { JsonObject, Operation, View } from '../core/call.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
+import type { Ending, Recording, View } from '../core/recording.ts'
+import type { Metered } from '../core/usage.ts'
 import { atRest } from './buffered-response.ts'
 import { sureOfNumbers } from './exact.ts'
-import { formats } from './format.ts'
+import { formats } from './formats.ts'
 import { headersAtRest } from './layered-headers.ts'
-import type { Ending, Recording } from '../core/recording.ts'
 
 /** A whole answer at rest. */
 export type Stored = {

@@ -1,6 +1,6 @@
+import type { Recording } from '../core/recording.ts'
 import { atRest } from './buffered-response.ts'
 import { headersAtRest } from './layered-headers.ts'
-import type { Recording } from '../core/recording.ts'
 
 /** The same recording under other headers and with another body, for errors that somebody else has put in words of its own. */
 export function rewritten(recording: Recording, body: string, headers: Headers, url: string): Recording {

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../core/call.ts'
-import { isObject, isSet, list } from '../core/json.ts'
+import { isObject, isSet, type Json, type JsonObject, list } from '../core/json.ts'
 import { sure } from './sure.ts'
 
 /**

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import type { JsonObject } from '../core/call.ts'
-import { serviceTier, totalTokens, usageFrom } from './usage.ts'
+import type { JsonObject } from '../core/json.ts'
+import { totalTokens } from '../core/usage.ts'
+import { serviceTier, usageFrom } from './usage.ts'
 
 const none = { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 }
 

@@ -1,24 +1,6 @@
-import type { Json, JsonObject, Operation } from '../core/call.ts'
-import { isObject, isSet, list, object, text } from '../core/json.ts'
-
-/**
- * Tokens by kind. `input` includes `cachedInput`, `cacheWrite` and `audioInput`; `output` includes `reasoning`,
- * `audioOutput`, and predicted tokens that were rejected.
- */
-export type Usage = {
-  input: number
-  cachedInput: number
-  audioInput: number
-  output: number
-  reasoning: number
-  audioOutput: number
-  /** Input that was written to upstream's cache, which newer models charge for; absent where there was none. */
-  cacheWrite?: number
-  /** Calls of hosted tools (web search and the like), billed by the call and not by the token; absent where there were none. */
-  hostedCalls?: number
-}
-
-export const totalTokens = ({ input, output }: Usage) => input + output
+import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
+import type { Usage } from '../core/usage.ts'
 
 /**
  * The `usage` of an answer: chat, completions and embeddings count prompt and completion, Responses input and output.

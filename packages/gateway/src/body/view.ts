@@ -1,15 +1,14 @@
-import type { View } from '../core/call.ts'
+import type { Ending, Leave, View } from '../core/recording.ts'
 import { whileWanted } from '../util/timeout.ts'
-import type { Arrival } from './upstream-response.ts'
+import { bytesOf, type Tally } from './accumulator.ts'
 import { atRest } from './buffered-response.ts'
+import { type Entry, type Log, terminated } from './chunk-log.ts'
 import type { Format } from './format.ts'
 import { headersAtRest } from './layered-headers.ts'
-import type { Source } from './record.ts'
-import { type Entry, type Log, terminated } from './chunk-log.ts'
 import { readerOf } from './reader.ts'
-import type { Ending, Leave } from '../core/recording.ts'
+import type { Source } from './source.ts'
 import { sseFrame } from './sse.ts'
-import { bytesOf, type Tally } from './accumulator.ts'
+import type { Arrival } from './upstream-response.ts'
 
 /** A live answer, as its views need to know it. */
 type Live = {

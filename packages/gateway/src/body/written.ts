@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../core/call.ts'
-import { isObject, list, object, text } from '../core/json.ts'
+import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
 /** Told of a piece of text that the model wrote, and of the place it wrote it to: pieces of one place are one text. */
 export type Say = (place: string, piece: string) => void

@@ -1,7 +1,8 @@
-import type { Call, Reply } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
+import type { CacheEntry } from '../entry/entry.ts'
 import { hit } from '../entry/hit.ts'
 import { keysOf } from '../fingerprint/key.ts'
-import type { CacheEntry } from './store.ts'
 
 /**
  * A stale answer as one that failed may be given it now: under the policy and the switches of this moment, which are

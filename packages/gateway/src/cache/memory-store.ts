@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
+import type { CacheEntry } from '../entry/entry.ts'
 import { createGenerations } from '../entry/epoch.ts'
 import { matches } from '../entry/purge-filter.ts'
-import type { CacheEntry, CacheStore } from './store.ts'
+import type { CacheStore } from './store.ts'
 
 /** What an entry takes besides its text: the key, the headers, the bookkeeping. */
 const OVERHEAD_BYTES = 600

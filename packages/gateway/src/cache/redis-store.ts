@@ -1,15 +1,25 @@
-import { detached } from '../util/faults.ts'
 import { parseObject } from '../core/json.ts'
+import { decode, encode } from '../entry/codec.ts'
+import type { CacheEntry } from '../entry/entry.ts'
+import {
+  boundTo,
+  createStamps,
+  epochWith,
+  type Stamped,
+  type Stamps,
+  stampFrom,
+  stampsIn,
+  tagIn,
+} from '../entry/epoch.ts'
+import type { Purge } from '../entry/purge-filter.ts'
+import { createPut, mend, raise, stampKeysOf } from '../entry/put.ts'
+import { asOf, createRemembered } from '../entry/remembered.ts'
 import type { Link } from '../redis/connection.ts'
 import { tagOf } from '../redis/hash-tag.ts'
 import { createBudget } from '../redis/memory-budget.ts'
-import { boundTo, createStamps, epochWith, type Stamps, stampFrom, stampsIn, tagIn } from '../entry/epoch.ts'
-import { decode, encode } from '../entry/codec.ts'
-import type { Purge } from '../entry/purge-filter.ts'
-import { createPut, mend, raise, stampKeysOf } from './put.ts'
-import { asOf, createRemembered, type Stamped } from '../entry/remembered.ts'
-import { isSigned, SIGNATURE_BYTES, signatureOf } from '../entry/signature.ts'
-import type { CacheEntry, CacheStore, Placing } from './store.ts'
+import { detached } from '../util/faults.ts'
+import { isSigned, SIGNATURE_BYTES, signatureOf } from '../util/signature.ts'
+import type { CacheStore, Placing } from './store.ts'
 import { sweep } from './sweep.ts'
 
 export type SharedCacheStats = {

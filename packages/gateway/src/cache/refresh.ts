@@ -1,6 +1,6 @@
 import type { Call, Handler } from '../core/call.ts'
-import { detached, type Fault } from '../util/faults.ts'
 import { afterwards } from '../core/call-state.ts'
+import { detached, type Fault } from '../util/faults.ts'
 import { signalAfter } from '../util/timers.ts'
 
 /** A refresh that takes longer has failed; the next hit may try again. */

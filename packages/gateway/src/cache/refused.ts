@@ -1,4 +1,5 @@
-import type { Call, Reply } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { bearingOf } from '../fingerprint/headers.ts'
 
 /** Oldest out first: one that is forgotten is found out again by its next question. */

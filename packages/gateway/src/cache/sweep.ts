@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
-import type { Link } from '../redis/connection.ts'
-import { mastersOf } from '../redis/nodes.ts'
-import { tagOf } from '../redis/hash-tag.ts'
 import { MARKS_END, mayMatch } from '../entry/codec.ts'
 import type { Purge } from '../entry/purge-filter.ts'
+import type { Link } from '../redis/connection.ts'
+import { tagOf } from '../redis/hash-tag.ts'
+import { mastersOf } from '../redis/nodes.ts'
 
 /** Keys looked at by one command: some tenths of a millisecond of the server's time. */
 const PAGE = 500

@@ -1,12 +1,13 @@
-import { detached } from '../util/faults.ts'
+import type { CacheEntry } from '../entry/entry.ts'
+import { epochWith } from '../entry/epoch.ts'
+import { type Notice, noticeFrom } from '../entry/invalidation.ts'
 import type { Link } from '../redis/connection.ts'
 import { type Listener, listen } from '../redis/pubsub.ts'
-import { epochWith } from '../entry/epoch.ts'
+import { detached } from '../util/faults.ts'
 import type { MemoryCache } from './memory-store.ts'
-import { type Notice, noticeFrom } from '../entry/purge-filter.ts'
 import { createReceipts } from './receipts.ts'
 import type { RedisCache } from './redis-store.ts'
-import type { CacheEntry, CacheStore } from './store.ts'
+import type { CacheStore } from './store.ts'
 
 const CHANNEL = 'gw:purge'
 

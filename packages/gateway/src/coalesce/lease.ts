@@ -1,8 +1,8 @@
-import { attempt, detached } from '../util/faults.ts'
 import { type Link, RedisUnavailable } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
-import { clearTimer, setRepeating } from '../util/timers.ts'
 import { isInstance } from '../util/error-text.ts'
+import { attempt, detached } from '../util/faults.ts'
+import { clearTimer, setRepeating } from '../util/timers.ts'
 import releaseSource from './release.lua'
 import renewSource from './renew.lua'
 

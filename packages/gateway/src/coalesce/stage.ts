@@ -1,8 +1,9 @@
-import { nothing } from '../pricing/meter.ts'
 import { foreignView } from '../body/foreign.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
 import { withoutResponse } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { nothing } from '../core/usage.ts'
 import { type Borne, shownBy } from '../fingerprint/headers.ts'
-import type { Call, Handler, Reply, Stage } from '../core/call.ts'
 import { detached, type Fault } from '../util/faults.ts'
 import { whileWanted } from '../util/timeout.ts'
 

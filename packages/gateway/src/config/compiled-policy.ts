@@ -1,41 +1,29 @@
-import { createPriceBook, type PriceBook } from '../pricing/price-book.ts'
-import { createEgress, type Egress, originOf } from '../egress/egress.ts'
-import { type Caller, type Claim, createDirectory } from '../identify/directory.ts'
+import type { CallPolicy } from '../core/call.ts'
+import type { Caller, Claim } from '../core/caller.ts'
+import type { Egress } from '../core/egress.ts'
+import type { Mode, Policy } from '../core/policy.ts'
+import { createEgress, originOf } from '../egress/egress.ts'
+import { createDirectory } from '../identify/directory.ts'
 import type { LitellmSettings } from '../litellm/options.ts'
-import type { Mode, Switches } from '../policy/live/live.ts'
-import type { Policy } from '../core/policy.ts'
-import { type Chooser, createChooser } from '../route/choose.ts'
+import type { Switches } from '../policy/live/live.ts'
+import { createPriceBook } from '../pricing/price-book.ts'
+import { createChooser } from '../route/choose.ts'
 import type { Settings } from './settings.ts'
 
-/** What a policy comes to. Each call carries those under which it began, and ends under them. */
-export type Rules = {
-  policy: Readonly<Policy>
-  /** What this process can sign cached answers with: the configured secret, and its team key. */
-  secrets?: { secret: string | undefined; key: string | undefined }
+/** A compiled policy. Each call keeps the one under which it began. */
+export type Rules = CallPolicy & {
+  /** Resolves who makes a call, and what the policy allows that caller. */
   who: (claim: Claim) => Caller
   /** How an agent's calls go. */
   modeOf: (agent: string | undefined) => Mode
-  /** There may be agents whose calls go straight, and agents whose calls are refused. */
+  /** Some agents may be in mode `direct`. */
   someGoStraight: boolean
+  /** Some agents may be switched off. */
   someAreOff: boolean
   /** The policy may refuse or redirect a call: one that was not examined must not leave. */
   binds: boolean
-  /** The same of one caller's governed calls. */
-  bindsCaller: (caller: Caller) => boolean
-  /** The proxy that an agent's calls go through, if they do. */
+  /** The proxy that an agent's calls go through; `undefined`: none. */
   proxyFor: (agent: string | undefined) => LitellmSettings | undefined
-  /** Judges what leaves: no key reaches an origin that is not its own. */
-  egress: Egress
-  prices: PriceBook
-  /** For operators; repeated messages are its concern. */
-  say: (message: string) => void
-  routing: {
-    choose: Chooser
-    /** Who answers when a model that we chose cannot. */
-    fallback: string | undefined
-    /** Who answers instead of a model. */
-    instead: (model: string) => string
-  }
 }
 
 type Parts = {

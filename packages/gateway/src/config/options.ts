@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
+import type { Capture, Policy } from '../core/policy.ts'
 import type { CallRecord } from '../core/record.ts'
 import { type LitellmOptions, litellmSchema } from '../litellm/options.ts'
-import type { Capture, Policy } from '../core/policy.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { type SemanticCacheOptions, semanticSchema } from '../semantic/options.ts'
 import { type LangfuseOptions, langfuseSchema } from '../sinks/langfuse/options.ts'

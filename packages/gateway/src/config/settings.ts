@@ -1,18 +1,10 @@
 import * as z from 'zod/mini'
-import { originOf } from '../egress/egress.ts'
 import type { GatewayContext } from '../core/context.ts'
-import { type LitellmSettings, litellmSettingsOf } from '../litellm/options.ts'
-import {
-  type ExactCacheOptions,
-  type GatewayOptions,
-  optionsSchema,
-  type QuotaOptions,
-  redisSchema,
-} from './options.ts'
 import { check, GatewayOptionsError } from '../core/options-error.ts'
-import type { Mode } from '../policy/live/live.ts'
+import type { Capture, ExactPolicy, Mode, Policy } from '../core/policy.ts'
+import { originOf } from '../egress/egress.ts'
+import { type LitellmSettings, litellmSettingsOf } from '../litellm/options.ts'
 import { loadPolicy } from '../policy/load.ts'
-import type { Capture, ExactPolicy, Policy } from '../core/policy.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { type SemanticSettings, semanticSettings, withMode } from '../semantic/options.ts'
 import { type LangfuseSettings, langfuseSettings } from '../sinks/langfuse/options.ts'
@@ -20,6 +12,13 @@ import { type MetricsSettings, metricsSettings } from '../sinks/metrics/options.
 import { type OtelSettings, otelSettings } from '../sinks/otel/options.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { type SupabaseSettings, supabaseSettingsOf } from '../sinks/supabase/options.ts'
+import {
+  type ExactCacheOptions,
+  type GatewayOptions,
+  optionsSchema,
+  type QuotaOptions,
+  redisSchema,
+} from './options.ts'
 
 /** What options, environment and policy come to. */
 export type Settings = {

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import type { Draft } from './record.ts'
-import type { Reply } from './call.ts'
 import { currentContext, type GatewayContext } from './context.ts'
+import type { Draft } from './record.ts'
+import type { Reply } from './reply.ts'
 
 /**
  * One `create()`, across the SDK's retries of it. `fetch` cannot see that two requests are attempts of one call, nor,

@@ -1,35 +1,13 @@
-import type { Bill } from '../account/stage.ts'
-import type { Recording } from './recording.ts'
-import type { Opened } from '../egress/egress.ts'
-import type { Controls } from '../identify/controls.ts'
 import type { Origin } from './call-state.ts'
-import type { Caller } from '../identify/directory.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import type { Reading } from '../http/parsed-bodies.ts'
-import type { Rules } from '../config/compiled-policy.ts'
-import type { Meaning } from '../semantic/meaning.ts'
-
-/** The four kinds of request the gateway governs; everything else passes straight through. */
-export type Operation = 'chat' | 'responses' | 'embeddings' | 'completions'
-
-export type Json = null | boolean | number | string | Json[] | JsonObject
-export type JsonObject = { [key: string]: Json }
-
-/** How one caller wants to see an answer that others may be sharing. */
-export type View = {
-  stream: boolean
-  /** The caller asked for `stream_options.include_usage`. */
-  includeUsage: boolean
-  signal: AbortSignal
-  /** Another caller's transport brings the answer: its errors are told as those of a connection. */
-  follows?: true
-}
-
-/** Why this model answers. */
-export type Route = 'default' | 'requested' | 'escalated' | 'failover'
-
-/** Where the answer came from. */
-export type Via = 'upstream' | 'exact' | 'stale' | 'semantic' | 'flight' | 'refused'
+import type { Caller } from './caller.ts'
+import type { Controls } from './controls.ts'
+import type { Egress, Opened } from './egress.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { Operation, Purpose, Route } from './operation.ts'
+import type { Policy } from './policy.ts'
+import type { PriceBook } from './pricing.ts'
+import type { View } from './recording.ts'
+import type { Reply } from './reply.ts'
 
 /** What leaves this process for upstream. */
 export type Outgoing = {
@@ -69,8 +47,29 @@ export type Shelf = {
   find: () => Promise<Reply | undefined>
 }
 
-/** What the gateway makes calls of its own for: a vector or a judgement for the semantic cache. */
-export type Purpose = 'semantic'
+/** The part of a compiled policy that stages see. Each call keeps the one that was in force when it began. */
+export type CallPolicy = {
+  policy: Readonly<Policy>
+  /** Secrets that can sign cached answers: the configured one, and the client's team key. */
+  secrets?: { secret: string | undefined; key: string | undefined }
+  /** Whether this policy can refuse or redirect a governed call of this caller. */
+  bindsCaller: (caller: Caller) => boolean
+  /** Judges each outgoing request: a key reaches no origin but its own. */
+  egress: Egress
+  prices: PriceBook
+  /** Reports a message to operators; drops repeated ones. */
+  say: (message: string) => void
+  routing: {
+    choose: Chooser
+    /** The model that answers when a routed model fails. */
+    fallback: string | undefined
+    /** Returns the model that answers in place of the given one. */
+    instead: (model: string) => string
+  }
+}
+
+/** Chooses the model of a call. A promise only when its input has to be counted first. */
+export type Chooser = (call: Call) => Choice | Promise<Choice>
 
 /** One governed request on its way down. Never mutated: a stage that changes something passes `{ ...call, model }`. */
 export type Call = {
@@ -80,9 +79,9 @@ export type Call = {
   arrivedAt: number
   caller: Caller
   /** What was in force when it began. */
-  rules: Rules
+  rules: CallPolicy
   /** What is in force now, which is not what it began under once the policy has changed. */
-  present: () => { caller: Caller; rules: Rules }
+  present: () => { caller: Caller; rules: CallPolicy }
   /** The team key that is exchanged for upstream's own; absent: the caller has that one. */
   teamKey?: string
   controls: Controls
@@ -117,36 +116,21 @@ export type Call = {
   origin: Origin
 }
 
-/** What comes back up. A failure is a Reply, too: its recording rejects when it is opened. */
-export type Reply = {
-  via: Via
-  /** The model that answered, or would have. */
-  model: string
-  route: Route
-  recording: Recording
-  /** Where the exact cache keeps the answer, or would. */
-  key?: string
-  /** Cache hits: milliseconds since the answer was stored. */
-  ageMs?: number
-  /** Semantic hits: cosine between the question and the one it was stored under. */
-  similarity?: number
-  /** What the semantic cache made of the call; absent where it was not asked. May come after the answer. */
-  meaning?: Meaning | Promise<Meaning | undefined> | undefined
-  /** Why neither cache nor flight was used, as a word; absent when they were. */
-  bypass?: string
-  /** Refusals: the code. */
-  refusal?: string
-  /** Told what becomes of the answer, once the cache has or refuses it: until then newcomers join the flight it came with. */
-  land?: (kept: boolean | Promise<boolean>) => void
-  /** Headers of ours that belong to this answer: what the team has left. */
-  headers?: Record<string, string>
-  /** What a proxy says it charged, for models whose price we do not know. */
-  charged?: NanoUsd
-  /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
-  bill?: Bill | Promise<Bill>
-}
-
 export type Handler = (call: Call) => Promise<Reply>
 
 /** Composed once, at construction; the first listed acts first. */
 export type Stage = (next: Handler) => Handler
+
+/** A body, and what has been worked out of it. Neither is ever changed by a stage. */
+export type Reading = {
+  body: JsonObject
+  /** Digests of all that the body asks, as each operation understands it. Worked out when the cache needs them. */
+  questions: Partial<Record<Operation, string>>
+  /** Whether its input is longer than so many tokens. */
+  length?: { operation: Operation; limit: number; exceeds: boolean }
+  /** The last keys made of it, and all else that they were made of. */
+  keys?: { scope: string; keys: { exact: string; flight: string; secret: Buffer } }
+}
+
+/** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
+export type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }

@@ -1,4 +1,4 @@
-import type { Operation } from './call.ts'
+import type { Operation } from './operation.ts'
 
 /** What of a URL is ours to govern; `model`: its path decides which model answers. */
 export type Governs = (url: string) => { operation: Operation; model?: string } | undefined

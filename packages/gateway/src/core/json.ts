@@ -1,5 +1,3 @@
-import type { Json, JsonObject } from './call.ts'
-
 /** Reading JSON that somebody else wrote: whatever is not there, or of another kind, is simply empty. */
 
 export const list = (value: Json | undefined): Json[] => (Array.isArray(value) ? value : [])
@@ -24,3 +22,7 @@ export function parseObject(source: string): JsonObject | undefined {
   }
   return isObject(value) ? value : undefined
 }
+
+export type Json = null | boolean | number | string | Json[] | JsonObject
+
+export type JsonObject = { [key: string]: Json }

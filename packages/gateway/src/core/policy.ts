@@ -1,5 +1,3 @@
-import type { Mode } from '../policy/live/live.ts'
-
 /** US dollars per million tokens, as price lists print them. */
 export type ModelPolicy = {
   input?: number
@@ -216,3 +214,6 @@ export type Policy = {
   /** Cache answers to calls that point at remote images or uploaded files, whose content may change. */
   cacheRemoteContent?: boolean
 }
+
+/** How calls go: through the pipeline here, through a LiteLLM proxy, or straight to upstream. */
+export type Mode = 'embedded' | 'litellm' | 'direct'

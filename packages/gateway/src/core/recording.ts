@@ -1,5 +1,5 @@
-import type { Metered } from '../pricing/meter.ts'
-import type { JsonObject, View } from './call.ts'
+import type { JsonObject } from './json.ts'
+import type { Metered, Usage } from './usage.ts'
 
 /** How an answer ended, for everyone who shared it. */
 export type Ending =
@@ -72,4 +72,27 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
 function ofConnection(reason: unknown): unknown {
   const isAbort = reason instanceof Error && reason.name === 'AbortError'
   return isAbort ? new TypeError('fetch failed', { cause: reason }) : reason
+}
+
+/** How one caller wants to see an answer that others may be sharing. */
+export type View = {
+  stream: boolean
+  /** The caller asked for `stream_options.include_usage`. */
+  includeUsage: boolean
+  signal: AbortSignal
+  /** Another caller's transport brings the answer: its errors are told as those of a connection. */
+  follows?: true
+}
+
+/** What a recording saw of an answer by the time it ended. */
+export type Seen = {
+  usage: Usage | undefined
+  /** The usage covers the whole answer and does not contradict itself. */
+  whole?: boolean
+  /** The service tier that answered. */
+  tier?: string | undefined
+  /** What the model had written: texts that are counted one by one. */
+  produced: readonly string[]
+  /** Bytes that went by without being kept: no token is shorter. */
+  unkept: number
 }

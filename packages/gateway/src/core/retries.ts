@@ -1,4 +1,5 @@
-import type { Call, Reply } from './call.ts'
+import type { Call } from './call.ts'
+import type { Reply } from './reply.ts'
 
 /** The caller wants no answer any more. Where only an aborted signal is known, as much is assumed. */
 export function isGivenUp({ origin, signal }: Call): boolean {

@@ -2,9 +2,9 @@ import { GatewayOptionsError } from '../core/options-error.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { createLink } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
+import { idOf, isStrong, seal, unseal } from './cipher.ts'
 import { CHANNEL, vaultOf } from './key-provider.ts'
 import rotateSource from './rotate.lua'
-import { idOf, isStrong, seal, unseal } from './cipher.ts'
 
 export { newTeamKey } from './cipher.ts'
 

@@ -1,7 +1,7 @@
+import type { Refusal } from '../core/refusal.ts'
 import type { Link } from '../redis/connection.ts'
-import { type Listener, listen } from '../redis/pubsub.ts'
 import { tagOf } from '../redis/hash-tag.ts'
-import type { Refusal } from '../body/refuse.ts'
+import { type Listener, listen } from '../redis/pubsub.ts'
 import type { Say } from '../util/log.ts'
 import { idOf, unseal } from './cipher.ts'
 

@@ -1,5 +1,6 @@
+import { refuse } from '../body/refuse.ts'
 import type { Call, Stage } from '../core/call.ts'
-import { type Refusal, refuse } from '../body/refuse.ts'
+import type { Refusal } from '../core/refusal.ts'
 import type { Keeper } from './key-provider.ts'
 
 /**

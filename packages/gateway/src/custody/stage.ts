@@ -1,5 +1,5 @@
-import type { Call, Stage } from '../core/call.ts'
 import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
 import { originOf, strayKey, withKey } from '../egress/egress.ts'
 import type { Keeper } from './key-provider.ts'
 

@@ -1,12 +1,9 @@
 import { hash } from 'node:crypto'
-import type { Refusal } from '../body/refuse.ts'
+import type { Egress, Leaving, Opened } from '../core/egress.ts'
+import type { Refusal } from '../core/refusal.ts'
 
 /** What a client shows that has no key for upstream. It never leaves this process. */
 export const PLACEHOLDER = 'kept-by-llm-gateway'
-
-/** Upstream's key, opened for one request, and the origin it belongs to. */
-export type Opened = { key: string; origin: string }
-
 /** What is known of the keys of a process. */
 type Known = {
   /** SHA-256 of each team key, in hexadecimal, as policies list them. */
@@ -15,28 +12,6 @@ type Known = {
   keys: (string | undefined)[]
   /** The origin of the LiteLLM proxy, where team keys are at home. */
   proxy: string | undefined
-}
-
-/** A request that is about to leave. `shown`: the team key that it came with. */
-export type Leaving = {
-  url: string
-  headers: Headers
-  shown?: string | undefined
-  opened?: Opened | undefined
-}
-
-/**
- * Judges every request on its way out, whichever way that is. The invariant: **a key reaches no origin but its own.** A key
- * that was opened belongs to the origin it was opened for; team keys belong to the LiteLLM proxy, if there is one, and
- * nowhere else. A request is looked at whole, its address and each of its headers, however a key is written there.
- */
-export type Egress = {
-  /** The refusal of a request that would take a key astray. */
-  strays: (leaving: Leaving) => Refusal | undefined
-  /** What a redirect to another origin would take along of its keys: nothing, what only some transports do, or any. */
-  carries: (leaving: Leaving) => 'nothing' | 'authorization' | 'more'
-  /** Whether a request shows no key, or in its place a team key or the placeholder. */
-  lacksKey: (headers: Headers, shown: string | undefined) => boolean
 }
 
 /** Headers that a key may stand in. Of these, custody fills the first two. */

@@ -2,7 +2,7 @@ import { crc32, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decode, encode, MARKS_END, mayMatch } from './codec.ts'
-import type { CacheEntry } from '../cache/store.ts'
+import type { CacheEntry } from './entry.ts'
 
 const count = fc.nat(1_000_000)
 /** Lone surrogates and all. */

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { dictionary } from './dictionary.ts'
+import type { CacheEntry } from './entry.ts'
 import type { Purge } from './purge-filter.ts'
-import type { CacheEntry } from '../cache/store.ts'
 
 /**
  * How an entry stands in Redis: 4 bytes of kind, 12 of marks, 4 of CRC-32 over all else, then the entry, deflated.

@@ -1,8 +1,9 @@
-import type { Metered } from '../pricing/meter.ts'
-import type { Answer } from '../core/recording.ts'
 import { lasting } from '../body/replay.ts'
-import type { Call, Reply } from '../core/call.ts'
-import type { CacheEntry } from '../cache/store.ts'
+import type { Call } from '../core/call.ts'
+import type { Answer } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import type { Metered } from '../core/usage.ts'
+import type { CacheEntry } from './entry.ts'
 
 /** An answer as it is put away, fresh for `ttl` seconds and kept for `longer`. */
 export function entryOf(

@@ -113,3 +113,6 @@ export function stampsIn(epoch: Epoch): Stamps {
   const [, own = '', all = ''] = epoch.split(' ')
   return own === '' && all === '' ? NO_STAMPS : { own, all }
 }
+
+/** What a purge was stamped with: for all teams, or for each tag. */
+export type Stamped = { all?: string; own?: Record<string, string> }

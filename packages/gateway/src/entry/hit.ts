@@ -1,8 +1,9 @@
-import type { Recording } from '../core/recording.ts'
 import { replay } from '../body/replay.ts'
-import type { Call, Reply } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
+import type { Recording } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
 import { withEcho } from '../fingerprint/echo.ts'
-import type { CacheEntry } from '../cache/store.ts'
+import type { CacheEntry } from './entry.ts'
 
 /** A stored answer, as this caller would have got it. `undefined` where it cannot be given: upstream has to be asked. */
 export function hit(

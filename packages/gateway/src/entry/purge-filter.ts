@@ -1,7 +1,6 @@
 import * as z from 'zod/mini'
 import { check } from '../core/options-error.ts'
-import type { Stamped } from './remembered.ts'
-import type { CacheEntry } from '../cache/store.ts'
+import type { CacheEntry } from './entry.ts'
 
 /** Which answers to forget. Everything given must match; `{}` is all of them. */
 export type Purge = {
@@ -30,11 +29,8 @@ export function matches({ team, agent, model, key }: Purge, of: string, entry: C
   )
 }
 
-/** What other processes are told: to forget something, perhaps by a process that waits for a receipt. */
-export type Notice = { purge: Purge; receipt?: string; stamped?: Stamped } | { answerId: string }
-
 const stamp = z.string().check(z.maxLength(80))
-const noticeSchema = z.union([
+export const noticeSchema = z.union([
   z.strictObject({
     purge: schema,
     receipt: z.optional(z.string().check(z.regex(/^[\w-]{12}$/))),
@@ -44,12 +40,3 @@ const noticeSchema = z.union([
   }),
   z.strictObject({ answerId: z.string() }),
 ])
-
-/** `undefined` for what is no notice of ours: anybody can write to a channel. */
-export function noticeFrom(message: string): Notice | undefined {
-  try {
-    return z.safeParse(noticeSchema, JSON.parse(message)).data as Notice | undefined
-  } catch {
-    return undefined
-  }
-}

@@ -1,12 +1,9 @@
-import { orderOf, type Stamps, tagIn } from './epoch.ts'
+import type { CacheEntry } from './entry.ts'
+import { orderOf, type Stamped, type Stamps, tagIn } from './epoch.ts'
 import { matches, type Purge } from './purge-filter.ts'
-import type { CacheEntry } from '../cache/store.ts'
 
 /** So many of the last purges. */
 const MAX = 1_000
-
-/** What a purge was stamped with: for all teams, or for each tag. */
-export type Stamped = { all?: string; own?: Record<string, string> }
 
 /**
  * The purges that this process made or heard of. One of an agent, a model or a key leaves no mark in the signatures of

@@ -1,5 +1,5 @@
 import type { Call } from '../core/call.ts'
-import type { CacheEntry } from '../cache/store.ts'
+import type { CacheEntry } from './entry.ts'
 
 /** Fresh or stale, is it for this caller? */
 export function suits(entry: CacheEntry, call: Call): boolean {

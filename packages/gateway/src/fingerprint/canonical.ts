@@ -1,4 +1,4 @@
-import type { Json } from '../core/call.ts'
+import type { Json } from '../core/json.ts'
 
 /** Deeper than any real request; far less deep than the stack. */
 const MAX_DEPTH = 256

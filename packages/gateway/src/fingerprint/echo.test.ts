@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Call, Json, JsonObject } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import { withEcho } from './echo.ts'
 import { keysOf } from './key.ts'
 

@@ -1,5 +1,5 @@
 import { editTopLevel } from '../body/json-edit.ts'
-import type { Json, JsonObject } from '../core/call.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 
 /**
  * What a Responses answer repeats of its request without having been changed by it. Kept as it was, a stored

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Call, JsonObject } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
+import type { JsonObject } from '../core/json.ts'
 import { canonical } from './canonical.ts'
 import { keysOf } from './key.ts'
 

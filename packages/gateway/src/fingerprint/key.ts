@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
-import type { Call, Operation } from '../core/call.ts'
+import type { Call } from '../core/call.ts'
 import { object, parseObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 import { tagOf } from '../redis/hash-tag.ts'
 import { canonical, exactly, quoted } from './canonical.ts'
 import { echoOf } from './echo.ts'

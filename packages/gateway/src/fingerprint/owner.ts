@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import type { Call, Json } from '../core/call.ts'
-import { object } from '../core/json.ts'
+import type { Call } from '../core/call.ts'
+import { type Json, object } from '../core/json.ts'
+import { type Signer, signerOf } from '../util/signature.ts'
 import { canonical, quoted } from './canonical.ts'
 import { type Bearing, bearingOf } from './headers.ts'
-import { type Signer, signerOf } from '../entry/signature.ts'
 
 /**
  * Whose an answer is. Two calls may share an answer, stored, in flight or found by meaning, only where this text is

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { JsonObject, Operation } from '../core/call.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 import { whyNot } from './shareable.ts'
 
 const DATA = 'data:image/png;base64,iVBORw0KGgo='

@@ -1,5 +1,4 @@
-import type { Json } from '../core/call.ts'
-import { isObject, list, object } from '../core/json.ts'
+import { isObject, type Json, list, object } from '../core/json.ts'
 
 /**
  * What a content part may be. A part of any other type may stand for content that is kept elsewhere, and may change

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../core/call.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import { closingQuote } from '../util/json-limits.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { Json, JsonObject, Operation } from '../core/call.ts'
-import { isSet, list, object, text } from '../core/json.ts'
+import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 import { pointsElsewhere, refers } from './references.ts'
 
 /**

@@ -1,9 +1,9 @@
-import type { Gateway } from '../core/gateway-controls.ts'
-import { originOf } from '../egress/egress.ts'
-import { assemble } from './gateway.ts'
-import { byPathTail, restAfterVersion } from '../core/endpoints.ts'
 import type { GatewayOptions } from '../config/options.ts'
+import { byPathTail, restAfterVersion } from '../core/endpoints.ts'
+import { originOf } from '../egress/egress.ts'
 import { globalFetch } from '../upstream/request.ts'
+import type { Gateway } from './controls.ts'
+import { assemble } from './gateway.ts'
 
 const PARTS = Symbol('the parts of one gateway')
 

@@ -1,11 +1,11 @@
-import type { Stats } from '../account/counters.ts'
-import { detached, type Fault } from '../util/faults.ts'
-import type { Link } from '../redis/connection.ts'
-import type { Say } from '../util/log.ts'
-import type { Semantic } from '../semantic/create.ts'
-import type { SemanticAdmin } from '../semantic/store/admin.ts'
-import { createTally, semanticStatsOf } from '../semantic/stats.ts'
 import type { Settings } from '../config/settings.ts'
+import type { Link } from '../redis/connection.ts'
+import type { Semantic } from '../semantic/create.ts'
+import { createTally, semanticStatsOf } from '../semantic/stats.ts'
+import type { SemanticAdmin } from '../semantic/store/port.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import type { Say } from '../util/log.ts'
+import type { Stats } from './stats.ts'
 
 export type Meanings = ReturnType<typeof createMeanings>
 

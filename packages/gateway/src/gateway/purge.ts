@@ -1,5 +1,5 @@
-import type { Purge } from '../entry/purge-filter.ts'
 import type { CacheStore } from '../cache/store.ts'
+import type { Purge } from '../entry/purge-filter.ts'
 import type { Meanings } from './lazy-semantic.ts'
 
 /**

@@ -1,19 +1,19 @@
-import type { Degraded } from '../core/record.ts'
-import type { Stats } from '../account/counters.ts'
 import type { MemoryCache } from '../cache/memory-store.ts'
 import { createRedisCache } from '../cache/redis-store.ts'
 import { createTieredCache } from '../cache/tiered-store.ts'
 import type { Across } from '../coalesce/cross-process.ts'
 import { createLeases } from '../coalesce/lease.ts'
 import { createNews } from '../coalesce/notifications.ts'
-import type { Fault } from '../util/faults.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Degraded } from '../core/record.ts'
 import { follow } from '../policy/live/follow.ts'
 import type { Live } from '../policy/live/live.ts'
 import { createRedisQuota } from '../quota/redis/quota.ts'
 import type { Link, LinkState } from '../redis/connection.ts'
 import { acquireLink } from '../redis/pool.ts'
+import type { Fault } from '../util/faults.ts'
 import { oneAMinute, type Say } from '../util/log.ts'
-import type { Settings } from '../config/settings.ts'
+import type { Stats } from './stats.ts'
 
 /** All that processes have in common, over one connection to Redis: answers, limits, and calls under way. */
 export function share(

@@ -1,12 +1,12 @@
+import type { Settings } from '../config/settings.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Link } from '../redis/connection.ts'
-import type { Say } from '../util/log.ts'
-import type { Settings } from '../config/settings.ts'
 import { createLangfuseSink } from '../sinks/langfuse/sink.ts'
 import { createMetricsSink } from '../sinks/metrics/sink.ts'
 import { createOtelSink } from '../sinks/otel/sink.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createSupabaseSink } from '../sinks/supabase/sink.ts'
+import type { Say } from '../util/log.ts'
 
 /** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
 export function placesOf(settings: Settings, policy: () => Policy, link: Link | undefined, say: Say): Sink[] {

@@ -1,17 +1,6 @@
-import type { JsonObject, Operation } from '../core/call.ts'
-import { parseObject } from '../core/json.ts'
+import type { Reading } from '../core/call.ts'
+import { type JsonObject, parseObject } from '../core/json.ts'
 import { type Excess, excessOf } from '../util/json-limits.ts'
-
-/** A body, and what has been worked out of it. Neither is ever changed by a stage. */
-export type Reading = {
-  body: JsonObject
-  /** Digests of all that the body asks, as each operation understands it. Worked out when the cache needs them. */
-  questions: Partial<Record<Operation, string>>
-  /** Whether its input is longer than so many tokens. */
-  length?: { operation: Operation; limit: number; exceeds: boolean }
-  /** The last keys made of it, and all else that they were made of. */
-  keys?: { scope: string; keys: { exact: string; flight: string; secret: Buffer } }
-}
 
 /** A body that is not read: beyond a limit, or no JSON object. */
 export type Unread = { excess: Excess } | undefined

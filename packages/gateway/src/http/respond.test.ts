@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { unbilled } from '../pricing/meter.ts'
-import { arrivalOf } from '../body/upstream-response.ts'
 import { record } from '../body/record.ts'
-import type { Call, Reply } from '../core/call.ts'
+import { arrivalOf } from '../body/upstream-response.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
+import { unbilled } from '../core/usage.ts'
 import { respond } from './respond.ts'
 
 test('a stream that is reset is trouble of upstream’s to those who wanted it whole, also while its tokens are counted', async () => {

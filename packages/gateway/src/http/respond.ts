@@ -1,10 +1,11 @@
-import { formatUsd } from '../pricing/price-book.ts'
 import { cacheState } from '../account/recorder.ts'
 import { addable } from '../body/buffered-response.ts'
-import type { Call, Reply } from '../core/call.ts'
-import type { Fault } from '../util/faults.ts'
 import { refusalResponse } from '../body/refuse.ts'
-import { FAULT_AFTER } from '../core/unexamined.ts'
+import type { Call } from '../core/call.ts'
+import { formatUsd } from '../core/money.ts'
+import { FAULT_AFTER } from '../core/refusal.ts'
+import type { Reply } from '../core/reply.ts'
+import type { Fault } from '../util/faults.ts'
 
 /** The caller's own Response. A fault while headers are added to it costs the headers, never the answer. */
 export async function respond(reply: Reply, call: Call, fault: Fault): Promise<Response> {

@@ -1,7 +1,7 @@
-import type { Asked } from './request-head.ts'
+import type { Refusal } from '../core/refusal.ts'
 import { LIMITS } from '../util/json-limits.ts'
 import type { Unread } from './parsed-bodies.ts'
-import type { Refusal } from '../body/refuse.ts'
+import type { Asked } from './request-head.ts'
 
 /**
  * Why a governed request whose body was not read must not pass limits that it could not be counted against. `undefined`:

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Caller } from '../core/caller.ts'
 import type { CachePolicy } from '../core/policy.ts'
-import { type Caller, createDirectory } from './directory.ts'
+import { createDirectory } from './directory.ts'
 
 type Layer = false | CachePolicy | undefined
 

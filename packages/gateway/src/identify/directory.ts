@@ -1,48 +1,11 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { nanoUsd } from '../pricing/price-book.ts'
-import type { Mode } from '../policy/live/live.ts'
-import type { CachePolicy, Capture, ExactPolicy, Policy, TeamPolicy } from '../core/policy.ts'
-import { AWAY, type Away, type Limits } from '../quota/store.ts'
-import type { Refusal } from '../body/refuse.ts'
-import { type Plan, planOf } from '../policy/semantic-plan.ts'
-
-/** Who is calling, and what that allows. A Call cannot exist without one. */
-export type Caller = {
-  agent: string
-  team: string
-  /** How its calls go. */
-  mode: Mode
-  /** Absent: nothing binds this caller. */
-  limits: Limits | undefined
-  /** What of its content leaves this process for traces. */
-  capture: Capture
-  /** Models it may name; absent: any. */
-  models: ReadonlySet<string> | undefined
-  /** How long an answer is good for, in seconds; `undefined`: the exact cache is off. */
-  exact: Required<ExactPolicy> | undefined
-  /** How its questions are answered by meaning; `undefined`: they are not. */
-  semantic: Plan | undefined
-  /** May share answers at all, cached or in flight. */
-  shares: boolean
-  /** Its answers may be shared with every team. */
-  shared: boolean
-  /** Its answers are shared only between calls of one end user. */
-  perUser: boolean
-  /** Credentials are no part of the cache key. */
-  accountsShare: boolean
-  /** What its calls do at a limit, unless they say otherwise. */
-  onLimit: 'reject' | 'wait'
-  /** In line, 0 goes first and 9 last. */
-  priority: number
-  maxWaitMs: number
-  /** How many calls of its team may wait in this process. */
-  maxQueued: number
-  /** It claims to be somebody and cannot show it. */
-  refusal?: Refusal
-}
-
-export type Claim = { agent: string | undefined; key: string | undefined; team: string | undefined }
+import type { Caller, Claim } from '../core/caller.ts'
+import { AWAY, type Away, type Limits } from '../core/limits.ts'
+import { nanoUsd } from '../core/money.ts'
+import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
+import type { Refusal } from '../core/refusal.ts'
+import { planOf } from '../policy/semantic-plan.ts'
 
 const EXACT = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
 const CAPTURE = 'masked'

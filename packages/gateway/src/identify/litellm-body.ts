@@ -1,6 +1,6 @@
-import type { Json, JsonObject, Operation } from '../core/call.ts'
-import { isObject } from '../core/json.ts'
 import type { CacheControl, GatewayContext } from '../core/context.ts'
+import { isObject, type Json, type JsonObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 import { checkedControls } from './schema.ts'
 
 /**

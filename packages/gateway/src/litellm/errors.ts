@@ -1,6 +1,5 @@
-import type { JsonObject } from '../core/call.ts'
-import { object, text } from '../core/json.ts'
-import type { Refusal, RefusalCode } from '../body/refuse.ts'
+import { type JsonObject, object, text } from '../core/json.ts'
+import type { Refusal, RefusalCode } from '../core/refusal.ts'
 
 /** Its window is a minute from a key's first request, and its `retry-after` always says 60: the rest of it is not told. */
 const WINDOW_MS = 60_000

@@ -1,10 +1,11 @@
-import type { Call, Handler, Reply, Stage } from '../core/call.ts'
-import { detached, type Fault } from '../util/faults.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { isGivenUp } from '../core/retries.ts'
+import { detached, type Fault } from '../util/faults.ts'
 import type { Say } from '../util/log.ts'
-import { aimed } from './target.ts'
 import type { LitellmSettings } from './options.ts'
 import { fieldsFor, NO_CACHE } from './request.ts'
+import { aimed } from './target.ts'
 
 /** How calls have left since the gateway was made. */
 export type DetourStats = {

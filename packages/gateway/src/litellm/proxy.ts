@@ -1,8 +1,9 @@
-import { nanoUsd } from '../pricing/price-book.ts'
-import { rewritten } from '../body/rewritten.ts'
-import type { Call, Handler, JsonObject, Reply } from '../core/call.ts'
-import { parseObject } from '../core/json.ts'
 import { refuse } from '../body/refuse.ts'
+import { rewritten } from '../body/rewritten.ts'
+import type { Call, Handler } from '../core/call.ts'
+import { type JsonObject, parseObject } from '../core/json.ts'
+import { nanoUsd } from '../core/money.ts'
+import type { Reply } from '../core/reply.ts'
 import { asOpenAI, refusalFrom } from './errors.ts'
 
 /** Sends a call that has been aimed at the proxy, and reads what comes back as if it had come from upstream. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
+import type { Call } from '../core/call.ts'
+import { type Json, type JsonObject, list, object, parseObject } from '../core/json.ts'
 import { userOf } from '../fingerprint/owner.ts'
-import type { Call, Json, JsonObject } from '../core/call.ts'
-import { list, object, parseObject } from '../core/json.ts'
 import { tagOf } from '../redis/hash-tag.ts'
 
 /** What LiteLLM is told of a call in its own body fields: how to use its cache, and what to write into its traces. */

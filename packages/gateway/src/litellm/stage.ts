@@ -1,7 +1,7 @@
-import { keysOf } from '../fingerprint/key.ts'
-import type { Stage } from '../core/call.ts'
-import type { Later } from '../util/deferred.ts'
 import { refuse } from '../body/refuse.ts'
+import type { Stage } from '../core/call.ts'
+import { keysOf } from '../fingerprint/key.ts'
+import type { Later } from '../util/deferred.ts'
 import type { Say } from '../util/log.ts'
 import { cacheFor, fieldsFor } from './request.ts'
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { CachePolicy, Policy } from '../core/policy.ts'
 import { createDirectory } from '../identify/directory.ts'
 import { applied } from './apply-switches.ts'
 import { hotdash } from './hotdash.ts'
 import type { Switches } from './live/live.ts'
-import type { CachePolicy, Policy } from '../core/policy.ts'
 
 const AGENTS = ['support', 'seo', 'ads', 'stranger']
 const TEAMS = ['a', 'b']

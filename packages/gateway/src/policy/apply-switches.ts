@@ -1,3 +1,4 @@
+import type { AgentPolicy, Policy } from '../core/policy.ts'
 import type { Live, Switches } from './live/live.ts'
 import {
   cacheOf,
@@ -10,7 +11,6 @@ import {
   semanticModeOf,
   withoutSemantic,
 } from './narrow.ts'
-import type { AgentPolicy, Policy } from '../core/policy.ts'
 
 /**
  * A policy with what is switched laid over it. A switch narrows, or changes what answers and how fast; it gives nobody a

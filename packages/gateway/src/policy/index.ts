@@ -1,6 +1,6 @@
 import { unpricedChoices } from '../pricing/unpriced.ts'
-import { createPolicyStore, type PolicyStore } from './live/admin.ts'
 import type { RedisClient } from '../redis/connect.ts'
+import { createPolicyStore, type PolicyStore } from './live/admin.ts'
 
 export { applied } from './apply-switches.ts'
 export {
@@ -13,7 +13,7 @@ export {
 export type { Change } from './live/change.ts'
 export { checkSwitches } from './live/change.ts'
 export { type Difference, differences } from './live/diff.ts'
-export type { Live, Mode, Switches } from './live/live.ts'
+export type { Live, Switches } from './live/live.ts'
 export { unpricedChoices }
 
 /**
@@ -28,3 +28,5 @@ export { unpricedChoices }
  */
 export const openPolicyStore = ({ redis }: { redis: string | RedisClient }): PolicyStore =>
   createPolicyStore(redis, unpricedChoices)
+
+export type { Mode } from '../core/policy.ts'

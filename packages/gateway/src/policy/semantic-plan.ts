@@ -1,21 +1,5 @@
-import { type CachePolicy, GUARD_NAMES, type GuardName, type SemanticPolicy } from '../core/policy.ts'
-
-/** How the questions of one agent are treated, worked out of the policy's layers. */
-export type Plan = {
-  mode: 'shadow' | 'on'
-  /** Cosine from which an answer serves on its own, until labels say otherwise; `undefined`: the embedder's. */
-  threshold: number | undefined
-  /** From here up to the threshold, near-misses are judged. */
-  band: number
-  ttlSeconds: number
-  /** Of the answers served by meaning, the part that may be wrong. */
-  errorBudget: number
-  judge: { model: string; rate: number; perHour: number } | undefined
-  /** An answer serves only once a second call was found to have got it, too. */
-  secondSighting: boolean
-  /** Who may veto, in this order. */
-  guards: readonly GuardName[]
-}
+import type { Plan } from '../core/caller.ts'
+import { type CachePolicy, GUARD_NAMES, type SemanticPolicy } from '../core/policy.ts'
 
 export const JUDGE = { model: 'gpt-4o-mini', rate: 1, perHour: 60 }
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { costOf, MOST_NANO } from './cost.ts'
-import { createPriceBook, formatUsd, nanoUsd, usd } from './price-book.ts'
-import type { Usage } from '../body/usage.ts'
+import { formatUsd, MOST_NANO, nanoUsd, usd } from '../core/money.ts'
+import type { Usage } from '../core/usage.ts'
+import { costOf } from './cost.ts'
+import { createPriceBook } from './price-book.ts'
 
 const runs = (numRuns: number) => ({ numRuns: numRuns * Number(process.env.FUZZ_RUNS ?? 1) })
 const none: Usage = { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 }

@@ -1,6 +1,6 @@
-import type { NanoUsd } from '../quota/store.ts'
-import type { Rates } from './price-book.ts'
-import type { Usage } from '../body/usage.ts'
+import { MOST_NANO, type NanoUsd } from '../core/money.ts'
+import type { Rates } from '../core/pricing.ts'
+import type { Usage } from '../core/usage.ts'
 
 /**
  * What tokens cost at these rates and at this part of the standard price: the exact sum, rounded up once to a whole
@@ -55,10 +55,6 @@ function costInFloats(
 }
 
 const positive = (tokens: number) => (tokens <= 0 ? 0 : Math.ceil(tokens))
-
-/** Money is a whole number that a float holds exactly: no more than $9,007,199. A caller may claim any number of tokens. */
-export const MOST_NANO = Number.MAX_SAFE_INTEGER
-
 /** Decimals of a rate, in dollars per million tokens, that count. */
 const RATE_DECIMALS = 12
 /** A token costs so many units of 10^-18 dollars for each dollar per million tokens: 10^12. A billionth has 10^9. */

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../core/call.ts'
-import { list, object, text } from '../core/json.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
 /**
  * US dollars for one call of a hosted tool, besides tokens: the highest price OpenAI has published for it, so that a

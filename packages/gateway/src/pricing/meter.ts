@@ -1,50 +1,10 @@
 import type { Call } from '../core/call.ts'
 import { isSet } from '../core/json.ts'
-import { maxOutputTokens } from '../tokens/max-output.ts'
+import type { Seen } from '../core/recording.ts'
+import { type Metered, nothing } from '../core/usage.ts'
 import { countInput, countTexts, inputSize } from '../tokens/count.ts'
+import { maxOutputTokens } from '../tokens/max-output.ts'
 import { wordsOf } from '../util/error-text.ts'
-import type { Usage } from '../body/usage.ts'
-
-/** Tokens as upstream counted them; `estimated`: as we did, from above, because its count never came. */
-export type Metered = {
-  usage: Usage
-  estimated: boolean
-  /** The count is a bound and no estimate, since there was no tokeniser to be had: it has no price. */
-  unknown?: true
-  /** The service tier that was billed: the one that answered, or the one that was asked. */
-  tier?: string | undefined
-  /**
-   * What is known of upstream's bill for this attempt. `told`: the usage is upstream's own, whole and consistent.
-   * `none`: the attempt was provably not billed. Absent: the bill may be anything up to the worst case.
-   */
-  bill?: 'told' | 'none'
-  /** The answer did not name its tier: `tier` is what was asked. */
-  tierUntold?: true
-}
-
-/** What a recording saw of an answer by the time it ended. */
-export type Seen = {
-  usage: Usage | undefined
-  /** The usage covers the whole answer and does not contradict itself. */
-  whole?: boolean
-  /** The service tier that answered. */
-  tier?: string | undefined
-  /** What the model had written: texts that are counted one by one. */
-  produced: readonly string[]
-  /** Bytes that went by without being kept: no token is shorter. */
-  unkept: number
-}
-
-/** No tokens seen. Says nothing of what upstream may bill. */
-export const nothing: Metered = {
-  usage: { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 },
-  estimated: false,
-}
-
-/** No tokens, and provably no bill: the request never left, or upstream refused it unprocessed. */
-export const unbilled: Metered = { ...nothing, bill: 'none' }
-/** What could not be counted. */
-export const unmetered: Metered = { ...nothing, estimated: true, unknown: true }
 
 /**
  * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.

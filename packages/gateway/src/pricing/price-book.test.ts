@@ -1,10 +1,10 @@
 import { calcPrice } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { formatUsd, type NanoUsd, nanoUsd, usd } from '../core/money.ts'
+import type { Usage } from '../core/usage.ts'
 import { hotdash } from '../policy/hotdash.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import { createPriceBook, formatUsd, nanoUsd, usd } from './price-book.ts'
-import type { Usage } from '../body/usage.ts'
+import { createPriceBook } from './price-book.ts'
 
 const none: Usage = { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 }
 const million = { input: 1_000_000, output: 1_000_000 }

@@ -1,26 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../core/policy.ts'
-import type { NanoUsd } from '../quota/store.ts'
+import type { PriceBook, Rates } from '../core/pricing.ts'
 import { contextWindow } from '../tokens/context-window.ts'
 import { wordsOf } from '../util/error-text.ts'
-import { costOf, MOST_NANO } from './cost.ts'
-import type { Usage } from '../body/usage.ts'
-
-/** US dollars per million tokens. Audio is absent where nobody has published its price. */
-export type Rates = {
-  input: number
-  cachedInput: number
-  output: number
-  /** Absent where input that upstream writes to its cache costs what other input costs. */
-  cacheWrite?: number
-  audioInput?: number
-  audioOutput?: number
-}
-
-/** Tokens of a worst case; audio is part of `input` and `output`. */
-export type Tokens = Pick<Usage, 'input' | 'audioInput' | 'output' | 'audioOutput'>
-
-export type PriceBook = ReturnType<typeof createPriceBook>
+import { costOf } from './cost.ts'
 
 type Library = typeof import('@pydantic/genai-prices')
 type Stepped = { base: number; tiers: { start: number; price: number }[] }
@@ -42,7 +25,7 @@ const LARGEST_OUTPUT = 128_000
 export function createPriceBook(
   models: Record<string, ModelPolicy>,
   say: (message: string) => void = () => undefined,
-) {
+): PriceBook {
   const policies = new Map(Object.entries(models))
   const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: KEEP_MS })
   let library: Library | undefined
@@ -95,15 +78,8 @@ export function createPriceBook(
   }
 
   return {
-    /** For calls of ordinary size. A promise only when the library has to be loaded first. */
-    rates: (model: string): Rates | undefined | Promise<Rates | undefined> =>
-      priced(model, false, (policy, listed) => ratesOf(policy, listed, 0)),
-    /**
-     * In whole billionths of a dollar, rounded up once. A promise only when the library has to be loaded first.
-     * `tier` as in `service_tier`; a tier whose price is not known for the model makes the cost unknown, and so does
-     * a hosted tool, whose calls are billed besides the tokens.
-     */
-    cost(model: string, usage: Usage, tier = 'default'): NanoUsd | undefined | Promise<NanoUsd | undefined> {
+    rates: (model) => priced(model, false, (policy, listed) => ratesOf(policy, listed, 0)),
+    cost(model, usage, tier = 'default') {
       const urgent = isUrgent(tier)
       const share = shareOf(tier, model)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
@@ -116,17 +92,7 @@ export function createPriceBook(
         return rates && costOf(rates, usage, share)
       })
     },
-    /**
-     * The most that so many tokens can cost: input at the dearest of its rates (cached, written to a cache or neither),
-     * audio at no less than text, the whole at the dearest of its tiers. `undefined` where a price that may be billed is
-     * not known. A tier in `assumed` was not asked for; a model that has no price at it is not served at it.
-     */
-    worst(
-      model: string,
-      { input, audioInput, output, audioOutput }: Tokens,
-      asked: readonly string[],
-      assumed: readonly string[],
-    ): NanoUsd | undefined | Promise<NanoUsd | undefined> {
+    worst(model, { input, audioInput, output, audioOutput }, asked, assumed) {
       const share = dearest(model, asked, assumed)
       if (share === undefined) return undefined
       return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
@@ -139,10 +105,8 @@ export function createPriceBook(
         return costOf(most, { input, audioInput, output, audioOutput, cachedInput: 0, reasoning: 0 }, share)
       })
     },
-    /** The most output tokens an answer of this model can have. */
-    maxOutput: (model: string): number => policies.get(model)?.maxOutput ?? LARGEST_OUTPUT,
-    /** The most input tokens one pass of this model can read. */
-    window: (model: string): number => policies.get(model)?.contextWindow ?? contextWindow(model),
+    maxOutput: (model) => policies.get(model)?.maxOutput ?? LARGEST_OUTPUT,
+    window: (model) => policies.get(model)?.contextWindow ?? contextWindow(model),
   }
 }
 
@@ -232,22 +196,3 @@ const isStepped = (listed: Listed, inputTokens: number) =>
   Object.values(listed).some(
     (price) => typeof price === 'object' && stepFor(price, inputTokens) !== stepFor(price, 0),
   )
-
-/** Up to the next whole billionth, so that no budget is passed by rounding; without the dust of binary fractions. */
-export function nanoUsd(usd: number): NanoUsd {
-  const nano = usd * 1e9
-  const whole = Math.round(nano)
-  // Nearly always: a sum of whole billionths, and what a float adds to it.
-  const isWhole = whole < 1e15 && Math.abs(nano - whole) <= whole * 2 * Number.EPSILON
-  return (isWhole ? whole : Math.min(Math.ceil(Number(nano.toPrecision(15))), MOST_NANO)) as NanoUsd
-}
-
-/** Up to a million dollars, each billionth is another number, whose shortest decimal has no more than nine places. */
-export const usd = (nano: NanoUsd): number => nano / 1e9
-
-/** For headers: plain digits, never an exponent; six decimals, and up to nine where the amount has them. */
-export function formatUsd(nano: NanoUsd): string {
-  const decimals = `${nano % 1e9}`.padStart(9, '0')
-  const length = nano % 1_000 === 0 ? 6 : nano % 100 === 0 ? 7 : nano % 10 === 0 ? 8 : 9
-  return `${Math.floor(nano / 1e9)}.${decimals.slice(0, length)}`
-}

@@ -1,7 +1,8 @@
-import { unbilled } from '../pricing/meter.ts'
+import type { Call } from '../core/call.ts'
 import { withoutResponse } from '../core/recording.ts'
-import type { Call, Reply } from '../core/call.ts'
-import type { Refusal } from '../body/refuse.ts'
+import type { Refusal } from '../core/refusal.ts'
+import type { Reply } from '../core/reply.ts'
+import { unbilled } from '../core/usage.ts'
 import type { Line, Outcome, Place } from './priority-queue.ts'
 
 /** How long a call waits, and in which order. */

@@ -1,5 +1,6 @@
-import type { Call, Reply } from '../core/call.ts'
 import { refuse } from '../body/refuse.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { type Answer, createLine, type Line } from '../queue/priority-queue.ts'
 import { gone, hold, type Patience, patienceOf, queueFull } from '../queue/wait-policy.ts'
 import { refusalOf } from './refusal.ts'

@@ -1,7 +1,7 @@
+import type { Call } from '../core/call.ts'
+import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import { feeOf } from '../pricing/fees.ts'
 import { searches } from '../pricing/meter.ts'
-import type { Call, Json, JsonObject } from '../core/call.ts'
-import { isSet, list, object, text } from '../core/json.ts'
 import { isCallers } from '../tokens/images.ts'
 
 /**

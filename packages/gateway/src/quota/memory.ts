@@ -1,6 +1,8 @@
+import type { Limits } from '../core/limits.ts'
+import type { NanoUsd } from '../core/money.ts'
 import { DAY_MS, dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
-import type { Limits, NanoUsd, Remaining, Reservation, Settlement, Verdict } from './store.ts'
+import type { Remaining, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
 
 /** One day's money, in billionths of a dollar. `doubt` may have been spent without our seeing it. */

@@ -1,12 +1,13 @@
+import type { Call } from '../core/call.ts'
+import { type NanoUsd, nanoUsd } from '../core/money.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { totalTokens } from '../core/usage.ts'
 import { feesShown } from '../pricing/fees.ts'
 import { searches } from '../pricing/meter.ts'
-import { nanoUsd } from '../pricing/price-book.ts'
-import { totalTokens } from '../body/usage.ts'
-import type { Ending } from '../core/recording.ts'
-import type { Call, Reply } from '../core/call.ts'
 import { hostedTools } from './hosted.ts'
 import { contradicts } from './plausible.ts'
-import { type NanoUsd, type Reservation, type Settlement, unused } from './store.ts'
+import { type Reservation, type Settlement, unused } from './store.ts'
 import { uplift } from './worst.ts'
 
 /** One attempt that was admitted, and how it ended. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import type { Metered } from '../pricing/meter.ts'
 import type { Call } from '../core/call.ts'
+import type { Metered } from '../core/usage.ts'
 
 /** Of a model in a project: how many calls that asked for no tier named a usual one, and whether one named a dearer one. */
 type Known = { usual: number; urgent: boolean }

@@ -1,11 +1,10 @@
-import { nanoUsd } from '../pricing/price-book.ts'
 import type { Call } from '../core/call.ts'
 import { isObject, isSet, list, object, text } from '../core/json.ts'
-import { audioTokens } from '../tokens/input.ts'
+import { type NanoUsd, nanoUsd } from '../core/money.ts'
 import { inputSize } from '../tokens/count.ts'
+import { audioTokens } from '../tokens/input.ts'
 import { maxOutputTokens } from '../tokens/max-output.ts'
 import { type Hosted, hostedIn, type Unbounded } from './hosted.ts'
-import type { NanoUsd } from './store.ts'
 import type { Tiers } from './tiers.ts'
 
 /** The most that a call can bring and cost. `cost` is absent where a price that may be billed is not known. */

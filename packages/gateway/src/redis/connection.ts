@@ -1,6 +1,6 @@
+import { wordsOf as describe, isInstance } from '../util/error-text.ts'
 import { detached, type Fault, guarded, attempt as guardedly, watched } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
-import { wordsOf as describe, isInstance } from '../util/error-text.ts'
 import { type Connection, connectTo, type RedisClient } from './connect.ts'
 import { createLoopClock, TooLate } from './loop-clock.ts'
 

@@ -1,7 +1,7 @@
+import { messageOf } from '../util/error-text.ts'
 import { detached } from '../util/faults.ts'
 import type { Link } from './connection.ts'
 import { mastersOf } from './nodes.ts'
-import { messageOf } from '../util/error-text.ts'
 
 /** So long nothing is stored after Redis said that it is full, or was found to be. */
 const PAUSE_MS = 10_000

@@ -1,13 +1,8 @@
-import type { Call, Route } from '../core/call.ts'
+import type { Call, Choice, Chooser } from '../core/call.ts'
 import type { Policy } from '../core/policy.ts'
 import { exceeds } from '../tokens/count.ts'
 
-/** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
-export type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }
-
-export type Chooser = ReturnType<typeof createChooser>
-
-export function createChooser(routing: NonNullable<Policy['routing']>) {
+export function createChooser(routing: NonNullable<Policy['routing']>): Chooser {
   const { default: standard, embeddings, escalate } = routing
 
   return function choose(call: Call): Choice | Promise<Choice> {

@@ -1,5 +1,6 @@
-import type { Call, Reply, Stage } from '../core/call.ts'
 import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { failsOver, wasUnseen } from './failover.ts'
 
 /** How many more connections are tried, where those that were open have been closed. */

@@ -1,17 +1,17 @@
 import type { Call } from '../core/call.ts'
 import type { Link } from '../redis/connection.ts'
-import type { Say } from '../util/log.ts'
 import { wordsOf } from '../util/error-text.ts'
-import type { SemanticParts } from './lookup.ts'
+import type { Say } from '../util/log.ts'
 import { createEngineStore } from './backends/store.ts'
 import { createLearner } from './decision/learner.ts'
+import { createSharedLabels } from './decision/threshold/shared.ts'
+import type { SemanticParts } from './lookup.ts'
 import type { SemanticSettings } from './options.ts'
 import { createAdmin } from './store/admin.ts'
 import { createGenerations } from './store/generations.ts'
-import { createMeaningStore } from './store/store.ts'
 import type { SemanticStore } from './store/port.ts'
 import { createShelf } from './store/redis-entries.ts'
-import { createSharedLabels } from './decision/threshold/shared.ts'
+import { createMeaningStore } from './store/store.ts'
 
 export type Semantic = ReturnType<typeof openSemantic>
 

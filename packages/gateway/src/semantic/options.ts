@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
-import { inShadow, withoutSemantic } from '../policy/narrow.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Embedder } from './embedding/embedder.ts'
+import { inShadow, withoutSemantic } from '../policy/narrow.ts'
 import type { Engine } from './backends/port.ts'
+import type { Embedder } from './embedding/embedder.ts'
 import type { GraphIndex } from './index/port.ts'
 
 /** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */

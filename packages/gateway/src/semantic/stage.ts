@@ -1,6 +1,6 @@
 import type { Handler, Stage } from '../core/call.ts'
-import type { Say } from '../util/log.ts'
 import { wordsOf } from '../util/error-text.ts'
+import type { Say } from '../util/log.ts'
 import type { SemanticParts } from './lookup.ts'
 
 /**

@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache'
-import { nanoUsd } from '../pricing/price-book.ts'
-import type { CallRecord } from '../core/record.ts'
+import { nanoUsd } from '../core/money.ts'
+import type { CallRecord, Meaning } from '../core/record.ts'
 import type { Known } from './decision/agent-calibration.ts'
-import type { Meaning } from './meaning.ts'
-import type { SemanticAdmin, SemanticEntry } from './store/admin.ts'
+import type { SemanticAdmin, SemanticEntry } from './store/port.ts'
 
 /** How the semantic cache serves one agent. Dollars are US dollars. */
 export type SemanticStats = {

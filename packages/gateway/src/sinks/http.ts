@@ -1,5 +1,5 @@
-import { maskPersonal, maskSecrets } from '../util/redact.ts'
 import { codeOf } from '../util/error-text.ts'
+import { maskPersonal, maskSecrets } from '../util/redact.ts'
 import { DeliveryError } from './sink.ts'
 
 /** What of an answer tells why a receiver took nothing. */

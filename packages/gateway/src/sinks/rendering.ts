@@ -1,5 +1,5 @@
-import { attempt, type Fault } from '../util/faults.ts'
 import type { Capture } from '../core/policy.ts'
+import { attempt, type Fault } from '../util/faults.ts'
 import { setSoon } from '../util/timers.ts'
 import type { Told } from './report.ts'
 

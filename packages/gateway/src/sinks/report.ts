@@ -1,9 +1,10 @@
+import type { Call } from '../core/call.ts'
+import type { Json } from '../core/json.ts'
+import type { Capture } from '../core/policy.ts'
 import type { CallRecord } from '../core/record.ts'
 import type { Ending } from '../core/recording.ts'
-import type { Call, Json } from '../core/call.ts'
 import { callHook } from '../util/faults.ts'
 import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../util/redact.ts'
-import type { Capture } from '../core/policy.ts'
 import { contentOf, parametersOf } from './content.ts'
 import type { Content, Report } from './sink.ts'
 

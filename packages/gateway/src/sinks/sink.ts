@@ -1,5 +1,5 @@
+import type { Json } from '../core/json.ts'
 import type { CallRecord } from '../core/record.ts'
-import type { Json } from '../core/call.ts'
 
 /** What was asked and answered, as far as the agent's capture lets it out. Masked already; never holds a key. */
 export type Content = {

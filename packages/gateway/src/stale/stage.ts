@@ -1,4 +1,5 @@
-import type { Call, Reply, Stage } from '../core/call.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { isGivenUp, willRetry } from '../core/retries.ts'
 
 /**

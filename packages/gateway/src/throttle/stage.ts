@@ -1,10 +1,11 @@
-import type { Call, Handler, Reply, Stage } from '../core/call.ts'
-import { detached, type Fault, guarded } from '../util/faults.ts'
+import { errorCode } from '../body/error-code.ts'
 import { refuse } from '../body/refuse.ts'
-import { errorCode } from '../route/failover.ts'
-import { clearTimer, setTimer } from '../util/timers.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { type Answer, createLine, type Line } from '../queue/priority-queue.ts'
 import { gone, hold, type Patience, patienceOf, queueFull } from '../queue/wait-policy.ts'
+import { detached, type Fault, guarded } from '../util/faults.ts'
+import { clearTimer, setTimer } from '../util/timers.ts'
 import { pauseOf } from './retry-after.ts'
 
 /** An upstream that has said 429: the moment until which it is left alone, and how many calls then go at a time. */

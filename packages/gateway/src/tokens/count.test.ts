@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { encode } from 'gpt-tokenizer/encoding/o200k_base'
 import { describe, expect, test, vi } from 'vitest'
-import type { Json, JsonObject, Operation } from '../core/call.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 import { countInput, countTexts, exceeds, inputSize, leastTokens } from './count.ts'
 
 const tokens = (text: string) => encode(text, { disallowedSpecial: new Set() }).length

@@ -1,10 +1,10 @@
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Json, JsonObject, Operation } from '../core/call.ts'
-import { isObject, list, object, text } from '../core/json.ts'
+import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 import { wordsOf } from '../util/error-text.ts'
+import { contextWindow } from './context-window.ts'
 import { unwritten } from './images.ts'
 import { addText, type Input, inputOf } from './input.ts'
-import { contextWindow } from './context-window.ts'
 
 type Tokeniser = typeof import('gpt-tokenizer/encoding/o200k_base')
 let loading: Promise<Tokeniser> | undefined

@@ -1,5 +1,5 @@
-import type { Json, JsonObject, Operation } from '../core/call.ts'
-import { isObject, isSet, list, object, text } from '../core/json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 
 /**
  * Tokens of one image for gpt-4o-mini, the model that would be asked first: 2,833, and at high detail 5,667 for each

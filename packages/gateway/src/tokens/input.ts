@@ -1,5 +1,5 @@
-import type { Json, JsonObject, Operation } from '../core/call.ts'
-import { isObject, isSet, list, object, text } from '../core/json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
 import { imageTokens } from './images.ts'
 
 /** What a call puts before the model: texts to tokenise, and a number of tokens that are known already. */

@@ -1,5 +1,5 @@
-import type { Call, Json } from '../core/call.ts'
-import { isSet } from '../core/json.ts'
+import type { Call } from '../core/call.ts'
+import { isSet, type Json } from '../core/json.ts'
 
 /** The fields that limit the output of an operation. Others of that kind are ignored by upstream. */
 const LIMITS = {

@@ -1,22 +1,9 @@
-import type { Arrival } from '../body/upstream-response.ts'
 import { decoded } from '../body/decode.ts'
 import { headersOfRaw } from '../body/layered-headers.ts'
 import { createInflow, type Inflow } from '../body/push-body.ts'
+import type { Arrival } from '../body/upstream-response.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { Held } from './held.ts'
-
-/** What `fetch` sends requests through: its pool of connections, with whatever proxy or mock was put in its place. */
-export type Dispatcher = {
-  dispatch: (
-    request: {
-      origin: string
-      path: string
-      method: string
-      headers: Record<string, string>
-      body: string
-    },
-    handler: object,
-  ) => boolean
-}
 
 /** A POST whose body is text: the only kind that governed calls make. */
 export type Post = { url: URL; headers: Headers; body: string; signal: AbortSignal }

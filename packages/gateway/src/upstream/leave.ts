@@ -1,5 +1,5 @@
-import type { Egress, Leaving } from '../egress/egress.ts'
-import type { Refusal } from '../body/refuse.ts'
+import type { Egress, Leaving } from '../core/egress.ts'
+import type { Refusal } from '../core/refusal.ts'
 import { isStandard } from './request.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { type Arrival, arrivalOf } from '../body/upstream-response.ts'
-import { type Dispatcher, dispatched } from './dispatch.ts'
+import { dispatched } from './dispatch.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { Held } from './held.ts'
 import { type Trip, trips } from './trip.ts'
 

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { watched } from '../util/faults.ts'
 import { wordsOf } from '../util/error-text.ts'
+import { watched } from '../util/faults.ts'
 
 /** What undici says of one request on its way, of any sender. Source: undici, "Diagnostics Channel Support". */
 type Sent = { request: object; socket: Socket & { encrypted?: boolean } }

@@ -1,5 +1,5 @@
-import type { Say } from './log.ts'
 import { wordsOf } from './error-text.ts'
+import type { Say } from './log.ts'
 
 /** Counts a fault of the gateway's own code and logs it. `where`: a fixed word for the place. Never throws. */
 export type Fault = (error: unknown, where: string) => void

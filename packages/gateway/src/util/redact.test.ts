@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Json } from '../core/call.ts'
+import type { Json } from '../core/json.ts'
 import { maskJson, maskPersonal, maskSecrets, maskText } from './redact.ts'
 
 test.each([

@@ -1,6 +1,6 @@
-import type { Json } from '../core/call.ts'
-import { withoutSecrets } from './secrets.ts'
+import type { Json } from '../core/json.ts'
 import { copied } from './error-text.ts'
+import { withoutSecrets } from './secrets.ts'
 
 /** Takes out of a text what must not be seen. */
 export type Mask = (text: string) => string

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../../core/call.ts'
-import { object, parseObject, text } from '../../core/json.ts'
+import { type Json, type JsonObject, object, parseObject, text } from '../../core/json.ts'
 import { isWritten } from './count.ts'
 
 /** The names of the tools that a request offers; `undefined` where it offers none by name. */

@@ -1,5 +1,4 @@
-import type { JsonObject } from '../../core/call.ts'
-import { isObject, isSet, list, object } from '../../core/json.ts'
+import { isObject, isSet, type JsonObject, list, object } from '../../core/json.ts'
 import { isCall, isCustomCall, offered } from './calls.ts'
 import { areComplete, isWritten, wanted } from './count.ts'
 

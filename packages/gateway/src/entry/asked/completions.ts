@@ -1,5 +1,4 @@
-import type { JsonObject } from '../../core/call.ts'
-import { list, object } from '../../core/json.ts'
+import { type JsonObject, list, object } from '../../core/json.ts'
 import { areComplete, isWritten, wanted } from './count.ts'
 
 /** As many texts as were asked for, none of them empty: `n` for each prompt. */

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../../core/call.ts'
-import { isSet, object } from '../../core/json.ts'
+import { isSet, type Json, type JsonObject, object } from '../../core/json.ts'
 
 /** How many answers a request asks for: `undefined` where it does not say, and NaN where that is no count. */
 export function wanted({ n }: JsonObject): number | undefined {

@@ -1,4 +1,4 @@
-import type { Json } from '../../core/call.ts'
+import type { Json } from '../../core/json.ts'
 
 /** Levels of the deepest answer that is kept: a stream of it is made by functions that call themselves. */
 const MOST_LEVELS = 200

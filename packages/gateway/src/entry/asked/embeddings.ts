@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../../core/call.ts'
-import { isSet, list, object } from '../../core/json.ts'
+import { isSet, type Json, type JsonObject, list, object } from '../../core/json.ts'
 import { areComplete } from './count.ts'
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/

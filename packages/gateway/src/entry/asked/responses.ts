@@ -1,5 +1,4 @@
-import type { JsonObject } from '../../core/call.ts'
-import { list, object } from '../../core/json.ts'
+import { type JsonObject, list, object } from '../../core/json.ts'
 import { isCall, isCustomCall, offered } from './calls.ts'
 import { isWritten } from './count.ts'
 

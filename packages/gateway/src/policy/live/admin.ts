@@ -1,11 +1,11 @@
 import { GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
 import type { RedisClient } from '../../redis/connect.ts'
 import { createLink } from '../../redis/connection.ts'
-import type { Switches } from './live.ts'
 import { checkPolicy } from '../load.ts'
-import type { Policy } from '../../core/policy.ts'
 import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
 import { type Difference, differences } from './diff.ts'
+import type { Switches } from './live.ts'
 import { type Ask, find, put, remembered } from './store.ts'
 
 /** What Redis holds. `version` 0 and no change: nothing was ever changed live, or it is gone. */

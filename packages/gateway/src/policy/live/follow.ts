@@ -1,13 +1,13 @@
-import { attempt, detached } from '../../util/faults.ts'
 import { GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
 import type { Link } from '../../redis/connection.ts'
 import { listen } from '../../redis/pubsub.ts'
+import { messageOf, wordsOf } from '../../util/error-text.ts'
+import { attempt, detached } from '../../util/faults.ts'
 import type { Say } from '../../util/log.ts'
 import { clearTimer, setTimer } from '../../util/timers.ts'
-import { messageOf, wordsOf } from '../../util/error-text.ts'
-import type { Live } from './live.ts'
-import type { Policy } from '../../core/policy.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
+import type { Live } from './live.ts'
 import { CHANNEL, type Found, find } from './store.ts'
 
 /** Where a policy is from: live, or as the process was started. */

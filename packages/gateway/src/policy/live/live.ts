@@ -1,7 +1,4 @@
-import type { Policy, TeamPolicy } from '../../core/policy.ts'
-
-/** How calls go: through the pipeline here, through a LiteLLM proxy, or straight to upstream. */
-export type Mode = 'embedded' | 'litellm' | 'direct'
+import type { Mode, Policy, TeamPolicy } from '../../core/policy.ts'
 
 /** What operators turn, without writing a policy. Absent: as the policy says. */
 export type Switches = {

@@ -1,7 +1,9 @@
+import { AWAY, type Limits } from '../../core/limits.ts'
+import type { NanoUsd } from '../../core/money.ts'
 import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
-import { AWAY, type Limits, type NanoUsd, type Reservation, type Settlement, type Verdict } from '../store.ts'
-import type { Allotment, Claim, Load, Reserved } from './wire.ts'
+import type { Reservation, Settlement, Verdict } from '../store.ts'
 import { dayNumber, type Zone } from './day-boundary.ts'
+import type { Allotment, Claim, Load, Reserved } from './protocol.ts'
 
 /** For a process that Redis never told how many there are: more than most teams run, since to err low is safe. */
 export const PROCESSES = 8

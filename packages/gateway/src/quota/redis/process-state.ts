@@ -1,16 +1,5 @@
 import { createWindow, type Window } from '../window.ts'
-import type { Load, News, Reserved, Settled } from './wire.ts'
-
-/** What goes with each reservation: enough for a state that was lost to be born again with what it had. */
-export type Memory = News & {
-  /** What this process had admitted in the last minute, as age:requests:tokens,... */
-  own: string
-  /** How full the window was when this process last heard of it, and how long ago that is. */
-  heard: Load
-  heardAgo: number
-  /** The steady time of the state at that moment; absent: never heard. */
-  clock: number | undefined
-}
+import type { Load, Memory, News, Reserved, Settled } from './protocol.ts'
 
 type Team = {
   news: News

@@ -1,31 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import { attempt } from '../../util/faults.ts'
+import { AWAY, type Limits } from '../../core/limits.ts'
 import { type Link, RedisUnavailable } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
-import { setSoon } from '../../util/timers.ts'
 import { isInstance } from '../../util/error-text.ts'
+import { attempt } from '../../util/faults.ts'
+import { setSoon } from '../../util/timers.ts'
 import {
-  AWAY,
   type Bounds,
-  type Limits,
   type QuotaStore,
   type Reservation,
   type Settlement,
   unused,
   type Verdict,
 } from '../store.ts'
-import { createAlone, type Stand } from './local-share.ts'
-import { createHandback, type Debt } from './reconcile.ts'
-import { createKnowledge } from './process-state.ts'
+import { createZones } from './day-boundary.ts'
 import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
+import { createAlone, type Stand } from './local-share.ts'
+import { createKnowledge } from './process-state.ts'
+import type { Reserved } from './protocol.ts'
+import { createHandback, type Debt } from './reconcile.ts'
 import reserveSource from './reserve.lua'
 import settleSource from './settle.lua'
 import stateSource from './state.lua'
-import { keysOf, type Reserved, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
-import { createZones } from './day-boundary.ts'
+import { keysOf, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
 
 export type RedisQuotaOptions = {
   /** Whose clock counts. `client` is for servers whose scripts may not read theirs. @default 'server' */

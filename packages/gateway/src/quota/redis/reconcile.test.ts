@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import type { NanoUsd } from '../../core/money.ts'
 import { RedisUnavailable } from '../../redis/connection.ts'
-import type { NanoUsd, Reservation } from '../store.ts'
+import type { Reservation } from '../store.ts'
 import { createHandback, type Debt } from './reconcile.ts'
 
 const admitted = (id: string, team = 't'): Debt => ({

@@ -1,8 +1,8 @@
-import { detached, type Fault, attempt as guardedly } from '../../util/faults.ts'
 import { RedisUnavailable } from '../../redis/connection.ts'
-import { clearTimer, setTimer } from '../../util/timers.ts'
-import { within } from '../../util/timeout.ts'
 import { isInstance } from '../../util/error-text.ts'
+import { detached, type Fault, attempt as guardedly } from '../../util/faults.ts'
+import { within } from '../../util/timeout.ts'
+import { clearTimer, setTimer } from '../../util/timers.ts'
 import type { Reservation, Settlement } from '../store.ts'
 
 /** What Redis has yet to hear, by the reservation's id: so that hearing it twice changes nothing. */

@@ -1,15 +1,9 @@
+import { AWAY } from '../../core/limits.ts'
+import type { NanoUsd } from '../../core/money.ts'
 import { tagOf } from '../../redis/hash-tag.ts'
-import {
-  AWAY,
-  type Bounds,
-  type LimitName,
-  type NanoUsd,
-  type Remaining,
-  type Reservation,
-  type Settlement,
-} from '../store.ts'
-import type { Memory } from './process-state.ts'
+import type { Bounds, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
+import type { Claim, Memory, Reserved, Settled } from './protocol.ts'
 
 export function keysOf(team: string, id: string): string[] {
   const start = `gw:{${tagOf(team)}}`
@@ -101,37 +95,6 @@ export function settleArgs(
 
 const sane = (value: number | undefined, bound = MOST) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
-
-/** What both scripts tell of the state they left. */
-export type News = { epoch: string; seq: number; day: number; committed: number }
-
-/** What a process may use of its team's limits while Redis is away. Zero where a limit does not bind. */
-export type Allotment = { requests: number; tokens: number; usd: number }
-
-/** What a process says of its lease: the last one it was told, what it still has of it, and what it used untold. */
-export type Claim = { number: number; has: Allotment; untold: Allotment }
-
-/** What the window holds. */
-export type Load = { requests: number; tokens: number }
-
-export type Reserved = News & {
-  status: 'admitted' | LimitName
-  retryAfterMs: number | undefined
-  remaining: Remaining
-  /** Tokens reserved. */
-  tokens: number
-  /** The most processes that were alive at one time, this day. */
-  processes: number
-  lease: Allotment & { number: number }
-  /** The steady time of the team's state, in milliseconds. */
-  clock: number
-  bounds: Bounds
-  load: Load
-  resetMs: number
-  /** The highest version of a policy that any process has brought; 0: none had one. */
-  version: number
-}
-
 /** Redis answers numbers as numbers or as their digits. */
 const numberOf = (value: unknown): number =>
   typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
@@ -181,8 +144,6 @@ function boundsOf(rpm: number, tpm: number, usdPerDay: number): Bounds {
   if (usdPerDay >= 0) bounds.usdPerDay = usdPerDay as NanoUsd
   return bounds
 }
-
-export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
 
 /** @throws TypeError when the answer is not one of settle.lua. */
 export function settledOf(reply: unknown): Settled {

@@ -1,11 +1,12 @@
 import type { Purge } from '../../entry/purge-filter.ts'
-import { signerOf } from '../../entry/signature.ts'
 import { tagOf } from '../../redis/hash-tag.ts'
+import { signerOf } from '../../util/signature.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { concerns, shown } from '../store/admin.ts'
+import { exactFrom, type Sealed, seal, TWIN_AT, unseal } from '../store/codec.ts'
 import type { Generations } from '../store/generations.ts'
+import { PINNED_MS } from '../store/pinned.ts'
 import type { StoreAdmin } from '../store/port.ts'
-import { exactFrom, PINNED_MS, type Sealed, seal, TWIN_AT, unseal } from '../store/codec.ts'
 import type { Kept, Place, Shelves } from './port.ts'
 
 const KEY = /^(gw:\{[^}]*\}:s:[\w-]{24}):([\w-]{20})$/

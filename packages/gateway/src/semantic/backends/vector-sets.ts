@@ -1,5 +1,5 @@
-import { createBudget } from '../../redis/memory-budget.ts'
 import type { Link } from '../../redis/connection.ts'
+import { createBudget } from '../../redis/memory-budget.ts'
 import { wordsOf } from '../../util/error-text.ts'
 import type { Engine, Shelves } from './port.ts'
 

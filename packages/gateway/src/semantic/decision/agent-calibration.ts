@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
-import { UNMEASURED } from './consensus.ts'
+import type { Plan } from '../../core/caller.ts'
 import type { Calibration } from '../embedding/embedder.ts'
 import { createBudget } from '../judge/rate-limit.ts'
-import type { Plan } from '../../policy/semantic-plan.ts'
 import type { School } from '../query/partition.ts'
+import { UNMEASURED } from './consensus.ts'
 import {
   adopt,
   borneOut,

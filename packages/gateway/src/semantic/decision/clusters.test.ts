@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { familiesOf, joining, nameOf } from './clusters.ts'
 import type { Neighbour } from '../store/port.ts'
+import { familiesOf, joining, nameOf } from './clusters.ts'
 
 const of = (...groups: string[]) => ({ groups })
 const near = (...groups: string[]) => ({ entry: { groups }, similarity: 0.9 }) as unknown as Neighbour

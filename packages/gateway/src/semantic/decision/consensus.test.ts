@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { agreementOf, overlapOf, SUPPORT, UNMEASURED } from './consensus.ts'
 import type { Question } from '../guards/guard.ts'
 import { questionOf } from '../guards/question.ts'
+import { agreementOf, overlapOf, SUPPORT, UNMEASURED } from './consensus.ts'
 
 const agree = (voters: Parameters<typeof agreementOf>[0]) => agreementOf(voters, UNMEASURED)
 const GROUPS = { a: 1, b: 2, c: 3, other: 9 }

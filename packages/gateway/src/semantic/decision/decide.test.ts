@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { questionOf } from '../guards/question.ts'
 import { UNMEASURED } from './consensus.ts'
 import { type Candidate, decide, type Terms } from './decide.ts'
-import { questionOf } from '../guards/question.ts'
 
 const terms: Terms = {
   threshold: 0.97,

@@ -1,7 +1,7 @@
-import { agreementOf, overlapOf, SUPPORT } from './consensus.ts'
 import type { Calibration } from '../embedding/embedder.ts'
-import { familiesOf } from './clusters.ts'
 import type { Question } from '../guards/guard.ts'
+import { familiesOf } from './clusters.ts'
+import { agreementOf, overlapOf, SUPPORT } from './consensus.ts'
 
 /** An entry near a question, as far as it bears on the decision. */
 export type Candidate = { question: Question; similarity: number; groups: readonly string[] }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import type { Plan } from '../../core/caller.ts'
+import { planOf } from '../../policy/semantic-plan.ts'
 import type { Calibration } from '../embedding/embedder.ts'
-import { type Asker, createLearner } from './learner.ts'
-import { type Plan, planOf } from '../../policy/semantic-plan.ts'
 import type { Neighbour } from '../store/port.ts'
+import { type Asker, createLearner } from './learner.ts'
 
 const CALIBRATION: Calibration = { alone: 0.95, confidence: 0.6, floor: 0.7, spread: 0.1, doubtAt: 0.6 }
 const SCHOOL = { agent: 'a', name: 'gw:{t}:sl:a', secret: Buffer.from('secret') }

@@ -1,4 +1,4 @@
-import type { Meaning } from '../meaning.ts'
+import type { Meaning } from '../../core/record.ts'
 import type { Neighbour } from '../store/port.ts'
 
 /** What was found near a question. */

@@ -1,6 +1,7 @@
-import { isOfOneRequest } from '../../fingerprint/headers.ts'
-import type { Call, JsonObject } from '../../core/call.ts'
+import type { Call } from '../../core/call.ts'
 import { afterwards, apart } from '../../core/call-state.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { isOfOneRequest } from '../../fingerprint/headers.ts'
 
 /** What the records of such calls are tagged with, where tags are all that is kept of them. */
 const TAG = 'gateway:semantic'

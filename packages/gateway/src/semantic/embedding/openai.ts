@@ -1,7 +1,8 @@
-import type { Call, Handler, JsonObject, Reply } from '../../core/call.ts'
-import { isObject, list, text } from '../../core/json.ts'
-import { following } from './following.ts'
+import type { Call, Handler } from '../../core/call.ts'
+import { isObject, type JsonObject, list, text } from '../../core/json.ts'
+import type { Reply } from '../../core/reply.ts'
 import { normalised } from './embedder.ts'
+import { following } from './following.ts'
 
 /**
  * Asks upstream for the vector of a question on behalf of the call that asks it: through the whole pipeline, so that it is

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { JsonObject, Operation } from '../../core/call.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { Operation } from '../../core/operation.ts'
 import { askedIn } from './extract.ts'
 
 const system = { role: 'system', content: 'You answer for a bakery.' }

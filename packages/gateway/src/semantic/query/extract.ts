@@ -1,5 +1,5 @@
-import type { Json, JsonObject, Operation } from '../../core/call.ts'
-import { isObject, isSet, list, object, text } from '../../core/json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../../core/json.ts'
+import type { Operation } from '../../core/operation.ts'
 
 /** The one text of a request that is compared by meaning, and the request without it, which must be equal. */
 export type Asked = { text: string; rest: JsonObject }

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { Call } from '../../core/call.ts'
 import { canonical, exactly, quoted } from '../../fingerprint/canonical.ts'
 import { ownerOf } from '../../fingerprint/owner.ts'
-import { signerOf } from '../../entry/signature.ts'
-import type { Call } from '../../core/call.ts'
 import { tagOf } from '../../redis/hash-tag.ts'
+import { signerOf } from '../../util/signature.ts'
 import type { Asked } from './extract.ts'
 import { PREPARATION } from './extract.ts'
 

@@ -1,5 +1,4 @@
-import type { JsonObject } from '../../core/call.ts'
-import { isSet, list, object, text } from '../../core/json.ts'
+import { isSet, type JsonObject, list, object, text } from '../../core/json.ts'
 import { maskPersonal, maskSecrets } from '../../util/redact.ts'
 
 /** An answer that may be given to somebody who asked otherwise: words for everybody, and the end of the matter. */

@@ -1,49 +1,13 @@
 import { matches, type Purge } from '../../entry/purge-filter.ts'
-import { signerOf } from '../../entry/signature.ts'
 import type { Link } from '../../redis/connection.ts'
-import { mastersOf } from '../../redis/nodes.ts'
 import { tagOf } from '../../redis/hash-tag.ts'
+import { mastersOf } from '../../redis/nodes.ts'
+import { signerOf } from '../../util/signature.ts'
+import { exactFrom, type Sealed, seal, TWIN_AT, unseal } from './codec.ts'
 import { type Generations, generationKeyOf } from './generations.ts'
-import type { StoreAdmin } from './port.ts'
-import { exactFrom, PINNED_MS, type Sealed, seal, TWIN_AT, unseal } from './codec.ts'
+import { PINNED_MS } from './pinned.ts'
+import type { SemanticEntry, StoreAdmin } from './port.ts'
 import { answerKeyOf, list } from './redis-entries.ts'
-
-/** An entry of the semantic cache, as an admin sees it. */
-export type SemanticEntry = {
-  /** Its name, for `pin` and `remove`. */
-  key: string
-  team: string
-  agent: string
-  model: string
-  question: string
-  /** The answer's body, as JSON. */
-  answer: string
-  /** Milliseconds since the epoch; so is the other. */
-  storedAt: number
-  /** When it goes, unless it is pinned. */
-  expiresAt: number
-  /** Kept for a year, and no new answer replaces it. */
-  pinned: boolean
-  /** How often it has answered since this process began; of what others gave, this process knows nothing. */
-  hits: number
-}
-
-export type SemanticAdmin = {
-  /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
-  list: (what: Purge, limit?: number) => Promise<SemanticEntry[]>
-  /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
-  inspect: (key: string) => Promise<SemanticEntry | undefined>
-  /**
-   * How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. `key`
-   * may also be that of the exact cache: then it is what has the same answer.
-   */
-  remove: (what: Purge) => Promise<number>
-  /**
-   * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
-   * @default pinned true
-   */
-  pin: (key: string, pinned?: boolean) => Promise<boolean>
-}
 
 const ENTRY_KEY = /^(gw:\{([^}]*)\}:s:[\w-]{24}):([\w-]{20})$/
 const EXACT_KEY = /^gw:\{[^}]*\}:x:[\w-]{43}$/

@@ -1,6 +1,6 @@
 import { decode, encode } from '../../entry/codec.ts'
-import { isSigned, SIGNATURE_BYTES, signatureOf } from '../../entry/signature.ts'
-import type { CacheEntry } from '../../cache/store.ts'
+import type { CacheEntry } from '../../entry/entry.ts'
+import { isSigned, SIGNATURE_BYTES, signatureOf } from '../../util/signature.ts'
 import type { Partition } from '../query/partition.ts'
 import type { Generation } from './generations.ts'
 
@@ -27,10 +27,6 @@ const MAX_REFUTED = 255
 const TWIN_BYTES = 33
 const VECTOR_AT = BODY_AT + TWIN_BYTES
 const MAX_BYTES = 2 * 1024 * 1024
-
-/** A year. */
-export const PINNED_MS = 365 * 86_400_000
-
 export type Sealed = {
   question: string
   vector: Int8Array

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { tagIn } from '../../entry/epoch.ts'
 import type { Link } from '../../redis/connection.ts'
-import { PINNED_MS } from './codec.ts'
+import { PINNED_MS } from './pinned.ts'
 
 /**
  * Names the time between two purges of a whole partition. It stands in Redis beside the entries, each of which is signed

@@ -1,8 +1,8 @@
 import type { Purge } from '../../entry/purge-filter.ts'
 import { concerns, shown } from './admin.ts'
-import type { StoreAdmin } from './port.ts'
-import type { Room, Rooms } from './partitions.ts'
 import type { Sealed } from './codec.ts'
+import type { Room, Rooms } from './partitions.ts'
+import type { StoreAdmin } from './port.ts'
 
 /** Without Redis: what an admin can do to what this process holds. */
 export function createLocalAdmin(rooms: Rooms): StoreAdmin {

@@ -1,7 +1,8 @@
 import { createFlatIndex } from '../index/flat.ts'
 import { createGrowingIndex } from '../index/growing.ts'
 import { ENTRY_BYTES, type GraphIndex, type VectorIndex } from '../index/port.ts'
-import { PINNED_MS, type Sealed } from './codec.ts'
+import type { Sealed } from './codec.ts'
+import { PINNED_MS } from './pinned.ts'
 
 /** What this process knows of a partition. */
 export type Room = {

@@ -1,12 +1,13 @@
-import { createBudget } from '../../redis/memory-budget.ts'
 import { createStamps, type Stamps, stampFrom, tagIn } from '../../entry/epoch.ts'
-import { createPut, stampKeysOf } from '../../cache/put.ts'
+import { createPut, stampKeysOf } from '../../entry/put.ts'
 import type { Link } from '../../redis/connection.ts'
-import { createScript } from '../../redis/script.ts'
 import { tagOf } from '../../redis/hash-tag.ts'
+import { createBudget } from '../../redis/memory-budget.ts'
+import { createScript } from '../../redis/script.ts'
 import type { Partition } from '../query/partition.ts'
+import { STATE_BYTES } from './codec.ts'
 import { type Generation, type Generations, generationKeyOf } from './generations.ts'
-import { PINNED_MS, STATE_BYTES } from './codec.ts'
+import { PINNED_MS } from './pinned.ts'
 import swapSource from './swap.lua'
 
 /** Of the list of a partition: an id, and when it was put there, in milliseconds since the epoch. */

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Link } from '../../redis/connection.ts'
 import type { Partition } from '../query/partition.ts'
-import { PINNED_MS } from './codec.ts'
+import { PINNED_MS } from './pinned.ts'
 
 /** Answers that were judged wrong for a question: none of them is served for it again, by any process. */
 export type Refuted = {

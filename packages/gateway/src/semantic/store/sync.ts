@@ -1,7 +1,7 @@
 import { setSoon } from '../../util/timers.ts'
 import type { Partition } from '../query/partition.ts'
-import { expiryOf, type Placed, type Room, type Rooms } from './partitions.ts'
 import { type Sealed, unseal } from './codec.ts'
+import { expiryOf, type Placed, type Room, type Rooms } from './partitions.ts'
 import { isId, LISTED, type Listed, type Shelf } from './redis-entries.ts'
 
 /** How far this process has followed a partition. */

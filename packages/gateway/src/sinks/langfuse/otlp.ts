@@ -1,4 +1,4 @@
-import type { Json } from '../../core/call.ts'
+import type { Json } from '../../core/json.ts'
 import { type Attributes, attributesOf, nanos, type Span } from '../otlp/encode.ts'
 import type { Receiver, SpanPart } from '../otlp/export.ts'
 import type { Report } from '../sink.ts'

@@ -1,6 +1,6 @@
 import type { ApiIngestionEvent, Langfuse } from 'langfuse'
-import { exportSpans } from '../otlp/export.ts'
 import { deliveryOf, type Fate } from '../batch.ts'
+import { exportSpans } from '../otlp/export.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { isV4, takesOtlp, versionOf } from './health.ts'
 import { connect, eventsOf, ingest, scoresOf } from './ingestion.ts'

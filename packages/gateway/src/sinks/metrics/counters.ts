@@ -1,4 +1,4 @@
-import { nanoUsd } from '../../pricing/price-book.ts'
+import { nanoUsd } from '../../core/money.ts'
 import type { CallRecord } from '../../core/record.ts'
 import { tagOf } from '../../redis/hash-tag.ts'
 import { bucketOf } from './histogram.ts'

@@ -1,9 +1,9 @@
 import type { RedisClient } from '../../redis/connect.ts'
 import { createLink } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
+import { merge, namesOf, read, type Sums } from './counters.ts'
 import { type Histogram, quantile } from './histogram.ts'
 import { keyOf, MS_OF } from './keys.ts'
-import { merge, namesOf, read, type Sums } from './counters.ts'
 import readSource from './read.lua'
 
 export type MetricsQuery = {

@@ -1,6 +1,6 @@
 import type { Report } from '../sink.ts'
-import { keyOf, MS_OF, type Span, writerKeyOf } from './keys.ts'
 import { count, endOf, HOUR_MS, OTHERS, rowOf, type Sums, written } from './counters.ts'
+import { keyOf, MS_OF, type Span, writerKeyOf } from './keys.ts'
 
 /** One command, as it goes over; repeated, it is the same to the last byte. */
 export type Write = {

@@ -1,6 +1,6 @@
 import { isObject, parseObject, text as textIn } from '../../core/json.ts'
-import { ask, excerpt, failure } from '../http.ts'
 import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../batch.ts'
+import { ask, excerpt, failure } from '../http.ts'
 import { DeliveryError, type Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
 

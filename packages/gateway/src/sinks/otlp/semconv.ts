@@ -1,5 +1,5 @@
+import type { Json } from '../../core/json.ts'
 import type { CallRecord } from '../../core/record.ts'
-import type { Json } from '../../core/call.ts'
 import type { Content, Report } from '../sink.ts'
 import { type Attributes, attributesOf, nanos, plainText, type Span } from './encode.ts'
 import { spanIdOf, traceIdOf } from './ids.ts'

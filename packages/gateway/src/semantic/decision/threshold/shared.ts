@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isSigned, signatureOf } from '../../../entry/signature.ts'
 import type { Link } from '../../../redis/connection.ts'
 import { createScript } from '../../../redis/script.ts'
+import { isSigned, signatureOf } from '../../../util/signature.ts'
 import type { School } from '../../query/partition.ts'
 import swapSource from '../../store/swap.lua'
 import { adopt, BINS, type Labels, label, noLabels, onScale } from './labels.ts'

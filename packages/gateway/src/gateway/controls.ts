@@ -1,7 +1,7 @@
-import type { Stats } from '../account/counters.ts'
+import type { Policy } from '../core/policy.ts'
 import type { Purge } from '../entry/purge-filter.ts'
-import type { Policy } from './policy.ts'
-import type { SemanticAdmin } from '../semantic/store/admin.ts'
+import type { SemanticAdmin } from '../semantic/store/port.ts'
+import type { Stats } from './stats.ts'
 
 /** What a client's `.gateway` offers. */
 export type GatewayControls = {

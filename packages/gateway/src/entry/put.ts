@@ -3,11 +3,10 @@ import type { RedisClient } from '../redis/connect.ts'
 import type { Link } from '../redis/connection.ts'
 import { mastersOf } from '../redis/nodes.ts'
 import { createScript } from '../redis/script.ts'
-import { FUTURE_MS, type Stamps, stampFrom, tagIn, tagsOf } from '../entry/epoch.ts'
-import type { Purge } from '../entry/purge-filter.ts'
+import { FUTURE_MS, type Stamped, type Stamps, stampFrom, tagIn, tagsOf } from './epoch.ts'
+import type { Purge } from './purge-filter.ts'
 import putSource from './put.lua'
 import raiseSource from './raise.lua'
-import type { Stamped } from '../entry/remembered.ts'
 
 /** Stamps outlive every answer that is bound to one; each answer that is stored keeps them for as long again. */
 const STAMP_MS = 60 * 86_400_000
