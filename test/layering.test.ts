@@ -170,7 +170,7 @@ test('no file has more than 300 lines', () => {
 })
 
 test('no command of ops imports another, and no file below the commands imports one', () => {
-  for (const source of ops)
+  for (const source of ops.filter(({ path }) => path.includes(sep)))
     for (const to of importsOf(source))
       expect(folderOf(to), `${source.path} imports ${to}`).not.toBe('commands')
 })

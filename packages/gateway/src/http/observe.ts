@@ -14,7 +14,7 @@ import { isAzure } from '../upstream/hosts.ts'
 import { createReader } from './parsed-bodies.ts'
 import { callOf, type Entrance } from './request.ts'
 import type { Asked } from './request-head.ts'
-import { textOfRequest } from './request-text.ts'
+import { textOfRequest } from '../body/request-text.ts'
 
 /** What came of a request; of a response, a copy to read along. */
 export type Outcome = { response: Response } | { error: unknown }
