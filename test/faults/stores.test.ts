@@ -44,7 +44,7 @@ test('a fault anywhere over limits in Redis: each hold settled, for every proces
 }, 3_600_000)
 
 test('a fault anywhere where processes share answers and flights: every call leaves, or is answered', async () => {
-  const options = () => shared({ policy: {}, coalesce: { acrossProcesses: true, waitMs: 1_000 } })
+  const options = () => shared({ policy: {}, coalesce: { crossProcess: true, waitMs: 1_000 } })
   await tryAll({
     ...inRedis,
     options,

@@ -4,7 +4,7 @@ import { createRedisCache } from '../../packages/gateway/src/cache/redis-store.t
 import type { CacheStore } from '../../packages/gateway/src/cache/store.ts'
 import { createTieredCache } from '../../packages/gateway/src/cache/tiered-store.ts'
 import type { CacheEntry } from '../../packages/gateway/src/entry/entry.ts'
-import { createLink } from '../../packages/gateway/src/redis/connection.ts'
+import { createRedisConnection } from '../../packages/gateway/src/redis/connection.ts'
 import { until } from '../support.ts'
 import { startCluster, startRedis } from './server.ts'
 
@@ -36,7 +36,9 @@ type Pair = { one: CacheStore; other: CacheStore; close: () => void }
 type Kind = { pair: () => Pair; clear: () => Promise<unknown>; close: () => Promise<unknown> }
 
 const onLink = (url: string, tiered: boolean): Pair => {
-  const links = [0, 1].map(() => createLink(url, { deadlineMs: 2_000, connectMs: 5_000, onChange: () => {} }))
+  const links = [0, 1].map(() =>
+    createRedisConnection(url, { deadlineMs: 2_000, connectMs: 5_000, onChange: () => {} }),
+  )
   const [one, other] = links.map((link) => {
     const redis = createRedisCache(link, { maxBytes: 200 * MIB })
     return tiered ? createTieredCache(createMemoryCache(8 * MIB), redis, { link, localMs: 60_000 }) : redis

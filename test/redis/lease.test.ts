@@ -7,15 +7,15 @@ import {
   type Leases,
   type Outcome,
 } from '../../packages/gateway/src/coalesce/lease.ts'
-import { createLink, type Link } from '../../packages/gateway/src/redis/connection.ts'
+import { createRedisConnection, type RedisConnection } from '../../packages/gateway/src/redis/connection.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 let redis: RedisServer
-let link: Link
+let link: RedisConnection
 let leases: Leases
 beforeAll(async () => {
   redis = await startRedis()
-  link = createLink(redis.url, { deadlineMs: 5_000, connectMs: 5_000, onChange: () => {} })
+  link = createRedisConnection(redis.url, { deadlineMs: 5_000, connectMs: 5_000, onChange: () => {} })
   leases = createLeases(link)
 })
 afterAll(async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AWAY } from '../../packages/gateway/src/core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '../../packages/gateway/src/core/limits.ts'
 import { dayOf } from '../../packages/gateway/src/quota/day.ts'
 import { createMemoryQuota } from '../../packages/gateway/src/quota/memory.ts'
 import { createZones, dayNumber, zoneAt } from '../../packages/gateway/src/quota/redis/day-boundary.ts'
@@ -70,7 +70,7 @@ const comparable = (verdict: Verdict) =>
   verdict.admitted || verdict.limit !== 'daily_usd' ? verdict : { ...verdict, retryAfterMs: 0 }
 
 /** Leases are kept from other processes; without them, three are as good as one. */
-const away = { ...AWAY, leased: 0 }
+const away = { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 }
 
 test('three processes at one Redis decide as one process does in memory, whatever the order', async () => {
   let runs = 0

@@ -9,7 +9,7 @@ import {
   type RedisQuotaOptions,
 } from '../../packages/gateway/src/quota/redis/quota.ts'
 import type { QuotaStore, Reservation, Settlement } from '../../packages/gateway/src/quota/store.ts'
-import { createLink, type Link } from '../../packages/gateway/src/redis/connection.ts'
+import { createRedisConnection, type RedisConnection } from '../../packages/gateway/src/redis/connection.ts'
 import { redisBinary, startCluster, startRedis } from './server.ts'
 
 export const usd = (micro: number) => micro as NanoUsd
@@ -34,7 +34,7 @@ export const truth = (id: string, some: Partial<Settlement> = {}): Settlement =>
   tokens: 100,
   learnOutputTokens: undefined,
   cost: usd(100),
-  doubt: usd(0),
+  unconfirmed: usd(0),
   ...some,
 })
 
@@ -42,9 +42,9 @@ export const truth = (id: string, some: Partial<Settlement> = {}): Settlement =>
 export function member(
   target: string | Redis,
   options: RedisQuotaOptions & { deadlineMs?: number } = {},
-): RedisQuota & { link: Link } {
+): RedisQuota & { link: RedisConnection } {
   const { deadlineMs = 2_000, ...rest } = options
-  const link = createLink(target, { deadlineMs, connectMs: 2_000, onChange: () => undefined })
+  const link = createRedisConnection(target, { deadlineMs, connectMs: 2_000, onChange: () => undefined })
   const quota = createRedisQuota(link, rest)
   return {
     ...quota,

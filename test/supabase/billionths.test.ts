@@ -12,7 +12,7 @@ afterAll(() => supabase?.close())
 
 const record = (id: string, more: Partial<CallRecord> = {}): CallRecord => ({
   id,
-  at: Date.now(),
+  startedAt: Date.now(),
   agent: 'seo',
   team: 'billionths',
   tags: [],

@@ -30,7 +30,7 @@ const word = text as fc.Arbitrary<never>
 const record: fc.Arbitrary<CallRecord> = fc.record(
   {
     id: fc.uuid(),
-    at: fc.integer({ min: 0, max: 4e12 }),
+    startedAt: fc.integer({ min: 0, max: 4e12 }),
     agent: text,
     team: text,
     session: text,
@@ -40,7 +40,7 @@ const record: fc.Arbitrary<CallRecord> = fc.record(
     operation: word,
     path: text,
     stream: fc.boolean(),
-    modelAsked: text,
+    requestedModel: text,
     model: text,
     route: word,
     cache: word,
@@ -70,7 +70,7 @@ const record: fc.Arbitrary<CallRecord> = fc.record(
   {
     requiredKeys: [
       'id',
-      'at',
+      'startedAt',
       'agent',
       'team',
       'tags',

@@ -1,6 +1,6 @@
 export type { SharedCacheStats } from './cache/redis-store.ts'
 export { createGatewayClient, type GatewayClient } from './client.ts'
-export type { AcrossStats } from './coalesce/cross-process.ts'
+export type { CrossProcessStats as AcrossStats } from './coalesce/cross-process.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './config/options.ts'
 export { type CacheControl, type GatewayContext, withGateway } from './core/context.ts'
 export type { Operation, Route } from './core/operation.ts'
@@ -16,14 +16,18 @@ export type {
   SemanticPolicy,
   TeamPolicy,
 } from './core/policy.ts'
-export type { Attempt, CacheState, CallRecord, Meaning } from './core/record.ts'
+export type { Attempt, CacheState, CallRecord, SemanticResult as Meaning } from './core/record.ts'
 export type { RefusalCode } from './core/refusal.ts'
 export type { Usage } from './core/usage.ts'
-export type { Purge } from './entry/purge-filter.ts'
+export type { PurgeFilter as Purge } from './entry/purge-filter.ts'
 export type { Gateway, GatewayControls } from './gateway/controls.ts'
 export { createGateway } from './gateway/create-gateway.ts'
 export type { Stats } from './gateway/stats.ts'
-export { type ParsedBody, parseBody, parsedBody } from './http/parsed-bodies.ts'
+export {
+  type PreparsedBody as ParsedBody,
+  parseBody,
+  preparsedBody as parsedBody,
+} from './http/parsed-bodies.ts'
 export { type CallOptions, gatewayOptions } from './identify/headers.ts'
 export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
 export type { PolicySource, PolicyStats } from './policy/live/follow.ts'

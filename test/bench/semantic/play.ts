@@ -1,4 +1,4 @@
-import type { Plan } from '../../../packages/gateway/src/core/caller.ts'
+import type { SemanticPlan } from '../../../packages/gateway/src/core/caller.ts'
 import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/core/policy.ts'
 import { planOf } from '../../../packages/gateway/src/policy/semantic-plan.ts'
 import { decide, type Terms } from '../../../packages/gateway/src/semantic/decision/decide.ts'
@@ -74,7 +74,7 @@ export type Product = {
   /** So often the judge takes a wrong answer for a right one. */
   judgeErrs?: number
   seed?: number
-  plan?: Partial<Plan>
+  plan?: Partial<SemanticPlan>
 }
 
 const SCHOOL = { agent: 'agent', name: 'agent', secret: Buffer.alloc(0) }
@@ -94,7 +94,7 @@ export async function playProduct(
   const plan = {
     ...planOf([{ semantic: { mode: 'on', judge: { rate, perHour }, guards: [...GUARD_NAMES] } }]),
     ...more,
-  } as Plan
+  } as SemanticPlan
   const waiting: Promise<void>[] = []
   let now = 0
   const learner = createLearner({

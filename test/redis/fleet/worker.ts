@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limits } from '../../../packages/gateway/src/core/limits.ts'
 import type { NanoUsd } from '../../../packages/gateway/src/core/money.ts'
 import { createRedisQuota } from '../../../packages/gateway/src/quota/redis/quota.ts'
-import { createLink } from '../../../packages/gateway/src/redis/connection.ts'
+import { createRedisConnection } from '../../../packages/gateway/src/redis/connection.ts'
 
 /** What a process of the fleet is told to do. */
 export type Job = {
@@ -30,7 +30,7 @@ export type Told =
 
 const [url = '', processes = '1'] = process.argv.slice(2)
 // Patient: how long the machine takes is not what is tested.
-const link = createLink(url, { deadlineMs: 1_000, connectMs: 2_000, onChange: () => undefined })
+const link = createRedisConnection(url, { deadlineMs: 1_000, connectMs: 2_000, onChange: () => undefined })
 const quota = createRedisQuota(link, { processes: Number(processes) })
 const tell = (told: Told) => void process.send?.(told)
 const upTo = (most: number) => Math.floor(Math.random() * (most + 1))
@@ -71,7 +71,7 @@ async function work(job: Job) {
         tokens,
         learnOutputTokens: tokens,
         cost: cost as NanoUsd,
-        doubt: 0 as NanoUsd,
+        unconfirmed: 0 as NanoUsd,
       })
     }
   }

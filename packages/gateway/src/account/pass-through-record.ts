@@ -4,7 +4,7 @@ import type { CallRecord } from '../core/record.ts'
 import { nameOf, pathOf } from './recorder.ts'
 
 /** A request that went straight through: known by its path, its time and its outcome, and by nothing inside it. */
-export type Passed = {
+export type PassThroughCall = {
   id: string
   caller: Caller
   method: string
@@ -23,14 +23,14 @@ export type Passed = {
 )
 
 /** What a paid endpoint cost is unknown; the others cost nothing. */
-export function recordOfPassed(passed: Passed): CallRecord {
+export function passThroughRecord(passed: PassThroughCall): CallRecord {
   const { id, at, caller, method, url, startedAt } = passed
   const refusal = 'refusal' in passed ? passed.refusal : undefined
   const latencyMs = performance.now() - startedAt
   const status = 'status' in passed ? passed.status : undefined
   const record: CallRecord = {
     id,
-    at,
+    startedAt: at,
     agent: caller.agent,
     team: caller.team,
     tags: [],
@@ -55,7 +55,7 @@ export function recordOfPassed(passed: Passed): CallRecord {
   return record
 }
 
-function statusOf(passed: Passed): CallRecord['status'] {
+function statusOf(passed: PassThroughCall): CallRecord['status'] {
   if ('error' in passed) return passed.aborted ? 'aborted' : 'failed'
   if (passed.refusal !== undefined) return 'refused'
   return passed.status < 400 ? 'ok' : 'failed'

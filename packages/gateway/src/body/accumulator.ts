@@ -1,21 +1,21 @@
 import { isUtf8 } from 'node:buffer'
 import { isObject, type JsonObject, object, parseObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
-import { type Answer, MOST_ANSWER_CHARS, type Seen } from '../core/recording.ts'
-import type { Entry, Log } from './chunk-log.ts'
+import { type Answer, MOST_ANSWER_CHARS, type ObservedAnswer } from '../core/recording.ts'
+import type { ChunkLog, Entry } from './chunk-log.ts'
 import { mayTellUsage } from './chunks.ts'
 import { createEdges } from './edges.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
 import { isWholeUsage, serviceTier, usageFrom } from './usage.ts'
-import { createWritten, sayWhole } from './written.ts'
+import { createWritten, writeWhole } from './written.ts'
 
-export type Tally = ReturnType<typeof createTally>
+export type AnswerAccumulator = ReturnType<typeof createAccumulator>
 
 type Kind = { operation: Operation; format: Format | undefined; streamed: boolean; asAsked: boolean }
 
 /** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
-export function createTally(log: Log, { operation, format, streamed, asAsked }: Kind) {
+export function createAccumulator(log: ChunkLog, { operation, format, streamed, asAsked }: Kind) {
   // Usage comes in one of the last events; they are kept even when the answer is too long to be.
   const tail: SseEvent[] = []
   const edges = createEdges()
@@ -75,7 +75,7 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
       return
     }
     const json = format === undefined ? undefined : answer()?.json
-    const isUnderstood = json !== undefined && attempt(() => sayWhole(json, written.say)) === true
+    const isUnderstood = json !== undefined && attempt(() => writeWhole(json, written.say)) === true
     if (!isUnderstood) written.say('', textOf(log.kept()))
   }
 
@@ -111,7 +111,7 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
     /** Every choice is there, though the end itself is not. */
     finished: () => streamed && format?.finished(keptEvents()) === true,
     /** `complete`: the answer has come to its end. */
-    seen(complete: boolean): Seen {
+    seen(complete: boolean): ObservedAnswer {
       const last = withUsage()
       const usage = usageFrom(last)
       if (usage) {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { atRest } from './buffered-response.ts'
-import { headersAtRest } from './layered-headers.ts'
+import { bufferedResponse } from './buffered-response.ts'
+import { layeredHeaders } from './layered-headers.ts'
 
 const TEXT = '{"greeting":"hé 👋"}'
 const HEADERS = new Headers({ 'content-type': 'application/json', 'x-request-id': 'req_1' })
@@ -55,12 +55,12 @@ describe.each<[string, () => string | Uint8Array | ReadableStream<Uint8Array> | 
 
   test.each(pairs)('%s, then %s: as a plain Response', async (first, second) => {
     const plain = new Response(body() as BodyInit, { ...HEAD, headers: HEADERS })
-    const rest = atRest(body(), headersAtRest(HEADERS), HEAD)
+    const rest = bufferedResponse(body(), layeredHeaders(HEADERS), HEAD)
     expect(await play(rest, [first, second, 'used'])).toEqual(await play(plain, [first, second, 'used']))
   })
 
   test('tells its head', () => {
-    const rest = atRest(body(), headersAtRest(HEADERS), HEAD)
+    const rest = bufferedResponse(body(), layeredHeaders(HEADERS), HEAD)
     expect(rest).toBeInstanceOf(Response)
     expect(rest.constructor.name).toBe('Response')
     expect([rest.status, rest.ok, rest.statusText, rest.url]).toEqual([201, true, 'Made', HEAD.url])
@@ -71,8 +71,8 @@ describe.each<[string, () => string | Uint8Array | ReadableStream<Uint8Array> | 
 })
 
 test('everything that a Response has, it has of its own: the usual one would not know its body', () => {
-  const rest = Object.getPrototypeOf(atRest(TEXT, headersAtRest(HEADERS), HEAD))
+  const rest = Object.getPrototypeOf(bufferedResponse(TEXT, layeredHeaders(HEADERS), HEAD))
   const usual = Object.getOwnPropertyNames(Response.prototype)
   expect(usual.filter((name) => !Object.hasOwn(rest, name))).toEqual([])
-  expect(inspect(atRest(TEXT, headersAtRest(HEADERS), HEAD))).toMatch(/^Response \{/)
+  expect(inspect(bufferedResponse(TEXT, layeredHeaders(HEADERS), HEAD))).toMatch(/^Response \{/)
 })

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { formatWithOptions, type InspectOptions, inspect } from 'node:util'
 import * as threads from 'node:worker_threads'
-import { HeadersAtRest } from './layered-headers.ts'
+import { LayeredHeaders } from './layered-headers.ts'
 
 /**
  * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
@@ -18,20 +18,21 @@ type Body = string | Uint8Array | ReadableStream<Uint8Array> | null
  * A Response made with half of the work. Of a body that is all there, a stream is made only for who asks for one: a
  * third of what the SDK does for a small answer goes into making a stream of it and reading that again.
  */
-export function atRest(body: Body, headers: HeadersAtRest, head: Head): Response {
-  return new ResponseAtRest(body, headers, head)
+export function bufferedResponse(body: Body, headers: LayeredHeaders, head: Head): Response {
+  return new BufferedResponse(body, headers, head)
 }
 
 /** Where headers can be added to a Response that its caller has not seen yet. */
-export const addable = (response: Response): Headers => ResponseAtRest.collected(response) ?? response.headers
+export const addable = (response: Response): Headers =>
+  BufferedResponse.collected(response) ?? response.headers
 
 const decoder = new TextDecoder()
 
 /** A Response cannot be cloned as a plain object. Since Node 22.10; before, it can. */
 const { markAsUncloneable } = threads as { markAsUncloneable?: (value: object) => void }
 
-class ResponseAtRest implements Response {
-  readonly #collected: HeadersAtRest
+class BufferedResponse implements Response {
+  readonly #collected: LayeredHeaders
   readonly #body: Body
   readonly #head: Head
   #headers: Headers | undefined
@@ -39,7 +40,7 @@ class ResponseAtRest implements Response {
   /** The usual kind of Response, once somebody wants more than the text. */
   #usual: Response | undefined
 
-  constructor(body: Body, headers: HeadersAtRest, head: Head) {
+  constructor(body: Body, headers: LayeredHeaders, head: Head) {
     this.#collected = headers
     this.#body = body
     this.#head = head
@@ -127,9 +128,9 @@ class ResponseAtRest implements Response {
       throw new TypeError('Response.clone: Body has already been consumed.')
     if (this.#body instanceof ReadableStream) {
       const body = this.#asUsual().clone().body as ReadableStream<Uint8Array>
-      return new ResponseAtRest(body, this.#copied(), this.#head)
+      return new BufferedResponse(body, this.#copied(), this.#head)
     }
-    return new ResponseAtRest(this.#body, this.#copied(), this.#head)
+    return new BufferedResponse(this.#body, this.#copied(), this.#head)
   }
 
   [inspect.custom](_depth: number, options: InspectOptions) {
@@ -138,8 +139,8 @@ class ResponseAtRest implements Response {
     return `Response ${formatWithOptions(options, told)}`
   }
 
-  #copied(): HeadersAtRest {
-    return new HeadersAtRest(this.#head.mutable ? new Headers(this.headers) : this.#collected)
+  #copied(): LayeredHeaders {
+    return new LayeredHeaders(this.#head.mutable ? new Headers(this.headers) : this.#collected)
   }
 
   #use() {
@@ -158,5 +159,5 @@ class ResponseAtRest implements Response {
 }
 
 // It is a Response by all that can be asked of it, made without the half of the work that goes into a body.
-Object.setPrototypeOf(ResponseAtRest.prototype, Response.prototype)
-Object.defineProperty(ResponseAtRest.prototype, 'constructor', { value: Response })
+Object.setPrototypeOf(BufferedResponse.prototype, Response.prototype)
+Object.defineProperty(BufferedResponse.prototype, 'constructor', { value: Response })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Cursor, createLog } from './chunk-log.ts'
+import { createChunkLog, type ReaderPosition } from './chunk-log.ts'
 
 const LIMITS = { keep: 4_000, lag: 20_000 }
 const RUNS = Math.max(1, Math.round(200 * Number(process.env.FUZZ_RUNS ?? 1)))
@@ -44,12 +44,12 @@ const step = fc.oneof(
   },
 )
 
-type Reader = { cursor: Cursor; bytes: number[]; events: string[] }
+type Reader = { cursor: ReaderPosition; bytes: number[]; events: string[] }
 
 test('whatever the order, each reader has each byte and event once, and the writer waits for its readers', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const log = createLog(LIMITS)
+      const log = createChunkLog(LIMITS)
       const bytes: number[] = []
       const events: string[] = []
       let readers: Reader[] = []
@@ -112,7 +112,7 @@ test('whatever the order, each reader has each byte and event once, and the writ
 })
 
 test('a body that comes byte by byte is held in few entries', () => {
-  const log = createLog({ keep: 100_000, lag: 100_000 })
+  const log = createChunkLog({ keep: 100_000, lag: 100_000 })
   const late = log.join()
   for (let at = 0; at < 50_000; at += 1) log.push({ bytes: Uint8Array.of(at % 256), events: [] })
   expect(log.kept().length).toBeLessThan(1_100)
@@ -121,7 +121,7 @@ test('a body that comes byte by byte is held in few entries', () => {
 })
 
 test('of two readers the one that lags too far loses its place, and only where the other one waits', () => {
-  const log = createLog({ keep: 10, lag: 100 })
+  const log = createChunkLog({ keep: 10, lag: 100 })
   const [slow, fast] = [log.join(), log.join()]
   for (let at = 0; at < 11; at += 1) {
     log.push({ bytes: new Uint8Array(10), events: [] })

@@ -4,11 +4,11 @@ import type { SseEvent } from './sse.ts'
 export type Entry = { bytes: Uint8Array; events: readonly SseEvent[] }
 
 /** One reader's place, and the bytes it has had. */
-export type Cursor = { at: number; had: number; lost: boolean; wake: (() => void) | undefined }
+export type ReaderPosition = { at: number; had: number; lost: boolean; wake: (() => void) | undefined }
 
 type State = { type: 'open' } | { type: 'closed' } | { type: 'broken'; error: unknown }
 
-export type Log = ReturnType<typeof createLog>
+export type ChunkLog = ReturnType<typeof createChunkLog>
 
 type Limits = {
   /** Bytes up to which all of it is kept, whatever has been read. */
@@ -30,7 +30,7 @@ const TOO_FAR: State = { type: 'broken', error: terminated('the reader fell too 
  * not seen, also one that has not begun. The writer is asked to wait when no reader has kept up to `keep` bytes, and
  * when one lags behind by `lag` bytes. `forgets` is told of what is let go.
  */
-export function createLog({ keep, lag }: Limits, forgets: (entry: Entry) => void = () => undefined) {
+export function createChunkLog({ keep, lag }: Limits, forgets: (entry: Entry) => void = () => undefined) {
   let entries: Entry[] = []
   /** The number of the first entry that is kept; of `entries`, those before `gone` are not. */
   let first = 0
@@ -42,7 +42,7 @@ export function createLog({ keep, lag }: Limits, forgets: (entry: Entry) => void
   let joinedAt = 0
   let state: State = { type: 'open' }
   let roomy: (() => void) | undefined
-  const cursors = new Set<Cursor>()
+  const cursors = new Set<ReaderPosition>()
 
   function wakeAll() {
     for (const cursor of cursors) {
@@ -145,18 +145,18 @@ export function createLog({ keep, lag }: Limits, forgets: (entry: Entry) => void
     /** What is still here, whole or not. */
     kept: (): readonly Entry[] => (gone === 0 ? entries : entries.slice(gone)),
     pushed: () => pushed,
-    join(): Cursor {
-      const cursor: Cursor = { at: 0, had: 0, lost: false, wake: undefined }
+    join(): ReaderPosition {
+      const cursor: ReaderPosition = { at: 0, had: 0, lost: false, wake: undefined }
       cursors.add(cursor)
       return cursor
     },
-    leave(cursor: Cursor) {
+    leave(cursor: ReaderPosition) {
       cursors.delete(cursor)
       cursor.wake = undefined
       roomy?.()
     },
     /** The reader's next entry, or what the log has come to. A reader that joined too late finds it broken. */
-    read(cursor: Cursor): Entry | State {
+    read(cursor: ReaderPosition): Entry | State {
       if (cursor.lost || cursor.at < first) return TOO_FAR
       const entry = entries[cursor.at - first + gone]
       if (entry === undefined) return state

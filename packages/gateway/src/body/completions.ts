@@ -16,7 +16,7 @@ export const completions: Format = {
   assemble,
   emit,
   produced(events, say) {
-    for (const chunk of chunked.legible(events))
+    for (const chunk of chunked.parsedOrEmpty(events))
       list(chunk.choices).forEach((choice, at) => {
         const { index, text: piece } = object(choice)
         say(`${typeof index === 'number' ? index : at}`, text(piece))

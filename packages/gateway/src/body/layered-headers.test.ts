@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { headersAtRest } from './layered-headers.ts'
+import { layeredHeaders } from './layered-headers.ts'
 
 const name = fc.oneof(
   fc.constantFrom('content-type', 'Content-Type', 'x-a', 'X-A', 'x-b', 'set-cookie', 'not a name', ''),
@@ -54,7 +54,7 @@ test('whatever is done with them, they are as any other Headers', () => {
   fc.assert(
     fc.property(upstream, fc.array(step, { maxLength: 12 }), (given, steps) => {
       const usual = new Headers(given)
-      const rest = headersAtRest(new Headers(given))
+      const rest = layeredHeaders(new Headers(given))
       for (const each of steps) expect(play(rest, each)).toEqual(play(usual, each))
       const native = rest.native()
       expect([[...native], native.getSetCookie()]).toEqual([[...usual], usual.getSetCookie()])
@@ -65,14 +65,14 @@ test('whatever is done with them, they are as any other Headers', () => {
 
 test("upstream's own are left as they are", () => {
   const upstream = new Headers({ 'x-a': '1' })
-  const rest = headersAtRest(upstream)
+  const rest = layeredHeaders(upstream)
   rest.set('x-a', '2')
   rest.append('x-a', '3')
   expect([rest.get('x-a'), upstream.get('x-a')]).toEqual(['2, 3', '1'])
 })
 
 test('everything that Headers have, they have of their own', () => {
-  const rest = Object.getPrototypeOf(headersAtRest())
+  const rest = Object.getPrototypeOf(layeredHeaders())
   expect(Object.getOwnPropertyNames(Headers.prototype).filter((name) => !Object.hasOwn(rest, name))).toEqual(
     [],
   )

@@ -4,13 +4,13 @@ import { sealed } from './sealed.ts'
  * Collects the headers of an answer: over those of upstream, which are not copied, some of the gateway's. Every header that goes
  * through the usual kind is checked and converted each time; from these it is made once, for the caller.
  */
-export function headersAtRest(base?: Headers): HeadersAtRest {
-  return new HeadersAtRest(base)
+export function layeredHeaders(base?: Headers): LayeredHeaders {
+  return new LayeredHeaders(base)
 }
 
 /** Headers as a connection brought them: names and values in turns. */
-export function headersOfRaw(raw: readonly (Buffer | string)[]): HeadersAtRest {
-  const headers = new HeadersAtRest()
+export function headersFromRaw(raw: readonly (Buffer | string)[]): LayeredHeaders {
+  const headers = new LayeredHeaders()
   for (let at = 0; at + 1 < raw.length; at += 2)
     headers.bring(latin1(raw[at]).toLowerCase(), latin1(raw[at + 1]))
   return headers
@@ -35,7 +35,7 @@ function isPlainName(name: string): boolean {
 
 const NONE = new Headers()
 
-export class HeadersAtRest implements Headers {
+export class LayeredHeaders implements Headers {
   readonly #base: Headers
   readonly #own = new Map<string, string>()
   /** The usual kind of Headers, once somebody does with them what is unusual. */
@@ -110,7 +110,7 @@ export class HeadersAtRest implements Headers {
   #gather(into: Map<string, string>): boolean {
     const base = this.#base
     if (this.#usual !== undefined) return false
-    if (base !== NONE && !(base instanceof HeadersAtRest && base.#gather(into))) return false
+    if (base !== NONE && !(base instanceof LayeredHeaders && base.#gather(into))) return false
     for (const [name, value] of this.#own) into.set(name, value)
     return true
   }

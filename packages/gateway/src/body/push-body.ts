@@ -1,17 +1,17 @@
-import type { Pieces } from './upstream-response.ts'
+import type { ByteReader } from './upstream-response.ts'
 
 /** As `fetch` does, upstream is asked to wait when so many bytes have not been read. */
 const HIGH_WATER = 65_536
 
 /** A body on its way from a connection to its reader. */
-export type Inflow = Pieces & {
+export type PushBody = ByteReader & {
   /** False: no more for now, until `resume` is called. */
   push: (bytes: Uint8Array) => boolean
   finish: () => void
   fail: (error: unknown) => void
 }
 
-export function createInflow(resume: () => void, stop: (reason: unknown) => void): Inflow {
+export function createPushBody(resume: () => void, stop: (reason: unknown) => void): PushBody {
   let pieces: Uint8Array[] = []
   let held = 0
   let paused = false

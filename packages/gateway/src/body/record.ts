@@ -1,16 +1,16 @@
 import type { Answer, Ending, Recording } from '../core/recording.ts'
-import { type Metered, nothing, unbilled, unmetered } from '../core/usage.ts'
-import { within } from '../util/timeout.ts'
+import { type MeteredUsage, NO_USAGE, UNBILLED, UNMETERED } from '../core/usage.ts'
+import { settlesWithin } from '../util/timeout.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
-import { createTally } from './accumulator.ts'
+import { createAccumulator } from './accumulator.ts'
 import { mayBill } from './billable-errors.ts'
-import { createLog, terminated } from './chunk-log.ts'
+import { createChunkLog, terminated } from './chunk-log.ts'
 import { sureOfNumbers } from './exact.ts'
 import type { Format } from './format.ts'
 import { formats } from './formats.ts'
 import type { Source } from './source.ts'
 import { type SseEvent, sseReader } from './sse.ts'
-import type { Arrival } from './upstream-response.ts'
+import type { UpstreamResponse } from './upstream-response.ts'
 import { openView } from './view.ts'
 
 const MIB = 1024 * 1024
@@ -40,14 +40,14 @@ function isTold(format: Format, { text, json }: Answer): boolean {
 const NO_EVENTS: readonly SseEvent[] = []
 
 /** Reads upstream's body, as it comes, once and for all of its readers. */
-export function record(response: Arrival, source: Source): Recording {
+export function recordResponse(response: UpstreamResponse, source: Source): Recording {
   const type = response.headers.get('content-type') ?? ''
   const streamed = /^text\/event-stream\b/i.test(type)
   // What does not come in the kind it was asked in is passed on as it is, and never understood, kept or converted.
   const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
   const format = response.ok && asAsked ? formats[source.operation] : undefined
-  const log = createLog({ keep: KEEP_BYTES, lag: LAG_BYTES }, ({ events }) => tally.forget(events))
-  const tally = createTally(log, { operation: source.operation, format, streamed, asAsked })
+  const log = createChunkLog({ keep: KEEP_BYTES, lag: LAG_BYTES }, ({ events }) => tally.forget(events))
+  const tally = createAccumulator(log, { operation: source.operation, format, streamed, asAsked })
   const { body } = response
   const over = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<Ending>()
@@ -60,24 +60,24 @@ export function record(response: Arrival, source: Source): Recording {
     if (outcome !== undefined) return
     outcome = type
     over.resolve()
-    const finish = (usage: Metered) => {
+    const finish = (usage: MeteredUsage) => {
       if (type === 'complete') ended.resolve({ type, usage, answer: tally.answer })
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }
     try {
       const metered = response.ok ? source.meter(tally.seen(type === 'complete')) : refused(type)
-      if (metered instanceof Promise) metered.then(finish).catch(() => finish(unmetered))
+      if (metered instanceof Promise) metered.then(finish).catch(() => finish(UNMETERED))
       else finish(metered)
     } catch {
       // What cannot be counted has no price; the answer ends all the same, since its record and its hold wait for that.
-      finish(unmetered)
+      finish(UNMETERED)
     }
   }
 
-  function refused(type: Ending['type']): Metered {
+  function refused(type: Ending['type']): MeteredUsage {
     const error = type === 'complete' ? tally.error() : undefined
-    return mayBill(response.status, error, source.azure()) ? nothing : unbilled
+    return mayBill(response.status, error, source.azure()) ? NO_USAGE : UNBILLED
   }
 
   const reader = streamed ? sseReader() : undefined
@@ -97,7 +97,7 @@ export function record(response: Arrival, source: Source): Recording {
         if (read?.value === undefined) break
         take(read.value, reader?.push(read.value) ?? NO_EVENTS)
         for (let room = log.room(); room !== undefined; room = log.room()) {
-          const isStalled = !(await within(room, STALL_MS))
+          const isStalled = !(await settlesWithin(room, STALL_MS))
           if (isStalled && !log.giveUpSlowest()) return stop('the answer has no reader')
         }
       }
@@ -139,7 +139,7 @@ export function record(response: Arrival, source: Source): Recording {
       const answer = tally.answer()
       return answer !== undefined && (source.stream || format === undefined || isTold(format, answer))
     },
-    abandon() {
+    cancelIfUnread() {
       if (drained || drain !== undefined) return
       // A refusal is read to its end although nobody waits for it: its words tell whether it is billed.
       if (outcome === undefined && response.ok && !tally.finished()) return stop('nobody reads any more')

@@ -3,9 +3,9 @@ import type { Call } from '../core/call.ts'
 import type { Ending, Recording } from '../core/recording.ts'
 import type { Refusal, RefusalCode } from '../core/refusal.ts'
 import type { Reply } from '../core/reply.ts'
-import { unbilled } from '../core/usage.ts'
-import { atRest } from './buffered-response.ts'
-import { headersAtRest } from './layered-headers.ts'
+import { UNBILLED } from '../core/usage.ts'
+import { bufferedResponse } from './buffered-response.ts'
+import { layeredHeaders } from './layered-headers.ts'
 
 const STATUS = {
   gateway_rpm_exceeded: 429,
@@ -39,7 +39,7 @@ const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
 }
 
 /** The gateway's own no to this call. */
-export function refuse({ model, route, outgoing }: Call, refusal: Refusal): Reply {
+export function refuse({ model, route, outbound: outgoing }: Call, refusal: Refusal): Reply {
   return {
     via: 'refused',
     model,
@@ -49,7 +49,7 @@ export function refuse({ model, route, outgoing }: Call, refusal: Refusal): Repl
   }
 }
 
-const REFUSED: Ending = { type: 'complete', usage: unbilled, answer: () => undefined }
+const REFUSED: Ending = { type: 'complete', usage: UNBILLED, answer: () => undefined }
 
 function recordingOf(refusal: Refusal, url: string): Recording {
   const { status, headers } = refusalResponse(refusal, url)
@@ -58,7 +58,7 @@ function recordingOf(refusal: Refusal, url: string): Recording {
     headers,
     joinable: () => false,
     isOver: () => true,
-    abandon: () => {},
+    cancelIfUnread: () => {},
     ending: REFUSED,
     ended: Promise.resolve(REFUSED),
     open: async (_view, leave) => {
@@ -74,7 +74,7 @@ function recordingOf(refusal: Refusal, url: string): Recording {
  */
 export function refusalResponse(refusal: Refusal, url: string): Response {
   const status = STATUS[refusal.code]
-  const headers = headersAtRest()
+  const headers = layeredHeaders()
   headers.set('content-type', 'application/json')
   headers.set('x-should-retry', 'false')
   headers.set('x-request-id', randomUUID())
@@ -85,5 +85,5 @@ export function refusalResponse(refusal: Refusal, url: string): Response {
   }
   const { message, code, param = null } = refusal
   const body = JSON.stringify({ error: { message, type: TYPE[status], param, code } })
-  return atRest(body, headers, { status, statusText: '', url })
+  return bufferedResponse(body, headers, { status, statusText: '', url })
 }

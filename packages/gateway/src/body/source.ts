@@ -1,6 +1,6 @@
 import type { Operation } from '../core/operation.ts'
-import type { Seen } from '../core/recording.ts'
-import type { Metered } from '../core/usage.ts'
+import type { ObservedAnswer } from '../core/recording.ts'
+import type { MeteredUsage } from '../core/usage.ts'
 
 export type Source = {
   operation: Operation
@@ -11,5 +11,5 @@ export type Source = {
   /** Upstream is Azure, which may bill requests it refuses. */
   azure: () => boolean
   /** Turns what was seen of an answer into tokens. */
-  meter: (seen: Seen) => Metered | Promise<Metered>
+  meter: (seen: ObservedAnswer) => MeteredUsage | Promise<MeteredUsage>
 }

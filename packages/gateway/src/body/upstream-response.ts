@@ -2,19 +2,19 @@ import { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { isMutable } from './sealed.ts'
 
 /** What upstream answered: its head, and a body that comes piece by piece, to be read once. */
-export type Arrival = Pick<
+export type UpstreamResponse = Pick<
   Response,
   'ok' | 'status' | 'statusText' | 'headers' | 'url' | 'type' | 'redirected'
-> & { body: Pieces | undefined; mutable?: boolean }
+> & { body: ByteReader | undefined; mutable?: boolean }
 
-export type Pieces = {
+export type ByteReader = {
   read: () => Promise<{ done: boolean; value?: Uint8Array | undefined }>
   /** Nobody wants the rest: upstream may stop. */
   cancel: (reason: unknown) => Promise<void>
 }
 
 /** The answer of a `fetch`; `own`: of one that is not Node's, whose answers need not be like those. */
-export function arrivalOf(response: Response, own = false): Arrival {
+export function fromResponse(response: Response, own = false): UpstreamResponse {
   const { ok, status, statusText, url, type, redirected, body } = response
   const headers = own ? headersOf(response) : response.headers
   return {
@@ -38,7 +38,7 @@ function headersOf({ headers }: Response): Headers {
 }
 
 /** What tests answer with in place of a Response has a `text()` at best; the SDK asks for no more. */
-function bodyless(response: Pick<Response, 'text'>): Pieces | undefined {
+function bodyless(response: Pick<Response, 'text'>): ByteReader | undefined {
   if (response instanceof Response) return undefined
   let isRead = false
   return {

@@ -8,9 +8,9 @@ import { keysOf } from '../fingerprint/key.ts'
  * A stale answer as one that failed may be given it now: under the policy and the switches of this moment, which are
  * not those that it was found under.
  */
-export function lastResort(entry: CacheEntry, key: string, call: Call): Reply | undefined {
-  if (!isStillIts(key, call)) return undefined
-  const now = { ...call, ...call.present() }
+export function staleFallback(entry: CacheEntry, key: string, call: Call): Reply | undefined {
+  if (!isStillAllowed(key, call)) return undefined
+  const now = { ...call, ...call.inForce() }
   const { exact } = now.caller
   if (exact === undefined) return undefined
   const staleSeconds = (Date.now() - entry.freshUntil) / 1_000
@@ -18,9 +18,9 @@ export function lastResort(entry: CacheEntry, key: string, call: Call): Reply | 
 }
 
 /** Whether a key that a call was given at its beginning would be its own if it began now. */
-export function isStillIts(key: string, call: Call): boolean {
-  const present = call.present()
-  if (present.caller === call.caller && present.rules === call.rules) return !isBarred(call)
+export function isStillAllowed(key: string, call: Call): boolean {
+  const present = call.inForce()
+  if (present.caller === call.caller && present.policy === call.policy) return !isBarred(call)
   const now = { ...call, ...present }
   if (isBarred(now) || now.caller.exact === undefined) return false
   const keys = keysOf(now)
@@ -28,4 +28,4 @@ export function isStillIts(key: string, call: Call): boolean {
 }
 
 const isBarred = ({ caller }: Call) =>
-  caller.refusal !== undefined || !caller.shares || caller.mode !== 'embedded'
+  caller.refusal !== undefined || !caller.cacheable || caller.mode !== 'embedded'

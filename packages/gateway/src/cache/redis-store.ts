@@ -11,12 +11,12 @@ import {
   stampsIn,
   tagIn,
 } from '../entry/epoch.ts'
-import type { Purge } from '../entry/purge-filter.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
 import { createPut, mend, raise, stampKeysOf } from '../entry/put.ts'
 import { asOf, createRemembered } from '../entry/remembered.ts'
-import type { Link } from '../redis/connection.ts'
-import { tagOf } from '../redis/hash-tag.ts'
-import { createBudget } from '../redis/memory-budget.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { hashTag } from '../redis/hash-tag.ts'
+import { createMemoryBudget } from '../redis/memory-budget.ts'
 import { detached } from '../util/faults.ts'
 import { isSigned, SIGNATURE_BYTES, signatureOf } from '../util/signature.ts'
 import type { CacheStore, Placing } from './store.ts'
@@ -27,12 +27,12 @@ export type SharedCacheStats = {
   hits: number
   misses: number
   /** Values under our keys that were not whole, or not signed for that place. Each was a miss as well. */
-  broken: number
+  corrupt: number
   stored: number
   /** Of those, the bytes, as they were sent. */
   storedBytes: number
   /** Answers not stored because there was no room. */
-  skipped: number
+  rejected: number
   /** There is no room now: answers are found, none are stored. */
   full: boolean
   /** Reads and writes that Redis did not answer, or answered with an error. */
@@ -44,11 +44,11 @@ export type RedisCache = CacheStore & {
   /** Like `get`, but tells an entry that is not there from a Redis that is not. */
   look: (key: string, secret?: Buffer) => Promise<CacheEntry | undefined | 'unavailable'>
   /** Begins a purge, and says what it is stamped with. @throws RedisUnavailable */
-  begin: (what: Purge) => Promise<Stamped>
+  begin: (what: PurgeFilter) => Promise<Stamped>
   /** Deletes what it is about, and says how much that was. @throws RedisUnavailable */
-  sweep: (what: Purge) => Promise<number>
+  sweep: (what: PurgeFilter) => Promise<number>
   /** Remembers a purge, of this process or another. */
-  remember: (what: Purge, stamped: Stamped) => void
+  remember: (what: PurgeFilter, stamped: Stamped) => void
   /** What is known of purges that concern a key. */
   stamps: (key: string) => Stamps
   /** Changes whenever anything new is known of purges. */
@@ -57,7 +57,7 @@ export type RedisCache = CacheStore & {
 }
 
 /** Redis has no key for an answer's id unless upstream keeps the answer, too. */
-const idKey = (answerId: string) => `gw:{${tagOf(answerId)}}:id`
+const idKey = (answerId: string) => `gw:{${hashTag(answerId)}}:id`
 
 /** Nobody deletes an answer by a longer id. */
 const MAX_ID_CHARS = 200
@@ -74,7 +74,7 @@ const NO_SECRET: Buffer = Buffer.from('llm-gateway')
  * a purge is a miss. What this process knows of purges counts, whatever becomes of it in Redis.
  */
 export function createRedisCache(
-  link: Link,
+  link: RedisConnection,
   options: { maxBytes: number; onFull?: () => void; keyLocking?: boolean },
 ): RedisCache {
   const { maxBytes, onFull = () => undefined, keyLocking } = options
@@ -82,14 +82,14 @@ export function createRedisCache(
   const stamps = createStamps()
   const remembered = createRemembered()
   const mendedAt = new Map<string, number>()
-  const budget = createBudget(link, maxBytes, onFull)
-  const counts = { hits: 0, misses: 0, broken: 0, stored: 0, storedBytes: 0, skipped: 0, errors: 0 }
+  const budget = createMemoryBudget(link, maxBytes, onFull)
+  const counts = { hits: 0, misses: 0, corrupt: 0, stored: 0, storedBytes: 0, rejected: 0, errors: 0 }
   const writing = new Set<Promise<unknown>>()
 
   async function look(key: string, secret = NO_SECRET): Promise<CacheEntry | undefined | 'unavailable'> {
     let values: (Buffer | null)[]
     try {
-      values = await link.ask((client) => client.mgetBuffer(key, ...stampKeysOf(client, key)))
+      values = await link.run((client) => client.mgetBuffer(key, ...stampKeysOf(client, key)))
     } catch {
       counts.errors += 1
       return 'unavailable'
@@ -101,10 +101,10 @@ export function createRedisCache(
       return undefined
     }
     const frame = value.subarray(0, Math.max(0, value.length - SIGNATURE_BYTES))
-    if (!isSigned(value.subarray(frame.length), secret, placeOf(key, now), frame)) return broken()
+    if (!isSigned(value.subarray(frame.length), secret, placeOf(key, now), frame)) return corrupt()
     const entry = await decode(frame, true)
-    if (entry === undefined || parseObject(entry.text) === undefined) return broken()
-    if (remembered.covers(key, entry)) return broken()
+    if (entry === undefined || parseObject(entry.text) === undefined) return corrupt()
+    if (remembered.covers(key, entry)) return corrupt()
     if (entry.keptUntil <= Date.now()) {
       counts.misses += 1
       return undefined
@@ -126,8 +126,8 @@ export function createRedisCache(
     return now
   }
 
-  function broken(): undefined {
-    counts.broken += 1
+  function corrupt(): undefined {
+    counts.corrupt += 1
     counts.misses += 1
   }
 
@@ -140,14 +140,14 @@ export function createRedisCache(
       const ttl = Math.ceil(entry.keptUntil - Date.now())
       if (ttl <= 0) return false
       if (!(await budget.hasRoom(value.length + key.length))) {
-        counts.skipped += 1
+        counts.rejected += 1
         return false
       }
       const { answerId } = entry
       // Sent together; the entry must not be there without its id, or a DELETE could not find it.
       if (answerId !== undefined) {
         if (answerId.length > MAX_ID_CHARS) return false
-        await link.ask((client) => client.set(idKey(answerId), key, 'PX', ttl))
+        await link.run((client) => client.set(idKey(answerId), key, 'PX', ttl))
       }
       const outcome = await store(key, value, ttl, since)
       if (typeof outcome === 'object') {
@@ -155,12 +155,12 @@ export function createRedisCache(
         return false
       }
       // A list or a set stood there, which reads as nothing.
-      if (outcome === 'replaced') counts.broken += 1
+      if (outcome === 'replaced') counts.corrupt += 1
       counts.stored += 1
       counts.storedBytes += value.length
       return true
     } catch (error) {
-      if (budget.refused(error)) counts.skipped += 1
+      if (budget.refused(error)) counts.rejected += 1
       else counts.errors += 1
       return false
     }
@@ -178,13 +178,13 @@ export function createRedisCache(
     return write
   }
 
-  async function begin(what: Purge): Promise<Stamped> {
+  async function begin(what: PurgeFilter): Promise<Stamped> {
     const stamped = await raise(link, what, (tag) => stamps.of(`gw:{${tag}}:`))
     remember(what, stamped)
     return stamped
   }
 
-  function remember(what: Purge, stamped: Stamped): void {
+  function remember(what: PurgeFilter, stamped: Stamped): void {
     remembered.add(what, stamped)
     const all = stampFrom(stamped.all)
     if (all !== '') stamps.learn('', { own: '', all })
@@ -206,9 +206,9 @@ export function createRedisCache(
       if (answerId.length > MAX_ID_CHARS) return
       try {
         const id = idKey(answerId)
-        const key = await link.ask((client) => client.get(id))
+        const key = await link.run((client) => client.get(id))
         if (key === null || !isEntryKey(key)) return
-        await Promise.all([key, id].map((gone) => link.ask((client) => client.unlink(gone))))
+        await Promise.all([key, id].map((gone) => link.run((client) => client.unlink(gone))))
       } catch {
         counts.errors += 1
       }

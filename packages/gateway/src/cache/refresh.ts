@@ -25,10 +25,10 @@ export function createRefresher(refresh: Handler, fault: Fault) {
     const again: Call = {
       ...call,
       attempt: 0,
-      origin: afterwards(call.origin),
+      state: afterwards(call.state),
       view,
       signal,
-      outgoing: { ...call.outgoing, headers: firstAttempt(call.outgoing.headers) },
+      outbound: { ...call.outbound, headers: firstAttempt(call.outbound.headers) },
       revalidates: true,
     }
     detached(

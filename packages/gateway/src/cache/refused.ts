@@ -26,4 +26,4 @@ export function createRefused() {
   }
 }
 
-const accountOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
+const accountOf = (call: Call) => `${new URL(call.outbound.url).origin}\n${bearingOf(call).credentials}`

@@ -1,6 +1,6 @@
 import type { CacheEntry } from '../entry/entry.ts'
 import type { Epoch } from '../entry/epoch.ts'
-import type { Purge } from '../entry/purge-filter.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
 
 /** How an entry is put away. */
 export type Placing = {
@@ -24,7 +24,7 @@ export type CacheStore = {
    * Forgets what matches, in every process, and says how many answers that were.
    * @throws RedisUnavailable when shared entries could not be reached.
    */
-  purge: (what: Purge) => number | Promise<number>
+  purge: (what: PurgeFilter) => number | Promise<number>
   /** Resolves when all that was set is where it belongs, or has been given up. */
   settled: () => Promise<void>
   /** Lets go of what this process holds; what is shared stays. It can still be used. */

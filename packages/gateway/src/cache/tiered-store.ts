@@ -1,8 +1,8 @@
 import type { CacheEntry } from '../entry/entry.ts'
 import { epochWith } from '../entry/epoch.ts'
-import { type Notice, noticeFrom } from '../entry/invalidation.ts'
-import type { Link } from '../redis/connection.ts'
-import { type Listener, listen } from '../redis/pubsub.ts'
+import { type Invalidation, invalidationFrom } from '../entry/invalidation.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
 import { detached } from '../util/faults.ts'
 import type { MemoryCache } from './memory-store.ts'
 import { createReceipts } from './receipts.ts'
@@ -15,7 +15,7 @@ const CHANNEL = 'gw:purge'
  * What is known of an entry in memory: when it was last seen in Redis, whether it is there at all, and what had been said
  * of purges by then.
  */
-type Standing = { seenAt: number; shared: boolean; version: number; stamps: string }
+type Validation = { seenAt: number; shared: boolean; version: number; stamps: string }
 
 /**
  * Memory before Redis. What is in memory is given at once for `localMs`; then Redis is asked whether it is still
@@ -24,12 +24,12 @@ type Standing = { seenAt: number; shared: boolean; version: number; stamps: stri
 export function createTieredCache(
   memory: MemoryCache,
   redis: RedisCache,
-  { link, localMs }: { link: Link; localMs: number },
+  { link, localMs }: { link: RedisConnection; localMs: number },
 ): CacheStore {
-  const standings = new WeakMap<CacheEntry, Standing>()
+  const standings = new WeakMap<CacheEntry, Validation>()
   const looking = new Map<string, Promise<CacheEntry | undefined>>()
   const receipts = createReceipts(link, CHANNEL)
-  let listener: Listener | undefined
+  let listener: RedisSubscription | undefined
   /** Since then no notice can have been missed. */
   let hearingSince = Number.POSITIVE_INFINITY
   /** What was seen before then, was seen before a time of deafness. */
@@ -37,7 +37,7 @@ export function createTieredCache(
   /** Notices so far: an entry that was read while one came may be one that it was about. */
   let notices = 0
 
-  function obey(notice: Notice) {
+  function obey(notice: Invalidation) {
     notices += 1
     if ('purge' in notice) {
       memory.purge(notice.purge)
@@ -47,13 +47,13 @@ export function createTieredCache(
 
   /** Made at first use: a gateway that is never asked needs no second connection. */
   function hear() {
-    listener ??= listen(link, CHANNEL, {
+    listener ??= subscribe(link, CHANNEL, {
       onListening: () => {
         hearingSince = Date.now()
         distrustedBefore = hearingSince
       },
       onMessage: (message) => {
-        const notice = noticeFrom(message)
+        const notice = invalidationFrom(message)
         if (notice === undefined) return
         obey(notice)
         if ('purge' in notice && notice.receipt !== undefined) receipts.give(notice.receipt)
@@ -73,7 +73,7 @@ export function createTieredCache(
   }
 
   /** A purge that Redis has told of may be one that no notice has told of. */
-  function isUnpurged(key: string, standing: Standing): boolean {
+  function isUnpurged(key: string, standing: Validation): boolean {
     const version = redis.version()
     if (standing.version === version) return true
     if (standing.stamps !== stampsOf(key)) return false
@@ -154,7 +154,9 @@ export function createTieredCache(
       const gone = await redis.sweep(what)
       // Reads that began before the entries were gone.
       obey({ purge: what })
-      await receipts.collect((receipt) => JSON.stringify({ purge: what, receipt, stamped } satisfies Notice))
+      await receipts.collect((receipt) =>
+        JSON.stringify({ purge: what, receipt, stamped } satisfies Invalidation),
+      )
       return gone
     },
     settled: redis.settled,
@@ -165,8 +167,8 @@ export function createTieredCache(
     },
   }
 
-  async function publish(notice: Notice) {
+  async function publish(notice: Invalidation) {
     obey(notice)
-    await link.ask((client) => client.publish(CHANNEL, JSON.stringify(notice)))
+    await link.run((client) => client.publish(CHANNEL, JSON.stringify(notice)))
   }
 }

@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import type { Call, Handler, Shelf, Stage } from '../core/call.ts'
+import type { Call, Handler, SharedEntry, Stage } from '../core/call.ts'
 import { withoutResponse } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
-import { nothing } from '../core/usage.ts'
+import { NO_USAGE } from '../core/usage.ts'
 import { detached, type Fault } from '../util/faults.ts'
 import { LEASE_MS, type Lease, type Leases, leaseKeyOf, type Outcome } from './lease.ts'
-import type { News, Watch } from './notifications.ts'
+import type { FlightEvents, FlightWaiter } from './notifications.ts'
 
 /** Calls that met, or might have met, the same question from another process. */
-export type AcrossStats = {
+export type CrossProcessStats = {
   /** Asked upstream for all processes. */
-  led: number
+  leaders: number
   /** Of those, because another that did had died or lost interest. */
-  takenOver: number
+  takeovers: number
   /** Got the answer that another process asked for. */
-  followed: number
+  followers: number
   /** Asked for themselves after all: there was nothing to share, or not in time. */
-  gaveUp: number
+  fallbacks: number
 }
 
 /** Who hears the channel looks only for the holder's death; who does not, looks for the answer, too. */
@@ -24,19 +24,19 @@ const HEARING_PACE_MS = LEASE_MS / 3
 const DEAF_PACE_MIN_MS = 50
 const DEAF_PACE_MAX_MS = 500
 
-export type Across = {
+export type CrossProcess = {
   leases: Leases
-  news: News
+  events: FlightEvents
   /** A call waits no longer than this for others, its retries included. */
   waitMs: number
-  counts: AcrossStats
+  counts: CrossProcessStats
 }
 
 /** Of all processes that ask the same thing, one asks upstream; the others find its answer in the shared cache. */
-export function across({ leases, news, waitMs, counts }: Across, fault: Fault): Stage {
+export function crossProcess({ leases, events: news, waitMs, counts }: CrossProcess, fault: Fault): Stage {
   return (next) => {
     return async function across(call) {
-      const { shelf } = call
+      const { sharedEntry: shelf } = call
       if (shelf === undefined) return await next(call)
       const key = leaseKeyOf(shelf.key, shelf.epoch)
       const watch = news.watch(key)
@@ -47,9 +47,9 @@ export function across({ leases, news, waitMs, counts }: Across, fault: Fault): 
       }
     }
 
-    async function meet(call: Call, shelf: Shelf, key: string, watch: Watch): Promise<Reply> {
+    async function meet(call: Call, shelf: SharedEntry, key: string, watch: FlightWaiter): Promise<Reply> {
       const token = randomUUID()
-      const until = call.origin.startedAt + waitMs
+      const until = call.state.startedAt + waitMs
       for (let looks = 0; ; looks += 1) {
         const standing = await leases.take(key, token)
         if (standing.type === 'ours') return await lead(call, shelf, leases.hold(key, token), looks > 0)
@@ -64,39 +64,39 @@ export function across({ leases, news, waitMs, counts }: Across, fault: Fault): 
     }
 
     /** `undefined`: look again. */
-    async function hear(call: Call, watch: Watch, token: string, until: number, looks: number) {
+    async function hear(call: Call, watch: FlightWaiter, token: string, until: number, looks: number) {
       const deaf = Math.min(DEAF_PACE_MAX_MS, DEAF_PACE_MIN_MS * 2 ** looks)
       const pace = (news.isHearing() ? HEARING_PACE_MS : deaf) * (0.75 + Math.random() / 2)
       const left = until - performance.now()
       return left <= 0 ? undefined : await watch.outcomeOf(token, Math.min(pace, left), call.signal)
     }
 
-    async function follow(call: Call, shelf: Shelf): Promise<Reply> {
-      const reply = await shelf.find()
+    async function follow(call: Call, shelf: SharedEntry): Promise<Reply> {
+      const reply = await shelf.read()
       if (reply === undefined) return await alone(call, true)
-      counts.followed += 1
+      counts.followers += 1
       return reply
     }
 
     async function alone(call: Call, gaveUp: boolean): Promise<Reply> {
-      if (gaveUp) counts.gaveUp += 1
+      if (gaveUp) counts.fallbacks += 1
       return await next(call)
     }
 
-    async function lead(call: Call, shelf: Shelf, lease: Lease, takesOver: boolean): Promise<Reply> {
+    async function lead(call: Call, shelf: SharedEntry, lease: Lease, takesOver: boolean): Promise<Reply> {
       if (call.signal.aborted) {
         lease.end('left')
         return gone(call)
       }
       // Whose lease ran out may have put its answer there before.
-      const reply = takesOver ? await shelf.find() : undefined
+      const reply = takesOver ? await shelf.read() : undefined
       if (reply !== undefined) {
         lease.end('kept')
-        counts.followed += 1
+        counts.followers += 1
         return reply
       }
-      counts.led += 1
-      if (takesOver) counts.takenOver += 1
+      counts.leaders += 1
+      if (takesOver) counts.takeovers += 1
       return await underLease(next, call, lease, fault)
     }
   }
@@ -120,9 +120,9 @@ async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault)
   detached(ended, fault, 'a shared call')
   return {
     ...reply,
-    land(kept) {
+    onStored(kept) {
       lease.end(kept instanceof Promise ? kept.then(word) : word(kept))
-      reply.land?.(kept)
+      reply.onStored?.(kept)
     },
   }
 }
@@ -131,6 +131,6 @@ const word = (kept: boolean): Outcome => (kept ? 'kept' : 'unfit')
 
 /** Everybody left before anything was asked: nothing was sent, and nothing is owed. */
 function gone({ signal, model, route }: Call): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
 }

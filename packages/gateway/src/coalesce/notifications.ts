@@ -1,29 +1,29 @@
-import type { Link } from '../redis/connection.ts'
-import { type Listener, listen } from '../redis/pubsub.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { CHANNEL, isOutcome, type Outcome } from './lease.ts'
 
 /** What one who waits hears of a lease. */
-export type Watch = {
+export type FlightWaiter = {
   /** What came of the flight under this token, once that is known; `undefined`: it is time to look again. */
   outcomeOf: (token: string, ms: number, signal: AbortSignal) => Promise<Outcome | undefined>
   close: () => void
 }
 
-export type News = {
+export type FlightEvents = {
   /** What is said from now on is heard, even before anybody waits for it. */
-  watch: (key: string) => Watch
+  watch: (key: string) => FlightWaiter
   /** False: only looking helps. */
   isHearing: () => boolean
   close: () => void
 }
 
-type Ear = { hear: (token: string, outcome: Outcome) => void; lookAgain: () => void }
+type Subscriber = { hear: (token: string, outcome: Outcome) => void; lookAgain: () => void }
 
 /** The end of every flight, in all processes, over one connection that is made at first use. */
-export function createNews(link: Link): News {
-  const ears = new Map<string, Set<Ear>>()
-  let listener: Listener | undefined
+export function createFlightEvents(link: RedisConnection): FlightEvents {
+  const ears = new Map<string, Set<Subscriber>>()
+  let listener: RedisSubscription | undefined
   let closed = false
 
   function onMessage(message: string) {
@@ -36,11 +36,11 @@ export function createNews(link: Link): News {
     for (const some of ears.values()) for (const ear of some) ear.lookAgain()
   }
 
-  function watch(key: string): Watch {
-    if (!closed) listener ??= listen(link, CHANNEL, { onMessage, onListening: lookAgain })
+  function watch(key: string): FlightWaiter {
+    if (!closed) listener ??= subscribe(link, CHANNEL, { onMessage, onListening: lookAgain })
     const outcomes = new Map<string, Outcome>()
     let wake = () => {}
-    const ear: Ear = {
+    const ear: Subscriber = {
       hear(token, outcome) {
         outcomes.set(token, outcome)
         wake()

@@ -11,15 +11,15 @@ import { createChooser } from '../route/choose.ts'
 import type { Settings } from './settings.ts'
 
 /** A compiled policy. Each call keeps the one under which it began. */
-export type Rules = CallPolicy & {
+export type CompiledPolicy = CallPolicy & {
   /** Resolves who makes a call, and what the policy allows that caller. */
-  who: (claim: Claim) => Caller
+  resolveCaller: (claim: Claim) => Caller
   /** How an agent's calls go. */
   modeOf: (agent: string | undefined) => Mode
   /** Some agents may be in mode `direct`. */
-  someGoStraight: boolean
+  anyDirect: boolean
   /** Some agents may be switched off. */
-  someAreOff: boolean
+  anyDisabled: boolean
   /** The policy may refuse or redirect a call: one that was not examined must not leave. */
   binds: boolean
   /** The proxy that an agent's calls go through; `undefined`: none. */
@@ -34,7 +34,7 @@ type Parts = {
   say: (message: string) => void
 }
 
-export function rulesOf(policy: Policy, parts: Parts): Rules {
+export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
   const { models = {}, routing = {} } = policy
   const { swap = {} } = routing
   const modeOf = modesOf(policy, parts)
@@ -43,20 +43,20 @@ export function rulesOf(policy: Policy, parts: Parts): Rules {
   return {
     policy,
     secrets: { secret: parts.settings.cache.secret, key: parts.settings.key },
-    who: createDirectory(policy, parts.say, modeOf),
+    resolveCaller: createDirectory(policy, parts.say, modeOf),
     modeOf,
-    someGoStraight: named.some((agent) => modeOf(agent) === 'direct'),
-    someAreOff: Object.values(agents).some(({ off }) => off),
+    anyDirect: named.some((agent) => modeOf(agent) === 'direct'),
+    anyDisabled: Object.values(agents).some(({ off }) => off),
     binds: binds(policy, parts.settings) || named.some((agent) => modeOf(agent) === 'litellm'),
     bindsCaller: (caller) => bindsCaller(caller, parts.settings),
     proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
     egress: egressOf(policy, parts.settings),
     prices: createPriceBook(models, parts.say),
-    say: parts.say,
+    warn: parts.say,
     routing: {
       choose: createChooser(routing),
       fallback: routing.fallback || undefined,
-      instead: (model) => (Object.hasOwn(swap, model) ? (swap[model] ?? model) : model),
+      resolveAlias: (model) => (Object.hasOwn(swap, model) ? (swap[model] ?? model) : model),
     },
   }
 }

@@ -123,7 +123,7 @@ export type ExactCacheOptions = {
 
 export type CoalesceOptions = {
   /** Calls of all processes that share `redis` and the cache make one upstream call, too. @default false */
-  acrossProcesses?: boolean
+  crossProcess?: boolean
   /** Milliseconds a call waits for another process's answer at most; then it asks for itself. @default 10000 */
   waitMs?: number
 }
@@ -230,7 +230,7 @@ export const optionsSchema = z.strictObject({
   onCall: hook,
   redis: z.optional(redisSchema),
   coalesce: z.optional(
-    z.strictObject({ acrossProcesses: z.optional(z.boolean()), waitMs: z.optional(positive) }),
+    z.strictObject({ crossProcess: z.optional(z.boolean()), waitMs: z.optional(positive) }),
   ),
   metrics: metricsSchema,
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),

@@ -76,7 +76,7 @@ const MIB = 1024 * 1024
  * Options and environment, checked and made one.
  * @throws GatewayOptionsError naming each field at fault.
  */
-export function settingsOf(
+export function resolveSettings(
   options: GatewayOptions = {},
   /** The client has a key of its own for upstream. */
   hasKey = true,
@@ -125,7 +125,7 @@ export function settingsOf(
       options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
     standing: options.onLimit && { onLimit: options.onLimit },
     redis: shared,
-    across: options.coalesce?.acrossProcesses ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
+    across: options.coalesce?.crossProcess ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
     sinks: options.sinks ?? [],

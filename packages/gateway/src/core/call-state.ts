@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { currentContext, type GatewayContext } from './context.ts'
-import type { Draft } from './record.ts'
+import type { RecordDraft } from './record.ts'
 import type { Reply } from './reply.ts'
 
 /**
  * One `create()`, across the SDK's retries of it. `fetch` cannot see that two requests are attempts of one call, nor,
  * after a timeout, whose it was; so every attempt carries its origin from where the call was made.
  */
-export type Origin = {
+export type CallState = {
   id: string
   /** The caller's `withGateway` context, as it was when the call was made. */
   context: GatewayContext | undefined
@@ -19,18 +19,18 @@ export type Origin = {
   /** The caller's own signal, which the SDK's per-attempt signal does not tell from a timeout. */
   userSignal: AbortSignal | undefined
   /** When the call was made, by the wall clock, which may step at any moment: no duration is reckoned from it. */
-  at: number
+  madeAt: number
   /** The same moment by `performance.now()`, from which durations are reckoned. It stands still while the machine sleeps. */
   startedAt: number
   /** This call has failed over: its retries stay with the fallback model. */
   failedOver: boolean
   /** Requests of this call that have left for upstream, or were about to. */
-  sent: number
+  upstreamAttempts: number
   /** After a fault: whatever of this call is still on its way to upstream must not leave. */
   barred: boolean
-  draft: Draft | undefined
+  draft: RecordDraft | undefined
   /** An answer that is past its time, for when there will be no other. */
-  lastResort: (() => Reply | undefined) | undefined
+  staleFallback: (() => Reply | undefined) | undefined
   /** Made by a client of ours: `retriesAfter` and `userSignal` are known, not assumed. */
   marked: boolean
   /** After a 401 the client exchanges its token, and asks once more, however often it retries. */
@@ -49,24 +49,24 @@ export type RequestOptions = {
 }
 
 /** A function: what prints the object that it is on has nothing to print. */
-type Mark = () => Origin
+type Mark = () => CallState
 type Marked = { [ORIGIN]?: Mark }
 
 /** `hooked`: somebody's hook will have to run in this context, which costs some microseconds to keep. */
-export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries = 0): Origin {
+export function newCallState(hooked: boolean, options?: RequestOptions, maxRetries = 0): CallState {
   return {
     id: randomUUID(),
     context: currentContext(),
     run: hooked ? AsyncLocalStorage.snapshot() : (fn) => fn(),
     retriesAfter: (attempt) => Math.max(0, (options?.maxRetries ?? maxRetries) - attempt),
     userSignal: options?.signal ?? undefined,
-    at: Date.now(),
+    madeAt: Date.now(),
     startedAt: performance.now(),
     failedOver: false,
-    sent: 0,
+    upstreamAttempts: 0,
     barred: false,
     draft: undefined,
-    lastResort: undefined,
+    staleFallback: undefined,
     marked: options !== undefined,
     refreshes: false,
   }
@@ -76,8 +76,8 @@ export function newOrigin(hooked: boolean, options?: RequestOptions, maxRetries 
  * Called before each attempt, in the caller's context for the first. `options` must be this call's own; what the SDK
  * makes of them for a retry has the mark, too. Its debug log shows no symbols.
  */
-export function markOrigin(options: RequestOptions, client: Client): void {
-  const origin = options[ORIGIN]?.() ?? newOrigin(client.hooked, options, client.maxRetries)
+export function attachCallState(options: RequestOptions, client: Client): void {
+  const origin = options[ORIGIN]?.() ?? newCallState(client.hooked, options, client.maxRetries)
   origin.refreshes = client.refreshes && options.__metadata?.workloadIdentityTokenRefreshed !== true
   options[ORIGIN] ??= () => origin
 }
@@ -91,12 +91,12 @@ export function markRequest(init: Marked, options: Marked): void {
 }
 
 /** The origin of a request, or a new one for requests of other clients. */
-export function originOf(init: RequestInit | undefined, hooked: boolean): Origin {
-  return (init as Marked | undefined)?.[ORIGIN]?.() ?? newOrigin(hooked)
+export function callStateOf(init: RequestInit | undefined, hooked: boolean): CallState {
+  return (init as Marked | undefined)?.[ORIGIN]?.() ?? newCallState(hooked)
 }
 
 /** No transport sees the mark. */
-export function unmark(init: RequestInit | undefined): void {
+export function detachCallState(init: RequestInit | undefined): void {
   if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]
 }
 
@@ -104,13 +104,17 @@ export function unmark(init: RequestInit | undefined): void {
 const outside = AsyncLocalStorage.snapshot()
 
 /** The origin of a call that belongs to no caller. */
-export const apart = (): Origin => ({ ...newOrigin(false), context: undefined, run: (fn) => outside(fn) })
+export const forkCallState = (): CallState => ({
+  ...newCallState(false),
+  context: undefined,
+  run: (fn) => outside(fn),
+})
 
 /** The origin of a call that follows from another: it is nobody's to give up or to retry. */
-export function afterwards(origin: Origin): Origin {
+export function afterwards(origin: CallState): CallState {
   return {
     ...origin,
-    ...newOrigin(false),
+    ...newCallState(false),
     context: origin.context,
     run: origin.run,
   }

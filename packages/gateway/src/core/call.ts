@@ -1,7 +1,7 @@
-import type { Origin } from './call-state.ts'
+import type { CallState } from './call-state.ts'
 import type { Caller } from './caller.ts'
 import type { Controls } from './controls.ts'
-import type { Egress, Opened } from './egress.ts'
+import type { Egress, OpenedKey } from './egress.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Operation, Purpose, Route } from './operation.ts'
 import type { Policy } from './policy.ts'
@@ -10,7 +10,7 @@ import type { View } from './recording.ts'
 import type { Reply } from './reply.ts'
 
 /** What leaves this process for upstream. */
-export type Outgoing = {
+export type OutboundRequest = {
   transport: typeof fetch
   url: string
   /** The SDK's own init: dispatcher, redirect and foreign symbols survive; we replace signal, headers, body. */
@@ -19,32 +19,32 @@ export type Outgoing = {
   /** The body as the caller wrote it. */
   text: string
   /** Members to change before it leaves; `undefined` takes one out. All other bytes stay. */
-  edits: Record<string, Json | undefined>
+  bodyEdits: Record<string, Json | undefined>
   /** Ask for the usage of a stream whose caller did not. */
   injectUsage: boolean
   /** Its path below the client's base; `undefined`: it cannot be sent anywhere else. */
   path: string | undefined
   /** Names what it is sent through, where that may add credentials: a `fetch` or a dispatcher of the program's own. */
-  by?: string
+  transportName?: string
   /** It goes through a LiteLLM proxy, whose cache tells requests apart by the order of their members. */
-  through?: 'litellm'
+  proxiedBy?: 'litellm'
   /** Signed, or routed by its path: it goes to the model and the place it names. */
-  frozen: boolean
+  immutable: boolean
   /**
    * The team key that the request came with, the origin that upstream's own key belongs to where that one is in custody,
    * and that key, once it is in the headers.
    */
-  keys?: { shown?: string | undefined; home?: string | undefined; opened?: Opened }
+  keys?: { shown?: string | undefined; home?: string | undefined; opened?: OpenedKey }
   /** Signed by a provider: neither body nor headers may be touched. */
   signed?: true
 }
 
 /** A place in the shared cache: its key, and what another process has put there, made this caller's own. */
-export type Shelf = {
+export type SharedEntry = {
   key: string
   /** Between which purges upstream is asked: calls on two sides of a purge never meet. */
   epoch: string
-  find: () => Promise<Reply | undefined>
+  read: () => Promise<Reply | undefined>
 }
 
 /** The part of a compiled policy that stages see. Each call keeps the one that was in force when it began. */
@@ -58,13 +58,13 @@ export type CallPolicy = {
   egress: Egress
   prices: PriceBook
   /** Reports a message to operators; drops repeated ones. */
-  say: (message: string) => void
+  warn: (message: string) => void
   routing: {
     choose: Chooser
     /** The model that answers when a routed model fails. */
     fallback: string | undefined
     /** Returns the model that answers in place of the given one. */
-    instead: (model: string) => string
+    resolveAlias: (model: string) => string
   }
 }
 
@@ -79,17 +79,17 @@ export type Call = {
   arrivedAt: number
   caller: Caller
   /** What was in force when it began. */
-  rules: CallPolicy
+  policy: CallPolicy
   /** What is in force now, which is not what it began under once the policy has changed. */
-  present: () => { caller: Caller; rules: CallPolicy }
+  inForce: () => { caller: Caller; policy: CallPolicy }
   /** The team key that is exchanged for upstream's own; absent: the caller has that one. */
   teamKey?: string
   controls: Controls
   operation: Operation
-  outgoing: Outgoing
+  outbound: OutboundRequest
   body: JsonObject
   /** The body's own memory. */
-  reading: Reading
+  parsed: ParsedBody
   /** The model that will answer; `auto` until the route stage has chosen. */
   model: string
   route: Route
@@ -99,7 +99,7 @@ export type Call = {
   /** Calls under the same name may share one upstream call; absent: this one shares with nobody. */
   flight?: string
   /** Where other processes look for its answer; absent: it is not to be kept. */
-  shelf?: Shelf
+  sharedEntry?: SharedEntry
   /** Between which purges upstream is asked; absent: its answer is nobody else's. */
   epoch?: { name: string; isOver: () => boolean }
   /** Asked for the cache alone: a stale answer has been given already. */
@@ -109,11 +109,11 @@ export type Call = {
   /** Holds words of several users: no sink is told of its content, whatever is captured of others. */
   confidential?: true
   /** Told when this call begins to wait for its team: it then takes up nobody's place at upstream. */
-  stepAside?: () => void
+  releaseUpstreamSlot?: () => void
   /** Sent after a fault, as it came. */
-  unexamined?: true
+  unchecked?: true
   /** What survives the SDK's retries of this call. */
-  origin: Origin
+  state: CallState
 }
 
 export type Handler = (call: Call) => Promise<Reply>
@@ -122,7 +122,7 @@ export type Handler = (call: Call) => Promise<Reply>
 export type Stage = (next: Handler) => Handler
 
 /** A body, and what has been worked out of it. Neither is ever changed by a stage. */
-export type Reading = {
+export type ParsedBody = {
   body: JsonObject
   /** Digests of all that the body asks, as each operation understands it. Worked out when the cache needs them. */
   questions: Partial<Record<Operation, string>>

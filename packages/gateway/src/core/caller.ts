@@ -3,7 +3,7 @@ import type { Capture, ExactPolicy, GuardName, Mode } from './policy.ts'
 import type { Refusal } from './refusal.ts'
 
 /** How the questions of one agent are treated, worked out of the policy's layers. */
-export type Plan = {
+export type SemanticPlan = {
   mode: 'shadow' | 'on'
   /** Cosine from which an answer serves on its own, until labels say otherwise; `undefined`: the embedder's. */
   threshold: number | undefined
@@ -34,11 +34,11 @@ export type Caller = {
   /** How long an answer is good for, in seconds; `undefined`: the exact cache is off. */
   exact: Required<ExactPolicy> | undefined
   /** How its questions are answered by meaning; `undefined`: they are not. */
-  semantic: Plan | undefined
+  semantic: SemanticPlan | undefined
   /** May share answers at all, cached or in flight. */
-  shares: boolean
+  cacheable: boolean
   /** Its answers may be shared with every team. */
-  shared: boolean
+  crossTeamCache: boolean
   /** Its answers are shared only between calls of one end user. */
   perUser: boolean
   /** Credentials are no part of the cache key. */

@@ -1,14 +1,14 @@
 import type { Refusal } from './refusal.ts'
 
 /** Upstream's key, opened for one request, and the origin it belongs to. */
-export type Opened = { key: string; origin: string }
+export type OpenedKey = { key: string; origin: string }
 
 /** A request that is about to leave. `shown`: the team key that it came with. */
-export type Leaving = {
+export type OutgoingHead = {
   url: string
   headers: Headers
   shown?: string | undefined
-  opened?: Opened | undefined
+  opened?: OpenedKey | undefined
 }
 
 /**
@@ -18,9 +18,9 @@ export type Leaving = {
  */
 export type Egress = {
   /** The refusal of a request that would take a key astray. */
-  strays: (leaving: Leaving) => Refusal | undefined
+  strays: (leaving: OutgoingHead) => Refusal | undefined
   /** What a redirect to another origin would take along of its keys: nothing, what only some transports do, or any. */
-  carries: (leaving: Leaving) => 'nothing' | 'authorization' | 'more'
+  carries: (leaving: OutgoingHead) => 'nothing' | 'authorization' | 'more'
   /** Whether a request shows no key, or in its place a team key or the placeholder. */
   lacksKey: (headers: Headers, shown: string | undefined) => boolean
 }

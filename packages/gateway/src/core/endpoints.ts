@@ -1,7 +1,7 @@
 import type { Operation } from './operation.ts'
 
 /** What of a URL is ours to govern; `model`: its path decides which model answers. */
-export type Governs = (url: string) => { operation: Operation; model?: string } | undefined
+export type MatchEndpoint = (url: string) => { operation: Operation; model?: string } | undefined
 
 const OPERATIONS: Record<string, Operation> = {
   '/chat/completions': 'chat',
@@ -11,10 +11,10 @@ const OPERATIONS: Record<string, Operation> = {
 }
 
 /** The path of a request below its client's base, query included; `undefined`: it goes somewhere else. */
-export type Below = (url: string) => string | undefined
+export type RelativePath = (url: string) => string | undefined
 
 /** The rest of a URL that begins with a client's own base, which may change under our hands. */
-export function restBelow(baseURL: () => string): Below {
+export function pathBelowBase(baseURL: () => string): RelativePath {
   return (url) => {
     const [base = '', baseQuery] = baseURL().split('?', 2)
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
@@ -25,12 +25,12 @@ export function restBelow(baseURL: () => string): Below {
 }
 
 /** What follows the version in a path, as OpenAI's SDKs write it. */
-export const restAfterVersion: Below = (url) =>
+export const pathAfterVersion: RelativePath = (url) =>
   /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ??
   /\/(?:chat\/completions|responses|embeddings|completions)(?:\?.*)?$/.exec(url)?.[0]
 
 /** Exactly the four paths below a client's own base URL, which may change under our hands. A query changes nothing. */
-export function belowBase(baseURL: () => string): Governs {
+export function matchBelowBase(baseURL: () => string): MatchEndpoint {
   return (url) => {
     const [base = ''] = baseURL().split('?', 1)
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
@@ -41,7 +41,7 @@ export function belowBase(baseURL: () => string): Governs {
 }
 
 /** For SDKs whose base we do not know: the path's tail. Azure names the model in the path. */
-export const byPathTail: Governs = (url) => {
+export const matchBySuffix: MatchEndpoint = (url) => {
   const [address = ''] = url.split(/[?#]/, 1)
   const path = Object.keys(OPERATIONS).find((path) => address.endsWith(path))
   const found = path === undefined ? undefined : operationOf(path)

@@ -10,11 +10,11 @@ export type Limits = {
   /** Of the policy they come from: where processes disagree, the highest version's limits bind. @default 0 */
   version?: number
   /** @default AWAY */
-  away?: Away
+  away?: WhileUnavailable
 }
 
 /** What holds while a process cannot reach the Redis that all share. */
-export type Away = {
+export type WhileUnavailable = {
   /** Requests and tokens. `share`: each process goes on with its part of them. `refuse`: every call is refused. */
   rates: 'share' | 'refuse'
   /** `share`: each process spends what it was granted while Redis was there. `refuse`: it spends nothing. */
@@ -28,6 +28,11 @@ export type Away = {
   allowance: NanoUsd
 }
 
-export const AWAY: Away = { rates: 'share', dollars: 'share', leased: 0.05, allowance: 0 as NanoUsd }
+export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
+  rates: 'share',
+  dollars: 'share',
+  leased: 0.05,
+  allowance: 0 as NanoUsd,
+}
 
 export type LimitName = 'rpm' | 'tpm' | 'daily_usd'

@@ -91,7 +91,7 @@ export type CachePolicy = {
   sharedBetweenAccounts?: boolean
 }
 
-export type WhenRedisIsAway = {
+export type OnRedisUnavailable = {
   /** Requests and tokens. `share`: each process goes on with its part of them; `refuse`: calls get a 503. @default 'share' */
   rates?: 'share' | 'refuse'
   /** `share`: each process spends what it was granted while Redis was there; `refuse`: calls get a 503. @default 'share' */
@@ -121,7 +121,7 @@ export type TeamPolicy = {
   /** US dollars in one day of the policy's time zone. Never exceeded by governed calls. */
   usdPerDay?: number
   /** What holds while a process cannot reach Redis; one word stands for both `rates` and `dollars`. @default 'share' */
-  whenRedisIsAway?: 'share' | 'refuse' | WhenRedisIsAway
+  whenRedisIsAway?: 'share' | 'refuse' | OnRedisUnavailable
   /** Models this team may name; default: every model of the policy. */
   models?: string[]
   /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */

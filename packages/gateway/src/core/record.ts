@@ -20,7 +20,7 @@ export type Attempt = {
 export type CallRecord = {
   id: string
   /** When the call was made, by the wall clock, in milliseconds since the epoch. It ended `latencyMs` later. */
-  at: number
+  startedAt: number
   agent: string
   team: string
   session?: string
@@ -36,7 +36,7 @@ export type CallRecord = {
   path: string
   stream: boolean
   /** As the caller wrote it; absent if it wrote none. */
-  modelAsked?: string
+  requestedModel?: string
   model: string
   route: Route
   cache: CacheState
@@ -47,7 +47,7 @@ export type CallRecord = {
   /** Cosine of a semantic hit. */
   similarity?: number
   /** What the semantic cache made of the call; absent where it was not asked. */
-  semantic?: Meaning
+  semantic?: SemanticResult
   /** Age of a cached answer in milliseconds. */
   ageMs?: number
   /** Tokens of the answer, also of a cached one; absent when there was none. */
@@ -77,7 +77,7 @@ export type CallRecord = {
 export type Degraded = 'down' | 'slow' | 'full'
 
 /** A record under way. It outlives an attempt that the SDK is going to retry. */
-export type Draft = {
+export type RecordDraft = {
   attempts: Attempt[]
   /** Attempts that are not in `spent` yet: under way, or ended and still to be priced. */
   open: number
@@ -95,7 +95,7 @@ export type Draft = {
 }
 
 /** What the semantic cache made of a call. */
-export type Meaning = {
+export type SemanticResult = {
   /**
    * `hit`: it answered. `would-hit`: it would have, were it `on`. `veto`: the nearest question was near enough, but a
    * guard saw a difference. `below`: it was not near enough (with a reason: nor would it have passed). `nothing`: there was none. `ineligible`: such calls are not

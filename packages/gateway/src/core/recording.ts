@@ -1,14 +1,14 @@
 import type { JsonObject } from './json.ts'
-import type { Metered, Usage } from './usage.ts'
+import type { MeteredUsage, Usage } from './usage.ts'
 
 /** How an answer ended, for everyone who shared it. */
 export type Ending =
   /** All of it came. `answer()` is absent when the body was not the JSON it claimed to be, or too long to keep. */
-  | { type: 'complete'; usage: Metered; answer: () => Answer | undefined }
+  | { type: 'complete'; usage: MeteredUsage; answer: () => Answer | undefined }
   /** Nobody was left to read it, or upstream stopped before the end of the answer. */
-  | { type: 'aborted'; usage: Metered }
+  | { type: 'aborted'; usage: MeteredUsage }
   /** Upstream broke: no response came, or its body ended in an error. `unseen`: the request met a connection already closed. */
-  | { type: 'failed'; usage: Metered; error: unknown; unseen?: boolean }
+  | { type: 'failed'; usage: MeteredUsage; error: unknown; unseen?: boolean }
 
 /** A whole answer: as upstream wrote it (or as a stream adds up to), and parsed. */
 export type Answer = {
@@ -22,7 +22,7 @@ export type Answer = {
 export const MOST_ANSWER_CHARS = 1024 * 1024
 
 /** Gives up a place at a recording; `early`: before the reader had all of it. Later calls change nothing. */
-export type Leave = (early: boolean) => void
+export type Release = (early: boolean) => void
 
 /** One answer: read once where its bytes are born, opened by each of its readers. */
 export type Recording = {
@@ -39,14 +39,14 @@ export type Recording = {
    * A Response of the reader's own, from the first byte on, live if need be.
    * Rejects with the transport's own error, or the reader's abort reason, when there is nothing to open.
    */
-  open: (view: View, leave: Leave) => Promise<Response>
+  open: (view: View, leave: Release) => Promise<Response>
   /**
    * At the end of the answer: false where it came whole but can be shown only in the shape it came in, as a stream or
    * whole. Absent where both shapes can always be shown.
    */
   convertible?: () => Promise<boolean>
   /** Nobody reads any more: stop upstream, unless the answer is as good as finished. */
-  abandon: () => void
+  cancelIfUnread: () => void
   ended: Promise<Ending>
   /** The same, where it was known from the start: answers at rest, and refusals. */
   ending?: Ending
@@ -63,7 +63,7 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
       leave(true)
       return Promise.reject(view.follows ? ofConnection(reason) : reason)
     },
-    abandon: () => {},
+    cancelIfUnread: () => {},
     ended,
   }
 }
@@ -85,7 +85,7 @@ export type View = {
 }
 
 /** What a recording saw of an answer by the time it ended. */
-export type Seen = {
+export type ObservedAnswer = {
   usage: Usage | undefined
   /** The usage covers the whole answer and does not contradict itself. */
   whole?: boolean

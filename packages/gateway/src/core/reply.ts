@@ -1,6 +1,6 @@
 import type { NanoUsd } from './money.ts'
 import type { Route, Via } from './operation.ts'
-import type { Meaning } from './record.ts'
+import type { SemanticResult } from './record.ts'
 import type { Recording } from './recording.ts'
 
 /** What comes back up. A failure is a Reply, too: its recording rejects when it is opened. */
@@ -17,20 +17,20 @@ export type Reply = {
   /** Semantic hits: cosine between the question and the one it was stored under. */
   similarity?: number
   /** What the semantic cache made of the call; absent where it was not asked. May come after the answer. */
-  meaning?: Meaning | Promise<Meaning | undefined> | undefined
+  semantic?: SemanticResult | Promise<SemanticResult | undefined> | undefined
   /** Why neither cache nor flight was used, as a word; absent when they were. */
   bypass?: string
   /** Refusals: the code. */
   refusal?: string
   /** Told what becomes of the answer, once the cache has or refuses it: until then newcomers join the flight it came with. */
-  land?: (kept: boolean | Promise<boolean>) => void
+  onStored?: (kept: boolean | Promise<boolean>) => void
   /** Headers of ours that belong to this answer: what the team has left. */
   headers?: Record<string, string>
   /** What a proxy says it charged, for models whose price we do not know. */
-  charged?: NanoUsd
+  reportedCost?: NanoUsd
   /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
-  bill?: Bill | Promise<Bill>
+  cost?: Cost | Promise<Cost>
 }
 
 /** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
-export type Bill = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
+export type Cost = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }

@@ -2,14 +2,14 @@ import type { Call } from './call.ts'
 import type { Reply } from './reply.ts'
 
 /** The caller wants no answer any more. Where only an aborted signal is known, as much is assumed. */
-export function isGivenUp({ origin, signal }: Call): boolean {
+export function isGivenUp({ state: origin, signal }: Call): boolean {
   if (origin.userSignal?.aborted) return true
   // Of its own calls the `openai` client also aborts those that take too long, and still takes an answer.
   return signal.aborted && !origin.marked
 }
 
 /** What the SDK does with such an outcome. Source: openai 7.57, `shouldRetry`, `makeRequest`, `parseResponseWithTimeout`. */
-export function willRetry({ origin, attempt, signal, view }: Call, { recording }: Reply): boolean {
+export function willRetry({ state: origin, attempt, signal, view }: Call, { recording }: Reply): boolean {
   if (origin.userSignal?.aborted) return false
   const { status, headers } = recording
   if (status === 401 && origin.refreshes) return true

@@ -18,7 +18,7 @@ export type Usage = {
 export const totalTokens = ({ input, output }: Usage) => input + output
 
 /** Tokens as upstream counted them; `estimated`: as we did, from above, because its count never came. */
-export type Metered = {
+export type MeteredUsage = {
   usage: Usage
   estimated: boolean
   /** The count is a bound and no estimate, since there was no tokeniser to be had: it has no price. */
@@ -35,13 +35,13 @@ export type Metered = {
 }
 
 /** No tokens seen. Says nothing of what upstream may bill. */
-export const nothing: Metered = {
+export const NO_USAGE: MeteredUsage = {
   usage: { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 },
   estimated: false,
 }
 
 /** No tokens, and provably no bill: the request never left, or upstream refused it unprocessed. */
-export const unbilled: Metered = { ...nothing, bill: 'none' }
+export const UNBILLED: MeteredUsage = { ...NO_USAGE, bill: 'none' }
 
 /** What could not be counted. */
-export const unmetered: Metered = { ...nothing, estimated: true, unknown: true }
+export const UNMETERED: MeteredUsage = { ...NO_USAGE, estimated: true, unknown: true }

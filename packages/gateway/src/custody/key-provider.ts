@@ -1,15 +1,15 @@
 import type { Refusal } from '../core/refusal.ts'
-import type { Link } from '../redis/connection.ts'
-import { tagOf } from '../redis/hash-tag.ts'
-import { type Listener, listen } from '../redis/pubsub.ts'
-import type { Say } from '../util/log.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { hashTag } from '../redis/hash-tag.ts'
+import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
+import type { Warn } from '../util/log.ts'
 import { idOf, unseal } from './cipher.ts'
 
 /**
  * One hash for each team: `t:<id>` is upstream's key sealed under a team key, `m:<id>` the team key sealed under the
  * operator's master key, `i:<id>` when and by whom. They have no TTL: without them nothing works.
  */
-export const vaultOf = (team: string): string => `gw:{${tagOf(team)}}:k`
+export const vaultOf = (team: string): string => `gw:{${hashTag(team)}}:k`
 
 /** Teams whose keys have changed are told here, by name. */
 export const CHANNEL = 'gw:custody'
@@ -24,24 +24,28 @@ const MAX_KEPT = 1_000
 type Kept = { secret: string; readAt: number; doubtful: boolean }
 
 /** Upstream's key for whoever shows a team key. */
-export type Keeper = {
+export type KeyProvider = {
   /** At once, where it is known. */
   open: (team: string, teamKey: string) => string | Promise<string | Refusal>
   /** After upstream has turned a key down: another one, if there is one by now. */
-  instead: (refused: string, team: string, teamKey: string) => Promise<string | undefined>
+  afterRejected: (refused: string, team: string, teamKey: string) => Promise<string | undefined>
   close: () => void
 }
 
-export function createKeeper(link: Link, say: Say, now: () => number = () => performance.now()): Keeper {
+export function createKeyProvider(
+  link: RedisConnection,
+  say: Warn,
+  now: () => number = () => performance.now(),
+): KeyProvider {
   const kept = new Map<string, Kept>()
   const reading = new Map<string, Promise<string | Refusal>>()
-  let ear: Listener | undefined
+  let ear: RedisSubscription | undefined
   /** Changes that were told of so far: what was read while one came may be what it was about. */
   let changes = 0
 
   /** Made at first use. */
   function hear() {
-    ear ??= listen(link, CHANNEL, { onListening: doubt, onMessage: forget })
+    ear ??= subscribe(link, CHANNEL, { onListening: doubt, onMessage: forget })
   }
 
   /** Whoever was deaf for a while may have missed that a key was revoked. */
@@ -69,7 +73,7 @@ export function createKeeper(link: Link, say: Say, now: () => number = () => per
     const before = changes
     let value: string | null
     try {
-      value = await link.ask((client) => client.hget(vaultOf(team), `t:${id}`))
+      value = await link.run((client) => client.hget(vaultOf(team), `t:${id}`))
     } catch {
       const last = kept.get(name)
       return last !== undefined && now() - last.readAt < KEPT_MS ? last.secret : UNAVAILABLE
@@ -104,7 +108,7 @@ export function createKeeper(link: Link, say: Say, now: () => number = () => per
       // Nobody waits for a look at what was good a minute ago.
       return age < KEPT_MS ? found.secret : fresh
     },
-    async instead(refused, team, teamKey) {
+    async afterRejected(refused, team, teamKey) {
       const now = await read(team, teamKey)
       return typeof now === 'string' && now !== refused ? now : undefined
     },

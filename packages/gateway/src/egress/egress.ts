@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
-import type { Egress, Leaving, Opened } from '../core/egress.ts'
+import type { Egress, OpenedKey, OutgoingHead } from '../core/egress.ts'
 import type { Refusal } from '../core/refusal.ts'
 
 /** What a client shows that has no key for upstream. It never leaves this process. */
-export const PLACEHOLDER = 'kept-by-llm-gateway'
+export const PLACEHOLDER_KEY = 'kept-by-llm-gateway'
 /** What is known of the keys of a process. */
 type Known = {
   /** SHA-256 of each team key, in hexadecimal, as policies list them. */
@@ -25,7 +25,7 @@ const MAX_KEPT_CHARS = 4_096
 
 export function createEgress({ hashes, keys, proxy }: Known): Egress {
   const listed = new Set([...hashes].map((each) => each.toLowerCase()))
-  const own = [PLACEHOLDER, ...keys.filter((key) => key !== undefined && key !== '')] as string[]
+  const own = [PLACEHOLDER_KEY, ...keys.filter((key) => key !== undefined && key !== '')] as string[]
   /** Most texts come with every request. */
   const verdicts = new Map<string, boolean>()
 
@@ -42,10 +42,10 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
     return verdict
   }
 
-  const holdsKey = (text: string, shown: string | undefined, opened: Opened | undefined) =>
+  const holdsKey = (text: string, shown: string | undefined, opened: OpenedKey | undefined) =>
     (opened !== undefined && writes(text, opened.key)) || holdsTeamKey(text, shown)
 
-  function strays({ url, headers, shown, opened }: Leaving): Refusal | undefined {
+  function strays({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
     const origin = originOf(url)
     // Nothing of it leaves.
     if (origin === undefined && url.startsWith('data:')) return undefined
@@ -77,7 +77,7 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
 }
 
 /** A copy with the key in it, where one is missing or something stands in for it: the caller's own never hold it. */
-export function withKey(headers: HeadersInit | undefined, key: string): Headers {
+export function withAuthorization(headers: HeadersInit | undefined, key: string): Headers {
   const own = new Headers(headers)
   const isAzures = own.has('api-key')
   if (isAzures) own.set('api-key', key)

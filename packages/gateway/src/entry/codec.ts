@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
 import { dictionary } from './dictionary.ts'
 import type { CacheEntry } from './entry.ts'
-import type { Purge } from './purge-filter.ts'
+import type { PurgeFilter } from './purge-filter.ts'
 
 /**
  * How an entry stands in Redis: 4 bytes of kind, 12 of marks, 4 of CRC-32 over all else, then the entry, deflated.
@@ -77,7 +77,7 @@ export async function decode(value: Buffer, isSigned = false): Promise<CacheEntr
 }
 
 /** By the first bytes of a value. What is not ours matches everything: it is of no use to anybody. */
-export function mayMatch({ team, agent, model }: Purge, start: Buffer): boolean {
+export function mayMatch({ team, agent, model }: PurgeFilter, start: Buffer): boolean {
   if (!isOurs(start)) return true
   return [team, agent, model].every(
     (wanted, at) => wanted === undefined || mark(wanted).equals(start.subarray(4 + 4 * at, 8 + 4 * at)),

@@ -1,15 +1,15 @@
-import { lasting } from '../body/replay.ts'
+import { replayableHeaders } from '../body/replay.ts'
 import type { Call } from '../core/call.ts'
 import type { Answer } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
-import type { Metered } from '../core/usage.ts'
+import type { MeteredUsage } from '../core/usage.ts'
 import type { CacheEntry } from './entry.ts'
 
 /** An answer as it is put away, fresh for `ttl` seconds and kept for `longer`. */
 export function entryOf(
   answer: Answer,
   reply: Reply,
-  usage: Metered,
+  usage: MeteredUsage,
   { operation, body, view, caller }: Call,
   { ttl, longer }: { ttl: number; longer: number },
 ): CacheEntry {
@@ -20,7 +20,7 @@ export function entryOf(
     text: answer.text,
     usage,
     model: reply.model,
-    headers: lasting(reply.recording.headers),
+    headers: replayableHeaders(reply.recording.headers),
     answerId: keptUpstream && typeof id === 'string' ? id : undefined,
     untold: view.stream && usage.estimated,
     team: caller.team,

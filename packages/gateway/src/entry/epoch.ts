@@ -1,5 +1,5 @@
-import { tagOf } from '../redis/hash-tag.ts'
-import type { Purge } from './purge-filter.ts'
+import { hashTag } from '../redis/hash-tag.ts'
+import type { PurgeFilter } from './purge-filter.ts'
 
 /**
  * The last purges that concern one key, as Redis knows them: of the key's team, and of all teams. Each is
@@ -22,13 +22,13 @@ const KEY = /^gw:\{([^}]*)\}:/
 export const tagIn = (key: string): string | undefined => KEY.exec(key)?.[1]
 
 /** Hash tags of the answers that a purge may forget; `undefined`: those of all teams. */
-export function tagsOf({ key, team }: Purge): string[] | undefined {
+export function tagsOf({ key, team }: PurgeFilter): string[] | undefined {
   if (key !== undefined) {
     const tag = tagIn(key)
     return tag === undefined ? [] : [tag]
   }
   // Answers that all teams share lie under a tag of their own.
-  return team === undefined ? undefined : [tagOf(team), '*']
+  return team === undefined ? undefined : [hashTag(team), '*']
 }
 
 /** Counts the purges that this process has heard of. */
@@ -37,7 +37,7 @@ export function createGenerations() {
   let all = 0
 
   return {
-    raise(what: Purge): void {
+    raise(what: PurgeFilter): void {
       const tags = tagsOf(what)
       if (tags === undefined) all += 1
       for (const tag of tags ?? []) own.set(tag, (own.get(tag) ?? 0) + 1)

@@ -27,7 +27,7 @@ export function hit(
 
 /** What cannot be read, or is nested deeper than the stack is here, is as good as not stored. */
 function replayed(entry: CacheEntry, call: Call): Recording | undefined {
-  const { operation, outgoing, view } = call
+  const { operation, outbound: outgoing, view } = call
   try {
     return replay(operation === 'responses' ? echoed(entry, call) : entry, operation, outgoing.url, view)
   } catch {

@@ -3,7 +3,7 @@ import { check } from '../core/options-error.ts'
 import type { CacheEntry } from './entry.ts'
 
 /** Which answers to forget. Everything given must match; `{}` is all of them. */
-export type Purge = {
+export type PurgeFilter = {
   /** Asked by an agent of this team. */
   team?: string
   /** Asked by this agent. */
@@ -18,9 +18,9 @@ const name = z.optional(z.string())
 const schema = z.strictObject({ team: name, agent: name, model: name, key: name })
 
 /** @throws GatewayOptionsError: a misspelt member must not purge everything. */
-export const checkPurge = (what: Purge): Purge => check(schema, what, 'purge') as Purge
+export const checkPurge = (what: PurgeFilter): PurgeFilter => check(schema, what, 'purge') as PurgeFilter
 
-export function matches({ team, agent, model, key }: Purge, of: string, entry: CacheEntry): boolean {
+export function matches({ team, agent, model, key }: PurgeFilter, of: string, entry: CacheEntry): boolean {
   return (
     (key === undefined || key === of) &&
     (team === undefined || team === entry.team) &&

@@ -1,6 +1,6 @@
 import type { CacheEntry } from './entry.ts'
 import { orderOf, type Stamped, type Stamps, tagIn } from './epoch.ts'
-import { matches, type Purge } from './purge-filter.ts'
+import { matches, type PurgeFilter } from './purge-filter.ts'
 
 /** So many of the last purges. */
 const MAX = 1_000
@@ -10,10 +10,10 @@ const MAX = 1_000
  * what it spares; so what it was about is remembered, and does not count again if it is put back.
  */
 export function createRemembered() {
-  const purges: { what: Purge; stamped: Stamped }[] = []
+  const purges: { what: PurgeFilter; stamped: Stamped }[] = []
 
   return {
-    add(what: Purge, stamped: Stamped): void {
+    add(what: PurgeFilter, stamped: Stamped): void {
       purges.push({ what, stamped })
       if (purges.length > MAX) purges.shift()
     },

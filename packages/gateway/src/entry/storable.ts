@@ -18,7 +18,7 @@ const ASKED: Record<Operation, (body: JsonObject, answer: JsonObject) => boolean
 }
 
 /** Only a finished answer that is what was asked for may be given again. */
-export function admissible(call: Call, answer: Answer): boolean {
+export function isStorable(call: Call, answer: Answer): boolean {
   if (answer.isMangled || answer.text.length > MOST_ANSWER_CHARS) return false
   const { json } = answer
   if (isSet(json.error) || isNested(json)) return false

@@ -35,7 +35,7 @@ type Reviver = (this: unknown, key: string, value: unknown, context: { source?: 
  * @throws RangeError for a value nested too deeply to be anything but an attack.
  */
 export function canonical(value: unknown, depth = 0, ordered = false): string {
-  if (typeof value === 'string') return quoted(value)
+  if (typeof value === 'string') return lengthPrefixed(value)
   if (typeof value !== 'object' || value === null) return `${value as number | boolean | null}`
   if (value instanceof ExactNumber) return value.source
   if (depth > MAX_DEPTH) throw new RangeError(`nested more than ${MAX_DEPTH} levels deep`)
@@ -48,18 +48,18 @@ export function canonical(value: unknown, depth = 0, ordered = false): string {
   const keys = Object.keys(members)
   if (!ordered) keys.sort()
   for (const key of keys)
-    written += `${quoted(key)}:${canonical(members[key], depth + 1, ordered || key === 'properties')},`
+    written += `${lengthPrefixed(key)}:${canonical(members[key], depth + 1, ordered || key === 'properties')},`
   return `{${written}}`
 }
 
 /** Told apart by its length, which is found sooner than what JSON would have to escape. */
-export const quoted = (text: string) =>
+export const lengthPrefixed = (text: string) =>
   text.isWellFormed() ? `${text.length}"${text}` : JSON.stringify(text)
 
 /**
  * The body again, but with numbers that `JSON.parse` would round kept apart, as they were written. Most bodies have none.
  */
-export function exactly(text: string, parsed: Record<string, Json>): Record<string, unknown> {
+export function parseExactNumbers(text: string, parsed: Record<string, Json>): Record<string, unknown> {
   if (!MAY_BE_ROUNDED.test(text)) return parsed
   const revive: Reviver = (_key, value, { source }) =>
     typeof value === 'number' && source !== undefined && !isExact(value, source)

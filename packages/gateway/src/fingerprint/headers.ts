@@ -73,16 +73,16 @@ export type Bearing = { credentials: string; deciding: string }
 /** What of a call bears on whose answer it is. */
 export type Borne = {
   teamKey?: string | undefined
-  outgoing: Pick<Call['outgoing'], 'headers' | 'by'>
+  outbound: Pick<Call['outbound'], 'headers' | 'transportName'>
 }
 
 /**
  * Where keys are in custody, the team key is what a caller shows: it counts beside what stands in `authorization`. So does
  * a transport of the program's own, which may add what no header here tells of.
  */
-export function bearingOf({ outgoing, teamKey }: Borne): Bearing {
+export function bearingOf({ outbound: outgoing, teamKey }: Borne): Bearing {
   let credentials = teamKey === undefined ? '' : pair('team-key', teamKey)
-  if (outgoing.by !== undefined) credentials += pair('by', outgoing.by)
+  if (outgoing.transportName !== undefined) credentials += pair('by', outgoing.transportName)
   let deciding = ''
   outgoing.headers.forEach((value, name) => {
     const kind = kindOf(name)
@@ -107,4 +107,4 @@ function lastingPart(authorization: string): string {
 
 /** All that a call shows for itself, signatures of the moment included. */
 export const shownBy = (call: Borne): string =>
-  bearingOf(call).credentials + (call.outgoing.headers.get('authorization') ?? '')
+  bearingOf(call).credentials + (call.outbound.headers.get('authorization') ?? '')

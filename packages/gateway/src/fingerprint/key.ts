@@ -2,13 +2,13 @@ import { hash } from 'node:crypto'
 import type { Call } from '../core/call.ts'
 import { object, parseObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
-import { tagOf } from '../redis/hash-tag.ts'
-import { canonical, exactly, quoted } from './canonical.ts'
+import { hashTag } from '../redis/hash-tag.ts'
+import { canonical, lengthPrefixed, parseExactNumbers } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { bearingOf } from './headers.ts'
-import { ownerOf, ringOf } from './owner.ts'
+import { keyRingOf, ownerOf } from './owner.ts'
 import { hasRepeated } from './repeated.ts'
-import { whyNot } from './shareable.ts'
+import { bypassReason } from './shareable.ts'
 
 /**
  * Two names of one question: under `exact` its answer is kept, under `flight` those who ask at the same time meet.
@@ -34,33 +34,37 @@ const NEVER_IN_KEY = {
 } as const satisfies Record<Operation, ReadonlySet<string>>
 
 export function keysOf(call: Call): Keys {
-  const { body, operation, caller, rules } = call
-  const bypass = whyNot(operation, body, call.model, rules.policy.cacheRemoteContent ?? false)
+  const { body, operation, caller, policy: rules } = call
+  const bypass = bypassReason(operation, body, call.model, rules.policy.cacheRemoteContent ?? false)
   if (bypass !== undefined) return { bypass }
-  const tag = caller.shared ? SHARED : tagOf(caller.team)
+  const tag = caller.crossTeamCache ? SHARED : hashTag(caller.team)
   const bearing = bearingOf(call)
-  const ring = ringOf(call, bearing)
+  const ring = keyRingOf(call, bearing)
   const owner = ownerOf(call, ring.signer, bearing)
   if (owner === undefined) return { bypass: 'no-user' }
   const scope = scopeOf(call, tag, ring.id + owner)
-  const known = call.reading.keys
+  const known = call.parsed.keys
   if (known?.scope === scope) return known.keys
   const question = questionOf(call)
   if (typeof question !== 'string') return question
   const exact = `gw:{${tag}}:x:${hash('sha256', scope + question, 'base64url')}`
   const flight = operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact
   const keys = { exact, flight, secret: ring.entries }
-  call.reading.keys = { scope, keys }
+  call.parsed.keys = { scope, keys }
   return keys
 }
 
 /** All that is in a key beside the body. No part can reach into the next: each tells its length. */
-function scopeOf({ body, operation, outgoing, model, controls }: Call, tag: string, owner: string): string {
+function scopeOf(
+  { body, operation, outbound: outgoing, model, controls }: Call,
+  tag: string,
+  owner: string,
+): string {
   // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
   const kept = operation === 'responses' && body.store !== false ? 'kept' : ''
   const parts = [tag, controls.cache.namespace ?? '', outgoing.url, operation, model, kept, owner]
   let scope = ''
-  for (const part of parts) scope += quoted(part)
+  for (const part of parts) scope += lengthPrefixed(part)
   return scope
 }
 
@@ -71,17 +75,22 @@ const SHARED = '*'
 const MOST_COMPARED = 262_144
 
 /** SHA-256 of all that the body asks, worked out once for each body. */
-function questionOf({ operation, body, reading, outgoing }: Call): string | { bypass: string } {
+function questionOf({
+  operation,
+  body,
+  parsed: reading,
+  outbound: outgoing,
+}: Call): string | { bypass: string } {
   const known = reading.questions[operation]
   if (known !== undefined) return known
   const excluded = NEVER_IN_KEY[operation]
   // Members of LiteLLM's are in the text, and no more in the body.
-  const whole = Object.keys(outgoing.edits ?? {}).length === 0 ? body : object(parseObject(outgoing.text))
+  const whole = Object.keys(outgoing.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outgoing.text))
   // Nothing that parsing loses is in such a text: no member twice, no number that a double cannot hold.
   const isPlain = outgoing.text.length <= MOST_COMPARED && JSON.stringify(whole) === outgoing.text
   if (!isPlain && hasRepeated(outgoing.text, whole)) return { bypass: 'repeated-member' }
   try {
-    const exact = isPlain ? body : exactly(outgoing.text, body)
+    const exact = isPlain ? body : parseExactNumbers(outgoing.text, body)
     let written = ''
     for (const name of Object.keys(exact).sort()) {
       const member = exact[name]

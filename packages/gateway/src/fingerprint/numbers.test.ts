@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../core/json.ts'
-import { canonical, exactly } from './canonical.ts'
+import { canonical, parseExactNumbers } from './canonical.ts'
 import { hasRepeated } from './repeated.ts'
 
 const written = (number: string) => {
   const text = `{"seed":${number}}`
-  return canonical(exactly(text, JSON.parse(text) as JsonObject))
+  return canonical(parseExactNumbers(text, JSON.parse(text) as JsonObject))
 }
 
 /** A number's exact value, as digits without zeros at either end and the power of ten; no double is involved. */

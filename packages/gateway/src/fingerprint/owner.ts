@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Call } from '../core/call.ts'
 import { type Json, object } from '../core/json.ts'
 import { type Signer, signerOf } from '../util/signature.ts'
-import { canonical, quoted } from './canonical.ts'
+import { canonical, lengthPrefixed } from './canonical.ts'
 import { type Bearing, bearingOf } from './headers.ts'
 
 /**
@@ -18,7 +18,11 @@ export function ownerOf(call: Call, signer: Signer, bearing = bearingOf(call)): 
   const { credentials, deciding } = bearing
   const user = caller.perUser ? userOf(call) : ''
   if (user === undefined) return undefined
-  return quoted(caller.accountsShare ? '' : accountOf(signer, credentials)) + quoted(deciding) + quoted(user)
+  return (
+    lengthPrefixed(caller.accountsShare ? '' : accountOf(signer, credentials)) +
+    lengthPrefixed(deciding) +
+    lengthPrefixed(user)
+  )
 }
 
 /**
@@ -35,7 +39,7 @@ export function userOf({ body, controls }: Pick<Call, 'body' | 'controls'>): str
   const isNamed =
     names.some((name) => name.trim() !== '') || people.some((name) => BLANK.test(name) === false)
   if (!isNamed) return undefined
-  return [...names, ...people].map(quoted).join('') + inMetadata(body.metadata)
+  return [...names, ...people].map(lengthPrefixed).join('') + inMetadata(body.metadata)
 }
 
 const BLANK = /^\w+\s*$/
@@ -47,7 +51,7 @@ function inMetadata(metadata: Json | undefined): string {
 }
 
 /** The secret that one caller's exact entries are signed with, and what is derived from it. */
-export type Ring = {
+export type KeyRing = {
   /** Names the secret without telling it. Callers with different secrets never meet under one key. */
   id: string
   signer: Signer
@@ -62,17 +66,17 @@ const OWN_SECRET = randomBytes(32).toString('base64url')
  * The configured secret, else the team key, else the credentials of the call. Where teams share, a team key is no
  * common secret; where accounts share, neither are credentials.
  */
-export function ringOf({ caller, rules }: Call, { credentials }: Bearing): Ring {
+export function keyRingOf({ caller, policy: rules }: Call, { credentials }: Bearing): KeyRing {
   const { secret, key } = rules.secrets ?? {}
-  const common = secret ?? (caller.shared ? undefined : key)
+  const common = secret ?? (caller.crossTeamCache ? undefined : key)
   if (common !== undefined) return ringFrom(common)
   return ringFrom(caller.accountsShare ? OWN_SECRET : credentials)
 }
 
-const rings = new Map<string, Ring>()
+const rings = new Map<string, KeyRing>()
 const MAX_RINGS = 200
 
-function ringFrom(secret: string): Ring {
+function ringFrom(secret: string): KeyRing {
   const known = rings.get(secret)
   if (known !== undefined) return known
   const signer = signerOf(secret)

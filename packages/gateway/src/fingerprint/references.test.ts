@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
-import { whyNot } from './shareable.ts'
+import { bypassReason } from './shareable.ts'
 
 const DATA = 'data:image/png;base64,iVBORw0KGgo='
 const ADDRESSES = [
@@ -50,8 +50,8 @@ const pointing: [string, Operation, JsonObject][] = [
 test.each(pointing)(
   '%s, %s: what it points at may change, so that its answer is not kept',
   (_, operation, body) => {
-    expect(whyNot(operation, body, 'm', false)).toBe('remote-content')
-    expect(whyNot(operation, body, 'm', true)).toBeUndefined()
+    expect(bypassReason(operation, body, 'm', false)).toBe('remote-content')
+    expect(bypassReason(operation, body, 'm', true)).toBeUndefined()
   },
 )
 
@@ -77,5 +77,5 @@ const held: [string, Operation, JsonObject][] = [
 ]
 
 test.each(held)('%s, %s: all of it is in the body', (_, operation, body) => {
-  expect(whyNot(operation, body, 'm', false)).toBeUndefined()
+  expect(bypassReason(operation, body, 'm', false)).toBeUndefined()
 })

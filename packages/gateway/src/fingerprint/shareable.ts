@@ -6,7 +6,7 @@ import { pointsElsewhere, refers } from './references.ts'
  * Why an answer to this body may be neither stored nor shared, or `undefined` if it may. Tools, items and content
  * parts are held against lists of what is known to be safe: what OpenAI adds tomorrow is not.
  */
-export function whyNot(
+export function bypassReason(
   operation: Operation,
   body: JsonObject,
   model: string,

@@ -1,5 +1,5 @@
 import type { Policy } from '../core/policy.ts'
-import type { Purge } from '../entry/purge-filter.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
 import type { SemanticAdmin } from '../semantic/store/port.ts'
 import type { Stats } from './stats.ts'
 
@@ -21,7 +21,7 @@ export type GatewayControls = {
    * @throws when Redis cannot be reached: this process has forgotten, others may have not.
    * @throws GatewayOptionsError for a field that does not exist.
    */
-  purge: (what: Purge) => Promise<number>
+  purge: (what: PurgeFilter) => Promise<number>
   /**
    * `flush`, of every sink, then lets go of the cache; resolves as `flush` does, and what was not delivered is dropped.
    * Calls made afterwards still work, and those in line for a limit stay there.

@@ -1,9 +1,9 @@
 import type { GatewayOptions } from '../config/options.ts'
-import { byPathTail, restAfterVersion } from '../core/endpoints.ts'
+import { matchBySuffix, pathAfterVersion } from '../core/endpoints.ts'
 import { originOf } from '../egress/egress.ts'
 import { globalFetch } from '../upstream/request.ts'
 import type { Gateway } from './controls.ts'
-import { assemble } from './gateway.ts'
+import { buildGateway } from './gateway.ts'
 
 const PARTS = Symbol('the parts of one gateway')
 
@@ -17,11 +17,11 @@ const PARTS = Symbol('the parts of one gateway')
  */
 export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch }): Gateway {
   const { fetch: transport, ...rest } = options ?? {}
-  const { controls, door } = assemble(rest)
+  const { controls, door } = buildGateway(rest)
   const governed = door({
     transport: transport ?? globalFetch,
-    governs: byPathTail,
-    below: restAfterVersion,
+    match: matchBySuffix,
+    relativePath: pathAfterVersion,
     frozen: false,
     keyOrigin: originOf(process.env.OPENAI_BASE_URL || 'https://api.openai.com'),
   })

@@ -1,5 +1,5 @@
 import OpenAI, { type ClientOptions } from 'openai'
-import { PLACEHOLDER } from '../egress/egress.ts'
+import { PLACEHOLDER_KEY } from '../egress/egress.ts'
 
 /** What a client brings: a credential for models, only one for the administration of an account, or none. */
 export type Credential = 'models' | 'admin' | 'none'
@@ -18,7 +18,7 @@ export function constructed(
     client = new OpenAI(options)
   } catch (error) {
     // Would it do, were there a key?
-    if (!wouldDo({ ...options, apiKey: PLACEHOLDER })) throw error
+    if (!wouldDo({ ...options, apiKey: PLACEHOLDER_KEY })) throw error
     return { credential: 'none', error }
   }
   const { _options: own, _provider: provider } = client as unknown as Inside

@@ -1,44 +1,44 @@
 import { createCounters } from '../account/counters.ts'
-import { witness } from '../account/direct-call.ts'
-import { type Passed, recordOfPassed } from '../account/pass-through-record.ts'
+import { createDirectCallRecorder } from '../account/direct-call.ts'
+import { type PassThroughCall, passThroughRecord } from '../account/pass-through-record.ts'
 import { createRecorder } from '../account/recorder.ts'
 import { createMemoryCache } from '../cache/memory-store.ts'
-import { rulesOf } from '../config/compiled-policy.ts'
+import { compilePolicy } from '../config/compiled-policy.ts'
 import type { GatewayOptions } from '../config/options.ts'
-import { settingsOf } from '../config/settings.ts'
+import { resolveSettings } from '../config/settings.ts'
 import type { Call } from '../core/call.ts'
-import type { Origin } from '../core/call-state.ts'
+import type { CallState } from '../core/call-state.ts'
 import type { CallRecord } from '../core/record.ts'
 import type { Ending } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
-import { createKeeper } from '../custody/key-provider.ts'
-import { PLACEHOLDER } from '../egress/egress.ts'
+import { createKeyProvider } from '../custody/key-provider.ts'
+import { PLACEHOLDER_KEY } from '../egress/egress.ts'
 import { checkPurge } from '../entry/purge-filter.ts'
-import { createDoor } from '../http/fetch.ts'
-import { createWatch } from '../http/observe.ts'
+import { createFetch } from '../http/fetch.ts'
+import { createDirectCallObserver } from '../http/observe.ts'
 import { createPassThrough } from '../http/pass-through.ts'
-import type { Entrance } from '../http/request.ts'
-import type { DetourStats } from '../litellm/failover.ts'
+import type { ClientBinding } from '../http/request.ts'
+import type { ProxyFailoverStats } from '../litellm/failover.ts'
 import { pipeline } from '../pipeline.ts'
-import { applied } from '../policy/apply-switches.ts'
+import { applySwitches } from '../policy/apply-switches.ts'
 import type { Live } from '../policy/live/live.ts'
 import { createMemoryQuota } from '../quota/memory.ts'
-import type { Link } from '../redis/connection.ts'
-import { acquireLink } from '../redis/pool.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { acquireConnection } from '../redis/pool.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createSinks } from '../sinks/sinks.ts'
-import { createLater, createSoon } from '../util/deferred.ts'
+import { createDeferredQueue, createMicrotaskQueue } from '../util/deferred.ts'
 import { callHook, createFault, detached, guarded } from '../util/faults.ts'
 import { allKeptAlive, keptAlive } from '../util/keep-alive.ts'
-import { once, oneAMinute } from '../util/log.ts'
-import { within } from '../util/timeout.ts'
+import { deduplicated, rateLimited } from '../util/log.ts'
+import { settlesWithin } from '../util/timeout.ts'
 import { deadlineOf } from '../util/timers.ts'
 import type { GatewayControls } from './controls.ts'
 import type { Credential } from './credential.ts'
-import { createMeanings } from './lazy-semantic.ts'
-import { purged } from './purge.ts'
-import { share } from './redis-services.ts'
-import { placesOf } from './sinks.ts'
+import { createLazySemanticCache } from './lazy-semantic.ts'
+import { purgeAll } from './purge.ts'
+import { createRedisServices } from './redis-services.ts'
+import { configuredSinks } from './sinks.ts'
 
 /** How long `close` waits for Redis to take back a lease. */
 const LEAVE_MS = 500
@@ -51,9 +51,9 @@ const LINGER_MS = 10_000
 const abandoned = new FinalizationRegistry<() => void>((close) => close())
 
 /** The gateway as parts: controls, and a door for each client. `credential`: what its clients bring of their own. */
-export function assemble(options: GatewayOptions | undefined, credential: Credential = 'models') {
+export function buildGateway(options: GatewayOptions | undefined, credential: Credential = 'models') {
   const hasKey = credential === 'models'
-  const settings = settingsOf(options, hasKey)
+  const settings = resolveSettings(options, hasKey)
   const { deadlines, redis } = settings
   const warn = (message: string) => {
     // A console that was replaced, and fails, is no trouble of the call that something is said of.
@@ -62,29 +62,31 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
       () => undefined,
     )
   }
-  const say = once(warn)
+  const say = deduplicated(warn)
   for (const notice of settings.notices) say(notice)
   const counters = createCounters()
-  const fault = createFault(counters.counts, oneAMinute(warn))
+  const fault = createFault(counters.counts, rateLimited(warn))
   const complain = (field: string) => say(whatBecameOf(field))
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
   const canAsk = credential !== 'none' || settings.custody
-  let rules = rulesOf(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
+  let rules = compilePolicy(settings.policy, { settings, hasKey: canAsk, say, switches: {} })
   const shared =
-    settings.direct || redis === undefined ? undefined : share(redis, settings, memory, warn, adopt, fault)
+    settings.direct || redis === undefined
+      ? undefined
+      : createRedisServices(redis, settings, memory, warn, adopt, fault)
   const vault = settings.custody && redis !== undefined ? openKeeper(redis, shared?.link) : undefined
   const answers = shared?.answers ?? memory
   const limits = shared ? shared.limits : settings.quota && createMemoryQuota()
-  const [later, settlements] = [createLater(fault), createLater(fault)]
+  const [later, settlements] = [createDeferredQueue(fault), createDeferredQueue(fault)]
   const condition = () => shared?.condition()
-  const recorded = settings.onCall === undefined ? later : createSoon(fault)
+  const recorded = settings.onCall === undefined ? later : createMicrotaskQueue(fault)
   const recorder = createRecorder(counters, recorded, emit, fault, condition)
-  const sayOfSinks = oneAMinute(warn)
-  const places = placesOf(settings, () => rules.policy, shared?.link, sayOfSinks)
+  const sayOfSinks = rateLimited(warn)
+  const places = configuredSinks(settings, () => rules.policy, shared?.link, sayOfSinks)
   const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks, fault })
-  const meanings = createMeanings(settings, shared?.link, sayOfSinks, fault)
-  const detours: DetourStats = { way: 'direct', detours: 0 }
+  const meanings = createLazySemanticCache(settings, shared?.link, sayOfSinks, fault)
+  const detours: ProxyFailoverStats = { way: 'direct', detours: 0 }
   const answer = pipeline({
     meanings: meanings.load,
     recorder,
@@ -97,7 +99,7 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     litellm: settings.litellm,
     detours,
     keeper: vault?.keeper,
-    say: oneAMinute(warn),
+    say: rateLimited(warn),
     fault,
   })
   const listened = settings.onCall !== undefined || places.length > 0
@@ -109,9 +111,14 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     complain,
     forget: async (id) => await Promise.all([answers.forget(id), meanings.forget(id)]),
     keeper: vault?.keeper,
-    rules: () => rules,
+    policy: () => rules,
     watch: listened
-      ? createWatch({ settings, rules: () => rules, complain, witness: witness(recorder) })
+      ? createDirectCallObserver({
+          settings,
+          policy: () => rules,
+          complain,
+          witness: createDirectCallRecorder(recorder),
+        })
       : undefined,
     tell: listened ? tell : undefined,
     track(work) {
@@ -126,7 +133,7 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
   })
   let starting: Promise<unknown> | undefined
   if (shared?.following !== undefined)
-    starting = within(shared.following.ready, deadlines.connectMs + deadlines.redisMs).then(() => {
+    starting = settlesWithin(shared.following.ready, deadlines.connectMs + deadlines.redisMs).then(() => {
       starting = undefined
     })
   const house = {
@@ -135,16 +142,17 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     fault,
     complain,
     passThrough,
-    rules: () => rules,
-    forget: (call: Call) => recorder.forget(call.origin),
+    policy: () => rules,
+    closeRecord: (call: Call) => recorder.forget(call.state),
     starting: () => starting,
   }
 
   /** Who goes straight shares nothing in Redis but this. */
-  function openKeeper(redis: NonNullable<typeof settings.redis>, known: Link | undefined) {
+  function openKeeper(redis: NonNullable<typeof settings.redis>, known: RedisConnection | undefined) {
     const { redisMs: deadlineMs, connectMs } = deadlines
-    const link = known ?? acquireLink(redis, { deadlineMs, connectMs, onChange: () => undefined, fault })
-    const keeper = createKeeper(link, oneAMinute(warn))
+    const link =
+      known ?? acquireConnection(redis, { deadlineMs, connectMs, onChange: () => undefined, fault })
+    const keeper = createKeyProvider(link, rateLimited(warn))
     const close = () => {
       keeper.close()
       if (known === undefined) link.close()
@@ -154,8 +162,8 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
 
   /** What is pushed or switched while the program runs. Calls under way end under the rules they began with. */
   function adopt(live: Live) {
-    const policy = settings.narrow(applied(live))
-    rules = rulesOf(policy, { settings, hasKey: canAsk, say, switches: live.switches })
+    const policy = settings.narrow(applySwitches(live))
+    rules = compilePolicy(policy, { settings, hasKey: canAsk, say, switches: live.switches })
   }
 
   /** A call has begun when `answer` returns, if not when it resolves. */
@@ -169,24 +177,24 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
   /** Where a function is frozen once it has answered, somebody must be told that there is more to do. */
   function announce() {
     const { waitUntil } = settings
-    if (waitUntil !== undefined) hooked(() => waitUntil(keptAlive(within, settled(true), LINGER_MS)))
+    if (waitUntil !== undefined) hooked(() => waitUntil(keptAlive(settlesWithin, settled(true), LINGER_MS)))
   }
 
   function emit(record: CallRecord, call: Call, ending: Ending) {
-    hook(record, call.origin)
+    hook(record, call.state)
     guarded(() => meanings.count(record), fault, 'the semantic cache')
     const capture = call.confidential ? 'off' : (settings.capture ?? call.caller.capture)
     sinks.receive({ record, said: { call, ending } }, capture)
   }
 
-  function tell(passed: Passed, origin: Origin) {
-    const record = recordOfPassed(passed)
+  function tell(passed: PassThroughCall, origin: CallState) {
+    const record = passThroughRecord(passed)
     hook(record, origin)
     sinks.receive({ record }, 'off')
     announce()
   }
 
-  function hook(record: CallRecord, origin: Origin) {
+  function hook(record: CallRecord, origin: CallState) {
     if (settings.onCall !== undefined) hooked(() => origin.run(() => settings.onCall?.(record)))
   }
 
@@ -219,14 +227,14 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     const work = settled(isLast).then((done) => {
       all = done
     })
-    const isInTime = await within(work, deadlineMs)
+    const isInTime = await settlesWithin(work, deadlineMs)
     return !hasLost() && isInTime && all
   }
 
   async function close(deadlineMs: number) {
     const done = await delivered(true, deadlineMs)
-    if (shared !== undefined) await within(shared.leave(), LEAVE_MS)
-    await within(sinks.close(), 1_000)
+    if (shared !== undefined) await settlesWithin(shared.leave(), LEAVE_MS)
+    await settlesWithin(sinks.close(), 1_000)
     // One that cannot be closed keeps no other open.
     for (const part of [answers, meanings, vault, shared]) guarded(() => part?.close(), fault, 'closing')
     return done
@@ -238,7 +246,7 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     purge: (what) =>
       keptAlive(async () => {
         later.run()
-        return await purged(checkPurge(what), answers, meanings)
+        return await purgeAll(checkPurge(what), answers, meanings)
       }),
     close: (deadlineMs) => keptAlive(close, deadlineOf(deadlineMs, CLOSE_MS)),
     stats() {
@@ -271,9 +279,9 @@ export function assemble(options: GatewayOptions | undefined, credential: Creden
     /** For clients without a key for models: what the proxy is shown in mode `litellm`, or says that the key is in Redis. */
     standIn: hasKey
       ? undefined
-      : (rules.proxyFor(settings.agent)?.apiKey ?? (settings.custody ? PLACEHOLDER : undefined)),
+      : (rules.proxyFor(settings.agent)?.apiKey ?? (settings.custody ? PLACEHOLDER_KEY : undefined)),
     hooked: settings.onCall !== undefined,
-    door: (entrance: Entrance) => createDoor(house, entrance),
+    door: (entrance: ClientBinding) => createFetch(house, entrance),
   }
 }
 

@@ -1,19 +1,19 @@
 import type { Settings } from '../config/settings.ts'
-import type { Link } from '../redis/connection.ts'
-import type { Semantic } from '../semantic/create.ts'
-import { createTally, semanticStatsOf } from '../semantic/stats.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import type { SemanticCache } from '../semantic/create.ts'
+import { createSemanticCounters, semanticStatsOf } from '../semantic/stats.ts'
 import type { SemanticAdmin } from '../semantic/store/port.ts'
 import { detached, type Fault } from '../util/faults.ts'
-import type { Say } from '../util/log.ts'
+import type { Warn } from '../util/log.ts'
 import type { Stats } from './stats.ts'
 
-export type Meanings = ReturnType<typeof createMeanings>
+export type LazySemanticCache = ReturnType<typeof createLazySemanticCache>
 
 /** The semantic cache of one gateway: opened by the first call that needs it, or by whoever looks into it. */
-export function createMeanings(
+export function createLazySemanticCache(
   { semantic, cache, key, quota }: Settings,
-  link: Link | undefined,
-  say: Say,
+  link: RedisConnection | undefined,
+  say: Warn,
   fault: Fault,
 ) {
   const underWay = new Set<Promise<void>>()
@@ -25,19 +25,19 @@ export function createMeanings(
       'the semantic cache',
     )
   }
-  const tally = createTally()
-  let opening: Promise<Semantic> | undefined
-  let opened: Semantic | undefined
+  const tally = createSemanticCounters()
+  let opening: Promise<SemanticCache> | undefined
+  let opened: SemanticCache | undefined
 
-  async function open(): Promise<Semantic> {
-    const { openSemantic } = await import('../semantic/create.ts')
+  async function open(): Promise<SemanticCache> {
+    const { createSemanticCache: openSemantic } = await import('../semantic/create.ts')
     const keyLocking = quota?.keyLocking ?? false
     const { sharedBytes } = cache
     opened = openSemantic({ settings: semantic, key, sharedBytes, keyLocking, link, track, say })
     return opened
   }
 
-  async function it(): Promise<Semantic> {
+  async function it(): Promise<SemanticCache> {
     opening ??= open()
     return await opening
   }

@@ -1,13 +1,17 @@
 import type { CacheStore } from '../cache/store.ts'
-import type { Purge } from '../entry/purge-filter.ts'
-import type { Meanings } from './lazy-semantic.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
+import type { LazySemanticCache } from './lazy-semantic.ts'
 
 /**
  * Has both caches forget what matches, and says how many answers that were. One key names one answer, wherever there are
  * copies of it: the key of either cache reaches what the other has.
  * @throws RedisUnavailable when shared entries could not be reached.
  */
-export async function purged(what: Purge, answers: CacheStore, meanings: Meanings): Promise<number> {
+export async function purgeAll(
+  what: PurgeFilter,
+  answers: CacheStore,
+  meanings: LazySemanticCache,
+): Promise<number> {
   const keys = await keysOf(what, meanings)
   let gone = 0
   // Only then is nothing put there any more that was asked before.
@@ -20,7 +24,7 @@ export async function purged(what: Purge, answers: CacheStore, meanings: Meaning
   return gone
 }
 
-async function keysOf({ key }: Purge, meanings: Meanings): Promise<{ key?: string }[]> {
+async function keysOf({ key }: PurgeFilter, meanings: LazySemanticCache): Promise<{ key?: string }[]> {
   if (key === undefined) return [{}]
   const twin = await meanings.exactOf(key).catch(() => undefined)
   return twin === undefined ? [{ key }] : [{ key }, { key: twin }]

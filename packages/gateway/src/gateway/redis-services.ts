@@ -1,22 +1,22 @@
 import type { MemoryCache } from '../cache/memory-store.ts'
 import { createRedisCache } from '../cache/redis-store.ts'
 import { createTieredCache } from '../cache/tiered-store.ts'
-import type { Across } from '../coalesce/cross-process.ts'
+import type { CrossProcess } from '../coalesce/cross-process.ts'
 import { createLeases } from '../coalesce/lease.ts'
-import { createNews } from '../coalesce/notifications.ts'
+import { createFlightEvents } from '../coalesce/notifications.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Degraded } from '../core/record.ts'
-import { follow } from '../policy/live/follow.ts'
+import { followPolicy } from '../policy/live/follow.ts'
 import type { Live } from '../policy/live/live.ts'
 import { createRedisQuota } from '../quota/redis/quota.ts'
-import type { Link, LinkState } from '../redis/connection.ts'
-import { acquireLink } from '../redis/pool.ts'
+import type { RedisConnection, RedisState } from '../redis/connection.ts'
+import { acquireConnection } from '../redis/pool.ts'
 import type { Fault } from '../util/faults.ts'
-import { oneAMinute, type Say } from '../util/log.ts'
+import { rateLimited, type Warn } from '../util/log.ts'
 import type { Stats } from './stats.ts'
 
 /** All that processes have in common, over one connection to Redis: answers, limits, and calls under way. */
-export function share(
+export function createRedisServices(
   redis: NonNullable<Settings['redis']>,
   settings: Settings,
   memory: MemoryCache,
@@ -26,8 +26,8 @@ export function share(
 ) {
   const { cache, quota, across, deadlines } = settings
   const { redisMs: deadlineMs, connectMs } = deadlines
-  const say = oneAMinute(warn)
-  const link = acquireLink(redis, { deadlineMs, connectMs, onChange: announcer(say, warn), fault })
+  const say = rateLimited(warn)
+  const link = acquireConnection(redis, { deadlineMs, connectMs, onChange: announcer(say, warn), fault })
   const onFull = () =>
     say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
   const store = createRedisCache(link, {
@@ -39,7 +39,7 @@ export function share(
   const following = settings.livePolicy ? followFor(settings, link, adopt, say) : undefined
   const onVersion = following?.told
   const limits = quota && createRedisQuota(link, { ...quota, ...(onVersion && { onVersion }) })
-  const abroad = across && meetingsOver(link, across)
+  const abroad = across && crossProcessOver(link, across)
 
   return {
     link,
@@ -56,7 +56,7 @@ export function share(
     stats: (): Partial<Stats> => ({
       sharedCache: store.stats(),
       ...(limits ? { quota: limits.stats() } : {}),
-      ...(abroad ? { acrossProcesses: { ...abroad.counts } } : {}),
+      ...(abroad ? { crossProcess: { ...abroad.counts } } : {}),
       redis: link.stats(),
       ...(following ? { policy: following.stats() } : {}),
     }),
@@ -68,7 +68,7 @@ export function share(
     close() {
       limits?.close()
       following?.close()
-      abroad?.news.close()
+      abroad?.events.close()
       link.close()
     },
   }
@@ -76,26 +76,26 @@ export function share(
 
 function followFor(
   { policy, policySource: source }: Settings,
-  link: Link,
+  link: RedisConnection,
   adopt: (live: Live) => void,
-  say: Say,
+  say: Warn,
 ) {
   const own = { policy, source }
-  return follow(link, { own, adopt, say })
+  return followPolicy(link, { own, adopt, say })
 }
 
-function meetingsOver(link: Link, { waitMs }: { waitMs: number }): Across {
-  const counts = { led: 0, takenOver: 0, followed: 0, gaveUp: 0 }
-  return { leases: createLeases(link), news: createNews(link), waitMs, counts }
+function crossProcessOver(link: RedisConnection, { waitMs }: { waitMs: number }): CrossProcess {
+  const counts = { leaders: 0, takeovers: 0, followers: 0, fallbacks: 0 }
+  return { leases: createLeases(link), events: createFlightEvents(link), waitMs, counts }
 }
 
 const MEANWHILE =
   'Until it is back, answers stay in this process, and of each limit it uses what it was granted while Redis was there.'
 
 /** Says that Redis has gone; and that it is back, if it has said that it had gone. */
-function announcer(say: Say, warn: (message: string) => void) {
+function announcer(say: Warn, warn: (message: string) => void) {
   let goneAt: number | undefined
-  return (state: LinkState, trouble: string | undefined) => {
+  return (state: RedisState, trouble: string | undefined) => {
     if (state === 'slow' || state === 'down') {
       if (say('away', `Redis is ${state}: ${trouble?.replace(/\.$/, '')}. ${MEANWHILE}`)) goneAt = Date.now()
     } else if (state === 'up' && goneAt !== undefined) {

@@ -1,15 +1,20 @@
 import type { Settings } from '../config/settings.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Link } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { createLangfuseSink } from '../sinks/langfuse/sink.ts'
 import { createMetricsSink } from '../sinks/metrics/sink.ts'
 import { createOtelSink } from '../sinks/otel/sink.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createSupabaseSink } from '../sinks/supabase/sink.ts'
-import type { Say } from '../util/log.ts'
+import type { Warn } from '../util/log.ts'
 
 /** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
-export function placesOf(settings: Settings, policy: () => Policy, link: Link | undefined, say: Say): Sink[] {
+export function configuredSinks(
+  settings: Settings,
+  policy: () => Policy,
+  link: RedisConnection | undefined,
+  say: Warn,
+): Sink[] {
   const { langfuse, otel, sinks } = settings
   return [
     ...metricsOf(settings, link),
@@ -20,15 +25,15 @@ export function placesOf(settings: Settings, policy: () => Policy, link: Link | 
   ]
 }
 
-function metricsOf({ metrics }: Settings, link: Link | undefined): Sink[] {
+function metricsOf({ metrics }: Settings, link: RedisConnection | undefined): Sink[] {
   return link && metrics ? [createMetricsSink(link, metrics)] : []
 }
 
 function supabaseOf(
   { supabase, quota }: Settings,
   policy: () => Policy,
-  link: Link | undefined,
-  say: Say,
+  link: RedisConnection | undefined,
+  say: Warn,
 ): Sink[] {
   if (supabase === undefined) return []
   return [createSupabaseSink(supabase, { policy, link, keyLocking: quota?.keyLocking ?? false, say })]

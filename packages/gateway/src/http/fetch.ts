@@ -1,8 +1,9 @@
 import { refusalResponse } from '../body/refuse.ts'
-import type { Rules } from '../config/compiled-policy.ts'
+import { textOfRequest } from '../body/request-text.ts'
+import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, Handler } from '../core/call.ts'
-import { originOf } from '../core/call-state.ts'
+import { callStateOf } from '../core/call-state.ts'
 import type { Complain } from '../core/controls.ts'
 import { FAULT, FAULT_AFTER, type Refusal } from '../core/refusal.ts'
 import type { Reply } from '../core/reply.ts'
@@ -10,28 +11,27 @@ import { type CallOptions, readHeaders } from '../identify/headers.ts'
 import { checkedContext } from '../identify/schema.ts'
 import type { Fault } from '../util/faults.ts'
 import { keptAlive } from '../util/keep-alive.ts'
-import { whileWanted } from '../util/timeout.ts'
-import { createReader, PARSED, type Parsed } from './parsed-bodies.ts'
+import { raceAbort } from '../util/timeout.ts'
+import { createBodyParser, type ParsedText, PREPARSED } from './parsed-bodies.ts'
 import type { PassThrough } from './pass-through.ts'
-import { callOf, claimOf, type Entrance } from './request.ts'
-import { type Asked, askedOf } from './request-head.ts'
-import { textOfRequest } from '../body/request-text.ts'
+import { type ClientBinding, claimFrom, createCall } from './request.ts'
+import { type RequestHead, readHead } from './request-head.ts'
 import { respond } from './respond.ts'
 import { maySend } from './unexamined.ts'
-import { whyUnread } from './unread.ts'
+import { unreadRefusal } from './unread.ts'
 
-export type House = {
+export type FetchParts = {
   settings: Settings
   handler: Handler
   fault: Fault
   /** Told of controls that are ignored, by their names. */
   complain: Complain
   /** What is in force at this moment. */
-  rules: () => Rules
+  policy: () => CompiledPolicy
   /** Until it settles, it is not known whether another policy than the program's own is in force. */
   starting: () => Promise<unknown> | undefined
   /** Closes the record of a call that a fault kept from one. */
-  forget: (call: Call) => void
+  closeRecord: (call: Call) => void
   /** The way of what is not governed. */
   passThrough: PassThrough
 }
@@ -48,18 +48,18 @@ type Decision =
  * After a fault of the gateway's own a request is sent as it is only where the policy binds no caller, and only if it had
  * not been sent; everywhere else it is refused (`gateway_fault`).
  */
-export function createDoor(house: House, entrance: Entrance): typeof fetch {
+export function createFetch(house: FetchParts, entrance: ClientBinding): typeof fetch {
   const { settings, handler, fault, complain, passThrough } = house
-  const read = createReader()
+  const read = createBodyParser()
 
   return carrying(entrance.transport, function gatewayFetch(input, init) {
     return keptAlive(answer, input, init)
   })
 
   async function answer(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
-    let asked: Asked
+    let asked: RequestHead
     try {
-      asked = askedOf(input, init)
+      asked = readHead(input, init)
     } catch (error) {
       // A mistake of the caller's is the error that `fetch` makes of it.
       new Headers(init?.headers)
@@ -77,10 +77,11 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
       fault(error, 'a call')
       const { call, told } = begun
       if (call !== undefined) {
-        call.origin.barred = true
-        house.forget(call)
+        call.state.barred = true
+        house.closeRecord(call)
       }
-      if (call !== undefined && call.origin.sent > 0) return passThrough.refuse(asked, FAULT_AFTER, told)
+      if (call !== undefined && call.state.upstreamAttempts > 0)
+        return passThrough.refuse(asked, FAULT_AFTER, told)
       if (!maySend(house, asked)) return passThrough.refuse(asked, FAULT, told)
       return await passThrough.sendAsIs(entrance, asked)
     }
@@ -89,31 +90,31 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     return await respond(decision.reply, decision.call, fault)
   }
 
-  async function decide(asked: Asked, begun: Begun): Promise<Decision> {
+  async function decide(asked: RequestHead, begun: Begun): Promise<Decision> {
     const starting = house.starting()
-    if (starting !== undefined) await whileWanted(starting, asked.signal ?? new AbortController().signal)
+    if (starting !== undefined) await raceAbort(starting, asked.signal ?? new AbortController().signal)
     const { url, method, marked, init, request } = asked
-    const rules = house.rules()
+    const rules = house.policy()
     const told = marked && readHeaders(marked, complain)
     if (told !== undefined) begun.told = told
-    const found = settings.direct || method !== 'POST' ? undefined : entrance.governs(url)
+    const found = settings.direct || method !== 'POST' ? undefined : entrance.match(url)
     if (found === undefined) return { straight: true, told }
     // What is switched off is refused, however it would have gone.
-    const caller = rules.someGoStraight ? callerOf(asked, told, rules) : undefined
+    const caller = rules.anyDirect ? callerOf(asked, told, rules) : undefined
     if (caller?.mode === 'direct' && caller.refusal === undefined) return { straight: true, told }
     const given = init?.body ?? undefined
     const source = typeof given === 'string' ? given : await textOfRequest(given, request)
-    const reading = source === undefined ? undefined : read(source, (init as Preparsed)?.[PARSED])
+    const reading = source === undefined ? undefined : read(source, (init as Preparsed)?.[PREPARSED])
     const isUnread = reading === undefined || 'excess' in reading
     if (source === undefined || isUnread) {
-      const refusal = whyUnread(source, isUnread ? reading : undefined, asked)
+      const refusal = unreadRefusal(source, isUnread ? reading : undefined, asked)
       const isBound = refusal !== undefined && rules.bindsCaller(callerOf(asked, told, rules))
       return isBound ? { refusal, told } : { straight: true, told }
     }
     const own: RequestInit = request
       ? { method, headers: request.headers, signal: request.signal, ...init }
       : { ...init }
-    const call = callOf({ settings, rules, inForce: house.rules, complain }, entrance, {
+    const call = createCall({ settings, rules, inForce: house.policy, complain }, entrance, {
       ...found,
       url,
       init: own,
@@ -126,16 +127,16 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     return { call, reply: await handler(call) }
   }
 
-  function callerOf({ init }: Asked, told: CallOptions | undefined, rules: Rules) {
-    const { context } = originOf(init, false)
-    return rules.who(claimOf(settings, checkedContext(context, complain), told))
+  function callerOf({ init }: RequestHead, told: CallOptions | undefined, rules: CompiledPolicy) {
+    const { context } = callStateOf(init, false)
+    return rules.resolveCaller(claimFrom(settings, checkedContext(context, complain), told))
   }
 }
 
 /** How far a request came before a fault. */
 type Begun = { told?: CallOptions; call?: Call }
 
-type Preparsed = { [PARSED]?: Parsed } | undefined
+type Preparsed = { [PREPARSED]?: ParsedText } | undefined
 
 const ITS_OWN: ReadonlySet<PropertyKey> = new Set(['length', 'name', 'prototype', 'arguments', 'caller'])
 

@@ -3,7 +3,7 @@ import { hasGatewayHeaders, withoutGatewayHeaders } from '../identify/headers.ts
 type Input = Parameters<typeof fetch>[0]
 
 /** One request of a `fetch`, freed of the gateway's headers: `input` and `init` may be sent as they are. */
-export type Asked = {
+export type RequestHead = {
   input: Input
   init: RequestInit | undefined
   url: string
@@ -22,7 +22,7 @@ export type Asked = {
  * and so no team key, can leave. Without any, the caller's own arguments are kept.
  * @throws what `fetch` throws for such arguments.
  */
-export function askedOf(input: Input, init: RequestInit | undefined): Asked {
+export function readHead(input: Input, init: RequestInit | undefined): RequestHead {
   const request = isRequest(input) ? input : undefined
   const given = init?.headers ?? request?.headers
   const headers = given instanceof Headers ? given : new Headers(given)

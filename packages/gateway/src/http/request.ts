@@ -1,36 +1,36 @@
-import type { Rules } from '../config/compiled-policy.ts'
+import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Call, Reading } from '../core/call.ts'
-import { originOf } from '../core/call-state.ts'
+import type { Call, ParsedBody } from '../core/call.ts'
+import { callStateOf } from '../core/call-state.ts'
 import type { Claim } from '../core/caller.ts'
 import type { GatewayContext } from '../core/context.ts'
 import type { Complain } from '../core/controls.ts'
-import type { Below, Governs } from '../core/endpoints.ts'
+import type { MatchEndpoint, RelativePath } from '../core/endpoints.ts'
 import { type JsonObject, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { controlsOf } from '../identify/controls.ts'
 import type { CallOptions } from '../identify/headers.ts'
 import { readBody } from '../identify/litellm-body.ts'
 import { checkedContext } from '../identify/schema.ts'
-import { aimed } from '../litellm/target.ts'
+import { proxyTarget } from '../litellm/target.ts'
 import { tellsUsage } from '../upstream/hosts.ts'
 import { ownDispatcher, ownFetch } from '../upstream/own.ts'
 
 /** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
-export type Entrance = {
+export type ClientBinding = {
   transport: typeof fetch
-  governs: Governs
-  below: Below
+  match: MatchEndpoint
+  relativePath: RelativePath
   frozen: boolean
   /** The origin that a key kept in Redis is for, unless the options name another. */
   keyOrigin: string | undefined
 }
 
-export const homeOf = ({ keyOrigin, custody }: Settings, entrance: Entrance): string | undefined =>
+export const homeOf = ({ keyOrigin, custody }: Settings, entrance: ClientBinding): string | undefined =>
   custody ? (keyOrigin ?? entrance.keyOrigin) : undefined
 
 /** Who a request says it comes from: itself, the context it was made in, or the client that it was made with. */
-export const claimOf = (
+export const claimFrom = (
   settings: Settings,
   context: GatewayContext | undefined,
   told: CallOptions | undefined,
@@ -41,7 +41,7 @@ export const claimOf = (
 })
 
 /** A governed request, read. */
-export type Incoming = {
+export type ParsedRequest = {
   operation: Operation
   model?: string
   url: string
@@ -51,31 +51,31 @@ export type Incoming = {
   /** What those said. */
   told: CallOptions | undefined
   source: string
-  reading: Reading
+  reading: ParsedBody
 }
 
 type Under = {
   settings: Settings
   /** Those of this moment. */
-  rules: Rules
+  rules: CompiledPolicy
   /** Those of any later one. */
-  inForce: () => Rules
+  inForce: () => CompiledPolicy
   complain: Complain
 }
 
 /** The request as a call, under the rules of this moment. */
-export function callOf(
+export function createCall(
   { settings, rules, inForce, complain }: Under,
-  entrance: Entrance,
-  incoming: Incoming,
+  entrance: ClientBinding,
+  incoming: ParsedRequest,
 ): Call {
-  const { transport, below, frozen } = entrance
+  const { transport, relativePath: below, frozen } = entrance
   const { url, init, headers, told, source, operation } = incoming
   const attempt = attemptOf(headers)
-  const origin = originOf(init, settings.onCall !== undefined)
+  const origin = callStateOf(init, settings.onCall !== undefined)
   const context = checkedContext(origin.context, complain)
-  const claim = claimOf(settings, context, told)
-  const caller = rules.who(claim)
+  const claim = claimFrom(settings, context, told)
+  const caller = rules.resolveCaller(claim)
   const isProxied = caller.mode === 'litellm'
   const fromBody = frozen ? undefined : readBody(incoming.reading.body, isProxied ? undefined : operation)
   const isEdited = fromBody !== undefined && Object.keys(fromBody.edits).length > 0
@@ -93,32 +93,34 @@ export function callOf(
   return {
     attempt,
     arrivedAt: attempt === 0 ? origin.startedAt : performance.now(),
-    origin,
+    state: origin,
     operation,
     body,
-    reading,
+    parsed: reading,
     signal,
     caller,
-    rules,
-    present() {
+    policy: rules,
+    inForce() {
       const now = inForce()
-      return { rules: now, caller: now === rules ? caller : now.who(claim) }
+      return { policy: now, caller: now === rules ? caller : now.resolveCaller(claim) }
     },
     ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
     controls: controlsOf([settings.standing, context, told, fromBody?.context]),
     model: incoming.model ?? (text(body.model) || 'auto'),
     route: 'requested',
     view: { stream, includeUsage, signal },
-    outgoing: {
+    outbound: {
       transport,
       init,
-      ...(by !== '' && { by }),
-      ...(proxy && path !== undefined ? aimed(proxy, { path, headers, key: told?.key }) : { url, headers }),
+      ...(by !== '' && { transportName: by }),
+      ...(proxy && path !== undefined
+        ? proxyTarget(proxy, { path, headers, key: told?.key })
+        : { url, headers }),
       path,
       text: source,
-      edits: fromBody?.edits ?? {},
+      bodyEdits: fromBody?.edits ?? {},
       injectUsage: asks,
-      frozen: frozen || incoming.model !== undefined,
+      immutable: frozen || incoming.model !== undefined,
       keys: { shown: told?.key, home: homeOf(settings, entrance) },
       ...(frozen && { signed: true as const }),
     },
@@ -137,7 +139,12 @@ function edited(body: JsonObject, edits: Record<string, unknown>): JsonObject {
 }
 
 /** Not every server that speaks OpenAI's language knows `stream_options`. */
-function asksForUsage(operation: Operation, url: string, { policy }: Rules, proxied: boolean): boolean {
+function asksForUsage(
+  operation: Operation,
+  url: string,
+  { policy }: CompiledPolicy,
+  proxied: boolean,
+): boolean {
   if (operation !== 'chat' && operation !== 'completions') return false
   if (policy.streamUsage === 'always') return true
   return policy.streamUsage !== 'never' && (proxied || tellsUsage(url))

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
-import { record } from '../body/record.ts'
-import { arrivalOf } from '../body/upstream-response.ts'
+import { recordResponse } from '../body/record.ts'
+import { fromResponse } from '../body/upstream-response.ts'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
-import { unbilled } from '../core/usage.ts'
+import { UNBILLED } from '../core/usage.ts'
 import { respond } from './respond.ts'
 
 test('a stream that is reset is trouble of upstream’s to those who wanted it whole, also while its tokens are counted', async () => {
-  const counted = Promise.withResolvers<typeof unbilled>()
+  const counted = Promise.withResolvers<typeof UNBILLED>()
   const body = new ReadableStream({
     pull: (controller) => controller.error(new TypeError('terminated')),
   })
-  const answer = arrivalOf(new Response(body, { headers: { 'content-type': 'text/event-stream' } }))
-  const recording = record(answer, {
+  const answer = fromResponse(new Response(body, { headers: { 'content-type': 'text/event-stream' } }))
+  const recording = recordResponse(answer, {
     operation: 'chat',
     stream: true,
     usageInjected: false,
@@ -25,6 +25,6 @@ test('a stream that is reset is trouble of upstream’s to those who wanted it w
   const given = respond({ recording } as Reply, call, (error) => faults.push(error))
   await expect(given).rejects.toThrow('terminated')
   expect(faults).toEqual([])
-  counted.resolve(unbilled)
+  counted.resolve(UNBILLED)
   await recording.ended
 })

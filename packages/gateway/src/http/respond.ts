@@ -16,7 +16,7 @@ export async function respond(reply: Reply, call: Call, fault: Fault): Promise<R
     if (!(await isOurs(reply, call))) throw error
     fault(error, 'giving an answer')
     // A rejection would be a connection error to the SDK, which asks again after those.
-    return refusalResponse(FAULT_AFTER, call.outgoing.url)
+    return refusalResponse(FAULT_AFTER, call.outbound.url)
   }
   try {
     await addHeaders(addable(response), reply, call)
@@ -36,7 +36,7 @@ async function isOurs({ recording }: Reply, { signal }: Call): Promise<boolean> 
 }
 
 async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> {
-  headers.set('x-gateway-call-id', call.origin.id)
+  headers.set('x-gateway-call-id', call.state.id)
   headers.set('x-gateway-cache', cacheState(reply))
   headers.set('x-gateway-model', encoded(reply.model))
   headers.set('x-gateway-route', reply.route)
@@ -47,7 +47,7 @@ async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<v
     headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
   for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
   if (!call.view.stream && reply.recording.isOver()) {
-    const bill = reply.bill instanceof Promise ? await reply.bill : reply.bill
+    const bill = reply.cost instanceof Promise ? await reply.cost : reply.cost
     if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
     if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
   }

@@ -1,19 +1,23 @@
 import type { Refusal } from '../core/refusal.ts'
 import { LIMITS } from '../util/json-limits.ts'
-import type { Unread } from './parsed-bodies.ts'
-import type { Asked } from './request-head.ts'
+import type { UnreadBody } from './parsed-bodies.ts'
+import type { RequestHead } from './request-head.ts'
 
 /**
  * Why a governed request whose body was not read must not pass limits that it could not be counted against. `undefined`:
  * no server takes it for a JSON object, so that upstream may refuse it in its own words.
  */
-export function whyUnread(source: string | undefined, unread: Unread, asked: Asked): Refusal | undefined {
+export function unreadRefusal(
+  source: string | undefined,
+  unread: UnreadBody,
+  asked: RequestHead,
+): Refusal | undefined {
   if (unread !== undefined) return tooLarge(unread.excess)
   if (source === undefined) return hasBody(asked) ? UNREADABLE : undefined
   return asked.headers.has('content-encoding') || looksLikeAnObject(source) ? UNREADABLE : undefined
 }
 
-const hasBody = ({ init, request }: Asked) => (init?.body ?? request?.body ?? null) !== null
+const hasBody = ({ init, request }: RequestHead) => (init?.body ?? request?.body ?? null) !== null
 
 /** Some parsers take what `JSON.parse` does not: NaN, comments, a byte order mark, commas at the end. */
 const looksLikeAnObject = (source: string) =>

@@ -27,7 +27,7 @@ const combinations = SAID.flatMap((outer) =>
 
 /** Of each switch: what a caller is told where nothing is said, and what of it. */
 const switches = {
-  shared: { usually: false, of: (caller: Caller) => caller.shared },
+  shared: { usually: false, of: (caller: Caller) => caller.crossTeamCache },
   sharedBetweenAccounts: { usually: false, of: (caller: Caller) => caller.accountsShare },
   sharedBetweenUsers: { usually: true, of: (caller: Caller) => !caller.perUser },
 } as const

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Caller, Claim } from '../core/caller.ts'
-import { AWAY, type Away, type Limits } from '../core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits, type WhileUnavailable } from '../core/limits.ts'
 import { nanoUsd } from '../core/money.ts'
 import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
 import type { Refusal } from '../core/refusal.ts'
@@ -35,13 +35,13 @@ export function createDirectory(
     const judges = mode === 'embedded'
     const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
     if (judges && key !== undefined && keyTeam === undefined && teamOfKey.size > 0)
-      return stranger(agent, mode, 'matches no team')
+      return unknownCaller(agent, mode, 'matches no team')
     const named = (agent === undefined ? undefined : teamOfAgent.get(agent)) ?? declared
     const name = keyTeam ?? named ?? 'default'
     const team = Object.hasOwn(teams, name) ? teams[name] : undefined
     const owner = named === undefined ? undefined : teams[named]
     if (judges && owner?.requireKey && keyTeam !== named)
-      return stranger(agent, mode, `is not one of team ${named}, which requires one`)
+      return unknownCaller(agent, mode, `is not one of team ${named}, which requires one`)
     if (team === undefined && mode !== 'direct') sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
     return callerOf(policy, agent ?? 'default', name, team, mode)
   }
@@ -78,8 +78,8 @@ function callerOf(
     models: modelsOf(policy, team),
     exact,
     semantic: planOf(layers),
-    shares: layers.every((layer) => layer !== false),
-    shared: isWidened(layers, 'shared'),
+    cacheable: layers.every((layer) => layer !== false),
+    crossTeamCache: isWidened(layers, 'shared'),
     perUser: layers.some((layer) => layer && layer.sharedBetweenUsers === false),
     accountsShare: isWidened(layers, 'sharedBetweenAccounts'),
     onLimit: team?.onLimit ?? WAITING.onLimit,
@@ -123,9 +123,14 @@ function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limi
   return limits
 }
 
-function awayOf(said: NonNullable<TeamPolicy['whenRedisIsAway']>): Away {
-  if (typeof said === 'string') return { ...AWAY, rates: said, dollars: said }
-  const { rates = AWAY.rates, dollars = AWAY.dollars, leased = AWAY.leased, allowanceUsd = 0 } = said
+function awayOf(said: NonNullable<TeamPolicy['whenRedisIsAway']>): WhileUnavailable {
+  if (typeof said === 'string') return { ...DEFAULT_WHILE_UNAVAILABLE, rates: said, dollars: said }
+  const {
+    rates = DEFAULT_WHILE_UNAVAILABLE.rates,
+    dollars = DEFAULT_WHILE_UNAVAILABLE.dollars,
+    leased = DEFAULT_WHILE_UNAVAILABLE.leased,
+    allowanceUsd = 0,
+  } = said
   return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
 }
 
@@ -146,7 +151,7 @@ const off = (agent: string): Refusal => ({
   message: `The agent ${JSON.stringify(agent)} is switched off. An operator can switch it on again: llm-gateway switch agent ${agent} on`,
 })
 
-const stranger = (agent: string | undefined, mode: Mode, why: string): Caller => ({
+const unknownCaller = (agent: string | undefined, mode: Mode, why: string): Caller => ({
   agent: agent ?? 'default',
   team: 'unknown',
   mode,
@@ -155,8 +160,8 @@ const stranger = (agent: string | undefined, mode: Mode, why: string): Caller =>
   models: undefined,
   exact: undefined,
   semantic: undefined,
-  shares: false,
-  shared: false,
+  cacheable: false,
+  crossTeamCache: false,
   perUser: false,
   accountsShare: false,
   ...WAITING,

@@ -2,13 +2,13 @@ import type { Call, Handler, Stage } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import { isGivenUp } from '../core/retries.ts'
 import { detached, type Fault } from '../util/faults.ts'
-import type { Say } from '../util/log.ts'
+import type { Warn } from '../util/log.ts'
 import type { LitellmSettings } from './options.ts'
-import { fieldsFor, NO_CACHE } from './request.ts'
-import { aimed } from './target.ts'
+import { litellmFields, NO_CACHE } from './request.ts'
+import { proxyTarget } from './target.ts'
 
 /** How calls have left since the gateway was made. */
-export type DetourStats = {
+export type ProxyFailoverStats = {
   /** Where calls go now. */
   way: 'direct' | 'litellm'
   /** Calls that went through the proxy. */
@@ -16,7 +16,7 @@ export type DetourStats = {
 }
 
 /** `open`: calls go straight. `broken`: through the proxy. `trial`: the next one may go straight again. */
-type Way = {
+type CircuitState = {
   state: 'open' | 'broken' | 'trial'
   failures: number
   since: number
@@ -30,9 +30,9 @@ type Parts = {
   proxied: Handler
   /** Whether upstream answers at all; costs no tokens. */
   probe: (call: Call) => Promise<boolean>
-  say: Say
+  say: Warn
   fault: Fault
-  stats: DetourStats
+  stats: ProxyFailoverStats
 }
 
 const LONGEST_MS = 120_000
@@ -41,13 +41,13 @@ const LONGEST_MS = 120_000
  * When the direct route breaks, calls go through the proxy, and come back by themselves. Who looks whether it is whole
  * again is no caller: first a request that nobody waits for, and then one call, which takes the other way if it fails.
  */
-export function detour({ proxy, proxied, probe, say, fault, stats }: Parts): Stage {
-  const ways = new Map<string, Way>()
+export function proxyFailover({ proxy, proxied, probe, say, fault, stats }: Parts): Stage {
+  const ways = new Map<string, CircuitState>()
 
   return (next) =>
     async function detour(call) {
-      const { outgoing } = call
-      if (outgoing.frozen || outgoing.path === undefined) return await next(call)
+      const { outbound: outgoing } = call
+      if (outgoing.immutable || outgoing.path === undefined) return await next(call)
       const origin = new URL(outgoing.url).origin
       const way = ways.get(origin) ?? wholeWay()
       ways.set(origin, way)
@@ -71,19 +71,19 @@ export function detour({ proxy, proxied, probe, say, fault, stats }: Parts): Sta
 
   async function around(next: Handler, call: Call, path: string): Promise<Reply> {
     stats.detours += 1
-    const { headers } = call.outgoing
+    const { headers } = call.outbound
     // Our own cache is in charge: the proxy's would be a second one, with other rules.
-    const edits = fieldsFor(call, NO_CACHE)
+    const edits = litellmFields(call, NO_CACHE)
     const reply = await proxied({
       ...call,
-      outgoing: { ...call.outgoing, ...aimed(proxy, { path, headers }), edits },
+      outbound: { ...call.outbound, ...proxyTarget(proxy, { path, headers }), bodyEdits: edits },
     })
     // Where the proxy is away as well, there is nothing to lose.
     const isAway = reply.recording.status === undefined && (await reply.recording.ended).type === 'failed'
     return isAway && !call.signal.aborted && (await mayAskAgain(reply, call)) ? await next(call) : reply
   }
 
-  function close(way: Way, origin: string) {
+  function close(way: CircuitState, origin: string) {
     Object.assign(way, { since: performance.now(), waitMs: proxy.lookAgainMs })
     become(way, 'broken')
     say(
@@ -92,7 +92,7 @@ export function detour({ proxy, proxied, probe, say, fault, stats }: Parts): Sta
     )
   }
 
-  function restore(way: Way, origin: string) {
+  function restore(way: CircuitState, origin: string) {
     if (way.state !== 'open')
       say(
         'return',
@@ -102,13 +102,13 @@ export function detour({ proxy, proxied, probe, say, fault, stats }: Parts): Sta
     become(way, 'open')
   }
 
-  function become(way: Way, state: Way['state']) {
+  function become(way: CircuitState, state: CircuitState['state']) {
     way.state = state
     if (state === 'broken') way.lookAt = performance.now() + way.waitMs
     stats.way = [...ways.values()].every(({ state }) => state === 'open') ? 'direct' : 'litellm'
   }
 
-  function look(way: Way, call: Call) {
+  function look(way: CircuitState, call: Call) {
     if (performance.now() < way.lookAt) return
     way.waitMs = Math.min(LONGEST_MS, way.waitMs * 2)
     way.lookAt = performance.now() + way.waitMs
@@ -123,7 +123,7 @@ export function detour({ proxy, proxied, probe, say, fault, stats }: Parts): Sta
 const mayAskAgain = async ({ recording }: Reply, { caller }: Call) =>
   caller.limits?.usdPerDay === undefined || (await recording.ended).usage.bill === 'none'
 
-const wholeWay = (): Way => ({ state: 'open', failures: 0, since: 0, lookAt: 0, waitMs: 0 })
+const wholeWay = (): CircuitState => ({ state: 'open', failures: 0, since: 0, lookAt: 0, waitMs: 0 })
 
 /** No answer, or that of a server that is broken; `undefined`: nobody waited to see. */
 async function broke({ recording }: Reply, call: Call): Promise<boolean | undefined> {

@@ -1,11 +1,11 @@
-import type { Below } from '../core/endpoints.ts'
+import type { RelativePath } from '../core/endpoints.ts'
 import type { LitellmSettings } from './options.ts'
 
 /** Credentials for upstream are none of the proxy's business. */
 const UPSTREAMS_OWN = ['authorization', 'api-key', 'openai-organization', 'openai-project']
 
 /** The same request on its way through the proxy, under the team's key. */
-export function aimed(
+export function proxyTarget(
   { base, apiKey }: LitellmSettings,
   { path, headers, key = apiKey }: { path: string; headers: Headers; key?: string | undefined },
 ): { url: string; headers: Headers } {
@@ -18,16 +18,16 @@ export function aimed(
 type Args = [Parameters<typeof fetch>[0], RequestInit | undefined]
 
 /** The arguments of a `fetch` that nothing else is done with, through the proxy if there is one to go through. */
-export function turned(
+export function proxyFetchArgs(
   proxy: LitellmSettings | undefined,
-  { below, frozen, key }: { below: Below; frozen: boolean; key?: string | undefined },
+  { relativePath, frozen, key }: { relativePath: RelativePath; frozen: boolean; key?: string | undefined },
   ...[input, init]: Args
 ): Args {
   if (proxy === undefined || frozen) return [input, init]
   const request = input instanceof Request ? input : undefined
-  const path = below(request?.url ?? (input instanceof URL ? input.href : (input as string)))
+  const path = relativePath(request?.url ?? (input instanceof URL ? input.href : (input as string)))
   if (path === undefined) return [input, init]
   const headers = new Headers(init?.headers ?? request?.headers)
-  const to = aimed(proxy, { path, headers, key })
+  const to = proxyTarget(proxy, { path, headers, key })
   return [request === undefined ? to.url : new Request(to.url, request), { ...init, headers: to.headers }]
 }

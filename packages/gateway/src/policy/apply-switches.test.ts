@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { CachePolicy, Policy } from '../core/policy.ts'
 import { createDirectory } from '../identify/directory.ts'
-import { applied } from './apply-switches.ts'
+import { applySwitches } from './apply-switches.ts'
 import { hotdash } from './hotdash.ts'
 import type { Switches } from './live/live.ts'
 
@@ -73,15 +73,15 @@ const callers = (policy: Policy) => {
 const RANK = { off: 0, shadow: 1, on: 2 }
 
 test('without switches it is the policy itself', () => {
-  fc.assert(fc.property(policies, (policy) => applied({ version: 1, policy, switches: {} }) === policy))
+  fc.assert(fc.property(policies, (policy) => applySwitches({ version: 1, policy, switches: {} }) === policy))
 })
 
 test('applied twice is applied once, and nothing given is changed', () => {
   fc.assert(
     fc.property(lives, (live) => {
       const before = structuredClone(live)
-      const policy = applied(live)
-      expect(applied({ ...live, policy })).toEqual(policy)
+      const policy = applySwitches(live)
+      expect(applySwitches({ ...live, policy })).toEqual(policy)
       expect(live).toEqual(before)
     }),
   )
@@ -90,7 +90,7 @@ test('applied twice is applied once, and nothing given is changed', () => {
 test('no switch opens a door: keys, allow-lists, members and paid paths stay as they are', () => {
   fc.assert(
     fc.property(lives, (live) => {
-      const after = applied(live)
+      const after = applySwitches(live)
       const doors = ({ teams = {}, paidPassThrough, models }: Policy) => [
         Object.entries(teams).map(([name, { agents, keys, requireKey, models }]) => [
           name,
@@ -116,7 +116,7 @@ test('no switch opens a door: keys, allow-lists, members and paid paths stay as 
 test('no switch switches a cache on, for anybody', () => {
   fc.assert(
     fc.property(lives, (live) => {
-      const [before, then] = [callers(live.policy), callers(applied(live))]
+      const [before, then] = [callers(live.policy), callers(applySwitches(live))]
       for (const [at, caller] of then.entries()) {
         const earlier = before[at]
         const home = caller.team === earlier?.team && at % 2 === 0
@@ -134,10 +134,10 @@ test('no switch switches a cache on, for anybody', () => {
 test('what is switched off serves nobody; what is in shadow serves nobody either', () => {
   fc.assert(
     fc.property(lives, ({ switches, ...live }) => {
-      for (const caller of callers(applied({ ...live, switches }))) {
+      for (const caller of callers(applySwitches({ ...live, switches }))) {
         const own = switches.agents?.[caller.agent]
         if (caller.refusal) continue
-        if (switches.cache === 'off' || own?.cache === 'off') expect(caller.shares).toBe(false)
+        if (switches.cache === 'off' || own?.cache === 'off') expect(caller.cacheable).toBe(false)
         const asked = [switches.semantic, own?.semantic]
         if (asked.includes('off')) expect(caller.semantic).toBeUndefined()
         if (asked.includes('shadow')) expect(caller.semantic?.mode).not.toBe('on')
@@ -150,7 +150,7 @@ test('what is switched off serves nobody; what is in shadow serves nobody either
 test('the mode of an agent is its own switch, or the one for all, or the policy says', () => {
   fc.assert(
     fc.property(lives, ({ switches, policy, version }) => {
-      const after = applied({ switches, policy, version })
+      const after = applySwitches({ switches, policy, version })
       for (const agent of AGENTS) {
         const modeIn = ({ agents, mode }: Policy) => agents?.[agent]?.mode ?? mode
         const own = switches.agents?.[agent]?.mode
@@ -161,7 +161,7 @@ test('the mode of an agent is its own switch, or the one for all, or the policy 
 })
 
 test('limits are those of teams that are there, models those that were named', () => {
-  const policy = applied({
+  const policy = applySwitches({
     version: 1,
     policy: hotdash,
     switches: {

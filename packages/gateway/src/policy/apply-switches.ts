@@ -16,13 +16,16 @@ import {
  * A policy with what is switched laid over it. A switch narrows, or changes what answers and how fast; it gives nobody a
  * model, a team or a key, and switches no cache on.
  */
-export function applied({ policy, switches }: Live): Policy {
-  const switched = [limited, swapped, turned, cached].reduce((policy, lay) => lay(policy, switches), policy)
+export function applySwitches({ policy, switches }: Live): Policy {
+  const switched = [applyLimits, applyAliases, applyMode, applyCache].reduce(
+    (policy, lay) => lay(policy, switches),
+    policy,
+  )
   return Object.entries(switches.agents ?? {}).reduce(withAgent, switched)
 }
 
 /** Limits of teams that the policy knows: another name is no reason to make one. */
-function limited(policy: Policy, { teams: limits = {} }: Switches): Policy {
+function applyLimits(policy: Policy, { teams: limits = {} }: Switches): Policy {
   const { teams } = policy
   if (teams === undefined || !Object.keys(limits).some((name) => Object.hasOwn(teams, name))) return policy
   const changed = Object.entries(teams).map(([name, team]) => [
@@ -32,20 +35,20 @@ function limited(policy: Policy, { teams: limits = {} }: Switches): Policy {
   return { ...policy, teams: Object.fromEntries(changed) }
 }
 
-function swapped(policy: Policy, { models }: Switches): Policy {
+function applyAliases(policy: Policy, { models }: Switches): Policy {
   if (models === undefined || Object.keys(models).length === 0) return policy
   const { routing } = policy
   return { ...policy, routing: { ...routing, swap: { ...routing?.swap, ...models } } }
 }
 
 /** Switched for all, a mode holds for agents, too, to which the policy gives one of their own. */
-function turned(policy: Policy, { mode }: Switches): Policy {
+function applyMode(policy: Policy, { mode }: Switches): Policy {
   if (mode === undefined) return policy
   const { mode: _, ...rest } = policy
   return ofAgents({ ...rest, mode }, ({ mode: _, ...agent }) => agent)
 }
 
-function cached(policy: Policy, { cache, semantic }: Switches): Policy {
+function applyCache(policy: Policy, { cache, semantic }: Switches): Policy {
   if (cache === 'off') return { ...policy, cache: false }
   if (semantic === 'off') return withoutSemantic(policy)
   return semantic === undefined ? policy : inShadow(policy)

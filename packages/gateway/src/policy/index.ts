@@ -2,13 +2,13 @@ import { unpricedChoices } from '../pricing/unpriced.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { createPolicyStore, type PolicyStore } from './live/admin.ts'
 
-export { applied } from './apply-switches.ts'
+export { applySwitches as applied } from './apply-switches.ts'
 export {
-  type Made,
-  type Note,
+  type AppliedChange as Made,
+  type ChangeInfo as Note,
   PolicyConflict,
+  type PolicyState as Standing,
   type PolicyStore,
-  type Standing,
 } from './live/admin.ts'
 export type { Change } from './live/change.ts'
 export { checkSwitches } from './live/change.ts'

@@ -1,10 +1,10 @@
-import type { Plan } from '../core/caller.ts'
+import type { SemanticPlan } from '../core/caller.ts'
 import { type CachePolicy, GUARD_NAMES, type SemanticPolicy } from '../core/policy.ts'
 
 export const JUDGE = { model: 'gpt-4o-mini', rate: 1, perHour: 60 }
 
 /** Inner layers override outer ones, field by field; `undefined`: off, as it is unless some layer says otherwise. */
-export function planOf(layers: (false | CachePolicy | undefined)[]): Plan | undefined {
+export function planOf(layers: (false | CachePolicy | undefined)[]): SemanticPlan | undefined {
   let merged: SemanticPolicy = {}
   for (const layer of layers) {
     // Nobody can switch on again what an outer layer switched off.

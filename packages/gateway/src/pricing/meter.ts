@@ -1,19 +1,19 @@
 import type { Call } from '../core/call.ts'
 import { isSet } from '../core/json.ts'
-import type { Seen } from '../core/recording.ts'
-import { type Metered, nothing } from '../core/usage.ts'
+import type { ObservedAnswer } from '../core/recording.ts'
+import { type MeteredUsage, NO_USAGE } from '../core/usage.ts'
 import { countInput, countTexts, inputSize } from '../tokens/count.ts'
 import { maxOutputTokens } from '../tokens/max-output.ts'
-import { wordsOf } from '../util/error-text.ts'
+import { errorText } from '../util/error-text.ts'
 
 /**
  * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.
  * Loads the tokeniser only when it has to count.
  */
-export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
+export function meter(call: Call, seen: ObservedAnswer): MeteredUsage | Promise<MeteredUsage> {
   if (seen.usage === undefined) return estimate(call, seen)
   const usage = searches(call) ? { ...seen.usage, hostedCalls: 1 } : seen.usage
-  const metered: Metered = { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
+  const metered: MeteredUsage = { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
   if (seen.whole) metered.bill = 'told'
   if (seen.tier === undefined && metered.tier !== undefined) metered.tierUntold = true
   return metered
@@ -23,10 +23,10 @@ export function meter(call: Call, seen: Seen): Metered | Promise<Metered> {
 export const searches = ({ operation, body, model }: Call): boolean =>
   operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
 
-async function estimate(call: Call, seen: Seen): Promise<Metered> {
-  const { operation, body, outgoing } = call
+async function estimate(call: Call, seen: ObservedAnswer): Promise<MeteredUsage> {
+  const { operation, body, outbound: outgoing } = call
   const count = (input: number, written: number) => ({
-    ...nothing.usage,
+    ...NO_USAGE.usage,
     input,
     // Vectors are not written: they cost nothing beyond the question.
     output: operation === 'embeddings' ? 0 : written + uncounted(call, seen.unkept, written),
@@ -36,7 +36,7 @@ async function estimate(call: Call, seen: Seen): Promise<Metered> {
     const [input, written] = await Promise.all([countInput(operation, body), countTexts(seen.produced)])
     return { usage: count(input, written), estimated: true, tier }
   } catch (error) {
-    call.rules.say(`answers that were broken off have no price: the tokeniser failed: ${wordsOf(error)}`)
+    call.policy.warn(`answers that were broken off have no price: the tokeniser failed: ${errorText(error)}`)
     // No token is shorter than a byte.
     const { bound } = inputSize(operation, body, outgoing.text)
     return { usage: count(bound, bytesIn(seen.produced)), estimated: true, unknown: true, tier }

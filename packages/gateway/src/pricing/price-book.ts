@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { ModelPolicy } from '../core/policy.ts'
 import type { PriceBook, Rates } from '../core/pricing.ts'
 import { contextWindow } from '../tokens/context-window.ts'
-import { wordsOf } from '../util/error-text.ts'
+import { errorText } from '../util/error-text.ts'
 import { costOf } from './cost.ts'
 
 type Library = typeof import('@pydantic/genai-prices')
@@ -57,7 +57,7 @@ export function createPriceBook(
 
   /** Only the policy's own prices are left. */
   function unlisted(why: string, error: unknown): Listed {
-    say(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${wordsOf(error)}`)
+    say(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`)
     return {}
   }
 

@@ -2,14 +2,14 @@ import { getEventListeners, setMaxListeners } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createLine, type Outcome } from './priority-queue.ts'
+import { createPriorityQueue, type Outcome } from './priority-queue.ts'
 
 const FAR = 600_000
 
 /** A line for a thing of which there are `places`, handed out and given back. */
 function world(places: number, slow = false) {
   const gauge = { waiting: 0 }
-  const line = createLine(gauge, () => undefined)
+  const line = createPriorityQueue(gauge, () => undefined)
   const admitted: number[] = []
   let used = 0
   let most = 0
@@ -149,7 +149,7 @@ test('those who leave and come again for ever leave no turns behind that hold up
 })
 
 test('an ask that fails is its own caller’s trouble, and the next gets its turn', async () => {
-  const line = createLine({ waiting: 0 }, () => undefined)
+  const line = createPriorityQueue({ waiting: 0 }, () => undefined)
   const place = (ask: () => Promise<{ type: 'in' }>) => ({
     priority: 5,
     signal: new AbortController().signal,

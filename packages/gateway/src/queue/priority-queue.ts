@@ -7,7 +7,7 @@ export type Answer =
   { type: 'in'; slot?: Promise<void> } | { type: 'out' } | { type: 'again'; at: number }
 
 /** One call in line. */
-export type Place = {
+export type QueuedCall = {
   /** 0 goes first, 9 last. */
   priority: number
   signal: AbortSignal
@@ -21,8 +21,8 @@ export type Place = {
 /** `out`: refused for good, or too late. `left`: its caller went away. */
 export type Outcome = 'in' | 'out' | 'left'
 
-type Seat = {
-  place: Place
+type Slot = {
+  place: QueuedCall
   asking: boolean
   end: (outcome: Outcome) => boolean
   fail: (why: unknown) => void
@@ -31,7 +31,7 @@ type Seat = {
 /** A Bottleneck, and how many turns of each priority are waiting in it. It lives while anybody is in line. */
 type Crew = { limiter: Bottleneck; turns: number[] }
 
-export type Line = ReturnType<typeof createLine>
+export type PriorityQueue = ReturnType<typeof createPriorityQueue>
 
 const PRIORITIES = 10
 
@@ -49,19 +49,19 @@ const load = () => {
  * Bottleneck says when and how many at a time, by priority. It cannot take a job back, so what is scheduled in it is a
  * turn, not a call: a turn is taken by the first who is still there, and a caller that leaves is gone at once.
  */
-export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
-  const lanes: Seat[][] = Array.from({ length: PRIORITIES }, () => [])
+export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => void) {
+  const lanes: Slot[][] = Array.from({ length: PRIORITIES }, () => [])
   let crew: Crew | undefined
   let width = 1
   let serving = 0
   let pausedUntil = 0
   let reopening: NodeJS.Timeout | undefined
 
-  function wait(place: Place): Promise<Outcome> {
+  function wait(place: QueuedCall): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       if (place.signal.aborted) return resolve('left')
       const lane = laneOf(place.priority)
-      const seat: Seat = { place, asking: false, end, fail }
+      const seat: Slot = { place, asking: false, end, fail }
       // Not unref'd: the caller is waiting, and its process has to stay for it.
       const deadline = setTimer(tooLate, Math.max(0, place.until - performance.now()))
       place.signal.addEventListener('abort', leave, { once: true })
@@ -164,7 +164,7 @@ export function createLine(gauge: { waiting: number }, onEmpty: () => void) {
     onEmpty()
   }
 
-  const laneOf = (priority: number): Seat[] => lanes[priority] ?? []
+  const laneOf = (priority: number): Slot[] => lanes[priority] ?? []
   const isEmpty = () => serving === 0 && lanes.every(({ length }) => length === 0)
 
   return {

@@ -2,24 +2,24 @@ import type { Call } from '../core/call.ts'
 import { withoutResponse } from '../core/recording.ts'
 import type { Refusal } from '../core/refusal.ts'
 import type { Reply } from '../core/reply.ts'
-import { unbilled } from '../core/usage.ts'
-import type { Line, Outcome, Place } from './priority-queue.ts'
+import { UNBILLED } from '../core/usage.ts'
+import type { Outcome, PriorityQueue, QueuedCall } from './priority-queue.ts'
 
 /** How long a call waits, and in which order. */
-export type Patience = { priority: number; until: number; maxQueued: number }
+export type WaitPolicy = { priority: number; until: number; maxQueued: number }
 
 /** `undefined`: this call does not wait. What the call says beats the client's option, which beats the policy. */
-export function patienceOf({ caller, controls, arrivedAt }: Call): Patience | undefined {
+export function waitPolicyOf({ caller, controls, arrivedAt }: Call): WaitPolicy | undefined {
   if ((controls.onLimit ?? caller.onLimit) !== 'wait') return undefined
   return { priority: caller.priority, until: arrivedAt + caller.maxWaitMs, maxQueued: caller.maxQueued }
 }
 
 /** Stands in line, and writes into the call's record for how long. */
-export async function hold(
-  line: Line,
-  { signal, origin }: Call,
-  { priority, until }: Patience,
-  { ask, undo }: Pick<Place, 'ask' | 'undo'>,
+export async function waitInQueue(
+  line: PriorityQueue,
+  { signal, state: origin }: Call,
+  { priority, until }: WaitPolicy,
+  { ask, undo }: Pick<QueuedCall, 'ask' | 'undo'>,
 ): Promise<{ outcome: Outcome; waitedMs: number }> {
   const since = performance.now()
   const outcome = await line.wait({ priority, until, signal, ask, undo })
@@ -29,12 +29,12 @@ export async function hold(
 }
 
 /** Its caller left before anything was asked: nothing was sent, and nothing is owed. */
-export function gone({ signal, model, route }: Call): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: unbilled })
+export function abortedReply({ signal, model, route }: Call): Reply {
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: UNBILLED })
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
 }
 
-export function queueFull({ caller }: Call, line: Line): Refusal {
+export function queueFull({ caller }: Call, line: PriorityQueue): Refusal {
   const message =
     `${caller.maxQueued} calls are waiting already, which is as many as team ${caller.team}'s policy allows ` +
     `(maxQueued). (agent ${caller.agent})`

@@ -1,8 +1,8 @@
 import { refuse } from '../body/refuse.ts'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
-import { type Answer, createLine, type Line } from '../queue/priority-queue.ts'
-import { gone, hold, type Patience, patienceOf, queueFull } from '../queue/wait-policy.ts'
+import { type Answer, createPriorityQueue, type PriorityQueue } from '../queue/priority-queue.ts'
+import { abortedReply, queueFull, type WaitPolicy, waitInQueue, waitPolicyOf } from '../queue/wait-policy.ts'
 import { refusalOf } from './refusal.ts'
 import { type QuotaStore, type Reservation, unused, type Verdict } from './store.ts'
 
@@ -10,10 +10,10 @@ export type Refused = Extract<Verdict, { admitted: false }>
 type Admitted = Extract<Verdict, { admitted: true }>
 
 /** A refusal, and the moment at which it was true. */
-type Seen = { verdict: Refused; at: number }
+type LastRefusal = { verdict: Refused; at: number }
 
 /** A team whose calls wait. It is forgotten with the last of them. */
-type Team = { line: Line; last: Seen | undefined }
+type Team = { line: PriorityQueue; last: LastRefusal | undefined }
 
 /**
  * Lets calls in as the store allows. Those that may wait do so in their team's line: the first asks again when the
@@ -27,7 +27,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
     call: Call,
     reservation: Reservation,
   ): Promise<Admitted | (Reply & { verdict?: Refused })> {
-    const patience = patienceOf(call)
+    const patience = waitPolicyOf(call)
     const before = teams.get(reservation.team)
     const behind = patience !== undefined && before?.line.isBefore(patience.priority) === true
     if (behind && mayFit(reservation)) return await standInLine(call, reservation, patience, undefined)
@@ -43,8 +43,8 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
   async function standInLine(
     call: Call,
     reservation: Reservation,
-    patience: Patience,
-    refused: Seen | undefined,
+    patience: WaitPolicy,
+    refused: LastRefusal | undefined,
   ): Promise<Admitted | Reply> {
     const team = teamOf(reservation.team)
     const { line } = team
@@ -55,7 +55,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
       const due = refused.at + (refused.verdict.retryAfterMs ?? 0)
       void line.pauseUntil(paused > refused.at ? Math.min(paused, due) : due)
     }
-    call.stepAside?.()
+    call.releaseUpstreamSlot?.()
 
     let own = refused
     let admitted: Admitted = { admitted: true, remaining: {} }
@@ -70,9 +70,12 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
       if (!isInTime(own, patience)) return { type: 'out' }
       return { type: 'again', at: own.at + (verdict.retryAfterMs ?? 0) }
     }
-    const { outcome, waitedMs } = await hold(line, call, patience, { ask, undo: () => giveBack(reservation) })
+    const { outcome, waitedMs } = await waitInQueue(line, call, patience, {
+      ask,
+      undo: () => giveBack(reservation),
+    })
     if (outcome === 'in') return admitted
-    if (outcome === 'left') return gone(call)
+    if (outcome === 'left') return abortedReply(call)
     const known = own ?? team.last
     const verdict = known === undefined ? await store.reserve(reservation) : sinceThen(known)
     return verdict.admitted
@@ -83,7 +86,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
   function teamOf(name: string): Team {
     let team = teams.get(name)
     if (team === undefined) {
-      team = { line: createLine(gauge, () => teams.delete(name)), last: undefined }
+      team = { line: createPriorityQueue(gauge, () => teams.delete(name)), last: undefined }
       teams.set(name, team)
     }
     return team
@@ -103,7 +106,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
   return { admit, released }
 }
 
-const isInTime = ({ verdict: { retryAfterMs }, at }: Seen, { until }: Patience) =>
+const isInTime = ({ verdict: { retryAfterMs }, at }: LastRefusal, { until }: WaitPolicy) =>
   retryAfterMs !== undefined && at + retryAfterMs <= until
 
 /** A call that is larger than its limit has nothing to wait for, and asks only to be told so. */
@@ -113,7 +116,7 @@ function mayFit({ limits, inputTokens, maxOutputTokens, worstCost }: Reservation
   return least <= tpm && worstCost <= usdPerDay
 }
 
-function sinceThen({ verdict, at }: Seen): Refused {
+function sinceThen({ verdict, at }: LastRefusal): Refused {
   const { retryAfterMs } = verdict
   if (retryAfterMs === undefined) return verdict
   return { ...verdict, retryAfterMs: Math.max(1, retryAfterMs - (performance.now() - at)) }

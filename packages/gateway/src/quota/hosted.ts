@@ -26,7 +26,7 @@ const RUN_BY_CALLER = new Set([
 ])
 
 export function hostedIn(call: Call): Hosted | Unbounded {
-  const { operation, body, rules } = call
+  const { operation, body, policy: rules } = call
   if (operation === 'embeddings' || operation === 'completions') return NONE
   const { fees, maxToolCalls: most } = rules.policy.hostedTools ?? {}
   const tools = hostedTools(body)
@@ -53,7 +53,7 @@ export function hostedIn(call: Call): Hosted | Unbounded {
     }
   const own = bound(body.max_tool_calls)
   const calls = Math.min(own ?? most ?? USUAL_MOST, most ?? Number.POSITIVE_INFINITY)
-  if (calls !== own && call.outgoing.signed)
+  if (calls !== own && call.outbound.signed)
     return {
       param: 'max_tool_calls',
       why: 'upstream may call tools as often as it likes, and a signed request cannot be told not to',

@@ -31,7 +31,7 @@ export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement>
   const { usage, tier, bill } = ending.usage
   if (reply.via === 'refused' || bill === 'none') return unused(reservation)
   const { hostedCalls: _, ...tokens } = usage
-  const { prices } = call.rules
+  const { prices } = call.policy
   const told = bill === 'told' && !contradicts(ending, call)
   const cost = ending.usage.unknown ? undefined : prices.cost(call.model, tokens, tier)
   const usual = told && ending.usage.tierUntold ? prices.cost(call.model, tokens) : cost
@@ -55,14 +55,14 @@ function booked(
       ? worstCost - cost
       : (fees.exact ? 0 : fees.usd) +
         Math.max(0, (usual ?? worstCost) - known) +
-        Math.ceil(known * (uplift(call.outgoing.url, call.model) - 1))
+        Math.ceil(known * (uplift(call.outbound.url, call.model) - 1))
   return {
     id,
     team,
     tokens: unknown ? inputTokens + maxOutputTokens : totalTokens(usage),
     learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
     cost: cost as NanoUsd,
-    doubt: Math.max(0, more) as NanoUsd,
+    unconfirmed: Math.max(0, more) as NanoUsd,
   }
 }
 
@@ -70,7 +70,7 @@ const NO_FEES = { usd: 0, exact: true }
 
 /** Fees besides tokens, in billionths of a dollar; `undefined` where the answer does not tell them all. */
 function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | undefined {
-  const { operation, body, rules } = call
+  const { operation, body, policy: rules } = call
   const { fees } = rules.policy.hostedTools ?? {}
   const search = fees?.chat_search
   if (searches(call)) return search === undefined ? undefined : { usd: nanoUsd(search), exact: true }

@@ -56,7 +56,7 @@ export type Settlement = {
   learnOutputTokens: number | undefined
   cost: NanoUsd
   /** Dollars that may have been spent beyond `cost` without our seeing it: kept from others until the day ends. */
-  doubt: NanoUsd
+  unconfirmed: NanoUsd
 }
 
 const NOTHING = 0 as NanoUsd
@@ -68,7 +68,7 @@ export const unused = ({ id, team }: Reservation): Settlement => ({
   tokens: 0,
   learnOutputTokens: undefined,
   cost: NOTHING,
-  doubt: NOTHING,
+  unconfirmed: NOTHING,
 })
 
 /** The port that the memory store and Redis implement. */

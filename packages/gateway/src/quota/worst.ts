@@ -25,7 +25,7 @@ export type Worst = {
  * call of a tool that upstream runs. Estimates have no part in it.
  */
 export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
-  const { operation, body, model, rules, outgoing } = call
+  const { operation, body, model, policy: rules, outbound: outgoing } = call
   const { prices, policy } = rules
   const { worstUsd } = policy.hostedTools ?? {}
   const hosted = hostedIn(call)

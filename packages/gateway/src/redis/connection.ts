@@ -1,8 +1,8 @@
-import { wordsOf as describe, isInstance } from '../util/error-text.ts'
-import { detached, type Fault, guarded, attempt as guardedly, watched } from '../util/faults.ts'
+import { errorText as describe, isInstance } from '../util/error-text.ts'
+import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
-import { type Connection, connectTo, type RedisClient } from './connect.ts'
-import { createLoopClock, TooLate } from './loop-clock.ts'
+import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
+import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 
 /** Redis did not answer in time, or is known not to. Every caller has a way to go on without it. */
 export class RedisUnavailable extends Error {
@@ -10,10 +10,10 @@ export class RedisUnavailable extends Error {
 }
 
 /** `connecting`: it has not answered yet. `slow`: it is there and silent. `down`: it is not there, or cannot write. */
-export type LinkState = 'connecting' | 'up' | 'slow' | 'down' | 'closed'
+export type RedisState = 'connecting' | 'up' | 'slow' | 'down' | 'closed'
 
-export type LinkStats = {
-  state: LinkState
+export type RedisStats = {
+  state: RedisState
   /** Since when, in milliseconds since the epoch. */
   since: number
   /** Commands sent; a pipeline of three is three. */
@@ -23,7 +23,7 @@ export type LinkStats = {
   /** Of those, how many failed otherwise. */
   errors: number
   /** The last trouble, in words that hold no password. */
-  trouble?: string
+  lastError?: string
 }
 
 /**
@@ -34,15 +34,15 @@ export type LinkStats = {
 export type Wait = 'deadline' | 'reply'
 
 /** Shared Redis, as the stages see it: something that answers soon, or says at once that it will not. */
-export type Link = {
+export type RedisConnection = {
   /**
    * Sends a command. Errors that Redis answers are passed on as they are.
    * @throws RedisUnavailable within the deadline, or at once while Redis is known to be away.
    */
-  ask: <T>(command: (client: RedisClient) => Promise<T>, wait?: Wait) => Promise<T>
+  run: <T>(command: (client: RedisClient) => Promise<T>, wait?: Wait) => Promise<T>
   /** The last time that Redis was away, if it was: when it was back, in milliseconds since the epoch, and how long it took. */
   lastOutage: () => Outage | undefined
-  stats: () => LinkStats
+  stats: () => RedisStats
   close: () => void
   /** Told of faults in what goes on over it unawaited. */
   fault: Fault
@@ -56,7 +56,7 @@ type Options = {
   /** Milliseconds that the first connection may take, and the calls that are made meanwhile. */
   connectMs: number
   /** Told of each change, once. */
-  onChange: (state: LinkState, trouble: string | undefined) => void
+  onChange: (state: RedisState, trouble: string | undefined) => void
   /** Told of faults in what goes on unawaited. */
   fault?: Fault
   /**
@@ -84,13 +84,13 @@ const PROBE_KEY = 'gw:{probe}:write'
  * its replies: it is up once it has accepted a write, silent only in time in which this process could have read a
  * reply, and a connection to a server that cannot work is given up for a new one, whose address is looked up anew.
  */
-export function createLink(target: string | RedisClient, options: Options): Link {
+export function createRedisConnection(target: string | RedisClient, options: Options): RedisConnection {
   const { deadlineMs, connectMs, onChange, fault = () => undefined, isBackground = false } = options
-  const stats: LinkStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
+  const stats: RedisStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
   const clock = createLoopClock(fault)
   const silentMs = Math.max(SILENT_MS, SILENT_DEADLINES * deadlineMs)
   /** The connection that commands are sent over. A silent Redis is `slow` while its connection is still in use. */
-  let connection: Connection | undefined
+  let connection: OpenClient | undefined
   /** Replies that Redis owes over it, and when it was last heard (by `clock`) or began to owe. */
   let owed = 0
   let heardAt = 0
@@ -100,7 +100,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   /** The attempt to connect that is under way. */
   let attempt: Promise<void> | undefined = begin(0)
 
-  function become(state: LinkState, trouble?: string) {
+  function become(state: RedisState, trouble?: string) {
     if (stats.state === 'closed' || stats.state === state) return
     if (state === 'up') {
       if (awaySince !== undefined) outage = { backAt: Date.now(), ms: performance.now() - awaySince }
@@ -108,7 +108,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     } else awaySince ??= performance.now()
     stats.state = state
     stats.since = Date.now()
-    if (trouble !== undefined) stats.trouble = trouble
+    if (trouble !== undefined) stats.lastError = trouble
     if (isBackground) clock.keepAlive(state === 'up')
     guarded(() => onChange(state, trouble), fault, CONNECTION)
   }
@@ -125,7 +125,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   }
 
   async function establish(tries: number): Promise<void> {
-    let made: Connection | undefined
+    let made: OpenClient | undefined
     try {
       made = await connectTo(target, fault)
       await clock.within(made.open(), connectMs)
@@ -133,7 +133,11 @@ export function createLink(target: string | RedisClient, options: Options): Link
       if (stats.state === 'closed') return made.close()
       const opened = made
       opened.onLost(
-        watched(() => lose(opened, 'down', new Error('the connection was closed')), fault, CONNECTION),
+        ignoreRejection(
+          () => lose(opened, 'down', new Error('the connection was closed')),
+          fault,
+          CONNECTION,
+        ),
       )
       connection = opened
       owed = 0
@@ -141,7 +145,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     } catch (error) {
       connection = undefined
       made?.close()
-      become(isInstance(error, TooLate) ? 'slow' : 'down', wordsOf(error))
+      become(isInstance(error, DeadlineExceeded) ? 'slow' : 'down', wordsOf(error))
       reviveLater(tries)
     } finally {
       attempt = undefined
@@ -160,7 +164,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   }
 
   /** Gives a connection up. The first new one is tried at once, so that a reservation can wait for it. */
-  function lose(lost: Connection, state: 'slow' | 'down', error: unknown) {
+  function lose(lost: OpenClient, state: 'slow' | 'down', error: unknown) {
     if (connection !== lost) return
     connection = undefined
     lost.close()
@@ -168,7 +172,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
     attempt = begin(0)
   }
 
-  function replied(over: Connection) {
+  function replied(over: OpenClient) {
     if (connection !== over) return
     owed -= 1
     heardAt = clock.now()
@@ -179,7 +183,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
    * Sends, and notes each reply, however late.
    * @throws TooLate after `deadlineMs`, or once Redis has owed replies for `silentMs` and sent none.
    */
-  function send<T>(command: (client: RedisClient) => Promise<T>, over: Connection, wait: Wait): Promise<T> {
+  function send<T>(command: (client: RedisClient) => Promise<T>, over: OpenClient, wait: Wait): Promise<T> {
     stats.commands += 1
     if (owed === 0) heardAt = clock.now()
     owed += 1
@@ -202,15 +206,15 @@ export function createLink(target: string | RedisClient, options: Options): Link
     const over = connection
     if (over === undefined || (stats.state === 'slow' && wait === 'deadline'))
       return Promise.reject(
-        new RedisUnavailable(`Redis is ${stats.state}: ${stats.trouble ?? 'closed by the program'}`),
+        new RedisUnavailable(`Redis is ${stats.state}: ${stats.lastError ?? 'closed by the program'}`),
       )
     return send(command, over, wait).catch((error) => failed(error, over))
   }
 
   /** @throws the error, where Redis answered the command with it; RedisUnavailable otherwise. */
-  function failed(error: unknown, over: Connection): never {
+  function failed(error: unknown, over: OpenClient): never {
     if (isReply(error) && !INCAPABLE.test(error.message)) throw error
-    if (isInstance(error, TooLate)) onSilence(over, error)
+    if (isInstance(error, DeadlineExceeded)) onSilence(over, error)
     else {
       stats.errors += 1
       lose(over, 'down', error)
@@ -221,13 +225,17 @@ export function createLink(target: string | RedisClient, options: Options): Link
   /** Over a new connection, where there is one to be had: a failover or an idle timeout ends the old one. */
   function askAgain<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
     return ask(command, 'reply').catch((error: unknown) => {
-      if (attempt === undefined || !isInstance(error, RedisUnavailable) || isInstance(error.cause, TooLate))
+      if (
+        attempt === undefined ||
+        !isInstance(error, RedisUnavailable) ||
+        isInstance(error.cause, DeadlineExceeded)
+      )
         throw error
       return ask(command, 'reply')
     })
   }
 
-  function onSilence(over: Connection, error: TooLate) {
+  function onSilence(over: OpenClient, error: DeadlineExceeded) {
     stats.timeouts += 1
     const silence = clock.now() - heardAt
     if (connection !== over || owed === 0) return
@@ -240,7 +248,7 @@ export function createLink(target: string | RedisClient, options: Options): Link
   }
 
   return {
-    ask: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command, wait)),
+    run: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command, wait)),
     fault,
     lastOutage: () => outage,
     stats: () => ({ ...stats }),
@@ -264,7 +272,7 @@ async function probe(client: RedisClient): Promise<void> {
 }
 
 /** A command that throws is one that rejects. */
-function sent<T>(command: (client: RedisClient) => Promise<T>, over: Connection): Promise<T> {
+function sent<T>(command: (client: RedisClient) => Promise<T>, over: OpenClient): Promise<T> {
   try {
     return over.send(command)
   } catch (error) {

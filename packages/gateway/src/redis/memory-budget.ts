@@ -1,7 +1,7 @@
 import { messageOf } from '../util/error-text.ts'
 import { detached } from '../util/faults.ts'
-import type { Link } from './connection.ts'
-import { mastersOf } from './nodes.ts'
+import type { RedisConnection } from './connection.ts'
+import { primariesOf } from './nodes.ts'
 
 /** So long nothing is stored after Redis said that it is full, or was found to be. */
 const PAUSE_MS = 10_000
@@ -14,7 +14,7 @@ const FULL = /^OOM |capacity quota exceeded|max \w+ size/i
  * has stored, one `INFO memory` says how much everybody together has. Many processes can overshoot by that hundredth
  * each.
  */
-export function createBudget(link: Link, maxBytes: number, onFull: () => void) {
+export function createMemoryBudget(link: RedisConnection, maxBytes: number, onFull: () => void) {
   /** Stored by this process since it last looked; unknown at first, and after a pause. */
   let unseen: number | undefined
   let fullUntil = 0
@@ -64,9 +64,9 @@ export function createBudget(link: Link, maxBytes: number, onFull: () => void) {
 }
 
 /** Of all masters; `undefined` where the server does not tell. */
-async function usedBytes(link: Link): Promise<number | undefined> {
-  const masters = await link.ask(async (client) => mastersOf(client))
-  const infos = await Promise.all(masters.map((master) => link.ask(() => master.info('memory'))))
+async function usedBytes(link: RedisConnection): Promise<number | undefined> {
+  const masters = await link.run(async (client) => primariesOf(client))
+  const infos = await Promise.all(masters.map((master) => link.run(() => master.info('memory'))))
   const used = infos.map((info) => Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? Number.NaN))
   const sum = used.reduce((total, bytes) => total + bytes, 0)
   return Number.isNaN(sum) ? undefined : sum

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
-import { attempt, detached, watched } from '../util/faults.ts'
+import { attempt, detached, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setRepeating, setTimer } from '../util/timers.ts'
-import type { Link } from './connection.ts'
-import { mastersOf } from './nodes.ts'
-import { rootOf } from './pool.ts'
+import type { RedisConnection } from './connection.ts'
+import { primariesOf } from './nodes.ts'
+import { sharedConnectionOf } from './pool.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
@@ -16,7 +16,7 @@ const EAR = 'a channel of Redis'
  */
 const PING_MS = 3_000
 
-export type Listener = {
+export type RedisSubscription = {
   /** False while the connection is being made, or made anew. */
   isListening: () => boolean
   close: () => void
@@ -27,17 +27,17 @@ type Handlers = { onMessage: (message: string) => void; onListening: () => void 
 type Subscription = Handlers & { channel: string; on: boolean }
 
 /** One for each link: who listens to another channel shares the connection. */
-const ears = new WeakMap<Link, Ear>()
+const subscribers = new WeakMap<RedisConnection, Subscriber>()
 
 /**
  * Hears what any process publishes on a channel, over a connection apart from the link's own, which keeps no program
  * alive. A connection that breaks, or falls silent, is made anew; `onListening` is told each time, since what was said
  * meanwhile is lost.
  */
-export function listen(link: Link, channel: string, handlers: Handlers): Listener {
-  const root = rootOf(link)
-  const ear = ears.get(root) ?? createEar(root)
-  ears.set(root, ear)
+export function subscribe(link: RedisConnection, channel: string, handlers: Handlers): RedisSubscription {
+  const root = sharedConnectionOf(link)
+  const ear = subscribers.get(root) ?? createSubscriber(root)
+  subscribers.set(root, ear)
   const subscription = { ...handlers, channel, on: false }
   ear.add(subscription)
   return {
@@ -46,9 +46,9 @@ export function listen(link: Link, channel: string, handlers: Handlers): Listene
   }
 }
 
-type Ear = ReturnType<typeof createEar>
+type Subscriber = ReturnType<typeof createSubscriber>
 
-function createEar(link: Link) {
+function createSubscriber(link: RedisConnection) {
   const { fault } = link
   const subscriptions = new Set<Subscription>()
   let connection: Redis | undefined
@@ -62,7 +62,7 @@ function createEar(link: Link) {
     beginning = true
     let own: Redis | undefined
     try {
-      own = await link.ask(async (client) => earOf(client))
+      own = await link.run(async (client) => subscriberOf(client))
       if (subscriptions.size === 0) return own.disconnect()
       await use(own)
       tries = 0
@@ -82,10 +82,10 @@ function createEar(link: Link) {
     }
     own.on(
       'connect',
-      watched(() => own.stream.unref(), fault, EAR),
+      ignoreRejection(() => own.stream.unref(), fault, EAR),
     )
     own.on('error', () => undefined)
-    own.on('message', watched(hear, fault, EAR))
+    own.on('message', ignoreRejection(hear, fault, EAR))
     // It must not stay deaf.
     own.once('end', attempt.bind(undefined, ended, fault, EAR, ended))
     await own.connect()
@@ -109,7 +109,7 @@ function createEar(link: Link) {
       )
       detached(answered, fault, EAR)
     }
-    heart = setRepeating(watched(ask, fault, EAR), PING_MS)
+    heart = setRepeating(ignoreRejection(ask, fault, EAR), PING_MS)
     heart.unref()
   }
 
@@ -174,8 +174,8 @@ function createEar(link: Link) {
 }
 
 /** In a cluster every node passes every message on, so that one of them is enough to hear. */
-function earOf(client: Parameters<Parameters<Link['ask']>[0]>[0]): Redis {
-  const nodes = mastersOf(client)
+function subscriberOf(client: Parameters<Parameters<RedisConnection['run']>[0]>[0]): Redis {
+  const nodes = primariesOf(client)
   const node = nodes[Math.floor(Math.random() * nodes.length)]
   if (node === undefined) throw new Error('the cluster has no master')
   return node.duplicate({

@@ -6,13 +6,13 @@ export function createChooser(routing: NonNullable<Policy['routing']>): Chooser 
   const { default: standard, embeddings, escalate } = routing
 
   return function choose(call: Call): Choice | Promise<Choice> {
-    const { body, operation, outgoing, caller } = call
+    const { body, operation, outbound: outgoing, caller } = call
     const asked = typeof body.model === 'string' ? body.model : undefined
     const mayUse = (model: string) => caller.models === undefined || caller.models.has(model)
     const honoured = (model: string): Choice =>
       mayUse(model) ? { model, route: 'requested', routed: false } : { forbidden: model }
 
-    if (outgoing.frozen) return honoured(call.model)
+    if (outgoing.immutable) return honoured(call.model)
     // What is neither absent nor a text is upstream's to judge.
     const open = body.model === undefined || body.model === null || asked === 'auto'
     if (operation === 'embeddings')
@@ -39,7 +39,7 @@ export function createChooser(routing: NonNullable<Policy['routing']>): Chooser 
 
 /** Counted once for each body that is remembered. */
 function isLong(
-  { operation, body, outgoing, reading, rules }: Call,
+  { operation, body, outbound: outgoing, parsed: reading, policy: rules }: Call,
   limit: number,
 ): boolean | Promise<boolean> {
   const known = reading.length
@@ -48,6 +48,6 @@ function isLong(
     reading.length = { operation, limit, exceeds }
     return exceeds
   }
-  const long = exceeds(operation, body, outgoing.text, limit, rules.say)
+  const long = exceeds(operation, body, outgoing.text, limit, rules.warn)
   return long instanceof Promise ? long.then(remember) : remember(long)
 }

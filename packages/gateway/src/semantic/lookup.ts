@@ -1,28 +1,28 @@
 import type { Call, Handler, Stage } from '../core/call.ts'
-import type { Plan } from '../core/caller.ts'
-import type { Meaning } from '../core/record.ts'
+import type { SemanticPlan } from '../core/caller.ts'
+import type { SemanticResult } from '../core/record.ts'
 import { withoutResponse } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
-import { nothing } from '../core/usage.ts'
+import { NO_USAGE } from '../core/usage.ts'
 import { entryOf } from '../entry/create.ts'
 import { stampsIn } from '../entry/epoch.ts'
 import { hit } from '../entry/hit.ts'
-import { admissible } from '../entry/storable.ts'
+import { isStorable } from '../entry/storable.ts'
 import { suits } from '../entry/suits.ts'
 import { keysOf } from '../fingerprint/key.ts'
-import { whileWanted } from '../util/timeout.ts'
+import { raceAbort } from '../util/timeout.ts'
 import { signalAfter } from '../util/timers.ts'
-import { AROUND } from './decision/consensus.ts'
+import { NEIGHBOURS } from './decision/consensus.ts'
 import type { Asker, Learner } from './decision/learner.ts'
-import { type Finding, NOTHING } from './decision/match.ts'
+import { type Match, NO_MATCH } from './decision/match.ts'
 import { checkedVector } from './embedding/checked.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { embedThrough } from './embedding/openai.ts'
 import { judge, saidIn } from './judge/judge.ts'
-import { eligible } from './query/eligibility.ts'
-import { type Asked, askedIn } from './query/extract.ts'
-import { type Partition, partitionOf, type School, schoolOf } from './query/partition.ts'
-import { forEverybody } from './query/storable.ts'
+import { ineligibleReason } from './query/eligibility.ts'
+import { extractQuery, type Query } from './query/extract.ts'
+import { type Partition, type PartitionRules, partitionOf, partitionRulesOf } from './query/partition.ts'
+import { isImpersonalAnswer } from './query/storable.ts'
 import type { Neighbour, SemanticStore, Since } from './store/port.ts'
 
 export type SemanticParts = {
@@ -42,19 +42,19 @@ export type SemanticParts = {
 
 /** One question on its way through this stage. */
 type Search = {
-  asked: Asked
+  asked: Query
   partition: Partition
-  school: School
+  school: PartitionRules
   /** Where the exact cache has its answer, or would have. */
   exact: string
-  plan: Plan
+  plan: SemanticPlan
   vector: () => Promise<Float32Array>
   /** Somebody asked for it already. */
   isMade: () => boolean
 }
 
 /** Answers what has been asked in other words, where that is safe; learns where it is. */
-export function answering(parts: SemanticParts, pipeline: Handler): Stage {
+export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
   const { store, learner } = parts
   return (next) =>
     async function answering(call) {
@@ -66,7 +66,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
         return noted(await next(call), { outcome: 'ineligible', reason: search })
       if (!call.controls.cache.read) return await ask(next, call, search, undefined)
       // Of an empty shelf no vector is needed, unless the answer is put there.
-      if (!store.holds(search.partition)) return await ask(next, call, search, Promise.resolve(NOTHING))
+      if (!store.holds(search.partition)) return await ask(next, call, search, Promise.resolve(NO_MATCH))
       // Nobody waits for what will not be served.
       if (plan.mode === 'shadow') return await ask(next, call, search, look(search, call))
       const found = await look(search, call)
@@ -80,14 +80,14 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       return reply
     }
 
-  function searchFor(call: Call, plan: Plan): Search | string {
-    if (call.outgoing.frozen) return 'provider'
-    const asked = askedIn(call.operation, call.body)
+  function searchFor(call: Call, plan: SemanticPlan): Search | string {
+    if (call.outbound.immutable) return 'provider'
+    const asked = extractQuery(call.operation, call.body)
     if (typeof asked === 'string') return asked
     // What may not be shared between equal questions may not be shared between similar ones.
     const keys = keysOf(call)
     if ('bypass' in keys) return keys.bypass
-    const reason = eligible(asked.text)
+    const reason = ineligibleReason(asked.text)
     if (reason !== undefined) return reason
     const secret = parts.secretOf(call)
     const id = parts.embedder?.id ?? `${parts.model}/${parts.dimensions}`
@@ -98,7 +98,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     return {
       asked,
       partition,
-      school: schoolOf(call, id, secret),
+      school: partitionRulesOf(call, id, secret),
       exact: keys.exact,
       plan,
       vector: () => (vector ??= embed(call, asked.text)),
@@ -106,7 +106,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     }
   }
 
-  function askerOf(call: Call, { asked, partition, school }: Search, plan: Plan): Asker {
+  function askerOf(call: Call, { asked, partition, school }: Search, plan: SemanticPlan): Asker {
     return {
       refute: (wrong) =>
         store.refute(
@@ -130,12 +130,12 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
   }
 
   /** Bounded by the deadline, and by the caller's own patience. */
-  async function look({ asked, partition, school, plan, vector }: Search, call: Call): Promise<Finding> {
+  async function look({ asked, partition, school, plan, vector }: Search, call: Call): Promise<Match> {
     let neighbours: Neighbour[] | undefined
     try {
       const ready = Promise.all([vector(), learner.prepare(school, plan)])
-      const search = ready.then(([vector]) => store.nearest(partition, vector, AROUND, asked.text))
-      neighbours = await whileWanted(search, call.signal, parts.deadlineMs)
+      const search = ready.then(([vector]) => store.nearest(partition, vector, NEIGHBOURS, asked.text))
+      neighbours = await raceAbort(search, call.signal, parts.deadlineMs)
     } catch {
       if (call.signal.aborted) return unavailable('aborted')
     }
@@ -150,7 +150,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     next: Handler,
     call: Call,
     search: Search,
-    looking: Promise<Finding> | undefined,
+    looking: Promise<Match> | undefined,
   ): Promise<Reply> {
     looking?.catch(() => undefined)
     const since = sinceOf(call, store.since(search.partition))
@@ -160,7 +160,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       ? reply
       : {
           ...reply,
-          meaning: looking.then(
+          semantic: looking.then(
             ({ meaning }) => meaning,
             () => undefined,
           ),
@@ -172,7 +172,7 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
     call: Call,
     search: Search,
     since: Since,
-    looking: Promise<Finding> | undefined,
+    looking: Promise<Match> | undefined,
   ) {
     try {
       const ending = await reply.recording.ended
@@ -186,8 +186,8 @@ export function answering(parts: SemanticParts, pipeline: Handler): Stage {
       if (!isFree && parts.embedder === undefined && !search.isMade()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
       const asker = askerOf(call, search, plan)
-      const near = found ?? NOTHING
-      const stores = call.controls.cache.store && admissible(call, answer) && forEverybody(answer.json)
+      const near = found ?? NO_MATCH
+      const stores = call.controls.cache.store && isStorable(call, answer) && isImpersonalAnswer(answer.json)
       if (!stores) return learner.consider(asked.text, near, asker)
       const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
@@ -214,20 +214,26 @@ function hasRoom(headers: Record<string, string> = {}): boolean {
   return left === undefined || of === undefined || Number(left) >= RESERVED * Number(of)
 }
 
-const unavailable = (reason: string): Finding => ({
+const unavailable = (reason: string): Match => ({
   meaning: { outcome: 'unavailable', reason },
   neighbours: [],
 })
 
-function serve({ entry, similarity }: Neighbour, meaning: Meaning, call: Call): Reply | undefined {
+function serve({ entry, similarity }: Neighbour, meaning: SemanticResult, call: Call): Reply | undefined {
   const reply = hit(entry.answer, entry.id, call, 'semantic')
-  return reply && { ...reply, similarity, meaning }
+  return reply && { ...reply, similarity, semantic: meaning }
 }
 
 /** The caller left before anything was asked of anybody. */
-function given({ model, route, signal }: Call, meaning: Meaning): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: nothing })
-  return { via: 'upstream', model, route, meaning, recording: withoutResponse(signal.reason, ended) }
+function given({ model, route, signal }: Call, meaning: SemanticResult): Reply {
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
+  return {
+    via: 'upstream',
+    model,
+    route,
+    semantic: meaning,
+    recording: withoutResponse(signal.reason, ended),
+  }
 }
 
 /**
@@ -236,8 +242,8 @@ function given({ model, route, signal }: Call, meaning: Meaning): Reply {
  */
 function sinceOf({ epoch, caller }: Call, known: Omit<Since, 'isOver'>): Since {
   const isOver = epoch?.isOver ?? (() => false)
-  const hasLooked = epoch !== undefined && caller.exact !== undefined && !caller.shared
+  const hasLooked = epoch !== undefined && caller.exact !== undefined && !caller.crossTeamCache
   return { ...known, isOver, ...(hasLooked && { stamps: stampsIn(epoch.name) }) }
 }
 
-const noted = (reply: Reply, meaning: Meaning): Reply => ({ ...reply, meaning })
+const noted = (reply: Reply, meaning: SemanticResult): Reply => ({ ...reply, semantic: meaning })

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { nanoUsd } from '../core/money.ts'
-import type { CallRecord, Meaning } from '../core/record.ts'
+import type { CallRecord, SemanticResult } from '../core/record.ts'
 import type { Known } from './decision/agent-calibration.ts'
 import type { SemanticAdmin, SemanticEntry } from './store/port.ts'
 
@@ -8,7 +8,7 @@ import type { SemanticAdmin, SemanticEntry } from './store/port.ts'
 export type SemanticStats = {
   /** Questions that were looked for by meaning. */
   asked: number
-  outcomes: Record<Meaning['outcome'], number>
+  outcomes: Record<SemanticResult['outcome'], number>
   /** Of questions that were near enough, why they were not answered; by guard. */
   vetoes: Record<string, number>
   /** Why calls were not asked by meaning. */
@@ -43,7 +43,7 @@ const MAX_AGENTS = 1_000
 const MAX_SERVED = 10_000
 
 /** Adds up records. Dollars in whole billionths. */
-export function createTally() {
+export function createSemanticCounters() {
   const agents = new LRUCache<string, Counts>({ max: MAX_AGENTS })
   /** How often each entry has answered, of those that did so last. */
   const served = new Map<string, number>()

@@ -1,13 +1,13 @@
 import { type Delivery, DeliveryError, type Report } from './sink.ts'
 
 /** What one report has become on the wire. */
-export type Part = { report: Report; bytes: number }
+export type BatchItem = { report: Report; bytes: number }
 
 /** Whether a part has arrived: it has, it is worth another try, or it never will. `unsure`: it may have, without a word. */
-export type Fate = 'taken' | { again: string; unsure?: boolean } | { refused: string }
+export type ItemResult = 'taken' | { again: string; unsure?: boolean } | { refused: string }
 
 /** The request was refused as a whole; smaller ones, or all parts but one, may be welcome. */
-export type Whole = { whole: string }
+export type BatchRejected = { whole: string }
 
 export type Limits = {
   /** Parts and bytes of one request. */
@@ -21,15 +21,15 @@ export type Limits = {
  * to be tried again.
  * @throws DeliveryError when it failed before any report had a fate.
  */
-export async function sendInParts<P extends Part>(
+export async function sendInBatches<P extends BatchItem>(
   parts: readonly P[],
   { parts: most, bytes }: Limits,
-  send: (parts: readonly P[]) => Promise<Fate[] | Whole>,
-): Promise<Map<Report, Fate>> {
-  const fates = new Map<Report, Fate>()
+  send: (parts: readonly P[]) => Promise<ItemResult[] | BatchRejected>,
+): Promise<Map<Report, ItemResult>> {
+  const fates = new Map<Report, ItemResult>()
   const waiting = requestsOf(parts, most, bytes)
   for (let due = waiting.shift(); due !== undefined; due = waiting.shift()) {
-    let answer: Fate[] | Whole
+    let answer: ItemResult[] | BatchRejected
     try {
       answer = await send(due)
     } catch (error) {
@@ -48,9 +48,9 @@ export async function sendInParts<P extends Part>(
   return fates
 }
 
-const NO_WORD: Fate = { again: 'the receiver did not say what became of it', unsure: true }
+const NO_WORD: ItemResult = { again: 'the receiver did not say what became of it', unsure: true }
 
-function requestsOf<P extends Part>(parts: readonly P[], most: number, bytes: number): P[][] {
+function requestsOf<P extends BatchItem>(parts: readonly P[], most: number, bytes: number): P[][] {
   const requests: P[][] = []
   let open: P[] = []
   let size = 0
@@ -67,7 +67,7 @@ function requestsOf<P extends Part>(parts: readonly P[], most: number, bytes: nu
   return requests
 }
 
-export function deliveryOf(reports: readonly Report[], fates: ReadonlyMap<Report, Fate>): Delivery {
+export function deliveryOf(reports: readonly Report[], fates: ReadonlyMap<Report, ItemResult>): Delivery {
   const again: Report[] = []
   const unsure: Report[] = []
   const reasons = new Set<string>()
@@ -82,5 +82,5 @@ export function deliveryOf(reports: readonly Report[], fates: ReadonlyMap<Report
   }
   if (reasons.size === 0) return {}
   const why = [...reasons].slice(0, 3).join('; ')
-  return { again, unsure, refused, trouble: why }
+  return { retry: again, unsure, rejected: refused, reason: why }
 }

@@ -6,14 +6,14 @@ type Holder = (giveUp: AbortSignal) => Promise<unknown>
 /** Everything in this process that would be lost if it ended now. */
 const holders = new Set<Holder>()
 /** Well inside the 5 s that Fly leaves between a signal and the end. */
-const LAST_WORDS_MS = 3_000
+const FLUSH_DEADLINE_MS = 3_000
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
  * Drains `holder` before the process ends of itself or by a signal. Listens only while somebody holds something, and
  * leaves the end of the process to whoever else listens for the signal; alone, it lets the signal do its work afterwards.
  */
-export function holdExit(holder: Holder): void {
+export function registerExitFlush(holder: Holder): void {
   if (holders.size === 0) {
     process.on('beforeExit', onExit)
     for (const signal of SIGNALS) process.on(signal, onSignal)
@@ -21,7 +21,7 @@ export function holdExit(holder: Holder): void {
   holders.add(holder)
 }
 
-export function letExit(holder: Holder): void {
+export function unregisterExitFlush(holder: Holder): void {
   if (!holders.delete(holder) || holders.size > 0) return
   process.off('beforeExit', onExit)
   for (const signal of SIGNALS) process.off(signal, onSignal)
@@ -56,7 +56,7 @@ async function drainThem(): Promise<void> {
     isSpent = true
     giveUp.abort()
     timer.resolve()
-  }, LAST_WORDS_MS)
+  }, FLUSH_DEADLINE_MS)
   await Promise.race([timer.promise, Promise.allSettled([...holders].map((drain) => drain(giveUp.signal)))])
   clearTimer(timeout)
 }

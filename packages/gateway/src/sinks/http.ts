@@ -19,7 +19,7 @@ export async function ask(
     const response = await globalThis.fetch(url, { ...request, signal })
     return { status: response.status, headers: response.headers, text: await response.text() }
   } catch (error) {
-    throw silence(who, error, signal)
+    throw networkError(who, error, signal)
   }
 }
 
@@ -27,7 +27,7 @@ export async function ask(
  * The trouble with a receiver that answered none of what its protocol says. Its own words are cut and masked: they may
  * quote what was sent, and end in a log.
  */
-export function failure(who: string, { status, headers, text }: Answer, keys: string): DeliveryError {
+export function httpError(who: string, { status, headers, text }: Answer, keys: string): DeliveryError {
   const words = excerpt(text)
   if (status === 401 || status === 403) return new DeliveryError(`${status} from ${who}: check ${keys}`)
   const retryAfterMs = afterOf(headers.get('retry-after'))
@@ -41,7 +41,7 @@ export function failure(who: string, { status, headers, text }: Answer, keys: st
 }
 
 /** The trouble with a receiver that did not answer. */
-export function silence(who: string, error: unknown, signal: AbortSignal): DeliveryError {
+export function networkError(who: string, error: unknown, signal: AbortSignal): DeliveryError {
   if (signal.aborted && signal.reason instanceof DeliveryError) return signal.reason
   const cause = error instanceof Error ? (error.cause ?? error) : undefined
   const code = codeOf(cause)

@@ -1,7 +1,7 @@
 import type { Report } from './sink.ts'
 
 /** A report that waits. `bytes`: about what it holds in memory. */
-export type Pending = {
+export type QueuedReport = {
   report: () => Report
   bytes: number
   /** How often it was in a batch that failed for no fault of the receiver. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { CallRecord } from '../core/record.ts'
-import { createOutbox } from './queue.ts'
+import { createSinkQueue } from './queue.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from './sink.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -17,7 +17,7 @@ function outbox(
   const { batch = 10, maxReports = 100, maxBytes = 1e9 } = limits
   const said: string[] = []
   const held: boolean[] = []
-  const box = createOutbox(
+  const box = createSinkQueue(
     { name: 'test', batch, lingerMs: 100, deadlineMs: 1_000, deliver },
     {
       maxReports,
@@ -120,14 +120,14 @@ test('one report that cannot be written down takes no others with it', async () 
   for (let each = 0; each < 8; each += 1) box.add()
   await vi.advanceTimersByTimeAsync(120_000)
   expect(arrived.toSorted()).toEqual(['0', '1', '2', '4', '5', '6', '7'])
-  expect(box.stats()).toMatchObject({ delivered: 7, refused: 1, queued: 0 })
+  expect(box.stats()).toMatchObject({ delivered: 7, rejected: 1, queued: 0 })
 })
 
 test('of a delivery that is cut off, what the sink says right then still counts', async () => {
   const box = outbox(
     (reports, signal) =>
       new Promise((resolve) => {
-        signal.addEventListener('abort', () => resolve({ again: reports.slice(4), unsure: reports.slice(4) }))
+        signal.addEventListener('abort', () => resolve({ retry: reports.slice(4), unsure: reports.slice(4) }))
       }),
   )
   for (let each = 0; each < 10; each += 1) box.add()
@@ -202,8 +202,8 @@ function suffer(fate: Fate, reports: readonly Report[]): Promise<Delivery | unde
   if (fate === 'bug') return Promise.reject(new TypeError('broken'))
   if (fate === 'hang') return new Promise(() => undefined)
   if (fate === 'half again')
-    return Promise.resolve({ again: reports.slice(0, reports.length / 2), trouble: 'half' })
-  if (fate === 'one refused') return Promise.resolve({ refused: 1 })
+    return Promise.resolve({ retry: reports.slice(0, reports.length / 2), reason: 'half' })
+  if (fate === 'one refused') return Promise.resolve({ rejected: 1 })
   return Promise.resolve(fate === 'one spilled' ? { spilled: 1 } : undefined)
 }
 
@@ -225,14 +225,14 @@ test('whatever befalls deliveries, every report is counted once, and no more are
         added += adds
         if (drain) void box.drain()
         await vi.advanceTimersByTimeAsync(ms)
-        const { delivered, spilled, refused, dropped, queued } = box.stats()
+        const { delivered, spilled, rejected: refused, dropped, queued } = box.stats()
         expect(delivered + spilled + refused + dropped + queued).toBe(added)
         expect(queued).toBeLessThanOrEqual(50)
       }
       coming = []
       if (closes) await box.close()
       else await vi.advanceTimersByTimeAsync(300_000)
-      const { delivered, spilled, refused, dropped, queued } = box.stats()
+      const { delivered, spilled, rejected: refused, dropped, queued } = box.stats()
       expect([delivered + spilled + refused + dropped, queued]).toEqual([added, 0])
       expect(box.held.at(-1) ?? false).toBe(false)
     }),

@@ -1,11 +1,11 @@
 import { attempt, callHook, type Fault, guarded } from '../util/faults.ts'
-import type { Say } from '../util/log.ts'
+import type { Warn } from '../util/log.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
 import { goesOn, pauseMs, whileAlive } from './exit-flush.ts'
-import { isDeliveryError, lastWordOf, wordsOf } from './last-word.ts'
+import { finalErrorOf, isDeliveryError, wordsOf } from './last-word.ts'
 import { backoffMs, createPace } from './pace.ts'
-import type { Pending } from './pending.ts'
+import type { QueuedReport } from './pending.ts'
 import { DeliveryError, type Report, type Sink } from './sink.ts'
 import { spilledOf } from './spilled.ts'
 import { lossOf, newStats, type SinkStats } from './stats.ts'
@@ -15,7 +15,7 @@ type Options = {
   maxReports: number
   /** Bytes they may hold on to at most, about. */
   maxBytes: number
-  say: Say
+  say: Warn
   fault: Fault
   /** Told when there is something to lose, and when there is not. */
   holding: (holds: boolean) => void
@@ -26,7 +26,7 @@ const STRIKES = 4
 const MAX_SUSPICION = 3
 
 /** A bounded queue before one sink: batches, retries ever more patiently, drops the oldest rather than grow. */
-export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, holding }: Options) {
+export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, holding }: Options) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ most: batch, start, deadlineMs })
   const stats = newStats()
@@ -34,9 +34,9 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
   let accepted = 0
   /** Dropped, and refused, when it was last said how many. */
   let [told, toldRefused] = [0, 0]
-  let queue: Pending[] = []
+  let queue: QueuedReport[] = []
   /** On their way. */
-  let carried: Pending[] = []
+  let carried: QueuedReport[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
   let notBefore = 0
@@ -46,7 +46,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
   /** Ends the delivery under way. */
   let cut: (why: string) => void = () => undefined
 
-  function add(pending: Pending) {
+  function add(pending: QueuedReport) {
     pending.seq = accepted++
     if (stats.state === 'closed') return missed(CLOSED)
     if (stats.queued === 0) guarded(() => holding(true), fault, name)
@@ -70,7 +70,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     lose(queue.splice(0, gone), `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
   }
 
-  function lose(gone: Pending[], why: string) {
+  function lose(gone: QueuedReport[], why: string) {
     if (gone.length === 0) return
     stats.dropped += gone.length
     stats.unconfirmed += gone.filter(({ unsure }) => unsure).length
@@ -148,7 +148,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     carried = due
     try {
       const reports = due.map((pending) => pending.report())
-      const answer: unknown = await lastWordOf(sink.deliver(reports, abort.signal), abort.signal)
+      const answer: unknown = await finalErrorOf(sink.deliver(reports, abort.signal), abort.signal)
       const delivery = checkedDelivery(answer, reports)
       const isCut = abort.signal.aborted
       bytes -= held
@@ -167,7 +167,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
         fault,
         name,
       )
-      return delivery.again.size < due.length
+      return delivery.retry.size < due.length
     } catch (error) {
       if (isDeliveryError(error)) {
         if (error.unsure) for (const pending of due) pending.unsure = true
@@ -186,31 +186,31 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
   function giveUp() {
     lose(queue.splice(0), CLOSED)
     if (stats.dropped > told) sayLost(`${name} lost in the end`, CLOSED)
-    if (stats.refused > toldRefused)
-      say(`${name} refused in the end`, `${name}: ${stats.refused} calls were refused, and are lost`)
+    if (stats.rejected > toldRefused)
+      say(`${name} refused in the end`, `${name}: ${stats.rejected} calls were refused, and are lost`)
   }
 
-  function suspect(due: Pending[], error: unknown) {
+  function suspect(due: QueuedReport[], error: unknown) {
     for (const pending of due) pending.suspicion = (pending.suspicion ?? 0) + 1
     const guilty = due.filter(({ suspicion = 0 }) => suspicion >= MAX_SUSPICION)
     queue = [...due.filter((pending) => !guilty.includes(pending)), ...queue]
     if (guilty.length === 0) return
     for (const pending of guilty) bytes -= pending.bytes
-    stats.refused += guilty.length
+    stats.rejected += guilty.length
     settle(guilty.length)
     say(`${name} wrong`, `${name}: a call could not be written down: ${wordsOf(error)}`)
   }
 
   /** A fault kept what was delivered from being counted. */
-  function unaccounted(due: Pending[]) {
+  function unaccounted(due: QueuedReport[]) {
     for (const pending of due) pending.unsure = true
     lose(due, 'a fault of the gateway')
   }
 
   function count(
-    due: Pending[],
+    due: QueuedReport[],
     reports: readonly Report[],
-    { again, unsure, refused, spilled, trouble }: CheckedDelivery,
+    { retry: again, unsure, rejected: refused, spilled, reason: trouble }: CheckedDelivery,
     counted: () => void,
   ) {
     const back = due.filter((_, at) => again.has(reports[at] as Report))
@@ -221,13 +221,13 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     counted()
     queue = [...back, ...queue]
     bytes += heldAgain
-    stats.refused += refused
+    stats.rejected += refused
     stats.spilled += spilled
     stats.delivered += due.length - back.length - refused - spilled
     settle(due.length - back.length)
     if (trouble !== undefined) {
-      stats.trouble = refused > 0 ? `${stats.refused} calls are lost: ${trouble}` : trouble
-      if (say(`${name} trouble`, `${name}: ${stats.trouble}`) && refused > 0) toldRefused = stats.refused
+      stats.lastError = refused > 0 ? `${stats.rejected} calls are lost: ${trouble}` : trouble
+      if (say(`${name} trouble`, `${name}: ${stats.lastError}`) && refused > 0) toldRefused = stats.rejected
     }
     if (back.length === due.length)
       return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
@@ -240,13 +240,13 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
   function failed(error: unknown) {
     strikes += 1
     stats.failures += 1
-    stats.trouble = wordsOf(error)
+    stats.lastError = wordsOf(error)
     notBefore =
       performance.now() + backoffMs(strikes, isDeliveryError(error) ? error.retryAfterMs : undefined)
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
     if (strikes === STRIKES)
-      say(`${name} down`, `${name} takes no records: ${stats.trouble}. They are kept here, as many as fit.`)
+      say(`${name} down`, `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`)
   }
 
   /**
@@ -287,7 +287,7 @@ export function createOutbox(sink: Sink, { maxReports, maxBytes, say, fault, hol
     /** Counts a report that could not be made. */
     missed: () => missed('a record could not be rendered'),
     /** Reports refused and dropped so far. */
-    losses: () => stats.refused + stats.dropped,
+    losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {
       const spill = spilledOf(sink, (error) => say(`${name} spill`, `${name}: spill(): ${wordsOf(error)}`))

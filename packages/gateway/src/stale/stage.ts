@@ -10,7 +10,7 @@ export function stale(): Stage {
   return (next) =>
     async function stale(call) {
       const reply = await next(call)
-      const { lastResort } = call.origin
+      const { staleFallback: lastResort } = call.state
       if (lastResort === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
       return lastResort() ?? reply
     }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { pauseOf } from './retry-after.ts'
+import { cooldownFrom } from './retry-after.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 12)
 
@@ -15,5 +15,5 @@ test.each([
   [{ 'retry-after': 'soon', 'retry-after-ms': '-3' }, 1_000],
   [{}, 1_000],
 ])('%o is a pause of %d ms', (headers, ms) => {
-  expect(pauseOf(new Headers(headers as Record<string, string>), NOW)).toBe(ms)
+  expect(cooldownFrom(new Headers(headers as Record<string, string>), NOW)).toBe(ms)
 })

@@ -6,7 +6,7 @@ const LONGEST_MS = 60_000
  * How long upstream wants to be left alone after a 429: what it says outright, or else when the limits that it says are
  * used up begin anew.
  */
-export function pauseOf(headers: Headers, now = Date.now()): number {
+export function cooldownFrom(headers: Headers, now = Date.now()): number {
   const said = milliseconds(headers.get('retry-after-ms')) ?? afterOf(headers.get('retry-after'), now)
   const resets = ['requests', 'tokens'].map((kind) =>
     Number(headers.get(`x-ratelimit-remaining-${kind}`) ?? 1) > 0

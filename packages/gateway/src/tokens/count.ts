@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
-import { wordsOf } from '../util/error-text.ts'
+import { errorText } from '../util/error-text.ts'
 import { contextWindow } from './context-window.ts'
 import { unwritten } from './images.ts'
 import { addText, type Input, inputOf } from './input.ts'
@@ -50,7 +50,7 @@ export function exceeds(
   return tokensUpTo(texts, room).then(
     (tokens) => tokens > room,
     (error: unknown) => {
-      say(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${wordsOf(error)}`)
+      say(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${errorText(error)}`)
       return bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4 > room
     },
   )

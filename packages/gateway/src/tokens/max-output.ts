@@ -17,7 +17,10 @@ const USUAL_COMPLETION = 16
  * counts, since upstream may heed any of them; one that is no positive integer may be ignored and is none at all.
  * `passes`: how often the model may be asked for the one answer, where nothing else limits it.
  */
-export function maxOutputTokens({ operation, body, model, rules, outgoing }: Call, passes = 1): number {
+export function maxOutputTokens(
+  { operation, body, model, policy: rules, outbound: outgoing }: Call,
+  passes = 1,
+): number {
   if (operation === 'embeddings') return 0
   const most = rules.prices.maxOutput(model)
   const asked = LIMITS[operation].map((name) => body[name]).filter(isSet)

@@ -1,4 +1,4 @@
-import { type Arrival, arrivalOf } from '../body/upstream-response.ts'
+import { fromResponse, type UpstreamResponse } from '../body/upstream-response.ts'
 import { dispatched } from './dispatch.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { Held } from './held.ts'
@@ -25,27 +25,27 @@ export async function ask(
   /** Told just before the request leaves. */
   leaves: () => void,
   trip: Trip,
-): Promise<Arrival> {
+): Promise<UpstreamResponse> {
   const own = transport === globalFetch ? globalThis.fetch : transport
   const dispatcher = isNodes(own) ? dispatcherOf() : undefined
   const post = dispatcher && plainPost(url, init)
   leaves()
   if (dispatcher === undefined || post === undefined)
-    return arrivalOf(await trips.run(trip, transport, url, init), !isNodes(own))
+    return fromResponse(await trips.run(trip, transport, url, init), !isNodes(own))
   const { origin } = post.url
   if (origins.get(origin)) {
     const arrival = await trips.run(trip, dispatched, dispatcher, post)
     if (!(arrival instanceof Held)) return arrival
     origins.set(origin, false)
     try {
-      return arrivalOf(await transport(url, { ...init, dispatcher: arrival } as RequestInit))
+      return fromResponse(await transport(url, { ...init, dispatcher: arrival } as RequestInit))
     } finally {
       arrival.release()
     }
   }
   const response = await trips.run(trip, transport, url, init)
   if (!origins.has(origin) && origins.size < MOST_ORIGINS) origins.set(origin, !response.redirected)
-  return arrivalOf(response)
+  return fromResponse(response)
 }
 
 /** What the SDK's requests are made of. Anything else is a wish of the caller's that `fetch` knows how to fulfil. */

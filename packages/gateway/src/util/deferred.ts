@@ -10,7 +10,7 @@ type Task = () => unknown
  * Work no caller waits for. Each task runs apart from the others: one that throws, or whose promise rejects, is reported
  * as a fault and harms neither the tasks after it nor the process.
  */
-export type Later = {
+export type DeferredQueue = {
   /** `otherwise` is done if the task fails. */
   add: (task: Task, otherwise?: Task) => void
   /** Runs a task once a promise has settled; `otherwise` if either of the two fails. */
@@ -22,7 +22,7 @@ export type Later = {
 const TASK = 'deferred work'
 
 /** Tasks run in the next turn of the event loop, after the answer has been handed over. */
-export function createLater(fault: Fault): Later {
+export function createDeferredQueue(fault: Fault): DeferredQueue {
   let tasks: [task: Task, otherwise: Task | undefined][] = []
 
   function run() {
@@ -43,7 +43,7 @@ export function createLater(fault: Fault): Later {
 }
 
 /** Tasks run as microtasks: for programs that listen for each record and want it before their call goes on. */
-export const createSoon = (fault: Fault): Later => ({
+export const createMicrotaskQueue = (fault: Fault): DeferredQueue => ({
   add: (task, otherwise) => queueMicrotask(attempt.bind(undefined, task, fault, TASK, otherwise)),
   after: (promise, task, otherwise) => attempt(() => promise.then(task), fault, TASK, otherwise),
   run: () => undefined,

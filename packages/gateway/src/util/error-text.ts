@@ -5,7 +5,7 @@ const MAX_WORDS = 200
  * Describes a thrown value for logs and records. Never throws: the value may be `undefined`, of a foreign class, or have
  * getters and a `toString` that throw.
  */
-export function wordsOf(error: unknown): string {
+export function errorText(error: unknown): string {
   try {
     if (typeof error === 'string') return clip(error)
     if (typeof error !== 'object' || error === null) return typeof error

@@ -1,15 +1,15 @@
-import { wordsOf } from './error-text.ts'
-import type { Say } from './log.ts'
+import { errorText } from './error-text.ts'
+import type { Warn } from './log.ts'
 
 /** Counts a fault of the gateway's own code and logs it. `where`: a fixed word for the place. Never throws. */
 export type Fault = (error: unknown, where: string) => void
 
 /** `stats().faults` counts each; the log has one line a minute for each place. */
-export function createFault(counts: { faults: number }, say: Say): Fault {
+export function createFault(counts: { faults: number }, say: Warn): Fault {
   return function fault(error, where) {
     counts.faults += 1
     try {
-      say(`fault in ${where}`, `a fault of the gateway (${where}): ${wordsOf(error)}`)
+      say(`fault in ${where}`, `a fault of the gateway (${where}): ${errorText(error)}`)
     } catch {
       // A logger that throws must not turn one fault into two.
     }
@@ -50,7 +50,7 @@ export function detached(work: Promise<unknown>, fault: Fault, where: string): v
 }
 
 /** Of a function that the event loop calls, for an event or a timer: the same, whose throws and rejections are reported. */
-export const watched =
+export const ignoreRejection =
   <Args extends unknown[]>(task: (...args: Args) => unknown, fault: Fault, where: string) =>
   (...args: Args): void =>
     attempt(() => task(...args), fault, where)

@@ -1,8 +1,8 @@
 /** True: it was said. */
-export type Say = (kind: string, message: string) => boolean
+export type Warn = (kind: string, message: string) => boolean
 
 /** Of each kind of trouble, no more than one line a minute. */
-export function oneAMinute(warn: (message: string) => void): Say {
+export function rateLimited(warn: (message: string) => void): Warn {
   const quietUntil = new Map<string, number>()
   return (kind, message) => {
     if (performance.now() < (quietUntil.get(kind) ?? 0)) return false
@@ -13,7 +13,7 @@ export function oneAMinute(warn: (message: string) => void): Say {
 }
 
 /** The same line never twice; there are only so many different ones. */
-export function once(say: (message: string) => void): (message: string) => void {
+export function deduplicated(say: (message: string) => void): (message: string) => void {
   const said = new Set<string>()
   return (message) => {
     if (said.has(message) || said.size > 100) return

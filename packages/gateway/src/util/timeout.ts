@@ -4,13 +4,9 @@ import { clearTimer, setTimer } from './timers.ts'
  * Waits for a promise no longer than its caller does; with `ms`, no longer than that either: then it is `undefined`.
  * @throws `signal.reason`, as it is, the moment the signal aborts.
  */
-export function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
-export function whileWanted<T>(promise: Promise<T>, signal: AbortSignal, ms: number): Promise<T | undefined>
-export function whileWanted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal,
-  ms?: number,
-): Promise<T | undefined> {
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms: number): Promise<T | undefined>
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms?: number): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined
@@ -29,7 +25,7 @@ export function whileWanted<T>(
 }
 
 /** True when the promise settled within `ms`; its rejection counts as settled. */
-export function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimer(resolve, ms, false)
     timer.unref()

@@ -1,4 +1,4 @@
-import { AWAY, type Limits } from '../../core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
 import type { NanoUsd } from '../../core/money.ts'
 import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
 import type { Reservation, Settlement, Verdict } from '../store.ts'
@@ -47,7 +47,7 @@ export type Stand = { claim: Claim; upTo: number; asked: Moment }
  * process that is the only one, as its options say, has all that was left of its minute. Dollars are never more than its
  * lease. Without a lease, they are a part of the policy's allowance.
  */
-export function createAlone({ steady, wall }: Clocks, processes: number | undefined) {
+export function createLocalShare({ steady, wall }: Clocks, processes: number | undefined) {
   const teams = new Map<string, Team>()
   const newStore = () => createMemoryQuota(wall, steady)
 
@@ -90,7 +90,7 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
     told: Told,
   ): { limits: Limits; store: MemoryQuota } {
     const { lease } = team
-    const { allowance } = limits.away ?? AWAY
+    const { allowance } = limits.away ?? DEFAULT_WHILE_UNAVAILABLE
     const known = Math.max(told.processes, processes ?? (lease === undefined ? PROCESSES : 1))
     const valid = lease !== undefined && age(lease) < DOLLARS_MS
     const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0

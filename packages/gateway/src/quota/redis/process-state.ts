@@ -1,8 +1,8 @@
 import { createWindow, type Window } from '../window.ts'
-import type { Load, Memory, News, Reserved, Settled } from './protocol.ts'
+import type { Load, ReplicaState, Reserved, ServerState, Settled } from './protocol.ts'
 
 type Team = {
-  news: News
+  news: ServerState
   heard: Load
   /** By this process's steady clock. */
   heardAt: number
@@ -18,11 +18,11 @@ const ANNOUNCE_MS = 20_000
 /** The own last minute travels in pieces of this length. */
 const PIECE_MS = 10_000
 
-const NEWBORN: News = { epoch: '', seq: 0, day: 0, committed: 0 }
+const NEWBORN: ServerState = { epoch: '', seq: 0, day: 0, committed: 0 }
 const NEVER = -9e12
 
 /** What this process knows of each team: what it admitted itself, and what Redis last told it. Times are steady. */
-export function createKnowledge() {
+export function createProcessState() {
   const teams = new Map<string, Team>()
 
   function of(name: string): Team {
@@ -45,12 +45,12 @@ export function createKnowledge() {
   }
 
   /** Answers may overtake each other; within one life, the one that knows of more is the newer. */
-  const take = (team: Team, { epoch, seq, day, committed }: News) => {
+  const take = (team: Team, { epoch, seq, day, committed }: ServerState) => {
     if (team.news.epoch !== epoch || seq >= team.news.seq) team.news = { epoch, seq, day, committed }
   }
 
   return {
-    memoryOf(name: string, now: number): Memory {
+    memoryOf(name: string, now: number): ReplicaState {
       const { news, own, heard, heardAt, clock } = of(name)
       const heardAgo = Math.max(0, Math.round(now - heardAt))
       return { ...news, own: news.epoch === '' ? '' : loadOf(own, now), heard, heardAgo, clock }

@@ -2,7 +2,7 @@ import type { LimitName } from '../../core/limits.ts'
 import type { Bounds, Remaining } from '../store.ts'
 
 /** What both scripts tell of the state they left. */
-export type News = { epoch: string; seq: number; day: number; committed: number }
+export type ServerState = { epoch: string; seq: number; day: number; committed: number }
 
 /** What a process may use of its team's limits while Redis is away. Zero where a limit does not bind. */
 export type Allotment = { requests: number; tokens: number; usd: number }
@@ -13,7 +13,7 @@ export type Claim = { number: number; has: Allotment; untold: Allotment }
 /** What the window holds. */
 export type Load = { requests: number; tokens: number }
 
-export type Reserved = News & {
+export type Reserved = ServerState & {
   status: 'admitted' | LimitName
   retryAfterMs: number | undefined
   remaining: Remaining
@@ -31,10 +31,10 @@ export type Reserved = News & {
   version: number
 }
 
-export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
+export type Settled = ServerState & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
 
 /** What goes with each reservation: enough for a state that was lost to be born again with what it had. */
-export type Memory = News & {
+export type ReplicaState = ServerState & {
   /** What this process had admitted in the last minute, as age:requests:tokens,... */
   own: string
   /** How full the window was when this process last heard of it, and how long ago that is. */

@@ -2,16 +2,16 @@ import { expect, test } from 'vitest'
 import type { NanoUsd } from '../../core/money.ts'
 import { RedisUnavailable } from '../../redis/connection.ts'
 import type { Reservation } from '../store.ts'
-import { createHandback, type Debt } from './reconcile.ts'
+import { createReconciler, type PendingWrite } from './reconcile.ts'
 
-const admitted = (id: string, team = 't'): Debt => ({
+const admitted = (id: string, team = 't'): PendingWrite => ({
   kind: 'admitted',
   team,
   id,
   at: 0,
   reservation: {} as Reservation,
 })
-const settled = (id: string, team = 't'): Debt => ({
+const settled = (id: string, team = 't'): PendingWrite => ({
   kind: 'settled',
   team,
   id,
@@ -22,14 +22,14 @@ const settled = (id: string, team = 't'): Debt => ({
     tokens: 1,
     learnOutputTokens: undefined,
     cost: 1 as NanoUsd,
-    doubt: 0 as NanoUsd,
+    unconfirmed: 0 as NanoUsd,
   },
 })
 
 function setup() {
   const heard: string[] = []
   const redis = { away: true, tries: 0, broken: new Set<string>(), clock: 0 }
-  const handback = createHandback(
+  const handback = createReconciler(
     async (debt) => {
       redis.tries += 1
       await Promise.resolve()

@@ -1,16 +1,16 @@
 import { RedisUnavailable } from '../../redis/connection.ts'
 import { isInstance } from '../../util/error-text.ts'
 import { detached, type Fault, attempt as guardedly } from '../../util/faults.ts'
-import { within } from '../../util/timeout.ts'
+import { settlesWithin } from '../../util/timeout.ts'
 import { clearTimer, setTimer } from '../../util/timers.ts'
 import type { Reservation, Settlement } from '../store.ts'
 
 /** What Redis has yet to hear, by the reservation's id: so that hearing it twice changes nothing. */
-export type Debt =
+export type PendingWrite =
   | { kind: 'admitted'; team: string; id: string; at: number; reservation: Reservation }
   | { kind: 'settled'; team: string; id: string; at: number; settlement: Settlement }
 
-type Entry = Debt & {
+type Entry = PendingWrite & {
   /** When it was first sent: it may have arrived, though nobody said so. */
   sentAt?: number
 }
@@ -26,7 +26,11 @@ const FORGOTTEN_MS = 14 * 60_000
  * Keeps, in order, what could not be said to Redis, and says it once that is possible. Bounded: what does not fit is
  * counted. Its timer keeps no program alive.
  */
-export function createHandback(send: (debt: Debt) => Promise<void>, clock: () => number, fault: Fault) {
+export function createReconciler(
+  send: (debt: PendingWrite) => Promise<void>,
+  clock: () => number,
+  fault: Fault,
+) {
   let queue: Entry[] = []
   let dropped = 0
   let closed = false
@@ -36,7 +40,7 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
   const ids = new Map<string, number>()
   const admissions = new Map<string, number>()
 
-  function count({ id, team, kind }: Debt, by: 1 | -1) {
+  function count({ id, team, kind }: PendingWrite, by: 1 | -1) {
     bump(ids, id, by)
     if (kind === 'admitted') bump(admissions, team, by)
   }
@@ -92,7 +96,7 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
   }
 
   return {
-    push(debt: Debt) {
+    push(debt: PendingWrite) {
       if (closed || queue.length >= MOST) {
         dropped += 1
         return
@@ -108,7 +112,7 @@ export function createHandback(send: (debt: Debt) => Promise<void>, clock: () =>
     owesAdmissions: (team: string) => admissions.has(team),
     /** True once Redis has heard of all of them. False: not within `ms`. */
     async admissionsTold(team: string, ms: number): Promise<boolean> {
-      await within(kick(), ms)
+      await settlesWithin(kick(), ms)
       return !admissions.has(team)
     },
     stats: () => ({ queued: queue.length, dropped }),

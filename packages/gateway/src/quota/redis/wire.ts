@@ -1,17 +1,17 @@
-import { AWAY } from '../../core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '../../core/limits.ts'
 import type { NanoUsd } from '../../core/money.ts'
-import { tagOf } from '../../redis/hash-tag.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
 import type { Bounds, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
-import type { Claim, Memory, Reserved, Settled } from './protocol.ts'
+import type { Claim, ReplicaState, Reserved, Settled } from './protocol.ts'
 
 export function keysOf(team: string, id: string): string[] {
-  const start = `gw:{${tagOf(team)}}`
+  const start = `gw:{${hashTag(team)}}`
   return [`${start}:quota`, `${start}:hold:${id}`, `${start}:means`]
 }
 
 /** The process that asks, and by which clock: an empty `now` is the server's. */
-export type Asker = { now: number | ''; process: string; announce: boolean }
+export type CallingProcess = { now: number | ''; process: string; announce: boolean }
 
 /** Larger than any limit of requests or tokens, and still a whole number wherever it is added up. */
 const MOST = 1e12
@@ -27,13 +27,13 @@ const most = (value: number, bound = MOST) => Math.min(bound, Math.max(0, Math.c
 /** ARGV of reserve.lua, in its order. `ageMs`: it was admitted that long ago, while Redis was away. */
 export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, requests = 1, worstCost, leaseMs }: Reservation,
-  { now, process, announce }: Asker,
+  { now, process, announce }: CallingProcess,
   { before, changes, after }: Zone,
-  { epoch, seq, day, committed, own, heardAgo, heard, clock }: Memory,
+  { epoch, seq, day, committed, own, heardAgo, heard, clock }: ReplicaState,
   claim: Claim,
   ageMs: number | undefined,
 ): (string | number)[] {
-  const { rates, leased, allowance } = limits.away ?? AWAY
+  const { rates, leased, allowance } = limits.away ?? DEFAULT_WHILE_UNAVAILABLE
   return [
     now,
     process,
@@ -76,24 +76,24 @@ export function reserveArgs(
 
 /** ARGV of settle.lua, in its order. Nonsense earns nobody credit: it is nobody's knowledge. */
 export function settleArgs(
-  { tokens, learnOutputTokens, cost, doubt }: Settlement,
-  { now, process }: Pick<Asker, 'now' | 'process'>,
+  { tokens, learnOutputTokens, cost, unconfirmed: doubt }: Settlement,
+  { now, process }: Pick<CallingProcess, 'now' | 'process'>,
   { before, changes, after }: Zone,
 ): (string | number)[] {
   return [
     now,
     process,
-    sane(tokens),
-    sane(learnOutputTokens),
-    sane(cost, MOST_MONEY),
-    sane(doubt, MOST_MONEY) || 0,
+    nonNegative(tokens),
+    nonNegative(learnOutputTokens),
+    nonNegative(cost, MOST_MONEY),
+    nonNegative(doubt, MOST_MONEY) || 0,
     before,
     changes,
     after,
   ]
 }
 
-const sane = (value: number | undefined, bound = MOST) =>
+const nonNegative = (value: number | undefined, bound = MOST) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
 /** Redis answers numbers as numbers or as their digits. */
 const numberOf = (value: unknown): number =>

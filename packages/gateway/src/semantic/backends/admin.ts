@@ -1,5 +1,5 @@
-import type { Purge } from '../../entry/purge-filter.ts'
-import { tagOf } from '../../redis/hash-tag.ts'
+import type { PurgeFilter } from '../../entry/purge-filter.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
 import { signerOf } from '../../util/signature.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { concerns, shown } from '../store/admin.ts'
@@ -7,15 +7,15 @@ import { exactFrom, type Sealed, seal, TWIN_AT, unseal } from '../store/codec.ts
 import type { Generations } from '../store/generations.ts'
 import { PINNED_MS } from '../store/pinned.ts'
 import type { StoreAdmin } from '../store/port.ts'
-import type { Kept, Place, Shelves } from './port.ts'
+import type { EntryRef, StoredEntry, VectorBackend } from './port.ts'
 
 const KEY = /^(gw:\{[^}]*\}:s:[\w-]{24}):([\w-]{20})$/
 /** Longer than an admin waits for one page. */
 const ANSWER_MS = 15_000
 
 /** Over an engine; `inRedis` looks through entries that are there. All of it throws when the engine is away. */
-export function createEngineAdmin(
-  shelves: Shelves,
+export function createBackendAdmin(
+  shelves: VectorBackend,
   secret: string | undefined,
   inRedis: StoreAdmin | undefined,
   generations: Generations,
@@ -24,25 +24,25 @@ export function createEngineAdmin(
   const signer = secret === undefined ? undefined : signerOf(secret)
   const patience = () => signalAfter(ANSWER_MS)
 
-  const open = async ({ partition: name, id, value }: Kept): Promise<Sealed | undefined> =>
+  const open = async ({ partition: name, id, value }: StoredEntry): Promise<Sealed | undefined> =>
     signer && (await unseal({ name, secret: signer(name) }, id, value, generations.known(name)))
 
-  async function find(key: string): Promise<{ place: Place; sealed: Sealed | undefined } | undefined> {
+  async function find(key: string): Promise<{ place: EntryRef; sealed: Sealed | undefined } | undefined> {
     const place = placeOf(key)
     if (place !== undefined) await generations.load(place.partition)
     const value = place && (await shelves.get(place, patience()))
     return place && value && { place, sealed: await open({ ...place, value }) }
   }
 
-  async function* all({ team, key }: Purge): AsyncGenerator<Kept> {
+  async function* all({ team, key }: PurgeFilter): AsyncGenerator<StoredEntry> {
     const only = key === undefined ? undefined : placeOf(key)
     if (key !== undefined) {
       const value = only && (await shelves.get(only, patience()))
       if (only !== undefined && value !== undefined) yield { ...only, value }
       if (!key.includes(':x:')) return
     }
-    const prefix = team === undefined ? 'gw:{' : `gw:{${tagOf(team)}}:s:`
-    for (let after: Place | undefined; ; ) {
+    const prefix = team === undefined ? 'gw:{' : `gw:{${hashTag(team)}}:s:`
+    for (let after: EntryRef | undefined; ; ) {
       const page = (await browse?.page(prefix, after, patience())) ?? []
       for (const kept of page) if (key === undefined || exactIn(kept) === key) yield kept
       after = page.at(-1)
@@ -108,12 +108,12 @@ export function createEngineAdmin(
   }
 }
 
-const exactIn = ({ partition, value }: Kept) =>
+const exactIn = ({ partition, value }: StoredEntry) =>
   exactFrom(partition, value.subarray(TWIN_AT[0], TWIN_AT[1] + 1))
 
-const keyOf = ({ partition, id }: Place) => `${partition}:${id}`
+const keyOf = ({ partition, id }: EntryRef) => `${partition}:${id}`
 
-function placeOf(key: string): Place | undefined {
+function placeOf(key: string): EntryRef | undefined {
   const [, partition, id] = KEY.exec(key) ?? []
   return partition === undefined || id === undefined ? undefined : { partition, id }
 }

@@ -1,5 +1,5 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
-import type { Engine, Shelves } from './port.ts'
+import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
 /** Where the table `llm_semantic` is. */
 export type PgvectorOptions = {
@@ -28,7 +28,7 @@ const PAGE = 100
  * createGatewayClient({ gateway: { cache: { semantic: { index: createPgvectorIndex() } } } })
  * @throws Error when it is not known where.
  */
-export function createPgvectorIndex(options: PgvectorOptions = {}): Engine {
+export function createPgvectorIndex(options: PgvectorOptions = {}): VectorBackendFactory {
   const { url = process.env.SUPABASE_URL, secretKey = process.env.SUPABASE_SECRET_KEY } = options
   if (!url) throw new Error('createPgvectorIndex: url is missing, and so is SUPABASE_URL')
   if (!secretKey) throw new Error('createPgvectorIndex: secretKey is missing, and so is SUPABASE_SECRET_KEY')
@@ -39,7 +39,7 @@ export function createPgvectorIndex(options: PgvectorOptions = {}): Engine {
   return { type: 'engine', name: 'pgvector', open: () => shelvesAt(url, secretKey) }
 }
 
-function shelvesAt(url: string, secretKey: string): Shelves {
+function shelvesAt(url: string, secretKey: string): VectorBackend {
   let connecting: Promise<SupabaseClient> | undefined
   const connected = () => (connecting ??= connect(url, secretKey))
 

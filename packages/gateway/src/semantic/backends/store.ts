@@ -1,5 +1,5 @@
-import { type Link, RedisUnavailable } from '../../redis/connection.ts'
-import { whileWanted } from '../../util/timeout.ts'
+import { type RedisConnection, RedisUnavailable } from '../../redis/connection.ts'
+import { raceAbort } from '../../util/timeout.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
 import type { Partition } from '../query/partition.ts'
@@ -10,11 +10,11 @@ import type { Neighbour, SemanticStore, StoreAdmin } from '../store/port.ts'
 import { nameAnswer } from '../store/redis-entries.ts'
 import { createRefuted, refutedId } from '../store/refuted.ts'
 import { entryOf, idOf, isRefuted, NO_STAMPS, withRefuted } from '../store/store.ts'
-import { createEngineAdmin } from './admin.ts'
-import type { Shelves } from './port.ts'
+import { createBackendAdmin } from './admin.ts'
+import type { VectorBackend } from './port.ts'
 
-type EngineOptions = {
-  shelves: Shelves
+type BackendStoreOptions = {
+  shelves: VectorBackend
   dims: number
   secret: string | undefined
   /** What an admin can do in Redis, for engines that keep their entries there. */
@@ -22,7 +22,7 @@ type EngineOptions = {
   /** Of entries that are kept there; of all others there is but one. */
   generations: Generations
   /** Where processes tell each other of answers that were judged wrong; absent: each knows its own. */
-  link?: Link | undefined
+  link?: RedisConnection | undefined
   /** Told what is wrong, whenever something is. */
   onTrouble: (error: unknown) => void
 }
@@ -37,7 +37,7 @@ const [PAUSE_MIN_MS, PAUSE_MAX_MS] = [250, 15_000]
  * Vectors and entries in a database of their own. What it says is near is believed as little as what is in Redis: the
  * signature is checked, and the cosine is taken of the vector that was signed.
  */
-export function createEngineStore({
+export function createBackendStore({
   shelves,
   dims,
   secret,
@@ -45,9 +45,9 @@ export function createEngineStore({
   generations,
   link,
   onTrouble,
-}: EngineOptions): SemanticStore {
+}: BackendStoreOptions): SemanticStore {
   const refuted = createRefuted(link)
-  const admin = createEngineAdmin(shelves, secret, inRedis, generations)
+  const admin = createBackendAdmin(shelves, secret, inRedis, generations)
   let strikes = 0
   let awayUntil = 0
   const isAway = () => performance.now() < awayUntil
@@ -55,7 +55,7 @@ export function createEngineStore({
   async function guarded<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const signal = signalAfter(ms)
     try {
-      const result = await whileWanted(work(signal), signal)
+      const result = await raceAbort(work(signal), signal)
       strikes = 0
       return result
     } catch (error) {

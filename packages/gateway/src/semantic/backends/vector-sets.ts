@@ -1,7 +1,7 @@
-import type { Link } from '../../redis/connection.ts'
-import { createBudget } from '../../redis/memory-budget.ts'
-import { wordsOf } from '../../util/error-text.ts'
-import type { Engine, Shelves } from './port.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import { createMemoryBudget } from '../../redis/memory-budget.ts'
+import { errorText } from '../../util/error-text.ts'
+import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
 /** Of the graph: more find the nearest more often, and take longer. */
 const EXPLORED = '200'
@@ -17,22 +17,22 @@ const GRACE_MS = 60_000
  * import { createVectorSetIndex } from '@hotdash/llm-gateway/vector-sets'
  * createGatewayClient({ gateway: { redis, cache: { semantic: { index: createVectorSetIndex() } } } })
  */
-export const createVectorSetIndex = (): Engine => ({
+export const createVectorSetIndex = (): VectorBackendFactory => ({
   type: 'engine',
   name: 'vector sets',
   open: ({ link, sharedBytes }) => (link === undefined ? nowhere : shelvesAt(link, sharedBytes)),
 })
 
 /** One vector set for each partition; entries are values beside it, as they are without vector sets. */
-function shelvesAt(link: Link, maxBytes: number): Shelves {
-  const budget = createBudget(link, maxBytes, () => undefined)
+function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
+  const budget = createMemoryBudget(link, maxBytes, () => undefined)
   const setOf = (partition: string) => `${partition}:v`
 
   async function call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown> {
     try {
-      return await link.ask((client) => client.call(command, ...args))
+      return await link.run((client) => client.call(command, ...args))
     } catch (error) {
-      throw /unknown command/i.test(wordsOf(error))
+      throw /unknown command/i.test(errorText(error))
         ? new Error('this Redis has no vector sets; they are there from version 8 on')
         : error
     }
@@ -57,7 +57,7 @@ function shelvesAt(link: Link, maxBytes: number): Shelves {
       const ids = await likely(partition, vector, count)
       if (ids.length === 0) return []
       const keys = ids.map((id) => `${partition}:${id}`)
-      const values = await link.ask((client) => client.mgetBuffer(...keys))
+      const values = await link.run((client) => client.mgetBuffer(...keys))
       const gone = ids.filter((_, at) => values[at] == null)
       // Whose entry is gone, by a purge or for its age, goes as well.
       for (const id of gone) call('VREM', setOf(partition), id).catch(() => undefined)
@@ -67,7 +67,7 @@ function shelvesAt(link: Link, maxBytes: number): Shelves {
       })
     },
     async get({ partition, id }) {
-      const [value] = await link.ask((client) => client.mgetBuffer(`${partition}:${id}`))
+      const [value] = await link.run((client) => client.mgetBuffer(`${partition}:${id}`))
       return value ?? undefined
     },
     async put({ partition, id, vector, value, expires }) {
@@ -75,7 +75,7 @@ function shelvesAt(link: Link, maxBytes: number): Shelves {
       const keptMs = Math.ceil(expires - Date.now())
       const set = setOf(partition)
       try {
-        await link.ask((client) => client.set(`${partition}:${id}`, value, 'PX', keptMs))
+        await link.run((client) => client.set(`${partition}:${id}`, value, 'PX', keptMs))
         await call(
           'VADD',
           set,
@@ -87,8 +87,8 @@ function shelvesAt(link: Link, maxBytes: number): Shelves {
           JSON.stringify({ e: Math.floor(expires) }),
         )
         // Never sooner than what is in it, pinned entries included.
-        const left = Number(await link.ask((client) => client.pttl(set)))
-        if (left < keptMs + GRACE_MS / 2) await link.ask((client) => client.pexpire(set, keptMs + GRACE_MS))
+        const left = Number(await link.run((client) => client.pttl(set)))
+        if (left < keptMs + GRACE_MS / 2) await link.run((client) => client.pexpire(set, keptMs + GRACE_MS))
         return true
       } catch (error) {
         if (budget.refused(error)) return false
@@ -108,4 +108,4 @@ async function unavailable(): Promise<never> {
   throw new Error('there is no Redis: set gateway.redis, or LLM_GATEWAY_REDIS_URL')
 }
 
-const nowhere: Shelves = { nearest: unavailable, get: unavailable, put: unavailable, browse: undefined }
+const nowhere: VectorBackend = { nearest: unavailable, get: unavailable, put: unavailable, browse: undefined }

@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache'
-import type { Plan } from '../../core/caller.ts'
+import type { SemanticPlan } from '../../core/caller.ts'
 import type { Calibration } from '../embedding/embedder.ts'
 import { createBudget } from '../judge/rate-limit.ts'
-import type { School } from '../query/partition.ts'
+import type { PartitionRules } from '../query/partition.ts'
 import { UNMEASURED } from './consensus.ts'
 import {
   adopt,
-  borneOut,
+  boundedByLabels,
   calibrated,
   type Estimate,
   estimate,
@@ -15,12 +15,12 @@ import {
   noLabels,
   offScale,
   onScale,
-  proven,
+  supportedByLabels,
 } from './threshold/labels.ts'
 import type { Note, SharedLabels } from './threshold/shared.ts'
 import { createSightings } from './threshold/sightings.ts'
 
-export type LessonParts = {
+export type CalibrationParts = {
   shared: SharedLabels | undefined
   /** What is known of the embedder's cosines; `undefined`: nothing. */
   calibration: Calibration | undefined
@@ -30,12 +30,12 @@ export type LessonParts = {
 }
 
 /** What is known of the questions of one agent of one team. */
-export type Lesson = {
+export type AgentCalibration = {
   /** Of answers that serve on their own, by cosine; and of those on which several agree, by confidence. */
   alone: Labels
   agreed: Labels
   /** What follows from them, for a plan of these figures. */
-  bars: Bars | undefined
+  bars: Thresholds | undefined
   /** When the labels of other processes were last looked for. */
   loadedAt: number
   /** Until it is there, nobody knows what others may have learned: that an answer at the threshold is wrong, for one. */
@@ -43,10 +43,10 @@ export type Lesson = {
   mayJudge: (perHour: number) => boolean
   judging: number
   /** That of the last call, for whoever asks without one. */
-  plan: Plan
+  plan: SemanticPlan
 }
 
-export type Bars = {
+export type Thresholds = {
   of: string
   /** Least cosine of an answer that serves on its own. */
   threshold: number
@@ -64,22 +64,27 @@ const CATCH_UP_MS = 60_000
 export const NEVER = 2
 
 /** What judgements have taught of each agent, here and in other processes. */
-export function createLessons({ shared, calibration, track, now = () => performance.now() }: LessonParts) {
+export function createAgentCalibration({
+  shared,
+  calibration,
+  track,
+  now = () => performance.now(),
+}: CalibrationParts) {
   // Those forgotten are read again from what processes share.
-  const lessons = new LRUCache<string, Lesson>({ max: MAX_AGENTS })
+  const lessons = new LRUCache<string, AgentCalibration>({ max: MAX_AGENTS })
   const sightings = createSightings()
   /** Of each agent, the one that was asked for last. */
   const latest = new LRUCache<string, string>({ max: MAX_AGENTS })
 
   /** The plan is the one of this call: a policy may have changed since the last. */
-  function lessonOf({ agent, name }: School, plan: Plan): Lesson {
+  function lessonOf({ agent, name }: PartitionRules, plan: SemanticPlan): AgentCalibration {
     const known = lessons.get(name)
     latest.set(agent, name)
     if (known !== undefined) {
       known.plan = plan
       return known
     }
-    const lesson: Lesson = {
+    const lesson: AgentCalibration = {
       alone: noLabels(),
       agreed: noLabels(),
       bars: undefined,
@@ -93,14 +98,14 @@ export function createLessons({ shared, calibration, track, now = () => performa
     return lesson
   }
 
-  function barsOf(lesson: Lesson): Bars {
+  function barsOf(lesson: AgentCalibration): Thresholds {
     const { threshold = (calibration ?? UNMEASURED).alone, errorBudget } = lesson.plan
     const of = `${threshold} ${errorBudget}`
     if (lesson.bars?.of === of) return lesson.bars
     const limit =
       calibration === undefined
-        ? proven(lesson.agreed, errorBudget)
-        : borneOut(lesson.agreed, onScale(calibration.confidence), errorBudget)
+        ? boundedByLabels(lesson.agreed, errorBudget)
+        : supportedByLabels(lesson.agreed, onScale(calibration.confidence), errorBudget)
     lesson.bars = {
       of,
       threshold: calibrated(lesson.alone, threshold, errorBudget),
@@ -115,7 +120,7 @@ export function createLessons({ shared, calibration, track, now = () => performa
     /** What was judged of one entry. */
     sightings: sightings.of,
     /** What others have learned since is known at the next question; the first one waits for it. */
-    async prepare(school: School, plan: Plan): Promise<void> {
+    async prepare(school: PartitionRules, plan: SemanticPlan): Promise<void> {
       const lesson = lessonOf(school, plan)
       if (shared === undefined || now() - lesson.loadedAt < CATCH_UP_MS) return lesson.first
       lesson.loadedAt = now()
@@ -130,7 +135,7 @@ export function createLessons({ shared, calibration, track, now = () => performa
       lesson.first ??= loading
       return await lesson.first
     },
-    async learn(school: School, lesson: Lesson, note: Note): Promise<void> {
+    async learn(school: PartitionRules, lesson: AgentCalibration, note: Note): Promise<void> {
       const { entry, similarity, right, alone, confidence } = note
       if (alone) label(lesson.alone, similarity, right)
       if (confidence !== undefined) label(lesson.agreed, onScale(confidence), right)

@@ -1,21 +1,21 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Neighbour } from '../store/port.ts'
-import { familiesOf, joining, nameOf } from './clusters.ts'
+import { clusterAnswers, joining, nameOf } from './clusters.ts'
 
 const of = (...groups: string[]) => ({ groups })
 const near = (...groups: string[]) => ({ entry: { groups }, similarity: 0.9 }) as unknown as Neighbour
 
 test('entries of one home are one family, and others are not', () => {
-  expect(familiesOf([of('a'), of('b'), of('a'), of()])).toEqual([0, 1, 0, 3])
+  expect(clusterAnswers([of('a'), of('b'), of('a'), of()])).toEqual([0, 1, 0, 3])
 })
 
 test('who stood alone is claimed by an entry that says the same', () => {
-  expect(familiesOf([of('lone'), of('home'), of('home', 'lone')])).toEqual([0, 0, 0])
+  expect(clusterAnswers([of('lone'), of('home'), of('home', 'lone')])).toEqual([0, 0, 0])
 })
 
 test('claims of two homes cancel out', () => {
-  expect(familiesOf([of('lone'), of('one', 'lone'), of('two', 'lone')])).toEqual([0, 1, 2])
+  expect(clusterAnswers([of('lone'), of('one', 'lone'), of('two', 'lone')])).toEqual([0, 1, 2])
 })
 
 test('an answer joins the largest family that says the same, and claims only those who stand alone', () => {
@@ -34,7 +34,7 @@ test('whatever stands in the entries, two of different homes that nobody claims 
   const name = fc.constantFrom('a', 'b', 'c', 'd', 'e')
   fc.assert(
     fc.property(fc.array(fc.array(name, { maxLength: 4 }), { maxLength: 12 }), (all) => {
-      const families = familiesOf(all.map((groups) => ({ groups })))
+      const families = clusterAnswers(all.map((groups) => ({ groups })))
       const claimed = new Set(all.flatMap((groups) => groups.slice(1)))
       const free = all.flatMap(([home], at) =>
         home !== undefined && !claimed.has(home) ? [{ home, at }] : [],

@@ -27,7 +27,7 @@ const prepared = (said: string) => said.normalize('NFC').replace(/\s+/g, ' ').tr
  * same: it claims them for its own home. Claims of different homes cancel out, and nothing ever unites two homes: a judge
  * who errs puts one entry where it does not belong, and not all that ever was said of one thing with all of another.
  */
-export function familiesOf(members: readonly { groups: readonly string[] }[]): number[] {
+export function clusterAnswers(members: readonly { groups: readonly string[] }[]): number[] {
   const claims = new Map<string, Set<string>>()
   for (const { groups } of members) {
     const [home = '', ...claimed] = groups
@@ -54,7 +54,7 @@ export function familiesOf(members: readonly { groups: readonly string[] }[]): n
 
 /** The groups of an answer that says the same as some of its neighbours; none, where it says the same as nobody. */
 export function joining(neighbours: readonly Neighbour[], alike: readonly Neighbour[]): string[] {
-  const families = familiesOf(neighbours.map(({ entry }) => entry))
+  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
   const sizeOf = (family: number | undefined) => families.filter((other) => other === family).length
   const familyOf = (near: Neighbour) => families[neighbours.indexOf(near)] ?? -1
   // The largest is the likeliest to be joined by others, too; of two the nearer.

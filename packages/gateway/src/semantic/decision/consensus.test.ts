@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Question } from '../guards/guard.ts'
 import { questionOf } from '../guards/question.ts'
-import { agreementOf, overlapOf, SUPPORT, UNMEASURED } from './consensus.ts'
+import { consensusOf, overlapOf, SUPPORT, UNMEASURED } from './consensus.ts'
 
-const agree = (voters: Parameters<typeof agreementOf>[0]) => agreementOf(voters, UNMEASURED)
+const agree = (voters: Parameters<typeof consensusOf>[0]) => consensusOf(voters, UNMEASURED)
 const GROUPS = { a: 1, b: 2, c: 3, other: 9 }
 const neighbour = (answer: keyof typeof GROUPS, similarity: number, overlap = 0.5) => ({
   group: GROUPS[answer],

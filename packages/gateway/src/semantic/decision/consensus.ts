@@ -2,7 +2,7 @@ import type { Calibration } from '../embedding/embedder.ts'
 import type { Question } from '../guards/guard.ts'
 
 /** An entry of the cache, as seen from a question. */
-export type Voter = {
+export type Vote = {
   /** Cosine of the two questions. */
   similarity: number
   /** `overlapOf` the two questions. */
@@ -11,7 +11,7 @@ export type Voter = {
   group: number
 }
 
-export type Agreement = {
+export type Consensus = {
   /** The group of the nearest. */
   group: number
   /** From 0 to 1: the weight of those who give this answer, among all, doubt included. */
@@ -23,9 +23,9 @@ export type Agreement = {
 }
 
 /** Neighbours that have a vote. */
-export const VOTERS = 20
+export const MAX_VOTES = 20
 /** Entries that are looked at: some are nearer by their words than by their cosines. */
-export const AROUND = 40
+export const NEIGHBOURS = 40
 /** Least support: a second opinion, if a distant one. */
 export const SUPPORT = 1.2
 
@@ -59,7 +59,7 @@ export function overlapOf({ marks: mine }: Question, { marks: theirs }: Question
 }
 
 /** Cosine and words in one figure; a cosine is taken as it is where half of the words are common. */
-const nearness = ({ similarity, overlap }: Voter): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
+const nearness = ({ similarity, overlap }: Vote): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
 
 /**
  * Whether those around a question agree on its answer. Near the border between two answers the nearest neighbour alone
@@ -69,14 +69,14 @@ const nearness = ({ similarity, overlap }: Voter): number => similarity + WORDS_
  * answer whose group lacks a member has less support, and the others have not more. So what was not judged costs hits,
  * and never makes one.
  */
-export function agreementOf(
-  voters: readonly Voter[],
+export function consensusOf(
+  voters: readonly Vote[],
   { spread, doubtAt }: Calibration,
-): Agreement | undefined {
+): Consensus | undefined {
   const near = voters
     .map((voter, at) => ({ at, group: voter.group, nearness: nearness(voter) }))
     .sort((a, b) => b.nearness - a.nearness)
-    .slice(0, VOTERS)
+    .slice(0, MAX_VOTES)
   const [first] = near
   if (first === undefined) return undefined
   const weigh = (at: number) => Math.exp((at - first.nearness) / spread)

@@ -1,7 +1,7 @@
 import type { Calibration } from '../embedding/embedder.ts'
 import type { Question } from '../guards/guard.ts'
-import { familiesOf } from './clusters.ts'
-import { agreementOf, overlapOf, SUPPORT } from './consensus.ts'
+import { clusterAnswers } from './clusters.ts'
+import { consensusOf, overlapOf, SUPPORT } from './consensus.ts'
 
 /** An entry near a question, as far as it bears on the decision. */
 export type Candidate = { question: Question; similarity: number; groups: readonly string[] }
@@ -55,13 +55,13 @@ export function decide(asked: Question, near: readonly Candidate[], terms: Terms
 
 /** Those who give one answer, if there are enough of them, and near enough; the nearest first. */
 function agreeing(asked: Question, near: readonly Candidate[], { calibration }: Terms) {
-  const families = familiesOf(near)
+  const families = clusterAnswers(near)
   const voters = near.map(({ question, similarity }, at) => ({
     similarity,
     group: families[at] ?? at,
     overlap: overlapOf(asked, question),
   }))
-  const agreement = agreementOf(voters, calibration)
+  const agreement = consensusOf(voters, calibration)
   const [first = 0] = agreement?.supporters ?? []
   const isFar = (near[first]?.similarity ?? 0) < calibration.floor
   if (agreement === undefined || agreement.support < SUPPORT || isFar) return { confidence: 0, places: [] }
@@ -73,6 +73,6 @@ const passes = (asked: Question, candidate: Candidate | undefined, { vetoOf }: T
 
 function unsighted(near: readonly Candidate[], { secondSighting }: Terms) {
   if (!secondSighting) return undefined
-  const [first, ...others] = familiesOf(near)
+  const [first, ...others] = clusterAnswers(near)
   return others.includes(first ?? 0) ? undefined : 'unsighted'
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Plan } from '../../core/caller.ts'
+import type { SemanticPlan } from '../../core/caller.ts'
 import { planOf } from '../../policy/semantic-plan.ts'
 import type { Calibration } from '../embedding/embedder.ts'
 import type { Neighbour } from '../store/port.ts'
@@ -9,8 +9,8 @@ const CALIBRATION: Calibration = { alone: 0.95, confidence: 0.6, floor: 0.7, spr
 const SCHOOL = { agent: 'a', name: 'gw:{t}:sl:a', secret: Buffer.from('secret') }
 const QUESTION = 'How do I return shoes?'
 
-const planned = (more: Partial<Plan> = {}): Plan => ({
-  ...(planOf([{ semantic: { mode: 'on', judge: { rate: 1, perHour: 1e9 } } }]) as Plan),
+const planned = (more: Partial<SemanticPlan> = {}): SemanticPlan => ({
+  ...(planOf([{ semantic: { mode: 'on', judge: { rate: 1, perHour: 1e9 } } }]) as SemanticPlan),
   ...more,
 })
 
@@ -34,7 +34,7 @@ function learning(calibration: Calibration | undefined, verdict: boolean | 'none
     random: () => 0.5,
     now: () => now,
   })
-  const asker = (plan: Plan, says = verdict): Asker => ({
+  const asker = (plan: SemanticPlan, says = verdict): Asker => ({
     school: SCHOOL,
     plan,
     judge: async (_, near) => {

@@ -1,14 +1,14 @@
-import type { Plan } from '../../core/caller.ts'
-import type { Meaning } from '../../core/record.ts'
+import type { SemanticPlan } from '../../core/caller.ts'
+import type { SemanticResult } from '../../core/record.ts'
 import { vetoOf } from '../guards/guards.ts'
 import { createReader } from '../guards/reader.ts'
-import type { School } from '../query/partition.ts'
+import type { PartitionRules } from '../query/partition.ts'
 import type { Neighbour } from '../store/port.ts'
-import { type Bars, createLessons, type LessonParts, NEVER } from './agent-calibration.ts'
-import { familiesOf, joining, nameOf, sameAs } from './clusters.ts'
+import { type CalibrationParts, createAgentCalibration, NEVER, type Thresholds } from './agent-calibration.ts'
+import { clusterAnswers, joining, nameOf, sameAs } from './clusters.ts'
 import { UNMEASURED } from './consensus.ts'
 import { type Decision, decide } from './decide.ts'
-import type { Finding } from './match.ts'
+import type { Match } from './match.ts'
 import { exploration } from './threshold/vcache.ts'
 
 export type Learner = ReturnType<typeof createLearner>
@@ -22,8 +22,8 @@ export type Judge = (
 
 /** A call that asks, by the plan it has now. */
 export type Asker = {
-  school: School
-  plan: Plan
+  school: PartitionRules
+  plan: SemanticPlan
   judge: Judge
   /** Remembers that the answers of these entries are wrong for the question. */
   refute?: (wrong: readonly Neighbour[]) => Promise<void>
@@ -36,14 +36,22 @@ const MAX_JUDGING = 4
 const COMPARED = 12
 
 /** Decides what may serve, and lets a judge correct it. */
-export function createLearner({ random = Math.random, ...parts }: LessonParts & { random?: () => number }) {
+export function createLearner({
+  random = Math.random,
+  ...parts
+}: CalibrationParts & { random?: () => number }) {
   const { calibration, track } = parts
-  const lessons = createLessons(parts)
+  const lessons = createAgentCalibration(parts)
   const read = createReader()
   const measure = calibration ?? UNMEASURED
 
   /** May any of them serve? `neighbours` in the order of their cosines. */
-  function find(asked: string, found: readonly Neighbour[], school: School, plan: Plan): Finding {
+  function find(
+    asked: string,
+    found: readonly Neighbour[],
+    school: PartitionRules,
+    plan: SemanticPlan,
+  ): Match {
     const neighbours = unrefuted(found)
     const [nearest] = neighbours
     if (nearest === undefined) {
@@ -70,7 +78,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
     return { neighbours, candidate, meaning: { ...known, ...why, outcome } }
   }
 
-  function decided(asked: string, neighbours: readonly Neighbour[], plan: Plan, bars: Bars) {
+  function decided(asked: string, neighbours: readonly Neighbour[], plan: SemanticPlan, bars: Thresholds) {
     const near = neighbours.map(({ entry, similarity }) => ({
       question: read(entry.question),
       groups: entry.groups,
@@ -87,9 +95,9 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
   function outcomeOf(
     { serves, path, confidence }: Decision,
     { entry, similarity }: Neighbour,
-    plan: Plan,
-    { limit }: Bars,
-  ): Meaning['outcome'] {
+    plan: SemanticPlan,
+    { limit }: Thresholds,
+  ): SemanticResult['outcome'] {
     const isUnproven = limit === NEVER && path === 'agreement' && confidence >= measure.confidence
     if (!serves) return isUnproven ? 'unproven' : 'below'
     // Of an entry that serves on its own much may be known: then it goes by that, too. It can only be asked more of it.
@@ -99,7 +107,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
   }
 
   /** Has some of what may serve judged, and nothing else made of it. */
-  function consider(asked: string, finding: Finding, asker: Asker): void {
+  function consider(asked: string, finding: Match, asker: Asker): void {
     const { candidate } = finding
     if (candidate === undefined || !isNear(finding, asker.plan) || !isDrawn(asker.plan)) return
     const asking = judged(asked, [candidate], asker).then(([right] = []) => {
@@ -115,7 +123,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
    * The groups of a fresh answer: those of the neighbours that say the same, by their words or by a judge's. What was
    * judged of the neighbour that might have served is a label, too: nothing else tells what serving it would have done.
    */
-  async function groupsOf(asked: string, said: string, finding: Finding, asker: Asker): Promise<string[]> {
+  async function groupsOf(asked: string, said: string, finding: Match, asker: Asker): Promise<string[]> {
     const { neighbours, candidate } = finding
     const same = neighbours.filter(({ entry }) => sameAs(entry, said))
     const alike = [...same]
@@ -140,9 +148,9 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
    * Whom a fresh answer is compared with: who might have served, and of each other family the nearest. Guards have no say,
    * since it is answers that are compared; they have it again whenever one of them is to serve.
    */
-  function comparable(finding: Finding, plan: Plan, same: readonly Neighbour[]): Neighbour[] {
+  function comparable(finding: Match, plan: SemanticPlan, same: readonly Neighbour[]): Neighbour[] {
     const { neighbours, candidate } = finding
-    const families = familiesOf(neighbours.map(({ entry }) => entry))
+    const families = clusterAnswers(neighbours.map(({ entry }) => entry))
     const chosen = candidate !== undefined && isNear(finding, plan) ? [candidate] : []
     const seen = new Set<number | undefined>()
     for (const [at, near] of neighbours.entries())
@@ -156,7 +164,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
     return chosen.filter((near) => !same.includes(near))
   }
 
-  const isDrawn = ({ judge }: Plan) => judge !== undefined && random() < judge.rate
+  const isDrawn = ({ judge }: SemanticPlan) => judge !== undefined && random() < judge.rate
 
   async function judged(
     asked: string,
@@ -178,7 +186,7 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
    * A label counts for the way on which its answer served, or would have: those of the one say nothing of the error of
    * the other, and each keeps to the budget, so that both together do.
    */
-  async function learn({ meaning, neighbours }: Finding, near: Neighbour, right: boolean, asker: Asker) {
+  async function learn({ meaning, neighbours }: Match, near: Neighbour, right: boolean, asker: Asker) {
     const lesson = lessons.of(asker.school, asker.plan)
     const { path, confidence = 0 } = meaning
     const isAgreed = path === 'agreement'
@@ -197,18 +205,18 @@ export function createLearner({ random = Math.random, ...parts }: LessonParts & 
 /** Without answers that were judged wrong for this question, and those that are known to say the same as one of them. */
 function unrefuted(neighbours: readonly Neighbour[]): readonly Neighbour[] {
   if (!neighbours.some(({ refuted }) => refuted)) return neighbours
-  const families = familiesOf(neighbours.map(({ entry }) => entry))
+  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
   const wrong = new Set(families.filter((_, at) => neighbours[at]?.refuted))
   return neighbours.filter((_, at) => !wrong.has(families[at] ?? -1))
 }
 
 /** Those around that are known to give the same answer, itself among them: what is wrong of one is wrong of all. */
-function likeOf({ neighbours }: Finding, near: Neighbour): Neighbour[] {
-  const families = familiesOf(neighbours.map(({ entry }) => entry))
+function likeOf({ neighbours }: Match, near: Neighbour): Neighbour[] {
+  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
   const own = families[neighbours.indexOf(near)]
   return own === undefined ? [near] : neighbours.filter((_, at) => families[at] === own)
 }
 
 /** Only what may serve one day is worth a judgement. */
-const isNear = ({ candidate, meaning }: Finding, { band }: Plan) =>
+const isNear = ({ candidate, meaning }: Match, { band }: SemanticPlan) =>
   candidate !== undefined && (candidate.similarity >= band || meaning.path === 'agreement')

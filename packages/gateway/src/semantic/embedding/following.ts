@@ -1,5 +1,5 @@
 import type { Call } from '../../core/call.ts'
-import { afterwards, apart } from '../../core/call-state.ts'
+import { afterwards, forkCallState } from '../../core/call-state.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isOfOneRequest } from '../../fingerprint/headers.ts'
 
@@ -31,7 +31,7 @@ export function following(call: Call, made: Made): Call {
       ...(unusable && { unusable }),
       ...(trace === undefined ? {} : { trace }),
     },
-    origin: afterwards(call.origin),
+    state: afterwards(call.state),
   })
 }
 
@@ -40,9 +40,9 @@ export function following(call: Call, made: Made): Call {
  * of its own and no tags but ours; no header leads back to the request it follows from; no sink is told what was said.
  */
 export function followingApart(call: Call, made: Made): Call {
-  const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, origin: apart() })
-  for (const name of [...it.outgoing.headers.keys()])
-    if (isOfOneRequest(name)) it.outgoing.headers.delete(name)
+  const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: forkCallState() })
+  for (const name of [...it.outbound.headers.keys()])
+    if (isOfOneRequest(name)) it.outbound.headers.delete(name)
   return { ...it, confidential: true }
 }
 
@@ -52,9 +52,9 @@ const CONTROLS = {
 } as const
 
 function callFor(
-  { outgoing, caller, rules, present, teamKey }: Call,
+  { outbound: outgoing, caller, policy: rules, inForce: present, teamKey }: Call,
   { operation, path, body, signal }: Made,
-  whose: Pick<Call, 'controls' | 'origin'>,
+  whose: Pick<Call, 'controls' | 'state'>,
 ): Call {
   const headers = new Headers(outgoing.headers)
   for (const name of OF_ONE_ATTEMPT) headers.delete(name)
@@ -62,27 +62,27 @@ function callFor(
     attempt: 0,
     arrivedAt: performance.now(),
     caller,
-    rules,
-    present,
+    policy: rules,
+    inForce: present,
     ...(teamKey !== undefined && { teamKey }),
     ...whose,
     purpose: 'semantic',
     operation,
-    outgoing: {
+    outbound: {
       transport: outgoing.transport,
       url: outgoing.url.replace(BELOW, path),
       path: outgoing.path?.replace(BELOW, path),
       init: { ...outgoing.init, method: 'POST' },
       headers,
-      ...(outgoing.by !== undefined && { by: outgoing.by }),
+      ...(outgoing.transportName !== undefined && { transportName: outgoing.transportName }),
       text: JSON.stringify(body),
-      edits: {},
+      bodyEdits: {},
       injectUsage: false,
-      frozen: false,
+      immutable: false,
       ...(outgoing.keys && { keys: outgoing.keys }),
     },
     body,
-    reading: { body, questions: {} },
+    parsed: { body, questions: {} },
     model: 'auto',
     route: 'requested',
     view: { stream: false, includeUsage: false, signal },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { eligible } from './eligibility.ts'
+import { ineligibleReason } from './eligibility.ts'
 
 test.each([
   ['personal', 'Can I log in with ann@example.org?'],
@@ -19,7 +19,7 @@ test.each([
   ['action', 'Could you please refund the shoes?'],
   ['action', 'Please, go ahead and delete the account'],
 ])('%s: %j', (reason, question) => {
-  expect(eligible(question)).toBe(reason)
+  expect(ineligibleReason(question)).toBe(reason)
 })
 
 test.each([
@@ -33,10 +33,10 @@ test.each([
   'What happens if a parcel is lost?',
   'Can you explain how the warranty works?',
 ])('%j may be asked by meaning', (question) => {
-  expect(eligible(question)).toBeUndefined()
+  expect(ineligibleReason(question)).toBeUndefined()
 })
 
 test('hostile questions take no longer than long ones', () => {
   for (const piece of ['please ', 'a1-', 'where ', '#', 'i want you to ', '10'])
-    expect(eligible(piece.repeat(100_000 / piece.length))).not.toBe(null)
+    expect(ineligibleReason(piece.repeat(100_000 / piece.length))).not.toBe(null)
 })

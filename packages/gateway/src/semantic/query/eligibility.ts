@@ -28,6 +28,6 @@ const OWN_STATE =
   /^(?:(?:hi|hello|hey|please|so|and|but)[\s,]+)*(?:where|when|what|which|who|why|has|have|had|did|is|are|was|were|do|does|how (?:much|many|long|soon|far|old))\b.{0,120}\b(?:my|mine|our|ours)\b|\b(?:who am i|my name is|i am called)\b/i
 
 /** Why this question is not asked by meaning, as a word. */
-export function eligible(question: string): string | undefined {
+export function ineligibleReason(question: string): string | undefined {
   return RULES.find(([, is]) => is(question))?.[0]
 }

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../core/json.ts'
 import type { Operation } from '../../core/operation.ts'
-import { askedIn } from './extract.ts'
+import { extractQuery } from './extract.ts'
 
 const system = { role: 'system', content: 'You answer for a bakery.' }
 const user = (content: unknown) => ({ role: 'user', content })
 const tool = { role: 'tool', tool_call_id: 'c', content: '{}' }
 const said = { role: 'assistant', content: 'Hello!' }
 
-const asked = (operation: Operation, body: unknown) => askedIn(operation, body as JsonObject)
+const asked = (operation: Operation, body: unknown) => extractQuery(operation, body as JsonObject)
 
 test('the question of one turn is found in each shape, and prepared', () => {
   const question = '  When do\n you open? '

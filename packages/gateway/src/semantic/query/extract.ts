@@ -2,7 +2,7 @@ import { isObject, isSet, type Json, type JsonObject, list, object, text } from 
 import type { Operation } from '../../core/operation.ts'
 
 /** The one text of a request that is compared by meaning, and the request without it, which must be equal. */
-export type Asked = { text: string; rest: JsonObject }
+export type Query = { text: string; rest: JsonObject }
 
 /** Part of every partition: vectors of texts that were prepared otherwise are not comparable. */
 export const PREPARATION = 'nfc-1'
@@ -19,14 +19,14 @@ const GAP = null
  * Finds the question of a request that has one turn, of text; anything else cannot be answered by meaning.
  * Returns the reason as a word where there is none.
  */
-export function askedIn(operation: Operation, body: JsonObject): Asked | string {
+export function extractQuery(operation: Operation, body: JsonObject): Query | string {
   if (operation === 'chat') return inItems(body, 'messages')
   if (operation !== 'responses') return 'operation'
   if (typeof body.input === 'string') return checked(body.input, { ...body, input: GAP })
   return inItems(body, 'input')
 }
 
-function inItems(body: JsonObject, name: 'messages' | 'input'): Asked | string {
+function inItems(body: JsonObject, name: 'messages' | 'input'): Query | string {
   const items = list(body[name])
   const last = items.at(-1)
   if (!isObject(last) || last.role !== 'user') return 'multi-turn'
@@ -46,7 +46,7 @@ function contentOf(content: Json | undefined): string | undefined {
   return only && Object.keys(part).length === 2 && typeof part.text === 'string' ? part.text : undefined
 }
 
-function checked(question: string, rest: JsonObject): Asked | string {
+function checked(question: string, rest: JsonObject): Query | string {
   const prepared = prepare(question)
   if (prepared.length > MAX_CHARS) return 'too-long'
   if (!prepared.isWellFormed()) return 'not-text'

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Call } from '../../core/call.ts'
-import { canonical, exactly, quoted } from '../../fingerprint/canonical.ts'
+import { canonical, lengthPrefixed, parseExactNumbers } from '../../fingerprint/canonical.ts'
 import { ownerOf } from '../../fingerprint/owner.ts'
-import { tagOf } from '../../redis/hash-tag.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
 import { signerOf } from '../../util/signature.ts'
-import type { Asked } from './extract.ts'
+import type { Query } from './extract.ts'
 import { PREPARATION } from './extract.ts'
 
 export { signerOf }
@@ -22,7 +22,7 @@ export type Partition = {
  * Whose judgements count for whose: those of one agent of one team, by one embedder, under one secret. An agent's name is
  * free for each team's callers to take; another team's judgements say nothing here.
  */
-export type School = {
+export type PartitionRules = {
   agent: string
   /** The key of its labels in Redis. */
   name: string
@@ -30,15 +30,19 @@ export type School = {
   secret: Buffer
 }
 
-const schools = new LRUCache<string, School>({ max: 2_000 })
+const schools = new LRUCache<string, PartitionRules>({ max: 2_000 })
 
-export function schoolOf({ caller: { team, agent } }: Call, embedder: string, secret: string): School {
-  const all = [team, agent, embedder, secret].map(quoted).join('')
+export function partitionRulesOf(
+  { caller: { team, agent } }: Call,
+  embedder: string,
+  secret: string,
+): PartitionRules {
+  const all = [team, agent, embedder, secret].map(lengthPrefixed).join('')
   const known = schools.get(all)
   if (known !== undefined) return known
   const signer = signerOf(secret)
-  const digest = signer(`labels\n${[team, agent, embedder].map(quoted).join('')}`)
-  const name = `gw:{${tagOf(team)}}:sl:${digest.toString('base64url', 0, 18)}`
+  const digest = signer(`labels\n${[team, agent, embedder].map(lengthPrefixed).join('')}`)
+  const name = `gw:{${hashTag(team)}}:sl:${digest.toString('base64url', 0, 18)}`
   const school = { agent, name, secret: signer(name) }
   schools.set(all, school)
   return school
@@ -63,12 +67,12 @@ const SAME_ANSWER = new Set([
  */
 export function partitionOf(
   call: Call,
-  { rest }: Asked,
+  { rest }: Query,
   embedder: string,
   secret: string,
 ): Partition | undefined {
-  const { caller, controls, model, operation, outgoing } = call
-  const tag = tagOf(caller.team)
+  const { caller, controls, model, operation, outbound: outgoing } = call
+  const tag = hashTag(caller.team)
   const signer = signerOf(secret)
   const owner = ownerOf(call, signer)
   if (owner === undefined) return undefined
@@ -86,14 +90,17 @@ export function partitionOf(
     operation === 'responses' && call.body.store !== false ? 'kept' : '',
   ]
   try {
-    const exact = exactly(outgoing.text, call.body)
+    const exact = parseExactNumbers(outgoing.text, call.body)
     const members = Object.keys(rest)
       .filter((name) => !SAME_ANSWER.has(name) && rest[name] !== undefined && rest[name] !== null)
       .sort()
       // The question is out of `rest`; all else is as exact as it was written.
-      .map((name) => `${quoted(name)}:${canonical(HOLDS_QUESTION.has(name) ? rest[name] : exact[name])},`)
+      .map(
+        (name) =>
+          `${lengthPrefixed(name)}:${canonical(HOLDS_QUESTION.has(name) ? rest[name] : exact[name])},`,
+      )
     const digest = createHmac('sha256', signer('scope'))
-      .update(parts.map(quoted).join('') + members.join(''))
+      .update(parts.map(lengthPrefixed).join('') + members.join(''))
       .digest()
     const name = `gw:{${tag}}:s:${digest.subarray(0, 18).toString('base64url')}`
     return { name, secret: signer(name) }

@@ -2,7 +2,7 @@ import { isSet, type JsonObject, list, object, text } from '../../core/json.ts'
 import { maskPersonal, maskSecrets } from '../../util/redact.ts'
 
 /** An answer that may be given to somebody who asked otherwise: words for everybody, and the end of the matter. */
-export function forEverybody(answer: JsonObject): boolean {
+export function isImpersonalAnswer(answer: JsonObject): boolean {
   const choices = list(answer.choices).map(object)
   const messages = choices.map(({ message }) => object(message))
   const items = list(answer.output).map(object)

@@ -1,19 +1,19 @@
-import type { Purge } from '../../entry/purge-filter.ts'
+import type { PurgeFilter } from '../../entry/purge-filter.ts'
 import { concerns, shown } from './admin.ts'
 import type { Sealed } from './codec.ts'
-import type { Room, Rooms } from './partitions.ts'
+import type { PartitionState, Partitions } from './partitions.ts'
 import type { StoreAdmin } from './port.ts'
 
 /** Without Redis: what an admin can do to what this process holds. */
-export function createLocalAdmin(rooms: Rooms): StoreAdmin {
+export function createLocalAdmin(rooms: Partitions): StoreAdmin {
   const all = () =>
     rooms
       .all()
       .flatMap(([name, room]) =>
         [...room.entries].map(([id, sealed]) => ({ room, id, sealed, key: `${name}:${id}` })),
       )
-  const matching = (what: Purge) => all().filter(({ key, sealed }) => concerns(what, key, sealed))
-  const find = (key: string): { room: Room; id: string; sealed: Sealed; key: string } | undefined =>
+  const matching = (what: PurgeFilter) => all().filter(({ key, sealed }) => concerns(what, key, sealed))
+  const find = (key: string): { room: PartitionState; id: string; sealed: Sealed; key: string } | undefined =>
     all().find((one) => one.key === key)
 
   return {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { CacheEntry } from '../../entry/entry.ts'
-import { createRooms } from './partitions.ts'
+import { createPartitions } from './partitions.ts'
 
 const usage = { input: 1, cachedInput: 0, audioInput: 0, output: 1, reasoning: 0, audioOutput: 0 }
 const DIMS = 64
@@ -26,7 +26,7 @@ const sealed = (text: string, pinned = false) => {
 }
 
 const roomsOf = (maxBytes: number) =>
-  createRooms({ dims: DIMS, maxBytes, keeps: true, graph: undefined, onTrouble: () => undefined })
+  createPartitions({ dims: DIMS, maxBytes, keeps: true, graph: undefined, onTrouble: () => undefined })
 
 test('whatever is put in, memory stays near its bound: a table may grow once more', () => {
   const put = fc.record({

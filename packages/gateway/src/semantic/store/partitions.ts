@@ -5,7 +5,7 @@ import type { Sealed } from './codec.ts'
 import { PINNED_MS } from './pinned.ts'
 
 /** What this process knows of a partition. */
-export type Room = {
+export type PartitionState = {
   index: VectorIndex
   /** Without Redis, the entries themselves. */
   entries: Map<string, Sealed>
@@ -18,7 +18,7 @@ export type Room = {
   held: boolean
 }
 
-export type Rooms = ReturnType<typeof createRooms>
+export type Partitions = ReturnType<typeof createPartitions>
 
 const ENTRY_OVERHEAD = 300
 /** Of the oldest entries, how many are looked at for those that may give way to a new one. */
@@ -27,7 +27,7 @@ const MAX_TRIES = 64
 /** All that an index needs of an entry. */
 export type Placed = Pick<Sealed, 'vector' | 'pinned'> & { expires: number }
 
-export type RoomOptions = {
+export type PartitionOptions = {
   dims: number
   /** Of this process's memory, for all partitions together. */
   maxBytes: number
@@ -38,11 +38,11 @@ export type RoomOptions = {
 }
 
 /** The partitions that this process knows, within its memory: the one unused for longest gives way, then the oldest entry. */
-export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOptions) {
-  const rooms = new Map<string, Room>()
+export function createPartitions({ dims, maxBytes, keeps, graph, onTrouble }: PartitionOptions) {
+  const rooms = new Map<string, PartitionState>()
   let total = 0
 
-  const newRoom = (): Room => ({
+  const newRoom = (): PartitionState => ({
     index: graph === undefined ? createFlatIndex(dims) : createGrowingIndex(dims, graph, onTrouble),
     entries: new Map(),
     entryBytes: 0,
@@ -52,28 +52,28 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
   })
 
   /** The one that was used longest ago is the first. */
-  function of(name: string): Room {
+  function of(name: string): PartitionState {
     const room = rooms.get(name) ?? newRoom()
     rooms.delete(name)
     rooms.set(name, room)
     return room
   }
 
-  function count(room: Room) {
+  function count(room: PartitionState) {
     if (!room.held) return
     total -= room.bytes
     room.bytes = room.index.bytes() + room.entryBytes
     total += room.bytes
   }
 
-  function forget(room: Room, id: string) {
+  function forget(room: PartitionState, id: string) {
     const held = room.entries.get(id)
     if (held === undefined) return
     room.entries.delete(id)
     room.entryBytes -= bytesOf(held)
   }
 
-  function drop(room: Room, id: string) {
+  function drop(room: PartitionState, id: string) {
     room.index.remove(id)
     room.pinned.delete(id)
     forget(room, id)
@@ -83,7 +83,7 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
    * Makes room for one more. Tables never shrink: of a room's own entries, one goes for one that comes, and as many as its
    * answer is large. False: all that could go is pinned.
    */
-  function makeRoom(mine: Room, inIndex: number, bytes: number): boolean {
+  function makeRoom(mine: PartitionState, inIndex: number, bytes: number): boolean {
     for (const [name, room] of rooms) {
       if (total + inIndex + bytes <= maxBytes) return true
       if (room === mine) continue
@@ -107,7 +107,7 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
   }
 
   /** `bytes`: what it takes beside its place in the index. */
-  function place(room: Room, id: string, { vector, pinned, expires }: Placed, bytes = 0): boolean {
+  function place(room: PartitionState, id: string, { vector, pinned, expires }: Placed, bytes = 0): boolean {
     if (vector.length !== dims || expires <= Date.now()) return false
     const inIndex = room.index.has(id) ? 0 : vector.length + ENTRY_BYTES
     if (!makeRoom(room, inIndex, bytes) && !pinned) return false
@@ -122,14 +122,14 @@ export function createRooms({ dims, maxBytes, keeps, graph, onTrouble }: RoomOpt
     of,
     drop,
     /** Forgets what it knows, and keeps the room. */
-    empty(room: Room) {
+    empty(room: PartitionState) {
       room.index.clear()
       room.pinned.clear()
       count(room)
     },
     place,
     /** False: a vector of another size, or one that has expired. */
-    learn(room: Room, id: string, sealed: Sealed): boolean {
+    learn(room: PartitionState, id: string, sealed: Sealed): boolean {
       forget(room, id)
       const bytes = keeps ? bytesOf(sealed) : 0
       if (!place(room, id, { ...sealed, expires: expiryOf(sealed) }, bytes)) return false

@@ -1,6 +1,6 @@
 import type { CacheEntry } from '../../entry/entry.ts'
 import type { Stamps } from '../../entry/epoch.ts'
-import type { Purge } from '../../entry/purge-filter.ts'
+import type { PurgeFilter } from '../../entry/purge-filter.ts'
 import type { Partition } from '../query/partition.ts'
 import type { Generation } from './generations.ts'
 
@@ -90,14 +90,14 @@ export type SemanticEntry = {
 
 export type SemanticAdmin = {
   /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
-  list: (what: Purge, limit?: number) => Promise<SemanticEntry[]>
+  list: (what: PurgeFilter, limit?: number) => Promise<SemanticEntry[]>
   /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
   inspect: (key: string) => Promise<SemanticEntry | undefined>
   /**
    * How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. `key`
    * may also be that of the exact cache: then it is what has the same answer.
    */
-  remove: (what: Purge) => Promise<number>
+  remove: (what: PurgeFilter) => Promise<number>
   /**
    * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
    * @default pinned true

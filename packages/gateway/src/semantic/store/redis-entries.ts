@@ -1,8 +1,8 @@
 import { createStamps, type Stamps, stampFrom, tagIn } from '../../entry/epoch.ts'
 import { createPut, stampKeysOf } from '../../entry/put.ts'
-import type { Link } from '../../redis/connection.ts'
-import { tagOf } from '../../redis/hash-tag.ts'
-import { createBudget } from '../../redis/memory-budget.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
+import { createMemoryBudget } from '../../redis/memory-budget.ts'
 import { createScript } from '../../redis/script.ts'
 import type { Partition } from '../query/partition.ts'
 import { STATE_BYTES } from './codec.ts'
@@ -11,7 +11,7 @@ import { PINNED_MS } from './pinned.ts'
 import swapSource from './swap.lua'
 
 /** Of the list of a partition: an id, and when it was put there, in milliseconds since the epoch. */
-export type Listed = { id: string; at: number }
+export type IndexedId = { id: string; at: number }
 
 /** How long: the entry, and what else there is of its partition. In milliseconds. */
 type Kept = { keptMs: number; listMs: number }
@@ -26,7 +26,7 @@ type Read = {
 }
 
 /** Entries in Redis. All methods throw RedisUnavailable when it is away. */
-export type Shelf = {
+export type RedisEntries = {
   /** When it was put there. False: there was no room, or a purge has come since the epoch of its call. */
   put: (partition: Partition, id: string, value: Buffer, kept: Kept, since: Stamps) => Promise<number | false>
   /** By one command, which also tells what there was of purges. */
@@ -36,7 +36,7 @@ export type Shelf = {
   /** Puts a value in the place of another state of itself. False: it has changed again, or is gone. */
   swap: (partition: Partition, id: string, held: Buffer, value: Buffer) => Promise<boolean>
   /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
-  newest: (partition: Partition, from: number, until: number, page: number) => Promise<Listed[]>
+  newest: (partition: Partition, from: number, until: number, page: number) => Promise<IndexedId[]>
   /** Takes ids off the list whose entries are gone. */
   unlist: (partition: Partition, ids: string[]) => Promise<void>
 }
@@ -52,13 +52,18 @@ export const isId = (id: string): boolean => ID.test(id)
 export const keyOf = ({ name }: Partition, id: string): string => `${name}:${id}`
 
 /** Under which keys entries stand whose answer upstream keeps by this id. */
-export const answerKeyOf = (answerId: string): string => `gw:{${tagOf(answerId)}}:sid`
+export const answerKeyOf = (answerId: string): string => `gw:{${hashTag(answerId)}}:sid`
 
 /** Has an entry found by the id of its answer. @throws RedisUnavailable */
-export async function nameAnswer(link: Link, answerId: string, key: string, keptMs: number): Promise<void> {
+export async function nameAnswer(
+  link: RedisConnection,
+  answerId: string,
+  key: string,
+  keptMs: number,
+): Promise<void> {
   const named = answerKeyOf(answerId)
-  await link.ask((client) => client.sadd(named, key))
-  await link.ask((client) => client.pexpire(named, Math.max(1, Math.ceil(keptMs))))
+  await link.run((client) => client.sadd(named, key))
+  await link.run((client) => client.pexpire(named, Math.max(1, Math.ceil(keptMs))))
 }
 
 type Parts = {
@@ -69,10 +74,13 @@ type Parts = {
 }
 
 /** One value for each entry, and one list of ids for each partition, by the time they were put there. */
-export function createShelf(link: Link, { maxBytes, onFull, keyLocking, generations }: Parts): Shelf {
+export function createRedisEntries(
+  link: RedisConnection,
+  { maxBytes, onFull, keyLocking, generations }: Parts,
+): RedisEntries {
   const store = createPut(link, keyLocking)
   const swap = createScript(swapSource, keyLocking ? 'allow-key-locking' : undefined)
-  const budget = createBudget(link, maxBytes, onFull)
+  const budget = createMemoryBudget(link, maxBytes, onFull)
   const stamps = createStamps()
 
   return {
@@ -87,7 +95,7 @@ export function createShelf(link: Link, { maxBytes, onFull, keyLocking, generati
           return false
         }
         await list(link, name, id, at, Math.max(keptMs, listMs))
-        await link.ask((client) => client.pexpire(generationKeyOf(name), PINNED_MS))
+        await link.run((client) => client.pexpire(generationKeyOf(name), PINNED_MS))
         return at
       } catch (error) {
         if (budget.refused(error)) return false
@@ -98,7 +106,7 @@ export function createShelf(link: Link, { maxBytes, onFull, keyLocking, generati
       const { name } = partition
       const keys = ids.map((id) => keyOf(partition, id))
       const others = [generationKeyOf(name), ...(other === undefined ? [] : [other])]
-      const values = await link.ask((client) =>
+      const values = await link.run((client) =>
         client.mgetBuffer(...keys, ...others, ...stampKeysOf(client, name)),
       )
       const [generation, ...rest] = values.slice(keys.length)
@@ -114,20 +122,26 @@ export function createShelf(link: Link, { maxBytes, onFull, keyLocking, generati
     async swap(partition, id, held, value) {
       const state = held.subarray(0, STATE_BYTES)
       const key = keyOf(partition, id)
-      return (await link.ask((client) => swap.run(client, [key], [state, value, STATE_BYTES, '']))) === 1
+      return (await link.run((client) => swap.run(client, [key], [state, value, STATE_BYTES, '']))) === 1
     },
     async newest({ name }, from, until, page) {
-      const flat = await link.ask((client) =>
+      const flat = await link.run((client) =>
         client.zrevrangebyscore(name, until, from, 'WITHSCORES', 'LIMIT', page * LISTED, LISTED),
       )
       return flat.flatMap((id, at) => (at % 2 === 0 ? [{ id, at: Number(flat[at + 1]) }] : []))
     },
-    unlist: async ({ name }, ids) => void (await link.ask((client) => client.zrem(name, ...ids))),
+    unlist: async ({ name }, ids) => void (await link.run((client) => client.zrem(name, ...ids))),
   }
 }
 
 /** Tells other processes of an entry. */
-export async function list(link: Link, name: string, id: string, at: number, keptMs: number): Promise<void> {
-  await link.ask((client) => client.zadd(name, at, id))
-  await link.ask((client) => client.pexpire(name, Math.ceil(keptMs) + LIST_GRACE_MS))
+export async function list(
+  link: RedisConnection,
+  name: string,
+  id: string,
+  at: number,
+  keptMs: number,
+): Promise<void> {
+  await link.run((client) => client.zadd(name, at, id))
+  await link.run((client) => client.pexpire(name, Math.ceil(keptMs) + LIST_GRACE_MS))
 }

@@ -1,26 +1,28 @@
 import { hash } from 'node:crypto'
-import type { Link } from '../../redis/connection.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
 import type { GraphIndex } from '../index/port.ts'
 import { quantise } from '../index/quantise.ts'
 import type { Partition } from '../query/partition.ts'
 import { type Sealed, seal, unseal } from './codec.ts'
 import type { Generations } from './generations.ts'
 import { createLocalAdmin } from './local-admin.ts'
-import { createRooms, expiryOf, type Room } from './partitions.ts'
+import { createPartitions, expiryOf, type PartitionState } from './partitions.ts'
 import { PINNED_MS } from './pinned.ts'
 import type { Entry, Neighbour, SemanticStore, StoreAdmin } from './port.ts'
-import { keyOf, nameAnswer, type Shelf } from './redis-entries.ts'
+import { keyOf, nameAnswer, type RedisEntries } from './redis-entries.ts'
 import { createRefuted, refutedId } from './refuted.ts'
-import { createFollower } from './sync.ts'
+import { createSync } from './sync.ts'
 
 /** Where processes note something in one entry at the same time. */
 const MARK_TRIES = 5
 /** How often neighbours are looked for again, where some turned out to be gone. */
 const ROUNDS = 2
 
-export type MeaningOptions = {
+export type SemanticStoreOptions = {
   /** Redis, and what an admin can do there. Absent: entries are here, and nowhere else. */
-  shared: { shelf: Shelf; admin: StoreAdmin; link: Link; generations: Generations } | undefined
+  shared:
+    | { shelf: RedisEntries; admin: StoreAdmin; link: RedisConnection; generations: Generations }
+    | undefined
   dims: number
   maxBytes: number
   /** For large partitions. */
@@ -32,17 +34,17 @@ export type MeaningOptions = {
  * Vectors in this process, by partition; entries in Redis, if there is one, or here. An entry that is found near is read
  * from Redis before it serves: what was deleted, has expired or is not ours is never given.
  */
-export function createMeaningStore(options: MeaningOptions): SemanticStore {
+export function createSemanticStore(options: SemanticStoreOptions): SemanticStore {
   const { shared, dims, maxBytes, graph, onTrouble } = options
-  const rooms = createRooms({ dims, maxBytes, keeps: shared === undefined, graph, onTrouble })
+  const rooms = createPartitions({ dims, maxBytes, keeps: shared === undefined, graph, onTrouble })
   const shelf = shared?.shelf
   const refuted = createRefuted(shared?.link)
-  const follower = shelf && createFollower(rooms, shelf)
+  const follower = shelf && createSync(rooms, shelf)
 
   /** In the order of the ids, by one command; `undefined` for what is gone, or not ours. */
   async function read(
     partition: Partition,
-    room: Room,
+    room: PartitionState,
     ids: string[],
     question = '',
   ): Promise<{ entries: (Sealed | undefined)[]; wrong: ReadonlySet<string> }> {
@@ -80,7 +82,7 @@ export function createMeaningStore(options: MeaningOptions): SemanticStore {
 
   async function search(
     partition: Partition,
-    room: Room,
+    room: PartitionState,
     vector: Float32Array,
     count: number,
     question: string | undefined,

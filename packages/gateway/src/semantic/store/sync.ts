@@ -1,11 +1,11 @@
 import { setSoon } from '../../util/timers.ts'
 import type { Partition } from '../query/partition.ts'
 import { type Sealed, unseal } from './codec.ts'
-import { expiryOf, type Placed, type Room, type Rooms } from './partitions.ts'
-import { isId, LISTED, type Listed, type Shelf } from './redis-entries.ts'
+import { expiryOf, type PartitionState, type Partitions, type Placed } from './partitions.ts'
+import { type IndexedId, isId, LISTED, type RedisEntries } from './redis-entries.ts'
 
 /** How far this process has followed a partition. */
-type Following = {
+type SyncState = {
   /** When Redis was last asked what is new, by this process's clock. */
   lookedAt: number
   /** Whether all that there is has been looked at. */
@@ -22,18 +22,18 @@ const OVERLAP_MS = 30_000
 /** Entries read by one command: at first, at most, and as many as come within a fraction of its deadline. */
 const [FIRST_PAGE, LAST_PAGE, PAGE_BYTES] = [25, 200, 1024 * 1024]
 /** Pages in a row without an entry of ours, after which there are none: what has expired is at the end of the list. */
-const BARREN = 20
+const MAX_EMPTY_PAGES = 20
 /** Of what is new, no more is looked at in one go. */
 const MAX_NEW = 10_000
 /** Entries put into an index at a time. */
-const HANDFUL = 500
+const YIELD_EVERY = 500
 
 /** Keeps what this process knows of partitions as Redis has it. */
-export function createFollower(rooms: Rooms, shelf: Shelf) {
-  const followed = new WeakMap<Room, Following>()
+export function createSync(rooms: Partitions, shelf: RedisEntries) {
+  const followed = new WeakMap<PartitionState, SyncState>()
   let atOnce = FIRST_PAGE
 
-  function of(room: Room): Following {
+  function of(room: PartitionState): SyncState {
     const known = followed.get(room)
     if (known !== undefined) return known
     const it = { lookedAt: 0, loaded: false, looking: undefined, seen: new Map<string, number>() }
@@ -42,8 +42,8 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
   }
 
   /** Newest first, until `wanted` is satisfied. */
-  async function list(partition: Partition, from: number, wanted: number): Promise<Listed[]> {
-    const listed: Listed[] = []
+  async function list(partition: Partition, from: number, wanted: number): Promise<IndexedId[]> {
+    const listed: IndexedId[] = []
     const until = Date.now() + OVERLAP_MS
     for (let page = 0; listed.length < wanted; page += 1) {
       const some = await shelf.newest(partition, from, until, page)
@@ -70,11 +70,11 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
     return found.flat()
   }
 
-  async function load(partition: Partition, room: Room, listed: Listed[]) {
+  async function load(partition: Partition, room: PartitionState, listed: IndexedId[]) {
     const loaded: (Placed & { id: string })[] = []
     let barren = 0
     const ids = [...new Set(listed.map(({ id }) => id).filter(isId))]
-    for (let from = 0; from < ids.length && barren < BARREN; ) {
+    for (let from = 0; from < ids.length && barren < MAX_EMPTY_PAGES; ) {
       if (!room.held) return
       const some = ids.slice(from, from + atOnce)
       from += some.length
@@ -88,11 +88,11 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
     loaded.reverse()
     for (const [at, placed] of loaded.entries()) {
       if (!room.index.has(placed.id)) rooms.place(room, placed.id, placed)
-      if (at % HANDFUL === HANDFUL - 1) await turn()
+      if (at % YIELD_EVERY === YIELD_EVERY - 1) await turn()
     }
   }
 
-  async function look(partition: Partition, room: Room, it: Following): Promise<void> {
+  async function look(partition: Partition, room: PartitionState, it: SyncState): Promise<void> {
     const at = Date.now()
     try {
       // What there was of purges, before anything is asked of upstream that could be kept.
@@ -110,7 +110,7 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
     it.lookedAt = at
   }
 
-  async function catchUp(partition: Partition, room: Room, listed: Listed[]) {
+  async function catchUp(partition: Partition, room: PartitionState, listed: IndexedId[]) {
     const ids = [...new Set(listed.map(({ id }) => id).filter(isId))].reverse()
     for (let from = 0; from < ids.length; ) {
       const some = ids.slice(from, from + atOnce)
@@ -120,9 +120,9 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
   }
 
   return {
-    isLoaded: (room: Room) => of(room).loaded,
+    isLoaded: (room: PartitionState) => of(room).loaded,
     /** Not more than once a second. `undefined`: there is nothing to wait for. */
-    catchUp(partition: Partition, room: Room): Promise<void> | undefined {
+    catchUp(partition: Partition, room: PartitionState): Promise<void> | undefined {
       const it = of(room)
       if (Date.now() - it.lookedAt < FRESH_MS) return it.looking
       it.looking ??= look(partition, room, it).finally(() => {
@@ -131,10 +131,10 @@ export function createFollower(rooms: Rooms, shelf: Shelf) {
       return it.looking
     },
     /** What this process has put there itself. */
-    wrote: (room: Room, id: string, at: number) => void of(room).seen.set(id, at),
-    looking: (room: Room) => of(room).looking,
+    wrote: (room: PartitionState, id: string, at: number) => void of(room).seen.set(id, at),
+    looking: (room: PartitionState) => of(room).looking,
     /** Redis has lost what it had: all is loaded again. */
-    startAnew(room: Room) {
+    startAnew(room: PartitionState) {
       rooms.empty(room)
       followed.delete(room)
     },

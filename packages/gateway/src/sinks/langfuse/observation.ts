@@ -75,8 +75,8 @@ export function observationOf({ record, parameters, content }: Report): Observat
     userId: cut(record.team),
     tags: tagsOf(record),
     level: LEVELS[record.status],
-    startMs: record.at,
-    endMs: record.at + Math.round(record.latencyMs),
+    startMs: record.startedAt,
+    endMs: record.startedAt + Math.round(record.latencyMs),
     modelParameters: storable(parameters),
     metadata: storable(metadataOf(record)),
     brief: {},
@@ -87,7 +87,7 @@ export function observationOf({ record, parameters, content }: Report): Observat
   if (record.status !== 'ok') observation.statusMessage = storableText(record.error ?? record.status)
   if (record.firstTokenMs !== undefined)
     observation.firstTokenMs =
-      record.at + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
+      record.startedAt + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
   if (record.model !== '') observation.model = nameOfModel(record)
   const tokens = tokensOf(record)
   if (tokens !== undefined) observation.tokens = tokens
@@ -169,7 +169,7 @@ function metadataOf(record: CallRecord): Record<string, Json> {
     route: record.route,
     escalated: record.route === 'escalated' ? true : undefined,
     failover: record.route === 'failover' ? true : undefined,
-    modelAsked: record.modelAsked?.toWellFormed(),
+    modelAsked: record.requestedModel?.toWellFormed(),
     path: record.operation === 'other' ? record.path : undefined,
     stream: record.stream ? true : undefined,
     status: record.status,

@@ -1,10 +1,10 @@
 import { nanoUsd } from '../../core/money.ts'
 import type { CallRecord } from '../../core/record.ts'
-import { tagOf } from '../../redis/hash-tag.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
 import { bucketOf } from './histogram.ts'
 
 /** Whole numbers by name; dollars in billionths. Any two of them add up name by name, here and in Redis. */
-export type Sums = Map<string, number>
+export type Counters = Map<string, number>
 
 /** Longer names are cut: callers choose them. */
 const MAX_NAME = 100
@@ -14,11 +14,11 @@ export const MINUTE_MS = 60_000
 export const HOUR_MS = 3_600_000
 
 /** The moment a call ended, which decides where it is counted. */
-export const endOf = ({ at, latencyMs }: CallRecord): number => at + latencyMs
+export const endOf = ({ startedAt: at, latencyMs }: CallRecord): number => at + latencyMs
 
 /** Which row of its minute a call belongs to. */
 export const rowOf = (team: string, agent: string): string =>
-  `${tagOf(team.slice(0, MAX_NAME))}/${tagOf(agent.slice(0, MAX_NAME))}`
+  `${hashTag(team.slice(0, MAX_NAME))}/${hashTag(agent.slice(0, MAX_NAME))}`
 
 /** Where those go for whom there is no row any more. */
 export const OTHERS = '(others)'
@@ -40,7 +40,7 @@ const nameOf = (tag: string) => (tag === '%' ? '' : decodeURIComponent(tag))
 const plus = (sum = 0, amount: number) => Math.min(Number.MAX_SAFE_INTEGER, sum + amount)
 
 /** What one call adds. */
-export function count(sums: Sums, record: CallRecord): void {
+export function count(sums: Counters, record: CallRecord): void {
   const { status, cache, usage, costUsd, latencyMs } = record
   const hit = HITS.has(cache)
   const add = (name: string, amount: number) => {
@@ -71,16 +71,16 @@ export function count(sums: Sums, record: CallRecord): void {
 
 const codeOf = ({ error = '' }: CallRecord) => (/^[a-z_]{1,60}$/.test(error) ? error : 'other')
 
-export const written = (sums: Sums): string =>
+export const written = (sums: Counters): string =>
   [...sums].map(([name, amount]) => `${name}=${amount}`).join(' ')
 
 /** What is not a name and a count is left out. */
-export function read(text: string): Sums {
-  const sums: Sums = new Map()
+export function read(text: string): Counters {
+  const sums: Counters = new Map()
   for (const [, name = '', amount] of text.matchAll(/(\S+)=(\d+)(?=\s|$)/g)) sums.set(name, Number(amount))
   return sums
 }
 
-export function merge(into: Sums, from: Sums): void {
+export function merge(into: Counters, from: Counters): void {
   for (const [name, amount] of from) into.set(name, plus(into.get(name), amount))
 }

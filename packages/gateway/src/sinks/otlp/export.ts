@@ -1,11 +1,11 @@
 import { isObject, parseObject, text as textIn } from '../../core/json.ts'
-import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../batch.ts'
-import { ask, excerpt, failure } from '../http.ts'
+import { type BatchItem, type BatchRejected, type ItemResult, type Limits, sendInBatches } from '../batch.ts'
+import { ask, excerpt, httpError } from '../http.ts'
 import { DeliveryError, type Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
 
 /** A span, serialised. */
-export type SpanPart = Part & { json: string }
+export type SpanPart = BatchItem & { json: string }
 
 export type Receiver = {
   /** In messages. */
@@ -31,15 +31,15 @@ export function exportSpans(
   receiver: Receiver,
   parts: readonly SpanPart[],
   signal: AbortSignal,
-): Promise<Map<Report, Fate>> {
-  return sendInParts(parts, LIMITS, (due) => send(receiver, due, signal))
+): Promise<Map<Report, ItemResult>> {
+  return sendInBatches(parts, LIMITS, (due) => send(receiver, due, signal))
 }
 
 async function send(
   { who, keys, url, headers, resource, scope }: Receiver,
   due: readonly SpanPart[],
   signal: AbortSignal,
-): Promise<Fate[] | Whole> {
+): Promise<ItemResult[] | BatchRejected> {
   const body = exportOf(
     resource,
     due.map(({ json }) => json),
@@ -53,7 +53,7 @@ async function send(
   if (status >= 200 && status < 300) return fatesOf(who, parseObject(text) ?? {}, due.length)
   if (status === 400 || status === 413 || status === 422)
     return { whole: `${status} from ${who}: ${excerpt(text)}` }
-  throw failure(who, answer, keys)
+  throw httpError(who, answer, keys)
 }
 
 /**
@@ -61,7 +61,7 @@ async function send(
  * which of them it was, nobody knows.
  * Source: OTLP specification 1.5, "Partial Success".
  */
-function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count: number): Fate[] {
+function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count: number): ItemResult[] {
   const { rejectedSpans, errorMessage } = isObject(partialSuccess) ? partialSuccess : {}
   // A 64-bit number, which JSON of protobuf writes as a string.
   const rejected = typeof rejectedSpans === 'number' ? rejectedSpans : Number(textIn(rejectedSpans))

@@ -34,7 +34,7 @@ export function spanOf({ record, parameters, content }: Report): Span {
   const attributes: Attributes = {
     'gen_ai.operation.name': operation,
     'gen_ai.provider.name': operation && 'openai',
-    'gen_ai.request.model': operation && (record.modelAsked ?? record.model),
+    'gen_ai.request.model': operation && (record.requestedModel ?? record.model),
     'gen_ai.response.model': record.model || undefined,
     'gen_ai.conversation.id': record.session,
     'gen_ai.agent.name': record.agent,
@@ -54,8 +54,8 @@ export function spanOf({ record, parameters, content }: Report): Span {
     spanId: spanIdOf(record.id),
     name: operation === undefined ? record.operation : plainText(`${operation} ${record.model}`),
     kind: 3,
-    startTimeUnixNano: nanos(record.at),
-    endTimeUnixNano: nanos(record.at, record.latencyMs),
+    startTimeUnixNano: nanos(record.startedAt),
+    endTimeUnixNano: nanos(record.startedAt, record.latencyMs),
     attributes: attributesOf(attributes),
     status: record.status === 'failed' ? { code: 2, message: plainText(record.error ?? '') } : {},
   }

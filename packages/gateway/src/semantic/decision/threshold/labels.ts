@@ -55,7 +55,7 @@ export function estimate({ right, wrong }: Labels, threshold: number): Estimate 
  * little is known to say so of any. It rises at once when too much turns out wrong, whatever `start` said.
  */
 export function calibrated(labels: Labels, start: number, budget: number): number {
-  return proven(labels, budget) ?? saferThan(labels, start, budget, 0)
+  return boundedByLabels(labels, budget) ?? saferThan(labels, start, budget, 0)
 }
 
 /** The judgements without a mistake that prove one wrong in a hundred: what a measurement is taken to be worth. */
@@ -65,12 +65,12 @@ const MEASURED = 299
  * The same, where `start` was measured beforehand: it needs no proof, and what is proven can only lower it. It rises when
  * more turns out wrong than the measurement leaves room for.
  */
-export function borneOut(labels: Labels, start: number, budget: number): number {
-  return Math.min(proven(labels, budget) ?? 1, saferThan(labels, start, budget, MEASURED))
+export function supportedByLabels(labels: Labels, start: number, budget: number): number {
+  return Math.min(boundedByLabels(labels, budget) ?? 1, saferThan(labels, start, budget, MEASURED))
 }
 
 /** The same, where nothing may be taken for granted: `undefined` while nothing is proven. */
-export function proven({ right, wrong }: Labels, budget: number): number | undefined {
+export function boundedByLabels({ right, wrong }: Labels, budget: number): number | undefined {
   let best: number | undefined
   let [good, bad] = [0, 0]
   for (let bin = BINS - 1; bin >= 0; bin -= 1) {

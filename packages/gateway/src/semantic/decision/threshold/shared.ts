@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Link } from '../../../redis/connection.ts'
+import type { RedisConnection } from '../../../redis/connection.ts'
 import { createScript } from '../../../redis/script.ts'
 import { isSigned, signatureOf } from '../../../util/signature.ts'
-import type { School } from '../../query/partition.ts'
+import type { PartitionRules } from '../../query/partition.ts'
 import swapSource from '../../store/swap.lua'
 import { adopt, BINS, type Labels, label, noLabels, onScale } from './labels.ts'
 import { sightedName } from './sightings.ts'
@@ -25,9 +25,9 @@ export type SharedKnowledge = { alone: Labels; agreed: Labels; sightings: Map<st
 /** What all processes have learned of a school's questions; kept for as long as anybody adds to it now and then. */
 export type SharedLabels = {
   /** `undefined` where Redis did not say. What is missing, or not signed, is as if nothing had been learned. */
-  load: (school: School) => Promise<SharedKnowledge | undefined>
+  load: (school: PartitionRules) => Promise<SharedKnowledge | undefined>
   /** @param known All that this process has learned, the note among it: what others lost is there again. */
-  add: (school: School, note: Note, known: Counts) => Promise<void>
+  add: (school: PartitionRules, note: Note, known: Counts) => Promise<void>
 }
 
 type Counts = Pick<SharedKnowledge, 'alone' | 'agreed'>
@@ -50,11 +50,14 @@ const AGAIN_MS = 20
  * and `W` of a confidence), and the newest judgements by entry, without text. It is signed as a whole: labels that lower a
  * bar were all made by a holder of the secret, and those that raise it cannot be taken out from among them.
  */
-export function createSharedLabels(link: Link, keyLocking = false): SharedLabels {
+export function createSharedLabels(link: RedisConnection, keyLocking = false): SharedLabels {
   const swap = createScript(swapSource, keyLocking ? 'allow-key-locking' : undefined)
 
-  async function read({ name, secret }: School): Promise<{ held: Buffer; counts: string; notes: string[] }> {
-    const value = (await link.ask((client) => client.getBuffer(name))) ?? Buffer.alloc(0)
+  async function read({
+    name,
+    secret,
+  }: PartitionRules): Promise<{ held: Buffer; counts: string; notes: string[] }> {
+    const value = (await link.run((client) => client.getBuffer(name))) ?? Buffer.alloc(0)
     const held = value.subarray(0, STATE_BYTES)
     const isShort = value.length <= MAX_BYTES
     const [signature = '', counts = '', notes = '', ...more] = isShort
@@ -70,7 +73,7 @@ export function createSharedLabels(link: Link, keyLocking = false): SharedLabels
       : { held, counts: '', notes: [] }
   }
 
-  async function write(school: School, note: Note, known: Counts): Promise<boolean> {
+  async function write(school: PartitionRules, note: Note, known: Counts): Promise<boolean> {
     const { held, counts, notes } = await read(school)
     const all = labelsFrom(counts)
     count(all, note)
@@ -81,7 +84,7 @@ export function createSharedLabels(link: Link, keyLocking = false): SharedLabels
     const { name, secret } = school
     const signature = signatureOf(secret, `${name}\n`, Buffer.from(body)).toString('base64url')
     const value = `${signature}\n${body}`
-    return (await link.ask((client) => swap.run(client, [name], [held, value, STATE_BYTES, KEPT_MS]))) === 1
+    return (await link.run((client) => swap.run(client, [name], [held, value, STATE_BYTES, KEPT_MS]))) === 1
   }
 
   return {
