@@ -159,7 +159,12 @@ test.each(Object.entries(mistakes))(
     await client.chat.completions.create(ask('x'))
     await client.gateway.flush()
     const stats = client.gateway.stats().sinks?.supabase
-    expect(stats).toMatchObject({ queued: 1, rejected: 0, dropped: 0, lastError: expect.stringMatching(says) })
+    expect(stats).toMatchObject({
+      queued: 1,
+      rejected: 0,
+      dropped: 0,
+      lastError: expect.stringMatching(says),
+    })
     expect(stats?.lastError).not.toContain('sb_secret')
     await client.gateway.close()
     const said = warn.mock.calls.flat().join('\n')

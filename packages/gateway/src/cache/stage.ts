@@ -11,9 +11,9 @@ import { suits, suitsFollower } from '../entry/suits.ts'
 import { type Keys, keysOf } from '../fingerprint/key.ts'
 import type { DeferredQueue } from '../util/deferred.ts'
 import type { Fault } from '../util/faults.ts'
-import { isStillAllowed, staleFallback } from './last-resort.ts'
 import { createRefresher } from './refresh.ts'
 import { createRefused } from './refused.ts'
+import { isStillAllowed, staleFallback } from './stale-fallback.ts'
 import type { CacheStore } from './store.ts'
 
 type Options = {

@@ -1,5 +1,5 @@
 import { refuse } from '../body/refuse.ts'
-import { withBody } from '../body/rewritten.ts'
+import { withBody } from '../body/with-body.ts'
 import type { Call, Handler } from '../core/call.ts'
 import { type JsonObject, parseObject } from '../core/json.ts'
 import { nanoUsd } from '../core/money.ts'
