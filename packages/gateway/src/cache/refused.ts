@@ -1,5 +1,6 @@
-import type { Call, Reply } from '../call.ts'
-import { bearingOf } from './headers.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
+import { bearingOf } from '../fingerprint/headers.ts'
 
 /** Oldest out first: one that is forgotten is found out again by its next question. */
 const MAX = 1_000
@@ -25,4 +26,4 @@ export function createRefused() {
   }
 }
 
-const accountOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
+const accountOf = (call: Call) => `${new URL(call.outbound.url).origin}\n${bearingOf(call).credentials}`
