@@ -3,10 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { BIN, llmGateway, type Ran } from '../command.ts'
 import type { RedisServer } from '../redis/server.ts'
 import { agentAt, closeLater, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
+
+// Each test starts processes one after the other, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 /** As an operator's shell would, in a pipe. */
 function gateway(
