@@ -38,7 +38,7 @@ export type DemoOptions = {
   places: Places
 }
 
-/** Exits on its own for --help and for mistakes. */
+/** Exits the process for --help and for invalid options. */
 export function readOptions(): DemoOptions {
   try {
     const { values } = parseArgs({
