@@ -107,10 +107,10 @@ function broken(records: CallRecord[]): string[] {
 function why(semantic: CallRecord['semantic']): string {
   const { outcome, path, reason, confidence = 0 } = semantic ?? {}
   if (outcome === 'hit')
-    return path === 'agreement' ? `those around agree (${confidence.toFixed(2)})` : 'near enough'
+    return path === 'agreement' ? `neighbours agree (${confidence.toFixed(2)})` : 'near enough'
   if (outcome === 'veto') return `a guard vetoed: ${reason}`
-  if (reason !== undefined) return `not near enough, nor would it have passed: ${reason}`
-  return outcome === 'nothing' ? 'nobody asked before' : 'not near enough'
+  if (reason !== undefined) return `not near enough; a guard would veto: ${reason}`
+  return outcome === 'nothing' ? 'no earlier question' : 'not near enough'
 }
 
 type Body = { messages?: { content: string }[] }
