@@ -52,7 +52,7 @@ function onCall(record: CallRecord) {
 
 process.once('SIGINT', () => {
   board.stop()
-  console.log(`\nInterrupted. The day so far:\n\n${agentTable(records)}\n\n${remarks(records)}`)
+  console.log(`\nInterrupted. The day until now:\n\n${agentTable(records)}\n\n${remarks(records)}`)
   process.exit(130)
 })
 

@@ -28,7 +28,7 @@ export function proseOf(name: string, code: string): Passage[] {
     for (const child of node.getChildren(source)) visit(child)
   }
   visit(source)
-  return [...passages.values()]
+  return [...passages.entries()].toSorted(([a], [b]) => a - b).map(([, passage]) => passage)
 }
 
 /** Returns the identifiers of TypeScript code, private names and property names included, with their lines. */
