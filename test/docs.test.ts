@@ -119,6 +119,20 @@ test('every link on the pages leads somewhere', () => {
   expect(broken).toEqual([])
 })
 
+test('every page begins with its title, its purpose, and an example within 15 lines', () => {
+  const guides = pages.filter((page) => !['CHANGELOG.md', 'docs/glossary.md'].includes(page))
+  for (const page of guides) {
+    const [title = '', blank, purpose = '', ...rest] = read(page).split('\n')
+    expect(title, page).toMatch(/^# \S/)
+    expect(blank, page).toBe('')
+    expect(purpose, page).toMatch(/^[A-Z`]/)
+    expect(
+      rest.slice(0, 12).some((line) => line.startsWith('```')),
+      page,
+    ).toBe(true)
+  }
+})
+
 const spansIn = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span)
 
 describe('every path on the pages exists', () => {
