@@ -2,31 +2,31 @@ import { hash } from 'node:crypto'
 import type { Egress, OpenedKey, OutgoingHead } from '../core/egress.ts'
 import type { Refusal } from '../core/refusal.ts'
 
-/** What a client shows that has no key for upstream. It never leaves this process. */
+/** Key of a client that has no upstream key. It never leaves this process. */
 export const PLACEHOLDER_KEY = 'kept-by-llm-gateway'
-/** What is known of the keys of a process. */
+/** Keys that a process knows. */
 type Known = {
   /** SHA-256 of each team key, in hexadecimal, as policies list them. */
   hashes: Iterable<string>
-  /** Its own team key, and the one it shows to LiteLLM. */
+  /** The process's own team key, and the one it sends to LiteLLM. */
   keys: (string | undefined)[]
-  /** The origin of the LiteLLM proxy, where team keys are at home. */
+  /** Origin of the LiteLLM proxy, the only one that may receive team keys. */
   proxy: string | undefined
 }
 
-/** Headers that a key may stand in. Of these, custody fills the first two. */
+/** Headers that may hold a key. Custody fills the first two. */
 const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'x-litellm-api-key'] as const
 
-/** Keys of this length are found inside other words, too. */
+/** Keys of at least this length are also found inside other words. */
 const LONG_KEY = 12
 const MAX_VERDICTS = 1_000
-/** Longer texts are judged afresh each time. */
+/** Longest text whose verdict is cached. */
 const MAX_KEPT_CHARS = 4_096
 
 export function createEgress({ hashes, keys, proxy }: Known): Egress {
   const listed = new Set([...hashes].map((each) => each.toLowerCase()))
   const own = [PLACEHOLDER_KEY, ...keys.filter((key) => key !== undefined && key !== '')] as string[]
-  /** Most texts come with every request. */
+  /** Verdict per text: most texts recur with every request. */
   const verdicts = new Map<string, boolean>()
 
   const isListed = (word: string) =>
@@ -47,7 +47,7 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
 
   function strays({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
     const origin = originOf(url)
-    // Nothing of it leaves.
+    // A `data:` URL is never sent.
     if (origin === undefined && url.startsWith('data:')) return undefined
     const isAtHome = origin !== undefined && origin === proxy
     const astray = opened !== undefined && origin !== opened.origin ? opened : undefined
@@ -76,7 +76,7 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
   }
 }
 
-/** A copy with the key in it, where one is missing or something stands in for it: the caller's own never hold it. */
+/** Returns a copy of the headers with the key, replacing a placeholder; the caller's own headers never hold the key. */
 export function withAuthorization(headers: HeadersInit | undefined, key: string): Headers {
   const own = new Headers(headers)
   const isAzures = own.has('api-key')
@@ -85,22 +85,19 @@ export function withAuthorization(headers: HeadersInit | undefined, key: string)
   return own
 }
 
-/**
- * Headers that `fetch` leaves behind where a redirect leads to another origin. Source: Fetch standard, "HTTP-redirect
- * fetch".
- */
+/** Headers that `fetch` drops on a redirect to another origin. Source: Fetch standard, "HTTP-redirect fetch". */
 const LEFT_BEHIND = new Set(['authorization', 'proxy-authorization', 'cookie', 'host'])
 
-/** `undefined` for what has no origin, such as `data:`. */
+/** Returns the origin; `undefined` for URLs without one, such as `data:`. */
 export function originOf(url: string): string | undefined {
   const origin = URL.parse(url)?.origin
   return origin === 'null' ? undefined : origin
 }
 
-/** As `newTeamKey` makes them. */
+/** Format of `newTeamKey`. */
 const TEAM_KEY = /^gwk-[\w-]{20,}$/
 
-/** The words of a text that may be a key: between blanks and quotes, and between signs of any kind. */
+/** Returns the words of a text that may be keys: split at blanks and quotes, and at punctuation. */
 const wordsOf = (text: string): string[] => [
   text.trim(),
   ...text.split(/[\s,;"'<>]+/),
@@ -110,7 +107,7 @@ const wordsOf = (text: string): string[] => [
 const writes = (text: string, key: string) =>
   spellings(text).some((text) => (key.length >= LONG_KEY ? text.includes(key) : wordsOf(text).includes(key)))
 
-/** A text as it stands, percent-decoded, and as the name and password of Basic authentication. */
+/** Returns a text as it stands, percent-decoded, and as decoded credentials of Basic authentication. */
 function spellings(text: string): string[] {
   const found = [text]
   if (text.includes('%')) found.push(decoded(text))
@@ -125,7 +122,7 @@ function decoded(text: string): string {
   )
 }
 
-/** The refusal of a request elsewhere that counts on the key kept in Redis. */
+/** Returns the refusal of a request to an origin that the key kept in Redis does not belong to. */
 export const strayKey = (origin: string | undefined, home: string | undefined): Refusal => ({
   code: 'gateway_key_strays',
   message:

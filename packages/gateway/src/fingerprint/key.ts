@@ -11,14 +11,14 @@ import { hasRepeated } from './repeated.ts'
 import { bypassReason } from './shareable.ts'
 
 /**
- * Two names of one question: under `exact` its answer is kept, under `flight` those who ask at the same time meet.
- * `exact` is the whole key, as it stands in Redis, where entries are signed with `secret`.
+ * Two keys of one question: `exact` is the Redis key of its answer, whose entries are signed with `secret`; calls
+ * with the same `flight` share one upstream call.
  */
 export type Keys = { exact: string; flight: string; secret: Buffer } | { bypass: string }
 
 /**
- * Members that never change an answer. Everything else does, members we have never heard of included.
- * `model` is here because the one that answers, not the one asked for, is in the key.
+ * Members that never change an answer. All others do, unknown ones included. `model` is here because the key holds
+ * the model that answers, not the requested one.
  */
 const NEVER_IN_KEY = {
   chat: of(
@@ -54,13 +54,13 @@ export function keysOf(call: Call): Keys {
   return keys
 }
 
-/** All that is in a key beside the body. No part can reach into the next: each tells its length. */
+/** Returns everything in a key besides the body. Each part is prefixed with its length, so that parts cannot blend. */
 function scopeOf(
   { body, operation, outbound: outgoing, model, controls }: Call,
   tag: string,
   owner: string,
 ): string {
-  // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
+  // Answers to calls without `store` name a response that upstream keeps; answers to `store: false` do not.
   const kept = operation === 'responses' && body.store !== false ? 'kept' : ''
   const parts = [tag, controls.cache.namespace ?? '', outgoing.url, operation, model, kept, owner]
   let scope = ''
@@ -68,13 +68,16 @@ function scopeOf(
   return scope
 }
 
-/** The tag of answers that all teams share. No team's own tag looks like it. */
+/** Tag of answers that all teams share. No team's tag can equal it. */
 const SHARED = '*'
 
-/** Characters of the largest body that is written anew to be compared: beyond, a look through it takes less room. */
+/**
+ * Characters of the largest body that is serialised again for comparison; a larger one is scanned, which takes less
+ * memory.
+ */
 const MOST_COMPARED = 262_144
 
-/** SHA-256 of all that the body asks, worked out once for each body. */
+/** Returns the SHA-256 of everything the body asks, computed once per body. */
 function questionOf({
   operation,
   body,
@@ -84,9 +87,9 @@ function questionOf({
   const known = reading.questions[operation]
   if (known !== undefined) return known
   const excluded = NEVER_IN_KEY[operation]
-  // Members of LiteLLM's are in the text, and no more in the body.
+  // LiteLLM's members are in the text, but no longer in the body.
   const whole = Object.keys(outgoing.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outgoing.text))
-  // Nothing that parsing loses is in such a text: no member twice, no number that a double cannot hold.
+  // Such a text loses nothing in parsing: no repeated member, no number that a double cannot hold.
   const isPlain = outgoing.text.length <= MOST_COMPARED && JSON.stringify(whole) === outgoing.text
   if (!isPlain && hasRepeated(outgoing.text, whole)) return { bypass: 'repeated-member' }
   try {

@@ -6,12 +6,11 @@ import { canonical, lengthPrefixed } from './canonical.ts'
 import { type Bearing, bearingOf } from './headers.ts'
 
 /**
- * Whose an answer is. Two calls may share an answer, stored, in flight or found by meaning, only where this text is
- * equal: the account (an HMAC of the credentials), every request header that may decide an answer, and the end user
- * where the policy keeps users apart.
- *
+ * Returns a text that must be equal for two calls to share an answer, whether stored, in flight or semantic: the
+ * account (an HMAC of the credentials), every request header that may change an answer, and the end user where the
+ * policy separates users.
  * @param signer Keyed with the secret of the partition, so that a reader of Redis cannot test guesses of credentials.
- * @returns `undefined` where users are kept apart and the call does not say who its user is: it may share nothing.
+ * @returns `undefined` where users are separated and the call names none: it may share nothing.
  */
 export function ownerOf(call: Call, signer: Signer, bearing = bearingOf(call)): string | undefined {
   const { caller } = call
@@ -26,8 +25,8 @@ export function ownerOf(call: Call, signer: Signer, bearing = bearingOf(call)): 
 }
 
 /**
- * Every name the call has for its end user, from all doors, as one text. `undefined`: it has none, or only blank ones, or
- * one that cannot be used.
+ * Returns all names that the call has for its end user, as one text. `undefined`: none, only blank ones, or an
+ * invalid one.
  */
 export function userOf({ body, controls }: Pick<Call, 'body' | 'controls'>): string | undefined {
   if (controls.unusable) return undefined
@@ -44,27 +43,27 @@ export function userOf({ body, controls }: Pick<Call, 'body' | 'controls'>): str
 
 const BLANK = /^\w+\s*$/
 
-/** Members of a name that tells of a user count, too; but they may as well be a kind of user, and so name none. */
+/** Metadata members named after a user or customer count as well, but do not suffice: they may hold a kind of user. */
 function inMetadata(metadata: Json | undefined): string {
   const members = Object.entries(object(metadata)).filter(([name]) => /user|customer/i.test(name))
   return members.length === 0 ? '' : canonical(Object.fromEntries(members))
 }
 
-/** The secret that one caller's exact entries are signed with, and what is derived from it. */
+/** The secret that signs one caller's exact entries, and keys derived from it. */
 export type KeyRing = {
-  /** Names the secret without telling it. Callers with different secrets never meet under one key. */
+  /** Identifies the secret without revealing it. Callers with different secrets never share a cache key. */
   id: string
   signer: Signer
   /** Signs entries. Never leaves this process. */
   entries: Buffer
 }
 
-/** Without a common secret, accounts that share do so in this process alone. */
+/** Without a common secret, accounts share answers only within this process. */
 const OWN_SECRET = randomBytes(32).toString('base64url')
 
 /**
- * The configured secret, else the team key, else the credentials of the call. Where teams share, a team key is no
- * common secret; where accounts share, neither are credentials.
+ * Selects the secret: the configured one, else the team key, else the call's credentials. Where teams share, a team
+ * key is no common secret; where accounts share, neither are credentials.
  */
 export function keyRingOf({ caller, policy: rules }: Call, { credentials }: Bearing): KeyRing {
   const { secret, key } = rules.secrets ?? {}
@@ -98,7 +97,7 @@ function accountOf(signer: Signer, credentials: string): string {
   return account
 }
 
-/** First in, first out. */
+/** Evicts first in, first out. */
 function remember<Value>(known: Map<string, Value>, name: string, value: Value, most: number) {
   const [oldest] = known.size >= most ? known.keys() : []
   if (oldest !== undefined) known.delete(oldest)

@@ -3,8 +3,8 @@ import type { Operation } from '../core/operation.ts'
 import { pointsElsewhere, refers } from './references.ts'
 
 /**
- * Why an answer to this body may be neither stored nor shared, or `undefined` if it may. Tools, items and content
- * parts are held against lists of what is known to be safe: what OpenAI adds tomorrow is not.
+ * Returns why an answer to this body may be neither stored nor shared; `undefined`: it may. Tools, items and content
+ * parts are checked against lists of safe ones, so that future additions of OpenAI are not shared.
  */
 export function bypassReason(
   operation: Operation,
@@ -15,7 +15,7 @@ export function bypassReason(
   if (isSet(body.model) && typeof body.model !== 'string') return 'odd-model'
   if (operation === 'chat') return chat(body, model, remote)
   if (operation === 'responses') return responses(body, model, remote)
-  // Servers other than OpenAI take images and the like here.
+  // Servers other than OpenAI accept images and the like here.
   const inputs = operation === 'embeddings' ? list(body.input) : []
   return !remote && inputs.some(refers) ? 'remote-content' : undefined
 }
@@ -61,7 +61,7 @@ const ITEMS = new Set([
 const safeTool = (tool: Json): boolean =>
   typeOf(tool) === 'namespace' ? list(object(tool).tools).every(safeTool) : CHAT_TOOLS.has(typeOf(tool))
 
-/** "Easy" input messages have a role and no type. */
+/** Short-form ("easy") input messages have a role and no type. */
 const itemType = (item: Json) => typeOf(item) || (isSet(object(item).role) ? 'message' : '')
 
 const typeOf = (value: Json): string => text(object(value).type)

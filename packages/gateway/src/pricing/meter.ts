@@ -7,8 +7,8 @@ import { maxOutputTokens } from '../tokens/max-output.ts'
 import { errorText } from '../util/error-text.ts'
 
 /**
- * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.
- * Loads the tokeniser only when it has to count.
+ * Returns upstream's token count, or, if it never came, an estimate from question and answer. Loads the tokeniser
+ * only to estimate.
  */
 export function meter(call: Call, seen: ObservedAnswer): MeteredUsage | Promise<MeteredUsage> {
   if (seen.usage === undefined) return estimate(call, seen)
@@ -19,7 +19,7 @@ export function meter(call: Call, seen: ObservedAnswer): MeteredUsage | Promise<
   return metered
 }
 
-/** Chat's search models are billed by the search, and their answers do not tell how often they did. */
+/** Whether the call is billed per search: answers of Chat's search models do not tell how many searches they made. */
 export const searches = ({ operation, body, model }: Call): boolean =>
   operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
 
@@ -28,7 +28,7 @@ async function estimate(call: Call, seen: ObservedAnswer): Promise<MeteredUsage>
   const count = (input: number, written: number) => ({
     ...NO_USAGE.usage,
     input,
-    // Vectors are not written: they cost nothing beyond the question.
+    // Embeddings produce no output tokens.
     output: operation === 'embeddings' ? 0 : written + uncounted(call, seen.unkept, written),
   })
   const tier = askedTier(call)
@@ -37,13 +37,13 @@ async function estimate(call: Call, seen: ObservedAnswer): Promise<MeteredUsage>
     return { usage: count(input, written), estimated: true, tier }
   } catch (error) {
     call.policy.warn(`answers that were broken off have no price: the tokeniser failed: ${errorText(error)}`)
-    // No token is shorter than a byte.
+    // A token has at least one byte.
     const { bound } = inputSize(operation, body, outgoing.text)
     return { usage: count(bound, bytesIn(seen.produced)), estimated: true, unknown: true, tier }
   }
 }
 
-/** No token is shorter than a byte, and no answer longer than its model can make it. */
+/** A token has at least one byte, and an answer at most its model's maximum of tokens. */
 const uncounted = (call: Call, bytes: number, written: number) =>
   bytes === 0 ? 0 : Math.min(bytes, Math.max(0, maxOutputTokens(call) - written))
 

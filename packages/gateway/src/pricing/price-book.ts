@@ -7,20 +7,20 @@ import { costOf } from './cost.ts'
 
 type Library = typeof import('@pydantic/genai-prices')
 type Stepped = { base: number; tiers: { start: number; price: number }[] }
-/** What the library says of a model, by its own names; a stepped price depends on the size of the input. */
+/** Prices of a model under the library's names; a stepped price depends on the size of the input. */
 type Listed = Record<string, number | Stepped | undefined>
 
-/** A hostile caller may name a million models, each as long as a book. */
+/** Bounds memory: a hostile caller may name a million models with very long names. */
 const MAX_MODELS = 1_000
 const MAX_NAME = 200
-/** The library's lists hold prices that begin on a day. */
+/** The library's prices may start or end on a given day. */
 const KEEP_MS = 3_600_000
-/** For models of which nobody said how much they can write; none of OpenAI's writes more. */
+/** Assumed for models without a known maximum; none of OpenAI's writes more. */
 const LARGEST_OUTPUT = 128_000
 
 /**
- * What calls cost. The policy's prices win, singly; what it leaves open comes from `@pydantic/genai-prices`, loaded
- * (70 ms) when first needed. A model neither knows has no price: `undefined`, never 0 by accident.
+ * Creates the price book. Each price of the policy takes precedence; missing ones come from `@pydantic/genai-prices`,
+ * loaded (70 ms) on first use. A model unknown to both has no price: `undefined`, never 0 by accident.
  */
 export function createPriceBook(
   models: Record<string, ModelPolicy>,
@@ -55,13 +55,13 @@ export function createPriceBook(
     return found
   }
 
-  /** Only the policy's own prices are left. */
+  /** Leaves only the policy's own prices. */
   function unlisted(why: string, error: unknown): Listed {
     say(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`)
     return {}
   }
 
-  /** The policy alone suffices when it leaves open nothing that will be asked for. */
+  /** Whether the policy has all the prices needed. */
   function suffices({ input, cachedInput, output, audioInput, audioOutput }: ModelPolicy, audio: boolean) {
     const text = [input, cachedInput, output]
     return (audio ? [...text, audioInput, audioOutput] : text).every((rate) => rate !== undefined)
@@ -110,7 +110,10 @@ export function createPriceBook(
   }
 }
 
-/** Parts of the standard price. Flex and batch cost half. Source: OpenAI, "Pricing" (developers.openai.com/api/docs/pricing), 2026-11. */
+/**
+ * Fractions of the standard price. Flex and batch cost half. Source: OpenAI, "Pricing"
+ * (developers.openai.com/api/docs/pricing), 2026-11.
+ */
 const SHARES = new Map<string, [number, number]>([
   ['auto', [1, 1]],
   ['default', [1, 1]],
@@ -121,10 +124,10 @@ const SHARES = new Map<string, [number, number]>([
 ])
 
 /**
- * Priority (or `fast`) as parts of the standard price, the same for input, cached input and output; applied to the
- * policy's prices, too. Dated snapshots cost what their model costs, unless they are listed. Models that are not in
- * OpenAI's table have no price at this tier. Source: OpenAI, "Priority processing" (openai.com/api-priority-processing),
- * read 2026-11-23.
+ * Priority (or `fast`) as fractions of the standard price, the same for input, cached input and output; applied to
+ * the policy's prices, too. Dated snapshots cost what their model costs, unless they are listed. Models missing from
+ * OpenAI's table have no price at this tier. Source: OpenAI, "Priority processing"
+ * (openai.com/api-priority-processing), read 2026-11-23.
  */
 const PRIORITY = new Map<string, [number, number]>([
   ['gpt-5.5', [5, 2]],
@@ -150,7 +153,7 @@ const priorityOf = (model: string) =>
 
 const isUrgent = (tier: string) => tier === 'priority' || tier === 'fast'
 
-/** The largest part of the standard price; `undefined` where that of a tier is not known. */
+/** Returns the largest fraction among the tiers; `undefined` where one of them is unknown. */
 function dearest(
   model: string,
   asked: readonly string[],
@@ -173,7 +176,7 @@ const larger = (a: [number, number], b: [number, number]) => (b[0] * a[1] > a[0]
 function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
   const at = (name: string) => stepFor(listed[name], inputTokens)
   const input = policy.input ?? at('input_mtok')
-  // Embeddings have no output to price, and the library then names none.
+  // Embeddings have no output price, and the library then names none.
   const output = policy.output ?? at('output_mtok') ?? (at('input_mtok') === undefined ? undefined : 0)
   if (input === undefined || output === undefined) return undefined
   const rates: Rates = { input, output, cachedInput: policy.cachedInput ?? at('cache_read_mtok') ?? input }
@@ -186,7 +189,7 @@ function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rate
   return rates
 }
 
-/** A long input raises the price of all its tokens, as `calcPrice` reckons: the step begins above `start`. */
+/** A long input raises the price of all its tokens, as in `calcPrice`: a step applies above its `start`. */
 function stepFor(price: number | Stepped | undefined, inputTokens: number): number | undefined {
   if (typeof price !== 'object') return price
   return price.tiers.reduce((rate, { start, price }) => (inputTokens > start ? price : rate), price.base)

@@ -2,8 +2,8 @@ import type { Policy } from '../core/policy.ts'
 import { createPriceBook } from './price-book.ts'
 
 /**
- * What the gateway chooses by itself needs a price where a team has dollars for a day: its calls would be refused.
- * One line for each choice without: its field, and where the price belongs.
+ * Finds models that the routing can choose but that have no price: calls of teams with a daily budget would be
+ * refused. Returns one line each, with the field and where to put the price.
  */
 export async function unpricedChoices({ teams = {}, models = {}, routing = {} }: Policy): Promise<string[]> {
   if (!Object.values(teams).some(({ usdPerDay }) => usdPerDay !== undefined)) return []

@@ -3,19 +3,18 @@ import { detached } from '../util/faults.ts'
 import type { RedisConnection } from './connection.ts'
 import { primariesOf } from './nodes.ts'
 
-/** So long nothing is stored after Redis said that it is full, or was found to be. */
+/** Milliseconds without stores after Redis was found to be full. */
 const PAUSE_MS = 10_000
 
-/** Redis' own words, and those of Upstash. */
+/** Error texts of Redis and of Upstash. */
 const FULL = /^OOM |capacity quota exceeded|max \w+ size/i
 
 /**
- * Whether there is room for more. It costs no command per call: after each hundredth of the budget that this process
- * has stored, one `INFO memory` says how much everybody together has. Many processes can overshoot by that hundredth
- * each.
+ * Tells whether there is room for more entries, without a command per call: after each hundredth of the budget that
+ * this process has stored, one `INFO memory` returns the total use. Each process can overshoot by that hundredth.
  */
 export function createMemoryBudget(link: RedisConnection, maxBytes: number, onFull: () => void) {
-  /** Stored by this process since it last looked; unknown at first, and after a pause. */
+  /** Bytes stored by this process since the last check; unknown at first and after a pause. */
   let unseen: number | undefined
   let fullUntil = 0
   let looking: Promise<void> | undefined
@@ -53,7 +52,7 @@ export function createMemoryBudget(link: RedisConnection, maxBytes: number, onFu
       if (unseen > maxBytes / 100) detached(lookOnce(), link.fault, 'how full Redis is')
       return true
     },
-    /** True when this is how Redis says that it is full. */
+    /** Whether this error says that Redis is full. If so, stores pause. */
     refused(error: unknown): boolean {
       const full = FULL.test(messageOf(error))
       if (full) pause()
@@ -63,7 +62,7 @@ export function createMemoryBudget(link: RedisConnection, maxBytes: number, onFu
   }
 }
 
-/** Of all masters; `undefined` where the server does not tell. */
+/** Sums the memory of all primaries; `undefined` if a server does not tell. */
 async function usedBytes(link: RedisConnection): Promise<number | undefined> {
   const masters = await link.run(async (client) => primariesOf(client))
   const infos = await Promise.all(masters.map((master) => link.run(() => master.info('memory'))))

@@ -17,8 +17,8 @@ const roots = new Map<string, Root>()
 const rootOfLink = new WeakMap<RedisConnection, RedisConnection>()
 
 /**
- * Returns a link that shares its connections with all links of this process to the same address under the same deadlines.
- * They are closed with the last of them. A client that the program made itself is not shared.
+ * Returns a connection shared by all clients of this process with the same address and deadlines; it closes with the
+ * last of them. A client that the program made itself is not shared.
  */
 export function acquireConnection(target: string | RedisClient, options: Options): RedisConnection {
   if (typeof target !== 'string') return createRedisConnection(target, { ...options, isBackground: true })
@@ -34,7 +34,7 @@ export function acquireConnection(target: string | RedisClient, options: Options
   })
 }
 
-/** The link whose connections a shared one uses. */
+/** Returns the underlying connection of a shared one. */
 export const sharedConnectionOf = (link: RedisConnection): RedisConnection => rootOfLink.get(link) ?? link
 
 function createRoot(target: string, name: string, { deadlineMs, connectMs }: Options): Root {
@@ -53,7 +53,7 @@ function createRoot(target: string, name: string, { deadlineMs, connectMs }: Opt
   return root
 }
 
-/** Commands are counted for each client; how Redis is, is the same for all. */
+/** Counts commands per client; the state of Redis is common to all. */
 function shareOf({ link }: Root, fault: Fault, release: () => void): RedisConnection {
   const counts = { commands: 0, timeouts: 0, errors: 0 }
   let closedAt: number | undefined

@@ -10,9 +10,8 @@ const RETRY_MAX_MS = 2_000
 const EAR = 'a channel of Redis'
 
 /**
- * How often the server is asked whether it is still there: a connection that was dropped on the way says nothing of it.
- * After two questions without an answer it counts as broken, so that nothing that was said can go unheard for longer than
- * three times as long, and be relied on.
+ * Milliseconds between pings: a connection dropped on the way shows no error. After two pings without an answer it
+ * counts as broken, so that messages are lost unnoticed for at most three times this interval.
  */
 const PING_MS = 3_000
 
@@ -23,16 +22,15 @@ export type RedisSubscription = {
 }
 
 type Handlers = { onMessage: (message: string) => void; onListening: () => void }
-/** One channel of an ear, and whether the server knows that we listen to it. */
+/** One subscription, and whether the server has confirmed it (`on`). */
 type Subscription = Handlers & { channel: string; on: boolean }
 
-/** One for each link: who listens to another channel shares the connection. */
+/** One subscriber per connection: all channels share it. */
 const subscribers = new WeakMap<RedisConnection, Subscriber>()
 
 /**
- * Hears what any process publishes on a channel, over a connection apart from the link's own, which keeps no program
- * alive. A connection that breaks, or falls silent, is made anew; `onListening` is told each time, since what was said
- * meanwhile is lost.
+ * Subscribes to a channel, over a separate connection that does not keep the process alive. A connection that breaks
+ * or falls silent is made anew; `onListening` is called each time, since messages sent meanwhile are lost.
  */
 export function subscribe(link: RedisConnection, channel: string, handlers: Handlers): RedisSubscription {
   const root = sharedConnectionOf(link)
@@ -76,7 +74,7 @@ function createSubscriber(link: RedisConnection) {
 
   async function use(own: Redis) {
     connection = own
-    // One that was dropped may end long after another has taken its place.
+    // A dropped connection may end long after another has replaced it.
     const ended = () => {
       if (connection === own) again()
     }
@@ -86,7 +84,7 @@ function createSubscriber(link: RedisConnection) {
     )
     own.on('error', () => undefined)
     own.on('message', ignoreRejection(hear, fault, EAR))
-    // It must not stay deaf.
+    // Reconnects even after a fault.
     own.once('end', attempt.bind(undefined, ended, fault, EAR, ended))
     await own.connect()
     ready = true
@@ -94,7 +92,10 @@ function createSubscriber(link: RedisConnection) {
     await Promise.all([...subscriptions].map(subscribe))
   }
 
-  /** Timers come before what has arrived: after a pause of this process, one more turn shows that it was no silence. */
+  /**
+   * Timers run before incoming data is read: after a pause of this process, one more turn shows that there was no
+   * silence.
+   */
   function beat(own: Redis) {
     let unanswered = 0
     clearTimer(heart)
@@ -113,7 +114,7 @@ function createSubscriber(link: RedisConnection) {
     heart.unref()
   }
 
-  /** The other end may be gone: who waits for its farewell waits for minutes. */
+  /** Destroys the socket: if the other end is gone, closing it normally takes minutes. */
   function drop(own: Redis) {
     clearTimer(heart)
     own.disconnect()
@@ -173,7 +174,7 @@ function createSubscriber(link: RedisConnection) {
   }
 }
 
-/** In a cluster every node passes every message on, so that one of them is enough to hear. */
+/** In a cluster every node forwards every message, so that one subscription is enough. */
 function subscriberOf(client: Parameters<Parameters<RedisConnection['run']>[0]>[0]): Redis {
   const nodes = primariesOf(client)
   const node = nodes[Math.floor(Math.random() * nodes.length)]

@@ -2,10 +2,10 @@ import { isObject, isSet, type Json, type JsonObject, list, object, text } from 
 import type { Operation } from '../core/operation.ts'
 
 /**
- * Tokens of one image for gpt-4o-mini, the model that would be asked first: 2,833, and at high detail 5,667 for each
- * tile of 512 pixels besides. By these figures any image is beyond a limit of 2,000 tokens and escalates; mini bills
- * an image at the price gpt-4o does, so nothing is lost. Images are scaled down, never up: into 2,048 by 2,048, then
- * to a shortest side of 768. Source: OpenAI, "Images and vision", calculating costs.
+ * Returns the tokens of one image for gpt-4o-mini, the model tried first: 2,833, and at high detail 5,667 more for
+ * each tile of 512 pixels. So any image exceeds a limit of 2,000 tokens and escalates; mini bills an image at the
+ * price gpt-4o does, so nothing is lost. Images are scaled down, never up: into 2,048 by 2,048, then to a shortest
+ * side of 768. Source: OpenAI, "Images and vision", calculating costs.
  */
 export function imageTokens(url: string, detail: string, unknown: Size = USUAL): number {
   if (detail === 'low') return BASE
@@ -20,16 +20,17 @@ type Size = { width: number; height: number }
 
 const BASE = 2_833
 const PER_TILE = 5_667
-/** Remote images are not fetched to be measured. */
+/** Assumed for remote images, which are not fetched. */
 const USUAL = { width: 1024, height: 1024 }
-/** Eight tiles; no image has more. */
+/** Eight tiles, the most an image can have. */
 const LARGEST = { width: 768, height: 2048 }
 
 /**
- * How the bytes of a body mislead about its tokens. `bytes`: those of images, sound and files, which are counted by
- * other measures than their length. `tokens`: what those measures may miss, unmeasured images being as large as can be,
- * and what comes to the model from elsewhere (earlier turns, templates, stored files, hosted tools) filling its window.
- * Items and parts are held against lists of those that bring all they say: what OpenAI adds tomorrow does not.
+ * Corrects the byte count of a body as a bound of its tokens. `bytes`: size of images, audio and files, which are
+ * counted by other measures than length. `tokens`: what those measures may miss; unmeasured images count at their
+ * largest, and content from elsewhere (earlier turns, templates, stored files, hosted tools) fills the context
+ * window. Items and parts are checked against lists of self-contained ones, so that future additions of OpenAI count
+ * as references.
  */
 export function unwritten(
   operation: Operation,
@@ -60,7 +61,7 @@ export function unwritten(
   return { bytes, tokens: tokens + (drawsOnMore ? window : 0) }
 }
 
-/** Images that `inputOf` counts, and the others. */
+/** Images that `inputOf` counts, and those it does not. */
 const COUNTED = new Set(['image_url', 'input_image'])
 const IMAGES = new Set([...COUNTED, 'computer_screenshot'])
 /** Parts whose text is in the request. */
@@ -77,14 +78,14 @@ const ITEMS = new Set([
 
 const partsOf = (content: Json | undefined): Json[] => (isObject(content) ? [content] : list(content))
 
-/** Thought that is not enclosed, and speech that is named by an id, are fetched from where upstream keeps them. */
+/** Reasoning without its content, and audio named by an id, are loaded by upstream from its own storage. */
 function isSelfContained({ type, role, audio, encrypted_content }: JsonObject): boolean {
   if (isSet(audio)) return false
   if (type === 'reasoning') return isSet(encrypted_content)
   return isSet(type) ? ITEMS.has(text(type)) : isSet(role)
 }
 
-/** Of the tools, only those that the caller runs bring nothing but what it sends. `data_sources` are Azure's. */
+/** Only tools that the caller runs add no content from elsewhere. `data_sources` are Azure's. */
 function referencesMore({
   previous_response_id,
   conversation,
@@ -99,7 +100,7 @@ function referencesMore({
   )
 }
 
-/** Whether a tool is the caller's own, described in full by the request. */
+/** Whether a tool is run by the caller and fully described by the request. */
 export function isCallers(tool: Json): boolean {
   const type = text(object(tool).type)
   return type === 'namespace'
@@ -107,7 +108,10 @@ export function isCallers(tool: Json): boolean {
     : type === 'function' || type === 'custom'
 }
 
-/** Width and height in pixels of a PNG, GIF, WebP or JPEG in a data URL; `undefined` if its head does not tell. */
+/**
+ * Returns width and height in pixels of a PNG, GIF, WebP or JPEG in a data URL; `undefined` if its header does not
+ * tell.
+ */
 function sizeOf(url: string): Size | undefined {
   const comma = url.indexOf(';base64,')
   if (!url.startsWith('data:image/') || comma === -1) return undefined

@@ -1,7 +1,7 @@
-/** True: it was said. */
+/** Logs a message. Returns `false` if it was suppressed. */
 export type Warn = (kind: string, message: string) => boolean
 
-/** Of each kind of trouble, no more than one line a minute. */
+/** Limits each `kind` of message to one a minute. */
 export function rateLimited(warn: (message: string) => void): Warn {
   const quietUntil = new Map<string, number>()
   return (kind, message) => {
@@ -12,7 +12,7 @@ export function rateLimited(warn: (message: string) => void): Warn {
   }
 }
 
-/** The same line never twice; there are only so many different ones. */
+/** Drops repeated messages, and all messages after the first 100 different ones. */
 export function deduplicated(say: (message: string) => void): (message: string) => void {
   const said = new Set<string>()
   return (message) => {
