@@ -3,26 +3,26 @@ import { isPaid } from '../core/endpoints.ts'
 import type { CallRecord } from '../core/record.ts'
 import { nameOf, pathOf } from './recorder.ts'
 
-/** A request that went straight through: known by its path, its time and its outcome, and by nothing inside it. */
+/** A request that passed through: its path, time and outcome. Its body is never read. */
 export type PassThroughCall = {
   id: string
   caller: Caller
   method: string
   url: string
-  /** When it was made, by the wall clock. */
+  /** Start by the wall clock, in milliseconds since the epoch. */
   at: number
-  /** The same by `performance.now()`. */
+  /** Start by `performance.now()`. */
   startedAt: number
 } & (
   | {
       status: number
-      /** The status is ours, not upstream's, and this is why. */
+      /** Set when the gateway refused the request: the refusal's code. `status` is then the gateway's. */
       refusal?: string
     }
   | { error: unknown; aborted: boolean }
 )
 
-/** What a paid endpoint cost is unknown; the others cost nothing. */
+/** Builds the record. The cost of a paid endpoint is unknown; the others cost nothing. */
 export function passThroughRecord(passed: PassThroughCall): CallRecord {
   const { id, at, caller, method, url, startedAt } = passed
   const refusal = 'refusal' in passed ? passed.refusal : undefined

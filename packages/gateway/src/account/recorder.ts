@@ -13,22 +13,22 @@ import type { Counters } from './counters.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
 
-/** When things happened, by `performance.now()`, and whether the caller left before the end. */
+/** Times by `performance.now()`. `left`: the caller left before the end. */
 export type Timing = { left: boolean; firstByte: number | undefined; endedAt: number }
 
-/** Longer than the SDK ever waits before it retries. */
+/** Longer than the SDK ever waits before a retry. */
 const RETRY_OVERDUE_MS = 70_000
 /** Longest name of a model in a record, in characters. */
 const MAX_MODEL = 200
 
-/** Writes each call's record, once: not before its last attempt, and not if its attempts never come to an end. */
+/** Writes one record per call: after its last attempt, or once an expected retry is overdue. */
 export function createRecorder(
   counters: Counters,
-  /** Does what the caller need not wait for. */
+  /** Runs work that the caller need not wait for. */
   later: DeferredQueue,
   emit: (record: CallRecord, call: Call, ending: Ending) => void,
   fault: Fault,
-  /** How shared Redis is, if not well. */
+  /** Returns the current trouble of shared Redis, if any. */
   condition: () => Degraded | undefined,
 ) {
   const open = new Set<CallState>()
@@ -57,7 +57,7 @@ export function createRecorder(
     draft.open -= 1
     draft.spent = plus(draft.spent, bill.cost)
     draft.estimated ||= ending.usage.estimated
-    // A record that cannot be written in full is written in short: a call without one would stay open for ever.
+    // Falls back to a short record: a call without a record would stay open for ever.
     const emitNow = () => {
       const record =
         guarded(() => recordOf(call, reply, ending, bill, seen, condition), fault, 'a record') ??
@@ -66,7 +66,7 @@ export function createRecorder(
     }
     if (guarded(() => willRetry(call, reply), fault, 'a record') !== true) draft.last = emitNow
     if (draft.open === 0 && draft.last !== undefined) return draft.last()
-    // While a later attempt is under way, the record is its own to emit.
+    // While a later attempt is running, that attempt emits the record.
     if (draft.open > 0 && draft.last === undefined) return
     clearTimer(draft.overdue)
     draft.overdue = setTimer(draft.last ?? emitNow, RETRY_OVERDUE_MS)
@@ -74,11 +74,11 @@ export function createRecorder(
   }
 
   return {
-    /** Answers what the call's earlier attempts cost; `undefined` where that is unknown, or not known yet. */
+    /** Returns the cost of the call's earlier attempts; `undefined`: unknown, or not known yet. */
     begin(origin: CallState): NanoUsd | undefined {
       if (origin.draft === undefined) origin.draft = newDraft()
       else {
-        // A retry goes on with what the attempt before it left.
+        // A retry continues the draft of the attempt before it.
         later.run()
         clearTimer(origin.draft.overdue)
       }
@@ -95,7 +95,7 @@ export function createRecorder(
         () => finish(call, shortRecord(call, reply), ending),
       )
     },
-    /** Closes the record of a call that another one tells of. */
+    /** Drops the draft of a call that is recorded elsewhere. */
     forget(origin: CallState) {
       clearTimer(origin.draft?.overdue)
       if (!open.delete(origin)) return
@@ -107,7 +107,7 @@ export function createRecorder(
   }
 }
 
-/** Unknown and something is unknown. */
+/** Adds two amounts; unknown plus anything is unknown. */
 export const plus = (a: NanoUsd | undefined, b: NanoUsd | undefined): NanoUsd | undefined =>
   a === undefined || b === undefined ? undefined : ((a + b) as NanoUsd)
 
@@ -122,7 +122,7 @@ const newDraft = (): RecordDraft => ({
   overdue: undefined,
 })
 
-/** What of a call is known without a look at what anybody else wrote. */
+/** Builds a record from fields that cannot throw: nothing in it was written by the program or by upstream. */
 function shortRecord(call: Call, reply: Reply): CallRecord {
   const { state: origin, caller, operation, view } = call
   const { attempts = [] } = origin.draft ?? {}
@@ -211,7 +211,7 @@ function statusOf(reply: Reply, ending: Ending, { left }: Timing): CallRecord['s
   return (reply.recording.status ?? 500) < 400 ? 'ok' : 'failed'
 }
 
-/** Names, codes and numbers only: messages of others may quote what was sent. */
+/** Names, codes and numbers only: foreign error messages may quote request content. */
 function errorOf(reply: Reply, ending: Ending): string | undefined {
   if (reply.via === 'refused') return reply.refusal ?? 'refused'
   if (ending.type === 'failed') return nameOf(ending.error)
@@ -234,5 +234,5 @@ const text = (value: unknown) => (typeof value === 'string' ? value : '')
 
 const clipped = (model: string) => (model.length > MAX_MODEL ? copied(model, MAX_MODEL) : model)
 
-/** Of an absolute address, without parsing it whole for every call. */
+/** Returns the path of an absolute URL, without parsing the whole URL on every call. */
 export const pathOf = (url: string) => /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url

@@ -17,15 +17,14 @@ const UNKNOWN: Cost = { cost: undefined, saved: undefined }
 type Options = {
   fault: Fault
   later: DeferredQueue
-  /** Sends a request as it is. */
+  /** Sends a request unchanged. */
   send: Handler
 }
 
 /**
- * Opens the record on the way in and closes it when the answer has ended; hits and refusals count like the rest.
- *
- * A throw below is a fault of the gateway, and ends here: the call is refused, unless it has not been sent and its caller
- * is bound by nothing that the fault may have skipped. That one is sent as it came, once.
+ * Opens the record on the way in and closes it when the answer has ended, also for hits and refusals. A throw of a
+ * lower stage is a fault of the gateway and ends here: the call is refused, unless it has not been sent and no limit
+ * or rule applies to its caller. Such a call is sent unchanged, once.
  */
 export function account(recorder: Recorder, { fault, later, send }: Options): Stage {
   return (next) =>
@@ -46,7 +45,7 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
 
   async function afterFault(call: Call): Promise<Reply> {
     const { state: origin, policy: rules, caller, outbound: outgoing } = call
-    // A stage may have failed while those below it were at work.
+    // A stage may have failed while lower ones were still at work.
     origin.barred = true
     if (origin.upstreamAttempts > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
     const isAstray = rules.egress.strays({ ...outgoing, ...outgoing.keys }) !== undefined
@@ -57,7 +56,7 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
     return { ...(await send({ ...call, outbound: asItIs, unchecked: true })), bypass: 'fault' }
   }
 
-  /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
+  /** Stored answers and refusals have ended before they are opened: there is nothing to wait for. */
   function atOnce(reply: Reply, call: Call, ending: Ending): Billed {
     const bill = guarded(() => costFor(ending, reply, call), fault, 'a record') ?? UNKNOWN
     const now = performance.now()
@@ -71,13 +70,13 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
     return { ...reply, cost: bill }
   }
 
-  /** The record waits for what is still being worked out. */
+  /** Waits for the parts still being computed, then closes the record. */
   async function end(call: Call, reply: Reply, ending: Ending, bill: Cost | Promise<Cost>, seen: Timing) {
     const meaning = await settled(reply.semantic, undefined)
     recorder.end(call, { ...reply, semantic: meaning }, ending, await settled(bill, UNKNOWN), seen)
   }
 
-  /** A record is not lost for want of a part of it. */
+  /** A failed part must not lose the whole record. */
   async function settled<T>(part: T | Promise<T>, otherwise: T): Promise<T> {
     try {
       return await part
@@ -121,15 +120,15 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
   }
 }
 
-/** With what the call's earlier attempts cost, as its record has it. */
+/** Adds the cost of the call's earlier attempts, as its record does. */
 function inAll(bill: Cost | Promise<Cost>, before: NanoUsd | undefined): Cost | Promise<Cost> {
   if (bill instanceof Promise) return bill.then((bill) => inAll(bill, before))
   return { ...bill, cost: plus(bill.cost, before) }
 }
 
-/** What an answer cost, whoever sent the call. */
+/** Returns the cost of an answer, on all paths. */
 export function costFor(ending: Ending, reply: Reply, call: Call): Cost | Promise<Cost> {
-  // What was sent before a fault may cost an amount that is unknown.
+  // A request sent before the fault may cost an unknown amount.
   if (reply.refusal === 'gateway_fault' && call.state.upstreamAttempts > 0) return UNKNOWN
   if (reply.via === 'refused') return { cost: FREE, saved: FREE }
   if (ending.usage.unknown) return UNKNOWN

@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisConnection } from '../redis/connection.ts'
 import { primariesOf } from '../redis/nodes.ts'
 
-/** Longer than a busy process takes to read its socket; a stopped one delays a purge by no more. */
+/**
+ * Milliseconds to wait for receipts: longer than a busy process takes to read its socket. A stopped process delays a
+ * purge by no more.
+ */
 const PATIENCE_MS = 1_000
 const POLL_MS = 3
 const KEPT_MS = 10_000
@@ -11,13 +14,13 @@ const KEPT_MS = 10_000
 const keyOf = (id: string) => `gw:{*}:heard:${id}`
 
 /**
- * Receipts for what was published on a channel: every process that heard it counts itself under a key. A purge resolves
- * once none of them has the answer in memory any more.
+ * Counts receipts for a published message: each process that handled it increments a key. So a purge resolves only
+ * once no listening process has the answer in memory.
  */
 export function createReceipts(link: RedisConnection, channel: string) {
   return {
     /**
-     * Publishes a message that asks for a receipt, and waits for those of all listeners, for a second at most.
+     * Publishes a message that requests a receipt, and waits for those of all listeners, for at most `MAX_WAIT_MS`.
      * @throws RedisUnavailable
      */
     async collect(messageWith: (receipt: string) => string): Promise<void> {
@@ -34,18 +37,18 @@ export function createReceipts(link: RedisConnection, channel: string) {
         await sleep(POLL_MS)
       }
     },
-    /** Says that this process has done what the message says. */
+    /** Confirms that this process has handled the message. */
     give(id: string): void {
       link
         .run((client) => client.incr(keyOf(id)))
         .then(() => link.run((client) => client.pexpire(keyOf(id), KEPT_MS)))
-        // Then the other waits its second.
+        // Without the receipt, the sender waits until its limit.
         .catch(() => undefined)
     },
   }
 }
 
-/** Of all nodes of a cluster: each tells only of those that listen to itself. */
+/** Counts subscribers over all nodes of a cluster: each node knows only its own. */
 async function listenersOf(link: RedisConnection, channel: string): Promise<number> {
   const masters = await link.run(async (client) => primariesOf(client))
   const counts = await Promise.all(

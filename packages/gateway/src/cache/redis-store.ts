@@ -26,52 +26,52 @@ export type SharedCacheStats = {
   /** Answers found in Redis, fresh or stale. */
   hits: number
   misses: number
-  /** Values under our keys that were not whole, or not signed for that place. Each was a miss as well. */
+  /** Values that were damaged, or not signed for their key. Each counts as a miss as well. */
   corrupt: number
   stored: number
-  /** Of those, the bytes, as they were sent. */
+  /** Bytes of the stored answers, as sent. */
   storedBytes: number
-  /** Answers not stored because there was no room. */
+  /** Answers not stored because Redis was full. */
   rejected: number
-  /** There is no room now: answers are found, none are stored. */
+  /** True while Redis is full: answers are read, none are stored. */
   full: boolean
-  /** Reads and writes that Redis did not answer, or answered with an error. */
+  /** Reads and writes that failed or timed out. */
   errors: number
 }
 
 export type RedisCache = CacheStore & {
   set: (key: string, entry: CacheEntry, placing?: Placing) => Promise<boolean>
-  /** Like `get`, but tells an entry that is not there from a Redis that is not. */
+  /** Like `get`, but distinguishes a missing entry from unavailable Redis. */
   look: (key: string, secret?: Buffer) => Promise<CacheEntry | undefined | 'unavailable'>
-  /** Begins a purge, and says what it is stamped with. @throws RedisUnavailable */
+  /** Stamps a purge in Redis; returns its stamps. @throws RedisUnavailable */
   begin: (what: PurgeFilter) => Promise<Stamped>
-  /** Deletes what it is about, and says how much that was. @throws RedisUnavailable */
+  /** Deletes the selected entries; returns their number. @throws RedisUnavailable */
   sweep: (what: PurgeFilter) => Promise<number>
   /** Remembers a purge, of this process or another. */
   remember: (what: PurgeFilter, stamped: Stamped) => void
-  /** What is known of purges that concern a key. */
+  /** Returns the latest known stamps of purges that concern a key. */
   stamps: (key: string) => Stamps
-  /** Changes whenever anything new is known of purges. */
+  /** Changes whenever a new stamp becomes known. */
   version: () => number
   stats: () => SharedCacheStats
 }
 
-/** Redis has no key for an answer's id unless upstream keeps the answer, too. */
+/** Written only for answers that upstream keeps, too: finds the entry when upstream is told to delete the answer. */
 const idKey = (answerId: string) => `gw:{${hashTag(answerId)}}:id`
 
-/** Nobody deletes an answer by a longer id. */
+/** Entries with longer ids are not stored. */
 const MAX_ID_CHARS = 200
 
-/** How often a process tells Redis what it knows better. */
+/** Milliseconds between two attempts of a process to restore lost stamps in Redis. */
 const MEND_MS = 1_000
 
-/** Signs what no secret is given for: against accidents, not against anybody who knows this program. */
+/** Signs entries without a secret: detects accidents, not forgery. */
 const NO_SECRET: Buffer = Buffer.from('llm-gateway')
 
 /**
- * Answers shared by all processes: one command to find one, one to keep it. Each is signed for its key and for the time
- * since the last purge of everything; a value that was changed, made up, copied from another key or kept from before such
- * a purge is a miss. What this process knows of purges counts, whatever becomes of it in Redis.
+ * Creates the store shared by all processes: one command per read, one per write. Each entry is signed for its key
+ * and for the last purge of everything; a value that was changed, forged, copied from another key or kept from before
+ * such a purge is a miss. Stamps that this process knows count, even if Redis has lost them.
  */
 export function createRedisCache(
   link: RedisConnection,
@@ -113,7 +113,7 @@ export function createRedisCache(
     return entry
   }
 
-  /** What is known by now. Where Redis tells of less, it is told, once a second at most. */
+  /** Returns the latest known stamps. If Redis has older ones, restores them, at most once per `MEND_MS`. */
   function learn(key: string, told: Stamps): Stamps {
     const tag = tagIn(key) ?? ''
     const isWhole = stamps.learn(tag, told)
@@ -144,7 +144,7 @@ export function createRedisCache(
         return false
       }
       const { answerId } = entry
-      // Sent together; the entry must not be there without its id, or a DELETE could not find it.
+      // Sent together: an entry without its id key could not be found by a DELETE.
       if (answerId !== undefined) {
         if (answerId.length > MAX_ID_CHARS) return false
         await link.run((client) => client.set(idKey(answerId), key, 'PX', ttl))
@@ -154,7 +154,7 @@ export function createRedisCache(
         learn(key, outcome)
         return false
       }
-      // A list or a set stood there, which reads as nothing.
+      // A list or a set was stored there, which cannot be read as an entry.
       if (outcome === 'replaced') counts.corrupt += 1
       counts.stored += 1
       counts.storedBytes += value.length
@@ -226,7 +226,7 @@ export function createRedisCache(
   }
 }
 
-/** What an entry's signature covers beside its bytes. */
+/** The part of an entry's signature that binds it to its key and purges. */
 const placeOf = (key: string, since: Stamps) => `${key}\n${boundTo(since)}\n`
 
 const isEntryKey = (key: string) => /^gw:\{[^}]*\}:x:/.test(key)

@@ -17,22 +17,22 @@ import { isStillAllowed, staleFallback } from './stale-fallback.ts'
 import type { CacheStore } from './store.ts'
 
 type Options = {
-  /** Asks a call again, for the cache alone. */
+  /** Sends a call again, as a background refresh. */
   refresh: Handler
   later: DeferredQueue
   fault: Fault
 }
 
-/** Answers what has been answered; keeps what is worth it. */
+/** Serves exact cache hits, and stores new answers. */
 export function cache(store: CacheStore, { refresh, later, fault }: Options): Stage {
-  // An answer is put away once its reader has it, unless somebody asks for it first.
+  // Writes deferred until the reader has the answer, by key. A lookup of the same key runs its write first.
   const unfinished = new Map<string, () => unknown>()
   const revalidate = createRefresher(refresh, fault)
   const refused = createRefused()
   return (next) => {
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
       const shares = bypass === undefined || bypass === 'revalidation'
-      // In flight it meets its own account alone, and what upstream says to that now.
+      // A rejected account shares flights only with itself, to get upstream's current answer.
       const follows = bypass === REFUSED && !call.caller.accountsShare && !call.caller.crossTeamCache
       const name = store.epoch(keys.exact)
       const epoch = { name, isOver: () => store.epoch(keys.exact) !== name }
@@ -45,7 +45,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
       refused.learn(call, reply)
       if (reply.via === 'upstream')
         later.after(reply.recording.ended, (ending) => keep(keys, call, reply, ending, name))
-      // What was found by meaning has a key of its own.
+      // A semantic hit has a key of its own.
       const { key = keys.exact } = reply
       return bypass === undefined ? { ...reply, key } : { ...reply, key, bypass }
     }
@@ -57,7 +57,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
       return { ...reply, bypass }
     }
 
-    /** Whom upstream has turned down gets what upstream says, and nothing else. */
+    /** Skips the cache for an account that upstream rejected. */
     async function afresh(call: Call, keys: Shareable): Promise<Reply> {
       const cache = { ...call.controls.cache, read: false }
       return await ask({ ...call, controls: { ...call.controls, cache } }, keys, REFUSED)
@@ -82,24 +82,27 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     }
   }
 
-  /** Where those who ask the same at the same time meet: here, and, if the answer is to be kept, elsewhere. */
+  /**
+   * Returns where identical concurrent calls meet: in this process and, if the answer is to be stored, across
+   * processes.
+   */
   function meeting(call: Call, keys: Shareable, epoch: Epoch): Pick<Call, 'flight' | 'sharedEntry'> {
     const kept = call.controls.cache.store && call.caller.exact !== undefined
     const flight = `${keys.flight} ${epoch}`
     if (!kept) return { flight }
-    // Of this process's own count others know nothing.
+    // Other processes do not know this process's own purge count.
     const shared = epochWith('', stampsIn(epoch))
     return { flight, sharedEntry: { key: keys.exact, epoch: shared, read: () => find(keys, call) } }
   }
 
-  /** What another process has been answered since this one looked. */
+  /** Reads an answer that another process has stored since the first lookup. */
   async function find({ exact, secret }: Shareable, call: Call): Promise<Reply | undefined> {
     const entry = await store.get(exact, secret)
     const isIts = entry !== undefined && suitsFollower(entry, call) && isStillAllowed(exact, call)
     return isIts ? hit(entry, exact, call, 'flight') : undefined
   }
 
-  /** `undefined`: upstream has to be asked. */
+  /** Returns a reply from an entry; `undefined`: upstream has to be asked. */
   function serve(entry: CacheEntry, key: string, call: Call, exact: Exact): Reply | undefined {
     if (!suits(entry, call)) return undefined
     const staleSeconds = (Date.now() - entry.freshUntil) / 1_000
@@ -118,7 +121,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     return undefined
   }
 
-  /** While Redis was asked, the same question may have been answered here. */
+  /** Waits for Redis; meanwhile this process may have answered the same question. */
   async function arrival(finding: Promise<CacheEntry | undefined>, { exact, secret }: Shareable) {
     const found = await finding
     if (found !== undefined && found.freshUntil > Date.now()) return found
@@ -161,7 +164,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
         if (unfinished.get(key) === putAway) unfinished.delete(key)
         resolve(false)
       }
-      // Unless another one has taken its place.
+      // Skipped if a newer write has replaced this one.
       later.add(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)), notPut)
     })
   }
@@ -172,10 +175,10 @@ const REFUSED = 'refused-by-upstream'
 type Shareable = Exclude<Keys, { bypass: string }>
 type Exact = NonNullable<Call['caller']['exact']>
 
-/** In seconds: how long an answer is fresh, and how long it is kept after that. */
+/** Returns lifetimes in seconds: `ttl` fresh, then `staleSeconds` stale. */
 function lifetimeOf({ controls }: Call, exact: Exact): { ttl: number; longer: number } {
   const ttl = Math.min(exact.ttlSeconds, controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-  // Whoever says for how long an answer may be kept means just that.
+  // A per-call `ttl` is a hard limit: it disables stale-if-error and stale-while-revalidate.
   const lasts = controls.cache.ttl === undefined && ttl > 0
   return { ttl, longer: lasts ? Math.max(exact.staleIfErrorSeconds, exact.staleWhileRevalidateSeconds) : 0 }
 }

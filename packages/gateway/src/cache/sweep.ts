@@ -5,13 +5,12 @@ import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { primariesOf } from '../redis/nodes.ts'
 
-/** Keys looked at by one command: some tenths of a millisecond of the server's time. */
+/** Keys scanned by one command: some tenths of a millisecond of the server's time. */
 const PAGE = 500
 
 /**
- * Unlinks what matches and says how many that were. One command for each 500 keys in the database; one for each
- * entry whose own bytes must be looked at, which a purge by agent or model needs; one for each page and team of what
- * goes.
+ * Unlinks matching entries; returns their number. Sends one command per 500 keys of the database; one per entry whose
+ * first bytes must be read, which a purge by agent or model needs; and one per page and team for the deletion.
  * @throws RedisUnavailable
  */
 export async function sweep(link: RedisConnection, what: PurgeFilter): Promise<number> {
@@ -36,7 +35,7 @@ async function sweepNode(link: RedisConnection, node: Redis, what: PurgeFilter):
 
 const ENTRY_KEY = /^gw:\{([^}]*)\}:x:/
 
-/** `node`: where the keys are; absent: the client knows. */
+/** @param node Server that holds the keys. Absent: the client finds it. */
 async function unlinkMatching(
   link: RedisConnection,
   node: Redis | undefined,
@@ -48,7 +47,7 @@ async function unlinkMatching(
   const chosen = await Promise.all(
     keys.map(async (key) => {
       const tag = ENTRY_KEY.exec(key)?.[1] ?? ''
-      // Answers that all teams share lie under a tag of their own, and tell by their marks whose they are.
+      // Answers that all teams share have a common tag; their attribute hashes tell the team.
       if (own !== undefined && tag !== own && tag !== '*') return undefined
       const told = what.agent === undefined && what.model === undefined && (own === undefined || tag === own)
       return told || (await marked(key)) ? { key, tag } : undefined
@@ -59,7 +58,7 @@ async function unlinkMatching(
       const start = await link.run((client) => (node ?? client).getrangeBuffer(key, 0, MARKS_END - 1))
       return mayMatch(what, start)
     } catch (error) {
-      // A list or a set where an answer should be.
+      // A list or a set in place of an answer.
       if (error instanceof Error && /WRONGTYPE/.test(error.message)) return true
       throw error
     }

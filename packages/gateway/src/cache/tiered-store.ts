@@ -12,14 +12,15 @@ import type { CacheStore } from './store.ts'
 const CHANNEL = 'gw:purge'
 
 /**
- * What is known of an entry in memory: when it was last seen in Redis, whether it is there at all, and what had been said
- * of purges by then.
+ * Last validation of a memory entry against Redis: its time, whether Redis had the entry, and the purge stamps known
+ * then.
  */
 type Validation = { seenAt: number; shared: boolean; version: number; stamps: string }
 
 /**
- * Memory before Redis. What is in memory is given at once for `localMs`; then Redis is asked whether it is still
- * there, and what Redis does not know any more is forgotten. While Redis is away, memory answers by itself.
+ * Creates a store of memory before Redis. A memory entry is served at once for `localMs`; then Redis is asked whether
+ * it still exists, and an entry that Redis no longer has is removed. While Redis is unavailable, memory answers
+ * alone.
  */
 export function createTieredCache(
   memory: MemoryCache,
@@ -30,11 +31,11 @@ export function createTieredCache(
   const looking = new Map<string, Promise<CacheEntry | undefined>>()
   const receipts = createReceipts(link, CHANNEL)
   let listener: RedisSubscription | undefined
-  /** Since then no notice can have been missed. */
+  /** No invalidation has been missed since this time. */
   let hearingSince = Number.POSITIVE_INFINITY
-  /** What was seen before then, was seen before a time of deafness. */
+  /** Validations before this time do not count: invalidations may have been missed. */
   let distrustedBefore = 0
-  /** Notices so far: an entry that was read while one came may be one that it was about. */
+  /** Number of invalidations so far: an entry read while one arrived may be affected by it. */
   let notices = 0
 
   function obey(notice: Invalidation) {
@@ -45,7 +46,7 @@ export function createTieredCache(
     } else memory.forget(notice.answerId)
   }
 
-  /** Made at first use: a gateway that is never asked needs no second connection. */
+  /** Subscribes on first use: an unused gateway needs no second connection. */
   function hear() {
     listener ??= subscribe(link, CHANNEL, {
       onListening: () => {
@@ -61,9 +62,9 @@ export function createTieredCache(
     })
   }
 
-  /** Good enough not to ask Redis, which may have a fresher one when this one is stale. */
+  /** Whether an entry can be served without Redis. A stale one cannot: Redis may have a fresh one. */
   function isCurrent(key: string, entry: CacheEntry): boolean {
-    // Only who hears of purges need not ask.
+    // Without the subscription, purges of other processes go unnoticed.
     if (listener?.isListening() !== true) return false
     const standing = standings.get(entry)
     if (standing === undefined || !isUnpurged(key, standing)) return false
@@ -72,7 +73,7 @@ export function createTieredCache(
     return now - seenAt < localMs && seenAt >= distrustedBefore && entry.freshUntil > now
   }
 
-  /** A purge that Redis has told of may be one that no notice has told of. */
+  /** Redis may report a purge whose invalidation has not arrived. */
   function isUnpurged(key: string, standing: Validation): boolean {
     const version = redis.version()
     if (standing.version === version) return true
@@ -97,18 +98,18 @@ export function createTieredCache(
     hear()
     const before = notices
     const found = await redis.look(key, secret)
-    // Another one may have been put here while Redis was being asked.
+    // Another call may have stored an entry here while Redis was asked.
     const held = memory.get(key)
     if (found === 'unavailable') return held
     if (found !== undefined && (held === undefined || held.storedAt <= found.storedAt)) {
-      // What was read may have gone since, and nobody would tell us a second time.
+      // The entry may have been purged since, and no second invalidation would come.
       if (notices !== before) return patience > 0 ? await look(key, secret, patience - 1) : undefined
       remember(key, found, true)
       return found
     }
     if (held === undefined || isCurrent(key, held)) return held
     const standing = standings.get(held)
-    // Redis never had it, for want of room; and no notice about it can have been missed.
+    // Redis never had it, because it was full; and no invalidation can have been missed.
     const neverShared = standing !== undefined && !standing.shared && standing.seenAt >= hearingSince
     if (neverShared && isUnpurged(key, standing)) {
       standing.seenAt = Date.now()
@@ -126,7 +127,7 @@ export function createTieredCache(
       if (known !== undefined) return known
       const search = look(key, secret)
       looking.set(key, search)
-      // However it ends: one that failed would else fail every later call.
+      // Also after a failure: a failed lookup would otherwise fail all later ones.
       const forget = () => void looking.delete(key)
       detached(search.then(forget, forget), link.fault, 'the cache')
       return search
@@ -137,7 +138,7 @@ export function createTieredCache(
       if (epoch !== epochOf(key)) return false
       remember(key, entry, false)
       const stored = await redis.set(key, entry, { ...(secret && { secret }), epoch })
-      // Redis knew of a purge that this process had not heard of.
+      // Redis knew of a purge that this process had not seen.
       if (!stored && epoch !== epochOf(key) && memory.get(key) === entry) memory.delete(key)
       const standing = standings.get(entry)
       if (stored && standing !== undefined) standing.shared = true
@@ -152,7 +153,7 @@ export function createTieredCache(
       obey({ purge: what })
       const stamped = await redis.begin(what)
       const gone = await redis.sweep(what)
-      // Reads that began before the entries were gone.
+      // Removes entries of reads that began before the deletion.
       obey({ purge: what })
       await receipts.collect((receipt) =>
         JSON.stringify({ purge: what, receipt, stamped } satisfies Invalidation),

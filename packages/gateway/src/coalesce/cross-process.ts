@@ -7,19 +7,22 @@ import { detached, type Fault } from '../util/faults.ts'
 import { LEASE_MS, type Lease, type Leases, leaseKeyOf, type Outcome } from './lease.ts'
 import type { FlightEvents, FlightWaiter } from './notifications.ts'
 
-/** Calls that met, or might have met, the same question from another process. */
+/** Counts of calls that another process may have been asking at the same time. */
 export type CrossProcessStats = {
   /** Asked upstream for all processes. */
   leaders: number
-  /** Of those, because another that did had died or lost interest. */
+  /** Leaders that took over because the holder died or aborted. */
   takeovers: number
   /** Got the answer that another process asked for. */
   followers: number
-  /** Asked for themselves after all: there was nothing to share, or not in time. */
+  /** Asked upstream without sharing: there was nothing to share, or not in time. */
   fallbacks: number
 }
 
-/** Who hears the channel looks only for the holder's death; who does not, looks for the answer, too. */
+/**
+ * With the subscription, the lease is polled only to detect the holder's death; without it, polling also finds the
+ * outcome.
+ */
 const HEARING_PACE_MS = LEASE_MS / 3
 const DEAF_PACE_MIN_MS = 50
 const DEAF_PACE_MAX_MS = 500
@@ -27,12 +30,12 @@ const DEAF_PACE_MAX_MS = 500
 export type CrossProcess = {
   leases: Leases
   events: FlightEvents
-  /** A call waits no longer than this for others, its retries included. */
+  /** Longest wait of a call for other processes, its retries included. */
   waitMs: number
   counts: CrossProcessStats
 }
 
-/** Of all processes that ask the same thing, one asks upstream; the others find its answer in the shared cache. */
+/** Lets one process ask upstream per question (single flight); the others read its answer from the shared cache. */
 export function crossProcess({ leases, events: news, waitMs, counts }: CrossProcess, fault: Fault): Stage {
   return (next) => {
     return async function across(call) {
@@ -63,7 +66,7 @@ export function crossProcess({ leases, events: news, waitMs, counts }: CrossProc
       }
     }
 
-    /** `undefined`: look again. */
+    /** Waits for the holder; `undefined`: try the lease again. */
     async function hear(call: Call, watch: FlightWaiter, token: string, until: number, looks: number) {
       const deaf = Math.min(DEAF_PACE_MAX_MS, DEAF_PACE_MIN_MS * 2 ** looks)
       const pace = (news.isHearing() ? HEARING_PACE_MS : deaf) * (0.75 + Math.random() / 2)
@@ -88,7 +91,7 @@ export function crossProcess({ leases, events: news, waitMs, counts }: CrossProc
         lease.end('left')
         return gone(call)
       }
-      // Whose lease ran out may have put its answer there before.
+      // A holder whose lease expired may have stored its answer in the meantime.
       const reply = takesOver ? await shelf.read() : undefined
       if (reply !== undefined) {
         lease.end('kept')
@@ -102,7 +105,7 @@ export function crossProcess({ leases, events: news, waitMs, counts }: CrossProc
   }
 }
 
-/** Whatever comes of it, the others are told. */
+/** Publishes the outcome in every case. */
 async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault): Promise<Reply> {
   let reply: Reply
   try {
@@ -129,7 +132,6 @@ async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault)
 
 const word = (kept: boolean): Outcome => (kept ? 'kept' : 'unfit')
 
-/** Everybody left before anything was asked: nothing was sent, and nothing is owed. */
 function gone({ signal, model, route }: Call): Reply {
   const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }

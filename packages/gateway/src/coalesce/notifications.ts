@@ -3,24 +3,24 @@ import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { CHANNEL, isOutcome, type Outcome } from './lease.ts'
 
-/** What one who waits hears of a lease. */
+/** Waits for the outcome of one lease. */
 export type FlightWaiter = {
-  /** What came of the flight under this token, once that is known; `undefined`: it is time to look again. */
+  /** Resolves with the outcome of the flight with this token; `undefined`: poll the lease again. */
   outcomeOf: (token: string, ms: number, signal: AbortSignal) => Promise<Outcome | undefined>
   close: () => void
 }
 
 export type FlightEvents = {
-  /** What is said from now on is heard, even before anybody waits for it. */
+  /** Receives all outcomes from now on, even before a wait begins. */
   watch: (key: string) => FlightWaiter
-  /** False: only looking helps. */
+  /** False while the subscription is down: only polling helps. */
   isHearing: () => boolean
   close: () => void
 }
 
 type Subscriber = { hear: (token: string, outcome: Outcome) => void; lookAgain: () => void }
 
-/** The end of every flight, in all processes, over one connection that is made at first use. */
+/** Receives the outcome of every flight, in all processes, over one connection that is made on first use. */
 export function createFlightEvents(link: RedisConnection): FlightEvents {
   const ears = new Map<string, Set<Subscriber>>()
   let listener: RedisSubscription | undefined
@@ -31,7 +31,7 @@ export function createFlightEvents(link: RedisConnection): FlightEvents {
     if (isOutcome(outcome)) for (const ear of ears.get(key) ?? []) ear.hear(token, outcome)
   }
 
-  /** What was said while nobody listened cannot be heard any more. */
+  /** Wakes all waiters: messages sent while the subscription was down are lost. */
   function lookAgain() {
     for (const some of ears.values()) for (const ear of some) ear.lookAgain()
   }

@@ -9,30 +9,33 @@ import { raceAbort } from '../util/timeout.ts'
 
 type Participant = object
 
-/** One upstream call and everybody who waits for it or reads from it. */
+/** One upstream call with all callers that wait for it or read from it. */
 type Flight = {
-  /** The flight's own: no caller's abort reaches upstream while another wants the answer. */
+  /** The flight's own signal: no caller's abort reaches upstream while another wants the answer. */
   controller: AbortController
   reply: Promise<Reply>
   arrived: Reply | undefined
   seats: Set<Participant>
-  /** In whose record the cost belongs: the first one aboard who had not left when the answer began. */
+  /** Caller whose record holds the cost: the first one that had not left when the answer began. */
   payer: Participant | undefined
-  /** Its leader's: a follower with other credentials does not inherit trouble with these. */
+  /** Credentials of the leader: a follower with others does not inherit errors about these. */
   leader: Borne & { team: string }
   tellsUsage: boolean
-  /** Upstream was asked for a stream. */
+  /** True if upstream was asked for a stream. */
   streams: boolean
-  /** Nobody joins any more. */
+  /** Closes the flight to new callers. */
   forget: () => void
 }
 
-/** N identical calls at one time make one upstream call; one leaving harms nobody, the last to leave cancels it. */
+/**
+ * Lets identical concurrent calls share one upstream call (single flight). A caller that leaves affects no other; the
+ * last one to leave cancels it.
+ */
 export function coalesce(fault: Fault): Stage {
   const flights = new Map<string, Flight>()
 
   return (next) => {
-    /** After `joins` flights that failed for reasons of their leaders', a caller asks for itself. */
+    /** @param joins Number of flights to join before asking upstream alone; each may fail for reasons of its leader. */
     async function ask(call: Call, joins: number): Promise<Reply> {
       const flight = joins > 0 ? joinable(flights, call) : undefined
       const seat: Participant = {}
@@ -81,7 +84,7 @@ function startFlight(flights: Map<string, Flight>, next: Handler, call: Call, fa
   controller.signal.addEventListener('abort', forget, { once: true })
   const arrival = flight.reply.then((reply) => {
     flight.arrived = reply
-    // What did not come from upstream is nobody's to put away: it has landed.
+    // An answer from elsewhere, or an error, is not going to be stored: the flight is over.
     if (reply.via !== 'upstream' || reply.recording.status !== 200) forget()
   }, forget)
   detached(arrival, fault, 'a shared call')
@@ -89,8 +92,8 @@ function startFlight(flights: Map<string, Flight>, next: Handler, call: Call, fa
 }
 
 /**
- * Waits for the answer to begin, and hands the caller a recording that knows when it leaves. `undefined`: the answer can
- * be shown only in a shape that this caller did not ask for.
+ * Waits for the answer to begin, and returns a reply whose recording notices when the caller leaves. `undefined`: the
+ * answer exists only in a form (stream or whole) that this caller did not request.
  */
 async function joinFlight(flight: Flight, seat: Participant, call: Call): Promise<Reply | undefined> {
   flight.seats.add(seat)
@@ -150,10 +153,10 @@ function leave(flight: Flight, seat: Participant): void {
   } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
 }
 
-/** Statuses that tell of an account: its key, its credit, what it may ask, how often. */
+/** Statuses about an account: its key, its credit, its permissions, its rate. */
 const PERSONAL = new Set([401, 402, 403, 404, 429])
 
-/** Only upstream's outcome is shared: a refusal, or trouble with the leader's credentials, is the leader's own. */
+/** Whether a failure concerns the leader alone: a refusal, or an upstream error about its credentials. */
 function isLeaderOnlyFailure(reply: Reply, flight: Flight, call: Call): boolean {
   if (call.signal.aborted || reply.via === 'upstream') return false
   const arrived = flight.arrived
@@ -162,7 +165,7 @@ function isLeaderOnlyFailure(reply: Reply, flight: Flight, call: Call): boolean 
   return status !== undefined && PERSONAL.has(status) && shownBy(flight.leader) !== shownBy(call)
 }
 
-/** Accounts and teams meet in flight only where the policy says so; elsewhere both are in the name of the flight. */
+/** Accounts and teams share a flight only where the policy allows it; elsewhere both are part of the flight's name. */
 function isAnotherAccount({ leader }: Flight, call: Call): boolean {
   const { accountsShare, crossTeamCache: shared, team } = call.caller
   if (!accountsShare && !shared) return false

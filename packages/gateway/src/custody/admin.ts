@@ -8,9 +8,9 @@ import rotateSource from './rotate.lua'
 
 export { newTeamKey } from './cipher.ts'
 
-/** A team key under which upstream's key is sealed. */
+/** A team key under which an upstream key is sealed. */
 export type SealedKey = {
-  /** Tells team keys of a team apart; nothing can be found out from it. */
+  /** Identifies a team key within its team; reveals nothing about it. */
   id: string
   /** Milliseconds since the epoch. */
   sealedAt: number
@@ -19,16 +19,19 @@ export type SealedKey = {
 
 type Sealing = { team: string; teamKey: string; upstreamKey: string; by?: string }
 
-/** The keys kept in Redis, for operators. All methods throw RedisUnavailable when it is away. */
+/** Admin of the keys kept in Redis. All methods throw RedisUnavailable when Redis is unavailable. */
 export type Vault = {
-  /** Seals upstream's key under a team key. @throws GatewayOptionsError for keys that can be guessed. */
+  /** Seals an upstream key under a team key. @throws GatewayOptionsError for keys that can be guessed. */
   seal: (sealing: Sealing) => Promise<SealedKey>
-  /** Puts another key of upstream's in the place of every sealed one; how many. @throws GatewayOptionsError under another master key. */
+  /**
+   * Replaces the upstream key under every team key of a team; returns their number. @throws GatewayOptionsError under
+   * another master key.
+   */
   rotate: (team: string, upstreamKey: string) => Promise<number>
-  /** False: there was none. Every process forgets it within seconds, at most a minute. */
+  /** Deletes a sealed key; `false`: there was none. All processes evict it within seconds, at most a minute. */
   revoke: (team: string, id: string) => Promise<boolean>
   list: (team: string) => Promise<SealedKey[]>
-  /** What a team key opens; `undefined`: nothing. */
+  /** Returns the upstream key sealed under a team key; `undefined`: none. */
   open: (team: string, teamKey: string) => Promise<string | undefined>
   close: () => void
 }
@@ -36,9 +39,8 @@ export type Vault = {
 const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 
 /**
- * @param masterKey the operator's own, without which nothing can be sealed or rotated
- * @example
- * const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
+ * @param masterKey The operator's master key, required by `seal` and `rotate`.
+ * @example const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
  */
 export function openVault({ redis, masterKey }: { redis: string | RedisClient; masterKey?: string }): Vault {
   const link = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })

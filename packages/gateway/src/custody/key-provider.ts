@@ -6,28 +6,28 @@ import type { Warn } from '../util/log.ts'
 import { idOf, unseal } from './cipher.ts'
 
 /**
- * One hash for each team: `t:<id>` is upstream's key sealed under a team key, `m:<id>` the team key sealed under the
- * operator's master key, `i:<id>` when and by whom. They have no TTL: without them nothing works.
+ * Redis hash of a team: `t:<id>` is the upstream key sealed under a team key, `m:<id>` the team key sealed under the
+ * operator's master key, `i:<id>` when and by whom. No TTL: without them no call works.
  */
 export const vaultOf = (team: string): string => `gw:{${hashTag(team)}}:k`
 
-/** Teams whose keys have changed are told here, by name. */
+/** Channel on which a team's name is published when its keys change. */
 export const CHANNEL = 'gw:custody'
 
-/** So long a key is used without a look at Redis. */
+/** Milliseconds for which a key is used without asking Redis. */
 const FRESH_MS = 60_000
-/** So long it is used while Redis cannot be asked. */
+/** Milliseconds for which it is used while Redis is unavailable. */
 const KEPT_MS = 3_600_000
 const MAX_KEPT = 1_000
 
-/** `doubtful`: what was said of it may have been missed; Redis is asked before it is used again, if it can be. */
+/** `stale`: a change may have been missed, so Redis is asked before the key is used again. */
 type Kept = { secret: string; readAt: number; doubtful: boolean }
 
-/** Upstream's key for whoever shows a team key. */
+/** Provides the upstream key for a team key. */
 export type KeyProvider = {
-  /** At once, where it is known. */
+  /** Returns the key at once if it is cached. */
   open: (team: string, teamKey: string) => string | Promise<string | Refusal>
-  /** After upstream has turned a key down: another one, if there is one by now. */
+  /** After upstream rejected a key: returns a different one from Redis, if there is one. */
   afterRejected: (refused: string, team: string, teamKey: string) => Promise<string | undefined>
   close: () => void
 }
@@ -40,15 +40,15 @@ export function createKeyProvider(
   const kept = new Map<string, Kept>()
   const reading = new Map<string, Promise<string | Refusal>>()
   let ear: RedisSubscription | undefined
-  /** Changes that were told of so far: what was read while one came may be what it was about. */
+  /** Number of changes seen: a key read while one arrived may be outdated. */
   let changes = 0
 
-  /** Made at first use. */
+  /** Subscribes on first use. */
   function hear() {
     ear ??= subscribe(link, CHANNEL, { onListening: doubt, onMessage: forget })
   }
 
-  /** Whoever was deaf for a while may have missed that a key was revoked. */
+  /** A revocation may have been missed while the subscription was down. */
   function doubt() {
     for (const known of kept.values()) known.doubtful = true
   }
@@ -105,7 +105,7 @@ export function createKeyProvider(
       const age = now() - found.readAt
       if (age < FRESH_MS) return found.secret
       const fresh = read(team, teamKey)
-      // Nobody waits for a look at what was good a minute ago.
+      // Refreshes in the background: a call does not wait for a key that was valid a minute ago.
       return age < KEPT_MS ? found.secret : fresh
     },
     async afterRejected(refused, team, teamKey) {

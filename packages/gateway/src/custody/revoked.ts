@@ -4,8 +4,8 @@ import type { Refusal } from '../core/refusal.ts'
 import type { KeyProvider } from './key-provider.ts'
 
 /**
- * Turns away, before any cache is asked, a team key that is sealed no more. Costs nothing while the key is known, which it
- * is for a minute at a time. Where Redis cannot be asked, that it was revoked is not known: answers at hand are given.
+ * Refuses, before any cache is asked, calls whose team key is no longer sealed. Costs nothing while the key is
+ * cached, a minute at a time. While Redis is unavailable a revocation is unknown, and cached answers are served.
  */
 export function revoked(keeper: KeyProvider): Stage {
   return (next) => {

@@ -3,7 +3,7 @@ import type { Call, Stage } from '../core/call.ts'
 import { originOf, strayKey, withAuthorization } from '../egress/egress.ts'
 import type { KeyProvider } from './key-provider.ts'
 
-/** Exchanges the team key for upstream's own, at the last moment: nothing above ever sees that one. */
+/** Exchanges the team key for the upstream key as the last step: no stage above sees the upstream key. */
 export function custody(keeper: KeyProvider): Stage {
   return (next) =>
     async function custody(call) {
@@ -18,7 +18,7 @@ export function custody(keeper: KeyProvider): Stage {
       if (typeof key !== 'string') return refuse(call, key)
       const reply = await next(opening(call, key, origin))
       if (reply.recording.status !== 401) return reply
-      // It may have been exchanged a moment ago.
+      // The key may have been rotated a moment ago.
       const other = await keeper.afterRejected(key, caller.team, teamKey)
       return other === undefined ? reply : await next(opening(call, other, origin))
     }

@@ -5,7 +5,7 @@ import type { Reply } from '../core/reply.ts'
 import type { MeteredUsage } from '../core/usage.ts'
 import type { CacheEntry } from './entry.ts'
 
-/** An answer as it is put away, fresh for `ttl` seconds and kept for `longer`. */
+/** Builds the entry of an answer, fresh for `ttl` seconds and kept for `longer` seconds after that. */
 export function entryOf(
   answer: Answer,
   reply: Reply,

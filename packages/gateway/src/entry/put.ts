@@ -8,28 +8,28 @@ import type { PurgeFilter } from './purge-filter.ts'
 import putSource from './put.lua'
 import raiseSource from './raise.lua'
 
-/** Stamps outlive every answer that is bound to one; each answer that is stored keeps them for as long again. */
+/** Stamps outlive every answer that is bound to them; each store extends their life. */
 const STAMP_MS = 60 * 86_400_000
 
 const ALL = 'gw:{*}:epoch:all'
 const stampKeyOf = (tag: string) => `gw:{${tag}}:epoch`
 
-/** Where the purges stand that concern a key. A cluster could not read one key for all teams beside each team's own. */
+/** Keys of the stamps that concern a key. In a cluster, one command cannot read a team's key and a common one. */
 export function stampKeysOf(client: RedisClient, key: string): string[] {
   const own = stampKeyOf(tagIn(key) ?? '')
   return client.isCluster ? [own] : [own, ALL]
 }
 
-/** `stored`; `replaced`: stored where something stood that no entry is; else what the stamps are now: nothing was. */
+/** `stored`; `replaced`: stored over a value that was no entry; stamps: not stored, since a purge came in between. */
 export type Put = 'stored' | 'replaced' | Stamps
 
-/** Stores values by one command each, and nothing that was asked before the last purge. */
+/** Stores values with one command each, unless a purge came after the call began. */
 export function createPut(link: RedisConnection, keyLocking = false) {
   const script = createScript(putSource, keyLocking ? 'allow-key-locking' : undefined)
 
-  /** @throws RedisUnavailable, and what Redis answers when it is full. */
+  /** @throws RedisUnavailable, and the error reply of a full Redis. */
   return async function put(key: string, value: Buffer, ttlMs: number, since: Stamps): Promise<Put> {
-    // No caller waits for it, and a second time it changes nothing: a connection that is cut loses no answer.
+    // No caller waits for this, and repeating it changes nothing: `reply` retries over a new connection.
     const answer = await link.run(
       (client) =>
         script.run(
@@ -46,7 +46,7 @@ export function createPut(link: RedisConnection, keyLocking = false) {
 }
 
 /**
- * Says in Redis that there is a purge, before anything is forgotten: what is stored from then on was asked after it.
+ * Stamps a purge in Redis before any entry is removed: entries stored from then on belong to later calls.
  * @throws RedisUnavailable
  */
 export async function raise(
@@ -70,7 +70,7 @@ export async function raise(
 }
 
 /**
- * Puts stamps right that Redis has lost, or that were replaced by older ones.
+ * Restores stamps that Redis has lost, or that were replaced by older ones.
  * @throws RedisUnavailable
  */
 export async function mend(link: RedisConnection, tag: string, { own, all }: Stamps): Promise<void> {
@@ -92,7 +92,7 @@ async function stamped(
   return typeof answer === 'string' ? answer : ''
 }
 
-/** Teams that have an answer, a limit, a purge or a flight in a cluster. */
+/** Keys by which teams are found in a cluster: answers, limits, purges and flights. */
 const OF_A_TEAM = /^gw:\{([^}]*)\}:(?:x|s|flight|quota|epoch)(?::|$)/
 const PAGE = 500
 

@@ -9,7 +9,7 @@ import { isNested } from './asked/depth.ts'
 import { areVectors } from './asked/embeddings.ts'
 import { isSaid } from './asked/responses.ts'
 
-/** For each operation: whether an answer is what its request asked for. */
+/** Per operation: whether an answer fits its request. */
 const ASKED: Record<Operation, (body: JsonObject, answer: JsonObject) => boolean> = {
   chat: saysAll,
   completions: areWritten,
@@ -17,7 +17,7 @@ const ASKED: Record<Operation, (body: JsonObject, answer: JsonObject) => boolean
   responses: isSaid,
 }
 
-/** Only a finished answer that is what was asked for may be given again. */
+/** Whether an answer may be stored: finished, and fitting its request. */
 export function isStorable(call: Call, answer: Answer): boolean {
   if (answer.isMangled || answer.text.length > MOST_ANSWER_CHARS) return false
   const { json } = answer
@@ -36,7 +36,7 @@ function asksForJson(body: JsonObject): boolean {
   return [chat, responses].some((format) => text(object(format).type).startsWith('json'))
 }
 
-/** What the model wrote as its answer proper, in chat and in Responses; not tool calls, not refusals. */
+/** Returns the text of the answer in chat and Responses, without tool calls and refusals. */
 function texts(answer: JsonObject): string[] {
   const contents = list(answer.choices).map((choice) => object(object(choice).message).content)
   const parts = list(answer.output).flatMap((item) => list(object(item).content))

@@ -8,7 +8,7 @@ type Restrictions = Exclude<CacheControl, false>
 const seconds = z.number().check(z.nonnegative())
 const namespace = z.string().check(z.maxLength(1_024))
 
-/** Each control under all of its spellings: `noStore`, `no-store`, `no_store`. */
+/** Control by spelling, without hyphens and underscores: `noStore`, `no-store`, `no_store`. */
 const SPELT: Record<string, keyof Restrictions> = {
   nocache: 'noCache',
   nostore: 'noStore',
@@ -21,13 +21,13 @@ const SPELT: Record<string, keyof Restrictions> = {
   namespace: 'namespace',
 }
 const OFF = new Set(['off', 'false', 'none', 'no', '0'])
-/** Cache-Control's words for what is so in any case. */
+/** Cache-Control directives that change nothing here. */
 const PLAIN = new Set(['', 'true', 'on', 'public', 'must-revalidate', 'no-transform'])
 
 /**
- * What a call says of the cache, as an object, as JSON, or by hand in the manner of Cache-Control:
- * `no-store, max-age=60, namespace=a`. All that can be said here restricts. So what is not understood restricts as much as
- * anything can, and `complain` is told: an answer is rather asked for again than given to another than was meant.
+ * Parses cache controls from an object, JSON, or Cache-Control syntax: `no-store, max-age=60, namespace=a`. All
+ * controls only restrict. So anything that is not understood counts as the strictest restriction, and is reported to
+ * `complain`: asking upstream again is safer than serving a wrong answer.
  */
 export function cacheControl(given: unknown, complain: Complain): CacheControl | undefined {
   if (given === undefined || given === null || given === true) return undefined
@@ -71,7 +71,7 @@ function fromMembers(members: [string, unknown][], complain: Complain): CacheCon
       if (success) cache[control] = data
       else complain(`cache.${control}`)
     } else if (control === 'semantic') {
-      // `exact-only` is said, `semantic` is denied.
+      // `exact-only` switches it off when true, `semantic` when false.
       const isDenied = value === false || value === 'false'
       if (isDenied || (value && /^exact/i.test(name))) cache.semantic = false
     } else if (value && value !== 'false') cache[control] = true

@@ -4,7 +4,7 @@ import type { Checked } from './schema.ts'
 
 const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false, semantic: true }, tags: [] }
 
-/** Later sources win over earlier ones; tags add up, and so do the names of whom a call is for. */
+/** Merges the sources of controls; later ones override earlier ones. Tags and the names of end users add up. */
 export function controlsOf(sources: (Checked | undefined)[]): Controls {
   const given = sources.filter((source) => source !== undefined)
   if (given.length === 0) return plain
@@ -23,7 +23,7 @@ export function controlsOf(sources: (Checked | undefined)[]): Controls {
   return controls
 }
 
-/** What names a user names no session: the two are kept apart. */
+/** Prefixes each name with its kind: equal names of a user and a session differ. */
 function peopleIn({ user, session, also = [] }: Checked): string[] {
   const names = also.map((name) => `also ${name}`)
   if (user !== undefined) names.push(`user ${user}`)
@@ -31,7 +31,7 @@ function peopleIn({ user, session, also = [] }: Checked): string[] {
   return names
 }
 
-/** Each source can only narrow what the others allow; numbers of the wrong kind are as if not said. */
+/** Each source can only narrow the others; values of the wrong type are ignored. */
 function cacheOf(wishes: (CacheControl | undefined)[]): Controls['cache'] {
   const cache = { ...plain.cache }
   for (const wish of wishes) {

@@ -12,9 +12,9 @@ const CAPTURE = 'masked'
 const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
 
 /**
- * Tells callers apart by the policy. A key speaks louder than a name: whoever shows a team's key is of that team.
- * `say` is called with what an operator should know; repeated messages are its concern. Only in mode `embedded` it is we
- * who judge keys: elsewhere one that the policy does not know is no reason to refuse.
+ * Creates the lookup from claims to callers. A team key outranks a claimed name. Keys are checked only in mode
+ * `embedded`: in other modes an unknown key is no reason to refuse.
+ * @param say Receives messages for operators; the caller drops repeated ones.
  */
 export function createDirectory(
   policy: Policy,
@@ -56,7 +56,7 @@ export function createDirectory(
   }
 }
 
-/** Tells its length: no part of a claim can pass for two, nor two claims for one. */
+/** Prefixes each part with its length, so that different claims have different ids. */
 const idOf = (part: string | undefined) => (part === undefined ? '-' : `${part.length}:${part}`)
 
 function callerOf(
@@ -90,7 +90,7 @@ function callerOf(
   }
 }
 
-/** What shares more counts only where some layer says so, and none says otherwise, be it an outer or an inner one. */
+/** Wider sharing needs one layer that allows it and none that forbids it, outer or inner. */
 function isWidened(
   layers: (false | CachePolicy | undefined)[],
   name: 'shared' | 'sharedBetweenAccounts',
@@ -105,7 +105,7 @@ function modelsOf({ models }: Policy, team: TeamPolicy | undefined): ReadonlySet
   return names && new Set(names)
 }
 
-/** Inner layers override outer ones, but nobody can switch on again what an outer layer switched off. */
+/** Inner layers override outer ones, but cannot switch on what an outer layer switched off. */
 function narrowed(outer: Caller['exact'], layer: false | CachePolicy | undefined): Caller['exact'] {
   if (outer === undefined || layer === false || layer?.exact === false) return undefined
   return layer?.exact === undefined ? outer : { ...outer, ...layer.exact }

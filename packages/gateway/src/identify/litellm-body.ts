@@ -4,8 +4,8 @@ import type { Operation } from '../core/operation.ts'
 import { checkedControls } from './schema.ts'
 
 /**
- * The members of `metadata` that LiteLLM takes for itself. The rest is OpenAI's and goes through.
- * Source: LiteLLM's Langfuse integration and proxy docs, 1.81 to 1.111.
+ * Members of `metadata` that LiteLLM consumes. The rest is OpenAI's and is passed on. Source: LiteLLM's Langfuse
+ * integration and proxy docs, 1.81 to 1.111.
  */
 const OURS = new Set([
   'trace_id',
@@ -26,10 +26,13 @@ const OURS = new Set([
   'debug_langfuse',
 ])
 
-/** What code written for LiteLLM says in its request body, and the members to take out before OpenAI sees it. */
+/** Controls that code written for LiteLLM puts in its request body, and the members to remove before OpenAI sees it. */
 export type BodyControls = { context: GatewayContext; edits: Record<string, Json | undefined> }
 
-/** `operation`: upstream is asked it, and no proxy. What upstream itself keeps of `metadata` is read and not taken out. */
+/**
+ * Reads them. `operation`: set when the request goes to upstream itself; metadata that upstream stores is then read
+ * but kept.
+ */
 export function readBody(body: JsonObject, operation?: Operation): BodyControls | undefined {
   const { cache, metadata } = body
   const controls: BodyControls = { context: {}, edits: {} }
@@ -48,7 +51,7 @@ export function readBody(body: JsonObject, operation?: Operation): BodyControls 
   return Object.keys({ ...controls.edits, ...controls.context }).length > 0 ? controls : undefined
 }
 
-/** Chat completions take metadata only with `store`; its values are texts. Source: OpenAI API reference, `metadata`. */
+/** Chat completions accept metadata only with `store`; its values are texts. Source: OpenAI API reference, `metadata`. */
 const keepsMetadata = (operation: Operation | undefined, { store }: JsonObject) =>
   operation === 'responses' || (operation === 'chat' && store === true)
 
@@ -75,5 +78,5 @@ function traceOf(metadata: JsonObject): GatewayContext {
 }
 
 const isText = (tag: Json) => typeof tag === 'string'
-/** These are LiteLLM's fields: what of them is malformed, LiteLLM would ignore as well. */
+/** Malformed LiteLLM fields are ignored, as LiteLLM does. */
 const ignore = () => undefined

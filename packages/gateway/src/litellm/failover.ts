@@ -9,13 +9,16 @@ import { proxyTarget } from './target.ts'
 
 /** How calls have left since the gateway was made. */
 export type ProxyFailoverStats = {
-  /** Where calls go now. */
+  /** Current route of calls. */
   way: 'direct' | 'litellm'
-  /** Calls that went through the proxy. */
+  /** Number of calls sent through the proxy. */
   detours: number
 }
 
-/** `open`: calls go straight. `broken`: through the proxy. `trial`: the next one may go straight again. */
+/**
+ * Circuit breaker of the direct route. `closed`: calls go directly. `open`: through the proxy. `half-open`: the next
+ * call tries the direct route.
+ */
 type CircuitState = {
   state: 'open' | 'broken' | 'trial'
   failures: number
@@ -26,7 +29,7 @@ type CircuitState = {
 
 type Parts = {
   proxy: LitellmSettings
-  /** Sends what has been aimed at the proxy. */
+  /** Sends a call whose target is the proxy. */
   proxied: Handler
   /** Whether upstream answers at all; costs no tokens. */
   probe: (call: Call) => Promise<boolean>
@@ -38,8 +41,8 @@ type Parts = {
 const LONGEST_MS = 120_000
 
 /**
- * When the direct route breaks, calls go through the proxy, and come back by themselves. Who looks whether it is whole
- * again is no caller: first a request that nobody waits for, and then one call, which takes the other way if it fails.
+ * Sends calls through the proxy while the direct route fails, and returns to the direct route by itself: first a
+ * background probe must succeed, then one call, which falls back to the proxy if it fails.
  */
 export function proxyFailover({ proxy, proxied, probe, say, fault, stats }: Parts): Stage {
   const ways = new Map<string, CircuitState>()
@@ -72,13 +75,13 @@ export function proxyFailover({ proxy, proxied, probe, say, fault, stats }: Part
   async function around(next: Handler, call: Call, path: string): Promise<Reply> {
     stats.detours += 1
     const { headers } = call.outbound
-    // Our own cache is in charge: the proxy's would be a second one, with other rules.
+    // The gateway's own cache is in charge: the proxy's would be a second one with other rules.
     const edits = litellmFields(call, NO_CACHE)
     const reply = await proxied({
       ...call,
       outbound: { ...call.outbound, ...proxyTarget(proxy, { path, headers }), bodyEdits: edits },
     })
-    // Where the proxy is away as well, there is nothing to lose.
+    // If the proxy is unreachable as well, the direct route is worth a try.
     const isAway = reply.recording.status === undefined && (await reply.recording.ended).type === 'failed'
     return isAway && !call.signal.aborted && (await mayAskAgain(reply, call)) ? await next(call) : reply
   }
@@ -119,17 +122,20 @@ export function proxyFailover({ proxy, proxied, probe, say, fault, stats }: Part
   }
 }
 
-/** One reservation holds the worst case of one request: under a budget, no second one follows that may be billed, too. */
+/**
+ * A reservation holds the worst case of one request: under a budget, no second request follows one that may be
+ * billed.
+ */
 const mayAskAgain = async ({ recording }: Reply, { caller }: Call) =>
   caller.limits?.usdPerDay === undefined || (await recording.ended).usage.bill === 'none'
 
 const wholeWay = (): CircuitState => ({ state: 'open', failures: 0, since: 0, lookAt: 0, waitMs: 0 })
 
-/** No answer, or that of a server that is broken; `undefined`: nobody waited to see. */
+/** Whether upstream was unreachable or answered with 5xx; `undefined`: unknown, because the caller left. */
 async function broke({ recording }: Reply, call: Call): Promise<boolean | undefined> {
   if (recording.status !== undefined) return recording.status >= 500
   const ending = await recording.ended
-  // A connection that was closed while it was idle says nothing of upstream.
+  // A connection that was closed while idle says nothing about upstream.
   if (ending.type === 'failed') return ending.unseen ? undefined : true
   return isGivenUp(call) ? undefined : true
 }

@@ -6,7 +6,7 @@ import { nanoUsd } from '../core/money.ts'
 import type { Reply } from '../core/reply.ts'
 import { asOpenAI, refusalFrom } from './errors.ts'
 
-/** Sends a call that has been aimed at the proxy, and reads what comes back as if it had come from upstream. */
+/** Sends a call whose target is the proxy, and reads the answer as if it had come from upstream. */
 export function throughProxy(send: Handler): Handler {
   return async function proxy(call) {
     if (call.outbound.path === undefined) return await send(call)
@@ -17,7 +17,7 @@ export function throughProxy(send: Handler): Handler {
   }
 }
 
-/** The only sign of a hit is the key it was found under; its cost header repeats what the first answer cost. */
+/** The only sign of a cache hit is its key; the cost header repeats the cost of the first answer. */
 function answer(reply: Reply): Reply {
   const { headers } = reply.recording
   const key = headers.get('x-litellm-cache-key')
@@ -30,7 +30,7 @@ function answer(reply: Reply): Reply {
   return similarity > 0 ? { ...hit, similarity } : hit
 }
 
-/** Another of the proxy's models answered than the one that was asked: its own fallbacks are at work. */
+/** Detects the proxy's own fallback: another model answered than the requested one. */
 function swapped(headers: Headers): Partial<Reply> {
   const group = headers.get('x-litellm-model-group')
   return Number(headers.get('x-litellm-attempted-fallbacks')) > 0 && group !== null
@@ -38,7 +38,7 @@ function swapped(headers: Headers): Partial<Reply> {
     : {}
 }
 
-/** What the team has left, in OpenAI's names: the proxy puts the account's there. */
+/** Returns the team's remaining limits under OpenAI's names, where the proxy puts the account's. */
 function ours(headers: Headers): Record<string, string> {
   const told: Record<string, string> = {}
   const id =
@@ -54,7 +54,7 @@ function ours(headers: Headers): Record<string, string> {
   return told
 }
 
-/** The longest that the SDK waits of its own accord. */
+/** Longest wait in seconds that the SDK uses by itself. */
 const LONGEST_WAIT_S = 8
 
 async function error(reply: Reply, status: number, call: Call): Promise<Reply> {

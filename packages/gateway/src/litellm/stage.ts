@@ -9,8 +9,8 @@ const STRAIGHT =
   'Requests that a provider signs, or whose address names a deployment, cannot go through the LiteLLM proxy: they go straight, neither cached nor counted.'
 
 /**
- * Says in LiteLLM's words what our own cache would have been told, and where those who ask the same at the same time
- * meet: the proxy would ask upstream once for each of them.
+ * Replaces the exact cache in mode `litellm`: writes cache controls into LiteLLM's fields, and names the flight,
+ * since the proxy would send identical concurrent calls to upstream one by one.
  */
 export function litellmControls(say: Warn, later: DeferredQueue): Stage {
   return (next) =>
@@ -31,7 +31,7 @@ export function litellmControls(say: Warn, later: DeferredQueue): Stage {
       const meets = 'flight' in keys && controls.cache.read
       const flight = meets ? { flight: `${keys.flight} ${outgoing.headers.get('authorization')}` } : {}
       const reply = await next({ ...call, ...flight, outbound: { ...outgoing, bodyEdits: edits } })
-      // The proxy puts its answers away by itself; whoever comes later asks it.
+      // The proxy stores its answers itself; later calls ask it.
       later.after(reply.recording.ended, () => reply.onStored?.(false))
       const reason = bypass ?? (controls.cache.read ? undefined : 'no-cache')
       return reason === undefined ? reply : { ...reply, bypass: reason }

@@ -13,8 +13,8 @@ import {
 } from './narrow.ts'
 
 /**
- * A policy with what is switched laid over it. A switch narrows, or changes what answers and how fast; it gives nobody a
- * model, a team or a key, and switches no cache on.
+ * Returns the policy with the switches applied. A switch narrows, or changes the model or the mode; it never grants a
+ * model, a team or a key, and never switches a cache on.
  */
 export function applySwitches({ policy, switches }: Live): Policy {
   const switched = [applyLimits, applyAliases, applyMode, applyCache].reduce(
@@ -24,7 +24,7 @@ export function applySwitches({ policy, switches }: Live): Policy {
   return Object.entries(switches.agents ?? {}).reduce(withAgent, switched)
 }
 
-/** Limits of teams that the policy knows: another name is no reason to make one. */
+/** Sets limits of existing teams only: a switch creates no team. */
 function applyLimits(policy: Policy, { teams: limits = {} }: Switches): Policy {
   const { teams } = policy
   if (teams === undefined || !Object.keys(limits).some((name) => Object.hasOwn(teams, name))) return policy
@@ -41,7 +41,7 @@ function applyAliases(policy: Policy, { models }: Switches): Policy {
   return { ...policy, routing: { ...routing, swap: { ...routing?.swap, ...models } } }
 }
 
-/** Switched for all, a mode holds for agents, too, to which the policy gives one of their own. */
+/** A global mode also overrides the modes of agents. */
 function applyMode(policy: Policy, { mode }: Switches): Policy {
   if (mode === undefined) return policy
   const { mode: _, ...rest } = policy
@@ -77,8 +77,8 @@ function cacheOfAgent(
 }
 
 /**
- * What an agent inherits may be on or off, by its team. An agent that shows another team's key is of that team: where
- * only some have it on, it is switched off rather than on anywhere.
+ * Whether an agent inherits an active cache depends on its team, and a team key can place it in another team: if only
+ * some teams have the cache on, it is switched off instead of being switched on anywhere.
  */
 function shadowOf({ cache, teams = {} }: Policy, name: string, layer: Layer): Layer {
   if (layer === false || layer?.semantic === false || layer?.semantic?.mode === 'off') return layer

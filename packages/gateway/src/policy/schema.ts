@@ -123,7 +123,7 @@ export const policySchema = z.strictObject({
   cacheRemoteContent: z.optional(z.boolean()),
 })
 
-// The schema and the documented type must not drift apart.
+// Fails to compile if the schema and the documented type differ.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 true satisfies Same<Loose<z.infer<typeof policySchema>>, Loose<Policy>>
 type Loose<T> = T extends (infer Item)[]

@@ -1,24 +1,27 @@
 import type Bottleneck from 'bottleneck'
 import { clearTimer, setTimer } from '../util/timers.ts'
 
-/** What an ask came to: in; not at all; or worth repeating at a moment of `performance.now()`. */
+/**
+ * Result of one attempt to get a slot: `in`: admitted; `out`: refused for good; `again`: retry at this time by
+ * `performance.now()`.
+ */
 export type Answer =
-  /** `slot`: the place of one of those who go at a time is taken until this settles. */
+  /** `slot`: occupies one of the concurrent places until it settles. */
   { type: 'in'; slot?: Promise<void> } | { type: 'out' } | { type: 'again'; at: number }
 
-/** One call in line. */
+/** One waiting call. */
 export type QueuedCall = {
   /** 0 goes first, 9 last. */
   priority: number
   signal: AbortSignal
-  /** The moment of `performance.now()` at which it gives up. */
+  /** Time by `performance.now()` at which it gives up. */
   until: number
   ask: () => Promise<Answer>
-  /** Takes back what the last ask brought: the caller had left by then. */
+  /** Reverts an admission whose caller had already left. */
   undo: () => void
 }
 
-/** `out`: refused for good, or too late. `left`: its caller went away. */
+/** `out`: refused for good, or timed out. `left`: its caller left. */
 export type Outcome = 'in' | 'out' | 'left'
 
 type Slot = {
@@ -28,14 +31,14 @@ type Slot = {
   fail: (why: unknown) => void
 }
 
-/** A Bottleneck, and how many turns of each priority are waiting in it. It lives while anybody is in line. */
+/** A Bottleneck, and the number of scheduled jobs per priority. It exists while the queue is not empty. */
 type Crew = { limiter: Bottleneck; turns: number[] }
 
 export type PriorityQueue = ReturnType<typeof createPriorityQueue>
 
 const PRIORITIES = 10
 
-/** Most processes never need it; those that do need it when a call has to wait anyway. */
+/** Loaded on first use: most processes never need it, and by then a call has to wait anyway. */
 let loading: Promise<typeof Bottleneck> | undefined
 const load = () => {
   loading ??= import('bottleneck').then((module) => module.default)
@@ -43,11 +46,9 @@ const load = () => {
 }
 
 /**
- * Calls waiting for one thing, first by priority, then by arrival. Whoever is first asks for it while the others stand
- * behind; refused, it keeps its place, and nobody asks until the moment it was told.
- *
- * Bottleneck says when and how many at a time, by priority. It cannot take a job back, so what is scheduled in it is a
- * turn, not a call: a turn is taken by the first who is still there, and a caller that leaves is gone at once.
+ * Creates a queue ordered by priority, then by arrival. Only the first call asks for admission; if refused, it keeps
+ * its place and no call asks before the returned time. Bottleneck schedules the attempts, but cannot remove a job: so
+ * a job is an attempt, not a call. It serves the first call still waiting, and a call that leaves is removed at once.
  */
 export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => void) {
   const lanes: Slot[][] = Array.from({ length: PRIORITIES }, () => [])
@@ -62,7 +63,7 @@ export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => v
       if (place.signal.aborted) return resolve('left')
       const lane = laneOf(place.priority)
       const seat: Slot = { place, asking: false, end, fail }
-      // Not unref'd: the caller is waiting, and its process has to stay for it.
+      // Not unref'd: the caller is waiting, so the process has to stay alive.
       const deadline = setTimer(tooLate, Math.max(0, place.until - performance.now()))
       place.signal.addEventListener('abort', leave, { once: true })
       lane.push(seat)
@@ -73,7 +74,7 @@ export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => v
         end('left')
       }
       function tooLate() {
-        // An answer that is on its way decides.
+        // The answer of an attempt in progress decides.
         if (!seat.asking) end('out')
       }
       function vacate(): boolean {
@@ -98,8 +99,8 @@ export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => v
   }
 
   /**
-   * A few turns for each priority that has somebody waiting: Bottleneck takes a millisecond for each that it is given,
-   * and one must be there when the one before it ends, or a lower priority would slip in.
+   * Schedules a few attempts per priority with waiting calls: each costs Bottleneck a millisecond, but one must be
+   * ready when the one before it ends, or a lower priority would go first.
    */
   function schedule(priority: number, Limiter: typeof Bottleneck) {
     const waiting = laneOf(priority).filter(({ asking }) => !asking).length
@@ -144,7 +145,7 @@ export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => v
     }
   }
 
-  /** Nobody's turn comes before that moment; one that has passed ends the pause. */
+  /** Pauses all attempts until this time; a time in the past ends the pause. */
   async function pauseUntil(moment: number): Promise<void> {
     pausedUntil = moment
     clearTimer(reopening)
@@ -171,12 +172,12 @@ export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => v
     wait,
     pauseUntil,
     pausedUntil: () => pausedUntil,
-    /** How many may have their turn at a time. */
+    /** Sets the number of concurrent attempts. */
     widen(to: number) {
       width = to
       void crew?.limiter.updateSettings({ maxConcurrent: to })
     },
-    /** Somebody of this priority, or a higher one, is waiting. */
+    /** Whether a call of this priority, or a higher one, is waiting. */
     isBefore: (priority: number) => lanes.some((lane, at) => at <= priority && lane.length > 0),
     size: () => lanes.reduce((sum, { length }) => sum + length, 0),
     isEmpty,

@@ -5,16 +5,19 @@ import type { Reply } from '../core/reply.ts'
 import { UNBILLED } from '../core/usage.ts'
 import type { Outcome, PriorityQueue, QueuedCall } from './priority-queue.ts'
 
-/** How long a call waits, and in which order. */
+/** How a call waits: its priority, its deadline by `performance.now()`, and the capacity of the queue. */
 export type WaitPolicy = { priority: number; until: number; maxQueued: number }
 
-/** `undefined`: this call does not wait. What the call says beats the client's option, which beats the policy. */
+/**
+ * Returns how the call waits; `undefined`: it does not. The call's own control overrides the client's option, which
+ * overrides the policy.
+ */
 export function waitPolicyOf({ caller, controls, arrivedAt }: Call): WaitPolicy | undefined {
   if ((controls.onLimit ?? caller.onLimit) !== 'wait') return undefined
   return { priority: caller.priority, until: arrivedAt + caller.maxWaitMs, maxQueued: caller.maxQueued }
 }
 
-/** Stands in line, and writes into the call's record for how long. */
+/** Waits in the queue, and adds the waiting time to the call's record. */
 export async function waitInQueue(
   line: PriorityQueue,
   { signal, state: origin }: Call,
@@ -28,7 +31,7 @@ export async function waitInQueue(
   return { outcome, waitedMs }
 }
 
-/** Its caller left before anything was asked: nothing was sent, and nothing is owed. */
+/** Reply to a caller that left before anything was sent: nothing is owed. */
 export function abortedReply({ signal, model, route }: Call): Reply {
   const ended = Promise.resolve({ type: 'aborted' as const, usage: UNBILLED })
   return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }

@@ -13,13 +13,13 @@ export function createChooser(routing: NonNullable<Policy['routing']>): Chooser 
       mayUse(model) ? { model, route: 'requested', routed: false } : { forbidden: model }
 
     if (outgoing.immutable) return honoured(call.model)
-    // What is neither absent nor a text is upstream's to judge.
+    // A value that is neither absent nor a text is left to upstream to reject.
     const open = body.model === undefined || body.model === null || asked === 'auto'
     if (operation === 'embeddings')
       return open && embeddings !== undefined
         ? { model: embeddings, route: 'default', routed: false }
         : honoured(asked ?? 'auto')
-    // A prompt template brings its own model, and a legacy completion knows none of ours.
+    // A prompt template brings its own model, and legacy completions do not support the routed ones.
     const ours = operation !== 'completions' && !(body.prompt !== undefined && body.prompt !== null)
     if (!ours || standard === undefined || !(open || asked === standard)) return honoured(asked ?? 'auto')
     if (!mayUse(standard)) return { forbidden: standard }
@@ -37,7 +37,7 @@ export function createChooser(routing: NonNullable<Policy['routing']>): Chooser 
   }
 }
 
-/** Counted once for each body that is remembered. */
+/** Checks the length once per parsed body. */
 function isLong(
   { operation, body, outbound: outgoing, parsed: reading, policy: rules }: Call,
   limit: number,

@@ -3,10 +3,10 @@ import type { Call, Stage } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 import { failsOver, wasUnseen } from './failover.ts'
 
-/** How many more connections are tried, where those that were open have been closed. */
+/** Number of further connections tried if idle ones turn out to be closed. */
 const MORE_CONNECTIONS = 2
 
-/** Decides which model answers, and asks the other one when it cannot. */
+/** Chooses the model, and the fallback model when the first one fails. */
 export const route: Stage = (next) =>
   async function route(call) {
     const { choose, fallback, resolveAlias: instead } = call.policy.routing
@@ -21,7 +21,7 @@ export const route: Stage = (next) =>
 
     const first = { ...call, model, route: choice.route }
     let reply = await next(first)
-    // Before a dearer model is asked. Each idle connection may have been closed.
+    // Retries before a dearer model is asked. Each idle connection may have been closed.
     for (let more = MORE_CONNECTIONS; canFailOver && more > 0 && (await wasUnseen(reply, call)); more -= 1)
       reply = await next(first)
     if (!canFailOver || model === other.model || !(await failsOver(reply, call))) return reply

@@ -3,8 +3,8 @@ import type { Reply } from '../core/reply.ts'
 import { isGivenUp, willRetry } from '../core/retries.ts'
 
 /**
- * What if upstream is down, the other model included, and the SDK will not try again? Then an answer that is a little
- * too old is better than none.
+ * Serves a stale answer (stale-if-error) when upstream is down, including the fallback model, and the SDK will not
+ * retry.
  */
 export function stale(): Stage {
   return (next) =>
@@ -16,7 +16,10 @@ export function stale(): Stage {
     }
 }
 
-/** Not reached, not answered in time, or broken. A 4xx is an answer; so is our own refusal. */
+/**
+ * Whether upstream was unreachable, timed out, or answered with 5xx. A 4xx is an answer; so is the gateway's own
+ * refusal.
+ */
 async function isDown({ via, recording }: Reply, call: Call): Promise<boolean> {
   if (via === 'refused' || isGivenUp(call)) return false
   if (recording.status !== undefined) return recording.status >= 500

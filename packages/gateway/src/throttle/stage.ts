@@ -8,20 +8,23 @@ import { detached, type Fault, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { cooldownFrom } from './retry-after.ts'
 
-/** An upstream that has said 429: the moment until which it is left alone, and how many calls then go at a time. */
+/**
+ * State of an upstream after a 429: the end of the pause, by `performance.now()`, and the number of concurrent calls
+ * after it.
+ */
 type Cooldown = { line: PriorityQueue; until: number; width: number }
 
-/** So long after a pause, calls that come back still go one by one at first. */
+/** Milliseconds after a pause during which returning calls still start one by one. */
 const LINGER_MS = 10_000
 const MAX_COOLDOWNS = 100
 const MAX_WIDTH = 64
-/** A 429 comes at once. Who has heard nothing for so long is being answered, and the next may go. */
+/** A 429 comes at once: a call without an answer after this time is being served, and the next may start. */
 const HEARD_MS = 1_000
 
 /**
- * After a 429 from upstream, calls that may wait stand in one line for all teams until it is over, and are then let go
- * one at a time, two at a time, and so on as they succeed. Calls that do not wait go on as they are: upstream's answer
- * is theirs, and so are the SDK's retries.
+ * After a 429, calls that may wait queue up, all teams in one queue, until the pause is over; then they start one at
+ * a time, two at a time, and so on as they succeed. Calls that do not wait are sent as usual: they get upstream's
+ * answer, and the SDK retries.
  */
 export function throttle(gauge: { waiting: number }, fault: Fault): Stage {
   const jams = new Map<string, Cooldown>()

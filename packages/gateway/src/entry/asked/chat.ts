@@ -2,7 +2,7 @@ import { isObject, isSet, type JsonObject, list, object } from '../../core/json.
 import { isCall, isCustomCall, offered } from './calls.ts'
 import { areComplete, isWritten, wanted } from './count.ts'
 
-/** As many choices as were asked for, each of which says something or calls tools with arguments that parse. */
+/** Whether the answer has all requested choices, each with text or with tool calls whose arguments parse. */
 export function saysAll(body: JsonObject, { choices }: JsonObject): boolean {
   const tools = offered([...list(body.tools), ...list(body.functions)])
   const all = list(choices)
@@ -12,7 +12,7 @@ export function saysAll(body: JsonObject, { choices }: JsonObject): boolean {
 function says({ message, finish_reason }: JsonObject, tools: ReadonlySet<string> | undefined): boolean {
   if (!isObject(message)) return false
   const { content, refusal, tool_calls, function_call } = message
-  // A stream could not say it.
+  // A stream cannot carry such content.
   if (isSet(content) && typeof content !== 'string') return false
   if (isSet(tool_calls) && !Array.isArray(tool_calls)) return false
   const calls = list(tool_calls)

@@ -1,7 +1,7 @@
 import { type JsonObject, list, object } from '../../core/json.ts'
 import { areComplete, isWritten, wanted } from './count.ts'
 
-/** As many texts as were asked for, none of them empty: `n` for each prompt. */
+/** Whether the answer has all requested texts (`n` for each prompt), none of them empty. */
 export function areWritten(body: JsonObject, { choices }: JsonObject): boolean {
   const { prompt } = body
   // A list of numbers is one prompt, in tokens.

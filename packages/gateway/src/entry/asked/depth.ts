@@ -1,9 +1,9 @@
 import type { Json } from '../../core/json.ts'
 
-/** Levels of the deepest answer that is kept: a stream of it is made by functions that call themselves. */
+/** Deepest answer that is stored, in levels: replaying it as a stream uses recursive functions. */
 const MOST_LEVELS = 200
 
-/** Whether an answer is nested deeper than it could be given again. Level by level, so that its own depth harms nothing. */
+/** Whether an answer is nested too deeply to be replayed. Walks level by level, without recursion. */
 export function isNested(json: Json): boolean {
   let level: Json[] = [json]
   for (let depth = 0; level.length > 0; depth += 1) {

@@ -2,7 +2,7 @@ import { type JsonObject, list, object } from '../../core/json.ts'
 import { isCall, isCustomCall, offered } from './calls.ts'
 import { isWritten } from './count.ts'
 
-/** Items that are done, of which at least one says something or calls a tool. */
+/** Whether all output items are complete, and at least one has text or calls a tool. */
 export function isSaid(body: JsonObject, { id, output }: JsonObject): boolean {
   const items = list(output).map(object)
   const names = offered(list(body.tools).flatMap(ofNamespace))
@@ -22,7 +22,7 @@ const ofNamespace = (tool: JsonObject[string]) => {
 
 function isWhole(item: JsonObject, names: ReadonlySet<string> | undefined): boolean {
   const { id, type, status, content, call_id } = item
-  // Without an id, the events of a replay would belong to no item.
+  // A replay as a stream refers to items by id.
   if (!isWritten(id) || (status !== undefined && status !== null && status !== 'completed')) return false
   if (type === 'function_call') return isWritten(call_id) && isCall(item, names)
   if (type === 'custom_tool_call') return isWritten(call_id) && isCustomCall(item, names)

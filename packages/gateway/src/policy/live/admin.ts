@@ -8,57 +8,60 @@ import { type Difference, differences } from './diff.ts'
 import type { Switches } from './live.ts'
 import { type Ask, find, put, remembered } from './store.ts'
 
-/** What Redis holds. `version` 0 and no change: nothing was ever changed live, or it is gone. */
+/** State in Redis. `version` 0 without `change`: no live change was ever made, or it is gone. */
 export type PolicyState = {
   version: number
   change?: Change
-  /** Why no process obeys what is there. The next change takes its place. */
+  /** Why processes ignore the stored change. The next change replaces it. */
   broken?: string
-  /** Where there is no change, or a broken one: the newest that is whole, which running processes may go by still. */
+  /** If `change` is absent or invalid: the newest valid one, which running processes may still follow. */
   last?: Change
 }
 
-/** Who changes it, why, and what they have seen. */
+/** Author, reason and base of a change. */
 export type ChangeInfo = {
   /** At most 100 characters. @default 'a program' */
   by?: string
   /** At most 500 characters. */
   comment?: string
-  /** The version that the change is made from; another one in force is a conflict. @default whichever is in force */
+  /** Version that the change is based on; a different current version is a conflict. @default the current version */
   base?: number
 }
 
-/** `told`: how many processes were listening, where Redis is one server. */
+/** `notified`: number of subscribed processes, where Redis is one server. */
 export type AppliedChange = Change & { told: number }
 
-/** What is in force for all processes at one Redis, and how to change it. Every change is whole or not made at all. */
+/**
+ * Reads and changes the live policy of all processes that share a Redis. Every change is applied completely or not at
+ * all.
+ */
 export type PolicyStore = {
   read: () => Promise<PolicyState>
-  /** The last 50 changes, the newest first; fewer where they are large. What cannot be read any more is left out. */
+  /** Returns the last 50 changes, newest first; fewer if they are large. Leaves out those that cannot be parsed. */
   history: () => Promise<Change[]>
-  /** A policy as it would be put in force. @throws GatewayOptionsError naming each field at fault. */
+  /** Validates a policy as `push` would. @throws GatewayOptionsError naming each invalid field. */
   check: (policy: unknown) => Policy
-  /** Puts a policy in force. Switches stay. @throws GatewayOptionsError naming each field at fault. */
+  /** Puts a policy in force. Switches stay. @throws GatewayOptionsError naming each invalid field. */
   push: (policy: Policy, note?: ChangeInfo) => Promise<AppliedChange>
-  /** Each process goes by its own policy again. Switches stay. */
+  /** Returns each process to its own policy. Switches stay. */
   clear: (note?: ChangeInfo) => Promise<AppliedChange>
-  /** Changes the switches: what `change` returns is in force instead. @throws GatewayOptionsError naming each field at fault. */
+  /** Replaces the switches by the result of `change`. @throws GatewayOptionsError naming each invalid field. */
   switch: (change: (switches: Switches) => Switches, note?: ChangeInfo) => Promise<AppliedChange>
-  /** Puts in force what was in force at a version; `keepSwitches`: its policy only. @default the version before this one */
+  /** Restores the state at a version; `keepSwitches`: its policy only. @default the version before this one */
   rollback: (to?: number, note?: ChangeInfo & { keepSwitches?: boolean }) => Promise<AppliedChange>
-  /** What differs between what is in force and this, field by field. */
+  /** Lists the differences between the current state and this one, by field. */
   diff: (next: { policy?: Policy; switches?: Switches }) => Promise<Difference[]>
   close: () => void
 }
 
-/** Somebody else changed it first. Nothing was changed. */
+/** Thrown when another operator changed the policy first. Nothing was changed. */
 export class PolicyConflict extends Error {
   override name = 'PolicyConflict' as const
   readonly code = 'gateway_policy_conflict' as const
   readonly base: number
-  /** What is in force since. */
+  /** The state now in force. */
   readonly standing: PolicyState
-  /** What it changed. */
+  /** Differences made by the other change. */
   readonly changes: Difference[]
 
   constructor(base: number, standing: PolicyState, changes: Difference[]) {
@@ -72,7 +75,7 @@ export class PolicyConflict extends Error {
 const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 const EVERYTHING = { switches: {} }
 
-/** `vet`: what else speaks against a policy that is pushed, a line for each field at fault. */
+/** @param vet Returns further problems of a policy to push, one line per invalid field. */
 export function createPolicyStore(
   redis: string | RedisClient,
   vet: (policy: Policy) => Promise<string[]>,
@@ -194,10 +197,10 @@ const readable = (text: string): Change[] => {
   }
 }
 
-/** As people see it: a policy's fields by their names, those of switches under `switches`. */
+/** Returns policy fields by their names, and switches under `switches`. */
 const seen = ({ policy, switches }: Pick<Change, 'policy' | 'switches'>) => ({ ...policy, switches })
 
-/** Two lives of a Redis that was flushed, and two clocks that are nearly right, never have a version in common. */
+/** Two lifetimes of a flushed Redis, and two clocks that are nearly right, never share a version. */
 const versionAt = (now: Date): number => Number(now.toISOString().replace(/\D/g, '').slice(0, 14))
 
 function unknownVersion(to: number | undefined, changes: Change[]): string {

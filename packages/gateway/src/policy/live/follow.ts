@@ -10,58 +10,58 @@ import { changeOf, MAX_VERSION } from './change.ts'
 import type { Live } from './live.ts'
 import { CHANNEL, type Found, find } from './store.ts'
 
-/** Where a policy is from: live, or as the process was started. */
+/** Source of a policy: live in Redis, or from the start of the process. */
 export type PolicySource = 'redis' | 'option' | 'file' | 'default'
 
 export type PolicyStats = {
-  /** Of what is in force; 0: nothing was ever changed live. */
+  /** Version in force; 0: no live change was ever made. */
   version: number
-  /** Where the policy is from. With a `version`, switches of that version lie over it. */
+  /** Source of the policy. With a `version`, the switches of that version apply on top. */
   source: PolicySource
-  /** When it came into force, in milliseconds since the epoch; absent: when the program was started. */
+  /** When it came into force, in milliseconds since the epoch. Absent: at the start of the program. */
   followedAt?: number
-  /** What Redis holds instead, and why it is not obeyed. */
+  /** Version in Redis that is ignored, and the reason. */
   refused?: { version: number; why: string }
 }
 
 export type PolicyFollower = {
-  /** Settles when Redis has told what is in force, or did not within its deadline. Never rejects. */
+  /** Resolves when Redis has answered, or failed to within its deadline. Never rejects. */
   ready: Promise<void>
-  /** A version that somebody has heard of in passing. */
+  /** Reports a version that another source mentioned. */
   told: (version: number) => void
-  /** With each call: it costs no command, unless nobody has looked for a minute. */
+  /** Called with each call: polls Redis if the last poll is over a minute old, else costs nothing. */
   tick: () => void
   stats: () => PolicyStats
   close: () => void
 }
 
 type Options = {
-  /** What the process was started with: in force until Redis has told, and where it tells of switches only. */
+  /** Policy at the start of the process: in force until Redis answers, and whenever Redis holds only switches. */
   own: { policy: Policy; source: PolicySource }
-  /** @throws for what cannot be put in force: then the last one stays. */
+  /** Puts a state in force. @throws if it is invalid: the last one then stays. */
   adopt: (live: Live) => void
   say: Warn
 }
 
 const LOOK_EVERY_MS = 60_000
-/** Between two looks, however many messages come. */
+/** Smallest gap between two polls, however many messages arrive. */
 const GAP_MS = 100
 const RETRY_MS = 250
 const RETRIES = 8
 const LOOKING = 'following the live policy'
-/** Versions of files are smaller: see `Change.version`. */
+/** Versions of policy files are smaller: see `Change.version`. */
 const FIRST_VERSION = 20_200_101_000_000
 
 /**
- * Follows what is in force in Redis: by a message on a channel, which takes no time; by what others tell in passing,
- * where that was missed; and at last by looking, once a minute while there are calls. Whatever is not whole, not ours
- * or not newer is refused, and the last good one stays.
+ * Follows the live policy in Redis: by messages on a channel, without delay; by versions mentioned elsewhere, if a
+ * message was missed; and by polling once a minute while there are calls. An invalid, foreign or older state is
+ * ignored, and the last good one stays.
  */
 export function followPolicy(link: RedisConnection, { own, adopt, say }: Options): PolicyFollower {
   const stats: PolicyStats = { version: 0, source: own.source }
-  /** The last version that was looked at, obeyed or refused. */
+  /** The last version read, whether applied or ignored. */
   let seen = 0
-  /** The highest that was told of, and one that was told of and never found. */
+  /** The highest version announced, and one that was announced but never found. */
   let hoped = 0
   let vain = 0
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -95,7 +95,7 @@ export function followPolicy(link: RedisConnection, { own, adopt, say }: Options
       if (hoped <= Math.max(seen, stats.version)) tries = 0
       else if (!tryAgain()) vain = hoped
     } catch {
-      // Redis is away. It may be back sooner than the next call.
+      // Redis is unavailable. It may return before the next call.
       tryAgain()
     }
   }
@@ -111,7 +111,7 @@ export function followPolicy(link: RedisConnection, { own, adopt, say }: Options
     return true
   }
 
-  /** Keeps no program alive. */
+  /** The timer does not keep the process alive. */
   function lookLater(ms: number) {
     if (closed) return
     clearTimer(later)
@@ -184,7 +184,7 @@ export function followPolicy(link: RedisConnection, { own, adopt, say }: Options
   }
 }
 
-/** Field names are as hostile as whoever wrote them. */
+/** Field names may be hostile, as they come from Redis. */
 function presentable(reason: string): string {
   const lines = reason.split('\n')
   const more = lines.length > 3 ? ` (and ${lines.length - 3} more)` : ''

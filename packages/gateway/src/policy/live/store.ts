@@ -4,22 +4,22 @@ import { type Change, MAX_BYTES, textOf } from './change.ts'
 import historySource from './history.lua'
 import writeSource from './write.lua'
 
-/** One team could be named `policy`: its keys have other names. */
+/** A team may be named `policy`: the suffixes of its keys differ from these. */
 const IN_FORCE = 'gw:{policy}:live'
 const HISTORY = 'gw:{policy}:history'
-/** On which everybody is told the version of a change. */
+/** Channel on which the version of each change is published. */
 export const CHANNEL = 'gw:policy'
 
 const REMEMBERED = 50
 const REMEMBERED_BYTES = 2 * 1024 * 1024
 
-/** How a command is sent, and within which time it is answered. */
+/** Sends a command, within the deadline of its connection. */
 export type Ask = <T>(command: (client: RedisClient) => Promise<T>) => Promise<T>
 
-/** `version` is 0 where there is none, and -1 where something else lies in its place. No `text`: it is as it was. */
+/** `version` is 0 if there is none, and -1 if the key holds something else. No `text`: unchanged. */
 export type Found = { version: number; text?: string }
 
-/** A version of fourteen digits at most, and a new line. */
+/** A version of at most fourteen digits, and a line break. */
 const HEAD_BYTES = 15
 
 // A policy can be changed while Redis is full.
@@ -27,8 +27,8 @@ const writing = createScript(writeSource, 'allow-oom')
 const remembering = createScript(historySource)
 
 /**
- * What is in force: one command, and another for the change itself if it is not the `known` one. Plain reads, so that
- * agents need no right to write here; and never more than a change can have, whatever lies there.
+ * Reads the state in force: one command, and a second one unless it is the `known` version. Plain reads, so that
+ * agents need no write permission; bounded in size, whatever the key holds.
  */
 export async function find(ask: Ask, known: number): Promise<Found> {
   try {
@@ -49,7 +49,7 @@ function split(found: string): Found {
   return version === undefined || text === undefined ? { version: -1 } : { version: Number(version), text }
 }
 
-/** How many processes were told of it; `undefined`: somebody was faster, and nothing was changed. */
+/** Writes a change; returns the number of processes notified. `undefined`: a conflict, nothing was changed. */
 export async function put(ask: Ask, base: number, change: Change): Promise<number | undefined> {
   const args = [base, change.version, textOf(change), REMEMBERED, REMEMBERED_BYTES, CHANNEL]
   const answer = await ask((client) => writing.run(client, [IN_FORCE, HISTORY], args))
@@ -57,7 +57,7 @@ export async function put(ask: Ask, base: number, change: Change): Promise<numbe
   return outcome === 'written' ? told : undefined
 }
 
-/** Texts of the last changes, the newest first. */
+/** Reads the texts of the last changes, newest first. */
 export async function remembered(ask: Ask): Promise<string[]> {
   return (await ask((client) => remembering.run(client, [HISTORY], [REMEMBERED, MAX_BYTES]))) as string[]
 }
