@@ -111,7 +111,7 @@ const SWITCHES: [string, object][] = [
   ['mode direct --agent seo', { agents: { seo: { mode: 'direct' } } }],
   ['cache off', { cache: 'off' }],
   ['semantic shadow --agent support', { agents: { support: { semantic: 'shadow' } } }],
-  ['agent seo off', { agents: { seo: { off: true } } }],
+  ['agent seo off', { agents: { seo: { disabled: true } } }],
   ['limits prod_ceo --rpm 30 --usd 10', { teams: { prod_ceo: { rpm: 30, usdPerDay: 10 } } }],
   ['model gpt-4o gpt-4o-mini', { models: { 'gpt-4o': 'gpt-4o-mini' } }],
 ]
@@ -132,7 +132,7 @@ test('each switch is set, shown, taken back by itself, and all of them by reset'
   const shown = await gateway('switch show', server)
   expect(shown.out.split('\n').toSorted().filter(Boolean)).toEqual([
     '+ agents.seo.mode: "direct"',
-    '+ agents.seo.off: true',
+    '+ agents.seo.disabled: true',
     '+ agents.support.semantic: "shadow"',
     '+ cache: "off"',
     '+ mode: "litellm"',
@@ -310,6 +310,6 @@ test('a model without a price: push is refused, a switch says what it would mean
   const known = await gateway('switch model gpt-4o gpt-99-mini --yes', server)
   expect(known).toMatchObject({ code: 0, err: expect.not.stringContaining('Beware') })
   const unknown = await gateway('switch model gpt-4o gpt-99 --yes', server)
-  expect(unknown.err).toContain('Beware: routing.swap["gpt-4o"]: the price of "gpt-99" is unknown')
+  expect(unknown.err).toContain('Beware: routing.aliases["gpt-4o"]: the price of "gpt-99" is unknown')
   expect(unknown.code).toBe(0)
 })

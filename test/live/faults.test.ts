@@ -201,7 +201,7 @@ test('Redis hung at the start: the first call is answered all the same; who may 
   server.pause()
   const strict = {
     ...hotdashPolicy,
-    teams: { prod_customer: { agents: ['support'], rpm: 9, whenRedisIsAway: 'refuse' as const } },
+    teams: { prod_customer: { agents: ['support'], rpm: 9, onRedisUnavailable: 'reject' as const } },
   }
   const deadlines = { redisMs: 100, connectMs: 300 }
   const [agent, careful] = await Promise.all([

@@ -10,15 +10,15 @@ export type Limits = {
   /** Version of the policy they come from: where processes disagree, the highest version's limits apply. @default 0 */
   version?: number
   /** @default DEFAULT_WHILE_UNAVAILABLE */
-  away?: WhileUnavailable
+  whileUnavailable?: WhileUnavailable
 }
 
 /** Limits of a process that cannot reach the shared Redis. */
 export type WhileUnavailable = {
   /** Requests and tokens. `local`: each process uses its share of the limit. `reject`: every call is refused. */
-  rates: 'share' | 'refuse'
+  rates: 'local' | 'reject'
   /** `local`: each process spends the amount granted while Redis was available. `reject`: it spends nothing. */
-  dollars: 'share' | 'refuse'
+  dollars: 'local' | 'reject'
   /**
    * Share of each limit, 0 to 1, that Redis lends to all processes together for an outage. No other process can use a
    * lent share until it is returned.
@@ -29,8 +29,8 @@ export type WhileUnavailable = {
 }
 
 export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
-  rates: 'share',
-  dollars: 'share',
+  rates: 'local',
+  dollars: 'local',
   leased: 0.05,
   allowance: 0 as NanoUsd,
 }

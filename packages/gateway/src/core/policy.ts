@@ -103,12 +103,12 @@ export type OnRedisUnavailable = {
    * Requests and tokens. `local`: each process uses its share of the limit; `reject`: calls get a 503. @default
    * 'local'
    */
-  rates?: 'share' | 'refuse'
+  rates?: 'local' | 'reject'
   /**
    * `local`: each process spends the amount granted while Redis was available; `reject`: calls get a 503. @default
    * 'local'
    */
-  dollars?: 'share' | 'refuse'
+  dollars?: 'local' | 'reject'
   /**
    * Share of each limit, 0 to 0.5, that is lent to all processes together for an outage. During the first minute
    * without Redis, a process has its lease alone; of dollars it never has more. No other process can use a lent
@@ -137,7 +137,7 @@ export type TeamPolicy = {
   /** US dollars in one day of the policy's time zone. Governed calls never exceed it. */
   usdPerDay?: number
   /** Behaviour of a process that cannot reach Redis. A plain word sets both `rates` and `dollars`. @default 'local' */
-  whenRedisIsAway?: 'share' | 'refuse' | OnRedisUnavailable
+  onRedisUnavailable?: 'local' | 'reject' | OnRedisUnavailable
   /** Models this team may name. @default every model of the policy */
   models?: string[]
   /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */
@@ -168,7 +168,7 @@ export type AgentPolicy = {
   /** How its calls go. @default the policy's */
   mode?: Mode
   /** `true`: its calls are refused. */
-  off?: true
+  disabled?: true
 }
 
 /** Cost bounds of tools that upstream runs (web search, code interpreter, MCP...), for teams with a daily budget. */
@@ -210,7 +210,7 @@ export type Policy = {
     /** Answers when the routed model fails; `false` switches failover off. */
     fallback?: false | string
     /** Maps a model to the one that answers in its place, whether it was chosen or named. */
-    swap?: Record<string, string>
+    aliases?: Record<string, string>
   }
   models?: Record<string, ModelPolicy>
   cache?: false | CachePolicy

@@ -86,7 +86,7 @@ function callerOf(
     priority: own?.priority ?? WAITING.priority,
     maxWaitMs: team?.maxWaitMs ?? WAITING.maxWaitMs,
     maxQueued: team?.maxQueued ?? WAITING.maxQueued,
-    ...(own?.off && { refusal: off(agent) }),
+    ...(own?.disabled && { refusal: disabledRefusal(agent) }),
   }
 }
 
@@ -112,18 +112,18 @@ function narrowed(outer: Caller['exact'], layer: false | CachePolicy | undefined
 }
 
 function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limits | undefined {
-  const { rpm, tpm, usdPerDay, whenRedisIsAway } = team
+  const { rpm, tpm, usdPerDay, onRedisUnavailable } = team
   if (rpm === undefined && tpm === undefined && usdPerDay === undefined) return undefined
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm
   if (usdPerDay !== undefined) limits.usdPerDay = nanoUsd(usdPerDay)
   if (version !== undefined) limits.version = version
-  if (whenRedisIsAway !== undefined) limits.away = awayOf(whenRedisIsAway)
+  if (onRedisUnavailable !== undefined) limits.whileUnavailable = whileUnavailableOf(onRedisUnavailable)
   return limits
 }
 
-function awayOf(said: NonNullable<TeamPolicy['whenRedisIsAway']>): WhileUnavailable {
+function whileUnavailableOf(said: NonNullable<TeamPolicy['onRedisUnavailable']>): WhileUnavailable {
   if (typeof said === 'string') return { ...DEFAULT_WHILE_UNAVAILABLE, rates: said, dollars: said }
   const {
     rates = DEFAULT_WHILE_UNAVAILABLE.rates,
@@ -146,7 +146,7 @@ function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (mess
   )
 }
 
-const off = (agent: string): Refusal => ({
+const disabledRefusal = (agent: string): Refusal => ({
   code: 'gateway_agent_off',
   message: `The agent ${JSON.stringify(agent)} is switched off. An operator can switch it on again: llm-gateway switch agent ${agent} on`,
 })

@@ -38,7 +38,7 @@ function applyLimits(policy: Policy, { teams: limits = {} }: Switches): Policy {
 function applyAliases(policy: Policy, { models }: Switches): Policy {
   if (models === undefined || Object.keys(models).length === 0) return policy
   const { routing } = policy
-  return { ...policy, routing: { ...routing, swap: { ...routing?.swap, ...models } } }
+  return { ...policy, routing: { ...routing, aliases: { ...routing?.aliases, ...models } } }
 }
 
 /** A global mode also overrides the modes of agents. */
@@ -59,7 +59,7 @@ function withAgent(policy: Policy, [name, own]: [string, NonNullable<Switches['a
   const changed: AgentPolicy = {
     ...agent,
     ...(own.mode && { mode: own.mode }),
-    ...(own.off && { off: own.off }),
+    ...(own.disabled && { disabled: own.disabled }),
     ...cacheOf(cacheOfAgent(policy, name, agent?.cache, own)),
   }
   return { ...policy, agents: { ...policy.agents, [name]: changed } }

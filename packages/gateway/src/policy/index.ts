@@ -2,12 +2,12 @@ import { unpricedChoices } from '../pricing/unpriced.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { createPolicyStore, type PolicyStore } from './live/admin.ts'
 
-export { applySwitches as applied } from './apply-switches.ts'
+export { applySwitches } from './apply-switches.ts'
 export {
-  type AppliedChange as Made,
-  type ChangeInfo as Note,
+  type AppliedChange,
+  type ChangeInfo,
   PolicyConflict,
-  type PolicyState as Standing,
+  type PolicyState,
   type PolicyStore,
 } from './live/admin.ts'
 export type { Change } from './live/change.ts'

@@ -7,13 +7,13 @@ import { createPriceBook } from './price-book.ts'
  */
 export async function unpricedChoices({ teams = {}, models = {}, routing = {} }: Policy): Promise<string[]> {
   if (!Object.values(teams).some(({ usdPerDay }) => usdPerDay !== undefined)) return []
-  const { default: usual, escalate, fallback, swap = {} } = routing
+  const { default: usual, escalate, fallback, aliases = {} } = routing
   const choices: [field: string, model: string | false | undefined][] = [
     ['routing.default', usual],
     ['routing.escalate.to', escalate ? escalate.to : undefined],
     ['routing.fallback', fallback],
-    ...Object.entries(swap).map(([from, to]): [string, string] => [
-      `routing.swap[${JSON.stringify(from)}]`,
+    ...Object.entries(aliases).map(([from, to]): [string, string] => [
+      `routing.aliases[${JSON.stringify(from)}]`,
       to,
     ]),
   ]

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { GatewayOptionsError, type Policy } from '@hotdash/llm-gateway'
-import { applied, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
+import { applySwitches, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../command.ts'
 import { nearest } from '../nearest.ts'
 import {
@@ -101,7 +101,7 @@ async function show(store: PolicyStore, { json, applied: whole }: Values): Promi
     stderr.write(
       `Switched${whole ? ', and laid over it' : ' besides'}:\n${switchLines(switches, paint).join('\n')}\n`,
     )
-  stdout.write(`${JSON.stringify(whole ? applied({ version, policy, switches }) : policy, null, 2)}\n`)
+  stdout.write(`${JSON.stringify(whole ? applySwitches({ version, policy, switches }) : policy, null, 2)}\n`)
   return 0
 }
 

@@ -2,12 +2,12 @@ import { hostname, userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import {
-  applied,
+  type AppliedChange,
+  applySwitches,
   type Change,
+  type ChangeInfo,
   type Difference,
   differences,
-  type Made,
-  type Note,
   openPolicyStore,
   PolicyConflict,
   type PolicyStore,
@@ -76,7 +76,7 @@ export async function change(
   store: PolicyStore,
   values: Changing,
   next: Next,
-  make: (note: Note & { base: number }) => Promise<Made>,
+  make: (note: ChangeInfo & { base: number }) => Promise<AppliedChange>,
 ): Promise<number> {
   const standing = await store.read()
   const { version, change: whole, broken, last } = standing
@@ -101,12 +101,12 @@ export async function change(
     base: version,
     ...(comment === undefined ? {} : { comment }),
   })
-  return done(values, { version: made.version, changed: true, told: made.told, changes }, sentence(made))
+  return done(values, { version: made.version, changed: true, told: made.notified, changes }, sentence(made))
 }
 
 /** What processes go by: the policy, with what is switched laid over it. */
 const inForce = (state: State): Policy =>
-  applied({ version: 0, policy: policyInForce(state), switches: state.switches })
+  applySwitches({ version: 0, policy: policyInForce(state), switches: state.switches })
 
 /** What changes for processes: where no policy was live, they had one of their own. */
 function visible(now: State, then: State, changes: Difference[]): Difference[] {
@@ -117,7 +117,7 @@ function visible(now: State, then: State, changes: Difference[]): Difference[] {
   return differences(seen({ ...now, policy: policyInForce(now) }), seen(then))
 }
 
-const sentence = ({ version, told }: Made) =>
+const sentence = ({ version, notified: told }: AppliedChange) =>
   `Version ${version} is in force. ${told === 0 ? 'No process was listening: those that run look once a minute.' : `Told ${told === 1 ? 'one process' : `${told} processes`}.`}`
 
 function done({ json }: Changing, result: object, words: string): number {

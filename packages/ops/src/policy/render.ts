@@ -1,4 +1,4 @@
-import type { Change, Difference, Standing, Switches } from '@hotdash/llm-gateway/policy'
+import type { Change, Difference, PolicyState, Switches } from '@hotdash/llm-gateway/policy'
 import { differences } from '@hotdash/llm-gateway/policy'
 import type { Paint } from './paint.ts'
 
@@ -53,7 +53,7 @@ export function switchLines(switches: Switches, paint: Paint): string[] {
   return all.length > 0 ? all : ['Nothing is switched: all is as the policy says.']
 }
 
-export function standingLine(standing: Standing, paint: Paint): string {
+export function standingLine(standing: PolicyState, paint: Paint): string {
   const { last } = standing
   const recovery =
     last === undefined
@@ -62,7 +62,7 @@ export function standingLine(standing: Standing, paint: Paint): string {
   return `${stateLine(standing, paint)}${recovery}`
 }
 
-function stateLine({ version, change, broken }: Standing, paint: Paint): string {
+function stateLine({ version, change, broken }: PolicyState, paint: Paint): string {
   if (broken !== undefined)
     return `${paint('red', 'What Redis holds is obeyed by nobody')}${version > 0 ? ` (version ${version})` : ''}: ${plain(broken)}`
   if (change === undefined)

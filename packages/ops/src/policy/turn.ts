@@ -35,7 +35,7 @@ const TURNS: Record<string, Words> = {
   agent: ([name, word]) => {
     if (!name) throw new UsageError('Which agent? As in: llm-gateway switch agent seo off')
     const state = oneOf(`agent ${name}`, word, ['off', 'on', 'reset'])
-    if (state !== 'reset') return forOneOrAll(name, { off: state === 'off' ? true : undefined })
+    if (state !== 'reset') return forOneOrAll(name, { disabled: state === 'off' ? true : undefined })
     return {
       turned: (switches) => tidy({ ...switches, agents: without(switches.agents, name) }),
       names: { agent: name },

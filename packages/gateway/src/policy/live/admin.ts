@@ -29,7 +29,7 @@ export type ChangeInfo = {
 }
 
 /** `notified`: number of subscribed processes, where Redis is one server. */
-export type AppliedChange = Change & { told: number }
+export type AppliedChange = Change & { notified: number }
 
 /**
  * Reads and changes the live policy of all processes that share a Redis. Every change is applied completely or not at
@@ -127,7 +127,7 @@ export function createPolicyStore(
     }
     const told = await put(ask, standing.version, made)
     if (told === undefined) throw await conflict(standing.version)
-    return { ...made, told }
+    return { ...made, notified: told }
   }
 
   async function conflict(base: number): Promise<PolicyConflict> {

@@ -11,7 +11,7 @@ export type Switches = {
     {
       mode?: Mode
       /** `true`: its calls are refused. */
-      off?: true
+      disabled?: true
       cache?: 'off'
       semantic?: 'off' | 'shadow'
     }

@@ -12,7 +12,7 @@ export const switchesSchema = z.strictObject({
   cache,
   semantic,
   agents: z.optional(
-    z.record(name, z.strictObject({ mode, off: z.optional(z.literal(true)), cache, semantic })),
+    z.record(name, z.strictObject({ mode, disabled: z.optional(z.literal(true)), cache, semantic })),
   ),
   teams: z.optional(
     z.record(
