@@ -18,10 +18,14 @@ export function createDirectCallRecorder(recorder: Recorder): RecordDirectCall {
     const ending = await reply.recording.ended
     const endedAt = performance.now()
     // An abort by the caller also breaks the observed copy. The SDK aborts as well after the body failed by itself.
-    const gaveUp = ending.type === 'failed' && isAbort(ending.error, call.signal)
-    const seen = gaveUp ? ({ type: 'aborted', usage: ending.usage } as const) : ending
+    const isAborted = ending.type === 'failed' && isAbort(ending.error, call.signal)
+    const observed = isAborted ? ({ type: 'aborted', usage: ending.usage } as const) : ending
     const firstByte = status === undefined ? undefined : answeredAt
-    recorder.end(call, reply, seen, await costFor(seen, reply, call), { left: false, firstByte, endedAt })
+    recorder.end(call, reply, observed, await costFor(observed, reply, call), {
+      left: false,
+      firstByte,
+      endedAt,
+    })
   }
 }
 

@@ -23,11 +23,11 @@ export type PassThroughCall = {
 )
 
 /** Builds the record. The cost of a paid endpoint is unknown; the others cost nothing. */
-export function passThroughRecord(passed: PassThroughCall): CallRecord {
-  const { id, at, caller, method, url, startedAt } = passed
-  const refusal = 'refusal' in passed ? passed.refusal : undefined
+export function passThroughRecord(call: PassThroughCall): CallRecord {
+  const { id, at, caller, method, url, startedAt } = call
+  const refusal = 'refusal' in call ? call.refusal : undefined
   const latencyMs = performance.now() - startedAt
-  const status = 'status' in passed ? passed.status : undefined
+  const status = 'status' in call ? call.status : undefined
   const record: CallRecord = {
     id,
     startedAt: at,
@@ -44,19 +44,19 @@ export function passThroughRecord(passed: PassThroughCall): CallRecord {
     estimated: false,
     latencyMs,
     attempts: refusal === undefined ? [{ model: '', status, latencyMs }] : [],
-    status: statusOf(passed),
+    status: statusOf(call),
   }
   if (caller.mode !== 'embedded') record.mode = caller.mode
   if (refusal !== undefined || !isPaid(method, url)) record.costUsd = 0
   if (status !== undefined) record.httpStatus = status
   if (refusal !== undefined) record.error = refusal
-  else if ('error' in passed) record.error = nameOf(passed.error)
-  else if (passed.status >= 400) record.error = `http_${passed.status}`
+  else if ('error' in call) record.error = nameOf(call.error)
+  else if (call.status >= 400) record.error = `http_${call.status}`
   return record
 }
 
-function statusOf(passed: PassThroughCall): CallRecord['status'] {
-  if ('error' in passed) return passed.aborted ? 'aborted' : 'failed'
-  if (passed.refusal !== undefined) return 'refused'
-  return passed.status < 400 ? 'ok' : 'failed'
+function statusOf(call: PassThroughCall): CallRecord['status'] {
+  if ('error' in call) return call.aborted ? 'aborted' : 'failed'
+  if (call.refusal !== undefined) return 'refused'
+  return call.status < 400 ? 'ok' : 'failed'
 }

@@ -38,7 +38,7 @@ function world(attempts: Attempt[], later: DeferredQueue) {
     return cost as NanoUsd | undefined
   }
   const send = () => Promise.reject(new Error('nothing is sent as it is here'))
-  const run = account(recorder, { fault, later, send })(async ({ attempt }) => {
+  const run = account(recorder, { fault, deferred: later, send })(async ({ attempt }) => {
     const isLast = attempt === attempts.length - 1
     const ending: Ending = { type: 'complete', usage: NO_USAGE, answer: () => undefined }
     const recording = {

@@ -28,9 +28,9 @@ export function createMemoryCache(maxBytes: number): MemoryCache {
   const generations = createGenerations()
 
   function drop(which: (key: string, entry: CacheEntry) => boolean): number {
-    const gone = [...entries.entries()].filter(([key, entry]) => which(key, entry))
-    for (const [key] of gone) entries.delete(key)
-    return gone.length
+    const removed = [...entries.entries()].filter(([key, entry]) => which(key, entry))
+    for (const [key] of removed) entries.delete(key)
+    return removed.length
   }
 
   return {

@@ -3,7 +3,7 @@ import type { Epoch } from '../entry/epoch.ts'
 import type { PurgeFilter } from '../entry/purge-filter.ts'
 
 /** Options of a write. */
-export type Placing = {
+export type WriteOptions = {
   /** Signs the entry, where other processes can read it. */
   secret?: Buffer
   /** Epoch in which upstream was asked: if it has ended, the entry is not stored. @default the current one */
@@ -15,7 +15,7 @@ export type CacheStore = {
   /** Returns fresh and stale entries; a Promise only if it has to wait. */
   get: (key: string, secret?: Buffer) => CacheEntry | undefined | Promise<CacheEntry | undefined>
   /** Returns true once all users of this store can find the entry. */
-  set: (key: string, entry: CacheEntry, placing?: Placing) => boolean | Promise<boolean>
+  set: (key: string, entry: CacheEntry, placing?: WriteOptions) => boolean | Promise<boolean>
   /** Returns the epoch of a key, as of this process's last lookup of it. */
   epoch: (key: string) => Epoch
   /** Removes the entry of the answer with this id: upstream was told to delete it. */

@@ -25,39 +25,39 @@ type Validation = { seenAt: number; shared: boolean; version: number; stamps: st
 export function createTieredCache(
   memory: MemoryCache,
   redis: RedisCache,
-  { link, localMs }: { link: RedisConnection; localMs: number },
+  { connection, localMs }: { connection: RedisConnection; localMs: number },
 ): CacheStore {
-  const standings = new WeakMap<CacheEntry, Validation>()
-  const looking = new Map<string, Promise<CacheEntry | undefined>>()
-  const receipts = createReceipts(link, CHANNEL)
+  const validations = new WeakMap<CacheEntry, Validation>()
+  const inFlight = new Map<string, Promise<CacheEntry | undefined>>()
+  const receipts = createReceipts(connection, CHANNEL)
   let listener: RedisSubscription | undefined
   /** No invalidation has been missed since this time. */
-  let hearingSince = Number.POSITIVE_INFINITY
+  let listeningSince = Number.POSITIVE_INFINITY
   /** Validations before this time do not count: invalidations may have been missed. */
   let distrustedBefore = 0
   /** Number of invalidations so far: an entry read while one arrived may be affected by it. */
-  let notices = 0
+  let invalidations = 0
 
-  function obey(notice: Invalidation) {
-    notices += 1
-    if ('purge' in notice) {
-      memory.purge(notice.purge)
-      if (notice.stamped !== undefined) redis.remember(notice.purge, notice.stamped)
-    } else memory.forget(notice.answerId)
+  function applyInvalidation(invalidation: Invalidation) {
+    invalidations += 1
+    if ('purge' in invalidation) {
+      memory.purge(invalidation.purge)
+      if (invalidation.stamped !== undefined) redis.remember(invalidation.purge, invalidation.stamped)
+    } else memory.forget(invalidation.answerId)
   }
 
   /** Subscribes on first use: an unused gateway needs no second connection. */
-  function hear() {
-    listener ??= subscribe(link, CHANNEL, {
+  function listen() {
+    listener ??= subscribe(connection, CHANNEL, {
       onListening: () => {
-        hearingSince = Date.now()
-        distrustedBefore = hearingSince
+        listeningSince = Date.now()
+        distrustedBefore = listeningSince
       },
       onMessage: (message) => {
-        const notice = invalidationFrom(message)
-        if (notice === undefined) return
-        obey(notice)
-        if ('purge' in notice && notice.receipt !== undefined) receipts.give(notice.receipt)
+        const invalidation = invalidationFrom(message)
+        if (invalidation === undefined) return
+        applyInvalidation(invalidation)
+        if ('purge' in invalidation && invalidation.receipt !== undefined) receipts.give(invalidation.receipt)
       },
     })
   }
@@ -66,19 +66,19 @@ export function createTieredCache(
   function isCurrent(key: string, entry: CacheEntry): boolean {
     // Without the subscription, purges of other processes go unnoticed.
     if (listener?.isListening() !== true) return false
-    const standing = standings.get(entry)
-    if (standing === undefined || !isUnpurged(key, standing)) return false
-    const { seenAt } = standing
+    const validation = validations.get(entry)
+    if (validation === undefined || !isUnpurged(key, validation)) return false
+    const { seenAt } = validation
     const now = Date.now()
     return now - seenAt < localMs && seenAt >= distrustedBefore && entry.freshUntil > now
   }
 
   /** Redis may report a purge whose invalidation has not arrived. */
-  function isUnpurged(key: string, standing: Validation): boolean {
+  function isUnpurged(key: string, validation: Validation): boolean {
     const version = redis.version()
-    if (standing.version === version) return true
-    if (standing.stamps !== stampsOf(key)) return false
-    standing.version = version
+    if (validation.version === version) return true
+    if (validation.stamps !== stampsOf(key)) return false
+    validation.version = version
     return true
   }
 
@@ -86,33 +86,34 @@ export function createTieredCache(
   const epochOf = (key: string) => epochWith(memory.epoch(key), redis.stamps(key))
 
   function remember(key: string, entry: CacheEntry, shared: boolean) {
-    standings.set(entry, { seenAt: Date.now(), shared, version: redis.version(), stamps: stampsOf(key) })
+    validations.set(entry, { seenAt: Date.now(), shared, version: redis.version(), stamps: stampsOf(key) })
     memory.set(key, entry)
   }
 
-  async function look(
+  async function fetchEntry(
     key: string,
     secret: Buffer | undefined,
-    patience = 3,
+    retries = 3,
   ): Promise<CacheEntry | undefined> {
-    hear()
-    const before = notices
-    const found = await redis.look(key, secret)
+    listen()
+    const before = invalidations
+    const found = await redis.fetchEntry(key, secret)
     // Another call may have stored an entry here while Redis was asked.
     const held = memory.get(key)
     if (found === 'unavailable') return held
     if (found !== undefined && (held === undefined || held.storedAt <= found.storedAt)) {
       // The entry may have been purged since, and no second invalidation would come.
-      if (notices !== before) return patience > 0 ? await look(key, secret, patience - 1) : undefined
+      if (invalidations !== before)
+        return retries > 0 ? await fetchEntry(key, secret, retries - 1) : undefined
       remember(key, found, true)
       return found
     }
     if (held === undefined || isCurrent(key, held)) return held
-    const standing = standings.get(held)
+    const validation = validations.get(held)
     // Redis never had it, because it was full; and no invalidation can have been missed.
-    const neverShared = standing !== undefined && !standing.shared && standing.seenAt >= hearingSince
-    if (neverShared && isUnpurged(key, standing)) {
-      standing.seenAt = Date.now()
+    const neverShared = validation !== undefined && !validation.shared && validation.seenAt >= listeningSince
+    if (neverShared && isUnpurged(key, validation)) {
+      validation.seenAt = Date.now()
       return held
     }
     memory.delete(key)
@@ -123,42 +124,42 @@ export function createTieredCache(
     get(key, secret) {
       const held = memory.get(key)
       if (held !== undefined && isCurrent(key, held)) return held
-      const known = looking.get(key)
+      const known = inFlight.get(key)
       if (known !== undefined) return known
-      const search = look(key, secret)
-      looking.set(key, search)
+      const lookup = fetchEntry(key, secret)
+      inFlight.set(key, lookup)
       // Also after a failure: a failed lookup would otherwise fail all later ones.
-      const forget = () => void looking.delete(key)
-      detached(search.then(forget, forget), link.fault, 'the cache')
-      return search
+      const forget = () => void inFlight.delete(key)
+      detached(lookup.then(forget, forget), connection.fault, 'the cache')
+      return lookup
     },
     epoch: epochOf,
     async set(key, entry, { secret, epoch = epochOf(key) } = {}) {
-      hear()
+      listen()
       if (epoch !== epochOf(key)) return false
       remember(key, entry, false)
       const stored = await redis.set(key, entry, { ...(secret && { secret }), epoch })
       // Redis knew of a purge that this process had not seen.
       if (!stored && epoch !== epochOf(key) && memory.get(key) === entry) memory.delete(key)
-      const standing = standings.get(entry)
-      if (stored && standing !== undefined) standing.shared = true
+      const validation = validations.get(entry)
+      if (stored && validation !== undefined) validation.shared = true
       return stored
     },
     async forget(answerId) {
-      obey({ answerId })
+      applyInvalidation({ answerId })
       await redis.forget(answerId)
       await publish({ answerId }).catch(() => undefined)
     },
     async purge(what) {
-      obey({ purge: what })
+      applyInvalidation({ purge: what })
       const stamped = await redis.begin(what)
-      const gone = await redis.sweep(what)
+      const removed = await redis.sweep(what)
       // Removes entries of reads that began before the deletion.
-      obey({ purge: what })
+      applyInvalidation({ purge: what })
       await receipts.collect((receipt) =>
         JSON.stringify({ purge: what, receipt, stamped } satisfies Invalidation),
       )
-      return gone
+      return removed
     },
     settled: redis.settled,
     close() {
@@ -168,8 +169,8 @@ export function createTieredCache(
     },
   }
 
-  async function publish(notice: Invalidation) {
-    obey(notice)
-    await link.run((client) => client.publish(CHANNEL, JSON.stringify(notice)))
+  async function publish(invalidation: Invalidation) {
+    applyInvalidation(invalidation)
+    await connection.run((client) => client.publish(CHANNEL, JSON.stringify(invalidation)))
   }
 }

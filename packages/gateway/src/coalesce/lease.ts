@@ -58,43 +58,43 @@ const LEASE = 'a lease of a call'
  * Milliseconds for which later calls find the outcome: longer than a call takes from the cache lookup to here.
  * Questions without a shareable answer skip the wait for `unfit` calls.
  */
-const WORD_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
+const OUTCOME_TTL_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
 
-export const isOutcome = (word: string | undefined): word is Outcome =>
-  word !== undefined && Object.hasOwn(WORD_MS, word)
+export const isOutcome = (result: string | undefined): result is Outcome =>
+  result !== undefined && Object.hasOwn(OUTCOME_TTL_MS, result)
 
 /**
  * Creates the leases: at most one process asks upstream per question. A lease is an agreement, not a lock: two
  * processes that ask at once cost money, but do no harm.
  */
-export function createLeases(link: RedisConnection): Leases {
+export function createLeases(connection: RedisConnection): Leases {
   const renewal = createScript(renewSource, 'allow-oom')
   const release = createScript(releaseSource, 'allow-oom')
   const ending = new Set<Promise<void>>()
 
   async function take(key: string, token: string): Promise<LeaseState> {
     try {
-      const held = await link.run((client) => client.set(key, token, 'PX', LEASE_MS, 'NX', 'GET'))
+      const held = await connection.run((client) => client.set(key, token, 'PX', LEASE_MS, 'NX', 'GET'))
       if (held === null) return { type: 'ours' }
       return isOutcome(held) ? { type: 'over', outcome: held } : { type: 'held', token: held }
     } catch (error) {
       // The command may have succeeded all the same, and the lease would stay unused.
-      if (isInstance(error, RedisUnavailable)) detached(settle(key, token, 'left'), link.fault, LEASE)
+      if (isInstance(error, RedisUnavailable)) detached(settle(key, token, 'left'), connection.fault, LEASE)
       return { type: 'unknown' }
     }
   }
 
   function hold(key: string, token: string): Lease {
     let ended = false
-    const timer = setRepeating(attempt, LEASE_MS / 3, renew, link.fault, LEASE)
+    const timer = setRepeating(attempt, LEASE_MS / 3, renew, connection.fault, LEASE)
     timer.unref()
     const stopRenewing = () => clearTimer(timer)
 
     function renew() {
-      link
+      connection
         .run((client) => renewal.run(client, [key], [token, LEASE_MS]))
-        .then((ours) => {
-          if (ours === 0) stopRenewing()
+        .then((isHeld) => {
+          if (isHeld === 0) stopRenewing()
         })
         // The next renewal may succeed.
         .catch(() => undefined)
@@ -109,17 +109,17 @@ export function createLeases(link: RedisConnection): Leases {
         // If this fails, the lease expires.
         const done = settle(key, token, outcome)
           .finally(() => ending.delete(done))
-          .catch((error: unknown) => link.fault(error, LEASE))
+          .catch((error: unknown) => connection.fault(error, LEASE))
         ending.add(done)
       },
     }
   }
 
   async function settle(key: string, token: string, outcome: Outcome | Promise<Outcome>): Promise<void> {
-    const word = await outcome
-    const message = `${key} ${token} ${word}`
-    await link
-      .run((client) => release.run(client, [key], [token, word, WORD_MS[word], CHANNEL, message]))
+    const result = await outcome
+    const message = `${key} ${token} ${result}`
+    await connection
+      .run((client) => release.run(client, [key], [token, result, OUTCOME_TTL_MS[result], CHANNEL, message]))
       // The lease expires instead.
       .catch(() => undefined)
   }

@@ -3,7 +3,7 @@ import type { Call, Handler, Stage } from '../core/call.ts'
 import { withoutResponse } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
 import { NO_USAGE } from '../core/usage.ts'
-import { type Borne, shownBy } from '../fingerprint/headers.ts'
+import { type AccountParts, credentialsOf } from '../fingerprint/headers.ts'
 import { detached, type Fault } from '../util/faults.ts'
 import { raceAbort } from '../util/timeout.ts'
 
@@ -15,11 +15,11 @@ type Flight = {
   controller: AbortController
   reply: Promise<Reply>
   arrived: Reply | undefined
-  seats: Set<Participant>
+  participants: Set<Participant>
   /** Caller whose record holds the cost: the first one that had not left when the answer began. */
-  payer: Participant | undefined
+  owner: Participant | undefined
   /** Credentials of the leader: a follower with others does not inherit errors about these. */
-  leader: Borne & { team: string }
+  leader: AccountParts & { team: string }
   tellsUsage: boolean
   /** True if upstream was asked for a stream. */
   streams: boolean
@@ -38,15 +38,15 @@ export function coalesce(fault: Fault): Stage {
     /** @param joins Number of flights to join before asking upstream alone; each may fail for reasons of its leader. */
     async function ask(call: Call, joins: number): Promise<Reply> {
       const flight = joins > 0 ? joinable(flights, call) : undefined
-      const seat: Participant = {}
+      const participant: Participant = {}
       if (flight === undefined) {
         const own = startFlight(flights, next, call, fault)
-        return (await joinFlight(own, seat, call)) ?? (await own.reply)
+        return (await joinFlight(own, participant, call)) ?? (await own.reply)
       }
-      const reply = await joinFlight(flight, seat, call)
+      const reply = await joinFlight(flight, participant, call)
       if (reply === undefined) return await ask(call, 0)
       if (!isLeaderOnlyFailure(reply, flight, call)) return reply
-      flight.seats.delete(seat)
+      flight.participants.delete(participant)
       return await ask(call, joins - 1)
     }
 
@@ -74,8 +74,8 @@ function startFlight(flights: Map<string, Flight>, next: Handler, call: Call, fa
     forget,
     reply: next({ ...call, signal: controller.signal }),
     arrived: undefined,
-    seats: new Set(),
-    payer: undefined,
+    participants: new Set(),
+    owner: undefined,
     leader: { teamKey: call.teamKey, outbound: call.outbound, team: call.caller.team },
     streams: call.view.stream,
     tellsUsage: !call.view.stream || call.view.includeUsage || call.outbound.injectUsage,
@@ -95,45 +95,45 @@ function startFlight(flights: Map<string, Flight>, next: Handler, call: Call, fa
  * Waits for the answer to begin, and returns a reply whose recording notices when the caller leaves. `undefined`: the
  * answer exists only in a form (stream or whole) that this caller did not request.
  */
-async function joinFlight(flight: Flight, seat: Participant, call: Call): Promise<Reply | undefined> {
-  flight.seats.add(seat)
-  flight.payer ??= seat
-  const pays = () => flight.payer === seat
+async function joinFlight(flight: Flight, participant: Participant, call: Call): Promise<Reply | undefined> {
+  flight.participants.add(participant)
+  flight.owner ??= participant
+  const isOwner = () => flight.owner === participant
   let reply: Reply
   try {
     reply = await raceAbort(flight.reply, call.signal)
-    if (!pays() && flight.streams !== call.view.stream && reply.recording.convertible !== undefined) {
+    if (!isOwner() && flight.streams !== call.view.stream && reply.recording.convertible !== undefined) {
       if (!(await raceAbort(reply.recording.convertible(), call.signal))) {
-        leave(flight, seat)
+        leave(flight, participant)
         return undefined
       }
     }
   } catch (reason) {
     if (!call.signal.aborted) throw reason
-    leave(flight, seat)
+    leave(flight, participant)
     const ended = flight.reply.then(
       (reply) => reply.recording.ended,
       (error: unknown) => ({ type: 'failed', usage: NO_USAGE, error }) as const,
     )
     const recording = withoutResponse(reason, ended)
-    return { via: pays() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
+    return { via: isOwner() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
   }
   const { recording } = reply
-  const land = (kept: boolean | Promise<boolean>) => {
+  const onStored = (kept: boolean | Promise<boolean>) => {
     flight.forget()
     reply.onStored?.(kept)
   }
-  const isForeign = !pays() && isAnotherAccount(flight, call)
+  const isForeign = !isOwner() && isAnotherAccount(flight, call)
   return {
     ...reply,
-    ...(pays() ? { onStored: land } : { via: 'flight' }),
+    ...(isOwner() ? { onStored } : { via: 'flight' }),
     ...(isForeign && { headers: {} }),
     recording: {
       ...recording,
       async open(view, left) {
-        const own = pays() ? view : { ...view, follows: true as const }
+        const own = isOwner() ? view : { ...view, follows: true as const }
         const response = await recording.open(own, (early) => {
-          leave(flight, seat)
+          leave(flight, participant)
           left(early)
         })
         return isForeign ? foreignView(response) : response
@@ -142,19 +142,19 @@ async function joinFlight(flight: Flight, seat: Participant, call: Call): Promis
   }
 }
 
-function leave(flight: Flight, seat: Participant): void {
-  if (!flight.seats.delete(seat)) return
-  const [heir] = flight.seats
-  if (heir === undefined) {
+function leave(flight: Flight, participant: Participant): void {
+  if (!flight.participants.delete(participant)) return
+  const [nextOwner] = flight.participants
+  if (nextOwner === undefined) {
     const recording = flight.arrived?.recording
     if (recording === undefined) flight.controller.abort()
     else if (!recording.isOver()) flight.forget()
     recording?.cancelIfUnread()
-  } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
+  } else if (flight.arrived === undefined && flight.owner === participant) flight.owner = nextOwner
 }
 
 /** Statuses about an account: its key, its credit, its permissions, its rate. */
-const PERSONAL = new Set([401, 402, 403, 404, 429])
+const ACCOUNT_STATUSES = new Set([401, 402, 403, 404, 429])
 
 /** Whether a failure concerns the leader alone: a refusal, or an upstream error about its credentials. */
 function isLeaderOnlyFailure(reply: Reply, flight: Flight, call: Call): boolean {
@@ -162,12 +162,16 @@ function isLeaderOnlyFailure(reply: Reply, flight: Flight, call: Call): boolean 
   const arrived = flight.arrived
   if (arrived?.via === 'refused') return true
   const status = arrived?.recording.status
-  return status !== undefined && PERSONAL.has(status) && shownBy(flight.leader) !== shownBy(call)
+  return (
+    status !== undefined &&
+    ACCOUNT_STATUSES.has(status) &&
+    credentialsOf(flight.leader) !== credentialsOf(call)
+  )
 }
 
 /** Accounts and teams share a flight only where the policy allows it; elsewhere both are part of the flight's name. */
 function isAnotherAccount({ leader }: Flight, call: Call): boolean {
   const { accountsShare, crossTeamCache: shared, team } = call.caller
   if (!accountsShare && !shared) return false
-  return leader.team !== team || shownBy(leader) !== shownBy(call)
+  return leader.team !== team || credentialsOf(leader) !== credentialsOf(call)
 }

@@ -19,7 +19,7 @@ export type CallState = {
   /** The caller's own signal. The SDK's per-attempt signal also aborts on timeouts. */
   userSignal: AbortSignal | undefined
   /** Time of the call, in milliseconds since the epoch. The wall clock may step, so no duration is computed from it. */
-  madeAt: number
+  madeAtMs: number
   /** Time of the call by `performance.now()`, the base of durations. Stands still while the machine sleeps. */
   startedAt: number
   /** True once this call has failed over: its retries stay with the fallback model. */
@@ -32,7 +32,7 @@ export type CallState = {
   /** Returns a stale answer for use when no other comes (stale-if-error). */
   staleFallback: (() => Reply | undefined) | undefined
   /** True for calls of a gateway client: `retriesAfter` and `userSignal` are then known, otherwise assumed. */
-  marked: boolean
+  isGatewayClient: boolean
   /** On a 401 the client exchanges its token and sends the request once more, whatever its retry count. */
   refreshes: boolean
 }
@@ -60,14 +60,14 @@ export function newCallState(hooked: boolean, options?: RequestOptions, maxRetri
     run: hooked ? AsyncLocalStorage.snapshot() : (fn) => fn(),
     retriesAfter: (attempt) => Math.max(0, (options?.maxRetries ?? maxRetries) - attempt),
     userSignal: options?.signal ?? undefined,
-    madeAt: Date.now(),
+    madeAtMs: Date.now(),
     startedAt: performance.now(),
     failedOver: false,
     upstreamAttempts: 0,
     barred: false,
     draft: undefined,
     staleFallback: undefined,
-    marked: options !== undefined,
+    isGatewayClient: options !== undefined,
     refreshes: false,
   }
 }
@@ -77,9 +77,9 @@ export function newCallState(hooked: boolean, options?: RequestOptions, maxRetri
  * context. `options` must belong to this call alone. Retries inherit the mark; the SDK's debug log omits symbols.
  */
 export function attachCallState(options: RequestOptions, client: Client): void {
-  const origin = options[ORIGIN]?.() ?? newCallState(client.hooked, options, client.maxRetries)
-  origin.refreshes = client.refreshes && options.__metadata?.workloadIdentityTokenRefreshed !== true
-  options[ORIGIN] ??= () => origin
+  const state = options[ORIGIN]?.() ?? newCallState(client.hooked, options, client.maxRetries)
+  state.refreshes = client.refreshes && options.__metadata?.workloadIdentityTokenRefreshed !== true
+  options[ORIGIN] ??= () => state
 }
 
 /** `hooked`: a hook will run in the caller's context. `refreshes`: the token comes from a workload identity. */
@@ -104,7 +104,7 @@ export function detachCallState(init: RequestInit | undefined): void {
 const outside = AsyncLocalStorage.snapshot()
 
 /** Creates the state of a call that has no caller. */
-export const forkCallState = (): CallState => ({
+export const backgroundCallState = (): CallState => ({
   ...newCallState(false),
   context: undefined,
   run: (fn) => outside(fn),
@@ -114,11 +114,11 @@ export const forkCallState = (): CallState => ({
  * Creates the state of a call that follows from another: it keeps the context, and can neither be aborted nor
  * retried.
  */
-export function afterwards(origin: CallState): CallState {
+export function forkCallState(state: CallState): CallState {
   return {
-    ...origin,
+    ...state,
     ...newCallState(false),
-    context: origin.context,
-    run: origin.run,
+    context: state.context,
+    run: state.run,
   }
 }

@@ -56,10 +56,10 @@ const storage = shared[KEY]
  */
 export function withGateway<T>(context: GatewayContext, fn: () => T): T {
   const outer = storage.getStore()
-  const given = readable(context)
-  const tags = [...(outer?.tags ?? []), ...(given.tags ?? [])]
-  const trace = given.trace ?? outer?.trace ?? randomUUID()
-  return storage.run({ ...outer, ...given, trace, tags }, fn)
+  const fields = readable(context)
+  const tags = [...(outer?.tags ?? []), ...(fields.tags ?? [])]
+  const trace = fields.trace ?? outer?.trace ?? randomUUID()
+  return storage.run({ ...outer, ...fields, trace, tags }, fn)
 }
 
 const FIELDS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'onLimit'] as const
@@ -69,18 +69,18 @@ const FIELDS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'onLimit']
  * cannot be read counts as `false`, the strictest value.
  */
 function readable(context: GatewayContext | null | undefined): GatewayContext {
-  const given: Record<string, unknown> = {}
-  if (context === undefined || context === null) return given
+  const fields: Record<string, unknown> = {}
+  if (context === undefined || context === null) return fields
   for (const field of FIELDS) {
     try {
       const value = context[field]
       if (field === 'tags' ? Array.isArray(value) : value !== undefined)
-        given[field] = field === 'tags' ? [...(value as string[])] : value
+        fields[field] = field === 'tags' ? [...(value as string[])] : value
     } catch {
-      if (field === 'cache') given.cache = false
+      if (field === 'cache') fields.cache = false
     }
   }
-  return given
+  return fields
 }
 
 export const currentContext = (): GatewayContext | undefined => storage.getStore()

@@ -18,12 +18,12 @@ export type OutgoingHead = {
  */
 export type Egress = {
   /** Returns a refusal if the request would take a key to a foreign origin. */
-  strays: (leaving: OutgoingHead) => Refusal | undefined
+  strayRefusal: (leaving: OutgoingHead) => Refusal | undefined
   /**
    * Which keys a redirect to another origin would carry: none, the `authorization` header (only some transports do),
    * or more.
    */
-  carries: (leaving: OutgoingHead) => 'nothing' | 'authorization' | 'more'
+  redirectCarries: (leaving: OutgoingHead) => 'nothing' | 'authorization' | 'more'
   /** Whether a request carries no key, or a team key or the placeholder in its place. */
   lacksKey: (headers: Headers, shown: string | undefined) => boolean
 }

@@ -44,9 +44,9 @@ export function matchBelowBase(baseURL: () => string): MatchEndpoint {
 export const matchBySuffix: MatchEndpoint = (url) => {
   const [address = ''] = url.split(/[?#]/, 1)
   const path = Object.keys(OPERATIONS).find((path) => address.endsWith(path))
-  const found = path === undefined ? undefined : operationOf(path)
+  const match = path === undefined ? undefined : operationOf(path)
   const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
-  return found && deployment !== undefined ? { ...found, model: decoded(deployment) } : found
+  return match && deployment !== undefined ? { ...match, model: decoded(deployment) } : match
 }
 
 function operationOf(path: string): { operation: Operation } | undefined {

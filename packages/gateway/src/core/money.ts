@@ -7,7 +7,7 @@ export function nanoUsd(usd: number): NanoUsd {
   const whole = Math.round(nano)
   // The usual case: a sum of whole billionths plus the rounding error of floats.
   const isWhole = whole < 1e15 && Math.abs(nano - whole) <= whole * 2 * Number.EPSILON
-  return (isWhole ? whole : Math.min(Math.ceil(Number(nano.toPrecision(15))), MOST_NANO)) as NanoUsd
+  return (isWhole ? whole : Math.min(Math.ceil(Number(nano.toPrecision(15))), MAX_NANO_USD)) as NanoUsd
 }
 
 /** Up to a million dollars, distinct amounts stay distinct, with at most nine decimals. */
@@ -21,4 +21,4 @@ export function formatUsd(nano: NanoUsd): string {
 }
 
 /** Largest amount that a float holds exactly: $9,007,199. A caller may claim any number of tokens. */
-export const MOST_NANO = Number.MAX_SAFE_INTEGER
+export const MAX_NANO_USD = Number.MAX_SAFE_INTEGER

@@ -36,10 +36,10 @@ function explain(issue: Issue, where: string): string[] {
     if (deepest?.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
       return deepest.flatMap((inner) => explain(inner, field))
   }
-  return [`${field}: ${wants(issue)}`]
+  return [`${field}: ${expectation(issue)}`]
 }
 
-function wants(issue: Issue): string {
+function expectation(issue: Issue): string {
   if (issue.code === 'invalid_type') return `must be a ${issue.expected}`
   if (issue.code === 'invalid_value')
     return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`

@@ -25,7 +25,7 @@ export type Answer = {
 }
 
 /** Characters of the largest answer that is cached; larger ones evict too many others. */
-export const MOST_ANSWER_CHARS = 1024 * 1024
+export const MAX_ANSWER_CHARS = 1024 * 1024
 
 /** Releases a reader's place at a recording; `early`: before it read everything. Later calls have no effect. */
 export type Release = (early: boolean) => void
@@ -67,7 +67,7 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
     isOver: () => true,
     open: (view, leave) => {
       leave(true)
-      return Promise.reject(view.follows ? ofConnection(reason) : reason)
+      return Promise.reject(view.follows ? asConnectionError(reason) : reason)
     },
     cancelIfUnread: () => {},
     ended,
@@ -75,7 +75,7 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
 }
 
 /** An AbortError from another caller's transport would silence the SDK of a caller that shares the call. */
-function ofConnection(reason: unknown): unknown {
+function asConnectionError(reason: unknown): unknown {
   const isAbort = reason instanceof Error && reason.name === 'AbortError'
   return isAbort ? new TypeError('fetch failed', { cause: reason }) : reason
 }

@@ -1,7 +1,8 @@
 import type { NanoUsd } from './money.ts'
 import type { Route, Via } from './operation.ts'
 import type { SemanticResult } from './record.ts'
-import type { Recording } from './recording.ts'
+import { type Recording, withoutResponse } from './recording.ts'
+import { UNBILLED } from './usage.ts'
 
 /** Result of a handler. A failure is a Reply, too: its recording rejects when it is opened. */
 export type Reply = {
@@ -34,3 +35,11 @@ export type Reply = {
 
 /** Cost of an answer, and the cost it saved. `undefined`: unknown, which is not zero. */
 export type Cost = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
+
+type AbortedCall = { signal: AbortSignal; model: string; route: Route }
+
+/** Returns the reply to a caller that left before its request was sent: nothing is billed. */
+export function abortedReply({ signal, model, route }: AbortedCall): Reply {
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: UNBILLED })
+  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
+}

@@ -31,7 +31,7 @@ export type MeteredUsage = {
    */
   bill?: 'told' | 'none'
   /** Set when the answer did not name its tier: `tier` is the requested one. */
-  tierUntold?: true
+  tierUnreported?: true
 }
 
 /** No tokens seen. Does not imply that upstream bills nothing. */

@@ -43,7 +43,7 @@ const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
  * @example const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
  */
 export function openVault({ redis, masterKey }: { redis: string | RedisClient; masterKey?: string }): Vault {
-  const link = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
+  const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
   const rotateScript = createScript(rotateSource)
 
   function master(): string {
@@ -54,8 +54,8 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
     return masterKey
   }
 
-  async function told(team: string) {
-    await link.run((client) => client.publish(CHANNEL, team))
+  async function notify(team: string) {
+    await connection.run((client) => client.publish(CHANNEL, team))
   }
 
   return {
@@ -71,13 +71,13 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
         [`m:${id}`]: seal(teamKey, master(), { team, what: 'team-key', id }),
         [`i:${id}`]: JSON.stringify(entry),
       }
-      await link.run((client) => client.hset(vaultOf(team), fields))
-      await told(team)
+      await connection.run((client) => client.hset(vaultOf(team), fields))
+      await notify(team)
       return { id, ...entry }
     },
     async rotate(team, upstreamKey) {
       const key = master()
-      const fields = await link.run((client) => client.hgetall(vaultOf(team)))
+      const fields = await connection.run((client) => client.hgetall(vaultOf(team)))
       const args: string[] = []
       for (const [field, value] of Object.entries(fields)) {
         if (!field.startsWith('m:')) continue
@@ -90,27 +90,29 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
         args.push(id, seal(upstreamKey, teamKey, { team, what: 'upstream', id }))
       }
       if (args.length === 0) return 0
-      const set = await link.run((client) => rotateScript.run(client, [vaultOf(team)], args))
-      await told(team)
+      const set = await connection.run((client) => rotateScript.run(client, [vaultOf(team)], args))
+      await notify(team)
       return typeof set === 'number' ? set : 0
     },
     async revoke(team, id) {
-      const gone = await link.run((client) => client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`))
-      await told(team)
+      const gone = await connection.run((client) =>
+        client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`),
+      )
+      await notify(team)
       return gone > 0
     },
     async list(team) {
-      const fields = await link.run((client) => client.hgetall(vaultOf(team)))
+      const fields = await connection.run((client) => client.hgetall(vaultOf(team)))
       return Object.entries(fields).flatMap(([field, value]) =>
         field.startsWith('i:') ? [{ id: field.slice(2), ...entryOf(value) }] : [],
       )
     },
     async open(team, teamKey) {
       const id = idOf(teamKey, team)
-      const value = await link.run((client) => client.hget(vaultOf(team), `t:${id}`))
+      const value = await connection.run((client) => client.hget(vaultOf(team), `t:${id}`))
       return value === null ? undefined : unseal(value, teamKey, { team, what: 'upstream', id })
     },
-    close: () => link.close(),
+    close: () => connection.close(),
   }
 }
 

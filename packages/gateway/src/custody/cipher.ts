@@ -13,8 +13,8 @@ export type Purpose = { team: string; what: 'upstream' | 'team-key'; id: string 
 
 export function seal(secret: string, key: string, purpose: Purpose): string {
   const nonce = randomBytes(NONCE)
-  const cipher = createCipheriv('aes-256-gcm', derived(key, purpose.team, 'seal'), nonce)
-  cipher.setAAD(bound(purpose))
+  const cipher = createCipheriv('aes-256-gcm', deriveKey(key, purpose.team, 'seal'), nonce)
+  cipher.setAAD(additionalData(purpose))
   const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()])
   return `${VERSION}.${Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')}`
 }
@@ -27,10 +27,10 @@ export function unseal(value: string, key: string, purpose: Purpose): string | u
   try {
     const decipher = createDecipheriv(
       'aes-256-gcm',
-      derived(key, purpose.team, 'seal'),
+      deriveKey(key, purpose.team, 'seal'),
       bytes.subarray(0, NONCE),
     )
-    decipher.setAAD(bound(purpose))
+    decipher.setAAD(additionalData(purpose))
     decipher.setAuthTag(bytes.subarray(NONCE, NONCE + TAG))
     return Buffer.concat([decipher.update(bytes.subarray(NONCE + TAG)), decipher.final()]).toString('utf8')
   } catch {
@@ -42,13 +42,13 @@ const MAX_CHARS = 8_192
 
 /** Returns the id of a team key in Redis: it does not help to find the key, and differs from the hash in the policy. */
 export const idOf = (teamKey: string, team: string): string =>
-  derived(teamKey, team, 'id').subarray(0, 8).toString('hex')
+  deriveKey(teamKey, team, 'id').subarray(0, 8).toString('hex')
 
-function derived(key: string, team: string, use: 'seal' | 'id'): Buffer {
+function deriveKey(key: string, team: string, use: 'seal' | 'id'): Buffer {
   return Buffer.from(hkdfSync('sha256', key, `llm-gateway custody ${team}`, use, 32))
 }
 
-const bound = ({ team, what, id }: Purpose) => Buffer.from(JSON.stringify([VERSION, team, what, id]))
+const additionalData = ({ team, what, id }: Purpose) => Buffer.from(JSON.stringify([VERSION, team, what, id]))
 
 /** Whether a key cannot be guessed. HKDF does not stretch keys: a reader of Redis could try guesses. */
 export function isStrong(key: string): boolean {

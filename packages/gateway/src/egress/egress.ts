@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Egress, OpenedKey, OutgoingHead } from '../core/egress.ts'
 import type { Refusal } from '../core/refusal.ts'
 
@@ -18,54 +19,54 @@ type Known = {
 const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'x-litellm-api-key'] as const
 
 /** Keys of at least this length are also found inside other words. */
-const LONG_KEY = 12
+const LONG_KEY_CHARS = 12
 const MAX_VERDICTS = 1_000
 /** Longest text whose verdict is cached. */
-const MAX_KEPT_CHARS = 4_096
+const MAX_CACHED_CHARS = 4_096
 
 export function createEgress({ hashes, keys, proxy }: Known): Egress {
   const listed = new Set([...hashes].map((each) => each.toLowerCase()))
   const own = [PLACEHOLDER_KEY, ...keys.filter((key) => key !== undefined && key !== '')] as string[]
   /** Verdict per text: most texts recur with every request. */
-  const verdicts = new Map<string, boolean>()
+  const verdicts = new LRUCache<string, boolean>({ max: MAX_VERDICTS })
 
   const isListed = (word: string) =>
     TEAM_KEY.test(word) || (listed.size > 0 && listed.has(hash('sha256', word, 'hex')))
 
   function holdsTeamKey(text: string, shown: string | undefined): boolean {
-    if (shown !== undefined && shown !== '' && !own.includes(shown) && writes(text, shown)) return true
+    if (shown !== undefined && shown !== '' && !own.includes(shown) && containsKey(text, shown)) return true
     const known = verdicts.get(text)
     if (known !== undefined) return known
-    const verdict = own.some((key) => writes(text, key)) || spellings(text).flatMap(wordsOf).some(isListed)
-    if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
-    if (text.length <= MAX_KEPT_CHARS) verdicts.set(text, verdict)
+    const verdict =
+      own.some((key) => containsKey(text, key)) || decodings(text).flatMap(wordsOf).some(isListed)
+    if (text.length <= MAX_CACHED_CHARS) verdicts.set(text, verdict)
     return verdict
   }
 
   const holdsKey = (text: string, shown: string | undefined, opened: OpenedKey | undefined) =>
-    (opened !== undefined && writes(text, opened.key)) || holdsTeamKey(text, shown)
+    (opened !== undefined && containsKey(text, opened.key)) || holdsTeamKey(text, shown)
 
-  function strays({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
+  function strayRefusal({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
     const origin = originOf(url)
     // A `data:` URL is never sent.
     if (origin === undefined && url.startsWith('data:')) return undefined
-    const isAtHome = origin !== undefined && origin === proxy
+    const isProxy = origin !== undefined && origin === proxy
     const astray = opened !== undefined && origin !== opened.origin ? opened : undefined
-    if (astray !== undefined && writes(url, astray.key)) return strayKey(origin, astray.origin)
-    if (!isAtHome && holdsTeamKey(url, shown)) return strayTeamKey('its address', origin)
+    if (astray !== undefined && containsKey(url, astray.key)) return strayKey(origin, astray.origin)
+    if (!isProxy && holdsTeamKey(url, shown)) return strayTeamKey('its address', origin)
     for (const [name, value] of headers) {
-      if (astray !== undefined && writes(value, astray.key)) return strayKey(origin, astray.origin)
-      if (!isAtHome && holdsTeamKey(value, shown)) return strayTeamKey(`its header ${name}`, origin)
+      if (astray !== undefined && containsKey(value, astray.key)) return strayKey(origin, astray.origin)
+      if (!isProxy && holdsTeamKey(value, shown)) return strayTeamKey(`its header ${name}`, origin)
     }
     return undefined
   }
 
   return {
-    strays,
-    carries({ url, headers, shown, opened }) {
+    strayRefusal,
+    redirectCarries({ url, headers, shown, opened }) {
       if (opened === undefined && (proxy === undefined || originOf(url) !== proxy)) return 'nothing'
       for (const [name, value] of headers)
-        if (!LEFT_BEHIND.has(name) && holdsKey(value, shown, opened)) return 'more'
+        if (!DROPPED_ON_REDIRECT.has(name) && holdsKey(value, shown, opened)) return 'more'
       return 'authorization'
     },
     lacksKey: (headers, shown) =>
@@ -86,7 +87,7 @@ export function withAuthorization(headers: HeadersInit | undefined, key: string)
 }
 
 /** Headers that `fetch` drops on a redirect to another origin. Source: Fetch standard, "HTTP-redirect fetch". */
-const LEFT_BEHIND = new Set(['authorization', 'proxy-authorization', 'cookie', 'host'])
+const DROPPED_ON_REDIRECT = new Set(['authorization', 'proxy-authorization', 'cookie', 'host'])
 
 /** Returns the origin; `undefined` for URLs without one, such as `data:`. */
 export function originOf(url: string): string | undefined {
@@ -104,11 +105,13 @@ const wordsOf = (text: string): string[] => [
   ...text.split(/[^\w.~+-]+/),
 ]
 
-const writes = (text: string, key: string) =>
-  spellings(text).some((text) => (key.length >= LONG_KEY ? text.includes(key) : wordsOf(text).includes(key)))
+const containsKey = (text: string, key: string) =>
+  decodings(text).some((text) =>
+    key.length >= LONG_KEY_CHARS ? text.includes(key) : wordsOf(text).includes(key),
+  )
 
 /** Returns a text as it stands, percent-decoded, and as decoded credentials of Basic authentication. */
-function spellings(text: string): string[] {
+function decodings(text: string): string[] {
   const found = [text]
   if (text.includes('%')) found.push(decoded(text))
   const [, basic] = /\bbasic\s+([\w+/=-]+)/i.exec(text) ?? []

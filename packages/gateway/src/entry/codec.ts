@@ -19,7 +19,7 @@ const CHECKSUM_AT = 16
 const BODY_AT = 20
 
 /** Number of leading bytes that `mayMatch` needs. */
-export const MARKS_END = CHECKSUM_AT
+export const ATTRIBUTES_END = CHECKSUM_AT
 
 /** Above this, deflating runs in the thread pool; below, the hand-over costs more than it saves. */
 const ASYNC_BYTES = 32 * 1024
@@ -30,8 +30,8 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024
 /** Level 3 is as fast as 1 on answers of usual length, and smaller. */
 const DEFLATE = { level: 3, dictionary }
 const INFLATE = { dictionary, maxOutputLength: MAX_BODY_BYTES }
-const deflated = promisify(deflateRaw)
-const inflated = promisify(inflateRaw)
+const deflateAsync = promisify(deflateRaw)
+const inflateAsync = promisify(inflateRaw)
 
 /** Everything in an entry but its text. */
 type Rest = Omit<CacheEntry, 'text'>
@@ -43,9 +43,9 @@ export async function encode({ text, ...rest }: CacheEntry): Promise<Buffer> {
   const length = Buffer.alloc(4)
   length.writeUInt32LE(json.length)
   const body = Buffer.concat([length, json, Buffer.from(text, wellFormed ? 'utf8' : 'utf16le')])
-  const packed = body.length > ASYNC_BYTES ? await deflated(body, DEFLATE) : deflateRawSync(body, DEFLATE)
-  const marks = [rest.team, rest.agent, rest.model].map(mark)
-  const head = Buffer.concat([MAGIC_AND_VERSION, Buffer.of(wellFormed ? UTF8 : UTF16), ...marks])
+  const packed = body.length > ASYNC_BYTES ? await deflateAsync(body, DEFLATE) : deflateRawSync(body, DEFLATE)
+  const attributeHashes = [rest.team, rest.agent, rest.model].map(attributeHash)
+  const head = Buffer.concat([MAGIC_AND_VERSION, Buffer.of(wellFormed ? UTF8 : UTF16), ...attributeHashes])
   const sum = Buffer.alloc(BODY_AT - CHECKSUM_AT)
   sum.writeUInt32LE(sumOf(head, packed))
   return Buffer.concat([head, sum, packed])
@@ -56,7 +56,7 @@ export async function encode({ text, ...rest }: CacheEntry): Promise<Buffer> {
  * @returns `undefined` for anything that `encode` has not written.
  */
 export async function decode(value: Buffer, isSigned = false): Promise<CacheEntry | undefined> {
-  if (!isOurs(value)) return undefined
+  if (!hasFormat(value)) return undefined
   const packed = value.subarray(BODY_AT)
   if (
     value.length < BODY_AT ||
@@ -65,7 +65,7 @@ export async function decode(value: Buffer, isSigned = false): Promise<CacheEntr
     return undefined
   try {
     const body =
-      packed.length > ASYNC_BYTES ? await inflated(packed, INFLATE) : inflateRawSync(packed, INFLATE)
+      packed.length > ASYNC_BYTES ? await inflateAsync(packed, INFLATE) : inflateRawSync(packed, INFLATE)
     const textAt = 4 + body.readUInt32LE()
     const rest: unknown = JSON.parse(body.toString('utf8', 4, textAt))
     const text = body.toString(value[3] === UTF16 ? 'utf16le' : 'utf8', textAt)
@@ -77,19 +77,20 @@ export async function decode(value: Buffer, isSigned = false): Promise<CacheEntr
 
 /** Decides by the first bytes of a value. A value in another format matches every filter: it is useless in any case. */
 export function mayMatch({ team, agent, model }: PurgeFilter, start: Buffer): boolean {
-  if (!isOurs(start)) return true
+  if (!hasFormat(start)) return true
   return [team, agent, model].every(
-    (wanted, at) => wanted === undefined || mark(wanted).equals(start.subarray(4 + 4 * at, 8 + 4 * at)),
+    (wanted, at) =>
+      wanted === undefined || attributeHash(wanted).equals(start.subarray(4 + 4 * at, 8 + 4 * at)),
   )
 }
 
-const isOurs = (value: Buffer) =>
-  value.length >= MARKS_END && value.subarray(0, 3).equals(MAGIC_AND_VERSION) && (value[3] ?? 2) <= UTF16
+const hasFormat = (value: Buffer) =>
+  value.length >= ATTRIBUTES_END && value.subarray(0, 3).equals(MAGIC_AND_VERSION) && (value[3] ?? 2) <= UTF16
 
 /** Detects accidental damage only: a writer with access to Redis can forge any checksum. */
 const sumOf = (head: Buffer, packed: Buffer): number => crc32(packed, crc32(head))
 
-const mark = (name: string): Buffer => hash('sha256', name, 'buffer').subarray(0, 4)
+const attributeHash = (name: string): Buffer => hash('sha256', name, 'buffer').subarray(0, 4)
 
 /** The checksum holds, so this rejects entries of another version, or made by hand. */
 function isRest(value: unknown): value is Rest {

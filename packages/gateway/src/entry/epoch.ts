@@ -58,15 +58,15 @@ export function createStamps() {
   return {
     of: (key: string): Stamps => ({ own: own.get(tagIn(key) ?? '') ?? '', all }),
     /** @returns `false` if Redis holds older stamps than this process knows. */
-    learn(tag: string, told: Stamps): boolean {
+    learn(tag: string, reported: Stamps): boolean {
       const before = own.get(tag) ?? ''
-      const now = { own: latest(before, told.own), all: latest(all, told.all) }
+      const now = { own: latest(before, reported.own), all: latest(all, reported.all) }
       if (now.own !== before || now.all !== all) {
         version += 1
         own.set(tag, now.own)
         all = now.all
       }
-      return now.own === told.own && now.all === told.all
+      return now.own === reported.own && now.all === reported.all
     },
     tags: () => [...own.keys()],
     /** Changes with every update. */
@@ -94,16 +94,16 @@ export function orderOf(stamp: string | undefined): number {
 }
 
 /** Returns the later of two stamps, separately for each half. */
-function latest(known: string, told: string): string {
-  if (told === '' || told === FOREIGN) return known === '' ? told : known
-  if (known === '' || known === FOREIGN) return told
+function latest(known: string, reported: string): string {
+  if (reported === '' || reported === FOREIGN) return known === '' ? reported : known
+  if (known === '' || known === FOREIGN) return reported
   const [whole = '', last = ''] = known.split('.')
-  const [toldWhole = '', toldLast = ''] = told.split('.')
-  return `${whole > toldWhole ? whole : toldWhole}.${last > toldLast ? last : toldLast}`
+  const [reportedWhole = '', reportedLast = ''] = reported.split('.')
+  return `${whole > reportedWhole ? whole : reportedWhole}.${last > reportedLast ? last : reportedLast}`
 }
 
 /** Returns the part of the stamps that an entry's signature covers: the last purges of everything. */
-export const boundTo = ({ own, all }: Stamps): string => `${own.split('.')[0]} ${all.split('.')[0]}`
+export const signedPart = ({ own, all }: Stamps): string => `${own.split('.')[0]} ${all.split('.')[0]}`
 
 /** Returns an epoch that includes the stamps, which other processes share. */
 export const epochWith = (generation: Epoch, { own, all }: Stamps): Epoch => `${generation} ${own} ${all}`

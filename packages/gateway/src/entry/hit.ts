@@ -12,7 +12,7 @@ export function hit(
   call: Call,
   via: 'exact' | 'stale' | 'flight' | 'semantic',
 ): Reply | undefined {
-  const recording = replayed(entry, call)
+  const recording = replayEntry(entry, call)
   if (recording === undefined) return undefined
   return {
     via,
@@ -26,16 +26,21 @@ export function hit(
 }
 
 /** An entry that cannot be parsed, or is nested too deeply, counts as not stored. */
-function replayed(entry: CacheEntry, call: Call): Recording | undefined {
-  const { operation, outbound: outgoing, view } = call
+function replayEntry(entry: CacheEntry, call: Call): Recording | undefined {
+  const { operation, outbound, view } = call
   try {
-    return replay(operation === 'responses' ? echoed(entry, call) : entry, operation, outgoing.url, view)
+    return replay(
+      operation === 'responses' ? withCallerEcho(entry, call) : entry,
+      operation,
+      outbound.url,
+      view,
+    )
   } catch {
     return undefined
   }
 }
 
-const echoed = (entry: CacheEntry, call: Call): CacheEntry => ({
+const withCallerEcho = (entry: CacheEntry, call: Call): CacheEntry => ({
   ...entry,
   text: withEcho(entry.text, JSON.parse(entry.text), call.body),
 })

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import type { Stamped } from './epoch.ts'
-import { noticeSchema, type PurgeFilter } from './purge-filter.ts'
+import { invalidationSchema, type PurgeFilter } from './purge-filter.ts'
 
 /** Message to other processes: remove entries; with `receipt`, the sender waits for a confirmation. */
 export type Invalidation = { purge: PurgeFilter; receipt?: string; stamped?: Stamped } | { answerId: string }
@@ -8,7 +8,7 @@ export type Invalidation = { purge: PurgeFilter; receipt?: string; stamped?: Sta
 /** Parses a message; `undefined` for any other content: every Redis client can write to the channel. */
 export function invalidationFrom(message: string): Invalidation | undefined {
   try {
-    return z.safeParse(noticeSchema, JSON.parse(message)).data as Invalidation | undefined
+    return z.safeParse(invalidationSchema, JSON.parse(message)).data as Invalidation | undefined
   } catch {
     return undefined
   }

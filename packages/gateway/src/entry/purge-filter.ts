@@ -30,7 +30,7 @@ export function matches({ team, agent, model, key }: PurgeFilter, of: string, en
 }
 
 const stamp = z.string().check(z.maxLength(80))
-export const noticeSchema = z.union([
+export const invalidationSchema = z.union([
   z.strictObject({
     purge: schema,
     receipt: z.optional(z.string().check(z.regex(/^[\w-]{12}$/))),

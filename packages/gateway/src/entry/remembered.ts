@@ -3,19 +3,19 @@ import { orderOf, type Stamped, type Stamps, tagIn } from './epoch.ts'
 import { matches, type PurgeFilter } from './purge-filter.ts'
 
 /** Largest number of remembered purges. */
-const MAX = 1_000
+const MAX_PURGES = 1_000
 
 /**
  * Remembers the purges that this process made or received. A purge of one agent, model or key does not change the
  * signatures of other entries; so its filter is kept, and rejects purged entries that are put back.
  */
-export function createRemembered() {
+export function createPurgeHistory() {
   const purges: { what: PurgeFilter; stamped: Stamped }[] = []
 
   return {
     add(what: PurgeFilter, stamped: Stamped): void {
       purges.push({ what, stamped })
-      if (purges.length > MAX) purges.shift()
+      if (purges.length > MAX_PURGES) purges.shift()
     },
     /** Whether a later purge selected this entry. */
     covers(key: string, entry: CacheEntry): boolean {

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '../core/json.ts'
  * one caller's metadata and user to the next. The value is what the answer says if the request says nothing;
  * `undefined`: nothing. Source: openai 7.57, `Response`.
  */
-const ECHOED = {
+const ECHOED_MEMBERS = {
   metadata: {},
   user: null,
   safety_identifier: null,
@@ -21,14 +21,15 @@ const PERSONAL = ['prompt_cache_diagnostics']
 
 export function echoOf(body: JsonObject): JsonObject {
   const echo: JsonObject = {}
-  for (const name of Object.keys(ECHOED)) if (body[name] !== undefined) echo[name] = body[name] as Json
+  for (const name of Object.keys(ECHOED_MEMBERS))
+    if (body[name] !== undefined) echo[name] = body[name] as Json
   return echo
 }
 
 /** Returns the answer's text as upstream would have written it for this request. */
 export function withEcho(text: string, answer: JsonObject, body: JsonObject): string {
   const changes: Record<string, string | undefined> = {}
-  for (const [name, absent] of Object.entries(ECHOED)) {
+  for (const [name, absent] of Object.entries(ECHOED_MEMBERS)) {
     const wanted = JSON.stringify(body[name] ?? absent)
     if (name in answer ? JSON.stringify(answer[name]) !== wanted : name in body) changes[name] = wanted
   }

@@ -48,11 +48,11 @@ const CREDENTIAL = new Set(
 )
 
 /** Neutral headers that HTTP needs in every request. */
-const OF_EVERY_REQUEST = new Set(['accept', 'content-type', 'user-agent'])
+const REQUIRED_BY_HTTP = new Set(['accept', 'content-type', 'user-agent'])
 
 /** Whether a header belongs to one request alone and may identify its sender: ids, tracing, baggage. */
 export const isOfOneRequest = (name: string): boolean =>
-  kindOf(name) === 'neutral' && !OF_EVERY_REQUEST.has(name)
+  kindOf(name) === 'neutral' && !REQUIRED_BY_HTTP.has(name)
 
 /** Kinds of the names seen so far: a process sends a few dozen. */
 const kinds = new Map<string, Kind>()
@@ -68,10 +68,10 @@ function kindOf(name: string): Kind {
 }
 
 /** Headers that decide which callers may share an answer, each as an unambiguous text of names and values. */
-export type Bearing = { credentials: string; deciding: string }
+export type AccountHeaders = { credentials: string; deciding: string }
 
 /** The parts of a call that these headers are read from. */
-export type Borne = {
+export type AccountParts = {
   teamKey?: string | undefined
   outbound: Pick<Call['outbound'], 'headers' | 'transportName'>
 }
@@ -80,11 +80,11 @@ export type Borne = {
  * Reads them from a call. With key custody the caller shows a team key, which counts beside `authorization`. So does
  * a transport of the program's own, which may add credentials that no header shows.
  */
-export function bearingOf({ outbound: outgoing, teamKey }: Borne): Bearing {
+export function accountHeadersOf({ outbound, teamKey }: AccountParts): AccountHeaders {
   let credentials = teamKey === undefined ? '' : pair('team-key', teamKey)
-  if (outgoing.transportName !== undefined) credentials += pair('by', outgoing.transportName)
+  if (outbound.transportName !== undefined) credentials += pair('by', outbound.transportName)
   let deciding = ''
-  outgoing.headers.forEach((value, name) => {
+  outbound.headers.forEach((value, name) => {
     const kind = kindOf(name)
     if (kind === 'neutral') return
     if (kind === 'deciding') deciding += pair(name, value)
@@ -106,5 +106,5 @@ function lastingPart(authorization: string): string {
 }
 
 /** Returns everything a call authenticates with, including signatures of one request. */
-export const shownBy = (call: Borne): string =>
-  bearingOf(call).credentials + (call.outbound.headers.get('authorization') ?? '')
+export const credentialsOf = (call: AccountParts): string =>
+  accountHeadersOf(call).credentials + (call.outbound.headers.get('authorization') ?? '')

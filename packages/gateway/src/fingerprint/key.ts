@@ -5,7 +5,7 @@ import type { Operation } from '../core/operation.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { canonical, lengthPrefixed, parseExactNumbers } from './canonical.ts'
 import { echoOf } from './echo.ts'
-import { bearingOf } from './headers.ts'
+import { accountHeadersOf } from './headers.ts'
 import { keyRingOf, ownerOf } from './owner.ts'
 import { hasRepeated } from './repeated.ts'
 import { bypassReason } from './shareable.ts'
@@ -21,26 +21,26 @@ export type Keys = { exact: string; flight: string; secret: Buffer } | { bypass:
  * the model that answers, not the requested one.
  */
 const NEVER_IN_KEY = {
-  chat: of(
+  chat: names(
     'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
     'prompt_cache_retention metadata store',
   ),
-  responses: of(
+  responses: names(
     'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
     'prompt_cache_retention metadata store',
   ),
-  embeddings: of('user'),
-  completions: of('stream stream_options user'),
+  embeddings: names('user'),
+  completions: names('stream stream_options user'),
 } as const satisfies Record<Operation, ReadonlySet<string>>
 
 export function keysOf(call: Call): Keys {
-  const { body, operation, caller, policy: rules } = call
-  const bypass = bypassReason(operation, body, call.model, rules.policy.cacheRemoteContent ?? false)
+  const { body, operation, caller, policy } = call
+  const bypass = bypassReason(operation, body, call.model, policy.policy.cacheRemoteContent ?? false)
   if (bypass !== undefined) return { bypass }
   const tag = caller.crossTeamCache ? SHARED : hashTag(caller.team)
-  const bearing = bearingOf(call)
-  const ring = keyRingOf(call, bearing)
-  const owner = ownerOf(call, ring.signer, bearing)
+  const accountHeaders = accountHeadersOf(call)
+  const ring = keyRingOf(call, accountHeaders)
+  const owner = ownerOf(call, ring.signer, accountHeaders)
   if (owner === undefined) return { bypass: 'no-user' }
   const scope = scopeOf(call, tag, ring.id + owner)
   const known = call.parsed.keys
@@ -55,14 +55,10 @@ export function keysOf(call: Call): Keys {
 }
 
 /** Returns everything in a key besides the body. Each part is prefixed with its length, so that parts cannot blend. */
-function scopeOf(
-  { body, operation, outbound: outgoing, model, controls }: Call,
-  tag: string,
-  owner: string,
-): string {
+function scopeOf({ body, operation, outbound, model, controls }: Call, tag: string, owner: string): string {
   // Answers to calls without `store` name a response that upstream keeps; answers to `store: false` do not.
   const kept = operation === 'responses' && body.store !== false ? 'kept' : ''
-  const parts = [tag, controls.cache.namespace ?? '', outgoing.url, operation, model, kept, owner]
+  const parts = [tag, controls.cache.namespace ?? '', outbound.url, operation, model, kept, owner]
   let scope = ''
   for (const part of parts) scope += lengthPrefixed(part)
   return scope
@@ -75,39 +71,34 @@ const SHARED = '*'
  * Characters of the largest body that is serialised again for comparison; a larger one is scanned, which takes less
  * memory.
  */
-const MOST_COMPARED = 262_144
+const MAX_COMPARED_CHARS = 262_144
 
 /** Returns the SHA-256 of everything the body asks, computed once per body. */
-function questionOf({
-  operation,
-  body,
-  parsed: reading,
-  outbound: outgoing,
-}: Call): string | { bypass: string } {
-  const known = reading.questions[operation]
+function questionOf({ operation, body, parsed, outbound }: Call): string | { bypass: string } {
+  const known = parsed.questions[operation]
   if (known !== undefined) return known
   const excluded = NEVER_IN_KEY[operation]
   // LiteLLM's members are in the text, but no longer in the body.
-  const whole = Object.keys(outgoing.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outgoing.text))
+  const whole = Object.keys(outbound.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outbound.text))
   // Such a text loses nothing in parsing: no repeated member, no number that a double cannot hold.
-  const isPlain = outgoing.text.length <= MOST_COMPARED && JSON.stringify(whole) === outgoing.text
-  if (!isPlain && hasRepeated(outgoing.text, whole)) return { bypass: 'repeated-member' }
+  const isPlain = outbound.text.length <= MAX_COMPARED_CHARS && JSON.stringify(whole) === outbound.text
+  if (!isPlain && hasRepeated(outbound.text, whole)) return { bypass: 'repeated-member' }
   try {
-    const exact = isPlain ? body : parseExactNumbers(outgoing.text, body)
-    let written = ''
+    const exact = isPlain ? body : parseExactNumbers(outbound.text, body)
+    let serialised = ''
     for (const name of Object.keys(exact).sort()) {
       const member = exact[name]
       if (excluded.has(name) || !(name in body) || member === null || (name === 'n' && member === 1)) continue
-      written += `${JSON.stringify(name)}:${canonical(member)},`
+      serialised += `${JSON.stringify(name)}:${canonical(member)},`
     }
-    const question = hash('sha256', written, 'base64url')
-    reading.questions[operation] = question
+    const question = hash('sha256', serialised, 'base64url')
+    parsed.questions[operation] = question
     return question
   } catch {
     return { bypass: 'nested-too-deeply' }
   }
 }
 
-function of(...names: string[]): ReadonlySet<string> {
+function names(...names: string[]): ReadonlySet<string> {
   return new Set(['model', ...names.join(' ').split(' ')])
 }

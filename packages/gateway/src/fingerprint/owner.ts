@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Call } from '../core/call.ts'
 import { type Json, object } from '../core/json.ts'
 import { type Signer, signerOf } from '../util/signature.ts'
 import { canonical, lengthPrefixed } from './canonical.ts'
-import { type Bearing, bearingOf } from './headers.ts'
+import { type AccountHeaders, accountHeadersOf } from './headers.ts'
 
 /**
  * Returns a text that must be equal for two calls to share an answer, whether stored, in flight or semantic: the
@@ -12,9 +13,13 @@ import { type Bearing, bearingOf } from './headers.ts'
  * @param signer Keyed with the secret of the partition, so that a reader of Redis cannot test guesses of credentials.
  * @returns `undefined` where users are separated and the call names none: it may share nothing.
  */
-export function ownerOf(call: Call, signer: Signer, bearing = bearingOf(call)): string | undefined {
+export function ownerOf(
+  call: Call,
+  signer: Signer,
+  accountHeaders = accountHeadersOf(call),
+): string | undefined {
   const { caller } = call
-  const { credentials, deciding } = bearing
+  const { credentials, deciding } = accountHeaders
   const user = caller.perUser ? userOf(call) : ''
   if (user === undefined) return undefined
   return (
@@ -65,41 +70,33 @@ const OWN_SECRET = randomBytes(32).toString('base64url')
  * Selects the secret: the configured one, else the team key, else the call's credentials. Where teams share, a team
  * key is no common secret; where accounts share, neither are credentials.
  */
-export function keyRingOf({ caller, policy: rules }: Call, { credentials }: Bearing): KeyRing {
-  const { secret, key } = rules.secrets ?? {}
+export function keyRingOf({ caller, policy }: Call, { credentials }: AccountHeaders): KeyRing {
+  const { secret, key } = policy.secrets ?? {}
   const common = secret ?? (caller.crossTeamCache ? undefined : key)
   if (common !== undefined) return ringFrom(common)
   return ringFrom(caller.accountsShare ? OWN_SECRET : credentials)
 }
 
-const rings = new Map<string, KeyRing>()
-const MAX_RINGS = 200
+const rings = new LRUCache<string, KeyRing>({ max: 200 })
 
 function ringFrom(secret: string): KeyRing {
   const known = rings.get(secret)
   if (known !== undefined) return known
   const signer = signerOf(secret)
   const ring = { id: signer('exact').toString('base64url', 0, 9), signer, entries: signer('exact entries') }
-  remember(rings, secret, ring, MAX_RINGS)
+  rings.set(secret, ring)
   return ring
 }
 
-const accounts = new WeakMap<Signer, Map<string, string>>()
+const accounts = new WeakMap<Signer, LRUCache<string, string>>()
 const MAX_ACCOUNTS = 200
 
 function accountOf(signer: Signer, credentials: string): string {
-  const known = accounts.get(signer) ?? new Map<string, string>()
+  const known = accounts.get(signer) ?? new LRUCache<string, string>({ max: MAX_ACCOUNTS })
   accounts.set(signer, known)
   const found = known.get(credentials)
   if (found !== undefined) return found
   const account = signer(`account\n${credentials}`).toString('base64url', 0, 18)
-  remember(known, credentials, account, MAX_ACCOUNTS)
+  known.set(credentials, account)
   return account
-}
-
-/** Evicts first in, first out. */
-function remember<Value>(known: Map<string, Value>, name: string, value: Value, most: number) {
-  const [oldest] = known.size >= most ? known.keys() : []
-  if (oldest !== undefined) known.delete(oldest)
-  known.set(name, value)
 }

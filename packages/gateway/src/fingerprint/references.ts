@@ -22,7 +22,7 @@ const PARTS = new Set([
 const IDS = new Set(['id', 'file_id', 'file_ids', 'image_id', 'audio_id', 'video_id', 'asset_id'])
 
 /** Members that hold content or its address. Only values that begin with `data:` hold it for certain. */
-const PLACES = new Set([
+const LOCATIONS = new Set([
   'url',
   'uri',
   'image_url',
@@ -48,28 +48,29 @@ const WORDS = new Set([
   'mime_type',
 ])
 /** Members that describe earlier answers; upstream does not look them up. */
-const TOLD = new Set(['annotations', 'logprobs', 'prompt_cache_breakpoint', 'cache_control'])
+const DESCRIPTIVE = new Set(['annotations', 'logprobs', 'prompt_cache_breakpoint', 'cache_control'])
 
 /** An address of any scheme; base64 has no colon. */
 const ADDRESS = /^\s*(?:[a-z][\w+.-]*:|\/\/)/i
 const isData = (text: string) => /^data:/i.test(text)
 
 /** Whether a content part references content stored elsewhere: by address, by id, or in an unknown way. */
-export function pointsElsewhere(part: Json): boolean {
+export function referencesContent(part: Json): boolean {
   if (!isObject(part)) return false
   const { type } = part
   if (type !== undefined && (typeof type !== 'string' || !PARTS.has(type))) return true
-  return refers(part)
+  return hasReference(part)
 }
 
 /** The same for other members of a message, such as an assistant's audio. */
-export function refers(value: Json | undefined): boolean {
+export function hasReference(value: Json | undefined): boolean {
   return Object.entries(object(value)).some(([name, each]) => {
-    if (each === null || TOLD.has(name)) return false
+    if (each === null || DESCRIPTIVE.has(name)) return false
     if (IDS.has(name)) return true
-    if (typeof each === 'string') return PLACES.has(name) ? !isData(each) : !WORDS.has(name) && leads(each)
-    return Array.isArray(each) ? list(each).some(refers) : refers(each)
+    if (typeof each === 'string')
+      return LOCATIONS.has(name) ? !isData(each) : !WORDS.has(name) && isExternal(each)
+    return Array.isArray(each) ? list(each).some(hasReference) : hasReference(each)
   })
 }
 
-const leads = (text: string) => ADDRESS.test(text) && !isData(text)
+const isExternal = (text: string) => ADDRESS.test(text) && !isData(text)

@@ -7,11 +7,11 @@ import { closingQuote } from '../util/json-limits.ts'
  * @param parsed The result of `JSON.parse` for the text.
  */
 export function hasRepeated(text: string, parsed: JsonObject): boolean {
-  return written(text) !== kept(parsed)
+  return membersInText(text) !== membersInValue(parsed)
 }
 
 /** Counts members in a text: colons outside of strings. */
-function written(text: string): number {
+function membersInText(text: string): number {
   let count = 0
   let quote = text.indexOf('"')
   while (quote !== -1) {
@@ -25,7 +25,7 @@ function written(text: string): number {
   return count
 }
 
-function kept(parsed: JsonObject): number {
+function membersInValue(parsed: JsonObject): number {
   let count = 0
   const pending: (JsonObject | Json[])[] = [parsed]
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {

@@ -1,6 +1,6 @@
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
-import { pointsElsewhere, refers } from './references.ts'
+import { hasReference, referencesContent } from './references.ts'
 
 /**
  * Returns why an answer to this body may be neither stored nor shared; `undefined`: it may. Tools, items and content
@@ -17,7 +17,7 @@ export function bypassReason(
   if (operation === 'responses') return responses(body, model, remote)
   // Servers other than OpenAI accept images and the like here.
   const inputs = operation === 'embeddings' ? list(body.input) : []
-  return !remote && inputs.some(refers) ? 'remote-content' : undefined
+  return !remote && inputs.some(hasReference) ? 'remote-content' : undefined
 }
 
 function chat(body: JsonObject, model: string, remote: boolean): string | undefined {
@@ -28,7 +28,8 @@ function chat(body: JsonObject, model: string, remote: boolean): string | undefi
   if (remote) return undefined
   const messages = list(body.messages).map(object)
   const isRemote = messages.some(
-    ({ content, audio }) => list(content).some(pointsElsewhere) || refers(content) || refers(audio),
+    ({ content, audio }) =>
+      list(content).some(referencesContent) || hasReference(content) || hasReference(audio),
   )
   return isRemote ? 'remote-content' : undefined
 }
@@ -45,7 +46,7 @@ function responses(body: JsonObject, model: string, remote: boolean): string | u
   if (remote) return undefined
   const parts = items.flatMap((item) => [...list(object(item).content), ...list(object(item).output)])
   const filled = Object.values(object(object(body.prompt).variables))
-  return [...parts, ...filled].some(pointsElsewhere) ? 'remote-content' : undefined
+  return [...parts, ...filled].some(referencesContent) ? 'remote-content' : undefined
 }
 
 const CHAT_TOOLS = new Set(['function', 'custom'])

@@ -9,7 +9,7 @@ const seconds = z.number().check(z.nonnegative())
 const namespace = z.string().check(z.maxLength(1_024))
 
 /** Control by spelling, without hyphens and underscores: `noStore`, `no-store`, `no_store`. */
-const SPELT: Record<string, keyof Restrictions> = {
+const CONTROL_BY_SPELLING: Record<string, keyof Restrictions> = {
   nocache: 'noCache',
   nostore: 'noStore',
   onlyifcached: 'onlyIfCached',
@@ -39,7 +39,7 @@ export function cacheControl(given: unknown, complain: Complain): CacheControl |
 }
 
 function fromText(text: string, complain: Complain): CacheControl | undefined {
-  const json = parsed(text)
+  const json = parseJson(text)
   if (json !== undefined && typeof json !== 'number') return cacheControl(json, complain)
   const members: [string, unknown][] = []
   for (const part of text.split(',').map((part) => part.trim())) {
@@ -55,7 +55,7 @@ function fromMembers(members: [string, unknown][], complain: Complain): CacheCon
   const cache: Restrictions = {}
   let isUnderstood = true
   for (const [name, value] of members) {
-    const control = SPELT[name.replace(/[-_]/g, '').toLowerCase()]
+    const control = CONTROL_BY_SPELLING[name.replace(/[-_]/g, '').toLowerCase()]
     if (value === undefined || value === null) continue
     if (control === undefined) {
       complain('cache')
@@ -79,7 +79,7 @@ function fromMembers(members: [string, unknown][], complain: Complain): CacheCon
   return isUnderstood ? cache : false
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -2,12 +2,15 @@ import type { CacheControl, GatewayContext } from '../core/context.ts'
 import type { Controls } from '../core/controls.ts'
 import type { Checked } from './schema.ts'
 
-const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false, semantic: true }, tags: [] }
+const DEFAULT_CONTROLS: Controls = {
+  cache: { read: true, store: true, onlyIfCached: false, semantic: true },
+  tags: [],
+}
 
 /** Merges the sources of controls; later ones override earlier ones. Tags and the names of end users add up. */
 export function controlsOf(sources: (Checked | undefined)[]): Controls {
   const given = sources.filter((source) => source !== undefined)
-  if (given.length === 0) return plain
+  if (given.length === 0) return DEFAULT_CONTROLS
   const merged: GatewayContext = Object.assign({}, ...given)
   const controls: Controls = {
     cache: cacheOf(given.map((source) => source.cache)),
@@ -32,18 +35,18 @@ function peopleIn({ user, session, also = [] }: Checked): string[] {
 }
 
 /** Each source can only narrow the others; values of the wrong type are ignored. */
-function cacheOf(wishes: (CacheControl | undefined)[]): Controls['cache'] {
-  const cache = { ...plain.cache }
-  for (const wish of wishes) {
-    if (wish === undefined) continue
-    if (wish === false || wish.noCache) cache.read = false
-    if (wish === false || wish.noStore) cache.store = false
-    if (wish === false) continue
-    if (wish.onlyIfCached) cache.onlyIfCached = true
-    if (wish.semantic === false) cache.semantic = false
-    if (isSeconds(wish.ttl)) Object.assign(cache, { ttl: wish.ttl })
-    if (isSeconds(wish.maxAge)) Object.assign(cache, { maxAge: wish.maxAge })
-    if (typeof wish.namespace === 'string') Object.assign(cache, { namespace: wish.namespace })
+function cacheOf(requested: (CacheControl | undefined)[]): Controls['cache'] {
+  const cache = { ...DEFAULT_CONTROLS.cache }
+  for (const control of requested) {
+    if (control === undefined) continue
+    if (control === false || control.noCache) cache.read = false
+    if (control === false || control.noStore) cache.store = false
+    if (control === false) continue
+    if (control.onlyIfCached) cache.onlyIfCached = true
+    if (control.semantic === false) cache.semantic = false
+    if (isSeconds(control.ttl)) Object.assign(cache, { ttl: control.ttl })
+    if (isSeconds(control.maxAge)) Object.assign(cache, { maxAge: control.maxAge })
+    if (typeof control.namespace === 'string') Object.assign(cache, { namespace: control.namespace })
   }
   return cache
 }

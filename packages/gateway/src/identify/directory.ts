@@ -7,18 +7,18 @@ import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { planOf } from '../policy/semantic-plan.ts'
 
-const EXACT = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
+const EXACT_DEFAULTS = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
 const CAPTURE = 'masked'
-const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
+const WAIT_DEFAULTS = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
 
 /**
  * Creates the lookup from claims to callers. A team key outranks a claimed name. Keys are checked only in mode
  * `embedded`: in other modes an unknown key is no reason to refuse.
- * @param say Receives messages for operators; the caller drops repeated ones.
+ * @param warn Receives messages for operators; the caller drops repeated ones.
  */
 export function createDirectory(
   policy: Policy,
-  say: (message: string) => void,
+  warn: (message: string) => void,
   modeOf: (agent: string | undefined) => Mode,
 ) {
   const teams = policy.teams ?? {}
@@ -30,7 +30,7 @@ export function createDirectory(
   }
   const known = new LRUCache<string, Caller>({ max: 1_000 })
 
-  function look({ agent, key, team: declared }: Claim): Caller {
+  function resolve({ agent, key, team: declared }: Claim): Caller {
     const mode = modeOf(agent)
     const judges = mode === 'embedded'
     const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
@@ -42,15 +42,15 @@ export function createDirectory(
     const owner = named === undefined ? undefined : teams[named]
     if (judges && owner?.requireKey && keyTeam !== named)
       return unknownCaller(agent, mode, `is not one of team ${named}, which requires one`)
-    if (team === undefined && mode !== 'direct') sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
+    if (team === undefined && mode !== 'direct') warnUnlimited(agent, [...teamOfAgent.keys()], warn)
     return callerOf(policy, agent ?? 'default', name, team, mode)
   }
 
-  return function who(claim: Claim): Caller {
+  return function resolveCaller(claim: Claim): Caller {
     const id = idOf(claim.agent) + idOf(claim.key) + idOf(claim.team)
     const found = known.get(id)
     if (found !== undefined) return found
-    const caller = look(claim)
+    const caller = resolve(claim)
     known.set(id, caller)
     return caller
   }
@@ -66,15 +66,15 @@ function callerOf(
   team: TeamPolicy | undefined,
   mode: Mode,
 ): Caller {
-  const own = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
-  const layers = [policy.cache, team?.cache, own?.cache]
-  const exact = layers.reduce(narrowed, EXACT as Caller['exact'])
+  const agentPolicy = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
+  const layers = [policy.cache, team?.cache, agentPolicy?.cache]
+  const exact = layers.reduce(narrowExact, EXACT_DEFAULTS as Caller['exact'])
   return {
     agent,
     team: name,
     mode,
     limits: team && limitsOf(team, policy),
-    capture: own?.capture ?? CAPTURE,
+    capture: agentPolicy?.capture ?? CAPTURE,
     models: modelsOf(policy, team),
     exact,
     semantic: planOf(layers),
@@ -82,11 +82,11 @@ function callerOf(
     crossTeamCache: isWidened(layers, 'shared'),
     perUser: layers.some((layer) => layer && layer.sharedBetweenUsers === false),
     accountsShare: isWidened(layers, 'sharedBetweenAccounts'),
-    onLimit: team?.onLimit ?? WAITING.onLimit,
-    priority: own?.priority ?? WAITING.priority,
-    maxWaitMs: team?.maxWaitMs ?? WAITING.maxWaitMs,
-    maxQueued: team?.maxQueued ?? WAITING.maxQueued,
-    ...(own?.disabled && { refusal: disabledRefusal(agent) }),
+    onLimit: team?.onLimit ?? WAIT_DEFAULTS.onLimit,
+    priority: agentPolicy?.priority ?? WAIT_DEFAULTS.priority,
+    maxWaitMs: team?.maxWaitMs ?? WAIT_DEFAULTS.maxWaitMs,
+    maxQueued: team?.maxQueued ?? WAIT_DEFAULTS.maxQueued,
+    ...(agentPolicy?.disabled && { refusal: disabledRefusal(agent) }),
   }
 }
 
@@ -95,8 +95,8 @@ function isWidened(
   layers: (false | CachePolicy | undefined)[],
   name: 'shared' | 'sharedBetweenAccounts',
 ): boolean {
-  const said = layers.map((layer) => (layer === false ? false : layer?.[name]))
-  return said.includes(true) && !said.includes(false)
+  const given = layers.map((layer) => (layer === false ? false : layer?.[name]))
+  return given.includes(true) && !given.includes(false)
 }
 
 /** A policy that names no models forbids none. */
@@ -106,7 +106,7 @@ function modelsOf({ models }: Policy, team: TeamPolicy | undefined): ReadonlySet
 }
 
 /** Inner layers override outer ones, but cannot switch on what an outer layer switched off. */
-function narrowed(outer: Caller['exact'], layer: false | CachePolicy | undefined): Caller['exact'] {
+function narrowExact(outer: Caller['exact'], layer: false | CachePolicy | undefined): Caller['exact'] {
   if (outer === undefined || layer === false || layer?.exact === false) return undefined
   return layer?.exact === undefined ? outer : { ...outer, ...layer.exact }
 }
@@ -123,25 +123,25 @@ function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limi
   return limits
 }
 
-function whileUnavailableOf(said: NonNullable<TeamPolicy['onRedisUnavailable']>): WhileUnavailable {
-  if (typeof said === 'string') return { ...DEFAULT_WHILE_UNAVAILABLE, rates: said, dollars: said }
+function whileUnavailableOf(given: NonNullable<TeamPolicy['onRedisUnavailable']>): WhileUnavailable {
+  if (typeof given === 'string') return { ...DEFAULT_WHILE_UNAVAILABLE, rates: given, dollars: given }
   const {
     rates = DEFAULT_WHILE_UNAVAILABLE.rates,
     dollars = DEFAULT_WHILE_UNAVAILABLE.dollars,
     leased = DEFAULT_WHILE_UNAVAILABLE.leased,
     allowanceUsd = 0,
-  } = said
+  } = given
   return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
 }
 
-function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (message: string) => void) {
+function warnUnlimited(agent: string | undefined, agents: string[], warn: (message: string) => void) {
   if (agent === undefined)
-    return say('no agent and no team key given: calls run in team "default", without limits')
+    return warn('no agent and no team key given: calls run in team "default", without limits')
   const near = agents.find(
     (name) => name.toLowerCase().replace(/\W/g, '') === agent.toLowerCase().replace(/\W/g, ''),
   )
   const hint = near ? `; did you mean "${near}"?` : ''
-  say(
+  warn(
     `agent ${JSON.stringify(agent)} is in no team of the policy: it runs in team "default", without limits${hint}`,
   )
 }
@@ -164,7 +164,7 @@ const unknownCaller = (agent: string | undefined, mode: Mode, why: string): Call
   crossTeamCache: false,
   perUser: false,
   accountsShare: false,
-  ...WAITING,
+  ...WAIT_DEFAULTS,
   refusal: {
     code: 'gateway_unknown_key',
     message: `The team key ${why}. Set LLM_GATEWAY_KEY, or gateway.key, to a key whose SHA-256 the policy lists.`,

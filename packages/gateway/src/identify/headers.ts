@@ -35,7 +35,7 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
   const options = checkedControls(given, (field) => malformed.add(field))
   // An invalid name is sent as an empty one, which the reader reports as malformed, too.
   for (const field of ['agent', 'session', 'user', 'trace'] as const)
-    put(`x-gateway-${field}`, malformed.has(field) ? '' : nameable(field, options[field]))
+    put(`x-gateway-${field}`, malformed.has(field) ? '' : headerName(field, options[field]))
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
   put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
   put('x-gateway-on-limit', options.onLimit)
@@ -44,7 +44,7 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
 }
 
 /** Rejects lone surrogates: two different names would be equal once encoded. */
-const nameable = (field: string, name: string | undefined) =>
+const headerName = (field: string, name: string | undefined) =>
   (field === 'user' || field === 'session') && name?.isWellFormed() === false ? '' : name
 
 /** A key is never ignored: a malformed one counts as a key that no policy lists. */
@@ -75,7 +75,7 @@ export function withoutGatewayHeaders(headers: Headers): Headers {
 }
 
 /** Reads the controls in a request's headers. Ignores malformed ones and reports their names to `complain`. */
-export function readHeaders(headers: Headers, complain: Complain): ToldOptions {
+export function readHeaders(headers: Headers, complain: Complain): HeaderOptions {
   const given: Record<string, unknown> = {}
   for (const field of ['agent', 'session', 'user', 'trace'] as const)
     given[field] = read(headers, `x-gateway-${field}`)
@@ -84,7 +84,7 @@ export function readHeaders(headers: Headers, complain: Complain): ToldOptions {
   const cache = read(headers, 'x-gateway-cache')
   if (cache !== undefined) given.cache = cache
   given.onLimit = read(headers, 'x-gateway-on-limit')
-  const options: ToldOptions = checkedControls(given, (field) =>
+  const options: HeaderOptions = checkedControls(given, (field) =>
     complain(`x-gateway-${field === 'onLimit' ? 'on-limit' : field}`),
   )
   const key = read(headers, 'x-gateway-token')
@@ -105,10 +105,10 @@ function read(headers: Headers, name: (typeof NAMES)[number]): string | undefine
 }
 
 /** Options read from the headers of one call. */
-export type ToldOptions = Checked & Pick<CallOptions, 'key'>
+export type HeaderOptions = Checked & Pick<CallOptions, 'key'>
 
 /** Reads further names of user and session: the standalone server may receive several. */
-function readAlso(headers: Headers, options: ToldOptions): void {
+function readAlso(headers: Headers, options: HeaderOptions): void {
   for (const name of ['x-gateway-user', 'x-gateway-session'])
     if (isUndecodable(headers.get(name))) options.unusable = true
   const text = read(headers, 'x-gateway-also')

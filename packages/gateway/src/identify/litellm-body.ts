@@ -7,7 +7,7 @@ import { checkedControls } from './schema.ts'
  * Members of `metadata` that LiteLLM consumes. The rest is OpenAI's and is passed on. Source: LiteLLM's Langfuse
  * integration and proxy docs, 1.81 to 1.111.
  */
-const OURS = new Set([
+const LITELLM_MEMBERS = new Set([
   'trace_id',
   'existing_trace_id',
   'trace_name',
@@ -41,10 +41,10 @@ export function readBody(body: JsonObject, operation?: Operation): BodyControls 
     if (control !== undefined) controls.context.cache = control
     controls.edits.cache = undefined
   }
-  if (isObject(metadata) && Object.keys(metadata).some((key) => OURS.has(key))) {
+  if (isObject(metadata) && Object.keys(metadata).some((key) => LITELLM_MEMBERS.has(key))) {
     Object.assign(controls.context, traceOf(metadata))
     const isKept = keepsMetadata(operation, body) ? isText : () => false
-    const rest = Object.entries(metadata).filter(([key, value]) => !OURS.has(key) || isKept(value))
+    const rest = Object.entries(metadata).filter(([key, value]) => !LITELLM_MEMBERS.has(key) || isKept(value))
     if (rest.length < Object.keys(metadata).length)
       controls.edits.metadata = rest.length === 0 ? undefined : Object.fromEntries(rest)
   }

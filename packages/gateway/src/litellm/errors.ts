@@ -16,19 +16,19 @@ export function refusalFrom(status: number, headers: Headers, body: JsonObject):
   const error = object(body.error)
   const message = text(error.message)
   const type = text(error.type)
-  if (isUpstreams(message)) return undefined
+  if (isFromProvider(message)) return undefined
   const limited = limitOf(status, headers, message)
   if (limited !== undefined) return limited
   if (type === 'budget_exceeded' || /^(ExceededBudget|Budget has been exceeded)/.test(message))
-    return said('gateway_daily_usd_exceeded', message, { 'x-gateway-limit': 'daily_usd' })
+    return refusalOf('gateway_daily_usd_exceeded', message, { 'x-gateway-limit': 'daily_usd' })
   if (/_model_access_denied$/.test(type) || /Invalid model name passed in/.test(message))
-    return { ...said('gateway_model_not_allowed', message), param: 'model' }
-  if (status === 401) return said('gateway_unknown_key', message)
+    return { ...refusalOf('gateway_model_not_allowed', message), param: 'model' }
+  if (status === 401) return refusalOf('gateway_unknown_key', message)
   return undefined
 }
 
 /** LiteLLM prefixes a provider's message with its own class name. */
-const isUpstreams = (message: string) => /^litellm\.\w+/.test(message)
+const isFromProvider = (message: string) => /^litellm\.\w+/.test(message)
 
 const LIMITS: Record<string, [RefusalCode, string]> = {
   requests: ['gateway_rpm_exceeded', 'rpm'],
@@ -41,11 +41,11 @@ function limitOf(status: number, headers: Headers, message: string): Refusal | u
   const kind = headers.get('rate_limit_type') ?? /Limit type: (\w+)/.exec(message)?.[1]
   const [code, limit] = (kind !== null && kind !== undefined && LIMITS[kind]) || []
   if (code === undefined || limit === undefined) return undefined
-  return { ...said(code, message, { 'x-gateway-limit': limit }), retryAfterMs: WINDOW_MS }
+  return { ...refusalOf(code, message, { 'x-gateway-limit': limit }), retryAfterMs: WINDOW_MS }
 }
 
 /** Messages name keys by their hashes, which mean nothing to a reader. */
-const said = (code: RefusalCode, message: string, headers: Record<string, string> = {}): Refusal => ({
+const refusalOf = (code: RefusalCode, message: string, headers: Record<string, string> = {}): Refusal => ({
   code,
   message: `LiteLLM: ${message.replaceAll(/\b[0-9a-f]{64}\b/g, 'of this team')}`,
   headers,

@@ -51,26 +51,23 @@ function namespaceOf(
 const ALL_TEAMS = '*'
 
 /** Members that the caller wrote for LiteLLM override the gateway's. */
-function metadataOf(
-  { caller, controls, state: origin, outbound: outgoing, body }: Call,
-  name: string,
-): JsonObject {
+function metadataOf({ caller, controls, state, outbound, body }: Call, name: string): JsonObject {
   // LiteLLM's members were removed from `body`; the text still has them.
-  const written = 'metadata' in outgoing.bodyEdits ? parseObject(outgoing.text) : body
-  const theirs = object(written?.[name])
+  const written = 'metadata' in outbound.bodyEdits ? parseObject(outbound.text) : body
+  const given = object(written?.[name])
   const metadata: JsonObject = {
-    ...theirs,
+    ...given,
     spend_logs_metadata: {
       agent: caller.agent.toWellFormed(),
-      call_id: origin.id,
-      ...object(theirs.spend_logs_metadata),
+      call_id: state.id,
+      ...object(given.spend_logs_metadata),
     },
   }
   const { trace, session, user, tags } = controls
   if (trace !== undefined) metadata.trace_id ??= trace.toWellFormed()
   if (session !== undefined) metadata.session_id ??= session.toWellFormed()
   if (user !== undefined) metadata.trace_user_id ??= user.toWellFormed()
-  const all = new Set([...tags.map((tag) => tag.toWellFormed()), ...list(theirs.tags)])
+  const all = new Set([...tags.map((tag) => tag.toWellFormed()), ...list(given.tags)])
   if (all.size > 0) metadata.tags = [...all]
   return metadata
 }

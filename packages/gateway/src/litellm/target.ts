@@ -2,17 +2,17 @@ import type { RelativePath } from '../core/endpoints.ts'
 import type { LitellmSettings } from './options.ts'
 
 /** Upstream credentials, which the proxy must not see. */
-const UPSTREAMS_OWN = ['authorization', 'api-key', 'openai-organization', 'openai-project']
+const UPSTREAM_CREDENTIALS = ['authorization', 'api-key', 'openai-organization', 'openai-project']
 
 /** Returns URL and headers of the same request through the proxy, under the team's key. */
 export function proxyTarget(
   { base, apiKey }: LitellmSettings,
   { path, headers, key = apiKey }: { path: string; headers: Headers; key?: string | undefined },
 ): { url: string; headers: Headers } {
-  const ours = new Headers(headers)
-  for (const name of UPSTREAMS_OWN) ours.delete(name)
-  ours.set('authorization', `Bearer ${key}`)
-  return { url: `${base}${path}`, headers: ours }
+  const proxyHeaders = new Headers(headers)
+  for (const name of UPSTREAM_CREDENTIALS) proxyHeaders.delete(name)
+  proxyHeaders.set('authorization', `Bearer ${key}`)
+  return { url: `${base}${path}`, headers: proxyHeaders }
 }
 
 type Args = [Parameters<typeof fetch>[0], RequestInit | undefined]

@@ -18,7 +18,7 @@ import {
  */
 export function applySwitches({ policy, switches }: Live): Policy {
   const switched = [applyLimits, applyAliases, applyMode, applyCache].reduce(
-    (policy, lay) => lay(policy, switches),
+    (policy, apply) => apply(policy, switches),
     policy,
   )
   return Object.entries(switches.agents ?? {}).reduce(withAgent, switched)

@@ -10,7 +10,7 @@ import { policySchema } from './schema.ts'
  */
 export function loadPolicy(given: Policy | string | undefined): Policy {
   if (given === undefined) return hotdash
-  if (typeof given === 'string') return checkPolicy(read(given), `policy ${given}`)
+  if (typeof given === 'string') return checkPolicy(readPolicyFile(given), `policy ${given}`)
   return checkPolicy(given, 'gateway.policy')
 }
 
@@ -20,11 +20,11 @@ export function loadPolicy(given: Policy | string | undefined): Policy {
  */
 export function checkPolicy(value: unknown, where: string): Policy {
   const policy = check(policySchema, value, where) as Policy
-  consistent(policy, where)
+  checkConsistency(policy, where)
   return policy
 }
 
-function read(path: string): unknown {
+function readPolicyFile(path: string): unknown {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -39,7 +39,7 @@ function read(path: string): unknown {
 }
 
 /** Checks what the schema cannot: an agent belongs to one team, and names refer to things that exist. */
-function consistent(policy: Policy, where: string): void {
+function checkConsistency(policy: Policy, where: string): void {
   const owner = new Map<string, string>()
   for (const [team, { agents = [], keys = [], requireKey }] of Object.entries(policy.teams ?? {})) {
     for (const agent of agents) {

@@ -1,4 +1,4 @@
-import { MOST_NANO, type NanoUsd } from '../core/money.ts'
+import { MAX_NANO_USD, type NanoUsd } from '../core/money.ts'
 import type { Rates } from '../core/pricing.ts'
 import type { Usage } from '../core/usage.ts'
 
@@ -23,7 +23,7 @@ export function costOf(rates: Rates, usage: Usage, [part, whole]: [number, numbe
     price(output - audioOutput, rates.output) +
     price(audioOutput, rates.audioOutput ?? 0)
   const unit = BigInt(whole) * UNITS_IN_NANO
-  return Math.min(Number((total * BigInt(part) + unit - 1n) / unit), MOST_NANO) as NanoUsd
+  return Math.min(Number((total * BigInt(part) + unit - 1n) / unit), MAX_NANO_USD) as NanoUsd
 }
 
 /** The same in floats, for ordinary calls without audio. `undefined` where floats would not be exact. */
@@ -62,14 +62,14 @@ const UNITS_IN_NANO = 10n ** 9n
 
 /** In units of 10^-18 dollars, as BigInt: a float cannot hold them. */
 const price = (tokens: number, rate: number): bigint =>
-  tokens <= 0 ? 0n : BigInt(Math.min(Math.ceil(tokens), Number.MAX_SAFE_INTEGER)) * exactly(rate)
+  tokens <= 0 ? 0n : BigInt(Math.min(Math.ceil(tokens), Number.MAX_SAFE_INTEGER)) * scaledRate(rate)
 
 /** Every price that OpenAI prints is a whole number of millionths. */
 const MILLIONTHS = 1e6
 const PER_MILLIONTH = 10n ** BigInt(RATE_DECIMALS - 6)
 
 /** Returns a rate times 10^12 by its decimal digits: 0.1 is one tenth, not the nearest binary fraction. */
-function exactly(rate: number): bigint {
+function scaledRate(rate: number): bigint {
   const millionths = rate * MILLIONTHS
   if (Number.isSafeInteger(millionths)) return BigInt(millionths) * PER_MILLIONTH
   const [digits = '0', exponent = '0'] = rate.toExponential().split('e')

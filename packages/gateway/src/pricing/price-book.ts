@@ -12,9 +12,9 @@ type Listed = Record<string, number | Stepped | undefined>
 
 /** Bounds memory: a hostile caller may name a million models with very long names. */
 const MAX_MODELS = 1_000
-const MAX_NAME = 200
+const MAX_NAME_CHARS = 200
 /** The library's prices may start or end on a given day. */
-const KEEP_MS = 3_600_000
+const CACHE_TTL_MS = 3_600_000
 /** Assumed for models without a known maximum; none of OpenAI's writes more. */
 const LARGEST_OUTPUT = 128_000
 
@@ -24,40 +24,40 @@ const LARGEST_OUTPUT = 128_000
  */
 export function createPriceBook(
   models: Record<string, ModelPolicy>,
-  say: (message: string) => void = () => undefined,
+  warn: (message: string) => void = () => undefined,
 ): PriceBook {
   const policies = new Map(Object.entries(models))
-  const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: KEEP_MS })
+  const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: CACHE_TTL_MS })
   let library: Library | undefined
 
   function lookUp(model: string): Listed | Promise<Listed> {
-    if (model.length > MAX_NAME) return {}
+    if (model.length > MAX_NAME_CHARS) return {}
     const found = known.get(model)
     if (found !== undefined) return found
-    if (library !== undefined) return listed(library, model)
+    if (library !== undefined) return lookUpIn(library, model)
     return import('@pydantic/genai-prices').then(
       (loaded) => {
         library = loaded
-        return listed(loaded, model)
+        return lookUpIn(loaded, model)
       },
-      (error: unknown) => unlisted('cannot be loaded', error),
+      (error: unknown) => withoutLibrary('cannot be loaded', error),
     )
   }
 
-  function listed(library: Library, model: string): Listed {
+  function lookUpIn(library: Library, model: string): Listed {
     let found: Listed
     try {
       found = library.calcPrice({ input_tokens: 0 }, model, { providerId: 'openai' })?.model_price ?? {}
     } catch (error) {
-      found = unlisted('failed', error)
+      found = withoutLibrary('failed', error)
     }
     known.set(model, found)
     return found
   }
 
   /** Leaves only the policy's own prices. */
-  function unlisted(why: string, error: unknown): Listed {
-    say(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`)
+  function withoutLibrary(why: string, error: unknown): Listed {
+    warn(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`)
     return {}
   }
 
@@ -67,36 +67,38 @@ export function createPriceBook(
     return (audio ? [...text, audioInput, audioOutput] : text).every((rate) => rate !== undefined)
   }
 
-  function priced<T>(
+  function withRates<T>(
     model: string,
     audio: boolean,
-    use: (policy: ModelPolicy, listed: Listed) => T,
+    use: (policy: ModelPolicy, lookUpIn: Listed) => T,
   ): T | Promise<T> {
     const policy = policies.get(model) ?? {}
-    const listed = suffices(policy, audio) ? {} : lookUp(model)
-    return listed instanceof Promise ? listed.then((listed) => use(policy, listed)) : use(policy, listed)
+    const lookUpIn = suffices(policy, audio) ? {} : lookUp(model)
+    return lookUpIn instanceof Promise
+      ? lookUpIn.then((lookUpIn) => use(policy, lookUpIn))
+      : use(policy, lookUpIn)
   }
 
   return {
-    rates: (model) => priced(model, false, (policy, listed) => ratesOf(policy, listed, 0)),
+    rates: (model) => withRates(model, false, (policy, lookUpIn) => ratesOf(policy, lookUpIn, 0)),
     cost(model, usage, tier = 'default') {
       const urgent = isUrgent(tier)
       const share = shareOf(tier, model)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
       if (usage.hostedCalls) return undefined
       const { audioInput, audioOutput, input } = usage
-      return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
+      return withRates(model, audioInput + audioOutput > 0, (policy, lookUpIn) => {
         // Long inputs have no published price at this tier.
-        if (urgent && isStepped(listed, input)) return undefined
-        const rates = ratesOf(policy, listed, input)
+        if (urgent && isStepped(lookUpIn, input)) return undefined
+        const rates = ratesOf(policy, lookUpIn, input)
         return rates && costOf(rates, usage, share)
       })
     },
     worst(model, { input, audioInput, output, audioOutput }, asked, assumed) {
       const share = dearest(model, asked, assumed)
       if (share === undefined) return undefined
-      return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
-        const rates = ratesOf(policy, listed, input)
+      return withRates(model, audioInput + audioOutput > 0, (policy, lookUpIn) => {
+        const rates = ratesOf(policy, lookUpIn, input)
         if (rates === undefined) return undefined
         const read = Math.max(rates.input, rates.cachedInput, rates.cacheWrite ?? 0)
         const most: Rates = { input: read, cachedInput: read, output: rates.output }
@@ -173,8 +175,8 @@ const shareOf = (tier: string, model: string) => (isUrgent(tier) ? priorityOf(mo
 
 const larger = (a: [number, number], b: [number, number]) => (b[0] * a[1] > a[0] * b[1] ? b : a)
 
-function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
-  const at = (name: string) => stepFor(listed[name], inputTokens)
+function ratesOf(policy: ModelPolicy, lookUpIn: Listed, inputTokens: number): Rates | undefined {
+  const at = (name: string) => stepFor(lookUpIn[name], inputTokens)
   const input = policy.input ?? at('input_mtok')
   // Embeddings have no output price, and the library then names none.
   const output = policy.output ?? at('output_mtok') ?? (at('input_mtok') === undefined ? undefined : 0)
@@ -195,7 +197,7 @@ function stepFor(price: number | Stepped | undefined, inputTokens: number): numb
   return price.tiers.reduce((rate, { start, price }) => (inputTokens > start ? price : rate), price.base)
 }
 
-const isStepped = (listed: Listed, inputTokens: number) =>
-  Object.values(listed).some(
+const isStepped = (lookUpIn: Listed, inputTokens: number) =>
+  Object.values(lookUpIn).some(
     (price) => typeof price === 'object' && stepFor(price, inputTokens) !== stepFor(price, 0),
   )

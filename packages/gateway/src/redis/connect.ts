@@ -26,7 +26,7 @@ export type OpenClient = {
  * connection, or for ever for a hung one; a script sent again after a reset, and so run twice. Timeouts are set by
  * the caller: those of ioredis also fire when this process itself was busy.
  */
-const SAFE = {
+const CLIENT_OPTIONS = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
@@ -41,22 +41,22 @@ const SAFE = {
  * loaded on first use, so that importing the gateway stays cheap.
  */
 export async function connectTo(target: string | RedisClient, fault: Fault): Promise<OpenClient> {
-  if (typeof target !== 'string') return borrowed(target)
+  if (typeof target !== 'string') return borrowClient(target)
   const { Cluster, Redis } = await import('ioredis')
   const [address = '', ...more] = target.split(',').map((part) => part.trim())
   const client =
     more.length === 0
-      ? new Redis(address, SAFE)
+      ? new Redis(address, CLIENT_OPTIONS)
       : new Cluster([address, ...more], {
           enableOfflineQueue: false,
           enableAutoPipelining: true,
           lazyConnect: true,
           clusterRetryStrategy: () => null,
-          redisOptions: { ...SAFE, enableAutoPipelining: true, ...secretsOf(address) },
+          redisOptions: { ...CLIENT_OPTIONS, enableAutoPipelining: true, ...credentialsOf(address) },
         })
   // Errors show in the replies of commands; without a listener ioredis prints them as well.
   client.on('error', () => undefined)
-  letGo(client, fault)
+  unrefSockets(client, fault)
   return {
     client,
     owned: true,
@@ -72,7 +72,7 @@ export async function connectTo(target: string | RedisClient, fault: Fault): Pro
   }
 }
 
-function borrowed(client: RedisClient): OpenClient {
+function borrowClient(client: RedisClient): OpenClient {
   return {
     client,
     owned: false,
@@ -104,7 +104,7 @@ function sendTogether(client: Redis): OpenClient['send'] {
 }
 
 /** Unrefs the socket: an idle connection must not keep a program alive. Running commands do, by the caller's timers. */
-function letGo(client: RedisClient, fault: Fault): void {
+function unrefSockets(client: RedisClient, fault: Fault): void {
   const where = 'a connection to Redis'
   const unref = (node: RedisClient) => {
     const onConnect = () => void ('stream' in node && node.stream.unref())
@@ -115,7 +115,7 @@ function letGo(client: RedisClient, fault: Fault): void {
 }
 
 /** Nodes found through a cluster use the same user, password and encryption as its first address. */
-function secretsOf(address: string) {
+function credentialsOf(address: string) {
   const { username, password, protocol, hostname } = new URL(address)
   return {
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),

@@ -1,3 +1,4 @@
+import { backoffMs } from '../util/backoff.ts'
 import { errorText as describe, isInstance } from '../util/error-text.ts'
 import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
@@ -59,7 +60,7 @@ type Options = {
   /** Milliseconds that the first connection may take, and calls made meanwhile. */
   connectMs: number
   /** Called once for each change of state. */
-  onChange: (state: RedisState, trouble: string | undefined) => void
+  onChange: (state: RedisState, reason: string | undefined) => void
   /** Reports faults in unawaited work. */
   fault?: Fault
   /**
@@ -75,8 +76,7 @@ const CONNECTION = 'the connection to Redis'
 const SILENT_DEADLINES = 3
 /** After this many milliseconds of silence, the connection counts as lost. */
 const SILENT_MS = 1_000
-const REVIVE_MIN_MS = 50
-const REVIVE_MAX_MS = 1_000
+const RECONNECT = { minMs: 50, maxMs: 1_000 }
 
 /** Error replies of a server that cannot work at present, as opposed to errors about the command. */
 const INCAPABLE = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MISCONF|ERR max)/
@@ -95,91 +95,91 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
   /** The connection that commands are sent over. While Redis is `slow` it stays in use. */
   let connection: OpenClient | undefined
   /** Replies pending on it, and the time (by `clock`) of the last reply or of the first pending command. */
-  let owed = 0
-  let heardAt = 0
-  let awaySince: number | undefined
+  let pendingReplies = 0
+  let lastReplyAt = 0
+  let unavailableSince: number | undefined
   let outage: Outage | undefined
-  let revival: NodeJS.Timeout | undefined
+  let reconnectTimer: NodeJS.Timeout | undefined
   /** The running attempt to connect. */
-  let attempt: Promise<void> | undefined = begin(0)
+  let attempt: Promise<void> | undefined = startConnecting(0)
 
-  function become(state: RedisState, trouble?: string) {
+  function setState(state: RedisState, reason?: string) {
     if (stats.state === 'closed' || stats.state === state) return
     if (state === 'up') {
-      if (awaySince !== undefined) outage = { backAt: Date.now(), ms: performance.now() - awaySince }
-      awaySince = undefined
-    } else awaySince ??= performance.now()
+      if (unavailableSince !== undefined)
+        outage = { backAt: Date.now(), ms: performance.now() - unavailableSince }
+      unavailableSince = undefined
+    } else unavailableSince ??= performance.now()
     stats.state = state
     stats.since = Date.now()
-    if (trouble !== undefined) stats.lastError = trouble
+    if (reason !== undefined) stats.lastError = reason
     if (isBackground) clock.keepAlive(state === 'up')
-    guarded(() => onChange(state, trouble), fault, CONNECTION)
+    guarded(() => onChange(state, reason), fault, CONNECTION)
   }
 
   /** A fault schedules another attempt as well. */
-  function begin(tries: number): Promise<void> {
-    const work = establish(tries).catch((error: unknown) => {
+  function startConnecting(tries: number): Promise<void> {
+    const work = connect(tries).catch((error: unknown) => {
       fault(error, CONNECTION)
       attempt = undefined
-      reviveLater(tries)
+      reconnectLater(tries)
     })
     detached(work, fault, CONNECTION)
     return work
   }
 
-  async function establish(tries: number): Promise<void> {
-    let made: OpenClient | undefined
+  async function connect(tries: number): Promise<void> {
+    let opening: OpenClient | undefined
     try {
-      made = await connectTo(target, fault)
-      await clock.within(made.open(), connectMs)
-      await clock.within(probe(made.client), Math.max(deadlineMs, connectMs))
-      if (stats.state === 'closed') return made.close()
-      const opened = made
+      opening = await connectTo(target, fault)
+      await clock.within(opening.open(), connectMs)
+      await clock.within(probe(opening.client), Math.max(deadlineMs, connectMs))
+      if (stats.state === 'closed') return opening.close()
+      const opened = opening
       opened.onLost(
         ignoreRejection(
-          () => lose(opened, 'down', new Error('the connection was closed')),
+          () => drop(opened, 'down', new Error('the connection was closed')),
           fault,
           CONNECTION,
         ),
       )
       connection = opened
-      owed = 0
-      become('up')
+      pendingReplies = 0
+      setState('up')
     } catch (error) {
       connection = undefined
-      made?.close()
-      become(isInstance(error, DeadlineExceeded) ? 'slow' : 'down', wordsOf(error))
-      reviveLater(tries)
+      opening?.close()
+      setState(isInstance(error, DeadlineExceeded) ? 'slow' : 'down', describeError(error))
+      reconnectLater(tries)
     } finally {
       attempt = undefined
     }
   }
 
   /** The timer does not keep the process alive. */
-  function reviveLater(tries: number) {
+  function reconnectLater(tries: number) {
     if (stats.state === 'closed') return
-    const patience = Math.min(REVIVE_MAX_MS, REVIVE_MIN_MS * 2 ** tries) * (0.5 + Math.random() / 2)
-    const revive = () => {
-      attempt = begin(tries + 1)
+    const reconnect = () => {
+      attempt = startConnecting(tries + 1)
     }
-    revival = setTimer(guardedly, patience, revive, fault, CONNECTION, revive)
-    revival.unref()
+    reconnectTimer = setTimer(guardedly, backoffMs(tries, RECONNECT), reconnect, fault, CONNECTION, reconnect)
+    reconnectTimer.unref()
   }
 
   /** Drops a connection. Connects anew at once, so that a reservation can wait for it. */
-  function lose(lost: OpenClient, state: 'slow' | 'down', error: unknown) {
-    if (connection !== lost) return
+  function drop(dropped: OpenClient, state: 'slow' | 'down', error: unknown) {
+    if (connection !== dropped) return
     connection = undefined
-    lost.close()
-    become(state, wordsOf(error))
-    attempt = begin(0)
+    dropped.close()
+    setState(state, describeError(error))
+    attempt = startConnecting(0)
   }
 
-  function replied(over: OpenClient) {
+  function onReply(over: OpenClient) {
     if (connection !== over) return
-    owed -= 1
-    heardAt = clock.now()
-    if (stats.state === 'slow') become('up')
+    pendingReplies -= 1
+    lastReplyAt = clock.now()
+    if (stats.state === 'slow') setState('up')
   }
 
   /**
@@ -188,76 +188,76 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
    */
   function send<T>(command: (client: RedisClient) => Promise<T>, over: OpenClient, wait: Wait): Promise<T> {
     stats.commands += 1
-    if (owed === 0) heardAt = clock.now()
-    owed += 1
+    if (pendingReplies === 0) lastReplyAt = clock.now()
+    pendingReplies += 1
     return clock.within(
-      sent(command, over),
+      sendSafely(command, over),
       wait === 'deadline' ? deadlineMs : silentMs,
       // An error that is not a reply ends the connection, with all that is pending on it.
-      (error) => (error === undefined || isReply(error)) && replied(over),
-      wait === 'deadline' ? undefined : () => silentMs - (clock.now() - heardAt),
+      (error) => (error === undefined || isReply(error)) && onReply(over),
+      wait === 'deadline' ? undefined : () => silentMs - (clock.now() - lastReplyAt),
     )
   }
 
-  function ask<T>(command: (client: RedisClient) => Promise<T>, wait: Wait): Promise<T> {
+  function runOnce<T>(command: (client: RedisClient) => Promise<T>, wait: Wait): Promise<T> {
     return attempt !== undefined && (stats.state === 'connecting' || wait === 'reply')
-      ? attempt.then(() => askNow(command, wait))
-      : askNow(command, wait)
+      ? attempt.then(() => runNow(command, wait))
+      : runNow(command, wait)
   }
 
-  function askNow<T>(command: (client: RedisClient) => Promise<T>, wait: Wait): Promise<T> {
+  function runNow<T>(command: (client: RedisClient) => Promise<T>, wait: Wait): Promise<T> {
     const over = connection
     if (over === undefined || (stats.state === 'slow' && wait === 'deadline'))
       return Promise.reject(
         new RedisUnavailable(`Redis is ${stats.state}: ${stats.lastError ?? 'closed by the program'}`),
       )
-    return send(command, over, wait).catch((error) => failed(error, over))
+    return send(command, over, wait).catch((error) => rethrow(error, over))
   }
 
   /** @throws the error, if Redis replied with it to the command; RedisUnavailable otherwise. */
-  function failed(error: unknown, over: OpenClient): never {
+  function rethrow(error: unknown, over: OpenClient): never {
     if (isReply(error) && !INCAPABLE.test(error.message)) throw error
     if (isInstance(error, DeadlineExceeded)) onSilence(over, error)
     else {
       stats.errors += 1
-      lose(over, 'down', error)
+      drop(over, 'down', error)
     }
-    throw new RedisUnavailable(wordsOf(error), { cause: error })
+    throw new RedisUnavailable(describeError(error), { cause: error })
   }
 
   /** Repeats a command over a new connection, if one can be opened: a failover or an idle timeout ends the old one. */
-  function askAgain<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
-    return ask(command, 'reply').catch((error: unknown) => {
+  function runWithRetry<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
+    return runOnce(command, 'reply').catch((error: unknown) => {
       if (
         attempt === undefined ||
         !isInstance(error, RedisUnavailable) ||
         isInstance(error.cause, DeadlineExceeded)
       )
         throw error
-      return ask(command, 'reply')
+      return runOnce(command, 'reply')
     })
   }
 
   function onSilence(over: OpenClient, error: DeadlineExceeded) {
     stats.timeouts += 1
-    const silence = clock.now() - heardAt
-    if (connection !== over || owed === 0) return
-    if (silence >= silentMs) lose(over, 'slow', error)
+    const silence = clock.now() - lastReplyAt
+    if (connection !== over || pendingReplies === 0) return
+    if (silence >= silentMs) drop(over, 'slow', error)
     else if (silence >= SILENT_DEADLINES * deadlineMs && stats.state === 'up') {
-      become('slow', wordsOf(error))
+      setState('slow', describeError(error))
       // Decides between slow and gone: whether a reply comes before the silence limit.
-      void ask((client) => client.ping(), 'reply').catch(() => undefined)
+      void runOnce((client) => client.ping(), 'reply').catch(() => undefined)
     }
   }
 
   return {
-    run: (command, wait = 'deadline') => (wait === 'reply' ? askAgain(command) : ask(command, wait)),
+    run: (command, wait = 'deadline') => (wait === 'reply' ? runWithRetry(command) : runOnce(command, wait)),
     fault,
     lastOutage: () => outage,
     stats: () => ({ ...stats }),
     close() {
-      become('closed')
-      clearTimer(revival)
+      setState('closed')
+      clearTimer(reconnectTimer)
       connection?.close()
       connection = undefined
     },
@@ -278,7 +278,7 @@ async function probe(client: RedisClient): Promise<void> {
 }
 
 /** Turns a command that throws into a rejection. */
-function sent<T>(command: (client: RedisClient) => Promise<T>, over: OpenClient): Promise<T> {
+function sendSafely<T>(command: (client: RedisClient) => Promise<T>, over: OpenClient): Promise<T> {
   try {
     return over.send(command)
   } catch (error) {
@@ -289,7 +289,7 @@ function sent<T>(command: (client: RedisClient) => Promise<T>, over: OpenClient)
 /** Compared by name: the program's ioredis may be another copy. */
 const isReply = (error: unknown): error is Error => isInstance(error, Error) && error.name === 'ReplyError'
 
-function wordsOf(error: unknown): string {
+function describeError(error: unknown): string {
   if (!isInstance(error, Error) || typeof error.message !== 'string') return describe(error)
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
   return `${error.message || error.name}${code}`.slice(0, 200)

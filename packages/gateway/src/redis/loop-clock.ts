@@ -5,7 +5,7 @@ import { attempt, type Fault } from '../util/faults.ts'
 /** Milliseconds between two checks of what is due; a deadline is late by up to this. */
 const TICK_MS = 10
 /** A tick later than this was delayed by the event loop: the excess is not counted. */
-const LONGEST_TICK_MS = 2 * TICK_MS
+const MAX_TICK_MS = 2 * TICK_MS
 
 const CLOCK = 'the clock of Redis'
 
@@ -29,11 +29,11 @@ export function createLoopClock(fault: Fault) {
   let isHeld = true
 
   /** Timers run before the poll phase, immediates after it: by then, replies that had arrived have been read. */
-  const tick = () => void setImmediate(attempt, look, fault, CLOCK, rearm)
+  const tick = () => void setImmediate(attempt, checkDue, fault, CLOCK, rearm)
 
-  function look() {
+  function checkDue() {
     const now = performance.now()
-    elapsed += Math.min(now - last, LONGEST_TICK_MS)
+    elapsed += Math.min(now - last, MAX_TICK_MS)
     last = now
     for (const waiter of waiters) if (elapsed >= waiter.due) waiter.expire()
     rearm()
@@ -90,7 +90,7 @@ export function createLoopClock(fault: Fault) {
           }
         },
       }
-      const settled = (error?: unknown) => {
+      const onSettle = (error?: unknown) => {
         waiters.delete(waiter)
         if (onSettled !== undefined) attempt(() => onSettled(error), fault, CLOCK)
       }
@@ -98,11 +98,11 @@ export function createLoopClock(fault: Fault) {
         .then(
           (value) => {
             waited.resolve(value)
-            settled()
+            onSettle()
           },
           (error) => {
             waited.reject(error)
-            settled(error)
+            onSettle(error)
           },
         )
         .catch(waited.reject)

@@ -28,17 +28,17 @@ export function createScript(source: string, flags?: ScriptFlags): Script {
     keys: string[],
     args: (string | number | Buffer)[],
   ): Promise<unknown> {
-    const tried = current
+    const script = current
     const rest = [...keys, ...args]
     try {
-      return await evaluate(client, 'evalsha', tried.sha, keys.length, rest)
+      return await evaluate(client, 'evalsha', script.sha, keys.length, rest)
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
     }
     try {
-      return await evaluate(client, 'eval', tried.text, keys.length, rest)
+      return await evaluate(client, 'eval', script.text, keys.length, rest)
     } catch (error) {
-      if (tried === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
+      if (script === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
       current = plain
       return await run(client, keys, args)
     }

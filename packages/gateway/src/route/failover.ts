@@ -2,7 +2,7 @@ import { errorCode } from '../body/error-code.ts'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 
-const BROKEN = new Set([408, 409, 429])
+const OVERLOADED = new Set([408, 409, 429])
 
 /**
  * Whether another model may succeed: upstream was unreachable, overloaded or broken, or the question is too long for
@@ -16,7 +16,7 @@ export async function failsOver(reply: Reply, call: Call): Promise<boolean> {
     return ending.type === 'failed' && !isFetchsOwn(ending.error)
   }
   if (headers.get('x-should-retry') === 'false' && status !== 400) return false
-  if (status !== 400 && status !== 429) return status >= 500 || BROKEN.has(status)
+  if (status !== 400 && status !== 429) return status >= 500 || OVERLOADED.has(status)
   const code = await errorCode(reply, call)
   return status === 429 ? code !== 'insufficient_quota' : code === 'context_length_exceeded'
 }

@@ -9,14 +9,14 @@ const MORE_CONNECTIONS = 2
 /** Chooses the model, and the fallback model when the first one fails. */
 export const route: Stage = (next) =>
   async function route(call) {
-    const { choose, fallback, resolveAlias: instead } = call.policy.routing
+    const { choose, fallback, resolveAlias } = call.policy.routing
     const chosen = choose(call)
     const choice = chosen instanceof Promise ? await chosen : chosen
-    if ('forbidden' in choice) return forbidden(call, choice.forbidden)
-    const model = call.outbound.immutable ? choice.model : instead(choice.model)
+    if ('forbidden' in choice) return refuseModel(call, choice.forbidden)
+    const model = call.outbound.immutable ? choice.model : resolveAlias(choice.model)
 
-    const canFailOver = fallback !== undefined && choice.routed && allowed(call, fallback)
-    const other = { model: instead(fallback ?? ''), route: 'failover' } as const
+    const canFailOver = fallback !== undefined && choice.routed && isAllowed(call, fallback)
+    const other = { model: resolveAlias(fallback ?? ''), route: 'failover' } as const
     if (canFailOver && call.state.failedOver) return await next({ ...call, ...other })
 
     const first = { ...call, model, route: choice.route }
@@ -29,10 +29,10 @@ export const route: Stage = (next) =>
     return await next({ ...call, ...other })
   }
 
-export const allowed = ({ caller }: Call, model: string) =>
+export const isAllowed = ({ caller }: Call, model: string) =>
   caller.models === undefined || caller.models.has(model)
 
-function forbidden(call: Call, model: string): Reply {
+function refuseModel(call: Call, model: string): Reply {
   const models = [...(call.caller.models ?? [])].join(', ')
   const message =
     `Team ${call.caller.team} (agent ${call.caller.agent}) may not use the model ${JSON.stringify(model)}. ` +

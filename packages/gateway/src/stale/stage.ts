@@ -10,9 +10,9 @@ export function stale(): Stage {
   return (next) =>
     async function stale(call) {
       const reply = await next(call)
-      const { staleFallback: lastResort } = call.state
-      if (lastResort === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
-      return lastResort() ?? reply
+      const { staleFallback } = call.state
+      if (staleFallback === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
+      return staleFallback() ?? reply
     }
 }
 

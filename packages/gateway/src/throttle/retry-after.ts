@@ -1,17 +1,17 @@
 /** Cooldown if upstream names none. */
-const USUAL_MS = 1_000
-const LONGEST_MS = 60_000
+const DEFAULT_MS = 1_000
+const MAX_MS = 60_000
 
 /** Returns the milliseconds to pause after a 429: `retry-after` if given, else the reset of the exhausted limits. */
 export function cooldownFrom(headers: Headers, now = Date.now()): number {
-  const said = milliseconds(headers.get('retry-after-ms')) ?? afterOf(headers.get('retry-after'), now)
+  const given = milliseconds(headers.get('retry-after-ms')) ?? retryAfterOf(headers.get('retry-after'), now)
   const resets = ['requests', 'tokens'].map((kind) =>
     Number(headers.get(`x-ratelimit-remaining-${kind}`) ?? 1) > 0
       ? 0
       : durationOf(headers.get(`x-ratelimit-reset-${kind}`) ?? ''),
   )
-  const ms = said ?? (Math.max(...resets) || USUAL_MS)
-  return Math.min(LONGEST_MS, Math.max(0, ms))
+  const ms = given ?? (Math.max(...resets) || DEFAULT_MS)
+  return Math.min(MAX_MS, Math.max(0, ms))
 }
 
 function milliseconds(text: string | null): number | undefined {
@@ -20,7 +20,7 @@ function milliseconds(text: string | null): number | undefined {
 }
 
 /** Parses seconds, or a date. */
-function afterOf(text: string | null, now: number): number | undefined {
+function retryAfterOf(text: string | null, now: number): number | undefined {
   const seconds = milliseconds(text)
   if (seconds !== undefined) return seconds * 1_000
   const date = Date.parse(text ?? '')

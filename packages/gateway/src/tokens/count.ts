@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject, list, object, text } from '../cor
 import type { Operation } from '../core/operation.ts'
 import { errorText } from '../util/error-text.ts'
 import { contextWindow } from './context-window.ts'
-import { unwritten } from './images.ts'
+import { hiddenSize } from './images.ts'
 import { addText, type Input, inputOf } from './input.ts'
 
 type Tokeniser = typeof import('gpt-tokenizer/encoding/o200k_base')
@@ -19,11 +19,11 @@ const MAY_BE_LARGER = /image|audio|file|"tools"|"functions"/
 /** Tokens that every reply adds. */
 const REPLY = 3
 /** The longest token of o200k, in bytes: 128 spaces. */
-const LONGEST_TOKEN = 128
+const LONGEST_TOKEN_BYTES = 128
 /** Characters of the longest run that is tokenised whole; longer runs are cut into slices of half this size. */
-const LONG = 512
+const MAX_RUN_CHARS = 512
 /** Milliseconds after which counting yields to the event loop. */
-const BREATH_MS = 8
+const YIELD_AFTER_MS = 8
 
 /**
  * Whether a call's input is longer than `limit` tokens: exact near the limit, nearly free elsewhere. Fewer bytes than
@@ -36,7 +36,7 @@ export function exceeds(
   body: JsonObject,
   source: string,
   limit: number,
-  say: (message: string) => void = () => undefined,
+  warn: (message: string) => void = () => undefined,
 ): boolean | Promise<boolean> {
   if (operation === 'embeddings') return false
   // Each message costs fewer tokens than its JSON has bytes; only content stored elsewhere can cost more.
@@ -50,7 +50,7 @@ export function exceeds(
   return tokensUpTo(texts, room).then(
     (tokens) => tokens > room,
     (error: unknown) => {
-      say(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${errorText(error)}`)
+      warn(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${errorText(error)}`)
       return bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4 > room
     },
   )
@@ -75,7 +75,7 @@ export function inputSize(
 ): InputSize {
   const { fixed, texts } = measure(operation, body)
   const written = bytesUpTo(texts, Number.POSITIVE_INFINITY)
-  const { bytes, tokens } = unwritten(operation, body, window)
+  const { bytes, tokens } = hiddenSize(operation, body, window)
   return {
     estimate: Math.max(0, fixed + Math.ceil(written / 4)),
     bound: Math.max(0, fixed) + Math.max(Buffer.byteLength(source) - bytes, written) + tokens,
@@ -96,7 +96,7 @@ function measure(operation: Operation, body: JsonObject): Input {
   if (operation === 'chat') addTools(input, list(body.functions))
   const format = object(operation === 'responses' ? object(body.text).format : body.response_format)
   const schema = format.json_schema ?? format.schema
-  if (isObject(schema)) addText(input, written(schema))
+  if (isObject(schema)) addText(input, serialised(schema))
   return input
 }
 
@@ -116,7 +116,7 @@ function addTool(input: Input, tool: Json): void {
   const declared = object(object(tool).function ?? tool)
   input.fixed += 7
   if (!isPlain(declared)) {
-    addText(input, written(declared))
+    addText(input, serialised(declared))
     return
   }
   addText(input, `${text(declared.name)}:${sentence(declared.description)}`)
@@ -157,7 +157,7 @@ const hasOnly = (names: Set<string>, value: Json) =>
   isObject(value) && Object.keys(value).every((name) => names.has(name))
 
 /** Serialises JSON. If it is nested too deeply, returns its names and values only. */
-function written(value: Json): string {
+function serialised(value: Json): string {
   try {
     return JSON.stringify(value)
   } catch {
@@ -181,7 +181,7 @@ async function tokensUpTo(texts: readonly string[], limit: number): Promise<numb
       for (const tokens of encodeGenerator(slice, PLAIN)) {
         total += tokens.length
         if (total > limit) break
-        if (performance.now() - since < BREATH_MS) continue
+        if (performance.now() - since < YIELD_AFTER_MS) continue
         await breathe()
         since = performance.now()
       }
@@ -200,7 +200,7 @@ async function tokensUpTo(texts: readonly string[], limit: number): Promise<numb
 function* slices(text: string): Generator<string> {
   let rest = text
   for (let at = longRun(rest); at !== -1; at = longRun(rest)) {
-    const cut = at + LONG / 2
+    const cut = at + MAX_RUN_CHARS / 2
     const whole = isHighSurrogate(rest.charCodeAt(cut - 1)) ? cut + 1 : cut
     yield rest.slice(0, whole)
     rest = rest.slice(whole)
@@ -208,12 +208,14 @@ function* slices(text: string): Generator<string> {
   yield rest
 }
 
-const longRun = (text: string) => (text.length < LONG ? -1 : text.search(LONG_RUN))
+const longRun = (text: string) => (text.length < MAX_RUN_CHARS ? -1 : text.search(LONG_RUN))
 const isHighSurrogate = (code: number) => code >= 0xd800 && code < 0xdc00
 
 // Matches only at the start of a run; otherwise a text of words just below the limit would be read 512 times over.
 const LONG_RUN = new RegExp(
-  ['[\\p{L}\\p{M}]', '[^\\s\\p{L}\\p{N}]', '\\s'].map((kind) => `(?<!${kind})${kind}{${LONG}}`).join('|'),
+  ['[\\p{L}\\p{M}]', '[^\\s\\p{L}\\p{N}]', '\\s']
+    .map((kind) => `(?<!${kind})${kind}{${MAX_RUN_CHARS}}`)
+    .join('|'),
   'u',
 )
 
@@ -232,7 +234,7 @@ export function leastTokens(texts: readonly string[], limit: number): number {
   let total = 0
   for (const text of texts) {
     if (total > limit) break
-    total += Math.max(Math.ceil(text.length / LONGEST_TOKEN), runs(text, limit - total))
+    total += Math.max(Math.ceil(text.length / LONGEST_TOKEN_BYTES), runs(text, limit - total))
   }
   return total
 }

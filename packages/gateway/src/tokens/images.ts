@@ -7,7 +7,7 @@ import type { Operation } from '../core/operation.ts'
  * price gpt-4o does, so nothing is lost. Images are scaled down, never up: into 2,048 by 2,048, then to a shortest
  * side of 768. Source: OpenAI, "Images and vision", calculating costs.
  */
-export function imageTokens(url: string, detail: string, unknown: Size = USUAL): number {
+export function imageTokens(url: string, detail: string, unknown: Size = ASSUMED_SIZE): number {
   if (detail === 'low') return BASE
   const { width, height } = sizeOf(url) ?? unknown
   const fit = Math.min(1, 2048 / Math.max(width, height))
@@ -21,9 +21,9 @@ type Size = { width: number; height: number }
 const BASE = 2_833
 const PER_TILE = 5_667
 /** Assumed for remote images, which are not fetched. */
-const USUAL = { width: 1024, height: 1024 }
+const ASSUMED_SIZE = { width: 1024, height: 1024 }
 /** Eight tiles, the most an image can have. */
-const LARGEST = { width: 768, height: 2048 }
+const LARGEST_SIZE = { width: 768, height: 2048 }
 
 /**
  * Corrects the byte count of a body as a bound of its tokens. `bytes`: size of images, audio and files, which are
@@ -32,7 +32,7 @@ const LARGEST = { width: 768, height: 2048 }
  * window. Items and parts are checked against lists of self-contained ones, so that future additions of OpenAI count
  * as references.
  */
-export function unwritten(
+export function hiddenSize(
   operation: Operation,
   body: JsonObject,
   window: number,
@@ -40,9 +40,9 @@ export function unwritten(
   let bytes = 0
   let tokens = 0
   if (operation === 'embeddings' || operation === 'completions') return { bytes, tokens }
-  let drawsOnMore = referencesMore(body)
+  let hasReferences = referencesStoredContent(body)
   for (const item of [...list(body.messages), ...list(body.input)]) {
-    drawsOnMore ||= !isSelfContained(object(item))
+    hasReferences ||= !isSelfContained(object(item))
     for (const part of [...partsOf(object(item).content), ...partsOf(object(item).output)]) {
       const { type, image_url, detail, input_audio, file, file_data } = object(part)
       if (IMAGES.has(text(type))) {
@@ -50,24 +50,32 @@ export function unwritten(
         const url = text(isObject(image_url) ? nested.url : image_url)
         const size = text(nested.detail ?? detail)
         if (url.startsWith('data:')) bytes += url.length
-        tokens += imageTokens(url, size, LARGEST) - (COUNTED.has(text(type)) ? imageTokens(url, size) : 0)
+        tokens +=
+          imageTokens(url, size, LARGEST_SIZE) - (COUNTED.has(text(type)) ? imageTokens(url, size) : 0)
       } else if (isSet(input_audio)) bytes += text(object(input_audio).data).length
       else if (isSet(file) || type === 'input_file') {
         bytes += text(object(file).file_data ?? file_data).length
-        drawsOnMore = true
-      } else drawsOnMore ||= isSet(type) && !WRITTEN.has(text(type))
+        hasReferences = true
+      } else hasReferences ||= isSet(type) && !INLINE_PARTS.has(text(type))
     }
   }
-  return { bytes, tokens: tokens + (drawsOnMore ? window : 0) }
+  return { bytes, tokens: tokens + (hasReferences ? window : 0) }
 }
 
 /** Images that `inputOf` counts, and those it does not. */
 const COUNTED = new Set(['image_url', 'input_image'])
 const IMAGES = new Set([...COUNTED, 'computer_screenshot'])
 /** Parts whose text is in the request. */
-const WRITTEN = new Set(['text', 'input_text', 'output_text', 'refusal', 'summary_text', 'reasoning_text'])
+const INLINE_PARTS = new Set([
+  'text',
+  'input_text',
+  'output_text',
+  'refusal',
+  'summary_text',
+  'reasoning_text',
+])
 /** Items whose content is in the request. */
-const ITEMS = new Set([
+const INLINE_ITEMS = new Set([
   'message',
   'function_call',
   'function_call_output',
@@ -82,11 +90,11 @@ const partsOf = (content: Json | undefined): Json[] => (isObject(content) ? [con
 function isSelfContained({ type, role, audio, encrypted_content }: JsonObject): boolean {
   if (isSet(audio)) return false
   if (type === 'reasoning') return isSet(encrypted_content)
-  return isSet(type) ? ITEMS.has(text(type)) : isSet(role)
+  return isSet(type) ? INLINE_ITEMS.has(text(type)) : isSet(role)
 }
 
 /** Only tools that the caller runs add no content from elsewhere. `data_sources` are Azure's. */
-function referencesMore({
+function referencesStoredContent({
   previous_response_id,
   conversation,
   prompt,
@@ -96,15 +104,15 @@ function referencesMore({
 }: JsonObject) {
   return (
     [previous_response_id, conversation, prompt, web_search_options, data_sources].some(isSet) ||
-    !list(tools).every(isCallers)
+    !list(tools).every(isCallerTool)
   )
 }
 
 /** Whether a tool is run by the caller and fully described by the request. */
-export function isCallers(tool: Json): boolean {
+export function isCallerTool(tool: Json): boolean {
   const type = text(object(tool).type)
   return type === 'namespace'
-    ? list(object(tool).tools).every(isCallers)
+    ? list(object(tool).tools).every(isCallerTool)
     : type === 'function' || type === 'custom'
 }
 

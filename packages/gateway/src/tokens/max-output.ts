@@ -10,7 +10,7 @@ const LIMITS = {
 } as const
 
 /** Default limit of a legacy completion. Source: OpenAI API reference, `max_tokens` of completions. */
-const USUAL_COMPLETION = 16
+const DEFAULT_COMPLETION_TOKENS = 16
 
 /**
  * Returns the most output tokens this call can produce: its own limit, else the model's. Of several limits the
@@ -18,21 +18,18 @@ const USUAL_COMPLETION = 16
  * limit.
  * @param passes Number of times the model may run for one answer, where nothing else limits it.
  */
-export function maxOutputTokens(
-  { operation, body, model, policy: rules, outbound: outgoing }: Call,
-  passes = 1,
-): number {
+export function maxOutputTokens({ operation, body, model, policy, outbound }: Call, passes = 1): number {
   if (operation === 'embeddings') return 0
-  const most = rules.prices.maxOutput(model)
+  const most = policy.prices.maxOutput(model)
   const asked = LIMITS[operation].map((name) => body[name]).filter(isSet)
-  const limits = asked.length === 0 && operation === 'completions' ? [USUAL_COMPLETION] : asked
+  const limits = asked.length === 0 && operation === 'completions' ? [DEFAULT_COMPLETION_TOKENS] : asked
   const limit = limits.length > 0 && limits.every(isLimit) ? Math.max(...limits) : undefined
   const one = Math.min(limit ?? Number.POSITIVE_INFINITY, most * passes)
   if (operation === 'responses') return one
   const choices = Math.max(times(body.n), times(body.best_of))
   if (operation === 'completions') return one * choices * prompts(body.prompt)
   // Rejected predicted tokens are billed as output, besides what is written; the prediction is in the body.
-  return (one + (isSet(body.prediction) ? Buffer.byteLength(outgoing.text) : 0)) * choices
+  return (one + (isSet(body.prediction) ? Buffer.byteLength(outbound.text) : 0)) * choices
 }
 
 const isLimit = (value: Json): value is number => Number.isSafeInteger(value) && (value as number) > 0

@@ -5,11 +5,11 @@ import type { Warn } from './log.ts'
 export type Fault = (error: unknown, where: string) => void
 
 /** Creates the reporter. `stats().faults` counts each fault; the log has one line a minute for each place. */
-export function createFault(counts: { faults: number }, say: Warn): Fault {
+export function createFault(counts: { faults: number }, warn: Warn): Fault {
   return function fault(error, where) {
     counts.faults += 1
     try {
-      say(`fault in ${where}`, `a fault of the gateway (${where}): ${errorText(error)}`)
+      warn(`fault in ${where}`, `a fault of the gateway (${where}): ${errorText(error)}`)
     } catch {
       // A logger that throws must not turn one fault into two.
     }

@@ -10,11 +10,11 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms?: numb
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined
-    const settle = <V>(how: (value: V) => void) => {
+    const settle = <V>(settleWith: (value: V) => void) => {
       return (value: V) => {
         signal.removeEventListener('abort', onAbort)
         clearTimer(timer)
-        how(value)
+        settleWith(value)
       }
     }
     const onAbort = () => settle(reject)(signal.reason)

@@ -1,8 +1,8 @@
 import { type Json, type JsonObject, object, parseObject, text } from '../../core/json.ts'
-import { isWritten } from './count.ts'
+import { isNonBlank } from './count.ts'
 
 /** Returns the names of the tools that a request offers; `undefined` if one has no name, or none is offered. */
-export function offered(tools: readonly Json[]): ReadonlySet<string> | undefined {
+export function offeredTools(tools: readonly Json[]): ReadonlySet<string> | undefined {
   const names = tools.map((tool) => {
     const { name, function: called, custom } = object(tool)
     return text(object(called).name) || text(object(custom).name) || text(name)
@@ -23,4 +23,4 @@ export const isCustomCall = ({ name, input }: JsonObject, tools: ReadonlySet<str
   isOffered(name, tools) && typeof input === 'string'
 
 const isOffered = (name: Json | undefined, tools: ReadonlySet<string> | undefined) =>
-  isWritten(name) && (tools === undefined || tools.has(name))
+  isNonBlank(name) && (tools === undefined || tools.has(name))

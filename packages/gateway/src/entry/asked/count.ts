@@ -1,7 +1,7 @@
 import { isSet, type Json, type JsonObject, object } from '../../core/json.ts'
 
 /** Returns the requested number of choices; `undefined` if the request sets none, NaN if the value is no count. */
-export function wanted({ n }: JsonObject): number | undefined {
+export function requestedCount({ n }: JsonObject): number | undefined {
   if (!isSet(n)) return undefined
   return Number.isSafeInteger(n) && (n as number) > 0 ? (n as number) : Number.NaN
 }
@@ -13,5 +13,5 @@ export function areComplete(items: readonly Json[], count: number | undefined): 
   return items.every((_, index) => indexes.has(index))
 }
 
-export const isWritten = (text: Json | undefined): text is string =>
+export const isNonBlank = (text: Json | undefined): text is string =>
   typeof text === 'string' && text.trim() !== ''

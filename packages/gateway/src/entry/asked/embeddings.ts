@@ -5,7 +5,7 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 const FLOAT_BYTES = 4
 
 /** Whether there is one vector per input, all of the same length, and of the requested length if one was set. */
-export function areVectors(body: JsonObject, { data }: JsonObject): boolean {
+export function hasAllVectors(body: JsonObject, { data }: JsonObject): boolean {
   const { input, dimensions, encoding_format } = body
   // A list of numbers is one input, in tokens.
   const inputs = Array.isArray(input) && typeof input[0] !== 'number' ? input.length : 1

@@ -3,10 +3,10 @@ import type { Policy } from '../../core/policy.ts'
 import type { RedisClient } from '../../redis/connect.ts'
 import { createRedisConnection } from '../../redis/connection.ts'
 import { checkPolicy } from '../load.ts'
-import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
+import { type Change, changeOf, checkSwitches, MAX_VERSION, rejectUnsafe } from './change.ts'
 import { type Difference, differences } from './diff.ts'
 import type { Switches } from './live.ts'
-import { type Ask, find, put, remembered } from './store.ts'
+import { type Run, readChange, readHistory, writeChange } from './store.ts'
 
 /** State in Redis. `version` 0 without `change`: no live change was ever made, or it is gone. */
 export type PolicyState = {
@@ -60,14 +60,14 @@ export class PolicyConflict extends Error {
   readonly code = 'gateway_policy_conflict' as const
   readonly base: number
   /** The state now in force. */
-  readonly standing: PolicyState
+  readonly state: PolicyState
   /** Differences made by the other change. */
   readonly changes: Difference[]
 
-  constructor(base: number, standing: PolicyState, changes: Difference[]) {
-    super(messageOf(base, standing, changes))
+  constructor(base: number, state: PolicyState, changes: Difference[]) {
+    super(messageOf(base, state, changes))
     this.base = base
-    this.standing = standing
+    this.state = state
     this.changes = changes
   }
 }
@@ -80,29 +80,29 @@ export function createPolicyStore(
   redis: string | RedisClient,
   vet: (policy: Policy) => Promise<string[]>,
 ): PolicyStore {
-  const link = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
-  const ask: Ask = link.run
+  const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
+  const run: Run = connection.run
 
   async function read(): Promise<PolicyState> {
-    const { version, text = '' } = await find(ask, 0)
+    const { version, text = '' } = await readChange(run, 0)
     if (version < 0)
-      return await lacking({ version: 0, broken: 'what lies in its place is not a live policy' })
-    if (version === 0) return await lacking({ version: 0 })
+      return await withLast({ version: 0, broken: 'what lies in its place is not a live policy' })
+    if (version === 0) return await withLast({ version: 0 })
     try {
       return { version, change: changeOf(text, version) }
     } catch (error) {
-      if (error instanceof GatewayOptionsError) return await lacking({ version, broken: error.message })
+      if (error instanceof GatewayOptionsError) return await withLast({ version, broken: error.message })
       throw error
     }
   }
 
-  async function lacking(standing: PolicyState): Promise<PolicyState> {
+  async function withLast(state: PolicyState): Promise<PolicyState> {
     const [last] = await history()
-    return { ...standing, ...(last && { last }) }
+    return { ...state, ...(last && { last }) }
   }
 
   async function history(): Promise<Change[]> {
-    return (await remembered(ask)).flatMap(readable)
+    return (await readHistory(run)).flatMap(readable)
   }
 
   async function change(
@@ -110,43 +110,43 @@ export function createPolicyStore(
     next: (now: Pick<Change, 'policy' | 'switches'>) => Pick<Change, 'policy' | 'switches'>,
     { by = 'a program', comment, base }: ChangeInfo = {},
   ): Promise<AppliedChange> {
-    const standing = await read()
-    if (base !== undefined && base !== standing.version) throw await conflict(base)
-    if (standing.version >= MAX_VERSION)
+    const state = await read()
+    if (base !== undefined && base !== state.version) throw await conflict(base)
+    if (state.version >= MAX_VERSION)
       throw new Error(
-        `Version ${standing.version} in Redis leaves no room for another: delete the key gw:{policy}:live.`,
+        `Version ${state.version} in Redis leaves no room for another: delete the key gw:{policy}:live.`,
       )
     const now = new Date()
     const made: Change = {
-      version: Math.max(versionAt(now), standing.version + 1),
+      version: Math.max(versionAt(now), state.version + 1),
       at: now.toISOString(),
       by,
       ...(comment === undefined || comment === '' ? {} : { comment }),
       what,
-      ...next(standing.change ?? standing.last ?? EVERYTHING),
+      ...next(state.change ?? state.last ?? EVERYTHING),
     }
-    const told = await put(ask, standing.version, made)
-    if (told === undefined) throw await conflict(standing.version)
-    return { ...made, notified: told }
+    const notified = await writeChange(run, state.version, made)
+    if (notified === undefined) throw await conflict(state.version)
+    return { ...made, notified }
   }
 
   async function conflict(base: number): Promise<PolicyConflict> {
-    const standing = await read()
+    const state = await read()
     const before = base === 0 ? EVERYTHING : (await history()).find(({ version }) => version === base)
-    const now = standing.change ?? EVERYTHING
+    const now = state.change ?? EVERYTHING
     return new PolicyConflict(
       base,
-      standing,
-      before === undefined ? [] : differences(seen(before), seen(now)),
+      state,
+      before === undefined ? [] : differences(visibleFields(before), visibleFields(now)),
     )
   }
 
   return {
     read,
     history,
-    check: checked,
+    check: validPolicy,
     async push(policy, note) {
-      const whole = checked(policy)
+      const whole = validPolicy(policy)
       const problems = await vet(whole)
       if (problems.length > 0) throw new GatewayOptionsError(problems.join('\n'))
       return await change('push', ({ switches }) => ({ policy: whole, switches }), note)
@@ -177,14 +177,14 @@ export function createPolicyStore(
     },
     async diff(next) {
       const { change: now = EVERYTHING } = await read()
-      return differences(seen(now), seen({ ...now, ...next }))
+      return differences(visibleFields(now), visibleFields({ ...now, ...next }))
     },
-    close: link.close,
+    close: connection.close,
   }
 }
 
-function checked(policy: unknown): Policy {
-  harmless(policy, 0)
+function validPolicy(policy: unknown): Policy {
+  rejectUnsafe(policy, 0)
   return checkPolicy(policy, '')
 }
 
@@ -198,7 +198,7 @@ const readable = (text: string): Change[] => {
 }
 
 /** Returns policy fields by their names, and switches under `switches`. */
-const seen = ({ policy, switches }: Pick<Change, 'policy' | 'switches'>) => ({ ...policy, switches })
+const visibleFields = ({ policy, switches }: Pick<Change, 'policy' | 'switches'>) => ({ ...policy, switches })
 
 /** Two lifetimes of a flushed Redis, and two clocks that are nearly right, never share a version. */
 const versionAt = (now: Date): number => Number(now.toISOString().replace(/\D/g, '').slice(0, 14))

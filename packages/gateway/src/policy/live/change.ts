@@ -21,7 +21,7 @@ export type Change = {
 }
 
 /** Largest size of a change as JSON. */
-export const MAX_BYTES = 256 * 1024
+export const MAX_CHANGE_BYTES = 256 * 1024
 /** The last second of the year 9999: a higher one would leave no room for the next. */
 export const MAX_VERSION = 99_991_231_235_959
 const FORMAT = 1
@@ -55,9 +55,9 @@ export function textOf(change: Change): string {
  */
 export function changeOf(source: string, version: number): Change {
   if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
-  if (Buffer.byteLength(source) > MAX_BYTES)
-    throw new GatewayOptionsError(`it has more than ${MAX_BYTES} bytes`)
-  const value = parsed(source)
+  if (Buffer.byteLength(source) > MAX_CHANGE_BYTES)
+    throw new GatewayOptionsError(`it has more than ${MAX_CHANGE_BYTES} bytes`)
+  const value = parseChange(source)
   const { format } = value
   if (typeof format === 'number' && format > FORMAT)
     throw new GatewayOptionsError(
@@ -74,18 +74,18 @@ export function changeOf(source: string, version: number): Change {
 
 /** @throws GatewayOptionsError with a line for each invalid field. */
 export function checkSwitches(value: unknown): Switches {
-  harmless(value, 0)
+  rejectUnsafe(value, 0)
   return check(switchesSchema, value, 'switches') as Switches
 }
 
-function parsed(source: string): Record<string, unknown> {
+function parseChange(source: string): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(source)
   } catch {
     throw new GatewayOptionsError('it is not JSON')
   }
-  harmless(value, 0)
+  rejectUnsafe(value, 0)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new GatewayOptionsError('it is not a JSON object')
   return value as Record<string, unknown>
@@ -97,11 +97,11 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
  * Rejects names with a special meaning in JavaScript, and excessive nesting.
  * @throws GatewayOptionsError
  */
-export function harmless(value: unknown, depth: number): void {
+export function rejectUnsafe(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return
   if (depth > MAX_DEPTH) throw new GatewayOptionsError(`it is nested more than ${MAX_DEPTH} deep`)
   for (const [name, inner] of Object.entries(value)) {
     if (FORBIDDEN.has(name)) throw new GatewayOptionsError(`${name}: is not a name for anything here`)
-    harmless(inner, depth + 1)
+    rejectUnsafe(inner, depth + 1)
   }
 }
