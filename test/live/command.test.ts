@@ -95,7 +95,7 @@ test('a policy from a pipe; each of its problems is named, and nothing is writte
   const { code, out, err } = await gateway('policy push - --yes', server, bad)
   expect([code, out]).toEqual([1, ''])
   expect(err).toBe(
-    'Refused:\n  teams.prod_ceo.rpm: must be a number\n  teams.prod_ceo.tpn: there is no such field\n  modus: there is no such field\n',
+    'Refused:\n  teams.prod_ceo.rpm: must be a number\n  teams.prod_ceo.tpn: unknown field\n  modus: unknown field\n',
   )
   expect((await gateway('policy push - --yes', server, '{')).err).toMatch(
     /^Refused:\n {2}standard input is not JSON/,
@@ -179,7 +179,7 @@ atATerminal(
     const overtake = () => store.push(policyWith(30), { by: 'anna', comment: 'too many' })
     const { code, out } = await typed('switch cache off', server, 'y', { TERM: 'dumb' }, overtake)
     expect(code).toBe(1)
-    expect(out).toContain('Conflict: anna was faster')
+    expect(out).toContain('Conflict: anna changed the policy first')
     expect(out).toContain('teams.prod_customer.rpm: 60 -> 30')
     expect((await store.read()).change?.switches).toEqual({})
   },

@@ -59,8 +59,8 @@ function world(attempts: Attempt[], later: DeferredQueue) {
       caller: { agent: 'a', team: 't', mode: 'embedded' },
       controls: { tags: [] },
       view: { stream: false },
-      outgoing: { url: 'http://upstream/v1/chat/completions' },
-      rules: { prices: { cost: () => priced(attempts[attempt] as Attempt) } },
+      outbound: { url: 'http://upstream/v1/chat/completions' },
+      policy: { prices: { cost: () => priced(attempts[attempt] as Attempt) } },
     }) as unknown as Call
   return { records, run, callOf, recorder }
 }

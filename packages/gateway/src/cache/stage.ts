@@ -196,6 +196,6 @@ function lifetimeOf({ controls }: Call, exact: Exact): { ttl: number; staleSecon
 }
 
 function notCached(call: Call): Reply {
-  const message = 'There is no cached answer to this request, and it asked for nothing else (only-if-cached).'
+  const message = 'There is no cached answer to this request, and only-if-cached forbids asking upstream.'
   return refuse(call, { code: 'gateway_not_cached', message })
 }

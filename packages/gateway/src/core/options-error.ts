@@ -29,7 +29,7 @@ type Issue = z.core.$ZodIssue
 function explain(issue: Issue, where: string): string[] {
   const field = [...(where === '' ? [] : [where]), ...issue.path.map(String)].join('.') || 'it'
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${field === 'it' ? '' : `${field}.`}${key}: there is no such field`)
+    return issue.keys.map((key) => `${field === 'it' ? '' : `${field}.`}${key}: unknown field`)
   if (issue.code === 'invalid_union') {
     // Reports the union branch that matched deepest: it is the one that was meant.
     const deepest = issue.errors.toSorted((a, b) => (b[0]?.path.length ?? 0) - (a[0]?.path.length ?? 0))[0]
@@ -50,5 +50,5 @@ function expectation(issue: Issue): string {
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message ?? 'is not valid'
   // A union with a message of its own describes itself best.
   if (issue.code === 'invalid_union' && issue.message !== 'Invalid input') return issue.message
-  return 'is not what is expected here'
+  return 'has an invalid value'
 }

@@ -49,7 +49,7 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
   function master(): string {
     if (masterKey === undefined || !isStrong(masterKey))
       throw new GatewayOptionsError(
-        'LLM_GATEWAY_MASTER_KEY: must have 24 characters or more, as keys new makes them',
+        'LLM_GATEWAY_MASTER_KEY: must have at least 24 characters; llm-gateway keys new makes one',
       )
     return masterKey
   }
@@ -61,7 +61,9 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
   return {
     async seal({ team, teamKey, upstreamKey, by = 'a program' }) {
       if (!isStrong(teamKey))
-        throw new GatewayOptionsError('team key: can be guessed; llm-gateway keys new makes one that cannot')
+        throw new GatewayOptionsError(
+          'team key: is too easy to guess; llm-gateway keys new makes a strong one',
+        )
       if (!/^[!-~]{8,4000}$/.test(upstreamKey))
         throw new GatewayOptionsError("upstream's key: must be one word of at least 8 characters")
       const id = idOf(teamKey, team)

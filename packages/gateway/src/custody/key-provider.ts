@@ -118,7 +118,7 @@ export function createKeyProvider(
 const UNAVAILABLE: Refusal = {
   code: 'gateway_custody_unavailable',
   message:
-    'The key for OpenAI is kept in Redis, which cannot be reached, and was not read from there before.',
+    'The key for OpenAI is kept in Redis, which cannot be reached, and is not cached here. Check LLM_GATEWAY_REDIS_URL.',
 }
 
 const notSealed = (team: string): Refusal => ({

@@ -53,7 +53,7 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
     const isProxy = origin !== undefined && origin === proxy
     const astray = opened !== undefined && origin !== opened.origin ? opened : undefined
     if (astray !== undefined && containsKey(url, astray.key)) return strayKey(origin, astray.origin)
-    if (!isProxy && holdsTeamKey(url, shown)) return strayTeamKey('its address', origin)
+    if (!isProxy && holdsTeamKey(url, shown)) return strayTeamKey('its URL', origin)
     for (const [name, value] of headers) {
       if (astray !== undefined && containsKey(value, astray.key)) return strayKey(origin, astray.origin)
       if (!isProxy && holdsTeamKey(value, shown)) return strayTeamKey(`its header ${name}`, origin)
@@ -136,7 +136,7 @@ export const strayKey = (origin: string | undefined, home: string | undefined): 
 const strayTeamKey = (place: string, origin: string | undefined): Refusal => ({
   code: 'gateway_key_strays',
   message:
-    `The request for ${origin ?? 'no origin'} has a team key in ${place}. Team keys are shown to this gateway (LLM_GATEWAY_KEY, ` +
-    'gateway.key) and to the LiteLLM proxy (LITELLM_BASE_URL) alone: give the client a key for OpenAI (OPENAI_API_KEY), or ' +
+    `The request for ${origin ?? 'no origin'} has a team key in ${place}. Team keys may go only to this gateway (LLM_GATEWAY_KEY, ` +
+    'gateway.key) and to the LiteLLM proxy (LITELLM_BASE_URL): give the client a key for OpenAI (OPENAI_API_KEY), or ' +
     'keep that one in Redis (gateway.custody).',
 })

@@ -37,7 +37,7 @@ export const litellmSchema = z.optional(
         lookAgainMs: z.optional(z.number().check(z.positive())),
       }),
     ],
-    'must be false, or say where the proxy is',
+    'must be false, or an object with the address of the proxy',
   ),
 )
 
@@ -59,10 +59,10 @@ export function litellmSettingsOf(
   const isAsked = mode === 'litellm' || given !== undefined
   if (!isAsked && (baseURL === undefined || apiKey === undefined)) return undefined
   if (baseURL === undefined)
-    throw new GatewayOptionsError('gateway.litellm.baseURL: is missing, and so is LITELLM_BASE_URL')
+    throw new GatewayOptionsError('gateway.litellm.baseURL: is missing; set it, or LITELLM_BASE_URL')
   if (apiKey === undefined)
     throw new GatewayOptionsError(
-      'gateway.litellm.apiKey: is missing, and so are LITELLM_API_KEY and the team key, LLM_GATEWAY_KEY',
+      'gateway.litellm.apiKey: is missing; set it, LITELLM_API_KEY, or the team key LLM_GATEWAY_KEY',
     )
   if (options.baseURL === undefined) check(address, baseURL, 'LITELLM_BASE_URL')
   return {

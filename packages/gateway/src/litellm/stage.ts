@@ -6,7 +6,7 @@ import type { Warn } from '../util/log.ts'
 import { litellmCacheControl, litellmFields } from './request.ts'
 
 const NOT_PROXIED =
-  'Requests that a provider signs, or whose address names a deployment, cannot go through the LiteLLM proxy: they go straight, neither cached nor counted.'
+  'Requests that a provider signs, or whose address names a deployment, cannot go through the LiteLLM proxy: they go directly to upstream, neither cached nor counted.'
 
 /**
  * Replaces the exact cache in mode `litellm`: writes cache controls into LiteLLM's fields, and names the flight,
@@ -22,7 +22,7 @@ export function litellmControls(warn: Warn, deferred: DeferredQueue): Stage {
       }
       if (controls.cache.onlyIfCached) {
         const message =
-          'Whether the LiteLLM proxy has an answer cannot be asked without asking for one (only-if-cached).'
+          'only-if-cached is not supported through the LiteLLM proxy: its cache cannot be read without asking upstream.'
         return refuse(call, { code: 'gateway_not_cached', message })
       }
       const keys = caller.cacheable ? keysOf(call) : { bypass: 'off' }

@@ -57,7 +57,7 @@ export function createPriceBook(
 
   /** Leaves only the policy's own prices. */
   function withoutLibrary(why: string, error: unknown): Listed {
-    warn(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`)
+    warn(`@pydantic/genai-prices ${why}, so only prices of the policy (models) are used: ${errorText(error)}`)
     return {}
   }
 

@@ -30,7 +30,7 @@ export async function waitInQueue(
 
 export function queueFull({ caller }: Call, queue: PriorityQueue): Refusal {
   const message =
-    `${caller.maxQueued} calls are waiting already, which is as many as team ${caller.team}'s policy allows ` +
+    `${caller.maxQueued} calls are waiting already, the most that team ${caller.team}'s policy allows ` +
     `(maxQueued). (agent ${caller.agent})`
   const retryAfterMs = Math.max(1_000, queue.pausedUntil() - performance.now())
   return { code: 'gateway_queue_full', message, retryAfterMs, headers: { 'x-gateway-limit': 'queue' } }

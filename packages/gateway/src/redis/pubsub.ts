@@ -178,7 +178,7 @@ function createSubscriber(parent: RedisConnection) {
 function subscriberOf(client: Parameters<Parameters<RedisConnection['run']>[0]>[0]): Redis {
   const nodes = primariesOf(client)
   const node = nodes[Math.floor(Math.random() * nodes.length)]
-  if (node === undefined) throw new Error('the cluster has no master')
+  if (node === undefined) throw new Error('the cluster has no primary')
   return node.duplicate({
     lazyConnect: true,
     enableOfflineQueue: false,

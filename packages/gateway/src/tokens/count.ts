@@ -50,7 +50,9 @@ export function exceeds(
   return tokensUpTo(texts, room).then(
     (tokens) => tokens > room,
     (error: unknown) => {
-      warn(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${errorText(error)}`)
+      warn(
+        `the tokeniser failed, so input lengths are estimated at four bytes per token: ${errorText(error)}`,
+      )
       return bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4 > room
     },
   )

@@ -86,7 +86,7 @@ export function createPolicyStore(
   async function read(): Promise<PolicyState> {
     const { version, text = '' } = await readChange(run, 0)
     if (version < 0)
-      return await withLast({ version: 0, broken: 'what lies in its place is not a live policy' })
+      return await withLast({ version: 0, broken: 'the key gw:{policy}:live holds no live policy' })
     if (version === 0) return await withLast({ version: 0 })
     try {
       return { version, change: changeOf(text, version) }
@@ -213,7 +213,7 @@ function messageOf(base: number, { version, change }: PolicyState, changes: Diff
   const start =
     change === undefined
       ? `Version ${base} is gone, and ${version === 0 ? 'nothing' : `version ${version}`} is in its place`
-      : `${change.by} was faster: version ${version} (${change.what}, ${change.at})`
+      : `${change.by} changed the policy first: version ${version} (${change.what}, ${change.at})`
   const comment = change?.comment === undefined ? '' : ` "${change.comment}"`
   const what = changes.map(
     ({ path, from, to }) => `\n  ${path}: ${JSON.stringify(from)} -> ${JSON.stringify(to)}`,

@@ -54,7 +54,7 @@ export function textOf(change: Change): string {
  * @throws GatewayOptionsError with a line for each invalid field.
  */
 export function changeOf(source: string, version: number): Change {
-  if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
+  if (version > MAX_VERSION) throw new GatewayOptionsError('version: is too high')
   if (Buffer.byteLength(source) > MAX_CHANGE_BYTES)
     throw new GatewayOptionsError(`it has more than ${MAX_CHANGE_BYTES} bytes`)
   const value = parseChange(source)
@@ -101,7 +101,7 @@ export function rejectUnsafe(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return
   if (depth > MAX_DEPTH) throw new GatewayOptionsError(`it is nested more than ${MAX_DEPTH} deep`)
   for (const [name, inner] of Object.entries(value)) {
-    if (FORBIDDEN.has(name)) throw new GatewayOptionsError(`${name}: is not a name for anything here`)
+    if (FORBIDDEN.has(name)) throw new GatewayOptionsError(`${name}: is a reserved name`)
     rejectUnsafe(inner, depth + 1)
   }
 }

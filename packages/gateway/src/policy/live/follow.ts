@@ -123,7 +123,7 @@ export function followPolicy(connection: RedisConnection, { own, setPolicy, warn
   function applyChange({ version, text }: Found) {
     if (version <= 0) {
       lastRead = 0
-      if (version < 0) return refuse(version, 'what lies in its place is not one')
+      if (version < 0) return refuse(version, 'the key gw:{policy}:live holds no live policy')
       if (stats.version > 0) refuse(0, 'it is gone')
       return
     }
@@ -131,7 +131,7 @@ export function followPolicy(connection: RedisConnection, { own, setPolicy, warn
     lastRead = version
     if (version === stats.version) return clearRefused()
     try {
-      if (version < stats.version) throw new GatewayOptionsError('it is older')
+      if (version < stats.version) throw new GatewayOptionsError('it is older than the version in force')
       const { policy, switches } = changeOf(text, version)
       setPolicy({ version, policy: { ...(policy ?? own.policy), version }, switches })
       stats.version = version
@@ -153,7 +153,7 @@ export function followPolicy(connection: RedisConnection, { own, setPolicy, warn
     stats.refused = { version, why }
     const stays = stats.version > 0 ? `version ${stats.version} stays` : "the program's own stays"
     const which = version > 0 ? `version ${version} of the live policy` : 'the live policy in Redis'
-    warn(`live policy ${version > 0}`, `${which} is not obeyed, and ${stays} in force: ${why}`)
+    warn(`live policy ${version > 0}`, `${which} is ignored, and ${stays} in force: ${why}`)
   }
 
   const ready = pollNow()
