@@ -101,9 +101,7 @@ test.each(HOSTILE)('%s is refused, and the last good one stays; it is said once'
   expect(agent.rpm()).toBe(7)
   expect(refusals()).toHaveLength(1)
   expect(refusals()[0]).toMatch(
-    new RegExp(
-      `version ${version + 1} of the live policy is ignored, and version ${version} stays in force`,
-    ),
+    new RegExp(`version ${version + 1} of the live policy is ignored, and version ${version} stays in force`),
   )
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be there.
   expect(refusals()[0]).not.toMatch(/[\u0000-\u001f]/)
