@@ -115,7 +115,7 @@ test('whatever LiteLLM cannot express is said, if the policy asks for it', () =>
     expect(plain).not.toContain(word)
   const full = said({
     teams: {
-      t: { rpm: 1, tpm: 100, usdPerDay: 1, tpmMode: 'strict', onLimit: 'wait', whenRedisIsAway: 'refuse' },
+      t: { rpm: 1, tpm: 100, usdPerDay: 1, tpmMode: 'strict', onLimit: 'wait', onRedisUnavailable: 'reject' },
     },
     agents: { a: { priority: 1, capture: 'off' } },
     timezone: 'Europe/Berlin',

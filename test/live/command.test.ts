@@ -98,7 +98,7 @@ test('a policy from a pipe; each of its problems is named, and nothing is writte
   const { code, out, err } = await gateway('policy push - --yes', server, bad)
   expect([code, out]).toEqual([1, ''])
   expect(err).toBe(
-    'Refused:\n  teams.prod_ceo.rpm: must be a number\n  teams.prod_ceo.tpn: there is no such field\n  modus: there is no such field\n',
+    'Refused:\n  teams.prod_ceo.rpm: must be a number\n  teams.prod_ceo.tpn: unknown field\n  modus: unknown field\n',
   )
   expect((await gateway('policy push - --yes', server, '{')).err).toMatch(
     /^Refused:\n {2}standard input is not JSON/,
@@ -114,7 +114,7 @@ const SWITCHES: [string, object][] = [
   ['mode direct --agent seo', { agents: { seo: { mode: 'direct' } } }],
   ['cache off', { cache: 'off' }],
   ['semantic shadow --agent support', { agents: { support: { semantic: 'shadow' } } }],
-  ['agent seo off', { agents: { seo: { off: true } } }],
+  ['agent seo off', { agents: { seo: { disabled: true } } }],
   ['limits prod_ceo --rpm 30 --usd 10', { teams: { prod_ceo: { rpm: 30, usdPerDay: 10 } } }],
   ['model gpt-4o gpt-4o-mini', { models: { 'gpt-4o': 'gpt-4o-mini' } }],
 ]
@@ -135,7 +135,7 @@ test('each switch is set, shown, taken back by itself, and all of them by reset'
   const shown = await gateway('switch show', server)
   expect(shown.out.split('\n').toSorted().filter(Boolean)).toEqual([
     '+ agents.seo.mode: "direct"',
-    '+ agents.seo.off: true',
+    '+ agents.seo.disabled: true',
     '+ agents.support.semantic: "shadow"',
     '+ cache: "off"',
     '+ mode: "litellm"',
@@ -182,7 +182,7 @@ atATerminal(
     const overtake = () => store.push(policyWith(30), { by: 'anna', comment: 'too many' })
     const { code, out } = await typed('switch cache off', server, 'y', { TERM: 'dumb' }, overtake)
     expect(code).toBe(1)
-    expect(out).toContain('Conflict: anna was faster')
+    expect(out).toContain('Conflict: anna changed the policy first')
     expect(out).toContain('teams.prod_customer.rpm: 60 -> 30')
     expect((await store.read()).change?.switches).toEqual({})
   },
@@ -313,6 +313,6 @@ test('a model without a price: push is refused, a switch says what it would mean
   const known = await gateway('switch model gpt-4o gpt-99-mini --yes', server)
   expect(known).toMatchObject({ code: 0, err: expect.not.stringContaining('Beware') })
   const unknown = await gateway('switch model gpt-4o gpt-99 --yes', server)
-  expect(unknown.err).toContain('Beware: routing.swap["gpt-4o"]: the price of "gpt-99" is unknown')
+  expect(unknown.err).toContain('Beware: routing.aliases["gpt-4o"]: the price of "gpt-99" is unknown')
   expect(unknown.code).toBe(0)
 })

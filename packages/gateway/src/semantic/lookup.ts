@@ -1,14 +1,12 @@
 import type { Call, Handler, Stage } from '../core/call.ts'
 import type { SemanticPlan } from '../core/caller.ts'
 import type { SemanticResult } from '../core/record.ts'
-import { withoutResponse } from '../core/recording.ts'
-import type { Reply } from '../core/reply.ts'
-import { NO_USAGE } from '../core/usage.ts'
-import { entryOf } from '../entry/create.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
+import { createEntry } from '../entry/create.ts'
 import { stampsIn } from '../entry/epoch.ts'
 import { hit } from '../entry/hit.ts'
 import { isStorable } from '../entry/storable.ts'
-import { suits } from '../entry/suits.ts'
+import { fitsCall } from '../entry/suits.ts'
 import { keysOf } from '../fingerprint/key.ts'
 import { raceAbort } from '../util/timeout.ts'
 import { signalAfter } from '../util/timers.ts'
@@ -70,7 +68,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       // Nobody waits for what will not be served.
       if (plan.mode === 'shadow') return await ask(next, call, search, look(search, call))
       const found = await look(search, call)
-      if (call.signal.aborted) return given(call, found.meaning)
+      if (call.signal.aborted) return { ...abortedReply(call), semantic: found.meaning }
       const { candidate, meaning } = found
       if (meaning.outcome !== 'hit' || candidate === undefined)
         return await ask(next, call, search, Promise.resolve(found))
@@ -141,7 +139,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     }
     if (neighbours === undefined) return unavailable('embedding')
     // What is too old for this caller, or told no usage that it wants, is as if it were not there.
-    const fit = neighbours.filter(({ entry }) => suits(entry.answer, call))
+    const fit = neighbours.filter(({ entry }) => fitsCall(entry.answer, call))
     return learner.find(asked.text, fit, school, plan)
   }
 
@@ -191,7 +189,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       if (!stores) return learner.consider(asked.text, near, asker)
       const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-      const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
+      const entry = createEntry(answer, reply, ending.usage, call, { ttl, staleSeconds: 0 })
       if (ttl <= 0 || since.isOver()) return
       await store.add(
         partition,
@@ -222,18 +220,6 @@ const unavailable = (reason: string): Match => ({
 function serve({ entry, similarity }: Neighbour, meaning: SemanticResult, call: Call): Reply | undefined {
   const reply = hit(entry.answer, entry.id, call, 'semantic')
   return reply && { ...reply, similarity, semantic: meaning }
-}
-
-/** The caller left before anything was asked of anybody. */
-function given({ model, route, signal }: Call, meaning: SemanticResult): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
-  return {
-    via: 'upstream',
-    model,
-    route,
-    semantic: meaning,
-    recording: withoutResponse(signal.reason, ended),
-  }
 }
 
 /**

@@ -42,8 +42,8 @@ export function unsupportedByLitellm(policy: Policy, auth: Auth): string[] {
       'agents.priority: all agents are equal.',
     Object.values(policy.agents ?? {}).some(({ capture }) => capture !== undefined) &&
       "agents.capture: what is traced is the clients' concern; this file switches no tracing on.",
-    anyTeam(({ whenRedisIsAway = 'share' }) => whenRedisIsAway !== 'share') &&
-      'whenRedisIsAway: without Redis each worker counts for itself, up to the whole limit.',
+    anyTeam(({ onRedisUnavailable = 'local' }) => onRedisUnavailable !== 'local') &&
+      'onRedisUnavailable: without Redis each worker counts for itself, up to the whole limit.',
     Object.values(policy.models ?? {}).some(({ maxOutput }) => maxOutput !== undefined) &&
       "models.maxOutput: LiteLLM has its own table of models' largest outputs.",
     policy.paidPassThrough === 'refuse' &&

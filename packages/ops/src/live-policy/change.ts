@@ -1,12 +1,12 @@
 import { createInterface } from 'node:readline/promises'
 import type { Policy } from '@hotdash/llm-gateway'
 import {
-  applied,
+  type AppliedChange,
+  applySwitches,
   type Change,
+  type ChangeInfo,
   type Difference,
   differences,
-  type Made,
-  type Note,
   type PolicyStore,
   unpricedChoices,
 } from '@hotdash/llm-gateway/policy'
@@ -34,7 +34,7 @@ export async function change(
   store: PolicyStore,
   options: ChangeOptions,
   next: (current: LiveState) => LiveState,
-  commit: (note: Note & { base: number }) => Promise<Made>,
+  commit: (note: ChangeInfo & { base: number }) => Promise<AppliedChange>,
 ): Promise<number> {
   const state = await store.read()
   const { version, change: live, broken, last } = state
@@ -59,13 +59,13 @@ export async function change(
     base: version,
     ...(comment === undefined ? {} : { comment }),
   })
-  const result = { version: made.version, changed: true, notified: made.told, changes }
+  const result = { version: made.version, changed: true, notified: made.notified, changes }
   return report(options, result, summaryOf(made))
 }
 
 /** Returns the policy that processes would use: the live or fallback policy with the switches applied. */
 const effectivePolicy = (state: LiveState): Policy =>
-  applied({ version: 0, policy: policyInForce(state), switches: state.switches })
+  applySwitches({ version: 0, policy: policyInForce(state), switches: state.switches })
 
 /** Returns what changes for processes. The first live policy is compared with the one they used before. */
 function effectiveChanges(current: LiveState, proposed: LiveState, changes: Difference[]): Difference[] {
@@ -74,7 +74,7 @@ function effectiveChanges(current: LiveState, proposed: LiveState, changes: Diff
   return differences(displayed({ ...current, policy: policyInForce(current) }), displayed(proposed))
 }
 
-function summaryOf({ version, told: notified }: Made): string {
+function summaryOf({ version, notified }: AppliedChange): string {
   const processes = notified === 1 ? 'one process' : `${notified} processes`
   return `Version ${version} is in force. ${notified === 0 ? 'No process was listening: running ones check once a minute.' : `Notified ${processes}.`}`
 }

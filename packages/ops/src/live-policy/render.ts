@@ -1,4 +1,4 @@
-import type { Change, Difference, Standing, Switches } from '@hotdash/llm-gateway/policy'
+import type { Change, Difference, PolicyState, Switches } from '@hotdash/llm-gateway/policy'
 import { differences } from '@hotdash/llm-gateway/policy'
 import type { Style } from '../cli/style.ts'
 
@@ -70,7 +70,7 @@ export function switchLines(switches: Switches, style: Style): string[] {
 }
 
 /** Describes what Redis holds; where that is broken, also the last valid change and how to restore it. */
-export function stateLines(state: Standing, style: Style): string {
+export function stateLines(state: PolicyState, style: Style): string {
   const { last } = state
   const recovery =
     last === undefined
@@ -79,7 +79,7 @@ export function stateLines(state: Standing, style: Style): string {
   return `${stateLine(state, style)}${recovery}`
 }
 
-function stateLine({ version, change, broken }: Standing, style: Style): string {
+function stateLine({ version, change, broken }: PolicyState, style: Style): string {
   if (broken !== undefined)
     return `${style('red', 'What Redis holds is invalid, and processes ignore it')}${version > 0 ? ` (version ${version})` : ''}: ${printable(broken)}`
   if (change === undefined)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { GatewayOptionsError, type Policy } from '@hotdash/llm-gateway'
-import { applied, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
+import { applySwitches, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { runSubcommand } from '../cli/subcommand.ts'
@@ -88,7 +88,9 @@ async function show(store: PolicyStore, { json, applied: withSwitches }: Values)
     printNote(
       `Switches${withSwitches ? ', applied below' : ', not applied below'}:\n${switchLines(switches, style).join('\n')}`,
     )
-  return printLine(JSON.stringify(withSwitches ? applied({ version, policy, switches }) : policy, null, 2))
+  return printLine(
+    JSON.stringify(withSwitches ? applySwitches({ version, policy, switches }) : policy, null, 2),
+  )
 }
 
 async function diff(store: PolicyStore, { json }: Values, operand: string | undefined): Promise<number> {

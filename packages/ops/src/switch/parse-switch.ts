@@ -39,7 +39,7 @@ const PARSERS: Record<string, Parser> = {
   agent: ([name, word]) => {
     if (!name) throw new UsageError('Which agent? As in: llm-gateway switch agent seo off')
     const state = oneOf(`agent ${name}`, word, ['off', 'on', 'reset'])
-    if (state !== 'reset') return forOneOrAll(name, { off: state === 'off' ? true : undefined })
+    if (state !== 'reset') return forOneOrAll(name, { disabled: state === 'off' ? true : undefined })
     return {
       apply: (switches) => withoutEmpty({ ...switches, agents: without(switches.agents, name) }),
       names: { agent: name },

@@ -1,5 +1,5 @@
 import type { Call } from '../../core/call.ts'
-import { afterwards, forkCallState } from '../../core/call-state.ts'
+import { backgroundCallState, forkCallState } from '../../core/call-state.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isOfOneRequest } from '../../fingerprint/headers.ts'
 
@@ -31,7 +31,7 @@ export function following(call: Call, made: Made): Call {
       ...(unusable && { unusable }),
       ...(trace === undefined ? {} : { trace }),
     },
-    state: afterwards(call.state),
+    state: forkCallState(call.state),
   })
 }
 
@@ -40,7 +40,7 @@ export function following(call: Call, made: Made): Call {
  * of its own and no tags but ours; no header leads back to the request it follows from; no sink is told what was said.
  */
 export function followingApart(call: Call, made: Made): Call {
-  const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: forkCallState() })
+  const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: backgroundCallState() })
   for (const name of [...it.outbound.headers.keys()])
     if (isOfOneRequest(name)) it.outbound.headers.delete(name)
   return { ...it, confidential: true }
