@@ -1,11 +1,11 @@
 import type { SemanticPlan } from '../../../packages/gateway/src/core/caller.ts'
 import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/core/policy.ts'
 import { planOf } from '../../../packages/gateway/src/policy/semantic-plan.ts'
-import { decide, type Terms } from '../../../packages/gateway/src/semantic/decision/decide.ts'
+import { type DecisionTerms, decide } from '../../../packages/gateway/src/semantic/decision/decide.ts'
 import { createLearner } from '../../../packages/gateway/src/semantic/decision/learner.ts'
 import type { Calibration } from '../../../packages/gateway/src/semantic/embedding/embedder.ts'
 import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
-import type { Neighbour } from '../../../packages/gateway/src/semantic/store/port.ts'
+import type { Candidate } from '../../../packages/gateway/src/semantic/store/port.ts'
 import { randomOf } from '../../random.ts'
 import { nearestIn, type Stream } from './stream.ts'
 
@@ -31,16 +31,18 @@ const nothing = (asked: number): Outcome => ({
 })
 
 /** The decision on fixed terms, by groups that somebody who knows all answers has made. */
-export type Fixed = Pick<Terms, 'threshold' | 'limit' | 'calibration'> & { guards: readonly GuardName[] }
+export type Fixed = Pick<DecisionTerms, 'threshold' | 'limit' | 'calibration'> & {
+  guards: readonly GuardName[]
+}
 
 /** Plays the stream against a cache that starts empty. What was served is not stored, as in the gateway. */
 export function playFixed(stream: Stream, { guards, ...bars }: Fixed): Outcome {
   const { intents, questions } = stream
   const outcome = nothing(intents.length)
   const stored: boolean[] = []
-  const terms: Terms = {
+  const terms: DecisionTerms = {
     ...bars,
-    secondSighting: false,
+    requireConfirmation: false,
     vetoOf: (asked, cached) => vetoOf(asked, cached, guards),
   }
   for (const [at, asked] of questions.entries()) {
@@ -53,14 +55,14 @@ export function playFixed(stream: Stream, { guards, ...bars }: Fixed): Outcome {
       }),
       terms,
     )
-    const served = decision?.serves ? near[decision.at ?? -1] : undefined
+    const served = decision?.serves ? near[decision.index ?? -1] : undefined
     if (served === undefined) {
       const isNear = (near[0]?.similarity ?? 0) >= terms.threshold
-      if (decision?.veto && (isNear || decision.confidence >= terms.limit)) outcome.vetoed += 1
+      if (decision?.veto && (isNear || decision.confidence >= terms.minConfidence)) outcome.vetoed += 1
       stored[at] = true
       continue
     }
-    count(outcome, intents[at] === intents[served.at], decision?.path === 'agreement')
+    count(outcome, intents[at] === intents[served.at], decision?.path === 'consensus')
   }
   return outcome
 }
@@ -104,7 +106,7 @@ export async function playProduct(
     now: () => now,
     track: (work) => void waiting.push(work),
   })
-  const entries: Neighbour['entry'][] = []
+  const entries: Candidate['entry'][] = []
   for (const [at, asked] of texts.entries()) {
     now += 3_600_000 / pace
     const neighbours = nearestIn(stream, at, (other) => entries[other] !== undefined).flatMap(
@@ -113,7 +115,7 @@ export async function playProduct(
         return entry ? [{ entry, similarity }] : []
       },
     )
-    const judge = async (_asked: string, near: readonly Neighbour[]) => {
+    const judge = async (_asked: string, near: readonly Candidate[]) => {
       outcome.judgements += 1
       return near.map(({ entry }) => {
         const right = intents[at] === intents[Number(entry.id)]
@@ -122,10 +124,10 @@ export async function playProduct(
     }
     const asker = { school: SCHOOL, plan, judge }
     const finding = learner.find(asked, neighbours, SCHOOL, plan)
-    const { meaning, candidate } = finding
+    const { result: meaning, chosen: candidate } = finding
     if (meaning.outcome === 'hit' && candidate !== undefined) {
       learner.consider(asked, finding, asker)
-      count(outcome, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'agreement')
+      count(outcome, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
     } else {
       if (meaning.outcome === 'veto') outcome.vetoed += 1
       const groups = await learner.groupsOf(asked, String(at), finding, asker)
@@ -145,7 +147,7 @@ function count(outcome: Outcome, right: boolean, agreed: boolean) {
 }
 
 /** No two answers have the same words: whether they say the same is for the judge to find out. */
-function entryAt(at: number, question: string, groups: string[]): Neighbour['entry'] {
+function entryAt(at: number, question: string, groups: string[]): Candidate['entry'] {
   const text = JSON.stringify({ choices: [{ message: { content: String(at) } }] })
   const usage = { usage: undefined, estimated: false }
   return {

@@ -8,13 +8,13 @@ export type SemanticPlan = {
   /** Cosine from which an answer serves on its own, until labels say otherwise; `undefined`: the embedder's. */
   threshold: number | undefined
   /** From here up to the threshold, near-misses are judged. */
-  band: number
+  judgeFrom: number
   ttlSeconds: number
   /** Of the answers served by meaning, the part that may be wrong. */
   errorBudget: number
   judge: { model: string; rate: number; perHour: number } | undefined
   /** An answer serves only once a second call was found to have got it, too. */
-  secondSighting: boolean
+  requireConfirmation: boolean
   /** Who may veto, in this order. */
   guards: readonly GuardName[]
 }

@@ -52,7 +52,7 @@ export type SemanticPolicy = {
   /** Cosine from which an answer serves that nobody else supports, until enough is known to move it. @default what was measured of the embedder; else 0.95 */
   threshold?: number
   /** From here up to the threshold, near-misses are judged, and learned from. @default 0.8 */
-  band?: number
+  judgeFrom?: number
   /** Seconds an answer may be given to others. @default 604800, 7 days */
   ttlSeconds?: number
   /** Of the answers served by meaning, the part that may be wrong, with 95 % confidence. @default 0.01 */
@@ -66,7 +66,7 @@ export type SemanticPolicy = {
    * An answer serves only after a second, different call got one that says the same. One that is wrong for once, or was
    * put there by somebody who asks once, then serves nobody; hits come later, and need a judge. @default false
    */
-  secondSighting?: boolean
+  requireConfirmation?: boolean
   /** Guards that may veto, by name. @default all of them */
   guards?: GuardName[]
 }

@@ -97,25 +97,25 @@ export type RecordDraft = {
 /** What the semantic cache made of a call. */
 export type SemanticResult = {
   /**
-   * `hit`: it answered. `would-hit`: it would have, were it `on`. `veto`: the nearest question was near enough, but a
-   * guard saw a difference. `below`: it was not near enough (with a reason: nor would it have passed). `nothing`: there was none. `ineligible`: such calls are not
-   * asked by meaning. `unavailable`: no vector came in time. `explored`: asked afresh to learn. `unproven`: those around agree, but of this embedder too
+   * `hit`: it answered. `shadow-hit`: it would have, were it `on`. `veto`: the nearest question was near enough, but a
+   * guard saw a difference. `below-threshold`: it was not near enough (with a reason: nor would it have passed). `no-candidate`: there was none. `ineligible`: such calls are not
+   * asked by meaning. `unavailable`: no vector came in time. `explored`: asked afresh to learn. `uncalibrated`: those around agree, but of this embedder too
    * little is known to believe them.
    */
   outcome:
     | 'hit'
-    | 'would-hit'
+    | 'shadow-hit'
     | 'veto'
-    | 'below'
-    | 'nothing'
+    | 'below-threshold'
+    | 'no-candidate'
     | 'ineligible'
     | 'unavailable'
     | 'explored'
-    | 'unproven'
+    | 'uncalibrated'
   /** Of a veto, the guard; of an ineligible or unavailable call, why. As a word. */
   reason?: string
-  /** `agreement`: several entries around give the answer. `alone`: the nearest does. */
-  path?: 'agreement' | 'alone'
+  /** `consensus`: several entries around give the answer. `nearest`: the nearest does. */
+  path?: 'consensus' | 'nearest'
   /** Of those who agree, from 0 to 1. */
   confidence?: number
   /** Cosine of the question that was answered, or of the nearest. */

@@ -13,17 +13,17 @@ import { keysOf } from '../fingerprint/key.ts'
 import { raceAbort } from '../util/timeout.ts'
 import { signalAfter } from '../util/timers.ts'
 import { NEIGHBOURS } from './decision/consensus.ts'
-import type { Asker, Learner } from './decision/learner.ts'
+import type { Learner, LearningContext } from './decision/learner.ts'
 import { type Match, NO_MATCH } from './decision/match.ts'
 import { checkedVector } from './embedding/checked.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { embedThrough } from './embedding/openai.ts'
-import { judge, saidIn } from './judge/judge.ts'
+import { answerText, judge } from './judge/judge.ts'
 import { ineligibleReason } from './query/eligibility.ts'
 import { extractQuery, type Query } from './query/extract.ts'
-import { type Partition, type PartitionRules, partitionOf, partitionRulesOf } from './query/partition.ts'
+import { type CalibrationScope, calibrationScopeOf, type Partition, partitionOf } from './query/partition.ts'
 import { isImpersonalAnswer } from './query/storable.ts'
-import type { Neighbour, SemanticStore, Since } from './store/port.ts'
+import type { Candidate, PurgeSnapshot, SemanticStore } from './store/port.ts'
 
 export type SemanticParts = {
   store: SemanticStore
@@ -42,41 +42,41 @@ export type SemanticParts = {
 
 /** One question on its way through this stage. */
 type Search = {
-  asked: Query
+  query: Query
   partition: Partition
-  school: PartitionRules
+  scope: CalibrationScope
   /** Where the exact cache has its answer, or would have. */
-  exact: string
+  exactKey: string
   plan: SemanticPlan
   vector: () => Promise<Float32Array>
   /** Somebody asked for it already. */
-  isMade: () => boolean
+  isRequested: () => boolean
 }
 
 /** Answers what has been asked in other words, where that is safe; learns where it is. */
 export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
   const { store, learner } = parts
   return (next) =>
-    async function answering(call) {
+    async function lookup(call) {
       const plan = call.caller.semantic
       if (plan === undefined) return await next(call)
       const search = searchFor(call, plan)
       if (search === 'operation') return await next(call)
       if (typeof search === 'string')
-        return noted(await next(call), { outcome: 'ineligible', reason: search })
-      if (!call.controls.cache.read) return await ask(next, call, search, undefined)
+        return withResult(await next(call), { outcome: 'ineligible', reason: search })
+      if (!call.controls.cache.read) return await forward(next, call, search, undefined)
       // Of an empty shelf no vector is needed, unless the answer is put there.
-      if (!store.holds(search.partition)) return await ask(next, call, search, Promise.resolve(NO_MATCH))
+      if (!store.holds(search.partition)) return await forward(next, call, search, Promise.resolve(NO_MATCH))
       // Nobody waits for what will not be served.
-      if (plan.mode === 'shadow') return await ask(next, call, search, look(search, call))
-      const found = await look(search, call)
-      if (call.signal.aborted) return given(call, found.meaning)
-      const { candidate, meaning } = found
-      if (meaning.outcome !== 'hit' || candidate === undefined)
-        return await ask(next, call, search, Promise.resolve(found))
-      const reply = serve(candidate, meaning, call)
-      if (reply === undefined) return await ask(next, call, search, Promise.resolve(found))
-      learner.consider(search.asked.text, found, askerOf(call, search, plan))
+      if (plan.mode === 'shadow') return await forward(next, call, search, find(search, call))
+      const found = await find(search, call)
+      if (call.signal.aborted) return abortedReply(call, found.result)
+      const { chosen, result } = found
+      if (result.outcome !== 'hit' || chosen === undefined)
+        return await forward(next, call, search, Promise.resolve(found))
+      const reply = serve(chosen, result, call)
+      if (reply === undefined) return await forward(next, call, search, Promise.resolve(found))
+      learner.judgeHit(search.query.text, found, learningContext(call, search, plan))
       return reply
     }
 
@@ -96,17 +96,21 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     if (partition === undefined) return 'nested-too-deeply'
     let vector: Promise<Float32Array> | undefined
     return {
-      asked,
+      query: asked,
       partition,
-      school: partitionRulesOf(call, id, secret),
-      exact: keys.exact,
+      scope: calibrationScopeOf(call, id, secret),
+      exactKey: keys.exact,
       plan,
       vector: () => (vector ??= embed(call, asked.text)),
-      isMade: () => vector !== undefined,
+      isRequested: () => vector !== undefined,
     }
   }
 
-  function askerOf(call: Call, { asked, partition, school }: Search, plan: SemanticPlan): Asker {
+  function learningContext(
+    call: Call,
+    { query: asked, partition, scope }: Search,
+    plan: SemanticPlan,
+  ): LearningContext {
     return {
       refute: (wrong) =>
         store.refute(
@@ -114,7 +118,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
           asked.text,
           wrong.map(({ entry }) => entry),
         ),
-      school,
+      scope,
       plan,
       judge: (asked, near, model) => judge(pipeline, call, asked, near, model),
     }
@@ -130,11 +134,11 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
   }
 
   /** Bounded by the deadline, and by the caller's own patience. */
-  async function look({ asked, partition, school, plan, vector }: Search, call: Call): Promise<Match> {
-    let neighbours: Neighbour[] | undefined
+  async function find({ query, partition, scope, plan, vector }: Search, call: Call): Promise<Match> {
+    let neighbours: Candidate[] | undefined
     try {
-      const ready = Promise.all([vector(), learner.prepare(school, plan)])
-      const search = ready.then(([vector]) => store.nearest(partition, vector, NEIGHBOURS, asked.text))
+      const ready = Promise.all([vector(), learner.prepare(scope, plan)])
+      const search = ready.then(([vector]) => store.nearest(partition, vector, NEIGHBOURS, query.text))
       neighbours = await raceAbort(search, call.signal, parts.deadlineMs)
     } catch {
       if (call.signal.aborted) return unavailable('aborted')
@@ -142,61 +146,62 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     if (neighbours === undefined) return unavailable('embedding')
     // What is too old for this caller, or told no usage that it wants, is as if it were not there.
     const fit = neighbours.filter(({ entry }) => suits(entry.answer, call))
-    return learner.find(asked.text, fit, school, plan)
+    return learner.find(query.text, fit, scope, plan)
   }
 
   /** Has the call answered as if this stage were not there; then keeps the answer, and learns from it. */
-  async function ask(
+  async function forward(
     next: Handler,
     call: Call,
     search: Search,
     looking: Promise<Match> | undefined,
   ): Promise<Reply> {
     looking?.catch(() => undefined)
-    const since = sinceOf(call, store.since(search.partition))
+    const since = snapshotOf(call, store.snapshot(search.partition))
     const reply = await next(call)
-    parts.track(afterwards(reply, call, search, since, looking))
+    parts.track(storeAndLearn(reply, call, search, since, looking))
     return looking === undefined
       ? reply
       : {
           ...reply,
           semantic: looking.then(
-            ({ meaning }) => meaning,
+            ({ result }) => result,
             () => undefined,
           ),
         }
   }
 
-  async function afterwards(
+  async function storeAndLearn(
     reply: Reply,
     call: Call,
     search: Search,
-    since: Since,
+    since: PurgeSnapshot,
     looking: Promise<Match> | undefined,
   ) {
     try {
       const ending = await reply.recording.ended
       const found = await looking
-      const whole = reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
-      const answer = whole ? ending.answer() : undefined
+      const isComplete =
+        reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
+      const answer = isComplete ? ending.answer() : undefined
       if (answer === undefined) return
-      const { asked, partition, exact } = search
-      const isFree = hasRoom(reply.headers)
+      const { query, partition, exactKey } = search
+      const isFree = hasSpareTokens(reply.headers)
       // Calls of ours never take the last of what the team's own are allowed.
-      if (!isFree && parts.embedder === undefined && !search.isMade()) return
+      if (!isFree && parts.embedder === undefined && !search.isRequested()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
-      const asker = askerOf(call, search, plan)
+      const asker = learningContext(call, search, plan)
       const near = found ?? NO_MATCH
       const stores = call.controls.cache.store && isStorable(call, answer) && isImpersonalAnswer(answer.json)
-      if (!stores) return learner.consider(asked.text, near, asker)
-      const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
+      if (!stores) return learner.judgeHit(query.text, near, asker)
+      const groups = await learner.groupsOf(query.text, answerText(answer.text), near, asker)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
       if (ttl <= 0 || since.isOver()) return
       await store.add(
         partition,
         await search.vector(),
-        { question: asked.text, answer: entry, groups, exact },
+        { question: query.text, answer: entry, groups, exact: exactKey },
         since,
       )
     } catch {
@@ -206,26 +211,26 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
 }
 
 /** The part of a team's limits that its callers have for themselves. */
-const RESERVED = 0.2
+const RESERVED_SHARE = 0.2
 
 /** Whether the team has tokens to spare, as the quota said of this call. */
-function hasRoom(headers: Record<string, string> = {}): boolean {
+function hasSpareTokens(headers: Record<string, string> = {}): boolean {
   const { 'x-ratelimit-remaining-tokens': left, 'x-ratelimit-limit-tokens': of } = headers
-  return left === undefined || of === undefined || Number(left) >= RESERVED * Number(of)
+  return left === undefined || of === undefined || Number(left) >= RESERVED_SHARE * Number(of)
 }
 
 const unavailable = (reason: string): Match => ({
-  meaning: { outcome: 'unavailable', reason },
-  neighbours: [],
+  result: { outcome: 'unavailable', reason },
+  candidates: [],
 })
 
-function serve({ entry, similarity }: Neighbour, meaning: SemanticResult, call: Call): Reply | undefined {
+function serve({ entry, similarity }: Candidate, meaning: SemanticResult, call: Call): Reply | undefined {
   const reply = hit(entry.answer, entry.id, call, 'semantic')
   return reply && { ...reply, similarity, semantic: meaning }
 }
 
 /** The caller left before anything was asked of anybody. */
-function given({ model, route, signal }: Call, meaning: SemanticResult): Reply {
+function abortedReply({ model, route, signal }: Call, meaning: SemanticResult): Reply {
   const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
   return {
     via: 'upstream',
@@ -240,10 +245,10 @@ function given({ model, route, signal }: Call, meaning: SemanticResult): Reply {
  * Where the exact cache has just looked into Redis for a team's own answers, it knows of purges at least as well. What is
  * not known is taken for nothing: where there was a purge, the first answer after it is not kept.
  */
-function sinceOf({ epoch, caller }: Call, known: Omit<Since, 'isOver'>): Since {
+function snapshotOf({ epoch, caller }: Call, known: Omit<PurgeSnapshot, 'isOver'>): PurgeSnapshot {
   const isOver = epoch?.isOver ?? (() => false)
   const hasLooked = epoch !== undefined && caller.exact !== undefined && !caller.crossTeamCache
   return { ...known, isOver, ...(hasLooked && { stamps: stampsIn(epoch.name) }) }
 }
 
-const noted = (reply: Reply, meaning: SemanticResult): Reply => ({ ...reply, semantic: meaning })
+const withResult = (reply: Reply, meaning: SemanticResult): Reply => ({ ...reply, semantic: meaning })

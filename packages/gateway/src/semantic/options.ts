@@ -49,11 +49,11 @@ export type SemanticSettings = {
 
 const ratio = z.number().check(z.minimum(0), z.maximum(1))
 const calibration = z.strictObject({
-  alone: ratio,
-  confidence: ratio,
-  floor: ratio,
-  spread: z.number().check(z.positive(), z.maximum(1)),
-  doubtAt: ratio,
+  minSimilarity: ratio,
+  minConfidence: ratio,
+  minConsensusSimilarity: ratio,
+  bandwidth: z.number().check(z.positive(), z.maximum(1)),
+  priorSimilarity: ratio,
 })
 const isCalibration = (value: unknown) => calibration.safeParse(value).success
 
@@ -73,7 +73,7 @@ const embedder = z.custom<Embedder>(
     (value.dimensions as number) > 0 &&
     (value.dimensions as number) <= MAX_DIMENSIONS &&
     (!('calibration' in value) || value.calibration === undefined || isCalibration(value.calibration)),
-  'must have an id, its dimensions, and a function embed(texts, signal); a calibration is five numbers from 0 to 1: alone, confidence, floor, spread, doubtAt',
+  'must have an id, its dimensions, and a function embed(texts, signal); calibration takes five numbers from 0 to 1: minSimilarity, minConfidence, minConsensusSimilarity, bandwidth, priorSimilarity',
 )
 
 const index = z.custom<'flat' | GraphIndex | VectorBackendFactory>(

@@ -7,7 +7,7 @@ const TURNS = 50
  * What a delivery comes to; once the signal aborts, what the sink says of it right away, if anything.
  * @throws the signal's reason when it says nothing.
  */
-export function finalErrorOf<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function resultOrAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const silence = new Promise<never>((_, reject) => {
     const wait = async () => {
       for (let turn = 0; turn < TURNS; turn += 1) await new Promise<void>((next) => process.nextTick(next))
@@ -22,5 +22,5 @@ export function finalErrorOf<T>(work: Promise<T>, signal: AbortSignal): Promise<
 export const isDeliveryError = (error: unknown): error is DeliveryError =>
   error instanceof Error && error.name === 'DeliveryError'
 
-export const wordsOf = (error: unknown) =>
+export const errorSummary = (error: unknown) =>
   error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : 'unknown'

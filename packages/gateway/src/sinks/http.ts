@@ -1,5 +1,6 @@
 import { codeOf } from '../util/error-text.ts'
 import { maskPersonal, maskSecrets } from '../util/redact.ts'
+import { retryAfterMs } from '../util/retry-after.ts'
 import { DeliveryError } from './sink.ts'
 
 /** What of an answer tells why a receiver took nothing. */
@@ -30,12 +31,13 @@ export async function ask(
 export function httpError(who: string, { status, headers, text }: Answer, keys: string): DeliveryError {
   const words = excerpt(text)
   if (status === 401 || status === 403) return new DeliveryError(`${status} from ${who}: check ${keys}`)
-  const retryAfterMs = afterOf(headers.get('retry-after'))
-  if (status === 429) return new DeliveryError(`429 from ${who}: too many requests`, { retryAfterMs })
+  const askedMs = retryAfterMs(headers.get('retry-after'))
+  if (status === 429)
+    return new DeliveryError(`429 from ${who}: too many requests`, { retryAfterMs: askedMs })
   // A proxy says 502 and 504 of what the server behind it may still do.
   const unsure = status >= 500 && status !== 503
   return new DeliveryError(`${status} from ${who}${words === '' ? '' : `: ${words}`}`, {
-    retryAfterMs,
+    retryAfterMs: askedMs,
     unsure,
   })
 }
@@ -67,11 +69,4 @@ export function excerpt(text: string): string {
     .replaceAll(/\s+/g, ' ')
     .trim()
   return maskPersonal(maskSecrets(plain)).slice(0, 160)
-}
-
-/** Seconds, or a date. */
-function afterOf(text: string | null): number | undefined {
-  if (text === null || text.trim() === '') return undefined
-  const ms = Number.isFinite(Number(text)) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
-  return ms >= 0 ? ms : undefined
 }

@@ -1,8 +1,10 @@
+import { backoffMs } from '../util/backoff.ts'
+
 /** How many reports the next delivery carries, and how long it may take. */
 export type Pace = {
   size: () => number
   /** So many waiting reports are not kept waiting for more. */
-  full: () => number
+  fullAt: () => number
   deadlineMs: (count: number) => number
   /** So many reports had an answer after so long. */
   answered: (count: number, ms: number) => void
@@ -14,7 +16,7 @@ export type Pace = {
 
 type Options = {
   /** Reports of one delivery at most. */
-  most: number
+  maxReports: number
   /** Reports of the first one, where each report takes the receiver time of its own. */
   start: number | undefined
   /** Milliseconds any delivery may take. */
@@ -24,7 +26,7 @@ type Options = {
 /** A delivery of the right size takes this part of the deadline: it can become five times slower and still arrive. */
 const SHARE = 1 / 5
 /** So many times the expected duration may pass before a delivery is given up: a throttled server is slower at once. */
-const PATIENCE = 20
+const DEADLINE_FACTOR = 20
 const MAX_DEADLINE_MS = 60_000
 const MAX_GROWTH = 4
 
@@ -33,31 +35,31 @@ const MAX_GROWTH = 4
  * answers come fast. The deadline grows with the expected duration, and doubles from the second delivery in a row on that
  * was cut off. So a receiver that can take one report in any time below a minute gets all of them.
  */
-export function createPace({ most, start, deadlineMs }: Options): Pace {
+export function createPace({ maxReports, start, deadlineMs }: Options): Pace {
   const targetMs = deadlineMs * SHARE
-  let size = Math.min(most, start ?? most)
+  let size = Math.min(maxReports, start ?? maxReports)
   /** Of one report, the slowest of late. */
   let msEach = 0
   let lateInARow = 0
-  let known = false
+  let isMeasured = false
 
   const resize = (wanted: number) => {
-    size = Math.max(1, Math.min(most, Math.floor(wanted)))
+    size = Math.max(1, Math.min(maxReports, Math.floor(wanted)))
   }
 
   return {
     targetMs,
     size: () => size,
-    full: () => (known ? size : most),
+    fullAt: () => (isMeasured ? size : maxReports),
     deadlineMs(count) {
-      const patience = Math.max(
+      const wanted = Math.max(
         deadlineMs * 2 ** Math.min(Math.max(0, lateInARow - 1), 10),
-        msEach * count * PATIENCE,
+        msEach * count * DEADLINE_FACTOR,
       )
-      return Math.round(Math.max(deadlineMs, Math.min(MAX_DEADLINE_MS, patience)))
+      return Math.round(Math.max(deadlineMs, Math.min(MAX_DEADLINE_MS, wanted)))
     },
     answered(count, ms) {
-      known = true
+      isMeasured = true
       lateInARow = 0
       msEach = Math.max(ms / count, msEach * 0.7)
       const room = targetMs / Math.max(ms, 0.01)
@@ -67,18 +69,21 @@ export function createPace({ most, start, deadlineMs }: Options): Pace {
       else resize(Math.min(size, count * Math.max(room, 0.5)))
     },
     late(count) {
-      known = true
+      isMeasured = true
       lateInARow += 1
       resize(count / 2)
     },
   }
 }
 
-const BACKOFF_MIN_MS = 250
-const BACKOFF_MAX_MS = 30_000
+/** Milliseconds between two deliveries to a receiver that failed: after the first failure, and at most. */
+const BACKOFF = { min: 250, max: 30_000 }
 
-/** Milliseconds until the next try after so many failures in a row, and after what the receiver asked for. */
-export function backoffMs(failures: number, asked: unknown): number {
-  const patience = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (failures - 1)) * (0.5 + Math.random() / 2)
-  return Math.max(patience, Math.min(typeof asked === 'number' && asked > 0 ? asked : 0, BACKOFF_MAX_MS))
+/**
+ * Returns milliseconds until the next try, after `failures` in a row. `askedMs`, the receiver's `retry-after`, can make it
+ * longer, up to 30 s; a sink's own value is taken only if it is a positive number.
+ */
+export function retryDelayMs(failures: number, askedMs: unknown): number {
+  const asked = typeof askedMs === 'number' && askedMs > 0 ? askedMs : 0
+  return Math.max(backoffMs(failures, BACKOFF), Math.min(asked, BACKOFF.max))
 }

@@ -22,9 +22,9 @@ function outbox(
     {
       maxReports,
       maxBytes,
-      say: (_kind, message) => said.push(message) > 0,
+      warn: (_kind, message) => said.push(message) > 0,
       fault: (error) => expect.fail(String(error)),
-      holding: (holds) => void held.push(holds),
+      onPendingChange: (holds) => void held.push(holds),
     },
   )
   let count = 0

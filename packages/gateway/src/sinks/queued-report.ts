@@ -5,7 +5,7 @@ export type QueuedReport = {
   report: () => Report
   bytes: number
   /** How often it was in a batch that failed for no fault of the receiver. */
-  suspicion?: number
+  failures?: number
   /** Its place among all that were ever added. */
   seq?: number
   /** It was sent once, and what became of it is unknown. */

@@ -6,10 +6,10 @@ import type { ReportSource } from './report.ts'
 type Parts = {
   fault: Fault
   /** Told when something waits to be rendered, and when nothing does any more. */
-  isPending: (is: boolean) => void
+  onPendingChange: (is: boolean) => void
   render: (told: ReportSource, capture: Capture) => void
   /** Told of one that `render` failed for. */
-  missed: () => void
+  onFailure: () => void
 }
 
 /** Most calls held until their reports are made: each may hold an answer of 8 MiB. */
@@ -21,7 +21,7 @@ const TURN_MS = 5
  * Makes reports of calls one by one, after their answers have been handed over and before they wait for a receiver: a
  * queue then holds what will be sent, and no request and no answer.
  */
-export function createRendering({ fault, isPending, render, missed }: Parts) {
+export function createRendering({ fault, onPendingChange, render, onFailure }: Parts) {
   let waiting: [told: ReportSource, capture: Capture][] = []
   let isScheduled = false
 
@@ -35,8 +35,8 @@ export function createRendering({ fault, isPending, render, missed }: Parts) {
   function next() {
     const [first, ...rest] = waiting
     waiting = rest
-    if (first !== undefined) attempt(render.bind(undefined, ...first), fault, 'a report', missed)
-    if (waiting.length === 0) isPending(false)
+    if (first !== undefined) attempt(render.bind(undefined, ...first), fault, 'a report', onFailure)
+    if (waiting.length === 0) onPendingChange(false)
   }
 
   function schedule() {
@@ -47,7 +47,7 @@ export function createRendering({ fault, isPending, render, missed }: Parts) {
 
   return {
     add(told: ReportSource, capture: Capture) {
-      if (waiting.length === 0) isPending(true)
+      if (waiting.length === 0) onPendingChange(true)
       waiting.push([told, capture])
       if (waiting.length > MAX_WAITING) next()
       schedule()

@@ -14,7 +14,7 @@ const RECORD_BYTES = 1_000
 export type ReportSource = {
   record: CallRecord
   /** Absent for requests that passed straight through. */
-  said?: { call: Call; ending: Ending }
+  exchange?: { call: Call; ending: Ending }
 }
 
 /** A report and about what it holds in memory, in bytes. */
@@ -25,18 +25,18 @@ export type Rendered = { report: Report; bytes: number }
  * `maxBytes`: of a larger one the content is left out.
  */
 export function render(
-  { record, said }: ReportSource,
+  { record, exchange }: ReportSource,
   { capture, own, maxBytes }: { capture: Capture; own: Mask | undefined; maxBytes: number },
 ): Rendered {
-  const mask = guarded(masksOf(capture, own))
+  const mask = failSafe(masksOf(capture, own))
   const report: Report = {
     record: maskedRecord(record, mask),
-    parameters: said === undefined ? {} : maskedParameters(parametersOf(said.call), mask),
+    parameters: exchange === undefined ? {} : maskedParameters(parametersOf(exchange.call), mask),
   }
   const bytes = RECORD_BYTES + sizeOf(report as unknown as Json)
-  if (said === undefined || capture === 'off') return { report, bytes }
-  const answered = said.ending.type === 'complete' ? said.ending.answer : undefined
-  const content = contentOf(said.call.operation, said.call.body, answered?.()?.json)
+  if (exchange === undefined || capture === 'off') return { report, bytes }
+  const answered = exchange.ending.type === 'complete' ? exchange.ending.answer : undefined
+  const content = contentOf(exchange.call.operation, exchange.call.body, answered?.()?.json)
   const masked = Object.fromEntries(
     Object.entries(content).map(([name, json]) => [name, maskJson(json as Json, mask)]),
   ) as Content
@@ -65,7 +65,7 @@ function masksOf(capture: Capture, own: Mask | undefined): Mask {
 }
 
 /** A mask that fails lets nothing through. */
-function guarded(mask: Mask): Mask {
+function failSafe(mask: Mask): Mask {
   return (text) => {
     let hasFailed = false
     const masked: unknown = callHook(

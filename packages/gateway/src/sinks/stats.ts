@@ -35,10 +35,10 @@ export const newStats = (): SinkStats => ({
 })
 
 /** What is lost, in words for the log. */
-export function lossOf({ dropped, unconfirmed, lastError: trouble }: SinkStats, why: string): string {
+export function lossOf({ dropped, unconfirmed, lastError }: SinkStats, why: string): string {
   const fewer =
     unconfirmed > 0
       ? `, or ${dropped - unconfirmed} if the ${unconfirmed} that were sent without an answer arrived`
       : ''
-  return `${dropped} calls will be missing${fewer}: ${why}${trouble ? ` (${trouble})` : ''}`
+  return `${dropped} calls will be missing${fewer}: ${why}${lastError ? ` (${lastError})` : ''}`
 }

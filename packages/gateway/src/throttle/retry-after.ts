@@ -1,3 +1,5 @@
+import { nonNegativeNumber, retryAfterMs } from '../util/retry-after.ts'
+
 /** Without a word from upstream. */
 const USUAL_MS = 1_000
 const LONGEST_MS = 60_000
@@ -7,7 +9,8 @@ const LONGEST_MS = 60_000
  * used up begin anew.
  */
 export function cooldownFrom(headers: Headers, now = Date.now()): number {
-  const said = milliseconds(headers.get('retry-after-ms')) ?? afterOf(headers.get('retry-after'), now)
+  const said =
+    nonNegativeNumber(headers.get('retry-after-ms')) ?? retryAfterMs(headers.get('retry-after'), now)
   const resets = ['requests', 'tokens'].map((kind) =>
     Number(headers.get(`x-ratelimit-remaining-${kind}`) ?? 1) > 0
       ? 0
@@ -15,19 +18,6 @@ export function cooldownFrom(headers: Headers, now = Date.now()): number {
   )
   const ms = said ?? (Math.max(...resets) || USUAL_MS)
   return Math.min(LONGEST_MS, Math.max(0, ms))
-}
-
-function milliseconds(text: string | null): number | undefined {
-  const ms = text === null || text.trim() === '' ? Number.NaN : Number(text)
-  return Number.isFinite(ms) && ms >= 0 ? ms : undefined
-}
-
-/** Seconds, or a date. */
-function afterOf(text: string | null, now: number): number | undefined {
-  const seconds = milliseconds(text)
-  if (seconds !== undefined) return seconds * 1_000
-  const date = Date.parse(text ?? '')
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 
 const UNIT: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }

@@ -36,10 +36,10 @@ export function createPgvectorIndex(options: PgvectorOptions = {}): VectorBacken
     throw new Error(
       'createPgvectorIndex: secretKey is a publishable key: the semantic cache needs a secret one',
     )
-  return { type: 'engine', name: 'pgvector', open: () => shelvesAt(url, secretKey) }
+  return { type: 'backend', name: 'pgvector', open: () => backendAt(url, secretKey) }
 }
 
-function shelvesAt(url: string, secretKey: string): VectorBackend {
+function backendAt(url: string, secretKey: string): VectorBackend {
   let connecting: Promise<SupabaseClient> | undefined
   const connected = () => (connecting ??= connect(url, secretKey))
 
@@ -47,13 +47,13 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
     async nearest(partition, vector, count, signal) {
       const client = await connected()
       const args = { of_partition: partition, query: textOf(vector), wanted: count }
-      const rows = await answered<Row[]>(client.rpc('llm_semantic_nearest', args).abortSignal(signal))
+      const rows = await dataOf<Row[]>(client.rpc('llm_semantic_nearest', args).abortSignal(signal))
       return rows.map(({ id, sealed }) => ({ id, value: bytesOf(sealed) }))
     },
     async get({ partition, id }, signal) {
       const client = await connected()
       const found = client.from(TABLE).select('id,sealed').eq('partition', partition).eq('id', id)
-      const [row] = await answered<Row[]>(found.gt('expires_at', now()).abortSignal(signal))
+      const [row] = await dataOf<Row[]>(found.gt('expires_at', now()).abortSignal(signal))
       return row && bytesOf(row.sealed)
     },
     async put({ partition, id, vector, value, expires }, signal) {
@@ -67,10 +67,10 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
         written_at: now(),
       }
       const put = client.from(TABLE).upsert(row, { onConflict: 'partition,id' })
-      await answered(put.abortSignal(signal))
+      await dataOf(put.abortSignal(signal))
       return true
     },
-    browse: {
+    scan: {
       async page(prefix, after, signal) {
         const client = await connected()
         const sorted = client
@@ -87,7 +87,7 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
             : sorted.or(
                 `partition.gt.${quoted(after.partition)},and(partition.eq.${quoted(after.partition)},id.gt.${quoted(after.id)})`,
               )
-        const rows = await answered<(Row & { partition: string })[]>(rest.limit(PAGE).abortSignal(signal))
+        const rows = await dataOf<(Row & { partition: string })[]>(rest.limit(PAGE).abortSignal(signal))
         return rows.map(({ partition, id, sealed }) => ({ partition, id, value: bytesOf(sealed) }))
       },
       async remove(places, signal) {
@@ -95,7 +95,7 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
         let gone = 0
         for (const { partition, id } of places) {
           const removed = client.from(TABLE).delete().eq('partition', partition).eq('id', id).select('id')
-          gone += (await answered<unknown[]>(removed.abortSignal(signal))).length
+          gone += (await dataOf<unknown[]>(removed.abortSignal(signal))).length
         }
         return gone
       },
@@ -114,10 +114,10 @@ async function connect(url: string, secretKey: string): Promise<SupabaseClient> 
 }
 
 /** @throws Error that says what to do, and holds no row and no key. */
-async function answered<T>(answer: Answer<unknown>): Promise<T> {
+async function dataOf<T>(answer: Answer<unknown>): Promise<T> {
   const { data, error, status } = await answer
   if (error === null) return (data ?? []) as T
-  throw new Error(`${remedyOf(error.code, status)}${wordsOf(error)}`)
+  throw new Error(`${remedyOf(error.code, status)}${errorDetails(error)}`)
 }
 
 function remedyOf(code: string | undefined, status: number): string {
@@ -129,7 +129,7 @@ function remedyOf(code: string | undefined, status: number): string {
 }
 
 /** A row stands in what Postgres says of values that it refuses. */
-const wordsOf = ({ code, message = '' }: { code?: string; message?: string }) =>
+const errorDetails = ({ code, message = '' }: { code?: string; message?: string }) =>
   code === undefined || code === '' ? '' : ` (${code}: ${message.replace(/\s+/g, ' ').slice(0, 120)})`
 
 const now = () => new Date().toISOString()

@@ -1,7 +1,7 @@
 import type { RedisConnection } from '../../redis/connection.ts'
+import type { EntryRef } from '../store/port.ts'
 
-/** Of an entry, where it stands. Partitions are named like keys of Redis: `gw:{team}:s:…`. */
-export type EntryRef = { partition: string; id: string }
+export type { EntryRef }
 
 /** An entry as it is kept: signed by whoever wrote it, and believed only after that was checked. */
 export type StoredEntry = EntryRef & { value: Buffer }
@@ -22,7 +22,7 @@ export type VectorBackend = {
   /** Over what is there. False: there is no room. */
   put: (entry: StoredEntry & { vector: Int8Array; expires: number }, signal: AbortSignal) => Promise<boolean>
   /** Absent: entries are ordinary values of the Redis that is shared anyway, and can be looked through there. */
-  browse:
+  scan:
     | {
         /** Some entries whose partition starts like that, in an order that stays; `after`: the last one of those before. */
         page: (prefix: string, after: EntryRef | undefined, signal: AbortSignal) => Promise<StoredEntry[]>
@@ -34,7 +34,7 @@ export type VectorBackend = {
 
 /** What `cache.semantic.index` takes of such a database. */
 export type VectorBackendFactory = {
-  type: 'engine'
+  type: 'backend'
   name: string
-  open: (house: { link: RedisConnection | undefined; dims: number; sharedBytes: number }) => VectorBackend
+  open: (deps: { redis: RedisConnection | undefined; dims: number; sharedBytes: number }) => VectorBackend
 }

@@ -18,19 +18,19 @@ const GRACE_MS = 60_000
  * createGatewayClient({ gateway: { redis, cache: { semantic: { index: createVectorSetIndex() } } } })
  */
 export const createVectorSetIndex = (): VectorBackendFactory => ({
-  type: 'engine',
+  type: 'backend',
   name: 'vector sets',
-  open: ({ link, sharedBytes }) => (link === undefined ? nowhere : shelvesAt(link, sharedBytes)),
+  open: ({ redis, sharedBytes }) => (redis === undefined ? unconfigured : backendOver(redis, sharedBytes)),
 })
 
 /** One vector set for each partition; entries are values beside it, as they are without vector sets. */
-function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
-  const budget = createMemoryBudget(link, maxBytes, () => undefined)
+function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
+  const budget = createMemoryBudget(redis, maxBytes, () => undefined)
   const setOf = (partition: string) => `${partition}:v`
 
   async function call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown> {
     try {
-      return await link.run((client) => client.call(command, ...args))
+      return await redis.run((client) => client.call(command, ...args))
     } catch (error) {
       throw /unknown command/i.test(errorText(error))
         ? new Error('this Redis has no vector sets; they are there from version 8 on')
@@ -57,7 +57,7 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
       const ids = await likely(partition, vector, count)
       if (ids.length === 0) return []
       const keys = ids.map((id) => `${partition}:${id}`)
-      const values = await link.run((client) => client.mgetBuffer(...keys))
+      const values = await redis.run((client) => client.mgetBuffer(...keys))
       const gone = ids.filter((_, at) => values[at] == null)
       // Whose entry is gone, by a purge or for its age, goes as well.
       for (const id of gone) call('VREM', setOf(partition), id).catch(() => undefined)
@@ -67,7 +67,7 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
       })
     },
     async get({ partition, id }) {
-      const [value] = await link.run((client) => client.mgetBuffer(`${partition}:${id}`))
+      const [value] = await redis.run((client) => client.mgetBuffer(`${partition}:${id}`))
       return value ?? undefined
     },
     async put({ partition, id, vector, value, expires }) {
@@ -75,7 +75,7 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
       const keptMs = Math.ceil(expires - Date.now())
       const set = setOf(partition)
       try {
-        await link.run((client) => client.set(`${partition}:${id}`, value, 'PX', keptMs))
+        await redis.run((client) => client.set(`${partition}:${id}`, value, 'PX', keptMs))
         await call(
           'VADD',
           set,
@@ -87,15 +87,15 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
           JSON.stringify({ e: Math.floor(expires) }),
         )
         // Never sooner than what is in it, pinned entries included.
-        const left = Number(await link.run((client) => client.pttl(set)))
-        if (left < keptMs + GRACE_MS / 2) await link.run((client) => client.pexpire(set, keptMs + GRACE_MS))
+        const left = Number(await redis.run((client) => client.pttl(set)))
+        if (left < keptMs + GRACE_MS / 2) await redis.run((client) => client.pexpire(set, keptMs + GRACE_MS))
         return true
       } catch (error) {
         if (budget.refused(error)) return false
         throw error
       }
     },
-    browse: undefined,
+    scan: undefined,
   }
 }
 
@@ -104,8 +104,13 @@ const floatsOf = (vector: Int8Array) => Buffer.from(Float32Array.from(vector).bu
 /** What Redis says of a command, as opposed to no answer. By name: the program's ioredis may be another copy than ours. */
 const isReply = (error: unknown) => error instanceof Error && error.name === 'ReplyError'
 
-async function unavailable(): Promise<never> {
+async function failUnconfigured(): Promise<never> {
   throw new Error('there is no Redis: set gateway.redis, or LLM_GATEWAY_REDIS_URL')
 }
 
-const nowhere: VectorBackend = { nearest: unavailable, get: unavailable, put: unavailable, browse: undefined }
+const unconfigured: VectorBackend = {
+  nearest: failUnconfigured,
+  get: failUnconfigured,
+  put: failUnconfigured,
+  scan: undefined,
+}

@@ -1,28 +1,28 @@
 import { LRUCache } from 'lru-cache'
 import type { SemanticPlan } from '../../core/caller.ts'
 import type { Calibration } from '../embedding/embedder.ts'
-import { createBudget } from '../judge/rate-limit.ts'
-import type { PartitionRules } from '../query/partition.ts'
-import { UNMEASURED } from './consensus.ts'
+import { createJudgeRateLimit } from '../judge/rate-limit.ts'
+import type { CalibrationScope } from '../query/partition.ts'
+import { DEFAULT_CALIBRATION } from './consensus.ts'
+import { createFeedback } from './threshold/feedback.ts'
 import {
-  adopt,
+  addLabel,
   boundedByLabels,
-  calibrated,
+  calibratedThreshold,
   type Estimate,
+  emptyLabels,
   estimate,
   type Labels,
-  label,
-  noLabels,
+  mergeMax,
   offScale,
   onScale,
   supportedByLabels,
 } from './threshold/labels.ts'
-import type { Note, SharedLabels } from './threshold/shared.ts'
-import { createSightings } from './threshold/sightings.ts'
+import type { LabelNote, SharedLabels } from './threshold/shared.ts'
 
 export type CalibrationParts = {
   shared: SharedLabels | undefined
-  /** What is known of the embedder's cosines; `undefined`: nothing. */
+  /** What is known of the embedder's cosines; `undefined`: none. */
   calibration: Calibration | undefined
   /** Told of what goes on in the background. */
   track: (work: Promise<void>) => void
@@ -32,34 +32,34 @@ export type CalibrationParts = {
 /** What is known of the questions of one agent of one team. */
 export type AgentCalibration = {
   /** Of answers that serve on their own, by cosine; and of those on which several agree, by confidence. */
-  alone: Labels
-  agreed: Labels
+  nearest: Labels
+  consensus: Labels
   /** What follows from them, for a plan of these figures. */
-  bars: Thresholds | undefined
+  thresholds: Thresholds | undefined
   /** When the labels of other processes were last looked for. */
   loadedAt: number
   /** Until it is there, nobody knows what others may have learned: that an answer at the threshold is wrong, for one. */
-  first: Promise<void> | undefined
-  mayJudge: (perHour: number) => boolean
+  firstLoad: Promise<void> | undefined
+  judgeAllowed: (perHour: number) => boolean
   judging: number
   /** That of the last call, for whoever asks without one. */
   plan: SemanticPlan
 }
 
 export type Thresholds = {
-  of: string
+  planKey: string
   /** Least cosine of an answer that serves on its own. */
   threshold: number
   /** Least confidence of those who agree; `NEVER`: they are not believed. */
-  limit: number
+  minConfidence: number
 }
 
 /** What an agent's judgements say of one of the two ways to serve. */
-export type Known = Estimate & { threshold: number }
+export type PathEstimate = Estimate & { threshold: number }
 
 /** Whoever calls may name itself anything. */
 const MAX_AGENTS = 1_000
-const CATCH_UP_MS = 60_000
+const RELOAD_MS = 60_000
 /** Above every confidence. */
 export const NEVER = 2
 
@@ -71,87 +71,90 @@ export function createAgentCalibration({
   now = () => performance.now(),
 }: CalibrationParts) {
   // Those forgotten are read again from what processes share.
-  const lessons = new LRUCache<string, AgentCalibration>({ max: MAX_AGENTS })
-  const sightings = createSightings()
+  const calibrations = new LRUCache<string, AgentCalibration>({ max: MAX_AGENTS })
+  const feedback = createFeedback()
   /** Of each agent, the one that was asked for last. */
   const latest = new LRUCache<string, string>({ max: MAX_AGENTS })
 
   /** The plan is the one of this call: a policy may have changed since the last. */
-  function lessonOf({ agent, name }: PartitionRules, plan: SemanticPlan): AgentCalibration {
-    const known = lessons.get(name)
+  function calibrationOf({ agent, name }: CalibrationScope, plan: SemanticPlan): AgentCalibration {
+    const known = calibrations.get(name)
     latest.set(agent, name)
     if (known !== undefined) {
       known.plan = plan
       return known
     }
-    const lesson: AgentCalibration = {
-      alone: noLabels(),
-      agreed: noLabels(),
-      bars: undefined,
+    const own: AgentCalibration = {
+      nearest: emptyLabels(),
+      consensus: emptyLabels(),
+      thresholds: undefined,
       loadedAt: Number.NEGATIVE_INFINITY,
-      first: undefined,
-      mayJudge: createBudget(now),
+      firstLoad: undefined,
+      judgeAllowed: createJudgeRateLimit(now),
       judging: 0,
       plan,
     }
-    lessons.set(name, lesson)
-    return lesson
+    calibrations.set(name, own)
+    return own
   }
 
-  function barsOf(lesson: AgentCalibration): Thresholds {
-    const { threshold = (calibration ?? UNMEASURED).alone, errorBudget } = lesson.plan
+  function thresholdsOf(own: AgentCalibration): Thresholds {
+    const { threshold = (calibration ?? DEFAULT_CALIBRATION).minSimilarity, errorBudget } = own.plan
     const of = `${threshold} ${errorBudget}`
-    if (lesson.bars?.of === of) return lesson.bars
+    if (own.thresholds?.planKey === of) return own.thresholds
     const limit =
       calibration === undefined
-        ? boundedByLabels(lesson.agreed, errorBudget)
-        : supportedByLabels(lesson.agreed, onScale(calibration.confidence), errorBudget)
-    lesson.bars = {
-      of,
-      threshold: calibrated(lesson.alone, threshold, errorBudget),
-      limit: limit === undefined ? NEVER : offScale(limit),
+        ? boundedByLabels(own.consensus, errorBudget)
+        : supportedByLabels(own.consensus, onScale(calibration.minConfidence), errorBudget)
+    own.thresholds = {
+      planKey: of,
+      threshold: calibratedThreshold(own.nearest, threshold, errorBudget),
+      minConfidence: limit === undefined ? NEVER : offScale(limit),
     }
-    return lesson.bars
+    return own.thresholds
   }
 
   return {
-    of: lessonOf,
-    bars: barsOf,
+    of: calibrationOf,
+    thresholds: thresholdsOf,
     /** What was judged of one entry. */
-    sightings: sightings.of,
+    feedback: feedback.of,
     /** What others have learned since is known at the next question; the first one waits for it. */
-    async prepare(school: PartitionRules, plan: SemanticPlan): Promise<void> {
-      const lesson = lessonOf(school, plan)
-      if (shared === undefined || now() - lesson.loadedAt < CATCH_UP_MS) return lesson.first
-      lesson.loadedAt = now()
-      const loading = shared.load(school).then((known) => {
+    async prepare(scope: CalibrationScope, plan: SemanticPlan): Promise<void> {
+      const own = calibrationOf(scope, plan)
+      if (shared === undefined || now() - own.loadedAt < RELOAD_MS) return own.firstLoad
+      own.loadedAt = now()
+      const loading = shared.load(scope).then((known) => {
         if (known === undefined) return
-        adopt(lesson.alone, known.alone)
-        adopt(lesson.agreed, known.agreed)
-        lesson.bars = undefined
-        sightings.adopt(known.sightings)
+        mergeMax(own.nearest, known.nearest)
+        mergeMax(own.consensus, known.consensus)
+        own.thresholds = undefined
+        feedback.adopt(known.feedback)
       })
       track(loading)
-      lesson.first ??= loading
-      return await lesson.first
+      own.firstLoad ??= loading
+      return await own.firstLoad
     },
-    async learn(school: PartitionRules, lesson: AgentCalibration, note: Note): Promise<void> {
-      const { entry, similarity, right, alone, confidence } = note
-      if (alone) label(lesson.alone, similarity, right)
-      if (confidence !== undefined) label(lesson.agreed, onScale(confidence), right)
-      lesson.bars = undefined
-      sightings.add(entry, { similarity, right })
-      await shared?.add(school, note, lesson)
+    async learn(scope: CalibrationScope, own: AgentCalibration, note: LabelNote): Promise<void> {
+      const { entry, similarity, right, nearest, confidence } = note
+      if (nearest) addLabel(own.nearest, similarity, right)
+      if (confidence !== undefined) addLabel(own.consensus, onScale(confidence), right)
+      own.thresholds = undefined
+      feedback.add(entry, { similarity, right })
+      await shared?.add(scope, note, own)
     },
     /** What is known of an agent's error, and what follows from it for either way to serve. */
-    known(agent: string): { alone: Known; agreed: Known } {
-      const lesson = lessons.get(latest.get(agent) ?? '')
-      const nothing = { ...estimate(noLabels(), 1), threshold: NEVER }
-      if (lesson === undefined) return { alone: { ...nothing, threshold: 1 }, agreed: nothing }
-      const { threshold, limit } = barsOf(lesson)
+    known(agent: string): { nearest: PathEstimate; consensus: PathEstimate } {
+      const own = calibrations.get(latest.get(agent) ?? '')
+      const none = { ...estimate(emptyLabels(), 1), threshold: NEVER }
+      if (own === undefined) return { nearest: { ...none, threshold: 1 }, consensus: none }
+      const { threshold, minConfidence } = thresholdsOf(own)
       return {
-        alone: { ...estimate(lesson.alone, threshold), threshold },
-        agreed: limit === NEVER ? nothing : { ...estimate(lesson.agreed, onScale(limit)), threshold: limit },
+        nearest: { ...estimate(own.nearest, threshold), threshold },
+        consensus:
+          minConfidence === NEVER
+            ? none
+            : { ...estimate(own.consensus, onScale(minConfidence)), threshold: minConfidence },
       }
     },
   }

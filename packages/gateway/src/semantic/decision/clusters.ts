@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { saidIn } from '../judge/judge.ts'
-import type { Entry, Neighbour } from '../store/port.ts'
+import { answerText } from '../judge/judge.ts'
+import type { Candidate, Entry } from '../store/port.ts'
 
 /** Nine bytes in Redis. */
 const GROUP_CHARS = 12
@@ -10,15 +10,15 @@ const MAX_GROUPS = 16
 const MAX_STEPS = 3
 
 /** The name of a group that nobody else is in: the same for answers of the same words. */
-export const nameOf = (said: string) => hash('sha256', prepared(said), 'base64url').slice(0, GROUP_CHARS)
+export const groupName = (said: string) => hash('sha256', normalised(said), 'base64url').slice(0, GROUP_CHARS)
 
 /** Whether an entry's answer has the very words. */
-export function sameAs({ answer }: Entry, said: string): boolean {
-  return prepared(saidIn(answer.text)) === prepared(said)
+export function hasSameText({ answer }: Entry, said: string): boolean {
+  return normalised(answerText(answer.text)) === normalised(said)
 }
 
 /** How an answer is broken into lines does not change what it says. */
-const prepared = (said: string) => said.normalize('NFC').replace(/\s+/g, ' ').trim()
+const normalised = (said: string) => said.normalize('NFC').replace(/\s+/g, ' ').trim()
 
 /**
  * Which of several entries say the same, as a number for each.
@@ -28,15 +28,15 @@ const prepared = (said: string) => said.normalize('NFC').replace(/\s+/g, ' ').tr
  * who errs puts one entry where it does not belong, and not all that ever was said of one thing with all of another.
  */
 export function clusterAnswers(members: readonly { groups: readonly string[] }[]): number[] {
-  const claims = new Map<string, Set<string>>()
+  const links = new Map<string, Set<string>>()
   for (const { groups } of members) {
     const [home = '', ...claimed] = groups
-    for (const name of claimed) claims.set(name, (claims.get(name) ?? new Set()).add(home))
+    for (const name of claimed) links.set(name, (links.get(name) ?? new Set()).add(home))
   }
-  const homeOf = (name: string): string => {
+  const rootOf = (name: string): string => {
     let home = name
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const [by, ...others] = claims.get(home) ?? []
+      const [by, ...others] = links.get(home) ?? []
       if (by === undefined || others.length > 0) break
       home = by
     }
@@ -45,7 +45,7 @@ export function clusterAnswers(members: readonly { groups: readonly string[] }[]
   const first = new Map<string, number>()
   return members.map(({ groups }, at) => {
     // Who has no group is alone.
-    const home = groups[0] === undefined ? `alone ${at}` : homeOf(groups[0])
+    const home = groups[0] === undefined ? `alone ${at}` : rootOf(groups[0])
     const family = first.get(home) ?? at
     first.set(home, family)
     return family
@@ -53,10 +53,10 @@ export function clusterAnswers(members: readonly { groups: readonly string[] }[]
 }
 
 /** The groups of an answer that says the same as some of its neighbours; none, where it says the same as nobody. */
-export function joining(neighbours: readonly Neighbour[], alike: readonly Neighbour[]): string[] {
+export function groupsToJoin(neighbours: readonly Candidate[], alike: readonly Candidate[]): string[] {
   const families = clusterAnswers(neighbours.map(({ entry }) => entry))
   const sizeOf = (family: number | undefined) => families.filter((other) => other === family).length
-  const familyOf = (near: Neighbour) => families[neighbours.indexOf(near)] ?? -1
+  const familyOf = (near: Candidate) => families[neighbours.indexOf(near)] ?? -1
   // The largest is the likeliest to be joined by others, too; of two the nearer.
   const home = alike.map(familyOf).reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), -1)
   const claimed = alike.filter((near) => familyOf(near) !== home && sizeOf(familyOf(near)) === 1)

@@ -17,7 +17,7 @@ export type Consensus = {
   /** From 0 to 1: the weight of those who give this answer, among all, doubt included. */
   confidence: number
   /** How many neighbours as near as the nearest give it: 1 where it stands alone. */
-  support: number
+  weight: number
   /** Those who give it, nearest first, by their place in what was given. */
   supporters: readonly number[]
 }
@@ -27,25 +27,25 @@ export const MAX_VOTES = 20
 /** Entries that are looked at: some are nearer by their words than by their cosines. */
 export const NEIGHBOURS = 40
 /** Least support: a second opinion, if a distant one. */
-export const SUPPORT = 1.2
+export const MIN_WEIGHT = 1.2
 
 /**
  * What is tried where nothing is known of an embedder: figures of another one. They say which answers are judged, and
  * none is served by them before judgements have borne them out.
  */
-export const UNMEASURED: Calibration = {
-  alone: 0.95,
-  confidence: 0.7,
-  floor: 0.7,
-  spread: 0.1,
-  doubtAt: 0.6,
+export const DEFAULT_CALIBRATION: Calibration = {
+  minSimilarity: 0.95,
+  minConfidence: 0.7,
+  minConsensusSimilarity: 0.7,
+  bandwidth: 0.1,
+  priorSimilarity: 0.6,
 }
 
 /** How much the words in common count beside the cosine. */
 const WORDS_WEIGHT = 0.2
 
 /** The share of the words of meaning that two questions have in common. */
-export function overlapOf({ marks: mine }: Question, { marks: theirs }: Question): number {
+export function overlapOf({ wordHashes: mine }: Question, { wordHashes: theirs }: Question): number {
   let shared = 0
   for (let my = 0, their = 0; my < mine.length && their < theirs.length; ) {
     const a = mine[my] ?? 0
@@ -59,7 +59,7 @@ export function overlapOf({ marks: mine }: Question, { marks: theirs }: Question
 }
 
 /** Cosine and words in one figure; a cosine is taken as it is where half of the words are common. */
-const nearness = ({ similarity, overlap }: Vote): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
+const voteSimilarity = ({ similarity, overlap }: Vote): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
 
 /**
  * Whether those around a question agree on its answer. Near the border between two answers the nearest neighbour alone
@@ -71,25 +71,25 @@ const nearness = ({ similarity, overlap }: Vote): number => similarity + WORDS_W
  */
 export function consensusOf(
   voters: readonly Vote[],
-  { spread, doubtAt }: Calibration,
+  { bandwidth, priorSimilarity }: Calibration,
 ): Consensus | undefined {
   const near = voters
-    .map((voter, at) => ({ at, group: voter.group, nearness: nearness(voter) }))
+    .map((voter, at) => ({ at, group: voter.group, nearness: voteSimilarity(voter) }))
     .sort((a, b) => b.nearness - a.nearness)
     .slice(0, MAX_VOTES)
   const [first] = near
   if (first === undefined) return undefined
-  const weigh = (at: number) => Math.exp((at - first.nearness) / spread)
-  let support = 0
-  let all = weigh(doubtAt)
+  const weigh = (at: number) => Math.exp((at - first.nearness) / bandwidth)
+  let weight = 0
+  let all = weigh(priorSimilarity)
   for (const { group, nearness } of near) {
     all += weigh(nearness)
-    if (group === first.group) support += weigh(nearness)
+    if (group === first.group) weight += weigh(nearness)
   }
   return {
     group: first.group,
-    confidence: support / all,
-    support,
+    confidence: weight / all,
+    weight,
     supporters: near.filter(({ group }) => group === first.group).map(({ at }) => at),
   }
 }

@@ -25,15 +25,15 @@ export type Embedder = {
  */
 export type Calibration = {
   /** Cosine from which an answer serves that nobody supports, where no policy says otherwise. */
-  alone: number
+  minSimilarity: number
   /** Least confidence, from 0 to 1, with which those who agree may answer. */
-  confidence: number
+  minConfidence: number
   /** Least cosine of the nearest of them. */
-  floor: number
+  minConsensusSimilarity: number
   /** A neighbour farther by this has 1/e of the vote. */
-  spread: number
+  bandwidth: number
   /** As near as this stands one neighbour more, who would answer otherwise: where all are far, doubt wins. */
-  doubtAt: number
+  priorSimilarity: number
 }
 
 /** To length 1, so that a dot product is a cosine. A vector of nothing stays what it is: it is near to no other. */

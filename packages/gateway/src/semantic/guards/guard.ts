@@ -19,7 +19,7 @@ export type Question = {
   contentSet: ReadonlySet<string>
   stems: ReadonlySet<string>
   /** `contentSet` in numbers, in order: for one question beside many. */
-  marks: Uint32Array
+  wordHashes: Uint32Array
   /** What each guard looks at, in a form in which equal means the same. */
   numbers: readonly { value: string; of: string }[]
   identifiers: string

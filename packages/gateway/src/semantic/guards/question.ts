@@ -27,7 +27,7 @@ class Reading implements Question {
 
   constructor(text: string, marks: Uint32Array | undefined) {
     this.#text = text
-    this.#read = marks === undefined ? {} : { marks }
+    this.#read = marks === undefined ? {} : { wordHashes: marks }
   }
 
   get words() {
@@ -47,9 +47,9 @@ class Reading implements Question {
     return this.#read.contentSet
   }
 
-  get marks() {
-    this.#read.marks ??= Uint32Array.from(this.contentSet, wordHash).sort()
-    return this.#read.marks
+  get wordHashes() {
+    this.#read.wordHashes ??= Uint32Array.from(this.contentSet, wordHash).sort()
+    return this.#read.wordHashes
   }
 
   get long() {

@@ -24,7 +24,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
   let slabs: Int8Array[] = []
   let list = createShortlist(dims, size)
 
-  function room(row: number): Int8Array {
+  function slabFor(row: number): Int8Array {
     const at = Math.floor(row / SLAB)
     const slab = slabs[at]
     if (slab !== undefined && ((row % SLAB) + 1) * dims <= slab.length) return slab
@@ -36,7 +36,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
   }
 
   function write(row: number, id: string, vector: Int8Array, expires: number) {
-    room(row).set(vector, (row % SLAB) * dims)
+    slabFor(row).set(vector, (row % SLAB) * dims)
     if ((row + 1) * list.rowWords > list.bits().length)
       list.reserve(row < SLAB ? Math.min(SLAB, Math.max(4, row * 2)) : row + SLAB)
     signs(vector, list.bits(), row * list.rowWords)

@@ -12,7 +12,7 @@ const SLICE_MS = 4
 export function createGrowingIndex(
   dims: number,
   { from, load }: GraphIndex,
-  onTrouble: (error: unknown) => void,
+  onError: (error: unknown) => void,
 ): VectorIndex {
   let current: VectorIndex
   /** What entries are moved into, while they are. */
@@ -32,7 +32,7 @@ export function createGrowingIndex(
       let since = performance.now()
       for (const id of [...flat.ids()]) {
         if (performance.now() - since > SLICE_MS) {
-          await turn()
+          await yieldToEventLoop()
           if (mine !== generation) return
           since = performance.now()
         }
@@ -42,7 +42,7 @@ export function createGrowingIndex(
       current = graph
       flat.clear()
     } catch (error) {
-      onTrouble(error)
+      onError(error)
     }
     if (mine === generation) next = undefined
   }
@@ -76,4 +76,4 @@ export function createGrowingIndex(
 }
 
 /** Lets others have their turn, without keeping a program alive that has nothing else to do. */
-const turn = () => new Promise<void>((resolve) => void setSoon(resolve).unref())
+const yieldToEventLoop = () => new Promise<void>((resolve) => void setSoon(resolve).unref())

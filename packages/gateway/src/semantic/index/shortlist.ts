@@ -24,7 +24,7 @@ export function createShortlist(dims: number, size: number): Shortlist {
   const foundAt = rowWords
   let block = SMALL_BLOCK
   let bitsAt = foundAt + (size + block) * 2
-  const tally = new Uint32Array(rowBytes * 8 + 1)
+  const histogram = new Uint32Array(rowBytes * 8 + 1)
   const picked = new Uint32Array(size)
   let memory: WebAssembly.Memory | undefined
   let native: Scan | undefined
@@ -34,7 +34,7 @@ export function createShortlist(dims: number, size: number): Shortlist {
 
   function reserve(rows: number) {
     if (wordsFor(rows) <= words.length) return
-    if (native === undefined && rows > NATIVE_ROWS && goNative(rows)) return
+    if (native === undefined && rows > NATIVE_ROWS && switchToNative(rows)) return
     if (memory === undefined) {
       const smaller = words
       words = new Uint32Array(wordsFor(rows))
@@ -46,7 +46,7 @@ export function createShortlist(dims: number, size: number): Shortlist {
   }
 
   /** False where that cannot be done: then JavaScript does the work, if more slowly. */
-  function goNative(rows: number): boolean {
+  function switchToNative(rows: number): boolean {
     const largerAt = foundAt + (size + LARGE_BLOCK) * 2
     const fresh = memoryOf(Math.ceil(((largerAt + rows * rowWords) * 4) / PAGE_BYTES))
     native = fresh && scanOver(fresh)
@@ -61,7 +61,7 @@ export function createShortlist(dims: number, size: number): Shortlist {
   }
 
   /** In JavaScript, what `scan` does. */
-  function plain(row: number, count: number, limit: number, kept: number): number {
+  function scanInJs(row: number, count: number, limit: number, kept: number): number {
     let found = foundAt + kept * 2
     for (let end = row + count; row < end; row += 1) {
       const from = bitsAt + row * rowWords
@@ -76,28 +76,28 @@ export function createShortlist(dims: number, size: number): Shortlist {
   }
 
   function scan(row: number, count: number, limit: number, kept: number): number {
-    if (native === undefined) return plain(row, count, limit, kept)
+    if (native === undefined) return scanInJs(row, count, limit, kept)
     const from = (bitsAt + row * rowWords) * 4
     return (native(from, 0, count, rowBytes, limit, (foundAt + kept * 2) * 4, row) - foundAt * 4) / 8
   }
 
   /** Keeps the `size` nearest, and says how far the furthest of them is. */
   function trim(count: number): number {
-    tally.fill(0)
+    histogram.fill(0)
     for (let at = 0; at < count; at += 1) {
       const distance = words[foundAt + at * 2 + 1] ?? 0
-      tally[distance] = (tally[distance] ?? 0) + 1
+      histogram[distance] = (histogram[distance] ?? 0) + 1
     }
     let furthest = 0
-    let room = size
-    while (room > (tally[furthest] ?? 0)) {
-      room -= tally[furthest] ?? 0
+    let remaining = size
+    while (remaining > (histogram[furthest] ?? 0)) {
+      remaining -= histogram[furthest] ?? 0
       furthest += 1
     }
     let to = foundAt
     for (let from = foundAt; from < foundAt + count * 2; from += 2) {
       const distance = words[from + 1] ?? 0
-      if (distance > furthest || (distance === furthest && room-- <= 0)) continue
+      if (distance > furthest || (distance === furthest && remaining-- <= 0)) continue
       words[to] = words[from] ?? 0
       words[to + 1] = distance
       to += 2

@@ -6,7 +6,7 @@ import { ownerOf } from '../../fingerprint/owner.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import { signerOf } from '../../util/signature.ts'
 import type { Query } from './extract.ts'
-import { PREPARATION } from './extract.ts'
+import { NORMALISATION } from './extract.ts'
 
 export { signerOf }
 
@@ -22,7 +22,7 @@ export type Partition = {
  * Whose judgements count for whose: those of one agent of one team, by one embedder, under one secret. An agent's name is
  * free for each team's callers to take; another team's judgements say nothing here.
  */
-export type PartitionRules = {
+export type CalibrationScope = {
   agent: string
   /** The key of its labels in Redis. */
   name: string
@@ -30,26 +30,26 @@ export type PartitionRules = {
   secret: Buffer
 }
 
-const schools = new LRUCache<string, PartitionRules>({ max: 2_000 })
+const scopes = new LRUCache<string, CalibrationScope>({ max: 2_000 })
 
-export function partitionRulesOf(
+export function calibrationScopeOf(
   { caller: { team, agent } }: Call,
   embedder: string,
   secret: string,
-): PartitionRules {
+): CalibrationScope {
   const all = [team, agent, embedder, secret].map(lengthPrefixed).join('')
-  const known = schools.get(all)
+  const known = scopes.get(all)
   if (known !== undefined) return known
   const signer = signerOf(secret)
   const digest = signer(`labels\n${[team, agent, embedder].map(lengthPrefixed).join('')}`)
   const name = `gw:{${hashTag(team)}}:sl:${digest.toString('base64url', 0, 18)}`
-  const school = { agent, name, secret: signer(name) }
-  schools.set(all, school)
-  return school
+  const scope = { agent, name, secret: signer(name) }
+  scopes.set(all, scope)
+  return scope
 }
 
 /** Members that name or follow the caller, or say how the answer is delivered, and never change it. */
-const SAME_ANSWER = new Set([
+const IGNORED_MEMBERS = new Set([
   'model',
   'stream',
   'stream_options',
@@ -71,7 +71,7 @@ export function partitionOf(
   embedder: string,
   secret: string,
 ): Partition | undefined {
-  const { caller, controls, model, operation, outbound: outgoing } = call
+  const { caller, controls, model, operation, outbound } = call
   const tag = hashTag(caller.team)
   const signer = signerOf(secret)
   const owner = ownerOf(call, signer)
@@ -80,19 +80,19 @@ export function partitionOf(
     caller.team,
     caller.agent,
     controls.cache.namespace ?? '',
-    outgoing.url,
+    outbound.url,
     operation,
     model,
     embedder,
-    PREPARATION,
+    NORMALISATION,
     owner,
     // An answer that upstream keeps can be gone on from; of one that it does not keep, the id names nothing.
     operation === 'responses' && call.body.store !== false ? 'kept' : '',
   ]
   try {
-    const exact = parseExactNumbers(outgoing.text, call.body)
+    const exact = parseExactNumbers(outbound.text, call.body)
     const members = Object.keys(rest)
-      .filter((name) => !SAME_ANSWER.has(name) && rest[name] !== undefined && rest[name] !== null)
+      .filter((name) => !IGNORED_MEMBERS.has(name) && rest[name] !== undefined && rest[name] !== null)
       .sort()
       // The question is out of `rest`; all else is as exact as it was written.
       .map(

@@ -24,8 +24,8 @@ const MAX_GROUPS = 255
 const REFUTED_BYTES = 15
 const MAX_REFUTED = 255
 /** Its kind, and the digest in the key. */
-const TWIN_BYTES = 33
-const VECTOR_AT = BODY_AT + TWIN_BYTES
+const EXACT_KEY_BYTES = 33
+const VECTOR_AT = BODY_AT + EXACT_KEY_BYTES
 const MAX_BYTES = 2 * 1024 * 1024
 export type Sealed = {
   question: string
@@ -44,22 +44,22 @@ export type Sealed = {
 export const STATE_BYTES = BODY_AT
 
 /** Where the twin stands in a value: the first and the last byte. */
-export const TWIN_AT = [BODY_AT, VECTOR_AT - 1] as const
+export const EXACT_KEY_AT = [BODY_AT, VECTOR_AT - 1] as const
 
 const EXACT_KEY = /^gw:\{([^}]*)\}:x:([\w-]{43})$/
 /** The tag of answers that all teams share. */
 const SHARED = '*'
 
 /** The exact key, without its team: that is the partition's. */
-export function twinFrom(exact: string): Buffer {
+export function packExactKey(exact: string): Buffer {
   const [, tag, digest] = EXACT_KEY.exec(exact) ?? []
-  if (digest === undefined) return Buffer.alloc(TWIN_BYTES)
+  if (digest === undefined) return Buffer.alloc(EXACT_KEY_BYTES)
   return Buffer.concat([Buffer.of(tag === SHARED ? 2 : 1), Buffer.from(digest, 'base64url')])
 }
 
 /** The exact key of an entry in this partition; nothing of it needs a secret. */
-export function exactFrom(partition: string, twin: Buffer): string {
-  const kind = twin.length === TWIN_BYTES ? twin[0] : 0
+export function unpackExactKey(partition: string, twin: Buffer): string {
+  const kind = twin.length === EXACT_KEY_BYTES ? twin[0] : 0
   if (kind !== 1 && kind !== 2) return ''
   const tag = kind === 2 ? SHARED : (/^gw:\{([^}]*)\}:/.exec(partition)?.[1] ?? '')
   return `gw:{${tag}}:x:${twin.toString('base64url', 1)}`
@@ -81,7 +81,7 @@ export async function seal(
   head.writeUInt16LE(vector.length, 4)
   head.writeUInt16LE(Math.min(words.length, 0xffff), 6)
   const body = Buffer.concat([
-    twinFrom(exact),
+    packExactKey(exact),
     Buffer.from(vector.buffer, vector.byteOffset, vector.length),
     Buffer.of(groups.length),
     names,
@@ -121,7 +121,7 @@ export async function unseal(
   const body = value.subarray(BODY_AT)
   const place = placeOf(name, generation, id)
   if (!isSigned(value.subarray(HMAC_AT, BODY_AT), secret, place, head, body)) return undefined
-  const groupsAt = TWIN_BYTES + value.readUInt16LE(4) + 1
+  const groupsAt = EXACT_KEY_BYTES + value.readUInt16LE(4) + 1
   const refutedAt = groupsAt + (body[groupsAt - 1] ?? 0) * GROUP_BYTES + 1
   const questionAt = refutedAt + (body[refutedAt - 1] ?? 0) * REFUTED_BYTES
   const answerAt = questionAt + value.readUInt16LE(6)
@@ -129,11 +129,11 @@ export async function unseal(
   if (answer === undefined) return undefined
   return {
     question: body.toString('utf8', questionAt, answerAt),
-    vector: new Int8Array(body.subarray(TWIN_BYTES, groupsAt - 1)),
+    vector: new Int8Array(body.subarray(EXACT_KEY_BYTES, groupsAt - 1)),
     answer,
     groups: body.toString('base64url', groupsAt, refutedAt - 1).match(/.{12}/g) ?? [],
     refuted: body.toString('base64url', refutedAt, questionAt).match(/.{20}/g) ?? [],
-    exact: exactFrom(name, body.subarray(0, TWIN_BYTES)),
+    exact: unpackExactKey(name, body.subarray(0, EXACT_KEY_BYTES)),
     pinned: value[3] === 1,
   }
 }

@@ -13,9 +13,9 @@ export type Generation = string
 
 export type Generations = {
   /** What Redis said of a partition, as far as it is believed: what this process saw replaced is never believed again. */
-  heard: (partition: string, value: Buffer | string | null | undefined) => Generation | undefined
+  observe: (partition: string, value: Buffer | string | null | undefined) => Generation | undefined
   /** As it was heard last. */
-  known: (partition: string) => Generation | undefined
+  current: (partition: string) => Generation | undefined
   /** @throws RedisUnavailable */
   load: (partition: string) => Promise<Generation | undefined>
   /** For a first entry: makes one where no valid one exists. @throws RedisUnavailable */
@@ -32,7 +32,7 @@ const MAX_RETIRED = 100
 /** In the slot of the partition's entries: it is read with them, by one command. */
 export const generationKeyOf = (partition: string): string => partition.replace('}:s:', '}:sg:')
 
-export function createGenerations(link: RedisConnection | undefined): Generations {
+export function createGenerations(redis: RedisConnection | undefined): Generations {
   const partitions = new LRUCache<string, { now: Generation | undefined; retired: Set<Generation> }>({
     max: MAX_PARTITIONS,
   })
@@ -51,7 +51,7 @@ export function createGenerations(link: RedisConnection | undefined): Generation
   }
 
   function heard(partition: string, value: Buffer | string | null | undefined) {
-    if (link === undefined) return ''
+    if (redis === undefined) return ''
     const it = of(partition)
     const said = value == null || value.length > 12 ? '' : value.toString()
     if (said === it.now) return said
@@ -61,22 +61,22 @@ export function createGenerations(link: RedisConnection | undefined): Generation
   }
 
   async function load(partition: string) {
-    if (link === undefined) return ''
-    return heard(partition, await link.run((client) => client.get(generationKeyOf(partition))))
+    if (redis === undefined) return ''
+    return heard(partition, await redis.run((client) => client.get(generationKeyOf(partition))))
   }
 
   return {
-    heard,
-    known: (partition) => (link === undefined ? '' : partitions.get(partition)?.now),
+    observe: heard,
+    current: (partition) => (redis === undefined ? '' : partitions.get(partition)?.now),
     load,
     async begin(partition) {
-      if (link === undefined) return ''
+      if (redis === undefined) return ''
       const fresh = randomBytes(9).toString('base64url')
       const key = generationKeyOf(partition)
-      await link.run((client) => client.set(key, fresh, 'PX', PINNED_MS, 'NX'))
+      await redis.run((client) => client.set(key, fresh, 'PX', PINNED_MS, 'NX'))
       const found = await load(partition)
       if (found !== undefined) return found
-      await link.run((client) => client.set(key, fresh, 'PX', PINNED_MS))
+      await redis.run((client) => client.set(key, fresh, 'PX', PINNED_MS))
       return heard(partition, fresh) ?? fresh
     },
     end(tag) {

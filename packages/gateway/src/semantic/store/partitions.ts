@@ -15,7 +15,7 @@ export type PartitionState = {
   /** Ids whose entries no new answer replaces, and that give way to none. */
   pinned: Set<string>
   /** False: it gave way to others. Whoever still fills it fills it for nothing. */
-  held: boolean
+  attached: boolean
 }
 
 export type Partitions = ReturnType<typeof createPartitions>
@@ -25,48 +25,48 @@ const ENTRY_OVERHEAD = 300
 const MAX_TRIES = 64
 
 /** All that an index needs of an entry. */
-export type Placed = Pick<Sealed, 'vector' | 'pinned'> & { expires: number }
+export type IndexEntry = Pick<Sealed, 'vector' | 'pinned'> & { expires: number }
 
 export type PartitionOptions = {
   dims: number
   /** Of this process's memory, for all partitions together. */
   maxBytes: number
   /** Entries are kept here, and not in Redis. */
-  keeps: boolean
+  keepsEntries: boolean
   graph: GraphIndex | undefined
-  onTrouble: (error: unknown) => void
+  onError: (error: unknown) => void
 }
 
 /** The partitions that this process knows, within its memory: the one unused for longest gives way, then the oldest entry. */
-export function createPartitions({ dims, maxBytes, keeps, graph, onTrouble }: PartitionOptions) {
-  const rooms = new Map<string, PartitionState>()
+export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError }: PartitionOptions) {
+  const partitions = new Map<string, PartitionState>()
   let total = 0
 
-  const newRoom = (): PartitionState => ({
-    index: graph === undefined ? createFlatIndex(dims) : createGrowingIndex(dims, graph, onTrouble),
+  const newPartition = (): PartitionState => ({
+    index: graph === undefined ? createFlatIndex(dims) : createGrowingIndex(dims, graph, onError),
     entries: new Map(),
     entryBytes: 0,
     bytes: 0,
     pinned: new Set(),
-    held: true,
+    attached: true,
   })
 
   /** The one that was used longest ago is the first. */
   function of(name: string): PartitionState {
-    const room = rooms.get(name) ?? newRoom()
-    rooms.delete(name)
-    rooms.set(name, room)
+    const room = partitions.get(name) ?? newPartition()
+    partitions.delete(name)
+    partitions.set(name, room)
     return room
   }
 
   function count(room: PartitionState) {
-    if (!room.held) return
+    if (!room.attached) return
     total -= room.bytes
     room.bytes = room.index.bytes() + room.entryBytes
     total += room.bytes
   }
 
-  function forget(room: PartitionState, id: string) {
+  function forgetEntry(room: PartitionState, id: string) {
     const held = room.entries.get(id)
     if (held === undefined) return
     room.entries.delete(id)
@@ -76,20 +76,20 @@ export function createPartitions({ dims, maxBytes, keeps, graph, onTrouble }: Pa
   function drop(room: PartitionState, id: string) {
     room.index.remove(id)
     room.pinned.delete(id)
-    forget(room, id)
+    forgetEntry(room, id)
   }
 
   /**
    * Makes room for one more. Tables never shrink: of a room's own entries, one goes for one that comes, and as many as its
    * answer is large. False: all that could go is pinned.
    */
-  function makeRoom(mine: PartitionState, inIndex: number, bytes: number): boolean {
-    for (const [name, room] of rooms) {
+  function makeSpace(mine: PartitionState, inIndex: number, bytes: number): boolean {
+    for (const [name, room] of partitions) {
       if (total + inIndex + bytes <= maxBytes) return true
       if (room === mine) continue
-      rooms.delete(name)
+      partitions.delete(name)
       total -= room.bytes
-      room.held = false
+      room.attached = false
     }
     if (total + inIndex + bytes <= maxBytes) return true
     const enough = mine.entryBytes - bytes
@@ -107,10 +107,15 @@ export function createPartitions({ dims, maxBytes, keeps, graph, onTrouble }: Pa
   }
 
   /** `bytes`: what it takes beside its place in the index. */
-  function place(room: PartitionState, id: string, { vector, pinned, expires }: Placed, bytes = 0): boolean {
+  function insert(
+    room: PartitionState,
+    id: string,
+    { vector, pinned, expires }: IndexEntry,
+    bytes = 0,
+  ): boolean {
     if (vector.length !== dims || expires <= Date.now()) return false
     const inIndex = room.index.has(id) ? 0 : vector.length + ENTRY_BYTES
-    if (!makeRoom(room, inIndex, bytes) && !pinned) return false
+    if (!makeSpace(room, inIndex, bytes) && !pinned) return false
     room.index.add(id, vector, expires)
     if (pinned) room.pinned.add(id)
     else room.pinned.delete(id)
@@ -122,27 +127,27 @@ export function createPartitions({ dims, maxBytes, keeps, graph, onTrouble }: Pa
     of,
     drop,
     /** Forgets what it knows, and keeps the room. */
-    empty(room: PartitionState) {
+    reset(room: PartitionState) {
       room.index.clear()
       room.pinned.clear()
       count(room)
     },
-    place,
+    place: insert,
     /** False: a vector of another size, or one that has expired. */
-    learn(room: PartitionState, id: string, sealed: Sealed): boolean {
-      forget(room, id)
-      const bytes = keeps ? bytesOf(sealed) : 0
-      if (!place(room, id, { ...sealed, expires: expiryOf(sealed) }, bytes)) return false
-      if (keeps) room.entries.set(id, sealed)
+    upsert(room: PartitionState, id: string, sealed: Sealed): boolean {
+      forgetEntry(room, id)
+      const bytes = keepsEntries ? bytesOf(sealed) : 0
+      if (!insert(room, id, { ...sealed, expires: expiryOf(sealed) }, bytes)) return false
+      if (keepsEntries) room.entries.set(id, sealed)
       room.entryBytes += bytes
       count(room)
       return true
     },
     /** Entries that may be loaded into a room that is empty. */
     capacity: () => Math.max(1, Math.floor(maxBytes / (dims + dims / 8 + ENTRY_BYTES))),
-    all: () => [...rooms],
+    all: () => [...partitions],
     clear() {
-      rooms.clear()
+      partitions.clear()
       total = 0
     },
   }

@@ -2,10 +2,11 @@ import type { CacheEntry } from '../../entry/entry.ts'
 import type { Stamps } from '../../entry/epoch.ts'
 import type { PurgeFilter } from '../../entry/purge-filter.ts'
 import type { Partition } from '../query/partition.ts'
+import type { Sealed } from './codec.ts'
 import type { Generation } from './generations.ts'
 
 /** Between which purges upstream was asked. */
-export type Since = {
+export type PurgeSnapshot = {
   /** Whether a purge was heard of since. */
   isOver: () => boolean
   /** What Redis had told of purges, and of the partition, when the call began; `undefined`: nothing yet. */
@@ -26,7 +27,7 @@ export type Entry = {
   pinned: boolean
 }
 
-export type Neighbour = {
+export type Candidate = {
   entry: Entry
   similarity: number
   /** Its answer was judged wrong for this question before. */
@@ -43,17 +44,17 @@ export type SemanticStore = {
     vector: Float32Array,
     count: number,
     question?: string,
-  ) => Promise<Neighbour[]>
+  ) => Promise<Candidate[]>
   /** Remembers, for all processes, that the answers of these entries are wrong for a question, however that is spelt. */
   refute: (partition: Partition, question: string, entries: readonly Entry[]) => Promise<void>
   /** What is known of purges now, before upstream is asked. */
-  since: (partition: Partition) => Omit<Since, 'isOver'>
+  snapshot: (partition: Partition) => Omit<PurgeSnapshot, 'isOver'>
   /** @param since If there was a purge since then, nothing is kept. */
   add: (
     partition: Partition,
     vector: Float32Array,
     entry: Omit<Entry, 'id' | 'pinned'>,
-    since: Since,
+    since: PurgeSnapshot,
   ) => Promise<boolean>
   admin: StoreAdmin
   settled: () => Promise<void>
@@ -66,6 +67,33 @@ export type StoreAdmin = SemanticAdmin & {
   exactOf: (key: string) => Promise<string | undefined>
   /** Upstream was told to delete the answer with this id. */
   forget: (answerId: string) => Promise<void>
+}
+
+/** Where an entry is. Partitions are named like Redis keys, `gw:{team}:s:…`; the entry's key is `partition:id`. */
+export type EntryRef = { partition: string; id: string }
+
+/** An entry of a source. */
+export type EntryHandle = EntryRef & {
+  /** Returns the key of the same answer in the exact cache; empty if there is none. Needs no secret. */
+  exactKey: () => Promise<string>
+  /** Returns `undefined` if the entry is gone, or its signature does not fit. */
+  read: () => Promise<Sealed | undefined>
+}
+
+/** Where administrators' operations read and write entries. All methods reject when the source is unavailable. */
+export type EntrySource = {
+  /** Yields the entries of a team, or of all teams, in no order; unreadable ones included. */
+  scan: (team: string | undefined) => AsyncIterable<EntryHandle>
+  /** Returns one entry. A source that cannot know without reading whether it exists returns a handle in any case. */
+  at: (ref: EntryRef) => Promise<EntryHandle | undefined>
+  /** Overwrites an entry that was read before, with the TTL of its new state. Returns `false` if it could not be stored. */
+  write: (ref: EntryRef, sealed: Sealed) => Promise<boolean>
+  /** Returns how many entries were deleted: 0 or 1. */
+  delete: (ref: EntryRef) => Promise<number>
+  /** Runs before all entries of a team, or of all teams, are deleted. */
+  beforePurge?: (team: string | undefined) => Promise<void>
+  /** Deletes the entries of the answer with this id. Absent: found by a scan. */
+  forget?: (answerId: string) => Promise<void>
 }
 
 /** An entry of the semantic cache, as an admin sees it. */

@@ -9,7 +9,7 @@ export type Refuted = {
   /** Its key in Redis, in the slot of the partition's entries: it is read with them, by one command. */
   keyOf: (partition: Partition, question: string) => string
   /** Questions whose answers are refuted for a question, as `refutedId` names them: those this process knows of, and those under the key. */
-  among: (key: string, stored: Buffer | null | undefined) => ReadonlySet<string>
+  idsOf: (key: string, stored: Buffer | null | undefined) => ReadonlySet<string>
   /** The same, where entries do not stand in Redis. */
   load: (key: string) => Promise<ReadonlySet<string>>
   add: (key: string, ids: readonly string[]) => Promise<void>
@@ -42,7 +42,7 @@ const plain = (question: string) =>
  * signed: a writer to Redis can have more of it and cost hits, or less. What is less is made up for by the
  * entries, each of which has the questions for which it was refuted under its own signature.
  */
-export function createRefuted(link: RedisConnection | undefined): Refuted {
+export function createRefuted(redis: RedisConnection | undefined): Refuted {
   const known = new LRUCache<string, Set<string>>({ max: MAX_QUESTIONS })
 
   function among(key: string, stored: Buffer | null | undefined): ReadonlySet<string> {
@@ -53,9 +53,9 @@ export function createRefuted(link: RedisConnection | undefined): Refuted {
 
   return {
     keyOf: ({ name }, question) => `${name.replace('}:s:', '}:sw:')}:${refutedId(question)}`,
-    among,
+    idsOf: among,
     async load(key) {
-      const stored = await link?.run((client) => client.getBuffer(key)).catch(() => undefined)
+      const stored = await redis?.run((client) => client.getBuffer(key)).catch(() => undefined)
       return among(key, stored)
     },
     async add(key, ids) {
@@ -65,8 +65,8 @@ export function createRefuted(link: RedisConnection | undefined): Refuted {
       for (const id of fresh) own.add(id)
       known.set(key, own)
       try {
-        await link?.run((client) => client.append(key, fresh.join('')))
-        await link?.run((client) => client.pexpire(key, KEPT_MS))
+        await redis?.run((client) => client.append(key, fresh.join('')))
+        await redis?.run((client) => client.pexpire(key, KEPT_MS))
       } catch {
         // Other processes find out for themselves.
       }

@@ -1,16 +1,16 @@
 import { setSoon } from '../../util/timers.ts'
 import type { Partition } from '../query/partition.ts'
 import { type Sealed, unseal } from './codec.ts'
-import { expiryOf, type PartitionState, type Partitions, type Placed } from './partitions.ts'
-import { type IndexedId, isId, LISTED, type RedisEntries } from './redis-entries.ts'
+import { expiryOf, type IndexEntry, type PartitionState, type Partitions } from './partitions.ts'
+import { type IndexedId, isEntryId, PAGE_SIZE, type RedisEntries } from './redis-entries.ts'
 
 /** How far this process has followed a partition. */
 type SyncState = {
   /** When Redis was last asked what is new, by this process's clock. */
-  lookedAt: number
+  checkedAt: number
   /** Whether all that there is has been looked at. */
   loaded: boolean
-  looking: Promise<void> | undefined
+  loading: Promise<void> | undefined
   /** Of the ids that the next look comes upon again, when they were put there. */
   seen: Map<string, number>
 }
@@ -29,15 +29,15 @@ const MAX_NEW = 10_000
 const YIELD_EVERY = 500
 
 /** Keeps what this process knows of partitions as Redis has it. */
-export function createSync(rooms: Partitions, shelf: RedisEntries) {
-  const followed = new WeakMap<PartitionState, SyncState>()
-  let atOnce = FIRST_PAGE
+export function createSync(rooms: Partitions, entries: RedisEntries) {
+  const states = new WeakMap<PartitionState, SyncState>()
+  let pageSize = FIRST_PAGE
 
   function of(room: PartitionState): SyncState {
-    const known = followed.get(room)
+    const known = states.get(room)
     if (known !== undefined) return known
-    const it = { lookedAt: 0, loaded: false, looking: undefined, seen: new Map<string, number>() }
-    followed.set(room, it)
+    const it = { checkedAt: 0, loaded: false, loading: undefined, seen: new Map<string, number>() }
+    states.set(room, it)
     return it
   }
 
@@ -46,18 +46,18 @@ export function createSync(rooms: Partitions, shelf: RedisEntries) {
     const listed: IndexedId[] = []
     const until = Date.now() + OVERLAP_MS
     for (let page = 0; listed.length < wanted; page += 1) {
-      const some = await shelf.newest(partition, from, until, page)
+      const some = await entries.newest(partition, from, until, page)
       listed.push(...some)
-      if (some.length < LISTED) break
+      if (some.length < PAGE_SIZE) break
     }
     return listed
   }
 
   /** What is not ours is passed over; of what is gone, the list is rid. */
   async function read(partition: Partition, ids: string[]): Promise<{ id: string; sealed: Sealed }[]> {
-    const { values, generation } = await shelf.get(partition, ids)
+    const { values, generation } = await entries.get(partition, ids)
     const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 1)
-    atOnce = Math.max(1, Math.min(LAST_PAGE, atOnce * 2, Math.floor((PAGE_BYTES * ids.length) / bytes)))
+    pageSize = Math.max(1, Math.min(LAST_PAGE, pageSize * 2, Math.floor((PAGE_BYTES * ids.length) / bytes)))
     const found = await Promise.all(
       ids.map(async (id, at) => {
         const value = values[at]
@@ -66,20 +66,20 @@ export function createSync(rooms: Partitions, shelf: RedisEntries) {
       }),
     )
     const gone = ids.filter((_, at) => values[at] == null)
-    if (gone.length > 0) await shelf.unlist(partition, gone)
+    if (gone.length > 0) await entries.removeIds(partition, gone)
     return found.flat()
   }
 
   async function load(partition: Partition, room: PartitionState, listed: IndexedId[]) {
-    const loaded: (Placed & { id: string })[] = []
-    let barren = 0
-    const ids = [...new Set(listed.map(({ id }) => id).filter(isId))]
-    for (let from = 0; from < ids.length && barren < MAX_EMPTY_PAGES; ) {
-      if (!room.held) return
-      const some = ids.slice(from, from + atOnce)
+    const loaded: (IndexEntry & { id: string })[] = []
+    let emptyPages = 0
+    const ids = [...new Set(listed.map(({ id }) => id).filter(isEntryId))]
+    for (let from = 0; from < ids.length && emptyPages < MAX_EMPTY_PAGES; ) {
+      if (!room.attached) return
+      const some = ids.slice(from, from + pageSize)
       from += some.length
       const found = await read(partition, some)
-      barren = found.length === 0 ? barren + 1 : 0
+      emptyPages = found.length === 0 ? emptyPages + 1 : 0
       // The answers would take more than this process may hold.
       for (const { id, sealed } of found)
         loaded.push({ id, vector: sealed.vector, pinned: sealed.pinned, expires: expiryOf(sealed) })
@@ -88,16 +88,16 @@ export function createSync(rooms: Partitions, shelf: RedisEntries) {
     loaded.reverse()
     for (const [at, placed] of loaded.entries()) {
       if (!room.index.has(placed.id)) rooms.place(room, placed.id, placed)
-      if (at % YIELD_EVERY === YIELD_EVERY - 1) await turn()
+      if (at % YIELD_EVERY === YIELD_EVERY - 1) await yieldToEventLoop()
     }
   }
 
-  async function look(partition: Partition, room: PartitionState, it: SyncState): Promise<void> {
+  async function refresh(partition: Partition, room: PartitionState, it: SyncState): Promise<void> {
     const at = Date.now()
     try {
       // What there was of purges, before anything is asked of upstream that could be kept.
-      if (!it.loaded) await shelf.get(partition, [])
-      const from = it.loaded ? it.lookedAt - OVERLAP_MS : 0
+      if (!it.loaded) await entries.get(partition, [])
+      const from = it.loaded ? it.checkedAt - OVERLAP_MS : 0
       const listed = await list(partition, from, it.loaded ? MAX_NEW : rooms.capacity())
       const fresh = listed.filter(({ id, at }) => it.seen.get(id) !== at)
       if (it.loaded) await catchUp(partition, room, fresh)
@@ -107,15 +107,15 @@ export function createSync(rooms: Partitions, shelf: RedisEntries) {
     } catch {
       // Redis is away. Nothing is found that it would have to confirm; it is asked again in a while.
     }
-    it.lookedAt = at
+    it.checkedAt = at
   }
 
   async function catchUp(partition: Partition, room: PartitionState, listed: IndexedId[]) {
-    const ids = [...new Set(listed.map(({ id }) => id).filter(isId))].reverse()
+    const ids = [...new Set(listed.map(({ id }) => id).filter(isEntryId))].reverse()
     for (let from = 0; from < ids.length; ) {
-      const some = ids.slice(from, from + atOnce)
+      const some = ids.slice(from, from + pageSize)
       from += some.length
-      for (const { id, sealed } of await read(partition, some)) rooms.learn(room, id, sealed)
+      for (const { id, sealed } of await read(partition, some)) rooms.upsert(room, id, sealed)
     }
   }
 
@@ -124,21 +124,21 @@ export function createSync(rooms: Partitions, shelf: RedisEntries) {
     /** Not more than once a second. `undefined`: there is nothing to wait for. */
     catchUp(partition: Partition, room: PartitionState): Promise<void> | undefined {
       const it = of(room)
-      if (Date.now() - it.lookedAt < FRESH_MS) return it.looking
-      it.looking ??= look(partition, room, it).finally(() => {
-        it.looking = undefined
+      if (Date.now() - it.checkedAt < FRESH_MS) return it.loading
+      it.loading ??= refresh(partition, room, it).finally(() => {
+        it.loading = undefined
       })
-      return it.looking
+      return it.loading
     },
     /** What this process has put there itself. */
     wrote: (room: PartitionState, id: string, at: number) => void of(room).seen.set(id, at),
-    looking: (room: PartitionState) => of(room).looking,
+    looking: (room: PartitionState) => of(room).loading,
     /** Redis has lost what it had: all is loaded again. */
-    startAnew(room: PartitionState) {
-      rooms.empty(room)
-      followed.delete(room)
+    reset(room: PartitionState) {
+      rooms.reset(room)
+      states.delete(room)
     },
   }
 }
 
-const turn = () => new Promise<void>((resolve) => void setSoon(resolve))
+const yieldToEventLoop = () => new Promise<void>((resolve) => void setSoon(resolve))

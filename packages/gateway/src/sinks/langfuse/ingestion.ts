@@ -8,16 +8,16 @@ import type { LangfuseSettings } from './options.ts'
 import type { Progress } from './progress.ts'
 
 /** What is left to send of one call, as events of Langfuse's own format. */
-type Events = BatchItem & { events: ApiIngestionEvent[] }
+type EventsItem = BatchItem & { events: ApiIngestionEvent[] }
 
 /** Langfuse v4 says it of each event, in a 207, and stores none of them. */
 export const NOT_ACCEPTED = 'Event type not accepted'
 
-export const KEYS =
+export const KEYS_HINT =
   'LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, and that they are of a project of that server'
 
 /** Well below what servers take (4.5 MB). How many calls go at once is the outbox's to find out. */
-export const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
+export const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
 
 /**
  * The `langfuse` client, of which only the call to the API is used: `api.ingestionBatch`. Its own queue in front of that
@@ -41,7 +41,7 @@ export function eventsOf(
   { first, last }: { first: boolean; last: boolean },
   { environment, release }: LangfuseSettings,
 ) {
-  const { traceId, id, costUsd, tokens, input, output, brief, metadata } = observation
+  const { traceId, id, costUsd, tokens, input, output, preview, metadata } = observation
   const timestamp = iso(observation.endMs)
   const trace: ApiIngestionEvent = {
     type: 'trace-create',
@@ -57,8 +57,8 @@ export function eventsOf(
       environment,
       ...(release === undefined ? {} : { release }),
       metadata: metadata.user === undefined ? {} : { user: metadata.user },
-      ...(first && brief.input !== undefined ? { input: brief.input } : {}),
-      ...(last && brief.output !== undefined ? { output: brief.output } : {}),
+      ...(first && preview.input !== undefined ? { input: preview.input } : {}),
+      ...(last && preview.output !== undefined ? { output: preview.output } : {}),
     },
   }
   const costs = costUsd === undefined ? {} : { costDetails: { total: costUsd } }
@@ -123,48 +123,48 @@ function usageOf(tokens: Record<string, number> | undefined, costUsd: number | u
 /** What became of each call, by what was said of each of its events; what is final of one is noted. */
 export async function ingest(
   client: Langfuse,
-  parts: readonly Events[],
+  parts: readonly EventsItem[],
   progress: Progress,
   signal: AbortSignal,
-): Promise<{ fates: Map<Report, ItemResult>; notAccepted: boolean }> {
+): Promise<{ results: Map<Report, ItemResult>; notAccepted: boolean }> {
   let notAccepted = false
   const open = parts.filter(({ events }) => events.length > 0)
-  const fates = await sendInBatches(open, LIMITS, async (due) => {
+  const results = await sendInBatches(open, LIMITS, async (due) => {
     const answer = await post(
       client,
       due.flatMap(({ events }) => events),
       signal,
     )
-    if ('whole' in answer) return answer
+    if ('batchRejected' in answer) return answer
     notAccepted ||= answer.errors.some(({ message }) => message === NOT_ACCEPTED)
     // Then they will be sent in another way.
-    if (notAccepted) return due.map(() => ({ again: NOT_ACCEPTED }))
+    if (notAccepted) return due.map(() => ({ retry: NOT_ACCEPTED }))
     const errors = new Map(answer.errors.map((error) => [error.id, error]))
     const stored = new Set(answer.successes.map(({ id }) => id))
     return due.map(({ report, events }) => {
-      const each = events.map((event) => fateOf(event, errors, stored))
-      for (const [at, fate] of each.entries())
-        if (fate === 'taken' || 'refused' in fate) progress.note(report, events[at]?.id ?? '', fate)
-      return each.find((fate) => fate !== 'taken' && 'again' in fate) ?? progress.fateOf(report)
+      const each = events.map((event) => resultOf(event, errors, stored))
+      for (const [at, result] of each.entries())
+        if (result === 'accepted' || 'rejected' in result) progress.note(report, events[at]?.id ?? '', result)
+      return each.find((result) => result !== 'accepted' && 'retry' in result) ?? progress.resultOf(report)
     })
   })
-  for (const { report, events } of parts) if (events.length === 0) fates.set(report, progress.fateOf(report))
-  return { fates, notAccepted }
+  for (const { report, events } of parts) if (events.length === 0) results.set(report, progress.resultOf(report))
+  return { results, notAccepted }
 }
 
 type EventError = ApiIngestionResponse['errors'][number]
 
-function fateOf(
+function resultOf(
   { id }: ApiIngestionEvent,
   errors: ReadonlyMap<string, EventError>,
   stored: ReadonlySet<string>,
 ): ItemResult {
   const error = errors.get(id)
   if (error === undefined)
-    return stored.has(id) ? 'taken' : { again: 'Langfuse did not say what became of an event', unsure: true }
+    return stored.has(id) ? 'accepted' : { retry: 'Langfuse did not say what became of an event', unsure: true }
   if (error.status >= 400 && error.status < 500 && error.status !== 429)
-    return { refused: `Langfuse refused an event: ${reasonOf(error)}` }
-  return { again: `Langfuse failed at an event: ${reasonOf(error)}` }
+    return { rejected: `Langfuse refused an event: ${reasonOf(error)}` }
+  return { retry: `Langfuse failed at an event: ${reasonOf(error)}` }
 }
 
 const reasonOf = ({ status, message, error }: EventError) =>
@@ -181,11 +181,11 @@ async function post(
   try {
     answer = await client.api.ingestionBatch({ batch }, { signal })
   } catch (thrown) {
-    const said = refusalOf(thrown)
+    const said = answerFrom(thrown)
     if (said === undefined) throw networkError('Langfuse', thrown, signal)
     if (said.status === 413 || said.status === 400 || said.status === 422)
-      return { whole: `${said.status} from Langfuse: ${excerpt(said.text)}` }
-    throw httpError('Langfuse', said, KEYS)
+      return { batchRejected: `${said.status} from Langfuse: ${excerpt(said.text)}` }
+    throw httpError('Langfuse', said, KEYS_HINT)
   }
   const { successes, errors } = isObject(answer) ? answer : {}
   if (Array.isArray(successes) && Array.isArray(errors)) return answer as ApiIngestionResponse
@@ -193,12 +193,12 @@ async function post(
 }
 
 /** The client throws the response itself, with the JSON of its body at hand, or the error of reading one. */
-function refusalOf(thrown: unknown): Answer | undefined {
+function answerFrom(thrown: unknown): Answer | undefined {
   if (!(thrown instanceof Response)) return undefined
   const { error } = thrown as Response & { error?: unknown }
-  const text = isObject(error) && !(error instanceof Error) ? wordsOf(error) : ''
+  const text = isObject(error) && !(error instanceof Error) ? errorMessages(error) : ''
   return { status: thrown.status, headers: thrown.headers, text }
 }
 
-const wordsOf = ({ message, error, errors }: Record<string, Json>) =>
+const errorMessages = ({ message, error, errors }: Record<string, Json>) =>
   [message, error, ...list(errors)].filter((word) => typeof word === 'string').join(': ')

@@ -38,7 +38,7 @@ export type Observation = {
   input?: Json
   output?: Json
   /** The same, short enough to be sent once more with the trace. */
-  brief: { input?: Json; output?: Json }
+  preview: { input?: Json; output?: Json }
   scores: Score[]
   /** About what it takes on the wire. */
   bytes: number
@@ -54,7 +54,7 @@ const MAX_NAME = 200
 /** Bytes of JSON; a whole event may have 1 MB, and what was JSON grows when it is cut into a text. */
 const MAX_CONTENT = 300_000
 /** Of what the page of a trace opens with on v2; the whole of it is with the generation. */
-const MAX_BRIEF = 50_000
+const MAX_PREVIEW = 50_000
 const MAX_TAGS = 50
 /** Servers refuse ids with line breaks, and very long ones. */
 const PLAIN_ID = /^[^\p{Cc}]{1,200}$/u
@@ -70,25 +70,25 @@ export function observationOf({ record, parameters, content }: Report): Observat
     otelTraceId: traceIdOf(traceId),
     id: record.id,
     otelId: spanIdOf(record.id),
-    traceName: cut(record.agent),
+    traceName: truncated(record.agent),
     name: record.operation,
-    userId: cut(record.team),
+    userId: truncated(record.team),
     tags: tagsOf(record),
     level: LEVELS[record.status],
     startMs: record.startedAt,
     endMs: record.startedAt + Math.round(record.latencyMs),
     modelParameters: storable(parameters),
     metadata: storable(metadataOf(record)),
-    brief: {},
+    preview: {},
     scores: scoresOf(record),
     bytes: FRAME_BYTES,
   }
-  if (record.session !== undefined) observation.sessionId = cut(record.session)
+  if (record.session !== undefined) observation.sessionId = truncated(record.session)
   if (record.status !== 'ok') observation.statusMessage = storableText(record.error ?? record.status)
   if (record.firstTokenMs !== undefined)
     observation.firstTokenMs =
       record.startedAt + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
-  if (record.model !== '') observation.model = nameOfModel(record)
+  if (record.model !== '') observation.model = modelName(record)
   const tokens = tokensOf(record)
   if (tokens !== undefined) observation.tokens = tokens
   if (record.costUsd !== undefined) observation.costUsd = record.costUsd
@@ -99,20 +99,20 @@ export function observationOf({ record, parameters, content }: Report): Observat
   return observation
 
   function place(text: Text, name: 'input' | 'output'): Json {
-    const brief = fit(text, MAX_BRIEF)
-    observation.brief[name] = brief.json
-    const whole = fit(text, MAX_CONTENT)
+    const brief = fitted(text, MAX_PREVIEW)
+    observation.preview[name] = brief.json
+    const whole = fitted(text, MAX_CONTENT)
     observation.bytes += brief.bytes + whole.bytes
     return whole.json
   }
 }
 
-const cut = (text: string) => storableText(text.slice(0, MAX_NAME))
+const truncated = (text: string) => storableText(text.slice(0, MAX_NAME))
 
 /** Ours come first: what is cut are the caller's. */
 function tagsOf({ cache, costUsd, tags }: CallRecord): string[] {
   const own = costUsd === undefined ? [`cache:${cache}`, UNKNOWN_COST] : [`cache:${cache}`]
-  return [...new Set([...own, ...tags.map(cut)])].slice(0, MAX_TAGS)
+  return [...new Set([...own, ...tags.map(truncated)])].slice(0, MAX_TAGS)
 }
 
 /** v4's API shows an unknown cost as 0: this tells them apart. */
@@ -122,8 +122,8 @@ const UNKNOWN_COST = 'cost:unknown'
  * Langfuse prices what comes without a cost by its own list, wherever one of its patterns fits the model. No pattern fits
  * this name: an unknown cost stays unknown, and every chart by model says so.
  */
-const nameOfModel = ({ model, costUsd }: CallRecord) =>
-  cut(costUsd === undefined ? `${model} (no price)` : model)
+const modelName = ({ model, costUsd }: CallRecord) =>
+  truncated(costUsd === undefined ? `${model} (no price)` : model)
 
 /**
  * A hit took no tokens; what it would have taken is in the metadata. Zeros are said outright, since Langfuse counts the
@@ -133,7 +133,7 @@ function tokensOf(record: CallRecord): Record<string, number> | undefined {
   if (record.operation === 'other' && record.costUsd !== 0) return undefined
   const { usage } = record
   if (usage === undefined || HITS.has(record.cache)) return { input: 0, output: 0, total: 0 }
-  const { input, cachedInput, audioInput, output, reasoning, audioOutput } = fitting(usage)
+  const { input, cachedInput, audioInput, output, reasoning, audioOutput } = disjointUsage(usage)
   const tokens: Record<string, number> = { input: input - cachedInput - audioInput }
   if (cachedInput > 0) tokens.input_cached_tokens = cachedInput
   if (audioInput > 0) tokens.input_audio_tokens = audioInput
@@ -145,7 +145,7 @@ function tokensOf(record: CallRecord): Record<string, number> | undefined {
 }
 
 /** Cached audio is counted as cached and as audio; here each token is in one bucket. */
-function fitting(usage: Usage): Usage {
+function disjointUsage(usage: Usage): Usage {
   return {
     ...usage,
     audioInput: Math.min(usage.audioInput, usage.input - usage.cachedInput),
@@ -221,7 +221,7 @@ function textOf(json: Json): Text {
   return { json: storable(json, text), text, bytes: Buffer.byteLength(text) }
 }
 
-function fit({ json, text, bytes }: Text, most: number): { json: Json; bytes: number } {
+function fitted({ json, text, bytes }: Text, most: number): { json: Json; bytes: number } {
   if (bytes <= most) return { json, bytes }
   const kept = storableText(text.slice(0, Math.floor((most * text.length) / bytes)))
   return { json: `${kept}… <cut; ${text.length} characters of JSON in all>`, bytes: 2 * most }

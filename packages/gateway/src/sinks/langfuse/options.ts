@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { SinkEnvironment } from '../backend.ts'
 
 /** Where traces go, and how. All three of keys and address are needed; the environment may hold any of them. */
 export type LangfuseOptions = {
@@ -72,20 +73,22 @@ const FROM_ENVIRONMENT = {
   release: ['LANGFUSE_RELEASE', release],
 } as const
 
-export const langfuseSchema = z.union(
-  [
-    z.literal(false),
-    z.strictObject({
-      publicKey: z.optional(publicKey),
-      secretKey: z.optional(secretKey),
-      baseUrl: z.optional(baseUrl),
-      environment: z.optional(environment),
-      release: z.optional(release),
-      api: z.optional(z.enum(['auto', 'ingestion', 'otlp'])),
-      timeoutMs: z.optional(z.number().check(z.positive())),
-    }),
-  ],
-  'must be false, or { publicKey, secretKey, baseUrl }',
+export const langfuseSchema = z.optional(
+  z.union(
+    [
+      z.literal(false),
+      z.strictObject({
+        publicKey: z.optional(publicKey),
+        secretKey: z.optional(secretKey),
+        baseUrl: z.optional(baseUrl),
+        environment: z.optional(environment),
+        release: z.optional(release),
+        api: z.optional(z.enum(['auto', 'ingestion', 'otlp'])),
+        timeoutMs: z.optional(z.number().check(z.positive())),
+      }),
+    ],
+    'must be false, or { publicKey, secretKey, baseUrl }',
+  ),
 )
 
 /**
@@ -95,8 +98,8 @@ export const langfuseSchema = z.union(
  */
 export function langfuseSettings(
   option: false | LangfuseOptions | undefined,
-  env: NodeJS.ProcessEnv,
-): LangfuseSettings | { lacking: string[] } | undefined {
+  { variables: env, notice }: Pick<SinkEnvironment, 'variables' | 'notice'>,
+): LangfuseSettings | undefined {
   if (option === false) return undefined
   const found: Partial<Record<keyof typeof FROM_ENVIRONMENT, string>> = {}
   for (const [field, [variable]] of entries(FROM_ENVIRONMENT)) {
@@ -108,7 +111,9 @@ export function langfuseSettings(
   if (publicKey === undefined || secretKey === undefined || baseUrl === undefined) {
     if (option === undefined) {
       if (lacking.length === NEEDED.length) return undefined
-      return { lacking: lacking.map((field) => FROM_ENVIRONMENT[field][0]) }
+      const names = lacking.map((field) => FROM_ENVIRONMENT[field][0])
+      notice(`Langfuse gets no traces: ${names.join(', ')} not set.`)
+      return undefined
     }
     const lines = lacking.map(
       (field) => `gateway.langfuse.${field}: set it, or ${FROM_ENVIRONMENT[field][0]}`,

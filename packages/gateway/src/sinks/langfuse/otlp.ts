@@ -1,16 +1,16 @@
 import type { Json } from '../../core/json.ts'
 import { type Attributes, attributesOf, nanos, type Span } from '../otlp/encode.ts'
-import type { Receiver, SpanPart } from '../otlp/export.ts'
+import type { Receiver, SpanItem } from '../otlp/export.ts'
 import type { Report } from '../sink.ts'
-import { KEYS } from './ingestion.ts'
+import { KEYS_HINT } from './ingestion.ts'
 import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 
 /** `x-langfuse-ingestion-version: 4` makes spans visible at once; without it they may take minutes. */
 export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings, v4: boolean): Receiver {
   return {
-    who: 'Langfuse',
-    keys: KEYS,
+    name: 'Langfuse',
+    keysHint: KEYS_HINT,
     url: `${baseUrl}/api/public/otel/v1/traces`,
     headers: {
       authorization: `Basic ${Buffer.from(`${publicKey}:${secretKey}`).toString('base64')}`,
@@ -29,7 +29,7 @@ export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings, 
  */
 const SDK_SCOPE = { name: 'langfuse-sdk', attributes: {} }
 
-export function spanPart(report: Report, observation: Observation, settings: LangfuseSettings): SpanPart {
+export function spanItem(report: Report, observation: Observation, settings: LangfuseSettings): SpanItem {
   const json = JSON.stringify(spanOf(observation, settings))
   return { report, json, bytes: Buffer.byteLength(json) }
 }

@@ -8,14 +8,14 @@ const SUSPECT = /\\u(?:0000|d[89a-f])/
  * v4 answers 200 and loses it. `text`: the same as JSON, where that is known already.
  */
 export function storable<T extends Json>(json: T, text = JSON.stringify(json)): T {
-  return SUSPECT.test(text) ? (mended(json) as T) : json
+  return SUSPECT.test(text) ? (cleaned(json) as T) : json
 }
 
-function mended(json: Json): Json {
+function cleaned(json: Json): Json {
   if (typeof json === 'string') return storableText(json)
-  if (Array.isArray(json)) return json.map(mended)
+  if (Array.isArray(json)) return json.map(cleaned)
   if (!isObject(json)) return json
-  return Object.fromEntries(Object.entries(json).map(([key, value]) => [storableText(key), mended(value)]))
+  return Object.fromEntries(Object.entries(json).map(([key, value]) => [storableText(key), cleaned(value)]))
 }
 
 export const storableText = (text: string): string => text.replaceAll('\0', '').toWellFormed()

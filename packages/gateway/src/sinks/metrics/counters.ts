@@ -14,14 +14,14 @@ export const MINUTE_MS = 60_000
 export const HOUR_MS = 3_600_000
 
 /** The moment a call ended, which decides where it is counted. */
-export const endOf = ({ startedAt: at, latencyMs }: CallRecord): number => at + latencyMs
+export const endOf = ({ startedAt, latencyMs }: CallRecord): number => startedAt + latencyMs
 
 /** Which row of its minute a call belongs to. */
 export const rowOf = (team: string, agent: string): string =>
   `${hashTag(team.slice(0, MAX_NAME))}/${hashTag(agent.slice(0, MAX_NAME))}`
 
 /** Where those go for whom there is no row any more. */
-export const OTHERS = '(others)'
+export const OVERFLOW_AGENT = '(others)'
 
 /** The two names in a row; `undefined` where it is none of ours. */
 export function namesOf(row: string): { team: string; agent: string } | undefined {
@@ -37,14 +37,14 @@ export function namesOf(row: string): { team: string; agent: string } | undefine
 const nameOf = (tag: string) => (tag === '%' ? '' : decodeURIComponent(tag))
 
 /** Sums end at 2^53 - 1, in Lua, too: beyond it neither adds ones. In billionths that is $9,007,199 in an hour of one agent. */
-const plus = (sum = 0, amount: number) => Math.min(Number.MAX_SAFE_INTEGER, sum + amount)
+const addCapped = (sum = 0, amount: number) => Math.min(Number.MAX_SAFE_INTEGER, sum + amount)
 
 /** What one call adds. */
-export function count(sums: Counters, record: CallRecord): void {
+export function count(counters: Counters, record: CallRecord): void {
   const { status, cache, usage, costUsd, latencyMs } = record
   const hit = HITS.has(cache)
   const add = (name: string, amount: number) => {
-    if (amount > 0) sums.set(name, plus(sums.get(name), amount))
+    if (amount > 0) counters.set(name, addCapped(counters.get(name), amount))
   }
   add('calls', 1)
   if (status === 'failed') add('errors', 1)
@@ -71,16 +71,16 @@ export function count(sums: Counters, record: CallRecord): void {
 
 const codeOf = ({ error = '' }: CallRecord) => (/^[a-z_]{1,60}$/.test(error) ? error : 'other')
 
-export const written = (sums: Counters): string =>
+export const serializeCounters = (sums: Counters): string =>
   [...sums].map(([name, amount]) => `${name}=${amount}`).join(' ')
 
 /** What is not a name and a count is left out. */
-export function read(text: string): Counters {
+export function parseCounters(text: string): Counters {
   const sums: Counters = new Map()
   for (const [, name = '', amount] of text.matchAll(/(\S+)=(\d+)(?=\s|$)/g)) sums.set(name, Number(amount))
   return sums
 }
 
 export function merge(into: Counters, from: Counters): void {
-  for (const [name, amount] of from) into.set(name, plus(into.get(name), amount))
+  for (const [name, amount] of from) into.set(name, addCapped(into.get(name), amount))
 }

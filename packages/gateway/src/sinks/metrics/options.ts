@@ -8,8 +8,7 @@ export type MetricsOptions = {
   keepHours?: number
 }
 
-/** `keyLocking`: as for quotas, since both are in the same Redis. */
-export type MetricsSettings = Required<MetricsOptions> & { keyLocking: boolean }
+export type MetricsSettings = Required<MetricsOptions>
 
 export const metricsSchema = z.optional(
   z.union(
@@ -25,10 +24,7 @@ export const metricsSchema = z.optional(
 )
 
 /** `undefined`: nothing is counted. */
-export function metricsSettings(
-  given: false | MetricsOptions | undefined,
-  keyLocking: boolean,
-): MetricsSettings | undefined {
+export function metricsSettings(given: false | MetricsOptions | undefined): MetricsSettings | undefined {
   if (given === false) return undefined
-  return { flushSeconds: given?.flushSeconds ?? 5, keepHours: given?.keepHours ?? 26, keyLocking }
+  return { flushSeconds: given?.flushSeconds ?? 5, keepHours: given?.keepHours ?? 26 }
 }

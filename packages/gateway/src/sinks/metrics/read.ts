@@ -1,7 +1,7 @@
 import type { RedisClient } from '../../redis/connect.ts'
 import { createRedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
-import { type Counters, merge, namesOf, read } from './counters.ts'
+import { type Counters, merge, namesOf, parseCounters } from './counters.ts'
 import { type Histogram, quantile } from './histogram.ts'
 import { keyOf, MS_OF } from './keys.ts'
 import readSource from './read.lua'
@@ -80,12 +80,12 @@ export async function readMetrics(redis: string | RedisClient, query: MetricsQue
   const { team, agent, by = 'minute' } = query
   const rows: MetricsRow[] = []
   const all: Counters = new Map()
-  for (const { at, row, sums } of await fetchRows(redis, momentsOf(query), by)) {
+  for (const { at, row, counters } of await fetchRows(redis, momentsOf(query), by)) {
     const names = namesOf(row)
     if (names === undefined || (team ?? names.team) !== names.team || (agent ?? names.agent) !== names.agent)
       continue
-    rows.push({ at, ...names, ...totalsOf(sums) })
-    merge(all, sums)
+    rows.push({ at, ...names, ...totalsOf(counters) })
+    merge(all, counters)
   }
   return { rows, summary: totalsOf(all) }
 }
@@ -101,14 +101,14 @@ function momentsOf({ from, to, by = 'minute' }: MetricsQuery): number[] {
   return Array.from({ length: end - first }, (_, at) => (first + at) * ms)
 }
 
-type Found = { at: number; row: string; sums: Counters }
+type Found = { at: number; row: string; counters: Counters }
 
 async function fetchRows(
   redis: string | RedisClient,
   moments: number[],
   by: 'minute' | 'hour',
 ): Promise<Found[]> {
-  const link =
+  const connection =
     typeof redis === 'string'
       ? createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
       : undefined
@@ -122,17 +122,17 @@ async function fetchRows(
           some.map((moment) => keyOf(by, moment)),
           [],
         )
-      const hashes = (await (link ? link.run(ask) : ask(redis as RedisClient))) as string[][]
+      const hashes = (await (connection ? connection.run(ask) : ask(redis as RedisClient))) as string[][]
       for (const [place, fields] of hashes.entries())
         for (let field = 0; field < fields.length; field += 2)
           found.push({
             at: some[place] ?? 0,
             row: fields[field] ?? '',
-            sums: read(fields[field + 1] ?? ''),
+            counters: parseCounters(fields[field + 1] ?? ''),
           })
     }
   } finally {
-    link?.close()
+    connection?.close()
   }
   return found
 }

@@ -5,7 +5,7 @@ import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts
 import { HOUR_MS } from './counters.ts'
 import type { MetricsSettings } from './options.ts'
 import writeSource from './write.lua'
-import { type Write, writeOf } from './write.ts'
+import { createWrite, type Write } from './write.ts'
 
 /** What one command adds at most: Redis does nothing else meanwhile, for a few milliseconds. */
 const BATCH = 1_000
@@ -15,27 +15,27 @@ const BATCH = 1_000
  * failed may have happened: it is repeated as it was, under its number, before there is another one.
  */
 export function createMetricsSink(
-  link: RedisConnection,
-  { flushSeconds, keepHours, keyLocking }: MetricsSettings,
+  redis: RedisConnection,
+  { flushSeconds, keepHours, keyLocking }: MetricsSettings & { keyLocking: boolean },
 ): Sink {
   const script = createScript(writeSource, keyLocking ? 'allow-key-locking' : undefined)
   const keepMs = keepHours * HOUR_MS
   const writer = randomUUID()
   let number = 0
-  let unsure: Write | undefined
+  let unconfirmed: Write | undefined
 
   async function deliver(reports: readonly Report[]): Promise<Delivery | undefined> {
-    if (unsure === undefined) {
+    if (unconfirmed === undefined) {
       number += 1
-      await perform(writeOf(reports, writer, number, keepMs, Date.now()))
+      await send(createWrite(reports, writer, number, keepMs, Date.now()))
       return undefined
     }
-    const earlier = unsure
+    const earlier = unconfirmed
     const rest = reports.filter((report) => !earlier.reports.has(report))
     // By then Redis has forgotten whether it happened; to miss calls is better than to count them twice.
     const forgotten = Date.now() - earlier.at > keepMs
-    if (!forgotten) await perform(earlier)
-    unsure = undefined
+    if (!forgotten) await send(earlier)
+    unconfirmed = undefined
     if (rest.length === reports.length) return await deliver(reports)
     const trouble = 'what Redis did not confirm for too long is not counted'
     return forgotten
@@ -43,14 +43,14 @@ export function createMetricsSink(
       : { retry: rest }
   }
 
-  async function perform(write: Write) {
-    unsure = write
+  async function send(write: Write) {
+    unconfirmed = write
     try {
-      await link.run((client) => script.run(client, write.keys, write.args))
+      await redis.run((client) => script.run(client, write.keys, write.args))
     } catch (error) {
       throw new DeliveryError(error instanceof Error ? error.message : 'unknown', { cause: error })
     }
-    unsure = undefined
+    unconfirmed = undefined
   }
 
   return {

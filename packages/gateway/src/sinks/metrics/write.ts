@@ -1,5 +1,5 @@
 import type { Report } from '../sink.ts'
-import { type Counters, count, endOf, HOUR_MS, OTHERS, rowOf, written } from './counters.ts'
+import { type Counters, count, endOf, HOUR_MS, OVERFLOW_AGENT, rowOf, serializeCounters } from './counters.ts'
 import { keyOf, MS_OF, type Span, writerKeyOf } from './keys.ts'
 
 /** One command, as it goes over; repeated, it is the same to the last byte. */
@@ -15,14 +15,14 @@ const HOURS_KEPT_MS = 35 * 24 * HOUR_MS
 /** A hostile caller may be a thousand agents a minute: beyond so many rows they are others. */
 const MAX_ROWS = 100
 
-type Row = { team: string; sums: Counters }
+type Row = { team: string; counters: Counters }
 type Bucket = { ttlMs: number; rows: Map<string, Row> }
 
 /** KEYS and ARGV of write.lua, in its order. */
-export function writeOf(
+export function createWrite(
   reports: readonly Report[],
   writer: string,
-  number: number,
+  writeNumber: number,
   keepMs: number,
   now: number,
 ): Write {
@@ -31,10 +31,11 @@ export function writeOf(
     countIn('minute', keepMs, report)
     countIn('hour', HOURS_KEPT_MS, report)
   }
-  const args: (string | number)[] = [number, keepMs, MAX_ROWS]
+  const args: (string | number)[] = [writeNumber, keepMs, MAX_ROWS]
   for (const { ttlMs, rows } of buckets.values()) {
     args.push(ttlMs, rows.size)
-    for (const [row, { team, sums }] of rows) args.push(row, rowOf(team, OTHERS), written(sums))
+    for (const [row, { team, counters }] of rows)
+      args.push(row, rowOf(team, OVERFLOW_AGENT), serializeCounters(counters))
   }
   return { at: now, reports: new Set(reports), keys: [writerKeyOf(writer), ...buckets.keys()], args }
 

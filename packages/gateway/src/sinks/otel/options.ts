@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { SinkEnvironment } from '../backend.ts'
 
 /** Any OpenTelemetry backend: each call as a span with the GenAI semantic conventions. Off unless set. */
 export type OtelOptions = {
@@ -46,17 +47,19 @@ function canBeSent(given: Record<string, string>): boolean {
   }
 }
 
-export const otelSchema = z.union(
-  [
-    z.literal(false),
-    z.strictObject({
-      url: z.optional(url),
-      headers: z.optional(headers),
-      serviceName: z.optional(z.string().check(z.minLength(1))),
-      timeoutMs: z.optional(z.number().check(z.positive())),
-    }),
-  ],
-  'must be false, or { url }',
+export const otelSchema = z.optional(
+  z.union(
+    [
+      z.literal(false),
+      z.strictObject({
+        url: z.optional(url),
+        headers: z.optional(headers),
+        serviceName: z.optional(z.string().check(z.minLength(1))),
+        timeoutMs: z.optional(z.number().check(z.positive())),
+      }),
+    ],
+    'must be false, or { url }',
+  ),
 )
 
 /**
@@ -65,7 +68,7 @@ export const otelSchema = z.union(
  */
 export function otelSettings(
   option: false | OtelOptions | undefined,
-  env: NodeJS.ProcessEnv,
+  { variables: env }: Pick<SinkEnvironment, 'variables'>,
 ): OtelSettings | undefined {
   if (option === false || option === undefined) return undefined
   return {

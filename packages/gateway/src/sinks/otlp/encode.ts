@@ -50,13 +50,13 @@ export function nanos(at: number, plusMs = 0): string {
   return `${at + ms}${String(micros % 1_000).padStart(3, '0')}000`
 }
 
-const OURS = { name: '@hotdash/llm-gateway', attributes: {} }
+const DEFAULT_SCOPE = { name: '@hotdash/llm-gateway', attributes: {} }
 
 /** The body of one export, from spans that are JSON already: each is serialised once, to be measured and to be sent. */
 export function exportOf(
   resource: Attributes,
   spans: readonly string[],
-  { name, attributes }: { name: string; attributes: Attributes } = OURS,
+  { name, attributes }: { name: string; attributes: Attributes } = DEFAULT_SCOPE,
 ): string {
   const scope = JSON.stringify({ name, attributes: attributesOf(attributes) })
   return (

@@ -5,13 +5,13 @@ import { DeliveryError, type Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
 
 /** A span, serialised. */
-export type SpanPart = BatchItem & { json: string }
+export type SpanItem = BatchItem & { json: string }
 
 export type Receiver = {
   /** In messages. */
-  who: string
+  name: string
   /** What to check when it does not let us in. */
-  keys: string
+  keysHint: string
   url: string
   headers: Record<string, string>
   resource: Attributes
@@ -20,7 +20,7 @@ export type Receiver = {
 }
 
 /** OTLP receivers commonly take 4 MiB or more at once. */
-const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
+const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
 
 /**
  * Sends spans by OTLP/HTTP. The format is written here rather than by the `@opentelemetry` exporters: those bring fifteen
@@ -29,15 +29,15 @@ const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
  */
 export function exportSpans(
   receiver: Receiver,
-  parts: readonly SpanPart[],
+  parts: readonly SpanItem[],
   signal: AbortSignal,
 ): Promise<Map<Report, ItemResult>> {
   return sendInBatches(parts, LIMITS, (due) => send(receiver, due, signal))
 }
 
 async function send(
-  { who, keys, url, headers, resource, scope }: Receiver,
-  due: readonly SpanPart[],
+  { name, keysHint, url, headers, resource, scope }: Receiver,
+  due: readonly SpanItem[],
   signal: AbortSignal,
 ): Promise<ItemResult[] | BatchRejected> {
   const body = exportOf(
@@ -46,14 +46,14 @@ async function send(
     scope,
   )
   const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
-  const answer = await ask(who, url, request, signal)
+  const answer = await ask(name, url, request, signal)
   const { status, headers: about, text } = answer
   if (status < 300 && about.get('content-type')?.startsWith('text/html'))
-    throw new DeliveryError(`a web page from ${who}: check its address`)
-  if (status >= 200 && status < 300) return fatesOf(who, parseObject(text) ?? {}, due.length)
+    throw new DeliveryError(`a web page from ${name}: check its address`)
+  if (status >= 200 && status < 300) return resultsOf(name, parseObject(text) ?? {}, due.length)
   if (status === 400 || status === 413 || status === 422)
-    return { whole: `${status} from ${who}: ${excerpt(text)}` }
-  throw httpError(who, answer, keys)
+    return { batchRejected: `${status} from ${name}: ${excerpt(text)}` }
+  throw httpError(name, answer, keysHint)
 }
 
 /**
@@ -61,10 +61,10 @@ async function send(
  * which of them it was, nobody knows.
  * Source: OTLP specification 1.5, "Partial Success".
  */
-function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count: number): ItemResult[] {
+function resultsOf(name: string, { partialSuccess }: Record<string, unknown>, count: number): ItemResult[] {
   const { rejectedSpans, errorMessage } = isObject(partialSuccess) ? partialSuccess : {}
   // A 64-bit number, which JSON of protobuf writes as a string.
   const rejected = typeof rejectedSpans === 'number' ? rejectedSpans : Number(textIn(rejectedSpans))
-  const refused = `${who} rejected spans: ${excerpt(textIn(errorMessage))}`
-  return Array.from({ length: count }, (_, at) => (at < rejected ? { refused } : 'taken'))
+  const reason = `${name} rejected spans: ${excerpt(textIn(errorMessage))}`
+  return Array.from({ length: count }, (_, at) => (at < rejected ? { rejected: reason } : 'accepted'))
 }

@@ -45,9 +45,9 @@ export function spanOf({ record, parameters, content }: Report): Span {
     'http.response.status_code': record.httpStatus,
     'error.type': record.status === 'ok' ? undefined : (record.error ?? record.status),
     'user.id': record.user,
-    ...asked(parameters),
-    ...gatewayOf(record),
-    ...(content === undefined ? {} : textsOf(content)),
+    ...requestAttributes(parameters),
+    ...gatewayAttributes(record),
+    ...(content === undefined ? {} : contentAttributes(content)),
   }
   return {
     traceId: traceIdOf(record.trace || record.id),
@@ -61,7 +61,7 @@ export function spanOf({ record, parameters, content }: Report): Span {
   }
 }
 
-function asked(parameters: Report['parameters']): Attributes {
+function requestAttributes(parameters: Report['parameters']): Attributes {
   const found: Attributes = {}
   for (const [name, value] of Object.entries(parameters)) {
     const known = PARAMETERS[name]
@@ -70,7 +70,7 @@ function asked(parameters: Report['parameters']): Attributes {
   return found
 }
 
-function gatewayOf(record: CallRecord): Attributes {
+function gatewayAttributes(record: CallRecord): Attributes {
   return {
     'llm_gateway.call_id': record.id,
     'llm_gateway.team': record.team,
@@ -91,7 +91,7 @@ function gatewayOf(record: CallRecord): Attributes {
   }
 }
 
-const textsOf = ({ input, tools, output }: Content): Attributes => ({
+const contentAttributes = ({ input, tools, output }: Content): Attributes => ({
   'gen_ai.input.messages': textOf(input),
   'gen_ai.tool.definitions': textOf(tools),
   'gen_ai.output.messages': textOf(output),

@@ -1,28 +1,28 @@
 import { DeliveryError } from '../sink.ts'
 
 /** What supabase-js gives back instead of throwing. `status` 0: no answer came. */
-export type Refusal = {
+export type FailedResponse = {
   status: number
   error: { code?: string; message?: string }
 }
 
 /** SQLSTATE classes that speak of the values of a row: data exceptions, broken constraints, limits of a row's size. */
-const OF_A_ROW = /^(22|23|54)[0-9A-Z]{3}$/
+const ROW_ERROR = /^(22|23|54)[0-9A-Z]{3}$/
 const TOO_LARGE = 413
 
 /** True: one of the rows is at fault, and the others would be taken without it. */
-export const isOfARow = ({ status, error }: Refusal) =>
-  (typeof error.code === 'string' && OF_A_ROW.test(error.code)) || status === TOO_LARGE
+export const isRowError = ({ status, error }: FailedResponse) =>
+  (typeof error.code === 'string' && ROW_ERROR.test(error.code)) || status === TOO_LARGE
 
 const MIGRATIONS = 'supabase/migrations of the gateway'
 
 /** Everything else is not the fault of rows: they are kept until somebody, or time, has mended it. */
-export function faultOf({ status, error }: Refusal, table: string): DeliveryError {
-  return new DeliveryError(`${remedy(status, error.code, table) ?? plain(status)}${wordsOf(error)}`)
+export function deliveryErrorFrom({ status, error }: FailedResponse, table: string): DeliveryError {
+  return new DeliveryError(`${remedy(status, error.code, table) ?? plain(status)}${errorDetails(error)}`)
 }
 
 /** A status, a code and the beginning of what was said: no row, no address, and no key. */
-export const wordsOf = ({ code, message }: Refusal['error']): string => {
+export const errorDetails = ({ code, message }: FailedResponse['error']): string => {
   // PostgREST's, or that of whatever answered in its place.
   const said = [code, message].filter((part) => typeof part === 'string')
   const words = said

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { SinkEnvironment } from '../backend.ts'
 
 /** How usage is written to Supabase: one row of `llm_usage` for each call. */
 export type SupabaseOptions = {
@@ -32,28 +33,31 @@ const key = z.string().check(
   z.refine((value) => !value.startsWith('sb_publishable_'), 'is a publishable key: rows need a secret one'),
 )
 
-export const supabaseSchema = z.union(
-  [
-    z.literal(false),
-    z.strictObject({
-      url: z.optional(address),
-      secretKey: z.optional(key),
-      table: z.optional(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a table'))),
-      via: z.optional(z.enum(['direct', 'redis'])),
-      maxSpilled: z.optional(z.number().check(z.int(), z.positive())),
-    }),
-  ],
-  'must be false, or say where rows go',
+export const supabaseSchema = z.optional(
+  z.union(
+    [
+      z.literal(false),
+      z.strictObject({
+        url: z.optional(address),
+        secretKey: z.optional(key),
+        table: z.optional(
+          z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a table')),
+        ),
+        via: z.optional(z.enum(['direct', 'redis'])),
+        maxSpilled: z.optional(z.number().check(z.int(), z.positive())),
+      }),
+    ],
+    'must be false, or { url, secretKey, table, via, maxSpilled }',
+  ),
 )
 
 /**
  * `undefined`: nothing is written. Without options it is the environment that switches it on, with both of its variables.
  * @throws GatewayOptionsError naming what is missing.
  */
-export function supabaseSettingsOf(
+export function supabaseSettings(
   given: false | SupabaseOptions | undefined,
-  env: NodeJS.ProcessEnv,
-  hasRedis: boolean,
+  { variables: env, hasRedis }: Pick<SinkEnvironment, 'variables' | 'hasRedis'>,
 ): SupabaseSettings | undefined {
   if (given === false) return undefined
   const { table = 'llm_usage', via = 'direct', maxSpilled = 50_000 } = given ?? {}

@@ -7,7 +7,7 @@ import type { Row } from './row.ts'
 import takeSource from './take.lua'
 
 /** A row that waits, by its place in the stream. `undefined`: what is there is no row. */
-export type Waiting = { id: string; row: Row | undefined }
+export type SpilledRow = { id: string; row: Row | undefined }
 
 export type Spill = {
   /**
@@ -16,7 +16,7 @@ export type Spill = {
    */
   put: (rows: readonly Row[]) => Promise<number>
   /** Forgets what is delivered, and gives the next ones; none while another process is at it. */
-  take: (delivered: string[]) => Promise<Waiting[]>
+  take: (delivered: string[]) => Promise<SpilledRow[]>
   /** Lets others have a try. */
   leave: () => Promise<void>
   /** Rows there, as last seen. */
@@ -36,7 +36,7 @@ export const spillKeyOf = (table: string): string =>
 
 /** Rows that Supabase cannot take at the moment, in a bounded stream that all processes share. */
 export function createSpill(
-  link: RedisConnection,
+  redis: RedisConnection,
   { table, maxRows, keyLocking }: { table: string; maxRows: number; keyLocking: boolean },
 ): Spill {
   const stream = spillKeyOf(table)
@@ -52,7 +52,7 @@ export function createSpill(
     while (taken < rows.length) {
       const some = rows.slice(taken, taken + PUT_AT_ONCE).map((row) => JSON.stringify(row))
       try {
-        const reply = await link.run((client) => putting.run(client, [stream], [maxRows, KEEP_MS, ...some]))
+        const reply = await redis.run((client) => putting.run(client, [stream], [maxRows, KEEP_MS, ...some]))
         const [fits, there] = reply as [number, number]
         waiting = there
         taken += fits
@@ -65,8 +65,8 @@ export function createSpill(
     return taken
   }
 
-  async function take(atMost: number, delivered: string[]): Promise<Waiting[]> {
-    const reply = await link.run((client) =>
+  async function take(atMost: number, delivered: string[]): Promise<SpilledRow[]> {
+    const reply = await redis.run((client) =>
       taking.run(client, [stream, lease], [name, LEASE_MS, atMost, ...delivered]),
     )
     const [left, entries] = reply as [number, [string, string[]][]]

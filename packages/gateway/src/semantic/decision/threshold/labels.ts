@@ -11,13 +11,13 @@ export const offScale = (similarity: number) => (similarity - LOWEST) / (1 - LOW
 /** Judgements of one agent, by similarity: would the cached answer have served? Plain counts, so that processes can add theirs up. */
 export type Labels = { right: Uint32Array; wrong: Uint32Array }
 
-export const noLabels = (): Labels => ({ right: new Uint32Array(BINS), wrong: new Uint32Array(BINS) })
+export const emptyLabels = (): Labels => ({ right: new Uint32Array(BINS), wrong: new Uint32Array(BINS) })
 
 /**
  * Takes from `known` each count that is greater. Those of all processes hold this one's own, but for what Redis did not
  * take or had not taken when it was read: what was learned here is never forgotten by a look there.
  */
-export function adopt(labels: Labels, known: Labels): void {
+export function mergeMax(labels: Labels, known: Labels): void {
   for (const kind of ['right', 'wrong'] as const)
     for (const [bin, count] of known[kind].entries())
       if (count > (labels[kind][bin] ?? 0)) labels[kind][bin] = count
@@ -31,7 +31,7 @@ export const binOf = (similarity: number) =>
 
 export const similarityOf = (bin: number) => LOWEST + (bin / BINS) * (1 - LOWEST)
 
-export function label(labels: Labels, similarity: number, right: boolean): void {
+export function addLabel(labels: Labels, similarity: number, right: boolean): void {
   const counts = right ? labels.right : labels.wrong
   const bin = binOf(similarity)
   counts[bin] = (counts[bin] ?? 0) + 1
@@ -54,19 +54,19 @@ export function estimate({ right, wrong }: Labels, threshold: number): Estimate 
  * The lowest threshold at which at most `budget` of the served answers are wrong, with 95 % confidence; `start` while too
  * little is known to say so of any. It rises at once when too much turns out wrong, whatever `start` said.
  */
-export function calibrated(labels: Labels, start: number, budget: number): number {
-  return boundedByLabels(labels, budget) ?? saferThan(labels, start, budget, 0)
+export function calibratedThreshold(labels: Labels, start: number, budget: number): number {
+  return boundedByLabels(labels, budget) ?? raisedFrom(labels, start, budget, 0)
 }
 
 /** The judgements without a mistake that prove one wrong in a hundred: what a measurement is taken to be worth. */
-const MEASURED = 299
+const MEASURED_CREDIT = 299
 
 /**
  * The same, where `start` was measured beforehand: it needs no proof, and what is proven can only lower it. It rises when
  * more turns out wrong than the measurement leaves room for.
  */
 export function supportedByLabels(labels: Labels, start: number, budget: number): number {
-  return Math.min(boundedByLabels(labels, budget) ?? 1, saferThan(labels, start, budget, MEASURED))
+  return Math.min(boundedByLabels(labels, budget) ?? 1, raisedFrom(labels, start, budget, MEASURED_CREDIT))
 }
 
 /** The same, where nothing may be taken for granted: `undefined` while nothing is proven. */
@@ -84,7 +84,7 @@ export function boundedByLabels({ right, wrong }: Labels, budget: number): numbe
 }
 
 /** Nothing is proven: at `start`, or above it as far as what was judged there was wrong more often than allowed. */
-function saferThan({ right, wrong }: Labels, start: number, budget: number, credit: number): number {
+function raisedFrom({ right, wrong }: Labels, start: number, budget: number, credit: number): number {
   let [good, bad] = [credit, 0]
   // Of all that are good enough the lowest, since it comes last.
   let threshold = 1

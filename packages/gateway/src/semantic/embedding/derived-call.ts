@@ -9,7 +9,7 @@ const TAG = 'gateway:semantic'
 /** Where a governed request's own path ends, before a query. */
 const BELOW = /\/(chat\/completions|responses)(?=$|\?)/
 
-const OF_ONE_ATTEMPT = [
+const PER_ATTEMPT_HEADERS = [
   'content-length',
   'idempotency-key',
   'x-stainless-retry-count',
@@ -17,10 +17,10 @@ const OF_ONE_ATTEMPT = [
 ]
 
 /** A call that the gateway makes for another one. */
-type Made = { operation: Call['operation']; path: string; body: JsonObject; signal: AbortSignal }
+type DerivedRequest = { operation: Call['operation']; path: string; body: JsonObject; signal: AbortSignal }
 
 /** A call that the gateway makes because of a caller's: same credentials, team and transport, without the caller's signal and retries. */
-export function following(call: Call, made: Made): Call {
+export function derivedCall(call: Call, made: DerivedRequest): Call {
   const { session, trace, tags, people, unusable } = call.controls
   return callFor(call, made, {
     controls: {
@@ -39,7 +39,7 @@ export function following(call: Call, made: Made): Call {
  * The same for what holds words of several users: the call is no user's. Its record has neither user nor session, a trace
  * of its own and no tags but ours; no header leads back to the request it follows from; no sink is told what was said.
  */
-export function followingApart(call: Call, made: Made): Call {
+export function anonymousCall(call: Call, made: DerivedRequest): Call {
   const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: forkCallState() })
   for (const name of [...it.outbound.headers.keys()])
     if (isOfOneRequest(name)) it.outbound.headers.delete(name)
@@ -52,34 +52,34 @@ const CONTROLS = {
 } as const
 
 function callFor(
-  { outbound: outgoing, caller, policy: rules, inForce: present, teamKey }: Call,
-  { operation, path, body, signal }: Made,
+  { outbound, caller, policy, inForce, teamKey }: Call,
+  { operation, path, body, signal }: DerivedRequest,
   whose: Pick<Call, 'controls' | 'state'>,
 ): Call {
-  const headers = new Headers(outgoing.headers)
-  for (const name of OF_ONE_ATTEMPT) headers.delete(name)
+  const headers = new Headers(outbound.headers)
+  for (const name of PER_ATTEMPT_HEADERS) headers.delete(name)
   return {
     attempt: 0,
     arrivedAt: performance.now(),
     caller,
-    policy: rules,
-    inForce: present,
+    policy,
+    inForce,
     ...(teamKey !== undefined && { teamKey }),
     ...whose,
     purpose: 'semantic',
     operation,
     outbound: {
-      transport: outgoing.transport,
-      url: outgoing.url.replace(BELOW, path),
-      path: outgoing.path?.replace(BELOW, path),
-      init: { ...outgoing.init, method: 'POST' },
+      transport: outbound.transport,
+      url: outbound.url.replace(BELOW, path),
+      path: outbound.path?.replace(BELOW, path),
+      init: { ...outbound.init, method: 'POST' },
       headers,
-      ...(outgoing.transportName !== undefined && { transportName: outgoing.transportName }),
+      ...(outbound.transportName !== undefined && { transportName: outbound.transportName }),
       text: JSON.stringify(body),
       bodyEdits: {},
       injectUsage: false,
       immutable: false,
-      ...(outgoing.keys && { keys: outgoing.keys }),
+      ...(outbound.keys && { keys: outbound.keys }),
     },
     body,
     parsed: { body, questions: {} },
