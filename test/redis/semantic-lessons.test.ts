@@ -1,13 +1,10 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { createRedisConnection } from '../../packages/gateway/src/redis/connection.ts'
-import { createFeedback } from '../../packages/gateway/src/semantic/decision/threshold/feedback.ts'
-import { emptyLabels } from '../../packages/gateway/src/semantic/decision/threshold/labels.ts'
-import {
-  createSharedLabels,
-  type LabelNote,
-} from '../../packages/gateway/src/semantic/decision/threshold/shared.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { createFeedback } from '#src/semantic/decision/threshold/feedback.ts'
+import { emptyLabels } from '#src/semantic/decision/threshold/labels.ts'
+import { createSharedLabels, type LabelNote } from '#src/semantic/decision/threshold/shared.ts'
 import { runs } from '../bytes/runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'

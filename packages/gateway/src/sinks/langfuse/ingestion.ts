@@ -148,7 +148,8 @@ export async function ingest(
       return each.find((result) => result !== 'accepted' && 'retry' in result) ?? progress.resultOf(report)
     })
   })
-  for (const { report, events } of parts) if (events.length === 0) results.set(report, progress.resultOf(report))
+  for (const { report, events } of parts)
+    if (events.length === 0) results.set(report, progress.resultOf(report))
   return { results, notAccepted }
 }
 
@@ -161,7 +162,9 @@ function resultOf(
 ): ItemResult {
   const error = errors.get(id)
   if (error === undefined)
-    return stored.has(id) ? 'accepted' : { retry: 'Langfuse did not say what became of an event', unsure: true }
+    return stored.has(id)
+      ? 'accepted'
+      : { retry: 'Langfuse did not say what became of an event', unsure: true }
   if (error.status >= 400 && error.status < 500 && error.status !== 429)
     return { rejected: `Langfuse refused an event: ${reasonOf(error)}` }
   return { retry: `Langfuse failed at an event: ${reasonOf(error)}` }
