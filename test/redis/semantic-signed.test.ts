@@ -238,7 +238,7 @@ test('whatever is written over labels, they are those that were learned or none'
   // What is left of a process that knows better is whole again with its next label.
   await redis.admin.del(school('t').name)
   const known = { nearest: emptyLabels(), consensus: emptyLabels() }
-  known.alone.wrong[200] = 7
+  known.nearest.wrong[200] = 7
   await writer.add(school('t'), note, known)
   expect(estimate((await writer.load(school('t')))?.nearest ?? emptyLabels(), 0.7)).toMatchObject({
     wrong: 7,

@@ -31,17 +31,17 @@ const nothing = (asked: number): Outcome => ({
 })
 
 /** The decision on fixed terms, by groups that somebody who knows all answers has made. */
-export type Fixed = Pick<DecisionTerms, 'threshold' | 'limit' | 'calibration'> & {
+export type Fixed = Pick<DecisionTerms, 'threshold' | 'minConfidence' | 'calibration'> & {
   guards: readonly GuardName[]
 }
 
 /** Plays the stream against a cache that starts empty. What was served is not stored, as in the gateway. */
-export function playFixed(stream: Stream, { guards, ...bars }: Fixed): Outcome {
+export function playFixed(stream: Stream, { guards, ...fixed }: Fixed): Outcome {
   const { intents, questions } = stream
   const outcome = nothing(intents.length)
   const stored: boolean[] = []
   const terms: DecisionTerms = {
-    ...bars,
+    ...fixed,
     requireConfirmation: false,
     vetoOf: (asked, cached) => vetoOf(asked, cached, guards),
   }
@@ -122,11 +122,11 @@ export async function playProduct(
         return right || erring() < judgeErrs
       })
     }
-    const asker = { school: SCHOOL, plan, judge }
+    const asker = { scope: SCHOOL, plan, judge }
     const finding = learner.find(asked, neighbours, SCHOOL, plan)
     const { result: meaning, chosen: candidate } = finding
     if (meaning.outcome === 'hit' && candidate !== undefined) {
-      learner.consider(asked, finding, asker)
+      learner.judgeHit(asked, finding, asker)
       count(outcome, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
     } else {
       if (meaning.outcome === 'veto') outcome.vetoed += 1
@@ -135,8 +135,8 @@ export async function playProduct(
     }
     await Promise.all(waiting.splice(0))
   }
-  const { alone, agreed } = learner.known('agent')
-  return { ...outcome, threshold: alone.threshold, limit: agreed.threshold }
+  const { nearest, consensus } = learner.known('agent')
+  return { ...outcome, threshold: nearest.threshold, limit: consensus.threshold }
 }
 
 function count(outcome: Outcome, right: boolean, agreed: boolean) {

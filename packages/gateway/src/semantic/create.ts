@@ -20,15 +20,15 @@ type SemanticDeps = {
   /** Team key of the gateway. */
   key: string | undefined
   sharedBytes: number
-  /** Whether scripts tell Upstash which keys they lock. */
+  /** Declares each script's keys to Upstash, which then locks those keys and not the whole database. */
   keyLocking: boolean
   redis: RedisConnection | undefined
-  /** Told of what goes on when the caller has its answer. */
+  /** Called with work that continues after the caller has its answer. */
   track: (work: Promise<void>) => void
   warn: Warn
 }
 
-/** Store and learner of one gateway. Everything heavy hangs on this file, which is imported when it is needed. */
+/** Creates the store and the learner of one gateway. Imported on first use, with all modules of the semantic cache. */
 export function createSemanticCache(deps: SemanticDeps) {
   const { settings, key, redis, track, keyLocking } = deps
   const { secret, maxBytes: _bytes, index: _index, ...rest } = settings

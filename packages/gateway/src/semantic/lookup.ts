@@ -27,33 +27,33 @@ import type { Candidate, PurgeSnapshot, SemanticStore } from './store/port.ts'
 
 export type SemanticParts = {
   store: SemanticStore
-  /** Absent: upstream's own, through the pipeline. */
+  /** Absent: upstream's embeddings API, through the pipeline. */
   embedder: Embedder | undefined
   model: string
   dimensions: number
-  /** How long a call waits for its vector before it goes on as if there were no semantic cache. */
+  /** Milliseconds a call waits for its vector; then it continues as a miss. */
   deadlineMs: number
-  /** The first part of what partitions are made of; `undefined` where a call brings no credentials to make it of. */
+  /** Returns the secret that partitions are derived from; `undefined` if the call has no credentials. */
   secretOf: (call: Call) => string | undefined
   learner: Learner
-  /** Told of what goes on when the caller has its answer. */
+  /** Called with work that continues after the caller has its answer. */
   track: (work: Promise<void>) => void
 }
 
-/** One question on its way through this stage. */
+/** A question during this stage. */
 type Search = {
   query: Query
   partition: Partition
   scope: CalibrationScope
-  /** Where the exact cache has its answer, or would have. */
+  /** Key of the same answer in the exact cache. */
   exactKey: string
   plan: SemanticPlan
   vector: () => Promise<Float32Array>
-  /** Somebody asked for it already. */
+  /** Tells whether its vector was requested already. */
   isRequested: () => boolean
 }
 
-/** Answers what has been asked in other words, where that is safe; learns where it is. */
+/** Creates the lookup: serves an answer given to a similar question where that is safe, and learns from new answers. */
 export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
   const { store, learner } = parts
   return (next) =>
@@ -65,9 +65,9 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       if (typeof search === 'string')
         return withResult(await next(call), { outcome: 'ineligible', reason: search })
       if (!call.controls.cache.read) return await forward(next, call, search, undefined)
-      // Of an empty shelf no vector is needed, unless the answer is put there.
+      // An empty partition needs no vector until an answer is stored.
       if (!store.holds(search.partition)) return await forward(next, call, search, Promise.resolve(NO_MATCH))
-      // Nobody waits for what will not be served.
+      // In shadow mode nothing is served, so no caller waits.
       if (plan.mode === 'shadow') return await forward(next, call, search, find(search, call))
       const found = await find(search, call)
       if (call.signal.aborted) return abortedReply(call, found.result)
@@ -84,7 +84,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     if (call.outbound.immutable) return 'provider'
     const asked = extractQuery(call.operation, call.body)
     if (typeof asked === 'string') return asked
-    // What may not be shared between equal questions may not be shared between similar ones.
+    // What equal questions may not share, similar ones may not share either.
     const keys = keysOf(call)
     if ('bypass' in keys) return keys.bypass
     const reason = ineligibleReason(asked.text)
@@ -133,7 +133,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     return await embedThrough(pipeline, call, question, { model, dimensions, signal })
   }
 
-  /** Bounded by the deadline, and by the caller's own patience. */
+  /** Ends at the deadline, or when the caller aborts. */
   async function find({ query, partition, scope, plan, vector }: Search, call: Call): Promise<Match> {
     let neighbours: Candidate[] | undefined
     try {
@@ -144,12 +144,12 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       if (call.signal.aborted) return unavailable('aborted')
     }
     if (neighbours === undefined) return unavailable('embedding')
-    // What is too old for this caller, or told no usage that it wants, is as if it were not there.
+    // An entry too old for this caller, or without the usage it needs, counts as absent.
     const fit = neighbours.filter(({ entry }) => suits(entry.answer, call))
     return learner.find(query.text, fit, scope, plan)
   }
 
-  /** Has the call answered as if this stage were not there; then keeps the answer, and learns from it. */
+  /** Lets the next stages answer; then stores the answer and learns from it. */
   async function forward(
     next: Handler,
     call: Call,
@@ -187,7 +187,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       if (answer === undefined) return
       const { query, partition, exactKey } = search
       const isFree = hasSpareTokens(reply.headers)
-      // Calls of ours never take the last of what the team's own are allowed.
+      // The gateway's own calls leave the last part of a team's tokens to its callers.
       if (!isFree && parts.embedder === undefined && !search.isRequested()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
       const asker = learningContext(call, search, plan)
@@ -205,15 +205,15 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
         since,
       )
     } catch {
-      // Without a vector there is nothing to keep; the record of the embedding says why there was none.
+      // Without a vector nothing is stored. The embedding call's record tells why it failed.
     }
   }
 }
 
-/** The part of a team's limits that its callers have for themselves. */
+/** Share of a team's tokens reserved for its callers. */
 const RESERVED_SHARE = 0.2
 
-/** Whether the team has tokens to spare, as the quota said of this call. */
+/** Tells by the quota's headers whether the team has tokens beyond the reserve. */
 function hasSpareTokens(headers: Record<string, string> = {}): boolean {
   const { 'x-ratelimit-remaining-tokens': left, 'x-ratelimit-limit-tokens': of } = headers
   return left === undefined || of === undefined || Number(left) >= RESERVED_SHARE * Number(of)
@@ -229,7 +229,7 @@ function serve({ entry, similarity }: Candidate, meaning: SemanticResult, call: 
   return reply && { ...reply, similarity, semantic: meaning }
 }
 
-/** The caller left before anything was asked of anybody. */
+/** Reply for a caller that aborted before upstream was called. */
 function abortedReply({ model, route, signal }: Call, meaning: SemanticResult): Reply {
   const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
   return {
@@ -242,8 +242,8 @@ function abortedReply({ model, route, signal }: Call, meaning: SemanticResult): 
 }
 
 /**
- * Where the exact cache has just looked into Redis for a team's own answers, it knows of purges at least as well. What is
- * not known is taken for nothing: where there was a purge, the first answer after it is not kept.
+ * Takes the purge stamps that the exact cache has just read from Redis for the team's own answers: they are at least
+ * as recent. An unknown stamp reads as none: after a purge, the first answer is then not stored.
  */
 function snapshotOf({ epoch, caller }: Call, known: Omit<PurgeSnapshot, 'isOver'>): PurgeSnapshot {
   const isOver = epoch?.isOver ?? (() => false)

@@ -4,8 +4,8 @@ import type { Warn } from '../util/log.ts'
 import type { SemanticParts } from './lookup.ts'
 
 /**
- * Answers what has been asked in other words, for the agents whose policy asks for it. All that takes is loaded when the
- * first of them calls, which waits for it: the programs of all others need none of it.
+ * Serves semantic cache hits for agents with `cache.semantic` on. Its modules load on the first such call, which waits
+ * for them; other programs never load them.
  */
 export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, warn: Warn): Stage {
   return (next) => {

@@ -4,29 +4,29 @@ import type { CallRecord, SemanticResult } from '../core/record.ts'
 import type { PathEstimate } from './decision/agent-calibration.ts'
 import type { SemanticAdmin, SemanticEntry } from './store/port.ts'
 
-/** How the semantic cache serves one agent. Dollars are US dollars. */
+/** Semantic cache counters of one agent. Amounts in US dollars. */
 export type SemanticStats = {
-  /** Questions that were looked for by meaning. */
+  /** Questions looked up. */
   asked: number
   outcomes: Record<SemanticResult['outcome'], number>
-  /** Of questions that were near enough, why they were not answered; by guard. */
+  /** Lookups that were near enough but vetoed, by guard. */
   vetoes: Record<string, number>
-  /** Why calls were not asked by meaning. */
+  /** Calls that were not looked up, by reason. */
   ineligible: Record<string, number>
-  /** Of `asked`, the part that was answered, or would have been. */
+  /** Share of `asked` that was served, or would have been in mode `on`. */
   hitRate: number
-  /** From which cosine an answer that nobody supports is served now. */
+  /** Current cosine threshold of the path `nearest`. */
   threshold: number
-  /** Judgements of what was as near as that; of those, the part that was wrong, and the part that may be, with 95 % confidence. */
+  /** Judgements at or above it, their error rate, and its upper bound with 95 % confidence. */
   labels: number
   error: number
   errorUpper: number
-  /** The same of answers on which several agree, from a confidence on; that is absent while they are not believed. */
+  /** The same for the path `consensus`, by confidence. `confidence` is absent while that path is off. */
   consensus: { confidence?: number; hits: number; labels: number; error: number; errorUpper: number }
   embeddingUsd: number
   judgeUsd: number
   savedUsd: number
-  /** Dollars saved for each spent on vectors and judgements; absent while nothing was spent. */
+  /** Dollars saved per dollar spent on vectors and judgements. Absent if nothing was spent. */
   roi?: number
 }
 
@@ -37,12 +37,12 @@ type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'
   saved: number
 }
 
-/** Agents whose figures are kept: whoever calls may name itself anything. */
+/** Agents with counters (LRU): callers can invent agent names. */
 const MAX_AGENTS = 1_000
-/** Entries whose hits are remembered. */
+/** Entries with a hit count (LRU). */
 const MAX_SERVED = 10_000
 
-/** Adds up records. Dollars in whole billionths. */
+/** Creates counters that add up call records. Amounts in integer billionths of a dollar. */
 export function createSemanticCounters() {
   const agents = new LRUCache<string, Counts>({ max: MAX_AGENTS })
   /** Hits of each entry, for those that answered most recently (LRU). Made by the first hit. */
@@ -83,7 +83,7 @@ export function createSemanticCounters() {
 
   return {
     agents,
-    /** What an admin sees, with how often it has answered. */
+    /** Adds hit counts to what an administrator lists. */
     counted(admin: SemanticAdmin): SemanticAdmin {
       const counted = (entry: SemanticEntry) => ({ ...entry, hits: hits?.peek(entry.key) ?? 0 })
       return {

@@ -1,25 +1,28 @@
 import { type Delivery, DeliveryError, type Report } from './sink.ts'
 
-/** What one report has become on the wire. */
+/** One report of a batch: the report, and the size of its serialised form in bytes. */
 export type BatchItem = { report: Report; bytes: number }
 
-/** Whether a part has arrived: it has, it is worth another try, or it never will. `unsure`: it may have, without a word. */
+/**
+ * Result of one item: accepted, to be retried, or rejected for good. `unsure`: it was sent and not answered, so the
+ * receiver may hold it.
+ */
 export type ItemResult = 'accepted' | { retry: string; unsure?: boolean } | { rejected: string }
 
-/** The request was refused as a whole; smaller ones, or all parts but one, may be welcome. */
+/** The receiver rejected the whole request. Smaller requests, or all items but one, may still be accepted. */
 export type BatchRejected = { batchRejected: string }
 
 export type Limits = {
-  /** Parts and bytes of one request. */
+  /** Limits of one request: items, and bytes of their serialised forms. */
   items: number
   bytes: number
 }
 
 /**
- * Sends parts in requests within the limits, one after the other, and in ever smaller ones where the receiver refuses a
- * request as a whole: only what it refuses alone is refused. After a failure no more is sent, and what has no result yet is
- * to be tried again.
- * @throws DeliveryError when it failed before any report had a result.
+ * Sends items in sequential requests within the limits. If the receiver rejects a request as a whole, it is halved and
+ * sent again, so that only items rejected alone count as rejected. Stops at the first failure: items without a result
+ * are marked for a retry.
+ * @throws DeliveryError if it failed before any item had a result.
  */
 export async function sendInBatches<P extends BatchItem>(
   parts: readonly P[],

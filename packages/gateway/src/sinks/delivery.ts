@@ -4,7 +4,7 @@ import type { Delivery, Report } from './sink.ts'
 /** Longest text taken from a sink's `reason`, in characters. */
 const MAX_REASON = 400
 
-/** A sink answered what no count can be kept by. */
+/** The value a sink resolved with cannot be counted. */
 export class InvalidDelivery extends Error {
   override readonly name = 'SenselessDelivery'
 }
@@ -18,9 +18,10 @@ export type CheckedDelivery = {
 }
 
 /**
- * What a sink resolved with, checked against the batch that it was given: nothing of it can count a report twice, or one
- * that was not there. Without any of the fields known, all of the batch has arrived.
- * @throws SenselessDelivery for lists of other reports, and for counts that are none or come to more than the batch.
+ * Validates the value a sink resolved with against the batch it was given, so that no report is counted twice and no
+ * unknown report is counted. A value without any known field means that the whole batch was delivered.
+ * @throws InvalidDelivery if a list names reports outside the batch, or if a count is not a number or exceeds the
+ * batch.
  */
 export function checkedDelivery(given: unknown, batch: readonly Report[]): CheckedDelivery {
   const { retry, unsure, rejected, spilled, reason } = fieldsOf(given)

@@ -1,17 +1,18 @@
 import { clearTimer, setRepeating, setTimer } from '../util/timers.ts'
 
-/** Delivers what it holds, and lets go when the signal aborts: what is still under way would keep the process alive. */
+/** Delivers pending reports. Must stop when the signal aborts: open requests would keep the process alive. */
 type Flush = (giveUp: AbortSignal) => Promise<unknown>
 
-/** Everything in this process that would be lost if it ended now. */
+/** Flush functions of all queues in this process that hold reports. */
 const flushes = new Set<Flush>()
-/** Well inside the 5 s that Fly leaves between a signal and the end. */
+/** Milliseconds of the final flush: below the 5 s that Fly leaves between signal and kill. */
 const FLUSH_DEADLINE_MS = 3_000
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Drains `holder` before the process ends of itself or by a signal. Listens only while somebody holds something, and
- * leaves the end of the process to whoever else listens for the signal; alone, it lets the signal do its work afterwards.
+ * Registers `holder` to be flushed before the process exits, by itself or by a signal. Process listeners exist only
+ * while a flush is registered. If the program has its own signal listener, that one ends the process; otherwise the
+ * signal is raised again after the flush.
  */
 export function registerExitFlush(holder: Flush): void {
   if (flushes.size === 0) {
@@ -28,19 +29,22 @@ export function unregisterExitFlush(holder: Flush): void {
 }
 
 let flushing: Promise<void> | undefined
-/** The time for last words was used up, and no record has come since. */
+/** Set when a final flush used all its time. Cleared by the next record. */
 let isDeadlineUsed = false
 
-/** A record has come: its program goes on, whatever it looked like. */
+/** Cancels the pause after a final flush: a new record shows that the program is still running. */
 export function resumeDeliveries(): void {
   isDeadlineUsed = false
 }
 
-/** How long a delivery that no caller waits for is put off at least, in milliseconds: it would keep an ended program alive. */
+/**
+ * Returns milliseconds by which background deliveries are delayed after a final flush: each one would keep a finished
+ * program alive.
+ */
 export const exitPauseMs = (): number => (isDeadlineUsed ? PAUSE_MS : 0)
 const PAUSE_MS = 10_000
 
-/** Once at a time, for all callers. */
+/** Runs one flush at a time, shared by all callers. */
 function flushAll(): Promise<void> {
   flushing ??= flushOnce().finally(() => {
     flushing = undefined
@@ -48,7 +52,7 @@ function flushAll(): Promise<void> {
   return flushing
 }
 
-/** A timer that keeps the process alive: it is about to end, and has something left to do. */
+/** Flushes all queues. Its timer keeps the process alive, because reports are still pending. */
 async function flushOnce(): Promise<void> {
   const timer = Promise.withResolvers<void>()
   const giveUp = new AbortController()
@@ -61,7 +65,7 @@ async function flushOnce(): Promise<void> {
   clearTimer(timeout)
 }
 
-/** Once: what could not be delivered now would otherwise keep the process from ever ending. */
+/** Runs at most once: otherwise an undeliverable report would keep the process from exiting forever. */
 async function onExit(): Promise<void> {
   process.off('beforeExit', onExit)
   if (!isDeadlineUsed) await flushAll()
@@ -75,16 +79,15 @@ async function onSignal(signal: NodeJS.Signals): Promise<void> {
   process.kill(process.pid, signal)
 }
 
-/** How often it is looked whether anything but deliveries keeps the process alive. */
+/** Milliseconds between checks whether only deliveries keep the process alive. */
 const CHECK_MS = 200
 let deliveries = 0
 let watch: NodeJS.Timeout | undefined
 let wasIdle = false
 
 /**
- * Goes on with a delivery, whose sockets keep the process alive, for as long as the program itself does: once nothing
- * else has for two looks, last words begin as they do at `beforeExit`, which such a process would reach only when the
- * delivery has been given up.
+ * Runs a delivery while checking whether the program still runs: its sockets keep the process alive, so `beforeExit`
+ * would not fire until the delivery gave up. When two checks in a row find no other resource, the final flush starts.
  */
 export async function watchedForExit<T>(delivery: () => Promise<T>): Promise<T> {
   deliveries += 1
@@ -101,14 +104,17 @@ export async function watchedForExit<T>(delivery: () => Promise<T>): Promise<T> 
   }
 }
 
-/** What keeps the process alive, as far as is known. Output is listed once it was written to, and keeps nothing alive. */
+/**
+ * Counts resources that keep the process alive. Standard output and error are listed once they were written to, but do
+ * not keep it alive.
+ */
 function otherResources(): number {
   const resources = process.getActiveResourcesInfo()
   const streams = resources.filter((name) => name === 'PipeWrap' || name === 'TTYWrap').length
   return resources.length - Math.min(streams, 2)
 }
 
-/** A delivery holds one socket at a time. */
+/** Starts the final flush if nothing but deliveries is active; each delivery holds one socket. */
 function checkIdle(): void {
   const isIdle = !isDeadlineUsed && flushing === undefined && otherResources() <= deliveries
   if (isIdle && wasIdle && flushes.size > 0) flushAll().catch(() => undefined)

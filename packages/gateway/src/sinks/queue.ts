@@ -11,31 +11,31 @@ import { spilledOf } from './spilled.ts'
 import { lossOf, newStats, type SinkStats } from './stats.ts'
 
 type Options = {
-  /** Reports kept at most; the oldest give way. */
+  /** Most reports kept; the oldest are dropped first. */
   maxReports: number
-  /** Bytes they may hold on to at most, about. */
+  /** Approximate bytes kept at most. */
   maxBytes: number
   warn: Warn
   fault: Fault
-  /** Told when there is something to lose, and when there is not. */
+  /** Called with `true` when reports become pending, with `false` when none are left. */
   onPendingChange: (holds: boolean) => void
 }
 
-/** So many failures in a row, and nobody waits for this sink any more. */
+/** Failures in a row after which the sink counts as down. */
 const FAILURES_UNTIL_DOWN = 4
 const MAX_REPORT_FAILURES = 3
 
-/** A bounded queue before one sink: batches, retries ever more patiently, drops the oldest rather than grow. */
+/** Creates a bounded queue before one sink: batches, retries with back-off, and drops the oldest reports when full. */
 export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault, onPendingChange }: Options) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ maxReports: batch, start, deadlineMs })
   const stats = newStats()
-  /** Ever added. */
+  /** Reports added since the start. */
   let accepted = 0
-  /** Dropped, and refused, when it was last said how many. */
+  /** Dropped and rejected counts at the last log line. */
   let [loggedDropped, loggedRejected] = [0, 0]
   let queue: QueuedReport[] = []
-  /** On their way. */
+  /** Reports of the delivery in progress. */
   let inFlight: QueuedReport[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
@@ -43,7 +43,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
   let failuresInARow = 0
   let sending: Promise<boolean> | undefined
   let closing: Promise<void> | undefined
-  /** Ends the delivery under way. */
+  /** Aborts the delivery in progress. */
   let abortDelivery: (why: string) => void = () => undefined
 
   function add(queued: QueuedReport) {
@@ -57,7 +57,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     if (sending === undefined) schedule()
   }
 
-  /** An eighth at a time: a full queue is not shifted for every report. */
+  /** Drops an eighth at a time, so that a full queue is not shifted for every report. */
   function dropOldest() {
     let gone = 0
     while (
@@ -92,7 +92,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     if (stats.queued === 0) guarded(() => onPendingChange(false), fault, name)
   }
 
-  /** Timers keep no program alive; whoever ends one drains first. */
+  /** Its timer does not keep the process alive: the exit flush delivers the rest. */
   function schedule() {
     const full = queue.length >= pace.fullAt()
     if (timer !== undefined) {
@@ -110,7 +110,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     timer = setTimer(attempt, ms, due, fault, name, send).unref()
   }
 
-  /** False: nothing was delivered, and not for want of reports. Once closed, no delivery begins. */
+  /** Returns `false` if a delivery failed. After `close`, no delivery starts. */
   function send(): Promise<boolean> {
     clearTimer(timer)
     timer = undefined
@@ -120,7 +120,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
         sending = undefined
         if (queue.length > 0 && stats.state !== 'closed') schedule()
       })
-      // After a fault it is not under way for ever.
+      // After a fault, `sending` must not stay set forever.
       .catch(() => {
         sending = undefined
         return false
@@ -130,7 +130,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
 
   async function deliver(): Promise<boolean> {
     if (queue.length === 0) return true
-    // A report that may be at fault goes alone.
+    // A report that failed before is sent alone.
     const due = queue.slice(0, queue[0]?.failures === undefined ? pace.size() : 1)
     const held = due.reduce((sum, each) => sum + each.bytes, 0)
     const abort = new AbortController()
@@ -152,7 +152,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
       const delivery = checkedDelivery(answer, reports)
       const isCut = abort.signal.aborted
       bytes -= held
-      // What the sink has taken is never given to it again, whatever becomes of the books.
+      // Reports the sink has accepted are never sent again, even if counting them fails.
       let isCounted = false
       const counted = () => {
         isCounted = true
@@ -182,7 +182,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     }
   }
 
-  /** Says the last of what is lost, however often it was said before. */
+  /** Drops what is left, and logs the final counts even if logged before. */
   function dropRest() {
     drop(queue.splice(0), CLOSED)
     if (stats.dropped > loggedDropped) warnLost(`${name} lost in the end`, CLOSED)
@@ -201,7 +201,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     warn(`${name} wrong`, `${name}: a call could not be written down: ${errorSummary(error)}`)
   }
 
-  /** A fault kept what was delivered from being counted. */
+  /** Drops reports whose delivery was not counted because of a fault. */
   function dropUncounted(due: QueuedReport[]) {
     for (const pending of due) pending.unsure = true
     drop(due, 'a fault of the gateway')
@@ -254,8 +254,8 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
   }
 
   /**
-   * Delivers what is there, without waiting out a pause. True: nothing that was added until now waits any more. What
-   * became of it, `losses` tells.
+   * Delivers all reports now, without waiting for a back-off. Resolves `true` if no report added before the call is
+   * pending; `losses` tells whether any was lost.
    */
   async function drain(giveUp?: AbortSignal): Promise<boolean> {
     const before = accepted
@@ -271,7 +271,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     }
   }
 
-  /** What is on its way comes back first, so that all that is left is counted as lost. */
+  /** Waits for the delivery in progress, so that all remaining reports count as dropped. */
   async function close() {
     stats.state = 'closed'
     clearTimer(timer)
@@ -288,9 +288,9 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     name,
     add,
     drain,
-    /** Counts a report that could not be made. */
+    /** Counts a report that could not be rendered. */
     missed: () => countMissed('a record could not be rendered'),
-    /** Reports refused and dropped so far. */
+    /** Reports rejected and dropped so far. */
     losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {

@@ -1,13 +1,13 @@
 import type { Report } from './sink.ts'
 
-/** A report that waits. `bytes`: about what it holds in memory. */
+/** A report in the queue. `bytes`: its approximate memory. */
 export type QueuedReport = {
   report: () => Report
   bytes: number
-  /** How often it was in a batch that failed for no fault of the receiver. */
+  /** Failed batches it was in, if the receiver was not the cause. */
   failures?: number
-  /** Its place among all that were ever added. */
+  /** Sequence number among all reports added. */
   seq?: number
-  /** It was sent once, and what became of it is unknown. */
+  /** It was sent once without an answer. */
   unsure?: boolean
 }

@@ -5,21 +5,21 @@ import type { ReportSource } from './report.ts'
 
 type Parts = {
   fault: Fault
-  /** Told when something waits to be rendered, and when nothing does any more. */
+  /** Called with `true` when a call waits to be rendered, with `false` when none does. */
   onPendingChange: (is: boolean) => void
   render: (told: ReportSource, capture: Capture) => void
-  /** Told of one that `render` failed for. */
+  /** Called after `render` failed for a call. */
   onFailure: () => void
 }
 
-/** Most calls held until their reports are made: each may hold an answer of 8 MiB. */
+/** Calls held before rendering; each may hold an answer of 8 MiB. */
 const MAX_WAITING = 16
-/** Milliseconds of one turn of the event loop that rendering may take. */
+/** Milliseconds of one event-loop turn spent on rendering. */
 const TURN_MS = 5
 
 /**
- * Makes reports of calls one by one, after their answers have been handed over and before they wait for a receiver: a
- * queue then holds what will be sent, and no request and no answer.
+ * Renders reports one by one after the caller has its answer, so that queues hold finished reports and neither
+ * requests nor answers.
  */
 export function createRendering({ fault, onPendingChange, render, onFailure }: Parts) {
   let waiting: [told: ReportSource, capture: Capture][] = []
@@ -52,7 +52,7 @@ export function createRendering({ fault, onPendingChange, render, onFailure }: P
       if (waiting.length > MAX_WAITING) next()
       schedule()
     },
-    /** All that waits, now. */
+    /** Renders all waiting calls now. */
     run() {
       while (waiting.length > 0) next()
     },

@@ -8,21 +8,21 @@ import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../uti
 import { contentOf, parametersOf } from './content.ts'
 import type { Content, Report } from './sink.ts'
 
-/** About what a record takes beside its texts. */
+/** Approximate memory of a record without its texts. */
 const RECORD_BYTES = 1_000
 
 export type ReportSource = {
   record: CallRecord
-  /** Absent for requests that passed straight through. */
+  /** Absent for pass-through requests. */
   exchange?: { call: Call; ending: Ending }
 }
 
-/** A report and about what it holds in memory, in bytes. */
+/** A report and its approximate memory in bytes. */
 export type Rendered = { report: Report; bytes: number }
 
 /**
- * Makes and masks a report: what is kept afterwards is what will be sent, and neither the call nor its answer.
- * `maxBytes`: of a larger one the content is left out.
+ * Builds and masks a report. It keeps references neither to the call nor to the answer. Content above `maxBytes` is
+ * replaced by a note.
  */
 export function render(
   { record, exchange }: ReportSource,
@@ -45,7 +45,7 @@ export function render(
   return { report, bytes: bytes + (size > maxBytes ? 0 : size) }
 }
 
-/** Two bytes a character at worst, and some for each value. Masked JSON is nested no deeper than 64 levels. */
+/** Estimates memory: two bytes per character, plus an overhead per value. Masked JSON has at most 64 levels. */
 function sizeOf(json: Json): number {
   if (typeof json === 'string') return 24 + json.length * 2
   if (typeof json !== 'object' || json === null) return 8
@@ -64,7 +64,7 @@ function masksOf(capture: Capture, own: Mask | undefined): Mask {
   return (text) => masks.reduce((text, mask) => mask(text), text)
 }
 
-/** A mask that fails lets nothing through. */
+/** If the mask throws or returns no string, the text is replaced. */
 function failSafe(mask: Mask): Mask {
   return (text) => {
     let hasFailed = false
@@ -80,8 +80,8 @@ function failSafe(mask: Mask): Mask {
 }
 
 /**
- * What callers wrote into a record freely, or may have: agents and models as well, since they are named in requests. Ids
- * and words of our own stay. All of it is whole characters, which receivers insist on.
+ * Masks the fields that callers write freely, including agent and model names. Keeps ids and the gateway's own words.
+ * Removes lone surrogates, which receivers reject.
  */
 function maskedRecord(record: CallRecord, mask: Mask): CallRecord {
   const masked: CallRecord = {

@@ -11,17 +11,17 @@ import type { SinkStats } from './stats.ts'
 
 export type SinksOptions = {
   mask: Mask | undefined
-  /** Reports each sink may have waiting, and bytes they may hold on to, about. */
+  /** Limits of each sink's queue: reports, and approximate bytes. */
   maxReports: number
   maxBytes: number
   warn: Warn
   fault: Fault
 }
 
-/** Everywhere the records of this gateway go, each at its own pace. */
+/** Creates a queue for each sink, and renders each report once for all of them. */
 export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, fault }: SinksOptions) {
   const pending = new Set<string>()
-  /** Delivers what waits; false: some of it could not be delivered now. */
+  /** Delivers pending reports. Resolves `false` if some could not be delivered now. */
   const drain = async (which: (sink: Sink) => boolean, giveUp?: AbortSignal) => {
     rendering.run()
     const due = queues.filter((_, at) => which(sinks[at] as Sink))
@@ -29,7 +29,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
     return drained.every(Boolean)
   }
   const flushOnExit = (giveUp: AbortSignal) => drain(() => true, giveUp)
-  /** The process does not end while any of them holds something. */
+  /** Registers the exit flush while any queue, or the renderer, holds something. */
   const pendingListener = (name: string) => (holds: boolean) => {
     if (holds) pending.add(name)
     else pending.delete(name)
@@ -65,13 +65,13 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
       added = 0
     },
   })
-  /** How many sinks have the report that is being made. */
+  /** Queues that already have the report being rendered. */
   let added = 0
-  /** Of each sink, the losses that a caller was told of. */
+  /** Losses of each sink that were already reported to a caller. */
   const told = queues.map(() => 0)
 
   return {
-    /** Takes a reference to the call for as long as it takes to hand over its answer. */
+    /** Holds a reference to the call until its report is rendered. */
     receive(told: ReportSource, capture: Capture) {
       if (queues.length === 0) return
       resumeDeliveries()
@@ -79,8 +79,8 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     /**
-     * Begins to watch for losses that no caller was told of yet, or for all there ever were. The function returned says
-     * whether there are any, and counts them as told; two that overlap both say so.
+     * Starts to watch for losses not yet reported to a caller, or with `ever` for all losses. The returned function
+     * tells whether there are any, and marks them as reported; two overlapping watches both report them.
      */
     watchLosses(which: (sink: Sink) => boolean, ever: boolean): () => boolean {
       const before = ever ? [] : [...told]

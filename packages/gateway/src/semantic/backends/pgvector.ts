@@ -1,7 +1,7 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
 import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
-/** Where the table `llm_semantic` is. */
+/** Access to the table `llm_semantic`. */
 export type PgvectorOptions = {
   /** Address of the project. @default SUPABASE_URL */
   url?: string
@@ -16,17 +16,17 @@ type Answer<T> = PromiseLike<{
 }>
 
 const TABLE = 'llm_semantic'
-/** Entries of an admin's list that come at a time. */
+/** Entries of one page of a scan. */
 const PAGE = 100
 
 /**
- * The semantic cache in Postgres with pgvector, through the Data API of Supabase: for those whose questions outgrow the
- * memory of one machine. Needs the migration `llm_semantic` of `packages/infra/supabase/migrations`.
+ * Stores the semantic cache in Postgres with pgvector, through Supabase's Data API: for more entries than one
+ * machine's memory holds. Needs the migration `llm_semantic` of `packages/infra/supabase/migrations`.
  *
  * @example
  * import { createPgvectorIndex } from '@hotdash/llm-gateway/pgvector'
  * createGatewayClient({ gateway: { cache: { semantic: { index: createPgvectorIndex() } } } })
- * @throws Error when it is not known where.
+ * @throws Error if the URL or the key is missing, or the key is a publishable one.
  */
 export function createPgvectorIndex(options: PgvectorOptions = {}): VectorBackendFactory {
   const { url = process.env.SUPABASE_URL, secretKey = process.env.SUPABASE_SECRET_KEY } = options
@@ -107,13 +107,16 @@ type Row = { id: string; sealed: string }
 
 async function connect(url: string, secretKey: string): Promise<SupabaseClient> {
   const { createClient } = await import('@supabase/supabase-js')
-  // No session, no refresh: nothing of it lives on, and nothing opens a socket of its own.
+  // Without session and refresh, the client keeps no timer and opens no socket of its own.
   const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
-  // Who waits for an answer gives up before a second try would help.
+  // The caller's deadline ends before a retry would help.
   return createClient(url, secretKey, { auth, db: { retry: false } })
 }
 
-/** @throws Error that says what to do, and holds no row and no key. */
+/**
+ * Returns the data of an answer.
+ * @throws Error that names the fix and contains no row and no key.
+ */
 async function dataOf<T>(answer: Answer<unknown>): Promise<T> {
   const { data, error, status } = await answer
   if (error === null) return (data ?? []) as T
@@ -128,7 +131,7 @@ function remedyOf(code: string | undefined, status: number): string {
   return status === 0 ? 'no answer' : `HTTP ${status}`
 }
 
-/** A row stands in what Postgres says of values that it refuses. */
+/** Cut, because Postgres quotes the row in errors about its values. */
 const errorDetails = ({ code, message = '' }: { code?: string; message?: string }) =>
   code === undefined || code === '' ? '' : ` (${code}: ${message.replace(/\s+/g, ' ').slice(0, 120)})`
 

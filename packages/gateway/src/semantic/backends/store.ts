@@ -19,25 +19,25 @@ type BackendStoreOptions = {
   backend: VectorBackend
   dims: number
   secret: string | undefined
-  /** What an admin can do in Redis, for engines that keep their entries there. */
+  /** Entries in Redis, for a backend that keeps its entries there. */
   source: EntrySource | undefined
-  /** Of entries that are kept there; of all others there is but one. */
+  /** Generations of entries in Redis; entries elsewhere have a single one. */
   generations: Generations
-  /** Where processes tell each other of answers that were judged wrong; absent: each knows its own. */
+  /** Shares refuted answers between processes. Absent: each process knows its own. */
   redis?: RedisConnection | undefined
-  /** Told what is wrong, whenever something is. */
+  /** Called for each failure of the backend. */
   onError: (error: unknown) => void
 }
 
-/** Longer than this nobody waits for what is near; the call may go on sooner. */
+/** Longest search in milliseconds; the call's own deadline may end it sooner. */
 const SEARCH_MS = 1_000
 const WRITE_MS = 5_000
-/** So long an engine that failed is left alone: at first, and at most. */
+/** Milliseconds without requests to the backend after a failure: at first, and at most. */
 const BACKOFF = { min: 250, max: 15_000 }
 
 /**
- * Vectors and entries in a database of their own. What it says is near is believed as little as what is in Redis: the
- * signature is checked, and the cosine is taken of the vector that was signed.
+ * Creates a store over a vector backend. Its results are not trusted: each signature is verified, and each cosine is
+ * computed from the signed vector.
  */
 export function createBackendStore({
   backend,
@@ -63,7 +63,7 @@ export function createBackendStore({
     } catch (error) {
       failures += 1
       unavailableUntil = performance.now() + backoffMs(failures, BACKOFF)
-      // Of Redis it is said elsewhere.
+      // The Redis connection logs its own failures.
       if (!(error instanceof RedisUnavailable)) onError(signal.aborted ? `no answer within ${ms} ms` : error)
       throw error
     }
@@ -78,7 +78,7 @@ export function createBackendStore({
       const fresh = { ...entry, vector: quantised, refuted: [], pinned: false }
       const value = await seal(partition, place.id, fresh, generation)
       if (value === undefined) return false
-      // Unless somebody wants the last answer kept.
+      // A pinned entry is not replaced.
       const held = await backend.get(place, signal)
       const sealed = held && (await unseal(partition, place.id, held, generation))
       if (sealed?.pinned || since.isOver()) return false
@@ -89,7 +89,7 @@ export function createBackendStore({
     })
   }
 
-  /** Notes in an entry itself that its answer is wrong for a question. */
+  /** Notes in the entry itself that its answer is wrong for a question. */
   async function mark(partition: Partition, id: string, asked: string) {
     await guarded(WRITE_MS, async (signal) => {
       const place = { partition: partition.name, id }
@@ -107,7 +107,8 @@ export function createBackendStore({
   }
 
   return {
-    // What others have put there costs a question to find out. While it is away, no vector is made for it.
+    // Whether a backend holds entries is unknown without a request. While it is unavailable, no vector is computed for
+    // it.
     holds: () => !isUnavailable(),
     async nearest(partition, vector, count, question = '') {
       const unit = vector.length === dims ? normalised(vector) : undefined

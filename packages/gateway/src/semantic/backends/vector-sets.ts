@@ -3,15 +3,15 @@ import { createMemoryBudget } from '../../redis/memory-budget.ts'
 import { errorText } from '../../util/error-text.ts'
 import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
-/** Of the graph: more find the nearest more often, and take longer. */
+/** `EF`: nodes that a search visits. A higher value finds the nearest more often and takes longer. */
 const EXPLORED = '200'
-/** Candidates beside those that are asked for: some of them may be gone. */
+/** Extra candidates, since entries of some may be gone. */
 const MORE = 8
 const GRACE_MS = 60_000
 
 /**
- * The semantic cache in vector sets, which Redis has from version 8 on (Upstash has none): for those whose questions
- * outgrow the memory of one process, and whose Redis has room for them. Uses the connection of `gateway.redis`.
+ * Stores the semantic cache in the vector sets of Redis 8 (not available on Upstash): for more entries than one
+ * process holds, in a Redis with enough memory. Uses the connection of `gateway.redis`.
  *
  * @example
  * import { createVectorSetIndex } from '@hotdash/llm-gateway/vector-sets'
@@ -23,7 +23,7 @@ export const createVectorSetIndex = (): VectorBackendFactory => ({
   open: ({ redis, sharedBytes }) => (redis === undefined ? unconfigured : backendOver(redis, sharedBytes)),
 })
 
-/** One vector set for each partition; entries are values beside it, as they are without vector sets. */
+/** One vector set per partition; entries are ordinary values beside it. */
 function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
   const budget = createMemoryBudget(redis, maxBytes, () => undefined)
   const setOf = (partition: string) => `${partition}:v`
@@ -39,14 +39,14 @@ function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
   }
 
   async function likely(partition: string, vector: Int8Array, count: number): Promise<string[]> {
-    // Numbers, so that nothing else can stand in the filter.
+    // Only numbers are interpolated, so the filter cannot be injected into.
     const filter = `.e > ${Math.floor(Date.now())}`
     const wanted = ['COUNT', count + MORE, 'EF', EXPLORED, 'FILTER', filter]
     try {
       const ids = await call('VSIM', setOf(partition), 'FP32', floatsOf(vector), ...wanted)
       return Array.isArray(ids) ? [...new Set(ids.filter((id) => typeof id === 'string'))] : []
     } catch (error) {
-      // Something else stands there, or vectors of another length: that partition has nothing to give.
+      // The key holds another type, or vectors of another length: this partition has no results.
       if (isReply(error)) return []
       throw error
     }
@@ -59,7 +59,7 @@ function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
       const keys = ids.map((id) => `${partition}:${id}`)
       const values = await redis.run((client) => client.mgetBuffer(...keys))
       const gone = ids.filter((_, at) => values[at] == null)
-      // Whose entry is gone, by a purge or for its age, goes as well.
+      // Vectors without an entry, purged or expired, are removed.
       for (const id of gone) call('VREM', setOf(partition), id).catch(() => undefined)
       return ids.flatMap((id, at) => {
         const value = values[at]
@@ -86,7 +86,7 @@ function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
           'SETATTR',
           JSON.stringify({ e: Math.floor(expires) }),
         )
-        // Never sooner than what is in it, pinned entries included.
+        // The set lives at least as long as its longest-lived entry, pinned ones included.
         const left = Number(await redis.run((client) => client.pttl(set)))
         if (left < keptMs + GRACE_MS / 2) await redis.run((client) => client.pexpire(set, keptMs + GRACE_MS))
         return true
@@ -101,7 +101,7 @@ function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
 
 const floatsOf = (vector: Int8Array) => Buffer.from(Float32Array.from(vector).buffer)
 
-/** What Redis says of a command, as opposed to no answer. By name: the program's ioredis may be another copy than ours. */
+/** An error reply of Redis, as opposed to no answer. Compared by name: the program may use another copy of ioredis. */
 const isReply = (error: unknown) => error instanceof Error && error.name === 'ReplyError'
 
 async function failUnconfigured(): Promise<never> {

@@ -22,61 +22,61 @@ import type { LabelNote, SharedLabels } from './threshold/shared.ts'
 
 export type CalibrationParts = {
   shared: SharedLabels | undefined
-  /** What is known of the embedder's cosines; `undefined`: none. */
+  /** Calibration of the embedder. `undefined` if it was not measured. */
   calibration: Calibration | undefined
-  /** Told of what goes on in the background. */
+  /** Called with work in the background. */
   track: (work: Promise<void>) => void
   now?: () => number
 }
 
-/** What is known of the questions of one agent of one team. */
+/** Labels and thresholds of one agent of one team. */
 export type AgentCalibration = {
-  /** Of answers that serve on their own, by cosine; and of those on which several agree, by confidence. */
+  /** Labels of answers selected as nearest, by cosine; and of those selected by consensus, by confidence. */
   nearest: Labels
   consensus: Labels
-  /** What follows from them, for a plan of these figures. */
+  /** Thresholds derived from the labels, for the current plan. `undefined` until needed. */
   thresholds: Thresholds | undefined
-  /** When the labels of other processes were last looked for. */
+  /** When labels of other processes were last loaded, by `now()`. */
   loadedAt: number
-  /** Until it is there, nobody knows what others may have learned: that an answer at the threshold is wrong, for one. */
+  /** First load of labels. Calls wait for it: others may have learned that answers at the threshold are wrong. */
   firstLoad: Promise<void> | undefined
   judgeAllowed: (perHour: number) => boolean
   judging: number
-  /** That of the last call, for whoever asks without one. */
+  /** Plan of the latest call, for readers without a plan. */
   plan: SemanticPlan
 }
 
 export type Thresholds = {
   planKey: string
-  /** Least cosine of an answer that serves on its own. */
+  /** Minimum cosine of an answer served as nearest. */
   threshold: number
-  /** Least confidence of those who agree; `NEVER`: they are not believed. */
+  /** Minimum confidence of an answer served by consensus. `NEVER`: that path is off. */
   minConfidence: number
 }
 
-/** What an agent's judgements say of one of the two ways to serve. */
+/** Error estimate and threshold of one path. */
 export type PathEstimate = Estimate & { threshold: number }
 
-/** Whoever calls may name itself anything. */
+/** Callers can invent agent names. */
 const MAX_AGENTS = 1_000
 const RELOAD_MS = 60_000
 /** Above every confidence. */
 export const NEVER = 2
 
-/** What judgements have taught of each agent, here and in other processes. */
+/** Keeps the labels and thresholds of each agent, learned here and in other processes. */
 export function createAgentCalibration({
   shared,
   calibration,
   track,
   now = () => performance.now(),
 }: CalibrationParts) {
-  // Those forgotten are read again from what processes share.
+  // Evicted ones (LRU) are loaded again from Redis.
   const calibrations = new LRUCache<string, AgentCalibration>({ max: MAX_AGENTS })
   const feedback = createFeedback()
-  /** Of each agent, the one that was asked for last. */
+  /** Scope name last used by each agent. */
   const latest = new LRUCache<string, string>({ max: MAX_AGENTS })
 
-  /** The plan is the one of this call: a policy may have changed since the last. */
+  /** Takes the plan of this call, since the policy may have changed. */
   function calibrationOf({ agent, name }: CalibrationScope, plan: SemanticPlan): AgentCalibration {
     const known = calibrations.get(name)
     latest.set(agent, name)
@@ -117,9 +117,9 @@ export function createAgentCalibration({
   return {
     of: calibrationOf,
     thresholds: thresholdsOf,
-    /** What was judged of one entry. */
+    /** Returns the labels of one entry. */
     feedback: feedback.of,
-    /** What others have learned since is known at the next question; the first one waits for it. */
+    /** Loads labels of other processes, at most once a minute. Only the first load is waited for. */
     async prepare(scope: CalibrationScope, plan: SemanticPlan): Promise<void> {
       const own = calibrationOf(scope, plan)
       if (shared === undefined || now() - own.loadedAt < RELOAD_MS) return own.firstLoad
@@ -143,7 +143,7 @@ export function createAgentCalibration({
       feedback.add(entry, { similarity, right })
       await shared?.add(scope, note, own)
     },
-    /** What is known of an agent's error, and what follows from it for either way to serve. */
+    /** Returns error estimate and threshold of each path of an agent. */
     known(agent: string): { nearest: PathEstimate; consensus: PathEstimate } {
       const own = calibrations.get(latest.get(agent) ?? '')
       const none = { ...estimate(emptyLabels(), 1), threshold: NEVER }

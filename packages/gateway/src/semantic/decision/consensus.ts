@@ -1,37 +1,37 @@
 import type { Calibration } from '../embedding/embedder.ts'
 import type { Question } from '../guards/guard.ts'
 
-/** An entry of the cache, as seen from a question. */
+/** A cached entry as it votes on a question. */
 export type Vote = {
   /** Cosine of the two questions. */
   similarity: number
   /** `overlapOf` the two questions. */
   overlap: number
-  /** The same for all entries whose answers were found to say the same. */
+  /** Cluster of its answer. */
   group: number
 }
 
 export type Consensus = {
-  /** The group of the nearest. */
+  /** Cluster of the nearest vote. */
   group: number
-  /** From 0 to 1: the weight of those who give this answer, among all, doubt included. */
+  /** From 0 to 1: the cluster's weight over all weights, the prior included. */
   confidence: number
-  /** How many neighbours as near as the nearest give it: 1 where it stands alone. */
+  /** Summed kernel weight of the cluster. The nearest vote counts 1, so 1 means that no other entry supports it. */
   weight: number
-  /** Those who give it, nearest first, by their place in what was given. */
+  /** Indexes of the cluster's entries in the input, nearest first. */
   supporters: readonly number[]
 }
 
-/** Neighbours that have a vote. */
+/** Nearest entries that vote. */
 export const MAX_VOTES = 20
-/** Entries that are looked at: some are nearer by their words than by their cosines. */
+/** Entries to fetch: some rank higher by word overlap than by cosine. */
 export const NEIGHBOURS = 40
-/** Least support: a second opinion, if a distant one. */
+/** Minimum weight: the nearest, and at least a distant second entry. */
 export const MIN_WEIGHT = 1.2
 
 /**
- * What is tried where nothing is known of an embedder: figures of another one. They say which answers are judged, and
- * none is served by them before judgements have borne them out.
+ * Calibration for an embedder without one, taken from another embedder. It selects what is judged; nothing is served
+ * by consensus until labels prove the error budget.
  */
 export const DEFAULT_CALIBRATION: Calibration = {
   minSimilarity: 0.95,
@@ -41,10 +41,10 @@ export const DEFAULT_CALIBRATION: Calibration = {
   priorSimilarity: 0.6,
 }
 
-/** How much the words in common count beside the cosine. */
+/** Weight of the word overlap in a vote's similarity. */
 const WORDS_WEIGHT = 0.2
 
-/** The share of the words of meaning that two questions have in common. */
+/** Jaccard index of two questions' content words, from 0 to 1. */
 export function overlapOf({ wordHashes: mine }: Question, { wordHashes: theirs }: Question): number {
   let shared = 0
   for (let my = 0, their = 0; my < mine.length && their < theirs.length; ) {
@@ -58,16 +58,16 @@ export function overlapOf({ wordHashes: mine }: Question, { wordHashes: theirs }
   return all === 0 ? 0 : shared / all
 }
 
-/** Cosine and words in one figure; a cosine is taken as it is where half of the words are common. */
+/** Similarity used for voting: `cosine + 0.2 * (overlap - 0.5)`, i.e. the plain cosine at an overlap of 0.5. */
 const voteSimilarity = ({ similarity, overlap }: Vote): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
 
 /**
- * Whether those around a question agree on its answer. Near the border between two answers the nearest neighbour alone
- * is often the wrong one; that all around give one answer is what a border cannot fake. `undefined` without neighbours.
+ * Computes a kernel-weighted vote of the neighbours on the answer. Near the border between two answers the nearest
+ * neighbour is often wrong, while agreement of all neighbours is not found there. Returns `undefined` without
+ * neighbours.
  *
- * An entry that nobody compared with another is a group of its own. It votes for itself alone, against all others: an
- * answer whose group lacks a member has less support, and the others have not more. So what was not judged costs hits,
- * and never makes one.
+ * An entry that was never compared is a cluster by itself and votes against all others: a missing comparison lowers
+ * the confidence of its answer and raises no other. So it costs hits, and never causes one.
  */
 export function consensusOf(
   voters: readonly Vote[],

@@ -3,38 +3,38 @@ import type { Question } from '../guards/guard.ts'
 import { clusterAnswers } from './clusters.ts'
 import { consensusOf, MIN_WEIGHT, overlapOf } from './consensus.ts'
 
-/** An entry near a question, as far as it bears on the decision. */
+/** A cached question near the one asked, as the decision needs it. */
 export type NearbyQuestion = { question: Question; similarity: number; groups: readonly string[] }
 
 export type DecisionTerms = {
-  /** Least cosine of an entry that serves on its own. */
+  /** Minimum cosine of an entry served as nearest. */
   threshold: number
-  /** Least confidence of those who agree. Above 1: they are not believed yet. */
+  /** Minimum confidence of a consensus. Above 1: never served by consensus. */
   minConfidence: number
   calibration: Calibration
-  /** What speaks against giving the answer of one question to another, by name. */
+  /** Returns the name of the guard that forbids the answer, or `undefined`. */
   vetoOf: (asked: Question, cached: Question) => string | undefined
-  /** An answer serves only where a second call was found to have got it, too. */
+  /** An answer serves only if a second call got an equal one. */
   requireConfirmation: boolean
 }
 
-/** Why an answer may be given, if it may. */
+/** The selected entry, and whether it serves. */
 export type Decision = {
-  /** The place of the entry whose answer serves, or would, were it near enough; `undefined`: none passes the guards. */
+  /** Index of the selected entry in `near`. `undefined` if none passes the guards. */
   index: number | undefined
-  /** `consensus`: several give this answer. `nearest`: it is the nearest. */
+  /** `consensus`: several entries give this answer. `nearest`: the nearest entry gives it. */
   path: 'consensus' | 'nearest'
   serves: boolean
-  /** Of those who agree; 0 where nobody supports the nearest. */
+  /** Confidence of the consensus; 0 on the path `nearest`. */
   confidence: number
-  /** Why the nearest may not serve, as the name of a guard, or `unconfirmed`. */
+  /** Why the nearest entry may not serve: a guard's name, or `unconfirmed`. */
   veto: string | undefined
 }
 
 /**
- * Which of the entries near a question may answer it, `near` in the order of their cosines. Either several agree with
- * enough confidence, and the nearest of them that passes the guards answers; or the nearest is as near as an entry must be
- * that nobody supports.
+ * Selects the entry that may answer; `near` is sorted by cosine. On the path `consensus`, the confidence reaches its
+ * minimum, and the nearest supporter that passes the guards answers. On the path `nearest`, the nearest entry reaches
+ * the cosine threshold.
  */
 export function decide(
   asked: Question,
@@ -63,7 +63,7 @@ export function decide(
   return { index: at, path: 'consensus', serves: false, confidence: supporters.confidence, veto }
 }
 
-/** Those who give one answer, if there are enough of them, and near enough; the nearest first. */
+/** Returns the confidence and the supporters, nearest first, if weight and similarity suffice. */
 function consensusAround(asked: Question, near: readonly NearbyQuestion[], { calibration }: DecisionTerms) {
   const families = clusterAnswers(near)
   const voters = near.map(({ question, similarity }, at) => ({

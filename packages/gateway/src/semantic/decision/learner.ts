@@ -13,29 +13,29 @@ import { exploration } from './threshold/vcache.ts'
 
 export type Learner = ReturnType<typeof createLearner>
 
-/** Of each cached answer, would it have served? `undefined`: nobody could say. */
+/** Tells for each cached answer whether it would have been right. `undefined`: no verdict. */
 export type Judge = (
   asked: string,
   near: readonly Candidate[],
   model: string,
 ) => Promise<boolean[] | undefined>
 
-/** A call that asks, by the plan it has now. */
+/** What learning needs of a call: its scope, plan and judge. */
 export type LearningContext = {
   scope: CalibrationScope
   plan: SemanticPlan
   judge: Judge
-  /** Remembers that the answers of these entries are wrong for the question. */
+  /** Notes for all processes that the answers of these entries are wrong for the question. */
   refute?: (wrong: readonly Candidate[]) => Promise<void>
 }
 
-/** Labels of its own an entry needs before it goes by them. Source: vCache, arXiv 2502.03771. */
+/** Labels an entry needs for a curve of its own. Source: vCache, arXiv 2502.03771. */
 const MIN_ENTRY_LABELS = 4
 const MAX_JUDGING = 4
-/** Families of answers a fresh one is compared with, in one call of the judge. */
+/** Clusters a new answer is compared with, in one call of the judge. */
 const MAX_COMPARED = 12
 
-/** Decides what may serve, and lets a judge correct it. */
+/** Creates the learner: it decides which entry may serve, and learns from a judge's labels. */
 export function createLearner({
   random = Math.random,
   ...parts
@@ -45,7 +45,7 @@ export function createLearner({
   const read = createReader()
   const figures = calibration ?? DEFAULT_CALIBRATION
 
-  /** May any of them serve? `neighbours` in the order of their cosines. */
+  /** Decides which of the entries found may answer; `found` is sorted by cosine. */
   function find(
     asked: string,
     found: readonly Candidate[],
@@ -112,14 +112,14 @@ export function createLearner({
   ): SemanticResult['outcome'] {
     const isUnproven = minConfidence === NEVER && path === 'consensus' && confidence >= figures.minConfidence
     if (!serves) return isUnproven ? 'uncalibrated' : 'below-threshold'
-    // Of an entry that serves on its own much may be known: then it goes by that, too. It can only be asked more of it.
+    // An entry with enough labels also follows its own curve, which can only make serving rarer.
     const own = path === 'nearest' ? calibrations.feedback(entry.id) : []
     if (own.length >= MIN_ENTRY_LABELS && random() <= exploration(own, similarity, plan.errorBudget))
       return 'explored'
     return plan.mode === 'on' ? 'hit' : 'shadow-hit'
   }
 
-  /** Has some of what may serve judged, and nothing else made of it. */
+  /** Has a sample of hits judged, in the background. */
   function judgeHit(asked: string, finding: Match, asker: LearningContext): void {
     const { chosen } = finding
     if (chosen === undefined || !mayServe(finding, asker.plan) || !isSampled(asker.plan)) return
@@ -133,8 +133,8 @@ export function createLearner({
   }
 
   /**
-   * The groups of a fresh answer: those of the neighbours that say the same, by their words or by a judge's. What was
-   * judged of the neighbour that might have served is a label, too: nothing else tells what serving it would have done.
+   * Returns the groups of a new answer: those of neighbours with an equal answer, by text or by the judge. A verdict
+   * on the entry that might have served is also a label: no other source tells whether it would have been right.
    */
   async function groupsOf(
     asked: string,
@@ -146,7 +146,7 @@ export function createLearner({
     const same = candidates.filter(({ entry }) => hasSameText(entry, said))
     const alike = [...same]
     if (isSampled(asker.plan)) {
-      // Of two texts that are the same no judge is needed; but only what was drawn is counted, right or wrong.
+      // Equal texts need no judge, but only sampled ones count as labels: others would bias the rate.
       if (chosen !== undefined && same.includes(chosen)) await recordLabel(finding, chosen, true, asker)
       const others = comparisonCandidates(finding, asker.plan, same)
       const verdicts = await askJudge(asked, others, asker)
@@ -163,8 +163,8 @@ export function createLearner({
   }
 
   /**
-   * Whom a fresh answer is compared with: who might have served, and of each other family the nearest. Guards have no say,
-   * since it is answers that are compared; they have it again whenever one of them is to serve.
+   * Returns the entries that a new answer is compared with: the one that might have served, and the nearest of each
+   * other cluster. Guards do not apply, since answers are compared; they apply again whenever one is to serve.
    */
   function comparisonCandidates(finding: Match, plan: SemanticPlan, same: readonly Candidate[]): Candidate[] {
     const { candidates, chosen: candidate } = finding
@@ -205,8 +205,8 @@ export function createLearner({
   }
 
   /**
-   * A label counts for the way on which its answer served, or would have: those of the one say nothing of the error of
-   * the other, and each keeps to the budget, so that both together do.
+   * Records a judge's label under the path that selected the answer (`consensus` or `nearest`). Error rates are
+   * tracked per path; each path stays within `errorBudget`, hence so does their mixture.
    */
   async function recordLabel(
     { result, candidates }: Match,
@@ -230,7 +230,7 @@ export function createLearner({
   return { prepare: calibrations.prepare, known: calibrations.known, find, judgeHit, groupsOf }
 }
 
-/** Without answers that were judged wrong for this question, and those that are known to say the same as one of them. */
+/** Drops answers judged wrong for this question, and all answers equal to one of them. */
 function withoutRefuted(neighbours: readonly Candidate[]): readonly Candidate[] {
   if (!neighbours.some(({ refuted }) => refuted)) return neighbours
   const families = clusterAnswers(neighbours.map(({ entry }) => entry))
@@ -238,13 +238,13 @@ function withoutRefuted(neighbours: readonly Candidate[]): readonly Candidate[] 
   return neighbours.filter((_, at) => !wrong.has(families[at] ?? -1))
 }
 
-/** Those around that are known to give the same answer, itself among them: what is wrong of one is wrong of all. */
+/** Returns the candidates with an equal answer, itself included: a wrong answer is wrong for all of them. */
 function sameAnswer({ candidates }: Match, near: Candidate): Candidate[] {
   const families = clusterAnswers(candidates.map(({ entry }) => entry))
   const own = families[candidates.indexOf(near)]
   return own === undefined ? [near] : candidates.filter((_, at) => families[at] === own)
 }
 
-/** Only what may serve one day is worth a judgement. */
+/** Only an answer that may serve at some threshold is worth judging. */
 const mayServe = ({ chosen, result }: Match, { judgeFrom }: SemanticPlan) =>
   chosen !== undefined && (chosen.similarity >= judgeFrom || result.path === 'consensus')

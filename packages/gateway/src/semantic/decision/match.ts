@@ -1,12 +1,12 @@
 import type { SemanticResult } from '../../core/record.ts'
 import type { Candidate } from '../store/port.ts'
 
-/** What was found near a question. */
+/** Result of a search. */
 export type Match = {
   result: SemanticResult
-  /** In the order of their cosines. */
+  /** Sorted by cosine, the nearest first. */
   candidates: readonly Candidate[]
-  /** The one that serves, or would if it were nearer or surer; absent where guards speak against all. */
+  /** The entry that serves, or would at a lower threshold. Absent if guards veto all. */
   chosen?: Candidate
 }
 

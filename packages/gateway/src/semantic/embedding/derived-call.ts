@@ -3,10 +3,10 @@ import { afterwards, forkCallState } from '../../core/call-state.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isOfOneRequest } from '../../fingerprint/headers.ts'
 
-/** What the records of such calls are tagged with, where tags are all that is kept of them. */
+/** Tag on the records of these calls, for sinks that keep tags only. */
 const TAG = 'gateway:semantic'
 
-/** Where a governed request's own path ends, before a query. */
+/** The endpoint's path at the end of the URL, before a query. */
 const BELOW = /\/(chat\/completions|responses)(?=$|\?)/
 
 const PER_ATTEMPT_HEADERS = [
@@ -16,10 +16,13 @@ const PER_ATTEMPT_HEADERS = [
   'x-stainless-helper-method',
 ]
 
-/** A call that the gateway makes for another one. */
+/** Request of a call that the gateway makes for another one. */
 type DerivedRequest = { operation: Call['operation']; path: string; body: JsonObject; signal: AbortSignal }
 
-/** A call that the gateway makes because of a caller's: same credentials, team and transport, without the caller's signal and retries. */
+/**
+ * Builds a call made by the gateway on behalf of a caller's call: same credentials, team and transport, without its
+ * signal and retries.
+ */
 export function derivedCall(call: Call, made: DerivedRequest): Call {
   const { session, trace, tags, people, unusable } = call.controls
   return callFor(call, made, {
@@ -36,8 +39,8 @@ export function derivedCall(call: Call, made: DerivedRequest): Call {
 }
 
 /**
- * The same for what holds words of several users: the call is no user's. Its record has neither user nor session, a trace
- * of its own and no tags but ours; no header leads back to the request it follows from; no sink is told what was said.
+ * Builds such a call for content of several users: its record has no user or session, a new trace and no tags but the
+ * gateway's, no header refers to the original request, and sinks get no content.
  */
 export function anonymousCall(call: Call, made: DerivedRequest): Call {
   const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: forkCallState() })

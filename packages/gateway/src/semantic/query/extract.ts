@@ -1,23 +1,26 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 import type { Operation } from '../../core/operation.ts'
 
-/** The one text of a request that is compared by meaning, and the request without it, which must be equal. */
+/** The text compared by similarity, and the rest of the request, which must be equal. */
 export type Query = { text: string; rest: JsonObject }
 
-/** Part of every partition: vectors of texts that were prepared otherwise are not comparable. */
+/**
+ * Version of the text normalisation. Part of every partition: vectors of differently normalised texts are not
+ * comparable.
+ */
 export const NORMALISATION = 'nfc-1'
 
-/** Longer texts share too much with each other for their difference to show in a vector. */
+/** Longest question in characters: vectors of longer texts hardly show a difference. */
 const MAX_CHARS = 1_000
 const MIN_WORDS = 2
 
 const INSTRUCTION_ROLES = new Set(['system', 'developer'])
-/** Stands where the question was. */
+/** Replaces the question in `rest`. */
 const PLACEHOLDER = null
 
 /**
- * Finds the question of a request that has one turn, of text; anything else cannot be answered by meaning.
- * Returns the reason as a word where there is none.
+ * Extracts the question of a request with a single turn of text. Any other request is not looked up: returns the
+ * reason as a word.
  */
 export function extractQuery(operation: Operation, body: JsonObject): Query | string {
   if (operation === 'chat') return inItems(body, 'messages')
@@ -37,7 +40,7 @@ function inItems(body: JsonObject, name: 'messages' | 'input'): Query | string {
   return validated(content, { ...body, [name]: [...before, { ...last, content: PLACEHOLDER }] })
 }
 
-/** A text, or one part that is a text. */
+/** Returns a string content, or that of a single text part. */
 function contentOf(content: Json | undefined): string | undefined {
   if (typeof content === 'string') return content
   const [part, ...more] = list(content)
@@ -53,5 +56,5 @@ function validated(question: string, rest: JsonObject): Query | string {
   return prepared.split(' ').length < MIN_WORDS ? 'too-short' : { text: prepared, rest }
 }
 
-/** What does not change a question does not change its vector. */
+/** Removes differences that do not change a question, so that its vector stays the same. */
 const normaliseText = (question: string) => question.normalize('NFC').replace(/\s+/g, ' ').trim()

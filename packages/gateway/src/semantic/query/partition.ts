@@ -10,23 +10,23 @@ import { NORMALISATION } from './extract.ts'
 
 export { signerOf }
 
-/** Where answers to one kind of question are kept: nobody finds an answer who did not ask all else alike. */
+/** The entries that one kind of request can find: those whose request is equal except for the question. */
 export type Partition = {
-  /** As it stands in Redis keys, in a hash tag of the team's own. */
+  /** Prefix of its Redis keys, with the team's hash tag. */
   name: string
-  /** What its entries are signed with. Never leaves this process. */
+  /** Key that signs its entries. Never leaves this process. */
   secret: Buffer
 }
 
 /**
- * Whose judgements count for whose: those of one agent of one team, by one embedder, under one secret. An agent's name is
- * free for each team's callers to take; another team's judgements say nothing here.
+ * The scope of labels: one agent of one team, one embedder, one secret. Each team's callers choose agent names freely,
+ * so labels of another team do not count.
  */
 export type CalibrationScope = {
   agent: string
-  /** The key of its labels in Redis. */
+  /** Redis key of its labels. */
   name: string
-  /** What they are signed with. Never leaves this process. */
+  /** Key that signs its labels. Never leaves this process. */
   secret: Buffer
 }
 
@@ -48,7 +48,7 @@ export function calibrationScopeOf(
   return scope
 }
 
-/** Members that name or follow the caller, or say how the answer is delivered, and never change it. */
+/** Request members that identify the caller or the delivery and never change the answer. */
 const IGNORED_MEMBERS = new Set([
   'model',
   'stream',
@@ -61,9 +61,9 @@ const IGNORED_MEMBERS = new Set([
 ])
 
 /**
- * The partition of a question: an HMAC over tenant, agent, model, every parameter, what was said before it, and how its
- * vector was made. `undefined` for requests that are nested beyond reason. Unlike the exact cache, `user` and
- * `safety_identifier` are in it: an answer found by meaning is less sure to be meant for somebody else.
+ * Derives a question's partition: an HMAC over tenant, agent, model, all parameters, preceding messages, and the
+ * embedder. `undefined` if the request is nested too deeply. Unlike the exact cache it includes `user` and
+ * `safety_identifier`: a similar question is less certain to allow another user's answer.
  */
 export function partitionOf(
   call: Call,
@@ -86,7 +86,7 @@ export function partitionOf(
     embedder,
     NORMALISATION,
     owner,
-    // An answer that upstream keeps can be gone on from; of one that it does not keep, the id names nothing.
+    // The id of a response that upstream stores can be continued from; other ids refer to nothing.
     operation === 'responses' && call.body.store !== false ? 'kept' : '',
   ]
   try {
@@ -94,7 +94,7 @@ export function partitionOf(
     const members = Object.keys(rest)
       .filter((name) => !IGNORED_MEMBERS.has(name) && rest[name] !== undefined && rest[name] !== null)
       .sort()
-      // The question is out of `rest`; all else is as exact as it was written.
+      // Members without the question are taken with exact numbers, as they were written.
       .map(
         (name) =>
           `${lengthPrefixed(name)}:${canonical(HOLDS_QUESTION.has(name) ? rest[name] : exact[name])},`,

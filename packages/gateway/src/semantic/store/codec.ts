@@ -5,14 +5,14 @@ import type { Partition } from '../query/partition.ts'
 import type { Generation } from './generations.ts'
 
 /**
- * How an entry stands in Redis: vector, question and answer in one value, so that none of them is there without the
- * others.
+ * Format of an entry in Redis: vector, question and answer in one value, so that they are stored and deleted together.
  *
- *   'G' 'S' version pinned | dimensions | length of the question | HMAC | twin | vector | how many groups | groups |
- *   how many refuted | refuted | question | answer, as the exact cache has it
+ *  'G' 'S' version pinned | dimensions | length of the question | HMAC | exact key | vector | number of groups |
+ * groups |
+ *  number of refuted | refuted | question | answer, as in the exact cache
  *
- * The HMAC is over everything else, the partition, its generation and the id: what was changed, made up, copied from
- * elsewhere or kept from before a purge is not the gateway's own, and is not used.
+ * The HMAC covers everything else and the partition, its generation and the id: a value that was changed, forged,
+ * copied from elsewhere or kept from before a purge is ignored.
  */
 const MAGIC_AND_VERSION = Buffer.from('GS\x03')
 const HMAC_AT = 8
@@ -23,7 +23,7 @@ const GROUP_BYTES = 9
 const MAX_GROUPS = 255
 const REFUTED_BYTES = 15
 const MAX_REFUTED = 255
-/** Its kind, and the digest in the key. */
+/** A byte for the kind of key, and the digest. */
 const EXACT_KEY_BYTES = 33
 const VECTOR_AT = BODY_AT + EXACT_KEY_BYTES
 const MAX_BYTES = 2 * 1024 * 1024
@@ -31,33 +31,33 @@ export type Sealed = {
   question: string
   vector: Int8Array
   answer: CacheEntry
-  /** Each twelve characters of base64url. */
+  /** Group names of 12 base64url characters. */
   groups: readonly string[]
-  /** Questions for which its answer was judged wrong, as `refutedId` names them. Once there are 255, it is not kept. */
+  /** Names (`refutedId`) of questions for which its answer was judged wrong. At more than 255 the entry is deleted. */
   refuted: readonly string[]
-  /** The key under which the exact cache has the same answer, or would have; empty: none. */
+  /** Key of the same answer in the exact cache; empty if it has none. */
   exact: string
   pinned: boolean
 }
 
-/** Bytes by which one state of an entry can be told from any other: what comes before the end of its signature. */
+/** First bytes of a value, up to the end of its signature: they identify one state of it. */
 export const STATE_BYTES = BODY_AT
 
-/** Where the twin stands in a value: the first and the last byte. */
+/** First and last byte of the packed exact key in a value. */
 export const EXACT_KEY_AT = [BODY_AT, VECTOR_AT - 1] as const
 
 const EXACT_KEY = /^gw:\{([^}]*)\}:x:([\w-]{43})$/
-/** The tag of answers that all teams share. */
+/** Hash tag of answers shared by all teams. */
 const SHARED = '*'
 
-/** The exact key, without its team: that is the partition's. */
+/** Packs an exact cache key without its team, which is the partition's. */
 export function packExactKey(exact: string): Buffer {
   const [, tag, digest] = EXACT_KEY.exec(exact) ?? []
   if (digest === undefined) return Buffer.alloc(EXACT_KEY_BYTES)
   return Buffer.concat([Buffer.of(tag === SHARED ? 2 : 1), Buffer.from(digest, 'base64url')])
 }
 
-/** The exact key of an entry in this partition; nothing of it needs a secret. */
+/** Unpacks the exact cache key of an entry in this partition. Needs no secret. */
 export function unpackExactKey(partition: string, twin: Buffer): string {
   const kind = twin.length === EXACT_KEY_BYTES ? twin[0] : 0
   if (kind !== 1 && kind !== 2) return ''
@@ -65,7 +65,7 @@ export function unpackExactKey(partition: string, twin: Buffer): string {
   return `gw:{${tag}}:x:${twin.toString('base64url', 1)}`
 }
 
-/** `undefined` for what is too large to be worth its room. */
+/** Encodes and signs an entry. Returns `undefined` if it exceeds a size limit. */
 export async function seal(
   { name, secret }: Partition,
   id: string,
@@ -103,7 +103,10 @@ export async function seal(
     : Buffer.concat([head, signatureOf(secret, placeOf(name, generation, id), head, body), body])
 }
 
-/** `undefined` for anything that `seal` has not written, with that secret, for that place and generation. */
+/**
+ * Verifies and decodes an entry. Returns `undefined` for any value that `seal` did not write with this secret, place
+ * and generation.
+ */
 export async function unseal(
   { name, secret }: Partition,
   id: string,

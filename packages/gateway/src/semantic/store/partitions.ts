@@ -4,40 +4,43 @@ import { ENTRY_BYTES, type GraphIndex, type VectorIndex } from '../index/port.ts
 import type { Sealed } from './codec.ts'
 import { PINNED_MS } from './pinned.ts'
 
-/** What this process knows of a partition. */
+/** A partition as held by this process. */
 export type PartitionState = {
   index: VectorIndex
-  /** Without Redis, the entries themselves. */
+  /** Entries, in a gateway without Redis. */
   entries: Map<string, Sealed>
   entryBytes: number
-  /** All it takes, as it was counted last. */
+  /** Memory of index and entries, as last counted. */
   bytes: number
-  /** Ids whose entries no new answer replaces, and that give way to none. */
+  /** Ids of pinned entries: never replaced or evicted. */
   pinned: Set<string>
-  /** False: it gave way to others. Whoever still fills it fills it for nothing. */
+  /** `false` after the partition was evicted: further inserts have no effect. */
   attached: boolean
 }
 
 export type Partitions = ReturnType<typeof createPartitions>
 
 const ENTRY_OVERHEAD = 300
-/** Of the oldest entries, how many are looked at for those that may give way to a new one. */
+/** Oldest entries examined to find one that can be evicted. */
 const MAX_TRIES = 64
 
-/** All that an index needs of an entry. */
+/** What an index needs of an entry. */
 export type IndexEntry = Pick<Sealed, 'vector' | 'pinned'> & { expires: number }
 
 export type PartitionOptions = {
   dims: number
-  /** Of this process's memory, for all partitions together. */
+  /** Memory for all partitions, in bytes. */
   maxBytes: number
-  /** Entries are kept here, and not in Redis. */
+  /** Entries are kept in this process, because there is no Redis. */
   keepsEntries: boolean
   graph: GraphIndex | undefined
   onError: (error: unknown) => void
 }
 
-/** The partitions that this process knows, within its memory: the one unused for longest gives way, then the oldest entry. */
+/**
+ * Creates the partitions of this process within a memory limit: evicts the least recently used partition first, then
+ * the oldest entries.
+ */
 export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError }: PartitionOptions) {
   const partitions = new Map<string, PartitionState>()
   let total = 0
@@ -51,7 +54,7 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
     attached: true,
   })
 
-  /** The one that was used longest ago is the first. */
+  /** Map order is LRU order. */
   function of(name: string): PartitionState {
     const room = partitions.get(name) ?? newPartition()
     partitions.delete(name)
@@ -80,8 +83,8 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
   }
 
   /**
-   * Makes room for one more. Tables never shrink: of a room's own entries, one goes for one that comes, and as many as its
-   * answer is large. False: all that could go is pinned.
+   * Frees memory for one more entry. Index tables never shrink: in its own partition one entry goes for each one that
+   * comes, and more if the answer is large. Returns `false` if only pinned entries are left.
    */
   function makeSpace(mine: PartitionState, inIndex: number, bytes: number): boolean {
     for (const [name, room] of partitions) {
@@ -106,7 +109,7 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
     return needed <= 0
   }
 
-  /** `bytes`: what it takes beside its place in the index. */
+  /** `bytes`: memory of the entry outside the index. */
   function insert(
     room: PartitionState,
     id: string,
@@ -126,14 +129,14 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
   return {
     of,
     drop,
-    /** Forgets what it knows, and keeps the room. */
+    /** Clears the index but keeps the partition. */
     reset(room: PartitionState) {
       room.index.clear()
       room.pinned.clear()
       count(room)
     },
     place: insert,
-    /** False: a vector of another size, or one that has expired. */
+    /** Inserts or replaces an entry. Returns `false` if its vector has another length, or it has expired. */
     upsert(room: PartitionState, id: string, sealed: Sealed): boolean {
       forgetEntry(room, id)
       const bytes = keepsEntries ? bytesOf(sealed) : 0
@@ -143,7 +146,7 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
       count(room)
       return true
     },
-    /** Entries that may be loaded into a room that is empty. */
+    /** Entries that fit into an empty partition. */
     capacity: () => Math.max(1, Math.floor(maxBytes / (dims + dims / 8 + ENTRY_BYTES))),
     all: () => [...partitions],
     clear() {
@@ -153,7 +156,7 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
   }
 }
 
-/** In milliseconds since the epoch. What is pinned goes when somebody says so, or Redis after a year. */
+/** Milliseconds since the epoch. A pinned entry expires a year from now, unless unpinned. */
 export const expiryOf = ({ pinned, answer }: Sealed) => (pinned ? Date.now() + PINNED_MS : answer.freshUntil)
 
 const bytesOf = ({ question, answer, vector }: Sealed) =>

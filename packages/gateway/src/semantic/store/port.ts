@@ -5,24 +5,24 @@ import type { Partition } from '../query/partition.ts'
 import type { Sealed } from './codec.ts'
 import type { Generation } from './generations.ts'
 
-/** Between which purges upstream was asked. */
+/** State of purges when upstream was called. An answer is stored only if no purge has happened since. */
 export type PurgeSnapshot = {
-  /** Whether a purge was heard of since. */
+  /** Tells whether a purge was seen since. */
   isOver: () => boolean
-  /** What Redis had told of purges, and of the partition, when the call began; `undefined`: nothing yet. */
+  /** Purge stamps and generation known when the call began. `undefined`: none was read yet. */
   stamps: Stamps
   generation: Generation | undefined
 }
 
 /** An answer, and the question it was given to. */
 export type Entry = {
-  /** Its key, as admins have it. */
+  /** Its key, as administrators see it. */
   id: string
   question: string
   answer: CacheEntry
-  /** Of which group its answer is, and which other ones were found to say the same: `familiesOf`. */
+  /** Group names of its answer: see `clusterAnswers`. */
   groups: readonly string[]
-  /** Under which key the exact cache has it, or would have; empty: under none. */
+  /** Key of the same answer in the exact cache; empty if it has none. */
   exact: string
   pinned: boolean
 }
@@ -30,26 +30,29 @@ export type Entry = {
 export type Candidate = {
   entry: Entry
   similarity: number
-  /** Its answer was judged wrong for this question before. */
+  /** Its answer was judged wrong for this question. */
   refuted?: boolean
 }
 
-/** The port that memory alone, memory over Redis, and engines elsewhere implement. Only what admins call throws. */
+/**
+ * Store of entries; implemented in memory, in memory over Redis, and over vector backends. Only `admin` methods
+ * reject.
+ */
 export type SemanticStore = {
-  /** Whether there may be anything to find; loads what others have put there, in the background. */
+  /** Tells whether the partition may have entries. Loads entries of other processes in the background. */
   holds: (partition: Partition) => boolean
-  /** The entries most similar to a question, the nearest first. */
+  /** Returns the entries most similar to a question, the nearest first. */
   nearest: (
     partition: Partition,
     vector: Float32Array,
     count: number,
     question?: string,
   ) => Promise<Candidate[]>
-  /** Remembers, for all processes, that the answers of these entries are wrong for a question, however that is spelt. */
+  /** Notes for all processes that the answers of these entries are wrong for a question, in any spelling. */
   refute: (partition: Partition, question: string, entries: readonly Entry[]) => Promise<void>
-  /** What is known of purges now, before upstream is asked. */
+  /** Returns the state of purges, before upstream is called. */
   snapshot: (partition: Partition) => Omit<PurgeSnapshot, 'isOver'>
-  /** @param since If there was a purge since then, nothing is kept. */
+  /** Stores an entry. Resolves `false` if it was not stored, e.g. after a purge since `since`. */
   add: (
     partition: Partition,
     vector: Float32Array,
@@ -61,11 +64,11 @@ export type SemanticStore = {
   close: () => void
 }
 
-/** What admins can do, and what the rest of the gateway asks for. */
+/** Operations of administrators, and of the gateway itself. */
 export type StoreAdmin = SemanticAdmin & {
-  /** The key under which the exact cache has an entry's answer. */
+  /** Returns the exact cache's key of an entry's answer. */
   exactOf: (key: string) => Promise<string | undefined>
-  /** Upstream was told to delete the answer with this id. */
+  /** Deletes entries of an answer that upstream was told to delete. */
   forget: (answerId: string) => Promise<void>
 }
 
@@ -96,9 +99,9 @@ export type EntrySource = {
   forget?: (answerId: string) => Promise<void>
 }
 
-/** An entry of the semantic cache, as an admin sees it. */
+/** An entry of the semantic cache, as administrators see it. */
 export type SemanticEntry = {
-  /** Its name, for `pin` and `remove`. */
+  /** Its key, for `pin` and `remove`. */
   key: string
   team: string
   agent: string
@@ -106,28 +109,31 @@ export type SemanticEntry = {
   question: string
   /** The answer's body, as JSON. */
   answer: string
-  /** Milliseconds since the epoch; so is the other. */
+  /** Milliseconds since the epoch, like `expiresAt`. */
   storedAt: number
-  /** When it goes, unless it is pinned. */
+  /** When it expires, unless pinned. */
   expiresAt: number
-  /** Kept for a year, and no new answer replaces it. */
+  /** Kept for a year, and not replaced by new answers. */
   pinned: boolean
-  /** How often it has answered since this process began; of what others gave, this process knows nothing. */
+  /** Times it was served by this process. Hits in other processes are not included. */
   hits: number
 }
 
 export type SemanticAdmin = {
-  /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
+  /** Lists entries that match, in no order. Entries signed with another secret are not readable. @default limit 100 */
   list: (what: PurgeFilter, limit?: number) => Promise<SemanticEntry[]>
-  /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
+  /**
+   * Returns an entry by its `key` in `list`, or by `semantic.entry` of a call's record. `undefined` if it is absent or
+   * not readable.
+   */
   inspect: (key: string) => Promise<SemanticEntry | undefined>
   /**
-   * How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. `key`
-   * may also be that of the exact cache: then it is what has the same answer.
+   * Removes entries that match. Resolves with their number. Unreadable entries of the team are removed as well. `key`
+   * may also be a key of the exact cache: it stands for the entry with the same answer.
    */
   remove: (what: PurgeFilter) => Promise<number>
   /**
-   * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
+   * Pins an entry; with `false`, restores its expiry. Resolves `false` if it is absent or not readable.
    * @default pinned true
    */
   pin: (key: string, pinned?: boolean) => Promise<boolean>

@@ -10,51 +10,57 @@ import { type Generation, type Generations, generationKeyOf } from './generation
 import { PINNED_MS } from './pinned.ts'
 import swapSource from './swap.lua'
 
-/** Of the list of a partition: an id, and when it was put there, in milliseconds since the epoch. */
+/** An id in a partition's index key, and when it was added, in milliseconds since the epoch. */
 export type IndexedId = { id: string; at: number }
 
-/** How long: the entry, and what else there is of its partition. In milliseconds. */
+/** TTLs in milliseconds: `keptMs` of the entry, `listMs` of the partition's index key. */
 type Ttls = { keptMs: number; listMs: number }
 
 type Read = {
-  /** In the order of the ids; null for those that are gone, or no values. */
+  /** Values in the order of the ids; null if absent. */
   values: (Buffer | null)[]
-  /** Of another key of the team. */
+  /** Value of the other key. */
   other: Buffer | null
-  /** Which entries count; `undefined`: none does. */
+  /** Generation that entries must be signed for; `undefined`: no entry is valid. */
   generation: Generation | undefined
 }
 
-/** Entries in Redis. All methods throw RedisUnavailable when it is away. */
+/** Entries in Redis. All methods reject with RedisUnavailable while Redis is down. */
 export type RedisEntries = {
-  /** When it was put there. False: there was no room, or a purge has come since the epoch of its call. */
+  /**
+   * Stores an entry. Resolves with the time it was indexed, or `false` if Redis is full or a purge has happened since
+   * `since`.
+   */
   put: (partition: Partition, id: string, value: Buffer, kept: Ttls, since: Stamps) => Promise<number | false>
-  /** By one command, which also tells what there was of purges. */
+  /** Reads entries, generation and purge stamps by one command. */
   get: (partition: Partition, ids: string[], other?: string) => Promise<Read>
-  /** What was last heard of purges that concern a partition. */
+  /** Returns the purge stamps last read for a partition. */
   stamps: (partition: Partition) => Stamps
-  /** Puts a value in the place of another state of itself. False: it has changed again, or is gone. */
+  /** Compare-and-swap of a value. Resolves `false` if it has changed or is gone. */
   swap: (partition: Partition, id: string, held: Buffer, value: Buffer) => Promise<boolean>
-  /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
+  /** Returns ids added in a time range, newest first, in pages of `PAGE_SIZE`. */
   newest: (partition: Partition, from: number, until: number, page: number) => Promise<IndexedId[]>
-  /** Takes ids off the list whose entries are gone. */
+  /** Removes ids of absent entries from the index key. */
   removeIds: (partition: Partition, ids: string[]) => Promise<void>
 }
 
 export const PAGE_SIZE = 1_000
-/** Longer than any entry is kept, so that the list of them outlives them. */
+/** The index key outlives the entries in it by this. */
 const LIST_GRACE_MS = 60_000
 const ID = /^[\w-]{20}$/
 
-/** Whoever can write to Redis can put anything on a list. */
+/** Validates an id: any writer to Redis can add members to the index key. */
 export const isEntryId = (id: string): boolean => ID.test(id)
 
 export const keyOf = ({ name }: Partition, id: string): string => `${name}:${id}`
 
-/** Under which keys entries stand whose answer upstream keeps by this id. */
+/** Key of a set with the entries of an upstream answer id. */
 export const answerKeyOf = (answerId: string): string => `gw:{${hashTag(answerId)}}:sid`
 
-/** Has an entry found by the id of its answer. @throws RedisUnavailable */
+/**
+ * Makes an entry findable by the id of its answer.
+ * @throws RedisUnavailable
+ */
 export async function nameAnswer(
   redis: RedisConnection,
   answerId: string,
@@ -73,7 +79,7 @@ type Parts = {
   generations: Generations
 }
 
-/** One value for each entry, and one list of ids for each partition, by the time they were put there. */
+/** Creates access to Redis: one value per entry, and per partition one sorted set of ids by time. */
 export function createRedisEntries(
   redis: RedisConnection,
   { maxBytes, onFull, keyLocking, generations }: Parts,
@@ -134,7 +140,7 @@ export function createRedisEntries(
   }
 }
 
-/** Tells other processes of an entry. */
+/** Adds an entry to its partition's index key, where other processes find it. */
 export async function indexId(
   redis: RedisConnection,
   name: string,

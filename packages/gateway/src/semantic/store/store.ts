@@ -14,26 +14,26 @@ import { keyOf, nameAnswer, type RedisEntries } from './redis-entries.ts'
 import { createRefuted, refutedId } from './refuted.ts'
 import { createSync } from './sync.ts'
 
-/** Where processes note something in one entry at the same time. */
+/** Attempts against processes that write the same entry. */
 const MARK_TRIES = 5
-/** How often neighbours are looked for again, where some turned out to be gone. */
+/** Searches repeated after entries turned out to be gone. */
 const ROUNDS = 2
 
 export type SemanticStoreOptions = {
-  /** Redis, and what an admin can do there. Absent: entries are here, and nowhere else. */
+  /** Redis and its entries. Absent: entries are in this process only. */
   shared:
     | { entries: RedisEntries; source: EntrySource; redis: RedisConnection; generations: Generations }
     | undefined
   dims: number
   maxBytes: number
-  /** For large partitions. */
+  /** Index for large partitions. */
   graph: GraphIndex | undefined
   onError: (error: unknown) => void
 }
 
 /**
- * Vectors in this process, by partition; entries in Redis, if there is one, or here. An entry that is found near is read
- * from Redis before it serves: what was deleted, has expired or is not ours is never given.
+ * Creates a store with vectors in this process, and entries in Redis, or here without it. An entry is read from Redis
+ * before it serves, so a deleted, expired or forged entry never does.
  */
 export function createSemanticStore(options: SemanticStoreOptions): SemanticStore {
   const { shared, dims, maxBytes, graph, onError } = options
@@ -43,7 +43,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
   const refuted = createRefuted(shared?.redis)
   const sync = redisEntries && createSync(partitions, redisEntries)
 
-  /** In the order of the ids, by one command; `undefined` for what is gone, or not ours. */
+  /** Reads entries in the order of the ids, by one command; `undefined` for absent or invalid ones. */
   async function read(
     partition: Partition,
     room: PartitionState,
@@ -63,7 +63,9 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
     return { entries, wrong: refuted.idsOf(key, other) }
   }
 
-  /** Notes in an entry itself that its answer is wrong for a question: it is given with that, or not at all. */
+  /**
+   * Notes in the entry itself that its answer is wrong for a question: no process can then serve it without the note.
+   */
   async function mark(partition: Partition, id: string, asked: string): Promise<void> {
     const room = partitions.of(partition.name)
     if (redisEntries === undefined) {
@@ -108,7 +110,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
         else partitions.drop(room, id)
       }
       confirmed += found.length
-      // What was deleted elsewhere hid what is next to it.
+      // Entries deleted elsewhere may have hidden their neighbours.
       if (found.length < near.length && round < ROUNDS) continue
       if (confirmed === 0) sync?.reset(room)
       return found
@@ -120,7 +122,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       const room = partitions.of(name)
       if (sync === undefined) return room.index.size() > 0
       const looking = sync.catchUp({ name, ...rest }, room)
-      // Nobody waits while a partition is loaded for the first time.
+      // No call waits for the first load of a partition.
       if (!sync.isLoaded(room)) return false
       return looking !== undefined || room.index.size() > 0
     },
@@ -130,7 +132,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       try {
         return await search(partition, room, vector, count, question)
       } catch {
-        // Redis went away: what it cannot confirm is not found.
+        // Redis is down: an entry it cannot confirm is not found.
         return []
       }
     },
@@ -154,7 +156,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       }
       try {
         await sync?.catchUp(partition, room)
-        // The same question again takes the place of its last answer, unless somebody wants that kept.
+        // The same question replaces its previous answer, unless that one is pinned.
         if (room.pinned.has(id)) {
           const [held] = (await read(partition, room, [id])).entries
           if (held?.pinned) return false
@@ -182,7 +184,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       await refuted.add(refuted.keyOf(partition, question), ids)
       const asked = refutedId(question)
       const marking = entries.map(({ id }) => mark(partition, id.slice(partition.name.length + 1), asked))
-      // Redis is away: the next process to judge it notes it then.
+      // If Redis is down, the next process to judge it adds the note.
       await Promise.allSettled(marking)
     },
     admin,
@@ -193,7 +195,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
   }
 }
 
-/** Of a question: who asks the same again has the same. */
+/** Id of a question: equal texts have equal ids. */
 export const idOf = (question: string): string => hash('sha256', question, 'base64url').slice(0, 20)
 
 export const entryOf = (id: string, { question, answer, groups, exact, pinned }: Sealed): Entry => ({
@@ -210,7 +212,7 @@ export const withRefuted = (sealed: Sealed, asked: string): Sealed => ({
   refuted: sealed.refuted.includes(asked) ? sealed.refuted : [...sealed.refuted, asked],
 })
 
-/** Whether its answer was judged wrong for the question of that name. */
+/** Tells whether its answer was judged wrong for the question with this name. */
 export const isRefuted = (sealed: Sealed, asked: string, wrong: ReadonlySet<string>): boolean =>
   sealed.refuted.includes(asked) || (wrong.size > 0 && wrong.has(refutedId(sealed.question)))
 

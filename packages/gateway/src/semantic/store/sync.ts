@@ -4,31 +4,31 @@ import { type Sealed, unseal } from './codec.ts'
 import { expiryOf, type IndexEntry, type PartitionState, type Partitions } from './partitions.ts'
 import { type IndexedId, isEntryId, PAGE_SIZE, type RedisEntries } from './redis-entries.ts'
 
-/** How far this process has followed a partition. */
+/** How far this process has loaded a partition. */
 type SyncState = {
-  /** When Redis was last asked what is new, by this process's clock. */
+  /** When Redis was last checked for news, by this process's clock. */
   checkedAt: number
-  /** Whether all that there is has been looked at. */
+  /** Whether the first load is complete. */
   loaded: boolean
   loading: Promise<void> | undefined
-  /** Of the ids that the next look comes upon again, when they were put there. */
+  /** When ids were added that the next overlapping check will list again. */
   seen: Map<string, number>
 }
 
-/** So old may be what is known of other processes' entries. */
+/** Longest age in milliseconds of what is known of other processes' entries. */
 const FRESH_MS = 1_000
-/** Clocks of processes differ; entries are looked for a little further back, and ahead, than needed. */
+/** Clock difference between processes that checks allow for, in milliseconds, in both directions. */
 const OVERLAP_MS = 30_000
-/** Entries read by one command: at first, at most, and as many as come within a fraction of its deadline. */
+/** Entries per command: at first, at most, and limited by bytes. */
 const [FIRST_PAGE, LAST_PAGE, PAGE_BYTES] = [25, 200, 1024 * 1024]
-/** Pages in a row without an entry of ours, after which there are none: what has expired is at the end of the list. */
+/** Pages in a row without a valid entry after which a load ends: expired ids are at the end. */
 const MAX_EMPTY_PAGES = 20
-/** Of what is new, no more is looked at in one go. */
+/** New ids processed by one check. */
 const MAX_NEW = 10_000
-/** Entries put into an index at a time. */
+/** Index inserts between two yields to the event loop. */
 const YIELD_EVERY = 500
 
-/** Keeps what this process knows of partitions as Redis has it. */
+/** Keeps the partitions of this process up to date with Redis. */
 export function createSync(rooms: Partitions, entries: RedisEntries) {
   const states = new WeakMap<PartitionState, SyncState>()
   let pageSize = FIRST_PAGE
@@ -41,7 +41,7 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
     return it
   }
 
-  /** Newest first, until `wanted` is satisfied. */
+  /** Lists ids, newest first, until `wanted` are found. */
   async function list(partition: Partition, from: number, wanted: number): Promise<IndexedId[]> {
     const listed: IndexedId[] = []
     const until = Date.now() + OVERLAP_MS
@@ -53,7 +53,7 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
     return listed
   }
 
-  /** What is not ours is passed over; of what is gone, the list is rid. */
+  /** Reads entries. Skips invalid ones, and removes ids of absent ones from the index key. */
   async function read(partition: Partition, ids: string[]): Promise<{ id: string; sealed: Sealed }[]> {
     const { values, generation } = await entries.get(partition, ids)
     const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 1)
@@ -80,11 +80,11 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
       from += some.length
       const found = await read(partition, some)
       emptyPages = found.length === 0 ? emptyPages + 1 : 0
-      // The answers would take more than this process may hold.
+      // Answers are not kept: they would exceed this process's memory limit.
       for (const { id, sealed } of found)
         loaded.push({ id, vector: sealed.vector, pinned: sealed.pinned, expires: expiryOf(sealed) })
     }
-    // The oldest first, which is the order in which they give way. What came meanwhile is newer than all of them.
+    // Inserts the oldest first, since insertion order is eviction order. Entries added meanwhile are newer.
     loaded.reverse()
     for (const [at, placed] of loaded.entries()) {
       if (!room.index.has(placed.id)) rooms.place(room, placed.id, placed)
@@ -95,7 +95,7 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
   async function refresh(partition: Partition, room: PartitionState, it: SyncState): Promise<void> {
     const at = Date.now()
     try {
-      // What there was of purges, before anything is asked of upstream that could be kept.
+      // Reads purge stamps before upstream is called for an answer that may be stored.
       if (!it.loaded) await entries.get(partition, [])
       const from = it.loaded ? it.checkedAt - OVERLAP_MS : 0
       const listed = await list(partition, from, it.loaded ? MAX_NEW : rooms.capacity())
@@ -105,7 +105,7 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
       it.seen = new Map(listed.filter((one) => one.at >= at - OVERLAP_MS).map(({ id, at }) => [id, at]))
       it.loaded = true
     } catch {
-      // Redis is away. Nothing is found that it would have to confirm; it is asked again in a while.
+      // Redis is down: entries cannot be confirmed, so none is found. The next check tries again.
     }
     it.checkedAt = at
   }
@@ -121,7 +121,7 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
 
   return {
     isLoaded: (room: PartitionState) => of(room).loaded,
-    /** Not more than once a second. `undefined`: there is nothing to wait for. */
+    /** Checks at most once a second. Returns `undefined` if there is nothing to wait for. */
     catchUp(partition: Partition, room: PartitionState): Promise<void> | undefined {
       const it = of(room)
       if (Date.now() - it.checkedAt < FRESH_MS) return it.loading
@@ -130,10 +130,10 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
       })
       return it.loading
     },
-    /** What this process has put there itself. */
+    /** Notes an entry written by this process. */
     wrote: (room: PartitionState, id: string, at: number) => void of(room).seen.set(id, at),
     looking: (room: PartitionState) => of(room).loading,
-    /** Redis has lost what it had: all is loaded again. */
+    /** Redis lost its data: loads everything again. */
     reset(room: PartitionState) {
       rooms.reset(room)
       states.delete(room)

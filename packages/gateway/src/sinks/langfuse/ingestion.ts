@@ -7,23 +7,23 @@ import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 import type { Progress } from './progress.ts'
 
-/** What is left to send of one call, as events of Langfuse's own format. */
+/** Events of one call that are still to be sent, in Langfuse's ingestion format. */
 type EventsItem = BatchItem & { events: ApiIngestionEvent[] }
 
-/** Langfuse v4 says it of each event, in a 207, and stores none of them. */
+/** Message of Langfuse v4 for each event, in a 207; none of them is stored. */
 export const NOT_ACCEPTED = 'Event type not accepted'
 
 export const KEYS_HINT =
   'LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, and that they are of a project of that server'
 
-/** Well below what servers take (4.5 MB). How many calls go at once is the outbox's to find out. */
+/** Well below the 4.5 MB that servers accept. The queue adapts how many calls go at once. */
 export const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
 
 /**
- * The `langfuse` client, of which only the call to the API is used: `api.ingestionBatch`. Its own queue in front of that
- * serialises itself whole for every event, sends any number of batches abreast, retries a batch for one bad event in it,
- * gives up on others without a word, prints, looks through every text for media, and does not tell what arrived. Queue
- * and retries are the outbox's, the deadline is the signal's, and what arrived is in the answer.
+ * Creates the `langfuse` client, of which only `api.ingestionBatch` is used. Its own queue serialises everything again
+ * for each event, sends any number of batches concurrently, retries a whole batch for one bad event, drops others
+ * silently, prints, searches every text for media, and does not report what arrived. Here the sink queue retries, the
+ * signal holds the deadline, and the answer tells what arrived.
  */
 export async function connect({ publicKey, secretKey, baseUrl, environment }: LangfuseSettings) {
   const { Langfuse } = await import('langfuse').catch((cause: unknown) => {
@@ -33,8 +33,8 @@ export async function connect({ publicKey, secretKey, baseUrl, environment }: La
 }
 
 /**
- * Events with ids of their own calls, so that what is sent twice is stored once.
- * Source: openapi.yml of Langfuse 2.95.12 and 4.16.0, `IngestionEvent`; `usage` is read by v2, the details by v3 and v4.
+ * Builds the events of a call. Their ids derive from the call's, so that an event sent twice is stored once.
+ * Source: openapi.yml of Langfuse 2.95.12 and 4.16.0, `IngestionEvent`; v2 reads `usage`, v3 and v4 the details.
  */
 export function eventsOf(
   observation: Observation,
@@ -76,7 +76,7 @@ export function eventsOf(
         ? {}
         : { completionStartTime: iso(observation.firstTokenMs) }),
       ...(observation.model === undefined ? {} : { model: observation.model }),
-      // The client's types know whole numbers only; every server takes fractions, as temperatures are.
+      // The client's types allow integers only; all servers accept fractions, such as a temperature.
       modelParameters: observation.modelParameters,
       ...(tokens === undefined ? {} : { usageDetails: tokens }),
       ...costs,
@@ -92,7 +92,7 @@ export function eventsOf(
   return [trace, generation, ...scoresOf(observation, traceId, id, environment)]
 }
 
-/** Of a trace and a generation by either kind of id. */
+/** Builds score events for a trace and a generation, with ids of either format. */
 export function scoresOf(
   { scores, endMs }: Observation,
   traceId: string,
@@ -109,7 +109,7 @@ export function scoresOf(
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
-/** Inclusive tokens, and our cost: a server that is given one of its own prices nothing. */
+/** Token counts that include their parts, and the known cost: a server given a cost does not compute one. */
 function usageOf(tokens: Record<string, number> | undefined, costUsd: number | undefined) {
   const sum = (kind: string) =>
     Object.entries(tokens ?? {}).reduce((sum, [key, count]) => (key.startsWith(kind) ? sum + count : sum), 0)
@@ -120,7 +120,7 @@ function usageOf(tokens: Record<string, number> | undefined, costUsd: number | u
   }
 }
 
-/** What became of each call, by what was said of each of its events; what is final of one is noted. */
+/** Sends events and returns a result for each call. Notes the final result of each event in `progress`. */
 export async function ingest(
   client: Langfuse,
   parts: readonly EventsItem[],
@@ -137,7 +137,7 @@ export async function ingest(
     )
     if ('batchRejected' in answer) return answer
     notAccepted ||= answer.errors.some(({ message }) => message === NOT_ACCEPTED)
-    // Then they will be sent in another way.
+    // These events will be sent as spans instead.
     if (notAccepted) return due.map(() => ({ retry: NOT_ACCEPTED }))
     const errors = new Map(answer.errors.map((error) => [error.id, error]))
     const stored = new Set(answer.successes.map(({ id }) => id))
@@ -195,7 +195,7 @@ async function post(
   throw new DeliveryError('an answer that is not Langfuse’s: check LANGFUSE_BASE_URL')
 }
 
-/** The client throws the response itself, with the JSON of its body at hand, or the error of reading one. */
+/** Converts what the client throws: the response itself, with its parsed body or the error of parsing it. */
 function answerFrom(thrown: unknown): Answer | undefined {
   if (!(thrown instanceof Response)) return undefined
   const { error } = thrown as Response & { error?: unknown }

@@ -6,7 +6,10 @@ import { KEYS_HINT } from './ingestion.ts'
 import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 
-/** `x-langfuse-ingestion-version: 4` makes spans visible at once; without it they may take minutes. */
+/**
+ * Builds the OTLP receiver. `x-langfuse-ingestion-version: 4` makes spans visible at once; without it they may take
+ * minutes.
+ */
 export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings, v4: boolean): Receiver {
   return {
     name: 'Langfuse',
@@ -22,9 +25,8 @@ export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings, 
 }
 
 /**
- * Spans in Langfuse's own attributes come under the name of its SDKs: of any other scope the server repeats every
- * attribute in the metadata, as `attributes.langfuse.…`. Versions of 3 up to 3.145 discard a scope of that name that
- * does not hold the public key.
+ * Scope of spans with Langfuse's own attributes. For any other scope, the server repeats every attribute in the
+ * metadata as `attributes.langfuse.…`. Versions 3 to 3.145 discard this scope if it lacks the public key.
  * Source: Langfuse 4.16.0 and 3.127.0, `OtelIngestionProcessor.ts`, `isLangfuseSDKSpans`.
  */
 const SDK_SCOPE = { name: 'langfuse-sdk', attributes: {} }
@@ -35,7 +37,7 @@ export function spanItem(report: Report, observation: Observation, settings: Lan
 }
 
 /**
- * v4 has no traces, only spans: user, session, tags and the trace's name are on each.
+ * Builds a call's span. v4 has spans only, no traces: user, session, tags and trace name are on each span.
  * Source: Langfuse 4.16.0, `packages/shared/src/server/otel/attributes.ts` and `OtelIngestionProcessor.ts`.
  */
 function spanOf(observation: Observation, { environment, release }: LangfuseSettings): Span {

@@ -1,13 +1,13 @@
 import { raceAbort } from '../../util/timeout.ts'
 import { DeliveryError } from '../sink.ts'
 
-/** The last delivery of this process to each project of a server. */
+/** Last delivery of this process to each project of a server. */
 const tails = new Map<string, Promise<unknown>>()
 
 /**
- * Runs `work` when all deliveries before it to the same project have ended, also those of other clients in this process.
- * v2 reads a trace, merges, and writes it: of two requests that do so at once, one loses its tags.
- * @throws DeliveryError when the signal aborts before its turn; nothing was sent then.
+ * Runs `work` after all earlier deliveries to the same project, including those of other clients in this process.
+ * Langfuse v2 reads, merges and writes a trace without a lock: of two concurrent requests, one loses its tags.
+ * @throws DeliveryError if the signal aborts before its turn; nothing was sent then.
  */
 export async function runSerially<T>(lane: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const before = tails.get(lane) ?? Promise.resolve()

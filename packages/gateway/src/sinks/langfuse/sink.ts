@@ -14,25 +14,25 @@ import { createTraceEnds } from './traces.ts'
 type Api = 'ingestion' | 'otlp'
 type Item = { report: Report; observation: Observation }
 
-/** Of one delivery. A real v2 needs 14 ms for each of a call's four events, on a core of its own. */
+/** Calls of one delivery. A real v2 needs 14 ms of one core for each of a call's four events. */
 const MAX_BATCH = 50
 const FIRST_BATCH = 2
 
 /**
- * Langfuse, by whichever of its two formats the server takes: v2 knows only the first, v4 answers the first with a 207
- * and stores nothing of it.
+ * Creates the Langfuse sink. It uses the format that the server stores: v2 knows ingestion only, and v4 answers
+ * ingestion with a 207 and stores nothing.
  */
 export function createLangfuseSink(settings: LangfuseSettings): Sink {
   const { api, baseUrl, publicKey, environment, timeoutMs } = settings
   const progress = createProgress()
   const endsOf = createTraceEnds()
-  /** Made once: what is sent again is the same, to the letter. */
+  /** Events are built once, so that a retry sends identical bytes. */
   const eventsByReport = new WeakMap<Report, ApiIngestionEvent[]>()
   let chosen: Api | undefined
   let v4 = false
   let client: Promise<Langfuse> | undefined
 
-  /** Asked once, and again after trouble: a server may have been exchanged for another version. */
+  /** Asks for the version once, and again after a failure: the server may have been upgraded. */
   async function chooseApi(signal: AbortSignal): Promise<Api> {
     if (api !== 'auto') return api
     if (chosen !== undefined) return chosen
@@ -72,7 +72,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
     }
   }
 
-  /** Spans first: scores are of them, and have an endpoint of their own that every version keeps. */
+  /** Sends spans, then the scores that refer to them, through the ingestion endpoint that every version has. */
   async function sendSpans(told: Item[], signal: AbortSignal): Promise<Delivery> {
     const due = told.filter(({ report }) => progress.remaining(report, [SPAN]).length > 0)
     const spans = due.map(({ report, observation }) => spanItem(report, observation, settings))
@@ -92,7 +92,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   const scoresFor = ({ observation }: Item) =>
     scoresOf(observation, observation.otelTraceId, observation.otelId, environment)
 
-  /** Where they cannot be delivered, their spans have arrived all the same. */
+  /** A failure here concerns the scores only: the spans have arrived. */
   async function sendScores(
     scores: Parameters<typeof ingest>[1],
     signal: AbortSignal,
@@ -135,7 +135,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
 
 const reportsOf = (told: Item[]) => told.map(({ report }) => report)
 
-/** The one span of a call. */
+/** Id in `progress` of a call's only span. */
 const SPAN = { id: 'span' }
 
 const STORES_NOTHING =

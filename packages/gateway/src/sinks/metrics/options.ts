@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 
-/** What is counted in Redis for alerts and reports, by minute, team and agent. */
+/** Counters in Redis for alerts and reports, by minute, team and agent. */
 export type MetricsOptions = {
-  /** Seconds between two writes, as long as there are calls. Each is one command. @default 5 */
+  /** Seconds between two writes while there are calls; each write is one command. @default 5 */
   flushSeconds?: number
-  /** Hours the sums of a minute are kept; those of an hour are kept for 35 days. @default 26 */
+  /** Hours that minute counters are kept; hour counters are kept for 35 days. @default 26 */
   keepHours?: number
 }
 
@@ -23,7 +23,7 @@ export const metricsSchema = z.optional(
   ),
 )
 
-/** `undefined`: nothing is counted. */
+/** Returns `undefined` if the option is `false`. */
 export function metricsSettings(given: false | MetricsOptions | undefined): MetricsSettings | undefined {
   if (given === false) return undefined
   return { flushSeconds: given?.flushSeconds ?? 5, keepHours: given?.keepHours ?? 26 }

@@ -7,12 +7,12 @@ import type { MetricsSettings } from './options.ts'
 import writeSource from './write.lua'
 import { createWrite, type Write } from './write.ts'
 
-/** What one command adds at most: Redis does nothing else meanwhile, for a few milliseconds. */
+/** Calls of one command at most: it blocks Redis for a few milliseconds. */
 const BATCH = 1_000
 
 /**
- * Adds each call to the sums of its minute and of its hour, with one command for all calls of some seconds. A write that
- * failed may have happened: it is repeated as it was, under its number, before there is another one.
+ * Adds each call to its minute and hour, with one command per `flushSeconds`. After a failure it is unknown whether
+ * Redis applied the write: the same write, with the same number, is repeated before the next one.
  */
 export function createMetricsSink(
   redis: RedisConnection,
@@ -32,7 +32,8 @@ export function createMetricsSink(
     }
     const earlier = unconfirmed
     const rest = reports.filter((report) => !earlier.reports.has(report))
-    // By then Redis has forgotten whether it happened; to miss calls is better than to count them twice.
+    // After `keepMs` Redis has forgotten the write's number. Then the calls are dropped: missing calls are better than
+    // calls counted twice.
     const forgotten = Date.now() - earlier.at > keepMs
     if (!forgotten) await send(earlier)
     unconfirmed = undefined

@@ -2,7 +2,7 @@ import type { Report } from '../sink.ts'
 import { type Counters, count, endOf, HOUR_MS, OVERFLOW_AGENT, rowOf, serializeCounters } from './counters.ts'
 import { keyOf, MS_OF, type Span, writerKeyOf } from './keys.ts'
 
-/** One command, as it goes over; repeated, it is the same to the last byte. */
+/** One call of write.lua. A repetition is identical to the byte. */
 export type Write = {
   at: number
   reports: ReadonlySet<Report>
@@ -10,15 +10,15 @@ export type Write = {
   args: (string | number)[]
 }
 
-/** The sums of hours outlive those of minutes: reports look at months. */
+/** Reports read months, so hours are kept longer than minutes. */
 const HOURS_KEPT_MS = 35 * 24 * HOUR_MS
-/** A hostile caller may be a thousand agents a minute: beyond so many rows they are others. */
+/** Rows of a minute or hour. Callers can invent agent names: beyond this limit they share one row. */
 const MAX_ROWS = 100
 
 type Row = { team: string; counters: Counters }
 type Bucket = { ttlMs: number; rows: Map<string, Row> }
 
-/** KEYS and ARGV of write.lua, in its order. */
+/** Builds KEYS and ARGV of write.lua, in its order. */
 export function createWrite(
   reports: readonly Report[],
   writer: string,
@@ -41,7 +41,7 @@ export function createWrite(
 
   function countIn(span: Span, kept: number, { record }: Report) {
     const end = endOf(record)
-    // A clock that is wrong must neither keep sums for ever nor lose them at once.
+    // Bounds the TTL against a wrong clock: never longer than `kept`, and not written if already expired.
     const ttlMs = Math.min(kept, Math.ceil((Math.floor(end / MS_OF[span]) + 1) * MS_OF[span] + kept - now))
     if (ttlMs <= 0) return
     const key = keyOf(span, end)

@@ -4,7 +4,7 @@ import { spanOf } from '../otlp/semconv.ts'
 import type { Report, Sink } from '../sink.ts'
 import type { OtelSettings } from './options.ts'
 
-/** Any OpenTelemetry backend that takes OTLP over HTTP. */
+/** Creates a sink for any OpenTelemetry backend that accepts OTLP over HTTP. */
 export function createOtelSink({ url, headers, serviceName, timeoutMs }: OtelSettings): Sink {
   const receiver: Receiver = {
     name: 'the OpenTelemetry backend',

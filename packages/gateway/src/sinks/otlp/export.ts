@@ -4,28 +4,28 @@ import { ask, excerpt, httpError } from '../http.ts'
 import { DeliveryError, type Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
 
-/** A span, serialised. */
+/** A serialised span. */
 export type SpanItem = BatchItem & { json: string }
 
 export type Receiver = {
-  /** In messages. */
+  /** Name of the receiver in messages. */
   name: string
-  /** What to check when it does not let us in. */
+  /** What to check after a 401 or 403. */
   keysHint: string
   url: string
   headers: Record<string, string>
   resource: Attributes
-  /** Who made the spans, by OpenTelemetry's name for it: an instrumentation scope. @default this package */
+  /** Instrumentation scope of the spans. @default this package */
   scope?: { name: string; attributes: Attributes }
 }
 
-/** OTLP receivers commonly take 4 MiB or more at once. */
+/** OTLP receivers commonly accept 4 MiB or more per request. */
 const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
 
 /**
- * Sends spans by OTLP/HTTP. The format is written here rather than by the `@opentelemetry` exporters: those bring fifteen
- * packages whose versions must agree with those of the program around us, retry by themselves, cannot be aborted, and
- * keep a partial success to themselves. The JSON is small, specified, and says for each request what became of it.
+ * Sends spans by OTLP/HTTP, without the `@opentelemetry` exporters: those are fifteen packages whose versions must
+ * agree with the program's, retry by themselves, cannot be aborted, and hide partial success. The JSON format is small
+ * and specified, and its answer tells the result of each request.
  */
 export function exportSpans(
   receiver: Receiver,
@@ -57,13 +57,13 @@ async function send(
 }
 
 /**
- * A partial success counts the rejected and does not name them, and must not be sent again: the number is right, and
- * which of them it was, nobody knows.
+ * Reads a partial success. It counts rejected spans without naming them, and must not be retried: the count is right,
+ * but which spans it means is unknown.
  * Source: OTLP specification 1.5, "Partial Success".
  */
 function resultsOf(name: string, { partialSuccess }: Record<string, unknown>, count: number): ItemResult[] {
   const { rejectedSpans, errorMessage } = isObject(partialSuccess) ? partialSuccess : {}
-  // A 64-bit number, which JSON of protobuf writes as a string.
+  // JSON of protobuf writes a 64-bit number as a string.
   const rejected = typeof rejectedSpans === 'number' ? rejectedSpans : Number(textIn(rejectedSpans))
   const reason = `${name} rejected spans: ${excerpt(textIn(errorMessage))}`
   return Array.from({ length: count }, (_, at) => (at < rejected ? { rejected: reason } : 'accepted'))

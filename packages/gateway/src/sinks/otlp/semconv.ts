@@ -4,7 +4,10 @@ import type { Content, Report } from '../sink.ts'
 import { type Attributes, attributesOf, nanos, plainText, type Span } from './encode.ts'
 import { spanIdOf, traceIdOf } from './ids.ts'
 
-/** Source: OpenTelemetry semantic conventions 1.37, "GenAI spans"; embeddings and text completion are named there, too. */
+/**
+ * Operation names. Source: OpenTelemetry semantic conventions 1.37, "GenAI spans", including embeddings and text
+ * completion.
+ */
 const OPERATIONS: Record<string, string> = {
   chat: 'chat',
   responses: 'chat',
@@ -25,10 +28,10 @@ const PARAMETERS: Record<string, string> = {
   dimensions: 'gen_ai.embeddings.dimension.count',
 }
 
-/** Backends cut or refuse longer ones. */
+/** Longest content attribute in characters; backends cut or reject longer ones. */
 const MAX_CONTENT = 60_000
 
-/** What the conventions have no word for is below `llm_gateway.`. */
+/** Builds a call's span. Attributes outside the conventions start with `llm_gateway.`. */
 export function spanOf({ record, parameters, content }: Report): Span {
   const operation = OPERATIONS[record.operation]
   const attributes: Attributes = {

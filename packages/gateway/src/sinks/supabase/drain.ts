@@ -7,22 +7,22 @@ import type { Row } from './row.ts'
 import type { Spill } from './spill.ts'
 import type { Table } from './table.ts'
 
-/** After rows, more are likely; while there are none, one look costs one command. */
+/** Milliseconds between polls: short after rows were found, since more are likely; an empty poll costs one command. */
 const POLL = { min: 1_000, max: 30_000 }
-/** Well within the lease. */
+/** Milliseconds of one round; well within the lease. */
 const TURN_MS = 5_000
 
 export type Drain = {
-  /** Rows that this process has delivered for others, or for itself later. */
+  /** Rows of any process that this process took from the stream and delivered, or that were rejected. */
   counts: { delivered: number; rejected: number }
-  /** There is something to look for. */
+  /** Shortens the wait for the next poll: rows are there. */
   pollSoon: () => void
   close: () => void
 }
 
 /**
- * Delivers what any process has put by: first to the table, then out of the stream. Who dies in between leaves a row in
- * both, and the table takes it only once. Its timers keep no program alive.
+ * Delivers spilled rows of all processes: writes them to the table, then deletes them from the stream. After a crash
+ * in between a row is in both, and the table ignores the duplicate. Its timers do not keep the process alive.
  */
 export function createDrain(
   spill: Spill,
@@ -31,7 +31,7 @@ export function createDrain(
   fault: Fault,
 ): Drain {
   const counts = { delivered: 0, rejected: 0 }
-  /** Polls in a row without a row, plus 1: the back-off counts attempts from 1. */
+  /** Empty polls in a row, plus 1: the back-off counts attempts from 1. */
   let quietPolls = 1
   let timer: NodeJS.Timeout | undefined
   let isPolling = false
@@ -55,10 +55,10 @@ export function createDrain(
     isPolling = true
     try {
       const found = table.isUnavailable() || (await watchedForExit(drainOnce))
-      // Rows may wait while another process is at them, which may have died of it.
+      // Another process may hold the lease, and may have died with it: then rows wait.
       quietPolls = found || spill.waiting() > 0 ? 1 : quietPolls + 1
     } catch (error) {
-      // Redis says for itself that it is away; the table does not.
+      // A Redis failure is logged by its connection; a failure of the table is not.
       if (error instanceof DeliveryError) {
         warn(error.message)
         await spill.leave().catch(() => undefined)
@@ -70,7 +70,7 @@ export function createDrain(
     }
   }
 
-  /** True: there were rows. */
+  /** Resolves `true` if rows were found. */
   async function drainOnce(): Promise<boolean> {
     let delivered: string[] = []
     for (let rounds = 0; ; rounds += 1) {
@@ -90,7 +90,7 @@ export function createDrain(
   return {
     counts,
     pollSoon() {
-      // What is about to happen must not be put off by every row.
+      // A poll due soon must not be delayed by every new row.
       if (quietPolls === 1) return
       quietPolls = 1
       schedule()

@@ -9,15 +9,15 @@ import { createSpill, type Spill } from './spill.ts'
 import { createTable, type Table } from './table.ts'
 
 const BATCH = 500
-/** After limits could not be told. */
+/** Milliseconds before limits are written again after a failure. */
 const LIMITS_PAUSE_MS = 60_000
 
-/** Reports and, in the same order, their rows. */
+/** Reports, and their rows in the same order. */
 type Batch = { reports: readonly Report[]; rows: Row[]; signal: AbortSignal }
 
 /**
- * One row for each call. To Supabase if it can be reached; else into Redis, if that can be; else they stay in this
- * process's queue, and the oldest give way there.
+ * Creates the sink that writes one row per call: to Supabase; if that fails, to Redis; if that fails too, rows stay in
+ * this process's queue, which drops the oldest when full.
  */
 export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSettings, deps: SinkDeps): Sink {
   const { policy, redis, keyLocking, warn } = deps
@@ -27,7 +27,7 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
     spill &&
     table &&
     createDrain(spill, table, (trouble) => warn('supabase drain', `supabase: ${trouble}`), redis.fault)
-  /** The policy whose limits are known there. */
+  /** Policy whose limits are in the table. */
   let writtenPolicy: Policy | undefined
   let limitsNotBefore = 0
 
@@ -44,7 +44,7 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
     try {
       return await spillRows(batch, table.lastError())
     } catch (error) {
-      // With Redis gone, too, even an early try is better than none.
+      // With Redis down as well, a retry before the back-off ends is better than none.
       if (skippedTable) return await write(table, batch)
       throw error
     }
@@ -62,7 +62,7 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
     }
   }
 
-  /** Once for each policy, and no row waits for it: without limits, one tile has less to show. */
+  /** Writes limits once per policy. Rows do not depend on it: without limits one tile shows less. */
   async function writeLimits(table: Table, signal: AbortSignal) {
     const current = policy()
     if (current === writtenPolicy || performance.now() < limitsNotBefore) return

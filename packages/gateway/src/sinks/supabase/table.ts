@@ -8,41 +8,41 @@ import type { SupabaseSettings } from './options.ts'
 import type { Row } from './row.ts'
 
 export type WriteResult = {
-  /** Rows that are never going to be taken. */
+  /** Rows that will never be accepted. */
   rejected: Row[]
-  /** Rows that there was no time for. */
+  /** Rows not written for lack of time. */
   unwritten: Row[]
-  /** Why rows were refused, or left. */
+  /** Why rows were rejected or not written. */
   reason?: string
 }
 
 export type Table = {
   /**
-   * Writes rows that are not there yet; those that are stay as they are.
-   * @throws DeliveryError when none can be written now, for no fault of theirs.
+   * Inserts rows that are not there yet; existing rows stay unchanged.
+   * @throws DeliveryError if no row can be written now, for a reason outside the rows.
    */
   write: (rows: readonly Row[], signal: AbortSignal) => Promise<WriteResult>
-  /** Writes rows of another table, over what is there. */
+  /** Upserts rows of another table. */
   replace: (table: string, rows: object[], onConflict: string, signal: AbortSignal) => Promise<void>
-  /** It failed just now, and it is too early to try again. */
+  /** Tells whether the back-off after a failure still runs. */
   isUnavailable: () => boolean
-  /** Why it failed last. */
+  /** Message of the last failure. */
   lastError: () => string
 }
 
-/** Leaves time to put rows by, even for a program that is about to end. */
+/** Milliseconds one request may take: leaves time to spill rows, even in the exit flush. */
 const ANSWER_MS = 2_000
-/** Rows of one request at most; fewer after one that had no answer in time. */
+/** Most rows of one request; fewer after a timeout. */
 const MAX_ROWS = 500
-/** Time for finding out which rows of a batch are at fault. */
+/** Milliseconds to find the rows at fault in a rejected batch. */
 const SEARCH_MS = 2_000
 const BACKOFF = { min: 250, max: 15_000 }
-/** What makes a row the same row: by month a table must have `at` in its key, and an older table has the id alone. */
+/** Conflict keys: a table partitioned by month needs `at` in its key, an older table has the id alone. */
 const CONFLICT_KEYS = ['request_id,at', 'request_id'] as const
-/** There is no such key. */
+/** SQLSTATE: there is no unique constraint for these columns. */
 const NO_SUCH_CONSTRAINT = '42P10'
 
-/** The table of usage, through the real client, which is loaded when the first row is written. */
+/** Creates access to the usage table. Loads supabase-js for the first row. */
 export function createTable({
   table,
   to,
@@ -59,12 +59,12 @@ export function createTable({
 
   async function connect(): Promise<SupabaseClient> {
     const { createClient } = await import('@supabase/supabase-js')
-    // No session, no refresh: nothing of it lives on, and nothing opens a socket of its own.
+    // Without session and refresh, the client keeps no timer and opens no socket of its own.
     const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
     return createClient(to.url, to.secretKey, { auth })
   }
 
-  /** What the client says instead of throwing. */
+  /** Returns the client's error instead of throwing it. */
   async function upsert(
     into: string,
     rows: readonly object[],
@@ -84,7 +84,7 @@ export function createTable({
     }
   }
 
-  /** A row's `at` is written once, with its record: the same id always comes with the same one. */
+  /** A row's `at` comes from its record: the same id always has the same `at`. */
   async function add(rows: readonly Row[], signal: AbortSignal): Promise<FailedResponse | undefined> {
     for (const tried of [key, ...CONFLICT_KEYS.filter((each) => each !== key)]) {
       const refusal = await upsert(table, rows, { onConflict: tried, ignoreDuplicates: true }, signal)
@@ -100,7 +100,7 @@ export function createTable({
     if (rows.length === 0) return written
     let searchUntil = 0
 
-    /** Halves what is refused until the rows at fault stand alone. */
+    /** Halves a rejected batch until the rows at fault are alone. */
     async function writeOrSplit(some: readonly Row[], isFirst: boolean): Promise<void> {
       if (!isFirst && (signal.aborted || performance.now() > searchUntil)) {
         written.unwritten.push(...some)
@@ -132,7 +132,7 @@ export function createTable({
         failed(error)
         if (performance.now() - began > pace.targetMs && !signal.aborted) pace.late(some.length)
         if (done === 0) throw error
-        // What was written before stays written, and what was refused is refused.
+        // Rows already written or rejected keep their result.
         const open = new Set(rows.slice(done))
         for (const row of [...written.rejected, ...written.unwritten]) open.delete(row)
         written.unwritten.push(...open)

@@ -2,11 +2,11 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Observation } from './vcache.ts'
 
-/** Entries whose own labels are remembered; the rest go by their agent's threshold. */
+/** Entries with labels of their own (LRU); others follow their agent's threshold. */
 const MAX_ENTRIES = 10_000
 const MAX_OBSERVATIONS = 200
 
-/** Names an entry in notes of judgements: short, of one length for every store, and without any text of its key. */
+/** Returns an entry's name in stored labels: 20 characters for every store, without any text of the key. */
 export const feedbackName = (entry: string): string => hash('sha256', entry, 'base64url').slice(0, 20)
 
 /** Remembers the labels of each entry, the newest last, for the entries judged most recently (LRU). */

@@ -8,47 +8,47 @@ import { feedbackName } from './feedback.ts'
 import { addLabel, BINS, emptyLabels, type Labels, mergeMax, onScale } from './labels.ts'
 import type { Observation } from './vcache.ts'
 
-/** One judgement: would the answer of this entry have served? */
+/** A label: whether the answer of an entry would have been right. */
 export type LabelNote = {
-  /** Its key, as in `Entry.id`. */
+  /** The entry's key, as in `Entry.id`. */
   entry: string
   similarity: number
   right: boolean
-  /** Whether it tells of answers that serve on their own; of those on which several agree, with which confidence. */
+  /** Whether the label counts for the path `nearest`; `confidence` is set if it counts for the path `consensus`. */
   nearest: boolean
   confidence: number | undefined
 }
 
-/** `sightings`: by `sightedName` of an entry. */
+/** `feedback`: labels by `feedbackName` of an entry. */
 export type SharedKnowledge = { nearest: Labels; consensus: Labels; feedback: Map<string, Observation[]> }
 
-/** What all processes have learned of a scope's questions; kept for as long as anybody adds to it now and then. */
+/** Labels of a scope, shared by all processes through Redis. They expire 60 days after the last one. */
 export type SharedLabels = {
-  /** `undefined` where Redis did not say. What is missing, or not signed, is as if nothing had been learned. */
+  /** Resolves `undefined` if Redis does not answer. Missing or unsigned data reads as no labels. */
   load: (scope: CalibrationScope) => Promise<SharedKnowledge | undefined>
-  /** @param known All that this process has learned, the note among it: what others lost is there again. */
+  /** @param known All labels of this process, this one included: restores what Redis lost. */
   add: (scope: CalibrationScope, note: LabelNote, known: Counts) => Promise<void>
 }
 
 type Counts = Pick<SharedKnowledge, 'nearest' | 'consensus'>
 
 const KEPT_MS = 60 * 86_400_000
-/** Judgements of single entries, the newest. */
+/** Labels of single entries kept, newest first. */
 const MAX_NOTES = 1_000
 const MAX_BYTES = 100_000
-/** `sightedName` of an entry, `+` or `-`, and the similarity in thousandths. */
+/** `feedbackName` of an entry, `+` or `-`, and the similarity in thousandths. */
 const NOTE = /^([\w-]{20})([+-])(\d{1,4})$/
-/** By which one state of the value is told from any other: its signature, as text. */
+/** Length of the signature as text, which identifies one state of the value. */
 const STATE_BYTES = 22
-/** Processes that learn something at the same time. */
+/** Attempts of one write against concurrent writers. */
 const MAX_TRIES = 40
-/** They try again at different times, up to so much later. */
+/** Longest random wait before another attempt, in milliseconds. */
 const RETRY_MAX_MS = 20
 
 /**
- * For each scope one value: its signature, counts (`r123` and `w123` for right and wrong judgements of a similarity, `R`
- * and `W` of a confidence), and the newest judgements by entry, without text. It is signed as a whole: labels that lower a
- * bar were all made by a holder of the secret, and those that raise it cannot be taken out from among them.
+ * Stores one value per scope: signature, counts (`r123` and `w123` for right and wrong at a similarity, `R` and `W` at
+ * a confidence), and the newest labels by entry, without text. The value is signed as a whole: without the secret,
+ * labels can neither be added to lower a threshold, nor removed from among those that raise it.
  */
 export function createSharedLabels(redis: RedisConnection, keyLocking = false): SharedLabels {
   const swap = createScript(swapSource, keyLocking ? 'allow-key-locking' : undefined)
@@ -93,7 +93,7 @@ export function createSharedLabels(redis: RedisConnection, keyLocking = false): 
         const { counts, notes } = await read(scope)
         return { ...labelsFrom(counts), feedback: feedbackFrom(notes) }
       } catch {
-        // Redis is away, or somebody put something else there: this process goes by what it has learned itself.
+        // Redis is down, or the key holds another type: this process uses its own labels.
         return undefined
       }
     },
@@ -104,7 +104,7 @@ export function createSharedLabels(redis: RedisConnection, keyLocking = false): 
           await sleep(Math.random() * RETRY_MAX_MS)
         }
       } catch {
-        // One label less for the others, until this process adds another.
+        // Other processes miss one label until this process adds the next.
       }
     },
   }
@@ -135,7 +135,7 @@ function formatCounts(counts: Counts): string {
   return fields.join(',')
 }
 
-/** Fields that are none of ours, and counts that are no counts, are left out. */
+/** Skips unknown fields and invalid counts. */
 function labelsFrom(text: string): Counts {
   const counts = { nearest: emptyLabels(), consensus: emptyLabels() }
   const columns = columnsOf(counts)
@@ -149,7 +149,7 @@ function labelsFrom(text: string): Counts {
 
 function feedbackFrom(notes: readonly string[]): Map<string, Observation[]> {
   const sightings = new Map<string, Observation[]>()
-  // The newest is the first of the list, and the last of an entry's.
+  // The list has the newest first; an entry's labels have the newest last.
   for (const note of notes.toReversed()) {
     const [, entry, sign, thousandths] = NOTE.exec(note) ?? []
     if (entry === undefined) continue
