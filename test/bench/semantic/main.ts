@@ -199,7 +199,7 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
     }
   const shipped = {
     threshold: CALIBRATION.minSimilarity,
-    limit: CALIBRATION.minConfidence,
+    minConfidence: CALIBRATION.minConfidence,
     calibration: CALIBRATION,
     guards: GUARD_NAMES,
   }

@@ -82,45 +82,45 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
 
   function searchFor(call: Call, plan: SemanticPlan): Search | string {
     if (call.outbound.immutable) return 'provider'
-    const asked = extractQuery(call.operation, call.body)
-    if (typeof asked === 'string') return asked
+    const query = extractQuery(call.operation, call.body)
+    if (typeof query === 'string') return query
     // What equal questions may not share, similar ones may not share either.
     const keys = keysOf(call)
     if ('bypass' in keys) return keys.bypass
-    const reason = ineligibleReason(asked.text)
+    const reason = ineligibleReason(query.text)
     if (reason !== undefined) return reason
     const secret = parts.secretOf(call)
     const id = parts.embedder?.id ?? `${parts.model}/${parts.dimensions}`
-    const partition = secret === undefined ? undefined : partitionOf(call, asked, id, secret)
+    const partition = secret === undefined ? undefined : partitionOf(call, query, id, secret)
     if (secret === undefined) return 'no-credentials'
     if (partition === undefined) return 'nested-too-deeply'
     let vector: Promise<Float32Array> | undefined
     return {
-      query: asked,
+      query,
       partition,
       scope: calibrationScopeOf(call, id, secret),
       exactKey: keys.exact,
       plan,
-      vector: () => (vector ??= embed(call, asked.text)),
+      vector: () => (vector ??= embed(call, query.text)),
       isRequested: () => vector !== undefined,
     }
   }
 
   function learningContext(
     call: Call,
-    { query: asked, partition, scope }: Search,
+    { query, partition, scope }: Search,
     plan: SemanticPlan,
   ): LearningContext {
     return {
       refute: (wrong) =>
         store.refute(
           partition,
-          asked.text,
+          query.text,
           wrong.map(({ entry }) => entry),
         ),
       scope,
       plan,
-      judge: (asked, near, model) => judge(pipeline, call, asked, near, model),
+      judge: (query, near, model) => judge(pipeline, call, query, near, model),
     }
   }
 
@@ -154,17 +154,17 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     next: Handler,
     call: Call,
     search: Search,
-    looking: Promise<Match> | undefined,
+    pending: Promise<Match> | undefined,
   ): Promise<Reply> {
-    looking?.catch(() => undefined)
-    const since = snapshotOf(call, store.snapshot(search.partition))
+    pending?.catch(() => undefined)
+    const snapshot = snapshotOf(call, store.snapshot(search.partition))
     const reply = await next(call)
-    parts.track(storeAndLearn(reply, call, search, since, looking))
-    return looking === undefined
+    parts.track(storeAndLearn(reply, call, search, snapshot, pending))
+    return pending === undefined
       ? reply
       : {
           ...reply,
-          semantic: looking.then(
+          semantic: pending.then(
             ({ result }) => result,
             () => undefined,
           ),
@@ -175,12 +175,12 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     reply: Reply,
     call: Call,
     search: Search,
-    since: PurgeSnapshot,
-    looking: Promise<Match> | undefined,
+    snapshot: PurgeSnapshot,
+    pending: Promise<Match> | undefined,
   ) {
     try {
       const ending = await reply.recording.ended
-      const found = await looking
+      const found = await pending
       const isComplete =
         reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
       const answer = isComplete ? ending.answer() : undefined
@@ -190,19 +190,19 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       // The gateway's own calls leave the last part of a team's tokens to its callers.
       if (!isFree && parts.embedder === undefined && !search.isRequested()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
-      const asker = learningContext(call, search, plan)
+      const context = learningContext(call, search, plan)
       const near = found ?? NO_MATCH
       const stores = call.controls.cache.store && isStorable(call, answer) && isImpersonalAnswer(answer.json)
-      if (!stores) return learner.judgeHit(query.text, near, asker)
-      const groups = await learner.groupsOf(query.text, answerText(answer.text), near, asker)
+      if (!stores) return learner.judgeHit(query.text, near, context)
+      const groups = await learner.groupsOf(query.text, answerText(answer.text), near, context)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
-      if (ttl <= 0 || since.isOver()) return
+      if (ttl <= 0 || snapshot.isOver()) return
       await store.add(
         partition,
         await search.vector(),
         { question: query.text, answer: entry, groups, exact: exactKey },
-        since,
+        snapshot,
       )
     } catch {
       // Without a vector nothing is stored. The embedding call's record tells why it failed.
@@ -224,19 +224,19 @@ const unavailable = (reason: string): Match => ({
   candidates: [],
 })
 
-function serve({ entry, similarity }: Candidate, meaning: SemanticResult, call: Call): Reply | undefined {
+function serve({ entry, similarity }: Candidate, result: SemanticResult, call: Call): Reply | undefined {
   const reply = hit(entry.answer, entry.id, call, 'semantic')
-  return reply && { ...reply, similarity, semantic: meaning }
+  return reply && { ...reply, similarity, semantic: result }
 }
 
 /** Reply for a caller that aborted before upstream was called. */
-function abortedReply({ model, route, signal }: Call, meaning: SemanticResult): Reply {
+function abortedReply({ model, route, signal }: Call, result: SemanticResult): Reply {
   const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
   return {
     via: 'upstream',
     model,
     route,
-    semantic: meaning,
+    semantic: result,
     recording: withoutResponse(signal.reason, ended),
   }
 }
@@ -251,4 +251,4 @@ function snapshotOf({ epoch, caller }: Call, known: Omit<PurgeSnapshot, 'isOver'
   return { ...known, isOver, ...(hasLooked && { stamps: stampsIn(epoch.name) }) }
 }
 
-const withResult = (reply: Reply, meaning: SemanticResult): Reply => ({ ...reply, semantic: meaning })
+const withResult = (reply: Reply, result: SemanticResult): Reply => ({ ...reply, semantic: result })

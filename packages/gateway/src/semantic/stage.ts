@@ -26,7 +26,7 @@ export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, 
       } catch (error) {
         warn(
           'semantic',
-          `the semantic cache could not be loaded, nothing is answered by meaning: ${errorText(error)}`,
+          `the semantic cache could not be loaded and stays off: ${errorText(error)}`,
         )
         return await next(call)
       }

@@ -1,32 +1,20 @@
-import { attempt, callHook, type Fault, guarded } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
+import { attempt, callHook, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
 import { exitPauseMs, resumeDeliveries, watchedForExit } from './exit-flush.ts'
 import { errorSummary, isDeliveryError, resultOrAbort } from './final-error.ts'
 import { createPace, retryDelayMs } from './pace.ts'
-import type { QueuedReport } from './queued-report.ts'
+import type { QueuedReport, SinkQueueOptions } from './queued-report.ts'
 import { DeliveryError, type Report, type Sink } from './sink.ts'
 import { spilledOf } from './spilled.ts'
 import { lossOf, newStats, type SinkStats } from './stats.ts'
-
-type Options = {
-  /** Most reports kept; the oldest are dropped first. */
-  maxReports: number
-  /** Approximate bytes kept at most. */
-  maxBytes: number
-  warn: Warn
-  fault: Fault
-  /** Called with `true` when reports become pending, with `false` when none are left. */
-  onPendingChange: (holds: boolean) => void
-}
 
 /** Failures in a row after which the sink counts as down. */
 const FAILURES_UNTIL_DOWN = 4
 const MAX_REPORT_FAILURES = 3
 
 /** Creates a bounded queue before one sink: batches, retries with back-off, and drops the oldest reports when full. */
-export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault, onPendingChange }: Options) {
+export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault, onPendingChange }: SinkQueueOptions) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ maxReports: batch, start, deadlineMs })
   const stats = newStats()
@@ -187,7 +175,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     drop(queue.splice(0), CLOSED)
     if (stats.dropped > loggedDropped) warnLost(`${name} lost in the end`, CLOSED)
     if (stats.rejected > loggedRejected)
-      warn(`${name} refused in the end`, `${name}: ${stats.rejected} calls were refused, and are lost`)
+      warn(`${name} refused in the end`, `${name}: ${stats.rejected} calls were rejected by the receiver, and are lost`)
   }
 
   function retryAlone(due: QueuedReport[], error: unknown) {

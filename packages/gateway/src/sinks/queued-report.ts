@@ -1,3 +1,5 @@
+import type { Fault } from '../util/faults.ts'
+import type { Warn } from '../util/log.ts'
 import type { Report } from './sink.ts'
 
 /** A report in the queue. `bytes`: its approximate memory. */
@@ -10,4 +12,16 @@ export type QueuedReport = {
   seq?: number
   /** It was sent once without an answer. */
   unsure?: boolean
+}
+
+/** Limits and callbacks of one queue. */
+export type SinkQueueOptions = {
+  /** Most reports kept; the oldest are dropped first. */
+  maxReports: number
+  /** Approximate bytes kept at most. */
+  maxBytes: number
+  warn: Warn
+  fault: Fault
+  /** Called with `true` when reports become pending, with `false` when none are left. */
+  onPendingChange: (holds: boolean) => void
 }

@@ -7,7 +7,7 @@ type Parts = {
   fault: Fault
   /** Called with `true` when a call waits to be rendered, with `false` when none does. */
   onPendingChange: (is: boolean) => void
-  render: (told: ReportSource, capture: Capture) => void
+  render: (source: ReportSource, capture: Capture) => void
   /** Called after `render` failed for a call. */
   onFailure: () => void
 }
@@ -22,7 +22,7 @@ const TURN_MS = 5
  * requests nor answers.
  */
 export function createRendering({ fault, onPendingChange, render, onFailure }: Parts) {
-  let waiting: [told: ReportSource, capture: Capture][] = []
+  let waiting: [source: ReportSource, capture: Capture][] = []
   let isScheduled = false
 
   function turn() {
@@ -46,9 +46,9 @@ export function createRendering({ fault, onPendingChange, render, onFailure }: P
   }
 
   return {
-    add(told: ReportSource, capture: Capture) {
+    add(source: ReportSource, capture: Capture) {
       if (waiting.length === 0) onPendingChange(true)
-      waiting.push([told, capture])
+      waiting.push([source, capture])
       if (waiting.length > MAX_WAITING) next()
       schedule()
     },

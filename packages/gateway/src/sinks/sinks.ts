@@ -25,7 +25,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
   const drain = async (which: (sink: Sink) => boolean, giveUp?: AbortSignal) => {
     rendering.run()
     const due = queues.filter((_, at) => which(sinks[at] as Sink))
-    const drained = await Promise.all(due.map((outbox) => outbox.drain(giveUp)))
+    const drained = await Promise.all(due.map((queue) => queue.drain(giveUp)))
     return drained.every(Boolean)
   }
   const flushOnExit = (giveUp: AbortSignal) => drain(() => true, giveUp)
@@ -53,29 +53,29 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
       const own = { own: mask, maxBytes: maxBytes / 4 }
       const whole = render(reported, { capture, ...own })
       const recordOnly = render({ record: reported.record }, { capture: 'off', ...own })
-      for (const [at, outbox] of queues.entries()) {
+      for (const [at, queue] of queues.entries()) {
         const { report, bytes } = sinks[at]?.content === false ? recordOnly : whole
-        outbox.add({ report: () => report, bytes })
+        queue.add({ report: () => report, bytes })
         added += 1
       }
       added = 0
     },
     onFailure() {
-      for (const outbox of queues.slice(added)) outbox.missed()
+      for (const queue of queues.slice(added)) queue.missed()
       added = 0
     },
   })
   /** Queues that already have the report being rendered. */
   let added = 0
   /** Losses of each sink that were already reported to a caller. */
-  const told = queues.map(() => 0)
+  const reported = queues.map(() => 0)
 
   return {
     /** Holds a reference to the call until its report is rendered. */
-    receive(told: ReportSource, capture: Capture) {
+    receive(source: ReportSource, capture: Capture) {
       if (queues.length === 0) return
       resumeDeliveries()
-      rendering.add(told, capture)
+      rendering.add(source, capture)
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     /**
@@ -83,25 +83,25 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
      * tells whether there are any, and marks them as reported; two overlapping watches both report them.
      */
     watchLosses(which: (sink: Sink) => boolean, ever: boolean): () => boolean {
-      const before = ever ? [] : [...told]
+      const before = ever ? [] : [...reported]
       return () => {
         let isAny = false
-        for (const [at, outbox] of queues.entries()) {
+        for (const [at, queue] of queues.entries()) {
           if (!which(sinks[at] as Sink)) continue
-          const losses = outbox.losses()
+          const losses = queue.losses()
           isAny ||= losses > (before[at] ?? 0)
-          told[at] = losses
+          reported[at] = losses
         }
         return isAny
       }
     },
     async close() {
       rendering.run()
-      await Promise.all(queues.map((outbox) => outbox.close()))
+      await Promise.all(queues.map((queue) => queue.close()))
     },
     stats(): Record<string, SinkStats> {
       rendering.run()
-      return Object.fromEntries(queues.map((outbox) => [outbox.name, outbox.stats()]))
+      return Object.fromEntries(queues.map((queue) => [queue.name, queue.stats()]))
     },
   }
 }

@@ -102,14 +102,14 @@ export function createAgentCalibration({
     const { threshold = (calibration ?? DEFAULT_CALIBRATION).minSimilarity, errorBudget } = own.plan
     const of = `${threshold} ${errorBudget}`
     if (own.thresholds?.planKey === of) return own.thresholds
-    const limit =
+    const bound =
       calibration === undefined
         ? boundedByLabels(own.consensus, errorBudget)
         : supportedByLabels(own.consensus, onScale(calibration.minConfidence), errorBudget)
     own.thresholds = {
       planKey: of,
       threshold: calibratedThreshold(own.nearest, threshold, errorBudget),
-      minConfidence: limit === undefined ? NEVER : offScale(limit),
+      minConfidence: bound === undefined ? NEVER : offScale(bound),
     }
     return own.thresholds
   }

@@ -30,36 +30,36 @@ const normalised = (said: string) => said.normalize('NFC').replace(/\s+/g, ' ').
 export function clusterAnswers(members: readonly { groups: readonly string[] }[]): number[] {
   const links = new Map<string, Set<string>>()
   for (const { groups } of members) {
-    const [home = '', ...claimed] = groups
-    for (const name of claimed) links.set(name, (links.get(name) ?? new Set()).add(home))
+    const [root = '', ...linked] = groups
+    for (const name of linked) links.set(name, (links.get(name) ?? new Set()).add(root))
   }
   const rootOf = (name: string): string => {
-    let home = name
+    let root = name
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const [by, ...others] = links.get(home) ?? []
+      const [by, ...others] = links.get(root) ?? []
       if (by === undefined || others.length > 0) break
-      home = by
+      root = by
     }
-    return home
+    return root
   }
   const first = new Map<string, number>()
   return members.map(({ groups }, at) => {
     // An entry without groups is a cluster by itself.
-    const home = groups[0] === undefined ? `alone ${at}` : rootOf(groups[0])
-    const family = first.get(home) ?? at
-    first.set(home, family)
-    return family
+    const root = groups[0] === undefined ? `alone ${at}` : rootOf(groups[0])
+    const cluster = first.get(root) ?? at
+    first.set(root, cluster)
+    return cluster
   })
 }
 
 /** Returns the groups of a new answer that equals some neighbours; empty if it equals none. */
 export function groupsToJoin(neighbours: readonly Candidate[], alike: readonly Candidate[]): string[] {
-  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
-  const sizeOf = (family: number | undefined) => families.filter((other) => other === family).length
-  const familyOf = (near: Candidate) => families[neighbours.indexOf(near)] ?? -1
+  const clusters = clusterAnswers(neighbours.map(({ entry }) => entry))
+  const sizeOf = (cluster: number | undefined) => clusters.filter((other) => other === cluster).length
+  const clusterOf = (near: Candidate) => clusters[neighbours.indexOf(near)] ?? -1
   // The largest cluster is preferred, as the likeliest to be joined again; among equals the nearest.
-  const home = alike.map(familyOf).reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), -1)
-  const claimed = alike.filter((near) => familyOf(near) !== home && sizeOf(familyOf(near)) === 1)
-  const names = [neighbours[home], ...claimed].flatMap((near) => near?.entry.groups.slice(0, 1) ?? [])
+  const root = alike.map(clusterOf).reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), -1)
+  const linked = alike.filter((near) => clusterOf(near) !== root && sizeOf(clusterOf(near)) === 1)
+  const names = [neighbours[root], ...linked].flatMap((near) => near?.entry.groups.slice(0, 1) ?? [])
   return [...new Set(names)].slice(0, MAX_GROUPS)
 }

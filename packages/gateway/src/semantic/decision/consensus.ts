@@ -63,18 +63,18 @@ const voteSimilarity = ({ similarity, overlap }: Vote): number => similarity + W
 
 /**
  * Computes a kernel-weighted vote of the neighbours on the answer. Near the border between two answers the nearest
- * neighbour is often wrong, while agreement of all neighbours is not found there. Returns `undefined` without
+ * neighbour is often wrong, while consensus of all neighbours is not found there. Returns `undefined` without
  * neighbours.
  *
  * An entry that was never compared is a cluster by itself and votes against all others: a missing comparison lowers
  * the confidence of its answer and raises no other. So it costs hits, and never causes one.
  */
 export function consensusOf(
-  voters: readonly Vote[],
+  votes: readonly Vote[],
   { bandwidth, priorSimilarity }: Calibration,
 ): Consensus | undefined {
-  const near = voters
-    .map((voter, at) => ({ at, group: voter.group, nearness: voteSimilarity(voter) }))
+  const near = votes
+    .map((vote, at) => ({ at, group: vote.group, nearness: voteSimilarity(vote) }))
     .sort((a, b) => b.nearness - a.nearness)
     .slice(0, MAX_VOTES)
   const [first] = near

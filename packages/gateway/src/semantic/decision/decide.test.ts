@@ -20,12 +20,12 @@ const of = (group: string, similarity: number, text = 'How do I return shoes?'):
 const agreed = [of('a', 0.9), of('a', 0.89), of('a', 0.88), of('a', 0.86)]
 
 test('those around who agree serve, where each on its own is too far', () => {
-  expect(decide(asked, agreed, terms)).toMatchObject({ at: 0, path: 'consensus', serves: true })
+  expect(decide(asked, agreed, terms)).toMatchObject({ index: 0, path: 'consensus', serves: true })
   for (const one of agreed) expect(decide(asked, [one], terms)?.serves).toBe(false)
 })
 
 test('one that nobody supports serves from the threshold on', () => {
-  expect(decide(asked, [of('a', 0.98)], terms)).toMatchObject({ at: 0, path: 'nearest', serves: true })
+  expect(decide(asked, [of('a', 0.98)], terms)).toMatchObject({ index: 0, path: 'nearest', serves: true })
   expect(decide(asked, [of('a', 0.96)], terms)?.serves).toBe(false)
 })
 
@@ -33,10 +33,10 @@ test('of those who agree, the nearest serves that the guards let pass', () => {
   const vetoOf = (_: unknown, { plain }: { plain: string }) =>
     plain.includes('worn') ? 'negation' : undefined
   const near = [of('a', 0.9, 'How do I return worn shoes?'), ...agreed.slice(1)]
-  expect(decide(asked, near, { ...terms, vetoOf })).toMatchObject({ at: 1, serves: true })
+  expect(decide(asked, near, { ...terms, vetoOf })).toMatchObject({ index: 1, serves: true })
   const all = near.map(({ similarity }) => of('a', similarity, 'How do I return worn shoes?'))
   expect(decide(asked, all, { ...terms, vetoOf })).toMatchObject({
-    at: undefined,
+    index: undefined,
     serves: false,
     veto: 'negation',
   })
@@ -44,7 +44,7 @@ test('of those who agree, the nearest serves that the guards let pass', () => {
 
 test('while they are not believed, agreement serves nobody, and says what it would have done', () => {
   const decision = decide(asked, agreed, { ...terms, minConfidence: 2 })
-  expect(decision).toMatchObject({ at: 0, path: 'consensus', serves: false })
+  expect(decision).toMatchObject({ index: 0, path: 'consensus', serves: false })
   expect(decision?.confidence).toBeGreaterThan(0.7)
 })
 

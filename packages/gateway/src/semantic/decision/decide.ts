@@ -45,7 +45,7 @@ export function decide(
   if (nearest === undefined) return undefined
   const supporters = consensusAround(asked, near, terms)
   if (supporters.confidence >= terms.minConfidence) {
-    const at = supporters.places.find((place) => passes(asked, near[place], terms))
+    const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
     if (at !== undefined)
       return {
         index: at,
@@ -59,23 +59,23 @@ export function decide(
   const serves = veto === undefined && nearest.similarity >= terms.threshold
   if (serves || supporters.confidence === 0)
     return { index: veto === undefined ? 0 : undefined, path: 'nearest', serves, confidence: 0, veto }
-  const at = supporters.places.find((place) => passes(asked, near[place], terms))
+  const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
   return { index: at, path: 'consensus', serves: false, confidence: supporters.confidence, veto }
 }
 
 /** Returns the confidence and the supporters, nearest first, if weight and similarity suffice. */
 function consensusAround(asked: Question, near: readonly NearbyQuestion[], { calibration }: DecisionTerms) {
-  const families = clusterAnswers(near)
-  const voters = near.map(({ question, similarity }, at) => ({
+  const clusters = clusterAnswers(near)
+  const votes = near.map(({ question, similarity }, at) => ({
     similarity,
-    group: families[at] ?? at,
+    group: clusters[at] ?? at,
     overlap: overlapOf(asked, question),
   }))
-  const agreement = consensusOf(voters, calibration)
-  const [first = 0] = agreement?.supporters ?? []
+  const consensus = consensusOf(votes, calibration)
+  const [first = 0] = consensus?.supporters ?? []
   const isFar = (near[first]?.similarity ?? 0) < calibration.minConsensusSimilarity
-  if (agreement === undefined || agreement.weight < MIN_WEIGHT || isFar) return { confidence: 0, places: [] }
-  return { confidence: agreement.confidence, places: agreement.supporters }
+  if (consensus === undefined || consensus.weight < MIN_WEIGHT || isFar) return { confidence: 0, indexes: [] }
+  return { confidence: consensus.confidence, indexes: consensus.supporters }
 }
 
 const passes = (asked: Question, candidate: NearbyQuestion | undefined, { vetoOf }: DecisionTerms) =>

@@ -110,8 +110,9 @@ export function createLearner({
     plan: SemanticPlan,
     { minConfidence }: Thresholds,
   ): SemanticResult['outcome'] {
-    const isUnproven = minConfidence === NEVER && path === 'consensus' && confidence >= figures.minConfidence
-    if (!serves) return isUnproven ? 'uncalibrated' : 'below-threshold'
+    const isUncalibrated =
+      minConfidence === NEVER && path === 'consensus' && confidence >= figures.minConfidence
+    if (!serves) return isUncalibrated ? 'uncalibrated' : 'below-threshold'
     // An entry with enough labels also follows its own curve, which can only make serving rarer.
     const own = path === 'nearest' ? calibrations.feedback(entry.id) : []
     if (own.length >= MIN_ENTRY_LABELS && random() <= exploration(own, similarity, plan.errorBudget))
@@ -120,13 +121,13 @@ export function createLearner({
   }
 
   /** Has a sample of hits judged, in the background. */
-  function judgeHit(asked: string, finding: Match, asker: LearningContext): void {
-    const { chosen } = finding
-    if (chosen === undefined || !mayServe(finding, asker.plan) || !isSampled(asker.plan)) return
-    const asking = askJudge(asked, [chosen], asker).then(([right] = []) => {
+  function judgeHit(asked: string, match: Match, context: LearningContext): void {
+    const { chosen } = match
+    if (chosen === undefined || !mayServe(match, context.plan) || !isSampled(context.plan)) return
+    const asking = askJudge(asked, [chosen], context).then(([right] = []) => {
       if (right === undefined) return undefined
-      const learning = recordLabel(finding, chosen, right, asker)
-      const refuting = right ? undefined : asker.refute?.(sameAnswer(finding, chosen))
+      const learning = recordLabel(match, chosen, right, context)
+      const refuting = right ? undefined : context.refute?.(sameAnswer(match, chosen))
       return Promise.all([learning, refuting]).then(() => undefined)
     })
     track(asking)
@@ -139,22 +140,22 @@ export function createLearner({
   async function groupsOf(
     asked: string,
     said: string,
-    finding: Match,
-    asker: LearningContext,
+    match: Match,
+    context: LearningContext,
   ): Promise<string[]> {
-    const { candidates, chosen } = finding
+    const { candidates, chosen } = match
     const same = candidates.filter(({ entry }) => hasSameText(entry, said))
     const alike = [...same]
-    if (isSampled(asker.plan)) {
+    if (isSampled(context.plan)) {
       // Equal texts need no judge, but only sampled ones count as labels: others would bias the rate.
-      if (chosen !== undefined && same.includes(chosen)) await recordLabel(finding, chosen, true, asker)
-      const others = comparisonCandidates(finding, asker.plan, same)
-      const verdicts = await askJudge(asked, others, asker)
+      if (chosen !== undefined && same.includes(chosen)) await recordLabel(match, chosen, true, context)
+      const others = comparisonCandidates(match, context.plan, same)
+      const verdicts = await askJudge(asked, others, context)
       for (const [at, near] of others.entries()) {
         const right = verdicts?.[at]
         if (right === undefined) continue
-        if (!right) await asker.refute?.(sameAnswer(finding, near))
-        if (near === chosen) await recordLabel(finding, near, right, asker)
+        if (!right) await context.refute?.(sameAnswer(match, near))
+        if (near === chosen) await recordLabel(match, near, right, context)
         if (right) alike.push(near)
       }
     }
@@ -166,21 +167,21 @@ export function createLearner({
    * Returns the entries that a new answer is compared with: the one that might have served, and the nearest of each
    * other cluster. Guards do not apply, since answers are compared; they apply again whenever one is to serve.
    */
-  function comparisonCandidates(finding: Match, plan: SemanticPlan, same: readonly Candidate[]): Candidate[] {
-    const { candidates, chosen: candidate } = finding
-    const families = clusterAnswers(candidates.map(({ entry }) => entry))
-    const chosen = candidate !== undefined && mayServe(finding, plan) ? [candidate] : []
+  function comparisonCandidates(match: Match, plan: SemanticPlan, same: readonly Candidate[]): Candidate[] {
+    const { candidates, chosen: candidate } = match
+    const clusters = clusterAnswers(candidates.map(({ entry }) => entry))
+    const chosen = candidate !== undefined && mayServe(match, plan) ? [candidate] : []
     const seen = new Set<number | undefined>()
     for (const [at, near] of candidates.entries())
-      if (same.includes(near) || chosen.includes(near)) seen.add(families[at])
+      if (same.includes(near) || chosen.includes(near)) seen.add(clusters[at])
     for (const [at, near] of candidates.entries()) {
       if (
         chosen.length >= MAX_COMPARED ||
         near.similarity < Math.min(plan.judgeFrom, figures.priorSimilarity)
       )
         break
-      if (seen.has(families[at])) continue
-      seen.add(families[at])
+      if (seen.has(clusters[at])) continue
+      seen.add(clusters[at])
       chosen.push(near)
     }
     return chosen.filter((near) => !same.includes(near))
@@ -193,14 +194,14 @@ export function createLearner({
     near: readonly Candidate[],
     { scope, plan, judge }: LearningContext,
   ): Promise<boolean[] | undefined> {
-    const lesson = calibrations.of(scope, plan)
-    if (near.length === 0 || plan.judge === undefined || lesson.judging >= MAX_JUDGING) return undefined
-    if (!lesson.judgeAllowed(plan.judge.perHour)) return undefined
-    lesson.judging += 1
+    const own = calibrations.of(scope, plan)
+    if (near.length === 0 || plan.judge === undefined || own.judging >= MAX_JUDGING) return undefined
+    if (!own.judgeAllowed(plan.judge.perHour)) return undefined
+    own.judging += 1
     try {
       return await judge(asked, near, plan.judge.model)
     } finally {
-      lesson.judging -= 1
+      own.judging -= 1
     }
   }
 
@@ -212,17 +213,17 @@ export function createLearner({
     { result, candidates }: Match,
     near: Candidate,
     right: boolean,
-    asker: LearningContext,
+    context: LearningContext,
   ) {
-    const lesson = calibrations.of(asker.scope, asker.plan)
+    const own = calibrations.of(context.scope, context.plan)
     const { path, confidence = 0 } = result
     const isAgreed = path === 'consensus'
-    await calibrations.learn(asker.scope, lesson, {
+    await calibrations.learn(context.scope, own, {
       entry: near.entry.id,
       similarity: near.similarity,
       right,
       nearest:
-        near === candidates[0] && !(isAgreed && confidence >= calibrations.thresholds(lesson).minConfidence),
+        near === candidates[0] && !(isAgreed && confidence >= calibrations.thresholds(own).minConfidence),
       confidence: isAgreed ? confidence : undefined,
     })
   }
@@ -233,16 +234,16 @@ export function createLearner({
 /** Drops answers judged wrong for this question, and all answers equal to one of them. */
 function withoutRefuted(neighbours: readonly Candidate[]): readonly Candidate[] {
   if (!neighbours.some(({ refuted }) => refuted)) return neighbours
-  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
-  const wrong = new Set(families.filter((_, at) => neighbours[at]?.refuted))
-  return neighbours.filter((_, at) => !wrong.has(families[at] ?? -1))
+  const clusters = clusterAnswers(neighbours.map(({ entry }) => entry))
+  const wrong = new Set(clusters.filter((_, at) => neighbours[at]?.refuted))
+  return neighbours.filter((_, at) => !wrong.has(clusters[at] ?? -1))
 }
 
 /** Returns the candidates with an equal answer, itself included: a wrong answer is wrong for all of them. */
 function sameAnswer({ candidates }: Match, near: Candidate): Candidate[] {
-  const families = clusterAnswers(candidates.map(({ entry }) => entry))
-  const own = families[candidates.indexOf(near)]
-  return own === undefined ? [near] : candidates.filter((_, at) => families[at] === own)
+  const clusters = clusterAnswers(candidates.map(({ entry }) => entry))
+  const own = clusters[candidates.indexOf(near)]
+  return own === undefined ? [near] : candidates.filter((_, at) => clusters[at] === own)
 }
 
 /** Only an answer that may serve at some threshold is worth judging. */

@@ -2,17 +2,20 @@ import { LRUCache } from 'lru-cache'
 import type { Question } from './guard.ts'
 import { questionOf } from './question.ts'
 
-/** A few megabytes of questions that were read already. */
+/** Parsed questions kept (LRU), a few megabytes. */
 const MAX_QUESTIONS = 2_000
-/** Some 150 bytes each: as many as there are in a large partition, whose questions are all compared sooner or later. */
+/**
+ * Questions with cached word hashes (LRU), about 150 bytes each: as many as a large partition has, since all of them
+ * are compared sooner or later.
+ */
 const MAX_HASHED = 100_000
-/** Longer ones are read again: what is kept of others' questions stays within some 40 MB. */
+/** Longest question with cached hashes: the cache stays within about 40 MB. */
 const MAX_HASHED_CHARACTERS = 200
 
 /** Creates a reader that parses a question once while it is in use: neighbours of one question are neighbours of the next. */
 export function createReader(): (text: string) => Question {
   const known = new LRUCache<string, Question>({ max: MAX_QUESTIONS })
-  // By `maxSize`: with `max`, the cache would allocate all of its places at once.
+  // With `max`, lru-cache allocates all slots at once; with `maxSize` it grows.
   const hashes = new LRUCache<string, Uint32Array>({ maxSize: MAX_HASHED, sizeCalculation: () => 1 })
 
   function parse(text: string): Question {

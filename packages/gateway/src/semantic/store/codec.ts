@@ -58,11 +58,11 @@ export function packExactKey(exact: string): Buffer {
 }
 
 /** Unpacks the exact cache key of an entry in this partition. Needs no secret. */
-export function unpackExactKey(partition: string, twin: Buffer): string {
-  const kind = twin.length === EXACT_KEY_BYTES ? twin[0] : 0
+export function unpackExactKey(partition: string, packed: Buffer): string {
+  const kind = packed.length === EXACT_KEY_BYTES ? packed[0] : 0
   if (kind !== 1 && kind !== 2) return ''
   const tag = kind === 2 ? SHARED : (/^gw:\{([^}]*)\}:/.exec(partition)?.[1] ?? '')
-  return `gw:{${tag}}:x:${twin.toString('base64url', 1)}`
+  return `gw:{${tag}}:x:${packed.toString('base64url', 1)}`
 }
 
 /** Encodes and signs an entry. Returns `undefined` if it exceeds a size limit. */

@@ -56,53 +56,53 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
 
   /** Map order is LRU order. */
   function of(name: string): PartitionState {
-    const room = partitions.get(name) ?? newPartition()
+    const state = partitions.get(name) ?? newPartition()
     partitions.delete(name)
-    partitions.set(name, room)
-    return room
+    partitions.set(name, state)
+    return state
   }
 
-  function count(room: PartitionState) {
-    if (!room.attached) return
-    total -= room.bytes
-    room.bytes = room.index.bytes() + room.entryBytes
-    total += room.bytes
+  function count(state: PartitionState) {
+    if (!state.attached) return
+    total -= state.bytes
+    state.bytes = state.index.bytes() + state.entryBytes
+    total += state.bytes
   }
 
-  function forgetEntry(room: PartitionState, id: string) {
-    const held = room.entries.get(id)
+  function forgetEntry(state: PartitionState, id: string) {
+    const held = state.entries.get(id)
     if (held === undefined) return
-    room.entries.delete(id)
-    room.entryBytes -= bytesOf(held)
+    state.entries.delete(id)
+    state.entryBytes -= bytesOf(held)
   }
 
-  function drop(room: PartitionState, id: string) {
-    room.index.remove(id)
-    room.pinned.delete(id)
-    forgetEntry(room, id)
+  function drop(state: PartitionState, id: string) {
+    state.index.remove(id)
+    state.pinned.delete(id)
+    forgetEntry(state, id)
   }
 
   /**
    * Frees memory for one more entry. Index tables never shrink: in its own partition one entry goes for each one that
    * comes, and more if the answer is large. Returns `false` if only pinned entries are left.
    */
-  function makeSpace(mine: PartitionState, inIndex: number, bytes: number): boolean {
-    for (const [name, room] of partitions) {
+  function makeSpace(own: PartitionState, inIndex: number, bytes: number): boolean {
+    for (const [name, state] of partitions) {
       if (total + inIndex + bytes <= maxBytes) return true
-      if (room === mine) continue
+      if (state === own) continue
       partitions.delete(name)
-      total -= room.bytes
-      room.attached = false
+      total -= state.bytes
+      state.attached = false
     }
     if (total + inIndex + bytes <= maxBytes) return true
-    const enough = mine.entryBytes - bytes
+    const enough = own.entryBytes - bytes
     let needed = inIndex > 0 ? 1 : 0
-    for (let tries = 0; tries < MAX_TRIES && (needed > 0 || mine.entryBytes > enough); tries += 1) {
-      const oldest = mine.index.oldest()
+    for (let tries = 0; tries < MAX_TRIES && (needed > 0 || own.entryBytes > enough); tries += 1) {
+      const oldest = own.index.oldest()
       if (oldest === undefined) return true
-      if (mine.pinned.has(oldest)) mine.index.renew(oldest)
+      if (own.pinned.has(oldest)) own.index.renew(oldest)
       else {
-        drop(mine, oldest)
+        drop(own, oldest)
         needed -= 1
       }
     }
@@ -111,18 +111,18 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
 
   /** `bytes`: memory of the entry outside the index. */
   function insert(
-    room: PartitionState,
+    state: PartitionState,
     id: string,
     { vector, pinned, expires }: IndexEntry,
     bytes = 0,
   ): boolean {
     if (vector.length !== dims || expires <= Date.now()) return false
-    const inIndex = room.index.has(id) ? 0 : vector.length + ENTRY_BYTES
-    if (!makeSpace(room, inIndex, bytes) && !pinned) return false
-    room.index.add(id, vector, expires)
-    if (pinned) room.pinned.add(id)
-    else room.pinned.delete(id)
-    count(room)
+    const inIndex = state.index.has(id) ? 0 : vector.length + ENTRY_BYTES
+    if (!makeSpace(state, inIndex, bytes) && !pinned) return false
+    state.index.add(id, vector, expires)
+    if (pinned) state.pinned.add(id)
+    else state.pinned.delete(id)
+    count(state)
     return true
   }
 
@@ -130,20 +130,20 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
     of,
     drop,
     /** Clears the index but keeps the partition. */
-    reset(room: PartitionState) {
-      room.index.clear()
-      room.pinned.clear()
-      count(room)
+    reset(state: PartitionState) {
+      state.index.clear()
+      state.pinned.clear()
+      count(state)
     },
     place: insert,
     /** Inserts or replaces an entry. Returns `false` if its vector has another length, or it has expired. */
-    upsert(room: PartitionState, id: string, sealed: Sealed): boolean {
-      forgetEntry(room, id)
+    upsert(state: PartitionState, id: string, sealed: Sealed): boolean {
+      forgetEntry(state, id)
       const bytes = keepsEntries ? bytesOf(sealed) : 0
-      if (!insert(room, id, { ...sealed, expires: expiryOf(sealed) }, bytes)) return false
-      if (keepsEntries) room.entries.set(id, sealed)
-      room.entryBytes += bytes
-      count(room)
+      if (!insert(state, id, { ...sealed, expires: expiryOf(sealed) }, bytes)) return false
+      if (keepsEntries) state.entries.set(id, sealed)
+      state.entryBytes += bytes
+      count(state)
       return true
     },
     /** Entries that fit into an empty partition. */

@@ -46,13 +46,13 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
   /** Reads entries in the order of the ids, by one command; `undefined` for absent or invalid ones. */
   async function read(
     partition: Partition,
-    room: PartitionState,
+    state: PartitionState,
     ids: string[],
     question = '',
   ): Promise<{ entries: (Sealed | undefined)[]; wrong: ReadonlySet<string> }> {
     const key = refuted.keyOf(partition, question)
     if (redisEntries === undefined)
-      return { entries: ids.map((id) => room.entries.get(id)), wrong: refuted.idsOf(key, null) }
+      return { entries: ids.map((id) => state.entries.get(id)), wrong: refuted.idsOf(key, null) }
     const { values, other, generation } = await redisEntries.get(partition, ids, key)
     const entries = await Promise.all(
       ids.map((id, at) => {
@@ -67,10 +67,10 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
    * Notes in the entry itself that its answer is wrong for a question: no process can then serve it without the note.
    */
   async function mark(partition: Partition, id: string, asked: string): Promise<void> {
-    const room = partitions.of(partition.name)
+    const state = partitions.of(partition.name)
     if (redisEntries === undefined) {
-      const held = room.entries.get(id)
-      if (held !== undefined) partitions.upsert(room, id, withRefuted(held, asked))
+      const held = state.entries.get(id)
+      if (held !== undefined) partitions.upsert(state, id, withRefuted(held, asked))
       return
     }
     for (let tries = 0; tries < MARK_TRIES; tries += 1) {
@@ -86,7 +86,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
 
   async function search(
     partition: Partition,
-    room: PartitionState,
+    state: PartitionState,
     vector: Float32Array,
     count: number,
     question: string | undefined,
@@ -94,10 +94,10 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
     let confirmed = 0
     const asked = refutedId(question ?? '')
     for (let round = 1; ; round += 1) {
-      const near = room.index.nearest(vector, count, Date.now())
+      const near = state.index.nearest(vector, count, Date.now())
       if (near.length === 0) return []
       const ids = near.map(({ id }) => id)
-      const { entries, wrong } = await read(partition, room, ids, question)
+      const { entries, wrong } = await read(partition, state, ids, question)
       const found: Candidate[] = []
       for (const [at, { id, cosine }] of near.entries()) {
         const sealed = entries[at]
@@ -107,30 +107,30 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
             similarity: cosine,
             ...(isRefuted(sealed, asked, wrong) && { refuted: true }),
           })
-        else partitions.drop(room, id)
+        else partitions.drop(state, id)
       }
       confirmed += found.length
       // Entries deleted elsewhere may have hidden their neighbours.
       if (found.length < near.length && round < ROUNDS) continue
-      if (confirmed === 0) sync?.reset(room)
+      if (confirmed === 0) sync?.reset(state)
       return found
     }
   }
 
   return {
     holds({ name, ...rest }) {
-      const room = partitions.of(name)
-      if (sync === undefined) return room.index.size() > 0
-      const looking = sync.catchUp({ name, ...rest }, room)
+      const state = partitions.of(name)
+      if (sync === undefined) return state.index.size() > 0
+      const looking = sync.catchUp({ name, ...rest }, state)
       // No call waits for the first load of a partition.
-      if (!sync.isLoaded(room)) return false
-      return looking !== undefined || room.index.size() > 0
+      if (!sync.isLoaded(state)) return false
+      return looking !== undefined || state.index.size() > 0
     },
     async nearest(partition, vector, count, question) {
-      const room = partitions.of(partition.name)
-      await sync?.catchUp(partition, room)
+      const state = partitions.of(partition.name)
+      await sync?.catchUp(partition, state)
       try {
-        return await search(partition, room, vector, count, question)
+        return await search(partition, state, vector, count, question)
       } catch {
         // Redis is down: an entry it cannot confirm is not found.
         return []
@@ -143,7 +143,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
     async add(partition, vector, { question, answer, groups, exact }, since) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
-      const room = partitions.of(partition.name)
+      const state = partitions.of(partition.name)
       const id = idOf(question)
       const sealed: Sealed = {
         question,
@@ -155,28 +155,28 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
         pinned: false,
       }
       try {
-        await sync?.catchUp(partition, room)
+        await sync?.catchUp(partition, state)
         // The same question replaces its previous answer, unless that one is pinned.
-        if (room.pinned.has(id)) {
-          const [held] = (await read(partition, room, [id])).entries
+        if (state.pinned.has(id)) {
+          const [held] = (await read(partition, state, [id])).entries
           if (held?.pinned) return false
         }
         const generation = since.generation ?? (await shared?.generations.begin(partition.name)) ?? ''
         const value = await seal(partition, id, sealed, generation)
         if (value === undefined) return false
         const keptMs = answer.keptUntil - Date.now()
-        const listMs = room.pinned.size > 0 ? PINNED_MS : 0
+        const listMs = state.pinned.size > 0 ? PINNED_MS : 0
         if (since.isOver()) return false
         const { answerId } = answer
         if (answerId !== undefined && shared !== undefined)
           await nameAnswer(shared.redis, answerId, keyOf(partition, id), keptMs)
         const at = await redisEntries?.put(partition, id, value, { keptMs, listMs }, since.stamps)
         if (at === false) return false
-        if (at !== undefined) sync?.wrote(room, id, at)
+        if (at !== undefined) sync?.wrote(state, id, at)
       } catch {
         return false
       }
-      partitions.upsert(room, id, sealed)
+      partitions.upsert(state, id, sealed)
       return true
     },
     async refute(partition, question, entries) {
@@ -189,7 +189,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
     },
     admin,
     async settled() {
-      await Promise.all(partitions.all().map(([, room]) => sync?.looking(room)))
+      await Promise.all(partitions.all().map(([, state]) => sync?.looking(state)))
     },
     close: partitions.clear,
   }

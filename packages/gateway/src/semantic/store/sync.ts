@@ -29,15 +29,15 @@ const MAX_NEW = 10_000
 const YIELD_EVERY = 500
 
 /** Keeps the partitions of this process up to date with Redis. */
-export function createSync(rooms: Partitions, entries: RedisEntries) {
+export function createSync(partitions: Partitions, entries: RedisEntries) {
   const states = new WeakMap<PartitionState, SyncState>()
   let pageSize = FIRST_PAGE
 
-  function of(room: PartitionState): SyncState {
-    const known = states.get(room)
+  function of(state: PartitionState): SyncState {
+    const known = states.get(state)
     if (known !== undefined) return known
     const it = { checkedAt: 0, loaded: false, loading: undefined, seen: new Map<string, number>() }
-    states.set(room, it)
+    states.set(state, it)
     return it
   }
 
@@ -70,12 +70,12 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
     return found.flat()
   }
 
-  async function load(partition: Partition, room: PartitionState, listed: IndexedId[]) {
+  async function load(partition: Partition, state: PartitionState, listed: IndexedId[]) {
     const loaded: (IndexEntry & { id: string })[] = []
     let emptyPages = 0
     const ids = [...new Set(listed.map(({ id }) => id).filter(isEntryId))]
     for (let from = 0; from < ids.length && emptyPages < MAX_EMPTY_PAGES; ) {
-      if (!room.attached) return
+      if (!state.attached) return
       const some = ids.slice(from, from + pageSize)
       from += some.length
       const found = await read(partition, some)
@@ -87,21 +87,21 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
     // Inserts the oldest first, since insertion order is eviction order. Entries added meanwhile are newer.
     loaded.reverse()
     for (const [at, placed] of loaded.entries()) {
-      if (!room.index.has(placed.id)) rooms.place(room, placed.id, placed)
+      if (!state.index.has(placed.id)) partitions.place(state, placed.id, placed)
       if (at % YIELD_EVERY === YIELD_EVERY - 1) await yieldToEventLoop()
     }
   }
 
-  async function refresh(partition: Partition, room: PartitionState, it: SyncState): Promise<void> {
+  async function refresh(partition: Partition, state: PartitionState, it: SyncState): Promise<void> {
     const at = Date.now()
     try {
       // Reads purge stamps before upstream is called for an answer that may be stored.
       if (!it.loaded) await entries.get(partition, [])
       const from = it.loaded ? it.checkedAt - OVERLAP_MS : 0
-      const listed = await list(partition, from, it.loaded ? MAX_NEW : rooms.capacity())
+      const listed = await list(partition, from, it.loaded ? MAX_NEW : partitions.capacity())
       const fresh = listed.filter(({ id, at }) => it.seen.get(id) !== at)
-      if (it.loaded) await catchUp(partition, room, fresh)
-      else await load(partition, room, fresh)
+      if (it.loaded) await catchUp(partition, state, fresh)
+      else await load(partition, state, fresh)
       it.seen = new Map(listed.filter((one) => one.at >= at - OVERLAP_MS).map(({ id, at }) => [id, at]))
       it.loaded = true
     } catch {
@@ -110,33 +110,33 @@ export function createSync(rooms: Partitions, entries: RedisEntries) {
     it.checkedAt = at
   }
 
-  async function catchUp(partition: Partition, room: PartitionState, listed: IndexedId[]) {
+  async function catchUp(partition: Partition, state: PartitionState, listed: IndexedId[]) {
     const ids = [...new Set(listed.map(({ id }) => id).filter(isEntryId))].reverse()
     for (let from = 0; from < ids.length; ) {
       const some = ids.slice(from, from + pageSize)
       from += some.length
-      for (const { id, sealed } of await read(partition, some)) rooms.upsert(room, id, sealed)
+      for (const { id, sealed } of await read(partition, some)) partitions.upsert(state, id, sealed)
     }
   }
 
   return {
-    isLoaded: (room: PartitionState) => of(room).loaded,
+    isLoaded: (state: PartitionState) => of(state).loaded,
     /** Checks at most once a second. Returns `undefined` if there is nothing to wait for. */
-    catchUp(partition: Partition, room: PartitionState): Promise<void> | undefined {
-      const it = of(room)
+    catchUp(partition: Partition, state: PartitionState): Promise<void> | undefined {
+      const it = of(state)
       if (Date.now() - it.checkedAt < FRESH_MS) return it.loading
-      it.loading ??= refresh(partition, room, it).finally(() => {
+      it.loading ??= refresh(partition, state, it).finally(() => {
         it.loading = undefined
       })
       return it.loading
     },
     /** Notes an entry written by this process. */
-    wrote: (room: PartitionState, id: string, at: number) => void of(room).seen.set(id, at),
-    looking: (room: PartitionState) => of(room).loading,
+    wrote: (state: PartitionState, id: string, at: number) => void of(state).seen.set(id, at),
+    looking: (state: PartitionState) => of(state).loading,
     /** Redis lost its data: loads everything again. */
-    reset(room: PartitionState) {
-      rooms.reset(room)
-      states.delete(room)
+    reset(state: PartitionState) {
+      partitions.reset(state)
+      states.delete(state)
     },
   }
 }

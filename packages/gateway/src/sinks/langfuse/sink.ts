@@ -48,8 +48,8 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
     return events
   }
 
-  async function sendEvents(told: Item[], signal: AbortSignal): Promise<Delivery> {
-    const parts = told.map((each) => ({
+  async function sendEvents(items: Item[], signal: AbortSignal): Promise<Delivery> {
+    const parts = items.map((each) => ({
       report: each.report,
       events: progress.remaining(each.report, eventsFor(each)),
       bytes: each.observation.bytes,
@@ -58,11 +58,11 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
     const { results, notAccepted } = await runSerially(`${baseUrl} ${publicKey}`, signal, () =>
       ingest(langfuse, parts, progress, signal),
     )
-    if (!notAccepted) return deliveryOf(reportsOf(told), results)
+    if (!notAccepted) return deliveryOf(reportsOf(items), results)
     if (api !== 'auto') throw new DeliveryError(`${STORES_NOTHING}: ${REMEDY}`)
     chosen = 'otlp'
     v4 = true
-    const delivery = await sendSpans(told, signal).catch((error: unknown) => {
+    const delivery = await sendSpans(items, signal).catch((error: unknown) => {
       if (!(error instanceof DeliveryError)) throw error
       throw new DeliveryError(`${STORES_NOTHING}, and of OpenTelemetry neither: ${error.message}`)
     })
@@ -73,20 +73,20 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   }
 
   /** Sends spans, then the scores that refer to them, through the ingestion endpoint that every version has. */
-  async function sendSpans(told: Item[], signal: AbortSignal): Promise<Delivery> {
-    const due = told.filter(({ report }) => progress.remaining(report, [SPAN]).length > 0)
+  async function sendSpans(items: Item[], signal: AbortSignal): Promise<Delivery> {
+    const due = items.filter(({ report }) => progress.remaining(report, [SPAN]).length > 0)
     const spans = due.map(({ report, observation }) => spanItem(report, observation, settings))
     const results = await exportSpans(receiverOf(settings, v4), spans, signal)
     for (const [report, result] of results)
       if (result === 'accepted' || 'rejected' in result) progress.note(report, SPAN.id, result)
-    const scores = told.flatMap((each) => {
+    const scores = items.flatMap((each) => {
       const { report } = each
       const result = results.get(report) ?? 'accepted'
       const events = result === 'accepted' ? progress.remaining(report, scoresFor(each)) : []
       return events.length === 0 ? [] : [{ report, events, bytes: SCORES_BYTES }]
     })
     const scored = await sendScores(scores, signal)
-    return deliveryOf(reportsOf(told), new Map([...results, ...scored]))
+    return deliveryOf(reportsOf(items), new Map([...results, ...scored]))
   }
 
   const scoresFor = ({ observation }: Item) =>
@@ -120,11 +120,11 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
     start: FIRST_BATCH,
     deadlineMs: timeoutMs,
     async deliver(reports, signal) {
-      const told = reports.map((report) => ({ report, observation: observationOf(report) }))
+      const items = reports.map((report) => ({ report, observation: observationOf(report) }))
       try {
         return (await chooseApi(signal)) === 'otlp'
-          ? await sendSpans(told, signal)
-          : await sendEvents(told, signal)
+          ? await sendSpans(items, signal)
+          : await sendEvents(items, signal)
       } catch (error) {
         if (error instanceof DeliveryError) chosen = undefined
         throw error
@@ -133,7 +133,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   }
 }
 
-const reportsOf = (told: Item[]) => told.map(({ report }) => report)
+const reportsOf = (items: Item[]) => items.map(({ report }) => report)
 
 /** Id in `progress` of a call's only span. */
 const SPAN = { id: 'span' }

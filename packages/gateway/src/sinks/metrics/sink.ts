@@ -38,10 +38,8 @@ export function createMetricsSink(
     if (!forgotten) await send(earlier)
     unconfirmed = undefined
     if (rest.length === reports.length) return await deliver(reports)
-    const trouble = 'what Redis did not confirm for too long is not counted'
-    return forgotten
-      ? { retry: rest, rejected: reports.length - rest.length, reason: trouble }
-      : { retry: rest }
+    const reason = 'Redis did not confirm a write within keepHours: its calls are not counted'
+    return forgotten ? { retry: rest, rejected: reports.length - rest.length, reason } : { retry: rest }
   }
 
   async function send(write: Write) {

@@ -27,7 +27,7 @@ export type Drain = {
 export function createDrain(
   spill: Spill,
   table: Table,
-  warn: (trouble: string) => void,
+  warn: (message: string) => void,
   fault: Fault,
 ): Drain {
   const counts = { delivered: 0, rejected: 0 }

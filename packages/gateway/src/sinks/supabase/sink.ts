@@ -26,7 +26,7 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   const drain =
     spill &&
     table &&
-    createDrain(spill, table, (trouble) => warn('supabase drain', `supabase: ${trouble}`), redis.fault)
+    createDrain(spill, table, (reason) => warn('supabase drain', `supabase: ${reason}`), redis.fault)
   /** Policy whose limits are in the table. */
   let writtenPolicy: Policy | undefined
   let limitsNotBefore = 0
@@ -74,20 +74,20 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
       limitsNotBefore = 0
       writtenPolicy = current
     } catch (error) {
-      warn('supabase limits', `supabase: the limits of teams are not known there: ${messageOf(error)}`)
+      warn('supabase limits', `supabase: team limits could not be written: ${messageOf(error)}`)
     }
   }
 
   async function spillRows({ reports, rows }: Batch, why: string | undefined): Promise<Delivery> {
     const prefix = why === undefined ? '' : `${why}; `
-    if (spill === undefined) throw new DeliveryError(`${prefix}there is no Redis`)
+    if (spill === undefined) throw new DeliveryError(`${prefix}there is no Redis to spill to: set gateway.redis`)
     const taken = await take(spill, rows, prefix)
     drain?.pollSoon()
-    const trouble = taken < rows.length ? `${prefix}there is no room left in Redis` : why
+    const reason = taken < rows.length ? `${prefix}there is no room left in Redis` : why
     return {
       spilled: taken,
       retry: reports.slice(taken),
-      ...(trouble === undefined ? {} : { reason: trouble }),
+      ...(reason === undefined ? {} : { reason }),
     }
   }
 
