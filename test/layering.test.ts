@@ -107,6 +107,33 @@ test('the folders of semantic/ have layers of their own', () => {
   expect(upward).toEqual([])
 })
 
+test('a sink backend imports only the shared files of sinks/, sinks/otlp/ and lower layers', () => {
+  const backends = new Map<string, number>()
+  const sideways = sources
+    .filter(({ path }) => path.startsWith(`sinks${sep}`) && path.split(sep).length > 2)
+    .flatMap((source) => {
+      const backend = source.path.split(sep)[1] ?? ''
+      backends.set(backend, (backends.get(backend) ?? 0) + 1)
+      const allowed = backend === 'otlp' ? ['otlp'] : [backend, 'otlp']
+      return importsOf(source)
+        .filter((to) => to.startsWith(`sinks${sep}`) && to.split(sep).length > 2)
+        .filter((to) => !allowed.includes(to.split(sep)[1] ?? ''))
+        .map((to) => `${source.path} imports ${to}`)
+    })
+  expect([...backends.keys()].toSorted()).toEqual(['langfuse', 'metrics', 'otel', 'otlp', 'supabase'])
+  expect(sideways).toEqual([])
+})
+
+test('only the list of backends imports a backend from within sinks/', () => {
+  const shared = sources.filter(({ path }) => path.startsWith(`sinks${sep}`) && path.split(sep).length === 2)
+  const down = shared.flatMap((source) =>
+    importsOf(source)
+      .filter((to) => to.startsWith(`sinks${sep}`) && to.split(sep).length > 2)
+      .map(() => source.path),
+  )
+  expect([...new Set(down)]).toEqual([`sinks${sep}backends.ts`])
+})
+
 test('no import goes in a circle, types included', () => {
   for (const [name, files] of Object.entries({ gateway: sources, ops, testing }))
     expect(circlesIn(files), name).toEqual([])

@@ -68,7 +68,7 @@ test("a judge's call is no user's: its record names none, no sink holds what it 
                 semantic: {
                   mode: mode as 'on',
                   threshold: near ? 0.5 : 0.99,
-                  band: 0.5,
+                  judgeFrom: 0.5,
                   guards: [],
                   judge: { rate: 1, perHour: 1e6 },
                 },

@@ -23,7 +23,7 @@ export type CrossProcessStats = {
  * outcome.
  */
 const LEASE_CHECK_MS = LEASE_MS / 2.4
-const POLL = { minMs: 60, maxMs: 600 }
+const POLL = { min: 60, max: 600 }
 
 export type CrossProcess = {
   leases: Leases
@@ -80,7 +80,7 @@ export function crossProcess({ leases, events, waitMs, counts }: CrossProcess, f
       until: number,
       attempts: number,
     ) {
-      const intervalMs = events.isListening() ? jittered(LEASE_CHECK_MS) : backoffMs(attempts, POLL)
+      const intervalMs = events.isListening() ? jittered(LEASE_CHECK_MS) : backoffMs(attempts + 1, POLL)
       const left = until - performance.now()
       return left <= 0
         ? undefined

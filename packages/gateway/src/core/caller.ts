@@ -11,13 +11,13 @@ export type SemanticPlan = {
    */
   threshold: number | undefined
   /** Lowest cosine at which near-misses are judged; the range ends at the threshold. */
-  band: number
+  judgeFrom: number
   ttlSeconds: number
   /** Share of semantic hits that may be wrong, 0 to 1. */
   errorBudget: number
   judge: { model: string; rate: number; perHour: number } | undefined
   /** An answer serves only after a second call received the same answer. */
-  secondSighting: boolean
+  requireConfirmation: boolean
   /** Guards that may veto, in this order. */
   guards: readonly GuardName[]
 }

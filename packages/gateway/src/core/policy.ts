@@ -59,7 +59,7 @@ export type SemanticPolicy = {
    */
   threshold?: number
   /** Lowest cosine at which near-misses are judged and learned from. @default 0.8 */
-  band?: number
+  judgeFrom?: number
   /** Seconds an answer may be served to others. @default 604800, 7 days */
   ttlSeconds?: number
   /** Share of semantic hits that may be wrong, with 95 % confidence. @default 0.01 */
@@ -73,7 +73,7 @@ export type SemanticPolicy = {
    * Serves an answer only after a second, different call received the same one. This keeps one-off wrong answers and
    * planted ones from being served; hits come later, and need a judge. @default false
    */
-  secondSighting?: boolean
+  requireConfirmation?: boolean
   /** Guards that may veto, by name. @default all of them */
   guards?: GuardName[]
 }

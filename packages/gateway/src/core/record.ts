@@ -97,26 +97,26 @@ export type RecordDraft = {
 /** Result of the semantic cache for a call. */
 export type SemanticResult = {
   /**
-   * `hit`: served. `would-hit`: would have served in mode `on`. `veto`: a guard rejected the nearest question.
-   * `below`: no candidate reached the threshold (with a reason: a guard would have rejected it, too). `nothing`: no
+   * `hit`: served. `shadow-hit`: would have served in mode `on`. `veto`: a guard rejected the nearest question.
+   * `below-threshold`: no candidate reached the threshold (with a reason: a guard would have rejected it, too). `no-candidate`: no
    * candidate. `ineligible`: such calls are never looked up. `unavailable`: no embedding came in time. `explored`:
-   * sent upstream in order to learn. `unproven`: the neighbours agree, but too little is known of this embedder to
+   * sent upstream in order to learn. `uncalibrated`: the neighbours agree, but too little is known of this embedder to
    * trust them.
    */
   outcome:
     | 'hit'
-    | 'would-hit'
+    | 'shadow-hit'
     | 'veto'
-    | 'below'
-    | 'nothing'
+    | 'below-threshold'
+    | 'no-candidate'
     | 'ineligible'
     | 'unavailable'
     | 'explored'
-    | 'unproven'
+    | 'uncalibrated'
   /** For a veto, the guard; for an ineligible or unavailable call, the reason. One word. */
   reason?: string
-  /** `agreement`: several neighbours agree on the answer. `alone`: the nearest entry decides. */
-  path?: 'agreement' | 'alone'
+  /** `consensus`: several neighbours agree on the answer. `nearest`: the nearest entry decides. */
+  path?: 'consensus' | 'nearest'
   /** Weight of the agreeing neighbours, 0 to 1. */
   confidence?: number
   /** Cosine of the question that was answered, or of the nearest. */

@@ -84,7 +84,7 @@ export function buildGateway(options: GatewayOptions | undefined, credential: Cr
   const recorder = createRecorder(counters, recorded, emit, fault, condition)
   const sayOfSinks = rateLimited(warn)
   const places = configuredSinks(settings, () => rules.policy, shared?.link, sayOfSinks)
-  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks, fault })
+  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, warn: sayOfSinks, fault })
   const meanings = createLazySemanticCache(settings, shared?.link, sayOfSinks, fault)
   const detours: ProxyFailoverStats = { active: 'direct', calls: 0 }
   const answer = pipeline({
@@ -184,7 +184,7 @@ export function buildGateway(options: GatewayOptions | undefined, credential: Cr
     hook(record, call.state)
     guarded(() => meanings.count(record), fault, 'the semantic cache')
     const capture = call.confidential ? 'off' : (settings.capture ?? call.caller.capture)
-    sinks.receive({ record, said: { call, ending } }, capture)
+    sinks.receive({ record, exchange: { call, ending } }, capture)
   }
 
   function tell(passed: PassThroughCall, origin: CallState) {

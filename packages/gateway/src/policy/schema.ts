@@ -21,7 +21,7 @@ const ratio = z.number().check(z.minimum(0), z.maximum(1))
 const semantic = z.strictObject({
   mode: z.optional(z.enum(['off', 'shadow', 'on'])),
   threshold: z.optional(ratio),
-  band: z.optional(ratio),
+  judgeFrom: z.optional(ratio),
   ttlSeconds: z.optional(seconds),
   errorBudget: z.optional(ratio),
   judge: z.optional(
@@ -34,7 +34,7 @@ const semantic = z.strictObject({
       }),
     ]),
   ),
-  secondSighting: z.optional(z.boolean()),
+  requireConfirmation: z.optional(z.boolean()),
   guards: z.optional(z.array(z.enum(GUARD_NAMES))),
 })
 

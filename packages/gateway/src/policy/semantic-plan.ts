@@ -14,22 +14,22 @@ export function planOf(layers: (false | CachePolicy | undefined)[]): SemanticPla
   const {
     mode = 'off',
     threshold,
-    band = 0.8,
+    judgeFrom = 0.8,
     ttlSeconds = 604_800,
     errorBudget = 0.01,
     judge,
-    secondSighting = false,
+    requireConfirmation = false,
     guards = GUARD_NAMES,
   } = merged
   if (mode === 'off') return undefined
   return {
     mode,
     threshold,
-    band,
+    judgeFrom,
     ttlSeconds,
     errorBudget,
     judge: judge === false ? undefined : { ...JUDGE, ...judge },
-    secondSighting,
+    requireConfirmation,
     guards,
   }
 }

@@ -76,7 +76,7 @@ const CONNECTION = 'the connection to Redis'
 const SILENT_DEADLINES = 3
 /** After this many milliseconds of silence, the connection counts as lost. */
 const SILENT_MS = 1_000
-const RECONNECT = { minMs: 50, maxMs: 1_000 }
+const RECONNECT = { min: 50, max: 1_000 }
 
 /** Error replies of a server that cannot work at present, as opposed to errors about the command. */
 const INCAPABLE = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MISCONF|ERR max)/
@@ -162,7 +162,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     const reconnect = () => {
       attempt = startConnecting(tries + 1)
     }
-    reconnectTimer = setTimer(guardedly, backoffMs(tries, RECONNECT), reconnect, fault, CONNECTION, reconnect)
+    reconnectTimer = setTimer(guardedly, backoffMs(tries + 1, RECONNECT), reconnect, fault, CONNECTION, reconnect)
     reconnectTimer.unref()
   }
 

@@ -6,7 +6,7 @@ import type { RedisConnection } from './connection.ts'
 import { primariesOf } from './nodes.ts'
 import { sharedConnectionOf } from './pool.ts'
 
-const RETRY = { minMs: 50, maxMs: 2_000 }
+const RETRY = { min: 50, max: 2_000 }
 const SUBSCRIPTION = 'a channel of Redis'
 
 /**
@@ -142,7 +142,7 @@ function createSubscriber(parent: RedisConnection) {
     ready = false
     for (const subscription of subscriptions) subscription.confirmed = false
     if (subscriptions.size === 0 || retry !== undefined) return
-    retry = setTimer(attempt, backoffMs(attempts, RETRY), reconnect, fault, SUBSCRIPTION, reconnect)
+    retry = setTimer(attempt, backoffMs(attempts + 1, RETRY), reconnect, fault, SUBSCRIPTION, reconnect)
     retry.unref()
     attempts += 1
   }

@@ -1,6 +1,18 @@
-/** Returns a random delay between half of `ms` and `ms`, so that processes do not act at the same moment. */
-export const jittered = (ms: number): number => ms * (0.5 + Math.random() / 2)
+export type BackoffOptions = {
+  /** Milliseconds before jitter: at the first attempt, and at most. */
+  min: number
+  max: number
+  /** Returns a number from 0 to 1. @default Math.random */
+  random?: () => number
+}
 
-/** Milliseconds before a retry: exponential from `minMs`, capped at `maxMs`, with jitter. `attempt` counts from 0. */
-export const backoffMs = (attempt: number, { minMs, maxMs }: { minMs: number; maxMs: number }): number =>
-  jittered(Math.min(maxMs, minMs * 2 ** attempt))
+/**
+ * Returns milliseconds to wait after attempt number `attempt` (from 1) failed: exponential back-off with "equal jitter",
+ * from half of `min(max, min * 2^(attempt - 1))` up to all of it.
+ */
+export function backoffMs(attempt: number, { min, max, random = Math.random }: BackoffOptions): number {
+  return Math.min(max, min * 2 ** (attempt - 1)) * (0.5 + random() / 2)
+}
+
+/** Returns a random delay from half of `ms` up to `ms`, so that processes do not act at the same moment. */
+export const jittered = (ms: number): number => ms * (0.5 + Math.random() / 2)

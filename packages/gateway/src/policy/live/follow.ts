@@ -47,7 +47,7 @@ type Options = {
 const POLL_MS = 60_000
 /** Smallest gap between two polls, however many messages arrive. */
 const MIN_GAP_MS = 100
-const RETRY = { minMs: 250, maxMs: 32_000 }
+const RETRY = { min: 250, max: 32_000 }
 const RETRIES = 8
 const FOLLOWING = 'following the live policy'
 /** Versions of policy files are smaller: see `Change.version`. */
@@ -107,7 +107,7 @@ export function followPolicy(connection: RedisConnection, { own, setPolicy, warn
       announced = 0
       return false
     }
-    pollLater(backoffMs(attempts, RETRY))
+    pollLater(backoffMs(attempts + 1, RETRY))
     attempts += 1
     return true
   }

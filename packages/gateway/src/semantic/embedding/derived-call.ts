@@ -3,24 +3,27 @@ import { backgroundCallState, forkCallState } from '../../core/call-state.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isOfOneRequest } from '../../fingerprint/headers.ts'
 
-/** What the records of such calls are tagged with, where tags are all that is kept of them. */
+/** Tag on the records of these calls, for sinks that keep tags only. */
 const TAG = 'gateway:semantic'
 
-/** Where a governed request's own path ends, before a query. */
+/** The endpoint's path at the end of the URL, before a query. */
 const BELOW = /\/(chat\/completions|responses)(?=$|\?)/
 
-const OF_ONE_ATTEMPT = [
+const PER_ATTEMPT_HEADERS = [
   'content-length',
   'idempotency-key',
   'x-stainless-retry-count',
   'x-stainless-helper-method',
 ]
 
-/** A call that the gateway makes for another one. */
-type Made = { operation: Call['operation']; path: string; body: JsonObject; signal: AbortSignal }
+/** Request of a call that the gateway makes for another one. */
+type DerivedRequest = { operation: Call['operation']; path: string; body: JsonObject; signal: AbortSignal }
 
-/** A call that the gateway makes because of a caller's: same credentials, team and transport, without the caller's signal and retries. */
-export function following(call: Call, made: Made): Call {
+/**
+ * Builds a call made by the gateway on behalf of a caller's call: same credentials, team and transport, without its
+ * signal and retries.
+ */
+export function derivedCall(call: Call, made: DerivedRequest): Call {
   const { session, trace, tags, people, unusable } = call.controls
   return callFor(call, made, {
     controls: {
@@ -36,10 +39,10 @@ export function following(call: Call, made: Made): Call {
 }
 
 /**
- * The same for what holds words of several users: the call is no user's. Its record has neither user nor session, a trace
- * of its own and no tags but ours; no header leads back to the request it follows from; no sink is told what was said.
+ * Builds such a call for content of several users: its record has no user or session, a new trace and no tags but the
+ * gateway's, no header refers to the original request, and sinks get no content.
  */
-export function followingApart(call: Call, made: Made): Call {
+export function anonymousCall(call: Call, made: DerivedRequest): Call {
   const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: backgroundCallState() })
   for (const name of [...it.outbound.headers.keys()])
     if (isOfOneRequest(name)) it.outbound.headers.delete(name)
@@ -52,34 +55,34 @@ const CONTROLS = {
 } as const
 
 function callFor(
-  { outbound: outgoing, caller, policy: rules, inForce: present, teamKey }: Call,
-  { operation, path, body, signal }: Made,
+  { outbound, caller, policy, inForce, teamKey }: Call,
+  { operation, path, body, signal }: DerivedRequest,
   whose: Pick<Call, 'controls' | 'state'>,
 ): Call {
-  const headers = new Headers(outgoing.headers)
-  for (const name of OF_ONE_ATTEMPT) headers.delete(name)
+  const headers = new Headers(outbound.headers)
+  for (const name of PER_ATTEMPT_HEADERS) headers.delete(name)
   return {
     attempt: 0,
     arrivedAt: performance.now(),
     caller,
-    policy: rules,
-    inForce: present,
+    policy,
+    inForce,
     ...(teamKey !== undefined && { teamKey }),
     ...whose,
     purpose: 'semantic',
     operation,
     outbound: {
-      transport: outgoing.transport,
-      url: outgoing.url.replace(BELOW, path),
-      path: outgoing.path?.replace(BELOW, path),
-      init: { ...outgoing.init, method: 'POST' },
+      transport: outbound.transport,
+      url: outbound.url.replace(BELOW, path),
+      path: outbound.path?.replace(BELOW, path),
+      init: { ...outbound.init, method: 'POST' },
       headers,
-      ...(outgoing.transportName !== undefined && { transportName: outgoing.transportName }),
+      ...(outbound.transportName !== undefined && { transportName: outbound.transportName }),
       text: JSON.stringify(body),
       bodyEdits: {},
       injectUsage: false,
       immutable: false,
-      ...(outgoing.keys && { keys: outgoing.keys }),
+      ...(outbound.keys && { keys: outbound.keys }),
     },
     body,
     parsed: { body, questions: {} },
