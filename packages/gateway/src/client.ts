@@ -73,6 +73,7 @@ function decorate(client: OpenAI, house: GatewayBuild): GatewayClient {
     })
   } else
     house.say(
+      'GW_CLIENT_NOT_GOVERNED',
       'clients with an X.509 workload identity allow no fetch but their own: their calls are not governed',
     )
 

@@ -3,6 +3,7 @@ export { createGatewayClient, type GatewayClient } from './client.ts'
 export type { CrossProcessStats as AcrossStats } from './coalesce/cross-process.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './config/options.ts'
 export { type CacheControl, type GatewayContext, withGateway } from './core/context.ts'
+export type { LogCode } from './core/log-codes.ts'
 export type { Operation, Route } from './core/operation.ts'
 export { GatewayOptionsError } from './core/options-error.ts'
 export type {

@@ -5,6 +5,7 @@ import type { CacheStore } from './cache/store.ts'
 import { type CrossProcess, crossProcess } from './coalesce/cross-process.ts'
 import { coalesce } from './coalesce/stage.ts'
 import type { Call, Handler, Stage } from './core/call.ts'
+import type { LimitedLog } from './core/log-codes.ts'
 import type { Reply } from './core/reply.ts'
 import type { KeyProvider } from './custody/key-provider.ts'
 import { revoked } from './custody/revoked.ts'
@@ -25,7 +26,6 @@ import { probe } from './upstream/probe.ts'
 import { send } from './upstream/send.ts'
 import type { DeferredQueue } from './util/deferred.ts'
 import type { Fault } from './util/faults.ts'
-import type { Warn } from './util/log.ts'
 
 type PipelineParts = {
   recorder: Recorder
@@ -46,7 +46,7 @@ type PipelineParts = {
   detours: ProxyFailoverStats
   /** Exchanges team keys for upstream's own; absent: callers bring that one. */
   keeper: KeyProvider | undefined
-  say: Warn
+  say: LimitedLog
   fault: Fault
 }
 

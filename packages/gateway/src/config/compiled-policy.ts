@@ -1,6 +1,7 @@
 import type { CallPolicy } from '../core/call.ts'
 import type { Caller, Claim } from '../core/caller.ts'
 import type { Egress } from '../core/egress.ts'
+import type { Log } from '../core/log-codes.ts'
 import type { Mode, Policy } from '../core/policy.ts'
 import { createEgress, originOf } from '../egress/egress.ts'
 import { createDirectory } from '../identify/directory.ts'
@@ -31,7 +32,7 @@ type Parts = {
   switches: Switches
   /** The client has a credential of its own for upstream, and not only the proxy's. */
   hasKey: boolean
-  say: (message: string) => void
+  say: Log
 }
 
 export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
@@ -109,11 +110,12 @@ function modesOf(policy: Policy, { settings, switches, hasKey, say }: Parts) {
       policy.mode ??
       'embedded'
     if (mode === 'litellm' && settings.litellm === undefined) {
-      say(`mode litellm is switched on, but ${NO_PROXY}: calls go as before`)
+      say('GW_MODE_WITHOUT_PROXY', `mode litellm is switched on, but ${NO_PROXY}: calls go as before`)
       return settings.mode ?? 'embedded'
     }
     if (mode !== 'litellm' && !hasKey && settings.litellm !== undefined) {
       say(
+        'GW_MODE_WITHOUT_KEY',
         `mode ${mode} is switched on, but this client has no key for OpenAI: its calls go on through LiteLLM`,
       )
       return 'litellm'

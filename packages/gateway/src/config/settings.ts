@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { GatewayContext } from '../core/context.ts'
+import type { LogCode } from '../core/log-codes.ts'
 import { check, GatewayOptionsError } from '../core/options-error.ts'
 import type { Capture, ExactPolicy, Mode, Policy } from '../core/policy.ts'
 import { originOf } from '../egress/egress.ts'
@@ -60,14 +61,15 @@ export type Settings = {
   sinks: Sink[]
   langfuse: LangfuseSettings | undefined
   otel: OtelSettings | undefined
-  /** What was left out for want of something, worth a line in the log. */
-  notices: string[]
+  /** Messages to log once at start-up, e.g. Langfuse keys that are only partly set. */
+  notices: { code: LogCode; message: string }[]
   /** Absent: no usage is written there. */
   supabase: SupabaseSettings | undefined
   queue: { maxReports: number; maxBytes: number }
   mask: GatewayOptions['mask']
   waitUntil: GatewayOptions['waitUntil']
   onCall: GatewayOptions['onCall']
+  logger: GatewayOptions['logger']
 }
 
 const MIB = 1024 * 1024
@@ -137,6 +139,7 @@ export function resolveSettings(
     mask: options.mask,
     waitUntil: options.waitUntil,
     onCall: options.onCall,
+    logger: options.logger,
   }
 }
 
@@ -155,10 +158,14 @@ function custodyOf(
 /** A policy can be changed while the program runs: what it starts with rules nothing out. */
 const startOf = ({ mode }: Policy): Mode => (mode === 'litellm' ? mode : 'embedded')
 
-function tracing(option: GatewayOptions['langfuse'], env: NodeJS.ProcessEnv) {
+function tracing(
+  option: GatewayOptions['langfuse'],
+  env: NodeJS.ProcessEnv,
+): Pick<Settings, 'langfuse' | 'notices'> {
   const found = langfuseSettings(option, env)
   if (found === undefined || !('lacking' in found)) return { langfuse: found, notices: [] }
-  return { langfuse: undefined, notices: [`Langfuse gets no traces: ${found.lacking.join(', ')} not set.`] }
+  const message = `Langfuse gets no traces: ${found.lacking.join(', ')} not set.`
+  return { langfuse: undefined, notices: [{ code: 'GW_LANGFUSE_INCOMPLETE', message }] }
 }
 
 function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {

@@ -1,8 +1,8 @@
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Refusal } from '../core/refusal.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
-import type { Warn } from '../util/log.ts'
 import { idOf, unseal } from './cipher.ts'
 
 /**
@@ -34,7 +34,7 @@ export type KeyProvider = {
 
 export function createKeyProvider(
   link: RedisConnection,
-  say: Warn,
+  say: LimitedLog,
   now: () => number = () => performance.now(),
 ): KeyProvider {
   const kept = new Map<string, Kept>()
@@ -85,7 +85,7 @@ export function createKeyProvider(
     const secret = unseal(value, teamKey, { team, what: 'upstream', id })
     if (secret === undefined) {
       say(
-        'custody',
+        'GW_SEALED_KEY_INVALID',
         `the sealed key of team ${team} (${id}) cannot be opened: it was damaged, or is not ours`,
       )
       return kept.get(name)?.secret ?? notSealed(team)

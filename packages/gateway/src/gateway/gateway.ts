@@ -30,7 +30,7 @@ import { createSinks } from '../sinks/sinks.ts'
 import { createDeferredQueue, createMicrotaskQueue } from '../util/deferred.ts'
 import { callHook, createFault, detached, guarded } from '../util/faults.ts'
 import { allKeptAlive, keptAlive } from '../util/keep-alive.ts'
-import { deduplicated, rateLimited } from '../util/log.ts'
+import { createLog, deduplicated, rateLimited } from '../util/log.ts'
 import { settlesWithin } from '../util/timeout.ts'
 import { deadlineOf } from '../util/timers.ts'
 import type { GatewayControls } from './controls.ts'
@@ -55,18 +55,12 @@ export function buildGateway(options: GatewayOptions | undefined, credential: Cr
   const hasKey = credential === 'models'
   const settings = resolveSettings(options, hasKey)
   const { deadlines, redis } = settings
-  const warn = (message: string) => {
-    // A console that was replaced, and fails, is no trouble of the call that something is said of.
-    callHook(
-      () => console.warn(`[llm-gateway] ${message}`) as unknown,
-      () => undefined,
-    )
-  }
+  const warn = createLog(settings.logger)
   const say = deduplicated(warn)
-  for (const notice of settings.notices) say(notice)
+  for (const { code, message } of settings.notices) say(code, message)
   const counters = createCounters()
   const fault = createFault(counters.counts, rateLimited(warn))
-  const complain = (field: string) => say(whatBecameOf(field))
+  const complain = (field: string) => say('GW_CONTROL_IGNORED', whatBecameOf(field))
   const memory = createMemoryCache(settings.cache.bytes)
   // What is made once stays: answers, limits, calls under way. Rules come and go with the policy.
   const canAsk = credential !== 'none' || settings.custody

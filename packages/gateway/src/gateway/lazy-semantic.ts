@@ -1,10 +1,10 @@
 import type { Settings } from '../config/settings.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import type { SemanticCache } from '../semantic/create.ts'
 import { createSemanticCounters, semanticStatsOf } from '../semantic/stats.ts'
 import type { SemanticAdmin } from '../semantic/store/port.ts'
 import { detached, type Fault } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import type { Stats } from './stats.ts'
 
 export type LazySemanticCache = ReturnType<typeof createLazySemanticCache>
@@ -13,7 +13,7 @@ export type LazySemanticCache = ReturnType<typeof createLazySemanticCache>
 export function createLazySemanticCache(
   { semantic, cache, key, quota }: Settings,
   link: RedisConnection | undefined,
-  say: Warn,
+  say: LimitedLog,
   fault: Fault,
 ) {
   const underWay = new Set<Promise<void>>()

@@ -5,6 +5,7 @@ import type { CrossProcess } from '../coalesce/cross-process.ts'
 import { createLeases } from '../coalesce/lease.ts'
 import { createFlightEvents } from '../coalesce/notifications.ts'
 import type { Settings } from '../config/settings.ts'
+import type { LimitedLog, Log } from '../core/log-codes.ts'
 import type { Degraded } from '../core/record.ts'
 import { followPolicy } from '../policy/live/follow.ts'
 import type { Live } from '../policy/live/live.ts'
@@ -12,7 +13,7 @@ import { createRedisQuota } from '../quota/redis/quota.ts'
 import type { RedisConnection, RedisState } from '../redis/connection.ts'
 import { acquireConnection } from '../redis/pool.ts'
 import type { Fault } from '../util/faults.ts'
-import { rateLimited, type Warn } from '../util/log.ts'
+import { rateLimited } from '../util/log.ts'
 import type { Stats } from './stats.ts'
 
 /** All that processes have in common, over one connection to Redis: answers, limits, and calls under way. */
@@ -20,7 +21,7 @@ export function createRedisServices(
   redis: NonNullable<Settings['redis']>,
   settings: Settings,
   memory: MemoryCache,
-  warn: (message: string) => void,
+  warn: Log,
   adopt: (live: Live) => void,
   fault: Fault,
 ) {
@@ -29,7 +30,7 @@ export function createRedisServices(
   const say = rateLimited(warn)
   const link = acquireConnection(redis, { deadlineMs, connectMs, onChange: announcer(say, warn), fault })
   const onFull = () =>
-    say('full', 'Redis is full: answers are found there, but none are stored. Limits hold.')
+    say('GW_REDIS_FULL', 'Redis is full: answers are found there, but none are stored. Limits hold.')
   const store = createRedisCache(link, {
     maxBytes: cache.sharedBytes,
     onFull,
@@ -78,7 +79,7 @@ function followFor(
   { policy, policySource: source }: Settings,
   link: RedisConnection,
   adopt: (live: Live) => void,
-  say: Warn,
+  say: LimitedLog,
 ) {
   const own = { policy, source }
   return followPolicy(link, { own, adopt, say })
@@ -93,13 +94,14 @@ const MEANWHILE =
   'Until it is back, answers stay in this process, and of each limit it uses what it was granted while Redis was there.'
 
 /** Says that Redis has gone; and that it is back, if it has said that it had gone. */
-function announcer(say: Warn, warn: (message: string) => void) {
+function announcer(say: LimitedLog, warn: Log) {
   let goneAt: number | undefined
   return (state: RedisState, trouble: string | undefined) => {
     if (state === 'slow' || state === 'down') {
-      if (say('away', `Redis is ${state}: ${trouble?.replace(/\.$/, '')}. ${MEANWHILE}`)) goneAt = Date.now()
+      if (say('GW_REDIS_UNAVAILABLE', `Redis is ${state}: ${trouble?.replace(/\.$/, '')}. ${MEANWHILE}`))
+        goneAt = Date.now()
     } else if (state === 'up' && goneAt !== undefined) {
-      warn(`Redis is back after ${Math.ceil((Date.now() - goneAt) / 1_000)} s.`)
+      warn('GW_REDIS_BACK', `Redis is back after ${Math.ceil((Date.now() - goneAt) / 1_000)} s.`)
       goneAt = undefined
     }
   }

@@ -1,4 +1,5 @@
 import type { Settings } from '../config/settings.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Policy } from '../core/policy.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { createLangfuseSink } from '../sinks/langfuse/sink.ts'
@@ -6,14 +7,13 @@ import { createMetricsSink } from '../sinks/metrics/sink.ts'
 import { createOtelSink } from '../sinks/otel/sink.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createSupabaseSink } from '../sinks/supabase/sink.ts'
-import type { Warn } from '../util/log.ts'
 
 /** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
 export function configuredSinks(
   settings: Settings,
   policy: () => Policy,
   link: RedisConnection | undefined,
-  say: Warn,
+  say: LimitedLog,
 ): Sink[] {
   const { langfuse, otel, sinks } = settings
   return [
@@ -33,7 +33,7 @@ function supabaseOf(
   { supabase, quota }: Settings,
   policy: () => Policy,
   link: RedisConnection | undefined,
-  say: Warn,
+  say: LimitedLog,
 ): Sink[] {
   if (supabase === undefined) return []
   return [createSupabaseSink(supabase, { policy, link, keyLocking: quota?.keyLocking ?? false, say })]

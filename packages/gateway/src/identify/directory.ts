@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Caller, Claim } from '../core/caller.ts'
 import { DEFAULT_WHILE_UNAVAILABLE, type Limits, type WhileUnavailable } from '../core/limits.ts'
+import type { Log } from '../core/log-codes.ts'
 import { nanoUsd } from '../core/money.ts'
 import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
 import type { Refusal } from '../core/refusal.ts'
@@ -16,11 +17,7 @@ const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 
  * `say` is called with what an operator should know; repeated messages are its concern. Only in mode `embedded` it is we
  * who judge keys: elsewhere one that the policy does not know is no reason to refuse.
  */
-export function createDirectory(
-  policy: Policy,
-  say: (message: string) => void,
-  modeOf: (agent: string | undefined) => Mode,
-) {
+export function createDirectory(policy: Policy, say: Log, modeOf: (agent: string | undefined) => Mode) {
   const teams = policy.teams ?? {}
   const teamOfAgent = new Map<string, string>()
   const teamOfKey = new Map<string, string>()
@@ -134,14 +131,15 @@ function awayOf(said: NonNullable<TeamPolicy['whenRedisIsAway']>): WhileUnavaila
   return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
 }
 
-function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (message: string) => void) {
+function sayWhyUnlimited(agent: string | undefined, agents: string[], say: Log) {
   if (agent === undefined)
-    return say('no agent and no team key given: calls run in team "default", without limits')
+    return say('GW_NO_AGENT', 'no agent and no team key given: calls run in team "default", without limits')
   const near = agents.find(
     (name) => name.toLowerCase().replace(/\W/g, '') === agent.toLowerCase().replace(/\W/g, ''),
   )
   const hint = near ? `; did you mean "${near}"?` : ''
   say(
+    'GW_AGENT_WITHOUT_TEAM',
     `agent ${JSON.stringify(agent)} is in no team of the policy: it runs in team "default", without limits${hint}`,
   )
 }

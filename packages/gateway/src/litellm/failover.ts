@@ -1,8 +1,8 @@
 import type { Call, Handler, Stage } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Reply } from '../core/reply.ts'
 import { isGivenUp } from '../core/retries.ts'
 import { detached, type Fault } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import type { LitellmSettings } from './options.ts'
 import { litellmFields, NO_CACHE } from './request.ts'
 import { proxyTarget } from './target.ts'
@@ -30,7 +30,7 @@ type Parts = {
   proxied: Handler
   /** Whether upstream answers at all; costs no tokens. */
   probe: (call: Call) => Promise<boolean>
-  say: Warn
+  say: LimitedLog
   fault: Fault
   stats: ProxyFailoverStats
 }
@@ -87,7 +87,7 @@ export function proxyFailover({ proxy, proxied, probe, say, fault, stats }: Part
     Object.assign(way, { since: performance.now(), waitMs: proxy.lookAgainMs })
     become(way, 'broken')
     say(
-      'detour',
+      'GW_PROXY_FAILOVER',
       `${origin} has failed ${way.failures} times in a row: calls go through the LiteLLM proxy at ${new URL(proxy.base).origin} until it is back.`,
     )
   }
@@ -95,7 +95,7 @@ export function proxyFailover({ proxy, proxied, probe, say, fault, stats }: Part
   function restore(way: CircuitState, origin: string) {
     if (way.state !== 'open')
       say(
-        'return',
+        'GW_PROXY_FAILOVER_ENDED',
         `${origin} is back after ${Math.ceil((performance.now() - way.since) / 1_000)} s: calls go straight again.`,
       )
     way.failures = 0

@@ -1,8 +1,8 @@
 import { refuse } from '../body/refuse.ts'
 import type { Stage } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import { keysOf } from '../fingerprint/key.ts'
 import type { DeferredQueue } from '../util/deferred.ts'
-import type { Warn } from '../util/log.ts'
 import { litellmCacheControl, litellmFields } from './request.ts'
 
 const STRAIGHT =
@@ -12,12 +12,12 @@ const STRAIGHT =
  * Says in LiteLLM's words what our own cache would have been told, and where those who ask the same at the same time
  * meet: the proxy would ask upstream once for each of them.
  */
-export function litellmControls(say: Warn, later: DeferredQueue): Stage {
+export function litellmControls(say: LimitedLog, later: DeferredQueue): Stage {
   return (next) =>
     async function tell(call) {
       const { controls, caller, outbound: outgoing } = call
       if (outgoing.path === undefined) {
-        say('straight', STRAIGHT)
+        say('GW_PROXY_BYPASSED', STRAIGHT)
         return await next(call)
       }
       if (controls.cache.onlyIfCached) {

@@ -36,7 +36,10 @@ async function estimate(call: Call, seen: ObservedAnswer): Promise<MeteredUsage>
     const [input, written] = await Promise.all([countInput(operation, body), countTexts(seen.produced)])
     return { usage: count(input, written), estimated: true, tier }
   } catch (error) {
-    call.policy.warn(`answers that were broken off have no price: the tokeniser failed: ${errorText(error)}`)
+    call.policy.warn(
+      'GW_TOKENIZER_FAILED',
+      `answers that were broken off have no price: the tokeniser failed: ${errorText(error)}`,
+    )
     // No token is shorter than a byte.
     const { bound } = inputSize(operation, body, outgoing.text)
     return { usage: count(bound, bytesIn(seen.produced)), estimated: true, unknown: true, tier }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Log } from '../core/log-codes.ts'
 import type { ModelPolicy } from '../core/policy.ts'
 import type { PriceBook, Rates } from '../core/pricing.ts'
 import { contextWindow } from '../tokens/context-window.ts'
@@ -22,10 +23,7 @@ const LARGEST_OUTPUT = 128_000
  * What calls cost. The policy's prices win, singly; what it leaves open comes from `@pydantic/genai-prices`, loaded
  * (70 ms) when first needed. A model neither knows has no price: `undefined`, never 0 by accident.
  */
-export function createPriceBook(
-  models: Record<string, ModelPolicy>,
-  say: (message: string) => void = () => undefined,
-): PriceBook {
+export function createPriceBook(models: Record<string, ModelPolicy>, say: Log = () => undefined): PriceBook {
   const policies = new Map(Object.entries(models))
   const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: KEEP_MS })
   let library: Library | undefined
@@ -57,7 +55,10 @@ export function createPriceBook(
 
   /** Only the policy's own prices are left. */
   function unlisted(why: string, error: unknown): Listed {
-    say(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`)
+    say(
+      'GW_PRICES_UNAVAILABLE',
+      `models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`,
+    )
     return {}
   }
 

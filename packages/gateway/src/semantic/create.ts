@@ -1,7 +1,7 @@
 import type { Call } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { errorText } from '../util/error-text.ts'
-import type { Warn } from '../util/log.ts'
 import { createBackendStore } from './backends/store.ts'
 import { createLearner } from './decision/learner.ts'
 import { createSharedLabels } from './decision/threshold/shared.ts'
@@ -25,7 +25,7 @@ type SemanticDeps = {
   link: RedisConnection | undefined
   /** Told of what goes on when the caller has its answer. */
   track: (work: Promise<void>) => void
-  say: Warn
+  say: LimitedLog
 }
 
 /** Store and learner of one gateway. Everything heavy hangs on this file, which is imported when it is needed. */
@@ -49,7 +49,7 @@ function storeOf({ settings, key, sharedBytes, keyLocking, link, say }: Semantic
   const name = index === 'flat' ? index : index.name
   const onTrouble = (error: unknown) => {
     const words = error instanceof Error ? error.message : errorText(error)
-    say('semantic index', `semantic cache, ${name}: ${words}`)
+    say('GW_SEMANTIC_STORE_ERROR', `semantic cache, ${name}: ${words}`)
   }
   const inRedis = createGenerations(link)
   const admin = link && createAdmin(link, secret, inRedis)

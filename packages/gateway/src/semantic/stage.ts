@@ -1,13 +1,13 @@
 import type { Handler, Stage } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import { errorText } from '../util/error-text.ts'
-import type { Warn } from '../util/log.ts'
 import type { SemanticParts } from './lookup.ts'
 
 /**
  * Answers what has been asked in other words, for the agents whose policy asks for it. All that takes is loaded when the
  * first of them calls, which waits for it: the programs of all others need none of it.
  */
-export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, say: Warn): Stage {
+export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, say: LimitedLog): Stage {
   return (next) => {
     let loading: Promise<Handler> | undefined
 
@@ -25,7 +25,7 @@ export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, 
         answer = await loading
       } catch (error) {
         say(
-          'semantic',
+          'GW_SEMANTIC_UNAVAILABLE',
           `the semantic cache could not be loaded, nothing is answered by meaning: ${errorText(error)}`,
         )
         return await next(call)

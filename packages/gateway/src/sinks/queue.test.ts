@@ -22,7 +22,7 @@ function outbox(
     {
       maxReports,
       maxBytes,
-      say: (_kind, message) => said.push(message) > 0,
+      say: (_code, message) => said.push(message) > 0,
       fault: (error) => expect.fail(String(error)),
       holding: (holds) => void held.push(holds),
     },

@@ -1,5 +1,5 @@
+import type { LimitedLog } from '../core/log-codes.ts'
 import { attempt, callHook, type Fault, guarded } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
 import { goesOn, pauseMs, whileAlive } from './exit-flush.ts'
@@ -15,7 +15,7 @@ type Options = {
   maxReports: number
   /** Bytes they may hold on to at most, about. */
   maxBytes: number
-  say: Warn
+  say: LimitedLog
   fault: Fault
   /** Told when there is something to lose, and when there is not. */
   holding: (holds: boolean) => void
@@ -75,16 +75,16 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     stats.dropped += gone.length
     stats.unconfirmed += gone.filter(({ unsure }) => unsure).length
     settle(gone.length)
-    sayLost(`${name} lost`, why)
+    sayLost(name, why)
   }
 
   function missed(why: string) {
     stats.dropped += 1
-    sayLost(`${name} lost`, why)
+    sayLost(name, why)
   }
 
-  function sayLost(kind: string, why: string) {
-    if (say(kind, `${name}: ${lossOf(stats, why)}`)) told = stats.dropped
+  function sayLost(subject: string, why: string) {
+    if (say('GW_SINK_DROPPED', `${name}: ${lossOf(stats, why)}`, subject)) told = stats.dropped
   }
 
   function settle(count: number) {
@@ -185,9 +185,13 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
   /** Says the last of what is lost, however often it was said before. */
   function giveUp() {
     lose(queue.splice(0), CLOSED)
-    if (stats.dropped > told) sayLost(`${name} lost in the end`, CLOSED)
+    if (stats.dropped > told) sayLost(`${name} at the end`, CLOSED)
     if (stats.rejected > toldRefused)
-      say(`${name} refused in the end`, `${name}: ${stats.rejected} calls were refused, and are lost`)
+      say(
+        'GW_SINK_REJECTED',
+        `${name}: ${stats.rejected} calls were refused, and are lost`,
+        `${name} at the end`,
+      )
   }
 
   function suspect(due: QueuedReport[], error: unknown) {
@@ -198,7 +202,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     for (const pending of guilty) bytes -= pending.bytes
     stats.rejected += guilty.length
     settle(guilty.length)
-    say(`${name} wrong`, `${name}: a call could not be written down: ${wordsOf(error)}`)
+    say('GW_SINK_REJECTED', `${name}: a call could not be written down: ${wordsOf(error)}`, name)
   }
 
   /** A fault kept what was delivered from being counted. */
@@ -227,11 +231,12 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     settle(due.length - back.length)
     if (trouble !== undefined) {
       stats.lastError = refused > 0 ? `${stats.rejected} calls are lost: ${trouble}` : trouble
-      if (say(`${name} trouble`, `${name}: ${stats.lastError}`) && refused > 0) toldRefused = stats.rejected
+      if (say('GW_SINK_ERROR', `${name}: ${stats.lastError}`, name) && refused > 0)
+        toldRefused = stats.rejected
     }
     if (back.length === due.length)
       return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
-    if (strikes >= STRIKES) say(`${name} back`, `${name} takes records again.`)
+    if (strikes >= STRIKES) say('GW_SINK_BACK', `${name} takes records again.`, name)
     strikes = 0
     notBefore = 0
     if (stats.state !== 'closed') stats.state = 'up'
@@ -246,7 +251,11 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
     if (strikes === STRIKES)
-      say(`${name} down`, `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`)
+      say(
+        'GW_SINK_DOWN',
+        `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`,
+        name,
+      )
   }
 
   /**
@@ -276,7 +285,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     giveUp()
     await callHook(
       () => sink.close?.(),
-      (error) => say(`${name} close`, `${name} could not be closed: ${wordsOf(error)}`),
+      (error) => say('GW_SINK_CLOSE_FAILED', `${name} could not be closed: ${wordsOf(error)}`, name),
     )
   }
 
@@ -290,7 +299,9 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {
-      const spill = spilledOf(sink, (error) => say(`${name} spill`, `${name}: spill(): ${wordsOf(error)}`))
+      const spill = spilledOf(sink, (error) =>
+        say('GW_SINK_SPILL_FAILED', `${name}: spill(): ${wordsOf(error)}`, name),
+      )
       return { ...stats, ...(spill && { spill }) }
     },
   }

@@ -1,6 +1,6 @@
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Capture } from '../core/policy.ts'
 import type { Fault } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import type { Mask } from '../util/redact.ts'
 import { goesOn, registerExitFlush, unregisterExitFlush } from './exit-flush.ts'
 import { createSinkQueue } from './queue.ts'
@@ -14,7 +14,7 @@ export type SinksOptions = {
   /** Reports each sink may have waiting, and bytes they may hold on to, about. */
   maxReports: number
   maxBytes: number
-  say: Warn
+  say: LimitedLog
   fault: Fault
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Log } from '../core/log-codes.ts'
 import type { Operation } from '../core/operation.ts'
 import { errorText } from '../util/error-text.ts'
 import { contextWindow } from './context-window.ts'
@@ -36,7 +37,7 @@ export function exceeds(
   body: JsonObject,
   source: string,
   limit: number,
-  say: (message: string) => void = () => undefined,
+  say: Log = () => undefined,
 ): boolean | Promise<boolean> {
   if (operation === 'embeddings') return false
   // Each message costs fewer tokens than its JSON has bytes; only what is looked up elsewhere can cost more.
@@ -50,7 +51,10 @@ export function exceeds(
   return tokensUpTo(texts, room).then(
     (tokens) => tokens > room,
     (error: unknown) => {
-      say(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${errorText(error)}`)
+      say(
+        'GW_TOKENIZER_FAILED',
+        `long inputs are told by their bytes, four to a token: the tokeniser failed: ${errorText(error)}`,
+      )
       return bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4 > room
     },
   )

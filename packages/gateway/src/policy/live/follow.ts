@@ -1,10 +1,10 @@
+import type { LimitedLog } from '../../core/log-codes.ts'
 import { GatewayOptionsError } from '../../core/options-error.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { RedisConnection } from '../../redis/connection.ts'
 import { subscribe } from '../../redis/pubsub.ts'
 import { errorText, messageOf } from '../../util/error-text.ts'
 import { attempt, detached } from '../../util/faults.ts'
-import type { Warn } from '../../util/log.ts'
 import { clearTimer, setTimer } from '../../util/timers.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
 import type { Live } from './live.ts'
@@ -40,7 +40,7 @@ type Options = {
   own: { policy: Policy; source: PolicySource }
   /** @throws for what cannot be put in force: then the last one stays. */
   adopt: (live: Live) => void
-  say: Warn
+  say: LimitedLog
 }
 
 const LOOK_EVERY_MS = 60_000
@@ -152,7 +152,7 @@ export function followPolicy(link: RedisConnection, { own, adopt, say }: Options
     stats.refused = { version, why }
     const stays = stats.version > 0 ? `version ${stats.version} stays` : "the program's own stays"
     const which = version > 0 ? `version ${version} of the live policy` : 'the live policy in Redis'
-    say(`live policy ${version > 0}`, `${which} is not obeyed, and ${stays} in force: ${why}`)
+    say('GW_POLICY_REJECTED', `${which} is not obeyed, and ${stays} in force: ${why}`, `${version > 0}`)
   }
 
   const ready = lookNow()

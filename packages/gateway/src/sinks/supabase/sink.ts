@@ -1,6 +1,6 @@
+import type { LimitedLog } from '../../core/log-codes.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { RedisConnection } from '../../redis/connection.ts'
-import type { Warn } from '../../util/log.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { createDrain } from './drain.ts'
 import { LIMITS_KEY, LIMITS_TABLE, limitsOf } from './limits.ts'
@@ -16,7 +16,7 @@ type SupabaseDeps = {
   link: RedisConnection | undefined
   /** For Upstash: scripts lock their keys and not the whole database. */
   keyLocking: boolean
-  say: Warn
+  say: LimitedLog
 }
 
 const BATCH = 500
@@ -40,7 +40,12 @@ export function createSupabaseSink(
   const drain =
     spill &&
     table &&
-    createDrain(spill, table, (trouble) => say('supabase drain', `supabase: ${trouble}`), link.fault)
+    createDrain(
+      spill,
+      table,
+      (trouble) => say('GW_SUPABASE_DRAIN_FAILED', `supabase: ${trouble}`),
+      link.fault,
+    )
   /** The policy whose limits are known there. */
   let told: Policy | undefined
   let limitsNotBefore = 0
@@ -88,7 +93,7 @@ export function createSupabaseSink(
       limitsNotBefore = 0
       told = current
     } catch (error) {
-      say('supabase limits', `supabase: the limits of teams are not known there: ${wordsOf(error)}`)
+      say('GW_SUPABASE_LIMITS_FAILED', `supabase: the limits of teams are not known there: ${wordsOf(error)}`)
     }
   }
 
