@@ -1,13 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  CHANNEL,
-  createLeases,
-  LEASE_MS,
-  type Leases,
-  type Outcome,
-} from '../../packages/gateway/src/coalesce/lease.ts'
-import { createRedisConnection, type RedisConnection } from '../../packages/gateway/src/redis/connection.ts'
+import { CHANNEL, createLeases, LEASE_MS, type Leases, type Outcome } from '#src/coalesce/lease.ts'
+import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 let redis: RedisServer

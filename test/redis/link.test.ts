@@ -9,7 +9,7 @@ import {
   type RedisConnection,
   type RedisState,
   RedisUnavailable,
-} from '../../packages/gateway/src/redis/connection.ts'
+} from '#src/redis/connection.ts'
 import { until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 

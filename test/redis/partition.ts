@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
-import type { Limits } from '../../packages/gateway/src/core/limits.ts'
-import type { NanoUsd } from '../../packages/gateway/src/core/money.ts'
-import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import { type RedisConnection, RedisUnavailable } from '../../packages/gateway/src/redis/connection.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createRedisQuota } from '#src/quota/redis/quota.ts'
+import { type RedisConnection, RedisUnavailable } from '#src/redis/connection.ts'
 
 /** One call that a process let out, by the simulated time. `cost` is absent until the call has ended. */
 export type Call = { process: number; at: number; worst: number; cost?: number }

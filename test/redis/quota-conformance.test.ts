@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Limits } from '../../packages/gateway/src/core/limits.ts'
-import type { QuotaStore, Reservation, Settlement } from '../../packages/gateway/src/quota/store.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { QuotaStore, Reservation, Settlement } from '#src/quota/store.ts'
 import { claim as claimOf, limits, STORES, truth as truthOf, usd } from './quota-kit.ts'
 
 /** A Redis that is given may have seen these tests before. */

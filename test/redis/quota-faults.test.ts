@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../packages/gateway/src/core/limits.ts'
-import { keysOf } from '../../packages/gateway/src/quota/redis/wire.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
+import { keysOf } from '#src/quota/redis/wire.ts'
 import { until } from '../support.ts'
 import { startFront } from './front.ts'
 import { claim, fill, limits, member, truth, usd } from './quota-kit.ts'

@@ -1,15 +1,11 @@
 import type { Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import type { Limits } from '../../packages/gateway/src/core/limits.ts'
-import type { NanoUsd } from '../../packages/gateway/src/core/money.ts'
-import { createMemoryQuota } from '../../packages/gateway/src/quota/memory.ts'
-import {
-  createRedisQuota,
-  type RedisQuota,
-  type RedisQuotaOptions,
-} from '../../packages/gateway/src/quota/redis/quota.ts'
-import type { QuotaStore, Reservation, Settlement } from '../../packages/gateway/src/quota/store.ts'
-import { createRedisConnection, type RedisConnection } from '../../packages/gateway/src/redis/connection.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createMemoryQuota } from '#src/quota/memory.ts'
+import { createRedisQuota, type RedisQuota, type RedisQuotaOptions } from '#src/quota/redis/quota.ts'
+import type { QuotaStore, Reservation, Settlement } from '#src/quota/store.ts'
+import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
 import { redisBinary, startCluster, startRedis } from './server.ts'
 
 export const usd = (micro: number) => micro as NanoUsd

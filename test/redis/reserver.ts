@@ -1,7 +1,7 @@
-import type { Limits } from '../../packages/gateway/src/core/limits.ts'
-import type { NanoUsd } from '../../packages/gateway/src/core/money.ts'
-import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import { createRedisConnection } from '../../packages/gateway/src/redis/connection.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createRedisQuota } from '#src/quota/redis/quota.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
 
 /** What a reserver is started with. Its clock is at noon at the machine's time `start`, and runs `speed` times as fast. */
 export type Work = {

@@ -1,13 +1,10 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { createRedisConnection } from '../../packages/gateway/src/redis/connection.ts'
-import { noLabels } from '../../packages/gateway/src/semantic/decision/threshold/labels.ts'
-import {
-  createSharedLabels,
-  type Note,
-} from '../../packages/gateway/src/semantic/decision/threshold/shared.ts'
-import { createSightings } from '../../packages/gateway/src/semantic/decision/threshold/sightings.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { noLabels } from '#src/semantic/decision/threshold/labels.ts'
+import { createSharedLabels, type Note } from '#src/semantic/decision/threshold/shared.ts'
+import { createSightings } from '#src/semantic/decision/threshold/sightings.ts'
 import { runs } from '../bytes/runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'

@@ -1,4 +1,4 @@
-import { createRedisConnection } from '../../packages/gateway/src/redis/connection.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
 
 /** A process that is stopped while it has commands under way. */
 const link = createRedisConnection(process.argv[2] ?? '', {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Limits } from '../../../packages/gateway/src/core/limits.ts'
-import type { NanoUsd } from '../../../packages/gateway/src/core/money.ts'
-import { createRedisQuota } from '../../../packages/gateway/src/quota/redis/quota.ts'
-import { createRedisConnection } from '../../../packages/gateway/src/redis/connection.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createRedisQuota } from '#src/quota/redis/quota.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
 
 /** What a process of the fleet is told to do. */
 export type Job = {
