@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { createGateway, createGatewayClient, GatewayOptionsError } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
-import { LOG_LEVELS } from '../packages/gateway/src/core/log-codes.ts'
-import { createLog, deduplicated, rateLimited } from '../packages/gateway/src/util/log.ts'
+import { LOG_LEVELS } from '#src/core/log-codes.ts'
+import { createLog, deduplicated, rateLimited } from '#src/util/log.ts'
 import { ask } from './support.ts'
 
 afterEach(() => vi.restoreAllMocks())

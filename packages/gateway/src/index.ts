@@ -21,8 +21,8 @@ export type { Attempt, CacheState, CallRecord, SemanticResult as Meaning } from 
 export type { RefusalCode } from './core/refusal.ts'
 export type { Usage } from './core/usage.ts'
 export type { PurgeFilter as Purge } from './entry/purge-filter.ts'
-export type { Gateway, GatewayControls } from './gateway/controls.ts'
-export { createGateway } from './gateway/create-gateway.ts'
+export type { GatewayControls } from './gateway/controls.ts'
+export { createGateway, type Gateway } from './gateway/gateway.ts'
 export type { Stats } from './gateway/stats.ts'
 export {
   type PreparsedBody as ParsedBody,

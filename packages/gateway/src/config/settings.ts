@@ -26,7 +26,7 @@ export type Settings = {
   policy: Policy
   policySource: 'option' | 'file' | 'default'
   /** What the program's own options leave of a policy. */
-  narrow: (policy: Policy) => Policy
+  applyClientCacheOptions: (policy: Policy) => Policy
   /** Whether what operators put into Redis takes its place. */
   livePolicy: boolean
   agent: string | undefined
@@ -51,10 +51,10 @@ export type Settings = {
   /** `undefined`: nothing is counted. */
   quota: QuotaOptions | undefined
   /** What the options say for every call; contexts and headers say otherwise. */
-  standing: GatewayContext | undefined
+  defaultControls: GatewayContext | undefined
   redis: string | RedisClient | undefined
   /** Absent: calls of other processes are none of our concern. */
-  across: { waitMs: number } | undefined
+  crossProcess: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
   /** `undefined`: none are kept. */
   metrics: MetricsSettings | undefined
@@ -88,9 +88,9 @@ export function resolveSettings(
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || undefined, 'LLM_GATEWAY_MODE')
   const given = options.policy ?? (env.LLM_GATEWAY_POLICY || undefined)
   const { cache } = options
-  const narrow = (policy: Policy) => (cache === undefined ? policy : narrowed(policy, cache))
+  const applyClientCacheOptions = (policy: Policy) => (cache === undefined ? policy : narrowed(policy, cache))
   const key = options.key ?? (env.LLM_GATEWAY_KEY || undefined)
-  const policy = narrow(loadPolicy(given))
+  const policy = applyClientCacheOptions(loadPolicy(given))
   const litellm = litellmSettingsOf(mode ?? startOf(policy), options.litellm, key, env)
   const semantic = semanticSettings((options.cache || undefined)?.semantic)
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
@@ -99,7 +99,7 @@ export function resolveSettings(
   return {
     policy,
     policySource: given === undefined ? 'default' : typeof given === 'string' ? 'file' : 'option',
-    narrow,
+    applyClientCacheOptions,
     livePolicy: options.livePolicy ?? true,
     failClosed: options.failClosed ?? false,
     capture: options.capture,
@@ -125,9 +125,9 @@ export function resolveSettings(
     semantic,
     quota:
       options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
-    standing: options.onLimit && { onLimit: options.onLimit },
+    defaultControls: options.onLimit && { onLimit: options.onLimit },
     redis: shared,
-    across: options.coalesce?.crossProcess ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
+    crossProcess: options.coalesce?.crossProcess ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
     sinks: options.sinks ?? [],

@@ -8,33 +8,35 @@ import { createOtelSink } from '../sinks/otel/sink.ts'
 import type { Sink } from '../sinks/sink.ts'
 import { createSupabaseSink } from '../sinks/supabase/sink.ts'
 
-/** Where records go: what options and environment switch on, and the program's own. `link`: shared Redis, if there is one. */
+/** Creates the sinks that options and environment switch on, followed by the program's own. */
 export function configuredSinks(
   settings: Settings,
   policy: () => Policy,
-  link: RedisConnection | undefined,
+  connection: RedisConnection | undefined,
   say: LimitedLog,
 ): Sink[] {
   const { langfuse, otel, sinks } = settings
   return [
-    ...metricsOf(settings, link),
-    ...supabaseOf(settings, policy, link, say),
+    ...metricsOf(settings, connection),
+    ...supabaseOf(settings, policy, connection, say),
     ...(langfuse === undefined ? [] : [createLangfuseSink(langfuse)]),
     ...(otel === undefined ? [] : [createOtelSink(otel)]),
     ...sinks,
   ]
 }
 
-function metricsOf({ metrics }: Settings, link: RedisConnection | undefined): Sink[] {
-  return link && metrics ? [createMetricsSink(link, metrics)] : []
+function metricsOf({ metrics }: Settings, connection: RedisConnection | undefined): Sink[] {
+  return connection && metrics ? [createMetricsSink(connection, metrics)] : []
 }
 
 function supabaseOf(
   { supabase, quota }: Settings,
   policy: () => Policy,
-  link: RedisConnection | undefined,
+  connection: RedisConnection | undefined,
   say: LimitedLog,
 ): Sink[] {
   if (supabase === undefined) return []
-  return [createSupabaseSink(supabase, { policy, link, keyLocking: quota?.keyLocking ?? false, say })]
+  return [
+    createSupabaseSink(supabase, { policy, link: connection, keyLocking: quota?.keyLocking ?? false, say }),
+  ]
 }

@@ -1,4 +1,4 @@
-import type { LimitedLog } from '../core/log-codes.ts'
+import type { LimitedLog, LogCode } from '../core/log-codes.ts'
 import { attempt, callHook, type Fault, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
@@ -83,8 +83,10 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     sayLost(name, why)
   }
 
+  const log = (code: LogCode, message: string, subject = name) => say(code, message, subject)
+
   function sayLost(subject: string, why: string) {
-    if (say('GW_SINK_DROPPED', `${name}: ${lossOf(stats, why)}`, subject)) told = stats.dropped
+    if (log('GW_SINK_DROPPED', `${name}: ${lossOf(stats, why)}`, subject)) told = stats.dropped
   }
 
   function settle(count: number) {
@@ -187,7 +189,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     lose(queue.splice(0), CLOSED)
     if (stats.dropped > told) sayLost(`${name} at the end`, CLOSED)
     if (stats.rejected > toldRefused)
-      say(
+      log(
         'GW_SINK_REJECTED',
         `${name}: ${stats.rejected} calls were refused, and are lost`,
         `${name} at the end`,
@@ -202,7 +204,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     for (const pending of guilty) bytes -= pending.bytes
     stats.rejected += guilty.length
     settle(guilty.length)
-    say('GW_SINK_REJECTED', `${name}: a call could not be written down: ${wordsOf(error)}`, name)
+    log('GW_SINK_REJECTED', `${name}: a call could not be written down: ${wordsOf(error)}`)
   }
 
   /** A fault kept what was delivered from being counted. */
@@ -231,12 +233,11 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     settle(due.length - back.length)
     if (trouble !== undefined) {
       stats.lastError = refused > 0 ? `${stats.rejected} calls are lost: ${trouble}` : trouble
-      if (say('GW_SINK_ERROR', `${name}: ${stats.lastError}`, name) && refused > 0)
-        toldRefused = stats.rejected
+      if (log('GW_SINK_ERROR', `${name}: ${stats.lastError}`) && refused > 0) toldRefused = stats.rejected
     }
     if (back.length === due.length)
       return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
-    if (strikes >= STRIKES) say('GW_SINK_BACK', `${name} takes records again.`, name)
+    if (strikes >= STRIKES) log('GW_SINK_BACK', `${name} takes records again.`)
     strikes = 0
     notBefore = 0
     if (stats.state !== 'closed') stats.state = 'up'
@@ -251,11 +252,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
     if (strikes === STRIKES)
-      say(
-        'GW_SINK_DOWN',
-        `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`,
-        name,
-      )
+      log('GW_SINK_DOWN', `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`)
   }
 
   /**
@@ -285,7 +282,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     giveUp()
     await callHook(
       () => sink.close?.(),
-      (error) => say('GW_SINK_CLOSE_FAILED', `${name} could not be closed: ${wordsOf(error)}`, name),
+      (error) => log('GW_SINK_CLOSE_FAILED', `${name} could not be closed: ${wordsOf(error)}`),
     )
   }
 
@@ -300,7 +297,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     close: () => (closing ??= close()),
     stats(): SinkStats {
       const spill = spilledOf(sink, (error) =>
-        say('GW_SINK_SPILL_FAILED', `${name}: spill(): ${wordsOf(error)}`, name),
+        log('GW_SINK_SPILL_FAILED', `${name}: spill(): ${wordsOf(error)}`),
       )
       return { ...stats, ...(spill && { spill }) }
     },
