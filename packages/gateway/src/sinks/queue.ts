@@ -83,10 +83,9 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     sayLost(name, why)
   }
 
-  const log = (code: LogCode, message: string, subject = name) => say(code, message, subject)
-
+  const log = (code: LogCode, words: string, subject = name) => say(code, `${name}: ${words}`, subject)
   function sayLost(subject: string, why: string) {
-    if (log('GW_SINK_DROPPED', `${name}: ${lossOf(stats, why)}`, subject)) told = stats.dropped
+    if (log('GW_SINK_DROPPED', lossOf(stats, why), subject)) told = stats.dropped
   }
 
   function settle(count: number) {
@@ -189,11 +188,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     lose(queue.splice(0), CLOSED)
     if (stats.dropped > told) sayLost(`${name} at the end`, CLOSED)
     if (stats.rejected > toldRefused)
-      log(
-        'GW_SINK_REJECTED',
-        `${name}: ${stats.rejected} calls were refused, and are lost`,
-        `${name} at the end`,
-      )
+      log('GW_SINK_REJECTED', `${stats.rejected} calls were refused, and are lost`, `${name} at the end`)
   }
 
   function suspect(due: QueuedReport[], error: unknown) {
@@ -204,7 +199,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     for (const pending of guilty) bytes -= pending.bytes
     stats.rejected += guilty.length
     settle(guilty.length)
-    log('GW_SINK_REJECTED', `${name}: a call could not be written down: ${wordsOf(error)}`)
+    log('GW_SINK_REJECTED', `a call could not be written down: ${wordsOf(error)}`)
   }
 
   /** A fault kept what was delivered from being counted. */
@@ -233,11 +228,11 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     settle(due.length - back.length)
     if (trouble !== undefined) {
       stats.lastError = refused > 0 ? `${stats.rejected} calls are lost: ${trouble}` : trouble
-      if (log('GW_SINK_ERROR', `${name}: ${stats.lastError}`) && refused > 0) toldRefused = stats.rejected
+      if (log('GW_SINK_ERROR', `${stats.lastError}`) && refused > 0) toldRefused = stats.rejected
     }
     if (back.length === due.length)
       return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
-    if (strikes >= STRIKES) log('GW_SINK_BACK', `${name} takes records again.`)
+    if (strikes >= STRIKES) log('GW_SINK_BACK', 'takes records again.')
     strikes = 0
     notBefore = 0
     if (stats.state !== 'closed') stats.state = 'up'
@@ -251,8 +246,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
       performance.now() + backoffMs(strikes, isDeliveryError(error) ? error.retryAfterMs : undefined)
     if (stats.state === 'closed') return
     stats.state = strikes >= STRIKES ? 'down' : 'failing'
-    if (strikes === STRIKES)
-      log('GW_SINK_DOWN', `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`)
+    if (strikes === STRIKES) log('GW_SINK_DOWN', `takes no records, which wait here: ${stats.lastError}`)
   }
 
   /**
@@ -282,7 +276,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     giveUp()
     await callHook(
       () => sink.close?.(),
-      (error) => log('GW_SINK_CLOSE_FAILED', `${name} could not be closed: ${wordsOf(error)}`),
+      (error) => log('GW_SINK_CLOSE_FAILED', `could not be closed: ${wordsOf(error)}`),
     )
   }
 
@@ -296,9 +290,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {
-      const spill = spilledOf(sink, (error) =>
-        log('GW_SINK_SPILL_FAILED', `${name}: spill(): ${wordsOf(error)}`),
-      )
+      const spill = spilledOf(sink, (error) => log('GW_SINK_SPILL_FAILED', `spill(): ${wordsOf(error)}`))
       return { ...stats, ...(spill && { spill }) }
     },
   }
