@@ -16,6 +16,7 @@ async function twoWays(
   options: { maxRetries?: number; timeout?: number } = {},
 ) {
   const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  vi.spyOn(console, 'info').mockImplementation(said)
   const [direct, proxy] = await Promise.all([
     startFakeOpenAI({ tokens: 'approximate' }),
     startFakeOpenAI({ tokens: 'approximate' }),

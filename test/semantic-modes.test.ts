@@ -30,7 +30,7 @@ function expected(layers: Said[], caps: Said[]): Mode {
 
 test.each(MODES)('a client that says %s widens nothing, whatever policy and switches say', (client) => {
   let tried = 0
-  const { narrow } = resolveSettings(
+  const { applyClientCacheOptions: narrow } = resolveSettings(
     { ...(client !== undefined && { cache: { semantic: client === false ? false : { mode: client } } }) },
     true,
   )

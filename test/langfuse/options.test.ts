@@ -63,7 +63,7 @@ test('some variables but not all of them: off, and said once', () => {
   const client = createGatewayClient({ apiKey: 'k', gateway: { agent: 'support' } })
   expect(client.gateway.stats().sinks).toBeUndefined()
   expect(warn.mock.calls.flat()).toEqual([
-    '[llm-gateway] Langfuse gets no traces: LANGFUSE_BASE_URL not set.',
+    '[llm-gateway] GW_LANGFUSE_INCOMPLETE: Langfuse gets no traces: LANGFUSE_BASE_URL not set.',
   ])
 })
 

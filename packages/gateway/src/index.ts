@@ -3,6 +3,7 @@ export { createGatewayClient, type GatewayClient } from './client.ts'
 export type { CrossProcessStats as AcrossStats } from './coalesce/cross-process.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './config/options.ts'
 export { type CacheControl, type GatewayContext, withGateway } from './core/context.ts'
+export type { LogCode } from './core/log-codes.ts'
 export type { Operation, Route } from './core/operation.ts'
 export { GatewayOptionsError } from './core/options-error.ts'
 export type {
@@ -20,8 +21,8 @@ export type { Attempt, CacheState, CallRecord, SemanticResult as Meaning } from 
 export type { RefusalCode } from './core/refusal.ts'
 export type { Usage } from './core/usage.ts'
 export type { PurgeFilter as Purge } from './entry/purge-filter.ts'
-export type { Gateway, GatewayControls } from './gateway/controls.ts'
-export { createGateway } from './gateway/create-gateway.ts'
+export type { GatewayControls } from './gateway/controls.ts'
+export { createGateway, type Gateway } from './gateway/gateway.ts'
 export type { Stats } from './gateway/stats.ts'
 export {
   type PreparsedBody as ParsedBody,

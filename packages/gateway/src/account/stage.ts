@@ -54,7 +54,7 @@ export function account(recorder: Recorder, { fault, deferred, send }: Options):
     const { init, headers, text } = outbound
     const unchanged = {
       ...outbound,
-      frozen: true,
+      immutable: true,
       injectUsage: false,
       init: { ...init, headers, body: text },
     }

@@ -1,6 +1,7 @@
 import type { CallPolicy } from '../core/call.ts'
 import type { Caller, Claim } from '../core/caller.ts'
 import type { Egress } from '../core/egress.ts'
+import type { Log } from '../core/log-codes.ts'
 import type { Mode, Policy } from '../core/policy.ts'
 import { createEgress, originOf } from '../egress/egress.ts'
 import { createDirectory } from '../identify/directory.ts'
@@ -8,60 +9,72 @@ import type { LitellmSettings } from '../litellm/options.ts'
 import type { Switches } from '../policy/live/live.ts'
 import { createPriceBook } from '../pricing/price-book.ts'
 import { createChooser } from '../route/choose.ts'
+import { modeInputs, modeReason, resolveMode } from './mode.ts'
+import { ownValue } from './own-value.ts'
 import type { Settings } from './settings.ts'
 
-/** A compiled policy. Each call keeps the one under which it began. */
+/** A compiled policy. Each call keeps the one that was in force when it began. */
 export type CompiledPolicy = CallPolicy & {
   /** Resolves who makes a call, and what the policy allows that caller. */
   resolveCaller: (claim: Claim) => Caller
-  /** How an agent's calls go. */
+  /** Returns the mode of an agent's calls; of those without an agent for `undefined`. */
   modeOf: (agent: string | undefined) => Mode
-  /** Some agents may be in mode `direct`. */
+  /** Whether any agent is in mode `direct`. */
   anyDirect: boolean
-  /** Some agents may be switched off. */
+  /** Whether any agent is disabled. */
   anyDisabled: boolean
-  /** The policy may refuse or redirect a call: one that was not examined must not leave. */
+  /** Whether the policy can refuse or redirect a call: a request that was not examined must not leave. */
   binds: boolean
-  /** The proxy that an agent's calls go through; `undefined`: none. */
+  /** Returns the proxy that an agent's calls go through; `undefined` outside mode `litellm`. */
   proxyFor: (agent: string | undefined) => LitellmSettings | undefined
 }
 
 type Parts = {
   settings: Settings
   switches: Switches
-  /** The client has a credential of its own for upstream, and not only the proxy's. */
+  /** Whether the client has a credential for upstream, its own or by custody. */
   hasKey: boolean
-  say: (message: string) => void
+  /** Drops repeated messages. */
+  log: Log
 }
 
 export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
-  const { models = {}, routing = {} } = policy
-  const { aliases = {} } = routing
-  const modeOf = modesOf(policy, parts)
-  const { agents = {} } = policy
-  const named = [undefined, ...Object.keys(agents), ...Object.keys(parts.switches.agents ?? {})]
+  const { settings, switches, log } = parts
+  const { models = {}, routing = {}, agents = {} } = policy
+  const modeOf = createModeOf(policy, parts)
+  const named = [undefined, ...Object.keys(agents), ...Object.keys(switches.agents ?? {})]
   return {
     policy,
-    secrets: { secret: parts.settings.cache.secret, key: parts.settings.key },
-    resolveCaller: createDirectory(policy, parts.say, modeOf),
+    secrets: { secret: settings.cache.secret, key: settings.key },
+    resolveCaller: createDirectory(policy, log, modeOf),
     modeOf,
     anyDirect: named.some((agent) => modeOf(agent) === 'direct'),
-    anyDisabled: Object.values(agents).some(({ disabled: off }) => off),
-    binds: binds(policy, parts.settings) || named.some((agent) => modeOf(agent) === 'litellm'),
-    bindsCaller: (caller) => bindsCaller(caller, parts.settings),
-    proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
-    egress: egressOf(policy, parts.settings),
-    prices: createPriceBook(models, parts.say),
-    warn: parts.say,
+    anyDisabled: Object.values(agents).some(({ disabled }) => disabled),
+    binds: binds(policy, settings) || named.some((agent) => modeOf(agent) === 'litellm'),
+    bindsCaller: (caller) => bindsCaller(caller, settings),
+    proxyFor: (agent) => (modeOf(agent) === 'litellm' ? settings.litellm : undefined),
+    egress: createEgressFor(policy, settings),
+    prices: createPriceBook(models, log),
+    warn: log,
     routing: {
       choose: createChooser(routing),
       fallback: routing.fallback || undefined,
-      resolveAlias: (model) => (Object.hasOwn(aliases, model) ? (aliases[model] ?? model) : model),
+      resolveAlias: (model) => ownValue(routing.aliases, model) ?? model,
     },
   }
 }
 
-function egressOf({ teams = {} }: Policy, { key, litellm }: Settings): Egress {
+function createModeOf(policy: Policy, { settings, switches, hasKey, log }: Parts) {
+  const { direct: startedDirect, mode: option, litellm } = settings
+  const own = { startedDirect, option, hasKey, hasProxy: litellm !== undefined }
+  return function modeOf(agent: string | undefined): Mode {
+    const resolved = resolveMode(modeInputs(policy, switches, agent, own))
+    if (resolved.reason !== undefined) log(resolved.reason, modeReason(resolved))
+    return resolved.mode
+  }
+}
+
+function createEgressFor({ teams = {} }: Policy, { key, litellm }: Settings): Egress {
   const hashes = Object.values(teams).flatMap(({ keys = [] }) => keys)
   return createEgress({ hashes, keys: [key, litellm?.apiKey], proxy: litellm && originOf(litellm.base) })
 }
@@ -90,36 +103,3 @@ const bindsCaller = (caller: Caller, { failClosed, custody, quota }: Settings): 
   caller.refusal !== undefined ||
   caller.models !== undefined ||
   (quota !== undefined && caller.limits !== undefined)
-
-/**
- * How the calls of an agent go. What operators switch live counts more than what the process was told when it started,
- * and that more than a policy; but who was started straight stays straight, and nobody goes where there is no way.
- */
-function modesOf(policy: Policy, { settings, switches, hasKey, say }: Parts) {
-  const own = <T>(record: Record<string, T> | undefined, name: string | undefined): T | undefined =>
-    name !== undefined && record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
-
-  return function modeOf(agent: string | undefined): Mode {
-    if (settings.direct) return 'direct'
-    const mode =
-      own(switches.agents, agent)?.mode ??
-      switches.mode ??
-      settings.mode ??
-      own(policy.agents, agent)?.mode ??
-      policy.mode ??
-      'embedded'
-    if (mode === 'litellm' && settings.litellm === undefined) {
-      say(`mode litellm is switched on, but ${NO_PROXY}: calls go as before`)
-      return settings.mode ?? 'embedded'
-    }
-    if (mode !== 'litellm' && !hasKey && settings.litellm !== undefined) {
-      say(
-        `mode ${mode} is switched on, but this client has no key for OpenAI: its calls go on through LiteLLM`,
-      )
-      return 'litellm'
-    }
-    return mode
-  }
-}
-
-const NO_PROXY = 'this process knows no proxy (LITELLM_BASE_URL and a key)'

@@ -10,6 +10,7 @@ import type { MetricsOptions } from '../sinks/metrics/options.ts'
 import type { OtelOptions } from '../sinks/otel/options.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { SupabaseOptions } from '../sinks/supabase/options.ts'
+import type { Logger } from '../util/log.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -76,6 +77,15 @@ export type GatewayOptions = {
   waitUntil?: (promise: Promise<unknown>) => void
   /** Called with each call's record, after the answer has ended, in the caller's own async context. What it throws is counted. */
   onCall?: (record: CallRecord) => void | Promise<void>
+  /**
+   * Receives log messages for operators, each one string: `[llm-gateway] GW_REDIS_FULL: …`. Codes are stable; docs/logs.md
+   * lists them with their levels, `warn` and `info`. `false`: no message is written. A logger that throws or rejects
+   * affects no call.
+   * @default console
+   *
+   * @example logger: pino()
+   */
+  logger?: Logger | false
   /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
   redis?: string | RedisClient | false
   /** `false`: nothing is counted in shared Redis for alerts and reports. Without shared Redis nothing is. */
@@ -150,6 +160,13 @@ export const redisSchema = z.custom<string | RedisClient | false>(
 )
 
 const hook = z.optional(z.custom((value) => typeof value === 'function', 'must be a function'))
+const logger = z.custom<Logger | false>(
+  (value) =>
+    value === false ||
+    (((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+      ['warn', 'info'].every((level) => typeof Reflect.get(value, level) === 'function')),
+  'must be false, or have the functions warn and info, as console has',
+)
 const sink = z.custom<Sink>(
   (value) =>
     typeof value === 'object' &&
@@ -229,6 +246,7 @@ export const optionsSchema = z.strictObject({
   queue: z.optional(z.strictObject({ maxReports: z.optional(count), maxBytes: z.optional(bytes) })),
   waitUntil: hook,
   onCall: hook,
+  logger: z.optional(logger),
   redis: z.optional(redisSchema),
   coalesce: z.optional(
     z.strictObject({ crossProcess: z.optional(z.boolean()), waitMs: z.optional(positive) }),

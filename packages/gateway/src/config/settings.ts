@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import type { GatewayContext } from '../core/context.ts'
+import type { LogCode } from '../core/log-codes.ts'
 import { check, GatewayOptionsError } from '../core/options-error.ts'
 import type { Capture, ExactPolicy, Mode, Policy } from '../core/policy.ts'
 import { originOf } from '../egress/egress.ts'
@@ -22,7 +23,7 @@ export type Settings = {
   policy: Policy
   policySource: 'option' | 'file' | 'default'
   /** What the program's own options leave of a policy. */
-  narrow: (policy: Policy) => Policy
+  applyClientCacheOptions: (policy: Policy) => Policy
   /** Whether what operators put into Redis takes its place. */
   livePolicy: boolean
   agent: string | undefined
@@ -47,21 +48,22 @@ export type Settings = {
   /** `undefined`: nothing is counted. */
   quota: QuotaOptions | undefined
   /** What the options say for every call; contexts and headers say otherwise. */
-  standing: GatewayContext | undefined
+  defaultControls: GatewayContext | undefined
   redis: string | RedisClient | undefined
   /** Absent: calls of other processes are none of our concern. */
-  across: { waitMs: number } | undefined
+  crossProcess: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
   /** Factories of the built-in sinks that options or environment switch on. */
   builtInSinks: CreateSink[]
   /** Sinks given by the program. */
   sinks: Sink[]
-  /** Warnings to log once at start-up, e.g. Langfuse keys that are only partly set. */
-  notices: string[]
+  /** Messages to log once at start-up, e.g. Langfuse keys that are only partly set. */
+  notices: { code: LogCode; message: string }[]
   queue: { maxReports: number; maxBytes: number }
   mask: GatewayOptions['mask']
   waitUntil: GatewayOptions['waitUntil']
   onCall: GatewayOptions['onCall']
+  logger: GatewayOptions['logger']
 }
 
 const MIB = 1024 * 1024
@@ -80,23 +82,23 @@ export function resolveSettings(
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || undefined, 'LLM_GATEWAY_MODE')
   const given = options.policy ?? (env.LLM_GATEWAY_POLICY || undefined)
   const { cache } = options
-  const narrow = (policy: Policy) => (cache === undefined ? policy : narrowed(policy, cache))
+  const applyClientCacheOptions = (policy: Policy) => (cache === undefined ? policy : narrowed(policy, cache))
   const key = options.key ?? (env.LLM_GATEWAY_KEY || undefined)
-  const policy = narrow(loadPolicy(given))
+  const policy = applyClientCacheOptions(loadPolicy(given))
   const litellm = litellmSettingsOf(mode ?? startOf(policy), options.litellm, key, env)
   const semantic = semanticSettings((options.cache || undefined)?.semantic)
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
-  const notices: string[] = []
+  const notices: Settings['notices'] = []
   const sinkEnvironment = {
     variables: env,
     hasRedis: shared !== undefined,
-    notice: (text: string) => void notices.push(text),
+    notice: (code: LogCode, message: string) => void notices.push({ code, message }),
   }
   return {
     policy,
     policySource: given === undefined ? 'default' : typeof given === 'string' ? 'file' : 'option',
-    narrow,
+    applyClientCacheOptions,
     livePolicy: options.livePolicy ?? true,
     failClosed: options.failClosed ?? false,
     capture: options.capture,
@@ -122,9 +124,9 @@ export function resolveSettings(
     semantic,
     quota:
       options.quota === false ? undefined : { clock: 'server', keyLocking: false, ...defined(options.quota) },
-    standing: options.onLimit && { onLimit: options.onLimit },
+    defaultControls: options.onLimit && { onLimit: options.onLimit },
     redis: shared,
-    across: options.coalesce?.crossProcess ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
+    crossProcess: options.coalesce?.crossProcess ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
     builtInSinks: builtInSinks(options, sinkEnvironment),
     sinks: options.sinks ?? [],
@@ -133,6 +135,7 @@ export function resolveSettings(
     mask: options.mask,
     waitUntil: options.waitUntil,
     onCall: options.onCall,
+    logger: options.logger,
   }
 }
 

@@ -3,6 +3,7 @@ import type { Caller } from './caller.ts'
 import type { Controls } from './controls.ts'
 import type { Egress, OpenedKey } from './egress.ts'
 import type { Json, JsonObject } from './json.ts'
+import type { Log } from './log-codes.ts'
 import type { Operation, Purpose, Route } from './operation.ts'
 import type { Policy } from './policy.ts'
 import type { PriceBook } from './pricing.ts'
@@ -60,8 +61,8 @@ export type CallPolicy = {
   /** Checks each outgoing request: a key reaches no origin but its own. */
   egress: Egress
   prices: PriceBook
-  /** Reports a message to operators; drops repeated ones. */
-  warn: (message: string) => void
+  /** Logs a message for operators; drops repeated ones. */
+  warn: Log
   routing: {
     choose: Chooser
     /** Model that answers when a routed model fails. */

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Refusal } from '../core/refusal.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
-import type { Warn } from '../util/log.ts'
 import { idOf, unseal } from './cipher.ts'
 
 /**
@@ -35,7 +35,7 @@ export type KeyProvider = {
 
 export function createKeyProvider(
   connection: RedisConnection,
-  warn: Warn,
+  warn: LimitedLog,
   now: () => number = () => performance.now(),
 ): KeyProvider {
   const cached = new LRUCache<string, CachedKey>({ max: MAX_CACHED })
@@ -86,7 +86,7 @@ export function createKeyProvider(
     const secret = unseal(value, teamKey, { team, what: 'upstream', id })
     if (secret === undefined) {
       warn(
-        'custody',
+        'GW_SEALED_KEY_INVALID',
         `the sealed key of team ${team} (${id}) cannot be opened: it was damaged, or written by another program`,
       )
       return cached.get(name)?.secret ?? notSealed(team)

@@ -1,79 +1,87 @@
 import type { Settings } from '../config/settings.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import type { SemanticCache } from '../semantic/create.ts'
 import { createSemanticCounters, semanticStatsOf } from '../semantic/stats.ts'
 import type { SemanticAdmin } from '../semantic/store/port.ts'
 import { detached, type Fault } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import type { Stats } from './stats.ts'
 
 export type LazySemanticCache = ReturnType<typeof createLazySemanticCache>
 
-/** The semantic cache of one gateway: opened by the first call that needs it, or by whoever looks into it. */
+/** The semantic cache of one gateway. Its modules are loaded by the first call or admin method that needs them. */
 export function createLazySemanticCache(
   { semantic, cache, key, quota }: Settings,
-  link: RedisConnection | undefined,
-  say: Warn,
+  connection: RedisConnection | undefined,
+  log: LimitedLog,
   fault: Fault,
 ) {
-  const underWay = new Set<Promise<void>>()
+  const pending = new Set<Promise<void>>()
   const track = (work: Promise<void>) => {
-    underWay.add(work)
+    pending.add(work)
     detached(
-      work.finally(() => underWay.delete(work)),
+      work.finally(() => pending.delete(work)),
       fault,
       'the semantic cache',
     )
   }
-  const tally = createSemanticCounters()
-  let opening: Promise<SemanticCache> | undefined
-  let opened: SemanticCache | undefined
+  const counters = createSemanticCounters()
+  let loading: Promise<SemanticCache> | undefined
+  let loaded: SemanticCache | undefined
 
   async function open(): Promise<SemanticCache> {
-    const { createSemanticCache: openSemantic } = await import('../semantic/create.ts')
+    const { createSemanticCache } = await import('../semantic/create.ts')
     const keyLocking = quota?.keyLocking ?? false
     const { sharedBytes } = cache
-    opened = openSemantic({ settings: semantic, key, sharedBytes, keyLocking, redis: link, track, warn: say })
-    return opened
+    loaded = createSemanticCache({
+      settings: semantic,
+      key,
+      sharedBytes,
+      keyLocking,
+      redis: connection,
+      track,
+      warn: log,
+    })
+    return loaded
   }
 
-  async function it(): Promise<SemanticCache> {
-    opening ??= open()
-    return await opening
+  async function load(): Promise<SemanticCache> {
+    loading ??= open()
+    return await loading
   }
 
   const admin: SemanticAdmin = {
-    list: async (...args) => (await it()).store.admin.list(...args),
-    inspect: async (...args) => (await it()).store.admin.inspect(...args),
-    remove: async (...args) => (await it()).store.admin.remove(...args),
-    pin: async (...args) => (await it()).store.admin.pin(...args),
+    list: async (...args) => (await load()).store.admin.list(...args),
+    inspect: async (...args) => (await load()).store.admin.inspect(...args),
+    remove: async (...args) => (await load()).store.admin.remove(...args),
+    pin: async (...args) => (await load()).store.admin.pin(...args),
   }
   return {
-    load: async () => (await it()).parts,
-    exactOf: async (key: string) => await (await it()).store.admin.exactOf(key),
-    /** Upstream was told to delete that answer. While Redis is away it is not served; it expires there in its time. */
+    load: async () => (await load()).parts,
+    /** Returns the exact cache's key of an entry. */
+    exactOf: async (entryKey: string) => await (await load()).store.admin.exactOf(entryKey),
+    /** Deletes an answer that upstream has deleted. Entries in an unavailable Redis are not served, and expire there. */
     async forget(answerId: string) {
-      // There may be entries of other processes, or in a store elsewhere.
       const { index } = semantic
-      const isHere = link === undefined && (index === 'flat' || index.type !== 'backend')
-      if (opened === undefined && isHere) return
-      await (await it()).store.admin.forget(answerId).catch(() => undefined)
+      const isLocal = connection === undefined && (index === 'flat' || index.type !== 'backend')
+      if (loaded === undefined && isLocal) return
+      await (await load()).store.admin.forget(answerId).catch(() => undefined)
     },
-    admin: tally.counted(admin),
-    close: () => opened?.store.close(),
-    count: tally.count,
+    admin: counters.counted(admin),
+    close: () => loaded?.store.close(),
+    count: counters.count,
     async settled() {
-      // What goes on may set more going.
-      while (underWay.size > 0) await Promise.allSettled(underWay)
-      await opened?.store.settled()
+      // Work that ends may start more.
+      while (pending.size > 0) await Promise.allSettled(pending)
+      await loaded?.store.settled()
     },
     stats(): Pick<Stats, 'semantic'> {
-      const { learner } = opened ?? {}
+      const { learner } = loaded ?? {}
       if (learner === undefined) return {}
-      const told = [...tally.agents].map(
+      const agents = [...counters.agents].map(
         ([agent, counts]) => [agent, semanticStatsOf(counts, learner.known(agent))] as const,
       )
-      return { semantic: Object.fromEntries(told) }
+      return { semantic: Object.fromEntries(agents) }
     },
   }
 }

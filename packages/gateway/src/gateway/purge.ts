@@ -3,29 +3,29 @@ import type { PurgeFilter } from '../entry/purge-filter.ts'
 import type { LazySemanticCache } from './lazy-semantic.ts'
 
 /**
- * Has both caches forget what matches, and says how many answers that were. One key names one answer, wherever there are
- * copies of it: the key of either cache reaches what the other has.
- * @throws RedisUnavailable when shared entries could not be reached.
+ * Deletes matching answers from both caches and returns their number. A key of either cache also deletes the copy of the
+ * same answer in the other.
+ * @throws RedisUnavailable when entries in Redis cannot be reached.
  */
 export async function purgeAll(
-  what: PurgeFilter,
-  answers: CacheStore,
-  meanings: LazySemanticCache,
+  filter: PurgeFilter,
+  cache: CacheStore,
+  semanticCache: LazySemanticCache,
 ): Promise<number> {
-  const keys = await keysOf(what, meanings)
-  let gone = 0
-  // Only then is nothing put there any more that was asked before.
-  const exact = await Promise.allSettled(keys.map(async (key) => await answers.purge({ ...what, ...key })))
-  for (const key of keys) gone += await meanings.admin.remove({ ...what, ...key })
+  const keys = await keysOf(filter, semanticCache)
+  let deleted = 0
+  // First the exact cache: its epoch then keeps earlier calls from storing their answers in either.
+  const exact = await Promise.allSettled(keys.map(async (key) => await cache.purge({ ...filter, ...key })))
+  for (const key of keys) deleted += await semanticCache.admin.remove({ ...filter, ...key })
   for (const result of exact) {
     if (result.status === 'rejected') throw result.reason
-    gone += result.value
+    deleted += result.value
   }
-  return gone
+  return deleted
 }
 
-async function keysOf({ key }: PurgeFilter, meanings: LazySemanticCache): Promise<{ key?: string }[]> {
+async function keysOf({ key }: PurgeFilter, semanticCache: LazySemanticCache): Promise<{ key?: string }[]> {
   if (key === undefined) return [{}]
-  const twin = await meanings.exactOf(key).catch(() => undefined)
+  const twin = await semanticCache.exactOf(key).catch(() => undefined)
   return twin === undefined ? [{ key }] : [{ key }, { key: twin }]
 }

@@ -1,6 +1,9 @@
-import type { CallCounters } from '../account/counters.ts'
+import type { CallCounters, Counters } from '../account/counters.ts'
+import type { MemoryCache } from '../cache/memory-store.ts'
 import type { SharedCacheStats } from '../cache/redis-store.ts'
 import type { CrossProcessStats } from '../coalesce/cross-process.ts'
+import type { CompiledPolicy } from '../config/compiled-policy.ts'
+import type { Settings } from '../config/settings.ts'
 import type { Mode } from '../core/policy.ts'
 import type { ProxyFailoverStats } from '../litellm/failover.ts'
 import type { PolicyStats } from '../policy/live/follow.ts'
@@ -9,25 +12,52 @@ import type { RedisStats } from '../redis/connection.ts'
 import type { SemanticStats } from '../semantic/stats.ts'
 import type { SinkStats } from '../sinks/stats.ts'
 
-/** Totals since the gateway was made. Dollars are US dollars. */
+/** Totals since the gateway was made. Amounts are in US dollars. */
 export type Stats = CallCounters & {
-  /** Where records go, by name; absent where they go nowhere. */
+  /** Counters of each sink, by its name. Absent without sinks. */
   sinks?: Record<string, SinkStats>
-  /** How calls found their way; absent without a LiteLLM proxy to fall back on. */
+  /** Calls that went through the LiteLLM proxy because the direct route had failed. Absent without a proxy. */
   litellm?: ProxyFailoverStats
   memoryCache: { entries: number; bytes: number }
-  /** Answers by meaning, by agent; absent where no agent's are. */
+  /** Counters of the semantic cache, by agent. Absent when no agent has used it. */
   semantic?: Record<string, SemanticStats>
-  /** Answers shared through Redis; absent without it. */
+  /** Counters of the exact cache in Redis. Absent without Redis. */
   sharedCache?: SharedCacheStats
-  /** How calls of several processes shared upstream calls; absent unless they may. */
+  /** How often calls of several processes shared an upstream call. Absent unless `coalesce.crossProcess` is set. */
   crossProcess?: CrossProcessStats
-  /** Who counts the quotas, and how often who did; absent without shared Redis. */
+  /** Where limits are counted, and how often. Absent without Redis. */
   quota?: QuotaStats
-  /** The connection to shared Redis; absent without one. */
+  /** State of the connection to Redis. Absent without Redis. */
   redis?: RedisStats
-  /** How the calls of this client's own agent go now. */
+  /** Mode of this client's own agent. */
   mode: Mode
-  /** Which policy is in force. */
+  /** The policy in force: its version and source. */
   policy: PolicyStats
+}
+
+export type StatsParts = {
+  settings: Settings
+  counters: Counters
+  memoryCache: MemoryCache
+  policy: () => CompiledPolicy
+  failover: ProxyFailoverStats
+  sinks: { stats: () => Record<string, SinkStats> }
+  semanticCache: { stats: () => Pick<Stats, 'semantic'> }
+  redis: { stats: () => Partial<Stats> } | undefined
+}
+
+/** Merges the counters of all parts. */
+export function statsOf(parts: StatsParts): Stats {
+  const { settings, counters, memoryCache, policy, failover, sinks, semanticCache, redis } = parts
+  const ofSinks = sinks.stats()
+  return {
+    ...counters.snapshot(),
+    ...(Object.keys(ofSinks).length > 0 && { sinks: ofSinks }),
+    ...(settings.litellm !== undefined && { litellm: { ...failover } }),
+    memoryCache: memoryCache.size(),
+    mode: policy().modeOf(settings.agent),
+    policy: { version: 0, source: settings.policySource },
+    ...semanticCache.stats(),
+    ...redis?.stats(),
+  }
 }

@@ -5,68 +5,56 @@ import { fromResponse } from '../body/upstream-response.ts'
 import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call } from '../core/call.ts'
-import { callStateOf } from '../core/call-state.ts'
-import type { Complain } from '../core/controls.ts'
 import { type Ending, type Recording, withoutResponse } from '../core/recording.ts'
 import { NO_USAGE } from '../core/usage.ts'
-import type { CallOptions } from '../identify/headers.ts'
 import { meter } from '../pricing/meter.ts'
 import { isAzure } from '../upstream/hosts.ts'
+import { copyInit } from './clean-request.ts'
 import { createBodyParser } from './parsed-bodies.ts'
 import { type ClientBinding, createCall } from './request.ts'
 import type { RequestHead } from './request-head.ts'
 
-/** What came of a request; of a response, a copy to read along. */
+/** Outcome of a request. `response` is a copy whose body the observer may read. */
 export type ObservedOutcome = { response: Response } | { error: unknown }
 
-/** False: it cannot be read, and somebody else has to tell of it. */
+/** Writes the record of an observed request. Resolves `false` if its body cannot be read: another record has to be written. */
 export type FinishObservation = (outcome: ObservedOutcome) => Promise<boolean>
 
-type Parts = {
+/** Starts to observe a request that is about to leave. Returns `undefined` if its endpoint is not governed. */
+export type ObserveDirectCall = (binding: ClientBinding, head: RequestHead) => FinishObservation | undefined
+
+type Deps = {
   settings: Settings
+  /** Returns the policy in force. */
   policy: () => CompiledPolicy
-  complain: Complain
-  witness: RecordDirectCall
+  recordDirectCall: RecordDirectCall
 }
 
 /**
- * Reads along what goes straight to upstream, so that it is told of like any other call. All of it happens beside the
- * call: it has left before anything of it is read, and its caller has the answer before anything of that is.
+ * Records calls of mode `direct` like all other calls. All of its work is done beside the call: the request has left
+ * before its body is read, and the caller has the answer before the copy of it is.
  */
-export function createDirectCallObserver({ settings, policy: rules, complain, witness }: Parts) {
-  const read = createBodyParser()
+export function createDirectCallObserver({ settings, policy, recordDirectCall }: Deps): ObserveDirectCall {
+  const parse = createBodyParser()
 
-  /** `undefined`: it is none of the calls that are governed elsewhere. */
-  return function watch(
-    entrance: ClientBinding,
-    asked: RequestHead,
-    told: CallOptions | undefined,
-  ): FinishObservation | undefined {
-    const { url, init, headers, request, method } = asked
-    const found = entrance.match(url)
-    if (found === undefined) return undefined
-    const own: RequestInit = request
-      ? { method, headers: request.headers, signal: request.signal, ...init }
-      : { ...init }
-    const given = init?.body ?? undefined
-    const text = typeof given === 'string' ? given : textOfRequest(given, request).catch(() => undefined)
-    const origin = callStateOf(own, settings.onCall !== undefined)
-    const [startedAt, inForce] = [performance.now(), rules()]
+  return function observeDirectCall(binding, head) {
+    const endpoint = binding.match(head.url)
+    if (endpoint === undefined) return undefined
+    const init = copyInit(head)
+    const given = head.init?.body ?? undefined
+    const text = typeof given === 'string' ? given : textOfRequest(given, head.request).catch(() => undefined)
+    const startedAt = performance.now()
 
-    return async function tell(outcome) {
+    return async function finish(outcome) {
       const answeredAt = performance.now()
       const source = await text
-      const reading = source === undefined ? undefined : read(source)
-      if (source === undefined || reading === undefined || 'excess' in reading) return false
-      const incoming = { ...found, url, init: own, headers, told, source, reading }
-      const call = {
-        ...createCall({ settings, rules: inForce, inForce: rules, complain }, entrance, incoming),
-        origin,
-      }
+      const parsed = source === undefined ? undefined : parse(source)
+      if (source === undefined || parsed === undefined || 'excess' in parsed) return false
+      const call = createCall({ settings, policy }, binding, head, { ...endpoint, init, source, parsed })
       const { model } = call
       const recording = recordingOf(call, outcome)
       const reply = { via: 'upstream', model, route: 'requested', bypass: 'direct', recording } as const
-      await witness(call, reply, { startedAt, answeredAt })
+      await recordDirectCall(call, reply, { startedAt, answeredAt })
       return true
     }
   }
@@ -82,6 +70,6 @@ function recordingOf(call: Call, outcome: ObservedOutcome): Recording {
     stream: call.view.stream,
     usageInjected: false,
     azure: () => isAzure(call.outbound.url),
-    meter: (seen) => meter(call, seen),
+    meter: (answer) => meter(call, answer),
   })
 }

@@ -1,50 +1,65 @@
-import { hasGatewayHeaders, withoutGatewayHeaders } from '../identify/headers.ts'
+import type { CompiledPolicy } from '../config/compiled-policy.ts'
+import type { Settings } from '../config/settings.ts'
+import { type CallState, callStateOf } from '../core/call-state.ts'
+import type { Caller, Claim } from '../core/caller.ts'
+import type { GatewayContext } from '../core/context.ts'
+import type { Complain } from '../core/controls.ts'
+import { type CallOptions, readHeaders } from '../identify/headers.ts'
+import { checkedContext } from '../identify/schema.ts'
+import type { CleanRequest } from './clean-request.ts'
 
-type Input = Parameters<typeof fetch>[0]
-
-/** One request of a `fetch`, freed of the gateway's headers: `input` and `init` may be sent as they are. */
-export type RequestHead = {
-  input: Input
-  init: RequestInit | undefined
-  url: string
-  /** In capitals. */
-  method: string
-  /** Those that would be sent, `input`'s or `init`'s; never holds a header of the gateway. */
-  headers: Headers
-  request: Request | undefined
-  signal: AbortSignal | undefined
-  /** The headers as they came, where some of them are the gateway's. */
-  marked: Headers | undefined
+/** What a request says before its body is read: where it goes, who makes it, with which controls. Read once. */
+export type RequestHead = CleanRequest & {
+  /** Controls and team key of the gateway's headers. Absent without such headers. */
+  options: CallOptions | undefined
+  /** State of the SDK call that this request is an attempt of; a new one for requests of other clients. */
+  state: CallState
+  /** The caller's `withGateway` context, checked. */
+  context: GatewayContext | undefined
+  claim: Claim
+  /** The policy in force when the request was made. */
+  policy: CompiledPolicy
+  /** Resolves `claim` under `policy`, at the first use: it may log, and hashes the key. */
+  caller: () => Caller
 }
 
-/**
- * Takes the gateway's headers out before anything else is done with a request: whatever fails afterwards, none of them,
- * and so no team key, can leave. Without any, the caller's own arguments are kept.
- * @throws what `fetch` throws for such arguments.
- */
-export function readHead(input: Input, init: RequestInit | undefined): RequestHead {
-  const request = isRequest(input) ? input : undefined
-  const given = init?.headers ?? request?.headers
-  const headers = given instanceof Headers ? given : new Headers(given)
-  const url = urlOf(input)
-  const method = methodOf(init?.method ?? request?.method)
-  const signal = init?.signal ?? request?.signal ?? undefined
-  const asked = { input, init, url, method, headers, request, signal, marked: undefined }
-  if (!hasGatewayHeaders(headers)) return asked
-  const clean = withoutGatewayHeaders(headers)
-  return { ...asked, init: { ...init, headers: clean }, headers: clean, marked: headers }
+export type HeadDeps = {
+  settings: Settings
+  /** Returns the policy in force. */
+  policy: () => CompiledPolicy
+  /** Receives the names of controls that are ignored. */
+  complain: Complain
 }
 
-/** Also one of another realm, or of a fetch other than Node's. */
-const isRequest = (input: Input): input is Request =>
-  typeof input === 'object' && 'url' in input && 'headers' in input
-
-function urlOf(input: Input): string {
-  if (typeof input === 'string') return input
-  if (input instanceof URL) return input.href
-  return isRequest(input) ? input.url : `${input as unknown as string}`
+export function readHead(
+  request: CleanRequest,
+  { settings, policy: inForce, complain }: HeadDeps,
+): RequestHead {
+  const { gatewayHeaders, init } = request
+  const policy = inForce()
+  const options = gatewayHeaders && readHeaders(gatewayHeaders, complain)
+  const state = callStateOf(init, settings.onCall !== undefined)
+  const context = checkedContext(state.context, complain)
+  const claim = claimFrom(settings, context, options)
+  let caller: Caller | undefined
+  return {
+    ...request,
+    options,
+    state,
+    context,
+    claim,
+    policy,
+    caller: () => (caller ??= policy.resolveCaller(claim)),
+  }
 }
 
-/** `fetch` sends `post` as POST. */
-const methodOf = (method: string | undefined) =>
-  method === 'POST' ? method : (method ?? 'GET').toUpperCase()
+/** Takes each part of a claim from the request's headers, else its context, else the client's options. */
+const claimFrom = (
+  settings: Settings,
+  context: GatewayContext | undefined,
+  options: CallOptions | undefined,
+): Claim => ({
+  agent: options?.agent ?? context?.agent ?? settings.agent,
+  key: options?.key ?? settings.key,
+  team: settings.team,
+})

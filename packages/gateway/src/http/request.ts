@@ -1,134 +1,116 @@
 import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, ParsedBody } from '../core/call.ts'
-import { callStateOf } from '../core/call-state.ts'
-import type { Claim } from '../core/caller.ts'
-import type { GatewayContext } from '../core/context.ts'
-import type { Complain } from '../core/controls.ts'
 import type { MatchEndpoint, RelativePath } from '../core/endpoints.ts'
 import { type JsonObject, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { controlsOf } from '../identify/controls.ts'
-import type { CallOptions } from '../identify/headers.ts'
 import { readBody } from '../identify/litellm-body.ts'
-import { checkedContext } from '../identify/schema.ts'
 import { proxyTarget } from '../litellm/target.ts'
 import { tellsUsage } from '../upstream/hosts.ts'
 import { ownDispatcher, ownFetch } from '../upstream/own.ts'
+import type { RequestHead } from './request-head.ts'
 
-/** How one client comes in. `frozen`: its requests are signed or routed by a provider; they leave as they came. */
+/** How one client is bound to the gateway: its transport, and how its addresses are read. */
 export type ClientBinding = {
+  /** The `fetch` that requests leave by. */
   transport: typeof fetch
   match: MatchEndpoint
   relativePath: RelativePath
-  frozen: boolean
-  /** The origin that a key kept in Redis is for, unless the options name another. */
+  /** Requests are signed or routed by a provider and leave byte for byte as they came. */
+  immutable: boolean
+  /** Origin that a key kept in Redis is for, unless the option `custody.origin` names another. */
   keyOrigin: string | undefined
 }
 
-export const homeOf = ({ keyOrigin, custody }: Settings, entrance: ClientBinding): string | undefined =>
-  custody ? (keyOrigin ?? entrance.keyOrigin) : undefined
+/** Returns the origin that a key of custody may be sent to; `undefined` without custody. */
+export const keyOriginOf = ({ keyOrigin, custody }: Settings, binding: ClientBinding): string | undefined =>
+  custody ? (keyOrigin ?? binding.keyOrigin) : undefined
 
-/** Who a request says it comes from: itself, the context it was made in, or the client that it was made with. */
-export const claimFrom = (
-  settings: Settings,
-  context: GatewayContext | undefined,
-  told: CallOptions | undefined,
-): Claim => ({
-  agent: told?.agent ?? context?.agent ?? settings.agent,
-  key: told?.key ?? settings.key,
-  team: settings.team,
-})
-
-/** A governed request, read. */
+/** The endpoint and body of a governed request. */
 export type ParsedRequest = {
   operation: Operation
+  /** Model that the address names, as deployments of Azure do. Absent: the body names it. */
   model?: string
-  url: string
+  /** Copy of the `init` to send, which holds the body unless `input` was a Request. */
   init: RequestInit
-  /** Of the request, without the gateway's own. */
-  headers: Headers
-  /** What those said. */
-  told: CallOptions | undefined
+  /** Text of the body. */
   source: string
-  reading: ParsedBody
+  parsed: ParsedBody
 }
 
-type Under = {
+type Deps = {
   settings: Settings
-  /** Those of this moment. */
-  rules: CompiledPolicy
-  /** Those of any later one. */
-  inForce: () => CompiledPolicy
-  complain: Complain
+  /** Returns the policy in force, at any later time. */
+  policy: () => CompiledPolicy
 }
 
-/** The request as a call, under the rules of this moment. */
+/** Makes a Call of a governed request, under the policy that was in force when it was made. */
 export function createCall(
-  { settings, rules, inForce, complain }: Under,
-  entrance: ClientBinding,
-  incoming: ParsedRequest,
+  { settings, policy: inForce }: Deps,
+  binding: ClientBinding,
+  head: RequestHead,
+  request: ParsedRequest,
 ): Call {
-  const { transport, relativePath: below, frozen } = entrance
-  const { url, init, headers, told, source, operation } = incoming
+  const { transport, relativePath, immutable } = binding
+  const { url, headers, options, state, context, claim, policy } = head
+  const { init, source, operation } = request
   const attempt = attemptOf(headers)
-  const origin = callStateOf(init, settings.onCall !== undefined)
-  const context = checkedContext(origin.context, complain)
-  const claim = claimFrom(settings, context, told)
-  const caller = rules.resolveCaller(claim)
+  const caller = head.caller()
   const isProxied = caller.mode === 'litellm'
-  const fromBody = frozen ? undefined : readBody(incoming.reading.body, isProxied ? undefined : operation)
+  const fromBody = immutable ? undefined : readBody(request.parsed.body, isProxied ? undefined : operation)
   const isEdited = fromBody !== undefined && Object.keys(fromBody.edits).length > 0
-  const reading = isEdited
-    ? { body: edited(incoming.reading.body, fromBody.edits), questions: {} }
-    : incoming.reading
-  const { body } = reading
+  const parsed = isEdited
+    ? { body: edited(request.parsed.body, fromBody.edits), questions: {} }
+    : request.parsed
+  const { body } = parsed
   const stream = body.stream === true
   const includeUsage = object(body.stream_options).include_usage === true
   const signal = init.signal ?? new AbortController().signal
-  const path = frozen || incoming.model !== undefined ? undefined : below(url)
+  const isFixed = immutable || request.model !== undefined
+  const path = isFixed ? undefined : relativePath(url)
   const proxy = isProxied && path !== undefined ? settings.litellm : undefined
-  const by = ownFetch(transport) + ownDispatcher(init)
-  const asks = stream && !includeUsage && !frozen && asksForUsage(operation, url, rules, proxy !== undefined)
+  const transportName = ownFetch(transport) + ownDispatcher(init)
+  const isUnaskedStream = stream && !includeUsage && !immutable
   return {
     attempt,
-    arrivedAt: attempt === 0 ? origin.startedAt : performance.now(),
-    state: origin,
+    arrivedAt: attempt === 0 ? state.startedAt : performance.now(),
+    state,
     operation,
     body,
-    parsed: reading,
+    parsed,
     signal,
     caller,
-    policy: rules,
+    policy,
     inForce() {
       const now = inForce()
-      return { policy: now, caller: now === rules ? caller : now.resolveCaller(claim) }
+      return { policy: now, caller: now === policy ? caller : now.resolveCaller(claim) }
     },
     ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
-    controls: controlsOf([settings.standing, context, told, fromBody?.context]),
-    model: incoming.model ?? (text(body.model) || 'auto'),
+    controls: controlsOf([settings.defaultControls, context, options, fromBody?.context]),
+    model: request.model ?? (text(body.model) || 'auto'),
     route: 'requested',
     view: { stream, includeUsage, signal },
     outbound: {
       transport,
       init,
-      ...(by !== '' && { transportName: by }),
+      ...(transportName !== '' && { transportName }),
       ...(proxy && path !== undefined
-        ? proxyTarget(proxy, { path, headers, key: told?.key })
+        ? proxyTarget(proxy, { path, headers, key: options?.key })
         : { url, headers }),
       path,
       text: source,
       bodyEdits: fromBody?.edits ?? {},
-      injectUsage: asks,
-      immutable: frozen || incoming.model !== undefined,
-      keys: { shown: told?.key, home: homeOf(settings, entrance) },
-      ...(frozen && { signed: true as const }),
+      injectUsage: isUnaskedStream && injectsUsage(operation, url, policy, proxy !== undefined),
+      immutable: isFixed,
+      keys: { shown: options?.key, home: keyOriginOf(settings, binding) },
+      ...(immutable && { signed: true as const }),
     },
   }
 }
 
-/** The SDK's count of retries. A foreign value is no retry. */
-export const attemptOf = (headers: Headers): number => {
+/** Reads the SDK's count of retries. A malformed value counts as the first attempt. */
+const attemptOf = (headers: Headers): number => {
   const count = Number(headers.get('x-stainless-retry-count') ?? 0)
   return Number.isSafeInteger(count) && count > 0 ? count : 0
 }
@@ -138,14 +120,14 @@ function edited(body: JsonObject, edits: Record<string, unknown>): JsonObject {
   return Object.fromEntries(kept) as JsonObject
 }
 
-/** Not every server that speaks OpenAI's language knows `stream_options`. */
-function asksForUsage(
+/** Not every OpenAI-compatible server accepts `stream_options`: `streamUsage: 'auto'` asks only those known to. */
+function injectsUsage(
   operation: Operation,
   url: string,
   { policy }: CompiledPolicy,
-  proxied: boolean,
+  isProxied: boolean,
 ): boolean {
   if (operation !== 'chat' && operation !== 'completions') return false
   if (policy.streamUsage === 'always') return true
-  return policy.streamUsage !== 'never' && (proxied || tellsUsage(url))
+  return policy.streamUsage !== 'never' && (isProxied || tellsUsage(url))
 }

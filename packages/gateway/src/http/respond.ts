@@ -7,15 +7,15 @@ import { FAULT_AFTER } from '../core/refusal.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Fault } from '../util/faults.ts'
 
-/** The caller's own Response. A fault while headers are added to it costs the headers, never the answer. */
+/** Opens the caller's Response. A fault while headers are added loses those headers, not the answer. */
 export async function respond(reply: Reply, call: Call, fault: Fault): Promise<Response> {
   let response: Response
   try {
     response = await reply.recording.open(call.view, () => undefined)
   } catch (error) {
-    if (!(await isOurs(reply, call))) throw error
+    if (!(await isGatewayFault(reply, call))) throw error
     fault(error, 'giving an answer')
-    // A rejection would be a connection error to the SDK, which asks again after those.
+    // The SDK retries after a rejection, as after a connection error.
     return refusalResponse(FAULT_AFTER, call.outbound.url)
   }
   try {
@@ -26,8 +26,8 @@ export async function respond(reply: Reply, call: Call, fault: Fault): Promise<R
   return response
 }
 
-/** An answer came, whole or still coming, and its caller still wants it: what keeps it back is no trouble of upstream's. */
-async function isOurs({ recording }: Reply, { signal }: Call): Promise<boolean> {
+/** An error while opening an answer that arrived, and that its caller still waits for, is not upstream's. */
+async function isGatewayFault({ recording }: Reply, { signal }: Call): Promise<boolean> {
   if (recording.status === undefined || signal.aborted) return false
   const outcome = recording.outcome
     ? recording.outcome()
@@ -47,11 +47,11 @@ async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<v
     headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
   for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
   if (!call.view.stream && reply.recording.isOver()) {
-    const bill = reply.cost instanceof Promise ? await reply.cost : reply.cost
-    if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
-    if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
+    const amounts = reply.cost instanceof Promise ? await reply.cost : reply.cost
+    if (amounts?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(amounts.cost))
+    if (amounts?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(amounts.saved))
   }
 }
 
-/** Half a character cannot be encoded. Longer names would be headers that clients refuse. */
+/** Lone surrogates cannot be encoded; headers beyond some length are rejected by clients: 200 characters are kept. */
 const encoded = (name: string) => encodeURIComponent(name.slice(0, 200).toWellFormed())

@@ -1,19 +1,19 @@
 import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import { readHeaders } from '../identify/headers.ts'
-import type { RequestHead } from './request-head.ts'
+import type { CleanRequest } from './clean-request.ts'
 
 /**
- * Whether a request may be sent as it is after a fault, its caller unknown: only where the policy in force binds no
- * caller, and never with a key that is not upstream's own.
+ * Returns whether a request may be sent unchanged after a fault, when its caller is unknown: only if the policy in force
+ * restricts no caller, and never with a key that belongs to another origin.
  */
-export function maySend(
+export function maySendUnexamined(
   { policy }: { policy: () => CompiledPolicy },
-  { url, headers, marked }: RequestHead,
+  { url, headers, gatewayHeaders }: CleanRequest,
 ): boolean {
   try {
-    const told = marked && readHeaders(marked, () => undefined)
+    const options = gatewayHeaders && readHeaders(gatewayHeaders, () => undefined)
     const { binds, egress } = policy()
-    return !binds && egress.strayRefusal({ url, headers, shown: told?.key }) === undefined
+    return !binds && egress.strayRefusal({ url, headers, shown: options?.key }) === undefined
   } catch {
     return false
   }

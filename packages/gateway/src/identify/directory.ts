@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Caller, Claim } from '../core/caller.ts'
 import { DEFAULT_WHILE_UNAVAILABLE, type Limits, type WhileUnavailable } from '../core/limits.ts'
+import type { Log } from '../core/log-codes.ts'
 import { nanoUsd } from '../core/money.ts'
 import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
 import type { Refusal } from '../core/refusal.ts'
@@ -16,11 +17,7 @@ const WAIT_DEFAULTS = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQu
  * `embedded`: in other modes an unknown key is no reason to refuse.
  * @param warn Receives messages for operators; the caller drops repeated ones.
  */
-export function createDirectory(
-  policy: Policy,
-  warn: (message: string) => void,
-  modeOf: (agent: string | undefined) => Mode,
-) {
+export function createDirectory(policy: Policy, warn: Log, modeOf: (agent: string | undefined) => Mode) {
   const teams = policy.teams ?? {}
   const teamOfAgent = new Map<string, string>()
   const teamOfKey = new Map<string, string>()
@@ -134,14 +131,15 @@ function whileUnavailableOf(given: NonNullable<TeamPolicy['onRedisUnavailable']>
   return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
 }
 
-function warnUnlimited(agent: string | undefined, agents: string[], warn: (message: string) => void) {
+function warnUnlimited(agent: string | undefined, agents: string[], warn: Log) {
   if (agent === undefined)
-    return warn('no agent and no team key given: calls run in team "default", without limits')
+    return warn('GW_NO_AGENT', 'no agent and no team key given: calls run in team "default", without limits')
   const near = agents.find(
     (name) => name.toLowerCase().replace(/\W/g, '') === agent.toLowerCase().replace(/\W/g, ''),
   )
   const hint = near ? `; did you mean "${near}"?` : ''
   warn(
+    'GW_AGENT_WITHOUT_TEAM',
     `agent ${JSON.stringify(agent)} is in no team of the policy: it runs in team "default", without limits${hint}`,
   )
 }

@@ -1,8 +1,8 @@
 import type { Call, Handler, Stage } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Reply } from '../core/reply.ts'
 import { isGivenUp } from '../core/retries.ts'
 import { detached, type Fault } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import type { LitellmSettings } from './options.ts'
 import { litellmFields, NO_CACHE } from './request.ts'
 import { proxyTarget } from './target.ts'
@@ -33,7 +33,7 @@ type Parts = {
   proxied: Handler
   /** Whether upstream answers at all; costs no tokens. */
   probe: (call: Call) => Promise<boolean>
-  warn: Warn
+  warn: LimitedLog
   fault: Fault
   stats: ProxyFailoverStats
 }
@@ -92,7 +92,7 @@ export function proxyFailover({ proxy, proxied, probe, warn, fault, stats }: Par
     Object.assign(circuit, { since: performance.now(), waitMs: proxy.lookAgainMs })
     setState(circuit, 'open')
     warn(
-      'detour',
+      'GW_PROXY_FAILOVER',
       `${origin} has failed ${circuit.failures} times in a row: calls go through the LiteLLM proxy at ${new URL(proxy.base).origin} until it is back.`,
     )
   }
@@ -100,7 +100,7 @@ export function proxyFailover({ proxy, proxied, probe, warn, fault, stats }: Par
   function closeCircuit(circuit: CircuitState, origin: string) {
     if (circuit.state !== 'closed')
       warn(
-        'return',
+        'GW_PROXY_FAILOVER_ENDED',
         `${origin} is back after ${Math.ceil((performance.now() - circuit.since) / 1_000)} s: calls go directly again.`,
       )
     circuit.failures = 0

@@ -1,8 +1,8 @@
 import { refuse } from '../body/refuse.ts'
 import type { Stage } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import { keysOf } from '../fingerprint/key.ts'
 import type { DeferredQueue } from '../util/deferred.ts'
-import type { Warn } from '../util/log.ts'
 import { litellmCacheControl, litellmFields } from './request.ts'
 
 const NOT_PROXIED =
@@ -12,12 +12,12 @@ const NOT_PROXIED =
  * Replaces the exact cache in mode `litellm`: writes cache controls into LiteLLM's fields, and names the flight,
  * since the proxy would send identical concurrent calls to upstream one by one.
  */
-export function litellmControls(warn: Warn, deferred: DeferredQueue): Stage {
+export function litellmControls(warn: LimitedLog, deferred: DeferredQueue): Stage {
   return (next) =>
     async function litellmControls(call) {
       const { controls, caller, outbound } = call
       if (outbound.path === undefined) {
-        warn('straight', NOT_PROXIED)
+        warn('GW_PROXY_BYPASSED', NOT_PROXIED)
         return await next(call)
       }
       if (controls.cache.onlyIfCached) {

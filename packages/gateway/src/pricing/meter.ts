@@ -36,7 +36,10 @@ async function estimate(call: Call, observed: ObservedAnswer): Promise<MeteredUs
     const [input, written] = await Promise.all([countInput(operation, body), countTexts(observed.produced)])
     return { usage: count(input, written), estimated: true, tier }
   } catch (error) {
-    call.policy.warn(`the tokeniser failed, so interrupted answers have no price: ${errorText(error)}`)
+    call.policy.warn(
+      'GW_TOKENIZER_FAILED',
+      `the tokeniser failed, so interrupted answers have no price: ${errorText(error)}`,
+    )
     // A token has at least one byte.
     const { bound } = inputSize(operation, body, outbound.text)
     return { usage: count(bound, bytesIn(observed.produced)), estimated: true, unknown: true, tier }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Log } from '../core/log-codes.ts'
 import type { ModelPolicy } from '../core/policy.ts'
 import type { PriceBook, Rates } from '../core/pricing.ts'
 import { contextWindow } from '../tokens/context-window.ts'
@@ -22,10 +23,7 @@ const LARGEST_OUTPUT = 128_000
  * Creates the price book. Each price of the policy takes precedence; missing ones come from `@pydantic/genai-prices`,
  * loaded (70 ms) on first use. A model unknown to both has no price: `undefined`, never 0 by accident.
  */
-export function createPriceBook(
-  models: Record<string, ModelPolicy>,
-  warn: (message: string) => void = () => undefined,
-): PriceBook {
+export function createPriceBook(models: Record<string, ModelPolicy>, warn: Log = () => undefined): PriceBook {
   const policies = new Map(Object.entries(models))
   const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: CACHE_TTL_MS })
   let library: Library | undefined
@@ -57,7 +55,10 @@ export function createPriceBook(
 
   /** Leaves only the policy's own prices. */
   function withoutLibrary(why: string, error: unknown): Listed {
-    warn(`@pydantic/genai-prices ${why}, so only prices of the policy (models) are used: ${errorText(error)}`)
+    warn(
+      'GW_PRICES_UNAVAILABLE',
+      `@pydantic/genai-prices ${why}, so only prices of the policy (models) are used: ${errorText(error)}`,
+    )
     return {}
   }
 

@@ -1,7 +1,7 @@
 import type { Call } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { errorText } from '../util/error-text.ts'
-import type { Warn } from '../util/log.ts'
 import { createBackendStore } from './backends/store.ts'
 import { createLearner } from './decision/learner.ts'
 import { createSharedLabels } from './decision/threshold/shared.ts'
@@ -25,7 +25,7 @@ type SemanticDeps = {
   redis: RedisConnection | undefined
   /** Called with work that continues after the caller has its answer. */
   track: (work: Promise<void>) => void
-  warn: Warn
+  warn: LimitedLog
 }
 
 /** Creates the store and the learner of one gateway. Imported on first use, with all modules of the semantic cache. */
@@ -48,7 +48,7 @@ function createStore({ settings, key, sharedBytes, keyLocking, redis, warn }: Se
   const name = index === 'flat' ? index : index.name
   const onError = (error: unknown) => {
     const message = error instanceof Error ? error.message : errorText(error)
-    warn('semantic index', `semantic cache, ${name}: ${message}`)
+    warn('GW_SEMANTIC_STORE_ERROR', `semantic cache, ${name}: ${message}`)
   }
   const inRedis = createGenerations(redis)
   const source = redis && createRedisSource(redis, secret, inRedis)

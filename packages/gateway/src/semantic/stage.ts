@@ -1,13 +1,13 @@
 import type { Handler, Stage } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
 import { errorText } from '../util/error-text.ts'
-import type { Warn } from '../util/log.ts'
 import type { SemanticParts } from './lookup.ts'
 
 /**
  * Serves semantic cache hits for agents with `cache.semantic` on. Its modules load on the first such call, which waits
  * for them; other programs never load them.
  */
-export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, warn: Warn): Stage {
+export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, warn: LimitedLog): Stage {
   return (next) => {
     let loading: Promise<Handler> | undefined
 
@@ -25,7 +25,7 @@ export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, 
         answer = await loading
       } catch (error) {
         warn(
-          'semantic',
+          'GW_SEMANTIC_UNAVAILABLE',
           `the semantic cache could not be loaded and stays off: ${errorText(error)}`,
         )
         return await next(call)

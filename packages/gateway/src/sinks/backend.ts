@@ -1,15 +1,15 @@
 import type * as z from 'zod/mini'
+import type { LimitedLog, LogCode } from '../core/log-codes.ts'
 import type { Policy } from '../core/policy.ts'
 import type { RedisConnection } from '../redis/connection.ts'
-import type { Warn } from '../util/log.ts'
 import type { Sink } from './sink.ts'
 
 /** What the settings of a built-in sink depend on besides its own option. */
 export type SinkEnvironment = {
   variables: NodeJS.ProcessEnv
   hasRedis: boolean
-  /** Logs a line at start-up, e.g. about variables of which only some are set. */
-  notice: (text: string) => void
+  /** Logs a message at start-up, e.g. about variables of which only some are set. */
+  notice: (code: LogCode, message: string) => void
 }
 
 /** What a built-in sink uses of its gateway. */
@@ -20,7 +20,7 @@ export type SinkDeps = {
   keyLocking: boolean
   /** Returns the policy in force. */
   policy: () => Policy
-  warn: Warn
+  warn: LimitedLog
 }
 
 /** A built-in sink: the schema of its option, the settings from option and environment, and the sink. */

@@ -22,7 +22,7 @@ function queue(
     {
       maxReports,
       maxBytes,
-      warn: (_kind, message) => said.push(message) > 0,
+      warn: (_code, message) => said.push(message) > 0,
       fault: (error) => expect.fail(String(error)),
       onPendingChange: (holds) => void held.push(holds),
     },

@@ -1,3 +1,4 @@
+import type { LogCode } from '../core/log-codes.ts'
 import { attempt, callHook, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
@@ -14,7 +15,10 @@ const FAILURES_UNTIL_DOWN = 4
 const MAX_REPORT_FAILURES = 3
 
 /** Creates a bounded queue before one sink: batches, retries with back-off, and drops the oldest reports when full. */
-export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault, onPendingChange }: SinkQueueOptions) {
+export function createSinkQueue(
+  sink: Sink,
+  { maxReports, maxBytes, warn, fault, onPendingChange }: SinkQueueOptions,
+) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ maxReports: batch, start, deadlineMs })
   const stats = newStats()
@@ -63,16 +67,19 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     stats.dropped += gone.length
     stats.unconfirmed += gone.filter(({ unsure }) => unsure).length
     settle(gone.length)
-    warnLost(`${name} lost`, why)
+    warnLost(name, why)
   }
 
   function countMissed(why: string) {
     stats.dropped += 1
-    warnLost(`${name} lost`, why)
+    warnLost(name, why)
   }
 
-  function warnLost(kind: string, why: string) {
-    if (warn(kind, `${name}: ${lossOf(stats, why)}`)) loggedDropped = stats.dropped
+  /** Logs a message that starts with the name of the sink. */
+  const log = (code: LogCode, message: string, subject = name) => warn(code, `${name}: ${message}`, subject)
+
+  function warnLost(subject: string, why: string) {
+    if (log('GW_SINK_DROPPED', lossOf(stats, why), subject)) loggedDropped = stats.dropped
   }
 
   function settle(count: number) {
@@ -173,9 +180,13 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
   /** Drops what is left, and logs the final counts even if logged before. */
   function dropRest() {
     drop(queue.splice(0), CLOSED)
-    if (stats.dropped > loggedDropped) warnLost(`${name} lost in the end`, CLOSED)
+    if (stats.dropped > loggedDropped) warnLost(`${name} at the end`, CLOSED)
     if (stats.rejected > loggedRejected)
-      warn(`${name} refused in the end`, `${name}: ${stats.rejected} calls were rejected by the receiver, and are lost`)
+      log(
+        'GW_SINK_REJECTED',
+        `${stats.rejected} calls were rejected by the receiver, and are lost`,
+        `${name} at the end`,
+      )
   }
 
   function retryAlone(due: QueuedReport[], error: unknown) {
@@ -186,7 +197,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     for (const pending of rejected) bytes -= pending.bytes
     stats.rejected += rejected.length
     settle(rejected.length)
-    warn(`${name} wrong`, `${name}: a call could not be written down: ${errorSummary(error)}`)
+    log('GW_SINK_REJECTED', `a call could not be written down: ${errorSummary(error)}`)
   }
 
   /** Drops reports whose delivery was not counted because of a fault. */
@@ -215,11 +226,10 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     settle(due.length - back.length)
     if (reason !== undefined) {
       stats.lastError = rejected > 0 ? `${stats.rejected} calls are lost: ${reason}` : reason
-      if (warn(`${name} trouble`, `${name}: ${stats.lastError}`) && rejected > 0)
-        loggedRejected = stats.rejected
+      if (log('GW_SINK_ERROR', stats.lastError) && rejected > 0) loggedRejected = stats.rejected
     }
     if (back.length === due.length) return failed(new DeliveryError(reason ?? 'nothing of a batch was taken'))
-    if (failuresInARow >= FAILURES_UNTIL_DOWN) warn(`${name} back`, `${name} takes records again.`)
+    if (failuresInARow >= FAILURES_UNTIL_DOWN) log('GW_SINK_BACK', 'takes records again.')
     failuresInARow = 0
     retryAt = 0
     if (stats.state !== 'closed') stats.state = 'up'
@@ -235,10 +245,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     if (stats.state === 'closed') return
     stats.state = failuresInARow >= FAILURES_UNTIL_DOWN ? 'down' : 'failing'
     if (failuresInARow === FAILURES_UNTIL_DOWN)
-      warn(
-        `${name} down`,
-        `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`,
-      )
+      log('GW_SINK_DOWN', `takes no records, which wait here: ${stats.lastError}`)
   }
 
   /**
@@ -268,7 +275,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     dropRest()
     await callHook(
       () => sink.close?.(),
-      (error) => warn(`${name} close`, `${name} could not be closed: ${errorSummary(error)}`),
+      (error) => log('GW_SINK_CLOSE_FAILED', `could not be closed: ${errorSummary(error)}`),
     )
   }
 
@@ -282,9 +289,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {
-      const spill = spilledOf(sink, (error) =>
-        warn(`${name} spill`, `${name}: spill(): ${errorSummary(error)}`),
-      )
+      const spill = spilledOf(sink, (error) => log('GW_SINK_SPILL_FAILED', `spill(): ${errorSummary(error)}`))
       return { ...stats, ...(spill && { spill }) }
     },
   }

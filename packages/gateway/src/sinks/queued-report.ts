@@ -1,5 +1,5 @@
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Fault } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import type { Report } from './sink.ts'
 
 /** A report in the queue. `bytes`: its approximate memory. */
@@ -20,7 +20,7 @@ export type SinkQueueOptions = {
   maxReports: number
   /** Approximate bytes kept at most. */
   maxBytes: number
-  warn: Warn
+  warn: LimitedLog
   fault: Fault
   /** Called with `true` when reports become pending, with `false` when none are left. */
   onPendingChange: (holds: boolean) => void

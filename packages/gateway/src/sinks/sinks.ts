@@ -1,6 +1,6 @@
+import type { LimitedLog } from '../core/log-codes.ts'
 import type { Capture } from '../core/policy.ts'
 import type { Fault } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
 import type { Mask } from '../util/redact.ts'
 import { registerExitFlush, resumeDeliveries, unregisterExitFlush } from './exit-flush.ts'
 import { createSinkQueue } from './queue.ts'
@@ -14,7 +14,7 @@ export type SinksOptions = {
   /** Limits of each sink's queue: reports, and approximate bytes. */
   maxReports: number
   maxBytes: number
-  warn: Warn
+  warn: LimitedLog
   fault: Fault
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Log } from '../core/log-codes.ts'
 import type { Operation } from '../core/operation.ts'
 import { errorText } from '../util/error-text.ts'
 import { contextWindow } from './context-window.ts'
@@ -36,7 +37,7 @@ export function exceeds(
   body: JsonObject,
   source: string,
   limit: number,
-  warn: (message: string) => void = () => undefined,
+  warn: Log = () => undefined,
 ): boolean | Promise<boolean> {
   if (operation === 'embeddings') return false
   // Each message costs fewer tokens than its JSON has bytes; only content stored elsewhere can cost more.
@@ -51,6 +52,7 @@ export function exceeds(
     (tokens) => tokens > room,
     (error: unknown) => {
       warn(
+        'GW_TOKENIZER_FAILED',
         `the tokeniser failed, so input lengths are estimated at four bytes per token: ${errorText(error)}`,
       )
       return bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4 > room

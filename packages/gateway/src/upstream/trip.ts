@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
+import type { Log } from '../core/log-codes.ts'
 import { errorText } from '../util/error-text.ts'
 import { ignoreRejection } from '../util/faults.ts'
 
@@ -36,7 +37,7 @@ export class Trip {
   #leftAt = 0
 
   /** `say` is told, once for all, of faults in noting connections: a trip that was not noted may have been seen. */
-  constructor(say: (message: string) => void) {
+  constructor(say: Log) {
     if (!listens) listen(say)
   }
 
@@ -63,10 +64,10 @@ function isClosed(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && CLOSED.has(cause.code)
 }
 
-function listen(say: (message: string) => void): void {
+function listen(say: Log): void {
   listens = true
   const fault = (error: unknown, where: string) =>
-    say(`a fault of the gateway (${where}): ${errorText(error)}`)
+    say('GW_FAULT', `a fault of the gateway (${where}): ${errorText(error)}`)
   subscribe('undici:request:create', ignoreRejection(noteTrip, fault, CONNECTIONS))
   subscribe('undici:client:sendHeaders', ignoreRejection(noteConnection, fault, CONNECTIONS))
 }

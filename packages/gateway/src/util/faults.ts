@@ -1,15 +1,15 @@
+import type { LimitedLog } from '../core/log-codes.ts'
 import { errorText } from './error-text.ts'
-import type { Warn } from './log.ts'
 
 /** Counts a fault of the gateway's own code and logs it. `where`: a fixed word for the place. Never throws. */
 export type Fault = (error: unknown, where: string) => void
 
 /** Creates the reporter. `stats().faults` counts each fault; the log has one line a minute for each place. */
-export function createFault(counts: { faults: number }, warn: Warn): Fault {
+export function createFault(counts: { faults: number }, warn: LimitedLog): Fault {
   return function fault(error, where) {
     counts.faults += 1
     try {
-      warn(`fault in ${where}`, `a fault of the gateway (${where}): ${errorText(error)}`)
+      warn('GW_FAULT', `a fault of the gateway (${where}): ${errorText(error)}`, where)
     } catch {
       // A logger that throws must not turn one fault into two.
     }

@@ -52,6 +52,8 @@ export async function run(argv: string[]): Promise<number> {
   const gateway = createGateway({
     // Calls of other programs use this server's key, so a fault of the gateway must never send one unchecked.
     failClosed: true,
+    // stdout belongs to the access log.
+    logger: { warn: console.warn, info: console.warn },
     ...(options.policy !== undefined && { policy: options.policy }),
     ...(options.account.key === undefined && { custody: { origin: options.upstream } }),
   })

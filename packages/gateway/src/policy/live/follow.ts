@@ -1,3 +1,4 @@
+import type { LimitedLog } from '../../core/log-codes.ts'
 import { GatewayOptionsError } from '../../core/options-error.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { RedisConnection } from '../../redis/connection.ts'
@@ -5,7 +6,6 @@ import { subscribe } from '../../redis/pubsub.ts'
 import { backoffMs } from '../../util/backoff.ts'
 import { errorText, messageOf } from '../../util/error-text.ts'
 import { attempt, detached } from '../../util/faults.ts'
-import type { Warn } from '../../util/log.ts'
 import { clearTimer, setTimer } from '../../util/timers.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
 import type { Live } from './live.ts'
@@ -41,7 +41,7 @@ type Options = {
   own: { policy: Policy; source: PolicySource }
   /** Puts a state in force. @throws if it is invalid: the last one then stays. */
   setPolicy: (live: Live) => void
-  warn: Warn
+  warn: LimitedLog
 }
 
 const POLL_MS = 60_000
@@ -153,7 +153,7 @@ export function followPolicy(connection: RedisConnection, { own, setPolicy, warn
     stats.refused = { version, why }
     const stays = stats.version > 0 ? `version ${stats.version} stays` : "the program's own stays"
     const which = version > 0 ? `version ${version} of the live policy` : 'the live policy in Redis'
-    warn(`live policy ${version > 0}`, `${which} is ignored, and ${stays} in force: ${why}`)
+    warn('GW_POLICY_REJECTED', `${which} is ignored, and ${stays} in force: ${why}`, `${version > 0}`)
   }
 
   const ready = pollNow()

@@ -121,7 +121,7 @@ export function langfuseSettings(
     if (option === undefined) {
       if (lacking.length === NEEDED.length) return undefined
       const names = lacking.map((field) => FROM_ENVIRONMENT[field][0])
-      notice(`Langfuse gets no traces: ${names.join(', ')} not set.`)
+      notice('GW_LANGFUSE_INCOMPLETE', `Langfuse gets no traces: ${names.join(', ')} not set.`)
       return undefined
     }
     const lines = lacking.map(

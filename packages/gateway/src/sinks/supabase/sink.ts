@@ -26,7 +26,12 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   const drain =
     spill &&
     table &&
-    createDrain(spill, table, (reason) => warn('supabase drain', `supabase: ${reason}`), redis.fault)
+    createDrain(
+      spill,
+      table,
+      (reason) => warn('GW_SUPABASE_DRAIN_FAILED', `supabase: ${reason}`),
+      redis.fault,
+    )
   /** Policy whose limits are in the table. */
   let writtenPolicy: Policy | undefined
   let limitsNotBefore = 0
@@ -74,13 +79,14 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
       limitsNotBefore = 0
       writtenPolicy = current
     } catch (error) {
-      warn('supabase limits', `supabase: team limits could not be written: ${messageOf(error)}`)
+      warn('GW_SUPABASE_LIMITS_FAILED', `supabase: team limits could not be written: ${messageOf(error)}`)
     }
   }
 
   async function spillRows({ reports, rows }: Batch, why: string | undefined): Promise<Delivery> {
     const prefix = why === undefined ? '' : `${why}; `
-    if (spill === undefined) throw new DeliveryError(`${prefix}there is no Redis to spill to: set gateway.redis`)
+    if (spill === undefined)
+      throw new DeliveryError(`${prefix}there is no Redis to spill to: set gateway.redis`)
     const taken = await take(spill, rows, prefix)
     drain?.pollSoon()
     const reason = taken < rows.length ? `${prefix}there is no room left in Redis` : why
