@@ -1,6 +1,7 @@
 /** A question in other words has the answer again; an admin looks at the entry, keeps it, and takes it away. */
 import assert from 'node:assert/strict'
-import { createGatewayClient, type Embedder } from '@hotdash/llm-gateway'
+import { createGatewayClient } from '@hotdash/llm-gateway'
+import type { Embedder } from '@hotdash/llm-gateway/local-embedder'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 
 /** Stands for a model: texts that share words are near each other. Leave it out, and OpenAI makes the vectors. */

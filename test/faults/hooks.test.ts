@@ -1,4 +1,5 @@
-import type { GatewayOptions, Report, Sink } from '@hotdash/llm-gateway'
+import type { GatewayOptions } from '@hotdash/llm-gateway'
+import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runs, SEED } from '../bytes/runs.ts'

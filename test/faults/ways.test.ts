@@ -1,4 +1,5 @@
-import type { CallRecord, Report, Sink } from '@hotdash/llm-gateway'
+import type { CallRecord } from '@hotdash/llm-gateway'
+import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterAll, beforeAll, test } from 'vitest'
 import { type Call, embedded, KEY, parsed, passed, streamed, whole } from './calls.ts'

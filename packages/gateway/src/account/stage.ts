@@ -53,7 +53,12 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
     const mayLeave = !rules.bindsCaller(caller) && !isAstray
     if (!mayLeave || call.purpose !== undefined) return { ...refuse(call, FAULT), bypass: 'fault' }
     const { init, headers, text } = outgoing
-    const asItIs = { ...outgoing, immutable: true, injectUsage: false, init: { ...init, headers, body: text } }
+    const asItIs = {
+      ...outgoing,
+      immutable: true,
+      injectUsage: false,
+      init: { ...init, headers, body: text },
+    }
     return { ...(await send({ ...call, outbound: asItIs, unchecked: true })), bypass: 'fault' }
   }
 

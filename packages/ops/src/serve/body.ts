@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type ParsedBody, parseBody } from '@hotdash/llm-gateway'
+import { type ParsedBody, parseBody } from '@hotdash/llm-gateway/server'
 import { type Problem, problems, tooComplex, tooLarge } from './errors.ts'
 
 /** A body, parsed once: the gateway goes by the same result. */

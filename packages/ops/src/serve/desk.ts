@@ -1,4 +1,5 @@
-import { type Gateway, type ParsedBody, parsedBody } from '@hotdash/llm-gateway'
+import type { Gateway } from '@hotdash/llm-gateway'
+import { type ParsedBody, parsedBody } from '@hotdash/llm-gateway/server'
 import { createBodyReader } from './body.ts'
 import type { Callers, Sender } from './callers.ts'
 import { noModel, problems } from './errors.ts'

@@ -1,5 +1,7 @@
 import { type Calibration, type Embedder, normalised } from './embedder.ts'
 
+export type { Calibration, Embedder } from './embedder.ts'
+
 /** What is asked of the model package; the rest of TensorFlow is none of our business. */
 type Model = { embed: (texts: string[]) => Promise<number[][]> }
 
