@@ -114,7 +114,7 @@ test('a fault anywhere beside hooks, a mask and sinks of the program: each recor
     },
     // One of the sinks never takes anything.
     isFlushed: false,
-    about: /^(sinks|util\/(redact|deferred)|account|gateway\/(gateway|sinks)\.ts)/,
+    about: /^(sinks|util\/(redact|deferred)|account|gateway\/(build|hooks|observer|lifecycle|sinks)\.ts)/,
     sample: 40,
   })
 }, 3_600_000)

@@ -39,7 +39,7 @@ export type Recording = {
    * A Response of the reader's own, from the first byte on, live if need be.
    * Rejects with the transport's own error, or the reader's abort reason, when there is nothing to open.
    */
-  open: (view: View, leave: Release) => Promise<Response>
+  open: (view: View, release: Release) => Promise<Response>
   /**
    * At the end of the answer: false where it came whole but can be shown only in the shape it came in, as a stream or
    * whole. Absent where both shapes can always be shown.
@@ -59,8 +59,8 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
     headers: new Headers(),
     joinable: () => false,
     isOver: () => true,
-    open: (view, leave) => {
-      leave(true)
+    open: (view, release) => {
+      release(true)
       return Promise.reject(view.follows ? ofConnection(reason) : reason)
     },
     cancelIfUnread: () => {},
