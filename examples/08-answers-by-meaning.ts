@@ -1,6 +1,7 @@
 /** The semantic cache answers a question in other words. An admin inspects, pins and removes the entry. */
 import assert from 'node:assert/strict'
-import { createGatewayClient, type Embedder } from '@hotdash/llm-gateway'
+import { createGatewayClient } from '@hotdash/llm-gateway'
+import type { Embedder } from '@hotdash/llm-gateway/local-embedder'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 
 /** Stands for an embedding model: texts with common words are similar. Without it, OpenAI makes the vectors. */

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type Capture, type Report, type Sink, withGateway } from '@hotdash/llm-gateway'
+import { type Capture, withGateway } from '@hotdash/llm-gateway'
+import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import type { FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'

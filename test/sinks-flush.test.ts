@@ -1,4 +1,5 @@
-import { createGateway, DeliveryError, type Gateway, type Sink } from '@hotdash/llm-gateway'
+import { createGateway, type Gateway } from '@hotdash/llm-gateway'
+import { DeliveryError, type Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'

@@ -1,10 +1,5 @@
-import {
-  type CallRecord,
-  createGatewayClient,
-  createLocalEmbedder,
-  type Embedder,
-  hotdashPolicy,
-} from '@hotdash/llm-gateway'
+import { type CallRecord, createGatewayClient, hotdashPolicy } from '@hotdash/llm-gateway'
+import { createLocalEmbedder, type Embedder } from '@hotdash/llm-gateway/local-embedder'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { type Column, table } from './table.ts'
 

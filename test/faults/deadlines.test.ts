@@ -1,4 +1,5 @@
-import { GatewayOptionsError, type Sink } from '@hotdash/llm-gateway'
+import { GatewayOptionsError } from '@hotdash/llm-gateway'
+import type { Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runs, SEED } from '../bytes/runs.ts'

@@ -1,4 +1,5 @@
-import type { GatewayOptions, Report, Sink } from '@hotdash/llm-gateway'
+import type { GatewayOptions } from '@hotdash/llm-gateway'
+import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runs, SEED } from '../bytes/runs.ts'
@@ -88,8 +89,8 @@ const isText = (how: Misbehaviour) => how.type === 'answers' && typeof how.value
 /** Each figure is a count, and together they are all the reports there were. */
 function counts(sinks: Record<string, object> | undefined, calls: number) {
   const all = sinks as Record<string, Record<string, number>>
-  const { delivered, spilled, refused, dropped, queued } = all.own ?? {}
-  const figures = [delivered, spilled, refused, dropped, queued]
+  const { delivered, spilled, rejected, dropped, queued } = all.own ?? {}
+  const figures = [delivered, spilled, rejected, dropped, queued]
   for (const figure of figures) expect(Number.isSafeInteger(figure) && (figure ?? -1) >= 0).toBe(true)
   expect(figures.reduce<number>((sum, figure) => sum + (figure ?? 0), 0)).toBe(calls)
   return all

@@ -1,4 +1,5 @@
-import type { CallRecord, Gateway, GatewayOptions, Sink } from '@hotdash/llm-gateway'
+import type { CallRecord, Gateway, GatewayOptions } from '@hotdash/llm-gateway'
+import type { Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect } from 'vitest'

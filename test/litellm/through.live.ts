@@ -1,4 +1,5 @@
-import { createGatewayClient, gatewayOptions, type Sink, withGateway } from '@hotdash/llm-gateway'
+import { createGatewayClient, gatewayOptions, withGateway } from '@hotdash/llm-gateway'
+import type { Sink } from '@hotdash/llm-gateway/sinks'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'

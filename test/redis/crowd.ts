@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { AcrossStats, GatewayOptions, Stats } from '@hotdash/llm-gateway'
+import type { CrossProcessStats, GatewayOptions, Stats } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
 import type { Order, Setting, Told } from './asker.ts'
 
@@ -100,7 +100,7 @@ async function startAsker(setting: Setting): Promise<{ asker: Asker; end: () => 
 }
 
 /** What all of them together have counted. */
-export async function countedBy(askers: Asker[]): Promise<AcrossStats> {
+export async function countedBy(askers: Asker[]): Promise<CrossProcessStats> {
   const sum = { leaders: 0, takeovers: 0, followers: 0, fallbacks: 0 }
   for (const { crossProcess: acrossProcesses } of await Promise.all(askers.map((asker) => asker.stats())))
     for (const name of ['leaders', 'takeovers', 'followers', 'fallbacks'] as const)

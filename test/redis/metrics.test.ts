@@ -1,4 +1,6 @@
-import { type CallRecord, createGatewayClient, readMetrics, type Sink } from '@hotdash/llm-gateway'
+import { type CallRecord, createGatewayClient } from '@hotdash/llm-gateway'
+import { readMetrics } from '@hotdash/llm-gateway/metrics'
+import type { Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 export type { SharedCacheStats } from './cache/redis-store.ts'
 export { createGatewayClient, type GatewayClient } from './client.ts'
-export type { CrossProcessStats as AcrossStats } from './coalesce/cross-process.ts'
+export type { CrossProcessStats } from './coalesce/cross-process.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './config/options.ts'
 export { type CacheControl, type GatewayContext, withGateway } from './core/context.ts'
 export type { LogCode } from './core/log-codes.ts'
@@ -17,45 +17,22 @@ export type {
   SemanticPolicy,
   TeamPolicy,
 } from './core/policy.ts'
-export type { Attempt, CacheState, CallRecord, SemanticResult as Meaning } from './core/record.ts'
+export type { Attempt, CacheState, CallRecord, SemanticResult } from './core/record.ts'
 export type { RefusalCode } from './core/refusal.ts'
 export type { Usage } from './core/usage.ts'
-export type { PurgeFilter as Purge } from './entry/purge-filter.ts'
+export type { PurgeFilter } from './entry/purge-filter.ts'
 export type { GatewayControls } from './gateway/controls.ts'
 export { createGateway, type Gateway } from './gateway/gateway.ts'
 export type { Stats } from './gateway/stats.ts'
-export {
-  type PreparsedBody as ParsedBody,
-  parseBody,
-  preparsedBody as parsedBody,
-} from './http/parsed-bodies.ts'
 export { type CallOptions, gatewayOptions } from './identify/headers.ts'
 export { hotdash as hotdashPolicy } from './policy/hotdash.ts'
 export type { PolicySource, PolicyStats } from './policy/live/follow.ts'
 export { loadPolicy } from './policy/load.ts'
-export type { Embedder } from './semantic/embedding/embedder.ts'
-export { createLocalEmbedder } from './semantic/embedding/local.ts'
 export type { SemanticCacheOptions } from './semantic/options.ts'
 export type { SemanticStats } from './semantic/stats.ts'
 export type { SemanticAdmin, SemanticEntry } from './semantic/store/port.ts'
 export type { LangfuseOptions } from './sinks/langfuse/options.ts'
 export type { MetricsOptions } from './sinks/metrics/options.ts'
-export {
-  type Metrics,
-  type MetricsQuery,
-  type MetricsRow,
-  type MetricsTotals,
-  type Quantiles,
-  readMetrics,
-} from './sinks/metrics/read.ts'
 export type { OtelOptions } from './sinks/otel/options.ts'
-export {
-  type Content,
-  type Delivery,
-  DeliveryError,
-  type Report,
-  type Sink,
-  type SpillStats,
-} from './sinks/sink.ts'
 export type { SinkStats } from './sinks/stats.ts'
 export type { SupabaseOptions } from './sinks/supabase/options.ts'

@@ -14,17 +14,17 @@ export type AnswerAccumulator = ReturnType<typeof createAccumulator>
 
 type Kind = { operation: Operation; format: Format | undefined; streamed: boolean; asAsked: boolean }
 
-/** What a body adds up to: whether its end has come, the tokens it names, the answer it holds. */
+/** Accumulates a body: whether it has ended, the usage it reports, the answer it holds. */
 export function createAccumulator(log: ChunkLog, { operation, format, streamed, asAsked }: Kind) {
-  // Usage comes in one of the last events; they are kept even when the answer is too long to be.
+  // Usage is in one of the last events, which are kept even if the answer is too long to be.
   const tail: SseEvent[] = []
   const edges = createEdges()
-  /** What was written by events that are not kept any more. */
+  /** Texts of events that were evicted. */
   const written = createWritten()
-  /** Characters of events too long to be read. */
-  let spilt = 0
+  /** Bytes of events too long to be parsed. */
+  let unparsedBytes = 0
   let answered: { answer: Answer | undefined } | undefined
-  /** The answer's text is the bytes that came. */
+  /** Whether the answer's text has the same bytes as the body. */
   let isExact = true
 
   const keptEvents = () => log.kept().flatMap((entry) => entry.events)
@@ -42,32 +42,32 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
     return json && { text: JSON.stringify(json), json }
   }
 
-  function marked(): Answer | undefined {
+  function withMangledFlag(): Answer | undefined {
     const answer = assemble()
     return answer && !isUtf8(bytesOf(log.whole() ?? [])) ? { ...answer, isMangled: true } : answer
   }
 
-  /** Parsed when it is asked for, once: that of many streams never is. */
+  /** Parses the answer once, at the first use: many streams need none. */
   function answer(): Answer | undefined {
-    answered ??= { answer: attempt(marked) }
+    answered ??= { answer: attempt(withMangledFlag) }
     return answered.answer
   }
 
-  /** The object with the usage; vectors are not parsed for its sake. */
+  /** Returns the object that holds the usage, without parsing vectors. */
   function withUsage(): JsonObject {
     if (streamed) return usageIn(tail)
     if (operation === 'embeddings' || log.whole() === undefined) return edges.usage() ?? {}
     return answer()?.json ?? {}
   }
 
-  /** What events wrote; one that cannot be understood counts by its bytes, as does what is no answer of a known kind. */
+  /** Adds the texts of events. An event or answer of an unknown kind counts by its bytes. */
   function write(events: readonly SseEvent[]): void {
     for (const event of events)
       if (!event.raw && attempt(() => format?.produced([event], written.say) ?? true) === undefined)
         written.say('', event.data)
   }
 
-  /** All that the model has written. A vector is not written. */
+  /** Adds every text that the model has written. Vectors are no text. */
   function writeAll(): void {
     if (operation === 'embeddings') return
     if (streamed) {
@@ -80,25 +80,25 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
   }
 
   return {
-    /** What may be given again, or to others in their shape. */
+    /** Returns the answer, if it may be replayed or converted. */
     answer() {
       const found = asAsked ? answer() : undefined
       return isExact ? found : undefined
     },
-    /** Events came after the end that the SDK still reads: what was added up is not all. */
+    /** Marks the answer as incomplete: events that the SDK reads came after the end. */
     goesOn() {
       answered = { answer: undefined }
     },
-    /** The `error` of a refusal, which is JSON even where a stream was asked for. */
+    /** Returns the `error` of a refusal, which is JSON even if a stream was requested. */
     error: () => (streamed ? undefined : answer()?.json.error),
-    /** Events that the log lets go of. */
-    forget: write,
-    /** Takes notice of one read; tells what the first of its events that means an end says of the answer. */
+    /** Adds the texts of events that the log evicts. */
+    addEvicted: write,
+    /** Notes one read. Returns how its first terminal event ends the answer; `undefined` without one. */
     note(bytes: Uint8Array, events: readonly SseEvent[]): 'complete' | 'failed' | undefined {
       if (!streamed) edges.push(bytes)
       for (const event of events) {
         if (event.raw) {
-          spilt += Buffer.byteLength(event.data)
+          unparsedBytes += Buffer.byteLength(event.data)
           continue
         }
         tail.push(event)
@@ -108,9 +108,9 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
       }
       return undefined
     },
-    /** Every choice is there, though the end itself is not. */
+    /** Returns whether every choice is complete, even without the end. */
     finished: () => streamed && format?.finished(keptEvents()) === true,
-    /** `complete`: the answer has come to its end. */
+    /** Returns what was seen of the answer. `complete`: it has ended. */
     seen(complete: boolean): ObservedAnswer {
       const last = withUsage()
       const usage = usageFrom(last)
@@ -121,12 +121,12 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
         return { usage, whole, tier: serviceTier(last), produced: [], unkept: 0 }
       }
       writeAll()
-      return { usage: undefined, produced: written.texts(), unkept: spilt + written.beyond() }
+      return { usage: undefined, produced: written.texts(), unkept: unparsedBytes + written.beyond() }
     },
   }
 }
 
-/** What upstream wrote may be nested deeper than a stack is; then it is passed on and not understood. */
+/** Returns `undefined` if reading throws, e.g. on JSON nested deeper than the stack allows: it is passed on unparsed. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read()
@@ -135,7 +135,7 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** Of the last events, the object that tells the usage: a chunk, or the response inside a terminal event. */
+/** Returns the object with the usage: one of the last chunks, or the response in a terminal event. */
 function usageIn(tail: readonly SseEvent[]): JsonObject {
   for (const { data } of tail.toReversed()) {
     if (!mayTellUsage(data)) continue
@@ -147,7 +147,7 @@ function usageIn(tail: readonly SseEvent[]): JsonObject {
   return {}
 }
 
-/** A body that is no JSON object is passed on, never understood. */
+/** Returns `undefined` for a body that is no JSON object. */
 function parse(text: string): Answer | undefined {
   const json = parseObject(text)
   return json && { text, json }
@@ -163,7 +163,7 @@ export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   ) as Uint8Array<ArrayBuffer>
 }
 
-/** UTF-8, and without a byte order mark, which decoding takes away. */
+/** Returns whether bytes are UTF-8 without a byte order mark, which decoding would remove. */
 const isText = (bytes: Uint8Array) =>
   isUtf8(bytes) && !(bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
 

@@ -4,31 +4,31 @@ import * as threads from 'node:worker_threads'
 import { LayeredHeaders } from './layered-headers.ts'
 
 /**
- * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
- * headers can be changed, as those of a Response that a program made itself.
+ * Members of a Response besides headers and body; those left out are as after a successful `fetch`. `mutable`: its headers
+ * can be changed, as those of a Response that a program constructs.
  */
 type Head = { url: string; mutable?: boolean } & Partial<
   Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>
 >
 
-/** Text, bytes, a stream of bytes that nobody has read from, or none. */
+/** Text, bytes, an unread stream of bytes, or no body. */
 type Body = string | Uint8Array | ReadableStream<Uint8Array> | null
 
 /**
- * A Response made with half of the work. Of a body that is all there, a stream is made only for who asks for one: a
- * third of what the SDK does for a small answer goes into making a stream of it and reading that again.
+ * Creates a Response whose stream is made lazily, from a body that is in memory. Creating a stream and reading it back is a
+ * third of what the SDK spends on a small answer.
  */
 export function bufferedResponse(body: Body, headers: LayeredHeaders, head: Head): Response {
   return new BufferedResponse(body, headers, head)
 }
 
-/** Where headers can be added to a Response that its caller has not seen yet. */
+/** Returns the headers to add to, of a Response that its caller has not received yet. */
 export const addable = (response: Response): Headers =>
   BufferedResponse.collected(response) ?? response.headers
 
 const decoder = new TextDecoder()
 
-/** A Response cannot be cloned as a plain object. Since Node 22.10; before, it can. */
+/** Keeps `structuredClone` from copying a Response as a plain object. Absent before Node 22.10. */
 const { markAsUncloneable } = threads as { markAsUncloneable?: (value: object) => void }
 
 class BufferedResponse implements Response {
@@ -37,8 +37,8 @@ class BufferedResponse implements Response {
   readonly #head: Head
   #headers: Headers | undefined
   #used = false
-  /** The usual kind of Response, once somebody wants more than the text. */
-  #usual: Response | undefined
+  /** A native Response, created for the first use that text and bytes do not serve. */
+  #native: Response | undefined
 
   constructor(body: Body, headers: LayeredHeaders, head: Head) {
     this.#collected = headers
@@ -51,7 +51,7 @@ class BufferedResponse implements Response {
     return #collected in response && response.#headers === undefined ? response.#collected : undefined
   }
 
-  /** Real ones, made when they are first asked for: then nothing is added any more. */
+  /** Native Headers, created at the first access; from then on none is added. */
   get headers() {
     this.#headers ??= this.#collected.native(this.#head.mutable)
     return this.#headers
@@ -82,13 +82,13 @@ class BufferedResponse implements Response {
   }
 
   get body(): Response['body'] {
-    if (this.#usual === undefined && this.#body instanceof ReadableStream)
+    if (this.#native === undefined && this.#body instanceof ReadableStream)
       return this.#body as Response['body']
     return this.#asUsual().body
   }
 
   get bodyUsed() {
-    if (this.#usual !== undefined) return this.#used || this.#usual.bodyUsed
+    if (this.#native !== undefined) return this.#used || this.#native.bodyUsed
     return (
       this.#used ||
       (this.#body instanceof ReadableStream && Readable.isDisturbed(this.#body as unknown as Readable))
@@ -97,7 +97,7 @@ class BufferedResponse implements Response {
 
   async text(): Promise<string> {
     const body = this.#body
-    if (this.#usual !== undefined || body === null || body instanceof ReadableStream)
+    if (this.#native !== undefined || body === null || body instanceof ReadableStream)
       return await this.#asUsual().text()
     this.#use()
     return typeof body === 'string' ? body : decoder.decode(body)
@@ -124,7 +124,7 @@ class BufferedResponse implements Response {
   }
 
   clone(): Response {
-    if (this.bodyUsed || this.#usual?.body?.locked)
+    if (this.bodyUsed || this.#native?.body?.locked)
       throw new TypeError('Response.clone: Body has already been consumed.')
     if (this.#body instanceof ReadableStream) {
       const body = this.#asUsual().clone().body as ReadableStream<Uint8Array>
@@ -149,15 +149,15 @@ class BufferedResponse implements Response {
   }
 
   #asUsual(): Response {
-    if (this.#usual === undefined) {
-      this.#usual = new Response(this.#body as BodyInit, { headers: this.headers })
-      // What was read as text leaves a stream that is at its end.
-      if (this.#used) void this.#usual.text()
+    if (this.#native === undefined) {
+      this.#native = new Response(this.#body as BodyInit, { headers: this.headers })
+      // After the text was read, the stream must be at its end.
+      if (this.#used) void this.#native.text()
     }
-    return this.#usual
+    return this.#native
   }
 }
 
-// It is a Response by all that can be asked of it, made without the half of the work that goes into a body.
+// Passes `instanceof Response` without the cost of the native constructor.
 Object.setPrototypeOf(BufferedResponse.prototype, Response.prototype)
 Object.defineProperty(BufferedResponse.prototype, 'constructor', { value: Response })

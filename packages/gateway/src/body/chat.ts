@@ -37,7 +37,7 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     const { message, finish_reason, index: _, logprobs, ...rest } = object(item)
     const deltas = deltasOf(object(message))
     const frames = deltas.map((delta, position) => {
-      // All at once with the first delta: accumulators only append them.
+      // All in the first delta: accumulators append them.
       const probabilities = position === 0 && isObject(logprobs) ? logprobs : null
       return chunked.frame(chunk([{ index, delta, logprobs: probabilities, finish_reason: null }]))
     })
@@ -76,7 +76,7 @@ function deltasOf({
   for (const piece of chunked.pieces(text(content))) deltas.push({ content: piece })
   for (const piece of chunked.pieces(text(refusal))) deltas.push({ refusal: piece })
   list(tool_calls).forEach((call, index) => {
-    // By its position, whatever index a call says that it has: that is how a whole answer is read.
+    // The index is the position, whatever index a call names: readers of whole answers ignore it.
     deltas.push(...toolDeltas(object(call)).map((delta) => ({ tool_calls: [{ ...delta, index }] })))
   })
   if (isObject(function_call)) {
@@ -87,7 +87,7 @@ function deltasOf({
   return deltas
 }
 
-/** The call's name first, then what it is called with. */
+/** Returns a delta with the call's name, followed by deltas of its arguments. */
 function toolDeltas(call: JsonObject): JsonObject[] {
   const [kind, field] = isObject(call.custom)
     ? (['custom', 'input'] as const)

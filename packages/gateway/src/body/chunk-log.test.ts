@@ -44,7 +44,7 @@ const step = fc.oneof(
   },
 )
 
-type Reader = { cursor: ReaderPosition; bytes: number[]; events: string[] }
+type Reader = { position: ReaderPosition; bytes: number[]; events: string[] }
 
 test('whatever the order, each reader has each byte and event once, and the writer waits for its readers', () => {
   fc.assert(
@@ -56,13 +56,13 @@ test('whatever the order, each reader has each byte and event once, and the writ
       let waits = false
 
       const push = (size: number) => {
-        if (waits && log.room() !== undefined) return
+        if (waits && log.backpressure() !== undefined) return
         const some = Array.from({ length: size }, (_, at) => (bytes.length + at) % 251)
         const event = { data: String(events.length) }
         bytes.push(...some)
         events.push(event.data)
         log.push({ bytes: Uint8Array.from(some), events: [event] })
-        waits = log.room() !== undefined
+        waits = log.backpressure() !== undefined
         const behind = readers.map((reader) => bytes.length - reader.bytes.length)
         const most = Math.max(0, ...behind)
         // As long as one reader keeps up and none is far behind, nothing waits.
@@ -74,7 +74,7 @@ test('whatever the order, each reader has each byte and event once, and the writ
         if (readers.length > 0) expect(held).toBeLessThanOrEqual(Math.max(LIMITS.keep, most))
       }
       const read = (reader: Reader) => {
-        const next = log.read(reader.cursor)
+        const next = log.read(reader.position)
         if ('bytes' in next) {
           reader.bytes.push(...next.bytes)
           reader.events.push(...next.events.map(({ data }) => data))
@@ -89,10 +89,10 @@ test('whatever the order, each reader has each byte and event once, and the writ
         for (let round = 0; round < times; round += 1) {
           if (kind === 'push') push(of)
           else if (kind === 'join' && log.pushed() <= LIMITS.keep)
-            readers.push({ cursor: log.join(), bytes: [], events: [] })
+            readers.push({ position: log.join(), bytes: [], events: [] })
           else if (kind === 'read' && reader) read(reader)
           else if (kind === 'leave' && reader) {
-            log.leave(reader.cursor)
+            log.release(reader.position)
             readers = readers.filter((each) => each !== reader)
           }
         }
@@ -127,17 +127,17 @@ test('of two readers the one that lags too far loses its place, and only where t
     log.push({ bytes: new Uint8Array(10), events: [] })
     log.read(fast)
   }
-  expect(log.room()).toBeInstanceOf(Promise)
+  expect(log.backpressure()).toBeInstanceOf(Promise)
   // No reader waits for it yet.
-  expect(log.giveUpSlowest()).toBe(true)
+  expect(log.dropSlowest()).toBe(true)
   log.read(slow)
   log.push({ bytes: new Uint8Array(10), events: [] })
   log.read(fast)
-  expect(log.room()).toBeInstanceOf(Promise)
+  expect(log.backpressure()).toBeInstanceOf(Promise)
   expect(log.read(fast)).toEqual({ type: 'open' })
   fast.wake = () => undefined
-  expect(log.giveUpSlowest()).toBe(true)
-  expect(log.room()).toBeUndefined()
+  expect(log.dropSlowest()).toBe(true)
+  expect(log.backpressure()).toBeUndefined()
   expect(log.read(slow)).toMatchObject({ type: 'broken' })
   expect(log.read(fast)).toEqual({ type: 'open' })
 })

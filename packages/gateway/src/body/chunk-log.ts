@@ -1,9 +1,9 @@
 import type { SseEvent } from './sse.ts'
 
-/** What one read from upstream brought: its bytes, and the events they completed. */
+/** Bytes of one read from upstream, and the events that they completed. */
 export type Entry = { bytes: Uint8Array; events: readonly SseEvent[] }
 
-/** One reader's place, and the bytes it has had. */
+/** Position of one reader: number of its next entry, and bytes read so far. `lost`: it was dropped for lagging. */
 export type ReaderPosition = { at: number; had: number; lost: boolean; wake: (() => void) | undefined }
 
 type State = { type: 'open' } | { type: 'closed' } | { type: 'broken'; error: unknown }
@@ -11,87 +11,90 @@ type State = { type: 'open' } | { type: 'closed' } | { type: 'broken'; error: un
 export type ChunkLog = ReturnType<typeof createChunkLog>
 
 type Limits = {
-  /** Bytes up to which all of it is kept, whatever has been read. */
+  /** Bytes up to which every entry is kept, read or not. */
   keep: number
-  /** Bytes that are held for readers that lag behind, while another one goes on. */
+  /** Bytes held for readers that lag behind others. */
   lag: number
 }
 
-const FORGOTTEN: Entry = { bytes: new Uint8Array(0), events: [] }
+const EVICTED: Entry = { bytes: new Uint8Array(0), events: [] }
 
-/** So many small entries become one: a body may come byte by byte, and an entry takes more than its bytes. */
-const MANY = 1_024
-const SMALL = 256
+/** Entries merged at a time: a body may arrive byte by byte, and an entry takes more memory than a byte. */
+const MERGE_COUNT = 1_024
+/** Mean size in bytes below which entries are merged. */
+const MERGE_BELOW_BYTES = 256
 
 const TOO_FAR: State = { type: 'broken', error: terminated('the reader fell too far behind') }
 
 /**
- * One writer, many readers, each at its own pace. All of it is kept up to `keep` bytes; from there on what a reader has
- * not seen, also one that has not begun. The writer is asked to wait when no reader has kept up to `keep` bytes, and
- * when one lags behind by `lag` bytes. `forgets` is told of what is let go.
+ * Creates a log with one writer and many readers, each at its own pace. Up to `keep` bytes every entry is kept; beyond, those
+ * that some reader has not read. The writer must pause when no reader is within `keep` bytes of it, or when `lag` bytes are
+ * held.
+ * @param onEvict receives each entry that is evicted.
  */
-export function createChunkLog({ keep, lag }: Limits, forgets: (entry: Entry) => void = () => undefined) {
+export function createChunkLog({ keep, lag }: Limits, onEvict: (entry: Entry) => void = () => undefined) {
   let entries: Entry[] = []
-  /** The number of the first entry that is kept; of `entries`, those before `gone` are not. */
+  /** Number of the first entry kept. The first `evicted` members of `entries` are placeholders. */
   let first = 0
-  let gone = 0
+  let evicted = 0
   let pushed = 0
   let held = 0
-  /** Entries since some were made one, and what had been pushed by then. */
-  let loose = 0
-  let joinedAt = 0
+  /** Entries since the last merge, and the bytes pushed by then. */
+  let unmerged = 0
+  let mergedAt = 0
   let state: State = { type: 'open' }
-  let roomy: (() => void) | undefined
-  const cursors = new Set<ReaderPosition>()
+  let onProgress: (() => void) | undefined
+  const readers = new Set<ReaderPosition>()
 
   function wakeAll() {
-    for (const cursor of cursors) {
-      const wake = cursor.wake
-      cursor.wake = undefined
+    for (const position of readers) {
+      const wake = position.wake
+      position.wake = undefined
       wake?.()
     }
   }
 
-  const numberOfNext = () => first + entries.length - gone
+  const numberOfNext = () => first + entries.length - evicted
 
-  function forgetWhatAllHaveRead() {
+  function evictRead() {
     let slowest = Number.POSITIVE_INFINITY
-    for (const cursor of cursors) slowest = Math.min(slowest, cursor.at)
+    for (const position of readers) slowest = Math.min(slowest, position.at)
     if (slowest === Number.POSITIVE_INFINITY || slowest === first) return
-    for (; first < slowest; first += 1, gone += 1) {
-      const entry = entries[gone] as Entry
+    for (; first < slowest; first += 1, evicted += 1) {
+      const entry = entries[evicted] as Entry
       held -= entry.bytes.byteLength
-      forgets(entry)
-      entries[gone] = FORGOTTEN
+      onEvict(entry)
+      entries[evicted] = EVICTED
     }
-    // Not each time: moving up what is left costs as much as there is left.
-    if (gone < entries.length / 2) return
-    entries = entries.slice(gone)
-    gone = 0
+    // Amortised: a slice costs as much as what is left.
+    if (evicted < entries.length / 2) return
+    entries = entries.slice(evicted)
+    evicted = 0
   }
 
-  /** Makes one entry of the latest ones, between the places of two readers: each byte is moved once. */
-  function join() {
+  /** Merges the latest entries between the positions of readers. Each byte is copied once. */
+  function mergeLatest() {
     const end = numberOfNext()
-    const begin = Math.max(first, end - MANY)
-    const places = new Set([begin, end])
-    for (const { at } of cursors) if (at > begin && at < end) places.add(at)
-    const bounds = [...places].sort((a, b) => a - b)
+    const begin = Math.max(first, end - MERGE_COUNT)
+    const boundaries = new Set([begin, end])
+    for (const { at } of readers) if (at > begin && at < end) boundaries.add(at)
+    const bounds = [...boundaries].sort((a, b) => a - b)
     const joined: Entry[] = []
     const moved = new Map<number, number>()
     bounds.forEach((bound, at) => {
       moved.set(bound, begin + at)
       const from = bounds[at - 1]
-      if (from !== undefined) joined.push(merged(entries.slice(from - first + gone, bound - first + gone)))
+      if (from !== undefined)
+        joined.push(merged(entries.slice(from - first + evicted, bound - first + evicted)))
     })
-    entries.splice(begin - first + gone, end - begin, ...joined)
-    for (const cursor of cursors) cursor.at = moved.get(cursor.at) ?? cursor.at
+    entries.splice(begin - first + evicted, end - begin, ...joined)
+    for (const position of readers) position.at = moved.get(position.at) ?? position.at
   }
 
-  function isRoomy() {
+  function mayPush() {
     if (held <= keep) return true
     if (held > lag) return false
-    for (const cursor of cursors) if (pushed - cursor.had <= keep) return true
+    for (const position of readers) if (pushed - position.had <= keep) return true
     return false
   }
 
@@ -101,36 +104,36 @@ export function createChunkLog({ keep, lag }: Limits, forgets: (entry: Entry) =>
       pushed += entry.bytes.byteLength
       held += entry.bytes.byteLength
       wakeAll()
-      loose += 1
-      if (loose < MANY) return
-      if (pushed - joinedAt < MANY * SMALL) join()
-      loose = 0
-      joinedAt = pushed
+      unmerged += 1
+      if (unmerged < MERGE_COUNT) return
+      if (pushed - mergedAt < MERGE_COUNT * MERGE_BELOW_BYTES) mergeLatest()
+      unmerged = 0
+      mergedAt = pushed
     },
-    /** Resolves once a reader has read or left; `undefined` when there is room already. */
-    room(): Promise<void> | undefined {
+    /** Returns a promise that resolves once a reader has read or left; `undefined` if the writer need not wait. */
+    backpressure(): Promise<void> | undefined {
       if (held <= keep) return undefined
-      forgetWhatAllHaveRead()
-      if (isRoomy()) return undefined
+      evictRead()
+      if (mayPush()) return undefined
       return new Promise((resolve) => {
-        roomy = resolve
+        onProgress = resolve
       })
     },
     /**
-     * Gives up those readers that are furthest behind, where another one has had all that came and waits for them.
-     * False where there is no reader at all.
+     * Drops the slowest readers if another one has read everything and waits for more.
+     * @returns `false` if no reader is left.
      */
-    giveUpSlowest(): boolean {
+    dropSlowest(): boolean {
       let slowest = Number.POSITIVE_INFINITY
-      for (const cursor of cursors) slowest = Math.min(slowest, cursor.at)
-      const isAwaited = slowest < numberOfNext() && [...cursors].some(({ wake }) => wake !== undefined)
+      for (const position of readers) slowest = Math.min(slowest, position.at)
+      const isAwaited = slowest < numberOfNext() && [...readers].some(({ wake }) => wake !== undefined)
       if (isAwaited)
-        for (const cursor of cursors)
-          if (cursor.at === slowest) {
-            cursor.lost = true
-            cursors.delete(cursor)
+        for (const position of readers)
+          if (position.at === slowest) {
+            position.lost = true
+            readers.delete(position)
           }
-      return cursors.size > 0
+      return readers.size > 0
     },
     close() {
       if (state.type === 'open') state = { type: 'closed' }
@@ -140,35 +143,35 @@ export function createChunkLog({ keep, lag }: Limits, forgets: (entry: Entry) =>
       if (state.type === 'open') state = { type: 'broken', error }
       wakeAll()
     },
-    /** Everything, or `undefined` where it is more than is kept. */
+    /** Returns all entries, or `undefined` if they are more than is kept. */
     whole: (): readonly Entry[] | undefined => (first === 0 && pushed <= keep ? entries : undefined),
-    /** What is still here, whole or not. */
-    kept: (): readonly Entry[] => (gone === 0 ? entries : entries.slice(gone)),
+    /** Returns the entries that are kept. */
+    kept: (): readonly Entry[] => (evicted === 0 ? entries : entries.slice(evicted)),
     pushed: () => pushed,
     join(): ReaderPosition {
-      const cursor: ReaderPosition = { at: 0, had: 0, lost: false, wake: undefined }
-      cursors.add(cursor)
-      return cursor
+      const position: ReaderPosition = { at: 0, had: 0, lost: false, wake: undefined }
+      readers.add(position)
+      return position
     },
-    leave(cursor: ReaderPosition) {
-      cursors.delete(cursor)
-      cursor.wake = undefined
-      roomy?.()
+    release(position: ReaderPosition) {
+      readers.delete(position)
+      position.wake = undefined
+      onProgress?.()
     },
-    /** The reader's next entry, or what the log has come to. A reader that joined too late finds it broken. */
-    read(cursor: ReaderPosition): Entry | State {
-      if (cursor.lost || cursor.at < first) return TOO_FAR
-      const entry = entries[cursor.at - first + gone]
+    /** Returns a reader's next entry, or the log's state if there is none. A dropped reader finds the log broken. */
+    read(position: ReaderPosition): Entry | State {
+      if (position.lost || position.at < first) return TOO_FAR
+      const entry = entries[position.at - first + evicted]
       if (entry === undefined) return state
-      cursor.at += 1
-      cursor.had += entry.bytes.byteLength
-      if (held > keep) roomy?.()
+      position.at += 1
+      position.had += entry.bytes.byteLength
+      if (held > keep) onProgress?.()
       return entry
     },
   }
 }
 
-/** One entry that says what these say. */
+/** Merges entries into one. */
 function merged(entries: readonly Entry[]): Entry {
   const [only] = entries
   if (entries.length === 1 && only !== undefined) return only
@@ -176,12 +179,12 @@ function merged(entries: readonly Entry[]): Entry {
   return { bytes, events: entries.flatMap((entry) => entry.events) }
 }
 
-/** What undici's own bodies break with. Never an AbortError: the SDK takes one for the caller's own wish and falls silent. */
+/** Returns the error of undici's bodies. Never an AbortError: the SDK takes that for the caller's own abort and reports nothing. */
 export function terminated(cause: unknown): TypeError {
   return isTypeError(cause) ? cause : new TypeError('terminated', { cause })
 }
 
-/** Anything may be thrown, such as what cannot be looked at: its readers are told all the same. */
+/** A thrown value may throw itself when it is inspected. */
 function isTypeError(cause: unknown): cause is TypeError {
   try {
     return cause instanceof TypeError

@@ -26,10 +26,10 @@ export const completions: Format = {
 
 type Choice = { text: string; logprobs: JsonObject | undefined; finish: string | undefined }
 
-/** As many as 2,048 prompts with 128 answers each would have. */
+/** Limit of the API: 2,048 prompts with 128 answers each. */
 const MOST_CHOICES = 262_144
 
-/** As for chat: `undefined` where it is not sure what the chunks add up to. */
+/** Returns `undefined` if readers could assemble the chunks differently, as `sumOf` does for chat. */
 function assemble(events: readonly SseEvent[]): JsonObject | undefined {
   const chunks = chunked.chunksOf(events)
   if (chunks === undefined || chunks.length === 0) return undefined

@@ -1,7 +1,7 @@
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
 
-/** Looks at the error without using it up: every reader opens the recording for itself. */
+/** Reads the code of an error. Other readers of the recording are not affected. */
 export async function errorCode(reply: Reply, call: Pick<Call, 'view'>): Promise<string | undefined> {
   try {
     const view = { ...call.view, stream: false }

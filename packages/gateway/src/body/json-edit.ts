@@ -1,6 +1,6 @@
 /**
- * Changes top-level members of a JSON object text and nothing else: every other byte stays as the caller wrote it, so
- * that integers beyond 2^53, key order and white space survive. Values are JSON text; `undefined` takes a member out.
+ * Edits top-level members in the text of a JSON object. All other bytes stay as the caller wrote them: integers beyond 2^53,
+ * key order and white space survive. Values are JSON text; `undefined` removes a member.
  * `source` must be a JSON object that `JSON.parse` accepts. Linear in its length, at any depth.
  */
 export function editTopLevel(source: string, changes: Record<string, string | undefined>): string {
@@ -11,11 +11,11 @@ export function editTopLevel(source: string, changes: Record<string, string | un
   let separator = ''
   for (const [at, { name, start, valueStart, end }] of all.entries()) {
     const value = changes[name]
-    const isOurs = Object.hasOwn(changes, name)
-    // Of a member written twice, `JSON.parse` believes the last; we leave one.
-    if (isOurs && (value === undefined || replaced.has(name))) continue
-    if (isOurs) replaced.add(name)
-    edited += separator + (isOurs ? source.slice(start, valueStart) + value : source.slice(start, end))
+    const isEdited = Object.hasOwn(changes, name)
+    // Of duplicate members `JSON.parse` keeps the last; the edit keeps one.
+    if (isEdited && (value === undefined || replaced.has(name))) continue
+    if (isEdited) replaced.add(name)
+    edited += separator + (isEdited ? source.slice(start, valueStart) + value : source.slice(start, end))
     separator = source.slice(end, all[at + 1]?.start ?? end) || ','
   }
   for (const [name, value] of Object.entries(changes)) {
@@ -26,7 +26,7 @@ export function editTopLevel(source: string, changes: Record<string, string | un
   return edited + source.slice(all.at(-1)?.end ?? open)
 }
 
-/** The same object with its top-level members in order of their names, each as it was written. */
+/** Sorts the top-level members of the text of a JSON object by name; each keeps its own text. */
 export function orderTopLevel(source: string): string {
   const open = source.indexOf('{') + 1
   const written = new Map(
@@ -38,7 +38,7 @@ export function orderTopLevel(source: string): string {
 
 type Member = { name: string; start: number; valueStart: number; end: number }
 
-/** Each `"name": value`, from the quote to the end of its value. */
+/** Yields each `"name": value`, from the quote to the end of the value. */
 function* members(source: string, from: number): Generator<Member> {
   let at = skipSpace(source, from)
   while (source[at] === '"') {

@@ -1,14 +1,14 @@
 import { sealed } from './sealed.ts'
 
 /**
- * Collects the headers of an answer: over those of upstream, which are not copied, some of the gateway's. Every header that goes
- * through the usual kind is checked and converted each time; from these it is made once, for the caller.
+ * Collects the headers of an answer: the gateway's over those of upstream, which are not copied. Native Headers check and
+ * convert each header at each step; these create them once, for the caller.
  */
 export function layeredHeaders(base?: Headers): LayeredHeaders {
   return new LayeredHeaders(base)
 }
 
-/** Headers as a connection brought them: names and values in turns. */
+/** Creates headers of a connection's raw list: names and values alternately. */
 export function headersFromRaw(raw: readonly (Buffer | string)[]): LayeredHeaders {
   const headers = new LayeredHeaders()
   for (let at = 0; at + 1 < raw.length; at += 2)
@@ -18,11 +18,11 @@ export function headersFromRaw(raw: readonly (Buffer | string)[]): LayeredHeader
 
 const latin1 = (text: Buffer | string = '') => (typeof text === 'string' ? text : text.toString('latin1'))
 
-/** What needs no checking or converting. Anything else is left to the usual kind, and its errors are. */
+/** Names that need no checking or converting. All others, and their errors, are left to native Headers. */
 const PLAIN_NAME = /^[a-z0-9-]+$/
 const PLAIN_VALUE = /^[!-~]([ -~]*[!-~])?$/
 
-/** Names that were seen to be plain: there are a few dozen, and each call sets ten of them. */
+/** Names known to be plain: there are a few dozen, and each call sets about ten. */
 const plainNames = new Set<string>()
 const MOST_NAMES = 500
 
@@ -38,32 +38,32 @@ const NONE = new Headers()
 export class LayeredHeaders implements Headers {
   readonly #base: Headers
   readonly #own = new Map<string, string>()
-  /** The usual kind of Headers, once somebody does with them what is unusual. */
-  #usual: Headers | undefined
+  /** Native Headers, created for the first use that a name and a value each do not serve. */
+  #native: Headers | undefined
 
   constructor(base = NONE) {
     this.#base = base
   }
 
-  /** One more, which may have come before. */
+  /** Appends a value to a header. */
   bring(name: string, value: string) {
-    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name))
+    if (this.#native === undefined && isPlainName(name) && PLAIN_VALUE.test(value) && !this.#own.has(name))
       this.#own.set(name, value)
     else this.#asUsual().append(name, value)
   }
 
   get(name: string) {
-    if (this.#usual !== undefined) return this.#usual.get(name)
+    if (this.#native !== undefined) return this.#native.get(name)
     return this.#own.get(String(name).toLowerCase()) ?? this.#base.get(name)
   }
 
   has(name: string) {
-    if (this.#usual !== undefined) return this.#usual.has(name)
+    if (this.#native !== undefined) return this.#native.has(name)
     return this.#own.has(String(name).toLowerCase()) || this.#base.has(name)
   }
 
   set(name: string, value: string) {
-    if (this.#usual === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) this.#own.set(name, value)
+    if (this.#native === undefined && isPlainName(name) && PLAIN_VALUE.test(value)) this.#own.set(name, value)
     else this.#asUsual().set(name, value)
   }
 
@@ -99,27 +99,27 @@ export class LayeredHeaders implements Headers {
     return this.entries()
   }
 
-  /** The same headers as the usual kind, of which nothing else knows; unless `mutable`, such as can only be read. */
+  /** Creates native Headers that share nothing with these; immutable unless `mutable`. */
   native(mutable = false): Headers {
     const plain = new Map<string, string>()
     if (!this.#gather(plain)) return (mutable ? undefined : sealed(this.#asUsual())) ?? this.#asUsual()
     return (mutable ? undefined : sealed(plain)) ?? new Headers(Object.fromEntries(plain))
   }
 
-  /** False: they cannot be told by a name and a value each. */
+  /** Returns `false` if a name and a value each cannot express them. */
   #gather(into: Map<string, string>): boolean {
     const base = this.#base
-    if (this.#usual !== undefined) return false
+    if (this.#native !== undefined) return false
     if (base !== NONE && !(base instanceof LayeredHeaders && base.#gather(into))) return false
     for (const [name, value] of this.#own) into.set(name, value)
     return true
   }
 
   #asUsual(): Headers {
-    if (this.#usual === undefined) {
-      this.#usual = new Headers(this.#base)
-      for (const [name, value] of this.#own) this.#usual.set(name, value)
+    if (this.#native === undefined) {
+      this.#native = new Headers(this.#base)
+      for (const [name, value] of this.#own) this.#native.set(name, value)
     }
-    return this.#usual
+    return this.#native
   }
 }

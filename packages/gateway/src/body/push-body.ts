@@ -1,11 +1,11 @@
 import type { ByteReader } from './upstream-response.ts'
 
-/** As `fetch` does, upstream is asked to wait when so many bytes have not been read. */
+/** Unread bytes above which the connection is paused, as `fetch` does. */
 const HIGH_WATER = 65_536
 
-/** A body on its way from a connection to its reader. */
+/** A body that a connection pushes to its reader. */
 export type PushBody = ByteReader & {
-  /** False: no more for now, until `resume` is called. */
+  /** Returns `false` if the connection must pause until `resume` is called. */
   push: (bytes: Uint8Array) => boolean
   finish: () => void
   fail: (error: unknown) => void
@@ -23,7 +23,7 @@ export function createPushBody(resume: () => void, stop: (reason: unknown) => vo
     wake?.()
   }
 
-  /** All that has come, in a piece: what came together costs its reader one step. A copy, since a connection's buffer holds other things, too. */
+  /** Returns all unread bytes in one piece, copied: the connection reuses its buffer. */
   function take(): Uint8Array {
     const [first] = pieces
     const bytes = pieces.length === 1 && first !== undefined ? new Uint8Array(first) : joined(pieces, held)

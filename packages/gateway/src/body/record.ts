@@ -15,19 +15,19 @@ import { openView } from './view.ts'
 
 const MIB = 1024 * 1024
 
-/** Answers up to this size are kept for followers and the cache. Longer ones pass through, and are held for as long as a reader needs them. */
+/** Size up to which an answer is kept for followers and the cache. Longer ones are held until every reader has read them. */
 const KEEP_BYTES = 8 * MIB
-/** How far a reader may lag behind another one that goes on; then upstream waits. */
+/** Bytes that a reader may lag behind another one before upstream is paused. */
 const LAG_BYTES = 64 * MIB
-/** No reader joins an answer that is about to be longer than what is kept: its beginning might go before it is read. */
+/** Size beyond which no reader may join: the beginning could be evicted before it is read. */
 const JOIN_BYTES = KEEP_BYTES - MIB
-/** How long the rest of an answer whose readers have left may take: the usage and `[DONE]` after the last choice, or a refusal. */
+/** Time for the rest of an answer after its readers have left: usage and `[DONE]` after the last choice, or an error's body. */
 const DRAIN_MS = 2_000
-/** A reader that lags so far behind and reads nothing for this long loses the rest, if another one waits for it. */
+/** Time after which a reader at the lag limit that reads nothing is dropped, if another one waits for it. */
 const STALL_MS = 120_000
 
-/** Whether a whole answer can be given as a stream. */
-function isTold(format: Format, { text, json }: Answer): boolean {
+/** Returns whether a whole answer can be converted to a stream. */
+function isStreamable(format: Format, { text, json }: Answer): boolean {
   try {
     sureOfNumbers(text, json)
     format.emit(json, true)
@@ -39,15 +39,17 @@ function isTold(format: Format, { text, json }: Answer): boolean {
 
 const NO_EVENTS: readonly SseEvent[] = []
 
-/** Reads upstream's body, as it comes, once and for all of its readers. */
+/** Reads upstream's body once, as it arrives, for all of its readers. */
 export function recordResponse(response: UpstreamResponse, source: Source): Recording {
   const type = response.headers.get('content-type') ?? ''
   const streamed = /^text\/event-stream\b/i.test(type)
-  // What does not come in the kind it was asked in is passed on as it is, and never understood, kept or converted.
+  // An answer of another content type than requested is passed on unchanged: never parsed, stored or converted.
   const asAsked = source.stream ? streamed : /^application\/([^;]*\+)?json\b/i.test(type)
   const format = response.ok && asAsked ? formats[source.operation] : undefined
-  const log = createChunkLog({ keep: KEEP_BYTES, lag: LAG_BYTES }, ({ events }) => tally.forget(events))
-  const tally = createAccumulator(log, { operation: source.operation, format, streamed, asAsked })
+  const log = createChunkLog({ keep: KEEP_BYTES, lag: LAG_BYTES }, ({ events }) =>
+    accumulator.addEvicted(events),
+  )
+  const accumulator = createAccumulator(log, { operation: source.operation, format, streamed, asAsked })
   const { body } = response
   const over = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<Ending>()
@@ -55,28 +57,28 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
   let drain: NodeJS.Timeout | undefined
   let drained = false
 
-  /** Before any reader hears of it, since readers leave at the end. The first end counts: what follows a terminal event, a cancel or a reset, demotes nothing. */
+  /** Runs before readers see the end, since they leave at it. The first end counts: a cancel or reset after a terminal event changes nothing. */
   function end(type: Ending['type'], error?: unknown) {
     if (outcome !== undefined) return
     outcome = type
     over.resolve()
     const finish = (usage: MeteredUsage) => {
-      if (type === 'complete') ended.resolve({ type, usage, answer: tally.answer })
+      if (type === 'complete') ended.resolve({ type, usage, answer: accumulator.answer })
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }
     try {
-      const metered = response.ok ? source.meter(tally.seen(type === 'complete')) : refused(type)
+      const metered = response.ok ? source.meter(accumulator.seen(type === 'complete')) : refused(type)
       if (metered instanceof Promise) metered.then(finish).catch(() => finish(UNMETERED))
       else finish(metered)
     } catch {
-      // What cannot be counted has no price; the answer ends all the same, since its record and its hold wait for that.
+      // The answer must end even if its tokens cannot be counted: its record and its hold wait for the end.
       finish(UNMETERED)
     }
   }
 
   function refused(type: Ending['type']): MeteredUsage {
-    const error = type === 'complete' ? tally.error() : undefined
+    const error = type === 'complete' ? accumulator.error() : undefined
     return mayBill(response.status, error, source.azure()) ? NO_USAGE : UNBILLED
   }
 
@@ -84,8 +86,9 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
 
   function take(bytes: Uint8Array, events: readonly SseEvent[]) {
     log.push({ bytes, events })
-    if (outcome === 'complete' && format?.goesOn !== undefined && events.some(format.goesOn)) tally.goesOn()
-    const noted = tally.note(bytes, events)
+    if (outcome === 'complete' && format?.goesOn !== undefined && events.some(format.goesOn))
+      accumulator.goesOn()
+    const noted = accumulator.note(bytes, events)
     if (noted === 'failed') end('failed', new Error('upstream sent an error in mid-stream'))
     else if (noted === 'complete') end('complete')
   }
@@ -96,14 +99,14 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
         const read = await body?.read()
         if (read?.value === undefined) break
         take(read.value, reader?.push(read.value) ?? NO_EVENTS)
-        for (let room = log.room(); room !== undefined; room = log.room()) {
-          const isStalled = !(await settlesWithin(room, STALL_MS))
-          if (isStalled && !log.giveUpSlowest()) return stop('the answer has no reader')
+        for (let pressure = log.backpressure(); pressure !== undefined; pressure = log.backpressure()) {
+          const isStalled = !(await settlesWithin(pressure, STALL_MS))
+          if (isStalled && !log.dropSlowest()) return stop('the answer has no reader')
         }
       }
       const last = reader?.end() ?? NO_EVENTS
       if (last.length > 0) take(new Uint8Array(0), last)
-      // A stream that simply stops was cut, however cleanly: its end is a terminal event.
+      // A stream without a terminal event was truncated, even if its body ended cleanly.
       end(streamed && format !== undefined ? 'aborted' : 'complete')
       log.close()
     } catch (error) {
@@ -136,21 +139,21 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
     async convertible() {
       await over.promise
       if (outcome !== 'complete' || !response.ok) return true
-      const answer = tally.answer()
-      return answer !== undefined && (source.stream || format === undefined || isTold(format, answer))
+      const answer = accumulator.answer()
+      return answer !== undefined && (source.stream || format === undefined || isStreamable(format, answer))
     },
     cancelIfUnread() {
       if (drained || drain !== undefined) return
-      // A refusal is read to its end although nobody waits for it: its words tell whether it is billed.
-      if (outcome === undefined && response.ok && !tally.finished()) return stop('nobody reads any more')
-      drain = setTimer(stop, DRAIN_MS, 'nobody reads any more')
+      // An error is read to its end without readers: its body decides whether it is billed.
+      if (outcome === undefined && response.ok && !accumulator.finished()) return stop('no reader is left')
+      drain = setTimer(stop, DRAIN_MS, 'no reader is left')
       drain.unref()
     },
-    open: (view, leave) =>
+    open: (view, release) =>
       openView(
-        { response, source, streamed, format, log, tally, over: over.promise, outcome: () => outcome },
+        { response, source, streamed, format, log, accumulator, over: over.promise, outcome: () => outcome },
         view,
-        leave,
+        release,
       ),
   }
 }

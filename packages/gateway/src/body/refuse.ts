@@ -38,7 +38,7 @@ const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
   504: 'server_error',
 }
 
-/** The gateway's own no to this call. */
+/** Creates the reply that refuses a call. */
 export function refuse({ model, route, outbound: outgoing }: Call, refusal: Refusal): Reply {
   return {
     via: 'refused',
@@ -69,8 +69,8 @@ function recordingOf(refusal: Refusal, url: string): Recording {
 }
 
 /**
- * The one place where a refusal becomes a Response, in OpenAI's own shape, so that it surfaces as the SDK's typed
- * error with our `code`. `x-should-retry: false`: else the SDK would ask three times.
+ * Creates the Response of a refusal in OpenAI's shape: the SDK raises its typed error with the refusal's `code`. It has
+ * `x-should-retry: false`, without which the SDK retries 429 and 5xx.
  */
 export function refusalResponse(refusal: Refusal, url: string): Response {
   const status = STATUS[refusal.code]

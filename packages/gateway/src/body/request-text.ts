@@ -1,4 +1,4 @@
-/** Text of the body if it is one we can read; streams, forms and files are not touched. */
+/** Returns the text of a body; `undefined` for streams, forms and files, which are not read. */
 export async function textOfRequest(
   body: BodyInit | undefined,
   request: Request | undefined,

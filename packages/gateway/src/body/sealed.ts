@@ -1,7 +1,7 @@
-/** Node's own list of headers, which checks nothing. Source: undici 6, `lib/web/fetch/headers.js`, `HeadersList`. */
+/** Node's internal list of headers, which checks nothing. Source: undici 6, `lib/web/fetch/headers.js`, `HeadersList`. */
 type List = { append: (name: string, value: string, isLowerCase: boolean) => void }
 
-/** Under which symbol a Response keeps what it is made of; absent where Node keeps that private. */
+/** Symbol under which a Response holds its state. Absent in versions of Node that keep it private. */
 const STATE = Object.getOwnPropertySymbols(Response.error()).find((symbol) =>
   listOf(Response.error(), symbol),
 )
@@ -13,12 +13,12 @@ function listOf(response: object, symbol: symbol): List | undefined {
 }
 
 /**
- * Real Headers that can be read and no longer changed, as those of every answer of `fetch` are. There is no public way to
- * make such: they are those of a Response that Node itself makes immutable, filled from beneath. Nothing else will do:
- * the SDK takes the size of what its streams buffer, errors and their headers included, and accepts only real ones.
+ * Creates native Headers that are immutable, as those of every answer of `fetch`. No public API does: an immutable Response's
+ * Headers are filled through Node's internal list. Imitations fail: the SDK measures what its streams buffer, errors with
+ * their headers included, and accepts native ones only.
  *
  * @param pairs Names in lower case, and values, all of which have been checked.
- * @returns `undefined` where this Node does not allow it; headers can then be changed.
+ * @returns `undefined` if this version of Node does not allow it: headers then stay mutable.
  */
 export function sealed(pairs: Iterable<[string, string]>): Headers | undefined {
   return CAN_SEAL ? filled(pairs) : undefined
@@ -53,7 +53,7 @@ function tried(): boolean {
   }
 }
 
-/** Whether headers can be changed: those of a Response that `fetch` brought cannot. */
+/** Returns whether headers can be changed; those of an answer of `fetch` cannot. */
 export function isMutable(headers: Headers): boolean {
   try {
     headers.delete('x-gateway-none')

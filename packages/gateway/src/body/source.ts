@@ -4,12 +4,12 @@ import type { MeteredUsage } from '../core/usage.ts'
 
 export type Source = {
   operation: Operation
-  /** Upstream was asked for a stream. */
+  /** The request asked upstream for a stream. */
   stream: boolean
-  /** We asked for the usage of a stream whose caller did not. */
+  /** The gateway asked for the usage of a stream, and its caller did not. */
   usageInjected: boolean
-  /** Upstream is Azure, which may bill requests it refuses. */
+  /** Whether upstream is Azure, which may bill refused requests. */
   azure: () => boolean
-  /** Turns what was seen of an answer into tokens. */
-  meter: (seen: ObservedAnswer) => MeteredUsage | Promise<MeteredUsage>
+  /** Counts the tokens of an answer. */
+  meter: (answer: ObservedAnswer) => MeteredUsage | Promise<MeteredUsage>
 }

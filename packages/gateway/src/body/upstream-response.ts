@@ -1,7 +1,7 @@
 import { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { isMutable } from './sealed.ts'
 
-/** What upstream answered: its head, and a body that comes piece by piece, to be read once. */
+/** Upstream's answer: its head, and a body to be read once, in pieces. */
 export type UpstreamResponse = Pick<
   Response,
   'ok' | 'status' | 'statusText' | 'headers' | 'url' | 'type' | 'redirected'
@@ -9,11 +9,11 @@ export type UpstreamResponse = Pick<
 
 export type ByteReader = {
   read: () => Promise<{ done: boolean; value?: Uint8Array | undefined }>
-  /** Nobody wants the rest: upstream may stop. */
+  /** Stops upstream: the rest is not needed. */
   cancel: (reason: unknown) => Promise<void>
 }
 
-/** The answer of a `fetch`; `own`: of one that is not Node's, whose answers need not be like those. */
+/** Wraps the answer of a `fetch`. `own`: the program's own `fetch`, whose answers may lack members. */
 export function fromResponse(response: Response, own = false): UpstreamResponse {
   const { ok, status, statusText, url, type, redirected, body } = response
   const headers = own ? headersOf(response) : response.headers
@@ -32,12 +32,12 @@ export function fromResponse(response: Response, own = false): UpstreamResponse 
 
 const isNone = (value: unknown): value is null | undefined => value === null || value === undefined
 
-/** The SDK asks no more of them than `get` and `entries`, which a Map has, too. */
+/** Accepts whatever has `get` and `entries`, such as a Map: the SDK uses no other members. */
 function headersOf({ headers }: Response): Headers {
   return headers instanceof Headers ? headers : new Headers([...(headers as Headers).entries()])
 }
 
-/** What tests answer with in place of a Response has a `text()` at best; the SDK asks for no more. */
+/** Reads objects that tests return in place of a Response: they may have only `text()`, as the SDK needs no more. */
 function bodyless(response: Pick<Response, 'text'>): ByteReader | undefined {
   if (response instanceof Response) return undefined
   let isRead = false
@@ -53,7 +53,7 @@ function bodyless(response: Pick<Response, 'text'>): ByteReader | undefined {
   }
 }
 
-/** A transport of the caller's own may answer with Node's streams. */
+/** Converts Node's streams, which a program's own transport may return. */
 function readable(body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   return 'getReader' in body ? body : (NodeReadableStream.from(body) as ReadableStream<Uint8Array>)
 }

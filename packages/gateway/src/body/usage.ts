@@ -3,8 +3,8 @@ import type { Operation } from '../core/operation.ts'
 import type { Usage } from '../core/usage.ts'
 
 /**
- * The `usage` of an answer: chat, completions and embeddings count prompt and completion, Responses input and output.
- * `undefined` when there is none, or when a number in it is not a count: half a truth is not billed.
+ * Reads the `usage` of an answer: chat, completions and embeddings count prompt and completion, Responses input and output.
+ * @returns `undefined` if it is absent, or if any number in it is not a count.
  * Source: openai 7.57, `CompletionUsage`, `ResponseUsage`, `CreateEmbeddingResponse.Usage`.
  */
 export function usageFrom(answer: JsonObject): Usage | undefined {
@@ -41,7 +41,7 @@ export function usageFrom(answer: JsonObject): Usage | undefined {
 const ENDED = new Set(['completed', 'failed', 'incomplete', 'cancelled'])
 
 /**
- * Whether a usage that `usageFrom` could read covers all tokens of the answer: both counts are there, the total is
+ * Returns whether a usage that `usageFrom` could read covers all tokens of the answer: both counts are present, the total is
  * their sum, no part exceeds its whole, and a Response has ended (one in the background is billed later).
  */
 export function isWholeUsage(operation: Operation, answer: JsonObject): boolean {
@@ -68,7 +68,7 @@ export function isWholeUsage(operation: Operation, answer: JsonObject): boolean 
 
 const count = (value: Json | undefined) => (isCount(value) ? value : 0)
 
-/** Output items for which OpenAI bills something besides tokens: the call, the container, the picture. */
+/** Output items that OpenAI bills besides tokens: by call, container or image. */
 const HOSTED = new Set([
   'web_search_call',
   'file_search_call',
@@ -77,12 +77,12 @@ const HOSTED = new Set([
   'image_generation_call',
 ])
 
-/** The tier an answer was served at, which may not be the one that was asked for. */
+/** Returns the tier that served an answer, which may differ from the requested one. */
 export const serviceTier = ({ service_tier }: JsonObject): string | undefined =>
   typeof service_tier === 'string' ? service_tier : undefined
 
 const isCount = (value: Json | undefined): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0
 
-/** A part is never more than its whole. */
+/** Caps a part at its whole. */
 const part = (value: Json | undefined, whole: number) => (isCount(value) ? Math.min(value, whole) : 0)

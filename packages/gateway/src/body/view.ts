@@ -10,30 +10,30 @@ import type { Source } from './source.ts'
 import { sseFrame } from './sse.ts'
 import type { UpstreamResponse } from './upstream-response.ts'
 
-/** A live answer, as its views need to know it. */
+/** A live answer: what its views read. */
 type Live = {
   response: UpstreamResponse
   source: Source
   streamed: boolean
   format: Format | undefined
   log: ChunkLog
-  tally: AnswerAccumulator
+  accumulator: AnswerAccumulator
   over: Promise<void>
   outcome: () => Ending['type'] | undefined
 }
 
-/** A whole answer whose body takes longer than this after its headers is handed over unfinished. */
+/** Time after the headers within which a whole answer is buffered; a slower one is handed over as it arrives. */
 const GRACE_MS = 50
 
-/** One reader's Response. Those who asked as the first one did see upstream's own bytes; the others, the same answer in their shape. */
-export async function openView(live: Live, view: View, leave: Release): Promise<Response> {
+/** Opens one reader's Response: upstream's own bytes, or the answer converted if the reader wants the other of stream and whole. */
+export async function openView(live: Live, view: View, release: Release): Promise<Response> {
   const { source, format, response } = live
   if (view.stream === source.stream || !response.ok)
-    return view.stream ? streamedView(live, view, leave) : await bufferedView(live, view, leave)
+    return view.stream ? streamedView(live, view, release) : await bufferedView(live, view, release)
 
-  await awaitEnd(live.over, view, leave)
-  const answer = live.outcome() === 'complete' ? live.tally.answer() : undefined
-  leave(false)
+  await awaitEnd(live.over, view, release)
+  const answer = live.outcome() === 'complete' ? live.accumulator.answer() : undefined
+  release(false)
   if (answer === undefined || format === undefined)
     throw terminated('the answer that this call shared never came to its end')
   return view.stream
@@ -45,40 +45,45 @@ export async function openView(live: Live, view: View, leave: Release): Promise<
     : toResponse(live, answer.text, 'application/json')
 }
 
-function streamedView(live: Live, view: View, leave: Release, cursor = live.log.join()): Response {
-  const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
-  return toResponse(live, readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early))
+function streamedView(live: Live, view: View, release: Release, position = live.log.join()): Response {
+  const releaseView = (early: boolean) =>
+    release(early && live.outcome() === undefined && !live.accumulator.finished())
+  return toResponse(
+    live,
+    readerOf({ log: live.log, position, render: renderer(live, view) }, view, releaseView),
+  )
 }
 
-/** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
-async function bufferedView(live: Live, view: View, leave: Release): Promise<Response> {
+/** Buffers a whole answer, so that its headers can hold its cost, unless it is slow, breaks or is too long. */
+async function bufferedView(live: Live, view: View, release: Release): Promise<Response> {
   const { log } = live
-  // It has its place from now on: while it waits, the others go on.
-  const cursor = log.join()
-  const left = (early: boolean) => {
-    log.leave(cursor)
-    leave(early)
+  // Joins now: other readers proceed while this one waits.
+  const position = log.join()
+  const releaseAll = (early: boolean) => {
+    log.release(position)
+    release(early)
   }
-  if (live.outcome() === undefined || view.signal.aborted) await awaitEnd(live.over, view, left, GRACE_MS)
+  if (live.outcome() === undefined || view.signal.aborted)
+    await awaitEnd(live.over, view, releaseAll, GRACE_MS)
   const entries = live.outcome() === 'complete' ? log.whole() : undefined
-  if (entries === undefined) return streamedView(live, view, leave, cursor)
-  left(false)
+  if (entries === undefined) return streamedView(live, view, release, position)
+  releaseAll(false)
   return toResponse(live, bytesOf(entries))
 }
 
-async function awaitEnd(over: Promise<void>, view: View, leave: Release, ms?: number): Promise<void> {
+async function awaitEnd(over: Promise<void>, view: View, release: Release, ms?: number): Promise<void> {
   try {
     if (ms === undefined) await raceAbort(over, view.signal)
     else await raceAbort(over, view.signal, ms)
   } catch (reason) {
-    leave(true)
+    release(true)
     throw reason
   }
 }
 
 const encoder = new TextEncoder()
 
-/** Hides the usage that we asked for and this caller did not. */
+/** Removes usage that the gateway asked for and this caller did not. */
 function renderer({ source, streamed, format }: Live, view: View): (entry: Entry) => Uint8Array | undefined {
   if (!streamed || !source.usageInjected || view.includeUsage || format === undefined)
     return (entry) => (entry.bytes.byteLength === 0 ? undefined : entry.bytes)
@@ -88,7 +93,7 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
   }
 }
 
-/** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
+/** Creates a Response with upstream's status and headers. `type`: the body was converted, and only headers that still apply are kept. */
 function toResponse({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
   const { status, statusText, url, redirected, mutable = false } = response
   const headers = layeredHeaders(

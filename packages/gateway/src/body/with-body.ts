@@ -2,7 +2,7 @@ import type { Recording } from '../core/recording.ts'
 import { bufferedResponse } from './buffered-response.ts'
 import { layeredHeaders } from './layered-headers.ts'
 
-/** The same recording under other headers and with another body, for errors that somebody else has put in words of its own. */
+/** Replaces headers and body of a recording, for errors whose text another party has rewritten. */
 export function withBody(recording: Recording, body: string, headers: Headers, url: string): Recording {
   return {
     ...recording,

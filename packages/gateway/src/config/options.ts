@@ -12,70 +12,70 @@ import type { Sink } from '../sinks/sink.ts'
 import type { SupabaseOptions } from '../sinks/supabase/options.ts'
 import type { Logger } from '../util/log.ts'
 
-/** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
+/** Options of a gateway, all optional. An option takes precedence over the environment, which does over the policy. */
 export type GatewayOptions = {
-  /** Who is calling. The policy knows each agent's team. @default LLM_GATEWAY_AGENT */
+  /** Name of the agent that calls. The policy lists its team. @default LLM_GATEWAY_AGENT */
   agent?: string
-  /** The team key, where the policy asks for one. @default LLM_GATEWAY_KEY */
+  /** Team key, for teams whose policy requires one. @default LLM_GATEWAY_KEY */
   key?: string
-  /** The team of an agent that the policy does not name. @default 'default', which has no limits */
+  /** Team of an agent that the policy does not list. @default 'default', which has no limits */
   team?: string
   /**
-   * `litellm`: through a LiteLLM proxy, which caches and counts. `direct`: a bare OpenAI client, nothing in the way.
+   * `embedded`: the gateway caches and limits calls itself. `litellm`: a LiteLLM proxy does. `direct`: calls go to upstream
+   * as from a bare OpenAI client.
    * @default LLM_GATEWAY_MODE, or 'embedded'
    */
   mode?: 'embedded' | 'litellm' | 'direct'
-  /** The LiteLLM proxy of mode `litellm`; in embedded mode the way out when the direct route is broken, unless `false`. */
+  /** The LiteLLM proxy of mode `litellm`, and of failover in mode `embedded`. `false`: no failover. @default LITELLM_BASE_URL */
   litellm?: false | LitellmOptions
-  /** A policy, or the path of a JSON file with one. @default LLM_GATEWAY_POLICY, or HotDash's own */
+  /** A policy, or the path of a JSON file that holds one. @default LLM_GATEWAY_POLICY, or `hotdashPolicy` */
   policy?: Policy | string
   /**
-   * Policy and switches that operators put into `redis` take the place of `policy` while the program runs, be it a file
-   * or an object. `false`: only `policy` counts, whatever is switched; of limits that are counted in `redis`, the highest
-   * version's bind all the same.
-   * @default true, where there is `redis`
+   * Whether the policy and switches that operators put into `redis` replace `policy` while the program runs. `false`: only
+   * `policy` counts, except for limits counted in `redis`: there those of the highest version in use hold.
+   * @default true with `redis`
    */
   livePolicy?: boolean
   /**
-   * The key for OpenAI is kept in `redis`, sealed under the team key: the client needs no other. See docs/key-custody.md.
-   * It goes to one origin only: that of the client's own `baseURL`; for `createGateway()`, of OPENAI_BASE_URL, else of
-   * `https://api.openai.com`; or `origin`, an address of which scheme, host and port count.
+   * Whether the key for OpenAI is read from `redis`, sealed under the team key; the client then needs no other. See
+   * docs/key-custody.md. It is sent to one origin (scheme, host and port): `origin`, else that of the client's `baseURL`; for
+   * `createGateway()` that of OPENAI_BASE_URL, else `https://api.openai.com`.
    * @default true for a client that has a team key and `redis`, and no key for OpenAI
    */
   custody?: boolean | { origin: string }
   /**
-   * A fault inside the gateway refuses the call with 500 `gateway_fault`. Where the policy limits the caller (limits, keys,
-   * model lists, switches) it always does; `true`: elsewhere, too, where the call would otherwise be sent as it is.
+   * Whether a fault of the gateway refuses a call (500 `gateway_fault`) even if the policy does not restrict its caller.
+   * `false`: such a call is sent unchanged; callers with limits, keys, model lists or switches are always refused.
    * @default false
    */
   failClosed?: boolean
-  /** `false`: no answer is stored or shared, not even in flight. */
+  /** Settings of the exact and the semantic cache. `false`: no answer is stored, and no call in flight is shared. */
   cache?: false | { exact?: false | ExactCacheOptions; semantic?: false | SemanticCacheOptions }
-  /** `false`: nobody is refused for a limit, and nothing is counted against one. The limits themselves are in the policy. */
+  /** How limits are counted; the policy holds the limits. `false`: none is counted or enforced. */
   quota?: false | QuotaOptions
-  /** At a limit of the team, calls get an error at once, or wait in line for as long as the policy allows. @default the policy's, or 'reject' */
+  /** At a limit of the team: `reject` fails the call with a 429, `wait` queues it up to `maxWaitMs` of the policy. @default the policy's, or 'reject' */
   onLimit?: 'reject' | 'wait'
-  /** What is traced of questions and answers, for all agents of this client. @default the policy's for each agent, or 'masked' */
+  /** Whether sinks receive questions and answers, for all agents of this client. @default the policy's for each agent, or 'masked' */
   capture?: Capture
   /**
-   * Applied to every text before it goes to a sink: questions, answers, users, sessions, tags, errors. If it throws, the
-   * text is left out.
+   * Masks every text before it goes to a sink: questions, answers, users, sessions, tags, errors. A text for which it throws
+   * is left out.
    *
    * @example mask: (text) => text.replaceAll(/order #\d+/g, 'order #…')
    */
   mask?: (text: string) => string
-  /** More places for records to go to. Built-in ones are switched on by `langfuse` and `supabase`. */
+  /** Further sinks for records, besides those of `langfuse`, `supabase`, `otel` and `metrics`. @default [] */
   sinks?: Sink[]
-  /** Records that may wait for each sink; the oldest give way, and are counted as dropped. */
+  /** Bounds of the queue before each sink; beyond them the oldest records are dropped and counted. @default 10000 reports, 32 MiB */
   queue?: { maxReports?: number; maxBytes?: number }
   /**
-   * For platforms that freeze a function once it has answered: given a promise for each call, which settles when its
-   * record is delivered, or after 10 s.
+   * Receives a promise for each call, which settles when its record is delivered, or after 10 s: for platforms that freeze
+   * a function once it has answered.
    *
    * @example waitUntil: (promise) => ctx.waitUntil(promise)
    */
   waitUntil?: (promise: Promise<unknown>) => void
-  /** Called with each call's record, after the answer has ended, in the caller's own async context. What it throws is counted. */
+  /** Receives each call's record after its answer has ended, in the caller's async context. What it throws is counted in `stats().hookErrors`. */
   onCall?: (record: CallRecord) => void | Promise<void>
   /**
    * Receives log messages for operators, each one string: `[llm-gateway] GW_REDIS_FULL: …`. Codes are stable; docs/logs.md
@@ -86,56 +86,56 @@ export type GatewayOptions = {
    * @example logger: pino()
    */
   logger?: Logger | false
-  /** Redis that all processes share, for cache and quota: an address, several for a cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
+  /** Redis that processes share for cache, limits and metrics: an address, several of one cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
   redis?: string | RedisClient | false
-  /** `false`: nothing is counted in shared Redis for alerts and reports. Without shared Redis nothing is. */
+  /** Counters in Redis for alerts and reports. `false`: none are written. @default on with `redis` */
   metrics?: false | MetricsOptions
-  /** How identical calls in flight share one upstream call. Within one process they always do. */
+  /** How identical calls in flight of several processes share one upstream call. Within one process they always do. */
   coalesce?: CoalesceOptions
-  /** How long the gateway's own steps may take. */
+  /** Milliseconds that a command of the cache in Redis, and a connection to it, may take. @default 100 and 1000 */
   deadlines?: { redisMs?: number; connectMs?: number }
-  /** Traces in Langfuse: on where keys and address are set, here or in the environment. `false`: off whatever the environment says. */
+  /** Traces in Langfuse. `false`: none, whatever the environment says. @default on if keys and address are set, here or in the environment */
   langfuse?: false | LangfuseOptions
-  /** Spans to any OpenTelemetry backend; `{}` takes everything from the usual OTEL_ variables. Off unless set. */
+  /** Spans for an OpenTelemetry backend; `{}` reads the standard OTEL_ variables. @default off */
   otel?: false | OtelOptions
-  /** One row of `llm_usage` for each call. @default on where SUPABASE_URL and SUPABASE_SECRET_KEY are both set */
+  /** Rows of `llm_usage` in Supabase, one for each call. @default on if SUPABASE_URL and SUPABASE_SECRET_KEY are both set */
   supabase?: false | SupabaseOptions
 }
 
 /** How limits are counted in Redis. */
 export type QuotaOptions = {
-  /** How many processes share the limits, at least: while Redis is away, each uses its part of them. @default as many as Redis has seen */
+  /** Least number of processes that share the limits: without Redis each spends its part. @default the number that Redis has seen */
   processes?: number
-  /** Whose clock the limits in Redis go by. `client`: for servers whose scripts may not read the time. @default 'server' */
+  /** Clock of the limits in Redis. `client`: for servers whose scripts may not read the time. @default 'server' */
   clock?: 'server' | 'client'
-  /** For Upstash: its scripts then lock one team and not the whole database. Open Redis refuses them. @default false */
+  /** Whether scripts lock the keys of one team instead of the whole database. Only Upstash supports it. @default false */
   keyLocking?: boolean
 }
 
 export type ExactCacheOptions = {
-  /** Seconds an answer is kept at most; the policy may say less. @default 86400 */
+  /** Seconds that an answer is fresh; a policy can only shorten it. @default 86400 */
   ttlSeconds?: number
-  /** Seconds after that in which an answer is given while upstream is down. @default 3600 */
+  /** Seconds after `ttlSeconds` in which an answer is served while upstream fails (stale-if-error). @default 3600 */
   staleIfErrorSeconds?: number
-  /** Seconds after `ttlSeconds` in which an answer is given at once, and asked afresh in the background. @default 0 */
+  /** Seconds after `ttlSeconds` in which an answer is served at once and refreshed in the background (stale-while-revalidate). @default 0 */
   staleWhileRevalidateSeconds?: number
-  /** Memory for cached answers. @default 67108864 (64 MiB) */
+  /** Bytes of this process's memory for cached answers. @default 67108864 (64 MiB) */
   maxBytes?: number
-  /** Redis' whole memory, above which no answer is stored there any more. @default 209715200 (200 MiB) */
+  /** Bytes of memory in use by Redis above which no answer is stored there. @default 209715200 (200 MiB) */
   sharedMaxBytes?: number
-  /** Seconds this process gives an answer from its own memory before it asks Redis whether it is still there. @default 60 */
+  /** Seconds that this process serves an answer from its memory before it validates it against Redis. @default 60 */
   localSeconds?: number
   /**
-   * Secret that entries in Redis are signed with: processes that share it share answers. At least 16 characters.
+   * Secret that signs entries in Redis; processes share answers if they share it. At least 16 characters.
    * @default `cache.semantic.secret`, else the team key, else the credentials of the call
    */
   secret?: string
 }
 
 export type CoalesceOptions = {
-  /** Calls of all processes that share `redis` and the cache make one upstream call, too. @default false */
+  /** Whether identical calls in flight share one upstream call across the processes that share `redis`. @default false */
   crossProcess?: boolean
-  /** Milliseconds a call waits for another process's answer at most; then it asks for itself. @default 10000 */
+  /** Milliseconds that a call waits for another process's answer before it asks upstream itself. @default 10000 */
   waitMs?: number
 }
 
@@ -149,14 +149,14 @@ const name = z.string().check(z.minLength(1))
 const address = z.string().check(z.refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? '')))
 
 const REDIS_URL = /^rediss?:\/\/[^\s,]+(,\s*rediss?:\/\/[^\s,]+)*$/
-const WHAT_REDIS =
+const REDIS_EXPECTED =
   'must be a redis:// or rediss:// address, several of one cluster, an ioredis client, or false'
 export const redisSchema = z.custom<string | RedisClient | false>(
   (value) =>
     value === false ||
     (typeof value === 'string' && REDIS_URL.test(value)) ||
     (typeof value === 'object' && value !== null && 'defineCommand' in value && 'status' in value),
-  WHAT_REDIS,
+  REDIS_EXPECTED,
 )
 
 const hook = z.optional(z.custom((value) => typeof value === 'function', 'must be a function'))
@@ -184,10 +184,10 @@ const SINK_NUMBERS = [
   ['deadlineMs', 0],
   ['lingerMs', 0],
 ] as const
-/** Absent, or a number, which may be `Infinity`. */
+/** Accepts `undefined` and numbers from `least` to `Infinity`. */
 const isAtLeast = (value: unknown, least: number) =>
   value === undefined || (typeof value === 'number' && value >= least)
-const namedApart = (sinks: Sink[]) => new Set(sinks.map(({ name }) => name)).size === sinks.length
+const haveDistinctNames = (sinks: Sink[]) => new Set(sinks.map(({ name }) => name)).size === sinks.length
 
 export const optionsSchema = z.strictObject({
   agent: z.optional(name),
@@ -242,7 +242,7 @@ export const optionsSchema = z.strictObject({
   onLimit: z.optional(z.enum(['reject', 'wait'])),
   capture: z.optional(z.enum(['on', 'masked', 'off'])),
   mask: hook,
-  sinks: z.optional(z.array(sink).check(z.refine(namedApart, 'each must have a name of its own'))),
+  sinks: z.optional(z.array(sink).check(z.refine(haveDistinctNames, 'each must have a name of its own'))),
   queue: z.optional(z.strictObject({ maxReports: z.optional(count), maxBytes: z.optional(bytes) })),
   waitUntil: hook,
   onCall: hook,

@@ -18,39 +18,39 @@ import {
   redisSchema,
 } from './options.ts'
 
-/** What options, environment and policy come to. */
+/** Options, environment and policy, resolved and checked. */
 export type Settings = {
   policy: Policy
   policySource: 'option' | 'file' | 'default'
-  /** What the program's own options leave of a policy. */
+  /** Applies the program's cache options to a policy; they only narrow it. */
   applyClientCacheOptions: (policy: Policy) => Policy
-  /** Whether what operators put into Redis takes its place. */
+  /** Whether a policy in Redis replaces it. */
   livePolicy: boolean
   agent: string | undefined
   key: string | undefined
-  /** The key for upstream is kept in Redis. */
+  /** Whether the key for upstream is kept in Redis. */
   custody: boolean
-  /** The origin that it belongs to; `undefined`: the client's. */
+  /** Origin that this key is for. `undefined`: the client's own. */
   keyOrigin: string | undefined
   team: string | undefined
-  /** A fault of the gateway refuses the call, even where the policy sets no limits. */
+  /** Whether a fault of the gateway refuses a call even if the policy does not restrict its caller. */
   failClosed: boolean
-  /** For all agents; `undefined`: as the policy says for each. */
+  /** For all agents. `undefined`: the policy decides for each. */
   capture: Capture | undefined
-  /** What options or environment say; `undefined`: as the policy says. */
+  /** Mode of options or environment. `undefined`: the policy decides. */
   mode: Mode | undefined
-  /** Started so: there is nothing in the way, and nothing is followed. */
+  /** Whether the program was started in mode `direct`: every request passes through, and no live policy is read. */
   direct: boolean
-  /** Absent: there is no proxy. */
+  /** `undefined`: no proxy is configured. */
   litellm: LitellmSettings | undefined
   cache: { bytes: number; sharedBytes: number; localMs: number; secret: string | undefined }
   semantic: SemanticSettings
-  /** `undefined`: nothing is counted. */
+  /** `undefined`: no limit is counted. */
   quota: QuotaOptions | undefined
-  /** What the options say for every call; contexts and headers say otherwise. */
+  /** Controls of every call, unless its context or headers set others. */
   defaultControls: GatewayContext | undefined
   redis: string | RedisClient | undefined
-  /** Absent: calls of other processes are none of our concern. */
+  /** `undefined`: calls in flight are not shared with other processes. */
   crossProcess: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
   /** Factories of the built-in sinks that options or environment switch on. */
@@ -69,23 +69,23 @@ export type Settings = {
 const MIB = 1024 * 1024
 
 /**
- * Options and environment, checked and made one.
+ * Resolves options, environment and policy to settings.
  * @throws GatewayOptionsError naming each field at fault.
  */
 export function resolveSettings(
   options: GatewayOptions = {},
-  /** The client has a key of its own for upstream. */
+  /** Whether the client has a key of its own for upstream. */
   hasKey = true,
   env: NodeJS.ProcessEnv = process.env,
 ): Settings {
   check(optionsSchema, options, 'gateway')
   const mode = options.mode ?? check(modeSchema, env.LLM_GATEWAY_MODE || undefined, 'LLM_GATEWAY_MODE')
-  const given = options.policy ?? (env.LLM_GATEWAY_POLICY || undefined)
+  const source = options.policy ?? (env.LLM_GATEWAY_POLICY || undefined)
   const { cache } = options
   const applyClientCacheOptions = (policy: Policy) => (cache === undefined ? policy : narrowed(policy, cache))
   const key = options.key ?? (env.LLM_GATEWAY_KEY || undefined)
-  const policy = applyClientCacheOptions(loadPolicy(given))
-  const litellm = litellmSettingsOf(mode ?? startOf(policy), options.litellm, key, env)
+  const policy = applyClientCacheOptions(loadPolicy(source))
+  const litellm = litellmSettingsOf(mode ?? initialMode(policy), options.litellm, key, env)
   const semantic = semanticSettings((options.cache || undefined)?.semantic)
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
@@ -97,7 +97,7 @@ export function resolveSettings(
   }
   return {
     policy,
-    policySource: given === undefined ? 'default' : typeof given === 'string' ? 'file' : 'option',
+    policySource: source === undefined ? 'default' : typeof source === 'string' ? 'file' : 'option',
     applyClientCacheOptions,
     livePolicy: options.livePolicy ?? true,
     failClosed: options.failClosed ?? false,
@@ -107,7 +107,7 @@ export function resolveSettings(
     custody: custodyOf(options, {
       key,
       redis: shared,
-      isProxied: (mode ?? startOf(policy)) === 'litellm',
+      isProxied: (mode ?? initialMode(policy)) === 'litellm',
       hasKey,
     }),
     keyOrigin: typeof options.custody === 'object' ? originOf(options.custody.origin) : undefined,
@@ -151,8 +151,8 @@ function custodyOf(
   return !has.hasKey && has.key !== undefined && has.redis !== undefined && !has.isProxied
 }
 
-/** A policy can be changed while the program runs: what it starts with rules nothing out. */
-const startOf = ({ mode }: Policy): Mode => (mode === 'litellm' ? mode : 'embedded')
+/** Returns the mode that settings are resolved for. A policy can change: its `direct` closes nothing down. */
+const initialMode = ({ mode }: Policy): Mode => (mode === 'litellm' ? mode : 'embedded')
 
 function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {
   return url ? check(redisSchema, url, 'LLM_GATEWAY_REDIS_URL') || undefined : undefined
@@ -163,7 +163,7 @@ const defined = <T extends object>(given: T | undefined): T =>
 
 const modeSchema = z.optional(z.enum(['embedded', 'litellm', 'direct']))
 
-/** A client's cache options narrow the policy for all its agents. */
+/** Narrows a policy by a client's cache options, for all agents. */
 function narrowed(policy: Policy, cache: NonNullable<GatewayOptions['cache']> | false): Policy {
   if (cache === false || policy.cache === false) return { ...policy, cache: false }
   return withMode(withExact(policy, cache.exact), cache.semantic)

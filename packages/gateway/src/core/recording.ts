@@ -45,7 +45,7 @@ export type Recording = {
    * Returns a Response for one reader, from the first byte on, live if the answer is still coming. Rejects with the
    * transport's own error, or the reader's abort reason, when there is nothing to open.
    */
-  open: (view: View, leave: Release) => Promise<Response>
+  open: (view: View, release: Release) => Promise<Response>
   /**
    * Resolves at the end of the answer: `false` if it can be shown only in the form it came in, as a stream or whole.
    * Absent where both forms are always possible.
@@ -65,8 +65,8 @@ export function withoutResponse(reason: unknown, ended: Promise<Ending>): Record
     headers: new Headers(),
     joinable: () => false,
     isOver: () => true,
-    open: (view, leave) => {
-      leave(true)
+    open: (view, release) => {
+      release(true)
       return Promise.reject(view.follows ? asConnectionError(reason) : reason)
     },
     cancelIfUnread: () => {},

@@ -1,81 +1,50 @@
+import { LRUCache } from 'lru-cache'
 import type { ParsedBody } from '../core/call.ts'
-import { type JsonObject, parseObject } from '../core/json.ts'
+import { parseObject } from '../core/json.ts'
 import { type Excess, excessOf } from '../util/json-limits.ts'
+import type { ParsedText } from './preparsed.ts'
 
-/** A body that is not read: beyond a limit, or no JSON object. */
+/** Result for a body that is not parsed: the limit it exceeds, or `undefined` if it is no JSON object. */
 export type UnreadBody = { excess: Excess } | undefined
 
-/**
- * A request body that its sender has parsed already, under this name in the `init` of a `fetch`. Used where its `text` is
- * the body that is sent, so that a large body is parsed once.
- */
-export const PREPARSED = Symbol.for('@hotdash/llm-gateway:parsed')
-export type ParsedText = { text: string; json: JsonObject }
-
+/** Bodies kept, least recently used first out. */
 const MAX_BODIES = 128
+/** Characters of a body that is kept. */
 const MAX_LENGTH = 32_768
-const MARKS = 256
+/** Slots of the table of hashes seen; a power of two. */
+const HASHES = 256
+/** Characters that enter a hash. */
 const SAMPLES = 16
 
 /**
- * Reads bodies, and gives the same reading for the same text. Agents repeat themselves, those whose answers are cached
- * by definition, and what was worked out of a body need then not be worked out again. A body is kept from the second
- * time on: most never come again, and keeping them costs more than it brings.
+ * Creates a parser that returns the same object for the same text, so that what stages memoise in it (keys, lengths) is
+ * computed once. A body is kept from its second appearance on: most appear once, and keeping those costs more than it saves.
  */
 export function createBodyParser() {
-  const readings = new Map<string, ParsedBody>()
-  const marks = new Int32Array(MARKS)
+  const bodies = new LRUCache<string, ParsedBody>({ max: MAX_BODIES })
+  const hashes = new Int32Array(HASHES)
 
-  return function read(source: string, parsed?: ParsedText): ParsedBody | UnreadBody {
-    const mark = sampleHash(source)
-    const isNew = marks[mark & (MARKS - 1)] !== mark
-    const known = isNew ? undefined : readings.get(source)
+  return function parse(source: string, preparsed?: ParsedText): ParsedBody | UnreadBody {
+    const hash = sampleHash(source)
+    const isNew = hashes[hash & (HASHES - 1)] !== hash
+    const known = isNew ? undefined : bodies.get(source)
     if (known !== undefined) return known
-    const isParsed = parsed?.text === source
+    const isParsed = preparsed?.text === source
     const excess = isParsed ? undefined : excessOf(source)
     if (excess !== undefined) return { excess }
-    const body = isParsed ? parsed.json : parseObject(source)
+    const body = isParsed ? preparsed.json : parseObject(source)
     if (body === undefined) return undefined
-    const reading: ParsedBody = { body, questions: {} }
-    if (isNew) marks[mark & (MARKS - 1)] = mark
-    else if (source.length <= MAX_LENGTH) keep(source, reading)
-    return reading
-  }
-
-  function keep(source: string, reading: ParsedBody) {
-    readings.set(source, reading)
-    const [oldest] = readings.size > MAX_BODIES ? readings.keys() : []
-    if (oldest !== undefined) readings.delete(oldest)
+    const parsed: ParsedBody = { body, questions: {} }
+    if (isNew) hashes[hash & (HASHES - 1)] = hash
+    else if (source.length <= MAX_LENGTH) bodies.set(source, parsed)
+    return parsed
   }
 }
 
-/**
- * Parses a request body within the limits that `gateway.fetch` sets itself. For servers in front of it, which look into
- * bodies too: `fetchOptions` hands over the result, so that the body is not parsed twice.
- *
- * @example gateway.fetch(url, { method: 'POST', headers, ...parseBody(text).fetchOptions })
- * @returns `undefined` for what is no JSON object; `excess`, the name of the limit, for what is beyond one.
- */
-export function parseBody(text: string): { excess: Excess } | PreparsedBody | undefined {
-  if (!/^\s*\{/.test(text)) return undefined
-  const excess = excessOf(text)
-  if (excess !== undefined) return { excess }
-  const json = parseObject(text)
-  return json && preparsedBody(text, json)
-}
-
-/** A parsed body, and what to add to the `init` of a `fetch` that sends it. */
-export type PreparsedBody = { json: JsonObject; fetchOptions: { body: string } }
-
-export const preparsedBody = (text: string, json: JsonObject): PreparsedBody => ({
-  json,
-  fetchOptions: Object.assign({ body: text }, { [PREPARSED]: { text, json } satisfies ParsedText }),
-})
-
-/** What a text looks like from afar: good enough to tell that it is new. */
+/** Hashes the length and 16 characters of a text: enough to tell most new texts from repeated ones. */
 function sampleHash(source: string): number {
-  let mark = source.length
+  let hash = source.length
   for (let sample = 1; sample <= SAMPLES; sample += 1)
-    mark = (mark * 31 + source.charCodeAt(Math.floor((source.length * sample) / (SAMPLES + 1)))) | 0
-  return mark
+    hash = (hash * 31 + source.charCodeAt(Math.floor((source.length * sample) / (SAMPLES + 1)))) | 0
+  return hash
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type ParsedBody, parseBody } from '@hotdash/llm-gateway'
+import { type ParsedBody, parseBody } from '@hotdash/llm-gateway/server'
 import { bodyTooComplex, bodyTooLarge, type HttpError, httpErrors } from './errors.ts'
 
 /** A request body, parsed once for the server and the gateway. `bytes`: its size on the wire. */

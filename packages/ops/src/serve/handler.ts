@@ -1,4 +1,5 @@
-import { type Gateway, type ParsedBody, parsedBody } from '@hotdash/llm-gateway'
+import type { Gateway } from '@hotdash/llm-gateway'
+import { type ParsedBody, parsedBody } from '@hotdash/llm-gateway/server'
 import { isObject, textOf } from '../core/json.ts'
 import type { Authenticator, Principal } from './authenticate.ts'
 import { createBodyReader } from './body.ts'

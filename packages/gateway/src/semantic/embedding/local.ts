@@ -1,5 +1,7 @@
 import { type Calibration, type Embedder, normalised } from './embedder.ts'
 
+export type { Calibration, Embedder } from './embedder.ts'
+
 /** The part of the model's interface that is used. */
 type Model = { embed: (texts: string[]) => Promise<number[][]> }
 
