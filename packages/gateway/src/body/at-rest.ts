@@ -5,9 +5,9 @@ import { HeadersAtRest } from './headers-at-rest.ts'
 
 /**
  * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
- * headers can be changed, as those of a Response that a program made itself.
+ * headers can be changed, as those of a Response that a program made itself. `signal`: of who may give it up.
  */
-type Head = { url: string; mutable?: boolean } & Partial<
+type Head = { url: string; mutable?: boolean; signal?: AbortSignal } & Partial<
   Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>
 >
 
@@ -83,7 +83,7 @@ class ResponseAtRest implements Response {
   get body(): Response['body'] {
     if (this.#usual === undefined && this.#body instanceof ReadableStream)
       return this.#body as Response['body']
-    return this.#asUsual().body
+    return (this.#usual ?? this.#asUsual()).body
   }
 
   get bodyUsed() {
@@ -147,7 +147,14 @@ class ResponseAtRest implements Response {
     this.#used = true
   }
 
+  /** As `fetch` words it, whatever the reason was: who gave an answer up before reading it reads none of it. */
+  #refuseGivenUp() {
+    const isGivenUp = this.#head.signal?.aborted && Readable.isErrored(this.#body as unknown as Readable)
+    if (isGivenUp) throw new DOMException('The operation was aborted.', 'AbortError')
+  }
+
   #asUsual(): Response {
+    this.#refuseGivenUp()
     if (this.#usual === undefined) {
       this.#usual = new Response(this.#body as BodyInit, { headers: this.headers })
       // What was read as text leaves a stream that is at its end.

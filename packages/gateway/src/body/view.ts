@@ -38,13 +38,16 @@ export async function openView(live: Live, view: View, leave: Leave): Promise<Re
   if (answer === undefined || format === undefined)
     throw terminated('the answer that this call shared never came to its end')
   return view.stream
-    ? dress(live, format.emit(answer.json, view.includeUsage).join(''), 'text/event-stream; charset=utf-8')
-    : dress(live, answer.text, 'application/json')
+    ? dress(live, format.emit(answer.json, view.includeUsage).join(''), {
+        type: 'text/event-stream; charset=utf-8',
+      })
+    : dress(live, answer.text, { type: 'application/json' })
 }
 
 function following(live: Live, view: View, leave: Leave, cursor = live.log.join()): Response {
   const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
-  return dress(live, readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early))
+  const body = readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early)
+  return dress(live, body, { signal: view.signal })
 }
 
 /** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
@@ -86,11 +89,15 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
 }
 
 /** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
-function dress({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
+function dress(
+  { response }: Live,
+  body: string | Uint8Array | ReadableStream,
+  { type, signal }: { type?: string; signal?: AbortSignal } = {},
+): Response {
   const { status, statusText, url, redirected, mutable = false } = response
   const headers = headersAtRest(type === undefined ? response.headers : reshaped(response.headers, type))
   const bodyless = status === 204 || status === 205 || status === 304
-  const head = { status, statusText, url, type: response.type, redirected, mutable }
+  const head = { status, statusText, url, type: response.type, redirected, mutable, ...(signal && { signal }) }
   return atRest(bodyless ? null : body, headers, head)
 }
 
