@@ -31,7 +31,7 @@ const ROOMS: Record<string, string[]> = {
   policy: ['redis'],
   quota: ['account', 'body', 'identify', 'redis', 'route'],
   redis: [],
-  route: ['policy'],
+  route: ['body', 'policy'],
   semantic: ['account', 'body', 'cache', 'identify', 'policy', 'redis'],
   sinks: ['account', 'body', 'identify', 'policy', 'redis'],
   stale: ['identify'],

@@ -63,7 +63,7 @@ function choices(): Choice[] {
 
 /** Some things cannot meet: then what cannot be is left out. */
 function isPossible({ transport, ending }: Cell): boolean {
-  return !(transport.noLoops && ending.isLoop)
+  return !(transport.noLoops && ending.isLoop) && !(transport.ownClasses && ending.isBodyless)
 }
 
 /** What is different in a cell. */

@@ -65,6 +65,8 @@ export type Seen = {
   hadHead: boolean
 }
 
+/** Nothing listens there: the port of a service that is no longer in use. */
+const UNUSED = 'http://127.0.0.1:9'
 const TOKEN = {
   access_token: 'exchanged-token',
   issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
@@ -94,7 +96,10 @@ export async function run(cell: Cell, make: Make, elsewhere: string, around: Aro
     left -= 1
     return ending.serve({ request, reply, entry, api, stream, elsewhere, left: gone.left })
   })
-  const made = await construct(cell, make, upstream)
+  // A port that was let go may soon be another server's.
+  if (ending.isClosed) upstream.close()
+  const place = ending.isClosed ? { origin: UNUSED, baseURL: `${UNUSED}/v1` } : upstream
+  const made = await construct(cell, make, place)
   if ('error' in made) {
     upstream.close()
     return { calls: [{ notes: [], error: made.error }], books: [], unsigned: [], hadHead: true }
@@ -102,13 +107,12 @@ export async function run(cell: Cell, make: Make, elsewhere: string, around: Aro
   const { client, close } = made
   const perRequest = credential.perRequest ? { Authorization: 'Bearer sk-request' } : {}
   const headers = { ...perRequest, ...(cell.way === 'options of the request' && { 'x-of-request': '1' }) }
-  if (isWarm) {
+  if (isWarm && !ending.isClosed) {
     const warm = client.embeddings.create({ model: 'text-embedding-3-small', input: 'warm' }, { headers })
     await warm.catch((error: unknown) => calls.push({ notes: [], error: errorSeen(error) }))
     upstream.take()
     isServing = true
   }
-  if (ending.isClosed) upstream.close()
   let hadHead = ending.patience?.head !== true
 
   async function call(isLeader: boolean): Promise<Seen['calls'][number]> {
@@ -157,7 +161,7 @@ export async function run(cell: Cell, make: Make, elsewhere: string, around: Aro
   const isSigned = credential.isSigned === true
   return {
     calls,
-    books: entries.map((entry) => requestSeen(entry, isSigned, made.isLate === true)),
+    books: entries.map((entry) => requestSeen(entry, isSigned, made.isLate === true && transport.global === 'after')),
     unsigned: isSigned ? await Promise.all(entries.map(unsigned)) : [],
     hadHead,
   }

@@ -82,7 +82,8 @@ function steady(error: unknown): unknown {
   const { code } = isRecord(error.fields) ? error.fields : {}
   if (BROKEN.has(code)) return 'a broken connection'
   if (error.name === 'AbortError') return 'given up'
-  return { ...error, cause: steady(error.cause) }
+  const cause = steady(error.cause)
+  return error.text === 'TypeError: terminated' ? cause : { ...error, cause }
 }
 
 const given = ({ notes, error }: Seen['calls'][number]) => ({ notes, error })

@@ -29,6 +29,8 @@ export type Ending = {
   isClosed?: true
   /** What is stored, and so asked once. `false`: certainly not. Absent: either is right. */
   stored?: boolean
+  /** Has no body by the standard, whatever a library makes of it. */
+  isBodyless?: true
   /** Sends on to where it came from. */
   isLoop?: true
   /** How the machine tells of it is by chance. */
@@ -56,6 +58,7 @@ const error = (status: number, more: object = {}, headers: object = {}): Ending 
 const bytes = (name: string, status: number, body: string | Buffer, headers: object = json): Ending => ({
   name,
   ...(status >= 400 && { stored: false }),
+  ...((status === 204 || status === 304) && { isBodyless: true as const }),
   serve: ({ reply }) => reply.writeHead(status, { ...headers }).end(body),
 })
 

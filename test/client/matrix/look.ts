@@ -34,7 +34,8 @@ export function errorSeen(thrown: unknown, depth = 0): unknown {
   return {
     classes: classesOf(thrown),
     name: thrown.name,
-    text: steady(String(thrown)),
+    // Libraries word it each in its own way.
+    text: thrown.name === 'AbortError' ? 'AbortError' : steady(String(thrown)),
     fields,
     own: Object.keys(thrown).toSorted(),
     ...('cause' in thrown && depth < 5 && { cause: errorSeen(thrown.cause, depth + 1) }),

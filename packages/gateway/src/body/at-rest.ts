@@ -5,7 +5,7 @@ import { HeadersAtRest } from './headers-at-rest.ts'
 
 /**
  * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
- * headers can be changed, as those of a Response that a program made itself. `signal`: of who may give it up.
+ * headers can be changed, as those of a Response that a program made itself. `signal`: of the caller, who may give it up.
  */
 type Head = { url: string; mutable?: boolean; signal?: AbortSignal } & Partial<
   Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>
@@ -83,7 +83,7 @@ class ResponseAtRest implements Response {
   get body(): Response['body'] {
     if (this.#usual === undefined && this.#body instanceof ReadableStream)
       return this.#body as Response['body']
-    return (this.#usual ?? this.#asUsual()).body
+    return this.#asUsual().body
   }
 
   get bodyUsed() {
@@ -95,6 +95,7 @@ class ResponseAtRest implements Response {
   }
 
   async text(): Promise<string> {
+    this.#refuseGivenUp()
     const body = this.#body
     if (this.#usual !== undefined || body === null || body instanceof ReadableStream)
       return await this.#asUsual().text()
@@ -107,18 +108,22 @@ class ResponseAtRest implements Response {
   }
 
   async arrayBuffer() {
+    this.#refuseGivenUp()
     return await this.#asUsual().arrayBuffer()
   }
 
   async blob() {
+    this.#refuseGivenUp()
     return await this.#asUsual().blob()
   }
 
   async bytes() {
+    this.#refuseGivenUp()
     return await this.#asUsual().bytes()
   }
 
   async formData() {
+    this.#refuseGivenUp()
     return await this.#asUsual().formData()
   }
 
@@ -142,19 +147,21 @@ class ResponseAtRest implements Response {
     return new HeadersAtRest(this.#head.mutable ? new Headers(this.headers) : this.#collected)
   }
 
+  /**
+   * Who gave an answer up reads none of it, even if all of it is there. In the words of `fetch`, whatever the reason. A
+   * Response that a program made itself knows of no signal.
+   */
+  #refuseGivenUp() {
+    if (this.#head.signal?.aborted && !this.#head.mutable && !this.bodyUsed)
+      throw new DOMException('The operation was aborted.', 'AbortError')
+  }
+
   #use() {
     if (this.#used) throw new TypeError('Body is unusable: Body has already been read')
     this.#used = true
   }
 
-  /** As `fetch` words it, whatever the reason was: who gave an answer up before reading it reads none of it. */
-  #refuseGivenUp() {
-    const isGivenUp = this.#head.signal?.aborted && Readable.isErrored(this.#body as unknown as Readable)
-    if (isGivenUp) throw new DOMException('The operation was aborted.', 'AbortError')
-  }
-
   #asUsual(): Response {
-    this.#refuseGivenUp()
     if (this.#usual === undefined) {
       this.#usual = new Response(this.#body as BodyInit, { headers: this.headers })
       // What was read as text leaves a stream that is at its end.

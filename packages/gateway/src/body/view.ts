@@ -38,16 +38,14 @@ export async function openView(live: Live, view: View, leave: Leave): Promise<Re
   if (answer === undefined || format === undefined)
     throw terminated('the answer that this call shared never came to its end')
   return view.stream
-    ? dress(live, format.emit(answer.json, view.includeUsage).join(''), {
-        type: 'text/event-stream; charset=utf-8',
-      })
-    : dress(live, answer.text, { type: 'application/json' })
+    ? dress(live, format.emit(answer.json, view.includeUsage).join(''), view, EVENTS)
+    : dress(live, answer.text, view, 'application/json')
 }
 
 function following(live: Live, view: View, leave: Leave, cursor = live.log.join()): Response {
   const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
   const body = readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early)
-  return dress(live, body, { signal: view.signal })
+  return dress(live, body, view)
 }
 
 /** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
@@ -63,7 +61,7 @@ async function whole(live: Live, view: View, leave: Leave): Promise<Response> {
   const entries = live.outcome() === 'complete' ? log.whole() : undefined
   if (entries === undefined) return following(live, view, leave, cursor)
   left(false)
-  return dress(live, bytesOf(entries))
+  return dress(live, bytesOf(entries), view)
 }
 
 async function arrival(over: Promise<void>, view: View, leave: Leave, ms?: number): Promise<void> {
@@ -76,6 +74,7 @@ async function arrival(over: Promise<void>, view: View, leave: Leave, ms?: numbe
   }
 }
 
+const EVENTS = 'text/event-stream; charset=utf-8'
 const encoder = new TextEncoder()
 
 /** Hides the usage that we asked for and this caller did not. */
@@ -92,12 +91,13 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
 function dress(
   { response }: Live,
   body: string | Uint8Array | ReadableStream,
-  { type, signal }: { type?: string; signal?: AbortSignal } = {},
+  { signal }: View,
+  type?: string,
 ): Response {
   const { status, statusText, url, redirected, mutable = false } = response
   const headers = headersAtRest(type === undefined ? response.headers : reshaped(response.headers, type))
   const bodyless = status === 204 || status === 205 || status === 304
-  const head = { status, statusText, url, type: response.type, redirected, mutable, ...(signal && { signal }) }
+  const head = { status, statusText, url, type: response.type, redirected, mutable, signal }
   return atRest(bodyless ? null : body, headers, head)
 }
 

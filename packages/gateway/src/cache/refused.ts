@@ -1,28 +1,50 @@
+import { errorCode } from '../body/error-code.ts'
 import type { Call, Reply } from '../call.ts'
 import { bearingOf } from './headers.ts'
 
 /** Oldest out first: one that is forgotten is found out again by its next question. */
 const MAX = 1_000
 
+/** Codes of a 401 that turn down the key itself, whatever organization or project it was shown for. Source: OpenAI API. */
+const OF_THE_KEY = new Set<unknown>(['invalid_api_key', 'account_deactivated', 'expired_api_key'])
+
 /**
  * Accounts whose credentials upstream has turned down (401), as far as this process has seen. Until upstream takes them
- * again, they get no answer but upstream's own.
+ * again, they get no answer but upstream's own. A 401 to a call that names an organization or a project may be about
+ * those: unless it says that it is about the key, it counts for them alone.
  */
 export function createRefused() {
   const accounts = new Set<string>()
 
+  function add(account: string) {
+    accounts.add(account)
+    const [oldest] = accounts.size > MAX ? accounts : []
+    if (oldest !== undefined) accounts.delete(oldest)
+  }
+
   return {
-    has: (call: Call): boolean => accounts.size > 0 && accounts.has(accountOf(call)),
-    /** Told of each reply from below. */
-    learn(call: Call, { via, recording: { status } }: Reply): void {
-      if (via !== 'upstream' || status === undefined) return
+    has: (call: Call): boolean =>
+      accounts.size > 0 && (accounts.has(keyOf(call)) || accounts.has(keyOf(call) + placeOf(call))),
+    /** Told of each reply from below. Waits for a 401's body, and for nothing else. */
+    async learn(call: Call, reply: Reply): Promise<void> {
+      const { status } = reply.recording
+      if (reply.via !== 'upstream' || status === undefined) return
+      const key = keyOf(call)
       if (status === 401) {
-        accounts.add(accountOf(call))
-        const [oldest] = accounts.size > MAX ? accounts : []
-        if (oldest !== undefined) accounts.delete(oldest)
-      } else if (accounts.size > 0 && status < 400) accounts.delete(accountOf(call))
+        add(key + placeOf(call))
+        if (OF_THE_KEY.has(await errorCode(reply, call))) add(key)
+      } else if (accounts.size > 0 && status < 400) {
+        accounts.delete(key)
+        accounts.delete(key + placeOf(call))
+      }
     },
   }
 }
 
-const accountOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
+const keyOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
+
+/** Within its account. Empty where the call names none: then a 401 is about the key. */
+function placeOf({ outgoing: { headers } }: Call): string {
+  const [organization, project] = [headers.get('openai-organization'), headers.get('openai-project')]
+  return organization === null && project === null ? '' : `\n${JSON.stringify([organization, project])}`
+}

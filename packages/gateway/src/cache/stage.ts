@@ -40,7 +40,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
         ...(shares && meeting(call, keys, name)),
         ...(follows && { flight: `${keys.flight} ${name}` }),
       })
-      refused.learn(call, reply)
+      await refused.learn(call, reply)
       if (reply.via === 'upstream')
         later.after(reply.recording.ended, (ending) => keep(keys, call, reply, ending, name))
       // What was found by meaning has a key of its own.
@@ -51,7 +51,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     async function without(call: Call, bypass: string): Promise<Reply> {
       if (call.controls.cache.onlyIfCached) return notCached(call)
       const reply = await next(call)
-      refused.learn(call, reply)
+      await refused.learn(call, reply)
       return { ...reply, bypass }
     }
 

@@ -48,7 +48,8 @@ shared[KEY] ??= new AsyncLocalStorage<GatewayContext>()
 const storage = shared[KEY]
 
 /**
- * Runs `fn` with these controls on every call it makes, however deep. Nested contexts add to the outer one.
+ * Runs `fn` with these controls on every call it makes, however deep. Nested contexts add to the outer one: a field that
+ * is left out, `undefined` or `null` is the outer one's.
  *
  * @example
  * await withGateway({ agent: 'support', session: ticket.id }, () => answer(ticket))
@@ -61,11 +62,14 @@ export function withGateway<T>(context: GatewayContext, fn: () => T): T {
   return storage.run({ ...outer, ...given, trace, tags }, fn)
 }
 
+/** What counts as given where it cannot be read: the strictest cache, and a name that is none, so that nothing is shared. */
+const UNREADABLE = { cache: false, user: Symbol('unreadable'), session: Symbol('unreadable') } as const
+
 const FIELDS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'onLimit'] as const
 
 /**
- * What can be read of a program's context: of `undefined`, or of an object that throws when it is looked at, nothing. A
- * restriction of the cache that cannot be read counts as the strictest.
+ * What can be read of a program's context: of `undefined`, or of an object that throws when it is looked at, nothing but
+ * that a restriction of the cache, a user and a session were meant.
  */
 function readable(context: GatewayContext | null | undefined): GatewayContext {
   const given: Record<string, unknown> = {}
@@ -73,10 +77,10 @@ function readable(context: GatewayContext | null | undefined): GatewayContext {
   for (const field of FIELDS) {
     try {
       const value = context[field]
-      if (field === 'tags' ? Array.isArray(value) : value !== undefined)
+      if (field === 'tags' ? Array.isArray(value) : value !== undefined && value !== null)
         given[field] = field === 'tags' ? [...(value as string[])] : value
     } catch {
-      if (field === 'cache') given.cache = false
+      if (field in UNREADABLE) given[field] = UNREADABLE[field as keyof typeof UNREADABLE]
     }
   }
   return given

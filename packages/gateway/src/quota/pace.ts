@@ -1,7 +1,7 @@
 import type { Call, Handler, Reply, Stage } from '../call.ts'
 import { detached, type Fault, guarded } from '../faults.ts'
 import { refuse } from '../refuse.ts'
-import { errorCode } from '../route/failover.ts'
+import { errorCode } from '../body/error-code.ts'
 import { clearTimer, setTimer } from '../timers.ts'
 import { type Answer, createLine, type Line } from './line.ts'
 import { gone, hold, type Patience, patienceOf, queueFull } from './patience.ts'

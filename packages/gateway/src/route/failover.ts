@@ -1,3 +1,4 @@
+import { errorCode } from '../body/error-code.ts'
 import type { Call, Reply } from '../call.ts'
 
 const BROKEN = new Set([408, 409, 429])
@@ -37,16 +38,4 @@ function isFetchsOwn(error: unknown): boolean {
   if (!(error instanceof TypeError) || error.message !== 'fetch failed') return false
   const { cause } = error
   return cause instanceof Error && (!('code' in cause) || FETCHS_OWN.has(cause.code))
-}
-
-/** Looks at the error without using it up: every reader opens the recording for itself. */
-export async function errorCode(reply: Reply, call: Pick<Call, 'view'>): Promise<string | undefined> {
-  try {
-    const view = { ...call.view, stream: false }
-    const response = await reply.recording.open(view, () => undefined)
-    const { error } = (await response.json()) as { error?: { code?: string; type?: string } }
-    return error?.code ?? error?.type
-  } catch {
-    return undefined
-  }
 }

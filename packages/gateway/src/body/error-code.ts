@@ -1,0 +1,13 @@
+import type { Call, Reply } from '../call.ts'
+
+/** The code of an error, or its type. Looks at it without using it up: every reader opens the recording for itself. */
+export async function errorCode(reply: Reply, call: Pick<Call, 'view'>): Promise<string | undefined> {
+  try {
+    const view = { ...call.view, stream: false }
+    const response = await reply.recording.open(view, () => undefined)
+    const { error } = (await response.json()) as { error?: { code?: string; type?: string } }
+    return error?.code ?? error?.type
+  } catch {
+    return undefined
+  }
+}
