@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { GUARD_NAMES } from '../packages/gateway/src/policy/policy.ts'
-import { CALIBRATION } from '../packages/gateway/src/semantic/embed/local.ts'
+import { GUARD_NAMES } from '#src/core/policy.ts'
+import { CALIBRATION } from '#src/semantic/embedding/local.ts'
 import { ownParaphrases, ownQuestions, ownTraps } from './bench/semantic/data.ts'
 import { servedAt, verdictsOn } from './bench/semantic/pairs.ts'
 import { playProduct } from './bench/semantic/play.ts'

@@ -87,7 +87,7 @@ export function fleetBreaches(records: CallRecord[], all: Stats[], policy: Polic
   const found: string[] = []
   if (sum(all, ({ sharedCache }) => sharedCache?.hits) === 0)
     found.push("no process found another's answer in Redis")
-  if (sum(all, ({ acrossProcesses }) => acrossProcesses?.followed) === 0)
+  if (sum(all, ({ crossProcess: acrossProcesses }) => acrossProcesses?.followers) === 0)
     found.push("no process shared another's call")
   for (const { redis, quota, sharedCache } of all) {
     const errors = (quota?.errors ?? 0) + (sharedCache?.errors ?? 0)

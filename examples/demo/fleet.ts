@@ -101,7 +101,7 @@ export async function troubleWith(redis: string): Promise<string | undefined> {
   const state = () => gateway.stats().redis
   for (let waited = 0; waited < 3_000 && state()?.state === 'connecting'; waited += 20)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  const { state: found, trouble } = state() ?? { state: 'down', trouble: 'not configured' }
+  const { state: found, lastError: trouble } = state() ?? { state: 'down', lastError: 'not configured' }
   await gateway.close(0)
   return found === 'up' ? undefined : (trouble ?? `it is ${found}`)
 }

@@ -50,7 +50,7 @@ const columns: Column<[name: string, counts: Counts]>[] = [
 function countsOf(all: Stats[]): Map<string, Counts> {
   const sums = new Map<string, Counts>()
   for (const { sinks = {} } of all)
-    for (const [name, { delivered, spilled, refused, dropped, queued }] of Object.entries(sinks)) {
+    for (const [name, { delivered, spilled, rejected: refused, dropped, queued }] of Object.entries(sinks)) {
       const sum = sums.get(name) ?? { delivered: 0, spilled: 0, refused: 0, dropped: 0, queued: 0 }
       sum.delivered += delivered
       sum.spilled += spilled

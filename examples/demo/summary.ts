@@ -62,7 +62,7 @@ export function acrossProcesses(records: CallRecord[], all: Stats[], policy: Pol
     refused: refused(records.filter(({ team }) => team === row.name)),
   }))
   const found = sum(all, ({ sharedCache }) => sharedCache?.hits)
-  const followed = sum(all, ({ acrossProcesses }) => acrossProcesses?.followed)
+  const followed = sum(all, ({ crossProcess: acrossProcesses }) => acrossProcesses?.followers)
   const commands = sum(all, ({ redis }) => redis?.commands)
   return [
     `Across ${all.length} processes: ${found} answers came out of Redis, ${followed} of them to calls that had waited while`,

@@ -22,7 +22,7 @@ export function busiestMinutes(records: CallRecord[], policy: Policy) {
   return Object.entries(policy.teams ?? {}).map(([name, { rpm }]) => {
     const times = records
       .filter(({ team }) => team === name)
-      .flatMap(({ at, attempts }) => attempts.map(() => at))
+      .flatMap(({ startedAt: at, attempts }) => attempts.map(() => at))
       .sort((a, b) => a - b)
     const within = times.map((from) => times.filter((at) => at >= from && at < from + MINUTE).length)
     return { name, limit: rpm, most: Math.max(0, ...within) }

@@ -13,7 +13,7 @@ const client = createGatewayClient({
     agent,
     redis,
     policy,
-    coalesce: { acrossProcesses: true },
+    coalesce: { crossProcess: true },
     // Nine processes on a small machine are slower than nine on nine: patience is not what is shown here.
     deadlines: { redisMs: 3_000, connectMs: 5_000 },
     // Nobody's alerts or reports should take a demo for work.

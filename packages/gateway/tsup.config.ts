@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { defineConfig, type Options } from 'tsup'
 
-/** What only some programs load. */
+const entries = { index: 'src/index.ts', policy: 'src/policy/index.ts', custody: 'src/custody/index.ts' }
+
+/** Entry points that only some programs load. */
 const indices = {
-  'indices/pgvector': 'src/semantic/engine/pgvector.ts',
+  'indices/pgvector': 'src/semantic/backends/pgvector.ts',
   'indices/usearch': 'src/semantic/index/usearch.ts',
-  'indices/vector-sets': 'src/semantic/engine/vector-sets.ts',
+  'indices/vector-sets': 'src/semantic/backends/vector-sets.ts',
 }
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
@@ -44,8 +46,8 @@ const common: Options = {
 export default defineConfig([
   {
     ...common,
-    entry: ['src/index.ts', 'src/policy.ts', 'src/custody.ts'],
-    dts: { entry: { index: 'src/index.ts', policy: 'src/policy.ts', custody: 'src/custody.ts', ...indices } },
+    entry: entries,
+    dts: { entry: { ...entries, ...indices } },
     clean: true,
     noExternal: [/^zod/],
     loader: { '.lua': 'text' },

@@ -1,6 +1,6 @@
 import type { GatewayClient, Policy } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { inputSize } from '../../packages/gateway/src/route/tokens.ts'
+import { inputSize } from '#src/tokens/count.ts'
 import { tokenizerOf } from '../../packages/testing/src/tokens.ts'
 import { price } from './prices.ts'
 

@@ -97,15 +97,15 @@ function counts(sinks: Record<string, object> | undefined, calls: number) {
 
 test('what a sink answers is counted as far as it makes sense, and else as nothing delivered, said once', async () => {
   const told: [answer: unknown, counted: object][] = [
-    [{ trouble: { toString: 1 } }, { delivered: 3 }],
-    [{ refused: 1e9 }, { delivered: 0, refused: 3 }],
-    [{ refused: -5 }, { delivered: 0, refused: 3 }],
-    [{ refused: Number.NaN }, { delivered: 0, refused: 3 }],
-    [{ refused: '3' }, { delivered: 0, refused: 3 }],
-    [{ spilled: {} }, { delivered: 0, refused: 3 }],
+    [{ reason: { toString: 1 } }, { delivered: 3 }],
+    [{ rejected: 1e9 }, { delivered: 0, rejected: 3 }],
+    [{ rejected: -5 }, { delivered: 0, rejected: 3 }],
+    [{ rejected: Number.NaN }, { delivered: 0, rejected: 3 }],
+    [{ rejected: '3' }, { delivered: 0, rejected: 3 }],
+    [{ spilled: {} }, { delivered: 0, rejected: 3 }],
     [
-      { refused: 1, spilled: 2 },
-      { delivered: 0, refused: 1, spilled: 2 },
+      { rejected: 1, spilled: 2 },
+      { delivered: 0, rejected: 1, spilled: 2 },
     ],
     [undefined, { delivered: 3 }],
   ]

@@ -53,7 +53,7 @@ async function play(version: LangfuseVersion, steps: Step[], maxReports: number)
   let told = 0
 
   async function hold(word: boolean, known = told) {
-    const { delivered = 0, refused = 0, dropped = 0, queued = 0 } = stats() ?? {}
+    const { delivered = 0, rejected: refused = 0, dropped = 0, queued = 0 } = stats() ?? {}
     expect(delivered + refused + dropped + queued).toBe(records.length)
     const held = heldOf(server, records)
     expect(held).toBeGreaterThanOrEqual(delivered)

@@ -111,7 +111,7 @@ test('after a rollback processes go by what was in force before', async () => {
 
 test('all channels of a client are heard over one connection', async () => {
   const server = await redis()
-  const { client } = await agentAt(server, { coalesce: { acrossProcesses: true } })
+  const { client } = await agentAt(server, { coalesce: { crossProcess: true } })
   await client.chat.completions.create(ask('x'))
   await expect
     .poll(async () => ((await server.admin.pubsub('CHANNELS')) as string[]).toSorted(), { timeout: 10_000 })

@@ -36,7 +36,7 @@ export async function startCrowd(
       startAsker({
         name: `asker-${at}`,
         baseURL,
-        gateway: { ...options, coalesce: { acrossProcesses: true }, ...gateway },
+        gateway: { ...options, coalesce: { crossProcess: true }, ...gateway },
       }),
     ),
   )
@@ -101,9 +101,9 @@ async function startAsker(setting: Setting): Promise<{ asker: Asker; end: () => 
 
 /** What all of them together have counted. */
 export async function countedBy(askers: Asker[]): Promise<AcrossStats> {
-  const sum = { led: 0, takenOver: 0, followed: 0, gaveUp: 0 }
-  for (const { acrossProcesses } of await Promise.all(askers.map((asker) => asker.stats())))
-    for (const name of ['led', 'takenOver', 'followed', 'gaveUp'] as const)
+  const sum = { leaders: 0, takeovers: 0, followers: 0, fallbacks: 0 }
+  for (const { crossProcess: acrossProcesses } of await Promise.all(askers.map((asker) => asker.stats())))
+    for (const name of ['leaders', 'takeovers', 'followers', 'fallbacks'] as const)
       sum[name] += acrossProcesses?.[name] ?? 0
   return sum
 }

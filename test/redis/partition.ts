@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis'
-import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
-import { type Link, RedisUnavailable } from '../../packages/gateway/src/redis/link.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createRedisQuota } from '#src/quota/redis/quota.ts'
+import { type RedisConnection, RedisUnavailable } from '#src/redis/connection.ts'
 
 /** One call that a process let out, by the simulated time. `cost` is absent until the call has ended. */
 export type Call = { process: number; at: number; worst: number; cost?: number }
@@ -48,7 +49,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
   const log = new Map<string, Call>()
 
   /** The connection of one process: what is sent waits its turn, and what is cut off is lost. */
-  function linkOf(member: () => Member): Link {
+  function linkOf(member: () => Member): RedisConnection {
     const send = (run: () => Promise<unknown>) =>
       new Promise<unknown>((resolve, reject) => {
         member().onTheWay.push({ run, resolve, reject })
@@ -61,7 +62,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       eval: (...args: Parameters<Redis['eval']>) => send(() => client.eval(...args)),
     } as unknown as Redis
     return {
-      async ask(command) {
+      async run(command) {
         if (member().cut || member().dead) throw gone()
         const reply = await command(wire)
         member().heardAt = now
@@ -138,7 +139,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       tokens: 20,
       learnOutputTokens: undefined,
       cost: call.cost as NanoUsd,
-      doubt: 0 as NanoUsd,
+      unconfirmed: 0 as NanoUsd,
     })
   }
 

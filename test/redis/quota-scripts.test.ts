@@ -1,14 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import {
-  keysOf,
-  reserveArgs,
-  reservedOf,
-  settleArgs,
-  settledOf,
-} from '../../packages/gateway/src/quota/redis/wire.ts'
-import { zoneAt } from '../../packages/gateway/src/quota/redis/zone.ts'
+import { zoneAt } from '#src/quota/redis/day-boundary.ts'
+import { keysOf, reserveArgs, reservedOf, settleArgs, settledOf } from '#src/quota/redis/wire.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { startRedis } from './server.ts'
 

@@ -2,9 +2,9 @@ import type { GatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { afterEach, expect, test } from 'vitest'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
-import { estimate, noLabels } from '../../packages/gateway/src/semantic/threshold/labels.ts'
-import { createSharedLabels } from '../../packages/gateway/src/semantic/threshold/shared.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { estimate, noLabels } from '#src/semantic/decision/threshold/labels.ts'
+import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
 import { runs } from '../bytes/runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
@@ -188,7 +188,11 @@ test('whatever is deleted, an answer that was judged wrong is not given for that
 
 test('whatever is written over labels, they are those that were learned or none', async () => {
   const redis = await server()
-  const link = createLink(redis.url, { deadlineMs: 10_000, connectMs: 10_000, onChange: () => undefined })
+  const link = createRedisConnection(redis.url, {
+    deadlineMs: 10_000,
+    connectMs: 10_000,
+    onChange: () => undefined,
+  })
   open.push({ close: () => link.close() })
   const none = { alone: noLabels(), agreed: noLabels() }
   const school = (name: string, secret = 'secret') => ({
@@ -242,7 +246,7 @@ test('whatever is written over labels, they are those that were learned or none'
 test('labels that several processes add at the same time are all counted', async () => {
   const redis = await server()
   const links = Array.from({ length: 3 }, () =>
-    createLink(redis.url, { deadlineMs: 10_000, connectMs: 10_000, onChange: () => undefined }),
+    createRedisConnection(redis.url, { deadlineMs: 10_000, connectMs: 10_000, onChange: () => undefined }),
   )
   for (const link of links) open.push({ close: () => link.close() })
   const school = { agent: 'a', name: 'gw:{t}:sl:x', secret: Buffer.from('secret') }

@@ -1,9 +1,9 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { afterEach, expect, test } from 'vitest'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
-import { estimate, noLabels } from '../../packages/gateway/src/semantic/threshold/labels.ts'
-import { createSharedLabels } from '../../packages/gateway/src/semantic/threshold/shared.ts'
-import { sightedName } from '../../packages/gateway/src/semantic/threshold/sightings.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { estimate, noLabels } from '#src/semantic/decision/threshold/labels.ts'
+import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
+import { sightedName } from '#src/semantic/decision/threshold/sightings.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -204,7 +204,11 @@ test('groups that one process found are believed by another', async () => {
 
 test('what was judged of single entries is known to all processes, bounded, and with an end', async () => {
   const redis = await server()
-  const link = createLink(redis.url, { deadlineMs: 2_000, connectMs: 2_000, onChange: () => undefined })
+  const link = createRedisConnection(redis.url, {
+    deadlineMs: 2_000,
+    connectMs: 2_000,
+    onChange: () => undefined,
+  })
   open.push({ close: () => link.close() })
   const labels = createSharedLabels(link)
   const school = { agent: 'support', name: 'gw:{default}:sl:support', secret: Buffer.from('secret') }

@@ -1,13 +1,13 @@
 import OpenAI, { type ClientOptions } from 'openai'
-import type { GatewayControls } from './controls.ts'
-import { type Credential, constructed } from './credential.ts'
-import { originOf } from './custody/egress.ts'
-import { guarded } from './faults.ts'
-import { assemble } from './gateway.ts'
-import { belowBase, restBelow } from './governed.ts'
-import { markOrigin, markRequest, type RequestOptions } from './identify/origin.ts'
-import { isObject } from './json.ts'
-import type { GatewayOptions } from './options.ts'
+import type { GatewayOptions } from './config/options.ts'
+import { attachCallState, markRequest, type RequestOptions } from './core/call-state.ts'
+import { matchBelowBase, pathBelowBase } from './core/endpoints.ts'
+import { isObject } from './core/json.ts'
+import { originOf } from './egress/egress.ts'
+import type { GatewayControls } from './gateway/controls.ts'
+import { type Credential, constructed } from './gateway/credential.ts'
+import { buildGateway } from './gateway/gateway.ts'
+import { guarded } from './util/faults.ts'
 
 /** A real `OpenAI`, with the gateway's controls on it. */
 export type GatewayClient = OpenAI & {
@@ -25,7 +25,7 @@ type Inside = {
   prepareRequest: (request: object, context: { url: string; options: RequestOptions }) => Promise<void>
 }
 
-type House = ReturnType<typeof assemble>
+type GatewayBuild = ReturnType<typeof buildGateway>
 
 /**
  * An `OpenAI` client whose calls are cached, limited, routed, priced and recorded. Takes what `new OpenAI()` takes;
@@ -40,12 +40,12 @@ export function createGatewayClient(
 ): GatewayClient {
   const { gateway, ...clientOptions } = options
   const own = constructed(clientOptions)
-  const house = assemble(gateway, own.credential)
+  const house = buildGateway(gateway, own.credential)
   return decorate(clientFor(own, clientOptions, house), house)
 }
 
 /** Where a client has no key for models, the proxy's or the placeholder of custody stands in for it. */
-function clientFor(own: Constructed, options: ClientOptions, { standIn, controls }: House): OpenAI {
+function clientFor(own: Constructed, options: ClientOptions, { standIn, controls }: GatewayBuild): OpenAI {
   if (standIn !== undefined) return new OpenAI({ ...options, apiKey: standIn })
   if ('client' in own) return own.client
   controls.close(0).catch(() => undefined)
@@ -58,15 +58,15 @@ type Constructed = { credential: Credential } & ({ client: OpenAI } | { error: u
  * The client stays a plain `OpenAI`; a subclass would be built anew by `withOptions` and change the user agent. What
  * we add is not enumerable, so that nothing of ours is printed or copied with it.
  */
-function decorate(client: OpenAI, house: House): GatewayClient {
+function decorate(client: OpenAI, house: GatewayBuild): GatewayClient {
   const inside = client as unknown as Inside
   const through = inside.fetch
   const isGoverned = !isX509(inside._options)
   if (isGoverned) {
     inside.fetch = house.door({
       transport: through,
-      governs: belowBase(() => client.baseURL),
-      below: restBelow(() => client.baseURL),
+      match: matchBelowBase(() => client.baseURL),
+      relativePath: pathBelowBase(() => client.baseURL),
       frozen: inside._provider !== undefined,
       // As it was made: what changes its address later takes no key there.
       keyOrigin: originOf(client.baseURL),
@@ -96,7 +96,7 @@ function decorate(client: OpenAI, house: House): GatewayClient {
  * Marks each call, across the SDK's retries of it. The options that are marked are a copy: the caller's own may be frozen,
  * or serve for other calls.
  */
-function marks(client: OpenAI, { hooked, fault }: House) {
+function marks(client: OpenAI, { hooked, fault }: GatewayBuild) {
   const inside = client as unknown as Inside
   const { prepareOptions, prepareRequest } = inside
   const { request, requestAPIList } = client
@@ -110,7 +110,7 @@ function marks(client: OpenAI, { hooked, fault }: House) {
       // Without its mark, a call is one of a client that knows nothing of contexts and retries.
       const { maxRetries } = inside
       if (options.method === 'post')
-        guarded(() => markOrigin(options, { maxRetries, hooked, refreshes }), fault, 'a call')
+        guarded(() => attachCallState(options, { maxRetries, hooked, refreshes }), fault, 'a call')
       return prepareOptions.call(client, options)
     },
     prepareRequest(init: object, context: { url: string; options: RequestOptions }): Promise<void> {

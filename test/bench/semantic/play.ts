@@ -1,10 +1,11 @@
-import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import { decide, type Terms } from '../../../packages/gateway/src/semantic/decide.ts'
-import type { Calibration } from '../../../packages/gateway/src/semantic/embed/embedder.ts'
-import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
-import { createLearner } from '../../../packages/gateway/src/semantic/learn.ts'
-import { type Plan, planOf } from '../../../packages/gateway/src/semantic/plan.ts'
-import type { Neighbour } from '../../../packages/gateway/src/semantic/store/port.ts'
+import type { SemanticPlan } from '#src/core/caller.ts'
+import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
+import { planOf } from '#src/policy/semantic-plan.ts'
+import { decide, type Terms } from '#src/semantic/decision/decide.ts'
+import { createLearner } from '#src/semantic/decision/learner.ts'
+import type { Calibration } from '#src/semantic/embedding/embedder.ts'
+import { vetoOf } from '#src/semantic/guards/guards.ts'
+import type { Neighbour } from '#src/semantic/store/port.ts'
 import { randomOf } from '../../random.ts'
 import { nearestIn, type Stream } from './stream.ts'
 
@@ -73,7 +74,7 @@ export type Product = {
   /** So often the judge takes a wrong answer for a right one. */
   judgeErrs?: number
   seed?: number
-  plan?: Partial<Plan>
+  plan?: Partial<SemanticPlan>
 }
 
 const SCHOOL = { agent: 'agent', name: 'agent', secret: Buffer.alloc(0) }
@@ -93,7 +94,7 @@ export async function playProduct(
   const plan = {
     ...planOf([{ semantic: { mode: 'on', judge: { rate, perHour }, guards: [...GUARD_NAMES] } }]),
     ...more,
-  } as Plan
+  } as SemanticPlan
   const waiting: Promise<void>[] = []
   let now = 0
   const learner = createLearner({

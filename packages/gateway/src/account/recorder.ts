@@ -1,21 +1,20 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Reply } from '../call.ts'
-import { type Fault, guarded } from '../faults.ts'
-import type { Origin } from '../identify/origin.ts'
-import { willRetry } from '../identify/retries.ts'
-import type { Later } from '../later.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import { clearTimer, setTimer } from '../timers.ts'
-import { codeOf, copied } from '../words.ts'
-import { usd } from './price.ts'
-import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
-import type { Bill } from './stage.ts'
-import type { Counters } from './stats.ts'
+import type { Call } from '../core/call.ts'
+import type { CallState } from '../core/call-state.ts'
+import { type NanoUsd, usd } from '../core/money.ts'
+import type { CacheState, CallRecord, Degraded, RecordDraft } from '../core/record.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Cost, Reply } from '../core/reply.ts'
+import { willRetry } from '../core/retries.ts'
+import type { DeferredQueue } from '../util/deferred.ts'
+import { codeOf, copied } from '../util/error-text.ts'
+import { type Fault, guarded } from '../util/faults.ts'
+import { clearTimer, setTimer } from '../util/timers.ts'
+import type { Counters } from './counters.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
 
 /** When things happened, by `performance.now()`, and whether the caller left before the end. */
-export type Seen = { left: boolean; firstByte: number | undefined; endedAt: number }
+export type Timing = { left: boolean; firstByte: number | undefined; endedAt: number }
 
 /** Longer than the SDK ever waits before it retries. */
 const RETRY_OVERDUE_MS = 70_000
@@ -26,17 +25,17 @@ const MAX_MODEL = 200
 export function createRecorder(
   counters: Counters,
   /** Does what the caller need not wait for. */
-  later: Later,
+  later: DeferredQueue,
   emit: (record: CallRecord, call: Call, ending: Ending) => void,
   fault: Fault,
   /** How shared Redis is, if not well. */
   condition: () => Degraded | undefined,
 ) {
-  const open = new Set<Origin>()
+  const open = new Set<CallState>()
   let idle: (() => void)[] = []
 
   function finish(call: Call, record: CallRecord, ending: Ending) {
-    const { origin } = call
+    const { state: origin } = call
     if (!open.delete(origin)) return
     clearTimer(origin.draft?.overdue)
     counters.counts.pending = open.size
@@ -51,8 +50,8 @@ export function createRecorder(
     idle = []
   }
 
-  function write(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
-    const { origin } = call
+  function write(call: Call, reply: Reply, ending: Ending, bill: Cost, seen: Timing) {
+    const { state: origin } = call
     const draft = origin.draft
     if (draft === undefined) return
     draft.open -= 1
@@ -76,7 +75,7 @@ export function createRecorder(
 
   return {
     /** Answers what the call's earlier attempts cost; `undefined` where that is unknown, or not known yet. */
-    begin(origin: Origin): NanoUsd | undefined {
+    begin(origin: CallState): NanoUsd | undefined {
       if (origin.draft === undefined) origin.draft = newDraft()
       else {
         // A retry goes on with what the attempt before it left.
@@ -90,14 +89,14 @@ export function createRecorder(
       counters.counts.pending = open.size
       return spent
     },
-    end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
+    end(call: Call, reply: Reply, ending: Ending, bill: Cost, seen: Timing) {
       later.add(
         () => write(call, reply, ending, bill, seen),
         () => finish(call, shortRecord(call, reply), ending),
       )
     },
     /** Closes the record of a call that another one tells of. */
-    forget(origin: Origin) {
+    forget(origin: CallState) {
       clearTimer(origin.draft?.overdue)
       if (!open.delete(origin)) return
       counters.counts.pending = open.size
@@ -112,7 +111,7 @@ export function createRecorder(
 export const plus = (a: NanoUsd | undefined, b: NanoUsd | undefined): NanoUsd | undefined =>
   a === undefined || b === undefined ? undefined : ((a + b) as NanoUsd)
 
-const newDraft = (): Draft => ({
+const newDraft = (): RecordDraft => ({
   attempts: [],
   open: 0,
   spent: 0 as NanoUsd,
@@ -125,11 +124,11 @@ const newDraft = (): Draft => ({
 
 /** What of a call is known without a look at what anybody else wrote. */
 function shortRecord(call: Call, reply: Reply): CallRecord {
-  const { origin, caller, operation, view } = call
+  const { state: origin, caller, operation, view } = call
   const { attempts = [] } = origin.draft ?? {}
   return {
     id: origin.id,
-    at: Math.round(performance.timeOrigin + origin.startedAt),
+    startedAt: Math.round(performance.timeOrigin + origin.startedAt),
     agent: caller.agent,
     team: caller.team,
     tags: [],
@@ -151,15 +150,15 @@ function recordOf(
   call: Call,
   reply: Reply,
   ending: Ending,
-  bill: Bill,
-  seen: Seen,
+  bill: Cost,
+  seen: Timing,
   condition: () => Degraded | undefined,
 ): CallRecord {
-  const { origin, caller, controls, body, operation, outgoing, view } = call
+  const { state: origin, caller, controls, body, operation, outbound: outgoing, view } = call
   const { attempts, spent, estimated, waitedMs, degraded } = origin.draft ?? newDraft()
   const record: CallRecord = {
     id: origin.id,
-    at: origin.at,
+    startedAt: origin.madeAt,
     agent: caller.agent,
     team: caller.team,
     tags: controls.tags,
@@ -179,11 +178,11 @@ function recordOf(
   if (controls.session !== undefined) record.session = controls.session
   if (controls.user !== undefined) record.user = controls.user
   if (controls.trace !== undefined) record.trace = controls.trace
-  if (typeof body.model === 'string') record.modelAsked = clipped(body.model)
+  if (typeof body.model === 'string') record.requestedModel = clipped(body.model)
   if (reply.bypass !== undefined) record.bypass = reply.bypass
   if (reply.key !== undefined) record.cacheKey = reply.key
   if (reply.similarity !== undefined) record.similarity = reply.similarity
-  if (reply.meaning !== undefined && !(reply.meaning instanceof Promise)) record.semantic = reply.meaning
+  if (reply.semantic !== undefined && !(reply.semantic instanceof Promise)) record.semantic = reply.semantic
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
   const isCounted = reply.via !== 'refused' && reply.recording.status !== undefined && !ending.usage.unknown
   if (isCounted) record.usage = ending.usage.usage
@@ -205,7 +204,7 @@ export function cacheState(reply: Reply): CacheState {
   return reply.bypass === undefined ? 'miss' : 'bypass'
 }
 
-function statusOf(reply: Reply, ending: Ending, { left }: Seen): CallRecord['status'] {
+function statusOf(reply: Reply, ending: Ending, { left }: Timing): CallRecord['status'] {
   if (reply.via === 'refused') return 'refused'
   if (ending.type !== 'complete') return ending.type
   if (left) return 'aborted'

@@ -1,24 +1,22 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import { type Fault, guarded } from '../faults.ts'
-import type { Later } from '../later.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import { refuse } from '../refuse.ts'
-import { FAULT, FAULT_AFTER } from '../unexamined.ts'
-import { unmetered } from './meter.ts'
-import { plus, type Recorder, type Seen } from './recorder.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import type { NanoUsd } from '../core/money.ts'
+import type { Ending } from '../core/recording.ts'
+import { FAULT, FAULT_AFTER } from '../core/refusal.ts'
+import type { Cost, Reply } from '../core/reply.ts'
+import { UNMETERED } from '../core/usage.ts'
+import type { DeferredQueue } from '../util/deferred.ts'
+import { type Fault, guarded } from '../util/faults.ts'
+import { plus, type Recorder, type Timing } from './recorder.ts'
 
-/** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
-export type Bill = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
-
-type Billed = Reply & { bill: Bill | Promise<Bill> }
+type Billed = Reply & { cost: Cost | Promise<Cost> }
 
 const FREE = 0 as NanoUsd
-const UNKNOWN: Bill = { cost: undefined, saved: undefined }
+const UNKNOWN: Cost = { cost: undefined, saved: undefined }
 
 type Options = {
   fault: Fault
-  later: Later
+  later: DeferredQueue
   /** Sends a request as it is. */
   send: Handler
 }
@@ -32,8 +30,8 @@ type Options = {
 export function account(recorder: Recorder, { fault, later, send }: Options): Stage {
   return (next) =>
     async function account(call) {
-      const before = recorder.begin(call.origin)
-      call.origin.barred = false
+      const before = recorder.begin(call.state)
+      call.state.barred = false
       let reply: Reply
       try {
         reply = await next(call)
@@ -43,40 +41,40 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
       }
       const known = reply.recording.ending
       const own = known === undefined ? follow(reply, call) : atOnce(reply, call, known)
-      return before === 0 ? own : { ...own, bill: inAll(own.bill, before) }
+      return before === 0 ? own : { ...own, cost: inAll(own.cost, before) }
     }
 
   async function afterFault(call: Call): Promise<Reply> {
-    const { origin, rules, caller, outgoing } = call
+    const { state: origin, policy: rules, caller, outbound: outgoing } = call
     // A stage may have failed while those below it were at work.
     origin.barred = true
-    if (origin.sent > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
+    if (origin.upstreamAttempts > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
     const isAstray = rules.egress.strays({ ...outgoing, ...outgoing.keys }) !== undefined
     const mayLeave = !rules.bindsCaller(caller) && !isAstray
     if (!mayLeave || call.purpose !== undefined) return { ...refuse(call, FAULT), bypass: 'fault' }
     const { init, headers, text } = outgoing
     const asItIs = { ...outgoing, frozen: true, injectUsage: false, init: { ...init, headers, body: text } }
-    return { ...(await send({ ...call, outgoing: asItIs, unexamined: true })), bypass: 'fault' }
+    return { ...(await send({ ...call, outbound: asItIs, unchecked: true })), bypass: 'fault' }
   }
 
   /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
   function atOnce(reply: Reply, call: Call, ending: Ending): Billed {
-    const bill = guarded(() => billFor(ending, reply, call), fault, 'a record') ?? UNKNOWN
+    const bill = guarded(() => costFor(ending, reply, call), fault, 'a record') ?? UNKNOWN
     const now = performance.now()
     const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
-    if (bill instanceof Promise || reply.meaning instanceof Promise)
+    if (bill instanceof Promise || reply.semantic instanceof Promise)
       later.add(
         () => end(call, reply, ending, bill, seen),
-        () => recorder.end(call, { ...reply, meaning: undefined }, ending, UNKNOWN, seen),
+        () => recorder.end(call, { ...reply, semantic: undefined }, ending, UNKNOWN, seen),
       )
     else recorder.end(call, reply, ending, bill, seen)
-    return { ...reply, bill }
+    return { ...reply, cost: bill }
   }
 
   /** The record waits for what is still being worked out. */
-  async function end(call: Call, reply: Reply, ending: Ending, bill: Bill | Promise<Bill>, seen: Seen) {
-    const meaning = await settled(reply.meaning, undefined)
-    recorder.end(call, { ...reply, meaning }, ending, await settled(bill, UNKNOWN), seen)
+  async function end(call: Call, reply: Reply, ending: Ending, bill: Cost | Promise<Cost>, seen: Timing) {
+    const meaning = await settled(reply.semantic, undefined)
+    recorder.end(call, { ...reply, semantic: meaning }, ending, await settled(bill, UNKNOWN), seen)
   }
 
   /** A record is not lost for want of a part of it. */
@@ -90,12 +88,12 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
   }
 
   function follow(reply: Reply, call: Call): Billed {
-    const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
+    const seen: Timing = { left: false, firstByte: undefined, endedAt: 0 }
     const over = reply.recording.ended.catch(
-      (error: unknown): Ending => ({ type: 'failed', usage: unmetered, error }),
+      (error: unknown): Ending => ({ type: 'failed', usage: UNMETERED, error }),
     )
     const bill = over
-      .then((ending) => billFor(ending, reply, call))
+      .then((ending) => costFor(ending, reply, call))
       .catch((error: unknown) => {
         fault(error, 'a record')
         return UNKNOWN
@@ -106,7 +104,7 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
         seen.endedAt = performance.now()
         return end(call, reply, ending, bill, seen)
       },
-      () => recorder.end(call, reply, { type: 'failed', usage: unmetered, error: undefined }, UNKNOWN, seen),
+      () => recorder.end(call, reply, { type: 'failed', usage: UNMETERED, error: undefined }, UNKNOWN, seen),
     )
     const recording: Reply['recording'] = {
       ...reply.recording,
@@ -119,27 +117,27 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
         return response
       },
     }
-    return { ...reply, recording, bill }
+    return { ...reply, recording, cost: bill }
   }
 }
 
 /** With what the call's earlier attempts cost, as its record has it. */
-function inAll(bill: Bill | Promise<Bill>, before: NanoUsd | undefined): Bill | Promise<Bill> {
+function inAll(bill: Cost | Promise<Cost>, before: NanoUsd | undefined): Cost | Promise<Cost> {
   if (bill instanceof Promise) return bill.then((bill) => inAll(bill, before))
   return { ...bill, cost: plus(bill.cost, before) }
 }
 
 /** What an answer cost, whoever sent the call. */
-export function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promise<Bill> {
+export function costFor(ending: Ending, reply: Reply, call: Call): Cost | Promise<Cost> {
   // What was sent before a fault may cost an amount that is unknown.
-  if (reply.refusal === 'gateway_fault' && call.origin.sent > 0) return UNKNOWN
+  if (reply.refusal === 'gateway_fault' && call.state.upstreamAttempts > 0) return UNKNOWN
   if (reply.via === 'refused') return { cost: FREE, saved: FREE }
   if (ending.usage.unknown) return UNKNOWN
-  const cost = call.rules.prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
+  const cost = call.policy.prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
   return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
 }
 
-function split(known: NanoUsd | undefined, { via, charged }: Reply): Bill {
+function split(known: NanoUsd | undefined, { via, reportedCost: charged }: Reply): Cost {
   const cost = known ?? charged
   return via === 'upstream' ? { cost, saved: FREE } : { cost: FREE, saved: cost }
 }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject } from '../core/json.ts'
 import { addTool, type Tools, toolsOf } from './chat-tools.ts'
 import { addEnvelope, inOrder, isIndex } from './chunks.ts'
 import { own, saidOnce, set, sure, text, whereSure } from './sure.ts'

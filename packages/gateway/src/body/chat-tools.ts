@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject } from '../core/json.ts'
 import { inOrder, isIndex } from './chunks.ts'
 import { own, saidOnce, set, sure, text } from './sure.ts'
 

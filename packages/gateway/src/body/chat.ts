@@ -1,11 +1,10 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
 import { sureOfChat } from './streamable.ts'
-import { type Say, sayAll } from './written.ts'
+import { type WrittenText, writeAll } from './written.ts'
 
 /** Chat completions: `chat.completion` whole, `chat.completion.chunk` streamed. */
 export const chat: Format = {
@@ -52,7 +51,7 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     return [...frames, chunked.frame(chunk([last]))]
   })
   const last = includeUsage && isObject(usage) ? [chunked.frame({ ...chunk([]), usage })] : []
-  return [...chunked.sideBySide(frames), ...last, chunked.DONE]
+  return [...chunked.interleaved(frames), ...last, chunked.DONE]
 }
 
 function deltasOf({
@@ -98,10 +97,10 @@ function toolDeltas(call: JsonObject): JsonObject[] {
   return [opening, ...chunked.pieces(text(body[field])).map((piece) => ({ [kind]: { [field]: piece } }))]
 }
 
-function produced(events: readonly SseEvent[], say: Say): void {
-  for (const chunk of chunked.legible(events))
+function produced(events: readonly SseEvent[], say: WrittenText): void {
+  for (const chunk of chunked.parsedOrEmpty(events))
     list(chunk.choices).forEach((choice, at) => {
       const { index, delta } = object(choice)
-      sayAll(delta, `${typeof index === 'number' ? index : at}`, say)
+      writeAll(delta, `${typeof index === 'number' ? index : at}`, say)
     })
 }

@@ -1,6 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list, object, parseObject, text as plain } from '../json.ts'
+import {
+  isObject,
+  isSet,
+  type Json,
+  type JsonObject,
+  list,
+  object,
+  parseObject,
+  text as plain,
+} from '../core/json.ts'
 import { sureOfNumbers } from './exact.ts'
 import type { SseEvent } from './sse.ts'
 import { own, set, sure, text, whereSure } from './sure.ts'
@@ -34,7 +42,7 @@ export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined 
 }
 
 /** Whatever can be read of a stream that is not one any more: it was written, and will be billed. */
-export const legible = (events: readonly SseEvent[]): JsonObject[] =>
+export const parsedOrEmpty = (events: readonly SseEvent[]): JsonObject[] =>
   events.map(({ data }) => parseObject(data) ?? {})
 
 export const isIndex = (value: Json | undefined, limit: number): value is number =>
@@ -96,7 +104,7 @@ export function withoutNullUsage(event: SseEvent): SseEvent {
 /** True once every choice that has begun has its `finish_reason`. */
 export function finished(events: readonly SseEvent[]): boolean {
   const open = new Map<Json | undefined, boolean>()
-  for (const chunk of legible(events))
+  for (const chunk of parsedOrEmpty(events))
     for (const choice of list(chunk.choices)) {
       const { index, finish_reason } = object(choice)
       open.set(index, open.get(index) === true || isFinish(finish_reason))
@@ -119,7 +127,7 @@ export function storable(answer: JsonObject): boolean {
 export const pieces = (text: string): string[] => text.match(/[\s\S]{1,48}(?![\udc00-\udfff])|[\s\S]/g) ?? []
 
 /** Choices are written as a model writes them: a chunk of each in turn. */
-export function sideBySide(choices: string[][]): string[] {
+export function interleaved(choices: string[][]): string[] {
   const longest = Math.max(0, ...choices.map((frames) => frames.length))
   return Array.from({ length: longest }, (_, at) =>
     choices.flatMap((frames) => frames.slice(at, at + 1)),

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list, object, text } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
@@ -17,7 +16,7 @@ export const completions: Format = {
   assemble,
   emit,
   produced(events, say) {
-    for (const chunk of chunked.legible(events))
+    for (const chunk of chunked.parsedOrEmpty(events))
       list(chunk.choices).forEach((choice, at) => {
         const { index, text: piece } = object(choice)
         say(`${typeof index === 'number' ? index : at}`, text(piece))

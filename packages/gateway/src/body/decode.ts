@@ -1,6 +1,6 @@
 import { pipeline, Readable, type Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import type { Pieces } from './arrival.ts'
+import type { ByteReader } from './upstream-response.ts'
 
 // As lenient as `fetch`: what has come is handed on, and an end that is missing is not missed.
 const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH } = zlib.constants
@@ -21,7 +21,7 @@ const DECODERS: Record<string, (first: Uint8Array) => Transform> = {
 const MOST_CODINGS = 5
 
 /** The body without its codings; as it is, where one of them is unknown. */
-export function decoded(pieces: Pieces, encoding: string | null): Pieces {
+export function decoded(pieces: ByteReader, encoding: string | null): ByteReader {
   if (encoding === null) return pieces
   const codings = encoding.split(',').map((coding) => coding.trim().toLowerCase())
   if (codings.length > MOST_CODINGS || !codings.every((coding) => Object.hasOwn(DECODERS, coding)))
@@ -57,7 +57,7 @@ async function* withFirst(first: Uint8Array, rest: Bytes): Bytes {
   yield* rest
 }
 
-async function* bytesOf(pieces: Pieces): Bytes {
+async function* bytesOf(pieces: ByteReader): Bytes {
   for (;;) {
     const { done, value } = await pieces.read()
     if (done || value === undefined) return

@@ -1,5 +1,4 @@
-import type { JsonObject } from '../call.ts'
-import { isObject, parseObject } from '../json.ts'
+import { isObject, type JsonObject, parseObject } from '../core/json.ts'
 
 /** Bytes kept of either end. Usage, with whatever stands beside it, takes less than 1 KiB. */
 const EDGE_BYTES = 16 * 1024

@@ -1,6 +1,7 @@
-import type { Call, Reply } from '../call.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 
-/** The code of an error, or its type. Looks at it without using it up: every reader opens the recording for itself. */
+/** Looks at the error without using it up: every reader opens the recording for itself. */
 export async function errorCode(reply: Reply, call: Pick<Call, 'view'>): Promise<string | undefined> {
   try {
     const view = { ...call.view, stream: false }

@@ -1,5 +1,4 @@
-import type { Json } from '../call.ts'
-import { isObject } from '../json.ts'
+import { isObject, type Json } from '../core/json.ts'
 import { sure } from './sure.ts'
 
 /** What a number may look like that JSON cannot be made of again: without end, or negative zero. */

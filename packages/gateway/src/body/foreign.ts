@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { addable } from './at-rest.ts'
-import { lasting } from './replay.ts'
+import { addable } from './buffered-response.ts'
+import { replayableHeaders } from './replay.ts'
 
 /** Headers of a live answer that hold for every reader: its form, and when to ask again. */
 const COMMON = new Set(['content-type', 'retry-after', 'retry-after-ms', 'x-should-retry'])
@@ -11,7 +11,7 @@ const COMMON = new Set(['content-type', 'retry-after', 'retry-after-ms', 'x-shou
  */
 export function foreignView(response: Response): Response {
   const headers = addable(response)
-  const kept = lasting(headers)
+  const kept = replayableHeaders(headers)
   for (const name of [...headers.keys()]) if (!COMMON.has(name)) headers.delete(name)
   headers.set('x-request-id', randomUUID())
   for (const [name, value] of kept) headers.set(name, value)

@@ -1,9 +1,6 @@
-import type { JsonObject, Operation } from '../call.ts'
-import { chat } from './chat.ts'
-import { completions } from './completions.ts'
-import { responses } from './responses.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { SseEvent } from './sse.ts'
-import type { Say } from './written.ts'
+import type { WrittenText } from './written.ts'
 
 /** What one operation's answers look like, whole and as a stream, and how one becomes the other. */
 export type Format = {
@@ -22,17 +19,9 @@ export type Format = {
   /** Nothing but usage and the end itself is still to come. */
   finished: (events: readonly SseEvent[]) => boolean
   /** Tells all that the model has written, for counting its tokens. */
-  produced: (events: readonly SseEvent[], say: Say) => void
+  produced: (events: readonly SseEvent[], say: WrittenText) => void
   /** The one chunk that brings usage and nothing else. */
   isUsageOnly: (event: SseEvent) => boolean
   /** The event as it is for callers who did not ask for usage. */
   withoutNullUsage: (event: SseEvent) => SseEvent
-}
-
-/** Embeddings are never streamed. */
-export const formats: Record<Operation, Format | undefined> = {
-  chat,
-  responses,
-  completions,
-  embeddings: undefined,
 }

@@ -1,6 +1,5 @@
-import type { View } from '../call.ts'
-import { type Cursor, type Entry, type Log, terminated } from './log.ts'
-import type { Leave } from './recording.ts'
+import type { Release, View } from '../core/recording.ts'
+import { type ChunkLog, type Entry, type ReaderPosition, terminated } from './chunk-log.ts'
 
 /**
  * A stream of bytes that others have, too. A byte stream would detach what it is given; so it becomes one, with a copy of
@@ -32,7 +31,7 @@ Object.defineProperty(SharedBytes, 'name', { value: 'ReadableStream' })
 const forgotten = new FinalizationRegistry<() => void>((leave) => leave())
 
 /** From where on a reader reads, and what it is shown of an entry. */
-type Reading = { log: Log; cursor: Cursor; render: (entry: Entry) => Uint8Array | undefined }
+type Reading = { log: ChunkLog; cursor: ReaderPosition; render: (entry: Entry) => Uint8Array | undefined }
 
 /**
  * A reader's own stream over the log. It leaves in one of four ways: the end, `cancel()`, its signal, or garbage
@@ -41,7 +40,7 @@ type Reading = { log: Log; cursor: Cursor; render: (entry: Entry) => Uint8Array 
 export function readerOf(
   { log, cursor, render }: Reading,
   { signal, follows }: Pick<View, 'signal' | 'follows'>,
-  leave: Leave,
+  leave: Release,
 ): ReadableStream<Uint8Array> {
   let controllerRef: WeakRef<ReadableStreamDefaultController<Uint8Array>>
 

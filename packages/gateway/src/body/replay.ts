@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import type { Metered } from '../account/meter.ts'
-import type { JsonObject, Operation, View } from '../call.ts'
-import { atRest } from './at-rest.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
+import type { Ending, Recording, View } from '../core/recording.ts'
+import type { MeteredUsage } from '../core/usage.ts'
+import { bufferedResponse } from './buffered-response.ts'
 import { sureOfNumbers } from './exact.ts'
-import { formats } from './format.ts'
-import { headersAtRest } from './headers-at-rest.ts'
-import type { Ending, Recording } from './recording.ts'
+import { formats } from './formats.ts'
+import { layeredHeaders } from './layered-headers.ts'
 
 /** A whole answer at rest. */
 export type Stored = {
   text: string
-  usage: Metered
+  usage: MeteredUsage
   /** The model that answered. */
   model: string
   /** Headers that still hold when the answer is given again; never cookies, lengths, limits or dates. */
@@ -22,7 +23,7 @@ const LASTING = ['openai-version'] as const
 const JSON_TYPE = 'application/json'
 
 /** The type of a whole answer is kept where it says more than that it is JSON. */
-export function lasting(upstream: Headers): [string, string][] {
+export function replayableHeaders(upstream: Headers): [string, string][] {
   const kept: [string, string][] = []
   const type = upstream.get('content-type') ?? ''
   if (type !== JSON_TYPE && /json/i.test(type)) kept.push(['content-type', type])
@@ -67,7 +68,7 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
     headers: NO_HEADERS,
     joinable: () => true,
     isOver: () => true,
-    abandon: () => {},
+    cancelIfUnread: () => {},
     ending,
     ended: Promise.resolve(ending),
     /** Others that share it may have asked for the other shape. */
@@ -84,12 +85,12 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
       const same = asked.stream === view.stream && asked.includeUsage === view.includeUsage
       const body = same ? made : bodyFor(asked)
       const streamed = isStreamed(asked)
-      const headers = headersAtRest()
+      const headers = layeredHeaders()
       headers.set('content-type', streamed ? EVENTS : JSON_TYPE)
       headers.set('x-request-id', randomUUID())
       for (const [name, value] of stored.headers)
         if (!streamed || name !== 'content-type') headers.set(name, value)
-      return atRest(body, headers, { url, signal: asked.signal })
+      return bufferedResponse(body, headers, { url, signal: asked.signal })
     },
   }
 }

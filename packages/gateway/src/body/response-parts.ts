@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, text } from '../core/json.ts'
 import { sure } from './sure.ts'
 
 /** A text that comes in deltas: of a part, or of an item itself. */

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list, parseObject, text } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, parseObject, text } from '../core/json.ts'
 import { sureOfNumbers } from './exact.ts'
 import { addPart, type Item, tellsOf } from './response-parts.ts'
 import type { SseEvent } from './sse.ts'

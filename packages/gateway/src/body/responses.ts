@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, parseObject, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, object, parseObject, text } from '../core/json.ts'
 import { pieces } from './chunks.ts'
 import type { Format } from './format.ts'
 import { responseOf } from './response-sum.ts'

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject, list } from '../core/json.ts'
 import { sure } from './sure.ts'
 
 /**

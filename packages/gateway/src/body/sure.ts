@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isSet } from '../json.ts'
+import { isSet, type Json, type JsonObject } from '../core/json.ts'
 
 /** Thrown, and caught by `whereSure`, where a stream could be added up in more than one way. */
 const UNSURE = new Error('unsure')

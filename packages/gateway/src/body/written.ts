@@ -1,8 +1,7 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
 /** Told of a piece of text that the model wrote, and of the place it wrote it to: pieces of one place are one text. */
-export type Say = (place: string, piece: string) => void
+export type WrittenText = (place: string, piece: string) => void
 
 /** Members that hold no text of the model's: names of kinds, ids, and what others have put into the answer. */
 const NOT_WRITTEN = new Set([
@@ -20,7 +19,7 @@ const NOT_WRITTEN = new Set([
  * Every text in a value, each at its own place: content, refusals, reasoning, names and arguments of tools. By a list of
  * its own: what upstream nests may be deeper than a stack is.
  */
-export function sayAll(value: Json | undefined, at: string, say: Say): void {
+export function writeAll(value: Json | undefined, at: string, say: WrittenText): void {
   const left: [place: string, value: Json | undefined][] = [[at, value]]
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const [place, value] = next
@@ -41,14 +40,14 @@ function indexOf(item: Json | undefined, position: number): number {
 }
 
 /** What a whole answer has of the model's own; false: nothing of the kind can be found in it. */
-export function sayWhole({ choices, output }: JsonObject, say: Say): boolean {
+export function writeWhole({ choices, output }: JsonObject, say: WrittenText): boolean {
   if (!Array.isArray(choices) && !Array.isArray(output)) return false
   list(choices).forEach((choice, at) => {
     const { message, text: said } = object(choice)
-    sayAll(message, `${at}`, say)
+    writeAll(message, `${at}`, say)
     say(`${at}`, text(said))
   })
-  sayAll(output, '', say)
+  writeAll(output, '', say)
   return true
 }
 

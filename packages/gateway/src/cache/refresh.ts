@@ -1,7 +1,7 @@
-import type { Call, Handler } from '../call.ts'
-import { detached, type Fault } from '../faults.ts'
-import { afterwards } from '../identify/origin.ts'
-import { signalAfter } from '../timers.ts'
+import type { Call, Handler } from '../core/call.ts'
+import { afterwards } from '../core/call-state.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import { signalAfter } from '../util/timers.ts'
 
 /** A refresh that takes longer has failed; the next hit may try again. */
 const PATIENCE_MS = 120_000
@@ -25,10 +25,10 @@ export function createRefresher(refresh: Handler, fault: Fault) {
     const again: Call = {
       ...call,
       attempt: 0,
-      origin: afterwards(call.origin),
+      state: afterwards(call.state),
       view,
       signal,
-      outgoing: { ...call.outgoing, headers: firstAttempt(call.outgoing.headers) },
+      outbound: { ...call.outbound, headers: firstAttempt(call.outbound.headers) },
       revalidates: true,
     }
     detached(

@@ -1,6 +1,7 @@
 import { errorCode } from '../body/error-code.ts'
-import type { Call, Reply } from '../call.ts'
-import { bearingOf } from './headers.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
+import { bearingOf } from '../fingerprint/headers.ts'
 
 /** Oldest out first: one that is forgotten is found out again by its next question. */
 const MAX = 1_000
@@ -41,10 +42,10 @@ export function createRefused() {
   }
 }
 
-const keyOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
+const keyOf = (call: Call) => `${new URL(call.outbound.url).origin}\n${bearingOf(call).credentials}`
 
 /** Within its account. Empty where the call names none: then a 401 is about the key. */
-function placeOf({ outgoing: { headers } }: Call): string {
+function placeOf({ outbound: { headers } }: Call): string {
   const [organization, project] = [headers.get('openai-organization'), headers.get('openai-project')]
   return organization === null && project === null ? '' : `\n${JSON.stringify([organization, project])}`
 }

@@ -1,23 +1,25 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import type { Fault } from '../faults.ts'
-import type { Later } from '../later.ts'
-import { refuse } from '../refuse.ts'
-import { admissible } from './admit.ts'
-import { entryOf } from './entry.ts'
-import { type Epoch, epochWith, stampsIn } from './epoch.ts'
-import { hit } from './hit.ts'
-import { type Keys, keysOf } from './key.ts'
-import { isStillIts, lastResort } from './last-resort.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { entryOf } from '../entry/create.ts'
+import type { CacheEntry } from '../entry/entry.ts'
+import { type Epoch, epochWith, stampsIn } from '../entry/epoch.ts'
+import { hit } from '../entry/hit.ts'
+import { isStorable } from '../entry/storable.ts'
+import { suits, suitsFollower } from '../entry/suits.ts'
+import { type Keys, keysOf } from '../fingerprint/key.ts'
+import type { DeferredQueue } from '../util/deferred.ts'
+import type { Fault } from '../util/faults.ts'
 import { createRefresher } from './refresh.ts'
 import { createRefused } from './refused.ts'
-import type { CacheEntry, CacheStore } from './store.ts'
-import { suits, suitsFollower } from './suits.ts'
+import { isStillAllowed, staleFallback } from './stale-fallback.ts'
+import type { CacheStore } from './store.ts'
 
 type Options = {
   /** Asks a call again, for the cache alone. */
   refresh: Handler
-  later: Later
+  later: DeferredQueue
   fault: Fault
 }
 
@@ -31,7 +33,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
       const shares = bypass === undefined || bypass === 'revalidation'
       // In flight it meets its own account alone, and what upstream says to that now.
-      const follows = bypass === REFUSED && !call.caller.accountsShare && !call.caller.shared
+      const follows = bypass === REFUSED && !call.caller.accountsShare && !call.caller.crossTeamCache
       const name = store.epoch(keys.exact)
       const epoch = { name, isOver: () => store.epoch(keys.exact) !== name }
       const reply = await next({
@@ -63,7 +65,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
 
     return async function cache(call) {
       const { controls, caller } = call
-      if (!caller.shares) return without(call, 'off')
+      if (!caller.cacheable) return without(call, 'off')
       const keys = keysOf(call)
       if ('bypass' in keys) return without(call, keys.bypass)
       if (call.revalidates) return await ask(call, keys, 'revalidation')
@@ -81,19 +83,19 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
   }
 
   /** Where those who ask the same at the same time meet: here, and, if the answer is to be kept, elsewhere. */
-  function meeting(call: Call, keys: Shareable, epoch: Epoch): Pick<Call, 'flight' | 'shelf'> {
+  function meeting(call: Call, keys: Shareable, epoch: Epoch): Pick<Call, 'flight' | 'sharedEntry'> {
     const kept = call.controls.cache.store && call.caller.exact !== undefined
     const flight = `${keys.flight} ${epoch}`
     if (!kept) return { flight }
     // Of this process's own count others know nothing.
     const shared = epochWith('', stampsIn(epoch))
-    return { flight, shelf: { key: keys.exact, epoch: shared, find: () => find(keys, call) } }
+    return { flight, sharedEntry: { key: keys.exact, epoch: shared, read: () => find(keys, call) } }
   }
 
   /** What another process has been answered since this one looked. */
   async function find({ exact, secret }: Shareable, call: Call): Promise<Reply | undefined> {
     const entry = await store.get(exact, secret)
-    const isIts = entry !== undefined && suitsFollower(entry, call) && isStillIts(exact, call)
+    const isIts = entry !== undefined && suitsFollower(entry, call) && isStillAllowed(exact, call)
     return isIts ? hit(entry, exact, call, 'flight') : undefined
   }
 
@@ -110,8 +112,8 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     }
     if (staleSeconds < exact.staleIfErrorSeconds) {
       const epoch = store.epoch(key)
-      call.origin.lastResort = () =>
-        store.epoch(key) === epoch && !refused.has(call) ? lastResort(entry, key, call) : undefined
+      call.state.staleFallback = () =>
+        store.epoch(key) === epoch && !refused.has(call) ? staleFallback(entry, key, call) : undefined
     }
     return undefined
   }
@@ -129,11 +131,11 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
   function keep({ exact: key, secret }: Shareable, call: Call, reply: Reply, ending: Ending, epoch: Epoch) {
     const { exact } = call.caller
     const wanted = call.controls.cache.store && exact !== undefined && reply.recording.status === 200
-    if (!wanted || ending.type !== 'complete') return reply.land?.(false)
+    if (!wanted || ending.type !== 'complete') return reply.onStored?.(false)
     const put = async () => {
       try {
         const answer = ending.answer()
-        if (answer === undefined || !admissible(call, answer)) return false
+        if (answer === undefined || !isStorable(call, answer)) return false
         const entry = entryOf(answer, reply, ending.usage, call, lifetimeOf(call, exact))
         return entry.keptUntil > entry.storedAt && (await store.set(key, entry, { secret, epoch }))
       } catch (error) {
@@ -145,7 +147,7 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
       fault(error, 'the cache')
       return false
     })
-    reply.land?.(kept)
+    reply.onStored?.(kept)
   }
 
   function postpone(key: string, put: () => Promise<boolean>): Promise<boolean> {

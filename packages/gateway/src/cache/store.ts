@@ -1,25 +1,6 @@
-import type { Stored } from '../body/replay.ts'
-import type { Epoch } from './epoch.ts'
-import type { Purge } from './purge.ts'
-
-/** An answer as the cache keeps it. */
-export type CacheEntry = Stored & {
-  /** Under which upstream keeps it as well, until it is told to DELETE it. */
-  answerId: string | undefined
-  /** A stream whose usage upstream never told: only a stream that does not ask for it can have it again. */
-  untold: boolean
-  /** Who asked first. */
-  team: string
-  agent: string
-  /** Milliseconds since the epoch; so are the others. */
-  storedAt: number
-  /** From then on it is stale: good enough only while upstream is down, or until a fresh one has come. */
-  freshUntil: number
-  /** In Redis: the last purges, of its team and of all, before it was asked for, as the times in their stamps. */
-  asOf?: [own: number, all: number]
-  /** Not kept any longer than this. */
-  keptUntil: number
-}
+import type { CacheEntry } from '../entry/entry.ts'
+import type { Epoch } from '../entry/epoch.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
 
 /** How an entry is put away. */
 export type Placing = {
@@ -43,7 +24,7 @@ export type CacheStore = {
    * Forgets what matches, in every process, and says how many answers that were.
    * @throws RedisUnavailable when shared entries could not be reached.
    */
-  purge: (what: Purge) => number | Promise<number>
+  purge: (what: PurgeFilter) => number | Promise<number>
   /** Resolves when all that was set is where it belongs, or has been given up. */
   settled: () => Promise<void>
   /** Lets go of what this process holds; what is shared stays. It can still be used. */

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
-import type { Link } from '../redis/link.ts'
-import { mastersOf } from '../redis/masters.ts'
-import { tagOf } from '../redis/tag.ts'
-import { MARKS_END, mayMatch } from './frame.ts'
-import type { Purge } from './purge.ts'
+import { MARKS_END, mayMatch } from '../entry/codec.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { hashTag } from '../redis/hash-tag.ts'
+import { primariesOf } from '../redis/nodes.ts'
 
 /** Keys looked at by one command: some tenths of a millisecond of the server's time. */
 const PAGE = 500
@@ -14,20 +14,20 @@ const PAGE = 500
  * goes.
  * @throws RedisUnavailable
  */
-export async function sweep(link: Link, what: Purge): Promise<number> {
+export async function sweep(link: RedisConnection, what: PurgeFilter): Promise<number> {
   const { key } = what
   if (key !== undefined && !ENTRY_KEY.test(key)) return 0
-  const masters = await link.ask(async (client) => mastersOf(client))
+  const masters = await link.run(async (client) => primariesOf(client))
   if (key !== undefined) return await unlinkMatching(link, undefined, [key], what)
   const gone = await Promise.all(masters.map((master) => sweepNode(link, master, what)))
   return gone.reduce((sum, some) => sum + some, 0)
 }
 
-async function sweepNode(link: Link, node: Redis, what: Purge): Promise<number> {
+async function sweepNode(link: RedisConnection, node: Redis, what: PurgeFilter): Promise<number> {
   let gone = 0
   let cursor = '0'
   do {
-    const [next, keys] = await link.ask(() => node.scan(cursor, 'MATCH', 'gw:{*}:x:*', 'COUNT', PAGE))
+    const [next, keys] = await link.run(() => node.scan(cursor, 'MATCH', 'gw:{*}:x:*', 'COUNT', PAGE))
     gone += await unlinkMatching(link, node, keys, what)
     cursor = next
   } while (cursor !== '0')
@@ -38,12 +38,12 @@ const ENTRY_KEY = /^gw:\{([^}]*)\}:x:/
 
 /** `node`: where the keys are; absent: the client knows. */
 async function unlinkMatching(
-  link: Link,
+  link: RedisConnection,
   node: Redis | undefined,
   keys: string[],
-  what: Purge,
+  what: PurgeFilter,
 ): Promise<number> {
-  const own = what.team === undefined ? undefined : tagOf(what.team)
+  const own = what.team === undefined ? undefined : hashTag(what.team)
   const byTag = new Map<string, string[]>()
   const chosen = await Promise.all(
     keys.map(async (key) => {
@@ -56,7 +56,7 @@ async function unlinkMatching(
   )
   async function marked(key: string): Promise<boolean> {
     try {
-      const start = await link.ask((client) => (node ?? client).getrangeBuffer(key, 0, MARKS_END - 1))
+      const start = await link.run((client) => (node ?? client).getrangeBuffer(key, 0, MARKS_END - 1))
       return mayMatch(what, start)
     } catch (error) {
       // A list or a set where an answer should be.
@@ -69,7 +69,7 @@ async function unlinkMatching(
     byTag.set(found.tag, [...(byTag.get(found.tag) ?? []), found.key])
   }
   const counts = await Promise.all(
-    [...byTag.values()].map((some) => link.ask((client) => (node ?? client).unlink(...some))),
+    [...byTag.values()].map((some) => link.run((client) => (node ?? client).unlink(...some))),
   )
   return counts.reduce((sum, some) => sum + some, 0)
 }

@@ -1,8 +1,8 @@
-import { attempt, detached } from '../faults.ts'
-import { type Link, RedisUnavailable } from '../redis/link.ts'
+import { type RedisConnection, RedisUnavailable } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
-import { clearTimer, setRepeating } from '../timers.ts'
-import { isInstance } from '../words.ts'
+import { isInstance } from '../util/error-text.ts'
+import { attempt, detached } from '../util/faults.ts'
+import { clearTimer, setRepeating } from '../util/timers.ts'
 import releaseSource from './release.lua'
 import renewSource from './renew.lua'
 
@@ -13,7 +13,7 @@ import renewSource from './renew.lua'
 export type Outcome = 'kept' | 'unfit' | 'failed' | 'left'
 
 /** What there was when a lease was to be taken. */
-export type Standing =
+export type LeaseState =
   | { type: 'ours' }
   /** Someone else asks, under this token. */
   | { type: 'held'; token: string }
@@ -30,7 +30,7 @@ export type Lease = {
 }
 
 export type Leases = {
-  take: (key: string, token: string) => Promise<Standing>
+  take: (key: string, token: string) => Promise<LeaseState>
   /** One that was taken, kept alive from now on. */
   hold: (key: string, token: string) => Lease
   /** Resolves when all that have ended are released, or given up. */
@@ -64,14 +64,14 @@ export const isOutcome = (word: string | undefined): word is Outcome =>
   word !== undefined && Object.hasOwn(WORD_MS, word)
 
 /** Who asks, of all processes. A lease is an agreement, not a lock: two that ask at once do no harm but the cost. */
-export function createLeases(link: Link): Leases {
+export function createLeases(link: RedisConnection): Leases {
   const renewal = createScript(renewSource, 'allow-oom')
   const release = createScript(releaseSource, 'allow-oom')
   const ending = new Set<Promise<void>>()
 
-  async function take(key: string, token: string): Promise<Standing> {
+  async function take(key: string, token: string): Promise<LeaseState> {
     try {
-      const held = await link.ask((client) => client.set(key, token, 'PX', LEASE_MS, 'NX', 'GET'))
+      const held = await link.run((client) => client.set(key, token, 'PX', LEASE_MS, 'NX', 'GET'))
       if (held === null) return { type: 'ours' }
       return isOutcome(held) ? { type: 'over', outcome: held } : { type: 'held', token: held }
     } catch (error) {
@@ -89,7 +89,7 @@ export function createLeases(link: Link): Leases {
 
     function renew() {
       link
-        .ask((client) => renewal.run(client, [key], [token, LEASE_MS]))
+        .run((client) => renewal.run(client, [key], [token, LEASE_MS]))
         .then((ours) => {
           if (ours === 0) stopRenewing()
         })
@@ -116,7 +116,7 @@ export function createLeases(link: Link): Leases {
     const word = await outcome
     const message = `${key} ${token} ${word}`
     await link
-      .ask((client) => release.run(client, [key], [token, word, WORD_MS[word], CHANNEL, message]))
+      .run((client) => release.run(client, [key], [token, word, WORD_MS[word], CHANNEL, message]))
       // Then it runs out.
       .catch(() => undefined)
   }

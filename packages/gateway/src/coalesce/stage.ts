@@ -1,12 +1,13 @@
-import { nothing } from '../account/meter.ts'
 import { foreignView } from '../body/foreign.ts'
-import { withoutResponse } from '../body/recording.ts'
-import { type Borne, shownBy } from '../cache/headers.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import { detached, type Fault } from '../faults.ts'
-import { whileWanted } from '../wait.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import { withoutResponse } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { NO_USAGE } from '../core/usage.ts'
+import { type Borne, shownBy } from '../fingerprint/headers.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import { raceAbort } from '../util/timeout.ts'
 
-type Seat = object
+type Participant = object
 
 /** One upstream call and everybody who waits for it or reads from it. */
 type Flight = {
@@ -14,9 +15,9 @@ type Flight = {
   controller: AbortController
   reply: Promise<Reply>
   arrived: Reply | undefined
-  seats: Set<Seat>
+  seats: Set<Participant>
   /** In whose record the cost belongs: the first one aboard who had not left when the answer began. */
-  payer: Seat | undefined
+  payer: Participant | undefined
   /** Its leader's: a follower with other credentials does not inherit trouble with these. */
   leader: Borne & { team: string }
   tellsUsage: boolean
@@ -34,14 +35,14 @@ export function coalesce(fault: Fault): Stage {
     /** After `joins` flights that failed for reasons of their leaders', a caller asks for itself. */
     async function ask(call: Call, joins: number): Promise<Reply> {
       const flight = joins > 0 ? joinable(flights, call) : undefined
-      const seat: Seat = {}
+      const seat: Participant = {}
       if (flight === undefined) {
-        const own = depart(flights, next, call, fault)
-        return (await ride(own, seat, call)) ?? (await own.reply)
+        const own = startFlight(flights, next, call, fault)
+        return (await joinFlight(own, seat, call)) ?? (await own.reply)
       }
-      const reply = await ride(flight, seat, call)
+      const reply = await joinFlight(flight, seat, call)
       if (reply === undefined) return await ask(call, 0)
-      if (!concernsOnlyTheLeader(reply, flight, call)) return reply
+      if (!isLeaderOnlyFailure(reply, flight, call)) return reply
       flight.seats.delete(seat)
       return await ask(call, joins - 1)
     }
@@ -59,7 +60,7 @@ function joinable(flights: Map<string, Flight>, { flight: key, view }: Call): Fl
   return view.stream && view.includeUsage && !flight.tellsUsage ? undefined : flight
 }
 
-function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: Fault): Flight {
+function startFlight(flights: Map<string, Flight>, next: Handler, call: Call, fault: Fault): Flight {
   const controller = new AbortController()
   const key = call.flight
   const forget = () => {
@@ -72,9 +73,9 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: 
     arrived: undefined,
     seats: new Set(),
     payer: undefined,
-    leader: { teamKey: call.teamKey, outgoing: call.outgoing, team: call.caller.team },
+    leader: { teamKey: call.teamKey, outbound: call.outbound, team: call.caller.team },
     streams: call.view.stream,
-    tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
+    tellsUsage: !call.view.stream || call.view.includeUsage || call.outbound.injectUsage,
   }
   if (key !== undefined && !flights.has(key)) flights.set(key, flight)
   controller.signal.addEventListener('abort', forget, { once: true })
@@ -91,15 +92,15 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: 
  * Waits for the answer to begin, and hands the caller a recording that knows when it leaves. `undefined`: the answer can
  * be shown only in a shape that this caller did not ask for.
  */
-async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | undefined> {
+async function joinFlight(flight: Flight, seat: Participant, call: Call): Promise<Reply | undefined> {
   flight.seats.add(seat)
   flight.payer ??= seat
   const pays = () => flight.payer === seat
   let reply: Reply
   try {
-    reply = await whileWanted(flight.reply, call.signal)
+    reply = await raceAbort(flight.reply, call.signal)
     if (!pays() && flight.streams !== call.view.stream && reply.recording.convertible !== undefined) {
-      if (!(await whileWanted(reply.recording.convertible(), call.signal))) {
+      if (!(await raceAbort(reply.recording.convertible(), call.signal))) {
         leave(flight, seat)
         return undefined
       }
@@ -109,7 +110,7 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
     leave(flight, seat)
     const ended = flight.reply.then(
       (reply) => reply.recording.ended,
-      (error: unknown) => ({ type: 'failed', usage: nothing, error }) as const,
+      (error: unknown) => ({ type: 'failed', usage: NO_USAGE, error }) as const,
     )
     const recording = withoutResponse(reason, ended)
     return { via: pays() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
@@ -117,12 +118,12 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
   const { recording } = reply
   const land = (kept: boolean | Promise<boolean>) => {
     flight.forget()
-    reply.land?.(kept)
+    reply.onStored?.(kept)
   }
   const isForeign = !pays() && isAnotherAccount(flight, call)
   return {
     ...reply,
-    ...(pays() ? { land } : { via: 'flight' }),
+    ...(pays() ? { onStored: land } : { via: 'flight' }),
     ...(isForeign && { headers: {} }),
     recording: {
       ...recording,
@@ -138,14 +139,14 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
   }
 }
 
-function leave(flight: Flight, seat: Seat): void {
+function leave(flight: Flight, seat: Participant): void {
   if (!flight.seats.delete(seat)) return
   const [heir] = flight.seats
   if (heir === undefined) {
     const recording = flight.arrived?.recording
     if (recording === undefined) flight.controller.abort()
     else if (!recording.isOver()) flight.forget()
-    recording?.abandon()
+    recording?.cancelIfUnread()
   } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
 }
 
@@ -153,7 +154,7 @@ function leave(flight: Flight, seat: Seat): void {
 const PERSONAL = new Set([401, 402, 403, 404, 429])
 
 /** Only upstream's outcome is shared: a refusal, or trouble with the leader's credentials, is the leader's own. */
-function concernsOnlyTheLeader(reply: Reply, flight: Flight, call: Call): boolean {
+function isLeaderOnlyFailure(reply: Reply, flight: Flight, call: Call): boolean {
   if (call.signal.aborted || reply.via === 'upstream') return false
   const arrived = flight.arrived
   if (arrived?.via === 'refused') return true
@@ -163,7 +164,7 @@ function concernsOnlyTheLeader(reply: Reply, flight: Flight, call: Call): boolea
 
 /** Accounts and teams meet in flight only where the policy says so; elsewhere both are in the name of the flight. */
 function isAnotherAccount({ leader }: Flight, call: Call): boolean {
-  const { accountsShare, shared, team } = call.caller
+  const { accountsShare, crossTeamCache: shared, team } = call.caller
   if (!accountsShare && !shared) return false
   return leader.team !== team || shownBy(leader) !== shownBy(call)
 }

@@ -1,12 +1,12 @@
-import { GatewayOptionsError } from '../options-error.ts'
+import { GatewayOptionsError } from '../core/options-error.ts'
 import type { RedisClient } from '../redis/connect.ts'
-import { createLink } from '../redis/link.ts'
+import { createRedisConnection } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
-import { CHANNEL, vaultOf } from './keeper.ts'
+import { idOf, isStrong, seal, unseal } from './cipher.ts'
+import { CHANNEL, vaultOf } from './key-provider.ts'
 import rotateSource from './rotate.lua'
-import { idOf, isStrong, seal, unseal } from './seal.ts'
 
-export { newTeamKey } from './seal.ts'
+export { newTeamKey } from './cipher.ts'
 
 /** A team key under which upstream's key is sealed. */
 export type SealedKey = {
@@ -41,7 +41,7 @@ const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
  * const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
  */
 export function openVault({ redis, masterKey }: { redis: string | RedisClient; masterKey?: string }): Vault {
-  const link = createLink(redis, { ...DEADLINES, onChange: () => undefined })
+  const link = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
   const rotateScript = createScript(rotateSource)
 
   function master(): string {
@@ -53,7 +53,7 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
   }
 
   async function told(team: string) {
-    await link.ask((client) => client.publish(CHANNEL, team))
+    await link.run((client) => client.publish(CHANNEL, team))
   }
 
   return {
@@ -69,13 +69,13 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
         [`m:${id}`]: seal(teamKey, master(), { team, what: 'team-key', id }),
         [`i:${id}`]: JSON.stringify(entry),
       }
-      await link.ask((client) => client.hset(vaultOf(team), fields))
+      await link.run((client) => client.hset(vaultOf(team), fields))
       await told(team)
       return { id, ...entry }
     },
     async rotate(team, upstreamKey) {
       const key = master()
-      const fields = await link.ask((client) => client.hgetall(vaultOf(team)))
+      const fields = await link.run((client) => client.hgetall(vaultOf(team)))
       const args: string[] = []
       for (const [field, value] of Object.entries(fields)) {
         if (!field.startsWith('m:')) continue
@@ -88,24 +88,24 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
         args.push(id, seal(upstreamKey, teamKey, { team, what: 'upstream', id }))
       }
       if (args.length === 0) return 0
-      const set = await link.ask((client) => rotateScript.run(client, [vaultOf(team)], args))
+      const set = await link.run((client) => rotateScript.run(client, [vaultOf(team)], args))
       await told(team)
       return typeof set === 'number' ? set : 0
     },
     async revoke(team, id) {
-      const gone = await link.ask((client) => client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`))
+      const gone = await link.run((client) => client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`))
       await told(team)
       return gone > 0
     },
     async list(team) {
-      const fields = await link.ask((client) => client.hgetall(vaultOf(team)))
+      const fields = await link.run((client) => client.hgetall(vaultOf(team)))
       return Object.entries(fields).flatMap(([field, value]) =>
         field.startsWith('i:') ? [{ id: field.slice(2), ...entryOf(value) }] : [],
       )
     },
     async open(team, teamKey) {
       const id = idOf(teamKey, team)
-      const value = await link.ask((client) => client.hget(vaultOf(team), `t:${id}`))
+      const value = await link.run((client) => client.hget(vaultOf(team), `t:${id}`))
       return value === null ? undefined : unseal(value, teamKey, { team, what: 'upstream', id })
     },
     close: () => link.close(),

@@ -1,12 +1,13 @@
-import type { Call, Stage } from '../call.ts'
-import { type Refusal, refuse } from '../refuse.ts'
-import type { Keeper } from './keeper.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Refusal } from '../core/refusal.ts'
+import type { KeyProvider } from './key-provider.ts'
 
 /**
  * Turns away, before any cache is asked, a team key that is sealed no more. Costs nothing while the key is known, which it
  * is for a minute at a time. Where Redis cannot be asked, that it was revoked is not known: answers at hand are given.
  */
-export function revoked(keeper: Keeper): Stage {
+export function revoked(keeper: KeyProvider): Stage {
   return (next) => {
     async function ask(call: Call, opening: Promise<string | Refusal>) {
       const opened = await opening
@@ -15,7 +16,7 @@ export function revoked(keeper: Keeper): Stage {
     }
 
     return function revoked(call) {
-      const { teamKey, caller, outgoing, rules } = call
+      const { teamKey, caller, outbound: outgoing, policy: rules } = call
       if (teamKey === undefined || outgoing.signed) return next(call)
       if (!rules.egress.lacksKey(outgoing.headers, teamKey)) return next(call)
       const opened = keeper.open(caller.team, teamKey)

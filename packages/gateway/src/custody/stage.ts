@@ -1,13 +1,13 @@
-import type { Call, Stage } from '../call.ts'
-import { refuse } from '../refuse.ts'
-import { originOf, strayKey, withKey } from './egress.ts'
-import type { Keeper } from './keeper.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
+import { originOf, strayKey, withAuthorization } from '../egress/egress.ts'
+import type { KeyProvider } from './key-provider.ts'
 
 /** Exchanges the team key for upstream's own, at the last moment: nothing above ever sees that one. */
-export function custody(keeper: Keeper): Stage {
+export function custody(keeper: KeyProvider): Stage {
   return (next) =>
     async function custody(call) {
-      const { teamKey, caller, outgoing, rules } = call
+      const { teamKey, caller, outbound: outgoing, policy: rules } = call
       if (teamKey === undefined || outgoing.signed || !rules.egress.lacksKey(outgoing.headers, teamKey))
         return await next(call)
       const origin = originOf(outgoing.url)
@@ -19,13 +19,13 @@ export function custody(keeper: Keeper): Stage {
       const reply = await next(opening(call, key, origin))
       if (reply.recording.status !== 401) return reply
       // It may have been exchanged a moment ago.
-      const other = await keeper.instead(key, caller.team, teamKey)
+      const other = await keeper.afterRejected(key, caller.team, teamKey)
       return other === undefined ? reply : await next(opening(call, other, origin))
     }
 }
 
 const opening = (call: Call, key: string, origin: string): Call => {
-  const { outgoing } = call
+  const { outbound: outgoing } = call
   const keys = { ...outgoing.keys, opened: { key, origin } }
-  return { ...call, outgoing: { ...outgoing, keys, headers: withKey(outgoing.headers, key) } }
+  return { ...call, outbound: { ...outgoing, keys, headers: withAuthorization(outgoing.headers, key) } }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { isObject } from '../json.ts'
-import type { CacheControl } from './context.ts'
-import type { Complain } from './schema.ts'
+import type { CacheControl } from '../core/context.ts'
+import type { Complain } from '../core/controls.ts'
+import { isObject } from '../core/json.ts'
 
 type Restrictions = Exclude<CacheControl, false>
 

@@ -1,5 +1,6 @@
-import type { GatewayContext } from './context.ts'
-import { type Checked, type Complain, checkedControls } from './schema.ts'
+import type { GatewayContext } from '../core/context.ts'
+import type { Complain } from '../core/controls.ts'
+import { type Checked, checkedControls } from './schema.ts'
 
 /** Everything we read from a request's headers; all of it is taken out before the request leaves this process. */
 const NAMES = [

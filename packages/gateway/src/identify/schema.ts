@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
-import { isObject } from '../json.ts'
+import type { GatewayContext } from '../core/context.ts'
+import type { Complain } from '../core/controls.ts'
+import { isObject } from '../core/json.ts'
 import { cacheControl } from './cache-control.ts'
-import type { GatewayContext } from './context.ts'
 
 /** Longest name or id of a caller, session, user, trace or tag, in characters. */
 const MAX_NAME = 1_024
@@ -23,9 +24,6 @@ const PEOPLE: ReadonlySet<string> = new Set(['session', 'user'])
 const isGiven = (value: unknown) => value !== undefined && value !== null
 
 const NAMES = ['agent', 'session', 'user', 'trace'] as const
-
-/** Told of each control that is ignored, by its name. */
-export type Complain = (field: string) => void
 
 /**
  * Checks the controls of one call, wherever they came from: headers, a `withGateway` context, a request body. Each field

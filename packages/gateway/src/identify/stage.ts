@@ -1,5 +1,5 @@
-import type { Stage } from '../call.ts'
-import { refuse } from '../refuse.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Stage } from '../core/call.ts'
 
 /** Turns away whoever claims to be somebody and cannot show it. */
 export const identify: Stage = (next) =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { JsonObject } from '../call.ts'
+import type { JsonObject } from '../core/json.ts'
 import { asOpenAI, refusalFrom } from './errors.ts'
 
 const codeOf = (status: number, error: JsonObject, headers: Record<string, string> = {}) =>

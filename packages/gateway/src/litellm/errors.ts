@@ -1,6 +1,5 @@
-import type { JsonObject } from '../call.ts'
-import { object, text } from '../json.ts'
-import type { Refusal, RefusalCode } from '../refuse.ts'
+import { type JsonObject, object, text } from '../core/json.ts'
+import type { Refusal, RefusalCode } from '../core/refusal.ts'
 
 /** Its window is a minute from a key's first request, and its `retry-after` always says 60: the rest of it is not told. */
 const WINDOW_MS = 60_000

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../options-error.ts'
+import { check, GatewayOptionsError } from '../core/options-error.ts'
 
 /** A LiteLLM proxy: all calls go through it in mode `litellm`, and in mode `embedded` those that find no other way. */
 export type LitellmOptions = {

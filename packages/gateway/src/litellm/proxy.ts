@@ -1,15 +1,16 @@
-import { nanoUsd } from '../account/price.ts'
-import { rewritten } from '../body/rewritten.ts'
-import type { Call, Handler, JsonObject, Reply } from '../call.ts'
-import { parseObject } from '../json.ts'
-import { refuse } from '../refuse.ts'
+import { refuse } from '../body/refuse.ts'
+import { withBody } from '../body/with-body.ts'
+import type { Call, Handler } from '../core/call.ts'
+import { type JsonObject, parseObject } from '../core/json.ts'
+import { nanoUsd } from '../core/money.ts'
+import type { Reply } from '../core/reply.ts'
 import { asOpenAI, refusalFrom } from './errors.ts'
 
 /** Sends a call that has been aimed at the proxy, and reads what comes back as if it had come from upstream. */
 export function throughProxy(send: Handler): Handler {
   return async function proxy(call) {
-    if (call.outgoing.path === undefined) return await send(call)
-    const reply = await send({ ...call, outgoing: { ...call.outgoing, through: 'litellm' } })
+    if (call.outbound.path === undefined) return await send(call)
+    const reply = await send({ ...call, outbound: { ...call.outbound, proxiedBy: 'litellm' } })
     const { status } = reply.recording
     if (status === undefined) return reply
     return status >= 400 ? await error(reply, status, call) : answer(reply)
@@ -23,7 +24,7 @@ function answer(reply: Reply): Reply {
   const similarity = Number(headers.get('x-litellm-semantic-similarity') ?? 0)
   const told: Reply = { ...reply, ...swapped(headers), headers: { ...reply.headers, ...ours(headers) } }
   const charged = Number(headers.get('x-litellm-response-cost') || Number.NaN)
-  if (Number.isFinite(charged) && charged >= 0) told.charged = nanoUsd(charged)
+  if (Number.isFinite(charged) && charged >= 0) told.reportedCost = nanoUsd(charged)
   if (key === null) return told
   const hit: Reply = { ...told, via: similarity > 0 ? 'semantic' : 'exact', key }
   return similarity > 0 ? { ...hit, similarity } : hit
@@ -68,12 +69,7 @@ async function error(reply: Reply, status: number, call: Call): Promise<Reply> {
   const read = new Headers(headers)
   for (const name of ['content-length', 'content-encoding']) read.delete(name)
   if (Number(headers.get('retry-after')) > LONGEST_WAIT_S) read.delete('retry-after')
-  const recording = rewritten(
-    reply.recording,
-    JSON.stringify(asOpenAI(status, body)),
-    read,
-    call.outgoing.url,
-  )
+  const recording = withBody(reply.recording, JSON.stringify(asOpenAI(status, body)), read, call.outbound.url)
   return { ...reply, recording, headers: { ...reply.headers, ...ours(headers) } }
 }
 

@@ -1,23 +1,23 @@
 import { hash } from 'node:crypto'
-import { userOf } from '../cache/owner.ts'
-import type { Call, Json, JsonObject } from '../call.ts'
-import { list, object, parseObject } from '../json.ts'
-import { tagOf } from '../redis/tag.ts'
+import type { Call } from '../core/call.ts'
+import { type Json, type JsonObject, list, object, parseObject } from '../core/json.ts'
+import { userOf } from '../fingerprint/owner.ts'
+import { hashTag } from '../redis/hash-tag.ts'
 
 /** What LiteLLM is told of a call in its own body fields: how to use its cache, and what to write into its traces. */
-export function fieldsFor(call: Call, cache: JsonObject): Record<string, Json | undefined> {
+export function litellmFields(call: Call, cache: JsonObject): Record<string, Json | undefined> {
   // Responses have metadata of their own, which is OpenAI's.
   const name = call.operation === 'responses' ? 'litellm_metadata' : 'metadata'
-  return { ...call.outgoing.edits, cache, [name]: metadataOf(call, name) }
+  return { ...call.outbound.bodyEdits, cache, [name]: metadataOf(call, name) }
 }
 
 /** Neither read nor written: what is asked is nobody else's, or somebody else keeps the answers. */
 export const NO_CACHE: JsonObject = { 'no-cache': true, 'no-store': true }
 
 /** Our cache controls in LiteLLM's words. `bypass`: the answer must not be shared. */
-export function cacheFor(call: Call, bypass: string | undefined): JsonObject {
+export function litellmCacheControl(call: Call, bypass: string | undefined): JsonObject {
   const { caller, controls } = call
-  if (bypass !== undefined || !caller.shares || caller.exact === undefined) return NO_CACHE
+  if (bypass !== undefined || !caller.cacheable || caller.exact === undefined) return NO_CACHE
   const { read, store, ttl = Number.POSITIVE_INFINITY, maxAge, namespace } = controls.cache
   const seconds = Math.floor(Math.min(caller.exact.ttlSeconds, ttl))
   const cache: JsonObject = {}
@@ -27,7 +27,7 @@ export function cacheFor(call: Call, bypass: string | undefined): JsonObject {
   if (maxAge !== undefined && maxAge >= 1) cache['s-maxage'] = Math.floor(maxAge)
   // LiteLLM gives one key's answers to another; a namespace of its own keeps a team's to itself.
   const user = caller.perUser ? hash('sha256', userOf(call) ?? '', 'base64url') : undefined
-  const name = namespaceOf(caller.shared ? undefined : caller.team, namespace, user)
+  const name = namespaceOf(caller.crossTeamCache ? undefined : caller.team, namespace, user)
   if (name !== undefined) cache.namespace = name
   return cache
 }
@@ -38,10 +38,10 @@ function namespaceOf(
   namespace: string | undefined,
   user: string | undefined,
 ): string | undefined {
-  if (namespace === undefined && user === undefined) return team && tagOf(team)
+  if (namespace === undefined && user === undefined) return team && hashTag(team)
   const parts = [
-    team === undefined ? ALL_TEAMS : tagOf(team),
-    namespace === undefined ? '' : tagOf(namespace),
+    team === undefined ? ALL_TEAMS : hashTag(team),
+    namespace === undefined ? '' : hashTag(namespace),
     ...(user === undefined ? [] : [user]),
   ]
   return parts.join(':')
@@ -51,9 +51,12 @@ function namespaceOf(
 const ALL_TEAMS = '*'
 
 /** What the caller wrote for LiteLLM itself wins over what we know. */
-function metadataOf({ caller, controls, origin, outgoing, body }: Call, name: string): JsonObject {
+function metadataOf(
+  { caller, controls, state: origin, outbound: outgoing, body }: Call,
+  name: string,
+): JsonObject {
   // Members that are LiteLLM's were taken out of `body`; the text still has them.
-  const written = 'metadata' in outgoing.edits ? parseObject(outgoing.text) : body
+  const written = 'metadata' in outgoing.bodyEdits ? parseObject(outgoing.text) : body
   const theirs = object(written?.[name])
   const metadata: JsonObject = {
     ...theirs,

@@ -1,4 +1,4 @@
-import type { Policy } from './policy.ts'
+import type { Policy } from '../core/policy.ts'
 
 /** The policy that ships: HotDash's nine production agents in their four teams. */
 export const hotdash = {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { check, GatewayOptionsError } from '../options-error.ts'
+import { check, GatewayOptionsError } from '../core/options-error.ts'
+import type { Policy } from '../core/policy.ts'
 import { hotdash } from './hotdash.ts'
-import type { Policy } from './policy.ts'
 import { policySchema } from './schema.ts'
 
 /**

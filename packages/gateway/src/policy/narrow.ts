@@ -1,4 +1,4 @@
-import type { AgentPolicy, CachePolicy, Policy, SemanticPolicy, TeamPolicy } from './policy.ts'
+import type { AgentPolicy, CachePolicy, Policy, SemanticPolicy, TeamPolicy } from '../core/policy.ts'
 
 export type Layer = false | CachePolicy | undefined
 type Mode = NonNullable<SemanticPolicy['mode']>

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { GUARD_NAMES, type Policy } from './policy.ts'
+import { GUARD_NAMES, type Policy } from '../core/policy.ts'
 
 const name = z.string().check(z.minLength(1))
 const count = z.number().check(z.int(), z.positive())

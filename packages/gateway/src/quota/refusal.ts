@@ -1,7 +1,8 @@
-import type { Caller } from '../identify/who.ts'
-import type { Refusal } from '../refuse.ts'
+import type { Caller } from '../core/caller.ts'
+import type { LimitName, Limits } from '../core/limits.ts'
+import type { Refusal } from '../core/refusal.ts'
 import { rateLimitHeaders } from './headers.ts'
-import type { LimitName, Limits, Verdict } from './store.ts'
+import type { Verdict } from './store.ts'
 
 const CODES = {
   rpm: 'gateway_rpm_exceeded',

@@ -1,11 +1,11 @@
 import type { Cluster, Redis } from 'ioredis'
-import { type Fault, watched } from '../faults.ts'
+import { type Fault, ignoreRejection } from '../util/faults.ts'
 
 /** ioredis 5 or 6, standalone or cluster. */
 export type RedisClient = Redis | Cluster
 
 /** A connection of ours, or one that the program lends us: that one we neither configure, reconnect nor close. */
-export type Connection = {
+export type OpenClient = {
   client: RedisClient
   owned: boolean
   /** Resolves when commands can be sent; the link bounds the wait. Called once. */
@@ -37,7 +37,7 @@ const SAFE = {
  * `redis://` and `rediss://` addresses; several, separated by commas, are nodes of one cluster.
  * ioredis loads here, at first need: importing the gateway must stay cheap.
  */
-export async function connectTo(target: string | RedisClient, fault: Fault): Promise<Connection> {
+export async function connectTo(target: string | RedisClient, fault: Fault): Promise<OpenClient> {
   if (typeof target !== 'string') return borrowed(target)
   const { Cluster, Redis } = await import('ioredis')
   const [address = '', ...more] = target.split(',').map((part) => part.trim())
@@ -69,7 +69,7 @@ export async function connectTo(target: string | RedisClient, fault: Fault): Pro
   }
 }
 
-function borrowed(client: RedisClient): Connection {
+function borrowed(client: RedisClient): OpenClient {
   return {
     client,
     owned: false,
@@ -84,7 +84,7 @@ function borrowed(client: RedisClient): Connection {
  * Commands wait in the socket until the microtasks of this moment have run. The pipelines of ioredis, which the nodes of
  * a cluster need, do the same for an object more per batch and a turn of the event loop.
  */
-function sendTogether(client: Redis): Connection['send'] {
+function sendTogether(client: Redis): OpenClient['send'] {
   let corked: Redis['stream'] | undefined
   const release = () => {
     corked?.uncork()
@@ -105,10 +105,10 @@ function letGo(client: RedisClient, fault: Fault): void {
   const where = 'a connection to Redis'
   const unref = (node: RedisClient) => {
     const onConnect = () => void ('stream' in node && node.stream.unref())
-    node.on('connect', watched(onConnect, fault, where))
+    node.on('connect', ignoreRejection(onConnect, fault, where))
   }
   unref(client)
-  client.on('+node', watched(unref, fault, where))
+  client.on('+node', ignoreRejection(unref, fault, where))
 }
 
 /** The nodes that a cluster tells of have the same user, password and encryption as the ones it was found by. */

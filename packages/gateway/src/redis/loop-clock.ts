@@ -1,6 +1,6 @@
 // Node's own: a test that fakes timers must not stop the clock of a connection that is real.
 import { setImmediate, setTimeout } from 'node:timers'
-import { attempt, type Fault } from '../faults.ts'
+import { attempt, type Fault } from '../util/faults.ts'
 
 /** Milliseconds between two looks at what is due; a deadline is late by up to this. */
 const TICK_MS = 10
@@ -12,7 +12,7 @@ const CLOCK = 'the clock of Redis'
 type Waiter = { due: number; expire: () => void }
 
 /** Rejects a wait whose time was up. */
-export class TooLate extends Error {}
+export class DeadlineExceeded extends Error {}
 
 /**
  * Counts milliseconds in which this process's event loop was free to read its sockets. A loop that is blocked (by CPU
@@ -85,7 +85,7 @@ export function createLoopClock(fault: Fault) {
           const more = left?.() ?? 0
           if (more > 0) waiter.due = elapsed + more
           else {
-            waited.reject(new TooLate(`no answer within ${ms} ms`))
+            waited.reject(new DeadlineExceeded(`no answer within ${ms} ms`))
             waiters.delete(waiter)
           }
         },

@@ -1,22 +1,27 @@
-import type { Fault } from '../faults.ts'
+import type { Fault } from '../util/faults.ts'
 import type { RedisClient } from './connect.ts'
-import { createLink, type Link, type LinkState, RedisUnavailable } from './link.ts'
+import {
+  createRedisConnection,
+  type RedisConnection,
+  type RedisState,
+  RedisUnavailable,
+} from './connection.ts'
 
-type Options = Parameters<typeof createLink>[1]
+type Options = Parameters<typeof createRedisConnection>[1]
 type User = { onChange: Options['onChange']; fault: Fault }
 
 /** One connection to Redis, and the clients of this process that use it. */
-type Root = { link: Link; users: Set<User> }
+type Root = { link: RedisConnection; users: Set<User> }
 
 const roots = new Map<string, Root>()
-const rootOfLink = new WeakMap<Link, Link>()
+const rootOfLink = new WeakMap<RedisConnection, RedisConnection>()
 
 /**
  * Returns a link that shares its connections with all links of this process to the same address under the same deadlines.
  * They are closed with the last of them. A client that the program made itself is not shared.
  */
-export function acquireLink(target: string | RedisClient, options: Options): Link {
-  if (typeof target !== 'string') return createLink(target, { ...options, isBackground: true })
+export function acquireConnection(target: string | RedisClient, options: Options): RedisConnection {
+  if (typeof target !== 'string') return createRedisConnection(target, { ...options, isBackground: true })
   const name = JSON.stringify([target, options.deadlineMs, options.connectMs])
   const root = roots.get(name) ?? createRoot(target, name, options)
   const { onChange, fault = () => undefined } = options
@@ -30,18 +35,18 @@ export function acquireLink(target: string | RedisClient, options: Options): Lin
 }
 
 /** The link whose connections a shared one uses. */
-export const rootOf = (link: Link): Link => rootOfLink.get(link) ?? link
+export const sharedConnectionOf = (link: RedisConnection): RedisConnection => rootOfLink.get(link) ?? link
 
 function createRoot(target: string, name: string, { deadlineMs, connectMs }: Options): Root {
   const users = new Set<User>()
-  const onChange = (state: LinkState, trouble: string | undefined) => {
+  const onChange = (state: RedisState, trouble: string | undefined) => {
     for (const user of users) user.onChange(state, trouble)
   }
   const fault: Fault = (error, where) => {
     for (const user of users) user.fault(error, where)
   }
   const root = {
-    link: createLink(target, { deadlineMs, connectMs, onChange, fault, isBackground: true }),
+    link: createRedisConnection(target, { deadlineMs, connectMs, onChange, fault, isBackground: true }),
     users,
   }
   roots.set(name, root)
@@ -49,13 +54,13 @@ function createRoot(target: string, name: string, { deadlineMs, connectMs }: Opt
 }
 
 /** Commands are counted for each client; how Redis is, is the same for all. */
-function shareOf({ link }: Root, fault: Fault, release: () => void): Link {
+function shareOf({ link }: Root, fault: Fault, release: () => void): RedisConnection {
   const counts = { commands: 0, timeouts: 0, errors: 0 }
   let closedAt: number | undefined
 
-  const share: Link = {
+  const share: RedisConnection = {
     fault,
-    ask(command, wait) {
+    run(command, wait) {
       if (closedAt !== undefined)
         return Promise.reject(new RedisUnavailable('Redis is closed: closed by the program'))
       let isSent = false
@@ -64,7 +69,7 @@ function shareOf({ link }: Root, fault: Fault, release: () => void): Link {
         isSent = true
         return command(client)
       }
-      return link.ask(counted, wait).catch((error: unknown) => {
+      return link.run(counted, wait).catch((error: unknown) => {
         if (isSent && error instanceof RedisUnavailable)
           counts[error.message.startsWith('no answer within') ? 'timeouts' : 'errors'] += 1
         throw error

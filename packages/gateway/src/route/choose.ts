@@ -1,23 +1,18 @@
-import type { Call, Route } from '../call.ts'
-import type { Policy } from '../policy/policy.ts'
-import { exceeds } from './tokens.ts'
+import type { Call, Choice, Chooser } from '../core/call.ts'
+import type { Policy } from '../core/policy.ts'
+import { exceeds } from '../tokens/count.ts'
 
-/** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
-export type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }
-
-export type Chooser = ReturnType<typeof createChooser>
-
-export function createChooser(routing: NonNullable<Policy['routing']>) {
+export function createChooser(routing: NonNullable<Policy['routing']>): Chooser {
   const { default: standard, embeddings, escalate } = routing
 
   return function choose(call: Call): Choice | Promise<Choice> {
-    const { body, operation, outgoing, caller } = call
+    const { body, operation, outbound: outgoing, caller } = call
     const asked = typeof body.model === 'string' ? body.model : undefined
     const mayUse = (model: string) => caller.models === undefined || caller.models.has(model)
     const honoured = (model: string): Choice =>
       mayUse(model) ? { model, route: 'requested', routed: false } : { forbidden: model }
 
-    if (outgoing.frozen) return honoured(call.model)
+    if (outgoing.immutable) return honoured(call.model)
     // What is neither absent nor a text is upstream's to judge.
     const open = body.model === undefined || body.model === null || asked === 'auto'
     if (operation === 'embeddings')
@@ -44,7 +39,7 @@ export function createChooser(routing: NonNullable<Policy['routing']>) {
 
 /** Counted once for each body that is remembered. */
 function isLong(
-  { operation, body, outgoing, reading, rules }: Call,
+  { operation, body, outbound: outgoing, parsed: reading, policy: rules }: Call,
   limit: number,
 ): boolean | Promise<boolean> {
   const known = reading.length
@@ -53,6 +48,6 @@ function isLong(
     reading.length = { operation, limit, exceeds }
     return exceeds
   }
-  const long = exceeds(operation, body, outgoing.text, limit, rules.say)
+  const long = exceeds(operation, body, outgoing.text, limit, rules.warn)
   return long instanceof Promise ? long.then(remember) : remember(long)
 }

@@ -1,5 +1,6 @@
 import { errorCode } from '../body/error-code.ts'
-import type { Call, Reply } from '../call.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 
 const BROKEN = new Set([408, 409, 429])
 

@@ -1,5 +1,6 @@
-import type { Call, Reply, Stage } from '../call.ts'
-import { refuse } from '../refuse.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { failsOver, wasUnseen } from './failover.ts'
 
 /** How many more connections are tried, where those that were open have been closed. */
@@ -8,15 +9,15 @@ const MORE_CONNECTIONS = 2
 /** Decides which model answers, and asks the other one when it cannot. */
 export const route: Stage = (next) =>
   async function route(call) {
-    const { choose, fallback, instead } = call.rules.routing
+    const { choose, fallback, resolveAlias: instead } = call.policy.routing
     const chosen = choose(call)
     const choice = chosen instanceof Promise ? await chosen : chosen
     if ('forbidden' in choice) return forbidden(call, choice.forbidden)
-    const model = call.outgoing.frozen ? choice.model : instead(choice.model)
+    const model = call.outbound.immutable ? choice.model : instead(choice.model)
 
     const canFailOver = fallback !== undefined && choice.routed && allowed(call, fallback)
     const other = { model: instead(fallback ?? ''), route: 'failover' } as const
-    if (canFailOver && call.origin.failedOver) return await next({ ...call, ...other })
+    if (canFailOver && call.state.failedOver) return await next({ ...call, ...other })
 
     const first = { ...call, model, route: choice.route }
     let reply = await next(first)
@@ -24,7 +25,7 @@ export const route: Stage = (next) =>
     for (let more = MORE_CONNECTIONS; canFailOver && more > 0 && (await wasUnseen(reply, call)); more -= 1)
       reply = await next(first)
     if (!canFailOver || model === other.model || !(await failsOver(reply, call))) return reply
-    call.origin.failedOver = true
+    call.state.failedOver = true
     return await next({ ...call, ...other })
   }
 

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
+import type { Policy } from '../core/policy.ts'
 import { inShadow, withoutSemantic } from '../policy/narrow.ts'
-import type { Policy } from '../policy/policy.ts'
-import type { Embedder } from './embed/embedder.ts'
-import type { Engine } from './engine/port.ts'
+import type { VectorBackendFactory } from './backends/port.ts'
+import type { Embedder } from './embedding/embedder.ts'
 import type { GraphIndex } from './index/port.ts'
 
 /** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */
@@ -34,7 +34,7 @@ export type SemanticCacheOptions = {
    * `@hotdash/llm-gateway/vector-sets`: vectors and answers stand elsewhere, for more than one machine's memory.
    * @default 'flat'
    */
-  index?: 'flat' | GraphIndex | Engine
+  index?: 'flat' | GraphIndex | VectorBackendFactory
 }
 
 export type SemanticSettings = {
@@ -44,7 +44,7 @@ export type SemanticSettings = {
   deadlineMs: number
   secret: string | undefined
   maxBytes: number
-  index: 'flat' | GraphIndex | Engine
+  index: 'flat' | GraphIndex | VectorBackendFactory
 }
 
 const ratio = z.number().check(z.minimum(0), z.maximum(1))
@@ -76,7 +76,7 @@ const embedder = z.custom<Embedder>(
   'must have an id, its dimensions, and a function embed(texts, signal); a calibration is five numbers from 0 to 1: alone, confidence, floor, spread, doubtAt',
 )
 
-const index = z.custom<'flat' | GraphIndex | Engine>(
+const index = z.custom<'flat' | GraphIndex | VectorBackendFactory>(
   (value) =>
     value === 'flat' ||
     (typeof value === 'object' &&

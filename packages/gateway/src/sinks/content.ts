@@ -1,6 +1,7 @@
-import type { Call, Json, JsonObject, Operation } from '../call.ts'
-import { isObject, isSet, list, object } from '../json.ts'
-import { copied } from '../words.ts'
+import type { Call } from '../core/call.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
+import { copied } from '../util/error-text.ts'
 import type { Content } from './sink.ts'
 
 /** Where each kind of request holds its question. */

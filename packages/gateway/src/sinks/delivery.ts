@@ -1,7 +1,7 @@
-import { messageOf, wordsOf } from '../words.ts'
+import { errorText, messageOf } from '../util/error-text.ts'
 import type { Delivery, Report } from './sink.ts'
 
-/** Longest text taken from a sink's `trouble`, in characters. */
+/** Longest text taken from a sink's `reason`, in characters. */
 const MAX_TROUBLE = 400
 
 /** A sink answered what no count can be kept by. */
@@ -10,11 +10,11 @@ export class SenselessDelivery extends Error {
 }
 
 export type CheckedDelivery = {
-  again: ReadonlySet<Report>
+  retry: ReadonlySet<Report>
   unsure: ReadonlySet<Report>
-  refused: number
+  rejected: number
   spilled: number
-  trouble: string | undefined
+  reason: string | undefined
 }
 
 /**
@@ -23,16 +23,16 @@ export type CheckedDelivery = {
  * @throws SenselessDelivery for lists of other reports, and for counts that are none or come to more than the batch.
  */
 export function checkedDelivery(given: unknown, batch: readonly Report[]): CheckedDelivery {
-  const { again, unsure, refused, spilled, trouble } = fieldsOf(given)
+  const { retry: again, unsure, rejected: refused, spilled, reason: trouble } = fieldsOf(given)
   const known = new Set(batch)
   const checked = {
-    again: reportsOf(again, known, 'again'),
+    retry: reportsOf(again, known, 'retry'),
     unsure: reportsOf(unsure, known, 'unsure'),
-    refused: countOf(refused, 'refused'),
+    rejected: countOf(refused, 'rejected'),
     spilled: countOf(spilled, 'spilled'),
-    trouble: troubleOf(trouble),
+    reason: troubleOf(trouble),
   }
-  if (checked.again.size + checked.refused + checked.spilled > known.size)
+  if (checked.retry.size + checked.rejected + checked.spilled > known.size)
     throw new SenselessDelivery(`the sink tells of more reports than the ${known.size} that it was given`)
   return checked
 }
@@ -42,10 +42,10 @@ type Fields = { [Name in keyof Delivery]?: unknown }
 function fieldsOf(given: unknown): Fields {
   if (typeof given !== 'object' || given === null) return {}
   try {
-    const { again, unsure, refused, spilled, trouble } = given as Fields
-    return { again, unsure, refused, spilled, trouble }
+    const { retry: again, unsure, rejected: refused, spilled, reason: trouble } = given as Fields
+    return { retry: again, unsure, rejected: refused, spilled, reason: trouble }
   } catch (error) {
-    throw new SenselessDelivery(`the sink's answer cannot be read: ${wordsOf(error)}`)
+    throw new SenselessDelivery(`the sink's answer cannot be read: ${errorText(error)}`)
   }
 }
 
@@ -76,6 +76,6 @@ export const isCount = (given: unknown): given is number =>
 
 function troubleOf(given: unknown): string | undefined {
   if (given === undefined || given === null) return undefined
-  const words = typeof given === 'string' ? given : messageOf(given) || wordsOf(given)
+  const words = typeof given === 'string' ? given : messageOf(given) || errorText(given)
   return words.slice(0, MAX_TROUBLE)
 }

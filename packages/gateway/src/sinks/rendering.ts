@@ -1,13 +1,13 @@
-import { attempt, type Fault } from '../faults.ts'
-import type { Capture } from '../policy/policy.ts'
-import { setSoon } from '../timers.ts'
-import type { Told } from './report.ts'
+import type { Capture } from '../core/policy.ts'
+import { attempt, type Fault } from '../util/faults.ts'
+import { setSoon } from '../util/timers.ts'
+import type { ReportSource } from './report.ts'
 
 type Parts = {
   fault: Fault
   /** Told when something waits to be rendered, and when nothing does any more. */
   isPending: (is: boolean) => void
-  render: (told: Told, capture: Capture) => void
+  render: (told: ReportSource, capture: Capture) => void
   /** Told of one that `render` failed for. */
   missed: () => void
 }
@@ -22,7 +22,7 @@ const TURN_MS = 5
  * queue then holds what will be sent, and no request and no answer.
  */
 export function createRendering({ fault, isPending, render, missed }: Parts) {
-  let waiting: [told: Told, capture: Capture][] = []
+  let waiting: [told: ReportSource, capture: Capture][] = []
   let isScheduled = false
 
   function turn() {
@@ -46,7 +46,7 @@ export function createRendering({ fault, isPending, render, missed }: Parts) {
   }
 
   return {
-    add(told: Told, capture: Capture) {
+    add(told: ReportSource, capture: Capture) {
       if (waiting.length === 0) isPending(true)
       waiting.push([told, capture])
       if (waiting.length > MAX_WAITING) next()

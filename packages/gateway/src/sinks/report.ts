@@ -1,16 +1,17 @@
-import type { CallRecord } from '../account/record.ts'
-import type { Ending } from '../body/recording.ts'
-import type { Call, Json } from '../call.ts'
-import { callHook } from '../faults.ts'
-import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../mask.ts'
-import type { Capture } from '../policy/policy.ts'
+import type { Call } from '../core/call.ts'
+import type { Json } from '../core/json.ts'
+import type { Capture } from '../core/policy.ts'
+import type { CallRecord } from '../core/record.ts'
+import type { Ending } from '../core/recording.ts'
+import { callHook } from '../util/faults.ts'
+import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../util/redact.ts'
 import { contentOf, parametersOf } from './content.ts'
 import type { Content, Report } from './sink.ts'
 
 /** About what a record takes beside its texts. */
 const RECORD_BYTES = 1_000
 
-export type Told = {
+export type ReportSource = {
   record: CallRecord
   /** Absent for requests that passed straight through. */
   said?: { call: Call; ending: Ending }
@@ -24,7 +25,7 @@ export type Rendered = { report: Report; bytes: number }
  * `maxBytes`: of a larger one the content is left out.
  */
 export function render(
-  { record, said }: Told,
+  { record, said }: ReportSource,
   { capture, own, maxBytes }: { capture: Capture; own: Mask | undefined; maxBytes: number },
 ): Rendered {
   const mask = guarded(masksOf(capture, own))
@@ -92,7 +93,7 @@ function maskedRecord(record: CallRecord, mask: Mask): CallRecord {
     tags: record.tags.map((tag) => maskText(tag, mask)),
     attempts: record.attempts.map((attempt) => ({ ...attempt, model: maskText(attempt.model, mask) })),
   }
-  for (const name of ['modelAsked', 'session', 'user', 'trace', 'error'] as const) {
+  for (const name of ['requestedModel', 'session', 'user', 'trace', 'error'] as const) {
     const text = record[name]
     if (text !== undefined) masked[name] = maskText(text, mask)
   }

@@ -1,5 +1,5 @@
-import type { CallRecord } from '../account/record.ts'
-import type { Json } from '../call.ts'
+import type { Json } from '../core/json.ts'
+import type { CallRecord } from '../core/record.ts'
 
 /** What was asked and answered, as far as the agent's capture lets it out. Masked already; never holds a key. */
 export type Content = {
@@ -23,15 +23,15 @@ export type Report = {
 /** What became of a batch. Reports named nowhere have arrived. */
 export type Delivery = {
   /** Worth another try, in this order. */
-  again?: Report[]
+  retry?: Report[]
   /** Those of `again` that were sent without an answer: the receiver may hold them. */
   unsure?: Report[]
   /** So many will never be taken: what the receiver said they are is wrong. */
-  refused?: number
+  rejected?: number
   /** So many were put by where another process will deliver them from. */
   spilled?: number
   /** Why any of them did not arrive, in words that hold no key. */
-  trouble?: string
+  reason?: string
 }
 
 /** Records put by, of all processes together. */
@@ -41,7 +41,7 @@ export type SpillStats = {
   /** Those that this process has delivered from there, whoever had put them by; absent where it delivers none. */
   delivered?: number
   /** Those that it found there and that the receiver will never take. */
-  refused?: number
+  rejected?: number
 }
 
 /** Somewhere records go. It is given batches, one at a time, never on a caller's time. */

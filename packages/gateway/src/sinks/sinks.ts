@@ -1,11 +1,11 @@
-import type { Fault } from '../faults.ts'
-import type { Mask } from '../mask.ts'
-import type { Capture } from '../policy/policy.ts'
-import type { Say } from '../say.ts'
-import { goesOn, holdExit, letExit } from './drain.ts'
-import { createOutbox } from './outbox.ts'
+import type { Capture } from '../core/policy.ts'
+import type { Fault } from '../util/faults.ts'
+import type { Warn } from '../util/log.ts'
+import type { Mask } from '../util/redact.ts'
+import { goesOn, registerExitFlush, unregisterExitFlush } from './exit-flush.ts'
+import { createSinkQueue } from './queue.ts'
 import { createRendering } from './rendering.ts'
-import { render, type Told } from './report.ts'
+import { type ReportSource, render } from './report.ts'
 import type { Sink } from './sink.ts'
 import type { SinkStats } from './stats.ts'
 
@@ -14,7 +14,7 @@ export type SinksOptions = {
   /** Reports each sink may have waiting, and bytes they may hold on to, about. */
   maxReports: number
   maxBytes: number
-  say: Say
+  say: Warn
   fault: Fault
 }
 
@@ -33,11 +33,11 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
   const hold = (name: string) => (holds: boolean) => {
     if (holds) holding.add(name)
     else holding.delete(name)
-    if (holding.size > 0) holdExit(lastWords)
-    else letExit(lastWords)
+    if (holding.size > 0) registerExitFlush(lastWords)
+    else unregisterExitFlush(lastWords)
   }
   const outboxes = sinks.map((sink, at) =>
-    createOutbox(sink, {
+    createSinkQueue(sink, {
       maxReports,
       maxBytes,
       say,
@@ -72,7 +72,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fa
 
   return {
     /** Takes a reference to the call for as long as it takes to hand over its answer. */
-    receive(told: Told, capture: Capture) {
+    receive(told: ReportSource, capture: Capture) {
       if (outboxes.length === 0) return
       goesOn()
       rendering.add(told, capture)

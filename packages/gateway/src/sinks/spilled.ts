@@ -1,8 +1,8 @@
-import { callHook } from '../faults.ts'
+import { callHook } from '../util/faults.ts'
 import { isCount } from './delivery.ts'
 import type { Sink, SpillStats } from './sink.ts'
 
-const NAMES = ['waiting', 'delivered', 'refused'] as const
+const NAMES = ['waiting', 'delivered', 'rejected'] as const
 
 /** What a sink says of the records it has put by; absent where it says nothing that counts. */
 export function spilledOf(sink: Sink, failed: (error: unknown) => void): SpillStats | undefined {

@@ -8,7 +8,7 @@ export type SinkStats = {
   /** Put by elsewhere, where another process delivers it from. */
   spilled: number
   /** Never going to be taken by the receiver. */
-  refused: number
+  rejected: number
   /** Given up: the queue was full, the program ended before they could be delivered, or a fault spoilt them. */
   dropped: number
   /** Of `dropped`: sent without an answer, so that the receiver may hold them all the same. */
@@ -18,7 +18,7 @@ export type SinkStats = {
   /** Deliveries that failed as a whole. */
   failures: number
   /** The last trouble, in words that hold no key. */
-  trouble?: string
+  lastError?: string
   /** Where `spilled` records wait; absent where there is no such place. */
   spill?: SpillStats
 }
@@ -27,7 +27,7 @@ export const newStats = (): SinkStats => ({
   state: 'up',
   delivered: 0,
   spilled: 0,
-  refused: 0,
+  rejected: 0,
   dropped: 0,
   unconfirmed: 0,
   queued: 0,
@@ -35,7 +35,7 @@ export const newStats = (): SinkStats => ({
 })
 
 /** What is lost, in words for the log. */
-export function lossOf({ dropped, unconfirmed, trouble }: SinkStats, why: string): string {
+export function lossOf({ dropped, unconfirmed, lastError: trouble }: SinkStats, why: string): string {
   const fewer =
     unconfirmed > 0
       ? `, or ${dropped - unconfirmed} if the ${unconfirmed} that were sent without an answer arrived`

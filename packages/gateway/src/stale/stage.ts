@@ -1,5 +1,6 @@
-import type { Call, Reply, Stage } from '../call.ts'
-import { isGivenUp, willRetry } from '../identify/retries.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
+import { isGivenUp, willRetry } from '../core/retries.ts'
 
 /**
  * What if upstream is down, the other model included, and the SDK will not try again? Then an answer that is a little
@@ -9,7 +10,7 @@ export function stale(): Stage {
   return (next) =>
     async function stale(call) {
       const reply = await next(call)
-      const { lastResort } = call.origin
+      const { staleFallback: lastResort } = call.state
       if (lastResort === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
       return lastResort() ?? reply
     }

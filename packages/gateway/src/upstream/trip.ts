@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { watched } from '../faults.ts'
-import { wordsOf } from '../words.ts'
+import { errorText } from '../util/error-text.ts'
+import { ignoreRejection } from '../util/faults.ts'
 
 /** What undici says of one request on its way, of any sender. Source: undici, "Diagnostics Channel Support". */
 type Sent = { request: object; socket: Socket & { encrypted?: boolean } }
@@ -65,9 +65,10 @@ function isClosed(error: unknown): boolean {
 
 function listen(say: (message: string) => void): void {
   listens = true
-  const fault = (error: unknown, where: string) => say(`a fault of the gateway (${where}): ${wordsOf(error)}`)
-  subscribe('undici:request:create', watched(noteTrip, fault, CONNECTIONS))
-  subscribe('undici:client:sendHeaders', watched(noteConnection, fault, CONNECTIONS))
+  const fault = (error: unknown, where: string) =>
+    say(`a fault of the gateway (${where}): ${errorText(error)}`)
+  subscribe('undici:request:create', ignoreRejection(noteTrip, fault, CONNECTIONS))
+  subscribe('undici:client:sendHeaders', ignoreRejection(noteConnection, fault, CONNECTIONS))
 }
 
 function noteTrip(message: unknown): void {

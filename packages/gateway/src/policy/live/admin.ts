@@ -1,15 +1,15 @@
-import { GatewayOptionsError } from '../../options-error.ts'
+import { GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
 import type { RedisClient } from '../../redis/connect.ts'
-import { createLink } from '../../redis/link.ts'
-import type { Switches } from '../live.ts'
+import { createRedisConnection } from '../../redis/connection.ts'
 import { checkPolicy } from '../load.ts'
-import type { Policy } from '../policy.ts'
 import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
 import { type Difference, differences } from './diff.ts'
+import type { Switches } from './live.ts'
 import { type Ask, find, put, remembered } from './store.ts'
 
 /** What Redis holds. `version` 0 and no change: nothing was ever changed live, or it is gone. */
-export type Standing = {
+export type PolicyState = {
   version: number
   change?: Change
   /** Why no process obeys what is there. The next change takes its place. */
@@ -19,7 +19,7 @@ export type Standing = {
 }
 
 /** Who changes it, why, and what they have seen. */
-export type Note = {
+export type ChangeInfo = {
   /** At most 100 characters. @default 'a program' */
   by?: string
   /** At most 500 characters. */
@@ -29,23 +29,23 @@ export type Note = {
 }
 
 /** `told`: how many processes were listening, where Redis is one server. */
-export type Made = Change & { told: number }
+export type AppliedChange = Change & { told: number }
 
 /** What is in force for all processes at one Redis, and how to change it. Every change is whole or not made at all. */
 export type PolicyStore = {
-  read: () => Promise<Standing>
+  read: () => Promise<PolicyState>
   /** The last 50 changes, the newest first; fewer where they are large. What cannot be read any more is left out. */
   history: () => Promise<Change[]>
   /** A policy as it would be put in force. @throws GatewayOptionsError naming each field at fault. */
   check: (policy: unknown) => Policy
   /** Puts a policy in force. Switches stay. @throws GatewayOptionsError naming each field at fault. */
-  push: (policy: Policy, note?: Note) => Promise<Made>
+  push: (policy: Policy, note?: ChangeInfo) => Promise<AppliedChange>
   /** Each process goes by its own policy again. Switches stay. */
-  clear: (note?: Note) => Promise<Made>
+  clear: (note?: ChangeInfo) => Promise<AppliedChange>
   /** Changes the switches: what `change` returns is in force instead. @throws GatewayOptionsError naming each field at fault. */
-  switch: (change: (switches: Switches) => Switches, note?: Note) => Promise<Made>
+  switch: (change: (switches: Switches) => Switches, note?: ChangeInfo) => Promise<AppliedChange>
   /** Puts in force what was in force at a version; `keepSwitches`: its policy only. @default the version before this one */
-  rollback: (to?: number, note?: Note & { keepSwitches?: boolean }) => Promise<Made>
+  rollback: (to?: number, note?: ChangeInfo & { keepSwitches?: boolean }) => Promise<AppliedChange>
   /** What differs between what is in force and this, field by field. */
   diff: (next: { policy?: Policy; switches?: Switches }) => Promise<Difference[]>
   close: () => void
@@ -57,11 +57,11 @@ export class PolicyConflict extends Error {
   readonly code = 'gateway_policy_conflict' as const
   readonly base: number
   /** What is in force since. */
-  readonly standing: Standing
+  readonly standing: PolicyState
   /** What it changed. */
   readonly changes: Difference[]
 
-  constructor(base: number, standing: Standing, changes: Difference[]) {
+  constructor(base: number, standing: PolicyState, changes: Difference[]) {
     super(messageOf(base, standing, changes))
     this.base = base
     this.standing = standing
@@ -77,10 +77,10 @@ export function createPolicyStore(
   redis: string | RedisClient,
   vet: (policy: Policy) => Promise<string[]>,
 ): PolicyStore {
-  const link = createLink(redis, { ...DEADLINES, onChange: () => undefined })
-  const ask: Ask = link.ask
+  const link = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
+  const ask: Ask = link.run
 
-  async function read(): Promise<Standing> {
+  async function read(): Promise<PolicyState> {
     const { version, text = '' } = await find(ask, 0)
     if (version < 0)
       return await lacking({ version: 0, broken: 'what lies in its place is not a live policy' })
@@ -93,7 +93,7 @@ export function createPolicyStore(
     }
   }
 
-  async function lacking(standing: Standing): Promise<Standing> {
+  async function lacking(standing: PolicyState): Promise<PolicyState> {
     const [last] = await history()
     return { ...standing, ...(last && { last }) }
   }
@@ -105,8 +105,8 @@ export function createPolicyStore(
   async function change(
     what: string,
     next: (now: Pick<Change, 'policy' | 'switches'>) => Pick<Change, 'policy' | 'switches'>,
-    { by = 'a program', comment, base }: Note = {},
-  ): Promise<Made> {
+    { by = 'a program', comment, base }: ChangeInfo = {},
+  ): Promise<AppliedChange> {
     const standing = await read()
     if (base !== undefined && base !== standing.version) throw await conflict(base)
     if (standing.version >= MAX_VERSION)
@@ -206,7 +206,7 @@ function unknownVersion(to: number | undefined, changes: Change[]): string {
   return `there is no version ${to}${known.length > 0 ? `; the last were ${known.join(', ')}` : ''}`
 }
 
-function messageOf(base: number, { version, change }: Standing, changes: Difference[]): string {
+function messageOf(base: number, { version, change }: PolicyState, changes: Difference[]): string {
   const start =
     change === undefined
       ? `Version ${base} is gone, and ${version === 0 ? 'nothing' : `version ${version}`} is in its place`

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
-import type { Switches } from '../live.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
 import { checkPolicy } from '../load.ts'
-import type { Policy } from '../policy.ts'
+import type { Switches } from './live.ts'
 import { switchesSchema } from './switches.ts'
 
 /** One change of what is in force, and all that is in force since. */

@@ -1,13 +1,13 @@
-import { attempt, detached } from '../../faults.ts'
-import { GatewayOptionsError } from '../../options-error.ts'
-import type { Link } from '../../redis/link.ts'
-import { listen } from '../../redis/listen.ts'
-import type { Say } from '../../say.ts'
-import { clearTimer, setTimer } from '../../timers.ts'
-import { messageOf, wordsOf } from '../../words.ts'
-import type { Live } from '../live.ts'
-import type { Policy } from '../policy.ts'
+import { GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import { subscribe } from '../../redis/pubsub.ts'
+import { errorText, messageOf } from '../../util/error-text.ts'
+import { attempt, detached } from '../../util/faults.ts'
+import type { Warn } from '../../util/log.ts'
+import { clearTimer, setTimer } from '../../util/timers.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
+import type { Live } from './live.ts'
 import { CHANNEL, type Found, find } from './store.ts'
 
 /** Where a policy is from: live, or as the process was started. */
@@ -24,7 +24,7 @@ export type PolicyStats = {
   refused?: { version: number; why: string }
 }
 
-export type Following = {
+export type PolicyFollower = {
   /** Settles when Redis has told what is in force, or did not within its deadline. Never rejects. */
   ready: Promise<void>
   /** A version that somebody has heard of in passing. */
@@ -40,7 +40,7 @@ type Options = {
   own: { policy: Policy; source: PolicySource }
   /** @throws for what cannot be put in force: then the last one stays. */
   adopt: (live: Live) => void
-  say: Say
+  say: Warn
 }
 
 const LOOK_EVERY_MS = 60_000
@@ -57,7 +57,7 @@ const FIRST_VERSION = 20_200_101_000_000
  * where that was missed; and at last by looking, once a minute while there are calls. Whatever is not whole, not ours
  * or not newer is refused, and the last good one stays.
  */
-export function follow(link: Link, { own, adopt, say }: Options): Following {
+export function followPolicy(link: RedisConnection, { own, adopt, say }: Options): PolicyFollower {
   const stats: PolicyStats = { version: 0, source: own.source }
   /** The last version that was looked at, obeyed or refused. */
   let seen = 0
@@ -91,7 +91,7 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
   async function lookOnce() {
     lookedAt = performance.now()
     try {
-      obey(await find(link.ask, seen))
+      obey(await find(link.run, seen))
       if (hoped <= Math.max(seen, stats.version)) tries = 0
       else if (!tryAgain()) vain = hoped
     } catch {
@@ -138,7 +138,7 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
       stats.followedAt = Date.now()
       settle()
     } catch (error) {
-      refuse(version, messageOf(error) || wordsOf(error))
+      refuse(version, messageOf(error) || errorText(error))
     }
   }
 
@@ -156,7 +156,7 @@ export function follow(link: Link, { own, adopt, say }: Options): Following {
   }
 
   const ready = lookNow()
-  const ear = listen(link, CHANNEL, {
+  const ear = subscribe(link, CHANNEL, {
     onListening: look,
     onMessage: (message) => told(/^\d{1,15}$/.test(message) ? Number(message) : 0),
   })

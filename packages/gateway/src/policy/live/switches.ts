@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Switches } from '../live.ts'
+import type { Switches } from './live.ts'
 
 const name = z.string().check(z.minLength(1))
 const count = z.number().check(z.int(), z.positive())

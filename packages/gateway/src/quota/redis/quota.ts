@@ -1,31 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import { attempt } from '../../faults.ts'
-import { type Link, RedisUnavailable } from '../../redis/link.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
+import { type RedisConnection, RedisUnavailable } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
-import { setSoon } from '../../timers.ts'
-import { isInstance } from '../../words.ts'
+import { isInstance } from '../../util/error-text.ts'
+import { attempt } from '../../util/faults.ts'
+import { setSoon } from '../../util/timers.ts'
 import {
-  AWAY,
   type Bounds,
-  type Limits,
   type QuotaStore,
   type Reservation,
   type Settlement,
   unused,
   type Verdict,
 } from '../store.ts'
-import { createAlone, type Stand } from './alone.ts'
-import { createHandback, type Debt } from './handback.ts'
-import { createKnowledge } from './knowledge.ts'
+import { createZones } from './day-boundary.ts'
 import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
+import { createLocalShare, type Stand } from './local-share.ts'
+import { createProcessState } from './process-state.ts'
+import type { Reserved } from './protocol.ts'
+import { createReconciler, type PendingWrite } from './reconcile.ts'
 import reserveSource from './reserve.lua'
 import settleSource from './settle.lua'
 import stateSource from './state.lua'
-import { keysOf, type Reserved, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
-import { createZones } from './zone.ts'
+import { keysOf, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
 
 export type RedisQuotaOptions = {
   /** Whose clock counts. `client` is for servers whose scripts may not read theirs. @default 'server' */
@@ -87,7 +87,7 @@ const REGATHER_MS = 1_300
 const SHORT_OUTAGE_MS = 50_000
 
 /** Quotas that hold across all processes that share a Redis: one command to reserve, one to settle. */
-export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): RedisQuota {
+export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptions = {}): RedisQuota {
   const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion } = options
   const steady = options.steady ?? options.now ?? (() => performance.now())
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
@@ -97,9 +97,9 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const self = randomUUID()
   const zoneOf = createZones()
   const zones = new Map<string, string>()
-  const knowledge = createKnowledge()
-  const alone = createAlone({ steady, wall: now }, processes)
-  const handback = createHandback(sayLater, steady, link.fault)
+  const knowledge = createProcessState()
+  const alone = createLocalShare({ steady, wall: now }, processes)
+  const handback = createReconciler(sayLater, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, alone: 0, unavailable: 0, errors: 0 }
   /** Ids under which reservations are tried again. */
@@ -160,7 +160,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const { team, id, limits, requests = 1 } = reservation
     const zone = zoneOf(now(), limits.timezone)
     let stand: Stand | undefined
-    const reply = await link.ask((client) => {
+    const reply = await link.run((client) => {
       onSend?.()
       const at = steady()
       const asker = {
@@ -180,7 +180,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     return reserved
   }
 
-  const mayGoOn = ({ away = AWAY, usdPerDay }: Limits) =>
+  const mayGoOn = ({ away = DEFAULT_WHILE_UNAVAILABLE, usdPerDay }: Limits) =>
     away.rates === 'share' && (away.dollars === 'share' || usdPerDay === undefined)
 
   function byLease(reservation: Reservation): Verdict {
@@ -209,7 +209,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const settlement = renamed(given)
     const { id, team } = settlement
     alone.settle(settlement)
-    const debt: Debt = { kind: 'settled', team, id, at: steady(), settlement }
+    const debt: PendingWrite = { kind: 'settled', team, id, at: steady(), settlement }
     try {
       // Not before its admission is known.
       if (handback.owes(id)) handback.push(debt)
@@ -227,11 +227,11 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const at = now()
     const asker = { now: clock === 'client' ? at : '', process: self } as const
     const args = settleArgs(settlement, asker, zoneOf(at, zones.get(team) ?? 'UTC'))
-    const reply = await link.ask((client) => settleScript.run(client, keysOf(team, id), args), 'reply')
+    const reply = await link.run((client) => settleScript.run(client, keysOf(team, id), args), 'reply')
     knowledge.hearSettled(team, settledOf(reply), steady())
   }
 
-  async function sayLater(debt: Debt): Promise<void> {
+  async function sayLater(debt: PendingWrite): Promise<void> {
     try {
       if (debt.kind === 'settled') await tell(debt.settlement)
       else await ask(debt.reservation, Math.max(0, steady() - debt.at))
@@ -253,7 +253,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const args = [clock === 'client' ? now() : '', self]
     const teams = alone.holders().map((team) => {
       const [state] = keysOf(team, '')
-      return link.ask((client) => leaveScript.run(client, [String(state)], args), 'reply')
+      return link.run((client) => leaveScript.run(client, [String(state)], args), 'reply')
     })
     for (const { reason } of (await Promise.allSettled(teams)).filter((one) => one.status === 'rejected'))
       note(reason)
@@ -279,7 +279,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
 }
 
 /** Milliseconds for which reservations wait after an outage. */
-function regatherMs(link: Link): number {
+function regatherMs(link: RedisConnection): number {
   const outage = link.lastOutage()
   if (outage === undefined || outage.ms <= SHORT_OUTAGE_MS || link.stats().state !== 'up') return 0
   return Math.min(REGATHER_MS, outage.backAt + REGATHER_MS - Date.now())

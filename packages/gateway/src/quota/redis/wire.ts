@@ -1,23 +1,17 @@
-import { tagOf } from '../../redis/tag.ts'
-import {
-  AWAY,
-  type Bounds,
-  type LimitName,
-  type NanoUsd,
-  type Remaining,
-  type Reservation,
-  type Settlement,
-} from '../store.ts'
-import type { Memory } from './knowledge.ts'
-import type { Zone } from './zone.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '../../core/limits.ts'
+import type { NanoUsd } from '../../core/money.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
+import type { Bounds, Remaining, Reservation, Settlement } from '../store.ts'
+import type { Zone } from './day-boundary.ts'
+import type { Claim, ReplicaState, Reserved, Settled } from './protocol.ts'
 
 export function keysOf(team: string, id: string): string[] {
-  const start = `gw:{${tagOf(team)}}`
+  const start = `gw:{${hashTag(team)}}`
   return [`${start}:quota`, `${start}:hold:${id}`, `${start}:means`]
 }
 
 /** The process that asks, and by which clock: an empty `now` is the server's. */
-export type Asker = { now: number | ''; process: string; announce: boolean }
+export type CallingProcess = { now: number | ''; process: string; announce: boolean }
 
 /** Larger than any limit of requests or tokens, and still a whole number wherever it is added up. */
 const MOST = 1e12
@@ -33,13 +27,13 @@ const most = (value: number, bound = MOST) => Math.min(bound, Math.max(0, Math.c
 /** ARGV of reserve.lua, in its order. `ageMs`: it was admitted that long ago, while Redis was away. */
 export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, requests = 1, worstCost, leaseMs }: Reservation,
-  { now, process, announce }: Asker,
+  { now, process, announce }: CallingProcess,
   { before, changes, after }: Zone,
-  { epoch, seq, day, committed, own, heardAgo, heard, clock }: Memory,
+  { epoch, seq, day, committed, own, heardAgo, heard, clock }: ReplicaState,
   claim: Claim,
   ageMs: number | undefined,
 ): (string | number)[] {
-  const { rates, leased, allowance } = limits.away ?? AWAY
+  const { rates, leased, allowance } = limits.away ?? DEFAULT_WHILE_UNAVAILABLE
   return [
     now,
     process,
@@ -82,56 +76,25 @@ export function reserveArgs(
 
 /** ARGV of settle.lua, in its order. Nonsense earns nobody credit: it is nobody's knowledge. */
 export function settleArgs(
-  { tokens, learnOutputTokens, cost, doubt }: Settlement,
-  { now, process }: Pick<Asker, 'now' | 'process'>,
+  { tokens, learnOutputTokens, cost, unconfirmed: doubt }: Settlement,
+  { now, process }: Pick<CallingProcess, 'now' | 'process'>,
   { before, changes, after }: Zone,
 ): (string | number)[] {
   return [
     now,
     process,
-    sane(tokens),
-    sane(learnOutputTokens),
-    sane(cost, MOST_MONEY),
-    sane(doubt, MOST_MONEY) || 0,
+    nonNegative(tokens),
+    nonNegative(learnOutputTokens),
+    nonNegative(cost, MOST_MONEY),
+    nonNegative(doubt, MOST_MONEY) || 0,
     before,
     changes,
     after,
   ]
 }
 
-const sane = (value: number | undefined, bound = MOST) =>
+const nonNegative = (value: number | undefined, bound = MOST) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
-
-/** What both scripts tell of the state they left. */
-export type News = { epoch: string; seq: number; day: number; committed: number }
-
-/** What a process may use of its team's limits while Redis is away. Zero where a limit does not bind. */
-export type Allotment = { requests: number; tokens: number; usd: number }
-
-/** What a process says of its lease: the last one it was told, what it still has of it, and what it used untold. */
-export type Claim = { number: number; has: Allotment; untold: Allotment }
-
-/** What the window holds. */
-export type Load = { requests: number; tokens: number }
-
-export type Reserved = News & {
-  status: 'admitted' | LimitName
-  retryAfterMs: number | undefined
-  remaining: Remaining
-  /** Tokens reserved. */
-  tokens: number
-  /** The most processes that were alive at one time, this day. */
-  processes: number
-  lease: Allotment & { number: number }
-  /** The steady time of the team's state, in milliseconds. */
-  clock: number
-  bounds: Bounds
-  load: Load
-  resetMs: number
-  /** The highest version of a policy that any process has brought; 0: none had one. */
-  version: number
-}
-
 /** Redis answers numbers as numbers or as their digits. */
 const numberOf = (value: unknown): number =>
   typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
@@ -181,8 +144,6 @@ function boundsOf(rpm: number, tpm: number, usdPerDay: number): Bounds {
   if (usdPerDay >= 0) bounds.usdPerDay = usdPerDay as NanoUsd
   return bounds
 }
-
-export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
 
 /** @throws TypeError when the answer is not one of settle.lua. */
 export function settledOf(reply: unknown): Settled {

@@ -1,4 +1,4 @@
-import type { Guard } from './guard.ts'
+import type { Conditions, Guard } from './guard.ts'
 
 /**
  * Closed-class words that say when, or under which condition, something holds: what they say is the answer's whole
@@ -37,10 +37,6 @@ const readerOf = (rows: readonly string[]) => {
 }
 const deciding = readerOf(DECIDING)
 const exchanged = readerOf(EXCHANGED)
-
-/** What a text says of conditions, in a form in which equal means the same. */
-export type Conditions = { deciding: string; exchanged: readonly number[] }
-
 export const conditionsOf = (plain: string): Conditions => ({
   deciding: deciding(plain)
     .sort((a, b) => a - b)

@@ -1,5 +1,3 @@
-import type { Conditions } from './conditions.ts'
-
 /** A word as it stands in a text. */
 export type Word = {
   /** Lower-cased, contractions written out: what is compared. */
@@ -45,3 +43,6 @@ export type Question = {
  * and quick: everything costly was done when the questions were made ready.
  */
 export type Guard = (asked: Question, cached: Question) => string | undefined
+
+/** What a text says of conditions, in a form in which equal means the same. */
+export type Conditions = { deciding: string; exchanged: readonly number[] }

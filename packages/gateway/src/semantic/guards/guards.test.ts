@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GUARD_NAMES, type GuardName } from '../../policy/policy.ts'
+import { GUARD_NAMES, type GuardName } from '../../core/policy.ts'
 import { areOpposite } from './antonyms.ts'
 import { vetoOf } from './guards.ts'
 import { questionOf } from './question.ts'

@@ -1,4 +1,4 @@
-import { GUARD_NAMES, type GuardName } from '../../policy/policy.ts'
+import { GUARD_NAMES, type GuardName } from '../../core/policy.ts'
 import { actions } from './actions.ts'
 import { antonyms } from './antonyms.ts'
 import { conditions } from './conditions.ts'

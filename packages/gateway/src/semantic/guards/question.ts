@@ -48,7 +48,7 @@ class Reading implements Question {
   }
 
   get marks() {
-    this.#read.marks ??= Uint32Array.from(this.contentSet, markOf).sort()
+    this.#read.marks ??= Uint32Array.from(this.contentSet, wordHash).sort()
     return this.#read.marks
   }
 
@@ -123,7 +123,7 @@ class Reading implements Question {
 }
 
 /** FNV-1a: among the words of two questions, no two have one mark by accident. */
-function markOf(word: string): number {
+function wordHash(word: string): number {
   let mark = 0x811c9dc5
   for (let at = 0; at < word.length; at += 1) mark = Math.imul(mark ^ word.charCodeAt(at), 0x01000193)
   return mark >>> 0

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createFlatIndex } from './flat.ts'
 import { scanOver } from './popcount.ts'
-import type { Neighbour } from './port.ts'
+import type { IndexHit } from './port.ts'
 import { normalised, quantise } from './quantise.ts'
 import { createShortlist } from './shortlist.ts'
 
@@ -44,8 +44,8 @@ function cosine(unit: Float32Array, values: Int8Array): number {
 }
 
 /** By looking at every one of them. */
-function exact(vectors: Map<string, Int8Array>, query: Float32Array, k: number): Neighbour[] {
-  let best: Neighbour[] = []
+function exact(vectors: Map<string, Int8Array>, query: Float32Array, k: number): IndexHit[] {
+  let best: IndexHit[] = []
   for (const [id, values] of vectors) {
     const found = { id, cosine: cosine(query, values) }
     if (best.length < k || found.cosine > (best[k - 1]?.cosine ?? 1))

@@ -1,4 +1,4 @@
-import { ENTRY_BYTES, type FlatIndex, type Neighbour } from './port.ts'
+import { ENTRY_BYTES, type FlatIndex, type IndexHit } from './port.ts'
 import { lengthOf, normalised, signs } from './quantise.ts'
 import { createShortlist } from './shortlist.ts'
 
@@ -78,11 +78,11 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
     return sum / (lengths[row] ?? 1)
   }
 
-  function nearest(query: Float32Array, k: number, now: number): Neighbour[] {
+  function nearest(query: Float32Array, k: number, now: number): IndexHit[] {
     const unit = query.length === dims ? normalised(query) : undefined
     if (unit === undefined) return []
     const likely = list.pick(ids.length, (words, at) => signs(unit, words, at))
-    const best: Neighbour[] = []
+    const best: IndexHit[] = []
     for (const row of likely) {
       // Expired ones must not have taken the places of others.
       if ((expiries[row] ?? 0) <= now) {

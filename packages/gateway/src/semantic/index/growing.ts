@@ -1,4 +1,4 @@
-import { setSoon } from '../../timers.ts'
+import { setSoon } from '../../util/timers.ts'
 import { createFlatIndex } from './flat.ts'
 import type { GraphIndex, VectorIndex } from './port.ts'
 

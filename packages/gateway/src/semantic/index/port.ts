@@ -1,5 +1,5 @@
 /** An entry near a question; of two equal vectors the cosine is 1. */
-export type Neighbour = { id: string; cosine: number }
+export type IndexHit = { id: string; cosine: number }
 
 /**
  * Vectors by nearness, of one partition. What is put in is quantised: it is what all processes hold, so that all of
@@ -16,7 +16,7 @@ export type VectorIndex = {
   /** False: it was not there. */
   remove: (id: string) => boolean
   /** The `k` nearest that have not expired, nearest first. None for a query that has no direction. */
-  nearest: (query: Float32Array, k: number, now: number) => Neighbour[]
+  nearest: (query: Float32Array, k: number, now: number) => IndexHit[]
   /** Entries, expired ones included that no query has come upon. */
   size: () => number
   /** Memory held, near enough for a budget. */

@@ -1,4 +1,4 @@
-import { ENTRY_BYTES, type GraphIndex, type Neighbour, type VectorIndex } from './port.ts'
+import { ENTRY_BYTES, type GraphIndex, type IndexHit, type VectorIndex } from './port.ts'
 import { lengthOf, normalised, quantise } from './quantise.ts'
 
 export type { GraphIndex } from './port.ts'
@@ -101,7 +101,7 @@ function createGraph(
     return 'keys' in found ? Array.from(found.keys, Number) : []
   }
 
-  function nearest(query: Float32Array, k: number, now: number): Neighbour[] {
+  function nearest(query: Float32Array, k: number, now: number): IndexHit[] {
     const unit = query.length === dims ? normalised(query) : undefined
     const values = unit && quantise(unit)
     if (unit === undefined || values === undefined) return []

@@ -1,8 +1,8 @@
-import type { Call, Handler } from '../../call.ts'
-import { list, object, text } from '../../json.ts'
-import { signalAfter } from '../../timers.ts'
-import { jsonOf } from '../embed/openai.ts'
-import { followingApart } from '../following.ts'
+import type { Call, Handler } from '../../core/call.ts'
+import { list, object, text } from '../../core/json.ts'
+import { signalAfter } from '../../util/timers.ts'
+import { followingApart } from '../embedding/following.ts'
+import { jsonOf } from '../embedding/openai.ts'
 import type { Neighbour } from '../store/port.ts'
 
 /** So long may a judgement take; nobody waits for it. */

@@ -1,49 +1,13 @@
-import { matches, type Purge } from '../../cache/purge.ts'
-import { signerOf } from '../../cache/signature.ts'
-import type { Link } from '../../redis/link.ts'
-import { mastersOf } from '../../redis/masters.ts'
-import { tagOf } from '../../redis/tag.ts'
+import { matches, type PurgeFilter } from '../../entry/purge-filter.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
+import { primariesOf } from '../../redis/nodes.ts'
+import { signerOf } from '../../util/signature.ts'
+import { exactFrom, type Sealed, seal, TWIN_AT, unseal } from './codec.ts'
 import { type Generations, generationKeyOf } from './generations.ts'
-import type { StoreAdmin } from './port.ts'
-import { exactFrom, PINNED_MS, type Sealed, seal, TWIN_AT, unseal } from './seal.ts'
-import { answerKeyOf, list } from './shelf.ts'
-
-/** An entry of the semantic cache, as an admin sees it. */
-export type SemanticEntry = {
-  /** Its name, for `pin` and `remove`. */
-  key: string
-  team: string
-  agent: string
-  model: string
-  question: string
-  /** The answer's body, as JSON. */
-  answer: string
-  /** Milliseconds since the epoch; so is the other. */
-  storedAt: number
-  /** When it goes, unless it is pinned. */
-  expiresAt: number
-  /** Kept for a year, and no new answer replaces it. */
-  pinned: boolean
-  /** How often it has answered since this process began; of what others gave, this process knows nothing. */
-  hits: number
-}
-
-export type SemanticAdmin = {
-  /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
-  list: (what: Purge, limit?: number) => Promise<SemanticEntry[]>
-  /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
-  inspect: (key: string) => Promise<SemanticEntry | undefined>
-  /**
-   * How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. `key`
-   * may also be that of the exact cache: then it is what has the same answer.
-   */
-  remove: (what: Purge) => Promise<number>
-  /**
-   * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
-   * @default pinned true
-   */
-  pin: (key: string, pinned?: boolean) => Promise<boolean>
-}
+import { PINNED_MS } from './pinned.ts'
+import type { SemanticEntry, StoreAdmin } from './port.ts'
+import { answerKeyOf, list } from './redis-entries.ts'
 
 const ENTRY_KEY = /^(gw:\{([^}]*)\}:s:[\w-]{24}):([\w-]{20})$/
 const EXACT_KEY = /^gw:\{[^}]*\}:x:[\w-]{43}$/
@@ -51,24 +15,28 @@ const GENERATION_KEY = /^gw:\{([^}]*)\}:sg:[\w-]{24}$/
 const PAGE = 500
 
 /** Over Redis. All of it throws RedisUnavailable when that is away. */
-export function createAdmin(link: Link, secret: string | undefined, generations: Generations): StoreAdmin {
+export function createAdmin(
+  link: RedisConnection,
+  secret: string | undefined,
+  generations: Generations,
+): StoreAdmin {
   const signer = secret === undefined ? undefined : signerOf(secret)
 
   async function* scan(pattern: string): AsyncGenerator<string> {
-    for (const master of await link.ask(async (client) => mastersOf(client))) {
+    for (const master of await link.run(async (client) => primariesOf(client))) {
       let cursor = '0'
       do {
-        const [next, page] = await link.ask(() => master.scan(cursor, 'MATCH', pattern, 'COUNT', PAGE))
+        const [next, page] = await link.run(() => master.scan(cursor, 'MATCH', pattern, 'COUNT', PAGE))
         yield* page
         cursor = next
       } while (cursor !== '0')
     }
   }
 
-  async function* keys({ team, key: only }: Purge): AsyncGenerator<RegExpExecArray> {
+  async function* keys({ team, key: only }: PurgeFilter): AsyncGenerator<RegExpExecArray> {
     const of = (key: string) => {
       const found = ENTRY_KEY.exec(key)
-      return found !== null && (team === undefined || found[2] === tagOf(team)) ? found : undefined
+      return found !== null && (team === undefined || found[2] === hashTag(team)) ? found : undefined
     }
     const one = only === undefined ? undefined : of(only)
     if (one !== undefined) yield one
@@ -80,29 +48,29 @@ export function createAdmin(link: Link, secret: string | undefined, generations:
   }
 
   async function exactOf([key, name = '']: RegExpExecArray): Promise<string> {
-    return exactFrom(name, await link.ask((client) => client.getrangeBuffer(key, ...TWIN_AT)))
+    return exactFrom(name, await link.run((client) => client.getrangeBuffer(key, ...TWIN_AT)))
   }
 
   async function read([key, name = '', , id = '']: RegExpExecArray): Promise<Sealed | undefined> {
     if (signer === undefined) return undefined
-    const [value, generation] = await link.ask((client) => client.mgetBuffer(key, generationKeyOf(name)))
+    const [value, generation] = await link.run((client) => client.mgetBuffer(key, generationKeyOf(name)))
     return value == null
       ? undefined
       : await unseal({ name, secret: signer(name) }, id, value, generations.heard(name, generation))
   }
 
   /** Before anything is forgotten: from then on no entry counts that was put there before, nor one that is put back. */
-  async function endGenerations({ team }: Purge) {
-    const tag = team === undefined ? undefined : tagOf(team)
+  async function endGenerations({ team }: PurgeFilter) {
+    const tag = team === undefined ? undefined : hashTag(team)
     for await (const key of scan('gw:{*}:sg:*')) {
       const [, of] = GENERATION_KEY.exec(key) ?? []
       if (of !== undefined && (tag === undefined || of === tag))
-        await link.ask((client) => client.unlink(key))
+        await link.run((client) => client.unlink(key))
     }
     generations.end(tag)
   }
 
-  async function remove(what: Purge): Promise<number> {
+  async function remove(what: PurgeFilter): Promise<number> {
     let gone = 0
     if (what.key === undefined && what.agent === undefined && what.model === undefined)
       await endGenerations(what)
@@ -111,8 +79,8 @@ export function createAdmin(link: Link, secret: string | undefined, generations:
       const needsReading = what.agent !== undefined || what.model !== undefined
       const sealed = needsReading ? await read(found) : undefined
       if (sealed !== undefined && !concerns(what, key, sealed)) continue
-      gone += await link.ask((client) => client.unlink(key))
-      await link.ask((client) => client.zrem(name, id))
+      gone += await link.run((client) => client.unlink(key))
+      await link.run((client) => client.zrem(name, id))
     }
     return gone
   }
@@ -139,8 +107,8 @@ export function createAdmin(link: Link, secret: string | undefined, generations:
     },
     async forget(answerId) {
       const named = answerKeyOf(answerId)
-      for (const key of await link.ask((client) => client.smembers(named))) await remove({ key })
-      await link.ask((client) => client.unlink(named))
+      for (const key of await link.run((client) => client.smembers(named))) await remove({ key })
+      await link.run((client) => client.unlink(named))
     },
     async pin(key, pinned = true) {
       const found = ENTRY_KEY.exec(key)
@@ -156,8 +124,8 @@ export function createAdmin(link: Link, secret: string | undefined, generations:
         generations.known(name) ?? '',
       )
       if (value === undefined) return false
-      if (keptMs <= 0) await link.ask((client) => client.unlink(key))
-      else await link.ask((client) => client.set(key, value, 'PX', keptMs))
+      if (keptMs <= 0) await link.run((client) => client.unlink(key))
+      else await link.run((client) => client.set(key, value, 'PX', keptMs))
       if (keptMs > 0) await list(link, name, id, now, PINNED_MS)
       return true
     },
@@ -165,7 +133,7 @@ export function createAdmin(link: Link, secret: string | undefined, generations:
 }
 
 /** As for any answer; a key may be that of the same answer in the exact cache. */
-export const concerns = (what: Purge, key: string, { answer, exact }: Sealed): boolean =>
+export const concerns = (what: PurgeFilter, key: string, { answer, exact }: Sealed): boolean =>
   matches(what, what.key === exact && exact !== '' ? exact : key, answer)
 
 export const shown = (key: string, { question, answer, pinned }: Sealed): SemanticEntry => ({

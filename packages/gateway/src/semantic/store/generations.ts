@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { tagIn } from '../../cache/epoch.ts'
-import type { Link } from '../../redis/link.ts'
-import { PINNED_MS } from './seal.ts'
+import { tagIn } from '../../entry/epoch.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import { PINNED_MS } from './pinned.ts'
 
 /**
  * Names the time between two purges of a whole partition. It stands in Redis beside the entries, each of which is signed
@@ -32,7 +32,7 @@ const MAX_RETIRED = 100
 /** In the slot of the partition's entries: it is read with them, by one command. */
 export const generationKeyOf = (partition: string): string => partition.replace('}:s:', '}:sg:')
 
-export function createGenerations(link: Link | undefined): Generations {
+export function createGenerations(link: RedisConnection | undefined): Generations {
   const partitions = new LRUCache<string, { now: Generation | undefined; retired: Set<Generation> }>({
     max: MAX_PARTITIONS,
   })
@@ -62,7 +62,7 @@ export function createGenerations(link: Link | undefined): Generations {
 
   async function load(partition: string) {
     if (link === undefined) return ''
-    return heard(partition, await link.ask((client) => client.get(generationKeyOf(partition))))
+    return heard(partition, await link.run((client) => client.get(generationKeyOf(partition))))
   }
 
   return {
@@ -73,10 +73,10 @@ export function createGenerations(link: Link | undefined): Generations {
       if (link === undefined) return ''
       const fresh = randomBytes(9).toString('base64url')
       const key = generationKeyOf(partition)
-      await link.ask((client) => client.set(key, fresh, 'PX', PINNED_MS, 'NX'))
+      await link.run((client) => client.set(key, fresh, 'PX', PINNED_MS, 'NX'))
       const found = await load(partition)
       if (found !== undefined) return found
-      await link.ask((client) => client.set(key, fresh, 'PX', PINNED_MS))
+      await link.run((client) => client.set(key, fresh, 'PX', PINNED_MS))
       return heard(partition, fresh) ?? fresh
     },
     end(tag) {

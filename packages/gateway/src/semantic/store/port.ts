@@ -1,7 +1,7 @@
-import type { Stamps } from '../../cache/epoch.ts'
-import type { CacheEntry } from '../../cache/store.ts'
-import type { Partition } from '../scope.ts'
-import type { SemanticAdmin } from './admin.ts'
+import type { CacheEntry } from '../../entry/entry.ts'
+import type { Stamps } from '../../entry/epoch.ts'
+import type { PurgeFilter } from '../../entry/purge-filter.ts'
+import type { Partition } from '../query/partition.ts'
 import type { Generation } from './generations.ts'
 
 /** Between which purges upstream was asked. */
@@ -66,4 +66,41 @@ export type StoreAdmin = SemanticAdmin & {
   exactOf: (key: string) => Promise<string | undefined>
   /** Upstream was told to delete the answer with this id. */
   forget: (answerId: string) => Promise<void>
+}
+
+/** An entry of the semantic cache, as an admin sees it. */
+export type SemanticEntry = {
+  /** Its name, for `pin` and `remove`. */
+  key: string
+  team: string
+  agent: string
+  model: string
+  question: string
+  /** The answer's body, as JSON. */
+  answer: string
+  /** Milliseconds since the epoch; so is the other. */
+  storedAt: number
+  /** When it goes, unless it is pinned. */
+  expiresAt: number
+  /** Kept for a year, and no new answer replaces it. */
+  pinned: boolean
+  /** How often it has answered since this process began; of what others gave, this process knows nothing. */
+  hits: number
+}
+
+export type SemanticAdmin = {
+  /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
+  list: (what: PurgeFilter, limit?: number) => Promise<SemanticEntry[]>
+  /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
+  inspect: (key: string) => Promise<SemanticEntry | undefined>
+  /**
+   * How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. `key`
+   * may also be that of the exact cache: then it is what has the same answer.
+   */
+  remove: (what: PurgeFilter) => Promise<number>
+  /**
+   * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
+   * @default pinned true
+   */
+  pin: (key: string, pinned?: boolean) => Promise<boolean>
 }

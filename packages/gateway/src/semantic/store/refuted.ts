@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Link } from '../../redis/link.ts'
-import type { Partition } from '../scope.ts'
-import { PINNED_MS } from './seal.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import type { Partition } from '../query/partition.ts'
+import { PINNED_MS } from './pinned.ts'
 
 /** Answers that were judged wrong for a question: none of them is served for it again, by any process. */
 export type Refuted = {
@@ -42,7 +42,7 @@ const plain = (question: string) =>
  * signed: a writer to Redis can have more of it and cost hits, or less. What is less is made up for by the
  * entries, each of which has the questions for which it was refuted under its own signature.
  */
-export function createRefuted(link: Link | undefined): Refuted {
+export function createRefuted(link: RedisConnection | undefined): Refuted {
   const known = new LRUCache<string, Set<string>>({ max: MAX_QUESTIONS })
 
   function among(key: string, stored: Buffer | null | undefined): ReadonlySet<string> {
@@ -55,7 +55,7 @@ export function createRefuted(link: Link | undefined): Refuted {
     keyOf: ({ name }, question) => `${name.replace('}:s:', '}:sw:')}:${refutedId(question)}`,
     among,
     async load(key) {
-      const stored = await link?.ask((client) => client.getBuffer(key)).catch(() => undefined)
+      const stored = await link?.run((client) => client.getBuffer(key)).catch(() => undefined)
       return among(key, stored)
     },
     async add(key, ids) {
@@ -65,8 +65,8 @@ export function createRefuted(link: Link | undefined): Refuted {
       for (const id of fresh) own.add(id)
       known.set(key, own)
       try {
-        await link?.ask((client) => client.append(key, fresh.join('')))
-        await link?.ask((client) => client.pexpire(key, KEPT_MS))
+        await link?.run((client) => client.append(key, fresh.join('')))
+        await link?.run((client) => client.pexpire(key, KEPT_MS))
       } catch {
         // Other processes find out for themselves.
       }

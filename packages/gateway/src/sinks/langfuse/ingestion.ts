@@ -1,15 +1,14 @@
 import type { ApiIngestionEvent, ApiIngestionResponse, Langfuse } from 'langfuse'
-import type { Json } from '../../call.ts'
-import { isObject, list } from '../../json.ts'
-import { type Answer, excerpt, failure, silence } from '../answer.ts'
-import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../parts.ts'
+import { isObject, type Json, list } from '../../core/json.ts'
+import { type BatchItem, type BatchRejected, type ItemResult, type Limits, sendInBatches } from '../batch.ts'
+import { type Answer, excerpt, httpError, networkError } from '../http.ts'
 import { DeliveryError, type Report } from '../sink.ts'
 import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 import type { Progress } from './progress.ts'
 
 /** What is left to send of one call, as events of Langfuse's own format. */
-type Events = Part & { events: ApiIngestionEvent[] }
+type Events = BatchItem & { events: ApiIngestionEvent[] }
 
 /** Langfuse v4 says it of each event, in a 207, and stores none of them. */
 export const NOT_ACCEPTED = 'Event type not accepted'
@@ -127,10 +126,10 @@ export async function ingest(
   parts: readonly Events[],
   progress: Progress,
   signal: AbortSignal,
-): Promise<{ fates: Map<Report, Fate>; notAccepted: boolean }> {
+): Promise<{ fates: Map<Report, ItemResult>; notAccepted: boolean }> {
   let notAccepted = false
   const open = parts.filter(({ events }) => events.length > 0)
-  const fates = await sendInParts(open, LIMITS, async (due) => {
+  const fates = await sendInBatches(open, LIMITS, async (due) => {
     const answer = await post(
       client,
       due.flatMap(({ events }) => events),
@@ -159,7 +158,7 @@ function fateOf(
   { id }: ApiIngestionEvent,
   errors: ReadonlyMap<string, EventError>,
   stored: ReadonlySet<string>,
-): Fate {
+): ItemResult {
   const error = errors.get(id)
   if (error === undefined)
     return stored.has(id) ? 'taken' : { again: 'Langfuse did not say what became of an event', unsure: true }
@@ -177,16 +176,16 @@ async function post(
   client: Langfuse,
   batch: ApiIngestionEvent[],
   signal: AbortSignal,
-): Promise<ApiIngestionResponse | Whole> {
+): Promise<ApiIngestionResponse | BatchRejected> {
   let answer: unknown
   try {
     answer = await client.api.ingestionBatch({ batch }, { signal })
   } catch (thrown) {
     const said = refusalOf(thrown)
-    if (said === undefined) throw silence('Langfuse', thrown, signal)
+    if (said === undefined) throw networkError('Langfuse', thrown, signal)
     if (said.status === 413 || said.status === 400 || said.status === 422)
       return { whole: `${said.status} from Langfuse: ${excerpt(said.text)}` }
-    throw failure('Langfuse', said, KEYS)
+    throw httpError('Langfuse', said, KEYS)
   }
   const { successes, errors } = isObject(answer) ? answer : {}
   if (Array.isArray(successes) && Array.isArray(errors)) return answer as ApiIngestionResponse

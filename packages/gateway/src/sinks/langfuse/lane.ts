@@ -1,4 +1,4 @@
-import { whileWanted } from '../../wait.ts'
+import { raceAbort } from '../../util/timeout.ts'
 import { DeliveryError } from '../sink.ts'
 
 /** The last delivery of this process to each project of a server. */
@@ -18,7 +18,7 @@ export async function inLane<T>(lane: string, signal: AbortSignal, work: () => P
       if (lanes.get(lane) === end) lanes.delete(lane)
     })
   lanes.set(lane, end)
-  const mine = await whileWanted(before, signal).then(
+  const mine = await raceAbort(before, signal).then(
     () => true,
     () => false,
   )

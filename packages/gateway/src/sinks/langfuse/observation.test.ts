@@ -1,20 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CallRecord } from '../../account/record.ts'
+import type { CallRecord } from '../../core/record.ts'
 import { observationOf } from './observation.ts'
 
 const ID = '0f8b6a52-3c1d-4e7f-9a2b-5c6d7e8f9a0b'
 
 const RECORD: CallRecord = {
   id: ID,
-  at: 1_760_000_000_000,
+  startedAt: 1_760_000_000_000,
   agent: 'support',
   team: 'prod_customer',
   tags: [],
   operation: 'chat',
   path: '/v1/chat/completions',
   stream: false,
-  modelAsked: 'gpt-4o-mini',
+  requestedModel: 'gpt-4o-mini',
   model: 'gpt-4o-mini',
   route: 'default',
   cache: 'miss',

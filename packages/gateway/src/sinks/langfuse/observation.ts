@@ -1,8 +1,7 @@
-import type { CallRecord } from '../../account/record.ts'
-import type { Usage } from '../../account/usage.ts'
-import type { Json } from '../../call.ts'
-import { isObject } from '../../json.ts'
-import { spanIdOf, traceIdOf } from '../otel/ids.ts'
+import { isObject, type Json } from '../../core/json.ts'
+import type { CallRecord } from '../../core/record.ts'
+import type { Usage } from '../../core/usage.ts'
+import { spanIdOf, traceIdOf } from '../otlp/ids.ts'
 import type { Content, Report } from '../sink.ts'
 import { storable, storableText } from './storable.ts'
 
@@ -76,8 +75,8 @@ export function observationOf({ record, parameters, content }: Report): Observat
     userId: cut(record.team),
     tags: tagsOf(record),
     level: LEVELS[record.status],
-    startMs: record.at,
-    endMs: record.at + Math.round(record.latencyMs),
+    startMs: record.startedAt,
+    endMs: record.startedAt + Math.round(record.latencyMs),
     modelParameters: storable(parameters),
     metadata: storable(metadataOf(record)),
     brief: {},
@@ -88,7 +87,7 @@ export function observationOf({ record, parameters, content }: Report): Observat
   if (record.status !== 'ok') observation.statusMessage = storableText(record.error ?? record.status)
   if (record.firstTokenMs !== undefined)
     observation.firstTokenMs =
-      record.at + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
+      record.startedAt + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
   if (record.model !== '') observation.model = nameOfModel(record)
   const tokens = tokensOf(record)
   if (tokens !== undefined) observation.tokens = tokens
@@ -170,7 +169,7 @@ function metadataOf(record: CallRecord): Record<string, Json> {
     route: record.route,
     escalated: record.route === 'escalated' ? true : undefined,
     failover: record.route === 'failover' ? true : undefined,
-    modelAsked: record.modelAsked?.toWellFormed(),
+    modelAsked: record.requestedModel?.toWellFormed(),
     path: record.operation === 'other' ? record.path : undefined,
     stream: record.stream ? true : undefined,
     status: record.status,

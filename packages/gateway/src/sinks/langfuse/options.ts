@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
 
 /** Where traces go, and how. All three of keys and address are needed; the environment may hold any of them. */
 export type LangfuseOptions = {

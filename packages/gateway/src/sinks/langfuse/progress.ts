@@ -1,4 +1,4 @@
-import type { Fate } from '../parts.ts'
+import type { ItemResult } from '../batch.ts'
 import type { Report } from '../sink.ts'
 
 /** What is final of one piece of a call: an event, or a span. */
@@ -20,7 +20,7 @@ export function createProgress() {
       known.set(report, pieces.set(id, final))
     },
     /** Of a call of which nothing is left: refused if one piece was. */
-    fateOf(report: Report): Fate {
+    fateOf(report: Report): ItemResult {
       for (const final of of(report)?.values() ?? []) if (final !== 'taken') return final
       return 'taken'
     },

@@ -1,6 +1,6 @@
 import type { ApiIngestionEvent, Langfuse } from 'langfuse'
-import { exportSpans } from '../otel/export.ts'
-import { deliveryOf, type Fate } from '../parts.ts'
+import { deliveryOf, type ItemResult } from '../batch.ts'
+import { exportSpans } from '../otlp/export.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { isV4, takesOtlp, versionOf } from './health.ts'
 import { connect, eventsOf, ingest, scoresOf } from './ingestion.ts'
@@ -68,7 +68,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
     })
     return {
       ...delivery,
-      trouble: delivery.trouble ?? `${STORES_NOTHING}; it gets OpenTelemetry from now on`,
+      reason: delivery.reason ?? `${STORES_NOTHING}; it gets OpenTelemetry from now on`,
     }
   }
 
@@ -96,7 +96,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   async function scoresTo(
     scores: Parameters<typeof ingest>[1],
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<Report, Fate>> {
+  ): Promise<ReadonlyMap<Report, ItemResult>> {
     try {
       return (await ingest(await connected(), scores, progress, signal)).fates
     } catch (error) {

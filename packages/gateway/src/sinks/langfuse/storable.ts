@@ -1,5 +1,4 @@
-import type { Json } from '../../call.ts'
-import { isObject } from '../../json.ts'
+import { isObject, type Json } from '../../core/json.ts'
 
 /** In JSON: a NUL, or half of a surrogate pair. Whole pairs are written as they are. */
 const SUSPECT = /\\u(?:0000|d[89a-f])/

@@ -1,4 +1,4 @@
-import { HOUR_MS, MINUTE_MS } from './minute.ts'
+import { HOUR_MS, MINUTE_MS } from './counters.ts'
 
 export type Span = 'minute' | 'hour'
 

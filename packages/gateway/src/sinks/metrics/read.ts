@@ -1,9 +1,9 @@
 import type { RedisClient } from '../../redis/connect.ts'
-import { createLink } from '../../redis/link.ts'
+import { createRedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
+import { type Counters, merge, namesOf, read } from './counters.ts'
 import { type Histogram, quantile } from './histogram.ts'
 import { keyOf, MS_OF } from './keys.ts'
-import { merge, namesOf, read, type Sums } from './minute.ts'
 import readSource from './read.lua'
 
 export type MetricsQuery = {
@@ -79,7 +79,7 @@ const script = createScript(readSource, undefined)
 export async function readMetrics(redis: string | RedisClient, query: MetricsQuery): Promise<Metrics> {
   const { team, agent, by = 'minute' } = query
   const rows: MetricsRow[] = []
-  const all: Sums = new Map()
+  const all: Counters = new Map()
   for (const { at, row, sums } of await fetchRows(redis, momentsOf(query), by)) {
     const names = namesOf(row)
     if (names === undefined || (team ?? names.team) !== names.team || (agent ?? names.agent) !== names.agent)
@@ -101,7 +101,7 @@ function momentsOf({ from, to, by = 'minute' }: MetricsQuery): number[] {
   return Array.from({ length: end - first }, (_, at) => (first + at) * ms)
 }
 
-type Found = { at: number; row: string; sums: Sums }
+type Found = { at: number; row: string; sums: Counters }
 
 async function fetchRows(
   redis: string | RedisClient,
@@ -109,7 +109,9 @@ async function fetchRows(
   by: 'minute' | 'hour',
 ): Promise<Found[]> {
   const link =
-    typeof redis === 'string' ? createLink(redis, { ...DEADLINES, onChange: () => undefined }) : undefined
+    typeof redis === 'string'
+      ? createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
+      : undefined
   const found: Found[] = []
   try {
     for (let at = 0; at < moments.length; at += KEYS_AT_ONCE) {
@@ -120,7 +122,7 @@ async function fetchRows(
           some.map((moment) => keyOf(by, moment)),
           [],
         )
-      const hashes = (await (link ? link.ask(ask) : ask(redis as RedisClient))) as string[][]
+      const hashes = (await (link ? link.run(ask) : ask(redis as RedisClient))) as string[][]
       for (const [place, fields] of hashes.entries())
         for (let field = 0; field < fields.length; field += 2)
           found.push({
@@ -135,7 +137,7 @@ async function fetchRows(
   return found
 }
 
-function totalsOf(sums: Sums): MetricsTotals {
+function totalsOf(sums: Counters): MetricsTotals {
   const of = (name: string) => sums.get(name) ?? 0
   const under = (prefix: string) =>
     [...sums].flatMap(([name, count]) =>

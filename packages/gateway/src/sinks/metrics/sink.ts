@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Link } from '../../redis/link.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
-import { HOUR_MS } from './minute.ts'
+import { HOUR_MS } from './counters.ts'
 import type { MetricsSettings } from './options.ts'
 import writeSource from './write.lua'
 import { type Write, writeOf } from './write.ts'
@@ -15,7 +15,7 @@ const BATCH = 1_000
  * failed may have happened: it is repeated as it was, under its number, before there is another one.
  */
 export function createMetricsSink(
-  link: Link,
+  link: RedisConnection,
   { flushSeconds, keepHours, keyLocking }: MetricsSettings,
 ): Sink {
   const script = createScript(writeSource, keyLocking ? 'allow-key-locking' : undefined)
@@ -38,13 +38,15 @@ export function createMetricsSink(
     unsure = undefined
     if (rest.length === reports.length) return await deliver(reports)
     const trouble = 'what Redis did not confirm for too long is not counted'
-    return forgotten ? { again: rest, refused: reports.length - rest.length, trouble } : { again: rest }
+    return forgotten
+      ? { retry: rest, rejected: reports.length - rest.length, reason: trouble }
+      : { retry: rest }
   }
 
   async function perform(write: Write) {
     unsure = write
     try {
-      await link.ask((client) => script.run(client, write.keys, write.args))
+      await link.run((client) => script.run(client, write.keys, write.args))
     } catch (error) {
       throw new DeliveryError(error instanceof Error ? error.message : 'unknown', { cause: error })
     }

@@ -1,6 +1,6 @@
 import type { Report } from '../sink.ts'
+import { type Counters, count, endOf, HOUR_MS, OTHERS, rowOf, written } from './counters.ts'
 import { keyOf, MS_OF, type Span, writerKeyOf } from './keys.ts'
-import { count, endOf, HOUR_MS, OTHERS, rowOf, type Sums, written } from './minute.ts'
 
 /** One command, as it goes over; repeated, it is the same to the last byte. */
 export type Write = {
@@ -15,7 +15,7 @@ const HOURS_KEPT_MS = 35 * 24 * HOUR_MS
 /** A hostile caller may be a thousand agents a minute: beyond so many rows they are others. */
 const MAX_ROWS = 100
 
-type Row = { team: string; sums: Sums }
+type Row = { team: string; sums: Counters }
 type Bucket = { ttlMs: number; rows: Map<string, Row> }
 
 /** KEYS and ARGV of write.lua, in its order. */

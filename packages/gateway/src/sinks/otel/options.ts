@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
 
 /** Any OpenTelemetry backend: each call as a span with the GenAI semantic conventions. Off unless set. */
 export type OtelOptions = {

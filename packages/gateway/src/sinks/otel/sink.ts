@@ -1,7 +1,7 @@
-import { deliveryOf } from '../parts.ts'
+import { deliveryOf } from '../batch.ts'
+import { exportSpans, type Receiver, type SpanPart } from '../otlp/export.ts'
+import { spanOf } from '../otlp/semconv.ts'
 import type { Report, Sink } from '../sink.ts'
-import { exportSpans, type Receiver, type SpanPart } from './export.ts'
-import { spanOf } from './genai.ts'
 import type { OtelSettings } from './options.ts'
 
 /** Any OpenTelemetry backend that takes OTLP over HTTP. */

@@ -1,4 +1,4 @@
-import type { Policy } from '../../policy/policy.ts'
+import type { Policy } from '../../core/policy.ts'
 
 export const LIMITS_TABLE = 'llm_team_limits'
 export const LIMITS_KEY = 'version,team'

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
 
 /** How usage is written to Supabase: one row of `llm_usage` for each call. */
 export type SupabaseOptions = {

@@ -1,4 +1,4 @@
-import type { CallRecord } from '../../account/record.ts'
+import type { CallRecord } from '../../core/record.ts'
 
 /** A row of `llm_usage`, as JSON. What is not known is not in it: the table says what stands there instead. */
 export type Row = { request_id: string } & Record<string, string | number | boolean | string[]>
@@ -18,13 +18,13 @@ export function rowOf(record: CallRecord): Row {
   const { usage } = record
   const row = {
     request_id: name(record.id),
-    at: new Date(record.at).toISOString(),
+    at: new Date(record.startedAt).toISOString(),
     agent: name(record.agent),
     team: name(record.team),
     operation: name(record.operation),
     path: name(record.path),
     stream: record.stream,
-    model_asked: name(record.modelAsked),
+    model_asked: name(record.requestedModel),
     model: name(record.model),
     route: name(record.route),
     cache: name(record.cache),

@@ -1,6 +1,6 @@
-import type { Policy } from '../../policy/policy.ts'
-import type { Link } from '../../redis/link.ts'
-import type { Say } from '../../say.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import type { Warn } from '../../util/log.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { createDrain } from './drain.ts'
 import { LIMITS_KEY, LIMITS_TABLE, limitsOf } from './limits.ts'
@@ -9,14 +9,14 @@ import { type Row, rowOf } from './row.ts'
 import { createSpill, type Spill } from './spill.ts'
 import { createTable, type Table } from './table.ts'
 
-type House = {
+type SupabaseDeps = {
   /** The one in force. */
   policy: () => Policy
   /** Shared Redis; without it, rows wait in this process alone. */
-  link: Link | undefined
+  link: RedisConnection | undefined
   /** For Upstash: scripts lock their keys and not the whole database. */
   keyLocking: boolean
-  say: Say
+  say: Warn
 }
 
 const BATCH = 500
@@ -30,7 +30,10 @@ type Batch = { reports: readonly Report[]; rows: Row[]; signal: AbortSignal }
  * One row for each call. To Supabase if it can be reached; else into Redis, if that can be; else they stay in this
  * process's queue, and the oldest give way there.
  */
-export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSettings, house: House): Sink {
+export function createSupabaseSink(
+  { to, table: name, maxSpilled }: SupabaseSettings,
+  house: SupabaseDeps,
+): Sink {
   const { policy, link, keyLocking, say } = house
   const spill = link && createSpill(link, { table: name, maxRows: maxSpilled, keyLocking })
   const table = to && createTable({ table: name, to })
@@ -67,9 +70,9 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
     await tellLimits(table, signal)
     const missing = new Set(left)
     return {
-      again: reports.filter((_, at) => missing.has(rows[at] as Row)),
-      refused: refused.length,
-      ...(trouble === undefined ? {} : { trouble }),
+      retry: reports.filter((_, at) => missing.has(rows[at] as Row)),
+      rejected: refused.length,
+      ...(trouble === undefined ? {} : { reason: trouble }),
     }
   }
 
@@ -95,7 +98,11 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
     const taken = await take(spill, rows, because)
     drain?.soon()
     const trouble = taken < rows.length ? `${because}there is no room left in Redis` : why
-    return { spilled: taken, again: reports.slice(taken), ...(trouble === undefined ? {} : { trouble }) }
+    return {
+      spilled: taken,
+      retry: reports.slice(taken),
+      ...(trouble === undefined ? {} : { reason: trouble }),
+    }
   }
 
   async function take(spill: Spill, rows: Row[], because: string): Promise<number> {

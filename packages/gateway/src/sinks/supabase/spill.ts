@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { isObject, parseObject } from '../../json.ts'
-import type { Link } from '../../redis/link.ts'
+import { isObject, parseObject } from '../../core/json.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import putSource from './put.lua'
 import type { Row } from './row.ts'
@@ -36,7 +36,7 @@ export const spillKeyOf = (table: string): string =>
 
 /** Rows that Supabase cannot take at the moment, in a bounded stream that all processes share. */
 export function createSpill(
-  link: Link,
+  link: RedisConnection,
   { table, maxRows, keyLocking }: { table: string; maxRows: number; keyLocking: boolean },
 ): Spill {
   const stream = spillKeyOf(table)
@@ -52,7 +52,7 @@ export function createSpill(
     while (taken < rows.length) {
       const some = rows.slice(taken, taken + PUT_AT_ONCE).map((row) => JSON.stringify(row))
       try {
-        const reply = await link.ask((client) => putting.run(client, [stream], [maxRows, KEEP_MS, ...some]))
+        const reply = await link.run((client) => putting.run(client, [stream], [maxRows, KEEP_MS, ...some]))
         const [fits, there] = reply as [number, number]
         waiting = there
         taken += fits
@@ -66,7 +66,7 @@ export function createSpill(
   }
 
   async function take(atMost: number, delivered: string[]): Promise<Waiting[]> {
-    const reply = await link.ask((client) =>
+    const reply = await link.run((client) =>
       taking.run(client, [stream, lease], [name, LEASE_MS, atMost, ...delivered]),
     )
     const [left, entries] = reply as [number, [string, string[]][]]

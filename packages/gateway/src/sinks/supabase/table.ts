@@ -1,5 +1,5 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
-import { signalAfter } from '../../timers.ts'
+import { signalAfter } from '../../util/timers.ts'
 import { createPace } from '../pace.ts'
 import { DeliveryError } from '../sink.ts'
 import { faultOf, isOfARow, type Refusal, wordsOf } from './fault.ts'

@@ -1,0 +1,57 @@
+import { cacheState } from '../account/recorder.ts'
+import { addable } from '../body/buffered-response.ts'
+import { refusalResponse } from '../body/refuse.ts'
+import type { Call } from '../core/call.ts'
+import { formatUsd } from '../core/money.ts'
+import { FAULT_AFTER } from '../core/refusal.ts'
+import type { Reply } from '../core/reply.ts'
+import type { Fault } from '../util/faults.ts'
+
+/** The caller's own Response. A fault while headers are added to it costs the headers, never the answer. */
+export async function respond(reply: Reply, call: Call, fault: Fault): Promise<Response> {
+  let response: Response
+  try {
+    response = await reply.recording.open(call.view, () => undefined)
+  } catch (error) {
+    if (!(await isOurs(reply, call))) throw error
+    fault(error, 'giving an answer')
+    // A rejection would be a connection error to the SDK, which asks again after those.
+    return refusalResponse(FAULT_AFTER, call.outbound.url)
+  }
+  try {
+    await addHeaders(addable(response), reply, call)
+  } catch (error) {
+    fault(error, 'headers of an answer')
+  }
+  return response
+}
+
+/** An answer came, whole or still coming, and its caller still wants it: what keeps it back is no trouble of upstream's. */
+async function isOurs({ recording }: Reply, { signal }: Call): Promise<boolean> {
+  if (recording.status === undefined || signal.aborted) return false
+  const outcome = recording.outcome
+    ? recording.outcome()
+    : (await Promise.race([recording.ended, undefined]))?.type
+  return outcome === undefined || outcome === 'complete'
+}
+
+async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> {
+  headers.set('x-gateway-call-id', call.state.id)
+  headers.set('x-gateway-cache', cacheState(reply))
+  headers.set('x-gateway-model', encoded(reply.model))
+  headers.set('x-gateway-route', reply.route)
+  headers.set('x-gateway-team', encoded(call.caller.team))
+  if (reply.key !== undefined && reply.ageMs !== undefined) headers.set('x-gateway-cache-key', reply.key)
+  if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
+  if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
+    headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+  for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
+  if (!call.view.stream && reply.recording.isOver()) {
+    const bill = reply.cost instanceof Promise ? await reply.cost : reply.cost
+    if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
+    if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
+  }
+}
+
+/** Half a character cannot be encoded. Longer names would be headers that clients refuse. */
+const encoded = (name: string) => encodeURIComponent(name.slice(0, 200).toWellFormed())

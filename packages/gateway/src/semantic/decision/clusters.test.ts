@@ -1,0 +1,47 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Neighbour } from '../store/port.ts'
+import { clusterAnswers, joining, nameOf } from './clusters.ts'
+
+const of = (...groups: string[]) => ({ groups })
+const near = (...groups: string[]) => ({ entry: { groups }, similarity: 0.9 }) as unknown as Neighbour
+
+test('entries of one home are one family, and others are not', () => {
+  expect(clusterAnswers([of('a'), of('b'), of('a'), of()])).toEqual([0, 1, 0, 3])
+})
+
+test('who stood alone is claimed by an entry that says the same', () => {
+  expect(clusterAnswers([of('lone'), of('home'), of('home', 'lone')])).toEqual([0, 0, 0])
+})
+
+test('claims of two homes cancel out', () => {
+  expect(clusterAnswers([of('lone'), of('one', 'lone'), of('two', 'lone')])).toEqual([0, 1, 2])
+})
+
+test('an answer joins the largest family that says the same, and claims only those who stand alone', () => {
+  const around = [near('small'), near('small'), near('large'), near('large'), near('large'), near('lone')]
+  expect(joining(around, [around[0], around[2], around[5]] as Neighbour[])).toEqual(['large', 'lone'])
+  expect(joining(around, [])).toEqual([])
+})
+
+test('answers of the same words have one name, however they are broken into lines', () => {
+  expect(nameOf('We ship\nto Norway. ')).toBe(nameOf('We ship to Norway.'))
+  expect(nameOf('We ship to Norway.')).not.toBe(nameOf('We ship to Sweden.'))
+  expect(nameOf('')).toMatch(/^[\w-]{12}$/)
+})
+
+test('whatever stands in the entries, two of different homes that nobody claims are never one family', () => {
+  const name = fc.constantFrom('a', 'b', 'c', 'd', 'e')
+  fc.assert(
+    fc.property(fc.array(fc.array(name, { maxLength: 4 }), { maxLength: 12 }), (all) => {
+      const families = clusterAnswers(all.map((groups) => ({ groups })))
+      const claimed = new Set(all.flatMap((groups) => groups.slice(1)))
+      const free = all.flatMap(([home], at) =>
+        home !== undefined && !claimed.has(home) ? [{ home, at }] : [],
+      )
+      for (const one of free)
+        for (const other of free)
+          expect(families[one.at] === families[other.at]).toBe(one.home === other.home)
+    }),
+  )
+})

@@ -1,0 +1,2 @@
+/** A year. */
+export const PINNED_MS = 365 * 86_400_000
