@@ -1,21 +1,36 @@
-import { writeFileSync } from 'node:fs'
-import type { Policy } from '@hotdash/llm-gateway'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { SEED } from '../bytes/runs.ts'
-import { type Around, bare, type Cell, ours, PATHS, run, WAYS } from './matrix/cells.ts'
-import { differences, refusalDifferences, refusalOf } from './matrix/compare.ts'
-import { type Ending, ENDINGS } from './matrix/endings.ts'
+import { runs, SEED } from '../bytes/runs.ts'
+import { type Cell, PATHS, WAYS } from './matrix/clients.ts'
+import { ENDINGS } from './matrix/endings.ts'
 import { CREDENTIALS } from './matrix/forms.ts'
 import { OPERATIONS } from './matrix/operations.ts'
 import { anyOf, type Choice, pairsOf, randomOf } from './matrix/pairs.ts'
-import { nodes, replacement, startTransports, type Transport } from './matrix/transports.ts'
+import { probe } from './matrix/probe.ts'
+import { replacement, startTransports, type Transport } from './matrix/transports.ts'
 import { startUpstream } from './upstream.ts'
 
 // Every form of credentials, transport, operation and ending of the SDK, each in each way that a client comes about, beside
 // the bare client: every two of them meet at least once. `FUZZ_RUNS=10` tries ten times as many meetings of all of them.
 
+/** How many times as many meetings as pairs take. */
+const FACTOR = Math.max(1, runs(100) / 100)
+const TRANSPORTS = 10
+const SIZES = [
+  ...[CREDENTIALS.length, TRANSPORTS, ENDINGS.length, OPERATIONS.length, PATHS.length, WAYS.length],
+  // Warm or not, retries, how often upstream does so.
+  ...[2, 2, 2],
+]
+/** At a time: most of them wait. */
+const AT_ONCE = 8
+const HANGS_MS = 180_000
+
 beforeEach(() => {
-  for (const name of ['OPENAI_API_KEY', 'OPENAI_ADMIN_KEY', 'AWS_BEARER_TOKEN_BEDROCK', 'AZURE_OPENAI_API_KEY'])
+  for (const name of [
+    'OPENAI_API_KEY',
+    'OPENAI_ADMIN_KEY',
+    'AWS_BEARER_TOKEN_BEDROCK',
+    'AZURE_OPENAI_API_KEY',
+  ])
     vi.stubEnv(name, undefined)
   vi.spyOn(console, 'warn').mockImplementation(() => undefined)
 })
@@ -25,15 +40,16 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-const TRANSPORTS = 10
-const SIZES = [
-  ...[CREDENTIALS.length, TRANSPORTS, ENDINGS.length, OPERATIONS.length, PATHS.length, WAYS.length],
-  // Warm or not, retries, how often upstream does so.
-  ...[2, 2, 2],
-]
+function choices(): Choice[] {
+  const pairs = pairsOf(SIZES, SEED)
+  const random = randomOf(SEED)
+  const more = Math.round(pairs.length * (FACTOR - 1))
+  return [...pairs, ...Array.from({ length: more }, () => anyOf(SIZES, random))]
+}
 
 function cellOf(choice: Choice, transports: readonly Transport[]): Cell {
-  const [credential = 0, transport = 0, ending = 0, operation = 0, path = 0, way = 0, warm, retries, times] = choice
+  const [credential = 0, transport = 0, ending = 0, operation = 0, path = 0, way = 0, ...rest] = choice
+  const [warm, retries = 0, always] = rest
   return {
     credential: at(CREDENTIALS, credential),
     transport: at(transports, transport),
@@ -42,113 +58,66 @@ function cellOf(choice: Choice, transports: readonly Transport[]): Cell {
     path: at(PATHS, path),
     way: at(WAYS, way),
     isWarm: warm === 1,
-    maxRetries: retries ?? 0,
-    times: times === 1 ? Number.POSITIVE_INFINITY : 1,
+    maxRetries: retries,
+    times: always === 1 ? Number.POSITIVE_INFINITY : 1,
   }
 }
 
-function at<T>(list: readonly T[], place: number): T {
-  const item = list[place]
-  return item ?? expect.fail(`no ${place} of ${list.length}`)
-}
+const at = <T>(list: readonly T[], place: number): T =>
+  list[place] ?? expect.fail(`no ${place} of ${list.length}`)
 
-const FACTOR = Number(process.env.FUZZ_RUNS ?? 1)
+/** What a transport breaks at by itself is left out. */
+const isPossible = ({ transport, ending }: Cell): boolean =>
+  !(transport.noLoops && ending.isLoop) && !(transport.ownClasses && ending.isBodyless)
 
-function choices(): Choice[] {
-  const pairs = pairsOf(SIZES, SEED)
-  const random = randomOf(SEED)
-  const more = Math.max(0, Math.round(pairs.length * (FACTOR - 1)))
-  return [...pairs, ...Array.from({ length: more }, () => anyOf(SIZES, random))]
-}
-
-/** Some things cannot meet: then what cannot be is left out. */
-function isPossible({ transport, ending }: Cell): boolean {
-  return !(transport.noLoops && ending.isLoop) && !(transport.ownClasses && ending.isBodyless)
-}
-
-/** What is different in a cell. */
-async function probe(cell: Cell, elsewhere: string): Promise<string[]> {
-  const { ending, transport } = cell
-  if (ending.refused !== undefined) return await probeRefusal({ ...cell, isWarm: false }, ending.refused, elsewhere)
-  const theirs = await run(cell, bare, elsewhere, around(transport))
-  const mine = await run(cell, ours({}), elsewhere, around(transport))
-  const found = differences(cell, theirs, mine)
-  const { patience } = ending
-  if (found.length === 0 || patience === undefined || patience.ms > 1_000) return found
-  // The machine may have been too busy for what was to come in time.
-  return await probe({ ...cell, ending: { ...ending, patience: { ...patience, ms: patience.ms * 4 } } }, elsewhere)
-}
-
-/** A refusal is to a program what upstream's own would be, word for word, and nothing of it reaches upstream. */
-async function probeRefusal(cell: Cell, policy: Policy, elsewhere: string): Promise<string[]> {
-  const mine = await run(cell, ours(policy), elsewhere, around(cell.transport))
-  const refusal = refusalOf(mine)
-  if (refusal === undefined) {
-    // The client could not be made, or could not sign.
-    return differences(cell, await run(cell, bare, elsewhere, around(cell.transport)), mine)
-  }
-  const { status, headers, body } = refusal
-  const ending: Ending = { name: 'the same', serve: ({ reply }) => reply.writeHead(status, headers).end(body) }
-  const always = { ...cell, ending, times: Number.POSITIVE_INFINITY }
-  return refusalDifferences(await run(always, bare, elsewhere, around(cell.transport)), mine)
-}
-
-/** A program that replaces `fetch` after it has made its client. */
-const around =
-  ({ global }: Transport): Around =>
-  (work) => {
-    if (global !== 'after') return work()
-    vi.stubGlobal('fetch', nodes)
-    try {
-      return work()
-    } finally {
-      vi.stubGlobal('fetch', replacement)
-    }
-  }
-
-/** A cell that hangs is told by its name. */
-async function within<T>(ms: number, work: Promise<T>, otherwise: T): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<T>((resolve) => {
-    timer = setTimeout(() => resolve(otherwise), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-async function globally<T>({ transport }: Cell, work: () => Promise<T>): Promise<T> {
-  if (transport.global === undefined) return await work()
-  return await work()
-}
-
-const nameOf = ({ credential, transport, ending, operation, path, way, isWarm, maxRetries, times }: Cell) =>
+const nameOf = ({
+  credential,
+  transport,
+  ending,
+  operation,
+  path,
+  way,
+  isWarm,
+  maxRetries,
+  times,
+}: Cell): string =>
   [
     ...[ending.name, operation.name, path, credential.name, transport.name, way],
     `${isWarm ? 'warm' : 'cold'}, ${maxRetries} retries, ${times} times`,
   ].join(' | ')
 
-test('nothing differs from the bare client but what the page says', { timeout: 600_000 * Math.max(1, FACTOR) }, async () => {
+/** What is different, or that it hangs: a cell that never ends is told by its name. */
+async function told(cell: Cell, elsewhere: string): Promise<string[]> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<string[]>((resolve) => {
+    timer = setTimeout(() => resolve(['it hangs']), HANGS_MS)
+  })
+  try {
+    return await Promise.race([probe(cell, elsewhere), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const TIMEOUT = 1_200_000 * FACTOR
+
+test('nothing differs from the bare client but what the page says', { timeout: TIMEOUT }, async () => {
   const transports = await startTransports()
-  expect(transports.length).toBe(TRANSPORTS)
-  const { origin } = await startUpstream((request, reply) => reply.writeHead(404).end())
-  const cells = choices().map((choice) => cellOf(choice, transports)).filter(isPossible).filter((cell) => new RegExp(process.env.CELL ?? '').test(nameOf(cell))).slice(0, Number(process.env.CELLS ?? 1e9))
+  expect(transports).toHaveLength(TRANSPORTS)
+  const { origin } = await startUpstream((_, reply) => reply.writeHead(404).end())
+  const cells = choices()
+    .map((choice) => cellOf(choice, transports))
+    .filter(isPossible)
   const found: string[] = []
+  // A `fetch` of the whole program is that of all who run at the same time.
   for (const global of [undefined, 'before', 'after'] as const) {
-  const batch = cells.filter(({ transport }) => transport.global === global)
-  if (global !== undefined) vi.stubGlobal('fetch', replacement)
-  let next = 0
-  const work = async () => {
-    for (let cell = batch[next++]; cell !== undefined; cell = batch[next++])
-      for (const difference of await within(120_000, probe(cell, origin), ['it hangs'])) found.push(`${difference}\n    in ${nameOf(cell)}`)
+    if (global !== undefined) vi.stubGlobal('fetch', replacement)
+    const left = cells.filter(({ transport }) => transport.global === global)
+    const work = async () => {
+      for (let cell = left.pop(); cell !== undefined; cell = left.pop())
+        for (const difference of await told(cell, origin)) found.push(`${nameOf(cell)}: ${difference}`)
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
   }
-  const trace = setInterval(() => { writeFileSync('/tmp/close13-progress', `${next} ${found.length}\n${found.join('\n')}`) }, 500)
-  await Promise.all(Array.from({ length: 8 }, work))
-  clearInterval(trace)
-  writeFileSync('/tmp/close13-progress', `${next} ${found.length}\n${found.join('\n')}`)
-  }
-  console.log(cells.length, 'cells', found.length, 'differences')
   expect(found).toEqual([])
 })

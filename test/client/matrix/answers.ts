@@ -51,7 +51,7 @@ const chunk = (delta: object, finish_reason: string | null) =>
   data({ ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }] })
 
 const data = (value: unknown) => `data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`
-const event = (value: { type: string }) => `event: ${value.type}\n${data(value)}`
+const event = (value: { type: string } & Record<string, unknown>) => `event: ${value.type}\n${data(value)}`
 
 const at = { output_index: 0, item_id: 'msg_1', content_index: 0 }
 const [part] = message.content
@@ -67,28 +67,41 @@ export const EVENTS: Record<Exclude<Api, 'embeddings'>, string[]> = {
   ],
   responses: [
     { type: 'response.created', response: { ...response, status: 'in_progress', output: [], usage: null } },
-    { type: 'response.in_progress', response: { ...response, status: 'in_progress', output: [], usage: null } },
-    { type: 'response.output_item.added', output_index: 0, item: { ...message, status: 'in_progress', content: [] } },
+    {
+      type: 'response.in_progress',
+      response: { ...response, status: 'in_progress', output: [], usage: null },
+    },
+    {
+      type: 'response.output_item.added',
+      output_index: 0,
+      item: { ...message, status: 'in_progress', content: [] },
+    },
     { type: 'response.content_part.added', ...at, part: { ...part, text: '' } },
     { type: 'response.output_text.delta', ...at, delta: '{"answer":"hello"}', logprobs: [] },
     { type: 'response.output_text.done', ...at, text: '{"answer":"hello"}', logprobs: [] },
     { type: 'response.content_part.done', ...at, part },
     { type: 'response.output_item.done', output_index: 0, item: message },
     { type: 'response.completed', response },
-  ].map((value, sequence_number) => event({ ...value, sequence_number })),
+  ].map((value, sequence_number) => event({ ...(value as { type: string }), sequence_number })),
   completions: [data(text('hel', null)), data(text('lo', 'stop')), data('[DONE]')],
 }
 
 /** An error event, as each endpoint writes it into a stream. */
 export const ERROR_EVENT: Record<keyof typeof EVENTS, string> = {
   chat: data({ error: { message: 'overloaded', type: 'server_error', code: 'overloaded', param: null } }),
-  responses: event({ type: 'error', code: 'overloaded', message: 'overloaded', param: null } as { type: string }),
+  responses: event({ type: 'error', code: 'overloaded', message: 'overloaded', param: null } as {
+    type: string
+  }),
   completions: data({ error: { message: 'overloaded', type: 'server_error', code: 'overloaded' } }),
 }
 
 export const HEADERS = {
   whole: { 'content-type': 'application/json', 'x-request-id': 'req_1', 'openai-version': '2020-10-01' },
-  stream: { 'content-type': 'text/event-stream', 'x-request-id': 'req_1', 'x-ratelimit-remaining-tokens': '7' },
+  stream: {
+    'content-type': 'text/event-stream',
+    'x-request-id': 'req_1',
+    'x-ratelimit-remaining-tokens': '7',
+  },
 }
 
 /** The answer to a question that is well. */

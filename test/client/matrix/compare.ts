@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { foldOf } from '../../conformance/raw.ts'
 import { eventsOf } from '../../conformance/surfaces.ts'
-import { type Cell, isExchange, type Seen } from './cells.ts'
+import { type Cell, isExchange } from './clients.ts'
+import type { Seen } from './run.ts'
 
 /** What differs between what the bare client and the gateway's did, in words. */
 export function differences(cell: Cell, theirs: Seen, mine: Seen): string[] {
@@ -9,18 +10,33 @@ export function differences(cell: Cell, theirs: Seen, mine: Seen): string[] {
   const { path } = cell
   const isLoose = cell.ending.isRacy || cell.transport.ownClasses
   const shown = ({ calls }: Seen) =>
-    isLoose ? calls.map((call) => ({ ...call, notes: call.notes.filter(([what]) => what !== 'error'), error: steady(call.error) })) : calls
+    isLoose
+      ? calls.map((call) => ({
+          ...call,
+          notes: call.notes.filter(([what]) => what !== 'error'),
+          error: steady(call.error),
+        }))
+      : calls
   const its = shown(mine)
   for (const [place, call] of shown(theirs).entries()) {
     const own = its[place]
-    const isHit = path === 'again' && place === theirs.calls.length - 1 && own?.asked === 0 && call.asked !== 0
-    found.push(...differ(`call ${place}`, isHit ? lasting(call) : given(call), isHit ? lasting(own) : own && given(own)))
+    const isHit =
+      path === 'again' && place === theirs.calls.length - 1 && own?.asked === 0 && call.asked !== 0
+    found.push(
+      ...differ(
+        `call ${place}`,
+        isHit ? lasting(call) : given(call),
+        isHit ? lasting(own) : own && given(own),
+      ),
+    )
   }
   const stored = isStored(cell, theirs)
   const questions = ({ books }: Seen) => books.filter((book) => !isExchange(book))
   // How many of two that come at once share one is by chance.
   if (path !== 'together')
-    found.push(...differ('exchanges of tokens', theirs.books.filter(isExchange), mine.books.filter(isExchange)))
+    found.push(
+      ...differ('exchanges of tokens', theirs.books.filter(isExchange), mine.books.filter(isExchange)),
+    )
   if (path === 'again' && stored !== false) {
     const [first = 0, second = 0] = mine.calls.slice(-2).map(({ asked }) => asked)
     if (stored && second > 0) found.push('what is to be stored was asked for again')
@@ -35,13 +51,16 @@ export function differences(cell: Cell, theirs: Seen, mine: Seen): string[] {
     if (mine.books.length > most) found.push(`${mine.books.length} requests, not ${most}`)
   } else found.push(...differ('the requests', theirs.books, mine.books))
   for (const problem of mine.unsigned) if (problem !== undefined) found.push(`a request: ${problem}`)
-  for (const problem of theirs.unsigned) if (problem !== undefined) found.push(`a request of the bare client: ${problem}`)
+  for (const problem of theirs.unsigned)
+    if (problem !== undefined) found.push(`a request of the bare client: ${problem}`)
   return found
 }
 
 /** What differs between a refusal of the gateway's own and upstream's in the same words. */
 export function refusalDifferences(theirs: Seen, mine: Seen): string[] {
-  const asked = mine.books.filter((book) => !isExchange(book)).map(({ url }) => `a refused request reached upstream: ${url}`)
+  const asked = mine.books
+    .filter((book) => !isExchange(book))
+    .map(({ url }) => `a refused request reached upstream: ${url}`)
   return [...asked, ...differ('calls', theirs.calls.map(worded), mine.calls.map(worded))]
 }
 
@@ -57,7 +76,9 @@ function worded(call: unknown): unknown {
 }
 
 /** The refusal that a call ended in: its status, headers and body. */
-export function refusalOf({ calls }: Seen): { status: number; headers: Record<string, string[]>; body: string } | undefined {
+export function refusalOf({
+  calls,
+}: Seen): { status: number; headers: Record<string, string[]>; body: string } | undefined {
   const error = calls.at(-1)?.error
   const fields = isRecord(error) && isRecord(error.fields) ? error.fields : {}
   const { status, headers, error: body } = fields
@@ -74,7 +95,12 @@ function isStored({ ending, operation, times }: Cell, { calls }: Seen): boolean 
   return isAsUsual ? undefined : ending.stored
 }
 
-const BROKEN = new Set<unknown>(['ECONNRESET', 'ECONNREFUSED', 'UND_ERR_SOCKET', 'ERR_STREAM_PREMATURE_CLOSE'])
+const BROKEN = new Set<unknown>([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'UND_ERR_SOCKET',
+  'ERR_STREAM_PREMATURE_CLOSE',
+])
 
 /** What broke a connection, where that is by chance: a reset, or its end. */
 function steady(error: unknown): unknown {
@@ -117,5 +143,6 @@ export function differ(where: string, theirs: unknown, mine: unknown): string[] 
   return [`${where}: ${short(theirs)} became ${short(mine)}`]
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
 const short = (value: unknown) => (JSON.stringify(value) ?? 'nothing').slice(0, 300)

@@ -23,12 +23,12 @@ export type Ending = {
   serve?: (question: Question) => unknown
   /** When its caller gives up: with the request at upstream, with the head, with the first event, before it asks. */
   leaves?: 'before' | 'asked' | 'head' | 'first'
-  /** Its caller waits no longer than this; `head`: the head must have come by then. */
-  patience?: { ms: number; head: boolean }
+  /** Its caller waits no longer than this. */
+  patience?: { ms: number }
   /** Nothing listens there any more. */
   isClosed?: true
   /** What is stored, and so asked once. `false`: certainly not. Absent: either is right. */
-  stored?: boolean
+  stored?: boolean | undefined
   /** Has no body by the standard, whatever a library makes of it. */
   isBodyless?: true
   /** Sends on to where it came from. */
@@ -49,9 +49,11 @@ const error = (status: number, more: object = {}, headers: object = {}): Ending 
   name: ['status', status, ...Object.values(more), ...Object.values(headers)].join(' '),
   stored: false,
   serve: ({ reply }) =>
-    reply
-      .writeHead(status, { ...json, ...headers })
-      .end(JSON.stringify({ error: { message: 'no', type: 'some_error', param: 'model', code: 'some', ...more } })),
+    reply.writeHead(status, { ...json, ...headers }).end(
+      JSON.stringify({
+        error: { message: 'no', type: 'some_error', param: 'model', code: 'some', ...more },
+      }),
+    ),
 })
 
 /** The same bytes for each question. */
@@ -66,8 +68,14 @@ const sent = (status: number, to: 'here' | 'elsewhere' | 'nowhere'): Ending => (
   name: `${status} to ${to}`,
   ...(to === 'here' && { isLoop: true as const }),
   serve({ reply, elsewhere, entry }) {
-    const location = { here: `${entry.url}?again=1`, elsewhere: `${elsewhere}${entry.url}`, nowhere: undefined }[to]
-    reply.writeHead(status, { ...json, ...(location !== undefined && { location }) }).end('{"error":{"message":"odd"}}')
+    const location = {
+      here: `${entry.url}?again=1`,
+      elsewhere: `${elsewhere}${entry.url}`,
+      nowhere: undefined,
+    }[to]
+    reply
+      .writeHead(status, { ...json, ...(location !== undefined && { location }) })
+      .end('{"error":{"message":"odd"}}')
   },
 })
 
@@ -112,7 +120,11 @@ const answerOthers = async ({ reply, left, api, stream }: Question) => {
   answer(reply, api, stream)
 }
 
-const streamed = (name: string, of: (api: keyof typeof EVENTS) => string, more: Partial<Ending> = {}): Ending => ({
+const streamed = (
+  name: string,
+  of: (api: keyof typeof EVENTS) => string,
+  more: Partial<Ending> = {},
+): Ending => ({
   name,
   stored: false,
   ofStreams: true,
@@ -150,7 +162,9 @@ export const ENDINGS: Ending[] = [
         .writeHead(200, { ...kind(question), 'content-encoding': 'gzip' })
         .end(gzipSync(texts(question).join(''))),
   },
-  ...[400, 401, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504, 599].map((status) => error(status)),
+  ...[400, 401, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504, 599].map((status) =>
+    error(status),
+  ),
   error(429, { code: 'insufficient_quota' }),
   error(400, { code: 'context_length_exceeded' }),
   error(400, {}, { 'x-should-retry': 'true' }),
@@ -178,12 +192,21 @@ export const ENDINGS: Ending[] = [
   streamed('an event of broken JSON', (api) => `${EVENTS[api][0]}data: {"id"\n\n`),
   streamed('a stream that ends early', (api) => EVENTS[api].slice(0, 2).join('')),
   streamed('a stream without an end mark', (api) => EVENTS[api].slice(0, -1).join(''), { stored: undefined }),
-  streamed('a stream with comments and blank lines', (api) => `: hello\n\n\n${EVENTS[api].join(': again\n\n')}`, {
-    stored: undefined,
-  }),
+  streamed(
+    'a stream with comments and blank lines',
+    (api) => `: hello\n\n\n${EVENTS[api].join(': again\n\n')}`,
+    {
+      stored: undefined,
+    },
+  ),
   streamed('no events', () => ''),
   { name: 'nothing listens', isClosed: true, stored: false, isRacy: true },
-  { name: 'a reset before the head', stored: false, isRacy: true, serve: ({ request }) => request.socket.resetAndDestroy() },
+  {
+    name: 'a reset before the head',
+    stored: false,
+    isRacy: true,
+    serve: ({ request }) => request.socket.resetAndDestroy(),
+  },
   { name: 'an end before the head', stored: false, serve: ({ request }) => request.socket.destroy() },
   { name: 'what is no HTTP', stored: false, serve: ({ request }) => request.socket.end('hello\r\n\r\n') },
   {
@@ -197,12 +220,21 @@ export const ENDINGS: Ending[] = [
   begun('a caller who leaves with the first event', finish, { leaves: 'first' }),
   { name: 'a caller who leaves before the head', stored: false, leaves: 'asked', serve: answerOthers },
   { name: 'a caller who has left', stored: false, leaves: 'before', serve: answerOthers },
-  { name: 'a time-out before the head', stored: false, patience: { ms: 40, head: false }, serve: answerOthers },
+  {
+    name: 'a time-out before the head',
+    stored: false,
+    patience: { ms: 40 },
+    serve: answerOthers,
+  },
   // Of a stream, and of a Response that its caller reads, the SDK takes no time: those end all the same.
-  begun('a time-out in the body', (question, rest) => finish({ ...question, left: soonAtLeast(question.left) }, rest), {
-    patience: { ms: 120, head: true },
-    stored: undefined,
-  }),
+  begun(
+    'a time-out in the body',
+    (question, rest) => finish({ ...question, left: soonAtLeast(question.left) }, rest),
+    {
+      patience: { ms: 120 },
+      stored: undefined,
+    },
+  ),
   { name: 'refused: a model', refused: { teams: { t: { agents: ['probe'], models: ['none'] } } } },
   { name: 'refused: a limit', refused: { teams: { t: { agents: ['probe'], tpm: 1, maxWaitMs: 1 } } } },
   { name: 'refused: a budget', refused: { teams: { t: { agents: ['probe'], usdPerDay: 1e-9 } } } },

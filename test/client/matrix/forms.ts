@@ -16,9 +16,16 @@ const azure = AzureOpenAI as unknown as Client
 const older = BedrockOpenAI as unknown as Client
 const endpointOf = (baseURL: string) => ({ endpoint: new URL(baseURL).origin, apiVersion: '2024-10-21' })
 
+/** What requests leave through is another dimension. */
+const withoutFetch = ({ fetch: _, ...options }: ClientOptions): ClientOptions => options
+
 /** All but those of the environment, which are the same once a client is made; test/client/credentials.test.ts has them. */
 export const CREDENTIALS: Credential[] = [
-  ...FORMS.filter(({ env }) => env === undefined).map((form) => ({ ...form, of: OpenAI })),
+  ...FORMS.filter(({ env }) => env === undefined).map((form) => ({
+    ...form,
+    of: OpenAI,
+    options: (baseURL: string) => withoutFetch(form.options(baseURL)),
+  })),
   {
     name: 'provider: bedrock, SigV4 of static credentials',
     of: OpenAI,
@@ -28,7 +35,9 @@ export const CREDENTIALS: Credential[] = [
   {
     name: 'provider: bedrock, SigV4 of a provider of credentials',
     of: OpenAI,
-    options: (baseURL) => ({ provider: bedrock({ ...AWS, baseURL, credentialProvider: async () => OF_SESSION }) }),
+    options: (baseURL) => ({
+      provider: bedrock({ ...AWS, baseURL, credentialProvider: async () => OF_SESSION }),
+    }),
     isSigned: true,
   },
   {
@@ -56,7 +65,11 @@ export const CREDENTIALS: Credential[] = [
   {
     name: 'a header of each client in place of a key',
     of: OpenAI,
-    options: (baseURL) => ({ baseURL, apiKey: 'sk-unused', defaultHeaders: { Authorization: null, 'api-key': 'own' } }),
+    options: (baseURL) => ({
+      baseURL,
+      apiKey: 'sk-unused',
+      defaultHeaders: { Authorization: null, 'api-key': 'own' },
+    }),
   },
   {
     name: 'no credential at all',

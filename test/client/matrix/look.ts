@@ -1,8 +1,7 @@
 import type { Entry } from '../upstream.ts'
 
 /** Ports are by chance, and so are the addresses that messages name. */
-const steady = (text: string) =>
-  text.replaceAll(/(127\.0\.0\.1|localhost):\d+/g, '$1:port').replaceAll(/\/deployments\/[^/]+/g, (it) => it)
+const steady = (text: string) => text.replaceAll(/(127\.0\.0\.1|localhost):\d+/g, '$1:port')
 
 /** What the gateway adds, and the moment of the exchange. */
 const VARIES = /^(x-gateway-|age$|date$)/
@@ -10,7 +9,8 @@ const VARIES = /^(x-gateway-|age$|date$)/
 /** Headers of any library's class, by name. */
 export function headersSeen(headers: Headers): Record<string, string[]> {
   const seen: Record<string, string[]> = {}
-  for (const [name, value] of headers.entries()) if (!VARIES.test(name)) (seen[name] ??= []).push(value)
+  for (const [name, value] of headers.entries())
+    if (!VARIES.test(name)) seen[name] = [...(seen[name] ?? []), value]
   return seen
 }
 

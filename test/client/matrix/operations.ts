@@ -1,5 +1,4 @@
-import OpenAI from 'openai'
-import type { RequestOptions } from 'openai/internal/request-options'
+import type OpenAI from 'openai'
 import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod'
 import * as z from 'zod'
 import type { Api } from './answers.ts'
@@ -19,7 +18,7 @@ export type Operation = {
   name: string
   api: Api
   stream: boolean
-  run: (client: OpenAI, options: RequestOptions, look: Look) => Promise<void>
+  run: (client: OpenAI, options: OpenAI.RequestOptions, look: Look) => Promise<void>
 }
 
 const chat = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'a question' }] }
@@ -62,9 +61,9 @@ type Helper = AsyncIterable<unknown> & { on: (event: string, listener: (value: u
 /** What a helper says and yields. */
 async function helped(helper: Helper, final: () => Promise<unknown>, look: Look): Promise<void> {
   for (const name of ['connect', 'error', 'abort', 'end']) helper.on(name, (value) => look.note(name, value))
-  let count = 0
-  helper.on('event', () => void (count += 1))
-  helper.on('chunk', () => void (count += 1))
+  const heard: unknown[] = []
+  // The one kind tells of events, the other of chunks.
+  for (const name of ['event', 'chunk']) helper.on(name, (value) => void heard.push(value))
   helper.on('connect', () => void look.head())
   let seen = 0
   for await (const _ of helper) {
@@ -72,7 +71,7 @@ async function helped(helper: Helper, final: () => Promise<unknown>, look: Look)
     if (seen === 1) await look.first()
   }
   look.note('yielded', seen)
-  look.note('heard', count)
+  look.note('heard', heard.length)
   look.note('final', await final())
 }
 
@@ -161,7 +160,10 @@ export const OPERATIONS: Operation[] = [
   {
     ...{ name: 'completions, a stream', api: 'completions', stream: true },
     run: async (client, options, look) =>
-      await read(await taken(client.completions.create({ ...completions, stream: true }, options), look), look),
+      await read(
+        await taken(client.completions.create({ ...completions, stream: true }, options), look),
+        look,
+      ),
   },
   {
     ...{ name: 'client.post()', api: 'chat', stream: false },

@@ -16,7 +16,8 @@ export function randomOf(seed: number): () => number {
 export function pairsOf(sizes: readonly number[], seed: number): Choice[] {
   const random = randomOf(seed)
   const open = new Set<string>()
-  const key = (a: number, x: number, b: number, y: number) => (a < b ? `${a}:${x},${b}:${y}` : `${b}:${y},${a}:${x}`)
+  const key = (a: number, x: number, b: number, y: number) =>
+    a < b ? `${a}:${x},${b}:${y}` : `${b}:${y},${a}:${x}`
   for (const [a, size] of sizes.entries())
     for (const [b, other] of sizes.entries())
       if (a < b)

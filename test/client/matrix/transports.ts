@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Agent as HttpAgent, createServer } from 'node:http'
+import { createServer, Agent as HttpAgent } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import nodeFetch from 'node-fetch'
 import type { ClientOptions } from 'openai'
@@ -18,6 +18,8 @@ export type Transport = {
   /** It breaks by itself when it is sent on again and again. */
   noLoops?: true
 }
+
+type FetchOptions = NonNullable<ClientOptions['fetchOptions']>
 
 export const nodes = globalThis.fetch
 const wrapped: typeof fetch = async (...args) => await nodes(...args)
@@ -61,15 +63,24 @@ export async function startTransports(): Promise<Transport[]> {
     { name: "Node's fetch", options: () => ({}) },
     { name: 'a fetch of its own', options: () => ({ fetch: wrapped }) },
     { name: 'a fetch of its own in each client', options: () => ({ fetch: (...args) => nodes(...args) }) },
-    { name: "undici's fetch, an Agent", options: () => ({ fetch: undici, fetchOptions: { dispatcher: agent } }) },
-    { name: "undici's fetch, a ProxyAgent", options: () => ({ fetch: undici, fetchOptions: { dispatcher: proxy } }) },
-    { name: "Node's fetch, undici's Agent", options: () => ({ fetchOptions: { dispatcher: agent } as RequestInit }) },
+    {
+      name: "undici's fetch, an Agent",
+      options: () => ({ fetch: undici, fetchOptions: { dispatcher: agent } }),
+    },
+    {
+      name: "undici's fetch, a ProxyAgent",
+      options: () => ({ fetch: undici, fetchOptions: { dispatcher: proxy } }),
+    },
+    {
+      name: "Node's fetch, undici's Agent",
+      options: () => ({ fetchOptions: { dispatcher: agent } as FetchOptions }),
+    },
     { name: "Node's fetch, a fetch option", options: () => ({ fetchOptions: { keepalive: false } }) },
     {
       name: 'node-fetch, an http.Agent',
       options: () => ({
         fetch: nodeFetch as unknown as typeof fetch,
-        fetchOptions: { agent: pool } as RequestInit,
+        fetchOptions: { agent: pool } as FetchOptions,
       }),
       ownClasses: true,
       // Source: node-fetch 3.3.2, `src/index.js`: of the second redirect it reads the options of no request.
