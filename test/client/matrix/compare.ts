@@ -61,7 +61,12 @@ export function refusalDifferences(theirs: Seen, mine: Seen): string[] {
   const asked = mine.books
     .filter((book) => !isExchange(book))
     .map(({ url }) => `a refused request reached upstream: ${url}`)
-  return [...asked, ...differ('calls', theirs.calls.map(worded), mine.calls.map(worded))]
+  const retried = mine.calls.flatMap(({ error }) => {
+    const headers = isRecord(error) && isRecord(error.fields) ? error.fields.headers : undefined
+    const isFinal = !isRecord(headers) || isDeepStrictEqual(headers['x-should-retry'], ['false'])
+    return isFinal ? [] : ['a refusal that the SDK tries again']
+  })
+  return [...asked, ...retried, ...differ('calls', theirs.calls.map(worded), mine.calls.map(worded))]
 }
 
 /** Of a connection, and no part of an answer. */
@@ -89,7 +94,9 @@ export function refusalOf({
 /** Whether the answer to the first of two calls must have been stored, or must not; `undefined`: either is right. */
 function isStored({ ending, operation, times }: Cell, { calls }: Seen): boolean | undefined {
   const first = calls.at(-2)
-  if (first === undefined || first.error !== undefined) return false
+  if (first === undefined) return false
+  // Who has left may leave an answer that came whole.
+  if (first.error !== undefined) return ending.leaves === undefined ? false : ending.stored
   // What upstream said to the last try of it.
   const isAsUsual = (first.asked ?? 0) > times || (ending.ofStreams && !operation.stream)
   return isAsUsual ? undefined : ending.stored

@@ -218,6 +218,11 @@ export const ENDINGS: Ending[] = [
   begun('a reset in the body', ({ reply }) => later(() => reply.socket?.resetAndDestroy()), { isRacy: true }),
   begun('a caller who leaves with the head', finish, { leaves: 'head' }),
   begun('a caller who leaves with the first event', finish, { leaves: 'first' }),
+  {
+    name: 'a caller who leaves with the head of an answer that is all there',
+    leaves: 'head',
+    serve: ({ reply, api, stream }) => answer(reply, api, stream),
+  },
   { name: 'a caller who leaves before the head', stored: false, leaves: 'asked', serve: answerOthers },
   { name: 'a caller who has left', stored: false, leaves: 'before', serve: answerOthers },
   {
