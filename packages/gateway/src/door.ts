@@ -109,7 +109,7 @@ export function createDoor(house: House, entrance: Entrance): typeof fetch {
     }
     const own: RequestInit = request
       ? { method, headers: request.headers, signal: request.signal, ...init }
-      : { ...init }
+      : (init ?? {})
     const call = callOf({ settings, rules, inForce: house.rules, complain }, entrance, {
       ...found,
       url,

@@ -4,7 +4,7 @@ import type { GatewayContext } from './identify/context.ts'
 import { controlsOf } from './identify/controls.ts'
 import type { CallOptions } from './identify/headers.ts'
 import { readBody } from './identify/litellm.ts'
-import { originOf } from './identify/origin.ts'
+import { originOf, unmarked } from './identify/origin.ts'
 import { type Complain, checkedContext } from './identify/schema.ts'
 import type { Claim } from './identify/who.ts'
 import { object, text } from './json.ts'
@@ -110,7 +110,7 @@ export function callOf(
     view: { stream, includeUsage, signal },
     outgoing: {
       transport,
-      init,
+      init: unmarked(init),
       ...(by !== '' && { by }),
       ...(proxy && path !== undefined ? aimed(proxy, { path, headers, key: told?.key }) : { url, headers }),
       path,

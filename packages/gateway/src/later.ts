@@ -2,7 +2,7 @@ import { attempt, type Fault } from './faults.ts'
 import { setSoon } from './timers.ts'
 
 /** Most tasks left waiting: a loop of cache hits may never come to the end of its turn. */
-const MAX_TASKS = 64
+const MAX_TASKS = 16
 
 type Task = () => unknown
 

@@ -1,5 +1,6 @@
 import { formatUsd } from './account/price.ts'
 import { cacheState } from './account/recorder.ts'
+import type { Bill } from './account/stage.ts'
 import { addable } from './body/at-rest.ts'
 import type { Call, Reply } from './call.ts'
 import type { Fault } from './faults.ts'
@@ -18,7 +19,8 @@ export async function respond(reply: Reply, call: Call, fault: Fault): Promise<R
     return refusalResponse(FAULT_AFTER, call.outgoing.url)
   }
   try {
-    await addHeaders(addable(response), reply, call)
+    const added = addHeaders(addable(response), reply, call)
+    if (added !== undefined) await added
   } catch (error) {
     fault(error, 'headers of an answer')
   }
@@ -34,7 +36,8 @@ async function isOurs({ recording }: Reply, { signal }: Call): Promise<boolean> 
   return outcome === undefined || outcome === 'complete'
 }
 
-async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> {
+/** A promise only where what the answer cost is still being worked out. */
+function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> | undefined {
   headers.set('x-gateway-call-id', call.origin.id)
   headers.set('x-gateway-cache', cacheState(reply))
   headers.set('x-gateway-model', encoded(reply.model))
@@ -45,11 +48,15 @@ async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<v
   if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
     headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
   for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
-  if (!call.view.stream && reply.recording.isOver()) {
-    const bill = reply.bill instanceof Promise ? await reply.bill : reply.bill
-    if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
-    if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
-  }
+  if (call.view.stream || !reply.recording.isOver()) return undefined
+  if (reply.bill instanceof Promise) return reply.bill.then((bill) => addBill(headers, bill))
+  if (reply.bill !== undefined) addBill(headers, reply.bill)
+  return undefined
+}
+
+function addBill(headers: Headers, { cost, saved }: Bill): void {
+  if (cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(cost))
+  if (saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(saved))
 }
 
 /** Half a character cannot be encoded. Longer names would be headers that clients refuse. */

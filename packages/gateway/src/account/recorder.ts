@@ -39,6 +39,8 @@ export function createRecorder(
     const { origin } = call
     if (!open.delete(origin)) return
     clearTimer(origin.draft?.overdue)
+    // Else all that the call held is garbage that only a large collection finds: the SDK keeps its mark for longer.
+    if (origin.draft !== undefined) origin.draft.last = undefined
     counters.counts.pending = open.size
     guarded(() => counters.count(record), fault, 'a record')
     guarded(() => emit(record, call, ending), fault, 'a record')

@@ -13,15 +13,10 @@ export function hit(
 ): Reply | undefined {
   const recording = replayed(entry, call)
   if (recording === undefined) return undefined
-  return {
-    via,
-    key,
-    model: entry.model,
-    route: call.route,
-    // Who waited for an answer got it new.
-    ...(via === 'flight' ? {} : { ageMs: Math.max(0, Date.now() - entry.storedAt) }),
-    recording,
-  }
+  const reply: Reply = { via, key, model: entry.model, route: call.route, recording }
+  // Who waited for an answer got it new.
+  if (via !== 'flight') reply.ageMs = Math.max(0, Date.now() - entry.storedAt)
+  return reply
 }
 
 /** What cannot be read, or is nested deeper than the stack is here, is as good as not stored. */

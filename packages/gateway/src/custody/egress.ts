@@ -118,9 +118,16 @@ const LEFT_BEHIND = new Set(['authorization', 'proxy-authorization', 'cookie', '
 
 /** `undefined` for what has no origin, such as `data:`. */
 export function originOf(url: string): string | undefined {
+  if (url === lastUrl) return lastOrigin
   const origin = URL.parse(url)?.origin
-  return origin === 'null' ? undefined : origin
+  lastUrl = url
+  lastOrigin = origin === 'null' ? undefined : origin
+  return lastOrigin
 }
+
+/** The last address looked at: most processes ask one. */
+let lastUrl: string | undefined
+let lastOrigin: string | undefined
 
 /** As `newTeamKey` makes them. */
 const TEAM_KEY = /^gwk-[\w-]{20,}$/

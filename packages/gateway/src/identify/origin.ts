@@ -100,6 +100,12 @@ export function unmark(init: RequestInit | undefined): void {
   if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]
 }
 
+/** A copy without the mark. What a member is deleted from is slow to read from then on; this is not. */
+export function unmarked(init: RequestInit): RequestInit {
+  const { [ORIGIN]: _, ...rest } = init as RequestInit & Marked
+  return rest
+}
+
 /** Hooks that run in it see no caller's context. Taken when this module is loaded, which is before any call. */
 const outside = AsyncLocalStorage.snapshot()
 

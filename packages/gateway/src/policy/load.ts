@@ -19,7 +19,7 @@ export function loadPolicy(given: Policy | string | undefined): Policy {
  * @throws GatewayOptionsError with a line for each field at fault.
  */
 export function checkPolicy(value: unknown, where: string): Policy {
-  const policy = check(policySchema, value, where) as Policy
+  const policy = check(policySchema(), value, where) as Policy
   consistent(policy, where)
   return policy
 }

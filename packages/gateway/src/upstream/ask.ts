@@ -1,7 +1,7 @@
 import { type Arrival, arrivalOf } from '../body/arrival.ts'
 import { type Dispatcher, dispatched } from './dispatch.ts'
 import { Held } from './held.ts'
-import { type Trip, trips } from './trip.ts'
+import type { Trip } from './trip.ts'
 
 /** Where `fetch` keeps what it sends requests through, once it has been used; what replaces it is found there, too. */
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
@@ -30,10 +30,10 @@ export async function ask(
   const post = dispatcher && plainPost(url, init)
   leaves()
   if (dispatcher === undefined || post === undefined)
-    return arrivalOf(await trips.run(trip, transport, url, init), !isNodes(own))
+    return arrivalOf(await trip.by(own, () => transport(url, init)), !isNodes(own))
   const { origin } = post.url
   if (origins.get(origin)) {
-    const arrival = await trips.run(trip, dispatched, dispatcher, post)
+    const arrival = await dispatched(dispatcher, post, trip)
     if (!(arrival instanceof Held)) return arrival
     origins.set(origin, false)
     try {
@@ -42,8 +42,11 @@ export async function ask(
       arrival.release()
     }
   }
-  const response = await trips.run(trip, transport, url, init)
-  if (!origins.has(origin) && origins.size < MOST_ORIGINS) origins.set(origin, !response.redirected)
+  const isFirst = !origins.has(origin) && origins.size < MOST_ORIGINS
+  const send = () => transport(url, init)
+  // The first request to an origin opens its connection.
+  const response = await (isFirst ? send() : trip.by(own, send))
+  if (isFirst) origins.set(origin, !response.redirected)
   return arrivalOf(response)
 }
 

@@ -4,7 +4,6 @@ import { editTopLevel, orderTopLevel } from '../body/edit.ts'
 import { record } from '../body/live.ts'
 import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
 import type { Call, Json, Reply } from '../call.ts'
-import { unmark } from '../identify/origin.ts'
 import { object } from '../json.ts'
 import { refuse } from '../refuse.ts'
 import { ask } from './ask.ts'
@@ -34,7 +33,6 @@ export async function send(call: Call): Promise<Reply> {
     let hasLeft = false
     const trip = new Trip(call.rules.say)
     const init = { ...outgoing.init, ...changes(call), signal, ...added }
-    unmark(init)
     let arrival: Arrival
     try {
       const leaves = () => {
