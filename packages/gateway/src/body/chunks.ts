@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Json, JsonObject } from '../call.ts'
 import { isObject, isSet, list, object, parseObject, text as plain } from '../json.ts'
+import { isUnwieldy } from '../json-limits.ts'
 import { sureOfNumbers } from './exact.ts'
+import { MOST_ANSWER_CHARS } from './recording.ts'
 import type { SseEvent } from './sse.ts'
 import { own, set, sure, text, whereSure } from './sure.ts'
 
@@ -24,6 +26,7 @@ export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined 
     for (const event of events) {
       if (ends(event)) break
       sure(!event.raw && !event.event?.startsWith('thread.'))
+      sure(!isUnwieldy(event.data, MOST_ANSWER_CHARS))
       const chunk = parseObject(event.data)
       sure(chunk !== undefined && Array.isArray(chunk.choices) && !chunk.error)
       sureOfNumbers(event.data, chunk)

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Json, JsonObject } from '../call.ts'
 import { isObject, isSet, list, parseObject, text } from '../json.ts'
+import { isUnwieldy } from '../json-limits.ts'
 import { sureOfNumbers } from './exact.ts'
+import { MOST_ANSWER_CHARS } from './recording.ts'
 import { addPart, type Item, tellsOf } from './response-parts.ts'
 import type { SseEvent } from './sse.ts'
 import { sure, whereSure } from './sure.ts'
@@ -41,6 +43,7 @@ export function responseOf(events: readonly SseEvent[]): JsonObject | undefined 
 
 function readable({ event, data, raw }: SseEvent): JsonObject {
   sure(!raw && event !== 'error' && !event?.startsWith('thread.'))
+  sure(!isUnwieldy(data, MOST_ANSWER_CHARS))
   const json = parseObject(data)
   sure(json !== undefined && !json.error)
   sureOfNumbers(data, json)

@@ -3,6 +3,7 @@ import type { Seen } from '../account/meter.ts'
 import { isWholeUsage, serviceTier, usageFrom } from '../account/usage.ts'
 import type { JsonObject, Operation } from '../call.ts'
 import { isObject, object, parseObject } from '../json.ts'
+import { isUnwieldy } from '../json-limits.ts'
 import { mayTellUsage } from './chunks.ts'
 import { createEdges } from './edges.ts'
 import type { Format } from './format.ts'
@@ -27,6 +28,8 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
   let answered: { answer: Answer | undefined } | undefined
   /** The answer's text is the bytes that came. */
   let isExact = true
+  /** A body with more parts than are built for the gateway's sake: it is passed on, and only its usage is read. */
+  let isPassedOn = false
 
   const keptEvents = () => log.kept().flatMap((entry) => entry.events)
 
@@ -37,7 +40,10 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
       if (operation === 'embeddings' && isLarge(entries)) return undefined
       const bytes = bytesOf(entries)
       isExact = isText(bytes)
-      return parse(decoder.decode(bytes))
+      const text = decoder.decode(bytes)
+      // What hosted tools cost is told in the output of a Response.
+      isPassedOn = operation !== 'responses' && isUnwieldy(text, MOST_ANSWER_CHARS)
+      return isPassedOn ? undefined : parse(text)
     }
     const json = format?.assemble(entries.flatMap((entry) => entry.events))
     return json && { text: JSON.stringify(json), json }
@@ -58,7 +64,8 @@ export function createTally(log: Log, { operation, format, streamed, asAsked }: 
   function withUsage(): JsonObject {
     if (streamed) return usageIn(tail)
     if (operation === 'embeddings' || log.whole() === undefined) return edges.usage() ?? {}
-    return answer()?.json ?? {}
+    const json = answer()?.json
+    return (isPassedOn ? edges.usage() : json) ?? {}
   }
 
   /** What events wrote; one that cannot be understood counts by its bytes, as does what is no answer of a known kind. */
