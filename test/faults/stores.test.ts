@@ -20,6 +20,7 @@ const inRedis = {
   before: () => redis.admin.flushall(),
   about:
     /^(redis|shared\.ts|quota\/redis|coalesce|policy|cache\/(redis|tiered|put|epoch|receipts|budget|signature|frame)|sinks\/metrics)/,
+  always: /^(redis\/loop-clock\.ts:\d+ (arm|wait)|coalesce\/stage\.ts:\d+ ride|upstream\/trip\.ts:\d+ \w+)$/,
 }
 
 const underLimits: Scenario = {

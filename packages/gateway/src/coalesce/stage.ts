@@ -18,7 +18,7 @@ type Flight = {
   /** In whose record the cost belongs: the first one aboard who had not left when the answer began. */
   payer: Seat | undefined
   /** Its leader's: a follower with other credentials does not inherit trouble with these. */
-  leader: Borne & { team: string }
+  leader: Borne & Pick<Call, 'origin'> & { team: string }
   tellsUsage: boolean
   /** Upstream was asked for a stream. */
   streams: boolean
@@ -37,7 +37,12 @@ export function coalesce(fault: Fault): Stage {
       const seat: Seat = {}
       if (flight === undefined) {
         const own = depart(flights, next, call, fault)
-        return (await ride(own, seat, call)) ?? (await own.reply)
+        try {
+          return (await ride(own, seat, call)) ?? (await own.reply)
+        } catch (error) {
+          own.forget()
+          throw error
+        }
       }
       const reply = await ride(flight, seat, call)
       if (reply === undefined) return await ask(call, 0)
@@ -72,7 +77,7 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: 
     arrived: undefined,
     seats: new Set(),
     payer: undefined,
-    leader: { teamKey: call.teamKey, outgoing: call.outgoing, team: call.caller.team },
+    leader: { teamKey: call.teamKey, outgoing: call.outgoing, team: call.caller.team, origin: call.origin },
     streams: call.view.stream,
     tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
   }
@@ -154,8 +159,12 @@ const PERSONAL = new Set([401, 402, 403, 404, 429])
 
 /** Only upstream's outcome is shared: a refusal, or trouble with the leader's credentials, is the leader's own. */
 function concernsOnlyTheLeader(reply: Reply, flight: Flight, call: Call): boolean {
-  if (call.signal.aborted || reply.via === 'upstream') return false
+  if (call.signal.aborted) return false
   const arrived = flight.arrived
+  const { origin } = flight.leader
+  // A fault has ended the leader's call before it left.
+  if (origin.barred && origin !== call.origin && arrived?.recording.status === undefined) return true
+  if (reply.via === 'upstream') return false
   if (arrived?.via === 'refused') return true
   const status = arrived?.recording.status
   return status !== undefined && PERSONAL.has(status) && shownBy(flight.leader) !== shownBy(call)

@@ -3,7 +3,6 @@ import { decoded } from '../body/decode.ts'
 import { headersOfRaw } from '../body/headers-at-rest.ts'
 import { createInflow, type Inflow } from '../body/inflow.ts'
 import { Held } from './held.ts'
-import type { Trip } from './trip.ts'
 
 /** What `fetch` sends requests through: its pool of connections, with whatever proxy or mock was put in its place. */
 export type Dispatcher = {
@@ -17,12 +16,12 @@ export type Dispatcher = {
     },
     handler: object,
   ) => boolean
-  /** A mock, which compares the text of bodies. */
+  /** It is a mock. */
   isMockActive?: boolean
 }
 
-/** A POST whose body is text: the only kind that governed calls make. */
-export type Post = { url: URL; headers: Headers; body: string; signal: AbortSignal }
+/** A POST of a text, or of its bytes: the only kind that governed calls make. */
+export type Post = { url: URL; headers: Headers; body: string | Uint8Array; signal: AbortSignal }
 
 /** Answers that `fetch` does not simply hand over: redirects, a proxy's login, a misdirected request. */
 const ODD = new Set([301, 302, 303, 307, 308, 407, 421])
@@ -32,8 +31,8 @@ const ODD = new Set([301, 302, 303, 307, 308, 407, 421])
  * that takes less than half of the time. Rejects as `fetch` does. `Held`: only `fetch` knows what to do with such an
  * answer.
  */
-export function dispatched(dispatcher: Dispatcher, post: Post, trip: Trip): Promise<Arrival | Held> {
-  const { url, signal } = post
+export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival | Held> {
+  const { url, signal, body } = post
   return new Promise((resolve, reject) => {
     let inflow: Inflow | undefined
     let held: Held | undefined
@@ -108,7 +107,6 @@ export function dispatched(dispatcher: Dispatcher, post: Post, trip: Trip): Prom
     }
     const { origin, pathname, search } = url
     try {
-      const body = dispatcher.isMockActive ? post.body : trip.body(post.body)
       const request = { origin, path: pathname + search, method: 'POST', headers: headersFor(post), body }
       dispatcher.dispatch(request, handler)
     } catch (error) {
