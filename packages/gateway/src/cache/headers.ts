@@ -68,7 +68,12 @@ function kindOf(name: string): Kind {
 }
 
 /** Headers of a request that bear on whose answer it is: each a list of names and values, unambiguous as one text. */
-export type Bearing = { credentials: string; deciding: string }
+export type Bearing = {
+  credentials: string
+  deciding: string
+  /** The credentials only name an account: they are an AWS signature without a session token, which AWS alone can judge. */
+  isPublic: boolean
+}
 
 /** What of a call bears on whose answer it is. */
 export type Borne = {
@@ -84,13 +89,21 @@ export function bearingOf({ outgoing, teamKey }: Borne): Bearing {
   let credentials = teamKey === undefined ? '' : pair('team-key', teamKey)
   if (outgoing.by !== undefined) credentials += pair('by', outgoing.by)
   let deciding = ''
+  let isNamed = false
+  let isSecret = teamKey !== undefined
   outgoing.headers.forEach((value, name) => {
     const kind = kindOf(name)
     if (kind === 'neutral') return
-    if (kind === 'deciding') deciding += pair(name, value)
-    else credentials += pair(name, name === 'authorization' ? lastingPart(value) : value)
+    if (kind === 'deciding') {
+      deciding += pair(name, value)
+      return
+    }
+    const isSignature = name === 'authorization' && value.startsWith('AWS4-')
+    credentials += pair(name, isSignature ? lastingPart(value) : value)
+    if (isSignature) isNamed = true
+    else isSecret = true
   })
-  return { credentials, deciding }
+  return { credentials, deciding, isPublic: isNamed && !isSecret }
 }
 
 const pair = (name: string, value: string) => `${name}:${value.length}"${value}`
@@ -99,9 +112,7 @@ const AWS_SIGNATURE = /^AWS4-[^ ]+ Credential=([^/,\s]+)\/\d+\/([^,\s]+)/
 
 /** An AWS signature is new for each request; the access key and its scope are what stays. */
 function lastingPart(authorization: string): string {
-  const [, accessKey, scope] = authorization.startsWith('AWS4-')
-    ? (AWS_SIGNATURE.exec(authorization) ?? [])
-    : []
+  const [, accessKey, scope] = AWS_SIGNATURE.exec(authorization) ?? []
   return accessKey === undefined ? authorization : `${accessKey} ${scope}`
 }
 

@@ -5,7 +5,7 @@ import { tagOf } from '../redis/tag.ts'
 import { canonical, exactly, quoted } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { bearingOf } from './headers.ts'
-import { ownerOf, ringOf } from './owner.ts'
+import { isUnproven, ownerOf, ringOf } from './owner.ts'
 import { hasRepeated } from './repeated.ts'
 import { whyNot } from './shareable.ts'
 
@@ -40,7 +40,7 @@ export function keysOf(call: Call): Keys {
   const bearing = bearingOf(call)
   const ring = ringOf(call, bearing)
   const owner = ownerOf(call, ring.signer, bearing)
-  if (owner === undefined) return { bypass: 'no-user' }
+  if (owner === undefined) return { bypass: isUnproven(call, bearing) ? 'unproven-account' : 'no-user' }
   const scope = scopeOf(call, tag, ring.id + owner)
   const known = call.reading.keys
   if (known?.scope === scope) return known.keys

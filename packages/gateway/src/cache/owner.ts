@@ -11,15 +11,24 @@ import { type Signer, signerOf } from './signature.ts'
  * where the policy keeps users apart.
  *
  * @param signer Keyed with the secret of the partition, so that a reader of Redis cannot test guesses of credentials.
- * @returns `undefined` where users are kept apart and the call does not say who its user is: it may share nothing.
+ * @returns `undefined` where the call may share nothing: users are kept apart and it does not say who its user is, or its
+ * credentials prove nothing.
  */
 export function ownerOf(call: Call, signer: Signer, bearing = bearingOf(call)): string | undefined {
   const { caller } = call
   const { credentials, deciding } = bearing
+  if (isUnproven(call, bearing)) return undefined
   const user = caller.perUser ? userOf(call) : ''
   if (user === undefined) return undefined
   return quoted(caller.accountsShare ? '' : accountOf(signer, credentials)) + quoted(deciding) + quoted(user)
 }
+
+/**
+ * Whether a call shows an account that anybody could name: a signature of AWS that came from outside, and that nothing
+ * here can verify. One that a client of this process makes is its own.
+ */
+export const isUnproven = ({ caller, outgoing }: Call, { isPublic }: Bearing): boolean =>
+  isPublic && !outgoing.signed && !caller.accountsShare
 
 /**
  * Every name the call has for its end user, from all doors, as one text. `undefined`: it has none, or only blank ones, or
@@ -60,13 +69,13 @@ const OWN_SECRET = randomBytes(32).toString('base64url')
 
 /**
  * The configured secret, else the team key, else the credentials of the call. Where teams share, a team key is no
- * common secret; where accounts share, neither are credentials.
+ * common secret; where accounts share, neither are credentials, nor are they where they only name an account.
  */
-export function ringOf({ caller, rules }: Call, { credentials }: Bearing): Ring {
+export function ringOf({ caller, rules }: Call, { credentials, isPublic }: Bearing): Ring {
   const { secret, key } = rules.secrets ?? {}
   const common = secret ?? (caller.shared ? undefined : key)
   if (common !== undefined) return ringFrom(common)
-  return ringFrom(caller.accountsShare ? OWN_SECRET : credentials)
+  return ringFrom(caller.accountsShare || isPublic ? OWN_SECRET : credentials)
 }
 
 const rings = new Map<string, Ring>()
