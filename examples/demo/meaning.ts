@@ -107,10 +107,10 @@ function broken(records: CallRecord[]): string[] {
 function why(semantic: CallRecord['semantic']): string {
   const { outcome, path, reason, confidence = 0 } = semantic ?? {}
   if (outcome === 'hit')
-    return path === 'agreement' ? `neighbours agree (${confidence.toFixed(2)})` : 'near enough'
+    return path === 'consensus' ? `neighbours agree (${confidence.toFixed(2)})` : 'near enough'
   if (outcome === 'veto') return `a guard vetoed: ${reason}`
   if (reason !== undefined) return `not near enough; a guard would veto: ${reason}`
-  return outcome === 'nothing' ? 'no earlier question' : 'not near enough'
+  return outcome === 'no-candidate' ? 'no earlier question' : 'not near enough'
 }
 
 type Body = { messages?: { content: string }[] }
@@ -129,7 +129,7 @@ function said(body: Body): string {
 const WORDS: Embedder = {
   id: 'demo-words',
   dimensions: 256,
-  calibration: { alone: 0.97, confidence: 0.68, floor: 0.6, spread: 0.1, doubtAt: 0.5 },
+  calibration: { minSimilarity: 0.97, minConfidence: 0.68, minConsensusSimilarity: 0.6, bandwidth: 0.1, priorSimilarity: 0.5 },
   embed: async (texts) => texts.map(vectorOf),
 }
 
