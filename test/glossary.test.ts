@@ -6,8 +6,6 @@ import { identifiersOf } from './source/text.ts'
 
 /** Folders whose names are still being replaced; a folder leaves this list when it is done. */
 const NOT_YET: string[] = [
-  'packages/ops/src/',
-  'packages/testing/src/',
   ...[
     ...[
       'account',
