@@ -27,7 +27,7 @@ const STRESS = [
 const CLI = [
   'test/serve/**/*.test.ts',
   'test/live/{command,serve}.test.ts',
-  'test/{docs,layering,lazy-modules,litellm-config,modules,top-level-await}.test.ts',
+  'test/{docs,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',
 ]
 const REDIS = ['test/redis/**/*.test.ts', 'test/live/**/*.test.ts', 'test/keys/**/*.test.ts']
 const SINKS = ['test/{langfuse,supabase}/**/*.test.ts', 'test/{otel,sinks*}.test.ts']

@@ -195,14 +195,3 @@ test('no file has more than 300 lines', () => {
   for (const { path, text } of [...sources, ...ops, ...testing])
     expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
 })
-
-test('no command of ops imports another, and no file below the commands imports one', () => {
-  for (const source of ops.filter(({ path }) => path.includes(sep)))
-    for (const to of importsOf(source))
-      expect(folderOf(to), `${source.path} imports ${to}`).not.toBe('commands')
-})
-
-test('serve calls the network only through the fetch of the gateway', () => {
-  const served = ops.filter(({ path }) => folderOf(path) === 'serve')
-  for (const { path, text } of served) expect(text, path).not.toMatch(/(?<!gateway\.)\bfetch\(/)
-})

@@ -1,5 +1,5 @@
 import type { GatewayOptions, SemanticPolicy } from '@hotdash/llm-gateway'
-import type { FakeOptions } from '@hotdash/llm-gateway-testing'
+import type { FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
 import { embedder } from './semantic-embedder.ts'
 import { ask, type Setup, setup } from './support.ts'
@@ -33,7 +33,7 @@ const options = (semantic: SemanticPolicy = {}, more: GatewayOptions = {}): Gate
 type Given = { question: string; answer: string }
 
 /** An upstream that words each answer otherwise, and whose judge holds questions of one topic to have one answer. */
-const upstream = (topicOf: (question: string) => string = () => 'shipping'): FakeOptions => ({
+const upstream = (topicOf: (question: string) => string = () => 'shipping'): FakeOpenAIOptions => ({
   answer: ({ body }) => {
     const { messages } = body as { messages: { content: string }[] }
     const said = messages.at(-1)?.content ?? ''

@@ -1,29 +1,28 @@
+import { LRUCache } from 'lru-cache'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
-import { bearingOf } from '../fingerprint/headers.ts'
+import { accountHeadersOf } from '../fingerprint/headers.ts'
 
-/** Oldest out first: one that is forgotten is found out again by its next question. */
-const MAX = 1_000
+/** Bounds memory. An evicted account is detected again by its next call. */
+const MAX_ACCOUNTS = 1_000
 
 /**
- * Accounts whose credentials upstream has turned down (401), as far as this process has seen. Until upstream takes them
- * again, they get no answer but upstream's own.
+ * Remembers accounts whose credentials upstream rejected with 401. Until upstream accepts them again, they get
+ * upstream's answers only, none from the cache.
  */
-export function createRefused() {
-  const accounts = new Set<string>()
+export function createRejectedAccounts() {
+  const accounts = new LRUCache<string, true>({ max: MAX_ACCOUNTS })
 
   return {
     has: (call: Call): boolean => accounts.size > 0 && accounts.has(accountOf(call)),
-    /** Told of each reply from below. */
+    /** Updates from a reply of upstream. */
     learn(call: Call, { via, recording: { status } }: Reply): void {
       if (via !== 'upstream' || status === undefined) return
-      if (status === 401) {
-        accounts.add(accountOf(call))
-        const [oldest] = accounts.size > MAX ? accounts : []
-        if (oldest !== undefined) accounts.delete(oldest)
-      } else if (accounts.size > 0 && status < 400) accounts.delete(accountOf(call))
+      if (status === 401) accounts.set(accountOf(call), true)
+      else if (accounts.size > 0 && status < 400) accounts.delete(accountOf(call))
     },
   }
 }
 
-const accountOf = (call: Call) => `${new URL(call.outbound.url).origin}\n${bearingOf(call).credentials}`
+const accountOf = (call: Call) =>
+  `${new URL(call.outbound.url).origin}\n${accountHeadersOf(call).credentials}`

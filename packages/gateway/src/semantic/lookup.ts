@@ -1,14 +1,12 @@
 import type { Call, Handler, Stage } from '../core/call.ts'
 import type { SemanticPlan } from '../core/caller.ts'
 import type { SemanticResult } from '../core/record.ts'
-import { withoutResponse } from '../core/recording.ts'
-import type { Reply } from '../core/reply.ts'
-import { NO_USAGE } from '../core/usage.ts'
-import { entryOf } from '../entry/create.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
+import { createEntry } from '../entry/create.ts'
 import { stampsIn } from '../entry/epoch.ts'
 import { hit } from '../entry/hit.ts'
 import { isStorable } from '../entry/storable.ts'
-import { suits } from '../entry/suits.ts'
+import { fitsCall } from '../entry/suits.ts'
 import { keysOf } from '../fingerprint/key.ts'
 import { raceAbort } from '../util/timeout.ts'
 import { signalAfter } from '../util/timers.ts'
@@ -70,7 +68,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       // In shadow mode nothing is served, so no caller waits.
       if (plan.mode === 'shadow') return await forward(next, call, search, find(search, call))
       const found = await find(search, call)
-      if (call.signal.aborted) return abortedReply(call, found.result)
+      if (call.signal.aborted) return { ...abortedReply(call), semantic: found.result }
       const { chosen, result } = found
       if (result.outcome !== 'hit' || chosen === undefined)
         return await forward(next, call, search, Promise.resolve(found))
@@ -145,7 +143,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     }
     if (neighbours === undefined) return unavailable('embedding')
     // An entry too old for this caller, or without the usage it needs, counts as absent.
-    const fit = neighbours.filter(({ entry }) => suits(entry.answer, call))
+    const fit = neighbours.filter(({ entry }) => fitsCall(entry.answer, call))
     return learner.find(query.text, fit, scope, plan)
   }
 
@@ -196,7 +194,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       if (!stores) return learner.judgeHit(query.text, near, context)
       const groups = await learner.groupsOf(query.text, answerText(answer.text), near, context)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-      const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
+      const entry = createEntry(answer, reply, ending.usage, call, { ttl, staleSeconds: 0 })
       if (ttl <= 0 || snapshot.isOver()) return
       await store.add(
         partition,
@@ -227,18 +225,6 @@ const unavailable = (reason: string): Match => ({
 function serve({ entry, similarity }: Candidate, result: SemanticResult, call: Call): Reply | undefined {
   const reply = hit(entry.answer, entry.id, call, 'semantic')
   return reply && { ...reply, similarity, semantic: result }
-}
-
-/** Reply for a caller that aborted before upstream was called. */
-function abortedReply({ model, route, signal }: Call, result: SemanticResult): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
-  return {
-    via: 'upstream',
-    model,
-    route,
-    semantic: result,
-    recording: withoutResponse(signal.reason, ended),
-  }
 }
 
 /**

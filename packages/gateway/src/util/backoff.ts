@@ -13,3 +13,6 @@ export type BackoffOptions = {
 export function backoffMs(attempt: number, { min, max, random = Math.random }: BackoffOptions): number {
   return Math.min(max, min * 2 ** (attempt - 1)) * (0.5 + random() / 2)
 }
+
+/** Returns a random delay from half of `ms` up to `ms`, so that processes do not act at the same moment. */
+export const jittered = (ms: number): number => ms * (0.5 + Math.random() / 2)

@@ -1,5 +1,5 @@
 import type { Call } from '../../core/call.ts'
-import { afterwards, forkCallState } from '../../core/call-state.ts'
+import { backgroundCallState, forkCallState } from '../../core/call-state.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isOfOneRequest } from '../../fingerprint/headers.ts'
 
@@ -34,7 +34,7 @@ export function derivedCall(call: Call, made: DerivedRequest): Call {
       ...(unusable && { unusable }),
       ...(trace === undefined ? {} : { trace }),
     },
-    state: afterwards(call.state),
+    state: forkCallState(call.state),
   })
 }
 
@@ -43,7 +43,7 @@ export function derivedCall(call: Call, made: DerivedRequest): Call {
  * gateway's, no header refers to the original request, and sinks get no content.
  */
 export function anonymousCall(call: Call, made: DerivedRequest): Call {
-  const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: forkCallState() })
+  const it = callFor(call, made, { controls: { ...CONTROLS, tags: [TAG] }, state: backgroundCallState() })
   for (const name of [...it.outbound.headers.keys()])
     if (isOfOneRequest(name)) it.outbound.headers.delete(name)
   return { ...it, confidential: true }
