@@ -68,7 +68,7 @@ const around = fc
   .map((all) => all.map(({ group, similarity, text }) => of(group, similarity, text)).toSorted(nearestFirst))
 const thresholds = fc.record({
   threshold: fc.double({ min: 0.8, max: 1, noNaN: true }),
-  limit: fc.double({ min: 0.3, max: 1, noNaN: true }),
+  minConfidence: fc.double({ min: 0.3, max: 1, noNaN: true }),
   requireConfirmation: fc.boolean(),
   vetoed: fc.subarray(texts),
 })
@@ -110,7 +110,7 @@ test('higher thresholds never serve more, and a vetoed question is never answere
       const high = decide(
         asked,
         near,
-        termsOf({ ...given, minConfidence: given.limit + by, threshold: given.threshold + by }),
+        termsOf({ ...given, minConfidence: given.minConfidence + by, threshold: given.threshold + by }),
       )
       if (high?.serves) expect(low?.serves).toBe(true)
       const served = low?.serves ? near[low.index ?? -1] : undefined
