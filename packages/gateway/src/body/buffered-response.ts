@@ -5,9 +5,9 @@ import { LayeredHeaders } from './layered-headers.ts'
 
 /**
  * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
- * headers can be changed, as those of a Response that a program made itself.
+ * headers can be changed, as those of a Response that a program made itself. `signal`: of the caller, who may give it up.
  */
-type Head = { url: string; mutable?: boolean } & Partial<
+type Head = { url: string; mutable?: boolean; signal?: AbortSignal } & Partial<
   Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>
 >
 
@@ -96,6 +96,7 @@ class BufferedResponse implements Response {
   }
 
   async text(): Promise<string> {
+    this.#refuseGivenUp()
     const body = this.#body
     if (this.#usual !== undefined || body === null || body instanceof ReadableStream)
       return await this.#asUsual().text()
@@ -108,18 +109,22 @@ class BufferedResponse implements Response {
   }
 
   async arrayBuffer() {
+    this.#refuseGivenUp()
     return await this.#asUsual().arrayBuffer()
   }
 
   async blob() {
+    this.#refuseGivenUp()
     return await this.#asUsual().blob()
   }
 
   async bytes() {
+    this.#refuseGivenUp()
     return await this.#asUsual().bytes()
   }
 
   async formData() {
+    this.#refuseGivenUp()
     return await this.#asUsual().formData()
   }
 
@@ -141,6 +146,15 @@ class BufferedResponse implements Response {
 
   #copied(): LayeredHeaders {
     return new LayeredHeaders(this.#head.mutable ? new Headers(this.headers) : this.#collected)
+  }
+
+  /**
+   * Who gave an answer up reads none of it, even if all of it is there. In the words of `fetch`, whatever the reason. A
+   * Response that a program made itself knows of no signal.
+   */
+  #refuseGivenUp() {
+    if (this.#head.signal?.aborted && !this.#head.mutable && !this.bodyUsed)
+      throw new DOMException('The operation was aborted.', 'AbortError')
   }
 
   #use() {
