@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createPace } from './pace.ts'
 
-/** A receiver that needs so long for a delivery, and takes nothing of one that is cut off. */
+/** A receiver with a duration per delivery, which stores nothing of an aborted delivery. */
 function deliver(pace: ReturnType<typeof createPace>, waiting: number, msFor: (count: number) => number) {
   const count = Math.min(waiting, pace.size())
   const ms = msFor(count)
