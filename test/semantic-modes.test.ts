@@ -62,9 +62,9 @@ test.each(MODES)('a client that says %s widens nothing, whatever policy and swit
 })
 
 test.each([
-  ['shadow', 'on', 'would-hit'],
+  ['shadow', 'on', 'shadow-hit'],
   ['off', 'on', undefined],
-  ['on', 'shadow', 'would-hit'],
+  ['on', 'shadow', 'shadow-hit'],
   ['on', 'on', 'hit'],
   ['on', 'off', undefined],
 ] as const)('policy %s, client %s: %s', async (mode, client, outcome) => {

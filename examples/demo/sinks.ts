@@ -1,7 +1,7 @@
 import type { GatewayOptions, Stats } from '@hotdash/llm-gateway'
 import { type Column, table } from './table.ts'
 
-/** Where the records of a day go, beside the screen. Nowhere, unless it is said: the environment is not asked. */
+/** Receivers of the day's records. None unless named by options; the environment is not read. */
 export type Places = Required<Pick<GatewayOptions, 'langfuse' | 'supabase'>>
 
 /** @throws Error naming the key that is missing. */
@@ -62,10 +62,10 @@ function countsOf(all: Stats[]): Map<string, Counts> {
   return sums
 }
 
-/** What became of the records of all processes. */
+/** Delivery counters of all processes. */
 export const sinkTable = (all: Stats[]): string => table(columns, [...countsOf(all)])
 
-/** Every record is where it belongs. */
+/** Checks that every record arrived at every sink. */
 export const sinkBreaches = (all: Stats[], records: number): string[] =>
   [...countsOf(all)]
     .filter(([, { delivered }]) => delivered !== records)

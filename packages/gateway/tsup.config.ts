@@ -52,6 +52,6 @@ export default defineConfig([
     noExternal: [/^zod/],
     loader: { '.lua': 'text' },
   },
-  // Built apart: pieces shared with the rest would be files more to load for everybody.
+  // A build of its own: shared chunks would add files that every program loads.
   { ...common, entry: indices, splitting: false },
 ])

@@ -41,7 +41,9 @@ const onLink = (url: string, tiered: boolean): Pair => {
   )
   const [one, other] = links.map((link) => {
     const redis = createRedisCache(link, { maxBytes: 200 * MIB })
-    return tiered ? createTieredCache(createMemoryCache(8 * MIB), redis, { link, localMs: 60_000 }) : redis
+    return tiered
+      ? createTieredCache(createMemoryCache(8 * MIB), redis, { connection: link, localMs: 60_000 })
+      : redis
   }) as [CacheStore, CacheStore]
   const close = () => {
     one.close()

@@ -171,7 +171,7 @@ test('a purge is seen by every gateway, and names what it purges', async () => {
   await other.client.chat.completions.create(ask('x'))
   expect(upstream.count()).toBe(3)
   await expect(one.client.gateway.purge({ agents: 'x' } as object)).rejects.toThrow(
-    'purge.agents: there is no such field',
+    'purge.agents: unknown field',
   )
 })
 

@@ -1,4 +1,4 @@
-import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, test, vi } from 'vitest'
 import { until } from '../support.ts'
 import { type Asker, countedBy, type Got, startCrowd } from './crowd.ts'
@@ -18,7 +18,7 @@ function closing<T extends { close: () => unknown }>(thing: T): T {
 }
 
 const server = async (args?: string[]): Promise<RedisServer> => closing(await startRedis(args))
-const fake = async (options: FakeOptions = {}): Promise<FakeOpenAI> =>
+const fake = async (options: FakeOpenAIOptions = {}): Promise<FakeOpenAI> =>
   closing(await startFakeOpenAI({ tokens: 'approximate', ...options }))
 const crowd = async (...args: Parameters<typeof startCrowd>): Promise<Asker[]> =>
   closing(await startCrowd(...args)).askers

@@ -70,7 +70,7 @@ function newWorld(processes: number, bound: Partial<Limits>, leased = LARGE) {
   const world = createWorld(
     redis.admin,
     `w${worlds}`,
-    limits({ ...bound, away: { ...DEFAULT_WHILE_UNAVAILABLE, leased } }),
+    limits({ ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased } }),
   )
   for (let at = 0; at < processes; at += 1) world.join()
   return world

@@ -86,7 +86,14 @@ test('three processes at one Redis decide as one process does in memory, whateve
         clock = start
         let latest = start
         const memory = createMemoryQuota(() => clock)
-        const bound = limits({ rpm: 7, tpm: 2_500, usdPerDay: usd(2_000), timezone, tpmMode, away })
+        const bound = limits({
+          rpm: 7,
+          tpm: 2_500,
+          usdPerDay: usd(2_000),
+          timezone,
+          tpmMode,
+          whileUnavailable: away,
+        })
         const admitted: { id: string; agent: string; at: number; settledAt?: number }[] = []
         const reserve = async (by: number, id: string, agent: string, some: object) => {
           const reservation = { ...claim(`${team}/${id}`, { limits: bound }), team, agent, ...some }

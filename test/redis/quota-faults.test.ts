@@ -156,7 +156,7 @@ test('a policy that refuses: nobody is admitted uncounted, and calls are admitte
   const a = process(redis.url)
   const bound = {
     rpm: 10,
-    away: { ...DEFAULT_WHILE_UNAVAILABLE, rates: 'refuse' as const, dollars: 'refuse' as const },
+    away: { ...DEFAULT_WHILE_UNAVAILABLE, rates: 'reject' as const, dollars: 'reject' as const },
   }
   await a.take('before', bound)
   await redis.kill()

@@ -60,19 +60,19 @@ export function pipeline(parts: PipelineParts): Handler {
 function embedded(parts: PipelineParts): Handler {
   const { recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm, keeper } = parts
   const { say, fault } = parts
-  const accounts = account(recorder, { fault, later, send })
+  const accounts = account(recorder, { fault, deferred: later, send })
   const byDetour = litellm && {
     proxy: litellm,
     proxied: throughProxy(send),
     probe,
-    say,
+    warn: say,
     fault,
     stats: parts.detours,
   }
   const answer = compose(
     [
       keeper === undefined ? pass : revoked(keeper), //              is its key still one?
-      cache(answers, { refresh, later, fault }), //                  has it been answered?
+      cache(answers, { refresh, deferred: later, fault }), //                  has it been answered?
       semantic(meanings, whole, say), //                             has it been, in other words?
       coalesce(fault), //                                            is someone asking it right now?
       abroad === undefined ? pass : crossProcess(abroad, fault), //        is another process?
@@ -107,7 +107,7 @@ function embedded(parts: PipelineParts): Handler {
 function proxied({ recorder, later, gauge, say, fault }: PipelineParts): Handler {
   return compose(
     [
-      account(recorder, { fault, later, send }), // what did it cost, and who pays?
+      account(recorder, { fault, deferred: later, send }), // what did it cost, and who pays?
       identify, //          may it come in?
       route, //             which model answers?
       litellmControls(say, later), //                          what must the proxy know?

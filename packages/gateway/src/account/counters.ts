@@ -1,9 +1,9 @@
 import { nanoUsd } from '../core/money.ts'
 import type { CacheState, CallRecord } from '../core/record.ts'
 
-/** Totals over calls since the gateway was made. Dollars are US dollars. */
+/** Totals over all calls since the gateway was made. Dollars are US dollars. */
 export type CallCounters = {
-  /** As many as there are records: the agents' calls, and those that the semantic cache makes for them (`purpose`). */
+  /** Calls with a record: those of agents, and those that the semantic cache makes for them (`purpose`). */
   calls: number
   /** Calls whose record is not written yet. */
   pending: number
@@ -11,7 +11,7 @@ export type CallCounters = {
   refused: number
   aborted: number
   failed: number
-  /** Calls in line for a limit at this moment. */
+  /** Calls that are waiting for a limit now. */
   waiting: number
   /** Calls that had to wait for a limit, however they ended. */
   waited: number
@@ -26,13 +26,13 @@ export type CallCounters = {
   outputTokens: number
   costUsd: number
   savedUsd: number
-  /** Calls whose cost is unknown because no price is. */
+  /** Calls whose cost is unknown because the model has no known price. */
   unpriced: number
-  /** Mistakes of ours that calls were led around. Anything but 0 is worth a report. */
+  /** Faults of the gateway's own code that calls survived. Any value but 0 is worth a report. */
   faults: number
   /** Hooks (`onCall`, `waitUntil`) that threw or rejected. */
   hookErrors: number
-  /** Calls in which shared Redis took less part than it should. */
+  /** Calls that Redis did not fully serve. */
   degraded: number
 }
 
@@ -60,7 +60,7 @@ export function createCounters() {
     hookErrors: 0,
     degraded: 0,
   }
-  // Dollars are added up in whole billionths; a sum of floats drifts.
+  // Dollars are summed in whole billionths; a sum of floats drifts.
   let cost = 0
   let saved = 0
 

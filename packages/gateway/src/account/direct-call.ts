@@ -3,13 +3,13 @@ import type { Reply } from '../core/reply.ts'
 import type { Recorder } from './recorder.ts'
 import { costFor } from './stage.ts'
 
-/** When a call left and when its answer began, by `performance.now()`. */
+/** When the call left and when its answer began, by `performance.now()`. */
 export type CallTimes = { startedAt: number; answeredAt: number }
 
-/** Told of a call that nothing lay in the way of, and of what came back to its caller. */
+/** Records a call that bypassed the pipeline, with its reply. */
 export type RecordDirectCall = (call: Call, reply: Reply, times: CallTimes) => Promise<void>
 
-/** Writes the record of a call that somebody else sent. */
+/** Creates the recorder of calls that the gateway observed but did not send. */
 export function createDirectCallRecorder(recorder: Recorder): RecordDirectCall {
   return async function witness(call, reply, { startedAt, answeredAt }) {
     recorder.begin(call.state)
@@ -17,11 +17,15 @@ export function createDirectCallRecorder(recorder: Recorder): RecordDirectCall {
     call.state.draft?.attempts.push({ model: call.model, status, latencyMs: answeredAt - startedAt })
     const ending = await reply.recording.ended
     const endedAt = performance.now()
-    // Whoever gives up breaks what is read along, too; the SDK gives up, as well, on what broke by itself.
-    const gaveUp = ending.type === 'failed' && isAbort(ending.error, call.signal)
-    const seen = gaveUp ? ({ type: 'aborted', usage: ending.usage } as const) : ending
+    // An abort by the caller also breaks the observed copy. The SDK aborts as well after the body failed by itself.
+    const isAborted = ending.type === 'failed' && isAbort(ending.error, call.signal)
+    const observed = isAborted ? ({ type: 'aborted', usage: ending.usage } as const) : ending
     const firstByte = status === undefined ? undefined : answeredAt
-    recorder.end(call, reply, seen, await costFor(seen, reply, call), { left: false, firstByte, endedAt })
+    recorder.end(call, reply, observed, await costFor(observed, reply, call), {
+      left: false,
+      firstByte,
+      endedAt,
+    })
   }
 }
 

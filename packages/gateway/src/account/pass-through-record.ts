@@ -3,31 +3,31 @@ import { isPaid } from '../core/endpoints.ts'
 import type { CallRecord } from '../core/record.ts'
 import { nameOf, pathOf } from './recorder.ts'
 
-/** A request that went straight through: known by its path, its time and its outcome, and by nothing inside it. */
+/** A request that passed through: its path, time and outcome. Its body is never read. */
 export type PassThroughCall = {
   id: string
   caller: Caller
   method: string
   url: string
-  /** When it was made, by the wall clock. */
+  /** Start by the wall clock, in milliseconds since the epoch. */
   at: number
-  /** The same by `performance.now()`. */
+  /** Start by `performance.now()`. */
   startedAt: number
 } & (
   | {
       status: number
-      /** The status is ours, not upstream's, and this is why. */
+      /** Set when the gateway refused the request: the refusal's code. `status` is then the gateway's. */
       refusal?: string
     }
   | { error: unknown; aborted: boolean }
 )
 
-/** What a paid endpoint cost is unknown; the others cost nothing. */
-export function passThroughRecord(passed: PassThroughCall): CallRecord {
-  const { id, at, caller, method, url, startedAt } = passed
-  const refusal = 'refusal' in passed ? passed.refusal : undefined
+/** Builds the record. The cost of a paid endpoint is unknown; the others cost nothing. */
+export function passThroughRecord(call: PassThroughCall): CallRecord {
+  const { id, at, caller, method, url, startedAt } = call
+  const refusal = 'refusal' in call ? call.refusal : undefined
   const latencyMs = performance.now() - startedAt
-  const status = 'status' in passed ? passed.status : undefined
+  const status = 'status' in call ? call.status : undefined
   const record: CallRecord = {
     id,
     startedAt: at,
@@ -44,19 +44,19 @@ export function passThroughRecord(passed: PassThroughCall): CallRecord {
     estimated: false,
     latencyMs,
     attempts: refusal === undefined ? [{ model: '', status, latencyMs }] : [],
-    status: statusOf(passed),
+    status: statusOf(call),
   }
   if (caller.mode !== 'embedded') record.mode = caller.mode
   if (refusal !== undefined || !isPaid(method, url)) record.costUsd = 0
   if (status !== undefined) record.httpStatus = status
   if (refusal !== undefined) record.error = refusal
-  else if ('error' in passed) record.error = nameOf(passed.error)
-  else if (passed.status >= 400) record.error = `http_${passed.status}`
+  else if ('error' in call) record.error = nameOf(call.error)
+  else if (call.status >= 400) record.error = `http_${call.status}`
   return record
 }
 
-function statusOf(passed: PassThroughCall): CallRecord['status'] {
-  if ('error' in passed) return passed.aborted ? 'aborted' : 'failed'
-  if (passed.refusal !== undefined) return 'refused'
-  return passed.status < 400 ? 'ok' : 'failed'
+function statusOf(call: PassThroughCall): CallRecord['status'] {
+  if ('error' in call) return call.aborted ? 'aborted' : 'failed'
+  if (call.refusal !== undefined) return 'refused'
+  return call.status < 400 ? 'ok' : 'failed'
 }

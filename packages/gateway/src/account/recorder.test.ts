@@ -38,7 +38,7 @@ function world(attempts: Attempt[], later: DeferredQueue) {
     return cost as NanoUsd | undefined
   }
   const send = () => Promise.reject(new Error('nothing is sent as it is here'))
-  const run = account(recorder, { fault, later, send })(async ({ attempt }) => {
+  const run = account(recorder, { fault, deferred: later, send })(async ({ attempt }) => {
     const isLast = attempt === attempts.length - 1
     const ending: Ending = { type: 'complete', usage: NO_USAGE, answer: () => undefined }
     const recording = {
@@ -59,8 +59,8 @@ function world(attempts: Attempt[], later: DeferredQueue) {
       caller: { agent: 'a', team: 't', mode: 'embedded' },
       controls: { tags: [] },
       view: { stream: false },
-      outgoing: { url: 'http://upstream/v1/chat/completions' },
-      rules: { prices: { cost: () => priced(attempts[attempt] as Attempt) } },
+      outbound: { url: 'http://upstream/v1/chat/completions' },
+      policy: { prices: { cost: () => priced(attempts[attempt] as Attempt) } },
     }) as unknown as Call
   return { records, run, callOf, recorder }
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { isObject, type JsonObject, object, parseObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
-import { type Answer, MOST_ANSWER_CHARS, type ObservedAnswer } from '../core/recording.ts'
+import { type Answer, MAX_ANSWER_CHARS, type ObservedAnswer } from '../core/recording.ts'
 import type { ChunkLog, Entry } from './chunk-log.ts'
 import { mayTellUsage } from './chunks.ts'
 import { createEdges } from './edges.ts'
@@ -154,7 +154,7 @@ function parse(text: string): Answer | undefined {
 }
 
 const isLarge = (entries: readonly Entry[]) =>
-  entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) > MOST_ANSWER_CHARS
+  entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) > MAX_ANSWER_CHARS
 
 export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
   const [only] = entries

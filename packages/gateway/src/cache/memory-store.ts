@@ -4,10 +4,10 @@ import { createGenerations } from '../entry/epoch.ts'
 import { matches } from '../entry/purge-filter.ts'
 import type { CacheStore } from './store.ts'
 
-/** What an entry takes besides its text: the key, the headers, the bookkeeping. */
+/** Estimated size of an entry besides its text, in bytes: key, headers, bookkeeping. */
 const OVERHEAD_BYTES = 600
 
-/** The port, without waiting. */
+/** The store port, synchronous. */
 export type MemoryCache = {
   [Name in Exclude<keyof CacheStore, 'settled'>]: (
     ...args: Parameters<CacheStore[Name]>
@@ -18,7 +18,7 @@ export type MemoryCache = {
   size: () => { entries: number; bytes: number }
 }
 
-/** The embedded default: this process's own memory, least recently used first out. */
+/** Creates the store of the embedded default: an LRU cache in this process's memory. */
 export function createMemoryCache(maxBytes: number): MemoryCache {
   const entries = new LRUCache<string, CacheEntry>({
     maxSize: maxBytes,
@@ -28,9 +28,9 @@ export function createMemoryCache(maxBytes: number): MemoryCache {
   const generations = createGenerations()
 
   function drop(which: (key: string, entry: CacheEntry) => boolean): number {
-    const gone = [...entries.entries()].filter(([key, entry]) => which(key, entry))
-    for (const [key] of gone) entries.delete(key)
-    return gone.length
+    const removed = [...entries.entries()].filter(([key, entry]) => which(key, entry))
+    for (const [key] of removed) entries.delete(key)
+    return removed.length
   }
 
   return {

@@ -1,95 +1,100 @@
+import { LRUCache } from 'lru-cache'
 import { parseObject } from '../core/json.ts'
 import { decode, encode } from '../entry/codec.ts'
 import type { CacheEntry } from '../entry/entry.ts'
 import {
-  boundTo,
   createStamps,
   epochWith,
   type Stamped,
   type Stamps,
+  signedPart,
   stampFrom,
   stampsIn,
   tagIn,
 } from '../entry/epoch.ts'
 import type { PurgeFilter } from '../entry/purge-filter.ts'
-import { createPut, mend, raise, stampKeysOf } from '../entry/put.ts'
-import { asOf, createRemembered } from '../entry/remembered.ts'
+import { createPut, restoreStamps, stampKeysOf, stampPurge } from '../entry/put.ts'
+import { asOf, createPurgeHistory } from '../entry/remembered.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { createMemoryBudget } from '../redis/memory-budget.ts'
 import { detached } from '../util/faults.ts'
 import { isSigned, SIGNATURE_BYTES, signatureOf } from '../util/signature.ts'
-import type { CacheStore, Placing } from './store.ts'
+import type { CacheStore, WriteOptions } from './store.ts'
 import { sweep } from './sweep.ts'
 
 export type SharedCacheStats = {
   /** Answers found in Redis, fresh or stale. */
   hits: number
   misses: number
-  /** Values under our keys that were not whole, or not signed for that place. Each was a miss as well. */
+  /** Values that were damaged, or not signed for their key. Each counts as a miss as well. */
   corrupt: number
   stored: number
-  /** Of those, the bytes, as they were sent. */
+  /** Bytes of the stored answers, as sent. */
   storedBytes: number
-  /** Answers not stored because there was no room. */
+  /** Answers not stored because Redis was full. */
   rejected: number
-  /** There is no room now: answers are found, none are stored. */
+  /** True while Redis is full: answers are read, none are stored. */
   full: boolean
-  /** Reads and writes that Redis did not answer, or answered with an error. */
+  /** Reads and writes that failed or timed out. */
   errors: number
 }
 
 export type RedisCache = CacheStore & {
-  set: (key: string, entry: CacheEntry, placing?: Placing) => Promise<boolean>
-  /** Like `get`, but tells an entry that is not there from a Redis that is not. */
-  look: (key: string, secret?: Buffer) => Promise<CacheEntry | undefined | 'unavailable'>
-  /** Begins a purge, and says what it is stamped with. @throws RedisUnavailable */
+  set: (key: string, entry: CacheEntry, placing?: WriteOptions) => Promise<boolean>
+  /** Like `get`, but distinguishes a missing entry from unavailable Redis. */
+  fetchEntry: (key: string, secret?: Buffer) => Promise<CacheEntry | undefined | 'unavailable'>
+  /** Stamps a purge in Redis; returns its stamps. @throws RedisUnavailable */
   begin: (what: PurgeFilter) => Promise<Stamped>
-  /** Deletes what it is about, and says how much that was. @throws RedisUnavailable */
+  /** Deletes the selected entries; returns their number. @throws RedisUnavailable */
   sweep: (what: PurgeFilter) => Promise<number>
   /** Remembers a purge, of this process or another. */
   remember: (what: PurgeFilter, stamped: Stamped) => void
-  /** What is known of purges that concern a key. */
+  /** Returns the latest known stamps of purges that concern a key. */
   stamps: (key: string) => Stamps
-  /** Changes whenever anything new is known of purges. */
+  /** Changes whenever a new stamp becomes known. */
   version: () => number
   stats: () => SharedCacheStats
 }
 
-/** Redis has no key for an answer's id unless upstream keeps the answer, too. */
+/** Written only for answers that upstream keeps, too: finds the entry when upstream is told to delete the answer. */
 const idKey = (answerId: string) => `gw:{${hashTag(answerId)}}:id`
 
-/** Nobody deletes an answer by a longer id. */
+/** Entries with longer ids are not stored. */
 const MAX_ID_CHARS = 200
 
-/** How often a process tells Redis what it knows better. */
+/** Milliseconds between two attempts of a process to restore lost stamps in Redis. */
 const MEND_MS = 1_000
+const MAX_MENDED_TAGS = 1_000
 
-/** Signs what no secret is given for: against accidents, not against anybody who knows this program. */
+/** Signs entries without a secret: detects accidents, not forgery. */
 const NO_SECRET: Buffer = Buffer.from('llm-gateway')
 
 /**
- * Answers shared by all processes: one command to find one, one to keep it. Each is signed for its key and for the time
- * since the last purge of everything; a value that was changed, made up, copied from another key or kept from before such
- * a purge is a miss. What this process knows of purges counts, whatever becomes of it in Redis.
+ * Creates the store shared by all processes: one command per read, one per write. Each entry is signed for its key
+ * and for the last purge of everything; a value that was changed, forged, copied from another key or kept from before
+ * such a purge is a miss. Stamps that this process knows count, even if Redis has lost them.
  */
 export function createRedisCache(
-  link: RedisConnection,
+  connection: RedisConnection,
   options: { maxBytes: number; onFull?: () => void; keyLocking?: boolean },
 ): RedisCache {
   const { maxBytes, onFull = () => undefined, keyLocking } = options
-  const store = createPut(link, keyLocking)
+  const store = createPut(connection, keyLocking)
   const stamps = createStamps()
-  const remembered = createRemembered()
-  const mendedAt = new Map<string, number>()
-  const budget = createMemoryBudget(link, maxBytes, onFull)
+  const remembered = createPurgeHistory()
+  const mendedAt = new LRUCache<string, number>({ max: MAX_MENDED_TAGS })
+  const budget = createMemoryBudget(connection, maxBytes, onFull)
   const counts = { hits: 0, misses: 0, corrupt: 0, stored: 0, storedBytes: 0, rejected: 0, errors: 0 }
   const writing = new Set<Promise<unknown>>()
 
-  async function look(key: string, secret = NO_SECRET): Promise<CacheEntry | undefined | 'unavailable'> {
+  async function fetchEntry(
+    key: string,
+    secret = NO_SECRET,
+  ): Promise<CacheEntry | undefined | 'unavailable'> {
     let values: (Buffer | null)[]
     try {
-      values = await link.run((client) => client.mgetBuffer(key, ...stampKeysOf(client, key)))
+      values = await connection.run((client) => client.mgetBuffer(key, ...stampKeysOf(client, key)))
     } catch {
       counts.errors += 1
       return 'unavailable'
@@ -100,9 +105,9 @@ export function createRedisCache(
       counts.misses += 1
       return undefined
     }
-    const frame = value.subarray(0, Math.max(0, value.length - SIGNATURE_BYTES))
-    if (!isSigned(value.subarray(frame.length), secret, placeOf(key, now), frame)) return corrupt()
-    const entry = await decode(frame, true)
+    const encoded = value.subarray(0, Math.max(0, value.length - SIGNATURE_BYTES))
+    if (!isSigned(value.subarray(encoded.length), secret, boundTo(key, now), encoded)) return corrupt()
+    const entry = await decode(encoded, true)
     if (entry === undefined || parseObject(entry.text) === undefined) return corrupt()
     if (remembered.covers(key, entry)) return corrupt()
     if (entry.keptUntil <= Date.now()) {
@@ -113,14 +118,14 @@ export function createRedisCache(
     return entry
   }
 
-  /** What is known by now. Where Redis tells of less, it is told, once a second at most. */
-  function learn(key: string, told: Stamps): Stamps {
+  /** Returns the latest known stamps. If Redis has older ones, restores them, at most once per `MEND_MS`. */
+  function learn(key: string, reported: Stamps): Stamps {
     const tag = tagIn(key) ?? ''
-    const isWhole = stamps.learn(tag, told)
+    const isWhole = stamps.learn(tag, reported)
     const now = stamps.of(key)
     if (isWhole || performance.now() - (mendedAt.get(tag) ?? Number.NEGATIVE_INFINITY) < MEND_MS) return now
     mendedAt.set(tag, performance.now())
-    mend(link, tag, now).catch(() => {
+    restoreStamps(connection, tag, now).catch(() => {
       counts.errors += 1
     })
     return now
@@ -131,12 +136,12 @@ export function createRedisCache(
     counts.misses += 1
   }
 
-  async function put(key: string, entry: CacheEntry, { secret, epoch }: Placing): Promise<boolean> {
+  async function put(key: string, entry: CacheEntry, { secret, epoch }: WriteOptions): Promise<boolean> {
     try {
       const since = epoch === undefined ? stamps.of(key) : stampsIn(epoch)
       const [own, all] = asOf(since)
-      const frame = await encode(own + all === 0 ? entry : { ...entry, asOf: [own, all] })
-      const value = Buffer.concat([frame, signatureOf(secret ?? NO_SECRET, placeOf(key, since), frame)])
+      const encoded = await encode(own + all === 0 ? entry : { ...entry, asOf: [own, all] })
+      const value = Buffer.concat([encoded, signatureOf(secret ?? NO_SECRET, boundTo(key, since), encoded)])
       const ttl = Math.ceil(entry.keptUntil - Date.now())
       if (ttl <= 0) return false
       if (!(await budget.hasRoom(value.length + key.length))) {
@@ -144,17 +149,17 @@ export function createRedisCache(
         return false
       }
       const { answerId } = entry
-      // Sent together; the entry must not be there without its id, or a DELETE could not find it.
+      // Sent together: an entry without its id key could not be found by a DELETE.
       if (answerId !== undefined) {
         if (answerId.length > MAX_ID_CHARS) return false
-        await link.run((client) => client.set(idKey(answerId), key, 'PX', ttl))
+        await connection.run((client) => client.set(idKey(answerId), key, 'PX', ttl))
       }
       const outcome = await store(key, value, ttl, since)
       if (typeof outcome === 'object') {
         learn(key, outcome)
         return false
       }
-      // A list or a set stood there, which reads as nothing.
+      // A list or a set was stored there, which cannot be read as an entry.
       if (outcome === 'replaced') counts.corrupt += 1
       counts.stored += 1
       counts.storedBytes += value.length
@@ -166,20 +171,20 @@ export function createRedisCache(
     }
   }
 
-  function set(key: string, entry: CacheEntry, placing: Placing = {}): Promise<boolean> {
+  function set(key: string, entry: CacheEntry, placing: WriteOptions = {}): Promise<boolean> {
     const write = put(key, entry, placing).catch((error: unknown) => {
       counts.errors += 1
-      link.fault(error, 'storing an answer')
+      connection.fault(error, 'storing an answer')
       return false
     })
     writing.add(write)
     const forget = write.then(() => writing.delete(write))
-    detached(forget, link.fault, 'storing an answer')
+    detached(forget, connection.fault, 'storing an answer')
     return write
   }
 
   async function begin(what: PurgeFilter): Promise<Stamped> {
-    const stamped = await raise(link, what, (tag) => stamps.of(`gw:{${tag}}:`))
+    const stamped = await stampPurge(connection, what, (tag) => stamps.of(`gw:{${tag}}:`))
     remember(what, stamped)
     return stamped
   }
@@ -193,12 +198,12 @@ export function createRedisCache(
   }
 
   return {
-    look,
+    fetchEntry,
     stamps: stamps.of,
     version: stamps.version,
     epoch: (key) => epochWith('', stamps.of(key)),
     async get(key, secret) {
-      const found = await look(key, secret)
+      const found = await fetchEntry(key, secret)
       return found === 'unavailable' ? undefined : found
     },
     set,
@@ -206,19 +211,19 @@ export function createRedisCache(
       if (answerId.length > MAX_ID_CHARS) return
       try {
         const id = idKey(answerId)
-        const key = await link.run((client) => client.get(id))
+        const key = await connection.run((client) => client.get(id))
         if (key === null || !isEntryKey(key)) return
-        await Promise.all([key, id].map((gone) => link.run((client) => client.unlink(gone))))
+        await Promise.all([key, id].map((removed) => connection.run((client) => client.unlink(removed))))
       } catch {
         counts.errors += 1
       }
     },
     begin,
     remember,
-    sweep: (what) => sweep(link, what),
+    sweep: (what) => sweep(connection, what),
     async purge(what) {
       await begin(what)
-      return await sweep(link, what)
+      return await sweep(connection, what)
     },
     settled: async () => void (await Promise.allSettled(writing)),
     close: () => undefined,
@@ -226,7 +231,7 @@ export function createRedisCache(
   }
 }
 
-/** What an entry's signature covers beside its bytes. */
-const placeOf = (key: string, since: Stamps) => `${key}\n${boundTo(since)}\n`
+/** The part of an entry's signature that binds it to its key and purges. */
+const boundTo = (key: string, since: Stamps) => `${key}\n${signedPart(since)}\n`
 
 const isEntryKey = (key: string) => /^gw:\{[^}]*\}:x:/.test(key)

@@ -5,8 +5,8 @@ import { hit } from '../entry/hit.ts'
 import { keysOf } from '../fingerprint/key.ts'
 
 /**
- * A stale answer as one that failed may be given it now: under the policy and the switches of this moment, which are
- * not those that it was found under.
+ * Renders a stale answer for a failed call, under the policy and switches in force now, which may differ from those
+ * when it was found.
  */
 export function staleFallback(entry: CacheEntry, key: string, call: Call): Reply | undefined {
   if (!isStillAllowed(key, call)) return undefined
@@ -17,7 +17,7 @@ export function staleFallback(entry: CacheEntry, key: string, call: Call): Reply
   return staleSeconds < exact.staleIfErrorSeconds ? hit(entry, key, now, 'stale') : undefined
 }
 
-/** Whether a key that a call was given at its beginning would be its own if it began now. */
+/** Whether a call that began now would get the same key. */
 export function isStillAllowed(key: string, call: Call): boolean {
   const present = call.inForce()
   if (present.caller === call.caller && present.policy === call.policy) return !isBarred(call)

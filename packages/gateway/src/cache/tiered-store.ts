@@ -12,72 +12,73 @@ import type { CacheStore } from './store.ts'
 const CHANNEL = 'gw:purge'
 
 /**
- * What is known of an entry in memory: when it was last seen in Redis, whether it is there at all, and what had been said
- * of purges by then.
+ * Last validation of a memory entry against Redis: its time, whether Redis had the entry, and the purge stamps known
+ * then.
  */
 type Validation = { seenAt: number; shared: boolean; version: number; stamps: string }
 
 /**
- * Memory before Redis. What is in memory is given at once for `localMs`; then Redis is asked whether it is still
- * there, and what Redis does not know any more is forgotten. While Redis is away, memory answers by itself.
+ * Creates a store of memory before Redis. A memory entry is served at once for `localMs`; then Redis is asked whether
+ * it still exists, and an entry that Redis no longer has is removed. While Redis is unavailable, memory answers
+ * alone.
  */
 export function createTieredCache(
   memory: MemoryCache,
   redis: RedisCache,
-  { link, localMs }: { link: RedisConnection; localMs: number },
+  { connection, localMs }: { connection: RedisConnection; localMs: number },
 ): CacheStore {
-  const standings = new WeakMap<CacheEntry, Validation>()
-  const looking = new Map<string, Promise<CacheEntry | undefined>>()
-  const receipts = createReceipts(link, CHANNEL)
+  const validations = new WeakMap<CacheEntry, Validation>()
+  const inFlight = new Map<string, Promise<CacheEntry | undefined>>()
+  const receipts = createReceipts(connection, CHANNEL)
   let listener: RedisSubscription | undefined
-  /** Since then no notice can have been missed. */
-  let hearingSince = Number.POSITIVE_INFINITY
-  /** What was seen before then, was seen before a time of deafness. */
+  /** No invalidation has been missed since this time. */
+  let listeningSince = Number.POSITIVE_INFINITY
+  /** Validations before this time do not count: invalidations may have been missed. */
   let distrustedBefore = 0
-  /** Notices so far: an entry that was read while one came may be one that it was about. */
-  let notices = 0
+  /** Number of invalidations so far: an entry read while one arrived may be affected by it. */
+  let invalidations = 0
 
-  function obey(notice: Invalidation) {
-    notices += 1
-    if ('purge' in notice) {
-      memory.purge(notice.purge)
-      if (notice.stamped !== undefined) redis.remember(notice.purge, notice.stamped)
-    } else memory.forget(notice.answerId)
+  function applyInvalidation(invalidation: Invalidation) {
+    invalidations += 1
+    if ('purge' in invalidation) {
+      memory.purge(invalidation.purge)
+      if (invalidation.stamped !== undefined) redis.remember(invalidation.purge, invalidation.stamped)
+    } else memory.forget(invalidation.answerId)
   }
 
-  /** Made at first use: a gateway that is never asked needs no second connection. */
-  function hear() {
-    listener ??= subscribe(link, CHANNEL, {
+  /** Subscribes on first use: an unused gateway needs no second connection. */
+  function listen() {
+    listener ??= subscribe(connection, CHANNEL, {
       onListening: () => {
-        hearingSince = Date.now()
-        distrustedBefore = hearingSince
+        listeningSince = Date.now()
+        distrustedBefore = listeningSince
       },
       onMessage: (message) => {
-        const notice = invalidationFrom(message)
-        if (notice === undefined) return
-        obey(notice)
-        if ('purge' in notice && notice.receipt !== undefined) receipts.give(notice.receipt)
+        const invalidation = invalidationFrom(message)
+        if (invalidation === undefined) return
+        applyInvalidation(invalidation)
+        if ('purge' in invalidation && invalidation.receipt !== undefined) receipts.give(invalidation.receipt)
       },
     })
   }
 
-  /** Good enough not to ask Redis, which may have a fresher one when this one is stale. */
+  /** Whether an entry can be served without Redis. A stale one cannot: Redis may have a fresh one. */
   function isCurrent(key: string, entry: CacheEntry): boolean {
-    // Only who hears of purges need not ask.
+    // Without the subscription, purges of other processes go unnoticed.
     if (listener?.isListening() !== true) return false
-    const standing = standings.get(entry)
-    if (standing === undefined || !isUnpurged(key, standing)) return false
-    const { seenAt } = standing
+    const validation = validations.get(entry)
+    if (validation === undefined || !isUnpurged(key, validation)) return false
+    const { seenAt } = validation
     const now = Date.now()
     return now - seenAt < localMs && seenAt >= distrustedBefore && entry.freshUntil > now
   }
 
-  /** A purge that Redis has told of may be one that no notice has told of. */
-  function isUnpurged(key: string, standing: Validation): boolean {
+  /** Redis may report a purge whose invalidation has not arrived. */
+  function isUnpurged(key: string, validation: Validation): boolean {
     const version = redis.version()
-    if (standing.version === version) return true
-    if (standing.stamps !== stampsOf(key)) return false
-    standing.version = version
+    if (validation.version === version) return true
+    if (validation.stamps !== stampsOf(key)) return false
+    validation.version = version
     return true
   }
 
@@ -85,33 +86,34 @@ export function createTieredCache(
   const epochOf = (key: string) => epochWith(memory.epoch(key), redis.stamps(key))
 
   function remember(key: string, entry: CacheEntry, shared: boolean) {
-    standings.set(entry, { seenAt: Date.now(), shared, version: redis.version(), stamps: stampsOf(key) })
+    validations.set(entry, { seenAt: Date.now(), shared, version: redis.version(), stamps: stampsOf(key) })
     memory.set(key, entry)
   }
 
-  async function look(
+  async function fetchEntry(
     key: string,
     secret: Buffer | undefined,
-    patience = 3,
+    retries = 3,
   ): Promise<CacheEntry | undefined> {
-    hear()
-    const before = notices
-    const found = await redis.look(key, secret)
-    // Another one may have been put here while Redis was being asked.
+    listen()
+    const before = invalidations
+    const found = await redis.fetchEntry(key, secret)
+    // Another call may have stored an entry here while Redis was asked.
     const held = memory.get(key)
     if (found === 'unavailable') return held
     if (found !== undefined && (held === undefined || held.storedAt <= found.storedAt)) {
-      // What was read may have gone since, and nobody would tell us a second time.
-      if (notices !== before) return patience > 0 ? await look(key, secret, patience - 1) : undefined
+      // The entry may have been purged since, and no second invalidation would come.
+      if (invalidations !== before)
+        return retries > 0 ? await fetchEntry(key, secret, retries - 1) : undefined
       remember(key, found, true)
       return found
     }
     if (held === undefined || isCurrent(key, held)) return held
-    const standing = standings.get(held)
-    // Redis never had it, for want of room; and no notice about it can have been missed.
-    const neverShared = standing !== undefined && !standing.shared && standing.seenAt >= hearingSince
-    if (neverShared && isUnpurged(key, standing)) {
-      standing.seenAt = Date.now()
+    const validation = validations.get(held)
+    // Redis never had it, because it was full; and no invalidation can have been missed.
+    const neverShared = validation !== undefined && !validation.shared && validation.seenAt >= listeningSince
+    if (neverShared && isUnpurged(key, validation)) {
+      validation.seenAt = Date.now()
       return held
     }
     memory.delete(key)
@@ -122,42 +124,42 @@ export function createTieredCache(
     get(key, secret) {
       const held = memory.get(key)
       if (held !== undefined && isCurrent(key, held)) return held
-      const known = looking.get(key)
+      const known = inFlight.get(key)
       if (known !== undefined) return known
-      const search = look(key, secret)
-      looking.set(key, search)
-      // However it ends: one that failed would else fail every later call.
-      const forget = () => void looking.delete(key)
-      detached(search.then(forget, forget), link.fault, 'the cache')
-      return search
+      const lookup = fetchEntry(key, secret)
+      inFlight.set(key, lookup)
+      // Also after a failure: a failed lookup would otherwise fail all later ones.
+      const forget = () => void inFlight.delete(key)
+      detached(lookup.then(forget, forget), connection.fault, 'the cache')
+      return lookup
     },
     epoch: epochOf,
     async set(key, entry, { secret, epoch = epochOf(key) } = {}) {
-      hear()
+      listen()
       if (epoch !== epochOf(key)) return false
       remember(key, entry, false)
       const stored = await redis.set(key, entry, { ...(secret && { secret }), epoch })
-      // Redis knew of a purge that this process had not heard of.
+      // Redis knew of a purge that this process had not seen.
       if (!stored && epoch !== epochOf(key) && memory.get(key) === entry) memory.delete(key)
-      const standing = standings.get(entry)
-      if (stored && standing !== undefined) standing.shared = true
+      const validation = validations.get(entry)
+      if (stored && validation !== undefined) validation.shared = true
       return stored
     },
     async forget(answerId) {
-      obey({ answerId })
+      applyInvalidation({ answerId })
       await redis.forget(answerId)
       await publish({ answerId }).catch(() => undefined)
     },
     async purge(what) {
-      obey({ purge: what })
+      applyInvalidation({ purge: what })
       const stamped = await redis.begin(what)
-      const gone = await redis.sweep(what)
-      // Reads that began before the entries were gone.
-      obey({ purge: what })
+      const removed = await redis.sweep(what)
+      // Removes entries of reads that began before the deletion.
+      applyInvalidation({ purge: what })
       await receipts.collect((receipt) =>
         JSON.stringify({ purge: what, receipt, stamped } satisfies Invalidation),
       )
-      return gone
+      return removed
     },
     settled: redis.settled,
     close() {
@@ -167,8 +169,8 @@ export function createTieredCache(
     },
   }
 
-  async function publish(notice: Invalidation) {
-    obey(notice)
-    await link.run((client) => client.publish(CHANNEL, JSON.stringify(notice)))
+  async function publish(invalidation: Invalidation) {
+    applyInvalidation(invalidation)
+    await connection.run((client) => client.publish(CHANNEL, JSON.stringify(invalidation)))
   }
 }

@@ -1,95 +1,116 @@
 import { randomUUID } from 'node:crypto'
 import type { Call, Handler, SharedEntry, Stage } from '../core/call.ts'
-import { withoutResponse } from '../core/recording.ts'
-import type { Reply } from '../core/reply.ts'
-import { NO_USAGE } from '../core/usage.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
+import { backoffMs, jittered } from '../util/backoff.ts'
 import { detached, type Fault } from '../util/faults.ts'
 import { LEASE_MS, type Lease, type Leases, leaseKeyOf, type Outcome } from './lease.ts'
 import type { FlightEvents, FlightWaiter } from './notifications.ts'
 
-/** Calls that met, or might have met, the same question from another process. */
+/** Counts of calls that another process may have been asking at the same time. */
 export type CrossProcessStats = {
   /** Asked upstream for all processes. */
   leaders: number
-  /** Of those, because another that did had died or lost interest. */
+  /** Leaders that took over because the holder died or aborted. */
   takeovers: number
   /** Got the answer that another process asked for. */
   followers: number
-  /** Asked for themselves after all: there was nothing to share, or not in time. */
+  /** Asked upstream without sharing: there was nothing to share, or not in time. */
   fallbacks: number
 }
 
-/** Who hears the channel looks only for the holder's death; who does not, looks for the answer, too. */
-const HEARING_PACE_MS = LEASE_MS / 3
-const DEAF_PACE_MIN_MS = 50
-const DEAF_PACE_MAX_MS = 500
+/**
+ * With the subscription, the lease is polled only to detect the holder's death; without it, polling also finds the
+ * outcome.
+ */
+const LEASE_CHECK_MS = LEASE_MS / 2.4
+const POLL = { min: 60, max: 600 }
 
 export type CrossProcess = {
   leases: Leases
   events: FlightEvents
-  /** A call waits no longer than this for others, its retries included. */
+  /** Longest wait of a call for other processes, its retries included. */
   waitMs: number
   counts: CrossProcessStats
 }
 
-/** Of all processes that ask the same thing, one asks upstream; the others find its answer in the shared cache. */
-export function crossProcess({ leases, events: news, waitMs, counts }: CrossProcess, fault: Fault): Stage {
+/** Lets one process ask upstream per question (single flight); the others read its answer from the shared cache. */
+export function crossProcess({ leases, events, waitMs, counts }: CrossProcess, fault: Fault): Stage {
   return (next) => {
-    return async function across(call) {
-      const { sharedEntry: shelf } = call
-      if (shelf === undefined) return await next(call)
-      const key = leaseKeyOf(shelf.key, shelf.epoch)
-      const watch = news.watch(key)
+    return async function crossProcess(call) {
+      const { sharedEntry } = call
+      if (sharedEntry === undefined) return await next(call)
+      const key = leaseKeyOf(sharedEntry.key, sharedEntry.epoch)
+      const waiter = events.waitFor(key)
       try {
-        return await meet(call, shelf, key, watch)
+        return await takeOrWait(call, sharedEntry, key, waiter)
       } finally {
-        watch.close()
+        waiter.close()
       }
     }
 
-    async function meet(call: Call, shelf: SharedEntry, key: string, watch: FlightWaiter): Promise<Reply> {
+    async function takeOrWait(
+      call: Call,
+      sharedEntry: SharedEntry,
+      key: string,
+      waiter: FlightWaiter,
+    ): Promise<Reply> {
       const token = randomUUID()
       const until = call.state.startedAt + waitMs
-      for (let looks = 0; ; looks += 1) {
-        const standing = await leases.take(key, token)
-        if (standing.type === 'ours') return await lead(call, shelf, leases.hold(key, token), looks > 0)
-        if (standing.type === 'unknown') return await alone(call, looks > 0)
+      for (let attempts = 0; ; attempts += 1) {
+        const leaseState = await leases.take(key, token)
+        if (leaseState.type === 'ours')
+          return await lead(call, sharedEntry, leases.hold(key, token), attempts > 0)
+        if (leaseState.type === 'unknown') return await askUpstream(call, attempts > 0)
         const outcome =
-          standing.type === 'over' ? standing.outcome : await hear(call, watch, standing.token, until, looks)
-        if (call.signal.aborted) return gone(call)
-        if (outcome === 'unfit' || outcome === 'failed') return await alone(call, true)
-        if (outcome === 'kept') return await follow(call, shelf)
-        if (performance.now() >= until) return await alone(call, true)
+          leaseState.type === 'over'
+            ? leaseState.outcome
+            : await waitForHolder(call, waiter, leaseState.token, until, attempts)
+        if (call.signal.aborted) return abortedReply(call)
+        if (outcome === 'unfit' || outcome === 'failed') return await askUpstream(call, true)
+        if (outcome === 'kept') return await follow(call, sharedEntry)
+        if (performance.now() >= until) return await askUpstream(call, true)
       }
     }
 
-    /** `undefined`: look again. */
-    async function hear(call: Call, watch: FlightWaiter, token: string, until: number, looks: number) {
-      const deaf = Math.min(DEAF_PACE_MAX_MS, DEAF_PACE_MIN_MS * 2 ** looks)
-      const pace = (news.isHearing() ? HEARING_PACE_MS : deaf) * (0.75 + Math.random() / 2)
+    /** Waits for the holder; `undefined`: try the lease again. */
+    async function waitForHolder(
+      call: Call,
+      waiter: FlightWaiter,
+      token: string,
+      until: number,
+      attempts: number,
+    ) {
+      const intervalMs = events.isListening() ? jittered(LEASE_CHECK_MS) : backoffMs(attempts + 1, POLL)
       const left = until - performance.now()
-      return left <= 0 ? undefined : await watch.outcomeOf(token, Math.min(pace, left), call.signal)
+      return left <= 0
+        ? undefined
+        : await waiter.waitForOutcome(token, Math.min(intervalMs, left), call.signal)
     }
 
-    async function follow(call: Call, shelf: SharedEntry): Promise<Reply> {
-      const reply = await shelf.read()
-      if (reply === undefined) return await alone(call, true)
+    async function follow(call: Call, sharedEntry: SharedEntry): Promise<Reply> {
+      const reply = await sharedEntry.read()
+      if (reply === undefined) return await askUpstream(call, true)
       counts.followers += 1
       return reply
     }
 
-    async function alone(call: Call, gaveUp: boolean): Promise<Reply> {
-      if (gaveUp) counts.fallbacks += 1
+    async function askUpstream(call: Call, isFallback: boolean): Promise<Reply> {
+      if (isFallback) counts.fallbacks += 1
       return await next(call)
     }
 
-    async function lead(call: Call, shelf: SharedEntry, lease: Lease, takesOver: boolean): Promise<Reply> {
+    async function lead(
+      call: Call,
+      sharedEntry: SharedEntry,
+      lease: Lease,
+      takesOver: boolean,
+    ): Promise<Reply> {
       if (call.signal.aborted) {
         lease.end('left')
-        return gone(call)
+        return abortedReply(call)
       }
-      // Whose lease ran out may have put its answer there before.
-      const reply = takesOver ? await shelf.read() : undefined
+      // A holder whose lease expired may have stored its answer in the meantime.
+      const reply = takesOver ? await sharedEntry.read() : undefined
       if (reply !== undefined) {
         lease.end('kept')
         counts.followers += 1
@@ -102,7 +123,7 @@ export function crossProcess({ leases, events: news, waitMs, counts }: CrossProc
   }
 }
 
-/** Whatever comes of it, the others are told. */
+/** Publishes the outcome in every case. */
 async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault): Promise<Reply> {
   let reply: Reply
   try {
@@ -121,16 +142,10 @@ async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault)
   return {
     ...reply,
     onStored(kept) {
-      lease.end(kept instanceof Promise ? kept.then(word) : word(kept))
+      lease.end(kept instanceof Promise ? kept.then(outcomeOf) : outcomeOf(kept))
       reply.onStored?.(kept)
     },
   }
 }
 
-const word = (kept: boolean): Outcome => (kept ? 'kept' : 'unfit')
-
-/** Everybody left before anything was asked: nothing was sent, and nothing is owed. */
-function gone({ signal, model, route }: Call): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
-  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
-}
+const outcomeOf = (kept: boolean): Outcome => (kept ? 'kept' : 'unfit')

@@ -3,55 +3,56 @@ import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { CHANNEL, isOutcome, type Outcome } from './lease.ts'
 
-/** What one who waits hears of a lease. */
+/** Waits for the outcome of one lease. */
 export type FlightWaiter = {
-  /** What came of the flight under this token, once that is known; `undefined`: it is time to look again. */
-  outcomeOf: (token: string, ms: number, signal: AbortSignal) => Promise<Outcome | undefined>
+  /** Resolves with the outcome of the flight with this token; `undefined`: poll the lease again. */
+  waitForOutcome: (token: string, ms: number, signal: AbortSignal) => Promise<Outcome | undefined>
   close: () => void
 }
 
 export type FlightEvents = {
-  /** What is said from now on is heard, even before anybody waits for it. */
-  watch: (key: string) => FlightWaiter
-  /** False: only looking helps. */
-  isHearing: () => boolean
+  /** Receives all outcomes from now on, even before a wait begins. */
+  waitFor: (key: string) => FlightWaiter
+  /** False while the subscription is down: only polling helps. */
+  isListening: () => boolean
   close: () => void
 }
 
-type Subscriber = { hear: (token: string, outcome: Outcome) => void; lookAgain: () => void }
+type Subscriber = { onOutcome: (token: string, outcome: Outcome) => void; poll: () => void }
 
-/** The end of every flight, in all processes, over one connection that is made at first use. */
-export function createFlightEvents(link: RedisConnection): FlightEvents {
-  const ears = new Map<string, Set<Subscriber>>()
+/** Receives the outcome of every flight, in all processes, over one connection that is made on first use. */
+export function createFlightEvents(connection: RedisConnection): FlightEvents {
+  const subscribers = new Map<string, Set<Subscriber>>()
   let listener: RedisSubscription | undefined
   let closed = false
 
   function onMessage(message: string) {
     const [key = '', token = '', outcome] = message.split(' ')
-    if (isOutcome(outcome)) for (const ear of ears.get(key) ?? []) ear.hear(token, outcome)
+    if (isOutcome(outcome))
+      for (const subscriber of subscribers.get(key) ?? []) subscriber.onOutcome(token, outcome)
   }
 
-  /** What was said while nobody listened cannot be heard any more. */
-  function lookAgain() {
-    for (const some of ears.values()) for (const ear of some) ear.lookAgain()
+  /** Wakes all waiters: messages sent while the subscription was down are lost. */
+  function pollAll() {
+    for (const some of subscribers.values()) for (const subscriber of some) subscriber.poll()
   }
 
-  function watch(key: string): FlightWaiter {
-    if (!closed) listener ??= subscribe(link, CHANNEL, { onMessage, onListening: lookAgain })
+  function waitFor(key: string): FlightWaiter {
+    if (!closed) listener ??= subscribe(connection, CHANNEL, { onMessage, onListening: pollAll })
     const outcomes = new Map<string, Outcome>()
     let wake = () => {}
-    const ear: Subscriber = {
-      hear(token, outcome) {
+    const subscriber: Subscriber = {
+      onOutcome(token, outcome) {
         outcomes.set(token, outcome)
         wake()
       },
-      lookAgain: () => wake(),
+      poll: () => wake(),
     }
-    const here = ears.get(key) ?? new Set()
-    ears.set(key, here.add(ear))
+    const here = subscribers.get(key) ?? new Set()
+    subscribers.set(key, here.add(subscriber))
 
     return {
-      async outcomeOf(token, ms, signal) {
+      async waitForOutcome(token, ms, signal) {
         if (!outcomes.has(token) && !signal.aborted) {
           const { promise, resolve } = Promise.withResolvers<void>()
           wake = resolve
@@ -66,19 +67,19 @@ export function createFlightEvents(link: RedisConnection): FlightEvents {
         return outcome
       },
       close() {
-        here.delete(ear)
-        if (here.size === 0 && ears.get(key) === here) ears.delete(key)
+        here.delete(subscriber)
+        if (here.size === 0 && subscribers.get(key) === here) subscribers.delete(key)
       },
     }
   }
 
   return {
-    watch,
-    isHearing: () => listener?.isListening() === true,
+    waitFor,
+    isListening: () => listener?.isListening() === true,
     close() {
       closed = true
       listener?.close()
-      lookAgain()
+      pollAll()
     },
   }
 }

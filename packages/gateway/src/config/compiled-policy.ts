@@ -36,7 +36,7 @@ type Parts = {
 
 export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
   const { models = {}, routing = {} } = policy
-  const { swap = {} } = routing
+  const { aliases = {} } = routing
   const modeOf = modesOf(policy, parts)
   const { agents = {} } = policy
   const named = [undefined, ...Object.keys(agents), ...Object.keys(parts.switches.agents ?? {})]
@@ -46,7 +46,7 @@ export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
     resolveCaller: createDirectory(policy, parts.say, modeOf),
     modeOf,
     anyDirect: named.some((agent) => modeOf(agent) === 'direct'),
-    anyDisabled: Object.values(agents).some(({ off }) => off),
+    anyDisabled: Object.values(agents).some(({ disabled: off }) => off),
     binds: binds(policy, parts.settings) || named.some((agent) => modeOf(agent) === 'litellm'),
     bindsCaller: (caller) => bindsCaller(caller, parts.settings),
     proxyFor: (agent) => (modeOf(agent) === 'litellm' ? parts.settings.litellm : undefined),
@@ -56,7 +56,7 @@ export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
     routing: {
       choose: createChooser(routing),
       fallback: routing.fallback || undefined,
-      resolveAlias: (model) => (Object.hasOwn(swap, model) ? (swap[model] ?? model) : model),
+      resolveAlias: (model) => (Object.hasOwn(aliases, model) ? (aliases[model] ?? model) : model),
     },
   }
 }
@@ -72,7 +72,7 @@ function binds(policy: Policy, { failClosed, custody, quota }: Settings): boolea
     failClosed ||
     custody ||
     paidPassThrough === 'refuse' ||
-    Object.values(agents).some(({ off }) => off) ||
+    Object.values(agents).some(({ disabled: off }) => off) ||
     Object.values(teams).some(
       (team) =>
         models !== undefined ||

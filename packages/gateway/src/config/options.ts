@@ -4,11 +4,12 @@ import type { CallRecord } from '../core/record.ts'
 import { type LitellmOptions, litellmSchema } from '../litellm/options.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { type SemanticCacheOptions, semanticSchema } from '../semantic/options.ts'
-import { type LangfuseOptions, langfuseSchema } from '../sinks/langfuse/options.ts'
-import { type MetricsOptions, metricsSchema } from '../sinks/metrics/options.ts'
-import { type OtelOptions, otelSchema } from '../sinks/otel/options.ts'
+import { SINK_SCHEMAS } from '../sinks/backends.ts'
+import type { LangfuseOptions } from '../sinks/langfuse/options.ts'
+import type { MetricsOptions } from '../sinks/metrics/options.ts'
+import type { OtelOptions } from '../sinks/otel/options.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { type SupabaseOptions, supabaseSchema } from '../sinks/supabase/options.ts'
+import type { SupabaseOptions } from '../sinks/supabase/options.ts'
 
 /** Everything about the gateway that a program can set. All of it is optional; options beat environment beats policy. */
 export type GatewayOptions = {
@@ -232,9 +233,6 @@ export const optionsSchema = z.strictObject({
   coalesce: z.optional(
     z.strictObject({ crossProcess: z.optional(z.boolean()), waitMs: z.optional(positive) }),
   ),
-  metrics: metricsSchema,
   deadlines: z.optional(z.strictObject({ redisMs: z.optional(positive), connectMs: z.optional(positive) })),
-  langfuse: z.optional(langfuseSchema),
-  otel: z.optional(otelSchema),
-  supabase: z.optional(supabaseSchema),
+  ...SINK_SCHEMAS,
 })

@@ -7,11 +7,8 @@ import { type LitellmSettings, litellmSettingsOf } from '../litellm/options.ts'
 import { loadPolicy } from '../policy/load.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { type SemanticSettings, semanticSettings, withMode } from '../semantic/options.ts'
-import { type LangfuseSettings, langfuseSettings } from '../sinks/langfuse/options.ts'
-import { type MetricsSettings, metricsSettings } from '../sinks/metrics/options.ts'
-import { type OtelSettings, otelSettings } from '../sinks/otel/options.ts'
+import { builtInSinks, type CreateSink } from '../sinks/backends.ts'
 import type { Sink } from '../sinks/sink.ts'
-import { type SupabaseSettings, supabaseSettingsOf } from '../sinks/supabase/options.ts'
 import {
   type ExactCacheOptions,
   type GatewayOptions,
@@ -55,15 +52,12 @@ export type Settings = {
   /** Absent: calls of other processes are none of our concern. */
   across: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
-  /** `undefined`: none are kept. */
-  metrics: MetricsSettings | undefined
+  /** Factories of the built-in sinks that options or environment switch on. */
+  builtInSinks: CreateSink[]
+  /** Sinks given by the program. */
   sinks: Sink[]
-  langfuse: LangfuseSettings | undefined
-  otel: OtelSettings | undefined
-  /** What was left out for want of something, worth a line in the log. */
+  /** Warnings to log once at start-up, e.g. Langfuse keys that are only partly set. */
   notices: string[]
-  /** Absent: no usage is written there. */
-  supabase: SupabaseSettings | undefined
   queue: { maxReports: number; maxBytes: number }
   mask: GatewayOptions['mask']
   waitUntil: GatewayOptions['waitUntil']
@@ -93,7 +87,12 @@ export function resolveSettings(
   const semantic = semanticSettings((options.cache || undefined)?.semantic)
   const exact = options.cache === false ? undefined : options.cache?.exact || undefined
   const shared = options.redis === false ? undefined : (options.redis ?? redisFrom(env))
-  const { langfuse, notices } = tracing(options.langfuse, env)
+  const notices: string[] = []
+  const sinkEnvironment = {
+    variables: env,
+    hasRedis: shared !== undefined,
+    notice: (text: string) => void notices.push(text),
+  }
   return {
     policy,
     policySource: given === undefined ? 'default' : typeof given === 'string' ? 'file' : 'option',
@@ -127,12 +126,9 @@ export function resolveSettings(
     redis: shared,
     across: options.coalesce?.crossProcess ? { waitMs: options.coalesce.waitMs ?? 10_000 } : undefined,
     deadlines: { redisMs: 100, connectMs: 1_000, ...defined(options.deadlines) },
-    metrics: metricsSettings(options.metrics, (options.quota || undefined)?.keyLocking ?? false),
+    builtInSinks: builtInSinks(options, sinkEnvironment),
     sinks: options.sinks ?? [],
-    langfuse,
-    otel: otelSettings(options.otel, env),
     notices,
-    supabase: supabaseSettingsOf(options.supabase, env, shared !== undefined),
     queue: { maxReports: 10_000, maxBytes: 32 * MIB, ...defined(options.queue) },
     mask: options.mask,
     waitUntil: options.waitUntil,
@@ -154,12 +150,6 @@ function custodyOf(
 
 /** A policy can be changed while the program runs: what it starts with rules nothing out. */
 const startOf = ({ mode }: Policy): Mode => (mode === 'litellm' ? mode : 'embedded')
-
-function tracing(option: GatewayOptions['langfuse'], env: NodeJS.ProcessEnv) {
-  const found = langfuseSettings(option, env)
-  if (found === undefined || !('lacking' in found)) return { langfuse: found, notices: [] }
-  return { langfuse: undefined, notices: [`Langfuse gets no traces: ${found.lacking.join(', ')} not set.`] }
-}
 
 function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {
   return url ? check(redisSchema, url, 'LLM_GATEWAY_REDIS_URL') || undefined : undefined

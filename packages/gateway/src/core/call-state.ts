@@ -5,41 +5,41 @@ import type { RecordDraft } from './record.ts'
 import type { Reply } from './reply.ts'
 
 /**
- * One `create()`, across the SDK's retries of it. `fetch` cannot see that two requests are attempts of one call, nor,
- * after a timeout, whose it was; so every attempt carries its origin from where the call was made.
+ * State of one `create()` call, shared by the SDK's retries of it. `fetch` cannot see that two requests are attempts
+ * of one call; so each request carries a function that returns this state, attached where the call was made.
  */
 export type CallState = {
   id: string
-  /** The caller's `withGateway` context, as it was when the call was made. */
+  /** The caller's `withGateway` context at the time of the call. */
   context: GatewayContext | undefined
-  /** Runs a hook in the caller's own async context, whoever's read brought the answer. */
+  /** Runs a hook in the caller's own async context, no matter which reader completed the answer. */
   run: <R>(fn: () => R) => R
-  /** How often the SDK will still retry after this attempt. */
+  /** Number of retries the SDK still has after this attempt. */
   retriesAfter: (attempt: number) => number
-  /** The caller's own signal, which the SDK's per-attempt signal does not tell from a timeout. */
+  /** The caller's own signal. The SDK's per-attempt signal also aborts on timeouts. */
   userSignal: AbortSignal | undefined
-  /** When the call was made, by the wall clock, which may step at any moment: no duration is reckoned from it. */
-  madeAt: number
-  /** The same moment by `performance.now()`, from which durations are reckoned. It stands still while the machine sleeps. */
+  /** Time of the call, in milliseconds since the epoch. The wall clock may step, so no duration is computed from it. */
+  madeAtMs: number
+  /** Time of the call by `performance.now()`, the base of durations. Stands still while the machine sleeps. */
   startedAt: number
-  /** This call has failed over: its retries stay with the fallback model. */
+  /** True once this call has failed over: its retries stay with the fallback model. */
   failedOver: boolean
-  /** Requests of this call that have left for upstream, or were about to. */
+  /** Number of this call's requests that left for upstream, or were about to. */
   upstreamAttempts: number
-  /** After a fault: whatever of this call is still on its way to upstream must not leave. */
+  /** Set after a fault: requests of this call that have not left yet must not leave. */
   barred: boolean
   draft: RecordDraft | undefined
-  /** An answer that is past its time, for when there will be no other. */
+  /** Returns a stale answer for use when no other comes (stale-if-error). */
   staleFallback: (() => Reply | undefined) | undefined
-  /** Made by a client of ours: `retriesAfter` and `userSignal` are known, not assumed. */
-  marked: boolean
-  /** After a 401 the client exchanges its token, and asks once more, however often it retries. */
+  /** True for calls of a gateway client: `retriesAfter` and `userSignal` are then known, otherwise assumed. */
+  isGatewayClient: boolean
+  /** On a 401 the client exchanges its token and sends the request once more, whatever its retry count. */
   refreshes: boolean
 }
 
 const ORIGIN: unique symbol = Symbol.for('@hotdash/llm-gateway:origin')
 
-/** What of the SDK's request options we use. The same object comes back with every retry of a call. */
+/** The members of the SDK's request options that are used here. Every retry of a call gets the same object. */
 export type RequestOptions = {
   method?: string
   maxRetries?: number | undefined
@@ -48,11 +48,11 @@ export type RequestOptions = {
   [ORIGIN]?: Mark
 }
 
-/** A function: what prints the object that it is on has nothing to print. */
+/** A function, so that code that prints the options object does not print the state. */
 type Mark = () => CallState
 type Marked = { [ORIGIN]?: Mark }
 
-/** `hooked`: somebody's hook will have to run in this context, which costs some microseconds to keep. */
+/** @param hooked Whether a hook will run in this context. Capturing the context costs some microseconds. */
 export function newCallState(hooked: boolean, options?: RequestOptions, maxRetries = 0): CallState {
   return {
     id: randomUUID(),
@@ -60,62 +60,65 @@ export function newCallState(hooked: boolean, options?: RequestOptions, maxRetri
     run: hooked ? AsyncLocalStorage.snapshot() : (fn) => fn(),
     retriesAfter: (attempt) => Math.max(0, (options?.maxRetries ?? maxRetries) - attempt),
     userSignal: options?.signal ?? undefined,
-    madeAt: Date.now(),
+    madeAtMs: Date.now(),
     startedAt: performance.now(),
     failedOver: false,
     upstreamAttempts: 0,
     barred: false,
     draft: undefined,
     staleFallback: undefined,
-    marked: options !== undefined,
+    isGatewayClient: options !== undefined,
     refreshes: false,
   }
 }
 
 /**
- * Called before each attempt, in the caller's context for the first. `options` must be this call's own; what the SDK
- * makes of them for a retry has the mark, too. Its debug log shows no symbols.
+ * Attaches the call's state to its request options. Called before each attempt, for the first in the caller's
+ * context. `options` must belong to this call alone. Retries inherit the mark; the SDK's debug log omits symbols.
  */
 export function attachCallState(options: RequestOptions, client: Client): void {
-  const origin = options[ORIGIN]?.() ?? newCallState(client.hooked, options, client.maxRetries)
-  origin.refreshes = client.refreshes && options.__metadata?.workloadIdentityTokenRefreshed !== true
-  options[ORIGIN] ??= () => origin
+  const state = options[ORIGIN]?.() ?? newCallState(client.hooked, options, client.maxRetries)
+  state.refreshes = client.refreshes && options.__metadata?.workloadIdentityTokenRefreshed !== true
+  options[ORIGIN] ??= () => state
 }
 
-/** `hooked`: a hook will run in the caller's context. `refreshes`: its token comes of a workload identity. */
+/** `hooked`: a hook will run in the caller's context. `refreshes`: the token comes from a workload identity. */
 type Client = { maxRetries: number; hooked: boolean; refreshes: boolean }
 
-/** Hands a call's mark on to one of its requests. */
+/** Copies the mark from a call's options to one of its requests. */
 export function markRequest(init: Marked, options: Marked): void {
   if (options[ORIGIN] !== undefined) init[ORIGIN] = options[ORIGIN]
 }
 
-/** The origin of a request, or a new one for requests of other clients. */
+/** Returns the state of a request; a new one for requests of other clients. */
 export function callStateOf(init: RequestInit | undefined, hooked: boolean): CallState {
   return (init as Marked | undefined)?.[ORIGIN]?.() ?? newCallState(hooked)
 }
 
-/** No transport sees the mark. */
+/** Removes the mark before a transport sees the request. */
 export function detachCallState(init: RequestInit | undefined): void {
   if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]
 }
 
-/** Hooks that run in it see no caller's context. Taken when this module is loaded, which is before any call. */
+/** Context without a caller. Captured when this module is loaded, which is before any call. */
 const outside = AsyncLocalStorage.snapshot()
 
-/** The origin of a call that belongs to no caller. */
-export const forkCallState = (): CallState => ({
+/** Creates the state of a call that has no caller. */
+export const backgroundCallState = (): CallState => ({
   ...newCallState(false),
   context: undefined,
   run: (fn) => outside(fn),
 })
 
-/** The origin of a call that follows from another: it is nobody's to give up or to retry. */
-export function afterwards(origin: CallState): CallState {
+/**
+ * Creates the state of a call that follows from another: it keeps the context, and can neither be aborted nor
+ * retried.
+ */
+export function forkCallState(state: CallState): CallState {
   return {
-    ...origin,
+    ...state,
     ...newCallState(false),
-    context: origin.context,
-    run: origin.run,
+    context: state.context,
+    run: state.run,
   }
 }

@@ -9,40 +9,43 @@ import type { PriceBook } from './pricing.ts'
 import type { View } from './recording.ts'
 import type { Reply } from './reply.ts'
 
-/** What leaves this process for upstream. */
+/** The request as it leaves this process for upstream. */
 export type OutboundRequest = {
   transport: typeof fetch
   url: string
-  /** The SDK's own init: dispatcher, redirect and foreign symbols survive; we replace signal, headers, body. */
+  /**
+   * The SDK's own `init`: its dispatcher, redirect mode and unknown symbols are kept; signal, headers and body are
+   * replaced.
+   */
   init: RequestInit
   headers: Headers
   /** The body as the caller wrote it. */
   text: string
-  /** Members to change before it leaves; `undefined` takes one out. All other bytes stay. */
+  /** Members to change before the request leaves; `undefined` removes one. All other bytes stay. */
   bodyEdits: Record<string, Json | undefined>
-  /** Ask for the usage of a stream whose caller did not. */
+  /** Adds `stream_options.include_usage` to a stream whose caller did not ask for usage. */
   injectUsage: boolean
-  /** Its path below the client's base; `undefined`: it cannot be sent anywhere else. */
+  /** Path below the client's base URL; `undefined`: the request cannot be sent to another base. */
   path: string | undefined
-  /** Names what it is sent through, where that may add credentials: a `fetch` or a dispatcher of the program's own. */
+  /** Name of the program's own `fetch` or dispatcher, if the request goes through one: it may add credentials. */
   transportName?: string
-  /** It goes through a LiteLLM proxy, whose cache tells requests apart by the order of their members. */
+  /** Set when the request goes through a LiteLLM proxy, whose cache key depends on the order of members. */
   proxiedBy?: 'litellm'
-  /** Signed, or routed by its path: it goes to the model and the place it names. */
+  /** True for requests that are signed or routed by their path: model and address cannot be changed. */
   immutable: boolean
   /**
-   * The team key that the request came with, the origin that upstream's own key belongs to where that one is in custody,
-   * and that key, once it is in the headers.
+   * `shown`: the team key the request came with. `home`: with key custody, the origin that the upstream key belongs
+   * to. `opened`: that key, once it is in the headers.
    */
   keys?: { shown?: string | undefined; home?: string | undefined; opened?: OpenedKey }
-  /** Signed by a provider: neither body nor headers may be touched. */
+  /** Signed by a provider: neither body nor headers may change. */
   signed?: true
 }
 
-/** A place in the shared cache: its key, and what another process has put there, made this caller's own. */
+/** Entry of the shared cache for this call: its key, and a read that renders it for this caller. */
 export type SharedEntry = {
   key: string
-  /** Between which purges upstream is asked: calls on two sides of a purge never meet. */
+  /** Name of the span between two purges in which upstream is asked. Calls of different spans never share an answer. */
   epoch: string
   read: () => Promise<Reply | undefined>
 }
@@ -50,87 +53,87 @@ export type SharedEntry = {
 /** The part of a compiled policy that stages see. Each call keeps the one that was in force when it began. */
 export type CallPolicy = {
   policy: Readonly<Policy>
-  /** Secrets that can sign cached answers: the configured one, and the client's team key. */
+  /** Secrets that sign cached answers: the configured one, and the client's team key. */
   secrets?: { secret: string | undefined; key: string | undefined }
   /** Whether this policy can refuse or redirect a governed call of this caller. */
   bindsCaller: (caller: Caller) => boolean
-  /** Judges each outgoing request: a key reaches no origin but its own. */
+  /** Checks each outgoing request: a key reaches no origin but its own. */
   egress: Egress
   prices: PriceBook
   /** Reports a message to operators; drops repeated ones. */
   warn: (message: string) => void
   routing: {
     choose: Chooser
-    /** The model that answers when a routed model fails. */
+    /** Model that answers when a routed model fails. */
     fallback: string | undefined
     /** Returns the model that answers in place of the given one. */
     resolveAlias: (model: string) => string
   }
 }
 
-/** Chooses the model of a call. A promise only when its input has to be counted first. */
+/** Chooses the model of a call. Returns a promise only when the input has to be counted first. */
 export type Chooser = (call: Call) => Choice | Promise<Choice>
 
 /** One governed request on its way down. Never mutated: a stage that changes something passes `{ ...call, model }`. */
 export type Call = {
   /** 0 for the first attempt, then the SDK's retry count. */
   attempt: number
-  /** When this attempt came in, by `performance.now()`. Whatever it waits for, it waits from here. */
+  /** Arrival of this attempt by `performance.now()`. All waiting times count from here. */
   arrivedAt: number
   caller: Caller
-  /** What was in force when it began. */
+  /** The policy in force when the call began. */
   policy: CallPolicy
-  /** What is in force now, which is not what it began under once the policy has changed. */
+  /** Returns the policy in force now, which may have changed since the call began. */
   inForce: () => { caller: Caller; policy: CallPolicy }
-  /** The team key that is exchanged for upstream's own; absent: the caller has that one. */
+  /** Team key to exchange for the upstream key. Absent: the caller holds the upstream key. */
   teamKey?: string
   controls: Controls
   operation: Operation
   outbound: OutboundRequest
   body: JsonObject
-  /** The body's own memory. */
+  /** Memo of values derived from the body. */
   parsed: ParsedBody
   /** The model that will answer; `auto` until the route stage has chosen. */
   model: string
   route: Route
   view: View
-  /** Ends the wait for upstream. Above the coalesce stage the caller's own, below it the flight's. */
+  /** Ends the wait for upstream: the caller's signal above the coalesce stage, the flight's below it. */
   signal: AbortSignal
-  /** Calls under the same name may share one upstream call; absent: this one shares with nobody. */
+  /** Calls with the same name may share one upstream call. Absent: this call shares with no other. */
   flight?: string
-  /** Where other processes look for its answer; absent: it is not to be kept. */
+  /** Where other processes look up its answer. Absent: the answer is not stored. */
   sharedEntry?: SharedEntry
-  /** Between which purges upstream is asked; absent: its answer is nobody else's. */
+  /** Span between two purges in which upstream is asked. Absent: the answer is not shared. */
   epoch?: { name: string; isOver: () => boolean }
-  /** Asked for the cache alone: a stale answer has been given already. */
+  /** Set on a background refresh: the caller already has a stale answer. */
   revalidates?: true
-  /** Asked by the gateway for a caller's call, and what for; absent: by the caller. */
+  /** What the gateway itself makes this call for. Absent: the caller made it. */
   purpose?: Purpose
-  /** Holds words of several users: no sink is told of its content, whatever is captured of others. */
+  /** True if it holds words of several users: sinks get no content of it, whatever `capture` says. */
   confidential?: true
-  /** Told when this call begins to wait for its team: it then takes up nobody's place at upstream. */
+  /** Called when this call begins to wait for its team's limit, so that it frees its place in the upstream throttle. */
   releaseUpstreamSlot?: () => void
-  /** Sent after a fault, as it came. */
+  /** Set when the request is sent unchanged after a fault. */
   unchecked?: true
-  /** What survives the SDK's retries of this call. */
+  /** State that survives the SDK's retries of this call. */
   state: CallState
 }
 
 export type Handler = (call: Call) => Promise<Reply>
 
-/** Composed once, at construction; the first listed acts first. */
+/** Wraps a handler. Stages are composed once, at construction; the first listed acts first. */
 export type Stage = (next: Handler) => Handler
 
-/** A body, and what has been worked out of it. Neither is ever changed by a stage. */
+/** A parsed body and values derived from it. Stages never change the body; derived values are computed once and kept. */
 export type ParsedBody = {
   body: JsonObject
-  /** Digests of all that the body asks, as each operation understands it. Worked out when the cache needs them. */
+  /** Digest of the question per operation, computed when the cache needs it. */
   questions: Partial<Record<Operation, string>>
-  /** Whether its input is longer than so many tokens. */
+  /** Result of the last length check: whether the input exceeds `limit` tokens. */
   length?: { operation: Operation; limit: number; exceeds: boolean }
-  /** The last keys made of it, and all else that they were made of. */
+  /** Cache keys computed last, with everything else that they depend on (`scope`). */
   keys?: { scope: string; keys: { exact: string; flight: string; secret: Buffer } }
 }
 
-/** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
+/** Chosen model. `routed`: the gateway chose it, so that failover may choose again; a model the caller named is kept. */
 export type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }

@@ -2,55 +2,58 @@ import type { Limits } from './limits.ts'
 import type { Capture, ExactPolicy, GuardName, Mode } from './policy.ts'
 import type { Refusal } from './refusal.ts'
 
-/** How the questions of one agent are treated, worked out of the policy's layers. */
+/** Semantic cache settings of one agent, merged from the layers of the policy. */
 export type SemanticPlan = {
   mode: 'shadow' | 'on'
-  /** Cosine from which an answer serves on its own, until labels say otherwise; `undefined`: the embedder's. */
+  /**
+   * Cosine from which an answer serves without support by others, until labels move it. `undefined`: the embedder's
+   * default.
+   */
   threshold: number | undefined
-  /** From here up to the threshold, near-misses are judged. */
-  band: number
+  /** Lowest cosine at which near-misses are judged; the range ends at the threshold. */
+  judgeFrom: number
   ttlSeconds: number
-  /** Of the answers served by meaning, the part that may be wrong. */
+  /** Share of semantic hits that may be wrong, 0 to 1. */
   errorBudget: number
   judge: { model: string; rate: number; perHour: number } | undefined
-  /** An answer serves only once a second call was found to have got it, too. */
-  secondSighting: boolean
-  /** Who may veto, in this order. */
+  /** An answer serves only after a second call received the same answer. */
+  requireConfirmation: boolean
+  /** Guards that may veto, in this order. */
   guards: readonly GuardName[]
 }
 
-/** Who is calling, and what that allows. A Call cannot exist without one. */
+/** The caller of a call, with everything the policy grants it. A Call cannot exist without one. */
 export type Caller = {
   agent: string
   team: string
-  /** How its calls go. */
+  /** How its calls go: pipeline, proxy or direct. */
   mode: Mode
-  /** Absent: nothing binds this caller. */
+  /** Limits of its team. Absent: no limit applies. */
   limits: Limits | undefined
-  /** What of its content leaves this process for traces. */
+  /** How much of its content leaves this process for traces. */
   capture: Capture
-  /** Models it may name; absent: any. */
+  /** Models it may name. Absent: any. */
   models: ReadonlySet<string> | undefined
-  /** How long an answer is good for, in seconds; `undefined`: the exact cache is off. */
+  /** Lifetimes of exact cache entries, in seconds. `undefined`: the exact cache is off. */
   exact: Required<ExactPolicy> | undefined
-  /** How its questions are answered by meaning; `undefined`: they are not. */
+  /** Semantic cache settings. `undefined`: the semantic cache is off. */
   semantic: SemanticPlan | undefined
-  /** May share answers at all, cached or in flight. */
+  /** Whether it may share answers at all, cached or in flight. */
   cacheable: boolean
   /** Its answers may be shared with every team. */
   crossTeamCache: boolean
   /** Its answers are shared only between calls of one end user. */
   perUser: boolean
-  /** Credentials are no part of the cache key. */
+  /** Leaves credentials out of the cache key. */
   accountsShare: boolean
-  /** What its calls do at a limit, unless they say otherwise. */
+  /** Default for calls that hit a limit and do not say otherwise. */
   onLimit: 'reject' | 'wait'
-  /** In line, 0 goes first and 9 last. */
+  /** Queue priority: 0 goes first, 9 last. */
   priority: number
   maxWaitMs: number
-  /** How many calls of its team may wait in this process. */
+  /** Number of its team's calls that may wait in this process. */
   maxQueued: number
-  /** It claims to be somebody and cannot show it. */
+  /** Set when the claimed identity is not proven. */
   refusal?: Refusal
 }
 

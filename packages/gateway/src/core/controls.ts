@@ -1,27 +1,27 @@
-/** What was asked of us for one call, from all doors, checked. */
+/** Validated controls of one call, merged from context, headers and LiteLLM body fields. */
 export type Controls = {
   cache: {
     read: boolean
     store: boolean
     onlyIfCached: boolean
-    /** Answers to other wordings will do. */
+    /** Allows answers to other wordings. */
     semantic: boolean
-    /** Seconds; absent: the policy's. */
+    /** Seconds. Absent: the policy's value. */
     ttl?: number
-    /** Seconds; absent: any age within its life. */
+    /** Seconds. Absent: any age within the entry's lifetime. */
     maxAge?: number
     namespace?: string
   }
   session?: string
   user?: string
-  /** Every name of the end user and of the session, from all doors, and who says so. Absent: none was given. */
+  /** Every name of the end user and of the session, from all sources, each with its source. Absent: none was given. */
   people?: readonly string[]
-  /** One of them is no name: whose the call is cannot be told. */
+  /** Set when one of the names is invalid: the end user of the call is then unknown. */
   unusable?: true
   trace?: string
   tags: string[]
   onLimit?: 'reject' | 'wait'
 }
 
-/** Told of each control that is ignored, by its name. */
+/** Called with the name of each ignored control. */
 export type Complain = (field: string) => void

@@ -1,6 +1,6 @@
 import type { Refusal } from './refusal.ts'
 
-/** Upstream's key, opened for one request, and the origin it belongs to. */
+/** The upstream key decrypted for one request, and the origin it belongs to. */
 export type OpenedKey = { key: string; origin: string }
 
 /** A request that is about to leave. `shown`: the team key that it came with. */
@@ -12,15 +12,18 @@ export type OutgoingHead = {
 }
 
 /**
- * Judges every request on its way out, whichever way that is. The invariant: **a key reaches no origin but its own.** A key
- * that was opened belongs to the origin it was opened for; team keys belong to the LiteLLM proxy, if there is one, and
- * nowhere else. A request is looked at whole, its address and each of its headers, however a key is written there.
+ * Checks every request on its way out, on all paths. Invariant: **a key reaches no origin but its own.** A decrypted
+ * key belongs to the origin it was decrypted for; team keys belong to the LiteLLM proxy, if one is configured, and
+ * nowhere else. The whole request is searched, its address and each header, in every encoding of a key.
  */
 export type Egress = {
-  /** The refusal of a request that would take a key astray. */
-  strays: (leaving: OutgoingHead) => Refusal | undefined
-  /** What a redirect to another origin would take along of its keys: nothing, what only some transports do, or any. */
-  carries: (leaving: OutgoingHead) => 'nothing' | 'authorization' | 'more'
-  /** Whether a request shows no key, or in its place a team key or the placeholder. */
+  /** Returns a refusal if the request would take a key to a foreign origin. */
+  strayRefusal: (leaving: OutgoingHead) => Refusal | undefined
+  /**
+   * Which keys a redirect to another origin would carry: none, the `authorization` header (only some transports do),
+   * or more.
+   */
+  redirectCarries: (leaving: OutgoingHead) => 'nothing' | 'authorization' | 'more'
+  /** Whether a request carries no key, or a team key or the placeholder in its place. */
   lacksKey: (headers: Headers, shown: string | undefined) => boolean
 }

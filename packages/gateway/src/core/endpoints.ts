@@ -1,6 +1,6 @@
 import type { Operation } from './operation.ts'
 
-/** What of a URL is ours to govern; `model`: its path decides which model answers. */
+/** Matches a URL to a governed operation; `undefined`: it is not governed. `model`: set if the path names the model. */
 export type MatchEndpoint = (url: string) => { operation: Operation; model?: string } | undefined
 
 const OPERATIONS: Record<string, Operation> = {
@@ -10,10 +10,10 @@ const OPERATIONS: Record<string, Operation> = {
   '/completions': 'completions',
 }
 
-/** The path of a request below its client's base, query included; `undefined`: it goes somewhere else. */
+/** Returns the path below the client's base, query included; `undefined`: the URL is elsewhere. */
 export type RelativePath = (url: string) => string | undefined
 
-/** The rest of a URL that begins with a client's own base, which may change under our hands. */
+/** Matches URLs that begin with the client's base, which is read on each call because it may change. */
 export function pathBelowBase(baseURL: () => string): RelativePath {
   return (url) => {
     const [base = '', baseQuery] = baseURL().split('?', 2)
@@ -24,12 +24,12 @@ export function pathBelowBase(baseURL: () => string): RelativePath {
   }
 }
 
-/** What follows the version in a path, as OpenAI's SDKs write it. */
+/** Returns the part after the version, as OpenAI's SDKs write paths. */
 export const pathAfterVersion: RelativePath = (url) =>
   /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ??
   /\/(?:chat\/completions|responses|embeddings|completions)(?:\?.*)?$/.exec(url)?.[0]
 
-/** Exactly the four paths below a client's own base URL, which may change under our hands. A query changes nothing. */
+/** Matches the four governed paths below the client's base URL, which is read on each call. Ignores the query. */
 export function matchBelowBase(baseURL: () => string): MatchEndpoint {
   return (url) => {
     const [base = ''] = baseURL().split('?', 1)
@@ -40,13 +40,13 @@ export function matchBelowBase(baseURL: () => string): MatchEndpoint {
   }
 }
 
-/** For SDKs whose base we do not know: the path's tail. Azure names the model in the path. */
+/** Matches the end of a path, for SDKs whose base is unknown. Azure names the model in the path. */
 export const matchBySuffix: MatchEndpoint = (url) => {
   const [address = ''] = url.split(/[?#]/, 1)
   const path = Object.keys(OPERATIONS).find((path) => address.endsWith(path))
-  const found = path === undefined ? undefined : operationOf(path)
+  const match = path === undefined ? undefined : operationOf(path)
   const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
-  return found && deployment !== undefined ? { ...found, model: decoded(deployment) } : found
+  return match && deployment !== undefined ? { ...match, model: decoded(deployment) } : match
 }
 
 function operationOf(path: string): { operation: Operation } | undefined {
@@ -54,7 +54,7 @@ function operationOf(path: string): { operation: Operation } | undefined {
   return operation && { operation }
 }
 
-/** What is no escape is text. */
+/** Text that is not a valid escape is kept as it is. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -63,7 +63,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Endpoints that cost money and that we do not govern. Source: OpenAI API reference, paths as of openai 7.57. */
+/** Endpoints that cost money and are not governed. Source: OpenAI API reference, paths as of openai 7.57. */
 const PAID =
   /\/(images|audio|videos|batches|threads|fine_tuning|evals|realtime|assistants|completions|responses)(\/|$)/
 

@@ -1,4 +1,4 @@
-/** Reading JSON that somebody else wrote: whatever is not there, or of another kind, is simply empty. */
+/** Readers for untrusted JSON: a value that is missing or of another type reads as empty. */
 
 export const list = (value: Json | undefined): Json[] => (Array.isArray(value) ? value : [])
 
@@ -12,7 +12,7 @@ export const text = (value: Json | undefined): string => (typeof value === 'stri
 export const isSet = (value: Json | undefined): value is Exclude<Json, null> =>
   value !== undefined && value !== null
 
-/** `undefined` for anything but a JSON object. */
+/** Returns `undefined` for anything but a JSON object. */
 export function parseObject(source: string): JsonObject | undefined {
   let value: unknown
   try {

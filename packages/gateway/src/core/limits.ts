@@ -1,36 +1,36 @@
 import type { NanoUsd } from './money.ts'
 
-/** What a team may use. A missing limit does not bind. */
+/** Limits of a team. A missing limit does not apply. */
 export type Limits = {
   rpm?: number
   tpm?: number
   tpmMode: 'expected' | 'strict'
   usdPerDay?: NanoUsd
   timezone: string
-  /** Of the policy they come from: where processes disagree, the highest version's limits bind. @default 0 */
+  /** Version of the policy they come from: where processes disagree, the highest version's limits apply. @default 0 */
   version?: number
-  /** @default AWAY */
-  away?: WhileUnavailable
+  /** @default DEFAULT_WHILE_UNAVAILABLE */
+  whileUnavailable?: WhileUnavailable
 }
 
-/** What holds while a process cannot reach the Redis that all share. */
+/** Limits of a process that cannot reach the shared Redis. */
 export type WhileUnavailable = {
-  /** Requests and tokens. `share`: each process goes on with its part of them. `refuse`: every call is refused. */
-  rates: 'share' | 'refuse'
-  /** `share`: each process spends what it was granted while Redis was there. `refuse`: it spends nothing. */
-  dollars: 'share' | 'refuse'
+  /** Requests and tokens. `local`: each process uses its share of the limit. `reject`: every call is refused. */
+  rates: 'local' | 'reject'
+  /** `local`: each process spends the amount granted while Redis was available. `reject`: it spends nothing. */
+  dollars: 'local' | 'reject'
   /**
-   * The part of each limit, 0 to 1, that Redis lends to processes in case that they lose it, all together. Until it is
-   * given back, no other process can use it.
+   * Share of each limit, 0 to 1, that Redis lends to all processes together for an outage. No other process can use a
+   * lent share until it is returned.
    */
   leased: number
-  /** Dollars of the day set apart for all processes together that were never granted any. */
+  /** Dollars of the day reserved for all processes together that were never granted any. */
   allowance: NanoUsd
 }
 
 export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
-  rates: 'share',
-  dollars: 'share',
+  rates: 'local',
+  dollars: 'local',
   leased: 0.05,
   allowance: 0 as NanoUsd,
 }

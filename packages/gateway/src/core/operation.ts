@@ -1,4 +1,4 @@
-/** The four kinds of request the gateway governs; everything else passes straight through. */
+/** The four kinds of governed requests; all others pass through. */
 export type Operation = 'chat' | 'responses' | 'embeddings' | 'completions'
 
 /** Why this model answers. */
@@ -7,5 +7,5 @@ export type Route = 'default' | 'requested' | 'escalated' | 'failover'
 /** Where the answer came from. */
 export type Via = 'upstream' | 'exact' | 'stale' | 'semantic' | 'flight' | 'refused'
 
-/** What the gateway makes calls of its own for: a vector or a judgement for the semantic cache. */
+/** What the gateway makes its own calls for: embeddings and judgements of the semantic cache. */
 export type Purpose = 'semantic'

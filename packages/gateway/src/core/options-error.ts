@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 
 const BRAND = Symbol.for('@hotdash/llm-gateway:options-error')
 
-/** Bad options or a bad policy, found when the client is made. The message names each field at fault. */
+/** Thrown for invalid options or policies when a client is made. The message names each invalid field. */
 export class GatewayOptionsError extends Error {
   override name = 'GatewayOptionsError' as const
   readonly code = 'gateway_bad_options' as const
@@ -29,17 +29,17 @@ type Issue = z.core.$ZodIssue
 function explain(issue: Issue, where: string): string[] {
   const field = [...(where === '' ? [] : [where]), ...issue.path.map(String)].join('.') || 'it'
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${field === 'it' ? '' : `${field}.`}${key}: there is no such field`)
+    return issue.keys.map((key) => `${field === 'it' ? '' : `${field}.`}${key}: unknown field`)
   if (issue.code === 'invalid_union') {
-    // The branch that got furthest is the one that was meant.
+    // Reports the union branch that matched deepest: it is the one that was meant.
     const deepest = issue.errors.toSorted((a, b) => (b[0]?.path.length ?? 0) - (a[0]?.path.length ?? 0))[0]
     if (deepest?.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
       return deepest.flatMap((inner) => explain(inner, field))
   }
-  return [`${field}: ${wants(issue)}`]
+  return [`${field}: ${expectation(issue)}`]
 }
 
-function wants(issue: Issue): string {
+function expectation(issue: Issue): string {
   if (issue.code === 'invalid_type') return `must be a ${issue.expected}`
   if (issue.code === 'invalid_value')
     return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
@@ -48,7 +48,7 @@ function wants(issue: Issue): string {
       ? 'must not be empty'
       : `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message ?? 'is not valid'
-  // A union says for itself what it wants, where it can.
+  // A union with a message of its own describes itself best.
   if (issue.code === 'invalid_union' && issue.message !== 'Invalid input') return issue.message
-  return 'is not what is expected here'
+  return 'has an invalid value'
 }

@@ -3,29 +3,33 @@ export type ModelPolicy = {
   input?: number
   cachedInput?: number
   output?: number
-  /** Input that upstream writes to its cache, where that has a price of its own. @default input */
+  /** Price of input that upstream writes to its cache, if it has its own. @default input */
   cacheWrite?: number
   audioInput?: number
   audioOutput?: number
-  /** The most tokens the model can write; the worst case of a call that sets no maximum. */
+  /** Largest number of tokens the model can write: the worst case of a call that sets no maximum. */
   maxOutput?: number
   /**
-   * The most tokens the model can read; the worst case of input whose size the request does not tell (earlier turns,
-   * stored prompts, files, what hosted tools bring). @default OpenAI's figure for its own models, else 2097152
+   * Largest number of tokens the model can read: the worst case of input whose size the request does not tell
+   * (earlier turns, stored prompts, files, output of hosted tools). @default OpenAI's figure for its own models, else
+   * 2097152
    */
   contextWindow?: number
 }
 
 export type ExactPolicy = {
-  /** Seconds an answer is given again. @default 86400 */
+  /** Seconds an answer is served. @default 86400 */
   ttlSeconds?: number
-  /** Seconds after that in which it is given while upstream is down. @default 3600 */
+  /** Seconds after `ttlSeconds` in which it is served while upstream is down (stale-if-error). @default 3600 */
   staleIfErrorSeconds?: number
-  /** Seconds after `ttlSeconds` in which it is given at once, and asked afresh in the background. @default 0 */
+  /**
+   * Seconds after `ttlSeconds` in which it is served at once and refreshed in the background
+   * (stale-while-revalidate). @default 0
+   */
   staleWhileRevalidateSeconds?: number
 }
 
-/** What may differ between two questions that are alike, and changes the answer. In the order in which it is looked for. */
+/** Differences between two similar questions that change the answer, in the order of checking. */
 export const GUARD_NAMES = [
   'length',
   'language',
@@ -45,28 +49,31 @@ export const GUARD_NAMES = [
 
 export type GuardName = (typeof GUARD_NAMES)[number]
 
-/** Answers to questions that were asked before in other words. */
+/** Serves answers to questions that were asked before in other words. */
 export type SemanticPolicy = {
-  /** `shadow`: nothing is served; records tell what would have been. The safe way to start. @default 'off' */
+  /** `shadow`: serves nothing, and records what it would have served; start with it. @default 'off' */
   mode?: 'off' | 'shadow' | 'on'
-  /** Cosine from which an answer serves that nobody else supports, until enough is known to move it. @default what was measured of the embedder; else 0.95 */
+  /**
+   * Cosine from which an answer serves without support by other entries, until labels move it. @default the
+   * embedder's calibration, else 0.95
+   */
   threshold?: number
-  /** From here up to the threshold, near-misses are judged, and learned from. @default 0.8 */
-  band?: number
-  /** Seconds an answer may be given to others. @default 604800, 7 days */
+  /** Lowest cosine at which near-misses are judged and learned from. @default 0.8 */
+  judgeFrom?: number
+  /** Seconds an answer may be served to others. @default 604800, 7 days */
   ttlSeconds?: number
-  /** Of the answers served by meaning, the part that may be wrong, with 95 % confidence. @default 0.01 */
+  /** Share of semantic hits that may be wrong, with 95 % confidence. @default 0.01 */
   errorBudget?: number
   /**
-   * Who says whether an answer would have served, and which answers say the same: a cheap model, for `rate` of what came
-   * near, `perHour` at most. @default gpt-4o-mini, rate 1, 60 an hour
+   * Model that decides whether a candidate would have served and which answers agree: asked for the share `rate` of
+   * near-misses, at most `perHour` times an hour. @default gpt-4o-mini, rate 1, 60 an hour
    */
   judge?: false | { model?: string; rate?: number; perHour?: number }
   /**
-   * An answer serves only after a second, different call got one that says the same. One that is wrong for once, or was
-   * put there by somebody who asks once, then serves nobody; hits come later, and need a judge. @default false
+   * Serves an answer only after a second, different call received the same one. This keeps one-off wrong answers and
+   * planted ones from being served; hits come later, and need a judge. @default false
    */
-  secondSighting?: boolean
+  requireConfirmation?: boolean
   /** Guards that may veto, by name. @default all of them */
   guards?: GuardName[]
 }
@@ -76,35 +83,41 @@ export type CachePolicy = {
   exact?: false | ExactPolicy
   /** `false` switches the semantic cache off, whatever inner layers say. */
   semantic?: false | SemanticPolicy
-  /** Answers may be shared with every team. Off: a team sees only its own. */
+  /** Shares answers with every team. `false`: a team sees only its own. */
   shared?: boolean
   /**
-   * `false`: answers are shared only between calls of one end user, as `user`, `safety_identifier`, and the user and
-   * session of the gateway's controls name them; calls that name none share nothing. Said once, it holds for all inner
-   * layers. @default true
+   * `false`: answers are shared only between calls of one end user, identified by `user`, `safety_identifier`, and
+   * the user and session of the gateway's controls; calls without any of these share nothing. Inner layers cannot
+   * undo it. @default true
    */
   sharedBetweenUsers?: boolean
   /**
-   * `true`: credentials are no part of the cache key, for a team whose callers hold different keys of one account. They
-   * need a team key or `cache.exact.secret` in common to share through Redis. @default false
+   * `true`: leaves credentials out of the cache key, for a team whose callers hold different keys of one account. To
+   * share through Redis they need a common team key or `cache.exact.secret`. @default false
    */
   sharedBetweenAccounts?: boolean
 }
 
 export type OnRedisUnavailable = {
-  /** Requests and tokens. `share`: each process goes on with its part of them; `refuse`: calls get a 503. @default 'share' */
-  rates?: 'share' | 'refuse'
-  /** `share`: each process spends what it was granted while Redis was there; `refuse`: calls get a 503. @default 'share' */
-  dollars?: 'share' | 'refuse'
   /**
-   * The part of each limit, 0 to 0.5, that is granted to processes in case that they lose Redis, all together. For the
-   * first minute without Redis, a process has its lease alone; of dollars, it never has more. While granted, a lease is
-   * nobody else's to use. @default 0.05
+   * Requests and tokens. `local`: each process uses its share of the limit; `reject`: calls get a 503. @default
+   * 'local'
+   */
+  rates?: 'local' | 'reject'
+  /**
+   * `local`: each process spends the amount granted while Redis was available; `reject`: calls get a 503. @default
+   * 'local'
+   */
+  dollars?: 'local' | 'reject'
+  /**
+   * Share of each limit, 0 to 0.5, that is lent to all processes together for an outage. During the first minute
+   * without Redis, a process has its lease alone; of dollars it never has more. No other process can use a lent
+   * share. @default 0.05
    */
   leased?: number
   /**
-   * US dollars of `usdPerDay` set apart for processes that were never granted any, such as one that starts while Redis
-   * is away. Each may spend one part of it in as many as there are processes (`quota.processes`, or 8). Without it,
+   * US dollars of `usdPerDay` reserved for processes that were never granted any, such as one that starts during an
+   * outage. Each may spend this amount divided by the number of processes (`quota.processes`, or 8). Without it,
    * their calls get a 503. @default 0
    */
   allowanceUsd?: number
@@ -116,21 +129,24 @@ export type TeamPolicy = {
   rpm?: number
   /** Tokens in any 60 seconds. */
   tpm?: number
-  /** `expected` reserves what such calls usually take and carries the excess as debt; `strict` reserves the worst case. */
+  /**
+   * `expected` reserves the usual usage of such calls and carries the excess as debt; `strict` reserves the worst
+   * case.
+   */
   tpmMode?: 'expected' | 'strict'
-  /** US dollars in one day of the policy's time zone. Never exceeded by governed calls. */
+  /** US dollars in one day of the policy's time zone. Governed calls never exceed it. */
   usdPerDay?: number
-  /** What holds while a process cannot reach Redis; one word stands for both `rates` and `dollars`. @default 'share' */
-  whenRedisIsAway?: 'share' | 'refuse' | OnRedisUnavailable
-  /** Models this team may name; default: every model of the policy. */
+  /** Behaviour of a process that cannot reach Redis. A plain word sets both `rates` and `dollars`. @default 'local' */
+  onRedisUnavailable?: 'local' | 'reject' | OnRedisUnavailable
+  /** Models this team may name. @default every model of the policy */
   models?: string[]
   /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */
   keys?: string[]
-  /** Refuse callers that show no valid key. */
+  /** Refuses callers without a valid key. */
   requireKey?: boolean
-  /** At a limit, calls get an error at once, or wait in line. @default 'reject' */
+  /** At a limit, calls get an error at once, or wait in the queue. @default 'reject' */
   onLimit?: 'reject' | 'wait'
-  /** Milliseconds a call waits at most; then it gets the error after all. @default 30000 */
+  /** Longest wait in the queue, in milliseconds; then the call gets the error. @default 30000 */
   maxWaitMs?: number
   /** Calls of this team that may wait in one process; more get `gateway_queue_full`. @default 1000 */
   maxQueued?: number
@@ -138,8 +154,8 @@ export type TeamPolicy = {
 }
 
 /**
- * What is traced of questions and answers. `masked`: all but what reaches a person (e-mail addresses, telephone and card
- * numbers, IBANs). `off`: nothing. Keys are left out always.
+ * How much of questions and answers is traced. `masked`: without personal data (e-mail addresses, telephone and card
+ * numbers, IBANs). `off`: nothing. Keys are always removed.
  */
 export type Capture = 'on' | 'masked' | 'off'
 
@@ -147,51 +163,54 @@ export type AgentPolicy = {
   cache?: false | CachePolicy
   /** @default 'masked' */
   capture?: Capture
-  /** In line for a limit, 0 goes first and 9 last. @default 5 */
+  /** Queue priority: 0 goes first, 9 last. @default 5 */
   priority?: number
   /** How its calls go. @default the policy's */
   mode?: Mode
-  /** Its calls are refused. */
-  off?: true
+  /** `true`: its calls are refused. */
+  disabled?: true
 }
 
-/** Bounds of what tools that upstream runs (web search, code interpreter, MCP...) may cost, for teams with a daily budget. */
+/** Cost bounds of tools that upstream runs (web search, code interpreter, MCP...), for teams with a daily budget. */
 export type HostedToolsPolicy = {
   /**
-   * Sent as `max_tool_calls` with Responses calls that offer hosted tools and set no maximum, or a larger one: nothing
-   * else bounds how often tools are called. @default 4, where the call sets none
+   * Sent as `max_tool_calls` with Responses calls that offer hosted tools and set no maximum, or a larger one:
+   * nothing else bounds the number of tool calls. @default 4, where the call sets none
    */
   maxToolCalls?: number
   /**
-   * US dollars for one call of a tool besides tokens, by the tool's `type`; `chat_search` for one chat completion of a
-   * model that searches. A fee given here is taken for the exact price. @default the highest price OpenAI has published
+   * US dollars for one call of a tool, besides tokens, by the tool's `type`; `chat_search` for one chat completion of
+   * a model that searches. A fee given here counts as exact. @default the highest price OpenAI has published
    */
   fees?: Record<string, number>
   /**
-   * The most US dollars that one call with hosted tools can cost, all included. It takes the place of every other bound:
-   * a call that costs more passes the budget by the difference.
+   * Largest cost of one call with hosted tools in US dollars, everything included. Replaces all other bounds: a call
+   * that costs more exceeds the budget by the difference.
    */
   worstUsd?: number
 }
 
-/** Who may call what, how much, and what answers. Plain data: JSON in a file, or this object in code. */
+/**
+ * Which callers may use which models, their limits, and the routing. Plain data: JSON in a file, or this object in
+ * code.
+ */
 export type Policy = {
   version?: number
-  /** How calls go, for all agents that say nothing else. @default LLM_GATEWAY_MODE, or 'embedded' */
+  /** How the calls of all agents go that set no mode. @default LLM_GATEWAY_MODE, or 'embedded' */
   mode?: Mode
-  /** IANA name of the zone whose midnight resets the daily budgets. */
+  /** IANA name of the time zone whose midnight resets the daily budgets. */
   timezone?: string
   routing?: {
     /** Answers chat, Responses and completions calls that name no model, `auto`, or this one. */
     default?: string
     /** Answers embeddings calls that name no model or `auto`. */
     embeddings?: string
-    /** Above this many input tokens, counted exactly, the other model answers. */
+    /** Above this number of input tokens, counted exactly, the model `to` answers. */
     escalate?: false | { above: number; to: string }
     /** Answers when the routed model fails; `false` switches failover off. */
     fallback?: false | string
-    /** Who answers instead of a model, wherever that one was chosen or named. */
-    swap?: Record<string, string>
+    /** Maps a model to the one that answers in its place, whether it was chosen or named. */
+    aliases?: Record<string, string>
   }
   models?: Record<string, ModelPolicy>
   cache?: false | CachePolicy
@@ -200,20 +219,20 @@ export type Policy = {
   /** Tools that upstream runs and bills. */
   hostedTools?: HostedToolsPolicy
   /**
-   * The service tier in upstream's project settings, at which calls are answered that ask for none or for `auto`. Unless
-   * it is given, the worst case of such calls is the dearest tier of their model. @default unknown
+   * Service tier of upstream's project settings, used for calls that name no tier or `auto`. Without it, the worst
+   * case of such calls is the dearest tier of their model. @default unknown
    */
   defaultServiceTier?: 'default' | 'flex' | 'scale' | 'priority'
   /**
-   * Ask upstream for usage on streams that did not. `openai`: only from OpenAI (every region) and Azure. Streams without
-   * usage leave their worst case booked. @default 'openai'
+   * Requests usage on streams whose caller did not. `openai`: only from OpenAI (every region) and Azure. Streams
+   * without usage keep their worst case booked. @default 'openai'
    */
   streamUsage?: 'openai' | 'always' | 'never'
-  /** Paid endpoints that are not governed (images, audio, batches...): let them pass, or refuse them. */
+  /** Whether paid endpoints that are not governed (images, audio, batches...) pass or are refused. */
   paidPassThrough?: 'allow' | 'refuse'
-  /** Cache answers to calls that point at remote images or uploaded files, whose content may change. */
+  /** Caches answers to calls that reference remote images or uploaded files, whose content may change. */
   cacheRemoteContent?: boolean
 }
 
-/** How calls go: through the pipeline here, through a LiteLLM proxy, or straight to upstream. */
+/** How calls go: through the pipeline here, through a LiteLLM proxy, or directly to upstream. */
 export type Mode = 'embedded' | 'litellm' | 'direct'

@@ -2,24 +2,24 @@ import type { NanoUsd } from './money.ts'
 import type { Operation, Purpose, Route } from './operation.ts'
 import type { Usage } from './usage.ts'
 
-/** How the caches took part. `bypass`: they were not asked. `stale`: the answer was past its time. */
+/** Part of the caches in the answer. `bypass`: not consulted. `stale`: the entry had expired. */
 export type CacheState = 'exact' | 'semantic' | 'flight' | 'miss' | 'bypass' | 'stale'
 
 /** One request that left for upstream, or tried to. */
 export type Attempt = {
   model: string
-  /** HTTP status; absent when no response came. */
+  /** HTTP status. Absent when no response came. */
   status: number | undefined
   /** Milliseconds to the response's headers. */
   latencyMs: number
-  /** The way it took; absent: straight to upstream. */
+  /** Proxy it went through. Absent: directly to upstream. */
   through?: 'litellm'
 }
 
-/** Everything worth knowing of one call, the SDK's retries included. Emitted once, after the call has ended. */
+/** Record of one call, including the SDK's retries. Emitted once, after the call has ended. */
 export type CallRecord = {
   id: string
-  /** When the call was made, by the wall clock, in milliseconds since the epoch. It ended `latencyMs` later. */
+  /** Start of the call by the wall clock, in milliseconds since the epoch. It ended `latencyMs` later. */
   startedAt: number
   agent: string
   team: string
@@ -27,48 +27,48 @@ export type CallRecord = {
   user?: string
   trace?: string
   tags: string[]
-  /** The gateway made this call on its own, for its semantic cache; absent: the agent made it. */
+  /** Set when the gateway made this call itself, for its semantic cache. Absent: the agent made it. */
   purpose?: Purpose
-  /** How it went; absent: through the pipeline here. */
+  /** How it went. Absent: through the pipeline here. */
   mode?: 'litellm' | 'direct'
   operation: Operation | 'other'
   /** The path of the request, without query. */
   path: string
   stream: boolean
-  /** As the caller wrote it; absent if it wrote none. */
+  /** As the caller wrote it. Absent if it wrote none. */
   requestedModel?: string
   model: string
   route: Route
   cache: CacheState
-  /** Why the caches were bypassed, as a word. */
+  /** Why the caches were bypassed, as one word. */
   bypass?: string
-  /** The name of its place in the exact cache, or of what was found by meaning; for `purge({ key })`. */
+  /** Key of its exact cache entry, or of the semantic entry found; for `purge({ key })`. */
   cacheKey?: string
   /** Cosine of a semantic hit. */
   similarity?: number
-  /** What the semantic cache made of the call; absent where it was not asked. */
+  /** Result of the semantic cache. Absent where it was not consulted. */
   semantic?: SemanticResult
   /** Age of a cached answer in milliseconds. */
   ageMs?: number
-  /** Tokens of the answer, also of a cached one; absent when there was none. */
+  /** Tokens of the answer, also of a cached one. Absent when there was none. */
   usage?: Usage
-  /** The tokens are our estimate: upstream's count never came. */
+  /** True if the tokens are the gateway's estimate because upstream sent no count. */
   estimated: boolean
-  /** What this call cost, in US dollars to the billionth. Absent: the price of the model is unknown. */
+  /** Cost of this call in US dollars, exact to the billionth. Absent: the price of the model is unknown. */
   costUsd?: number
-  /** What it would have cost without the cache or the flight it shared. */
+  /** Cost in US dollars avoided by the cache or the shared flight. */
   savedUsd?: number
-  /** Milliseconds spent waiting for a limit, where `onLimit` is `wait`; absent when it did not have to. */
+  /** Milliseconds spent waiting for a limit, where `onLimit` is `wait`. Absent when it did not wait. */
   waitedMs?: number
-  /** Why shared Redis took less part than it should: it was away, too slow, or full. */
+  /** Set when Redis did not fully serve this call: `down`, `slow` (missed its deadline) or `full` (nothing stored). */
   degraded?: Degraded
-  /** Milliseconds from the call to the end of its answer, by a clock that does not step. */
+  /** Milliseconds from the call to the end of its answer, by a monotonic clock. */
   latencyMs: number
   /** Streams: milliseconds to the first byte of the answer. */
   firstTokenMs?: number
   attempts: Attempt[]
   status: 'ok' | 'refused' | 'aborted' | 'failed'
-  /** HTTP status the caller saw; absent when it saw none. */
+  /** HTTP status the caller saw. Absent when it saw none. */
   httpStatus?: number
   /** The error's code, or its name and message. Never holds a key. */
   error?: string
@@ -76,52 +76,53 @@ export type CallRecord = {
 
 export type Degraded = 'down' | 'slow' | 'full'
 
-/** A record under way. It outlives an attempt that the SDK is going to retry. */
+/** A record under construction. It outlives an attempt that the SDK is going to retry. */
 export type RecordDraft = {
   attempts: Attempt[]
-  /** Attempts that are not in `spent` yet: under way, or ended and still to be priced. */
+  /** Number of attempts not yet in `spent`: running, or ended and not priced yet. */
   open: number
   /** Nano-dollars of this call's attempts; `undefined` once one of them is unknown. */
   spent: NanoUsd | undefined
-  /** Emits the record, once all attempts are in `spent`; set when the last one has ended before that. */
+  /** Emits the record once all attempts are in `spent`. Set when the last attempt ended before that. */
   last: (() => void) | undefined
   estimated: boolean
-  /** Milliseconds spent in line for a limit. */
+  /** Milliseconds spent waiting for a limit. */
   waitedMs: number
-  /** Its limits were counted by this process alone. */
+  /** True if its limits were counted by this process alone. */
   degraded: boolean
-  /** Emits the record after all, should the expected retry never come. */
+  /** Emits the record if the expected retry never comes. */
   overdue: NodeJS.Timeout | undefined
 }
 
-/** What the semantic cache made of a call. */
+/** Result of the semantic cache for a call. */
 export type SemanticResult = {
   /**
-   * `hit`: it answered. `would-hit`: it would have, were it `on`. `veto`: the nearest question was near enough, but a
-   * guard saw a difference. `below`: it was not near enough (with a reason: nor would it have passed). `nothing`: there was none. `ineligible`: such calls are not
-   * asked by meaning. `unavailable`: no vector came in time. `explored`: asked afresh to learn. `unproven`: those around agree, but of this embedder too
-   * little is known to believe them.
+   * `hit`: served. `shadow-hit`: would have served in mode `on`. `veto`: a guard rejected the nearest question.
+   * `below-threshold`: no candidate reached the threshold (with a reason: a guard would have rejected it, too). `no-candidate`: no
+   * candidate. `ineligible`: such calls are never looked up. `unavailable`: no embedding came in time. `explored`:
+   * sent upstream in order to learn. `uncalibrated`: the neighbours agree, but too little is known of this embedder to
+   * trust them.
    */
   outcome:
     | 'hit'
-    | 'would-hit'
+    | 'shadow-hit'
     | 'veto'
-    | 'below'
-    | 'nothing'
+    | 'below-threshold'
+    | 'no-candidate'
     | 'ineligible'
     | 'unavailable'
     | 'explored'
-    | 'unproven'
-  /** Of a veto, the guard; of an ineligible or unavailable call, why. As a word. */
+    | 'uncalibrated'
+  /** For a veto, the guard; for an ineligible or unavailable call, the reason. One word. */
   reason?: string
-  /** `agreement`: several entries around give the answer. `alone`: the nearest does. */
-  path?: 'agreement' | 'alone'
-  /** Of those who agree, from 0 to 1. */
+  /** `consensus`: several neighbours agree on the answer. `nearest`: the nearest entry decides. */
+  path?: 'consensus' | 'nearest'
+  /** Weight of the agreeing neighbours, 0 to 1. */
   confidence?: number
   /** Cosine of the question that was answered, or of the nearest. */
   similarity?: number
-  /** What the nearest has to reach where nobody supports it. */
+  /** Cosine the nearest has to reach without support by others. */
   threshold?: number
-  /** That entry, for `inspect`. */
+  /** Key of that entry, for `inspect`. */
   entry?: string
 }

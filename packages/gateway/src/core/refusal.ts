@@ -1,4 +1,4 @@
-/** Every way in which the gateway itself says no. Codes are part of the wire format: they never change meaning. */
+/** Codes of all refusals by the gateway itself. They are part of the wire format and never change meaning. */
 export type RefusalCode =
   | 'gateway_rpm_exceeded'
   | 'gateway_tpm_exceeded'
@@ -23,12 +23,12 @@ export type Refusal = {
   message: string
   /** The request field at fault, as OpenAI names it. */
   param?: string
-  /** 429 only: when it is worth asking again; absent: never, for this call. */
+  /** 429 only: milliseconds until a retry can succeed. Absent: a retry never succeeds. */
   retryAfterMs?: number
   headers?: Record<string, string>
 }
 
-/** The refusal of a call in which the gateway itself failed. Not retried: the same call would fail the same way. */
+/** Refusal of a call in which the gateway itself failed. Not retried: the same call would fail the same way. */
 export const FAULT: Refusal = {
   code: 'gateway_fault',
   message: 'The gateway failed before it could check this call, and did not send it.',

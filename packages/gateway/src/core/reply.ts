@@ -1,36 +1,45 @@
 import type { NanoUsd } from './money.ts'
 import type { Route, Via } from './operation.ts'
 import type { SemanticResult } from './record.ts'
-import type { Recording } from './recording.ts'
+import { type Recording, withoutResponse } from './recording.ts'
+import { UNBILLED } from './usage.ts'
 
-/** What comes back up. A failure is a Reply, too: its recording rejects when it is opened. */
+/** Result of a handler. A failure is a Reply, too: its recording rejects when it is opened. */
 export type Reply = {
   via: Via
   /** The model that answered, or would have. */
   model: string
   route: Route
   recording: Recording
-  /** Where the exact cache keeps the answer, or would. */
+  /** Exact cache key of the answer. Absent: not cacheable. */
   key?: string
   /** Cache hits: milliseconds since the answer was stored. */
   ageMs?: number
-  /** Semantic hits: cosine between the question and the one it was stored under. */
+  /** Semantic hits: cosine between this question and the stored one. */
   similarity?: number
-  /** What the semantic cache made of the call; absent where it was not asked. May come after the answer. */
+  /** Result of the semantic cache. Absent where it was not consulted. May settle after the answer. */
   semantic?: SemanticResult | Promise<SemanticResult | undefined> | undefined
-  /** Why neither cache nor flight was used, as a word; absent when they were. */
+  /** Why neither cache nor flight was used, as one word. Absent when they were. */
   bypass?: string
   /** Refusals: the code. */
   refusal?: string
-  /** Told what becomes of the answer, once the cache has or refuses it: until then newcomers join the flight it came with. */
+  /** Called when the cache has stored or refused the answer. Until then, new calls join the flight it came with. */
   onStored?: (kept: boolean | Promise<boolean>) => void
-  /** Headers of ours that belong to this answer: what the team has left. */
+  /** Gateway headers for this answer: the team's remaining limits. */
   headers?: Record<string, string>
-  /** What a proxy says it charged, for models whose price we do not know. */
+  /** Cost reported by a proxy, for models without a known price. */
   reportedCost?: NanoUsd
-  /** What it cost and saved, once it has ended. Set by the account stage, which everything passes. */
+  /** Cost and saving, settled when the answer has ended. Set by the account stage, which every call passes. */
   cost?: Cost | Promise<Cost>
 }
 
-/** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
+/** Cost of an answer, and the cost it saved. `undefined`: unknown, which is not zero. */
 export type Cost = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
+
+type AbortedCall = { signal: AbortSignal; model: string; route: Route }
+
+/** Returns the reply to a caller that left before its request was sent: nothing is billed. */
+export function abortedReply({ signal, model, route }: AbortedCall): Reply {
+  const ended = Promise.resolve({ type: 'aborted' as const, usage: UNBILLED })
+  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
+}

@@ -1,6 +1,6 @@
 /**
  * Tokens by kind. `input` includes `cachedInput`, `cacheWrite` and `audioInput`; `output` includes `reasoning`,
- * `audioOutput`, and predicted tokens that were rejected.
+ * `audioOutput`, and rejected predicted tokens.
  */
 export type Usage = {
   input: number
@@ -9,39 +9,39 @@ export type Usage = {
   output: number
   reasoning: number
   audioOutput: number
-  /** Input that was written to upstream's cache, which newer models charge for; absent where there was none. */
+  /** Input written to upstream's cache, which newer models charge for. Absent where there was none. */
   cacheWrite?: number
-  /** Calls of hosted tools (web search and the like), billed by the call and not by the token; absent where there were none. */
+  /** Calls of hosted tools (web search and the like), billed per call. Absent where there were none. */
   hostedCalls?: number
 }
 
 export const totalTokens = ({ input, output }: Usage) => input + output
 
-/** Tokens as upstream counted them; `estimated`: as we did, from above, because its count never came. */
+/** Usage counted by upstream, or, if its count never came, an upper estimate (`estimated`). */
 export type MeteredUsage = {
   usage: Usage
   estimated: boolean
-  /** The count is a bound and no estimate, since there was no tokeniser to be had: it has no price. */
+  /** Set when no tokeniser was available: the count is an upper bound, and has no price. */
   unknown?: true
-  /** The service tier that was billed: the one that answered, or the one that was asked. */
+  /** The service tier billed: the one that answered, else the requested one. */
   tier?: string | undefined
   /**
-   * What is known of upstream's bill for this attempt. `told`: the usage is upstream's own, whole and consistent.
-   * `none`: the attempt was provably not billed. Absent: the bill may be anything up to the worst case.
+   * Knowledge of upstream's bill for this attempt. `told`: upstream's own usage, complete and consistent. `none`:
+   * provably not billed. Absent: anything up to the worst case.
    */
   bill?: 'told' | 'none'
-  /** The answer did not name its tier: `tier` is what was asked. */
-  tierUntold?: true
+  /** Set when the answer did not name its tier: `tier` is the requested one. */
+  tierUnreported?: true
 }
 
-/** No tokens seen. Says nothing of what upstream may bill. */
+/** No tokens seen. Does not imply that upstream bills nothing. */
 export const NO_USAGE: MeteredUsage = {
   usage: { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 },
   estimated: false,
 }
 
-/** No tokens, and provably no bill: the request never left, or upstream refused it unprocessed. */
+/** No tokens and provably no bill: the request never left, or upstream refused it unprocessed. */
 export const UNBILLED: MeteredUsage = { ...NO_USAGE, bill: 'none' }
 
-/** What could not be counted. */
+/** Usage that could not be counted. */
 export const UNMETERED: MeteredUsage = { ...NO_USAGE, estimated: true, unknown: true }

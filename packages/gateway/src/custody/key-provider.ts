@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Refusal } from '../core/refusal.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
@@ -6,120 +7,118 @@ import type { Warn } from '../util/log.ts'
 import { idOf, unseal } from './cipher.ts'
 
 /**
- * One hash for each team: `t:<id>` is upstream's key sealed under a team key, `m:<id>` the team key sealed under the
- * operator's master key, `i:<id>` when and by whom. They have no TTL: without them nothing works.
+ * Redis hash of a team: `t:<id>` is the upstream key sealed under a team key, `m:<id>` the team key sealed under the
+ * operator's master key, `i:<id>` when and by whom. No TTL: without them no call works.
  */
 export const vaultOf = (team: string): string => `gw:{${hashTag(team)}}:k`
 
-/** Teams whose keys have changed are told here, by name. */
+/** Channel on which a team's name is published when its keys change. */
 export const CHANNEL = 'gw:custody'
 
-/** So long a key is used without a look at Redis. */
+/** Milliseconds for which a key is used without asking Redis. */
 const FRESH_MS = 60_000
-/** So long it is used while Redis cannot be asked. */
-const KEPT_MS = 3_600_000
-const MAX_KEPT = 1_000
+/** Milliseconds for which it is used while Redis is unavailable. */
+const OUTAGE_TTL_MS = 3_600_000
+const MAX_CACHED = 1_000
 
-/** `doubtful`: what was said of it may have been missed; Redis is asked before it is used again, if it can be. */
-type Kept = { secret: string; readAt: number; doubtful: boolean }
+/** `stale`: a change may have been missed, so Redis is asked before the key is used again. */
+type CachedKey = { secret: string; readAt: number; stale: boolean }
 
-/** Upstream's key for whoever shows a team key. */
+/** Provides the upstream key for a team key. */
 export type KeyProvider = {
-  /** At once, where it is known. */
+  /** Returns the key at once if it is cached. */
   open: (team: string, teamKey: string) => string | Promise<string | Refusal>
-  /** After upstream has turned a key down: another one, if there is one by now. */
+  /** After upstream rejected a key: returns a different one from Redis, if there is one. */
   afterRejected: (refused: string, team: string, teamKey: string) => Promise<string | undefined>
   close: () => void
 }
 
 export function createKeyProvider(
-  link: RedisConnection,
-  say: Warn,
+  connection: RedisConnection,
+  warn: Warn,
   now: () => number = () => performance.now(),
 ): KeyProvider {
-  const kept = new Map<string, Kept>()
-  const reading = new Map<string, Promise<string | Refusal>>()
-  let ear: RedisSubscription | undefined
-  /** Changes that were told of so far: what was read while one came may be what it was about. */
+  const cached = new LRUCache<string, CachedKey>({ max: MAX_CACHED })
+  const inFlight = new Map<string, Promise<string | Refusal>>()
+  let subscription: RedisSubscription | undefined
+  /** Number of changes seen: a key read while one arrived may be outdated. */
   let changes = 0
 
-  /** Made at first use. */
-  function hear() {
-    ear ??= subscribe(link, CHANNEL, { onListening: doubt, onMessage: forget })
+  /** Subscribes on first use. */
+  function listen() {
+    subscription ??= subscribe(connection, CHANNEL, { onListening: markStale, onMessage: evict })
   }
 
-  /** Whoever was deaf for a while may have missed that a key was revoked. */
-  function doubt() {
-    for (const known of kept.values()) known.doubtful = true
+  /** A revocation may have been missed while the subscription was down. */
+  function markStale() {
+    for (const known of cached.values()) known.stale = true
   }
 
-  function forget(team: string) {
+  function evict(team: string) {
     changes += 1
-    for (const name of kept.keys()) if (name.startsWith(`${team}\n`)) kept.delete(name)
+    for (const name of [...cached.keys()]) if (name.startsWith(`${team}\n`)) cached.delete(name)
   }
 
   function read(team: string, teamKey: string): Promise<string | Refusal> {
-    hear()
+    listen()
     const name = `${team}\n${teamKey}`
-    const known = reading.get(name)
+    const known = inFlight.get(name)
     if (known !== undefined) return known
-    const work = look(team, teamKey, name).finally(() => reading.delete(name))
-    reading.set(name, work)
+    const work = readVault(team, teamKey, name).finally(() => inFlight.delete(name))
+    inFlight.set(name, work)
     return work
   }
 
-  async function look(team: string, teamKey: string, name: string): Promise<string | Refusal> {
+  async function readVault(team: string, teamKey: string, name: string): Promise<string | Refusal> {
     const id = idOf(teamKey, team)
     const before = changes
     let value: string | null
     try {
-      value = await link.run((client) => client.hget(vaultOf(team), `t:${id}`))
+      value = await connection.run((client) => client.hget(vaultOf(team), `t:${id}`))
     } catch {
-      const last = kept.get(name)
-      return last !== undefined && now() - last.readAt < KEPT_MS ? last.secret : UNAVAILABLE
+      const last = cached.get(name)
+      return last !== undefined && now() - last.readAt < OUTAGE_TTL_MS ? last.secret : UNAVAILABLE
     }
     if (value === null) {
-      kept.delete(name)
+      cached.delete(name)
       return notSealed(team)
     }
     const secret = unseal(value, teamKey, { team, what: 'upstream', id })
     if (secret === undefined) {
-      say(
+      warn(
         'custody',
-        `the sealed key of team ${team} (${id}) cannot be opened: it was damaged, or is not ours`,
+        `the sealed key of team ${team} (${id}) cannot be opened: it was damaged, or written by another program`,
       )
-      return kept.get(name)?.secret ?? notSealed(team)
+      return cached.get(name)?.secret ?? notSealed(team)
     }
     if (before === changes) {
-      const [oldest] = kept.size >= MAX_KEPT ? kept.keys() : []
-      if (oldest !== undefined) kept.delete(oldest)
-      kept.set(name, { secret, readAt: now(), doubtful: false })
+      cached.set(name, { secret, readAt: now(), stale: false })
     }
     return secret
   }
 
   return {
     open(team, teamKey) {
-      const found = kept.get(`${team}\n${teamKey}`)
-      if (found === undefined || found.doubtful) return read(team, teamKey)
+      const found = cached.get(`${team}\n${teamKey}`)
+      if (found === undefined || found.stale) return read(team, teamKey)
       const age = now() - found.readAt
       if (age < FRESH_MS) return found.secret
       const fresh = read(team, teamKey)
-      // Nobody waits for a look at what was good a minute ago.
-      return age < KEPT_MS ? found.secret : fresh
+      // Refreshes in the background: a call does not wait for a key that was valid a minute ago.
+      return age < OUTAGE_TTL_MS ? found.secret : fresh
     },
     async afterRejected(refused, team, teamKey) {
       const now = await read(team, teamKey)
       return typeof now === 'string' && now !== refused ? now : undefined
     },
-    close: () => ear?.close(),
+    close: () => subscription?.close(),
   }
 }
 
 const UNAVAILABLE: Refusal = {
   code: 'gateway_custody_unavailable',
   message:
-    'The key for OpenAI is kept in Redis, which cannot be reached, and was not read from there before.',
+    'The key for OpenAI is kept in Redis, which cannot be reached, and is not cached here. Check LLM_GATEWAY_REDIS_URL.',
 }
 
 const notSealed = (team: string): Refusal => ({

@@ -1,71 +1,72 @@
 import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Egress, OpenedKey, OutgoingHead } from '../core/egress.ts'
 import type { Refusal } from '../core/refusal.ts'
 
-/** What a client shows that has no key for upstream. It never leaves this process. */
+/** Key of a client that has no upstream key. It never leaves this process. */
 export const PLACEHOLDER_KEY = 'kept-by-llm-gateway'
-/** What is known of the keys of a process. */
+/** Keys that a process knows. */
 type Known = {
   /** SHA-256 of each team key, in hexadecimal, as policies list them. */
   hashes: Iterable<string>
-  /** Its own team key, and the one it shows to LiteLLM. */
+  /** The process's own team key, and the one it sends to LiteLLM. */
   keys: (string | undefined)[]
-  /** The origin of the LiteLLM proxy, where team keys are at home. */
+  /** Origin of the LiteLLM proxy, the only one that may receive team keys. */
   proxy: string | undefined
 }
 
-/** Headers that a key may stand in. Of these, custody fills the first two. */
+/** Headers that may hold a key. Custody fills the first two. */
 const CREDENTIALS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key', 'x-litellm-api-key'] as const
 
-/** Keys of this length are found inside other words, too. */
-const LONG_KEY = 12
+/** Keys of at least this length are also found inside other words. */
+const LONG_KEY_CHARS = 12
 const MAX_VERDICTS = 1_000
-/** Longer texts are judged afresh each time. */
-const MAX_KEPT_CHARS = 4_096
+/** Longest text whose verdict is cached. */
+const MAX_CACHED_CHARS = 4_096
 
 export function createEgress({ hashes, keys, proxy }: Known): Egress {
   const listed = new Set([...hashes].map((each) => each.toLowerCase()))
   const own = [PLACEHOLDER_KEY, ...keys.filter((key) => key !== undefined && key !== '')] as string[]
-  /** Most texts come with every request. */
-  const verdicts = new Map<string, boolean>()
+  /** Verdict per text: most texts recur with every request. */
+  const verdicts = new LRUCache<string, boolean>({ max: MAX_VERDICTS })
 
   const isListed = (word: string) =>
     TEAM_KEY.test(word) || (listed.size > 0 && listed.has(hash('sha256', word, 'hex')))
 
   function holdsTeamKey(text: string, shown: string | undefined): boolean {
-    if (shown !== undefined && shown !== '' && !own.includes(shown) && writes(text, shown)) return true
+    if (shown !== undefined && shown !== '' && !own.includes(shown) && containsKey(text, shown)) return true
     const known = verdicts.get(text)
     if (known !== undefined) return known
-    const verdict = own.some((key) => writes(text, key)) || spellings(text).flatMap(wordsOf).some(isListed)
-    if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
-    if (text.length <= MAX_KEPT_CHARS) verdicts.set(text, verdict)
+    const verdict =
+      own.some((key) => containsKey(text, key)) || decodings(text).flatMap(wordsOf).some(isListed)
+    if (text.length <= MAX_CACHED_CHARS) verdicts.set(text, verdict)
     return verdict
   }
 
   const holdsKey = (text: string, shown: string | undefined, opened: OpenedKey | undefined) =>
-    (opened !== undefined && writes(text, opened.key)) || holdsTeamKey(text, shown)
+    (opened !== undefined && containsKey(text, opened.key)) || holdsTeamKey(text, shown)
 
-  function strays({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
+  function strayRefusal({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
     const origin = originOf(url)
-    // Nothing of it leaves.
+    // A `data:` URL is never sent.
     if (origin === undefined && url.startsWith('data:')) return undefined
-    const isAtHome = origin !== undefined && origin === proxy
+    const isProxy = origin !== undefined && origin === proxy
     const astray = opened !== undefined && origin !== opened.origin ? opened : undefined
-    if (astray !== undefined && writes(url, astray.key)) return strayKey(origin, astray.origin)
-    if (!isAtHome && holdsTeamKey(url, shown)) return strayTeamKey('its address', origin)
+    if (astray !== undefined && containsKey(url, astray.key)) return strayKey(origin, astray.origin)
+    if (!isProxy && holdsTeamKey(url, shown)) return strayTeamKey('its URL', origin)
     for (const [name, value] of headers) {
-      if (astray !== undefined && writes(value, astray.key)) return strayKey(origin, astray.origin)
-      if (!isAtHome && holdsTeamKey(value, shown)) return strayTeamKey(`its header ${name}`, origin)
+      if (astray !== undefined && containsKey(value, astray.key)) return strayKey(origin, astray.origin)
+      if (!isProxy && holdsTeamKey(value, shown)) return strayTeamKey(`its header ${name}`, origin)
     }
     return undefined
   }
 
   return {
-    strays,
-    carries({ url, headers, shown, opened }) {
+    strayRefusal,
+    redirectCarries({ url, headers, shown, opened }) {
       if (opened === undefined && (proxy === undefined || originOf(url) !== proxy)) return 'nothing'
       for (const [name, value] of headers)
-        if (!LEFT_BEHIND.has(name) && holdsKey(value, shown, opened)) return 'more'
+        if (!DROPPED_ON_REDIRECT.has(name) && holdsKey(value, shown, opened)) return 'more'
       return 'authorization'
     },
     lacksKey: (headers, shown) =>
@@ -76,7 +77,7 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
   }
 }
 
-/** A copy with the key in it, where one is missing or something stands in for it: the caller's own never hold it. */
+/** Returns a copy of the headers with the key, replacing a placeholder; the caller's own headers never hold the key. */
 export function withAuthorization(headers: HeadersInit | undefined, key: string): Headers {
   const own = new Headers(headers)
   const isAzures = own.has('api-key')
@@ -85,33 +86,32 @@ export function withAuthorization(headers: HeadersInit | undefined, key: string)
   return own
 }
 
-/**
- * Headers that `fetch` leaves behind where a redirect leads to another origin. Source: Fetch standard, "HTTP-redirect
- * fetch".
- */
-const LEFT_BEHIND = new Set(['authorization', 'proxy-authorization', 'cookie', 'host'])
+/** Headers that `fetch` drops on a redirect to another origin. Source: Fetch standard, "HTTP-redirect fetch". */
+const DROPPED_ON_REDIRECT = new Set(['authorization', 'proxy-authorization', 'cookie', 'host'])
 
-/** `undefined` for what has no origin, such as `data:`. */
+/** Returns the origin; `undefined` for URLs without one, such as `data:`. */
 export function originOf(url: string): string | undefined {
   const origin = URL.parse(url)?.origin
   return origin === 'null' ? undefined : origin
 }
 
-/** As `newTeamKey` makes them. */
+/** Format of `newTeamKey`. */
 const TEAM_KEY = /^gwk-[\w-]{20,}$/
 
-/** The words of a text that may be a key: between blanks and quotes, and between signs of any kind. */
+/** Returns the words of a text that may be keys: split at blanks and quotes, and at punctuation. */
 const wordsOf = (text: string): string[] => [
   text.trim(),
   ...text.split(/[\s,;"'<>]+/),
   ...text.split(/[^\w.~+-]+/),
 ]
 
-const writes = (text: string, key: string) =>
-  spellings(text).some((text) => (key.length >= LONG_KEY ? text.includes(key) : wordsOf(text).includes(key)))
+const containsKey = (text: string, key: string) =>
+  decodings(text).some((text) =>
+    key.length >= LONG_KEY_CHARS ? text.includes(key) : wordsOf(text).includes(key),
+  )
 
-/** A text as it stands, percent-decoded, and as the name and password of Basic authentication. */
-function spellings(text: string): string[] {
+/** Returns a text as it stands, percent-decoded, and as decoded credentials of Basic authentication. */
+function decodings(text: string): string[] {
   const found = [text]
   if (text.includes('%')) found.push(decoded(text))
   const [, basic] = /\bbasic\s+([\w+/=-]+)/i.exec(text) ?? []
@@ -125,7 +125,7 @@ function decoded(text: string): string {
   )
 }
 
-/** The refusal of a request elsewhere that counts on the key kept in Redis. */
+/** Returns the refusal of a request to an origin that the key kept in Redis does not belong to. */
 export const strayKey = (origin: string | undefined, home: string | undefined): Refusal => ({
   code: 'gateway_key_strays',
   message:
@@ -136,7 +136,7 @@ export const strayKey = (origin: string | undefined, home: string | undefined): 
 const strayTeamKey = (place: string, origin: string | undefined): Refusal => ({
   code: 'gateway_key_strays',
   message:
-    `The request for ${origin ?? 'no origin'} has a team key in ${place}. Team keys are shown to this gateway (LLM_GATEWAY_KEY, ` +
-    'gateway.key) and to the LiteLLM proxy (LITELLM_BASE_URL) alone: give the client a key for OpenAI (OPENAI_API_KEY), or ' +
+    `The request for ${origin ?? 'no origin'} has a team key in ${place}. Team keys may go only to this gateway (LLM_GATEWAY_KEY, ` +
+    'gateway.key) and to the LiteLLM proxy (LITELLM_BASE_URL): give the client a key for OpenAI (OPENAI_API_KEY), or ' +
     'keep that one in Redis (gateway.custody).',
 })

@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decode, encode, MARKS_END, mayMatch } from './codec.ts'
+import { ATTRIBUTES_END, decode, encode, mayMatch } from './codec.ts'
 import type { CacheEntry } from './entry.ts'
 
 const count = fc.nat(1_000_000)
@@ -99,7 +99,7 @@ test('a value that would inflate beyond any answer is a miss', async () => {
 test('the first bytes tell whose an entry is', async () => {
   await fc.assert(
     fc.asyncProperty(entries, async (entry) => {
-      const start = (await encode(entry)).subarray(0, MARKS_END)
+      const start = (await encode(entry)).subarray(0, ATTRIBUTES_END)
       const { team, agent, model } = entry
       expect(mayMatch({ team, agent, model }, start)).toBe(true)
       expect(mayMatch({}, start)).toBe(true)

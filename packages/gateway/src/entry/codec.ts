@@ -6,11 +6,10 @@ import type { CacheEntry } from './entry.ts'
 import type { PurgeFilter } from './purge-filter.ts'
 
 /**
- * How an entry stands in Redis: 4 bytes of kind, 12 of marks, 4 of CRC-32 over all else, then the entry, deflated.
- *
- *   'G' 'X' version wide | team agent model | checksum | length of the JSON, JSON, text
- *
- * The marks are hashes, so that a purge can tell entries apart by their first bytes.
+ * Format of an entry in Redis: 4 bytes of type, 12 of attribute hashes, 4 of CRC-32 over the rest, then the deflated
+ * entry:
+ * - 'G' 'X' version encoding | team agent model | checksum | length of the JSON, JSON, text
+ * - The attribute hashes let a purge select entries by their first bytes.
  */
 // Version 2: entries of version 1 may hold words of a stream twice.
 const MAGIC_AND_VERSION = Buffer.from('GX\x02')
@@ -19,45 +18,45 @@ const UTF16 = 1
 const CHECKSUM_AT = 16
 const BODY_AT = 20
 
-/** As much of a value as `mayMatch` needs. */
-export const MARKS_END = CHECKSUM_AT
+/** Number of leading bytes that `mayMatch` needs. */
+export const ATTRIBUTES_END = CHECKSUM_AT
 
-/** Above this, deflating leaves the thread; below, the way there and back costs more. */
+/** Above this, deflating runs in the thread pool; below, the hand-over costs more than it saves. */
 const ASYNC_BYTES = 32 * 1024
 
-/** No entry of ours inflates to more. */
+/** No entry written here inflates to more. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024
 
 /** Level 3 is as fast as 1 on answers of usual length, and smaller. */
 const DEFLATE = { level: 3, dictionary }
 const INFLATE = { dictionary, maxOutputLength: MAX_BODY_BYTES }
-const deflated = promisify(deflateRaw)
-const inflated = promisify(inflateRaw)
+const deflateAsync = promisify(deflateRaw)
+const inflateAsync = promisify(inflateRaw)
 
-/** All of an entry but its text. */
+/** Everything in an entry but its text. */
 type Rest = Omit<CacheEntry, 'text'>
 
 export async function encode({ text, ...rest }: CacheEntry): Promise<Buffer> {
-  // UTF-8 has no lone surrogates; a text that has one comes back as it was all the same.
+  // UTF-8 cannot hold lone surrogates; a text with one is stored as UTF-16.
   const wellFormed = text.isWellFormed()
   const json = Buffer.from(JSON.stringify(rest satisfies Rest))
   const length = Buffer.alloc(4)
   length.writeUInt32LE(json.length)
   const body = Buffer.concat([length, json, Buffer.from(text, wellFormed ? 'utf8' : 'utf16le')])
-  const packed = body.length > ASYNC_BYTES ? await deflated(body, DEFLATE) : deflateRawSync(body, DEFLATE)
-  const marks = [rest.team, rest.agent, rest.model].map(mark)
-  const head = Buffer.concat([MAGIC_AND_VERSION, Buffer.of(wellFormed ? UTF8 : UTF16), ...marks])
+  const packed = body.length > ASYNC_BYTES ? await deflateAsync(body, DEFLATE) : deflateRawSync(body, DEFLATE)
+  const attributeHashes = [rest.team, rest.agent, rest.model].map(attributeHash)
+  const head = Buffer.concat([MAGIC_AND_VERSION, Buffer.of(wellFormed ? UTF8 : UTF16), ...attributeHashes])
   const sum = Buffer.alloc(BODY_AT - CHECKSUM_AT)
   sum.writeUInt32LE(sumOf(head, packed))
   return Buffer.concat([head, sum, packed])
 }
 
 /**
- * @param isSigned The bytes were found to be ours, every one: the checksum has nothing to add.
+ * @param isSigned The signature covers every byte and has been verified, so that the checksum is skipped.
  * @returns `undefined` for anything that `encode` has not written.
  */
 export async function decode(value: Buffer, isSigned = false): Promise<CacheEntry | undefined> {
-  if (!isOurs(value)) return undefined
+  if (!hasFormat(value)) return undefined
   const packed = value.subarray(BODY_AT)
   if (
     value.length < BODY_AT ||
@@ -66,7 +65,7 @@ export async function decode(value: Buffer, isSigned = false): Promise<CacheEntr
     return undefined
   try {
     const body =
-      packed.length > ASYNC_BYTES ? await inflated(packed, INFLATE) : inflateRawSync(packed, INFLATE)
+      packed.length > ASYNC_BYTES ? await inflateAsync(packed, INFLATE) : inflateRawSync(packed, INFLATE)
     const textAt = 4 + body.readUInt32LE()
     const rest: unknown = JSON.parse(body.toString('utf8', 4, textAt))
     const text = body.toString(value[3] === UTF16 ? 'utf16le' : 'utf8', textAt)
@@ -76,23 +75,24 @@ export async function decode(value: Buffer, isSigned = false): Promise<CacheEntr
   }
 }
 
-/** By the first bytes of a value. What is not ours matches everything: it is of no use to anybody. */
+/** Decides by the first bytes of a value. A value in another format matches every filter: it is useless in any case. */
 export function mayMatch({ team, agent, model }: PurgeFilter, start: Buffer): boolean {
-  if (!isOurs(start)) return true
+  if (!hasFormat(start)) return true
   return [team, agent, model].every(
-    (wanted, at) => wanted === undefined || mark(wanted).equals(start.subarray(4 + 4 * at, 8 + 4 * at)),
+    (wanted, at) =>
+      wanted === undefined || attributeHash(wanted).equals(start.subarray(4 + 4 * at, 8 + 4 * at)),
   )
 }
 
-const isOurs = (value: Buffer) =>
-  value.length >= MARKS_END && value.subarray(0, 3).equals(MAGIC_AND_VERSION) && (value[3] ?? 2) <= UTF16
+const hasFormat = (value: Buffer) =>
+  value.length >= ATTRIBUTES_END && value.subarray(0, 3).equals(MAGIC_AND_VERSION) && (value[3] ?? 2) <= UTF16
 
-/** Against what breaks by accident. Whoever can write to our Redis could make any sum fit. */
+/** Detects accidental damage only: a writer with access to Redis can forge any checksum. */
 const sumOf = (head: Buffer, packed: Buffer): number => crc32(packed, crc32(head))
 
-const mark = (name: string): Buffer => hash('sha256', name, 'buffer').subarray(0, 4)
+const attributeHash = (name: string): Buffer => hash('sha256', name, 'buffer').subarray(0, 4)
 
-/** The checksum holds, so this is about entries of another version, or made by hand. */
+/** The checksum holds, so this rejects entries of another version, or made by hand. */
 function isRest(value: unknown): value is Rest {
   const rest = value as Partial<Rest> | null
   return (

@@ -5,13 +5,13 @@ import type { Reply } from '../core/reply.ts'
 import type { MeteredUsage } from '../core/usage.ts'
 import type { CacheEntry } from './entry.ts'
 
-/** An answer as it is put away, fresh for `ttl` seconds and kept for `longer`. */
-export function entryOf(
+/** Builds the entry of an answer, fresh for `ttl` seconds and kept for `staleSeconds` after that. */
+export function createEntry(
   answer: Answer,
   reply: Reply,
   usage: MeteredUsage,
   { operation, body, view, caller }: Call,
-  { ttl, longer }: { ttl: number; longer: number },
+  { ttl, staleSeconds }: { ttl: number; staleSeconds: number },
 ): CacheEntry {
   const { id } = answer.json
   const keptUpstream = operation === 'responses' && body.store !== false
@@ -27,6 +27,6 @@ export function entryOf(
     agent: caller.agent,
     storedAt,
     freshUntil: storedAt + ttl * 1_000,
-    keptUntil: storedAt + (ttl + longer) * 1_000,
+    keptUntil: storedAt + (ttl + staleSeconds) * 1_000,
   }
 }

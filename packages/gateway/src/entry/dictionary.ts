@@ -1,6 +1,6 @@
 /**
- * What most answers have in common, for the compressor to refer to: an answer of usual length then takes half of what
- * it would alone. Part of the format: whoever changes a byte of it changes the version in frame.ts.
+ * Preset dictionary of the compressor: text that most answers share. It halves the size of a usual answer. It is part
+ * of the format: a change of any byte needs a new version in codec.ts.
  */
 const counts = { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 }
 
@@ -113,7 +113,10 @@ const chat = {
   system_fingerprint: 'fp_',
 }
 
-/** As OpenAI prints them whole, and as a stream adds up; the most usual last, where it costs the fewest bits. */
+/**
+ * Compact and indented, as OpenAI and streams write them; the most frequent last, where references cost the fewest
+ * bits.
+ */
 export const dictionary = Buffer.from(
   [
     ...[embeddings, response, chat].map((answer) => JSON.stringify(answer)),

@@ -1,20 +1,20 @@
 import type { Stored } from '../body/replay.ts'
 
-/** An answer as the cache keeps it. */
+/** A cached answer. */
 export type CacheEntry = Stored & {
-  /** Under which upstream keeps it as well, until it is told to DELETE it. */
+  /** Id under which upstream keeps the answer, too, until a DELETE. */
   answerId: string | undefined
-  /** A stream whose usage upstream never told: only a stream that does not ask for it can have it again. */
+  /** True for a stream without usage: it can be served only to streams that do not request usage. */
   untold: boolean
-  /** Who asked first. */
+  /** Team and agent of the first caller. */
   team: string
   agent: string
-  /** Milliseconds since the epoch; so are the others. */
+  /** In milliseconds since the epoch, as all times here. */
   storedAt: number
-  /** From then on it is stale: good enough only while upstream is down, or until a fresh one has come. */
+  /** End of freshness. Afterwards it is stale: served only while upstream is down, or until it is refreshed. */
   freshUntil: number
-  /** In Redis: the last purges, of its team and of all, before it was asked for, as the times in their stamps. */
+  /** In Redis: times of the last purges before upstream was asked, of its team and of all teams. */
   asOf?: [own: number, all: number]
-  /** Not kept any longer than this. */
+  /** Removed after this time. */
   keptUntil: number
 }

@@ -2,22 +2,22 @@ import * as z from 'zod/mini'
 import { check } from '../core/options-error.ts'
 import type { CacheEntry } from './entry.ts'
 
-/** Which answers to forget. Everything given must match; `{}` is all of them. */
+/** Selects answers to remove. Every given field must match; `{}` removes all. */
 export type PurgeFilter = {
-  /** Asked by an agent of this team. */
+  /** Stored for an agent of this team. */
   team?: string
-  /** Asked by this agent. */
+  /** Stored for this agent. */
   agent?: string
-  /** Given by this model. */
+  /** Answered by this model. */
   model?: string
-  /** The one under this key, as `cacheKey` in a call's record. */
+  /** The entry with this key, as in `cacheKey` of a call's record. */
   key?: string
 }
 
 const name = z.optional(z.string())
 const schema = z.strictObject({ team: name, agent: name, model: name, key: name })
 
-/** @throws GatewayOptionsError: a misspelt member must not purge everything. */
+/** Validates a filter. @throws GatewayOptionsError: a misspelt field must not purge everything. */
 export const checkPurge = (what: PurgeFilter): PurgeFilter => check(schema, what, 'purge') as PurgeFilter
 
 export function matches({ team, agent, model, key }: PurgeFilter, of: string, entry: CacheEntry): boolean {
@@ -30,7 +30,7 @@ export function matches({ team, agent, model, key }: PurgeFilter, of: string, en
 }
 
 const stamp = z.string().check(z.maxLength(80))
-export const noticeSchema = z.union([
+export const invalidationSchema = z.union([
   z.strictObject({
     purge: schema,
     receipt: z.optional(z.string().check(z.regex(/^[\w-]{12}$/))),

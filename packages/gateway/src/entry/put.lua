@@ -1,18 +1,18 @@
--- Stores an answer, unless a purge has come since its call began: what was computed before is not kept after.
+-- Stores an answer, unless a purge came after its call began.
 --
 -- Input:
 --   KEYS[1]   the answer
 --   KEYS[2]   the stamp of the last purge of its team
---   KEYS[3]   the stamp of the last purge of all teams; in a cluster there is none, each team has that in its own
+--   KEYS[3]   the stamp of the last purge of all teams; absent in a cluster, where each team's stamp covers it
 --   ARGV[1]   the answer's bytes
---   ARGV[2]   how long they are kept, in ms
---   ARGV[3]   what KEYS[2] held when the call began; empty: nothing
---   ARGV[4]   what KEYS[3] held then
---   ARGV[5]   how long stamps are kept, in ms: longer than answers, each of which is bound to one
+--   ARGV[2]   lifetime of the answer, in ms
+--   ARGV[3]   value of KEYS[2] when the call began; empty: none
+--   ARGV[4]   value of KEYS[3] then
+--   ARGV[5]   lifetime of stamps, in ms: longer than any answer bound to them
 --
 -- Output:
---   held  nothing was stored: what the stamps are now
---   0     stored, in the place of a list or something else that no answer is
+--   held  not stored: the current stamps
+--   0     stored, over a list or another value that is no answer
 --   1     stored
 
 local held = KEYS[3] and redis.call('MGET', KEYS[2], KEYS[3]) or redis.call('MGET', KEYS[2])

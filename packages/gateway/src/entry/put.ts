@@ -8,29 +8,29 @@ import type { PurgeFilter } from './purge-filter.ts'
 import putSource from './put.lua'
 import raiseSource from './raise.lua'
 
-/** Stamps outlive every answer that is bound to one; each answer that is stored keeps them for as long again. */
+/** Stamps outlive every answer that is bound to them; each store extends their life. */
 const STAMP_MS = 60 * 86_400_000
 
 const ALL = 'gw:{*}:epoch:all'
 const stampKeyOf = (tag: string) => `gw:{${tag}}:epoch`
 
-/** Where the purges stand that concern a key. A cluster could not read one key for all teams beside each team's own. */
+/** Keys of the stamps that concern a key. In a cluster, one command cannot read a team's key and a common one. */
 export function stampKeysOf(client: RedisClient, key: string): string[] {
   const own = stampKeyOf(tagIn(key) ?? '')
   return client.isCluster ? [own] : [own, ALL]
 }
 
-/** `stored`; `replaced`: stored where something stood that no entry is; else what the stamps are now: nothing was. */
+/** `stored`; `replaced`: stored over a value that was no entry; stamps: not stored, since a purge came in between. */
 export type Put = 'stored' | 'replaced' | Stamps
 
-/** Stores values by one command each, and nothing that was asked before the last purge. */
-export function createPut(link: RedisConnection, keyLocking = false) {
+/** Stores values with one command each, unless a purge came after the call began. */
+export function createPut(connection: RedisConnection, keyLocking = false) {
   const script = createScript(putSource, keyLocking ? 'allow-key-locking' : undefined)
 
-  /** @throws RedisUnavailable, and what Redis answers when it is full. */
+  /** @throws RedisUnavailable, and the error reply of a full Redis. */
   return async function put(key: string, value: Buffer, ttlMs: number, since: Stamps): Promise<Put> {
-    // No caller waits for it, and a second time it changes nothing: a connection that is cut loses no answer.
-    const answer = await link.run(
+    // No caller waits for this, and repeating it changes nothing: `reply` retries over a new connection.
+    const answer = await connection.run(
       (client) =>
         script.run(
           client,
@@ -46,23 +46,23 @@ export function createPut(link: RedisConnection, keyLocking = false) {
 }
 
 /**
- * Says in Redis that there is a purge, before anything is forgotten: what is stored from then on was asked after it.
+ * Stamps a purge in Redis before any entry is removed: entries stored from then on belong to later calls.
  * @throws RedisUnavailable
  */
-export async function raise(
-  link: RedisConnection,
+export async function stampPurge(
+  connection: RedisConnection,
   what: PurgeFilter,
   known: (tag: string) => Stamps,
 ): Promise<Stamped> {
   const isWhole = what.key === undefined && what.agent === undefined && what.model === undefined
   const name = randomBytes(9).toString('base64url')
   const stamp = (key: string, whole: boolean, seen: string) =>
-    stamped(link, key, [name, whole ? 'all' : 'some'], seen)
+    writeStamp(connection, key, [name, whole ? 'all' : 'some'], seen)
   const tags = tagsOf(what)
-  const isCluster = await link.run(async (client) => client.isCluster)
+  const isCluster = await connection.run(async (client) => client.isCluster)
   if (tags === undefined && !isCluster) return { all: await stamp(ALL, isWhole, known('').all) }
   const own: Record<string, string> = {}
-  for (const tag of tags ?? (await allTags(link))) {
+  for (const tag of tags ?? (await allTags(connection))) {
     const isAll = isWhole && (what.team === undefined || tag !== '*')
     own[tag] = await stamp(stampKeyOf(tag), isAll, known(tag).own)
   }
@@ -70,38 +70,42 @@ export async function raise(
 }
 
 /**
- * Puts stamps right that Redis has lost, or that were replaced by older ones.
+ * Restores stamps that Redis has lost, or that were replaced by older ones.
  * @throws RedisUnavailable
  */
-export async function mend(link: RedisConnection, tag: string, { own, all }: Stamps): Promise<void> {
-  if (own !== '') await stamped(link, stampKeyOf(tag), ['', 'none'], own)
-  if (all !== '') await stamped(link, ALL, ['', 'none'], all)
+export async function restoreStamps(
+  connection: RedisConnection,
+  tag: string,
+  { own, all }: Stamps,
+): Promise<void> {
+  if (own !== '') await writeStamp(connection, stampKeyOf(tag), ['', 'none'], own)
+  if (all !== '') await writeStamp(connection, ALL, ['', 'none'], all)
 }
 
-const raising = createScript(raiseSource, 'allow-oom')
+const stampScript = createScript(raiseSource, 'allow-oom')
 
-async function stamped(
-  link: RedisConnection,
+async function writeStamp(
+  connection: RedisConnection,
   key: string,
   how: [name: string, what: string],
   seen: string,
 ): Promise<string> {
-  const answer = await link.run((client) =>
-    raising.run(client, [key], [...how, STAMP_MS, Date.now(), seen, FUTURE_MS]),
+  const answer = await connection.run((client) =>
+    stampScript.run(client, [key], [...how, STAMP_MS, Date.now(), seen, FUTURE_MS]),
   )
   return typeof answer === 'string' ? answer : ''
 }
 
-/** Teams that have an answer, a limit, a purge or a flight in a cluster. */
+/** Keys by which teams are found in a cluster: answers, limits, purges and flights. */
 const OF_A_TEAM = /^gw:\{([^}]*)\}:(?:x|s|flight|quota|epoch)(?::|$)/
 const PAGE = 500
 
-async function allTags(link: RedisConnection): Promise<Set<string>> {
+async function allTags(connection: RedisConnection): Promise<Set<string>> {
   const tags = new Set(['*', 'default'])
-  for (const master of await link.run(async (client) => primariesOf(client))) {
+  for (const master of await connection.run(async (client) => primariesOf(client))) {
     let cursor = '0'
     do {
-      const [next, keys] = await link.run(() => master.scan(cursor, 'MATCH', 'gw:{*}:*', 'COUNT', PAGE))
+      const [next, keys] = await connection.run(() => master.scan(cursor, 'MATCH', 'gw:{*}:*', 'COUNT', PAGE))
       for (const key of keys) {
         const tag = OF_A_TEAM.exec(key)?.[1]
         if (tag !== undefined) tags.add(tag)

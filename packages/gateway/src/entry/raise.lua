@@ -1,15 +1,15 @@
--- Stamps a purge: from now on, nothing is stored that was asked before. Or puts right a stamp that is older than one that
--- the asking process has seen, or missing.
+-- Stamps a purge: from now on, only answers to later calls are stored. Also restores a stamp that is missing, or older
+-- than one that the calling process has seen.
 --
 -- Input:
 --   KEYS[1]   the stamp, of one team or of all
---   ARGV[1]   12 letters that no purge had before
---   ARGV[2]   'all': every answer goes, and those signed under an earlier stamp count no more; 'some': some go; 'none':
---             nothing was purged
---   ARGV[3]   how long the stamp is kept, in ms
---   ARGV[4]   the time, in ms
---   ARGV[5]   the latest stamp that the asking process has seen; empty: none
---   ARGV[6]   how far in the future a stamp may be, in ms: one that is further was made by no purge
+--   ARGV[1]   12 letters, unique to this purge
+--   ARGV[2]   'all': every answer is purged, and signatures under an earlier stamp become invalid; 'some': some are
+--             purged; 'none': no purge, restores only
+--   ARGV[3]   lifetime of the stamp, in ms
+--   ARGV[4]   the current time, in ms
+--   ARGV[5]   the latest stamp that the calling process has seen; empty: none
+--   ARGV[6]   how far in the future a stamp may be, in ms: beyond that, it was made by no purge
 --
 -- Output:
 --   stamp  the name of the last purge of everything, a dot, the name of the last purge; empty: there was none

@@ -2,22 +2,22 @@ import type { CacheEntry } from './entry.ts'
 import { orderOf, type Stamped, type Stamps, tagIn } from './epoch.ts'
 import { matches, type PurgeFilter } from './purge-filter.ts'
 
-/** So many of the last purges. */
-const MAX = 1_000
+/** Largest number of remembered purges. */
+const MAX_PURGES = 1_000
 
 /**
- * The purges that this process made or heard of. One of an agent, a model or a key leaves no mark in the signatures of
- * what it spares; so what it was about is remembered, and does not count again if it is put back.
+ * Remembers the purges that this process made or received. A purge of one agent, model or key does not change the
+ * signatures of other entries; so its filter is kept, and rejects purged entries that are put back.
  */
-export function createRemembered() {
+export function createPurgeHistory() {
   const purges: { what: PurgeFilter; stamped: Stamped }[] = []
 
   return {
     add(what: PurgeFilter, stamped: Stamped): void {
       purges.push({ what, stamped })
-      if (purges.length > MAX) purges.shift()
+      if (purges.length > MAX_PURGES) purges.shift()
     },
-    /** Whether an entry was asked for before a purge that was about it. */
+    /** Whether a later purge selected this entry. */
     covers(key: string, entry: CacheEntry): boolean {
       const [own, all] = entry.asOf ?? [0, 0]
       const tag = tagIn(key) ?? ''
@@ -29,5 +29,5 @@ export function createRemembered() {
   }
 }
 
-/** When an entry was asked for, by the last purges before it. */
+/** Returns the times of the last purges before the entry's call. */
 export const asOf = ({ own, all }: Stamps): [own: number, all: number] => [orderOf(own), orderOf(all)]

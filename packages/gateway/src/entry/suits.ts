@@ -1,14 +1,14 @@
 import type { Call } from '../core/call.ts'
 import type { CacheEntry } from './entry.ts'
 
-/** Fresh or stale, is it for this caller? */
-export function suits(entry: CacheEntry, call: Call): boolean {
+/** Whether an entry, fresh or stale, fits this caller's controls and view. */
+export function fitsCall(entry: CacheEntry, call: Call): boolean {
   const { stream, includeUsage } = call.view
   return isYoungEnough(entry, call) && (!entry.untold || (stream && !includeUsage))
 }
 
-/** As in flight, who wants it whole can do without its usage. */
-export function suitsFollower(entry: CacheEntry, call: Call): boolean {
+/** The same for a caller that waited for the answer: as in a flight, a non-streaming caller accepts missing usage. */
+export function fitsFollower(entry: CacheEntry, call: Call): boolean {
   const { stream, includeUsage } = call.view
   const isFresh = entry.freshUntil > Date.now()
   return isFresh && isYoungEnough(entry, call) && !(entry.untold && stream && includeUsage)

@@ -1,9 +1,9 @@
 import type { Json } from '../core/json.ts'
 
-/** Deeper than any real request; far less deep than the stack. */
+/** Deeper than any real request, and far below the limit of the stack. */
 const MAX_DEPTH = 256
 
-/** A number that a double cannot hold, as it was written. */
+/** A number that a double cannot hold, kept as it was written. */
 class ExactNumber {
   readonly source: string
   constructor(source: string) {
@@ -11,14 +11,14 @@ class ExactNumber {
   }
 }
 
-/** A number of 16 characters and more, or with an exponent. Also found in some strings, which costs time alone. */
+/** Matches numbers of 16 or more characters, or with an exponent. False matches inside strings cost only time. */
 const MAY_BE_ROUNDED = /[\s:,[]-?(?:\d[\d.]{15}|[\d.]+e[+-]?\d)/i
 
-/** Doubles of different decimals differ up to so many digits, unless they are next to nothing. */
+/** Different decimals of at most this many digits have different doubles, unless they are subnormal. */
 const EXACT_DIGITS = 15
 const LEAST_EXACT = 2.3e-308
 
-/** No other number as short as this one has the same double. */
+/** Whether no other number this short has the same double. */
 function isExact(value: number, source: string): boolean {
   const [digits = ''] = source.toLowerCase().split('e')
   const significant = digits.replace(/[-.]/g, '').replace(/^0+/, '')
@@ -30,9 +30,9 @@ function isExact(value: number, source: string): boolean {
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
 
 /**
- * A text that equal requests have in common: keys sorted, white space gone. The order of keys below a JSON
- * Schema's `properties` stays: the model answers in that order, so it is part of the question.
- * @throws RangeError for a value nested too deeply to be anything but an attack.
+ * Serialises a value so that equal requests give equal texts: sorted keys, no white space. Keys below a JSON Schema's
+ * `properties` keep their order: the model answers in that order, so it is part of the question.
+ * @throws RangeError for a value nested more than `MAX_DEPTH` levels.
  */
 export function canonical(value: unknown, depth = 0, ordered = false): string {
   if (typeof value === 'string') return lengthPrefixed(value)
@@ -52,13 +52,11 @@ export function canonical(value: unknown, depth = 0, ordered = false): string {
   return `{${written}}`
 }
 
-/** Told apart by its length, which is found sooner than what JSON would have to escape. */
+/** Prefixes a text with its length, which is faster than escaping it. */
 export const lengthPrefixed = (text: string) =>
   text.isWellFormed() ? `${text.length}"${text}` : JSON.stringify(text)
 
-/**
- * The body again, but with numbers that `JSON.parse` would round kept apart, as they were written. Most bodies have none.
- */
+/** Returns the body with numbers that `JSON.parse` would round kept as they were written. Most bodies have none. */
 export function parseExactNumbers(text: string, parsed: Record<string, Json>): Record<string, unknown> {
   if (!MAY_BE_ROUNDED.test(text)) return parsed
   const revive: Reviver = (_key, value, { source }) =>

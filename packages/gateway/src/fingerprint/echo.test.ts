@@ -23,12 +23,12 @@ const keyOf = (body: JsonObject): string => {
   const keys = keysOf({
     operation: 'responses',
     body,
-    reading: { body, questions: {} },
+    parsed: { body, questions: {} },
     model: 'm',
-    caller: { team: 't', shared: false },
-    rules: { policy: {} },
+    caller: { team: 't', crossTeamCache: false },
+    policy: { policy: {} },
     controls: { cache: {} },
-    outgoing: { text: JSON.stringify(body), url: 'http://u/v1/responses', headers: new Headers() },
+    outbound: { text: JSON.stringify(body), url: 'http://u/v1/responses', headers: new Headers() },
   } as unknown as Call)
   return 'bypass' in keys ? keys.bypass : keys.exact
 }

@@ -1,8 +1,8 @@
 import type { Call } from '../core/call.ts'
 
 /**
- * Classifies request headers for the cache key. The rule is that of body members: a header that this list does not
- * name may decide an answer, so it is part of the key.
+ * Classifies request headers for the cache key. As with body members, a header missing from these lists may change
+ * the answer, so it is part of the key.
  */
 type Kind = 'neutral' | 'credential' | 'deciding'
 
@@ -17,16 +17,16 @@ const NEUTRAL = new Set(
     // W3C Trace Context and Baggage, OpenTelemetry, Zipkin, Jaeger, OpenTracing, OpenCensus.
     'traceparent tracestate baggage b3 uber-trace-id jaeger-debug-id jaeger-baggage grpc-trace-bin',
     'x-ot-span-context',
-    // Vendors of tracing.
+    // Tracing vendors.
     'sentry-trace sentry-baggage newrelic elastic-apm-traceparent x-dynatrace x-honeycomb-trace sw8 sw8-correlation',
     'sw8-x singularityheader request-context x-appoptics-id',
     // Platforms.
     'x-amzn-trace-id x-cloud-trace-context x-vercel-id cf-ray fly-request-id rndr-id x-railway-request-id',
     'x-ms-request-id x-ms-client-request-id x-arr-log-id',
-    // Names in common use for one request's id.
+    // Common names of request ids.
     'x-request-id request-id x-client-request-id x-correlation-id correlation-id x-trace-id x-span-id x-parent-id',
     'x-transaction-id x-request-start',
-    // The time and the digest that an AWS signature covers; the signature itself is handled below.
+    // Date and digest covered by an AWS signature; the signature itself is handled below.
     'x-amz-date x-amz-content-sha256',
   ]
     .join(' ')
@@ -36,7 +36,7 @@ const NEUTRAL = new Set(
 const NEUTRAL_PREFIX =
   /^(x-stainless-|x-gateway-|x-b3-|x-datadog-|x-newrelic-|x-instana-|ot-tracer-|ot-baggage-|uberctx-)/
 
-/** Headers that say which account is asked. Credentials in other headers count as any unknown header does. */
+/** Headers that identify the account. Credentials in other headers are treated as unknown headers. */
 const CREDENTIAL = new Set(
   [
     'authorization api-key x-api-key cookie proxy-authorization x-goog-api-key x-auth-token x-access-token',
@@ -47,12 +47,12 @@ const CREDENTIAL = new Set(
     .split(' '),
 )
 
-/** What HTTP needs of the neutral headers, whatever the request. */
-const OF_EVERY_REQUEST = new Set(['accept', 'content-type', 'user-agent'])
+/** Neutral headers that HTTP needs in every request. */
+const REQUIRED_BY_HTTP = new Set(['accept', 'content-type', 'user-agent'])
 
-/** Whether a header belongs to one request alone, and may lead back to its sender: ids, tracing, baggage. */
+/** Whether a header belongs to one request alone and may identify its sender: ids, tracing, baggage. */
 export const isOfOneRequest = (name: string): boolean =>
-  kindOf(name) === 'neutral' && !OF_EVERY_REQUEST.has(name)
+  kindOf(name) === 'neutral' && !REQUIRED_BY_HTTP.has(name)
 
 /** Kinds of the names seen so far: a process sends a few dozen. */
 const kinds = new Map<string, Kind>()
@@ -67,24 +67,24 @@ function kindOf(name: string): Kind {
   return kind
 }
 
-/** Headers of a request that bear on whose answer it is: each a list of names and values, unambiguous as one text. */
-export type Bearing = { credentials: string; deciding: string }
+/** Headers that decide which callers may share an answer, each as an unambiguous text of names and values. */
+export type AccountHeaders = { credentials: string; deciding: string }
 
-/** What of a call bears on whose answer it is. */
-export type Borne = {
+/** The parts of a call that these headers are read from. */
+export type AccountParts = {
   teamKey?: string | undefined
   outbound: Pick<Call['outbound'], 'headers' | 'transportName'>
 }
 
 /**
- * Where keys are in custody, the team key is what a caller shows: it counts beside what stands in `authorization`. So does
- * a transport of the program's own, which may add what no header here tells of.
+ * Reads them from a call. With key custody the caller shows a team key, which counts beside `authorization`. So does
+ * a transport of the program's own, which may add credentials that no header shows.
  */
-export function bearingOf({ outbound: outgoing, teamKey }: Borne): Bearing {
+export function accountHeadersOf({ outbound, teamKey }: AccountParts): AccountHeaders {
   let credentials = teamKey === undefined ? '' : pair('team-key', teamKey)
-  if (outgoing.transportName !== undefined) credentials += pair('by', outgoing.transportName)
+  if (outbound.transportName !== undefined) credentials += pair('by', outbound.transportName)
   let deciding = ''
-  outgoing.headers.forEach((value, name) => {
+  outbound.headers.forEach((value, name) => {
     const kind = kindOf(name)
     if (kind === 'neutral') return
     if (kind === 'deciding') deciding += pair(name, value)
@@ -97,7 +97,7 @@ const pair = (name: string, value: string) => `${name}:${value.length}"${value}`
 
 const AWS_SIGNATURE = /^AWS4-[^ ]+ Credential=([^/,\s]+)\/\d+\/([^,\s]+)/
 
-/** An AWS signature is new for each request; the access key and its scope are what stays. */
+/** Returns the lasting part of an AWS signature, access key and scope; the rest is new for each request. */
 function lastingPart(authorization: string): string {
   const [, accessKey, scope] = authorization.startsWith('AWS4-')
     ? (AWS_SIGNATURE.exec(authorization) ?? [])
@@ -105,6 +105,6 @@ function lastingPart(authorization: string): string {
   return accessKey === undefined ? authorization : `${accessKey} ${scope}`
 }
 
-/** All that a call shows for itself, signatures of the moment included. */
-export const shownBy = (call: Borne): string =>
-  bearingOf(call).credentials + (call.outbound.headers.get('authorization') ?? '')
+/** Returns everything a call authenticates with, including signatures of one request. */
+export const credentialsOf = (call: AccountParts): string =>
+  accountHeadersOf(call).credentials + (call.outbound.headers.get('authorization') ?? '')

@@ -19,12 +19,12 @@ function keyOf(text: string, operation: Call['operation'] = 'chat', team = 'a', 
   const call = {
     operation,
     body,
-    reading: { body, questions: {} },
+    parsed: { body, questions: {} },
     model: String(body.model ?? 'auto'),
-    caller: { team, shared: false },
-    rules: { policy: {} },
+    caller: { team, crossTeamCache: false },
+    policy: { policy: {} },
     controls: { cache: {} },
-    outgoing: { text, url: 'http://u/v1/x', headers: new Headers(headers) },
+    outbound: { text, url: 'http://u/v1/x', headers: new Headers(headers) },
   } as unknown as Call
   const keys = keysOf(call)
   return 'bypass' in keys ? `bypass ${keys.bypass}` : keys.exact

@@ -5,42 +5,42 @@ import type { Operation } from '../core/operation.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { canonical, lengthPrefixed, parseExactNumbers } from './canonical.ts'
 import { echoOf } from './echo.ts'
-import { bearingOf } from './headers.ts'
+import { accountHeadersOf } from './headers.ts'
 import { keyRingOf, ownerOf } from './owner.ts'
 import { hasRepeated } from './repeated.ts'
 import { bypassReason } from './shareable.ts'
 
 /**
- * Two names of one question: under `exact` its answer is kept, under `flight` those who ask at the same time meet.
- * `exact` is the whole key, as it stands in Redis, where entries are signed with `secret`.
+ * Two keys of one question: `exact` is the Redis key of its answer, whose entries are signed with `secret`; calls
+ * with the same `flight` share one upstream call.
  */
 export type Keys = { exact: string; flight: string; secret: Buffer } | { bypass: string }
 
 /**
- * Members that never change an answer. Everything else does, members we have never heard of included.
- * `model` is here because the one that answers, not the one asked for, is in the key.
+ * Members that never change an answer. All others do, unknown ones included. `model` is here because the key holds
+ * the model that answers, not the requested one.
  */
 const NEVER_IN_KEY = {
-  chat: of(
+  chat: names(
     'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
     'prompt_cache_retention metadata store',
   ),
-  responses: of(
+  responses: names(
     'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
     'prompt_cache_retention metadata store',
   ),
-  embeddings: of('user'),
-  completions: of('stream stream_options user'),
+  embeddings: names('user'),
+  completions: names('stream stream_options user'),
 } as const satisfies Record<Operation, ReadonlySet<string>>
 
 export function keysOf(call: Call): Keys {
-  const { body, operation, caller, policy: rules } = call
-  const bypass = bypassReason(operation, body, call.model, rules.policy.cacheRemoteContent ?? false)
+  const { body, operation, caller, policy } = call
+  const bypass = bypassReason(operation, body, call.model, policy.policy.cacheRemoteContent ?? false)
   if (bypass !== undefined) return { bypass }
   const tag = caller.crossTeamCache ? SHARED : hashTag(caller.team)
-  const bearing = bearingOf(call)
-  const ring = keyRingOf(call, bearing)
-  const owner = ownerOf(call, ring.signer, bearing)
+  const accountHeaders = accountHeadersOf(call)
+  const ring = keyRingOf(call, accountHeaders)
+  const owner = ownerOf(call, ring.signer, accountHeaders)
   if (owner === undefined) return { bypass: 'no-user' }
   const scope = scopeOf(call, tag, ring.id + owner)
   const known = call.parsed.keys
@@ -54,57 +54,51 @@ export function keysOf(call: Call): Keys {
   return keys
 }
 
-/** All that is in a key beside the body. No part can reach into the next: each tells its length. */
-function scopeOf(
-  { body, operation, outbound: outgoing, model, controls }: Call,
-  tag: string,
-  owner: string,
-): string {
-  // Answers to calls that left `store` out name a response that upstream keeps; to `store: false`, one it does not.
+/** Returns everything in a key besides the body. Each part is prefixed with its length, so that parts cannot blend. */
+function scopeOf({ body, operation, outbound, model, controls }: Call, tag: string, owner: string): string {
+  // Answers to calls without `store` name a response that upstream keeps; answers to `store: false` do not.
   const kept = operation === 'responses' && body.store !== false ? 'kept' : ''
-  const parts = [tag, controls.cache.namespace ?? '', outgoing.url, operation, model, kept, owner]
+  const parts = [tag, controls.cache.namespace ?? '', outbound.url, operation, model, kept, owner]
   let scope = ''
   for (const part of parts) scope += lengthPrefixed(part)
   return scope
 }
 
-/** The tag of answers that all teams share. No team's own tag looks like it. */
+/** Tag of answers that all teams share. No team's tag can equal it. */
 const SHARED = '*'
 
-/** Characters of the largest body that is written anew to be compared: beyond, a look through it takes less room. */
-const MOST_COMPARED = 262_144
+/**
+ * Characters of the largest body that is serialised again for comparison; a larger one is scanned, which takes less
+ * memory.
+ */
+const MAX_COMPARED_CHARS = 262_144
 
-/** SHA-256 of all that the body asks, worked out once for each body. */
-function questionOf({
-  operation,
-  body,
-  parsed: reading,
-  outbound: outgoing,
-}: Call): string | { bypass: string } {
-  const known = reading.questions[operation]
+/** Returns the SHA-256 of everything the body asks, computed once per body. */
+function questionOf({ operation, body, parsed, outbound }: Call): string | { bypass: string } {
+  const known = parsed.questions[operation]
   if (known !== undefined) return known
   const excluded = NEVER_IN_KEY[operation]
-  // Members of LiteLLM's are in the text, and no more in the body.
-  const whole = Object.keys(outgoing.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outgoing.text))
-  // Nothing that parsing loses is in such a text: no member twice, no number that a double cannot hold.
-  const isPlain = outgoing.text.length <= MOST_COMPARED && JSON.stringify(whole) === outgoing.text
-  if (!isPlain && hasRepeated(outgoing.text, whole)) return { bypass: 'repeated-member' }
+  // LiteLLM's members are in the text, but no longer in the body.
+  const whole = Object.keys(outbound.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outbound.text))
+  // Such a text loses nothing in parsing: no repeated member, no number that a double cannot hold.
+  const isPlain = outbound.text.length <= MAX_COMPARED_CHARS && JSON.stringify(whole) === outbound.text
+  if (!isPlain && hasRepeated(outbound.text, whole)) return { bypass: 'repeated-member' }
   try {
-    const exact = isPlain ? body : parseExactNumbers(outgoing.text, body)
-    let written = ''
+    const exact = isPlain ? body : parseExactNumbers(outbound.text, body)
+    let serialised = ''
     for (const name of Object.keys(exact).sort()) {
       const member = exact[name]
       if (excluded.has(name) || !(name in body) || member === null || (name === 'n' && member === 1)) continue
-      written += `${JSON.stringify(name)}:${canonical(member)},`
+      serialised += `${JSON.stringify(name)}:${canonical(member)},`
     }
-    const question = hash('sha256', written, 'base64url')
-    reading.questions[operation] = question
+    const question = hash('sha256', serialised, 'base64url')
+    parsed.questions[operation] = question
     return question
   } catch {
     return { bypass: 'nested-too-deeply' }
   }
 }
 
-function of(...names: string[]): ReadonlySet<string> {
+function names(...names: string[]): ReadonlySet<string> {
   return new Set(['model', ...names.join(' ').split(' ')])
 }

@@ -1,8 +1,8 @@
 import { isObject, type Json, list, object } from '../core/json.ts'
 
 /**
- * What a content part may be. A part of any other type may stand for content that is kept elsewhere, and may change
- * under an unchanged request.
+ * Known types of content parts. A part of any other type may reference content stored elsewhere, which may change
+ * while the request stays the same.
  */
 const PARTS = new Set([
   'text',
@@ -21,8 +21,8 @@ const PARTS = new Set([
 /** Members that name content by an id. */
 const IDS = new Set(['id', 'file_id', 'file_ids', 'image_id', 'audio_id', 'video_id', 'asset_id'])
 
-/** Members that hold content, or say where it is. Only what begins with `data:` is surely held. */
-const PLACES = new Set([
+/** Members that hold content or its address. Only values that begin with `data:` hold it for certain. */
+const LOCATIONS = new Set([
   'url',
   'uri',
   'image_url',
@@ -35,7 +35,7 @@ const PLACES = new Set([
   'fileUri',
 ])
 
-/** Members that are words: an address in them is part of the question. */
+/** Members that are plain words: an address in them is part of the question. */
 const WORDS = new Set([
   'type',
   'text',
@@ -47,29 +47,30 @@ const WORDS = new Set([
   'format',
   'mime_type',
 ])
-/** Members that tell of earlier answers, and are not looked up by anybody. */
-const TOLD = new Set(['annotations', 'logprobs', 'prompt_cache_breakpoint', 'cache_control'])
+/** Members that describe earlier answers; upstream does not look them up. */
+const DESCRIPTIVE = new Set(['annotations', 'logprobs', 'prompt_cache_breakpoint', 'cache_control'])
 
-/** An address of any kind; base64 has no colon. */
+/** An address of any scheme; base64 has no colon. */
 const ADDRESS = /^\s*(?:[a-z][\w+.-]*:|\/\/)/i
 const isData = (text: string) => /^data:/i.test(text)
 
-/** Whether a content part points at content that is elsewhere: by address, by id, or in a way that is unknown. */
-export function pointsElsewhere(part: Json): boolean {
+/** Whether a content part references content stored elsewhere: by address, by id, or in an unknown way. */
+export function referencesContent(part: Json): boolean {
   if (!isObject(part)) return false
   const { type } = part
   if (type !== undefined && (typeof type !== 'string' || !PARTS.has(type))) return true
-  return refers(part)
+  return hasReference(part)
 }
 
-/** The same of a member of a message beside its content, such as the audio that an assistant has said. */
-export function refers(value: Json | undefined): boolean {
+/** The same for other members of a message, such as an assistant's audio. */
+export function hasReference(value: Json | undefined): boolean {
   return Object.entries(object(value)).some(([name, each]) => {
-    if (each === null || TOLD.has(name)) return false
+    if (each === null || DESCRIPTIVE.has(name)) return false
     if (IDS.has(name)) return true
-    if (typeof each === 'string') return PLACES.has(name) ? !isData(each) : !WORDS.has(name) && leads(each)
-    return Array.isArray(each) ? list(each).some(refers) : refers(each)
+    if (typeof each === 'string')
+      return LOCATIONS.has(name) ? !isData(each) : !WORDS.has(name) && isExternal(each)
+    return Array.isArray(each) ? list(each).some(hasReference) : hasReference(each)
   })
 }
 
-const leads = (text: string) => ADDRESS.test(text) && !isData(text)
+const isExternal = (text: string) => ADDRESS.test(text) && !isData(text)

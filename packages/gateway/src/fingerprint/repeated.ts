@@ -2,17 +2,16 @@ import type { Json, JsonObject } from '../core/json.ts'
 import { closingQuote } from '../util/json-limits.ts'
 
 /**
- * Whether a JSON text has an object with a member written twice. `JSON.parse` believes the last; a receiver of the text
- * may believe the first, so that its question is not known.
- *
- * @param parsed What `JSON.parse` made of the text.
+ * Whether an object in a JSON text has the same member twice. `JSON.parse` takes the last; upstream may take the
+ * first, so that the question is ambiguous.
+ * @param parsed The result of `JSON.parse` for the text.
  */
 export function hasRepeated(text: string, parsed: JsonObject): boolean {
-  return written(text) !== kept(parsed)
+  return membersInText(text) !== membersInValue(parsed)
 }
 
-/** Members in a text: colons outside of strings. */
-function written(text: string): number {
+/** Counts members in a text: colons outside of strings. */
+function membersInText(text: string): number {
   let count = 0
   let quote = text.indexOf('"')
   while (quote !== -1) {
@@ -26,7 +25,7 @@ function written(text: string): number {
   return count
 }
 
-function kept(parsed: JsonObject): number {
+function membersInValue(parsed: JsonObject): number {
   let count = 0
   const pending: (JsonObject | Json[])[] = [parsed]
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {

@@ -1,10 +1,10 @@
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
-import { pointsElsewhere, refers } from './references.ts'
+import { hasReference, referencesContent } from './references.ts'
 
 /**
- * Why an answer to this body may be neither stored nor shared, or `undefined` if it may. Tools, items and content
- * parts are held against lists of what is known to be safe: what OpenAI adds tomorrow is not.
+ * Returns why an answer to this body may be neither stored nor shared; `undefined`: it may. Tools, items and content
+ * parts are checked against lists of safe ones, so that future additions of OpenAI are not shared.
  */
 export function bypassReason(
   operation: Operation,
@@ -15,9 +15,9 @@ export function bypassReason(
   if (isSet(body.model) && typeof body.model !== 'string') return 'odd-model'
   if (operation === 'chat') return chat(body, model, remote)
   if (operation === 'responses') return responses(body, model, remote)
-  // Servers other than OpenAI take images and the like here.
+  // Servers other than OpenAI accept images and the like here.
   const inputs = operation === 'embeddings' ? list(body.input) : []
-  return !remote && inputs.some(refers) ? 'remote-content' : undefined
+  return !remote && inputs.some(hasReference) ? 'remote-content' : undefined
 }
 
 function chat(body: JsonObject, model: string, remote: boolean): string | undefined {
@@ -28,7 +28,8 @@ function chat(body: JsonObject, model: string, remote: boolean): string | undefi
   if (remote) return undefined
   const messages = list(body.messages).map(object)
   const isRemote = messages.some(
-    ({ content, audio }) => list(content).some(pointsElsewhere) || refers(content) || refers(audio),
+    ({ content, audio }) =>
+      list(content).some(referencesContent) || hasReference(content) || hasReference(audio),
   )
   return isRemote ? 'remote-content' : undefined
 }
@@ -45,7 +46,7 @@ function responses(body: JsonObject, model: string, remote: boolean): string | u
   if (remote) return undefined
   const parts = items.flatMap((item) => [...list(object(item).content), ...list(object(item).output)])
   const filled = Object.values(object(object(body.prompt).variables))
-  return [...parts, ...filled].some(pointsElsewhere) ? 'remote-content' : undefined
+  return [...parts, ...filled].some(referencesContent) ? 'remote-content' : undefined
 }
 
 const CHAT_TOOLS = new Set(['function', 'custom'])
@@ -61,7 +62,7 @@ const ITEMS = new Set([
 const safeTool = (tool: Json): boolean =>
   typeOf(tool) === 'namespace' ? list(object(tool).tools).every(safeTool) : CHAT_TOOLS.has(typeOf(tool))
 
-/** "Easy" input messages have a role and no type. */
+/** Short-form ("easy") input messages have a role and no type. */
 const itemType = (item: Json) => typeOf(item) || (isSet(object(item).role) ? 'message' : '')
 
 const typeOf = (value: Json): string => text(object(value).type)

@@ -84,9 +84,9 @@ export function buildGateway(options: GatewayOptions | undefined, credential: Cr
   const recorder = createRecorder(counters, recorded, emit, fault, condition)
   const sayOfSinks = rateLimited(warn)
   const places = configuredSinks(settings, () => rules.policy, shared?.link, sayOfSinks)
-  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, say: sayOfSinks, fault })
+  const sinks = createSinks(places, { ...settings.queue, mask: settings.mask, warn: sayOfSinks, fault })
   const meanings = createLazySemanticCache(settings, shared?.link, sayOfSinks, fault)
-  const detours: ProxyFailoverStats = { way: 'direct', detours: 0 }
+  const detours: ProxyFailoverStats = { active: 'direct', calls: 0 }
   const answer = pipeline({
     meanings: meanings.load,
     recorder,
@@ -143,7 +143,7 @@ export function buildGateway(options: GatewayOptions | undefined, credential: Cr
     complain,
     passThrough,
     policy: () => rules,
-    closeRecord: (call: Call) => recorder.forget(call.state),
+    closeRecord: (call: Call) => recorder.discard(call.state),
     starting: () => starting,
   }
 
@@ -168,7 +168,7 @@ export function buildGateway(options: GatewayOptions | undefined, credential: Cr
 
   /** A call has begun when `answer` returns, if not when it resolves. */
   function handler(call: Call): Promise<Reply> {
-    shared?.following?.tick()
+    shared?.following?.poll()
     const reply = answer(call)
     guarded(announce, fault, 'waitUntil')
     return reply
@@ -184,7 +184,7 @@ export function buildGateway(options: GatewayOptions | undefined, credential: Cr
     hook(record, call.state)
     guarded(() => meanings.count(record), fault, 'the semantic cache')
     const capture = call.confidential ? 'off' : (settings.capture ?? call.caller.capture)
-    sinks.receive({ record, said: { call, ending } }, capture)
+    sinks.receive({ record, exchange: { call, ending } }, capture)
   }
 
   function tell(passed: PassThroughCall, origin: CallState) {

@@ -33,7 +33,7 @@ export function createLazySemanticCache(
     const { createSemanticCache: openSemantic } = await import('../semantic/create.ts')
     const keyLocking = quota?.keyLocking ?? false
     const { sharedBytes } = cache
-    opened = openSemantic({ settings: semantic, key, sharedBytes, keyLocking, link, track, say })
+    opened = openSemantic({ settings: semantic, key, sharedBytes, keyLocking, redis: link, track, warn: say })
     return opened
   }
 
@@ -55,7 +55,7 @@ export function createLazySemanticCache(
     async forget(answerId: string) {
       // There may be entries of other processes, or in a store elsewhere.
       const { index } = semantic
-      const isHere = link === undefined && (index === 'flat' || index.type !== 'engine')
+      const isHere = link === undefined && (index === 'flat' || index.type !== 'backend')
       if (opened === undefined && isHere) return
       await (await it()).store.admin.forget(answerId).catch(() => undefined)
     },

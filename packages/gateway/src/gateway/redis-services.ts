@@ -35,9 +35,9 @@ export function createRedisServices(
     onFull,
     keyLocking: quota?.keyLocking ?? false,
   })
-  const answers = createTieredCache(memory, store, { link, localMs: cache.localMs })
+  const answers = createTieredCache(memory, store, { connection: link, localMs: cache.localMs })
   const following = settings.livePolicy ? followFor(settings, link, adopt, say) : undefined
-  const onVersion = following?.told
+  const onVersion = following?.notifyVersion
   const limits = quota && createRedisQuota(link, { ...quota, ...(onVersion && { onVersion }) })
   const abroad = across && crossProcessOver(link, across)
 
@@ -81,7 +81,7 @@ function followFor(
   say: Warn,
 ) {
   const own = { policy, source }
-  return followPolicy(link, { own, adopt, say })
+  return followPolicy(link, { own, setPolicy: adopt, warn: say })
 }
 
 function crossProcessOver(link: RedisConnection, { waitMs }: { waitMs: number }): CrossProcess {

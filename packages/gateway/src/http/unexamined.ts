@@ -13,7 +13,7 @@ export function maySend(
   try {
     const told = marked && readHeaders(marked, () => undefined)
     const { binds, egress } = policy()
-    return !binds && egress.strays({ url, headers, shown: told?.key }) === undefined
+    return !binds && egress.strayRefusal({ url, headers, shown: told?.key }) === undefined
   } catch {
     return false
   }

@@ -61,7 +61,7 @@ test.each(combinations)('exact and semantic, switched off by %j, %j or %j, are o
 test.each([0, 1, 2])('a layer (%i) without any cache shares nothing', (at) => {
   const layers: [Layer, Layer, Layer] = [{ shared: true }, { shared: true }, { shared: true }]
   layers[at] = false
-  expect(callerUnder(layers)).toMatchObject({ shares: false, shared: false })
+  expect(callerUnder(layers)).toMatchObject({ cacheable: false, crossTeamCache: false })
 })
 
 test('no claim passes for another one, whatever is in its names', () => {

@@ -7,18 +7,18 @@ import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { planOf } from '../policy/semantic-plan.ts'
 
-const EXACT = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
+const EXACT_DEFAULTS = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }
 const CAPTURE = 'masked'
-const WAITING = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
+const WAIT_DEFAULTS = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
 
 /**
- * Tells callers apart by the policy. A key speaks louder than a name: whoever shows a team's key is of that team.
- * `say` is called with what an operator should know; repeated messages are its concern. Only in mode `embedded` it is we
- * who judge keys: elsewhere one that the policy does not know is no reason to refuse.
+ * Creates the lookup from claims to callers. A team key outranks a claimed name. Keys are checked only in mode
+ * `embedded`: in other modes an unknown key is no reason to refuse.
+ * @param warn Receives messages for operators; the caller drops repeated ones.
  */
 export function createDirectory(
   policy: Policy,
-  say: (message: string) => void,
+  warn: (message: string) => void,
   modeOf: (agent: string | undefined) => Mode,
 ) {
   const teams = policy.teams ?? {}
@@ -30,7 +30,7 @@ export function createDirectory(
   }
   const known = new LRUCache<string, Caller>({ max: 1_000 })
 
-  function look({ agent, key, team: declared }: Claim): Caller {
+  function resolve({ agent, key, team: declared }: Claim): Caller {
     const mode = modeOf(agent)
     const judges = mode === 'embedded'
     const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
@@ -42,21 +42,21 @@ export function createDirectory(
     const owner = named === undefined ? undefined : teams[named]
     if (judges && owner?.requireKey && keyTeam !== named)
       return unknownCaller(agent, mode, `is not one of team ${named}, which requires one`)
-    if (team === undefined && mode !== 'direct') sayWhyUnlimited(agent, [...teamOfAgent.keys()], say)
+    if (team === undefined && mode !== 'direct') warnUnlimited(agent, [...teamOfAgent.keys()], warn)
     return callerOf(policy, agent ?? 'default', name, team, mode)
   }
 
-  return function who(claim: Claim): Caller {
+  return function resolveCaller(claim: Claim): Caller {
     const id = idOf(claim.agent) + idOf(claim.key) + idOf(claim.team)
     const found = known.get(id)
     if (found !== undefined) return found
-    const caller = look(claim)
+    const caller = resolve(claim)
     known.set(id, caller)
     return caller
   }
 }
 
-/** Tells its length: no part of a claim can pass for two, nor two claims for one. */
+/** Prefixes each part with its length, so that different claims have different ids. */
 const idOf = (part: string | undefined) => (part === undefined ? '-' : `${part.length}:${part}`)
 
 function callerOf(
@@ -66,15 +66,15 @@ function callerOf(
   team: TeamPolicy | undefined,
   mode: Mode,
 ): Caller {
-  const own = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
-  const layers = [policy.cache, team?.cache, own?.cache]
-  const exact = layers.reduce(narrowed, EXACT as Caller['exact'])
+  const agentPolicy = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
+  const layers = [policy.cache, team?.cache, agentPolicy?.cache]
+  const exact = layers.reduce(narrowExact, EXACT_DEFAULTS as Caller['exact'])
   return {
     agent,
     team: name,
     mode,
     limits: team && limitsOf(team, policy),
-    capture: own?.capture ?? CAPTURE,
+    capture: agentPolicy?.capture ?? CAPTURE,
     models: modelsOf(policy, team),
     exact,
     semantic: planOf(layers),
@@ -82,21 +82,21 @@ function callerOf(
     crossTeamCache: isWidened(layers, 'shared'),
     perUser: layers.some((layer) => layer && layer.sharedBetweenUsers === false),
     accountsShare: isWidened(layers, 'sharedBetweenAccounts'),
-    onLimit: team?.onLimit ?? WAITING.onLimit,
-    priority: own?.priority ?? WAITING.priority,
-    maxWaitMs: team?.maxWaitMs ?? WAITING.maxWaitMs,
-    maxQueued: team?.maxQueued ?? WAITING.maxQueued,
-    ...(own?.off && { refusal: off(agent) }),
+    onLimit: team?.onLimit ?? WAIT_DEFAULTS.onLimit,
+    priority: agentPolicy?.priority ?? WAIT_DEFAULTS.priority,
+    maxWaitMs: team?.maxWaitMs ?? WAIT_DEFAULTS.maxWaitMs,
+    maxQueued: team?.maxQueued ?? WAIT_DEFAULTS.maxQueued,
+    ...(agentPolicy?.disabled && { refusal: disabledRefusal(agent) }),
   }
 }
 
-/** What shares more counts only where some layer says so, and none says otherwise, be it an outer or an inner one. */
+/** Wider sharing needs one layer that allows it and none that forbids it, outer or inner. */
 function isWidened(
   layers: (false | CachePolicy | undefined)[],
   name: 'shared' | 'sharedBetweenAccounts',
 ): boolean {
-  const said = layers.map((layer) => (layer === false ? false : layer?.[name]))
-  return said.includes(true) && !said.includes(false)
+  const given = layers.map((layer) => (layer === false ? false : layer?.[name]))
+  return given.includes(true) && !given.includes(false)
 }
 
 /** A policy that names no models forbids none. */
@@ -105,48 +105,48 @@ function modelsOf({ models }: Policy, team: TeamPolicy | undefined): ReadonlySet
   return names && new Set(names)
 }
 
-/** Inner layers override outer ones, but nobody can switch on again what an outer layer switched off. */
-function narrowed(outer: Caller['exact'], layer: false | CachePolicy | undefined): Caller['exact'] {
+/** Inner layers override outer ones, but cannot switch on what an outer layer switched off. */
+function narrowExact(outer: Caller['exact'], layer: false | CachePolicy | undefined): Caller['exact'] {
   if (outer === undefined || layer === false || layer?.exact === false) return undefined
   return layer?.exact === undefined ? outer : { ...outer, ...layer.exact }
 }
 
 function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limits | undefined {
-  const { rpm, tpm, usdPerDay, whenRedisIsAway } = team
+  const { rpm, tpm, usdPerDay, onRedisUnavailable } = team
   if (rpm === undefined && tpm === undefined && usdPerDay === undefined) return undefined
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm
   if (usdPerDay !== undefined) limits.usdPerDay = nanoUsd(usdPerDay)
   if (version !== undefined) limits.version = version
-  if (whenRedisIsAway !== undefined) limits.away = awayOf(whenRedisIsAway)
+  if (onRedisUnavailable !== undefined) limits.whileUnavailable = whileUnavailableOf(onRedisUnavailable)
   return limits
 }
 
-function awayOf(said: NonNullable<TeamPolicy['whenRedisIsAway']>): WhileUnavailable {
-  if (typeof said === 'string') return { ...DEFAULT_WHILE_UNAVAILABLE, rates: said, dollars: said }
+function whileUnavailableOf(given: NonNullable<TeamPolicy['onRedisUnavailable']>): WhileUnavailable {
+  if (typeof given === 'string') return { ...DEFAULT_WHILE_UNAVAILABLE, rates: given, dollars: given }
   const {
     rates = DEFAULT_WHILE_UNAVAILABLE.rates,
     dollars = DEFAULT_WHILE_UNAVAILABLE.dollars,
     leased = DEFAULT_WHILE_UNAVAILABLE.leased,
     allowanceUsd = 0,
-  } = said
+  } = given
   return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
 }
 
-function sayWhyUnlimited(agent: string | undefined, agents: string[], say: (message: string) => void) {
+function warnUnlimited(agent: string | undefined, agents: string[], warn: (message: string) => void) {
   if (agent === undefined)
-    return say('no agent and no team key given: calls run in team "default", without limits')
+    return warn('no agent and no team key given: calls run in team "default", without limits')
   const near = agents.find(
     (name) => name.toLowerCase().replace(/\W/g, '') === agent.toLowerCase().replace(/\W/g, ''),
   )
   const hint = near ? `; did you mean "${near}"?` : ''
-  say(
+  warn(
     `agent ${JSON.stringify(agent)} is in no team of the policy: it runs in team "default", without limits${hint}`,
   )
 }
 
-const off = (agent: string): Refusal => ({
+const disabledRefusal = (agent: string): Refusal => ({
   code: 'gateway_agent_off',
   message: `The agent ${JSON.stringify(agent)} is switched off. An operator can switch it on again: llm-gateway switch agent ${agent} on`,
 })
@@ -164,7 +164,7 @@ const unknownCaller = (agent: string | undefined, mode: Mode, why: string): Call
   crossTeamCache: false,
   perUser: false,
   accountsShare: false,
-  ...WAITING,
+  ...WAIT_DEFAULTS,
   refusal: {
     code: 'gateway_unknown_key',
     message: `The team key ${why}. Set LLM_GATEWAY_KEY, or gateway.key, to a key whose SHA-256 the policy lists.`,

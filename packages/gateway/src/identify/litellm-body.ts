@@ -4,10 +4,10 @@ import type { Operation } from '../core/operation.ts'
 import { checkedControls } from './schema.ts'
 
 /**
- * The members of `metadata` that LiteLLM takes for itself. The rest is OpenAI's and goes through.
- * Source: LiteLLM's Langfuse integration and proxy docs, 1.81 to 1.111.
+ * Members of `metadata` that LiteLLM consumes. The rest is OpenAI's and is passed on. Source: LiteLLM's Langfuse
+ * integration and proxy docs, 1.81 to 1.111.
  */
-const OURS = new Set([
+const LITELLM_MEMBERS = new Set([
   'trace_id',
   'existing_trace_id',
   'trace_name',
@@ -26,10 +26,13 @@ const OURS = new Set([
   'debug_langfuse',
 ])
 
-/** What code written for LiteLLM says in its request body, and the members to take out before OpenAI sees it. */
+/** Controls that code written for LiteLLM puts in its request body, and the members to remove before OpenAI sees it. */
 export type BodyControls = { context: GatewayContext; edits: Record<string, Json | undefined> }
 
-/** `operation`: upstream is asked it, and no proxy. What upstream itself keeps of `metadata` is read and not taken out. */
+/**
+ * Reads them. `operation`: set when the request goes to upstream itself; metadata that upstream stores is then read
+ * but kept.
+ */
 export function readBody(body: JsonObject, operation?: Operation): BodyControls | undefined {
   const { cache, metadata } = body
   const controls: BodyControls = { context: {}, edits: {} }
@@ -38,17 +41,17 @@ export function readBody(body: JsonObject, operation?: Operation): BodyControls 
     if (control !== undefined) controls.context.cache = control
     controls.edits.cache = undefined
   }
-  if (isObject(metadata) && Object.keys(metadata).some((key) => OURS.has(key))) {
+  if (isObject(metadata) && Object.keys(metadata).some((key) => LITELLM_MEMBERS.has(key))) {
     Object.assign(controls.context, traceOf(metadata))
     const isKept = keepsMetadata(operation, body) ? isText : () => false
-    const rest = Object.entries(metadata).filter(([key, value]) => !OURS.has(key) || isKept(value))
+    const rest = Object.entries(metadata).filter(([key, value]) => !LITELLM_MEMBERS.has(key) || isKept(value))
     if (rest.length < Object.keys(metadata).length)
       controls.edits.metadata = rest.length === 0 ? undefined : Object.fromEntries(rest)
   }
   return Object.keys({ ...controls.edits, ...controls.context }).length > 0 ? controls : undefined
 }
 
-/** Chat completions take metadata only with `store`; its values are texts. Source: OpenAI API reference, `metadata`. */
+/** Chat completions accept metadata only with `store`; its values are texts. Source: OpenAI API reference, `metadata`. */
 const keepsMetadata = (operation: Operation | undefined, { store }: JsonObject) =>
   operation === 'responses' || (operation === 'chat' && store === true)
 
@@ -75,5 +78,5 @@ function traceOf(metadata: JsonObject): GatewayContext {
 }
 
 const isText = (tag: Json) => typeof tag === 'string'
-/** These are LiteLLM's fields: what of them is malformed, LiteLLM would ignore as well. */
+/** Malformed LiteLLM fields are ignored, as LiteLLM does. */
 const ignore = () => undefined

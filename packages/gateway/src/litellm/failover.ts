@@ -9,127 +9,135 @@ import { proxyTarget } from './target.ts'
 
 /** How calls have left since the gateway was made. */
 export type ProxyFailoverStats = {
-  /** Where calls go now. */
-  way: 'direct' | 'litellm'
-  /** Calls that went through the proxy. */
-  detours: number
+  /** Current route of calls. */
+  active: 'direct' | 'litellm'
+  /** Number of calls sent through the proxy. */
+  calls: number
 }
 
-/** `open`: calls go straight. `broken`: through the proxy. `trial`: the next one may go straight again. */
+/**
+ * Circuit breaker of the direct route. `closed`: calls go directly. `open`: through the proxy. `half-open`: the next
+ * call tries the direct route.
+ */
 type CircuitState = {
-  state: 'open' | 'broken' | 'trial'
+  state: 'closed' | 'open' | 'half-open'
   failures: number
   since: number
-  lookAt: number
+  probeAt: number
   waitMs: number
 }
 
 type Parts = {
   proxy: LitellmSettings
-  /** Sends what has been aimed at the proxy. */
+  /** Sends a call whose target is the proxy. */
   proxied: Handler
   /** Whether upstream answers at all; costs no tokens. */
   probe: (call: Call) => Promise<boolean>
-  say: Warn
+  warn: Warn
   fault: Fault
   stats: ProxyFailoverStats
 }
 
-const LONGEST_MS = 120_000
+const MAX_PROBE_GAP_MS = 120_000
 
 /**
- * When the direct route breaks, calls go through the proxy, and come back by themselves. Who looks whether it is whole
- * again is no caller: first a request that nobody waits for, and then one call, which takes the other way if it fails.
+ * Sends calls through the proxy while the direct route fails, and returns to the direct route by itself: first a
+ * background probe must succeed, then one call, which falls back to the proxy if it fails.
  */
-export function proxyFailover({ proxy, proxied, probe, say, fault, stats }: Parts): Stage {
-  const ways = new Map<string, CircuitState>()
+export function proxyFailover({ proxy, proxied, probe, warn, fault, stats }: Parts): Stage {
+  const circuits = new Map<string, CircuitState>()
 
   return (next) =>
-    async function detour(call) {
-      const { outbound: outgoing } = call
-      if (outgoing.immutable || outgoing.path === undefined) return await next(call)
-      const origin = new URL(outgoing.url).origin
-      const way = ways.get(origin) ?? wholeWay()
-      ways.set(origin, way)
-      if (way.state === 'broken') {
-        look(way, call)
-        return await around(next, call, outgoing.path)
+    async function proxyFailover(call) {
+      const { outbound } = call
+      if (outbound.immutable || outbound.path === undefined) return await next(call)
+      const origin = new URL(outbound.url).origin
+      const circuit = circuits.get(origin) ?? newCircuit()
+      circuits.set(origin, circuit)
+      if (circuit.state === 'open') {
+        probeIfDue(circuit, call)
+        return await sendThroughProxy(next, call, outbound.path)
       }
-      const isTrial = way.state === 'trial'
-      if (isTrial) become(way, 'broken')
+      const isTrial = circuit.state === 'half-open'
+      if (isTrial) setState(circuit, 'open')
       const reply = await next(call)
-      const isBroken = await broke(reply, call)
+      const isBroken = await hasFailed(reply, call)
       if (isBroken === undefined) return reply
       if (!isBroken) {
-        restore(way, origin)
+        closeCircuit(circuit, origin)
         return reply
       }
-      way.failures += 1
-      if (way.state === 'open' && way.failures >= proxy.afterFailures) close(way, origin)
-      return isTrial && (await mayAskAgain(reply, call)) ? await around(next, call, outgoing.path) : reply
+      circuit.failures += 1
+      if (circuit.state === 'closed' && circuit.failures >= proxy.afterFailures) openCircuit(circuit, origin)
+      return isTrial && (await mayAskAgain(reply, call))
+        ? await sendThroughProxy(next, call, outbound.path)
+        : reply
     }
 
-  async function around(next: Handler, call: Call, path: string): Promise<Reply> {
-    stats.detours += 1
+  async function sendThroughProxy(next: Handler, call: Call, path: string): Promise<Reply> {
+    stats.calls += 1
     const { headers } = call.outbound
-    // Our own cache is in charge: the proxy's would be a second one, with other rules.
+    // The gateway's own cache is in charge: the proxy's would be a second one with other rules.
     const edits = litellmFields(call, NO_CACHE)
     const reply = await proxied({
       ...call,
       outbound: { ...call.outbound, ...proxyTarget(proxy, { path, headers }), bodyEdits: edits },
     })
-    // Where the proxy is away as well, there is nothing to lose.
+    // If the proxy is unreachable as well, the direct route is worth a try.
     const isAway = reply.recording.status === undefined && (await reply.recording.ended).type === 'failed'
     return isAway && !call.signal.aborted && (await mayAskAgain(reply, call)) ? await next(call) : reply
   }
 
-  function close(way: CircuitState, origin: string) {
-    Object.assign(way, { since: performance.now(), waitMs: proxy.lookAgainMs })
-    become(way, 'broken')
-    say(
+  function openCircuit(circuit: CircuitState, origin: string) {
+    Object.assign(circuit, { since: performance.now(), waitMs: proxy.lookAgainMs })
+    setState(circuit, 'open')
+    warn(
       'detour',
-      `${origin} has failed ${way.failures} times in a row: calls go through the LiteLLM proxy at ${new URL(proxy.base).origin} until it is back.`,
+      `${origin} has failed ${circuit.failures} times in a row: calls go through the LiteLLM proxy at ${new URL(proxy.base).origin} until it is back.`,
     )
   }
 
-  function restore(way: CircuitState, origin: string) {
-    if (way.state !== 'open')
-      say(
+  function closeCircuit(circuit: CircuitState, origin: string) {
+    if (circuit.state !== 'closed')
+      warn(
         'return',
-        `${origin} is back after ${Math.ceil((performance.now() - way.since) / 1_000)} s: calls go straight again.`,
+        `${origin} is back after ${Math.ceil((performance.now() - circuit.since) / 1_000)} s: calls go directly again.`,
       )
-    way.failures = 0
-    become(way, 'open')
+    circuit.failures = 0
+    setState(circuit, 'closed')
   }
 
-  function become(way: CircuitState, state: CircuitState['state']) {
-    way.state = state
-    if (state === 'broken') way.lookAt = performance.now() + way.waitMs
-    stats.way = [...ways.values()].every(({ state }) => state === 'open') ? 'direct' : 'litellm'
+  function setState(circuit: CircuitState, state: CircuitState['state']) {
+    circuit.state = state
+    if (state === 'open') circuit.probeAt = performance.now() + circuit.waitMs
+    stats.active = [...circuits.values()].every(({ state }) => state === 'closed') ? 'direct' : 'litellm'
   }
 
-  function look(way: CircuitState, call: Call) {
-    if (performance.now() < way.lookAt) return
-    way.waitMs = Math.min(LONGEST_MS, way.waitMs * 2)
-    way.lookAt = performance.now() + way.waitMs
+  function probeIfDue(circuit: CircuitState, call: Call) {
+    if (performance.now() < circuit.probeAt) return
+    circuit.waitMs = Math.min(MAX_PROBE_GAP_MS, circuit.waitMs * 2)
+    circuit.probeAt = performance.now() + circuit.waitMs
     const found = probe(call).then((answers) => {
-      if (answers && way.state === 'broken') become(way, 'trial')
+      if (answers && circuit.state === 'open') setState(circuit, 'half-open')
     })
     detached(found, fault, 'a probe')
   }
 }
 
-/** One reservation holds the worst case of one request: under a budget, no second one follows that may be billed, too. */
+/**
+ * A reservation holds the worst case of one request: under a budget, no second request follows one that may be
+ * billed.
+ */
 const mayAskAgain = async ({ recording }: Reply, { caller }: Call) =>
   caller.limits?.usdPerDay === undefined || (await recording.ended).usage.bill === 'none'
 
-const wholeWay = (): CircuitState => ({ state: 'open', failures: 0, since: 0, lookAt: 0, waitMs: 0 })
+const newCircuit = (): CircuitState => ({ state: 'closed', failures: 0, since: 0, probeAt: 0, waitMs: 0 })
 
-/** No answer, or that of a server that is broken; `undefined`: nobody waited to see. */
-async function broke({ recording }: Reply, call: Call): Promise<boolean | undefined> {
+/** Whether upstream was unreachable or answered with 5xx; `undefined`: unknown, because the caller left. */
+async function hasFailed({ recording }: Reply, call: Call): Promise<boolean | undefined> {
   if (recording.status !== undefined) return recording.status >= 500
   const ending = await recording.ended
-  // A connection that was closed while it was idle says nothing of upstream.
+  // A connection that was closed while idle says nothing about upstream.
   if (ending.type === 'failed') return ending.unseen ? undefined : true
   return isGivenUp(call) ? undefined : true
 }

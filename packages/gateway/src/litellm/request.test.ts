@@ -9,7 +9,7 @@ const namespaceOf = ({ team, shared, perUser, namespace, user }: Asker) =>
   litellmCacheControl(
     {
       body: { user },
-      caller: { team, shared, perUser, shares: true, exact: { ttlSeconds: 60 } },
+      caller: { team, crossTeamCache: shared, perUser, cacheable: true, exact: { ttlSeconds: 60 } },
       controls: { cache: { read: true, store: true, namespace } },
     } as unknown as Call,
     undefined,

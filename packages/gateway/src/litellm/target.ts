@@ -1,23 +1,23 @@
 import type { RelativePath } from '../core/endpoints.ts'
 import type { LitellmSettings } from './options.ts'
 
-/** Credentials for upstream are none of the proxy's business. */
-const UPSTREAMS_OWN = ['authorization', 'api-key', 'openai-organization', 'openai-project']
+/** Upstream credentials, which the proxy must not see. */
+const UPSTREAM_CREDENTIALS = ['authorization', 'api-key', 'openai-organization', 'openai-project']
 
-/** The same request on its way through the proxy, under the team's key. */
+/** Returns URL and headers of the same request through the proxy, under the team's key. */
 export function proxyTarget(
   { base, apiKey }: LitellmSettings,
   { path, headers, key = apiKey }: { path: string; headers: Headers; key?: string | undefined },
 ): { url: string; headers: Headers } {
-  const ours = new Headers(headers)
-  for (const name of UPSTREAMS_OWN) ours.delete(name)
-  ours.set('authorization', `Bearer ${key}`)
-  return { url: `${base}${path}`, headers: ours }
+  const proxyHeaders = new Headers(headers)
+  for (const name of UPSTREAM_CREDENTIALS) proxyHeaders.delete(name)
+  proxyHeaders.set('authorization', `Bearer ${key}`)
+  return { url: `${base}${path}`, headers: proxyHeaders }
 }
 
 type Args = [Parameters<typeof fetch>[0], RequestInit | undefined]
 
-/** The arguments of a `fetch` that nothing else is done with, through the proxy if there is one to go through. */
+/** Returns the arguments of a pass-through `fetch`, directed to the proxy if there is one and the request can use it. */
 export function proxyFetchArgs(
   proxy: LitellmSettings | undefined,
   { relativePath, frozen, key }: { relativePath: RelativePath; frozen: boolean; key?: string | undefined },

@@ -46,7 +46,7 @@ const policies = record({
     fc.constantFrom(...AGENTS),
     record({ cache: layer, mode: fc.constantFrom(...MODES), priority: fc.constant(3) }),
   ),
-  routing: fc.constant({ default: 'm', swap: { m: 'n' } }),
+  routing: fc.constant({ default: 'm', aliases: { m: 'n' } }),
 }) as unknown as fc.Arbitrary<Policy>
 const caches = { cache: fc.constant('off' as const), semantic: fc.constantFrom('off', 'shadow') }
 const switches = record({
@@ -167,11 +167,11 @@ test('limits are those of teams that are there, models those that were named', (
     switches: {
       teams: { prod_ceo: { rpm: 30 }, nobody: { rpm: 1 } },
       models: { 'gpt-4o': 'gpt-4o-mini' },
-      agents: { seo: { off: true } },
+      agents: { seo: { disabled: true } },
     },
   })
   expect(policy.teams?.prod_ceo).toEqual({ ...hotdash.teams.prod_ceo, rpm: 30 })
   expect(Object.keys(policy.teams ?? {})).toEqual(Object.keys(hotdash.teams))
-  expect(policy.routing).toEqual({ ...hotdash.routing, swap: { 'gpt-4o': 'gpt-4o-mini' } })
-  expect(policy.agents?.seo).toEqual({ priority: 6, off: true })
+  expect(policy.routing).toEqual({ ...hotdash.routing, aliases: { 'gpt-4o': 'gpt-4o-mini' } })
+  expect(policy.agents?.seo).toEqual({ priority: 6, disabled: true })
 })

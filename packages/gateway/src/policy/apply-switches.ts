@@ -13,18 +13,18 @@ import {
 } from './narrow.ts'
 
 /**
- * A policy with what is switched laid over it. A switch narrows, or changes what answers and how fast; it gives nobody a
- * model, a team or a key, and switches no cache on.
+ * Returns the policy with the switches applied. A switch narrows, or changes the model or the mode; it never grants a
+ * model, a team or a key, and never switches a cache on.
  */
 export function applySwitches({ policy, switches }: Live): Policy {
   const switched = [applyLimits, applyAliases, applyMode, applyCache].reduce(
-    (policy, lay) => lay(policy, switches),
+    (policy, apply) => apply(policy, switches),
     policy,
   )
   return Object.entries(switches.agents ?? {}).reduce(withAgent, switched)
 }
 
-/** Limits of teams that the policy knows: another name is no reason to make one. */
+/** Sets limits of existing teams only: a switch creates no team. */
 function applyLimits(policy: Policy, { teams: limits = {} }: Switches): Policy {
   const { teams } = policy
   if (teams === undefined || !Object.keys(limits).some((name) => Object.hasOwn(teams, name))) return policy
@@ -38,10 +38,10 @@ function applyLimits(policy: Policy, { teams: limits = {} }: Switches): Policy {
 function applyAliases(policy: Policy, { models }: Switches): Policy {
   if (models === undefined || Object.keys(models).length === 0) return policy
   const { routing } = policy
-  return { ...policy, routing: { ...routing, swap: { ...routing?.swap, ...models } } }
+  return { ...policy, routing: { ...routing, aliases: { ...routing?.aliases, ...models } } }
 }
 
-/** Switched for all, a mode holds for agents, too, to which the policy gives one of their own. */
+/** A global mode also overrides the modes of agents. */
 function applyMode(policy: Policy, { mode }: Switches): Policy {
   if (mode === undefined) return policy
   const { mode: _, ...rest } = policy
@@ -59,7 +59,7 @@ function withAgent(policy: Policy, [name, own]: [string, NonNullable<Switches['a
   const changed: AgentPolicy = {
     ...agent,
     ...(own.mode && { mode: own.mode }),
-    ...(own.off && { off: own.off }),
+    ...(own.disabled && { disabled: own.disabled }),
     ...cacheOf(cacheOfAgent(policy, name, agent?.cache, own)),
   }
   return { ...policy, agents: { ...policy.agents, [name]: changed } }
@@ -77,8 +77,8 @@ function cacheOfAgent(
 }
 
 /**
- * What an agent inherits may be on or off, by its team. An agent that shows another team's key is of that team: where
- * only some have it on, it is switched off rather than on anywhere.
+ * Whether an agent inherits an active cache depends on its team, and a team key can place it in another team: if only
+ * some teams have the cache on, it is switched off instead of being switched on anywhere.
  */
 function shadowOf({ cache, teams = {} }: Policy, name: string, layer: Layer): Layer {
   if (layer === false || layer?.semantic === false || layer?.semantic?.mode === 'off') return layer

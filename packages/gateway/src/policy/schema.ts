@@ -21,7 +21,7 @@ const ratio = z.number().check(z.minimum(0), z.maximum(1))
 const semantic = z.strictObject({
   mode: z.optional(z.enum(['off', 'shadow', 'on'])),
   threshold: z.optional(ratio),
-  band: z.optional(ratio),
+  judgeFrom: z.optional(ratio),
   ttlSeconds: z.optional(seconds),
   errorBudget: z.optional(ratio),
   judge: z.optional(
@@ -34,7 +34,7 @@ const semantic = z.strictObject({
       }),
     ]),
   ),
-  secondSighting: z.optional(z.boolean()),
+  requireConfirmation: z.optional(z.boolean()),
   guards: z.optional(z.array(z.enum(GUARD_NAMES))),
 })
 
@@ -58,12 +58,12 @@ const model = z.strictObject({
   contextWindow: z.optional(count),
 })
 
-const away = z.enum(['share', 'refuse'])
-const whenRedisIsAway = z.union([
-  away,
+const unavailable = z.enum(['local', 'reject'])
+const onRedisUnavailable = z.union([
+  unavailable,
   z.strictObject({
-    rates: z.optional(away),
-    dollars: z.optional(away),
+    rates: z.optional(unavailable),
+    dollars: z.optional(unavailable),
     leased: z.optional(z.number().check(z.minimum(0), z.maximum(0.5))),
     allowanceUsd: z.optional(z.number().check(z.nonnegative())),
   }),
@@ -75,7 +75,7 @@ const team = z.strictObject({
   tpm: z.optional(count),
   tpmMode: z.optional(z.enum(['expected', 'strict'])),
   usdPerDay: z.optional(z.number().check(z.positive())),
-  whenRedisIsAway: z.optional(whenRedisIsAway),
+  onRedisUnavailable: z.optional(onRedisUnavailable),
   models: z.optional(z.array(name)),
   keys: z.optional(z.array(sha256)),
   requireKey: z.optional(z.boolean()),
@@ -90,7 +90,7 @@ const agent = z.strictObject({
   capture: z.optional(z.enum(['on', 'masked', 'off'])),
   priority: z.optional(z.number().check(z.int(), z.minimum(0), z.maximum(9))),
   mode: z.optional(mode),
-  off: z.optional(z.literal(true)),
+  disabled: z.optional(z.literal(true)),
 })
 
 export const policySchema = z.strictObject({
@@ -103,7 +103,7 @@ export const policySchema = z.strictObject({
       embeddings: z.optional(name),
       escalate: z.optional(z.union([z.literal(false), z.strictObject({ above: count, to: name })])),
       fallback: z.optional(z.union([z.literal(false), name])),
-      swap: z.optional(z.record(name, name)),
+      aliases: z.optional(z.record(name, name)),
     }),
   ),
   models: z.optional(z.record(name, model)),
@@ -123,7 +123,7 @@ export const policySchema = z.strictObject({
   cacheRemoteContent: z.optional(z.boolean()),
 })
 
-// The schema and the documented type must not drift apart.
+// Fails to compile if the schema and the documented type differ.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 true satisfies Same<Loose<z.infer<typeof policySchema>>, Loose<Policy>>
 type Loose<T> = T extends (infer Item)[]

@@ -3,33 +3,33 @@ import { type CachePolicy, GUARD_NAMES, type SemanticPolicy } from '../core/poli
 
 export const JUDGE = { model: 'gpt-4o-mini', rate: 1, perHour: 60 }
 
-/** Inner layers override outer ones, field by field; `undefined`: off, as it is unless some layer says otherwise. */
+/** Merges the layers field by field, inner ones over outer ones; `undefined`: off, the default. */
 export function planOf(layers: (false | CachePolicy | undefined)[]): SemanticPlan | undefined {
   let merged: SemanticPolicy = {}
   for (const layer of layers) {
-    // Nobody can switch on again what an outer layer switched off.
+    // No inner layer can switch on what an outer layer switched off.
     if (layer === false || layer?.semantic === false) return undefined
     merged = { ...merged, ...layer?.semantic }
   }
   const {
     mode = 'off',
     threshold,
-    band = 0.8,
+    judgeFrom = 0.8,
     ttlSeconds = 604_800,
     errorBudget = 0.01,
     judge,
-    secondSighting = false,
+    requireConfirmation = false,
     guards = GUARD_NAMES,
   } = merged
   if (mode === 'off') return undefined
   return {
     mode,
     threshold,
-    band,
+    judgeFrom,
     ttlSeconds,
     errorBudget,
     judge: judge === false ? undefined : { ...JUDGE, ...judge },
-    secondSighting,
+    requireConfirmation,
     guards,
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatUsd, MOST_NANO, nanoUsd, usd } from '../core/money.ts'
+import { formatUsd, MAX_NANO_USD, nanoUsd, usd } from '../core/money.ts'
 import type { Usage } from '../core/usage.ts'
 import { costOf } from './cost.ts'
 import { createPriceBook } from './price-book.ts'
@@ -54,7 +54,7 @@ test('any tokens at any printed prices and any tier: the exact sum, rounded up o
         const cost = costOf(rates as Parameters<typeof costOf>[0], usage, [part, whole])
         const unit = BigInt(whole) * 10n ** 9n
         const rounded = (exactly(parts, prices, part) + unit - 1n) / unit
-        expect(BigInt(cost ?? -1)).toBe(rounded < BigInt(MOST_NANO) ? rounded : BigInt(MOST_NANO))
+        expect(BigInt(cost ?? -1)).toBe(rounded < BigInt(MAX_NANO_USD) ? rounded : BigInt(MAX_NANO_USD))
       },
     ),
     runs(500),

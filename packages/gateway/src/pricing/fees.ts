@@ -2,24 +2,24 @@ import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
 /**
  * US dollars for one call of a hosted tool, besides tokens: the highest price OpenAI has published for it, so that a
- * worst case is one. Web search in preview once cost up to $0.05 with a large context. Pictures are priced by their
+ * worst case holds. Web search in preview once cost up to $0.05 with a large context. Images are priced by their
  * tokens, which the request does not bound: they have no fee until a policy gives one. Source: OpenAI, "Pricing",
  * built-in tools (developers.openai.com/api/docs/pricing), 2026-11.
  */
 const FEES: [type: RegExp, usd: number][] = [
   [/^web_search_preview/, 0.05],
-  // Besides, the mini models are billed for a block of 8,000 input tokens each time, at up to $0.40 a million.
+  // Mini models also pay for a block of 8,000 input tokens each time, at up to $0.40 a million.
   [/^web_search/, 0.0132],
   [/^chat_search$/, 0.05],
   [/^file_search$/, 0.0025],
   [/^(mcp|tool_search|computer|computer_use|computer_use_preview)$/, 0],
 ]
 
-/** One session of a container by its memory; one that was made elsewhere may be of the largest kind. */
+/** Dollars for one container session by its memory; a container created elsewhere may be of the largest kind. */
 const CONTAINERS: Record<string, number> = { '1g': 0.03, '4g': 0.12, '16g': 0.48, '64g': 1.92 }
 const LARGEST_CONTAINER = 1.92
 
-/** The fee of one call, in US dollars; `undefined` where nothing bounds it. */
+/** Returns the fee of one call in US dollars; `undefined` where it has no bound. */
 export function feeOf(tool: JsonObject, fees: Record<string, number> = {}): number | undefined {
   const type = text(tool.type)
   if (Object.hasOwn(fees, type)) return fees[type]
@@ -34,7 +34,7 @@ function containerFee(container: Json | undefined): number {
   return CONTAINERS[text(memory_limit) || '1g'] ?? LARGEST_CONTAINER
 }
 
-/** The tool that makes an output item; items of no tool are billed as tokens alone. */
+/** Tool that produces an output item; items of other types are billed as tokens alone. */
 const MADE_BY: Record<string, RegExp> = {
   web_search_call: /^web_search/,
   file_search_call: /^file_search$/,
@@ -61,8 +61,8 @@ const FREE = new Set([
 ])
 
 /**
- * The fees of the calls that an answer shows, in US dollars. `exact`: a policy gives the price of each of them.
- * `undefined` where an item is of an unknown kind, or of a tool without a fee.
+ * Sums the fees of the tool calls that an answer shows, in US dollars. `exact`: a policy gives the price of each.
+ * `undefined` where an item is of an unknown type, or of a tool without a fee.
  */
 export function feesShown(
   output: Json | undefined,

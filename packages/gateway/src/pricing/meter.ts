@@ -7,44 +7,44 @@ import { maxOutputTokens } from '../tokens/max-output.ts'
 import { errorText } from '../util/error-text.ts'
 
 /**
- * Upstream's own count where it came, otherwise ours: the tokens of the question and of what was written.
- * Loads the tokeniser only when it has to count.
+ * Returns upstream's token count, or, if it never came, an estimate from question and answer. Loads the tokeniser
+ * only to estimate.
  */
-export function meter(call: Call, seen: ObservedAnswer): MeteredUsage | Promise<MeteredUsage> {
-  if (seen.usage === undefined) return estimate(call, seen)
-  const usage = searches(call) ? { ...seen.usage, hostedCalls: 1 } : seen.usage
-  const metered: MeteredUsage = { usage, estimated: false, tier: seen.tier ?? askedTier(call) }
-  if (seen.whole) metered.bill = 'told'
-  if (seen.tier === undefined && metered.tier !== undefined) metered.tierUntold = true
+export function meter(call: Call, observed: ObservedAnswer): MeteredUsage | Promise<MeteredUsage> {
+  if (observed.usage === undefined) return estimate(call, observed)
+  const usage = searches(call) ? { ...observed.usage, hostedCalls: 1 } : observed.usage
+  const metered: MeteredUsage = { usage, estimated: false, tier: observed.tier ?? askedTier(call) }
+  if (observed.whole) metered.bill = 'told'
+  if (observed.tier === undefined && metered.tier !== undefined) metered.tierUnreported = true
   return metered
 }
 
-/** Chat's search models are billed by the search, and their answers do not tell how often they did. */
+/** Whether the call is billed per search: answers of Chat's search models do not tell how many searches they made. */
 export const searches = ({ operation, body, model }: Call): boolean =>
   operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
 
-async function estimate(call: Call, seen: ObservedAnswer): Promise<MeteredUsage> {
-  const { operation, body, outbound: outgoing } = call
+async function estimate(call: Call, observed: ObservedAnswer): Promise<MeteredUsage> {
+  const { operation, body, outbound } = call
   const count = (input: number, written: number) => ({
     ...NO_USAGE.usage,
     input,
-    // Vectors are not written: they cost nothing beyond the question.
-    output: operation === 'embeddings' ? 0 : written + uncounted(call, seen.unkept, written),
+    // Embeddings produce no output tokens.
+    output: operation === 'embeddings' ? 0 : written + tokensOfUnkept(call, observed.unkept, written),
   })
   const tier = askedTier(call)
   try {
-    const [input, written] = await Promise.all([countInput(operation, body), countTexts(seen.produced)])
+    const [input, written] = await Promise.all([countInput(operation, body), countTexts(observed.produced)])
     return { usage: count(input, written), estimated: true, tier }
   } catch (error) {
-    call.policy.warn(`answers that were broken off have no price: the tokeniser failed: ${errorText(error)}`)
-    // No token is shorter than a byte.
-    const { bound } = inputSize(operation, body, outgoing.text)
-    return { usage: count(bound, bytesIn(seen.produced)), estimated: true, unknown: true, tier }
+    call.policy.warn(`the tokeniser failed, so interrupted answers have no price: ${errorText(error)}`)
+    // A token has at least one byte.
+    const { bound } = inputSize(operation, body, outbound.text)
+    return { usage: count(bound, bytesIn(observed.produced)), estimated: true, unknown: true, tier }
   }
 }
 
-/** No token is shorter than a byte, and no answer longer than its model can make it. */
-const uncounted = (call: Call, bytes: number, written: number) =>
+/** A token has at least one byte, and an answer at most its model's maximum of tokens. */
+const tokensOfUnkept = (call: Call, bytes: number, written: number) =>
   bytes === 0 ? 0 : Math.min(bytes, Math.max(0, maxOutputTokens(call) - written))
 
 const bytesIn = (texts: readonly string[]) => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)

@@ -7,96 +7,98 @@ import { costOf } from './cost.ts'
 
 type Library = typeof import('@pydantic/genai-prices')
 type Stepped = { base: number; tiers: { start: number; price: number }[] }
-/** What the library says of a model, by its own names; a stepped price depends on the size of the input. */
+/** Prices of a model under the library's names; a stepped price depends on the size of the input. */
 type Listed = Record<string, number | Stepped | undefined>
 
-/** A hostile caller may name a million models, each as long as a book. */
+/** Bounds memory: a hostile caller may name a million models with very long names. */
 const MAX_MODELS = 1_000
-const MAX_NAME = 200
-/** The library's lists hold prices that begin on a day. */
-const KEEP_MS = 3_600_000
-/** For models of which nobody said how much they can write; none of OpenAI's writes more. */
+const MAX_NAME_CHARS = 200
+/** The library's prices may start or end on a given day. */
+const CACHE_TTL_MS = 3_600_000
+/** Assumed for models without a known maximum; none of OpenAI's writes more. */
 const LARGEST_OUTPUT = 128_000
 
 /**
- * What calls cost. The policy's prices win, singly; what it leaves open comes from `@pydantic/genai-prices`, loaded
- * (70 ms) when first needed. A model neither knows has no price: `undefined`, never 0 by accident.
+ * Creates the price book. Each price of the policy takes precedence; missing ones come from `@pydantic/genai-prices`,
+ * loaded (70 ms) on first use. A model unknown to both has no price: `undefined`, never 0 by accident.
  */
 export function createPriceBook(
   models: Record<string, ModelPolicy>,
-  say: (message: string) => void = () => undefined,
+  warn: (message: string) => void = () => undefined,
 ): PriceBook {
   const policies = new Map(Object.entries(models))
-  const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: KEEP_MS })
+  const known = new LRUCache<string, Listed>({ max: MAX_MODELS, ttl: CACHE_TTL_MS })
   let library: Library | undefined
 
   function lookUp(model: string): Listed | Promise<Listed> {
-    if (model.length > MAX_NAME) return {}
+    if (model.length > MAX_NAME_CHARS) return {}
     const found = known.get(model)
     if (found !== undefined) return found
-    if (library !== undefined) return listed(library, model)
+    if (library !== undefined) return lookUpIn(library, model)
     return import('@pydantic/genai-prices').then(
       (loaded) => {
         library = loaded
-        return listed(loaded, model)
+        return lookUpIn(loaded, model)
       },
-      (error: unknown) => unlisted('cannot be loaded', error),
+      (error: unknown) => withoutLibrary('cannot be loaded', error),
     )
   }
 
-  function listed(library: Library, model: string): Listed {
+  function lookUpIn(library: Library, model: string): Listed {
     let found: Listed
     try {
       found = library.calcPrice({ input_tokens: 0 }, model, { providerId: 'openai' })?.model_price ?? {}
     } catch (error) {
-      found = unlisted('failed', error)
+      found = withoutLibrary('failed', error)
     }
     known.set(model, found)
     return found
   }
 
-  /** Only the policy's own prices are left. */
-  function unlisted(why: string, error: unknown): Listed {
-    say(`models have no price but the policy's: @pydantic/genai-prices ${why}: ${errorText(error)}`)
+  /** Leaves only the policy's own prices. */
+  function withoutLibrary(why: string, error: unknown): Listed {
+    warn(`@pydantic/genai-prices ${why}, so only prices of the policy (models) are used: ${errorText(error)}`)
     return {}
   }
 
-  /** The policy alone suffices when it leaves open nothing that will be asked for. */
+  /** Whether the policy has all the prices needed. */
   function suffices({ input, cachedInput, output, audioInput, audioOutput }: ModelPolicy, audio: boolean) {
     const text = [input, cachedInput, output]
     return (audio ? [...text, audioInput, audioOutput] : text).every((rate) => rate !== undefined)
   }
 
-  function priced<T>(
+  function withRates<T>(
     model: string,
     audio: boolean,
-    use: (policy: ModelPolicy, listed: Listed) => T,
+    use: (policy: ModelPolicy, lookUpIn: Listed) => T,
   ): T | Promise<T> {
     const policy = policies.get(model) ?? {}
-    const listed = suffices(policy, audio) ? {} : lookUp(model)
-    return listed instanceof Promise ? listed.then((listed) => use(policy, listed)) : use(policy, listed)
+    const lookUpIn = suffices(policy, audio) ? {} : lookUp(model)
+    return lookUpIn instanceof Promise
+      ? lookUpIn.then((lookUpIn) => use(policy, lookUpIn))
+      : use(policy, lookUpIn)
   }
 
   return {
-    rates: (model) => priced(model, false, (policy, listed) => ratesOf(policy, listed, 0)),
+    rates: (model) => withRates(model, false, (policy, lookUpIn) => ratesOf(policy, lookUpIn, 0)),
     cost(model, usage, tier = 'default') {
       const urgent = isUrgent(tier)
       const share = shareOf(tier, model)
       if (share === undefined || !Object.values(usage).every((count) => count >= 0)) return undefined
       if (usage.hostedCalls) return undefined
       const { audioInput, audioOutput, input } = usage
-      return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
+      return withRates(model, audioInput + audioOutput > 0, (policy, lookUpIn) => {
         // Long inputs have no published price at this tier.
-        if (urgent && isStepped(listed, input)) return undefined
-        const rates = ratesOf(policy, listed, input)
+        if (urgent && isStepped(lookUpIn, input)) return undefined
+        const rates = ratesOf(policy, lookUpIn, input)
         return rates && costOf(rates, usage, share)
       })
     },
     worst(model, { input, audioInput, output, audioOutput }, asked, assumed) {
       const share = dearest(model, asked, assumed)
       if (share === undefined) return undefined
-      return priced(model, audioInput + audioOutput > 0, (policy, listed) => {
-        const rates = ratesOf(policy, listed, input)
+      return withRates(model, audioInput + audioOutput > 0, (policy, lookUpIn) => {
+        const rates = ratesOf(policy, lookUpIn, input)
         if (rates === undefined) return undefined
         const read = Math.max(rates.input, rates.cachedInput, rates.cacheWrite ?? 0)
         const most: Rates = { input: read, cachedInput: read, output: rates.output }
@@ -110,7 +112,10 @@ export function createPriceBook(
   }
 }
 
-/** Parts of the standard price. Flex and batch cost half. Source: OpenAI, "Pricing" (developers.openai.com/api/docs/pricing), 2026-11. */
+/**
+ * Fractions of the standard price. Flex and batch cost half. Source: OpenAI, "Pricing"
+ * (developers.openai.com/api/docs/pricing), 2026-11.
+ */
 const SHARES = new Map<string, [number, number]>([
   ['auto', [1, 1]],
   ['default', [1, 1]],
@@ -121,10 +126,10 @@ const SHARES = new Map<string, [number, number]>([
 ])
 
 /**
- * Priority (or `fast`) as parts of the standard price, the same for input, cached input and output; applied to the
- * policy's prices, too. Dated snapshots cost what their model costs, unless they are listed. Models that are not in
- * OpenAI's table have no price at this tier. Source: OpenAI, "Priority processing" (openai.com/api-priority-processing),
- * read 2026-11-23.
+ * Priority (or `fast`) as fractions of the standard price, the same for input, cached input and output; applied to
+ * the policy's prices, too. Dated snapshots cost what their model costs, unless they are listed. Models missing from
+ * OpenAI's table have no price at this tier. Source: OpenAI, "Priority processing"
+ * (openai.com/api-priority-processing), read 2026-11-23.
  */
 const PRIORITY = new Map<string, [number, number]>([
   ['gpt-5.5', [5, 2]],
@@ -150,7 +155,7 @@ const priorityOf = (model: string) =>
 
 const isUrgent = (tier: string) => tier === 'priority' || tier === 'fast'
 
-/** The largest part of the standard price; `undefined` where that of a tier is not known. */
+/** Returns the largest fraction among the tiers; `undefined` where one of them is unknown. */
 function dearest(
   model: string,
   asked: readonly string[],
@@ -170,10 +175,10 @@ const shareOf = (tier: string, model: string) => (isUrgent(tier) ? priorityOf(mo
 
 const larger = (a: [number, number], b: [number, number]) => (b[0] * a[1] > a[0] * b[1] ? b : a)
 
-function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rates | undefined {
-  const at = (name: string) => stepFor(listed[name], inputTokens)
+function ratesOf(policy: ModelPolicy, lookUpIn: Listed, inputTokens: number): Rates | undefined {
+  const at = (name: string) => stepFor(lookUpIn[name], inputTokens)
   const input = policy.input ?? at('input_mtok')
-  // Embeddings have no output to price, and the library then names none.
+  // Embeddings have no output price, and the library then names none.
   const output = policy.output ?? at('output_mtok') ?? (at('input_mtok') === undefined ? undefined : 0)
   if (input === undefined || output === undefined) return undefined
   const rates: Rates = { input, output, cachedInput: policy.cachedInput ?? at('cache_read_mtok') ?? input }
@@ -186,13 +191,13 @@ function ratesOf(policy: ModelPolicy, listed: Listed, inputTokens: number): Rate
   return rates
 }
 
-/** A long input raises the price of all its tokens, as `calcPrice` reckons: the step begins above `start`. */
+/** A long input raises the price of all its tokens, as in `calcPrice`: a step applies above its `start`. */
 function stepFor(price: number | Stepped | undefined, inputTokens: number): number | undefined {
   if (typeof price !== 'object') return price
   return price.tiers.reduce((rate, { start, price }) => (inputTokens > start ? price : rate), price.base)
 }
 
-const isStepped = (listed: Listed, inputTokens: number) =>
-  Object.values(listed).some(
+const isStepped = (lookUpIn: Listed, inputTokens: number) =>
+  Object.values(lookUpIn).some(
     (price) => typeof price === 'object' && stepFor(price, inputTokens) !== stepFor(price, 0),
   )

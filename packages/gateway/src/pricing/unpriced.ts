@@ -2,18 +2,18 @@ import type { Policy } from '../core/policy.ts'
 import { createPriceBook } from './price-book.ts'
 
 /**
- * What the gateway chooses by itself needs a price where a team has dollars for a day: its calls would be refused.
- * One line for each choice without: its field, and where the price belongs.
+ * Finds models that the routing can choose but that have no price: calls of teams with a daily budget would be
+ * refused. Returns one line each, with the field and where to put the price.
  */
 export async function unpricedChoices({ teams = {}, models = {}, routing = {} }: Policy): Promise<string[]> {
   if (!Object.values(teams).some(({ usdPerDay }) => usdPerDay !== undefined)) return []
-  const { default: usual, escalate, fallback, swap = {} } = routing
+  const { default: usual, escalate, fallback, aliases = {} } = routing
   const choices: [field: string, model: string | false | undefined][] = [
     ['routing.default', usual],
     ['routing.escalate.to', escalate ? escalate.to : undefined],
     ['routing.fallback', fallback],
-    ...Object.entries(swap).map(([from, to]): [string, string] => [
-      `routing.swap[${JSON.stringify(from)}]`,
+    ...Object.entries(aliases).map(([from, to]): [string, string] => [
+      `routing.aliases[${JSON.stringify(from)}]`,
       to,
     ]),
   ]

@@ -21,7 +21,7 @@ function world(places: number, slow = false) {
       priority,
       signal,
       until,
-      async ask() {
+      async tryAdmit() {
         asking += 1
         together = Math.max(together, asking)
         if (slow) await setTimeout(1)
@@ -150,11 +150,11 @@ test('those who leave and come again for ever leave no turns behind that hold up
 
 test('an ask that fails is its own caller’s trouble, and the next gets its turn', async () => {
   const line = createPriorityQueue({ waiting: 0 }, () => undefined)
-  const place = (ask: () => Promise<{ type: 'in' }>) => ({
+  const place = (tryAdmit: () => Promise<{ type: 'in' }>) => ({
     priority: 5,
     signal: new AbortController().signal,
     until: performance.now() + FAR,
-    ask,
+    tryAdmit,
     undo: () => undefined,
   })
   const broken = line.wait(place(() => Promise.reject(new Error('store'))))

@@ -1,41 +1,44 @@
 import type Bottleneck from 'bottleneck'
 import { clearTimer, setTimer } from '../util/timers.ts'
 
-/** What an ask came to: in; not at all; or worth repeating at a moment of `performance.now()`. */
+/**
+ * Result of one attempt to get a slot: `in`: admitted; `out`: refused for good; `again`: retry at this time by
+ * `performance.now()`.
+ */
 export type Answer =
-  /** `slot`: the place of one of those who go at a time is taken until this settles. */
+  /** `slot`: occupies one of the concurrent places until it settles. */
   { type: 'in'; slot?: Promise<void> } | { type: 'out' } | { type: 'again'; at: number }
 
-/** One call in line. */
+/** One waiting call. */
 export type QueuedCall = {
   /** 0 goes first, 9 last. */
   priority: number
   signal: AbortSignal
-  /** The moment of `performance.now()` at which it gives up. */
+  /** Time by `performance.now()` at which it gives up. */
   until: number
-  ask: () => Promise<Answer>
-  /** Takes back what the last ask brought: the caller had left by then. */
+  tryAdmit: () => Promise<Answer>
+  /** Reverts an admission whose caller had already left. */
   undo: () => void
 }
 
-/** `out`: refused for good, or too late. `left`: its caller went away. */
+/** `out`: refused for good, or timed out. `left`: its caller left. */
 export type Outcome = 'in' | 'out' | 'left'
 
 type Slot = {
-  place: QueuedCall
-  asking: boolean
+  call: QueuedCall
+  trying: boolean
   end: (outcome: Outcome) => boolean
   fail: (why: unknown) => void
 }
 
-/** A Bottleneck, and how many turns of each priority are waiting in it. It lives while anybody is in line. */
-type Crew = { limiter: Bottleneck; turns: number[] }
+/** A Bottleneck, and the number of scheduled jobs per priority. It exists while the queue is not empty. */
+type Limiter = { bottleneck: Bottleneck; scheduled: number[] }
 
 export type PriorityQueue = ReturnType<typeof createPriorityQueue>
 
 const PRIORITIES = 10
 
-/** Most processes never need it; those that do need it when a call has to wait anyway. */
+/** Loaded on first use: most processes never need it, and by then a call has to wait anyway. */
 let loading: Promise<typeof Bottleneck> | undefined
 const load = () => {
   loading ??= import('bottleneck').then((module) => module.default)
@@ -43,142 +46,140 @@ const load = () => {
 }
 
 /**
- * Calls waiting for one thing, first by priority, then by arrival. Whoever is first asks for it while the others stand
- * behind; refused, it keeps its place, and nobody asks until the moment it was told.
- *
- * Bottleneck says when and how many at a time, by priority. It cannot take a job back, so what is scheduled in it is a
- * turn, not a call: a turn is taken by the first who is still there, and a caller that leaves is gone at once.
+ * Creates a queue ordered by priority, then by arrival. Only the first call asks for admission; if refused, it keeps
+ * its place and no call asks before the returned time. Bottleneck schedules the attempts, but cannot remove a job: so
+ * a job is an attempt, not a call. It serves the first call still waiting, and a call that leaves is removed at once.
  */
 export function createPriorityQueue(gauge: { waiting: number }, onEmpty: () => void) {
-  const lanes: Slot[][] = Array.from({ length: PRIORITIES }, () => [])
-  let crew: Crew | undefined
-  let width = 1
+  const queues: Slot[][] = Array.from({ length: PRIORITIES }, () => [])
+  let limiter: Limiter | undefined
+  let concurrency = 1
   let serving = 0
   let pausedUntil = 0
-  let reopening: NodeJS.Timeout | undefined
+  let resumeTimer: NodeJS.Timeout | undefined
 
-  function wait(place: QueuedCall): Promise<Outcome> {
+  function wait(call: QueuedCall): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      if (place.signal.aborted) return resolve('left')
-      const lane = laneOf(place.priority)
-      const seat: Slot = { place, asking: false, end, fail }
-      // Not unref'd: the caller is waiting, and its process has to stay for it.
-      const deadline = setTimer(tooLate, Math.max(0, place.until - performance.now()))
-      place.signal.addEventListener('abort', leave, { once: true })
-      lane.push(seat)
+      if (call.signal.aborted) return resolve('left')
+      const waiting = queueOf(call.priority)
+      const slot: Slot = { call, trying: false, end, fail }
+      // Not unref'd: the caller is waiting, so the process has to stay alive.
+      const deadline = setTimer(expire, Math.max(0, call.until - performance.now()))
+      call.signal.addEventListener('abort', leave, { once: true })
+      waiting.push(slot)
       gauge.waiting += 1
-      load().then((Limiter) => schedule(place.priority, Limiter), fail)
+      load().then((Limiter) => schedule(call.priority, Limiter), fail)
 
       function leave() {
         end('left')
       }
-      function tooLate() {
-        // An answer that is on its way decides.
-        if (!seat.asking) end('out')
+      function expire() {
+        // The answer of an attempt in progress decides.
+        if (!slot.trying) end('out')
       }
-      function vacate(): boolean {
-        const at = lane.indexOf(seat)
+      function remove(): boolean {
+        const at = waiting.indexOf(slot)
         if (at < 0) return false
-        lane.splice(at, 1)
+        waiting.splice(at, 1)
         gauge.waiting -= 1
         clearTimer(deadline)
-        place.signal.removeEventListener('abort', leave)
-        tidy()
+        call.signal.removeEventListener('abort', leave)
+        releaseIfEmpty()
         return true
       }
       function end(outcome: Outcome): boolean {
-        const present = vacate()
+        const present = remove()
         if (present) resolve(outcome)
         return present
       }
       function fail(why: unknown) {
-        if (vacate()) reject(why)
+        if (remove()) reject(why)
       }
     })
   }
 
   /**
-   * A few turns for each priority that has somebody waiting: Bottleneck takes a millisecond for each that it is given,
-   * and one must be there when the one before it ends, or a lower priority would slip in.
+   * Schedules a few attempts per priority with waiting calls: each costs Bottleneck a millisecond, but one must be
+   * ready when the one before it ends, or a lower priority would go first.
    */
   function schedule(priority: number, Limiter: typeof Bottleneck) {
-    const waiting = laneOf(priority).filter(({ asking }) => !asking).length
+    const waiting = queueOf(priority).filter(({ trying: asking }) => !asking).length
     if (waiting === 0) return
-    if (crew === undefined) {
+    if (limiter === undefined) {
       const paused = pausedUntil > performance.now()
-      crew = {
-        limiter: new Limiter({ maxConcurrent: width, reservoir: paused ? 0 : null }),
-        turns: Array.from({ length: PRIORITIES }, () => 0),
+      limiter = {
+        bottleneck: new Limiter({ maxConcurrent: concurrency, reservoir: paused ? 0 : null }),
+        scheduled: Array.from({ length: PRIORITIES }, () => 0),
       }
       if (paused) void pauseUntil(pausedUntil)
     }
-    const own = crew
-    while ((own.turns[priority] ?? 0) < Math.min(waiting, 2 * width)) {
-      own.turns[priority] = (own.turns[priority] ?? 0) + 1
-      own.limiter.schedule({ priority }, turn, own, priority, Limiter).catch(() => undefined)
+    const own = limiter
+    while ((own.scheduled[priority] ?? 0) < Math.min(waiting, 2 * concurrency)) {
+      own.scheduled[priority] = (own.scheduled[priority] ?? 0) + 1
+      own.bottleneck.schedule({ priority }, serveNext, own, priority, Limiter).catch(() => undefined)
     }
   }
 
-  async function turn(own: Crew, priority: number, Limiter: typeof Bottleneck): Promise<void> {
-    own.turns[priority] = (own.turns[priority] ?? 1) - 1
-    const seat = crew === own ? laneOf(priority).find(({ asking }) => !asking) : undefined
-    if (seat === undefined) return
+  async function serveNext(own: Limiter, priority: number, Limiter: typeof Bottleneck): Promise<void> {
+    own.scheduled[priority] = (own.scheduled[priority] ?? 1) - 1
+    const slot = limiter === own ? queueOf(priority).find(({ trying: asking }) => !asking) : undefined
+    if (slot === undefined) return
     serving += 1
-    seat.asking = true
+    slot.trying = true
     schedule(priority, Limiter)
     try {
-      const answer = await seat.place.ask()
-      seat.asking = false
-      if (answer.type === 'out') seat.end('out')
+      const answer = await slot.call.tryAdmit()
+      slot.trying = false
+      if (answer.type === 'out') slot.end('out')
       else if (answer.type === 'again') {
-        if (seat.place.until <= performance.now()) seat.end('out')
+        if (slot.call.until <= performance.now()) slot.end('out')
         await pauseUntil(answer.at)
         schedule(priority, Limiter)
-      } else if (seat.end('in')) await answer.slot
-      else seat.place.undo()
+      } else if (slot.end('in')) await answer.slot
+      else slot.call.undo()
     } catch (why) {
-      seat.fail(why)
+      slot.fail(why)
     } finally {
       serving -= 1
-      tidy()
+      releaseIfEmpty()
     }
   }
 
-  /** Nobody's turn comes before that moment; one that has passed ends the pause. */
+  /** Pauses all attempts until this time; a time in the past ends the pause. */
   async function pauseUntil(moment: number): Promise<void> {
     pausedUntil = moment
-    clearTimer(reopening)
-    if (crew === undefined) return
+    clearTimer(resumeTimer)
+    if (limiter === undefined) return
     const ms = moment - performance.now()
     if (ms > 0) {
-      reopening = setTimer(pauseUntil, ms, 0)
-      reopening.unref()
+      resumeTimer = setTimer(pauseUntil, ms, 0)
+      resumeTimer.unref()
     }
-    await crew.limiter.updateSettings({ reservoir: ms > 0 ? 0 : null })
+    await limiter.bottleneck.updateSettings({ reservoir: ms > 0 ? 0 : null })
   }
 
-  function tidy() {
+  function releaseIfEmpty() {
     if (!isEmpty()) return
-    clearTimer(reopening)
-    crew = undefined
+    clearTimer(resumeTimer)
+    limiter = undefined
     onEmpty()
   }
 
-  const laneOf = (priority: number): Slot[] => lanes[priority] ?? []
-  const isEmpty = () => serving === 0 && lanes.every(({ length }) => length === 0)
+  const queueOf = (priority: number): Slot[] => queues[priority] ?? []
+  const isEmpty = () => serving === 0 && queues.every(({ length }) => length === 0)
 
   return {
     wait,
     pauseUntil,
     pausedUntil: () => pausedUntil,
-    /** How many may have their turn at a time. */
-    widen(to: number) {
-      width = to
-      void crew?.limiter.updateSettings({ maxConcurrent: to })
+    /** Sets the number of concurrent attempts. */
+    setConcurrency(to: number) {
+      concurrency = to
+      void limiter?.bottleneck.updateSettings({ maxConcurrent: to })
     },
-    /** Somebody of this priority, or a higher one, is waiting. */
-    isBefore: (priority: number) => lanes.some((lane, at) => at <= priority && lane.length > 0),
-    size: () => lanes.reduce((sum, { length }) => sum + length, 0),
+    /** Whether a call of this priority, or a higher one, is waiting. */
+    isBefore: (priority: number) => queues.some((waiting, at) => at <= priority && waiting.length > 0),
+    size: () => queues.reduce((sum, { length }) => sum + length, 0),
     isEmpty,
   }
 }

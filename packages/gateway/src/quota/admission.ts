@@ -1,8 +1,8 @@
 import { refuse } from '../body/refuse.ts'
 import type { Call } from '../core/call.ts'
-import type { Reply } from '../core/reply.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
 import { type Answer, createPriorityQueue, type PriorityQueue } from '../queue/priority-queue.ts'
-import { abortedReply, queueFull, type WaitPolicy, waitInQueue, waitPolicyOf } from '../queue/wait-policy.ts'
+import { queueFull, type WaitPolicy, waitInQueue, waitPolicyOf } from '../queue/wait-policy.ts'
 import { refusalOf } from './refusal.ts'
 import { type QuotaStore, type Reservation, unused, type Verdict } from './store.ts'
 
@@ -71,7 +71,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
       return { type: 'again', at: own.at + (verdict.retryAfterMs ?? 0) }
     }
     const { outcome, waitedMs } = await waitInQueue(line, call, patience, {
-      ask,
+      tryAdmit: ask,
       undo: () => giveBack(reservation),
     })
     if (outcome === 'in') return admitted

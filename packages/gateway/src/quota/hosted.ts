@@ -2,7 +2,7 @@ import type { Call } from '../core/call.ts'
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import { feeOf } from '../pricing/fees.ts'
 import { searches } from '../pricing/meter.ts'
-import { isCallers } from '../tokens/images.ts'
+import { isCallerTool } from '../tokens/images.ts'
 
 /**
  * Bounds of what tools that upstream runs add to the worst case. `passes`: how often the model may read its whole window, since
@@ -75,7 +75,7 @@ const bound = (value: Json | undefined): number | undefined =>
 export function hostedTools({ tools, input }: JsonObject): JsonObject[] {
   const added = list(input).flatMap((item) => list(object(item).tools))
   const all = added.length === 0 ? list(tools) : [...list(tools), ...added]
-  return all.filter((tool) => !isCallers(tool) && !isRunByCaller(object(tool))).map(object)
+  return all.filter((tool) => !isCallerTool(tool) && !isRunByCaller(object(tool))).map(object)
 }
 
 function isRunByCaller({ type, environment, execution }: JsonObject): boolean {

@@ -34,7 +34,7 @@ export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement>
   const { prices } = call.policy
   const told = bill === 'told' && !contradicts(ending, call)
   const cost = ending.usage.unknown ? undefined : prices.cost(call.model, tokens, tier)
-  const usual = told && ending.usage.tierUntold ? prices.cost(call.model, tokens) : cost
+  const usual = told && ending.usage.tierUnreported ? prices.cost(call.model, tokens) : cost
   const settled = (cost: Price, usual: Price) => booked(attempt, told, cost, usual)
   if (!(cost instanceof Promise) && !(usual instanceof Promise)) return settled(cost, usual)
   return Promise.all([cost, usual]).then(([cost, usual]) => settled(cost, usual))

@@ -86,7 +86,7 @@ export function createProjectTiers() {
       return !urgent && usual > 0
     },
     /** Notes the tier that an answer named; one that names none is billed at the usual one, and tells as much. */
-    learn({ key }: Tiers, { tier, tierUntold, bill }: MeteredUsage): void {
+    learn({ key }: Tiers, { tier, tierUnreported: tierUntold, bill }: MeteredUsage): void {
       if (bill !== 'told' || key === undefined) return
       const isDear = tier !== undefined && !tierUntold && DEAR.has(tier)
       const { urgent, usual } = known.get(key) ?? { urgent: false, usual: 0 }

@@ -3,57 +3,56 @@ import { detached } from '../util/faults.ts'
 import type { RedisConnection } from './connection.ts'
 import { primariesOf } from './nodes.ts'
 
-/** So long nothing is stored after Redis said that it is full, or was found to be. */
+/** Milliseconds without stores after Redis was found to be full. */
 const PAUSE_MS = 10_000
 
-/** Redis' own words, and those of Upstash. */
+/** Error texts of Redis and of Upstash. */
 const FULL = /^OOM |capacity quota exceeded|max \w+ size/i
 
 /**
- * Whether there is room for more. It costs no command per call: after each hundredth of the budget that this process
- * has stored, one `INFO memory` says how much everybody together has. Many processes can overshoot by that hundredth
- * each.
+ * Tells whether there is room for more entries, without a command per call: after each hundredth of the budget that
+ * this process has stored, one `INFO memory` returns the total use. Each process can overshoot by that hundredth.
  */
-export function createMemoryBudget(link: RedisConnection, maxBytes: number, onFull: () => void) {
-  /** Stored by this process since it last looked; unknown at first, and after a pause. */
-  let unseen: number | undefined
+export function createMemoryBudget(connection: RedisConnection, maxBytes: number, onFull: () => void) {
+  /** Bytes stored by this process since the last check; unknown at first and after a pause. */
+  let storedSinceCheck: number | undefined
   let fullUntil = 0
-  let looking: Promise<void> | undefined
+  let checking: Promise<void> | undefined
 
   function pause() {
     onFull()
     fullUntil = Date.now() + PAUSE_MS
-    unseen = undefined
+    storedSinceCheck = undefined
   }
 
-  async function look() {
-    const used = await usedBytes(link).catch(() => undefined)
-    unseen = 0
+  async function check() {
+    const used = await usedBytes(connection).catch(() => undefined)
+    storedSinceCheck = 0
     if (used !== undefined && used > maxBytes) pause()
   }
 
-  function lookOnce(): Promise<void> {
-    looking ??= look()
-      .catch((error: unknown) => link.fault(error, 'how full Redis is'))
+  function checkOnce(): Promise<void> {
+    checking ??= check()
+      .catch((error: unknown) => connection.fault(error, 'how full Redis is'))
       .finally(() => {
-        looking = undefined
+        checking = undefined
       })
-    return looking
+    return checking
   }
 
   return {
     /** Waits for Redis only the first time, and after a pause. */
     async hasRoom(bytes: number): Promise<boolean> {
       if (Date.now() < fullUntil) return false
-      if (unseen === undefined) {
-        await lookOnce()
+      if (storedSinceCheck === undefined) {
+        await checkOnce()
         return Date.now() >= fullUntil
       }
-      unseen += bytes
-      if (unseen > maxBytes / 100) detached(lookOnce(), link.fault, 'how full Redis is')
+      storedSinceCheck += bytes
+      if (storedSinceCheck > maxBytes / 100) detached(checkOnce(), connection.fault, 'how full Redis is')
       return true
     },
-    /** True when this is how Redis says that it is full. */
+    /** Whether this error says that Redis is full. If so, stores pause. */
     refused(error: unknown): boolean {
       const full = FULL.test(messageOf(error))
       if (full) pause()
@@ -63,10 +62,10 @@ export function createMemoryBudget(link: RedisConnection, maxBytes: number, onFu
   }
 }
 
-/** Of all masters; `undefined` where the server does not tell. */
-async function usedBytes(link: RedisConnection): Promise<number | undefined> {
-  const masters = await link.run(async (client) => primariesOf(client))
-  const infos = await Promise.all(masters.map((master) => link.run(() => master.info('memory'))))
+/** Sums the memory of all primaries; `undefined` if a server does not tell. */
+async function usedBytes(connection: RedisConnection): Promise<number | undefined> {
+  const primaries = await connection.run(async (client) => primariesOf(client))
+  const infos = await Promise.all(primaries.map((primary) => connection.run(() => primary.info('memory'))))
   const used = infos.map((info) => Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? Number.NaN))
   const sum = used.reduce((total, bytes) => total + bytes, 0)
   return Number.isNaN(sum) ? undefined : sum

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { RedisClient } from './connect.ts'
 
-/** The servers that hold the keys: all of a cluster's, or the one. */
+/** Returns the servers that hold the keys: all primaries of a cluster, or the single server. */
 export const primariesOf = (client: RedisClient): Redis[] =>
   'nodes' in client ? client.nodes('master') : [client]

@@ -11,14 +11,14 @@ type Options = Parameters<typeof createRedisConnection>[1]
 type User = { onChange: Options['onChange']; fault: Fault }
 
 /** One connection to Redis, and the clients of this process that use it. */
-type Root = { link: RedisConnection; users: Set<User> }
+type Root = { connection: RedisConnection; users: Set<User> }
 
 const roots = new Map<string, Root>()
-const rootOfLink = new WeakMap<RedisConnection, RedisConnection>()
+const rootOf = new WeakMap<RedisConnection, RedisConnection>()
 
 /**
- * Returns a link that shares its connections with all links of this process to the same address under the same deadlines.
- * They are closed with the last of them. A client that the program made itself is not shared.
+ * Returns a connection shared by all clients of this process with the same address and deadlines; it closes with the
+ * last of them. A client that the program made itself is not shared.
  */
 export function acquireConnection(target: string | RedisClient, options: Options): RedisConnection {
   if (typeof target !== 'string') return createRedisConnection(target, { ...options, isBackground: true })
@@ -30,31 +30,32 @@ export function acquireConnection(target: string | RedisClient, options: Options
   return shareOf(root, fault, () => {
     if (!root.users.delete(user) || root.users.size > 0) return
     roots.delete(name)
-    root.link.close()
+    root.connection.close()
   })
 }
 
-/** The link whose connections a shared one uses. */
-export const sharedConnectionOf = (link: RedisConnection): RedisConnection => rootOfLink.get(link) ?? link
+/** Returns the underlying connection of a shared one. */
+export const sharedConnectionOf = (connection: RedisConnection): RedisConnection =>
+  rootOf.get(connection) ?? connection
 
 function createRoot(target: string, name: string, { deadlineMs, connectMs }: Options): Root {
   const users = new Set<User>()
-  const onChange = (state: RedisState, trouble: string | undefined) => {
-    for (const user of users) user.onChange(state, trouble)
+  const onChange = (state: RedisState, reason: string | undefined) => {
+    for (const user of users) user.onChange(state, reason)
   }
   const fault: Fault = (error, where) => {
     for (const user of users) user.fault(error, where)
   }
   const root = {
-    link: createRedisConnection(target, { deadlineMs, connectMs, onChange, fault, isBackground: true }),
+    connection: createRedisConnection(target, { deadlineMs, connectMs, onChange, fault, isBackground: true }),
     users,
   }
   roots.set(name, root)
   return root
 }
 
-/** Commands are counted for each client; how Redis is, is the same for all. */
-function shareOf({ link }: Root, fault: Fault, release: () => void): RedisConnection {
+/** Counts commands per client; the state of Redis is common to all. */
+function shareOf({ connection }: Root, fault: Fault, release: () => void): RedisConnection {
   const counts = { commands: 0, timeouts: 0, errors: 0 }
   let closedAt: number | undefined
 
@@ -69,15 +70,15 @@ function shareOf({ link }: Root, fault: Fault, release: () => void): RedisConnec
         isSent = true
         return command(client)
       }
-      return link.run(counted, wait).catch((error: unknown) => {
+      return connection.run(counted, wait).catch((error: unknown) => {
         if (isSent && error instanceof RedisUnavailable)
           counts[error.message.startsWith('no answer within') ? 'timeouts' : 'errors'] += 1
         throw error
       })
     },
-    lastOutage: () => link.lastOutage(),
+    lastOutage: () => connection.lastOutage(),
     stats() {
-      const stats = { ...link.stats(), ...counts }
+      const stats = { ...connection.stats(), ...counts }
       return closedAt === undefined ? stats : { ...stats, state: 'closed', since: closedAt }
     },
     close() {
@@ -86,6 +87,6 @@ function shareOf({ link }: Root, fault: Fault, release: () => void): RedisConnec
       release()
     },
   }
-  rootOfLink.set(share, link)
+  rootOf.set(share, connection)
   return share
 }

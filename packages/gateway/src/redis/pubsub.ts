@@ -1,18 +1,17 @@
 import type { Redis } from 'ioredis'
+import { backoffMs } from '../util/backoff.ts'
 import { attempt, detached, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setRepeating, setTimer } from '../util/timers.ts'
 import type { RedisConnection } from './connection.ts'
 import { primariesOf } from './nodes.ts'
 import { sharedConnectionOf } from './pool.ts'
 
-const RETRY_MIN_MS = 50
-const RETRY_MAX_MS = 2_000
-const EAR = 'a channel of Redis'
+const RETRY = { min: 50, max: 2_000 }
+const SUBSCRIPTION = 'a channel of Redis'
 
 /**
- * How often the server is asked whether it is still there: a connection that was dropped on the way says nothing of it.
- * After two questions without an answer it counts as broken, so that nothing that was said can go unheard for longer than
- * three times as long, and be relied on.
+ * Milliseconds between pings: a connection dropped on the way shows no error. After two pings without an answer it
+ * counts as broken, so that messages are lost unnoticed for at most three times this interval.
  */
 const PING_MS = 3_000
 
@@ -23,148 +22,150 @@ export type RedisSubscription = {
 }
 
 type Handlers = { onMessage: (message: string) => void; onListening: () => void }
-/** One channel of an ear, and whether the server knows that we listen to it. */
-type Subscription = Handlers & { channel: string; on: boolean }
+/** One subscription, and whether the server has confirmed it (`confirmed`). */
+type Subscription = Handlers & { channel: string; confirmed: boolean }
 
-/** One for each link: who listens to another channel shares the connection. */
+/** One subscriber per connection: all channels share it. */
 const subscribers = new WeakMap<RedisConnection, Subscriber>()
 
 /**
- * Hears what any process publishes on a channel, over a connection apart from the link's own, which keeps no program
- * alive. A connection that breaks, or falls silent, is made anew; `onListening` is told each time, since what was said
- * meanwhile is lost.
+ * Subscribes to a channel, over a separate connection that does not keep the process alive. A connection that breaks
+ * or falls silent is made anew; `onListening` is called each time, since messages sent meanwhile are lost.
  */
-export function subscribe(link: RedisConnection, channel: string, handlers: Handlers): RedisSubscription {
-  const root = sharedConnectionOf(link)
-  const ear = subscribers.get(root) ?? createSubscriber(root)
-  subscribers.set(root, ear)
-  const subscription = { ...handlers, channel, on: false }
-  ear.add(subscription)
+export function subscribe(parent: RedisConnection, channel: string, handlers: Handlers): RedisSubscription {
+  const root = sharedConnectionOf(parent)
+  const subscriber = subscribers.get(root) ?? createSubscriber(root)
+  subscribers.set(root, subscriber)
+  const subscription = { ...handlers, channel, confirmed: false }
+  subscriber.add(subscription)
   return {
-    isListening: () => subscription.on,
-    close: () => ear.remove(subscription),
+    isListening: () => subscription.confirmed,
+    close: () => subscriber.remove(subscription),
   }
 }
 
 type Subscriber = ReturnType<typeof createSubscriber>
 
-function createSubscriber(link: RedisConnection) {
-  const { fault } = link
+function createSubscriber(parent: RedisConnection) {
+  const { fault } = parent
   const subscriptions = new Set<Subscription>()
   let connection: Redis | undefined
   let ready = false
-  let beginning = false
+  let connecting = false
   let retry: NodeJS.Timeout | undefined
-  let tries = 0
-  let heart: NodeJS.Timeout | undefined
+  let attempts = 0
+  let pingTimer: NodeJS.Timeout | undefined
 
-  async function begin() {
-    beginning = true
-    let own: Redis | undefined
+  async function connect() {
+    connecting = true
+    let redis: Redis | undefined
     try {
-      own = await link.run(async (client) => subscriberOf(client))
-      if (subscriptions.size === 0) return own.disconnect()
-      await use(own)
-      tries = 0
+      redis = await parent.run(async (client) => subscriberOf(client))
+      if (subscriptions.size === 0) return redis.disconnect()
+      await use(redis)
+      attempts = 0
     } catch {
-      if (connection === undefined) again()
-      else if (connection === own) own.disconnect()
+      if (connection === undefined) reconnectLater()
+      else if (connection === redis) redis.disconnect()
     } finally {
-      beginning = false
+      connecting = false
     }
   }
 
-  async function use(own: Redis) {
-    connection = own
-    // One that was dropped may end long after another has taken its place.
+  async function use(redis: Redis) {
+    connection = redis
+    // A dropped connection may end long after another has replaced it.
     const ended = () => {
-      if (connection === own) again()
+      if (connection === redis) reconnectLater()
     }
-    own.on(
+    redis.on(
       'connect',
-      ignoreRejection(() => own.stream.unref(), fault, EAR),
+      ignoreRejection(() => redis.stream.unref(), fault, SUBSCRIPTION),
     )
-    own.on('error', () => undefined)
-    own.on('message', ignoreRejection(hear, fault, EAR))
-    // It must not stay deaf.
-    own.once('end', attempt.bind(undefined, ended, fault, EAR, ended))
-    await own.connect()
+    redis.on('error', () => undefined)
+    redis.on('message', ignoreRejection(onMessage, fault, SUBSCRIPTION))
+    // Reconnects even after a fault.
+    redis.once('end', attempt.bind(undefined, ended, fault, SUBSCRIPTION, ended))
+    await redis.connect()
     ready = true
-    beat(own)
+    startPinging(redis)
     await Promise.all([...subscriptions].map(subscribe))
   }
 
-  /** Timers come before what has arrived: after a pause of this process, one more turn shows that it was no silence. */
-  function beat(own: Redis) {
+  /**
+   * Timers run before incoming data is read: after a pause of this process, one more turn shows that there was no
+   * silence.
+   */
+  function startPinging(redis: Redis) {
     let unanswered = 0
-    clearTimer(heart)
+    clearTimer(pingTimer)
     const ask = () => {
-      if (unanswered >= 2) return drop(own)
+      if (unanswered >= 2) return drop(redis)
       unanswered += 1
-      const answered = own.ping().then(
+      const answered = redis.ping().then(
         () => {
           unanswered = 0
         },
         () => undefined,
       )
-      detached(answered, fault, EAR)
+      detached(answered, fault, SUBSCRIPTION)
     }
-    heart = setRepeating(ignoreRejection(ask, fault, EAR), PING_MS)
-    heart.unref()
+    pingTimer = setRepeating(ignoreRejection(ask, fault, SUBSCRIPTION), PING_MS)
+    pingTimer.unref()
   }
 
-  /** The other end may be gone: who waits for its farewell waits for minutes. */
-  function drop(own: Redis) {
-    clearTimer(heart)
-    own.disconnect()
-    own.stream?.destroy()
-    again()
+  /** Destroys the socket: if the other end is gone, closing it normally takes minutes. */
+  function drop(redis: Redis) {
+    clearTimer(pingTimer)
+    redis.disconnect()
+    redis.stream?.destroy()
+    reconnectLater()
   }
 
-  function hear(channel: string, message: string) {
+  function onMessage(channel: string, message: string) {
     for (const subscription of subscriptions)
-      if (subscription.channel === channel) attempt(() => subscription.onMessage(message), fault, EAR)
+      if (subscription.channel === channel)
+        attempt(() => subscription.onMessage(message), fault, SUBSCRIPTION)
   }
 
   async function subscribe(subscription: Subscription) {
     await connection?.subscribe(subscription.channel)
     if (!ready || !subscriptions.has(subscription)) return
-    subscription.on = true
+    subscription.confirmed = true
     subscription.onListening()
   }
 
-  function again() {
-    clearTimer(heart)
+  function reconnectLater() {
+    clearTimer(pingTimer)
     connection?.removeAllListeners('message')
     connection = undefined
     ready = false
-    for (const subscription of subscriptions) subscription.on = false
+    for (const subscription of subscriptions) subscription.confirmed = false
     if (subscriptions.size === 0 || retry !== undefined) return
-    const patience = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** tries)
-    tries += 1
-    retry = setTimer(attempt, patience * (0.5 + Math.random() / 2), tryAgain, fault, EAR, tryAgain)
+    retry = setTimer(attempt, backoffMs(attempts + 1, RETRY), reconnect, fault, SUBSCRIPTION, reconnect)
     retry.unref()
+    attempts += 1
   }
 
-  function tryAgain() {
+  function reconnect() {
     retry = undefined
-    attempt(begin, fault, EAR, again)
+    attempt(connect, fault, SUBSCRIPTION, reconnectLater)
   }
 
   return {
     add(subscription: Subscription) {
       subscriptions.add(subscription)
       if (ready) subscribe(subscription).catch(() => connection?.disconnect())
-      else if (!beginning && retry === undefined && connection === undefined)
-        attempt(begin, fault, EAR, again)
+      else if (!connecting && retry === undefined && connection === undefined)
+        attempt(connect, fault, SUBSCRIPTION, reconnectLater)
     },
     remove(subscription: Subscription) {
       subscriptions.delete(subscription)
-      subscription.on = false
+      subscription.confirmed = false
       const isLastOfChannel = ![...subscriptions].some(({ channel }) => channel === subscription.channel)
       if (subscriptions.size === 0) {
         clearTimer(retry)
-        clearTimer(heart)
+        clearTimer(pingTimer)
         retry = undefined
         connection?.disconnect()
       } else if (ready && isLastOfChannel)
@@ -173,11 +174,11 @@ function createSubscriber(link: RedisConnection) {
   }
 }
 
-/** In a cluster every node passes every message on, so that one of them is enough to hear. */
+/** In a cluster every node forwards every message, so that one subscription is enough. */
 function subscriberOf(client: Parameters<Parameters<RedisConnection['run']>[0]>[0]): Redis {
   const nodes = primariesOf(client)
   const node = nodes[Math.floor(Math.random() * nodes.length)]
-  if (node === undefined) throw new Error('the cluster has no master')
+  if (node === undefined) throw new Error('the cluster has no primary')
   return node.duplicate({
     lazyConnect: true,
     enableOfflineQueue: false,

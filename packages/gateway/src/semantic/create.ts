@@ -7,10 +7,10 @@ import { createLearner } from './decision/learner.ts'
 import { createSharedLabels } from './decision/threshold/shared.ts'
 import type { SemanticParts } from './lookup.ts'
 import type { SemanticSettings } from './options.ts'
-import { createAdmin } from './store/admin.ts'
 import { createGenerations } from './store/generations.ts'
 import type { SemanticStore } from './store/port.ts'
 import { createRedisEntries } from './store/redis-entries.ts'
+import { createRedisSource } from './store/redis-source.ts'
 import { createSemanticStore } from './store/store.ts'
 
 export type SemanticCache = ReturnType<typeof createSemanticCache>
@@ -20,47 +20,47 @@ type SemanticDeps = {
   /** Team key of the gateway. */
   key: string | undefined
   sharedBytes: number
-  /** Whether scripts tell Upstash which keys they lock. */
+  /** Declares each script's keys to Upstash, which then locks those keys and not the whole database. */
   keyLocking: boolean
-  link: RedisConnection | undefined
-  /** Told of what goes on when the caller has its answer. */
+  redis: RedisConnection | undefined
+  /** Called with work that continues after the caller has its answer. */
   track: (work: Promise<void>) => void
-  say: Warn
+  warn: Warn
 }
 
-/** Store and learner of one gateway. Everything heavy hangs on this file, which is imported when it is needed. */
-export function createSemanticCache(ground: SemanticDeps) {
-  const { settings, key, link, track, keyLocking } = ground
+/** Creates the store and the learner of one gateway. Imported on first use, with all modules of the semantic cache. */
+export function createSemanticCache(deps: SemanticDeps) {
+  const { settings, key, redis, track, keyLocking } = deps
   const { secret, maxBytes: _bytes, index: _index, ...rest } = settings
   const { embedder } = rest
-  const store = storeOf(ground)
-  const shared = link && createSharedLabels(link, keyLocking)
+  const store = createStore(deps)
+  const shared = redis && createSharedLabels(redis, keyLocking)
   const learner = createLearner({ shared, calibration: embedder?.calibration, track })
-  const secretOf = ({ outbound: outgoing }: Call) =>
-    secret ?? key ?? outgoing.headers.get('authorization') ?? undefined
+  const secretOf = ({ outbound }: Call) => secret ?? key ?? outbound.headers.get('authorization') ?? undefined
   const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
   return { parts, store, learner }
 }
 
-/** In this process and Redis, or in an engine of its own. */
-function storeOf({ settings, key, sharedBytes, keyLocking, link, say }: SemanticDeps): SemanticStore {
+/** Entries are in this process and Redis, or in a vector backend. */
+function createStore({ settings, key, sharedBytes, keyLocking, redis, warn }: SemanticDeps): SemanticStore {
   const { secret = key, maxBytes, index, embedder, dimensions } = settings
   const dims = embedder?.dimensions ?? dimensions
   const name = index === 'flat' ? index : index.name
-  const onTrouble = (error: unknown) => {
-    const words = error instanceof Error ? error.message : errorText(error)
-    say('semantic index', `semantic cache, ${name}: ${words}`)
+  const onError = (error: unknown) => {
+    const message = error instanceof Error ? error.message : errorText(error)
+    warn('semantic index', `semantic cache, ${name}: ${message}`)
   }
-  const inRedis = createGenerations(link)
-  const admin = link && createAdmin(link, secret, inRedis)
-  if (index !== 'flat' && index.type === 'engine') {
-    const shelves = index.open({ link, dims, sharedBytes })
-    // What stands elsewhere is bound to nothing in Redis.
-    const generations = shelves.browse === undefined ? inRedis : createGenerations(undefined)
-    return createBackendStore({ shelves, dims, secret, inRedis: admin, generations, link, onTrouble })
+  const inRedis = createGenerations(redis)
+  const source = redis && createRedisSource(redis, secret, inRedis)
+  if (index !== 'flat' && index.type === 'backend') {
+    const backend = index.open({ redis, dims, sharedBytes })
+    // Generations are Redis keys: entries that are not in Redis have only one.
+    const generations = backend.scan === undefined ? inRedis : createGenerations(undefined)
+    return createBackendStore({ backend, dims, secret, source, generations, redis, onError })
   }
   const own = { maxBytes: sharedBytes, onFull: () => undefined, keyLocking, generations: inRedis }
-  const shared = link && admin && { link, shelf: createRedisEntries(link, own), admin, generations: inRedis }
+  const shared = redis &&
+    source && { redis, source, entries: createRedisEntries(redis, own), generations: inRedis }
   const graph = index === 'flat' ? undefined : index
-  return createSemanticStore({ shared, dims, maxBytes, graph, onTrouble })
+  return createSemanticStore({ shared, dims, maxBytes, graph, onError })
 }

@@ -1,122 +1,124 @@
 import type { Call, Handler, Stage } from '../core/call.ts'
 import type { SemanticPlan } from '../core/caller.ts'
 import type { SemanticResult } from '../core/record.ts'
-import { withoutResponse } from '../core/recording.ts'
-import type { Reply } from '../core/reply.ts'
-import { NO_USAGE } from '../core/usage.ts'
-import { entryOf } from '../entry/create.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
+import { createEntry } from '../entry/create.ts'
 import { stampsIn } from '../entry/epoch.ts'
 import { hit } from '../entry/hit.ts'
 import { isStorable } from '../entry/storable.ts'
-import { suits } from '../entry/suits.ts'
+import { fitsCall } from '../entry/suits.ts'
 import { keysOf } from '../fingerprint/key.ts'
 import { raceAbort } from '../util/timeout.ts'
 import { signalAfter } from '../util/timers.ts'
 import { NEIGHBOURS } from './decision/consensus.ts'
-import type { Asker, Learner } from './decision/learner.ts'
+import type { Learner, LearningContext } from './decision/learner.ts'
 import { type Match, NO_MATCH } from './decision/match.ts'
 import { checkedVector } from './embedding/checked.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { embedThrough } from './embedding/openai.ts'
-import { judge, saidIn } from './judge/judge.ts'
+import { answerText, judge } from './judge/judge.ts'
 import { ineligibleReason } from './query/eligibility.ts'
 import { extractQuery, type Query } from './query/extract.ts'
-import { type Partition, type PartitionRules, partitionOf, partitionRulesOf } from './query/partition.ts'
+import { type CalibrationScope, calibrationScopeOf, type Partition, partitionOf } from './query/partition.ts'
 import { isImpersonalAnswer } from './query/storable.ts'
-import type { Neighbour, SemanticStore, Since } from './store/port.ts'
+import type { Candidate, PurgeSnapshot, SemanticStore } from './store/port.ts'
 
 export type SemanticParts = {
   store: SemanticStore
-  /** Absent: upstream's own, through the pipeline. */
+  /** Absent: upstream's embeddings API, through the pipeline. */
   embedder: Embedder | undefined
   model: string
   dimensions: number
-  /** How long a call waits for its vector before it goes on as if there were no semantic cache. */
+  /** Milliseconds a call waits for its vector; then it continues as a miss. */
   deadlineMs: number
-  /** The first part of what partitions are made of; `undefined` where a call brings no credentials to make it of. */
+  /** Returns the secret that partitions are derived from; `undefined` if the call has no credentials. */
   secretOf: (call: Call) => string | undefined
   learner: Learner
-  /** Told of what goes on when the caller has its answer. */
+  /** Called with work that continues after the caller has its answer. */
   track: (work: Promise<void>) => void
 }
 
-/** One question on its way through this stage. */
+/** A question during this stage. */
 type Search = {
-  asked: Query
+  query: Query
   partition: Partition
-  school: PartitionRules
-  /** Where the exact cache has its answer, or would have. */
-  exact: string
+  scope: CalibrationScope
+  /** Key of the same answer in the exact cache. */
+  exactKey: string
   plan: SemanticPlan
   vector: () => Promise<Float32Array>
-  /** Somebody asked for it already. */
-  isMade: () => boolean
+  /** Tells whether its vector was requested already. */
+  isRequested: () => boolean
 }
 
-/** Answers what has been asked in other words, where that is safe; learns where it is. */
+/** Creates the lookup: serves an answer given to a similar question where that is safe, and learns from new answers. */
 export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
   const { store, learner } = parts
   return (next) =>
-    async function answering(call) {
+    async function lookup(call) {
       const plan = call.caller.semantic
       if (plan === undefined) return await next(call)
       const search = searchFor(call, plan)
       if (search === 'operation') return await next(call)
       if (typeof search === 'string')
-        return noted(await next(call), { outcome: 'ineligible', reason: search })
-      if (!call.controls.cache.read) return await ask(next, call, search, undefined)
-      // Of an empty shelf no vector is needed, unless the answer is put there.
-      if (!store.holds(search.partition)) return await ask(next, call, search, Promise.resolve(NO_MATCH))
-      // Nobody waits for what will not be served.
-      if (plan.mode === 'shadow') return await ask(next, call, search, look(search, call))
-      const found = await look(search, call)
-      if (call.signal.aborted) return given(call, found.meaning)
-      const { candidate, meaning } = found
-      if (meaning.outcome !== 'hit' || candidate === undefined)
-        return await ask(next, call, search, Promise.resolve(found))
-      const reply = serve(candidate, meaning, call)
-      if (reply === undefined) return await ask(next, call, search, Promise.resolve(found))
-      learner.consider(search.asked.text, found, askerOf(call, search, plan))
+        return withResult(await next(call), { outcome: 'ineligible', reason: search })
+      if (!call.controls.cache.read) return await forward(next, call, search, undefined)
+      // An empty partition needs no vector until an answer is stored.
+      if (!store.holds(search.partition)) return await forward(next, call, search, Promise.resolve(NO_MATCH))
+      // In shadow mode nothing is served, so no caller waits.
+      if (plan.mode === 'shadow') return await forward(next, call, search, find(search, call))
+      const found = await find(search, call)
+      if (call.signal.aborted) return { ...abortedReply(call), semantic: found.result }
+      const { chosen, result } = found
+      if (result.outcome !== 'hit' || chosen === undefined)
+        return await forward(next, call, search, Promise.resolve(found))
+      const reply = serve(chosen, result, call)
+      if (reply === undefined) return await forward(next, call, search, Promise.resolve(found))
+      learner.judgeHit(search.query.text, found, learningContext(call, search, plan))
       return reply
     }
 
   function searchFor(call: Call, plan: SemanticPlan): Search | string {
     if (call.outbound.immutable) return 'provider'
-    const asked = extractQuery(call.operation, call.body)
-    if (typeof asked === 'string') return asked
-    // What may not be shared between equal questions may not be shared between similar ones.
+    const query = extractQuery(call.operation, call.body)
+    if (typeof query === 'string') return query
+    // What equal questions may not share, similar ones may not share either.
     const keys = keysOf(call)
     if ('bypass' in keys) return keys.bypass
-    const reason = ineligibleReason(asked.text)
+    const reason = ineligibleReason(query.text)
     if (reason !== undefined) return reason
     const secret = parts.secretOf(call)
     const id = parts.embedder?.id ?? `${parts.model}/${parts.dimensions}`
-    const partition = secret === undefined ? undefined : partitionOf(call, asked, id, secret)
+    const partition = secret === undefined ? undefined : partitionOf(call, query, id, secret)
     if (secret === undefined) return 'no-credentials'
     if (partition === undefined) return 'nested-too-deeply'
     let vector: Promise<Float32Array> | undefined
     return {
-      asked,
+      query,
       partition,
-      school: partitionRulesOf(call, id, secret),
-      exact: keys.exact,
+      scope: calibrationScopeOf(call, id, secret),
+      exactKey: keys.exact,
       plan,
-      vector: () => (vector ??= embed(call, asked.text)),
-      isMade: () => vector !== undefined,
+      vector: () => (vector ??= embed(call, query.text)),
+      isRequested: () => vector !== undefined,
     }
   }
 
-  function askerOf(call: Call, { asked, partition, school }: Search, plan: SemanticPlan): Asker {
+  function learningContext(
+    call: Call,
+    { query, partition, scope }: Search,
+    plan: SemanticPlan,
+  ): LearningContext {
     return {
       refute: (wrong) =>
         store.refute(
           partition,
-          asked.text,
+          query.text,
           wrong.map(({ entry }) => entry),
         ),
-      school,
+      scope,
       plan,
-      judge: (asked, near, model) => judge(pipeline, call, asked, near, model),
+      judge: (query, near, model) => judge(pipeline, call, query, near, model),
     }
   }
 
@@ -129,121 +131,110 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     return await embedThrough(pipeline, call, question, { model, dimensions, signal })
   }
 
-  /** Bounded by the deadline, and by the caller's own patience. */
-  async function look({ asked, partition, school, plan, vector }: Search, call: Call): Promise<Match> {
-    let neighbours: Neighbour[] | undefined
+  /** Ends at the deadline, or when the caller aborts. */
+  async function find({ query, partition, scope, plan, vector }: Search, call: Call): Promise<Match> {
+    let neighbours: Candidate[] | undefined
     try {
-      const ready = Promise.all([vector(), learner.prepare(school, plan)])
-      const search = ready.then(([vector]) => store.nearest(partition, vector, NEIGHBOURS, asked.text))
+      const ready = Promise.all([vector(), learner.prepare(scope, plan)])
+      const search = ready.then(([vector]) => store.nearest(partition, vector, NEIGHBOURS, query.text))
       neighbours = await raceAbort(search, call.signal, parts.deadlineMs)
     } catch {
       if (call.signal.aborted) return unavailable('aborted')
     }
     if (neighbours === undefined) return unavailable('embedding')
-    // What is too old for this caller, or told no usage that it wants, is as if it were not there.
-    const fit = neighbours.filter(({ entry }) => suits(entry.answer, call))
-    return learner.find(asked.text, fit, school, plan)
+    // An entry too old for this caller, or without the usage it needs, counts as absent.
+    const fit = neighbours.filter(({ entry }) => fitsCall(entry.answer, call))
+    return learner.find(query.text, fit, scope, plan)
   }
 
-  /** Has the call answered as if this stage were not there; then keeps the answer, and learns from it. */
-  async function ask(
+  /** Lets the next stages answer; then stores the answer and learns from it. */
+  async function forward(
     next: Handler,
     call: Call,
     search: Search,
-    looking: Promise<Match> | undefined,
+    pending: Promise<Match> | undefined,
   ): Promise<Reply> {
-    looking?.catch(() => undefined)
-    const since = sinceOf(call, store.since(search.partition))
+    pending?.catch(() => undefined)
+    const snapshot = snapshotOf(call, store.snapshot(search.partition))
     const reply = await next(call)
-    parts.track(afterwards(reply, call, search, since, looking))
-    return looking === undefined
+    parts.track(storeAndLearn(reply, call, search, snapshot, pending))
+    return pending === undefined
       ? reply
       : {
           ...reply,
-          semantic: looking.then(
-            ({ meaning }) => meaning,
+          semantic: pending.then(
+            ({ result }) => result,
             () => undefined,
           ),
         }
   }
 
-  async function afterwards(
+  async function storeAndLearn(
     reply: Reply,
     call: Call,
     search: Search,
-    since: Since,
-    looking: Promise<Match> | undefined,
+    snapshot: PurgeSnapshot,
+    pending: Promise<Match> | undefined,
   ) {
     try {
       const ending = await reply.recording.ended
-      const found = await looking
-      const whole = reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
-      const answer = whole ? ending.answer() : undefined
+      const found = await pending
+      const isComplete =
+        reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
+      const answer = isComplete ? ending.answer() : undefined
       if (answer === undefined) return
-      const { asked, partition, exact } = search
-      const isFree = hasRoom(reply.headers)
-      // Calls of ours never take the last of what the team's own are allowed.
-      if (!isFree && parts.embedder === undefined && !search.isMade()) return
+      const { query, partition, exactKey } = search
+      const isFree = hasSpareTokens(reply.headers)
+      // The gateway's own calls leave the last part of a team's tokens to its callers.
+      if (!isFree && parts.embedder === undefined && !search.isRequested()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
-      const asker = askerOf(call, search, plan)
+      const context = learningContext(call, search, plan)
       const near = found ?? NO_MATCH
       const stores = call.controls.cache.store && isStorable(call, answer) && isImpersonalAnswer(answer.json)
-      if (!stores) return learner.consider(asked.text, near, asker)
-      const groups = await learner.groupsOf(asked.text, saidIn(answer.text), near, asker)
+      if (!stores) return learner.judgeHit(query.text, near, context)
+      const groups = await learner.groupsOf(query.text, answerText(answer.text), near, context)
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-      const entry = entryOf(answer, reply, ending.usage, call, { ttl, longer: 0 })
-      if (ttl <= 0 || since.isOver()) return
+      const entry = createEntry(answer, reply, ending.usage, call, { ttl, staleSeconds: 0 })
+      if (ttl <= 0 || snapshot.isOver()) return
       await store.add(
         partition,
         await search.vector(),
-        { question: asked.text, answer: entry, groups, exact },
-        since,
+        { question: query.text, answer: entry, groups, exact: exactKey },
+        snapshot,
       )
     } catch {
-      // Without a vector there is nothing to keep; the record of the embedding says why there was none.
+      // Without a vector nothing is stored. The embedding call's record tells why it failed.
     }
   }
 }
 
-/** The part of a team's limits that its callers have for themselves. */
-const RESERVED = 0.2
+/** Share of a team's tokens reserved for its callers. */
+const RESERVED_SHARE = 0.2
 
-/** Whether the team has tokens to spare, as the quota said of this call. */
-function hasRoom(headers: Record<string, string> = {}): boolean {
+/** Tells by the quota's headers whether the team has tokens beyond the reserve. */
+function hasSpareTokens(headers: Record<string, string> = {}): boolean {
   const { 'x-ratelimit-remaining-tokens': left, 'x-ratelimit-limit-tokens': of } = headers
-  return left === undefined || of === undefined || Number(left) >= RESERVED * Number(of)
+  return left === undefined || of === undefined || Number(left) >= RESERVED_SHARE * Number(of)
 }
 
 const unavailable = (reason: string): Match => ({
-  meaning: { outcome: 'unavailable', reason },
-  neighbours: [],
+  result: { outcome: 'unavailable', reason },
+  candidates: [],
 })
 
-function serve({ entry, similarity }: Neighbour, meaning: SemanticResult, call: Call): Reply | undefined {
+function serve({ entry, similarity }: Candidate, result: SemanticResult, call: Call): Reply | undefined {
   const reply = hit(entry.answer, entry.id, call, 'semantic')
-  return reply && { ...reply, similarity, semantic: meaning }
-}
-
-/** The caller left before anything was asked of anybody. */
-function given({ model, route, signal }: Call, meaning: SemanticResult): Reply {
-  const ended = Promise.resolve({ type: 'aborted' as const, usage: NO_USAGE })
-  return {
-    via: 'upstream',
-    model,
-    route,
-    semantic: meaning,
-    recording: withoutResponse(signal.reason, ended),
-  }
+  return reply && { ...reply, similarity, semantic: result }
 }
 
 /**
- * Where the exact cache has just looked into Redis for a team's own answers, it knows of purges at least as well. What is
- * not known is taken for nothing: where there was a purge, the first answer after it is not kept.
+ * Takes the purge stamps that the exact cache has just read from Redis for the team's own answers: they are at least
+ * as recent. An unknown stamp reads as none: after a purge, the first answer is then not stored.
  */
-function sinceOf({ epoch, caller }: Call, known: Omit<Since, 'isOver'>): Since {
+function snapshotOf({ epoch, caller }: Call, known: Omit<PurgeSnapshot, 'isOver'>): PurgeSnapshot {
   const isOver = epoch?.isOver ?? (() => false)
   const hasLooked = epoch !== undefined && caller.exact !== undefined && !caller.crossTeamCache
   return { ...known, isOver, ...(hasLooked && { stamps: stampsIn(epoch.name) }) }
 }
 
-const noted = (reply: Reply, meaning: SemanticResult): Reply => ({ ...reply, semantic: meaning })
+const withResult = (reply: Reply, result: SemanticResult): Reply => ({ ...reply, semantic: result })

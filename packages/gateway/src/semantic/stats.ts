@@ -1,59 +1,56 @@
 import { LRUCache } from 'lru-cache'
 import { nanoUsd } from '../core/money.ts'
 import type { CallRecord, SemanticResult } from '../core/record.ts'
-import type { Known } from './decision/agent-calibration.ts'
+import type { PathEstimate } from './decision/agent-calibration.ts'
 import type { SemanticAdmin, SemanticEntry } from './store/port.ts'
 
-/** How the semantic cache serves one agent. Dollars are US dollars. */
+/** Semantic cache counters of one agent. Amounts in US dollars. */
 export type SemanticStats = {
-  /** Questions that were looked for by meaning. */
+  /** Questions looked up. */
   asked: number
   outcomes: Record<SemanticResult['outcome'], number>
-  /** Of questions that were near enough, why they were not answered; by guard. */
+  /** Lookups that were near enough but vetoed, by guard. */
   vetoes: Record<string, number>
-  /** Why calls were not asked by meaning. */
+  /** Calls that were not looked up, by reason. */
   ineligible: Record<string, number>
-  /** Of `asked`, the part that was answered, or would have been. */
+  /** Share of `asked` that was served, or would have been in mode `on`. */
   hitRate: number
-  /** From which cosine an answer that nobody supports is served now. */
+  /** Current cosine threshold of the path `nearest`. */
   threshold: number
-  /** Judgements of what was as near as that; of those, the part that was wrong, and the part that may be, with 95 % confidence. */
+  /** Judgements at or above it, their error rate, and its upper bound with 95 % confidence. */
   labels: number
   error: number
   errorUpper: number
-  /** The same of answers on which several agree, from a confidence on; that is absent while they are not believed. */
-  agreement: { confidence?: number; hits: number; labels: number; error: number; errorUpper: number }
+  /** The same for the path `consensus`, by confidence. `confidence` is absent while that path is off. */
+  consensus: { confidence?: number; hits: number; labels: number; error: number; errorUpper: number }
   embeddingUsd: number
   judgeUsd: number
   savedUsd: number
-  /** Dollars saved for each spent on vectors and judgements; absent while nothing was spent. */
+  /** Dollars saved per dollar spent on vectors and judgements. Absent if nothing was spent. */
   roi?: number
 }
 
 type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'> & {
-  agreed: number
+  consensusHits: number
   embedding: number
   judging: number
   saved: number
 }
 
-/** Agents whose figures are kept: whoever calls may name itself anything. */
+/** Agents with counters (LRU): callers can invent agent names. */
 const MAX_AGENTS = 1_000
-/** Entries whose hits are remembered. */
+/** Entries with a hit count (LRU). */
 const MAX_SERVED = 10_000
 
-/** Adds up records. Dollars in whole billionths. */
+/** Creates counters that add up call records. Amounts in integer billionths of a dollar. */
 export function createSemanticCounters() {
   const agents = new LRUCache<string, Counts>({ max: MAX_AGENTS })
-  /** How often each entry has answered, of those that did so last. */
-  const served = new Map<string, number>()
+  /** Hits of each entry, for those that answered most recently (LRU). Made by the first hit. */
+  let hits: LRUCache<string, number> | undefined
 
-  function serves(key: string) {
-    const before = served.get(key) ?? 0
-    served.delete(key)
-    served.set(key, before + 1)
-    const [oldest] = served.size > MAX_SERVED ? served.keys() : []
-    if (oldest !== undefined) served.delete(oldest)
+  function countHit(key: string) {
+    hits ??= new LRUCache({ max: MAX_SERVED })
+    hits.set(key, (hits.get(key) ?? 0) + 1)
   }
 
   function countsOf(agent: string): Counts {
@@ -61,21 +58,21 @@ export function createSemanticCounters() {
     if (known !== undefined) return known
     const outcomes = {
       hit: 0,
-      'would-hit': 0,
+      'shadow-hit': 0,
       veto: 0,
-      below: 0,
-      nothing: 0,
+      'below-threshold': 0,
+      'no-candidate': 0,
       ineligible: 0,
       unavailable: 0,
       explored: 0,
-      unproven: 0,
+      uncalibrated: 0,
     }
     const counts = {
       asked: 0,
       outcomes,
       vetoes: {},
       ineligible: {},
-      agreed: 0,
+      consensusHits: 0,
       embedding: 0,
       judging: 0,
       saved: 0,
@@ -86,9 +83,9 @@ export function createSemanticCounters() {
 
   return {
     agents,
-    /** What an admin sees, with how often it has answered. */
+    /** Adds hit counts to what an administrator lists. */
     counted(admin: SemanticAdmin): SemanticAdmin {
-      const counted = (entry: SemanticEntry) => ({ ...entry, hits: served.get(entry.key) ?? 0 })
+      const counted = (entry: SemanticEntry) => ({ ...entry, hits: hits?.peek(entry.key) ?? 0 })
       return {
         ...admin,
         list: async (what, limit) => (await admin.list(what, limit)).map(counted),
@@ -111,19 +108,19 @@ export function createSemanticCounters() {
       if (outcome === 'ineligible') counts.ineligible[reason] = (counts.ineligible[reason] ?? 0) + 1
       else counts.asked += 1
       if (outcome === 'veto') counts.vetoes[reason] = (counts.vetoes[reason] ?? 0) + 1
-      if (path === 'agreement' && (outcome === 'hit' || outcome === 'would-hit')) counts.agreed += 1
+      if (path === 'consensus' && (outcome === 'hit' || outcome === 'shadow-hit')) counts.consensusHits += 1
       if (outcome === 'hit') {
         counts.saved += nanoUsd(record.savedUsd ?? 0)
-        if (entry !== undefined) serves(entry)
+        if (entry !== undefined) countHit(entry)
       }
-      if (outcome === 'would-hit') counts.saved += nanoUsd(record.costUsd ?? 0)
+      if (outcome === 'shadow-hit') counts.saved += nanoUsd(record.costUsd ?? 0)
     },
   }
 }
 
 export function semanticStatsOf(
   counts: Counts,
-  { alone, agreed }: { alone: Known; agreed: Known },
+  { nearest, consensus }: { nearest: PathEstimate; consensus: PathEstimate },
 ): SemanticStats {
   const { asked, outcomes, vetoes, ineligible, embedding, judging, saved } = counts
   const spent = embedding + judging
@@ -132,13 +129,13 @@ export function semanticStatsOf(
     outcomes: { ...outcomes },
     vetoes: { ...vetoes },
     ineligible: { ...ineligible },
-    hitRate: asked === 0 ? 0 : (outcomes.hit + outcomes['would-hit']) / asked,
-    threshold: alone.threshold,
-    ...errorOf(alone),
-    agreement: {
-      ...(agreed.threshold <= 1 && { confidence: agreed.threshold }),
-      hits: counts.agreed,
-      ...errorOf(agreed),
+    hitRate: asked === 0 ? 0 : (outcomes.hit + outcomes['shadow-hit']) / asked,
+    threshold: nearest.threshold,
+    ...errorOf(nearest),
+    consensus: {
+      ...(consensus.threshold <= 1 && { confidence: consensus.threshold }),
+      hits: counts.consensusHits,
+      ...errorOf(consensus),
     },
     embeddingUsd: embedding / 1e9,
     judgeUsd: judging / 1e9,
@@ -147,4 +144,4 @@ export function semanticStatsOf(
   }
 }
 
-const errorOf = ({ labels, rate, upper }: Known) => ({ labels, error: rate, errorUpper: upper })
+const errorOf = ({ labels, rate, upper }: PathEstimate) => ({ labels, error: rate, errorUpper: upper })

@@ -1,54 +1,57 @@
 import { type Delivery, DeliveryError, type Report } from './sink.ts'
 
-/** What one report has become on the wire. */
+/** One report of a batch: the report, and the size of its serialised form in bytes. */
 export type BatchItem = { report: Report; bytes: number }
 
-/** Whether a part has arrived: it has, it is worth another try, or it never will. `unsure`: it may have, without a word. */
-export type ItemResult = 'taken' | { again: string; unsure?: boolean } | { refused: string }
+/**
+ * Result of one item: accepted, to be retried, or rejected for good. `unsure`: it was sent and not answered, so the
+ * receiver may hold it.
+ */
+export type ItemResult = 'accepted' | { retry: string; unsure?: boolean } | { rejected: string }
 
-/** The request was refused as a whole; smaller ones, or all parts but one, may be welcome. */
-export type BatchRejected = { whole: string }
+/** The receiver rejected the whole request. Smaller requests, or all items but one, may still be accepted. */
+export type BatchRejected = { batchRejected: string }
 
 export type Limits = {
-  /** Parts and bytes of one request. */
-  parts: number
+  /** Limits of one request: items, and bytes of their serialised forms. */
+  items: number
   bytes: number
 }
 
 /**
- * Sends parts in requests within the limits, one after the other, and in ever smaller ones where the receiver refuses a
- * request as a whole: only what it refuses alone is refused. After a failure no more is sent, and what has no fate yet is
- * to be tried again.
- * @throws DeliveryError when it failed before any report had a fate.
+ * Sends items in sequential requests within the limits. If the receiver rejects a request as a whole, it is halved and
+ * sent again, so that only items rejected alone count as rejected. Stops at the first failure: items without a result
+ * are marked for a retry.
+ * @throws DeliveryError if it failed before any item had a result.
  */
 export async function sendInBatches<P extends BatchItem>(
   parts: readonly P[],
-  { parts: most, bytes }: Limits,
+  { items: most, bytes }: Limits,
   send: (parts: readonly P[]) => Promise<ItemResult[] | BatchRejected>,
 ): Promise<Map<Report, ItemResult>> {
-  const fates = new Map<Report, ItemResult>()
+  const results = new Map<Report, ItemResult>()
   const waiting = requestsOf(parts, most, bytes)
   for (let due = waiting.shift(); due !== undefined; due = waiting.shift()) {
     let answer: ItemResult[] | BatchRejected
     try {
       answer = await send(due)
     } catch (error) {
-      if (!(error instanceof DeliveryError) || fates.size === 0) throw error
-      const { message: again, unsure } = error
-      for (const { report } of due) fates.set(report, { again, unsure })
-      for (const { report } of waiting.flat()) fates.set(report, { again })
-      return fates
+      if (!(error instanceof DeliveryError) || results.size === 0) throw error
+      const { message: retry, unsure } = error
+      for (const { report } of due) results.set(report, { retry, unsure })
+      for (const { report } of waiting.flat()) results.set(report, { retry })
+      return results
     }
     const half = Math.ceil(due.length / 2)
-    if (!('whole' in answer))
-      for (const [at, part] of due.entries()) fates.set(part.report, answer[at] ?? NO_WORD)
+    if (!('batchRejected' in answer))
+      for (const [at, part] of due.entries()) results.set(part.report, answer[at] ?? NO_WORD)
     else if (due.length > 1) waiting.unshift(due.slice(0, half), due.slice(half))
-    else for (const { report } of due) fates.set(report, { refused: answer.whole })
+    else for (const { report } of due) results.set(report, { rejected: answer.batchRejected })
   }
-  return fates
+  return results
 }
 
-const NO_WORD: ItemResult = { again: 'the receiver did not say what became of it', unsure: true }
+const NO_WORD: ItemResult = { retry: 'the receiver did not say what became of it', unsure: true }
 
 function requestsOf<P extends BatchItem>(parts: readonly P[], most: number, bytes: number): P[][] {
   const requests: P[][] = []
@@ -67,20 +70,20 @@ function requestsOf<P extends BatchItem>(parts: readonly P[], most: number, byte
   return requests
 }
 
-export function deliveryOf(reports: readonly Report[], fates: ReadonlyMap<Report, ItemResult>): Delivery {
-  const again: Report[] = []
+export function deliveryOf(reports: readonly Report[], results: ReadonlyMap<Report, ItemResult>): Delivery {
+  const retry: Report[] = []
   const unsure: Report[] = []
   const reasons = new Set<string>()
-  let refused = 0
+  let rejected = 0
   for (const report of reports) {
-    const fate = fates.get(report)
-    if (fate === undefined || fate === 'taken') continue
-    if ('again' in fate) again.push(report)
-    else refused += 1
-    if ('again' in fate && fate.unsure) unsure.push(report)
-    reasons.add('again' in fate ? fate.again : fate.refused)
+    const result = results.get(report)
+    if (result === undefined || result === 'accepted') continue
+    if ('retry' in result) retry.push(report)
+    else rejected += 1
+    if ('retry' in result && result.unsure) unsure.push(report)
+    reasons.add('retry' in result ? result.retry : result.rejected)
   }
   if (reasons.size === 0) return {}
-  const why = [...reasons].slice(0, 3).join('; ')
-  return { retry: again, unsure, rejected: refused, reason: why }
+  const reason = [...reasons].slice(0, 3).join('; ')
+  return { retry, unsure, rejected, reason }
 }

@@ -1,116 +1,122 @@
 import { clearTimer, setRepeating, setTimer } from '../util/timers.ts'
 
-/** Delivers what it holds, and lets go when the signal aborts: what is still under way would keep the process alive. */
-type Holder = (giveUp: AbortSignal) => Promise<unknown>
+/** Delivers pending reports. Must stop when the signal aborts: open requests would keep the process alive. */
+type Flush = (giveUp: AbortSignal) => Promise<unknown>
 
-/** Everything in this process that would be lost if it ended now. */
-const holders = new Set<Holder>()
-/** Well inside the 5 s that Fly leaves between a signal and the end. */
+/** Flush functions of all queues in this process that hold reports. */
+const flushes = new Set<Flush>()
+/** Milliseconds of the final flush: below the 5 s that Fly leaves between signal and kill. */
 const FLUSH_DEADLINE_MS = 3_000
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Drains `holder` before the process ends of itself or by a signal. Listens only while somebody holds something, and
- * leaves the end of the process to whoever else listens for the signal; alone, it lets the signal do its work afterwards.
+ * Registers `holder` to be flushed before the process exits, by itself or by a signal. Process listeners exist only
+ * while a flush is registered. If the program has its own signal listener, that one ends the process; otherwise the
+ * signal is raised again after the flush.
  */
-export function registerExitFlush(holder: Holder): void {
-  if (holders.size === 0) {
+export function registerExitFlush(holder: Flush): void {
+  if (flushes.size === 0) {
     process.on('beforeExit', onExit)
     for (const signal of SIGNALS) process.on(signal, onSignal)
   }
-  holders.add(holder)
+  flushes.add(holder)
 }
 
-export function unregisterExitFlush(holder: Holder): void {
-  if (!holders.delete(holder) || holders.size > 0) return
+export function unregisterExitFlush(holder: Flush): void {
+  if (!flushes.delete(holder) || flushes.size > 0) return
   process.off('beforeExit', onExit)
   for (const signal of SIGNALS) process.off(signal, onSignal)
 }
 
-let draining: Promise<void> | undefined
-/** The time for last words was used up, and no record has come since. */
-let isSpent = false
+let flushing: Promise<void> | undefined
+/** Set when a final flush used all its time. Cleared by the next record. */
+let isDeadlineUsed = false
 
-/** A record has come: its program goes on, whatever it looked like. */
-export function goesOn(): void {
-  isSpent = false
+/** Cancels the pause after a final flush: a new record shows that the program is still running. */
+export function resumeDeliveries(): void {
+  isDeadlineUsed = false
 }
 
-/** How long a delivery that no caller waits for is put off at least, in milliseconds: it would keep an ended program alive. */
-export const pauseMs = (): number => (isSpent ? PAUSE_MS : 0)
+/**
+ * Returns milliseconds by which background deliveries are delayed after a final flush: each one would keep a finished
+ * program alive.
+ */
+export const exitPauseMs = (): number => (isDeadlineUsed ? PAUSE_MS : 0)
 const PAUSE_MS = 10_000
 
-/** Once at a time, for all callers. */
-function drainAll(): Promise<void> {
-  draining ??= drainThem().finally(() => {
-    draining = undefined
+/** Runs one flush at a time, shared by all callers. */
+function flushAll(): Promise<void> {
+  flushing ??= flushOnce().finally(() => {
+    flushing = undefined
   })
-  return draining
+  return flushing
 }
 
-/** A timer that keeps the process alive: it is about to end, and has something left to do. */
-async function drainThem(): Promise<void> {
+/** Flushes all queues. Its timer keeps the process alive, because reports are still pending. */
+async function flushOnce(): Promise<void> {
   const timer = Promise.withResolvers<void>()
   const giveUp = new AbortController()
   const timeout = setTimer(() => {
-    isSpent = true
+    isDeadlineUsed = true
     giveUp.abort()
     timer.resolve()
   }, FLUSH_DEADLINE_MS)
-  await Promise.race([timer.promise, Promise.allSettled([...holders].map((drain) => drain(giveUp.signal)))])
+  await Promise.race([timer.promise, Promise.allSettled([...flushes].map((drain) => drain(giveUp.signal)))])
   clearTimer(timeout)
 }
 
-/** Once: what could not be delivered now would otherwise keep the process from ever ending. */
+/** Runs at most once: otherwise an undeliverable report would keep the process from exiting forever. */
 async function onExit(): Promise<void> {
   process.off('beforeExit', onExit)
-  if (!isSpent) await drainAll()
+  if (!isDeadlineUsed) await flushAll()
 }
 
 async function onSignal(signal: NodeJS.Signals): Promise<void> {
   const others = process.listenerCount(signal) > 1
-  await drainAll()
+  await flushAll()
   if (others) return
   process.off(signal, onSignal)
   process.kill(process.pid, signal)
 }
 
-/** How often it is looked whether anything but deliveries keeps the process alive. */
-const LOOK_MS = 200
-let underWay = 0
+/** Milliseconds between checks whether only deliveries keep the process alive. */
+const CHECK_MS = 200
+let deliveries = 0
 let watch: NodeJS.Timeout | undefined
-let wasAlone = false
+let wasIdle = false
 
 /**
- * Goes on with a delivery, whose sockets keep the process alive, for as long as the program itself does: once nothing
- * else has for two looks, last words begin as they do at `beforeExit`, which such a process would reach only when the
- * delivery has been given up.
+ * Runs a delivery while checking whether the program still runs: its sockets keep the process alive, so `beforeExit`
+ * would not fire until the delivery gave up. When two checks in a row find no other resource, the final flush starts.
  */
-export async function whileAlive<T>(delivery: () => Promise<T>): Promise<T> {
-  underWay += 1
-  if (underWay === 1) {
-    wasAlone = false
-    watch = setRepeating(look, LOOK_MS)
+export async function watchedForExit<T>(delivery: () => Promise<T>): Promise<T> {
+  deliveries += 1
+  if (deliveries === 1) {
+    wasIdle = false
+    watch = setRepeating(checkIdle, CHECK_MS)
     watch.unref()
   }
   try {
     return await delivery()
   } finally {
-    underWay -= 1
-    if (underWay === 0) clearTimer(watch)
+    deliveries -= 1
+    if (deliveries === 0) clearTimer(watch)
   }
 }
 
-/** What keeps the process alive, as far as is known. Output is listed once it was written to, and keeps nothing alive. */
-function othersAlive(): number {
+/**
+ * Counts resources that keep the process alive. Standard output and error are listed once they were written to, but do
+ * not keep it alive.
+ */
+function otherResources(): number {
   const resources = process.getActiveResourcesInfo()
   const streams = resources.filter((name) => name === 'PipeWrap' || name === 'TTYWrap').length
   return resources.length - Math.min(streams, 2)
 }
 
-/** A delivery holds one socket at a time. */
-function look(): void {
-  const isAlone = !isSpent && draining === undefined && othersAlive() <= underWay
-  if (isAlone && wasAlone && holders.size > 0) drainAll().catch(() => undefined)
-  wasAlone = isAlone
+/** Starts the final flush if nothing but deliveries is active; each delivery holds one socket. */
+function checkIdle(): void {
+  const isIdle = !isDeadlineUsed && flushing === undefined && otherResources() <= deliveries
+  if (isIdle && wasIdle && flushes.size > 0) flushAll().catch(() => undefined)
+  wasIdle = isIdle
 }

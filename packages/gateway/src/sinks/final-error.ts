@@ -1,13 +1,14 @@
 import type { DeliveryError } from './sink.ts'
 
-/** What a sink knows is in promises that its own signal has just rejected: no timer is needed to wait for that. */
+/** Turns to wait for promises that the sink's own signal has just rejected. No timer is needed for them. */
 const TURNS = 50
 
 /**
- * What a delivery comes to; once the signal aborts, what the sink says of it right away, if anything.
- * @throws the signal's reason when it says nothing.
+ * Resolves with the sink's result. After the signal aborts, takes what the sink still returns within a few turns of
+ * the event loop.
+ * @throws the signal's reason if the sink returns nothing.
  */
-export function finalErrorOf<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function resultOrAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const silence = new Promise<never>((_, reject) => {
     const wait = async () => {
       for (let turn = 0; turn < TURNS; turn += 1) await new Promise<void>((next) => process.nextTick(next))
@@ -18,9 +19,9 @@ export function finalErrorOf<T>(work: Promise<T>, signal: AbortSignal): Promise<
   return Promise.race([work, silence])
 }
 
-/** By name: a sink may have another copy of this package than the gateway. */
+/** Compares by name: a sink may use another copy of this package. */
 export const isDeliveryError = (error: unknown): error is DeliveryError =>
   error instanceof Error && error.name === 'DeliveryError'
 
-export const wordsOf = (error: unknown) =>
+export const errorSummary = (error: unknown) =>
   error instanceof Error ? `${error.name}: ${error.message.slice(0, 200)}` : 'unknown'

@@ -1,13 +1,14 @@
 import { codeOf } from '../util/error-text.ts'
 import { maskPersonal, maskSecrets } from '../util/redact.ts'
+import { retryAfterMs } from '../util/retry-after.ts'
 import { DeliveryError } from './sink.ts'
 
-/** What of an answer tells why a receiver took nothing. */
+/** A receiver's answer, as far as it explains a failure. */
 export type Answer = { status: number; headers: Headers; text: string }
 
 /**
- * One request to a receiver, its answer read whole.
- * @throws DeliveryError when none came.
+ * Sends one request to a receiver and reads its whole answer.
+ * @throws DeliveryError if there was no answer.
  */
 export async function ask(
   who: string,
@@ -24,23 +25,24 @@ export async function ask(
 }
 
 /**
- * The trouble with a receiver that answered none of what its protocol says. Its own words are cut and masked: they may
- * quote what was sent, and end in a log.
+ * Builds the error for an answer outside the receiver's protocol. The receiver's text is cut and masked: it may quote
+ * the request, and ends in a log.
  */
 export function httpError(who: string, { status, headers, text }: Answer, keys: string): DeliveryError {
   const words = excerpt(text)
   if (status === 401 || status === 403) return new DeliveryError(`${status} from ${who}: check ${keys}`)
-  const retryAfterMs = afterOf(headers.get('retry-after'))
-  if (status === 429) return new DeliveryError(`429 from ${who}: too many requests`, { retryAfterMs })
-  // A proxy says 502 and 504 of what the server behind it may still do.
+  const askedMs = retryAfterMs(headers.get('retry-after'))
+  if (status === 429)
+    return new DeliveryError(`429 from ${who}: too many requests`, { retryAfterMs: askedMs })
+  // After a 502 or 504 of a proxy, the server behind it may still process the request.
   const unsure = status >= 500 && status !== 503
   return new DeliveryError(`${status} from ${who}${words === '' ? '' : `: ${words}`}`, {
-    retryAfterMs,
+    retryAfterMs: askedMs,
     unsure,
   })
 }
 
-/** The trouble with a receiver that did not answer. */
+/** Builds the error for a request without an answer. */
 export function networkError(who: string, error: unknown, signal: AbortSignal): DeliveryError {
   if (signal.aborted && signal.reason instanceof DeliveryError) return signal.reason
   const cause = error instanceof Error ? (error.cause ?? error) : undefined
@@ -50,7 +52,7 @@ export function networkError(who: string, error: unknown, signal: AbortSignal): 
   })
 }
 
-/** There was no connection. */
+/** Error codes of requests that never had a connection. */
 const NEVER_SENT = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -67,11 +69,4 @@ export function excerpt(text: string): string {
     .replaceAll(/\s+/g, ' ')
     .trim()
   return maskPersonal(maskSecrets(plain)).slice(0, 160)
-}
-
-/** Seconds, or a date. */
-function afterOf(text: string | null): number | undefined {
-  if (text === null || text.trim() === '') return undefined
-  const ms = Number.isFinite(Number(text)) ? Number(text) * 1_000 : Date.parse(text) - Date.now()
-  return ms >= 0 ? ms : undefined
 }

@@ -24,7 +24,7 @@ test('a receiver that takes one report in less than a minute gets all of them, w
   })
   fc.assert(
     fc.property(receiver, ({ fixedMs, eachMs, most, start, deadlineMs }) => {
-      const pace = createPace({ most, start, deadlineMs })
+      const pace = createPace({ maxReports: most, start, deadlineMs })
       let waiting = 500
       for (let tries = 0; waiting > 0; tries += 1) {
         expect(tries).toBeLessThan(2_000)
@@ -41,7 +41,7 @@ test('a receiver that takes one report in less than a minute gets all of them, w
 
 test('where each report takes its time, a delivery takes about a fifth of the deadline, and none is cut off', () => {
   for (const eachMs of [1, 14 * 4, 56 * 4, 233 * 4]) {
-    const pace = createPace({ most: 50, start: 2, deadlineMs: 5_000 })
+    const pace = createPace({ maxReports: 50, start: 2, deadlineMs: 5_000 })
     for (let round = 0; round < 20; round += 1) {
       const { count, ms } = deliver(pace, 1_000, (count) => count * eachMs)
       expect(count).toBeGreaterThan(0)
@@ -52,14 +52,14 @@ test('where each report takes its time, a delivery takes about a fifth of the de
 })
 
 test('a server that is throttled to 6 % of a core in the middle of a full delivery has time to end it', () => {
-  const pace = createPace({ most: 50, start: 2, deadlineMs: 5_000 })
+  const pace = createPace({ maxReports: 50, start: 2, deadlineMs: 5_000 })
   for (let round = 0; round < 20; round += 1) deliver(pace, 1_000, (count) => count * 56)
   const count = pace.size()
   expect(count * 4 * 233).toBeLessThan(pace.deadlineMs(count))
 })
 
 test('what takes as long for one as for many is not divided', () => {
-  const pace = createPace({ most: 100, start: undefined, deadlineMs: 5_000 })
+  const pace = createPace({ maxReports: 100, start: undefined, deadlineMs: 5_000 })
   for (let round = 0; round < 50; round += 1) deliver(pace, 1_000, () => 4_000)
   expect(pace.size()).toBe(100)
 })

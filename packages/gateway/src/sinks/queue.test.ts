@@ -10,7 +10,7 @@ afterEach(() => void vi.useRealTimers())
 const report = (id: string): Report => ({ record: { id } as CallRecord, parameters: {} })
 const idOf = ({ record }: Report) => record.id
 
-function outbox(
+function queue(
   deliver: Sink['deliver'],
   limits: { maxReports?: number; maxBytes?: number; batch?: number } = {},
 ) {
@@ -22,9 +22,9 @@ function outbox(
     {
       maxReports,
       maxBytes,
-      say: (_kind, message) => said.push(message) > 0,
+      warn: (_kind, message) => said.push(message) > 0,
       fault: (error) => expect.fail(String(error)),
-      holding: (holds) => void held.push(holds),
+      onPendingChange: (holds) => void held.push(holds),
     },
   )
   let count = 0
@@ -41,7 +41,7 @@ function outbox(
 
 test('reports wait for company, but not for long', async () => {
   const batches: string[][] = []
-  const box = outbox(async (reports) => void batches.push(reports.map(idOf)))
+  const box = queue(async (reports) => void batches.push(reports.map(idOf)))
   box.add()
   box.add()
   await vi.advanceTimersByTimeAsync(99)
@@ -57,7 +57,7 @@ test('reports wait for company, but not for long', async () => {
 })
 
 test('a full queue drops the oldest, and says so', async () => {
-  const box = outbox(() => Promise.reject(new DeliveryError('away')), { maxReports: 50 })
+  const box = queue(() => Promise.reject(new DeliveryError('away')), { maxReports: 50 })
   for (let each = 0; each < 60; each += 1) box.add()
   const { dropped, queued } = box.stats()
   expect(dropped + queued).toBe(60)
@@ -66,7 +66,7 @@ test('a full queue drops the oldest, and says so', async () => {
 })
 
 test('what reports hold on to is bounded, too', () => {
-  const box = outbox(() => new Promise(() => undefined), { maxBytes: 1_000 })
+  const box = queue(() => new Promise(() => undefined), { maxBytes: 1_000 })
   for (let each = 0; each < 40; each += 1) box.add(100)
   expect(box.stats().queued).toBeLessThanOrEqual(10)
 })
@@ -74,7 +74,7 @@ test('what reports hold on to is bounded, too', () => {
 test('a receiver that is down is asked ever more rarely, and told of when it is back', async () => {
   let down = true
   const at: number[] = []
-  const box = outbox(async () => {
+  const box = queue(async () => {
     at.push(Date.now())
     if (down) throw new DeliveryError('away')
   })
@@ -90,7 +90,7 @@ test('a receiver that is down is asked ever more rarely, and told of when it is 
 
 test('a receiver is not asked again before the time it named', async () => {
   const at: number[] = []
-  const box = outbox(async () => {
+  const box = queue(async () => {
     at.push(performance.now())
     if (at.length === 1) throw new DeliveryError('busy', { retryAfterMs: 20_000 })
   })
@@ -101,7 +101,7 @@ test('a receiver is not asked again before the time it named', async () => {
 
 test('a hung delivery is cut off at its deadline and tried again', async () => {
   const signals: AbortSignal[] = []
-  const box = outbox((_reports, signal) => {
+  const box = queue((_reports, signal) => {
     signals.push(signal)
     return signals.length === 1 ? new Promise(() => undefined) : Promise.resolve(undefined)
   })
@@ -113,7 +113,7 @@ test('a hung delivery is cut off at its deadline and tried again', async () => {
 
 test('one report that cannot be written down takes no others with it', async () => {
   const arrived: string[] = []
-  const box = outbox(async (reports) => {
+  const box = queue(async (reports) => {
     if (reports.some(({ record }) => record.id === '3')) throw new TypeError('cannot be serialised')
     arrived.push(...reports.map(idOf))
   })
@@ -124,7 +124,7 @@ test('one report that cannot be written down takes no others with it', async () 
 })
 
 test('of a delivery that is cut off, what the sink says right then still counts', async () => {
-  const box = outbox(
+  const box = queue(
     (reports, signal) =>
       new Promise((resolve) => {
         signal.addEventListener('abort', () => resolve({ retry: reports.slice(4), unsure: reports.slice(4) }))
@@ -138,7 +138,7 @@ test('of a delivery that is cut off, what the sink says right then still counts'
 })
 
 test('the line of what is lost has the number that is lost, in the end as well', async () => {
-  const box = outbox(() => new Promise(() => undefined), { maxReports: 20 })
+  const box = queue(() => new Promise(() => undefined), { maxReports: 20 })
   for (let each = 0; each < 50; each += 1) box.add()
   await vi.advanceTimersByTimeAsync(10)
   for (let each = 0; each < 50; each += 1) box.add()
@@ -153,7 +153,7 @@ test('the line of what is lost has the number that is lost, in the end as well',
 
 test('draining is about what was there when it began; what was lost until then is counted', async () => {
   let adding = true
-  const box = outbox(async () => {
+  const box = queue(async () => {
     if (adding) box.add()
     await new Promise((resolve) => setTimeout(resolve, 10))
     return undefined
@@ -164,7 +164,7 @@ test('draining is about what was there when it began; what was lost until then i
   expect(await drained).toBe(true)
   adding = false
   await vi.advanceTimersByTimeAsync(5_000)
-  const full = outbox(async () => undefined, { maxReports: 5 })
+  const full = queue(async () => undefined, { maxReports: 5 })
   for (let each = 0; each < 10; each += 1) full.add()
   expect(full.losses()).toBeGreaterThanOrEqual(5)
   expect(await full.drain()).toBe(true)
@@ -173,7 +173,7 @@ test('draining is about what was there when it began; what was lost until then i
 
 test('draining asks a failing receiver once, without waiting out its pause', async () => {
   let calls = 0
-  const box = outbox(() => {
+  const box = queue(() => {
     calls += 1
     return Promise.reject(new DeliveryError('away'))
   })
@@ -184,7 +184,7 @@ test('draining asks a failing receiver once, without waiting out its pause', asy
 })
 
 test('closing gives up what is on its way, and what comes later', async () => {
-  const box = outbox(() => new Promise(() => undefined))
+  const box = queue(() => new Promise(() => undefined))
   box.add()
   await vi.advanceTimersByTimeAsync(200)
   box.add()
@@ -195,7 +195,7 @@ test('closing gives up what is on its way, and what comes later', async () => {
 })
 
 type Fate = 'ok' | 'down' | 'bug' | 'hang' | 'half again' | 'one refused' | 'one spilled'
-const fates: Fate[] = ['ok', 'down', 'bug', 'hang', 'half again', 'one refused', 'one spilled']
+const results: Fate[] = ['ok', 'down', 'bug', 'hang', 'half again', 'one refused', 'one spilled']
 
 function suffer(fate: Fate, reports: readonly Report[]): Promise<Delivery | undefined> {
   if (fate === 'down') return Promise.reject(new DeliveryError('away'))
@@ -211,16 +211,16 @@ test('whatever befalls deliveries, every report is counted once, and no more are
   const step = fc.record({
     adds: fc.nat(30),
     ms: fc.nat(5_000),
-    fates: fc.array(fc.constantFrom(...fates), { maxLength: 5 }),
+    results: fc.array(fc.constantFrom(...results), { maxLength: 5 }),
     drain: fc.boolean(),
   })
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.boolean(), async (steps, closes) => {
       let coming: Fate[] = []
-      const box = outbox((reports) => suffer(coming.shift() ?? 'ok', reports), { maxReports: 40 })
+      const box = queue((reports) => suffer(coming.shift() ?? 'ok', reports), { maxReports: 40 })
       let added = 0
-      for (const { adds, ms, fates, drain } of steps) {
-        coming = fates
+      for (const { adds, ms, results, drain } of steps) {
+        coming = results
         for (let each = 0; each < adds; each += 1) box.add()
         added += adds
         if (drain) void box.drain()

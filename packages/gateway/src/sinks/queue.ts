@@ -1,64 +1,52 @@
-import { attempt, callHook, type Fault, guarded } from '../util/faults.ts'
-import type { Warn } from '../util/log.ts'
+import { attempt, callHook, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
-import { goesOn, pauseMs, whileAlive } from './exit-flush.ts'
-import { finalErrorOf, isDeliveryError, wordsOf } from './final-error.ts'
-import { backoffMs, createPace } from './pace.ts'
-import type { QueuedReport } from './queued-report.ts'
+import { exitPauseMs, resumeDeliveries, watchedForExit } from './exit-flush.ts'
+import { errorSummary, isDeliveryError, resultOrAbort } from './final-error.ts'
+import { createPace, retryDelayMs } from './pace.ts'
+import type { QueuedReport, SinkQueueOptions } from './queued-report.ts'
 import { DeliveryError, type Report, type Sink } from './sink.ts'
 import { spilledOf } from './spilled.ts'
 import { lossOf, newStats, type SinkStats } from './stats.ts'
 
-type Options = {
-  /** Reports kept at most; the oldest give way. */
-  maxReports: number
-  /** Bytes they may hold on to at most, about. */
-  maxBytes: number
-  say: Warn
-  fault: Fault
-  /** Told when there is something to lose, and when there is not. */
-  holding: (holds: boolean) => void
-}
+/** Failures in a row after which the sink counts as down. */
+const FAILURES_UNTIL_DOWN = 4
+const MAX_REPORT_FAILURES = 3
 
-/** So many failures in a row, and nobody waits for this sink any more. */
-const STRIKES = 4
-const MAX_SUSPICION = 3
-
-/** A bounded queue before one sink: batches, retries ever more patiently, drops the oldest rather than grow. */
-export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, holding }: Options) {
+/** Creates a bounded queue before one sink: batches, retries with back-off, and drops the oldest reports when full. */
+export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault, onPendingChange }: SinkQueueOptions) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
-  const pace = createPace({ most: batch, start, deadlineMs })
+  const pace = createPace({ maxReports: batch, start, deadlineMs })
   const stats = newStats()
-  /** Ever added. */
+  /** Reports added since the start. */
   let accepted = 0
-  /** Dropped, and refused, when it was last said how many. */
-  let [told, toldRefused] = [0, 0]
+  /** Dropped and rejected counts at the last log line. */
+  let [loggedDropped, loggedRejected] = [0, 0]
   let queue: QueuedReport[] = []
-  /** On their way. */
-  let carried: QueuedReport[] = []
+  /** Reports of the delivery in progress. */
+  let inFlight: QueuedReport[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
-  let notBefore = 0
-  let strikes = 0
+  let retryAt = 0
+  let failuresInARow = 0
   let sending: Promise<boolean> | undefined
   let closing: Promise<void> | undefined
-  /** Ends the delivery under way. */
-  let cut: (why: string) => void = () => undefined
+  /** Aborts the delivery in progress. */
+  let abortDelivery: (why: string) => void = () => undefined
 
-  function add(pending: QueuedReport) {
-    pending.seq = accepted++
-    if (stats.state === 'closed') return missed(CLOSED)
-    if (stats.queued === 0) guarded(() => holding(true), fault, name)
-    queue.push(pending)
-    bytes += pending.bytes
+  function add(queued: QueuedReport) {
+    queued.seq = accepted++
+    if (stats.state === 'closed') return countMissed(CLOSED)
+    if (stats.queued === 0) guarded(() => onPendingChange(true), fault, name)
+    queue.push(queued)
+    bytes += queued.bytes
     stats.queued += 1
-    if (queue.length > maxReports || bytes > maxBytes) makeRoom()
+    if (queue.length > maxReports || bytes > maxBytes) dropOldest()
     if (sending === undefined) schedule()
   }
 
-  /** An eighth at a time: a full queue is not shifted for every report. */
-  function makeRoom() {
+  /** Drops an eighth at a time, so that a full queue is not shifted for every report. */
+  function dropOldest() {
     let gone = 0
     while (
       gone < queue.length - 1 &&
@@ -67,60 +55,60 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
       bytes -= queue[gone]?.bytes ?? 0
       gone += 1
     }
-    lose(queue.splice(0, gone), `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
+    drop(queue.splice(0, gone), `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
   }
 
-  function lose(gone: QueuedReport[], why: string) {
+  function drop(gone: QueuedReport[], why: string) {
     if (gone.length === 0) return
     stats.dropped += gone.length
     stats.unconfirmed += gone.filter(({ unsure }) => unsure).length
     settle(gone.length)
-    sayLost(`${name} lost`, why)
+    warnLost(`${name} lost`, why)
   }
 
-  function missed(why: string) {
+  function countMissed(why: string) {
     stats.dropped += 1
-    sayLost(`${name} lost`, why)
+    warnLost(`${name} lost`, why)
   }
 
-  function sayLost(kind: string, why: string) {
-    if (say(kind, `${name}: ${lossOf(stats, why)}`)) told = stats.dropped
+  function warnLost(kind: string, why: string) {
+    if (warn(kind, `${name}: ${lossOf(stats, why)}`)) loggedDropped = stats.dropped
   }
 
   function settle(count: number) {
     stats.queued -= count
-    if (stats.queued === 0) guarded(() => holding(false), fault, name)
+    if (stats.queued === 0) guarded(() => onPendingChange(false), fault, name)
   }
 
-  /** Timers keep no program alive; whoever ends one drains first. */
+  /** Its timer does not keep the process alive: the exit flush delivers the rest. */
   function schedule() {
-    const full = queue.length >= pace.full()
+    const full = queue.length >= pace.fullAt()
     if (timer !== undefined) {
-      if (!full || notBefore > performance.now()) return
+      if (!full || retryAt > performance.now()) return
       clearTimer(timer)
     }
-    const pause = pauseMs()
-    const ms = Math.max(full ? 0 : lingerMs, notBefore - performance.now(), pause)
+    const pause = exitPauseMs()
+    const ms = Math.max(full ? 0 : lingerMs, retryAt - performance.now(), pause)
     const due = () => {
       timer = undefined
-      if (pauseMs() > pause) return schedule()
-      goesOn()
+      if (exitPauseMs() > pause) return schedule()
+      resumeDeliveries()
       void send()
     }
     timer = setTimer(attempt, ms, due, fault, name, send).unref()
   }
 
-  /** False: nothing was delivered, and not for want of reports. Once closed, no delivery begins. */
+  /** Returns `false` if a delivery failed. After `close`, no delivery starts. */
   function send(): Promise<boolean> {
     clearTimer(timer)
     timer = undefined
     if (sending === undefined && stats.state === 'closed') return Promise.resolve(false)
-    sending ??= whileAlive(deliver)
+    sending ??= watchedForExit(deliver)
       .finally(() => {
         sending = undefined
         if (queue.length > 0 && stats.state !== 'closed') schedule()
       })
-      // After a fault it is not under way for ever.
+      // After a fault, `sending` must not stay set forever.
       .catch(() => {
         sending = undefined
         return false
@@ -130,35 +118,35 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
 
   async function deliver(): Promise<boolean> {
     if (queue.length === 0) return true
-    // A report that may be at fault goes alone.
-    const due = queue.slice(0, queue[0]?.suspicion === undefined ? pace.size() : 1)
+    // A report that failed before is sent alone.
+    const due = queue.slice(0, queue[0]?.failures === undefined ? pace.size() : 1)
     const held = due.reduce((sum, each) => sum + each.bytes, 0)
     const abort = new AbortController()
-    cut = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
+    abortDelivery = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
     const deadline = pace.deadlineMs(due.length)
     let expired = false
     const expire = () => {
       expired = true
-      cut(`no answer within ${deadline} ms`)
+      abortDelivery(`no answer within ${deadline} ms`)
     }
     const timeout = setTimer(attempt, deadline, expire, fault, name, expire)
     timeout.unref()
     const began = performance.now()
     queue = queue.slice(due.length)
-    carried = due
+    inFlight = due
     try {
       const reports = due.map((pending) => pending.report())
-      const answer: unknown = await finalErrorOf(sink.deliver(reports, abort.signal), abort.signal)
+      const answer: unknown = await resultOrAbort(sink.deliver(reports, abort.signal), abort.signal)
       const delivery = checkedDelivery(answer, reports)
       const isCut = abort.signal.aborted
       bytes -= held
-      // What the sink has taken is never given to it again, whatever becomes of the books.
+      // Reports the sink has accepted are never sent again, even if counting them fails.
       let isCounted = false
       const counted = () => {
         isCounted = true
       }
       const counting = count.bind(undefined, due, reports, delivery, counted)
-      attempt(counting, fault, name, () => void (isCounted || unaccounted(due)))
+      attempt(counting, fault, name, () => void (isCounted || dropUncounted(due)))
       guarded(
         () => {
           if (expired) pace.late(due.length)
@@ -173,47 +161,47 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
         if (error.unsure) for (const pending of due) pending.unsure = true
         queue = [...due, ...queue]
         if (expired || performance.now() - began > pace.targetMs) pace.late(due.length)
-      } else suspect(due, error)
+      } else retryAlone(due, error)
       failed(error)
       return false
     } finally {
-      carried = []
+      inFlight = []
       clearTimer(timeout)
     }
   }
 
-  /** Says the last of what is lost, however often it was said before. */
-  function giveUp() {
-    lose(queue.splice(0), CLOSED)
-    if (stats.dropped > told) sayLost(`${name} lost in the end`, CLOSED)
-    if (stats.rejected > toldRefused)
-      say(`${name} refused in the end`, `${name}: ${stats.rejected} calls were refused, and are lost`)
+  /** Drops what is left, and logs the final counts even if logged before. */
+  function dropRest() {
+    drop(queue.splice(0), CLOSED)
+    if (stats.dropped > loggedDropped) warnLost(`${name} lost in the end`, CLOSED)
+    if (stats.rejected > loggedRejected)
+      warn(`${name} refused in the end`, `${name}: ${stats.rejected} calls were rejected by the receiver, and are lost`)
   }
 
-  function suspect(due: QueuedReport[], error: unknown) {
-    for (const pending of due) pending.suspicion = (pending.suspicion ?? 0) + 1
-    const guilty = due.filter(({ suspicion = 0 }) => suspicion >= MAX_SUSPICION)
-    queue = [...due.filter((pending) => !guilty.includes(pending)), ...queue]
-    if (guilty.length === 0) return
-    for (const pending of guilty) bytes -= pending.bytes
-    stats.rejected += guilty.length
-    settle(guilty.length)
-    say(`${name} wrong`, `${name}: a call could not be written down: ${wordsOf(error)}`)
+  function retryAlone(due: QueuedReport[], error: unknown) {
+    for (const pending of due) pending.failures = (pending.failures ?? 0) + 1
+    const rejected = due.filter(({ failures = 0 }) => failures >= MAX_REPORT_FAILURES)
+    queue = [...due.filter((pending) => !rejected.includes(pending)), ...queue]
+    if (rejected.length === 0) return
+    for (const pending of rejected) bytes -= pending.bytes
+    stats.rejected += rejected.length
+    settle(rejected.length)
+    warn(`${name} wrong`, `${name}: a call could not be written down: ${errorSummary(error)}`)
   }
 
-  /** A fault kept what was delivered from being counted. */
-  function unaccounted(due: QueuedReport[]) {
+  /** Drops reports whose delivery was not counted because of a fault. */
+  function dropUncounted(due: QueuedReport[]) {
     for (const pending of due) pending.unsure = true
-    lose(due, 'a fault of the gateway')
+    drop(due, 'a fault of the gateway')
   }
 
   function count(
     due: QueuedReport[],
     reports: readonly Report[],
-    { retry: again, unsure, rejected: refused, spilled, reason: trouble }: CheckedDelivery,
+    { retry, unsure, rejected, spilled, reason }: CheckedDelivery,
     counted: () => void,
   ) {
-    const back = due.filter((_, at) => again.has(reports[at] as Report))
+    const back = due.filter((_, at) => retry.has(reports[at] as Report))
     due.forEach((pending, at) => {
       if (unsure.has(reports[at] as Report)) pending.unsure = true
     })
@@ -221,62 +209,66 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     counted()
     queue = [...back, ...queue]
     bytes += heldAgain
-    stats.rejected += refused
+    stats.rejected += rejected
     stats.spilled += spilled
-    stats.delivered += due.length - back.length - refused - spilled
+    stats.delivered += due.length - back.length - rejected - spilled
     settle(due.length - back.length)
-    if (trouble !== undefined) {
-      stats.lastError = refused > 0 ? `${stats.rejected} calls are lost: ${trouble}` : trouble
-      if (say(`${name} trouble`, `${name}: ${stats.lastError}`) && refused > 0) toldRefused = stats.rejected
+    if (reason !== undefined) {
+      stats.lastError = rejected > 0 ? `${stats.rejected} calls are lost: ${reason}` : reason
+      if (warn(`${name} trouble`, `${name}: ${stats.lastError}`) && rejected > 0)
+        loggedRejected = stats.rejected
     }
-    if (back.length === due.length)
-      return failed(new DeliveryError(trouble ?? 'nothing of a batch was taken'))
-    if (strikes >= STRIKES) say(`${name} back`, `${name} takes records again.`)
-    strikes = 0
-    notBefore = 0
+    if (back.length === due.length) return failed(new DeliveryError(reason ?? 'nothing of a batch was taken'))
+    if (failuresInARow >= FAILURES_UNTIL_DOWN) warn(`${name} back`, `${name} takes records again.`)
+    failuresInARow = 0
+    retryAt = 0
     if (stats.state !== 'closed') stats.state = 'up'
   }
 
   function failed(error: unknown) {
-    strikes += 1
+    failuresInARow += 1
     stats.failures += 1
-    stats.lastError = wordsOf(error)
-    notBefore =
-      performance.now() + backoffMs(strikes, isDeliveryError(error) ? error.retryAfterMs : undefined)
+    stats.lastError = errorSummary(error)
+    retryAt =
+      performance.now() +
+      retryDelayMs(failuresInARow, isDeliveryError(error) ? error.retryAfterMs : undefined)
     if (stats.state === 'closed') return
-    stats.state = strikes >= STRIKES ? 'down' : 'failing'
-    if (strikes === STRIKES)
-      say(`${name} down`, `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`)
+    stats.state = failuresInARow >= FAILURES_UNTIL_DOWN ? 'down' : 'failing'
+    if (failuresInARow === FAILURES_UNTIL_DOWN)
+      warn(
+        `${name} down`,
+        `${name} takes no records: ${stats.lastError}. They are kept here, as many as fit.`,
+      )
   }
 
   /**
-   * Delivers what is there, without waiting out a pause. True: nothing that was added until now waits any more. What
-   * became of it, `losses` tells.
+   * Delivers all reports now, without waiting for a back-off. Resolves `true` if no report added before the call is
+   * pending; `losses` tells whether any was lost.
    */
   async function drain(giveUp?: AbortSignal): Promise<boolean> {
     const before = accepted
-    const letGo = () => cut('the program is ending')
-    giveUp?.addEventListener('abort', letGo, { once: true })
+    const abort = () => abortDelivery('the program is ending')
+    giveUp?.addEventListener('abort', abort, { once: true })
     try {
       if (sending !== undefined) await sending
-      while ([...queue, ...carried].some(({ seq = 0 }) => seq < before))
+      while ([...queue, ...inFlight].some(({ seq = 0 }) => seq < before))
         if (giveUp?.aborted || !(await send())) return false
       return true
     } finally {
-      giveUp?.removeEventListener('abort', letGo)
+      giveUp?.removeEventListener('abort', abort)
     }
   }
 
-  /** What is on its way comes back first, so that all that is left is counted as lost. */
+  /** Waits for the delivery in progress, so that all remaining reports count as dropped. */
   async function close() {
     stats.state = 'closed'
     clearTimer(timer)
-    cut(CLOSED)
+    abortDelivery(CLOSED)
     await sending
-    giveUp()
+    dropRest()
     await callHook(
       () => sink.close?.(),
-      (error) => say(`${name} close`, `${name} could not be closed: ${wordsOf(error)}`),
+      (error) => warn(`${name} close`, `${name} could not be closed: ${errorSummary(error)}`),
     )
   }
 
@@ -284,13 +276,15 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, say, fault, 
     name,
     add,
     drain,
-    /** Counts a report that could not be made. */
-    missed: () => missed('a record could not be rendered'),
-    /** Reports refused and dropped so far. */
+    /** Counts a report that could not be rendered. */
+    missed: () => countMissed('a record could not be rendered'),
+    /** Reports rejected and dropped so far. */
     losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {
-      const spill = spilledOf(sink, (error) => say(`${name} spill`, `${name}: spill(): ${wordsOf(error)}`))
+      const spill = spilledOf(sink, (error) =>
+        warn(`${name} spill`, `${name}: spill(): ${errorSummary(error)}`),
+      )
       return { ...stats, ...(spill && { spill }) }
     },
   }

@@ -1,13 +1,27 @@
+import type { Fault } from '../util/faults.ts'
+import type { Warn } from '../util/log.ts'
 import type { Report } from './sink.ts'
 
-/** A report that waits. `bytes`: about what it holds in memory. */
+/** A report in the queue. `bytes`: its approximate memory. */
 export type QueuedReport = {
   report: () => Report
   bytes: number
-  /** How often it was in a batch that failed for no fault of the receiver. */
-  suspicion?: number
-  /** Its place among all that were ever added. */
+  /** Failed batches it was in, if the receiver was not the cause. */
+  failures?: number
+  /** Sequence number among all reports added. */
   seq?: number
-  /** It was sent once, and what became of it is unknown. */
+  /** It was sent once without an answer. */
   unsure?: boolean
+}
+
+/** Limits and callbacks of one queue. */
+export type SinkQueueOptions = {
+  /** Most reports kept; the oldest are dropped first. */
+  maxReports: number
+  /** Approximate bytes kept at most. */
+  maxBytes: number
+  warn: Warn
+  fault: Fault
+  /** Called with `true` when reports become pending, with `false` when none are left. */
+  onPendingChange: (holds: boolean) => void
 }

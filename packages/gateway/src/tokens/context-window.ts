@@ -1,5 +1,5 @@
 /**
- * Context windows in tokens, by the beginning of a model's name; the first that fits counts. Source: OpenAI, "Models"
+ * Context windows in tokens, by name prefix; the first match counts. Source: OpenAI, "Models"
  * (developers.openai.com/api/docs/models), each model's page.
  */
 const WINDOWS: [name: string, tokens: number][] = [
@@ -29,14 +29,14 @@ const WINDOWS: [name: string, tokens: number][] = [
   ['text-embedding-', 8_192],
 ]
 
-/** For models that are not listed; twice the widest window OpenAI has published. */
+/** For models that are not listed: twice the widest window OpenAI has published. */
 const WIDEST = 2_097_152
 
 /** A name that continues after its version (`gpt-5` in `gpt-5.9`, `gpt-50`) is another model. */
 const begins = (model: string, name: string) =>
   model.startsWith(name) && (name.endsWith('-') || !/^[.\d]/.test(model.slice(name.length)))
 
-/** The most tokens a model can read in one pass; fine-tuned models (`ft:...`) have the window of their base. */
+/** Returns the most tokens a model can read in one pass; fine-tuned models (`ft:...`) have the window of their base. */
 export function contextWindow(model: string): number {
   const base = model.startsWith('ft:') ? model.slice(3) : model
   return WINDOWS.find(([name]) => begins(base, name))?.[1] ?? WIDEST

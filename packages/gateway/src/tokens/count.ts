@@ -3,43 +3,43 @@ import { isObject, type Json, type JsonObject, list, object, text } from '../cor
 import type { Operation } from '../core/operation.ts'
 import { errorText } from '../util/error-text.ts'
 import { contextWindow } from './context-window.ts'
-import { unwritten } from './images.ts'
+import { hiddenSize } from './images.ts'
 import { addText, type Input, inputOf } from './input.ts'
 
 type Tokeniser = typeof import('gpt-tokenizer/encoding/o200k_base')
 let loading: Promise<Tokeniser> | undefined
 
-/** Some 150 ms and 40 MB: not before somebody needs it. */
+/** Takes some 150 ms and 40 MB, so it is loaded on first use. */
 const tokeniser = () => (loading ??= import('gpt-tokenizer/encoding/o200k_base'))
 
-/** "<|endoftext|>" in a question is text like any other. */
+/** "<|endoftext|>" in a question is plain text. */
 const PLAIN = { disallowedSpecial: new Set<string>() }
-/** Images, audio, files and declarations may be written in fewer bytes than they have tokens. */
+/** Images, audio, files and declarations may have more tokens than bytes. */
 const MAY_BE_LARGER = /image|audio|file|"tools"|"functions"/
-/** Tokens that come with the reply, whatever was asked. */
+/** Tokens that every reply adds. */
 const REPLY = 3
 /** The longest token of o200k, in bytes: 128 spaces. */
-const LONGEST_TOKEN = 128
-/** Characters in one run that are tokenised as they are; longer runs in slices of half that. */
-const LONG = 512
-/** Counting lets others go on after so many milliseconds. */
-const BREATH_MS = 8
+const LONGEST_TOKEN_BYTES = 128
+/** Characters of the longest run that is tokenised whole; longer runs are cut into slices of half this size. */
+const MAX_RUN_CHARS = 512
+/** Milliseconds after which counting yields to the event loop. */
+const YIELD_AFTER_MS = 8
 
 /**
- * Whether a call's input is longer than `limit` tokens: exact where it is close, nearly free where it is not.
- * Fewer bytes than the limit cannot be more tokens; more words than the limit cannot be fewer. Only in between is the
- * text tokenised, and no further than needed: then, and only then, the answer is a promise. Images count as
- * gpt-4o-mini bills them, 2,833 tokens at least: at a limit of 2,000 a single one exceeds it. Embeddings never do.
+ * Whether a call's input is longer than `limit` tokens: exact near the limit, nearly free elsewhere. Fewer bytes than
+ * the limit cannot be more tokens; more words than the limit cannot be fewer. Only in between is the text tokenised,
+ * and no further than needed: only then is the result a promise. Images count as gpt-4o-mini bills them, at least
+ * 2,833 tokens: at a limit of 2,000 a single one exceeds it. Embeddings never do.
  */
 export function exceeds(
   operation: Operation,
   body: JsonObject,
   source: string,
   limit: number,
-  say: (message: string) => void = () => undefined,
+  warn: (message: string) => void = () => undefined,
 ): boolean | Promise<boolean> {
   if (operation === 'embeddings') return false
-  // Each message costs fewer tokens than its JSON has bytes; only what is looked up elsewhere can cost more.
+  // Each message costs fewer tokens than its JSON has bytes; only content stored elsewhere can cost more.
   if (source.length < limit && Buffer.byteLength(source) + REPLY <= limit && !MAY_BE_LARGER.test(source))
     return false
   const { fixed, texts } = measure(operation, body)
@@ -50,23 +50,24 @@ export function exceeds(
   return tokensUpTo(texts, room).then(
     (tokens) => tokens > room,
     (error: unknown) => {
-      say(`long inputs are told by their bytes, four to a token: the tokeniser failed: ${errorText(error)}`)
+      warn(
+        `the tokeniser failed, so input lengths are estimated at four bytes per token: ${errorText(error)}`,
+      )
       return bytesUpTo(texts, Number.POSITIVE_INFINITY) / 4 > room
     },
   )
 }
 
-/** All input tokens: exact for text, by OpenAI's published figures for the rest. Loads the tokeniser. */
+/** Counts all input tokens: exactly for text, by OpenAI's published figures for the rest. Loads the tokeniser. */
 export async function countInput(operation: Operation, body: JsonObject): Promise<number> {
   const { fixed, texts } = measure(operation, body)
   return Math.max(0, fixed + (await tokensUpTo(texts, Number.POSITIVE_INFINITY)))
 }
 
 /**
- * The input's size, for quotas; never loads the tokeniser. `estimate` is as near as four bytes to a token come. `bound`
- * is more than the input can have: no token is shorter than a byte, images count at their largest, and what upstream
- * adds from elsewhere (earlier turns, templates, files, tools of its own) at most fills `window`, that of the model that
- * answers.
+ * Sizes the input for quotas; never loads the tokeniser. `estimate` assumes four bytes per token. `bound` is an upper
+ * bound: a token has at least one byte, images count at their largest, and content that upstream adds (earlier turns,
+ * templates, files, its own tools) fills at most `window`, the context window of the answering model.
  */
 export function inputSize(
   operation: Operation,
@@ -76,7 +77,7 @@ export function inputSize(
 ): InputSize {
   const { fixed, texts } = measure(operation, body)
   const written = bytesUpTo(texts, Number.POSITIVE_INFINITY)
-  const { bytes, tokens } = unwritten(operation, body, window)
+  const { bytes, tokens } = hiddenSize(operation, body, window)
   return {
     estimate: Math.max(0, fixed + Math.ceil(written / 4)),
     bound: Math.max(0, fixed) + Math.max(Buffer.byteLength(source) - bytes, written) + tokens,
@@ -85,7 +86,7 @@ export function inputSize(
 
 export type InputSize = { estimate: number; bound: number }
 
-/** Tokens of texts that stand apart. Loads the tokeniser. */
+/** Counts the tokens of separate texts. Loads the tokeniser. */
 export async function countTexts(texts: readonly string[]): Promise<number> {
   return await tokensUpTo(texts, Number.POSITIVE_INFINITY)
 }
@@ -97,14 +98,14 @@ function measure(operation: Operation, body: JsonObject): Input {
   if (operation === 'chat') addTools(input, list(body.functions))
   const format = object(operation === 'responses' ? object(body.text).format : body.response_format)
   const schema = format.json_schema ?? format.schema
-  if (isObject(schema)) addText(input, written(schema))
+  if (isObject(schema)) addText(input, serialised(schema))
   return input
 }
 
 /**
- * OpenAI's own formula for gpt-4o and gpt-4o-mini; it knows functions whose properties are plain values. Others are
- * counted as their JSON, which is longer than what the model is shown.
- * Source: OpenAI cookbook, "How to count tokens with tiktoken", `num_tokens_for_tools`.
+ * Adds tools by OpenAI's formula for gpt-4o and gpt-4o-mini, which covers functions whose properties are plain
+ * values. Others count as their JSON, which is longer than what the model is shown. Source: OpenAI cookbook, "How to
+ * count tokens with tiktoken", `num_tokens_for_tools`.
  */
 function addTools(input: Input, tools: Json[]): void {
   if (tools.length === 0) return
@@ -117,7 +118,7 @@ function addTool(input: Input, tool: Json): void {
   const declared = object(object(tool).function ?? tool)
   input.fixed += 7
   if (!isPlain(declared)) {
-    addText(input, written(declared))
+    addText(input, serialised(declared))
     return
   }
   addText(input, `${text(declared.name)}:${sentence(declared.description)}`)
@@ -157,8 +158,8 @@ function isPlain(declared: JsonObject): boolean {
 const hasOnly = (names: Set<string>, value: Json) =>
   isObject(value) && Object.keys(value).every((name) => names.has(name))
 
-/** JSON nested too deeply to be written is reduced to what could be read of it: its names and values. */
-function written(value: Json): string {
+/** Serialises JSON. If it is nested too deeply, returns its names and values only. */
+function serialised(value: Json): string {
   try {
     return JSON.stringify(value)
   } catch {
@@ -172,7 +173,7 @@ function written(value: Json): string {
   }
 }
 
-/** Counts until it has more than `limit`; what it then returns is only that: more. */
+/** Counts up to `limit`; beyond it, returns any number above the limit. */
 async function tokensUpTo(texts: readonly string[], limit: number): Promise<number> {
   const { encodeGenerator, clearMergeCache } = await tokeniser()
   let total = 0
@@ -182,26 +183,26 @@ async function tokensUpTo(texts: readonly string[], limit: number): Promise<numb
       for (const tokens of encodeGenerator(slice, PLAIN)) {
         total += tokens.length
         if (total > limit) break
-        if (performance.now() - since < BREATH_MS) continue
+        if (performance.now() - since < YIELD_AFTER_MS) continue
         await breathe()
         since = performance.now()
       }
       if (total > limit) break
     }
   }
-  // It would keep the last 100,000 rare words, and with each the whole text it was cut from.
+  // The cache would keep the last 100,000 rare words, each with the whole text it was cut from.
   clearMergeCache()
   return total
 }
 
 /**
- * The merging inside one word takes the square of its length: 100,000 letters in a row, 6 seconds. Nobody writes words
- * of 512 letters, so such runs are counted in slices, which errs by a token a slice at most, towards more.
+ * Splits long runs. Merging inside one word takes time quadratic in its length: 6 seconds for 100,000 letters. Words
+ * of 512 letters do not occur in practice; counting them in slices errs by one token a slice at most, upwards.
  */
 function* slices(text: string): Generator<string> {
   let rest = text
   for (let at = longRun(rest); at !== -1; at = longRun(rest)) {
-    const cut = at + LONG / 2
+    const cut = at + MAX_RUN_CHARS / 2
     const whole = isHighSurrogate(rest.charCodeAt(cut - 1)) ? cut + 1 : cut
     yield rest.slice(0, whole)
     rest = rest.slice(whole)
@@ -209,31 +210,33 @@ function* slices(text: string): Generator<string> {
   yield rest
 }
 
-const longRun = (text: string) => (text.length < LONG ? -1 : text.search(LONG_RUN))
+const longRun = (text: string) => (text.length < MAX_RUN_CHARS ? -1 : text.search(LONG_RUN))
 const isHighSurrogate = (code: number) => code >= 0xd800 && code < 0xdc00
 
-// Only the start of a run is tried, lest a text of words just short enough be read 512 times over.
+// Matches only at the start of a run; otherwise a text of words just below the limit would be read 512 times over.
 const LONG_RUN = new RegExp(
-  ['[\\p{L}\\p{M}]', '[^\\s\\p{L}\\p{N}]', '\\s'].map((kind) => `(?<!${kind})${kind}{${LONG}}`).join('|'),
+  ['[\\p{L}\\p{M}]', '[^\\s\\p{L}\\p{N}]', '\\s']
+    .map((kind) => `(?<!${kind})${kind}{${MAX_RUN_CHARS}}`)
+    .join('|'),
   'u',
 )
 
-/** UTF-8 bytes; more than `limit` characters are more than `limit` bytes, and need no closer look. */
+/** Counts UTF-8 bytes; a text of more than `limit` characters is known to exceed it. */
 function bytesUpTo(texts: readonly string[], limit: number): number {
   const length = texts.reduce((sum, text) => sum + text.length, 0)
   return length > limit ? length : texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 }
 
 /**
- * A bound from below that stops once it is over `limit`. Every run of ASCII letters begins a token of its own and every
- * three digits do, since o200k lets no token reach from one into the next: contractions excepted, which are part of the
- * word before, and characters beyond ASCII, which may join what is around them. No token is longer than 128 bytes.
+ * Returns a lower bound, stopping above `limit`. In o200k every run of ASCII letters starts a new token, and so does
+ * every third digit. Exceptions: contractions, which belong to the word before, and non-ASCII characters, which may
+ * join their neighbours. No token is longer than 128 bytes.
  */
 export function leastTokens(texts: readonly string[], limit: number): number {
   let total = 0
   for (const text of texts) {
     if (total > limit) break
-    total += Math.max(Math.ceil(text.length / LONGEST_TOKEN), runs(text, limit - total))
+    total += Math.max(Math.ceil(text.length / LONGEST_TOKEN_BYTES), runs(text, limit - total))
   }
   return total
 }

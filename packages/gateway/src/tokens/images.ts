@@ -2,12 +2,12 @@ import { isObject, isSet, type Json, type JsonObject, list, object, text } from 
 import type { Operation } from '../core/operation.ts'
 
 /**
- * Tokens of one image for gpt-4o-mini, the model that would be asked first: 2,833, and at high detail 5,667 for each
- * tile of 512 pixels besides. By these figures any image is beyond a limit of 2,000 tokens and escalates; mini bills
- * an image at the price gpt-4o does, so nothing is lost. Images are scaled down, never up: into 2,048 by 2,048, then
- * to a shortest side of 768. Source: OpenAI, "Images and vision", calculating costs.
+ * Returns the tokens of one image for gpt-4o-mini, the model tried first: 2,833, and at high detail 5,667 more for
+ * each tile of 512 pixels. So any image exceeds a limit of 2,000 tokens and escalates; mini bills an image at the
+ * price gpt-4o does, so nothing is lost. Images are scaled down, never up: into 2,048 by 2,048, then to a shortest
+ * side of 768. Source: OpenAI, "Images and vision", calculating costs.
  */
-export function imageTokens(url: string, detail: string, unknown: Size = USUAL): number {
+export function imageTokens(url: string, detail: string, unknown: Size = ASSUMED_SIZE): number {
   if (detail === 'low') return BASE
   const { width, height } = sizeOf(url) ?? unknown
   const fit = Math.min(1, 2048 / Math.max(width, height))
@@ -20,18 +20,19 @@ type Size = { width: number; height: number }
 
 const BASE = 2_833
 const PER_TILE = 5_667
-/** Remote images are not fetched to be measured. */
-const USUAL = { width: 1024, height: 1024 }
-/** Eight tiles; no image has more. */
-const LARGEST = { width: 768, height: 2048 }
+/** Assumed for remote images, which are not fetched. */
+const ASSUMED_SIZE = { width: 1024, height: 1024 }
+/** Eight tiles, the most an image can have. */
+const LARGEST_SIZE = { width: 768, height: 2048 }
 
 /**
- * How the bytes of a body mislead about its tokens. `bytes`: those of images, sound and files, which are counted by
- * other measures than their length. `tokens`: what those measures may miss, unmeasured images being as large as can be,
- * and what comes to the model from elsewhere (earlier turns, templates, stored files, hosted tools) filling its window.
- * Items and parts are held against lists of those that bring all they say: what OpenAI adds tomorrow does not.
+ * Corrects the byte count of a body as a bound of its tokens. `bytes`: size of images, audio and files, which are
+ * counted by other measures than length. `tokens`: what those measures may miss; unmeasured images count at their
+ * largest, and content from elsewhere (earlier turns, templates, stored files, hosted tools) fills the context
+ * window. Items and parts are checked against lists of self-contained ones, so that future additions of OpenAI count
+ * as references.
  */
-export function unwritten(
+export function hiddenSize(
   operation: Operation,
   body: JsonObject,
   window: number,
@@ -39,9 +40,9 @@ export function unwritten(
   let bytes = 0
   let tokens = 0
   if (operation === 'embeddings' || operation === 'completions') return { bytes, tokens }
-  let drawsOnMore = referencesMore(body)
+  let hasReferences = referencesStoredContent(body)
   for (const item of [...list(body.messages), ...list(body.input)]) {
-    drawsOnMore ||= !isSelfContained(object(item))
+    hasReferences ||= !isSelfContained(object(item))
     for (const part of [...partsOf(object(item).content), ...partsOf(object(item).output)]) {
       const { type, image_url, detail, input_audio, file, file_data } = object(part)
       if (IMAGES.has(text(type))) {
@@ -49,24 +50,32 @@ export function unwritten(
         const url = text(isObject(image_url) ? nested.url : image_url)
         const size = text(nested.detail ?? detail)
         if (url.startsWith('data:')) bytes += url.length
-        tokens += imageTokens(url, size, LARGEST) - (COUNTED.has(text(type)) ? imageTokens(url, size) : 0)
+        tokens +=
+          imageTokens(url, size, LARGEST_SIZE) - (COUNTED.has(text(type)) ? imageTokens(url, size) : 0)
       } else if (isSet(input_audio)) bytes += text(object(input_audio).data).length
       else if (isSet(file) || type === 'input_file') {
         bytes += text(object(file).file_data ?? file_data).length
-        drawsOnMore = true
-      } else drawsOnMore ||= isSet(type) && !WRITTEN.has(text(type))
+        hasReferences = true
+      } else hasReferences ||= isSet(type) && !INLINE_PARTS.has(text(type))
     }
   }
-  return { bytes, tokens: tokens + (drawsOnMore ? window : 0) }
+  return { bytes, tokens: tokens + (hasReferences ? window : 0) }
 }
 
-/** Images that `inputOf` counts, and the others. */
+/** Images that `inputOf` counts, and those it does not. */
 const COUNTED = new Set(['image_url', 'input_image'])
 const IMAGES = new Set([...COUNTED, 'computer_screenshot'])
 /** Parts whose text is in the request. */
-const WRITTEN = new Set(['text', 'input_text', 'output_text', 'refusal', 'summary_text', 'reasoning_text'])
+const INLINE_PARTS = new Set([
+  'text',
+  'input_text',
+  'output_text',
+  'refusal',
+  'summary_text',
+  'reasoning_text',
+])
 /** Items whose content is in the request. */
-const ITEMS = new Set([
+const INLINE_ITEMS = new Set([
   'message',
   'function_call',
   'function_call_output',
@@ -77,15 +86,15 @@ const ITEMS = new Set([
 
 const partsOf = (content: Json | undefined): Json[] => (isObject(content) ? [content] : list(content))
 
-/** Thought that is not enclosed, and speech that is named by an id, are fetched from where upstream keeps them. */
+/** Reasoning without its content, and audio named by an id, are loaded by upstream from its own storage. */
 function isSelfContained({ type, role, audio, encrypted_content }: JsonObject): boolean {
   if (isSet(audio)) return false
   if (type === 'reasoning') return isSet(encrypted_content)
-  return isSet(type) ? ITEMS.has(text(type)) : isSet(role)
+  return isSet(type) ? INLINE_ITEMS.has(text(type)) : isSet(role)
 }
 
-/** Of the tools, only those that the caller runs bring nothing but what it sends. `data_sources` are Azure's. */
-function referencesMore({
+/** Only tools that the caller runs add no content from elsewhere. `data_sources` are Azure's. */
+function referencesStoredContent({
   previous_response_id,
   conversation,
   prompt,
@@ -95,19 +104,22 @@ function referencesMore({
 }: JsonObject) {
   return (
     [previous_response_id, conversation, prompt, web_search_options, data_sources].some(isSet) ||
-    !list(tools).every(isCallers)
+    !list(tools).every(isCallerTool)
   )
 }
 
-/** Whether a tool is the caller's own, described in full by the request. */
-export function isCallers(tool: Json): boolean {
+/** Whether a tool is run by the caller and fully described by the request. */
+export function isCallerTool(tool: Json): boolean {
   const type = text(object(tool).type)
   return type === 'namespace'
-    ? list(object(tool).tools).every(isCallers)
+    ? list(object(tool).tools).every(isCallerTool)
     : type === 'function' || type === 'custom'
 }
 
-/** Width and height in pixels of a PNG, GIF, WebP or JPEG in a data URL; `undefined` if its head does not tell. */
+/**
+ * Returns width and height in pixels of a PNG, GIF, WebP or JPEG in a data URL; `undefined` if its header does not
+ * tell.
+ */
 function sizeOf(url: string): Size | undefined {
   const comma = url.indexOf(';base64,')
   if (!url.startsWith('data:image/') || comma === -1) return undefined

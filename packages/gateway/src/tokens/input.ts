@@ -2,14 +2,17 @@ import { isObject, isSet, type Json, type JsonObject, list, object, text } from 
 import type { Operation } from '../core/operation.ts'
 import { imageTokens } from './images.ts'
 
-/** What a call puts before the model: texts to tokenise, and a number of tokens that are known already. */
+/** Input of a call: texts to tokenise, and a number of tokens that is already known. */
 export type Input = { texts: string[]; fixed: number }
 
 const PER_MESSAGE = 3
 const PER_NAME = 1
 const REPLY = 3
 
-/** All but tools and schemas, by OpenAI's own formula for the gpt-4o family. Source: OpenAI cookbook, "How to count tokens with tiktoken". */
+/**
+ * Collects everything but tools and schemas, by OpenAI's formula for the gpt-4o family. Source: OpenAI cookbook, "How
+ * to count tokens with tiktoken".
+ */
 export function inputOf(operation: Operation, body: JsonObject): Input {
   const input: Input = { texts: [], fixed: 0 }
   if (operation === 'chat') {
@@ -48,7 +51,7 @@ function addCall(input: Input, call: JsonObject): void {
   addText(input, call.input)
 }
 
-/** Input items of the Responses API; those without a type are messages. */
+/** Adds an input item of the Responses API; one without a type is a message. */
 function addItem(input: Input, item: JsonObject): void {
   const { type, role, content, output, summary } = item
   if (isSet(role) || type === 'message') {
@@ -79,10 +82,10 @@ function addContent(input: Input, content: Json | undefined): void {
   }
 }
 
-/** Ten tokens a second; base64 of the poorest speech codec in use, 6 kbit/s, has 1,000 characters a second. */
+/** Ten tokens a second; at the lowest speech bit rate in use, 6 kbit/s, base64 has 1,000 characters a second. */
 export const audioTokens = (base64: string) => Math.ceil(base64.length / 100)
 
-/** One text, several, one list of tokens, or several. */
+/** Accepts one text, several, one list of tokens, or several. */
 function addPrompt(input: Input, prompt: Json | undefined): void {
   if (typeof prompt === 'string') {
     addText(input, prompt)

@@ -11,9 +11,9 @@ export function leaving(
   transport: typeof fetch,
   request: OutgoingHead,
 ): RequestInit | Refusal {
-  const refusal = egress.strays(request)
+  const refusal = egress.strayRefusal(request)
   if (refusal !== undefined) return refusal
-  const carries = egress.carries(request)
+  const carries = egress.redirectCarries(request)
   const isSafe = carries === 'nothing' || (carries === 'authorization' && isStandard(transport))
   return isSafe ? {} : { redirect: 'manual' }
 }

@@ -13,7 +13,7 @@ export async function probe({ outbound: outgoing, policy: rules }: Call): Promis
     if (value !== null) credentials.set(name, value)
   }
   const address = `${base}/models`
-  if (rules.egress.strays({ url: address, headers: credentials, ...outgoing.keys })) return false
+  if (rules.egress.strayRefusal({ url: address, headers: credentials, ...outgoing.keys })) return false
   try {
     const response = await transport(address, {
       headers: credentials,

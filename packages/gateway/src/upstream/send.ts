@@ -6,7 +6,7 @@ import type { Call } from '../core/call.ts'
 import { detachCallState } from '../core/call-state.ts'
 import { type Json, object } from '../core/json.ts'
 import { type Ending, type Recording, withoutResponse } from '../core/recording.ts'
-import type { Reply } from '../core/reply.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
 import { NO_USAGE, UNBILLED } from '../core/usage.ts'
 import { meter } from '../pricing/meter.ts'
 import { isAzure } from './hosts.ts'
@@ -19,7 +19,7 @@ import { neverLeft } from './unsent.ts'
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
   const { state: origin, outbound: outgoing, signal } = call
-  if (signal.aborted || (origin.barred && !call.unchecked)) return unsent(call)
+  if (signal.aborted || (origin.barred && !call.unchecked)) return abortedReply(call)
   const added = leaving(call.policy.egress, outgoing.transport, { ...outgoing, ...outgoing.keys })
   if ('code' in added) return refuse(call, added)
   const startedAt = performance.now()
@@ -57,12 +57,6 @@ export async function send(call: Call): Promise<Reply> {
       meter: (seen) => meter(call, seen),
     })
   }
-}
-
-/** Nobody wanted it any more when its turn came: it was neither asked nor paid. */
-function unsent({ model, route, signal }: Call): Reply {
-  const ended: Promise<Ending> = Promise.resolve({ type: 'aborted', usage: UNBILLED })
-  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
 }
 
 /** The question may have been answered without our seeing it, but no more is known than that it was asked. */

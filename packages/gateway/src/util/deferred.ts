@@ -1,17 +1,17 @@
 import { attempt, type Fault } from './faults.ts'
 import { setSoon } from './timers.ts'
 
-/** Most tasks left waiting: a loop of cache hits may never come to the end of its turn. */
+/** Largest number of waiting tasks: a loop of cache hits may never reach the end of its turn. */
 const MAX_TASKS = 64
 
 type Task = () => unknown
 
 /**
- * Work no caller waits for. Each task runs apart from the others: one that throws, or whose promise rejects, is reported
- * as a fault and harms neither the tasks after it nor the process.
+ * Queue for work that no caller awaits. Each task runs on its own: one that throws or rejects is reported as a fault
+ * and harms neither later tasks nor the process.
  */
 export type DeferredQueue = {
-  /** `otherwise` is done if the task fails. */
+  /** Adds a task. `otherwise` runs if it fails. */
   add: (task: Task, otherwise?: Task) => void
   /** Runs a task once a promise has settled; `otherwise` if either of the two fails. */
   after: <T>(promise: Promise<T>, task: (value: T) => unknown, otherwise?: Task) => void
@@ -21,7 +21,7 @@ export type DeferredQueue = {
 
 const TASK = 'deferred work'
 
-/** Tasks run in the next turn of the event loop, after the answer has been handed over. */
+/** Runs tasks in the next turn of the event loop, after the answer has been handed over. */
 export function createDeferredQueue(fault: Fault): DeferredQueue {
   let tasks: [task: Task, otherwise: Task | undefined][] = []
 
@@ -42,7 +42,7 @@ export function createDeferredQueue(fault: Fault): DeferredQueue {
   }
 }
 
-/** Tasks run as microtasks: for programs that listen for each record and want it before their call goes on. */
+/** Runs tasks as microtasks, for programs that listen for each record and want it before their call continues. */
 export const createMicrotaskQueue = (fault: Fault): DeferredQueue => ({
   add: (task, otherwise) => queueMicrotask(attempt.bind(undefined, task, fault, TASK, otherwise)),
   after: (promise, task, otherwise) => attempt(() => promise.then(task), fault, TASK, otherwise),

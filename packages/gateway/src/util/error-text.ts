@@ -2,8 +2,8 @@
 const MAX_WORDS = 200
 
 /**
- * Describes a thrown value for logs and records. Never throws: the value may be `undefined`, of a foreign class, or have
- * getters and a `toString` that throw.
+ * Describes a thrown value for logs and records. Never throws: the value may be `undefined`, of a foreign class, or
+ * have getters and a `toString` that throw.
  */
 export function errorText(error: unknown): string {
   try {
@@ -19,7 +19,7 @@ export function errorText(error: unknown): string {
   }
 }
 
-/** `instanceof` for a thrown value, which may be such that it cannot be looked at: false then. */
+/** `instanceof` for a thrown value. Returns `false` for values that throw when they are inspected. */
 export function isInstance<T>(error: unknown, type: abstract new (...args: never[]) => T): error is T {
   try {
     return error instanceof type
@@ -28,7 +28,7 @@ export function isInstance<T>(error: unknown, type: abstract new (...args: never
   }
 }
 
-/** The `message` of an Error; '' where it has no text. Never throws. */
+/** Returns the `message` of an Error; '' where it has no text. Never throws. */
 export function messageOf(error: unknown): string {
   try {
     return error instanceof Error && typeof error.message === 'string' ? error.message : ''
@@ -37,7 +37,7 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** The `code` of a system error, e.g. `ECONNREFUSED`. `undefined` for values without one. Never throws. */
+/** Returns the `code` of a system error, e.g. `ECONNREFUSED`; `undefined` for values without one. Never throws. */
 export function codeOf(error: unknown): string | undefined {
   try {
     const code: unknown =
@@ -51,8 +51,8 @@ export function codeOf(error: unknown): string | undefined {
 const clip = (text: string) => (text.length > MAX_WORDS ? copied(text, MAX_WORDS) : text)
 
 /**
- * The beginning of a text, in memory of its own: what `slice` gives holds on to the whole text it was cut from, and so
- * may what is put together of it.
+ * Copies the beginning of a text into memory of its own: a result of `slice` or concatenation keeps the whole
+ * original text alive.
  */
 export const copied = (text: string, length = text.length): string =>
   Buffer.from(text.slice(0, length), 'utf16le').toString('utf16le')

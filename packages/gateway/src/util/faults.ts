@@ -4,19 +4,19 @@ import type { Warn } from './log.ts'
 /** Counts a fault of the gateway's own code and logs it. `where`: a fixed word for the place. Never throws. */
 export type Fault = (error: unknown, where: string) => void
 
-/** `stats().faults` counts each; the log has one line a minute for each place. */
-export function createFault(counts: { faults: number }, say: Warn): Fault {
+/** Creates the reporter. `stats().faults` counts each fault; the log has one line a minute for each place. */
+export function createFault(counts: { faults: number }, warn: Warn): Fault {
   return function fault(error, where) {
     counts.faults += 1
     try {
-      say(`fault in ${where}`, `a fault of the gateway (${where}): ${errorText(error)}`)
+      warn(`fault in ${where}`, `a fault of the gateway (${where}): ${errorText(error)}`)
     } catch {
       // A logger that throws must not turn one fault into two.
     }
   }
 }
 
-/** Runs `work`; a throw is reported and yields `undefined`. */
+/** Runs `work`; reports a throw and returns `undefined`. */
 export function guarded<T>(work: () => T, fault: Fault, where: string): T | undefined {
   try {
     return work()
@@ -27,8 +27,8 @@ export function guarded<T>(work: () => T, fault: Fault, where: string): T | unde
 }
 
 /**
- * Calls a function that the program gave: hooks, masks, sinks, its console. What it throws goes to `failed`, and so does
- * what its promise rejects with, later on and even if nothing waits for it; `undefined` after a throw.
+ * Calls a function that the program gave: hooks, masks, sinks, its console. Passes what it throws to `failed`, and
+ * what its promise rejects with, even if nothing awaits it. Returns `undefined` after a throw.
  */
 export function callHook<T>(hook: () => T, failed: (error: unknown) => void): T | undefined {
   try {
@@ -44,19 +44,19 @@ export function callHook<T>(hook: () => T, failed: (error: unknown) => void): T 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value
 
-/** Lets `work` go on unawaited; a rejection is reported, never left unhandled. */
+/** Lets `work` run unawaited; reports a rejection instead of leaving it unhandled. */
 export function detached(work: Promise<unknown>, fault: Fault, where: string): void {
   work.catch((error: unknown) => fault(error, where))
 }
 
-/** Of a function that the event loop calls, for an event or a timer: the same, whose throws and rejections are reported. */
+/** Wraps a listener of the event loop, for an event or a timer, so that its throws and rejections are reported. */
 export const ignoreRejection =
   <Args extends unknown[]>(task: (...args: Args) => unknown, fault: Fault, where: string) =>
   (...args: Args): void =>
     attempt(() => task(...args), fault, where)
 
 /**
- * Runs a deferred task; a throw or rejection is reported. `otherwise` is done in its place, for what must not be left
+ * Runs a deferred task; reports a throw or rejection and then runs `otherwise`, for work that must not be left
  * undone.
  */
 export function attempt(task: () => unknown, fault: Fault, where: string, otherwise?: () => unknown): void {

@@ -1,6 +1,6 @@
 /**
- * Limits of a request body that the gateway reads. Beyond them `JSON.parse` and every walk of its result block the event
- * loop, or overflow the stack. Far above what OpenAI takes: 128 tools of 100 parameters have 40,000 members.
+ * Limits of a request body that the gateway parses. Beyond them `JSON.parse` and every walk of its result block the
+ * event loop, or overflow the stack. Far above OpenAI's own limits: 128 tools of 100 parameters have 40,000 members.
  */
 export const LIMITS = {
   chars: 64 * 1024 * 1024,
@@ -12,10 +12,10 @@ export const LIMITS = {
 
 export type Excess = keyof typeof LIMITS
 
-/** Reads a JSON text once, without building anything of it. @returns the limit that it is beyond, if any. */
+/** Scans a JSON text once, without building values. @returns the exceeded limit, if any. */
 export function excessOf(source: string): Excess | undefined {
   if (source.length > LIMITS.chars) return 'chars'
-  // Two characters for each level, four for each member: short texts are within, and so are those of few brackets.
+  // A level needs two characters, a member four: short texts, and those of few brackets, are within the limits.
   if (source.length <= 2 * LIMITS.depth) return undefined
   if (source.length < 4 * LIMITS.members && brackets(source, LIMITS.depth) <= LIMITS.depth) return undefined
   return measured(source)
@@ -54,7 +54,7 @@ function measured(source: string): Excess | undefined {
   return undefined
 }
 
-/** The end of a string; of one that never ends, the end of the text. */
+/** Returns the end of a string; of an unterminated one, the end of the text. */
 export function closingQuote(source: string, quote: number): number {
   for (let at = quote + 1; ; ) {
     const end = source.indexOf('"', at)

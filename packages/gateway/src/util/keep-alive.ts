@@ -1,9 +1,9 @@
 import { LONGEST_MS, setRepeating } from './timers.ts'
 
 /**
- * Keeps the process alive while a promise that the program was given is pending. Timers and Redis connections of the
- * gateway are unref'd, so that they keep no program alive; without this, a program that awaits the gateway and nothing
- * else at its top level would be ended by Node with exit code 13.
+ * Keeps the process alive while a promise returned to the program is pending. Timers and Redis connections of the
+ * gateway are unref'd; without this, Node would end a program that awaits only the gateway at its top level with exit
+ * code 13.
  */
 export async function keptAlive<Args extends unknown[], T>(
   work: (...args: Args) => T | Promise<T>,
@@ -19,7 +19,7 @@ export async function keptAlive<Args extends unknown[], T>(
   }
 }
 
-/** The same methods, each of whose promises keeps the process alive. */
+/** Returns the same methods; each promise keeps the process alive. */
 export const allKeptAlive = <T extends Record<keyof T, (...args: never[]) => Promise<unknown>>>(
   methods: T,
 ): T =>
@@ -33,7 +33,7 @@ export const allKeptAlive = <T extends Record<keyof T, (...args: never[]) => Pro
 let pending = 0
 let timer: NodeJS.Timeout | undefined
 
-/** One timer for all of them: to ref and unref it costs less than to make one for each call. */
+/** One timer for all of them: to ref and unref it costs less than a timer per call. */
 function hold() {
   timer ??= setRepeating(() => undefined, LONGEST_MS)
   timer.ref()

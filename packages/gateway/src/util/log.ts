@@ -1,9 +1,14 @@
-/** True: it was said. */
+import { LRUCache } from 'lru-cache'
+
+/** Bounds memory: a kind may contain the name of an origin. */
+const MAX_KINDS = 1_000
+
+/** Logs a message. Returns `false` if it was suppressed. */
 export type Warn = (kind: string, message: string) => boolean
 
-/** Of each kind of trouble, no more than one line a minute. */
+/** Limits each `kind` of message to one a minute. */
 export function rateLimited(warn: (message: string) => void): Warn {
-  const quietUntil = new Map<string, number>()
+  const quietUntil = new LRUCache<string, number>({ max: MAX_KINDS })
   return (kind, message) => {
     if (performance.now() < (quietUntil.get(kind) ?? 0)) return false
     quietUntil.set(kind, performance.now() + 60_000)
@@ -12,12 +17,12 @@ export function rateLimited(warn: (message: string) => void): Warn {
   }
 }
 
-/** The same line never twice; there are only so many different ones. */
-export function deduplicated(say: (message: string) => void): (message: string) => void {
-  const said = new Set<string>()
+/** Drops repeated messages, and all messages after the first 100 different ones. */
+export function deduplicated(warn: (message: string) => void): (message: string) => void {
+  const seen = new Set<string>()
   return (message) => {
-    if (said.has(message) || said.size > 100) return
-    said.add(message)
-    say(message)
+    if (seen.has(message) || seen.size > 100) return
+    seen.add(message)
+    warn(message)
   }
 }

@@ -1,10 +1,9 @@
 /**
- * What keys look like: prefixes, lengths and letters. Source: gitleaks, config/gitleaks.toml at commit b58d3f1 (2026-07),
- * the facts and not the expressions; forms that it does not list: OpenAI, Anthropic, Langfuse, Supabase, Groq, xAI and
- * Replicate from their own documentation. A key that is longer than its form has it is taken whole.
- *
- * Each form is a prefix and a run of letters, with nothing to come after it: no attempt can fail after more than the
- * shortest length, so that all of them together take time linear in the text.
+ * Formats of API keys: prefixes, lengths and letters. Source: gitleaks, config/gitleaks.toml at commit b58d3f1
+ * (2026-07), the facts and not the expressions; OpenAI, Anthropic, Langfuse, Supabase, Groq, xAI and Replicate from
+ * their own documentation. A key longer than its format is matched whole. Each format is a prefix and a run of
+ * letters with nothing after it: no attempt fails after more than the shortest length, so that the search takes time
+ * linear in the text.
  */
 const FORMS: [service: string, form: string][] = [
   ['OpenAI, Anthropic, Langfuse', '(?:sk|pk|rk)-[\\w-]{16,}'],
@@ -57,7 +56,7 @@ const FORMS: [service: string, form: string][] = [
 
 const KEYS = new RegExp(`(?<![A-Za-z0-9])(?:${FORMS.map(([, form]) => form).join('|')})`, 'g')
 
-/** What gives a key away is what stands before it, or around it. */
+/** Keys that are recognised by the text before or around them. */
 const OTHERS: [RegExp, string][] = [
   [/(?<![\w-])ey[A-Za-z0-9][\w-]{8,}\.[\w-]{8,}\.[\w-]+/g, '<token>'],
   [/\b(Bearer|Basic)\s{1,4}[A-Za-z0-9+/=_.~-]{16,}/gi, '$1 <key>'],
@@ -66,7 +65,7 @@ const OTHERS: [RegExp, string][] = [
   [/(?<![\w.~-])[\w.~]{3}\dQ~[\w.~-]{31,34}/g, '<key>'],
 ]
 
-/** Takes out whatever is a key. */
+/** Replaces every key by a placeholder. */
 export function withoutSecrets(text: string): string {
   const rest = withoutPem(text).replace(KEYS, '<key>')
   return OTHERS.reduce((text, [what, by]) => text.replace(what, by), rest)
@@ -74,12 +73,12 @@ export function withoutSecrets(text: string): string {
 
 const BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
 const END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
-/** The largest private keys are some 13,000 characters. */
+/** The largest private keys have some 13,000 characters. */
 const MOST_PEM = 20_000
-/** Lines of a key whose end is cut off, as they are or in a JSON text. */
+/** Lines of a key without its end, as plain text or inside a JSON text. */
 const LINES = /(?:(?:\\[nr]|[\s"',])*[A-Za-z0-9+/=]{16,})*/y
 
-/** Blocks from BEGIN to END; of one that is cut off, all that looks like it. */
+/** Removes blocks from BEGIN to END; without an END, all lines that look like key material. */
 function withoutPem(text: string): string {
   if (!text.includes('PRIVATE KEY')) return text
   const ends = [...text.matchAll(END)].map((match) => match.index + match[0].length)

@@ -3,20 +3,18 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 /** Bytes of HMAC-SHA-256 that are stored with an entry. */
 export const SIGNATURE_BYTES = 16
 
-/** Keys derived from one secret: each name has its own, so that no two uses of the secret share a key. */
+/** Derives a key per name from one secret, so that no two uses of the secret share a key. */
 export type Signer = (name: string) => Buffer
 
-/** Derives keys from what processes share. */
+/** Creates the derivation from a secret that processes share. */
 export function signerOf(secret: string): Signer {
   const key = createHmac('sha256', secret).update('llm-gateway semantic 1').digest()
   return (name) => createHmac('sha256', key).update(name).digest()
 }
 
 /**
- * Signs an entry for the one place where it may stand: a value that was changed, made up, or copied from another place
- * does not match.
- *
- * @param place Everything but the bytes that an entry is bound to; ends with a line break.
+ * Signs an entry for one storage key: an entry that was changed, forged, or copied from another key does not match.
+ * @param place Everything the entry is bound to except its bytes; ends with a line break.
  */
 export function signatureOf(key: Buffer, place: string, ...parts: Buffer[]): Buffer {
   const hmac = createHmac('sha256', key).update(place)
@@ -24,7 +22,7 @@ export function signatureOf(key: Buffer, place: string, ...parts: Buffer[]): Buf
   return hmac.digest().subarray(0, SIGNATURE_BYTES)
 }
 
-/** Whether `signature` is that of the parts in this place; takes the same time whatever differs. */
+/** Verifies a signature in constant time. */
 export function isSigned(signature: Buffer, key: Buffer, place: string, ...parts: Buffer[]): boolean {
   return signature.length === SIGNATURE_BYTES && timingSafeEqual(signature, signatureOf(key, place, ...parts))
 }

@@ -1,8 +1,8 @@
 import { clearTimer, setTimer } from './timers.ts'
 
 /**
- * Waits for a promise no longer than its caller does; with `ms`, no longer than that either: then it is `undefined`.
- * @throws `signal.reason`, as it is, the moment the signal aborts.
+ * Waits for a promise until the signal aborts or, if given, `ms` have passed; the latter resolves with `undefined`.
+ * @throws `signal.reason`, unchanged, the moment the signal aborts.
  */
 export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
 export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms: number): Promise<T | undefined>
@@ -10,11 +10,11 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms?: numb
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
     let timer: NodeJS.Timeout | undefined
-    const settle = <V>(how: (value: V) => void) => {
+    const settle = <V>(settleWith: (value: V) => void) => {
       return (value: V) => {
         signal.removeEventListener('abort', onAbort)
         clearTimer(timer)
-        how(value)
+        settleWith(value)
       }
     }
     const onAbort = () => settle(reject)(signal.reason)
@@ -24,7 +24,7 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms?: numb
   })
 }
 
-/** True when the promise settled within `ms`; its rejection counts as settled. */
+/** Resolves `true` when the promise settled within `ms`; a rejection counts as settled. */
 export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimer(resolve, ms, false)

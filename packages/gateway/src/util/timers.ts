@@ -1,12 +1,12 @@
 import * as node from 'node:timers'
 
-/** Longest delay that a timer of Node can hold, in milliseconds: a longer one would fire at once. */
+/** Longest delay of a Node timer, in milliseconds: a longer one would fire at once. */
 export const LONGEST_MS = 2 ** 31 - 1
 
-/** A delay as a timer can hold it: `Infinity` and all that is too long become 24.8 days, which no wait outlasts. */
+/** Clamps a delay to the range of a timer: `Infinity` and longer delays become 24.8 days. */
 export const delayOf = (ms: number): number => (ms >= LONGEST_MS ? LONGEST_MS : ms > 0 ? ms : 0)
 
-/** A deadline that a program gave; `usual` where it is no number of milliseconds. */
+/** Returns a deadline that the program gave; `usual` where it is not a number of milliseconds. */
 export const deadlineOf = (given: unknown, usual: number): number =>
   typeof given === 'number' && !Number.isNaN(given) ? given : usual
 
@@ -16,8 +16,8 @@ node.clearTimeout(probe)
 const Timeout = probe.constructor as new () => NodeJS.Timeout
 
 /**
- * `setTimeout` for any delay. Where the environment's timers are none of Node's make and cannot be unref'd (jsdom,
- * happy-dom and simple fakes give numbers), Node's own are used.
+ * `setTimeout` for any delay. If the environment replaced the timers by ones that cannot be unref'd (jsdom, happy-dom
+ * and simple fakes return numbers), Node's own are used.
  */
 export function setTimer<Args extends unknown[]>(
   task: (...args: Args) => unknown,
@@ -44,17 +44,17 @@ export function setRepeating<Args extends unknown[]>(
   return node.setInterval(task, delay, ...args)
 }
 
-/** Ends a timer of either function, even if the environment's have been exchanged meanwhile. */
+/** Clears a timer of either function, even if the environment's timers were replaced meanwhile. */
 export function clearTimer(timer: NodeJS.Timeout | undefined): void {
   if (timer === undefined) return
   if (timer instanceof Timeout) node.clearTimeout(timer)
   else clearTimeout(timer)
 }
 
-/** `setImmediate` of Node, which jsdom takes away. */
+/** Node's `setImmediate`, which jsdom removes. */
 export const setSoon = node.setImmediate
 
-/** A signal that aborts after so many milliseconds, and keeps no program alive. */
+/** Returns a signal that aborts after `ms` milliseconds and does not keep the process alive. */
 export const signalAfter = (ms: number): AbortSignal => AbortSignal.timeout(Math.ceil(delayOf(ms)))
 
 const isTimer = (timer: unknown): timer is NodeJS.Timeout =>

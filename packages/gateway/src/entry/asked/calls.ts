@@ -1,8 +1,8 @@
 import { type Json, type JsonObject, object, parseObject, text } from '../../core/json.ts'
-import { isWritten } from './count.ts'
+import { isNonBlank } from './count.ts'
 
-/** The names of the tools that a request offers; `undefined` where it offers none by name. */
-export function offered(tools: readonly Json[]): ReadonlySet<string> | undefined {
+/** Returns the names of the tools that a request offers; `undefined` if one has no name, or none is offered. */
+export function offeredTools(tools: readonly Json[]): ReadonlySet<string> | undefined {
   const names = tools.map((tool) => {
     const { name, function: called, custom } = object(tool)
     return text(object(called).name) || text(object(custom).name) || text(name)
@@ -10,7 +10,7 @@ export function offered(tools: readonly Json[]): ReadonlySet<string> | undefined
   return names.length > 0 && names.every((name) => name !== '') ? new Set(names) : undefined
 }
 
-/** A call of a function that was offered, with arguments that are a JSON object. */
+/** Whether an item calls an offered function with arguments that are a JSON object. */
 export function isCall(
   { name, arguments: given }: JsonObject,
   tools: ReadonlySet<string> | undefined,
@@ -18,9 +18,9 @@ export function isCall(
   return isOffered(name, tools) && typeof given === 'string' && parseObject(given) !== undefined
 }
 
-/** A call of a tool that takes plain text. */
+/** Whether an item calls an offered tool that takes plain text. */
 export const isCustomCall = ({ name, input }: JsonObject, tools: ReadonlySet<string> | undefined): boolean =>
   isOffered(name, tools) && typeof input === 'string'
 
 const isOffered = (name: Json | undefined, tools: ReadonlySet<string> | undefined) =>
-  isWritten(name) && (tools === undefined || tools.has(name))
+  isNonBlank(name) && (tools === undefined || tools.has(name))

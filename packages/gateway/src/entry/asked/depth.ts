@@ -1,13 +1,13 @@
 import type { Json } from '../../core/json.ts'
 
-/** Levels of the deepest answer that is kept: a stream of it is made by functions that call themselves. */
-const MOST_LEVELS = 200
+/** Deepest answer that is stored, in levels: replaying it as a stream uses recursive functions. */
+const MAX_DEPTH = 200
 
-/** Whether an answer is nested deeper than it could be given again. Level by level, so that its own depth harms nothing. */
+/** Whether an answer is nested too deeply to be replayed. Walks level by level, without recursion. */
 export function isNested(json: Json): boolean {
   let level: Json[] = [json]
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MOST_LEVELS) return true
+    if (depth > MAX_DEPTH) return true
     const next: Json[] = []
     for (const value of level)
       if (typeof value === 'object' && value !== null)

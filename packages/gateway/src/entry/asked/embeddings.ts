@@ -4,8 +4,8 @@ import { areComplete } from './count.ts'
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 const FLOAT_BYTES = 4
 
-/** A vector for each input, all of one length, and of the length that was asked for. */
-export function areVectors(body: JsonObject, { data }: JsonObject): boolean {
+/** Whether there is one vector per input, all of the same length, and of the requested length if one was set. */
+export function hasAllVectors(body: JsonObject, { data }: JsonObject): boolean {
   const { input, dimensions, encoding_format } = body
   // A list of numbers is one input, in tokens.
   const inputs = Array.isArray(input) && typeof input[0] !== 'number' ? input.length : 1
@@ -17,7 +17,7 @@ export function areVectors(body: JsonObject, { data }: JsonObject): boolean {
   return !isSet(dimensions) || length === dimensions
 }
 
-/** How many numbers a vector has; `undefined` for anything but numbers. Some upstreams know no base64. */
+/** Returns the dimensions of a vector; `undefined` for anything but numbers. Some upstreams do not support base64. */
 function lengthOf(vector: Json | undefined, mayBeBase64: boolean): number | undefined {
   if (Array.isArray(vector)) return vector.every(Number.isFinite) ? vector.length : undefined
   if (!mayBeBase64 || typeof vector !== 'string' || !BASE64.test(vector)) return undefined

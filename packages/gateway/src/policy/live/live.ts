@@ -1,29 +1,29 @@
 import type { Mode, Policy, TeamPolicy } from '../../core/policy.ts'
 
-/** What operators turn, without writing a policy. Absent: as the policy says. */
+/** Settings that operators change without writing a policy. Absent: as in the policy. */
 export type Switches = {
   mode?: Mode
-  /** No answer is cached, or given from a cache. */
+  /** Switches all caches off: nothing is stored or served. */
   cache?: 'off'
   semantic?: 'off' | 'shadow'
   agents?: Record<
     string,
     {
       mode?: Mode
-      /** Its calls are refused. */
-      off?: true
+      /** `true`: its calls are refused. */
+      disabled?: true
       cache?: 'off'
       semantic?: 'off' | 'shadow'
     }
   >
   teams?: Record<string, Pick<TeamPolicy, 'rpm' | 'tpm' | 'usdPerDay'>>
-  /** Who answers instead of a model, wherever that one was chosen or named. */
+  /** Maps a model to the one that answers in its place, whether it was chosen or named. */
   models?: Record<string, string>
 }
 
-/** What is in force: a policy, and what is switched over it. */
+/** The state in force: a policy, and the switches on top of it. */
 export type Live = {
-  /** Rises with each change, of the policy or of a switch; 0: nothing was ever changed live. */
+  /** Rises with each change of the policy or a switch; 0: no live change was ever made. */
   version: number
   policy: Policy
   switches: Switches

@@ -90,7 +90,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
     told: Told,
   ): { limits: Limits; store: MemoryQuota } {
     const { lease } = team
-    const { allowance } = limits.away ?? DEFAULT_WHILE_UNAVAILABLE
+    const { allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
     const known = Math.max(told.processes, processes ?? (lease === undefined ? PROCESSES : 1))
     const valid = lease !== undefined && age(lease) < DOLLARS_MS
     const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0

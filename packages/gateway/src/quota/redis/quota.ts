@@ -180,8 +180,8 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     return reserved
   }
 
-  const mayGoOn = ({ away = DEFAULT_WHILE_UNAVAILABLE, usdPerDay }: Limits) =>
-    away.rates === 'share' && (away.dollars === 'share' || usdPerDay === undefined)
+  const mayGoOn = ({ whileUnavailable: away = DEFAULT_WHILE_UNAVAILABLE, usdPerDay }: Limits) =>
+    away.rates === 'local' && (away.dollars === 'local' || usdPerDay === undefined)
 
   function byLease(reservation: Reservation): Verdict {
     const { team, limits } = reservation

@@ -33,7 +33,7 @@ export function reserveArgs(
   claim: Claim,
   ageMs: number | undefined,
 ): (string | number)[] {
-  const { rates, leased, allowance } = limits.away ?? DEFAULT_WHILE_UNAVAILABLE
+  const { rates, leased, allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
   return [
     now,
     process,
@@ -68,7 +68,7 @@ export function reserveArgs(
     most(claim.untold.requests),
     most(claim.untold.tokens),
     most(claim.untold.usd, LARGEST_BUDGET),
-    rates === 'refuse' ? 0 : leased,
+    rates === 'reject' ? 0 : leased,
     most(allowance, LARGEST_BUDGET),
     clock ?? '',
   ]

@@ -1,7 +1,7 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
 import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
-/** Where the table `llm_semantic` is. */
+/** Access to the table `llm_semantic`. */
 export type PgvectorOptions = {
   /** Address of the project. @default SUPABASE_URL */
   url?: string
@@ -16,17 +16,17 @@ type Answer<T> = PromiseLike<{
 }>
 
 const TABLE = 'llm_semantic'
-/** Entries of an admin's list that come at a time. */
+/** Entries of one page of a scan. */
 const PAGE = 100
 
 /**
- * The semantic cache in Postgres with pgvector, through the Data API of Supabase: for those whose questions outgrow the
- * memory of one machine. Needs the migration `llm_semantic` of `packages/infra/supabase/migrations`.
+ * Stores the semantic cache in Postgres with pgvector, through Supabase's Data API: for more entries than one
+ * machine's memory holds. Needs the migration `llm_semantic` of `packages/infra/supabase/migrations`.
  *
  * @example
  * import { createPgvectorIndex } from '@hotdash/llm-gateway/pgvector'
  * createGatewayClient({ gateway: { cache: { semantic: { index: createPgvectorIndex() } } } })
- * @throws Error when it is not known where.
+ * @throws Error if the URL or the key is missing, or the key is a publishable one.
  */
 export function createPgvectorIndex(options: PgvectorOptions = {}): VectorBackendFactory {
   const { url = process.env.SUPABASE_URL, secretKey = process.env.SUPABASE_SECRET_KEY } = options
@@ -36,10 +36,10 @@ export function createPgvectorIndex(options: PgvectorOptions = {}): VectorBacken
     throw new Error(
       'createPgvectorIndex: secretKey is a publishable key: the semantic cache needs a secret one',
     )
-  return { type: 'engine', name: 'pgvector', open: () => shelvesAt(url, secretKey) }
+  return { type: 'backend', name: 'pgvector', open: () => backendAt(url, secretKey) }
 }
 
-function shelvesAt(url: string, secretKey: string): VectorBackend {
+function backendAt(url: string, secretKey: string): VectorBackend {
   let connecting: Promise<SupabaseClient> | undefined
   const connected = () => (connecting ??= connect(url, secretKey))
 
@@ -47,13 +47,13 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
     async nearest(partition, vector, count, signal) {
       const client = await connected()
       const args = { of_partition: partition, query: textOf(vector), wanted: count }
-      const rows = await answered<Row[]>(client.rpc('llm_semantic_nearest', args).abortSignal(signal))
+      const rows = await dataOf<Row[]>(client.rpc('llm_semantic_nearest', args).abortSignal(signal))
       return rows.map(({ id, sealed }) => ({ id, value: bytesOf(sealed) }))
     },
     async get({ partition, id }, signal) {
       const client = await connected()
       const found = client.from(TABLE).select('id,sealed').eq('partition', partition).eq('id', id)
-      const [row] = await answered<Row[]>(found.gt('expires_at', now()).abortSignal(signal))
+      const [row] = await dataOf<Row[]>(found.gt('expires_at', now()).abortSignal(signal))
       return row && bytesOf(row.sealed)
     },
     async put({ partition, id, vector, value, expires }, signal) {
@@ -67,10 +67,10 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
         written_at: now(),
       }
       const put = client.from(TABLE).upsert(row, { onConflict: 'partition,id' })
-      await answered(put.abortSignal(signal))
+      await dataOf(put.abortSignal(signal))
       return true
     },
-    browse: {
+    scan: {
       async page(prefix, after, signal) {
         const client = await connected()
         const sorted = client
@@ -87,7 +87,7 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
             : sorted.or(
                 `partition.gt.${quoted(after.partition)},and(partition.eq.${quoted(after.partition)},id.gt.${quoted(after.id)})`,
               )
-        const rows = await answered<(Row & { partition: string })[]>(rest.limit(PAGE).abortSignal(signal))
+        const rows = await dataOf<(Row & { partition: string })[]>(rest.limit(PAGE).abortSignal(signal))
         return rows.map(({ partition, id, sealed }) => ({ partition, id, value: bytesOf(sealed) }))
       },
       async remove(places, signal) {
@@ -95,7 +95,7 @@ function shelvesAt(url: string, secretKey: string): VectorBackend {
         let gone = 0
         for (const { partition, id } of places) {
           const removed = client.from(TABLE).delete().eq('partition', partition).eq('id', id).select('id')
-          gone += (await answered<unknown[]>(removed.abortSignal(signal))).length
+          gone += (await dataOf<unknown[]>(removed.abortSignal(signal))).length
         }
         return gone
       },
@@ -107,17 +107,20 @@ type Row = { id: string; sealed: string }
 
 async function connect(url: string, secretKey: string): Promise<SupabaseClient> {
   const { createClient } = await import('@supabase/supabase-js')
-  // No session, no refresh: nothing of it lives on, and nothing opens a socket of its own.
+  // Without session and refresh, the client keeps no timer and opens no socket of its own.
   const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
-  // Who waits for an answer gives up before a second try would help.
+  // The caller's deadline ends before a retry would help.
   return createClient(url, secretKey, { auth, db: { retry: false } })
 }
 
-/** @throws Error that says what to do, and holds no row and no key. */
-async function answered<T>(answer: Answer<unknown>): Promise<T> {
+/**
+ * Returns the data of an answer.
+ * @throws Error that names the fix and contains no row and no key.
+ */
+async function dataOf<T>(answer: Answer<unknown>): Promise<T> {
   const { data, error, status } = await answer
   if (error === null) return (data ?? []) as T
-  throw new Error(`${remedyOf(error.code, status)}${wordsOf(error)}`)
+  throw new Error(`${remedyOf(error.code, status)}${errorDetails(error)}`)
 }
 
 function remedyOf(code: string | undefined, status: number): string {
@@ -128,8 +131,8 @@ function remedyOf(code: string | undefined, status: number): string {
   return status === 0 ? 'no answer' : `HTTP ${status}`
 }
 
-/** A row stands in what Postgres says of values that it refuses. */
-const wordsOf = ({ code, message = '' }: { code?: string; message?: string }) =>
+/** Cut, because Postgres quotes the row in errors about its values. */
+const errorDetails = ({ code, message = '' }: { code?: string; message?: string }) =>
   code === undefined || code === '' ? '' : ` (${code}: ${message.replace(/\s+/g, ' ').slice(0, 120)})`
 
 const now = () => new Date().toISOString()

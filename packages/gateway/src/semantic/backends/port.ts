@@ -1,17 +1,17 @@
 import type { RedisConnection } from '../../redis/connection.ts'
+import type { EntryRef } from '../store/port.ts'
 
-/** Of an entry, where it stands. Partitions are named like keys of Redis: `gw:{team}:s:…`. */
-export type EntryRef = { partition: string; id: string }
+export type { EntryRef }
 
-/** An entry as it is kept: signed by whoever wrote it, and believed only after that was checked. */
+/** A stored entry: signed by its writer, and verified before each use. */
 export type StoredEntry = EntryRef & { value: Buffer }
 
 /**
- * Vectors and entries beyond one machine's memory: in a database that all processes share, and that finds what is near by
- * itself. Every method may throw, and may hang: whoever calls it waits no longer than it wants.
+ * Vectors and entries in a database shared by all processes, which finds nearest neighbours itself. Every method may
+ * reject or never settle: callers set a deadline by `signal`.
  */
 export type VectorBackend = {
-  /** The likely ones, in no order. What has expired is not among them. */
+  /** Returns the likely nearest entries, unordered, without expired ones. */
   nearest: (
     partition: string,
     vector: Int8Array,
@@ -19,22 +19,24 @@ export type VectorBackend = {
     signal: AbortSignal,
   ) => Promise<Omit<StoredEntry, 'partition'>[]>
   get: (place: EntryRef, signal: AbortSignal) => Promise<Buffer | undefined>
-  /** Over what is there. False: there is no room. */
+  /** Overwrites an entry. Resolves `false` if there is no space. */
   put: (entry: StoredEntry & { vector: Int8Array; expires: number }, signal: AbortSignal) => Promise<boolean>
-  /** Absent: entries are ordinary values of the Redis that is shared anyway, and can be looked through there. */
-  browse:
+  /** Absent if entries are ordinary values of the shared Redis, which is scanned instead. */
+  scan:
     | {
-        /** Some entries whose partition starts like that, in an order that stays; `after`: the last one of those before. */
+        /**
+         * Returns a page of entries whose partition starts with `prefix`, in a stable order, after the entry `after`.
+         */
         page: (prefix: string, after: EntryRef | undefined, signal: AbortSignal) => Promise<StoredEntry[]>
-        /** How many there were. */
+        /** Resolves with the number of entries deleted. */
         remove: (places: EntryRef[], signal: AbortSignal) => Promise<number>
       }
     | undefined
 }
 
-/** What `cache.semantic.index` takes of such a database. */
+/** Value of `cache.semantic.index` for such a database. */
 export type VectorBackendFactory = {
-  type: 'engine'
+  type: 'backend'
   name: string
-  open: (house: { link: RedisConnection | undefined; dims: number; sharedBytes: number }) => VectorBackend
+  open: (deps: { redis: RedisConnection | undefined; dims: number; sharedBytes: number }) => VectorBackend
 }

@@ -1,100 +1,100 @@
 import { type RedisConnection, RedisUnavailable } from '../../redis/connection.ts'
+import { backoffMs } from '../../util/backoff.ts'
 import { raceAbort } from '../../util/timeout.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { lengthOf, normalised, quantise } from '../index/quantise.ts'
 import type { Partition } from '../query/partition.ts'
+import { createSemanticAdmin } from '../store/admin.ts'
 import { seal, unseal } from '../store/codec.ts'
 import type { Generations } from '../store/generations.ts'
 import { expiryOf } from '../store/partitions.ts'
-import type { Neighbour, SemanticStore, StoreAdmin } from '../store/port.ts'
+import type { Candidate, EntrySource, SemanticStore } from '../store/port.ts'
 import { nameAnswer } from '../store/redis-entries.ts'
 import { createRefuted, refutedId } from '../store/refuted.ts'
 import { entryOf, idOf, isRefuted, NO_STAMPS, withRefuted } from '../store/store.ts'
-import { createBackendAdmin } from './admin.ts'
 import type { VectorBackend } from './port.ts'
+import { createBackendSource } from './source.ts'
 
 type BackendStoreOptions = {
-  shelves: VectorBackend
+  backend: VectorBackend
   dims: number
   secret: string | undefined
-  /** What an admin can do in Redis, for engines that keep their entries there. */
-  inRedis: StoreAdmin | undefined
-  /** Of entries that are kept there; of all others there is but one. */
+  /** Entries in Redis, for a backend that keeps its entries there. */
+  source: EntrySource | undefined
+  /** Generations of entries in Redis; entries elsewhere have a single one. */
   generations: Generations
-  /** Where processes tell each other of answers that were judged wrong; absent: each knows its own. */
-  link?: RedisConnection | undefined
-  /** Told what is wrong, whenever something is. */
-  onTrouble: (error: unknown) => void
+  /** Shares refuted answers between processes. Absent: each process knows its own. */
+  redis?: RedisConnection | undefined
+  /** Called for each failure of the backend. */
+  onError: (error: unknown) => void
 }
 
-/** Longer than this nobody waits for what is near; the call may go on sooner. */
+/** Longest search in milliseconds; the call's own deadline may end it sooner. */
 const SEARCH_MS = 1_000
 const WRITE_MS = 5_000
-/** So long an engine that failed is left alone: at first, and at most. */
-const [PAUSE_MIN_MS, PAUSE_MAX_MS] = [250, 15_000]
+/** Milliseconds without requests to the backend after a failure: at first, and at most. */
+const BACKOFF = { min: 250, max: 15_000 }
 
 /**
- * Vectors and entries in a database of their own. What it says is near is believed as little as what is in Redis: the
- * signature is checked, and the cosine is taken of the vector that was signed.
+ * Creates a store over a vector backend. Its results are not trusted: each signature is verified, and each cosine is
+ * computed from the signed vector.
  */
 export function createBackendStore({
-  shelves,
+  backend,
   dims,
   secret,
-  inRedis,
+  source,
   generations,
-  link,
-  onTrouble,
+  redis,
+  onError,
 }: BackendStoreOptions): SemanticStore {
-  const refuted = createRefuted(link)
-  const admin = createBackendAdmin(shelves, secret, inRedis, generations)
-  let strikes = 0
-  let awayUntil = 0
-  const isAway = () => performance.now() < awayUntil
+  const refuted = createRefuted(redis)
+  const admin = createSemanticAdmin(createBackendSource(backend, secret, source, generations))
+  let failures = 0
+  let unavailableUntil = 0
+  const isUnavailable = () => performance.now() < unavailableUntil
 
   async function guarded<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const signal = signalAfter(ms)
     try {
       const result = await raceAbort(work(signal), signal)
-      strikes = 0
+      failures = 0
       return result
     } catch (error) {
-      strikes += 1
-      const pause = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** (strikes - 1))
-      awayUntil = performance.now() + pause * (0.5 + Math.random() / 2)
-      // Of Redis it is said elsewhere.
-      if (!(error instanceof RedisUnavailable))
-        onTrouble(signal.aborted ? `no answer within ${ms} ms` : error)
+      failures += 1
+      unavailableUntil = performance.now() + backoffMs(failures, BACKOFF)
+      // The Redis connection logs its own failures.
+      if (!(error instanceof RedisUnavailable)) onError(signal.aborted ? `no answer within ${ms} ms` : error)
       throw error
     }
   }
 
   async function add(...[partition, vector, entry, since]: Parameters<SemanticStore['add']>) {
     const quantised = quantise(vector)
-    if (quantised === undefined || quantised.length !== dims || isAway()) return false
+    if (quantised === undefined || quantised.length !== dims || isUnavailable()) return false
     const place = { partition: partition.name, id: idOf(entry.question) }
     return await guarded(WRITE_MS, async (signal) => {
       const generation = since.generation ?? (await generations.begin(partition.name))
       const fresh = { ...entry, vector: quantised, refuted: [], pinned: false }
       const value = await seal(partition, place.id, fresh, generation)
       if (value === undefined) return false
-      // Unless somebody wants the last answer kept.
-      const held = await shelves.get(place, signal)
+      // A pinned entry is not replaced.
+      const held = await backend.get(place, signal)
       const sealed = held && (await unseal(partition, place.id, held, generation))
       if (sealed?.pinned || since.isOver()) return false
       const { answerId, keptUntil } = entry.answer
-      if (answerId !== undefined && link !== undefined && shelves.browse === undefined)
-        await nameAnswer(link, answerId, `${place.partition}:${place.id}`, keptUntil - Date.now())
-      return await shelves.put({ ...place, value, vector: quantised, expires: keptUntil }, signal)
+      if (answerId !== undefined && redis !== undefined && backend.scan === undefined)
+        await nameAnswer(redis, answerId, `${place.partition}:${place.id}`, keptUntil - Date.now())
+      return await backend.put({ ...place, value, vector: quantised, expires: keptUntil }, signal)
     })
   }
 
-  /** Notes in an entry itself that its answer is wrong for a question. */
+  /** Notes in the entry itself that its answer is wrong for a question. */
   async function mark(partition: Partition, id: string, asked: string) {
     await guarded(WRITE_MS, async (signal) => {
       const place = { partition: partition.name, id }
       const [held, generation] = await Promise.all([
-        shelves.get(place, signal),
+        backend.get(place, signal),
         generations.load(partition.name),
       ])
       const sealed = held && (await unseal(partition, id, held, generation))
@@ -102,26 +102,27 @@ export function createBackendStore({
       const value = await seal(partition, id, withRefuted(sealed, asked), generation ?? '')
       const key = `${partition.name}:${id}`
       if (value === undefined) return void (await admin.remove({ key }))
-      await shelves.put({ ...place, value, vector: sealed.vector, expires: expiryOf(sealed) }, signal)
+      await backend.put({ ...place, value, vector: sealed.vector, expires: expiryOf(sealed) }, signal)
     })
   }
 
   return {
-    // What others have put there costs a question to find out. While it is away, no vector is made for it.
-    holds: () => !isAway(),
+    // Whether a backend holds entries is unknown without a request. While it is unavailable, no vector is computed for
+    // it.
+    holds: () => !isUnavailable(),
     async nearest(partition, vector, count, question = '') {
       const unit = vector.length === dims ? normalised(vector) : undefined
       const query = unit && quantise(unit)
-      if (unit === undefined || query === undefined || isAway()) return []
+      if (unit === undefined || query === undefined || isUnavailable()) return []
       try {
         const asked = refutedId(question)
         const [likely, wrong, generation] = await Promise.all([
-          guarded(SEARCH_MS, (signal) => shelves.nearest(partition.name, query, count, signal)),
+          guarded(SEARCH_MS, (signal) => backend.nearest(partition.name, query, count, signal)),
           refuted.load(refuted.keyOf(partition, question)),
           generations.load(partition.name),
         ])
         const found = await Promise.all(
-          likely.map(async ({ id, value }): Promise<Neighbour[]> => {
+          likely.map(async ({ id, value }): Promise<Candidate[]> => {
             const sealed = await unseal(partition, id, value, generation)
             if (sealed === undefined || sealed.vector.length !== dims || expiryOf(sealed) <= Date.now())
               return []
@@ -147,7 +148,7 @@ export function createBackendStore({
         entries.map(({ id }) => mark(partition, id.slice(partition.name.length + 1), asked)),
       )
     },
-    since: ({ name }) => ({ stamps: NO_STAMPS, generation: generations.known(name) }),
+    snapshot: ({ name }) => ({ stamps: NO_STAMPS, generation: generations.current(name) }),
     admin,
     settled: async () => undefined,
     close: () => undefined,

@@ -3,34 +3,34 @@ import { createMemoryBudget } from '../../redis/memory-budget.ts'
 import { errorText } from '../../util/error-text.ts'
 import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
-/** Of the graph: more find the nearest more often, and take longer. */
+/** `EF`: nodes that a search visits. A higher value finds the nearest more often and takes longer. */
 const EXPLORED = '200'
-/** Candidates beside those that are asked for: some of them may be gone. */
+/** Extra candidates, since entries of some may be gone. */
 const MORE = 8
 const GRACE_MS = 60_000
 
 /**
- * The semantic cache in vector sets, which Redis has from version 8 on (Upstash has none): for those whose questions
- * outgrow the memory of one process, and whose Redis has room for them. Uses the connection of `gateway.redis`.
+ * Stores the semantic cache in the vector sets of Redis 8 (not available on Upstash): for more entries than one
+ * process holds, in a Redis with enough memory. Uses the connection of `gateway.redis`.
  *
  * @example
  * import { createVectorSetIndex } from '@hotdash/llm-gateway/vector-sets'
  * createGatewayClient({ gateway: { redis, cache: { semantic: { index: createVectorSetIndex() } } } })
  */
 export const createVectorSetIndex = (): VectorBackendFactory => ({
-  type: 'engine',
+  type: 'backend',
   name: 'vector sets',
-  open: ({ link, sharedBytes }) => (link === undefined ? nowhere : shelvesAt(link, sharedBytes)),
+  open: ({ redis, sharedBytes }) => (redis === undefined ? unconfigured : backendOver(redis, sharedBytes)),
 })
 
-/** One vector set for each partition; entries are values beside it, as they are without vector sets. */
-function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
-  const budget = createMemoryBudget(link, maxBytes, () => undefined)
+/** One vector set per partition; entries are ordinary values beside it. */
+function backendOver(redis: RedisConnection, maxBytes: number): VectorBackend {
+  const budget = createMemoryBudget(redis, maxBytes, () => undefined)
   const setOf = (partition: string) => `${partition}:v`
 
   async function call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown> {
     try {
-      return await link.run((client) => client.call(command, ...args))
+      return await redis.run((client) => client.call(command, ...args))
     } catch (error) {
       throw /unknown command/i.test(errorText(error))
         ? new Error('this Redis has no vector sets; they are there from version 8 on')
@@ -39,14 +39,14 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
   }
 
   async function likely(partition: string, vector: Int8Array, count: number): Promise<string[]> {
-    // Numbers, so that nothing else can stand in the filter.
+    // Only numbers are interpolated, so the filter cannot be injected into.
     const filter = `.e > ${Math.floor(Date.now())}`
     const wanted = ['COUNT', count + MORE, 'EF', EXPLORED, 'FILTER', filter]
     try {
       const ids = await call('VSIM', setOf(partition), 'FP32', floatsOf(vector), ...wanted)
       return Array.isArray(ids) ? [...new Set(ids.filter((id) => typeof id === 'string'))] : []
     } catch (error) {
-      // Something else stands there, or vectors of another length: that partition has nothing to give.
+      // The key holds another type, or vectors of another length: this partition has no results.
       if (isReply(error)) return []
       throw error
     }
@@ -57,9 +57,9 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
       const ids = await likely(partition, vector, count)
       if (ids.length === 0) return []
       const keys = ids.map((id) => `${partition}:${id}`)
-      const values = await link.run((client) => client.mgetBuffer(...keys))
+      const values = await redis.run((client) => client.mgetBuffer(...keys))
       const gone = ids.filter((_, at) => values[at] == null)
-      // Whose entry is gone, by a purge or for its age, goes as well.
+      // Vectors without an entry, purged or expired, are removed.
       for (const id of gone) call('VREM', setOf(partition), id).catch(() => undefined)
       return ids.flatMap((id, at) => {
         const value = values[at]
@@ -67,7 +67,7 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
       })
     },
     async get({ partition, id }) {
-      const [value] = await link.run((client) => client.mgetBuffer(`${partition}:${id}`))
+      const [value] = await redis.run((client) => client.mgetBuffer(`${partition}:${id}`))
       return value ?? undefined
     },
     async put({ partition, id, vector, value, expires }) {
@@ -75,7 +75,7 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
       const keptMs = Math.ceil(expires - Date.now())
       const set = setOf(partition)
       try {
-        await link.run((client) => client.set(`${partition}:${id}`, value, 'PX', keptMs))
+        await redis.run((client) => client.set(`${partition}:${id}`, value, 'PX', keptMs))
         await call(
           'VADD',
           set,
@@ -86,26 +86,31 @@ function shelvesAt(link: RedisConnection, maxBytes: number): VectorBackend {
           'SETATTR',
           JSON.stringify({ e: Math.floor(expires) }),
         )
-        // Never sooner than what is in it, pinned entries included.
-        const left = Number(await link.run((client) => client.pttl(set)))
-        if (left < keptMs + GRACE_MS / 2) await link.run((client) => client.pexpire(set, keptMs + GRACE_MS))
+        // The set lives at least as long as its longest-lived entry, pinned ones included.
+        const left = Number(await redis.run((client) => client.pttl(set)))
+        if (left < keptMs + GRACE_MS / 2) await redis.run((client) => client.pexpire(set, keptMs + GRACE_MS))
         return true
       } catch (error) {
         if (budget.refused(error)) return false
         throw error
       }
     },
-    browse: undefined,
+    scan: undefined,
   }
 }
 
 const floatsOf = (vector: Int8Array) => Buffer.from(Float32Array.from(vector).buffer)
 
-/** What Redis says of a command, as opposed to no answer. By name: the program's ioredis may be another copy than ours. */
+/** An error reply of Redis, as opposed to no answer. Compared by name: the program may use another copy of ioredis. */
 const isReply = (error: unknown) => error instanceof Error && error.name === 'ReplyError'
 
-async function unavailable(): Promise<never> {
+async function failUnconfigured(): Promise<never> {
   throw new Error('there is no Redis: set gateway.redis, or LLM_GATEWAY_REDIS_URL')
 }
 
-const nowhere: VectorBackend = { nearest: unavailable, get: unavailable, put: unavailable, browse: undefined }
+const unconfigured: VectorBackend = {
+  nearest: failUnconfigured,
+  get: failUnconfigured,
+  put: failUnconfigured,
+  scan: undefined,
+}

@@ -1,157 +1,160 @@
 import { LRUCache } from 'lru-cache'
 import type { SemanticPlan } from '../../core/caller.ts'
 import type { Calibration } from '../embedding/embedder.ts'
-import { createBudget } from '../judge/rate-limit.ts'
-import type { PartitionRules } from '../query/partition.ts'
-import { UNMEASURED } from './consensus.ts'
+import { createJudgeRateLimit } from '../judge/rate-limit.ts'
+import type { CalibrationScope } from '../query/partition.ts'
+import { DEFAULT_CALIBRATION } from './consensus.ts'
+import { createFeedback } from './threshold/feedback.ts'
 import {
-  adopt,
+  addLabel,
   boundedByLabels,
-  calibrated,
+  calibratedThreshold,
   type Estimate,
+  emptyLabels,
   estimate,
   type Labels,
-  label,
-  noLabels,
+  mergeMax,
   offScale,
   onScale,
   supportedByLabels,
 } from './threshold/labels.ts'
-import type { Note, SharedLabels } from './threshold/shared.ts'
-import { createSightings } from './threshold/sightings.ts'
+import type { LabelNote, SharedLabels } from './threshold/shared.ts'
 
 export type CalibrationParts = {
   shared: SharedLabels | undefined
-  /** What is known of the embedder's cosines; `undefined`: nothing. */
+  /** Calibration of the embedder. `undefined` if it was not measured. */
   calibration: Calibration | undefined
-  /** Told of what goes on in the background. */
+  /** Called with work in the background. */
   track: (work: Promise<void>) => void
   now?: () => number
 }
 
-/** What is known of the questions of one agent of one team. */
+/** Labels and thresholds of one agent of one team. */
 export type AgentCalibration = {
-  /** Of answers that serve on their own, by cosine; and of those on which several agree, by confidence. */
-  alone: Labels
-  agreed: Labels
-  /** What follows from them, for a plan of these figures. */
-  bars: Thresholds | undefined
-  /** When the labels of other processes were last looked for. */
+  /** Labels of answers selected as nearest, by cosine; and of those selected by consensus, by confidence. */
+  nearest: Labels
+  consensus: Labels
+  /** Thresholds derived from the labels, for the current plan. `undefined` until needed. */
+  thresholds: Thresholds | undefined
+  /** When labels of other processes were last loaded, by `now()`. */
   loadedAt: number
-  /** Until it is there, nobody knows what others may have learned: that an answer at the threshold is wrong, for one. */
-  first: Promise<void> | undefined
-  mayJudge: (perHour: number) => boolean
+  /** First load of labels. Calls wait for it: others may have learned that answers at the threshold are wrong. */
+  firstLoad: Promise<void> | undefined
+  judgeAllowed: (perHour: number) => boolean
   judging: number
-  /** That of the last call, for whoever asks without one. */
+  /** Plan of the latest call, for readers without a plan. */
   plan: SemanticPlan
 }
 
 export type Thresholds = {
-  of: string
-  /** Least cosine of an answer that serves on its own. */
+  planKey: string
+  /** Minimum cosine of an answer served as nearest. */
   threshold: number
-  /** Least confidence of those who agree; `NEVER`: they are not believed. */
-  limit: number
+  /** Minimum confidence of an answer served by consensus. `NEVER`: that path is off. */
+  minConfidence: number
 }
 
-/** What an agent's judgements say of one of the two ways to serve. */
-export type Known = Estimate & { threshold: number }
+/** Error estimate and threshold of one path. */
+export type PathEstimate = Estimate & { threshold: number }
 
-/** Whoever calls may name itself anything. */
+/** Callers can invent agent names. */
 const MAX_AGENTS = 1_000
-const CATCH_UP_MS = 60_000
+const RELOAD_MS = 60_000
 /** Above every confidence. */
 export const NEVER = 2
 
-/** What judgements have taught of each agent, here and in other processes. */
+/** Keeps the labels and thresholds of each agent, learned here and in other processes. */
 export function createAgentCalibration({
   shared,
   calibration,
   track,
   now = () => performance.now(),
 }: CalibrationParts) {
-  // Those forgotten are read again from what processes share.
-  const lessons = new LRUCache<string, AgentCalibration>({ max: MAX_AGENTS })
-  const sightings = createSightings()
-  /** Of each agent, the one that was asked for last. */
+  // Evicted ones (LRU) are loaded again from Redis.
+  const calibrations = new LRUCache<string, AgentCalibration>({ max: MAX_AGENTS })
+  const feedback = createFeedback()
+  /** Scope name last used by each agent. */
   const latest = new LRUCache<string, string>({ max: MAX_AGENTS })
 
-  /** The plan is the one of this call: a policy may have changed since the last. */
-  function lessonOf({ agent, name }: PartitionRules, plan: SemanticPlan): AgentCalibration {
-    const known = lessons.get(name)
+  /** Takes the plan of this call, since the policy may have changed. */
+  function calibrationOf({ agent, name }: CalibrationScope, plan: SemanticPlan): AgentCalibration {
+    const known = calibrations.get(name)
     latest.set(agent, name)
     if (known !== undefined) {
       known.plan = plan
       return known
     }
-    const lesson: AgentCalibration = {
-      alone: noLabels(),
-      agreed: noLabels(),
-      bars: undefined,
+    const own: AgentCalibration = {
+      nearest: emptyLabels(),
+      consensus: emptyLabels(),
+      thresholds: undefined,
       loadedAt: Number.NEGATIVE_INFINITY,
-      first: undefined,
-      mayJudge: createBudget(now),
+      firstLoad: undefined,
+      judgeAllowed: createJudgeRateLimit(now),
       judging: 0,
       plan,
     }
-    lessons.set(name, lesson)
-    return lesson
+    calibrations.set(name, own)
+    return own
   }
 
-  function barsOf(lesson: AgentCalibration): Thresholds {
-    const { threshold = (calibration ?? UNMEASURED).alone, errorBudget } = lesson.plan
+  function thresholdsOf(own: AgentCalibration): Thresholds {
+    const { threshold = (calibration ?? DEFAULT_CALIBRATION).minSimilarity, errorBudget } = own.plan
     const of = `${threshold} ${errorBudget}`
-    if (lesson.bars?.of === of) return lesson.bars
-    const limit =
+    if (own.thresholds?.planKey === of) return own.thresholds
+    const bound =
       calibration === undefined
-        ? boundedByLabels(lesson.agreed, errorBudget)
-        : supportedByLabels(lesson.agreed, onScale(calibration.confidence), errorBudget)
-    lesson.bars = {
-      of,
-      threshold: calibrated(lesson.alone, threshold, errorBudget),
-      limit: limit === undefined ? NEVER : offScale(limit),
+        ? boundedByLabels(own.consensus, errorBudget)
+        : supportedByLabels(own.consensus, onScale(calibration.minConfidence), errorBudget)
+    own.thresholds = {
+      planKey: of,
+      threshold: calibratedThreshold(own.nearest, threshold, errorBudget),
+      minConfidence: bound === undefined ? NEVER : offScale(bound),
     }
-    return lesson.bars
+    return own.thresholds
   }
 
   return {
-    of: lessonOf,
-    bars: barsOf,
-    /** What was judged of one entry. */
-    sightings: sightings.of,
-    /** What others have learned since is known at the next question; the first one waits for it. */
-    async prepare(school: PartitionRules, plan: SemanticPlan): Promise<void> {
-      const lesson = lessonOf(school, plan)
-      if (shared === undefined || now() - lesson.loadedAt < CATCH_UP_MS) return lesson.first
-      lesson.loadedAt = now()
-      const loading = shared.load(school).then((known) => {
+    of: calibrationOf,
+    thresholds: thresholdsOf,
+    /** Returns the labels of one entry. */
+    feedback: feedback.of,
+    /** Loads labels of other processes, at most once a minute. Only the first load is waited for. */
+    async prepare(scope: CalibrationScope, plan: SemanticPlan): Promise<void> {
+      const own = calibrationOf(scope, plan)
+      if (shared === undefined || now() - own.loadedAt < RELOAD_MS) return own.firstLoad
+      own.loadedAt = now()
+      const loading = shared.load(scope).then((known) => {
         if (known === undefined) return
-        adopt(lesson.alone, known.alone)
-        adopt(lesson.agreed, known.agreed)
-        lesson.bars = undefined
-        sightings.adopt(known.sightings)
+        mergeMax(own.nearest, known.nearest)
+        mergeMax(own.consensus, known.consensus)
+        own.thresholds = undefined
+        feedback.adopt(known.feedback)
       })
       track(loading)
-      lesson.first ??= loading
-      return await lesson.first
+      own.firstLoad ??= loading
+      return await own.firstLoad
     },
-    async learn(school: PartitionRules, lesson: AgentCalibration, note: Note): Promise<void> {
-      const { entry, similarity, right, alone, confidence } = note
-      if (alone) label(lesson.alone, similarity, right)
-      if (confidence !== undefined) label(lesson.agreed, onScale(confidence), right)
-      lesson.bars = undefined
-      sightings.add(entry, { similarity, right })
-      await shared?.add(school, note, lesson)
+    async learn(scope: CalibrationScope, own: AgentCalibration, note: LabelNote): Promise<void> {
+      const { entry, similarity, right, nearest, confidence } = note
+      if (nearest) addLabel(own.nearest, similarity, right)
+      if (confidence !== undefined) addLabel(own.consensus, onScale(confidence), right)
+      own.thresholds = undefined
+      feedback.add(entry, { similarity, right })
+      await shared?.add(scope, note, own)
     },
-    /** What is known of an agent's error, and what follows from it for either way to serve. */
-    known(agent: string): { alone: Known; agreed: Known } {
-      const lesson = lessons.get(latest.get(agent) ?? '')
-      const nothing = { ...estimate(noLabels(), 1), threshold: NEVER }
-      if (lesson === undefined) return { alone: { ...nothing, threshold: 1 }, agreed: nothing }
-      const { threshold, limit } = barsOf(lesson)
+    /** Returns error estimate and threshold of each path of an agent. */
+    known(agent: string): { nearest: PathEstimate; consensus: PathEstimate } {
+      const own = calibrations.get(latest.get(agent) ?? '')
+      const none = { ...estimate(emptyLabels(), 1), threshold: NEVER }
+      if (own === undefined) return { nearest: { ...none, threshold: 1 }, consensus: none }
+      const { threshold, minConfidence } = thresholdsOf(own)
       return {
-        alone: { ...estimate(lesson.alone, threshold), threshold },
-        agreed: limit === NEVER ? nothing : { ...estimate(lesson.agreed, onScale(limit)), threshold: limit },
+        nearest: { ...estimate(own.nearest, threshold), threshold },
+        consensus:
+          minConfidence === NEVER
+            ? none
+            : { ...estimate(own.consensus, onScale(minConfidence)), threshold: minConfidence },
       }
     },
   }

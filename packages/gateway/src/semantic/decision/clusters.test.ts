@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Neighbour } from '../store/port.ts'
-import { clusterAnswers, joining, nameOf } from './clusters.ts'
+import type { Candidate } from '../store/port.ts'
+import { clusterAnswers, groupName, groupsToJoin } from './clusters.ts'
 
 const of = (...groups: string[]) => ({ groups })
-const near = (...groups: string[]) => ({ entry: { groups }, similarity: 0.9 }) as unknown as Neighbour
+const near = (...groups: string[]) => ({ entry: { groups }, similarity: 0.9 }) as unknown as Candidate
 
 test('entries of one home are one family, and others are not', () => {
   expect(clusterAnswers([of('a'), of('b'), of('a'), of()])).toEqual([0, 1, 0, 3])
@@ -20,14 +20,14 @@ test('claims of two homes cancel out', () => {
 
 test('an answer joins the largest family that says the same, and claims only those who stand alone', () => {
   const around = [near('small'), near('small'), near('large'), near('large'), near('large'), near('lone')]
-  expect(joining(around, [around[0], around[2], around[5]] as Neighbour[])).toEqual(['large', 'lone'])
-  expect(joining(around, [])).toEqual([])
+  expect(groupsToJoin(around, [around[0], around[2], around[5]] as Candidate[])).toEqual(['large', 'lone'])
+  expect(groupsToJoin(around, [])).toEqual([])
 })
 
 test('answers of the same words have one name, however they are broken into lines', () => {
-  expect(nameOf('We ship\nto Norway. ')).toBe(nameOf('We ship to Norway.'))
-  expect(nameOf('We ship to Norway.')).not.toBe(nameOf('We ship to Sweden.'))
-  expect(nameOf('')).toMatch(/^[\w-]{12}$/)
+  expect(groupName('We ship\nto Norway. ')).toBe(groupName('We ship to Norway.'))
+  expect(groupName('We ship to Norway.')).not.toBe(groupName('We ship to Sweden.'))
+  expect(groupName('')).toMatch(/^[\w-]{12}$/)
 })
 
 test('whatever stands in the entries, two of different homes that nobody claims are never one family', () => {

@@ -1,65 +1,65 @@
 import { hash } from 'node:crypto'
-import { saidIn } from '../judge/judge.ts'
-import type { Entry, Neighbour } from '../store/port.ts'
+import { answerText } from '../judge/judge.ts'
+import type { Candidate, Entry } from '../store/port.ts'
 
-/** Nine bytes in Redis. */
+/** Base64url characters; 9 bytes in Redis. */
 const GROUP_CHARS = 12
-/** An entry has at most so many. */
+/** Most groups of one entry. */
 const MAX_GROUPS = 16
-/** Claims upon claims that are followed. */
+/** Links followed from a group to its root. */
 const MAX_STEPS = 3
 
-/** The name of a group that nobody else is in: the same for answers of the same words. */
-export const nameOf = (said: string) => hash('sha256', prepared(said), 'base64url').slice(0, GROUP_CHARS)
+/** Returns the group name of an answer by itself: a hash of its text. */
+export const groupName = (said: string) => hash('sha256', normalised(said), 'base64url').slice(0, GROUP_CHARS)
 
-/** Whether an entry's answer has the very words. */
-export function sameAs({ answer }: Entry, said: string): boolean {
-  return prepared(saidIn(answer.text)) === prepared(said)
+/** Tells whether an entry's answer has the same text. */
+export function hasSameText({ answer }: Entry, said: string): boolean {
+  return normalised(answerText(answer.text)) === normalised(said)
 }
 
-/** How an answer is broken into lines does not change what it says. */
-const prepared = (said: string) => said.normalize('NFC').replace(/\s+/g, ' ').trim()
+/** Line breaks and spaces do not change what an answer says. */
+const normalised = (said: string) => said.normalize('NFC').replace(/\s+/g, ' ').trim()
 
 /**
- * Which of several entries say the same, as a number for each.
+ * Clusters entries by equal answers. Returns a cluster number for each entry.
  *
- * The first group of an entry is its home. The others are homes of entries that stood alone and were found to say the
- * same: it claims them for its own home. Claims of different homes cancel out, and nothing ever unites two homes: a judge
- * who errs puts one entry where it does not belong, and not all that ever was said of one thing with all of another.
+ * An entry's first group is its root. Its other groups are roots of single entries that were judged equal: the entry
+ * links them to its own root. Links to different roots cancel out, and two roots are never united: a wrong judgement
+ * misplaces one entry, and never merges two whole clusters.
  */
 export function clusterAnswers(members: readonly { groups: readonly string[] }[]): number[] {
-  const claims = new Map<string, Set<string>>()
+  const links = new Map<string, Set<string>>()
   for (const { groups } of members) {
-    const [home = '', ...claimed] = groups
-    for (const name of claimed) claims.set(name, (claims.get(name) ?? new Set()).add(home))
+    const [root = '', ...linked] = groups
+    for (const name of linked) links.set(name, (links.get(name) ?? new Set()).add(root))
   }
-  const homeOf = (name: string): string => {
-    let home = name
+  const rootOf = (name: string): string => {
+    let root = name
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const [by, ...others] = claims.get(home) ?? []
+      const [by, ...others] = links.get(root) ?? []
       if (by === undefined || others.length > 0) break
-      home = by
+      root = by
     }
-    return home
+    return root
   }
   const first = new Map<string, number>()
   return members.map(({ groups }, at) => {
-    // Who has no group is alone.
-    const home = groups[0] === undefined ? `alone ${at}` : homeOf(groups[0])
-    const family = first.get(home) ?? at
-    first.set(home, family)
-    return family
+    // An entry without groups is a cluster by itself.
+    const root = groups[0] === undefined ? `alone ${at}` : rootOf(groups[0])
+    const cluster = first.get(root) ?? at
+    first.set(root, cluster)
+    return cluster
   })
 }
 
-/** The groups of an answer that says the same as some of its neighbours; none, where it says the same as nobody. */
-export function joining(neighbours: readonly Neighbour[], alike: readonly Neighbour[]): string[] {
-  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
-  const sizeOf = (family: number | undefined) => families.filter((other) => other === family).length
-  const familyOf = (near: Neighbour) => families[neighbours.indexOf(near)] ?? -1
-  // The largest is the likeliest to be joined by others, too; of two the nearer.
-  const home = alike.map(familyOf).reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), -1)
-  const claimed = alike.filter((near) => familyOf(near) !== home && sizeOf(familyOf(near)) === 1)
-  const names = [neighbours[home], ...claimed].flatMap((near) => near?.entry.groups.slice(0, 1) ?? [])
+/** Returns the groups of a new answer that equals some neighbours; empty if it equals none. */
+export function groupsToJoin(neighbours: readonly Candidate[], alike: readonly Candidate[]): string[] {
+  const clusters = clusterAnswers(neighbours.map(({ entry }) => entry))
+  const sizeOf = (cluster: number | undefined) => clusters.filter((other) => other === cluster).length
+  const clusterOf = (near: Candidate) => clusters[neighbours.indexOf(near)] ?? -1
+  // The largest cluster is preferred, as the likeliest to be joined again; among equals the nearest.
+  const root = alike.map(clusterOf).reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), -1)
+  const linked = alike.filter((near) => clusterOf(near) !== root && sizeOf(clusterOf(near)) === 1)
+  const names = [neighbours[root], ...linked].flatMap((near) => near?.entry.groups.slice(0, 1) ?? [])
   return [...new Set(names)].slice(0, MAX_GROUPS)
 }

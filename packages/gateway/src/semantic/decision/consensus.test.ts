@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Question } from '../guards/guard.ts'
 import { questionOf } from '../guards/question.ts'
-import { consensusOf, overlapOf, SUPPORT, UNMEASURED } from './consensus.ts'
+import { consensusOf, DEFAULT_CALIBRATION, MIN_WEIGHT, overlapOf } from './consensus.ts'
 
-const agree = (voters: Parameters<typeof consensusOf>[0]) => consensusOf(voters, UNMEASURED)
+const agree = (voters: Parameters<typeof consensusOf>[0]) => consensusOf(voters, DEFAULT_CALIBRATION)
 const GROUPS = { a: 1, b: 2, c: 3, other: 9 }
 const neighbour = (answer: keyof typeof GROUPS, similarity: number, overlap = 0.5) => ({
   group: GROUPS[answer],
@@ -18,13 +18,13 @@ test('without neighbours nobody agrees', () => {
 
 test('one that stands alone has no support, however near', () => {
   const alone = agree([neighbour('a', 0.99)])
-  expect(alone?.support).toBe(1)
-  expect(alone?.support).toBeLessThan(SUPPORT)
+  expect(alone?.weight).toBe(1)
+  expect(alone?.weight).toBeLessThan(MIN_WEIGHT)
 })
 
 test('those who agree are believed, those who do not are not', () => {
   const agreed = agree([0.9, 0.89, 0.88, 0.86].map((at) => neighbour('a', at)))
-  expect(agreed?.confidence).toBeGreaterThan(UNMEASURED.confidence)
+  expect(agreed?.confidence).toBeGreaterThan(DEFAULT_CALIBRATION.minConfidence)
   expect(agreed?.supporters).toEqual([0, 1, 2, 3])
   const divided = agree([
     neighbour('a', 0.9),
@@ -32,12 +32,12 @@ test('those who agree are believed, those who do not are not', () => {
     neighbour('a', 0.88),
     neighbour('b', 0.87),
   ])
-  expect(divided?.confidence).toBeLessThan(UNMEASURED.confidence)
+  expect(divided?.confidence).toBeLessThan(DEFAULT_CALIBRATION.minConfidence)
 })
 
 test('where all are far, doubt wins', () => {
   const far = agree([0.5, 0.49].map((at) => neighbour('a', at)))
-  expect(far?.confidence).toBeLessThan(UNMEASURED.confidence)
+  expect(far?.confidence).toBeLessThan(DEFAULT_CALIBRATION.minConfidence)
 })
 
 test('words in common break a tie of cosines', () => {
@@ -56,7 +56,7 @@ test('what two questions have in common is told by their marks as by their words
       const shared = [...a.contentSet].filter((word) => b.contentSet.has(word)).length
       const all = new Set([...a.contentSet, ...b.contentSet]).size
       expect(overlapOf(a, b)).toBeCloseTo(all === 0 ? 0 : shared / all)
-      expect(overlapOf(questionOf(mine.join(' '), a.marks), b)).toBe(overlapOf(a, b))
+      expect(overlapOf(questionOf(mine.join(' '), a.wordHashes), b)).toBe(overlapOf(a, b))
     }),
   )
 })

@@ -1,51 +1,51 @@
 import type { Calibration } from '../embedding/embedder.ts'
 import type { Question } from '../guards/guard.ts'
 
-/** An entry of the cache, as seen from a question. */
+/** A cached entry as it votes on a question. */
 export type Vote = {
   /** Cosine of the two questions. */
   similarity: number
   /** `overlapOf` the two questions. */
   overlap: number
-  /** The same for all entries whose answers were found to say the same. */
+  /** Cluster of its answer. */
   group: number
 }
 
 export type Consensus = {
-  /** The group of the nearest. */
+  /** Cluster of the nearest vote. */
   group: number
-  /** From 0 to 1: the weight of those who give this answer, among all, doubt included. */
+  /** From 0 to 1: the cluster's weight over all weights, the prior included. */
   confidence: number
-  /** How many neighbours as near as the nearest give it: 1 where it stands alone. */
-  support: number
-  /** Those who give it, nearest first, by their place in what was given. */
+  /** Summed kernel weight of the cluster. The nearest vote counts 1, so 1 means that no other entry supports it. */
+  weight: number
+  /** Indexes of the cluster's entries in the input, nearest first. */
   supporters: readonly number[]
 }
 
-/** Neighbours that have a vote. */
+/** Nearest entries that vote. */
 export const MAX_VOTES = 20
-/** Entries that are looked at: some are nearer by their words than by their cosines. */
+/** Entries to fetch: some rank higher by word overlap than by cosine. */
 export const NEIGHBOURS = 40
-/** Least support: a second opinion, if a distant one. */
-export const SUPPORT = 1.2
+/** Minimum weight: the nearest, and at least a distant second entry. */
+export const MIN_WEIGHT = 1.2
 
 /**
- * What is tried where nothing is known of an embedder: figures of another one. They say which answers are judged, and
- * none is served by them before judgements have borne them out.
+ * Calibration for an embedder without one, taken from another embedder. It selects what is judged; nothing is served
+ * by consensus until labels prove the error budget.
  */
-export const UNMEASURED: Calibration = {
-  alone: 0.95,
-  confidence: 0.7,
-  floor: 0.7,
-  spread: 0.1,
-  doubtAt: 0.6,
+export const DEFAULT_CALIBRATION: Calibration = {
+  minSimilarity: 0.95,
+  minConfidence: 0.7,
+  minConsensusSimilarity: 0.7,
+  bandwidth: 0.1,
+  priorSimilarity: 0.6,
 }
 
-/** How much the words in common count beside the cosine. */
+/** Weight of the word overlap in a vote's similarity. */
 const WORDS_WEIGHT = 0.2
 
-/** The share of the words of meaning that two questions have in common. */
-export function overlapOf({ marks: mine }: Question, { marks: theirs }: Question): number {
+/** Jaccard index of two questions' content words, from 0 to 1. */
+export function overlapOf({ wordHashes: mine }: Question, { wordHashes: theirs }: Question): number {
   let shared = 0
   for (let my = 0, their = 0; my < mine.length && their < theirs.length; ) {
     const a = mine[my] ?? 0
@@ -58,38 +58,38 @@ export function overlapOf({ marks: mine }: Question, { marks: theirs }: Question
   return all === 0 ? 0 : shared / all
 }
 
-/** Cosine and words in one figure; a cosine is taken as it is where half of the words are common. */
-const nearness = ({ similarity, overlap }: Vote): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
+/** Similarity used for voting: `cosine + 0.2 * (overlap - 0.5)`, i.e. the plain cosine at an overlap of 0.5. */
+const voteSimilarity = ({ similarity, overlap }: Vote): number => similarity + WORDS_WEIGHT * (overlap - 0.5)
 
 /**
- * Whether those around a question agree on its answer. Near the border between two answers the nearest neighbour alone
- * is often the wrong one; that all around give one answer is what a border cannot fake. `undefined` without neighbours.
+ * Computes a kernel-weighted vote of the neighbours on the answer. Near the border between two answers the nearest
+ * neighbour is often wrong, while consensus of all neighbours is not found there. Returns `undefined` without
+ * neighbours.
  *
- * An entry that nobody compared with another is a group of its own. It votes for itself alone, against all others: an
- * answer whose group lacks a member has less support, and the others have not more. So what was not judged costs hits,
- * and never makes one.
+ * An entry that was never compared is a cluster by itself and votes against all others: a missing comparison lowers
+ * the confidence of its answer and raises no other. So it costs hits, and never causes one.
  */
 export function consensusOf(
-  voters: readonly Vote[],
-  { spread, doubtAt }: Calibration,
+  votes: readonly Vote[],
+  { bandwidth, priorSimilarity }: Calibration,
 ): Consensus | undefined {
-  const near = voters
-    .map((voter, at) => ({ at, group: voter.group, nearness: nearness(voter) }))
+  const near = votes
+    .map((vote, at) => ({ at, group: vote.group, nearness: voteSimilarity(vote) }))
     .sort((a, b) => b.nearness - a.nearness)
     .slice(0, MAX_VOTES)
   const [first] = near
   if (first === undefined) return undefined
-  const weigh = (at: number) => Math.exp((at - first.nearness) / spread)
-  let support = 0
-  let all = weigh(doubtAt)
+  const weigh = (at: number) => Math.exp((at - first.nearness) / bandwidth)
+  let weight = 0
+  let all = weigh(priorSimilarity)
   for (const { group, nearness } of near) {
     all += weigh(nearness)
-    if (group === first.group) support += weigh(nearness)
+    if (group === first.group) weight += weigh(nearness)
   }
   return {
     group: first.group,
-    confidence: support / all,
-    support,
+    confidence: weight / all,
+    weight,
     supporters: near.filter(({ group }) => group === first.group).map(({ at }) => at),
   }
 }

@@ -1,18 +1,18 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { questionOf } from '../guards/question.ts'
-import { UNMEASURED } from './consensus.ts'
-import { type Candidate, decide, type Terms } from './decide.ts'
+import { DEFAULT_CALIBRATION } from './consensus.ts'
+import { type DecisionTerms, decide, type NearbyQuestion } from './decide.ts'
 
-const terms: Terms = {
+const terms: DecisionTerms = {
   threshold: 0.97,
-  limit: 0.7,
-  calibration: UNMEASURED,
+  minConfidence: 0.7,
+  calibration: DEFAULT_CALIBRATION,
   vetoOf: () => undefined,
-  secondSighting: false,
+  requireConfirmation: false,
 }
 const asked = questionOf('How do I return shoes?')
-const of = (group: string, similarity: number, text = 'How do I return shoes?'): Candidate => ({
+const of = (group: string, similarity: number, text = 'How do I return shoes?'): NearbyQuestion => ({
   question: questionOf(text),
   similarity,
   groups: [group],
@@ -20,12 +20,12 @@ const of = (group: string, similarity: number, text = 'How do I return shoes?'):
 const agreed = [of('a', 0.9), of('a', 0.89), of('a', 0.88), of('a', 0.86)]
 
 test('those around who agree serve, where each on its own is too far', () => {
-  expect(decide(asked, agreed, terms)).toMatchObject({ at: 0, path: 'agreement', serves: true })
+  expect(decide(asked, agreed, terms)).toMatchObject({ index: 0, path: 'consensus', serves: true })
   for (const one of agreed) expect(decide(asked, [one], terms)?.serves).toBe(false)
 })
 
 test('one that nobody supports serves from the threshold on', () => {
-  expect(decide(asked, [of('a', 0.98)], terms)).toMatchObject({ at: 0, path: 'alone', serves: true })
+  expect(decide(asked, [of('a', 0.98)], terms)).toMatchObject({ index: 0, path: 'nearest', serves: true })
   expect(decide(asked, [of('a', 0.96)], terms)?.serves).toBe(false)
 })
 
@@ -33,26 +33,26 @@ test('of those who agree, the nearest serves that the guards let pass', () => {
   const vetoOf = (_: unknown, { plain }: { plain: string }) =>
     plain.includes('worn') ? 'negation' : undefined
   const near = [of('a', 0.9, 'How do I return worn shoes?'), ...agreed.slice(1)]
-  expect(decide(asked, near, { ...terms, vetoOf })).toMatchObject({ at: 1, serves: true })
+  expect(decide(asked, near, { ...terms, vetoOf })).toMatchObject({ index: 1, serves: true })
   const all = near.map(({ similarity }) => of('a', similarity, 'How do I return worn shoes?'))
   expect(decide(asked, all, { ...terms, vetoOf })).toMatchObject({
-    at: undefined,
+    index: undefined,
     serves: false,
     veto: 'negation',
   })
 })
 
 test('while they are not believed, agreement serves nobody, and says what it would have done', () => {
-  const decision = decide(asked, agreed, { ...terms, limit: 2 })
-  expect(decision).toMatchObject({ at: 0, path: 'agreement', serves: false })
+  const decision = decide(asked, agreed, { ...terms, minConfidence: 2 })
+  expect(decision).toMatchObject({ index: 0, path: 'consensus', serves: false })
   expect(decision?.confidence).toBeGreaterThan(0.7)
 })
 
 test('with second sighting, an answer serves only where another call got it, too', () => {
-  const strict = { ...terms, secondSighting: true }
+  const strict = { ...terms, requireConfirmation: true }
   expect(decide(asked, [of('a', 0.99), of('b', 0.98)], strict)).toMatchObject({
     serves: false,
-    veto: 'unsighted',
+    veto: 'unconfirmed',
   })
   expect(decide(asked, [of('a', 0.99), of('a', 0.5)], strict)?.serves).toBe(true)
 })
@@ -66,22 +66,22 @@ const candidate = fc.record({
 const around = fc
   .array(candidate, { minLength: 1, maxLength: 15 })
   .map((all) => all.map(({ group, similarity, text }) => of(group, similarity, text)).toSorted(nearestFirst))
-const bars = fc.record({
+const thresholds = fc.record({
   threshold: fc.double({ min: 0.8, max: 1, noNaN: true }),
   limit: fc.double({ min: 0.3, max: 1, noNaN: true }),
-  secondSighting: fc.boolean(),
+  requireConfirmation: fc.boolean(),
   vetoed: fc.subarray(texts),
 })
-const termsOf = ({ vetoed, ...more }: { vetoed: string[] } & Partial<Terms>): Terms => ({
+const termsOf = ({ vetoed, ...more }: { vetoed: string[] } & Partial<DecisionTerms>): DecisionTerms => ({
   ...terms,
   ...more,
   vetoOf: (_, { plain }) => (vetoed.some((text) => questionOf(text).plain === plain) ? 'veto' : undefined),
 })
-const nearestFirst = (a: Candidate, b: Candidate) => b.similarity - a.similarity
+const nearestFirst = (a: NearbyQuestion, b: NearbyQuestion) => b.similarity - a.similarity
 
 test('one more who would answer otherwise, farther than all, never turns a miss into a hit', () => {
   fc.assert(
-    fc.property(around, bars, (near, given) => {
+    fc.property(around, thresholds, (near, given) => {
       const other = { ...of('z', 0.4), question: questionOf('zebra crossings') }
       if (!decide(asked, near, termsOf(given))?.serves)
         expect(decide(asked, [...near, other], termsOf(given))?.serves).toBe(false)
@@ -91,29 +91,29 @@ test('one more who would answer otherwise, farther than all, never turns a miss 
 
 test('an entry whose group nobody knows costs hits and never makes one', () => {
   fc.assert(
-    fc.property(around, fc.nat(), bars, (near, which, given) => {
+    fc.property(around, fc.nat(), thresholds, (near, which, given) => {
       const split = near.map((one, at) =>
         at === which % near.length ? { ...one, groups: ['unjudged'] } : one,
       )
       const [whole, part] = [decide(asked, near, termsOf(given)), decide(asked, split, termsOf(given))]
       if (part?.serves) expect(whole?.serves).toBe(true)
       // By agreement it serves nothing that those who know more would not serve by agreement.
-      if (part?.path === 'agreement' && part.serves) expect(whole?.path).toBe('agreement')
+      if (part?.path === 'consensus' && part.serves) expect(whole?.path).toBe('consensus')
     }),
   )
 })
 
-test('higher bars never serve more, and a vetoed question is never answered', () => {
+test('higher thresholds never serve more, and a vetoed question is never answered', () => {
   fc.assert(
-    fc.property(around, bars, fc.double({ min: 0, max: 0.2, noNaN: true }), (near, given, by) => {
+    fc.property(around, thresholds, fc.double({ min: 0, max: 0.2, noNaN: true }), (near, given, by) => {
       const low = decide(asked, near, termsOf(given))
       const high = decide(
         asked,
         near,
-        termsOf({ ...given, limit: given.limit + by, threshold: given.threshold + by }),
+        termsOf({ ...given, minConfidence: given.limit + by, threshold: given.threshold + by }),
       )
       if (high?.serves) expect(low?.serves).toBe(true)
-      const served = low?.serves ? near[low.at ?? -1] : undefined
+      const served = low?.serves ? near[low.index ?? -1] : undefined
       if (served !== undefined) expect(termsOf(given).vetoOf(asked, served.question)).toBeUndefined()
     }),
   )

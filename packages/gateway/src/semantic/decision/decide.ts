@@ -1,78 +1,88 @@
 import type { Calibration } from '../embedding/embedder.ts'
 import type { Question } from '../guards/guard.ts'
 import { clusterAnswers } from './clusters.ts'
-import { consensusOf, overlapOf, SUPPORT } from './consensus.ts'
+import { consensusOf, MIN_WEIGHT, overlapOf } from './consensus.ts'
 
-/** An entry near a question, as far as it bears on the decision. */
-export type Candidate = { question: Question; similarity: number; groups: readonly string[] }
+/** A cached question near the one asked, as the decision needs it. */
+export type NearbyQuestion = { question: Question; similarity: number; groups: readonly string[] }
 
-export type Terms = {
-  /** Least cosine of an entry that serves on its own. */
+export type DecisionTerms = {
+  /** Minimum cosine of an entry served as nearest. */
   threshold: number
-  /** Least confidence of those who agree. Above 1: they are not believed yet. */
-  limit: number
+  /** Minimum confidence of a consensus. Above 1: never served by consensus. */
+  minConfidence: number
   calibration: Calibration
-  /** What speaks against giving the answer of one question to another, by name. */
+  /** Returns the name of the guard that forbids the answer, or `undefined`. */
   vetoOf: (asked: Question, cached: Question) => string | undefined
-  /** An answer serves only where a second call was found to have got it, too. */
-  secondSighting: boolean
+  /** An answer serves only if a second call got an equal one. */
+  requireConfirmation: boolean
 }
 
-/** Why an answer may be given, if it may. */
+/** The selected entry, and whether it serves. */
 export type Decision = {
-  /** The place of the entry whose answer serves, or would, were it near enough; `undefined`: none passes the guards. */
-  at: number | undefined
-  /** `agreement`: several give this answer. `alone`: it is the nearest. */
-  path: 'agreement' | 'alone'
+  /** Index of the selected entry in `near`. `undefined` if none passes the guards. */
+  index: number | undefined
+  /** `consensus`: several entries give this answer. `nearest`: the nearest entry gives it. */
+  path: 'consensus' | 'nearest'
   serves: boolean
-  /** Of those who agree; 0 where nobody supports the nearest. */
+  /** Confidence of the consensus; 0 on the path `nearest`. */
   confidence: number
-  /** Why the nearest may not serve, as the name of a guard, or `unsighted`. */
+  /** Why the nearest entry may not serve: a guard's name, or `unconfirmed`. */
   veto: string | undefined
 }
 
 /**
- * Which of the entries near a question may answer it, `near` in the order of their cosines. Either several agree with
- * enough confidence, and the nearest of them that passes the guards answers; or the nearest is as near as an entry must be
- * that nobody supports.
+ * Selects the entry that may answer; `near` is sorted by cosine. On the path `consensus`, the confidence reaches its
+ * minimum, and the nearest supporter that passes the guards answers. On the path `nearest`, the nearest entry reaches
+ * the cosine threshold.
  */
-export function decide(asked: Question, near: readonly Candidate[], terms: Terms): Decision | undefined {
+export function decide(
+  asked: Question,
+  near: readonly NearbyQuestion[],
+  terms: DecisionTerms,
+): Decision | undefined {
   const [nearest] = near
   if (nearest === undefined) return undefined
-  const supporters = agreeing(asked, near, terms)
-  if (supporters.confidence >= terms.limit) {
-    const at = supporters.places.find((place) => passes(asked, near[place], terms))
+  const supporters = consensusAround(asked, near, terms)
+  if (supporters.confidence >= terms.minConfidence) {
+    const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
     if (at !== undefined)
-      return { at, path: 'agreement', serves: true, confidence: supporters.confidence, veto: undefined }
+      return {
+        index: at,
+        path: 'consensus',
+        serves: true,
+        confidence: supporters.confidence,
+        veto: undefined,
+      }
   }
-  const veto = terms.vetoOf(asked, nearest.question) ?? unsighted(near, terms)
+  const veto = terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
   const serves = veto === undefined && nearest.similarity >= terms.threshold
   if (serves || supporters.confidence === 0)
-    return { at: veto === undefined ? 0 : undefined, path: 'alone', serves, confidence: 0, veto }
-  const at = supporters.places.find((place) => passes(asked, near[place], terms))
-  return { at, path: 'agreement', serves: false, confidence: supporters.confidence, veto }
+    return { index: veto === undefined ? 0 : undefined, path: 'nearest', serves, confidence: 0, veto }
+  const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
+  return { index: at, path: 'consensus', serves: false, confidence: supporters.confidence, veto }
 }
 
-/** Those who give one answer, if there are enough of them, and near enough; the nearest first. */
-function agreeing(asked: Question, near: readonly Candidate[], { calibration }: Terms) {
-  const families = clusterAnswers(near)
-  const voters = near.map(({ question, similarity }, at) => ({
+/** Returns the confidence and the supporters, nearest first, if weight and similarity suffice. */
+function consensusAround(asked: Question, near: readonly NearbyQuestion[], { calibration }: DecisionTerms) {
+  const clusters = clusterAnswers(near)
+  const votes = near.map(({ question, similarity }, at) => ({
     similarity,
-    group: families[at] ?? at,
+    group: clusters[at] ?? at,
     overlap: overlapOf(asked, question),
   }))
-  const agreement = consensusOf(voters, calibration)
-  const [first = 0] = agreement?.supporters ?? []
-  const isFar = (near[first]?.similarity ?? 0) < calibration.floor
-  if (agreement === undefined || agreement.support < SUPPORT || isFar) return { confidence: 0, places: [] }
-  return { confidence: agreement.confidence, places: agreement.supporters }
+  const consensus = consensusOf(votes, calibration)
+  const [first = 0] = consensus?.supporters ?? []
+  const isFar = (near[first]?.similarity ?? 0) < calibration.minConsensusSimilarity
+  if (consensus === undefined || consensus.weight < MIN_WEIGHT || isFar) return { confidence: 0, indexes: [] }
+  return { confidence: consensus.confidence, indexes: consensus.supporters }
 }
 
-const passes = (asked: Question, candidate: Candidate | undefined, { vetoOf }: Terms) =>
+const passes = (asked: Question, candidate: NearbyQuestion | undefined, { vetoOf }: DecisionTerms) =>
   candidate !== undefined && vetoOf(asked, candidate.question) === undefined
 
-function unsighted(near: readonly Candidate[], { secondSighting }: Terms) {
-  if (!secondSighting) return undefined
+function unconfirmed(near: readonly NearbyQuestion[], { requireConfirmation }: DecisionTerms) {
+  if (!requireConfirmation) return undefined
   const [first, ...others] = clusterAnswers(near)
-  return others.includes(first ?? 0) ? undefined : 'unsighted'
+  return others.includes(first ?? 0) ? undefined : 'unconfirmed'
 }

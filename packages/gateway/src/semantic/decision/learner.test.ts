@@ -2,10 +2,16 @@ import { expect, test } from 'vitest'
 import type { SemanticPlan } from '../../core/caller.ts'
 import { planOf } from '../../policy/semantic-plan.ts'
 import type { Calibration } from '../embedding/embedder.ts'
-import type { Neighbour } from '../store/port.ts'
-import { type Asker, createLearner } from './learner.ts'
+import type { Candidate } from '../store/port.ts'
+import { createLearner, type LearningContext } from './learner.ts'
 
-const CALIBRATION: Calibration = { alone: 0.95, confidence: 0.6, floor: 0.7, spread: 0.1, doubtAt: 0.6 }
+const CALIBRATION: Calibration = {
+  minSimilarity: 0.95,
+  minConfidence: 0.6,
+  minConsensusSimilarity: 0.7,
+  bandwidth: 0.1,
+  priorSimilarity: 0.6,
+}
 const SCHOOL = { agent: 'a', name: 'gw:{t}:sl:a', secret: Buffer.from('secret') }
 const QUESTION = 'How do I return shoes?'
 
@@ -14,7 +20,7 @@ const planned = (more: Partial<SemanticPlan> = {}): SemanticPlan => ({
   ...more,
 })
 
-const entry = (id: string, similarity: number, group = id, said = id): Neighbour => {
+const entry = (id: string, similarity: number, group = id, said = id): Candidate => {
   const text = JSON.stringify({ choices: [{ message: { content: said } }] })
   return {
     similarity,
@@ -34,8 +40,8 @@ function learning(calibration: Calibration | undefined, verdict: boolean | 'none
     random: () => 0.5,
     now: () => now,
   })
-  const asker = (plan: SemanticPlan, says = verdict): Asker => ({
-    school: SCHOOL,
+  const asker = (plan: SemanticPlan, says = verdict): LearningContext => ({
+    scope: SCHOOL,
     plan,
     judge: async (_, near) => {
       asked.push(near.length)
@@ -55,9 +61,9 @@ function learning(calibration: Calibration | undefined, verdict: boolean | 'none
 
 test('of an embedder that was measured, agreement serves at once', () => {
   const { learner } = learning(CALIBRATION)
-  expect(learner.find(QUESTION, around, SCHOOL, planned()).meaning).toMatchObject({
+  expect(learner.find(QUESTION, around, SCHOOL, planned()).result).toMatchObject({
     outcome: 'hit',
-    path: 'agreement',
+    path: 'consensus',
   })
 })
 
@@ -67,11 +73,11 @@ test('of one that was not, it serves once judgements have proven the budget, and
   // 0.95 ^ 29 < 0.05: the 29th judgement without a mistake proves one in ten.
   for (let judged = 0; judged < 29; judged += 1) {
     const finding = learner.find(QUESTION, around, SCHOOL, plan)
-    expect(finding.meaning.outcome).toBe('unproven')
+    expect(finding.result.outcome).toBe('uncalibrated')
     await learner.groupsOf(QUESTION, 'fresh', finding, asker(plan))
   }
-  expect(learner.find(QUESTION, around, SCHOOL, plan).meaning.outcome).toBe('hit')
-  expect(learner.known('a').agreed).toMatchObject({ labels: 29, wrong: 0 })
+  expect(learner.find(QUESTION, around, SCHOOL, plan).result.outcome).toBe('hit')
+  expect(learner.known('a').consensus).toMatchObject({ labels: 29, wrong: 0 })
 })
 
 test('where those who agree turn out wrong beyond the budget, they are not believed any more', async () => {
@@ -80,35 +86,35 @@ test('where those who agree turn out wrong beyond the budget, they are not belie
   let served = 0
   for (; served < 20; served += 1) {
     const finding = learner.find(QUESTION, around, SCHOOL, plan)
-    if (finding.meaning.outcome !== 'hit') break
-    learner.consider(QUESTION, finding, asker(plan))
+    if (finding.result.outcome !== 'hit') break
+    learner.judgeHit(QUESTION, finding, asker(plan))
     await settled()
   }
   // What was measured counts for 299 judgements: three more may be wrong of them, the fourth is one too many.
   expect(served).toBe(4)
-  expect(learner.known('a').agreed.threshold).toBeGreaterThan(CALIBRATION.confidence)
+  expect(learner.known('a').consensus.threshold).toBeGreaterThan(CALIBRATION.minConfidence)
 })
 
 test('a label of agreement says nothing of answers that serve on their own', async () => {
   const { learner, asker, settled } = learning(CALIBRATION, false)
   const plan = planned()
-  learner.consider(QUESTION, learner.find(QUESTION, around, SCHOOL, plan), asker(plan))
+  learner.judgeHit(QUESTION, learner.find(QUESTION, around, SCHOOL, plan), asker(plan))
   await settled()
-  expect(learner.known('a').alone).toMatchObject({ labels: 0, threshold: 0.95 })
+  expect(learner.known('a').nearest).toMatchObject({ labels: 0, threshold: 0.95 })
   const alone = [entry('x', 0.96)]
-  learner.consider(QUESTION, learner.find(QUESTION, alone, SCHOOL, plan), asker(plan))
+  learner.judgeHit(QUESTION, learner.find(QUESTION, alone, SCHOOL, plan), asker(plan))
   await settled()
-  expect(learner.known('a').alone.threshold).toBeGreaterThan(0.96)
-  expect(learner.known('a').agreed.labels).toBeLessThanOrEqual(1)
+  expect(learner.known('a').nearest.threshold).toBeGreaterThan(0.96)
+  expect(learner.known('a').consensus.labels).toBeLessThanOrEqual(1)
 })
 
 test('a lesson goes by the plan of each call', () => {
   const { learner } = learning(CALIBRATION)
   const near = [entry('x', 0.9)]
-  const at = (threshold: number) => learner.find(QUESTION, near, SCHOOL, planned({ threshold })).meaning
-  expect(at(0.95)).toMatchObject({ outcome: 'below', threshold: 0.95 })
+  const at = (threshold: number) => learner.find(QUESTION, near, SCHOOL, planned({ threshold })).result
+  expect(at(0.95)).toMatchObject({ outcome: 'below-threshold', threshold: 0.95 })
   expect(at(0.85)).toMatchObject({ outcome: 'hit', threshold: 0.85 })
-  expect(learner.find(QUESTION, near, SCHOOL, planned()).meaning.threshold).toBe(CALIBRATION.alone)
+  expect(learner.find(QUESTION, near, SCHOOL, planned()).result.threshold).toBe(CALIBRATION.minSimilarity)
 })
 
 test('the hourly budget of judgements follows the plan, too', async () => {

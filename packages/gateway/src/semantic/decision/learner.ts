@@ -2,221 +2,250 @@ import type { SemanticPlan } from '../../core/caller.ts'
 import type { SemanticResult } from '../../core/record.ts'
 import { vetoOf } from '../guards/guards.ts'
 import { createReader } from '../guards/reader.ts'
-import type { PartitionRules } from '../query/partition.ts'
-import type { Neighbour } from '../store/port.ts'
+import type { CalibrationScope } from '../query/partition.ts'
+import type { Candidate } from '../store/port.ts'
 import { type CalibrationParts, createAgentCalibration, NEVER, type Thresholds } from './agent-calibration.ts'
-import { clusterAnswers, joining, nameOf, sameAs } from './clusters.ts'
-import { UNMEASURED } from './consensus.ts'
+import { clusterAnswers, groupName, groupsToJoin, hasSameText } from './clusters.ts'
+import { DEFAULT_CALIBRATION } from './consensus.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Match } from './match.ts'
 import { exploration } from './threshold/vcache.ts'
 
 export type Learner = ReturnType<typeof createLearner>
 
-/** Of each cached answer, would it have served? `undefined`: nobody could say. */
+/** Tells for each cached answer whether it would have been right. `undefined`: no verdict. */
 export type Judge = (
   asked: string,
-  near: readonly Neighbour[],
+  near: readonly Candidate[],
   model: string,
 ) => Promise<boolean[] | undefined>
 
-/** A call that asks, by the plan it has now. */
-export type Asker = {
-  school: PartitionRules
+/** What learning needs of a call: its scope, plan and judge. */
+export type LearningContext = {
+  scope: CalibrationScope
   plan: SemanticPlan
   judge: Judge
-  /** Remembers that the answers of these entries are wrong for the question. */
-  refute?: (wrong: readonly Neighbour[]) => Promise<void>
+  /** Notes for all processes that the answers of these entries are wrong for the question. */
+  refute?: (wrong: readonly Candidate[]) => Promise<void>
 }
 
-/** Labels of its own an entry needs before it goes by them. Source: vCache, arXiv 2502.03771. */
-const HOT = 4
+/** Labels an entry needs for a curve of its own. Source: vCache, arXiv 2502.03771. */
+const MIN_ENTRY_LABELS = 4
 const MAX_JUDGING = 4
-/** Families of answers a fresh one is compared with, in one call of the judge. */
-const COMPARED = 12
+/** Clusters a new answer is compared with, in one call of the judge. */
+const MAX_COMPARED = 12
 
-/** Decides what may serve, and lets a judge correct it. */
+/** Creates the learner: it decides which entry may serve, and learns from a judge's labels. */
 export function createLearner({
   random = Math.random,
   ...parts
 }: CalibrationParts & { random?: () => number }) {
   const { calibration, track } = parts
-  const lessons = createAgentCalibration(parts)
+  const calibrations = createAgentCalibration(parts)
   const read = createReader()
-  const measure = calibration ?? UNMEASURED
+  const figures = calibration ?? DEFAULT_CALIBRATION
 
-  /** May any of them serve? `neighbours` in the order of their cosines. */
+  /** Decides which of the entries found may answer; `found` is sorted by cosine. */
   function find(
     asked: string,
-    found: readonly Neighbour[],
-    school: PartitionRules,
+    found: readonly Candidate[],
+    scope: CalibrationScope,
     plan: SemanticPlan,
   ): Match {
-    const neighbours = unrefuted(found)
+    const neighbours = withoutRefuted(found)
     const [nearest] = neighbours
     if (nearest === undefined) {
       const [{ entry, similarity } = {}] = found
       if (entry === undefined || similarity === undefined)
-        return { neighbours, meaning: { outcome: 'nothing' } }
-      return { neighbours, meaning: { outcome: 'veto', reason: 'refuted', similarity, entry: entry.id } }
+        return { candidates: neighbours, result: { outcome: 'no-candidate' } }
+      return {
+        candidates: neighbours,
+        result: { outcome: 'veto', reason: 'refuted', similarity, entry: entry.id },
+      }
     }
-    const bars = lessons.bars(lessons.of(school, plan))
+    const thresholds = calibrations.thresholds(calibrations.of(scope, plan))
     const { similarity } = nearest
-    const isFar = similarity < Math.min(plan.band, bars.threshold, measure.floor)
-    const decision = isFar ? undefined : decided(asked, neighbours, plan, bars)
-    const candidate = decision?.at === undefined ? undefined : neighbours[decision.at]
+    const isFar = similarity < Math.min(plan.judgeFrom, thresholds.threshold, figures.minConsensusSimilarity)
+    const decision = isFar ? undefined : decideFor(asked, neighbours, plan, thresholds)
+    const candidate = decision?.index === undefined ? undefined : neighbours[decision.index]
     const { entry, similarity: cosine } = candidate ?? nearest
-    const known = { similarity: cosine, threshold: bars.threshold, entry: entry.id }
-    if (decision === undefined) return { neighbours, meaning: { ...known, outcome: 'below' } }
+    const known = { similarity: cosine, threshold: thresholds.threshold, entry: entry.id }
+    if (decision === undefined)
+      return { candidates: neighbours, result: { ...known, outcome: 'below-threshold' } }
     const { path, confidence, veto } = decision
-    const why = path === 'agreement' ? { path, confidence } : { path }
+    const why = path === 'consensus' ? { path, confidence } : { path }
     if (candidate === undefined) {
-      const outcome = similarity >= bars.threshold || confidence >= bars.limit ? 'veto' : 'below'
-      return { neighbours, meaning: { ...known, ...why, outcome, ...(veto && { reason: veto }) } }
+      const outcome =
+        similarity >= thresholds.threshold || confidence >= thresholds.minConfidence
+          ? 'veto'
+          : 'below-threshold'
+      return { candidates: neighbours, result: { ...known, ...why, outcome, ...(veto && { reason: veto }) } }
     }
-    const outcome = outcomeOf(decision, candidate, plan, bars)
-    return { neighbours, candidate, meaning: { ...known, ...why, outcome } }
+    const outcome = outcomeOf(decision, candidate, plan, thresholds)
+    return { candidates: neighbours, chosen: candidate, result: { ...known, ...why, outcome } }
   }
 
-  function decided(asked: string, neighbours: readonly Neighbour[], plan: SemanticPlan, bars: Thresholds) {
+  function decideFor(
+    asked: string,
+    neighbours: readonly Candidate[],
+    plan: SemanticPlan,
+    thresholds: Thresholds,
+  ) {
     const near = neighbours.map(({ entry, similarity }) => ({
       question: read(entry.question),
       groups: entry.groups,
       similarity,
     }))
     return decide(read(asked), near, {
-      ...bars,
-      calibration: measure,
+      ...thresholds,
+      calibration: figures,
       vetoOf: (asked, cached) => vetoOf(asked, cached, plan.guards),
-      secondSighting: plan.secondSighting,
+      requireConfirmation: plan.requireConfirmation,
     })
   }
 
   function outcomeOf(
     { serves, path, confidence }: Decision,
-    { entry, similarity }: Neighbour,
+    { entry, similarity }: Candidate,
     plan: SemanticPlan,
-    { limit }: Thresholds,
+    { minConfidence }: Thresholds,
   ): SemanticResult['outcome'] {
-    const isUnproven = limit === NEVER && path === 'agreement' && confidence >= measure.confidence
-    if (!serves) return isUnproven ? 'unproven' : 'below'
-    // Of an entry that serves on its own much may be known: then it goes by that, too. It can only be asked more of it.
-    const own = path === 'alone' ? lessons.sightings(entry.id) : []
-    if (own.length >= HOT && random() <= exploration(own, similarity, plan.errorBudget)) return 'explored'
-    return plan.mode === 'on' ? 'hit' : 'would-hit'
+    const isUncalibrated =
+      minConfidence === NEVER && path === 'consensus' && confidence >= figures.minConfidence
+    if (!serves) return isUncalibrated ? 'uncalibrated' : 'below-threshold'
+    // An entry with enough labels also follows its own curve, which can only make serving rarer.
+    const own = path === 'nearest' ? calibrations.feedback(entry.id) : []
+    if (own.length >= MIN_ENTRY_LABELS && random() <= exploration(own, similarity, plan.errorBudget))
+      return 'explored'
+    return plan.mode === 'on' ? 'hit' : 'shadow-hit'
   }
 
-  /** Has some of what may serve judged, and nothing else made of it. */
-  function consider(asked: string, finding: Match, asker: Asker): void {
-    const { candidate } = finding
-    if (candidate === undefined || !isNear(finding, asker.plan) || !isDrawn(asker.plan)) return
-    const asking = judged(asked, [candidate], asker).then(([right] = []) => {
+  /** Has a sample of hits judged, in the background. */
+  function judgeHit(asked: string, match: Match, context: LearningContext): void {
+    const { chosen } = match
+    if (chosen === undefined || !mayServe(match, context.plan) || !isSampled(context.plan)) return
+    const asking = askJudge(asked, [chosen], context).then(([right] = []) => {
       if (right === undefined) return undefined
-      const learning = learn(finding, candidate, right, asker)
-      const refuting = right ? undefined : asker.refute?.(likeOf(finding, candidate))
+      const learning = recordLabel(match, chosen, right, context)
+      const refuting = right ? undefined : context.refute?.(sameAnswer(match, chosen))
       return Promise.all([learning, refuting]).then(() => undefined)
     })
     track(asking)
   }
 
   /**
-   * The groups of a fresh answer: those of the neighbours that say the same, by their words or by a judge's. What was
-   * judged of the neighbour that might have served is a label, too: nothing else tells what serving it would have done.
+   * Returns the groups of a new answer: those of neighbours with an equal answer, by text or by the judge. A verdict
+   * on the entry that might have served is also a label: no other source tells whether it would have been right.
    */
-  async function groupsOf(asked: string, said: string, finding: Match, asker: Asker): Promise<string[]> {
-    const { neighbours, candidate } = finding
-    const same = neighbours.filter(({ entry }) => sameAs(entry, said))
+  async function groupsOf(
+    asked: string,
+    said: string,
+    match: Match,
+    context: LearningContext,
+  ): Promise<string[]> {
+    const { candidates, chosen } = match
+    const same = candidates.filter(({ entry }) => hasSameText(entry, said))
     const alike = [...same]
-    if (isDrawn(asker.plan)) {
-      // Of two texts that are the same no judge is needed; but only what was drawn is counted, right or wrong.
-      if (candidate !== undefined && same.includes(candidate)) await learn(finding, candidate, true, asker)
-      const others = comparable(finding, asker.plan, same)
-      const verdicts = await judged(asked, others, asker)
+    if (isSampled(context.plan)) {
+      // Equal texts need no judge, but only sampled ones count as labels: others would bias the rate.
+      if (chosen !== undefined && same.includes(chosen)) await recordLabel(match, chosen, true, context)
+      const others = comparisonCandidates(match, context.plan, same)
+      const verdicts = await askJudge(asked, others, context)
       for (const [at, near] of others.entries()) {
         const right = verdicts?.[at]
         if (right === undefined) continue
-        if (!right) await asker.refute?.(likeOf(finding, near))
-        if (near === candidate) await learn(finding, near, right, asker)
+        if (!right) await context.refute?.(sameAnswer(match, near))
+        if (near === chosen) await recordLabel(match, near, right, context)
         if (right) alike.push(near)
       }
     }
-    const joined = joining(neighbours, alike)
-    return joined.length > 0 ? joined : [nameOf(said)]
+    const joined = groupsToJoin(candidates, alike)
+    return joined.length > 0 ? joined : [groupName(said)]
   }
 
   /**
-   * Whom a fresh answer is compared with: who might have served, and of each other family the nearest. Guards have no say,
-   * since it is answers that are compared; they have it again whenever one of them is to serve.
+   * Returns the entries that a new answer is compared with: the one that might have served, and the nearest of each
+   * other cluster. Guards do not apply, since answers are compared; they apply again whenever one is to serve.
    */
-  function comparable(finding: Match, plan: SemanticPlan, same: readonly Neighbour[]): Neighbour[] {
-    const { neighbours, candidate } = finding
-    const families = clusterAnswers(neighbours.map(({ entry }) => entry))
-    const chosen = candidate !== undefined && isNear(finding, plan) ? [candidate] : []
+  function comparisonCandidates(match: Match, plan: SemanticPlan, same: readonly Candidate[]): Candidate[] {
+    const { candidates, chosen: candidate } = match
+    const clusters = clusterAnswers(candidates.map(({ entry }) => entry))
+    const chosen = candidate !== undefined && mayServe(match, plan) ? [candidate] : []
     const seen = new Set<number | undefined>()
-    for (const [at, near] of neighbours.entries())
-      if (same.includes(near) || chosen.includes(near)) seen.add(families[at])
-    for (const [at, near] of neighbours.entries()) {
-      if (chosen.length >= COMPARED || near.similarity < Math.min(plan.band, measure.doubtAt)) break
-      if (seen.has(families[at])) continue
-      seen.add(families[at])
+    for (const [at, near] of candidates.entries())
+      if (same.includes(near) || chosen.includes(near)) seen.add(clusters[at])
+    for (const [at, near] of candidates.entries()) {
+      if (
+        chosen.length >= MAX_COMPARED ||
+        near.similarity < Math.min(plan.judgeFrom, figures.priorSimilarity)
+      )
+        break
+      if (seen.has(clusters[at])) continue
+      seen.add(clusters[at])
       chosen.push(near)
     }
     return chosen.filter((near) => !same.includes(near))
   }
 
-  const isDrawn = ({ judge }: SemanticPlan) => judge !== undefined && random() < judge.rate
+  const isSampled = ({ judge }: SemanticPlan) => judge !== undefined && random() < judge.rate
 
-  async function judged(
+  async function askJudge(
     asked: string,
-    near: readonly Neighbour[],
-    { school, plan, judge }: Asker,
+    near: readonly Candidate[],
+    { scope, plan, judge }: LearningContext,
   ): Promise<boolean[] | undefined> {
-    const lesson = lessons.of(school, plan)
-    if (near.length === 0 || plan.judge === undefined || lesson.judging >= MAX_JUDGING) return undefined
-    if (!lesson.mayJudge(plan.judge.perHour)) return undefined
-    lesson.judging += 1
+    const own = calibrations.of(scope, plan)
+    if (near.length === 0 || plan.judge === undefined || own.judging >= MAX_JUDGING) return undefined
+    if (!own.judgeAllowed(plan.judge.perHour)) return undefined
+    own.judging += 1
     try {
       return await judge(asked, near, plan.judge.model)
     } finally {
-      lesson.judging -= 1
+      own.judging -= 1
     }
   }
 
   /**
-   * A label counts for the way on which its answer served, or would have: those of the one say nothing of the error of
-   * the other, and each keeps to the budget, so that both together do.
+   * Records a judge's label under the path that selected the answer (`consensus` or `nearest`). Error rates are
+   * tracked per path; each path stays within `errorBudget`, hence so does their mixture.
    */
-  async function learn({ meaning, neighbours }: Match, near: Neighbour, right: boolean, asker: Asker) {
-    const lesson = lessons.of(asker.school, asker.plan)
-    const { path, confidence = 0 } = meaning
-    const isAgreed = path === 'agreement'
-    await lessons.learn(asker.school, lesson, {
+  async function recordLabel(
+    { result, candidates }: Match,
+    near: Candidate,
+    right: boolean,
+    context: LearningContext,
+  ) {
+    const own = calibrations.of(context.scope, context.plan)
+    const { path, confidence = 0 } = result
+    const isAgreed = path === 'consensus'
+    await calibrations.learn(context.scope, own, {
       entry: near.entry.id,
       similarity: near.similarity,
       right,
-      alone: near === neighbours[0] && !(isAgreed && confidence >= lessons.bars(lesson).limit),
+      nearest:
+        near === candidates[0] && !(isAgreed && confidence >= calibrations.thresholds(own).minConfidence),
       confidence: isAgreed ? confidence : undefined,
     })
   }
 
-  return { prepare: lessons.prepare, known: lessons.known, find, consider, groupsOf }
+  return { prepare: calibrations.prepare, known: calibrations.known, find, judgeHit, groupsOf }
 }
 
-/** Without answers that were judged wrong for this question, and those that are known to say the same as one of them. */
-function unrefuted(neighbours: readonly Neighbour[]): readonly Neighbour[] {
+/** Drops answers judged wrong for this question, and all answers equal to one of them. */
+function withoutRefuted(neighbours: readonly Candidate[]): readonly Candidate[] {
   if (!neighbours.some(({ refuted }) => refuted)) return neighbours
-  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
-  const wrong = new Set(families.filter((_, at) => neighbours[at]?.refuted))
-  return neighbours.filter((_, at) => !wrong.has(families[at] ?? -1))
+  const clusters = clusterAnswers(neighbours.map(({ entry }) => entry))
+  const wrong = new Set(clusters.filter((_, at) => neighbours[at]?.refuted))
+  return neighbours.filter((_, at) => !wrong.has(clusters[at] ?? -1))
 }
 
-/** Those around that are known to give the same answer, itself among them: what is wrong of one is wrong of all. */
-function likeOf({ neighbours }: Match, near: Neighbour): Neighbour[] {
-  const families = clusterAnswers(neighbours.map(({ entry }) => entry))
-  const own = families[neighbours.indexOf(near)]
-  return own === undefined ? [near] : neighbours.filter((_, at) => families[at] === own)
+/** Returns the candidates with an equal answer, itself included: a wrong answer is wrong for all of them. */
+function sameAnswer({ candidates }: Match, near: Candidate): Candidate[] {
+  const clusters = clusterAnswers(candidates.map(({ entry }) => entry))
+  const own = clusters[candidates.indexOf(near)]
+  return own === undefined ? [near] : candidates.filter((_, at) => clusters[at] === own)
 }
 
-/** Only what may serve one day is worth a judgement. */
-const isNear = ({ candidate, meaning }: Match, { band }: SemanticPlan) =>
-  candidate !== undefined && (candidate.similarity >= band || meaning.path === 'agreement')
+/** Only an answer that may serve at some threshold is worth judging. */
+const mayServe = ({ chosen, result }: Match, { judgeFrom }: SemanticPlan) =>
+  chosen !== undefined && (chosen.similarity >= judgeFrom || result.path === 'consensus')

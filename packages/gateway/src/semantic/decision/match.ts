@@ -1,13 +1,13 @@
 import type { SemanticResult } from '../../core/record.ts'
-import type { Neighbour } from '../store/port.ts'
+import type { Candidate } from '../store/port.ts'
 
-/** What was found near a question. */
+/** Result of a search. */
 export type Match = {
-  meaning: SemanticResult
-  /** In the order of their cosines. */
-  neighbours: readonly Neighbour[]
-  /** The one that serves, or would if it were nearer or surer; absent where guards speak against all. */
-  candidate?: Neighbour
+  result: SemanticResult
+  /** Sorted by cosine, the nearest first. */
+  candidates: readonly Candidate[]
+  /** The entry that serves, or would at a lower threshold. Absent if guards veto all. */
+  chosen?: Candidate
 }
 
-export const NO_MATCH: Match = { meaning: { outcome: 'nothing' }, neighbours: [] }
+export const NO_MATCH: Match = { result: { outcome: 'no-candidate' }, candidates: [] }

@@ -1,7 +1,7 @@
 /**
- * The one vector of an embedder's answer. No more of it is read than the vector should have: an object can claim to be of
+ * Returns the single vector of an embedder's answer. Reads only the expected number of elements: an object can claim
  * any length.
- * @throws RangeError for another number of vectors, or of numbers.
+ * @throws RangeError for another number of vectors or of elements.
  */
 export function checkedVector(given: unknown, dimensions: number): Float32Array {
   if (!Array.isArray(given) || given.length !== 1) throw new RangeError('the embedder gave no vector')

@@ -1,42 +1,42 @@
-/** Turns texts into points, near each other where the texts mean nearly the same. */
+/** Maps texts to vectors that are near each other if the texts mean nearly the same. */
 export type Embedder = {
   /**
-   * Names the model, its version and its size. Cosines of two models, or of two sizes of one, are not comparable:
-   * vectors of different ids must never meet.
+   * Names the model, its version and its dimensions. Vectors of different ids are never compared: their cosines have
+   * different scales.
    */
   id: string
   dimensions: number
   /**
-   * One vector of length 1 per text, in the order of the texts.
-   * @throws RangeError for a text longer than the model reads to its end: what it cannot see, it cannot tell apart.
+   * Returns one vector of length 1 per text, in order.
+   * @throws RangeError for a text longer than the model reads, since texts that differ only in the unread part would
+   * get equal vectors.
    */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Float32Array[]>
   /**
-   * From when those around a question are believed, as it was measured on questions with known answers.
-   * @default unknown: nothing is served because several agree, until judgements have shown how often that is right
+   * Thresholds for a consensus, measured on questions with known answers.
+   * @default unknown: nothing is served by consensus until labels prove the error budget
    */
   calibration?: Calibration
 }
 
 /**
- * What the cosines of one model mean where several entries are near. It stands at the embedder and not in a policy,
- * since it is a property of the vectors: a policy that moved to another model with the figures of the last one would
- * serve wrong answers without anybody having changed a figure.
+ * What cosines of this model mean when several entries are near. A property of the vectors and therefore of the
+ * embedder: in a policy, the figures of one model would serve wrong answers after a switch to another.
  */
 export type Calibration = {
-  /** Cosine from which an answer serves that nobody supports, where no policy says otherwise. */
-  alone: number
-  /** Least confidence, from 0 to 1, with which those who agree may answer. */
-  confidence: number
-  /** Least cosine of the nearest of them. */
-  floor: number
-  /** A neighbour farther by this has 1/e of the vote. */
-  spread: number
-  /** As near as this stands one neighbour more, who would answer otherwise: where all are far, doubt wins. */
-  doubtAt: number
+  /** Minimum cosine of an answer served as nearest, unless the policy sets `threshold`. */
+  minSimilarity: number
+  /** Minimum confidence of a consensus, from 0 to 1. */
+  minConfidence: number
+  /** Minimum cosine of the nearest supporter of a consensus. */
+  minConsensusSimilarity: number
+  /** Kernel bandwidth: a neighbour farther than the nearest by this has 1/e of its weight. */
+  bandwidth: number
+  /** Similarity of the prior, one extra vote against every answer: where all neighbours are far, the prior wins. */
+  priorSimilarity: number
 }
 
-/** To length 1, so that a dot product is a cosine. A vector of nothing stays what it is: it is near to no other. */
+/** Scales to length 1, so that a dot product is a cosine. A zero vector stays zero: it is near to no other. */
 export function normalised(vector: ArrayLike<number>): Float32Array {
   const unit = Float32Array.from(vector)
   let sum = 0

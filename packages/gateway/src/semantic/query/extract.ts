@@ -1,28 +1,31 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 import type { Operation } from '../../core/operation.ts'
 
-/** The one text of a request that is compared by meaning, and the request without it, which must be equal. */
+/** The text compared by similarity, and the rest of the request, which must be equal. */
 export type Query = { text: string; rest: JsonObject }
 
-/** Part of every partition: vectors of texts that were prepared otherwise are not comparable. */
-export const PREPARATION = 'nfc-1'
+/**
+ * Version of the text normalisation. Part of every partition: vectors of differently normalised texts are not
+ * comparable.
+ */
+export const NORMALISATION = 'nfc-1'
 
-/** Longer texts share too much with each other for their difference to show in a vector. */
+/** Longest question in characters: vectors of longer texts hardly show a difference. */
 const MAX_CHARS = 1_000
 const MIN_WORDS = 2
 
-const SETTING = new Set(['system', 'developer'])
-/** Stands where the question was. */
-const GAP = null
+const INSTRUCTION_ROLES = new Set(['system', 'developer'])
+/** Replaces the question in `rest`. */
+const PLACEHOLDER = null
 
 /**
- * Finds the question of a request that has one turn, of text; anything else cannot be answered by meaning.
- * Returns the reason as a word where there is none.
+ * Extracts the question of a request with a single turn of text. Any other request is not looked up: returns the
+ * reason as a word.
  */
 export function extractQuery(operation: Operation, body: JsonObject): Query | string {
   if (operation === 'chat') return inItems(body, 'messages')
   if (operation !== 'responses') return 'operation'
-  if (typeof body.input === 'string') return checked(body.input, { ...body, input: GAP })
+  if (typeof body.input === 'string') return validated(body.input, { ...body, input: PLACEHOLDER })
   return inItems(body, 'input')
 }
 
@@ -31,13 +34,13 @@ function inItems(body: JsonObject, name: 'messages' | 'input'): Query | string {
   const last = items.at(-1)
   if (!isObject(last) || last.role !== 'user') return 'multi-turn'
   const before = items.slice(0, -1)
-  if (!before.every((item) => SETTING.has(text(object(item).role)))) return 'multi-turn'
+  if (!before.every((item) => INSTRUCTION_ROLES.has(text(object(item).role)))) return 'multi-turn'
   const content = contentOf(last.content)
   if (content === undefined) return 'not-text'
-  return checked(content, { ...body, [name]: [...before, { ...last, content: GAP }] })
+  return validated(content, { ...body, [name]: [...before, { ...last, content: PLACEHOLDER }] })
 }
 
-/** A text, or one part that is a text. */
+/** Returns a string content, or that of a single text part. */
 function contentOf(content: Json | undefined): string | undefined {
   if (typeof content === 'string') return content
   const [part, ...more] = list(content)
@@ -46,12 +49,12 @@ function contentOf(content: Json | undefined): string | undefined {
   return only && Object.keys(part).length === 2 && typeof part.text === 'string' ? part.text : undefined
 }
 
-function checked(question: string, rest: JsonObject): Query | string {
-  const prepared = prepare(question)
+function validated(question: string, rest: JsonObject): Query | string {
+  const prepared = normaliseText(question)
   if (prepared.length > MAX_CHARS) return 'too-long'
   if (!prepared.isWellFormed()) return 'not-text'
   return prepared.split(' ').length < MIN_WORDS ? 'too-short' : { text: prepared, rest }
 }
 
-/** What does not change a question does not change its vector. */
-const prepare = (question: string) => question.normalize('NFC').replace(/\s+/g, ' ').trim()
+/** Removes differences that do not change a question, so that its vector stays the same. */
+const normaliseText = (question: string) => question.normalize('NFC').replace(/\s+/g, ' ').trim()

@@ -6,50 +6,50 @@ import { ownerOf } from '../../fingerprint/owner.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import { signerOf } from '../../util/signature.ts'
 import type { Query } from './extract.ts'
-import { PREPARATION } from './extract.ts'
+import { NORMALISATION } from './extract.ts'
 
 export { signerOf }
 
-/** Where answers to one kind of question are kept: nobody finds an answer who did not ask all else alike. */
+/** The entries that one kind of request can find: those whose request is equal except for the question. */
 export type Partition = {
-  /** As it stands in Redis keys, in a hash tag of the team's own. */
+  /** Prefix of its Redis keys, with the team's hash tag. */
   name: string
-  /** What its entries are signed with. Never leaves this process. */
+  /** Key that signs its entries. Never leaves this process. */
   secret: Buffer
 }
 
 /**
- * Whose judgements count for whose: those of one agent of one team, by one embedder, under one secret. An agent's name is
- * free for each team's callers to take; another team's judgements say nothing here.
+ * The scope of labels: one agent of one team, one embedder, one secret. Each team's callers choose agent names freely,
+ * so labels of another team do not count.
  */
-export type PartitionRules = {
+export type CalibrationScope = {
   agent: string
-  /** The key of its labels in Redis. */
+  /** Redis key of its labels. */
   name: string
-  /** What they are signed with. Never leaves this process. */
+  /** Key that signs its labels. Never leaves this process. */
   secret: Buffer
 }
 
-const schools = new LRUCache<string, PartitionRules>({ max: 2_000 })
+const scopes = new LRUCache<string, CalibrationScope>({ max: 2_000 })
 
-export function partitionRulesOf(
+export function calibrationScopeOf(
   { caller: { team, agent } }: Call,
   embedder: string,
   secret: string,
-): PartitionRules {
+): CalibrationScope {
   const all = [team, agent, embedder, secret].map(lengthPrefixed).join('')
-  const known = schools.get(all)
+  const known = scopes.get(all)
   if (known !== undefined) return known
   const signer = signerOf(secret)
   const digest = signer(`labels\n${[team, agent, embedder].map(lengthPrefixed).join('')}`)
   const name = `gw:{${hashTag(team)}}:sl:${digest.toString('base64url', 0, 18)}`
-  const school = { agent, name, secret: signer(name) }
-  schools.set(all, school)
-  return school
+  const scope = { agent, name, secret: signer(name) }
+  scopes.set(all, scope)
+  return scope
 }
 
-/** Members that name or follow the caller, or say how the answer is delivered, and never change it. */
-const SAME_ANSWER = new Set([
+/** Request members that identify the caller or the delivery and never change the answer. */
+const IGNORED_MEMBERS = new Set([
   'model',
   'stream',
   'stream_options',
@@ -61,9 +61,9 @@ const SAME_ANSWER = new Set([
 ])
 
 /**
- * The partition of a question: an HMAC over tenant, agent, model, every parameter, what was said before it, and how its
- * vector was made. `undefined` for requests that are nested beyond reason. Unlike the exact cache, `user` and
- * `safety_identifier` are in it: an answer found by meaning is less sure to be meant for somebody else.
+ * Derives a question's partition: an HMAC over tenant, agent, model, all parameters, preceding messages, and the
+ * embedder. `undefined` if the request is nested too deeply. Unlike the exact cache it includes `user` and
+ * `safety_identifier`: a similar question is less certain to allow another user's answer.
  */
 export function partitionOf(
   call: Call,
@@ -71,7 +71,7 @@ export function partitionOf(
   embedder: string,
   secret: string,
 ): Partition | undefined {
-  const { caller, controls, model, operation, outbound: outgoing } = call
+  const { caller, controls, model, operation, outbound } = call
   const tag = hashTag(caller.team)
   const signer = signerOf(secret)
   const owner = ownerOf(call, signer)
@@ -80,21 +80,21 @@ export function partitionOf(
     caller.team,
     caller.agent,
     controls.cache.namespace ?? '',
-    outgoing.url,
+    outbound.url,
     operation,
     model,
     embedder,
-    PREPARATION,
+    NORMALISATION,
     owner,
-    // An answer that upstream keeps can be gone on from; of one that it does not keep, the id names nothing.
+    // The id of a response that upstream stores can be continued from; other ids refer to nothing.
     operation === 'responses' && call.body.store !== false ? 'kept' : '',
   ]
   try {
-    const exact = parseExactNumbers(outgoing.text, call.body)
+    const exact = parseExactNumbers(outbound.text, call.body)
     const members = Object.keys(rest)
-      .filter((name) => !SAME_ANSWER.has(name) && rest[name] !== undefined && rest[name] !== null)
+      .filter((name) => !IGNORED_MEMBERS.has(name) && rest[name] !== undefined && rest[name] !== null)
       .sort()
-      // The question is out of `rest`; all else is as exact as it was written.
+      // Members without the question are taken with exact numbers, as they were written.
       .map(
         (name) =>
           `${lengthPrefixed(name)}:${canonical(HOLDS_QUESTION.has(name) ? rest[name] : exact[name])},`,

@@ -1,7 +1,7 @@
 import { isSet, type JsonObject, list, object, text } from '../../core/json.ts'
 import { maskPersonal, maskSecrets } from '../../util/redact.ts'
 
-/** An answer that may be given to somebody who asked otherwise: words for everybody, and the end of the matter. */
+/** Tells whether an answer can be given to another asker: plain text, complete, and not addressed to a person. */
 export function isImpersonalAnswer(answer: JsonObject): boolean {
   const choices = list(answer.choices).map(object)
   const messages = choices.map(({ message }) => object(message))
@@ -20,6 +20,6 @@ const isPlain = ({ tool_calls, function_call, refusal, audio, content }: JsonObj
 
 const isImpersonal = (words: string) => maskPersonal(maskSecrets(words)) === words && !ADDRESSES.test(words)
 
-/** Written to somebody by name, or about their own things. */
+/** Addressed to a person by name, or about the person's own things. */
 const ADDRESSES =
   /^\s*(?:dear|hi|hello|hey) (?!there\b|everyone\b|customer\b)[A-Z]\w+|\byour (?:order|balance|ticket|booking|payment|refund|parcel|delivery|account) (?:is|was|has|will be|number)\b/

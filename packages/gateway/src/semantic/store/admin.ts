@@ -1,143 +1,94 @@
 import { matches, type PurgeFilter } from '../../entry/purge-filter.ts'
-import type { RedisConnection } from '../../redis/connection.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
-import { primariesOf } from '../../redis/nodes.ts'
-import { signerOf } from '../../util/signature.ts'
-import { exactFrom, type Sealed, seal, TWIN_AT, unseal } from './codec.ts'
-import { type Generations, generationKeyOf } from './generations.ts'
-import { PINNED_MS } from './pinned.ts'
-import type { SemanticEntry, StoreAdmin } from './port.ts'
-import { answerKeyOf, list } from './redis-entries.ts'
+import type { Sealed } from './codec.ts'
+import type { EntryHandle, EntryRef, EntrySource, SemanticEntry, StoreAdmin } from './port.ts'
 
-const ENTRY_KEY = /^(gw:\{([^}]*)\}:s:[\w-]{24}):([\w-]{20})$/
+const ENTRY_KEY = /^(gw:\{[^}]*\}:s:[\w-]{24}):([\w-]{20})$/
 const EXACT_KEY = /^gw:\{[^}]*\}:x:[\w-]{43}$/
-const GENERATION_KEY = /^gw:\{([^}]*)\}:sg:[\w-]{24}$/
-const PAGE = 500
 
-/** Over Redis. All of it throws RedisUnavailable when that is away. */
-export function createAdmin(
-  link: RedisConnection,
-  secret: string | undefined,
-  generations: Generations,
-): StoreAdmin {
-  const signer = secret === undefined ? undefined : signerOf(secret)
+/** The key of an entry, as administrators see it. */
+export const keyOf = ({ partition, id }: EntryRef): string => `${partition}:${id}`
 
-  async function* scan(pattern: string): AsyncGenerator<string> {
-    for (const master of await link.run(async (client) => primariesOf(client))) {
-      let cursor = '0'
-      do {
-        const [next, page] = await link.run(() => master.scan(cursor, 'MATCH', pattern, 'COUNT', PAGE))
-        yield* page
-        cursor = next
-      } while (cursor !== '0')
-    }
+/** Parses an entry's key. Returns `undefined` for a key of another form. */
+export function refFrom(key: string): EntryRef | undefined {
+  const [, partition, id] = ENTRY_KEY.exec(key) ?? []
+  return partition === undefined || id === undefined ? undefined : { partition, id }
+}
+
+/** Prefix of the partitions of one team, or of all. */
+export const partitionPrefix = (team: string | undefined): string =>
+  team === undefined ? 'gw:{' : `gw:{${hashTag(team)}}:s:`
+
+/** Lists, inspects, removes and pins entries of one source. Its methods reject with the error of the source. */
+export function createSemanticAdmin(source: EntrySource): StoreAdmin {
+  const at = async (key: string): Promise<EntryHandle | undefined> => {
+    const ref = refFrom(key)
+    return ref && (await source.at(ref))
   }
 
-  async function* keys({ team, key: only }: PurgeFilter): AsyncGenerator<RegExpExecArray> {
-    const of = (key: string) => {
-      const found = ENTRY_KEY.exec(key)
-      return found !== null && (team === undefined || found[2] === hashTag(team)) ? found : undefined
+  /** Entries of the team, and those with the key: their own, or that of the same answer in the exact cache. */
+  async function* candidates({ team, key }: PurgeFilter): AsyncGenerator<EntryHandle> {
+    if (key !== undefined) {
+      const entry = key.startsWith(partitionPrefix(team)) ? await at(key) : undefined
+      if (entry !== undefined) yield entry
+      if (!EXACT_KEY.test(key)) return
     }
-    const one = only === undefined ? undefined : of(only)
-    if (one !== undefined) yield one
-    if (only !== undefined && !EXACT_KEY.test(only)) return
-    for await (const key of scan('gw:{*}:s:*:*')) {
-      const found = of(key)
-      if (found !== undefined && (only === undefined || (await exactOf(found)) === only)) yield found
-    }
-  }
-
-  async function exactOf([key, name = '']: RegExpExecArray): Promise<string> {
-    return exactFrom(name, await link.run((client) => client.getrangeBuffer(key, ...TWIN_AT)))
-  }
-
-  async function read([key, name = '', , id = '']: RegExpExecArray): Promise<Sealed | undefined> {
-    if (signer === undefined) return undefined
-    const [value, generation] = await link.run((client) => client.mgetBuffer(key, generationKeyOf(name)))
-    return value == null
-      ? undefined
-      : await unseal({ name, secret: signer(name) }, id, value, generations.heard(name, generation))
-  }
-
-  /** Before anything is forgotten: from then on no entry counts that was put there before, nor one that is put back. */
-  async function endGenerations({ team }: PurgeFilter) {
-    const tag = team === undefined ? undefined : hashTag(team)
-    for await (const key of scan('gw:{*}:sg:*')) {
-      const [, of] = GENERATION_KEY.exec(key) ?? []
-      if (of !== undefined && (tag === undefined || of === tag))
-        await link.run((client) => client.unlink(key))
-    }
-    generations.end(tag)
-  }
-
-  async function remove(what: PurgeFilter): Promise<number> {
-    let gone = 0
-    if (what.key === undefined && what.agent === undefined && what.model === undefined)
-      await endGenerations(what)
-    for await (const found of keys(what)) {
-      const [key, name = '', , id = ''] = found
-      const needsReading = what.agent !== undefined || what.model !== undefined
-      const sealed = needsReading ? await read(found) : undefined
-      if (sealed !== undefined && !concerns(what, key, sealed)) continue
-      gone += await link.run((client) => client.unlink(key))
-      await link.run((client) => client.zrem(name, id))
-    }
-    return gone
+    for await (const entry of source.scan(team))
+      if (key === undefined || (await entry.exactKey()) === key) yield entry
   }
 
   return {
-    async list(what, limit = 100) {
+    async list(filter, limit = 100) {
       const entries: SemanticEntry[] = []
-      for await (const found of keys(what)) {
+      for await (const entry of candidates(filter)) {
         if (entries.length >= limit) break
-        const sealed = await read(found)
-        if (sealed !== undefined && concerns(what, found[0], sealed)) entries.push(shown(found[0], sealed))
+        const sealed = await entry.read()
+        if (sealed !== undefined && isMatch(filter, entry, sealed)) entries.push(entryFor(entry, sealed))
       }
       return entries
     },
     async inspect(key) {
-      const found = ENTRY_KEY.exec(key)
-      const sealed = found === null ? undefined : await read(found)
-      return sealed && shown(key, sealed)
+      const entry = await at(key)
+      const sealed = await entry?.read()
+      return entry && sealed && entryFor(entry, sealed)
     },
-    remove,
+    async remove(filter) {
+      const { team, key, agent, model } = filter
+      const needsReading = agent !== undefined || model !== undefined
+      if (key === undefined && !needsReading) await source.beforePurge?.(team)
+      let removed = 0
+      for await (const entry of candidates(filter)) {
+        const sealed = needsReading ? await entry.read() : undefined
+        if (sealed !== undefined && !isMatch(filter, entry, sealed)) continue
+        removed += await source.delete(entry)
+      }
+      return removed
+    },
     async exactOf(key) {
-      const found = ENTRY_KEY.exec(key)
-      return (found && (await exactOf(found))) || undefined
+      const entry = await at(key)
+      return (await entry?.exactKey()) || undefined
     },
     async forget(answerId) {
-      const named = answerKeyOf(answerId)
-      for (const key of await link.run((client) => client.smembers(named))) await remove({ key })
-      await link.run((client) => client.unlink(named))
+      if (source.forget !== undefined) return await source.forget(answerId)
+      for await (const entry of source.scan(undefined)) {
+        const sealed = await entry.read()
+        if (sealed?.answer.answerId === answerId) await source.delete(entry)
+      }
     },
     async pin(key, pinned = true) {
-      const found = ENTRY_KEY.exec(key)
-      const sealed = found === null ? undefined : await read(found)
-      if (found === null || sealed === undefined || signer === undefined) return false
-      const [, name = '', , id = ''] = found
-      const now = Date.now()
-      const keptMs = pinned ? PINNED_MS : Math.ceil(sealed.answer.keptUntil - now)
-      const value = await seal(
-        { name, secret: signer(name) },
-        id,
-        { ...sealed, pinned },
-        generations.known(name) ?? '',
-      )
-      if (value === undefined) return false
-      if (keptMs <= 0) await link.run((client) => client.unlink(key))
-      else await link.run((client) => client.set(key, value, 'PX', keptMs))
-      if (keptMs > 0) await list(link, name, id, now, PINNED_MS)
-      return true
+      const entry = await at(key)
+      const sealed = await entry?.read()
+      return entry !== undefined && sealed !== undefined && (await source.write(entry, { ...sealed, pinned }))
     },
   }
 }
 
-/** As for any answer; a key may be that of the same answer in the exact cache. */
-export const concerns = (what: PurgeFilter, key: string, { answer, exact }: Sealed): boolean =>
-  matches(what, what.key === exact && exact !== '' ? exact : key, answer)
+/** As for entries of the exact cache, whose key may stand for this entry's own. */
+const isMatch = (filter: PurgeFilter, ref: EntryRef, { answer, exact }: Sealed): boolean =>
+  matches(filter, filter.key === exact && exact !== '' ? exact : keyOf(ref), answer)
 
-export const shown = (key: string, { question, answer, pinned }: Sealed): SemanticEntry => ({
-  key,
+const entryFor = (ref: EntryRef, { question, answer, pinned }: Sealed): SemanticEntry => ({
+  key: keyOf(ref),
   team: answer.team,
   agent: answer.agent,
   model: answer.model,

@@ -5,14 +5,14 @@ import type { Partition } from '../query/partition.ts'
 import type { Generation } from './generations.ts'
 
 /**
- * How an entry stands in Redis: vector, question and answer in one value, so that none of them is there without the
- * others.
+ * Format of an entry in Redis: vector, question and answer in one value, so that they are stored and deleted together.
  *
- *   'G' 'S' version pinned | dimensions | length of the question | HMAC | twin | vector | how many groups | groups |
- *   how many refuted | refuted | question | answer, as the exact cache has it
+ *  'G' 'S' version pinned | dimensions | length of the question | HMAC | exact key | vector | number of groups |
+ * groups |
+ *  number of refuted | refuted | question | answer, as in the exact cache
  *
- * The HMAC is over everything else, the partition, its generation and the id: what was changed, made up, copied from
- * elsewhere or kept from before a purge is not the gateway's own, and is not used.
+ * The HMAC covers everything else and the partition, its generation and the id: a value that was changed, forged,
+ * copied from elsewhere or kept from before a purge is ignored.
  */
 const MAGIC_AND_VERSION = Buffer.from('GS\x03')
 const HMAC_AT = 8
@@ -23,49 +23,49 @@ const GROUP_BYTES = 9
 const MAX_GROUPS = 255
 const REFUTED_BYTES = 15
 const MAX_REFUTED = 255
-/** Its kind, and the digest in the key. */
-const TWIN_BYTES = 33
-const VECTOR_AT = BODY_AT + TWIN_BYTES
+/** A byte for the kind of key, and the digest. */
+const EXACT_KEY_BYTES = 33
+const VECTOR_AT = BODY_AT + EXACT_KEY_BYTES
 const MAX_BYTES = 2 * 1024 * 1024
 export type Sealed = {
   question: string
   vector: Int8Array
   answer: CacheEntry
-  /** Each twelve characters of base64url. */
+  /** Group names of 12 base64url characters. */
   groups: readonly string[]
-  /** Questions for which its answer was judged wrong, as `refutedId` names them. Once there are 255, it is not kept. */
+  /** Names (`refutedId`) of questions for which its answer was judged wrong. At more than 255 the entry is deleted. */
   refuted: readonly string[]
-  /** The key under which the exact cache has the same answer, or would have; empty: none. */
+  /** Key of the same answer in the exact cache; empty if it has none. */
   exact: string
   pinned: boolean
 }
 
-/** Bytes by which one state of an entry can be told from any other: what comes before the end of its signature. */
+/** First bytes of a value, up to the end of its signature: they identify one state of it. */
 export const STATE_BYTES = BODY_AT
 
-/** Where the twin stands in a value: the first and the last byte. */
-export const TWIN_AT = [BODY_AT, VECTOR_AT - 1] as const
+/** First and last byte of the packed exact key in a value. */
+export const EXACT_KEY_AT = [BODY_AT, VECTOR_AT - 1] as const
 
 const EXACT_KEY = /^gw:\{([^}]*)\}:x:([\w-]{43})$/
-/** The tag of answers that all teams share. */
+/** Hash tag of answers shared by all teams. */
 const SHARED = '*'
 
-/** The exact key, without its team: that is the partition's. */
-export function twinFrom(exact: string): Buffer {
+/** Packs an exact cache key without its team, which is the partition's. */
+export function packExactKey(exact: string): Buffer {
   const [, tag, digest] = EXACT_KEY.exec(exact) ?? []
-  if (digest === undefined) return Buffer.alloc(TWIN_BYTES)
+  if (digest === undefined) return Buffer.alloc(EXACT_KEY_BYTES)
   return Buffer.concat([Buffer.of(tag === SHARED ? 2 : 1), Buffer.from(digest, 'base64url')])
 }
 
-/** The exact key of an entry in this partition; nothing of it needs a secret. */
-export function exactFrom(partition: string, twin: Buffer): string {
-  const kind = twin.length === TWIN_BYTES ? twin[0] : 0
+/** Unpacks the exact cache key of an entry in this partition. Needs no secret. */
+export function unpackExactKey(partition: string, packed: Buffer): string {
+  const kind = packed.length === EXACT_KEY_BYTES ? packed[0] : 0
   if (kind !== 1 && kind !== 2) return ''
   const tag = kind === 2 ? SHARED : (/^gw:\{([^}]*)\}:/.exec(partition)?.[1] ?? '')
-  return `gw:{${tag}}:x:${twin.toString('base64url', 1)}`
+  return `gw:{${tag}}:x:${packed.toString('base64url', 1)}`
 }
 
-/** `undefined` for what is too large to be worth its room. */
+/** Encodes and signs an entry. Returns `undefined` if it exceeds a size limit. */
 export async function seal(
   { name, secret }: Partition,
   id: string,
@@ -81,7 +81,7 @@ export async function seal(
   head.writeUInt16LE(vector.length, 4)
   head.writeUInt16LE(Math.min(words.length, 0xffff), 6)
   const body = Buffer.concat([
-    twinFrom(exact),
+    packExactKey(exact),
     Buffer.from(vector.buffer, vector.byteOffset, vector.length),
     Buffer.of(groups.length),
     names,
@@ -103,7 +103,10 @@ export async function seal(
     : Buffer.concat([head, signatureOf(secret, placeOf(name, generation, id), head, body), body])
 }
 
-/** `undefined` for anything that `seal` has not written, with that secret, for that place and generation. */
+/**
+ * Verifies and decodes an entry. Returns `undefined` for any value that `seal` did not write with this secret, place
+ * and generation.
+ */
 export async function unseal(
   { name, secret }: Partition,
   id: string,
@@ -121,7 +124,7 @@ export async function unseal(
   const body = value.subarray(BODY_AT)
   const place = placeOf(name, generation, id)
   if (!isSigned(value.subarray(HMAC_AT, BODY_AT), secret, place, head, body)) return undefined
-  const groupsAt = TWIN_BYTES + value.readUInt16LE(4) + 1
+  const groupsAt = EXACT_KEY_BYTES + value.readUInt16LE(4) + 1
   const refutedAt = groupsAt + (body[groupsAt - 1] ?? 0) * GROUP_BYTES + 1
   const questionAt = refutedAt + (body[refutedAt - 1] ?? 0) * REFUTED_BYTES
   const answerAt = questionAt + value.readUInt16LE(6)
@@ -129,11 +132,11 @@ export async function unseal(
   if (answer === undefined) return undefined
   return {
     question: body.toString('utf8', questionAt, answerAt),
-    vector: new Int8Array(body.subarray(TWIN_BYTES, groupsAt - 1)),
+    vector: new Int8Array(body.subarray(EXACT_KEY_BYTES, groupsAt - 1)),
     answer,
     groups: body.toString('base64url', groupsAt, refutedAt - 1).match(/.{12}/g) ?? [],
     refuted: body.toString('base64url', refutedAt, questionAt).match(/.{20}/g) ?? [],
-    exact: exactFrom(name, body.subarray(0, TWIN_BYTES)),
+    exact: unpackExactKey(name, body.subarray(0, EXACT_KEY_BYTES)),
     pinned: value[3] === 1,
   }
 }

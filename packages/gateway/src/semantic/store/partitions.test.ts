@@ -26,7 +26,7 @@ const sealed = (text: string, pinned = false) => {
 }
 
 const roomsOf = (maxBytes: number) =>
-  createPartitions({ dims: DIMS, maxBytes, keeps: true, graph: undefined, onTrouble: () => undefined })
+  createPartitions({ dims: DIMS, maxBytes, keepsEntries: true, graph: undefined, onError: () => undefined })
 
 test('whatever is put in, memory stays near its bound: a table may grow once more', () => {
   const put = fc.record({
@@ -39,7 +39,7 @@ test('whatever is put in, memory stays near its bound: a table may grow once mor
       const maxBytes = 400_000
       const rooms = roomsOf(maxBytes)
       for (const { room, id, size } of puts)
-        rooms.learn(rooms.of(`p${room}`), `${id}`, sealed('x'.repeat(size)))
+        rooms.upsert(rooms.of(`p${room}`), `${id}`, sealed('x'.repeat(size)))
       const held = rooms.all().reduce((sum, [, room]) => sum + room.index.bytes() + room.entryBytes, 0)
       expect(held).toBeLessThan(maxBytes * 1.25)
       for (const [, room] of rooms.all()) expect(room.entries.size).toBe(room.index.size())
@@ -51,8 +51,8 @@ test('whatever is put in, memory stays near its bound: a table may grow once mor
 test('the newest are kept; what is pinned gives way to none', () => {
   const rooms = roomsOf(200_000)
   const room = rooms.of('p')
-  rooms.learn(room, 'pinned', sealed('kept', true))
-  for (let at = 0; at < 500; at += 1) rooms.learn(room, `${at}`, sealed('x'.repeat(500)))
+  rooms.upsert(room, 'pinned', sealed('kept', true))
+  for (let at = 0; at < 500; at += 1) rooms.upsert(room, `${at}`, sealed('x'.repeat(500)))
   expect(room.entries.has('499')).toBe(true)
   expect(room.entries.has('0')).toBe(false)
   expect(room.entries.has('pinned')).toBe(true)
@@ -61,20 +61,20 @@ test('the newest are kept; what is pinned gives way to none', () => {
 test('where all that is held is pinned, what is new is not kept', () => {
   const rooms = roomsOf(100_000)
   const room = rooms.of('p')
-  for (let at = 0; at < 200; at += 1) rooms.learn(room, `pinned ${at}`, sealed('x'.repeat(500), true))
-  expect(rooms.learn(room, 'new', sealed('y'))).toBe(false)
+  for (let at = 0; at < 200; at += 1) rooms.upsert(room, `pinned ${at}`, sealed('x'.repeat(500), true))
+  expect(rooms.upsert(room, 'new', sealed('y'))).toBe(false)
   expect(room.entries.size).toBe(200)
 })
 
 test('a partition that gave way is counted no more, whoever still fills it', () => {
   const rooms = roomsOf(60_000)
   const gone = rooms.of('gone')
-  rooms.learn(gone, '1', sealed('x'))
+  rooms.upsert(gone, '1', sealed('x'))
   const other = rooms.of('other')
-  for (let at = 0; at < 200; at += 1) rooms.learn(other, `${at}`, sealed('x'.repeat(100)))
-  expect(gone.held).toBe(false)
-  for (let at = 0; at < 100; at += 1) rooms.learn(gone, `${at}`, sealed('x'))
+  for (let at = 0; at < 200; at += 1) rooms.upsert(other, `${at}`, sealed('x'.repeat(100)))
+  expect(gone.attached).toBe(false)
+  for (let at = 0; at < 100; at += 1) rooms.upsert(gone, `${at}`, sealed('x'))
   const before = other.entries.size
-  rooms.learn(other, 'one more', sealed('x'.repeat(100)))
+  rooms.upsert(other, 'one more', sealed('x'.repeat(100)))
   expect(other.entries.size).toBeGreaterThanOrEqual(before)
 })

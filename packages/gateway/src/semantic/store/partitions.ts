@@ -4,151 +4,159 @@ import { ENTRY_BYTES, type GraphIndex, type VectorIndex } from '../index/port.ts
 import type { Sealed } from './codec.ts'
 import { PINNED_MS } from './pinned.ts'
 
-/** What this process knows of a partition. */
+/** A partition as held by this process. */
 export type PartitionState = {
   index: VectorIndex
-  /** Without Redis, the entries themselves. */
+  /** Entries, in a gateway without Redis. */
   entries: Map<string, Sealed>
   entryBytes: number
-  /** All it takes, as it was counted last. */
+  /** Memory of index and entries, as last counted. */
   bytes: number
-  /** Ids whose entries no new answer replaces, and that give way to none. */
+  /** Ids of pinned entries: never replaced or evicted. */
   pinned: Set<string>
-  /** False: it gave way to others. Whoever still fills it fills it for nothing. */
-  held: boolean
+  /** `false` after the partition was evicted: further inserts have no effect. */
+  attached: boolean
 }
 
 export type Partitions = ReturnType<typeof createPartitions>
 
 const ENTRY_OVERHEAD = 300
-/** Of the oldest entries, how many are looked at for those that may give way to a new one. */
+/** Oldest entries examined to find one that can be evicted. */
 const MAX_TRIES = 64
 
-/** All that an index needs of an entry. */
-export type Placed = Pick<Sealed, 'vector' | 'pinned'> & { expires: number }
+/** What an index needs of an entry. */
+export type IndexEntry = Pick<Sealed, 'vector' | 'pinned'> & { expires: number }
 
 export type PartitionOptions = {
   dims: number
-  /** Of this process's memory, for all partitions together. */
+  /** Memory for all partitions, in bytes. */
   maxBytes: number
-  /** Entries are kept here, and not in Redis. */
-  keeps: boolean
+  /** Entries are kept in this process, because there is no Redis. */
+  keepsEntries: boolean
   graph: GraphIndex | undefined
-  onTrouble: (error: unknown) => void
+  onError: (error: unknown) => void
 }
 
-/** The partitions that this process knows, within its memory: the one unused for longest gives way, then the oldest entry. */
-export function createPartitions({ dims, maxBytes, keeps, graph, onTrouble }: PartitionOptions) {
-  const rooms = new Map<string, PartitionState>()
+/**
+ * Creates the partitions of this process within a memory limit: evicts the least recently used partition first, then
+ * the oldest entries.
+ */
+export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError }: PartitionOptions) {
+  const partitions = new Map<string, PartitionState>()
   let total = 0
 
-  const newRoom = (): PartitionState => ({
-    index: graph === undefined ? createFlatIndex(dims) : createGrowingIndex(dims, graph, onTrouble),
+  const newPartition = (): PartitionState => ({
+    index: graph === undefined ? createFlatIndex(dims) : createGrowingIndex(dims, graph, onError),
     entries: new Map(),
     entryBytes: 0,
     bytes: 0,
     pinned: new Set(),
-    held: true,
+    attached: true,
   })
 
-  /** The one that was used longest ago is the first. */
+  /** Map order is LRU order. */
   function of(name: string): PartitionState {
-    const room = rooms.get(name) ?? newRoom()
-    rooms.delete(name)
-    rooms.set(name, room)
-    return room
+    const state = partitions.get(name) ?? newPartition()
+    partitions.delete(name)
+    partitions.set(name, state)
+    return state
   }
 
-  function count(room: PartitionState) {
-    if (!room.held) return
-    total -= room.bytes
-    room.bytes = room.index.bytes() + room.entryBytes
-    total += room.bytes
+  function count(state: PartitionState) {
+    if (!state.attached) return
+    total -= state.bytes
+    state.bytes = state.index.bytes() + state.entryBytes
+    total += state.bytes
   }
 
-  function forget(room: PartitionState, id: string) {
-    const held = room.entries.get(id)
+  function forgetEntry(state: PartitionState, id: string) {
+    const held = state.entries.get(id)
     if (held === undefined) return
-    room.entries.delete(id)
-    room.entryBytes -= bytesOf(held)
+    state.entries.delete(id)
+    state.entryBytes -= bytesOf(held)
   }
 
-  function drop(room: PartitionState, id: string) {
-    room.index.remove(id)
-    room.pinned.delete(id)
-    forget(room, id)
+  function drop(state: PartitionState, id: string) {
+    state.index.remove(id)
+    state.pinned.delete(id)
+    forgetEntry(state, id)
   }
 
   /**
-   * Makes room for one more. Tables never shrink: of a room's own entries, one goes for one that comes, and as many as its
-   * answer is large. False: all that could go is pinned.
+   * Frees memory for one more entry. Index tables never shrink: in its own partition one entry goes for each one that
+   * comes, and more if the answer is large. Returns `false` if only pinned entries are left.
    */
-  function makeRoom(mine: PartitionState, inIndex: number, bytes: number): boolean {
-    for (const [name, room] of rooms) {
+  function makeSpace(own: PartitionState, inIndex: number, bytes: number): boolean {
+    for (const [name, state] of partitions) {
       if (total + inIndex + bytes <= maxBytes) return true
-      if (room === mine) continue
-      rooms.delete(name)
-      total -= room.bytes
-      room.held = false
+      if (state === own) continue
+      partitions.delete(name)
+      total -= state.bytes
+      state.attached = false
     }
     if (total + inIndex + bytes <= maxBytes) return true
-    const enough = mine.entryBytes - bytes
+    const enough = own.entryBytes - bytes
     let needed = inIndex > 0 ? 1 : 0
-    for (let tries = 0; tries < MAX_TRIES && (needed > 0 || mine.entryBytes > enough); tries += 1) {
-      const oldest = mine.index.oldest()
+    for (let tries = 0; tries < MAX_TRIES && (needed > 0 || own.entryBytes > enough); tries += 1) {
+      const oldest = own.index.oldest()
       if (oldest === undefined) return true
-      if (mine.pinned.has(oldest)) mine.index.renew(oldest)
+      if (own.pinned.has(oldest)) own.index.renew(oldest)
       else {
-        drop(mine, oldest)
+        drop(own, oldest)
         needed -= 1
       }
     }
     return needed <= 0
   }
 
-  /** `bytes`: what it takes beside its place in the index. */
-  function place(room: PartitionState, id: string, { vector, pinned, expires }: Placed, bytes = 0): boolean {
+  /** `bytes`: memory of the entry outside the index. */
+  function insert(
+    state: PartitionState,
+    id: string,
+    { vector, pinned, expires }: IndexEntry,
+    bytes = 0,
+  ): boolean {
     if (vector.length !== dims || expires <= Date.now()) return false
-    const inIndex = room.index.has(id) ? 0 : vector.length + ENTRY_BYTES
-    if (!makeRoom(room, inIndex, bytes) && !pinned) return false
-    room.index.add(id, vector, expires)
-    if (pinned) room.pinned.add(id)
-    else room.pinned.delete(id)
-    count(room)
+    const inIndex = state.index.has(id) ? 0 : vector.length + ENTRY_BYTES
+    if (!makeSpace(state, inIndex, bytes) && !pinned) return false
+    state.index.add(id, vector, expires)
+    if (pinned) state.pinned.add(id)
+    else state.pinned.delete(id)
+    count(state)
     return true
   }
 
   return {
     of,
     drop,
-    /** Forgets what it knows, and keeps the room. */
-    empty(room: PartitionState) {
-      room.index.clear()
-      room.pinned.clear()
-      count(room)
+    /** Clears the index but keeps the partition. */
+    reset(state: PartitionState) {
+      state.index.clear()
+      state.pinned.clear()
+      count(state)
     },
-    place,
-    /** False: a vector of another size, or one that has expired. */
-    learn(room: PartitionState, id: string, sealed: Sealed): boolean {
-      forget(room, id)
-      const bytes = keeps ? bytesOf(sealed) : 0
-      if (!place(room, id, { ...sealed, expires: expiryOf(sealed) }, bytes)) return false
-      if (keeps) room.entries.set(id, sealed)
-      room.entryBytes += bytes
-      count(room)
+    place: insert,
+    /** Inserts or replaces an entry. Returns `false` if its vector has another length, or it has expired. */
+    upsert(state: PartitionState, id: string, sealed: Sealed): boolean {
+      forgetEntry(state, id)
+      const bytes = keepsEntries ? bytesOf(sealed) : 0
+      if (!insert(state, id, { ...sealed, expires: expiryOf(sealed) }, bytes)) return false
+      if (keepsEntries) state.entries.set(id, sealed)
+      state.entryBytes += bytes
+      count(state)
       return true
     },
-    /** Entries that may be loaded into a room that is empty. */
+    /** Entries that fit into an empty partition. */
     capacity: () => Math.max(1, Math.floor(maxBytes / (dims + dims / 8 + ENTRY_BYTES))),
-    all: () => [...rooms],
+    all: () => [...partitions],
     clear() {
-      rooms.clear()
+      partitions.clear()
       total = 0
     },
   }
 }
 
-/** In milliseconds since the epoch. What is pinned goes when somebody says so, or Redis after a year. */
+/** Milliseconds since the epoch. A pinned entry expires a year from now, unless unpinned. */
 export const expiryOf = ({ pinned, answer }: Sealed) => (pinned ? Date.now() + PINNED_MS : answer.freshUntil)
 
 const bytesOf = ({ question, answer, vector }: Sealed) =>

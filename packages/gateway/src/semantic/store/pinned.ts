@@ -1,2 +1,2 @@
-/** A year. */
+/** TTL of pinned entries: a year. */
 export const PINNED_MS = 365 * 86_400_000

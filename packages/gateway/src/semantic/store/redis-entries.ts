@@ -10,60 +10,66 @@ import { type Generation, type Generations, generationKeyOf } from './generation
 import { PINNED_MS } from './pinned.ts'
 import swapSource from './swap.lua'
 
-/** Of the list of a partition: an id, and when it was put there, in milliseconds since the epoch. */
+/** An id in a partition's index key, and when it was added, in milliseconds since the epoch. */
 export type IndexedId = { id: string; at: number }
 
-/** How long: the entry, and what else there is of its partition. In milliseconds. */
-type Kept = { keptMs: number; listMs: number }
+/** TTLs in milliseconds: `keptMs` of the entry, `listMs` of the partition's index key. */
+type Ttls = { keptMs: number; listMs: number }
 
 type Read = {
-  /** In the order of the ids; null for those that are gone, or no values. */
+  /** Values in the order of the ids; null if absent. */
   values: (Buffer | null)[]
-  /** Of another key of the team. */
+  /** Value of the other key. */
   other: Buffer | null
-  /** Which entries count; `undefined`: none does. */
+  /** Generation that entries must be signed for; `undefined`: no entry is valid. */
   generation: Generation | undefined
 }
 
-/** Entries in Redis. All methods throw RedisUnavailable when it is away. */
+/** Entries in Redis. All methods reject with RedisUnavailable while Redis is down. */
 export type RedisEntries = {
-  /** When it was put there. False: there was no room, or a purge has come since the epoch of its call. */
-  put: (partition: Partition, id: string, value: Buffer, kept: Kept, since: Stamps) => Promise<number | false>
-  /** By one command, which also tells what there was of purges. */
+  /**
+   * Stores an entry. Resolves with the time it was indexed, or `false` if Redis is full or a purge has happened since
+   * `since`.
+   */
+  put: (partition: Partition, id: string, value: Buffer, kept: Ttls, since: Stamps) => Promise<number | false>
+  /** Reads entries, generation and purge stamps by one command. */
   get: (partition: Partition, ids: string[], other?: string) => Promise<Read>
-  /** What was last heard of purges that concern a partition. */
+  /** Returns the purge stamps last read for a partition. */
   stamps: (partition: Partition) => Stamps
-  /** Puts a value in the place of another state of itself. False: it has changed again, or is gone. */
+  /** Compare-and-swap of a value. Resolves `false` if it has changed or is gone. */
   swap: (partition: Partition, id: string, held: Buffer, value: Buffer) => Promise<boolean>
-  /** What was put there in that time, the newest first; each page holds `LISTED` of them, but for the last. */
+  /** Returns ids added in a time range, newest first, in pages of `PAGE_SIZE`. */
   newest: (partition: Partition, from: number, until: number, page: number) => Promise<IndexedId[]>
-  /** Takes ids off the list whose entries are gone. */
-  unlist: (partition: Partition, ids: string[]) => Promise<void>
+  /** Removes ids of absent entries from the index key. */
+  removeIds: (partition: Partition, ids: string[]) => Promise<void>
 }
 
-export const LISTED = 1_000
-/** Longer than any entry is kept, so that the list of them outlives them. */
+export const PAGE_SIZE = 1_000
+/** The index key outlives the entries in it by this. */
 const LIST_GRACE_MS = 60_000
 const ID = /^[\w-]{20}$/
 
-/** Whoever can write to Redis can put anything on a list. */
-export const isId = (id: string): boolean => ID.test(id)
+/** Validates an id: any writer to Redis can add members to the index key. */
+export const isEntryId = (id: string): boolean => ID.test(id)
 
 export const keyOf = ({ name }: Partition, id: string): string => `${name}:${id}`
 
-/** Under which keys entries stand whose answer upstream keeps by this id. */
+/** Key of a set with the entries of an upstream answer id. */
 export const answerKeyOf = (answerId: string): string => `gw:{${hashTag(answerId)}}:sid`
 
-/** Has an entry found by the id of its answer. @throws RedisUnavailable */
+/**
+ * Makes an entry findable by the id of its answer.
+ * @throws RedisUnavailable
+ */
 export async function nameAnswer(
-  link: RedisConnection,
+  redis: RedisConnection,
   answerId: string,
   key: string,
   keptMs: number,
 ): Promise<void> {
   const named = answerKeyOf(answerId)
-  await link.run((client) => client.sadd(named, key))
-  await link.run((client) => client.pexpire(named, Math.max(1, Math.ceil(keptMs))))
+  await redis.run((client) => client.sadd(named, key))
+  await redis.run((client) => client.pexpire(named, Math.max(1, Math.ceil(keptMs))))
 }
 
 type Parts = {
@@ -73,14 +79,14 @@ type Parts = {
   generations: Generations
 }
 
-/** One value for each entry, and one list of ids for each partition, by the time they were put there. */
+/** Creates access to Redis: one value per entry, and per partition one sorted set of ids by time. */
 export function createRedisEntries(
-  link: RedisConnection,
+  redis: RedisConnection,
   { maxBytes, onFull, keyLocking, generations }: Parts,
 ): RedisEntries {
-  const store = createPut(link, keyLocking)
+  const store = createPut(redis, keyLocking)
   const swap = createScript(swapSource, keyLocking ? 'allow-key-locking' : undefined)
-  const budget = createMemoryBudget(link, maxBytes, onFull)
+  const budget = createMemoryBudget(redis, maxBytes, onFull)
   const stamps = createStamps()
 
   return {
@@ -94,8 +100,8 @@ export function createRedisEntries(
           stamps.learn(tagIn(name) ?? '', put)
           return false
         }
-        await list(link, name, id, at, Math.max(keptMs, listMs))
-        await link.run((client) => client.pexpire(generationKeyOf(name), PINNED_MS))
+        await indexId(redis, name, id, at, Math.max(keptMs, listMs))
+        await redis.run((client) => client.pexpire(generationKeyOf(name), PINNED_MS))
         return at
       } catch (error) {
         if (budget.refused(error)) return false
@@ -106,7 +112,7 @@ export function createRedisEntries(
       const { name } = partition
       const keys = ids.map((id) => keyOf(partition, id))
       const others = [generationKeyOf(name), ...(other === undefined ? [] : [other])]
-      const values = await link.run((client) =>
+      const values = await redis.run((client) =>
         client.mgetBuffer(...keys, ...others, ...stampKeysOf(client, name)),
       )
       const [generation, ...rest] = values.slice(keys.length)
@@ -115,33 +121,33 @@ export function createRedisEntries(
       return {
         values: values.slice(0, keys.length),
         other: found,
-        generation: generations.heard(name, generation),
+        generation: generations.observe(name, generation),
       }
     },
     stamps: ({ name }) => stamps.of(name),
     async swap(partition, id, held, value) {
       const state = held.subarray(0, STATE_BYTES)
       const key = keyOf(partition, id)
-      return (await link.run((client) => swap.run(client, [key], [state, value, STATE_BYTES, '']))) === 1
+      return (await redis.run((client) => swap.run(client, [key], [state, value, STATE_BYTES, '']))) === 1
     },
     async newest({ name }, from, until, page) {
-      const flat = await link.run((client) =>
-        client.zrevrangebyscore(name, until, from, 'WITHSCORES', 'LIMIT', page * LISTED, LISTED),
+      const flat = await redis.run((client) =>
+        client.zrevrangebyscore(name, until, from, 'WITHSCORES', 'LIMIT', page * PAGE_SIZE, PAGE_SIZE),
       )
       return flat.flatMap((id, at) => (at % 2 === 0 ? [{ id, at: Number(flat[at + 1]) }] : []))
     },
-    unlist: async ({ name }, ids) => void (await link.run((client) => client.zrem(name, ...ids))),
+    removeIds: async ({ name }, ids) => void (await redis.run((client) => client.zrem(name, ...ids))),
   }
 }
 
-/** Tells other processes of an entry. */
-export async function list(
-  link: RedisConnection,
+/** Adds an entry to its partition's index key, where other processes find it. */
+export async function indexId(
+  redis: RedisConnection,
   name: string,
   id: string,
   at: number,
   keptMs: number,
 ): Promise<void> {
-  await link.run((client) => client.zadd(name, at, id))
-  await link.run((client) => client.pexpire(name, Math.ceil(keptMs) + LIST_GRACE_MS))
+  await redis.run((client) => client.zadd(name, at, id))
+  await redis.run((client) => client.pexpire(name, Math.ceil(keptMs) + LIST_GRACE_MS))
 }

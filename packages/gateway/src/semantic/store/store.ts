@@ -3,98 +3,102 @@ import type { RedisConnection } from '../../redis/connection.ts'
 import type { GraphIndex } from '../index/port.ts'
 import { quantise } from '../index/quantise.ts'
 import type { Partition } from '../query/partition.ts'
+import { createSemanticAdmin } from './admin.ts'
 import { type Sealed, seal, unseal } from './codec.ts'
 import type { Generations } from './generations.ts'
-import { createLocalAdmin } from './local-admin.ts'
+import { createMemorySource } from './memory-source.ts'
 import { createPartitions, expiryOf, type PartitionState } from './partitions.ts'
 import { PINNED_MS } from './pinned.ts'
-import type { Entry, Neighbour, SemanticStore, StoreAdmin } from './port.ts'
+import type { Candidate, Entry, EntrySource, SemanticStore } from './port.ts'
 import { keyOf, nameAnswer, type RedisEntries } from './redis-entries.ts'
 import { createRefuted, refutedId } from './refuted.ts'
 import { createSync } from './sync.ts'
 
-/** Where processes note something in one entry at the same time. */
+/** Attempts against processes that write the same entry. */
 const MARK_TRIES = 5
-/** How often neighbours are looked for again, where some turned out to be gone. */
+/** Searches repeated after entries turned out to be gone. */
 const ROUNDS = 2
 
 export type SemanticStoreOptions = {
-  /** Redis, and what an admin can do there. Absent: entries are here, and nowhere else. */
+  /** Redis and its entries. Absent: entries are in this process only. */
   shared:
-    | { shelf: RedisEntries; admin: StoreAdmin; link: RedisConnection; generations: Generations }
+    | { entries: RedisEntries; source: EntrySource; redis: RedisConnection; generations: Generations }
     | undefined
   dims: number
   maxBytes: number
-  /** For large partitions. */
+  /** Index for large partitions. */
   graph: GraphIndex | undefined
-  onTrouble: (error: unknown) => void
+  onError: (error: unknown) => void
 }
 
 /**
- * Vectors in this process, by partition; entries in Redis, if there is one, or here. An entry that is found near is read
- * from Redis before it serves: what was deleted, has expired or is not ours is never given.
+ * Creates a store with vectors in this process, and entries in Redis, or here without it. An entry is read from Redis
+ * before it serves, so a deleted, expired or forged entry never does.
  */
 export function createSemanticStore(options: SemanticStoreOptions): SemanticStore {
-  const { shared, dims, maxBytes, graph, onTrouble } = options
-  const rooms = createPartitions({ dims, maxBytes, keeps: shared === undefined, graph, onTrouble })
-  const shelf = shared?.shelf
-  const refuted = createRefuted(shared?.link)
-  const follower = shelf && createSync(rooms, shelf)
+  const { shared, dims, maxBytes, graph, onError } = options
+  const partitions = createPartitions({ dims, maxBytes, keepsEntries: shared === undefined, graph, onError })
+  const redisEntries = shared?.entries
+  const admin = createSemanticAdmin(shared?.source ?? createMemorySource(partitions))
+  const refuted = createRefuted(shared?.redis)
+  const sync = redisEntries && createSync(partitions, redisEntries)
 
-  /** In the order of the ids, by one command; `undefined` for what is gone, or not ours. */
+  /** Reads entries in the order of the ids, by one command; `undefined` for absent or invalid ones. */
   async function read(
     partition: Partition,
-    room: PartitionState,
+    state: PartitionState,
     ids: string[],
     question = '',
   ): Promise<{ entries: (Sealed | undefined)[]; wrong: ReadonlySet<string> }> {
     const key = refuted.keyOf(partition, question)
-    if (shelf === undefined)
-      return { entries: ids.map((id) => room.entries.get(id)), wrong: refuted.among(key, null) }
-    const { values, other, generation } = await shelf.get(partition, ids, key)
+    if (redisEntries === undefined)
+      return { entries: ids.map((id) => state.entries.get(id)), wrong: refuted.idsOf(key, null) }
+    const { values, other, generation } = await redisEntries.get(partition, ids, key)
     const entries = await Promise.all(
       ids.map((id, at) => {
         const value = values[at]
         return value == null ? undefined : unseal(partition, id, value, generation)
       }),
     )
-    return { entries, wrong: refuted.among(key, other) }
+    return { entries, wrong: refuted.idsOf(key, other) }
   }
 
-  /** Notes in an entry itself that its answer is wrong for a question: it is given with that, or not at all. */
+  /**
+   * Notes in the entry itself that its answer is wrong for a question: no process can then serve it without the note.
+   */
   async function mark(partition: Partition, id: string, asked: string): Promise<void> {
-    const room = rooms.of(partition.name)
-    if (shelf === undefined) {
-      const held = room.entries.get(id)
-      if (held !== undefined) rooms.learn(room, id, withRefuted(held, asked))
+    const state = partitions.of(partition.name)
+    if (redisEntries === undefined) {
+      const held = state.entries.get(id)
+      if (held !== undefined) partitions.upsert(state, id, withRefuted(held, asked))
       return
     }
     for (let tries = 0; tries < MARK_TRIES; tries += 1) {
-      const { values, generation } = await shelf.get(partition, [id])
+      const { values, generation } = await redisEntries.get(partition, [id])
       const [held] = values
       const sealed = held == null ? undefined : await unseal(partition, id, held, generation)
       if (held == null || sealed === undefined || sealed.refuted.includes(asked)) return
       const value = await seal(partition, id, withRefuted(sealed, asked), generation ?? '')
-      if (value === undefined) return void (await shared?.admin.remove({ key: keyOf(partition, id) }))
-      if (await shelf.swap(partition, id, held, value)) return
+      if (value === undefined) return void (await admin.remove({ key: keyOf(partition, id) }))
+      if (await redisEntries.swap(partition, id, held, value)) return
     }
   }
 
   async function search(
     partition: Partition,
-    room: PartitionState,
+    state: PartitionState,
     vector: Float32Array,
     count: number,
     question: string | undefined,
-  ): Promise<Neighbour[]> {
+  ): Promise<Candidate[]> {
     let confirmed = 0
     const asked = refutedId(question ?? '')
     for (let round = 1; ; round += 1) {
-      const near = room.index.nearest(vector, count, Date.now())
+      const near = state.index.nearest(vector, count, Date.now())
       if (near.length === 0) return []
       const ids = near.map(({ id }) => id)
-      const { entries, wrong } = await read(partition, room, ids, question)
-      const found: Neighbour[] = []
+      const { entries, wrong } = await read(partition, state, ids, question)
+      const found: Candidate[] = []
       for (const [at, { id, cosine }] of near.entries()) {
         const sealed = entries[at]
         if (sealed !== undefined && expiryOf(sealed) > Date.now())
@@ -103,43 +107,43 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
             similarity: cosine,
             ...(isRefuted(sealed, asked, wrong) && { refuted: true }),
           })
-        else rooms.drop(room, id)
+        else partitions.drop(state, id)
       }
       confirmed += found.length
-      // What was deleted elsewhere hid what is next to it.
+      // Entries deleted elsewhere may have hidden their neighbours.
       if (found.length < near.length && round < ROUNDS) continue
-      if (confirmed === 0) follower?.startAnew(room)
+      if (confirmed === 0) sync?.reset(state)
       return found
     }
   }
 
   return {
     holds({ name, ...rest }) {
-      const room = rooms.of(name)
-      if (follower === undefined) return room.index.size() > 0
-      const looking = follower.catchUp({ name, ...rest }, room)
-      // Nobody waits while a partition is loaded for the first time.
-      if (!follower.isLoaded(room)) return false
-      return looking !== undefined || room.index.size() > 0
+      const state = partitions.of(name)
+      if (sync === undefined) return state.index.size() > 0
+      const looking = sync.catchUp({ name, ...rest }, state)
+      // No call waits for the first load of a partition.
+      if (!sync.isLoaded(state)) return false
+      return looking !== undefined || state.index.size() > 0
     },
     async nearest(partition, vector, count, question) {
-      const room = rooms.of(partition.name)
-      await follower?.catchUp(partition, room)
+      const state = partitions.of(partition.name)
+      await sync?.catchUp(partition, state)
       try {
-        return await search(partition, room, vector, count, question)
+        return await search(partition, state, vector, count, question)
       } catch {
-        // Redis went away: what it cannot confirm is not found.
+        // Redis is down: an entry it cannot confirm is not found.
         return []
       }
     },
-    since: (partition) => ({
-      stamps: shelf?.stamps(partition) ?? NO_STAMPS,
-      generation: shared?.generations.known(partition.name),
+    snapshot: (partition) => ({
+      stamps: redisEntries?.stamps(partition) ?? NO_STAMPS,
+      generation: shared?.generations.current(partition.name),
     }),
     async add(partition, vector, { question, answer, groups, exact }, since) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
-      const room = rooms.of(partition.name)
+      const state = partitions.of(partition.name)
       const id = idOf(question)
       const sealed: Sealed = {
         question,
@@ -151,28 +155,28 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
         pinned: false,
       }
       try {
-        await follower?.catchUp(partition, room)
-        // The same question again takes the place of its last answer, unless somebody wants that kept.
-        if (room.pinned.has(id)) {
-          const [held] = (await read(partition, room, [id])).entries
+        await sync?.catchUp(partition, state)
+        // The same question replaces its previous answer, unless that one is pinned.
+        if (state.pinned.has(id)) {
+          const [held] = (await read(partition, state, [id])).entries
           if (held?.pinned) return false
         }
         const generation = since.generation ?? (await shared?.generations.begin(partition.name)) ?? ''
         const value = await seal(partition, id, sealed, generation)
         if (value === undefined) return false
         const keptMs = answer.keptUntil - Date.now()
-        const listMs = room.pinned.size > 0 ? PINNED_MS : 0
+        const listMs = state.pinned.size > 0 ? PINNED_MS : 0
         if (since.isOver()) return false
         const { answerId } = answer
         if (answerId !== undefined && shared !== undefined)
-          await nameAnswer(shared.link, answerId, keyOf(partition, id), keptMs)
-        const at = await shelf?.put(partition, id, value, { keptMs, listMs }, since.stamps)
+          await nameAnswer(shared.redis, answerId, keyOf(partition, id), keptMs)
+        const at = await redisEntries?.put(partition, id, value, { keptMs, listMs }, since.stamps)
         if (at === false) return false
-        if (at !== undefined) follower?.wrote(room, id, at)
+        if (at !== undefined) sync?.wrote(state, id, at)
       } catch {
         return false
       }
-      rooms.learn(room, id, sealed)
+      partitions.upsert(state, id, sealed)
       return true
     },
     async refute(partition, question, entries) {
@@ -180,18 +184,18 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       await refuted.add(refuted.keyOf(partition, question), ids)
       const asked = refutedId(question)
       const marking = entries.map(({ id }) => mark(partition, id.slice(partition.name.length + 1), asked))
-      // Redis is away: the next process to judge it notes it then.
+      // If Redis is down, the next process to judge it adds the note.
       await Promise.allSettled(marking)
     },
-    admin: shared?.admin ?? createLocalAdmin(rooms),
+    admin,
     async settled() {
-      await Promise.all(rooms.all().map(([, room]) => follower?.looking(room)))
+      await Promise.all(partitions.all().map(([, state]) => sync?.looking(state)))
     },
-    close: rooms.clear,
+    close: partitions.clear,
   }
 }
 
-/** Of a question: who asks the same again has the same. */
+/** Id of a question: equal texts have equal ids. */
 export const idOf = (question: string): string => hash('sha256', question, 'base64url').slice(0, 20)
 
 export const entryOf = (id: string, { question, answer, groups, exact, pinned }: Sealed): Entry => ({
@@ -208,7 +212,7 @@ export const withRefuted = (sealed: Sealed, asked: string): Sealed => ({
   refuted: sealed.refuted.includes(asked) ? sealed.refuted : [...sealed.refuted, asked],
 })
 
-/** Whether its answer was judged wrong for the question of that name. */
+/** Tells whether its answer was judged wrong for the question with this name. */
 export const isRefuted = (sealed: Sealed, asked: string, wrong: ReadonlySet<string>): boolean =>
   sealed.refuted.includes(asked) || (wrong.size > 0 && wrong.has(refutedId(sealed.question)))
 

@@ -1,63 +1,63 @@
 import { setSoon } from '../../util/timers.ts'
 import type { Partition } from '../query/partition.ts'
 import { type Sealed, unseal } from './codec.ts'
-import { expiryOf, type PartitionState, type Partitions, type Placed } from './partitions.ts'
-import { type IndexedId, isId, LISTED, type RedisEntries } from './redis-entries.ts'
+import { expiryOf, type IndexEntry, type PartitionState, type Partitions } from './partitions.ts'
+import { type IndexedId, isEntryId, PAGE_SIZE, type RedisEntries } from './redis-entries.ts'
 
-/** How far this process has followed a partition. */
+/** How far this process has loaded a partition. */
 type SyncState = {
-  /** When Redis was last asked what is new, by this process's clock. */
-  lookedAt: number
-  /** Whether all that there is has been looked at. */
+  /** When Redis was last checked for news, by this process's clock. */
+  checkedAt: number
+  /** Whether the first load is complete. */
   loaded: boolean
-  looking: Promise<void> | undefined
-  /** Of the ids that the next look comes upon again, when they were put there. */
+  loading: Promise<void> | undefined
+  /** When ids were added that the next overlapping check will list again. */
   seen: Map<string, number>
 }
 
-/** So old may be what is known of other processes' entries. */
+/** Longest age in milliseconds of what is known of other processes' entries. */
 const FRESH_MS = 1_000
-/** Clocks of processes differ; entries are looked for a little further back, and ahead, than needed. */
+/** Clock difference between processes that checks allow for, in milliseconds, in both directions. */
 const OVERLAP_MS = 30_000
-/** Entries read by one command: at first, at most, and as many as come within a fraction of its deadline. */
+/** Entries per command: at first, at most, and limited by bytes. */
 const [FIRST_PAGE, LAST_PAGE, PAGE_BYTES] = [25, 200, 1024 * 1024]
-/** Pages in a row without an entry of ours, after which there are none: what has expired is at the end of the list. */
+/** Pages in a row without a valid entry after which a load ends: expired ids are at the end. */
 const MAX_EMPTY_PAGES = 20
-/** Of what is new, no more is looked at in one go. */
+/** New ids processed by one check. */
 const MAX_NEW = 10_000
-/** Entries put into an index at a time. */
+/** Index inserts between two yields to the event loop. */
 const YIELD_EVERY = 500
 
-/** Keeps what this process knows of partitions as Redis has it. */
-export function createSync(rooms: Partitions, shelf: RedisEntries) {
-  const followed = new WeakMap<PartitionState, SyncState>()
-  let atOnce = FIRST_PAGE
+/** Keeps the partitions of this process up to date with Redis. */
+export function createSync(partitions: Partitions, entries: RedisEntries) {
+  const states = new WeakMap<PartitionState, SyncState>()
+  let pageSize = FIRST_PAGE
 
-  function of(room: PartitionState): SyncState {
-    const known = followed.get(room)
+  function of(state: PartitionState): SyncState {
+    const known = states.get(state)
     if (known !== undefined) return known
-    const it = { lookedAt: 0, loaded: false, looking: undefined, seen: new Map<string, number>() }
-    followed.set(room, it)
+    const it = { checkedAt: 0, loaded: false, loading: undefined, seen: new Map<string, number>() }
+    states.set(state, it)
     return it
   }
 
-  /** Newest first, until `wanted` is satisfied. */
+  /** Lists ids, newest first, until `wanted` are found. */
   async function list(partition: Partition, from: number, wanted: number): Promise<IndexedId[]> {
     const listed: IndexedId[] = []
     const until = Date.now() + OVERLAP_MS
     for (let page = 0; listed.length < wanted; page += 1) {
-      const some = await shelf.newest(partition, from, until, page)
+      const some = await entries.newest(partition, from, until, page)
       listed.push(...some)
-      if (some.length < LISTED) break
+      if (some.length < PAGE_SIZE) break
     }
     return listed
   }
 
-  /** What is not ours is passed over; of what is gone, the list is rid. */
+  /** Reads entries. Skips invalid ones, and removes ids of absent ones from the index key. */
   async function read(partition: Partition, ids: string[]): Promise<{ id: string; sealed: Sealed }[]> {
-    const { values, generation } = await shelf.get(partition, ids)
+    const { values, generation } = await entries.get(partition, ids)
     const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 1)
-    atOnce = Math.max(1, Math.min(LAST_PAGE, atOnce * 2, Math.floor((PAGE_BYTES * ids.length) / bytes)))
+    pageSize = Math.max(1, Math.min(LAST_PAGE, pageSize * 2, Math.floor((PAGE_BYTES * ids.length) / bytes)))
     const found = await Promise.all(
       ids.map(async (id, at) => {
         const value = values[at]
@@ -66,79 +66,79 @@ export function createSync(rooms: Partitions, shelf: RedisEntries) {
       }),
     )
     const gone = ids.filter((_, at) => values[at] == null)
-    if (gone.length > 0) await shelf.unlist(partition, gone)
+    if (gone.length > 0) await entries.removeIds(partition, gone)
     return found.flat()
   }
 
-  async function load(partition: Partition, room: PartitionState, listed: IndexedId[]) {
-    const loaded: (Placed & { id: string })[] = []
-    let barren = 0
-    const ids = [...new Set(listed.map(({ id }) => id).filter(isId))]
-    for (let from = 0; from < ids.length && barren < MAX_EMPTY_PAGES; ) {
-      if (!room.held) return
-      const some = ids.slice(from, from + atOnce)
+  async function load(partition: Partition, state: PartitionState, listed: IndexedId[]) {
+    const loaded: (IndexEntry & { id: string })[] = []
+    let emptyPages = 0
+    const ids = [...new Set(listed.map(({ id }) => id).filter(isEntryId))]
+    for (let from = 0; from < ids.length && emptyPages < MAX_EMPTY_PAGES; ) {
+      if (!state.attached) return
+      const some = ids.slice(from, from + pageSize)
       from += some.length
       const found = await read(partition, some)
-      barren = found.length === 0 ? barren + 1 : 0
-      // The answers would take more than this process may hold.
+      emptyPages = found.length === 0 ? emptyPages + 1 : 0
+      // Answers are not kept: they would exceed this process's memory limit.
       for (const { id, sealed } of found)
         loaded.push({ id, vector: sealed.vector, pinned: sealed.pinned, expires: expiryOf(sealed) })
     }
-    // The oldest first, which is the order in which they give way. What came meanwhile is newer than all of them.
+    // Inserts the oldest first, since insertion order is eviction order. Entries added meanwhile are newer.
     loaded.reverse()
     for (const [at, placed] of loaded.entries()) {
-      if (!room.index.has(placed.id)) rooms.place(room, placed.id, placed)
-      if (at % YIELD_EVERY === YIELD_EVERY - 1) await turn()
+      if (!state.index.has(placed.id)) partitions.place(state, placed.id, placed)
+      if (at % YIELD_EVERY === YIELD_EVERY - 1) await yieldToEventLoop()
     }
   }
 
-  async function look(partition: Partition, room: PartitionState, it: SyncState): Promise<void> {
+  async function refresh(partition: Partition, state: PartitionState, it: SyncState): Promise<void> {
     const at = Date.now()
     try {
-      // What there was of purges, before anything is asked of upstream that could be kept.
-      if (!it.loaded) await shelf.get(partition, [])
-      const from = it.loaded ? it.lookedAt - OVERLAP_MS : 0
-      const listed = await list(partition, from, it.loaded ? MAX_NEW : rooms.capacity())
+      // Reads purge stamps before upstream is called for an answer that may be stored.
+      if (!it.loaded) await entries.get(partition, [])
+      const from = it.loaded ? it.checkedAt - OVERLAP_MS : 0
+      const listed = await list(partition, from, it.loaded ? MAX_NEW : partitions.capacity())
       const fresh = listed.filter(({ id, at }) => it.seen.get(id) !== at)
-      if (it.loaded) await catchUp(partition, room, fresh)
-      else await load(partition, room, fresh)
+      if (it.loaded) await catchUp(partition, state, fresh)
+      else await load(partition, state, fresh)
       it.seen = new Map(listed.filter((one) => one.at >= at - OVERLAP_MS).map(({ id, at }) => [id, at]))
       it.loaded = true
     } catch {
-      // Redis is away. Nothing is found that it would have to confirm; it is asked again in a while.
+      // Redis is down: entries cannot be confirmed, so none is found. The next check tries again.
     }
-    it.lookedAt = at
+    it.checkedAt = at
   }
 
-  async function catchUp(partition: Partition, room: PartitionState, listed: IndexedId[]) {
-    const ids = [...new Set(listed.map(({ id }) => id).filter(isId))].reverse()
+  async function catchUp(partition: Partition, state: PartitionState, listed: IndexedId[]) {
+    const ids = [...new Set(listed.map(({ id }) => id).filter(isEntryId))].reverse()
     for (let from = 0; from < ids.length; ) {
-      const some = ids.slice(from, from + atOnce)
+      const some = ids.slice(from, from + pageSize)
       from += some.length
-      for (const { id, sealed } of await read(partition, some)) rooms.learn(room, id, sealed)
+      for (const { id, sealed } of await read(partition, some)) partitions.upsert(state, id, sealed)
     }
   }
 
   return {
-    isLoaded: (room: PartitionState) => of(room).loaded,
-    /** Not more than once a second. `undefined`: there is nothing to wait for. */
-    catchUp(partition: Partition, room: PartitionState): Promise<void> | undefined {
-      const it = of(room)
-      if (Date.now() - it.lookedAt < FRESH_MS) return it.looking
-      it.looking ??= look(partition, room, it).finally(() => {
-        it.looking = undefined
+    isLoaded: (state: PartitionState) => of(state).loaded,
+    /** Checks at most once a second. Returns `undefined` if there is nothing to wait for. */
+    catchUp(partition: Partition, state: PartitionState): Promise<void> | undefined {
+      const it = of(state)
+      if (Date.now() - it.checkedAt < FRESH_MS) return it.loading
+      it.loading ??= refresh(partition, state, it).finally(() => {
+        it.loading = undefined
       })
-      return it.looking
+      return it.loading
     },
-    /** What this process has put there itself. */
-    wrote: (room: PartitionState, id: string, at: number) => void of(room).seen.set(id, at),
-    looking: (room: PartitionState) => of(room).looking,
-    /** Redis has lost what it had: all is loaded again. */
-    startAnew(room: PartitionState) {
-      rooms.empty(room)
-      followed.delete(room)
+    /** Notes an entry written by this process. */
+    wrote: (state: PartitionState, id: string, at: number) => void of(state).seen.set(id, at),
+    looking: (state: PartitionState) => of(state).loading,
+    /** Redis lost its data: loads everything again. */
+    reset(state: PartitionState) {
+      partitions.reset(state)
+      states.delete(state)
     },
   }
 }
 
-const turn = () => new Promise<void>((resolve) => void setSoon(resolve))
+const yieldToEventLoop = () => new Promise<void>((resolve) => void setSoon(resolve))

@@ -3,27 +3,27 @@ import type { CallRecord } from '../../core/record.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import { bucketOf } from './histogram.ts'
 
-/** Whole numbers by name; dollars in billionths. Any two of them add up name by name, here and in Redis. */
+/** Integers by name; dollars in billionths. Two of them merge by adding each name, here and in Redis. */
 export type Counters = Map<string, number>
 
-/** Longer names are cut: callers choose them. */
+/** Longest team or agent name in characters; callers choose agent names. */
 const MAX_NAME = 100
 const HITS = new Set(['exact', 'semantic', 'flight', 'stale'])
 
 export const MINUTE_MS = 60_000
 export const HOUR_MS = 3_600_000
 
-/** The moment a call ended, which decides where it is counted. */
-export const endOf = ({ startedAt: at, latencyMs }: CallRecord): number => at + latencyMs
+/** Milliseconds since the epoch when a call ended, which decides its minute and hour. */
+export const endOf = ({ startedAt, latencyMs }: CallRecord): number => startedAt + latencyMs
 
-/** Which row of its minute a call belongs to. */
+/** Returns the field of a call's row in its minute or hour. */
 export const rowOf = (team: string, agent: string): string =>
   `${hashTag(team.slice(0, MAX_NAME))}/${hashTag(agent.slice(0, MAX_NAME))}`
 
-/** Where those go for whom there is no row any more. */
-export const OTHERS = '(others)'
+/** Agent of the row for calls beyond the row limit. */
+export const OVERFLOW_AGENT = '(others)'
 
-/** The two names in a row; `undefined` where it is none of ours. */
+/** Parses a row's field into team and agent. Returns `undefined` for any other field. */
 export function namesOf(row: string): { team: string; agent: string } | undefined {
   const [team, agent, ...more] = row.split('/')
   if (team === undefined || agent === undefined || more.length > 0) return undefined
@@ -36,15 +36,18 @@ export function namesOf(row: string): { team: string; agent: string } | undefine
 
 const nameOf = (tag: string) => (tag === '%' ? '' : decodeURIComponent(tag))
 
-/** Sums end at 2^53 - 1, in Lua, too: beyond it neither adds ones. In billionths that is $9,007,199 in an hour of one agent. */
-const plus = (sum = 0, amount: number) => Math.min(Number.MAX_SAFE_INTEGER, sum + amount)
+/**
+ * Adds with a cap of 2^53 - 1, above which neither JavaScript nor Lua counts exactly. In billionths: $9,007,199 per
+ * agent and hour.
+ */
+const addCapped = (sum = 0, amount: number) => Math.min(Number.MAX_SAFE_INTEGER, sum + amount)
 
-/** What one call adds. */
-export function count(sums: Counters, record: CallRecord): void {
+/** Adds one call to the counters. */
+export function count(counters: Counters, record: CallRecord): void {
   const { status, cache, usage, costUsd, latencyMs } = record
   const hit = HITS.has(cache)
   const add = (name: string, amount: number) => {
-    if (amount > 0) sums.set(name, plus(sums.get(name), amount))
+    if (amount > 0) counters.set(name, addCapped(counters.get(name), amount))
   }
   add('calls', 1)
   if (status === 'failed') add('errors', 1)
@@ -71,16 +74,16 @@ export function count(sums: Counters, record: CallRecord): void {
 
 const codeOf = ({ error = '' }: CallRecord) => (/^[a-z_]{1,60}$/.test(error) ? error : 'other')
 
-export const written = (sums: Counters): string =>
+export const serializeCounters = (sums: Counters): string =>
   [...sums].map(([name, amount]) => `${name}=${amount}`).join(' ')
 
-/** What is not a name and a count is left out. */
-export function read(text: string): Counters {
+/** Parses counters; ignores whatever is not `name=integer`. */
+export function parseCounters(text: string): Counters {
   const sums: Counters = new Map()
   for (const [, name = '', amount] of text.matchAll(/(\S+)=(\d+)(?=\s|$)/g)) sums.set(name, Number(amount))
   return sums
 }
 
 export function merge(into: Counters, from: Counters): void {
-  for (const [name, amount] of from) into.set(name, plus(into.get(name), amount))
+  for (const [name, amount] of from) into.set(name, addCapped(into.get(name), amount))
 }

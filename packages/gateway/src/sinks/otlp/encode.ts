@@ -1,14 +1,17 @@
-/** A span as OTLP/HTTP has it in JSON. Source: opentelemetry-proto 1.5, `trace.proto`, and the JSON mapping in the OTLP specification. */
+/**
+ * A span in OTLP/HTTP's JSON. Source: opentelemetry-proto 1.5, `trace.proto`, and the JSON mapping in the OTLP
+ * specification.
+ */
 export type Span = {
   traceId: string
   spanId: string
   name: string
-  /** 3: a request to somebody else. */
+  /** 3: SPAN_KIND_CLIENT, a request to another service. */
   kind: 3
   startTimeUnixNano: string
   endTimeUnixNano: string
   attributes: KeyValue[]
-  /** 2: an error. */
+  /** 2: STATUS_CODE_ERROR. */
   status: { code?: 2; message?: string }
 }
 
@@ -38,25 +41,25 @@ function toValue(value: string | number | boolean | string[]): Value {
 }
 
 /**
- * What every receiver can keep: no NUL, which Postgres refuses, and whole characters, which protobuf insists on. One that
- * could not be kept takes its whole span, or the whole export, with it.
+ * Removes NULs, which Postgres rejects, and lone surrogates, which protobuf rejects. Either would lose the span, or
+ * the whole export.
  */
 export const plainText = (text: string): string => text.replaceAll('\0', '').toWellFormed()
 
-/** Milliseconds since the epoch and some more, in whole nanoseconds: more digits than a number can hold. */
+/** Formats `at + plusMs` (milliseconds since the epoch) as integer nanoseconds: more digits than a number holds. */
 export function nanos(at: number, plusMs = 0): string {
   const micros = Math.max(0, Math.round(plusMs * 1_000))
   const ms = Math.floor(micros / 1_000)
   return `${at + ms}${String(micros % 1_000).padStart(3, '0')}000`
 }
 
-const OURS = { name: '@hotdash/llm-gateway', attributes: {} }
+const DEFAULT_SCOPE = { name: '@hotdash/llm-gateway', attributes: {} }
 
-/** The body of one export, from spans that are JSON already: each is serialised once, to be measured and to be sent. */
+/** Builds an export's body from spans already serialised: each is serialised once, to be measured and sent. */
 export function exportOf(
   resource: Attributes,
   spans: readonly string[],
-  { name, attributes }: { name: string; attributes: Attributes } = OURS,
+  { name, attributes }: { name: string; attributes: Attributes } = DEFAULT_SCOPE,
 ): string {
   const scope = JSON.stringify({ name, attributes: attributesOf(attributes) })
   return (

@@ -4,40 +4,40 @@ import { ask, excerpt, httpError } from '../http.ts'
 import { DeliveryError, type Report } from '../sink.ts'
 import { type Attributes, exportOf } from './encode.ts'
 
-/** A span, serialised. */
-export type SpanPart = BatchItem & { json: string }
+/** A serialised span. */
+export type SpanItem = BatchItem & { json: string }
 
 export type Receiver = {
-  /** In messages. */
-  who: string
-  /** What to check when it does not let us in. */
-  keys: string
+  /** Name of the receiver in messages. */
+  name: string
+  /** What to check after a 401 or 403. */
+  keysHint: string
   url: string
   headers: Record<string, string>
   resource: Attributes
-  /** Who made the spans, by OpenTelemetry's name for it: an instrumentation scope. @default this package */
+  /** Instrumentation scope of the spans. @default this package */
   scope?: { name: string; attributes: Attributes }
 }
 
-/** OTLP receivers commonly take 4 MiB or more at once. */
-const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
+/** OTLP receivers commonly accept 4 MiB or more per request. */
+const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
 
 /**
- * Sends spans by OTLP/HTTP. The format is written here rather than by the `@opentelemetry` exporters: those bring fifteen
- * packages whose versions must agree with those of the program around us, retry by themselves, cannot be aborted, and
- * keep a partial success to themselves. The JSON is small, specified, and says for each request what became of it.
+ * Sends spans by OTLP/HTTP, without the `@opentelemetry` exporters: those are fifteen packages whose versions must
+ * agree with the program's, retry by themselves, cannot be aborted, and hide partial success. The JSON format is small
+ * and specified, and its answer tells the result of each request.
  */
 export function exportSpans(
   receiver: Receiver,
-  parts: readonly SpanPart[],
+  parts: readonly SpanItem[],
   signal: AbortSignal,
 ): Promise<Map<Report, ItemResult>> {
   return sendInBatches(parts, LIMITS, (due) => send(receiver, due, signal))
 }
 
 async function send(
-  { who, keys, url, headers, resource, scope }: Receiver,
-  due: readonly SpanPart[],
+  { name, keysHint, url, headers, resource, scope }: Receiver,
+  due: readonly SpanItem[],
   signal: AbortSignal,
 ): Promise<ItemResult[] | BatchRejected> {
   const body = exportOf(
@@ -46,25 +46,25 @@ async function send(
     scope,
   )
   const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
-  const answer = await ask(who, url, request, signal)
+  const answer = await ask(name, url, request, signal)
   const { status, headers: about, text } = answer
   if (status < 300 && about.get('content-type')?.startsWith('text/html'))
-    throw new DeliveryError(`a web page from ${who}: check its address`)
-  if (status >= 200 && status < 300) return fatesOf(who, parseObject(text) ?? {}, due.length)
+    throw new DeliveryError(`a web page from ${name}: check its address`)
+  if (status >= 200 && status < 300) return resultsOf(name, parseObject(text) ?? {}, due.length)
   if (status === 400 || status === 413 || status === 422)
-    return { whole: `${status} from ${who}: ${excerpt(text)}` }
-  throw httpError(who, answer, keys)
+    return { batchRejected: `${status} from ${name}: ${excerpt(text)}` }
+  throw httpError(name, answer, keysHint)
 }
 
 /**
- * A partial success counts the rejected and does not name them, and must not be sent again: the number is right, and
- * which of them it was, nobody knows.
+ * Reads a partial success. It counts rejected spans without naming them, and must not be retried: the count is right,
+ * but which spans it means is unknown.
  * Source: OTLP specification 1.5, "Partial Success".
  */
-function fatesOf(who: string, { partialSuccess }: Record<string, unknown>, count: number): ItemResult[] {
+function resultsOf(name: string, { partialSuccess }: Record<string, unknown>, count: number): ItemResult[] {
   const { rejectedSpans, errorMessage } = isObject(partialSuccess) ? partialSuccess : {}
-  // A 64-bit number, which JSON of protobuf writes as a string.
+  // JSON of protobuf writes a 64-bit number as a string.
   const rejected = typeof rejectedSpans === 'number' ? rejectedSpans : Number(textIn(rejectedSpans))
-  const refused = `${who} rejected spans: ${excerpt(textIn(errorMessage))}`
-  return Array.from({ length: count }, (_, at) => (at < rejected ? { refused } : 'taken'))
+  const reason = `${name} rejected spans: ${excerpt(textIn(errorMessage))}`
+  return Array.from({ length: count }, (_, at) => (at < rejected ? { rejected: reason } : 'accepted'))
 }

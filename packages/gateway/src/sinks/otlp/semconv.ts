@@ -4,7 +4,10 @@ import type { Content, Report } from '../sink.ts'
 import { type Attributes, attributesOf, nanos, plainText, type Span } from './encode.ts'
 import { spanIdOf, traceIdOf } from './ids.ts'
 
-/** Source: OpenTelemetry semantic conventions 1.37, "GenAI spans"; embeddings and text completion are named there, too. */
+/**
+ * Operation names. Source: OpenTelemetry semantic conventions 1.37, "GenAI spans", including embeddings and text
+ * completion.
+ */
 const OPERATIONS: Record<string, string> = {
   chat: 'chat',
   responses: 'chat',
@@ -25,10 +28,10 @@ const PARAMETERS: Record<string, string> = {
   dimensions: 'gen_ai.embeddings.dimension.count',
 }
 
-/** Backends cut or refuse longer ones. */
+/** Longest content attribute in characters; backends cut or reject longer ones. */
 const MAX_CONTENT = 60_000
 
-/** What the conventions have no word for is below `llm_gateway.`. */
+/** Builds a call's span. Attributes outside the conventions start with `llm_gateway.`. */
 export function spanOf({ record, parameters, content }: Report): Span {
   const operation = OPERATIONS[record.operation]
   const attributes: Attributes = {
@@ -45,9 +48,9 @@ export function spanOf({ record, parameters, content }: Report): Span {
     'http.response.status_code': record.httpStatus,
     'error.type': record.status === 'ok' ? undefined : (record.error ?? record.status),
     'user.id': record.user,
-    ...asked(parameters),
-    ...gatewayOf(record),
-    ...(content === undefined ? {} : textsOf(content)),
+    ...requestAttributes(parameters),
+    ...gatewayAttributes(record),
+    ...(content === undefined ? {} : contentAttributes(content)),
   }
   return {
     traceId: traceIdOf(record.trace || record.id),
@@ -61,7 +64,7 @@ export function spanOf({ record, parameters, content }: Report): Span {
   }
 }
 
-function asked(parameters: Report['parameters']): Attributes {
+function requestAttributes(parameters: Report['parameters']): Attributes {
   const found: Attributes = {}
   for (const [name, value] of Object.entries(parameters)) {
     const known = PARAMETERS[name]
@@ -70,7 +73,7 @@ function asked(parameters: Report['parameters']): Attributes {
   return found
 }
 
-function gatewayOf(record: CallRecord): Attributes {
+function gatewayAttributes(record: CallRecord): Attributes {
   return {
     'llm_gateway.call_id': record.id,
     'llm_gateway.team': record.team,
@@ -91,7 +94,7 @@ function gatewayOf(record: CallRecord): Attributes {
   }
 }
 
-const textsOf = ({ input, tools, output }: Content): Attributes => ({
+const contentAttributes = ({ input, tools, output }: Content): Attributes => ({
   'gen_ai.input.messages': textOf(input),
   'gen_ai.tool.definitions': textOf(tools),
   'gen_ai.output.messages': textOf(output),

@@ -1,10 +1,10 @@
 /**
- * The one-sided Clopper-Pearson bound: with `confidence`, the true rate is not above it, if `wrong` of `total` were
- * wrong. Exact for any size; 1 where nothing is known.
+ * One-sided Clopper-Pearson bound: with probability `confidence` the true error rate is at most this, given `wrong` of
+ * `total`. Exact for any size; 1 without data.
  */
 export function upperBound(wrong: number, total: number, confidence = 0.95): number {
   if (wrong >= total) return 1
-  // The rate at which so few wrong ones would be a surprise of one in twenty.
+  // Bisection finds the rate at which at most `wrong` errors have probability 5 %.
   const surprise = 1 - confidence
   if (wrong === 0) return 1 - surprise ** (1 / total)
   let [low, high] = [wrong / total, 1]
@@ -16,12 +16,12 @@ export function upperBound(wrong: number, total: number, confidence = 0.95): num
   return high
 }
 
-/** Whether that bound is at most `budget`, in a fraction of the time it takes to find it. */
+/** Tells whether that bound is at most `budget`, without computing the bound. */
 export function isWithin(wrong: number, total: number, budget: number, confidence = 0.95): boolean {
   return wrong < total && wrong / total <= budget && atMost(wrong, total, budget) <= 1 - confidence
 }
 
-/** The probability of at most `wrong` in `total`, each with `rate`: the binomial's tail, in logarithms. */
+/** Binomial tail: the probability of at most `wrong` in `total` at `rate`. Computed in logarithms. */
 function atMost(wrong: number, total: number, rate: number): number {
   if (rate <= 0) return 1
   if (rate >= 1) return 0

@@ -1,29 +1,29 @@
 import { isWithin, upperBound } from './bound.ts'
 
-/** Similarities are told apart to the hundredth part of a percent of the whole scale above this one. */
+/** Lowest similarity told apart: above it, the scale has bins of 0.001. */
 const LOWEST = 0.7
 export const BINS = 300
 
-/** Confidences have the same bins, over their whole range. */
+/** Maps confidences, from 0 to 1, to the same bins. */
 export const onScale = (confidence: number) => LOWEST + confidence * (1 - LOWEST)
 export const offScale = (similarity: number) => (similarity - LOWEST) / (1 - LOWEST)
 
-/** Judgements of one agent, by similarity: would the cached answer have served? Plain counts, so that processes can add theirs up. */
+/** Histogram of judgements by similarity: counts of right and wrong answers per bin. Two of them add up bin by bin. */
 export type Labels = { right: Uint32Array; wrong: Uint32Array }
 
-export const noLabels = (): Labels => ({ right: new Uint32Array(BINS), wrong: new Uint32Array(BINS) })
+export const emptyLabels = (): Labels => ({ right: new Uint32Array(BINS), wrong: new Uint32Array(BINS) })
 
 /**
- * Takes from `known` each count that is greater. Those of all processes hold this one's own, but for what Redis did not
- * take or had not taken when it was read: what was learned here is never forgotten by a look there.
+ * Takes each count of `known` that is greater. `known`, from all processes, usually includes this process's labels,
+ * except those Redis did not accept, or not yet: a load never forgets these.
  */
-export function adopt(labels: Labels, known: Labels): void {
+export function mergeMax(labels: Labels, known: Labels): void {
   for (const kind of ['right', 'wrong'] as const)
     for (const [bin, count] of known[kind].entries())
       if (count > (labels[kind][bin] ?? 0)) labels[kind][bin] = count
 }
 
-/** So that a bin's own lower end is in it, whatever fractions do. */
+/** Keeps a bin's lower end in its bin despite floating-point error. */
 const ROUNDING = 1e-6
 
 export const binOf = (similarity: number) =>
@@ -31,13 +31,13 @@ export const binOf = (similarity: number) =>
 
 export const similarityOf = (bin: number) => LOWEST + (bin / BINS) * (1 - LOWEST)
 
-export function label(labels: Labels, similarity: number, right: boolean): void {
+export function addLabel(labels: Labels, similarity: number, right: boolean): void {
   const counts = right ? labels.right : labels.wrong
   const bin = binOf(similarity)
   counts[bin] = (counts[bin] ?? 0) + 1
 }
 
-/** Of what was judged at `threshold` or above: how much was wrong, and how much it may be at most (95 %). */
+/** Judgements at `threshold` or above: count, errors, error rate, and its upper bound (95 %). */
 export type Estimate = { labels: number; wrong: number; rate: number; upper: number }
 
 export function estimate({ right, wrong }: Labels, threshold: number): Estimate {
@@ -51,25 +51,25 @@ export function estimate({ right, wrong }: Labels, threshold: number): Estimate 
 }
 
 /**
- * The lowest threshold at which at most `budget` of the served answers are wrong, with 95 % confidence; `start` while too
- * little is known to say so of any. It rises at once when too much turns out wrong, whatever `start` said.
+ * Returns the lowest threshold at which, with 95 % confidence, at most `budget` of served answers are wrong; `start`
+ * while labels are too few. A rising error rate raises it at once, whatever `start` is.
  */
-export function calibrated(labels: Labels, start: number, budget: number): number {
-  return boundedByLabels(labels, budget) ?? saferThan(labels, start, budget, 0)
+export function calibratedThreshold(labels: Labels, start: number, budget: number): number {
+  return boundedByLabels(labels, budget) ?? raisedFrom(labels, start, budget, 0)
 }
 
-/** The judgements without a mistake that prove one wrong in a hundred: what a measurement is taken to be worth. */
-const MEASURED = 299
+/** Judgements without an error that prove a rate of 1 %: the weight given to a prior measurement. */
+const MEASURED_CREDIT = 299
 
 /**
- * The same, where `start` was measured beforehand: it needs no proof, and what is proven can only lower it. It rises when
- * more turns out wrong than the measurement leaves room for.
+ * Like `calibratedThreshold`, for a `start` that was measured: it needs no proof, and proven labels can only lower it.
+ * It rises when errors exceed what the measurement allows.
  */
 export function supportedByLabels(labels: Labels, start: number, budget: number): number {
-  return Math.min(boundedByLabels(labels, budget) ?? 1, saferThan(labels, start, budget, MEASURED))
+  return Math.min(boundedByLabels(labels, budget) ?? 1, raisedFrom(labels, start, budget, MEASURED_CREDIT))
 }
 
-/** The same, where nothing may be taken for granted: `undefined` while nothing is proven. */
+/** Like `calibratedThreshold`, without a start: `undefined` while labels prove no threshold. */
 export function boundedByLabels({ right, wrong }: Labels, budget: number): number | undefined {
   let best: number | undefined
   let [good, bad] = [0, 0]
@@ -77,16 +77,16 @@ export function boundedByLabels({ right, wrong }: Labels, budget: number): numbe
     const [more, worse] = [right[bin] ?? 0, wrong[bin] ?? 0]
     good += more
     bad += worse
-    // Nothing is concluded of similarities at which nothing was judged.
+    // Bins without judgements allow no conclusion.
     if (more + worse > 0 && isWithin(bad, good + bad, budget)) best = similarityOf(bin)
   }
   return best
 }
 
-/** Nothing is proven: at `start`, or above it as far as what was judged there was wrong more often than allowed. */
-function saferThan({ right, wrong }: Labels, start: number, budget: number, credit: number): number {
+/** Returns `start`, or a higher threshold if the error rate above `start` exceeds the budget. */
+function raisedFrom({ right, wrong }: Labels, start: number, budget: number, credit: number): number {
   let [good, bad] = [credit, 0]
-  // Of all that are good enough the lowest, since it comes last.
+  // The loop goes downwards: the last one within the budget is the lowest.
   let threshold = 1
   for (let bin = BINS - 1; bin >= binOf(start); bin -= 1) {
     good += right[bin] ?? 0

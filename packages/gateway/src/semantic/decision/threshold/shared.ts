@@ -2,62 +2,62 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisConnection } from '../../../redis/connection.ts'
 import { createScript } from '../../../redis/script.ts'
 import { isSigned, signatureOf } from '../../../util/signature.ts'
-import type { PartitionRules } from '../../query/partition.ts'
+import type { CalibrationScope } from '../../query/partition.ts'
 import swapSource from '../../store/swap.lua'
-import { adopt, BINS, type Labels, label, noLabels, onScale } from './labels.ts'
-import { sightedName } from './sightings.ts'
+import { feedbackName } from './feedback.ts'
+import { addLabel, BINS, emptyLabels, type Labels, mergeMax, onScale } from './labels.ts'
 import type { Observation } from './vcache.ts'
 
-/** One judgement: would the answer of this entry have served? */
-export type Note = {
-  /** Its key, as in `Entry.id`. */
+/** A label: whether the answer of an entry would have been right. */
+export type LabelNote = {
+  /** The entry's key, as in `Entry.id`. */
   entry: string
   similarity: number
   right: boolean
-  /** Whether it tells of answers that serve on their own; of those on which several agree, with which confidence. */
-  alone: boolean
+  /** Whether the label counts for the path `nearest`; `confidence` is set if it counts for the path `consensus`. */
+  nearest: boolean
   confidence: number | undefined
 }
 
-/** `sightings`: by `sightedName` of an entry. */
-export type SharedKnowledge = { alone: Labels; agreed: Labels; sightings: Map<string, Observation[]> }
+/** `feedback`: labels by `feedbackName` of an entry. */
+export type SharedKnowledge = { nearest: Labels; consensus: Labels; feedback: Map<string, Observation[]> }
 
-/** What all processes have learned of a school's questions; kept for as long as anybody adds to it now and then. */
+/** Labels of a scope, shared by all processes through Redis. They expire 60 days after the last one. */
 export type SharedLabels = {
-  /** `undefined` where Redis did not say. What is missing, or not signed, is as if nothing had been learned. */
-  load: (school: PartitionRules) => Promise<SharedKnowledge | undefined>
-  /** @param known All that this process has learned, the note among it: what others lost is there again. */
-  add: (school: PartitionRules, note: Note, known: Counts) => Promise<void>
+  /** Resolves `undefined` if Redis does not answer. Missing or unsigned data reads as no labels. */
+  load: (scope: CalibrationScope) => Promise<SharedKnowledge | undefined>
+  /** @param known All labels of this process, this one included: restores what Redis lost. */
+  add: (scope: CalibrationScope, note: LabelNote, known: Counts) => Promise<void>
 }
 
-type Counts = Pick<SharedKnowledge, 'alone' | 'agreed'>
+type Counts = Pick<SharedKnowledge, 'nearest' | 'consensus'>
 
 const KEPT_MS = 60 * 86_400_000
-/** Judgements of single entries, the newest. */
+/** Labels of single entries kept, newest first. */
 const MAX_NOTES = 1_000
 const MAX_BYTES = 100_000
-/** `sightedName` of an entry, `+` or `-`, and the similarity in thousandths. */
+/** `feedbackName` of an entry, `+` or `-`, and the similarity in thousandths. */
 const NOTE = /^([\w-]{20})([+-])(\d{1,4})$/
-/** By which one state of the value is told from any other: its signature, as text. */
+/** Length of the signature as text, which identifies one state of the value. */
 const STATE_BYTES = 22
-/** Processes that learn something at the same time. */
-const TRIES = 40
-/** They try again at different times, up to so much later. */
-const AGAIN_MS = 20
+/** Attempts of one write against concurrent writers. */
+const MAX_TRIES = 40
+/** Longest random wait before another attempt, in milliseconds. */
+const RETRY_MAX_MS = 20
 
 /**
- * For each school one value: its signature, counts (`r123` and `w123` for right and wrong judgements of a similarity, `R`
- * and `W` of a confidence), and the newest judgements by entry, without text. It is signed as a whole: labels that lower a
- * bar were all made by a holder of the secret, and those that raise it cannot be taken out from among them.
+ * Stores one value per scope: signature, counts (`r123` and `w123` for right and wrong at a similarity, `R` and `W` at
+ * a confidence), and the newest labels by entry, without text. The value is signed as a whole: without the secret,
+ * labels can neither be added to lower a threshold, nor removed from among those that raise it.
  */
-export function createSharedLabels(link: RedisConnection, keyLocking = false): SharedLabels {
+export function createSharedLabels(redis: RedisConnection, keyLocking = false): SharedLabels {
   const swap = createScript(swapSource, keyLocking ? 'allow-key-locking' : undefined)
 
   async function read({
     name,
     secret,
-  }: PartitionRules): Promise<{ held: Buffer; counts: string; notes: string[] }> {
-    const value = (await link.run((client) => client.getBuffer(name))) ?? Buffer.alloc(0)
+  }: CalibrationScope): Promise<{ held: Buffer; counts: string; notes: string[] }> {
+    const value = (await redis.run((client) => client.getBuffer(name))) ?? Buffer.alloc(0)
     const held = value.subarray(0, STATE_BYTES)
     const isShort = value.length <= MAX_BYTES
     const [signature = '', counts = '', notes = '', ...more] = isShort
@@ -73,68 +73,71 @@ export function createSharedLabels(link: RedisConnection, keyLocking = false): S
       : { held, counts: '', notes: [] }
   }
 
-  async function write(school: PartitionRules, note: Note, known: Counts): Promise<boolean> {
-    const { held, counts, notes } = await read(school)
+  async function write(scope: CalibrationScope, note: LabelNote, known: Counts): Promise<boolean> {
+    const { held, counts, notes } = await read(scope)
     const all = labelsFrom(counts)
     count(all, note)
-    adopt(all.alone, known.alone)
-    adopt(all.agreed, known.agreed)
-    const fresh = [noted(note), ...notes].slice(0, MAX_NOTES).join(',')
-    const body = `${textOf(all)}\n${fresh}`
-    const { name, secret } = school
+    mergeMax(all.nearest, known.nearest)
+    mergeMax(all.consensus, known.consensus)
+    const fresh = [formatNote(note), ...notes].slice(0, MAX_NOTES).join(',')
+    const body = `${formatCounts(all)}\n${fresh}`
+    const { name, secret } = scope
     const signature = signatureOf(secret, `${name}\n`, Buffer.from(body)).toString('base64url')
     const value = `${signature}\n${body}`
-    return (await link.run((client) => swap.run(client, [name], [held, value, STATE_BYTES, KEPT_MS]))) === 1
+    return (await redis.run((client) => swap.run(client, [name], [held, value, STATE_BYTES, KEPT_MS]))) === 1
   }
 
   return {
-    async load(school) {
+    async load(scope) {
       try {
-        const { counts, notes } = await read(school)
-        return { ...labelsFrom(counts), sightings: sightingsFrom(notes) }
+        const { counts, notes } = await read(scope)
+        return { ...labelsFrom(counts), feedback: feedbackFrom(notes) }
       } catch {
-        // Redis is away, or somebody put something else there: this process goes by what it has learned itself.
+        // Redis is down, or the key holds another type: this process uses its own labels.
         return undefined
       }
     },
-    async add(school, note, known) {
+    async add(scope, note, known) {
       try {
-        for (let tries = 0; tries < TRIES; tries += 1) {
-          if (await write(school, note, known)) return
-          await sleep(Math.random() * AGAIN_MS)
+        for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+          if (await write(scope, note, known)) return
+          await sleep(Math.random() * RETRY_MAX_MS)
         }
       } catch {
-        // One label less for the others, until this process adds another.
+        // Other processes miss one label until this process adds the next.
       }
     },
   }
 }
 
-function count({ alone, agreed }: Counts, { similarity, right, alone: isAlone, confidence }: Note) {
-  if (isAlone) label(alone, similarity, right)
-  if (confidence !== undefined) label(agreed, onScale(confidence), right)
+function count(
+  { nearest, consensus }: Counts,
+  { similarity, right, nearest: isAlone, confidence }: LabelNote,
+) {
+  if (isAlone) addLabel(nearest, similarity, right)
+  if (confidence !== undefined) addLabel(consensus, onScale(confidence), right)
 }
 
-const noted = ({ entry, similarity, right }: Note) =>
-  `${sightedName(entry)}${right ? '+' : '-'}${Math.round(Math.max(0, similarity) * 1_000)}`
+const formatNote = ({ entry, similarity, right }: LabelNote) =>
+  `${feedbackName(entry)}${right ? '+' : '-'}${Math.round(Math.max(0, similarity) * 1_000)}`
 
-const columnsOf = ({ alone, agreed }: Counts): Record<string, Uint32Array> => ({
-  r: alone.right,
-  w: alone.wrong,
-  R: agreed.right,
-  W: agreed.wrong,
+const columnsOf = ({ nearest, consensus }: Counts): Record<string, Uint32Array> => ({
+  r: nearest.right,
+  w: nearest.wrong,
+  R: consensus.right,
+  W: consensus.wrong,
 })
 
-function textOf(counts: Counts): string {
+function formatCounts(counts: Counts): string {
   const fields = Object.entries(columnsOf(counts)).flatMap(([kind, column]) =>
     [...column].flatMap((count, bin) => (count === 0 ? [] : [`${kind}${bin}=${count}`])),
   )
   return fields.join(',')
 }
 
-/** Fields that are none of ours, and counts that are no counts, are left out. */
+/** Skips unknown fields and invalid counts. */
 function labelsFrom(text: string): Counts {
-  const counts = { alone: noLabels(), agreed: noLabels() }
+  const counts = { nearest: emptyLabels(), consensus: emptyLabels() }
   const columns = columnsOf(counts)
   for (const field of text.split(',')) {
     const [, kind = '', bin = '', count = ''] = /^([rwRW])(\d{1,3})=(\d{1,9})$/.exec(field) ?? []
@@ -144,9 +147,9 @@ function labelsFrom(text: string): Counts {
   return counts
 }
 
-function sightingsFrom(notes: readonly string[]): Map<string, Observation[]> {
+function feedbackFrom(notes: readonly string[]): Map<string, Observation[]> {
   const sightings = new Map<string, Observation[]>()
-  // The newest is the first of the list, and the last of an entry's.
+  // The list has the newest first; an entry's labels have the newest last.
   for (const note of notes.toReversed()) {
     const [, entry, sign, thousandths] = NOTE.exec(note) ?? []
     if (entry === undefined) continue

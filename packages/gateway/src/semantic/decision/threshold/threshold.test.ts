@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { upperBound } from './bound.ts'
-import { calibrated, estimate, label, noLabels } from './labels.ts'
+import { addLabel, calibratedThreshold, emptyLabels, estimate } from './labels.ts'
 import { exploration, type Observation } from './vcache.ts'
 
 test.each([
@@ -33,17 +33,17 @@ test('the bound covers the truth as often as it says', () => {
 })
 
 test('299 right answers prove one in a hundred, 298 do not', () => {
-  const labels = noLabels()
-  for (let each = 0; each < 298; each += 1) label(labels, 0.9, true)
-  expect(calibrated(labels, 0.95, 0.01)).toBe(0.95)
-  label(labels, 0.9, true)
-  expect(calibrated(labels, 0.95, 0.01)).toBeCloseTo(0.9, 2)
+  const labels = emptyLabels()
+  for (let each = 0; each < 298; each += 1) addLabel(labels, 0.9, true)
+  expect(calibratedThreshold(labels, 0.95, 0.01)).toBe(0.95)
+  addLabel(labels, 0.9, true)
+  expect(calibratedThreshold(labels, 0.95, 0.01)).toBeCloseTo(0.9, 2)
 })
 
 test('a threshold at which answers turn out wrong rises at once', () => {
-  const labels = noLabels()
-  for (let each = 0; each < 20; each += 1) label(labels, 0.951, each > 0)
-  expect(calibrated(labels, 0.95, 0.01)).toBeGreaterThan(0.951)
+  const labels = emptyLabels()
+  for (let each = 0; each < 20; each += 1) addLabel(labels, 0.951, each > 0)
+  expect(calibratedThreshold(labels, 0.95, 0.01)).toBeGreaterThan(0.951)
 })
 
 test('whatever was judged, a calibrated threshold never serves what is known to be wrong too often', () => {
@@ -53,9 +53,9 @@ test('whatever was judged, a calibrated threshold never serves what is known to 
       fc.array(judged, { maxLength: 400 }),
       fc.double({ min: 0.7, max: 0.99, noNaN: true }),
       (all, start) => {
-        const labels = noLabels()
-        for (const { similarity, right } of all) label(labels, similarity, right)
-        const threshold = calibrated(labels, start, 0.01)
+        const labels = emptyLabels()
+        for (const { similarity, right } of all) addLabel(labels, similarity, right)
+        const threshold = calibratedThreshold(labels, start, 0.01)
         const { rate, upper, labels: count } = estimate(labels, threshold)
         expect(threshold).toBeLessThanOrEqual(1)
         if (threshold < start && count > 0) expect(upper).toBeLessThanOrEqual(0.01)

@@ -1,7 +1,7 @@
-/** What was seen of one entry: at such a similarity, its answer would have served, or not. */
+/** A label of one entry: whether its answer was right at this similarity. */
 export type Observation = { similarity: number; right: boolean }
 
-/** With fewer, an entry's own curve says nothing. Source: vCache, arXiv 2502.03771, section 4. */
+/** With fewer, an entry's own curve is not used. Source: vCache, arXiv 2502.03771, section 4. */
 const MIN_OBSERVATIONS = 6
 const ENDS: Observation[] = [
   { similarity: 0, right: false },
@@ -10,9 +10,9 @@ const ENDS: Observation[] = [
 const QUANTILES = 50
 
 /**
- * The probability with which a question this similar to a hot entry should be asked afresh, so that at most `delta` of
- * all its answers are wrong: 1 always, 0 never. A logistic curve over the entry's own observations, at the worst end of
- * what its fit leaves open. Source: vCache, arXiv 2502.03771: equations re-derived from the paper.
+ * Returns the probability, from 0 to 1, with which a question this similar to an entry should be answered by upstream,
+ * so that at most `delta` of all its answers are wrong. Fits a logistic curve to the entry's labels and takes the
+ * pessimistic end of the fit's confidence band. Source: vCache, arXiv 2502.03771: equations re-derived from the paper.
  */
 export function exploration(observations: readonly Observation[], similarity: number, delta: number): number {
   const seen = [...ENDS, ...observations]
@@ -29,7 +29,7 @@ export function exploration(observations: readonly Observation[], similarity: nu
   return clamp(least)
 }
 
-/** Newton's method on the logistic likelihood; a trace of a prior keeps perfectly separated observations finite. */
+/** Newton's method on the logistic likelihood; a small ridge prior keeps perfectly separated labels finite. */
 function fit(seen: readonly Observation[]): { slope: number; middle: number; variance: number } {
   let [intercept, slope] = [0, 1]
   let inverse = { a: 1, b: 0, d: 1 }
@@ -53,7 +53,7 @@ function fit(seen: readonly Observation[]): { slope: number; middle: number; var
     if (Math.abs(s0) + Math.abs(s1) < 1e-9) break
   }
   const steep = Math.max(slope, 1e-6)
-  // By the delta method: how far the middle of the curve may be off.
+  // Delta method: variance of the curve's midpoint.
   const [d0, d1] = [-1 / steep, intercept / (steep * steep)]
   const variance = d0 * d0 * inverse.a + 2 * d0 * d1 * inverse.b + d1 * d1 * inverse.d
   return { slope: steep, middle: clamp(-intercept / steep), variance: Math.max(0, variance) }
@@ -64,7 +64,7 @@ const RIDGE = 1e-3
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 const clamp = (x: number) => Math.max(0, Math.min(1, x))
 
-/** Good to 5e-4. Source: Abramowitz and Stegun, 26.2.23. */
+/** Absolute error below 5e-4. Source: Abramowitz and Stegun, 26.2.23. */
 function quantileOfNormal(p: number): number {
   if (p < 0.5) return -quantileOfNormal(1 - p)
   const t = Math.sqrt(-2 * Math.log(1 - p))
