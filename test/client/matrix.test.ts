@@ -9,10 +9,11 @@ import { probe } from './matrix/probe.ts'
 import { replacement, startTransports, type Transport } from './matrix/transports.ts'
 import { startUpstream } from './upstream.ts'
 
-// Every form of credentials, transport, operation and ending of the SDK, each in each way that a client comes about, beside
-// the bare client: every two of them meet at least once. `FUZZ_RUNS=10` tries ten times as many meetings of all of them.
+// Combines every form of credentials, transport, operation, ending and construction of the SDK's client, and compares the
+// gateway's client with the bare one. Every two of them meet at least once; `FUZZ_RUNS=10` tries ten times as many
+// combinations.
 
-/** How many times as many meetings as pairs take. */
+/** Multiple of the combinations that pairs need. */
 const FACTOR = Math.max(1, runs(100) / 100)
 const TRANSPORTS = 10
 const SIZES = [
@@ -20,7 +21,7 @@ const SIZES = [
   // Warm or not, retries, how often upstream does so.
   ...[2, 2, 2],
 ]
-/** At a time: most of them wait. */
+/** Cells at the same time: most of them wait. */
 const AT_ONCE = 8
 const HANGS_MS = 180_000
 
@@ -66,7 +67,7 @@ function cellOf(choice: Choice, transports: readonly Transport[]): Cell {
 const at = <T>(list: readonly T[], place: number): T =>
   list[place] ?? expect.fail(`no ${place} of ${list.length}`)
 
-/** What a transport breaks at by itself is left out. */
+/** Leaves out combinations at which the transport itself breaks. */
 const isPossible = ({ transport, ending }: Cell): boolean =>
   !(transport.noLoops && ending.isLoop) && !(transport.ownClasses && ending.isBodyless)
 
@@ -86,7 +87,7 @@ const nameOf = ({
     `${isWarm ? 'warm' : 'cold'}, ${maxRetries} retries, ${times} times`,
   ].join(' | ')
 
-/** What is different, or that it hangs: a cell that never ends is told by its name. */
+/** Returns the differences of a cell, or that it hangs. */
 async function told(cell: Cell, elsewhere: string): Promise<string[]> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<string[]>((resolve) => {
@@ -109,7 +110,7 @@ test('nothing differs from the bare client but what the page says', { timeout: T
     .map((choice) => cellOf(choice, transports))
     .filter(isPossible)
   const found: string[] = []
-  // A `fetch` of the whole program is that of all who run at the same time.
+  // The global `fetch` is shared by all cells that run at the same time.
   for (const global of [undefined, 'before', 'after'] as const) {
     if (global !== undefined) vi.stubGlobal('fetch', replacement)
     const left = cells.filter(({ transport }) => transport.global === global)

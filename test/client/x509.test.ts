@@ -15,8 +15,8 @@ import { ask } from '../support.ts'
 import { answer } from './matrix/answers.ts'
 import { errorSeen } from './matrix/look.ts'
 
-// A client with a certificate, against servers that ask for one: behind a proxy that leads the SDK's fixed addresses here.
-// The SDK allows it no `fetch` but its own, so nothing is governed; nothing else may differ.
+// Runs a client with a certificate against servers that require one, behind a proxy that leads the SDK's fixed addresses
+// here. The SDK allows only its own `fetch`, so nothing is governed; nothing else may differ.
 
 const HOSTS = ['mtls.api.openai.com', 'mtls.auth.openai.com']
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
@@ -31,7 +31,7 @@ beforeEach(() => {
   })
 })
 
-/** An authority of its own, and what it has signed for the servers and for the client. */
+/** Makes a certificate authority, and signs certificates for the servers and the client. */
 function certificates() {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-x509-'))
   const path = (name: string) => join(dir, name)
@@ -80,7 +80,7 @@ const TOKEN = {
   expires_in: 3_600,
 }
 
-/** OpenAI's two hosts and the proxy to them. `books`: who asked for what, by the certificate that was shown. */
+/** Starts OpenAI's two hosts and the proxy to them. `books`: the requests, with the certificate that was shown. */
 async function startHosts({ ca, server }: ReturnType<typeof certificates>) {
   const books: unknown[] = []
   let status = 200

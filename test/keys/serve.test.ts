@@ -10,8 +10,8 @@ import { createCleanup, serve, UPSTREAM_KEY } from '../serve/kit.ts'
 import { ask } from '../support.ts'
 import { type Origins, saidIn, startOrigins } from './origins.ts'
 
-// The same invariant for programs that come over HTTP: the server's key reaches its upstream alone, and the keys of its
-// callers reach nothing, however a request is addressed, wherever upstream sends it on.
+// The same invariant over HTTP: the server's key reaches only its upstream, and the keys of its callers reach no origin,
+// however a request is addressed and wherever upstream redirects it.
 
 const SEALED = 'sk-sealed-0123456789-abcdefghijklm'
 const KEYS = { a: newTeamKey(), b: 'sk-team-b-0123456789abcdefghijkl' }
@@ -92,7 +92,7 @@ const asked = fc.record({
   status: fc.constantFrom(200, 200, 401, 503),
 })
 
-/** Sends a request as it is written, whatever its target and host. */
+/** Sends a request unchanged, with any target and host. */
 const sent = (port: number, path: string, headers: Record<string, string>, body: string) =>
   new Promise<number>((resolve) => {
     const going = request({ port, path, method: body === '' ? 'GET' : 'POST', headers }, (response) => {

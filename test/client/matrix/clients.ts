@@ -18,7 +18,7 @@ export const WAYS = [
 ] as const
 export const PATHS = ['once', 'again', 'together'] as const
 
-/** One meeting of all that a call depends on. */
+/** One combination of everything that a call depends on. */
 export type Cell = {
   credential: Credential
   transport: Transport
@@ -26,7 +26,7 @@ export type Cell = {
   operation: Operation
   path: (typeof PATHS)[number]
   way: (typeof WAYS)[number]
-  /** Of requests before it, so that the gateway has seen upstream answer. */
+  /** Whether a request before it has shown the gateway that upstream answers. */
   isWarm: boolean
   maxRetries: number
   /** How often upstream does as the ending says. */
@@ -56,7 +56,7 @@ export const ours =
     return { client: new of({ ...options, fetch }), close, isLate: true }
   }
 
-/** What is done around the making of a client. */
+/** Wraps the construction of a client. */
 export type Around = <T>(work: () => T) => T
 
 /** Where upstream is: for its API, and for exchanging tokens. */

@@ -32,7 +32,7 @@ export function differences(cell: Cell, theirs: Seen, mine: Seen): string[] {
   }
   const stored = isStored(cell, theirs)
   const questions = ({ books }: Seen) => books.filter((book) => !isExchange(book))
-  // How many of two that come at once share one is by chance.
+  // Whether two calls at the same time share one exchange is by chance.
   if (path !== 'together')
     found.push(
       ...differ('exchanges of tokens', theirs.books.filter(isExchange), mine.books.filter(isExchange)),
@@ -95,7 +95,7 @@ export function refusalOf({
 function isStored({ ending, operation, times }: Cell, { calls }: Seen): boolean | undefined {
   const first = calls.at(-2)
   if (first === undefined) return false
-  // Who has left may leave an answer that came whole.
+  // An answer that arrived whole may be stored although its caller left.
   if (first.error !== undefined) return ending.leaves === undefined ? false : ending.stored
   // What upstream said to the last try of it.
   const isAsUsual = (first.asked ?? 0) > times || (ending.ofStreams && !operation.stream)

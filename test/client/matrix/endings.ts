@@ -4,14 +4,14 @@ import type { Policy } from '@hotdash/llm-gateway'
 import type { Entry } from '../upstream.ts'
 import { type Api, answer, ERROR_EVENT, EVENTS, HEADERS, WHOLE } from './answers.ts'
 
-/** A request that reached upstream, and how its caller wants the answer. */
+/** A request that reached upstream, and the shape of the answer that its caller wants. */
 export type Question = {
   request: IncomingMessage
   reply: ServerResponse
   entry: Entry
   api: Api
   stream: boolean
-  /** Another server, for what is sent on. */
+  /** Origin of another server, for redirects. */
   elsewhere: string
   /** The caller who is to leave has left. */
   left: Promise<void>
@@ -21,19 +21,19 @@ export type Question = {
 export type Ending = {
   name: string
   serve?: (question: Question) => unknown
-  /** When its caller gives up: with the request at upstream, with the head, with the first event, before it asks. */
+  /** When its caller aborts: before the call, once upstream has the request, at the head, at the first event. */
   leaves?: 'before' | 'asked' | 'head' | 'first'
-  /** Its caller waits no longer than this. */
+  /** Time-out of its caller. */
   patience?: { ms: number }
   /** Nothing listens there any more. */
   isClosed?: true
   /** What is stored, and so asked once. `false`: certainly not. Absent: either is right. */
   stored?: boolean | undefined
-  /** Has no body by the standard, whatever a library makes of it. */
+  /** Has no body by the standard; libraries differ. */
   isBodyless?: true
-  /** Sends on to where it came from. */
+  /** Redirects to the same address. */
   isLoop?: true
-  /** How the machine tells of it is by chance. */
+  /** The error code of the machine varies by chance. */
   isRacy?: true
   /** All but streams are answered as usual. */
   ofStreams?: true
@@ -108,7 +108,7 @@ const begun = (
   },
 })
 
-/** Who shares the call with one that has left is answered. */
+/** Answers a follower after the leader has left. */
 const finish = async ({ reply, left }: Question, rest: string) => {
   await left
   reply.end(rest)
@@ -135,7 +135,7 @@ const streamed = (
       : answer(question.reply, question.api, false),
 })
 
-/** As after an answer, so that the client has read what came. */
+/** Waits until the client has read what was sent. */
 const later = (work: () => unknown) => setTimeout(work, 15)
 
 export const ENDINGS: Ending[] = [

@@ -17,14 +17,14 @@ export function headersSeen(headers: Headers): Record<string, string[]> {
 const isHeaders = (value: unknown): value is Headers =>
   typeof value === 'object' && value !== null && 'append' in value && 'entries' in value
 
-/** Everything that a program can read of what was thrown, its causes included. */
+/** Everything that a program can read of a thrown value, its causes included. */
 export function errorSeen(thrown: unknown, depth = 0): unknown {
   if (!(thrown instanceof Error)) return ['not an Error', String(thrown)]
   const fields: Record<string, unknown> = {}
   for (const name of Object.getOwnPropertyNames(thrown).toSorted()) {
     const value = (thrown as unknown as Record<string, unknown>)[name]
     if (name === 'stack' || name === 'cause' || name === 'socket') continue
-    // How the sockets of a connection are called, and how much went over them.
+    // Ports vary.
     if (name === 'port' || name === 'localPort') continue
     if (isHeaders(value)) fields[name] = headersSeen(value)
     else if (value instanceof Map) fields[name] = [...value]
@@ -34,7 +34,7 @@ export function errorSeen(thrown: unknown, depth = 0): unknown {
   return {
     classes: classesOf(thrown),
     name: thrown.name,
-    // Libraries word it each in its own way.
+    // Libraries word it differently.
     text: thrown.name === 'AbortError' ? 'AbortError' : steady(String(thrown)),
     fields,
     own: Object.keys(thrown).toSorted(),
@@ -56,9 +56,9 @@ export const plain = (value: unknown): unknown =>
 /** A request as upstream saw it, without what differs by the server that it came to. */
 export function requestSeen({ method, url, headers, body }: Entry, isSigned: boolean, isLate: boolean) {
   const { host: _, ...rest } = headers
-  // Of a moment; that they are right is looked at by itself.
+  // These depend on the time; `sigv4.ts` verifies them.
   if (isSigned) for (const name of ['authorization', 'x-amz-date']) rest[name] = 'signed'
   if (isLate) delete rest['x-replaced']
-  // `fetch` sorts them, or does not.
+  // Their order is not compared.
   return { method, url, headers: Object.fromEntries(Object.entries(rest).toSorted()), body }
 }

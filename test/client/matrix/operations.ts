@@ -4,7 +4,7 @@ import * as z from 'zod'
 import type { Api } from './answers.ts'
 import { headersSeen } from './look.ts'
 
-/** What is told of a call while it goes: all that its caller is given, and moments at which it may act. */
+/** Receives what a call gives its caller, and the moments at which the caller may act. */
 export type Look = {
   note: (what: string, value?: unknown) => void
   /** The head of the answer is there, and none of its body was read. */
@@ -58,7 +58,7 @@ const id = (value: unknown) => (value as { _request_id?: unknown } | null)?._req
 /** Both kinds of stream helpers, as far as they are the same. */
 type Helper = AsyncIterable<unknown> & { on: (event: string, listener: (value: unknown) => void) => unknown }
 
-/** What a helper says and yields. */
+/** Notes what a helper emits and yields. */
 async function helped(helper: Helper, final: () => Promise<unknown>, look: Look): Promise<void> {
   for (const name of ['connect', 'error', 'abort', 'end']) helper.on(name, (value) => look.note(name, value))
   const heard: unknown[] = []

@@ -16,12 +16,12 @@ export async function probe(cell: Cell, elsewhere: string): Promise<string[]> {
   const found = differences(cell, theirs, mine)
   const { patience } = ending
   if (found.length === 0 || patience === undefined || patience.ms > 1_000) return found
-  // The machine may have been too busy for what was to come in time.
+  // The machine may have been too busy for the head to arrive in time.
   const patient = { ...patience, ms: patience.ms * 4 }
   return await probe({ ...cell, ending: { ...ending, patience: patient } }, elsewhere)
 }
 
-/** A refusal is to a program what upstream's own would be, word for word, and nothing of it reaches upstream. */
+/** Compares a refusal with the same words from upstream. No request of it may reach upstream. */
 async function probeRefusal(cell: Cell, policy: Policy, elsewhere: string): Promise<string[]> {
   const making = around(cell.transport)
   const mine = await run(cell, ours(policy), elsewhere, making)
@@ -37,7 +37,7 @@ async function probeRefusal(cell: Cell, policy: Policy, elsewhere: string): Prom
   return refusalDifferences(await run(always, bare, elsewhere, making), mine)
 }
 
-/** A program that replaces `fetch` after it has made its client. */
+/** Makes the client under Node's `fetch`, which is replaced afterwards. */
 const around =
   ({ global }: Transport): Around =>
   (work) => {

@@ -30,7 +30,7 @@ export async function run(cell: Cell, make: Make, elsewhere: string, around: Aro
   const { credential, transport, ending, operation, path, way, isWarm, maxRetries } = cell
   const upstream = await startUpstream()
   const calls: Seen['calls'] = []
-  // Who shares a call shares its ending.
+  // Calls that share a request share its ending.
   let left = path === 'together' ? Number.POSITIVE_INFINITY : cell.times
   let gone = leaving()
   let isServing = !isWarm
@@ -44,7 +44,7 @@ export async function run(cell: Cell, make: Make, elsewhere: string, around: Aro
     left -= 1
     return ending.serve({ request, reply, entry, api, stream, elsewhere, left: gone.left })
   })
-  // A port that was let go may soon be another server's.
+  // A port that is closed may soon belong to another server.
   if (ending.isClosed) upstream.close()
   const place = ending.isClosed ? { origin: UNUSED, baseURL: `${UNUSED}/v1` } : upstream
   let made: Made

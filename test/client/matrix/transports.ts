@@ -6,16 +6,16 @@ import type { ClientOptions } from 'openai'
 import { Agent, ProxyAgent, fetch as undiciFetch } from 'undici'
 import { onTestFinished } from 'vitest'
 
-/** What requests leave through. */
+/** The way in which requests leave. */
 export type Transport = {
   name: string
   /** Of the client that is made with it. */
   options: () => ClientOptions
   /** `fetch` of the whole program is another one, from before the client is made or from then on. */
   global?: 'before' | 'after'
-  /** Its answers are of classes of its own, and so are the errors of a body, or of a caller who leaves. */
+  /** Its Responses, the errors of their bodies and of aborts are of classes of its own. */
   ownClasses?: true
-  /** It breaks by itself when it is sent on again and again. */
+  /** It crashes by itself at a second redirect. */
   noLoops?: true
 }
 
@@ -83,7 +83,7 @@ export async function startTransports(): Promise<Transport[]> {
         fetchOptions: { agent: pool } as FetchOptions,
       }),
       ownClasses: true,
-      // Source: node-fetch 3.3.2, `src/index.js`: of the second redirect it reads the options of no request.
+      // Source: node-fetch 3.3.2, `src/index.js`: at the second redirect it reads options that are undefined.
       noLoops: true,
     },
     { name: 'a global fetch replaced before', options: () => ({}), global: 'before' },
@@ -91,7 +91,7 @@ export async function startTransports(): Promise<Transport[]> {
   ]
 }
 
-/** What stands in the place of the global `fetch`. */
+/** Replaces the global `fetch`. */
 export const replacement: typeof fetch = async (input, init) => {
   const headers = new Headers(init?.headers)
   headers.set('x-replaced', '1')

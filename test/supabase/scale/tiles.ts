@@ -49,7 +49,7 @@ export function problemsOf(plan: Plan, days: number): string[] {
   ]
 }
 
-/** A plan in short: a line for each node, with what it reads and how many rows come of it. Parts that gave none are left out. */
+/** Summarises a plan: a line per node, with the relation and the number of rows. Partitions without rows are left out. */
 export function outline(plan: Plan, depth = 1): string[] {
   const of = plan['Index Name'] ?? plan['Relation Name']
   const [rows = 0, loops = 0] = [plan['Actual Rows'], plan['Actual Loops']]

@@ -5,7 +5,7 @@ import { LayeredHeaders } from './layered-headers.ts'
 
 /**
  * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
- * headers can be changed, as those of a Response that a program made itself. `signal`: of the caller, who may give it up.
+ * headers can be changed, as those of a Response that a program made itself. `signal`: the caller's, which may abort before the body is read.
  */
 type Head = { url: string; mutable?: boolean; signal?: AbortSignal } & Partial<
   Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>
@@ -96,7 +96,7 @@ class BufferedResponse implements Response {
   }
 
   async text(): Promise<string> {
-    this.#refuseGivenUp()
+    this.#throwIfAborted()
     const body = this.#body
     if (this.#usual !== undefined || body === null || body instanceof ReadableStream)
       return await this.#asUsual().text()
@@ -109,22 +109,22 @@ class BufferedResponse implements Response {
   }
 
   async arrayBuffer() {
-    this.#refuseGivenUp()
+    this.#throwIfAborted()
     return await this.#asUsual().arrayBuffer()
   }
 
   async blob() {
-    this.#refuseGivenUp()
+    this.#throwIfAborted()
     return await this.#asUsual().blob()
   }
 
   async bytes() {
-    this.#refuseGivenUp()
+    this.#throwIfAborted()
     return await this.#asUsual().bytes()
   }
 
   async formData() {
-    this.#refuseGivenUp()
+    this.#throwIfAborted()
     return await this.#asUsual().formData()
   }
 
@@ -149,10 +149,10 @@ class BufferedResponse implements Response {
   }
 
   /**
-   * Who gave an answer up reads none of it, even if all of it is there. In the words of `fetch`, whatever the reason. A
-   * Response that a program made itself knows of no signal.
+   * A caller that aborted reads nothing, even of a body that arrived whole. The error is that of `fetch`, whatever the
+   * abort reason. A Response that the program made itself knows no signal.
    */
-  #refuseGivenUp() {
+  #throwIfAborted() {
     if (this.#head.signal?.aborted && !this.#head.mutable && !this.bodyUsed)
       throw new DOMException('The operation was aborted.', 'AbortError')
   }
