@@ -101,8 +101,10 @@ export class LayeredHeaders implements Headers {
 
   /** Creates native Headers that share nothing with these; immutable unless `mutable`. */
   native(mutable = false): Headers {
-    const plain = new Map<string, string>()
-    if (!this.#gather(plain)) return (mutable ? undefined : sealed(this.#asUsual())) ?? this.#asUsual()
+    const isAlone = this.#base === NONE && this.#native === undefined
+    const plain = isAlone ? this.#own : new Map<string, string>()
+    if (!isAlone && !this.#gather(plain))
+      return (mutable ? undefined : sealed(this.#asUsual())) ?? this.#asUsual()
     return (mutable ? undefined : sealed(plain)) ?? new Headers(Object.fromEntries(plain))
   }
 

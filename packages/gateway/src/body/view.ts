@@ -37,21 +37,15 @@ export async function openView(live: Live, view: View, release: Release): Promis
   if (answer === undefined || format === undefined)
     throw terminated('the answer that this call shared never came to its end')
   return view.stream
-    ? toResponse(
-        live,
-        format.emit(answer.json, view.includeUsage).join(''),
-        'text/event-stream; charset=utf-8',
-      )
-    : toResponse(live, answer.text, 'application/json')
+    ? toResponse(live, format.emit(answer.json, view.includeUsage).join(''), view, EVENTS)
+    : toResponse(live, answer.text, view, 'application/json')
 }
 
 function streamedView(live: Live, view: View, release: Release, position = live.log.join()): Response {
   const releaseView = (early: boolean) =>
     release(early && live.outcome() === undefined && !live.accumulator.finished())
-  return toResponse(
-    live,
-    readerOf({ log: live.log, position, render: renderer(live, view) }, view, releaseView),
-  )
+  const body = readerOf({ log: live.log, position, render: renderer(live, view) }, view, releaseView)
+  return toResponse(live, body, view)
 }
 
 /** Buffers a whole answer, so that its headers can hold its cost, unless it is slow, breaks or is too long. */
@@ -68,7 +62,7 @@ async function bufferedView(live: Live, view: View, release: Release): Promise<R
   const entries = live.outcome() === 'complete' ? log.whole() : undefined
   if (entries === undefined) return streamedView(live, view, release, position)
   releaseAll(false)
-  return toResponse(live, bytesOf(entries))
+  return toResponse(live, bytesOf(entries), view)
 }
 
 async function awaitEnd(over: Promise<void>, view: View, release: Release, ms?: number): Promise<void> {
@@ -81,6 +75,7 @@ async function awaitEnd(over: Promise<void>, view: View, release: Release, ms?: 
   }
 }
 
+const EVENTS = 'text/event-stream; charset=utf-8'
 const encoder = new TextEncoder()
 
 /** Removes usage that the gateway asked for and this caller did not. */
@@ -94,13 +89,18 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
 }
 
 /** Creates a Response with upstream's status and headers. `type`: the body was converted, and only headers that still apply are kept. */
-function toResponse({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
+function toResponse(
+  { response }: Live,
+  body: string | Uint8Array | ReadableStream,
+  { signal }: View,
+  type?: string,
+): Response {
   const { status, statusText, url, redirected, mutable = false } = response
   const headers = layeredHeaders(
     type === undefined ? response.headers : convertedHeaders(response.headers, type),
   )
   const bodyless = status === 204 || status === 205 || status === 304
-  const head = { status, statusText, url, type: response.type, redirected, mutable }
+  const head = { status, statusText, url, type: response.type, redirected, mutable, signal }
   return bufferedResponse(bodyless ? null : body, headers, head)
 }
 

@@ -36,9 +36,15 @@ export function cleanRequest(input: Input, init: RequestInit | undefined): Clean
   return { ...same, init: { ...init, headers: clean }, headers: clean, gatewayHeaders: headers }
 }
 
-/** Copies the `init` of a request, with what a Request in its place would have brought; without that Request's body. */
-export const copyInit = ({ request, method, init }: CleanRequest): RequestInit =>
-  request ? { method, headers: request.headers, signal: request.signal, ...init } : { ...init }
+/**
+ * Returns the `init` of a request, with what a Request in its place would have brought; without that Request's body. It
+ * may be the caller's own object: `copyInit` for what is read after the answer.
+ */
+export const initOf = ({ request, method, init }: CleanRequest): RequestInit =>
+  request ? { method, headers: request.headers, signal: request.signal, ...init } : (init ?? {})
+
+/** Copies the `init` of a request. */
+export const copyInit = (request: CleanRequest): RequestInit => ({ ...initOf(request) })
 
 /** Accepts Requests of other realms, and of other implementations of `fetch`. */
 const isRequest = (input: Input): input is Request =>

@@ -6,7 +6,7 @@ import type { Reply } from '../core/reply.ts'
 import type { Fault } from '../util/faults.ts'
 import { keptAlive } from '../util/keep-alive.ts'
 import { raceAbort } from '../util/timeout.ts'
-import { type CleanRequest, cleanRequest, copyInit } from './clean-request.ts'
+import { type CleanRequest, cleanRequest, initOf } from './clean-request.ts'
 import { withMembersOf } from './fetch-members.ts'
 import { createBodyParser } from './parsed-bodies.ts'
 import type { PassThrough } from './pass-through.ts'
@@ -112,7 +112,7 @@ export function createFetch(parts: FetchParts, binding: ClientBinding): typeof f
       const isBound = refusal !== undefined && policy.bindsCaller(head.caller())
       return isBound ? { refusal, head } : { passThrough: head }
     }
-    const call = createCall(parts, binding, head, { ...endpoint, init: copyInit(head), source, parsed })
+    const call = createCall(parts, binding, head, { ...endpoint, init: initOf(head), source, parsed })
     progress.call = call
     return { call, reply: await handler(call) }
   }

@@ -1,6 +1,7 @@
 import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, ParsedBody } from '../core/call.ts'
+import { withoutCallState } from '../core/call-state.ts'
 import type { MatchEndpoint, RelativePath } from '../core/endpoints.ts'
 import { type JsonObject, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
@@ -32,7 +33,7 @@ export type ParsedRequest = {
   operation: Operation
   /** Model that the address names, as deployments of Azure do. Absent: the body names it. */
   model?: string
-  /** Copy of the `init` to send, which holds the body unless `input` was a Request. */
+  /** The `init` to send, which holds the body unless `input` was a Request. It is copied. */
   init: RequestInit
   /** Text of the body. */
   source: string
@@ -93,7 +94,7 @@ export function createCall(
     view: { stream, includeUsage, signal },
     outbound: {
       transport,
-      init,
+      init: withoutCallState(init),
       ...(transportName !== '' && { transportName }),
       ...(proxy && path !== undefined
         ? proxyTarget(proxy, { path, headers, key: options?.key })
