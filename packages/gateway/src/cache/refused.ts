@@ -37,8 +37,7 @@ export function createRejectedAccounts() {
   }
 }
 
-const keyOf = (call: Call) =>
-  `${new URL(call.outbound.url).origin}\n${accountHeadersOf(call).credentials}`
+const keyOf = (call: Call) => `${new URL(call.outbound.url).origin}\n${accountHeadersOf(call).credentials}`
 
 /** Organization and project of a call. Empty where it names none: a 401 then concerns the key. */
 function scopeOf({ outbound: { headers } }: Call): string {
