@@ -61,7 +61,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('rest' as const) }) },
 )
 
-test('whoever comes, leaves and gives back: each ends once, in the order of its lane, and never are more in than may', async () => {
+test('calls that enter, leave and release each end once, in the order of their lane, and never exceed the limit', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 40 }),

@@ -83,7 +83,7 @@ const INCAPABLE = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|NOAUTH|W
 const PROBE_KEY = 'gw:{probe}:write'
 
 /**
- * Opens a connection in the background; while there is none, retries with exponential backoff. Redis is judged by its
+ * Opens a connection in the background; without one, retries with exponential backoff. Redis is judged by its
  * replies: it is up once it has accepted a write, and silent only during time in which this process could have read a
  * reply. A connection to a server that cannot work is replaced by a new one, whose address is resolved again.
  */
