@@ -32,7 +32,7 @@ function world(attempts: Attempt[], later: DeferredQueue) {
   const records: CallRecord[] = []
   const emit = (record: CallRecord) => void records.push(record)
   const recorder = createRecorder(createCounters(), later, emit, fault, () => undefined)
-  const origin = newCallState(false, { maxRetries: attempts.length - 1 })
+  const state = newCallState(false, { maxRetries: attempts.length - 1 })
   const priced = async ({ cost, pricedAfter }: Attempt) => {
     await turns(pricedAfter)
     return cost as NanoUsd | undefined
@@ -51,7 +51,7 @@ function world(attempts: Attempt[], later: DeferredQueue) {
   const callOf = (attempt: number) =>
     ({
       attempt,
-      origin,
+      state,
       operation: 'chat',
       body: {},
       model: 'm',
