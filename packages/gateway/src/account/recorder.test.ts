@@ -89,7 +89,7 @@ test.each([
             const reply = await run(callOf(at)).catch(() => undefined)
             // The SDK asks again as soon as an attempt has failed, whether or not it is priced.
             const bill = Promise.resolve(reply?.cost).then((bill) => {
-              // A header tells of all attempts so far, or of nothing.
+              // A header covers all attempts up to this one, or none.
               if (bill?.cost !== undefined) expect(bill.cost).toBe(sumTo(at + 1))
             })
             headers.push(bill)
