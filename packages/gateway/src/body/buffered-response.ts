@@ -5,9 +5,9 @@ import { LayeredHeaders } from './layered-headers.ts'
 
 /**
  * What a Response tells besides headers and body; unless said otherwise, as of a fetch that went well. `mutable`: its
- * headers can be changed, as those of a Response that a program made itself.
+ * headers can be changed, as those of a Response that a program made itself. `signal`: the caller's, which may abort before the body is read.
  */
-type Head = { url: string; mutable?: boolean } & Partial<
+type Head = { url: string; mutable?: boolean; signal?: AbortSignal } & Partial<
   Pick<Response, 'status' | 'statusText' | 'type' | 'redirected'>
 >
 
@@ -96,6 +96,7 @@ class BufferedResponse implements Response {
   }
 
   async text(): Promise<string> {
+    this.#throwIfAborted()
     const body = this.#body
     if (this.#usual !== undefined || body === null || body instanceof ReadableStream)
       return await this.#asUsual().text()
@@ -108,18 +109,22 @@ class BufferedResponse implements Response {
   }
 
   async arrayBuffer() {
+    this.#throwIfAborted()
     return await this.#asUsual().arrayBuffer()
   }
 
   async blob() {
+    this.#throwIfAborted()
     return await this.#asUsual().blob()
   }
 
   async bytes() {
+    this.#throwIfAborted()
     return await this.#asUsual().bytes()
   }
 
   async formData() {
+    this.#throwIfAborted()
     return await this.#asUsual().formData()
   }
 
@@ -141,6 +146,15 @@ class BufferedResponse implements Response {
 
   #copied(): LayeredHeaders {
     return new LayeredHeaders(this.#head.mutable ? new Headers(this.headers) : this.#collected)
+  }
+
+  /**
+   * A caller that aborted reads nothing, even of a body that arrived whole. The error is that of `fetch`, whatever the
+   * abort reason. A Response that the program made itself knows no signal.
+   */
+  #throwIfAborted() {
+    if (this.#head.signal?.aborted && !this.#head.mutable && !this.bodyUsed)
+      throw new DOMException('The operation was aborted.', 'AbortError')
   }
 
   #use() {

@@ -90,7 +90,7 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
       headers.set('x-request-id', randomUUID())
       for (const [name, value] of stored.headers)
         if (!streamed || name !== 'content-type') headers.set(name, value)
-      return bufferedResponse(body, headers, { url })
+      return bufferedResponse(body, headers, { url, signal: asked.signal })
     },
   }
 }

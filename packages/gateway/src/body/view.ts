@@ -37,17 +37,14 @@ export async function openView(live: Live, view: View, leave: Release): Promise<
   if (answer === undefined || format === undefined)
     throw terminated('the answer that this call shared never came to its end')
   return view.stream
-    ? toResponse(
-        live,
-        format.emit(answer.json, view.includeUsage).join(''),
-        'text/event-stream; charset=utf-8',
-      )
-    : toResponse(live, answer.text, 'application/json')
+    ? toResponse(live, format.emit(answer.json, view.includeUsage).join(''), view, EVENTS)
+    : toResponse(live, answer.text, view, 'application/json')
 }
 
 function streamedView(live: Live, view: View, leave: Release, cursor = live.log.join()): Response {
   const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
-  return toResponse(live, readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early))
+  const body = readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early)
+  return toResponse(live, body, view)
 }
 
 /** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
@@ -63,7 +60,7 @@ async function bufferedView(live: Live, view: View, leave: Release): Promise<Res
   const entries = live.outcome() === 'complete' ? log.whole() : undefined
   if (entries === undefined) return streamedView(live, view, leave, cursor)
   left(false)
-  return toResponse(live, bytesOf(entries))
+  return toResponse(live, bytesOf(entries), view)
 }
 
 async function awaitEnd(over: Promise<void>, view: View, leave: Release, ms?: number): Promise<void> {
@@ -76,6 +73,7 @@ async function awaitEnd(over: Promise<void>, view: View, leave: Release, ms?: nu
   }
 }
 
+const EVENTS = 'text/event-stream; charset=utf-8'
 const encoder = new TextEncoder()
 
 /** Hides the usage that we asked for and this caller did not. */
@@ -89,13 +87,18 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
 }
 
 /** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
-function toResponse({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
+function toResponse(
+  { response }: Live,
+  body: string | Uint8Array | ReadableStream,
+  { signal }: View,
+  type?: string,
+): Response {
   const { status, statusText, url, redirected, mutable = false } = response
   const headers = layeredHeaders(
     type === undefined ? response.headers : convertedHeaders(response.headers, type),
   )
   const bodyless = status === 204 || status === 205 || status === 304
-  const head = { status, statusText, url, type: response.type, redirected, mutable }
+  const head = { status, statusText, url, type: response.type, redirected, mutable, signal }
   return bufferedResponse(bodyless ? null : body, headers, head)
 }
 

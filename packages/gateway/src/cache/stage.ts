@@ -42,7 +42,7 @@ export function cache(store: CacheStore, { refresh, deferred, fault }: Options):
         ...(shares && sharingOf(call, keys, name)),
         ...(follows && { flight: `${keys.flight} ${name}` }),
       })
-      rejectedAccounts.learn(call, reply)
+      await rejectedAccounts.learn(call, reply)
       if (reply.via === 'upstream')
         deferred.after(reply.recording.ended, (ending) => storeAnswer(keys, call, reply, ending, name))
       // A semantic hit has a key of its own.
@@ -53,7 +53,7 @@ export function cache(store: CacheStore, { refresh, deferred, fault }: Options):
     async function bypassCache(call: Call, bypass: string): Promise<Reply> {
       if (call.controls.cache.onlyIfCached) return notCached(call)
       const reply = await next(call)
-      rejectedAccounts.learn(call, reply)
+      await rejectedAccounts.learn(call, reply)
       return { ...reply, bypass }
     }
 

@@ -51,7 +51,8 @@ shared[KEY] ??= new AsyncLocalStorage<GatewayContext>()
 const storage = shared[KEY]
 
 /**
- * Runs `fn` with these controls on every call it makes, at any depth. Nested contexts extend the outer one.
+ * Runs `fn` with these controls on every call it makes, at any depth. Nested contexts extend the outer one: a field that is
+ * absent, `undefined` or `null` keeps the outer value.
  * @example await withGateway({ agent: 'support', session: ticket.id }, () => answer(ticket))
  */
 export function withGateway<T>(context: GatewayContext, fn: () => T): T {
@@ -62,11 +63,14 @@ export function withGateway<T>(context: GatewayContext, fn: () => T): T {
   return storage.run({ ...outer, ...fields, trace, tags }, fn)
 }
 
+/** Values for fields that cannot be read: the strictest cache, and an unusable user and session, so that nothing is shared. */
+const UNREADABLE = { cache: false, user: Symbol('unreadable'), session: Symbol('unreadable') } as const
+
 const FIELDS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'onLimit'] as const
 
 /**
- * Copies the fields that can be read: none of `undefined`, and not those whose getter throws. A `cache` field that
- * cannot be read counts as `false`, the strictest value.
+ * Copies the fields that can be read: none of `undefined`, and not those whose getter throws. `UNREADABLE` has
+ * the values of fields that restrict sharing and cannot be read.
  */
 function readable(context: GatewayContext | null | undefined): GatewayContext {
   const fields: Record<string, unknown> = {}
@@ -74,10 +78,10 @@ function readable(context: GatewayContext | null | undefined): GatewayContext {
   for (const field of FIELDS) {
     try {
       const value = context[field]
-      if (field === 'tags' ? Array.isArray(value) : value !== undefined)
+      if (field === 'tags' ? Array.isArray(value) : value !== undefined && value !== null)
         fields[field] = field === 'tags' ? [...(value as string[])] : value
     } catch {
-      if (field === 'cache') fields.cache = false
+      if (field in UNREADABLE) fields[field] = UNREADABLE[field as keyof typeof UNREADABLE]
     }
   }
   return fields

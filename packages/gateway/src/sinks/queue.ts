@@ -284,7 +284,7 @@ export function createSinkQueue(
     drain,
     /** Counts a report that could not be rendered. */
     missed: () => countMissed('a record could not be rendered'),
-    /** Reports rejected and dropped so far. */
+    /** Reports rejected and dropped since the start. */
     losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {
