@@ -131,7 +131,7 @@ test('no switch switches a cache on, for anybody', () => {
   )
 })
 
-test('a cache that is switched off serves no agent, nor does one in shadow', () => {
+test('what is switched off serves no caller, and neither does what is in shadow', () => {
   fc.assert(
     fc.property(lives, ({ switches, ...live }) => {
       for (const caller of callers(applySwitches({ ...live, switches }))) {

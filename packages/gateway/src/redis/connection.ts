@@ -1,8 +1,9 @@
 import { backoffMs } from '../util/backoff.ts'
-import { errorText as describe, isInstance } from '../util/error-text.ts'
+import { isInstance } from '../util/error-text.ts'
 import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
+import { describeError, isReply } from './errors.ts'
 import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 
 /**
@@ -291,13 +292,4 @@ function sendSafely<T>(command: (client: RedisClient) => Promise<T>, over: OpenC
   } catch (error) {
     return Promise.reject(error)
   }
-}
-
-/** Compared by name: the program's ioredis may be another copy. */
-const isReply = (error: unknown): error is Error => isInstance(error, Error) && error.name === 'ReplyError'
-
-function describeError(error: unknown): string {
-  if (!isInstance(error, Error) || typeof error.message !== 'string') return describe(error)
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
-  return `${error.message || error.name}${code}`.slice(0, 200)
 }
