@@ -5,38 +5,9 @@ import { expect, test } from 'vitest'
 import { type Passage, proseOf } from './source/text.ts'
 
 /** Folders that are still being rewritten; a folder leaves this list when its text is done. */
-const NOT_YET: string[] = [
-  'packages/infra/',
-  'packages/ops/src/',
-  'packages/testing/src/',
-  ...[
-    ...[
-      'account',
-      'body',
-      'cache',
-      'client.ts',
-      'coalesce',
-      'config',
-      'core',
-      'custody',
-      'entry',
-      'fingerprint',
-    ],
-    ...[
-      'gateway',
-      'http',
-      'identify',
-      'litellm',
-      'pipeline.ts',
-      'policy',
-      'pricing',
-      'queue',
-      'quota',
-      'redis',
-    ],
-    ...['route', 'semantic', 'sinks', 'throttle', 'tokens', 'upstream', 'util'],
-  ].map((name) => `packages/gateway/src/${name}`),
-]
+const NOT_YET: string[] = ['body', 'client.ts', 'config', 'gateway', 'http', 'pipeline.ts', 'quota', 'upstream'].map(
+  (name) => `packages/gateway/src/${name}`,
+)
 
 /** Words of riddles: pronouns without a noun, and amounts without a unit. */
 const BANNED = [
@@ -51,6 +22,7 @@ const BANNED = [
   'has been told',
   'who cannot',
 ].join('|')
+const PYTHON = 'is None'
 // A phrase may go on in the next line of a comment.
 const PATTERN = new RegExp(`\\b(?:${BANNED.replaceAll(' ', '[\\s*]+')})\\b`, 'gi')
 
@@ -89,10 +61,12 @@ function passagesOf(name: string): Passage[] {
 
 const bannedIn = (passages: Passage[]) =>
   passages.flatMap(({ line, text }) =>
-    [...text.matchAll(PATTERN)].map(({ 0: word, index }) => ({
-      line: line + text.slice(0, index).split('\n').length - 1,
-      word: word.replaceAll(/[\s*]+/g, ' '),
-    })),
+    [...text.matchAll(PATTERN)]
+      .filter(([word]) => word !== PYTHON)
+      .map(({ 0: word, index }) => ({
+        line: line + text.slice(0, index).split('\n').length - 1,
+        word: word.replaceAll(/[\s*]+/g, ' '),
+      })),
   )
 
 test('no page, comment, message or test name has a banned word', () => {

@@ -35,6 +35,8 @@ export type Scenario = {
   /** Passages tried in CI, those that match `about` four times as likely; `FUZZ_RUNS` times as many elsewhere. @default one of each point */
   sample?: number
   about?: RegExp
+  /** Points whose first passage is tried beside the sample: it went wrong once. */
+  always?: RegExp
 }
 
 let gatewayModule: typeof import('@hotdash/llm-gateway')

@@ -38,6 +38,8 @@ export function createRecorder(
     const { state } = call
     if (!open.delete(state)) return
     clearTimer(state.draft?.overdue)
+    // The SDK keeps the call state for longer: the record must not keep the call alive through it.
+    if (state.draft !== undefined) state.draft.last = undefined
     counters.counts.pending = open.size
     guarded(() => counters.count(record), fault, 'a record')
     guarded(() => emit(record, call, ending), fault, 'a record')

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { isObject, type JsonObject, object, parseObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { type Answer, MAX_ANSWER_CHARS, type ObservedAnswer } from '../core/recording.ts'
+import { isUnwieldy } from '../util/json-limits.ts'
 import type { ChunkLog, Entry } from './chunk-log.ts'
 import { mayTellUsage } from './chunks.ts'
 import { createEdges } from './edges.ts'
@@ -26,6 +27,8 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
   let answered: { answer: Answer | undefined } | undefined
   /** The answer's text is the bytes that came. */
   let isExact = true
+  /** A body with more parts than are built for the gateway alone: it is passed on, and only its usage is read. */
+  let isPassedOn = false
 
   const keptEvents = () => log.kept().flatMap((entry) => entry.events)
 
@@ -36,7 +39,10 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
       if (operation === 'embeddings' && isLarge(entries)) return undefined
       const bytes = bytesOf(entries)
       isExact = isText(bytes)
-      return parse(decoder.decode(bytes))
+      const text = decoder.decode(bytes)
+      // The output of a Response shows what hosted tools cost.
+      isPassedOn = operation !== 'responses' && isUnwieldy(text, MAX_ANSWER_CHARS)
+      return isPassedOn ? undefined : parse(text)
     }
     const json = format?.assemble(entries.flatMap((entry) => entry.events))
     return json && { text: JSON.stringify(json), json }
@@ -57,7 +63,8 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
   function withUsage(): JsonObject {
     if (streamed) return usageIn(tail)
     if (operation === 'embeddings' || log.whole() === undefined) return edges.usage() ?? {}
-    return answer()?.json ?? {}
+    const json = answer()?.json
+    return (isPassedOn ? edges.usage() : json) ?? {}
   }
 
   /** What events wrote; one that cannot be understood counts by its bytes, as does what is no answer of a known kind. */

@@ -9,6 +9,8 @@ import {
   parseObject,
   text as plain,
 } from '../core/json.ts'
+import { MAX_ANSWER_CHARS } from '../core/recording.ts'
+import { isUnwieldy } from '../util/json-limits.ts'
 import { sureOfNumbers } from './exact.ts'
 import type { SseEvent } from './sse.ts'
 import { own, set, sure, text, whereSure } from './sure.ts'
@@ -32,6 +34,7 @@ export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined 
     for (const event of events) {
       if (ends(event)) break
       sure(!event.raw && !event.event?.startsWith('thread.'))
+      sure(!isUnwieldy(event.data, MAX_ANSWER_CHARS))
       const chunk = parseObject(event.data)
       sure(chunk !== undefined && Array.isArray(chunk.choices) && !chunk.error)
       sureOfNumbers(event.data, chunk)

@@ -101,8 +101,10 @@ export class LayeredHeaders implements Headers {
 
   /** The same headers as the usual kind, of which nothing else knows; unless `mutable`, such as can only be read. */
   native(mutable = false): Headers {
-    const plain = new Map<string, string>()
-    if (!this.#gather(plain)) return (mutable ? undefined : sealed(this.#asUsual())) ?? this.#asUsual()
+    const isAlone = this.#base === NONE && this.#usual === undefined
+    const plain = isAlone ? this.#own : new Map<string, string>()
+    if (!isAlone && !this.#gather(plain))
+      return (mutable ? undefined : sealed(this.#asUsual())) ?? this.#asUsual()
     return (mutable ? undefined : sealed(plain)) ?? new Headers(Object.fromEntries(plain))
   }
 

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isObject, isSet, type Json, type JsonObject, list, parseObject, text } from '../core/json.ts'
+import { MAX_ANSWER_CHARS } from '../core/recording.ts'
+import { isUnwieldy } from '../util/json-limits.ts'
 import { sureOfNumbers } from './exact.ts'
 import { addPart, type Item, tellsOf } from './response-parts.ts'
 import type { SseEvent } from './sse.ts'
@@ -40,6 +42,7 @@ export function responseOf(events: readonly SseEvent[]): JsonObject | undefined 
 
 function readable({ event, data, raw }: SseEvent): JsonObject {
   sure(!raw && event !== 'error' && !event?.startsWith('thread.'))
+  sure(!isUnwieldy(data, MAX_ANSWER_CHARS))
   const json = parseObject(data)
   sure(json !== undefined && !json.error)
   sureOfNumbers(data, json)

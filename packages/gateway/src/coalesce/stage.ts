@@ -19,7 +19,7 @@ type Flight = {
   /** Caller whose record holds the cost: the first one that had not left when the answer began. */
   owner: Participant | undefined
   /** Credentials of the leader: a follower with others does not inherit errors about these. */
-  leader: AccountParts & { team: string }
+  leader: AccountParts & Pick<Call, 'state'> & { team: string }
   tellsUsage: boolean
   /** True if upstream was asked for a stream. */
   streams: boolean
@@ -41,7 +41,12 @@ export function coalesce(fault: Fault): Stage {
       const participant: Participant = {}
       if (flight === undefined) {
         const own = startFlight(flights, next, call, fault)
-        return (await joinFlight(own, participant, call)) ?? (await own.reply)
+        try {
+          return (await joinFlight(own, participant, call)) ?? (await own.reply)
+        } catch (error) {
+          own.forget()
+          throw error
+        }
       }
       const reply = await joinFlight(flight, participant, call)
       if (reply === undefined) return await ask(call, 0)
@@ -76,7 +81,7 @@ function startFlight(flights: Map<string, Flight>, next: Handler, call: Call, fa
     arrived: undefined,
     participants: new Set(),
     owner: undefined,
-    leader: { teamKey: call.teamKey, outbound: call.outbound, team: call.caller.team },
+    leader: { teamKey: call.teamKey, outbound: call.outbound, team: call.caller.team, state: call.state },
     streams: call.view.stream,
     tellsUsage: !call.view.stream || call.view.includeUsage || call.outbound.injectUsage,
   }
@@ -158,8 +163,12 @@ const ACCOUNT_STATUSES = new Set([401, 402, 403, 404, 429])
 
 /** Whether a failure concerns the leader alone: a refusal, or an upstream error about its credentials. */
 function isLeaderOnlyFailure(reply: Reply, flight: Flight, call: Call): boolean {
-  if (call.signal.aborted || reply.via === 'upstream') return false
+  if (call.signal.aborted) return false
   const arrived = flight.arrived
+  const { state } = flight.leader
+  // A fault ended the leader's call before it left.
+  if (state.barred && state !== call.state && arrived?.recording.status === undefined) return true
+  if (reply.via === 'upstream') return false
   if (arrived?.via === 'refused') return true
   const status = arrived?.recording.status
   return (

@@ -100,6 +100,12 @@ export function detachCallState(init: RequestInit | undefined): void {
   if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]
 }
 
+/** Returns a copy without the mark. A `delete` would make the object slow to read. */
+export function withoutCallState(init: RequestInit): RequestInit {
+  const { [ORIGIN]: _, ...rest } = init as RequestInit & Marked
+  return rest
+}
+
 /** Context without a caller. Captured when this module is loaded, which is before any call. */
 const outside = AsyncLocalStorage.snapshot()
 

@@ -51,8 +51,8 @@ shared[KEY] ??= new AsyncLocalStorage<GatewayContext>()
 const storage = shared[KEY]
 
 /**
- * Runs `fn` with these controls on every call it makes, at any depth. Nested contexts extend the outer one: a field that
- * is missing, `undefined` or `null` keeps the outer value.
+ * Runs `fn` with these controls on every call it makes, at any depth. Nested contexts extend the outer one: a field that is
+ * absent, `undefined` or `null` keeps the outer value.
  * @example await withGateway({ agent: 'support', session: ticket.id }, () => answer(ticket))
  */
 export function withGateway<T>(context: GatewayContext, fn: () => T): T {
@@ -63,14 +63,14 @@ export function withGateway<T>(context: GatewayContext, fn: () => T): T {
   return storage.run({ ...outer, ...fields, trace, tags }, fn)
 }
 
-const FIELDS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'onLimit'] as const
-
-/** Values of fields whose getter throws: the strictest cache, and a name that is invalid, so that nothing is shared. */
+/** Values for fields that cannot be read: the strictest cache, and an unusable user and session, so that nothing is shared. */
 const UNREADABLE = { cache: false, user: Symbol('unreadable'), session: Symbol('unreadable') } as const
 
+const FIELDS = ['agent', 'session', 'user', 'trace', 'tags', 'cache', 'onLimit'] as const
+
 /**
- * Copies the fields that can be read and are set: none of `undefined`, and not those whose getter throws. A cache, user
- * or session that cannot be read counts as set.
+ * Copies the fields that can be read: none of `undefined`, and not those whose getter throws. `UNREADABLE` has
+ * the values of fields that restrict sharing and cannot be read.
  */
 function readable(context: GatewayContext | null | undefined): GatewayContext {
   const fields: Record<string, unknown> = {}

@@ -91,9 +91,16 @@ const DROPPED_ON_REDIRECT = new Set(['authorization', 'proxy-authorization', 'co
 
 /** Returns the origin; `undefined` for URLs without one, such as `data:`. */
 export function originOf(url: string): string | undefined {
+  if (url === lastUrl) return lastOrigin
   const origin = URL.parse(url)?.origin
-  return origin === 'null' ? undefined : origin
+  lastUrl = url
+  lastOrigin = origin === 'null' ? undefined : origin
+  return lastOrigin
 }
+
+/** The last address and its origin: most processes call one. */
+let lastUrl: string | undefined
+let lastOrigin: string | undefined
 
 /** Format of `newTeamKey`. */
 const TEAM_KEY = /^gwk-[\w-]{20,}$/

@@ -14,15 +14,10 @@ export function hit(
 ): Reply | undefined {
   const recording = replayEntry(entry, call)
   if (recording === undefined) return undefined
-  return {
-    via,
-    key,
-    model: entry.model,
-    route: call.route,
-    // A caller that waited for the answer gets it as new.
-    ...(via === 'flight' ? {} : { ageMs: Math.max(0, Date.now() - entry.storedAt) }),
-    recording,
-  }
+  const reply: Reply = { via, key, model: entry.model, route: call.route, recording }
+  // A caller that waited for the answer gets it as new.
+  if (via !== 'flight') reply.ageMs = Math.max(0, Date.now() - entry.storedAt)
+  return reply
 }
 
 /** An entry that cannot be parsed, or is nested too deeply, counts as not stored. */

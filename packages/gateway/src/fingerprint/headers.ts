@@ -68,7 +68,12 @@ function kindOf(name: string): Kind {
 }
 
 /** Headers that decide which callers may share an answer, each as an unambiguous text of names and values. */
-export type AccountHeaders = { credentials: string; deciding: string }
+export type AccountHeaders = {
+  credentials: string
+  deciding: string
+  /** True if the credentials only name an account: an AWS signature without a session token, which only AWS can verify. */
+  isPublic: boolean
+}
 
 /** The parts of a call that these headers are read from. */
 export type AccountParts = {
@@ -84,13 +89,21 @@ export function accountHeadersOf({ outbound, teamKey }: AccountParts): AccountHe
   let credentials = teamKey === undefined ? '' : pair('team-key', teamKey)
   if (outbound.transportName !== undefined) credentials += pair('by', outbound.transportName)
   let deciding = ''
+  let isNamed = false
+  let isSecret = teamKey !== undefined
   outbound.headers.forEach((value, name) => {
     const kind = kindOf(name)
     if (kind === 'neutral') return
-    if (kind === 'deciding') deciding += pair(name, value)
-    else credentials += pair(name, name === 'authorization' ? lastingPart(value) : value)
+    if (kind === 'deciding') {
+      deciding += pair(name, value)
+      return
+    }
+    const isSignature = name === 'authorization' && value.startsWith('AWS4-')
+    credentials += pair(name, isSignature ? lastingPart(value) : value)
+    if (isSignature) isNamed = true
+    else isSecret = true
   })
-  return { credentials, deciding }
+  return { credentials, deciding, isPublic: isNamed && !isSecret }
 }
 
 const pair = (name: string, value: string) => `${name}:${value.length}"${value}`
@@ -99,9 +112,7 @@ const AWS_SIGNATURE = /^AWS4-[^ ]+ Credential=([^/,\s]+)\/\d+\/([^,\s]+)/
 
 /** Returns the lasting part of an AWS signature, access key and scope; the rest is new for each request. */
 function lastingPart(authorization: string): string {
-  const [, accessKey, scope] = authorization.startsWith('AWS4-')
-    ? (AWS_SIGNATURE.exec(authorization) ?? [])
-    : []
+  const [, accessKey, scope] = AWS_SIGNATURE.exec(authorization) ?? []
   return accessKey === undefined ? authorization : `${accessKey} ${scope}`
 }
 

@@ -14,7 +14,13 @@ const shuffled = (value: unknown, random: () => number, ordered = false): string
   return `${space()}{${entries.map(([key, member]) => `${JSON.stringify(key)}${space()}:${shuffled(member, random, ordered || key === 'properties')}`).join()}}`
 }
 
-function keyOf(text: string, operation: Call['operation'] = 'chat', team = 'a', headers = {}): string {
+function keyOf(
+  text: string,
+  operation: Call['operation'] = 'chat',
+  team = 'a',
+  headers = {},
+  signed = false,
+): string {
   const body = JSON.parse(text) as JsonObject
   const call = {
     operation,
@@ -24,7 +30,7 @@ function keyOf(text: string, operation: Call['operation'] = 'chat', team = 'a', 
     caller: { team, crossTeamCache: false },
     policy: { policy: {} },
     controls: { cache: {} },
-    outbound: { text, url: 'http://u/v1/x', headers: new Headers(headers) },
+    outbound: { text, url: 'http://u/v1/x', headers: new Headers(headers), ...(signed && { signed }) },
   } as unknown as Call
   const keys = keysOf(call)
   return 'bypass' in keys ? `bypass ${keys.bypass}` : keys.exact
@@ -122,16 +128,28 @@ test.each([
   expect(keyOf(`{"model":"m",${members}}`)).toMatch(/^bypass /)
 })
 
-test('requests that AWS signs anew each time have one key for each access key', () => {
-  const keyFor = (accessKey: string, date: string, signature: string) =>
-    keyOf('{"model":"m"}', 'chat', 'a', {
-      authorization: `AWS4-HMAC-SHA256 Credential=${accessKey}/${date.slice(0, 8)}/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=${signature}`,
-      'x-amz-date': date,
-      'x-amz-content-sha256': signature,
-    })
-  const first = keyFor('AKIA1', '20261129T120000Z', '0a')
-  expect(keyFor('AKIA1', '20261130T120001Z', '0b')).toBe(first)
-  expect(keyFor('AKIA2', '20261129T120000Z', '0a')).not.toBe(first)
+const signedBy = (accessKey: string, at = 0) => ({
+  authorization: `AWS4-HMAC-SHA256 Credential=${accessKey}/202611${20 + at}/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=0${at}`,
+  'x-amz-date': `202611${20 + at}T120000Z`,
+  'x-amz-content-sha256': `0${at}`,
+})
+
+test('requests that a client of this process signs for AWS have one key for each access key', () => {
+  const keyFor = (accessKey: string, at: number) =>
+    keyOf('{"model":"m"}', 'chat', 'a', signedBy(accessKey, at), true)
+  expect(keyFor('AKIA1', 1)).toBe(keyFor('AKIA1', 0))
+  expect(keyFor('AKIA2', 0)).not.toBe(keyFor('AKIA1', 0))
+})
+
+test('a signature for AWS that came from outside shares nothing, unless something secret is shown with it', () => {
+  const keyFor = (headers: object) => keyOf('{"model":"m"}', 'chat', 'a', headers)
+  expect(keyFor(signedBy('AKIA1'))).toBe('bypass unproven-account')
+  expect(keyFor({ ...signedBy('AKIA1'), 'x-tenant-id': 't' })).toBe('bypass unproven-account')
+  expect(keyFor({ authorization: 'AWS4-' })).toBe('bypass unproven-account')
+  const withToken = (token: string, at: number) =>
+    keyFor({ ...signedBy('ASIA1', at), 'x-amz-security-token': token })
+  expect(withToken('one', 1)).toBe(withToken('one', 0))
+  expect(withToken('two', 0)).not.toBe(withToken('one', 0))
 })
 
 test('without credentials there is a key all the same, and any credential makes another', () => {

@@ -6,7 +6,7 @@ import { hashTag } from '../redis/hash-tag.ts'
 import { canonical, lengthPrefixed, parseExactNumbers } from './canonical.ts'
 import { echoOf } from './echo.ts'
 import { accountHeadersOf } from './headers.ts'
-import { keyRingOf, ownerOf } from './owner.ts'
+import { isUnproven, keyRingOf, ownerOf } from './owner.ts'
 import { hasRepeated } from './repeated.ts'
 import { bypassReason } from './shareable.ts'
 
@@ -41,7 +41,8 @@ export function keysOf(call: Call): Keys {
   const accountHeaders = accountHeadersOf(call)
   const ring = keyRingOf(call, accountHeaders)
   const owner = ownerOf(call, ring.signer, accountHeaders)
-  if (owner === undefined) return { bypass: 'no-user' }
+  if (owner === undefined)
+    return { bypass: isUnproven(call, accountHeaders) ? 'unproven-account' : 'no-user' }
   const scope = scopeOf(call, tag, ring.id + owner)
   const known = call.parsed.keys
   if (known?.scope === scope) return known.keys

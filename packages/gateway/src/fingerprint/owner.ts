@@ -11,7 +11,8 @@ import { type AccountHeaders, accountHeadersOf } from './headers.ts'
  * account (an HMAC of the credentials), every request header that may change an answer, and the end user where the
  * policy separates users.
  * @param signer Keyed with the secret of the partition, so that a reader of Redis cannot test guesses of credentials.
- * @returns `undefined` where users are separated and the call names none: it may share nothing.
+ * @returns `undefined` where the call may share nothing: users are separated and it names none, or its credentials prove
+ * nothing.
  */
 export function ownerOf(
   call: Call,
@@ -20,6 +21,7 @@ export function ownerOf(
 ): string | undefined {
   const { caller } = call
   const { credentials, deciding } = accountHeaders
+  if (isUnproven(call, accountHeaders)) return undefined
   const user = caller.perUser ? userOf(call) : ''
   if (user === undefined) return undefined
   return (
@@ -28,6 +30,13 @@ export function ownerOf(
     lengthPrefixed(user)
   )
 }
+
+/**
+ * Whether the credentials of a call prove no account: an AWS signature from outside, which only AWS can verify. A
+ * signature that a client of this process makes proves its own.
+ */
+export const isUnproven = ({ caller, outbound }: Call, { isPublic }: AccountHeaders): boolean =>
+  isPublic && !outbound.signed && !caller.accountsShare
 
 /**
  * Returns all names that the call has for its end user, as one text. `undefined`: none, only blank ones, or an
@@ -68,13 +77,14 @@ const OWN_SECRET = randomBytes(32).toString('base64url')
 
 /**
  * Selects the secret: the configured one, else the team key, else the call's credentials. Where teams share, a team
- * key is no common secret; where accounts share, neither are credentials.
+ * key is no common secret; where accounts share, or where they only name an account, neither are
+ * credentials.
  */
-export function keyRingOf({ caller, policy }: Call, { credentials }: AccountHeaders): KeyRing {
+export function keyRingOf({ caller, policy }: Call, { credentials, isPublic }: AccountHeaders): KeyRing {
   const { secret, key } = policy.secrets ?? {}
   const common = secret ?? (caller.crossTeamCache ? undefined : key)
   if (common !== undefined) return ringFrom(common)
-  return ringFrom(caller.accountsShare ? OWN_SECRET : credentials)
+  return ringFrom(caller.accountsShare || isPublic ? OWN_SECRET : credentials)
 }
 
 const rings = new LRUCache<string, KeyRing>({ max: 200 })

@@ -113,7 +113,7 @@ export function createFetch(house: FetchParts, entrance: ClientBinding): typeof 
     }
     const own: RequestInit = request
       ? { method, headers: request.headers, signal: request.signal, ...init }
-      : { ...init }
+      : (init ?? {})
     const call = createCall({ settings, rules, inForce: house.policy, complain }, entrance, {
       ...found,
       url,

@@ -1,7 +1,7 @@
 import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, ParsedBody } from '../core/call.ts'
-import { callStateOf } from '../core/call-state.ts'
+import { callStateOf, withoutCallState } from '../core/call-state.ts'
 import type { Claim } from '../core/caller.ts'
 import type { GatewayContext } from '../core/context.ts'
 import type { Complain } from '../core/controls.ts'
@@ -111,7 +111,7 @@ export function createCall(
     view: { stream, includeUsage, signal },
     outbound: {
       transport,
-      init,
+      init: withoutCallState(init),
       ...(by !== '' && { transportName: by }),
       ...(proxy && path !== undefined
         ? proxyTarget(proxy, { path, headers, key: told?.key })

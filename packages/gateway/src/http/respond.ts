@@ -4,7 +4,7 @@ import { refusalResponse } from '../body/refuse.ts'
 import type { Call } from '../core/call.ts'
 import { formatUsd } from '../core/money.ts'
 import { FAULT_AFTER } from '../core/refusal.ts'
-import type { Reply } from '../core/reply.ts'
+import type { Cost, Reply } from '../core/reply.ts'
 import type { Fault } from '../util/faults.ts'
 
 /** The caller's own Response. A fault while headers are added to it costs the headers, never the answer. */
@@ -19,7 +19,8 @@ export async function respond(reply: Reply, call: Call, fault: Fault): Promise<R
     return refusalResponse(FAULT_AFTER, call.outbound.url)
   }
   try {
-    await addHeaders(addable(response), reply, call)
+    const added = addHeaders(addable(response), reply, call)
+    if (added !== undefined) await added
   } catch (error) {
     fault(error, 'headers of an answer')
   }
@@ -35,7 +36,8 @@ async function isOurs({ recording }: Reply, { signal }: Call): Promise<boolean> 
   return outcome === undefined || outcome === 'complete'
 }
 
-async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> {
+/** A promise only where the cost of the answer is still being computed. */
+function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> | undefined {
   headers.set('x-gateway-call-id', call.state.id)
   headers.set('x-gateway-cache', cacheState(reply))
   headers.set('x-gateway-model', encoded(reply.model))
@@ -46,11 +48,15 @@ async function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<v
   if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
     headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
   for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
-  if (!call.view.stream && reply.recording.isOver()) {
-    const bill = reply.cost instanceof Promise ? await reply.cost : reply.cost
-    if (bill?.cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(bill.cost))
-    if (bill?.saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(bill.saved))
-  }
+  if (call.view.stream || !reply.recording.isOver()) return undefined
+  if (reply.cost instanceof Promise) return reply.cost.then((cost) => addCost(headers, cost))
+  if (reply.cost !== undefined) addCost(headers, reply.cost)
+  return undefined
+}
+
+function addCost(headers: Headers, { cost, saved }: Cost): void {
+  if (cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(cost))
+  if (saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(saved))
 }
 
 /** Half a character cannot be encoded. Longer names would be headers that clients refuse. */

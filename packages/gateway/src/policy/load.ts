@@ -19,7 +19,7 @@ export function loadPolicy(given: Policy | string | undefined): Policy {
  * @throws GatewayOptionsError with a line for each invalid field.
  */
 export function checkPolicy(value: unknown, where: string): Policy {
-  const policy = check(policySchema, value, where) as Policy
+  const policy = check(policySchema(), value, where) as Policy
   checkConsistency(policy, where)
   return policy
 }

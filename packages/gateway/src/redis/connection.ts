@@ -162,7 +162,14 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     const reconnect = () => {
       attempt = startConnecting(tries + 1)
     }
-    reconnectTimer = setTimer(guardedly, backoffMs(tries + 1, RECONNECT), reconnect, fault, CONNECTION, reconnect)
+    reconnectTimer = setTimer(
+      guardedly,
+      backoffMs(tries + 1, RECONNECT),
+      reconnect,
+      fault,
+      CONNECTION,
+      reconnect,
+    )
     reconnectTimer.unref()
   }
 

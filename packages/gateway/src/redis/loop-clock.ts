@@ -41,8 +41,8 @@ export function createLoopClock(fault: Fault) {
 
   function arm() {
     if (ticking) return
-    ticking = true
     timer = setTimeout(attempt, TICK_MS, tick, fault, CLOCK, rearm)
+    ticking = true
     if (!isHeld) timer.unref()
   }
 
@@ -106,7 +106,12 @@ export function createLoopClock(fault: Fault) {
           },
         )
         .catch(waited.reject)
-      wait(waiter)
+      try {
+        wait(waiter)
+      } catch (error) {
+        waiters.delete(waiter)
+        waited.reject(error)
+      }
       return waited.promise
     },
   }

@@ -118,7 +118,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
         ),
       scope,
       plan,
-      judge: (query, near, model) => judge(pipeline, call, query, near, model),
+      judge: (question, near, model) => judge(pipeline, call, question, near, model),
     }
   }
 

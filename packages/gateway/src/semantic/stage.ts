@@ -24,10 +24,7 @@ export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, 
         loading ??= open()
         answer = await loading
       } catch (error) {
-        warn(
-          'semantic',
-          `the semantic cache could not be loaded and stays off: ${errorText(error)}`,
-        )
+        warn('semantic', `the semantic cache could not be loaded and stays off: ${errorText(error)}`)
         return await next(call)
       }
       return await answer(call)

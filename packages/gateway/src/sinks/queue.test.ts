@@ -39,7 +39,7 @@ function queue(
   }
 }
 
-test('reports wait for company, but not for long', async () => {
+test('reports wait for others until the linger time ends', async () => {
   const batches: string[][] = []
   const box = queue(async (reports) => void batches.push(reports.map(idOf)))
   box.add()
@@ -56,7 +56,7 @@ test('reports wait for company, but not for long', async () => {
   expect(box.held).toEqual([true, false, true, false])
 })
 
-test('a full queue drops the oldest, and says so', async () => {
+test('a full queue drops the oldest, and logs it', async () => {
   const box = queue(() => Promise.reject(new DeliveryError('away')), { maxReports: 50 })
   for (let each = 0; each < 60; each += 1) box.add()
   const { dropped, queued } = box.stats()
@@ -65,13 +65,13 @@ test('a full queue drops the oldest, and says so', async () => {
   expect(box.said[0]).toMatch(/calls will be missing: more than 50 calls/)
 })
 
-test('what reports hold on to is bounded, too', () => {
+test('the memory of queued reports is limited', () => {
   const box = queue(() => new Promise(() => undefined), { maxBytes: 1_000 })
   for (let each = 0; each < 40; each += 1) box.add(100)
   expect(box.stats().queued).toBeLessThanOrEqual(10)
 })
 
-test('a receiver that is down is asked ever more rarely, and told of when it is back', async () => {
+test('a receiver that is down is retried with back-off, and its return is logged', async () => {
   let down = true
   const at: number[] = []
   const box = queue(async () => {
@@ -88,7 +88,7 @@ test('a receiver that is down is asked ever more rarely, and told of when it is 
   expect(box.said).toEqual([expect.stringMatching(/takes no records/), expect.stringMatching(/again/)])
 })
 
-test('a receiver is not asked again before the time it named', async () => {
+test('a receiver is not retried before its retry-after', async () => {
   const at: number[] = []
   const box = queue(async () => {
     at.push(performance.now())
@@ -99,7 +99,7 @@ test('a receiver is not asked again before the time it named', async () => {
   expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThanOrEqual(20_000)
 })
 
-test('a hung delivery is cut off at its deadline and tried again', async () => {
+test('a hung delivery is aborted at its deadline and retried', async () => {
   const signals: AbortSignal[] = []
   const box = queue((_reports, signal) => {
     signals.push(signal)
@@ -111,7 +111,7 @@ test('a hung delivery is cut off at its deadline and tried again', async () => {
   expect(box.stats()).toMatchObject({ delivered: 1, failures: 1 })
 })
 
-test('one report that cannot be written down takes no others with it', async () => {
+test('one faulty report does not affect others', async () => {
   const arrived: string[] = []
   const box = queue(async (reports) => {
     if (reports.some(({ record }) => record.id === '3')) throw new TypeError('cannot be serialised')
@@ -123,7 +123,7 @@ test('one report that cannot be written down takes no others with it', async () 
   expect(box.stats()).toMatchObject({ delivered: 7, rejected: 1, queued: 0 })
 })
 
-test('of a delivery that is cut off, what the sink says right then still counts', async () => {
+test('a result returned right after an abort still counts', async () => {
   const box = queue(
     (reports, signal) =>
       new Promise((resolve) => {
@@ -137,7 +137,7 @@ test('of a delivery that is cut off, what the sink says right then still counts'
   expect(box.stats()).toMatchObject({ dropped: box.stats().unconfirmed })
 })
 
-test('the line of what is lost has the number that is lost, in the end as well', async () => {
+test('the log line of losses has their number, also at the end', async () => {
   const box = queue(() => new Promise(() => undefined), { maxReports: 20 })
   for (let each = 0; each < 50; each += 1) box.add()
   await vi.advanceTimersByTimeAsync(10)
@@ -151,7 +151,7 @@ test('the line of what is lost has the number that is lost, in the end as well',
   )
 })
 
-test('draining is about what was there when it began; what was lost until then is counted', async () => {
+test('a drain covers the reports queued before it; earlier losses are counted', async () => {
   let adding = true
   const box = queue(async () => {
     if (adding) box.add()
@@ -171,7 +171,7 @@ test('draining is about what was there when it began; what was lost until then i
   expect(full.stats().delivered + full.losses()).toBe(10)
 })
 
-test('draining asks a failing receiver once, without waiting out its pause', async () => {
+test('a drain tries a failing receiver once, without waiting for the back-off', async () => {
   let calls = 0
   const box = queue(() => {
     calls += 1
@@ -183,7 +183,7 @@ test('draining asks a failing receiver once, without waiting out its pause', asy
   expect(calls).toBe(2)
 })
 
-test('closing gives up what is on its way, and what comes later', async () => {
+test('closing drops reports in flight, and later ones', async () => {
   const box = queue(() => new Promise(() => undefined))
   box.add()
   await vi.advanceTimersByTimeAsync(200)
@@ -207,7 +207,7 @@ function suffer(fate: Fate, reports: readonly Report[]): Promise<Delivery | unde
   return Promise.resolve(fate === 'one spilled' ? { spilled: 1 } : undefined)
 }
 
-test('whatever befalls deliveries, every report is counted once, and no more are kept than may be', async () => {
+test('for any sequence of failures, every report counts once, and the queue stays within its limits', async () => {
   const step = fc.record({
     adds: fc.nat(30),
     ms: fc.nat(5_000),

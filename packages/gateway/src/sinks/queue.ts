@@ -14,7 +14,10 @@ const FAILURES_UNTIL_DOWN = 4
 const MAX_REPORT_FAILURES = 3
 
 /** Creates a bounded queue before one sink: batches, retries with back-off, and drops the oldest reports when full. */
-export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault, onPendingChange }: SinkQueueOptions) {
+export function createSinkQueue(
+  sink: Sink,
+  { maxReports, maxBytes, warn, fault, onPendingChange }: SinkQueueOptions,
+) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ maxReports: batch, start, deadlineMs })
   const stats = newStats()
@@ -175,7 +178,10 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     drop(queue.splice(0), CLOSED)
     if (stats.dropped > loggedDropped) warnLost(`${name} lost in the end`, CLOSED)
     if (stats.rejected > loggedRejected)
-      warn(`${name} refused in the end`, `${name}: ${stats.rejected} calls were rejected by the receiver, and are lost`)
+      warn(
+        `${name} refused in the end`,
+        `${name}: ${stats.rejected} calls were rejected by the receiver, and are lost`,
+      )
   }
 
   function retryAlone(due: QueuedReport[], error: unknown) {
@@ -278,7 +284,7 @@ export function createSinkQueue(sink: Sink, { maxReports, maxBytes, warn, fault,
     drain,
     /** Counts a report that could not be rendered. */
     missed: () => countMissed('a record could not be rendered'),
-    /** Reports rejected and dropped so far. */
+    /** Reports rejected and dropped since the start. */
     losses: () => stats.rejected + stats.dropped,
     close: () => (closing ??= close()),
     stats(): SinkStats {

@@ -5,8 +5,8 @@ import type { UpstreamResponse } from '../body/upstream-response.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { Held } from './held.ts'
 
-/** A POST whose body is text: the only kind that governed calls make. */
-export type Post = { url: URL; headers: Headers; body: string; signal: AbortSignal }
+/** A POST of a text, or of its bytes: the only kind that governed calls make. */
+export type Post = { url: URL; headers: Headers; body: string | Uint8Array; signal: AbortSignal }
 
 /** Answers that `fetch` does not simply hand over: redirects, a proxy's login, a misdirected request. */
 const ODD = new Set([301, 302, 303, 307, 308, 407, 421])

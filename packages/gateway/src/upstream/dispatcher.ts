@@ -6,8 +6,10 @@ export type Dispatcher = {
       path: string
       method: string
       headers: Record<string, string>
-      body: string
+      body: string | Uint8Array
     },
     handler: object,
   ) => boolean
+  /** True of a mock. */
+  isMockActive?: boolean
 }

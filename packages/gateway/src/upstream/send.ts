@@ -3,7 +3,6 @@ import { recordResponse } from '../body/record.ts'
 import { refuse } from '../body/refuse.ts'
 import type { UpstreamResponse } from '../body/upstream-response.ts'
 import type { Call } from '../core/call.ts'
-import { detachCallState } from '../core/call-state.ts'
 import { type Json, object } from '../core/json.ts'
 import { type Ending, type Recording, withoutResponse } from '../core/recording.ts'
 import { abortedReply, type Reply } from '../core/reply.ts'
@@ -36,7 +35,6 @@ export async function send(call: Call): Promise<Reply> {
     let hasLeft = false
     const trip = new Trip(call.policy.warn)
     const init = { ...outgoing.init, ...changes(call), signal, ...added }
-    detachCallState(init)
     let arrival: UpstreamResponse
     try {
       const leaves = () => {

@@ -16,8 +16,17 @@ const AT_ONCE_MS = 2_000
 /** Codes of a connection that is closed at the other end. */
 const CLOSED: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
-/** Runs what sends a request, so that its connection is noted in its trip. */
-export const trips = new AsyncLocalStorage<Trip>()
+/** Trips by the body of their request, which no other request has. */
+const ofBody = new WeakMap<object, Trip>()
+/** In which trip a transport of the program's own makes its requests. */
+const trips = new AsyncLocalStorage<Trip>()
+/**
+ * Transports that were seen to make requests of undici. Only they run in their trip: as soon as anything does, Node 22
+ * makes every promise of the program dearer.
+ */
+const makers = new WeakSet<object>()
+/** Transports under way that were not seen to yet. */
+const unknown = new Set<object>()
 const ofRequest = new WeakMap<object, Trip>()
 /** Requests that each connection has carried. */
 const carried = new WeakMap<Socket, number>()
@@ -38,6 +47,24 @@ export class Trip {
   /** `say` is told, once for all, of faults in noting connections: a trip that was not noted may have been seen. */
   constructor(say: (message: string) => void) {
     if (!listens) listen(say)
+  }
+
+  /** As the body of a request, by which it is known. */
+  body(text: string): Uint8Array {
+    const bytes = Buffer.from(text)
+    ofBody.set(bytes, this)
+    return bytes
+  }
+
+  /** Runs a transport. Of one that is not known yet, nothing is noted: its request may have been seen. */
+  async by<T>(transport: object, send: () => Promise<T>): Promise<T> {
+    if (makers.has(transport)) return await trips.run(this, send)
+    unknown.add(transport)
+    try {
+      return await send()
+    } finally {
+      unknown.delete(transport)
+    }
   }
 
   left({ socket }: Sent, isReused: boolean): void {
@@ -72,8 +99,11 @@ function listen(say: (message: string) => void): void {
 }
 
 function noteTrip(message: unknown): void {
-  const trip = trips.getStore()
-  if (trip !== undefined) ofRequest.set((message as Sent).request, trip)
+  const { request } = message as { request: { body?: unknown } }
+  const { body } = request
+  const trip = (typeof body === 'object' && body !== null && ofBody.get(body)) || trips.getStore()
+  if (trip !== undefined) return void ofRequest.set(request, trip)
+  for (const transport of unknown) makers.add(transport)
 }
 
 function noteConnection(message: unknown): void {

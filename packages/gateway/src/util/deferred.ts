@@ -2,7 +2,7 @@ import { attempt, type Fault } from './faults.ts'
 import { setSoon } from './timers.ts'
 
 /** Largest number of waiting tasks: a loop of cache hits may never reach the end of its turn. */
-const MAX_TASKS = 64
+const MAX_TASKS = 16
 
 type Task = () => unknown
 

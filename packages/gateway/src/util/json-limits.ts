@@ -21,6 +21,10 @@ export function excessOf(source: string): Excess | undefined {
   return measured(source)
 }
 
+/** Whether a text longer than `chars` has more parts than are built for its sake: its own reader has to build them, too. */
+export const isUnwieldy = (source: string, chars: number): boolean =>
+  source.length > chars && excessOf(source) !== undefined
+
 /** Counts opening brackets up to a little above `limit`, those inside strings included. */
 function brackets(source: string, limit: number): number {
   let count = 0

@@ -6,31 +6,31 @@ import { clusterAnswers, groupName, groupsToJoin } from './clusters.ts'
 const of = (...groups: string[]) => ({ groups })
 const near = (...groups: string[]) => ({ entry: { groups }, similarity: 0.9 }) as unknown as Candidate
 
-test('entries of one home are one family, and others are not', () => {
+test('entries with one root are one cluster, and others are not', () => {
   expect(clusterAnswers([of('a'), of('b'), of('a'), of()])).toEqual([0, 1, 0, 3])
 })
 
-test('who stood alone is claimed by an entry that says the same', () => {
+test('a single entry is linked by an entry with an equal answer', () => {
   expect(clusterAnswers([of('lone'), of('home'), of('home', 'lone')])).toEqual([0, 0, 0])
 })
 
-test('claims of two homes cancel out', () => {
+test('links to two roots cancel out', () => {
   expect(clusterAnswers([of('lone'), of('one', 'lone'), of('two', 'lone')])).toEqual([0, 1, 2])
 })
 
-test('an answer joins the largest family that says the same, and claims only those who stand alone', () => {
+test('an answer joins the largest equal cluster, and links only single entries', () => {
   const around = [near('small'), near('small'), near('large'), near('large'), near('large'), near('lone')]
   expect(groupsToJoin(around, [around[0], around[2], around[5]] as Candidate[])).toEqual(['large', 'lone'])
   expect(groupsToJoin(around, [])).toEqual([])
 })
 
-test('answers of the same words have one name, however they are broken into lines', () => {
+test('answers with equal text have one group name, whatever their line breaks', () => {
   expect(groupName('We ship\nto Norway. ')).toBe(groupName('We ship to Norway.'))
   expect(groupName('We ship to Norway.')).not.toBe(groupName('We ship to Sweden.'))
   expect(groupName('')).toMatch(/^[\w-]{12}$/)
 })
 
-test('whatever stands in the entries, two of different homes that nobody claims are never one family', () => {
+test('for any entries, two with different, unlinked roots are never one cluster', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'd', 'e')
   fc.assert(
     fc.property(fc.array(fc.array(name, { maxLength: 4 }), { maxLength: 12 }), (all) => {

@@ -12,17 +12,17 @@ const neighbour = (answer: keyof typeof GROUPS, similarity: number, overlap = 0.
   overlap,
 })
 
-test('without neighbours nobody agrees', () => {
+test('without neighbours there is no consensus', () => {
   expect(agree([])).toBeUndefined()
 })
 
-test('one that stands alone has no support, however near', () => {
+test('a single entry has no support, however near', () => {
   const alone = agree([neighbour('a', 0.99)])
   expect(alone?.weight).toBe(1)
   expect(alone?.weight).toBeLessThan(MIN_WEIGHT)
 })
 
-test('those who agree are believed, those who do not are not', () => {
+test('agreeing neighbours reach the minimum confidence, disagreeing ones do not', () => {
   const agreed = agree([0.9, 0.89, 0.88, 0.86].map((at) => neighbour('a', at)))
   expect(agreed?.confidence).toBeGreaterThan(DEFAULT_CALIBRATION.minConfidence)
   expect(agreed?.supporters).toEqual([0, 1, 2, 3])
@@ -35,12 +35,12 @@ test('those who agree are believed, those who do not are not', () => {
   expect(divided?.confidence).toBeLessThan(DEFAULT_CALIBRATION.minConfidence)
 })
 
-test('where all are far, doubt wins', () => {
+test('where all neighbours are far, the prior wins', () => {
   const far = agree([0.5, 0.49].map((at) => neighbour('a', at)))
   expect(far?.confidence).toBeLessThan(DEFAULT_CALIBRATION.minConfidence)
 })
 
-test('words in common break a tie of cosines', () => {
+test('word overlap breaks a tie of cosines', () => {
   expect(agree([neighbour('a', 0.9, 0.1), neighbour('b', 0.9, 0.9)])?.group).toBe(GROUPS.b)
   expect(overlapOf(questionOf('clean the oven door'), questionOf('How do I clean an oven?'))).toBeCloseTo(
     2 / 3,
@@ -48,7 +48,7 @@ test('words in common break a tie of cosines', () => {
   expect(overlapOf(questionOf('how'), questionOf('why'))).toBe(0)
 })
 
-test('what two questions have in common is told by their marks as by their words, also by marks that were kept', () => {
+test('word hashes, fresh or cached, give the same overlap as the words', () => {
   const words = fc.array(fc.constantFrom('oven', 'door', 'clean', 'shoes', 'return', 'worn', 'chair'))
   fc.assert(
     fc.property(words, words, (mine, theirs) => {
@@ -61,7 +61,7 @@ test('what two questions have in common is told by their marks as by their words
   )
 })
 
-test('one more who agrees never lessens confidence, one more who does not never adds to it', () => {
+test('another agreeing neighbour never lowers the confidence, another disagreeing one never raises it', () => {
   const any = fc.record({
     group: fc.constantFrom(1, 2, 3),
     similarity: fc.double({ min: 0, max: 1, noNaN: true }),

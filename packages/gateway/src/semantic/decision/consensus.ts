@@ -63,7 +63,7 @@ const voteSimilarity = ({ similarity, overlap }: Vote): number => similarity + W
 
 /**
  * Computes a kernel-weighted vote of the neighbours on the answer. Near the border between two answers the nearest
- * neighbour is often wrong, while consensus of all neighbours is not found there. Returns `undefined` without
+ * neighbour is often wrong, while agreement of all neighbours does not occur there. Returns `undefined` without
  * neighbours.
  *
  * An entry that was never compared is a cluster by itself and votes against all others: a missing comparison lowers

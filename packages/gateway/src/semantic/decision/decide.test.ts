@@ -19,17 +19,17 @@ const of = (group: string, similarity: number, text = 'How do I return shoes?'):
 })
 const agreed = [of('a', 0.9), of('a', 0.89), of('a', 0.88), of('a', 0.86)]
 
-test('those around who agree serve, where each on its own is too far', () => {
+test('a consensus serves where each entry by itself is too far', () => {
   expect(decide(asked, agreed, terms)).toMatchObject({ index: 0, path: 'consensus', serves: true })
   for (const one of agreed) expect(decide(asked, [one], terms)?.serves).toBe(false)
 })
 
-test('one that nobody supports serves from the threshold on', () => {
+test('an entry without support serves from the threshold on', () => {
   expect(decide(asked, [of('a', 0.98)], terms)).toMatchObject({ index: 0, path: 'nearest', serves: true })
   expect(decide(asked, [of('a', 0.96)], terms)?.serves).toBe(false)
 })
 
-test('of those who agree, the nearest serves that the guards let pass', () => {
+test('of a consensus, the nearest entry that passes the guards serves', () => {
   const vetoOf = (_: unknown, { plain }: { plain: string }) =>
     plain.includes('worn') ? 'negation' : undefined
   const near = [of('a', 0.9, 'How do I return worn shoes?'), ...agreed.slice(1)]
@@ -42,13 +42,13 @@ test('of those who agree, the nearest serves that the guards let pass', () => {
   })
 })
 
-test('while they are not believed, agreement serves nobody, and says what it would have done', () => {
+test('an uncalibrated consensus serves nothing, and the decision tells what it would have served', () => {
   const decision = decide(asked, agreed, { ...terms, minConfidence: 2 })
   expect(decision).toMatchObject({ index: 0, path: 'consensus', serves: false })
   expect(decision?.confidence).toBeGreaterThan(0.7)
 })
 
-test('with second sighting, an answer serves only where another call got it, too', () => {
+test('with requireConfirmation, an answer serves only if another call got an equal one', () => {
   const strict = { ...terms, requireConfirmation: true }
   expect(decide(asked, [of('a', 0.99), of('b', 0.98)], strict)).toMatchObject({
     serves: false,
@@ -68,7 +68,7 @@ const around = fc
   .map((all) => all.map(({ group, similarity, text }) => of(group, similarity, text)).toSorted(nearestFirst))
 const thresholds = fc.record({
   threshold: fc.double({ min: 0.8, max: 1, noNaN: true }),
-  limit: fc.double({ min: 0.3, max: 1, noNaN: true }),
+  minConfidence: fc.double({ min: 0.3, max: 1, noNaN: true }),
   requireConfirmation: fc.boolean(),
   vetoed: fc.subarray(texts),
 })
@@ -79,7 +79,7 @@ const termsOf = ({ vetoed, ...more }: { vetoed: string[] } & Partial<DecisionTer
 })
 const nearestFirst = (a: NearbyQuestion, b: NearbyQuestion) => b.similarity - a.similarity
 
-test('one more who would answer otherwise, farther than all, never turns a miss into a hit', () => {
+test('another entry with a different answer, farther than all, never turns a miss into a hit', () => {
   fc.assert(
     fc.property(around, thresholds, (near, given) => {
       const other = { ...of('z', 0.4), question: questionOf('zebra crossings') }
@@ -89,7 +89,7 @@ test('one more who would answer otherwise, farther than all, never turns a miss 
   )
 })
 
-test('an entry whose group nobody knows costs hits and never makes one', () => {
+test('an entry of unknown group costs hits and never causes one', () => {
   fc.assert(
     fc.property(around, fc.nat(), thresholds, (near, which, given) => {
       const split = near.map((one, at) =>
@@ -110,7 +110,7 @@ test('higher thresholds never serve more, and a vetoed question is never answere
       const high = decide(
         asked,
         near,
-        termsOf({ ...given, minConfidence: given.limit + by, threshold: given.threshold + by }),
+        termsOf({ ...given, minConfidence: given.minConfidence + by, threshold: given.threshold + by }),
       )
       if (high?.serves) expect(low?.serves).toBe(true)
       const served = low?.serves ? near[low.index ?? -1] : undefined

@@ -59,7 +59,7 @@ function learning(calibration: Calibration | undefined, verdict: boolean | 'none
   }
 }
 
-test('of an embedder that was measured, agreement serves at once', () => {
+test('with a calibrated embedder, a consensus serves at once', () => {
   const { learner } = learning(CALIBRATION)
   expect(learner.find(QUESTION, around, SCHOOL, planned()).result).toMatchObject({
     outcome: 'hit',
@@ -67,7 +67,7 @@ test('of an embedder that was measured, agreement serves at once', () => {
   })
 })
 
-test('of one that was not, it serves once judgements have proven the budget, and not one earlier', async () => {
+test('without calibration, a consensus serves as soon as labels prove the error budget, and not earlier', async () => {
   const { learner, asker } = learning(undefined)
   const plan = planned({ errorBudget: 0.1 })
   // 0.95 ^ 29 < 0.05: the 29th judgement without a mistake proves one in ten.
@@ -80,7 +80,7 @@ test('of one that was not, it serves once judgements have proven the budget, and
   expect(learner.known('a').consensus).toMatchObject({ labels: 29, wrong: 0 })
 })
 
-test('where those who agree turn out wrong beyond the budget, they are not believed any more', async () => {
+test('a consensus that turns out wrong beyond the budget stops serving', async () => {
   const { learner, asker, settled } = learning(CALIBRATION, false)
   const plan = planned()
   let served = 0
@@ -95,7 +95,7 @@ test('where those who agree turn out wrong beyond the budget, they are not belie
   expect(learner.known('a').consensus.threshold).toBeGreaterThan(CALIBRATION.minConfidence)
 })
 
-test('a label of agreement says nothing of answers that serve on their own', async () => {
+test('a label of the path consensus does not count for the path nearest', async () => {
   const { learner, asker, settled } = learning(CALIBRATION, false)
   const plan = planned()
   learner.judgeHit(QUESTION, learner.find(QUESTION, around, SCHOOL, plan), asker(plan))
@@ -108,7 +108,7 @@ test('a label of agreement says nothing of answers that serve on their own', asy
   expect(learner.known('a').consensus.labels).toBeLessThanOrEqual(1)
 })
 
-test('a lesson goes by the plan of each call', () => {
+test('thresholds follow the plan of each call', () => {
   const { learner } = learning(CALIBRATION)
   const near = [entry('x', 0.9)]
   const at = (threshold: number) => learner.find(QUESTION, near, SCHOOL, planned({ threshold })).result
@@ -117,7 +117,7 @@ test('a lesson goes by the plan of each call', () => {
   expect(learner.find(QUESTION, near, SCHOOL, planned()).result.threshold).toBe(CALIBRATION.minSimilarity)
 })
 
-test('the hourly budget of judgements follows the plan, too', async () => {
+test('the hourly limit of judgements follows the plan', async () => {
   const { learner, asker, asked, pass } = learning(CALIBRATION)
   const judged = async (perHour: number) => {
     const plan = planned({ judge: { model: 'm', rate: 1, perHour } })
@@ -132,7 +132,7 @@ test('the hourly budget of judgements follows the plan, too', async () => {
   expect(await judged(60)).toBe(1)
 })
 
-test('a fresh answer joins those it says the same as: by its words for nothing, by a judge otherwise', async () => {
+test('a new answer joins equal answers: by text without a judge, else by the judge', async () => {
   const { learner, asker, asked } = learning(CALIBRATION)
   const near = [entry('one', 0.9), entry('two', 0.88)]
   const plan = planned({ judge: undefined })
@@ -149,7 +149,7 @@ test('a fresh answer joins those it says the same as: by its words for nothing, 
 test.each([
   ['gives no verdict', 'none' as const],
   ['says no', false],
-])('where the judge %s, an answer stands alone', async (_what, verdict) => {
+])('where the judge %s, an answer is a group by itself', async (_what, verdict) => {
   const { learner, asker } = learning(CALIBRATION, verdict)
   const finding = learner.find(QUESTION, around, SCHOOL, planned())
   const groups = await learner.groupsOf(QUESTION, 'otherwise', finding, asker(planned()))

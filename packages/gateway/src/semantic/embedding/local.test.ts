@@ -9,7 +9,7 @@ import { createLocalEmbedder } from './local.ts'
 const dot = (one: Float32Array = new Float32Array(), other: Float32Array = new Float32Array()) =>
   one.reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0)
 
-test('what means nearly the same is near, and errors stay with the agent', async () => {
+test('similar texts have near vectors, and process listeners stay as they were', async () => {
   const listeners = () =>
     ['uncaughtException', 'unhandledRejection'].map((event) => process.listenerCount(event))
   const before = listeners()
@@ -40,13 +40,13 @@ test('where the packages are not installed, the error says how to install them',
   }
 })
 
-test('a text past the window is refused, and so is work nobody waits for', async () => {
+test('a text beyond the limit is rejected, and so is an aborted request', async () => {
   const { embed } = createLocalEmbedder()
   await expect(embed(['x'.repeat(5_000)])).rejects.toThrow(RangeError)
   await expect(embed(['x'], AbortSignal.abort())).rejects.toThrow('aborted')
 })
 
-test('a vector of nothing is near to no other', () => {
+test('a zero vector is near to no other', () => {
   expect([...normalised([0, 0])]).toEqual([0, 0])
   expect([...normalised([Number.NaN, 1])]).toEqual([0, 0])
   expect([...normalised([3, 4])]).toEqual([expect.closeTo(0.6), expect.closeTo(0.8)])

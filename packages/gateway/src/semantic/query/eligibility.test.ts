@@ -36,7 +36,7 @@ test.each([
   expect(ineligibleReason(question)).toBeUndefined()
 })
 
-test('hostile questions take no longer than long ones', () => {
+test('hostile questions take no longer than ordinary long ones', () => {
   for (const piece of ['please ', 'a1-', 'where ', '#', 'i want you to ', '10'])
     expect(ineligibleReason(piece.repeat(100_000 / piece.length))).not.toBe(null)
 })

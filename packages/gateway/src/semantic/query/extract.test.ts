@@ -11,7 +11,7 @@ const said = { role: 'assistant', content: 'Hello!' }
 
 const asked = (operation: Operation, body: unknown) => extractQuery(operation, body as JsonObject)
 
-test('the question of one turn is found in each shape, and prepared', () => {
+test('the question of a single turn is extracted from each request shape and normalised', () => {
   const question = '  When do\n you open? '
   for (const found of [
     asked('chat', { messages: [system, user(question)] }),
@@ -50,12 +50,12 @@ test.each([
   expect(asked('chat', body)).toBe(reason)
 })
 
-test('embeddings and completions are not asked by meaning', () => {
+test('embeddings and completions are not looked up', () => {
   expect(asked('embeddings', { input: 'When do you open?' })).toBe('operation')
   expect(asked('completions', { prompt: 'When do you open?' })).toBe('operation')
 })
 
-test('what remains tells nothing of the question, and everything else', () => {
+test('the rest of the request lacks the question and has all other members', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 3 }), fc.string(), (text, setting) => {
       const body = (content: string) => ({ messages: [{ role: 'system', content: setting }, user(content)] })

@@ -32,17 +32,17 @@ const sealed = {
 const NOW = 'a_generation'
 const value = (await seal(here, 'id', sealed, NOW)) as Buffer
 
-test('what is sealed comes back as it was', async () => {
+test('a sealed entry is unsealed unchanged', async () => {
   expect(await unseal(here, 'id', value, NOW)).toEqual(sealed)
 })
 
-test('another id, partition or secret opens nothing', async () => {
+test('another id, partition or secret unseals nothing', async () => {
   expect(await unseal(here, 'other', value, NOW)).toBeUndefined()
   expect(await unseal(partition('gw:{t}:s:two', 'secret'), 'id', value, NOW)).toBeUndefined()
   expect(await unseal(partition('gw:{t}:s:one', 'guess'), 'id', value, NOW)).toBeUndefined()
 })
 
-test('no change of any byte is ever opened', async () => {
+test('a value with any byte changed is never unsealed', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(value.length - 1), fc.integer({ min: 1, max: 255 }), async (at, by) => {
       const changed = Buffer.from(value)
@@ -52,7 +52,7 @@ test('no change of any byte is ever opened', async () => {
   )
 })
 
-test('whatever stands there, it is refused without an error', async () => {
+test('any other value is rejected without an error', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.boolean(), async (bytes, marked) => {
       const hostile = marked ? Buffer.concat([value.subarray(0, 8), bytes]) : Buffer.from(bytes)
@@ -61,7 +61,7 @@ test('whatever stands there, it is refused without an error', async () => {
   )
 })
 
-test('what is too large is not kept', async () => {
+test('an entry above the size limits is not stored', async () => {
   expect(await seal(here, 'id', { ...sealed, question: 'x'.repeat(5_000) }, NOW)).toBeUndefined()
   const text = Array.from({ length: 300_000 }, () => Math.random().toString(36)).join('')
   expect(await seal(here, 'id', { ...sealed, answer: { ...answer, text } }, NOW)).toBeUndefined()

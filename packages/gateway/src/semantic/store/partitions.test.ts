@@ -28,7 +28,7 @@ const sealed = (text: string, pinned = false) => {
 const roomsOf = (maxBytes: number) =>
   createPartitions({ dims: DIMS, maxBytes, keepsEntries: true, graph: undefined, onError: () => undefined })
 
-test('whatever is put in, memory stays near its bound: a table may grow once more', () => {
+test('for any inserts, memory stays near its limit: a table may grow once more', () => {
   const put = fc.record({
     room: fc.integer({ min: 0, max: 3 }),
     id: fc.integer({ min: 0, max: 400 }),
@@ -48,7 +48,7 @@ test('whatever is put in, memory stays near its bound: a table may grow once mor
   )
 })
 
-test('the newest are kept; what is pinned gives way to none', () => {
+test('the newest entries are kept; pinned ones are never evicted', () => {
   const rooms = roomsOf(200_000)
   const room = rooms.of('p')
   rooms.upsert(room, 'pinned', sealed('kept', true))
@@ -58,7 +58,7 @@ test('the newest are kept; what is pinned gives way to none', () => {
   expect(room.entries.has('pinned')).toBe(true)
 })
 
-test('where all that is held is pinned, what is new is not kept', () => {
+test('if all entries are pinned, a new one is not kept', () => {
   const rooms = roomsOf(100_000)
   const room = rooms.of('p')
   for (let at = 0; at < 200; at += 1) rooms.upsert(room, `pinned ${at}`, sealed('x'.repeat(500), true))
@@ -66,7 +66,7 @@ test('where all that is held is pinned, what is new is not kept', () => {
   expect(room.entries.size).toBe(200)
 })
 
-test('a partition that gave way is counted no more, whoever still fills it', () => {
+test('an evicted partition no longer counts, even if it is still filled', () => {
   const rooms = roomsOf(60_000)
   const gone = rooms.of('gone')
   rooms.upsert(gone, '1', sealed('x'))

@@ -135,7 +135,7 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
       state.pinned.clear()
       count(state)
     },
-    place: insert,
+    insert,
     /** Inserts or replaces an entry. Returns `false` if its vector has another length, or it has expired. */
     upsert(state: PartitionState, id: string, sealed: Sealed): boolean {
       forgetEntry(state, id)

@@ -77,7 +77,7 @@ export type EntryRef = { partition: string; id: string }
 
 /** An entry of a source. */
 export type EntryHandle = EntryRef & {
-  /** Returns the key of the same answer in the exact cache; empty if there is none. Needs no secret. */
+  /** Returns the key of the same answer in the exact cache; empty without such an answer. Needs no secret. */
   exactKey: () => Promise<string>
   /** Returns `undefined` if the entry is gone, or its signature does not fit. */
   read: () => Promise<Sealed | undefined>

@@ -121,10 +121,10 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
     holds({ name, ...rest }) {
       const state = partitions.of(name)
       if (sync === undefined) return state.index.size() > 0
-      const looking = sync.catchUp({ name, ...rest }, state)
+      const loading = sync.catchUp({ name, ...rest }, state)
       // No call waits for the first load of a partition.
       if (!sync.isLoaded(state)) return false
-      return looking !== undefined || state.index.size() > 0
+      return loading !== undefined || state.index.size() > 0
     },
     async nearest(partition, vector, count, question) {
       const state = partitions.of(partition.name)
@@ -189,7 +189,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
     },
     admin,
     async settled() {
-      await Promise.all(partitions.all().map(([, state]) => sync?.looking(state)))
+      await Promise.all(partitions.all().map(([, state]) => sync?.loading(state)))
     },
     close: partitions.clear,
   }

@@ -86,8 +86,8 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
     }
     // Inserts the oldest first, since insertion order is eviction order. Entries added meanwhile are newer.
     loaded.reverse()
-    for (const [at, placed] of loaded.entries()) {
-      if (!state.index.has(placed.id)) partitions.place(state, placed.id, placed)
+    for (const [at, entry] of loaded.entries()) {
+      if (!state.index.has(entry.id)) partitions.insert(state, entry.id, entry)
       if (at % YIELD_EVERY === YIELD_EVERY - 1) await yieldToEventLoop()
     }
   }
@@ -132,7 +132,7 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
     },
     /** Notes an entry written by this process. */
     wrote: (state: PartitionState, id: string, at: number) => void of(state).seen.set(id, at),
-    looking: (state: PartitionState) => of(state).loading,
+    loading: (state: PartitionState) => of(state).loading,
     /** Redis lost its data: loads everything again. */
     reset(state: PartitionState) {
       partitions.reset(state)

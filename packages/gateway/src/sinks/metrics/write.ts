@@ -45,11 +45,11 @@ export function createWrite(
     const ttlMs = Math.min(kept, Math.ceil((Math.floor(end / MS_OF[span]) + 1) * MS_OF[span] + kept - now))
     if (ttlMs <= 0) return
     const key = keyOf(span, end)
-    const bucket = buckets.get(key) ?? { ttlMs, rows: new Map() }
+    const bucket = buckets.get(key) ?? { ttlMs, rows: new Map<string, Row>() }
     buckets.set(key, bucket)
     const name = rowOf(record.team, record.agent)
-    const row = bucket.rows.get(name) ?? { team: record.team, sums: new Map() }
+    const row = bucket.rows.get(name) ?? { team: record.team, counters: new Map() }
     bucket.rows.set(name, row)
-    count(row.sums, record)
+    count(row.counters, record)
   }
 }

@@ -36,11 +36,11 @@ test.each([
   [400, 'PGRST204'],
   [400, '42703'],
   [405, '25006'],
-])('%i %s is nobody’s row', (status, code) => {
+])('%i %s is not the error of a row', (status, code) => {
   expect(isRowError(refusal(status, code))).toBe(false)
 })
 
-test('what is told names the remedy, and no more of what was said than its beginning', () => {
+test('an error names the remedy and quotes only the start of the message', () => {
   expect(deliveryErrorFrom(refusal(403, '42501'), 'llm_usage').message).toMatch(
     /^the key may not write to llm_usage.*grants/,
   )

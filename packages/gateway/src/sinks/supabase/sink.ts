@@ -80,7 +80,8 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
 
   async function spillRows({ reports, rows }: Batch, why: string | undefined): Promise<Delivery> {
     const prefix = why === undefined ? '' : `${why}; `
-    if (spill === undefined) throw new DeliveryError(`${prefix}there is no Redis to spill to: set gateway.redis`)
+    if (spill === undefined)
+      throw new DeliveryError(`${prefix}there is no Redis to spill to: set gateway.redis`)
     const taken = await take(spill, rows, prefix)
     drain?.pollSoon()
     const reason = taken < rows.length ? `${prefix}there is no room left in Redis` : why

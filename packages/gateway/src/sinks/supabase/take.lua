@@ -11,7 +11,7 @@
 --
 -- Output:
 --   1  number of rows left
---   2  ids and fields of the next rows; empty if there are none, or another process holds the lease
+--   2  ids and fields of the next rows; empty if the stream is empty, or another process holds the lease
 
 local function length()
   local found = redis.pcall('XLEN', KEYS[1])

@@ -16,12 +16,12 @@ test.each([
   expect(upperBound(wrong, total)).toBeCloseTo(bound, 3)
 })
 
-test('where nothing is known, anything may be wrong', () => {
+test('without data, the bound is 1', () => {
   expect(upperBound(0, 0)).toBe(1)
   expect(upperBound(3, 3)).toBe(1)
 })
 
-test('the bound covers the truth as often as it says', () => {
+test('the bound covers the true rate as often as it claims', () => {
   const random = lcg(7)
   let covered = 0
   for (let run = 0; run < 2_000; run += 1) {
@@ -32,7 +32,7 @@ test('the bound covers the truth as often as it says', () => {
   expect(covered / 2_000).toBeGreaterThan(0.94)
 })
 
-test('299 right answers prove one in a hundred, 298 do not', () => {
+test('299 right answers prove an error rate of 1 %, 298 do not', () => {
   const labels = emptyLabels()
   for (let each = 0; each < 298; each += 1) addLabel(labels, 0.9, true)
   expect(calibratedThreshold(labels, 0.95, 0.01)).toBe(0.95)
@@ -40,13 +40,13 @@ test('299 right answers prove one in a hundred, 298 do not', () => {
   expect(calibratedThreshold(labels, 0.95, 0.01)).toBeCloseTo(0.9, 2)
 })
 
-test('a threshold at which answers turn out wrong rises at once', () => {
+test('a threshold rises at once when its answers turn out wrong', () => {
   const labels = emptyLabels()
   for (let each = 0; each < 20; each += 1) addLabel(labels, 0.951, each > 0)
   expect(calibratedThreshold(labels, 0.95, 0.01)).toBeGreaterThan(0.951)
 })
 
-test('whatever was judged, a calibrated threshold never serves what is known to be wrong too often', () => {
+test('for any labels, a calibrated threshold never serves similarities known to exceed the budget', () => {
   const judged = fc.record({ similarity: fc.double({ min: 0.6, max: 1, noNaN: true }), right: fc.boolean() })
   fc.assert(
     fc.property(
@@ -65,12 +65,12 @@ test('whatever was judged, a calibrated threshold never serves what is known to 
   )
 })
 
-test('an entry that is new to us is asked afresh', () => {
+test('a new entry is explored', () => {
   expect(exploration([], 0.99, 0.02)).toBe(1)
   expect(exploration([{ similarity: 0.9, right: true }], 0.99, 0.02)).toBe(1)
 })
 
-test('an entry that has served well is asked afresh more rarely the more similar the question', () => {
+test('the more similar the question, the more rarely a reliable entry is explored', () => {
   const seen: Observation[] = []
   for (let each = 0; each < 40; each += 1) seen.push({ similarity: 0.5 + each / 80, right: each > 12 })
   const [near, far] = [exploration(seen, 0.97, 0.05), exploration(seen, 0.6, 0.05)]
@@ -95,7 +95,7 @@ test('the error of an entry stays below its bound', () => {
   }
 })
 
-test('whatever was observed, the answer is a probability', () => {
+test('for any observations, the result is a probability', () => {
   const seen = fc.array(
     fc.record({ similarity: fc.double({ min: 0, max: 1, noNaN: true }), right: fc.boolean() }),
   )
