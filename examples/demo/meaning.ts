@@ -129,7 +129,13 @@ function said(body: Body): string {
 const WORDS: Embedder = {
   id: 'demo-words',
   dimensions: 256,
-  calibration: { minSimilarity: 0.97, minConfidence: 0.68, minConsensusSimilarity: 0.6, bandwidth: 0.1, priorSimilarity: 0.5 },
+  calibration: {
+    minSimilarity: 0.97,
+    minConfidence: 0.68,
+    minConsensusSimilarity: 0.6,
+    bandwidth: 0.1,
+    priorSimilarity: 0.5,
+  },
   embed: async (texts) => texts.map(vectorOf),
 }
 
