@@ -134,8 +134,8 @@ test('each switch is set, shown, taken back by itself, and all of them by reset'
   expect(Object.keys((await now()) ?? {}).toSorted()).toEqual(['agents', 'cache', 'mode', 'models', 'teams'])
   const shown = await gateway('switch show', server)
   expect(shown.out.split('\n').toSorted().filter(Boolean)).toEqual([
-    '+ agents.seo.mode: "direct"',
     '+ agents.seo.disabled: true',
+    '+ agents.seo.mode: "direct"',
     '+ agents.support.semantic: "shadow"',
     '+ cache: "off"',
     '+ mode: "litellm"',

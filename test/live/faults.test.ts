@@ -57,12 +57,12 @@ const HOSTILE: [string, (server: Server, version: number) => Promise<string> | s
     'names that mean something else to JavaScript',
     async (server, version) =>
       (await change(server, version, {})).replace('"teams":{', '"teams":{"__proto__":{"requireKey":false},'),
-    /__proto__: is not a name/,
+    /__proto__: is a reserved name/,
   ],
   [
     'a constructor',
     (server, version) => change(server, version, { switches: { agents: { constructor: {} } } }),
-    /constructor: is not a name/,
+    /constructor: is a reserved name/,
   ],
   [
     'what is nested without end',

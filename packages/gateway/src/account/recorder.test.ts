@@ -32,7 +32,7 @@ function world(attempts: Attempt[], later: DeferredQueue) {
   const records: CallRecord[] = []
   const emit = (record: CallRecord) => void records.push(record)
   const recorder = createRecorder(createCounters(), later, emit, fault, () => undefined)
-  const origin = newCallState(false, { maxRetries: attempts.length - 1 })
+  const state = newCallState(false, { maxRetries: attempts.length - 1 })
   const priced = async ({ cost, pricedAfter }: Attempt) => {
     await turns(pricedAfter)
     return cost as NanoUsd | undefined
@@ -51,7 +51,7 @@ function world(attempts: Attempt[], later: DeferredQueue) {
   const callOf = (attempt: number) =>
     ({
       attempt,
-      origin,
+      state,
       operation: 'chat',
       body: {},
       model: 'm',
@@ -89,7 +89,7 @@ test.each([
             const reply = await run(callOf(at)).catch(() => undefined)
             // The SDK asks again as soon as an attempt has failed, whether or not it is priced.
             const bill = Promise.resolve(reply?.cost).then((bill) => {
-              // A header tells of all attempts so far, or of nothing.
+              // A header covers all attempts up to this one, or none.
               if (bill?.cost !== undefined) expect(bill.cost).toBe(sumTo(at + 1))
             })
             headers.push(bill)

@@ -35,7 +35,7 @@ export function createTieredCache(
   let listeningSince = Number.POSITIVE_INFINITY
   /** Validations before this time do not count: invalidations may have been missed. */
   let distrustedBefore = 0
-  /** Number of invalidations so far: an entry read while one arrived may be affected by it. */
+  /** Number of invalidations received: an entry read while one arrived may be affected by it. */
   let invalidations = 0
 
   function applyInvalidation(invalidation: Invalidation) {

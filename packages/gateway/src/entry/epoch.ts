@@ -87,7 +87,7 @@ const FOREIGN = 'foreign.foreign'
 /** A stamp further in the future than clocks differ would make every later purge look older. */
 export const FUTURE_MS = 3_600_000
 
-/** Returns the time of the last purge in a stamp; 0 if there is none. */
+/** Returns the time of the last purge in a stamp; 0 without a stamp. */
 export function orderOf(stamp: string | undefined): number {
   const [, last = ''] = stamp?.split('.') ?? []
   return Number.parseInt(last, 10) || 0

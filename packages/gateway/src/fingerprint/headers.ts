@@ -54,7 +54,7 @@ const REQUIRED_BY_HTTP = new Set(['accept', 'content-type', 'user-agent'])
 export const isOfOneRequest = (name: string): boolean =>
   kindOf(name) === 'neutral' && !REQUIRED_BY_HTTP.has(name)
 
-/** Kinds of the names seen so far: a process sends a few dozen. */
+/** Kinds of the names seen: a process sends a few dozen. */
 const kinds = new Map<string, Kind>()
 const MAX_NAMES = 500
 

@@ -56,7 +56,7 @@ const switches = record({
     fc.constantFrom(...AGENTS),
     record({ mode: fc.constantFrom(...MODES), off: fc.constant(true as const), ...caches }),
   ),
-  teams: fc.dictionary(fc.constantFrom(...TEAMS, 'nobody'), limits),
+  teams: fc.dictionary(fc.constantFrom(...TEAMS, 'unknown'), limits),
   models: fc.dictionary(fc.constantFrom('m', 'x'), fc.constantFrom('n', 'm')),
 }) as unknown as fc.Arbitrary<Switches>
 const lives = fc.record({ version: fc.constant(1), policy: policies, switches })
@@ -131,7 +131,7 @@ test('no switch switches a cache on, for anybody', () => {
   )
 })
 
-test('what is switched off serves nobody; what is in shadow serves nobody either', () => {
+test('what is switched off serves no caller, and neither does what is in shadow', () => {
   fc.assert(
     fc.property(lives, ({ switches, ...live }) => {
       for (const caller of callers(applySwitches({ ...live, switches }))) {
@@ -165,7 +165,7 @@ test('limits are those of teams that are there, models those that were named', (
     version: 1,
     policy: hotdash,
     switches: {
-      teams: { prod_ceo: { rpm: 30 }, nobody: { rpm: 1 } },
+      teams: { prod_ceo: { rpm: 30 }, unknown: { rpm: 1 } },
       models: { 'gpt-4o': 'gpt-4o-mini' },
       agents: { seo: { disabled: true } },
     },

@@ -149,7 +149,7 @@ const published = PUBLISHED.trim()
   .slice(1)
   .map((line) => line.trim().split(/\s+/))
 
-/** So many that no digit of a price is lost in rounding, and no input is a long one. */
+/** Token counts small enough that no digit of a price is lost in rounding, and no input is a long one. */
 const MANY = 200_000
 test.each(published)('%s, %s: %s for input, %s for cached input, %s for output', async (...row) => {
   const [model = '', tier, ...prices] = row

@@ -61,7 +61,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('rest' as const) }) },
 )
 
-test('whoever comes, leaves and gives back: each ends once, in the order of its lane, and never are more in than may', async () => {
+test('calls that arrive, leave and release: each ends once, in the order of its priority, and never more than allowed are admitted', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 40 }),
@@ -114,14 +114,16 @@ test('1,000 that leave take their timers and listeners with them, and the next i
   await arrive(0, 5, new AbortController().signal)
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const before = timers()
-  const everybody = new AbortController()
-  setMaxListeners(0, everybody.signal)
-  const left = Array.from({ length: 1_000 }, (_, at) => arrive(1 + at, at % 10, everybody.signal))
+  const allCallers = new AbortController()
+  setMaxListeners(0, allCallers.signal)
+  const left = Array.from({ length: 1_000 }, (_, at) => arrive(1 + at, at % 10, allCallers.signal))
   await setTimeout(50)
   expect(gauge.waiting).toBe(1_000)
-  everybody.abort()
+  allCallers.abort()
   expect(new Set(await Promise.all(left))).toEqual(new Set(['left']))
-  expect([gauge.waiting, line.size(), getEventListeners(everybody.signal, 'abort').length]).toEqual([0, 0, 0])
+  expect([gauge.waiting, line.size(), getEventListeners(allCallers.signal, 'abort').length]).toEqual([
+    0, 0, 0,
+  ])
   while (!line.isEmpty()) await setTimeout(1)
   // Others in this process have timers, too; a thousand would be ours.
   await expect.poll(timers).toBeLessThan(before + 100)

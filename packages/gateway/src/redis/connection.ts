@@ -1,8 +1,9 @@
 import { backoffMs } from '../util/backoff.ts'
-import { errorText as describe, isInstance } from '../util/error-text.ts'
+import { isInstance } from '../util/error-text.ts'
 import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
+import { describeError, isReply } from './errors.ts'
 import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 
 /**
@@ -83,7 +84,7 @@ const INCAPABLE = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|NOAUTH|W
 const PROBE_KEY = 'gw:{probe}:write'
 
 /**
- * Opens a connection in the background; while there is none, retries with exponential backoff. Redis is judged by its
+ * Opens a connection in the background; without one, retries with exponential backoff. Redis is judged by its
  * replies: it is up once it has accepted a write, and silent only during time in which this process could have read a
  * reply. A connection to a server that cannot work is replaced by a new one, whose address is resolved again.
  */
@@ -291,13 +292,4 @@ function sendSafely<T>(command: (client: RedisClient) => Promise<T>, over: OpenC
   } catch (error) {
     return Promise.reject(error)
   }
-}
-
-/** Compared by name: the program's ioredis may be another copy. */
-const isReply = (error: unknown): error is Error => isInstance(error, Error) && error.name === 'ReplyError'
-
-function describeError(error: unknown): string {
-  if (!isInstance(error, Error) || typeof error.message !== 'string') return describe(error)
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
-  return `${error.message || error.name}${code}`.slice(0, 200)
 }

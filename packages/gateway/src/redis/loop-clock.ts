@@ -59,7 +59,7 @@ export function createLoopClock(fault: Fault) {
   }
 
   return {
-    /** Milliseconds of free loop so far; stands still while nothing is waited for. */
+    /** Milliseconds of free loop since the start; stops while nothing is waited for. */
     now: () => elapsed,
     /** Sets whether waits keep the process alive. @default true */
     keepAlive(does: boolean) {

@@ -282,7 +282,7 @@ describe('bounds', () => {
     expect(inputSize('chat', body, JSON.stringify(body)).bound).toBeLessThan(3_100)
   })
 
-  test('an image nobody has measured is held at the largest size', () => {
+  test('an unmeasured image counts at the largest size', () => {
     const body = chat([{ type: 'image_url', image_url: { url: 'https://a.test/b.png' } }])
     expect(inputSize('chat', body, JSON.stringify(body)).bound).toBeGreaterThan(2_833 + 8 * 5_667)
     expect(inputSize('chat', body, '').estimate).toBeLessThan(2_833 + 5 * 5_667)

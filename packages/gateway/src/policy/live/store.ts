@@ -16,7 +16,7 @@ const HISTORY_BYTES = 2 * 1024 * 1024
 /** Sends a command, within the deadline of its connection. */
 export type Run = <T>(command: (client: RedisClient) => Promise<T>) => Promise<T>
 
-/** `version` is 0 if there is none, and -1 if the key holds something else. No `text`: unchanged. */
+/** `version` is 0 without a live policy, and -1 if the key holds something else. No `text`: unchanged. */
 export type Found = { version: number; text?: string }
 
 /** A version of at most fourteen digits, and a line break. */
