@@ -45,7 +45,7 @@ const memory = {
   clock: undefined,
 }
 const nothing = { requests: 0, tokens: 0, usd: 0 }
-const stand = { number: 0, has: nothing, untold: nothing }
+const stand = { number: 0, has: nothing, untold: nothing, telling: nothing }
 const SENT = {
   'reserve.lua': reserveArgs(
     reservation,

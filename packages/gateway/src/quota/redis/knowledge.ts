@@ -82,6 +82,10 @@ export function createKnowledge() {
       team.processes = Math.max(team.processes, reserved.processes)
       if (reserved.status === 'admitted') team.own.add(now, requests, reserved.tokens)
     },
+    /** Redis has heard what this process had admitted without asking. */
+    hearOwn(name: string, { requests, tokens }: Load, now: number) {
+      if (requests > 0 || tokens > 0) of(name).own.add(now, requests, tokens)
+    },
     /** A settlement tells of money only, and nothing of a life that this process has not been asked about. */
     hearSettled(name: string, settled: Settled, now: number) {
       const team = of(name)

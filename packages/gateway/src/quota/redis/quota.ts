@@ -17,6 +17,7 @@ import {
   type Verdict,
 } from '../store.ts'
 import { createAlone, type Stand } from './alone.ts'
+import { type Ask, boundsOf } from './granted.ts'
 import { createHandback, type Debt } from './handback.ts'
 import { createKnowledge } from './knowledge.ts'
 import leaseSource from './lease.lua'
@@ -24,7 +25,21 @@ import leaveSource from './leave.lua'
 import reserveSource from './reserve.lua'
 import settleSource from './settle.lua'
 import stateSource from './state.lua'
-import { keysOf, type Reserved, reserveArgs, reservedOf, settleArgs, settledOf } from './wire.ts'
+import tabSource from './tab.lua'
+import { createTab } from './tab.ts'
+import type { Tab } from './tab-rows.ts'
+import truthSource from './truth.lua'
+import {
+  type Allotment,
+  type Extra,
+  keysOf,
+  type Reserved,
+  reserveArgs,
+  reservedOf,
+  settleArgs,
+  settledOf,
+  wholeUsd,
+} from './wire.ts'
 import { createZones } from './zone.ts'
 
 export type RedisQuotaOptions = {
@@ -38,6 +53,8 @@ export type RedisQuotaOptions = {
   now?: () => number
   /** This process's monotonic clock, in milliseconds. @default `now` where that is given, performance.now */
   steady?: () => number
+  /** How long what was admitted without asking Redis may wait until it is told, in milliseconds. @default 100 */
+  tellMs?: number
   /** Told with each reservation the highest version of a policy that any process has brought. */
   onVersion?: (version: number) => void
 }
@@ -49,6 +66,8 @@ export type QuotaStats = {
   mode: QuotaMode
   /** Reservations that Redis decided. */
   decided: number
+  /** Reservations that this process admitted by its lease, while Redis was there, without asking it. */
+  leased: number
   /** Reservations that this process decided alone, because Redis was away. */
   alone: number
   /** Reservations refused because Redis was away and the policy, or the lack of a lease, left nothing to go on with. */
@@ -66,6 +85,8 @@ export type RedisQuota = QuotaStore & {
   /** Never rejects: what cannot be said now is said later. */
   settle: (settlement: Settlement) => Promise<void>
   stats: () => QuotaStats
+  /** Tells Redis now what this process has admitted without asking it. */
+  tell: () => void
   /** Resolves once every call that was admitted is settled, and Redis has heard of it. */
   settled: () => Promise<void>
   /** Gives back what this process was granted to go on with without Redis. Never rejects; call it last. */
@@ -86,25 +107,33 @@ const REGATHER_MS = 1_300
 /** After an outage this short, all that was admitted alone was leased, and is in the books. */
 const SHORT_OUTAGE_MS = 50_000
 
-/** Quotas that hold across all processes that share a Redis: one command to reserve, one to settle. */
+/**
+ * Quotas that hold across all processes that share a Redis: no command of its own for a call that the lease covers, else
+ * one to reserve and one to settle.
+ */
 export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): RedisQuota {
-  const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion } = options
+  const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion, tellMs } = options
   const steady = options.steady ?? options.now ?? (() => performance.now())
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
-  const reserveScript = createScript(`${stateSource}\n${leaseSource}\n${reserveSource}`, flags)
+  const reserveScript = createScript(
+    [stateSource, leaseSource, truthSource, tabSource, reserveSource].join('\n'),
+    flags,
+  )
   const leaveScript = createScript(`${stateSource}\n${leaseSource}\n${leaveSource}`, flags)
-  const settleScript = createScript(`${stateSource}\n${settleSource}`, flags)
+  const settleScript = createScript([stateSource, truthSource, settleSource].join('\n'), flags)
   const self = randomUUID()
   const zoneOf = createZones()
   const zones = new Map<string, string>()
   const knowledge = createKnowledge()
   const alone = createAlone({ steady, wall: now }, processes)
+  const tab = createTab(alone, { steady, tellMs, tell: tellTab, fault: link.fault })
   const handback = createHandback(sayLater, steady, link.fault)
   let mode: QuotaMode = 'shared'
-  const counts = { decided: 0, alone: 0, unavailable: 0, errors: 0 }
+  const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
   /** Ids under which reservations are tried again. */
   const names = new LRUCache<string, string>({ max: MOST_NAMES })
   let retired = 0
+  let lost = 0
   // Admitted and not settled yet, or being settled.
   const unsettled = new Set<string>()
   const idle: (() => void)[] = []
@@ -112,8 +141,17 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   async function reserve(given: Reservation): Promise<Verdict> {
     const reservation = renamed(given)
     zones.set(reservation.team, reservation.limits.timezone)
-    const verdict = await decide(reservation)
+    const verdict = byTab(reservation) ?? (await decide(reservation))
     if (verdict.admitted) unsettled.add(reservation.id)
+    return verdict
+  }
+
+  /** Without asking, while Redis is there and has heard of all that was admitted without it. */
+  function byTab(reservation: Reservation): Verdict | undefined {
+    const { team, limits } = reservation
+    if (link.stats().state !== 'up' || handback.owesAdmissions(team) || regatherMs(link) > 0) return undefined
+    const verdict = tab.reserve(reservation, zoneOf(now(), limits.timezone))
+    if (verdict !== undefined) counts.leased += 1
     return verdict
   }
 
@@ -130,14 +168,13 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
 
   async function decide(reservation: Reservation): Promise<Verdict> {
     const { id, team, limits } = reservation
-    let sent = false
+    const sent: { ask?: Ask } = {}
     const pauseMs = regatherMs(link)
     if (pauseMs > 0) await sleep(pauseMs)
     if (!handback.owesAdmissions(team) || (await handback.admissionsTold(team, HANDBACK_MS)))
       try {
-        const reserved = await ask(reservation, undefined, () => {
-          sent = true
-        })
+        const reserved = await ask(reservation, {}, sent)
+        if (reserved.status === 'admitted') tab.asked(id)
         counts.decided += 1
         mode = 'shared'
         handback.kick()
@@ -145,39 +182,92 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
       } catch (error) {
         note(error)
       }
+    if (sent.ask !== undefined) alone.failed(team, sent.ask)
     const verdict = mayGoOn(limits) ? byLease(reservation) : unavailable()
     const at = steady()
     if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at, reservation })
     // It may have been admitted there, and nobody will use that.
-    else if (sent) {
+    else if (sent.ask !== undefined) {
+      alone.lost(team, sent.ask)
       handback.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
       giveUp(id)
     }
     return verdict
   }
 
-  async function ask(reservation: Reservation, ageMs: number | undefined, onSend?: () => void) {
-    const { team, id, limits, requests = 1 } = reservation
+  /** With all that there is to tell of the team. `sent`: of a reservation that is to be decided, once it has left. */
+  async function ask(
+    reservation: Reservation,
+    extra: Pick<Extra, 'ageMs' | 'onlyTells'>,
+    sent?: { ask?: Ask },
+  ): Promise<Reserved> {
+    const { team, id, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
+    const isBooked = extra.ageMs !== undefined
     let stand: Stand | undefined
-    const reply = await link.ask((client) => {
-      onSend?.()
-      const at = steady()
-      const asker = {
-        now: clock === 'client' ? now() : '',
-        process: self,
-        announce: knowledge.isTimeToAnnounce(team, at),
-      } as const
-      stand = alone.stand(team, limits, zone, ageMs === undefined ? undefined : id)
-      const args = reserveArgs(reservation, asker, zone, knowledge.memoryOf(team, at), stand.claim, ageMs)
-      return reserveScript.run(client, keysOf(team, id), args)
-    }, 'reply')
-    const reserved = reservedOf(reply)
+    let carried: Tab | undefined
+    try {
+      const reply = await link.ask((client) => {
+        const at = steady()
+        const asker = {
+          now: clock === 'client' ? now() : '',
+          process: self,
+          announce: knowledge.isTimeToAnnounce(team, at),
+        } as const
+        carried ??= tab.carry(team)
+        const beside = carried === undefined ? tab.telling(team) : undefined
+        if (sent !== undefined) sent.ask ??= alone.ask(team, needOf(reservation))
+        const whereIs = (one: string) => {
+          if ((isBooked && one === id) || carried?.ids.has(one) === true) return 'told'
+          return beside?.ids.has(one) === true ? 'telling' : 'untold'
+        }
+        stand = alone.stand(team, limits, zone, whereIs, sent?.ask)
+        const args = reserveArgs(reservation, asker, zone, knowledge.memoryOf(team, at), stand.claim, {
+          ...extra,
+          tab: carried && { ...carried, agoMs: at - carried.closedAt },
+          telling: beside?.number,
+        })
+        return reserveScript.run(client, keysOf(team, id), args)
+      }, 'reply')
+      const reserved = reservedOf(reply)
+      if (sent?.ask !== undefined) alone.answered(team, sent.ask)
+      hear(reservation, reserved, stand, carried)
+      if (isBooked) alone.told(team, id)
+      return reserved
+    } catch (error) {
+      if (carried !== undefined) tab.unheard(team)
+      throw error
+    }
+  }
+
+  const needOf = (reservation: Reservation): Allotment => ({
+    requests: reservation.requests ?? 1,
+    tokens: tab.tokensOf(reservation),
+    usd: wholeUsd(reservation.worstCost),
+  })
+
+  function hear(
+    reservation: Reservation,
+    reserved: Reserved,
+    stand: Stand | undefined,
+    carried: Tab | undefined,
+  ) {
+    const { team, limits, requests = 1 } = reservation
     knowledge.hear(team, reserved, requests, steady())
-    if (ageMs !== undefined) alone.told(team, id)
-    if (stand !== undefined) alone.grant(team, reserved, stand)
+    if (carried !== undefined) knowledge.hearOwn(team, tab.heard(team, carried, reserved), steady())
+    if (stand !== undefined) alone.grant(team, reserved, stand, limits)
+    tab.learn(reservation, reserved.tokens)
     onVersion?.(reserved.version)
-    return reserved
+  }
+
+  async function tellTab(need: Reservation): Promise<void> {
+    try {
+      await ask(need, { onlyTells: true })
+    } catch (error) {
+      note(error)
+    } finally {
+      rest()
+    }
   }
 
   const mayGoOn = ({ away = AWAY, usdPerDay }: Limits) =>
@@ -208,6 +298,11 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   async function settle(given: Settlement): Promise<void> {
     const settlement = renamed(given)
     const { id, team } = settlement
+    if (tab.settle(settlement)) {
+      unsettled.delete(id)
+      if (idle.length > 0) tab.flush()
+      return rest()
+    }
     alone.settle(settlement)
     const debt: Debt = { kind: 'settled', team, id, at: steady(), settlement }
     try {
@@ -234,7 +329,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   async function sayLater(debt: Debt): Promise<void> {
     try {
       if (debt.kind === 'settled') await tell(debt.settlement)
-      else await ask(debt.reservation, Math.max(0, steady() - debt.at))
+      else await ask(debt.reservation, { ageMs: Math.max(0, steady() - debt.at) })
     } catch (error) {
       note(error)
       // What Redis answers with an error, it will not be told again.
@@ -251,15 +346,19 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
 
   async function leave(): Promise<void> {
     const args = [clock === 'client' ? now() : '', self]
-    const teams = alone.holders().map((team) => {
-      const [state] = keysOf(team, '')
-      return link.ask((client) => leaveScript.run(client, [String(state)], args), 'reply')
-    })
+    // What Redis has not heard of stays in its books as leased.
+    const teams = alone
+      .holders()
+      .filter((team) => !tab.isPending(team))
+      .map((team) => {
+        const [state] = keysOf(team, '')
+        return link.ask((client) => leaveScript.run(client, [String(state)], args), 'reply')
+      })
     for (const { reason } of (await Promise.allSettled(teams)).filter((one) => one.status === 'rejected'))
       note(reason)
   }
 
-  const atRest = () => unsettled.size === 0 && handback.stats().queued === 0
+  const atRest = () => unsettled.size === 0 && handback.stats().queued === 0 && tab.queued() === 0
 
   function rest() {
     if (atRest()) for (const resolve of idle.splice(0)) resolve()
@@ -268,11 +367,20 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   return {
     reserve,
     settle,
-    stats: () => ({ mode, ...counts, ...handback.stats() }),
-    settled: () => (atRest() ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
+    stats() {
+      const { queued, dropped } = handback.stats()
+      return { mode, ...counts, queued: queued + tab.queued(), dropped: dropped + lost }
+    },
+    tell: tab.flush,
+    settled() {
+      if (atRest()) return Promise.resolve()
+      tab.flush()
+      return new Promise<void>((resolve) => idle.push(resolve))
+    },
     leave,
     close() {
       handback.close()
+      lost += tab.close()
       rest()
     },
   }
@@ -285,9 +393,11 @@ function regatherMs(link: Link): number {
   return Math.min(REGATHER_MS, outage.backAt + REGATHER_MS - Date.now())
 }
 
-function verdictOf({ status, remaining, resetMs, bounds, retryAfterMs }: Reserved, limits: Bounds): Verdict {
-  const own = bounds.rpm === limits.rpm && bounds.tpm === limits.tpm && bounds.usdPerDay === limits.usdPerDay
-  const standing = own ? { remaining, resetMs } : { remaining, resetMs, bounds }
+function verdictOf(reserved: Reserved, limits: Bounds): Verdict {
+  const { status, remaining, resetMs, retryAfterMs } = reserved
+  const bounds = boundsOf(reserved, limits)
+  const standing = bounds === undefined ? { remaining, resetMs } : { remaining, resetMs, bounds }
+  if (status === 'told') throw new TypeError('reserve.lua reserved nothing')
   return status === 'admitted'
     ? { admitted: true, ...standing }
     : { admitted: false, limit: status, retryAfterMs, ...standing }

@@ -1,0 +1,102 @@
+import { AWAY, type Bounds, type Limits, type NanoUsd, type Remaining } from '../store.ts'
+import type { Allotment, Reserved } from './wire.ts'
+
+/** When a lease was asked for, by both clocks: one stands still while the machine sleeps, the other can be set. */
+export type Moment = { steady: number; wall: number }
+
+export type Granted = Allotment & {
+  number: number
+  epoch: string
+  day: number
+  asked: Moment
+  /** As it was granted: what is used is taken from the lease itself. */
+  full: Allotment
+  /** The limits that Redis was asked with; and whether they bind, or a newer policy's do. */
+  limits: Limits
+  binds: boolean
+  /** What was left of the limits, less what was admitted here since. */
+  left: Remaining
+  /** What binds, where Redis said that it is not what the limits say. */
+  bounds: Bounds | undefined
+}
+
+/**
+ * A reservation that is on its way to Redis. What it needs is taken from the lease first: Redis, which does not count a
+ * lease against its holder, would else admit it beside all that the lease admits meanwhile. `taken`: of the lease.
+ */
+export type Ask = { need: Allotment; taken: Allotment }
+
+/** Takes what a reservation on its way needs, as far as there is of it. */
+export function takeFor(lease: Granted, ask: Ask): void {
+  const { requests, tokens, usd } = ask.need
+  ask.taken = {
+    requests: Math.min(lease.requests, requests),
+    tokens: Math.min(lease.tokens, tokens),
+    usd: Math.min(lease.usd, usd),
+  }
+  lease.requests -= ask.taken.requests
+  lease.tokens -= ask.taken.tokens
+  lease.usd -= ask.taken.usd
+}
+
+/** All of it is leased. */
+export const covers = (
+  { requests, tokens, usd }: Allotment,
+  need: Allotment,
+  { rpm, tpm, usdPerDay }: Limits,
+) =>
+  (rpm === undefined || requests >= need.requests) &&
+  (tpm === undefined || tokens >= need.tokens) &&
+  (usdPerDay === undefined || usd >= need.usd)
+
+/** Less than half of what was granted is left. */
+export const isLow = ({ requests, tokens, usd, full, limits: { rpm, tpm, usdPerDay } }: Granted) =>
+  (rpm !== undefined && 2 * requests < full.requests) ||
+  (tpm !== undefined && 2 * tokens < full.tokens) ||
+  (usdPerDay !== undefined && 2 * usd < full.usd)
+
+/** From a lease, and from what it says is left of the limits. What does not bind stays at 0. */
+export function use(lease: Granted, { requests, tokens, usd }: Allotment): void {
+  const { limits, left } = lease
+  if (limits.rpm !== undefined) lease.requests = Math.max(0, lease.requests - requests)
+  if (limits.tpm !== undefined) lease.tokens = Math.max(0, lease.tokens - tokens)
+  if (limits.usdPerDay !== undefined) lease.usd = Math.max(0, lease.usd - usd)
+  lease.left = lessLeft(left, { requests, tokens, usd })
+}
+
+export const less = (one: Allotment, { requests, tokens, usd }: Allotment): Allotment => ({
+  requests: Math.max(0, one.requests - requests),
+  tokens: Math.max(0, one.tokens - tokens),
+  usd: Math.max(0, one.usd - usd),
+})
+
+export function lessLeft(left: Remaining, { requests, tokens, usd }: Allotment): Remaining {
+  const rest: Remaining = {}
+  if (left.requests !== undefined) rest.requests = Math.max(0, left.requests - requests)
+  if (left.tokens !== undefined) rest.tokens = Math.max(0, left.tokens - tokens)
+  if (left.usd !== undefined) rest.usd = Math.max(0, left.usd - usd) as NanoUsd
+  return rest
+}
+
+/** What binds, where it is not what the limits say: a newer policy's, or less, for what is set apart. */
+export function boundsOf({ bounds }: Reserved, { rpm, tpm, usdPerDay }: Bounds): Bounds | undefined {
+  const isOwn = bounds.rpm === rpm && bounds.tpm === tpm && bounds.usdPerDay === usdPerDay
+  return isOwn ? undefined : bounds
+}
+
+export function areSame(one: Limits, other: Limits): boolean {
+  if (one === other) return true
+  const [a, b] = [one.away ?? AWAY, other.away ?? AWAY]
+  return (
+    one.rpm === other.rpm &&
+    one.tpm === other.tpm &&
+    one.usdPerDay === other.usdPerDay &&
+    one.tpmMode === other.tpmMode &&
+    one.timezone === other.timezone &&
+    one.version === other.version &&
+    a.rates === b.rates &&
+    a.dollars === b.dollars &&
+    a.leased === b.leased &&
+    a.allowance === b.allowance
+  )
+}
