@@ -11,19 +11,18 @@ const burst: fc.Arbitrary<Op> = fc.record({
   worst: fc.integer({ min: 1, max: 20 }),
 })
 const waits: fc.Arbitrary<Op> = fc.record({ do: fc.constant('wait' as const), ms: wait })
+const ended: fc.Arbitrary<Op> = fc.record({
+  do: fc.constant('end' as const),
+  call: fc.nat(50),
+  part: fc.double({ min: 0, max: 1, noNaN: true }),
+})
+const told: fc.Arbitrary<Op> = fc.record({ do: fc.constant('tell' as const), process: process_ })
 /** Nothing fails. */
 export const quiet: fc.Arbitrary<Op> = fc.oneof(
   { weight: 6, arbitrary: burst },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant('end' as const),
-      call: fc.nat(50),
-      part: fc.double({ min: 0, max: 1, noNaN: true }),
-    }),
-  },
+  { weight: 4, arbitrary: ended },
   { weight: 2, arbitrary: waits },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('tell' as const), process: process_ }) },
+  { weight: 2, arbitrary: told },
   { weight: 1, arbitrary: fc.constant({ do: 'join' as const }) },
 )
 const at = <K extends 'cut' | 'heal' | 'kill' | 'hold'>(what: K) =>
@@ -44,3 +43,15 @@ export const faulty: fc.Arbitrary<Op> = fc.oneof(
 /** Closer to each other than a lease is left unused: nearly all calls are admitted without asking. */
 export const brisk = (ops: fc.Arbitrary<Op>): fc.Arbitrary<Op> =>
   ops.map((op) => (op.do === 'wait' ? { ...op, ms: op.ms % 400 } : op))
+
+/** A few processes whose commands are mostly on their way when something else is admitted, ends, or is lost. */
+export const crossing: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 5, arbitrary: burst },
+  { weight: 3, arbitrary: ended },
+  { weight: 3, arbitrary: told },
+  { weight: 3, arbitrary: at('hold') },
+  { weight: 4, arbitrary: some('deliver') },
+  { weight: 1, arbitrary: some('lose') },
+  { weight: 1, arbitrary: at('cut') },
+  { weight: 2, arbitrary: at('heal') },
+)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AWAY, type Limits, type NanoUsd } from '../../packages/gateway/src/quota/store.ts'
 import { createWorld, type Op, spent, worstMinute } from './partition.ts'
 import { limits } from './quota-kit.ts'
-import { brisk, faulty, process_, quiet } from './schedules.ts'
+import { brisk, crossing, faulty, process_, quiet } from './schedules.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 /** FUZZ_RUNS=50 tries so many times as many schedules. */
@@ -76,6 +76,31 @@ test('whatever is cut, lost, late or killed between calls without asking, neithe
       if (world.members() % 2 === 0) expect(spent(world.log())).toBeLessThanOrEqual(CAP)
       else expect(worstMinute(world.log())).toBeLessThanOrEqual(RPM)
     },
+  )
+  expect(seen.leased).toBeGreaterThan(seen.calls / 10)
+})
+
+/** Takes all that there is: through Redis, and then of each lease. */
+async function drain(world: World): Promise<void> {
+  for (const apart of [false, true])
+    for (let process = 0; process < world.members(); process += 1) {
+      if (apart) await world.step({ do: 'cut', process })
+      for (const worst of [20, 5, 1]) await world.step({ do: 'burst', process, calls: RPM, worst })
+    }
+}
+
+test('commands that cross each other: what all have and may take, through Redis and of their leases, is no more than the cap', {
+  timeout: TIMEOUT,
+}, async () => {
+  const seen = await play(
+    crossing,
+    (size) => newWorld(size, size % 2 === 0 ? DOLLARS : REQUESTS, LARGE),
+    async (world) => {
+      await drain(world)
+      if (world.members() % 2 === 0) expect(spent(world.log())).toBeLessThanOrEqual(CAP)
+      else expect(worstMinute(world.log())).toBeLessThanOrEqual(RPM)
+    },
+    3,
   )
   expect(seen.leased).toBeGreaterThan(seen.calls / 10)
 })
