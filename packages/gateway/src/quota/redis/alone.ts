@@ -3,18 +3,25 @@ import { AWAY, type Limits, type NanoUsd, type Reservation, type Settlement, typ
 import { SPAN_MS } from '../window.ts'
 import {
   type Ask,
+  add,
   areSame,
   boundsOf,
   covers,
   type Granted,
   isLow,
+  leftOf,
   less,
   lessLeft,
   type Moment,
+  NOTHING,
+  type Stand,
   takeFor,
+  takenOf,
+  type Untold,
   use,
+  type Whereabouts,
 } from './granted.ts'
-import type { Allotment, Claim, Load, Reserved } from './wire.ts'
+import type { Allotment, Load, Reserved } from './wire.ts'
 import { dayNumber, type Zone } from './zone.ts'
 
 /** For a process that Redis never told how many there are: more than most teams run, since to err low is safe. */
@@ -53,21 +60,12 @@ type Team = {
   count: number
 }
 
-/** `isTaken`: while Redis was there. */
-type Untold = Allotment & { at: number; isTaken: boolean }
-
-/** Whether what was admitted here goes with a command, is on its way with another one, or neither. */
-type Whereabouts = (id: string) => 'told' | 'telling' | 'untold'
-
 /** What Redis last told: the most processes that were alive at one time (0: never told), and what the window held. */
 type Told = { processes: number; heard: Load }
 
-/** What goes with a command to Redis, and what of this process's own admissions it covers. */
-export type Stand = { claim: Claim; upTo: number; asked: Moment }
-
 /**
- * Decides in this process while Redis is away, by what this process was granted while Redis was there: for a minute its
- * lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes. A
+ * Decides in this process, by what it was granted: while Redis is there, what its lease covers. While Redis is away, for a
+ * minute its lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes. A
  * process that is the only one, as its options say, has all that was left of its minute. Dollars are never more than its
  * lease. Without a lease, they are a part of the policy's allowance.
  */
@@ -126,7 +124,7 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
     const fresh = lease !== undefined && age(lease) < LEASE_MS ? lease : undefined
     const isOnly = processes === 1 && told.processes <= 1
     const left = (limit: number, kind: keyof Load) =>
-      isOnly ? Math.max(0, limit - told.heard[kind] - takenOf(team)[kind]) : (fresh?.[kind] ?? 0)
+      isOnly ? Math.max(0, limit - told.heard[kind] - takenOf(team.untold)[kind]) : (fresh?.[kind] ?? 0)
     const part = (limit: number, kind: keyof Load) =>
       fresh === undefined ? Math.floor(limit / known) : left(limit, kind)
     const { rpm, tpm } = limits
@@ -178,7 +176,7 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       store?.settle(settlement)
     },
     /** Said in the moment in which a command leaves: from then on, nothing that ends gives anything back to the lease. */
-    stand(name: string, limits: Limits, zone: Zone, whereIs: Whereabouts, own?: Ask): Stand {
+    stand(name: string, limits: Limits, zone: Zone, whereIs: Whereabouts): Stand {
       const team = of(name)
       const { lease, store, untold, asks } = team
       team.open.clear()
@@ -191,7 +189,7 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       if (lease !== undefined) {
         add(claim.has, team.isUsed ? leftOf(name, lease, store, limits) : lease)
         // It has them again if they fail.
-        for (const ask of asks) if (ask !== own) add(claim.has, ask.taken)
+        for (const ask of asks) add(claim.has, ask.taken)
         claim.has = held(lease, claim.has, zone)
       }
       for (const [id, one] of untold) {
@@ -217,11 +215,6 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
       lease.requests += ask.taken.requests
       lease.tokens += ask.taken.tokens
       lease.usd += ask.taken.usd
-    },
-    /** It was not admitted here either, and Redis may have it in its books: until that has been let go, it needs it. */
-    lost(name: string, { need }: Ask) {
-      const { lease } = of(name)
-      if (lease !== undefined) takeFor(lease, { need, taken: NOTHING })
     },
     /** Redis has answered: what it grants takes the place of what there was, less what was admitted here since it was asked. */
     grant(name: string, reserved: Reserved, { upTo, asked }: Stand, limits: Limits) {
@@ -293,28 +286,6 @@ export function createAlone({ steady, wall }: Clocks, processes: number | undefi
 }
 
 export type Alone = ReturnType<typeof createAlone>
-
-const NOTHING: Readonly<Allotment> = Object.freeze({ requests: 0, tokens: 0, usd: 0 })
-
-/** What the calls that were admitted from a lease have left of it. */
-function leftOf(name: string, lease: Granted, store: MemoryQuota, limits: Limits): Allotment {
-  const { requests, tokens, usd } = lease
-  const left = store.left(name, { ...limits, rpm: requests, tpm: tokens, usdPerDay: usd as NanoUsd })
-  return { requests: left.requests ?? 0, tokens: left.tokens ?? 0, usd: left.usd ?? 0 }
-}
-
-/** Taken while Redis was there, which Redis has not heard of. */
-function takenOf({ untold }: Team): Allotment {
-  const sum = { ...NOTHING }
-  for (const one of untold.values()) if (one.isTaken) add(sum, one)
-  return sum
-}
-
-function add(sum: Allotment, { requests, tokens, usd }: Allotment): void {
-  sum.requests += requests
-  sum.tokens += tokens
-  sum.usd += usd
-}
 
 const defined = <T extends object>(all: T) =>
   Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as {

@@ -1,5 +1,6 @@
+import type { MemoryQuota } from '../memory.ts'
 import { AWAY, type Bounds, type Limits, type NanoUsd, type Remaining } from '../store.ts'
-import type { Allotment, Reserved } from './wire.ts'
+import type { Allotment, Claim, Reserved } from './wire.ts'
 
 /** When a lease was asked for, by both clocks: one stands still while the machine sleeps, the other can be set. */
 export type Moment = { steady: number; wall: number }
@@ -19,6 +20,15 @@ export type Granted = Allotment & {
   /** What binds, where Redis said that it is not what the limits say. */
   bounds: Bounds | undefined
 }
+
+/** What was admitted here, and not told to Redis, in the order `at`. `isTaken`: while Redis was there. */
+export type Untold = Allotment & { at: number; isTaken: boolean }
+
+/** Whether what was admitted here goes with a command, is on its way with another one, or neither. */
+export type Whereabouts = (id: string) => 'told' | 'telling' | 'untold'
+
+/** What goes with a command to Redis, and what of this process's own admissions it covers. */
+export type Stand = { claim: Claim; upTo: number; asked: Moment }
 
 /**
  * A reservation that is on its way to Redis. What it needs is taken from the lease first: Redis, which does not count a
@@ -99,4 +109,26 @@ export function areSame(one: Limits, other: Limits): boolean {
     a.leased === b.leased &&
     a.allowance === b.allowance
   )
+}
+
+export const NOTHING: Readonly<Allotment> = Object.freeze({ requests: 0, tokens: 0, usd: 0 })
+
+export function add(sum: Allotment, { requests, tokens, usd }: Allotment): void {
+  sum.requests += requests
+  sum.tokens += tokens
+  sum.usd += usd
+}
+
+/** What the calls that were admitted from a lease have left of it. */
+export function leftOf(name: string, lease: Granted, store: MemoryQuota, limits: Limits): Allotment {
+  const { requests, tokens, usd } = lease
+  const left = store.left(name, { ...limits, rpm: requests, tpm: tokens, usdPerDay: usd as NanoUsd })
+  return { requests: left.requests ?? 0, tokens: left.tokens ?? 0, usd: left.usd ?? 0 }
+}
+
+/** Taken while Redis was there, which Redis has not heard of. */
+export function takenOf(untold: ReadonlyMap<string, Untold>): Allotment {
+  const sum = { ...NOTHING }
+  for (const one of untold.values()) if (one.isTaken) add(sum, one)
+  return sum
 }

@@ -97,6 +97,8 @@ export function createKnowledge() {
   }
 }
 
+export type Knowledge = ReturnType<typeof createKnowledge>
+
 function loadOf(own: Window, now: number): string {
   own.load(now)
   let pieces = ''

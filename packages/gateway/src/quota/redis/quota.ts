@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
 import { attempt } from '../../faults.ts'
 import { type Link, RedisUnavailable } from '../../redis/link.ts'
 import { createScript } from '../../redis/script.ts'
@@ -8,7 +7,6 @@ import { setSoon } from '../../timers.ts'
 import { isInstance } from '../../words.ts'
 import {
   AWAY,
-  type Bounds,
   type Limits,
   type QuotaStore,
   type Reservation,
@@ -16,30 +14,20 @@ import {
   unused,
   type Verdict,
 } from '../store.ts'
-import { createAlone, type Stand } from './alone.ts'
-import { type Ask, boundsOf } from './granted.ts'
+import { createAlone } from './alone.ts'
+import type { Ask } from './granted.ts'
 import { createHandback, type Debt } from './handback.ts'
 import { createKnowledge } from './knowledge.ts'
 import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
-import reserveSource from './reserve.lua'
+import { createNames } from './names.ts'
+import { regatherMs } from './regather.ts'
+import { createAsk, verdictOf } from './reserve.ts'
 import settleSource from './settle.lua'
 import stateSource from './state.lua'
-import tabSource from './tab.lua'
 import { createTab } from './tab.ts'
-import type { Tab } from './tab-rows.ts'
 import truthSource from './truth.lua'
-import {
-  type Allotment,
-  type Extra,
-  keysOf,
-  type Reserved,
-  reserveArgs,
-  reservedOf,
-  settleArgs,
-  settledOf,
-  wholeUsd,
-} from './wire.ts'
+import { keysOf, settleArgs, settledOf } from './wire.ts'
 import { createZones } from './zone.ts'
 
 export type RedisQuotaOptions = {
@@ -96,17 +84,8 @@ export type RedisQuota = QuotaStore & {
 
 /** Soon enough for a Redis that was restarted. */
 const AWAY_RETRY_MS = 1_000
-const MOST_NAMES = 10_000
 /** How long a reservation waits for Redis to hear of those that were admitted without it. */
 const HANDBACK_MS = 100
-/**
- * After a long outage, processes find Redis again within about a second of each other. Until all have told it what they
- * admitted, reservations wait: the first to ask would find room that others have taken.
- */
-const REGATHER_MS = 1_300
-/** After an outage this short, all that was admitted alone was leased, and is in the books. */
-const SHORT_OUTAGE_MS = 50_000
-
 /**
  * Quotas that hold across all processes that share a Redis: no command of its own for a call that the lease covers, else
  * one to reserve and one to settle.
@@ -115,10 +94,6 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion, tellMs } = options
   const steady = options.steady ?? options.now ?? (() => performance.now())
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
-  const reserveScript = createScript(
-    [stateSource, leaseSource, truthSource, tabSource, reserveSource].join('\n'),
-    flags,
-  )
   const leaveScript = createScript(`${stateSource}\n${leaseSource}\n${leaveSource}`, flags)
   const settleScript = createScript([stateSource, truthSource, settleSource].join('\n'), flags)
   const self = randomUUID()
@@ -127,12 +102,12 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const knowledge = createKnowledge()
   const alone = createAlone({ steady, wall: now }, processes)
   const tab = createTab(alone, { steady, tellMs, tell: tellTab, fault: link.fault })
+  const parts = { link, flags, self, clock, now, steady, zoneOf } as const
+  const ask = createAsk({ ...parts, knowledge, alone, tab, onVersion })
   const handback = createHandback(sayLater, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
-  /** Ids under which reservations are tried again. */
-  const names = new LRUCache<string, string>({ max: MOST_NAMES })
-  let retired = 0
+  const { renamed, giveUp } = createNames()
   let lost = 0
   // Admitted and not settled yet, or being settled.
   const unsettled = new Set<string>()
@@ -151,19 +126,10 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const { team, limits } = reservation
     if (link.stats().state !== 'up' || handback.owesAdmissions(team) || regatherMs(link) > 0) return undefined
     const verdict = tab.reserve(reservation, zoneOf(now(), limits.timezone))
-    if (verdict !== undefined) counts.leased += 1
+    if (verdict === undefined) return undefined
+    counts.leased += 1
+    mode = 'shared'
     return verdict
-  }
-
-  function renamed<T extends { id: string }>(given: T): T {
-    const id = names.get(given.id)
-    return id === undefined ? given : { ...given, id }
-  }
-
-  /** Redis may have admitted it and is told to let it go: if it is tried again, it is under another id. */
-  function giveUp(given: string) {
-    retired += 1
-    names.set(given.replace(/~\d+$/, ''), `${given.replace(/~\d+$/, '')}~${retired}`)
   }
 
   async function decide(reservation: Reservation): Promise<Verdict> {
@@ -188,76 +154,10 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at, reservation })
     // It may have been admitted there, and nobody will use that.
     else if (sent.ask !== undefined) {
-      alone.lost(team, sent.ask)
       handback.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
       giveUp(id)
     }
     return verdict
-  }
-
-  /** With all that there is to tell of the team. `sent`: of a reservation that is to be decided, once it has left. */
-  async function ask(
-    reservation: Reservation,
-    extra: Pick<Extra, 'ageMs' | 'onlyTells'>,
-    sent?: { ask?: Ask },
-  ): Promise<Reserved> {
-    const { team, id, limits } = reservation
-    const zone = zoneOf(now(), limits.timezone)
-    const isBooked = extra.ageMs !== undefined
-    let stand: Stand | undefined
-    let carried: Tab | undefined
-    try {
-      const reply = await link.ask((client) => {
-        const at = steady()
-        const asker = {
-          now: clock === 'client' ? now() : '',
-          process: self,
-          announce: knowledge.isTimeToAnnounce(team, at),
-        } as const
-        carried ??= tab.carry(team)
-        const beside = carried === undefined ? tab.telling(team) : undefined
-        if (sent !== undefined) sent.ask ??= alone.ask(team, needOf(reservation))
-        const whereIs = (one: string) => {
-          if ((isBooked && one === id) || carried?.ids.has(one) === true) return 'told'
-          return beside?.ids.has(one) === true ? 'telling' : 'untold'
-        }
-        stand = alone.stand(team, limits, zone, whereIs, sent?.ask)
-        const args = reserveArgs(reservation, asker, zone, knowledge.memoryOf(team, at), stand.claim, {
-          ...extra,
-          tab: carried && { ...carried, agoMs: at - carried.closedAt },
-          telling: beside?.number,
-        })
-        return reserveScript.run(client, keysOf(team, id), args)
-      }, 'reply')
-      const reserved = reservedOf(reply)
-      if (sent?.ask !== undefined) alone.answered(team, sent.ask)
-      hear(reservation, reserved, stand, carried)
-      if (isBooked) alone.told(team, id)
-      return reserved
-    } catch (error) {
-      if (carried !== undefined) tab.unheard(team)
-      throw error
-    }
-  }
-
-  const needOf = (reservation: Reservation): Allotment => ({
-    requests: reservation.requests ?? 1,
-    tokens: tab.tokensOf(reservation),
-    usd: wholeUsd(reservation.worstCost),
-  })
-
-  function hear(
-    reservation: Reservation,
-    reserved: Reserved,
-    stand: Stand | undefined,
-    carried: Tab | undefined,
-  ) {
-    const { team, limits, requests = 1 } = reservation
-    knowledge.hear(team, reserved, requests, steady())
-    if (carried !== undefined) knowledge.hearOwn(team, tab.heard(team, carried, reserved), steady())
-    if (stand !== undefined) alone.grant(team, reserved, stand, limits)
-    tab.learn(reservation, reserved.tokens)
-    onVersion?.(reserved.version)
   }
 
   async function tellTab(need: Reservation): Promise<void> {
@@ -384,21 +284,4 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
       rest()
     },
   }
-}
-
-/** Milliseconds for which reservations wait after an outage. */
-function regatherMs(link: Link): number {
-  const outage = link.lastOutage()
-  if (outage === undefined || outage.ms <= SHORT_OUTAGE_MS || link.stats().state !== 'up') return 0
-  return Math.min(REGATHER_MS, outage.backAt + REGATHER_MS - Date.now())
-}
-
-function verdictOf(reserved: Reserved, limits: Bounds): Verdict {
-  const { status, remaining, resetMs, retryAfterMs } = reserved
-  const bounds = boundsOf(reserved, limits)
-  const standing = bounds === undefined ? { remaining, resetMs } : { remaining, resetMs, bounds }
-  if (status === 'told') throw new TypeError('reserve.lua reserved nothing')
-  return status === 'admitted'
-    ? { admitted: true, ...standing }
-    : { admitted: false, limit: status, retryAfterMs, ...standing }
 }

@@ -230,3 +230,5 @@ export function createTab(alone: Alone, { steady, tellMs = TELL_MS, tell, fault 
     },
   }
 }
+
+export type TabOf = ReturnType<typeof createTab>
