@@ -89,6 +89,35 @@ test('Redis killed: a process that is the only one goes on with all that was lef
   expect(await a.take('after', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
 })
 
+test('Redis killed: what the only process admitted by its lease, and could not tell, is part of its minute', async () => {
+  const redis = await server()
+  const a = process(redis.url, { processes: 1, tellMs: 3_600_000 })
+  const bound = { rpm: 10, away: { ...AWAY, leased: 0.5 } }
+  expect(await admitted(a, 'before', 4, bound)).toBe(4)
+  expect(a.stats()).toMatchObject({ decided: 1, leased: 3 })
+  await redis.kill()
+  await until(() => a.link.stats().state !== 'up', 'noticed')
+  expect(await admitted(a, 'alone', 20, bound)).toBe(6)
+})
+
+test('limits of a newer policy end a lease of older ones, as soon as its holder hears of them', async () => {
+  const redis = await server()
+  const [a, b] = [process(redis.url, { tellMs: 3_600_000 }), process(redis.url)]
+  const [old, newer] = [
+    { rpm: 100, version: 1 },
+    { rpm: 3, version: 2 },
+  ]
+  expect(await admitted(a, 'by Redis, then by lease', 2, old)).toBe(2)
+  expect(a.stats()).toMatchObject({ decided: 1, leased: 1 })
+  expect((await b.take('newer', newer)).admitted).toBe(true)
+  a.tell()
+  await until(() => a.stats().queued === 0, 'told')
+  expect(await a.take('over', old)).toMatchObject({ admitted: false, limit: 'rpm', bounds: { rpm: 3 } })
+  // Its own lease does not cover a call that brings other limits.
+  expect(await a.take('own', newer)).toMatchObject({ admitted: false, limit: 'rpm' })
+  expect(a.stats()).toMatchObject({ decided: 3, leased: 1 })
+})
+
 test('Redis killed: of dollars a process spends its lease, and what calls leave of it; then it is refused', async () => {
   const redis = await server()
   const a = process(redis.url)
