@@ -14,7 +14,10 @@ const ASKER = fileURLToPath(new URL('../redis/asker.ts', import.meta.url))
 const DEADLINES = { redisMs: 1_000, connectMs: 3_000 }
 
 /** Nobody comes near these limits. */
-const roomy = (rpm: number) => policyWith(rpm, { teams: { prod_customer: { agents: ['support'], rpm } } })
+const roomy = (rpm: number, some: object = {}) =>
+  policyWith(rpm, { teams: { prod_customer: { agents: ['support'], rpm, ...some } } })
+/** Each call asks Redis, and none is told with others. */
+const UNLEASED = { whenRedisIsAway: { leased: 0 } }
 
 async function upstream(): Promise<FakeOpenAI> {
   const fake = await startFakeOpenAI({ tokens: 'approximate' })
@@ -152,7 +155,7 @@ test('a Redis that was killed and lost everything, and a policy pushed anew: all
 
 /** Of 1,000 calls that each ask upstream. */
 async function commandsOf(server: RedisServer, livePolicy: boolean): Promise<Record<string, number>> {
-  const limits = roomy(1_000_000)
+  const limits = roomy(1_000_000, UNLEASED)
   const { client } = await agentAt(server, { livePolicy, policy: limits })
   await client.chat.completions.create(ask('first'))
   await client.gateway.flush()
@@ -179,7 +182,7 @@ test('1,000 calls cost as many Redis commands as they would without a live polic
   const server = await redis()
   const without = await commandsOf(server, false)
   await server.admin.flushall()
-  await storeAt(server).push({ ...roomy(1_000_001), cache: { exact: { ttlSeconds: 60 } } })
+  await storeAt(server).push({ ...roomy(1_000_001, UNLEASED), cache: { exact: { ttlSeconds: 60 } } })
   const followed = await commandsOf(server, true)
   // What the caller waits for and what is told afterwards: four commands each (one to look up, three scripts).
   for (const commands of [without, followed])

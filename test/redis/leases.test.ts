@@ -5,6 +5,7 @@ import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
 import { createWorld, type Op, spent, worstMinute } from './partition.ts'
 import { limits } from './quota-kit.ts'
+import { faulty, process_, quiet } from './schedules.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 /** FUZZ_RUNS=50 tries so many times as many schedules. */
@@ -16,42 +17,6 @@ beforeAll(async () => {
   redis = await startRedis()
 })
 afterAll(() => redis.close())
-
-const process_ = fc.nat(5)
-const wait = fc.oneof(fc.nat(2_000), fc.integer({ min: 50_000, max: 70_000 }), fc.nat(300_000))
-const burst: fc.Arbitrary<Op> = fc.record({
-  do: fc.constant('burst' as const),
-  process: process_,
-  calls: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(40)),
-  worst: fc.integer({ min: 1, max: 20 }),
-})
-const waits: fc.Arbitrary<Op> = fc.record({ do: fc.constant('wait' as const), ms: wait })
-const quiet: fc.Arbitrary<Op> = fc.oneof(
-  { weight: 6, arbitrary: burst },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant('end' as const),
-      call: fc.nat(50),
-      part: fc.double({ min: 0, max: 1, noNaN: true }),
-    }),
-  },
-  { weight: 2, arbitrary: waits },
-  { weight: 1, arbitrary: fc.constant({ do: 'join' as const }) },
-)
-const at = <K extends 'cut' | 'heal' | 'kill' | 'hold'>(what: K) =>
-  fc.record({ do: fc.constant(what), process: process_ })
-const some = <K extends 'deliver' | 'lose'>(what: K) =>
-  fc.record({ do: fc.constant(what), process: process_, commands: fc.nat(4) })
-const faulty: fc.Arbitrary<Op> = fc.oneof(
-  { weight: 10, arbitrary: quiet },
-  { weight: 2, arbitrary: at('cut') },
-  { weight: 3, arbitrary: at('heal') },
-  { weight: 3, arbitrary: at('hold') },
-  { weight: 3, arbitrary: some('deliver') },
-  { weight: 2, arbitrary: some('lose') },
-  { weight: 1, arbitrary: at('kill') },
-)
 
 const one = (process: number, worst = 1): Op => ({ do: 'burst', process, calls: 1, worst })
 
@@ -153,6 +118,8 @@ test('known to each other, and never out of touch for a minute: no minute holds 
 
 /** What was admitted in the last minute, and what a process gets of the rest in calls as small as they come. */
 async function usable(world: ReturnType<typeof newWorld>, process: number): Promise<number> {
+  // As each does within a moment.
+  for (let at = 0; at < world.members(); at += 1) await world.step({ do: 'tell', process: at })
   await world.step({ do: 'burst', process, calls: RPM, worst: 1 })
   // A call leaves the window a second and a quarter late at most.
   return world.log().filter(({ at }) => at > world.now() - 61_250).length

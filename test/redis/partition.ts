@@ -3,6 +3,7 @@ import type { Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
 import { createRedisQuota } from '#src/quota/redis/quota.ts'
 import { type RedisConnection, RedisUnavailable } from '#src/redis/connection.ts'
+import { hashTag } from '#src/redis/hash-tag.ts'
 
 /** One call that a process let out, by the simulated time. `cost` is absent until the call has ended. */
 export type Call = { process: number; at: number; worst: number; cost?: number }
@@ -11,6 +12,8 @@ export type Op =
   | { do: 'wait'; ms: number }
   | { do: 'burst'; process: number; calls: number; worst: number }
   | { do: 'end'; call: number; part: number }
+  /** It tells Redis what it has admitted without asking. */
+  | { do: 'tell'; process: number }
   | { do: 'cut' | 'heal' | 'kill'; process: number }
   /** From now on, what this process sends stays on its way until it is delivered. */
   | { do: 'hold'; process: number }
@@ -33,6 +36,13 @@ type Member = {
   /** When it last had an answer, by the simulated time. */
   heardAt: number
 }
+
+/** The sum of what is held: end, n$, end, n$, ... */
+const HELD = `
+  local packed, sum = redis.call('HGET', KEYS[1], 'held'), 0
+  local held = packed and cmsgpack.unpack(packed) or {}
+  for at = 2, #held, 2 do sum = sum + held[at] end
+  return sum`
 
 const gone = () => new RedisUnavailable('cut off')
 
@@ -99,7 +109,8 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     const member: Member = {
       quota: createRedisQuota(
         linkOf(() => member),
-        { clock: 'client', now: () => now },
+        // Told when the schedule says so.
+        { clock: 'client', now: () => now, tellMs: 3_600_000 },
       ),
       cut: false,
       dead: false,
@@ -128,9 +139,11 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     if (verdict.admitted && !member.dead) log.set(id, { process: process % members.length, at: now, worst })
   }
 
+  const open = () => [...log].filter(([, call]) => call.cost === undefined && !members[call.process]?.dead)
+
   async function end(at: number, part: number): Promise<void> {
-    const open = [...log].filter(([, call]) => call.cost === undefined && !members[call.process]?.dead)
-    const [id, call] = open[at % open.length] ?? []
+    const calls = open()
+    const [id, call] = calls[at % calls.length] ?? []
     if (id === undefined || call === undefined) return
     call.cost = Math.floor(call.worst * part)
     await members[call.process]?.quota.settle({
@@ -159,6 +172,10 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     if (member === undefined) return
     if (op.do === 'burst')
       await whileMoving(Promise.all(Array.from({ length: op.calls }, () => reserve(op.process, op.worst))))
+    if (op.do === 'tell') {
+      member.quota.tell()
+      await whileMoving(Promise.resolve())
+    }
     if (op.do === 'hold') member.holding = !member.cut
     if (op.do === 'deliver') await deliver(member, op.commands, true)
     if (op.do === 'lose') {
@@ -193,6 +210,25 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     step,
     log: () => [...log.values()],
     members: () => members.length,
+    /** Processes that have been out of touch for a minute, or were never in touch. */
+    stats: () => members.map(({ quota }) => quota.stats()),
+    /** Everything is mended, every call ends, and Redis hears of all that there is. */
+    async rest(part = 1) {
+      for (const [process] of members.entries()) await step({ do: 'heal', process })
+      while (open().length > 0) await step({ do: 'end', call: 0, part })
+      const alive = members.filter(({ dead }) => !dead)
+      while (alive.some(({ quota }) => quota.stats().queued > 0)) {
+        for (const { quota } of alive) quota.tell()
+        await whileMoving(new Promise((resolve) => setTimeout(resolve, 5)))
+      }
+    },
+    /** What Redis holds of the day, in n$. */
+    async books() {
+      const fields = ['spent', 'doubt', 'inherited']
+      const key = `gw:{${hashTag(team)}}:quota`
+      const [spent, doubt, inherited] = (await client.hmget(key, ...fields)).map(Number)
+      return { spent, doubt, inherited, held: await client.eval(HELD, 1, key) }
+    },
     /** Processes that have been out of touch for a minute, or were never in touch. */
     outOfTouch: () => members.filter(({ heardAt }) => now - heardAt >= 60_000).length,
     now: () => now,

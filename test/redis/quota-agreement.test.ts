@@ -135,7 +135,7 @@ test('three processes at one Redis decide as one process does in memory, whateve
                 tokens,
                 learnOutputTokens: learn,
                 cost: usd(cost),
-                doubt: usd(doubt),
+                unconfirmed: usd(doubt),
               }
               memory.settle(settlement)
               await members[each.by]?.settle(settlement)

@@ -42,12 +42,17 @@ const leased = { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0.2 }
 test('Redis killed: a process goes on with its lease; back and empty, Redis hears of everything', async () => {
   const redis = await server()
   const [a, b] = [process(redis.url), process(redis.url)]
-  const bound = { rpm: 20, away: leased }
+  const bound = { rpm: 20, whileUnavailable: leased }
   await b.take('another', bound)
   expect(await admitted(a, 'before', 4, bound)).toBe(4)
-  for (const round of [1, 2]) {
+  for (const round of [1, 2, 3]) {
     await b.take(`b ${round}`, bound)
     await a.take(`a ${round}`, bound)
+    // What was used of a lease is granted again once Redis has heard of it.
+    for (const one of [b, a]) {
+      one.tell()
+      await until(() => one.stats().queued === 0, 'told')
+    }
   }
   await redis.kill()
   // A fifth of the limit is leased to both together: two requests each, once each has asked since the other came.
@@ -63,11 +68,11 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
   await until(() => a.isBack() && b.isBack(), 'recovery', 5_000)
   await until(() => a.stats().queued + b.stats().queued === 0, 'hand-back')
   // Which of them was first, and holds the lease, is not told here: without leases only what was admitted counts.
-  const unleased = { ...bound, away: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 } }
+  const unleased = { ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 } }
   await b.take('back', unleased)
   expect(await a.take('after', unleased)).toMatchObject({
     admitted: true,
-    remaining: { requests: 20 - 3 - 6 - 4 - 2 },
+    remaining: { requests: 20 - 1 - 4 - 6 - 4 - 2 },
   })
   expect(a.stats()).toMatchObject({ mode: 'shared', dropped: 0, errors: 0 })
 })
@@ -84,10 +89,39 @@ test('Redis killed: a process that is the only one goes on with all that was lef
   expect(await a.take('after', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
 })
 
+test('Redis killed: what the only process admitted by its lease, and could not tell, is part of its minute', async () => {
+  const redis = await server()
+  const a = process(redis.url, { processes: 1, tellMs: 3_600_000 })
+  const bound = { rpm: 10, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0.5 } }
+  expect(await admitted(a, 'before', 4, bound)).toBe(4)
+  expect(a.stats()).toMatchObject({ decided: 1, leased: 3 })
+  await redis.kill()
+  await until(() => a.link.stats().state !== 'up', 'noticed')
+  expect(await admitted(a, 'alone', 20, bound)).toBe(6)
+})
+
+test('limits of a newer policy end a lease of older ones, as soon as its holder hears of them', async () => {
+  const redis = await server()
+  const [a, b] = [process(redis.url, { tellMs: 3_600_000 }), process(redis.url)]
+  const [old, newer] = [
+    { rpm: 100, version: 1 },
+    { rpm: 3, version: 2 },
+  ]
+  expect(await admitted(a, 'by Redis, then by lease', 2, old)).toBe(2)
+  expect(a.stats()).toMatchObject({ decided: 1, leased: 1 })
+  expect((await b.take('newer', newer)).admitted).toBe(true)
+  a.tell()
+  await until(() => a.stats().queued === 0, 'told')
+  expect(await a.take('over', old)).toMatchObject({ admitted: false, limit: 'rpm', bounds: { rpm: 3 } })
+  // Its own lease does not cover a call that brings other limits.
+  expect(await a.take('own', newer)).toMatchObject({ admitted: false, limit: 'rpm' })
+  expect(a.stats()).toMatchObject({ decided: 3, leased: 1 })
+})
+
 test('Redis killed: of dollars a process spends its lease, and what calls leave of it; then it is refused', async () => {
   const redis = await server()
   const a = process(redis.url)
-  const bound = { usdPerDay: usd(1_000), away: leased }
+  const bound = { usdPerDay: usd(1_000), whileUnavailable: leased }
   await a.take('before', bound, 200)
   await a.settle(truth('before', { cost: usd(200) }))
   await a.take('lease', bound, 100)
@@ -121,7 +155,7 @@ test('a process that never reached Redis takes its part by the number of process
   const a = process(redis.url, { processes: 5 })
   expect(await admitted(a, 'x', 10, { rpm: 20 })).toBe(4)
   const b = process(redis.url, { processes: 5 })
-  const bound = { usdPerDay: usd(10_000), away: { ...DEFAULT_WHILE_UNAVAILABLE, allowance: usd(1_000) } }
+  const bound = { usdPerDay: usd(10_000), whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, allowance: usd(1_000) } }
   expect(await b.take('in its part', bound, 200)).toMatchObject({ admitted: true })
   expect(await b.take('beyond', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
 })
@@ -131,7 +165,7 @@ test('an allowance is set apart from what is counted in Redis', async () => {
   const a = process(redis.url)
   const bound = {
     usdPerDay: usd(1_000),
-    away: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0, allowance: usd(300) },
+    whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0, allowance: usd(300) },
   }
   expect(await a.take('all', bound, 700)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
   expect(await a.take('more', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
@@ -156,7 +190,7 @@ test('a policy that refuses: nobody is admitted uncounted, and calls are admitte
   const a = process(redis.url)
   const bound = {
     rpm: 10,
-    away: { ...DEFAULT_WHILE_UNAVAILABLE, rates: 'reject' as const, dollars: 'reject' as const },
+    whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, rates: 'reject' as const, dollars: 'reject' as const },
   }
   await a.take('before', bound)
   await redis.kill()
@@ -175,11 +209,12 @@ test('a policy that refuses: nobody is admitted uncounted, and calls are admitte
 test('hung: what was sent and yet happened is counted once, whichever way it was decided', async () => {
   const redis = await server()
   const a = process(redis.url, { deadlineMs: 60 })
-  const bound = { rpm: 20, usdPerDay: usd(2_000), away: leased }
+  const bound = { rpm: 20, usdPerDay: usd(2_000), whileUnavailable: leased }
   await a.take('warm', bound)
   redis.pause()
   const tries = await Promise.all(Array.from({ length: 6 }, (_, at) => a.take(`hung${at}`, bound)))
-  for (const one of tries) expect(one).toMatchObject({ degraded: true })
+  // The lease is used while Redis is not known to be away, and nothing else is.
+  for (const one of tries) if (!one.admitted) expect(one).toMatchObject({ degraded: true })
   redis.resume()
   await until(a.isBack, 'recovery', 5_000)
   const { remaining } = await a.take('after', bound)

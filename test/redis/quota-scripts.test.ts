@@ -3,10 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { zoneAt } from '#src/quota/redis/day-boundary.ts'
 import { keysOf, reserveArgs, reservedOf, settleArgs, settledOf } from '#src/quota/redis/wire.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '#src/core/limits.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { startRedis } from './server.ts'
 
-const folder = fileURLToPath(new URL('../../packages/gateway/src/quota/redis/', import.meta.url))
+const folder = fileURLToPath(new URL('#src/quota/redis/', import.meta.url))
 const read = (name: string) => readFileSync(`${folder}${name}`, 'utf8')
 const scripts = readdirSync(folder).filter((name) => name.endsWith('.lua'))
 
@@ -39,7 +40,7 @@ const memory = {
   clock: undefined,
 }
 const nothing = { requests: 0, tokens: 0, usd: 0 }
-const stand = { number: 0, has: nothing, untold: nothing }
+const stand = { number: 0, has: nothing, untold: nothing, telling: nothing }
 const SENT = {
   'reserve.lua': reserveArgs(
     reservation,
@@ -52,8 +53,12 @@ const SENT = {
   'settle.lua': settleArgs(truth('id'), { now: '', process: 'p' }, zone),
 }
 
+/** What scripts begin with. */
+const SHARED = ['state.lua', 'lease.lua', 'truth.lua', 'tab.lua']
+
 test('each script has a contract, and each contract is tested', () => {
-  expect(scripts).toEqual(['lease.lua', 'leave.lua', 'reserve.lua', 'settle.lua', 'state.lua'])
+  const names = ['lease', 'leave', 'reserve', 'settle', 'state', 'tab', 'truth']
+  expect(scripts).toEqual(names.map((name) => `${name}.lua`))
   for (const name of scripts) expect(read(name)).toMatch(/^-- [A-Z]/)
 })
 
@@ -73,8 +78,7 @@ describe.each(Object.entries(SENT))('%s', (name, sent) => {
 
   test('every key that the code touches came through KEYS: no name is made up in Lua', () => {
     const calls = [
-      ...[read('state.lua'), read('lease.lua')]
-        .map((text) => parts(text).code)
+      ...SHARED.map((name) => parts(read(name)).code)
         .concat(code)
         .join('\n')
         .matchAll(/redis\.p?call\('(\w+)'(?:, ([\w.[\]]+))?/g),
@@ -86,7 +90,7 @@ describe.each(Object.entries(SENT))('%s', (name, sent) => {
 
   test('the answer has as many places as the header names', async () => {
     const server = await startRedis()
-    const script = [read('state.lua'), read('lease.lua'), read(name)].join('\n')
+    const script = [...SHARED, name].map(read).join('\n')
     const answer = await server.admin.eval(script, 3, ...keysOf('t', 'id'), ...sent)
     await server.close()
     expect(outputs(header)).toEqual(upTo((answer as unknown[]).length))
@@ -128,8 +132,10 @@ test('one command to reserve, one to settle; a script that Redis has forgotten c
     [...(await server.admin.info('commandstats')).matchAll(/cmdstat_(eval|evalsha):calls=(\d+)/g)].map(
       ([, name, calls]) => `${name} ${calls}`,
     )
+  // Without a lease.
+  const bound = limits({ rpm: 50, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 } })
   const once = async (id: string) => {
-    await quota.reserve(claim(id, { limits: limits({ rpm: 50 }) }))
+    await quota.reserve(claim(id, { limits: bound }))
     await quota.settle(truth(id))
   }
   await once('a')
@@ -140,6 +146,30 @@ test('one command to reserve, one to settle; a script that Redis has forgotten c
   await once('c')
   expect((await evals()).toSorted()).toEqual(['eval 4', 'evalsha 6'])
   expect(quota.stats()).toMatchObject({ mode: 'shared', decided: 3, alone: 0, errors: 0 })
+  quota.close()
+  await server.close()
+})
+
+test('what a lease covers costs no command of its own, and is told at once, with the next reservation or by itself', async () => {
+  const server = await startRedis()
+  const quota = member(server.url, { tellMs: 3_600_000 })
+  const commands = () => quota.link.stats().commands
+  const bound = limits({ rpm: 10_000 })
+  const reserve = (id: string, some = {}) => quota.reserve(claim(id, { limits: bound, ...some }))
+  await reserve('first')
+  expect(commands()).toBe(1)
+  for (let at = 0; at < 40; at += 1) {
+    expect(await reserve(`${at}`)).toMatchObject({ admitted: true, remaining: { requests: 10_000 - 2 - at } })
+    if (at % 2 === 0) await quota.settle(truth(`${at}`))
+  }
+  expect(commands()).toBe(1)
+  quota.tell()
+  await expect.poll(() => quota.stats().queued).toBe(0)
+  expect(commands()).toBe(2)
+  for (let at = 0; at < 40; at += 1) await quota.settle(truth(`${at}`))
+  await reserve('other limits', { limits: limits({ rpm: 9_000 }) })
+  expect(quota.stats()).toMatchObject({ decided: 2, leased: 40, queued: 0 })
+  expect(commands()).toBe(3)
   quota.close()
   await server.close()
 })

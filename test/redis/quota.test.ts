@@ -71,7 +71,7 @@ test("the day's dollars are never passed: worst cases are held, and what was not
   expect(both[0].upstream.count()).toBeGreaterThan(8)
 })
 
-test('a call costs one command to reserve and one to settle', async () => {
+test('calls that the lease covers cost less than a command each', async () => {
   const redis = await server()
   const it = await gateway(redis, { rpm: 100, tpm: 100_000, usdPerDay: 1 })
   await it.client.chat.completions.create(ask('warm'))
@@ -81,7 +81,7 @@ test('a call costs one command to reserve and one to settle', async () => {
   const before = it.client.gateway.stats().redis?.commands ?? 0
   for (let call = 0; call < 10; call += 1) await it.client.chat.completions.create(ask(`${call}`))
   await it.client.gateway.flush()
-  expect((it.client.gateway.stats().redis?.commands ?? 0) - before).toBe(20)
+  expect((it.client.gateway.stats().redis?.commands ?? 0) - before).toBeLessThan(10)
 })
 
 test('a team whose state is garbage starts anew, and none of its calls fails', async () => {

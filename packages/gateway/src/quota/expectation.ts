@@ -14,6 +14,10 @@ export function createExpectation() {
       const mean = means.get(`${agent}\n${model}`)
       return mean === undefined ? FIRST_GUESS : Math.ceil(mean / THOUSANDTHS)
     },
+    /** Another one has learned that they are. */
+    know(agent: string, model: string, tokens: number) {
+      means.set(`${agent}\n${model}`, tokens * THOUSANDTHS)
+    },
     learn(agent: string, model: string, tokens: number) {
       const key = `${agent}\n${model}`
       const mean = means.get(key)

@@ -80,11 +80,18 @@ end
 local function renew_lease(state, process, claim, rpm, tpm, usd, need)
   local own, fleet = state.own, count_alive(state)
   local requests, tokens, dollars = leased_to_others(state, claim.part, rpm, tpm)
+  local untold = claim.untold
   local granted = { 0, 0, 0 }
-  if rpm then granted[1] = grantable(math.floor(rpm * claim.part), requests, fleet, rpm - state.requests - requests) end
-  if tpm then granted[2] = grantable(math.floor(tpm * claim.part), tokens, fleet, tpm - state.tokens - tokens) end
+  if rpm then
+    local left = rpm - state.requests - requests - untold[1]
+    granted[1] = grantable(math.floor(rpm * claim.part), requests, fleet, left)
+  end
+  if tpm then
+    local left = tpm - state.tokens - tokens - untold[2]
+    granted[2] = grantable(math.floor(tpm * claim.part), tokens, fleet, left)
+  end
   if usd then
-    local left = usd - committed(state) - dollars
+    local left = usd - committed(state) - dollars - untold[3]
     local pool = math.floor(math.max(0, left) * claim.part)
     granted[3] = grantable(pool - state.leased[4], dollars, fleet, left)
   end
@@ -93,7 +100,7 @@ local function renew_lease(state, process, claim, rpm, tpm, usd, need)
   local heard = claim.number == own[1]
   local books = {}
   for at = 1, 3 do
-    books[at] = math.max(claim.has[at], granted[at]) + claim.untold[at]
+    books[at] = math.max(claim.has[at], granted[at]) + untold[at]
     if not heard then books[at] = math.max(books[at], own[at + 2]) end
   end
   local nothing = true

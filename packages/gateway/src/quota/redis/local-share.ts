@@ -2,8 +2,29 @@ import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
 import type { NanoUsd } from '../../core/money.ts'
 import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
 import type { Reservation, Settlement, Verdict } from '../store.ts'
+import { SPAN_MS } from '../window.ts'
 import { dayNumber, type Zone } from './day-boundary.ts'
-import type { Allotment, Claim, Load, Reserved } from './protocol.ts'
+import {
+  type Ask,
+  add,
+  areSame,
+  boundsOf,
+  covers,
+  type Granted,
+  isLow,
+  leftOf,
+  less,
+  lessLeft,
+  type Moment,
+  NOTHING,
+  type Stand,
+  takeFor,
+  takenOf,
+  type Untold,
+  use,
+  type Whereabouts,
+} from './granted.ts'
+import type { Allotment, Load, Reserved } from './protocol.ts'
 
 /** For a process that Redis never told how many there are: more than most teams run, since to err low is safe. */
 export const PROCESSES = 8
@@ -13,13 +34,17 @@ const LEASE_MS = 60_000
 const DOLLARS_MS = 3_600_000
 /** Redis may be back at any moment. */
 const AGAIN_MS = 1_000
+/**
+ * While Redis is there, a lease is used only so long after it was asked for: what Redis has come to know since, such as
+ * other limits or a loss of its state, is learned of as soon.
+ */
+const FRESH_MS = 1_000
+/** So close to midnight, Redis is asked: its clock may differ from this one. */
+const MIDNIGHT_MS = 2_000
+
+type Admitted = Extract<Verdict, { admitted: true }>
 
 type Clocks = { steady: () => number; wall: () => number }
-
-/** When a lease was asked for, by both clocks: one stands still while the machine sleeps, the other can be set. */
-type Moment = { steady: number; wall: number }
-
-type Granted = Allotment & { number: number; epoch: string; day: number; asked: Moment }
 
 type Team = {
   lease: Granted | undefined
@@ -31,19 +56,18 @@ type Team = {
   /** Admitted here, and not settled; settling gives the rest back to the store. */
   open: Map<string, MemoryQuota>
   /** Admitted here, and not told to Redis; with the order in which they came. */
-  untold: Map<string, Allotment & { at: number }>
+  untold: Map<string, Untold>
+  /** Reservations on their way to Redis. */
+  asks: Set<Ask>
   count: number
 }
 
 /** What Redis last told: the most processes that were alive at one time (0: never told), and what the window held. */
 type Told = { processes: number; heard: Load }
 
-/** What goes with a command to Redis, and what of this process's own admissions it covers. */
-export type Stand = { claim: Claim; upTo: number; asked: Moment }
-
 /**
- * Decides in this process while Redis is away, by what this process was granted while Redis was there: for a minute its
- * lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes. A
+ * Decides in this process, by what it was granted: while Redis is there, what its lease covers. While Redis is away, for a
+ * minute its lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes. A
  * process that is the only one, as its options say, has all that was left of its minute. Dollars are never more than its
  * lease. Without a lease, they are a part of the policy's allowance.
  */
@@ -61,6 +85,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
         spare: newStore(),
         open: new Map(),
         untold: new Map(),
+        asks: new Set(),
         count: 0,
       }
       teams.set(name, team)
@@ -69,6 +94,8 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
   }
 
   const now = (): Moment => ({ steady: steady(), wall: wall() })
+  const isDayOf = ({ day }: Granted, zone: Zone) =>
+    dayNumber(wall(), zone) === day && dayNumber(wall() + MIDNIGHT_MS, zone) === day
   const age = ({ asked }: Granted) => Math.max(steady() - asked.steady, wall() - asked.wall)
 
   /** Of what is left of a lease, what may still be used. */
@@ -99,7 +126,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
     const fresh = lease !== undefined && age(lease) < LEASE_MS ? lease : undefined
     const isOnly = processes === 1 && told.processes <= 1
     const left = (limit: number, kind: keyof Load) =>
-      isOnly ? Math.max(0, limit - told.heard[kind]) : (fresh?.[kind] ?? 0)
+      isOnly ? Math.max(0, limit - told.heard[kind] - takenOf(team.untold)[kind]) : (fresh?.[kind] ?? 0)
     const part = (limit: number, kind: keyof Load) =>
       fresh === undefined ? Math.floor(limit / known) : left(limit, kind)
     const { rpm, tpm } = limits
@@ -134,7 +161,13 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       team.count += 1
       if (store === team.store) team.isUsed = true
       team.open.set(id, store)
-      team.untold.set(id, { requests, tokens: Math.max(0, tokens), usd: worstCost, at: team.count })
+      team.untold.set(id, {
+        requests,
+        tokens: Math.max(0, tokens),
+        usd: worstCost,
+        at: team.count,
+        isTaken: false,
+      })
       return { ...verdict, ...standing }
     },
     /** Only what was admitted here, and only while Redis has not been told of it. */
@@ -145,23 +178,49 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       store?.settle(settlement)
     },
     /** Said in the moment in which a command leaves: from then on, nothing that ends gives anything back to the lease. */
-    stand(name: string, limits: Limits, zone: Zone, except?: string): Stand {
+    stand(name: string, limits: Limits, zone: Zone, whereIs: Whereabouts): Stand {
       const team = of(name)
-      const { lease, store, untold } = team
+      const { lease, store, untold, asks } = team
       team.open.clear()
-      const has =
-        lease === undefined
-          ? NOTHING
-          : held(lease, team.isUsed ? leftOf(name, lease, store, limits) : lease, zone)
-      let unsaid = NOTHING
-      if (untold.size > 0) {
-        unsaid = { ...NOTHING }
-        for (const [id, one] of untold) if (id !== except) add(unsaid, one)
+      const claim = {
+        number: lease?.number ?? 0,
+        has: { ...NOTHING },
+        untold: { ...NOTHING },
+        telling: { ...NOTHING },
       }
-      return { claim: { number: lease?.number ?? 0, has, untold: unsaid }, upTo: team.count, asked: now() }
+      if (lease !== undefined) {
+        add(claim.has, team.isUsed ? leftOf(name, lease, store, limits) : lease)
+        // It has them again if they fail.
+        for (const ask of asks) add(claim.has, ask.taken)
+        claim.has = held(lease, claim.has, zone)
+      }
+      for (const [id, one] of untold) {
+        const where = whereIs(id)
+        if (where !== 'told') add(claim[where], one)
+      }
+      return { claim, upTo: team.count, asked: now() }
+    },
+    /** A reservation leaves for Redis. */
+    ask(name: string, need: Allotment): Ask {
+      const { lease, asks } = of(name)
+      const ask = { need, taken: NOTHING }
+      if (lease !== undefined) takeFor(lease, ask)
+      asks.add(ask)
+      return ask
+    },
+    /** Redis has answered it: what it grants says the rest. */
+    answered: (name: string, ask: Ask) => void of(name).asks.delete(ask),
+    /** Redis has not: what it needed is there again. */
+    failed(name: string, ask: Ask) {
+      const { lease, asks } = of(name)
+      if (!asks.delete(ask) || lease === undefined) return
+      lease.requests += ask.taken.requests
+      lease.tokens += ask.taken.tokens
+      lease.usd += ask.taken.usd
     },
     /** Redis has answered: what it grants takes the place of what there was, less what was admitted here since it was asked. */
-    grant(name: string, { lease, epoch, day }: Reserved, { upTo, asked }: Stand) {
+    grant(name: string, reserved: Reserved, { upTo, asked }: Stand, limits: Limits) {
+      const { lease, epoch, day, remaining, version } = reserved
       const team = of(name)
       if (team.lease?.epoch === epoch && lease.number < team.lease.number) return
       const since = { ...NOTHING }
@@ -172,13 +231,48 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       team.open.clear()
       team.lease = {
         number: lease.number,
-        requests: Math.max(0, lease.requests - since.requests),
-        tokens: Math.max(0, lease.tokens - since.tokens),
-        usd: Math.max(0, lease.usd - since.usd),
+        ...less(lease, since),
         epoch,
         day,
         asked,
+        full: lease,
+        limits,
+        binds: (limits.version ?? 0) === 0 || (limits.version ?? 0) >= version,
+        left: lessLeft(remaining, since),
+        bounds: boundsOf(reserved, limits),
       }
+      for (const ask of team.asks) takeFor(team.lease, ask)
+    },
+    /** Admits it by the lease while Redis is there, if all of it is leased. `isLow`: there is not much left for more. */
+    take(
+      reservation: Reservation,
+      tokens: number,
+      zone: Zone,
+    ): { verdict: Admitted; isLow: boolean } | undefined {
+      const { id, limits, requests = 1, worstCost } = reservation
+      const team = teams.get(reservation.team)
+      const lease = team?.lease
+      if (team === undefined || lease === undefined || team.isUsed) return undefined
+      if (!lease.binds || age(lease) >= FRESH_MS || !areSame(limits, lease.limits)) return undefined
+      const taken = { requests, tokens, usd: worstCost }
+      if (!covers(lease, taken, limits)) return undefined
+      if (limits.usdPerDay !== undefined && !isDayOf(lease, zone)) return undefined
+      team.count += 1
+      team.untold.set(id, { ...taken, at: team.count, isTaken: true })
+      use(lease, taken)
+      const { bounds, left } = lease
+      const standing = { remaining: left, resetMs: SPAN_MS, ...(bounds === undefined ? {} : { bounds }) }
+      return { verdict: { admitted: true, ...standing }, isLow: isLow(lease) }
+    },
+    /** It took less, or more, than was admitted; said before Redis is told of it. */
+    took(name: string, id: string, tokens: number, usd: number) {
+      const team = teams.get(name)
+      const one = team?.untold.get(id)
+      if (team === undefined || one === undefined) return
+      if (team.lease !== undefined)
+        use(team.lease, { requests: 0, tokens: tokens - one.tokens, usd: usd - one.usd })
+      one.tokens = tokens
+      one.usd = usd
     },
     /** Teams that have granted this process a lease; asked once, when it ends: it has none from then on. */
     holders(): string[] {
@@ -193,20 +287,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
   }
 }
 
-const NOTHING: Readonly<Allotment> = Object.freeze({ requests: 0, tokens: 0, usd: 0 })
-
-/** What the calls that were admitted from a lease have left of it. */
-function leftOf(name: string, lease: Granted, store: MemoryQuota, limits: Limits): Allotment {
-  const { requests, tokens, usd } = lease
-  const left = store.left(name, { ...limits, rpm: requests, tpm: tokens, usdPerDay: usd as NanoUsd })
-  return { requests: left.requests ?? 0, tokens: left.tokens ?? 0, usd: left.usd ?? 0 }
-}
-
-function add(sum: Allotment, { requests, tokens, usd }: Allotment): void {
-  sum.requests += requests
-  sum.tokens += tokens
-  sum.usd += usd
-}
+export type LocalShare = ReturnType<typeof createLocalShare>
 
 const defined = <T extends object>(all: T) =>
   Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as {

@@ -71,6 +71,10 @@ export function createProcessState() {
       team.processes = Math.max(team.processes, reserved.processes)
       if (reserved.status === 'admitted') team.own.add(now, requests, reserved.tokens)
     },
+    /** Redis has heard what this process had admitted without asking. */
+    hearOwn(name: string, { requests, tokens }: Load, now: number) {
+      if (requests > 0 || tokens > 0) of(name).own.add(now, requests, tokens)
+    },
     /** A settlement tells of money only, and nothing of a life that this process has not been asked about. */
     hearSettled(name: string, settled: Settled, now: number) {
       const team = of(name)
@@ -81,6 +85,8 @@ export function createProcessState() {
     told: (name: string): { processes: number; heard: Load } => of(name),
   }
 }
+
+export type ProcessState = ReturnType<typeof createProcessState>
 
 function loadOf(own: Window, now: number): string {
   own.load(now)

@@ -8,13 +8,19 @@ export type ServerState = { epoch: string; seq: number; day: number; committed: 
 export type Allotment = { requests: number; tokens: number; usd: number }
 
 /** What a process says of its lease: the last one it was told, what it still has of it, and what it used untold. */
-export type Claim = { number: number; has: Allotment; untold: Allotment }
+export type Claim = {
+  number: number
+  has: Allotment
+  untold: Allotment
+  /** Besides, what the tab says that is on its way with another command. */
+  telling: Allotment
+}
 
 /** What the window holds. */
 export type Load = { requests: number; tokens: number }
 
 export type Reserved = ServerState & {
-  status: 'admitted' | LimitName
+  status: 'admitted' | 'told' | LimitName
   retryAfterMs: number | undefined
   remaining: Remaining
   /** Tokens reserved. */
@@ -29,6 +35,8 @@ export type Reserved = ServerState & {
   resetMs: number
   /** The highest version of a policy that any process has brought; 0: none had one. */
   version: number
+  /** The last tab that Redis has heard of this process, and the steady and the server's time at which it was closed. */
+  tab: Heard
 }
 
 export type Settled = ServerState & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
@@ -43,3 +51,5 @@ export type ReplicaState = ServerState & {
   /** The steady time of the state at that moment; absent: never heard. */
   clock: number | undefined
 }
+
+export type Heard = { number: number; clock: number; time: number }

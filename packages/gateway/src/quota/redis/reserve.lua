@@ -41,9 +41,18 @@
 --   ARGV[34]  the part of each limit that leases take at most, all together; 0: it wants none
 --   ARGV[35]  n$ of the day set apart for processes that were never granted a lease
 --   ARGV[36]  the steady time it was last told, or empty
+--   ARGV[37]  the number of the tab that it tells, or empty: none
+--   ARGV[38]  ms since that was closed
+--   ARGV[39]  its rows, as JSON: see tab.lua
+--   ARGV[40]  the words that they point to, as JSON
+--   ARGV[41]  1: it reserves nothing, and only tells and asks for its lease; what it would reserve is what it needs
+--   ARGV[42]  the number of a tab that is on its way with another command, 0: none
+--   ARGV[43]  requests that it has used and says in that
+--   ARGV[44]  tokens, likewise
+--   ARGV[45]  n$, likewise
 --
 -- Output:
---   1   admitted, rpm, tpm or daily_usd: the limit in the way
+--   1   admitted; rpm, tpm or daily_usd: the limit in the way; told: nothing was to be reserved
 --   2   ms until it fits; -1: never
 --   3   requests left; -1: no limit binds
 --   4   tokens left, likewise
@@ -66,11 +75,12 @@
 --   21  tokens, likewise
 --   22  n$, likewise
 --   23  the steady time
+--   24  the number of the last tab that was heard of this process, 0: none
+--   25  the steady time at which that was closed
+--   26  the server's time at which it was
 
 local FIRST_GUESS = 300
 local EXPECTED = 1000
--- A lease ends with its slot: so few that all of a team's holds fit in a short list.
-local SLOTS = 32
 
 local zone = { before = tonumber(ARGV[14]), changes = tonumber(ARGV[15]), after = tonumber(ARGV[16]) }
 local told = { epoch = ARGV[17], clock = tonumber(ARGV[36]), ago = tonumber(ARGV[22]) }
@@ -152,15 +162,21 @@ end
 local function tokens_to_reserve()
   local input, most = tonumber(ARGV[8]), tonumber(ARGV[9])
   if ARGV[11] == '1' then return math.ceil(input + most) end
-  local mean = redis.pcall('HGET', KEYS[3], ARGV[10])
-  local expected = type(mean) == 'string' and whole(mean)
+  local expected = mean_of(KEYS[3], ARGV[10])
   return math.ceil(input + math.min(most, expected and math.ceil(expected / EXPECTED) or FIRST_GUESS))
 end
 
-local known = recall(KEYS[2])
+local only_tells = ARGV[41] == '1'
+local known = not only_tells and recall(KEYS[2])
 if listen() or ARGV[3] == '1' then announce() end
 local rpm, tpm, usd = binding_limits()
 usd = usd and math.max(0, usd - tonumber(ARGV[35]))
+if ARGV[37] ~= '' then
+  local tab = { number = tonumber(ARGV[37]), ago = tonumber(ARGV[38]) }
+  tab.rows, tab.words = cjson.decode(ARGV[39]), cjson.decode(ARGV[40])
+  hear_tab(state, process, tab, zone, KEYS[3])
+  save_means(state, KEYS[3])
+end
 local tokens = tokens_to_reserve()
 local claim = {
   number = tonumber(ARGV[27]),
@@ -169,18 +185,29 @@ local claim = {
   part = tonumber(ARGV[34]),
 }
 
+-- The other command has not arrived.
+if tonumber(ARGV[42]) > state.tab[1] then
+  local telling = { tonumber(ARGV[43]), tonumber(ARGV[44]), tonumber(ARGV[45]) }
+  for at = 1, 3 do claim.untold[at] = claim.untold[at] + telling[at] end
+end
+
+-- What this process cannot have: its own lease does not stand in its way, and what it has used of that does.
+local function out_of_reach()
+  local requests, tokens, dollars = leased_to_others(state, claim.part, rpm, tpm)
+  return requests + claim.untold[1], tokens + claim.untold[2], dollars + claim.untold[3]
+end
+
 local function left(limit, used)
   return limit and math.max(0, limit - used) or -1
 end
 
--- For this process: its own lease does not stand in its way.
 local function remaining()
-  local requests, tokens, dollars = leased_to_others(state, claim.part, rpm, tpm)
+  local requests, tokens, dollars = out_of_reach()
   return left(rpm, state.requests + requests), left(tpm, state.tokens + tokens), left(usd, committed(state) + dollars)
 end
 
 local function answer(status, retry_after, record)
-  local reset = status == 'admitted' and SPAN or empty_in(state)
+  local reset = (status == 'admitted' or only_tells) and SPAN or empty_in(state)
   local granted = renew_lease(state, process, claim, rpm, tpm, usd, { tokens = tokens, usd = worst })
   local requests_left, tokens_left, usd_left = remaining()
   save(state)
@@ -208,11 +235,14 @@ local function answer(status, retry_after, record)
     granted[2],
     granted[3],
     state.clock,
+    state.tab[1],
+    state.tab[2],
+    state.tab[3],
   }
 end
 
 local function refusal()
-  local leased_requests, leased_tokens, leased_usd = leased_to_others(state, claim.part, rpm, tpm)
+  local leased_requests, leased_tokens, leased_usd = out_of_reach()
   if usd and committed(state) + leased_usd + worst > usd then
     if worst > usd then return 'daily_usd', -1 end
     -- Holds and leases are given back, mostly whole; money that is spent comes back tomorrow.
@@ -229,6 +259,7 @@ local function refusal()
   return 'tpm', for_tokens
 end
 
+if only_tells then return answer('told', 0) end
 if known then return answer('admitted', 0, known) end
 
 local age = tonumber(ARGV[25])
@@ -240,8 +271,7 @@ end
 local stamp = state.clock - (age or 0)
 if stamp + SPAN > state.clock then add(state, stamp, requests, tokens) end
 local lease = tonumber(ARGV[13])
-local slot = math.max(1000, math.floor(lease / SLOTS))
-local ends = math.ceil((state.clock + lease) / slot) * slot
+local ends = hold_ends(state.clock, lease)
 local day = age and day_at(state.now - age, zone) or state.day
 if day == state.day then hold(state, ends, worst) end
 change(state, 'seq', state.seq + 1)

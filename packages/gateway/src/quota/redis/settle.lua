@@ -25,9 +25,6 @@
 --   6  tokens charged beyond what was reserved
 
 local REMEMBER = 15 * 60000
-local WEIGHT = 0.1
-local THOUSANDTHS = 1000
-local MOST_MEANS = 1000
 
 local zone = { before = tonumber(ARGV[7]), changes = tonumber(ARGV[8]), after = tonumber(ARGV[9]) }
 local state = open(KEYS[1], ARGV[1], ARGV[2], zone, false)
@@ -45,22 +42,10 @@ local function answer(outcome, excess)
   }
 end
 
-local function learn(field, tokens)
-  local mean = redis.pcall('HGET', KEYS[3], field)
-  if type(mean) == 'table' then redis.call('DEL', KEYS[3]) end
-  local old = type(mean) == 'string' and whole(mean)
-  -- Learning anew costs a call or two of each agent; remembering everything costs memory for ever.
-  if not old and redis.call('HLEN', KEYS[3]) >= MOST_MEANS then redis.call('DEL', KEYS[3]) end
-  local new = tokens * THOUSANDTHS
-  if old then new = math.floor(old + WEIGHT * (new - old) + 0.5) end
-  redis.call('HSET', KEYS[3], field, digits(new))
-  if not old or state.renews then redis.call('PEXPIRE', KEYS[3], KEEP) end
-end
-
 if known and known[1] == 'closed' then return answer('repeated', 0) end
 
 local doubt = tonumber(ARGV[6])
-local learned = tonumber(ARGV[4])
+local learned_tokens = tonumber(ARGV[4])
 change(state, 'seq', state.seq + 1)
 
 if not known then
@@ -74,14 +59,11 @@ end
 
 local stamp, reserved, worst, day, ends, field, epoch = unpack(known, 5)
 local tokens, cost = tonumber(ARGV[3]) or reserved, tonumber(ARGV[5]) or worst
-if day == state.day then
-  -- The state of another life holds nothing for it, under whatever name.
-  if epoch == state.epoch and not hold(state, ends, -worst) then change(state, 'doubt', math.max(0, state.doubt - worst)) end
-  change(state, 'spent', state.spent + cost)
-  change(state, 'doubt', state.doubt + doubt)
+local held = { stamp = stamp, tokens = reserved, worst = worst, day = day, ends = ends, epoch = epoch }
+settle(state, held, tokens, cost, doubt)
+if learned_tokens then
+  learn(KEYS[3], field, learned_tokens)
+  save_means(state, KEYS[3])
 end
-if tokens > reserved then add(state, state.clock, 0, tokens - reserved) end
-if tokens < reserved then give_back(state, stamp, 0, reserved - tokens) end
-if learned then learn(field, learned) end
 remember(KEYS[2], { 'closed', known[2], known[3], known[4] }, REMEMBER)
 return answer('settled', math.max(0, tokens - reserved))

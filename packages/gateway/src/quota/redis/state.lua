@@ -18,7 +18,9 @@
 --   leased       packed (requests, tokens, n$, n$ lapsed): the sum of all leases, and dollars of leases whose process
 --                has been silent for so long that it counts as dead: it may have spent them
 --   lease:p      of each process, packed (number, last heard, requests, tokens, n$, day): what it may use when Redis is
---                away. It counts against every process but its holder.
+--                away, or not asked. It counts against every process but its holder.
+--   tab:p      of each process, packed (number, clock, time): the last tab that it was heard of, and the steady and the
+--                server's time at which that was closed
 --   told         packed process, ...: who has told this life what it remembers of the one before
 --   recalled     packed (stamp, requests, tokens, requests told, tokens told): the fullest that anyone remembers the
 --                window of the life before, and how much of that its processes have claimed as theirs by now
@@ -40,6 +42,9 @@ local FIELDS = {
   'clock', 'skew', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
   'version', 'rpm', 'tpm', 'usd', 'alive', 'most', 'leased', 'told', 'recalled',
 }
+
+-- A hold ends with its slot: so few that all of a team's holds fit in a short list.
+local SLOTS = 32
 
 local function whole(text)
   return tonumber(string.match(text or '', '^%d+$') or '')
@@ -168,6 +173,7 @@ end
 local function open(key, asked, process, zone, reserves, told)
   local names = { unpack(FIELDS) }
   names[#names + 1] = 'lease:' .. process
+  names[#names + 1] = 'tab:' .. process
   local found = redis.pcall('HMGET', key, unpack(names))
   if found.err then
     redis.call('DEL', key)
@@ -175,7 +181,7 @@ local function open(key, asked, process, zone, reserves, told)
   end
   local read = {}
   for at, field in ipairs(FIELDS) do read[field] = found[at] end
-  local state = { key = key, changed = {}, leases = {}, gone = {} }
+  local state = { key = key, changed = {}, leases = {}, tabs = {}, gone = {} }
   for _, field in ipairs({ 'clock', 'seq', 'day', 'inherited', 'spent', 'doubt', 'version', 'most' }) do
     state[field] = whole(read[field]) or 0
   end
@@ -199,7 +205,9 @@ local function open(key, asked, process, zone, reserves, told)
   if reserves or (zone and state.day == 0) then turn_day(state, zone) end
   sweep_holds(state)
   sweep_window(state)
-  state.own = lease_of(state, found[#names])
+  state.own = lease_of(state, found[#names - 1])
+  state.tab = rows(found[#names], 3)
+  if #state.tab == 0 then state.tab = { 0, 0, 0 } end
   return state
 end
 
@@ -218,8 +226,14 @@ local function save(state)
     pairs_to_set[#pairs_to_set + 1] = 'lease:' .. process
     pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(lease)
   end
+  for process, tab in pairs(state.tabs) do
+    pairs_to_set[#pairs_to_set + 1] = 'tab:' .. process
+    pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(tab)
+  end
   redis.call('HSET', state.key, unpack(pairs_to_set))
-  for _, process in ipairs(state.gone) do redis.call('HDEL', state.key, 'lease:' .. process) end
+  for _, process in ipairs(state.gone) do
+    redis.call('HDEL', state.key, 'lease:' .. process, 'tab:' .. process)
+  end
   if state.renews then redis.call('PEXPIRE', state.key, KEEP) end
 end
 
@@ -287,6 +301,12 @@ local function hold(state, ends, amount)
   state.in_flight = state.in_flight + amount
   change(state, 'held', state.held)
   return true
+end
+
+-- The end of a hold that begins at this time.
+local function hold_ends(clock, lease)
+  local slot = math.max(1000, math.floor(lease / SLOTS))
+  return math.ceil((clock + lease) / slot) * slot
 end
 
 -- Until the window is empty, if nobody else comes.

@@ -24,14 +24,29 @@ const MOST_MONEY = 1e15
 const LARGEST_BUDGET = Number.MAX_SAFE_INTEGER
 const most = (value: number, bound = MOST) => Math.min(bound, Math.max(0, Math.ceil(value)))
 
-/** ARGV of reserve.lua, in its order. `ageMs`: it was admitted that long ago, while Redis was away. */
+/** What a process tells Redis of calls that it admitted without asking: tab.lua says what its rows are. */
+export type Telling = { number: number; rows: readonly (readonly number[])[]; words: readonly string[] }
+
+/** What else goes with a reservation, or instead of one. */
+export type Extra = {
+  /** It was admitted that long ago, while Redis was away, and is only booked now. */
+  ageMs?: number | undefined
+  /** And how many milliseconds ago it was closed. */
+  tab?: (Telling & { agoMs: number }) | undefined
+  /** The number of the tab that is on its way with another command. */
+  telling?: number | undefined
+  /** Nothing is to be reserved: the reservation says what a lease is needed for. */
+  onlyTells?: boolean | undefined
+}
+
+/** ARGV of reserve.lua, in its order. */
 export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, requests = 1, worstCost, leaseMs }: Reservation,
   { now, process, announce }: CallingProcess,
   { before, changes, after }: Zone,
   { epoch, seq, day, committed, own, heardAgo, heard, clock }: ReplicaState,
   claim: Claim,
-  ageMs: number | undefined,
+  { ageMs, tab, telling, onlyTells }: Extra = {},
 ): (string | number)[] {
   const { rates, leased, allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
   return [
@@ -71,6 +86,15 @@ export function reserveArgs(
     rates === 'reject' ? 0 : leased,
     most(allowance, LARGEST_BUDGET),
     clock ?? '',
+    tab?.number ?? '',
+    tab === undefined ? '' : Math.max(0, Math.round(tab.agoMs)),
+    tab === undefined ? '' : JSON.stringify(tab.rows),
+    tab === undefined ? '' : JSON.stringify(tab.words.map((word) => word.toWellFormed())),
+    onlyTells === true ? 1 : '',
+    telling ?? 0,
+    most(claim.telling.requests),
+    most(claim.telling.tokens),
+    most(claim.telling.usd, LARGEST_BUDGET),
   ]
 }
 
@@ -95,6 +119,24 @@ export function settleArgs(
 
 const nonNegative = (value: number | undefined, bound = MOST) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
+
+/** What a settlement says, as whole numbers; -1 for what it does not know. */
+export const knownOf = ({ tokens, learnOutputTokens, cost, unconfirmed: doubt }: Settlement) => ({
+  tokens: known(tokens),
+  learn: known(learnOutputTokens),
+  cost: known(cost, MOST_MONEY),
+  doubt: Math.max(0, known(doubt, MOST_MONEY)),
+})
+
+const known = (value: number | undefined, bound = MOST): number => {
+  const number = nonNegative(value, bound)
+  return number === '' ? -1 : number
+}
+
+/** A reservation's input tokens and worst case as Redis reads them. */
+export const wholeTokens = (value: number): number => most(value)
+export const wholeUsd = (value: number): number => most(value, MOST_MONEY)
+
 /** Redis answers numbers as numbers or as their digits. */
 const numberOf = (value: unknown): number =>
   typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
@@ -102,11 +144,17 @@ const numberOf = (value: unknown): number =>
 const wordOf = (value: unknown): string =>
   typeof value === 'number' || typeof value === 'string' ? `${value}` : ''
 
-const STATUSES = new Set<unknown>(['admitted', 'rpm', 'tpm', 'daily_usd'] satisfies Reserved['status'][])
+const STATUSES = new Set<unknown>([
+  'admitted',
+  'told',
+  'rpm',
+  'tpm',
+  'daily_usd',
+] satisfies Reserved['status'][])
 
 /** @throws TypeError when the answer is not one of reserve.lua. */
 export function reservedOf(reply: unknown): Reserved {
-  if (!Array.isArray(reply) || reply.length !== 23 || !STATUSES.has(reply[0]))
+  if (!Array.isArray(reply) || reply.length !== 26 || !STATUSES.has(reply[0]))
     throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
   const at = (place: number) => numberOf(reply[place - 1])
   return {
@@ -125,6 +173,7 @@ export function reservedOf(reply: unknown): Reserved {
     load: { requests: at(16), tokens: at(17) },
     resetMs: at(18),
     version: at(19),
+    tab: { number: at(24), clock: at(25), time: at(26) },
   }
 }
 

@@ -1,0 +1,57 @@
+import fc from 'fast-check'
+import type { Op } from './partition.ts'
+
+/** One of the processes that there are at that moment. */
+export const process_ = fc.nat(5)
+const wait = fc.oneof(fc.nat(2_000), fc.integer({ min: 50_000, max: 70_000 }), fc.nat(300_000))
+const burst: fc.Arbitrary<Op> = fc.record({
+  do: fc.constant('burst' as const),
+  process: process_,
+  calls: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(40)),
+  worst: fc.integer({ min: 1, max: 20 }),
+})
+const waits: fc.Arbitrary<Op> = fc.record({ do: fc.constant('wait' as const), ms: wait })
+const ended: fc.Arbitrary<Op> = fc.record({
+  do: fc.constant('end' as const),
+  call: fc.nat(50),
+  part: fc.double({ min: 0, max: 1, noNaN: true }),
+})
+const told: fc.Arbitrary<Op> = fc.record({ do: fc.constant('tell' as const), process: process_ })
+/** Nothing fails. */
+export const quiet: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 6, arbitrary: burst },
+  { weight: 4, arbitrary: ended },
+  { weight: 2, arbitrary: waits },
+  { weight: 2, arbitrary: told },
+  { weight: 1, arbitrary: fc.constant({ do: 'join' as const }) },
+)
+const at = <K extends 'cut' | 'heal' | 'kill' | 'hold'>(what: K) =>
+  fc.record({ do: fc.constant(what), process: process_ })
+const some = <K extends 'deliver' | 'lose'>(what: K) =>
+  fc.record({ do: fc.constant(what), process: process_, commands: fc.nat(4) })
+/** Connections are cut, replies lost, commands late, processes killed. */
+export const faulty: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 10, arbitrary: quiet },
+  { weight: 2, arbitrary: at('cut') },
+  { weight: 3, arbitrary: at('heal') },
+  { weight: 3, arbitrary: at('hold') },
+  { weight: 3, arbitrary: some('deliver') },
+  { weight: 2, arbitrary: some('lose') },
+  { weight: 1, arbitrary: at('kill') },
+)
+
+/** Closer to each other than a lease is left unused: nearly all calls are admitted without asking. */
+export const brisk = (ops: fc.Arbitrary<Op>): fc.Arbitrary<Op> =>
+  ops.map((op) => (op.do === 'wait' ? { ...op, ms: op.ms % 400 } : op))
+
+/** A few processes whose commands are mostly on their way when something else is admitted, ends, or is lost. */
+export const crossing: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 5, arbitrary: burst },
+  { weight: 3, arbitrary: ended },
+  { weight: 3, arbitrary: told },
+  { weight: 3, arbitrary: at('hold') },
+  { weight: 4, arbitrary: some('deliver') },
+  { weight: 1, arbitrary: some('lose') },
+  { weight: 1, arbitrary: at('cut') },
+  { weight: 2, arbitrary: at('heal') },
+)
