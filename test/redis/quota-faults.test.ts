@@ -155,7 +155,10 @@ test('a process that never reached Redis takes its part by the number of process
   const a = process(redis.url, { processes: 5 })
   expect(await admitted(a, 'x', 10, { rpm: 20 })).toBe(4)
   const b = process(redis.url, { processes: 5 })
-  const bound = { usdPerDay: usd(10_000), whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, allowance: usd(1_000) } }
+  const bound = {
+    usdPerDay: usd(10_000),
+    whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, allowance: usd(1_000) },
+  }
   expect(await b.take('in its part', bound, 200)).toMatchObject({ admitted: true })
   expect(await b.take('beyond', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
 })

@@ -27,7 +27,11 @@ const LARGE = 0.4
 let worlds = 0
 function newWorld(processes: number, bound: Partial<Limits>, leased: number) {
   worlds += 1
-  const world = createWorld(redis.admin, `tabs ${worlds}`, limits({ ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased } }))
+  const world = createWorld(
+    redis.admin,
+    `tabs ${worlds}`,
+    limits({ ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased } }),
+  )
   for (let at = 0; at < processes; at += 1) world.join()
   return world
 }

@@ -19,8 +19,13 @@ type Seal = (pairs: Iterable<[string, string]>) => Headers | undefined
  * @returns `undefined` if this version of Node does not allow it: headers then stay mutable.
  */
 export function sealed(pairs: Iterable<[string, string]>): Headers | undefined {
-  seal ??= createSeal()
-  return seal(pairs)
+  try {
+    seal ??= createSeal()
+    return seal(pairs)
+  } catch {
+    // A fault costs the immutability of headers, never the answer.
+    return undefined
+  }
 }
 
 function createSeal(): Seal {

@@ -95,6 +95,10 @@ export function callStateOf(init: RequestInit | undefined, hooked: boolean): Cal
   return (init as Marked | undefined)?.[ORIGIN]?.() ?? newCallState(hooked)
 }
 
+/** Whether a client of this package made the request: no other code then holds its init and headers. */
+export const isMarked = (init: RequestInit | undefined): boolean =>
+  init !== undefined && init !== null && ORIGIN in init
+
 /** Removes the mark before a transport sees the request. */
 export function detachCallState(init: RequestInit | undefined): void {
   if (init !== undefined && ORIGIN in init) delete (init as Marked)[ORIGIN]

@@ -1,3 +1,4 @@
+import { isMarked } from '../core/call-state.ts'
 import { hasGatewayHeaders, withoutGatewayHeaders } from '../identify/headers.ts'
 
 type Input = Parameters<typeof fetch>[0]
@@ -20,13 +21,16 @@ export type CleanRequest = {
 
 /**
  * Takes the gateway's headers out of a request before anything else reads it: after a fault anywhere else none of them,
- * hence no team key, can leave the process. A request without such headers keeps the caller's own arguments.
+ * hence no team key, can leave the process. As with `fetch`, the request is what its arguments are at this moment: later
+ * changes of the program's objects do not reach it.
  * @throws what `fetch` throws for the same arguments.
  */
-export function cleanRequest(input: Input, init: RequestInit | undefined): CleanRequest {
+export function cleanRequest(input: Input, given: RequestInit | undefined): CleanRequest {
   const request = isRequest(input) ? input : undefined
-  const given = init?.headers ?? request?.headers
-  const headers = given instanceof Headers ? given : new Headers(given)
+  const isOwn = isMarked(given)
+  const givenHeaders = given?.headers ?? request?.headers
+  const headers = isOwn && givenHeaders instanceof Headers ? givenHeaders : new Headers(givenHeaders)
+  const init = isOwn ? given : snapshotOf(given, headers)
   const url = urlOf(input)
   const method = methodOf(init?.method ?? request?.method)
   const signal = init?.signal ?? request?.signal ?? undefined
@@ -45,6 +49,17 @@ export const initOf = ({ request, method, init }: CleanRequest): RequestInit =>
 
 /** Copies the `init` of a request. */
 export const copyInit = (request: CleanRequest): RequestInit => ({ ...initOf(request) })
+
+/** Copies a plain `init`, with its headers and bytes. Members of any other object may be inherited, as a Request's are. */
+function snapshotOf(init: RequestInit | undefined, headers: Headers): RequestInit | undefined {
+  if (init === undefined || init === null || Object.getPrototypeOf(init) !== Object.prototype) return init
+  const copy = init.headers === undefined ? { ...init } : { ...init, headers }
+  const { body } = init
+  if (body instanceof ArrayBuffer) copy.body = body.slice(0)
+  else if (ArrayBuffer.isView(body))
+    copy.body = new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice()
+  return copy
+}
 
 /** Accepts Requests of other realms, and of other implementations of `fetch`. */
 const isRequest = (input: Input): input is Request =>

@@ -3,7 +3,7 @@ import { isInstance } from '../util/error-text.ts'
 import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
-import { describeError, isReply } from './errors.ts'
+import { describeError, handled, isReply } from './errors.ts'
 import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 
 /**
@@ -133,8 +133,8 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     let opening: OpenClient | undefined
     try {
       opening = await connectTo(target, fault)
-      await clock.within(opening.open(), connectMs)
-      await clock.within(probe(opening.client), Math.max(deadlineMs, connectMs))
+      await clock.within(handled(opening.open()), connectMs)
+      await clock.within(handled(probe(opening.client)), Math.max(deadlineMs, connectMs))
       if (stats.state === 'closed') return opening.close()
       const opened = opening
       opened.onLost(
@@ -199,7 +199,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     if (pendingReplies === 0) lastReplyAt = clock.now()
     pendingReplies += 1
     return clock.within(
-      sendSafely(command, over),
+      handled(sendSafely(command, over)),
       wait === 'deadline' ? deadlineMs : silentMs,
       // An error that is not a reply ends the connection, with all that is pending on it.
       (error) => (error === undefined || isReply(error)) && onReply(over),

@@ -1,7 +1,7 @@
 import type { LogCode } from '../core/log-codes.ts'
 import { attempt, callHook, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
-import { type CheckedDelivery, checkedDelivery } from './delivery.ts'
+import { type CheckedDelivery, knownDelivery } from './delivery.ts'
 import { exitPauseMs, resumeDeliveries, watchedForExit } from './exit-flush.ts'
 import { errorSummary, isDeliveryError, resultOrAbort } from './final-error.ts'
 import { createPace, retryDelayMs } from './pace.ts'
@@ -136,18 +136,17 @@ export function createSinkQueue(
       expired = true
       abortDelivery(`no answer within ${deadline} ms`)
     }
-    const timeout = setTimer(attempt, deadline, expire, fault, name, expire)
-    timeout.unref()
+    const timeout = setTimer(attempt, deadline, expire, fault, name, expire).unref()
     const began = performance.now()
     queue = queue.slice(due.length)
     inFlight = due
     try {
       const reports = due.map((pending) => pending.report())
       const answer: unknown = await resultOrAbort(sink.deliver(reports, abort.signal), abort.signal)
-      const delivery = checkedDelivery(answer, reports)
-      const isCut = abort.signal.aborted
+      const delivery = knownDelivery(answer, reports, (error) => fault(error, name))
       bytes -= held
       // Reports the sink has accepted are never sent again, even if counting them fails.
+      if (delivery === undefined) return dropUncounted(due)
       let isCounted = false
       const counted = () => {
         isCounted = true
@@ -157,7 +156,7 @@ export function createSinkQueue(
       guarded(
         () => {
           if (expired) pace.late(due.length)
-          else if (!isCut) pace.answered(due.length, performance.now() - began)
+          else if (!abort.signal.aborted) pace.answered(due.length, performance.now() - began)
         },
         fault,
         name,
@@ -201,9 +200,10 @@ export function createSinkQueue(
   }
 
   /** Drops reports whose delivery was not counted because of a fault. */
-  function dropUncounted(due: QueuedReport[]) {
+  function dropUncounted(due: QueuedReport[]): false {
     for (const pending of due) pending.unsure = true
     drop(due, 'a fault of the gateway')
+    return false
   }
 
   function count(

@@ -98,7 +98,10 @@ export function boundsOf({ bounds }: Reserved, { rpm, tpm, usdPerDay }: Bounds):
 
 export function areSame(one: Limits, other: Limits): boolean {
   if (one === other) return true
-  const [a, b] = [one.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE, other.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE]
+  const [a, b] = [
+    one.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE,
+    other.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE,
+  ]
   return (
     one.rpm === other.rpm &&
     one.tpm === other.tpm &&
