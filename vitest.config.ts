@@ -2,18 +2,60 @@ import { readFileSync } from 'node:fs'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { leftOut } from './test/redis/server.ts'
 
-/** Lua scripts are imported as text, as tsup does it for the package. */
+/** Imports Lua scripts as text, as tsup does for the package. */
 const lua = {
   name: 'lua-as-text',
   load: (id: string) =>
     id.endsWith('.lua') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
 }
 
+/** Many processes, many runs of a generator, or faults at each point of the code. */
+const STRESS = [
+  'test/client/matrix.test.ts',
+  'test/conformance-hostile.test.ts',
+  'test/cost-day.test.ts',
+  'test/demo-sinks.test.ts',
+  'test/faults/**/*.test.ts',
+  'test/langfuse/{exit,many}.test.ts',
+  'test/live/{modes,processes}.test.ts',
+  'test/money/books.test.ts',
+  'test/redis/{burst,cost-day,demo,fleet,flight,half-characters,quota-processes}.test.ts',
+  'test/redis/{semantic-hostile,semantic-leak,silent}.test.ts',
+  'test/sinks-growth.test.ts',
+  'test/supabase/{outage,sums,tiles}.test.ts',
+]
+/** Commands, packages and documents: real programs. */
+const CLI = [
+  'test/serve/**/*.test.ts',
+  'test/live/{command,serve}.test.ts',
+  'test/{api,docs,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',
+]
+const REDIS = ['test/redis/**/*.test.ts', 'test/live/**/*.test.ts', 'test/keys/**/*.test.ts']
+const SINKS = ['test/{langfuse,supabase}/**/*.test.ts', 'test/{otel,sinks*}.test.ts']
+/** The real client against the fake upstream. */
+const CONTRACT = ['test/**/*.test.ts']
+
+/** Each project takes the files that none before it has taken. */
+const projects = Object.entries({
+  unit: ['packages/*/src/**/*.test.ts'],
+  stress: STRESS,
+  cli: CLI,
+  sinks: SINKS,
+  redis: REDIS,
+  contract: CONTRACT,
+}).map(([name, include], at, all) => ({
+  extends: true as const,
+  test: {
+    name,
+    include,
+    exclude: [...configDefaults.exclude, ...leftOut(), ...all.slice(1, at).flatMap(([, taken]) => taken)],
+  },
+}))
+
 export default defineConfig({
   plugins: [lua],
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...leftOut()],
+    projects,
     globalSetup: ['test/redis/global-setup.ts'],
     // Most tests wait more than they compute.
     maxWorkers: 2,

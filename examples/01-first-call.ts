@@ -1,4 +1,4 @@
-/** A gateway client is a real OpenAI client. Ask twice: the second answer is cached and costs nothing. */
+/** A gateway client is a real OpenAI client. The second identical call comes from the cache and costs nothing. */
 import assert from 'node:assert/strict'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'

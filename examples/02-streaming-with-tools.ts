@@ -1,4 +1,4 @@
-/** An agent that streams its answer and calls a tool on the way: the loop of `runTools`, unchanged. */
+/** Streams an answer with a tool call, through an unchanged `runTools` loop. */
 import assert from 'node:assert/strict'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
@@ -36,7 +36,7 @@ async function answer(question: string): Promise<string> {
 const first = await answer('Where is my order 1234?')
 assert.match(first, /left the warehouse this morning/)
 
-// Both turns of the loop are cached: the one that calls the tool, and the one that reads its result.
+// Both turns of the loop are cached: the tool call, and the answer to its result.
 const again = await answer('Where is my order 1234?')
 assert.equal(again, first)
 assert.equal(upstream.count(), 2)

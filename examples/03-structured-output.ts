@@ -1,4 +1,4 @@
-/** Structured output is parsed by the SDK's own helper, whether upstream answered or the cache. */
+/** The SDK's own helper parses structured output, from upstream and from the cache. */
 import assert from 'node:assert/strict'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'

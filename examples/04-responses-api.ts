@@ -1,4 +1,4 @@
-/** The Responses API, whole and streamed: one question, one upstream call, two ways to read its answer. */
+/** The Responses API, whole and streamed: one upstream call serves both. */
 import assert from 'node:assert/strict'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
@@ -26,7 +26,7 @@ assert.equal(streamed, whole.output_text)
 assert.equal(upstream.count(), 1)
 console.log('the same, streamed from the cache')
 
-// A turn that builds on an earlier one lives upstream, so it is asked there every time.
+// A turn with `previous_response_id` depends on state at upstream, so it is never cached.
 const shorter = { model: 'gpt-4o-mini', input: 'Shorter.', previous_response_id: whole.id }
 const { response } = await client.responses.create(shorter).withResponse()
 console.log(`a turn with previous_response_id: ${response.headers.get('x-gateway-cache')}`)

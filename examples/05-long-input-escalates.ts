@@ -1,4 +1,4 @@
-/** Agents ask for gpt-4o-mini; where the input is longer than 2,000 tokens, gpt-4o answers. */
+/** Agents request gpt-4o-mini; above 2,000 input tokens gpt-4o answers. */
 import assert from 'node:assert/strict'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
@@ -25,7 +25,7 @@ assert.equal(await summarise(4), 'gpt-4o-mini')
 assert.equal(await summarise(52), 'gpt-4o-mini')
 assert.equal(await summarise(150), 'gpt-4o')
 
-// A model that is not the default was chosen on purpose: it stays.
+// A requested model other than the default is not routed.
 assert.equal(await summarise(4, 'gpt-4o'), 'gpt-4o')
 
 await client.gateway.flush()

@@ -1,4 +1,4 @@
-/** Who asks, for whom, and what the cache may do: for a stretch of code, or for one call. */
+/** Sets agent, session and cache controls for a block of code, or for one call. */
 import assert from 'node:assert/strict'
 import { type CallRecord, createGatewayClient, gatewayOptions, withGateway } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
@@ -16,13 +16,13 @@ const body = (content: string) => ({
   messages: [{ role: 'user' as const, content }],
 })
 
-// Everything inside, however deep, belongs to this ticket.
+// All calls inside, at any depth, belong to this session.
 await withGateway({ agent: 'ai-customer', session: 'ticket-77', tags: ['chat'] }, async () => {
   await client.chat.completions.create(body('Do you ship to Norway?'))
   await client.chat.completions.create(body('Do you ship to Norway?'), gatewayOptions({ tags: ['retry'] }))
 })
 
-// Asked afresh, and neither read from the cache nor stored there.
+// Asks upstream; neither reads from the cache nor stores the answer.
 await client.chat.completions.create(body('Do you ship to Norway?'), gatewayOptions({ cache: false }))
 
 const onlyIfCached = gatewayOptions({ cache: { onlyIfCached: true } })

@@ -1,11 +1,11 @@
-/** How a team tests its agent: a fake OpenAI over real HTTP, scripted answers, faults on demand. */
+/** Tests an agent against a fake OpenAI over real HTTP, with scripted answers and faults. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import type OpenAI from 'openai'
 
-/** The agent under test: it knows of no gateway and of no fake, only of a client. */
+/** The agent under test. It gets a client, and does not depend on the gateway or the fake. */
 async function triage(client: OpenAI, ticket: string): Promise<'refund' | 'question'> {
   const { choices } = await client.chat.completions.create({
     model: 'gpt-4o-mini',

@@ -1,9 +1,10 @@
-/** A question in other words has the answer again; an admin looks at the entry, keeps it, and takes it away. */
+/** The semantic cache answers a question in other words. An admin inspects, pins and removes the entry. */
 import assert from 'node:assert/strict'
-import { createGatewayClient, type Embedder } from '@hotdash/llm-gateway'
+import { createGatewayClient } from '@hotdash/llm-gateway'
+import type { Embedder } from '@hotdash/llm-gateway/local-embedder'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 
-/** Stands for a model: texts that share words are near each other. Leave it out, and OpenAI makes the vectors. */
+/** Stands for an embedding model: texts with common words are similar. Without it, OpenAI makes the vectors. */
 const embedder: Embedder = {
   id: 'words-1',
   dimensions: 256,
@@ -39,7 +40,7 @@ async function ask(content: string): Promise<string | null> {
 
 assert.equal(await ask('Do you ship the wooden chairs to Norway?'), 'miss')
 assert.equal(await ask('Do you ship wooden chairs to Norway?'), 'semantic')
-// Another country is another question, however alike the words are.
+// A guard vetoes: another country is another question, even with the same words.
 assert.equal(await ask('Do you ship the wooden chairs to Sweden?'), 'miss')
 
 const admin = client.gateway.semantic

@@ -1,4 +1,4 @@
-/** Whether the gateway is in the way of an agent: what to look at after each step of a cutover, and of a rollback. */
+/** Checks whether the gateway is active for an agent: for each step of a cutover or a rollback. */
 import assert from 'node:assert/strict'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
@@ -6,7 +6,7 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 const upstream = await startFakeOpenAI()
 const environment = { OPENAI_BASE_URL: upstream.baseURL, OPENAI_API_KEY: 'any', LLM_GATEWAY_AGENT: 'seo' }
 
-/** The same agent, started under another mode. */
+/** Starts the same agent in another mode. */
 async function start(mode: string) {
   Object.assign(process.env, environment, { LLM_GATEWAY_MODE: mode })
   const client = createGatewayClient()

@@ -1,4 +1,4 @@
-/** Runs the numbered examples one after another. Exits with 1 if one of them breaks its promise. */
+/** Runs the numbered examples one after another. Exits with 1 if one of them fails. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'

@@ -74,7 +74,7 @@ test.each([
   ['gateway.agent', { agent: '' }],
   ['gateway.quota', { quota: true }],
   ['gateway.coalesce.waitMs', { coalesce: { waitMs: 0 } }],
-  ['gateway.coalesce.acrossProcesses', { coalesce: { acrossProcesses: 'yes' } }],
+  ['gateway.coalesce.crossProcess', { coalesce: { crossProcess: 'yes' } }],
   ['gateway.redis', { redis: 'http://127.0.0.1:6379' }],
   ['gateway.cache.exact.ttlSeconds', { cache: { exact: { ttlSeconds: Number.NaN } } }],
   ['gateway.cache.exact.maxBytes', { cache: { exact: { maxBytes: -1 } } }],

@@ -1,5 +1,5 @@
 import type { CallRecord, GatewayOptions } from '@hotdash/llm-gateway'
-import type { Answer, FakeOptions } from '@hotdash/llm-gateway-testing'
+import type { Answer, FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import { describe, expect, test } from 'vitest'
 import { committed, count, inputOf, nano, policy, worstOf } from './cost/kit.ts'
 import { price, type Share } from './cost/prices.ts'
@@ -12,7 +12,7 @@ const question = (content: string, model = 'gpt-4o-mini') => ({
   max_tokens: 4_000,
 })
 
-const world = (gateway: GatewayOptions = {}, fake: FakeOptions = {}) =>
+const world = (gateway: GatewayOptions = {}, fake: FakeOpenAIOptions = {}) =>
   setup({ agent: 'ann', policy, ...gateway }, { logLevel: 'off' }, { tokens: 'exact', ...fake })
 
 /** Whatever tells of money tells the same. Returns the record of the first call. */

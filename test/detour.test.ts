@@ -16,6 +16,7 @@ async function twoWays(
   options: { maxRetries?: number; timeout?: number } = {},
 ) {
   const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  vi.spyOn(console, 'info').mockImplementation(said)
   const [direct, proxy] = await Promise.all([
     startFakeOpenAI({ tokens: 'approximate' }),
     startFakeOpenAI({ tokens: 'approximate' }),
@@ -43,10 +44,10 @@ const next = (client: OpenAI) => {
 }
 
 async function until(
-  client: { gateway: { stats: () => { litellm?: { way: string } } } } & OpenAI,
+  client: { gateway: { stats: () => { litellm?: { active: string } } } } & OpenAI,
   way: string,
 ) {
-  for (let at = 0; client.gateway.stats().litellm?.way !== way; at += 1) {
+  for (let at = 0; client.gateway.stats().litellm?.active !== way; at += 1) {
     if (at > 300) throw new Error(`never: ${way}`)
     await next(client)
     await new Promise((resolve) => setTimeout(resolve, 10))
@@ -66,7 +67,7 @@ test('nobody notices that upstream is gone: the retries of the first call find t
     ok: 11,
     failed: 0,
     faults: 0,
-    litellm: { way: 'litellm', detours: 11 },
+    litellm: { active: 'litellm', calls: 11 },
   })
   expect(records[0]?.attempts.map(({ through }) => through)).toEqual([
     undefined,
@@ -98,7 +99,7 @@ test('it comes back by itself, and the call that tries it first loses nothing if
   const through = proxy.count()
   await next(client)
   expect(proxy.count()).toBe(through)
-  expect(client.gateway.stats()).toMatchObject({ failed: 0, litellm: { way: 'direct', detours: through } })
+  expect(client.gateway.stats()).toMatchObject({ failed: 0, litellm: { active: 'direct', calls: through } })
   expect(said.mock.calls.flat().join('\n')).toMatch(/has failed 3 times in a row[\s\S]*is back after/)
 })
 
@@ -128,7 +129,7 @@ test('callers who leave break nothing', async () => {
       .create(ask(`left ${time}`), { signal: AbortSignal.timeout(20) })
       .catch(() => undefined)
   await next(client)
-  expect([proxy.count(), client.gateway.stats().litellm?.way]).toEqual([0, 'direct'])
+  expect([proxy.count(), client.gateway.stats().litellm?.active]).toEqual([0, 'direct'])
 })
 
 test('an upstream that answers nobody in time is broken', async () => {

@@ -8,12 +8,12 @@ import { describe, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const bin = join(root, 'packages/ops/bin/llm-gateway.js')
 const pages = [
-  ...['README.md', 'AGENTS.md', 'packages/testing/README.md'],
+  ...['README.md', 'AGENTS.md', 'CHANGELOG.md', 'packages/testing/README.md'],
   ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
 ].filter((name) => name.endsWith('.md'))
 const read = (name: string) => readFileSync(join(root, name), 'utf8')
 
-/** What stands in code, on the page: fenced lines, and spans. */
+/** Returns the code of a page: fenced lines, and spans. */
 function codeIn(page: string): string[] {
   const fenced = [...page.matchAll(/^ *```\w*\n(.*?)^ *```/gms)].flatMap(([, text = '']) => text.split('\n'))
   const spans = [...page.replace(/^ *```.*?^ *```/gms, '').matchAll(/`([^`\n]+)`/g)].map(
@@ -24,7 +24,7 @@ function codeIn(page: string): string[] {
 
 type Mention = { page: string; words: string[] }
 
-/** `llm-gateway …` in code, by words; what is after a comment, a pipe or a quotation mark is another matter. */
+/** `llm-gateway …` in code, by words, up to a comment, a pipe or a quotation mark. */
 const mentions: Mention[] = pages.flatMap((page) =>
   codeIn(read(page)).flatMap((line) => {
     const call = /(?:^|[\s;])llm-gateway (?=[a-z-])([^#|"`']*)/.exec(line)?.[1]
@@ -37,7 +37,7 @@ function help(command: string): string | undefined {
   return status === 0 ? stdout : undefined
 }
 
-// Their first word is one of several.
+// Commands whose first word is a subcommand.
 const WITH_SUBCOMMANDS = ['policy', 'switch', 'keys']
 
 describe('every command on the pages', () => {
@@ -48,7 +48,7 @@ describe('every command on the pages', () => {
     expect(commands).toEqual(expect.arrayContaining(['serve', 'litellm-config', 'switch', 'policy']))
   })
 
-  test.each(commands)('llm-gateway %s exists, with all that is said of it', (command) => {
+  test.each(commands)('llm-gateway %s exists, with every option and subcommand on the pages', (command) => {
     const said = helps.get(command)
     if (said === undefined) throw new Error(`there is no command ${command}`)
     for (const { page, words } of mentions.filter(({ words }) => words[0] === command)) {
@@ -56,7 +56,6 @@ describe('every command on the pages', () => {
       const options = rest.filter((word) => word.startsWith('--') && word !== '--help')
       for (const option of options)
         expect(said, `${page}: ${words.join(' ')}`).toContain(option.split('=')[0])
-      // Of a command with subcommands the first word is one, as in `switch mode direct`.
       const [sub] = rest
       if (WITH_SUBCOMMANDS.includes(command) && sub !== undefined && /^[a-z]+$/.test(sub))
         expect(said, `${page}: ${words.join(' ')}`).toMatch(new RegExp(`\\b${sub}\\b`))
@@ -64,7 +63,7 @@ describe('every command on the pages', () => {
   })
 })
 
-/** Everything that reads the environment, or hands it to somebody who does. */
+/** Code that reads the environment, or passes it on. */
 const sources = ['packages', 'test', 'examples']
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
@@ -96,7 +95,7 @@ test('every script on the pages is in package.json', () => {
   expect([...new Set(asked)].filter((name) => !(name in scripts))).toEqual([])
 })
 
-/** As GitHub makes them of a heading. */
+/** Returns GitHub's anchor of a heading. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -118,6 +117,72 @@ test('every link on the pages leads somewhere', () => {
       }
     }
   expect(broken).toEqual([])
+})
+
+test('every page begins with its title, its purpose, and an example within 15 lines', () => {
+  const guides = pages.filter((page) => !['CHANGELOG.md', 'docs/glossary.md'].includes(page))
+  for (const page of guides) {
+    const [title = '', blank, purpose = '', ...rest] = read(page).split('\n')
+    expect(title, page).toMatch(/^# \S/)
+    expect(blank, page).toBe('')
+    expect(purpose, page).toMatch(/^[A-Z`]/)
+    expect(
+      rest.slice(0, 12).some((line) => line.startsWith('```')),
+      page,
+    ).toBe(true)
+  }
+})
+
+const spansIn = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span)
+
+describe('every path on the pages exists', () => {
+  const tables = read('AGENTS.md').split('## To change')[1]?.split('\n## ')[0] ?? ''
+  const rows = tables
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| to change |'))
+    .map((line) => line.split(' | ').slice(1).join(' | '))
+
+  test('in the tables of AGENTS.md, from the root of the repository', () => {
+    expect(rows.length).toBeGreaterThan(50)
+    const paths = rows.flatMap(spansIn).filter((span) => span.includes('/') && !/\s/.test(span))
+    expect(rows.filter((row) => spansIn(row).length === 0)).toEqual([])
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([])
+  })
+
+  test('in the other parts of AGENTS.md, from the root or from packages/gateway/src', () => {
+    const paths = spansIn(read('AGENTS.md').replace(tables, '')).filter((span) =>
+      /^[\w/.-]+\/[\w.-]*$/.test(span),
+    )
+    const gone = paths.filter((path) =>
+      ['', 'packages/gateway/src'].every((base) => !existsSync(join(root, base, path))),
+    )
+    expect(gone).toEqual([])
+  })
+
+  test('below packages/, test/ and examples/, on every page', () => {
+    const gone = pages.flatMap((page) =>
+      spansIn(read(page))
+        .filter((span) => /^(packages|test|examples)\/[\w/.-]+$/.test(span) && !existsSync(join(root, span)))
+        .map((span) => `${page}: ${span}`),
+    )
+    expect(gone).toEqual([])
+  })
+
+  test('of tests, by their names', () => {
+    const names = ['packages', 'test'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.test.ts') && !name.includes('node_modules'))
+        .map((name) => `/${folder}/${name.replaceAll('\\', '/')}`),
+    )
+    const gone = pages.flatMap((page) =>
+      spansIn(read(page))
+        .filter(
+          (span) => /^[\w/.-]+\.test\.ts$/.test(span) && !names.some((name) => name.endsWith(`/${span}`)),
+        )
+        .map((span) => `${page}: ${span}`),
+    )
+    expect(gone).toEqual([])
+  })
 })
 
 test("the cutover has every agent of HotDash's policy, with its team and its limits", () => {

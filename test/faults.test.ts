@@ -16,7 +16,7 @@ const binding: Record<string, GatewayOptions> = {
     },
   },
   'a model list': { policy: { teams: { t: { agents: ['support'], models: ['gpt-4o'] } } } },
-  'an off-switch': { policy: { agents: { support: { off: true } } } },
+  'an off-switch': { policy: { agents: { support: { disabled: true } } } },
   'a key that is required': {
     policy: { teams: { t: { agents: ['support'], keys, requireKey: true } } },
     key: 'another',

@@ -3,129 +3,195 @@ import { dirname, join, normalize, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-/**
- * Who may import whom. A room knows the nouns (call.ts), the rooms listed here, and itself; only the pipeline knows
- * all stages, and no stage knows another.
- */
-const ROOMS: Record<string, string[]> = {
-  account: [
-    'body',
-    'cache',
-    'coalesce',
-    'identify',
-    'litellm',
-    'policy',
-    'quota',
-    'redis',
-    'route',
-    'semantic',
-    'sinks',
-    'upstream',
-  ],
-  body: ['account'],
-  cache: ['account', 'body', 'identify', 'redis'],
-  coalesce: ['account', 'body', 'cache', 'redis'],
-  custody: ['redis'],
-  identify: ['account', 'policy', 'quota', 'semantic'],
-  litellm: ['account', 'body', 'cache', 'identify', 'redis'],
-  policy: ['redis'],
-  quota: ['account', 'body', 'identify', 'redis', 'route'],
-  redis: [],
-  route: ['policy'],
-  semantic: ['account', 'body', 'cache', 'identify', 'policy', 'redis'],
-  sinks: ['account', 'body', 'identify', 'policy', 'redis'],
-  stale: ['identify'],
-  upstream: ['account', 'body', 'custody', 'identify'],
+/** A file imports only from its own folder and from folders of a lower layer. */
+const LAYER: Record<string, number> = {
+  core: 0,
+  util: 1,
+  redis: 2,
+  body: 2,
+  tokens: 2,
+  egress: 2,
+  pricing: 3,
+  fingerprint: 3,
+  queue: 3,
+  policy: 4,
+  entry: 4,
+  // Stages: none imports another.
+  account: 5,
+  identify: 5,
+  route: 5,
+  stale: 5,
+  cache: 5,
+  coalesce: 5,
+  throttle: 5,
+  custody: 5,
+  quota: 5,
+  litellm: 5,
+  upstream: 5,
+  semantic: 5,
+  sinks: 5,
+  'pipeline.ts': 6,
+  config: 6,
+  http: 7,
+  gateway: 8,
+  'client.ts': 9,
+  'index.ts': 10,
 }
-/** Nouns and small things that anybody may use. */
-const COMMON = new Set([
-  'faults.ts',
-  'timers.ts',
-  'governed.ts',
-  'later.ts',
-  'mask.ts',
-  'call.ts',
-  'json.ts',
-  'json-limits.ts',
-  'wait.ts',
-  'refuse.ts',
-  'options-error.ts',
-  'reading.ts',
-  'say.ts',
-  'unexamined.ts',
-  'words.ts',
-])
-const root = fileURLToPath(new URL('../packages/gateway/src', import.meta.url))
+/** The same inside semantic/, whose pure folders know only core/ and util/ besides. */
+const SEMANTIC: Record<string, number> = {
+  guards: 0,
+  index: 0,
+  embedding: 0,
+  query: 1,
+  store: 2,
+  judge: 3,
+  backends: 3,
+  decision: 4,
+}
+const PURE = ['guards', 'index']
 
-const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
-  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+type Source = { path: string; text: string }
 
-const importsOf = ({ path, text }: { path: string; text: string }, kind: 'all' | 'values' = 'all') =>
-  [...text.matchAll(/^(?:import|export) (type )?[^;]*?from '(\.[^']+)'/gms)]
+const sourcesIn = (folder: string): Source[] => {
+  const root = fileURLToPath(new URL(folder, import.meta.url))
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !/\.(test|d)\.ts$/.test(path))
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+}
+const sources = sourcesIn('../packages/gateway/src')
+const ops = sourcesIn('../packages/ops/src')
+const testing = sourcesIn('../packages/testing/src')
+
+/** Types included: `import type`, `import()` and re-exports count. */
+const importsOf = ({ path, text }: Source, kind: 'all' | 'values' = 'all') =>
+  [...text.matchAll(/(?:^(?:import|export) (type )?[^;'"]*?from |import\()'(\.[^']+)'/gms)]
     .filter(([, type]) => kind === 'all' || type === undefined)
     .map(([, , to = '']) => normalize(join(dirname(path), to)))
+    .filter((to) => to.endsWith('.ts'))
 
-const roomOf = (path: string) => (path.includes(sep) ? path.split(sep)[0] : undefined)
+const folderOf = (path: string) => path.split(sep)[0] ?? path
 
-test('a room imports only from the rooms it may know', () => {
-  for (const source of sources) {
-    const room = roomOf(source.path)
-    if (room === undefined) continue
-    for (const to of importsOf(source)) {
-      const other = roomOf(to)
-      const allowed = other === undefined ? COMMON.has(to) : other === room || ROOMS[room]?.includes(other)
-      expect(allowed, `${source.path} imports ${to}`).toBe(true)
-    }
-  }
+test('every folder of the gateway has a layer', () => {
+  expect([...new Set(sources.map(({ path }) => folderOf(path)))].toSorted()).toEqual(
+    Object.keys(LAYER).toSorted(),
+  )
+})
+
+test('a file imports only from its own folder and from lower layers', () => {
+  const upward = sources.flatMap((source) =>
+    importsOf(source).flatMap((to) => {
+      const [from, target] = [folderOf(source.path), folderOf(to)]
+      const lower = (LAYER[target] ?? Number.NaN) < (LAYER[from] ?? Number.NaN)
+      return from === target || lower ? [] : [`${source.path} imports ${to}`]
+    }),
+  )
+  expect(upward).toEqual([])
+})
+
+test('the folders of semantic/ have layers of their own', () => {
+  const upward = sources
+    .filter(({ path }) => path.startsWith(`semantic${sep}`))
+    .flatMap((source) => {
+      const from = source.path.split(sep)[1] ?? ''
+      if (SEMANTIC[from] === undefined) return []
+      return importsOf(source).flatMap((to) => {
+        const [folder, target = ''] = to.split(sep)
+        if (folder !== 'semantic')
+          return PURE.includes(from) && folder !== 'core' && folder !== 'util'
+            ? [`${source.path} imports ${to}`]
+            : []
+        const lower = target === from || (SEMANTIC[target] ?? Number.NaN) < (SEMANTIC[from] ?? Number.NaN)
+        return lower ? [] : [`${source.path} imports ${to}`]
+      })
+    })
+  expect(upward).toEqual([])
+})
+
+test('a sink backend imports only the shared files of sinks/, sinks/otlp/ and lower layers', () => {
+  const backends = new Map<string, number>()
+  const sideways = sources
+    .filter(({ path }) => path.startsWith(`sinks${sep}`) && path.split(sep).length > 2)
+    .flatMap((source) => {
+      const backend = source.path.split(sep)[1] ?? ''
+      backends.set(backend, (backends.get(backend) ?? 0) + 1)
+      const allowed = backend === 'otlp' ? ['otlp'] : [backend, 'otlp']
+      return importsOf(source)
+        .filter((to) => to.startsWith(`sinks${sep}`) && to.split(sep).length > 2)
+        .filter((to) => !allowed.includes(to.split(sep)[1] ?? ''))
+        .map((to) => `${source.path} imports ${to}`)
+    })
+  expect([...backends.keys()].toSorted()).toEqual(['langfuse', 'metrics', 'otel', 'otlp', 'supabase'])
+  expect(sideways).toEqual([])
+})
+
+test('only the list of backends imports a backend from within sinks/', () => {
+  const shared = sources.filter(({ path }) => path.startsWith(`sinks${sep}`) && path.split(sep).length === 2)
+  const down = shared.flatMap((source) =>
+    importsOf(source)
+      .filter((to) => to.startsWith(`sinks${sep}`) && to.split(sep).length > 2)
+      .map(() => source.path),
+  )
+  expect([...new Set(down)]).toEqual([`sinks${sep}backends.ts`])
+})
+
+test('no import goes in a circle, types included', () => {
+  for (const [name, files] of Object.entries({ gateway: sources, ops, testing }))
+    expect(circlesIn(files), name).toEqual([])
+})
+
+/** Files that import each other, directly or through others: each file that reaches itself. */
+function circlesIn(files: Source[]): string[] {
+  const graph = new Map(files.map((source) => [source.path, importsOf(source)]))
+  const reaches = (from: string, goal: string, seen = new Set<string>()): boolean =>
+    (graph.get(from) ?? []).some((to) => {
+      if (to === goal) return true
+      if (seen.has(to)) return false
+      seen.add(to)
+      return reaches(to, goal, seen)
+    })
+  return [...graph.keys()].filter((path) => reaches(path, path))
+}
+
+test('the root of the package holds index, client and pipeline', () => {
+  expect(sources.map(({ path }) => path).filter((path) => !path.includes(sep))).toEqual(
+    expect.arrayContaining(['index.ts', 'client.ts', 'pipeline.ts']),
+  )
+  expect(sources.filter(({ path }) => !path.includes(sep))).toHaveLength(3)
+})
+
+test('an index.ts is an entry point of the package, and no file of the package imports it', () => {
+  const entries = sources.map(({ path }) => path).filter((path) => path.endsWith('index.ts'))
+  expect(entries.toSorted()).toEqual([`custody${sep}index.ts`, 'index.ts', `policy${sep}index.ts`])
+  for (const source of sources)
+    for (const to of importsOf(source))
+      expect(to.endsWith('index.ts'), `${source.path} imports ${to}`).toBe(false)
 })
 
 test('no stage imports another stage; the pipeline imports them all', () => {
   const stages = sources.filter(({ path }) => path.endsWith(`${sep}stage.ts`))
-  for (const stage of stages)
-    expect(
-      importsOf(stage, 'values').filter((to) => to.endsWith(`${sep}stage.ts`)),
-      stage.path,
-    ).toEqual([])
   const pipeline = sources.find(({ path }) => path === 'pipeline.ts')
   expect(pipeline && importsOf(pipeline).filter((to) => to.endsWith(`${sep}stage.ts`))).toHaveLength(
     stages.length,
   )
 })
 
-test('only the door, the sender and who asks for sinks know fetch; only body/ touches bytes', () => {
+test('fetch is called in four places, and bytes are read in body/ alone', () => {
   const callers = sources
     .filter(({ text }) => /\btransport\(|globalThis\.fetch\(/.test(text))
     .map(({ path }) => path)
   expect(callers.toSorted()).toEqual([
-    'pass-through.ts',
-    `sinks${sep}answer.ts`,
-    `upstream${sep}ask.ts`,
+    `http${sep}pass-through.ts`,
+    `sinks${sep}http.ts`,
     `upstream${sep}probe.ts`,
+    `upstream${sep}request.ts`,
   ])
   const readers = sources
     .filter(({ text }) => /getReader\(|new ReadableStream|TextDecoder/.test(text))
     .map(({ path }) => path)
-  expect(readers.filter((path) => roomOf(path) !== 'body')).toEqual([])
+  expect(readers.filter((path) => folderOf(path) !== 'body')).toEqual([])
 })
 
-test("no file is longer than a reader's patience", () => {
-  for (const { path, text } of sources) expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
-})
-
-const ops = fileURLToPath(new URL('../packages/ops/src', import.meta.url))
-const opsSources = readdirSync(ops, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
-  .map((path) => ({ path, text: readFileSync(join(ops, path), 'utf8') }))
-
-test('no command of ops knows another, and nothing below a command knows one', () => {
-  for (const source of opsSources)
-    for (const to of importsOf(source))
-      expect(roomOf(to), `${source.path} imports ${to}`).not.toBe('commands')
-})
-
-test('what serves knows the gateway by its fetch alone, and asks nobody else', () => {
-  const served = opsSources.filter(({ path }) => roomOf(path) === 'serve')
-  for (const { path, text } of served) expect(text, path).not.toMatch(/(?<!gateway\.)\bfetch\(/)
-  for (const { path, text } of opsSources) expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
+test('no file has more than 300 lines', () => {
+  for (const { path, text } of [...sources, ...ops, ...testing])
+    expect(text.split('\n').length, path).toBeLessThanOrEqual(300)
 })

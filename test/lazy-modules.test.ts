@@ -11,7 +11,7 @@ type Told = {
   flushed: boolean[]
   pending: number[]
   costs: Cost[]
-  sinks: Record<string, { state: string; trouble?: string }>
+  sinks: Record<string, { state: string; lastError?: string }>
 }
 
 async function without(module: string): Promise<{ code: unknown; err: string; told: Told }> {

@@ -32,7 +32,9 @@ async function outcome(call: () => Promise<unknown>) {
 }
 
 test('an agent that is switched off is refused on every path, and others are not', async () => {
-  const { client, upstream, records } = await setup({ policy: policy({ agents: { seo: { off: true } } }) })
+  const { client, upstream, records } = await setup({
+    policy: policy({ agents: { seo: { disabled: true } } }),
+  })
   const seo = { agent: 'seo' }
   const calls = [
     () => client.chat.completions.create(ask('a'), gatewayOptions(seo)),
@@ -59,7 +61,7 @@ test('an agent that is switched off is refused where calls go straight and throu
   const { url, seen } = await standIn(() => ({ body: chat('proxied') }))
   for (const mode of ['direct', 'litellm'] as const) {
     const { client, upstream } = await setup({
-      policy: policy({ agents: { support: { off: true, mode } } }),
+      policy: policy({ agents: { support: { disabled: true, mode } } }),
       litellm: { baseURL: url, apiKey: 'sk-team' },
     })
     const refused = await outcome(() => client.chat.completions.create(ask('a')))
@@ -70,9 +72,9 @@ test('an agent that is switched off is refused where calls go straight and throu
 })
 
 test('a model is swapped wherever it was chosen, named, or fallen back to; prices and records follow', async () => {
-  const swap = { 'gpt-4o-mini': 'gpt-4.1-nano', 'gpt-4o': 'gpt-4o-mini' }
+  const aliases = { 'gpt-4o-mini': 'gpt-4.1-nano', 'gpt-4o': 'gpt-4o-mini' }
   const { client, upstream, records } = await setup({
-    policy: policy({ routing: { ...policy().routing, swap } }),
+    policy: policy({ routing: { ...policy().routing, aliases } }),
     cache: false,
   })
   const long = `${'many words of a long report '.repeat(700)}`

@@ -70,7 +70,7 @@ test('a partial success is counted and not sent again; a 503 is sent again', asy
   state.body = JSON.stringify({ partialSuccess: { rejectedSpans: '2', errorMessage: 'quota' } })
   for (let call = 0; call < 5; call += 1) await client.chat.completions.create(ask(`question ${call}`))
   await client.gateway.flush()
-  expect(stats()).toMatchObject({ delivered: 3, refused: 2, queued: 0 })
+  expect(stats()).toMatchObject({ delivered: 3, rejected: 2, queued: 0 })
   expect(received).toHaveLength(1)
   Object.assign(state, { status: 503, body: 'down' })
   await client.chat.completions.create(ask('later'))
@@ -78,7 +78,7 @@ test('a partial success is counted and not sent again; a 503 is sent again', asy
   expect(stats()).toMatchObject({ queued: 1, state: 'failing' })
   Object.assign(state, { status: 200, body: '' })
   await until(() => stats()?.queued === 0, 'it is delivered')
-  expect(stats()).toMatchObject({ delivered: 4, refused: 2 })
+  expect(stats()).toMatchObject({ delivered: 4, rejected: 2 })
 })
 
 test('a web page is no success: somebody else lives at that address', async () => {
@@ -90,7 +90,7 @@ test('a web page is no success: somebody else lives at that address', async () =
   expect(client.gateway.stats().sinks?.otel).toMatchObject({
     queued: 1,
     delivered: 0,
-    trouble: expect.stringContaining('check its address'),
+    lastError: expect.stringContaining('check its address'),
   })
 })
 

@@ -1,11 +1,17 @@
 import type { GatewayOptions, SemanticPolicy } from '@hotdash/llm-gateway'
-import type { FakeOptions } from '@hotdash/llm-gateway-testing'
+import type { FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
 import { embedder } from './semantic-embedder.ts'
 import { ask, type Setup, setup } from './support.ts'
 
 /** For vectors of words, as for any that were measured. */
-const calibration = { alone: 0.99, confidence: 0.55, floor: 0.6, spread: 0.1, doubtAt: 0.5 }
+const calibration = {
+  minSimilarity: 0.99,
+  minConfidence: 0.55,
+  minConsensusSimilarity: 0.6,
+  bandwidth: 0.1,
+  priorSimilarity: 0.5,
+}
 const measured = { ...embedder, calibration }
 
 const SHIPPING = [
@@ -18,7 +24,7 @@ const ANOTHER = 'Do you really ship wooden chairs to Norway?'
 
 const options = (semantic: SemanticPolicy = {}, more: GatewayOptions = {}): GatewayOptions => ({
   policy: {
-    cache: { semantic: { mode: 'on', band: 0.6, judge: { rate: 1, perHour: 36_000 }, ...semantic } },
+    cache: { semantic: { mode: 'on', judgeFrom: 0.6, judge: { rate: 1, perHour: 36_000 }, ...semantic } },
   },
   cache: { semantic: { embedder: measured } },
   ...more,
@@ -27,7 +33,7 @@ const options = (semantic: SemanticPolicy = {}, more: GatewayOptions = {}): Gate
 type Given = { question: string; answer: string }
 
 /** An upstream that words each answer otherwise, and whose judge holds questions of one topic to have one answer. */
-const upstream = (topicOf: (question: string) => string = () => 'shipping'): FakeOptions => ({
+const upstream = (topicOf: (question: string) => string = () => 'shipping'): FakeOpenAIOptions => ({
   answer: ({ body }) => {
     const { messages } = body as { messages: { content: string }[] }
     const said = messages.at(-1)?.content ?? ''
@@ -53,11 +59,11 @@ test('what several around agree on is served, though none of them is near enough
   expect(await asking(it, ...SHIPPING, ANOTHER)).toMatchObject({
     cache: 'semantic',
     costUsd: 0,
-    semantic: { outcome: 'hit', path: 'agreement', threshold: 0.99 },
+    semantic: { outcome: 'hit', path: 'consensus', threshold: 0.99 },
   })
   const stats = it.client.gateway.stats().semantic?.support
-  expect(stats?.agreement).toMatchObject({ confidence: 0.55, error: 0 })
-  expect(stats?.agreement.hits).toBeGreaterThan(0)
+  expect(stats?.consensus).toMatchObject({ confidence: 0.55, error: 0 })
+  expect(stats?.consensus.hits).toBeGreaterThan(0)
 })
 
 test('where the judge says that their answers differ, nobody agrees', async () => {
@@ -72,7 +78,7 @@ test('where the judge says that their answers differ, nobody agrees', async () =
 
 test('answers of the same words agree without a judge', async () => {
   const it = await setup(options({ judge: false }), {}, { answer: () => 'We ship to all of Europe.' })
-  expect(await asking(it, ...SHIPPING, ANOTHER)).toMatchObject({ semantic: { path: 'agreement' } })
+  expect(await asking(it, ...SHIPPING, ANOTHER)).toMatchObject({ semantic: { path: 'consensus' } })
   expect(it.upstream.requests.every(({ text }) => !text.includes('asked_now'))).toBe(true)
 })
 
@@ -92,25 +98,25 @@ test('of an embedder that nobody measured, agreement is believed when judgements
   )
   await asking(it, ...SHIPPING, ...more)
   const outcomes = it.records.flatMap(({ semantic }) => semantic?.outcome ?? [])
-  const [unproven, hit] = [outcomes.indexOf('unproven'), outcomes.indexOf('hit')]
-  expect(unproven).toBeGreaterThan(0)
-  expect(hit).toBeGreaterThan(unproven)
+  const [uncalibrated, hit] = [outcomes.indexOf('uncalibrated'), outcomes.indexOf('hit')]
+  expect(uncalibrated).toBeGreaterThan(0)
+  expect(hit).toBeGreaterThan(uncalibrated)
 })
 
 test('in shadow the answers around are grouped and judged, too, and nothing is served', async () => {
   const it = await setup(options({ mode: 'shadow' }), {}, upstream())
   expect(await asking(it, ...SHIPPING, ANOTHER)).toMatchObject({
     cache: 'miss',
-    semantic: { outcome: 'would-hit', path: 'agreement' },
+    semantic: { outcome: 'shadow-hit', path: 'consensus' },
   })
 })
 
 test('with second sighting an answer serves after a second call got one that says the same', async () => {
-  const it = await setup(options({ secondSighting: true, threshold: 0.85 }), {}, upstream())
+  const it = await setup(options({ requireConfirmation: true, threshold: 0.85 }), {}, upstream())
   const [first = '', second = '', third = ''] = SHIPPING
   expect(await asking(it, first, second)).toMatchObject({
     cache: 'miss',
-    semantic: { outcome: 'veto', reason: 'unsighted' },
+    semantic: { outcome: 'veto', reason: 'unconfirmed' },
   })
   expect(await asking(it, third)).toMatchObject({ cache: 'semantic' })
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { GUARD_NAMES } from '../packages/gateway/src/policy/policy.ts'
-import { CALIBRATION } from '../packages/gateway/src/semantic/embed/local.ts'
+import { GUARD_NAMES } from '#src/core/policy.ts'
+import { CALIBRATION } from '#src/semantic/embedding/local.ts'
 import { ownParaphrases, ownQuestions, ownTraps } from './bench/semantic/data.ts'
 import { servedAt, verdictsOn } from './bench/semantic/pairs.ts'
 import { playProduct } from './bench/semantic/play.ts'
@@ -14,7 +14,7 @@ const traps = await verdictsOn(ownTraps('heldOut'), embed)
 const paraphrases = await verdictsOn(ownParaphrases('heldOut'), embed)
 
 test('of the held-out traps none is served, at the default threshold or far below it', () => {
-  for (const threshold of [CALIBRATION.alone, NEAR, CALIBRATION.floor, 0.5]) {
+  for (const threshold of [CALIBRATION.minSimilarity, NEAR, CALIBRATION.minConsensusSimilarity, 0.5]) {
     const served = traps.filter(({ similarity, veto }) => similarity >= threshold && veto === undefined)
     expect(served).toEqual([])
   }

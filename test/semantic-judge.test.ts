@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type Capture, type Report, type Sink, withGateway } from '@hotdash/llm-gateway'
-import type { FakeOptions } from '@hotdash/llm-gateway-testing'
+import { type Capture, withGateway } from '@hotdash/llm-gateway'
+import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
+import type { FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { embedder } from './semantic-embedder.ts'
@@ -10,7 +11,7 @@ import { ask, setup } from './support.ts'
 const RUNS = Math.ceil(15 * Number(process.env.FUZZ_RUNS ?? 1))
 
 const JUDGED = '"asked_now"'
-const upstream = (verdict: string): FakeOptions => ({
+const upstream = (verdict: string): FakeOpenAIOptions => ({
   answer: ({ body }) => {
     const { messages } = body as { messages: { content: string }[] }
     const said = messages.at(-1)?.content ?? ''
@@ -68,7 +69,7 @@ test("a judge's call is no user's: its record names none, no sink holds what it 
                 semantic: {
                   mode: mode as 'on',
                   threshold: near ? 0.5 : 0.99,
-                  band: 0.5,
+                  judgeFrom: 0.5,
                   guards: [],
                   judge: { rate: 1, perHour: 1e6 },
                 },

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { createDirectory } from '../packages/gateway/src/identify/who.ts'
-import { applied } from '../packages/gateway/src/policy/applied.ts'
-import type { Live, Switches } from '../packages/gateway/src/policy/live.ts'
-import type { CachePolicy, Policy } from '../packages/gateway/src/policy/policy.ts'
-import { settingsOf } from '../packages/gateway/src/settings.ts'
+import { resolveSettings } from '#src/config/settings.ts'
+import type { CachePolicy, Policy } from '#src/core/policy.ts'
+import { createDirectory } from '#src/identify/directory.ts'
+import { applySwitches } from '#src/policy/apply-switches.ts'
+import type { Live, Switches } from '#src/policy/live/live.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
 
@@ -30,7 +30,7 @@ function expected(layers: Said[], caps: Said[]): Mode {
 
 test.each(MODES)('a client that says %s widens nothing, whatever policy and switches say', (client) => {
   let tried = 0
-  const { narrow } = settingsOf(
+  const { applyClientCacheOptions: narrow } = resolveSettings(
     { ...(client !== undefined && { cache: { semantic: client === false ? false : { mode: client } } }) },
     true,
   )
@@ -49,7 +49,7 @@ test.each(MODES)('a client that says %s widens nothing, whatever policy and swit
               ...(own && { agents: { a: { semantic: own } } }),
             }
             const who = createDirectory(
-              narrow(applied({ version: 1, policy, switches } as Live)),
+              narrow(applySwitches({ version: 1, policy, switches } as Live)),
               () => undefined,
               () => 'embedded',
             )
@@ -62,9 +62,9 @@ test.each(MODES)('a client that says %s widens nothing, whatever policy and swit
 })
 
 test.each([
-  ['shadow', 'on', 'would-hit'],
+  ['shadow', 'on', 'shadow-hit'],
   ['off', 'on', undefined],
-  ['on', 'shadow', 'would-hit'],
+  ['on', 'shadow', 'shadow-hit'],
   ['on', 'on', 'hit'],
   ['on', 'off', undefined],
 ] as const)('policy %s, client %s: %s', async (mode, client, outcome) => {

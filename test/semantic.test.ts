@@ -27,7 +27,7 @@ test('a question in other words has the answer again, and says so', async () => 
   expect(response.headers.get('x-gateway-cache')).toBe('semantic')
   expect(Number(response.headers.get('x-gateway-similarity'))).toBeGreaterThan(0.9)
   expect(records.map(({ cache, semantic }) => [cache, semantic?.outcome])).toEqual([
-    ['miss', 'nothing'],
+    ['miss', 'no-candidate'],
     ['semantic', 'hit'],
   ])
   expect(records[1]).toMatchObject({ costUsd: 0, savedUsd: records[0]?.costUsd })
@@ -64,7 +64,7 @@ test('in shadow nothing is served, and the record tells what would have been', a
     await client.gateway.flush()
   }
   expect(upstream.requests).toHaveLength(2)
-  expect(records[1]).toMatchObject({ cache: 'miss', semantic: { outcome: 'would-hit' } })
+  expect(records[1]).toMatchObject({ cache: 'miss', semantic: { outcome: 'shadow-hit' } })
   const stats = client.gateway.stats().semantic?.support
   expect(stats).toMatchObject({ hitRate: 0.5, savedUsd: records[1]?.costUsd })
 })
@@ -104,7 +104,7 @@ test('a caller can forbid it, for one call or by header', async () => {
   })
   await client.gateway.flush()
   expect(records.map(({ cache, semantic }) => [cache, semantic?.outcome])).toEqual([
-    ['miss', 'nothing'],
+    ['miss', 'no-candidate'],
     ['miss', undefined],
     ['miss', undefined],
   ])
@@ -278,7 +278,7 @@ test.each(['YES', 'NO'])(
   async (verdict) => {
     const judge = { rate: 1, perHour: 3_600 }
     const { client, records } = await setup(
-      options({ threshold: 0.999, band: 0.5, judge, mode: 'on' }),
+      options({ threshold: 0.999, judgeFrom: 0.5, judge, mode: 'on' }),
       {},
       judging(verdict),
     )
@@ -286,7 +286,7 @@ test.each(['YES', 'NO'])(
       await client.chat.completions.create(ask(question))
       await client.gateway.flush()
     }
-    expect(records[1]?.semantic?.outcome).toBe('below')
+    expect(records[1]?.semantic?.outcome).toBe('below-threshold')
     const asked = records.filter(({ tags }) => tags.includes('gateway:semantic'))
     expect(asked.map(({ operation, status }) => [operation, status])).toEqual([['chat', 'ok']])
     const stats = client.gateway.stats().semantic?.support

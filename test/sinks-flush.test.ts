@@ -1,4 +1,5 @@
-import { createGateway, DeliveryError, type Gateway, type Sink } from '@hotdash/llm-gateway'
+import { createGateway, type Gateway } from '@hotdash/llm-gateway'
+import { DeliveryError, type Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -21,7 +22,7 @@ function receiver() {
       if (state.down) throw new DeliveryError('down')
       const refused = state.spoilt
       state.spoilt = 0
-      return { refused, ...(refused > 0 && { trouble: 'refused' }) }
+      return { rejected: refused, ...(refused > 0 && { reason: 'refused' }) }
     },
   }
   return { state, sink }
@@ -83,7 +84,7 @@ test('a loss that was found in the background is told by the next flush, by no o
   state.spoilt = 1
   await call(gateway)
   await Promise.all(kept)
-  expect(gateway.stats().sinks?.receiver).toMatchObject({ refused: 1, queued: 0 })
+  expect(gateway.stats().sinks?.receiver).toMatchObject({ rejected: 1, queued: 0 })
   expect(await gateway.flush()).toBe(false)
   expect(await gateway.flush()).toBe(true)
   await call(gateway)
@@ -92,7 +93,7 @@ test('a loss that was found in the background is told by the next flush, by no o
 })
 
 test('a flush that gave up waiting tells no loss of after it', async () => {
-  let deliver: (delivery: { refused: number }) => void = () => undefined
+  let deliver: (delivery: { rejected: number }) => void = () => undefined
   const sink: Sink = {
     name: 'slow',
     lingerMs: 600_000,
@@ -102,7 +103,7 @@ test('a flush that gave up waiting tells no loss of after it', async () => {
   await call(gateway)
   expect(await gateway.flush(1)).toBe(false)
   const second = gateway.flush()
-  deliver({ refused: 1 })
+  deliver({ rejected: 1 })
   expect([await second, await gateway.flush()]).toEqual([false, true])
   await gateway.close()
 })

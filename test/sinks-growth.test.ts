@@ -1,4 +1,5 @@
-import { createGatewayClient, type Report, type Sink } from '@hotdash/llm-gateway'
+import { createGatewayClient } from '@hotdash/llm-gateway'
+import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
 import { runs } from './bytes/runs.ts'

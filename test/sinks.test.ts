@@ -1,4 +1,5 @@
-import { createGatewayClient, DeliveryError, type Report, type Sink } from '@hotdash/llm-gateway'
+import { createGatewayClient } from '@hotdash/llm-gateway'
+import { DeliveryError, type Report, type Sink } from '@hotdash/llm-gateway/sinks'
 import { expect, test } from 'vitest'
 import { ask, setup, until } from './support.ts'
 

@@ -4,7 +4,7 @@ import {
   type GatewayClient,
   type GatewayOptions,
 } from '@hotdash/llm-gateway'
-import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI, { type ClientOptions } from 'openai'
 import { afterEach } from 'vitest'
 import { hostileOrigin } from './hostile/under.ts'
@@ -27,7 +27,7 @@ afterEach(async () => {
 export async function setup(
   gateway: GatewayOptions = {},
   client: ClientOptions = {},
-  fake: FakeOptions = {},
+  fake: FakeOpenAIOptions = {},
 ): Promise<Setup> {
   const server = await startFakeOpenAI({ tokens: 'approximate', ...fake })
   open.push(server)

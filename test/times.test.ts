@@ -58,7 +58,7 @@ test.each(['embedded', 'direct'] as const)(
               policy: {},
               otel: { url: collector.url },
               cache: { semantic: false },
-              onCall: ({ at, latencyMs, id }) => void records.push({ at, latencyMs, id }),
+              onCall: ({ startedAt: at, latencyMs, id }) => void records.push({ at, latencyMs, id }),
             },
           })
           const seen: { from: number; tookMs: number }[] = []

@@ -81,7 +81,9 @@ function whose({ context, options, raw, body, metadata }: Named): string | undef
   ])
 }
 
-test('where users are kept apart, two calls share only if all that names their user is the same', async () => {
+test('where users are kept apart, two calls share only if all that names their user is the same', {
+  timeout: 120_000,
+}, async () => {
   const { client } = await setup(apart, {}, counting)
   let run = 0
   await fc.assert(
@@ -95,6 +97,58 @@ test('where users are kept apart, two calls share only if all that names their u
       if (whose(second) === undefined) expect(next.cache).toBe('bypass')
     }),
     { numRuns: runs(150) },
+  )
+})
+
+/** What an inner context says of one field: nothing in one of three ways, a name, or something that cannot be read. */
+const layer = fc.constantFrom<['left out' | 'given' | 'unreadable', unknown?]>(
+  ['left out'],
+  ['given', undefined],
+  ['given', null],
+  ['given', 'ann'],
+  ['given', 'bob'],
+  ['unreadable'],
+)
+
+test('an inner context that leaves a user or a session out keeps the outer one; one that cannot be read shares nothing', {
+  timeout: 120_000,
+}, async () => {
+  const { client } = await setup(apart, {}, counting)
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom('user' as const, 'session' as const),
+      fc.array(layer, { minLength: 1, maxLength: 3 }),
+      async (field, layers) => {
+        run += 1
+        const question = `nested ${run}`
+        const within = (left: typeof layers, work: () => Promise<unknown>): Promise<unknown> => {
+          const [first, ...rest] = left
+          if (first === undefined) return work()
+          const [how, value] = first
+          const context = how === 'given' ? { [field]: value } : {}
+          if (how === 'unreadable')
+            Object.defineProperty(context, field, {
+              get: () => {
+                throw new Error('unreadable')
+              },
+            })
+          return withGateway(context as object, () => within(rest, work))
+        }
+        const call = async () => {
+          const answer = await client.chat.completions.create(ask(question)).withResponse()
+          await client.gateway.flush()
+          return [said(answer.data), answer.response.headers.get('x-gateway-cache')]
+        }
+        const last = layers.findLast(([how, value]) => how === 'unreadable' || typeof value === 'string')
+        const nested = await within(layers, call)
+        const name = last?.[0] === 'given' ? last[1] : undefined
+        const flat = await withGateway((name === undefined ? {} : { [field]: name }) as object, call)
+        if (name === undefined) expect(nested).toMatchObject([expect.anything(), 'bypass'])
+        else expect(flat).toEqual([(nested as unknown[])[0], 'exact'])
+      },
+    ),
+    { numRuns: runs(60) },
   )
 })
 
@@ -223,6 +277,32 @@ test('another key of the same upstream goes on being answered', async () => {
   ).rejects.toMatchObject({ status: 401 })
   expect(said(await client.chat.completions.create(ask('known')))).toBe(said(known))
 })
+
+test.each([
+  ['organization', 'some_code', true],
+  ['project', 'another_code', true],
+  ['organization', 'invalid_api_key', false],
+  ['project', 'account_deactivated', false],
+] as const)(
+  'a 401 to a call of one %s with code %s leaves another one of the same key its answers: %s',
+  async (kind, code, isAnswered) => {
+    const { client, upstream } = await setup({ quota: false, policy: {} }, { maxRetries: 0 }, counting)
+    const [one, other] = ['one', 'other'].map((name) => client.withOptions({ [kind]: name }))
+    const put = (of: typeof one, content: string) => of?.chat.completions.create(ask(content))
+    const known = await put(one, 'known')
+    const others = await put(other, 'known')
+    await client.gateway.flush()
+    upstream.fail({ type: 'status', status: 401, code }, { times: 1 })
+    await expect(put(one, 'new')).rejects.toMatchObject({ status: 401 })
+    const before = upstream.count()
+    const again = await put(other, 'known')
+    expect(upstream.count() - before).toBe(isAnswered ? 0 : 1)
+    if (isAnswered) expect(again && said(again)).toBe(others && said(others))
+    // Upstream takes it again, or is asked until it does.
+    const fresh = await put(one, 'known')
+    expect(fresh && said(fresh)).not.toBe(known && said(known))
+  },
+)
 
 test('a body with a member written twice is answered for itself, each time', async () => {
   const { client, upstream } = await setup({ quota: false, policy: {} })

@@ -26,7 +26,7 @@ const tools: OpenAI.Chat.ChatCompletionTool[] = [
   },
 ]
 
-/** Does a task with any OpenAI client: the gateway's and a bare one get exactly the same requests. */
+/** Runs a task with any OpenAI client: gateway client and bare client send exactly the same requests. */
 export async function perform(client: OpenAI, model: string, task: Task): Promise<Work> {
   switch (task.kind) {
     case 'chat':

@@ -3,7 +3,7 @@ import type { CallRecord } from '@hotdash/llm-gateway'
 import { isHit, nano } from './prices.ts'
 import { type Column, count, dollars, head, line, millis, percent } from './table.ts'
 
-/** A record, and what time it was in the day that is played. */
+/** A record, and its time of the played day. */
 export type Seen = { clock: string; record: CallRecord }
 
 const ROWS = 14
@@ -22,7 +22,7 @@ const columns: Column<Seen>[] = [
   { title: 'ms', width: 5, right: true, of: ({ record }) => millis(record.latencyMs) },
 ]
 
-/** Shows the calls as they end: in place on a terminal, else a line for every 25th. */
+/** Prints calls as they end: in place on a terminal, otherwise one line per 25 calls. */
 export function createBoard(title: string, out: WriteStream) {
   const recent: Seen[] = []
   let calls = 0
@@ -44,7 +44,7 @@ export function createBoard(title: string, out: WriteStream) {
       head(columns),
       ...recent.map((seen) => line(columns, seen)),
     ].map((text) => text.slice(0, Math.max(20, (out.columns ?? 110) - 1)))
-    // Up to where the last drawing began, and clear from there to the end.
+    // Moves to the start of the last drawing, and clears from there to the end.
     out.write(`${drawn > 0 ? `\x1b[${drawn}A` : ''}\x1b[0J${lines.join('\n')}\n`)
     drawn = lines.length
   }
@@ -63,7 +63,7 @@ export function createBoard(title: string, out: WriteStream) {
       else if (calls === 1) out.write(`${title}\n${head(columns)}\n${line(columns, seen)}\n`)
       else if (calls % LINE_EVERY === 0) out.write(`${line(columns, seen)}\n`)
     },
-    /** Draws what is left to draw, and lets go of the place. */
+    /** Draws the rest and releases the terminal lines. */
     stop() {
       if (timer !== undefined) {
         clearTimeout(timer)

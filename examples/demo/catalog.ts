@@ -1,4 +1,4 @@
-/** What people of a shoe shop ask about, all of it made up. */
+/** Questions about a fictional shoe shop. */
 
 export const SYSTEM = {
   'ai-customer': 'You are the shop assistant of HotDash, a shoe shop. Be brief and kind.',
@@ -12,10 +12,10 @@ const matters = [
   'Do you ship TOPIC to Norway?',
   'Which size of TOPIC should I take?',
 ]
-/** 28 questions; customers ask the first of them most. */
+/** 28 questions; customers ask the first ones most often. */
 export const QUESTIONS = matters.flatMap((matter) => topics.map((topic) => matter.replace('TOPIC', topic)))
 
-/** A newsletter goes out, and everybody asks the same at the same time. */
+/** After a newsletter, all customers ask the same question at the same time. */
 export const RUSHES = [
   { clock: 10 * 60 + 30, question: 'Does the 20% newsletter offer hold for boots, too?' },
   { clock: 14 * 60, question: 'Is the flash sale on trail runners still on?' },
@@ -37,7 +37,7 @@ export const POLICIES = [
 const regions = ['north', 'south', 'east', 'west', 'online']
 const lines = ['boots', 'trail runners', 'sneakers', 'sandals', 'slippers']
 
-/** Weekly reports are long, far above 2,000 tokens; the memo is not. */
+/** Weekly reports are far above 2,000 tokens; the memo is below. */
 export const REPORTS = [1, 2, 3, 4, 5].map((week) => ({ week, text: report(week, 120) }))
 export const MEMO = report(6, 6)
 
@@ -51,7 +51,7 @@ function report(week: number, paragraphs: number): string {
   }).join('\n')
 }
 
-/** The background agents' batches: every item is new, as batches are. */
+/** Batches of the background agents: every item is new. */
 export const BATCHES = {
   analytics: (item: number) => `Traffic of landing page ${item}: up 12% on mobile, down 3% on desktop.`,
   inventory: (item: number) =>

@@ -5,7 +5,7 @@ import type { Outcome, Run } from './run.ts'
 import { bareCost, costOf, refused, savedOf, where } from './summary.ts'
 import { busiestMinutes, sum } from './totals.ts'
 
-/** Everything that must hold after a day, each breach as a sentence. */
+/** Checks the day's results. Returns one sentence per failed check. */
 export function breaches(run: Run, records: CallRecord[], stats: Stats): string[] {
   return [
     ...againstStats(records, stats),
@@ -40,7 +40,7 @@ function freeHits(records: CallRecord[]): string[] {
     .map(({ agent, cache, costUsd }) => `${agent}: a hit (${cache}) went upstream or cost $${costUsd}`)
 }
 
-/** Whoever shares an answer gets the very answer that the first one got. */
+/** Calls that share an answer get the same answer as the first call. */
 function sameAnswers({ outcomes }: Run, records: CallRecord[]): string[] {
   const byStep = Map.groupBy(records, ({ trace }) => trace)
   const first = new Map<string, string>()
@@ -65,14 +65,14 @@ function routes({ outcomes }: Run, records: CallRecord[]): string[] {
     )
 }
 
-/** What the gateway says a step cost and saved is what the bare client paid, to the billionth of a dollar. */
+/** Cost plus savings of each gateway step equals the bare client's cost, to the billionth of a dollar. */
 export function againstBare(records: CallRecord[], sent: number, bare: Run, stats: Stats): string[] {
   const byStep = Map.groupBy(records, ({ trace }) => trace)
   const counted =
     sent === stats.upstream ? [] : [`upstream saw ${sent} requests, stats() says ${stats.upstream}`]
   const priced = bare.outcomes.flatMap((outcome) => {
     const mine = byStep.get(outcome.step.id) ?? []
-    // The fallback model has its own price, and a refused call has none.
+    // The fallback model has its own price; a refused call has no cost.
     if (mine.some(({ route, status }) => route === 'failover' || status !== 'ok')) return []
     const [told, paid] = [costOf(mine) + savedOf(mine), bareCost(outcome)]
     return told === paid
@@ -82,12 +82,12 @@ export function againstBare(records: CallRecord[], sent: number, bare: Run, stat
   return [...counted, ...priced]
 }
 
-/** Nine processes are one fleet if they share answers, share calls, and keep together what each keeps alone. */
+/** Checks that nine processes share answers, calls in flight, and limits. */
 export function fleetBreaches(records: CallRecord[], all: Stats[], policy: Policy): string[] {
   const found: string[] = []
   if (sum(all, ({ sharedCache }) => sharedCache?.hits) === 0)
     found.push("no process found another's answer in Redis")
-  if (sum(all, ({ acrossProcesses }) => acrossProcesses?.followed) === 0)
+  if (sum(all, ({ crossProcess: acrossProcesses }) => acrossProcesses?.followers) === 0)
     found.push("no process shared another's call")
   for (const { redis, quota, sharedCache } of all) {
     const errors = (quota?.errors ?? 0) + (sharedCache?.errors ?? 0)

@@ -2,19 +2,19 @@ import { BATCHES, HICCUP, MEMO, POLICIES, QUESTIONS, REPORTS, RUSHES, SYSTEM } f
 import { type Random, randomFrom } from './random.ts'
 import type { Agent, Task } from './tasks.ts'
 
-/** One thing an agent does at some time of the day. */
+/** One task of an agent at a time of the day. */
 export type Step = { id: string; clock: string; agent: Agent; task: Task; long: boolean }
-/** Steps that begin together; the next moment waits for all of them, so that speed changes nothing. */
+/** Steps that begin together. The next moment waits for all of them, so the machine's speed has no effect. */
 export type Day = Step[][]
 
 type Plan = { minute: number; agent: Agent; task: Task }
 
-/** More than the 30 requests a minute that the policy grants the background team: the last are refused. */
+/** More than the background team's 30 requests a minute: the last ones are refused. */
 const BATCH_STEPS = 38
 const STEPS_PER_MOMENT = 12
 const PEOPLE_PER_RUSH = 7
 
-/** In a longer day people repeat themselves more often; there is not more to ask. */
+/** A longer day has more repetitions, not more questions. */
 export function planDay({ steps, seed }: { steps: number; seed: number }): Day {
   const random = randomFrom(seed)
   const batches = Math.min(BATCH_STEPS, Math.round(steps * 0.1))
@@ -39,7 +39,7 @@ export function planDay({ steps, seed }: { steps: number; seed: number }): Day {
   return inMoments(plan.sort((a, b) => a.minute - b.minute))
 }
 
-/** Twelve calls that show everything but the limits; for the real API. */
+/** Twelve calls for the real API: all features except the limits. */
 export function planSmallDay(): Day {
   const [question = '', other = ''] = QUESTIONS
   const document = REPORTS[0]?.text ?? ''
@@ -66,7 +66,7 @@ export function planSmallDay(): Day {
   return moments.map((moment, at) => moment.map((plan, place) => toStep(plan, at * STEPS_PER_MOMENT + place)))
 }
 
-/** One asks, the rest of its team a little later, each in a process of its own; then all of them at once. */
+/** One agent asks, the rest of its team a little later, each in its own process; then all at once. */
 export function planSharedMorning(): Day {
   const agents = ['analytics', 'inventory', 'seo', 'ads', 'content'] as const
   const asks = (agent: Agent, question: string): Plan => ({

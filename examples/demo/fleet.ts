@@ -12,7 +12,7 @@ import type { Outcome, Take } from './run.ts'
 import type { Places } from './sinks.ts'
 import { AGENTS, type Agent } from './tasks.ts'
 
-/** What a worker is started with, and what it tells. */
+/** Messages to and from a worker process. */
 export type Post = { agent: Agent; baseURL: string; redis: string; policy: Policy; places: Places }
 export type Order = { type: 'step'; step: Step } | { type: 'finish' }
 export type Told =
@@ -23,7 +23,7 @@ export type Told =
 
 export type Fleet = { take: Take; finish: () => Promise<Stats[]>; policy: Policy }
 
-/** HotDash's own policy under team names that nobody else has: other days are none of ours, and this one binds nobody. */
+/** HotDash's policy under unique team names: runs share no state with each other or with production. */
 export function policyOfToday(): Policy {
   const day = crypto.randomUUID().slice(0, 8)
   const teams = Object.entries(hotdashPolicy.teams).map(([name, team]) => [`demo-${day}-${name}`, team])
@@ -35,11 +35,11 @@ export function policyOfToday(): Policy {
   }
 }
 
-/** The team of an agent, by HotDash's own policy. */
+/** Returns the team of an agent in HotDash's policy. */
 export const teamOf = (agent: string): string | undefined =>
   Object.entries(hotdashPolicy.teams).find(([, { agents }]) => agents.some((name) => name === agent))?.[0]
 
-/** Nine processes, one for each agent, that have nothing in common but Redis and the address they ask. */
+/** Starts nine processes, one per agent. They share only Redis and the upstream address. */
 export function startFleet(
   start: { baseURL: string; redis: string; places: Places },
   onRecord: (record: CallRecord) => void,
@@ -56,7 +56,7 @@ export function startFleet(
       else waiting.get(told.id)?.resolve(told)
     })
     worker.once('exit', (code) => {
-      // Whatever still waits for this process waits in vain; others may still be delivering their records.
+      // Rejects all pending requests to this process; other processes may still be delivering records.
       for (const { agent, resolve } of waiting.values())
         if (agent === post.agent)
           resolve({ type: 'broken', id: agent, error: `${agent}'s process ended (${code})` })
@@ -92,7 +92,7 @@ export function startFleet(
   }
 }
 
-/** `undefined` if Redis answers, otherwise why it does not. */
+/** Returns `undefined` if Redis answers, otherwise the reason why it does not. */
 export async function troubleWith(redis: string): Promise<string | undefined> {
   const { gateway } = createGatewayClient({
     apiKey: 'none',
@@ -101,7 +101,7 @@ export async function troubleWith(redis: string): Promise<string | undefined> {
   const state = () => gateway.stats().redis
   for (let waited = 0; waited < 3_000 && state()?.state === 'connecting'; waited += 20)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  const { state: found, trouble } = state() ?? { state: 'down', trouble: 'not configured' }
+  const { state: found, lastError: trouble } = state() ?? { state: 'down', lastError: 'not configured' }
   await gateway.close(0)
   return found === 'up' ? undefined : (trouble ?? `it is ${found}`)
 }

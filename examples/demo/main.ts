@@ -21,10 +21,10 @@ import { acrossProcesses, agentTable, comparison, remarks } from './summary.ts'
 import { dollars } from './table.ts'
 import { together } from './totals.ts'
 
-/** How slow the fakes are: a fraction of the real API, so that the day takes seconds. */
+/** Latency of the fakes: a fraction of the real API's, so the day takes seconds. */
 const SLOWNESS = { latencyMs: 60, chunkDelayMs: 1 }
 
-/** The day is compared with a bare client's call by call: what is answered by meaning is shown after it, and left out here. */
+/** The day is compared call by call with a bare client, so the semantic cache is off here and shown afterwards. */
 const WITHOUT_MEANING = { semantic: false } as const
 
 const WHAT_IS_REAL = `Simulated: upstream, its answers, its token counts, its speed (${SLOWNESS.latencyMs} ms, ${SLOWNESS.chunkDelayMs} ms a chunk);
@@ -52,15 +52,15 @@ function onCall(record: CallRecord) {
 
 process.once('SIGINT', () => {
   board.stop()
-  console.log(`\nInterrupted. The day so far:\n\n${agentTable(records)}\n\n${remarks(records)}`)
+  console.log(`\nInterrupted. The day until now:\n\n${agentTable(records)}\n\n${remarks(records)}`)
   process.exit(130)
 })
 
-/** One client for all agents, so that they share cache and limits; whose call it is, is said with each. */
+/** One client for all agents, which share cache and limits. Each call names its agent. */
 async function throughGateway(client: GatewayClient): Promise<Run> {
   const doing: Doing = ({ agent, id }, work) => withGateway({ agent, trace: id }, work)
   const run = await runDay(day, taking({ client, modelFor: gatewayModel, doing }))
-  // What a sink did not take is told below, with its name.
+  // Losses are printed below, by sink name.
   await client.gateway.flush(60_000)
   board.stop()
   console.log(`\n${agentTable(records)}\n\n${remarks(records)}`)
@@ -91,7 +91,7 @@ async function fakeDay(day: Day): Promise<string[]> {
   ]
 }
 
-/** Each agent in a process of its own, and one Redis for all. */
+/** Runs each agent in its own process, with one Redis for all. */
 async function dayOfProcesses(day: Day, redis: string): Promise<string[]> {
   const trouble = await troubleWith(redis)
   if (trouble !== undefined) wrong(`--redis: there is no Redis to be reached: ${trouble}`)

@@ -1,16 +1,11 @@
-import {
-  type CallRecord,
-  createGatewayClient,
-  createLocalEmbedder,
-  type Embedder,
-  hotdashPolicy,
-} from '@hotdash/llm-gateway'
+import { type CallRecord, createGatewayClient, hotdashPolicy } from '@hotdash/llm-gateway'
+import { createLocalEmbedder, type Embedder } from '@hotdash/llm-gateway/local-embedder'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { type Column, table } from './table.ts'
 
 type Topic = 'too small' | 'worn' | 'hours'
 
-/** What support's customers write, one after the other; and what each of them is really about. */
+/** Questions of support's customers, in order, each with its topic. */
 const CHATS: [question: string, topic: Topic][] = [
   ['How do I return shoes that do not fit?', 'too small'],
   ['How can I return shoes that do not fit me?', 'too small'],
@@ -29,11 +24,11 @@ const ANSWERS: Record<Topic, string> = {
   hours: 'We open at nine.',
 }
 
-/** The real thing where its packages are installed; else words in common, which is enough for these few questions. */
+/** The local embedding model if installed; otherwise common words, which suffice for these few questions. */
 async function embedderHere(): Promise<{ embedder: Embedder; what: string }> {
   try {
     const embedder = createLocalEmbedder()
-    // Loads the model, so that no customer waits for it.
+    // Loads the model before the first question.
     await embedder.embed(['How do I return shoes?'])
     return { embedder, what: 'a small English model, in this process (createLocalEmbedder())' }
   } catch {
@@ -44,7 +39,7 @@ async function embedderHere(): Promise<{ embedder: Embedder; what: string }> {
   }
 }
 
-/** Shows what is answered by meaning, and what is not. Returns what went otherwise than it should. */
+/** Prints which questions the semantic cache answers. Returns one sentence per failed check. */
 export async function byMeaning(): Promise<string[]> {
   const { embedder, what } = await embedderHere()
   const upstream = await startFakeOpenAI({ answer: ({ body }) => said(body) })
@@ -58,7 +53,7 @@ export async function byMeaning(): Promise<string[]> {
       langfuse: false,
       supabase: false,
       cache: { semantic: { embedder } },
-      // A day's customers come in a second: the judge has no quiet hours to be asked in.
+      // All questions arrive within a second, so the default hourly limit of judgements would be too low.
       policy: {
         ...hotdashPolicy,
         agents: { support: { cache: { semantic: { mode: 'on', judge: { perHour: 36_000 } } } } },
@@ -68,7 +63,7 @@ export async function byMeaning(): Promise<string[]> {
   })
   for (const [content] of CHATS) {
     await client.chat.completions.create({ model: 'gpt-4o-mini', messages: [{ role: 'user', content }] })
-    // Customers come one after the other; each answer is compared with those before it meanwhile.
+    // Questions arrive one after another; each answer is compared with earlier ones in the background.
     await client.gateway.flush()
   }
   await Promise.all([client.gateway.close(), upstream.close()])
@@ -107,10 +102,10 @@ function broken(records: CallRecord[]): string[] {
 function why(semantic: CallRecord['semantic']): string {
   const { outcome, path, reason, confidence = 0 } = semantic ?? {}
   if (outcome === 'hit')
-    return path === 'agreement' ? `those around agree (${confidence.toFixed(2)})` : 'near enough'
+    return path === 'consensus' ? `neighbours agree (${confidence.toFixed(2)})` : 'near enough'
   if (outcome === 'veto') return `a guard vetoed: ${reason}`
-  if (reason !== undefined) return `not near enough, nor would it have passed: ${reason}`
-  return outcome === 'nothing' ? 'nobody asked before' : 'not near enough'
+  if (reason !== undefined) return `not near enough; a guard would veto: ${reason}`
+  return outcome === 'no-candidate' ? 'no earlier question' : 'not near enough'
 }
 
 type Body = { messages?: { content: string }[] }
@@ -129,7 +124,13 @@ function said(body: Body): string {
 const WORDS: Embedder = {
   id: 'demo-words',
   dimensions: 256,
-  calibration: { alone: 0.97, confidence: 0.68, floor: 0.6, spread: 0.1, doubtAt: 0.5 },
+  calibration: {
+    minSimilarity: 0.97,
+    minConfidence: 0.68,
+    minConsensusSimilarity: 0.6,
+    bandwidth: 0.1,
+    priorSimilarity: 0.5,
+  },
   embed: async (texts) => texts.map(vectorOf),
 }
 

@@ -6,22 +6,22 @@ const HELP = `A day of HotDash's nine agents through the LLM gateway, and the sa
   npm run demo                      about 400 calls in some seconds, no key needed
   npm run demo -- --calls 1000      a longer day: more people ask the same questions
   npm run demo -- --seed 7          another day; the same seed is always the same day
-  npm run demo -- --redis URL       each agent in a process of its own, all at one Redis
+  npm run demo -- --redis URL       each agent in its own process, all at one Redis
   npm run demo -- --langfuse URL --supabase URL
-                                    every call also traced in that Langfuse and written down in that Supabase,
+                                    every call also traced in that Langfuse and stored in that Supabase,
                                     with LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and SUPABASE_SECRET_KEY
   npm run demo -- --live            about 12 calls to the real API, with OPENAI_API_KEY
 
 What to watch
-  cache exact     somebody asked before: answered from memory, $0
-  cache flight    somebody is asking right now: both wait for one answer, one pays
+  cache exact     an identical question came before: answered from memory, $0
+  cache flight    an identical call is in flight: both share one upstream call
   route escalated an input above 2,000 tokens: gpt-4o answers instead of gpt-4o-mini
   route failover  upstream was overloaded (a staged 503): gpt-4o answered
-  refused         the background team is granted 30 requests a minute and wants more
+  refused         the background team sends more than its 30 requests a minute
 
-Without --live nothing leaves this machine: upstream is a fake that makes up its answers, its speed and with
-them its token counts. Caching, routing, limits, prices and records are the gateway's own. The day is pressed
-into seconds, the limits are not: they are per real minute.
+Without --live nothing leaves this machine: upstream is a fake with made-up answers, latency and token counts.
+Caching, routing, limits, prices and records are the gateway's own. The day takes seconds; the limits are per
+real minute.
 
 With --redis, nine processes share answers and limits through that Redis. With --redis, --langfuse or --supabase, all
 runs under team names of their own (demo-...), so that nothing of yours is read or counted, and what is traced can be
@@ -38,7 +38,7 @@ export type DemoOptions = {
   places: Places
 }
 
-/** Exits on its own for --help and for mistakes. */
+/** Exits the process for --help and for invalid options. */
 export function readOptions(): DemoOptions {
   try {
     const { values } = parseArgs({

@@ -4,10 +4,10 @@ import { EMBEDDINGS, MAX_OUTPUT, type Tokens } from './tasks.ts'
 
 const rates = new Map(Object.entries(hotdashPolicy.models))
 
-/** Dollars are added up as whole billionths; sums of floats drift. */
+/** Adds US dollars as whole billionths, since sums of floats drift. */
 export const nano = (usd: number | undefined) => Math.round((usd ?? 0) * 1e9)
 
-/** What upstream charges for one answer, by the policy's prices, in billionths of a dollar. */
+/** Returns upstream's charge for one answer, by the policy's prices, in billionths of a dollar. */
 export function priceOf({ model, input, cached, output }: Tokens): number {
   const rate = rates.get(model)
   if (rate === undefined) throw new Error(`the policy has no price for ${model}`)
@@ -15,7 +15,7 @@ export function priceOf({ model, input, cached, output }: Tokens): number {
   return Math.ceil(Number((exact * 1_000).toFixed(3)))
 }
 
-/** More than a day can cost: a token for every byte, full answers, and the large model for all of it. */
+/** Upper bound of a day's cost: one token per byte, full answers, the large model for all calls. */
 export function mostOf(day: Day): number {
   return day.flat().reduce((sum, { task }) => {
     if (task.kind === 'embeddings')

@@ -1,6 +1,6 @@
 export type Random = ReturnType<typeof randomFrom>
 
-/** The same seed, the same day. (Mulberry32.) */
+/** Seeded random numbers: the same seed gives the same day. Algorithm: Mulberry32. */
 export function randomFrom(seed: number) {
   let state = seed >>> 0
   function next(): number {
@@ -15,9 +15,9 @@ export function randomFrom(seed: number) {
     below,
     pick,
     chance: (share: number) => next() < share,
-    /** Small numbers far more often than large ones, as with questions that people ask. */
+    /** Returns small numbers far more often than large ones, like repeated questions. */
     low: (limit: number) => Math.floor(limit * next() ** 2),
-    /** A minute of the day within `spread` of one of these. */
+    /** Returns a minute of the day within `spread` of one of these. */
     around: (minutes: readonly number[], spread: number) =>
       Math.round((pick(minutes) ?? 0) + (next() + next() - 1) * spread),
   }

@@ -3,11 +3,11 @@ import { perform } from './agents.ts'
 import type { Day, Step } from './day.ts'
 import { EMBEDDINGS, type Work } from './tasks.ts'
 
-/** What became of a step: done, or refused by the gateway for a limit of the team. */
+/** Result of a step: done, or refused by the gateway for a limit of the team. */
 export type Outcome = { step: Step; work?: Work; refusal?: string }
 export type Run = { outcomes: Outcome[]; wallMs: number }
 
-/** How a client gets a step: the gateway is told whose it is, a bare client has nobody to tell. */
+/** Runs a step with a client: the gateway gets the agent's name, a bare client ignores it. */
 export type Doing = (step: Step, work: () => Promise<Work>) => Promise<Work>
 
 export type Take = (step: Step) => Promise<Outcome>
@@ -18,7 +18,7 @@ export type Taking = {
   doing?: Doing
 }
 
-/** Steps done with a client. Throws at the first error that is not a limit of the gateway. */
+/** Runs steps with a client. Throws the first error that is not a limit of the gateway. */
 export function taking({ client, modelFor, doing }: Taking): Take {
   return async (step) => {
     const work = () => perform(client, modelFor(step), step.task)
@@ -34,7 +34,7 @@ export function taking({ client, modelFor, doing }: Taking): Take {
   }
 }
 
-/** The whole day, moment by moment. */
+/** Runs the whole day, moment by moment. */
 export async function runDay(day: Day, take: Take): Promise<Run> {
   const outcomes: Outcome[] = []
   const start = performance.now()
@@ -42,10 +42,10 @@ export async function runDay(day: Day, take: Take): Promise<Run> {
   return { outcomes, wallMs: performance.now() - start }
 }
 
-/** What an agent asks the gateway for: the policy's default, and let it decide. */
+/** Model for gateway calls: the policy's default, so the gateway routes. */
 export const gatewayModel = (step: Step) => (step.task.kind === 'embeddings' ? EMBEDDINGS : 'gpt-4o-mini')
 
-/** What a careful bare agent asks for: the large model for long inputs, as the gateway would have chosen. */
+/** Model for bare calls: the large one for long inputs, as the gateway would choose. */
 export const bareModel = ({ long, task }: Step) =>
   task.kind === 'embeddings' ? EMBEDDINGS : long ? 'gpt-4o' : 'gpt-4o-mini'
 

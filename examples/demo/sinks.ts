@@ -1,7 +1,7 @@
 import type { GatewayOptions, Stats } from '@hotdash/llm-gateway'
 import { type Column, table } from './table.ts'
 
-/** Where the records of a day go, beside the screen. Nowhere, unless it is said: the environment is not asked. */
+/** Receivers of the day's records. None unless named by options; the environment is not read. */
 export type Places = Required<Pick<GatewayOptions, 'langfuse' | 'supabase'>>
 
 /** @throws Error naming the key that is missing. */
@@ -50,7 +50,7 @@ const columns: Column<[name: string, counts: Counts]>[] = [
 function countsOf(all: Stats[]): Map<string, Counts> {
   const sums = new Map<string, Counts>()
   for (const { sinks = {} } of all)
-    for (const [name, { delivered, spilled, refused, dropped, queued }] of Object.entries(sinks)) {
+    for (const [name, { delivered, spilled, rejected: refused, dropped, queued }] of Object.entries(sinks)) {
       const sum = sums.get(name) ?? { delivered: 0, spilled: 0, refused: 0, dropped: 0, queued: 0 }
       sum.delivered += delivered
       sum.spilled += spilled
@@ -62,10 +62,10 @@ function countsOf(all: Stats[]): Map<string, Counts> {
   return sums
 }
 
-/** What became of the records of all processes. */
+/** Delivery counters of all processes. */
 export const sinkTable = (all: Stats[]): string => table(columns, [...countsOf(all)])
 
-/** Every record is where it belongs. */
+/** Checks that every record arrived at every sink. */
 export const sinkBreaches = (all: Stats[], records: number): string[] =>
   [...countsOf(all)]
     .filter(([, { delivered }]) => delivered !== records)

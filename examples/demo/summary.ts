@@ -26,7 +26,7 @@ export function agentTable(records: CallRecord[]): string {
   return table(agentColumns, [...worked, { name: 'all', records }])
 }
 
-/** The gateway's day in words; what only a longer look at the records would show. */
+/** Summarises the gateway's day in sentences. */
 export function remarks(records: CallRecord[]): string {
   const total = records.length
   const hits = records.filter(isHit).length
@@ -55,14 +55,14 @@ const teamColumns: Column<TeamRow>[] = [
   { title: 'refused', width: 7, right: true, of: ({ refused }) => String(refused) },
 ]
 
-/** What nine processes had of each other. */
+/** Summarises what nine processes shared. */
 export function acrossProcesses(records: CallRecord[], all: Stats[], policy: Policy): string {
   const teams = busiestMinutes(records, policy).map((row) => ({
     ...row,
     refused: refused(records.filter(({ team }) => team === row.name)),
   }))
   const found = sum(all, ({ sharedCache }) => sharedCache?.hits)
-  const followed = sum(all, ({ acrossProcesses }) => acrossProcesses?.followed)
+  const followed = sum(all, ({ crossProcess: acrossProcesses }) => acrossProcesses?.followers)
   const commands = sum(all, ({ redis }) => redis?.commands)
   return [
     `Across ${all.length} processes: ${found} answers came out of Redis, ${followed} of them to calls that had waited while`,
@@ -84,7 +84,7 @@ const sideColumns: Column<Side>[] = [
 
 export type Comparison = { gateway: Run; records: CallRecord[]; sent: number; bare: Run; bareSent: number }
 
-/** Both days were really run, one after the other, against fakes of the same slowness. */
+/** Compares both days, run one after the other against fakes of the same latency. */
 export function comparison({ gateway, records, sent, bare, bareSent }: Comparison): string {
   const done = ({ outcomes }: Run) => outcomes.filter(({ work }) => work !== undefined)
   const refusedSteps = new Set(gateway.outcomes.filter(({ refusal }) => refusal).map(({ step }) => step.id))
@@ -116,13 +116,13 @@ export function comparison({ gateway, records, sent, bare, bareSent }: Compariso
   return `${table(sideColumns, rows)}\n\n${words.join(' ')}`
 }
 
-/** A short day with few repetitions saves little, and the fallback model is the dearer one. */
+/** A short day has few repetitions and saves little; the fallback model costs more. */
 function inWords(steps: number, mine: number, like: number): string {
   const change = mine <= like ? `${percent(like - mine, like)} less` : `${percent(mine - like, like)} more`
   return `For the ${steps} steps that both did: ${dollars(mine)} instead of ${dollars(like)}, ${change}.`
 }
 
-/** In billionths of a dollar. */
+/** Unit: billionths of a US dollar. */
 export const bareCost = ({ work }: Outcome) =>
   (work?.used ?? []).reduce((sum, tokens) => sum + priceOf(tokens), 0)
 export const costOf = (records: CallRecord[]) => records.reduce((sum, { costUsd }) => sum + nano(costUsd), 0)

@@ -1,4 +1,4 @@
-/** Tables of plain text: numbers to the right, words to the left. */
+/** Formats plain text tables: numbers right-aligned, words left-aligned. */
 export type Column<Row> = { title: string; width: number; right?: boolean; of: (row: Row) => string }
 
 export const line = <Row>(columns: Column<Row>[], row: Row) =>

@@ -12,7 +12,7 @@ export const AGENTS = [
 ] as const
 export type Agent = (typeof AGENTS)[number]
 
-/** What an agent wants to know; not who pays, who answers, or whether somebody has answered before. */
+/** Content of a request, without caller, model or cache controls. */
 export type Task =
   | { kind: 'chat'; system: string; question: string }
   | { kind: 'tools'; system: string; question: string }
@@ -22,7 +22,7 @@ export type Task =
   | { kind: 'embeddings'; texts: string[] }
 
 export type Tokens = { model: string; input: number; cached: number; output: number }
-/** One entry of `used` for each call that was answered. */
+/** `used` has one entry per answered call. */
 export type Work = { text: string; used: Tokens[] }
 
 export const MAX_OUTPUT = 400

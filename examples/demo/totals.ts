@@ -2,7 +2,7 @@ import type { CallRecord, Policy, Stats } from '@hotdash/llm-gateway'
 
 const MINUTE = 60_000
 
-/** All processes' totals as one. Numbers add up; what only one process can tell is left out. */
+/** Adds the totals of all processes. Fields that only make sense for one process are left out. */
 export function together(all: Stats[]): Stats {
   const [first, ...rest] = all
   if (first === undefined) throw new Error('no process told its totals')
@@ -17,12 +17,12 @@ function addUp<T extends object>(a: T, b: T): T {
   return Object.fromEntries(sums) as T
 }
 
-/** Of each team, the most requests that left within 60 seconds, by the moments at which their calls began. */
+/** Returns each team's highest number of upstream requests in any 60 seconds, by the start of their calls. */
 export function busiestMinutes(records: CallRecord[], policy: Policy) {
   return Object.entries(policy.teams ?? {}).map(([name, { rpm }]) => {
     const times = records
       .filter(({ team }) => team === name)
-      .flatMap(({ at, attempts }) => attempts.map(() => at))
+      .flatMap(({ startedAt: at, attempts }) => attempts.map(() => at))
       .sort((a, b) => a - b)
     const within = times.map((from) => times.filter((at) => at >= from && at < from + MINUTE).length)
     return { name, limit: rpm, most: Math.max(0, ...within) }

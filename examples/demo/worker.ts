@@ -2,7 +2,7 @@ import { createGatewayClient, withGateway } from '@hotdash/llm-gateway'
 import type { Order, Post, Told } from './fleet.ts'
 import { gatewayModel, taking } from './run.ts'
 
-/** One agent in a process of its own: a client, and what it is told to do. */
+/** Runs one agent in its own process: a client, and the steps it receives. */
 const { agent, baseURL, redis, policy, places } = JSON.parse(process.argv[2] ?? '{}') as Post
 const tell = (told: Told) => void process.send?.(told)
 
@@ -13,10 +13,10 @@ const client = createGatewayClient({
     agent,
     redis,
     policy,
-    coalesce: { acrossProcesses: true },
-    // Nine processes on a small machine are slower than nine on nine: patience is not what is shown here.
+    coalesce: { crossProcess: true },
+    // Nine processes on few cores are slow, so the deadlines are generous.
     deadlines: { redisMs: 3_000, connectMs: 5_000 },
-    // Nobody's alerts or reports should take a demo for work.
+    // Keeps the demo's calls out of live metrics.
     metrics: false,
     cache: { semantic: false },
     ...places,
@@ -35,7 +35,7 @@ async function obey(order: Order) {
     await client.gateway.flush(60_000)
     const stats = client.gateway.stats()
     await client.gateway.close()
-    // What became of records is known in the end only; the state of Redis is of the time before.
+    // Sink counters are final only after close; the state of Redis is read before it.
     const { sinks } = client.gateway.stats()
     tell({ type: 'finished', stats: { ...stats, ...(sinks && { sinks }) } })
     return process.disconnect()
@@ -43,7 +43,7 @@ async function obey(order: Order) {
   const { id } = order.step
   try {
     const { step: _, ...outcome } = await take(order.step)
-    // Whoever asks next, in whatever process, finds the answer.
+    // The next call in any process finds the answer.
     await client.gateway.flush()
     tell({ type: 'done', id, outcome })
   } catch (error) {

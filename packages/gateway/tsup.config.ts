@@ -1,18 +1,24 @@
 import { readFile } from 'node:fs/promises'
 import { defineConfig, type Options } from 'tsup'
 
-/** What only some programs load. */
-const indices = {
-  'indices/pgvector': 'src/semantic/engine/pgvector.ts',
+const entries = { index: 'src/index.ts', policy: 'src/policy/index.ts', custody: 'src/custody/index.ts' }
+
+/** Entry points that only some programs load. */
+const apart = {
+  metrics: 'src/sinks/metrics/read.ts',
+  'local-embedder': 'src/semantic/embedding/local.ts',
+  sinks: 'src/sinks/sink.ts',
+  server: 'src/http/parse-body.ts',
+  'indices/pgvector': 'src/semantic/backends/pgvector.ts',
   'indices/usearch': 'src/semantic/index/usearch.ts',
-  'indices/vector-sets': 'src/semantic/engine/vector-sets.ts',
+  'indices/vector-sets': 'src/semantic/backends/vector-sets.ts',
 }
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
 /**
- * zod walks its own tables, and the options that are checked, by `for … in`, and so trips over members that an old
- * library has put on `Object.prototype`: at import, or for each option. Own members are all that is meant.
+ * Rewrites zod's `for … in` loops to own members. Members that an old library has put on `Object.prototype` break them
+ * otherwise: at import, and for each option checked.
  */
 const ownMembersOnly: Plugin = {
   name: 'own-members-only',
@@ -25,7 +31,7 @@ const ownMembersOnly: Plugin = {
           /for \(const (\w+) in (.+?)\) \{/g,
           'for (const $1 of Object.keys($2)) {',
         )
-        if (contents === text) throw new Error(`${path} has no loop to be narrowed`)
+        if (contents === text) throw new Error(`${path} has no loop to rewrite`)
         return { contents, loader: 'js' }
       },
     )
@@ -37,6 +43,8 @@ const common: Options = {
   target: 'node22',
   sourcemap: true,
   esbuildPlugins: [ownMembersOnly],
+  noExternal: [/^zod/],
+  loader: { '.lua': 'text' },
 }
 
 // zod is bundled, not imported: whole, it costs a third of openai's own import time;
@@ -44,12 +52,10 @@ const common: Options = {
 export default defineConfig([
   {
     ...common,
-    entry: ['src/index.ts', 'src/policy.ts', 'src/custody.ts'],
-    dts: { entry: { index: 'src/index.ts', policy: 'src/policy.ts', custody: 'src/custody.ts', ...indices } },
+    entry: entries,
+    dts: { entry: { ...entries, ...apart } },
     clean: true,
-    noExternal: [/^zod/],
-    loader: { '.lua': 'text' },
   },
-  // Built apart: pieces shared with the rest would be files more to load for everybody.
-  { ...common, entry: indices, splitting: false },
+  // A build of its own: shared chunks would add files that every program loads.
+  { ...common, entry: apart, splitting: false },
 ])

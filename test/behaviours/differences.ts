@@ -1,8 +1,8 @@
 import { MODEL, type Way } from './agent.ts'
 
 /**
- * What an agent sees differently, by what it is about: one row of the table in docs/litellm.md. A cell says something
- * else than the first one exactly where one of its behaviours is seen otherwise.
+ * Difference between the ways, by topic: one row of the table in docs/litellm.md. A cell differs from the embedded one
+ * exactly where `seen` has an entry for that way.
  */
 export type Difference = Record<Way, string> & {
   seen: Record<string, Partial<Record<Way, unknown>>>
@@ -64,7 +64,7 @@ export const differences: Record<string, Difference> = {
       'a streamed refusal of the model': { litellm: 'object' },
     },
   },
-  'who leaves before a whole answer': {
+  'the caller leaves before a whole answer': {
     ...everywhere('stops upstream'),
     litellm: '**upstream goes on**, and is paid; of a stream it is stopped',
     seen: {
@@ -158,12 +158,12 @@ export const differences: Record<string, Difference> = {
   },
   'ids of Responses': {
     ...everywhere("OpenAI's"),
-    litellm: "LiteLLM's own, another one for each hit; good for `previous_response_id` through the proxy",
+    litellm: "LiteLLM's own, another one for each hit; valid for `previous_response_id` through the proxy",
     seen: { 'the id of a Response given again': { litellm: false } },
   },
   "an error's `code`": {
     ...everywhere("OpenAI's"),
-    litellm: "OpenAI's where it is one we know, else `null`",
+    litellm: "OpenAI's where the gateway knows it, else `null`",
     seen: { 'a bad request': { litellm: [failed('BadRequestError', 400, null), 1] } },
   },
   'upstream cannot be reached': {

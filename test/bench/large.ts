@@ -9,6 +9,8 @@ import OpenAI from 'openai'
 const MOST = 1.5
 const MIB = 1024 * 1024
 const ROUNDS = 7
+/** What the upstream is asked for an event of many parts. */
+const MEMBERS = 'members'
 
 if (process.send) serve()
 else await measure()
@@ -29,12 +31,22 @@ function serve() {
   const vectors = Buffer.from(
     JSON.stringify({ object: 'list', data, model: 'm', usage: { prompt_tokens: 9, total_tokens: 9 } }),
   )
+  const extra = Object.fromEntries(Array.from({ length: 500_000 }, (_, at) => [`k${at}`, at]))
+  const members = Buffer.from(
+    frame([{ index: 0, delta: { role: 'assistant', content: 'x', extra }, finish_reason: 'stop' }]) +
+      frame([], { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 }) +
+      'data: [DONE]\n\n',
+  )
   const server = createServer((req, res) => {
-    req.resume()
+    let asked = ''
+    req.setEncoding('utf8')
+    req.on('data', (text: string) => {
+      asked += text
+    })
     req.once('end', () => {
       const streamed = req.url?.endsWith('/chat/completions')
       res.writeHead(200, { 'content-type': streamed ? 'text/event-stream' : 'application/json' })
-      const body = streamed ? event : vectors
+      const body = streamed ? (asked.includes(MEMBERS) ? members : event) : vectors
       for (let at = 0; at < body.length; at += 65_536) res.write(body.subarray(at, at + 65_536))
       res.end()
     })
@@ -49,7 +61,8 @@ async function measure() {
   const bare = new OpenAI(options)
   const client = createGatewayClient({ ...options, gateway: { policy: {}, redis: false } })
   const ways: [string, (of: OpenAI) => Promise<unknown>][] = [
-    ['an event of 16 MiB', readStream],
+    ['an event of 16 MiB', (of) => readStream(of, 'x')],
+    ['an event of 500,000 members', (of) => readStream(of, MEMBERS)],
     [
       'embeddings of 16 MB',
       async (of) =>
@@ -78,9 +91,9 @@ async function measure() {
   await client.gateway.close()
 }
 
-async function readStream(of: OpenAI): Promise<number> {
+async function readStream(of: OpenAI, content: string): Promise<number> {
   let said = 0
-  const asked = { model: 'm', messages: [{ role: 'user' as const, content: 'x' }], stream: true as const }
+  const asked = { model: 'm', messages: [{ role: 'user' as const, content }], stream: true as const }
   for await (const chunk of await of.chat.completions.create(asked))
     said += chunk.choices[0]?.delta.content?.length ?? 0
   return said

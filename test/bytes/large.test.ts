@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { clientsOf, DONE, jsonOf, sse, streamOf, wireOf } from '../hostile/wire.ts'
-import { role, say, stop, usageChunk } from './chunk.ts'
+import { delta, role, say, stop, usageChunk } from './chunk.ts'
 
 const ASK = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'x' }] }
 const MIB = 1024 * 1024
@@ -87,5 +87,77 @@ test('an embeddings answer of 16 MB is counted by upstream’s own figures, and 
     expect(taken).toBeLessThan(3 * expected)
     expect(records.at(-1)?.usage).toMatchObject({ input: 700, output: 0 })
     expect(records.at(-1)?.estimated).not.toBe(true)
+  }
+}, 60_000)
+
+const MANY = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`member${at}`, at]))
+const USAGE = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 }
+const WHOLE = {
+  ...{ id: 'c', object: 'chat.completion', created: 1, model: 'gpt-4o-mini' },
+  choices: [
+    { index: 0, message: { role: 'assistant', content: 'x', refusal: null, MANY }, finish_reason: 'stop' },
+  ],
+}
+const BEGUN = { id: 'r', object: 'response', created_at: 1, model: 'gpt-4o-mini', output: [] }
+const event = (type: string, response: object) =>
+  `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: 0, response })}\n\n`
+
+async function eventsOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const each of stream) all.push(each)
+  return all
+}
+
+/** Texts of a mebibyte that are parsed meanwhile. */
+async function parsedIn(run: () => Promise<unknown>): Promise<number> {
+  const parse = vi.spyOn(JSON, 'parse')
+  try {
+    await run()
+    return parse.mock.calls.filter(([text]) => text.length > MIB).length
+  } finally {
+    parse.mockRestore()
+  }
+}
+
+test.each([
+  ['an event', streamOf(sse(role, delta({ content: 'x', MANY }), stop(), usageChunk, DONE)), true],
+  ['a whole answer', jsonOf(JSON.stringify({ ...WHOLE, usage: USAGE })), false],
+  ['a whole answer with its usage first', jsonOf(JSON.stringify({ usage: USAGE, ...WHOLE })), false],
+])(
+  '%s of 200,000 members is parsed by its reader alone, counted, and never stored',
+  async (_, wire, stream) => {
+    const { bare, client, records } = clientsOf(wireOf(wire))
+    const read = async (of: typeof bare) => {
+      if (!stream) return await of.chat.completions.create(ASK)
+      return await eventsOf(await of.chat.completions.create({ ...ASK, stream }))
+    }
+    const expected = await read(bare)
+    const byReader = await parsedIn(() => read(bare))
+    for (let time = 1; time <= 2; time += 1) {
+      const times = await parsedIn(async () => {
+        expect(await read(client)).toEqual(expected)
+        await client.gateway.flush()
+      })
+      expect(times).toBe(byReader)
+      expect(records.at(-1)).toMatchObject({
+        cache: 'miss',
+        usage: stream ? { input: 1 } : { input: 3, output: 2 },
+      })
+    }
+  },
+  60_000,
+)
+
+test('a terminal event of 200,000 members is passed on, counted, and never stored', async () => {
+  const usage = { input_tokens: 3, output_tokens: 2, total_tokens: 5 }
+  const text =
+    event('response.created', { ...BEGUN, status: 'in_progress' }) +
+    event('response.completed', { ...BEGUN, status: 'completed', usage, MANY })
+  const { client, records } = clientsOf(wireOf(streamOf(text)))
+  for (let time = 1; time <= 2; time += 1) {
+    const asked = { model: 'gpt-4o-mini', input: 'x', stream: true as const }
+    expect(await eventsOf(await client.responses.create(asked))).toHaveLength(2)
+    await client.gateway.flush()
+    expect(records.at(-1)).toMatchObject({ cache: 'miss', usage: { input: 3, output: 2 } })
   }
 }, 60_000)

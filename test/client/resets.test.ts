@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type CallRecord, createGatewayClient, type Policy } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -22,11 +23,23 @@ const policy: Policy = {
 }
 const question = (content: string) => ({ ...ask(content), max_tokens: 100 })
 
-function clientOf(baseURL: string, own: boolean) {
+/** Node's `fetch`; or one of the program's own, which makes its request at once or when it has done something else. */
+const transports = {
+  node: undefined,
+  own: (...args: Parameters<typeof fetch>) => fetch(...args),
+  late: async (...args: Parameters<typeof fetch>) => {
+    await setImmediate()
+    return await fetch(...args)
+  },
+} satisfies Record<string, typeof fetch | undefined>
+type Transport = keyof typeof transports
+
+function clientOf(baseURL: string, transport: Transport) {
+  const own = transports[transport]
   const records: CallRecord[] = []
   const client = createGatewayClient({
     ...{ baseURL, apiKey: 'test', maxRetries: 0 },
-    ...(own && { fetch: ((...args) => fetch(...args)) as typeof fetch }),
+    ...(own && { fetch: own }),
     gateway: { agent: 'a', policy, redis: false, cache: false, onCall: (it) => void records.push(it) },
   })
   return { client, records }
@@ -35,7 +48,7 @@ function clientOf(baseURL: string, own: boolean) {
 const models = (entries: { body: string }[]) => entries.map(({ body }) => JSON.parse(body).model as string)
 
 const schedule = fc.record({
-  own: fc.boolean(),
+  transport: fc.constantFrom<Transport>('node', 'own', 'late'),
   /** Of each call, how often a reused connection is reset before it is answered. */
   resets: fc.array(fc.nat({ max: 2 }), { minLength: 1, maxLength: 6 }),
   connections: fc.integer({ min: 1, max: 4 }),
@@ -44,7 +57,7 @@ const schedule = fc.record({
 
 test('a reset of a reused connection is tried again on the same model, and holds no money', async () => {
   await fc.assert(
-    fc.asyncProperty(schedule, async ({ own, resets, connections, politely }) => {
+    fc.asyncProperty(schedule, async ({ transport, resets, connections, politely }) => {
       const upstream = await startUpstream()
       // Opens the connections, and shows `fetch` the origin.
       await Promise.all(
@@ -52,7 +65,7 @@ test('a reset of a reused connection is tried again on the same model, and holds
           fetch(upstream.baseURL, { method: 'POST', body: '{}' }).then((it) => it.text()),
         ),
       )
-      const { client, records } = clientOf(upstream.baseURL, own)
+      const { client, records } = clientOf(upstream.baseURL, transport)
       await client.chat.completions.create(question('first'))
       let left = 0
       upstream.serve((request, response, entry) => {
@@ -82,7 +95,7 @@ test.each(['a reset of a new connection', 'a reset after the head', 'half a head
   '%s may have been answered and billed: the other model is asked, and the worst case stays booked',
   async (kind) => {
     const upstream = await startUpstream()
-    const { client } = clientOf(upstream.baseURL, false)
+    const { client } = clientOf(upstream.baseURL, 'node')
     if (kind !== 'a reset of a new connection') await client.chat.completions.create(question('first'))
     let failed = false
     upstream.take()

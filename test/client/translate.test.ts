@@ -93,7 +93,7 @@ test('whatever a model is swapped or replaced by, it does not refuse what was wr
       fc.pre(asked !== to && whyRefused(path, { ...body, model: asked }) === undefined)
       const policy: Policy =
         how === 'swap'
-          ? { routing: { swap: { [asked]: to } } }
+          ? { routing: { aliases: { [asked]: to } } }
           : { routing: { default: asked, fallback: to } }
       upstream.serve((request, response, entry) => {
         const seen = JSON.parse(entry.body)

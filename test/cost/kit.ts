@@ -1,11 +1,11 @@
 import type { GatewayClient, Policy } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { inputSize } from '../../packages/gateway/src/route/tokens.ts'
-import { tokenizerOf } from '../../packages/testing/src/tokens.ts'
+import { inputSize } from '#src/tokens/count.ts'
+import { loadTokenizer } from '../../packages/testing/src/core/tokens.ts'
 import { price } from './prices.ts'
 
 /** Tokens as OpenAI counts them, by the fake's own tokeniser and not by the gateway's code. */
-export const { count } = await tokenizerOf('exact')
+export const { count } = await loadTokenizer('exact')
 
 /** Of one question in one message: 3 and its role for the message, 3 for the reply. */
 export const inputOf = (content: string) => 3 + count('user') + count(content) + 3

@@ -1,4 +1,5 @@
-import { GatewayOptionsError, type Sink } from '@hotdash/llm-gateway'
+import { GatewayOptionsError } from '@hotdash/llm-gateway'
+import type { Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runs, SEED } from '../bytes/runs.ts'
@@ -76,7 +77,7 @@ test('in whatever order flush and close are called beside each other, true means
       const deliver: Sink['deliver'] = async (reports) => {
         if (does === 'hangs') await new Promise(() => undefined)
         if (does === 'fails') throw Object.assign(new Error('away'), { name: 'DeliveryError' })
-        if (does === 'takes none') return { again: [...reports] }
+        if (does === 'takes none') return { retry: [...reports] }
         if (does === 'is slow') await pause(20)
         got += reports.length
         return undefined

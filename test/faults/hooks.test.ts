@@ -1,4 +1,5 @@
-import type { GatewayOptions, Report, Sink } from '@hotdash/llm-gateway'
+import type { GatewayOptions } from '@hotdash/llm-gateway'
+import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runs, SEED } from '../bytes/runs.ts'
@@ -88,8 +89,8 @@ const isText = (how: Misbehaviour) => how.type === 'answers' && typeof how.value
 /** Each figure is a count, and together they are all the reports there were. */
 function counts(sinks: Record<string, object> | undefined, calls: number) {
   const all = sinks as Record<string, Record<string, number>>
-  const { delivered, spilled, refused, dropped, queued } = all.own ?? {}
-  const figures = [delivered, spilled, refused, dropped, queued]
+  const { delivered, spilled, rejected, dropped, queued } = all.own ?? {}
+  const figures = [delivered, spilled, rejected, dropped, queued]
   for (const figure of figures) expect(Number.isSafeInteger(figure) && (figure ?? -1) >= 0).toBe(true)
   expect(figures.reduce<number>((sum, figure) => sum + (figure ?? 0), 0)).toBe(calls)
   return all
@@ -97,15 +98,15 @@ function counts(sinks: Record<string, object> | undefined, calls: number) {
 
 test('what a sink answers is counted as far as it makes sense, and else as nothing delivered, said once', async () => {
   const told: [answer: unknown, counted: object][] = [
-    [{ trouble: { toString: 1 } }, { delivered: 3 }],
-    [{ refused: 1e9 }, { delivered: 0, refused: 3 }],
-    [{ refused: -5 }, { delivered: 0, refused: 3 }],
-    [{ refused: Number.NaN }, { delivered: 0, refused: 3 }],
-    [{ refused: '3' }, { delivered: 0, refused: 3 }],
-    [{ spilled: {} }, { delivered: 0, refused: 3 }],
+    [{ reason: { toString: 1 } }, { delivered: 3 }],
+    [{ rejected: 1e9 }, { delivered: 0, rejected: 3 }],
+    [{ rejected: -5 }, { delivered: 0, rejected: 3 }],
+    [{ rejected: Number.NaN }, { delivered: 0, rejected: 3 }],
+    [{ rejected: '3' }, { delivered: 0, rejected: 3 }],
+    [{ spilled: {} }, { delivered: 0, rejected: 3 }],
     [
-      { refused: 1, spilled: 2 },
-      { delivered: 0, refused: 1, spilled: 2 },
+      { rejected: 1, spilled: 2 },
+      { delivered: 0, rejected: 1, spilled: 2 },
     ],
     [undefined, { delivered: 3 }],
   ]

@@ -7,7 +7,7 @@ const PACKAGE = fileURLToPath(new URL('../../packages/gateway/', import.meta.url
 const SOURCE = join(PACKAGE, 'src')
 
 /** What handles faults, and must not be the place of one. */
-const HANDLERS = new Set(['faults.ts', 'words.ts'])
+const HANDLERS = new Set(['util/faults.ts', 'util/error-text.ts'])
 
 /** Called at the start of each function of the gateway with its name and place; may throw. */
 export type Probe = (point: string) => void

@@ -31,7 +31,7 @@ const scenario: Scenario = {
   // The judge's calls are the gateway's own.
   counts: ({ text }) => !text.includes('asked_now'),
   check: checkNoneLost,
-  about: /^(semantic|meanings\.ts)/,
+  about: /^(semantic|gateway\/lazy-semantic\.ts)/,
   sample: 30,
 }
 

@@ -64,11 +64,11 @@ export const foreign: fc.Arbitrary<() => unknown> = fc.oneof(
   fc
     .record(
       {
-        again: fc.constantFrom<unknown[]>([1], { length: 4e9 }, 'abc', [{}], null),
+        retry: fc.constantFrom<unknown[]>([1], { length: 4e9 }, 'abc', [{}], null),
         unsure: fc.constantFrom<unknown[]>([undefined], 7, []),
-        refused: fc.constantFrom<unknown[]>(1e9, -5, Number.NaN, '3', {}, 1, 0),
+        rejected: fc.constantFrom<unknown[]>(1e9, -5, Number.NaN, '3', {}, 1, 0),
         spilled: fc.constantFrom<unknown[]>({}, 2, -1, Number.POSITIVE_INFINITY, 0),
-        trouble: fc.constantFrom<unknown[]>({ toString: 1 }, Symbol('t'), 'no room', 5),
+        reason: fc.constantFrom<unknown[]>({ toString: 1 }, Symbol('t'), 'no room', 5),
       },
       { requiredKeys: [] },
     )

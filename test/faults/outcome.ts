@@ -12,11 +12,11 @@ export const limited = { policy: { models, teams: { t: { agents: ['support'], ke
 
 /** Where the gateway's headers may still be in a request: nothing can be sent after a fault there. */
 const BEFORE_ALL =
-  /^(asked\.ts|keep-alive\.ts|identify\/headers\.ts:\d+ (hasGatewayHeaders|withoutGatewayHeaders)|door\.ts:\d+ (gatewayFetch|answer))/
+  /^(http\/clean-request\.ts|util\/keep-alive\.ts|identify\/headers\.ts:\d+ (hasGatewayHeaders|withoutGatewayHeaders)|http\/fetch\.ts:\d+ (gatewayFetch|answer))/
 
 /** The way out, whose faults are those of a connection, and the way back: an answer that its caller has, and reads. */
 const OUTSIDE =
-  /^(pass-through\.ts:\d+ (send|leave)|upstream\/(dispatch\.ts|ask\.ts:\d+ globalFetch)|respond\.ts:\d+ respond|refuse\.ts|body\/(headers-)?at-rest\.ts)/
+  /^(http\/pass-through\.ts:\d+ (send|transmit)|upstream\/(dispatch\.ts|request\.ts:\d+ globalFetch)|http\/respond\.ts:\d+ respond|body\/(refuse|layered-headers|buffered-response)\.ts)/
 
 export const mayLose = (point: string) => BEFORE_ALL.test(point) || OUTSIDE.test(point)
 

@@ -7,14 +7,16 @@ const FUZZ_RUNS = Number(process.env.FUZZ_RUNS ?? 1)
 /** One throw: at the nth time that a point is passed, of the kind `thrown[kind]`. */
 export type Passage = { point: string; nth: number; kind: number }
 
+type Chosen = { sample?: number; about?: RegExp; always?: RegExp }
+
 /**
  * Passages to try, of points and how often each is passed. Without `sample` one of each point; with it as many as it
- * says, drawn by `FUZZ_SEED`, those about something four times as likely. `FUZZ_RUNS` times as many elsewhere.
+ * says, drawn by `FUZZ_SEED`, those about something four times as likely, beside those that are tried always.
+ * `FUZZ_RUNS` times as many elsewhere.
  */
-export function passagesOf(
-  points: ReadonlyMap<string, number>,
-  { sample = points.size, about = /^$/ }: { sample?: number; about?: RegExp },
-): Passage[] {
+export function passagesOf(points: ReadonlyMap<string, number>, chosen: Chosen): Passage[] {
+  const { sample = points.size, about = /^$/, always = /^$/ } = chosen
+  const named = [...points.keys()].filter((point) => always.test(point))
   const ranked = [...points]
     .map(([point, times]) => ({ point, times, rank: rankOf(point) / (about.test(point) ? 4 : 1) }))
     .sort((one, other) => one.rank - other.rank)
@@ -23,10 +25,11 @@ export function passagesOf(
     [...new Set([1, 2, 3, Math.ceil(times / 2), times])].map((nth) => ({ point, nth })),
   )
   const all = [...first, ...more]
-  return Array.from({ length: Math.round(sample * FUZZ_RUNS) }, (_, at) => ({
+  const drawn = Array.from({ length: Math.round(sample * FUZZ_RUNS) }, (_, at) => ({
     ...(all[at % all.length] as { point: string; nth: number }),
     kind: (at + Math.floor(at / all.length)) % thrown.length,
   }))
+  return [...named.map((point) => ({ point, nth: 1, kind: 0 })), ...drawn]
 }
 
 /** Between 0 and 1, of the point and the seed. */

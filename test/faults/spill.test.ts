@@ -74,7 +74,7 @@ test('a fault anywhere on the way of rows by Redis: each row arrives, or is coun
         await gateway.close()
       }
       const own = trial.gateway.stats().sinks?.supabase
-      const lost = (own?.dropped ?? 0) + (own?.refused ?? 0) + (own?.spill?.refused ?? 0)
+      const lost = (own?.dropped ?? 0) + (own?.rejected ?? 0) + (own?.spill?.rejected ?? 0)
       const missing = trial.records.filter(({ id }) => !rows.includes(id)).length
       if (missing > lost) throw new Error(`${missing} rows are missing, ${lost} are counted`)
     },

@@ -19,7 +19,9 @@ const shared = (more: GatewayOptions): GatewayOptions => ({ redis: redis.url, de
 const inRedis = {
   before: () => redis.admin.flushall(),
   about:
-    /^(redis|shared\.ts|quota\/redis|coalesce|policy|cache\/(redis|tiered|put|epoch|receipts|budget|signature|frame)|sinks\/metrics)/,
+    /^(redis|gateway\/redis-services\.ts|quota\/redis|coalesce|policy|cache\/(redis|tiered|receipts)|entry\/(put|epoch|codec)|util\/signature|sinks\/metrics)/,
+  always:
+    /^(redis\/loop-clock\.ts:\d+ (arm|wait)|coalesce\/stage\.ts:\d+ joinFlight|upstream\/trip\.ts:\d+ \w+)$/,
 }
 
 const underLimits: Scenario = {
@@ -44,7 +46,7 @@ test('a fault anywhere over limits in Redis: each hold settled, for every proces
 }, 3_600_000)
 
 test('a fault anywhere where processes share answers and flights: every call leaves, or is answered', async () => {
-  const options = () => shared({ policy: {}, coalesce: { acrossProcesses: true, waitMs: 1_000 } })
+  const options = () => shared({ policy: {}, coalesce: { crossProcess: true, waitMs: 1_000 } })
   await tryAll({
     ...inRedis,
     options,

@@ -44,7 +44,7 @@ test.each(VERSIONS)('%s: one call is one trace, one generation and its scores', 
     { name: 'cache', dataType: 'CATEGORICAL', stringValue: 'miss', observationId: generation.id },
     { name: 'cache_hit', dataType: 'BOOLEAN', value: 0, traceId: trace.id },
   ])
-  expect(sink()).toMatchObject({ delivered: 1, queued: 0, refused: 0, failures: 0, state: 'up' })
+  expect(sink()).toMatchObject({ delivered: 1, queued: 0, rejected: 0, failures: 0, state: 'up' })
 })
 
 test.each(VERSIONS)(

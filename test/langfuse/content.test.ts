@@ -80,7 +80,7 @@ test.each(VERSIONS)('%s: a book of a question is cut, and arrives', async (versi
   }))
   await client.chat.completions.create({ model: 'gpt-4o', messages: chapters })
   await client.gateway.flush()
-  expect(sink()).toMatchObject({ delivered: 1, refused: 0 })
+  expect(sink()).toMatchObject({ delivered: 1, rejected: 0 })
   const [observation] = langfuse.observations.values()
   expect(String(observation?.input)).toMatch(/<cut; \d{7} characters of JSON in all>$/)
   expect(Math.max(...langfuse.requests.map(({ bytes }) => bytes))).toBeLessThan(1_000_000)

@@ -50,12 +50,12 @@ test.each(each(PASSING))(
   async ({ version, fault, trouble, stored }) => {
     const { server, client, records, stats } = await calls(version, fault)
     await client.gateway.flush()
-    expect(stats()).toMatchObject({ queued: 7, delivered: 0, refused: 0, dropped: 0, state: 'failing' })
-    expect(stats()?.trouble).toMatch(trouble)
+    expect(stats()).toMatchObject({ queued: 7, delivered: 0, rejected: 0, dropped: 0, state: 'failing' })
+    expect(stats()?.lastError).toMatch(trouble)
     if (stored !== 'all') expect(heldOf(server, records)).toBe(0)
     server.clear()
     await until(() => stats()?.queued === 0, 'everything is delivered')
-    expect(stats()).toMatchObject({ delivered: 7, refused: 0, dropped: 0, state: 'up' })
+    expect(stats()).toMatchObject({ delivered: 7, rejected: 0, dropped: 0, state: 'up' })
     expect(heldOf(server, records)).toBe(7)
     expect(server.observations.size).toBe(7)
     expect(server.malformed).toEqual([])
@@ -69,7 +69,7 @@ test.each(VERSIONS)('%s, refused connections: kept, and delivered afterwards', a
   for (let call = 0; call < 5; call += 1) await client.chat.completions.create(ask(`question ${call}`))
   await client.gateway.flush()
   expect(stats()).toMatchObject({ queued: 5, delivered: 0, state: 'failing' })
-  expect(stats()?.trouble).toMatch(/cannot be reached \(ECONNREFUSED\)/)
+  expect(stats()?.lastError).toMatch(/cannot be reached \(ECONNREFUSED\)/)
   await server.start()
   await until(() => stats()?.queued === 0, 'everything is delivered')
   expect(heldOf(server, records)).toBe(5)
@@ -80,15 +80,15 @@ test.each(VERSIONS)(
   async (version) => {
     const { server, client, records, stats } = await calls(version, { type: 'some-rejected', count: 2 })
     expect(await client.gateway.flush()).toBe(false)
-    const { delivered = 0, refused = 0, queued } = stats() ?? {}
-    expect({ sum: delivered + refused, queued }).toEqual({ sum: 7, queued: 0 })
-    expect(refused).toBeGreaterThan(0)
+    const { delivered = 0, rejected = 0, queued } = stats() ?? {}
+    expect({ sum: delivered + rejected, queued }).toEqual({ sum: 7, queued: 0 })
+    expect(rejected).toBeGreaterThan(0)
     expect(heldOf(server, records)).toBe(delivered)
-    expect(stats()?.trouble).toContain(`${refused} calls are lost`)
+    expect(stats()?.lastError).toContain(`${rejected} calls are lost`)
     expect(lines.join('\n')).toMatch(/langfuse: \d+ calls are lost: /)
     // Of each kind there is one line a minute; the last word has all of them.
     expect(await client.gateway.close()).toBe(false)
-    expect(lines.at(-1)).toContain(`langfuse: ${refused} calls `)
+    expect(lines.at(-1)).toContain(`langfuse: ${rejected} calls `)
   },
 )
 
@@ -101,7 +101,7 @@ test("2.95.12, an event's own 500: only the event is sent again", async () => {
   server.fault({ type: 'some-rejected', status: 500, eventType: 'generation-create', times: 1 })
   expect(await client.gateway.flush()).toBe(true)
   await until(() => stats()?.queued === 0, 'the rest is delivered')
-  expect(stats()).toMatchObject({ delivered: 7, refused: 0, failures: 0 })
+  expect(stats()).toMatchObject({ delivered: 7, rejected: 0, failures: 0 })
   expect(heldOf(server, records)).toBe(7)
   const sent = server.requests.filter(({ path }) => path.endsWith('ingestion'))
   expect(sent.reduce((sum, { events }) => sum + events, 0)).toBe(7 * 4 + 1)
@@ -111,12 +111,12 @@ test.each(VERSIONS)('%s, too large: sent in halves, and what is refused alone is
   const { server, client, records, stats } = await calls(version, { type: 'too-large' })
   server.fault({ type: 'too-large', times: 1 })
   expect(await client.gateway.flush()).toBe(true)
-  expect(stats()).toMatchObject({ delivered: 7, refused: 0 })
+  expect(stats()).toMatchObject({ delivered: 7, rejected: 0 })
   expect(heldOf(server, records)).toBe(7)
   server.fault({ type: 'too-large' })
   await client.chat.completions.create(ask('large'))
   expect(await client.gateway.flush()).toBe(false)
-  expect(stats()).toMatchObject({ delivered: 7, refused: 1, trouble: expect.stringContaining('413') })
+  expect(stats()).toMatchObject({ delivered: 7, rejected: 1, lastError: expect.stringContaining('413') })
   expect(heldOf(server, records)).toBe(7)
 })
 
@@ -125,8 +125,8 @@ test('2.95.12, all refused: kept, and said what the matter is', async () => {
   await client.gateway.flush()
   expect(stats()).toMatchObject({
     queued: 7,
-    refused: 0,
-    trouble: expect.stringMatching(/207 and stores nothing.*of OpenTelemetry neither: 404/),
+    rejected: 0,
+    lastError: expect.stringMatching(/207 and stores nothing.*of OpenTelemetry neither: 404/),
   })
   server.clear()
   await until(() => stats()?.queued === 0, 'everything is delivered')
@@ -136,8 +136,8 @@ test('2.95.12, all refused: kept, and said what the matter is', async () => {
 test('4.16.0, all refused: each was asked about alone before it is lost', async () => {
   const { server, client, records, stats } = await calls('4.16.0', { type: 'all-rejected' })
   expect(await client.gateway.flush()).toBe(false)
-  expect(stats()).toMatchObject({ delivered: 0, refused: 7, queued: 0 })
-  expect(stats()?.trouble).toMatch(/7 calls are lost: 400 from Langfuse/)
+  expect(stats()).toMatchObject({ delivered: 0, rejected: 7, queued: 0 })
+  expect(stats()?.lastError).toMatch(/7 calls are lost: 400 from Langfuse/)
   expect(heldOf(server, records)).toBe(0)
 })
 
@@ -149,7 +149,7 @@ test('a server that answers 207 and stores nothing is found out, said loudly, an
   for (let call = 0; call < 4; call += 1) await client.chat.completions.create(ask(`question ${call}`))
   expect(await client.gateway.flush()).toBe(true)
   expect(heldOf(server, records)).toBe(4)
-  expect(client.gateway.stats().sinks?.langfuse).toMatchObject({ delivered: 4, refused: 0, state: 'up' })
+  expect(client.gateway.stats().sinks?.langfuse).toMatchObject({ delivered: 4, rejected: 0, state: 'up' })
   expect(lines).toEqual([expect.stringMatching(/207 and stores nothing.*OpenTelemetry from now on/)])
   const before = server.requests.length
   await client.chat.completions.create(ask('one more'))
@@ -168,8 +168,8 @@ test('the same with api: ingestion keeps the records and says what to do', async
   await client.gateway.flush()
   expect(client.gateway.stats().sinks?.langfuse).toMatchObject({
     queued: 1,
-    refused: 0,
-    trouble: expect.stringMatching(/stores nothing.*'auto'.*WRITE_MODE=dual/),
+    rejected: 0,
+    lastError: expect.stringMatching(/stores nothing.*'auto'.*WRITE_MODE=dual/),
   })
 })
 

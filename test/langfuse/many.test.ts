@@ -50,7 +50,7 @@ test.each(VERSIONS)(
     const { gateway, records, stats } = await flood(optionsFor(langfuse), ROOMY, CALLS)
     expect(await gateway.flush(120_000)).toBe(true)
     expect(langfuse.malformed).toEqual([])
-    expect(stats()).toMatchObject({ delivered: CALLS, refused: 0, dropped: 0, queued: 0, failures: 0 })
+    expect(stats()).toMatchObject({ delivered: CALLS, rejected: 0, dropped: 0, queued: 0, failures: 0 })
     expect(heldOf(langfuse, records)).toBe(CALLS)
     expect(langfuse.observations.size).toBe(CALLS)
     expect(Math.max(...langfuse.requests.map(({ bytes }) => bytes))).toBeLessThan(2_500_000)

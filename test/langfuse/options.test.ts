@@ -18,7 +18,7 @@ test.each<[string, object, RegExp]>([
   ['an address without scheme', { ...FULL, baseUrl: 'langfuse.example' }, /langfuse\.baseUrl: must be/],
   ['an address with a key', { ...FULL, baseUrl: 'https://a:b@langfuse.example' }, /without user/],
   ['an environment of Langfuse', { ...FULL, environment: 'langfuse-prod' }, /langfuse\.environment: must/],
-  ['a field there is not', { ...FULL, baseURL: 'x' }, /langfuse\.baseURL: there is no such field/],
+  ['a field there is not', { ...FULL, baseURL: 'x' }, /langfuse\.baseURL: unknown field/],
   ['a way there is not', { ...FULL, api: 'grpc' }, /langfuse\.api: must be one of "auto"/],
   ['no time', { ...FULL, timeoutMs: 0 }, /langfuse\.timeoutMs: must be/],
 ])('%s is found when the client is made, and no key is repeated', (_, langfuse, message) => {
@@ -63,7 +63,7 @@ test('some variables but not all of them: off, and said once', () => {
   const client = createGatewayClient({ apiKey: 'k', gateway: { agent: 'support' } })
   expect(client.gateway.stats().sinks).toBeUndefined()
   expect(warn.mock.calls.flat()).toEqual([
-    '[llm-gateway] Langfuse gets no traces: LANGFUSE_BASE_URL not set.',
+    '[llm-gateway] GW_LANGFUSE_INCOMPLETE: Langfuse gets no traces: LANGFUSE_BASE_URL not set.',
   ])
 })
 

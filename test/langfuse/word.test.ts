@@ -53,14 +53,14 @@ async function play(version: LangfuseVersion, steps: Step[], maxReports: number)
   let told = 0
 
   async function hold(word: boolean, known = told) {
-    const { delivered = 0, refused = 0, dropped = 0, queued = 0 } = stats() ?? {}
-    expect(delivered + refused + dropped + queued).toBe(records.length)
+    const { delivered = 0, rejected = 0, dropped = 0, queued = 0 } = stats() ?? {}
+    expect(delivered + rejected + dropped + queued).toBe(records.length)
     const held = heldOf(server, records)
     expect(held).toBeGreaterThanOrEqual(delivered)
     if (word) expect(records.length - held).toBeLessThanOrEqual(known)
     // Without another loss, and with nothing left, there is no reason for another word.
-    else expect(refused + dropped - known + queued).toBeGreaterThan(0)
-    told = refused + dropped
+    else expect(rejected + dropped - known + queued).toBeGreaterThan(0)
+    told = rejected + dropped
   }
 
   for (const { fault, times, calls, flushes } of steps) {

@@ -1,4 +1,5 @@
-import { createGatewayClient, gatewayOptions, type Sink, withGateway } from '@hotdash/llm-gateway'
+import { createGatewayClient, gatewayOptions, withGateway } from '@hotdash/llm-gateway'
+import type { Sink } from '@hotdash/llm-gateway/sinks'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
@@ -217,9 +218,9 @@ describe('the proxy as a way out', () => {
       broken.fail({ type: 'status', status: 503 }, { times: 4 })
       const answer = await client.chat.completions.create(ask('a way out'))
       expect(answer.choices[0]?.finish_reason).toBe('stop')
-      expect(client.gateway.stats()).toMatchObject({ faults: 0, litellm: { way: 'litellm', detours: 1 } })
+      expect(client.gateway.stats()).toMatchObject({ faults: 0, litellm: { active: 'litellm', calls: 1 } })
       expect(home.upstream.count()).toBe(1)
-      for (let at = 0; client.gateway.stats().litellm?.way === 'litellm' && at < 200; at += 1) {
+      for (let at = 0; client.gateway.stats().litellm?.active === 'litellm' && at < 200; at += 1) {
         await client.chat.completions.create(ask(`meanwhile ${at}`))
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
@@ -227,7 +228,7 @@ describe('the proxy as a way out', () => {
       await client.chat.completions.create(ask('and back'))
       expect(client.gateway.stats()).toMatchObject({
         failed: 0,
-        litellm: { way: 'direct', detours: through },
+        litellm: { active: 'direct', calls: through },
       })
       expect(home.upstream.count()).toBe(through)
       await client.gateway.close()

@@ -111,7 +111,7 @@ test('after a rollback processes go by what was in force before', async () => {
 
 test('all channels of a client are heard over one connection', async () => {
   const server = await redis()
-  const { client } = await agentAt(server, { coalesce: { acrossProcesses: true } })
+  const { client } = await agentAt(server, { coalesce: { crossProcess: true } })
   await client.chat.completions.create(ask('x'))
   await expect
     .poll(async () => ((await server.admin.pubsub('CHANNELS')) as string[]).toSorted(), { timeout: 10_000 })
@@ -136,7 +136,7 @@ test('who missed the message learns of the change from the reply to its next res
   await server.admin.call('ACL', 'SETUSER', 'default', 'resetchannels')
   // Whoever was subscribed has been cut off, and cannot subscribe again.
   const store = storeAt(server)
-  expect(await store.push(policyWith(42))).toMatchObject({ told: 0 })
+  expect(await store.push(policyWith(42))).toMatchObject({ notified: 0 })
   expect(await server.admin.pubsub('NUMSUB', 'gw:policy')).toEqual(['gw:policy', 0])
   expect([deaf.rpm(), idle.rpm()]).toEqual([100, 100])
   const fresh = await agentAt(server)

@@ -22,7 +22,7 @@ test('a version is the second at which it was made, and rises even within it', a
     last = version
   }
   expect(await store.read()).toEqual({ version: last, change: (await store.history())[0] })
-  const { told, ...change } = first
+  const { notified: told, ...change } = first
   expect(told).toBe(0)
   expect((await store.history()).at(-1)).toEqual({ ...change, switches: {} })
   expect(first).toMatchObject({ by: 'anna', comment: 'one', what: 'push', policy: policyWith(1) })
@@ -44,13 +44,13 @@ test('a switch leaves the policy, a push the switches, a clear leaves each proce
   expect((await store.read()).change).toMatchObject({ what: 'switch', switches: { cache: 'off' } })
   expect((await store.read()).change).not.toHaveProperty('policy')
   await store.push(policyWith(7))
-  await store.switch((switches) => ({ ...switches, agents: { seo: { off: true } } }))
+  await store.switch((switches) => ({ ...switches, agents: { seo: { disabled: true } } }))
   expect((await store.read()).change).toMatchObject({
     policy: policyWith(7),
-    switches: { cache: 'off', agents: { seo: { off: true } } },
+    switches: { cache: 'off', agents: { seo: { disabled: true } } },
   })
   const { policy, switches } = await store.clear()
-  expect([policy, switches]).toEqual([undefined, { cache: 'off', agents: { seo: { off: true } } }])
+  expect([policy, switches]).toEqual([undefined, { cache: 'off', agents: { seo: { disabled: true } } }])
 })
 
 test('a rollback puts back policy and switches as they were, and can itself be rolled back', async () => {
@@ -84,7 +84,7 @@ test('of two operators at once the later one is told what the other changed, and
     changes: [{ path: 'teams.prod_customer.rpm', from: 60, to: 30 }],
   })
   expect(String(late)).toMatch(
-    /anna was faster: version \d+ \(push, .*\) "too many". Nothing was changed.\n {2}teams.prod_customer.rpm: 60 -> 30$/,
+    /anna changed the policy first: version \d+ \(push, .*\) "too many". Nothing was changed.\n {2}teams.prod_customer.rpm: 60 -> 30$/,
   )
   expect((await bert.read()).change?.by).toBe('anna')
 })
@@ -110,7 +110,7 @@ test('what no process would obey is not written: each problem is named by its fi
   const store = storeAt(server)
   const bad = { ...hotdashPolicy, teams: { prod_ceo: { rpm: -1, tpn: 3 } } }
   await expect(store.push(bad as never)).rejects.toThrow(
-    /teams\.prod_ceo\.rpm: must be .*\nteams\.prod_ceo\.tpn: there is no such field/,
+    /teams\.prod_ceo\.rpm: must be .*\nteams\.prod_ceo\.tpn: unknown field/,
   )
   await expect(store.push({ teams: { a: { agents: ['x'] }, b: { agents: ['x'] } } })).rejects.toThrow(
     'teams: agent "x" is in two teams, a and b',

@@ -18,7 +18,7 @@ const server = async (): Promise<RedisServer> => {
 const ACROSS = {
   quota: false as const,
   metrics: false as const,
-  coalesce: { acrossProcesses: true },
+  coalesce: { crossProcess: true },
   deadlines: { redisMs: 1_000, connectMs: 5_000 },
 }
 
@@ -45,7 +45,7 @@ async function warmUp(redis: RedisServer, worlds: Setup[], channel = 'gw:flight'
 }
 
 const sentBy = ({ client }: Setup) => client.gateway.stats().redis?.commands ?? 0
-const across = ({ client }: Setup) => client.gateway.stats().acrossProcesses
+const across = ({ client }: Setup) => client.gateway.stats().crossProcess
 
 test('who leads sends four commands to Redis, who follows three, and who finds the answer there one', async () => {
   const redis = await server()
@@ -59,7 +59,7 @@ test('who leads sends four commands to Redis, who follows three, and who finds t
   await one.client.gateway.flush()
   await other.client.gateway.flush()
   expect([sentBy(one), sentBy(other)].map((now, at) => now - (before[at] ?? 0))).toEqual([4, 3])
-  expect([across(one), across(other)]).toMatchObject([{ led: 2 }, { led: 1, followed: 1 }])
+  expect([across(one), across(other)]).toMatchObject([{ leaders: 2 }, { leaders: 1, followers: 1 }])
   expect(other.records).toMatchObject([
     { cache: 'flight', costUsd: 0, attempts: [], status: 'ok', cacheKey: one.records[0]?.cacheKey },
   ])
@@ -70,7 +70,7 @@ test('who leads sends four commands to Redis, who follows three, and who finds t
   open.push({ close: () => late.client.gateway.close() })
   await late.client.chat.completions.create(ask('x'))
   expect(upstream.count()).toBe(3)
-  expect(across(late)).toEqual({ led: 0, takenOver: 0, followed: 0, gaveUp: 0 })
+  expect(across(late)).toEqual({ leaders: 0, takeovers: 0, followers: 0, fallbacks: 0 })
 })
 
 test('switched off, it costs nothing: no command, no subscription, no key', async () => {
@@ -103,7 +103,7 @@ test.each<[string, GatewayOptions | undefined, Record<string, string>]>([
   await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('x'), { headers })))
   expect(upstream.count()).toBe(2)
   expect(await redis.admin.keys('gw:*:flight:*')).toEqual([])
-  expect(across(one)).toEqual({ led: 0, takenOver: 0, followed: 0, gaveUp: 0 })
+  expect(across(one)).toEqual({ leaders: 0, takeovers: 0, followers: 0, fallbacks: 0 })
 })
 
 test('a thousand calls in two processes are one upstream call, and two contenders for it', async () => {
@@ -157,7 +157,7 @@ test('who takes over looks first whether the answer has come', async () => {
   await redis.admin.del(lease)
   expect((await waiting).choices).toHaveLength(1)
   expect(upstream.count()).toBe(4)
-  expect(across(other)).toEqual({ led: 1, takenOver: 0, followed: 1, gaveUp: 0 })
+  expect(across(other)).toEqual({ leaders: 1, takeovers: 0, followers: 1, fallbacks: 0 })
 })
 
 test('a Responses answer repeats to each process what it asked with', async () => {
@@ -187,7 +187,7 @@ test("a client of the program's own with a prefix to all its keys works as well"
   await warmUp(redis, [one, other])
   await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('x'))))
   expect(one.upstream.count()).toBe(3)
-  expect([across(one)?.followed, across(other)?.followed].toSorted()).toEqual([0, 1])
+  expect([across(one)?.followers, across(other)?.followers].toSorted()).toEqual([0, 1])
   await Promise.all([one, other].map(({ client }) => client.gateway.flush()))
   expect((await redis.admin.keys('*')).every((key) => key.startsWith('app:gw:{'))).toBe(true)
 })
@@ -204,7 +204,7 @@ test('a gateway that closes leaves no lease behind', async () => {
 test('a gateway that closes lets go of those who wait: they ask for themselves', async () => {
   const redis = await server()
   const { one, other, upstream } = await two(redis.url, 0, {
-    coalesce: { acrossProcesses: true, waitMs: 60_000 },
+    coalesce: { crossProcess: true, waitMs: 60_000 },
   })
   await warmUp(redis, [one, other])
   upstream.fail({ type: 'hang' })
@@ -221,8 +221,8 @@ test('a gateway that closes lets go of those who wait: they ask for themselves',
 })
 
 test('without Redis the option changes nothing', async () => {
-  const { client, upstream } = await setup({ coalesce: { acrossProcesses: true } })
+  const { client, upstream } = await setup({ coalesce: { crossProcess: true } })
   await Promise.all([1, 2].map(() => client.chat.completions.create(ask('x'))))
   expect(upstream.count()).toBe(1)
-  expect(client.gateway.stats().acrossProcesses).toBeUndefined()
+  expect(client.gateway.stats().crossProcess).toBeUndefined()
 })

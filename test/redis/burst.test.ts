@@ -118,7 +118,7 @@ test.for([
 test('Redis away from the start: dollars need an allowance, and all allowances together are what the policy says', {
   timeout: 180_000,
 }, async () => {
-  const { agents, redis, upstream } = await stage({ usdPerDay: 10, whenRedisIsAway: { allowanceUsd: 2 } })
+  const { agents, redis, upstream } = await stage({ usdPerDay: 10, onRedisUnavailable: { allowanceUsd: 2 } })
   await redis.kill()
   const outcome = await burst(agents, 40)
   // One part in eight of two dollars each, of which four processes take theirs.

@@ -135,11 +135,11 @@ test('a full Redis is read and not written; it is tried again later', async () =
     await it.client.embeddings.create({ model: 'text-embedding-3-large', input: `text ${at}` })
     await it.client.gateway.flush()
   }
-  const { skipped = 0, stored } = shared(it) ?? {}
+  const { rejected: skipped = 0, stored } = shared(it) ?? {}
   expect(skipped).toBeGreaterThan(0)
   await it.client.chat.completions.create(ask('while full'))
   await it.client.gateway.flush()
-  expect(shared(it)).toMatchObject({ skipped: skipped + 1, stored, errors: 0 })
+  expect(shared(it)).toMatchObject({ rejected: skipped + 1, stored, errors: 0 })
   expect(stateOf(it)).toBe('up')
 
   const reader = await gateway(redis, {}, { baseURL: it.upstream.baseURL })
@@ -160,7 +160,7 @@ test('above its own budget it stores no more, long before Redis is full', async 
   const it = await gateway(redis, { cache: { exact: { sharedMaxBytes: 100_000 } } })
   await it.client.chat.completions.create(ask('x'))
   await it.client.gateway.flush()
-  expect(shared(it)).toMatchObject({ stored: 0, skipped: 1, full: true, errors: 0 })
+  expect(shared(it)).toMatchObject({ stored: 0, rejected: 1, full: true, errors: 0 })
   expect(await redis.admin.dbsize()).toBe(0)
 })
 
@@ -201,7 +201,7 @@ test.each(Object.entries(garbage))(
     await other.client.chat.completions.create(ask('x'))
     await other.client.gateway.flush()
     expect(it.upstream.count()).toBe(2)
-    expect(shared(other)).toMatchObject({ broken: 1, stored: 1, errors: 0 })
+    expect(shared(other)).toMatchObject({ corrupt: 1, stored: 1, errors: 0 })
     expect((await redis.admin.getBuffer(key))?.subarray(0, 16)).toEqual(value?.subarray(0, 16))
   },
 )
@@ -216,7 +216,7 @@ test('half of an answer is a miss', async () => {
   await redis.admin.set(key, value.subarray(0, value.length / 2))
   const other = await gateway(redis, {}, { baseURL: it.upstream.baseURL })
   await other.client.chat.completions.create(ask('x'))
-  expect(shared(other)).toMatchObject({ broken: 1 })
+  expect(shared(other)).toMatchObject({ corrupt: 1 })
 })
 
 test('nonsense on the channel is not heard', async () => {

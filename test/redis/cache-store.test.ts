@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createMemoryCache } from '../../packages/gateway/src/cache/memory.ts'
-import { createRedisCache } from '../../packages/gateway/src/cache/redis.ts'
-import type { CacheEntry, CacheStore } from '../../packages/gateway/src/cache/store.ts'
-import { createTieredCache } from '../../packages/gateway/src/cache/tiered.ts'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
+import { createMemoryCache } from '#src/cache/memory-store.ts'
+import { createRedisCache } from '#src/cache/redis-store.ts'
+import type { CacheStore } from '#src/cache/store.ts'
+import { createTieredCache } from '#src/cache/tiered-store.ts'
+import type { CacheEntry } from '#src/entry/entry.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
 import { until } from '../support.ts'
 import { startCluster, startRedis } from './server.ts'
 
@@ -35,10 +36,14 @@ type Pair = { one: CacheStore; other: CacheStore; close: () => void }
 type Kind = { pair: () => Pair; clear: () => Promise<unknown>; close: () => Promise<unknown> }
 
 const onLink = (url: string, tiered: boolean): Pair => {
-  const links = [0, 1].map(() => createLink(url, { deadlineMs: 2_000, connectMs: 5_000, onChange: () => {} }))
+  const links = [0, 1].map(() =>
+    createRedisConnection(url, { deadlineMs: 2_000, connectMs: 5_000, onChange: () => {} }),
+  )
   const [one, other] = links.map((link) => {
     const redis = createRedisCache(link, { maxBytes: 200 * MIB })
-    return tiered ? createTieredCache(createMemoryCache(8 * MIB), redis, { link, localMs: 60_000 }) : redis
+    return tiered
+      ? createTieredCache(createMemoryCache(8 * MIB), redis, { connection: link, localMs: 60_000 })
+      : redis
   }) as [CacheStore, CacheStore]
   const close = () => {
     one.close()

@@ -88,7 +88,7 @@ test('what one gateway was answered, another gives: whole and streamed, chat and
   await other.client.gateway.flush()
   expect(upstream.count()).toBe(3)
   expect(other.client.gateway.stats().cache).toMatchObject({ exact: 6, miss: 0 })
-  expect(other.client.gateway.stats().sharedCache).toMatchObject({ misses: 0, errors: 0, broken: 0 })
+  expect(other.client.gateway.stats().sharedCache).toMatchObject({ misses: 0, errors: 0, corrupt: 0 })
   expect(other.records.every(({ costUsd, savedUsd }) => costUsd === 0 && (savedUsd ?? 0) > 0)).toBe(true)
 })
 
@@ -171,7 +171,7 @@ test('a purge is seen by every gateway, and names what it purges', async () => {
   await other.client.chat.completions.create(ask('x'))
   expect(upstream.count()).toBe(3)
   await expect(one.client.gateway.purge({ agents: 'x' } as object)).rejects.toThrow(
-    'purge.agents: there is no such field',
+    'purge.agents: unknown field',
   )
 })
 

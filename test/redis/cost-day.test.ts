@@ -1,4 +1,4 @@
-import { readMetrics } from '@hotdash/llm-gateway'
+import { readMetrics } from '@hotdash/llm-gateway/metrics'
 import { type FakeLangfuse, startFakeLangfuse } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, test } from 'vitest'
 import { type Collector, startCollector } from '../collector.ts'

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { AcrossStats, GatewayOptions, Stats } from '@hotdash/llm-gateway'
+import type { CrossProcessStats, GatewayOptions, Stats } from '@hotdash/llm-gateway'
 import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
 import type { Order, Setting, Told } from './asker.ts'
 
@@ -36,7 +36,7 @@ export async function startCrowd(
       startAsker({
         name: `asker-${at}`,
         baseURL,
-        gateway: { ...options, coalesce: { acrossProcesses: true }, ...gateway },
+        gateway: { ...options, coalesce: { crossProcess: true }, ...gateway },
       }),
     ),
   )
@@ -100,10 +100,10 @@ async function startAsker(setting: Setting): Promise<{ asker: Asker; end: () => 
 }
 
 /** What all of them together have counted. */
-export async function countedBy(askers: Asker[]): Promise<AcrossStats> {
-  const sum = { led: 0, takenOver: 0, followed: 0, gaveUp: 0 }
-  for (const { acrossProcesses } of await Promise.all(askers.map((asker) => asker.stats())))
-    for (const name of ['led', 'takenOver', 'followed', 'gaveUp'] as const)
+export async function countedBy(askers: Asker[]): Promise<CrossProcessStats> {
+  const sum = { leaders: 0, takeovers: 0, followers: 0, fallbacks: 0 }
+  for (const { crossProcess: acrossProcesses } of await Promise.all(askers.map((asker) => asker.stats())))
+    for (const name of ['leaders', 'takeovers', 'followers', 'fallbacks'] as const)
       sum[name] += acrossProcesses?.[name] ?? 0
   return sum
 }

@@ -1,4 +1,4 @@
-import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, test, vi } from 'vitest'
 import { until } from '../support.ts'
 import { type Asker, countedBy, type Got, startCrowd } from './crowd.ts'
@@ -18,7 +18,7 @@ function closing<T extends { close: () => unknown }>(thing: T): T {
 }
 
 const server = async (args?: string[]): Promise<RedisServer> => closing(await startRedis(args))
-const fake = async (options: FakeOptions = {}): Promise<FakeOpenAI> =>
+const fake = async (options: FakeOpenAIOptions = {}): Promise<FakeOpenAI> =>
   closing(await startFakeOpenAI({ tokens: 'approximate', ...options }))
 const crowd = async (...args: Parameters<typeof startCrowd>): Promise<Asker[]> =>
   closing(await startCrowd(...args)).askers
@@ -64,7 +64,7 @@ test('six processes asking the same, streamed and whole, make one upstream call 
   expect(contents(all).size).toBe(1)
   expect(all[0]?.content).toBeTruthy()
   expect(all.map(({ cache }) => cache).toSorted()).toEqual([...Array(5).fill('flight'), 'miss'])
-  expect(await countedBy(askers)).toEqual({ led: 1, takenOver: 0, followed: 5, gaveUp: 0 })
+  expect(await countedBy(askers)).toEqual({ leaders: 1, takeovers: 0, followers: 5, fallbacks: 0 })
 })
 
 test('whenever they come, before, during or just after the flight, there is one upstream call', async () => {
@@ -81,7 +81,7 @@ test('whenever they come, before, during or just after the flight, there is one 
     expect(contents(await Promise.all(all)).size).toBe(1)
     expect(upstream.count(askedFor(content)), content).toBe(1)
   }
-  expect(await countedBy(askers)).toMatchObject({ led: 26, takenOver: 0, gaveUp: 0 })
+  expect(await countedBy(askers)).toMatchObject({ leaders: 26, takeovers: 0, fallbacks: 0 })
 })
 
 test('the holder is killed: one of the others takes over, the rest follow it, nobody fails', async () => {
@@ -98,7 +98,7 @@ test('the holder is killed: one of the others takes over, the rest follow it, no
   expect(all.every(({ content }) => content)).toBe(true)
   expect(contents(all).size).toBe(1)
   expect(upstream.count()).toBe(2)
-  expect(await countedBy(others)).toEqual({ led: 1, takenOver: 1, followed: 4, gaveUp: 0 })
+  expect(await countedBy(others)).toEqual({ leaders: 1, takeovers: 1, followers: 4, fallbacks: 0 })
 })
 
 test.each([
@@ -122,7 +122,7 @@ test.each([
     const got = (await Promise.all(calls)).filter((_, at) => askers[at] !== holder)
     expect(upstream.count()).toBe(4)
     expect(got.every(({ content, cache }) => content && content !== 'half' && cache === 'miss')).toBe(true)
-    expect(await countedBy(others)).toEqual({ led: 0, takenOver: 0, followed: 0, gaveUp: 3 })
+    expect(await countedBy(others)).toEqual({ leaders: 0, takeovers: 0, followers: 0, fallbacks: 3 })
   },
 )
 
@@ -142,7 +142,7 @@ test('a holder that nobody waits for any more hands over, and upstream is spared
   expect(contents(await Promise.all(calls)).size).toBe(1)
   expect(upstream.count()).toBe(2)
   expect(upstream.requests[0]?.aborted).toBe(true)
-  expect(await countedBy(rest)).toMatchObject({ led: 1, takenOver: 1, followed: 1 })
+  expect(await countedBy(rest)).toMatchObject({ leaders: 1, takeovers: 1, followers: 1 })
 })
 
 test('a follower that leaves is gone at once, and the others are none the worse', async () => {
@@ -166,7 +166,7 @@ test('who has waited long enough asks for itself', async () => {
   const redis = await server()
   const upstream = await fake()
   const askers = await crowd(4, redis.url, upstream, {
-    coalesce: { acrossProcesses: true, waitMs: 400 },
+    coalesce: { crossProcess: true, waitMs: 400 },
   })
   upstream.fail({ type: 'hang' })
   const calls = askAll(askers, 'x')
@@ -175,7 +175,7 @@ test('who has waited long enough asks for itself', async () => {
   const answers = calls.filter((_, at) => askers[at] !== holder)
   expect((await Promise.all(answers)).every(({ content }) => content)).toBe(true)
   expect(upstream.count()).toBe(4)
-  expect(await countedBy(others)).toEqual({ led: 0, takenOver: 0, followed: 0, gaveUp: 3 })
+  expect(await countedBy(others)).toEqual({ leaders: 0, takeovers: 0, followers: 0, fallbacks: 3 })
 })
 
 test.each([
@@ -193,7 +193,7 @@ test.each([
   const upstream = await fake({ latencyMs: 1_500 })
   const askers = await crowd(4, redis.url, upstream, {
     deadlines: { redisMs: 300 },
-    coalesce: { acrossProcesses: true, waitMs: 600_000 },
+    coalesce: { crossProcess: true, waitMs: 600_000 },
   })
   const before = askAll(askers, 'x')
   await until(() => upstream.count() === 1, 'one asks')
@@ -247,7 +247,7 @@ test('who may not subscribe looks instead, and follows all the same', async () =
     expect(contents(await Promise.all(askAll(askers, content))).size).toBe(1)
     expect(upstream.count(askedFor(content))).toBe(1)
   }
-  expect(await countedBy(askers)).toEqual({ led: 2, takenOver: 0, followed: 6, gaveUp: 0 })
+  expect(await countedBy(askers)).toEqual({ leaders: 2, takeovers: 0, followers: 6, fallbacks: 0 })
 })
 
 test('where Redis is full, everybody asks for itself', async () => {
@@ -269,5 +269,5 @@ test('in a cluster of three it is the same', async () => {
     expect(contents(await Promise.all(askAll(askers, content))).size).toBe(1)
     expect(upstream.count(askedFor(content))).toBe(1)
   }
-  expect(await countedBy(askers)).toEqual({ led: 3, takenOver: 0, followed: 9, gaveUp: 0 })
+  expect(await countedBy(askers)).toEqual({ leaders: 3, takeovers: 0, followers: 9, fallbacks: 0 })
 })

@@ -1,10 +1,5 @@
-import {
-  createGatewayClient,
-  type GatewayOptions,
-  gatewayOptions,
-  type Report,
-  withGateway,
-} from '@hotdash/llm-gateway'
+import { createGatewayClient, type GatewayOptions, gatewayOptions, withGateway } from '@hotdash/llm-gateway'
+import type { Report } from '@hotdash/llm-gateway/sinks'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import OpenAI from 'openai'

@@ -1,21 +1,15 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  CHANNEL,
-  createLeases,
-  LEASE_MS,
-  type Leases,
-  type Outcome,
-} from '../../packages/gateway/src/coalesce/lease.ts'
-import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
+import { CHANNEL, createLeases, LEASE_MS, type Leases, type Outcome } from '#src/coalesce/lease.ts'
+import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 let redis: RedisServer
-let link: Link
+let link: RedisConnection
 let leases: Leases
 beforeAll(async () => {
   redis = await startRedis()
-  link = createLink(redis.url, { deadlineMs: 5_000, connectMs: 5_000, onChange: () => {} })
+  link = createRedisConnection(redis.url, { deadlineMs: 5_000, connectMs: 5_000, onChange: () => {} })
   leases = createLeases(link)
 })
 afterAll(async () => {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AWAY, type Limits, type NanoUsd } from '../../packages/gateway/src/quota/store.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
 import { createWorld, type Op, spent, worstMinute } from './partition.ts'
 import { limits } from './quota-kit.ts'
 import { faulty, process_, quiet } from './schedules.ts'
@@ -31,7 +32,11 @@ const REQUESTS = { rpm: RPM, tpm: 100_000 }
 let worlds = 0
 function newWorld(processes: number, bound: Partial<Limits>, leased = LARGE) {
   worlds += 1
-  const world = createWorld(redis.admin, `w${worlds}`, limits({ ...bound, away: { ...AWAY, leased } }))
+  const world = createWorld(
+    redis.admin,
+    `w${worlds}`,
+    limits({ ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased } }),
+  )
   for (let at = 0; at < processes; at += 1) world.join()
   return world
 }

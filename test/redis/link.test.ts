@@ -5,11 +5,11 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import {
-  createLink,
-  type Link,
-  type LinkState,
+  createRedisConnection,
+  type RedisConnection,
+  type RedisState,
   RedisUnavailable,
-} from '../../packages/gateway/src/redis/link.ts'
+} from '#src/redis/connection.ts'
 import { until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
@@ -23,15 +23,15 @@ const opened = <T extends { close: () => unknown }>(thing: T): T => {
   return thing
 }
 
-function link(target: string | Redis, deadlineMs = 100): Link & { changes: LinkState[] } {
-  const changes: LinkState[] = []
-  const onChange = (state: LinkState) => void changes.push(state)
-  return { ...opened(createLink(target, { deadlineMs, connectMs: 500, onChange })), changes }
+function link(target: string | Redis, deadlineMs = 100): RedisConnection & { changes: RedisState[] } {
+  const changes: RedisState[] = []
+  const onChange = (state: RedisState) => void changes.push(state)
+  return { ...opened(createRedisConnection(target, { deadlineMs, connectMs: 500, onChange })), changes }
 }
 
 const server = async (args?: string[]): Promise<RedisServer> => opened(await startRedis(args))
-const get = (link: Link) => link.ask((client) => client.get('k'))
-const isUp = (link: Link) => () => link.stats().state === 'up'
+const get = (link: RedisConnection) => link.run((client) => client.get('k'))
+const isUp = (link: RedisConnection) => () => link.stats().state === 'up'
 
 test('the first command waits for the connection, and is answered', async () => {
   const { url, admin } = await server()
@@ -92,7 +92,7 @@ test("Redis' own errors are passed on and take nobody down; those of a server th
   expect(it.stats()).toMatchObject({ state: 'up', errors: 0 })
   await redis.admin.del('k')
   await redis.admin.replicaof('127.0.0.1', 1)
-  await expect(it.ask((client) => client.set('k', 'v'))).rejects.toThrow(RedisUnavailable)
+  await expect(it.run((client) => client.set('k', 'v'))).rejects.toThrow(RedisUnavailable)
   await redis.admin.replicaof('NO', 'ONE')
   await until(isUp(it), 'recovery', 2_000)
 })
@@ -102,7 +102,7 @@ test('a server that becomes a replica with the connection open: away until it ac
   const it = link(redis.url)
   await get(it)
   await redis.admin.replicaof('127.0.0.1', 1)
-  await expect(it.ask((client) => client.set('k', 'v'), 'reply')).rejects.toThrow(RedisUnavailable)
+  await expect(it.run((client) => client.set('k', 'v'), 'reply')).rejects.toThrow(RedisUnavailable)
   // It answers PING all the time. A few attempts to connect later, it is no better.
   await sleep(1_000)
   expect(await redis.admin.ping()).toBe('PONG')
@@ -117,7 +117,7 @@ test('a connection that the server closes: what must hold is sent once more over
   const it = link(redis.url)
   await get(it)
   await redis.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-  expect(await it.ask((client) => client.incr('k'), 'reply')).toBe(1)
+  expect(await it.run((client) => client.incr('k'), 'reply')).toBe(1)
   expect(it.stats().state).toBe('up')
 })
 
@@ -170,7 +170,7 @@ test('what must hold waits for a Redis that is slow, what is nice to have does n
   const it = link(redis.url, 50)
   await get(it)
   redis.pause()
-  const [must, nice] = [it.ask((client) => client.incr('n'), 'reply'), get(it)]
+  const [must, nice] = [it.run((client) => client.incr('n'), 'reply'), get(it)]
   await expect(nice).rejects.toThrow('no answer within 50 ms')
   redis.resume()
   expect(await must).toBe(1)
@@ -182,7 +182,7 @@ test('what must hold is given up once Redis has been silent for a second; then i
   const it = link(redis.url, 50)
   await get(it)
   redis.pause()
-  await expect(it.ask((client) => client.incr('n'), 'reply')).rejects.toThrow(RedisUnavailable)
+  await expect(it.run((client) => client.incr('n'), 'reply')).rejects.toThrow(RedisUnavailable)
   const { commands } = it.stats()
   for (let at = 0; at < 20; at += 1) await expect(get(it)).rejects.toThrow(RedisUnavailable)
   expect(it.stats()).toMatchObject({ state: 'slow', commands })
@@ -204,8 +204,8 @@ test("the program's own connection is used as it is, and left open", async () =>
 test('three nodes are one cluster', async () => {
   const cluster = opened(await startCluster())
   const it = link(cluster.url, 1_000)
-  await Promise.all(['a', 'b', 'c', 'd'].map((key) => it.ask((client) => client.set(key, key))))
-  expect(await it.ask((client) => client.get('c'))).toBe('c')
+  await Promise.all(['a', 'b', 'c', 'd'].map((key) => it.run((client) => client.set(key, key))))
+  expect(await it.run((client) => client.get('c'))).toBe('c')
   const held = await Promise.all(cluster.nodes.map(({ admin }) => admin.dbsize()))
   expect(held.filter((size) => size > 0).length).toBeGreaterThan(1)
 })

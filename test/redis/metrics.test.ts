@@ -1,10 +1,12 @@
-import { type CallRecord, createGatewayClient, readMetrics, type Sink } from '@hotdash/llm-gateway'
+import { type CallRecord, createGatewayClient } from '@hotdash/llm-gateway'
+import { readMetrics } from '@hotdash/llm-gateway/metrics'
+import type { Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
-import { createMetricsSink } from '../../packages/gateway/src/sinks/metrics/sink.ts'
-import { DeliveryError, type Report } from '../../packages/gateway/src/sinks/sink.ts'
+import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
+import { createMetricsSink } from '#src/sinks/metrics/sink.ts'
+import { DeliveryError, type Report } from '#src/sinks/sink.ts'
 import { ask, setup, until } from '../support.ts'
 import { fill } from './quota-kit.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
@@ -19,8 +21,8 @@ const opened = <T extends { close: () => unknown }>(thing: T): T => {
 }
 const server = async (args?: string[]): Promise<RedisServer> => opened(await startRedis(args))
 const linkTo = (url: string, deadlineMs = 2_000) =>
-  opened(createLink(url, { deadlineMs, connectMs: 2_000, onChange: () => undefined }))
-const sinkAt = (link: Link, keepHours = 26) =>
+  opened(createRedisConnection(url, { deadlineMs, connectMs: 2_000, onChange: () => undefined }))
+const sinkAt = (link: RedisConnection, keepHours = 26) =>
   createMetricsSink(link, { flushSeconds: 5, keepHours, keyLocking: false })
 
 const now = Date.now()
@@ -29,7 +31,7 @@ const signal = new AbortController().signal
 
 const record = (some: Partial<CallRecord> = {}): CallRecord => ({
   id: crypto.randomUUID(),
-  at: now - 60_000,
+  startedAt: now - 60_000,
   agent: 'support',
   team: 'prod_customer',
   tags: [],
@@ -174,7 +176,7 @@ describe('sums', () => {
           expect(summary).toMatchObject(expected(records))
           for (const row of rows) {
             const own = records.filter(
-              ({ team, agent, at, latencyMs }) =>
+              ({ team, agent, startedAt: at, latencyMs }) =>
                 team === row.team &&
                 agent === row.agent &&
                 Math.floor((at + latencyMs) / 60_000) * 60_000 === row.at,
@@ -227,7 +229,9 @@ describe('a write', () => {
     for (let flush = 0; flush < 3; flush += 1)
       await write(
         sink,
-        Array.from({ length: 300 }, (_, at) => report({ at: now - at * 10_000, agent: `agent ${at % 9}` })),
+        Array.from({ length: 300 }, (_, at) =>
+          report({ startedAt: now - at * 10_000, agent: `agent ${at % 9}` }),
+        ),
       )
     expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.admin.info('commandstats'))?.[1])).toBe(3)
     expect((await readMetrics(redis.url, DAY)).summary.calls).toBe(901)
@@ -235,7 +239,7 @@ describe('a write', () => {
 
   test('leaves no key without a time to live', async () => {
     const redis = await server()
-    await write(sinkAt(linkTo(redis.url), 2), [report(), report({ at: now - 3_600_000 })])
+    await write(sinkAt(linkTo(redis.url), 2), [report(), report({ startedAt: now - 3_600_000 })])
     const keys = await redis.admin.keys('*')
     expect(keys.map((key) => key.replace(/\d+$|[\w-]{36}$/, '…')).toSorted()).toEqual(
       expect.arrayContaining(['gw:{metrics}:hour:…', 'gw:{metrics}:minute:…', 'gw:{metrics}:writer:…']),
@@ -260,8 +264,8 @@ describe('a write', () => {
     await until(() => link.stats().state === 'up', 'recovery')
     const more = [...batch, report()]
     const delivery = await write(sink, more)
-    expect(delivery?.again).toEqual([more[2]])
-    await write(sink, [...(delivery?.again ?? [])])
+    expect(delivery?.retry).toEqual([more[2]])
+    await write(sink, [...(delivery?.retry ?? [])])
     expect((await readMetrics(redis.url, DAY)).summary.calls).toBe(4)
   })
 
@@ -283,10 +287,10 @@ describe('a write', () => {
     const redis = await server()
     const link = linkTo(redis.url)
     let sent: unknown[] = []
-    const spy: Link = {
+    const spy: RedisConnection = {
       ...link,
-      ask: (command) =>
-        link.ask((client) =>
+      run: (command) =>
+        link.run((client) =>
           command(
             new Proxy(client, {
               get(target, name) {
@@ -354,7 +358,7 @@ describe('a write', () => {
   test('works in a cluster', async () => {
     const cluster = opened(await startCluster())
     const sink = sinkAt(linkTo(cluster.url))
-    await write(sink, [report(), report({ at: now - 7_200_000 })])
+    await write(sink, [report(), report({ startedAt: now - 7_200_000 })])
     expect((await readMetrics(cluster.url, DAY)).summary.calls).toBe(2)
   })
 })

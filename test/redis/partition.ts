@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis'
-import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
-import { type Link, RedisUnavailable } from '../../packages/gateway/src/redis/link.ts'
-import { tagOf } from '../../packages/gateway/src/redis/tag.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createRedisQuota } from '#src/quota/redis/quota.ts'
+import { type RedisConnection, RedisUnavailable } from '#src/redis/connection.ts'
+import { hashTag } from '#src/redis/hash-tag.ts'
 
 /** One call that a process let out, by the simulated time. `cost` is absent until the call has ended. */
 export type Call = { process: number; at: number; worst: number; cost?: number }
@@ -58,7 +59,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
   const log = new Map<string, Call>()
 
   /** The connection of one process: what is sent waits its turn, and what is cut off is lost. */
-  function linkOf(member: () => Member): Link {
+  function linkOf(member: () => Member): RedisConnection {
     const send = (run: () => Promise<unknown>) =>
       new Promise<unknown>((resolve, reject) => {
         member().onTheWay.push({ run, resolve, reject })
@@ -71,7 +72,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       eval: (...args: Parameters<Redis['eval']>) => send(() => client.eval(...args)),
     } as unknown as Redis
     return {
-      async ask(command) {
+      async run(command) {
         if (member().cut || member().dead) throw gone()
         const reply = await command(wire)
         member().heardAt = now
@@ -151,7 +152,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       tokens: 20,
       learnOutputTokens: undefined,
       cost: call.cost as NanoUsd,
-      doubt: 0 as NanoUsd,
+      unconfirmed: 0 as NanoUsd,
     })
   }
 
@@ -224,7 +225,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     /** What Redis holds of the day, in n$. */
     async books() {
       const fields = ['spent', 'doubt', 'inherited']
-      const key = `gw:{${tagOf(team)}}:quota`
+      const key = `gw:{${hashTag(team)}}:quota`
       const [spent, doubt, inherited] = (await client.hmget(key, ...fields)).map(Number)
       return { spent, doubt, inherited, held: await client.eval(HELD, 1, key) }
     },

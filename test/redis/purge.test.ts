@@ -79,7 +79,7 @@ const steps = fc.oneof(
 const kinds: [string, GatewayOptions][] = [
   ['with memory before Redis', {}],
   ['asking Redis each time', { cache: { exact: { localSeconds: 0 } } }],
-  ['joining across processes', { coalesce: { acrossProcesses: true } }],
+  ['joining across processes', { coalesce: { crossProcess: true } }],
 ]
 
 test.each(kinds)(
@@ -149,7 +149,7 @@ test.each(['the same process', 'another process'])(
   },
 )
 
-test.each([{}, { coalesce: { acrossProcesses: true } }])(
+test.each([{}, { coalesce: { crossProcess: true } }])(
   'a call that comes after a purge joins no flight from before it: %j',
   async (options: GatewayOptions) => {
     const [one, other] = [(await gateway(options)).client, (await gateway(options)).client]
@@ -160,7 +160,7 @@ test.each([{}, { coalesce: { acrossProcesses: true } }])(
     const later = await Promise.all([requestFor(one, content), requestFor(other, content)])
     for (const nth of later) expect(nth).toBeGreaterThan(await old.answer)
     // Nor did they wait for it.
-    for (const client of [one, other]) expect(client.gateway.stats().acrossProcesses?.gaveUp ?? 0).toBe(0)
+    for (const client of [one, other]) expect(client.gateway.stats().crossProcess?.fallbacks ?? 0).toBe(0)
   },
 )
 
@@ -183,7 +183,7 @@ test('an answer that was copied from before a purge of everything, and put back,
   await one.gateway.purge({ team: 'prod_customer' })
   for (const [at, key] of keys.entries()) await redis.admin.set(key, values[at] ?? '')
   expect(await requestFor(other, 'put back')).toBeGreaterThan(before)
-  expect(other.gateway.stats().sharedCache).toMatchObject({ broken: 1, errors: 0 })
+  expect(other.gateway.stats().sharedCache).toMatchObject({ corrupt: 1, errors: 0 })
 })
 
 test('an answer past its time is no last resort once it was purged', async () => {

@@ -78,7 +78,9 @@ const attacks = {
   },
 }
 
-const PURGES = [{}, { team: 'prod_customer' }, { agent: 'support' }, { model: 'gpt-4o-mini' }, 'key'] as const
+const EVERYTHING = [{}, { team: 'prod_customer' }] as const
+const WHOLE: ReadonlySet<unknown> = new Set(EVERYTHING)
+const PURGES = [...EVERYTHING, { agent: 'support' }, { model: 'gpt-4o-mini' }, 'key'] as const
 
 test('whatever a writer to Redis puts back, no process that made a purge or heard of it gives what was purged', async () => {
   // Two hear of purges; the last one asks Redis each time.
@@ -112,6 +114,13 @@ test('whatever a writer to Redis puts back, no process that made a purge or hear
         for (const client of all) {
           const { nth } = await answerTo(client, content)
           expect(nth, `${attack} after ${JSON.stringify(purge)}`).toBeGreaterThan(first.nth)
+        }
+        // While the stamps stand, a purge of everything holds for those, too, who have never heard of it.
+        if (attack === 'leaves the stamps' && WHOLE.has(purge)) {
+          await putBack(entries)
+          const newcomer = await gateway()
+          expect((await answerTo(newcomer, content)).nth, JSON.stringify(purge)).toBeGreaterThan(first.nth)
+          await newcomer.gateway.flush()
         }
         for (const client of all) await client.gateway.flush()
         expect(entries.size).toBe(1)

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { dayOf } from '../../packages/gateway/src/quota/day.ts'
-import { createMemoryQuota } from '../../packages/gateway/src/quota/memory.ts'
-import type { RedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import { createZones, dayNumber, zoneAt } from '../../packages/gateway/src/quota/redis/zone.ts'
-import { AWAY, type Verdict } from '../../packages/gateway/src/quota/store.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '#src/core/limits.ts'
+import { dayOf } from '#src/quota/day.ts'
+import { createMemoryQuota } from '#src/quota/memory.ts'
+import { createZones, dayNumber, zoneAt } from '#src/quota/redis/day-boundary.ts'
+import type { RedisQuota } from '#src/quota/redis/quota.ts'
+import type { Verdict } from '#src/quota/store.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -69,7 +70,7 @@ const comparable = (verdict: Verdict) =>
   verdict.admitted || verdict.limit !== 'daily_usd' ? verdict : { ...verdict, retryAfterMs: 0 }
 
 /** Leases are kept from other processes; without them, three are as good as one. */
-const away = { ...AWAY, leased: 0 }
+const away = { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 }
 
 test('three processes at one Redis decide as one process does in memory, whatever the order', async () => {
   let runs = 0
@@ -85,7 +86,14 @@ test('three processes at one Redis decide as one process does in memory, whateve
         clock = start
         let latest = start
         const memory = createMemoryQuota(() => clock)
-        const bound = limits({ rpm: 7, tpm: 2_500, usdPerDay: usd(2_000), timezone, tpmMode, away })
+        const bound = limits({
+          rpm: 7,
+          tpm: 2_500,
+          usdPerDay: usd(2_000),
+          timezone,
+          tpmMode,
+          whileUnavailable: away,
+        })
         const admitted: { id: string; agent: string; at: number; settledAt?: number }[] = []
         const reserve = async (by: number, id: string, agent: string, some: object) => {
           const reservation = { ...claim(`${team}/${id}`, { limits: bound }), team, agent, ...some }

@@ -98,7 +98,7 @@ test('Redis dies: calls go on by this process alone, one line says so, and it is
 test('Redis dies and the policy refuses: a 503 with our code, after one request', async () => {
   const server = await redis()
   const { client: it, upstream } = await client(
-    { rpm: 100, whenRedisIsAway: 'refuse' },
+    { rpm: 100, onRedisUnavailable: 'reject' },
     { redis: server.url },
   )
   await it.chat.completions.create(ask('before'))

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Limits, QuotaStore, Reservation, Settlement } from '../../packages/gateway/src/quota/store.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { QuotaStore, Reservation, Settlement } from '#src/quota/store.ts'
 import { claim as claimOf, limits, STORES, truth as truthOf, usd } from './quota-kit.ts'
 
 /** A Redis that is given may have seen these tests before. */
@@ -126,7 +127,7 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     const bound = { usdPerDay: usd(150) }
     await reserve('a', bound)
     expect(await reserve('b', bound)).toMatchObject({ admitted: false, retryAfterMs: 1_000 })
-    await settle('a', { cost: usd(30), doubt: usd(70) })
+    await settle('a', { cost: usd(30), unconfirmed: usd(70) })
     const refused = await reserve('c', bound)
     expect(refused).toMatchObject({ admitted: false, remaining: { usd: 50 } })
     if (!refused.admitted) expect(refused.retryAfterMs).toBeGreaterThan(1_000)
@@ -179,14 +180,14 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     const bound = { usdPerDay: usd(250), tpm: 250 }
     for (const [at, bad] of [Number.NaN, -1_000, Number.POSITIVE_INFINITY].entries()) {
       expect(await reserve(`${at}`, bound)).toMatchObject({ admitted: at < 2 })
-      await settle(`${at}`, { tokens: bad, learnOutputTokens: bad, cost: usd(bad), doubt: usd(bad) })
+      await settle(`${at}`, { tokens: bad, learnOutputTokens: bad, cost: usd(bad), unconfirmed: usd(bad) })
     }
   })
 
   test('a settlement whose reservation nobody remembers is spend all the same, once', async () => {
     fresh()
-    await settle('lost', { cost: usd(400), doubt: usd(20), tokens: 70 })
-    await settle('lost', { cost: usd(400), doubt: usd(20), tokens: 70 })
+    await settle('lost', { cost: usd(400), unconfirmed: usd(20), tokens: 70 })
+    await settle('lost', { cost: usd(400), unconfirmed: usd(20), tokens: 70 })
     const verdict = await reserve('a', { usdPerDay: usd(1_000), tpm: 1_000 })
     expect(verdict).toMatchObject({ remaining: { usd: 480, tokens: 830 } })
   })

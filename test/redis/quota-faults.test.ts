@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { keysOf } from '../../packages/gateway/src/quota/redis/wire.ts'
-import { AWAY, type Limits } from '../../packages/gateway/src/quota/store.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
+import { keysOf } from '#src/quota/redis/wire.ts'
 import { until } from '../support.ts'
 import { startFront } from './front.ts'
 import { claim, fill, limits, member, truth, usd } from './quota-kit.ts'
@@ -37,12 +37,12 @@ async function admitted(who: Process, name: string, tries: number, bound: Partia
 }
 
 /** A fifth of each limit is leased: enough to see what becomes of it. */
-const leased = { ...AWAY, leased: 0.2 }
+const leased = { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0.2 }
 
 test('Redis killed: a process goes on with its lease; back and empty, Redis hears of everything', async () => {
   const redis = await server()
   const [a, b] = [process(redis.url), process(redis.url)]
-  const bound = { rpm: 20, away: leased }
+  const bound = { rpm: 20, whileUnavailable: leased }
   await b.take('another', bound)
   expect(await admitted(a, 'before', 4, bound)).toBe(4)
   for (const round of [1, 2, 3]) {
@@ -68,7 +68,7 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
   await until(() => a.isBack() && b.isBack(), 'recovery', 5_000)
   await until(() => a.stats().queued + b.stats().queued === 0, 'hand-back')
   // Which of them was first, and holds the lease, is not told here: without leases only what was admitted counts.
-  const unleased = { ...bound, away: { ...AWAY, leased: 0 } }
+  const unleased = { ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 } }
   await b.take('back', unleased)
   expect(await a.take('after', unleased)).toMatchObject({
     admitted: true,
@@ -92,7 +92,7 @@ test('Redis killed: a process that is the only one goes on with all that was lef
 test('Redis killed: what the only process admitted by its lease, and could not tell, is part of its minute', async () => {
   const redis = await server()
   const a = process(redis.url, { processes: 1, tellMs: 3_600_000 })
-  const bound = { rpm: 10, away: { ...AWAY, leased: 0.5 } }
+  const bound = { rpm: 10, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0.5 } }
   expect(await admitted(a, 'before', 4, bound)).toBe(4)
   expect(a.stats()).toMatchObject({ decided: 1, leased: 3 })
   await redis.kill()
@@ -121,7 +121,7 @@ test('limits of a newer policy end a lease of older ones, as soon as its holder 
 test('Redis killed: of dollars a process spends its lease, and what calls leave of it; then it is refused', async () => {
   const redis = await server()
   const a = process(redis.url)
-  const bound = { usdPerDay: usd(1_000), away: leased }
+  const bound = { usdPerDay: usd(1_000), whileUnavailable: leased }
   await a.take('before', bound, 200)
   await a.settle(truth('before', { cost: usd(200) }))
   await a.take('lease', bound, 100)
@@ -155,7 +155,10 @@ test('a process that never reached Redis takes its part by the number of process
   const a = process(redis.url, { processes: 5 })
   expect(await admitted(a, 'x', 10, { rpm: 20 })).toBe(4)
   const b = process(redis.url, { processes: 5 })
-  const bound = { usdPerDay: usd(10_000), away: { ...AWAY, allowance: usd(1_000) } }
+  const bound = {
+    usdPerDay: usd(10_000),
+    whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, allowance: usd(1_000) },
+  }
   expect(await b.take('in its part', bound, 200)).toMatchObject({ admitted: true })
   expect(await b.take('beyond', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
 })
@@ -163,7 +166,10 @@ test('a process that never reached Redis takes its part by the number of process
 test('an allowance is set apart from what is counted in Redis', async () => {
   const redis = await server()
   const a = process(redis.url)
-  const bound = { usdPerDay: usd(1_000), away: { ...AWAY, leased: 0, allowance: usd(300) } }
+  const bound = {
+    usdPerDay: usd(1_000),
+    whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0, allowance: usd(300) },
+  }
   expect(await a.take('all', bound, 700)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
   expect(await a.take('more', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
 })
@@ -185,7 +191,10 @@ test('a process that was out of touch for a minute has one part in as many as Re
 test('a policy that refuses: nobody is admitted uncounted, and calls are admitted again at once when Redis is back', async () => {
   const redis = await server()
   const a = process(redis.url)
-  const bound = { rpm: 10, away: { ...AWAY, rates: 'refuse' as const, dollars: 'refuse' as const } }
+  const bound = {
+    rpm: 10,
+    whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, rates: 'reject' as const, dollars: 'reject' as const },
+  }
   await a.take('before', bound)
   await redis.kill()
   expect(await a.take('away', bound)).toMatchObject({ admitted: false, limit: 'unavailable' })
@@ -203,7 +212,7 @@ test('a policy that refuses: nobody is admitted uncounted, and calls are admitte
 test('hung: what was sent and yet happened is counted once, whichever way it was decided', async () => {
   const redis = await server()
   const a = process(redis.url, { deadlineMs: 60 })
-  const bound = { rpm: 20, usdPerDay: usd(2_000), away: leased }
+  const bound = { rpm: 20, usdPerDay: usd(2_000), whileUnavailable: leased }
   await a.take('warm', bound)
   redis.pause()
   const tries = await Promise.all(Array.from({ length: 6 }, (_, at) => a.take(`hung${at}`, bound)))

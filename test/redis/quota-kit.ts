@@ -1,19 +1,11 @@
 import type { Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import { createMemoryQuota } from '../../packages/gateway/src/quota/memory.ts'
-import {
-  createRedisQuota,
-  type RedisQuota,
-  type RedisQuotaOptions,
-} from '../../packages/gateway/src/quota/redis/quota.ts'
-import type {
-  Limits,
-  NanoUsd,
-  QuotaStore,
-  Reservation,
-  Settlement,
-} from '../../packages/gateway/src/quota/store.ts'
-import { createLink, type Link } from '../../packages/gateway/src/redis/link.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createMemoryQuota } from '#src/quota/memory.ts'
+import { createRedisQuota, type RedisQuota, type RedisQuotaOptions } from '#src/quota/redis/quota.ts'
+import type { QuotaStore, Reservation, Settlement } from '#src/quota/store.ts'
+import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
 import { redisBinary, startCluster, startRedis } from './server.ts'
 
 export const usd = (micro: number) => micro as NanoUsd
@@ -38,7 +30,7 @@ export const truth = (id: string, some: Partial<Settlement> = {}): Settlement =>
   tokens: 100,
   learnOutputTokens: undefined,
   cost: usd(100),
-  doubt: usd(0),
+  unconfirmed: usd(0),
   ...some,
 })
 
@@ -46,9 +38,9 @@ export const truth = (id: string, some: Partial<Settlement> = {}): Settlement =>
 export function member(
   target: string | Redis,
   options: RedisQuotaOptions & { deadlineMs?: number } = {},
-): RedisQuota & { link: Link } {
+): RedisQuota & { link: RedisConnection } {
   const { deadlineMs = 2_000, ...rest } = options
-  const link = createLink(target, { deadlineMs, connectMs: 2_000, onChange: () => undefined })
+  const link = createRedisConnection(target, { deadlineMs, connectMs: 2_000, onChange: () => undefined })
   const quota = createRedisQuota(link, rest)
   return {
     ...quota,

@@ -1,15 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import {
-  keysOf,
-  reserveArgs,
-  reservedOf,
-  settleArgs,
-  settledOf,
-} from '../../packages/gateway/src/quota/redis/wire.ts'
-import { zoneAt } from '../../packages/gateway/src/quota/redis/zone.ts'
-import { AWAY } from '../../packages/gateway/src/quota/store.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '#src/core/limits.ts'
+import { zoneAt } from '#src/quota/redis/day-boundary.ts'
+import { keysOf, reserveArgs, reservedOf, settleArgs, settledOf } from '#src/quota/redis/wire.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { startRedis } from './server.ts'
 
@@ -139,7 +133,7 @@ test('one command to reserve, one to settle; a script that Redis has forgotten c
       ([, name, calls]) => `${name} ${calls}`,
     )
   // Without a lease.
-  const bound = limits({ rpm: 50, away: { ...AWAY, leased: 0 } })
+  const bound = limits({ rpm: 50, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 } })
   const once = async (id: string) => {
     await quota.reserve(claim(id, { limits: bound }))
     await quota.settle(truth(id))

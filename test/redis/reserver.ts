@@ -1,6 +1,7 @@
-import { createRedisQuota } from '../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, NanoUsd } from '../../packages/gateway/src/quota/store.ts'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createRedisQuota } from '#src/quota/redis/quota.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
 
 /** What a reserver is started with. Its clock is at noon at the machine's time `start`, and runs `speed` times as fast. */
 export type Work = {
@@ -22,7 +23,11 @@ const NOON = Date.UTC(2026, 10, 23, 12)
 /** A process that asks for more than its team may have, and takes now less, now more than was expected. */
 export async function reserve({ name, redis, start, speed, limits, leaseMs }: Work) {
   const now = () => NOON + Math.round((Date.now() - start) * speed)
-  const link = createLink(redis, { deadlineMs: 2_000, connectMs: 5_000, onChange: () => undefined })
+  const link = createRedisConnection(redis, {
+    deadlineMs: 2_000,
+    connectMs: 5_000,
+    onChange: () => undefined,
+  })
   const store = createRedisQuota(link, { clock: 'client', now })
   const tell = (told: Told) => process.send?.(told)
 
@@ -55,7 +60,7 @@ export async function reserve({ name, redis, start, speed, limits, leaseMs }: Wo
           tokens: used,
           learnOutputTokens: used - inputTokens,
           cost: cost as NanoUsd,
-          doubt: 0 as NanoUsd,
+          unconfirmed: 0 as NanoUsd,
         })
       }, Math.random() * 100)
     }

@@ -1,10 +1,10 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
-import { noLabels } from '../../packages/gateway/src/semantic/threshold/labels.ts'
-import { createSharedLabels, type Note } from '../../packages/gateway/src/semantic/threshold/shared.ts'
-import { createSightings } from '../../packages/gateway/src/semantic/threshold/sightings.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { createFeedback } from '#src/semantic/decision/threshold/feedback.ts'
+import { emptyLabels } from '#src/semantic/decision/threshold/labels.ts'
+import { createSharedLabels, type LabelNote } from '#src/semantic/decision/threshold/shared.ts'
 import { runs } from '../bytes/runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
@@ -117,7 +117,11 @@ test('what one process saw of an entry, another one goes by: it is asked afresh,
 
 test('whatever key an entry has, what was noted of it in one process is known of it in another', async () => {
   const redis = await server()
-  const link = createLink(redis.url, { deadlineMs: 10_000, connectMs: 10_000, onChange: () => undefined })
+  const link = createRedisConnection(redis.url, {
+    deadlineMs: 10_000,
+    connectMs: 10_000,
+    onChange: () => undefined,
+  })
   open.push({ close: () => link.close() })
   const key = fc.oneof(fc.string({ maxLength: 300 }), fc.string({ unit: 'binary', maxLength: 50 }))
   const judged = fc.record({
@@ -129,11 +133,11 @@ test('whatever key an entry has, what was noted of it in one process is known of
     fc.asyncProperty(fc.uuid(), fc.array(judged, { maxLength: 12 }), async (agent, all) => {
       const [writer, reader] = [createSharedLabels(link), createSharedLabels(link)]
       const school = { agent, name: `gw:{t}:sl:${agent}`, secret: Buffer.from('secret') }
-      const none = { alone: noLabels(), agreed: noLabels() }
+      const none = { nearest: emptyLabels(), consensus: emptyLabels() }
       for (const one of all)
-        await writer.add(school, { ...one, alone: true, confidence: undefined } as Note, none)
-      const sightings = createSightings()
-      sightings.adopt((await reader.load(school))?.sightings ?? new Map())
+        await writer.add(school, { ...one, nearest: true, confidence: undefined } as LabelNote, none)
+      const sightings = createFeedback()
+      sightings.adopt((await reader.load(school))?.feedback ?? new Map())
       for (const { entry } of all)
         expect(sightings.of(entry)).toEqual(
           all.filter((one) => one.entry === entry).map(({ similarity, right }) => ({ similarity, right })),

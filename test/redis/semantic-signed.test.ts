@@ -2,9 +2,9 @@ import type { GatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { afterEach, expect, test } from 'vitest'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
-import { estimate, noLabels } from '../../packages/gateway/src/semantic/threshold/labels.ts'
-import { createSharedLabels } from '../../packages/gateway/src/semantic/threshold/shared.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { emptyLabels, estimate } from '#src/semantic/decision/threshold/labels.ts'
+import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
 import { runs } from '../bytes/runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
@@ -93,7 +93,7 @@ async function served(it: Setup, question: string, more: object = {}): Promise<s
     if (response.headers.get('x-gateway-cache') === 'semantic') return saidIn(data)
     await it.client.gateway.flush(20_000)
     const outcome = it.records.findLast(({ purpose }) => purpose === undefined)?.semantic?.outcome
-    if (outcome !== 'nothing' || tries > 8) return undefined
+    if (outcome !== 'no-candidate' || tries > 8) return undefined
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   return undefined
@@ -135,9 +135,9 @@ test('whatever is put back after a purge, and whatever stamps are deleted, no pu
               ? b
               : await gateway(redis, { baseURL: upstream.baseURL })
         await purging.client.gateway.purge(what)
-        // Who has a whole copy of all that Redis held can show it to those who never saw anything else.
+        // Who has a whole copy of all that Redis held can show it to those who never saw anything else, nor made the purge.
         const living = [a, b]
-        if (all) for (const it of living) await served(it, Q2)
+        if (all) for (const it of living) if (it !== purging) await served(it, Q2)
         for (const key of deletesStamps ? await redis.admin.keys('*epoch*') : []) await redis.admin.del(key)
         await restored(redis, dump, (key) => all || !key.includes(':sg:'))
         for (const it of living) expect(await served(it, Q2)).toBeUndefined()
@@ -147,6 +147,11 @@ test('whatever is put back after a purge, and whatever stamps are deleted, no pu
         const fresh = await own(a, Q1)
         expect(fresh.said).not.toBe(said)
         expect(await served(b, Q2)).not.toBe(said)
+        if (all) return
+        // Nor is it one of the time that has begun since.
+        await restored(redis, dump, (key) => !key.includes(':sg:'))
+        const last = await gateway(redis, { baseURL: upstream.baseURL })
+        for (const it of [...living, last]) expect(await served(it, Q2)).not.toBe(said)
       },
     ),
     { numRuns: runs(4), endOnFailure: true },
@@ -188,15 +193,19 @@ test('whatever is deleted, an answer that was judged wrong is not given for that
 
 test('whatever is written over labels, they are those that were learned or none', async () => {
   const redis = await server()
-  const link = createLink(redis.url, { deadlineMs: 10_000, connectMs: 10_000, onChange: () => undefined })
+  const link = createRedisConnection(redis.url, {
+    deadlineMs: 10_000,
+    connectMs: 10_000,
+    onChange: () => undefined,
+  })
   open.push({ close: () => link.close() })
-  const none = { alone: noLabels(), agreed: noLabels() }
+  const none = { nearest: emptyLabels(), consensus: emptyLabels() }
   const school = (name: string, secret = 'secret') => ({
     agent: 'a',
     name: `gw:{${name}}:sl:x`,
     secret: Buffer.from(secret),
   })
-  const note = { entry: 'e', similarity: 0.9, right: true, alone: true, confidence: undefined }
+  const note = { entry: 'e', similarity: 0.9, right: true, nearest: true, confidence: undefined }
   const writer = createSharedLabels(link)
   for (let each = 0; each < 5; each += 1) await writer.add(school('t'), { ...note, right: each > 0 }, none)
   await writer.add(school('u'), note, none)
@@ -221,11 +230,11 @@ test('whatever is written over labels, they are those that were learned or none'
     fc.asyncProperty(hostile, async (text) => {
       await redis.admin.set(school('t').name, text)
       const found = await createSharedLabels(link).load(school('t'))
-      const { labels, wrong } = estimate(found?.alone ?? noLabels(), 0.7)
+      const { labels, wrong } = estimate(found?.nearest ?? emptyLabels(), 0.7)
       expect([labels, wrong]).toEqual(text === value ? [5, 1] : [0, 0])
       // With another team's secret nothing can be read either.
       expect(
-        estimate((await createSharedLabels(link).load(school('t', 'other')))?.alone ?? noLabels(), 0.7)
+        estimate((await createSharedLabels(link).load(school('t', 'other')))?.nearest ?? emptyLabels(), 0.7)
           .labels,
       ).toBe(0)
     }),
@@ -233,21 +242,23 @@ test('whatever is written over labels, they are those that were learned or none'
   )
   // What is left of a process that knows better is whole again with its next label.
   await redis.admin.del(school('t').name)
-  const known = { alone: noLabels(), agreed: noLabels() }
-  known.alone.wrong[200] = 7
+  const known = { nearest: emptyLabels(), consensus: emptyLabels() }
+  known.nearest.wrong[200] = 7
   await writer.add(school('t'), note, known)
-  expect(estimate((await writer.load(school('t')))?.alone ?? noLabels(), 0.7)).toMatchObject({ wrong: 7 })
+  expect(estimate((await writer.load(school('t')))?.nearest ?? emptyLabels(), 0.7)).toMatchObject({
+    wrong: 7,
+  })
 }, 120_000)
 
 test('labels that several processes add at the same time are all counted', async () => {
   const redis = await server()
   const links = Array.from({ length: 3 }, () =>
-    createLink(redis.url, { deadlineMs: 10_000, connectMs: 10_000, onChange: () => undefined }),
+    createRedisConnection(redis.url, { deadlineMs: 10_000, connectMs: 10_000, onChange: () => undefined }),
   )
   for (const link of links) open.push({ close: () => link.close() })
   const school = { agent: 'a', name: 'gw:{t}:sl:x', secret: Buffer.from('secret') }
-  const none = { alone: noLabels(), agreed: noLabels() }
-  const note = { entry: 'e', similarity: 0.9, right: true, alone: true, confidence: undefined }
+  const none = { nearest: emptyLabels(), consensus: emptyLabels() }
+  const note = { entry: 'e', similarity: 0.9, right: true, nearest: true, confidence: undefined }
   await Promise.all(
     links.map(async (link) => {
       const labels = createSharedLabels(link)
@@ -255,7 +266,7 @@ test('labels that several processes add at the same time are all counted', async
     }),
   )
   const found = await createSharedLabels(links[0] as (typeof links)[0]).load(school)
-  expect(estimate(found?.alone ?? noLabels(), 0.7).labels).toBe(60)
+  expect(estimate(found?.nearest ?? emptyLabels(), 0.7).labels).toBe(60)
 }, 60_000)
 
 test.each([

@@ -1,9 +1,9 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { afterEach, expect, test } from 'vitest'
-import { createLink } from '../../packages/gateway/src/redis/link.ts'
-import { estimate, noLabels } from '../../packages/gateway/src/semantic/threshold/labels.ts'
-import { createSharedLabels } from '../../packages/gateway/src/semantic/threshold/shared.ts'
-import { sightedName } from '../../packages/gateway/src/semantic/threshold/sightings.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { feedbackName } from '#src/semantic/decision/threshold/feedback.ts'
+import { emptyLabels, estimate } from '#src/semantic/decision/threshold/labels.ts'
+import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -186,7 +186,13 @@ test('a purge forgets what is answered by meaning, too', async () => {
 })
 
 test('groups that one process found are believed by another', async () => {
-  const calibration = { alone: 0.99, confidence: 0.55, floor: 0.6, spread: 0.1, doubtAt: 0.5 }
+  const calibration = {
+    minSimilarity: 0.99,
+    minConfidence: 0.55,
+    minConsensusSimilarity: 0.6,
+    bandwidth: 0.1,
+    priorSimilarity: 0.5,
+  }
   const shared = { embedder: { ...embedder, calibration } }
   const policy = { cache: { semantic: { mode: 'on' as const, judge: false as const } } }
   const redis = await server()
@@ -198,33 +204,37 @@ test('groups that one process found are believed by another', async () => {
   await warm(other)
   expect(await asking(other, REWORDED)).toMatchObject({
     cache: 'semantic',
-    semantic: { path: 'agreement' },
+    semantic: { path: 'consensus' },
   })
 })
 
 test('what was judged of single entries is known to all processes, bounded, and with an end', async () => {
   const redis = await server()
-  const link = createLink(redis.url, { deadlineMs: 2_000, connectMs: 2_000, onChange: () => undefined })
+  const link = createRedisConnection(redis.url, {
+    deadlineMs: 2_000,
+    connectMs: 2_000,
+    onChange: () => undefined,
+  })
   open.push({ close: () => link.close() })
   const labels = createSharedLabels(link)
   const school = { agent: 'support', name: 'gw:{default}:sl:support', secret: Buffer.from('secret') }
   const entry = `gw:{default}:s:${'p'.repeat(24)}:${'e'.repeat(20)}`
-  const note = { entry, similarity: 0.912, right: true, alone: true, confidence: 0.7 }
-  const none = { alone: noLabels(), agreed: noLabels() }
+  const note = { entry, similarity: 0.912, right: true, nearest: true, confidence: 0.7 }
+  const none = { nearest: emptyLabels(), consensus: emptyLabels() }
   for (let each = 0; each < 3; each += 1) await labels.add(school, note, none)
-  await labels.add(school, { ...note, right: false, alone: false }, none)
+  await labels.add(school, { ...note, right: false, nearest: false }, none)
   const known = await labels.load(school)
-  expect(known?.sightings.get(sightedName(entry))).toEqual([
+  expect(known?.feedback.get(feedbackName(entry))).toEqual([
     ...Array.from({ length: 3 }, () => ({ similarity: 0.912, right: true })),
     { similarity: 0.912, right: false },
   ])
-  expect(known && estimate(known.alone, 0.9)).toMatchObject({ labels: 3, wrong: 0 })
-  expect(known && estimate(known.agreed, 0.7)).toMatchObject({ labels: 4, wrong: 1 })
+  expect(known && estimate(known.nearest, 0.9)).toMatchObject({ labels: 3, wrong: 0 })
+  expect(known && estimate(known.consensus, 0.7)).toMatchObject({ labels: 4, wrong: 1 })
   for (const key of await redis.admin.keys('gw:*')) expect(await redis.admin.pttl(key)).toBeGreaterThan(0)
   for (let each = 0; each < 1_100; each += 1) await labels.add(school, { ...note, entry: `${each}` }, none)
-  expect((await labels.load(school))?.sightings.size).toBe(1_000)
+  expect((await labels.load(school))?.feedback.size).toBe(1_000)
   expect(await redis.admin.strlen(school.name)).toBeLessThan(30_000)
-  expect((await labels.load({ ...school, name: 'gw:{default}:sl:another' }))?.sightings.size).toBe(0)
+  expect((await labels.load({ ...school, name: 'gw:{default}:sl:another' }))?.feedback.size).toBe(0)
 })
 
 /** Of the call itself, not of what it makes the judge say. */
@@ -268,7 +278,7 @@ test.each(['on', 'shadow'] as const)(
     const { baseURL } = first.upstream
     await own(first, ORIGINAL)
     const found = await own(first, REWORDED)
-    expect(found?.semantic?.outcome).toBe(mode === 'on' ? 'hit' : 'would-hit')
+    expect(found?.semantic?.outcome).toBe(mode === 'on' ? 'hit' : 'shadow-hit')
     const others = [
       await gateway(redis, {}, strict('on'), { baseURL }),
       await gateway(redis, {}, strict('on'), { baseURL }),
@@ -299,7 +309,7 @@ test('what was judged wrong is remembered without Redis, too', async () => {
     await client.gateway.flush()
     outcomes.push(records.filter(({ purpose }) => purpose === undefined).at(-1)?.semantic?.outcome)
   }
-  expect(outcomes.slice(0, 3)).toEqual(['nothing', 'hit', 'veto'])
+  expect(outcomes.slice(0, 3)).toEqual(['no-candidate', 'hit', 'veto'])
 })
 
 test("HotDash's policy, as it ships, serves support nothing by meaning: it tells what it would have", async () => {

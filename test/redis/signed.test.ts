@@ -119,7 +119,7 @@ test('whatever is done to values in Redis, an answer is given where it belongs, 
         for (const it of all) expect(await answerTo(fresh, it)).toBe(right(it))
         expect(upstream.count() - asked).toBe(changed)
         expect(fresh.client.gateway.stats().sharedCache).toMatchObject({
-          broken: changed,
+          corrupt: changed,
           errors: 0,
           hits: all.length - changed,
         })
@@ -152,7 +152,7 @@ test("an answer that one team's key signed is not another's, and not that of who
     for (const name of own) await redis.admin.set(name, value)
     const again = await gateway(reader === other ? { key: 'team key 2' } : {})
     await answerTo(again, it)
-    expect(again.client.gateway.stats().sharedCache).toMatchObject({ broken: 1, errors: 0 })
+    expect(again.client.gateway.stats().sharedCache).toMatchObject({ corrupt: 1, errors: 0 })
     for (const name of own) await redis.admin.del(name)
   }
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AWAY, type Limits, type NanoUsd } from '../../packages/gateway/src/quota/store.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
 import { createWorld, type Op, spent, worstMinute } from './partition.ts'
 import { limits } from './quota-kit.ts'
 import { brisk, crossing, faulty, process_, quiet } from './schedules.ts'
@@ -26,7 +27,11 @@ const LARGE = 0.4
 let worlds = 0
 function newWorld(processes: number, bound: Partial<Limits>, leased: number) {
   worlds += 1
-  const world = createWorld(redis.admin, `tabs ${worlds}`, limits({ ...bound, away: { ...AWAY, leased } }))
+  const world = createWorld(
+    redis.admin,
+    `tabs ${worlds}`,
+    limits({ ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased } }),
+  )
   for (let at = 0; at < processes; at += 1) world.join()
   return world
 }
@@ -125,7 +130,7 @@ test('nothing fails, and the load is skewed: at least 95 % of the cap can be use
 }, async () => {
   await play(
     quiet,
-    (size) => newWorld(size, DOLLARS, AWAY.leased),
+    (size) => newWorld(size, DOLLARS, DEFAULT_WHILE_UNAVAILABLE.leased),
     async (world, last) => {
       await world.rest(0.5)
       for (let worst = 32; worst >= 1; worst /= 2)
@@ -148,7 +153,7 @@ test('30 requests a minute over 8 processes: 29 or 30 are admitted, however the 
   const told = fc.record({ do: fc.constant('tell' as const), process: fc.nat(7) })
   await play(
     fc.oneof<fc.Arbitrary<Op>[]>(calls, calls, told),
-    () => newWorld(8, { rpm: 30 }, AWAY.leased),
+    () => newWorld(8, { rpm: 30 }, DEFAULT_WHILE_UNAVAILABLE.leased),
     async (world, last) => {
       await world.step({ do: 'burst', process: last, calls: 30, worst: 1 })
       expect(world.log().length).toBeGreaterThanOrEqual(29)

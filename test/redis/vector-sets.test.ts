@@ -57,7 +57,10 @@ withVectorSets(
     const redis = await server()
     const one = await gateway(redis)
     const other = await gateway(redis, { baseURL: one.upstream.baseURL })
-    expect(await asking(one, ORIGINAL)).toMatchObject({ cache: 'miss', semantic: { outcome: 'nothing' } })
+    expect(await asking(one, ORIGINAL)).toMatchObject({
+      cache: 'miss',
+      semantic: { outcome: 'no-candidate' },
+    })
     expect(await asking(other, REWORDED)).toMatchObject({ cache: 'semantic', semantic: { outcome: 'hit' } })
     for (const key of await redis.admin.keys('gw:*:s:*'))
       expect(await redis.admin.pttl(key)).toBeGreaterThan(0)

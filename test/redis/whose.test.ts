@@ -145,7 +145,7 @@ test.each(policies.flatMap(([name, cache]) => [true, false].map((shared) => [nam
       policy: { cache },
       // With a secret in common, nothing but the account in the key keeps two of them apart.
       ...((shared || cache.sharedBetweenAccounts) && { key: 'the team key' }),
-      ...(shared && { redis: redis.url, coalesce: { acrossProcesses: true } }),
+      ...(shared && { redis: redis.url, coalesce: { crossProcess: true } }),
     }
     const { client } = await gateway(options)
     const other = shared ? (await gateway(options)).client : client

@@ -50,7 +50,7 @@ test('an upstream that quotes the key of the server in its headers tells no call
 })
 
 const word = fc.stringMatching(/^[\w-]{0,12}$/)
-const about = { modelAsked: undefined, team: undefined, wishes: undefined, error: undefined, ms: 1 }
+const about = { requestedModel: undefined, team: undefined, controls: undefined, error: undefined, ms: 1 }
 
 test('whatever stands around a quoted key, its header is left out, and no other', () => {
   const keys = fc.stringMatching(/^[A-Za-z][\w+/=.~-]{19,60}$/)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Policy } from '@hotdash/llm-gateway'
-import { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { until } from '../until.ts'
 
 const BIN = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
@@ -72,7 +72,7 @@ export function createCleanup() {
 }
 export type Cleanup = ReturnType<typeof createCleanup>
 
-export async function fake(cleanup: Cleanup, options: FakeOptions = {}): Promise<FakeOpenAI> {
+export async function fake(cleanup: Cleanup, options: FakeOpenAIOptions = {}): Promise<FakeOpenAI> {
   const upstream = await startFakeOpenAI({ tokens: 'approximate', apiKeys: [UPSTREAM_KEY], ...options })
   cleanup.after(() => upstream.close())
   return upstream

@@ -59,7 +59,7 @@ test('SIGTERM in mid-stream loses no word and no record', { timeout: 60_000 }, a
   )
   expect(await server.ended).toBe(0)
   expect(server.err()).toMatch(/SIGTERM: 20 under way.*\n.*done\n$/)
-  expect(server.lines().map(({ status, end }) => [status, end])).toEqual(
+  expect(server.lines().map(({ status, outcome }) => [status, outcome])).toEqual(
     Array.from({ length: 20 }, () => [200, 'complete']),
   )
   const rows = await supabase.sql("select status, team from llm_usage where status = 'ok' and team = 'alpha'")
@@ -73,7 +73,7 @@ test('before it stops listening it can say for a while that it will', async () =
   server.child.kill('SIGTERM')
   await until(() => server.err().includes('SIGTERM'), 'the signal is heard')
   const ready = await readiness()
-  expect([ready.status, await ready.json()]).toEqual([503, { status: 'leaving' }])
+  expect([ready.status, await ready.json()]).toEqual([503, { status: 'draining' }])
   expect((await fetch(`http://127.0.0.1:${server.port}/health/liveliness`)).status).toBe(200)
   expect((await agent(server).chat.completions.create(ask('still?'))).choices).toHaveLength(1)
   upstream.fail({ type: 'latency', ms: 3_000 })
@@ -89,7 +89,7 @@ test('what outlasts its grace is cut off, visibly, and the program ends well', a
   for (const end of await ends) expect(end.status).toBe('rejected')
   expect(await server.ended).toBe(0)
   expect(server.err()).toContain('3 did not finish in time')
-  expect(server.lines().map(({ end }) => end)).toEqual(['left', 'left', 'left'])
+  expect(server.lines().map(({ outcome }) => outcome)).toEqual(['aborted', 'aborted', 'aborted'])
 })
 
 test('connections that say nothing keep nobody waiting', async () => {

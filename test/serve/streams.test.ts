@@ -56,7 +56,7 @@ test('who leaves before the answer stops upstream', async () => {
   await upstream.requests[0]?.closed
   expect(upstream.requests[0]?.aborted).toBe(true)
   await until(() => server.lines().length === 1, 'the log line')
-  expect(server.lines()[0]).toMatchObject({ end: 'left', path: '/v1/chat/completions' })
+  expect(server.lines()[0]).toMatchObject({ outcome: 'aborted', path: '/v1/chat/completions' })
 })
 
 const MIB = 1024 * 1024
@@ -126,7 +126,7 @@ test('a whole answer that breaks off is no short answer, is not asked for again,
   expect(error).toBeInstanceOf(Error)
   expect(upstream.count()).toBe(1)
   await until(() => server.lines().length === 1, 'the log line')
-  expect(server.lines()[0]).toMatchObject({ status: 200, end: 'cut' })
+  expect(server.lines()[0]).toMatchObject({ status: 200, outcome: 'failed' })
 })
 
 test('a whole answer says how long it is; a stream does not, and begins before its first word', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { CallRecord } from '../../packages/gateway/src/account/record.ts'
-import { rowOf } from '../../packages/gateway/src/sinks/supabase/row.ts'
+import type { CallRecord } from '#src/core/record.ts'
+import { rowOf } from '#src/sinks/supabase/row.ts'
 import { type Supabase, startSupabase } from './server.ts'
 
 let supabase: Supabase
@@ -12,7 +12,7 @@ afterAll(() => supabase?.close())
 
 const record = (id: string, more: Partial<CallRecord> = {}): CallRecord => ({
   id,
-  at: Date.now(),
+  startedAt: Date.now(),
   agent: 'seo',
   team: 'billionths',
   tags: [],

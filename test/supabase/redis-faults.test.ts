@@ -71,14 +71,14 @@ test('what is put by has a bound and an end; the rest waits in the process', asy
   await supabase.become('refuse')
   await calls(it, 30)
   expect(sinkOf(it)).toMatchObject({ spilled: 10, queued: 20, dropped: 0, spill: { waiting: 10 } })
-  expect(sinkOf(it)?.trouble).toMatch(/no answer .*; there is no room left in Redis/)
+  expect(sinkOf(it)?.lastError).toMatch(/no answer .*; there is no room left in Redis/)
   expect(await redis.admin.xlen(SPILL)).toBe(10)
   expect(await redis.admin.pttl(SPILL)).toBeGreaterThan(6 * 24 * 3_600_000)
   await supabase.become('none')
   await expectAll(it)
   await expect
     .poll(() => sinkOf(it))
-    .toMatchObject({ queued: 0, dropped: 0, refused: 0, spill: { refused: 0 } })
+    .toMatchObject({ queued: 0, dropped: 0, rejected: 0, spill: { rejected: 0 } })
 })
 
 test('a full Redis takes no rows; they wait in the process', async () => {
@@ -88,7 +88,7 @@ test('a full Redis takes no rows; they wait in the process', async () => {
   await supabase.become('refuse')
   await calls(it, 30)
   expect(sinkOf(it)).toMatchObject({ spilled: 0, queued: 30, dropped: 0 })
-  expect(sinkOf(it)?.trouble).toMatch(/Redis does not take them: OOM/)
+  expect(sinkOf(it)?.lastError).toMatch(/Redis does not take them: OOM/)
   await supabase.become('none')
   await expectAll(it)
 })
@@ -147,7 +147,7 @@ test('what is no row is taken out and counted, and the others arrive', async () 
   await redis.admin.set(`${SPILL}:lease`, 'somebody who is gone', 'PX', 500)
   await supabase.become('none')
   await expectAll(it)
-  expect(sinkOf(it)?.spill).toEqual({ waiting: 0, delivered: 3, refused: 3 })
+  expect(sinkOf(it)?.spill).toEqual({ waiting: 0, delivered: 3, rejected: 3 })
 })
 
 test('a row that the table refuses is not in the way of the others', async () => {
@@ -164,7 +164,7 @@ test('a row that the table refuses is not in the way of the others', async () =>
   await calls(it, 3)
   const drain = await gateway()
   await expectAll(it)
-  expect(sinkOf(drain)?.spill).toEqual({ waiting: 0, delivered: 6, refused: 1 })
+  expect(sinkOf(drain)?.spill).toEqual({ waiting: 0, delivered: 6, rejected: 1 })
 })
 
 test('a cluster is as good as one server', async () => {
@@ -176,7 +176,7 @@ test('a cluster is as good as one server', async () => {
     expect(sinkOf(it)).toMatchObject({ spilled: 20, queued: 0, spill: { waiting: 20 } })
     await supabase.become('none')
     await expect.poll(async () => (await ids()).length, { timeout: 15_000 }).toBe(20)
-    await expect.poll(() => sinkOf(it)?.spill).toEqual({ waiting: 0, delivered: 20, refused: 0 })
+    await expect.poll(() => sinkOf(it)?.spill).toEqual({ waiting: 0, delivered: 20, rejected: 0 })
   } finally {
     await cluster.close()
   }

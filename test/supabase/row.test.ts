@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { CallRecord } from '../../packages/gateway/src/account/record.ts'
-import { rowOf } from '../../packages/gateway/src/sinks/supabase/row.ts'
+import type { CallRecord } from '#src/core/record.ts'
+import { rowOf } from '#src/sinks/supabase/row.ts'
 import { type Supabase, startSupabase } from './server.ts'
 
 let supabase: Supabase
@@ -30,7 +30,7 @@ const word = text as fc.Arbitrary<never>
 const record: fc.Arbitrary<CallRecord> = fc.record(
   {
     id: fc.uuid(),
-    at: fc.integer({ min: 0, max: 4e12 }),
+    startedAt: fc.integer({ min: 0, max: 4e12 }),
     agent: text,
     team: text,
     session: text,
@@ -40,7 +40,7 @@ const record: fc.Arbitrary<CallRecord> = fc.record(
     operation: word,
     path: text,
     stream: fc.boolean(),
-    modelAsked: text,
+    requestedModel: text,
     model: text,
     route: word,
     cache: word,
@@ -70,7 +70,7 @@ const record: fc.Arbitrary<CallRecord> = fc.record(
   {
     requiredKeys: [
       'id',
-      'at',
+      'startedAt',
       'agent',
       'team',
       'tags',

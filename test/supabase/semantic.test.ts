@@ -47,7 +47,7 @@ test('pgvector is there, and it is one that follows its graph until there is eno
 test('what one process was answered, another finds by meaning at once, and says so', async () => {
   const one = await gateway()
   const other = await gateway({}, { baseURL: one.upstream.baseURL })
-  expect(await asking(one, ORIGINAL)).toMatchObject({ cache: 'miss', semantic: { outcome: 'nothing' } })
+  expect(await asking(one, ORIGINAL)).toMatchObject({ cache: 'miss', semantic: { outcome: 'no-candidate' } })
   const record = await asking(other, REWORDED)
   expect(record).toMatchObject({ cache: 'semantic', semantic: { outcome: 'hit' } })
   expect(one.upstream.requests).toHaveLength(1)
@@ -92,7 +92,7 @@ test('another vector beside an entry changes what is found, never how near it is
   await supabase.sql(`update public.llm_semantic set vector = '${vector}'`)
   // Nothing else is there: it is found all the same, and as near as it was signed.
   const record = await asking(it, 'Which woods do you use for your tables?')
-  expect(record).toMatchObject({ cache: 'miss', semantic: { outcome: 'below' } })
+  expect(record).toMatchObject({ cache: 'miss', semantic: { outcome: 'below-threshold' } })
   expect(record?.semantic?.similarity).toBeLessThan(0.5)
 })
 

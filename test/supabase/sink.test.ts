@@ -82,7 +82,7 @@ test('an answer that is lost after the rows were written doubles none', async ()
   await supabase.sql("update llm_usage set agent = 'untouched'")
   await supabase.become('none')
   await until(() => client.gateway.stats().sinks?.supabase?.queued === 0, 'the rows are delivered')
-  expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 5, refused: 0, dropped: 0 })
+  expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 5, rejected: 0, dropped: 0 })
   expect(await ids()).toEqual(idsOf(records))
   expect(await supabase.sql("select from llm_usage where agent = 'untouched'")).toHaveLength(5)
 })
@@ -110,10 +110,10 @@ test('rows that are refused take no others with them', async () => {
   await client.gateway.flush()
   expect(client.gateway.stats().sinks?.supabase).toMatchObject({
     delivered: 57,
-    refused: 3,
+    rejected: 3,
     queued: 0,
     dropped: 0,
-    trouble: expect.stringContaining('llm_usage refuses a row (22023: not this one)'),
+    lastError: expect.stringContaining('llm_usage refuses a row (22023: not this one)'),
   })
   expect(await ids()).toEqual(idsOf(records.filter(({ agent }) => agent === 'support')))
   const lines = warn.mock.calls.flat().filter((line) => line.includes('supabase'))
@@ -159,8 +159,13 @@ test.each(Object.entries(mistakes))(
     await client.chat.completions.create(ask('x'))
     await client.gateway.flush()
     const stats = client.gateway.stats().sinks?.supabase
-    expect(stats).toMatchObject({ queued: 1, refused: 0, dropped: 0, trouble: expect.stringMatching(says) })
-    expect(stats?.trouble).not.toContain('sb_secret')
+    expect(stats).toMatchObject({
+      queued: 1,
+      rejected: 0,
+      dropped: 0,
+      lastError: expect.stringMatching(says),
+    })
+    expect(stats?.lastError).not.toContain('sb_secret')
     await client.gateway.close()
     const said = warn.mock.calls.flat().join('\n')
     expect(said).toMatch(says)
@@ -200,7 +205,7 @@ test('a Supabase that is slow for many rows gets fewer at once, and all of them'
   for (let call = 0; call < 600; call += 1) await client.chat.completions.create(ask(`call ${call}`))
   await until(() => client.gateway.stats().sinks?.supabase?.queued === 0, 'all rows are there', 60_000)
   expect(await client.gateway.flush()).toBe(true)
-  expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 600, dropped: 0, refused: 0 })
+  expect(client.gateway.stats().sinks?.supabase).toMatchObject({ delivered: 600, dropped: 0, rejected: 0 })
   // A client of another test may have delivered late.
   const own = new Set<unknown>(idsOf(records))
   expect((await ids()).filter((id) => own.has(id))).toEqual(idsOf(records))

@@ -1,21 +1,21 @@
 import OpenAI, { type ClientOptions } from 'openai'
-import type { GatewayControls } from './controls.ts'
-import { type Credential, constructed } from './credential.ts'
-import { originOf } from './custody/egress.ts'
-import { guarded } from './faults.ts'
-import { assemble } from './gateway.ts'
-import { belowBase, restBelow } from './governed.ts'
-import { markOrigin, markRequest, type RequestOptions } from './identify/origin.ts'
-import { isObject } from './json.ts'
-import type { GatewayOptions } from './options.ts'
+import type { GatewayOptions } from './config/options.ts'
+import { attachCallState, markRequest, type RequestOptions } from './core/call-state.ts'
+import { matchBelowBase, pathBelowBase } from './core/endpoints.ts'
+import { isObject } from './core/json.ts'
+import { originOf } from './egress/egress.ts'
+import { buildGateway } from './gateway/build.ts'
+import type { GatewayControls } from './gateway/controls.ts'
+import { type Credential, constructed } from './gateway/credential.ts'
+import { guarded } from './util/faults.ts'
 
-/** A real `OpenAI`, with the gateway's controls on it. */
+/** An `OpenAI` client with the gateway's controls at `gateway`, which its `withOptions()` children share. */
 export type GatewayClient = OpenAI & {
   readonly gateway: GatewayControls
   withOptions(options: Partial<ClientOptions>): GatewayClient
 }
 
-/** What of a client TypeScript keeps private and we decorate. Source: openai 7.57, `client.ts`. */
+/** Private members of a client that are decorated. Source: openai 7.57, `client.ts`. */
 type Inside = {
   fetch: typeof fetch
   maxRetries: number
@@ -25,28 +25,29 @@ type Inside = {
   prepareRequest: (request: object, context: { url: string; options: RequestOptions }) => Promise<void>
 }
 
-type House = ReturnType<typeof assemble>
+type GatewayBuild = ReturnType<typeof buildGateway>
 
 /**
- * An `OpenAI` client whose calls are cached, limited, routed, priced and recorded. Takes what `new OpenAI()` takes;
- * all else is in `gateway`.
+ * Creates an `OpenAI` client whose calls are cached, limited, routed, priced and recorded.
+ * @param options options of `new OpenAI()`, and the gateway's own in `gateway`.
  *
  * @example
- * const client = createGatewayClient()
- * @throws GatewayOptionsError for bad gateway options or a bad policy, naming the field; and whatever `new OpenAI` throws.
+ * const client = createGatewayClient({ gateway: { agent: 'support' } })
+ * @throws GatewayOptionsError for bad gateway options or a bad policy, naming the field.
+ * @throws OpenAIError as `new OpenAI()` does.
  */
 export function createGatewayClient(
   options: ClientOptions & { gateway?: GatewayOptions } = {},
 ): GatewayClient {
   const { gateway, ...clientOptions } = options
   const own = constructed(clientOptions)
-  const house = assemble(gateway, own.credential)
-  return decorate(clientFor(own, clientOptions, house), house)
+  const build = buildGateway(gateway, own.credential)
+  return decorate(clientFor(own, clientOptions, build), build)
 }
 
-/** Where a client has no key for models, the proxy's or the placeholder of custody stands in for it. */
-function clientFor(own: Constructed, options: ClientOptions, { standIn, controls }: House): OpenAI {
-  if (standIn !== undefined) return new OpenAI({ ...options, apiKey: standIn })
+/** A client without a key for models gets the proxy's, or the placeholder of custody. */
+function clientFor(own: Constructed, options: ClientOptions, { defaultKey, controls }: GatewayBuild): OpenAI {
+  if (defaultKey !== undefined) return new OpenAI({ ...options, apiKey: defaultKey })
   if ('client' in own) return own.client
   controls.close(0).catch(() => undefined)
   throw own.error
@@ -55,48 +56,49 @@ function clientFor(own: Constructed, options: ClientOptions, { standIn, controls
 type Constructed = { credential: Credential } & ({ client: OpenAI } | { error: unknown })
 
 /**
- * The client stays a plain `OpenAI`; a subclass would be built anew by `withOptions` and change the user agent. What
- * we add is not enumerable, so that nothing of ours is printed or copied with it.
+ * Adds the gateway to a client. It stays a plain `OpenAI`: `withOptions` would construct a subclass anew, and the user
+ * agent would change. Added members are not enumerable: printing or copying the client leaves them out.
  */
-function decorate(client: OpenAI, house: House): GatewayClient {
+function decorate(client: OpenAI, build: GatewayBuild): GatewayClient {
   const inside = client as unknown as Inside
-  const through = inside.fetch
+  const transport = inside.fetch
   const isGoverned = !isX509(inside._options)
   if (isGoverned) {
-    inside.fetch = house.door({
-      transport: through,
-      governs: belowBase(() => client.baseURL),
-      below: restBelow(() => client.baseURL),
-      frozen: inside._provider !== undefined,
-      // As it was made: what changes its address later takes no key there.
+    inside.fetch = build.createFetch({
+      transport,
+      match: matchBelowBase(() => client.baseURL),
+      relativePath: pathBelowBase(() => client.baseURL),
+      immutable: inside._provider !== undefined,
+      // The address at construction: a later one gets no key.
       keyOrigin: originOf(client.baseURL),
     })
   } else
-    house.say(
+    build.log(
+      'GW_CLIENT_NOT_GOVERNED',
       'clients with an X.509 workload identity allow no fetch but their own: their calls are not governed',
     )
 
-  /** As the SDK makes it: with the transport it would inherit, or the usual one where it must not inherit any. */
+  /** Creates the child by the SDK's own method, with the transport it would inherit from a bare client. */
   function withOptions(options: Partial<ClientOptions>): GatewayClient {
-    const door = inside.fetch
-    inside.fetch = through
+    const governed = inside.fetch
+    inside.fetch = transport
     try {
-      return decorate(OpenAI.prototype.withOptions.call(client, options), house)
+      return decorate(OpenAI.prototype.withOptions.call(client, options), build)
     } finally {
-      inside.fetch = door
+      inside.fetch = governed
     }
   }
 
-  add(client, { gateway: house.controls, withOptions })
-  if (isGoverned) add(client, marks(client, house))
+  add(client, { gateway: build.controls, withOptions })
+  if (isGoverned) add(client, attachingStates(client, build))
   return client as GatewayClient
 }
 
 /**
- * Marks each call, across the SDK's retries of it. The options that are marked are a copy: the caller's own may be frozen,
- * or serve for other calls.
+ * Returns methods that attach a CallState to each call, which the SDK's retries of it keep. It is attached to a copy of
+ * the request options: the caller's may be frozen, or be used for several calls.
  */
-function marks(client: OpenAI, { hooked, fault }: House) {
+function attachingStates(client: OpenAI, { runsHooks, fault }: GatewayBuild) {
   const inside = client as unknown as Inside
   const { prepareOptions, prepareRequest } = inside
   const { request, requestAPIList } = client
@@ -107,10 +109,10 @@ function marks(client: OpenAI, { hooked, fault }: House) {
     requestAPIList: (page: Parameters<typeof requestAPIList>[0], options: Parameters<typeof request>[0]) =>
       requestAPIList.call(client, page, copied(options)),
     prepareOptions(options: RequestOptions): Promise<void> {
-      // Without its mark, a call is one of a client that knows nothing of contexts and retries.
+      // A call without its state counts as one of a client without contexts and retries.
       const { maxRetries } = inside
       if (options.method === 'post')
-        guarded(() => markOrigin(options, { maxRetries, hooked, refreshes }), fault, 'a call')
+        guarded(() => attachCallState(options, { maxRetries, hooked: runsHooks, refreshes }), fault, 'a call')
       return prepareOptions.call(client, options)
     },
     prepareRequest(init: object, context: { url: string; options: RequestOptions }): Promise<void> {
@@ -120,7 +122,7 @@ function marks(client: OpenAI, { hooked, fault }: House) {
   }
 }
 
-/** A copy that may be written to, of options that may still be on their way. */
+/** Copies options, or the options that a promise resolves to. */
 function copied<Options extends object>(options: Options | PromiseLike<Options>): Options | Promise<Options> {
   return 'then' in options ? Promise.resolve(options).then((options) => ({ ...options })) : { ...options }
 }
@@ -130,7 +132,7 @@ function add(client: OpenAI, members: object): void {
     Object.defineProperty(client, name, { value, configurable: true, writable: true })
 }
 
-/** Of the two kinds of workload identity, the one that brings no token provider. Source: openai 7.57, `isX509WorkloadIdentity`. */
+/** An X.509 workload identity has no token provider. Source: openai 7.57, `isX509WorkloadIdentity`. */
 function isX509({ workloadIdentity }: ClientOptions): boolean {
   return isObject(workloadIdentity) && workloadIdentity.provider === undefined
 }

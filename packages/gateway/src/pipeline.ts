@@ -2,123 +2,119 @@ import type { Recorder } from './account/recorder.ts'
 import { account } from './account/stage.ts'
 import { cache } from './cache/stage.ts'
 import type { CacheStore } from './cache/store.ts'
-import type { Call, Handler, Reply, Stage } from './call.ts'
-import { type Across, across } from './coalesce/across.ts'
+import { type CrossProcess, crossProcess } from './coalesce/cross-process.ts'
 import { coalesce } from './coalesce/stage.ts'
-import type { Keeper } from './custody/keeper.ts'
+import type { Call, Handler, Stage } from './core/call.ts'
+import type { LimitedLog } from './core/log-codes.ts'
+import type { Reply } from './core/reply.ts'
+import type { KeyProvider } from './custody/key-provider.ts'
 import { revoked } from './custody/revoked.ts'
 import { custody } from './custody/stage.ts'
-import type { Fault } from './faults.ts'
 import { identify } from './identify/stage.ts'
-import type { Later } from './later.ts'
-import { type DetourStats, detour } from './litellm/detour.ts'
+import { type ProxyFailoverStats, proxyFailover } from './litellm/failover.ts'
 import type { LitellmSettings } from './litellm/options.ts'
 import { throughProxy } from './litellm/proxy.ts'
-import { tell } from './litellm/tell.ts'
-import { pace } from './quota/pace.ts'
+import { litellmControls } from './litellm/stage.ts'
 import { quota } from './quota/stage.ts'
 import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
-import type { Say } from './say.ts'
-import type { SemanticParts } from './semantic/answering.ts'
+import type { SemanticParts } from './semantic/lookup.ts'
 import { semantic } from './semantic/stage.ts'
 import { stale } from './stale/stage.ts'
+import { throttle } from './throttle/stage.ts'
 import { probe } from './upstream/probe.ts'
 import { send } from './upstream/send.ts'
+import type { DeferredQueue } from './util/deferred.ts'
+import type { Fault } from './util/faults.ts'
 
-type Parts = {
+type PipelineParts = {
   recorder: Recorder
-  /** Records, and what the cache keeps. */
-  later: Later
-  /** What quotas are told once a call has ended. */
-  settlements: Later
-  answers: CacheStore
+  /** Work that no caller waits for: records, and writes of the cache. */
+  deferred: DeferredQueue
+  /** Settlements of quotas, once a call has ended. */
+  settlements: DeferredQueue
+  cache: CacheStore
+  /** Absent if `quota` is `false`. */
   limits: QuotaStore | undefined
-  /** How questions are answered by meaning, for the agents that are asked so. */
-  meanings: () => Promise<SemanticParts>
-  /** How calls of all processes meet; absent: only those of this one do. */
-  abroad: Across | undefined
-  /** Told how many calls are waiting. */
-  gauge: { waiting: number }
-  /** Calls in mode `litellm` go through it, and those that find no other way; absent: there is none. */
+  /** Loads the modules of the semantic cache. */
+  loadSemantic: () => Promise<SemanticParts>
+  /** Flights shared with other processes. Absent unless `coalesce.crossProcess` is set. */
+  crossProcess: CrossProcess | undefined
+  /** Counts the calls that wait in queues. */
+  waiting: { waiting: number }
+  /** Proxy of mode `litellm`, and of failover. Absent if none is configured. */
   litellm: LitellmSettings | undefined
-  detours: DetourStats
-  /** Exchanges team keys for upstream's own; absent: callers bring that one. */
-  keeper: Keeper | undefined
-  say: Say
+  failover: ProxyFailoverStats
+  /** Exchanges team keys for upstream's own. Absent without custody. */
+  keyProvider: KeyProvider | undefined
+  log: LimitedLog
   fault: Fault
 }
 
-/** The whole gateway: what happens to a call, in this order, and to its reply in the other. */
-export function pipeline(parts: Parts): Handler {
-  const ways = { embedded: embedded(parts), litellm: proxied(parts) }
-  // In the third mode, `direct`, calls go straight: none comes here but what is refused.
-  return (call) => (call.caller.mode === 'litellm' ? ways.litellm : ways.embedded)(call)
+/** Composes the stages. A call passes them in the order listed, its reply in reverse. */
+export function pipeline(parts: PipelineParts): Handler {
+  const handlers = { embedded: embedded(parts), litellm: proxied(parts) }
+  // Calls of mode `direct` do not come here, unless to be refused.
+  return (call) => (call.caller.mode === 'litellm' ? handlers.litellm : handlers.embedded)(call)
 }
 
-function embedded(parts: Parts): Handler {
-  const { recorder, later, settlements, answers, limits, meanings, abroad, gauge, litellm, keeper } = parts
-  const { say, fault } = parts
-  const accounts = account(recorder, { fault, later, send })
-  const byDetour = litellm && {
-    proxy: litellm,
-    proxied: throughProxy(send),
-    probe,
-    say,
-    fault,
-    stats: parts.detours,
-  }
+/** Mode `embedded`: the gateway caches, limits and routes, and asks upstream itself. */
+function embedded(parts: PipelineParts): Handler {
+  const { recorder, deferred, settlements, limits, loadSemantic, waiting, keyProvider, log, fault } = parts
+  const { cache: store, crossProcess: flights, litellm: proxy, failover: stats } = parts
+  const accounts = account(recorder, { fault, deferred, send })
+  const proxied = throughProxy(send)
   const answer = compose(
     [
-      keeper === undefined ? pass : revoked(keeper), //              is its key still one?
-      cache(answers, { refresh, later, fault }), //                  has it been answered?
-      semantic(meanings, whole, say), //                             has it been, in other words?
-      coalesce(fault), //                                            is someone asking it right now?
-      abroad === undefined ? pass : across(abroad, fault), //        is another process?
-      pace(gauge, fault), //                                         has upstream asked for a pause?
-      keeper === undefined ? pass : custody(keeper), //              by which key?
-      limits === undefined ? pass : quota(limits, settlements, gauge, fault), // may it be asked?
-      byDetour === undefined ? pass : detour(byDetour), //           is the direct route whole?
+      keyProvider === undefined ? skip : revoked(keyProvider), //                is the team key still valid?
+      cache(store, { refresh, deferred, fault }), //                      was this answered before?
+      semantic(loadSemantic, whole, log), //                                     was it, in other words?
+      coalesce(fault), //                                                        is the same call in flight here?
+      flights === undefined ? skip : crossProcess(flights, fault), //            is it in another process?
+      throttle(waiting, fault), //                                               has upstream asked for a pause?
+      keyProvider === undefined ? skip : custody(keyProvider), //                which key does upstream get?
+      limits === undefined ? skip : quota(limits, settlements, waiting, fault), // is it within the limits?
+      proxy === undefined ? skip : proxyFailover({ proxy, proxied, probe, warn: log, fault, stats }), // is upstream up?
     ],
     send,
   )
-  /** What the cache asks of its own accord: known and routed already, but an expense of its own. */
+  /** Asks afresh for a cached answer: identified and routed already, with a record of its own. */
   async function refresh(call: Call): Promise<Reply> {
     return await accounts(answer)(call)
   }
-  /** What a call asks for its own sake, such as a vector: a call like any other. */
+  /** Asks for what a call needs itself, such as a vector: a call like any other. */
   async function whole(call: Call): Promise<Reply> {
     return await all(call)
   }
   const all = compose(
     [
-      accounts, //                    what did it cost, and who pays?
-      identify, //                    may it come in?
-      stale(), //                     what if nobody can answer?
-      route, //                       which model answers?
+      accounts, // what did it cost, and who pays?
+      identify, // is the caller admitted?
+      stale(), //  which answer serves when upstream fails?
+      route, //    which model answers?
     ],
     answer,
   )
   return all
 }
 
-/** Through LiteLLM: it caches and counts, and is told how; we choose the model, join equal calls, and keep the books. */
-function proxied({ recorder, later, gauge, say, fault }: Parts): Handler {
+/** Mode `litellm`: the proxy caches and limits, as told; the gateway routes, coalesces and records. */
+function proxied({ recorder, deferred, waiting, log, fault }: PipelineParts): Handler {
   return compose(
     [
-      account(recorder, { fault, later, send }), // what did it cost, and who pays?
-      identify, //          may it come in?
-      route, //             which model answers?
-      tell(say, later), //                          what must the proxy know?
-      coalesce(fault), //                           is someone asking it right now?
-      pace(gauge, fault), //                        has upstream asked for a pause?
+      account(recorder, { fault, deferred, send }), // what did it cost, and who pays?
+      identify, //                                            is the caller admitted?
+      route, //                                               which model answers?
+      litellmControls(log, deferred), //                      which fields does the proxy get?
+      coalesce(fault), //                                     is the same call in flight here?
+      throttle(waiting, fault), //                            has upstream asked for a pause?
     ],
     throughProxy(send),
   )
 }
 
-const pass: Stage = (next) => next
+const skip: Stage = (next) => next
 
-/** The first listed acts first. */
+/** The stage listed first acts first. */
 const compose = (stages: Stage[], last: Handler): Handler =>
   stages.reduceRight((next, stage) => stage(next), last)

@@ -1,37 +1,47 @@
-export type Server = { baseURL: string; publicKey: string; secretKey: string }
+/** A Langfuse server and the API keys of one of its projects. */
+export type LangfuseServer = { baseURL: string; publicKey: string; secretKey: string }
 
-/** The server answered, but not as hoped; or did not answer. The message holds no key. */
+/** Reports an unreachable server or an error response. Its message holds no key. */
 export class LangfuseApiError extends Error {
   override readonly name = 'LangfuseApiError'
 }
 
-const DEADLINE_MS = 15_000
+/** Time limit of one request. */
+const TIMEOUT_MS = 15_000
 
-/** The version a server gives itself. */
-export async function versionOf({ baseURL }: Server): Promise<string> {
-  const response = await reached(`${baseURL}/api/public/health`, {})
+/**
+ * Returns the version that a server reports.
+ *
+ * @throws LangfuseApiError (rejects) where the server is unreachable or no Langfuse
+ */
+export async function versionOf({ baseURL }: LangfuseServer): Promise<string> {
+  const response = await fetchOrThrow(`${baseURL}/api/public/health`, {})
   const health: unknown = await response.json().catch(() => undefined)
   const version = (health as { version?: unknown } | undefined)?.version
   if (typeof version === 'string') return version
-  throw new LangfuseApiError(`${baseURL} answers ${response.status} to a health check, and is no Langfuse`)
+  throw new LangfuseApiError(`${baseURL} answers ${response.status} to a health check, so it is no Langfuse`)
 }
 
-/** One request of the unstable API. */
-export async function call<Answer>(
-  { baseURL, publicKey, secretKey }: Server,
+/**
+ * Sends one request to the unstable API and returns the parsed body.
+ *
+ * @throws LangfuseApiError (rejects) where the server is unreachable, or answers an error or no JSON
+ */
+export async function request<Answer>(
+  { baseURL, publicKey, secretKey }: LangfuseServer,
   method: 'GET' | 'POST' | 'PATCH',
   path: string,
   body?: unknown,
 ): Promise<Answer> {
   const authorization = `Basic ${Buffer.from(`${publicKey}:${secretKey}`).toString('base64')}`
-  const response = await reached(`${baseURL}/api/public/unstable/${path}`, {
+  const response = await fetchOrThrow(`${baseURL}/api/public/unstable/${path}`, {
     method,
     headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const text = await response.text()
   if (!response.ok)
-    throw new LangfuseApiError(`${method} ${path}: ${response.status} ${messageIn(text).slice(0, 500)}`)
+    throw new LangfuseApiError(`${method} ${path}: ${response.status} ${errorMessageOf(text).slice(0, 500)}`)
   try {
     return JSON.parse(text) as Answer
   } catch {
@@ -39,20 +49,20 @@ export async function call<Answer>(
   }
 }
 
-/** Every page of a list. */
-export async function listAll<Item>(server: Server, path: string): Promise<Item[]> {
+/** Returns the items of all pages of a list. */
+export async function listAll<Item>(server: LangfuseServer, path: string): Promise<Item[]> {
   const items: Item[] = []
   for (let page = 1; ; page += 1) {
     type Page = { data: Item[]; meta: { totalPages: number } }
-    const { data, meta } = await call<Page>(server, 'GET', `${path}?page=${page}&limit=100`)
+    const { data, meta } = await request<Page>(server, 'GET', `${path}?page=${page}&limit=100`)
     items.push(...data)
     if (page >= meta.totalPages) return items
   }
 }
 
-async function reached(url: string, init: RequestInit): Promise<Response> {
+async function fetchOrThrow(url: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, { ...init, signal: AbortSignal.timeout(DEADLINE_MS) })
+    return await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
   } catch (error) {
     const { cause, message } = error as Error
     throw new LangfuseApiError(
@@ -61,11 +71,11 @@ async function reached(url: string, init: RequestInit): Promise<Response> {
   }
 }
 
-function messageIn(text: string): string {
+function errorMessageOf(text: string): string {
   try {
     const { message } = JSON.parse(text) as { message?: unknown }
     return typeof message === 'string' ? message : text
   } catch {
-    return text.startsWith('<') ? 'with a page in place of an answer' : text
+    return text.startsWith('<') ? '(an HTML page)' : text
   }
 }

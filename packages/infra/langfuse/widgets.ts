@@ -1,4 +1,4 @@
-/** What Langfuse calls things, and how calls of the gateway are written down there. */
+/** A filter of Langfuse's widgets. */
 export type Filter = {
   column: string
   type: 'string' | 'stringOptions' | 'stringObject'
@@ -7,6 +7,7 @@ export type Filter = {
   key?: string
 }
 
+/** A widget, as Langfuse's API takes it. */
 export type Widget = {
   name: string
   description: string
@@ -18,28 +19,32 @@ export type Widget = {
   chartConfig: { type: string; row_limit?: number; defaultSort?: { column: string; order: 'ASC' | 'DESC' } }
 }
 
-/** A widget and its place on a grid of twelve columns. `key` names the place for good, whatever the widget is called. */
-export type Tile = { key: string; at: [x: number, y: number, width: number, height: number]; widget: Widget }
+/** A widget and its position on a grid of 12 columns. `key` identifies the placement, also after a change of name. */
+export type Tile = {
+  key: string
+  position: [x: number, y: number, width: number, height: number]
+  widget: Widget
+}
 
 export const DASHBOARD = {
   name: 'LLM gateway',
   description:
-    'Cache hits, cost, latency, errors and escalations of every agent. User = team, trace name = agent, observation name = operation, score `cache` = how the answer was found.',
+    'Cache hits, cost, latency, errors and escalations of every agent. User = team, trace name = agent, observation name = operation, score `cache` = result of the caches.',
 }
 
-const scored = (name: string): Filter => ({ column: 'name', type: 'string', operator: '=', value: name })
-/** What a view is about, before anything else is filtered. */
-const ABOUT: Record<Widget['view'], Filter> = {
+const scoreNamed = (name: string): Filter => ({ column: 'name', type: 'string', operator: '=', value: name })
+/** Filter of every widget of a view. */
+const BASE_FILTERS: Record<Widget['view'], Filter> = {
   observations: {
     column: 'type',
     type: 'stringOptions',
     operator: 'any of',
     value: ['GENERATION', 'EMBEDDING'],
   },
-  // exact, semantic, flight, stale, miss or bypass.
-  'scores-categorical': scored('cache'),
-  // 1 or 0, for calls that asked a cache at all: the average is the hit rate.
-  'scores-boolean': scored('cache_hit'),
+  // Values: exact, semantic, flight, stale, miss, bypass.
+  'scores-categorical': scoreNamed('cache'),
+  // 1 or 0 for calls with a cache on; the average is the hit rate.
+  'scores-boolean': scoreNamed('cache_hit'),
 }
 const level = (...levels: string[]): Filter => ({
   column: 'level',
@@ -47,7 +52,7 @@ const level = (...levels: string[]): Filter => ({
   operator: 'any of',
   value: levels,
 })
-/** Metadata can be filtered on, and only that. */
+/** Langfuse can filter on metadata, but not group by it. */
 const metadata = (key: string, value: string): Filter => ({
   column: 'metadata',
   type: 'stringObject',
@@ -56,7 +61,8 @@ const metadata = (key: string, value: string): Filter => ({
   value,
 })
 
-type Shape = {
+/** What a widget shows. `by`: dimensions; `only`: further filters; `rows`: limit; `sort`: column, descending. */
+type WidgetQuery = {
   metrics: [measure: string, agg: string][]
   by?: string[]
   only?: Filter[]
@@ -65,15 +71,15 @@ type Shape = {
   sort?: string
 }
 
-function widget(name: string, description: string, chartType: string, shape: Shape): Widget {
-  const { metrics, by = [], only = [], view = 'observations', rows, sort } = shape
+function widget(name: string, description: string, chartType: string, query: WidgetQuery): Widget {
+  const { metrics, by = [], only = [], view = 'observations', rows, sort } = query
   return {
     name: `LLM gateway: ${name}`,
     description,
     view,
     dimensions: by.map((field) => ({ field })),
     metrics: metrics.map(([measure, agg]) => ({ measure, agg })),
-    filters: [ABOUT[view], ...only],
+    filters: [BASE_FILTERS[view], ...only],
     chartType,
     chartConfig: {
       type: chartType,
@@ -86,90 +92,85 @@ function widget(name: string, description: string, chartType: string, shape: Sha
 const count = (name: string, description: string, only: Filter[]) =>
   widget(name, description, 'NUMBER', { metrics: [['count', 'count']], only })
 const latency = (agg: string) =>
-  widget(`latency ${agg}`, 'Milliseconds from call to end of answer, cache hits among them.', 'NUMBER', {
+  widget(`latency ${agg}`, 'Milliseconds from call to end of answer, cache hits included.', 'NUMBER', {
     metrics: [['latency', agg]],
   })
-const answers: [measure: string, agg: string][] = [['count', 'count']]
+const COUNT: [measure: string, agg: string][] = [['count', 'count']]
 
-const hits = (name: string, description: string, chartType: string, shape: Partial<Shape> = {}) =>
-  widget(name, description, chartType, { view: 'scores-boolean', metrics: [['value', 'avg']], ...shape })
+const hits = (name: string, description: string, chartType: string, query: Partial<WidgetQuery> = {}) =>
+  widget(name, description, chartType, { view: 'scores-boolean', metrics: [['value', 'avg']], ...query })
 
 export const TILES: Tile[] = [
-  { key: 'calls', at: [0, 0, 3, 3], widget: count('calls', 'Everything that was asked.', []) },
+  { key: 'calls', position: [0, 0, 3, 3], widget: count('calls', 'All calls.', []) },
   {
     key: 'cost',
-    at: [3, 0, 3, 3],
-    widget: widget('cost', 'US dollars that were really spent; hits cost nothing.', 'NUMBER', {
+    position: [3, 0, 3, 3],
+    widget: widget('cost', 'US dollars spent; cache hits cost nothing.', 'NUMBER', {
       metrics: [['totalCost', 'sum']],
     }),
   },
   {
     key: 'hit-rate',
-    at: [6, 0, 3, 3],
-    widget: hits('hit rate', 'Of calls that asked a cache: 0.5 is every other one.', 'NUMBER'),
+    position: [6, 0, 3, 3],
+    widget: hits('hit rate', 'Share of hits among calls with a cache on: 0.5 is every other one.', 'NUMBER'),
   },
-  { key: 'errors', at: [9, 0, 3, 3], widget: count('errors', 'Calls that failed.', [level('ERROR')]) },
-  { key: 'p50', at: [0, 3, 3, 3], widget: latency('p50') },
-  { key: 'p95', at: [3, 3, 3, 3], widget: latency('p95') },
-  { key: 'p99', at: [6, 3, 3, 3], widget: latency('p99') },
+  { key: 'errors', position: [9, 0, 3, 3], widget: count('errors', 'Calls that failed.', [level('ERROR')]) },
+  { key: 'p50', position: [0, 3, 3, 3], widget: latency('p50') },
+  { key: 'p95', position: [3, 3, 3, 3], widget: latency('p95') },
+  { key: 'p99', position: [6, 3, 3, 3], widget: latency('p99') },
   {
     key: 'escalated',
-    at: [9, 3, 3, 3],
+    position: [9, 3, 3, 3],
     widget: count('escalated calls', 'Calls sent to the larger model because of their length.', [
       metadata('route', 'escalated'),
     ]),
   },
   {
     key: 'cache-share',
-    at: [0, 6, 4, 6],
+    position: [0, 6, 4, 6],
     widget: widget('answers by cache', 'Exact and semantic hits, and the rest.', 'PIE', {
       view: 'scores-categorical',
-      metrics: answers,
+      metrics: COUNT,
       by: ['stringValue'],
       rows: 10,
     }),
   },
   {
     key: 'cache-over-time',
-    at: [4, 6, 8, 6],
-    widget: widget('answers by cache over time', 'Answers by how they were found.', 'BAR_TIME_SERIES', {
+    position: [4, 6, 8, 6],
+    widget: widget('answers by cache over time', 'Answers by cache result.', 'BAR_TIME_SERIES', {
       view: 'scores-categorical',
-      metrics: answers,
+      metrics: COUNT,
       by: ['stringValue'],
     }),
   },
   {
     key: 'hit-rate-over-time',
-    at: [0, 12, 6, 6],
-    widget: hits('hit rate over time', 'Of calls that asked a cache.', 'LINE_TIME_SERIES'),
+    position: [0, 12, 6, 6],
+    widget: hits('hit rate over time', 'Share of hits among calls with a cache on.', 'LINE_TIME_SERIES'),
   },
   {
     key: 'hit-rate-by-agent',
-    at: [6, 12, 6, 6],
-    widget: hits('hit rate by agent', 'Of calls that asked a cache.', 'HORIZONTAL_BAR', {
+    position: [6, 12, 6, 6],
+    widget: hits('hit rate by agent', 'Share of hits among calls with a cache on.', 'HORIZONTAL_BAR', {
       by: ['traceName'],
       rows: 50,
     }),
   },
   {
     key: 'cache-by-agent',
-    at: [0, 18, 6, 6],
-    widget: widget(
-      'answers by agent and cache',
-      'Answers of each agent by how they were found.',
-      'PIVOT_TABLE',
-      {
-        view: 'scores-categorical',
-        metrics: answers,
-        by: ['traceName', 'stringValue'],
-        rows: 100,
-        sort: 'count_count',
-      },
-    ),
+    position: [0, 18, 6, 6],
+    widget: widget('answers by agent and cache', 'Answers of each agent by cache result.', 'PIVOT_TABLE', {
+      view: 'scores-categorical',
+      metrics: COUNT,
+      by: ['traceName', 'stringValue'],
+      rows: 100,
+      sort: 'count_count',
+    }),
   },
   {
     key: 'latency-by-agent',
-    at: [6, 18, 6, 6],
+    position: [6, 18, 6, 6],
     widget: widget('latency by agent', 'Milliseconds: p50, p95 and p99 of each agent.', 'PIVOT_TABLE', {
       metrics: [
         ['count', 'count'],
@@ -184,7 +185,7 @@ export const TILES: Tile[] = [
   },
   {
     key: 'cost-by-agent',
-    at: [0, 24, 4, 6],
+    position: [0, 24, 4, 6],
     widget: widget('cost by agent', 'US dollars.', 'HORIZONTAL_BAR', {
       metrics: [['totalCost', 'sum']],
       by: ['traceName'],
@@ -193,8 +194,8 @@ export const TILES: Tile[] = [
   },
   {
     key: 'cost-by-team',
-    at: [4, 24, 4, 6],
-    // Langfuse groups by user only with a limit of rows.
+    position: [4, 24, 4, 6],
+    // Langfuse groups by user only with a row limit.
     widget: widget('cost by team', 'US dollars.', 'HORIZONTAL_BAR', {
       metrics: [['totalCost', 'sum']],
       by: ['userId'],
@@ -203,7 +204,7 @@ export const TILES: Tile[] = [
   },
   {
     key: 'cost-by-model',
-    at: [8, 24, 4, 6],
+    position: [8, 24, 4, 6],
     widget: widget('cost by model over time', 'US dollars.', 'AREA_TIME_SERIES', {
       metrics: [['totalCost', 'sum']],
       by: ['providedModelName'],
@@ -211,7 +212,7 @@ export const TILES: Tile[] = [
   },
   {
     key: 'p95-over-time',
-    at: [0, 30, 6, 6],
+    position: [0, 30, 6, 6],
     widget: widget('p95 over time', 'Milliseconds, by agent.', 'LINE_TIME_SERIES', {
       metrics: [['latency', 'p95']],
       by: ['traceName'],
@@ -219,7 +220,7 @@ export const TILES: Tile[] = [
   },
   {
     key: 'first-token',
-    at: [6, 30, 6, 6],
+    position: [6, 30, 6, 6],
     widget: widget(
       'first token p95 over time',
       'Milliseconds to the first token of streams.',
@@ -232,13 +233,13 @@ export const TILES: Tile[] = [
   },
   {
     key: 'errors-over-time',
-    at: [0, 36, 6, 6],
+    position: [0, 36, 6, 6],
     widget: widget(
       'errors over time',
       'Failed calls are errors; refused and aborted ones warnings.',
       'BAR_TIME_SERIES',
       {
-        metrics: answers,
+        metrics: COUNT,
         by: ['level'],
         only: [level('ERROR', 'WARNING')],
       },
@@ -246,9 +247,9 @@ export const TILES: Tile[] = [
   },
   {
     key: 'errors-by-agent',
-    at: [6, 36, 6, 6],
+    position: [6, 36, 6, 6],
     widget: widget('errors by agent', 'Errors and warnings of each agent.', 'PIVOT_TABLE', {
-      metrics: answers,
+      metrics: COUNT,
       by: ['traceName', 'level'],
       only: [level('ERROR', 'WARNING')],
       rows: 100,
@@ -257,13 +258,13 @@ export const TILES: Tile[] = [
   },
   {
     key: 'escalations',
-    at: [0, 42, 6, 6],
+    position: [0, 42, 6, 6],
     widget: widget(
       'escalations over time',
       'Calls sent to the larger model because of their length, by agent.',
       'BAR_TIME_SERIES',
       {
-        metrics: answers,
+        metrics: COUNT,
         by: ['traceName'],
         only: [metadata('route', 'escalated')],
       },
@@ -271,13 +272,13 @@ export const TILES: Tile[] = [
   },
   {
     key: 'failovers',
-    at: [6, 42, 6, 6],
+    position: [6, 42, 6, 6],
     widget: widget(
       'failovers over time',
       'Calls answered by the fallback model, by agent.',
       'BAR_TIME_SERIES',
       {
-        metrics: answers,
+        metrics: COUNT,
         by: ['traceName'],
         only: [metadata('route', 'failover')],
       },

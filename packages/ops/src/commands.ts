@@ -1,10 +1,10 @@
-import type { Command } from './command.ts'
+import type { Command } from './core/command.ts'
 
-/** Each command is loaded when it is called for: one line each, by its name. */
+/** Commands by name. Each is loaded when it is called. */
 export const commands: Record<string, () => Promise<Command>> = {
-  keys: () => import('./commands/keys.ts'),
-  'litellm-config': () => import('./commands/litellm-config.ts'),
-  policy: () => import('./commands/policy.ts'),
-  serve: () => import('./commands/serve.ts'),
-  switch: () => import('./commands/switch.ts'),
+  keys: () => import('./keys/command.ts'),
+  'litellm-config': () => import('./litellm-config/command.ts'),
+  policy: () => import('./policy/command.ts'),
+  serve: () => import('./serve/command.ts'),
+  switch: () => import('./switch/command.ts'),
 }

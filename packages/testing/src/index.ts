@@ -1,7 +1,5 @@
-export type { Answer, ToolCall } from './answer.ts'
-export type { Fault, StatusFault } from './faults.ts'
+export type { Answer, ToolCall } from './core/answer.ts'
 export type { LangfuseFault } from './langfuse/faults.ts'
-export type { LangfuseObservation, LangfuseScore, LangfuseTrace } from './langfuse/ledger.ts'
 export {
   type FakeLangfuse,
   type FakeLangfuseOptions,
@@ -9,5 +7,7 @@ export {
   type LangfuseVersion,
   startFakeLangfuse,
 } from './langfuse/server.ts'
-export type { FakeFilter, FakeRequest } from './request.ts'
-export { type FakeOpenAI, type FakeOptions, startFakeOpenAI } from './server.ts'
+export type { LangfuseObservation, LangfuseScore, LangfuseTrace } from './langfuse/trace-store.ts'
+export type { Fault, StatusFault } from './openai/faults.ts'
+export type { FakeRequest, FakeRequestFilter } from './openai/request.ts'
+export { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from './openai/server.ts'

@@ -1,5 +1,5 @@
 import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
-import { normalised } from '../../../packages/gateway/src/semantic/index/quantise.ts'
+import { normalised } from '#src/semantic/index/quantise.ts'
 import { completion, inMemory } from '../completion.ts'
 import { median, µs } from './questions.ts'
 

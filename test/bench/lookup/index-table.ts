@@ -1,7 +1,7 @@
-import { createFlatIndex } from '../../../packages/gateway/src/semantic/index/flat.ts'
-import type { VectorIndex } from '../../../packages/gateway/src/semantic/index/port.ts'
-import { quantise } from '../../../packages/gateway/src/semantic/index/quantise.ts'
-import { createUsearchIndex } from '../../../packages/gateway/src/semantic/index/usearch.ts'
+import { createFlatIndex } from '#src/semantic/index/flat.ts'
+import type { VectorIndex } from '#src/semantic/index/port.ts'
+import { quantise } from '#src/semantic/index/quantise.ts'
+import { createUsearchIndex } from '#src/semantic/index/usearch.ts'
 import { median, questionsOf, turned, µs } from './questions.ts'
 
 export type Row = { what: string; cells: string[] }

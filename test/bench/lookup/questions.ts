@@ -1,4 +1,4 @@
-import { normalised } from '../../../packages/gateway/src/semantic/index/quantise.ts'
+import { normalised } from '#src/semantic/index/quantise.ts'
 
 let state = 1
 /** The same in every run. */

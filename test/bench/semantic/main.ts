@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import { CALIBRATION, createLocalEmbedder } from '../../../packages/gateway/src/semantic/embed/local.ts'
-import { JUDGE } from '../../../packages/gateway/src/semantic/plan.ts'
-import { upperBound } from '../../../packages/gateway/src/semantic/threshold/bound.ts'
+import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
+import { JUDGE } from '#src/policy/semantic-plan.ts'
+import { upperBound } from '#src/semantic/decision/threshold/bound.ts'
+import { CALIBRATION, createLocalEmbedder } from '#src/semantic/embedding/local.ts'
 import { ownParaphrases, ownTraps, type Questions, questionsIn, trapsIn } from './data.ts'
 import { servedAt, type Verdict, verdictsOn } from './pairs.ts'
 import { type Fixed, type Outcome, type Product, playFixed, playProduct } from './play.ts'
@@ -55,11 +55,11 @@ const BLIND: readonly GuardName[] = ['freshness', 'actions']
 const embedder = createLocalEmbedder()
 const judgeErrs = Number(values['judge-errs'])
 
-type Rule = 'nearest' | 'agreement'
+type Rule = 'nearest' | 'consensus'
 /** The one way to serve without the other: the nearest from a cosine on, or those who agree from a confidence on. */
 const only = (rule: Rule, bar: number, guards: readonly GuardName[]): Fixed => ({
   threshold: rule === 'nearest' ? bar : NEVER,
-  limit: rule === 'agreement' ? bar : NEVER,
+  minConfidence: rule === 'consensus' ? bar : NEVER,
   calibration: CALIBRATION,
   guards,
 })
@@ -79,7 +79,7 @@ async function measure(set: Questions) {
     ...curvesOf(stream, 'nearest', 'nearest neighbour, by cosine', NEAREST, ['#999', '#555']),
     ...curvesOf(
       stream,
-      'agreement',
+      'consensus',
       'agreement of those around, by confidence; all groups known',
       AGREEMENT,
       ['#6ab0f3', '#0b5cad'],
@@ -161,9 +161,9 @@ const point = ({ asked, hits, wrong }: Outcome) => ({
 /** Without the guards of which intents know nothing: what the others cost. */
 function blindSpots(stream: Stream) {
   const guards = GUARD_NAMES.filter((name) => !BLIND.includes(name))
-  const outcome = playFixed(stream, only('agreement', CALIBRATION.confidence, guards))
+  const outcome = playFixed(stream, only('consensus', CALIBRATION.minConfidence, guards))
   console.log(
-    `\nagreement at ${CALIBRATION.confidence}, guards on but ${BLIND.join(' and ')}: ${told(outcome)}`,
+    `\nagreement at ${CALIBRATION.minConfidence}, guards on but ${BLIND.join(' and ')}: ${told(outcome)}`,
   )
 }
 
@@ -181,7 +181,7 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
   )
   for (const [rule, bars] of [
     ['nearest', NEAREST],
-    ['agreement', AGREEMENT],
+    ['consensus', AGREEMENT],
   ] as const)
     for (const [name, guards] of [
       ['off', []],
@@ -198,8 +198,8 @@ function heldOut(set: Questions, every: readonly number[], vectors: Float32Array
       console.log(`  ${rule.padEnd(10)} guards ${name.padEnd(4)} ${outcome}`)
     }
   const shipped = {
-    threshold: CALIBRATION.alone,
-    limit: CALIBRATION.confidence,
+    threshold: CALIBRATION.minSimilarity,
+    minConfidence: CALIBRATION.minConfidence,
     calibration: CALIBRATION,
     guards: GUARD_NAMES,
   }
@@ -223,7 +223,7 @@ function printCosts(stream: Stream) {
 }
 
 async function pairs() {
-  const thresholds = [0.7, 0.8, 0.85, 0.9, 0.95, CALIBRATION.alone]
+  const thresholds = [0.7, 0.8, 0.85, 0.9, 0.95, CALIBRATION.minSimilarity]
   const head = thresholds.map((at) => at.toFixed(2).padStart(12)).join('')
   console.log(
     `\n# Pairs, each alone in the cache: served with guards off / on, by cosine\n\n${''.padEnd(34)}${'pairs'.padStart(6)}${'vetoed'.padStart(8)}${head}`,

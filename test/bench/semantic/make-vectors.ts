@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { createLocalEmbedder } from '../../../packages/gateway/src/semantic/embed/local.ts'
+import { createLocalEmbedder } from '#src/semantic/embedding/local.ts'
 import { RECORDED, recordedTexts, SCALE, stamp } from './recorded.ts'
 
 /** Records the local embedder's vectors of our own texts: node test/bench/semantic/make-vectors.ts */

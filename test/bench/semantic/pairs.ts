@@ -1,7 +1,7 @@
-import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import type { Embedder } from '../../../packages/gateway/src/semantic/embed/embedder.ts'
-import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
-import { questionOf } from '../../../packages/gateway/src/semantic/guards/question.ts'
+import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
+import type { Embedder } from '#src/semantic/embedding/embedder.ts'
+import { vetoOf } from '#src/semantic/guards/guards.ts'
+import { questionOf } from '#src/semantic/guards/question.ts'
 import type { Pair } from './data.ts'
 
 export type Verdict = Pair & { similarity: number; veto: string | undefined }

@@ -1,10 +1,11 @@
-import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import { decide, type Terms } from '../../../packages/gateway/src/semantic/decide.ts'
-import type { Calibration } from '../../../packages/gateway/src/semantic/embed/embedder.ts'
-import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
-import { createLearner } from '../../../packages/gateway/src/semantic/learn.ts'
-import { type Plan, planOf } from '../../../packages/gateway/src/semantic/plan.ts'
-import type { Neighbour } from '../../../packages/gateway/src/semantic/store/port.ts'
+import type { SemanticPlan } from '#src/core/caller.ts'
+import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
+import { planOf } from '#src/policy/semantic-plan.ts'
+import { type DecisionTerms, decide } from '#src/semantic/decision/decide.ts'
+import { createLearner } from '#src/semantic/decision/learner.ts'
+import type { Calibration } from '#src/semantic/embedding/embedder.ts'
+import { vetoOf } from '#src/semantic/guards/guards.ts'
+import type { Candidate } from '#src/semantic/store/port.ts'
 import { randomOf } from '../../random.ts'
 import { nearestIn, type Stream } from './stream.ts'
 
@@ -30,16 +31,18 @@ const nothing = (asked: number): Outcome => ({
 })
 
 /** The decision on fixed terms, by groups that somebody who knows all answers has made. */
-export type Fixed = Pick<Terms, 'threshold' | 'limit' | 'calibration'> & { guards: readonly GuardName[] }
+export type Fixed = Pick<DecisionTerms, 'threshold' | 'minConfidence' | 'calibration'> & {
+  guards: readonly GuardName[]
+}
 
 /** Plays the stream against a cache that starts empty. What was served is not stored, as in the gateway. */
-export function playFixed(stream: Stream, { guards, ...bars }: Fixed): Outcome {
+export function playFixed(stream: Stream, { guards, ...fixed }: Fixed): Outcome {
   const { intents, questions } = stream
   const outcome = nothing(intents.length)
   const stored: boolean[] = []
-  const terms: Terms = {
-    ...bars,
-    secondSighting: false,
+  const terms: DecisionTerms = {
+    ...fixed,
+    requireConfirmation: false,
     vetoOf: (asked, cached) => vetoOf(asked, cached, guards),
   }
   for (const [at, asked] of questions.entries()) {
@@ -52,14 +55,14 @@ export function playFixed(stream: Stream, { guards, ...bars }: Fixed): Outcome {
       }),
       terms,
     )
-    const served = decision?.serves ? near[decision.at ?? -1] : undefined
+    const served = decision?.serves ? near[decision.index ?? -1] : undefined
     if (served === undefined) {
       const isNear = (near[0]?.similarity ?? 0) >= terms.threshold
-      if (decision?.veto && (isNear || decision.confidence >= terms.limit)) outcome.vetoed += 1
+      if (decision?.veto && (isNear || decision.confidence >= terms.minConfidence)) outcome.vetoed += 1
       stored[at] = true
       continue
     }
-    count(outcome, intents[at] === intents[served.at], decision?.path === 'agreement')
+    count(outcome, intents[at] === intents[served.at], decision?.path === 'consensus')
   }
   return outcome
 }
@@ -73,7 +76,7 @@ export type Product = {
   /** So often the judge takes a wrong answer for a right one. */
   judgeErrs?: number
   seed?: number
-  plan?: Partial<Plan>
+  plan?: Partial<SemanticPlan>
 }
 
 const SCHOOL = { agent: 'agent', name: 'agent', secret: Buffer.alloc(0) }
@@ -93,7 +96,7 @@ export async function playProduct(
   const plan = {
     ...planOf([{ semantic: { mode: 'on', judge: { rate, perHour }, guards: [...GUARD_NAMES] } }]),
     ...more,
-  } as Plan
+  } as SemanticPlan
   const waiting: Promise<void>[] = []
   let now = 0
   const learner = createLearner({
@@ -103,7 +106,7 @@ export async function playProduct(
     now: () => now,
     track: (work) => void waiting.push(work),
   })
-  const entries: Neighbour['entry'][] = []
+  const entries: Candidate['entry'][] = []
   for (const [at, asked] of texts.entries()) {
     now += 3_600_000 / pace
     const neighbours = nearestIn(stream, at, (other) => entries[other] !== undefined).flatMap(
@@ -112,19 +115,19 @@ export async function playProduct(
         return entry ? [{ entry, similarity }] : []
       },
     )
-    const judge = async (_asked: string, near: readonly Neighbour[]) => {
+    const judge = async (_asked: string, near: readonly Candidate[]) => {
       outcome.judgements += 1
       return near.map(({ entry }) => {
         const right = intents[at] === intents[Number(entry.id)]
         return right || erring() < judgeErrs
       })
     }
-    const asker = { school: SCHOOL, plan, judge }
+    const asker = { scope: SCHOOL, plan, judge }
     const finding = learner.find(asked, neighbours, SCHOOL, plan)
-    const { meaning, candidate } = finding
+    const { result: meaning, chosen: candidate } = finding
     if (meaning.outcome === 'hit' && candidate !== undefined) {
-      learner.consider(asked, finding, asker)
-      count(outcome, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'agreement')
+      learner.judgeHit(asked, finding, asker)
+      count(outcome, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
     } else {
       if (meaning.outcome === 'veto') outcome.vetoed += 1
       const groups = await learner.groupsOf(asked, String(at), finding, asker)
@@ -132,8 +135,8 @@ export async function playProduct(
     }
     await Promise.all(waiting.splice(0))
   }
-  const { alone, agreed } = learner.known('agent')
-  return { ...outcome, threshold: alone.threshold, limit: agreed.threshold }
+  const { nearest, consensus } = learner.known('agent')
+  return { ...outcome, threshold: nearest.threshold, limit: consensus.threshold }
 }
 
 function count(outcome: Outcome, right: boolean, agreed: boolean) {
@@ -144,7 +147,7 @@ function count(outcome: Outcome, right: boolean, agreed: boolean) {
 }
 
 /** No two answers have the same words: whether they say the same is for the judge to find out. */
-function entryAt(at: number, question: string, groups: string[]): Neighbour['entry'] {
+function entryAt(at: number, question: string, groups: string[]): Candidate['entry'] {
   const text = JSON.stringify({ choices: [{ message: { content: String(at) } }] })
   const usage = { usage: undefined, estimated: false }
   return {

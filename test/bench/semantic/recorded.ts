@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { type Embedder, normalised } from '../../../packages/gateway/src/semantic/embed/embedder.ts'
+import { type Embedder, normalised } from '#src/semantic/embedding/embedder.ts'
 import { ownParaphrases, ownQuestions, ownTraps } from './data.ts'
 
 export const DIMENSIONS = 512

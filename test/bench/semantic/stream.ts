@@ -1,8 +1,8 @@
-import { GUARD_NAMES, type GuardName } from '../../../packages/gateway/src/policy/policy.ts'
-import { AROUND } from '../../../packages/gateway/src/semantic/agreement.ts'
-import type { Question } from '../../../packages/gateway/src/semantic/guards/guard.ts'
-import { vetoOf } from '../../../packages/gateway/src/semantic/guards/guards.ts'
-import { questionOf } from '../../../packages/gateway/src/semantic/guards/question.ts'
+import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
+import { NEIGHBOURS } from '#src/semantic/decision/consensus.ts'
+import type { Question } from '#src/semantic/guards/guard.ts'
+import { vetoOf } from '#src/semantic/guards/guards.ts'
+import { questionOf } from '#src/semantic/guards/question.ts'
 import { randomOf } from '../../random.ts'
 import type { Questions } from './data.ts'
 import { cosine, progress } from './vectors.ts'
@@ -61,7 +61,7 @@ export function nearestIn(
   isStored: (other: number) => boolean,
 ): Near[] {
   const found: Near[] = []
-  for (let place = at * NEAREST; place < (at + 1) * NEAREST && found.length < AROUND; place += 1) {
+  for (let place = at * NEAREST; place < (at + 1) * NEAREST && found.length < NEIGHBOURS; place += 1) {
     const other = near[place] ?? -1
     if (other >= 0 && isStored(other)) found.push({ at: other, similarity: cosines[place] ?? 0 })
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Embedder } from '../../../packages/gateway/src/semantic/embed/embedder.ts'
+import type { Embedder } from '#src/semantic/embedding/embedder.ts'
 
 const BATCH = 64
 

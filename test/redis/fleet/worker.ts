@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createRedisQuota } from '../../../packages/gateway/src/quota/redis/quota.ts'
-import type { Limits, NanoUsd } from '../../../packages/gateway/src/quota/store.ts'
-import { createLink } from '../../../packages/gateway/src/redis/link.ts'
+import type { Limits } from '#src/core/limits.ts'
+import type { NanoUsd } from '#src/core/money.ts'
+import { createRedisQuota } from '#src/quota/redis/quota.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
 
 /** What a process of the fleet is told to do. */
 export type Job = {
@@ -29,7 +30,7 @@ export type Told =
 
 const [url = '', processes = '1'] = process.argv.slice(2)
 // Patient: how long the machine takes is not what is tested.
-const link = createLink(url, { deadlineMs: 1_000, connectMs: 2_000, onChange: () => undefined })
+const link = createRedisConnection(url, { deadlineMs: 1_000, connectMs: 2_000, onChange: () => undefined })
 const quota = createRedisQuota(link, { processes: Number(processes) })
 const tell = (told: Told) => void process.send?.(told)
 const upTo = (most: number) => Math.floor(Math.random() * (most + 1))
@@ -70,7 +71,7 @@ async function work(job: Job) {
         tokens,
         learnOutputTokens: tokens,
         cost: cost as NanoUsd,
-        doubt: 0 as NanoUsd,
+        unconfirmed: 0 as NanoUsd,
       })
     }
   }

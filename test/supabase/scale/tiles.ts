@@ -48,3 +48,13 @@ export function problemsOf(plan: Plan, days: number): string[] {
     ...(rows > most ? [`reads ${rows} calls, ${most} would do`] : []),
   ]
 }
+
+/** Summarises a plan: a line per node, with the relation and the number of rows. Partitions without rows are left out. */
+export function outline(plan: Plan, depth = 1): string[] {
+  const of = plan['Index Name'] ?? plan['Relation Name']
+  const [rows = 0, loops = 0] = [plan['Actual Rows'], plan['Actual Loops']]
+  if (of !== undefined && rows === 0) return []
+  const times = loops === 1 ? '' : ` loops=${loops}`
+  const line = `${'  '.repeat(depth)}${plan['Node Type']}${of === undefined ? '' : ` using ${of}`} (rows=${rows}${times})`
+  return [line, ...(plan.Plans ?? []).flatMap((inner) => outline(inner, depth + 1))]
+}

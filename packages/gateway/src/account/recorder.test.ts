@@ -1,15 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Ending } from '../body/recording.ts'
-import type { Call, Reply } from '../call.ts'
-import { newOrigin } from '../identify/origin.ts'
-import { createLater, createSoon, type Later } from '../later.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import { nothing } from './meter.ts'
-import type { CallRecord } from './record.ts'
+import type { Call } from '../core/call.ts'
+import { newCallState } from '../core/call-state.ts'
+import type { NanoUsd } from '../core/money.ts'
+import type { CallRecord } from '../core/record.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { NO_USAGE } from '../core/usage.ts'
+import { createDeferredQueue, createMicrotaskQueue, type DeferredQueue } from '../util/deferred.ts'
+import { createCounters } from './counters.ts'
 import { createRecorder } from './recorder.ts'
 import { account } from './stage.ts'
-import { createCounters } from './stats.ts'
 
 /** One attempt: what it costs (`undefined`: unknown), and when that is known, in turns after its end. */
 type Attempt = { cost: number | undefined; pricedAfter: number }
@@ -27,19 +28,19 @@ const turns = async (count: number) => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
-function world(attempts: Attempt[], later: Later) {
+function world(attempts: Attempt[], later: DeferredQueue) {
   const records: CallRecord[] = []
   const emit = (record: CallRecord) => void records.push(record)
   const recorder = createRecorder(createCounters(), later, emit, fault, () => undefined)
-  const origin = newOrigin(false, { maxRetries: attempts.length - 1 })
+  const state = newCallState(false, { maxRetries: attempts.length - 1 })
   const priced = async ({ cost, pricedAfter }: Attempt) => {
     await turns(pricedAfter)
     return cost as NanoUsd | undefined
   }
   const send = () => Promise.reject(new Error('nothing is sent as it is here'))
-  const run = account(recorder, { fault, later, send })(async ({ attempt }) => {
+  const run = account(recorder, { fault, deferred: later, send })(async ({ attempt }) => {
     const isLast = attempt === attempts.length - 1
-    const ending: Ending = { type: 'complete', usage: nothing, answer: () => undefined }
+    const ending: Ending = { type: 'complete', usage: NO_USAGE, answer: () => undefined }
     const recording = {
       status: isLast ? 200 : 500,
       headers: new Headers(),
@@ -50,7 +51,7 @@ function world(attempts: Attempt[], later: Later) {
   const callOf = (attempt: number) =>
     ({
       attempt,
-      origin,
+      state,
       operation: 'chat',
       body: {},
       model: 'm',
@@ -58,15 +59,15 @@ function world(attempts: Attempt[], later: Later) {
       caller: { agent: 'a', team: 't', mode: 'embedded' },
       controls: { tags: [] },
       view: { stream: false },
-      outgoing: { url: 'http://upstream/v1/chat/completions' },
-      rules: { prices: { cost: () => priced(attempts[attempt] as Attempt) } },
+      outbound: { url: 'http://upstream/v1/chat/completions' },
+      policy: { prices: { cost: () => priced(attempts[attempt] as Attempt) } },
     }) as unknown as Call
   return { records, run, callOf, recorder }
 }
 
 test.each([
-  ['at once', createSoon],
-  ['later', createLater],
+  ['at once', createMicrotaskQueue],
+  ['later', createDeferredQueue],
 ] as const)(
   'a call whose attempts are priced in any order has one record, with all of their costs (written %s)',
   async (_, later) => {
@@ -87,8 +88,8 @@ test.each([
           for (const [at] of attempts.entries()) {
             const reply = await run(callOf(at)).catch(() => undefined)
             // The SDK asks again as soon as an attempt has failed, whether or not it is priced.
-            const bill = Promise.resolve(reply?.bill).then((bill) => {
-              // A header tells of all attempts so far, or of nothing.
+            const bill = Promise.resolve(reply?.cost).then((bill) => {
+              // A header covers all attempts up to this one, or none.
               if (bill?.cost !== undefined) expect(bill.cost).toBe(sumTo(at + 1))
             })
             headers.push(bill)

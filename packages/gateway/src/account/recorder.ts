@@ -1,44 +1,45 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Reply } from '../call.ts'
-import { type Fault, guarded } from '../faults.ts'
-import type { Origin } from '../identify/origin.ts'
-import { willRetry } from '../identify/retries.ts'
-import type { Later } from '../later.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import { clearTimer, setTimer } from '../timers.ts'
-import { codeOf, copied } from '../words.ts'
-import { usd } from './price.ts'
-import type { CacheState, CallRecord, Degraded, Draft } from './record.ts'
-import type { Bill } from './stage.ts'
-import type { Counters } from './stats.ts'
+import type { Call } from '../core/call.ts'
+import type { CallState } from '../core/call-state.ts'
+import { type NanoUsd, usd } from '../core/money.ts'
+import type { CacheState, CallRecord, Degraded, RecordDraft } from '../core/record.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Cost, Reply } from '../core/reply.ts'
+import { willRetry } from '../core/retries.ts'
+import type { DeferredQueue } from '../util/deferred.ts'
+import { codeOf, copied } from '../util/error-text.ts'
+import { type Fault, guarded } from '../util/faults.ts'
+import { clearTimer, setTimer } from '../util/timers.ts'
+import type { Counters } from './counters.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
 
-/** When things happened, by `performance.now()`, and whether the caller left before the end. */
-export type Seen = { left: boolean; firstByte: number | undefined; endedAt: number }
+/** Times by `performance.now()`. `left`: the caller left before the end. */
+export type Timing = { left: boolean; firstByte: number | undefined; endedAt: number }
 
-/** Longer than the SDK ever waits before it retries. */
+/** Longer than the SDK ever waits before a retry. */
 const RETRY_OVERDUE_MS = 70_000
 /** Longest name of a model in a record, in characters. */
-const MAX_MODEL = 200
+const MAX_MODEL_CHARS = 200
 
-/** Writes each call's record, once: not before its last attempt, and not if its attempts never come to an end. */
+/** Writes one record per call: after its last attempt, or once an expected retry is overdue. */
 export function createRecorder(
   counters: Counters,
-  /** Does what the caller need not wait for. */
-  later: Later,
+  /** Runs work that the caller need not wait for. */
+  deferred: DeferredQueue,
   emit: (record: CallRecord, call: Call, ending: Ending) => void,
   fault: Fault,
-  /** How shared Redis is, if not well. */
-  condition: () => Degraded | undefined,
+  /** Returns the current trouble of shared Redis, if any. */
+  degradation: () => Degraded | undefined,
 ) {
-  const open = new Set<Origin>()
+  const open = new Set<CallState>()
   let idle: (() => void)[] = []
 
   function finish(call: Call, record: CallRecord, ending: Ending) {
-    const { origin } = call
-    if (!open.delete(origin)) return
-    clearTimer(origin.draft?.overdue)
+    const { state } = call
+    if (!open.delete(state)) return
+    clearTimer(state.draft?.overdue)
+    // The SDK keeps the call state for longer: the record must not keep the call alive through it.
+    if (state.draft !== undefined) state.draft.last = undefined
     counters.counts.pending = open.size
     guarded(() => counters.count(record), fault, 'a record')
     guarded(() => emit(record, call, ending), fault, 'a record')
@@ -51,23 +52,23 @@ export function createRecorder(
     idle = []
   }
 
-  function write(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
-    const { origin } = call
-    const draft = origin.draft
+  function write(call: Call, reply: Reply, ending: Ending, cost: Cost, timing: Timing) {
+    const { state } = call
+    const draft = state.draft
     if (draft === undefined) return
     draft.open -= 1
-    draft.spent = plus(draft.spent, bill.cost)
+    draft.spent = addCosts(draft.spent, cost.cost)
     draft.estimated ||= ending.usage.estimated
-    // A record that cannot be written in full is written in short: a call without one would stay open for ever.
+    // Falls back to a short record: a call without a record would stay open for ever.
     const emitNow = () => {
       const record =
-        guarded(() => recordOf(call, reply, ending, bill, seen, condition), fault, 'a record') ??
+        guarded(() => recordOf(call, reply, ending, cost, timing, degradation), fault, 'a record') ??
         shortRecord(call, reply)
       finish(call, record, ending)
     }
     if (guarded(() => willRetry(call, reply), fault, 'a record') !== true) draft.last = emitNow
     if (draft.open === 0 && draft.last !== undefined) return draft.last()
-    // While a later attempt is under way, the record is its own to emit.
+    // While a later attempt is running, that attempt emits the record.
     if (draft.open > 0 && draft.last === undefined) return
     clearTimer(draft.overdue)
     draft.overdue = setTimer(draft.last ?? emitNow, RETRY_OVERDUE_MS)
@@ -75,31 +76,31 @@ export function createRecorder(
   }
 
   return {
-    /** Answers what the call's earlier attempts cost; `undefined` where that is unknown, or not known yet. */
-    begin(origin: Origin): NanoUsd | undefined {
-      if (origin.draft === undefined) origin.draft = newDraft()
+    /** Returns the cost of the call's earlier attempts; `undefined`: unknown, or not known yet. */
+    begin(state: CallState): NanoUsd | undefined {
+      if (state.draft === undefined) state.draft = newDraft()
       else {
-        // A retry goes on with what the attempt before it left.
-        later.run()
-        clearTimer(origin.draft.overdue)
+        // A retry continues the draft of the attempt before it.
+        deferred.run()
+        clearTimer(state.draft.overdue)
       }
-      const { draft } = origin
+      const { draft } = state
       const spent = draft.open === 0 ? draft.spent : undefined
       draft.open += 1
-      open.add(origin)
+      open.add(state)
       counters.counts.pending = open.size
       return spent
     },
-    end(call: Call, reply: Reply, ending: Ending, bill: Bill, seen: Seen) {
-      later.add(
-        () => write(call, reply, ending, bill, seen),
+    end(call: Call, reply: Reply, ending: Ending, cost: Cost, timing: Timing) {
+      deferred.add(
+        () => write(call, reply, ending, cost, timing),
         () => finish(call, shortRecord(call, reply), ending),
       )
     },
-    /** Closes the record of a call that another one tells of. */
-    forget(origin: Origin) {
-      clearTimer(origin.draft?.overdue)
-      if (!open.delete(origin)) return
+    /** Drops the draft of a call that is recorded elsewhere. */
+    discard(state: CallState) {
+      clearTimer(state.draft?.overdue)
+      if (!open.delete(state)) return
       counters.counts.pending = open.size
       settle()
     },
@@ -108,11 +109,11 @@ export function createRecorder(
   }
 }
 
-/** Unknown and something is unknown. */
-export const plus = (a: NanoUsd | undefined, b: NanoUsd | undefined): NanoUsd | undefined =>
+/** Adds two amounts; unknown plus anything is unknown. */
+export const addCosts = (a: NanoUsd | undefined, b: NanoUsd | undefined): NanoUsd | undefined =>
   a === undefined || b === undefined ? undefined : ((a + b) as NanoUsd)
 
-const newDraft = (): Draft => ({
+const newDraft = (): RecordDraft => ({
   attempts: [],
   open: 0,
   spent: 0 as NanoUsd,
@@ -123,13 +124,13 @@ const newDraft = (): Draft => ({
   overdue: undefined,
 })
 
-/** What of a call is known without a look at what anybody else wrote. */
+/** Builds a record from fields that cannot throw: nothing in it was written by the program or by upstream. */
 function shortRecord(call: Call, reply: Reply): CallRecord {
-  const { origin, caller, operation, view } = call
-  const { attempts = [] } = origin.draft ?? {}
+  const { state, caller, operation, view } = call
+  const { attempts = [] } = state.draft ?? {}
   return {
-    id: origin.id,
-    at: Math.round(performance.timeOrigin + origin.startedAt),
+    id: state.id,
+    startedAt: Math.round(performance.timeOrigin + state.startedAt),
     agent: caller.agent,
     team: caller.team,
     tags: [],
@@ -140,7 +141,7 @@ function shortRecord(call: Call, reply: Reply): CallRecord {
     route: reply.route,
     cache: cacheState(reply),
     estimated: false,
-    latencyMs: performance.now() - origin.startedAt,
+    latencyMs: performance.now() - state.startedAt,
     attempts,
     status: reply.via === 'refused' ? 'refused' : 'failed',
     error: 'gateway_fault',
@@ -151,48 +152,48 @@ function recordOf(
   call: Call,
   reply: Reply,
   ending: Ending,
-  bill: Bill,
-  seen: Seen,
-  condition: () => Degraded | undefined,
+  cost: Cost,
+  timing: Timing,
+  degradation: () => Degraded | undefined,
 ): CallRecord {
-  const { origin, caller, controls, body, operation, outgoing, view } = call
-  const { attempts, spent, estimated, waitedMs, degraded } = origin.draft ?? newDraft()
+  const { state, caller, controls, body, operation, outbound, view } = call
+  const { attempts, spent, estimated, waitedMs, degraded } = state.draft ?? newDraft()
   const record: CallRecord = {
-    id: origin.id,
-    at: origin.at,
+    id: state.id,
+    startedAt: state.madeAtMs,
     agent: caller.agent,
     team: caller.team,
     tags: controls.tags,
     operation,
-    path: pathOf(outgoing.url),
+    path: pathOf(outbound.url),
     stream: view.stream,
-    model: clipped(reply.model),
+    model: clipModel(reply.model),
     route: reply.route,
     cache: cacheState(reply),
     estimated,
-    latencyMs: seen.endedAt - origin.startedAt,
+    latencyMs: timing.endedAt - state.startedAt,
     attempts,
-    status: statusOf(reply, ending, seen),
+    status: statusOf(reply, ending, timing),
   }
   if (call.purpose !== undefined) record.purpose = call.purpose
   if (caller.mode !== 'embedded') record.mode = caller.mode
   if (controls.session !== undefined) record.session = controls.session
   if (controls.user !== undefined) record.user = controls.user
   if (controls.trace !== undefined) record.trace = controls.trace
-  if (typeof body.model === 'string') record.modelAsked = clipped(body.model)
+  if (typeof body.model === 'string') record.requestedModel = clipModel(body.model)
   if (reply.bypass !== undefined) record.bypass = reply.bypass
   if (reply.key !== undefined) record.cacheKey = reply.key
   if (reply.similarity !== undefined) record.similarity = reply.similarity
-  if (reply.meaning !== undefined && !(reply.meaning instanceof Promise)) record.semantic = reply.meaning
+  if (reply.semantic !== undefined && !(reply.semantic instanceof Promise)) record.semantic = reply.semantic
   if (reply.ageMs !== undefined) record.ageMs = reply.ageMs
   const isCounted = reply.via !== 'refused' && reply.recording.status !== undefined && !ending.usage.unknown
   if (isCounted) record.usage = ending.usage.usage
   if (spent !== undefined) record.costUsd = usd(spent)
   if (waitedMs > 0) record.waitedMs = waitedMs
-  const trouble = condition() ?? (degraded ? 'slow' : undefined)
-  if (trouble !== undefined) record.degraded = trouble
-  if (bill.saved !== undefined) record.savedUsd = usd(bill.saved)
-  if (view.stream && seen.firstByte !== undefined) record.firstTokenMs = seen.firstByte - origin.startedAt
+  const degradedBy = degradation() ?? (degraded ? 'slow' : undefined)
+  if (degradedBy !== undefined) record.degraded = degradedBy
+  if (cost.saved !== undefined) record.savedUsd = usd(cost.saved)
+  if (view.stream && timing.firstByte !== undefined) record.firstTokenMs = timing.firstByte - state.startedAt
   if (reply.recording.status !== undefined) record.httpStatus = reply.recording.status
   const error = errorOf(reply, ending)
   if (error !== undefined) record.error = error
@@ -205,14 +206,14 @@ export function cacheState(reply: Reply): CacheState {
   return reply.bypass === undefined ? 'miss' : 'bypass'
 }
 
-function statusOf(reply: Reply, ending: Ending, { left }: Seen): CallRecord['status'] {
+function statusOf(reply: Reply, ending: Ending, { left }: Timing): CallRecord['status'] {
   if (reply.via === 'refused') return 'refused'
   if (ending.type !== 'complete') return ending.type
   if (left) return 'aborted'
   return (reply.recording.status ?? 500) < 400 ? 'ok' : 'failed'
 }
 
-/** Names, codes and numbers only: messages of others may quote what was sent. */
+/** Names, codes and numbers only: foreign error messages may quote request content. */
 function errorOf(reply: Reply, ending: Ending): string | undefined {
   if (reply.via === 'refused') return reply.refusal ?? 'refused'
   if (ending.type === 'failed') return nameOf(ending.error)
@@ -233,7 +234,7 @@ export function nameOf(error: unknown): string {
 
 const text = (value: unknown) => (typeof value === 'string' ? value : '')
 
-const clipped = (model: string) => (model.length > MAX_MODEL ? copied(model, MAX_MODEL) : model)
+const clipModel = (model: string) => (model.length > MAX_MODEL_CHARS ? copied(model, MAX_MODEL_CHARS) : model)
 
-/** Of an absolute address, without parsing it whole for every call. */
+/** Returns the path of an absolute URL, without parsing the whole URL on every call. */
 export const pathOf = (url: string) => /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url

@@ -1,39 +1,36 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import { type Fault, guarded } from '../faults.ts'
-import type { Later } from '../later.ts'
-import type { NanoUsd } from '../quota/store.ts'
-import { refuse } from '../refuse.ts'
-import { FAULT, FAULT_AFTER } from '../unexamined.ts'
-import { unmetered } from './meter.ts'
-import { plus, type Recorder, type Seen } from './recorder.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import type { NanoUsd } from '../core/money.ts'
+import type { Ending } from '../core/recording.ts'
+import { FAULT, FAULT_AFTER } from '../core/refusal.ts'
+import type { Cost, Reply } from '../core/reply.ts'
+import { UNMETERED } from '../core/usage.ts'
+import type { DeferredQueue } from '../util/deferred.ts'
+import { type Fault, guarded } from '../util/faults.ts'
+import { addCosts, type Recorder, type Timing } from './recorder.ts'
 
-/** What an answer cost, and what it would have. `undefined`: unknown, which is not nothing. */
-export type Bill = { cost: NanoUsd | undefined; saved: NanoUsd | undefined }
-
-type Billed = Reply & { bill: Bill | Promise<Bill> }
+type Billed = Reply & { cost: Cost | Promise<Cost> }
 
 const FREE = 0 as NanoUsd
-const UNKNOWN: Bill = { cost: undefined, saved: undefined }
+const UNKNOWN: Cost = { cost: undefined, saved: undefined }
 
 type Options = {
   fault: Fault
-  later: Later
-  /** Sends a request as it is. */
+  deferred: DeferredQueue
+  /** Sends a request unchanged. */
   send: Handler
 }
 
 /**
- * Opens the record on the way in and closes it when the answer has ended; hits and refusals count like the rest.
- *
- * A throw below is a fault of the gateway, and ends here: the call is refused, unless it has not been sent and its caller
- * is bound by nothing that the fault may have skipped. That one is sent as it came, once.
+ * Opens the record on the way in and closes it when the answer has ended, also for hits and refusals. A throw of a
+ * lower stage is a fault of the gateway and ends here: the call is refused, unless it has not been sent and no limit
+ * or rule applies to its caller. Such a call is sent unchanged, once.
  */
-export function account(recorder: Recorder, { fault, later, send }: Options): Stage {
+export function account(recorder: Recorder, { fault, deferred, send }: Options): Stage {
   return (next) =>
     async function account(call) {
-      const before = recorder.begin(call.origin)
-      call.origin.barred = false
+      const before = recorder.begin(call.state)
+      call.state.barred = false
       let reply: Reply
       try {
         reply = await next(call)
@@ -42,45 +39,50 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
         reply = await afterFault(call)
       }
       const known = reply.recording.ending
-      const own = known === undefined ? follow(reply, call) : atOnce(reply, call, known)
-      return before === 0 ? own : { ...own, bill: inAll(own.bill, before) }
+      const own = known === undefined ? recordLater(reply, call) : recordNow(reply, call, known)
+      return before === 0 ? own : { ...own, cost: withEarlierCost(own.cost, before) }
     }
 
   async function afterFault(call: Call): Promise<Reply> {
-    const { origin, rules, caller, outgoing } = call
-    // A stage may have failed while those below it were at work.
-    origin.barred = true
-    if (origin.sent > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
-    const isAstray = rules.egress.strays({ ...outgoing, ...outgoing.keys }) !== undefined
-    const mayLeave = !rules.bindsCaller(caller) && !isAstray
+    const { state, policy, caller, outbound } = call
+    // A stage may have failed while lower ones were still at work.
+    state.barred = true
+    if (state.upstreamAttempts > 0) return { ...refuse(call, FAULT_AFTER), bypass: 'fault' }
+    const isAstray = policy.egress.strayRefusal({ ...outbound, ...outbound.keys }) !== undefined
+    const mayLeave = !policy.bindsCaller(caller) && !isAstray
     if (!mayLeave || call.purpose !== undefined) return { ...refuse(call, FAULT), bypass: 'fault' }
-    const { init, headers, text } = outgoing
-    const asItIs = { ...outgoing, frozen: true, injectUsage: false, init: { ...init, headers, body: text } }
-    return { ...(await send({ ...call, outgoing: asItIs, unexamined: true })), bypass: 'fault' }
+    const { init, headers, text } = outbound
+    const unchanged = {
+      ...outbound,
+      immutable: true,
+      injectUsage: false,
+      init: { ...init, headers, body: text },
+    }
+    return { ...(await send({ ...call, outbound: unchanged, unchecked: true })), bypass: 'fault' }
   }
 
-  /** Answers at rest and refusals have ended before they are opened: nothing to wait for, nobody to leave early. */
-  function atOnce(reply: Reply, call: Call, ending: Ending): Billed {
-    const bill = guarded(() => billFor(ending, reply, call), fault, 'a record') ?? UNKNOWN
+  /** Stored answers and refusals have ended before they are opened: there is nothing to wait for. */
+  function recordNow(reply: Reply, call: Call, ending: Ending): Billed {
+    const cost = guarded(() => costFor(ending, reply, call), fault, 'a record') ?? UNKNOWN
     const now = performance.now()
-    const seen = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
-    if (bill instanceof Promise || reply.meaning instanceof Promise)
-      later.add(
-        () => end(call, reply, ending, bill, seen),
-        () => recorder.end(call, { ...reply, meaning: undefined }, ending, UNKNOWN, seen),
+    const timing = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
+    if (cost instanceof Promise || reply.semantic instanceof Promise)
+      deferred.add(
+        () => end(call, reply, ending, cost, timing),
+        () => recorder.end(call, { ...reply, semantic: undefined }, ending, UNKNOWN, timing),
       )
-    else recorder.end(call, reply, ending, bill, seen)
-    return { ...reply, bill }
+    else recorder.end(call, reply, ending, cost, timing)
+    return { ...reply, cost }
   }
 
-  /** The record waits for what is still being worked out. */
-  async function end(call: Call, reply: Reply, ending: Ending, bill: Bill | Promise<Bill>, seen: Seen) {
-    const meaning = await settled(reply.meaning, undefined)
-    recorder.end(call, { ...reply, meaning }, ending, await settled(bill, UNKNOWN), seen)
+  /** Waits for the parts still being computed, then closes the record. */
+  async function end(call: Call, reply: Reply, ending: Ending, cost: Cost | Promise<Cost>, timing: Timing) {
+    const semantic = await settle(reply.semantic, undefined)
+    recorder.end(call, { ...reply, semantic }, ending, await settle(cost, UNKNOWN), timing)
   }
 
-  /** A record is not lost for want of a part of it. */
-  async function settled<T>(part: T | Promise<T>, otherwise: T): Promise<T> {
+  /** A failed part must not lose the whole record. */
+  async function settle<T>(part: T | Promise<T>, otherwise: T): Promise<T> {
     try {
       return await part
     } catch (error) {
@@ -89,57 +91,60 @@ export function account(recorder: Recorder, { fault, later, send }: Options): St
     }
   }
 
-  function follow(reply: Reply, call: Call): Billed {
-    const seen: Seen = { left: false, firstByte: undefined, endedAt: 0 }
+  function recordLater(reply: Reply, call: Call): Billed {
+    const timing: Timing = { left: false, firstByte: undefined, endedAt: 0 }
     const over = reply.recording.ended.catch(
-      (error: unknown): Ending => ({ type: 'failed', usage: unmetered, error }),
+      (error: unknown): Ending => ({ type: 'failed', usage: UNMETERED, error }),
     )
-    const bill = over
-      .then((ending) => billFor(ending, reply, call))
+    const cost = over
+      .then((ending) => costFor(ending, reply, call))
       .catch((error: unknown) => {
         fault(error, 'a record')
         return UNKNOWN
       })
-    later.after(
+    deferred.after(
       over,
       (ending) => {
-        seen.endedAt = performance.now()
-        return end(call, reply, ending, bill, seen)
+        timing.endedAt = performance.now()
+        return end(call, reply, ending, cost, timing)
       },
-      () => recorder.end(call, reply, { type: 'failed', usage: unmetered, error: undefined }, UNKNOWN, seen),
+      () =>
+        recorder.end(call, reply, { type: 'failed', usage: UNMETERED, error: undefined }, UNKNOWN, timing),
     )
     const recording: Reply['recording'] = {
       ...reply.recording,
       async open(view, leave) {
         const response = await reply.recording.open(view, (early) => {
-          seen.left ||= early
+          timing.left ||= early
           leave(early)
         })
-        seen.firstByte = performance.now()
+        timing.firstByte = performance.now()
         return response
       },
     }
-    return { ...reply, recording, bill }
+    return { ...reply, recording, cost }
   }
 }
 
-/** With what the call's earlier attempts cost, as its record has it. */
-function inAll(bill: Bill | Promise<Bill>, before: NanoUsd | undefined): Bill | Promise<Bill> {
-  if (bill instanceof Promise) return bill.then((bill) => inAll(bill, before))
-  return { ...bill, cost: plus(bill.cost, before) }
+/** Adds the cost of the call's earlier attempts, as its record does. */
+function withEarlierCost(cost: Cost | Promise<Cost>, before: NanoUsd | undefined): Cost | Promise<Cost> {
+  if (cost instanceof Promise) return cost.then((cost) => withEarlierCost(cost, before))
+  return { ...cost, cost: addCosts(cost.cost, before) }
 }
 
-/** What an answer cost, whoever sent the call. */
-export function billFor(ending: Ending, reply: Reply, call: Call): Bill | Promise<Bill> {
-  // What was sent before a fault may cost an amount that is unknown.
-  if (reply.refusal === 'gateway_fault' && call.origin.sent > 0) return UNKNOWN
+/** Returns the cost of an answer, on all paths. */
+export function costFor(ending: Ending, reply: Reply, call: Call): Cost | Promise<Cost> {
+  // A request sent before the fault may cost an unknown amount.
+  if (reply.refusal === 'gateway_fault' && call.state.upstreamAttempts > 0) return UNKNOWN
   if (reply.via === 'refused') return { cost: FREE, saved: FREE }
   if (ending.usage.unknown) return UNKNOWN
-  const cost = call.rules.prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
-  return cost instanceof Promise ? cost.then((cost) => split(cost, reply)) : split(cost, reply)
+  const cost = call.policy.prices.cost(reply.model, ending.usage.usage, ending.usage.tier)
+  return cost instanceof Promise
+    ? cost.then((cost) => costAndSaving(cost, reply))
+    : costAndSaving(cost, reply)
 }
 
-function split(known: NanoUsd | undefined, { via, charged }: Reply): Bill {
-  const cost = known ?? charged
+function costAndSaving(known: NanoUsd | undefined, { via, reportedCost }: Reply): Cost {
+  const cost = known ?? reportedCost
   return via === 'upstream' ? { cost, saved: FREE } : { cost: FREE, saved: cost }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Json, JsonObject } from '../call.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import { sumOf } from './chat-sum.ts'
 
 const chunk = (delta: Json, finish_reason: Json = null): JsonObject => ({

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject } from '../core/json.ts'
 import { addTool, type Tools, toolsOf } from './chat-tools.ts'
 import { addEnvelope, inOrder, isIndex } from './chunks.ts'
 import { own, saidOnce, set, sure, text, whereSure } from './sure.ts'
@@ -11,21 +10,21 @@ type Choice = {
   refusal: string | undefined
   call: { name: string; arguments: string | undefined } | undefined
   tools: Tools | undefined
-  /** Members of the message that this code does not know. */
+  /** Unknown members of the message. */
   others: JsonObject
   logprobs: JsonObject | undefined
   finish: string | undefined
-  /** Members of the choice that this code does not know. */
+  /** Unknown members of the choice. */
   rest: JsonObject
 }
 
-/** The API allows 128 choices, and 128 calls in each; the SDK breaks at more. */
+/** Limit of the API, for choices and for the calls in each. The SDK throws beyond it. */
 const MOST_CHOICES = 128
 
 /**
- * The completion that chunks add up to. It is what the SDK's accumulator (`ChatCompletionStream`, openai 7.57) makes of
- * them, and what a reader who joins the texts of single chunks makes of them; `undefined` where those two differ, where
- * the SDK throws, or where the end of a choice is missing. Such a stream is passed on as it came, and never stored.
+ * Assembles the completion of a stream's chunks, as the SDK's accumulator does (`ChatCompletionStream`, openai 7.57).
+ * @returns `undefined` if joining the texts of the chunks gives another result, if the SDK throws, or if a choice has no
+ * end. Such a stream is passed on as it came and never stored.
  */
 export function sumOf(chunks: readonly JsonObject[]): JsonObject | undefined {
   return whereSure(() => {
@@ -57,7 +56,7 @@ function addChoice(choices: Map<number, Choice>, item: Json) {
   const choice = choices.get(index) ?? begun()
   choices.set(index, choice)
   const finish = text(finish_reason)
-  // An empty one ends nothing.
+  // An empty `finish_reason` ends no choice.
   if (finish) choice.finish = finish
   if (isSet(logprobs)) choice.logprobs = addLogprobs(choice.logprobs, logprobs)
   for (const [name, value] of Object.entries(rest)) {
@@ -98,18 +97,18 @@ function addDelta(choice: Choice, delta: Json) {
 }
 
 /**
- * Said once. Of what is said again, the SDK keeps the last word, while a reader joins texts (`reasoning_content`) and
- * lists: only what neither of them would change may be repeated.
+ * Adds an unknown member. Of a repeated one the SDK keeps the last value, while other readers join texts
+ * (`reasoning_content`) and lists: only repetitions that give both the same result are accepted.
  */
 function addOther(into: JsonObject, name: string, value: Json) {
   const known = own(into, name)
-  // A whole message always has the list, and so could not tell that it was sent empty, or as something else.
+  // A whole message always has this list, so it cannot express that a stream sent it empty or as another type.
   sure(name !== 'annotations' || (Array.isArray(value) && value.length > 0))
   if (!isSet(known)) set(into, name, value)
   else sure(known === value && (typeof value !== 'string' || value === ''))
 }
 
-/** The older form of one call of a tool. */
+/** Adds a `function_call`, the deprecated form of a single tool call. */
 function addCall(choice: Choice, value: Json) {
   sure(isObject(value))
   const { name, arguments: given, ...rest } = value
@@ -138,10 +137,10 @@ function addLogprobs(known: JsonObject | undefined, value: Json): JsonObject {
   return into
 }
 
-/** As the API writes a whole choice: with the fields that a stream leaves out when they are empty. */
+/** Writes a choice as in a whole answer: with the fields that a stream leaves out if they are empty. */
 function whole(choice: Choice, index: number): JsonObject {
   const { role, content, refusal, call, tools, others, logprobs, finish, rest } = choice
-  // Of another role the SDK's accumulator makes no answer.
+  // The SDK's accumulator accepts no other role.
   sure(finish !== undefined && role === 'assistant')
   const { annotations, ...more } = others
   return {

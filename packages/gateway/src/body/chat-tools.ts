@@ -1,9 +1,8 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject } from '../core/json.ts'
 import { inOrder, isIndex } from './chunks.ts'
 import { own, saidOnce, set, sure, text } from './sure.ts'
 
-/** Calls of tools that a stream is adding up, by their index. */
+/** Tool calls that a stream has begun, by their index. */
 export type Tools = Map<number, Tool>
 
 type Tool = {
@@ -11,19 +10,19 @@ type Tool = {
   type: string | undefined
   function: Called | undefined
   custom: Called | undefined
-  /** Members that this code does not know. */
+  /** Unknown members. */
   rest: JsonObject
 }
 
-/** What is called, and what with. */
+/** The function called, and its arguments. */
 type Called = { name: string; given: string | undefined }
 
-/** The SDK breaks at more. */
+/** The SDK throws beyond it. */
 const MOST_CALLS = 128
 
 /**
- * Adds what one delta says of a call. As in the SDK, arguments go on while types and ids are replaced; a second id at
- * the same index is another call, which the SDK would merge with the first.
+ * Adds one delta of a tool call. As in the SDK, arguments are appended while types and ids are replaced. A second id at the
+ * same index, which the SDK merges with the first, is rejected.
  */
 export function addTool(tools: Tools, value: Json) {
   sure(isObject(value))
@@ -57,7 +56,7 @@ const begun = (): Tool => ({
 function addCalled(known: Called | undefined, value: Json, field: 'arguments' | 'input'): Called {
   sure(isObject(value))
   const { name, [field]: given, ...rest } = value
-  // The SDK would leave them out.
+  // The SDK drops unknown members.
   sure(Object.values(rest).every((member) => !isSet(member)))
   const more = text(given)
   return {
@@ -66,11 +65,11 @@ function addCalled(known: Called | undefined, value: Json, field: 'arguments' | 
   }
 }
 
-/** The calls as a whole message has them. */
+/** Returns the calls as in a whole message. */
 export const toolsOf = (tools: Tools): JsonObject[] => inOrder(tools).map(whole)
 
 function whole({ id, type, function: called, custom, rest }: Tool): JsonObject {
-  // Without an id the SDK makes one up, each time another.
+  // For a missing id the SDK generates a random one.
   sure(id !== undefined)
   if (type === 'function') {
     sure(called !== undefined && custom === undefined)

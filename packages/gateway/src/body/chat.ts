@@ -1,11 +1,10 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
 import { sureOfChat } from './streamable.ts'
-import { type Say, sayAll } from './written.ts'
+import { type WrittenText, writeAll } from './written.ts'
 
 /** Chat completions: `chat.completion` whole, `chat.completion.chunk` streamed. */
 export const chat: Format = {
@@ -38,7 +37,7 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     const { message, finish_reason, index: _, logprobs, ...rest } = object(item)
     const deltas = deltasOf(object(message))
     const frames = deltas.map((delta, position) => {
-      // All at once with the first delta: accumulators only append them.
+      // All in the first delta: accumulators append them.
       const probabilities = position === 0 && isObject(logprobs) ? logprobs : null
       return chunked.frame(chunk([{ index, delta, logprobs: probabilities, finish_reason: null }]))
     })
@@ -52,7 +51,7 @@ function emit(answer: JsonObject, includeUsage: boolean): string[] {
     return [...frames, chunked.frame(chunk([last]))]
   })
   const last = includeUsage && isObject(usage) ? [chunked.frame({ ...chunk([]), usage })] : []
-  return [...chunked.sideBySide(frames), ...last, chunked.DONE]
+  return [...chunked.interleaved(frames), ...last, chunked.DONE]
 }
 
 function deltasOf({
@@ -77,7 +76,7 @@ function deltasOf({
   for (const piece of chunked.pieces(text(content))) deltas.push({ content: piece })
   for (const piece of chunked.pieces(text(refusal))) deltas.push({ refusal: piece })
   list(tool_calls).forEach((call, index) => {
-    // By its position, whatever index a call says that it has: that is how a whole answer is read.
+    // The index is the position, whatever index a call names: readers of whole answers ignore it.
     deltas.push(...toolDeltas(object(call)).map((delta) => ({ tool_calls: [{ ...delta, index }] })))
   })
   if (isObject(function_call)) {
@@ -88,7 +87,7 @@ function deltasOf({
   return deltas
 }
 
-/** The call's name first, then what it is called with. */
+/** Returns a delta with the call's name, followed by deltas of its arguments. */
 function toolDeltas(call: JsonObject): JsonObject[] {
   const [kind, field] = isObject(call.custom)
     ? (['custom', 'input'] as const)
@@ -98,10 +97,10 @@ function toolDeltas(call: JsonObject): JsonObject[] {
   return [opening, ...chunked.pieces(text(body[field])).map((piece) => ({ [kind]: { [field]: piece } }))]
 }
 
-function produced(events: readonly SseEvent[], say: Say): void {
-  for (const chunk of chunked.legible(events))
+function produced(events: readonly SseEvent[], say: WrittenText): void {
+  for (const chunk of chunked.parsedOrEmpty(events))
     list(chunk.choices).forEach((choice, at) => {
       const { index, delta } = object(choice)
-      sayAll(delta, `${typeof index === 'number' ? index : at}`, say)
+      writeAll(delta, `${typeof index === 'number' ? index : at}`, say)
     })
 }

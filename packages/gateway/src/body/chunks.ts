@@ -1,29 +1,40 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list, object, parseObject, text as plain } from '../json.ts'
+import {
+  isObject,
+  isSet,
+  type Json,
+  type JsonObject,
+  list,
+  object,
+  parseObject,
+  text as plain,
+} from '../core/json.ts'
+import { MAX_ANSWER_CHARS } from '../core/recording.ts'
+import { isUnwieldy } from '../util/json-limits.ts'
 import { sureOfNumbers } from './exact.ts'
 import type { SseEvent } from './sse.ts'
 import { own, set, sure, text, whereSure } from './sure.ts'
 
-/** What chat and legacy completions have in common: a stream of chunks with choices, ended by `[DONE]`. */
+/** Functions shared by chat and legacy completions: a stream of chunks with choices, ended by `[DONE]`. */
 
 export const DONE = 'data: [DONE]\n\n'
 export const frame = (chunk: JsonObject) => `data: ${JSON.stringify(chunk)}\n\n`
 export const ends = ({ data }: SseEvent) => data === '[DONE]'
 
-/** The SDK throws at an event of this name, and at any `error` that is not empty. */
+/** Returns whether the SDK throws at an event: at one named `error`, and at any `error` member that is not empty. */
 export function fails({ event, data }: SseEvent): boolean {
   if (event === 'error') return true
   return data.includes('"error"') && Boolean(parseObject(data)?.error)
 }
 
-/** `undefined` where there is an event among them that the SDK takes for something else than a chunk, or a number that no replay could say. */
+/** Parses chunks. Returns `undefined` if the SDK reads an event as anything else, or if JSON cannot express a number. */
 export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined {
   return whereSure(() => {
     const chunks: JsonObject[] = []
     for (const event of events) {
       if (ends(event)) break
       sure(!event.raw && !event.event?.startsWith('thread.'))
+      sure(!isUnwieldy(event.data, MAX_ANSWER_CHARS))
       const chunk = parseObject(event.data)
       sure(chunk !== undefined && Array.isArray(chunk.choices) && !chunk.error)
       sureOfNumbers(event.data, chunk)
@@ -33,14 +44,14 @@ export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined 
   })
 }
 
-/** Whatever can be read of a stream that is not one any more: it was written, and will be billed. */
-export const legible = (events: readonly SseEvent[]): JsonObject[] =>
+/** Parses the chunks of a broken stream and skips what cannot be parsed: what was written is billed. */
+export const parsedOrEmpty = (events: readonly SseEvent[]): JsonObject[] =>
   events.map(({ data }) => parseObject(data) ?? {})
 
 export const isIndex = (value: Json | undefined, limit: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < limit
 
-/** By index, from 0 on and without a gap. */
+/** Returns the items by index. Gives up unless the indices are 0, 1, 2, … */
 export function inOrder<T>(items: ReadonlyMap<number, T>): T[] {
   return Array.from({ length: items.size }, (_, index) => {
     sure(items.has(index))
@@ -49,8 +60,8 @@ export function inOrder<T>(items: ReadonlyMap<number, T>): T[] {
 }
 
 /**
- * Adds what a chunk says around its choices. As in the SDK, the last word counts, but a chunk without an id says nothing
- * of the answer, unless it is the first. A reader of single chunks hears all of them: they must not say anything else.
+ * Adds a chunk's members besides its choices. As in the SDK the last value counts, and chunks without an id are ignored
+ * after the first. Gives up if those, which other readers do not ignore, hold another value.
  */
 export function addEnvelope(into: JsonObject, members: JsonObject, first: boolean) {
   const heard = first || text(members.id)
@@ -65,19 +76,19 @@ export function addEnvelope(into: JsonObject, members: JsonObject, first: boolea
   }
 }
 
-/** The name of usage, or a letter of it as an escape: without one of them an event tells none. */
+/** Matches `usage`, or an escape of one of its letters: an event without a match holds no usage. */
 const USAGE = /usage|\\u00(?:6[157]|7[35])/i
 
 export const mayTellUsage = (data: string) => USAGE.test(data)
 
-/** Whatever else is said around the choices: a caller that did not ask for usage would not have got this chunk. */
+/** Returns whether a chunk holds usage and no choice, i.e. is sent only if the request asked for usage. */
 export function isUsageOnly({ data }: SseEvent): boolean {
   if (!mayTellUsage(data)) return false
   const chunk = parseObject(data)
   return chunk !== undefined && isObject(chunk.usage) && !chunk.error && list(chunk.choices).every(isEmpty)
 }
 
-/** LiteLLM sends usage with a choice that says nothing. */
+/** LiteLLM sends usage with an empty choice. */
 const isEmpty = (choice: Json) =>
   Object.entries(object(choice)).every(([name, value]) =>
     name === 'delta'
@@ -93,10 +104,10 @@ export function withoutNullUsage(event: SseEvent): SseEvent {
   return { ...event, data: JSON.stringify(rest) }
 }
 
-/** True once every choice that has begun has its `finish_reason`. */
+/** Returns whether every choice that has begun has its `finish_reason`. */
 export function finished(events: readonly SseEvent[]): boolean {
   const open = new Map<Json | undefined, boolean>()
-  for (const chunk of legible(events))
+  for (const chunk of parsedOrEmpty(events))
     for (const choice of list(chunk.choices)) {
       const { index, finish_reason } = object(choice)
       open.set(index, open.get(index) === true || isFinish(finish_reason))
@@ -115,11 +126,11 @@ export function storable(answer: JsonObject): boolean {
   )
 }
 
-/** In pieces a reader would find natural, never between the halves of a surrogate pair. */
+/** Splits a text into pieces of up to 48 UTF-16 units, never inside a surrogate pair. */
 export const pieces = (text: string): string[] => text.match(/[\s\S]{1,48}(?![\udc00-\udfff])|[\s\S]/g) ?? []
 
-/** Choices are written as a model writes them: a chunk of each in turn. */
-export function sideBySide(choices: string[][]): string[] {
+/** Interleaves the chunks of several choices, one of each in turn, as models send them. */
+export function interleaved(choices: string[][]): string[] {
   const longest = Math.max(0, ...choices.map((frames) => frames.length))
   return Array.from({ length: longest }, (_, at) =>
     choices.flatMap((frames) => frames.slice(at, at + 1)),

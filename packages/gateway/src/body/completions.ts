@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list, object, text } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
@@ -17,7 +16,7 @@ export const completions: Format = {
   assemble,
   emit,
   produced(events, say) {
-    for (const chunk of chunked.legible(events))
+    for (const chunk of chunked.parsedOrEmpty(events))
       list(chunk.choices).forEach((choice, at) => {
         const { index, text: piece } = object(choice)
         say(`${typeof index === 'number' ? index : at}`, text(piece))
@@ -27,10 +26,10 @@ export const completions: Format = {
 
 type Choice = { text: string; logprobs: JsonObject | undefined; finish: string | undefined }
 
-/** As many as 2,048 prompts with 128 answers each would have. */
+/** Limit of the API: 2,048 prompts with 128 answers each. */
 const MOST_CHOICES = 262_144
 
-/** As for chat: `undefined` where it is not sure what the chunks add up to. */
+/** Returns `undefined` if readers could assemble the chunks differently, as `sumOf` does for chat. */
 function assemble(events: readonly SseEvent[]): JsonObject | undefined {
   const chunks = chunked.chunksOf(events)
   if (chunks === undefined || chunks.length === 0) return undefined

@@ -1,27 +1,27 @@
 import { pipeline, Readable, type Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import type { Pieces } from './arrival.ts'
+import type { ByteReader } from './upstream-response.ts'
 
-// As lenient as `fetch`: what has come is handed on, and an end that is missing is not missed.
+// As `fetch` does: decodes what has arrived, and accepts a body without its end.
 const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH } = zlib.constants
 const ZLIB = { flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH }
 const BROTLI = { flush: BROTLI_OPERATION_FLUSH, finishFlush: BROTLI_OPERATION_FLUSH }
 
 const gunzip = () => zlib.createGunzip(ZLIB)
 
-/** By the names of `content-encoding`; each sees the first bytes of what it is to decode. */
+/** Decoders by the names of `content-encoding`. Each gets the first bytes of the body. */
 const DECODERS: Record<string, (first: Uint8Array) => Transform> = {
   gzip: gunzip,
   'x-gzip': gunzip,
-  // Some servers leave its header out.
+  // Some servers leave the zlib header out.
   deflate: ([head = 0]) => ((head & 0x0f) === 0x08 ? zlib.createInflate(ZLIB) : zlib.createInflateRaw(ZLIB)),
   br: () => zlib.createBrotliDecompress(BROTLI),
 }
 
 const MOST_CODINGS = 5
 
-/** The body without its codings; as it is, where one of them is unknown. */
-export function decoded(pieces: Pieces, encoding: string | null): Pieces {
+/** Removes the codings from a body. A body with an unknown coding is returned unchanged. */
+export function decoded(pieces: ByteReader, encoding: string | null): ByteReader {
   if (encoding === null) return pieces
   const codings = encoding.split(',').map((coding) => coding.trim().toLowerCase())
   if (codings.length > MOST_CODINGS || !codings.every((coding) => Object.hasOwn(DECODERS, coding)))
@@ -47,7 +47,7 @@ async function* through(source: Bytes, coding: string): Bytes {
   const first = await source.next()
   const decoder = first.done ? undefined : DECODERS[coding]?.(first.value)
   if (first.done || decoder === undefined) return
-  // Whoever reads the decoder learns of the error.
+  // An error reaches the reader of the decoder.
   pipeline(Readable.from(withFirst(first.value, source)), decoder, () => undefined)
   for await (const piece of decoder) yield new Uint8Array(piece as Buffer)
 }
@@ -57,7 +57,7 @@ async function* withFirst(first: Uint8Array, rest: Bytes): Bytes {
   yield* rest
 }
 
-async function* bytesOf(pieces: Pieces): Bytes {
+async function* bytesOf(pieces: ByteReader): Bytes {
   for (;;) {
     const { done, value } = await pieces.read()
     if (done || value === undefined) return

@@ -1,16 +1,15 @@
-import type { JsonObject } from '../call.ts'
-import { isObject, parseObject } from '../json.ts'
+import { isObject, type JsonObject, parseObject } from '../core/json.ts'
 
-/** Bytes kept of either end. Usage, with whatever stands beside it, takes less than 1 KiB. */
+/** Bytes kept of each end. Usage and its neighbours take less than 1 KiB. */
 const EDGE_BYTES = 16 * 1024
-/** Pieces of the end that are kept before they are joined: a body may come byte by byte. */
+/** Pieces of the end that are kept before they are joined: a body may arrive byte by byte. */
 const MOST_PIECES = 512
-/** Places where a member's name, or its end, is looked for. */
+/** Positions at which a member's name, or its end, is tried. */
 const MOST_TRIES = 16
 
 /**
- * The first and the last bytes of a JSON body. What a large answer used stands at one of its ends: it is found there
- * without parsing the vectors in between, and whether or not the body was kept.
+ * Keeps the first and last bytes of a JSON body. The usage of a large answer is at one of its ends: it is found there without
+ * parsing the vectors in between, whether the body was kept or not.
  */
 export function createEdges() {
   const head: Uint8Array[] = []
@@ -33,14 +32,14 @@ export function createEdges() {
       tail = [Buffer.concat(tail).subarray(-EDGE_BYTES)]
       tailBytes = EDGE_BYTES
     },
-    /** The object with the body's own (outermost) `usage`, and with whatever follows that. */
+    /** Returns the outermost `usage` of the body, in an object with the members next to it. */
     usage: (): JsonObject | undefined => usageAtEnd(textOf(tail, -EDGE_BYTES)) ?? usageAtStart(textOf(head)),
   }
 }
 
 const NAME = '"usage"'
 
-/** From the name on to the end, only a member of the outermost object is one object's rest. */
+/** Text from a member's name to the end of the body completes to one object only for outermost members. */
 function usageAtEnd(text: string): JsonObject | undefined {
   let at = text.lastIndexOf(NAME)
   for (let tries = 0; at !== -1 && tries < MOST_TRIES; tries += 1) {
@@ -52,7 +51,7 @@ function usageAtEnd(text: string): JsonObject | undefined {
   return undefined
 }
 
-/** Up to the name, only the outermost object is one that a single brace closes. */
+/** Text up to a member's name is closed by a single brace only for outermost members. */
 function usageAtStart(text: string): JsonObject | undefined {
   const at = text.indexOf(NAME)
   if (at === -1 || parseObject(`${text.slice(0, at)}${NAME}:0}`) === undefined) return undefined

@@ -1,14 +1,13 @@
-import type { Json } from '../call.ts'
-import { isObject } from '../json.ts'
+import { isObject, type Json } from '../core/json.ts'
 import { sure } from './sure.ts'
 
-/** What a number may look like that JSON cannot be made of again: without end, or negative zero. */
+/** Matches numbers that JSON cannot express again: beyond 1.8e308, or negative zero. */
 const ODD_NUMBER = /-0(?![.\d]*[1-9])|[eE][+-]?\d{3}|\d{300}/
 
-/** Gives up where parsed text, written as JSON again, would say something else: beyond 1.8e308, or -0. */
+/** Gives up if parsed text would change when it is written as JSON again: by numbers beyond 1.8e308, or -0. */
 export function sureOfNumbers(text: string, json: Json): void {
   if (!ODD_NUMBER.test(text)) return
-  // By a list of its own: what upstream nests may be deeper than a stack is.
+  // Iterative: JSON may be nested deeper than the stack allows.
   const left = [json]
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     if (typeof next === 'number') sure(Number.isFinite(next) && !Object.is(next, -0))

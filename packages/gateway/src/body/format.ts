@@ -1,38 +1,27 @@
-import type { JsonObject, Operation } from '../call.ts'
-import { chat } from './chat.ts'
-import { completions } from './completions.ts'
-import { responses } from './responses.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { SseEvent } from './sse.ts'
-import type { Say } from './written.ts'
+import type { WrittenText } from './written.ts'
 
-/** What one operation's answers look like, whole and as a stream, and how one becomes the other. */
+/** How one operation's answers look whole and streamed, and how each is converted to the other. */
 export type Format = {
-  /** The event that ends an answer: `[DONE]`, or a terminal event. */
+  /** Returns whether an event ends an answer: `[DONE]`, or a terminal event. */
   ends: (event: SseEvent) => boolean
-  /** Whether the SDK reads an event that comes after the end; absent where it reads none. */
+  /** Returns whether the SDK reads an event after the end. Absent if it reads none. */
   goesOn?: (event: SseEvent) => boolean
-  /** A failure in mid-stream, under a status of 200. */
+  /** Returns whether an event reports a failure in mid-stream, under a status of 200. */
   fails: (event: SseEvent) => boolean
-  /** The whole answer that a stream adds up to; `undefined` if it does not add up to one. */
+  /** Assembles the whole answer of a stream; `undefined` if readers could assemble it differently, or it is incomplete. */
   assemble: (events: readonly SseEvent[]) => JsonObject | undefined
-  /** The frames of a stream that adds up to this answer, its end included. */
+  /** Returns the frames of a stream of this answer, with its end. */
   emit: (answer: JsonObject, includeUsage: boolean) => string[]
-  /** Finished as it should: neither cut off, filtered, failed nor incomplete. */
+  /** Returns whether an answer is complete: not truncated, filtered, failed or incomplete. */
   storable: (answer: JsonObject) => boolean
-  /** Nothing but usage and the end itself is still to come. */
+  /** Returns whether only usage and the end can follow these events. */
   finished: (events: readonly SseEvent[]) => boolean
-  /** Tells all that the model has written, for counting its tokens. */
-  produced: (events: readonly SseEvent[], say: Say) => void
-  /** The one chunk that brings usage and nothing else. */
+  /** Passes every text that the model has written to `say`, to count its tokens. */
+  produced: (events: readonly SseEvent[], say: WrittenText) => void
+  /** Returns whether an event holds usage and nothing else. */
   isUsageOnly: (event: SseEvent) => boolean
-  /** The event as it is for callers who did not ask for usage. */
+  /** Returns an event as callers get it who did not ask for usage. */
   withoutNullUsage: (event: SseEvent) => SseEvent
-}
-
-/** Embeddings are never streamed. */
-export const formats: Record<Operation, Format | undefined> = {
-  chat,
-  responses,
-  completions,
-  embeddings: undefined,
 }

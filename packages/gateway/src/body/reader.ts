@@ -1,10 +1,9 @@
-import type { View } from '../call.ts'
-import { type Cursor, type Entry, type Log, terminated } from './log.ts'
-import type { Leave } from './recording.ts'
+import type { Release, View } from '../core/recording.ts'
+import { type ChunkLog, type Entry, type ReaderPosition, terminated } from './chunk-log.ts'
 
 /**
- * A stream of bytes that others have, too. A byte stream would detach what it is given; so it becomes one, with a copy of
- * each piece, for those alone who ask to read into memory of their own.
+ * A stream over bytes that other readers share. A byte stream detaches its chunks: one is created, with a copy of each chunk,
+ * only for readers of mode `byob`.
  */
 class SharedBytes extends ReadableStream<Uint8Array> {
   override getReader(options: { mode: 'byob' }): ReadableStreamBYOBReader
@@ -28,38 +27,38 @@ class SharedBytes extends ReadableStream<Uint8Array> {
 
 Object.defineProperty(SharedBytes, 'name', { value: 'ReadableStream' })
 
-/** Callers that drop a body unread neither abort nor cancel it; the collector tells us instead. */
-const forgotten = new FinalizationRegistry<() => void>((leave) => leave())
+/** Releases the positions of bodies that were garbage collected unread: their callers neither abort nor cancel them. */
+const collected = new FinalizationRegistry<() => void>((release) => release())
 
-/** From where on a reader reads, and what it is shown of an entry. */
-type Reading = { log: Log; cursor: Cursor; render: (entry: Entry) => Uint8Array | undefined }
+/** Position of a reader in a log, and the bytes it is shown of an entry. */
+type Reading = { log: ChunkLog; position: ReaderPosition; render: (entry: Entry) => Uint8Array | undefined }
 
 /**
- * A reader's own stream over the log. It leaves in one of four ways: the end, `cancel()`, its signal, or garbage
- * collection. Only a pending read ties the log to the stream, so that the collector can see an unread one.
+ * Creates a reader's stream over the log. Its position is released at the end, by `cancel()`, by its signal, or by garbage
+ * collection. Only a pending read makes the log refer to the stream, so that an unread one can be collected.
  */
 export function readerOf(
-  { log, cursor, render }: Reading,
+  { log, position, render }: Reading,
   { signal, follows }: Pick<View, 'signal' | 'follows'>,
-  leave: Leave,
+  release: Release,
 ): ReadableStream<Uint8Array> {
   let controllerRef: WeakRef<ReadableStreamDefaultController<Uint8Array>>
 
-  function go(early: boolean) {
-    log.leave(cursor)
+  function finish(early: boolean) {
+    log.release(position)
     signal.removeEventListener('abort', onAbort)
-    leave(early)
+    release(early)
   }
 
   function onAbort() {
     const controller = controllerRef.deref()
-    go(true)
+    finish(true)
     controller?.error(signal.reason)
   }
 
   function serve(controller: ReadableStreamDefaultController<Uint8Array>) {
     for (;;) {
-      const next = log.read(cursor)
+      const next = log.read(position)
       if ('bytes' in next) {
         const bytes = render(next)
         if (bytes === undefined) continue
@@ -67,29 +66,29 @@ export function readerOf(
         return
       }
       if (next.type === 'open') {
-        cursor.wake = () => serve(controller)
+        position.wake = () => serve(controller)
         return
       }
-      go(next.type === 'broken')
+      finish(next.type === 'broken')
       if (next.type === 'broken') controller.error(follows ? terminated(next.error) : next.error)
       else controller.close()
       return
     }
   }
 
-  // No high-water mark: nothing is pulled before the first read.
+  // High-water mark 0: nothing is pulled before the first read.
   const stream = new SharedBytes(
     {
       start(controller) {
         controllerRef = new WeakRef(controller)
       },
       pull: serve,
-      cancel: () => go(true),
+      cancel: () => finish(true),
     },
     { highWaterMark: 0 },
   )
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
-  forgotten.register(stream, () => go(true))
+  collected.register(stream, () => finish(true))
   return stream
 }

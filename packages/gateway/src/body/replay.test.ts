@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
-import { nothing } from '../account/meter.ts'
-import type { JsonObject } from '../call.ts'
-import { formats } from './format.ts'
+import type { JsonObject } from '../core/json.ts'
+import { NO_USAGE } from '../core/usage.ts'
+import { formats } from './formats.ts'
 import { replay } from './replay.ts'
 import { type SseEvent, sseParser } from './sse.ts'
 
@@ -210,7 +210,7 @@ test.each([
       choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Yes.' } }],
       usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
     })
-    const stored = { text, usage: nothing, model: 'm', headers: [] }
+    const stored = { text, usage: NO_USAGE, model: 'm', headers: [] }
     const viewOf = (stream: boolean) => ({
       stream,
       includeUsage: false,

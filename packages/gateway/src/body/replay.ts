@@ -1,32 +1,33 @@
 import { randomUUID } from 'node:crypto'
-import type { Metered } from '../account/meter.ts'
-import type { JsonObject, Operation, View } from '../call.ts'
-import { atRest } from './at-rest.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
+import type { Ending, Recording, View } from '../core/recording.ts'
+import type { MeteredUsage } from '../core/usage.ts'
+import { bufferedResponse } from './buffered-response.ts'
 import { sureOfNumbers } from './exact.ts'
-import { formats } from './format.ts'
-import { headersAtRest } from './headers-at-rest.ts'
-import type { Ending, Recording } from './recording.ts'
+import { formats } from './formats.ts'
+import { layeredHeaders } from './layered-headers.ts'
 
-/** A whole answer at rest. */
+/** A whole answer from a cache. */
 export type Stored = {
   text: string
-  usage: Metered
-  /** The model that answered. */
+  usage: MeteredUsage
+  /** Model that answered. */
   model: string
-  /** Headers that still hold when the answer is given again; never cookies, lengths, limits or dates. */
+  /** Headers that apply to a replay; never cookies, lengths, limits or dates. */
   headers: [name: string, value: string][]
 }
 
-/** Of upstream's headers, those that belong to the answer and not to the exchange that brought it. */
-const LASTING = ['openai-version'] as const
+/** Headers of upstream that belong to the answer, not to the exchange. */
+const REPLAYABLE = ['openai-version'] as const
 const JSON_TYPE = 'application/json'
 
-/** The type of a whole answer is kept where it says more than that it is JSON. */
-export function lasting(upstream: Headers): [string, string][] {
+/** Returns the headers that a replay keeps. The content type is kept if it is more specific than JSON. */
+export function replayableHeaders(upstream: Headers): [string, string][] {
   const kept: [string, string][] = []
   const type = upstream.get('content-type') ?? ''
   if (type !== JSON_TYPE && /json/i.test(type)) kept.push(['content-type', type])
-  for (const name of LASTING) {
+  for (const name of REPLAYABLE) {
     const value = upstream.get(name)
     if (value !== null) kept.push([name, value])
   }
@@ -42,8 +43,8 @@ const NO_HEADERS = new Headers()
 type Shape = Pick<View, 'stream' | 'includeUsage'>
 
 /**
- * Gives a stored answer again, whole or as a stream, such that the SDK makes the same object of it. Made for its reader
- * at once: throws where that cannot be done, while another answer can still be asked for.
+ * Replays a stored answer, whole or as a stream, so that the SDK builds the same object. Its body is built at once.
+ * @throws if the answer cannot be streamed: upstream can still be asked.
  */
 export function replay(stored: Stored, operation: Operation, url: string, view: View): Recording {
   const parsed = () => JSON.parse(stored.text) as JsonObject
@@ -67,10 +68,10 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
     headers: NO_HEADERS,
     joinable: () => true,
     isOver: () => true,
-    abandon: () => {},
+    cancelIfUnread: () => {},
     ending,
     ended: Promise.resolve(ending),
-    /** Others that share it may have asked for the other shape. */
+    /** Whether it can be shown both whole and as a stream to those who share it. */
     async convertible() {
       try {
         bodyFor({ stream: !view.stream, includeUsage: true })
@@ -79,17 +80,17 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
         return false
       }
     },
-    async open(asked, leave) {
-      leave(false)
+    async open(asked, release) {
+      release(false)
       const same = asked.stream === view.stream && asked.includeUsage === view.includeUsage
       const body = same ? made : bodyFor(asked)
       const streamed = isStreamed(asked)
-      const headers = headersAtRest()
+      const headers = layeredHeaders()
       headers.set('content-type', streamed ? EVENTS : JSON_TYPE)
       headers.set('x-request-id', randomUUID())
       for (const [name, value] of stored.headers)
         if (!streamed || name !== 'content-type') headers.set(name, value)
-      return atRest(body, headers, { url })
+      return bufferedResponse(body, headers, { url, signal: asked.signal })
     },
   }
 }

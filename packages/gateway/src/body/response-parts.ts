@@ -1,31 +1,30 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, text } from '../core/json.ts'
 import { sure } from './sure.ts'
 
-/** A text that comes in deltas: of a part, or of an item itself. */
+/** A text that arrives in deltas: of a part, or of an item itself. */
 export type Part = {
-  /** The type of the part; empty for an item's own text. */
+  /** Type of the part. Empty for an item's own text. */
   kind: string
-  /** The part as it was added. */
+  /** The part as its first event had it. */
   begun: JsonObject
   text: string
-  /** Its end has come: no delta may follow. */
+  /** Whether it has ended: no delta may follow. */
   done: boolean
   annotations: Json[]
 }
 
-/** An item of the output as its events have told it. */
+/** An item of the output, as assembled from its events. */
 export type Item = {
   id: string
   type: string
-  /** Texts of the item's own: the arguments of a call. */
-  told: Part
+  /** The item's own text: the arguments of a call. */
+  own: Part
   parts: Part[]
   done: JsonObject | undefined
 }
 
-/** Events that tell a text, by their names without `.delta` and `.done`: whose, in which field, at which index. */
+/** Events of texts, by their names without `.delta` and `.done`: the owner, the field, the index. */
 const TEXTS: Record<string, { of: string; kind: string; field: string; at?: string }> = {
   'response.output_text': { of: 'message', kind: 'output_text', field: 'text', at: 'content_index' },
   'response.refusal': { of: 'message', kind: 'refusal', field: 'refusal', at: 'content_index' },
@@ -39,28 +38,28 @@ const TEXTS: Record<string, { of: string; kind: string; field: string; at?: stri
   'response.custom_tool_call_input': { of: 'custom_tool_call', kind: '', field: 'input' },
 }
 
-/** Events that begin and end a part, by their names without `.added` and `.done`. */
+/** Events that begin and end parts, by their names without `.added` and `.done`. */
 const PARTS: Record<string, { of: string; at: string }> = {
   'response.content_part': { of: 'message', at: 'content_index' },
   'response.reasoning_summary_part': { of: 'reasoning', at: 'summary_index' },
 }
 
-/** Notes what an event tells of an item; gives up on one that does not fit, or that no replay has. */
+/** Adds an event to an item. Gives up on an event that does not fit, or that no replay produces. */
 export function addPart(item: Item, type: string, json: JsonObject) {
   sure(json.item_id === item.id)
   if (type === 'response.output_text.annotation.added') return addAnnotation(item, json)
   const end = type.lastIndexOf('.')
   const [name, step] = [type.slice(0, end), type.slice(end + 1)]
   if (Object.hasOwn(PARTS, name)) return addWhole(item, step, PARTS[name], json)
-  const told = Object.hasOwn(TEXTS, name) ? TEXTS[name] : undefined
-  sure(told !== undefined && told.of === item.type)
-  const part = told.at === undefined ? item.told : partAt(item, json[told.at])
-  sure(part.kind === told.kind)
+  const place = Object.hasOwn(TEXTS, name) ? TEXTS[name] : undefined
+  sure(place !== undefined && place.of === item.type)
+  const part = place.at === undefined ? item.own : partAt(item, json[place.at])
+  sure(part.kind === place.kind)
   if (step === 'delta') {
     sure(typeof json.delta === 'string' && !part.done)
     part.text += json.delta
   } else {
-    sure(step === 'done' && !part.done && fits(part, json[told.field]))
+    sure(step === 'done' && !part.done && fits(part, json[place.field]))
     part.done = true
   }
 }
@@ -78,7 +77,7 @@ function addWhole(item: Item, step: string, told: (typeof PARTS)[string] | undef
   }
 }
 
-/** Where a part of a type has its text. */
+/** Field that holds the text of a part, by the part's type. */
 const FIELD: Record<string, string> = { output_text: 'text', refusal: 'refusal', summary_text: 'text' }
 
 function partAt(item: Item, index: Json | undefined): Part {
@@ -100,8 +99,8 @@ const isSame = (part: Part, whole: JsonObject) => {
   return field === undefined ? isDeepStrictEqual(part.begun, whole) : fits(part, whole[field])
 }
 
-/** Whether the final item says what its events have told. */
-export function tellsOf({ type, told, parts }: Item, final: JsonObject): boolean {
+/** Returns whether the final item equals the one assembled from its events. */
+export function matchesFinal({ type, own: told, parts }: Item, final: JsonObject): boolean {
   if (type === 'function_call') return fits(told, final.arguments)
   if (type === 'custom_tool_call') return fits(told, final.input)
   const whole = list(type === 'message' ? final.content : type === 'reasoning' ? final.summary : undefined)

@@ -1,21 +1,23 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list, parseObject, text } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject, list, parseObject, text } from '../core/json.ts'
+import { MAX_ANSWER_CHARS } from '../core/recording.ts'
+import { isUnwieldy } from '../util/json-limits.ts'
 import { sureOfNumbers } from './exact.ts'
-import { addPart, type Item, tellsOf } from './response-parts.ts'
+import { addPart, type Item, matchesFinal } from './response-parts.ts'
 import type { SseEvent } from './sse.ts'
 import { sure, whereSure } from './sure.ts'
 
-/** Where a stream stands: its id, its items by their index, and the response that ended it. */
+/** State of a stream: its id, and its items by their index. */
 type State = { id: string; items: Map<number, Item> }
 
 const BEGUN = new Set(['response.created', 'response.queued', 'response.in_progress'])
 const CUT = new Set(['response.incomplete', 'response.failed'])
 
 /**
- * The response that a stream's events add up to: the one in its terminal event. `undefined` where its events tell
- * something else than that response does, where the SDK's accumulator (`ResponseStream`, openai 7.57) throws, and where
- * there is an event that a replay could not tell again. Such a stream is passed on as it came, and never stored.
+ * Returns the response of a stream's terminal event.
+ * @returns `undefined` if the events before it add up to another response, if the SDK's accumulator throws
+ * (`ResponseStream`, openai 7.57), or if a replay cannot produce one of the events. Such a stream is passed on as it came and
+ * never stored.
  */
 export function responseOf(events: readonly SseEvent[]): JsonObject | undefined {
   return whereSure(() => {
@@ -25,7 +27,7 @@ export function responseOf(events: readonly SseEvent[]): JsonObject | undefined 
       const json = readable(event)
       const type = text(json.type)
       if (type === 'keepalive') continue
-      // The SDK reads on.
+      // The SDK reads events after the terminal one.
       sure(ended === undefined)
       if (state === undefined) {
         sure(type === 'response.created')
@@ -41,13 +43,14 @@ export function responseOf(events: readonly SseEvent[]): JsonObject | undefined 
 
 function readable({ event, data, raw }: SseEvent): JsonObject {
   sure(!raw && event !== 'error' && !event?.startsWith('thread.'))
+  sure(!isUnwieldy(data, MAX_ANSWER_CHARS))
   const json = parseObject(data)
   sure(json !== undefined && !json.error)
   sureOfNumbers(data, json)
   return json
 }
 
-/** What is told of items before they are added could be told in another order. */
+/** Items must be empty at the start: events could otherwise be replayed in another order. */
 function begin(response: Json | undefined): State {
   sure(isObject(response) && list(response.output).length === 0 && typeof response.id === 'string')
   return { id: response.id, items: new Map() }
@@ -80,13 +83,13 @@ function added(item: JsonObject): Item {
   return {
     id,
     type,
-    told: { kind: '', begun: item, text: '', done: false, annotations: [] },
+    own: { kind: '', begun: item, text: '', done: false, annotations: [] },
     parts: [],
     done: undefined,
   }
 }
 
-/** The response, where each of its items is what its events have told. Some upstreams tell of no item before. */
+/** Returns the response if each of its items matches its events. Some upstreams send no events of items. */
 function completed(response: JsonObject, { items }: State): JsonObject {
   const { output } = response
   sure(Array.isArray(output))
@@ -94,7 +97,9 @@ function completed(response: JsonObject, { items }: State): JsonObject {
   sure(output.length === items.size && new Set([...items.values()].map(({ id }) => id)).size === items.size)
   for (const [index, item] of items) {
     const final = output[index]
-    sure(isObject(final) && isSet(item.done) && isDeepStrictEqual(item.done, final) && tellsOf(item, final))
+    sure(
+      isObject(final) && isSet(item.done) && isDeepStrictEqual(item.done, final) && matchesFinal(item, final),
+    )
   }
   return response
 }

@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, parseObject, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, object, parseObject, text } from '../core/json.ts'
 import { pieces } from './chunks.ts'
 import type { Format } from './format.ts'
 import { responseOf } from './response-sum.ts'
@@ -8,14 +7,14 @@ import { sureOfResponse } from './streamable.ts'
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed'])
 
-/** OpenAI names each event by its type; where an upstream does not, the type is read. */
+/** Returns the type of an event: its name, or the `type` in its data for upstreams that do not name events. */
 const typeOf = ({ event, data }: SseEvent) =>
   event?.startsWith('response.') ? event : text(parseObject(data)?.type)
 
 const mayEnd = ({ event, data }: SseEvent) =>
   event?.startsWith('response.') || [...TERMINAL].some((type) => data.includes(type))
 
-/** As the SDK: at an event named so, and at an `error` that is not empty. */
+/** As in the SDK: an event named `error` fails, and an `error` member that is not empty. */
 function fails({ event, data }: SseEvent): boolean {
   if (event === 'error') return true
   if (event?.startsWith('response.') || !data.includes('"error"')) return false
@@ -44,8 +43,8 @@ export const responses: Format = {
 }
 
 /**
- * The order the SDK insists on: `created` first, every part added before its deltas, every item done before the end,
- * one id throughout. No event types but OpenAI's.
+ * Emits events in the order that the SDK requires: `created` first, each part added before its deltas, each item done before
+ * the end, one id throughout. Only OpenAI's event types are used.
  */
 function emit(answer: JsonObject): string[] {
   sureOfResponse(answer)

@@ -1,31 +1,30 @@
 /**
- * A server-sent event. `raw`: `data` is text as it came, a part of an event too long to be held; it can be passed on
- * and is never read.
+ * A server-sent event. `raw`: `data` is unparsed text, a part of an event too long to hold; it is passed on and never
+ * parsed.
  */
 export type SseEvent = { event?: string; data: string; raw?: true }
 
-/** Characters of one event that are held; a longer event is passed on in pieces. The SDK has no limit. */
+/** Characters of one event that are held. A longer event is passed on in pieces. The SDK has no limit. */
 const MOST_CHARS = 32 * 1024 * 1024
 
 /**
- * Server-sent events out of bytes that come in any pieces (WHATWG HTML, "Interpreting an event stream"): CR, LF or
- * CRLF ends a line, a blank line an event; comments, `id` and `retry` mean nothing here. Where the OpenAI SDK differs
- * from the standard, this follows the SDK: a byte order mark may begin any line, an event without data is one with
- * empty data, and `end()` gives out an event whose blank line never came. Takes time linear in the bytes, however they
- * are cut.
+ * Parses server-sent events from bytes in any pieces (WHATWG HTML, "Interpreting an event stream"): CR, LF or CRLF ends a
+ * line, a blank line an event; comments, `id` and `retry` are ignored. Follows the OpenAI SDK where that differs from the
+ * standard: a byte order mark may begin any line, an event without data has empty data, and `end()` emits an event whose
+ * blank line is missing. Takes time linear in the bytes, for any division into pieces.
  */
 export function sseParser(onEvent: (event: SseEvent) => void, mostChars = MOST_CHARS) {
-  // The SDK decodes line by line, and so strips a byte order mark from each.
+  // The SDK decodes line by line, which strips a byte order mark from each.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  /** The line that has begun, in pieces, and their length. */
+  /** Pieces of the unfinished line, and their length. */
   let pieces: string[] = []
   let begun = 0
   let name: string | undefined
-  /** The data of the event that has begun, by line, and its length. */
+  /** Data lines of the unfinished event, and their length. */
   let lines: string[] = []
   let held = 0
   let afterCr = false
-  /** The event is too long: its text is passed on until its blank line. */
+  /** Set while an event is too long: its text is passed on until its blank line. */
   let spills: { midLine: boolean } | undefined
 
   function read(line: string) {
@@ -62,7 +61,7 @@ export function sseParser(onEvent: (event: SseEvent) => void, mostChars = MOST_C
     read(line.charCodeAt(0) === BOM ? line.slice(1) : line)
   }
 
-  /** Holds text whose line has not ended, or passes it on. */
+  /** Holds text of an unfinished line, or passes it on. */
   function hold(text: string) {
     if (text === '') return
     if (spills !== undefined) {
@@ -118,7 +117,7 @@ export function sseParser(onEvent: (event: SseEvent) => void, mostChars = MOST_C
 
 const NO_EVENTS: readonly SseEvent[] = Object.freeze([])
 
-/** The same, read by read: each call returns the events it completed, in a list that no other read shares. */
+/** Creates a parser whose calls return the events that they completed, each in a list of its own. */
 export function sseReader() {
   let found: SseEvent[] | undefined
   const parser = sseParser((event) => {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
-import type { JsonObject } from '../call.ts'
-import { formats } from './format.ts'
+import type { JsonObject } from '../core/json.ts'
+import { formats } from './formats.ts'
 
 const { chat, responses } = formats
 if (chat === undefined || responses === undefined) throw new Error('both are streamed')

@@ -1,14 +1,13 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, isSet, list } from '../json.ts'
+import { isObject, isSet, type Json, type JsonObject, list } from '../core/json.ts'
 import { sure } from './sure.ts'
 
 /**
- * What a whole answer must be for its stream to say the same: each thing at its position, in a form that the SDK's
- * accumulators read (openai 7.59), and nothing in it that they would leave out or put elsewhere. Where it is not, these
- * functions throw: the reader of a stream is answered by upstream instead.
+ * Checks that a whole answer can be streamed without loss: each member at its position, in a form that the SDK's accumulators
+ * read (openai 7.59), and none that they drop or move. The functions throw otherwise: the reader of a stream is then answered
+ * by upstream.
  */
 
-/** The SDK reads no more choices of an answer, nor calls of a choice. */
+/** Choices of an answer, and calls of a choice, that the SDK reads. */
 const MOST = 128
 
 export function sureOfChat({ choices, error }: JsonObject): void {
@@ -32,7 +31,7 @@ function sureOfMessage(message: JsonObject) {
   sure(calls.length <= MOST)
   for (const call of calls) sureOfCall(call)
   if (!isSet(function_call)) return
-  // Beside it the SDK keeps no calls of tools.
+  // The SDK drops tool calls next to a `function_call`.
   sure(isObject(function_call) && calls.length === 0)
   sureOfCalled(function_call, 'arguments')
   sure(function_call.name !== '')
@@ -41,14 +40,14 @@ function sureOfMessage(message: JsonObject) {
 function sureOfCall(call: Json) {
   sure(isObject(call))
   const { id, type, function: called, custom } = call
-  // Without an id the SDK makes one up, each time another.
+  // For a missing id the SDK generates a random one.
   sure(isWritten(id) && (type === 'function' || type === 'custom'))
   sure(!isSet(type === 'function' ? custom : called))
   if (type === 'function') sureOfCalled(called, 'arguments')
   else sureOfCalled(custom, 'input')
 }
 
-/** What is called, and what with. Of other members the SDK keeps none. */
+/** Checks the called function and its arguments. The SDK drops other members. */
 function sureOfCalled(value: Json | undefined, field: 'arguments' | 'input') {
   sure(isObject(value))
   const { name, [field]: given, ...rest } = value
@@ -62,7 +61,7 @@ export function sureOfCompletion({ choices, error }: JsonObject): void {
     sure(isObject(choice) && isAt(choice, position) && isTextOrNone(choice.text))
 }
 
-/** A choice has the index of its position; one without takes it. */
+/** A choice's index must be its position, or absent. */
 const isAt = ({ index }: JsonObject, position: number) => !isSet(index) || index === position
 
 const STATUSES = new Set<Json | undefined>(['completed', 'incomplete', 'failed', undefined, null])
@@ -81,7 +80,7 @@ export function sureOfResponse({ id, status, output }: JsonObject): void {
   }
 }
 
-/** Items that the SDK tells apart by their calls, too. */
+/** Items that the SDK also identifies by their call ids. */
 const ROUTED = new Set(['function_call', 'custom_tool_call', 'shell_call', 'shell_call_output'])
 
 function callId({ call_id }: JsonObject): string {

@@ -1,15 +1,14 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isSet } from '../json.ts'
+import { isSet, type Json, type JsonObject } from '../core/json.ts'
 
-/** Thrown, and caught by `whereSure`, where a stream could be added up in more than one way. */
+/** Thrown, and caught by `whereSure`, if readers could assemble a stream differently. */
 const UNSURE = new Error('unsure')
 
-/** Gives up where `condition` does not hold. */
+/** Gives up unless `condition` holds. */
 export function sure(condition: boolean): asserts condition {
   if (!condition) throw UNSURE
 }
 
-/** What `read` returns; `undefined` where it gave up. */
+/** Returns the result of `read`; `undefined` if it gave up. */
 export function whereSure<T>(read: () => T): T | undefined {
   try {
     return read()
@@ -19,23 +18,23 @@ export function whereSure<T>(read: () => T): T | undefined {
   }
 }
 
-/** The object's own member: `constructor` and the like are names as any other. */
+/** Reads an own member: names such as `constructor` are data. */
 export const own = (from: JsonObject, name: string): Json | undefined =>
   Object.hasOwn(from, name) ? from[name] : undefined
 
-/** Sets a member. `__proto__` is no name that an answer needs: it is given up on. */
+/** Sets a member. Gives up on `__proto__`, which no answer needs. */
 export function set(into: JsonObject, name: string, value: Json): void {
   sure(name !== '__proto__')
   into[name] = value
 }
 
-/** The text, or `undefined` where there is none. What should be text and is not is given up on. */
+/** Returns a text; `undefined` if it is absent. Gives up on another type. */
 export function text(value: Json | undefined): string | undefined {
   sure(!isSet(value) || typeof value === 'string')
   return typeof value === 'string' ? value : undefined
 }
 
-/** A name. Where it is told again, the SDK replaces it, and a reader who joins what chunks say has it twice. */
+/** Gives up on a second value of a name: the SDK replaces it, other readers append it. */
 export function saidOnce(known: string, more: string | undefined): string {
   sure(known === '' || !more)
   return known || (more ?? '')

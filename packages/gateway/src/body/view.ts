@@ -1,81 +1,84 @@
-import type { View } from '../call.ts'
-import { whileWanted } from '../wait.ts'
-import type { Arrival } from './arrival.ts'
-import { atRest } from './at-rest.ts'
+import type { Ending, Release, View } from '../core/recording.ts'
+import { raceAbort } from '../util/timeout.ts'
+import { type AnswerAccumulator, bytesOf } from './accumulator.ts'
+import { bufferedResponse } from './buffered-response.ts'
+import { type ChunkLog, type Entry, terminated } from './chunk-log.ts'
 import type { Format } from './format.ts'
-import { headersAtRest } from './headers-at-rest.ts'
-import type { Source } from './live.ts'
-import { type Entry, type Log, terminated } from './log.ts'
+import { layeredHeaders } from './layered-headers.ts'
 import { readerOf } from './reader.ts'
-import type { Ending, Leave } from './recording.ts'
+import type { Source } from './source.ts'
 import { sseFrame } from './sse.ts'
-import { bytesOf, type Tally } from './tally.ts'
+import type { UpstreamResponse } from './upstream-response.ts'
 
-/** A live answer, as its views need to know it. */
+/** A live answer: what its views read. */
 type Live = {
-  response: Arrival
+  response: UpstreamResponse
   source: Source
   streamed: boolean
   format: Format | undefined
-  log: Log
-  tally: Tally
+  log: ChunkLog
+  accumulator: AnswerAccumulator
   over: Promise<void>
   outcome: () => Ending['type'] | undefined
 }
 
-/** A whole answer whose body takes longer than this after its headers is handed over unfinished. */
+/** Time after the headers within which a whole answer is buffered; a slower one is handed over as it arrives. */
 const GRACE_MS = 50
 
-/** One reader's Response. Those who asked as the first one did see upstream's own bytes; the others, the same answer in their shape. */
-export async function openView(live: Live, view: View, leave: Leave): Promise<Response> {
+/** Opens one reader's Response: upstream's own bytes, or the answer converted if the reader wants the other of stream and whole. */
+export async function openView(live: Live, view: View, release: Release): Promise<Response> {
   const { source, format, response } = live
   if (view.stream === source.stream || !response.ok)
-    return view.stream ? following(live, view, leave) : await whole(live, view, leave)
+    return view.stream ? streamedView(live, view, release) : await bufferedView(live, view, release)
 
-  await arrival(live.over, view, leave)
-  const answer = live.outcome() === 'complete' ? live.tally.answer() : undefined
-  leave(false)
+  await awaitEnd(live.over, view, release)
+  const answer = live.outcome() === 'complete' ? live.accumulator.answer() : undefined
+  release(false)
   if (answer === undefined || format === undefined)
     throw terminated('the answer that this call shared never came to its end')
   return view.stream
-    ? dress(live, format.emit(answer.json, view.includeUsage).join(''), 'text/event-stream; charset=utf-8')
-    : dress(live, answer.text, 'application/json')
+    ? toResponse(live, format.emit(answer.json, view.includeUsage).join(''), view, EVENTS)
+    : toResponse(live, answer.text, view, 'application/json')
 }
 
-function following(live: Live, view: View, leave: Leave, cursor = live.log.join()): Response {
-  const early = (early: boolean) => leave(early && live.outcome() === undefined && !live.tally.finished())
-  return dress(live, readerOf({ log: live.log, cursor, render: renderer(live, view) }, view, early))
+function streamedView(live: Live, view: View, release: Release, position = live.log.join()): Response {
+  const releaseView = (early: boolean) =>
+    release(early && live.outcome() === undefined && !live.accumulator.finished())
+  const body = readerOf({ log: live.log, position, render: renderer(live, view) }, view, releaseView)
+  return toResponse(live, body, view)
 }
 
-/** Buffered, so that its headers can tell its cost; unless it dawdles, breaks or is too long. */
-async function whole(live: Live, view: View, leave: Leave): Promise<Response> {
+/** Buffers a whole answer, so that its headers can hold its cost, unless it is slow, breaks or is too long. */
+async function bufferedView(live: Live, view: View, release: Release): Promise<Response> {
   const { log } = live
-  // It has its place from now on: while it waits, the others go on.
-  const cursor = log.join()
-  const left = (early: boolean) => {
-    log.leave(cursor)
-    leave(early)
+  // Joins now: other readers proceed while this one waits.
+  const position = log.join()
+  const releaseAll = (early: boolean) => {
+    log.release(position)
+    release(early)
   }
-  if (live.outcome() === undefined || view.signal.aborted) await arrival(live.over, view, left, GRACE_MS)
+  if (live.outcome() === undefined || view.signal.aborted)
+    await awaitEnd(live.over, view, releaseAll, GRACE_MS)
   const entries = live.outcome() === 'complete' ? log.whole() : undefined
-  if (entries === undefined) return following(live, view, leave, cursor)
-  left(false)
-  return dress(live, bytesOf(entries))
+  if (entries === undefined) return streamedView(live, view, release, position)
+  releaseAll(false)
+  return toResponse(live, bytesOf(entries), view)
 }
 
-async function arrival(over: Promise<void>, view: View, leave: Leave, ms?: number): Promise<void> {
+async function awaitEnd(over: Promise<void>, view: View, release: Release, ms?: number): Promise<void> {
   try {
-    if (ms === undefined) await whileWanted(over, view.signal)
-    else await whileWanted(over, view.signal, ms)
+    if (ms === undefined) await raceAbort(over, view.signal)
+    else await raceAbort(over, view.signal, ms)
   } catch (reason) {
-    leave(true)
+    release(true)
     throw reason
   }
 }
 
+const EVENTS = 'text/event-stream; charset=utf-8'
 const encoder = new TextEncoder()
 
-/** Hides the usage that we asked for and this caller did not. */
+/** Removes usage that the gateway asked for and this caller did not. */
 function renderer({ source, streamed, format }: Live, view: View): (entry: Entry) => Uint8Array | undefined {
   if (!streamed || !source.usageInjected || view.includeUsage || format === undefined)
     return (entry) => (entry.bytes.byteLength === 0 ? undefined : entry.bytes)
@@ -85,16 +88,23 @@ function renderer({ source, streamed, format }: Live, view: View): (entry: Entry
   }
 }
 
-/** Upstream's status and headers around a body; of its headers only those that still hold when the shape changed. */
-function dress({ response }: Live, body: string | Uint8Array | ReadableStream, type?: string): Response {
+/** Creates a Response with upstream's status and headers. `type`: the body was converted, and only headers that still apply are kept. */
+function toResponse(
+  { response }: Live,
+  body: string | Uint8Array | ReadableStream,
+  { signal }: View,
+  type?: string,
+): Response {
   const { status, statusText, url, redirected, mutable = false } = response
-  const headers = headersAtRest(type === undefined ? response.headers : reshaped(response.headers, type))
+  const headers = layeredHeaders(
+    type === undefined ? response.headers : convertedHeaders(response.headers, type),
+  )
   const bodyless = status === 204 || status === 205 || status === 304
-  const head = { status, statusText, url, type: response.type, redirected, mutable }
-  return atRest(bodyless ? null : body, headers, head)
+  const head = { status, statusText, url, type: response.type, redirected, mutable, signal }
+  return bufferedResponse(bodyless ? null : body, headers, head)
 }
 
-function reshaped(upstream: Headers, type: string): Headers {
+function convertedHeaders(upstream: Headers, type: string): Headers {
   const headers = new Headers({ 'content-type': type })
   const requestId = upstream.get('x-request-id')
   if (requestId !== null) headers.set('x-request-id', requestId)

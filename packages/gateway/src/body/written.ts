@@ -1,10 +1,9 @@
-import type { Json, JsonObject } from '../call.ts'
-import { isObject, list, object, text } from '../json.ts'
+import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
-/** Told of a piece of text that the model wrote, and of the place it wrote it to: pieces of one place are one text. */
-export type Say = (place: string, piece: string) => void
+/** Receives a piece of text that the model wrote, and where: pieces of the same place are one text. */
+export type WrittenText = (place: string, piece: string) => void
 
-/** Members that hold no text of the model's: names of kinds, ids, and what others have put into the answer. */
+/** Members without text of the model: types, ids, and content that others put into the answer. */
 const NOT_WRITTEN = new Set([
   'role',
   'id',
@@ -17,10 +16,10 @@ const NOT_WRITTEN = new Set([
 ])
 
 /**
- * Every text in a value, each at its own place: content, refusals, reasoning, names and arguments of tools. By a list of
- * its own: what upstream nests may be deeper than a stack is.
+ * Passes every text in a value to `say`, with its place: content, refusals, reasoning, names and arguments of tools. Iterative:
+ * JSON may be nested deeper than the stack allows.
  */
-export function sayAll(value: Json | undefined, at: string, say: Say): void {
+export function writeAll(value: Json | undefined, at: string, say: WrittenText): void {
   const left: [place: string, value: Json | undefined][] = [[at, value]]
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const [place, value] = next
@@ -34,32 +33,32 @@ export function sayAll(value: Json | undefined, at: string, say: Say): void {
   }
 }
 
-/** Pieces of a list tell which of its items they belong to. */
+/** Returns the index that an item names, else its position. */
 function indexOf(item: Json | undefined, position: number): number {
   const { index } = object(item)
   return typeof index === 'number' ? index : position
 }
 
-/** What a whole answer has of the model's own; false: nothing of the kind can be found in it. */
-export function sayWhole({ choices, output }: JsonObject, say: Say): boolean {
+/** Passes the model's texts in a whole answer to `say`. Returns `false` if it has none of the known forms. */
+export function writeWhole({ choices, output }: JsonObject, say: WrittenText): boolean {
   if (!Array.isArray(choices) && !Array.isArray(output)) return false
   list(choices).forEach((choice, at) => {
     const { message, text: said } = object(choice)
-    sayAll(message, `${at}`, say)
+    writeAll(message, `${at}`, say)
     say(`${at}`, text(said))
   })
-  sayAll(output, '', say)
+  writeAll(output, '', say)
   return true
 }
 
-/** Characters that are held for counting: more than any model writes. Of the rest the bytes are known. */
+/** Characters held for counting, more than any model writes. Beyond it only bytes are counted. */
 const MOST_CHARS = 8 * 1024 * 1024
 
-/** What was written, to be counted text by text. */
+/** Collects the model's texts, to be counted one by one. */
 export function createWritten() {
   const places = new Map<string, string>()
   let held = 0
-  /** Bytes that are not held. */
+  /** Bytes of texts that are not held. */
   let beyond = 0
 
   return {

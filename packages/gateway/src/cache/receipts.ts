@@ -1,55 +1,58 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Link } from '../redis/link.ts'
-import { mastersOf } from '../redis/masters.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { primariesOf } from '../redis/nodes.ts'
 
-/** Longer than a busy process takes to read its socket; a stopped one delays a purge by no more. */
-const PATIENCE_MS = 1_000
+/**
+ * Milliseconds to wait for receipts: longer than a busy process takes to read its socket. A stopped process delays a
+ * purge by no more.
+ */
+const MAX_WAIT_MS = 1_000
 const POLL_MS = 3
-const KEPT_MS = 10_000
+const RECEIPT_TTL_MS = 10_000
 
 const keyOf = (id: string) => `gw:{*}:heard:${id}`
 
 /**
- * Receipts for what was published on a channel: every process that heard it counts itself under a key. A purge resolves
- * once none of them has the answer in memory any more.
+ * Counts receipts for a published message: each process that handled it increments a key. So a purge resolves only
+ * once no listening process has the answer in memory.
  */
-export function createReceipts(link: Link, channel: string) {
+export function createReceipts(connection: RedisConnection, channel: string) {
   return {
     /**
-     * Publishes a message that asks for a receipt, and waits for those of all listeners, for a second at most.
+     * Publishes a message that requests a receipt, and waits for those of all listeners, for at most `MAX_WAIT_MS`.
      * @throws RedisUnavailable
      */
     async collect(messageWith: (receipt: string) => string): Promise<void> {
       const id = randomBytes(9).toString('base64url')
-      await link.ask((client) => client.set(keyOf(id), 0, 'PX', KEPT_MS))
-      const here = await link.ask((client) => client.publish(channel, messageWith(id)))
-      const listeners = (await link.ask(async (client) => client.isCluster))
-        ? await listenersOf(link, channel)
-        : here
-      const until = performance.now() + PATIENCE_MS
+      await connection.run((client) => client.set(keyOf(id), 0, 'PX', RECEIPT_TTL_MS))
+      const subscribers = await connection.run((client) => client.publish(channel, messageWith(id)))
+      const listeners = (await connection.run(async (client) => client.isCluster))
+        ? await listenersOf(connection, channel)
+        : subscribers
+      const until = performance.now() + MAX_WAIT_MS
       while (listeners > 0 && performance.now() < until) {
-        const heard = await link.ask((client) => client.get(keyOf(id)))
+        const heard = await connection.run((client) => client.get(keyOf(id)))
         if (heard === null || Number(heard) >= listeners) return
         await sleep(POLL_MS)
       }
     },
-    /** Says that this process has done what the message says. */
+    /** Confirms that this process has handled the message. */
     give(id: string): void {
-      link
-        .ask((client) => client.incr(keyOf(id)))
-        .then(() => link.ask((client) => client.pexpire(keyOf(id), KEPT_MS)))
-        // Then the other waits its second.
+      connection
+        .run((client) => client.incr(keyOf(id)))
+        .then(() => connection.run((client) => client.pexpire(keyOf(id), RECEIPT_TTL_MS)))
+        // Without the receipt, the sender waits until its limit.
         .catch(() => undefined)
     },
   }
 }
 
-/** Of all nodes of a cluster: each tells only of those that listen to itself. */
-async function listenersOf(link: Link, channel: string): Promise<number> {
-  const masters = await link.ask(async (client) => mastersOf(client))
+/** Counts subscribers over all nodes of a cluster: each node knows only its own. */
+async function listenersOf(connection: RedisConnection, channel: string): Promise<number> {
+  const primaries = await connection.run(async (client) => primariesOf(client))
   const counts = await Promise.all(
-    masters.map((master) => link.ask(() => master.pubsub('NUMSUB', channel) as Promise<unknown[]>)),
+    primaries.map((primary) => connection.run(() => primary.pubsub('NUMSUB', channel) as Promise<unknown[]>)),
   )
   return counts.reduce<number>((sum, [, count]) => sum + (typeof count === 'number' ? count : 0), 0)
 }

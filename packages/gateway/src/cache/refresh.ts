@@ -1,51 +1,50 @@
-import type { Call, Handler } from '../call.ts'
-import { detached, type Fault } from '../faults.ts'
-import { afterwards } from '../identify/origin.ts'
-import { signalAfter } from '../timers.ts'
+import type { Call, Handler } from '../core/call.ts'
+import { forkCallState } from '../core/call-state.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import { signalAfter } from '../util/timers.ts'
 
-/** A refresh that takes longer has failed; the next hit may try again. */
-const PATIENCE_MS = 120_000
+/** Milliseconds after which a refresh counts as failed; the next hit may try again. */
+const REFRESH_TIMEOUT_MS = 120_000
 
-/** So many at a time; hits on other stale answers go without. */
-const MAX_AT_ONCE = 16
+/** Concurrent refreshes; hits on further stale entries start none. */
+const MAX_CONCURRENT = 16
 
 /**
- * Asks again in the background what was answered with a stale answer, once at a time for each question. It is a call
- * of its own, with a record and a bill of its own, under the caller's limits; nobody hears of its failure but the
- * record.
+ * Creates the background refresh of stale answers, one at a time per key. A refresh is a call of its own, with its
+ * own record and cost, under the caller's limits; its failure shows only in the record.
  */
 export function createRefresher(refresh: Handler, fault: Fault) {
-  const underWay = new Set<string>()
+  const inFlight = new Set<string>()
 
   return function revalidate(key: string, call: Call): void {
-    if (underWay.has(key) || underWay.size >= MAX_AT_ONCE) return
-    underWay.add(key)
-    const signal = signalAfter(PATIENCE_MS)
+    if (inFlight.has(key) || inFlight.size >= MAX_CONCURRENT) return
+    inFlight.add(key)
+    const signal = signalAfter(REFRESH_TIMEOUT_MS)
     const view = { ...call.view, signal }
     const again: Call = {
       ...call,
       attempt: 0,
-      origin: afterwards(call.origin),
+      state: forkCallState(call.state),
       view,
       signal,
-      outgoing: { ...call.outgoing, headers: firstAttempt(call.outgoing.headers) },
+      outbound: { ...call.outbound, headers: firstAttempt(call.outbound.headers) },
       revalidates: true,
     }
     detached(
-      read(again).finally(() => underWay.delete(key)),
+      read(again).finally(() => inFlight.delete(key)),
       fault,
       'a refresh',
     )
   }
 
-  /** To its end, as any caller would: what is not read is not finished. */
+  /** Reads to the end: an answer that is not read does not complete. */
   async function read(call: Call): Promise<void> {
     try {
       const { recording } = await refresh(call)
       const response = await recording.open(call.view, () => undefined)
       await response.arrayBuffer()
     } catch {
-      // It is in the record.
+      // The failure is in the record.
     }
   }
 }

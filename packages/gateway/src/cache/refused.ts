@@ -1,28 +1,46 @@
-import type { Call, Reply } from '../call.ts'
-import { bearingOf } from './headers.ts'
+import { LRUCache } from 'lru-cache'
+import { errorCode } from '../body/error-code.ts'
+import type { Call } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
+import { accountHeadersOf } from '../fingerprint/headers.ts'
 
-/** Oldest out first: one that is forgotten is found out again by its next question. */
-const MAX = 1_000
+/** Bounds memory. An evicted account is detected again by its next call. */
+const MAX_ACCOUNTS = 1_000
+
+/** Codes of a 401 that reject the key itself, for any organization or project. Source: OpenAI API. */
+const OF_THE_KEY = new Set<unknown>(['invalid_api_key', 'account_deactivated', 'expired_api_key'])
 
 /**
- * Accounts whose credentials upstream has turned down (401), as far as this process has seen. Until upstream takes them
- * again, they get no answer but upstream's own.
+ * Remembers accounts whose credentials upstream rejected with 401. Until upstream accepts them again, they get
+ * upstream's answers only, none from the cache. A 401 to a call that names an organization or a project counts for
+ * these alone, unless its code concerns the key.
  */
-export function createRefused() {
-  const accounts = new Set<string>()
+export function createRejectedAccounts() {
+  const accounts = new LRUCache<string, true>({ max: MAX_ACCOUNTS })
 
   return {
-    has: (call: Call): boolean => accounts.size > 0 && accounts.has(accountOf(call)),
-    /** Told of each reply from below. */
-    learn(call: Call, { via, recording: { status } }: Reply): void {
-      if (via !== 'upstream' || status === undefined) return
+    has: (call: Call): boolean =>
+      accounts.size > 0 && (accounts.has(keyOf(call)) || accounts.has(keyOf(call) + scopeOf(call))),
+    /** Updates from a reply of upstream. Waits only for the body of a 401. */
+    async learn(call: Call, reply: Reply): Promise<void> {
+      const { status } = reply.recording
+      if (reply.via !== 'upstream' || status === undefined) return
+      const key = keyOf(call)
       if (status === 401) {
-        accounts.add(accountOf(call))
-        const [oldest] = accounts.size > MAX ? accounts : []
-        if (oldest !== undefined) accounts.delete(oldest)
-      } else if (accounts.size > 0 && status < 400) accounts.delete(accountOf(call))
+        accounts.set(key + scopeOf(call), true)
+        if (OF_THE_KEY.has(await errorCode(reply, call))) accounts.set(key, true)
+      } else if (accounts.size > 0 && status < 400) {
+        accounts.delete(key)
+        accounts.delete(key + scopeOf(call))
+      }
     },
   }
 }
 
-const accountOf = (call: Call) => `${new URL(call.outgoing.url).origin}\n${bearingOf(call).credentials}`
+const keyOf = (call: Call) => `${new URL(call.outbound.url).origin}\n${accountHeadersOf(call).credentials}`
+
+/** Organization and project of a call. Empty where it names none: a 401 then concerns the key. */
+function scopeOf({ outbound: { headers } }: Call): string {
+  const [organization, project] = [headers.get('openai-organization'), headers.get('openai-project')]
+  return organization === null && project === null ? '' : `\n${JSON.stringify([organization, project])}`
+}

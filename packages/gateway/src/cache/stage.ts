@@ -1,77 +1,80 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import type { Fault } from '../faults.ts'
-import type { Later } from '../later.ts'
-import { refuse } from '../refuse.ts'
-import { admissible } from './admit.ts'
-import { entryOf } from './entry.ts'
-import { type Epoch, epochWith, stampsIn } from './epoch.ts'
-import { hit } from './hit.ts'
-import { type Keys, keysOf } from './key.ts'
-import { isStillIts, lastResort } from './last-resort.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { createEntry } from '../entry/create.ts'
+import type { CacheEntry } from '../entry/entry.ts'
+import { type Epoch, epochWith, stampsIn } from '../entry/epoch.ts'
+import { hit } from '../entry/hit.ts'
+import { isStorable } from '../entry/storable.ts'
+import { fitsCall, fitsFollower } from '../entry/suits.ts'
+import { type Keys, keysOf } from '../fingerprint/key.ts'
+import type { DeferredQueue } from '../util/deferred.ts'
+import type { Fault } from '../util/faults.ts'
 import { createRefresher } from './refresh.ts'
-import { createRefused } from './refused.ts'
-import type { CacheEntry, CacheStore } from './store.ts'
-import { suits, suitsFollower } from './suits.ts'
+import { createRejectedAccounts } from './refused.ts'
+import { isStillAllowed, staleFallback } from './stale-fallback.ts'
+import type { CacheStore } from './store.ts'
 
 type Options = {
-  /** Asks a call again, for the cache alone. */
+  /** Sends a call again, as a background refresh. */
   refresh: Handler
-  later: Later
+  deferred: DeferredQueue
   fault: Fault
 }
 
-/** Answers what has been answered; keeps what is worth it. */
-export function cache(store: CacheStore, { refresh, later, fault }: Options): Stage {
-  // An answer is put away once its reader has it, unless somebody asks for it first.
-  const unfinished = new Map<string, () => unknown>()
+/** Serves exact cache hits, and stores new answers. */
+export function cache(store: CacheStore, { refresh, deferred, fault }: Options): Stage {
+  // Writes deferred until the reader has the answer, by key. A lookup of the same key runs its write first.
+  const pendingWrites = new Map<string, () => unknown>()
   const revalidate = createRefresher(refresh, fault)
-  const refused = createRefused()
+  const rejectedAccounts = createRejectedAccounts()
   return (next) => {
-    async function ask(call: Call, keys: Shareable, bypass?: string): Promise<Reply> {
+    async function ask(call: Call, keys: CacheKeys, bypass?: string): Promise<Reply> {
       const shares = bypass === undefined || bypass === 'revalidation'
-      // In flight it meets its own account alone, and what upstream says to that now.
-      const follows = bypass === REFUSED && !call.caller.accountsShare && !call.caller.shared
+      // A rejected account shares flights only with itself, to get upstream's current answer.
+      const follows = bypass === REFUSED && !call.caller.accountsShare && !call.caller.crossTeamCache
       const name = store.epoch(keys.exact)
       const epoch = { name, isOver: () => store.epoch(keys.exact) !== name }
       const reply = await next({
         ...call,
         epoch,
-        ...(shares && meeting(call, keys, name)),
+        ...(shares && sharingOf(call, keys, name)),
         ...(follows && { flight: `${keys.flight} ${name}` }),
       })
-      refused.learn(call, reply)
+      await rejectedAccounts.learn(call, reply)
       if (reply.via === 'upstream')
-        later.after(reply.recording.ended, (ending) => keep(keys, call, reply, ending, name))
-      // What was found by meaning has a key of its own.
+        deferred.after(reply.recording.ended, (ending) => storeAnswer(keys, call, reply, ending, name))
+      // A semantic hit has a key of its own.
       const { key = keys.exact } = reply
       return bypass === undefined ? { ...reply, key } : { ...reply, key, bypass }
     }
 
-    async function without(call: Call, bypass: string): Promise<Reply> {
+    async function bypassCache(call: Call, bypass: string): Promise<Reply> {
       if (call.controls.cache.onlyIfCached) return notCached(call)
       const reply = await next(call)
-      refused.learn(call, reply)
+      await rejectedAccounts.learn(call, reply)
       return { ...reply, bypass }
     }
 
-    /** Whom upstream has turned down gets what upstream says, and nothing else. */
-    async function afresh(call: Call, keys: Shareable): Promise<Reply> {
+    /** Skips the cache for an account that upstream rejected. */
+    async function askRejected(call: Call, keys: CacheKeys): Promise<Reply> {
       const cache = { ...call.controls.cache, read: false }
       return await ask({ ...call, controls: { ...call.controls, cache } }, keys, REFUSED)
     }
 
     return async function cache(call) {
       const { controls, caller } = call
-      if (!caller.shares) return without(call, 'off')
+      if (!caller.cacheable) return bypassCache(call, 'off')
       const keys = keysOf(call)
-      if ('bypass' in keys) return without(call, keys.bypass)
+      if ('bypass' in keys) return bypassCache(call, keys.bypass)
       if (call.revalidates) return await ask(call, keys, 'revalidation')
-      if (refused.has(call)) return controls.cache.onlyIfCached ? notCached(call) : await afresh(call, keys)
+      if (rejectedAccounts.has(call))
+        return controls.cache.onlyIfCached ? notCached(call) : await askRejected(call, keys)
       if (controls.cache.read && caller.exact !== undefined) {
-        unfinished.get(keys.exact)?.()
+        pendingWrites.get(keys.exact)?.()
         const found = store.get(keys.exact, keys.secret)
-        const entry = found instanceof Promise ? await arrival(found, keys) : found
+        const entry = found instanceof Promise ? await awaitEntry(found, keys) : found
         const reply = entry && serve(entry, keys.exact, call, caller.exact)
         if (reply !== undefined) return reply
       }
@@ -80,26 +83,29 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     }
   }
 
-  /** Where those who ask the same at the same time meet: here, and, if the answer is to be kept, elsewhere. */
-  function meeting(call: Call, keys: Shareable, epoch: Epoch): Pick<Call, 'flight' | 'shelf'> {
+  /**
+   * Returns where identical concurrent calls meet: in this process and, if the answer is to be stored, across
+   * processes.
+   */
+  function sharingOf(call: Call, keys: CacheKeys, epoch: Epoch): Pick<Call, 'flight' | 'sharedEntry'> {
     const kept = call.controls.cache.store && call.caller.exact !== undefined
     const flight = `${keys.flight} ${epoch}`
     if (!kept) return { flight }
-    // Of this process's own count others know nothing.
+    // Other processes do not know this process's own purge count.
     const shared = epochWith('', stampsIn(epoch))
-    return { flight, shelf: { key: keys.exact, epoch: shared, find: () => find(keys, call) } }
+    return { flight, sharedEntry: { key: keys.exact, epoch: shared, read: () => readShared(keys, call) } }
   }
 
-  /** What another process has been answered since this one looked. */
-  async function find({ exact, secret }: Shareable, call: Call): Promise<Reply | undefined> {
+  /** Reads an answer that another process has stored since the first lookup. */
+  async function readShared({ exact, secret }: CacheKeys, call: Call): Promise<Reply | undefined> {
     const entry = await store.get(exact, secret)
-    const isIts = entry !== undefined && suitsFollower(entry, call) && isStillIts(exact, call)
-    return isIts ? hit(entry, exact, call, 'flight') : undefined
+    const isUsable = entry !== undefined && fitsFollower(entry, call) && isStillAllowed(exact, call)
+    return isUsable ? hit(entry, exact, call, 'flight') : undefined
   }
 
-  /** `undefined`: upstream has to be asked. */
+  /** Returns a reply from an entry; `undefined`: upstream has to be asked. */
   function serve(entry: CacheEntry, key: string, call: Call, exact: Exact): Reply | undefined {
-    if (!suits(entry, call)) return undefined
+    if (!fitsCall(entry, call)) return undefined
     const staleSeconds = (Date.now() - entry.freshUntil) / 1_000
     if (staleSeconds < 0) return hit(entry, key, call, 'exact')
     if (call.controls.cache.onlyIfCached) return undefined
@@ -110,75 +116,86 @@ export function cache(store: CacheStore, { refresh, later, fault }: Options): St
     }
     if (staleSeconds < exact.staleIfErrorSeconds) {
       const epoch = store.epoch(key)
-      call.origin.lastResort = () =>
-        store.epoch(key) === epoch && !refused.has(call) ? lastResort(entry, key, call) : undefined
+      call.state.staleFallback = () =>
+        store.epoch(key) === epoch && !rejectedAccounts.has(call)
+          ? staleFallback(entry, key, call)
+          : undefined
     }
     return undefined
   }
 
-  /** While Redis was asked, the same question may have been answered here. */
-  async function arrival(finding: Promise<CacheEntry | undefined>, { exact, secret }: Shareable) {
-    const found = await finding
+  /** Waits for Redis; meanwhile this process may have answered the same question. */
+  async function awaitEntry(lookup: Promise<CacheEntry | undefined>, { exact, secret }: CacheKeys) {
+    const found = await lookup
     if (found !== undefined && found.freshUntil > Date.now()) return found
-    const putAway = unfinished.get(exact)
-    if (putAway === undefined) return found
-    putAway()
+    const write = pendingWrites.get(exact)
+    if (write === undefined) return found
+    write()
     return await store.get(exact, secret)
   }
 
-  function keep({ exact: key, secret }: Shareable, call: Call, reply: Reply, ending: Ending, epoch: Epoch) {
+  function storeAnswer(
+    { exact: key, secret }: CacheKeys,
+    call: Call,
+    reply: Reply,
+    ending: Ending,
+    epoch: Epoch,
+  ) {
     const { exact } = call.caller
     const wanted = call.controls.cache.store && exact !== undefined && reply.recording.status === 200
-    if (!wanted || ending.type !== 'complete') return reply.land?.(false)
+    if (!wanted || ending.type !== 'complete') return reply.onStored?.(false)
     const put = async () => {
       try {
         const answer = ending.answer()
-        if (answer === undefined || !admissible(call, answer)) return false
-        const entry = entryOf(answer, reply, ending.usage, call, lifetimeOf(call, exact))
+        if (answer === undefined || !isStorable(call, answer)) return false
+        const entry = createEntry(answer, reply, ending.usage, call, lifetimeOf(call, exact))
         return entry.keptUntil > entry.storedAt && (await store.set(key, entry, { secret, epoch }))
       } catch (error) {
         fault(error, 'the cache')
         return false
       }
     }
-    const kept = postpone(key, put).catch((error: unknown) => {
+    const kept = deferWrite(key, put).catch((error: unknown) => {
       fault(error, 'the cache')
       return false
     })
-    reply.land?.(kept)
+    reply.onStored?.(kept)
   }
 
-  function postpone(key: string, put: () => Promise<boolean>): Promise<boolean> {
+  function deferWrite(key: string, put: () => Promise<boolean>): Promise<boolean> {
     return new Promise((resolve) => {
-      const putAway = () => {
-        if (unfinished.get(key) === putAway) unfinished.delete(key)
+      const write = () => {
+        if (pendingWrites.get(key) === write) pendingWrites.delete(key)
         resolve(put())
       }
-      unfinished.set(key, putAway)
-      const notPut = () => {
-        if (unfinished.get(key) === putAway) unfinished.delete(key)
+      pendingWrites.set(key, write)
+      const skipWrite = () => {
+        if (pendingWrites.get(key) === write) pendingWrites.delete(key)
         resolve(false)
       }
-      // Unless another one has taken its place.
-      later.add(() => (unfinished.get(key) === putAway ? putAway() : resolve(false)), notPut)
+      // Skipped if a newer write has replaced this one.
+      deferred.add(() => (pendingWrites.get(key) === write ? write() : resolve(false)), skipWrite)
     })
   }
 }
 
 const REFUSED = 'refused-by-upstream'
 
-type Shareable = Exclude<Keys, { bypass: string }>
+type CacheKeys = Exclude<Keys, { bypass: string }>
 type Exact = NonNullable<Call['caller']['exact']>
 
-/** In seconds: how long an answer is fresh, and how long it is kept after that. */
-function lifetimeOf({ controls }: Call, exact: Exact): { ttl: number; longer: number } {
+/** Returns lifetimes in seconds: `ttl` fresh, then `staleSeconds` stale. */
+function lifetimeOf({ controls }: Call, exact: Exact): { ttl: number; staleSeconds: number } {
   const ttl = Math.min(exact.ttlSeconds, controls.cache.ttl ?? Number.POSITIVE_INFINITY)
-  // Whoever says for how long an answer may be kept means just that.
-  const lasts = controls.cache.ttl === undefined && ttl > 0
-  return { ttl, longer: lasts ? Math.max(exact.staleIfErrorSeconds, exact.staleWhileRevalidateSeconds) : 0 }
+  // A per-call `ttl` is a hard limit: it disables stale-if-error and stale-while-revalidate.
+  const canBeStale = controls.cache.ttl === undefined && ttl > 0
+  return {
+    ttl,
+    staleSeconds: canBeStale ? Math.max(exact.staleIfErrorSeconds, exact.staleWhileRevalidateSeconds) : 0,
+  }
 }
 
 function notCached(call: Call): Reply {
-  const message = 'There is no cached answer to this request, and it asked for nothing else (only-if-cached).'
+  const message = 'There is no cached answer to this request, and only-if-cached forbids asking upstream.'
   return refuse(call, { code: 'gateway_not_cached', message })
 }

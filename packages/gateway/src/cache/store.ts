@@ -1,51 +1,32 @@
-import type { Stored } from '../body/replay.ts'
-import type { Epoch } from './epoch.ts'
-import type { Purge } from './purge.ts'
+import type { CacheEntry } from '../entry/entry.ts'
+import type { Epoch } from '../entry/epoch.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
 
-/** An answer as the cache keeps it. */
-export type CacheEntry = Stored & {
-  /** Under which upstream keeps it as well, until it is told to DELETE it. */
-  answerId: string | undefined
-  /** A stream whose usage upstream never told: only a stream that does not ask for it can have it again. */
-  untold: boolean
-  /** Who asked first. */
-  team: string
-  agent: string
-  /** Milliseconds since the epoch; so are the others. */
-  storedAt: number
-  /** From then on it is stale: good enough only while upstream is down, or until a fresh one has come. */
-  freshUntil: number
-  /** In Redis: the last purges, of its team and of all, before it was asked for, as the times in their stamps. */
-  asOf?: [own: number, all: number]
-  /** Not kept any longer than this. */
-  keptUntil: number
-}
-
-/** How an entry is put away. */
-export type Placing = {
-  /** What it is signed with, wherever other processes find it. */
+/** Options of a write. */
+export type WriteOptions = {
+  /** Signs the entry, where other processes can read it. */
   secret?: Buffer
-  /** In which upstream was asked: if it is over, the entry is not kept. @default the present one */
+  /** Epoch in which upstream was asked: if it has ended, the entry is not stored. @default the current one */
   epoch?: Epoch
 }
 
-/** The port that memory, Redis and the two together implement. No method throws but `purge`. */
+/** The port that the memory store, the Redis store and both together implement. Only `purge` throws. */
 export type CacheStore = {
-  /** Stale entries, too; a Promise only where waiting cannot be helped. */
+  /** Returns fresh and stale entries; a Promise only if it has to wait. */
   get: (key: string, secret?: Buffer) => CacheEntry | undefined | Promise<CacheEntry | undefined>
-  /** True once it is where everybody finds it who shares this store. */
-  set: (key: string, entry: CacheEntry, placing?: Placing) => boolean | Promise<boolean>
-  /** The epoch of a key as this process knows it, which is as late as its last look at the key. */
+  /** Returns true once all users of this store can find the entry. */
+  set: (key: string, entry: CacheEntry, placing?: WriteOptions) => boolean | Promise<boolean>
+  /** Returns the epoch of a key, as of this process's last lookup of it. */
   epoch: (key: string) => Epoch
-  /** Forgets the entry whose answer has this id: upstream was told to delete it. */
+  /** Removes the entry of the answer with this id: upstream was told to delete it. */
   forget: (answerId: string) => void | Promise<void>
   /**
-   * Forgets what matches, in every process, and says how many answers that were.
+   * Removes matching answers in every process; returns their number.
    * @throws RedisUnavailable when shared entries could not be reached.
    */
-  purge: (what: Purge) => number | Promise<number>
-  /** Resolves when all that was set is where it belongs, or has been given up. */
+  purge: (what: PurgeFilter) => number | Promise<number>
+  /** Resolves when all writes are done or have been given up. */
   settled: () => Promise<void>
-  /** Lets go of what this process holds; what is shared stays. It can still be used. */
+  /** Releases this process's memory; shared entries stay. The store can still be used. */
   close: () => void
 }

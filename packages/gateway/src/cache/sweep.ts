@@ -1,65 +1,67 @@
 import type { Redis } from 'ioredis'
-import type { Link } from '../redis/link.ts'
-import { mastersOf } from '../redis/masters.ts'
-import { tagOf } from '../redis/tag.ts'
-import { MARKS_END, mayMatch } from './frame.ts'
-import type { Purge } from './purge.ts'
+import { ATTRIBUTES_END, mayMatch } from '../entry/codec.ts'
+import type { PurgeFilter } from '../entry/purge-filter.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { hashTag } from '../redis/hash-tag.ts'
+import { primariesOf } from '../redis/nodes.ts'
 
-/** Keys looked at by one command: some tenths of a millisecond of the server's time. */
+/** Keys scanned by one command: some tenths of a millisecond of the server's time. */
 const PAGE = 500
 
 /**
- * Unlinks what matches and says how many that were. One command for each 500 keys in the database; one for each
- * entry whose own bytes must be looked at, which a purge by agent or model needs; one for each page and team of what
- * goes.
+ * Unlinks matching entries; returns their number. Sends one command per 500 keys of the database; one per entry whose
+ * first bytes must be read, which a purge by agent or model needs; and one per page and team for the deletion.
  * @throws RedisUnavailable
  */
-export async function sweep(link: Link, what: Purge): Promise<number> {
+export async function sweep(connection: RedisConnection, what: PurgeFilter): Promise<number> {
   const { key } = what
   if (key !== undefined && !ENTRY_KEY.test(key)) return 0
-  const masters = await link.ask(async (client) => mastersOf(client))
-  if (key !== undefined) return await unlinkMatching(link, undefined, [key], what)
-  const gone = await Promise.all(masters.map((master) => sweepNode(link, master, what)))
-  return gone.reduce((sum, some) => sum + some, 0)
+  const primaries = await connection.run(async (client) => primariesOf(client))
+  if (key !== undefined) return await unlinkMatching(connection, undefined, [key], what)
+  const removed = await Promise.all(primaries.map((primary) => sweepNode(connection, primary, what)))
+  return removed.reduce((sum, some) => sum + some, 0)
 }
 
-async function sweepNode(link: Link, node: Redis, what: Purge): Promise<number> {
-  let gone = 0
+async function sweepNode(connection: RedisConnection, node: Redis, what: PurgeFilter): Promise<number> {
+  let removed = 0
   let cursor = '0'
   do {
-    const [next, keys] = await link.ask(() => node.scan(cursor, 'MATCH', 'gw:{*}:x:*', 'COUNT', PAGE))
-    gone += await unlinkMatching(link, node, keys, what)
+    const [next, keys] = await connection.run(() => node.scan(cursor, 'MATCH', 'gw:{*}:x:*', 'COUNT', PAGE))
+    removed += await unlinkMatching(connection, node, keys, what)
     cursor = next
   } while (cursor !== '0')
-  return gone
+  return removed
 }
 
 const ENTRY_KEY = /^gw:\{([^}]*)\}:x:/
 
-/** `node`: where the keys are; absent: the client knows. */
+/** @param node Server that holds the keys. Absent: the client finds it. */
 async function unlinkMatching(
-  link: Link,
+  connection: RedisConnection,
   node: Redis | undefined,
   keys: string[],
-  what: Purge,
+  what: PurgeFilter,
 ): Promise<number> {
-  const own = what.team === undefined ? undefined : tagOf(what.team)
+  const own = what.team === undefined ? undefined : hashTag(what.team)
   const byTag = new Map<string, string[]>()
   const chosen = await Promise.all(
     keys.map(async (key) => {
       const tag = ENTRY_KEY.exec(key)?.[1] ?? ''
-      // Answers that all teams share lie under a tag of their own, and tell by their marks whose they are.
+      // Answers that all teams share have a common tag; their attribute hashes tell the team.
       if (own !== undefined && tag !== own && tag !== '*') return undefined
-      const told = what.agent === undefined && what.model === undefined && (own === undefined || tag === own)
-      return told || (await marked(key)) ? { key, tag } : undefined
+      const matchesByKey =
+        what.agent === undefined && what.model === undefined && (own === undefined || tag === own)
+      return matchesByKey || (await matchesAttributes(key)) ? { key, tag } : undefined
     }),
   )
-  async function marked(key: string): Promise<boolean> {
+  async function matchesAttributes(key: string): Promise<boolean> {
     try {
-      const start = await link.ask((client) => (node ?? client).getrangeBuffer(key, 0, MARKS_END - 1))
+      const start = await connection.run((client) =>
+        (node ?? client).getrangeBuffer(key, 0, ATTRIBUTES_END - 1),
+      )
       return mayMatch(what, start)
     } catch (error) {
-      // A list or a set where an answer should be.
+      // A list or a set in place of an answer.
       if (error instanceof Error && /WRONGTYPE/.test(error.message)) return true
       throw error
     }
@@ -69,7 +71,7 @@ async function unlinkMatching(
     byTag.set(found.tag, [...(byTag.get(found.tag) ?? []), found.key])
   }
   const counts = await Promise.all(
-    [...byTag.values()].map((some) => link.ask((client) => (node ?? client).unlink(...some))),
+    [...byTag.values()].map((some) => connection.run((client) => (node ?? client).unlink(...some))),
   )
   return counts.reduce((sum, some) => sum + some, 0)
 }

@@ -1,47 +1,47 @@
-import { attempt, detached } from '../faults.ts'
-import { type Link, RedisUnavailable } from '../redis/link.ts'
+import { type RedisConnection, RedisUnavailable } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
-import { clearTimer, setRepeating } from '../timers.ts'
-import { isInstance } from '../words.ts'
+import { isInstance } from '../util/error-text.ts'
+import { attempt, detached } from '../util/faults.ts'
+import { clearTimer, setRepeating } from '../util/timers.ts'
 import releaseSource from './release.lua'
 import renewSource from './renew.lua'
 
 /**
- * What came of a flight. `kept`: its answer is in the cache. `unfit`: its answer is not one to be kept, and the next
- * would hardly be. `failed`: it has none. `left`: nobody wanted it any more, and somebody else may ask.
+ * Outcome of a flight. `kept`: its answer is in the cache. `unfit`: its answer cannot be stored, and the next one
+ * probably neither. `failed`: there was no answer. `left`: all its callers left, and another process may ask.
  */
 export type Outcome = 'kept' | 'unfit' | 'failed' | 'left'
 
-/** What there was when a lease was to be taken. */
-export type Standing =
+/** State found when taking a lease. `ours`: taken by this call. */
+export type LeaseState =
   | { type: 'ours' }
-  /** Someone else asks, under this token. */
+  /** Another process is asking, under this token. */
   | { type: 'held'; token: string }
-  /** Someone else has asked, just now. */
+  /** Another process has just asked. */
   | { type: 'over'; outcome: Outcome }
-  /** Redis cannot tell. */
+  /** Redis is unavailable. */
   | { type: 'unknown' }
 
 export type Lease = {
-  /** Once only; says how it ended as soon as that is known. */
+  /** Ends the lease once, and publishes its outcome when it is known. */
   end: (outcome: Outcome | Promise<Outcome>) => void
-  /** No longer renewed: unless it is ended first, it runs out. */
+  /** Stops renewing: unless it is ended first, the lease expires. */
   stopRenewing: () => void
 }
 
 export type Leases = {
-  take: (key: string, token: string) => Promise<Standing>
-  /** One that was taken, kept alive from now on. */
+  take: (key: string, token: string) => Promise<LeaseState>
+  /** Keeps a taken lease alive. */
   hold: (key: string, token: string) => Lease
-  /** Resolves when all that have ended are released, or given up. */
+  /** Resolves when all ended leases are released, or given up. */
   settled: () => Promise<void>
 }
 
 export const CHANNEL = 'gw:flight'
 
 /**
- * Beside the answer's own, in the same slot of a cluster. A purge begins an epoch, and with it a key of its own: what was
- * asked before it is joined by no call that came after.
+ * Returns the key beside the answer's own, in the same slot of a cluster. A purge begins an epoch, and with it a new
+ * key: calls after the purge never join a flight from before it.
  */
 export const leaseKeyOf = (answerKey: string, epoch = ''): string =>
   answerKey.replace('}:x:', '}:flight:') +
@@ -50,50 +50,53 @@ export const leaseKeyOf = (answerKey: string, epoch = ''): string =>
     .replaceAll(' ', ':')
     .replace(/^(?=.)/, ':')
 
-/** A holder that dies keeps the others waiting so long; one that is merely slow to renew has two thirds of it. */
+/** Longest time that waiting calls lose to a dead holder; a slow holder has two thirds of it to renew. */
 export const LEASE_MS = 3_000
 const LEASE = 'a lease of a call'
 
 /**
- * For how long newcomers learn what came of a flight: longer than any of them takes from the cache to here. Who asks
- * what has no answer that can be shared need not wait to find out.
+ * Milliseconds for which later calls find the outcome: longer than a call takes from the cache lookup to here.
+ * Questions without a shareable answer skip the wait for `unfit` calls.
  */
-const WORD_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
+const OUTCOME_TTL_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
 
-export const isOutcome = (word: string | undefined): word is Outcome =>
-  word !== undefined && Object.hasOwn(WORD_MS, word)
+export const isOutcome = (result: string | undefined): result is Outcome =>
+  result !== undefined && Object.hasOwn(OUTCOME_TTL_MS, result)
 
-/** Who asks, of all processes. A lease is an agreement, not a lock: two that ask at once do no harm but the cost. */
-export function createLeases(link: Link): Leases {
+/**
+ * Creates the leases: at most one process asks upstream per question. A lease is an agreement, not a lock: two
+ * processes that ask at once cost money, but do no harm.
+ */
+export function createLeases(connection: RedisConnection): Leases {
   const renewal = createScript(renewSource, 'allow-oom')
   const release = createScript(releaseSource, 'allow-oom')
   const ending = new Set<Promise<void>>()
 
-  async function take(key: string, token: string): Promise<Standing> {
+  async function take(key: string, token: string): Promise<LeaseState> {
     try {
-      const held = await link.ask((client) => client.set(key, token, 'PX', LEASE_MS, 'NX', 'GET'))
+      const held = await connection.run((client) => client.set(key, token, 'PX', LEASE_MS, 'NX', 'GET'))
       if (held === null) return { type: 'ours' }
       return isOutcome(held) ? { type: 'over', outcome: held } : { type: 'held', token: held }
     } catch (error) {
-      // It may have been taken nevertheless, and nobody would use it.
-      if (isInstance(error, RedisUnavailable)) detached(settle(key, token, 'left'), link.fault, LEASE)
+      // The command may have succeeded all the same, and the lease would stay unused.
+      if (isInstance(error, RedisUnavailable)) detached(settle(key, token, 'left'), connection.fault, LEASE)
       return { type: 'unknown' }
     }
   }
 
   function hold(key: string, token: string): Lease {
     let ended = false
-    const timer = setRepeating(attempt, LEASE_MS / 3, renew, link.fault, LEASE)
+    const timer = setRepeating(attempt, LEASE_MS / 3, renew, connection.fault, LEASE)
     timer.unref()
     const stopRenewing = () => clearTimer(timer)
 
     function renew() {
-      link
-        .ask((client) => renewal.run(client, [key], [token, LEASE_MS]))
-        .then((ours) => {
-          if (ours === 0) stopRenewing()
+      connection
+        .run((client) => renewal.run(client, [key], [token, LEASE_MS]))
+        .then((isHeld) => {
+          if (isHeld === 0) stopRenewing()
         })
-        // The next time may do.
+        // The next renewal may succeed.
         .catch(() => undefined)
     }
 
@@ -103,21 +106,21 @@ export function createLeases(link: Link): Leases {
         if (ended) return
         ended = true
         stopRenewing()
-        // If it is not told, it runs out.
+        // If this fails, the lease expires.
         const done = settle(key, token, outcome)
           .finally(() => ending.delete(done))
-          .catch((error: unknown) => link.fault(error, LEASE))
+          .catch((error: unknown) => connection.fault(error, LEASE))
         ending.add(done)
       },
     }
   }
 
   async function settle(key: string, token: string, outcome: Outcome | Promise<Outcome>): Promise<void> {
-    const word = await outcome
-    const message = `${key} ${token} ${word}`
-    await link
-      .ask((client) => release.run(client, [key], [token, word, WORD_MS[word], CHANNEL, message]))
-      // Then it runs out.
+    const result = await outcome
+    const message = `${key} ${token} ${result}`
+    await connection
+      .run((client) => release.run(client, [key], [token, result, OUTCOME_TTL_MS[result], CHANNEL, message]))
+      // The lease expires instead.
       .catch(() => undefined)
   }
 

@@ -1,18 +1,17 @@
--- Ends a lease, tells everybody how, and leaves word in its place for those who come late. A lease that somebody else
--- has taken since is left alone. One that is gone, because it ran out or was flushed, ends all the same: those who
--- wait for it cannot know.
+-- Ends a lease, publishes its outcome, and keeps the outcome in its place for later calls. Leaves a lease alone that
+-- another process has taken since. A lease that is gone (expired or flushed) counts as ended: waiting calls cannot know.
 --
 -- Input:
 --   KEYS[1]   the lease
 --   ARGV[1]   the token it was taken under
---   ARGV[2]   the word for what came of it
---   ARGV[3]   how long that stays in its place, in ms; 0: not at all
---   ARGV[4]   the channel on which everybody is told
---   ARGV[5]   what they are told
+--   ARGV[2]   the outcome
+--   ARGV[3]   lifetime of the outcome in its place, in ms; 0: not kept
+--   ARGV[4]   the channel to publish on
+--   ARGV[5]   the message
 --
 -- Output:
---   1  it has ended
---   0  it is somebody else's
+--   1  ended
+--   0  held by another process
 
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return 0 end

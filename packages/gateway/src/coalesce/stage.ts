@@ -1,48 +1,57 @@
-import { nothing } from '../account/meter.ts'
 import { foreignView } from '../body/foreign.ts'
-import { withoutResponse } from '../body/recording.ts'
-import { type Borne, shownBy } from '../cache/headers.ts'
-import type { Call, Handler, Reply, Stage } from '../call.ts'
-import { detached, type Fault } from '../faults.ts'
-import { whileWanted } from '../wait.ts'
+import type { Call, Handler, Stage } from '../core/call.ts'
+import { withoutResponse } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { NO_USAGE } from '../core/usage.ts'
+import { type AccountParts, credentialsOf } from '../fingerprint/headers.ts'
+import { detached, type Fault } from '../util/faults.ts'
+import { raceAbort } from '../util/timeout.ts'
 
-type Seat = object
+type Participant = object
 
-/** One upstream call and everybody who waits for it or reads from it. */
+/** One upstream call with all callers that wait for it or read from it. */
 type Flight = {
-  /** The flight's own: no caller's abort reaches upstream while another wants the answer. */
+  /** The flight's own signal: no caller's abort reaches upstream while another wants the answer. */
   controller: AbortController
   reply: Promise<Reply>
   arrived: Reply | undefined
-  seats: Set<Seat>
-  /** In whose record the cost belongs: the first one aboard who had not left when the answer began. */
-  payer: Seat | undefined
-  /** Its leader's: a follower with other credentials does not inherit trouble with these. */
-  leader: Borne & { team: string }
+  participants: Set<Participant>
+  /** Caller whose record holds the cost: the first one that had not left when the answer began. */
+  owner: Participant | undefined
+  /** Credentials of the leader: a follower with others does not inherit errors about these. */
+  leader: AccountParts & Pick<Call, 'state'> & { team: string }
   tellsUsage: boolean
-  /** Upstream was asked for a stream. */
+  /** True if upstream was asked for a stream. */
   streams: boolean
-  /** Nobody joins any more. */
+  /** Closes the flight to new callers. */
   forget: () => void
 }
 
-/** N identical calls at one time make one upstream call; one leaving harms nobody, the last to leave cancels it. */
+/**
+ * Lets identical concurrent calls share one upstream call (single flight). A caller that leaves affects no other; the
+ * last one to leave cancels it.
+ */
 export function coalesce(fault: Fault): Stage {
   const flights = new Map<string, Flight>()
 
   return (next) => {
-    /** After `joins` flights that failed for reasons of their leaders', a caller asks for itself. */
+    /** @param joins Number of flights to join before asking upstream alone; each may fail for reasons of its leader. */
     async function ask(call: Call, joins: number): Promise<Reply> {
       const flight = joins > 0 ? joinable(flights, call) : undefined
-      const seat: Seat = {}
+      const participant: Participant = {}
       if (flight === undefined) {
-        const own = depart(flights, next, call, fault)
-        return (await ride(own, seat, call)) ?? (await own.reply)
+        const own = startFlight(flights, next, call, fault)
+        try {
+          return (await joinFlight(own, participant, call)) ?? (await own.reply)
+        } catch (error) {
+          own.forget()
+          throw error
+        }
       }
-      const reply = await ride(flight, seat, call)
+      const reply = await joinFlight(flight, participant, call)
       if (reply === undefined) return await ask(call, 0)
-      if (!concernsOnlyTheLeader(reply, flight, call)) return reply
-      flight.seats.delete(seat)
+      if (!isLeaderOnlyFailure(reply, flight, call)) return reply
+      flight.participants.delete(participant)
       return await ask(call, joins - 1)
     }
 
@@ -59,7 +68,7 @@ function joinable(flights: Map<string, Flight>, { flight: key, view }: Call): Fl
   return view.stream && view.includeUsage && !flight.tellsUsage ? undefined : flight
 }
 
-function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: Fault): Flight {
+function startFlight(flights: Map<string, Flight>, next: Handler, call: Call, fault: Fault): Flight {
   const controller = new AbortController()
   const key = call.flight
   const forget = () => {
@@ -70,17 +79,17 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: 
     forget,
     reply: next({ ...call, signal: controller.signal }),
     arrived: undefined,
-    seats: new Set(),
-    payer: undefined,
-    leader: { teamKey: call.teamKey, outgoing: call.outgoing, team: call.caller.team },
+    participants: new Set(),
+    owner: undefined,
+    leader: { teamKey: call.teamKey, outbound: call.outbound, team: call.caller.team, state: call.state },
     streams: call.view.stream,
-    tellsUsage: !call.view.stream || call.view.includeUsage || call.outgoing.injectUsage,
+    tellsUsage: !call.view.stream || call.view.includeUsage || call.outbound.injectUsage,
   }
   if (key !== undefined && !flights.has(key)) flights.set(key, flight)
   controller.signal.addEventListener('abort', forget, { once: true })
   const arrival = flight.reply.then((reply) => {
     flight.arrived = reply
-    // What did not come from upstream is nobody's to put away: it has landed.
+    // An answer from elsewhere, or an error, is not going to be stored: the flight is over.
     if (reply.via !== 'upstream' || reply.recording.status !== 200) forget()
   }, forget)
   detached(arrival, fault, 'a shared call')
@@ -88,48 +97,48 @@ function depart(flights: Map<string, Flight>, next: Handler, call: Call, fault: 
 }
 
 /**
- * Waits for the answer to begin, and hands the caller a recording that knows when it leaves. `undefined`: the answer can
- * be shown only in a shape that this caller did not ask for.
+ * Waits for the answer to begin, and returns a reply whose recording notices when the caller leaves. `undefined`: the
+ * answer exists only in a form (stream or whole) that this caller did not request.
  */
-async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | undefined> {
-  flight.seats.add(seat)
-  flight.payer ??= seat
-  const pays = () => flight.payer === seat
+async function joinFlight(flight: Flight, participant: Participant, call: Call): Promise<Reply | undefined> {
+  flight.participants.add(participant)
+  flight.owner ??= participant
+  const isOwner = () => flight.owner === participant
   let reply: Reply
   try {
-    reply = await whileWanted(flight.reply, call.signal)
-    if (!pays() && flight.streams !== call.view.stream && reply.recording.convertible !== undefined) {
-      if (!(await whileWanted(reply.recording.convertible(), call.signal))) {
-        leave(flight, seat)
+    reply = await raceAbort(flight.reply, call.signal)
+    if (!isOwner() && flight.streams !== call.view.stream && reply.recording.convertible !== undefined) {
+      if (!(await raceAbort(reply.recording.convertible(), call.signal))) {
+        leave(flight, participant)
         return undefined
       }
     }
   } catch (reason) {
     if (!call.signal.aborted) throw reason
-    leave(flight, seat)
+    leave(flight, participant)
     const ended = flight.reply.then(
       (reply) => reply.recording.ended,
-      (error: unknown) => ({ type: 'failed', usage: nothing, error }) as const,
+      (error: unknown) => ({ type: 'failed', usage: NO_USAGE, error }) as const,
     )
     const recording = withoutResponse(reason, ended)
-    return { via: pays() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
+    return { via: isOwner() ? 'upstream' : 'flight', model: call.model, route: call.route, recording }
   }
   const { recording } = reply
-  const land = (kept: boolean | Promise<boolean>) => {
+  const onStored = (kept: boolean | Promise<boolean>) => {
     flight.forget()
-    reply.land?.(kept)
+    reply.onStored?.(kept)
   }
-  const isForeign = !pays() && isAnotherAccount(flight, call)
+  const isForeign = !isOwner() && isAnotherAccount(flight, call)
   return {
     ...reply,
-    ...(pays() ? { land } : { via: 'flight' }),
+    ...(isOwner() ? { onStored } : { via: 'flight' }),
     ...(isForeign && { headers: {} }),
     recording: {
       ...recording,
       async open(view, left) {
-        const own = pays() ? view : { ...view, follows: true as const }
+        const own = isOwner() ? view : { ...view, follows: true as const }
         const response = await recording.open(own, (early) => {
-          leave(flight, seat)
+          leave(flight, participant)
           left(early)
         })
         return isForeign ? foreignView(response) : response
@@ -138,32 +147,40 @@ async function ride(flight: Flight, seat: Seat, call: Call): Promise<Reply | und
   }
 }
 
-function leave(flight: Flight, seat: Seat): void {
-  if (!flight.seats.delete(seat)) return
-  const [heir] = flight.seats
-  if (heir === undefined) {
+function leave(flight: Flight, participant: Participant): void {
+  if (!flight.participants.delete(participant)) return
+  const [nextOwner] = flight.participants
+  if (nextOwner === undefined) {
     const recording = flight.arrived?.recording
     if (recording === undefined) flight.controller.abort()
     else if (!recording.isOver()) flight.forget()
-    recording?.abandon()
-  } else if (flight.arrived === undefined && flight.payer === seat) flight.payer = heir
+    recording?.cancelIfUnread()
+  } else if (flight.arrived === undefined && flight.owner === participant) flight.owner = nextOwner
 }
 
-/** Statuses that tell of an account: its key, its credit, what it may ask, how often. */
-const PERSONAL = new Set([401, 402, 403, 404, 429])
+/** Statuses about an account: its key, its credit, its permissions, its rate. */
+const ACCOUNT_STATUSES = new Set([401, 402, 403, 404, 429])
 
-/** Only upstream's outcome is shared: a refusal, or trouble with the leader's credentials, is the leader's own. */
-function concernsOnlyTheLeader(reply: Reply, flight: Flight, call: Call): boolean {
-  if (call.signal.aborted || reply.via === 'upstream') return false
+/** Whether a failure concerns the leader alone: a refusal, or an upstream error about its credentials. */
+function isLeaderOnlyFailure(reply: Reply, flight: Flight, call: Call): boolean {
+  if (call.signal.aborted) return false
   const arrived = flight.arrived
+  const { state } = flight.leader
+  // A fault ended the leader's call before it left.
+  if (state.barred && state !== call.state && arrived?.recording.status === undefined) return true
+  if (reply.via === 'upstream') return false
   if (arrived?.via === 'refused') return true
   const status = arrived?.recording.status
-  return status !== undefined && PERSONAL.has(status) && shownBy(flight.leader) !== shownBy(call)
+  return (
+    status !== undefined &&
+    ACCOUNT_STATUSES.has(status) &&
+    credentialsOf(flight.leader) !== credentialsOf(call)
+  )
 }
 
-/** Accounts and teams meet in flight only where the policy says so; elsewhere both are in the name of the flight. */
+/** Accounts and teams share a flight only where the policy allows it; elsewhere both are part of the flight's name. */
 function isAnotherAccount({ leader }: Flight, call: Call): boolean {
-  const { accountsShare, shared, team } = call.caller
+  const { accountsShare, crossTeamCache: shared, team } = call.caller
   if (!accountsShare && !shared) return false
-  return leader.team !== team || shownBy(leader) !== shownBy(call)
+  return leader.team !== team || credentialsOf(leader) !== credentialsOf(call)
 }

@@ -1,16 +1,16 @@
-import { GatewayOptionsError } from '../options-error.ts'
+import { GatewayOptionsError } from '../core/options-error.ts'
 import type { RedisClient } from '../redis/connect.ts'
-import { createLink } from '../redis/link.ts'
+import { createRedisConnection } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
-import { CHANNEL, vaultOf } from './keeper.ts'
+import { idOf, isStrong, seal, unseal } from './cipher.ts'
+import { CHANNEL, vaultOf } from './key-provider.ts'
 import rotateSource from './rotate.lua'
-import { idOf, isStrong, seal, unseal } from './seal.ts'
 
-export { newTeamKey } from './seal.ts'
+export { newTeamKey } from './cipher.ts'
 
-/** A team key under which upstream's key is sealed. */
+/** A team key under which an upstream key is sealed. */
 export type SealedKey = {
-  /** Tells team keys of a team apart; nothing can be found out from it. */
+  /** Identifies a team key within its team; reveals nothing about it. */
   id: string
   /** Milliseconds since the epoch. */
   sealedAt: number
@@ -19,16 +19,19 @@ export type SealedKey = {
 
 type Sealing = { team: string; teamKey: string; upstreamKey: string; by?: string }
 
-/** The keys kept in Redis, for operators. All methods throw RedisUnavailable when it is away. */
+/** Admin of the keys kept in Redis. All methods throw RedisUnavailable when Redis is unavailable. */
 export type Vault = {
-  /** Seals upstream's key under a team key. @throws GatewayOptionsError for keys that can be guessed. */
+  /** Seals an upstream key under a team key. @throws GatewayOptionsError for keys that can be guessed. */
   seal: (sealing: Sealing) => Promise<SealedKey>
-  /** Puts another key of upstream's in the place of every sealed one; how many. @throws GatewayOptionsError under another master key. */
+  /**
+   * Replaces the upstream key under every team key of a team; returns their number. @throws GatewayOptionsError under
+   * another master key.
+   */
   rotate: (team: string, upstreamKey: string) => Promise<number>
-  /** False: there was none. Every process forgets it within seconds, at most a minute. */
+  /** Deletes a sealed key; `false`: there was none. All processes evict it within seconds, at most a minute. */
   revoke: (team: string, id: string) => Promise<boolean>
   list: (team: string) => Promise<SealedKey[]>
-  /** What a team key opens; `undefined`: nothing. */
+  /** Returns the upstream key sealed under a team key; `undefined`: none. */
   open: (team: string, teamKey: string) => Promise<string | undefined>
   close: () => void
 }
@@ -36,30 +39,31 @@ export type Vault = {
 const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 
 /**
- * @param masterKey the operator's own, without which nothing can be sealed or rotated
- * @example
- * const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
+ * @param masterKey The operator's master key, required by `seal` and `rotate`.
+ * @example const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
  */
 export function openVault({ redis, masterKey }: { redis: string | RedisClient; masterKey?: string }): Vault {
-  const link = createLink(redis, { ...DEADLINES, onChange: () => undefined })
+  const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
   const rotateScript = createScript(rotateSource)
 
   function master(): string {
     if (masterKey === undefined || !isStrong(masterKey))
       throw new GatewayOptionsError(
-        'LLM_GATEWAY_MASTER_KEY: must have 24 characters or more, as keys new makes them',
+        'LLM_GATEWAY_MASTER_KEY: must have at least 24 characters; llm-gateway keys new makes one',
       )
     return masterKey
   }
 
-  async function told(team: string) {
-    await link.ask((client) => client.publish(CHANNEL, team))
+  async function notify(team: string) {
+    await connection.run((client) => client.publish(CHANNEL, team))
   }
 
   return {
     async seal({ team, teamKey, upstreamKey, by = 'a program' }) {
       if (!isStrong(teamKey))
-        throw new GatewayOptionsError('team key: can be guessed; llm-gateway keys new makes one that cannot')
+        throw new GatewayOptionsError(
+          'team key: is too easy to guess; llm-gateway keys new makes a strong one',
+        )
       if (!/^[!-~]{8,4000}$/.test(upstreamKey))
         throw new GatewayOptionsError("upstream's key: must be one word of at least 8 characters")
       const id = idOf(teamKey, team)
@@ -69,13 +73,13 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
         [`m:${id}`]: seal(teamKey, master(), { team, what: 'team-key', id }),
         [`i:${id}`]: JSON.stringify(entry),
       }
-      await link.ask((client) => client.hset(vaultOf(team), fields))
-      await told(team)
+      await connection.run((client) => client.hset(vaultOf(team), fields))
+      await notify(team)
       return { id, ...entry }
     },
     async rotate(team, upstreamKey) {
       const key = master()
-      const fields = await link.ask((client) => client.hgetall(vaultOf(team)))
+      const fields = await connection.run((client) => client.hgetall(vaultOf(team)))
       const args: string[] = []
       for (const [field, value] of Object.entries(fields)) {
         if (!field.startsWith('m:')) continue
@@ -88,27 +92,29 @@ export function openVault({ redis, masterKey }: { redis: string | RedisClient; m
         args.push(id, seal(upstreamKey, teamKey, { team, what: 'upstream', id }))
       }
       if (args.length === 0) return 0
-      const set = await link.ask((client) => rotateScript.run(client, [vaultOf(team)], args))
-      await told(team)
+      const set = await connection.run((client) => rotateScript.run(client, [vaultOf(team)], args))
+      await notify(team)
       return typeof set === 'number' ? set : 0
     },
     async revoke(team, id) {
-      const gone = await link.ask((client) => client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`))
-      await told(team)
+      const gone = await connection.run((client) =>
+        client.hdel(vaultOf(team), `t:${id}`, `m:${id}`, `i:${id}`),
+      )
+      await notify(team)
       return gone > 0
     },
     async list(team) {
-      const fields = await link.ask((client) => client.hgetall(vaultOf(team)))
+      const fields = await connection.run((client) => client.hgetall(vaultOf(team)))
       return Object.entries(fields).flatMap(([field, value]) =>
         field.startsWith('i:') ? [{ id: field.slice(2), ...entryOf(value) }] : [],
       )
     },
     async open(team, teamKey) {
       const id = idOf(teamKey, team)
-      const value = await link.ask((client) => client.hget(vaultOf(team), `t:${id}`))
+      const value = await connection.run((client) => client.hget(vaultOf(team), `t:${id}`))
       return value === null ? undefined : unseal(value, teamKey, { team, what: 'upstream', id })
     },
-    close: () => link.close(),
+    close: () => connection.close(),
   }
 }
 

@@ -1,12 +1,13 @@
-import type { Call, Stage } from '../call.ts'
-import { type Refusal, refuse } from '../refuse.ts'
-import type { Keeper } from './keeper.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Refusal } from '../core/refusal.ts'
+import type { KeyProvider } from './key-provider.ts'
 
 /**
- * Turns away, before any cache is asked, a team key that is sealed no more. Costs nothing while the key is known, which it
- * is for a minute at a time. Where Redis cannot be asked, that it was revoked is not known: answers at hand are given.
+ * Refuses, before any cache is asked, calls whose team key is no longer sealed. Costs nothing while the key is
+ * cached, a minute at a time. While Redis is unavailable a revocation is unknown, and cached answers are served.
  */
-export function revoked(keeper: Keeper): Stage {
+export function revoked(keyProvider: KeyProvider): Stage {
   return (next) => {
     async function ask(call: Call, opening: Promise<string | Refusal>) {
       const opened = await opening
@@ -15,10 +16,10 @@ export function revoked(keeper: Keeper): Stage {
     }
 
     return function revoked(call) {
-      const { teamKey, caller, outgoing, rules } = call
-      if (teamKey === undefined || outgoing.signed) return next(call)
-      if (!rules.egress.lacksKey(outgoing.headers, teamKey)) return next(call)
-      const opened = keeper.open(caller.team, teamKey)
+      const { teamKey, caller, outbound, policy } = call
+      if (teamKey === undefined || outbound.signed) return next(call)
+      if (!policy.egress.lacksKey(outbound.headers, teamKey)) return next(call)
+      const opened = keyProvider.open(caller.team, teamKey)
       return typeof opened === 'string' ? next(call) : ask(call, opened)
     }
   }

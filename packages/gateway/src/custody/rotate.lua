@@ -1,11 +1,11 @@
--- Puts another key of upstream's in the place of all that are sealed for a team, except those revoked meanwhile. The
--- arguments are ids of team keys and, after each, upstream's key sealed under it.
+-- Replaces the upstream key of every team key sealed for a team, except those revoked meanwhile. The arguments are pairs:
+-- the id of a team key, and the upstream key sealed under it.
 --
 -- Input:
 --   KEYS[1]   the team's vault
 --
 -- Output:
---   set   how many there are now
+--   set   number of replaced keys
 
 local set = 0
 for at = 1, #ARGV, 2 do

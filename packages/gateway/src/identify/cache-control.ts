@@ -1,15 +1,15 @@
 import * as z from 'zod/mini'
-import { isObject } from '../json.ts'
-import type { CacheControl } from './context.ts'
-import type { Complain } from './schema.ts'
+import type { CacheControl } from '../core/context.ts'
+import type { Complain } from '../core/controls.ts'
+import { isObject } from '../core/json.ts'
 
 type Restrictions = Exclude<CacheControl, false>
 
 const seconds = z.number().check(z.nonnegative())
 const namespace = z.string().check(z.maxLength(1_024))
 
-/** Each control under all of its spellings: `noStore`, `no-store`, `no_store`. */
-const SPELT: Record<string, keyof Restrictions> = {
+/** Control by spelling, without hyphens and underscores: `noStore`, `no-store`, `no_store`. */
+const CONTROL_BY_SPELLING: Record<string, keyof Restrictions> = {
   nocache: 'noCache',
   nostore: 'noStore',
   onlyifcached: 'onlyIfCached',
@@ -21,13 +21,13 @@ const SPELT: Record<string, keyof Restrictions> = {
   namespace: 'namespace',
 }
 const OFF = new Set(['off', 'false', 'none', 'no', '0'])
-/** Cache-Control's words for what is so in any case. */
+/** Cache-Control directives that change nothing here. */
 const PLAIN = new Set(['', 'true', 'on', 'public', 'must-revalidate', 'no-transform'])
 
 /**
- * What a call says of the cache, as an object, as JSON, or by hand in the manner of Cache-Control:
- * `no-store, max-age=60, namespace=a`. All that can be said here restricts. So what is not understood restricts as much as
- * anything can, and `complain` is told: an answer is rather asked for again than given to another than was meant.
+ * Parses cache controls from an object, JSON, or Cache-Control syntax: `no-store, max-age=60, namespace=a`. All
+ * controls only restrict. So anything that is not understood counts as the strictest restriction, and is reported to
+ * `complain`: asking upstream again is safer than serving a wrong answer.
  */
 export function cacheControl(given: unknown, complain: Complain): CacheControl | undefined {
   if (given === undefined || given === null || given === true) return undefined
@@ -39,7 +39,7 @@ export function cacheControl(given: unknown, complain: Complain): CacheControl |
 }
 
 function fromText(text: string, complain: Complain): CacheControl | undefined {
-  const json = parsed(text)
+  const json = parseJson(text)
   if (json !== undefined && typeof json !== 'number') return cacheControl(json, complain)
   const members: [string, unknown][] = []
   for (const part of text.split(',').map((part) => part.trim())) {
@@ -55,7 +55,7 @@ function fromMembers(members: [string, unknown][], complain: Complain): CacheCon
   const cache: Restrictions = {}
   let isUnderstood = true
   for (const [name, value] of members) {
-    const control = SPELT[name.replace(/[-_]/g, '').toLowerCase()]
+    const control = CONTROL_BY_SPELLING[name.replace(/[-_]/g, '').toLowerCase()]
     if (value === undefined || value === null) continue
     if (control === undefined) {
       complain('cache')
@@ -71,7 +71,7 @@ function fromMembers(members: [string, unknown][], complain: Complain): CacheCon
       if (success) cache[control] = data
       else complain(`cache.${control}`)
     } else if (control === 'semantic') {
-      // `exact-only` is said, `semantic` is denied.
+      // `exact-only` switches it off when true, `semantic` when false.
       const isDenied = value === false || value === 'false'
       if (isDenied || (value && /^exact/i.test(name))) cache.semantic = false
     } else if (value && value !== 'false') cache[control] = true
@@ -79,7 +79,7 @@ function fromMembers(members: [string, unknown][], complain: Complain): CacheCon
   return isUnderstood ? cache : false
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -1,37 +1,16 @@
-import type { CacheControl, GatewayContext } from './context.ts'
+import type { CacheControl, GatewayContext } from '../core/context.ts'
+import type { Controls } from '../core/controls.ts'
 import type { Checked } from './schema.ts'
 
-/** What was asked of us for one call, from all doors, checked. */
-export type Controls = {
-  cache: {
-    read: boolean
-    store: boolean
-    onlyIfCached: boolean
-    /** Answers to other wordings will do. */
-    semantic: boolean
-    /** Seconds; absent: the policy's. */
-    ttl?: number
-    /** Seconds; absent: any age within its life. */
-    maxAge?: number
-    namespace?: string
-  }
-  session?: string
-  user?: string
-  /** Every name of the end user and of the session, from all doors, and who says so. Absent: none was given. */
-  people?: readonly string[]
-  /** One of them is no name: whose the call is cannot be told. */
-  unusable?: true
-  trace?: string
-  tags: string[]
-  onLimit?: 'reject' | 'wait'
+const DEFAULT_CONTROLS: Controls = {
+  cache: { read: true, store: true, onlyIfCached: false, semantic: true },
+  tags: [],
 }
 
-const plain: Controls = { cache: { read: true, store: true, onlyIfCached: false, semantic: true }, tags: [] }
-
-/** Later sources win over earlier ones; tags add up, and so do the names of whom a call is for. */
+/** Merges the sources of controls; later ones override earlier ones. Tags and the names of end users add up. */
 export function controlsOf(sources: (Checked | undefined)[]): Controls {
   const given = sources.filter((source) => source !== undefined)
-  if (given.length === 0) return plain
+  if (given.length === 0) return DEFAULT_CONTROLS
   const merged: GatewayContext = Object.assign({}, ...given)
   const controls: Controls = {
     cache: cacheOf(given.map((source) => source.cache)),
@@ -47,7 +26,7 @@ export function controlsOf(sources: (Checked | undefined)[]): Controls {
   return controls
 }
 
-/** What names a user names no session: the two are kept apart. */
+/** Prefixes each name with its kind: equal names of a user and a session differ. */
 function peopleIn({ user, session, also = [] }: Checked): string[] {
   const names = also.map((name) => `also ${name}`)
   if (user !== undefined) names.push(`user ${user}`)
@@ -55,19 +34,19 @@ function peopleIn({ user, session, also = [] }: Checked): string[] {
   return names
 }
 
-/** Each source can only narrow what the others allow; numbers of the wrong kind are as if not said. */
-function cacheOf(wishes: (CacheControl | undefined)[]): Controls['cache'] {
-  const cache = { ...plain.cache }
-  for (const wish of wishes) {
-    if (wish === undefined) continue
-    if (wish === false || wish.noCache) cache.read = false
-    if (wish === false || wish.noStore) cache.store = false
-    if (wish === false) continue
-    if (wish.onlyIfCached) cache.onlyIfCached = true
-    if (wish.semantic === false) cache.semantic = false
-    if (isSeconds(wish.ttl)) Object.assign(cache, { ttl: wish.ttl })
-    if (isSeconds(wish.maxAge)) Object.assign(cache, { maxAge: wish.maxAge })
-    if (typeof wish.namespace === 'string') Object.assign(cache, { namespace: wish.namespace })
+/** Each source can only narrow the others; values of the wrong type are ignored. */
+function cacheOf(requested: (CacheControl | undefined)[]): Controls['cache'] {
+  const cache = { ...DEFAULT_CONTROLS.cache }
+  for (const control of requested) {
+    if (control === undefined) continue
+    if (control === false || control.noCache) cache.read = false
+    if (control === false || control.noStore) cache.store = false
+    if (control === false) continue
+    if (control.onlyIfCached) cache.onlyIfCached = true
+    if (control.semantic === false) cache.semantic = false
+    if (isSeconds(control.ttl)) Object.assign(cache, { ttl: control.ttl })
+    if (isSeconds(control.maxAge)) Object.assign(cache, { maxAge: control.maxAge })
+    if (typeof control.namespace === 'string') Object.assign(cache, { namespace: control.namespace })
   }
   return cache
 }

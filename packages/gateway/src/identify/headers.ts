@@ -1,7 +1,8 @@
-import type { GatewayContext } from './context.ts'
-import { type Checked, type Complain, checkedControls } from './schema.ts'
+import type { GatewayContext } from '../core/context.ts'
+import type { Complain } from '../core/controls.ts'
+import { type Checked, checkedControls } from './schema.ts'
 
-/** Everything we read from a request's headers; all of it is taken out before the request leaves this process. */
+/** All headers that the gateway reads. They are removed before the request leaves this process. */
 const NAMES = [
   'x-gateway-agent',
   'x-gateway-session',
@@ -16,15 +17,13 @@ const NAMES = [
 
 /** Controls of one call, and the team key if the call brings its own. */
 export type CallOptions = GatewayContext & {
-  /** A team key other than the client's. Travels as `x-gateway-token`, which the SDK's debug log leaves out. */
+  /** A team key other than the client's. Sent as `x-gateway-token`, which the SDK's debug log omits. */
   key?: string
 }
 
 /**
- * The second argument of `create()` for one call with its own controls.
- *
- * @example
- * client.chat.completions.create(body, gatewayOptions({ session: 'T-1', cache: { noStore: true } }))
+ * Builds the second argument of `create()` for one call with its own controls.
+ * @example client.chat.completions.create(body, gatewayOptions({ session: 'T-1', cache: { noStore: true } }))
  */
 export function gatewayOptions(given: CallOptions): { headers: Record<string, string> } {
   const headers: Record<string, string> = {}
@@ -34,9 +33,9 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
   }
   const malformed = new Set<string>()
   const options = checkedControls(given, (field) => malformed.add(field))
-  // What is no name travels as none, which the other end finds malformed, too, and says so.
+  // An invalid name is sent as an empty one, which the reader reports as malformed, too.
   for (const field of ['agent', 'session', 'user', 'trace'] as const)
-    put(`x-gateway-${field}`, malformed.has(field) ? '' : nameable(field, options[field]))
+    put(`x-gateway-${field}`, malformed.has(field) ? '' : headerName(field, options[field]))
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
   put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
   put('x-gateway-on-limit', options.onLimit)
@@ -44,8 +43,8 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
   return { headers }
 }
 
-/** Two users whose names differ in half a character only would be one in a header. */
-const nameable = (field: string, name: string | undefined) =>
+/** Rejects lone surrogates: two different names would be equal once encoded. */
+const headerName = (field: string, name: string | undefined) =>
   (field === 'user' || field === 'session') && name?.isWellFormed() === false ? '' : name
 
 /** A key is never ignored: a malformed one counts as a key that no policy lists. */
@@ -60,7 +59,7 @@ function keyIn(given: CallOptions | null | undefined): string | undefined {
   return typeof key === 'string' || typeof key === 'number' ? `${key}` : ''
 }
 
-/** Controls of a call in its headers begin so. None of them leaves this process, whether it is known or not. */
+/** Prefix of control headers. No header with it leaves this process, known or not. */
 const PREFIX = 'x-gateway-'
 
 export function hasGatewayHeaders(headers: Headers): boolean {
@@ -68,15 +67,15 @@ export function hasGatewayHeaders(headers: Headers): boolean {
   return false
 }
 
-/** A copy without them: a caller's headers are never changed under its hands. */
+/** Returns a copy without control headers; the caller's own headers are never changed. */
 export function withoutGatewayHeaders(headers: Headers): Headers {
   const clean = new Headers(headers)
   for (const name of [...clean.keys()]) if (name.startsWith(PREFIX)) clean.delete(name)
   return clean
 }
 
-/** Reads the controls in a request's headers. Malformed ones are ignored, and `complain` is told their names. */
-export function readHeaders(headers: Headers, complain: Complain): ToldOptions {
+/** Reads the controls in a request's headers. Ignores malformed ones and reports their names to `complain`. */
+export function readHeaders(headers: Headers, complain: Complain): HeaderOptions {
   const given: Record<string, unknown> = {}
   for (const field of ['agent', 'session', 'user', 'trace'] as const)
     given[field] = read(headers, `x-gateway-${field}`)
@@ -85,11 +84,11 @@ export function readHeaders(headers: Headers, complain: Complain): ToldOptions {
   const cache = read(headers, 'x-gateway-cache')
   if (cache !== undefined) given.cache = cache
   given.onLimit = read(headers, 'x-gateway-on-limit')
-  const options: ToldOptions = checkedControls(given, (field) =>
+  const options: HeaderOptions = checkedControls(given, (field) =>
     complain(`x-gateway-${field === 'onLimit' ? 'on-limit' : field}`),
   )
   const key = read(headers, 'x-gateway-token')
-  // A key is never ignored: a call that shows a wrong one must not run under the client's own.
+  // A key is never ignored: a call with a wrong one must not run under the client's own.
   if (key !== undefined) options.key = key
   readAlso(headers, options)
   return options
@@ -105,11 +104,11 @@ function read(headers: Headers, name: (typeof NAMES)[number]): string | undefine
   }
 }
 
-/** What the headers of one call say. */
-export type ToldOptions = Checked & Pick<CallOptions, 'key'>
+/** Options read from the headers of one call. */
+export type HeaderOptions = Checked & Pick<CallOptions, 'key'>
 
-/** Names of the user and the session beside those that records show: a server may be told of several. */
-function readAlso(headers: Headers, options: ToldOptions): void {
+/** Reads further names of user and session: the standalone server may receive several. */
+function readAlso(headers: Headers, options: HeaderOptions): void {
   for (const name of ['x-gateway-user', 'x-gateway-session'])
     if (isUndecodable(headers.get(name))) options.unusable = true
   const text = read(headers, 'x-gateway-also')
@@ -120,7 +119,7 @@ function readAlso(headers: Headers, options: ToldOptions): void {
   if (!Array.isArray(names) || also.length < names.length) options.unusable = true
 }
 
-/** It reads as another name does that is encoded. */
+/** Such a value would equal another name in encoded form. */
 function isUndecodable(value: string | null): boolean {
   if (value === null || !value.includes('%')) return false
   try {
@@ -131,7 +130,7 @@ function isUndecodable(value: string | null): boolean {
   }
 }
 
-/** JSON from `gatewayOptions`, or by hand: `a, b`. */
+/** Parses JSON from `gatewayOptions`, or a list written by hand: `a, b`. */
 function parseTags(text: string): unknown[] {
   const json = tryJson(text)
   return Array.isArray(json) ? json : text.split(',')

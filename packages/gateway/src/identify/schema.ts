@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
-import { isObject } from '../json.ts'
+import type { GatewayContext } from '../core/context.ts'
+import type { Complain } from '../core/controls.ts'
+import { isObject } from '../core/json.ts'
 import { cacheControl } from './cache-control.ts'
-import type { GatewayContext } from './context.ts'
 
 /** Longest name or id of a caller, session, user, trace or tag, in characters. */
 const MAX_NAME = 1_024
@@ -11,11 +12,11 @@ const name = z.string().check(z.minLength(1), z.maxLength(MAX_NAME))
 const nameOrNumber = z.union([name, z.number()])
 const tag = z.union([z.string().check(z.maxLength(MAX_NAME)), z.number(), z.boolean()])
 
-/** Controls of one call. */
+/** Validated controls of one call. */
 export type Checked = GatewayContext & {
-  /** More names of the end user or the session. */
+  /** Further names of the end user or the session. */
   also?: string[]
-  /** A user or a session was given that is no name: whose the call is cannot be told. */
+  /** Set when a user or session was given that is no valid name: the end user of the call is unknown. */
   unusable?: true
 }
 
@@ -24,14 +25,11 @@ const isGiven = (value: unknown) => value !== undefined && value !== null
 
 const NAMES = ['agent', 'session', 'user', 'trace'] as const
 
-/** Told of each control that is ignored, by its name. */
-export type Complain = (field: string) => void
-
 /**
- * Checks the controls of one call, wherever they came from: headers, a `withGateway` context, a request body. Each field
- * stands alone. One of the wrong kind is as if it had not been given, so that it can change neither what the call is nor
- * whose it is; but that a user or a session was meant, and cannot be told, is kept. Restrictions of the cache err the
- * other way: what is meant as one, if oddly written, restricts.
+ * Validates the controls of one call from any source: headers, a `withGateway` context, a request body. Each field is
+ * checked on its own. An invalid one counts as not given, so that it can change neither the call nor its owner; but
+ * an invalid user or session is noted in `unusable`. Cache restrictions are the opposite: an invalid one counts as
+ * the strictest.
  */
 export function checkedControls(given: unknown, complain: Complain): Checked {
   const checked: Checked = {}
@@ -53,7 +51,7 @@ export function checkedControls(given: unknown, complain: Complain): Checked {
 
 const known = new WeakMap<object, Checked>()
 
-/** The same for a context of the program's own, once for each object. */
+/** The same for a context of the program, once per object. */
 export function checkedContext(context: GatewayContext | undefined, complain: Complain): Checked | undefined {
   if (typeof context !== 'object' || context === null) return undefined
   const found = known.get(context)
@@ -78,7 +76,7 @@ function fieldOf<T>(
   })
 }
 
-/** What `read` comes to; `otherwise`, where looking at what the program gave throws. */
+/** Returns the result of `read`; `otherwise`, where a value of the program throws when it is inspected. */
 function readOr<T>(otherwise: T, field: string, complain: Complain, read: () => T): T {
   try {
     return read()
@@ -88,7 +86,7 @@ function readOr<T>(otherwise: T, field: string, complain: Complain, read: () => 
   }
 }
 
-/** A name that cannot be read is one that was given. */
+/** A name that cannot be read counts as given. */
 const mayBeGiven = (source: Record<string, unknown>, field: string): boolean =>
   readOr(
     true,
@@ -97,7 +95,7 @@ const mayBeGiven = (source: Record<string, unknown>, field: string): boolean =>
     () => isGiven(source[field]),
   )
 
-/** A Proxy that was revoked is no object to read from. */
+/** False for a revoked Proxy, which throws on every access. */
 const isReadable = (given: unknown): boolean =>
   readOr(
     false,
@@ -106,7 +104,7 @@ const isReadable = (given: unknown): boolean =>
     () => isObject(given),
   )
 
-/** Tags that are text, or a number or truth value written as one; all others are left out. */
+/** Keeps tags that are texts, numbers or booleans; drops and reports all others. */
 function tagsOf(given: unknown, complain: Complain): string[] | undefined {
   if (given === undefined || given === null) return undefined
   if (!Array.isArray(given)) {

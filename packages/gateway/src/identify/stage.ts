@@ -1,7 +1,7 @@
-import type { Stage } from '../call.ts'
-import { refuse } from '../refuse.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Stage } from '../core/call.ts'
 
-/** Turns away whoever claims to be somebody and cannot show it. */
+/** Refuses callers whose claimed identity is not proven. */
 export const identify: Stage = (next) =>
   async function identify(call) {
     const { refusal } = call.caller

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { JsonObject } from '../call.ts'
+import type { JsonObject } from '../core/json.ts'
 import { asOpenAI, refusalFrom } from './errors.ts'
 
 const codeOf = (status: number, error: JsonObject, headers: Record<string, string> = {}) =>
@@ -15,7 +15,7 @@ test.each([
   ['requests', 'gateway_rpm_exceeded'],
   ['tokens', 'gateway_tpm_exceeded'],
   ['max_parallel_requests', 'gateway_queue_full'],
-])('a limit of %s is told by its header, or by its message where there is none', (kind, code) => {
+])('a limit of %s is recognised by its header, or without one by its message', (kind, code) => {
   const message = limited(kind)
   expect(codeOf(429, { message, type: 'throttling_error', code: '429' }, { rate_limit_type: kind })).toBe(
     code,

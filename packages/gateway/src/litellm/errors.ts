@@ -1,32 +1,34 @@
-import type { JsonObject } from '../call.ts'
-import { object, text } from '../json.ts'
-import type { Refusal, RefusalCode } from '../refuse.ts'
+import { type JsonObject, object, text } from '../core/json.ts'
+import type { Refusal, RefusalCode } from '../core/refusal.ts'
 
-/** Its window is a minute from a key's first request, and its `retry-after` always says 60: the rest of it is not told. */
+/**
+ * LiteLLM's window is a minute from a key's first request. Its `retry-after` always says 60, never the rest of the
+ * window.
+ */
 const WINDOW_MS = 60_000
 
 /**
- * The proxy's own no, in our codes; `undefined`: the answer is upstream's. Told by type and message: the same thing has
- * had different statuses (a budget 400 and 429, a model 401 and 403). Source: LiteLLM 1.81 to 1.111, `ProxyErrorTypes`,
- * `parallel_request_limiter_v3`; 1.102.4 measured.
+ * Maps a refusal of the proxy itself to the gateway's codes; `undefined`: the answer is upstream's. Matches type and
+ * message, since one error has had several statuses (a budget 400 and 429, a model 401 and 403). Source: LiteLLM 1.81
+ * to 1.111, `ProxyErrorTypes`, `parallel_request_limiter_v3`; 1.102.4 measured.
  */
 export function refusalFrom(status: number, headers: Headers, body: JsonObject): Refusal | undefined {
   const error = object(body.error)
   const message = text(error.message)
   const type = text(error.type)
-  if (isUpstreams(message)) return undefined
+  if (isFromProvider(message)) return undefined
   const limited = limitOf(status, headers, message)
   if (limited !== undefined) return limited
   if (type === 'budget_exceeded' || /^(ExceededBudget|Budget has been exceeded)/.test(message))
-    return said('gateway_daily_usd_exceeded', message, { 'x-gateway-limit': 'daily_usd' })
+    return refusalOf('gateway_daily_usd_exceeded', message, { 'x-gateway-limit': 'daily_usd' })
   if (/_model_access_denied$/.test(type) || /Invalid model name passed in/.test(message))
-    return { ...said('gateway_model_not_allowed', message), param: 'model' }
-  if (status === 401) return said('gateway_unknown_key', message)
+    return { ...refusalOf('gateway_model_not_allowed', message), param: 'model' }
+  if (status === 401) return refusalOf('gateway_unknown_key', message)
   return undefined
 }
 
-/** LiteLLM puts its own name for it before what a provider said. */
-const isUpstreams = (message: string) => /^litellm\.\w+/.test(message)
+/** LiteLLM prefixes a provider's message with its own class name. */
+const isFromProvider = (message: string) => /^litellm\.\w+/.test(message)
 
 const LIMITS: Record<string, [RefusalCode, string]> = {
   requests: ['gateway_rpm_exceeded', 'rpm'],
@@ -39,17 +41,17 @@ function limitOf(status: number, headers: Headers, message: string): Refusal | u
   const kind = headers.get('rate_limit_type') ?? /Limit type: (\w+)/.exec(message)?.[1]
   const [code, limit] = (kind !== null && kind !== undefined && LIMITS[kind]) || []
   if (code === undefined || limit === undefined) return undefined
-  return { ...said(code, message, { 'x-gateway-limit': limit }), retryAfterMs: WINDOW_MS }
+  return { ...refusalOf(code, message, { 'x-gateway-limit': limit }), retryAfterMs: WINDOW_MS }
 }
 
-/** Messages name keys by their hashes, which say nothing to whoever reads them. */
-const said = (code: RefusalCode, message: string, headers: Record<string, string> = {}): Refusal => ({
+/** Messages name keys by their hashes, which mean nothing to a reader. */
+const refusalOf = (code: RefusalCode, message: string, headers: Record<string, string> = {}): Refusal => ({
   code,
   message: `LiteLLM: ${message.replaceAll(/\b[0-9a-f]{64}\b/g, 'of this team')}`,
   headers,
 })
 
-/** OpenAI's codes and types, which LiteLLM replaces by the status and by words of its own. */
+/** Restores OpenAI's codes and types, which LiteLLM replaces by the status and by its own. */
 export function asOpenAI(status: number, body: JsonObject): JsonObject {
   const error = object(body.error)
   const message = text(error.message)

@@ -1,20 +1,20 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../options-error.ts'
+import { check, GatewayOptionsError } from '../core/options-error.ts'
 
-/** A LiteLLM proxy: all calls go through it in mode `litellm`, and in mode `embedded` those that find no other way. */
+/** A LiteLLM proxy: all calls go through it in mode `litellm`; in mode `embedded`, those whose direct route fails. */
 export type LitellmOptions = {
   /** Address of the proxy, with or without `/v1`. @default LITELLM_BASE_URL */
   baseURL?: string
   /** The team's virtual key there. @default LITELLM_API_KEY, or the team key (`key`, LLM_GATEWAY_KEY) */
   apiKey?: string
-  /** Embedded: after so many failures of the direct route in a row, calls go through the proxy. @default 3 */
+  /** Embedded: consecutive failures of the direct route after which calls go through the proxy. @default 3 */
   afterFailures?: number
-  /** Embedded: milliseconds until the direct route is looked at again. @default 15000 */
+  /** Embedded: milliseconds until the direct route is probed again. @default 15000 */
   lookAgainMs?: number
 }
 
 export type LitellmSettings = {
-  /** Ends in a path below which OpenAI's begin. */
+  /** Base URL below which OpenAI's paths begin. */
   base: string
   apiKey: string
   afterFailures: number
@@ -37,14 +37,14 @@ export const litellmSchema = z.optional(
         lookAgainMs: z.optional(z.number().check(z.positive())),
       }),
     ],
-    'must be false, or say where the proxy is',
+    'must be false, or an object with the address of the proxy',
   ),
 )
 
 /**
- * `undefined`: there is no proxy. In embedded mode it is the environment that switches the fallback on, with an address
- * and a key.
- * @throws GatewayOptionsError naming what is missing.
+ * Resolves the settings; `undefined`: no proxy. In embedded mode, an address and a key in the environment enable the
+ * fallback.
+ * @throws GatewayOptionsError naming the missing option.
  */
 export function litellmSettingsOf(
   mode: 'embedded' | 'litellm' | 'direct',
@@ -59,10 +59,10 @@ export function litellmSettingsOf(
   const isAsked = mode === 'litellm' || given !== undefined
   if (!isAsked && (baseURL === undefined || apiKey === undefined)) return undefined
   if (baseURL === undefined)
-    throw new GatewayOptionsError('gateway.litellm.baseURL: is missing, and so is LITELLM_BASE_URL')
+    throw new GatewayOptionsError('gateway.litellm.baseURL: is missing; set it, or LITELLM_BASE_URL')
   if (apiKey === undefined)
     throw new GatewayOptionsError(
-      'gateway.litellm.apiKey: is missing, and so are LITELLM_API_KEY and the team key, LLM_GATEWAY_KEY',
+      'gateway.litellm.apiKey: is missing; set it, LITELLM_API_KEY, or the team key LLM_GATEWAY_KEY',
     )
   if (options.baseURL === undefined) check(address, baseURL, 'LITELLM_BASE_URL')
   return {
@@ -73,7 +73,7 @@ export function litellmSettingsOf(
   }
 }
 
-/** LiteLLM answers with and without `/v1`; records are easier to compare when paths look like OpenAI's. */
+/** LiteLLM answers with and without `/v1`; with it, recorded paths equal OpenAI's. */
 function baseOf(url: string): string {
   const base = url.replace(/\/+$/, '')
   return /^https?:\/\/[^/]+$/.test(base) ? `${base}/v1` : base

@@ -1,15 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Call } from '../call.ts'
-import { cacheFor } from './request.ts'
+import type { Call } from '../core/call.ts'
+import { litellmCacheControl } from './request.ts'
 
 type Asker = { team: string; shared: boolean; perUser: boolean; namespace: string | undefined; user: string }
 
 const namespaceOf = ({ team, shared, perUser, namespace, user }: Asker) =>
-  cacheFor(
+  litellmCacheControl(
     {
       body: { user },
-      caller: { team, shared, perUser, shares: true, exact: { ttlSeconds: 60 } },
+      caller: { team, crossTeamCache: shared, perUser, cacheable: true, exact: { ttlSeconds: 60 } },
       controls: { cache: { read: true, store: true, namespace } },
     } as unknown as Call,
     undefined,

@@ -1,23 +1,23 @@
 import { hash } from 'node:crypto'
-import { userOf } from '../cache/owner.ts'
-import type { Call, Json, JsonObject } from '../call.ts'
-import { list, object, parseObject } from '../json.ts'
-import { tagOf } from '../redis/tag.ts'
+import type { Call } from '../core/call.ts'
+import { type Json, type JsonObject, list, object, parseObject } from '../core/json.ts'
+import { userOf } from '../fingerprint/owner.ts'
+import { hashTag } from '../redis/hash-tag.ts'
 
-/** What LiteLLM is told of a call in its own body fields: how to use its cache, and what to write into its traces. */
-export function fieldsFor(call: Call, cache: JsonObject): Record<string, Json | undefined> {
-  // Responses have metadata of their own, which is OpenAI's.
+/** Returns a call's members for LiteLLM in its own body fields: cache controls, and trace metadata. */
+export function litellmFields(call: Call, cache: JsonObject): Record<string, Json | undefined> {
+  // Responses have `metadata` of OpenAI's own.
   const name = call.operation === 'responses' ? 'litellm_metadata' : 'metadata'
-  return { ...call.outgoing.edits, cache, [name]: metadataOf(call, name) }
+  return { ...call.outbound.bodyEdits, cache, [name]: metadataOf(call, name) }
 }
 
-/** Neither read nor written: what is asked is nobody else's, or somebody else keeps the answers. */
+/** Neither reads nor stores: the answer must not be shared, or the gateway caches it itself. */
 export const NO_CACHE: JsonObject = { 'no-cache': true, 'no-store': true }
 
-/** Our cache controls in LiteLLM's words. `bypass`: the answer must not be shared. */
-export function cacheFor(call: Call, bypass: string | undefined): JsonObject {
+/** Maps the gateway's cache controls to LiteLLM's. `bypass`: the answer must not be shared. */
+export function litellmCacheControl(call: Call, bypass: string | undefined): JsonObject {
   const { caller, controls } = call
-  if (bypass !== undefined || !caller.shares || caller.exact === undefined) return NO_CACHE
+  if (bypass !== undefined || !caller.cacheable || caller.exact === undefined) return NO_CACHE
   const { read, store, ttl = Number.POSITIVE_INFINITY, maxAge, namespace } = controls.cache
   const seconds = Math.floor(Math.min(caller.exact.ttlSeconds, ttl))
   const cache: JsonObject = {}
@@ -25,49 +25,49 @@ export function cacheFor(call: Call, bypass: string | undefined): JsonObject {
   if (!store || seconds < 1) cache['no-store'] = true
   else cache.ttl = seconds
   if (maxAge !== undefined && maxAge >= 1) cache['s-maxage'] = Math.floor(maxAge)
-  // LiteLLM gives one key's answers to another; a namespace of its own keeps a team's to itself.
+  // LiteLLM shares answers between keys; a namespace per team prevents it.
   const user = caller.perUser ? hash('sha256', userOf(call) ?? '', 'base64url') : undefined
-  const name = namespaceOf(caller.shared ? undefined : caller.team, namespace, user)
+  const name = namespaceOf(caller.crossTeamCache ? undefined : caller.team, namespace, user)
   if (name !== undefined) cache.namespace = name
   return cache
 }
 
-/** Each part in a place of its own, which is empty where a later one is given: none passes for another. */
+/** Each part has a fixed position, empty if a later one is given: different parts never give the same name. */
 function namespaceOf(
   team: string | undefined,
   namespace: string | undefined,
   user: string | undefined,
 ): string | undefined {
-  if (namespace === undefined && user === undefined) return team && tagOf(team)
+  if (namespace === undefined && user === undefined) return team && hashTag(team)
   const parts = [
-    team === undefined ? ALL_TEAMS : tagOf(team),
-    namespace === undefined ? '' : tagOf(namespace),
+    team === undefined ? ALL_TEAMS : hashTag(team),
+    namespace === undefined ? '' : hashTag(namespace),
     ...(user === undefined ? [] : [user]),
   ]
   return parts.join(':')
 }
 
-/** No team's tag looks like it. */
+/** No team's tag can equal it. */
 const ALL_TEAMS = '*'
 
-/** What the caller wrote for LiteLLM itself wins over what we know. */
-function metadataOf({ caller, controls, origin, outgoing, body }: Call, name: string): JsonObject {
-  // Members that are LiteLLM's were taken out of `body`; the text still has them.
-  const written = 'metadata' in outgoing.edits ? parseObject(outgoing.text) : body
-  const theirs = object(written?.[name])
+/** Members that the caller wrote for LiteLLM override the gateway's. */
+function metadataOf({ caller, controls, state, outbound, body }: Call, name: string): JsonObject {
+  // LiteLLM's members were removed from `body`; the text still has them.
+  const written = 'metadata' in outbound.bodyEdits ? parseObject(outbound.text) : body
+  const given = object(written?.[name])
   const metadata: JsonObject = {
-    ...theirs,
+    ...given,
     spend_logs_metadata: {
       agent: caller.agent.toWellFormed(),
-      call_id: origin.id,
-      ...object(theirs.spend_logs_metadata),
+      call_id: state.id,
+      ...object(given.spend_logs_metadata),
     },
   }
   const { trace, session, user, tags } = controls
   if (trace !== undefined) metadata.trace_id ??= trace.toWellFormed()
   if (session !== undefined) metadata.session_id ??= session.toWellFormed()
   if (user !== undefined) metadata.trace_user_id ??= user.toWellFormed()
-  const all = new Set([...tags.map((tag) => tag.toWellFormed()), ...list(theirs.tags)])
+  const all = new Set([...tags.map((tag) => tag.toWellFormed()), ...list(given.tags)])
   if (all.size > 0) metadata.tags = [...all]
   return metadata
 }

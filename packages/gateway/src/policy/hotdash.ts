@@ -1,6 +1,6 @@
-import type { Policy } from './policy.ts'
+import type { Policy } from '../core/policy.ts'
 
-/** The policy that ships: HotDash's nine production agents in their four teams. */
+/** The built-in policy: HotDash's nine production agents in their four teams. */
 export const hotdash = {
   version: 1,
   timezone: 'UTC',
@@ -16,42 +16,42 @@ export const hotdash = {
     'text-embedding-3-large': { input: 0.13, cachedInput: 0.13, output: 0, maxOutput: 0 },
   },
   cache: { exact: { ttlSeconds: 86_400 } },
-  // Two hundredths of each budget are set apart for agents that start while Redis is away.
+  // Each allowance reserves two hundredths of the budget for agents that start while Redis is unavailable.
   teams: {
     prod_customer: {
       agents: ['ai-customer', 'support'],
       rpm: 100,
       tpm: 200_000,
       usdPerDay: 50,
-      whenRedisIsAway: { allowanceUsd: 1 },
+      onRedisUnavailable: { allowanceUsd: 1 },
     },
     prod_ceo: {
       agents: ['ceo-insights', 'ai-knowledge'],
       rpm: 60,
       tpm: 120_000,
       usdPerDay: 25,
-      whenRedisIsAway: { allowanceUsd: 0.5 },
+      onRedisUnavailable: { allowanceUsd: 0.5 },
     },
     prod_background: {
       agents: ['analytics', 'inventory', 'seo', 'ads', 'content'],
       rpm: 30,
       tpm: 60_000,
       usdPerDay: 10,
-      whenRedisIsAway: { allowanceUsd: 0.2 },
+      onRedisUnavailable: { allowanceUsd: 0.2 },
     },
     admin: {
       agents: ['testing', 'emergency'],
       rpm: 200,
       tpm: 500_000,
       usdPerDay: 100,
-      whenRedisIsAway: { allowanceUsd: 2 },
+      onRedisUnavailable: { allowanceUsd: 2 },
     },
   },
-  // Who waits for a customer goes first, what runs at night last.
+  // Agents that serve waiting customers go first, nightly work last.
   agents: {
     'ai-customer': { priority: 0 },
-    // Its customers ask the same things in many words; all others ask for fresh figures, or for variety. Until answers by
-    // meaning are proven safe between customers, the semantic cache only records what it would have served.
+    // Its customers ask the same questions in many wordings; all other agents want fresh figures or variety. Until
+    // semantic hits are proven safe across customers, the semantic cache only records what it would have served.
     support: { priority: 1, cache: { semantic: { mode: 'shadow' } } },
     'ceo-insights': { priority: 3 },
     'ai-knowledge': { priority: 4 },

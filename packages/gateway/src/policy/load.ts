@@ -1,30 +1,30 @@
 import { readFileSync } from 'node:fs'
-import { check, GatewayOptionsError } from '../options-error.ts'
+import { check, GatewayOptionsError } from '../core/options-error.ts'
+import type { Policy } from '../core/policy.ts'
 import { hotdash } from './hotdash.ts'
-import type { Policy } from './policy.ts'
 import { policySchema } from './schema.ts'
 
 /**
- * The policy in force: the caller's, a file's, or HotDash's own.
- * @throws GatewayOptionsError naming the field at fault.
+ * Loads the policy: the caller's, a file's, or the built-in one.
+ * @throws GatewayOptionsError naming the invalid field.
  */
 export function loadPolicy(given: Policy | string | undefined): Policy {
   if (given === undefined) return hotdash
-  if (typeof given === 'string') return checkPolicy(read(given), `policy ${given}`)
+  if (typeof given === 'string') return checkPolicy(readPolicyFile(given), `policy ${given}`)
   return checkPolicy(given, 'gateway.policy')
 }
 
 /**
- * What somebody else wrote, as a policy. `where` stands before each field that is named; it may be empty.
- * @throws GatewayOptionsError with a line for each field at fault.
+ * Validates an untrusted value as a policy. `where` prefixes each field name; it may be empty.
+ * @throws GatewayOptionsError with a line for each invalid field.
  */
 export function checkPolicy(value: unknown, where: string): Policy {
-  const policy = check(policySchema, value, where) as Policy
-  consistent(policy, where)
+  const policy = check(policySchema(), value, where) as Policy
+  checkConsistency(policy, where)
   return policy
 }
 
-function read(path: string): unknown {
+function readPolicyFile(path: string): unknown {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -38,8 +38,8 @@ function read(path: string): unknown {
   }
 }
 
-/** What the shape cannot say: an agent is of one team, and names refer to things that exist. */
-function consistent(policy: Policy, where: string): void {
+/** Checks what the schema cannot: an agent belongs to one team, and names refer to things that exist. */
+function checkConsistency(policy: Policy, where: string): void {
   const owner = new Map<string, string>()
   for (const [team, { agents = [], keys = [], requireKey }] of Object.entries(policy.teams ?? {})) {
     for (const agent of agents) {

@@ -1,15 +1,15 @@
-import type { AgentPolicy, CachePolicy, Policy, SemanticPolicy, TeamPolicy } from './policy.ts'
+import type { AgentPolicy, CachePolicy, Policy, SemanticPolicy, TeamPolicy } from '../core/policy.ts'
 
 export type Layer = false | CachePolicy | undefined
 type Mode = NonNullable<SemanticPolicy['mode']>
 
-/** Under it, nothing is asked by meaning. */
+/** Returns the policy with the semantic cache switched off. */
 export const withoutSemantic = (policy: Policy): Policy => ({
   ...policy,
   ...cacheOf(layerWithoutSemantic(policy.cache)),
 })
 
-/** Under it, whatever layer says `on` says `shadow`. */
+/** Returns the policy with `shadow` in place of every `on`. */
 export function inShadow(policy: Policy): Policy {
   const shadowed = <Holder extends { cache?: false | CachePolicy }>(holder: Holder): Holder => ({
     ...holder,
@@ -18,7 +18,7 @@ export function inShadow(policy: Policy): Policy {
   return ofTeams(ofAgents(shadowed(policy), shadowed), shadowed)
 }
 
-/** Inner layers override outer ones; what one of them has switched off, none inside it can switch on. */
+/** Returns the effective mode. Inner layers override outer ones, but cannot switch on what an outer one switched off. */
 export function semanticModeOf(layers: Layer[]): Mode {
   let mode: Mode = 'off'
   for (const layer of layers) {

@@ -1,4 +1,5 @@
-import type { Limits, Verdict } from './store.ts'
+import type { Limits } from '../core/limits.ts'
+import type { Verdict } from './store.ts'
 
 /**
  * What is left, in the names that OpenAI has for it. They take the place of upstream's, which tell of the whole

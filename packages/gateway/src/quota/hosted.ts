@@ -1,8 +1,8 @@
-import { feeOf } from '../account/fees.ts'
-import { searches } from '../account/meter.ts'
-import type { Call, Json, JsonObject } from '../call.ts'
-import { isSet, list, object, text } from '../json.ts'
-import { isCallers } from '../route/images.ts'
+import type { Call } from '../core/call.ts'
+import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import { feeOf } from '../pricing/fees.ts'
+import { searches } from '../pricing/meter.ts'
+import { isCallerTool } from '../tokens/images.ts'
 
 /**
  * Bounds of what tools that upstream runs add to the worst case. `passes`: how often the model may read its whole window, since
@@ -26,7 +26,7 @@ const RUN_BY_CALLER = new Set([
 ])
 
 export function hostedIn(call: Call): Hosted | Unbounded {
-  const { operation, body, rules } = call
+  const { operation, body, policy: rules } = call
   if (operation === 'embeddings' || operation === 'completions') return NONE
   const { fees, maxToolCalls: most } = rules.policy.hostedTools ?? {}
   const tools = hostedTools(body)
@@ -53,7 +53,7 @@ export function hostedIn(call: Call): Hosted | Unbounded {
     }
   const own = bound(body.max_tool_calls)
   const calls = Math.min(own ?? most ?? USUAL_MOST, most ?? Number.POSITIVE_INFINITY)
-  if (calls !== own && call.outgoing.signed)
+  if (calls !== own && call.outbound.signed)
     return {
       param: 'max_tool_calls',
       why: 'upstream may call tools as often as it likes, and a signed request cannot be told not to',
@@ -75,7 +75,7 @@ const bound = (value: Json | undefined): number | undefined =>
 export function hostedTools({ tools, input }: JsonObject): JsonObject[] {
   const added = list(input).flatMap((item) => list(object(item).tools))
   const all = added.length === 0 ? list(tools) : [...list(tools), ...added]
-  return all.filter((tool) => !isCallers(tool) && !isRunByCaller(object(tool))).map(object)
+  return all.filter((tool) => !isCallerTool(tool) && !isRunByCaller(object(tool))).map(object)
 }
 
 function isRunByCaller({ type, environment, execution }: JsonObject): boolean {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Limits } from '../core/limits.ts'
+import type { NanoUsd } from '../core/money.ts'
 import { createMemoryQuota } from './memory.ts'
-import type { Limits, NanoUsd } from './store.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000

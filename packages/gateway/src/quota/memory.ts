@@ -1,6 +1,8 @@
+import type { Limits } from '../core/limits.ts'
+import type { NanoUsd } from '../core/money.ts'
 import { DAY_MS, dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
-import type { Limits, NanoUsd, Remaining, Reservation, Settlement, Verdict } from './store.ts'
+import type { Remaining, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
 
 /** One day's money, in billionths of a dollar. `doubt` may have been spent without our seeing it. */
@@ -162,9 +164,9 @@ export function createMemoryQuota(
     const claim = claims.get(settlement.id)
     const team = teamOf(settlement.team, at)
     // Nonsense earns nobody credit: it counts as all that was reserved.
-    const cost = sane(settlement.cost) ?? claim?.reservation.worstCost ?? 0
-    const doubt = sane(settlement.doubt) ?? 0
-    const tokens = sane(settlement.tokens) ?? claim?.tokens ?? 0
+    const cost = nonNegative(settlement.cost) ?? claim?.reservation.worstCost ?? 0
+    const doubt = nonNegative(settlement.unconfirmed) ?? 0
+    const tokens = nonNegative(settlement.tokens) ?? claim?.tokens ?? 0
     const verdict: Verdict = claim?.verdict ?? { admitted: true, remaining: {} }
     settled.set(settlement.id, { verdict, until: at + REMEMBER_MS })
     claims.delete(settlement.id)
@@ -181,7 +183,7 @@ export function createMemoryQuota(
     ledger[claim.state === 'open' ? 'held' : 'doubt'] -= reservation.worstCost
     if (tokens > claim.tokens) team.window.add(at, 0, tokens - claim.tokens)
     else team.window.giveBack(claim.second, claim.tokens - tokens)
-    const learned = sane(settlement.learnOutputTokens)
+    const learned = nonNegative(settlement.learnOutputTokens)
     if (learned !== undefined) expectation.learn(reservation.agent, reservation.model, learned)
   }
 
@@ -243,5 +245,5 @@ function remaining(
   return left
 }
 
-const sane = (value: number | undefined) =>
+const nonNegative = (value: number | undefined) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? Math.ceil(value) : undefined

@@ -1,6 +1,6 @@
-import type { Ending } from '../body/recording.ts'
-import type { Call, Json, JsonObject } from '../call.ts'
-import { isSet, list, object, text } from '../json.ts'
+import type { Call } from '../core/call.ts'
+import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import type { Ending } from '../core/recording.ts'
 import { audioIn } from './worst.ts'
 
 /** The longest token of OpenAI's vocabularies, in bytes. */

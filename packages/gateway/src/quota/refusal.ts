@@ -1,7 +1,8 @@
-import type { Caller } from '../identify/who.ts'
-import type { Refusal } from '../refuse.ts'
+import type { Caller } from '../core/caller.ts'
+import type { LimitName, Limits } from '../core/limits.ts'
+import type { Refusal } from '../core/refusal.ts'
 import { rateLimitHeaders } from './headers.ts'
-import type { LimitName, Limits, Verdict } from './store.ts'
+import type { Verdict } from './store.ts'
 
 const CODES = {
   rpm: 'gateway_rpm_exceeded',
@@ -21,7 +22,7 @@ export function refusalOf(
   if (limit === 'unavailable')
     return {
       code: CODES.unavailable,
-      message: `Redis is away, so the limits of team ${team} cannot be checked, and its policy leaves this process nothing to go on with: see whenRedisIsAway of the team. (agent ${agent})`,
+      message: `Redis is away, so the limits of team ${team} cannot be checked, and its policy leaves this process nothing to go on with: see onRedisUnavailable of the team. (agent ${agent})`,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }
   const size = {

@@ -1,12 +1,13 @@
-import { feesShown } from '../account/fees.ts'
-import { searches } from '../account/meter.ts'
-import { nanoUsd } from '../account/price.ts'
-import { totalTokens } from '../account/usage.ts'
-import type { Ending } from '../body/recording.ts'
-import type { Call, Reply } from '../call.ts'
+import type { Call } from '../core/call.ts'
+import { type NanoUsd, nanoUsd } from '../core/money.ts'
+import type { Ending } from '../core/recording.ts'
+import type { Reply } from '../core/reply.ts'
+import { totalTokens } from '../core/usage.ts'
+import { feesShown } from '../pricing/fees.ts'
+import { searches } from '../pricing/meter.ts'
 import { hostedTools } from './hosted.ts'
 import { contradicts } from './plausible.ts'
-import { type NanoUsd, type Reservation, type Settlement, unused } from './store.ts'
+import { type Reservation, type Settlement, unused } from './store.ts'
 import { uplift } from './worst.ts'
 
 /** One attempt that was admitted, and how it ended. */
@@ -30,10 +31,10 @@ export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement>
   const { usage, tier, bill } = ending.usage
   if (reply.via === 'refused' || bill === 'none') return unused(reservation)
   const { hostedCalls: _, ...tokens } = usage
-  const { prices } = call.rules
+  const { prices } = call.policy
   const told = bill === 'told' && !contradicts(ending, call)
   const cost = ending.usage.unknown ? undefined : prices.cost(call.model, tokens, tier)
-  const usual = told && ending.usage.tierUntold ? prices.cost(call.model, tokens) : cost
+  const usual = told && ending.usage.tierUnreported ? prices.cost(call.model, tokens) : cost
   const settled = (cost: Price, usual: Price) => booked(attempt, told, cost, usual)
   if (!(cost instanceof Promise) && !(usual instanceof Promise)) return settled(cost, usual)
   return Promise.all([cost, usual]).then(([cost, usual]) => settled(cost, usual))
@@ -54,14 +55,14 @@ function booked(
       ? worstCost - cost
       : (fees.exact ? 0 : fees.usd) +
         Math.max(0, (usual ?? worstCost) - known) +
-        Math.ceil(known * (uplift(call.outgoing.url, call.model) - 1))
+        Math.ceil(known * (uplift(call.outbound.url, call.model) - 1))
   return {
     id,
     team,
     tokens: unknown ? inputTokens + maxOutputTokens : totalTokens(usage),
     learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
     cost: cost as NanoUsd,
-    doubt: Math.max(0, more) as NanoUsd,
+    unconfirmed: Math.max(0, more) as NanoUsd,
   }
 }
 
@@ -69,7 +70,7 @@ const NO_FEES = { usd: 0, exact: true }
 
 /** Fees besides tokens, in billionths of a dollar; `undefined` where the answer does not tell them all. */
 function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | undefined {
-  const { operation, body, rules } = call
+  const { operation, body, policy: rules } = call
   const { fees } = rules.policy.hostedTools ?? {}
   const search = fees?.chat_search
   if (searches(call)) return search === undefined ? undefined : { usd: nanoUsd(search), exact: true }

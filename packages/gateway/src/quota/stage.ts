@@ -1,14 +1,16 @@
-import type { Call, Reply, Stage } from '../call.ts'
-import { type Fault, guarded } from '../faults.ts'
-import type { Later } from '../later.ts'
-import { refuse } from '../refuse.ts'
-import { whileWanted, within } from '../wait.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { NanoUsd } from '../core/money.ts'
+import type { Reply } from '../core/reply.ts'
+import { abortedReply } from '../core/reply.ts'
+import type { DeferredQueue } from '../util/deferred.ts'
+import { type Fault, guarded } from '../util/faults.ts'
+import { raceAbort, settlesWithin } from '../util/timeout.ts'
+import { createQueue, type Refused } from './admission.ts'
 import { rateLimitHeaders } from './headers.ts'
 import type { Unbounded } from './hosted.ts'
-import { gone } from './patience.ts'
-import { createQueue, type Refused } from './queue.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
-import { type NanoUsd, type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
+import { type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
 import { createProjectTiers, type Tiers, USUAL } from './tiers.ts'
 import { audioIn, worstOf } from './worst.ts'
 
@@ -23,7 +25,7 @@ const NO_MONEY = 0 as NanoUsd
 /** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
 export function quota(
   store: QuotaStore,
-  settlements: Later,
+  settlements: DeferredQueue,
   gauge: { waiting: number },
   fault: Fault,
 ): Stage {
@@ -47,7 +49,7 @@ export function quota(
       if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
 
       let reservation: Reservation = {
-        id: `${call.origin.id}/${call.attempt}.${call.origin.sent}`,
+        id: `${call.state.id}/${call.attempt}.${call.state.upstreamAttempts}`,
         team: call.caller.team,
         agent: call.caller.agent,
         model: call.model,
@@ -61,7 +63,7 @@ export function quota(
       }
       const guess = served.guessed && isCapped ? reservation.worstCost : undefined
       settlements.run()
-      const sentBefore = call.origin.sent
+      const sentBefore = call.state.upstreamAttempts
       let admission: Awaited<ReturnType<typeof queue.admit>>
       let reply: Reply
       let known: (() => void) | undefined
@@ -75,8 +77,8 @@ export function quota(
             const telling = tiers.whenKnown(served, usual, leftBeside(admission), tries)
             if (telling === undefined) break
             tries += 1
-            await within(whileWanted(telling, call.signal), TELLING_MS)
-            if (call.signal.aborted) return gone(call)
+            await settlesWithin(raceAbort(telling, call.signal), TELLING_MS)
+            if (call.signal.aborted) return abortedReply(call)
           }
           if (tiers.isUsual(served)) reservation = { ...reservation, worstCost: usual }
           admission = await queue.admit(call, reservation)
@@ -84,7 +86,7 @@ export function quota(
         if (!('admitted' in admission)) return admission
         if (guess === reservation.worstCost)
           known = tiers.guess(served, guess - ((await worstOf(call, USUAL).cost) ?? guess))
-        if (admission.degraded && call.origin.draft !== undefined) call.origin.draft.degraded = true
+        if (admission.degraded && call.state.draft !== undefined) call.state.draft.degraded = true
         const { maxToolCalls } = worst
         reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
         const attempt = { reply, call, reservation }
@@ -96,7 +98,7 @@ export function quota(
         )
       } catch (error) {
         // A fault below, or in the store: no other part knows of the hold. What was sent counts at its worst.
-        const isSent = call.origin.sent > sentBefore
+        const isSent = call.state.upstreamAttempts > sentBefore
         settlements.add(() => book(isSent ? atWorst(reservation) : unused(reservation), known))
         throw error
       }
@@ -137,7 +139,7 @@ const atWorst = ({ id, team, inputTokens, maxOutputTokens, worstCost }: Reservat
   tokens: inputTokens + maxOutputTokens,
   learnOutputTokens: undefined,
   cost: worstCost,
-  doubt: NO_MONEY,
+  unconfirmed: NO_MONEY,
 })
 
 const isTooDear = (admission: object) =>
@@ -152,7 +154,7 @@ function leftBeside(admission: { verdict?: Refused } | object): number | undefin
 
 const limited = (call: Call, max_tool_calls: number): Call => ({
   ...call,
-  outgoing: { ...call.outgoing, edits: { ...call.outgoing.edits, max_tool_calls } },
+  outbound: { ...call.outbound, bodyEdits: { ...call.outbound.bodyEdits, max_tool_calls } },
 })
 
 const unbounded = ({ caller }: Call, { param, why, fix }: Unbounded) => ({

@@ -1,35 +1,5 @@
-/** Integer billionths of a US dollar (nano-dollars): money never meets a float. */
-export type NanoUsd = number & { readonly __unit: 'nUSD' }
-
-/** What a team may use. A missing limit does not bind. */
-export type Limits = {
-  rpm?: number
-  tpm?: number
-  tpmMode: 'expected' | 'strict'
-  usdPerDay?: NanoUsd
-  timezone: string
-  /** Of the policy they come from: where processes disagree, the highest version's limits bind. @default 0 */
-  version?: number
-  /** @default AWAY */
-  away?: Away
-}
-
-/** What holds while a process cannot reach the Redis that all share. */
-export type Away = {
-  /** Requests and tokens. `share`: each process goes on with its part of them. `refuse`: every call is refused. */
-  rates: 'share' | 'refuse'
-  /** `share`: each process spends what it was granted while Redis was there. `refuse`: it spends nothing. */
-  dollars: 'share' | 'refuse'
-  /**
-   * The part of each limit, 0 to 1, that Redis lends to processes in case that they lose it, all together. Until it is
-   * given back, no other process can use it.
-   */
-  leased: number
-  /** Dollars of the day set apart for all processes together that were never granted any. */
-  allowance: NanoUsd
-}
-
-export const AWAY: Away = { rates: 'share', dollars: 'share', leased: 0.05, allowance: 0 as NanoUsd }
+import type { LimitName, Limits } from '../core/limits.ts'
+import type { NanoUsd } from '../core/money.ts'
 
 /** One attempt's claim, made before it reaches upstream. */
 export type Reservation = {
@@ -51,8 +21,6 @@ export type Reservation = {
   /** After this the hold becomes doubt: a crashed process locks nobody out, and no dollar is spent twice. */
   leaseMs: number
 }
-
-export type LimitName = 'rpm' | 'tpm' | 'daily_usd'
 
 /** What is left after this reservation, for the `x-ratelimit-*` headers. Absent where no limit binds. */
 export type Remaining = { requests?: number; tokens?: number; usd?: NanoUsd }
@@ -88,7 +56,7 @@ export type Settlement = {
   learnOutputTokens: number | undefined
   cost: NanoUsd
   /** Dollars that may have been spent beyond `cost` without our seeing it: kept from others until the day ends. */
-  doubt: NanoUsd
+  unconfirmed: NanoUsd
 }
 
 const NOTHING = 0 as NanoUsd
@@ -100,7 +68,7 @@ export const unused = ({ id, team }: Reservation): Settlement => ({
   tokens: 0,
   learnOutputTokens: undefined,
   cost: NOTHING,
-  doubt: NOTHING,
+  unconfirmed: NOTHING,
 })
 
 /** The port that the memory store and Redis implement. */

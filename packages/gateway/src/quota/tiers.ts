@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import type { Metered } from '../account/meter.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../core/call.ts'
+import type { MeteredUsage } from '../core/usage.ts'
 
 /** Of a model in a project: how many calls that asked for no tier named a usual one, and whether one named a dearer one. */
 type Known = { usual: number; urgent: boolean }
@@ -39,7 +39,7 @@ export function createProjectTiers() {
 
   return {
     of(call: Call): Tiers {
-      const { operation, rules } = call
+      const { operation, policy: rules } = call
       // A cheaper tier may be answered, and billed, at the usual one.
       const asked = tierAsked(call)
       if (asked !== undefined) return { asked: ['default', asked], assumed: [] }
@@ -86,7 +86,7 @@ export function createProjectTiers() {
       return !urgent && usual > 0
     },
     /** Notes the tier that an answer named; one that names none is billed at the usual one, and tells as much. */
-    learn({ key }: Tiers, { tier, tierUntold, bill }: Metered): void {
+    learn({ key }: Tiers, { tier, tierUnreported: tierUntold, bill }: MeteredUsage): void {
       if (bill !== 'told' || key === undefined) return
       const isDear = tier !== undefined && !tierUntold && DEAR.has(tier)
       const { urgent, usual } = known.get(key) ?? { urgent: false, usual: 0 }
@@ -100,7 +100,7 @@ const tierAsked = ({ body }: Call): string | undefined =>
   typeof body.service_tier === 'string' && body.service_tier !== 'auto' ? body.service_tier : undefined
 
 /** Keys belong to projects; a header may name another one. */
-function keyOf({ model, outgoing: { url, headers } }: Call): string {
+function keyOf({ model, outbound: { url, headers } }: Call): string {
   const host = url.slice(0, url.indexOf('/', 8))
   return `${model} ${host} ${headers.get('authorization') ?? headers.get('api-key')} ${headers.get('openai-project')}`
 }

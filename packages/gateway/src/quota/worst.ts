@@ -1,11 +1,10 @@
-import { nanoUsd } from '../account/price.ts'
-import type { Call } from '../call.ts'
-import { isObject, isSet, list, object, text } from '../json.ts'
-import { audioTokens } from '../route/input.ts'
-import { inputSize } from '../route/tokens.ts'
-import { maxOutputTokens } from './ask.ts'
+import type { Call } from '../core/call.ts'
+import { isObject, isSet, list, object, text } from '../core/json.ts'
+import { type NanoUsd, nanoUsd } from '../core/money.ts'
+import { inputSize } from '../tokens/count.ts'
+import { audioTokens } from '../tokens/input.ts'
+import { maxOutputTokens } from '../tokens/max-output.ts'
 import { type Hosted, hostedIn, type Unbounded } from './hosted.ts'
-import type { NanoUsd } from './store.ts'
 import type { Tiers } from './tiers.ts'
 
 /** The most that a call can bring and cost. `cost` is absent where a price that may be billed is not known. */
@@ -26,7 +25,7 @@ export type Worst = {
  * call of a tool that upstream runs. Estimates have no part in it.
  */
 export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
-  const { operation, body, model, rules, outgoing } = call
+  const { operation, body, model, policy: rules, outbound: outgoing } = call
   const { prices, policy } = rules
   const { worstUsd } = policy.hostedTools ?? {}
   const hosted = hostedIn(call)

@@ -1,22 +1,27 @@
-import type { Fault } from '../faults.ts'
+import type { Fault } from '../util/faults.ts'
 import type { RedisClient } from './connect.ts'
-import { createLink, type Link, type LinkState, RedisUnavailable } from './link.ts'
+import {
+  createRedisConnection,
+  type RedisConnection,
+  type RedisState,
+  RedisUnavailable,
+} from './connection.ts'
 
-type Options = Parameters<typeof createLink>[1]
+type Options = Parameters<typeof createRedisConnection>[1]
 type User = { onChange: Options['onChange']; fault: Fault }
 
 /** One connection to Redis, and the clients of this process that use it. */
-type Root = { link: Link; users: Set<User> }
+type Root = { connection: RedisConnection; users: Set<User> }
 
 const roots = new Map<string, Root>()
-const rootOfLink = new WeakMap<Link, Link>()
+const rootOf = new WeakMap<RedisConnection, RedisConnection>()
 
 /**
- * Returns a link that shares its connections with all links of this process to the same address under the same deadlines.
- * They are closed with the last of them. A client that the program made itself is not shared.
+ * Returns a connection shared by all clients of this process with the same address and deadlines; it closes with the
+ * last of them. A client that the program made itself is not shared.
  */
-export function acquireLink(target: string | RedisClient, options: Options): Link {
-  if (typeof target !== 'string') return createLink(target, { ...options, isBackground: true })
+export function acquireConnection(target: string | RedisClient, options: Options): RedisConnection {
+  if (typeof target !== 'string') return createRedisConnection(target, { ...options, isBackground: true })
   const name = JSON.stringify([target, options.deadlineMs, options.connectMs])
   const root = roots.get(name) ?? createRoot(target, name, options)
   const { onChange, fault = () => undefined } = options
@@ -25,37 +30,38 @@ export function acquireLink(target: string | RedisClient, options: Options): Lin
   return shareOf(root, fault, () => {
     if (!root.users.delete(user) || root.users.size > 0) return
     roots.delete(name)
-    root.link.close()
+    root.connection.close()
   })
 }
 
-/** The link whose connections a shared one uses. */
-export const rootOf = (link: Link): Link => rootOfLink.get(link) ?? link
+/** Returns the underlying connection of a shared one. */
+export const sharedConnectionOf = (connection: RedisConnection): RedisConnection =>
+  rootOf.get(connection) ?? connection
 
 function createRoot(target: string, name: string, { deadlineMs, connectMs }: Options): Root {
   const users = new Set<User>()
-  const onChange = (state: LinkState, trouble: string | undefined) => {
-    for (const user of users) user.onChange(state, trouble)
+  const onChange = (state: RedisState, reason: string | undefined) => {
+    for (const user of users) user.onChange(state, reason)
   }
   const fault: Fault = (error, where) => {
     for (const user of users) user.fault(error, where)
   }
   const root = {
-    link: createLink(target, { deadlineMs, connectMs, onChange, fault, isBackground: true }),
+    connection: createRedisConnection(target, { deadlineMs, connectMs, onChange, fault, isBackground: true }),
     users,
   }
   roots.set(name, root)
   return root
 }
 
-/** Commands are counted for each client; how Redis is, is the same for all. */
-function shareOf({ link }: Root, fault: Fault, release: () => void): Link {
+/** Counts commands per client; the state of Redis is common to all. */
+function shareOf({ connection }: Root, fault: Fault, release: () => void): RedisConnection {
   const counts = { commands: 0, timeouts: 0, errors: 0 }
   let closedAt: number | undefined
 
-  const share: Link = {
+  const share: RedisConnection = {
     fault,
-    ask(command, wait) {
+    run(command, wait) {
       if (closedAt !== undefined)
         return Promise.reject(new RedisUnavailable('Redis is closed: closed by the program'))
       let isSent = false
@@ -64,15 +70,15 @@ function shareOf({ link }: Root, fault: Fault, release: () => void): Link {
         isSent = true
         return command(client)
       }
-      return link.ask(counted, wait).catch((error: unknown) => {
+      return connection.run(counted, wait).catch((error: unknown) => {
         if (isSent && error instanceof RedisUnavailable)
           counts[error.message.startsWith('no answer within') ? 'timeouts' : 'errors'] += 1
         throw error
       })
     },
-    lastOutage: () => link.lastOutage(),
+    lastOutage: () => connection.lastOutage(),
     stats() {
-      const stats = { ...link.stats(), ...counts }
+      const stats = { ...connection.stats(), ...counts }
       return closedAt === undefined ? stats : { ...stats, state: 'closed', since: closedAt }
     },
     close() {
@@ -81,6 +87,6 @@ function shareOf({ link }: Root, fault: Fault, release: () => void): Link {
       release()
     },
   }
-  rootOfLink.set(share, link)
+  rootOf.set(share, connection)
   return share
 }

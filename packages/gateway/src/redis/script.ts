@@ -1,20 +1,23 @@
 import { createHash } from 'node:crypto'
 import type { RedisClient } from './connect.ts'
 
-/** `allow-key-locking`: Upstash locks its whole database during a script that does not say so; open Redis refuses it. */
+/**
+ * `allow-key-locking`: without this flag Upstash locks its whole database during a script; open-source Redis rejects
+ * the flag.
+ */
 export type ScriptFlags = 'allow-oom' | 'allow-key-locking'
 
 export type Script = {
-  /** One round trip; two where the server does not know the script yet. */
+  /** Runs in one round trip; two where the server does not know the script yet. */
   run: (client: RedisClient, keys: string[], args: (string | number | Buffer)[]) => Promise<unknown>
 }
 
-/** What a server says to a first line that it cannot read: Redis before 7, and whoever does not know a flag. */
+/** Errors of servers that cannot parse the first line: Redis before 7, and servers that do not know a flag. */
 const UNREADABLE = /shebang|unexpected symbol|user_script:1|Unknown script engine|Unexpected flag/i
 
 /**
- * A script with its own digest. `defineCommand` would leave a mark on a client that is only lent to us.
- * Counting goes on when Redis is full, where Redis can be told so; a script without flags stops at its first write.
+ * Creates a script with its own digest. `defineCommand` would add a method to a client that the program lent. With
+ * `allow-oom`, counting continues when Redis is full; a script without flags stops at its first write.
  */
 export function createScript(source: string, flags?: ScriptFlags): Script {
   const plain = variant(source)
@@ -25,17 +28,17 @@ export function createScript(source: string, flags?: ScriptFlags): Script {
     keys: string[],
     args: (string | number | Buffer)[],
   ): Promise<unknown> {
-    const tried = current
+    const script = current
     const rest = [...keys, ...args]
     try {
-      return await evaluate(client, 'evalsha', tried.sha, keys.length, rest)
+      return await evaluate(client, 'evalsha', script.sha, keys.length, rest)
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
     }
     try {
-      return await evaluate(client, 'eval', tried.text, keys.length, rest)
+      return await evaluate(client, 'eval', script.text, keys.length, rest)
     } catch (error) {
-      if (tried === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
+      if (script === plain || !(error instanceof Error) || !UNREADABLE.test(error.message)) throw error
       current = plain
       return await run(client, keys, args)
     }
@@ -46,7 +49,10 @@ export function createScript(source: string, flags?: ScriptFlags): Script {
 
 const variant = (text: string) => ({ text, sha: createHash('sha1').update(text).digest('hex') })
 
-/** ioredis 5 groups what it pipelines by a command's first argument, which here is not a key: in a cluster, we pipeline. */
+/**
+ * ioredis 5 groups pipelined commands by their first argument, which here is not a key; so in a cluster each script
+ * gets its own pipeline.
+ */
 async function evaluate(
   client: RedisClient,
   command: 'eval' | 'evalsha',

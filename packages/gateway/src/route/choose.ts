@@ -1,32 +1,28 @@
-import type { Call, Route } from '../call.ts'
-import type { Policy } from '../policy/policy.ts'
-import { exceeds } from './tokens.ts'
+import type { Call, Choice, Chooser } from '../core/call.ts'
+import type { Policy } from '../core/policy.ts'
+import { exceeds } from '../tokens/count.ts'
 
-/** `routed`: by us, so that we may choose again should it fail; a model somebody named is not swapped for another. */
-export type Choice = { model: string; route: Route; routed: boolean } | { forbidden: string }
-
-export type Chooser = ReturnType<typeof createChooser>
-
-export function createChooser(routing: NonNullable<Policy['routing']>) {
+export function createChooser(routing: NonNullable<Policy['routing']>): Chooser {
   const { default: standard, embeddings, escalate } = routing
 
   return function choose(call: Call): Choice | Promise<Choice> {
-    const { body, operation, outgoing, caller } = call
+    const { body, operation, outbound, caller } = call
     const asked = typeof body.model === 'string' ? body.model : undefined
     const mayUse = (model: string) => caller.models === undefined || caller.models.has(model)
-    const honoured = (model: string): Choice =>
+    const requested = (model: string): Choice =>
       mayUse(model) ? { model, route: 'requested', routed: false } : { forbidden: model }
 
-    if (outgoing.frozen) return honoured(call.model)
-    // What is neither absent nor a text is upstream's to judge.
+    if (outbound.immutable) return requested(call.model)
+    // A value that is neither absent nor a text is left to upstream to reject.
     const open = body.model === undefined || body.model === null || asked === 'auto'
     if (operation === 'embeddings')
       return open && embeddings !== undefined
         ? { model: embeddings, route: 'default', routed: false }
-        : honoured(asked ?? 'auto')
-    // A prompt template brings its own model, and a legacy completion knows none of ours.
-    const ours = operation !== 'completions' && !(body.prompt !== undefined && body.prompt !== null)
-    if (!ours || standard === undefined || !(open || asked === standard)) return honoured(asked ?? 'auto')
+        : requested(asked ?? 'auto')
+    // A prompt template brings its own model, and legacy completions do not support the routed ones.
+    const isRoutable = operation !== 'completions' && !(body.prompt !== undefined && body.prompt !== null)
+    if (!isRoutable || standard === undefined || !(open || asked === standard))
+      return requested(asked ?? 'auto')
     if (!mayUse(standard)) return { forbidden: standard }
 
     const routed: Choice = {
@@ -42,17 +38,17 @@ export function createChooser(routing: NonNullable<Policy['routing']>) {
   }
 }
 
-/** Counted once for each body that is remembered. */
+/** Checks the length once per parsed body. */
 function isLong(
-  { operation, body, outgoing, reading, rules }: Call,
+  { operation, body, outbound, parsed, policy }: Call,
   limit: number,
 ): boolean | Promise<boolean> {
-  const known = reading.length
+  const known = parsed.length
   if (known?.limit === limit && known.operation === operation) return known.exceeds
   const remember = (exceeds: boolean) => {
-    reading.length = { operation, limit, exceeds }
+    parsed.length = { operation, limit, exceeds }
     return exceeds
   }
-  const long = exceeds(operation, body, outgoing.text, limit, rules.say)
+  const long = exceeds(operation, body, outbound.text, limit, policy.warn)
   return long instanceof Promise ? long.then(remember) : remember(long)
 }

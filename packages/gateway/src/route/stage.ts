@@ -1,37 +1,38 @@
-import type { Call, Reply, Stage } from '../call.ts'
-import { refuse } from '../refuse.ts'
+import { refuse } from '../body/refuse.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
 import { failsOver, wasUnseen } from './failover.ts'
 
-/** How many more connections are tried, where those that were open have been closed. */
+/** Number of further connections tried if idle ones turn out to be closed. */
 const MORE_CONNECTIONS = 2
 
-/** Decides which model answers, and asks the other one when it cannot. */
+/** Chooses the model, and the fallback model when the first one fails. */
 export const route: Stage = (next) =>
   async function route(call) {
-    const { choose, fallback, instead } = call.rules.routing
+    const { choose, fallback, resolveAlias } = call.policy.routing
     const chosen = choose(call)
     const choice = chosen instanceof Promise ? await chosen : chosen
-    if ('forbidden' in choice) return forbidden(call, choice.forbidden)
-    const model = call.outgoing.frozen ? choice.model : instead(choice.model)
+    if ('forbidden' in choice) return refuseModel(call, choice.forbidden)
+    const model = call.outbound.immutable ? choice.model : resolveAlias(choice.model)
 
-    const canFailOver = fallback !== undefined && choice.routed && allowed(call, fallback)
-    const other = { model: instead(fallback ?? ''), route: 'failover' } as const
-    if (canFailOver && call.origin.failedOver) return await next({ ...call, ...other })
+    const canFailOver = fallback !== undefined && choice.routed && isAllowed(call, fallback)
+    const other = { model: resolveAlias(fallback ?? ''), route: 'failover' } as const
+    if (canFailOver && call.state.failedOver) return await next({ ...call, ...other })
 
     const first = { ...call, model, route: choice.route }
     let reply = await next(first)
-    // Before a dearer model is asked. Each idle connection may have been closed.
+    // Retries before a dearer model is asked. Each idle connection may have been closed.
     for (let more = MORE_CONNECTIONS; canFailOver && more > 0 && (await wasUnseen(reply, call)); more -= 1)
       reply = await next(first)
     if (!canFailOver || model === other.model || !(await failsOver(reply, call))) return reply
-    call.origin.failedOver = true
+    call.state.failedOver = true
     return await next({ ...call, ...other })
   }
 
-export const allowed = ({ caller }: Call, model: string) =>
+export const isAllowed = ({ caller }: Call, model: string) =>
   caller.models === undefined || caller.models.has(model)
 
-function forbidden(call: Call, model: string): Reply {
+function refuseModel(call: Call, model: string): Reply {
   const models = [...(call.caller.models ?? [])].join(', ')
   const message =
     `Team ${call.caller.team} (agent ${call.caller.agent}) may not use the model ${JSON.stringify(model)}. ` +

@@ -1,40 +1,43 @@
 import * as z from 'zod/mini'
+import type { Policy } from '../core/policy.ts'
 import { inShadow, withoutSemantic } from '../policy/narrow.ts'
-import type { Policy } from '../policy/policy.ts'
-import type { Embedder } from './embed/embedder.ts'
-import type { Engine } from './engine/port.ts'
+import type { VectorBackendFactory } from './backends/port.ts'
+import type { Embedder } from './embedding/embedder.ts'
 import type { GraphIndex } from './index/port.ts'
 
-/** What of the semantic cache is a program's affair. Whom it serves, and from when, is the policy's: `cache.semantic`. */
+/**
+ * Options of the semantic cache in this program. Which agents it serves, and from which threshold, is set by the
+ * policy: `cache.semantic`.
+ */
 export type SemanticCacheOptions = {
   /**
-   * The most that any agent of this client may do, `off` being less than `shadow` and that less than `on`: it narrows what
-   * the policy and its switches say, and widens nothing. @default 'on', as far as the policy goes
+   * Highest mode of any agent of this client, in the order `off`, `shadow`, `on`. It can only lower what the policy
+   * and its switches say. @default 'on'
    */
   mode?: 'off' | 'shadow' | 'on'
-  /** Where vectors come from. @default OpenAI, through this gateway, at the team's expense */
+  /** Source of vectors. @default OpenAI's embeddings API, through this gateway, at the team's expense */
   embedder?: Embedder
-  /** The model, without an `embedder`. @default 'text-embedding-3-large' */
+  /** Embedding model, without an `embedder`. @default 'text-embedding-3-large' */
   model?: string
-  /** Of its vectors, 256 to 3072; more tell more, and take more memory. @default 1024 */
+  /** Dimensions of its vectors, 256 to 3072. More distinguish better and take more memory. @default 1024 */
   dimensions?: number
-  /** Milliseconds a call waits for its vector before it goes on without. @default 1000 */
+  /** Milliseconds a call waits for its vector; then it continues as a miss. @default 1000 */
   deadlineMs?: number
   /**
-   * What entries are signed with: processes that share it share answers. At least 16 characters.
+   * Secret that signs entries: processes with the same secret share answers. At least 16 characters.
    * @default the team key, or the API key of the call
    */
   secret?: string
-  /** Memory of this process for vectors and answers. @default 67108864 (64 MiB) */
+  /** Memory of this process for vectors and answers, in bytes. @default 67108864 (64 MiB) */
   maxBytes?: number
   /**
-   * How the nearest question is found. `'flat'`: by looking at all of a partition, in this process; less than a
-   * millisecond among 100,000 of 256 dimensions. `createUsearchIndex()` of `@hotdash/llm-gateway/usearch`: a graph in this
-   * process, for more than that. `createPgvectorIndex()` of `@hotdash/llm-gateway/pgvector` and `createVectorSetIndex()` of
-   * `@hotdash/llm-gateway/vector-sets`: vectors and answers stand elsewhere, for more than one machine's memory.
+   * How nearest questions are found. `'flat'`: an exhaustive scan in this process, below 1 ms for 100,000 vectors of
+   * 256 dimensions. `createUsearchIndex()` of `@hotdash/llm-gateway/usearch`: a graph in this process, for larger
+   * partitions. `createPgvectorIndex()` of `@hotdash/llm-gateway/pgvector` and `createVectorSetIndex()` of
+   * `@hotdash/llm-gateway/vector-sets`: vectors and answers in a database, for more than one machine's memory.
    * @default 'flat'
    */
-  index?: 'flat' | GraphIndex | Engine
+  index?: 'flat' | GraphIndex | VectorBackendFactory
 }
 
 export type SemanticSettings = {
@@ -44,20 +47,20 @@ export type SemanticSettings = {
   deadlineMs: number
   secret: string | undefined
   maxBytes: number
-  index: 'flat' | GraphIndex | Engine
+  index: 'flat' | GraphIndex | VectorBackendFactory
 }
 
 const ratio = z.number().check(z.minimum(0), z.maximum(1))
 const calibration = z.strictObject({
-  alone: ratio,
-  confidence: ratio,
-  floor: ratio,
-  spread: z.number().check(z.positive(), z.maximum(1)),
-  doubtAt: ratio,
+  minSimilarity: ratio,
+  minConfidence: ratio,
+  minConsensusSimilarity: ratio,
+  bandwidth: z.number().check(z.positive(), z.maximum(1)),
+  priorSimilarity: ratio,
 })
 const isCalibration = (value: unknown) => calibration.safeParse(value).success
 
-/** Far more than any model gives. */
+/** Above the dimensions of any model. */
 const MAX_DIMENSIONS = 65_536
 
 const embedder = z.custom<Embedder>(
@@ -73,10 +76,10 @@ const embedder = z.custom<Embedder>(
     (value.dimensions as number) > 0 &&
     (value.dimensions as number) <= MAX_DIMENSIONS &&
     (!('calibration' in value) || value.calibration === undefined || isCalibration(value.calibration)),
-  'must have an id, its dimensions, and a function embed(texts, signal); a calibration is five numbers from 0 to 1: alone, confidence, floor, spread, doubtAt',
+  'must have an id, its dimensions, and a function embed(texts, signal); calibration takes five numbers from 0 to 1: minSimilarity, minConfidence, minConsensusSimilarity, bandwidth, priorSimilarity',
 )
 
-const index = z.custom<'flat' | GraphIndex | Engine>(
+const index = z.custom<'flat' | GraphIndex | VectorBackendFactory>(
   (value) =>
     value === 'flat' ||
     (typeof value === 'object' &&
@@ -113,7 +116,7 @@ export function semanticSettings(given: false | SemanticCacheOptions | undefined
   }
 }
 
-/** A policy under no agent of which the mode is above what the options say: `off`, then `shadow`, then `on`. */
+/** Lowers the mode of every agent to the option's mode, in the order `off`, `shadow`, `on`. */
 export function withMode(policy: Policy, given: false | SemanticCacheOptions | undefined): Policy {
   const mode = given === false ? 'off' : given?.mode
   if (mode === 'off') return withoutSemantic(policy)

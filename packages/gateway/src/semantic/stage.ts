@@ -1,19 +1,19 @@
-import type { Handler, Stage } from '../call.ts'
-import type { Say } from '../say.ts'
-import { wordsOf } from '../words.ts'
-import type { SemanticParts } from './answering.ts'
+import type { Handler, Stage } from '../core/call.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
+import { errorText } from '../util/error-text.ts'
+import type { SemanticParts } from './lookup.ts'
 
 /**
- * Answers what has been asked in other words, for the agents whose policy asks for it. All that takes is loaded when the
- * first of them calls, which waits for it: the programs of all others need none of it.
+ * Serves semantic cache hits for agents with `cache.semantic` on. Its modules load on the first such call, which waits
+ * for them; other programs never load them.
  */
-export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, say: Say): Stage {
+export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, warn: LimitedLog): Stage {
   return (next) => {
     let loading: Promise<Handler> | undefined
 
     async function open(): Promise<Handler> {
-      const [{ answering }, parts] = await Promise.all([import('./answering.ts'), load()])
-      return answering(parts, pipeline)(next)
+      const [{ createLookup }, parts] = await Promise.all([import('./lookup.ts'), load()])
+      return createLookup(parts, pipeline)(next)
     }
 
     return async function semantic(call) {
@@ -24,9 +24,9 @@ export function semantic(load: () => Promise<SemanticParts>, pipeline: Handler, 
         loading ??= open()
         answer = await loading
       } catch (error) {
-        say(
-          'semantic',
-          `the semantic cache could not be loaded, nothing is answered by meaning: ${wordsOf(error)}`,
+        warn(
+          'GW_SEMANTIC_UNAVAILABLE',
+          `the semantic cache could not be loaded and stays off: ${errorText(error)}`,
         )
         return await next(call)
       }

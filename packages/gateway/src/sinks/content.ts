@@ -1,9 +1,10 @@
-import type { Call, Json, JsonObject, Operation } from '../call.ts'
-import { isObject, isSet, list, object } from '../json.ts'
-import { copied } from '../words.ts'
+import type { Call } from '../core/call.ts'
+import { isObject, isSet, type Json, type JsonObject, list, object } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
+import { copied } from '../util/error-text.ts'
 import type { Content } from './sink.ts'
 
-/** Where each kind of request holds its question. */
+/** Request fields that hold the question, by operation. */
 const QUESTION: Record<Operation, string[]> = {
   chat: ['messages'],
   responses: ['instructions', 'input', 'prompt'],
@@ -11,7 +12,7 @@ const QUESTION: Record<Operation, string[]> = {
   completions: ['prompt'],
 }
 
-/** What was asked and answered, nothing masked yet but credentials of hosted tools already left out. */
+/** Returns the content of a call: not masked yet, but without the credentials of hosted tools. */
 export function contentOf(operation: Operation, body: JsonObject, answer: JsonObject | undefined): Content {
   const asked = QUESTION[operation].filter((name) => isSet(body[name]))
   const [only = ''] = asked
@@ -37,7 +38,7 @@ function outputOf(operation: Operation, answer: JsonObject): Json | undefined {
   return said.length === 1 ? said[0] : said
 }
 
-/** Of a hosted tool, what it is, and never what opens it: remote MCP servers take `authorization` and `headers`. */
+/** Removes credentials from a hosted tool: remote MCP servers take `authorization` and `headers`. */
 function withoutCredentials(tool: Json): Json {
   if (!isObject(tool) || tool.type === 'function' || tool.type === 'custom') return tool
   return redacted(tool)
@@ -75,7 +76,7 @@ const SCALARS = [
   'encoding_format',
 ] as const
 
-/** Parameters that tell how it was asked, as flat values. */
+/** Returns the request's parameters as scalars. */
 export function parametersOf({
   body,
   view,

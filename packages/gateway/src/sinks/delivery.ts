@@ -1,39 +1,40 @@
-import { messageOf, wordsOf } from '../words.ts'
+import { errorText, messageOf } from '../util/error-text.ts'
 import type { Delivery, Report } from './sink.ts'
 
-/** Longest text taken from a sink's `trouble`, in characters. */
-const MAX_TROUBLE = 400
+/** Longest text taken from a sink's `reason`, in characters. */
+const MAX_REASON = 400
 
-/** A sink answered what no count can be kept by. */
-export class SenselessDelivery extends Error {
+/** The value a sink resolved with cannot be counted. */
+export class InvalidDelivery extends Error {
   override readonly name = 'SenselessDelivery'
 }
 
 export type CheckedDelivery = {
-  again: ReadonlySet<Report>
+  retry: ReadonlySet<Report>
   unsure: ReadonlySet<Report>
-  refused: number
+  rejected: number
   spilled: number
-  trouble: string | undefined
+  reason: string | undefined
 }
 
 /**
- * What a sink resolved with, checked against the batch that it was given: nothing of it can count a report twice, or one
- * that was not there. Without any of the fields known, all of the batch has arrived.
- * @throws SenselessDelivery for lists of other reports, and for counts that are none or come to more than the batch.
+ * Validates the value a sink resolved with against the batch it was given, so that no report is counted twice and no
+ * unknown report is counted. A value without any known field means that the whole batch was delivered.
+ * @throws InvalidDelivery if a list names reports outside the batch, or if a count is not a number or exceeds the
+ * batch.
  */
 export function checkedDelivery(given: unknown, batch: readonly Report[]): CheckedDelivery {
-  const { again, unsure, refused, spilled, trouble } = fieldsOf(given)
+  const { retry, unsure, rejected, spilled, reason } = fieldsOf(given)
   const known = new Set(batch)
   const checked = {
-    again: reportsOf(again, known, 'again'),
+    retry: reportsOf(retry, known, 'retry'),
     unsure: reportsOf(unsure, known, 'unsure'),
-    refused: countOf(refused, 'refused'),
+    rejected: countOf(rejected, 'rejected'),
     spilled: countOf(spilled, 'spilled'),
-    trouble: troubleOf(trouble),
+    reason: reasonOf(reason),
   }
-  if (checked.again.size + checked.refused + checked.spilled > known.size)
-    throw new SenselessDelivery(`the sink tells of more reports than the ${known.size} that it was given`)
+  if (checked.retry.size + checked.rejected + checked.spilled > known.size)
+    throw new InvalidDelivery(`the sink tells of more reports than the ${known.size} that it was given`)
   return checked
 }
 
@@ -42,10 +43,10 @@ type Fields = { [Name in keyof Delivery]?: unknown }
 function fieldsOf(given: unknown): Fields {
   if (typeof given !== 'object' || given === null) return {}
   try {
-    const { again, unsure, refused, spilled, trouble } = given as Fields
-    return { again, unsure, refused, spilled, trouble }
+    const { retry, unsure, rejected, spilled, reason } = given as Fields
+    return { retry, unsure, rejected, spilled, reason }
   } catch (error) {
-    throw new SenselessDelivery(`the sink's answer cannot be read: ${wordsOf(error)}`)
+    throw new InvalidDelivery(`the sink's answer cannot be read: ${errorText(error)}`)
   }
 }
 
@@ -53,7 +54,7 @@ function reportsOf(given: unknown, known: ReadonlySet<Report>, name: string): Re
   if (given === undefined || given === null) return new Set()
   const reports = listOf(given)
   if (reports === undefined || reports.length > known.size || !reports.every((each) => known.has(each)))
-    throw new SenselessDelivery(`\`${name}\` of the sink's answer is no list of reports that it was given`)
+    throw new InvalidDelivery(`\`${name}\` of the sink's answer is no list of reports that it was given`)
   return new Set(reports)
 }
 
@@ -68,14 +69,14 @@ function listOf(given: unknown): Report[] | undefined {
 function countOf(given: unknown, name: string): number {
   if (given === undefined || given === null) return 0
   if (isCount(given)) return given
-  throw new SenselessDelivery(`\`${name}\` of the sink's answer is no count`)
+  throw new InvalidDelivery(`\`${name}\` of the sink's answer is no count`)
 }
 
 export const isCount = (given: unknown): given is number =>
   typeof given === 'number' && Number.isSafeInteger(given) && given >= 0
 
-function troubleOf(given: unknown): string | undefined {
+function reasonOf(given: unknown): string | undefined {
   if (given === undefined || given === null) return undefined
-  const words = typeof given === 'string' ? given : messageOf(given) || wordsOf(given)
-  return words.slice(0, MAX_TROUBLE)
+  const words = typeof given === 'string' ? given : messageOf(given) || errorText(given)
+  return words.slice(0, MAX_REASON)
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createPace } from './pace.ts'
 
-/** A receiver that needs so long for a delivery, and takes nothing of one that is cut off. */
+/** A receiver with a duration per delivery, which stores nothing of an aborted delivery. */
 function deliver(pace: ReturnType<typeof createPace>, waiting: number, msFor: (count: number) => number) {
   const count = Math.min(waiting, pace.size())
   const ms = msFor(count)
@@ -14,7 +14,7 @@ function deliver(pace: ReturnType<typeof createPace>, waiting: number, msFor: (c
   return { count, ms }
 }
 
-test('a receiver that takes one report in less than a minute gets all of them, whatever it needs for many', () => {
+test('a receiver that takes less than a minute per report gets all of them', () => {
   const receiver = fc.record({
     fixedMs: fc.integer({ min: 0, max: 20_000 }),
     eachMs: fc.double({ min: 0.01, max: 30_000, noNaN: true }),
@@ -24,7 +24,7 @@ test('a receiver that takes one report in less than a minute gets all of them, w
   })
   fc.assert(
     fc.property(receiver, ({ fixedMs, eachMs, most, start, deadlineMs }) => {
-      const pace = createPace({ most, start, deadlineMs })
+      const pace = createPace({ maxReports: most, start, deadlineMs })
       let waiting = 500
       for (let tries = 0; waiting > 0; tries += 1) {
         expect(tries).toBeLessThan(2_000)
@@ -39,9 +39,9 @@ test('a receiver that takes one report in less than a minute gets all of them, w
   )
 })
 
-test('where each report takes its time, a delivery takes about a fifth of the deadline, and none is cut off', () => {
+test('if duration grows with reports, a delivery takes about a fifth of the deadline, and none times out', () => {
   for (const eachMs of [1, 14 * 4, 56 * 4, 233 * 4]) {
-    const pace = createPace({ most: 50, start: 2, deadlineMs: 5_000 })
+    const pace = createPace({ maxReports: 50, start: 2, deadlineMs: 5_000 })
     for (let round = 0; round < 20; round += 1) {
       const { count, ms } = deliver(pace, 1_000, (count) => count * eachMs)
       expect(count).toBeGreaterThan(0)
@@ -51,15 +51,15 @@ test('where each report takes its time, a delivery takes about a fifth of the de
   }
 })
 
-test('a server that is throttled to 6 % of a core in the middle of a full delivery has time to end it', () => {
-  const pace = createPace({ most: 50, start: 2, deadlineMs: 5_000 })
+test('a server throttled to 6 % of a core during a full delivery has time to finish it', () => {
+  const pace = createPace({ maxReports: 50, start: 2, deadlineMs: 5_000 })
   for (let round = 0; round < 20; round += 1) deliver(pace, 1_000, (count) => count * 56)
   const count = pace.size()
   expect(count * 4 * 233).toBeLessThan(pace.deadlineMs(count))
 })
 
-test('what takes as long for one as for many is not divided', () => {
-  const pace = createPace({ most: 100, start: undefined, deadlineMs: 5_000 })
+test('batches of constant duration are not divided', () => {
+  const pace = createPace({ maxReports: 100, start: undefined, deadlineMs: 5_000 })
   for (let round = 0; round < 50; round += 1) deliver(pace, 1_000, () => 4_000)
   expect(pace.size()).toBe(100)
 })

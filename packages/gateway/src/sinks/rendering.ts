@@ -1,28 +1,28 @@
-import { attempt, type Fault } from '../faults.ts'
-import type { Capture } from '../policy/policy.ts'
-import { setSoon } from '../timers.ts'
-import type { Told } from './report.ts'
+import type { Capture } from '../core/policy.ts'
+import { attempt, type Fault } from '../util/faults.ts'
+import { setSoon } from '../util/timers.ts'
+import type { ReportSource } from './report.ts'
 
 type Parts = {
   fault: Fault
-  /** Told when something waits to be rendered, and when nothing does any more. */
-  isPending: (is: boolean) => void
-  render: (told: Told, capture: Capture) => void
-  /** Told of one that `render` failed for. */
-  missed: () => void
+  /** Called with `true` when a call waits to be rendered, with `false` when none does. */
+  onPendingChange: (is: boolean) => void
+  render: (source: ReportSource, capture: Capture) => void
+  /** Called after `render` failed for a call. */
+  onFailure: () => void
 }
 
-/** Most calls held until their reports are made: each may hold an answer of 8 MiB. */
+/** Calls held before rendering; each may hold an answer of 8 MiB. */
 const MAX_WAITING = 16
-/** Milliseconds of one turn of the event loop that rendering may take. */
+/** Milliseconds of one event-loop turn spent on rendering. */
 const TURN_MS = 5
 
 /**
- * Makes reports of calls one by one, after their answers have been handed over and before they wait for a receiver: a
- * queue then holds what will be sent, and no request and no answer.
+ * Renders reports one by one after the caller has its answer, so that queues hold finished reports and neither
+ * requests nor answers.
  */
-export function createRendering({ fault, isPending, render, missed }: Parts) {
-  let waiting: [told: Told, capture: Capture][] = []
+export function createRendering({ fault, onPendingChange, render, onFailure }: Parts) {
+  let waiting: [source: ReportSource, capture: Capture][] = []
   let isScheduled = false
 
   function turn() {
@@ -35,8 +35,8 @@ export function createRendering({ fault, isPending, render, missed }: Parts) {
   function next() {
     const [first, ...rest] = waiting
     waiting = rest
-    if (first !== undefined) attempt(render.bind(undefined, ...first), fault, 'a report', missed)
-    if (waiting.length === 0) isPending(false)
+    if (first !== undefined) attempt(render.bind(undefined, ...first), fault, 'a report', onFailure)
+    if (waiting.length === 0) onPendingChange(false)
   }
 
   function schedule() {
@@ -46,13 +46,13 @@ export function createRendering({ fault, isPending, render, missed }: Parts) {
   }
 
   return {
-    add(told: Told, capture: Capture) {
-      if (waiting.length === 0) isPending(true)
-      waiting.push([told, capture])
+    add(source: ReportSource, capture: Capture) {
+      if (waiting.length === 0) onPendingChange(true)
+      waiting.push([source, capture])
       if (waiting.length > MAX_WAITING) next()
       schedule()
     },
-    /** All that waits, now. */
+    /** Renders all waiting calls now. */
     run() {
       while (waiting.length > 0) next()
     },

@@ -1,41 +1,42 @@
-import type { CallRecord } from '../account/record.ts'
-import type { Ending } from '../body/recording.ts'
-import type { Call, Json } from '../call.ts'
-import { callHook } from '../faults.ts'
-import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../mask.ts'
-import type { Capture } from '../policy/policy.ts'
+import type { Call } from '../core/call.ts'
+import type { Json } from '../core/json.ts'
+import type { Capture } from '../core/policy.ts'
+import type { CallRecord } from '../core/record.ts'
+import type { Ending } from '../core/recording.ts'
+import { callHook } from '../util/faults.ts'
+import { type Mask, maskJson, maskPersonal, maskSecrets, maskText } from '../util/redact.ts'
 import { contentOf, parametersOf } from './content.ts'
 import type { Content, Report } from './sink.ts'
 
-/** About what a record takes beside its texts. */
+/** Approximate memory of a record without its texts. */
 const RECORD_BYTES = 1_000
 
-export type Told = {
+export type ReportSource = {
   record: CallRecord
-  /** Absent for requests that passed straight through. */
-  said?: { call: Call; ending: Ending }
+  /** Absent for pass-through requests. */
+  exchange?: { call: Call; ending: Ending }
 }
 
-/** A report and about what it holds in memory, in bytes. */
+/** A report and its approximate memory in bytes. */
 export type Rendered = { report: Report; bytes: number }
 
 /**
- * Makes and masks a report: what is kept afterwards is what will be sent, and neither the call nor its answer.
- * `maxBytes`: of a larger one the content is left out.
+ * Builds and masks a report. It keeps references neither to the call nor to the answer. Content above `maxBytes` is
+ * replaced by a note.
  */
 export function render(
-  { record, said }: Told,
+  { record, exchange }: ReportSource,
   { capture, own, maxBytes }: { capture: Capture; own: Mask | undefined; maxBytes: number },
 ): Rendered {
-  const mask = guarded(masksOf(capture, own))
+  const mask = failSafe(masksOf(capture, own))
   const report: Report = {
     record: maskedRecord(record, mask),
-    parameters: said === undefined ? {} : maskedParameters(parametersOf(said.call), mask),
+    parameters: exchange === undefined ? {} : maskedParameters(parametersOf(exchange.call), mask),
   }
   const bytes = RECORD_BYTES + sizeOf(report as unknown as Json)
-  if (said === undefined || capture === 'off') return { report, bytes }
-  const answered = said.ending.type === 'complete' ? said.ending.answer : undefined
-  const content = contentOf(said.call.operation, said.call.body, answered?.()?.json)
+  if (exchange === undefined || capture === 'off') return { report, bytes }
+  const answered = exchange.ending.type === 'complete' ? exchange.ending.answer : undefined
+  const content = contentOf(exchange.call.operation, exchange.call.body, answered?.()?.json)
   const masked = Object.fromEntries(
     Object.entries(content).map(([name, json]) => [name, maskJson(json as Json, mask)]),
   ) as Content
@@ -44,7 +45,7 @@ export function render(
   return { report, bytes: bytes + (size > maxBytes ? 0 : size) }
 }
 
-/** Two bytes a character at worst, and some for each value. Masked JSON is nested no deeper than 64 levels. */
+/** Estimates memory: two bytes per character, plus an overhead per value. Masked JSON has at most 64 levels. */
 function sizeOf(json: Json): number {
   if (typeof json === 'string') return 24 + json.length * 2
   if (typeof json !== 'object' || json === null) return 8
@@ -63,8 +64,8 @@ function masksOf(capture: Capture, own: Mask | undefined): Mask {
   return (text) => masks.reduce((text, mask) => mask(text), text)
 }
 
-/** A mask that fails lets nothing through. */
-function guarded(mask: Mask): Mask {
+/** If the mask throws or returns no string, the text is replaced. */
+function failSafe(mask: Mask): Mask {
   return (text) => {
     let hasFailed = false
     const masked: unknown = callHook(
@@ -79,8 +80,8 @@ function guarded(mask: Mask): Mask {
 }
 
 /**
- * What callers wrote into a record freely, or may have: agents and models as well, since they are named in requests. Ids
- * and words of our own stay. All of it is whole characters, which receivers insist on.
+ * Masks the fields that callers write freely, including agent and model names. Keeps ids and the gateway's own words.
+ * Removes lone surrogates, which receivers reject.
  */
 function maskedRecord(record: CallRecord, mask: Mask): CallRecord {
   const masked: CallRecord = {
@@ -92,7 +93,7 @@ function maskedRecord(record: CallRecord, mask: Mask): CallRecord {
     tags: record.tags.map((tag) => maskText(tag, mask)),
     attempts: record.attempts.map((attempt) => ({ ...attempt, model: maskText(attempt.model, mask) })),
   }
-  for (const name of ['modelAsked', 'session', 'user', 'trace', 'error'] as const) {
+  for (const name of ['requestedModel', 'session', 'user', 'trace', 'error'] as const) {
     const text = record[name]
     if (text !== undefined) masked[name] = maskText(text, mask)
   }

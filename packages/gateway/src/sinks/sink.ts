@@ -1,82 +1,81 @@
-import type { CallRecord } from '../account/record.ts'
-import type { Json } from '../call.ts'
+import type { Json } from '../core/json.ts'
+import type { CallRecord } from '../core/record.ts'
 
-/** What was asked and answered, as far as the agent's capture lets it out. Masked already; never holds a key. */
+/** Question and answer of a call, as far as the agent's `capture` allows. Already masked; never holds a key. */
 export type Content = {
   /** `messages`, `input` or `prompt` of the request. */
   input: Json
-  /** The tools it offered, credentials of hosted ones left out; absent when there were none. */
+  /** Tools of the request, without credentials of hosted tools. Absent if there were none. */
   tools?: Json
-  /** The message, output items or text of the answer; absent when none came whole. Embeddings have no text. */
+  /** Message, output items or text of the answer. Absent for an incomplete answer, and for embeddings. */
   output?: Json
 }
 
-/** One call, as every sink is told of it: after its end, masked. */
+/** One finished call, masked, as given to every sink. */
 export type Report = {
   record: CallRecord
-  /** Scalar parameters of the request: temperature, limits, effort, and the like. */
+  /** Scalar request parameters, e.g. `temperature`, `max_tokens`, `reasoning_effort`. */
   parameters: Record<string, string | number | boolean>
-  /** Absent where the agent's capture is off. */
+  /** Absent if the agent's `capture` is `off`. */
   content?: Content
 }
 
-/** What became of a batch. Reports named nowhere have arrived. */
+/** Result of a batch. Reports that it does not mention were delivered. */
 export type Delivery = {
-  /** Worth another try, in this order. */
-  again?: Report[]
-  /** Those of `again` that were sent without an answer: the receiver may hold them. */
+  /** Reports to retry, in this order. */
+  retry?: Report[]
+  /** Those of `retry` that were sent without an answer: the receiver may hold them. */
   unsure?: Report[]
-  /** So many will never be taken: what the receiver said they are is wrong. */
-  refused?: number
-  /** So many were put by where another process will deliver them from. */
+  /** Number of reports that the receiver will never accept. */
+  rejected?: number
+  /** Number of reports stored elsewhere, from where another process will deliver them. */
   spilled?: number
-  /** Why any of them did not arrive, in words that hold no key. */
-  trouble?: string
+  /** Why reports were not delivered. Must not contain a key. */
+  reason?: string
 }
 
-/** Records put by, of all processes together. */
+/** Spilled records of all processes. */
 export type SpillStats = {
-  /** Waiting there, as last seen. */
+  /** Records waiting there, as last seen. */
   waiting: number
-  /** Those that this process has delivered from there, whoever had put them by; absent where it delivers none. */
+  /** Records that this process delivered from there, for any process. Absent if it delivers none. */
   delivered?: number
-  /** Those that it found there and that the receiver will never take. */
-  refused?: number
+  /** Records found there that the receiver will never accept. */
+  rejected?: number
 }
 
-/** Somewhere records go. It is given batches, one at a time, never on a caller's time. */
+/** A destination of records. Gets batches one at a time, never during a caller's wait. */
 export type Sink = {
-  /** In `stats().sinks` and in log lines. */
+  /** Name in `stats().sinks` and in log lines. */
   name: string
-  /** `false`: it wants records alone, so that nobody has to keep, mask and parse what was asked and answered. @default true */
+  /**
+   * `false`: reports without content, so that content is not kept, masked and serialised for this sink. @default true
+   */
   content?: boolean
-  /** The most reports one delivery takes. @default 100 */
+  /** Most reports of one delivery. @default 100 */
   batch?: number
   /**
-   * Reports of the first delivery, for a receiver that needs time for each of them. Later ones carry as many as it
-   * answers within a fifth of the deadline. @default `batch`; fewer only after a delivery that was cut off
+   * Reports of the first delivery, for a receiver whose time grows with each report. Later deliveries carry as many as
+   * it answers within a fifth of the deadline. @default `batch`; fewer only after a timeout
    */
   start?: number
-  /** It has its own rhythm, and a delivery is an expense: `flush()` leaves it alone, `close()` and the end of the program do not. */
+  /** Delivers at its own interval: `flush()` skips it, `close()` and the exit flush do not. */
   periodic?: boolean
-  /** Milliseconds a report waits at most for others to go with. @default 1000 */
+  /** Milliseconds a report waits for others to share its delivery. @default 1000 */
   lingerMs?: number
-  /**
-   * Milliseconds one delivery may take before it is aborted. Up to a minute where those before it took long, or were
-   * aborted. @default 5000
-   */
+  /** Milliseconds before a delivery is aborted. Grows up to a minute after slow or aborted deliveries. @default 5000 */
   deadlineMs?: number
   /**
-   * Must stop once `signal` aborts; what it resolves with right then still counts. May be given the same report twice, if the first delivery was cut off: what
-   * it does twice must come to the same as once.
-   * @throws DeliveryError when the receiver cannot take anything at the moment: the batch is kept, and tried again for
-   * as long as it fits into the queue. Anything else is taken for a mistake in one of the reports: they are tried again
-   * one by one, and after three times given up as refused.
+   * Delivers a batch. Must stop once `signal` aborts; a result returned right then still counts. Must be idempotent:
+   * after an aborted delivery the same report may be given again.
+   * @throws DeliveryError if the receiver accepts nothing at the moment: the batch is kept and retried while it fits
+   * into the queue. Any other error is blamed on a report: they are retried one by one, and rejected after three
+   * failures.
    */
   deliver: (reports: readonly Report[], signal: AbortSignal) => Promise<Delivery | undefined>
-  /** What lies where `spilled` records were put by; shown in `stats().sinks`. */
+  /** Returns counts of the spilled records, for `stats().sinks`. */
   spill?: () => SpillStats
-  /** Lets go of connections; nothing is delivered afterwards. */
+  /** Releases connections; nothing is delivered afterwards. */
   close?: () => void | Promise<void>
 }
 
@@ -85,9 +84,9 @@ type Circumstances = { retryAfterMs?: number | undefined; unsure?: boolean; caus
 /** A delivery that failed as a whole. */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError'
-  /** Milliseconds the receiver asked us to wait. */
+  /** Milliseconds to wait, as requested by the receiver. `undefined` if it did not say. */
   readonly retryAfterMs: number | undefined
-  /** It was sent, and no answer says what became of it: the receiver may hold it. */
+  /** The batch was sent without an answer: the receiver may hold it. */
   readonly unsure: boolean
 
   constructor(message: string, { retryAfterMs, unsure = false, cause }: Circumstances = {}) {

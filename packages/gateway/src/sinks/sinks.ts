@@ -1,107 +1,107 @@
-import type { Fault } from '../faults.ts'
-import type { Mask } from '../mask.ts'
-import type { Capture } from '../policy/policy.ts'
-import type { Say } from '../say.ts'
-import { goesOn, holdExit, letExit } from './drain.ts'
-import { createOutbox } from './outbox.ts'
+import type { LimitedLog } from '../core/log-codes.ts'
+import type { Capture } from '../core/policy.ts'
+import type { Fault } from '../util/faults.ts'
+import type { Mask } from '../util/redact.ts'
+import { registerExitFlush, resumeDeliveries, unregisterExitFlush } from './exit-flush.ts'
+import { createSinkQueue } from './queue.ts'
 import { createRendering } from './rendering.ts'
-import { render, type Told } from './report.ts'
+import { type ReportSource, render } from './report.ts'
 import type { Sink } from './sink.ts'
 import type { SinkStats } from './stats.ts'
 
 export type SinksOptions = {
   mask: Mask | undefined
-  /** Reports each sink may have waiting, and bytes they may hold on to, about. */
+  /** Limits of each sink's queue: reports, and approximate bytes. */
   maxReports: number
   maxBytes: number
-  say: Say
+  warn: LimitedLog
   fault: Fault
 }
 
-/** Everywhere the records of this gateway go, each at its own pace. */
-export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, say, fault }: SinksOptions) {
-  const holding = new Set<string>()
-  /** Delivers what waits; false: some of it could not be delivered now. */
+/** Creates a queue for each sink, and renders each report once for all of them. */
+export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, fault }: SinksOptions) {
+  const pending = new Set<string>()
+  /** Delivers pending reports. Resolves `false` if some could not be delivered now. */
   const drain = async (which: (sink: Sink) => boolean, giveUp?: AbortSignal) => {
     rendering.run()
-    const due = outboxes.filter((_, at) => which(sinks[at] as Sink))
-    const drained = await Promise.all(due.map((outbox) => outbox.drain(giveUp)))
+    const due = queues.filter((_, at) => which(sinks[at] as Sink))
+    const drained = await Promise.all(due.map((queue) => queue.drain(giveUp)))
     return drained.every(Boolean)
   }
-  const lastWords = (giveUp: AbortSignal) => drain(() => true, giveUp)
-  /** The process does not end while any of them holds something. */
-  const hold = (name: string) => (holds: boolean) => {
-    if (holds) holding.add(name)
-    else holding.delete(name)
-    if (holding.size > 0) holdExit(lastWords)
-    else letExit(lastWords)
+  const flushOnExit = (giveUp: AbortSignal) => drain(() => true, giveUp)
+  /** Registers the exit flush while any queue, or the renderer, holds something. */
+  const pendingListener = (name: string) => (holds: boolean) => {
+    if (holds) pending.add(name)
+    else pending.delete(name)
+    if (pending.size > 0) registerExitFlush(flushOnExit)
+    else unregisterExitFlush(flushOnExit)
   }
-  const outboxes = sinks.map((sink, at) =>
-    createOutbox(sink, {
+  const queues = sinks.map((sink, at) =>
+    createSinkQueue(sink, {
       maxReports,
       maxBytes,
-      say,
+      warn,
       fault,
-      holding: hold(`${at}`),
+      onPendingChange: pendingListener(`${at}`),
     }),
   )
 
   const rendering = createRendering({
     fault,
-    isPending: hold('rendering'),
-    render(told, capture) {
+    onPendingChange: pendingListener('rendering'),
+    render(reported, capture) {
       const own = { own: mask, maxBytes: maxBytes / 4 }
-      const whole = render(told, { capture, ...own })
-      const bare = render({ record: told.record }, { capture: 'off', ...own })
-      for (const [at, outbox] of outboxes.entries()) {
-        const { report, bytes } = sinks[at]?.content === false ? bare : whole
-        outbox.add({ report: () => report, bytes })
+      const whole = render(reported, { capture, ...own })
+      const recordOnly = render({ record: reported.record }, { capture: 'off', ...own })
+      for (const [at, queue] of queues.entries()) {
+        const { report, bytes } = sinks[at]?.content === false ? recordOnly : whole
+        queue.add({ report: () => report, bytes })
         added += 1
       }
       added = 0
     },
-    missed() {
-      for (const outbox of outboxes.slice(added)) outbox.missed()
+    onFailure() {
+      for (const queue of queues.slice(added)) queue.missed()
       added = 0
     },
   })
-  /** How many sinks have the report that is being made. */
+  /** Queues that already have the report being rendered. */
   let added = 0
-  /** Of each sink, the losses that a caller was told of. */
-  const told = outboxes.map(() => 0)
+  /** Losses of each sink that were already reported to a caller. */
+  const reported = queues.map(() => 0)
 
   return {
-    /** Takes a reference to the call for as long as it takes to hand over its answer. */
-    receive(told: Told, capture: Capture) {
-      if (outboxes.length === 0) return
-      goesOn()
-      rendering.add(told, capture)
+    /** Holds a reference to the call until its report is rendered. */
+    receive(source: ReportSource, capture: Capture) {
+      if (queues.length === 0) return
+      resumeDeliveries()
+      rendering.add(source, capture)
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     /**
-     * Begins to watch for losses that no caller was told of yet, or for all there ever were. The function returned says
-     * whether there are any, and counts them as told; two that overlap both say so.
+     * Starts to watch for losses not yet reported to a caller, or with `ever` for all losses. The returned function
+     * tells whether there are any, and marks them as reported; two overlapping watches both report them.
      */
     watchLosses(which: (sink: Sink) => boolean, ever: boolean): () => boolean {
-      const before = ever ? [] : [...told]
+      const before = ever ? [] : [...reported]
       return () => {
         let isAny = false
-        for (const [at, outbox] of outboxes.entries()) {
+        for (const [at, queue] of queues.entries()) {
           if (!which(sinks[at] as Sink)) continue
-          const losses = outbox.losses()
+          const losses = queue.losses()
           isAny ||= losses > (before[at] ?? 0)
-          told[at] = losses
+          reported[at] = losses
         }
         return isAny
       }
     },
     async close() {
       rendering.run()
-      await Promise.all(outboxes.map((outbox) => outbox.close()))
+      await Promise.all(queues.map((queue) => queue.close()))
     },
     stats(): Record<string, SinkStats> {
       rendering.run()
-      return Object.fromEntries(outboxes.map((outbox) => [outbox.name, outbox.stats()]))
+      return Object.fromEntries(queues.map((queue) => [queue.name, queue.stats()]))
     },
   }
 }

@@ -1,10 +1,10 @@
-import { callHook } from '../faults.ts'
+import { callHook } from '../util/faults.ts'
 import { isCount } from './delivery.ts'
 import type { Sink, SpillStats } from './sink.ts'
 
-const NAMES = ['waiting', 'delivered', 'refused'] as const
+const NAMES = ['waiting', 'delivered', 'rejected'] as const
 
-/** What a sink says of the records it has put by; absent where it says nothing that counts. */
+/** Reads a sink's spill counts. Returns `undefined` if the sink has none, or fails. */
 export function spilledOf(sink: Sink, failed: (error: unknown) => void): SpillStats | undefined {
   if (sink.spill === undefined) return undefined
   const given: { [Name in keyof SpillStats]?: unknown } | null | undefined = callHook(

@@ -1,25 +1,30 @@
 import type { SpillStats } from './sink.ts'
 
-/** How one sink is doing. Every report is counted in exactly one of `delivered`, `spilled`, `refused`, `dropped` and `queued`. */
+/**
+ * State and counters of one sink. Every report counts in exactly one of `delivered`, `spilled`, `rejected`, `dropped`
+ * and `queued`.
+ */
 export type SinkStats = {
-  /** `down`: it failed several times in a row, and is only probed now and then. */
+  /**
+   * `failing`: the last delivery failed. `down`: four or more failed in a row, and it is tried only after a back-off.
+   */
   state: 'up' | 'failing' | 'down' | 'closed'
   delivered: number
-  /** Put by elsewhere, where another process delivers it from. */
+  /** Stored elsewhere, from where another process delivers them. */
   spilled: number
-  /** Never going to be taken by the receiver. */
-  refused: number
-  /** Given up: the queue was full, the program ended before they could be delivered, or a fault spoilt them. */
+  /** Never to be accepted by the receiver. */
+  rejected: number
+  /** Lost: the queue was full, the program ended first, or a fault occurred. */
   dropped: number
-  /** Of `dropped`: sent without an answer, so that the receiver may hold them all the same. */
+  /** Of `dropped`: sent without an answer, so the receiver may hold them. */
   unconfirmed: number
-  /** Waiting, or on their way. */
+  /** Waiting, or being delivered. */
   queued: number
   /** Deliveries that failed as a whole. */
   failures: number
-  /** The last trouble, in words that hold no key. */
-  trouble?: string
-  /** Where `spilled` records wait; absent where there is no such place. */
+  /** Last error. Holds no key. */
+  lastError?: string
+  /** Counts of spilled records. Absent if the sink does not spill. */
   spill?: SpillStats
 }
 
@@ -27,18 +32,18 @@ export const newStats = (): SinkStats => ({
   state: 'up',
   delivered: 0,
   spilled: 0,
-  refused: 0,
+  rejected: 0,
   dropped: 0,
   unconfirmed: 0,
   queued: 0,
   failures: 0,
 })
 
-/** What is lost, in words for the log. */
-export function lossOf({ dropped, unconfirmed, trouble }: SinkStats, why: string): string {
+/** Describes losses for the log. */
+export function lossOf({ dropped, unconfirmed, lastError }: SinkStats, why: string): string {
   const fewer =
     unconfirmed > 0
       ? `, or ${dropped - unconfirmed} if the ${unconfirmed} that were sent without an answer arrived`
       : ''
-  return `${dropped} calls will be missing${fewer}: ${why}${trouble ? ` (${trouble})` : ''}`
+  return `${dropped} calls will be missing${fewer}: ${why}${lastError ? ` (${lastError})` : ''}`
 }

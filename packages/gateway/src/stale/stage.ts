@@ -1,21 +1,25 @@
-import type { Call, Reply, Stage } from '../call.ts'
-import { isGivenUp, willRetry } from '../identify/retries.ts'
+import type { Call, Stage } from '../core/call.ts'
+import type { Reply } from '../core/reply.ts'
+import { isGivenUp, willRetry } from '../core/retries.ts'
 
 /**
- * What if upstream is down, the other model included, and the SDK will not try again? Then an answer that is a little
- * too old is better than none.
+ * Serves a stale answer (stale-if-error) when upstream is down, including the fallback model, and the SDK will not
+ * retry.
  */
 export function stale(): Stage {
   return (next) =>
     async function stale(call) {
       const reply = await next(call)
-      const { lastResort } = call.origin
-      if (lastResort === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
-      return lastResort() ?? reply
+      const { staleFallback } = call.state
+      if (staleFallback === undefined || !(await isDown(reply, call)) || willRetry(call, reply)) return reply
+      return staleFallback() ?? reply
     }
 }
 
-/** Not reached, not answered in time, or broken. A 4xx is an answer; so is our own refusal. */
+/**
+ * Whether upstream was unreachable, timed out, or answered with 5xx. A 4xx is an answer; so is the gateway's own
+ * refusal.
+ */
 async function isDown({ via, recording }: Reply, call: Call): Promise<boolean> {
   if (via === 'refused' || isGivenUp(call)) return false
   if (recording.status !== undefined) return recording.status >= 500

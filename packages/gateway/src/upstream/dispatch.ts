@@ -1,25 +1,12 @@
-import type { Arrival } from '../body/arrival.ts'
 import { decoded } from '../body/decode.ts'
-import { headersOfRaw } from '../body/headers-at-rest.ts'
-import { createInflow, type Inflow } from '../body/inflow.ts'
+import { headersFromRaw } from '../body/layered-headers.ts'
+import { createPushBody, type PushBody } from '../body/push-body.ts'
+import type { UpstreamResponse } from '../body/upstream-response.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { Held } from './held.ts'
 
-/** What `fetch` sends requests through: its pool of connections, with whatever proxy or mock was put in its place. */
-export type Dispatcher = {
-  dispatch: (
-    request: {
-      origin: string
-      path: string
-      method: string
-      headers: Record<string, string>
-      body: string
-    },
-    handler: object,
-  ) => boolean
-}
-
-/** A POST whose body is text: the only kind that governed calls make. */
-export type Post = { url: URL; headers: Headers; body: string; signal: AbortSignal }
+/** A POST of a text, or of its bytes: the only kind that governed calls make. */
+export type Post = { url: URL; headers: Headers; body: string | Uint8Array; signal: AbortSignal }
 
 /** Answers that `fetch` does not simply hand over: redirects, a proxy's login, a misdirected request. */
 const ODD = new Set([301, 302, 303, 307, 308, 407, 421])
@@ -29,10 +16,10 @@ const ODD = new Set([301, 302, 303, 307, 308, 407, 421])
  * that takes less than half of the time. Rejects as `fetch` does. `Held`: only `fetch` knows what to do with such an
  * answer.
  */
-export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival | Held> {
+export function dispatched(dispatcher: Dispatcher, post: Post): Promise<UpstreamResponse | Held> {
   const { url, signal, body } = post
   return new Promise((resolve, reject) => {
-    let inflow: Inflow | undefined
+    let inflow: PushBody | undefined
     let held: Held | undefined
     let abort: ((error: unknown) => void) | undefined
     let over = false
@@ -76,9 +63,9 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Arrival 
           resolve(held)
           return false
         }
-        const headers = headersOfRaw(raw)
+        const headers = headersFromRaw(raw)
         const bodyless = status === 204 || status === 205 || status === 304
-        inflow = createInflow(resume, stop)
+        inflow = createPushBody(resume, stop)
         resolve({
           ok: status >= 200 && status < 300,
           status,

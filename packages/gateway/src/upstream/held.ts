@@ -1,4 +1,4 @@
-import type { Dispatcher } from './dispatch.ts'
+import type { Dispatcher } from './dispatcher.ts'
 
 /** What of a `fetch`'s own handler is called here. Source: undici 6 and 7, `DispatchHandlers`. */
 export type Handler = {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { globalFetch, isNodes } from './ask.ts'
+import { globalFetch, isNodes } from './request.ts'
 
 /**
  * Names of what a program sends its requests through, where that is its own: a `fetch` or a dispatcher may sign requests

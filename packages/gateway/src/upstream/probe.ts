@@ -1,10 +1,10 @@
-import type { Call } from '../call.ts'
-import { signalAfter } from '../timers.ts'
+import type { Call } from '../core/call.ts'
+import { signalAfter } from '../util/timers.ts'
 
 const DEADLINE_MS = 5_000
 
 /** Whether upstream answers, and is not broken: its list of models costs nothing, and its no is an answer, too. */
-export async function probe({ outgoing, rules }: Call): Promise<boolean> {
+export async function probe({ outbound: outgoing, policy: rules }: Call): Promise<boolean> {
   const { url, path = '', headers, transport } = outgoing
   const base = url.slice(0, url.length - path.length)
   const credentials = new Headers()
@@ -13,7 +13,7 @@ export async function probe({ outgoing, rules }: Call): Promise<boolean> {
     if (value !== null) credentials.set(name, value)
   }
   const address = `${base}/models`
-  if (rules.egress.strays({ url: address, headers: credentials, ...outgoing.keys })) return false
+  if (rules.egress.strayRefusal({ url: address, headers: credentials, ...outgoing.keys })) return false
   try {
     const response = await transport(address, {
       headers: credentials,

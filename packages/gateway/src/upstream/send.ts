@@ -1,24 +1,25 @@
-import { meter, nothing, unbilled } from '../account/meter.ts'
-import type { Arrival } from '../body/arrival.ts'
-import { editTopLevel, orderTopLevel } from '../body/edit.ts'
-import { record } from '../body/live.ts'
-import { type Ending, type Recording, withoutResponse } from '../body/recording.ts'
-import type { Call, Json, Reply } from '../call.ts'
-import { unmark } from '../identify/origin.ts'
-import { object } from '../json.ts'
-import { refuse } from '../refuse.ts'
-import { ask } from './ask.ts'
+import { editTopLevel, orderTopLevel } from '../body/json-edit.ts'
+import { recordResponse } from '../body/record.ts'
+import { refuse } from '../body/refuse.ts'
+import type { UpstreamResponse } from '../body/upstream-response.ts'
+import type { Call } from '../core/call.ts'
+import { type Json, object } from '../core/json.ts'
+import { type Ending, type Recording, withoutResponse } from '../core/recording.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
+import { NO_USAGE, UNBILLED } from '../core/usage.ts'
+import { meter } from '../pricing/meter.ts'
 import { isAzure } from './hosts.ts'
 import { leaving } from './leave.ts'
+import { ask } from './request.ts'
 import { translated } from './translate.ts'
 import { Trip } from './trip.ts'
 import { neverLeft } from './unsent.ts'
 
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
-  const { origin, outgoing, signal } = call
-  if (signal.aborted || (origin.barred && !call.unexamined)) return unsent(call)
-  const added = leaving(call.rules.egress, outgoing.transport, { ...outgoing, ...outgoing.keys })
+  const { state: origin, outbound: outgoing, signal } = call
+  if (signal.aborted || (origin.barred && !call.unchecked)) return abortedReply(call)
+  const added = leaving(call.policy.egress, outgoing.transport, { ...outgoing, ...outgoing.keys })
   if ('code' in added) return refuse(call, added)
   const startedAt = performance.now()
   const recording = await exchange(call)
@@ -26,19 +27,18 @@ export async function send(call: Call): Promise<Reply> {
     model: call.model,
     status: recording.status,
     latencyMs: performance.now() - startedAt,
-    ...(outgoing.through === undefined ? {} : { through: outgoing.through }),
+    ...(outgoing.proxiedBy === undefined ? {} : { through: outgoing.proxiedBy }),
   })
   return { via: 'upstream', model: call.model, route: call.route, recording }
 
   async function exchange(call: Call): Promise<Recording> {
     let hasLeft = false
-    const trip = new Trip(call.rules.say)
+    const trip = new Trip(call.policy.warn)
     const init = { ...outgoing.init, ...changes(call), signal, ...added }
-    unmark(init)
-    let arrival: Arrival
+    let arrival: UpstreamResponse
     try {
       const leaves = () => {
-        origin.sent += 1
+        origin.upstreamAttempts += 1
         hasLeft = true
       }
       arrival = await ask(outgoing.transport, outgoing.url, init, leaves, trip)
@@ -47,7 +47,7 @@ export async function send(call: Call): Promise<Reply> {
       if (!hasLeft) throw error
       return withoutResponse(error, ended(call, error, trip.isUnseen(error)))
     }
-    return record(arrival, {
+    return recordResponse(arrival, {
       operation: call.operation,
       stream: call.view.stream,
       usageInjected: outgoing.injectUsage,
@@ -57,16 +57,10 @@ export async function send(call: Call): Promise<Reply> {
   }
 }
 
-/** Nobody wanted it any more when its turn came: it was neither asked nor paid. */
-function unsent({ model, route, signal }: Call): Reply {
-  const ended: Promise<Ending> = Promise.resolve({ type: 'aborted', usage: unbilled })
-  return { via: 'upstream', model, route, recording: withoutResponse(signal.reason, ended) }
-}
-
 /** The question may have been answered without our seeing it, but no more is known than that it was asked. */
 async function ended(call: Call, error: unknown, unseen: boolean): Promise<Ending> {
-  if (!call.signal.aborted && unseen) return { type: 'failed', usage: unbilled, error, unseen }
-  if (!call.signal.aborted) return { type: 'failed', usage: neverLeft(error) ? unbilled : nothing, error }
+  if (!call.signal.aborted && unseen) return { type: 'failed', usage: UNBILLED, error, unseen }
+  if (!call.signal.aborted) return { type: 'failed', usage: neverLeft(error) ? UNBILLED : NO_USAGE, error }
   const usage = await meter(call, { usage: undefined, produced: [], unkept: 0 })
   return { type: 'aborted', usage }
 }
@@ -76,14 +70,14 @@ const isUnnamed = ({ body, model }: Call) => model === 'auto' && typeof body.mod
 
 /** Headers and body, as far as they differ from what the caller sent. */
 function changes(call: Call): RequestInit {
-  const { body, model, outgoing } = call
+  const { body, model, outbound: outgoing } = call
   if (outgoing.signed) return {}
-  const isOther = model !== body.model && !outgoing.frozen && !isUnnamed(call)
+  const isOther = model !== body.model && !outgoing.immutable && !isUnnamed(call)
   const edits: Record<string, Json | undefined> = isOther
-    ? { ...translated(call), ...outgoing.edits, model }
-    : { ...outgoing.edits }
+    ? { ...translated(call), ...outgoing.bodyEdits, model }
+    : { ...outgoing.bodyEdits }
   if (outgoing.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
-  if (Object.keys(edits).length === 0 && outgoing.through === undefined)
+  if (Object.keys(edits).length === 0 && outgoing.proxiedBy === undefined)
     return { headers: outgoing.headers, body: outgoing.text }
   const texts = Object.entries(edits).map(([name, value]) => [
     name,
@@ -92,5 +86,5 @@ function changes(call: Call): RequestInit {
   const headers = new Headers(outgoing.headers)
   headers.delete('content-length')
   const text = editTopLevel(outgoing.text, Object.fromEntries(texts))
-  return { headers, body: outgoing.through === undefined ? text : orderTopLevel(text) }
+  return { headers, body: outgoing.proxiedBy === undefined ? text : orderTopLevel(text) }
 }

@@ -1,5 +1,5 @@
-import type { Call, Json, JsonObject } from '../call.ts'
-import { isSet, list, object } from '../json.ts'
+import type { Call } from '../core/call.ts'
+import { isSet, type Json, type JsonObject, list, object } from '../core/json.ts'
 
 /** `undefined`: the model is not one of OpenAI's, and nothing is known of it. */
 type Family = 'gpt-5' | 'o' | 'plain' | undefined

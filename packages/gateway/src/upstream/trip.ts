@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { watched } from '../faults.ts'
-import { wordsOf } from '../words.ts'
+import type { Log } from '../core/log-codes.ts'
+import { errorText } from '../util/error-text.ts'
+import { ignoreRejection } from '../util/faults.ts'
 
 /** What undici says of one request on its way, of any sender. Source: undici, "Diagnostics Channel Support". */
 type Sent = { request: object; socket: Socket & { encrypted?: boolean } }
@@ -16,8 +17,17 @@ const AT_ONCE_MS = 2_000
 /** Codes of a connection that is closed at the other end. */
 const CLOSED: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
-/** Runs what sends a request, so that its connection is noted in its trip. */
-export const trips = new AsyncLocalStorage<Trip>()
+/** Trips by the body of their request, which no other request has. */
+const ofBody = new WeakMap<object, Trip>()
+/** In which trip a transport of the program's own makes its requests. */
+const trips = new AsyncLocalStorage<Trip>()
+/**
+ * Transports that were seen to make requests of undici. Only they run in their trip: as soon as anything does, Node 22
+ * makes every promise of the program dearer.
+ */
+const makers = new WeakSet<object>()
+/** Transports under way that were not seen to yet. */
+const unknown = new Set<object>()
 const ofRequest = new WeakMap<object, Trip>()
 /** Requests that each connection has carried. */
 const carried = new WeakMap<Socket, number>()
@@ -36,8 +46,26 @@ export class Trip {
   #leftAt = 0
 
   /** `say` is told, once for all, of faults in noting connections: a trip that was not noted may have been seen. */
-  constructor(say: (message: string) => void) {
+  constructor(say: Log) {
     if (!listens) listen(say)
+  }
+
+  /** As the body of a request, by which it is known. */
+  body(text: string): Uint8Array {
+    const bytes = Buffer.from(text)
+    ofBody.set(bytes, this)
+    return bytes
+  }
+
+  /** Runs a transport. Of one that is not known yet, nothing is noted: its request may have been seen. */
+  async by<T>(transport: object, send: () => Promise<T>): Promise<T> {
+    if (makers.has(transport)) return await trips.run(this, send)
+    unknown.add(transport)
+    try {
+      return await send()
+    } finally {
+      unknown.delete(transport)
+    }
   }
 
   left({ socket }: Sent, isReused: boolean): void {
@@ -63,16 +91,20 @@ function isClosed(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && CLOSED.has(cause.code)
 }
 
-function listen(say: (message: string) => void): void {
+function listen(say: Log): void {
   listens = true
-  const fault = (error: unknown, where: string) => say(`a fault of the gateway (${where}): ${wordsOf(error)}`)
-  subscribe('undici:request:create', watched(noteTrip, fault, CONNECTIONS))
-  subscribe('undici:client:sendHeaders', watched(noteConnection, fault, CONNECTIONS))
+  const fault = (error: unknown, where: string) =>
+    say('GW_FAULT', `a fault of the gateway (${where}): ${errorText(error)}`)
+  subscribe('undici:request:create', ignoreRejection(noteTrip, fault, CONNECTIONS))
+  subscribe('undici:client:sendHeaders', ignoreRejection(noteConnection, fault, CONNECTIONS))
 }
 
 function noteTrip(message: unknown): void {
-  const trip = trips.getStore()
-  if (trip !== undefined) ofRequest.set((message as Sent).request, trip)
+  const { request } = message as { request: { body?: unknown } }
+  const { body } = request
+  const trip = (typeof body === 'object' && body !== null && ofBody.get(body)) || trips.getStore()
+  if (trip !== undefined) return void ofRequest.set(request, trip)
+  for (const transport of unknown) makers.add(transport)
 }
 
 function noteConnection(message: unknown): void {

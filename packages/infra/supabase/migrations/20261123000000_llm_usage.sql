@@ -1,10 +1,10 @@
--- One row for each call through the gateway, as its record says. No question and no answer is in it.
--- May be run again: what is there stays as it is, grants and policies are set anew.
+-- Stores one row for each call through the gateway, without question and answer.
+-- May be run again: existing rows stay, grants and policies are set again.
 
 create table if not exists public.llm_usage (
-  -- The call's id. A row is written at least once, and is there once.
+  -- The call's id. Rows are delivered at least once and stored once.
   request_id text primary key,
-  -- When the call was made, by the clock of the machine that made it.
+  -- Start of the call, by the clock of the calling machine.
   at timestamptz not null,
   day date not null generated always as ((at at time zone 'UTC')::date) stored,
   agent text not null,
@@ -19,8 +19,8 @@ create table if not exists public.llm_usage (
   bypass text,
   similarity double precision,
   age_ms bigint,
-  -- Of the answer, also of a cached one; null where there was none. input counts cached_input and audio_input,
-  -- output counts reasoning and audio_output.
+  -- Tokens of the answer, cached answers included; null without an answer. input includes cached_input and audio_input,
+  -- output includes reasoning and audio_output.
   input_tokens bigint,
   cached_input_tokens bigint,
   audio_input_tokens bigint,
@@ -28,7 +28,7 @@ create table if not exists public.llm_usage (
   reasoning_tokens bigint,
   audio_output_tokens bigint,
   estimated boolean not null default false,
-  -- US dollars. Null: the price is unknown, which is not 0.
+  -- US dollars. Null: unknown, which is not 0.
   cost_usd numeric(18, 6),
   saved_usd numeric(18, 6),
   latency_ms bigint,
@@ -38,15 +38,16 @@ create table if not exists public.llm_usage (
   http_status integer,
   error text,
   degraded text,
-  -- Requests that left for upstream.
+  -- Number of requests sent upstream.
   attempts integer not null default 0,
   session text,
   end_user text,
   trace text,
   tags text[] not null default '{}',
-  -- When the row arrived. Later than the call by as much as Supabase was away.
+  -- Time at which the row arrived: later than the call while Supabase was unreachable.
   written_at timestamptz not null default now(),
-  -- Words (status, cache, route) are not listed here: a newer gateway may know more of them, and a row is worth more.
+  -- No constraint lists the values of status, cache and route: rows of a newer gateway with new values must be
+  -- accepted.
   constraint llm_usage_request_id_named check (request_id <> ''),
   constraint llm_usage_counts check (
     input_tokens >= 0 and cached_input_tokens >= 0 and audio_input_tokens >= 0
@@ -58,11 +59,11 @@ create table if not exists public.llm_usage (
 
 comment on table public.llm_usage is 'One row for each call through the LLM gateway.';
 
--- For quotas of today, and for retention; and for every tile that shows some days.
+-- Serves quotas of the day, retention, and every tile of some days.
 create index if not exists llm_usage_at on public.llm_usage (at);
 create index if not exists llm_usage_day_agent on public.llm_usage (day, agent);
 
--- What each team may use, as the processes that write have it from their policy. The highest version binds.
+-- Limits of each team, from the policy of the writing processes. The highest version applies.
 create table if not exists public.llm_team_limits (
   version bigint not null,
   team text not null,
@@ -76,7 +77,8 @@ create table if not exists public.llm_team_limits (
 
 comment on table public.llm_team_limits is 'The limits of each team, by version of the policy; null: no limit.';
 
--- Who reads tiles: nobody else's data, nothing that names a person. Lent to the Data API, so that a token may claim it.
+-- Role of tile readers: it sees no other data and nothing that names a person. Granted to the Data API's role, so that
+-- a token may claim it.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'llm_dashboard') then
@@ -93,10 +95,10 @@ grant usage on schema public to service_role, llm_dashboard;
 alter table public.llm_usage enable row level security;
 alter table public.llm_team_limits enable row level security;
 
--- Projects older than 2026-10-30 grant everything to everybody by default.
+-- Projects older than 2026-10-30 grant all rights to all roles by default.
 revoke all on public.llm_usage, public.llm_team_limits from public, anon, authenticated, service_role, llm_dashboard;
 
--- A row that is written stays as it is: even the secret key cannot change or delete it.
+-- Rows are immutable: even the secret key cannot change or delete them.
 grant select, insert on public.llm_usage to service_role;
 grant select, insert, update on public.llm_team_limits to service_role;
 grant select (

@@ -1,7 +1,7 @@
--- The five tiles. Each view runs with the rights of whoever reads it (security_invoker), so that it shows nobody more
--- than the table would. All days are UTC, but for quotas, whose days are the policy's.
+-- Defines the five tiles. Each view runs with its reader's rights (security_invoker), so it shows no more than the
+-- table would. Days are UTC; those of quotas follow the policy's time zone.
 
--- Daily cost by agent.
+-- Cost by day and agent.
 create or replace view public.llm_daily_cost_by_agent with (security_invoker = true) as
 select
   day,
@@ -10,12 +10,12 @@ select
   count(*) as calls,
   coalesce(sum(cost_usd), 0) as cost_usd,
   coalesce(sum(saved_usd), 0) as saved_usd,
-  -- Calls that are missing in cost_usd, because nobody knows what they cost.
+  -- Calls of unknown cost, which cost_usd leaves out.
   count(*) filter (where cost_usd is null) as unpriced
 from public.llm_usage
 group by day, team, agent;
 
--- Token usage trends. What caches answered took no tokens, and is told apart.
+-- Token usage by day. Cached answers take no tokens and are counted separately.
 create or replace view public.llm_token_usage with (security_invoker = true) as
 select
   day,
@@ -40,7 +40,7 @@ from (
 ) as told_apart
 group by day, hour, team, agent, model;
 
--- Cache hit rate. Rates are of the calls that asked a cache; add the counts up, not the rates.
+-- Cache hit rate among calls with a cache on. Across rows, sum the counts, not the rates.
 create or replace view public.llm_cache_hit_rate with (security_invoker = true) as
 select
   *,
@@ -67,7 +67,7 @@ from (
   group by day, team, agent
 ) as counted;
 
--- The ten most expensive requests of each day, so that those of any span of days are among them.
+-- The ten most expensive requests of each day, which include those of any span of days.
 create or replace view public.llm_top_requests with (security_invoker = true) as
 select
   day, rank_of_day, request_id, at, team, agent, operation, model, route, cost_usd, input_tokens, cached_input_tokens,
@@ -82,9 +82,9 @@ from (
 ) as ranked
 where rank_of_day <= 10;
 
--- Quota usage by team, on the day that is now in the policy's zone. What was recorded: the gateway's own books also
--- hold what calls under way may cost. Rates are the busiest minute of the day, by the clock; each call counts at the
--- moment it was made, and what upstream was asked again counts again.
+-- Quota usage by team, on the current day in the policy's time zone. Only recorded calls count; the gateway's own
+-- ledger also reserves the worst case of calls in flight. Rates are those of the busiest clock minute of the day: each
+-- call counts in the minute of its start, and each retry counts again.
 create or replace view public.llm_quota_usage_by_team with (security_invoker = true) as
 with binding as (
   select team, rpm, tpm, usd_per_day, timezone

@@ -1,5 +1,5 @@
--- Retention. Deletes what is older than `keep`, a slice at a time, and answers how many rows that was.
--- Only the owner of the tables may: no key of the Data API can delete usage.
+-- Retention: deletes rows older than `keep`, one slice at a time, and returns their number.
+-- Only the owner of the tables may call it: no key of the Data API can delete usage.
 create or replace function public.llm_usage_prune(keep interval default '400 days')
 returns bigint
 language plpgsql
@@ -25,7 +25,7 @@ $$;
 
 revoke all on function public.llm_usage_prune(interval) from public, anon, authenticated, service_role;
 
--- Every night, where pg_cron is there (Supabase: Integrations > Cron). Run this again after switching it on.
+-- Runs every night where pg_cron is installed (Supabase: Integrations > Cron). Run this again after installing it.
 do $$
 begin
   if exists (select from pg_extension where extname = 'pg_cron') then

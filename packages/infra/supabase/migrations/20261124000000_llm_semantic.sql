@@ -1,20 +1,20 @@
--- The semantic cache in Postgres, for those whose questions outgrow the memory of one machine: `createPgvectorIndex()`.
--- Not needed otherwise. May be run again: entries stay as they are, grants are set anew.
+-- Semantic cache in Postgres for `createPgvectorIndex()`, where questions outgrow the memory of one machine.
+-- Not needed otherwise. May be run again: entries stay, grants are set again.
 
 create schema if not exists extensions;
 create extension if not exists vector with schema extensions;
 grant usage on schema extensions to service_role;
--- Where it was there before, it may be in `public`.
+-- An earlier installation may be in `public`.
 set search_path = public, extensions;
 
 create table if not exists public.llm_semantic (
-  -- Questions that may have one another's answers: an HMAC, which tells nothing of what is in it but the team.
+  -- Partition: an HMAC over everything that two questions must share to share an answer. It reveals only the team.
   partition text collate "C" not null,
   -- A hash of the question.
   id text collate "C" not null,
-  -- For finding what is near. Which entry may answer is decided by the vector that is signed, in `sealed`.
+  -- Used to find neighbours only. The signed vector in `sealed` decides which entry may answer.
   vector halfvec not null,
-  -- Vector, question and answer, signed by who wrote them: whoever changes them here changes them into nothing. Base64.
+  -- Vector, question and answer, signed by their writer, in base64. An entry that was changed here is never served.
   sealed text not null,
   expires_at timestamptz not null,
   written_at timestamptz not null default now(),
@@ -26,8 +26,8 @@ comment on table public.llm_semantic is 'Answers that may be given to questions 
 
 create index if not exists llm_semantic_expires_at on public.llm_semantic (expires_at);
 
--- One for each length of vectors in use; others are compared one by one, within their partition. Add what you use:
--- 256 to 4000.
+-- One index for each vector length in use. Vectors of other lengths are compared one by one, within their partition.
+-- Add yours: 256 to 4000.
 create index if not exists llm_semantic_vector_256 on public.llm_semantic
   using hnsw ((vector::halfvec(256)) halfvec_cosine_ops) where vector_dims(vector) = 256;
 create index if not exists llm_semantic_vector_512 on public.llm_semantic
@@ -37,7 +37,7 @@ create index if not exists llm_semantic_vector_1024 on public.llm_semantic
 create index if not exists llm_semantic_vector_3072 on public.llm_semantic
   using hnsw ((vector::halfvec(3072)) halfvec_cosine_ops) where vector_dims(vector) = 3072;
 
--- The nearest of a partition that have not expired. `query`: as text, '[1,2,3]'.
+-- Returns the nearest unexpired entries of a partition. `query`: a vector as text, '[1,2,3]'.
 create or replace function public.llm_semantic_nearest(of_partition text, query text, wanted integer)
 returns table (id text, sealed text)
 language plpgsql
@@ -48,14 +48,14 @@ declare
   direction halfvec := query::halfvec;
   dims integer := vector_dims(direction);
 begin
-  -- A partition is a small part of the table: the graph is followed until there are enough of it. Since pgvector 0.8.
+  -- A partition is a small part of the table, so the HNSW scan iterates until it has enough rows of it (pgvector 0.8).
   begin
     perform set_config('hnsw.iterative_scan', 'relaxed_order', true);
     perform set_config('hnsw.ef_search', '100', true);
   exception when others then
     null;
   end;
-  -- With the length written out, the index of vectors of that length can serve.
+  -- The planner uses the index of a vector length only where the length is a literal.
   return query execute format(
     'select s.id, s.sealed from public.llm_semantic s
      where s.partition = $1 and vector_dims(s.vector) = %1$s and s.expires_at > now()
@@ -65,7 +65,7 @@ begin
 end
 $$;
 
--- Deletes what has expired, a slice at a time, and answers how many that was.
+-- Deletes expired entries, one slice at a time, and returns their number.
 create or replace function public.llm_semantic_prune()
 returns bigint
 language plpgsql
@@ -87,7 +87,7 @@ end
 $$;
 
 alter table public.llm_semantic enable row level security;
--- Questions and answers: the secret key's, and nobody else's.
+-- Only the secret key may read questions and answers.
 revoke all on public.llm_semantic from public, anon, authenticated, service_role;
 revoke all on function public.llm_semantic_nearest(text, text, integer) from public, anon, authenticated, service_role;
 revoke all on function public.llm_semantic_prune() from public, anon, authenticated, service_role;
@@ -95,7 +95,7 @@ grant select, insert, update, delete on public.llm_semantic to service_role;
 grant execute on function public.llm_semantic_nearest(text, text, integer) to service_role;
 grant execute on function public.llm_semantic_prune() to service_role;
 
--- Every hour, where pg_cron is there (Supabase: Integrations > Cron). Run this again after switching it on.
+-- Runs every hour where pg_cron is installed (Supabase: Integrations > Cron). Run this again after installing it.
 do $$
 begin
   if exists (select from pg_extension where extname = 'pg_cron') then

@@ -1,5 +1,5 @@
--- Dollars to the billionth: an embedding of 11 tokens costs $0.00000143, which is no whole number of millionths.
--- May be run again: it changes nothing where it has been run. The table is locked and rewritten while it runs.
+-- Stores US dollars with nine decimals: an embedding of 11 tokens costs $0.00000143, which six decimals cannot hold.
+-- May be run again, without effect. The table is locked and rewritten while it runs.
 do $$
 declare
   tiles constant text[] := array[
@@ -15,13 +15,13 @@ begin
   ) then
     return;
   end if;
-  -- Postgres changes no column that a view shows. The tiles are made anew as they were; a view of one's own is in the way,
-  -- and the error's detail names it: drop it first.
+  -- Postgres alters no column that a view uses. The tiles are dropped and created again. Another view on the column
+  -- makes this fail, and the error's detail names it: drop it first.
   foreach tile in array tiles loop
     definitions := definitions || pg_get_viewdef(format('public.%I', tile)::regclass);
     execute format('drop view public.%I', tile);
   end loop;
-  -- least() would turn null, which is unknown, into the largest amount.
+  -- least() ignores null, and would turn an unknown cost into the largest amount.
   alter table public.llm_usage
     alter column cost_usd type numeric(18, 9)
       using case when cost_usd > 999999999 then 999999999 else cost_usd end,
@@ -33,7 +33,7 @@ begin
 end
 $$;
 
--- A view that is made anew has nobody's rights but its owner's.
+-- A newly created view grants rights to its owner only.
 revoke all on
   public.llm_daily_cost_by_agent, public.llm_token_usage, public.llm_cache_hit_rate, public.llm_top_requests,
   public.llm_quota_usage_by_team

@@ -1,7 +1,7 @@
--- Sums of llm_usage by day, by hour and by minute, so that a tile reads thousands of rows and not millions. Triggers keep
--- them equal to the rows at every moment, whatever inserts, deletes or changes those. May be run again.
+-- Sums of llm_usage by day, hour and minute, so that a tile reads thousands of rows instead of millions. Triggers keep
+-- the sums equal to the rows at every moment, for every insert, update and delete. May be run again.
 
--- Everything that no reader needs by name: the parts of llm_usage, and what keeps them. Not among the Data API's schemas.
+-- Holds what readers do not use directly: partitions of llm_usage and their functions. The Data API does not expose it.
 create schema if not exists llm_parts;
 revoke all on schema llm_parts from public;
 
@@ -10,11 +10,11 @@ create table if not exists public.llm_usage_by_day (
   team text not null,
   agent text not null,
   calls bigint not null,
-  -- Null: no call of it has a known one.
+  -- Null: no call in the sum has a known cost.
   cost_usd numeric,
   saved_usd numeric,
   unpriced bigint not null,
-  -- The rest is of calls that were governed, and not of those that passed straight through.
+  -- The following sums cover governed calls only, not pass-through ones.
   governed bigint not null,
   asked bigint not null,
   exact bigint not null,
@@ -29,8 +29,8 @@ create table if not exists public.llm_usage_by_day (
   primary key (day, team, agent)
 );
 
--- Governed calls. `calls` and the tokens are of those that no cache answered. Sums are numeric, which has no overflow: a
--- row is never refused for what it adds up to.
+-- Governed calls. `calls` and the tokens leave out cached answers. Sums are numeric, which cannot overflow, so no row
+-- is refused because of its sum.
 create table if not exists public.llm_usage_by_hour (
   day date not null,
   hour timestamptz not null,
@@ -49,7 +49,7 @@ create table if not exists public.llm_usage_by_hour (
   primary key (day, hour, team, agent, model)
 );
 
--- Governed calls, of the last days alone: for quotas of today.
+-- Governed calls of the last days only, for quotas of the day.
 create table if not exists public.llm_usage_by_minute (
   minute timestamptz not null,
   team text not null,
@@ -82,8 +82,8 @@ create policy llm_dashboard_reads on public.llm_usage_by_hour for select to llm_
 drop policy if exists llm_dashboard_reads on public.llm_usage_by_minute;
 create policy llm_dashboard_reads on public.llm_usage_by_minute for select to llm_dashboard using (true);
 
--- The statements that add rows to the sums, or take them away: `source` is where the rows are, and $1 is 1 or -1. Ordered
--- by key, so that no two of them wait for each other.
+-- Returns the statements that add rows to the sums or subtract them. `source`: the rows; $1: 1 or -1. Upserts are
+-- ordered by key, so that two of them never deadlock.
 create or replace function llm_parts.sums_of(source text)
 returns text[]
 language sql
@@ -193,7 +193,8 @@ as $$
   ]) with ordinality as each (statement, nr)
 $$;
 
--- Of the rows that a statement has changed. The trigger's argument is 1 or -1, its transition table is `changed`.
+-- Adds or subtracts the rows that a statement changed. The trigger's argument is 1 or -1, its transition table
+-- `changed`.
 create or replace function llm_parts.roll_up()
 returns trigger
 language plpgsql
@@ -231,7 +232,7 @@ begin
 end
 $$;
 
--- The sums anew, from all rows: for rows that were there before the sums were. Writers wait meanwhile.
+-- Computes the sums again from all rows, for rows older than the sums. Writers wait meanwhile.
 create or replace function llm_parts.rebuild()
 returns void
 language plpgsql
@@ -249,7 +250,7 @@ begin
 end
 $$;
 
--- Triggers of a statement fire for the table it names: they are needed at llm_usage, and at each of its parts.
+-- Statement triggers fire for the table that the statement names, so llm_usage and each of its partitions need them.
 create or replace function llm_parts.watch(name regclass)
 returns void
 language plpgsql

@@ -1,12 +1,12 @@
--- llm_usage in a part for each month, so that what is too old goes with its part. May be run again.
+-- Partitions llm_usage by month, so that retention drops whole partitions. May be run again.
 --
--- What is there already becomes the first part, up to the end of this month; nothing is copied. The table is locked while
--- the new primary key is built: about 10 s for a million rows. Gateways keep or put by what they have to write meanwhile.
+-- Existing rows become the first partition, up to the end of this month; nothing is copied. The table is locked while
+-- the new primary key is built: about 10 s for a million rows. Gateways queue or spill their rows meanwhile.
 --
--- The primary key holds `at`, as it must. A call's `at` is written once, with its record: a row that comes twice comes
--- with the same one, and is there once.
+-- Postgres requires `at` in the primary key. A call's `at` is set once, with its record, so a row that is delivered
+-- twice has the same `at` and is stored once.
 
--- The start of a month in UTC, `later` months after that of `at`.
+-- Returns the start of a month in UTC, `later` months after that of `at`.
 create or replace function llm_parts.month_of(at timestamptz, later integer default 0)
 returns timestamptz
 language sql
@@ -16,7 +16,7 @@ as $$
   select (date_trunc('month', at at time zone 'UTC') + make_interval(months => later)) at time zone 'UTC'
 $$;
 
--- Rows of a part that was made late, or of clocks that are wrong, wait in the default part.
+-- Holds rows whose partition does not exist yet, and rows of wrong clocks.
 create or replace function llm_parts.move(source regclass, target regclass, since timestamptz, before timestamptz)
 returns bigint
 language plpgsql
@@ -38,7 +38,7 @@ begin
 end
 $$;
 
--- A part is read and written through llm_usage alone.
+-- Partitions are read and written through llm_usage only.
 create or replace function llm_parts.close(part regclass)
 returns void
 language plpgsql
@@ -51,7 +51,7 @@ begin
 end
 $$;
 
--- Makes the parts of this month and of those to come, as far as they are not there.
+-- Creates the missing partitions of this month and the following ones.
 create or replace function llm_parts.add_months(ahead integer default 12)
 returns integer
 language plpgsql
@@ -70,13 +70,13 @@ begin
     next := llm_parts.month_of(now(), later + 1);
     part := format('llm_parts.llm_usage_%s', to_char(first, 'YYYY_MM'));
     continue when to_regclass(part) is not null;
-    -- The first part ends with the month in which it was made.
+    -- The first partition ends with the month in which it was created.
     continue when exists (
       select from llm_parts.bounds where since < next and before > first
     );
     execute format('create table %s (like public.llm_usage including all)', part);
     if to_regclass('llm_parts.llm_usage_default') is not null then
-      -- They are summed up already.
+      -- The sums already include these rows.
       alter table llm_parts.llm_usage_default disable trigger user;
       perform llm_parts.move('llm_parts.llm_usage_default', part, first, next);
       alter table llm_parts.llm_usage_default enable trigger user;
@@ -132,11 +132,11 @@ begin
 end
 $$;
 
--- The tiles read sums; what is left for an index are the dearest calls of a day.
+-- The tiles read sums, so only the most expensive calls of a day need an index.
 drop index if exists public.llm_usage_day_agent;
 create index if not exists llm_usage_day_cost on public.llm_usage (day, cost_usd desc, at) where cost_usd > 0;
 
--- Of each part but the default: from when, and until before when.
+-- Lists the bounds of each partition but the default: start inclusive, end exclusive.
 create or replace view llm_parts.bounds as
 select
   child.oid::regclass as part,

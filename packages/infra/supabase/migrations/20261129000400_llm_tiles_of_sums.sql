@@ -1,7 +1,7 @@
--- The five tiles again, with the same columns, from the sums: what a tile costs goes by its days and agents, not by calls.
--- May be run again.
+-- Defines the five tiles again, with the same columns, on the sums: their cost grows with days and agents, not with
+-- calls. May be run again.
 
--- Daily cost by agent.
+-- Cost by day and agent.
 create or replace view public.llm_daily_cost_by_agent with (security_invoker = true) as
 select
   day,
@@ -13,7 +13,7 @@ select
   unpriced
 from public.llm_usage_by_day;
 
--- Token usage trends. What caches answered took no tokens, and is told apart.
+-- Token usage by day. Cached answers take no tokens and are counted separately.
 create or replace view public.llm_token_usage with (security_invoker = true) as
 select
   day,
@@ -31,7 +31,7 @@ select
   estimated_calls
 from public.llm_usage_by_hour;
 
--- Cache hit rate. Rates are of the calls that asked a cache; add the counts up, not the rates.
+-- Cache hit rate among calls with a cache on. Across rows, sum the counts, not the rates.
 create or replace view public.llm_cache_hit_rate with (security_invoker = true) as
 select
   day,
@@ -53,8 +53,8 @@ select
 from public.llm_usage_by_day
 where governed > 0;
 
--- The ten most expensive requests of each day, so that those of any span of days are among them. Each day that has calls
--- takes ten entries of an index.
+-- The ten most expensive requests of each day, which include those of any span of days. Each day with calls reads ten
+-- entries of an index.
 create or replace view public.llm_top_requests with (security_invoker = true) as
 select
   days.day, dearest.rank_of_day, dearest.request_id, dearest.at, dearest.team, dearest.agent, dearest.operation,
@@ -76,9 +76,9 @@ cross join lateral (
   ) as usage
 ) as dearest;
 
--- Quota usage by team, on the day that is now in the policy's zone. What was recorded: the gateway's own books also
--- hold what calls under way may cost. Rates are the busiest minute of the day, by the clock; each call counts at the
--- moment it was made, and what upstream was asked again counts again.
+-- Quota usage by team, on the current day in the policy's time zone. Only recorded calls count; the gateway's own
+-- ledger also reserves the worst case of calls in flight. Rates are those of the busiest clock minute of the day: each
+-- call counts in the minute of its start, and each retry counts again.
 create or replace view public.llm_quota_usage_by_team with (security_invoker = true) as
 with binding as (
   select team, rpm, tpm, usd_per_day, timezone

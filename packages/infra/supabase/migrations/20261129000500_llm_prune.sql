@@ -1,8 +1,9 @@
--- Retention, again: what is older than `keep` goes with its month where the whole month is, and by ctid, 10,000 rows at a
--- time, where it is not. Only the owner of the tables may: no key of the Data API can delete usage. May be run again.
+-- Retention by partition: drops months that are older than `keep` as a whole, and deletes other old rows by ctid,
+-- 10,000 at a time. Only the owner of the tables may call it: no key of the Data API can delete usage. May be run
+-- again.
 
--- Drops the parts that are too old as a whole, and the sums of their days. A part that readers hold on to waits for the
--- next time.
+-- Drops the partitions that are too old as a whole, and the sums of their days. A partition locked by readers is
+-- dropped by the next run.
 create or replace function llm_parts.drop_before(cutoff timestamptz)
 returns bigint
 language plpgsql
@@ -31,8 +32,8 @@ begin
 end
 $$;
 
--- Deletes up to `most` rows of a part between two moments, the oldest first, and answers how many, and how far it came:
--- the next slice begins there, and reads nothing of those before it.
+-- Deletes up to `most` rows of a partition between two times, the oldest first. Returns their number and the last time
+-- reached, where the next slice begins without reading the rows before it.
 create or replace function llm_parts.delete_slice(
   part regclass, since timestamptz, before timestamptz, most integer, out gone bigint, out reached timestamptz
 )
@@ -51,7 +52,7 @@ begin
 end
 $$;
 
--- The parts in which rows before `cutoff` may be.
+-- Lists the partitions that may hold rows before `cutoff`.
 create or replace function llm_parts.parts_before(cutoff timestamptz)
 returns setof regclass
 language sql
@@ -77,8 +78,8 @@ begin
 end
 $$;
 
--- In one transaction, for at most a minute: a limit of two minutes undoes none of it. Answers how many rows went; call it
--- again until that is 0.
+-- Deletes in one transaction for at most one minute, below Supabase's statement timeout of two. Returns the number of
+-- rows deleted; call it again until that is 0.
 create or replace function public.llm_usage_prune(keep interval default '400 days')
 returns bigint
 language plpgsql
@@ -109,8 +110,8 @@ begin
 end
 $$;
 
--- The same with a commit after each slice: what is deleted stays deleted, and no lock is held for longer than a slice
--- takes. It ends by itself before two minutes are over; the next night goes on.
+-- Deletes with a commit after each slice: deleted rows stay deleted, and locks last for one slice only. It stops before
+-- two minutes have passed; the next run continues.
 create or replace procedure public.llm_usage_sweep(keep interval default '400 days')
 language plpgsql
 as $$
@@ -145,7 +146,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 revoke all on procedure public.llm_usage_sweep(interval) from public, anon, authenticated, service_role;
 
--- Every night, where pg_cron is there (Supabase: Integrations > Cron). Run this again after switching it on.
+-- Runs every night where pg_cron is installed (Supabase: Integrations > Cron). Run this again after installing it.
 do $$
 begin
   if exists (select from pg_extension where extname = 'pg_cron') then

@@ -11,10 +11,10 @@ afterEach(() => {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** A caller that asks and then reads nothing, and what its answer is written to. */
-async function deaf(): Promise<ServerResponse> {
-  const asked = Promise.withResolvers<ServerResponse>()
-  const server = createServer((_req, res) => asked.resolve(res))
+/** Starts a client that sends a request and reads nothing. Returns the response to write to. */
+async function stalledClient(): Promise<ServerResponse> {
+  const received = Promise.withResolvers<ServerResponse>()
+  const server = createServer((_req, res) => received.resolve(res))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
   socket.on('error', () => undefined)
@@ -24,10 +24,10 @@ async function deaf(): Promise<ServerResponse> {
     socket.destroy()
     server.close()
   })
-  return await asked.promise
+  return await received.promise
 }
 
-/** Says the same for ever, as fast as it is asked to. */
+/** Returns a response whose body never ends. */
 function endless(type: string) {
   const seen = { pulled: 0, cancelled: false }
   const piece = new Uint8Array(64 * 1024).fill(97)
@@ -44,13 +44,13 @@ function endless(type: string) {
 }
 
 test.each(['text/event-stream', 'application/json'])(
-  'who reads nothing of %s for two minutes is cut off, and upstream is let go',
+  'a client that reads nothing of %s for two minutes is disconnected, and upstream is cancelled',
   async (type) => {
-    const res = await deaf()
+    const res = await stalledClient()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { response, seen } = endless(type)
     const ended = relay(response, res, {}, () => undefined)
-    // Connections hold some megabytes before they are full.
+    // A connection buffers some megabytes before it is full.
     let before = -1
     while (seen.pulled > before || seen.pulled < 16) {
       before = seen.pulled
@@ -60,15 +60,15 @@ test.each(['text/event-stream', 'application/json'])(
     await turn()
     expect([res.destroyed, seen.cancelled]).toEqual([false, false])
     vi.advanceTimersByTime(2_000)
-    expect(await ended).toBe('left')
+    expect(await ended).toBe('aborted')
     expect([res.destroyed, seen.cancelled]).toEqual([true, true])
   },
 )
 
-test('who does not fetch the end of an answer is cut off, too', async () => {
-  const res = await deaf()
+test('a client that does not read the end of an answer is disconnected, too', async () => {
+  const res = await stalledClient()
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  // The connection is full of what was answered before.
+  // Fills the connection's buffers.
   res.socket?.write(new Uint8Array(64 * 1024 * 1024))
   const answer = new Response('{"a":1}', { headers: { 'content-type': 'application/json' } })
   expect(await relay(answer, res, {}, () => undefined)).toBe('complete')

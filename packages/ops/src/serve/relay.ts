@@ -1,70 +1,74 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
-/** A reader that takes nothing for this long, with all buffers full, is not reading. */
-const STALL_MS = 120_000
+/** A client that reads no byte for this long, while all buffers are full, is disconnected. */
+const STALL_TIMEOUT_MS = 120_000
 
-/** `cut`: upstream broke off. `left`: the caller did. */
-export type End = 'complete' | 'cut' | 'left'
+/** `failed`: upstream broke off. `aborted`: the client disconnected. */
+export type RelayOutcome = 'complete' | 'failed' | 'aborted'
 
-/** A whole answer up to this size leaves in one piece, with its length. */
-const MAX_PIECE_BYTES = 256 * 1024
+/** A whole body up to this size is buffered and sent at once with its `content-length`. */
+const MAX_BUFFERED_BYTES = 256 * 1024
 
-/** Writes an answer at its reader's pace: nothing is read ahead of what the connection takes, but for one piece. */
+/**
+ * Sends a response to the client with back-pressure: at most one chunk is read ahead of what the connection takes.
+ *
+ * @param count is called with the size of each chunk read, in bytes
+ */
 export async function relay(
   response: Response,
   res: ServerResponse,
   headers: OutgoingHttpHeaders,
   count: (bytes: number) => void,
-): Promise<End> {
+): Promise<RelayOutcome> {
   if (response.body === null) {
     res.writeHead(response.status, headers)
     res.end()
     return 'complete'
   }
   const reader = response.body.getReader()
-  let last: Uint8Array = new Uint8Array(0)
-  const early = () => (isLastWord(last) ? 'complete' : 'left')
-  const begin = () => {
+  let lastChunk: Uint8Array = new Uint8Array(0)
+  const outcomeAfterDisconnect = () => (isTerminalEvent(lastChunk) ? 'complete' : 'aborted')
+  const sendHead = () => {
     res.writeHead(response.status, headers)
     res.flushHeaders()
   }
   try {
-    const pieces: Uint8Array[] = []
-    // A stream's reader learns that it began before its first word; of other answers the end is what counts.
-    for (let room = isStream(response) ? 0 : MAX_PIECE_BYTES; room > 0; ) {
+    const chunks: Uint8Array[] = []
+    // A stream's head is sent at once; other bodies are buffered first, for their length.
+    for (let remaining = isStream(response) ? 0 : MAX_BUFFERED_BYTES; remaining > 0; ) {
       const { done, value } = await reader.read()
       if (done) {
-        const body = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
+        const body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
         res.writeHead(response.status, { ...headers, 'content-length': body.byteLength })
-        finish(res, body)
+        endResponse(res, body)
         return 'complete'
       }
-      pieces.push(value)
+      chunks.push(value)
       count(value.byteLength)
-      room -= value.byteLength
+      remaining -= value.byteLength
     }
-    begin()
-    if (pieces.length > 0) res.write(Buffer.concat(pieces))
+    sendHead()
+    if (chunks.length > 0) res.write(Buffer.concat(chunks))
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
-      const isFirst = last.byteLength === 0
-      last = value
+      const isFirst = lastChunk.byteLength === 0
+      lastChunk = value
       count(value.byteLength)
       const isTaken = res.write(value)
-      // Node holds it back until all that has arrived together is dealt with; a reader waits for the first word.
+      // Node corks a socket until the current tick ends, which would delay the first chunk.
       if (isFirst) res.socket?.uncork()
-      if (!isTaken && !(await drained(res))) break
+      if (!isTaken && !(await waitForDrain(res))) break
     }
-    if (res.destroyed) return early()
-    finish(res)
+    if (res.destroyed) return outcomeAfterDisconnect()
+    endResponse(res)
     return 'complete'
   } catch {
-    const end = res.destroyed ? early() : 'cut'
-    // The caller must see that this was not the end of the answer, and that there was one: it is not to be asked again.
-    if (end === 'cut' && !res.headersSent) begin()
+    const outcome = res.destroyed ? outcomeAfterDisconnect() : 'failed'
+    // With its head sent, a broken response is an error in mid-body: the SDK does not retry it.
+    if (outcome === 'failed' && !res.headersSent) sendHead()
     res.destroy()
-    return end
+    return outcome
   } finally {
     reader.cancel().catch(() => undefined)
   }
@@ -72,28 +76,28 @@ export async function relay(
 
 const isStream = ({ headers }: Response) => /^text\/event-stream/i.test(headers.get('content-type') ?? '')
 
-/** OpenAI's SDKs hang up as soon as they have heard it. */
-const isLastWord = (bytes: Uint8Array) =>
+/** Tells whether a chunk holds a stream's last event. OpenAI's SDKs disconnect as soon as they have read it. */
+const isTerminalEvent = (bytes: Uint8Array) =>
   /^(data: \[DONE\]|event: response\.(completed|incomplete|failed))/m.test(
     Buffer.from(bytes).toString('latin1'),
   )
 
-/** The last of it may still wait for its reader, who must not keep it waiting for ever. */
-function finish(res: ServerResponse, body?: Uint8Array): void {
+/** Ends a response, and limits the time in which the client must read what is still buffered. */
+function endResponse(res: ServerResponse, body?: Uint8Array): void {
   res.end(body)
-  if (!res.writableFinished) void within(res, 'finish')
+  if (!res.writableFinished) void waitForEvent(res, 'finish')
 }
 
-/** False: nobody is there any more. */
-async function drained(res: ServerResponse): Promise<boolean> {
-  if (!res.destroyed) await within(res, 'drain')
+/** Resolves once the connection takes more; with `false` where it is closed. */
+async function waitForDrain(res: ServerResponse): Promise<boolean> {
+  if (!res.destroyed) await waitForEvent(res, 'drain')
   return !res.destroyed
 }
 
-/** Until this happens, or the connection is closed; which it is where nothing happens for long. */
-function within(res: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
+/** Resolves at the event or when the connection closes. Destroys the connection after `STALL_TIMEOUT_MS`. */
+function waitForEvent(res: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => res.destroy(), STALL_MS)
+    const timer = setTimeout(() => res.destroy(), STALL_TIMEOUT_MS)
     timer.unref()
     const settle = () => {
       clearTimeout(timer)

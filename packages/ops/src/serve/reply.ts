@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Problem } from './errors.ts'
+import type { HttpError } from './errors.ts'
 
-export function json(
+export function sendJson(
   res: ServerResponse,
   status: number,
   body: unknown,
@@ -13,16 +13,17 @@ export function json(
   res.end(text)
 }
 
-/** In OpenAI's own shape, so that it surfaces as the client's typed error. */
-export function refuse(res: ServerResponse, problem: Problem): void {
+/** Sends an error in OpenAI's shape, which SDKs raise as their typed error. Destroys a response that has begun. */
+export function sendError(res: ServerResponse, error: HttpError): void {
   if (res.headersSent) return void res.destroy()
-  const { status, retry = false, headers } = problem
-  json(res, status, bodyOf(problem), { 'x-should-retry': String(retry), ...headers })
+  const { status, retryable = false, headers } = error
+  sendJson(res, status, errorBody(error), { 'x-should-retry': String(retryable), ...headers })
 }
 
 const TYPES: Record<number, string> = { 401: 'authentication_error', 403: 'permission_error' }
 
-export function bodyOf({ status, message, code, param }: Problem) {
+/** Returns `{ error: { message, type, param, code } }`, the body of OpenAI's errors. */
+export function errorBody({ status, message, code, param }: HttpError) {
   const type = TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'server_error')
   return { error: { message, type, param: param ?? null, code } }
 }

@@ -1,12 +1,14 @@
-/** What a request line asks of this server. */
+/** The operation that a request line selects. */
 export type Route =
   | { type: 'health'; check: 'alive' | 'ready' }
+  /** A governed call. `path`: without `/v1`. */
   | { type: 'call'; path: string }
+  /** `id`: the model to show; `undefined` lists all. */
   | { type: 'models'; id: string | undefined }
-  /** Free of charge and of no team's own: goes upstream with this server's key, ungoverned. */
-  | { type: 'pass'; path: string }
-  | { type: 'wrong method'; allowed: string }
-  | { type: 'nowhere' }
+  /** An operation that costs nothing and stores nothing: sent upstream with this server's key, ungoverned. */
+  | { type: 'pass-through'; path: string }
+  | { type: 'method-not-allowed'; allowed: string }
+  | { type: 'not-found' }
 
 const HEALTH: Record<string, 'alive' | 'ready'> = {
   '/health/liveliness': 'alive',
@@ -15,30 +17,31 @@ const HEALTH: Record<string, 'alive' | 'ready'> = {
   '/health': 'ready',
 }
 
-/** The gateway governs these four. */
-const CALLS = ['/chat/completions', '/responses', '/embeddings', '/completions']
-/** What else OpenAI offers either costs money outside of every budget, or shows one team what another has stored. */
-const PASSED = ['/moderations']
+/** The paths that the gateway governs. */
+const GOVERNED_PATHS = ['/chat/completions', '/responses', '/embeddings', '/completions']
+/** OpenAI's other operations spend money outside of every budget, or show one team what another has stored. */
+const PASS_THROUGH_PATHS = ['/moderations']
 
-/** With or without `/v1`, as clients of LiteLLM write either. */
-export function routeOf(method: string, path: string): Route {
+/** Matches a request line to its route. `/v1` is optional, since clients of LiteLLM write either form. */
+export function matchRoute(method: string, path: string): Route {
   const check = Object.hasOwn(HEALTH, path) ? HEALTH[path] : undefined
-  if (check !== undefined) return only(['GET', 'HEAD'], method, { type: 'health', check })
+  if (check !== undefined) return allowMethods(['GET', 'HEAD'], method, { type: 'health', check })
   const tail = path.startsWith('/v1/') ? path.slice('/v1'.length) : path
-  if (CALLS.includes(tail)) return only(['POST'], method, { type: 'call', path: tail })
-  if (PASSED.includes(tail)) return only(['POST'], method, { type: 'pass', path: tail })
-  if (tail === '/models') return only(['GET'], method, { type: 'models', id: undefined })
+  if (GOVERNED_PATHS.includes(tail)) return allowMethods(['POST'], method, { type: 'call', path: tail })
+  if (PASS_THROUGH_PATHS.includes(tail))
+    return allowMethods(['POST'], method, { type: 'pass-through', path: tail })
+  if (tail === '/models') return allowMethods(['GET'], method, { type: 'models', id: undefined })
   if (tail.startsWith('/models/')) {
-    const id = decoded(tail.slice('/models/'.length))
-    return id ? only(['GET'], method, { type: 'models', id }) : { type: 'nowhere' }
+    const id = decode(tail.slice('/models/'.length))
+    return id ? allowMethods(['GET'], method, { type: 'models', id }) : { type: 'not-found' }
   }
-  return { type: 'nowhere' }
+  return { type: 'not-found' }
 }
 
-const only = (allowed: string[], method: string, route: Route): Route =>
-  allowed.includes(method) ? route : { type: 'wrong method', allowed: allowed.join(', ') }
+const allowMethods = (allowed: string[], method: string, route: Route): Route =>
+  allowed.includes(method) ? route : { type: 'method-not-allowed', allowed: allowed.join(', ') }
 
-function decoded(text: string): string | undefined {
+function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {

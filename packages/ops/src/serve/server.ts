@@ -1,131 +1,142 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Gateway } from '@hotdash/llm-gateway'
-import { createCallers } from './callers.ts'
-import { createDesk } from './desk.ts'
-import { noMethod, noRoute, problems } from './errors.ts'
-import { type Exchange, exchangeOf, logged } from './exchange.ts'
-import { answerHostile } from './hostile.ts'
-import { type AccessLog, type Say, tidy } from './log.ts'
+import { createAuthenticator } from './authenticate.ts'
+import { handleClientErrors } from './client-errors.ts'
+import { httpErrors, methodNotAllowed, notFound } from './errors.ts'
+import { createExchange, type Exchange, writeLogEntry } from './exchange.ts'
+import { createHandler } from './handler.ts'
+import { type AccessLog, type Logger, redact } from './log.ts'
 import type { ServeOptions } from './options.ts'
-import { json, refuse } from './reply.ts'
-import { routeOf } from './routes.ts'
+import { sendError, sendJson } from './reply.ts'
+import { matchRoute } from './routes.ts'
 
-export type Serving = {
+export type RunningServer = {
+  /** TCP port on which the server listens: the one chosen by the system where the options say 0. */
   port: number
-  /** Requests being answered. */
-  underWay: () => number
-  /** What is under way may finish for as long as the options say. Resolves with how many had to be cut off. */
+  /** Number of requests whose response is not finished. */
+  inFlight: () => number
+  /**
+   * Waits `shutdownDelayMs`, stops listening, and gives requests in flight `graceMs` to finish.
+   *
+   * @returns how many requests were cut off after the grace period
+   */
   stop: () => Promise<number>
 }
 
+/**
+ * Starts the HTTP server in front of `gateway.fetch`.
+ *
+ * @throws (rejects) with the system's error where the address cannot be listened on, e.g. `EADDRINUSE`
+ */
 export async function startServer(
   gateway: Gateway,
   options: ServeOptions,
-  log: AccessLog,
-  say: Say,
-): Promise<Serving> {
-  const desk = createDesk(gateway, createCallers(gateway.policy, options.allowAnonymous), options, say)
-  const underWay = new Set<ServerResponse>()
-  const empty = Promise.withResolvers<void>()
-  let leaving = false
+  accessLog: AccessLog,
+  logger: Logger,
+): Promise<RunningServer> {
+  const authenticator = createAuthenticator(gateway.policy, options.allowAnonymous)
+  const handler = createHandler(gateway, authenticator, options, logger)
+  const inFlight = new Set<ServerResponse>()
+  const drained = Promise.withResolvers<void>()
+  let draining = false
   let closing = false
 
   const server = createServer(
     {
       maxHeaderSize: 32 * 1024,
-      headersTimeout: Math.min(15_000, options.receiveMs),
-      requestTimeout: options.receiveMs,
-      connectionsCheckingInterval: Math.min(2_000, options.receiveMs),
+      headersTimeout: Math.min(15_000, options.receiveTimeoutMs),
+      requestTimeout: options.receiveTimeoutMs,
+      connectionsCheckingInterval: Math.min(2_000, options.receiveTimeoutMs),
       keepAliveTimeout: 75_000,
       requireHostHeader: false,
     },
-    take,
+    onRequest,
   )
-  server.on('checkContinue', take)
-  server.on('checkExpectation', take)
-  answerHostile(server, log)
+  server.on('checkContinue', onRequest)
+  server.on('checkExpectation', onRequest)
+  handleClientErrors(server, accessLog)
 
-  function take(req: IncomingMessage, res: ServerResponse): void {
+  function onRequest(req: IncomingMessage, res: ServerResponse): void {
     let exchange: Exchange
     try {
-      exchange = exchangeOf(req, res)
+      exchange = createExchange(req, res)
     } catch (error) {
-      failed(res, error)
+      reportFault(res, error)
       return
     }
     const closed = new Promise<void>((resolve) => res.once('close', resolve))
-    underWay.add(res)
-    if (leaving) res.setHeader('connection', 'close')
-    const answered = answer(exchange).catch((error: unknown) => {
-      if (!res.destroyed && !req.destroyed) failed(res, error)
+    inFlight.add(res)
+    if (draining) res.setHeader('connection', 'close')
+    const handled = handle(exchange).catch((error: unknown) => {
+      if (!res.destroyed && !req.destroyed) reportFault(res, error)
     })
-    const over = Promise.all([closed, answered]).then(() => {
-      underWay.delete(res)
-      if (closing && underWay.size === 0) empty.resolve()
-      logged(exchange, log)
+    const finished = Promise.all([closed, handled]).then(() => {
+      inFlight.delete(res)
+      if (closing && inFlight.size === 0) drained.resolve()
+      writeLogEntry(exchange, accessLog)
     })
-    over.catch((error: unknown) => say(`a request was not logged: ${stackOf(error)}`, 'log fault'))
+    finished.catch((error: unknown) => logger(`a request was not logged: ${stackOf(error)}`, 'log fault'))
   }
 
-  /** A fault of this server's own ends one request, and no other. */
-  function failed(res: ServerResponse, error: unknown): void {
-    say(`a request failed here: ${stackOf(error)}`, 'fault')
+  /** Answers 500, or closes the connection: a fault of the server ends one request only. */
+  function reportFault(res: ServerResponse, error: unknown): void {
+    logger(`a request failed here: ${stackOf(error)}`, 'fault')
     try {
-      refuse(res, problems.fault)
+      sendError(res, httpErrors.internalError)
     } catch {
       res.destroy()
     }
   }
 
-  async function answer(exchange: Exchange): Promise<void> {
+  async function handle(exchange: Exchange): Promise<void> {
     const { req, res } = exchange
     const { method = '' } = req
     const [path = '/', query = ''] = (req.url ?? '/').split('?', 2)
-    const route = routeOf(method, path)
-    if (route.type === 'nowhere') return refuse(res, noRoute(method, tidy(path)))
-    if (route.type === 'wrong method') return refuse(res, noMethod(method, route.allowed))
-    if (route.type === 'health') return health(res, route.check)
-    if (underWay.size > options.maxRequests) return refuse(res, problems.busy)
-    await desk(route, query, exchange)
+    const route = matchRoute(method, path)
+    if (route.type === 'not-found') return sendError(res, notFound(method, redact(path)))
+    if (route.type === 'method-not-allowed') return sendError(res, methodNotAllowed(method, route.allowed))
+    if (route.type === 'health') return sendHealth(res, route.check)
+    if (inFlight.size > options.maxRequests) return sendError(res, httpErrors.busy)
+    await handler(route, query, exchange)
   }
 
-  function health(res: ServerResponse, check: 'alive' | 'ready'): void {
+  function sendHealth(res: ServerResponse, check: 'alive' | 'ready'): void {
     const { redis } = gateway.stats()
-    const about = redis === undefined ? {} : { redis: redis.state }
-    if (check === 'alive') json(res, 200, "I'm alive!")
-    else json(res, leaving ? 503 : 200, { status: leaving ? 'leaving' : 'healthy', ...about })
+    const redisState = redis === undefined ? {} : { redis: redis.state }
+    if (check === 'alive') sendJson(res, 200, "I'm alive!")
+    else sendJson(res, draining ? 503 : 200, { status: draining ? 'draining' : 'healthy', ...redisState })
   }
 
-  await listening(server, options)
+  await listen(server, options)
   return {
     port: (server.address() as AddressInfo).port,
-    underWay: () => underWay.size,
+    inFlight: () => inFlight.size,
     async stop() {
-      leaving = true
-      if (options.shutdownDelayMs > 0) await passed(options.shutdownDelayMs).promise
+      draining = true
+      if (options.shutdownDelayMs > 0) await createTimeout(options.shutdownDelayMs).elapsed
       closing = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const res of underWay) if (!res.headersSent) res.setHeader('connection', 'close')
-      if (underWay.size === 0) empty.resolve()
-      const grace = passed(options.graceMs)
-      await Promise.race([empty.promise, grace.promise])
-      grace.forget()
-      const cut = underWay.size
+      for (const res of inFlight) if (!res.headersSent) res.setHeader('connection', 'close')
+      if (inFlight.size === 0) drained.resolve()
+      const grace = createTimeout(options.graceMs)
+      await Promise.race([drained.promise, grace.elapsed])
+      grace.cancel()
+      const cutOff = inFlight.size
       server.closeAllConnections()
       await closed
-      return cut
+      return cutOff
     },
   }
 }
 
-/** Of a foreign error only what is surely text. */
+/** Returns the stack of an error, where it is a string: an error of foreign code may have any. */
 function stackOf(error: unknown): string {
   const stack = error instanceof Error ? error.stack : undefined
   return typeof stack === 'string' ? stack : 'an error without a stack'
 }
 
-function listening(server: Server, { host, port }: ServeOptions): Promise<void> {
+function listen(server: Server, { host, port }: ServeOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
@@ -135,8 +146,8 @@ function listening(server: Server, { host, port }: ServeOptions): Promise<void> 
   })
 }
 
-function passed(ms: number) {
+function createTimeout(ms: number) {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
-  return { promise, forget: () => clearTimeout(timer) }
+  return { elapsed: promise, cancel: () => clearTimeout(timer) }
 }

@@ -1,24 +1,24 @@
 import type { Policy, TeamPolicy } from '@hotdash/llm-gateway'
-import type { Sender } from './callers.ts'
+import type { Principal } from './authenticate.ts'
 
-/** What the policy in force says of a sender's team. */
+/** Creates lookups of a principal's team in the policy in force. */
 export function createTeams(policy: () => Readonly<Policy>) {
-  function of({ team }: Sender): TeamPolicy | undefined {
+  function policyOf({ team }: Principal): TeamPolicy | undefined {
     const { teams = {} } = policy()
     return team !== undefined && Object.hasOwn(teams, team) ? teams[team] : undefined
   }
 
   return {
-    of,
-    /** `undefined`: any. */
-    models(sender: Sender): string[] | undefined {
+    policyOf,
+    /** Returns the models that the principal may use; `undefined` where the policy restricts none. */
+    models(principal: Principal): string[] | undefined {
       const { models } = policy()
-      return of(sender)?.models ?? (models && Object.keys(models))
+      return policyOf(principal)?.models ?? (models && Object.keys(models))
     },
-    /** Without a team, of all of them. */
-    agents(sender: Sender): string[] {
+    /** Returns the agents of the principal's team; for an anonymous caller those of all teams. */
+    agents(principal: Principal): string[] {
       const { teams = {} } = policy()
-      const own = sender.team === undefined ? Object.values(teams) : [of(sender)]
+      const own = principal.team === undefined ? Object.values(teams) : [policyOf(principal)]
       return own.flatMap((team) => team?.agents ?? [])
     },
   }

@@ -1,30 +1,32 @@
-import { type Json, type JsonObject, object, text } from '../json.ts'
-import { describedBy } from './described.ts'
+import { type Json, type JsonObject, object, text } from '../core/json.ts'
+import { loadDescription } from './api-description.ts'
+import { batchOf, eventFindings, idOfEvent, scoreFindings } from './event-rules.ts'
 import type { FakeLangfuseOptions } from './options.ts'
 import { exportProblem, type Span } from './otlp.ts'
-import { batchOf, eventFindings, idOfEvent, scoreFindings } from './rules.ts'
 import { spanProblems } from './span-rules.ts'
-import { textProblems } from './texts.ts'
+import { textProblems } from './text-rules.ts'
 
-/** Checks everything that arrives, and keeps its complaints. */
+/** Checks received data and collects complaints. */
 export type Checker = {
+  /** Each begins with the id of what it is about. */
   complaints: string[]
+  /** Counts what was checked. */
   checked: () => number
   batch: (body: JsonObject) => void
   score: (body: JsonObject) => void
   export: (body: JsonObject, spans: Span[]) => void
-  /** A body of the unstable API; checked against the description alone. */
-  described: (schema: string, body: JsonObject) => void
+  /** Checks a body of the unstable API, against the API description only. */
+  dashboardBody: (schema: string, body: JsonObject) => void
   complain: (id: string, problem: string) => void
   reset: () => void
 }
 
-/** Rejects where the description cannot be read. */
+/** Creates a checker. Rejects where the API description cannot be read. */
 export async function createChecker({
   version = '4.16.0',
   apiDescription,
 }: FakeLangfuseOptions): Promise<Checker> {
-  const described = apiDescription === undefined ? undefined : await describedBy(apiDescription)
+  const description = apiDescription === undefined ? undefined : await loadDescription(apiDescription)
   const complaints: string[] = []
   let checked = 0
 
@@ -32,8 +34,8 @@ export async function createChecker({
     complaints.push(`${id}: ${problem}`)
   }
 
-  function compare(id: string, schema: string, value: Json) {
-    for (const problem of described?.(schema, value) ?? []) complain(id, `${schema}: ${problem}`)
+  function checkDescription(id: string, schema: string, value: Json) {
+    for (const problem of description?.(schema, value) ?? []) complain(id, `${schema}: ${problem}`)
   }
 
   return {
@@ -51,7 +53,7 @@ export async function createChecker({
         ids.add(id)
         for (const { problem } of eventFindings(event, version)) complain(id, problem)
         for (const problem of textProblems(event)) complain(id, problem)
-        compare(id, 'IngestionEvent', event)
+        checkDescription(id, 'IngestionEvent', event)
       }
     },
     score(body) {
@@ -59,22 +61,22 @@ export async function createChecker({
       const id = text(body.id) || 'unknown'
       for (const { problem } of scoreFindings(body, version)) complain(id, problem)
       for (const problem of textProblems(body)) complain(id, problem)
-      compare(id, 'CreateScoreRequest', body)
+      checkDescription(id, 'CreateScoreRequest', body)
     },
     export(body, spans) {
-      const refused = exportProblem(body)
-      if (refused) complain('unknown', refused)
+      const rejection = exportProblem(body)
+      if (rejection) complain('unknown', rejection)
       for (const span of spans) {
         checked += 1
         const id = text(span.raw.spanId) || 'unknown'
         for (const problem of spanProblems(span)) complain(id, problem)
         for (const problem of textProblems(span.raw)) complain(id, problem)
-        compare(id, 'OtelSpan', withNumbers(span.raw))
+        checkDescription(id, 'OtelSpan', withNumericIntegers(span.raw))
       }
     },
-    described(schema, body) {
+    dashboardBody(schema, body) {
       checked += 1
-      compare(text(body.name) || schema, schema, body)
+      checkDescription(text(body.name) || schema, schema, body)
     },
     reset() {
       complaints.length = 0
@@ -83,8 +85,8 @@ export async function createChecker({
   }
 }
 
-/** The description has integers where OTLP's JSON has strings of digits, which the server takes. */
-function withNumbers(span: JsonObject): JsonObject {
+/** Converts integers to numbers: OTLP's JSON writes them as strings, which the description does not know. */
+function withNumericIntegers(span: JsonObject): JsonObject {
   return object(
     JSON.parse(JSON.stringify(span), (key, value: unknown) =>
       key === 'intValue' && typeof value === 'string' ? Number(value) : value,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../core/json.ts'
 import { event, setup, span } from './test-setup.ts'
 
 /** What two real servers made of the same calls: gpt-4o, 1,000 prompt tokens of which 100 were cached, 200 of answer. */
@@ -26,7 +26,7 @@ async function storedOnV2(body: JsonObject) {
   return server.langfuse.observations.get('g')
 }
 
-test('4.16.0 prices disjoint buckets right, inclusive ones twice, and reasoning not at all', async () => {
+test('4.16.0 prices disjoint buckets once, inclusive ones twice, and reasoning never', async () => {
   const cached = { input_cached_tokens: 100, output: 200 }
   expect((await costOnV4({ input: 900, ...cached }))?.costUsd).toBe(0.004375)
   expect((await costOnV4({ input: 1000, ...cached }))?.costUsd).toBe(0.004625)
@@ -40,14 +40,14 @@ test('4.16.0 prices disjoint buckets right, inclusive ones twice, and reasoning 
   expect((await costOnV4(openai))?.costUsd).toBe(0.003875)
 })
 
-test('4.16.0 reckons nothing where a cost is given, and adds up plain input and output only', async () => {
+test('4.16.0 computes no cost where one is given, and sums only plain input and output', async () => {
   const usage = { input: 900, input_cached_tokens: 100, output: 200 }
   expect((await costOnV4(usage, { total: 0.5 }))?.costUsd).toBe(0.5)
   expect((await costOnV4(usage, { input: 0.25, output: 0.5 }))?.costUsd).toBe(0.75)
   expect((await costOnV4(usage, { input: 0.25, input_cached_tokens: 0.5 }))?.costUsd).toBeUndefined()
 })
 
-test('2.95.12 knows `usage` alone: with usageDetails it counts the texts', async () => {
+test('2.95.12 reads `usage` only: with usageDetails it counts the texts', async () => {
   const usageDetails = { input: 900, input_cached_tokens: 100, output: 200 }
   const counted = await storedOnV2({
     usageDetails,
@@ -61,7 +61,7 @@ test('2.95.12 knows `usage` alone: with usageDetails it counts the texts', async
   expect(told?.costUsd).toBe(0.0045)
 })
 
-test('one payload comes to the same tokens and cost on both, and so do the zeros of a cache hit', async () => {
+test('one payload has the same tokens and cost on both versions, and so have the zeros of a cache hit', async () => {
   const paid = { input: 0.002375, output: 0.002, total: 0.004375 }
   const usage = { input: 1000, output: 200, total: 1200, unit: 'TOKENS' }
   const costs = { inputCost: paid.input, outputCost: paid.output, totalCost: paid.total }

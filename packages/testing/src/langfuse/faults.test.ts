@@ -11,7 +11,7 @@ test.each([
   ['rate-limited', 429, 'application/json; charset=utf-8', '{"message"'],
   ['server-error', 500, 'application/json; charset=utf-8', '{"message"'],
 ] as const)(
-  '%s is a %i of type %s, as often as told, and nothing is stored',
+  '%s is a %i of type %s for the given number of times, and nothing is stored',
   async (type, status, kind, begins) => {
     const { langfuse, ingest } = await setup({ version: '2.95.12' })
     langfuse.fault({ type, times: 1 })
@@ -27,13 +27,13 @@ test.each([
   },
 )
 
-test('a rate limit says how long', async () => {
+test('a rate limit sends retry-after', async () => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
   langfuse.fault({ type: 'rate-limited', retryAfterSeconds: 7 })
   expect((await ingest(generation('a'))).headers.get('retry-after')).toBe('7')
 })
 
-test('of some events rejected, the rest is stored, and the answer names them', async () => {
+test('where some events are rejected, the rest is stored, and the answer names them', async () => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
   langfuse.fault({ type: 'some-rejected', status: 500, eventType: 'generation-create' })
   const bad = generation('bad')
@@ -70,7 +70,7 @@ test.each<[LangfuseFault, stored: number]>([
   expect([langfuse.observations.size, langfuse.requests[0]?.status]).toEqual([stored, undefined])
 })
 
-test('a stopped server refuses, and is back at the same port with what it knew', async () => {
+test('a stopped server refuses connections, and starts again on the same port with its data', async () => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
   await ingest(generation('a'))
   await langfuse.stop()
@@ -80,7 +80,7 @@ test('a stopped server refuses, and is back at the same port with what it knew',
   expect([...langfuse.observations.keys()]).toEqual(['a', 'c'])
 })
 
-test('health goes on under a fault, unless the fault is meant for it', async () => {
+test('health is not affected by a fault, unless the fault names its path', async () => {
   const { langfuse } = await setup({ version: '2.95.12' })
   const health = () => fetch(`${langfuse.baseURL}/api/public/health`)
   langfuse.fault({ type: 'server-error' })

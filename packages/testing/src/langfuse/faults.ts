@@ -1,55 +1,55 @@
 import type { ServerResponse } from 'node:http'
-import { breakOff, gone, wait } from '../deliver.ts'
+import { breakConnection, pause, whenClosed } from '../core/connection.ts'
 
-/** What was seen to go wrong between a client and a Langfuse. Meets what is sent to it; `path` names other requests. */
+/** A fault of Langfuse or of the connection to it. It affects data sent to it; `path` selects other requests. */
 export type LangfuseFault = (
   | {
-      /** 207, and so many events of each batch are not stored. A collector's `partialSuccess` where spans are sent. */
+      /** Answers 207 and rejects `count` events of each batch; for spans, a collector's `partialSuccess`. */
       type: 'some-rejected'
       /** @default 1 */
       count?: number
-      /** 400: never to be taken; 500: the server's trouble. @default 400 */
+      /** Status of each event. 400: invalid; 500: a fault of the server. @default 400 */
       status?: 400 | 500
-      /** Only events of this type, such as `generation-create`. @default all but scores */
+      /** Rejects only events of this type, e.g. `generation-create`. @default all but scores */
       eventType?: string
     }
-  /** 207, and nothing is stored: what 4.16.0 does to a client of the older format. 400 where spans are sent. */
+  /** Answers 207 and stores nothing, as 4.16.0 does for clients of the older format; 400 for spans. */
   | { type: 'all-rejected' }
-  /** 413 in plain text. */
+  /** Answers 413 in plain text. */
   | { type: 'too-large' }
-  /** 502 with a proxy's page. */
+  /** Answers 502 with a proxy's error page. */
   | { type: 'bad-gateway' }
-  /** 401 as JSON, whatever the keys. */
+  /** Answers 401 as JSON, also to valid keys. */
   | { type: 'unauthorized' }
-  /** 429 with `retry-after`. */
+  /** Answers 429 with `retry-after`. @default 1 second */
   | { type: 'rate-limited'; retryAfterSeconds?: number }
-  /** 500 as JSON. */
+  /** Answers 500 as JSON. */
   | { type: 'server-error' }
-  /** Nothing comes any more. */
+  /** Never answers. */
   | { type: 'hang' }
-  /** Stores, and answers only after so many milliseconds. */
+  /** Waits `ms` milliseconds before it stores and answers. */
   | { type: 'slow'; ms: number }
   /**
-   * Needs so many milliseconds for each event or span, of all requests together, stores each as it comes to it, and goes on
-   * when the client has left. A real 2.95.12 needs 14 ms on a core of its own, 56 on a quarter of one.
+   * Processes one event or span after the other, for all requests together, in `msPerEvent` milliseconds each, also after
+   * the client has disconnected. Measured on a real 2.95.12: 14 ms on one core, 56 ms on a quarter of one.
    */
   | { type: 'busy'; msPerEvent: number }
-  /** The connection is reset; nothing was stored. */
+  /** Resets the connection and stores nothing. */
   | { type: 'reset' }
-  /** The connection is reset after everything was stored: the client cannot know. */
+  /** Resets the connection after everything was stored, which the client cannot know. */
   | { type: 'reset-after-storing' }
 ) & {
-  /** Only requests of this path, `/api/public/health` among them. @default everything but GET */
+  /** Affects only requests of this path, e.g. `/api/public/health`. @default all but GET requests */
   path?: string
 }
 
-/** The answer a fault gives in place of the server's own; false where the server goes on. */
-export async function answeredByFault(res: ServerResponse, fault: LangfuseFault): Promise<boolean> {
-  if (fault.type === 'slow') await wait(fault.ms)
-  if (fault.type === 'hang') await gone(res)
-  else if (fault.type === 'reset') breakOff(res, 'reset')
+/** Applies a fault. Resolves with `true` where it has answered in place of the server, `false` where the server goes on. */
+export async function applyFault(res: ServerResponse, fault: LangfuseFault): Promise<boolean> {
+  if (fault.type === 'slow') await pause(fault.ms)
+  if (fault.type === 'hang') await whenClosed(res)
+  else if (fault.type === 'reset') breakConnection(res, 'reset')
   else if (fault.type === 'too-large') send(res, 413, undefined, 'Body exceeded 4.5mb limit')
-  else if (fault.type === 'bad-gateway') send(res, 502, 'text/html', GATEWAY_PAGE)
+  else if (fault.type === 'bad-gateway') send(res, 502, 'text/html', BAD_GATEWAY_PAGE)
   else if (fault.type === 'unauthorized') sendJson(res, 401, UNAUTHORIZED)
   else if (fault.type === 'server-error') sendJson(res, 500, SERVER_ERROR)
   else if (fault.type === 'rate-limited') {
@@ -67,7 +67,7 @@ export const UNAUTHORIZED = {
 
 const SERVER_ERROR = { message: 'Internal Server Error', error: 'An unknown error occurred' }
 
-const GATEWAY_PAGE =
+const BAD_GATEWAY_PAGE =
   '<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n'
 
 export const sendJson = (res: ServerResponse, status: number, body: unknown): void =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { event, setup } from './test-setup.ts'
 
-test('2.95.12 drops what it has no column for, and keeps what events say of one thing together', async () => {
+test('2.95.12 drops fields without a column, and merges the events of one observation', async () => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
   await ingest(
     event('trace-create', {
@@ -37,7 +37,7 @@ test('2.95.12 drops what it has no column for, and keeps what events say of one 
   expect(langfuse.malformed).toEqual([])
 })
 
-test('an event that is wrong is refused alone, and complained about under its id', async () => {
+test('only the invalid events are rejected, each with a complaint under its id', async () => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
   const wrong = event('generation-create', { id: 'a', startTime: 'yesterday', level: 'FATAL' })
   const response = await ingest(wrong, event('generation-create', { id: 'b' }), event('nonsense', {}))
@@ -46,7 +46,7 @@ test('an event that is wrong is refused alone, and complained about under its id
   expect(errors[0]).toMatchObject({ id: wrong.id, status: 400, message: 'Invalid request data' })
   expect(langfuse.malformed).toEqual([
     `${wrong.id}: startTime is no ISO time with a zone`,
-    `${wrong.id}: level is none of DEBUG, DEFAULT, WARNING, ERROR`,
+    `${wrong.id}: level is not one of DEBUG, DEFAULT, WARNING, ERROR`,
     expect.stringContaining('type "nonsense" is unknown'),
   ])
 })
@@ -58,7 +58,7 @@ test.each([
   ['a negative cost', { costDetails: { total: -1 } }, 'costDetails .total is negative'],
   ['half a character', { input: ['a \ud83d'] }, 'holds half a character'],
   ['too long an id', { traceId: 'x'.repeat(801) }, 'traceId is longer than 800'],
-])('%s: the checker says so', async (_, body, complaint) => {
+])('%s: the checker complains', async (_, body, complaint) => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
   await ingest(event('generation-create', { id: 'a', ...body }))
   expect(langfuse.malformed).toEqual([expect.stringContaining(complaint)])
@@ -93,7 +93,7 @@ test.each(['2.95.12', '4.16.0'] as const)(
   },
 )
 
-test('2.95.12 takes every NUL out of what it stores', async () => {
+test('2.95.12 removes every NUL before it stores', async () => {
   const { langfuse, ingest } = await setup({ version: '2.95.12' })
   await ingest(event('trace-create', { id: 't', input: ['A\0hallo'], metadata: { key: 'b\0' } }))
   expect(langfuse.traces.get('t')).toMatchObject({ input: ['Ahallo'], metadata: { key: 'b' } })

@@ -1,80 +1,86 @@
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { LangfuseFault } from './faults.ts'
-import type { LangfuseObservation, LangfuseScore, LangfuseTrace } from './ledger.ts'
+import type { LangfuseObservation, LangfuseScore, LangfuseTrace } from './trace-store.ts'
 
-/** The servers whose behaviour was measured. */
+/** Versions whose behaviour was measured on real servers. */
 export type LangfuseVersion = '2.95.12' | '4.16.0'
 
+/** Options of `startFakeLangfuse`. */
 export type FakeLangfuseOptions = {
   /**
-   * `2.95.12` takes `POST /api/public/ingestion` and knows nothing else. `4.16.0` is one with default settings: its
-   * ingestion endpoint answers 207 with a 400 for every event but scores, and it takes OTLP.
+   * `2.95.12` accepts `POST /api/public/ingestion` only. `4.16.0` has default settings: its ingestion endpoint answers 207
+   * with a 400 for every event but scores, and it accepts OTLP.
    * @default '4.16.0'
    */
   version?: LangfuseVersion
-  /** @default 0, any free port */
+  /** TCP port on loopback. @default 0, any free port */
   port?: number
   /** @default 'pk-lf-fake' */
   publicKey?: string
   /** @default 'sk-lf-fake' */
   secretKey?: string
   /**
-   * Path of Langfuse's own API description for that version, `web/public/generated/api/openapi.yml` of its repository.
-   * Every event, span, score and dashboard is then checked against it as well. @default only the built-in rules
+   * Path of Langfuse's API description of that version, `web/public/generated/api/openapi.yml` of its repository. Every
+   * event, span, score and dashboard is then checked against it, too. @default only the built-in rules
    */
   apiDescription?: string
 }
 
-/** One request that reached the stand-in, and what became of it. */
+/** One request that the stand-in received. */
 export type LangfuseRequest = {
   method: string
   path: string
-  /** `authorization` is left out. */
+  /** Headers without `authorization`. */
   headers: Record<string, string | string[] | undefined>
-  /** HTTP status of the answer; `undefined` until one is given, and where none is. */
+  /** HTTP status of the answer; `undefined` before the answer, and without one. */
   readonly status: number | undefined
-  /** Bytes of the body as they came over the wire. */
+  /** Size of the body on the wire, in bytes. */
   bytes: number
-  /** Events of a batch, spans of an export, 1 for a score. */
+  /** Number of events of a batch or spans of an export; 1 for a score. */
   events: number
-  /** When it had arrived, in milliseconds since the epoch. */
+  /** Milliseconds since the epoch at which the whole request had arrived. */
   at: number
 }
 
+/** A running stand-in for Langfuse. `await using` closes it. */
 export type FakeLangfuse = AsyncDisposable & {
-  /** For `new Langfuse({ baseUrl })`: `http://127.0.0.1:PORT`. Stays the same over `stop` and `start`. */
+  /** Base URL for `new Langfuse({ baseUrl })`: `http://127.0.0.1:PORT`. It stays the same after `stop` and `start`. */
   baseURL: string
   port: number
   version: LangfuseVersion
   publicKey: string
   secretKey: string
-  /** By id, as they are stored; 4.16.0 has no traces of its own, so these are what its spans say of theirs. */
+  /** Stored traces by id. On 4.16.0, which stores no traces, they are derived from its spans. */
   traces: Map<string, LangfuseTrace>
-  /** By id, with tokens and cost as that version works them out. */
+  /** Stored observations by id, with tokens and cost as that version computes them. */
   observations: Map<string, LangfuseObservation>
-  /** By id. */
+  /** Stored scores by id. */
   scores: Map<string, LangfuseScore>
-  /** How often each event of a batch, and each span, was stored, by its id: more than once where it was sent again. */
+  /** How often each event or span was stored, by its id: more than once where it was sent again. */
   stored: Map<string, number>
-  /** Dashboards and their widgets by id, as 4.16.0's unstable API shows them. */
+  /** Dashboards and widgets by id, as 4.16.0's unstable API returns them. */
   dashboards: Map<string, JsonObject>
   widgets: Map<string, JsonObject>
-  /** Everything that reached it, in order. */
+  /** All requests received, in order. */
   requests: LangfuseRequest[]
-  /** What the checker found wrong, each beginning with the id of the event. Right clients leave it empty. */
+  /** Problems in what was received, each beginning with the id of the event. Empty for a correct client. */
   malformed: string[]
-  /** Events, spans, scores and dashboard bodies the checker has seen. */
+  /** Number of events, spans, scores and dashboard bodies that were checked. */
   checked: number
-  /** Something goes wrong from now on, or with the next `times` requests. A new fault replaces the old one. */
+  /**
+   * Injects a fault into all requests from now on, or the next `times`. It replaces the previous fault.
+   *
+   * @example langfuse.fault({ type: 'server-error', times: 2 })
+   */
   fault: (fault: LangfuseFault & { times?: number }) => void
-  /** Nothing goes wrong any more. */
+  /** Removes the fault. */
   clear: () => void
-  /** Forgets requests, complaints and everything stored, and clears the fault. */
+  /** Deletes all requests, complaints and stored data, and removes the fault. */
   reset: () => void
-  /** Refuses connections from now on, and breaks the open ones. */
+  /** Closes all connections and the port. */
   stop: () => Promise<void>
-  /** Listens again at the same port. */
+  /** Listens again on the same port. */
   start: () => Promise<void>
-  /** The same as `stop`; may be called twice. */
+  /** The same as `stop`. May be called again. */
   close: () => Promise<void>
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { exportFromProtobuf } from './otlp-protobuf.ts'
 import { setup } from './test-setup.ts'
 
-test("OpenTelemetry's own exporter, in protobuf and zipped, is understood", async () => {
+test("a gzipped export of OpenTelemetry's exporter in protobuf is decoded", async () => {
   const { langfuse } = await setup()
   const exporter = new OTLPTraceExporter({
     url: `${langfuse.baseURL}/api/public/otel/v1/traces`,
@@ -46,7 +46,7 @@ test("OpenTelemetry's own exporter, in protobuf and zipped, is understood", asyn
   expect(langfuse.traces.get(traceId)).toMatchObject({ name: 'né 日本 🙂', tags: ['a', 'b'] })
 })
 
-test('what is no protobuf is no export', async () => {
+test('a body that is no protobuf is rejected', async () => {
   const { langfuse, post } = await setup()
   expect(() => exportFromProtobuf(Buffer.from('{"resourceSpans":[]}'))).toThrow(RangeError)
   expect(() => exportFromProtobuf(Buffer.from([10, 200]))).toThrow(RangeError)

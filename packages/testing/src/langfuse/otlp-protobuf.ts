@@ -1,8 +1,8 @@
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 
 /**
- * The messages of OTLP's trace export, as far as Langfuse reads them: by number, each field's name and kind; `[]` after
- * a kind says that it repeats. Source: opentelemetry-proto 1.x, trace/v1/trace.proto and common/v1/common.proto.
+ * The messages of OTLP's trace export that Langfuse reads: name and kind of each field by its number. `[]` marks a repeated
+ * field. Source: opentelemetry-proto 1.x, trace/v1/trace.proto and common/v1/common.proto.
  */
 const MESSAGES: Record<string, Record<number, [name: string, kind: string]>> = {
   Export: { 1: ['resourceSpans', 'ResourceSpans[]'] },
@@ -36,8 +36,9 @@ const MESSAGES: Record<string, Record<number, [name: string, kind: string]>> = {
 }
 
 /**
- * An export in protobuf, in the words of its JSON. Fields that nobody reads are skipped.
- * @throws RangeError where it is no protobuf, or ends too early.
+ * Decodes a trace export in protobuf into the form of OTLP's JSON. Unknown fields are skipped.
+ *
+ * @throws RangeError where it is no protobuf, or is cut off
  */
 export const exportFromProtobuf = (bytes: Buffer): JsonObject => message('Export', bytes)
 
@@ -73,7 +74,7 @@ function message(type: string, bytes: Buffer): JsonObject {
       value |= BigInt(byte & 127) << shift
       if (byte < 128) return value
     }
-    throw new RangeError('a number without end')
+    throw new RangeError('a varint is longer than 10 bytes')
   }
 
   function take(length: number): Buffer {
@@ -83,7 +84,7 @@ function message(type: string, bytes: Buffer): JsonObject {
   }
 }
 
-/** 64-bit integers are strings, as in OTLP's JSON. */
+/** Converts a value to OTLP's JSON, where 64-bit integers are strings. */
 function decode(kind: string, value: bigint | Buffer): Json {
   if (typeof value === 'bigint') {
     if (kind === 'bool') return value !== 0n

@@ -18,7 +18,7 @@ const generation = {
   'langfuse.environment': 'production',
 }
 
-test('a span becomes an observation, and what it says of its trace a trace', async () => {
+test('a span becomes an observation, and its trace attributes a trace', async () => {
   const { langfuse, ...server } = await setup()
   const sent = span(generation)
   expect((await server.export(sent)).status).toBe(200)
@@ -44,7 +44,7 @@ test('a span becomes an observation, and what it says of its trace a trace', asy
   })
 })
 
-test('one span without an id has the whole export refused', async () => {
+test('one span without an id makes the whole export rejected', async () => {
   const { langfuse, ...server } = await setup()
   const response = await server.export(span(generation), span(generation, { spanId: null }))
   expect(response.status).toBe(400)
@@ -52,7 +52,7 @@ test('one span without an id has the whole export refused', async () => {
   expect(langfuse.observations.size).toBe(0)
 })
 
-test('an export may be zipped, and is counted as it came', async () => {
+test('an export may be gzipped, and its size is that on the wire', async () => {
   const { langfuse, post } = await setup()
   const body = gzipSync(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span(generation)] }] }] }))
   await post('/api/public/otel/v1/traces', '', { body, headers: { 'content-encoding': 'gzip' } })
@@ -77,7 +77,7 @@ test.each([
     'something else than amounts',
   ],
   ['a misspelt attribute', { 'langfuse.observation.modelname': 'x' }, {}, 'no attribute Langfuse reads'],
-])('%s is taken, and complained about', async (_, attributes, fields, complaint) => {
+])('%s is accepted, with a complaint', async (_, attributes, fields, complaint) => {
   const { langfuse, ...server } = await setup()
   expect((await server.export(span(attributes, fields))).status).toBe(200)
   expect(langfuse.malformed).toEqual([expect.stringContaining(complaint)])

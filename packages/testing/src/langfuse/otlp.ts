@@ -1,9 +1,15 @@
-import { type Json, type JsonObject, list, object, text } from '../json.ts'
-import { type CountText, pricedByV4 } from './cost.ts'
-import { given, type LangfuseObservation, type Ledger, mergeTrace, noteStored } from './ledger.ts'
-import { environmentProblem } from './rules.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import { type CountText, priceV4 } from './cost.ts'
+import { environmentProblem } from './event-rules.ts'
+import {
+  countStored,
+  definedOnly,
+  type LangfuseObservation,
+  mergeTrace,
+  type TraceStore,
+} from './trace-store.ts'
 
-/** A span as OTLP has it, its attributes as plain values. */
+/** A span of OTLP, with its attributes as plain values. */
 export type Span = {
   raw: JsonObject
   attributes: JsonObject
@@ -11,13 +17,14 @@ export type Span = {
   scope: string
 }
 
+/** Returns all spans of an export. */
 export function spansOf(body: JsonObject): Span[] {
   return list(body.resourceSpans).flatMap((resourceSpan) => {
-    const resource = plain(object(object(resourceSpan).resource).attributes)
+    const resource = plainAttributes(object(object(resourceSpan).resource).attributes)
     return list(object(resourceSpan).scopeSpans).flatMap((scopeSpan) =>
       list(object(scopeSpan).spans).map((span) => ({
         raw: object(span),
-        attributes: plain(object(span).attributes),
+        attributes: plainAttributes(object(span).attributes),
         resource,
         scope: text(object(object(scopeSpan).scope).name),
       })),
@@ -25,7 +32,7 @@ export function spansOf(body: JsonObject): Span[] {
   })
 }
 
-const plain = (attributes: Json | undefined): JsonObject =>
+const plainAttributes = (attributes: Json | undefined): JsonObject =>
   Object.fromEntries(
     list(attributes).map((attribute) => [text(object(attribute).key), plainValue(object(attribute).value)]),
   )
@@ -33,13 +40,13 @@ const plain = (attributes: Json | undefined): JsonObject =>
 function plainValue(value: Json | undefined): Json {
   const { stringValue, intValue, doubleValue, boolValue, arrayValue, kvlistValue } = object(value)
   if (arrayValue) return list(object(arrayValue).values).map(plainValue)
-  if (kvlistValue) return plain(object(kvlistValue).values)
+  if (kvlistValue) return plainAttributes(object(kvlistValue).values)
   // OTLP writes 64-bit integers as strings.
   if (intValue !== undefined && intValue !== null) return Number(intValue)
   return stringValue ?? doubleValue ?? boolValue ?? null
 }
 
-/** Why 4.16.0 takes nothing of an export: one span without ids, or something that is no list. */
+/** Returns why 4.16.0 rejects a whole export: a span without ids, or attributes that are no list. */
 export function exportProblem(body: JsonObject): string | undefined {
   const spans = spansOf(body)
   const reasons = new Set<string>()
@@ -59,10 +66,10 @@ export function exportProblem(body: JsonObject): string | undefined {
   return `Invalid OTLP trace export: ${invalid} of ${spans.length} span(s) cannot be processed (${[...reasons].join(', ')}). The entire export was rejected and no spans were ingested.`
 }
 
-/** Stores a span as an observation; what it says of its trace is all that 4.16.0 knows of that. */
+/** Stores a span as an observation, and its trace attributes as the trace: 4.16.0 receives no other traces. */
 export function storeSpan(
   { raw, attributes, resource, scope }: Span,
-  ledger: Ledger,
+  store: TraceStore,
   count: CountText,
 ): void {
   const id = text(raw.spanId)
@@ -73,42 +80,42 @@ export function storeSpan(
     const value = attributes[key]
     return typeof value === 'string' ? value : JSON.stringify(value)
   }
-  const observed = (name: string) => read(`langfuse.observation.${name}`)
-  const model = observed('model.name') ?? read('gen_ai.response.model', 'gen_ai.request.model')
-  // It looks for the model's price in PostgreSQL, which refuses to: after it has answered 200.
+  const observationAttribute = (name: string) => read(`langfuse.observation.${name}`)
+  const model = observationAttribute('model.name') ?? read('gen_ai.response.model', 'gen_ai.request.model')
+  // PostgreSQL refuses the NUL when the price of the model is looked up, after the server has answered 200.
   if (model?.includes('\0')) return
   const status = object(raw.status)
-  const environment = environmentOf(
+  const environment = normalizeEnvironment(
     attributes['langfuse.environment'] ??
       resource['langfuse.environment'] ??
       resource['deployment.environment.name'],
   )
   const release = text(attributes['langfuse.release'] ?? resource['langfuse.release'])
   const version = text(attributes['langfuse.version'] ?? resource['service.version'])
-  const traceMetadata = prefixed(attributes, 'langfuse.trace.metadata')
+  const traceMetadata = attributesUnder(attributes, 'langfuse.trace.metadata')
   const observation: LangfuseObservation = {
     id,
     traceId,
-    type: (observed('type') ?? 'span').toUpperCase(),
-    level: levelOf(observed('level')) ?? (status.code === 2 ? 'ERROR' : 'DEFAULT'),
-    ...given({
+    type: (observationAttribute('type') ?? 'span').toUpperCase(),
+    level: levelOf(observationAttribute('level')) ?? (status.code === 2 ? 'ERROR' : 'DEFAULT'),
+    ...definedOnly({
       name: text(raw.name),
       parentObservationId: text(raw.parentSpanId) || undefined,
       startTime: timeOf(raw.startTimeUnixNano),
       endTime: timeOf(raw.endTimeUnixNano),
-      completionStartTime: momentOf(observed('completion_start_time')),
+      completionStartTime: isoTimeOf(observationAttribute('completion_start_time')),
       model,
-      input: parsed(attributes['langfuse.observation.input']),
-      output: parsed(attributes['langfuse.observation.output']),
-      statusMessage: observed('status_message') ?? (text(status.message) || undefined),
+      input: parseJson(attributes['langfuse.observation.input']),
+      output: parseJson(attributes['langfuse.observation.output']),
+      statusMessage: observationAttribute('status_message') ?? (text(status.message) || undefined),
       version: version || undefined,
     }),
     environment,
-    modelParameters: object(parsed(attributes['langfuse.observation.model.parameters'])),
+    modelParameters: object(parseJson(attributes['langfuse.observation.model.parameters'])),
     metadata: {
-      ...repeatedOf(scope, attributes),
+      ...duplicatedAttributes(scope, attributes),
       resourceAttributes: resource,
-      ...prefixed(attributes, 'langfuse.observation.metadata'),
+      ...attributesUnder(attributes, 'langfuse.observation.metadata'),
       ...traceMetadata,
     },
     tokens: {},
@@ -116,21 +123,21 @@ export function storeSpan(
     costDetails: {},
   }
   if (observation.type === 'GENERATION' || observation.type === 'EMBEDDING') {
-    const usage = object(parsed(attributes['langfuse.observation.usage_details']))
-    const costs = object(parsed(attributes['langfuse.observation.cost_details']))
-    Object.assign(observation, pricedByV4(usage, costs, observation, count))
+    const usage = object(parseJson(attributes['langfuse.observation.usage_details']))
+    const costs = object(parseJson(attributes['langfuse.observation.cost_details']))
+    Object.assign(observation, priceV4(usage, costs, observation, count))
   }
-  ledger.observations.set(id, observation)
-  noteStored(ledger, id)
+  store.observations.set(id, observation)
+  countStored(store, id)
   const tags = list(attributes['langfuse.trace.tags']).map((tag) =>
     typeof tag === 'string' ? tag : String(tag),
   )
-  mergeTrace(ledger, traceId, {
-    ...given({
+  mergeTrace(store, traceId, {
+    ...definedOnly({
       name: read('langfuse.trace.name'),
       userId: read('langfuse.user.id', 'user.id'),
       sessionId: read('langfuse.session.id', 'session.id', 'gen_ai.conversation.id'),
-      timestamp: ledger.traces.get(traceId)?.timestamp ?? observation.startTime,
+      timestamp: store.traces.get(traceId)?.timestamp ?? observation.startTime,
       release: release || undefined,
       version: version || undefined,
     }),
@@ -140,8 +147,8 @@ export function storeSpan(
   })
 }
 
-/** Of spans that are not from its own SDKs, every attribute but question and answer stands in the metadata once more. */
-function repeatedOf(scope: string, attributes: JsonObject): JsonObject {
+/** Returns the attributes that Langfuse repeats in the metadata: all but input and output, for spans of foreign SDKs. */
+function duplicatedAttributes(scope: string, attributes: JsonObject): JsonObject {
   if (scope.startsWith('langfuse-sdk')) return {}
   const rest = Object.entries(attributes).filter(
     ([key]) => !/^langfuse\.(observation|trace)\.(in|out)put$/.test(key),
@@ -153,8 +160,8 @@ const LEVELS = ['DEBUG', 'DEFAULT', 'WARNING', 'ERROR']
 const levelOf = (level: string | undefined) =>
   level !== undefined && LEVELS.includes(level.toUpperCase()) ? level.toUpperCase() : undefined
 
-/** Never refused: what does not fit is taken for `default`. */
-function environmentOf(value: Json | undefined): string {
+/** Normalises an environment. An invalid one becomes `default`. */
+function normalizeEnvironment(value: Json | undefined): string {
   const normal = text(value)
     .toLowerCase()
     .replace(/^(?:langfuse[-_]?)+/, '')
@@ -162,15 +169,15 @@ function environmentOf(value: Json | undefined): string {
   return environmentProblem(normal) === undefined ? normal : 'default'
 }
 
-/** A JSON object under the prefix itself, and `prefix.key` for each key. */
-function prefixed(attributes: JsonObject, prefix: string): JsonObject {
-  const found: JsonObject = { ...object(parsed(attributes[prefix])) }
+/** Returns the members of the JSON object at `prefix` and the attributes `prefix.<key>`. */
+function attributesUnder(attributes: JsonObject, prefix: string): JsonObject {
+  const found: JsonObject = { ...object(parseJson(attributes[prefix])) }
   for (const [key, value] of Object.entries(attributes))
     if (key.startsWith(`${prefix}.`)) found[key.slice(prefix.length + 1)] = value
   return found
 }
 
-function parsed(value: Json | undefined): Json | undefined {
+function parseJson(value: Json | undefined): Json | undefined {
   if (typeof value !== 'string') return value
   try {
     return JSON.parse(value)
@@ -185,8 +192,8 @@ function timeOf(nanos: Json | undefined): string | undefined {
   return Number.isFinite(milliseconds) ? new Date(milliseconds).toISOString() : undefined
 }
 
-/** SDKs of old wrote it as a JSON string. */
-function momentOf(value: string | undefined): string | undefined {
-  const moment = text(parsed(value)) || value
+/** Returns an ISO time. Older SDKs send it as a JSON string. */
+function isoTimeOf(value: string | undefined): string | undefined {
+  const moment = text(parseJson(value)) || value
   return moment !== undefined && !Number.isNaN(Date.parse(moment)) ? moment : undefined
 }

@@ -1,105 +1,114 @@
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import type { Checker } from './checker.ts'
 import type { CountText } from './cost.ts'
-import { answerDashboards, type Board, isDashboardPath } from './dashboards.ts'
+import { type DashboardStore, handleDashboards, isDashboardPath } from './dashboards.ts'
+import { batchOf, scoreFindings } from './event-rules.ts'
 import type { LangfuseFault } from './faults.ts'
-import { ingest, ingestSlowly, storeScore } from './ingestion.ts'
-import type { Ledger } from './ledger.ts'
+import type { HttpAnswer } from './http-answer.ts'
+import { ingest, ingestSequentially, storeScore } from './ingestion.ts'
 import type { LangfuseRequest, LangfuseVersion } from './options.ts'
 import { exportProblem, spansOf, storeSpan } from './otlp.ts'
-import { batchOf, scoreFindings } from './rules.ts'
+import type { TraceStore } from './trace-store.ts'
 import type { Worker } from './worker.ts'
 
-/** What a server of one version knows when it answers. */
-export type Desk = {
+/** The state of a server that its routes use. */
+export type ServerState = {
   version: LangfuseVersion
-  ledger: Ledger
-  board: Board
+  store: TraceStore
+  dashboards: DashboardStore
   checker: Checker
   count: CountText
   worker: Worker
 }
 
-export type Answer = { status: number; json: unknown } | { status: number; text: string }
-
-export type Question = {
+export type RouteRequest = {
   request: LangfuseRequest
   query: URLSearchParams
   body: JsonObject
-  /** One that lets the server answer for itself. */
+  /** A fault under which the route still answers. */
   fault: LangfuseFault | undefined
 }
 
-type Route = (question: Question, desk: Desk) => Answer | Promise<Answer>
+type Route = (request: RouteRequest, state: ServerState) => HttpAnswer | Promise<HttpAnswer>
 
 const health: Route = (_, { version }) => ({ status: 200, json: { status: 'OK', version } })
 
-/** By method and path. */
+/** Routes by method and path. */
 const ROUTES: Record<string, Route | undefined> = {
   'GET /api/public/health': health,
   'GET /api/public/ready': health,
-  'POST /api/public/ingestion': takeBatch,
-  'POST /api/public/scores': takeScore,
+  'POST /api/public/ingestion': ingestBatch,
+  'POST /api/public/scores': ingestScore,
 }
-const ROUTES_OF_V4: typeof ROUTES = { ...ROUTES, 'POST /api/public/otel/v1/traces': takeSpans }
+const ROUTES_OF_V4: typeof ROUTES = { ...ROUTES, 'POST /api/public/otel/v1/traces': ingestSpans }
 
-export function routeFor({ method, path }: LangfuseRequest, version: LangfuseVersion): Route | undefined {
+/** Returns the route of a request; `undefined` where that version has none. */
+export function findRoute({ method, path }: LangfuseRequest, version: LangfuseVersion): Route | undefined {
   const routes = version === '4.16.0' ? ROUTES_OF_V4 : ROUTES
-  if (version === '4.16.0' && isDashboardPath(path)) return changeDashboards
+  if (version === '4.16.0' && isDashboardPath(path)) return dashboardsRoute
   const name = `${method} ${path}`
   return Object.hasOwn(routes, name) ? routes[name] : undefined
 }
 
-/** What Next.js lets through before it parses a body: 4.5 MB where the route says so, 1 MB elsewhere. */
+/** Body limits of Langfuse's Next.js server: 4.5 MB for batches, 1 MB elsewhere. */
 const MAX_BATCH_BYTES = 4.5 * 1024 * 1024
 const MAX_BODY_BYTES = 1024 * 1024
 
-/** In plain text. */
-const tooLarge = (limit: string): Answer => ({ status: 413, text: `Body exceeded ${limit} limit` })
+/** Next.js answers in plain text. */
+const tooLarge = (limit: string): HttpAnswer => ({ status: 413, text: `Body exceeded ${limit} limit` })
 
-const invalid = (error: Json): Answer => ({ status: 400, json: { message: 'Invalid request data', error } })
+const invalid = (error: Json): HttpAnswer => ({
+  status: 400,
+  json: { message: 'Invalid request data', error },
+})
 
-async function takeBatch({ request, body, fault }: Question, desk: Desk): Promise<Answer> {
-  const { version, ledger, checker, count, worker } = desk
+async function ingestBatch({ request, body, fault }: RouteRequest, state: ServerState): Promise<HttpAnswer> {
+  const { version, store, checker, count, worker } = state
   if (request.bytes > MAX_BATCH_BYTES) return tooLarge('4.5mb')
   checker.batch(body)
   const batch = batchOf(body)
   if (batch === undefined) return invalid('Required')
   if (fault?.type === 'busy') {
-    const turn = () => worker.work(fault.msPerEvent)
-    return { status: 207, json: await ingestSlowly(batch, version, ledger, count, turn) }
+    const waitForTurn = () => worker.work(fault.msPerEvent)
+    return { status: 207, json: await ingestSequentially(batch, version, store, count, waitForTurn) }
   }
-  return { status: 207, json: ingest(batch, version, ledger, count, fault) }
+  return { status: 207, json: ingest(batch, version, store, count, fault) }
 }
 
-function takeScore({ request, body, fault }: Question, { version, ledger, checker }: Desk): Answer {
+function ingestScore(
+  { request, body, fault }: RouteRequest,
+  { version, store, checker }: ServerState,
+): HttpAnswer {
   if (request.bytes > MAX_BODY_BYTES) return tooLarge('1mb')
   checker.score(body)
-  const refused = scoreFindings(body, version).filter(({ refused }) => refused)
-  if (refused.length > 0) return invalid(refused.map(({ problem }) => problem))
-  if (rejects(fault)) return invalid('rejected by a fault')
-  return { status: 200, json: { id: storeScore(body, ledger) } }
+  const rejections = scoreFindings(body, version).filter(({ rejected }) => rejected)
+  if (rejections.length > 0) return invalid(rejections.map(({ problem }) => problem))
+  if (isRejecting(fault)) return invalid('rejected by a fault')
+  return { status: 200, json: { id: storeScore(body, store) } }
 }
 
-async function takeSpans({ body, fault }: Question, desk: Desk): Promise<Answer> {
-  const { ledger, checker, count, worker } = desk
+async function ingestSpans({ body, fault }: RouteRequest, state: ServerState): Promise<HttpAnswer> {
+  const { store, checker, count, worker } = state
   const spans = spansOf(body)
   checker.export(body, spans)
   const problem = exportProblem(body) ?? (fault?.type === 'all-rejected' ? 'rejected by a fault' : undefined)
   if (problem !== undefined) return { status: 400, json: { error: problem } }
   if (fault?.type === 'busy') await worker.work(fault.msPerEvent * spans.length)
-  const left = fault?.type === 'some-rejected' ? (fault.count ?? 1) : 0
-  for (const span of spans.slice(left)) storeSpan(span, ledger, count)
-  if (left === 0) return { status: 200, json: {} }
+  const rejectedSpans = fault?.type === 'some-rejected' ? (fault.count ?? 1) : 0
+  for (const span of spans.slice(rejectedSpans)) storeSpan(span, store, count)
+  if (rejectedSpans === 0) return { status: 200, json: {} }
   return {
     status: 200,
-    json: { partialSuccess: { rejectedSpans: String(left), errorMessage: 'rejected by a fault' } },
+    json: { partialSuccess: { rejectedSpans: String(rejectedSpans), errorMessage: 'rejected by a fault' } },
   }
 }
 
-function changeDashboards({ request, query, body }: Question, { board, checker }: Desk): Answer {
-  return answerDashboards({ ...request, query, body }, board, checker)
+function dashboardsRoute(
+  { request, query, body }: RouteRequest,
+  { dashboards, checker }: ServerState,
+): HttpAnswer {
+  return handleDashboards({ ...request, query, body }, dashboards, checker)
 }
 
-const rejects = (fault: LangfuseFault | undefined) =>
+const isRejecting = (fault: LangfuseFault | undefined) =>
   fault?.type === 'all-rejected' || fault?.type === 'some-rejected'

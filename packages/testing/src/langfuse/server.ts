@@ -2,26 +2,26 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { breakOff } from '../deliver.ts'
-import { type Json, type JsonObject, object, text } from '../json.ts'
-import { tokenizerOf } from '../tokens.ts'
+import { breakConnection } from '../core/connection.ts'
+import { type Json, type JsonObject, object, text } from '../core/json.ts'
+import { loadTokenizer } from '../core/tokens.ts'
 import { createChecker } from './checker.ts'
-import type { Board } from './dashboards.ts'
-import { answeredByFault, type LangfuseFault, send, sendJson, UNAUTHORIZED } from './faults.ts'
-import type { Ledger } from './ledger.ts'
+import type { DashboardStore } from './dashboards.ts'
+import { applyFault, type LangfuseFault, send, sendJson, UNAUTHORIZED } from './faults.ts'
 import type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest } from './options.ts'
 import { spansOf } from './otlp.ts'
 import { exportFromProtobuf } from './otlp-protobuf.ts'
-import { type Desk, routeFor } from './routes.ts'
+import { findRoute, type ServerState } from './routes.ts'
+import type { TraceStore } from './trace-store.ts'
 import { createWorker } from './worker.ts'
 
 export type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest, LangfuseVersion } from './options.ts'
 
 /**
- * A server on loopback that stands in for Langfuse 2.95.12 or 4.16.0, as two real ones were measured to behave:
- * what they take, drop and refuse, what they make of tokens and costs, and how they fail. It checks everything it is sent.
- * Rejects where the port is taken or the API description cannot be read.
+ * Starts a stand-in for Langfuse 2.95.12 or 4.16.0 on loopback. It behaves as measured on real servers: what they accept,
+ * drop and reject, how they compute tokens and costs, and how they fail. It checks everything it receives.
  *
+ * @throws (rejects) where the port is taken or the API description cannot be read
  * @example
  * const langfuse = await startFakeLangfuse({ version: '2.95.12' })
  * const { baseURL: baseUrl, publicKey, secretKey } = langfuse
@@ -30,24 +30,29 @@ export type { FakeLangfuse, FakeLangfuseOptions, LangfuseRequest, LangfuseVersio
 export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Promise<FakeLangfuse> {
   const { version = '4.16.0', publicKey = 'pk-lf-fake', secretKey = 'sk-lf-fake' } = options
   const checker = await createChecker(options)
-  const tokenizer = await tokenizerOf('approximate')
-  const ledger: Ledger = { traces: new Map(), observations: new Map(), scores: new Map(), stored: new Map() }
-  const board: Board = { widgets: new Map(), dashboards: new Map() }
+  const tokenizer = await loadTokenizer('approximate')
+  const store: TraceStore = {
+    traces: new Map(),
+    observations: new Map(),
+    scores: new Map(),
+    stored: new Map(),
+  }
+  const dashboards: DashboardStore = { widgets: new Map(), dashboards: new Map() }
   const requests: LangfuseRequest[] = []
   let fault: LangfuseFault | undefined
-  let times = 0
+  let remaining = 0
 
   const count = (value: Json | undefined) =>
     value === undefined
       ? undefined
       : tokenizer.count(typeof value === 'string' ? value : JSON.stringify(value))
 
-  const desk: Desk = { version, ledger, board, checker, count, worker: createWorker() }
+  const state: ServerState = { version, store, dashboards, checker, count, worker: createWorker() }
 
   const server = createServer({ keepAliveTimeout: 60_000, noDelay: true }, (req, res) => {
     handle(req, res).catch((error: unknown) => {
       if (!res.headersSent && !res.destroyed) sendJson(res, 500, { message: String(error) })
-      else breakOff(res, 'cut')
+      else breakConnection(res, 'cut')
     })
   })
 
@@ -55,9 +60,9 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
     const { authorization, ...headers } = req.headers
     const { pathname: path, searchParams: query } = new URL(req.url ?? '/', 'http://langfuse')
     const method = req.method ?? 'GET'
-    const pieces: Buffer[] = []
-    for await (const piece of req) pieces.push(piece as Buffer)
-    const bytes = Buffer.concat(pieces)
+    const chunks: Buffer[] = []
+    for await (const chunk of req) chunks.push(chunk as Buffer)
+    const bytes = Buffer.concat(chunks)
     const request: LangfuseRequest = {
       method,
       path,
@@ -70,29 +75,29 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
       },
     }
     requests.push(request)
-    const met = takeFault(request)
-    const body = method === 'GET' ? {} : await bodyOf(bytes, req.headers)
-    if (method !== 'GET') request.events = eventsIn(body)
-    if (met && (await answeredByFault(res, met))) return
-    const route = routeFor(request, version)
+    const activeFault = takeFault(request)
+    const body = method === 'GET' ? {} : await parseBody(bytes, req.headers)
+    if (method !== 'GET') request.events = countEvents(body)
+    if (activeFault && (await applyFault(res, activeFault))) return
+    const route = findRoute(request, version)
     if (route === undefined) return send(res, 404, 'text/html', NOT_FOUND)
-    const open = path === '/api/public/health' || path === '/api/public/ready'
-    if (!open && authorization !== `Basic ${btoa(`${publicKey}:${secretKey}`)}`)
+    const isPublic = path === '/api/public/health' || path === '/api/public/ready'
+    if (!isPublic && authorization !== `Basic ${btoa(`${publicKey}:${secretKey}`)}`)
       return sendJson(res, 401, UNAUTHORIZED)
     if (body === undefined) {
       checker.complain('unknown', `the body of ${path} is no JSON object`)
       return send(res, 400, undefined, 'Invalid JSON')
     }
-    const answer = await route({ request, query, body, fault: met }, desk)
-    if (met?.type === 'reset-after-storing') breakOff(res, 'reset')
+    const answer = await route({ request, query, body, fault: activeFault }, state)
+    if (activeFault?.type === 'reset-after-storing') breakConnection(res, 'reset')
     else if ('text' in answer) send(res, answer.status, undefined, answer.text)
     else sendJson(res, answer.status, answer.json)
   }
 
   function takeFault({ method, path }: LangfuseRequest): LangfuseFault | undefined {
-    if (fault === undefined || times <= 0) return undefined
+    if (fault === undefined || remaining <= 0) return undefined
     if (fault.path === undefined ? method === 'GET' : fault.path !== path) return undefined
-    times -= 1
+    remaining -= 1
     return fault
   }
 
@@ -116,7 +121,7 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
 
   function clear(): void {
     fault = undefined
-    times = 0
+    remaining = 0
   }
 
   return {
@@ -125,8 +130,8 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
     version,
     publicKey,
     secretKey,
-    ...ledger,
-    ...board,
+    ...store,
+    ...dashboards,
     requests,
     malformed: checker.complaints,
     get checked() {
@@ -134,14 +139,14 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
     },
     fault({ times: limit = Number.POSITIVE_INFINITY, ...next }) {
       fault = next
-      times = limit
+      remaining = limit
     },
     clear,
     reset() {
       clear()
       requests.length = 0
       checker.reset()
-      for (const map of Object.values({ ...ledger, ...board })) map.clear()
+      for (const map of Object.values({ ...store, ...dashboards })) map.clear()
     },
     stop,
     start: () => (server.listening ? Promise.resolve() : listen(port)),
@@ -152,17 +157,20 @@ export async function startFakeLangfuse(options: FakeLangfuseOptions = {}): Prom
 
 const NOT_FOUND = '<!DOCTYPE html><html><body><h1>404</h1>This page could not be found.</body></html>'
 
-function eventsIn(body: JsonObject | undefined): number {
+function countEvents(body: JsonObject | undefined): number {
   if (body === undefined) return 0
   if (Array.isArray(body.batch)) return body.batch.length
   return Array.isArray(body.resourceSpans) ? spansOf(body).length : 1
 }
 
-/** The body as JSON, be it zipped or in protobuf; `undefined` where it is none. */
-async function bodyOf(bytes: Buffer, headers: IncomingMessage['headers']): Promise<JsonObject | undefined> {
+/** Parses a body of JSON or protobuf, gzipped or not; returns `undefined` where it is neither. */
+async function parseBody(
+  bytes: Buffer,
+  headers: IncomingMessage['headers'],
+): Promise<JsonObject | undefined> {
   try {
-    const zipped = text(headers['content-encoding']).includes('gzip')
-    const plain = zipped ? await promisify(gunzip)(bytes) : bytes
+    const isGzip = text(headers['content-encoding']).includes('gzip')
+    const plain = isGzip ? await promisify(gunzip)(bytes) : bytes
     if (text(headers['content-type']).includes('protobuf')) return exportFromProtobuf(plain)
     return object(JSON.parse(plain.toString()))
   } catch {

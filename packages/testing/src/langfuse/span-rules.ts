@@ -1,8 +1,8 @@
-import { type Json, type JsonObject, object, text } from '../json.ts'
+import { type Json, type JsonObject, object, text } from '../core/json.ts'
+import { environmentProblem } from './event-rules.ts'
 import type { Span } from './otlp.ts'
-import { environmentProblem } from './rules.ts'
 
-/** What is wrong with a span, though 4.16.0 takes most of it and makes less of it. */
+/** Returns the problems of a span. 4.16.0 accepts most of them and stores less. */
 export function spanProblems({ raw, attributes }: Span): string[] {
   const found: string[] = []
   const complain = (wrong: boolean, problem: string) => void (wrong && found.push(problem))
@@ -25,7 +25,7 @@ export function spanProblems({ raw, attributes }: Span): string[] {
 
 function nanos(value: Json | undefined): bigint | undefined {
   const digits = typeof value === 'number' ? String(value) : text(value)
-  // Nanoseconds of our time have nineteen digits.
+  // Nanoseconds since the epoch have 19 digits from 2001 to 2286.
   return /^\d{19}$/.test(digits) ? BigInt(digits) : undefined
 }
 
@@ -39,7 +39,7 @@ const VALUES = [
   'bytesValue',
 ]
 
-/** OTLP's JSON: a list of keys, each once, with exactly one value of a known kind. */
+/** Checks attributes in OTLP's JSON: a list of unique keys, each with exactly one value of a known kind. */
 function keyValueProblems(attributes: Json | undefined): string[] {
   if (attributes === undefined) return []
   if (!Array.isArray(attributes)) return ['attributes is no list']
@@ -129,7 +129,7 @@ const KNOWN = new Set([
 ])
 const known = (key: string) => KNOWN.has(key) || /^langfuse\.(observation|trace)\.metadata\./.test(key)
 
-/** A JSON object as text; of tokens and costs, one of numbers that are not negative. */
+/** Checks a JSON object in text form; for tokens and costs, that its values are non-negative numbers. */
 function recordProblems(key: string, value: Json | undefined): string[] {
   let record: Json
   try {
@@ -141,7 +141,7 @@ function recordProblems(key: string, value: Json | undefined): string[] {
     return [`${key} is no JSON object`]
   if (key.endsWith('parameters')) return []
   const whole = key.endsWith('usage_details')
-  // OpenAI's own usage object holds details, too.
+  // OpenAI's usage object holds details, which are objects.
   const amounts = Object.entries(record).filter(([name]) => !(whole && /_tokens_details$/.test(name)))
   const right = amounts.every(
     ([, part]) => typeof part === 'number' && part >= 0 && (!whole || Number.isInteger(part)),

@@ -1,5 +1,5 @@
 import { afterEach } from 'vitest'
-import type { Json, JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../core/json.ts'
 import { type FakeLangfuse, type FakeLangfuseOptions, startFakeLangfuse } from './server.ts'
 
 const open: FakeLangfuse[] = []
@@ -7,7 +7,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((langfuse) => langfuse.close()))
 })
 
-/** A stand-in until the test's end, and a way to send to it. */
+/** Starts a stand-in and returns functions that send to it. It is closed after the test. */
 export async function setup(options?: FakeLangfuseOptions) {
   const langfuse = await startFakeLangfuse(options)
   open.push(langfuse)
@@ -29,7 +29,7 @@ export async function setup(options?: FakeLangfuseOptions) {
 }
 
 let events = 0
-/** An event of a batch. */
+/** Returns an event of a batch. */
 export const event = (type: string, body: JsonObject) => ({
   id: `event-${++events}`,
   type,
@@ -40,7 +40,7 @@ export const event = (type: string, body: JsonObject) => ({
 const START = 1_790_000_000_000_000_000n
 const hex = (length: number) => (++events).toString(16).padStart(length, 'a')
 
-/** A span in OTLP's JSON, its attributes given as plain values. */
+/** Returns a span in OTLP's JSON from attributes as plain values. */
 export function span(attributes: Record<string, Json>, fields: JsonObject = {}) {
   return {
     traceId: hex(32),

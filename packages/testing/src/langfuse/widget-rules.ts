@@ -1,4 +1,4 @@
-import { type Json, type JsonObject, list, object, text } from '../json.ts'
+import { type Json, type JsonObject, list, object, text } from '../core/json.ts'
 
 type View = { dimensions: string[]; measures: string[]; filters: string[] }
 
@@ -8,7 +8,7 @@ const OF_SCORE = [
   ...['name', 'source', 'dataType', 'observationName', 'configId', 'timestampMonth', 'timestampDay'],
 ]
 
-/** What 4.16.0 can group by, measure and filter on. Metadata can only be filtered on. */
+/** Dimensions, measures and filters of each view of 4.16.0. Metadata is a filter only. */
 const VIEWS: Record<string, View | undefined> = {
   observations: {
     dimensions: [
@@ -51,7 +51,7 @@ const AGGREGATIONS = 'sum avg count max min p50 p75 p90 p95 p99 histogram uniq'.
 const SERIES = ['LINE_TIME_SERIES', 'AREA_TIME_SERIES', 'BAR_TIME_SERIES']
 const TOTALS = ['HORIZONTAL_BAR', 'VERTICAL_BAR', 'PIE', 'NUMBER', 'HISTOGRAM', 'PIVOT_TABLE']
 
-/** By type of filter: its operators, and what its value is. */
+/** Operators of each type of filter, and the check of its value. */
 const FILTERS: Record<
   string,
   [operators: string[], value: (value: Json | undefined) => boolean] | undefined
@@ -77,7 +77,7 @@ function isTexts(value: Json | undefined): boolean {
   return list(value).length > 0 && list(value).every((each) => typeof each === 'string')
 }
 
-/** Why 4.16.0 would not take a widget. */
+/** Returns why 4.16.0 would reject a widget; `undefined` where it accepts it. */
 export function widgetProblem(widget: JsonObject): string | undefined {
   const view = Object.hasOwn(VIEWS, text(widget.view)) ? VIEWS[text(widget.view)] : undefined
   const chart = text(widget.chartType)
@@ -104,7 +104,7 @@ function dimensionProblem(dimensions: Json[], view: View, chart: string): string
 
 function metricProblem(metrics: Json[], view: View, chart: string): string | undefined {
   if (metrics.length === 0 || metrics.length > 10) return 'metrics: between 1 and 10 are needed'
-  // Other charts than tables draw the first and keep quiet about the rest.
+  // All other charts draw the first metric and ignore the rest.
   if (chart !== 'PIVOT_TABLE' && metrics.length > 1) return 'Only pivot tables show more than one metric'
   return firstOf(metrics, (metric) => {
     const { measure, agg } = object(metric)

@@ -1,7 +1,10 @@
-import { wait } from '../deliver.ts'
+import { pause } from '../core/connection.ts'
 
-/** The one processor of a server: work of all requests waits in line for it. */
-export type Worker = { work: (ms: number) => Promise<void> }
+/** The single processor of a server. It does the work of all requests in order of arrival. */
+export type Worker = {
+  /** Resolves once `ms` milliseconds of work are done, after all earlier work. */
+  work: (ms: number) => Promise<void>
+}
 
 export function createWorker(): Worker {
   let freeAt = 0
@@ -9,7 +12,7 @@ export function createWorker(): Worker {
     async work(ms) {
       const now = performance.now()
       freeAt = Math.max(now, freeAt) + ms
-      await wait(freeAt - now)
+      await pause(freeAt - now)
     },
   }
 }

@@ -1,70 +1,73 @@
-import { GatewayOptionsError } from '../../options-error.ts'
+import { GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
 import type { RedisClient } from '../../redis/connect.ts'
-import { createLink } from '../../redis/link.ts'
-import type { Switches } from '../live.ts'
+import { createRedisConnection } from '../../redis/connection.ts'
 import { checkPolicy } from '../load.ts'
-import type { Policy } from '../policy.ts'
-import { type Change, changeOf, checkSwitches, harmless, MAX_VERSION } from './change.ts'
+import { type Change, changeOf, checkSwitches, MAX_VERSION, rejectUnsafe } from './change.ts'
 import { type Difference, differences } from './diff.ts'
-import { type Ask, find, put, remembered } from './store.ts'
+import type { Switches } from './live.ts'
+import { type Run, readChange, readHistory, writeChange } from './store.ts'
 
-/** What Redis holds. `version` 0 and no change: nothing was ever changed live, or it is gone. */
-export type Standing = {
+/** State in Redis. `version` 0 without `change`: no live change was ever made, or it is gone. */
+export type PolicyState = {
   version: number
   change?: Change
-  /** Why no process obeys what is there. The next change takes its place. */
+  /** Why processes ignore the stored change. The next change replaces it. */
   broken?: string
-  /** Where there is no change, or a broken one: the newest that is whole, which running processes may go by still. */
+  /** If `change` is absent or invalid: the newest valid one, which running processes may still follow. */
   last?: Change
 }
 
-/** Who changes it, why, and what they have seen. */
-export type Note = {
+/** Author, reason and base of a change. */
+export type ChangeInfo = {
   /** At most 100 characters. @default 'a program' */
   by?: string
   /** At most 500 characters. */
   comment?: string
-  /** The version that the change is made from; another one in force is a conflict. @default whichever is in force */
+  /** Version that the change is based on; a different current version is a conflict. @default the current version */
   base?: number
 }
 
-/** `told`: how many processes were listening, where Redis is one server. */
-export type Made = Change & { told: number }
+/** `notified`: number of subscribed processes, where Redis is one server. */
+export type AppliedChange = Change & { notified: number }
 
-/** What is in force for all processes at one Redis, and how to change it. Every change is whole or not made at all. */
+/**
+ * Reads and changes the live policy of all processes that share a Redis. Every change is applied completely or not at
+ * all.
+ */
 export type PolicyStore = {
-  read: () => Promise<Standing>
-  /** The last 50 changes, the newest first; fewer where they are large. What cannot be read any more is left out. */
+  read: () => Promise<PolicyState>
+  /** Returns the last 50 changes, newest first; fewer if they are large. Leaves out those that cannot be parsed. */
   history: () => Promise<Change[]>
-  /** A policy as it would be put in force. @throws GatewayOptionsError naming each field at fault. */
+  /** Validates a policy as `push` would. @throws GatewayOptionsError naming each invalid field. */
   check: (policy: unknown) => Policy
-  /** Puts a policy in force. Switches stay. @throws GatewayOptionsError naming each field at fault. */
-  push: (policy: Policy, note?: Note) => Promise<Made>
-  /** Each process goes by its own policy again. Switches stay. */
-  clear: (note?: Note) => Promise<Made>
-  /** Changes the switches: what `change` returns is in force instead. @throws GatewayOptionsError naming each field at fault. */
-  switch: (change: (switches: Switches) => Switches, note?: Note) => Promise<Made>
-  /** Puts in force what was in force at a version; `keepSwitches`: its policy only. @default the version before this one */
-  rollback: (to?: number, note?: Note & { keepSwitches?: boolean }) => Promise<Made>
-  /** What differs between what is in force and this, field by field. */
+  /** Puts a policy in force. Switches stay. @throws GatewayOptionsError naming each invalid field. */
+  push: (policy: Policy, note?: ChangeInfo) => Promise<AppliedChange>
+  /** Returns each process to its own policy. Switches stay. */
+  clear: (note?: ChangeInfo) => Promise<AppliedChange>
+  /** Replaces the switches by the result of `change`. @throws GatewayOptionsError naming each invalid field. */
+  switch: (change: (switches: Switches) => Switches, note?: ChangeInfo) => Promise<AppliedChange>
+  /** Restores the state at a version; `keepSwitches`: its policy only. @default the version before this one */
+  rollback: (to?: number, note?: ChangeInfo & { keepSwitches?: boolean }) => Promise<AppliedChange>
+  /** Lists the differences between the current state and this one, by field. */
   diff: (next: { policy?: Policy; switches?: Switches }) => Promise<Difference[]>
   close: () => void
 }
 
-/** Somebody else changed it first. Nothing was changed. */
+/** Thrown when another operator changed the policy first. Nothing was changed. */
 export class PolicyConflict extends Error {
   override name = 'PolicyConflict' as const
   readonly code = 'gateway_policy_conflict' as const
   readonly base: number
-  /** What is in force since. */
-  readonly standing: Standing
-  /** What it changed. */
+  /** The state now in force. */
+  readonly state: PolicyState
+  /** Differences made by the other change. */
   readonly changes: Difference[]
 
-  constructor(base: number, standing: Standing, changes: Difference[]) {
-    super(messageOf(base, standing, changes))
+  constructor(base: number, state: PolicyState, changes: Difference[]) {
+    super(messageOf(base, state, changes))
     this.base = base
-    this.standing = standing
+    this.state = state
     this.changes = changes
   }
 }
@@ -72,78 +75,78 @@ export class PolicyConflict extends Error {
 const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 const EVERYTHING = { switches: {} }
 
-/** `vet`: what else speaks against a policy that is pushed, a line for each field at fault. */
+/** @param vet Returns further problems of a policy to push, one line per invalid field. */
 export function createPolicyStore(
   redis: string | RedisClient,
   vet: (policy: Policy) => Promise<string[]>,
 ): PolicyStore {
-  const link = createLink(redis, { ...DEADLINES, onChange: () => undefined })
-  const ask: Ask = link.ask
+  const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
+  const run: Run = connection.run
 
-  async function read(): Promise<Standing> {
-    const { version, text = '' } = await find(ask, 0)
+  async function read(): Promise<PolicyState> {
+    const { version, text = '' } = await readChange(run, 0)
     if (version < 0)
-      return await lacking({ version: 0, broken: 'what lies in its place is not a live policy' })
-    if (version === 0) return await lacking({ version: 0 })
+      return await withLast({ version: 0, broken: 'the key gw:{policy}:live holds no live policy' })
+    if (version === 0) return await withLast({ version: 0 })
     try {
       return { version, change: changeOf(text, version) }
     } catch (error) {
-      if (error instanceof GatewayOptionsError) return await lacking({ version, broken: error.message })
+      if (error instanceof GatewayOptionsError) return await withLast({ version, broken: error.message })
       throw error
     }
   }
 
-  async function lacking(standing: Standing): Promise<Standing> {
+  async function withLast(state: PolicyState): Promise<PolicyState> {
     const [last] = await history()
-    return { ...standing, ...(last && { last }) }
+    return { ...state, ...(last && { last }) }
   }
 
   async function history(): Promise<Change[]> {
-    return (await remembered(ask)).flatMap(readable)
+    return (await readHistory(run)).flatMap(readable)
   }
 
   async function change(
     what: string,
     next: (now: Pick<Change, 'policy' | 'switches'>) => Pick<Change, 'policy' | 'switches'>,
-    { by = 'a program', comment, base }: Note = {},
-  ): Promise<Made> {
-    const standing = await read()
-    if (base !== undefined && base !== standing.version) throw await conflict(base)
-    if (standing.version >= MAX_VERSION)
+    { by = 'a program', comment, base }: ChangeInfo = {},
+  ): Promise<AppliedChange> {
+    const state = await read()
+    if (base !== undefined && base !== state.version) throw await conflict(base)
+    if (state.version >= MAX_VERSION)
       throw new Error(
-        `Version ${standing.version} in Redis leaves no room for another: delete the key gw:{policy}:live.`,
+        `Version ${state.version} in Redis leaves no room for another: delete the key gw:{policy}:live.`,
       )
     const now = new Date()
     const made: Change = {
-      version: Math.max(versionAt(now), standing.version + 1),
+      version: Math.max(versionAt(now), state.version + 1),
       at: now.toISOString(),
       by,
       ...(comment === undefined || comment === '' ? {} : { comment }),
       what,
-      ...next(standing.change ?? standing.last ?? EVERYTHING),
+      ...next(state.change ?? state.last ?? EVERYTHING),
     }
-    const told = await put(ask, standing.version, made)
-    if (told === undefined) throw await conflict(standing.version)
-    return { ...made, told }
+    const notified = await writeChange(run, state.version, made)
+    if (notified === undefined) throw await conflict(state.version)
+    return { ...made, notified }
   }
 
   async function conflict(base: number): Promise<PolicyConflict> {
-    const standing = await read()
+    const state = await read()
     const before = base === 0 ? EVERYTHING : (await history()).find(({ version }) => version === base)
-    const now = standing.change ?? EVERYTHING
+    const now = state.change ?? EVERYTHING
     return new PolicyConflict(
       base,
-      standing,
-      before === undefined ? [] : differences(seen(before), seen(now)),
+      state,
+      before === undefined ? [] : differences(visibleFields(before), visibleFields(now)),
     )
   }
 
   return {
     read,
     history,
-    check: checked,
+    check: validPolicy,
     async push(policy, note) {
-      const whole = checked(policy)
+      const whole = validPolicy(policy)
       const problems = await vet(whole)
       if (problems.length > 0) throw new GatewayOptionsError(problems.join('\n'))
       return await change('push', ({ switches }) => ({ policy: whole, switches }), note)
@@ -174,14 +177,14 @@ export function createPolicyStore(
     },
     async diff(next) {
       const { change: now = EVERYTHING } = await read()
-      return differences(seen(now), seen({ ...now, ...next }))
+      return differences(visibleFields(now), visibleFields({ ...now, ...next }))
     },
-    close: link.close,
+    close: connection.close,
   }
 }
 
-function checked(policy: unknown): Policy {
-  harmless(policy, 0)
+function validPolicy(policy: unknown): Policy {
+  rejectUnsafe(policy, 0)
   return checkPolicy(policy, '')
 }
 
@@ -194,10 +197,10 @@ const readable = (text: string): Change[] => {
   }
 }
 
-/** As people see it: a policy's fields by their names, those of switches under `switches`. */
-const seen = ({ policy, switches }: Pick<Change, 'policy' | 'switches'>) => ({ ...policy, switches })
+/** Returns policy fields by their names, and switches under `switches`. */
+const visibleFields = ({ policy, switches }: Pick<Change, 'policy' | 'switches'>) => ({ ...policy, switches })
 
-/** Two lives of a Redis that was flushed, and two clocks that are nearly right, never have a version in common. */
+/** Two lifetimes of a flushed Redis, and two clocks that are nearly right, never share a version. */
 const versionAt = (now: Date): number => Number(now.toISOString().replace(/\D/g, '').slice(0, 14))
 
 function unknownVersion(to: number | undefined, changes: Change[]): string {
@@ -206,11 +209,11 @@ function unknownVersion(to: number | undefined, changes: Change[]): string {
   return `there is no version ${to}${known.length > 0 ? `; the last were ${known.join(', ')}` : ''}`
 }
 
-function messageOf(base: number, { version, change }: Standing, changes: Difference[]): string {
+function messageOf(base: number, { version, change }: PolicyState, changes: Difference[]): string {
   const start =
     change === undefined
       ? `Version ${base} is gone, and ${version === 0 ? 'nothing' : `version ${version}`} is in its place`
-      : `${change.by} was faster: version ${version} (${change.what}, ${change.at})`
+      : `${change.by} changed the policy first: version ${version} (${change.what}, ${change.at})`
   const comment = change?.comment === undefined ? '' : ` "${change.comment}"`
   const what = changes.map(
     ({ path, from, to }) => `\n  ${path}: ${JSON.stringify(from)} -> ${JSON.stringify(to)}`,

@@ -1,27 +1,27 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
-import type { Switches } from '../live.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
 import { checkPolicy } from '../load.ts'
-import type { Policy } from '../policy.ts'
+import type { Switches } from './live.ts'
 import { switchesSchema } from './switches.ts'
 
-/** One change of what is in force, and all that is in force since. */
+/** One change of the live policy, with the complete state after it. */
 export type Change = {
-  /** Rises with each change: the UTC second at which it was made, as 20261123170511, or one more than the last. */
+  /** Rises with each change: its UTC second, as in 20261123170511, or one more than the last version. */
   version: number
-  /** When, as an ISO date. */
+  /** Time of the change as an ISO date. */
   at: string
   by: string
   comment?: string
-  /** What was done: `push`, `switch`, `clear`, or `rollback to` a version. */
+  /** Action: `push`, `switch`, `clear`, or `rollback to` a version. */
   what: string
-  /** Absent: each process goes by its own, from its options, its file, or the built-in one. */
+  /** Absent: each process uses its own policy, from its options, its file, or the built-in one. */
   policy?: Policy
   switches: Switches
 }
 
-/** Of a change, as JSON. */
-export const MAX_BYTES = 256 * 1024
+/** Largest size of a change as JSON. */
+export const MAX_CHANGE_BYTES = 256 * 1024
 /** The last second of the year 9999: a higher one would leave no room for the next. */
 export const MAX_VERSION = 99_991_231_235_959
 const FORMAT = 1
@@ -39,7 +39,10 @@ const schema = z.strictObject({
   switches: z.unknown(),
 })
 
-/** @throws GatewayOptionsError for a change that nobody would obey: with a line for each field at fault, or too large. */
+/**
+ * Serialises a change. @throws GatewayOptionsError for one that processes would ignore: invalid fields, one line
+ * each, or too large.
+ */
 export function textOf(change: Change): string {
   const text = JSON.stringify({ format: FORMAT, ...change })
   changeOf(text, change.version)
@@ -47,14 +50,14 @@ export function textOf(change: Change): string {
 }
 
 /**
- * What is found in Redis may have been written by anybody.
- * @throws GatewayOptionsError with a line for each field at fault.
+ * Parses a change from Redis, where any client may have written it.
+ * @throws GatewayOptionsError with a line for each invalid field.
  */
 export function changeOf(source: string, version: number): Change {
-  if (version > MAX_VERSION) throw new GatewayOptionsError('version: is beyond all time')
-  if (Buffer.byteLength(source) > MAX_BYTES)
-    throw new GatewayOptionsError(`it has more than ${MAX_BYTES} bytes`)
-  const value = parsed(source)
+  if (version > MAX_VERSION) throw new GatewayOptionsError('version: is too high')
+  if (Buffer.byteLength(source) > MAX_CHANGE_BYTES)
+    throw new GatewayOptionsError(`it has more than ${MAX_CHANGE_BYTES} bytes`)
+  const value = parseChange(source)
   const { format } = value
   if (typeof format === 'number' && format > FORMAT)
     throw new GatewayOptionsError(
@@ -69,20 +72,20 @@ export function changeOf(source: string, version: number): Change {
   }
 }
 
-/** @throws GatewayOptionsError with a line for each field at fault. */
+/** @throws GatewayOptionsError with a line for each invalid field. */
 export function checkSwitches(value: unknown): Switches {
-  harmless(value, 0)
+  rejectUnsafe(value, 0)
   return check(switchesSchema, value, 'switches') as Switches
 }
 
-function parsed(source: string): Record<string, unknown> {
+function parseChange(source: string): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(source)
   } catch {
     throw new GatewayOptionsError('it is not JSON')
   }
-  harmless(value, 0)
+  rejectUnsafe(value, 0)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new GatewayOptionsError('it is not a JSON object')
   return value as Record<string, unknown>
@@ -91,14 +94,14 @@ function parsed(source: string): Record<string, unknown> {
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
 
 /**
- * Names that mean something else to JavaScript, and depths that no policy has.
+ * Rejects names with a special meaning in JavaScript, and excessive nesting.
  * @throws GatewayOptionsError
  */
-export function harmless(value: unknown, depth: number): void {
+export function rejectUnsafe(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return
   if (depth > MAX_DEPTH) throw new GatewayOptionsError(`it is nested more than ${MAX_DEPTH} deep`)
   for (const [name, inner] of Object.entries(value)) {
-    if (FORBIDDEN.has(name)) throw new GatewayOptionsError(`${name}: is not a name for anything here`)
-    harmless(inner, depth + 1)
+    if (FORBIDDEN.has(name)) throw new GatewayOptionsError(`${name}: is a reserved name`)
+    rejectUnsafe(inner, depth + 1)
   }
 }

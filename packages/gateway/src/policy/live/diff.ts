@@ -1,7 +1,7 @@
-/** One field that differs, by its path: `teams.prod_ceo.rpm`. Absent: it was, or is, not there. */
+/** One differing field, by its path: `teams.prod_ceo.rpm`. `from` or `to` is absent where the field is. */
 export type Difference = { path: string; from?: unknown; to?: unknown }
 
-/** What changed from one plain value to another, in the order of the first, then of the second. */
+/** Lists the differences between two plain values, in the order of the first, then of the second. */
 export function differences(from: unknown, to: unknown, path = ''): Difference[] {
   if (isRecord(from) && isRecord(to)) {
     const names = new Set([...Object.keys(from), ...Object.keys(to)])
@@ -9,7 +9,7 @@ export function differences(from: unknown, to: unknown, path = ''): Difference[]
       differences(from[name], to[name], path === '' ? name : `${path}.${name}`),
     )
   }
-  // A field at a time reads better than a block of braces.
+  // An added or removed object is listed field by field, which is easier to read.
   if (isRecord(from) && to === undefined && Object.keys(from).length > 0) return differences(from, {}, path)
   if (from === undefined && isRecord(to) && Object.keys(to).length > 0) return differences({}, to, path)
   if (JSON.stringify(from) === JSON.stringify(to)) return []

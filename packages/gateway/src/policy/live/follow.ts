@@ -1,191 +1,193 @@
-import { attempt, detached } from '../../faults.ts'
-import { GatewayOptionsError } from '../../options-error.ts'
-import type { Link } from '../../redis/link.ts'
-import { listen } from '../../redis/listen.ts'
-import type { Say } from '../../say.ts'
-import { clearTimer, setTimer } from '../../timers.ts'
-import { messageOf, wordsOf } from '../../words.ts'
-import type { Live } from '../live.ts'
-import type { Policy } from '../policy.ts'
+import type { LimitedLog } from '../../core/log-codes.ts'
+import { GatewayOptionsError } from '../../core/options-error.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import { subscribe } from '../../redis/pubsub.ts'
+import { backoffMs } from '../../util/backoff.ts'
+import { errorText, messageOf } from '../../util/error-text.ts'
+import { attempt, detached } from '../../util/faults.ts'
+import { clearTimer, setTimer } from '../../util/timers.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
-import { CHANNEL, type Found, find } from './store.ts'
+import type { Live } from './live.ts'
+import { CHANNEL, type Found, readChange } from './store.ts'
 
-/** Where a policy is from: live, or as the process was started. */
+/** Source of a policy: live in Redis, or from the start of the process. */
 export type PolicySource = 'redis' | 'option' | 'file' | 'default'
 
 export type PolicyStats = {
-  /** Of what is in force; 0: nothing was ever changed live. */
+  /** Version in force; 0: no live change was ever made. */
   version: number
-  /** Where the policy is from. With a `version`, switches of that version lie over it. */
+  /** Source of the policy. With a `version`, the switches of that version apply on top. */
   source: PolicySource
-  /** When it came into force, in milliseconds since the epoch; absent: when the program was started. */
+  /** When it came into force, in milliseconds since the epoch. Absent: at the start of the program. */
   followedAt?: number
-  /** What Redis holds instead, and why it is not obeyed. */
+  /** Version in Redis that is ignored, and the reason. */
   refused?: { version: number; why: string }
 }
 
-export type Following = {
-  /** Settles when Redis has told what is in force, or did not within its deadline. Never rejects. */
+export type PolicyFollower = {
+  /** Resolves when Redis has answered, or failed to within its deadline. Never rejects. */
   ready: Promise<void>
-  /** A version that somebody has heard of in passing. */
-  told: (version: number) => void
-  /** With each call: it costs no command, unless nobody has looked for a minute. */
-  tick: () => void
+  /** Reports a version that another source mentioned. */
+  notifyVersion: (version: number) => void
+  /** Called with each call: polls Redis if the last poll is over a minute old, else costs nothing. */
+  poll: () => void
   stats: () => PolicyStats
   close: () => void
 }
 
 type Options = {
-  /** What the process was started with: in force until Redis has told, and where it tells of switches only. */
+  /** Policy at the start of the process: in force until Redis answers, and whenever Redis holds only switches. */
   own: { policy: Policy; source: PolicySource }
-  /** @throws for what cannot be put in force: then the last one stays. */
-  adopt: (live: Live) => void
-  say: Say
+  /** Puts a state in force. @throws if it is invalid: the last one then stays. */
+  setPolicy: (live: Live) => void
+  warn: LimitedLog
 }
 
-const LOOK_EVERY_MS = 60_000
-/** Between two looks, however many messages come. */
-const GAP_MS = 100
-const RETRY_MS = 250
+const POLL_MS = 60_000
+/** Smallest gap between two polls, however many messages arrive. */
+const MIN_GAP_MS = 100
+const RETRY = { min: 250, max: 32_000 }
 const RETRIES = 8
-const LOOKING = 'following the live policy'
-/** Versions of files are smaller: see `Change.version`. */
+const FOLLOWING = 'following the live policy'
+/** Versions of policy files are smaller: see `Change.version`. */
 const FIRST_VERSION = 20_200_101_000_000
 
 /**
- * Follows what is in force in Redis: by a message on a channel, which takes no time; by what others tell in passing,
- * where that was missed; and at last by looking, once a minute while there are calls. Whatever is not whole, not ours
- * or not newer is refused, and the last good one stays.
+ * Follows the live policy in Redis: by messages on a channel, without delay; by versions mentioned elsewhere, if a
+ * message was missed; and by polling once a minute while there are calls. An invalid, foreign or older state is
+ * ignored, and the last good one stays.
  */
-export function follow(link: Link, { own, adopt, say }: Options): Following {
+export function followPolicy(connection: RedisConnection, { own, setPolicy, warn }: Options): PolicyFollower {
   const stats: PolicyStats = { version: 0, source: own.source }
-  /** The last version that was looked at, obeyed or refused. */
-  let seen = 0
-  /** The highest that was told of, and one that was told of and never found. */
-  let hoped = 0
-  let vain = 0
-  let lookedAt = Number.NEGATIVE_INFINITY
-  let looking: Promise<void> | undefined
-  let later: NodeJS.Timeout | undefined
-  let tries = 0
+  /** The last version read, whether applied or ignored. */
+  let lastRead = 0
+  /** The highest version announced, and one that was announced but never found. */
+  let announced = 0
+  let neverFound = 0
+  let polledAt = Number.NEGATIVE_INFINITY
+  let polling: Promise<void> | undefined
+  let pollTimer: NodeJS.Timeout | undefined
+  let attempts = 0
   let closed = false
 
-  function look() {
-    const wait = lookedAt + GAP_MS - performance.now()
-    if (looking || wait > 0) lookLater(Math.max(0, wait))
-    else detached(lookNow(), link.fault, LOOKING)
+  function poll() {
+    const wait = polledAt + MIN_GAP_MS - performance.now()
+    if (polling || wait > 0) pollLater(Math.max(0, wait))
+    else detached(pollNow(), connection.fault, FOLLOWING)
   }
 
-  function lookNow(): Promise<void> {
-    looking = lookOnce()
+  function pollNow(): Promise<void> {
+    polling = pollOnce()
       .catch((error: unknown) => {
-        link.fault(error, LOOKING)
-        tryAgain()
+        connection.fault(error, FOLLOWING)
+        retryLater()
       })
       .finally(() => {
-        looking = undefined
+        polling = undefined
       })
-    return looking
+    return polling
   }
 
-  async function lookOnce() {
-    lookedAt = performance.now()
+  async function pollOnce() {
+    polledAt = performance.now()
     try {
-      obey(await find(link.ask, seen))
-      if (hoped <= Math.max(seen, stats.version)) tries = 0
-      else if (!tryAgain()) vain = hoped
+      applyChange(await readChange(connection.run, lastRead))
+      if (announced <= Math.max(lastRead, stats.version)) attempts = 0
+      else if (!retryLater()) neverFound = announced
     } catch {
-      // Redis is away. It may be back sooner than the next call.
-      tryAgain()
+      // Redis is unavailable. It may return before the next call.
+      retryLater()
     }
   }
 
-  function tryAgain(): boolean {
-    if (tries >= RETRIES) {
-      tries = 0
-      hoped = 0
+  function retryLater(): boolean {
+    if (attempts >= RETRIES) {
+      attempts = 0
+      announced = 0
       return false
     }
-    lookLater(RETRY_MS * 2 ** tries)
-    tries += 1
+    pollLater(backoffMs(attempts + 1, RETRY))
+    attempts += 1
     return true
   }
 
-  /** Keeps no program alive. */
-  function lookLater(ms: number) {
+  /** The timer does not keep the process alive. */
+  function pollLater(ms: number) {
     if (closed) return
-    clearTimer(later)
-    later = setTimer(attempt, ms, look, link.fault, LOOKING, look)
-    later.unref()
+    clearTimer(pollTimer)
+    pollTimer = setTimer(attempt, ms, poll, connection.fault, FOLLOWING, poll)
+    pollTimer.unref()
   }
 
-  function obey({ version, text }: Found) {
+  function applyChange({ version, text }: Found) {
     if (version <= 0) {
-      seen = 0
-      if (version < 0) return refuse(version, 'what lies in its place is not one')
+      lastRead = 0
+      if (version < 0) return refuse(version, 'the key gw:{policy}:live holds no live policy')
       if (stats.version > 0) refuse(0, 'it is gone')
       return
     }
     if (text === undefined) return
-    seen = version
-    if (version === stats.version) return settle()
+    lastRead = version
+    if (version === stats.version) return clearRefused()
     try {
-      if (version < stats.version) throw new GatewayOptionsError('it is older')
+      if (version < stats.version) throw new GatewayOptionsError('it is older than the version in force')
       const { policy, switches } = changeOf(text, version)
-      adopt({ version, policy: { ...(policy ?? own.policy), version }, switches })
+      setPolicy({ version, policy: { ...(policy ?? own.policy), version }, switches })
       stats.version = version
       stats.source = policy === undefined ? own.source : 'redis'
       stats.followedAt = Date.now()
-      settle()
+      clearRefused()
     } catch (error) {
-      refuse(version, messageOf(error) || wordsOf(error))
+      refuse(version, messageOf(error) || errorText(error))
     }
   }
 
-  function settle() {
+  function clearRefused() {
     delete stats.refused
   }
 
   function refuse(version: number, reason: string) {
-    const why = presentable(reason)
+    const why = printable(reason)
     if (stats.refused?.version === version && stats.refused.why === why) return
     stats.refused = { version, why }
     const stays = stats.version > 0 ? `version ${stats.version} stays` : "the program's own stays"
     const which = version > 0 ? `version ${version} of the live policy` : 'the live policy in Redis'
-    say(`live policy ${version > 0}`, `${which} is not obeyed, and ${stays} in force: ${why}`)
+    warn('GW_POLICY_REJECTED', `${which} is ignored, and ${stays} in force: ${why}`, `${version > 0}`)
   }
 
-  const ready = lookNow()
-  const ear = listen(link, CHANNEL, {
-    onListening: look,
-    onMessage: (message) => told(/^\d{1,15}$/.test(message) ? Number(message) : 0),
+  const ready = pollNow()
+  const subscription = subscribe(connection, CHANNEL, {
+    onListening: poll,
+    onMessage: (message) => notifyVersion(/^\d{1,15}$/.test(message) ? Number(message) : 0),
   })
 
-  function told(version: number) {
+  function notifyVersion(version: number) {
     if (version < FIRST_VERSION || version > MAX_VERSION || closed) return
-    if (version <= stats.version || version === seen || version === vain || version === hoped) return
-    hoped = version
-    tries = 0
-    look()
+    if (version <= stats.version || version === lastRead || version === neverFound || version === announced)
+      return
+    announced = version
+    attempts = 0
+    poll()
   }
 
   return {
     ready,
-    told,
-    tick() {
-      if (performance.now() - lookedAt > LOOK_EVERY_MS) look()
+    notifyVersion,
+    poll() {
+      if (performance.now() - polledAt > POLL_MS) poll()
     },
     stats: () => ({ ...stats }),
     close() {
       closed = true
-      clearTimer(later)
-      ear.close()
+      clearTimer(pollTimer)
+      subscription.close()
     },
   }
 }
 
-/** Field names are as hostile as whoever wrote them. */
-function presentable(reason: string): string {
+/** Field names may be hostile, as they come from Redis. */
+function printable(reason: string): string {
   const lines = reason.split('\n')
   const more = lines.length > 3 ? ` (and ${lines.length - 3} more)` : ''
   const text = lines.slice(0, 3).join('; ').replace(/\p{C}/gu, '?')

@@ -1,9 +1,9 @@
--- Tells the last changes, the newest first, as many as fit.
+-- Returns the last changes, newest first, as many as fit.
 --
 -- Input:
---   KEYS[1]  changes, the newest first
---   ARGV[1]  how many at most
---   ARGV[2]  bytes of one at most
+--   KEYS[1]  changes, newest first
+--   ARGV[1]  largest number of changes
+--   ARGV[2]  largest size of one, in bytes
 --
 -- Output:
 --   found  the changes; one that is too large is empty

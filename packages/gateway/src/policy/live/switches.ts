@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import type { Switches } from '../live.ts'
+import type { Switches } from './live.ts'
 
 const name = z.string().check(z.minLength(1))
 const count = z.number().check(z.int(), z.positive())
@@ -12,7 +12,7 @@ export const switchesSchema = z.strictObject({
   cache,
   semantic,
   agents: z.optional(
-    z.record(name, z.strictObject({ mode, off: z.optional(z.literal(true)), cache, semantic })),
+    z.record(name, z.strictObject({ mode, disabled: z.optional(z.literal(true)), cache, semantic })),
   ),
   teams: z.optional(
     z.record(
@@ -27,7 +27,7 @@ export const switchesSchema = z.strictObject({
   models: z.optional(z.record(name, name)),
 })
 
-// The schema and the documented type must not drift apart.
+// Fails to compile if the schema and the documented type differ.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
 type Loose<T> = T extends object ? { [Key in keyof T]: Loose<T[Key]> | undefined } : T
 true satisfies Same<Loose<z.infer<typeof switchesSchema>>, Loose<Switches>>

@@ -1,22 +1,23 @@
--- Puts a change in force, remembers it, and tells everybody: all of it, or, where somebody else was faster, none.
--- Neither key has a time to live: a policy must not vanish. There are two of them, and both are bounded.
+-- Puts a change in force, adds it to the history, and publishes it: all of it, or nothing on a version conflict.
+-- Neither key expires: a policy must not vanish. There are two keys, both of bounded size.
 --
 -- Input:
---   KEYS[1]  what is in force: its version, a new line, the change
---   KEYS[2]  changes, the newest first
---   ARGV[1]  the version from which the change was made; 0: there was none
+--   KEYS[1]  the change in force: its version, a line break, the change
+--   KEYS[2]  changes, newest first
+--   ARGV[1]  the version that the change is based on; 0: none
 --   ARGV[2]  its own version
 --   ARGV[3]  the change
---   ARGV[4]  how many changes are remembered
---   ARGV[5]  bytes of them at most
---   ARGV[6]  the channel on which everybody is told
+--   ARGV[4]  number of changes kept in the history
+--   ARGV[5]  largest size of the history, in bytes
+--   ARGV[6]  the channel to publish on
 --
 -- Output:
 --   1  written, or conflict
 --   2  version in force
---   3  how many were told, where Redis is one server
+--   3  number of subscribers reached, where Redis is one server
 
--- Whatever else lies there is nobody's policy.
+-- Any other value in this key counts as no policy.
+
 local function in_force()
   local head = redis.pcall('GETRANGE', KEYS[1], 0, 14)
   local version = type(head) == 'string' and string.match(head, '^([1-9]%d*)\n')
@@ -51,6 +52,6 @@ local current = in_force()
 if current ~= tonumber(ARGV[1]) or current >= tonumber(ARGV[2]) then return answer('conflict', current, 0) end
 redis.call('SET', KEYS[1], ARGV[2] .. '\n' .. ARGV[3])
 remember()
--- Who may not publish has changed it nevertheless; others find it by looking.
+-- Without permission to publish the change still holds; other processes find it by polling.
 local told = redis.pcall('PUBLISH', ARGV[6], ARGV[2])
 return answer('written', tonumber(ARGV[2]), type(told) == 'number' and told or 0)

@@ -1,6 +1,8 @@
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
+import type { NanoUsd } from '../../core/money.ts'
 import type { MemoryQuota } from '../memory.ts'
-import { AWAY, type Bounds, type Limits, type NanoUsd, type Remaining } from '../store.ts'
-import type { Allotment, Claim, Reserved } from './wire.ts'
+import type { Bounds, Remaining } from '../store.ts'
+import type { Allotment, Claim, Reserved } from './protocol.ts'
 
 /** When a lease was asked for, by both clocks: one stands still while the machine sleeps, the other can be set. */
 export type Moment = { steady: number; wall: number }
@@ -96,7 +98,10 @@ export function boundsOf({ bounds }: Reserved, { rpm, tpm, usdPerDay }: Bounds):
 
 export function areSame(one: Limits, other: Limits): boolean {
   if (one === other) return true
-  const [a, b] = [one.away ?? AWAY, other.away ?? AWAY]
+  const [a, b] = [
+    one.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE,
+    other.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE,
+  ]
   return (
     one.rpm === other.rpm &&
     one.tpm === other.tpm &&

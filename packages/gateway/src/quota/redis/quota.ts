@@ -1,26 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { attempt } from '../../faults.ts'
-import { type Link, RedisUnavailable } from '../../redis/link.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
+import { type RedisConnection, RedisUnavailable } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
-import { setSoon } from '../../timers.ts'
-import { isInstance } from '../../words.ts'
-import {
-  AWAY,
-  type Limits,
-  type QuotaStore,
-  type Reservation,
-  type Settlement,
-  unused,
-  type Verdict,
-} from '../store.ts'
-import { createAlone } from './alone.ts'
+import { isInstance } from '../../util/error-text.ts'
+import { attempt } from '../../util/faults.ts'
+import { setSoon } from '../../util/timers.ts'
+import { type QuotaStore, type Reservation, type Settlement, unused, type Verdict } from '../store.ts'
+import { createZones } from './day-boundary.ts'
 import type { Ask } from './granted.ts'
-import { createHandback, type Debt } from './handback.ts'
-import { createKnowledge } from './knowledge.ts'
 import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
+import { createLocalShare } from './local-share.ts'
 import { createNames } from './names.ts'
+import { createProcessState } from './process-state.ts'
+import { createReconciler, type PendingWrite } from './reconcile.ts'
 import { regatherMs } from './regather.ts'
 import { createAsk, verdictOf } from './reserve.ts'
 import settleSource from './settle.lua'
@@ -28,7 +22,6 @@ import stateSource from './state.lua'
 import { createTab } from './tab.ts'
 import truthSource from './truth.lua'
 import { keysOf, settleArgs, settledOf } from './wire.ts'
-import { createZones } from './zone.ts'
 
 export type RedisQuotaOptions = {
   /** Whose clock counts. `client` is for servers whose scripts may not read theirs. @default 'server' */
@@ -90,7 +83,7 @@ const HANDBACK_MS = 100
  * Quotas that hold across all processes that share a Redis: no command of its own for a call that the lease covers, else
  * one to reserve and one to settle.
  */
-export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): RedisQuota {
+export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptions = {}): RedisQuota {
   const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion, tellMs } = options
   const steady = options.steady ?? options.now ?? (() => performance.now())
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
@@ -99,12 +92,12 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
   const self = randomUUID()
   const zoneOf = createZones()
   const zones = new Map<string, string>()
-  const knowledge = createKnowledge()
-  const alone = createAlone({ steady, wall: now }, processes)
+  const knowledge = createProcessState()
+  const alone = createLocalShare({ steady, wall: now }, processes)
   const tab = createTab(alone, { steady, tellMs, tell: tellTab, fault: link.fault })
   const parts = { link, flags, self, clock, now, steady, zoneOf } as const
   const ask = createAsk({ ...parts, knowledge, alone, tab, onVersion })
-  const handback = createHandback(sayLater, steady, link.fault)
+  const handback = createReconciler(sayLater, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
   const { renamed, giveUp } = createNames()
@@ -170,8 +163,8 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     }
   }
 
-  const mayGoOn = ({ away = AWAY, usdPerDay }: Limits) =>
-    away.rates === 'share' && (away.dollars === 'share' || usdPerDay === undefined)
+  const mayGoOn = ({ whileUnavailable: away = DEFAULT_WHILE_UNAVAILABLE, usdPerDay }: Limits) =>
+    away.rates === 'local' && (away.dollars === 'local' || usdPerDay === undefined)
 
   function byLease(reservation: Reservation): Verdict {
     const { team, limits } = reservation
@@ -204,7 +197,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
       return rest()
     }
     alone.settle(settlement)
-    const debt: Debt = { kind: 'settled', team, id, at: steady(), settlement }
+    const debt: PendingWrite = { kind: 'settled', team, id, at: steady(), settlement }
     try {
       // Not before its admission is known.
       if (handback.owes(id)) handback.push(debt)
@@ -222,11 +215,11 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
     const at = now()
     const asker = { now: clock === 'client' ? at : '', process: self } as const
     const args = settleArgs(settlement, asker, zoneOf(at, zones.get(team) ?? 'UTC'))
-    const reply = await link.ask((client) => settleScript.run(client, keysOf(team, id), args), 'reply')
+    const reply = await link.run((client) => settleScript.run(client, keysOf(team, id), args), 'reply')
     knowledge.hearSettled(team, settledOf(reply), steady())
   }
 
-  async function sayLater(debt: Debt): Promise<void> {
+  async function sayLater(debt: PendingWrite): Promise<void> {
     try {
       if (debt.kind === 'settled') await tell(debt.settlement)
       else await ask(debt.reservation, { ageMs: Math.max(0, steady() - debt.at) })
@@ -252,7 +245,7 @@ export function createRedisQuota(link: Link, options: RedisQuotaOptions = {}): R
       .filter((team) => !tab.isPending(team))
       .map((team) => {
         const [state] = keysOf(team, '')
-        return link.ask((client) => leaveScript.run(client, [String(state)], args), 'reply')
+        return link.run((client) => leaveScript.run(client, [String(state)], args), 'reply')
       })
     for (const { reason } of (await Promise.allSettled(teams)).filter((one) => one.status === 'rejected'))
       note(reason)

@@ -1,4 +1,4 @@
-import type { Link } from '../../redis/link.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
 
 /**
  * After a long outage, processes find Redis again within about a second of each other. Until all have told it what they
@@ -9,7 +9,7 @@ const REGATHER_MS = 1_300
 const SHORT_OUTAGE_MS = 50_000
 
 /** Milliseconds for which reservations wait after an outage. */
-export function regatherMs(link: Link): number {
+export function regatherMs(link: RedisConnection): number {
   const outage = link.lastOutage()
   if (outage === undefined || outage.ms <= SHORT_OUTAGE_MS || link.stats().state !== 'up') return 0
   return Math.min(REGATHER_MS, outage.backAt + REGATHER_MS - Date.now())

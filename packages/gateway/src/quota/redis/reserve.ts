@@ -1,29 +1,22 @@
-import type { Link } from '../../redis/link.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
 import { createScript, type ScriptFlags } from '../../redis/script.ts'
 import type { Bounds, Reservation, Verdict } from '../store.ts'
-import type { Alone } from './alone.ts'
+import type { Zone } from './day-boundary.ts'
 import { type Ask, boundsOf, type Stand } from './granted.ts'
-import type { Knowledge } from './knowledge.ts'
 import leaseSource from './lease.lua'
+import type { LocalShare } from './local-share.ts'
+import type { ProcessState } from './process-state.ts'
+import type { Allotment, Extra, Reserved } from './protocol.ts'
 import reserveSource from './reserve.lua'
 import stateSource from './state.lua'
 import tabSource from './tab.lua'
 import type { TabOf } from './tab.ts'
 import type { Tab } from './tab-rows.ts'
 import truthSource from './truth.lua'
-import {
-  type Allotment,
-  type Extra,
-  keysOf,
-  type Reserved,
-  reserveArgs,
-  reservedOf,
-  wholeUsd,
-} from './wire.ts'
-import type { Zone } from './zone.ts'
+import { keysOf, reserveArgs, reservedOf, wholeUsd } from './wire.ts'
 
 type Parts = {
-  link: Link
+  link: RedisConnection
   flags: ScriptFlags
   /** The name of this process. */
   self: string
@@ -31,8 +24,8 @@ type Parts = {
   now: () => number
   steady: () => number
   zoneOf: (now: number, timezone: string) => Zone
-  knowledge: Knowledge
-  alone: Alone
+  knowledge: ProcessState
+  alone: LocalShare
   tab: TabOf
   onVersion: ((version: number) => void) | undefined
 }
@@ -66,7 +59,7 @@ export function createAsk({
     let stand: Stand | undefined
     let carried: Tab | undefined
     try {
-      const reply = await link.ask((client) => {
+      const reply = await link.run((client) => {
         const at = steady()
         const asker = {
           now: clock === 'client' ? now() : '',

@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache'
-import { attempt, detached, type Fault } from '../../faults.ts'
-import { clearTimer, setSoon, setTimer } from '../../timers.ts'
+import { attempt, detached, type Fault } from '../../util/faults.ts'
+import { clearTimer, setSoon, setTimer } from '../../util/timers.ts'
 import { createExpectation } from '../expectation.ts'
 import type { Reservation, Settlement, Verdict } from '../store.ts'
-import type { Alone } from './alone.ts'
+import type { Zone } from './day-boundary.ts'
+import type { LocalShare } from './local-share.ts'
+import type { Load, Reserved } from './protocol.ts'
 import { age, type Call, closed, isPending, type Tab, type Team } from './tab-rows.ts'
-import { knownOf, type Load, type Reserved, wholeTokens, wholeUsd } from './wire.ts'
-import type { Zone } from './zone.ts'
+import { knownOf, wholeTokens, wholeUsd } from './wire.ts'
 
 /** What was admitted and settled without asking is told so long after the first of it. */
 const TELL_MS = 100
@@ -32,7 +33,7 @@ export type TabOptions = {
  * at once, with the next reservation that it is asked for or a moment later. Each tab has a number, and the next one is
  * closed only once Redis has heard of it, so that it can be told as often as needed and counts once.
  */
-export function createTab(alone: Alone, { steady, tellMs = TELL_MS, tell, fault }: TabOptions) {
+export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, fault }: TabOptions) {
   const teams = new Map<string, Team>()
   /** Admitted here, until Redis has heard how they ended. */
   const calls = new Map<string, Call>()

@@ -1,23 +1,17 @@
-import { tagOf } from '../../redis/tag.ts'
-import {
-  AWAY,
-  type Bounds,
-  type LimitName,
-  type NanoUsd,
-  type Remaining,
-  type Reservation,
-  type Settlement,
-} from '../store.ts'
-import type { Memory } from './knowledge.ts'
-import type { Zone } from './zone.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '../../core/limits.ts'
+import type { NanoUsd } from '../../core/money.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
+import type { Bounds, Remaining, Reservation, Settlement } from '../store.ts'
+import type { Zone } from './day-boundary.ts'
+import type { Claim, Extra, ReplicaState, Reserved, Settled } from './protocol.ts'
 
 export function keysOf(team: string, id: string): string[] {
-  const start = `gw:{${tagOf(team)}}`
+  const start = `gw:{${hashTag(team)}}`
   return [`${start}:quota`, `${start}:hold:${id}`, `${start}:means`]
 }
 
 /** The process that asks, and by which clock: an empty `now` is the server's. */
-export type Asker = { now: number | ''; process: string; announce: boolean }
+export type CallingProcess = { now: number | ''; process: string; announce: boolean }
 
 /** Larger than any limit of requests or tokens, and still a whole number wherever it is added up. */
 const MOST = 1e12
@@ -30,31 +24,16 @@ const MOST_MONEY = 1e15
 const LARGEST_BUDGET = Number.MAX_SAFE_INTEGER
 const most = (value: number, bound = MOST) => Math.min(bound, Math.max(0, Math.ceil(value)))
 
-/** What a process tells Redis of calls that it admitted without asking: tab.lua says what its rows are. */
-export type Telling = { number: number; rows: readonly (readonly number[])[]; words: readonly string[] }
-
-/** What else goes with a reservation, or instead of one. */
-export type Extra = {
-  /** It was admitted that long ago, while Redis was away, and is only booked now. */
-  ageMs?: number | undefined
-  /** And how many milliseconds ago it was closed. */
-  tab?: (Telling & { agoMs: number }) | undefined
-  /** The number of the tab that is on its way with another command. */
-  telling?: number | undefined
-  /** Nothing is to be reserved: the reservation says what a lease is needed for. */
-  onlyTells?: boolean | undefined
-}
-
 /** ARGV of reserve.lua, in its order. */
 export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, requests = 1, worstCost, leaseMs }: Reservation,
-  { now, process, announce }: Asker,
+  { now, process, announce }: CallingProcess,
   { before, changes, after }: Zone,
-  { epoch, seq, day, committed, own, heardAgo, heard, clock }: Memory,
+  { epoch, seq, day, committed, own, heardAgo, heard, clock }: ReplicaState,
   claim: Claim,
   { ageMs, tab, telling, onlyTells }: Extra = {},
 ): (string | number)[] {
-  const { rates, leased, allowance } = limits.away ?? AWAY
+  const { rates, leased, allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
   return [
     now,
     process,
@@ -89,7 +68,7 @@ export function reserveArgs(
     most(claim.untold.requests),
     most(claim.untold.tokens),
     most(claim.untold.usd, LARGEST_BUDGET),
-    rates === 'refuse' ? 0 : leased,
+    rates === 'reject' ? 0 : leased,
     most(allowance, LARGEST_BUDGET),
     clock ?? '',
     tab?.number ?? '',
@@ -106,82 +85,42 @@ export function reserveArgs(
 
 /** ARGV of settle.lua, in its order. Nonsense earns nobody credit: it is nobody's knowledge. */
 export function settleArgs(
-  { tokens, learnOutputTokens, cost, doubt }: Settlement,
-  { now, process }: Pick<Asker, 'now' | 'process'>,
+  { tokens, learnOutputTokens, cost, unconfirmed: doubt }: Settlement,
+  { now, process }: Pick<CallingProcess, 'now' | 'process'>,
   { before, changes, after }: Zone,
 ): (string | number)[] {
   return [
     now,
     process,
-    sane(tokens),
-    sane(learnOutputTokens),
-    sane(cost, MOST_MONEY),
-    sane(doubt, MOST_MONEY) || 0,
+    nonNegative(tokens),
+    nonNegative(learnOutputTokens),
+    nonNegative(cost, MOST_MONEY),
+    nonNegative(doubt, MOST_MONEY) || 0,
     before,
     changes,
     after,
   ]
 }
 
-const sane = (value: number | undefined, bound = MOST) =>
+const nonNegative = (value: number | undefined, bound = MOST) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
 
 /** What a settlement says, as whole numbers; -1 for what it does not know. */
-export const knownOf = ({ tokens, learnOutputTokens, cost, doubt }: Settlement) => ({
+export const knownOf = ({ tokens, learnOutputTokens, cost, unconfirmed }: Settlement) => ({
   tokens: known(tokens),
   learn: known(learnOutputTokens),
   cost: known(cost, MOST_MONEY),
-  doubt: Math.max(0, known(doubt, MOST_MONEY)),
+  doubt: Math.max(0, known(unconfirmed, MOST_MONEY)),
 })
 
 const known = (value: number | undefined, bound = MOST): number => {
-  const number = sane(value, bound)
+  const number = nonNegative(value, bound)
   return number === '' ? -1 : number
 }
 
 /** A reservation's input tokens and worst case as Redis reads them. */
 export const wholeTokens = (value: number): number => most(value)
 export const wholeUsd = (value: number): number => most(value, MOST_MONEY)
-
-/** What both scripts tell of the state they left. */
-export type News = { epoch: string; seq: number; day: number; committed: number }
-
-/** What a process may use of its team's limits while Redis is away. Zero where a limit does not bind. */
-export type Allotment = { requests: number; tokens: number; usd: number }
-
-/** What a process says of its lease: the last one it was told, what it still has of it, and what it used untold. */
-export type Claim = {
-  number: number
-  has: Allotment
-  untold: Allotment
-  /** Besides, what the tab says that is on its way with another command. */
-  telling: Allotment
-}
-
-/** What the window holds. */
-export type Load = { requests: number; tokens: number }
-
-export type Reserved = News & {
-  status: 'admitted' | 'told' | LimitName
-  retryAfterMs: number | undefined
-  remaining: Remaining
-  /** Tokens reserved. */
-  tokens: number
-  /** The most processes that were alive at one time, this day. */
-  processes: number
-  lease: Allotment & { number: number }
-  /** The steady time of the team's state, in milliseconds. */
-  clock: number
-  bounds: Bounds
-  load: Load
-  resetMs: number
-  /** The highest version of a policy that any process has brought; 0: none had one. */
-  version: number
-  /** The last tab that Redis has heard of this process, and the steady and the server's time at which it was closed. */
-  tab: Heard
-}
-
-export type Heard = { number: number; clock: number; time: number }
 
 /** Redis answers numbers as numbers or as their digits. */
 const numberOf = (value: unknown): number =>
@@ -239,8 +178,6 @@ function boundsOf(rpm: number, tpm: number, usdPerDay: number): Bounds {
   if (usdPerDay >= 0) bounds.usdPerDay = usdPerDay as NanoUsd
   return bounds
 }
-
-export type Settled = News & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
 
 /** @throws TypeError when the answer is not one of settle.lua. */
 export function settledOf(reply: unknown): Settled {

@@ -1,6 +1,6 @@
 import type { Guard, Word } from './guard.ts'
 
-/** Verbs that change something in the world, where an order begins with them. */
+/** Verbs that change something in the world, when a command begins with them. */
 const VERBS = new Set(
   `cancel refund send resend transfer move pay order reorder buy purchase book reserve schedule reschedule delete remove erase add
 update change set reset activate deactivate enable disable block unblock freeze unfreeze lock unlock open close create make
@@ -12,13 +12,13 @@ give mark clear restart reboot sync invest sell donate convert redirect track ho
     /\s+/,
   ),
 )
-/** What may stand before an order without making it less of one. */
+/** Words that may precede a command. */
 const BEFORE =
   /^(?:please|pls|kindly|hi|hey|hello|just|now|then|ok|okay|and|also|so|go|ahead|thanks|immediately|quickly|urgently|well|yes|sure)$/
-/** `Can you cancel`, `I would like you to cancel`: with these before the verb, somebody is told to do it. */
+/** Before the verb, these tell the reader to act: `Can you cancel`, `I would like you to cancel`. */
 const TOLD = /^(?:can|could|will|would) (?:you|u)$|^(?:like|want|need) you$|^(?:you|u) (?:to|please)$/
 
-/** Whether it tells the reader to change something. */
+/** Tells whether a text commands an action. */
 export function isCommand(words: readonly Word[]): boolean {
   let at = 0
   while (at < Math.min(words.length, 6) && BEFORE.test(words[at]?.text ?? '')) at += 1
@@ -36,11 +36,11 @@ export function isCommand(words: readonly Word[]): boolean {
   return false
 }
 
-/** `Order status`, `Return policy`, `Transfer not arrived`: a heading, not an order. */
+/** Headings are not commands: `Order status`, `Return policy`, `Transfer not arrived`. */
 const isNoun = (words: readonly Word[], at: number) =>
   /^(?:status|policy|policies|fee|fees|limit|limits|time|times|not|is|was|has|did|does|failed|pending|declined|number|history|options|methods|method|cost|costs|issue|issues|problem|problems|address|code|window|period|date|error|did|taking|charge|rate|rates|process|request|confirmation|details|form|shipping)$/.test(
     words[at + 1]?.text ?? '',
   )
 
-/** An answer to an order says that it was carried out: given again, it lies. */
+/** Vetoes commands: their answer states that the action was done, which is false when served again. */
 export const actions: Guard = (asked, cached) => (asked.command || cached.command ? 'actions' : undefined)

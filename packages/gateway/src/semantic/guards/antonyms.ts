@@ -2,7 +2,7 @@ import { OPPOSITES } from './antonyms-data.ts'
 import type { Guard } from './guard.ts'
 import { stemOf } from './words.ts'
 
-/** Function words and terms of trade that WordNet does not hold as opposites. */
+/** Function words and trade terms that WordNet lacks as opposites. */
 const MORE = `before/after with/without in/out into/out inside/outside up/down over/under above/below on/off to/from
 more/less more/fewer most/least many/few always/never before/since until/after ahead/behind
 add/remove add/delete create/delete start/cancel start/stop start/end begin/stop join/leave enter/leave enter/exit
@@ -23,7 +23,7 @@ wholesale/retail prepaid/postpaid weekly/monthly daily/weekly daily/monthly mont
 hot/cold wet/dry indoor/outdoor sync/async read/write safe/dangerous legal/illegal good/bad true/false yes/no
 pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm help/cause treat/cause heal/cause avoid/cause`
 
-/** Each stem to its opposites; made by the first question that needs it, as most processes never do. */
+/** Opposites by stem. Built for the first question that needs them; most processes never do. */
 let opposites: ReadonlyMap<string, ReadonlySet<string>> | undefined
 
 function readOpposites(): ReadonlyMap<string, ReadonlySet<string>> {
@@ -42,9 +42,9 @@ function readOpposites(): ReadonlyMap<string, ReadonlySet<string>> {
   return known
 }
 
-/** Syllables that turn a word round when put before it. */
+/** Prefixes that negate a word. */
 const TURNING = new Set(['un', 'in', 'im', 'il', 'ir', 'dis', 'non', 'mis', 'de', 'anti', 'counter', 're'])
-/** Syllables that turn a word round when they change places. */
+/** Pairs of prefixes that reverse a word when exchanged. */
 const CHANGING: readonly (readonly [string, string])[] = [
   ['in', 'out'],
   ['in', 'ex'],
@@ -62,7 +62,7 @@ const CHANGING: readonly (readonly [string, string])[] = [
   ['on', 'off'],
   ['fore', 'after'],
 ]
-/** Of stems: `payee` has lost its last letter. */
+/** Suffixes of stems: `payee` has lost its last letter. */
 const ENDINGS: readonly (readonly [string, string])[] = [
   ['ful', 'less'],
   ['', 'less'],
@@ -70,12 +70,12 @@ const ENDINGS: readonly (readonly [string, string])[] = [
   ['or', 'e'],
 ]
 
-/** Whether two stems are opposites: by what is known of them, or by how they are built. */
+/** Tells whether two stems are opposites, by dictionary or by prefix and suffix. */
 export function areOpposite(one: string, other: string): boolean {
   opposites ??= readOpposites()
   if (opposites.get(one)?.has(other)) return true
   const [short, long] = one.length <= other.length ? [one, other] : [other, one]
-  // Of short words, too many begin with these syllables by chance: `port` and `import`, `come` and `income`.
+  // Short words often begin with a prefix by chance: `port` and `import`, `come` and `income`.
   if (short.length < 4) return false
   if (long.endsWith(short)) return TURNING.has(long.slice(0, -short.length))
   if (one.at(-1) === other.at(-1) && one.at(-2) === other.at(-2))

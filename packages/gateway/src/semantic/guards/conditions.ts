@@ -1,8 +1,8 @@
-import type { Guard } from './guard.ts'
+import type { Conditions, Guard } from './guard.ts'
 
 /**
- * Closed-class words that say when, or under which condition, something holds: what they say is the answer's whole
- * point, and vectors hardly see it. Those of one row are taken to say the same.
+ * Closed-class words for time or condition: they decide the answer, and vectors hardly reflect them. Words in one row
+ * are equivalent.
  */
 const DECIDING = [
   'before|prior to|ahead of',
@@ -21,11 +21,11 @@ const DECIDING = [
   'during',
   'provided|provided that|as long as',
 ]
-/** These are often left out of the same question: they tell two apart where each stands in the other's place. */
+/** Often omitted in paraphrases: they distinguish two questions only if each has the other's word. */
 const EXCHANGED = ['with', 'for']
 
 const readerOf = (rows: readonly string[]) => {
-  // The longest first, so that `even if` is not read as anything shorter.
+  // The longest first, so that `even if` is not read as `if`.
   const all = rows
     .flatMap((row, at) => row.split('|').map((words) => ({ words, at })))
     .sort((a, b) => b.words.length - a.words.length)
@@ -37,10 +37,6 @@ const readerOf = (rows: readonly string[]) => {
 }
 const deciding = readerOf(DECIDING)
 const exchanged = readerOf(EXCHANGED)
-
-/** What a text says of conditions, in a form in which equal means the same. */
-export type Conditions = { deciding: string; exchanged: readonly number[] }
-
 export const conditionsOf = (plain: string): Conditions => ({
   deciding: deciding(plain)
     .sort((a, b) => a - b)
@@ -48,7 +44,7 @@ export const conditionsOf = (plain: string): Conditions => ({
   exchanged: exchanged(plain),
 })
 
-/** `before delivery` is not `after delivery`, nor `unless it breaks` `only if it breaks`. */
+/** Vetoes different conditions: `before delivery` and `after delivery`, `unless it breaks` and `only if it breaks`. */
 export const conditions: Guard = ({ conditions: mine }, { conditions: theirs }) => {
   if (mine.deciding !== theirs.deciding) return 'conditions'
   const isOnly = (one: readonly number[], other: readonly number[]) => one.some((at) => !other.includes(at))

@@ -29,11 +29,11 @@ const NAMED = new Set([
 ])
 const PERIODS = /^(?:minute|hour|day|night|week|weekend|month|quarter|year|season|semester|decade|century)s?$/
 const WHICH = /^(?:last|past|previous|prior|next|coming|upcoming|following|this|current|every|each|per)$/
-/** `may` and `march` are months only where a date is to be expected. */
+/** `may` and `march` are months only after these. */
 const BEFORE_MONTH =
   /^(?:in|of|by|until|till|since|before|after|during|last|next|this|early|late|mid|\d{1,2}(?:st|nd|rd|th)?)$/
 
-/** Days, months, times of day and spans named by their place in time, sorted, in one writing. */
+/** Returns days, months, times of day and relative time spans, sorted, in one notation. */
 export function datesOf(words: readonly Word[]): string {
   const found: string[] = []
   for (const [at, { text, stem }] of words.entries()) {

@@ -2,12 +2,12 @@ import type { Guard, Word } from './guard.ts'
 import { STOP_WORDS } from './stop-words.ts'
 
 /**
- * Countries, currencies, languages and the larger cities, as the ICU data in Node itself names them: found in lower
- * case, too. Read on first use.
+ * Countries, currencies, languages and large cities, from the ICU data of Node; found in lower case too. Read on first
+ * use.
  */
 let places: ReadonlyMap<string, string> | undefined
 
-/** Also words of everyday English: only a capital makes them a place. */
+/** Also everyday English words: places only with a capital. */
 const COMMON_TOO = new Set(
   'turkey china chad jordan mali nice reading polish center central eastern western pacific mountain atlantic north south east west simple may navy male general gold silver easter samoa troll casey davis real'.split(
     ' ',
@@ -35,7 +35,7 @@ function readPlaces(): ReadonlyMap<string, string> {
       if (name !== undefined && !name.includes(' ')) put(name, name)
     }
   for (const zone of Intl.supportedValuesOf('timeZone')) {
-    // Of names of several words, as `Tell_City`, each alone is none.
+    // The parts of a name like `Tell_City` are not names by themselves.
     const city = zone.split('/').at(-1) ?? ''
     if (!city.includes('_')) put(city, city)
   }
@@ -74,7 +74,7 @@ const ALIASES: readonly (readonly [string, string])[] = [
   ['atlanta', 'Atlanta'],
 ]
 
-/** Names by their capitals, and places whatever their case. */
+/** Returns names, recognised by capitals, and places in any case. */
 export function namesOf(words: readonly Word[]): string[] {
   places ??= readPlaces()
   const found: string[] = []
@@ -87,7 +87,7 @@ export function namesOf(words: readonly Word[]): string[] {
 export const entities: Guard = (asked, cached) =>
   lacks(asked.names, cached) || lacks(cached.names, asked) ? 'entities' : undefined
 
-/** A name of one text that the other does not know at all, not even as a common word. */
+/** Tells whether one text has a name that the other lacks, even as a common word. */
 const lacks = (
   names: readonly string[],
   { names: others, stems }: { names: readonly string[]; stems: ReadonlySet<string> },

@@ -8,10 +8,10 @@ const WORDS = new Set(
 const PHRASES =
   /\b(?:at (?:the|this) moment|right away|as of|up to date|so far|this (?:week|weekend|month|morning|afternoon|evening|year|season|quarter|minute)|(?:last|next|past) (?:\d+ )?(?:week|weekend|month|night|year|quarter|hour|minute|day|few days)s?|these days|just (?:now|happened|released)|in stock|still (?:on|open|available|valid)|(?:open|closed) (?:yet|still)|what time is it|how long ago|until when)\b/
 
-/** Whether what is right now will be wrong before long. */
+/** Tells whether the correct answer changes soon. */
 export const isMomentary = (words: readonly Word[], plain: string): boolean =>
   words.some(({ text }) => WORDS.has(text)) || PHRASES.test(plain)
 
-/** Age is what makes such an answer wrong, not the wording: even the very same question must be asked anew. */
+/** Vetoes questions about the present: age makes their answers wrong, so even an equal question goes to upstream. */
 export const freshness: Guard = (asked, cached) =>
   asked.momentary || cached.momentary ? 'freshness' : undefined

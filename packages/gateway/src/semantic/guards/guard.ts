@@ -1,28 +1,26 @@
-import type { Conditions } from './conditions.ts'
-
-/** A word as it stands in a text. */
+/** A word of a text. */
 export type Word = {
-  /** Lower-cased, contractions written out: what is compared. */
+  /** In lower case, contractions expanded: the form that is compared. */
   text: string
-  /** Without its endings, so that `orders`, `ordered` and `ordering` are one. */
+  /** Without its ending: `orders`, `ordered` and `ordering` share a stem. */
   stem: string
-  /** Whether it was written with a capital where lower case was to be expected. */
+  /** Whether it has a capital where lower case is expected. */
   capital: boolean
 }
 
-/** A text made ready once, so that comparing it with another costs next to nothing. */
+/** A parsed text: parsed once, so that comparisons are fast. */
 export type Question = {
-  /** The words in a row: texts that differ in capitals and punctuation alone are the same here. */
+  /** Words joined by spaces: equal for texts that differ only in capitals and punctuation. */
   plain: string
   words: readonly Word[]
-  /** Stems of the words that carry meaning, in order. */
+  /** Stems of content words, in order. */
   content: readonly string[]
-  /** The same, without order; and with the words that carry none. */
+  /** The same as a set; and as a set including stop words. */
   contentSet: ReadonlySet<string>
   stems: ReadonlySet<string>
-  /** `contentSet` in numbers, in order: for one question beside many. */
-  marks: Uint32Array
-  /** What each guard looks at, in a form in which equal means the same. */
+  /** Hashes of `contentSet`, sorted, for fast comparison with many questions. */
+  wordHashes: Uint32Array
+  /** Features of each guard, normalised so that equal values mean the same. */
   numbers: readonly { value: string; of: string }[]
   identifiers: string
   dates: string
@@ -32,16 +30,19 @@ export type Question = {
   roles: ReadonlyMap<string, string>
   names: readonly string[]
   language: string
-  /** Whether it asks for something to be done rather than told. */
+  /** Whether it commands an action. */
   command: boolean
-  /** Whether a right answer is right only for a while. */
+  /** Whether the correct answer changes soon. */
   momentary: boolean
-  /** Past what is read: nobody can say what is in the rest. */
+  /** Longer than what is parsed: the rest is unknown. */
   long: boolean
 }
 
 /**
- * Why the answer to `cached` must not be given to who asked `asked`; `undefined` where nothing speaks against it. Pure,
- * and quick: everything costly was done when the questions were made ready.
+ * Returns why the answer to `cached` must not serve `asked`, or `undefined`. A pure and fast function: features are
+ * computed when a question is parsed.
  */
 export type Guard = (asked: Question, cached: Question) => string | undefined
+
+/** Conditions of a text, normalised so that equal values mean the same. */
+export type Conditions = { deciding: string; exchanged: readonly number[] }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GUARD_NAMES, type GuardName } from '../../policy/policy.ts'
+import { GUARD_NAMES, type GuardName } from '../../core/policy.ts'
 import { areOpposite } from './antonyms.ts'
 import { vetoOf } from './guards.ts'
 import { questionOf } from './question.ts'
@@ -61,7 +61,7 @@ test.each([
   expect(veto(cached, asked)).toBeUndefined()
 })
 
-test('a question shares its own answer, unless it is an order, of the moment or too long', () => {
+test('a question may get its own answer, unless it is a command, momentary or too long', () => {
   const own = GUARD_NAMES.filter((name) => !['actions', 'freshness', 'length'].includes(name))
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'grapheme' }), sentence), (text) => {
@@ -70,7 +70,7 @@ test('a question shares its own answer, unless it is an order, of the moment or 
   )
 })
 
-test('it is the same which of two was asked first', () => {
+test('guards are symmetric', () => {
   fc.assert(
     fc.property(sentence, sentence, (one, other) => {
       for (const name of GUARD_NAMES)
@@ -79,14 +79,14 @@ test('it is the same which of two was asked first', () => {
   )
 })
 
-test('punctuation and capitals of a whole text change nothing', () => {
+test('punctuation and capitals of a whole text do not matter', () => {
   for (const guard of ['numbers', 'dates', 'negation', 'antonyms', 'order', 'wording'] as const)
     expect(
       veto('WHAT DOES DELIVERY TO MY HOME COST', 'what does delivery to my home cost?!', guard),
     ).toBeUndefined()
 })
 
-test('texts made to be slow are read like any other', () => {
+test('texts made to be slow are parsed as fast as others', () => {
   const nasty = [
     '1,',
     "'a",
@@ -112,7 +112,7 @@ test('texts made to be slow are read like any other', () => {
   }
 })
 
-test('words named like parts of every object are words', () => {
+test('words named like properties of Object.prototype are words', () => {
   expect(veto('constructor __proto__ toString', 'constructor __proto__ toString')).toBeUndefined()
 })
 
@@ -128,7 +128,7 @@ test('forms of a word have one stem', () => {
     expect(stemOf(one), one).toBe(stemOf(other))
 })
 
-test('opposites are no synonyms, whatever they have in common', () => {
+test('opposites are never synonyms', () => {
   for (const [one, other] of [
     ['eligible', 'ineligible'],
     ['import', 'export'],
@@ -164,7 +164,7 @@ test.each([
   expect(veto(asked, cached, 'conditions')).toBe('conditions')
 })
 
-test('what words of conditions say apart is kept apart in any frame; what they say alike is not', () => {
+test('different conditions veto in any sentence; equivalent ones do not', () => {
   const rows = [
     ['before', 'prior to'],
     ['after'],

@@ -1,4 +1,4 @@
-import { GUARD_NAMES, type GuardName } from '../../policy/policy.ts'
+import { GUARD_NAMES, type GuardName } from '../../core/policy.ts'
 import { actions } from './actions.ts'
 import { antonyms } from './antonyms.ts'
 import { conditions } from './conditions.ts'
@@ -15,7 +15,7 @@ import { order } from './order.ts'
 import { units } from './units.ts'
 import { wording } from './wording.ts'
 
-/** In the order in which they are asked: the cheap and the certain first. */
+/** In the order of evaluation: cheap and precise guards first. */
 export const GUARDS = {
   length,
   language,
@@ -33,7 +33,7 @@ export const GUARDS = {
   wording,
 } satisfies Record<GuardName, Guard>
 
-/** The first of the selected guards that speaks against it, or `undefined`. */
+/** Returns the name of the first selected guard that vetoes, or `undefined`. */
 export function vetoOf(
   asked: Question,
   cached: Question,

@@ -6,8 +6,8 @@ const TIME = /^\d{1,2}(?::\d{2}){1,2}(?:am|pm)?$|^\d{1,2}(?:am|pm)$/
 const ORDINAL = /^\d{1,9}(?:st|nd|rd|th)$/
 
 /**
- * Order numbers, part numbers, e-mail addresses, links, versions: whatever has a digit or an `@` and is read neither as
- * a quantity nor as a date, sorted. What no guard can read must at least be the same.
+ * Returns order numbers, part numbers, e-mail addresses, links and versions, sorted: words with a digit or `@` that
+ * are neither quantities nor dates. Identifiers must be equal, since no guard can interpret them.
  */
 export function identifiersOf(words: readonly Word[]): string {
   const found: string[] = []

@@ -1,6 +1,6 @@
 import type { Guard, Word } from './guard.ts'
 
-/** The commonest small words, which no sentence does without for long. */
+/** Most common function words, of which nearly every sentence has one. */
 const SMALL_WORDS: Record<string, string> = {
   en: 'the a an get is are was do does did can could will would how what when where why who which i my me you your it to of and or not with for from on in at this that have has be been there any if please',
   de: 'der die das den dem ein eine einen einem ist sind war ich mein meine meinen sie ihr wir und oder nicht kein keine mit für von zu auf wie was wann wo warum wer kann können habe hat haben wird werden bitte es man',
@@ -23,7 +23,7 @@ for (const [language, row] of Object.entries(SMALL_WORDS))
 
 const PLAIN = /^[a-z0-9'$€£%#.,:@/_+&-]*$/
 
-/** A code for what the small words give away; a script where letters are not Latin; `?` where nothing is known. */
+/** Returns a language code by function words, a script for non-Latin letters, or `?`. */
 export function languageOf(words: readonly Word[]): string {
   const votes = new Map<string, number>()
   let foreign = 0
@@ -39,15 +39,15 @@ export function languageOf(words: readonly Word[]): string {
 }
 
 /**
- * The guards read English. Texts in two languages never share an answer; nor do two texts in one that is not English,
- * unless their words are the same: what cannot be judged is not served.
+ * Vetoes texts in two languages, and different texts in a language other than English: the guards read English only,
+ * and what they cannot judge is not served.
  */
 export const language: Guard = (asked, cached) => {
   if (asked.plain === cached.plain) return undefined
   if (asked.language === 'en' && cached.language === 'en') return undefined
   if (asked.language !== '?' && asked.language !== 'en') return 'language'
   if (cached.language !== '?' && cached.language !== 'en') return 'language'
-  // Too short to tell: `refund policy`. Of one language, if they have the words of the shorter in common.
+  // Too short to recognise, like `refund policy`: the same language if the longer text has all words of the shorter.
   const [few, many] = asked.contentSet.size < cached.contentSet.size ? [asked, cached] : [cached, asked]
   let shared = 0
   for (const stem of few.contentSet) if (many.contentSet.has(stem)) shared += 1

@@ -5,14 +5,14 @@ const NEGATORS = new Set(
     ' ',
   ),
 )
-/** `Why don't you`, `can't I`, `or not`, `no problem`: put so out of politeness, or as an alternative. */
+/** Polite or alternative forms, which negate nothing: `why don't you`, `can't I`, `or not`, `no problem`. */
 const POLITE_BEFORE = /^(?:or|whether|if|why)$/
 const CLAUSE = /^(?:i|my|you|your|we|our|he|his|she|her|they|their|it|its|the|this|that|these|those)$/
 const POLITE_AFTER = /^(?:problem|worries|matter|only|idea|doubt|longer)$/
 
 /**
- * What is negated, in order: the word of meaning behind each negator. As many of them must be on both sides, and where
- * both speak of the same things, the same must be negated.
+ * Returns the content word behind each negator, in order. Both texts must have equally many, and the same ones where
+ * both contain the words.
  */
 export function negationsOf(words: readonly Word[], stopWords: ReadonlySet<string>): string[] {
   const found: string[] = []
@@ -25,7 +25,7 @@ export function negationsOf(words: readonly Word[], stopWords: ReadonlySet<strin
       POLITE_BEFORE.test(words[at - 2]?.text ?? '') &&
       /^(?:do)$/.test(words[at - 1]?.text ?? '')
     ) {
-      // `why do not you`: an offer. `why do not I see`: a complaint.
+      // `why do not you` is an offer; `why do not I see` is a complaint.
       if (words[at - 2]?.text === 'why' && (after === 'you' || after === 'we')) continue
     }
     if (POLITE_AFTER.test(after) && (after !== 'longer' || text !== 'no')) continue
@@ -34,7 +34,7 @@ export function negationsOf(words: readonly Word[], stopWords: ReadonlySet<strin
   return found
 }
 
-/** What stands right behind a negator; nothing where a clause does: `hasn't my order`, `don't I`. */
+/** Returns the word right after a negator; none before a clause: `hasn't my order`, `don't I`. */
 function subject(words: readonly Word[], at: number, stopWords: ReadonlySet<string>): string {
   for (const { text, stem } of words.slice(at + 1, at + 4)) {
     if (!stopWords.has(text)) return stem

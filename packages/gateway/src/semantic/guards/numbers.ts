@@ -22,7 +22,7 @@ const SHORT_SCALES = new Map([
   ['mm', 1_000_000],
   ['bn', 1_000_000_000],
 ])
-/** Where these follow, `one` counts; elsewhere it is a pronoun. */
+/** Before these `one` is a number; elsewhere a pronoun. */
 const COUNTED =
   /^(?:hour|day|night|week|month|year|minute|dollar|euro|pound|percent|time|item|hundred|thousand)s?$/
 const ORDINAL = new Map(ORDINALS.split(' ').map((word, at): [string, number] => [word, at + 1]))
@@ -36,10 +36,10 @@ const TIMES = new Map([
   ['quarter', 0.25],
 ])
 
-/** A quantity, a date or a code: compared by value, by guards that know how, never by writing. */
+/** Quantities, dates and codes: compared by value in their guards, never as words. */
 export const isNumber = (word: string): boolean => VALUES.has(word) || SCALES.has(word) || /\p{N}/u.test(word)
 
-/** A quantity, in one writing: `1,000`, `1000.00`, `1k` and `one thousand` are equal; and what is counted. */
+/** A quantity in one notation (`1,000`, `1000.00`, `1k` and `one thousand` are equal), and what it counts. */
 export type Quantity = { value: string; of: string }
 
 export function numbersOf(words: readonly Word[]): Quantity[] {
@@ -67,7 +67,7 @@ export function numbersOf(words: readonly Word[]): Quantity[] {
   return found.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
 }
 
-/** The value of digits, with a short scale or a unit behind them at most; anything else is a code. */
+/** Parses digits with at most a short scale or unit behind them. Returns `undefined` for a code. */
 export function writtenNumber(word: string): number | undefined {
   const [, digits, behind = ''] = /^(\d[\d.,]*)([a-z]*)$/.exec(word) ?? []
   if (digits === undefined) return undefined
@@ -78,7 +78,7 @@ export function writtenNumber(word: string): number | undefined {
 }
 
 function amountOf(digits: string): number | undefined {
-  // The last mark is the decimal one, unless three digits follow and it can group thousands.
+  // The last mark is the decimal mark, unless three digits follow and it can group thousands.
   const plain = /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(digits)
     ? digits.replaceAll(',', '')
     : /^\d{1,3}(?:\.\d{3})+,\d+$/.test(digits)
@@ -98,7 +98,7 @@ function speltOut(words: readonly Word[], from: number): { value: number; next: 
     const word = words[at]?.text ?? ''
     const value = VALUES.get(word)
     const scale = SCALES.get(word)
-    // `two five` are two numbers, `twenty five` is one.
+    // `two five` is two numbers, `twenty five` is one.
     if (value !== undefined && (group % 100 === 0 || (group % 100 >= 20 && group % 10 === 0 && value < 10)))
       group += value
     else if (scale === 100 && group > 0) group *= 100
@@ -114,7 +114,7 @@ function ordinalOf(words: readonly Word[], at: number): number | undefined {
   const word = words[at]?.text ?? ''
   const digits = /^(\d{1,9})(?:st|nd|rd|th)$/.exec(word)?.[1]
   if (digits !== undefined) return Number(digits)
-  // `a second` and `30 second` are time.
+  // `a second` and `30 second` are durations.
   if (word === 'second' && /^(?:a|per|each|\d.*)$/.test(words[at - 1]?.text ?? '')) return undefined
   return ORDINAL.get(word)
 }
@@ -124,7 +124,7 @@ export const numbers: Guard = ({ numbers: mine, stems: known }, { numbers: their
   for (const [at, { value, of }] of mine.entries()) {
     const other = theirs[at]
     if (other?.value !== value) return 'numbers'
-    // `two adults, three children`: where both speak of both, each has its own number.
+    // `two adults, three children`: a number is compared with that of the same thing, if both texts have it.
     if (of !== other.of && others.has(of) && known.has(other.of) && once(mine, value)) return 'numbers'
   }
   return undefined

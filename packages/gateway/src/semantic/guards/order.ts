@@ -1,13 +1,13 @@
 import type { Guard, Question, Word } from './guard.ts'
 
-/** Words that give what follows them a part to play. */
+/** Words that give the next word a role. */
 const PARTS = new Set(
   'from to into onto by than over before after for with without against versus vs if unless when while because until instead behind under on off in out of'.split(
     ' ',
   ),
 )
 
-/** The stem that follows each word that deals out parts, with all of them if it stands more than once. */
+/** Returns the stem after each role word; all of them if it occurs more than once. */
 export function rolesOf(words: readonly Word[], stopWords: ReadonlySet<string>): Map<string, string> {
   const roles = new Map<string, string>()
   for (const [at, { text }] of words.entries()) {
@@ -23,7 +23,7 @@ export function rolesOf(words: readonly Word[], stopWords: ReadonlySet<string>):
   return roles
 }
 
-/** The same words in another order, or in each other's parts: `from A to B` is not `from B to A`. */
+/** Vetoes equal words in another order or in exchanged roles: `from A to B` and `from B to A`. */
 export const order: Guard = (asked, cached) =>
   partsSwapped(asked, cached) || reordered(asked, cached) || personsSwapped(asked, cached)
     ? 'order'
@@ -33,7 +33,7 @@ function partsSwapped(asked: Question, cached: Question): boolean {
   for (const [part, fillers] of asked.roles) {
     const others = cached.roles.get(part)
     if (others === undefined || others === fillers) continue
-    // Only where both texts know both: otherwise something else is asked, or the same in other words.
+    // Only if both texts know both words: otherwise the question is another one, or a paraphrase.
     const mine = fillers.trim().split(' ')
     const theirs = others.trim().split(' ')
     if (mine.length !== theirs.length) continue
@@ -44,8 +44,8 @@ function partsSwapped(asked: Question, cached: Question): boolean {
 }
 
 /**
- * Two words that changed places across a third, with the rest as it was: `Anna pays Ben`, `Ben pays Anna`. Neighbours
- * change places in paraphrases too (`my card's number`, `the number of my card`), and so do whole clauses.
+ * Finds two words exchanged across a third, the rest unchanged: `Anna pays Ben`, `Ben pays Anna`. Adjacent words and
+ * whole clauses also change places in paraphrases (`my card's number`, `the number of my card`).
  */
 function reordered({ content: mine }: Question, { content: theirs }: Question): boolean {
   if (mine.length !== theirs.length || mine.length < 3) return false
@@ -57,7 +57,7 @@ function reordered({ content: mine }: Question, { content: theirs }: Question): 
   return !isTurned(mine.slice(first, last + 1), theirs.slice(first, last + 1))
 }
 
-/** Seen as a ring, the same. */
+/** Equal as rings, i.e. rotations of each other. */
 const isTurned = (mine: readonly string[], theirs: readonly string[]) =>
   ` ${mine.join(' ')} ${mine.join(' ')} `.includes(` ${theirs.join(' ')} `)
 

@@ -14,20 +14,21 @@ import { STOP_WORDS } from './stop-words.ts'
 import { unitsOf } from './units.ts'
 import { wordsOf } from './words.ts'
 
-/** Reads a text once for all guards. `marks`: those of this very text, where somebody has kept them. */
-export const questionOf = (text: string, marks?: Uint32Array): Question => new Reading(text, marks)
+/** Parses a text for all guards. `wordHashes`: those of the same text, if cached. */
+export const questionOf = (text: string, wordHashes?: Uint32Array): Question =>
+  new ParsedQuestion(text, wordHashes)
 
 /**
- * Everything is read when it is first asked for: of forty questions around another most are compared by their marks
- * alone, and no guard looks at them.
+ * Features are computed lazily: most of the neighbours of a question are compared by word hashes alone, without
+ * guards.
  */
-class Reading implements Question {
+class ParsedQuestion implements Question {
   readonly #text: string
   readonly #read: { -readonly [Part in keyof Question]?: Question[Part] }
 
-  constructor(text: string, marks: Uint32Array | undefined) {
+  constructor(text: string, wordHashes: Uint32Array | undefined) {
     this.#text = text
-    this.#read = marks === undefined ? {} : { marks }
+    this.#read = wordHashes === undefined ? {} : { wordHashes }
   }
 
   get words() {
@@ -47,9 +48,9 @@ class Reading implements Question {
     return this.#read.contentSet
   }
 
-  get marks() {
-    this.#read.marks ??= Uint32Array.from(this.contentSet, markOf).sort()
-    return this.#read.marks
+  get wordHashes() {
+    this.#read.wordHashes ??= Uint32Array.from(this.contentSet, wordHash).sort()
+    return this.#read.wordHashes
   }
 
   get long() {
@@ -122,8 +123,8 @@ class Reading implements Question {
   }
 }
 
-/** FNV-1a: among the words of two questions, no two have one mark by accident. */
-function markOf(word: string): number {
+/** FNV-1a: within the words of two questions, a collision is negligible. */
+function wordHash(word: string): number {
   let mark = 0x811c9dc5
   for (let at = 0; at < word.length; at += 1) mark = Math.imul(mark ^ word.charCodeAt(at), 0x01000193)
   return mark >>> 0

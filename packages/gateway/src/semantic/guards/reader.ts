@@ -1,37 +1,36 @@
+import { LRUCache } from 'lru-cache'
 import type { Question } from './guard.ts'
 import { questionOf } from './question.ts'
 
-/** A few megabytes of questions that were read already. */
-const REMEMBERED = 2_000
-/** Some 150 bytes each: as many as there are in a large partition, whose questions are all compared sooner or later. */
-const MARKED = 100_000
-/** Longer ones are read again: what is kept of others' questions stays within some 40 MB. */
-const MARKED_CHARACTERS = 200
+/** Parsed questions kept (LRU), a few megabytes. */
+const MAX_QUESTIONS = 2_000
+/**
+ * Questions with cached word hashes (LRU), about 150 bytes each: as many as a large partition has, since all of them
+ * are compared sooner or later.
+ */
+const MAX_HASHED = 100_000
+/** Longest question with cached hashes: the cache stays within about 40 MB. */
+const MAX_HASHED_CHARACTERS = 200
 
-/** Reads questions, each once as long as it is asked about: twenty are near most questions, and the same ones again. */
+/** Creates a reader that parses a question once while it is in use: neighbours of one question are neighbours of the next. */
 export function createReader(): (text: string) => Question {
-  const known = new Map<string, Question>()
-  const marks = new Map<string, Uint32Array>()
+  const known = new LRUCache<string, Question>({ max: MAX_QUESTIONS })
+  // With `max`, lru-cache allocates all slots at once; with `maxSize` it grows.
+  const hashes = new LRUCache<string, Uint32Array>({ maxSize: MAX_HASHED, sizeCalculation: () => 1 })
 
-  function readNow(text: string): Question {
-    const remembered = marks.get(text)
+  function parse(text: string): Question {
+    const remembered = hashes.get(text)
     const question = questionOf(text, remembered)
-    if (remembered !== undefined || text.length > MARKED_CHARACTERS) return question
-    marks.set(text, question.marks)
-    forgetOldest(marks, MARKED)
+    if (remembered === undefined && text.length <= MAX_HASHED_CHARACTERS)
+      hashes.set(text, question.wordHashes)
     return question
   }
 
   return function read(text) {
-    const question = known.get(text) ?? readNow(text)
-    known.delete(text)
+    const found = known.get(text)
+    if (found !== undefined) return found
+    const question = parse(text)
     known.set(text, question)
-    forgetOldest(known, REMEMBERED)
     return question
   }
-}
-
-function forgetOldest(map: Map<string, unknown>, most: number) {
-  const [oldest] = map.size > most ? map.keys() : []
-  if (oldest !== undefined) map.delete(oldest)
 }

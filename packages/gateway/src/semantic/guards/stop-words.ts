@@ -1,6 +1,6 @@
 /**
- * Words that say how a question is put, not what it is about. Whoever adds to them lets more pass: nothing that can turn
- * an answer round belongs here.
+ * Words about how a question is phrased, not what it is about. Each one makes guards more permissive: no word that can
+ * reverse an answer belongs here.
  */
 export const STOP_WORDS: ReadonlySet<string> = new Set(
   `a an the this that these those there here it its itself

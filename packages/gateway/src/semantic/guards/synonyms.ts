@@ -1,8 +1,8 @@
 import { stemOf } from './words.ts'
 
 /**
- * Everyday words that can stand for each other wherever a question is asked. A row too few loses a hit, a row too many
- * serves a wrong answer: whatever is the same only in some trades is left out.
+ * Everyday words that are interchangeable in any question, a row per meaning. A missing row costs a hit; a wrong row
+ * serves a wrong answer, so words equivalent in some trades only are not listed.
  */
 const ROWS = `
 buy purchase order
@@ -138,7 +138,7 @@ for (const [row, words] of ROWS.entries())
     else known.add(row)
   }
 
-/** Endings that make another part of speech of a word and leave its meaning. */
+/** Endings that change the part of speech and keep the meaning. */
 const ENDINGS = new Set([
   '',
   'e',
@@ -172,7 +172,7 @@ const ENDINGS = new Set([
   's',
 ])
 
-/** Whether two stems are forms of one word, or words for one thing. */
+/** Tells whether two stems are forms of one word, or synonyms. */
 export function areAlike(one: string, other: string): boolean {
   if (one === other) return true
   const rows = rowsOf.get(one)
@@ -189,7 +189,7 @@ export function areAlike(one: string, other: string): boolean {
   return isSlip(one, other)
 }
 
-/** One letter too many, too few, changed or two in each other's place, within a word long enough to be known still. */
+/** Tells whether two long words differ by one typing error: a letter added, missing or changed, or two exchanged. */
 function isSlip(one: string, other: string): boolean {
   const [short, long] = one.length <= other.length ? [one, other] : [other, one]
   if (short.length < 6 || long.length - short.length > 1) return false

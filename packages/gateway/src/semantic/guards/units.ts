@@ -1,9 +1,9 @@
 import type { Guard, Word } from './guard.ts'
 
 /**
- * Kinds of things of which a question usually means one: a row each, its members apart by spaces, other names of the
- * same member by slashes. Two questions that name different members of one row have different answers. A row with `!` is of grades: there,
- * to name none is to mean another one, too.
+ * Kinds of things, of which a question usually means one: a row per kind, members separated by spaces, names of one
+ * member by slashes. Two questions with different members of one row have different answers. In a row with `!`, naming
+ * none also counts as different.
  */
 const KINDS = `
 gram/grams/g kilogram/kilograms/kilo/kilos/kg pound/pounds/lb/lbs ounce/ounces/oz ton/tons tonne/tonnes milligram/mg
@@ -48,7 +48,7 @@ invoice/invoices receipt/receipts quote/quotes
   .trim()
   .split('\n')
 
-/** Each word to the rows it is in, and to which member of them. */
+/** Rows of each word, and which member it is. */
 const memberships = new Map<string, (readonly [kind: string, member: string])[]>()
 for (const [at, row] of KINDS.entries())
   for (const member of row.replace('!', '').split(' '))
@@ -61,11 +61,11 @@ for (const [at, row] of KINDS.entries())
 
 export const isUnit = (name: string): boolean => memberships.has(name)
 
-/** For each kind that is spoken of, its members, sorted. */
+/** Returns the members of each kind found in a text, sorted. */
 export function unitsOf(words: readonly Word[]): Map<string, string> {
   const found = new Map<string, Set<string>>()
   for (const { text } of words) {
-    // `30kg` and `30 kg` are one.
+    // `30kg` and `30 kg` are equal.
     const unit = /^\d[\d.,]*([a-z]{1,7})$/.exec(text)?.[1] ?? text
     for (const [kind, member] of memberships.get(unit) ?? []) {
       const members = found.get(kind) ?? new Set<string>()

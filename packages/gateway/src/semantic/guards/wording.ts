@@ -3,14 +3,14 @@ import type { Guard, Question } from './guard.ts'
 import { STOP_WORDS } from './stop-words.ts'
 import { areAlike } from './synonyms.ts'
 
-/** So many words may stand in for others before it is another question anyway, for the similarity to tell. */
+/** Most words replaced; with more it is another question, which the similarity tells. */
 const MOST = 2
-/** Words in a row, small ones among them, of which one is in the place of another. */
+/** Longest run of words, stop words included, that contains the replaced word. */
 const LONGEST = 3
 
 /**
- * Two texts alike but for one word in the place of another: `the oven door`, `the oven fan`. Paraphrases rarely look so,
- * traps do. What is different is taken to be a different thing, unless it is known to be the same.
+ * Vetoes texts that are equal except for one word: `the oven door`, `the oven fan`. Paraphrases rarely look like that,
+ * traps do. The words count as different things unless they are known synonyms.
  */
 export const wording: Guard = (asked, cached) => {
   const mine = only(asked, cached)
@@ -24,7 +24,7 @@ export const wording: Guard = (asked, cached) => {
   return sameFrame(asked, cached) || sameRest(asked, mine, cached, theirs) ? 'wording' : undefined
 }
 
-/** `employer` and `employee` look like forms of one word, and are none. */
+/** `employer` and `employee` look like forms of one word, and are not. */
 const areSame = (one: string, other: string) => areAlike(one, other) && !areOpposite(one, other)
 
 function only({ contentSet: mine }: Question, { stems: theirs }: Question): string[] {
@@ -36,7 +36,7 @@ function only({ contentSet: mine }: Question, { stems: theirs }: Question): stri
   return found
 }
 
-/** All other words are the same, wherever they stand. */
+/** Tells whether all other words are equal, in any order. */
 function sameRest(
   { stems: mine }: Question,
   own: readonly string[],
@@ -48,7 +48,7 @@ function sameRest(
   return true
 }
 
-/** Word by word the same before and behind what differs, something of meaning among it. */
+/** Tells whether the words before and after the difference are equal, with a content word among them. */
 function sameFrame({ words: mine }: Question, { words: theirs }: Question): boolean {
   const most = Math.min(mine.length, theirs.length)
   let before = 0

@@ -1,10 +1,12 @@
 import type { Word } from './guard.ts'
 
-/** Words and codes; within them, single marks between letters or digits. No part can match in two ways. */
+/**
+ * Words and codes, with single marks between letters or digits. No part can match in two ways, so matching is linear.
+ */
 const TOKEN = /[\p{L}\p{M}\p{N}]+(?:['’.,:/@_+&-][\p{L}\p{M}\p{N}]+)*|[$€£¥₹%°#?!.;:,\n]/gu
 const DIGIT = /\p{N}/u
 const CAPITAL = /^\p{Lu}/u
-/** After one of these, a capital says nothing. */
+/** After these a capital is expected. */
 const STOPS = new Set(['?', '!', '.', ';', ':', '\n'])
 const MARKS = new Map([
   ['$', 'dollar'],
@@ -45,7 +47,7 @@ const CONTRACTIONS: Record<string, string> = {
   "let's": 'let us',
 }
 
-/** The words of a text, in order. Time grows with the length of the text alone. */
+/** Returns the words of a text, in order, in time linear in its length. */
 export function wordsOf(text: string): Word[] {
   const tokens = text.normalize('NFKC').replaceAll('’', "'").match(TOKEN) ?? []
   const shouted = saysNothingByCapitals(tokens)
@@ -78,7 +80,7 @@ export function wordsOf(text: string): Word[] {
   return words
 }
 
-/** Title Case and ALL CAPITALS do not tell names from other words; of three words, two may well be a name. */
+/** In Title Case and ALL CAPITALS, capitals do not indicate names; a text of up to three words may consist of names. */
 function saysNothingByCapitals(tokens: readonly string[]): boolean {
   const letters = tokens.filter((token) => /^\p{L}/u.test(token))
   if (letters.every((token) => token === token.toUpperCase())) return true
@@ -90,14 +92,14 @@ function writtenOut(word: string): string[] {
   if (known !== undefined) return known.split(' ')
   if (word.endsWith("n't")) return [word.slice(0, -3), 'not']
   const at = word.indexOf("'")
-  // What follows is a verb or a possessive: `order's`, `I'm`, `they've`.
+  // Contracted verbs or possessives: `order's`, `I'm`, `they've`.
   if (at > 0 && at >= word.length - 3) return [word.slice(0, at)]
   return [word]
 }
 
 const VOWEL = /[aeiouy]/
 
-/** English endings off, alike for all forms of a regular word: not to be read by people. */
+/** Removes English endings, equally for all forms of a regular word. A stem need not be a word. */
 export function stemOf(word: string): string {
   if (word.length < 4 || MARKS.has(word) || DIGIT.test(word)) return word
   let stem = IRREGULAR.get(word) ?? word
@@ -116,7 +118,7 @@ export function stemOf(word: string): string {
   return stem.length > 3 && stem.endsWith('y') ? `${stem.slice(0, -1)}i` : stem
 }
 
-/** Each form to the word it is of, which then loses its ending like any other. */
+/** Irregular forms and their base words, whose endings are then removed as well. */
 const IRREGULAR = new Map(
   `bought:buy sold:sell sent:send paid:pay lost:lose losing:lose gave:give given:give took:take taken:take taking:take
 stole:steal stolen:steal broke:break broken:break made:make making:make went:go gone:go came:come coming:come said:say

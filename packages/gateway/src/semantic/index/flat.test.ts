@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createFlatIndex } from './flat.ts'
 import { scanOver } from './popcount.ts'
-import type { Neighbour } from './port.ts'
+import type { IndexHit } from './port.ts'
 import { normalised, quantise } from './quantise.ts'
 import { createShortlist } from './shortlist.ts'
 
@@ -44,8 +44,8 @@ function cosine(unit: Float32Array, values: Int8Array): number {
 }
 
 /** By looking at every one of them. */
-function exact(vectors: Map<string, Int8Array>, query: Float32Array, k: number): Neighbour[] {
-  let best: Neighbour[] = []
+function exact(vectors: Map<string, Int8Array>, query: Float32Array, k: number): IndexHit[] {
+  let best: IndexHit[] = []
   for (const [id, values] of vectors) {
     const found = { id, cosine: cosine(query, values) }
     if (best.length < k || found.cosine > (best[k - 1]?.cosine ?? 1))
@@ -104,7 +104,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 ) as fc.Arbitrary<Step>
 
-test('with room for all on its list it finds what brute force finds, whatever was added, removed or has expired', () => {
+test('with a shortlist of all rows, results equal brute force after any adds, removals and expiries', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(3, 31, 32, 40, 256, 300),
@@ -145,7 +145,7 @@ test('with room for all on its list it finds what brute force finds, whatever wa
   )
 })
 
-test('with and without WebAssembly the same rows are picked', () => {
+test('the same rows are selected with and without WebAssembly', () => {
   const random = numbers(3)
   const dims = 300
   const vectors = Array.from({ length: 9_000 }, () => direction(dims, random))
@@ -175,7 +175,7 @@ function signsInto(words: Uint32Array, at: number, vector: Float32Array) {
     else words[at + (place >> 5)] = (words[at + (place >> 5)] ?? 0) & ~(1 << (place & 31))
 }
 
-test('a crowd of expired entries hides none that has not', () => {
+test('many expired entries hide no unexpired one', () => {
   const random = numbers(5)
   const index = createFlatIndex(32, 8)
   const query = direction(32, random)
@@ -186,7 +186,7 @@ test('a crowd of expired entries hides none that has not', () => {
   expect(index.size()).toBe(1)
 })
 
-test('a query or vector without direction finds nothing, and is none', () => {
+test('a zero query finds nothing, and a zero vector cannot be quantised', () => {
   const index = createFlatIndex(4)
   index.add('a', quantised(Float32Array.of(1, 0, 0, 0)), LATER)
   for (const query of [
@@ -211,7 +211,7 @@ test('quantised, a vector keeps its direction', () => {
   )
 })
 
-test('memory follows what is in it: removed entries give theirs back, but for their bits', () => {
+test('removed entries free their memory, except for their bits', () => {
   const random = numbers(11)
   const index = createFlatIndex(256)
   for (let at = 0; at < 5_000; at += 1) index.add(String(at), quantised(direction(256, random)), LATER)

@@ -1,20 +1,19 @@
-import { ENTRY_BYTES, type FlatIndex, type Neighbour } from './port.ts'
+import { ENTRY_BYTES, type FlatIndex, type IndexHit } from './port.ts'
 import { lengthOf, normalised, signs } from './quantise.ts'
 import { createShortlist } from './shortlist.ts'
 
-/** Rows of vectors that are allocated together, once there are so many; growing never copies more than this. */
+/** Rows allocated together: growing copies at most these. */
 const SLAB = 1_024
 
 /**
- * How many of the nearest by bits are looked at exactly. Measured on clustered vectors: what is nearest by cosine is
- * nearly always among them, and at 256 dimensions they cost a twentieth of a millisecond. More dimensions make for
- * better bits and dearer cosines.
+ * Size of the shortlist whose cosines are computed. Measured on clustered vectors: it nearly always contains the
+ * nearest; at 256 dimensions it costs 0.05 ms. With more dimensions the bits are more precise and cosines cost more.
  */
 const listSize = (dims: number) => Math.max(96, Math.min(256, Math.ceil(200_000 / dims)))
 
 /**
- * All vectors in flat tables, without a structure that deletes would wear out: the signs of the components find the
- * likely ones, the components themselves decide. `size`: how many likely ones.
+ * Creates an index of flat tables, which deletions do not degrade: sign bits select a shortlist of `size`, and cosines
+ * decide.
  */
 export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex {
   const rows = new Map<string, number>()
@@ -24,7 +23,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
   let slabs: Int8Array[] = []
   let list = createShortlist(dims, size)
 
-  function room(row: number): Int8Array {
+  function slabFor(row: number): Int8Array {
     const at = Math.floor(row / SLAB)
     const slab = slabs[at]
     if (slab !== undefined && ((row % SLAB) + 1) * dims <= slab.length) return slab
@@ -36,7 +35,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
   }
 
   function write(row: number, id: string, vector: Int8Array, expires: number) {
-    room(row).set(vector, (row % SLAB) * dims)
+    slabFor(row).set(vector, (row % SLAB) * dims)
     if ((row + 1) * list.rowWords > list.bits().length)
       list.reserve(row < SLAB ? Math.min(SLAB, Math.max(4, row * 2)) : row + SLAB)
     signs(vector, list.bits(), row * list.rowWords)
@@ -51,7 +50,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
     return slabs[Math.floor(row / SLAB)]?.subarray(from, from + dims) ?? new Int8Array(dims)
   }
 
-  /** The last row takes its place. */
+  /** Moves the last row to the freed place. */
   function remove(id: string): boolean {
     const row = rows.get(id)
     if (row === undefined) return false
@@ -65,7 +64,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
     return true
   }
 
-  /** From the end, so that what takes a place has been looked at. */
+  /** Iterates backwards, so that a row moved to a freed place was checked before. */
   function dropExpired(now: number) {
     for (let row = ids.length - 1; row >= 0; row -= 1) if ((expiries[row] ?? 0) <= now) remove(ids[row] ?? '')
   }
@@ -78,13 +77,13 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
     return sum / (lengths[row] ?? 1)
   }
 
-  function nearest(query: Float32Array, k: number, now: number): Neighbour[] {
+  function nearest(query: Float32Array, k: number, now: number): IndexHit[] {
     const unit = query.length === dims ? normalised(query) : undefined
     if (unit === undefined) return []
     const likely = list.pick(ids.length, (words, at) => signs(unit, words, at))
-    const best: Neighbour[] = []
+    const best: IndexHit[] = []
     for (const row of likely) {
-      // Expired ones must not have taken the places of others.
+      // Expired rows may have displaced others from the shortlist.
       if ((expiries[row] ?? 0) <= now) {
         dropExpired(now)
         return nearest(query, k, now)
@@ -103,7 +102,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
     add(id, vector, expires) {
       if (vector.length !== dims) throw new RangeError(`a vector of ${vector.length} among those of ${dims}`)
       const row = rows.get(id) ?? ids.length
-      // What is replaced is as good as new.
+      // A replaced entry counts as new.
       rows.delete(id)
       write(row, id, vector, expires)
     },

@@ -1,24 +1,24 @@
-import { setSoon } from '../../timers.ts'
+import { setSoon } from '../../util/timers.ts'
 import { createFlatIndex } from './flat.ts'
 import type { GraphIndex, VectorIndex } from './port.ts'
 
-/** Milliseconds that moving may take of a turn of the event loop. */
+/** Milliseconds of one event-loop turn spent on moving entries. */
 const SLICE_MS = 4
 
 /**
- * Flat while it is small; then its entries move into a graph, a few at a time, and until all of them are there the flat
- * index answers. Where the graph cannot be had, it answers for good.
+ * Creates an index that starts flat and moves its entries into a graph in small steps; the flat index answers until
+ * all are moved. If the graph cannot be loaded, the flat index stays.
  */
 export function createGrowingIndex(
   dims: number,
   { from, load }: GraphIndex,
-  onTrouble: (error: unknown) => void,
+  onError: (error: unknown) => void,
 ): VectorIndex {
   let current: VectorIndex
-  /** What entries are moved into, while they are. */
+  /** Target of the move in progress. */
   let next: VectorIndex | undefined
   let started = false
-  /** Entries of before `clear` are not moved to after it. */
+  /** Incremented by `clear`: a move started before it stops. */
   let generation = 0
   const flat = createFlatIndex(dims)
   current = flat
@@ -32,7 +32,7 @@ export function createGrowingIndex(
       let since = performance.now()
       for (const id of [...flat.ids()]) {
         if (performance.now() - since > SLICE_MS) {
-          await turn()
+          await yieldToEventLoop()
           if (mine !== generation) return
           since = performance.now()
         }
@@ -42,7 +42,7 @@ export function createGrowingIndex(
       current = graph
       flat.clear()
     } catch (error) {
-      onTrouble(error)
+      onError(error)
     }
     if (mine === generation) next = undefined
   }
@@ -75,5 +75,5 @@ export function createGrowingIndex(
   }
 }
 
-/** Lets others have their turn, without keeping a program alive that has nothing else to do. */
-const turn = () => new Promise<void>((resolve) => void setSoon(resolve).unref())
+/** Yields to other tasks without keeping the process alive. */
+const yieldToEventLoop = () => new Promise<void>((resolve) => void setSoon(resolve).unref())

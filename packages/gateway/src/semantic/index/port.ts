@@ -1,44 +1,47 @@
-/** An entry near a question; of two equal vectors the cosine is 1. */
-export type Neighbour = { id: string; cosine: number }
+/** A result of a search. The cosine of equal vectors is 1. */
+export type IndexHit = { id: string; cosine: number }
 
 /**
- * Vectors by nearness, of one partition. What is put in is quantised: it is what all processes hold, so that all of
- * them come to the same cosine.
+ * Nearest-neighbour index of one partition. Its vectors are quantised as in all processes, so that all compute equal
+ * cosines.
  */
 export type VectorIndex = {
-  /** An id that is there already is replaced. Not found any more from `expires` on, in milliseconds since the epoch. */
+  /** Adds or replaces a vector. It is not found from `expires` on, in milliseconds since the epoch. */
   add: (id: string, vector: Int8Array, expires: number) => void
   has: (id: string) => boolean
-  /** What was put in, or replaced, before all others that are there. */
+  /** Returns the id added or replaced first among those present. */
   oldest: () => string | undefined
-  /** Makes it the newest. */
+  /** Makes an id the newest. */
   renew: (id: string) => void
-  /** False: it was not there. */
+  /** Returns `false` if it was absent. */
   remove: (id: string) => boolean
-  /** The `k` nearest that have not expired, nearest first. None for a query that has no direction. */
-  nearest: (query: Float32Array, k: number, now: number) => Neighbour[]
-  /** Entries, expired ones included that no query has come upon. */
+  /** Returns the `k` nearest unexpired vectors, nearest first; none for a zero query. */
+  nearest: (query: Float32Array, k: number, now: number) => IndexHit[]
+  /** Number of entries, including expired ones not yet dropped. */
   size: () => number
-  /** Memory held, near enough for a budget. */
+  /** Approximate memory in bytes. */
   bytes: () => number
   clear: () => void
 }
 
-/** Its entries can be moved to another index. A vector is good until the next change. */
+/** An index whose entries can be moved. A returned vector is valid until the next change. */
 export type FlatIndex = VectorIndex & {
   ids: () => Iterable<string>
   get: (id: string) => { vector: Int8Array; expires: number } | undefined
 }
 
-/** Another kind of index for partitions that outgrow the flat one. */
+/** An index for partitions too large for the flat one. */
 export type GraphIndex = {
   type: 'graph'
   name: string
-  /** Entries of a partition from which it is worth its memory. */
+  /** Entries of a partition from which it is used. */
   from: number
-  /** Loads what is needed, on first use. @throws when it cannot be had here: the flat index stays. */
+  /**
+   * Loads its package on first use.
+   * @throws if it is not available: the flat index stays.
+   */
   load: () => Promise<(dims: number) => VectorIndex>
 }
 
-/** What an entry takes beside its vector: its id, twice, and its places in the tables. */
+/** Bytes of an entry besides its vector: its id, twice, and its table slots. */
 export const ENTRY_BYTES = 160

@@ -1,19 +1,19 @@
 const LARGEST = 127
 
 /**
- * A vector in a quarter of its size. Only its direction is kept, which is all that a cosine is about, and so there is no
- * scale to keep: the largest component becomes 127 or -127. Measured on real embeddings, cosines shift by 0.0001 in the
- * mean and 0.0006 at most. `undefined` for a vector without direction: zeros, or anything that is no number.
+ * Quantises a vector to int8, a quarter of its size. Cosines depend on the direction only, so no scale is kept: the
+ * largest component becomes ±127. Measured on real embeddings, cosines change by 0.0001 on average and 0.0006 at most.
+ * Returns `undefined` for a zero vector, or one with NaN or infinite components.
  */
 export function quantise(vector: ArrayLike<number>): Int8Array | undefined {
   let largest = 0
   for (let at = 0; at < vector.length; at += 1) {
     const size = Math.abs(vector[at] ?? 0)
-    // Written such that NaN is caught as well.
+    // Written so that NaN is caught too.
     if (!(size < Number.POSITIVE_INFINITY)) return undefined
     if (size > largest) largest = size
   }
-  // As a factor, the smallest numbers would overflow it.
+  // For smaller numbers the factor would overflow.
   if (largest < 1e-30) return undefined
   const values = new Int8Array(vector.length)
   const factor = LARGEST / largest
@@ -21,14 +21,14 @@ export function quantise(vector: ArrayLike<number>): Int8Array | undefined {
   return values
 }
 
-/** Of a quantised vector; what its dot product is divided by. */
+/** Euclidean length of a quantised vector, by which its dot product is divided. */
 export function lengthOf(values: Int8Array): number {
   let sum = 0
   for (let at = 0; at < values.length; at += 1) sum += (values[at] ?? 0) ** 2
   return Math.sqrt(sum)
 }
 
-/** With length 1. `undefined` for a vector without direction. */
+/** Scales to length 1. Returns `undefined` for a vector without direction. */
 export function normalised(vector: Float32Array): Float32Array | undefined {
   let sum = 0
   for (let at = 0; at < vector.length; at += 1) sum += (vector[at] ?? 0) ** 2
@@ -39,7 +39,7 @@ export function normalised(vector: Float32Array): Float32Array | undefined {
   return result
 }
 
-/** One bit for each component, set where it is positive, into 32-bit words. */
+/** Packs the signs into 32-bit words: a bit per component, set if positive. */
 export function signs(vector: ArrayLike<number>, words: Uint32Array, from: number): void {
   for (let at = 0, word = from; at < vector.length; word += 1) {
     let bits = 0

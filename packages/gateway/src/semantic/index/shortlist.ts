@@ -1,30 +1,30 @@
 import { type Scan, scanOver } from './popcount.ts'
 
-/** Rows between two looks at which of them are worth keeping. There may be many partitions, few of them large. */
+/** Rows between two trims of the result. Partitions are many, and few are large. */
 const [SMALL_BLOCK, LARGE_BLOCK] = [256, 4_096]
-/** From so many rows on, WebAssembly pays; below, a memory of its own for each partition would be the greater cost. */
+/** Rows from which WebAssembly is faster; below, a WebAssembly memory per partition would cost more than it saves. */
 const NATIVE_ROWS = 2_048
 const PAGE_BYTES = 65_536
 
 export type Shortlist = {
-  /** The bits of all rows, `rowWords` each; another array after `reserve`. */
+  /** Sign bits of all rows, `rowWords` words each. `reserve` may replace the array. */
   bits: () => Uint32Array
   rowWords: number
   reserve: (rows: number) => void
-  /** Rows whose bits differ least from the query's, about `size` of them, in no order. Good until the next call. */
+  /** Returns about `size` rows with the smallest Hamming distance, in no order. Valid until the next call. */
   pick: (rows: number, write: (words: Uint32Array, at: number) => void) => Uint32Array
   bytes: () => number
 }
 
-/** Found rows stand in pairs: number, distance. */
+/** Results are pairs: row number, distance. */
 export function createShortlist(dims: number, size: number): Shortlist {
   const rowBytes = Math.ceil(dims / 256) * 32
   const rowWords = rowBytes / 4
-  // Query, then what was found, then the rows.
+  // Layout: query, results, rows.
   const foundAt = rowWords
   let block = SMALL_BLOCK
   let bitsAt = foundAt + (size + block) * 2
-  const tally = new Uint32Array(rowBytes * 8 + 1)
+  const histogram = new Uint32Array(rowBytes * 8 + 1)
   const picked = new Uint32Array(size)
   let memory: WebAssembly.Memory | undefined
   let native: Scan | undefined
@@ -34,7 +34,7 @@ export function createShortlist(dims: number, size: number): Shortlist {
 
   function reserve(rows: number) {
     if (wordsFor(rows) <= words.length) return
-    if (native === undefined && rows > NATIVE_ROWS && goNative(rows)) return
+    if (native === undefined && rows > NATIVE_ROWS && switchToNative(rows)) return
     if (memory === undefined) {
       const smaller = words
       words = new Uint32Array(wordsFor(rows))
@@ -45,8 +45,8 @@ export function createShortlist(dims: number, size: number): Shortlist {
     }
   }
 
-  /** False where that cannot be done: then JavaScript does the work, if more slowly. */
-  function goNative(rows: number): boolean {
+  /** Returns `false` without WebAssembly: then JavaScript scans, more slowly. */
+  function switchToNative(rows: number): boolean {
     const largerAt = foundAt + (size + LARGE_BLOCK) * 2
     const fresh = memoryOf(Math.ceil(((largerAt + rows * rowWords) * 4) / PAGE_BYTES))
     native = fresh && scanOver(fresh)
@@ -60,8 +60,8 @@ export function createShortlist(dims: number, size: number): Shortlist {
     return true
   }
 
-  /** In JavaScript, what `scan` does. */
-  function plain(row: number, count: number, limit: number, kept: number): number {
+  /** Does in JavaScript what `scan` does. */
+  function scanInJs(row: number, count: number, limit: number, kept: number): number {
     let found = foundAt + kept * 2
     for (let end = row + count; row < end; row += 1) {
       const from = bitsAt + row * rowWords
@@ -76,28 +76,28 @@ export function createShortlist(dims: number, size: number): Shortlist {
   }
 
   function scan(row: number, count: number, limit: number, kept: number): number {
-    if (native === undefined) return plain(row, count, limit, kept)
+    if (native === undefined) return scanInJs(row, count, limit, kept)
     const from = (bitsAt + row * rowWords) * 4
     return (native(from, 0, count, rowBytes, limit, (foundAt + kept * 2) * 4, row) - foundAt * 4) / 8
   }
 
-  /** Keeps the `size` nearest, and says how far the furthest of them is. */
+  /** Keeps the `size` nearest, and returns the largest distance kept. */
   function trim(count: number): number {
-    tally.fill(0)
+    histogram.fill(0)
     for (let at = 0; at < count; at += 1) {
       const distance = words[foundAt + at * 2 + 1] ?? 0
-      tally[distance] = (tally[distance] ?? 0) + 1
+      histogram[distance] = (histogram[distance] ?? 0) + 1
     }
     let furthest = 0
-    let room = size
-    while (room > (tally[furthest] ?? 0)) {
-      room -= tally[furthest] ?? 0
+    let remaining = size
+    while (remaining > (histogram[furthest] ?? 0)) {
+      remaining -= histogram[furthest] ?? 0
       furthest += 1
     }
     let to = foundAt
     for (let from = foundAt; from < foundAt + count * 2; from += 2) {
       const distance = words[from + 1] ?? 0
-      if (distance > furthest || (distance === furthest && room-- <= 0)) continue
+      if (distance > furthest || (distance === furthest && remaining-- <= 0)) continue
       words[to] = words[from] ?? 0
       words[to + 1] = distance
       to += 2
@@ -119,7 +119,7 @@ export function createShortlist(dims: number, size: number): Shortlist {
         const furthest = trim(kept)
         kept = size
         if (furthest === 0) break
-        // Who is as far as the last one kept comes too late.
+        // A row as far as the last one kept is not kept.
         limit = furthest - 1
       }
       for (let at = 0; at < kept; at += 1) picked[at] = words[foundAt + at * 2] ?? 0
@@ -129,7 +129,7 @@ export function createShortlist(dims: number, size: number): Shortlist {
   }
 }
 
-/** `undefined` where no more can be reserved. */
+/** Returns `undefined` if the memory cannot be reserved. */
 function memoryOf(pages: number): WebAssembly.Memory | undefined {
   try {
     return new WebAssembly.Memory({ initial: pages })

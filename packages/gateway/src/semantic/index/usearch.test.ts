@@ -104,7 +104,7 @@ withGraph(
   },
 )
 
-test('where there is no graph to be had, the flat index goes on, and says so once', async () => {
+test('if the graph cannot be loaded, the flat index stays and reports it once', async () => {
   const troubles: unknown[] = []
   const broken = {
     type: 'graph' as const,

@@ -1,29 +1,32 @@
-import { ENTRY_BYTES, type GraphIndex, type Neighbour, type VectorIndex } from './port.ts'
+import { ENTRY_BYTES, type GraphIndex, type IndexHit, type VectorIndex } from './port.ts'
 import { lengthOf, normalised, quantise } from './quantise.ts'
 
 export type { GraphIndex } from './port.ts'
 
-/** For partitions that one process holds and that are large. Needs the package `usearch`. */
+/** Options of the graph index, for large partitions held by one process. Needs the package `usearch`. */
 export type UsearchOptions = {
-  /** Entries of a partition from which the graph takes over; below, the flat index is as quick and finds more. @default 100000 */
+  /**
+   * Entries of a partition from which the graph is used; below, the flat index is as fast and finds more. @default
+   * 100000
+   */
   from?: number
-  /** How many candidates a search follows: more find the nearest more often, and take longer. @default 128 */
+  /** Candidates visited by a search: more find the nearest more often and take longer. @default 128 */
   expansion?: number
 }
 
-/** Neighbours of each entry in the graph; more find better, and take more time and memory. */
+/** Links per entry: more find better, and take more time and memory. */
 const LINKS = 16
-/** What an entry's links and tables take in the graph. */
+/** Bytes of an entry's links and tables in the graph. */
 const GRAPH_BYTES = LINKS * 2 * 4 + 64
 const SLAB = 1_024
-/** Candidates whose cosines are taken exactly, beside those that are asked for. */
+/** Extra candidates whose cosines are computed exactly. */
 const MORE = 16
-/** So often at most all entries are looked at for expired ones. */
+/** Milliseconds between two sweeps of all entries for expired ones. */
 const SWEEP_MS = 10_000
 
 /**
- * An HNSW graph in native code, for partitions beyond some 100,000 entries. It finds the nearest in some 19 of 20
- * searches where the flat index finds it in 998 of 1000; what it misses is a miss, never a wrong answer.
+ * HNSW graph in native code, for partitions above about 100,000 entries. It finds the nearest in about 19 of 20
+ * searches, the flat index in 998 of 1000. A missed neighbour is a cache miss, never a wrong answer.
  *
  * @example
  * import { createUsearchIndex } from '@hotdash/llm-gateway/usearch'
@@ -64,7 +67,7 @@ function createGraph(
       multi: false,
     })
   let graph = empty()
-  /** Of each entry the row of the tables below, which is its key in the graph. Rows of removed ones are used again. */
+  /** Row of each entry in the tables below, which is its key in the graph. Freed rows are reused. */
   const rows = new Map<string, number>()
   let ids: string[] = []
   let expiries: number[] = []
@@ -101,18 +104,18 @@ function createGraph(
     return 'keys' in found ? Array.from(found.keys, Number) : []
   }
 
-  function nearest(query: Float32Array, k: number, now: number): Neighbour[] {
+  function nearest(query: Float32Array, k: number, now: number): IndexHit[] {
     const unit = query.length === dims ? normalised(query) : undefined
     const values = unit && quantise(unit)
     if (unit === undefined || values === undefined) return []
     while (rows.size > 0) {
       const likely = search(values, k + MORE)
-      // Expired ones must not have taken the places of others.
+      // Expired entries may have displaced others from the result.
       if (likely.some((row) => (expiries[row] ?? 0) <= now)) dropExpired(likely, now)
       else
         return (
           likely
-            // The graph's own distances are of other numbers than those that the flat index and other processes go by.
+            // The graph's own distances differ from the cosines that the flat index and other processes compute.
             .map((row) => ({ id: ids[row] ?? '', cosine: dot(unit, vectorAt(row)) / (lengths[row] ?? 1) }))
             .toSorted((a, b) => b.cosine - a.cosine)
             .slice(0, k)

@@ -1,175 +1,94 @@
-import { matches, type Purge } from '../../cache/purge.ts'
-import { signerOf } from '../../cache/signature.ts'
-import type { Link } from '../../redis/link.ts'
-import { mastersOf } from '../../redis/masters.ts'
-import { tagOf } from '../../redis/tag.ts'
-import { type Generations, generationKeyOf } from './generations.ts'
-import type { StoreAdmin } from './port.ts'
-import { exactFrom, PINNED_MS, type Sealed, seal, TWIN_AT, unseal } from './seal.ts'
-import { answerKeyOf, list } from './shelf.ts'
+import { matches, type PurgeFilter } from '../../entry/purge-filter.ts'
+import { hashTag } from '../../redis/hash-tag.ts'
+import type { Sealed } from './codec.ts'
+import type { EntryHandle, EntryRef, EntrySource, SemanticEntry, StoreAdmin } from './port.ts'
 
-/** An entry of the semantic cache, as an admin sees it. */
-export type SemanticEntry = {
-  /** Its name, for `pin` and `remove`. */
-  key: string
-  team: string
-  agent: string
-  model: string
-  question: string
-  /** The answer's body, as JSON. */
-  answer: string
-  /** Milliseconds since the epoch; so is the other. */
-  storedAt: number
-  /** When it goes, unless it is pinned. */
-  expiresAt: number
-  /** Kept for a year, and no new answer replaces it. */
-  pinned: boolean
-  /** How often it has answered since this process began; of what others gave, this process knows nothing. */
-  hits: number
-}
-
-export type SemanticAdmin = {
-  /** Entries that match, in no order. Without the secret they were signed with, none can be read. @default limit 100 */
-  list: (what: Purge, limit?: number) => Promise<SemanticEntry[]>
-  /** By `key`, as in `list`, or as `semantic.entry` in the record of a call. `undefined`: it is not there, or cannot be read. */
-  inspect: (key: string) => Promise<SemanticEntry | undefined>
-  /**
-   * How many were removed. What cannot be read is removed as well, if its team matches: it is of no use to anybody. `key`
-   * may also be that of the exact cache: then it is what has the same answer.
-   */
-  remove: (what: Purge) => Promise<number>
-  /**
-   * Keeps an entry; with `false`, lets it go when its time has come. False: it is not there, or cannot be read.
-   * @default pinned true
-   */
-  pin: (key: string, pinned?: boolean) => Promise<boolean>
-}
-
-const ENTRY_KEY = /^(gw:\{([^}]*)\}:s:[\w-]{24}):([\w-]{20})$/
+const ENTRY_KEY = /^(gw:\{[^}]*\}:s:[\w-]{24}):([\w-]{20})$/
 const EXACT_KEY = /^gw:\{[^}]*\}:x:[\w-]{43}$/
-const GENERATION_KEY = /^gw:\{([^}]*)\}:sg:[\w-]{24}$/
-const PAGE = 500
 
-/** Over Redis. All of it throws RedisUnavailable when that is away. */
-export function createAdmin(link: Link, secret: string | undefined, generations: Generations): StoreAdmin {
-  const signer = secret === undefined ? undefined : signerOf(secret)
+/** The key of an entry, as administrators see it. */
+export const keyOf = ({ partition, id }: EntryRef): string => `${partition}:${id}`
 
-  async function* scan(pattern: string): AsyncGenerator<string> {
-    for (const master of await link.ask(async (client) => mastersOf(client))) {
-      let cursor = '0'
-      do {
-        const [next, page] = await link.ask(() => master.scan(cursor, 'MATCH', pattern, 'COUNT', PAGE))
-        yield* page
-        cursor = next
-      } while (cursor !== '0')
-    }
+/** Parses an entry's key. Returns `undefined` for a key of another form. */
+export function refFrom(key: string): EntryRef | undefined {
+  const [, partition, id] = ENTRY_KEY.exec(key) ?? []
+  return partition === undefined || id === undefined ? undefined : { partition, id }
+}
+
+/** Prefix of the partitions of one team, or of all. */
+export const partitionPrefix = (team: string | undefined): string =>
+  team === undefined ? 'gw:{' : `gw:{${hashTag(team)}}:s:`
+
+/** Lists, inspects, removes and pins entries of one source. Its methods reject with the error of the source. */
+export function createSemanticAdmin(source: EntrySource): StoreAdmin {
+  const at = async (key: string): Promise<EntryHandle | undefined> => {
+    const ref = refFrom(key)
+    return ref && (await source.at(ref))
   }
 
-  async function* keys({ team, key: only }: Purge): AsyncGenerator<RegExpExecArray> {
-    const of = (key: string) => {
-      const found = ENTRY_KEY.exec(key)
-      return found !== null && (team === undefined || found[2] === tagOf(team)) ? found : undefined
+  /** Entries of the team, and those with the key: their own, or that of the same answer in the exact cache. */
+  async function* candidates({ team, key }: PurgeFilter): AsyncGenerator<EntryHandle> {
+    if (key !== undefined) {
+      const entry = key.startsWith(partitionPrefix(team)) ? await at(key) : undefined
+      if (entry !== undefined) yield entry
+      if (!EXACT_KEY.test(key)) return
     }
-    const one = only === undefined ? undefined : of(only)
-    if (one !== undefined) yield one
-    if (only !== undefined && !EXACT_KEY.test(only)) return
-    for await (const key of scan('gw:{*}:s:*:*')) {
-      const found = of(key)
-      if (found !== undefined && (only === undefined || (await exactOf(found)) === only)) yield found
-    }
-  }
-
-  async function exactOf([key, name = '']: RegExpExecArray): Promise<string> {
-    return exactFrom(name, await link.ask((client) => client.getrangeBuffer(key, ...TWIN_AT)))
-  }
-
-  async function read([key, name = '', , id = '']: RegExpExecArray): Promise<Sealed | undefined> {
-    if (signer === undefined) return undefined
-    const [value, generation] = await link.ask((client) => client.mgetBuffer(key, generationKeyOf(name)))
-    return value == null
-      ? undefined
-      : await unseal({ name, secret: signer(name) }, id, value, generations.heard(name, generation))
-  }
-
-  /** Before anything is forgotten: from then on no entry counts that was put there before, nor one that is put back. */
-  async function endGenerations({ team }: Purge) {
-    const tag = team === undefined ? undefined : tagOf(team)
-    for await (const key of scan('gw:{*}:sg:*')) {
-      const [, of] = GENERATION_KEY.exec(key) ?? []
-      if (of !== undefined && (tag === undefined || of === tag))
-        await link.ask((client) => client.unlink(key))
-    }
-    generations.end(tag)
-  }
-
-  async function remove(what: Purge): Promise<number> {
-    let gone = 0
-    if (what.key === undefined && what.agent === undefined && what.model === undefined)
-      await endGenerations(what)
-    for await (const found of keys(what)) {
-      const [key, name = '', , id = ''] = found
-      const needsReading = what.agent !== undefined || what.model !== undefined
-      const sealed = needsReading ? await read(found) : undefined
-      if (sealed !== undefined && !concerns(what, key, sealed)) continue
-      gone += await link.ask((client) => client.unlink(key))
-      await link.ask((client) => client.zrem(name, id))
-    }
-    return gone
+    for await (const entry of source.scan(team))
+      if (key === undefined || (await entry.exactKey()) === key) yield entry
   }
 
   return {
-    async list(what, limit = 100) {
+    async list(filter, limit = 100) {
       const entries: SemanticEntry[] = []
-      for await (const found of keys(what)) {
+      for await (const entry of candidates(filter)) {
         if (entries.length >= limit) break
-        const sealed = await read(found)
-        if (sealed !== undefined && concerns(what, found[0], sealed)) entries.push(shown(found[0], sealed))
+        const sealed = await entry.read()
+        if (sealed !== undefined && isMatch(filter, entry, sealed)) entries.push(entryFor(entry, sealed))
       }
       return entries
     },
     async inspect(key) {
-      const found = ENTRY_KEY.exec(key)
-      const sealed = found === null ? undefined : await read(found)
-      return sealed && shown(key, sealed)
+      const entry = await at(key)
+      const sealed = await entry?.read()
+      return entry && sealed && entryFor(entry, sealed)
     },
-    remove,
+    async remove(filter) {
+      const { team, key, agent, model } = filter
+      const needsReading = agent !== undefined || model !== undefined
+      if (key === undefined && !needsReading) await source.beforePurge?.(team)
+      let removed = 0
+      for await (const entry of candidates(filter)) {
+        const sealed = needsReading ? await entry.read() : undefined
+        if (sealed !== undefined && !isMatch(filter, entry, sealed)) continue
+        removed += await source.delete(entry)
+      }
+      return removed
+    },
     async exactOf(key) {
-      const found = ENTRY_KEY.exec(key)
-      return (found && (await exactOf(found))) || undefined
+      const entry = await at(key)
+      return (await entry?.exactKey()) || undefined
     },
     async forget(answerId) {
-      const named = answerKeyOf(answerId)
-      for (const key of await link.ask((client) => client.smembers(named))) await remove({ key })
-      await link.ask((client) => client.unlink(named))
+      if (source.forget !== undefined) return await source.forget(answerId)
+      for await (const entry of source.scan(undefined)) {
+        const sealed = await entry.read()
+        if (sealed?.answer.answerId === answerId) await source.delete(entry)
+      }
     },
     async pin(key, pinned = true) {
-      const found = ENTRY_KEY.exec(key)
-      const sealed = found === null ? undefined : await read(found)
-      if (found === null || sealed === undefined || signer === undefined) return false
-      const [, name = '', , id = ''] = found
-      const now = Date.now()
-      const keptMs = pinned ? PINNED_MS : Math.ceil(sealed.answer.keptUntil - now)
-      const value = await seal(
-        { name, secret: signer(name) },
-        id,
-        { ...sealed, pinned },
-        generations.known(name) ?? '',
-      )
-      if (value === undefined) return false
-      if (keptMs <= 0) await link.ask((client) => client.unlink(key))
-      else await link.ask((client) => client.set(key, value, 'PX', keptMs))
-      if (keptMs > 0) await list(link, name, id, now, PINNED_MS)
-      return true
+      const entry = await at(key)
+      const sealed = await entry?.read()
+      return entry !== undefined && sealed !== undefined && (await source.write(entry, { ...sealed, pinned }))
     },
   }
 }
 
-/** As for any answer; a key may be that of the same answer in the exact cache. */
-export const concerns = (what: Purge, key: string, { answer, exact }: Sealed): boolean =>
-  matches(what, what.key === exact && exact !== '' ? exact : key, answer)
+/** As for entries of the exact cache, whose key may stand for this entry's own. */
+const isMatch = (filter: PurgeFilter, ref: EntryRef, { answer, exact }: Sealed): boolean =>
+  matches(filter, filter.key === exact && exact !== '' ? exact : keyOf(ref), answer)
 
-export const shown = (key: string, { question, answer, pinned }: Sealed): SemanticEntry => ({
-  key,
+const entryFor = (ref: EntryRef, { question, answer, pinned }: Sealed): SemanticEntry => ({
+  key: keyOf(ref),
   team: answer.team,
   agent: answer.agent,
   model: answer.model,

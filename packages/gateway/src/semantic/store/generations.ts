@@ -1,38 +1,44 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { tagIn } from '../../cache/epoch.ts'
-import type { Link } from '../../redis/link.ts'
-import { PINNED_MS } from './seal.ts'
+import { tagIn } from '../../entry/epoch.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import { PINNED_MS } from './pinned.ts'
 
 /**
- * Names the time between two purges of a whole partition. It stands in Redis beside the entries, each of which is signed
- * for one: where it is gone, or another one, nothing that was kept before is given, even if it is put back. Empty: there is
- * no Redis, and no other writer.
+ * Identifies the time between two purges of a whole partition. Stored in Redis beside the entries, whose signatures
+ * include it: after it is deleted or replaced, older entries are invalid, even if written back. Empty without Redis,
+ * where there is no other writer.
  */
 export type Generation = string
 
 export type Generations = {
-  /** What Redis said of a partition, as far as it is believed: what this process saw replaced is never believed again. */
-  heard: (partition: string, value: Buffer | string | null | undefined) => Generation | undefined
-  /** As it was heard last. */
-  known: (partition: string) => Generation | undefined
+  /**
+   * Takes the generation just read from Redis. Returns `undefined` if it is invalid, or was replaced before as seen by
+   * this process.
+   */
+  observe: (partition: string, value: Buffer | string | null | undefined) => Generation | undefined
+  /** Returns the generation last observed. */
+  current: (partition: string) => Generation | undefined
   /** @throws RedisUnavailable */
   load: (partition: string) => Promise<Generation | undefined>
-  /** For a first entry: makes one where no valid one exists. @throws RedisUnavailable */
+  /**
+   * Creates a generation, if there is no valid one, before the first entry.
+   * @throws RedisUnavailable
+   */
   begin: (partition: string) => Promise<Generation>
-  /** After a purge: what is known of these partitions is over. `undefined`: of all. */
+  /** Forgets generations after a purge: those with this hash tag, or all if `undefined`. */
   end: (tag: string | undefined) => void
 }
 
 const GENERATION = /^[\w-]{12}$/
 const MAX_PARTITIONS = 20_000
-/** Those replaced longest ago are believed again; a store that changes so often has no entries of theirs. */
+/** Retired generations remembered per partition; the oldest is forgotten first. */
 const MAX_RETIRED = 100
 
-/** In the slot of the partition's entries: it is read with them, by one command. */
+/** Key in the cluster slot of the partition's entries, so that one command reads both. */
 export const generationKeyOf = (partition: string): string => partition.replace('}:s:', '}:sg:')
 
-export function createGenerations(link: Link | undefined): Generations {
+export function createGenerations(redis: RedisConnection | undefined): Generations {
   const partitions = new LRUCache<string, { now: Generation | undefined; retired: Set<Generation> }>({
     max: MAX_PARTITIONS,
   })
@@ -51,7 +57,7 @@ export function createGenerations(link: Link | undefined): Generations {
   }
 
   function heard(partition: string, value: Buffer | string | null | undefined) {
-    if (link === undefined) return ''
+    if (redis === undefined) return ''
     const it = of(partition)
     const said = value == null || value.length > 12 ? '' : value.toString()
     if (said === it.now) return said
@@ -61,22 +67,22 @@ export function createGenerations(link: Link | undefined): Generations {
   }
 
   async function load(partition: string) {
-    if (link === undefined) return ''
-    return heard(partition, await link.ask((client) => client.get(generationKeyOf(partition))))
+    if (redis === undefined) return ''
+    return heard(partition, await redis.run((client) => client.get(generationKeyOf(partition))))
   }
 
   return {
-    heard,
-    known: (partition) => (link === undefined ? '' : partitions.get(partition)?.now),
+    observe: heard,
+    current: (partition) => (redis === undefined ? '' : partitions.get(partition)?.now),
     load,
     async begin(partition) {
-      if (link === undefined) return ''
+      if (redis === undefined) return ''
       const fresh = randomBytes(9).toString('base64url')
       const key = generationKeyOf(partition)
-      await link.ask((client) => client.set(key, fresh, 'PX', PINNED_MS, 'NX'))
+      await redis.run((client) => client.set(key, fresh, 'PX', PINNED_MS, 'NX'))
       const found = await load(partition)
       if (found !== undefined) return found
-      await link.ask((client) => client.set(key, fresh, 'PX', PINNED_MS))
+      await redis.run((client) => client.set(key, fresh, 'PX', PINNED_MS))
       return heard(partition, fresh) ?? fresh
     },
     end(tag) {

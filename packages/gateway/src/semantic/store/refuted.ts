@@ -1,31 +1,32 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Link } from '../../redis/link.ts'
-import type { Partition } from '../scope.ts'
-import { PINNED_MS } from './seal.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
+import type { Partition } from '../query/partition.ts'
+import { PINNED_MS } from './pinned.ts'
 
-/** Answers that were judged wrong for a question: none of them is served for it again, by any process. */
+/** Answers judged wrong for a question: no process serves them for it again. */
 export type Refuted = {
-  /** Its key in Redis, in the slot of the partition's entries: it is read with them, by one command. */
+  /** Redis key, in the cluster slot of the partition's entries, so that one command reads both. */
   keyOf: (partition: Partition, question: string) => string
-  /** Questions whose answers are refuted for a question, as `refutedId` names them: those this process knows of, and those under the key. */
-  among: (key: string, stored: Buffer | null | undefined) => ReadonlySet<string>
-  /** The same, where entries do not stand in Redis. */
+  /**
+   * Returns names (`refutedId`) of questions whose answers are refuted for this question: those known to this process,
+   * and those stored under the key.
+   */
+  idsOf: (key: string, stored: Buffer | null | undefined) => ReadonlySet<string>
+  /** The same by a command of its own, for entries outside Redis. */
   load: (key: string) => Promise<ReadonlySet<string>>
   add: (key: string, ids: readonly string[]) => Promise<void>
 }
 
 const ID_CHARS = 20
-/** Enough for all that can come near one question; longer values are not ours. */
+/** More than can be near one question; a longer value was not written by a gateway. */
 const MAX_BYTES = ID_CHARS * 1_000
-/** Questions of which this process remembers it where there is no Redis, or Redis lost it. */
+/** Questions remembered in this process (LRU), for a gateway without Redis, or after Redis lost its data. */
 const MAX_QUESTIONS = 20_000
-/** Entries are kept no longer than those that are pinned. */
+/** As long as the longest-lived entries. */
 const KEPT_MS = PINNED_MS
 
-/**
- * Names a question whatever its letters' case, accents, spaces and signs are: so different, two are not judged apart.
- */
+/** Names a question, ignoring case, accents, spaces and punctuation. */
 export const refutedId = (question: string): string =>
   hash('sha256', plain(question), 'base64url').slice(0, ID_CHARS)
 
@@ -38,11 +39,11 @@ const plain = (question: string) =>
     .trim()
 
 /**
- * A value for each question and partition: names of questions, one after the other. It holds no text, and it is not
- * signed: a writer to Redis can have more of it and cost hits, or less. What is less is made up for by the
- * entries, each of which has the questions for which it was refuted under its own signature.
+ * Stores a value per question and partition: concatenated names of questions. It has no text and no signature. A
+ * writer to Redis can add names, which costs hits, or remove names: for these, each entry has its own refuted
+ * questions under its signature.
  */
-export function createRefuted(link: Link | undefined): Refuted {
+export function createRefuted(redis: RedisConnection | undefined): Refuted {
   const known = new LRUCache<string, Set<string>>({ max: MAX_QUESTIONS })
 
   function among(key: string, stored: Buffer | null | undefined): ReadonlySet<string> {
@@ -53,9 +54,9 @@ export function createRefuted(link: Link | undefined): Refuted {
 
   return {
     keyOf: ({ name }, question) => `${name.replace('}:s:', '}:sw:')}:${refutedId(question)}`,
-    among,
+    idsOf: among,
     async load(key) {
-      const stored = await link?.ask((client) => client.getBuffer(key)).catch(() => undefined)
+      const stored = await redis?.run((client) => client.getBuffer(key)).catch(() => undefined)
       return among(key, stored)
     },
     async add(key, ids) {
@@ -65,10 +66,10 @@ export function createRefuted(link: Link | undefined): Refuted {
       for (const id of fresh) own.add(id)
       known.set(key, own)
       try {
-        await link?.ask((client) => client.append(key, fresh.join('')))
-        await link?.ask((client) => client.pexpire(key, KEPT_MS))
+        await redis?.run((client) => client.append(key, fresh.join('')))
+        await redis?.run((client) => client.pexpire(key, KEPT_MS))
       } catch {
-        // Other processes find out for themselves.
+        // Other processes learn it from their own judge.
       }
     },
   }

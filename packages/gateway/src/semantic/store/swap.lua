@@ -1,15 +1,15 @@
--- Puts a signed value in the place of the one it was made of, unless that has changed since.
+-- Compare-and-swap of a signed value.
 --
 -- Input:
 --   KEYS[1]   the value
---   ARGV[1]   the first bytes of what it was made of, its signature among them; empty: there was none
---   ARGV[2]   the value's bytes
---   ARGV[3]   how many bytes that are, at most
---   ARGV[4]   how long it is kept, in ms; empty: as long as the one before
+--   ARGV[1]   first bytes of the expected value, its signature included; empty: no value
+--   ARGV[2]   new value
+--   ARGV[3]   maximum number of bytes compared
+--   ARGV[4]   TTL in ms; empty: unchanged
 --
 -- Output:
---   0  nothing was done: another one stands there
---   1  it is there
+--   0  not replaced: the value has changed
+--   1  replaced
 
 if redis.call('GETRANGE', KEYS[1], 0, ARGV[3] - 1) ~= ARGV[1] then return 0 end
 if ARGV[4] == '' then

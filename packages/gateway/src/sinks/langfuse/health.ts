@@ -1,13 +1,13 @@
-import { parseObject } from '../../json.ts'
-import { ask, failure } from '../answer.ts'
+import { parseObject } from '../../core/json.ts'
+import { ask, httpError } from '../http.ts'
 
 /**
- * The server's version, `undefined` where it does not tell: something in front of it may answer for it.
- * @throws DeliveryError when it cannot be reached, or is not well.
+ * Returns the server's version; `undefined` if the answer has none, e.g. from a proxy in front of it.
+ * @throws DeliveryError if the server is unreachable or unhealthy.
  */
 export async function versionOf(baseUrl: string, signal: AbortSignal): Promise<string | undefined> {
   const answer = await ask('Langfuse', `${baseUrl}/api/public/health`, {}, signal)
-  if (answer.status === 429 || answer.status >= 500) throw failure('Langfuse', answer, 'its health')
+  if (answer.status === 429 || answer.status >= 500) throw httpError('Langfuse', answer, 'its health')
   const version = parseObject(answer.text)?.version
   return answer.status < 300 && typeof version === 'string' ? version : undefined
 }

@@ -1,30 +1,29 @@
 import type { ApiIngestionEvent, ApiIngestionResponse, Langfuse } from 'langfuse'
-import type { Json } from '../../call.ts'
-import { isObject, list } from '../../json.ts'
-import { type Answer, excerpt, failure, silence } from '../answer.ts'
-import { type Fate, type Limits, type Part, sendInParts, type Whole } from '../parts.ts'
+import { isObject, type Json, list } from '../../core/json.ts'
+import { type BatchItem, type BatchRejected, type ItemResult, type Limits, sendInBatches } from '../batch.ts'
+import { type Answer, excerpt, httpError, networkError } from '../http.ts'
 import { DeliveryError, type Report } from '../sink.ts'
 import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 import type { Progress } from './progress.ts'
 
-/** What is left to send of one call, as events of Langfuse's own format. */
-type Events = Part & { events: ApiIngestionEvent[] }
+/** Events of one call that are still to be sent, in Langfuse's ingestion format. */
+type EventsItem = BatchItem & { events: ApiIngestionEvent[] }
 
-/** Langfuse v4 says it of each event, in a 207, and stores none of them. */
+/** Message of Langfuse v4 for each event, in a 207; none of them is stored. */
 export const NOT_ACCEPTED = 'Event type not accepted'
 
-export const KEYS =
+export const KEYS_HINT =
   'LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, and that they are of a project of that server'
 
-/** Well below what servers take (4.5 MB). How many calls go at once is the outbox's to find out. */
-export const LIMITS: Limits = { parts: 100, bytes: 2_000_000 }
+/** Well below the 4.5 MB that servers accept. The queue adapts how many calls go at once. */
+export const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
 
 /**
- * The `langfuse` client, of which only the call to the API is used: `api.ingestionBatch`. Its own queue in front of that
- * serialises itself whole for every event, sends any number of batches abreast, retries a batch for one bad event in it,
- * gives up on others without a word, prints, looks through every text for media, and does not tell what arrived. Queue
- * and retries are the outbox's, the deadline is the signal's, and what arrived is in the answer.
+ * Creates the `langfuse` client, of which only `api.ingestionBatch` is used. Its own queue serialises everything again
+ * for each event, sends any number of batches concurrently, retries a whole batch for one bad event, drops others
+ * silently, prints, searches every text for media, and does not report what arrived. Here the sink queue retries, the
+ * signal holds the deadline, and the answer tells what arrived.
  */
 export async function connect({ publicKey, secretKey, baseUrl, environment }: LangfuseSettings) {
   const { Langfuse } = await import('langfuse').catch((cause: unknown) => {
@@ -34,15 +33,15 @@ export async function connect({ publicKey, secretKey, baseUrl, environment }: La
 }
 
 /**
- * Events with ids of their own calls, so that what is sent twice is stored once.
- * Source: openapi.yml of Langfuse 2.95.12 and 4.16.0, `IngestionEvent`; `usage` is read by v2, the details by v3 and v4.
+ * Builds the events of a call. Their ids derive from the call's, so that an event sent twice is stored once.
+ * Source: openapi.yml of Langfuse 2.95.12 and 4.16.0, `IngestionEvent`; v2 reads `usage`, v3 and v4 the details.
  */
 export function eventsOf(
   observation: Observation,
   { first, last }: { first: boolean; last: boolean },
   { environment, release }: LangfuseSettings,
 ) {
-  const { traceId, id, costUsd, tokens, input, output, brief, metadata } = observation
+  const { traceId, id, costUsd, tokens, input, output, preview, metadata } = observation
   const timestamp = iso(observation.endMs)
   const trace: ApiIngestionEvent = {
     type: 'trace-create',
@@ -58,8 +57,8 @@ export function eventsOf(
       environment,
       ...(release === undefined ? {} : { release }),
       metadata: metadata.user === undefined ? {} : { user: metadata.user },
-      ...(first && brief.input !== undefined ? { input: brief.input } : {}),
-      ...(last && brief.output !== undefined ? { output: brief.output } : {}),
+      ...(first && preview.input !== undefined ? { input: preview.input } : {}),
+      ...(last && preview.output !== undefined ? { output: preview.output } : {}),
     },
   }
   const costs = costUsd === undefined ? {} : { costDetails: { total: costUsd } }
@@ -77,7 +76,7 @@ export function eventsOf(
         ? {}
         : { completionStartTime: iso(observation.firstTokenMs) }),
       ...(observation.model === undefined ? {} : { model: observation.model }),
-      // The client's types know whole numbers only; every server takes fractions, as temperatures are.
+      // The client's types allow integers only; all servers accept fractions, such as a temperature.
       modelParameters: observation.modelParameters,
       ...(tokens === undefined ? {} : { usageDetails: tokens }),
       ...costs,
@@ -93,7 +92,7 @@ export function eventsOf(
   return [trace, generation, ...scoresOf(observation, traceId, id, environment)]
 }
 
-/** Of a trace and a generation by either kind of id. */
+/** Builds score events for a trace and a generation, with ids of either format. */
 export function scoresOf(
   { scores, endMs }: Observation,
   traceId: string,
@@ -110,7 +109,7 @@ export function scoresOf(
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
-/** Inclusive tokens, and our cost: a server that is given one of its own prices nothing. */
+/** Token counts that include their parts, and the known cost: a server given a cost does not compute one. */
 function usageOf(tokens: Record<string, number> | undefined, costUsd: number | undefined) {
   const sum = (kind: string) =>
     Object.entries(tokens ?? {}).reduce((sum, [key, count]) => (key.startsWith(kind) ? sum + count : sum), 0)
@@ -121,51 +120,54 @@ function usageOf(tokens: Record<string, number> | undefined, costUsd: number | u
   }
 }
 
-/** What became of each call, by what was said of each of its events; what is final of one is noted. */
+/** Sends events and returns a result for each call. Notes the final result of each event in `progress`. */
 export async function ingest(
   client: Langfuse,
-  parts: readonly Events[],
+  parts: readonly EventsItem[],
   progress: Progress,
   signal: AbortSignal,
-): Promise<{ fates: Map<Report, Fate>; notAccepted: boolean }> {
+): Promise<{ results: Map<Report, ItemResult>; notAccepted: boolean }> {
   let notAccepted = false
   const open = parts.filter(({ events }) => events.length > 0)
-  const fates = await sendInParts(open, LIMITS, async (due) => {
+  const results = await sendInBatches(open, LIMITS, async (due) => {
     const answer = await post(
       client,
       due.flatMap(({ events }) => events),
       signal,
     )
-    if ('whole' in answer) return answer
+    if ('batchRejected' in answer) return answer
     notAccepted ||= answer.errors.some(({ message }) => message === NOT_ACCEPTED)
-    // Then they will be sent in another way.
-    if (notAccepted) return due.map(() => ({ again: NOT_ACCEPTED }))
+    // These events will be sent as spans instead.
+    if (notAccepted) return due.map(() => ({ retry: NOT_ACCEPTED }))
     const errors = new Map(answer.errors.map((error) => [error.id, error]))
     const stored = new Set(answer.successes.map(({ id }) => id))
     return due.map(({ report, events }) => {
-      const each = events.map((event) => fateOf(event, errors, stored))
-      for (const [at, fate] of each.entries())
-        if (fate === 'taken' || 'refused' in fate) progress.note(report, events[at]?.id ?? '', fate)
-      return each.find((fate) => fate !== 'taken' && 'again' in fate) ?? progress.fateOf(report)
+      const each = events.map((event) => resultOf(event, errors, stored))
+      for (const [at, result] of each.entries())
+        if (result === 'accepted' || 'rejected' in result) progress.note(report, events[at]?.id ?? '', result)
+      return each.find((result) => result !== 'accepted' && 'retry' in result) ?? progress.resultOf(report)
     })
   })
-  for (const { report, events } of parts) if (events.length === 0) fates.set(report, progress.fateOf(report))
-  return { fates, notAccepted }
+  for (const { report, events } of parts)
+    if (events.length === 0) results.set(report, progress.resultOf(report))
+  return { results, notAccepted }
 }
 
 type EventError = ApiIngestionResponse['errors'][number]
 
-function fateOf(
+function resultOf(
   { id }: ApiIngestionEvent,
   errors: ReadonlyMap<string, EventError>,
   stored: ReadonlySet<string>,
-): Fate {
+): ItemResult {
   const error = errors.get(id)
   if (error === undefined)
-    return stored.has(id) ? 'taken' : { again: 'Langfuse did not say what became of an event', unsure: true }
+    return stored.has(id)
+      ? 'accepted'
+      : { retry: 'Langfuse did not say what became of an event', unsure: true }
   if (error.status >= 400 && error.status < 500 && error.status !== 429)
-    return { refused: `Langfuse refused an event: ${reasonOf(error)}` }
-  return { again: `Langfuse failed at an event: ${reasonOf(error)}` }
+    return { rejected: `Langfuse refused an event: ${reasonOf(error)}` }
+  return { retry: `Langfuse failed at an event: ${reasonOf(error)}` }
 }
 
 const reasonOf = ({ status, message, error }: EventError) =>
@@ -177,29 +179,29 @@ async function post(
   client: Langfuse,
   batch: ApiIngestionEvent[],
   signal: AbortSignal,
-): Promise<ApiIngestionResponse | Whole> {
+): Promise<ApiIngestionResponse | BatchRejected> {
   let answer: unknown
   try {
     answer = await client.api.ingestionBatch({ batch }, { signal })
   } catch (thrown) {
-    const said = refusalOf(thrown)
-    if (said === undefined) throw silence('Langfuse', thrown, signal)
+    const said = answerFrom(thrown)
+    if (said === undefined) throw networkError('Langfuse', thrown, signal)
     if (said.status === 413 || said.status === 400 || said.status === 422)
-      return { whole: `${said.status} from Langfuse: ${excerpt(said.text)}` }
-    throw failure('Langfuse', said, KEYS)
+      return { batchRejected: `${said.status} from Langfuse: ${excerpt(said.text)}` }
+    throw httpError('Langfuse', said, KEYS_HINT)
   }
   const { successes, errors } = isObject(answer) ? answer : {}
   if (Array.isArray(successes) && Array.isArray(errors)) return answer as ApiIngestionResponse
   throw new DeliveryError('an answer that is not Langfuse’s: check LANGFUSE_BASE_URL')
 }
 
-/** The client throws the response itself, with the JSON of its body at hand, or the error of reading one. */
-function refusalOf(thrown: unknown): Answer | undefined {
+/** Converts what the client throws: the response itself, with its parsed body or the error of parsing it. */
+function answerFrom(thrown: unknown): Answer | undefined {
   if (!(thrown instanceof Response)) return undefined
   const { error } = thrown as Response & { error?: unknown }
-  const text = isObject(error) && !(error instanceof Error) ? wordsOf(error) : ''
+  const text = isObject(error) && !(error instanceof Error) ? errorMessages(error) : ''
   return { status: thrown.status, headers: thrown.headers, text }
 }
 
-const wordsOf = ({ message, error, errors }: Record<string, Json>) =>
+const errorMessages = ({ message, error, errors }: Record<string, Json>) =>
   [message, error, ...list(errors)].filter((word) => typeof word === 'string').join(': ')

@@ -1,20 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CallRecord } from '../../account/record.ts'
+import type { CallRecord } from '../../core/record.ts'
 import { observationOf } from './observation.ts'
 
 const ID = '0f8b6a52-3c1d-4e7f-9a2b-5c6d7e8f9a0b'
 
 const RECORD: CallRecord = {
   id: ID,
-  at: 1_760_000_000_000,
+  startedAt: 1_760_000_000_000,
   agent: 'support',
   team: 'prod_customer',
   tags: [],
   operation: 'chat',
   path: '/v1/chat/completions',
   stream: false,
-  modelAsked: 'gpt-4o-mini',
+  requestedModel: 'gpt-4o-mini',
   model: 'gpt-4o-mini',
   route: 'default',
   cache: 'miss',
@@ -31,7 +31,7 @@ const mapped = (record: Partial<CallRecord>) =>
   observationOf({ record: { ...RECORD, ...record }, parameters: {} })
 
 describe('tokens', () => {
-  test('each is in one bucket', () => {
+  test('each token is in one bucket', () => {
     expect(mapped({}).tokens).toEqual({
       input: 900,
       input_cached_tokens: 100,
@@ -77,7 +77,7 @@ describe('tokens', () => {
     expect(tags).toEqual([`cache:${cache}`])
   })
 
-  test('of a paid request that passed straight through, nobody counted any', () => {
+  test('a paid pass-through request has no token counts', () => {
     const { usage: _, costUsd: __, ...record } = { ...RECORD, operation: 'other' as const, model: '' }
     const passed = observationOf({ record, parameters: {} })
     expect(passed).not.toHaveProperty('tokens')
@@ -98,7 +98,7 @@ test.each([
   expect([found, statusMessage]).toEqual([level, message])
 })
 
-test('no cost is no cost, and no pattern of Langfuse fits the model', () => {
+test('an unknown cost stays absent, and no pattern of Langfuse matches the model', () => {
   const { costUsd: _, ...record } = RECORD
   const unpriced = observationOf({ record, parameters: {} })
   expect(unpriced).not.toHaveProperty('costUsd')
@@ -106,7 +106,7 @@ test('no cost is no cost, and no pattern of Langfuse fits the model', () => {
   expect(unpriced.metadata.costUsd).toBe('unknown')
 })
 
-test('ids are whole for OpenTelemetry, and the same for the same call', () => {
+test('ids are valid for OpenTelemetry, and equal for the same call', () => {
   fc.assert(
     fc.property(fc.option(fc.string({ maxLength: 1000 }), { nil: undefined }), (trace) => {
       const record = trace === undefined ? {} : { trace }

@@ -1,24 +1,23 @@
-import type { CallRecord } from '../../account/record.ts'
-import type { Usage } from '../../account/usage.ts'
-import type { Json } from '../../call.ts'
-import { isObject } from '../../json.ts'
-import { spanIdOf, traceIdOf } from '../otel/ids.ts'
+import { isObject, type Json } from '../../core/json.ts'
+import type { CallRecord } from '../../core/record.ts'
+import type { Usage } from '../../core/usage.ts'
+import { spanIdOf, traceIdOf } from '../otlp/ids.ts'
 import type { Content, Report } from '../sink.ts'
 import { storable, storableText } from './storable.ts'
 
-/** One call as Langfuse sees it, whichever way it is sent: a trace, a generation in it, and scores. */
+/** One call in Langfuse's terms, for both formats: a trace, a generation in it, and scores. */
 export type Observation = {
-  /** As callers know it. */
+  /** Trace id as callers know it. */
   traceId: string
-  /** The same for OpenTelemetry. */
+  /** The same trace id in OpenTelemetry's format. */
   otelTraceId: string
   id: string
   otelId: string
-  /** The agent: few different ones, and dashboards group by it. */
+  /** The agent's name: few distinct values, by which dashboards group. */
   traceName: string
-  /** The operation. */
+  /** Name of the generation: the operation. */
   name: string
-  /** The team: what dashboards call a user is who pays. */
+  /** The team: Langfuse's "user" in dashboards is who pays. */
   userId: string
   sessionId?: string
   tags: string[]
@@ -28,20 +27,20 @@ export type Observation = {
   startMs: number
   firstTokenMs?: number
   endMs: number
-  /** What answered; absent for requests that passed straight through. */
+  /** Model that answered. Absent for pass-through requests. */
   model?: string
   modelParameters: Record<string, string | number | boolean>
-  /** Disjoint: every token is in exactly one of them, but for `total`. Absent: nobody counted. */
+  /** Disjoint token counts, except `total`. Absent if tokens were not counted. */
   tokens?: Record<string, number>
-  /** US dollars. Absent: unknown. */
+  /** US dollars. Absent if unknown. */
   costUsd?: number
   metadata: Record<string, Json>
   input?: Json
   output?: Json
-  /** The same, short enough to be sent once more with the trace. */
-  brief: { input?: Json; output?: Json }
+  /** Input and output, cut for the copy in the trace. */
+  preview: { input?: Json; output?: Json }
   scores: Score[]
-  /** About what it takes on the wire. */
+  /** Approximate size of the serialised call. */
   bytes: number
 }
 
@@ -50,16 +49,16 @@ export type Score = { id: string; name: string } & (
   | { dataType: 'BOOLEAN'; value: 0 | 1 }
 )
 
-/** What receivers take of a name; longer ones are refused, or cost an index dearly. */
+/** Longest name in characters; receivers reject longer ones, or index them at a high cost. */
 const MAX_NAME = 200
-/** Bytes of JSON; a whole event may have 1 MB, and what was JSON grows when it is cut into a text. */
+/** Bytes of JSON. An event may have 1 MB, and JSON grows when it is embedded as a string. */
 const MAX_CONTENT = 300_000
-/** Of what the page of a trace opens with on v2; the whole of it is with the generation. */
-const MAX_BRIEF = 50_000
+/** Bytes of the copy that a v2 trace page shows first. The generation has the whole content. */
+const MAX_PREVIEW = 50_000
 const MAX_TAGS = 50
-/** Servers refuse ids with line breaks, and very long ones. */
+/** Servers reject ids with line breaks, and very long ones. */
 const PLAIN_ID = /^[^\p{Cc}]{1,200}$/u
-/** What a call takes on the wire besides its texts, tags and all. */
+/** Approximate bytes of a call without its content. */
 const FRAME_BYTES = 4_000
 const HITS = new Set(['exact', 'semantic', 'flight', 'stale'])
 const LEVELS = { ok: 'DEFAULT', refused: 'WARNING', aborted: 'WARNING', failed: 'ERROR' } as const
@@ -71,25 +70,25 @@ export function observationOf({ record, parameters, content }: Report): Observat
     otelTraceId: traceIdOf(traceId),
     id: record.id,
     otelId: spanIdOf(record.id),
-    traceName: cut(record.agent),
+    traceName: truncated(record.agent),
     name: record.operation,
-    userId: cut(record.team),
+    userId: truncated(record.team),
     tags: tagsOf(record),
     level: LEVELS[record.status],
-    startMs: record.at,
-    endMs: record.at + Math.round(record.latencyMs),
+    startMs: record.startedAt,
+    endMs: record.startedAt + Math.round(record.latencyMs),
     modelParameters: storable(parameters),
     metadata: storable(metadataOf(record)),
-    brief: {},
+    preview: {},
     scores: scoresOf(record),
     bytes: FRAME_BYTES,
   }
-  if (record.session !== undefined) observation.sessionId = cut(record.session)
+  if (record.session !== undefined) observation.sessionId = truncated(record.session)
   if (record.status !== 'ok') observation.statusMessage = storableText(record.error ?? record.status)
   if (record.firstTokenMs !== undefined)
     observation.firstTokenMs =
-      record.at + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
-  if (record.model !== '') observation.model = nameOfModel(record)
+      record.startedAt + Math.min(Math.round(record.firstTokenMs), Math.round(record.latencyMs))
+  if (record.model !== '') observation.model = modelName(record)
   const tokens = tokensOf(record)
   if (tokens !== undefined) observation.tokens = tokens
   if (record.costUsd !== undefined) observation.costUsd = record.costUsd
@@ -100,41 +99,41 @@ export function observationOf({ record, parameters, content }: Report): Observat
   return observation
 
   function place(text: Text, name: 'input' | 'output'): Json {
-    const brief = fit(text, MAX_BRIEF)
-    observation.brief[name] = brief.json
-    const whole = fit(text, MAX_CONTENT)
+    const brief = fitted(text, MAX_PREVIEW)
+    observation.preview[name] = brief.json
+    const whole = fitted(text, MAX_CONTENT)
     observation.bytes += brief.bytes + whole.bytes
     return whole.json
   }
 }
 
-const cut = (text: string) => storableText(text.slice(0, MAX_NAME))
+const truncated = (text: string) => storableText(text.slice(0, MAX_NAME))
 
-/** Ours come first: what is cut are the caller's. */
+/** Puts the gateway's own tags first: the limit then cuts callers' tags only. */
 function tagsOf({ cache, costUsd, tags }: CallRecord): string[] {
   const own = costUsd === undefined ? [`cache:${cache}`, UNKNOWN_COST] : [`cache:${cache}`]
-  return [...new Set([...own, ...tags.map(cut)])].slice(0, MAX_TAGS)
+  return [...new Set([...own, ...tags.map(truncated)])].slice(0, MAX_TAGS)
 }
 
-/** v4's API shows an unknown cost as 0: this tells them apart. */
+/** Distinguishes an unknown cost, which v4's API shows as 0. */
 const UNKNOWN_COST = 'cost:unknown'
 
 /**
- * Langfuse prices what comes without a cost by its own list, wherever one of its patterns fits the model. No pattern fits
- * this name: an unknown cost stays unknown, and every chart by model says so.
+ * Names a model without a known cost so that no pattern of Langfuse's price list matches: Langfuse would otherwise
+ * compute a cost.
  */
-const nameOfModel = ({ model, costUsd }: CallRecord) =>
-  cut(costUsd === undefined ? `${model} (no price)` : model)
+const modelName = ({ model, costUsd }: CallRecord) =>
+  truncated(costUsd === undefined ? `${model} (no price)` : model)
 
 /**
- * A hit took no tokens; what it would have taken is in the metadata. Zeros are said outright, since Langfuse counts the
- * tokens of a text itself where it is told nothing.
+ * Returns token counts; zeros for a cache hit, whose original tokens are in the metadata. Zeros are explicit, because
+ * Langfuse counts a text's tokens itself if none are given.
  */
 function tokensOf(record: CallRecord): Record<string, number> | undefined {
   if (record.operation === 'other' && record.costUsd !== 0) return undefined
   const { usage } = record
   if (usage === undefined || HITS.has(record.cache)) return { input: 0, output: 0, total: 0 }
-  const { input, cachedInput, audioInput, output, reasoning, audioOutput } = fitting(usage)
+  const { input, cachedInput, audioInput, output, reasoning, audioOutput } = disjointUsage(usage)
   const tokens: Record<string, number> = { input: input - cachedInput - audioInput }
   if (cachedInput > 0) tokens.input_cached_tokens = cachedInput
   if (audioInput > 0) tokens.input_audio_tokens = audioInput
@@ -145,8 +144,8 @@ function tokensOf(record: CallRecord): Record<string, number> | undefined {
   return tokens
 }
 
-/** Cached audio is counted as cached and as audio; here each token is in one bucket. */
-function fitting(usage: Usage): Usage {
+/** Puts each token in one bucket: usage counts cached audio both as cached and as audio. */
+function disjointUsage(usage: Usage): Usage {
   return {
     ...usage,
     audioInput: Math.min(usage.audioInput, usage.input - usage.cachedInput),
@@ -170,7 +169,7 @@ function metadataOf(record: CallRecord): Record<string, Json> {
     route: record.route,
     escalated: record.route === 'escalated' ? true : undefined,
     failover: record.route === 'failover' ? true : undefined,
-    modelAsked: record.modelAsked?.toWellFormed(),
+    modelAsked: record.requestedModel?.toWellFormed(),
     path: record.operation === 'other' ? record.path : undefined,
     stream: record.stream ? true : undefined,
     status: record.status,
@@ -192,7 +191,7 @@ function metadataOf(record: CallRecord): Record<string, Json> {
   )
 }
 
-/** Charts can group by scores where they cannot by metadata. The hit rate is of calls that asked a cache at all. */
+/** Scores exist because charts cannot group by metadata. The hit rate covers calls that looked into a cache. */
 function scoresOf({ id, cache, operation }: CallRecord): Score[] {
   if (operation === 'other') return []
   const scores: Score[] = [{ id: `${id}-cache`, name: 'cache', dataType: 'CATEGORICAL', value: cache }]
@@ -206,7 +205,7 @@ function scoresOf({ id, cache, operation }: CallRecord): Score[] {
   return scores
 }
 
-/** Question and answer, as far as there are any. Messages and tools in one object is how Langfuse's viewer knows both. */
+/** Returns input and output, if any. Langfuse's viewer recognises messages and tools in one object. */
 function textsOf({ input, tools, output }: Content): Json[] {
   const asked =
     tools === undefined
@@ -222,7 +221,7 @@ function textOf(json: Json): Text {
   return { json: storable(json, text), text, bytes: Buffer.byteLength(text) }
 }
 
-function fit({ json, text, bytes }: Text, most: number): { json: Json; bytes: number } {
+function fitted({ json, text, bytes }: Text, most: number): { json: Json; bytes: number } {
   if (bytes <= most) return { json, bytes }
   const kept = storableText(text.slice(0, Math.floor((most * text.length) / bytes)))
   return { json: `${kept}… <cut; ${text.length} characters of JSON in all>`, bytes: 2 * most }

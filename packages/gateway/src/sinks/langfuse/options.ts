@@ -1,25 +1,35 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { SinkEnvironment } from '../backend.ts'
 
-/** Where traces go, and how. All three of keys and address are needed; the environment may hold any of them. */
+/**
+ * Langfuse project and format. `publicKey`, `secretKey` and `baseUrl` are all required, as options or environment
+ * variables.
+ */
 export type LangfuseOptions = {
   /** @default LANGFUSE_PUBLIC_KEY */
   publicKey?: string
   /** @default LANGFUSE_SECRET_KEY */
   secretKey?: string
-  /** The server's address; there is no default, so that nothing is sent to a cloud by mistake. @default LANGFUSE_BASE_URL */
+  /**
+   * Address of the server. There is no built-in default, so that nothing goes to a cloud by mistake. @default
+   * LANGFUSE_BASE_URL
+   */
   baseUrl?: string
-  /** Lower case letters, digits, `-` and `_`. Langfuse v2 knows no environments. @default LANGFUSE_TRACING_ENVIRONMENT, or 'default' */
+  /**
+   * 1 to 40 lower-case letters, digits, `-` and `_`. Langfuse v2 has no environments. @default
+   * LANGFUSE_TRACING_ENVIRONMENT, or 'default'
+   */
   environment?: string
-  /** The version of your program. @default LANGFUSE_RELEASE */
+  /** Version of the program. @default LANGFUSE_RELEASE */
   release?: string
   /**
-   * How records are sent. `auto` asks the server which version it is: `ingestion` below 3.63, `otlp` from there on.
+   * Format of records. `auto` asks the server for its version: `ingestion` below 3.63, else `otlp`.
    * @default 'auto'
    */
   api?: 'auto' | 'ingestion' | 'otlp'
   /**
-   * Milliseconds a request may take; then what it held is sent again. Longer, up to a minute, where those before it took long.
+   * Milliseconds one request may take before its records are sent again. Grows up to a minute after slow requests.
    * @default 5000
    */
   timeoutMs?: number
@@ -63,7 +73,7 @@ function isPlainAddress(text: string): boolean {
   return url.username === '' && url.password === '' && url.search === '' && url.hash === ''
 }
 
-/** Each field that the environment may hold, and where. */
+/** Environment variable and schema of each field. */
 const FROM_ENVIRONMENT = {
   publicKey: ['LANGFUSE_PUBLIC_KEY', publicKey],
   secretKey: ['LANGFUSE_SECRET_KEY', secretKey],
@@ -72,31 +82,33 @@ const FROM_ENVIRONMENT = {
   release: ['LANGFUSE_RELEASE', release],
 } as const
 
-export const langfuseSchema = z.union(
-  [
-    z.literal(false),
-    z.strictObject({
-      publicKey: z.optional(publicKey),
-      secretKey: z.optional(secretKey),
-      baseUrl: z.optional(baseUrl),
-      environment: z.optional(environment),
-      release: z.optional(release),
-      api: z.optional(z.enum(['auto', 'ingestion', 'otlp'])),
-      timeoutMs: z.optional(z.number().check(z.positive())),
-    }),
-  ],
-  'must be false, or { publicKey, secretKey, baseUrl }',
+export const langfuseSchema = z.optional(
+  z.union(
+    [
+      z.literal(false),
+      z.strictObject({
+        publicKey: z.optional(publicKey),
+        secretKey: z.optional(secretKey),
+        baseUrl: z.optional(baseUrl),
+        environment: z.optional(environment),
+        release: z.optional(release),
+        api: z.optional(z.enum(['auto', 'ingestion', 'otlp'])),
+        timeoutMs: z.optional(z.number().check(z.positive())),
+      }),
+    ],
+    'must be false, or { publicKey, secretKey, baseUrl }',
+  ),
 )
 
 /**
- * The option and the environment, made one. Without the option, three variables switch it on; some but not all of them
- * are worth a word, because somebody wanted something.
+ * Merges option and environment. Without the option, the three required variables switch it on; if only some are set,
+ * a notice names the missing ones.
  * @throws GatewayOptionsError naming each field at fault.
  */
 export function langfuseSettings(
   option: false | LangfuseOptions | undefined,
-  env: NodeJS.ProcessEnv,
-): LangfuseSettings | { lacking: string[] } | undefined {
+  { variables: env, notice }: Pick<SinkEnvironment, 'variables' | 'notice'>,
+): LangfuseSettings | undefined {
   if (option === false) return undefined
   const found: Partial<Record<keyof typeof FROM_ENVIRONMENT, string>> = {}
   for (const [field, [variable]] of entries(FROM_ENVIRONMENT)) {
@@ -108,7 +120,9 @@ export function langfuseSettings(
   if (publicKey === undefined || secretKey === undefined || baseUrl === undefined) {
     if (option === undefined) {
       if (lacking.length === NEEDED.length) return undefined
-      return { lacking: lacking.map((field) => FROM_ENVIRONMENT[field][0]) }
+      const names = lacking.map((field) => FROM_ENVIRONMENT[field][0])
+      notice('GW_LANGFUSE_INCOMPLETE', `Langfuse gets no traces: ${names.join(', ')} not set.`)
+      return undefined
     }
     const lines = lacking.map(
       (field) => `gateway.langfuse.${field}: set it, or ${FROM_ENVIRONMENT[field][0]}`,

@@ -1,16 +1,19 @@
-import type { Json } from '../../call.ts'
-import { type Attributes, attributesOf, nanos, type Span } from '../otel/encode.ts'
-import type { Receiver, SpanPart } from '../otel/export.ts'
+import type { Json } from '../../core/json.ts'
+import { type Attributes, attributesOf, nanos, type Span } from '../otlp/encode.ts'
+import type { Receiver, SpanItem } from '../otlp/export.ts'
 import type { Report } from '../sink.ts'
-import { KEYS } from './ingestion.ts'
+import { KEYS_HINT } from './ingestion.ts'
 import type { Observation } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 
-/** `x-langfuse-ingestion-version: 4` makes spans visible at once; without it they may take minutes. */
+/**
+ * Builds the OTLP receiver. `x-langfuse-ingestion-version: 4` makes spans visible at once; without it they may take
+ * minutes.
+ */
 export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings, v4: boolean): Receiver {
   return {
-    who: 'Langfuse',
-    keys: KEYS,
+    name: 'Langfuse',
+    keysHint: KEYS_HINT,
     url: `${baseUrl}/api/public/otel/v1/traces`,
     headers: {
       authorization: `Basic ${Buffer.from(`${publicKey}:${secretKey}`).toString('base64')}`,
@@ -22,20 +25,19 @@ export function receiverOf({ publicKey, secretKey, baseUrl }: LangfuseSettings, 
 }
 
 /**
- * Spans in Langfuse's own attributes come under the name of its SDKs: of any other scope the server repeats every
- * attribute in the metadata, as `attributes.langfuse.…`. Versions of 3 up to 3.145 discard a scope of that name that
- * does not hold the public key.
+ * Scope of spans with Langfuse's own attributes. For any other scope, the server repeats every attribute in the
+ * metadata as `attributes.langfuse.…`. Versions 3 to 3.145 discard this scope if it lacks the public key.
  * Source: Langfuse 4.16.0 and 3.127.0, `OtelIngestionProcessor.ts`, `isLangfuseSDKSpans`.
  */
 const SDK_SCOPE = { name: 'langfuse-sdk', attributes: {} }
 
-export function spanPart(report: Report, observation: Observation, settings: LangfuseSettings): SpanPart {
+export function spanItem(report: Report, observation: Observation, settings: LangfuseSettings): SpanItem {
   const json = JSON.stringify(spanOf(observation, settings))
   return { report, json, bytes: Buffer.byteLength(json) }
 }
 
 /**
- * v4 has no traces, only spans: user, session, tags and the trace's name are on each.
+ * Builds a call's span. v4 has spans only, no traces: user, session, tags and trace name are on each span.
  * Source: Langfuse 4.16.0, `packages/shared/src/server/otel/attributes.ts` and `OtelIngestionProcessor.ts`.
  */
 function spanOf(observation: Observation, { environment, release }: LangfuseSettings): Span {

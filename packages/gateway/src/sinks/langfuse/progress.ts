@@ -1,28 +1,28 @@
-import type { Fate } from '../parts.ts'
+import type { ItemResult } from '../batch.ts'
 import type { Report } from '../sink.ts'
 
-/** What is final of one piece of a call: an event, or a span. */
-type Final = 'taken' | { refused: string }
+/** Final result of one piece of a call: an event, or a span. */
+type FinalResult = 'accepted' | { rejected: string }
 
 /**
- * What of each call Langfuse has confirmed, or will never take. Neither is sent again, whatever becomes of the rest of
- * the call: of an event that failed, that event; of scores after their span, the scores.
+ * Remembers the pieces of each call that Langfuse accepted or rejected for good. They are never sent again, even if
+ * other pieces of the call must be.
  */
 export function createProgress() {
-  const known = new WeakMap<Report, Map<string, Final>>()
+  const known = new WeakMap<Report, Map<string, FinalResult>>()
   const of = (report: Report) => known.get(report)
 
   return {
-    left: <Piece extends { id: string }>(report: Report, pieces: readonly Piece[]): Piece[] =>
+    remaining: <Piece extends { id: string }>(report: Report, pieces: readonly Piece[]): Piece[] =>
       pieces.filter(({ id }) => !of(report)?.has(id)),
-    note(report: Report, id: string, final: Final) {
-      const pieces = of(report) ?? new Map<string, Final>()
+    note(report: Report, id: string, final: FinalResult) {
+      const pieces = of(report) ?? new Map<string, FinalResult>()
       known.set(report, pieces.set(id, final))
     },
-    /** Of a call of which nothing is left: refused if one piece was. */
-    fateOf(report: Report): Fate {
-      for (const final of of(report)?.values() ?? []) if (final !== 'taken') return final
-      return 'taken'
+    /** Returns the result of a call whose pieces are all final: rejected if one piece was. */
+    resultOf(report: Report): ItemResult {
+      for (const final of of(report)?.values() ?? []) if (final !== 'accepted') return final
+      return 'accepted'
     },
   }
 }

@@ -1,108 +1,108 @@
 import type { ApiIngestionEvent, Langfuse } from 'langfuse'
-import { exportSpans } from '../otel/export.ts'
-import { deliveryOf, type Fate } from '../parts.ts'
+import { deliveryOf, type ItemResult } from '../batch.ts'
+import { exportSpans } from '../otlp/export.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { isV4, takesOtlp, versionOf } from './health.ts'
 import { connect, eventsOf, ingest, scoresOf } from './ingestion.ts'
-import { inLane } from './lane.ts'
 import { type Observation, observationOf } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
-import { receiverOf, spanPart } from './otlp.ts'
+import { receiverOf, spanItem } from './otlp.ts'
 import { createProgress } from './progress.ts'
+import { runSerially } from './serial.ts'
 import { createTraceEnds } from './traces.ts'
 
-type Way = 'ingestion' | 'otlp'
-type Told = { report: Report; observation: Observation }
+type Api = 'ingestion' | 'otlp'
+type Item = { report: Report; observation: Observation }
 
-/** Of one delivery. A real v2 needs 14 ms for each of a call's four events, on a core of its own. */
-const MOST = 50
-const FIRST = 2
+/** Calls of one delivery. A real v2 needs 14 ms of one core for each of a call's four events. */
+const MAX_BATCH = 50
+const FIRST_BATCH = 2
 
 /**
- * Langfuse, by whichever of its two formats the server takes: v2 knows only the first, v4 answers the first with a 207
- * and stores nothing of it.
+ * Creates the Langfuse sink. It uses the format that the server stores: v2 knows ingestion only, and v4 answers
+ * ingestion with a 207 and stores nothing.
  */
 export function createLangfuseSink(settings: LangfuseSettings): Sink {
   const { api, baseUrl, publicKey, environment, timeoutMs } = settings
   const progress = createProgress()
   const endsOf = createTraceEnds()
-  /** Made once: what is sent again is the same, to the letter. */
-  const made = new WeakMap<Report, ApiIngestionEvent[]>()
-  let way: Way | undefined
+  /** Events are built once, so that a retry sends identical bytes. */
+  const eventsByReport = new WeakMap<Report, ApiIngestionEvent[]>()
+  let chosen: Api | undefined
   let v4 = false
   let client: Promise<Langfuse> | undefined
 
-  /** Asked once, and again after trouble: a server may have been exchanged for another version. */
-  async function choose(signal: AbortSignal): Promise<Way> {
+  /** Asks for the version once, and again after a failure: the server may have been upgraded. */
+  async function chooseApi(signal: AbortSignal): Promise<Api> {
     if (api !== 'auto') return api
-    if (way !== undefined) return way
+    if (chosen !== undefined) return chosen
     const version = await versionOf(baseUrl, signal)
     v4 = isV4(version)
-    way = takesOtlp(version) ? 'otlp' : 'ingestion'
-    return way
+    chosen = takesOtlp(version) ? 'otlp' : 'ingestion'
+    return chosen
   }
 
-  function eventsFor({ report, observation }: Told): ApiIngestionEvent[] {
-    const events = made.get(report) ?? eventsOf(observation, endsOf(observation), settings)
-    made.set(report, events)
+  function eventsFor({ report, observation }: Item): ApiIngestionEvent[] {
+    const events = eventsByReport.get(report) ?? eventsOf(observation, endsOf(observation), settings)
+    eventsByReport.set(report, events)
     return events
   }
 
-  async function byIngestion(told: Told[], signal: AbortSignal): Promise<Delivery> {
-    const parts = told.map((each) => ({
+  async function sendEvents(items: Item[], signal: AbortSignal): Promise<Delivery> {
+    const parts = items.map((each) => ({
       report: each.report,
-      events: progress.left(each.report, eventsFor(each)),
+      events: progress.remaining(each.report, eventsFor(each)),
       bytes: each.observation.bytes,
     }))
     const langfuse = await connected()
-    const { fates, notAccepted } = await inLane(`${baseUrl} ${publicKey}`, signal, () =>
+    const { results, notAccepted } = await runSerially(`${baseUrl} ${publicKey}`, signal, () =>
       ingest(langfuse, parts, progress, signal),
     )
-    if (!notAccepted) return deliveryOf(reportsOf(told), fates)
+    if (!notAccepted) return deliveryOf(reportsOf(items), results)
     if (api !== 'auto') throw new DeliveryError(`${STORES_NOTHING}: ${REMEDY}`)
-    way = 'otlp'
+    chosen = 'otlp'
     v4 = true
-    const delivery = await byOtlp(told, signal).catch((error: unknown) => {
+    const delivery = await sendSpans(items, signal).catch((error: unknown) => {
       if (!(error instanceof DeliveryError)) throw error
       throw new DeliveryError(`${STORES_NOTHING}, and of OpenTelemetry neither: ${error.message}`)
     })
     return {
       ...delivery,
-      trouble: delivery.trouble ?? `${STORES_NOTHING}; it gets OpenTelemetry from now on`,
+      reason: delivery.reason ?? `${STORES_NOTHING}; it gets OpenTelemetry from now on`,
     }
   }
 
-  /** Spans first: scores are of them, and have an endpoint of their own that every version keeps. */
-  async function byOtlp(told: Told[], signal: AbortSignal): Promise<Delivery> {
-    const due = told.filter(({ report }) => progress.left(report, [SPAN]).length > 0)
-    const spans = due.map(({ report, observation }) => spanPart(report, observation, settings))
-    const fates = await exportSpans(receiverOf(settings, v4), spans, signal)
-    for (const [report, fate] of fates)
-      if (fate === 'taken' || 'refused' in fate) progress.note(report, SPAN.id, fate)
-    const scores = told.flatMap((each) => {
+  /** Sends spans, then the scores that refer to them, through the ingestion endpoint that every version has. */
+  async function sendSpans(items: Item[], signal: AbortSignal): Promise<Delivery> {
+    const due = items.filter(({ report }) => progress.remaining(report, [SPAN]).length > 0)
+    const spans = due.map(({ report, observation }) => spanItem(report, observation, settings))
+    const results = await exportSpans(receiverOf(settings, v4), spans, signal)
+    for (const [report, result] of results)
+      if (result === 'accepted' || 'rejected' in result) progress.note(report, SPAN.id, result)
+    const scores = items.flatMap((each) => {
       const { report } = each
-      const fate = fates.get(report) ?? 'taken'
-      const events = fate === 'taken' ? progress.left(report, scoresFor(each)) : []
+      const result = results.get(report) ?? 'accepted'
+      const events = result === 'accepted' ? progress.remaining(report, scoresFor(each)) : []
       return events.length === 0 ? [] : [{ report, events, bytes: SCORES_BYTES }]
     })
-    const scored = await scoresTo(scores, signal)
-    return deliveryOf(reportsOf(told), new Map([...fates, ...scored]))
+    const scored = await sendScores(scores, signal)
+    return deliveryOf(reportsOf(items), new Map([...results, ...scored]))
   }
 
-  const scoresFor = ({ observation }: Told) =>
+  const scoresFor = ({ observation }: Item) =>
     scoresOf(observation, observation.otelTraceId, observation.otelId, environment)
 
-  /** Where they cannot be delivered, their spans have arrived all the same. */
-  async function scoresTo(
+  /** A failure here concerns the scores only: the spans have arrived. */
+  async function sendScores(
     scores: Parameters<typeof ingest>[1],
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<Report, Fate>> {
+  ): Promise<ReadonlyMap<Report, ItemResult>> {
     try {
-      return (await ingest(await connected(), scores, progress, signal)).fates
+      return (await ingest(await connected(), scores, progress, signal)).results
     } catch (error) {
       if (!(error instanceof DeliveryError)) throw error
-      const { message: again, unsure } = error
-      return new Map(scores.map(({ report }) => [report, { again, unsure }]))
+      const { message: retry, unsure } = error
+      return new Map(scores.map(({ report }) => [report, { retry, unsure }]))
     }
   }
 
@@ -116,26 +116,26 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
 
   return {
     name: 'langfuse',
-    batch: MOST,
-    start: FIRST,
+    batch: MAX_BATCH,
+    start: FIRST_BATCH,
     deadlineMs: timeoutMs,
     async deliver(reports, signal) {
-      const told = reports.map((report) => ({ report, observation: observationOf(report) }))
+      const items = reports.map((report) => ({ report, observation: observationOf(report) }))
       try {
-        return (await choose(signal)) === 'otlp'
-          ? await byOtlp(told, signal)
-          : await byIngestion(told, signal)
+        return (await chooseApi(signal)) === 'otlp'
+          ? await sendSpans(items, signal)
+          : await sendEvents(items, signal)
       } catch (error) {
-        if (error instanceof DeliveryError) way = undefined
+        if (error instanceof DeliveryError) chosen = undefined
         throw error
       }
     },
   }
 }
 
-const reportsOf = (told: Told[]) => told.map(({ report }) => report)
+const reportsOf = (items: Item[]) => items.map(({ report }) => report)
 
-/** The one span of a call. */
+/** Id in `progress` of a call's only span. */
 const SPAN = { id: 'span' }
 
 const STORES_NOTHING =

@@ -1,26 +1,24 @@
+import { LRUCache } from 'lru-cache'
 import type { Observation } from './observation.ts'
 
-/** As many traces as may have calls under way, or waiting, at once. */
+/** Traces with calls in progress or queued at the same time. */
 const MAX_TRACES = 5_000
 
 /**
- * Which call's question and answer a trace shows, where the server keeps one of each: the question of the call that began
- * first, the answer of the one that ended last. Of traces that this process has not seen for long, the call's own.
+ * Creates a function that decides which call sets a trace's input and output: the first call to begin, and the last to
+ * end. For a trace that is no longer remembered (LRU), the call sets both.
  */
 export function createTraceEnds() {
-  const traces = new Map<string, { startMs: number; endMs: number }>()
+  const traces = new LRUCache<string, { startMs: number; endMs: number }>({ max: MAX_TRACES })
 
   return function endsOf({ traceId, startMs, endMs }: Observation): { first: boolean; last: boolean } {
     const known = traces.get(traceId)
     const first = known === undefined || startMs < known.startMs
     const last = known === undefined || endMs >= known.endMs
-    traces.delete(traceId)
     traces.set(traceId, {
       startMs: first ? startMs : known.startMs,
       endMs: last ? endMs : known.endMs,
     })
-    const [oldest] = traces.keys()
-    if (traces.size > MAX_TRACES && oldest !== undefined) traces.delete(oldest)
     return { first, last }
   }
 }

@@ -27,7 +27,7 @@ test('every quantile is within 4.8 % of the exact one', () => {
   )
 })
 
-test('two added up bucket by bucket are the one of all their values', () => {
+test('two histograms merged bucket by bucket equal that of all values', () => {
   fc.assert(
     fc.property(durations, durations, (some, others) => {
       const sum = histogramOf(some)
@@ -48,6 +48,6 @@ test('a longer duration is in no lower bucket, and there are no more than 291 of
   )
 })
 
-test('nothing has no quantile', () => {
+test('an empty histogram has no quantile', () => {
   expect(quantile(new Map(), 0.5)).toBeUndefined()
 })

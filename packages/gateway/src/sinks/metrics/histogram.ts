@@ -1,22 +1,25 @@
-/** Each bucket ends a tenth above the one before it: a quantile is off by at most 1/21, which is 4.8 %. */
+/**
+ * DDSketch with γ = 1.1: each bucket ends 10 % above the previous one, so a quantile's relative error is at most 1/21,
+ * 4.8 %.
+ */
 const GROWTH = 1.1
-/** Eleven days, in microseconds. Nothing takes longer. */
+/** Last bucket: 11 days in microseconds, longer than any call. */
 const LAST = 290
 
-/** How often each bucket was met. Only those that were are there, so that two of them add up bucket by bucket. */
+/** Count by bucket number. Holds non-empty buckets only; two histograms merge bucket by bucket. */
 export type Histogram = Map<number, number>
 
-/** The bucket of a duration in milliseconds. The first holds everything up to a microsecond. */
+/** Returns the bucket of a duration in milliseconds. Bucket 0 holds up to 1 µs. */
 export function bucketOf(ms: number): number {
   const microseconds = ms * 1_000
   if (!(microseconds > 1)) return 0
   return Math.min(LAST, Math.ceil(Math.log(microseconds) / Math.log(GROWTH)))
 }
 
-/** As far from the bucket's beginning as from its end, in proportion. */
+/** Midpoint of a bucket, with equal relative distance to both ends. */
 const middleOf = (bucket: number) => (bucket === 0 ? 0.001 : (2 * GROWTH ** bucket) / (GROWTH + 1) / 1_000)
 
-/** The smallest duration that `part` of all are no longer than, in milliseconds; `undefined` of nothing. */
+/** Returns the quantile `part` (0 to 1) in milliseconds; `undefined` for an empty histogram. */
 export function quantile(histogram: Histogram, part: number): number | undefined {
   let left = 0
   for (const count of histogram.values()) left += count

@@ -1,15 +1,14 @@
 import * as z from 'zod/mini'
 
-/** What is counted in Redis for alerts and reports, by minute, team and agent. */
+/** Counters in Redis for alerts and reports, by minute, team and agent. */
 export type MetricsOptions = {
-  /** Seconds between two writes, as long as there are calls. Each is one command. @default 5 */
+  /** Seconds between two writes while there are calls; each write is one command. @default 5 */
   flushSeconds?: number
-  /** Hours the sums of a minute are kept; those of an hour are kept for 35 days. @default 26 */
+  /** Hours that minute counters are kept; hour counters are kept for 35 days. @default 26 */
   keepHours?: number
 }
 
-/** `keyLocking`: as for quotas, since both are in the same Redis. */
-export type MetricsSettings = Required<MetricsOptions> & { keyLocking: boolean }
+export type MetricsSettings = Required<MetricsOptions>
 
 export const metricsSchema = z.optional(
   z.union(
@@ -24,11 +23,8 @@ export const metricsSchema = z.optional(
   ),
 )
 
-/** `undefined`: nothing is counted. */
-export function metricsSettings(
-  given: false | MetricsOptions | undefined,
-  keyLocking: boolean,
-): MetricsSettings | undefined {
+/** Returns `undefined` if the option is `false`. */
+export function metricsSettings(given: false | MetricsOptions | undefined): MetricsSettings | undefined {
   if (given === false) return undefined
-  return { flushSeconds: given?.flushSeconds ?? 5, keepHours: given?.keepHours ?? 26, keyLocking }
+  return { flushSeconds: given?.flushSeconds ?? 5, keepHours: given?.keepHours ?? 26 }
 }

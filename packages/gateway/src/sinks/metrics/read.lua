@@ -1,10 +1,10 @@
--- Every row of several hashes at once: whatever the span of time, it is one command.
+-- Reads all rows of several hashes by one command.
 --
 -- Input:
---   KEYS[1]   a hash of rows, and so is every further key
+--   KEYS[1]   a hash of rows, like every further key
 --
 -- Output:
---   found  for each key its fields and values, one after the other; none where it is no hash
+--   found  for each key its fields and values, alternating; empty if the key is no hash
 
 local found = {}
 local function find(key)

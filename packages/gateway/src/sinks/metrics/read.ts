@@ -1,15 +1,15 @@
 import type { RedisClient } from '../../redis/connect.ts'
-import { createLink } from '../../redis/link.ts'
+import { createRedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
+import { type Counters, merge, namesOf, parseCounters } from './counters.ts'
 import { type Histogram, quantile } from './histogram.ts'
 import { keyOf, MS_OF } from './keys.ts'
-import { merge, namesOf, read, type Sums } from './minute.ts'
 import readSource from './read.lua'
 
 export type MetricsQuery = {
-  /** The first moment, as a date or in milliseconds since the epoch. The minute it is in counts whole. */
+  /** Start, as a date or in milliseconds since the epoch. Its whole minute is included. */
   from: Date | number
-  /** The moment after the last. */
+  /** End, exclusive. */
   to: Date | number
   /** Only this team's calls. */
   team?: string
@@ -19,48 +19,48 @@ export type MetricsQuery = {
   by?: 'minute' | 'hour'
 }
 
-/** Milliseconds, each off by at most 4.8 %; absent where there is no call to tell of. */
+/** Milliseconds, with a relative error of at most 4.8 %. Absent without calls. */
 export type Quantiles = { p50: number; p95: number; p99: number }
 
-/** Calls count in the minute in which they ended. Dollars are US dollars. */
+/** Calls count in the minute in which they ended. Costs are in US dollars. */
 export type MetricsTotals = {
   calls: number
-  /** Calls that failed, after all their attempts. */
+  /** Calls that failed after all their attempts. */
   errors: number
-  /** Calls whose caller left before the end. */
+  /** Calls whose caller cancelled. */
   aborted: number
-  /** Calls that the gateway refused, and by code. */
+  /** Calls that the gateway refused: all, and by refusal code. */
   refused: number
   refusals: Record<string, number>
-  /** Calls answered without upstream, by how: from a cache, or by sharing another's call. */
+  /** Calls answered without an upstream call of their own, by source: a cache, or another call in flight. */
   hits: Record<'exact' | 'semantic' | 'flight' | 'stale', number>
-  /** Tokens that upstream was paid for. `cachedInput` is part of `input`, `reasoning` of `output`. */
+  /** Tokens billed by upstream. `input` includes `cachedInput`, `output` includes `reasoning`. */
   tokens: { input: number; cachedInput: number; output: number; reasoning: number }
   costUsd: number
-  /** What hits would have cost. */
+  /** What the answers of cache hits would have cost. */
   savedUsd: number
-  /** The part of `costUsd` that embeddings cost. */
+  /** Part of `costUsd` spent on embeddings. */
   embeddingUsd: number
-  /** Calls whose cost is unknown. It is in no sum. */
+  /** Calls of unknown cost; no sum includes them. */
   unpriced: number
-  /** Calls whose tokens are estimated. */
+  /** Calls with estimated tokens. */
   estimated: number
-  /** Calls in which shared Redis took less part than it should. */
+  /** Calls that shared Redis did not fully serve. */
   degraded: number
-  /** Requests that left for upstream, retries included. */
+  /** Requests sent to upstream, retries included. */
   upstream: number
-  /** Of all calls that were not refused. */
+  /** Of all calls except refused ones. */
   latency?: Quantiles
-  /** Of those that upstream was asked for. */
+  /** Of calls that upstream answered. */
   upstreamLatency?: Quantiles
 }
 
-/** `at`: the beginning of the minute or hour, in milliseconds since the epoch. */
+/** Start of the minute or hour, in milliseconds since the epoch. */
 export type MetricsRow = MetricsTotals & { at: number; team: string; agent: string }
 
 export type Metrics = { rows: MetricsRow[]; summary: MetricsTotals }
 
-/** Two days of minutes, a year of hours. */
+/** Limit of one query: a week of minutes, or a year of hours. */
 const MAX_SPANS = 10_000
 const KEYS_AT_ONCE = 500
 const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
@@ -68,24 +68,24 @@ const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 const script = createScript(readSource, undefined)
 
 /**
- * What the gateways at this Redis have counted, by minute (or hour), team and agent, and all of it in one. Up to 500
- * minutes take one command. A client that is given is left open.
+ * Reads what all gateways at this Redis have counted, by minute (or hour), team and agent, and the sum. One command
+ * reads up to 500 minutes. A client passed in stays open.
  *
  * @example
  * const { rows, summary } = await readMetrics(redisUrl, { from: Date.now() - 3_600_000, to: Date.now() })
- * @throws RangeError for a span of time that is none, or holds more than 10,000 minutes.
- * @throws when Redis cannot be reached.
+ * @throws RangeError if `to` is before `from`, or more than 10,000 minutes or hours after it.
+ * @throws if Redis cannot be reached.
  */
 export async function readMetrics(redis: string | RedisClient, query: MetricsQuery): Promise<Metrics> {
   const { team, agent, by = 'minute' } = query
   const rows: MetricsRow[] = []
-  const all: Sums = new Map()
-  for (const { at, row, sums } of await fetchRows(redis, momentsOf(query), by)) {
+  const all: Counters = new Map()
+  for (const { at, row, counters } of await fetchRows(redis, momentsOf(query), by)) {
     const names = namesOf(row)
     if (names === undefined || (team ?? names.team) !== names.team || (agent ?? names.agent) !== names.agent)
       continue
-    rows.push({ at, ...names, ...totalsOf(sums) })
-    merge(all, sums)
+    rows.push({ at, ...names, ...totalsOf(counters) })
+    merge(all, counters)
   }
   return { rows, summary: totalsOf(all) }
 }
@@ -101,15 +101,17 @@ function momentsOf({ from, to, by = 'minute' }: MetricsQuery): number[] {
   return Array.from({ length: end - first }, (_, at) => (first + at) * ms)
 }
 
-type Found = { at: number; row: string; sums: Sums }
+type Found = { at: number; row: string; counters: Counters }
 
 async function fetchRows(
   redis: string | RedisClient,
   moments: number[],
   by: 'minute' | 'hour',
 ): Promise<Found[]> {
-  const link =
-    typeof redis === 'string' ? createLink(redis, { ...DEADLINES, onChange: () => undefined }) : undefined
+  const connection =
+    typeof redis === 'string'
+      ? createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
+      : undefined
   const found: Found[] = []
   try {
     for (let at = 0; at < moments.length; at += KEYS_AT_ONCE) {
@@ -120,22 +122,22 @@ async function fetchRows(
           some.map((moment) => keyOf(by, moment)),
           [],
         )
-      const hashes = (await (link ? link.ask(ask) : ask(redis as RedisClient))) as string[][]
+      const hashes = (await (connection ? connection.run(ask) : ask(redis as RedisClient))) as string[][]
       for (const [place, fields] of hashes.entries())
         for (let field = 0; field < fields.length; field += 2)
           found.push({
             at: some[place] ?? 0,
             row: fields[field] ?? '',
-            sums: read(fields[field + 1] ?? ''),
+            counters: parseCounters(fields[field + 1] ?? ''),
           })
     }
   } finally {
-    link?.close()
+    connection?.close()
   }
   return found
 }
 
-function totalsOf(sums: Sums): MetricsTotals {
+function totalsOf(sums: Counters): MetricsTotals {
   const of = (name: string) => sums.get(name) ?? 0
   const under = (prefix: string) =>
     [...sums].flatMap(([name, count]) =>

@@ -1,54 +1,55 @@
 import { randomUUID } from 'node:crypto'
-import type { Link } from '../../redis/link.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
-import { HOUR_MS } from './minute.ts'
+import { HOUR_MS } from './counters.ts'
 import type { MetricsSettings } from './options.ts'
 import writeSource from './write.lua'
-import { type Write, writeOf } from './write.ts'
+import { createWrite, type Write } from './write.ts'
 
-/** What one command adds at most: Redis does nothing else meanwhile, for a few milliseconds. */
+/** Calls of one command at most: it blocks Redis for a few milliseconds. */
 const BATCH = 1_000
 
 /**
- * Adds each call to the sums of its minute and of its hour, with one command for all calls of some seconds. A write that
- * failed may have happened: it is repeated as it was, under its number, before there is another one.
+ * Adds each call to its minute and hour, with one command per `flushSeconds`. After a failure it is unknown whether
+ * Redis applied the write: the same write, with the same number, is repeated before the next one.
  */
 export function createMetricsSink(
-  link: Link,
-  { flushSeconds, keepHours, keyLocking }: MetricsSettings,
+  redis: RedisConnection,
+  { flushSeconds, keepHours, keyLocking }: MetricsSettings & { keyLocking: boolean },
 ): Sink {
   const script = createScript(writeSource, keyLocking ? 'allow-key-locking' : undefined)
   const keepMs = keepHours * HOUR_MS
   const writer = randomUUID()
   let number = 0
-  let unsure: Write | undefined
+  let unconfirmed: Write | undefined
 
   async function deliver(reports: readonly Report[]): Promise<Delivery | undefined> {
-    if (unsure === undefined) {
+    if (unconfirmed === undefined) {
       number += 1
-      await perform(writeOf(reports, writer, number, keepMs, Date.now()))
+      await send(createWrite(reports, writer, number, keepMs, Date.now()))
       return undefined
     }
-    const earlier = unsure
+    const earlier = unconfirmed
     const rest = reports.filter((report) => !earlier.reports.has(report))
-    // By then Redis has forgotten whether it happened; to miss calls is better than to count them twice.
+    // After `keepMs` Redis has forgotten the write's number. Then the calls are dropped: missing calls are better than
+    // calls counted twice.
     const forgotten = Date.now() - earlier.at > keepMs
-    if (!forgotten) await perform(earlier)
-    unsure = undefined
+    if (!forgotten) await send(earlier)
+    unconfirmed = undefined
     if (rest.length === reports.length) return await deliver(reports)
-    const trouble = 'what Redis did not confirm for too long is not counted'
-    return forgotten ? { again: rest, refused: reports.length - rest.length, trouble } : { again: rest }
+    const reason = 'Redis did not confirm a write within keepHours: its calls are not counted'
+    return forgotten ? { retry: rest, rejected: reports.length - rest.length, reason } : { retry: rest }
   }
 
-  async function perform(write: Write) {
-    unsure = write
+  async function send(write: Write) {
+    unconfirmed = write
     try {
-      await link.ask((client) => script.run(client, write.keys, write.args))
+      await redis.run((client) => script.run(client, write.keys, write.args))
     } catch (error) {
       throw new DeliveryError(error instanceof Error ? error.message : 'unknown', { cause: error })
     }
-    unsure = undefined
+    unconfirmed = undefined
   }
 
   return {

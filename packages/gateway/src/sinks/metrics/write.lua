@@ -1,20 +1,19 @@
--- Adds sums to rows, and nothing a second time: a process numbers its writes, and does not begin one before it knows
--- how the last one ended. A row is names and whole numbers, as in "calls=3 cost=120"; what is garbage counts as nothing.
+-- Adds counters to rows, idempotently: a process numbers its writes, and starts the next one only after it knows the result
+-- of the previous one. A row has names and integers, such as "calls=3 cost=120"; invalid parts count as 0.
 --
 -- Input:
---   KEYS[1]   the number of this process's last write
---   ARGV[1]   the number of this one
---   ARGV[2]   for how long it is to be remembered, in ms
---   ARGV[3]   the most rows that a hash may have
--- Every further key is a hash of rows. For each there is, in the same order: for how long to keep it, in ms; how many
--- rows there are to add to; and of each row its field, the field that takes its place when the hash is full, and what
--- to add.
+--   KEYS[1]   number of this process's last write
+--   ARGV[1]   number of this write
+--   ARGV[2]   TTL of that number, in ms
+--   ARGV[3]   maximum number of rows of a hash
+-- Every further key is a hash of rows. For each of them, in the same order: its TTL in ms; the number of rows to add to; and
+-- per row its field, the field used instead when the hash is full, and the counters to add.
 --
 -- Output:
 --   1  added
 --   0  it had been added before
 
--- Doubles hold whole numbers up to here.
+-- Doubles hold integers exactly up to here.
 local MOST = 9007199254740991
 
 local function add(sums, text)

@@ -1,19 +1,23 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { SinkEnvironment } from '../backend.ts'
 
-/** Any OpenTelemetry backend: each call as a span with the GenAI semantic conventions. Off unless set. */
+/** Any OpenTelemetry backend: each call becomes a span with GenAI semantic conventions. Off unless set. */
 export type OtelOptions = {
   /**
-   * Where spans are sent, whole: usually ends in `/v1/traces`.
+   * Full address of the OTLP traces endpoint, usually ending in `/v1/traces`.
    * @default OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT with `/v1/traces`
    */
   url?: string
-  /** Sent with each request; keys belong here. @default OTEL_EXPORTER_OTLP_TRACES_HEADERS or OTEL_EXPORTER_OTLP_HEADERS */
+  /**
+   * Headers of each request, e.g. the API key. @default OTEL_EXPORTER_OTLP_TRACES_HEADERS or
+   * OTEL_EXPORTER_OTLP_HEADERS
+   */
   headers?: Record<string, string>
   /** @default OTEL_SERVICE_NAME, or 'llm-gateway' */
   serviceName?: string
   /**
-   * Milliseconds a request may take; then what it held is sent again. Longer, up to a minute, where those before it took long.
+   * Milliseconds one request may take before its records are sent again. Grows up to a minute after slow requests.
    * @default 5000
    */
   timeoutMs?: number
@@ -46,26 +50,28 @@ function canBeSent(given: Record<string, string>): boolean {
   }
 }
 
-export const otelSchema = z.union(
-  [
-    z.literal(false),
-    z.strictObject({
-      url: z.optional(url),
-      headers: z.optional(headers),
-      serviceName: z.optional(z.string().check(z.minLength(1))),
-      timeoutMs: z.optional(z.number().check(z.positive())),
-    }),
-  ],
-  'must be false, or { url }',
+export const otelSchema = z.optional(
+  z.union(
+    [
+      z.literal(false),
+      z.strictObject({
+        url: z.optional(url),
+        headers: z.optional(headers),
+        serviceName: z.optional(z.string().check(z.minLength(1))),
+        timeoutMs: z.optional(z.number().check(z.positive())),
+      }),
+    ],
+    'must be false, or { url }',
+  ),
 )
 
 /**
- * The environment is read only where the option switches it on: the program's own exporters use the same variables.
+ * Reads the environment only if the option is set: the program's own exporters use the same variables.
  * @throws GatewayOptionsError naming the field or variable at fault.
  */
 export function otelSettings(
   option: false | OtelOptions | undefined,
-  env: NodeJS.ProcessEnv,
+  { variables: env }: Pick<SinkEnvironment, 'variables'>,
 ): OtelSettings | undefined {
   if (option === false || option === undefined) return undefined
   return {
@@ -85,7 +91,7 @@ function urlFrom({
   throw new GatewayOptionsError('gateway.otel.url: set it, or OTEL_EXPORTER_OTLP_ENDPOINT')
 }
 
-/** `name=value,name=value`, percent-encoded. */
+/** Parses `name=value,name=value`, percent-encoded. */
 function headersFrom(env: NodeJS.ProcessEnv): Record<string, string> {
   const variable = env.OTEL_EXPORTER_OTLP_TRACES_HEADERS
     ? 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'

@@ -1,14 +1,14 @@
-import { deliveryOf } from '../parts.ts'
+import { deliveryOf } from '../batch.ts'
+import { exportSpans, type Receiver, type SpanItem } from '../otlp/export.ts'
+import { spanOf } from '../otlp/semconv.ts'
 import type { Report, Sink } from '../sink.ts'
-import { exportSpans, type Receiver, type SpanPart } from './export.ts'
-import { spanOf } from './genai.ts'
 import type { OtelSettings } from './options.ts'
 
-/** Any OpenTelemetry backend that takes OTLP over HTTP. */
+/** Creates a sink for any OpenTelemetry backend that accepts OTLP over HTTP. */
 export function createOtelSink({ url, headers, serviceName, timeoutMs }: OtelSettings): Sink {
   const receiver: Receiver = {
-    who: 'the OpenTelemetry backend',
-    keys: 'gateway.otel.headers',
+    name: 'the OpenTelemetry backend',
+    keysHint: 'gateway.otel.headers',
     url,
     headers,
     resource: { 'service.name': serviceName },
@@ -22,7 +22,7 @@ export function createOtelSink({ url, headers, serviceName, timeoutMs }: OtelSet
   }
 }
 
-function partOf(report: Report): SpanPart {
+function partOf(report: Report): SpanItem {
   const json = JSON.stringify(spanOf(report))
   return { report, json, bytes: Buffer.byteLength(json) }
 }

@@ -1,92 +1,98 @@
-import { attempt, type Fault } from '../../faults.ts'
-import { clearTimer, setTimer, signalAfter } from '../../timers.ts'
-import { goesOn, pauseMs, whileAlive } from '../drain.ts'
+import { backoffMs } from '../../util/backoff.ts'
+import { attempt, type Fault } from '../../util/faults.ts'
+import { clearTimer, setTimer, signalAfter } from '../../util/timers.ts'
+import { exitPauseMs, resumeDeliveries, watchedForExit } from '../exit-flush.ts'
 import { DeliveryError } from '../sink.ts'
 import type { Row } from './row.ts'
 import type { Spill } from './spill.ts'
 import type { Table } from './table.ts'
 
-/** After rows, more are likely; while there are none, one look costs one command. */
-const LOOK_MIN_MS = 1_000
-const LOOK_MAX_MS = 30_000
-/** Well within the lease. */
+/** Milliseconds between polls: short after rows were found, since more are likely; an empty poll costs one command. */
+const POLL = { min: 1_000, max: 30_000 }
+/** Milliseconds of one round; well within the lease. */
 const TURN_MS = 5_000
 
 export type Drain = {
-  /** Rows that this process has delivered for others, or for itself later. */
-  counts: { delivered: number; refused: number }
-  /** There is something to look for. */
-  soon: () => void
+  /** Rows of any process that this process took from the stream and delivered, or that were rejected. */
+  counts: { delivered: number; rejected: number }
+  /** Shortens the wait for the next poll: rows are there. */
+  pollSoon: () => void
   close: () => void
 }
 
 /**
- * Delivers what any process has put by: first to the table, then out of the stream. Who dies in between leaves a row in
- * both, and the table takes it only once. Its timers keep no program alive.
+ * Delivers spilled rows of all processes: writes them to the table, then deletes them from the stream. After a crash
+ * in between a row is in both, and the table ignores the duplicate. Its timers do not keep the process alive.
  */
-export function createDrain(spill: Spill, table: Table, say: (trouble: string) => void, fault: Fault): Drain {
-  const counts = { delivered: 0, refused: 0 }
-  let pause = LOOK_MIN_MS
+export function createDrain(
+  spill: Spill,
+  table: Table,
+  warn: (message: string) => void,
+  fault: Fault,
+): Drain {
+  const counts = { delivered: 0, rejected: 0 }
+  /** Empty polls in a row, plus 1: the back-off counts attempts from 1. */
+  let quietPolls = 1
   let timer: NodeJS.Timeout | undefined
-  let turning = false
+  let isPolling = false
   let closed = false
   schedule()
 
   function schedule() {
-    if (closed || turning) return
+    if (closed || isPolling) return
     clearTimer(timer)
-    const least = pauseMs()
+    const least = exitPauseMs()
     const due = () => {
-      if (pauseMs() > least) return schedule()
-      goesOn()
-      return look()
+      if (exitPauseMs() > least) return schedule()
+      resumeDeliveries()
+      return poll()
     }
-    const ms = Math.max(pause * (0.5 + Math.random() / 2), least)
+    const ms = Math.max(backoffMs(quietPolls, POLL), least)
     timer = setTimer(attempt, ms, due, fault, 'the drain of Supabase', schedule).unref()
   }
 
-  async function look() {
-    turning = true
+  async function poll() {
+    isPolling = true
     try {
-      const found = table.isAway() || (await whileAlive(turn))
-      // Rows may wait while another process is at them, which may have died of it.
-      pause = found || spill.waiting() > 0 ? LOOK_MIN_MS : Math.min(LOOK_MAX_MS, pause * 2)
+      const found = table.isUnavailable() || (await watchedForExit(drainOnce))
+      // Another process may hold the lease, and may have died with it: then rows wait.
+      quietPolls = found || spill.waiting() > 0 ? 1 : quietPolls + 1
     } catch (error) {
-      // Redis says for itself that it is away; the table does not.
+      // A Redis failure is logged by its connection; a failure of the table is not.
       if (error instanceof DeliveryError) {
-        say(error.message)
+        warn(error.message)
         await spill.leave().catch(() => undefined)
       }
-      pause = Math.min(LOOK_MAX_MS, pause * 2)
+      quietPolls += 1
     } finally {
-      turning = false
+      isPolling = false
       schedule()
     }
   }
 
-  /** True: there were rows. */
-  async function turn(): Promise<boolean> {
+  /** Resolves `true` if rows were found. */
+  async function drainOnce(): Promise<boolean> {
     let delivered: string[] = []
     for (let rounds = 0; ; rounds += 1) {
       const waiting = await spill.take(delivered)
       if (closed || waiting.length === 0) return rounds > 0
       const rows = waiting.flatMap(({ row }) => row ?? [])
-      const { refused, left, trouble } = await table.write(rows, signalAfter(TURN_MS))
-      if (trouble !== undefined) say(trouble)
-      const unwritten = new Set<Row | undefined>(left)
-      delivered = waiting.filter(({ row }) => row === undefined || !unwritten.has(row)).map(({ id }) => id)
+      const { rejected, unwritten, reason } = await table.write(rows, signalAfter(TURN_MS))
+      if (reason !== undefined) warn(reason)
+      const open = new Set<Row | undefined>(unwritten)
+      delivered = waiting.filter(({ row }) => row === undefined || !open.has(row)).map(({ id }) => id)
       const broken = waiting.length - rows.length
-      counts.refused += refused.length + broken
-      counts.delivered += rows.length - refused.length - left.length
+      counts.rejected += rejected.length + broken
+      counts.delivered += rows.length - rejected.length - unwritten.length
     }
   }
 
   return {
     counts,
-    soon() {
-      // What is about to happen must not be put off by every row.
-      if (pause === LOOK_MIN_MS) return
-      pause = LOOK_MIN_MS
+    pollSoon() {
+      // A poll due soon must not be delayed by every new row.
+      if (quietPolls === 1) return
+      quietPolls = 1
       schedule()
     },
     close() {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { faultOf, isOfARow } from './fault.ts'
+import { deliveryErrorFrom, isRowError } from './fault.ts'
 
 /** Statuses and codes as PostgREST pairs them (its reference, "Errors"). */
 const refusal = (status: number, code?: string) => ({
@@ -17,7 +17,7 @@ test.each([
   [500, '54000'],
   [413, undefined],
 ])('%i %s is the fault of a row', (status, code) => {
-  expect(isOfARow(refusal(status, code))).toBe(true)
+  expect(isRowError(refusal(status, code))).toBe(true)
 })
 
 test.each([
@@ -36,17 +36,20 @@ test.each([
   [400, 'PGRST204'],
   [400, '42703'],
   [405, '25006'],
-])('%i %s is nobody’s row', (status, code) => {
-  expect(isOfARow(refusal(status, code))).toBe(false)
+])('%i %s is not the error of a row', (status, code) => {
+  expect(isRowError(refusal(status, code))).toBe(false)
 })
 
-test('what is told names the remedy, and no more of what was said than its beginning', () => {
-  expect(faultOf(refusal(403, '42501'), 'llm_usage').message).toMatch(
+test('an error names the remedy and quotes only the start of the message', () => {
+  expect(deliveryErrorFrom(refusal(403, '42501'), 'llm_usage').message).toMatch(
     /^the key may not write to llm_usage.*grants/,
   )
-  expect(faultOf(refusal(404, 'PGRST205'), 'llm_usage').message).toMatch(/^there is no table llm_usage: run/)
-  expect(faultOf(refusal(503), 'llm_usage').message).toBe('HTTP 503 (said so)')
+  expect(deliveryErrorFrom(refusal(404, 'PGRST205'), 'llm_usage').message).toMatch(
+    /^there is no table llm_usage: run/,
+  )
+  expect(deliveryErrorFrom(refusal(503), 'llm_usage').message).toBe('HTTP 503 (said so)')
   expect(
-    faultOf({ status: 502, error: { message: `<html>\n${'x'.repeat(9_999)}` } }, 't').message.length,
+    deliveryErrorFrom({ status: 502, error: { message: `<html>\n${'x'.repeat(9_999)}` } }, 't').message
+      .length,
   ).toBe('HTTP 502 ()'.length + 160)
 })

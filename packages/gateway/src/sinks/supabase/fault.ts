@@ -1,29 +1,29 @@
 import { DeliveryError } from '../sink.ts'
 
-/** What supabase-js gives back instead of throwing. `status` 0: no answer came. */
-export type Refusal = {
+/** What supabase-js returns instead of throwing. `status` 0: no answer. */
+export type FailedResponse = {
   status: number
   error: { code?: string; message?: string }
 }
 
-/** SQLSTATE classes that speak of the values of a row: data exceptions, broken constraints, limits of a row's size. */
-const OF_A_ROW = /^(22|23|54)[0-9A-Z]{3}$/
+/** SQLSTATE classes of errors in a row's values: data exceptions, constraint violations, row size limits. */
+const ROW_ERROR = /^(22|23|54)[0-9A-Z]{3}$/
 const TOO_LARGE = 413
 
-/** True: one of the rows is at fault, and the others would be taken without it. */
-export const isOfARow = ({ status, error }: Refusal) =>
-  (typeof error.code === 'string' && OF_A_ROW.test(error.code)) || status === TOO_LARGE
+/** Tells whether one row caused the error, so that the others can be written without it. */
+export const isRowError = ({ status, error }: FailedResponse) =>
+  (typeof error.code === 'string' && ROW_ERROR.test(error.code)) || status === TOO_LARGE
 
 const MIGRATIONS = 'supabase/migrations of the gateway'
 
-/** Everything else is not the fault of rows: they are kept until somebody, or time, has mended it. */
-export function faultOf({ status, error }: Refusal, table: string): DeliveryError {
-  return new DeliveryError(`${remedy(status, error.code, table) ?? plain(status)}${wordsOf(error)}`)
+/** Builds the error for a failure that no row caused: rows are kept until it is fixed. */
+export function deliveryErrorFrom({ status, error }: FailedResponse, table: string): DeliveryError {
+  return new DeliveryError(`${remedy(status, error.code, table) ?? plain(status)}${errorDetails(error)}`)
 }
 
-/** A status, a code and the beginning of what was said: no row, no address, and no key. */
-export const wordsOf = ({ code, message }: Refusal['error']): string => {
-  // PostgREST's, or that of whatever answered in its place.
+/** Status, code and start of the message: no row, no address, no key. */
+export const errorDetails = ({ code, message }: FailedResponse['error']): string => {
+  // The message is PostgREST's, or that of a server in front of it.
   const said = [code, message].filter((part) => typeof part === 'string')
   const words = said
     .map((part) => part.replace(/\s+/g, ' ').slice(0, 160))

@@ -1,9 +1,12 @@
-import type { Policy } from '../../policy/policy.ts'
+import type { Policy } from '../../core/policy.ts'
 
 export const LIMITS_TABLE = 'llm_team_limits'
 export const LIMITS_KEY = 'version,team'
 
-/** What teams may use, for the tile that shows how much of it they do. Teams without limits are in it, too: they are known. */
+/**
+ * Builds the rows of `llm_team_limits`, for the tile that shows usage against limits. Includes teams without limits,
+ * so that they are listed.
+ */
 export function limitsOf({ version = 0, timezone = 'UTC', teams = {} }: Policy) {
   return Object.entries(teams).map(([team, { rpm, tpm, usdPerDay }]) => ({
     version,

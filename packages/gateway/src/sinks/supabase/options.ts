@@ -1,25 +1,28 @@
 import * as z from 'zod/mini'
-import { check, GatewayOptionsError } from '../../options-error.ts'
+import { check, GatewayOptionsError } from '../../core/options-error.ts'
+import type { SinkEnvironment } from '../backend.ts'
 
-/** How usage is written to Supabase: one row of `llm_usage` for each call. */
+/** Writes usage to Supabase: one row of `llm_usage` per call. */
 export type SupabaseOptions = {
   /** Address of the project. @default SUPABASE_URL */
   url?: string
   /** A secret key (`sb_secret_…`). @default SUPABASE_SECRET_KEY */
   secretKey?: string
-  /** The table, as the migration makes it. @default 'llm_usage' */
+  /** Table name, as created by the migration. @default 'llm_usage' */
   table?: string
   /**
-   * `redis`: rows only go to shared Redis, and processes that have the key write them. Such an agent needs neither `url`
-   * nor `secretKey`, but needs `gateway.redis`.
+   * `redis`: this process only spills rows to shared Redis, and processes with the key write them. It needs
+   * `gateway.redis`, but neither `url` nor `secretKey`.
    * @default 'direct'
    */
   via?: 'direct' | 'redis'
-  /** Rows that may wait in shared Redis, of all processes together; more wait in each process's own queue. @default 50000 */
+  /**
+   * Rows that may wait in shared Redis, from all processes; further rows wait in each process's queue. @default 50000
+   */
   maxSpilled?: number
 }
 
-/** `to`: absent for a process that only puts rows into Redis. */
+/** `to`: absent for a process that only spills rows to Redis. */
 export type SupabaseSettings = {
   to?: { url: string; secretKey: string }
   table: string
@@ -32,28 +35,31 @@ const key = z.string().check(
   z.refine((value) => !value.startsWith('sb_publishable_'), 'is a publishable key: rows need a secret one'),
 )
 
-export const supabaseSchema = z.union(
-  [
-    z.literal(false),
-    z.strictObject({
-      url: z.optional(address),
-      secretKey: z.optional(key),
-      table: z.optional(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a table'))),
-      via: z.optional(z.enum(['direct', 'redis'])),
-      maxSpilled: z.optional(z.number().check(z.int(), z.positive())),
-    }),
-  ],
-  'must be false, or say where rows go',
+export const supabaseSchema = z.optional(
+  z.union(
+    [
+      z.literal(false),
+      z.strictObject({
+        url: z.optional(address),
+        secretKey: z.optional(key),
+        table: z.optional(
+          z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a table')),
+        ),
+        via: z.optional(z.enum(['direct', 'redis'])),
+        maxSpilled: z.optional(z.number().check(z.int(), z.positive())),
+      }),
+    ],
+    'must be false, or { url, secretKey, table, via, maxSpilled }',
+  ),
 )
 
 /**
- * `undefined`: nothing is written. Without options it is the environment that switches it on, with both of its variables.
+ * Returns `undefined` if off. Without the option, the two environment variables together switch it on.
  * @throws GatewayOptionsError naming what is missing.
  */
-export function supabaseSettingsOf(
+export function supabaseSettings(
   given: false | SupabaseOptions | undefined,
-  env: NodeJS.ProcessEnv,
-  hasRedis: boolean,
+  { variables: env, hasRedis }: Pick<SinkEnvironment, 'variables' | 'hasRedis'>,
 ): SupabaseSettings | undefined {
   if (given === false) return undefined
   const { table = 'llm_usage', via = 'direct', maxSpilled = 50_000 } = given ?? {}

@@ -1,15 +1,15 @@
--- Puts rows by for whoever can deliver them. What does not fit any more stays with who brought it, where it is counted
--- when it is lost: a stream that trimmed itself would lose rows silently. A row may come twice, and does no harm.
+-- Appends rows to a bounded stream, from where any process delivers them. Rows that do not fit stay with the caller, which
+-- counts them if they are lost: XADD with MAXLEN would drop rows silently. A duplicate row does no harm.
 --
 -- Input:
 --   KEYS[1]   the stream of rows
---   ARGV[1]   how many rows it may hold
---   ARGV[2]   how long it is kept from now on, in ms
+--   ARGV[1]   maximum number of rows
+--   ARGV[2]   TTL of the stream from now on, in ms
 --   the rest  rows, each as JSON
 --
 -- Output:
---   1  how many of the rows were taken, from the first on
---   2  how many are there now
+--   1  number of rows appended, from the first on
+--   2  number of rows in the stream
 
 local function length()
   local found = redis.pcall('XLEN', KEYS[1])

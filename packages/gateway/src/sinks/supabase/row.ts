@@ -1,30 +1,30 @@
-import type { CallRecord } from '../../account/record.ts'
+import type { CallRecord } from '../../core/record.ts'
 
-/** A row of `llm_usage`, as JSON. What is not known is not in it: the table says what stands there instead. */
+/** A row of `llm_usage` as JSON. Unknown values are left out: the table has defaults for them. */
 export type Row = { request_id: string } & Record<string, string | number | boolean | string[]>
 
-/** Ids, names and words. Longer ones would not be in an index, and help nobody. */
+/** Longest id, name or word in characters; longer ones do not fit an index. */
 const MAX_NAME = 200
 const MAX_TEXT = 500
 const MAX_TAGS = 50
 const MAX_INTEGER = 2 ** 31 - 1
-/** A 64-bit integer holds more, JSON's numbers do not. */
+/** Largest integer that JSON numbers hold exactly; a 64-bit column holds more. */
 const MAX_COUNT = Number.MAX_SAFE_INTEGER
-/** The most that `numeric(18, 9)` holds in whole dollars. */
+/** Whole dollars that `numeric(18, 9)` holds. */
 const MAX_USD = 999_999_999
 
-/** What of a record goes into the table: never what was asked or answered. Always a row that the table takes. */
+/** Builds a call's row, without question and answer. Clamps values so that the table always accepts it. */
 export function rowOf(record: CallRecord): Row {
   const { usage } = record
   const row = {
     request_id: name(record.id),
-    at: new Date(record.at).toISOString(),
+    at: new Date(record.startedAt).toISOString(),
     agent: name(record.agent),
     team: name(record.team),
     operation: name(record.operation),
     path: name(record.path),
     stream: record.stream,
-    model_asked: name(record.modelAsked),
+    model_asked: name(record.requestedModel),
     model: name(record.model),
     route: name(record.route),
     cache: name(record.cache),
@@ -56,7 +56,7 @@ export function rowOf(record: CallRecord): Row {
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)) as Row
 }
 
-/** Postgres has no NUL in its texts, and no half of a surrogate pair. */
+/** Removes NULs and lone surrogates, which Postgres rejects. */
 function text(value: string, max: number): string
 function text(value: string | undefined, max: number): string | undefined
 function text(value: string | undefined, max: number): string | undefined {
@@ -72,6 +72,6 @@ function name(value: string | undefined): string | undefined {
 const count = (value: number | undefined, max = MAX_COUNT) =>
   value === undefined || Number.isNaN(value) ? undefined : Math.min(max, Math.max(0, Math.round(value)))
 
-/** As a text: a decimal number that no reader on the way makes a binary one of. */
+/** A decimal string, so that no reader converts it to a binary fraction. */
 const dollars = (value: number | undefined) =>
   value === undefined || Number.isNaN(value) ? undefined : Math.min(MAX_USD, Math.max(0, value)).toFixed(9)

@@ -1,6 +1,5 @@
-import type { Policy } from '../../policy/policy.ts'
-import type { Link } from '../../redis/link.ts'
-import type { Say } from '../../say.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { SinkDeps } from '../backend.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
 import { createDrain } from './drain.ts'
 import { LIMITS_KEY, LIMITS_TABLE, limitsOf } from './limits.ts'
@@ -9,100 +8,100 @@ import { type Row, rowOf } from './row.ts'
 import { createSpill, type Spill } from './spill.ts'
 import { createTable, type Table } from './table.ts'
 
-type House = {
-  /** The one in force. */
-  policy: () => Policy
-  /** Shared Redis; without it, rows wait in this process alone. */
-  link: Link | undefined
-  /** For Upstash: scripts lock their keys and not the whole database. */
-  keyLocking: boolean
-  say: Say
-}
-
 const BATCH = 500
-/** After limits could not be told. */
+/** Milliseconds before limits are written again after a failure. */
 const LIMITS_PAUSE_MS = 60_000
 
-/** Reports and, in the same order, their rows. */
+/** Reports, and their rows in the same order. */
 type Batch = { reports: readonly Report[]; rows: Row[]; signal: AbortSignal }
 
 /**
- * One row for each call. To Supabase if it can be reached; else into Redis, if that can be; else they stay in this
- * process's queue, and the oldest give way there.
+ * Creates the sink that writes one row per call: to Supabase; if that fails, to Redis; if that fails too, rows stay in
+ * this process's queue, which drops the oldest when full.
  */
-export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSettings, house: House): Sink {
-  const { policy, link, keyLocking, say } = house
-  const spill = link && createSpill(link, { table: name, maxRows: maxSpilled, keyLocking })
+export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSettings, deps: SinkDeps): Sink {
+  const { policy, redis, keyLocking, warn } = deps
+  const spill = redis && createSpill(redis, { table: name, maxRows: maxSpilled, keyLocking })
   const table = to && createTable({ table: name, to })
   const drain =
     spill &&
     table &&
-    createDrain(spill, table, (trouble) => say('supabase drain', `supabase: ${trouble}`), link.fault)
-  /** The policy whose limits are known there. */
-  let told: Policy | undefined
+    createDrain(
+      spill,
+      table,
+      (reason) => warn('GW_SUPABASE_DRAIN_FAILED', `supabase: ${reason}`),
+      redis.fault,
+    )
+  /** Policy whose limits are in the table. */
+  let writtenPolicy: Policy | undefined
   let limitsNotBefore = 0
 
   async function deliver(reports: readonly Report[], signal: AbortSignal): Promise<Delivery> {
     const batch = { reports, rows: reports.map(({ record }) => rowOf(record)), signal }
-    if (table === undefined) return await putBy(batch, undefined)
+    if (table === undefined) return await spillRows(batch, undefined)
     if (spill === undefined) return await write(table, batch)
-    const spared = table.isAway()
+    const skippedTable = table.isUnavailable()
     try {
-      if (!spared) return await write(table, batch)
+      if (!skippedTable) return await write(table, batch)
     } catch (error) {
       if (!(error instanceof DeliveryError)) throw error
     }
     try {
-      return await putBy(batch, table.trouble())
+      return await spillRows(batch, table.lastError())
     } catch (error) {
-      // With Redis gone, too, even an early try is better than none.
-      if (spared) return await write(table, batch)
+      // With Redis down as well, a retry before the back-off ends is better than none.
+      if (skippedTable) return await write(table, batch)
       throw error
     }
   }
 
   async function write(table: Table, { reports, rows, signal }: Batch): Promise<Delivery> {
-    const { refused, left, trouble } = await table.write(rows, signal)
-    if (spill !== undefined && spill.waiting() > 0) drain?.soon()
-    await tellLimits(table, signal)
-    const missing = new Set(left)
+    const { rejected, unwritten, reason } = await table.write(rows, signal)
+    if (spill !== undefined && spill.waiting() > 0) drain?.pollSoon()
+    await writeLimits(table, signal)
+    const missing = new Set(unwritten)
     return {
-      again: reports.filter((_, at) => missing.has(rows[at] as Row)),
-      refused: refused.length,
-      ...(trouble === undefined ? {} : { trouble }),
+      retry: reports.filter((_, at) => missing.has(rows[at] as Row)),
+      rejected: rejected.length,
+      ...(reason === undefined ? {} : { reason }),
     }
   }
 
-  /** Once for each policy, and no row waits for it: without limits, one tile has less to show. */
-  async function tellLimits(table: Table, signal: AbortSignal) {
+  /** Writes limits once per policy. Rows do not depend on it: without limits one tile shows less. */
+  async function writeLimits(table: Table, signal: AbortSignal) {
     const current = policy()
-    if (current === told || performance.now() < limitsNotBefore) return
+    if (current === writtenPolicy || performance.now() < limitsNotBefore) return
     const limits = limitsOf(current)
     if (limits.length === 0) return
     limitsNotBefore = performance.now() + LIMITS_PAUSE_MS
     try {
       await table.replace(LIMITS_TABLE, limits, LIMITS_KEY, signal)
       limitsNotBefore = 0
-      told = current
+      writtenPolicy = current
     } catch (error) {
-      say('supabase limits', `supabase: the limits of teams are not known there: ${wordsOf(error)}`)
+      warn('GW_SUPABASE_LIMITS_FAILED', `supabase: team limits could not be written: ${messageOf(error)}`)
     }
   }
 
-  async function putBy({ reports, rows }: Batch, why: string | undefined): Promise<Delivery> {
-    const because = why === undefined ? '' : `${why}; `
-    if (spill === undefined) throw new DeliveryError(`${because}there is no Redis`)
-    const taken = await take(spill, rows, because)
-    drain?.soon()
-    const trouble = taken < rows.length ? `${because}there is no room left in Redis` : why
-    return { spilled: taken, again: reports.slice(taken), ...(trouble === undefined ? {} : { trouble }) }
+  async function spillRows({ reports, rows }: Batch, why: string | undefined): Promise<Delivery> {
+    const prefix = why === undefined ? '' : `${why}; `
+    if (spill === undefined)
+      throw new DeliveryError(`${prefix}there is no Redis to spill to: set gateway.redis`)
+    const taken = await take(spill, rows, prefix)
+    drain?.pollSoon()
+    const reason = taken < rows.length ? `${prefix}there is no room left in Redis` : why
+    return {
+      spilled: taken,
+      retry: reports.slice(taken),
+      ...(reason === undefined ? {} : { reason }),
+    }
   }
 
   async function take(spill: Spill, rows: Row[], because: string): Promise<number> {
     try {
       return await spill.put(rows)
     } catch (error) {
-      throw new DeliveryError(`${because}Redis does not take them: ${wordsOf(error)}`, { cause: error })
+      throw new DeliveryError(`${because}Redis does not take them: ${messageOf(error)}`, { cause: error })
     }
   }
 
@@ -115,4 +114,4 @@ export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSett
   }
 }
 
-const wordsOf = (error: unknown) => (error instanceof Error ? error.message.slice(0, 160) : 'unknown')
+const messageOf = (error: unknown) => (error instanceof Error ? error.message.slice(0, 160) : 'unknown')

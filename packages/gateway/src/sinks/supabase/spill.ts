@@ -1,47 +1,48 @@
 import { randomUUID } from 'node:crypto'
-import { isObject, parseObject } from '../../json.ts'
-import type { Link } from '../../redis/link.ts'
+import { isObject, parseObject } from '../../core/json.ts'
+import type { RedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import putSource from './put.lua'
 import type { Row } from './row.ts'
 import takeSource from './take.lua'
 
-/** A row that waits, by its place in the stream. `undefined`: what is there is no row. */
-export type Waiting = { id: string; row: Row | undefined }
+/** A row in the stream, by its stream id. `row` is `undefined` if the value is not a row. */
+export type SpilledRow = { id: string; row: Row | undefined }
 
 export type Spill = {
   /**
-   * How many of the rows are put by, from the first on: fewer than all when there is no more room.
-   * @throws when Redis is away or full, and none was taken.
+   * Appends rows. Resolves with how many were stored, from the first on: fewer than all if the stream is full.
+   * @throws if Redis is down or full and stored none.
    */
   put: (rows: readonly Row[]) => Promise<number>
-  /** Forgets what is delivered, and gives the next ones; none while another process is at it. */
-  take: (delivered: string[]) => Promise<Waiting[]>
-  /** Lets others have a try. */
+  /** Deletes delivered rows and returns the next ones; none while another process holds the lease. */
+  take: (delivered: string[]) => Promise<SpilledRow[]>
+  /** Releases the lease. */
   leave: () => Promise<void>
-  /** Rows there, as last seen. */
+  /** Rows in the stream, as last seen. */
   waiting: () => number
 }
 
-/** Longer than one turn of who drains takes, upserts and all. */
+/** Longer than one round of the drain, including its writes. */
 const LEASE_MS = 10_000
-/** Renewed with every row; rows that nobody came for in all that time are lost. */
+/** Renewed by every row; rows that no process drains within this time are lost. */
 const KEEP_MS = 7 * 24 * 3_600_000
-/** In one command: Redis serves nobody else meanwhile. */
+/** Rows of one command: it blocks Redis. */
 const PUT_AT_ONCE = 100
 const TAKE_AT_ONCE = 250
 
 export const spillKeyOf = (table: string): string =>
   table === 'llm_usage' ? 'gw:{usage}:spill' : `gw:{usage}:spill:${table}`
 
-/** Rows that Supabase cannot take at the moment, in a bounded stream that all processes share. */
+/** Creates the spill: a bounded Redis stream, shared by all processes, for rows that Supabase cannot take now. */
 export function createSpill(
-  link: Link,
+  redis: RedisConnection,
   { table, maxRows, keyLocking }: { table: string; maxRows: number; keyLocking: boolean },
 ): Spill {
   const stream = spillKeyOf(table)
   const lease = `${stream}:lease`
-  // Rows must not take what a full Redis has left for quotas; taking rows out of it helps.
+  // Appending must not use the last memory of a full Redis, which quotas need; taking rows frees memory, so it may run
+  // then.
   const putting = createScript(putSource, keyLocking ? 'allow-key-locking' : undefined)
   const taking = createScript(takeSource, keyLocking ? 'allow-key-locking' : 'allow-oom')
   const name = randomUUID()
@@ -52,7 +53,7 @@ export function createSpill(
     while (taken < rows.length) {
       const some = rows.slice(taken, taken + PUT_AT_ONCE).map((row) => JSON.stringify(row))
       try {
-        const reply = await link.ask((client) => putting.run(client, [stream], [maxRows, KEEP_MS, ...some]))
+        const reply = await redis.run((client) => putting.run(client, [stream], [maxRows, KEEP_MS, ...some]))
         const [fits, there] = reply as [number, number]
         waiting = there
         taken += fits
@@ -65,8 +66,8 @@ export function createSpill(
     return taken
   }
 
-  async function take(atMost: number, delivered: string[]): Promise<Waiting[]> {
-    const reply = await link.ask((client) =>
+  async function take(atMost: number, delivered: string[]): Promise<SpilledRow[]> {
+    const reply = await redis.run((client) =>
       taking.run(client, [stream, lease], [name, LEASE_MS, atMost, ...delivered]),
     )
     const [left, entries] = reply as [number, [string, string[]][]]

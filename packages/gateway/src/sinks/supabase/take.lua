@@ -1,18 +1,17 @@
--- Forgets rows that have been delivered, and gives the next ones to who holds the lease. They stay in the stream until
--- they are delivered: who dies in between leaves them to the next, who delivers some of them again. The lease only
--- spares two the same work.
+-- Deletes delivered rows, and returns the next ones to the process with the lease. Rows stay in the stream until they are
+-- delivered: after a crash, the next process delivers some of them again. The lease only avoids duplicate work.
 --
 -- Input:
 --   KEYS[1]   the stream of rows
 --   KEYS[2]   the lease
---   ARGV[1]   who asks
---   ARGV[2]   how long the lease lasts, in ms
---   ARGV[3]   how many rows at most; 0: none, and the lease is let go
---   the rest  ids that have been delivered
+--   ARGV[1]   id of the calling process
+--   ARGV[2]   duration of the lease, in ms
+--   ARGV[3]   maximum number of rows; 0 releases the lease
+--   the rest  ids of delivered rows
 --
 -- Output:
---   1  how many rows are left
---   2  ids and fields of the next ones; none: the stream is empty, or somebody else is at it
+--   1  number of rows left
+--   2  ids and fields of the next rows; empty if the stream is empty, or another process holds the lease
 
 local function length()
   local found = redis.pcall('XLEN', KEYS[1])
@@ -27,9 +26,9 @@ local function next_rows(left)
     redis.call('DEL', KEYS[2])
     holder = false
   end
-  local ours = not holder or holder == ARGV[1]
-  if left == 0 or ARGV[3] == '0' or not ours then
-    if holder and ours then redis.call('DEL', KEYS[2]) end
+  local own = not holder or holder == ARGV[1]
+  if left == 0 or ARGV[3] == '0' or not own then
+    if holder and own then redis.call('DEL', KEYS[2]) end
     return {}
   end
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])

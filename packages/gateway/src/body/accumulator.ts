@@ -1,0 +1,178 @@
+import { isUtf8 } from 'node:buffer'
+import { isObject, type JsonObject, object, parseObject } from '../core/json.ts'
+import type { Operation } from '../core/operation.ts'
+import { type Answer, MAX_ANSWER_CHARS, type ObservedAnswer } from '../core/recording.ts'
+import { isUnwieldy } from '../util/json-limits.ts'
+import type { ChunkLog, Entry } from './chunk-log.ts'
+import { mayTellUsage } from './chunks.ts'
+import { createEdges } from './edges.ts'
+import type { Format } from './format.ts'
+import type { SseEvent } from './sse.ts'
+import { isWholeUsage, serviceTier, usageFrom } from './usage.ts'
+import { createWritten, writeWhole } from './written.ts'
+
+export type AnswerAccumulator = ReturnType<typeof createAccumulator>
+
+type Kind = { operation: Operation; format: Format | undefined; streamed: boolean; asAsked: boolean }
+
+/** Accumulates a body: whether it has ended, the usage it reports, the answer it holds. */
+export function createAccumulator(log: ChunkLog, { operation, format, streamed, asAsked }: Kind) {
+  // Usage is in one of the last events, which are kept even if the answer is too long to be.
+  const tail: SseEvent[] = []
+  const edges = createEdges()
+  /** Texts of events that were evicted. */
+  const written = createWritten()
+  /** Bytes of events too long to be parsed. */
+  let unparsedBytes = 0
+  let answered: { answer: Answer | undefined } | undefined
+  /** Whether the answer's text has the same bytes as the body. */
+  let isExact = true
+  /** A body with more parts than are built for the gateway alone: it is passed on, and only its usage is read. */
+  let isPassedOn = false
+
+  const keptEvents = () => log.kept().flatMap((entry) => entry.events)
+
+  function assemble(): Answer | undefined {
+    const entries = log.whole()
+    if (entries === undefined) return undefined
+    if (!streamed) {
+      if (operation === 'embeddings' && isLarge(entries)) return undefined
+      const bytes = bytesOf(entries)
+      isExact = isText(bytes)
+      const text = decoder.decode(bytes)
+      // The output of a Response shows what hosted tools cost.
+      isPassedOn = operation !== 'responses' && isUnwieldy(text, MAX_ANSWER_CHARS)
+      return isPassedOn ? undefined : parse(text)
+    }
+    const json = format?.assemble(entries.flatMap((entry) => entry.events))
+    return json && { text: JSON.stringify(json), json }
+  }
+
+  function withMangledFlag(): Answer | undefined {
+    const answer = assemble()
+    return answer && !isUtf8(bytesOf(log.whole() ?? [])) ? { ...answer, isMangled: true } : answer
+  }
+
+  /** Parses the answer once, at the first use: many streams need none. */
+  function answer(): Answer | undefined {
+    answered ??= { answer: attempt(withMangledFlag) }
+    return answered.answer
+  }
+
+  /** Returns the object that holds the usage, without parsing vectors. */
+  function withUsage(): JsonObject {
+    if (streamed) return usageIn(tail)
+    if (operation === 'embeddings' || log.whole() === undefined) return edges.usage() ?? {}
+    const json = answer()?.json
+    return (isPassedOn ? edges.usage() : json) ?? {}
+  }
+
+  /** Adds the texts of events. An event or answer of an unknown kind counts by its bytes. */
+  function write(events: readonly SseEvent[]): void {
+    for (const event of events)
+      if (!event.raw && attempt(() => format?.produced([event], written.say) ?? true) === undefined)
+        written.say('', event.data)
+  }
+
+  /** Adds every text that the model has written. Vectors are no text. */
+  function writeAll(): void {
+    if (operation === 'embeddings') return
+    if (streamed) {
+      write(keptEvents())
+      return
+    }
+    const json = format === undefined ? undefined : answer()?.json
+    const isUnderstood = json !== undefined && attempt(() => writeWhole(json, written.say)) === true
+    if (!isUnderstood) written.say('', textOf(log.kept()))
+  }
+
+  return {
+    /** Returns the answer, if it may be replayed or converted. */
+    answer() {
+      const found = asAsked ? answer() : undefined
+      return isExact ? found : undefined
+    },
+    /** Marks the answer as incomplete: events that the SDK reads came after the end. */
+    goesOn() {
+      answered = { answer: undefined }
+    },
+    /** Returns the `error` of a refusal, which is JSON even if a stream was requested. */
+    error: () => (streamed ? undefined : answer()?.json.error),
+    /** Adds the texts of events that the log evicts. */
+    addEvicted: write,
+    /** Notes one read. Returns how its first terminal event ends the answer; `undefined` without one. */
+    note(bytes: Uint8Array, events: readonly SseEvent[]): 'complete' | 'failed' | undefined {
+      if (!streamed) edges.push(bytes)
+      for (const event of events) {
+        if (event.raw) {
+          unparsedBytes += Buffer.byteLength(event.data)
+          continue
+        }
+        tail.push(event)
+        if (tail.length > 3) tail.shift()
+        if (format?.fails(event)) return 'failed'
+        if (format?.ends(event)) return 'complete'
+      }
+      return undefined
+    },
+    /** Returns whether every choice is complete, even without the end. */
+    finished: () => streamed && format?.finished(keptEvents()) === true,
+    /** Returns what was seen of the answer. `complete`: it has ended. */
+    seen(complete: boolean): ObservedAnswer {
+      const last = withUsage()
+      const usage = usageFrom(last)
+      if (usage) {
+        // The last chunk but `[DONE]` counts the whole answer; usage in any other chunk may be a running count.
+        const final = complete || (streamed && tail.some((event) => format?.isUsageOnly(event) === true))
+        const whole = final && asAsked && isWholeUsage(operation, last)
+        return { usage, whole, tier: serviceTier(last), produced: [], unkept: 0 }
+      }
+      writeAll()
+      return { usage: undefined, produced: written.texts(), unkept: unparsedBytes + written.beyond() }
+    },
+  }
+}
+
+/** Returns `undefined` if reading throws, e.g. on JSON nested deeper than the stack allows: it is passed on unparsed. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns the object with the usage: one of the last chunks, or the response in a terminal event. */
+function usageIn(tail: readonly SseEvent[]): JsonObject {
+  for (const { data } of tail.toReversed()) {
+    if (!mayTellUsage(data)) continue
+    const json = parseObject(data) ?? {}
+    if (isObject(json.usage)) return json
+    const response = object(json.response)
+    if (isObject(response.usage)) return response
+  }
+  return {}
+}
+
+/** Returns `undefined` for a body that is no JSON object. */
+function parse(text: string): Answer | undefined {
+  const json = parseObject(text)
+  return json && { text, json }
+}
+
+const isLarge = (entries: readonly Entry[]) =>
+  entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) > MAX_ANSWER_CHARS
+
+export function bytesOf(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
+  const [only] = entries
+  return (
+    entries.length === 1 && only ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
+  ) as Uint8Array<ArrayBuffer>
+}
+
+/** Returns whether bytes are UTF-8 without a byte order mark, which decoding would remove. */
+const isText = (bytes: Uint8Array) =>
+  isUtf8(bytes) && !(bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
+
+const decoder = new TextDecoder()
+const textOf = (entries: readonly Entry[]) => decoder.decode(bytesOf(entries))

@@ -1,0 +1,59 @@
+import { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { isMutable } from './sealed.ts'
+
+/** Upstream's answer: its head, and a body to be read once, in pieces. */
+export type UpstreamResponse = Pick<
+  Response,
+  'ok' | 'status' | 'statusText' | 'headers' | 'url' | 'type' | 'redirected'
+> & { body: ByteReader | undefined; mutable?: boolean }
+
+export type ByteReader = {
+  read: () => Promise<{ done: boolean; value?: Uint8Array | undefined }>
+  /** Stops upstream: the rest is not needed. */
+  cancel: (reason: unknown) => Promise<void>
+}
+
+/** Wraps the answer of a `fetch`. `own`: the program's own `fetch`, whose answers may lack members. */
+export function fromResponse(response: Response, own = false): UpstreamResponse {
+  const { ok, status, statusText, url, type, redirected, body } = response
+  const headers = own ? headersOf(response) : response.headers
+  return {
+    ok,
+    status,
+    statusText,
+    headers,
+    url,
+    type,
+    redirected,
+    ...(own && { mutable: isMutable(headers) }),
+    body: isNone(body) ? bodyless(response) : readable(body).getReader(),
+  }
+}
+
+const isNone = (value: unknown): value is null | undefined => value === null || value === undefined
+
+/** Accepts whatever has `get` and `entries`, such as a Map: the SDK uses no other members. */
+function headersOf({ headers }: Response): Headers {
+  return headers instanceof Headers ? headers : new Headers([...(headers as Headers).entries()])
+}
+
+/** Reads objects that tests return in place of a Response: they may have only `text()`, as the SDK needs no more. */
+function bodyless(response: Pick<Response, 'text'>): ByteReader | undefined {
+  if (response instanceof Response) return undefined
+  let isRead = false
+  return {
+    async read() {
+      if (isRead) return { done: true }
+      isRead = true
+      return { done: false, value: new TextEncoder().encode(await response.text()) }
+    },
+    async cancel() {
+      isRead = true
+    },
+  }
+}
+
+/** Converts Node's streams, which a program's own transport may return. */
+function readable(body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  return 'getReader' in body ? body : (NodeReadableStream.from(body) as ReadableStream<Uint8Array>)
+}

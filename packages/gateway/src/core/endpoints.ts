@@ -1,0 +1,71 @@
+import type { Operation } from './operation.ts'
+
+/** Matches a URL to a governed operation; `undefined`: it is not governed. `model`: set if the path names the model. */
+export type MatchEndpoint = (url: string) => { operation: Operation; model?: string } | undefined
+
+const OPERATIONS: Record<string, Operation> = {
+  '/chat/completions': 'chat',
+  '/responses': 'responses',
+  '/embeddings': 'embeddings',
+  '/completions': 'completions',
+}
+
+/** Returns the path below the client's base, query included; `undefined`: the URL is elsewhere. */
+export type RelativePath = (url: string) => string | undefined
+
+/** Matches URLs that begin with the client's base, which is read on each call because it may change. */
+export function pathBelowBase(baseURL: () => string): RelativePath {
+  return (url) => {
+    const [base = '', baseQuery] = baseURL().split('?', 2)
+    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    const rest = url.startsWith(prefix) ? url.slice(prefix.length) : undefined
+    if (rest === undefined || !rest.startsWith('/')) return undefined
+    return baseQuery === undefined || rest.includes('?') ? rest : `${rest}?${baseQuery}`
+  }
+}
+
+/** Returns the part after the version, as OpenAI's SDKs write paths. */
+export const pathAfterVersion: RelativePath = (url) =>
+  /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ??
+  /\/(?:chat\/completions|responses|embeddings|completions)(?:\?.*)?$/.exec(url)?.[0]
+
+/** Matches the four governed paths below the client's base URL, which is read on each call. Ignores the query. */
+export function matchBelowBase(baseURL: () => string): MatchEndpoint {
+  return (url) => {
+    const [base = ''] = baseURL().split('?', 1)
+    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    if (!url.startsWith(prefix)) return undefined
+    const [path = ''] = url.slice(prefix.length).split(/[?#]/, 1)
+    return operationOf(path)
+  }
+}
+
+/** Matches the end of a path, for SDKs whose base is unknown. Azure names the model in the path. */
+export const matchBySuffix: MatchEndpoint = (url) => {
+  const [address = ''] = url.split(/[?#]/, 1)
+  const path = Object.keys(OPERATIONS).find((path) => address.endsWith(path))
+  const match = path === undefined ? undefined : operationOf(path)
+  const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
+  return match && deployment !== undefined ? { ...match, model: decoded(deployment) } : match
+}
+
+function operationOf(path: string): { operation: Operation } | undefined {
+  const operation = Object.hasOwn(OPERATIONS, path) ? OPERATIONS[path] : undefined
+  return operation && { operation }
+}
+
+/** Text that is not a valid escape is kept as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** Endpoints that cost money and are not governed. Source: OpenAI API reference, paths as of openai 7.57. */
+const PAID =
+  /\/(images|audio|videos|batches|threads|fine_tuning|evals|realtime|assistants|completions|responses)(\/|$)/
+
+export const isPaid = (method: string, url: string) =>
+  method === 'POST' && PAID.test(URL.parse(url)?.pathname ?? '')

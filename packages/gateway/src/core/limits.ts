@@ -1,0 +1,38 @@
+import type { NanoUsd } from './money.ts'
+
+/** Limits of a team. A missing limit does not apply. */
+export type Limits = {
+  rpm?: number
+  tpm?: number
+  tpmMode: 'expected' | 'strict'
+  usdPerDay?: NanoUsd
+  timezone: string
+  /** Version of the policy they come from: where processes disagree, the highest version's limits apply. @default 0 */
+  version?: number
+  /** @default DEFAULT_WHILE_UNAVAILABLE */
+  whileUnavailable?: WhileUnavailable
+}
+
+/** Limits of a process that cannot reach the shared Redis. */
+export type WhileUnavailable = {
+  /** Requests and tokens. `local`: each process uses its share of the limit. `reject`: every call is refused. */
+  rates: 'local' | 'reject'
+  /** `local`: each process spends the amount granted while Redis was available. `reject`: it spends nothing. */
+  dollars: 'local' | 'reject'
+  /**
+   * Share of each limit, 0 to 1, that Redis lends to all processes together for an outage. No other process can use a
+   * lent share until it is returned.
+   */
+  leased: number
+  /** Dollars of the day reserved for all processes together that were never granted any. */
+  allowance: NanoUsd
+}
+
+export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
+  rates: 'local',
+  dollars: 'local',
+  leased: 0.05,
+  allowance: 0 as NanoUsd,
+}
+
+export type LimitName = 'rpm' | 'tpm' | 'daily_usd'

@@ -1,1 +1,0 @@
-export { newTeamKey, openVault, type SealedKey, type Vault } from './custody/admin.ts'

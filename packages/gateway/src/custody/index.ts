@@ -1,0 +1,1 @@
+export { newTeamKey, openVault, type SealedKey, type Vault } from './admin.ts'

@@ -1,0 +1,63 @@
+import { cacheState } from '../account/recorder.ts'
+import { addable } from '../body/buffered-response.ts'
+import { refusalResponse } from '../body/refuse.ts'
+import type { Call } from '../core/call.ts'
+import { formatUsd } from '../core/money.ts'
+import { FAULT_AFTER } from '../core/refusal.ts'
+import type { Cost, Reply } from '../core/reply.ts'
+import type { Fault } from '../util/faults.ts'
+
+/** Opens the caller's Response. A fault while headers are added loses those headers, not the answer. */
+export async function respond(reply: Reply, call: Call, fault: Fault): Promise<Response> {
+  let response: Response
+  try {
+    response = await reply.recording.open(call.view, () => undefined)
+  } catch (error) {
+    if (!(await isGatewayFault(reply, call))) throw error
+    fault(error, 'giving an answer')
+    // The SDK retries after a rejection, as after a connection error.
+    return refusalResponse(FAULT_AFTER, call.outbound.url)
+  }
+  try {
+    const added = addHeaders(addable(response), reply, call)
+    if (added !== undefined) await added
+  } catch (error) {
+    fault(error, 'headers of an answer')
+  }
+  return response
+}
+
+/** An error while opening an answer that arrived, and that its caller still waits for, is not upstream's. */
+async function isGatewayFault({ recording }: Reply, { signal }: Call): Promise<boolean> {
+  if (recording.status === undefined || signal.aborted) return false
+  const outcome = recording.outcome
+    ? recording.outcome()
+    : (await Promise.race([recording.ended, undefined]))?.type
+  return outcome === undefined || outcome === 'complete'
+}
+
+/** Returns a promise only if the cost of the answer is still being computed. */
+function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> | undefined {
+  headers.set('x-gateway-call-id', call.state.id)
+  headers.set('x-gateway-cache', cacheState(reply))
+  headers.set('x-gateway-model', encoded(reply.model))
+  headers.set('x-gateway-route', reply.route)
+  headers.set('x-gateway-team', encoded(call.caller.team))
+  if (reply.key !== undefined && reply.ageMs !== undefined) headers.set('x-gateway-cache-key', reply.key)
+  if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
+  if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
+    headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+  for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
+  if (call.view.stream || !reply.recording.isOver()) return undefined
+  if (reply.cost instanceof Promise) return reply.cost.then((cost) => addCost(headers, cost))
+  if (reply.cost !== undefined) addCost(headers, reply.cost)
+  return undefined
+}
+
+function addCost(headers: Headers, { cost, saved }: Cost): void {
+  if (cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(cost))
+  if (saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(saved))
+}
+
+/** Lone surrogates cannot be encoded; headers beyond some length are rejected by clients: 200 characters are kept. */
+const encoded = (name: string) => encodeURIComponent(name.slice(0, 200).toWellFormed())

@@ -1,0 +1,30 @@
+import { unpricedChoices } from '../pricing/unpriced.ts'
+import type { RedisClient } from '../redis/connect.ts'
+import { createPolicyStore, type PolicyStore } from './live/admin.ts'
+
+export { applySwitches } from './apply-switches.ts'
+export {
+  type AppliedChange,
+  type ChangeInfo,
+  PolicyConflict,
+  type PolicyState,
+  type PolicyStore,
+} from './live/admin.ts'
+export type { Change } from './live/change.ts'
+export { checkSwitches } from './live/change.ts'
+export { type Difference, differences } from './live/diff.ts'
+export type { Live, Switches } from './live/live.ts'
+export { unpricedChoices }
+
+/**
+ * Opens the live policy of all processes that share a Redis. `close` ends its connection; a client given by the
+ * program stays open.
+ * @example const store = openPolicyStore({ redis: 'redis://localhost:6379' }) await store.switch((switches) => ({
+ * ...switches, cache: 'off' }), { by: 'anna', comment: 'stale prices' }) store.close()
+ * @throws PolicyConflict from every change, if another operator changed the policy first.
+ * @throws RedisUnavailable when Redis cannot be reached.
+ */
+export const openPolicyStore = ({ redis }: { redis: string | RedisClient }): PolicyStore =>
+  createPolicyStore(redis, unpricedChoices)
+
+export type { Mode } from '../core/policy.ts'

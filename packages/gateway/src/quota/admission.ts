@@ -1,0 +1,123 @@
+import { refuse } from '../body/refuse.ts'
+import type { Call } from '../core/call.ts'
+import { abortedReply, type Reply } from '../core/reply.ts'
+import { type Answer, createPriorityQueue, type PriorityQueue } from '../queue/priority-queue.ts'
+import { queueFull, type WaitPolicy, waitInQueue, waitPolicyOf } from '../queue/wait-policy.ts'
+import { refusalOf } from './refusal.ts'
+import { type QuotaStore, type Reservation, unused, type Verdict } from './store.ts'
+
+export type Refused = Extract<Verdict, { admitted: false }>
+type Admitted = Extract<Verdict, { admitted: true }>
+
+/** A refusal, and the moment at which it was true. */
+type LastRefusal = { verdict: Refused; at: number }
+
+/** A team whose calls wait. It is forgotten with the last of them. */
+type Team = { line: PriorityQueue; last: LastRefusal | undefined }
+
+/**
+ * Lets calls in as the store allows. Those that may wait do so in their team's line: the first asks again when the
+ * store said it would fit, or when another call has given back what it did not use; the others stand behind it.
+ */
+export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
+  const teams = new Map<string, Team>()
+
+  /** That it is in, or the reply that it gets instead. */
+  async function admit(
+    call: Call,
+    reservation: Reservation,
+  ): Promise<Admitted | (Reply & { verdict?: Refused })> {
+    const patience = waitPolicyOf(call)
+    const before = teams.get(reservation.team)
+    const behind = patience !== undefined && before?.line.isBefore(patience.priority) === true
+    if (behind && mayFit(reservation)) return await standInLine(call, reservation, patience, undefined)
+
+    const verdict = await store.reserve(reservation)
+    if (verdict.admitted) return verdict
+    const seen = { verdict, at: performance.now() }
+    return patience === undefined || !isInTime(seen, patience)
+      ? { ...refuse(call, refusalOf(verdict, call.caller, reservation.limits)), verdict }
+      : await standInLine(call, reservation, patience, seen)
+  }
+
+  async function standInLine(
+    call: Call,
+    reservation: Reservation,
+    patience: WaitPolicy,
+    refused: LastRefusal | undefined,
+  ): Promise<Admitted | Reply> {
+    const team = teamOf(reservation.team)
+    const { line } = team
+    if (line.size() >= patience.maxQueued) return refuse(call, queueFull(call, line))
+    if (refused !== undefined) {
+      team.last = refused
+      const paused = line.pausedUntil()
+      const due = refused.at + (refused.verdict.retryAfterMs ?? 0)
+      void line.pauseUntil(paused > refused.at ? Math.min(paused, due) : due)
+    }
+    call.releaseUpstreamSlot?.()
+
+    let own = refused
+    let admitted: Admitted = { admitted: true, remaining: {} }
+    async function ask(): Promise<Answer> {
+      const verdict = await store.reserve(reservation)
+      if (verdict.admitted) {
+        admitted = verdict
+        return { type: 'in' }
+      }
+      own = { verdict, at: performance.now() }
+      team.last = own
+      if (!isInTime(own, patience)) return { type: 'out' }
+      return { type: 'again', at: own.at + (verdict.retryAfterMs ?? 0) }
+    }
+    const { outcome, waitedMs } = await waitInQueue(line, call, patience, {
+      tryAdmit: ask,
+      undo: () => giveBack(reservation),
+    })
+    if (outcome === 'in') return admitted
+    if (outcome === 'left') return abortedReply(call)
+    const known = own ?? team.last
+    const verdict = known === undefined ? await store.reserve(reservation) : sinceThen(known)
+    return verdict.admitted
+      ? verdict
+      : refuse(call, refusalOf(verdict, call.caller, reservation.limits, waitedMs))
+  }
+
+  function teamOf(name: string): Team {
+    let team = teams.get(name)
+    if (team === undefined) {
+      team = { line: createPriorityQueue(gauge, () => teams.delete(name)), last: undefined }
+      teams.set(name, team)
+    }
+    return team
+  }
+
+  async function giveBack(reservation: Reservation) {
+    await store.settle(unused(reservation))
+    released(reservation.team)
+  }
+
+  /** Dollars and tokens come back when a call has ended; requests do not. */
+  function released(name: string) {
+    const team = teams.get(name)
+    if (team?.last !== undefined && team.last.verdict.limit !== 'rpm') void team.line.pauseUntil(0)
+  }
+
+  return { admit, released }
+}
+
+const isInTime = ({ verdict: { retryAfterMs }, at }: LastRefusal, { until }: WaitPolicy) =>
+  retryAfterMs !== undefined && at + retryAfterMs <= until
+
+/** A call that is larger than its limit has nothing to wait for, and asks only to be told so. */
+function mayFit({ limits, inputTokens, maxOutputTokens, worstCost }: Reservation): boolean {
+  const least = limits.tpmMode === 'strict' ? inputTokens + maxOutputTokens : inputTokens
+  const { tpm = Number.POSITIVE_INFINITY, usdPerDay = Number.POSITIVE_INFINITY } = limits
+  return least <= tpm && worstCost <= usdPerDay
+}
+
+function sinceThen({ verdict, at }: LastRefusal): Refused {
+  const { retryAfterMs } = verdict
+  if (retryAfterMs === undefined) return verdict
+  return { ...verdict, retryAfterMs: Math.max(1, retryAfterMs - (performance.now() - at)) }
+}

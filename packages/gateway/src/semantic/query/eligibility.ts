@@ -1,0 +1,33 @@
+import { maskPersonal, maskSecrets } from '../../util/redact.ts'
+
+/**
+ * Questions whose answer is for one person or one moment, or that request an action. English; in other languages only
+ * numbers, dates and personal data are recognised.
+ */
+const RULES: [reason: string, is: (question: string) => boolean][] = [
+  ['personal', (question) => maskPersonal(maskSecrets(question)) !== question],
+  ['identifier', (question) => IDENTIFIER.test(question)],
+  ['time-bound', (question) => TIME.test(question)],
+  ['action', (question) => ACTION.test(question)],
+  ['personal', (question) => OWN_STATE.test(question)],
+]
+
+/** Order numbers, references and versions: letters with digits, or at least four digits. */
+const IDENTIFIER =
+  /#\s?\w+|\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\b(?<!\b\d+(?:st|nd|rd|th|h|min|kg|g|cm|mm|km|ml|gb|mb|k|m|x|d)\b)|\d{4,}/i
+
+const TIME =
+  /\b(today|tonight|tomorrow|yesterday|now|currently|at the moment|latest|newest|recently|so far|as of|ago|(this|next|last|past|coming) (hour|day|week|weekend|month|quarter|year|morning|afternoon|evening|night|mon|tues|wednes|thurs|fri|satur|sun)\w*)\b|\d{1,2}[:.]\d{2}\b|\b\d{1,2}\/\d{1,2}\b/i
+
+/** A request for an action, polite or not. Questions about how to do it are eligible. */
+const ACTION =
+  /^(?:(?:please|pls|kindly|hey|hi|hello|ok|okay|just|go ahead and|i(?: woul|')?d? ?(?:want|need|like) you to|(?:can|could|would|will) you(?: please)?)[\s,]+)*(?:cancel|refund|reimburse|transfer|send|move|delete|remove|erase|book|reserve|order|buy|purchase|pay|charge|change|update|edit|set|switch|upgrade|downgrade|subscribe|unsubscribe|reset|activate|deactivate|block|unblock|freeze|unfreeze|close|open|create|add|schedule|reschedule|approve|reject|accept|decline|e-?mail|call|text|notify|remind|submit|confirm|issue|ship|resend|forward|waive|increase|decrease|lower|raise|enable|disable|turn)\b/i
+
+/** The state of the asker's own things. General questions about such things are eligible. */
+const OWN_STATE =
+  /^(?:(?:hi|hello|hey|please|so|and|but)[\s,]+)*(?:where|when|what|which|who|why|has|have|had|did|is|are|was|were|do|does|how (?:much|many|long|soon|far|old))\b.{0,120}\b(?:my|mine|our|ours)\b|\b(?:who am i|my name is|i am called)\b/i
+
+/** Returns why a question is not looked up in the semantic cache, as a word, or `undefined`. */
+export function ineligibleReason(question: string): string | undefined {
+  return RULES.find(([, is]) => is(question))?.[0]
+}

@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { CacheEntry } from '../../entry/entry.ts'
+import type { Partition } from '../query/partition.ts'
+import { seal, unseal } from './codec.ts'
+
+const usage = { input: 1, cachedInput: 0, audioInput: 0, output: 1, reasoning: 0, audioOutput: 0 }
+const answer: CacheEntry = {
+  text: '{"id":"x","choices":[]}',
+  usage: { usage, estimated: false },
+  model: 'm',
+  headers: [],
+  answerId: undefined,
+  untold: false,
+  team: 't',
+  agent: 'a',
+  storedAt: 1,
+  freshUntil: 2,
+  keptUntil: 3,
+}
+const partition = (name: string, secret: string): Partition => ({ name, secret: Buffer.from(secret) })
+const here = partition('gw:{t}:s:one', 'secret')
+const sealed = {
+  question: 'Where?',
+  vector: Int8Array.of(1, -2, 3),
+  answer,
+  groups: ['twelve_chars', 'more_of_them'],
+  refuted: ['twenty_characters_id', 'another_one_of_those'],
+  exact: `gw:{t}:x:${'x'.repeat(42)}A`,
+  pinned: true,
+}
+const NOW = 'a_generation'
+const value = (await seal(here, 'id', sealed, NOW)) as Buffer
+
+test('a sealed entry is unsealed unchanged', async () => {
+  expect(await unseal(here, 'id', value, NOW)).toEqual(sealed)
+})
+
+test('another id, partition or secret unseals nothing', async () => {
+  expect(await unseal(here, 'other', value, NOW)).toBeUndefined()
+  expect(await unseal(partition('gw:{t}:s:two', 'secret'), 'id', value, NOW)).toBeUndefined()
+  expect(await unseal(partition('gw:{t}:s:one', 'guess'), 'id', value, NOW)).toBeUndefined()
+})
+
+test('a value with any byte changed is never unsealed', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(value.length - 1), fc.integer({ min: 1, max: 255 }), async (at, by) => {
+      const changed = Buffer.from(value)
+      changed[at] = (changed[at] ?? 0) ^ by
+      expect(await unseal(here, 'id', changed, NOW)).toBeUndefined()
+    }),
+  )
+})
+
+test('any other value is rejected without an error', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.boolean(), async (bytes, marked) => {
+      const hostile = marked ? Buffer.concat([value.subarray(0, 8), bytes]) : Buffer.from(bytes)
+      expect(await unseal(here, 'id', hostile, NOW)).toBeUndefined()
+    }),
+  )
+})
+
+test('an entry above the size limits is not stored', async () => {
+  expect(await seal(here, 'id', { ...sealed, question: 'x'.repeat(5_000) }, NOW)).toBeUndefined()
+  const text = Array.from({ length: 300_000 }, () => Math.random().toString(36)).join('')
+  expect(await seal(here, 'id', { ...sealed, answer: { ...answer, text } }, NOW)).toBeUndefined()
+})

@@ -1,0 +1,38 @@
+import { clearTimer, setTimer } from './timers.ts'
+
+/**
+ * Waits for a promise until the signal aborts or, if given, `ms` have passed; the latter resolves with `undefined`.
+ * @throws `signal.reason`, unchanged, the moment the signal aborts.
+ */
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms: number): Promise<T | undefined>
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms?: number): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
+    let timer: NodeJS.Timeout | undefined
+    const settle = <V>(settleWith: (value: V) => void) => {
+      return (value: V) => {
+        signal.removeEventListener('abort', onAbort)
+        clearTimer(timer)
+        settleWith(value)
+      }
+    }
+    const onAbort = () => settle(reject)(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (ms !== undefined) timer = setTimer(settle(resolve), ms, undefined).unref()
+    promise.then(settle(resolve), settle(reject)).catch(reject)
+  })
+}
+
+/** Resolves `true` when the promise settled within `ms`; a rejection counts as settled. */
+export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimer(resolve, ms, false)
+    timer.unref()
+    const done = () => {
+      clearTimer(timer)
+      resolve(true)
+    }
+    promise.then(done, done).catch(() => resolve(true))
+  })
+}
