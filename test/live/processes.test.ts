@@ -17,7 +17,7 @@ const DEADLINES = { redisMs: 1_000, connectMs: 3_000 }
 const roomy = (rpm: number, some: object = {}) =>
   policyWith(rpm, { teams: { prod_customer: { agents: ['support'], rpm, ...some } } })
 /** Each call asks Redis, and none is told with others. */
-const UNLEASED = { whenRedisIsAway: { leased: 0 } }
+const UNLEASED = { onRedisUnavailable: { leased: 0 } }
 
 async function upstream(): Promise<FakeOpenAI> {
   const fake = await startFakeOpenAI({ tokens: 'approximate' })

@@ -39,6 +39,23 @@ export type Reserved = ServerState & {
   tab: Heard
 }
 
+export type Heard = { number: number; clock: number; time: number }
+
+/** What a process tells Redis of calls that it admitted without asking: tab.lua says what its rows are. */
+export type Telling = { number: number; rows: readonly (readonly number[])[]; words: readonly string[] }
+
+/** What else goes with a reservation, or instead of one. */
+export type Extra = {
+  /** It was admitted that long ago, while Redis was away, and is only booked now. */
+  ageMs?: number | undefined
+  /** And how many milliseconds ago it was closed. */
+  tab?: (Telling & { agoMs: number }) | undefined
+  /** The number of the tab that is on its way with another command. */
+  telling?: number | undefined
+  /** Nothing is to be reserved: the reservation says what a lease is needed for. */
+  onlyTells?: boolean | undefined
+}
+
 export type Settled = ServerState & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
 
 /** What goes with each reservation: enough for a state that was lost to be born again with what it had. */

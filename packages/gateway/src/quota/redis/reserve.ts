@@ -6,14 +6,14 @@ import { type Ask, boundsOf, type Stand } from './granted.ts'
 import leaseSource from './lease.lua'
 import type { LocalShare } from './local-share.ts'
 import type { ProcessState } from './process-state.ts'
-import type { Allotment, Reserved } from './protocol.ts'
+import type { Allotment, Extra, Reserved } from './protocol.ts'
 import reserveSource from './reserve.lua'
 import stateSource from './state.lua'
 import tabSource from './tab.lua'
 import type { TabOf } from './tab.ts'
 import type { Tab } from './tab-rows.ts'
 import truthSource from './truth.lua'
-import { type Extra, keysOf, reserveArgs, reservedOf, wholeUsd } from './wire.ts'
+import { keysOf, reserveArgs, reservedOf, wholeUsd } from './wire.ts'
 
 type Parts = {
   link: RedisConnection

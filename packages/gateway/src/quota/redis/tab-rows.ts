@@ -1,5 +1,5 @@
 import type { Reservation, Verdict } from '../store.ts'
-import type { Telling } from './wire.ts'
+import type { Telling } from './protocol.ts'
 
 /** How a call ended: tokens it used, n$ it cost and may have cost besides, output tokens to learn from (-1: none). */
 type End = { tokens: number; cost: number; doubt: number; learn: number }

@@ -3,7 +3,7 @@ import type { NanoUsd } from '../../core/money.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import type { Bounds, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
-import type { Claim, ReplicaState, Reserved, Settled } from './protocol.ts'
+import type { Claim, Extra, ReplicaState, Reserved, Settled } from './protocol.ts'
 
 export function keysOf(team: string, id: string): string[] {
   const start = `gw:{${hashTag(team)}}`
@@ -23,21 +23,6 @@ const MOST_MONEY = 1e15
 /** A larger limit counts as this one: the largest that the sums beneath it can be compared with exactly. */
 const LARGEST_BUDGET = Number.MAX_SAFE_INTEGER
 const most = (value: number, bound = MOST) => Math.min(bound, Math.max(0, Math.ceil(value)))
-
-/** What a process tells Redis of calls that it admitted without asking: tab.lua says what its rows are. */
-export type Telling = { number: number; rows: readonly (readonly number[])[]; words: readonly string[] }
-
-/** What else goes with a reservation, or instead of one. */
-export type Extra = {
-  /** It was admitted that long ago, while Redis was away, and is only booked now. */
-  ageMs?: number | undefined
-  /** And how many milliseconds ago it was closed. */
-  tab?: (Telling & { agoMs: number }) | undefined
-  /** The number of the tab that is on its way with another command. */
-  telling?: number | undefined
-  /** Nothing is to be reserved: the reservation says what a lease is needed for. */
-  onlyTells?: boolean | undefined
-}
 
 /** ARGV of reserve.lua, in its order. */
 export function reserveArgs(
@@ -121,11 +106,11 @@ const nonNegative = (value: number | undefined, bound = MOST) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
 
 /** What a settlement says, as whole numbers; -1 for what it does not know. */
-export const knownOf = ({ tokens, learnOutputTokens, cost, unconfirmed: doubt }: Settlement) => ({
+export const knownOf = ({ tokens, learnOutputTokens, cost, unconfirmed }: Settlement) => ({
   tokens: known(tokens),
   learn: known(learnOutputTokens),
   cost: known(cost, MOST_MONEY),
-  doubt: Math.max(0, known(doubt, MOST_MONEY)),
+  doubt: Math.max(0, known(unconfirmed, MOST_MONEY)),
 })
 
 const known = (value: number | undefined, bound = MOST): number => {
