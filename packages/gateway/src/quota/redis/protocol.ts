@@ -68,5 +68,3 @@ export type ReplicaState = ServerState & {
   /** The steady time of the state at that moment; absent: never heard. */
   clock: number | undefined
 }
-
-export type Heard = { number: number; clock: number; time: number }
