@@ -110,7 +110,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       quota: createRedisQuota(
         linkOf(() => member),
         // Told when the schedule says so.
-        { clock: 'client', now: () => now, tellMs: 3_600_000 },
+        { clock: 'client', now: () => now, reportMs: 3_600_000 },
       ),
       cut: false,
       dead: false,
@@ -173,7 +173,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     if (op.do === 'burst')
       await whileMoving(Promise.all(Array.from({ length: op.calls }, () => reserve(op.process, op.worst))))
     if (op.do === 'tell') {
-      member.quota.tell()
+      member.quota.report()
       await whileMoving(Promise.resolve())
     }
     if (op.do === 'hold') member.holding = !member.cut
@@ -218,7 +218,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       while (open().length > 0) await step({ do: 'end', call: 0, part })
       const alive = members.filter(({ dead }) => !dead)
       while (alive.some(({ quota }) => quota.stats().queued > 0)) {
-        for (const { quota } of alive) quota.tell()
+        for (const { quota } of alive) quota.report()
         await whileMoving(new Promise((resolve) => setTimeout(resolve, 5)))
       }
     },

@@ -50,7 +50,7 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
     await a.take(`a ${round}`, bound)
     // What was used of a lease is granted again once Redis has heard of it.
     for (const one of [b, a]) {
-      one.tell()
+      one.report()
       await until(() => one.stats().queued === 0, 'told')
     }
   }
@@ -91,7 +91,7 @@ test('Redis killed: a process that is the only one goes on with all that was lef
 
 test('Redis killed: what the only process admitted by its lease, and could not tell, is part of its minute', async () => {
   const redis = await server()
-  const a = process(redis.url, { processes: 1, tellMs: 3_600_000 })
+  const a = process(redis.url, { processes: 1, reportMs: 3_600_000 })
   const bound = { rpm: 10, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0.5 } }
   expect(await admitted(a, 'before', 4, bound)).toBe(4)
   expect(a.stats()).toMatchObject({ decided: 1, leased: 3 })
@@ -102,7 +102,7 @@ test('Redis killed: what the only process admitted by its lease, and could not t
 
 test('limits of a newer policy end a lease of older ones, as soon as its holder hears of them', async () => {
   const redis = await server()
-  const [a, b] = [process(redis.url, { tellMs: 3_600_000 }), process(redis.url)]
+  const [a, b] = [process(redis.url, { reportMs: 3_600_000 }), process(redis.url)]
   const [old, newer] = [
     { rpm: 100, version: 1 },
     { rpm: 3, version: 2 },
@@ -110,7 +110,7 @@ test('limits of a newer policy end a lease of older ones, as soon as its holder 
   expect(await admitted(a, 'by Redis, then by lease', 2, old)).toBe(2)
   expect(a.stats()).toMatchObject({ decided: 1, leased: 1 })
   expect((await b.take('newer', newer)).admitted).toBe(true)
-  a.tell()
+  a.report()
   await until(() => a.stats().queued === 0, 'told')
   expect(await a.take('over', old)).toMatchObject({ admitted: false, limit: 'rpm', bounds: { rpm: 3 } })
   // Its own lease does not cover a call that brings other limits.

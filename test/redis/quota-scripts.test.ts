@@ -40,24 +40,24 @@ const memory = {
   clock: undefined,
 }
 const nothing = { requests: 0, tokens: 0, usd: 0 }
-const stand = { number: 0, has: nothing, untold: nothing, telling: nothing }
+const emptyClaim = { number: 0, has: nothing, unreported: nothing, inFlight: nothing }
 const SENT = {
   'reserve.lua': reserveArgs(
     reservation,
     { now: '', process: 'p', announce: false },
     zone,
     memory,
-    stand,
+    emptyClaim,
     undefined,
   ),
   'settle.lua': settleArgs(truth('id'), { now: '', process: 'p' }, zone),
 }
 
 /** What scripts begin with. */
-const SHARED = ['state.lua', 'lease.lua', 'truth.lua', 'tab.lua']
+const SHARED = ['state.lua', 'lease.lua', 'settlement.lua', 'report.lua']
 
 test('each script has a contract, and each contract is tested', () => {
-  const names = ['lease', 'leave', 'reserve', 'settle', 'state', 'tab', 'truth']
+  const names = ['lease', 'leave', 'report', 'reserve', 'settle', 'settlement', 'state']
   expect(scripts).toEqual(names.map((name) => `${name}.lua`))
   for (const name of scripts) expect(read(name)).toMatch(/^-- [A-Z]/)
 })
@@ -152,7 +152,7 @@ test('one command to reserve, one to settle; a script that Redis has forgotten c
 
 test('what a lease covers costs no command of its own, and is told at once, with the next reservation or by itself', async () => {
   const server = await startRedis()
-  const quota = member(server.url, { tellMs: 3_600_000 })
+  const quota = member(server.url, { reportMs: 3_600_000 })
   const commands = () => quota.link.stats().commands
   const bound = limits({ rpm: 10_000 })
   const reserve = (id: string, some = {}) => quota.reserve(claim(id, { limits: bound, ...some }))
@@ -163,7 +163,7 @@ test('what a lease covers costs no command of its own, and is told at once, with
     if (at % 2 === 0) await quota.settle(truth(`${at}`))
   }
   expect(commands()).toBe(1)
-  quota.tell()
+  quota.report()
   await expect.poll(() => quota.stats().queued).toBe(0)
   expect(commands()).toBe(2)
   for (let at = 0; at < 40; at += 1) await quota.settle(truth(`${at}`))

@@ -5,7 +5,7 @@ import type { Refusal } from '../core/refusal.ts'
 import type { KeyProvider } from '../custody/key-provider.ts'
 import { originOf, strayKey, withAuthorization } from '../egress/egress.ts'
 import { proxyFetchArgs } from '../litellm/target.ts'
-import { leaving } from '../upstream/leave.ts'
+import { egressInit } from '../upstream/egress-init.ts'
 import type { CleanRequest } from './clean-request.ts'
 import { type ClientBinding, keyOriginOf } from './request.ts'
 import type { RequestHead } from './request-head.ts'
@@ -36,7 +36,7 @@ export async function planPassThrough(
   const target = { relativePath, frozen, key: head.options?.key }
   const args = proxyFetchArgs(policy.proxyFor(claim.agent), target, input, ownInit)
   const outgoing = { ...destinationOf(args, head), shown: claim.key, opened }
-  const added = leaving(policy.egress, binding.transport, outgoing)
+  const added = egressInit(policy.egress, binding.transport, outgoing)
   if ('code' in added) return { refusal: added }
   return { args: 'redirect' in added ? [args[0], { ...args[1], ...added }] : args }
 }

@@ -6,13 +6,13 @@ import type { Remaining, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
 
 /** One day's money, in billionths of a dollar. `doubt` may have been spent without our seeing it. */
-type Ledger = { spent: number; held: number; doubt: number }
+type Ledger = { spent: number; held: number; unconfirmed: number }
 
 type Team = { window: Window; days: Map<string, Ledger>; seen: number }
 
 /** What became of a reservation. A hold whose lease ran out is doubt until somebody settles it after all. */
 type Claim = {
-  state: 'open' | 'doubted'
+  state: 'open' | 'expired'
   verdict: Verdict
   reservation: Reservation
   ledger: Ledger
@@ -84,7 +84,7 @@ export function createMemoryQuota(
     let ledger = team.days.get(day)
     if (ledger === undefined) {
       for (const old of [...team.days.keys()].slice(0, 1 - MOST_DAYS)) team.days.delete(old)
-      ledger = { spent: 0, held: 0, doubt: 0 }
+      ledger = { spent: 0, held: 0, unconfirmed: 0 }
       team.days.set(day, ledger)
     }
     return ledger
@@ -104,10 +104,10 @@ export function createMemoryQuota(
   }
 
   function expire(id: string, claim: Claim, at: number) {
-    if (claim.state === 'doubted') return claims.delete(id)
+    if (claim.state === 'expired') return claims.delete(id)
     claim.ledger.held -= claim.reservation.worstCost
-    claim.ledger.doubt += claim.reservation.worstCost
-    claim.state = 'doubted'
+    claim.ledger.unconfirmed += claim.reservation.worstCost
+    claim.state = 'expired'
     claim.expires = at + TEAM_IDLE_MS
   }
 
@@ -165,7 +165,7 @@ export function createMemoryQuota(
     const team = teamOf(settlement.team, at)
     // Nonsense earns nobody credit: it counts as all that was reserved.
     const cost = nonNegative(settlement.cost) ?? claim?.reservation.worstCost ?? 0
-    const doubt = nonNegative(settlement.unconfirmed) ?? 0
+    const unconfirmed = nonNegative(settlement.unconfirmed) ?? 0
     const tokens = nonNegative(settlement.tokens) ?? claim?.tokens ?? 0
     const verdict: Verdict = claim?.verdict ?? { admitted: true, remaining: {} }
     settled.set(settlement.id, { verdict, until: at + REMEMBER_MS })
@@ -174,13 +174,13 @@ export function createMemoryQuota(
     // Without a claim the state was lost in between; the money was spent all the same.
     const ledger = claim?.ledger ?? ledgerOf(team, [...team.days.keys()].at(-1) ?? today('UTC'))
     ledger.spent += cost
-    ledger.doubt += doubt
+    ledger.unconfirmed += unconfirmed
     if (claim === undefined) {
       team.window.add(at, 0, tokens)
       return
     }
     const { reservation } = claim
-    ledger[claim.state === 'open' ? 'held' : 'doubt'] -= reservation.worstCost
+    ledger[claim.state === 'open' ? 'held' : 'unconfirmed'] -= reservation.worstCost
     if (tokens > claim.tokens) team.window.add(at, 0, tokens - claim.tokens)
     else team.window.giveBack(claim.second, claim.tokens - tokens)
     const learned = nonNegative(settlement.learnOutputTokens)
@@ -216,10 +216,10 @@ function refusalFor(
     remaining: remaining(reservation, load, ledger),
     resetMs: window.emptyIn(at),
   })
-  if (usdPerDay !== undefined && ledger.spent + ledger.held + ledger.doubt + worstCost > usdPerDay) {
+  if (usdPerDay !== undefined && ledger.spent + ledger.held + ledger.unconfirmed + worstCost > usdPerDay) {
     if (worstCost > usdPerDay) return no('daily_usd', undefined)
     // Holds are given back, mostly whole; money that is spent comes back tomorrow.
-    const onlyHolds = ledger.spent + ledger.doubt + worstCost <= usdPerDay
+    const onlyHolds = ledger.spent + ledger.unconfirmed + worstCost <= usdPerDay
     return no('daily_usd', onlyHolds ? 1_000 : untilDayEnds(today, limits.timezone))
   }
   if (tpm !== undefined && tokens > tpm) return no('tpm', undefined)
@@ -241,7 +241,7 @@ function remaining(
   if (rpm !== undefined) left.requests = Math.max(0, rpm - load.requests)
   if (tpm !== undefined) left.tokens = Math.max(0, tpm - load.tokens)
   if (usdPerDay !== undefined)
-    left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.doubt) as NanoUsd
+    left.usd = Math.max(0, usdPerDay - ledger.spent - ledger.held - ledger.unconfirmed) as NanoUsd
   return left
 }
 

@@ -86,9 +86,9 @@ export function createProjectTiers() {
       return !urgent && usual > 0
     },
     /** Notes the tier that an answer named; one that names none is billed at the usual one, and tells as much. */
-    learn({ key }: Tiers, { tier, tierUnreported: tierUntold, bill }: MeteredUsage): void {
+    learn({ key }: Tiers, { tier, tierUnreported, bill }: MeteredUsage): void {
       if (bill !== 'told' || key === undefined) return
-      const isDear = tier !== undefined && !tierUntold && DEAR.has(tier)
+      const isDear = tier !== undefined && !tierUnreported && DEAR.has(tier)
       const { urgent, usual } = known.get(key) ?? { urgent: false, usual: 0 }
       if (urgent || (usual >= ENOUGH && !isDear)) return
       known.set(key, { urgent: isDear, usual: usual + 1 })

@@ -25,14 +25,14 @@ export type Worst = {
  * call of a tool that upstream runs. Estimates have no part in it.
  */
 export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
-  const { operation, body, model, policy: rules, outbound: outgoing } = call
+  const { operation, body, model, policy: rules, outbound } = call
   const { prices, policy } = rules
   const { worstUsd } = policy.hostedTools ?? {}
   const hosted = hostedIn(call)
   const unbounded = 'why' in hosted ? hosted : undefined
   const { passes: read, calls, feeUsd, maxToolCalls } = 'why' in hosted ? UNBOUNDED : hosted
   const window = prices.window(model)
-  const size = inputSize(operation, body, outgoing.text, window)
+  const size = inputSize(operation, body, outbound.text, window)
   // Compaction on the server's side reads, and writes, once more.
   const passes = read + (list(body.context_management).length > 0 ? 1 : 0)
   const searched = model.includes('-search-') ? window : 0
@@ -58,7 +58,7 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   }
   const cost = prices.worst(model, tokens, asked, assumed)
   const fees = calls === 0 ? 0 : nanoUsd(calls * feeUsd)
-  const raised = uplift(outgoing.url, model)
+  const raised = uplift(outbound.url, model)
   const all = (cost: NanoUsd | undefined) =>
     cost === undefined ? undefined : ((Math.ceil(cost * raised) + fees) as NanoUsd)
   const isAll = fees === 0 && raised === 1

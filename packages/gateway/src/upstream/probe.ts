@@ -4,8 +4,8 @@ import { signalAfter } from '../util/timers.ts'
 const DEADLINE_MS = 5_000
 
 /** Whether upstream answers, and is not broken: its list of models costs nothing, and its no is an answer, too. */
-export async function probe({ outbound: outgoing, policy: rules }: Call): Promise<boolean> {
-  const { url, path = '', headers, transport } = outgoing
+export async function probe({ outbound, policy }: Call): Promise<boolean> {
+  const { url, path = '', headers, transport } = outbound
   const base = url.slice(0, url.length - path.length)
   const credentials = new Headers()
   for (const name of ['authorization', 'api-key']) {
@@ -13,7 +13,7 @@ export async function probe({ outbound: outgoing, policy: rules }: Call): Promis
     if (value !== null) credentials.set(name, value)
   }
   const address = `${base}/models`
-  if (rules.egress.strayRefusal({ url: address, headers: credentials, ...outgoing.keys })) return false
+  if (policy.egress.strayRefusal({ url: address, headers: credentials, ...outbound.keys })) return false
   try {
     const response = await transport(address, {
       headers: credentials,

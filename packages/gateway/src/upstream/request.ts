@@ -18,7 +18,7 @@ const MOST_ORIGINS = 1_000
  * Has a request answered by the transport. Where that is Node's own `fetch`, all but the first go over its connections
  * without the rest of it; a `fetch` that was given or replaced, by a program, a test or a tracer, is called.
  */
-export async function ask(
+export async function requestUpstream(
   transport: typeof fetch,
   url: string,
   init: RequestInit,

@@ -8,40 +8,40 @@ import { type Ending, type Recording, withoutResponse } from '../core/recording.
 import { abortedReply, type Reply } from '../core/reply.ts'
 import { NO_USAGE, UNBILLED } from '../core/usage.ts'
 import { meter } from '../pricing/meter.ts'
+import { egressInit } from './egress-init.ts'
 import { isAzure } from './hosts.ts'
-import { leaving } from './leave.ts'
-import { ask } from './request.ts'
+import { requestUpstream } from './request.ts'
 import { translated } from './translate.ts'
 import { Trip } from './trip.ts'
 import { neverLeft } from './unsent.ts'
 
 /** The last stop: the request leaves, and its answer begins to be recorded. */
 export async function send(call: Call): Promise<Reply> {
-  const { state: origin, outbound: outgoing, signal } = call
-  if (signal.aborted || (origin.barred && !call.unchecked)) return abortedReply(call)
-  const added = leaving(call.policy.egress, outgoing.transport, { ...outgoing, ...outgoing.keys })
+  const { state, outbound, signal } = call
+  if (signal.aborted || (state.barred && !call.unchecked)) return abortedReply(call)
+  const added = egressInit(call.policy.egress, outbound.transport, { ...outbound, ...outbound.keys })
   if ('code' in added) return refuse(call, added)
   const startedAt = performance.now()
   const recording = await exchange(call)
-  origin.draft?.attempts.push({
+  state.draft?.attempts.push({
     model: call.model,
     status: recording.status,
     latencyMs: performance.now() - startedAt,
-    ...(outgoing.proxiedBy === undefined ? {} : { through: outgoing.proxiedBy }),
+    ...(outbound.proxiedBy === undefined ? {} : { through: outbound.proxiedBy }),
   })
   return { via: 'upstream', model: call.model, route: call.route, recording }
 
   async function exchange(call: Call): Promise<Recording> {
     let hasLeft = false
     const trip = new Trip(call.policy.warn)
-    const init = { ...outgoing.init, ...changes(call), signal, ...added }
+    const init = { ...outbound.init, ...changes(call), signal, ...added }
     let arrival: UpstreamResponse
     try {
       const leaves = () => {
-        origin.upstreamAttempts += 1
+        state.upstreamAttempts += 1
         hasLeft = true
       }
-      arrival = await ask(outgoing.transport, outgoing.url, init, leaves, trip)
+      arrival = await requestUpstream(outbound.transport, outbound.url, init, leaves, trip)
     } catch (error) {
       // Before that it is no trouble of the transport's but a fault of ours.
       if (!hasLeft) throw error
@@ -50,8 +50,8 @@ export async function send(call: Call): Promise<Reply> {
     return recordResponse(arrival, {
       operation: call.operation,
       stream: call.view.stream,
-      usageInjected: outgoing.injectUsage,
-      azure: () => isAzure(outgoing.url),
+      usageInjected: outbound.injectUsage,
+      azure: () => isAzure(outbound.url),
       meter: (seen) => meter(call, seen),
     })
   }
@@ -70,21 +70,21 @@ const isUnnamed = ({ body, model }: Call) => model === 'auto' && typeof body.mod
 
 /** Headers and body, as far as they differ from what the caller sent. */
 function changes(call: Call): RequestInit {
-  const { body, model, outbound: outgoing } = call
-  if (outgoing.signed) return {}
-  const isOther = model !== body.model && !outgoing.immutable && !isUnnamed(call)
+  const { body, model, outbound } = call
+  if (outbound.signed) return {}
+  const isOther = model !== body.model && !outbound.immutable && !isUnnamed(call)
   const edits: Record<string, Json | undefined> = isOther
-    ? { ...translated(call), ...outgoing.bodyEdits, model }
-    : { ...outgoing.bodyEdits }
-  if (outgoing.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
-  if (Object.keys(edits).length === 0 && outgoing.proxiedBy === undefined)
-    return { headers: outgoing.headers, body: outgoing.text }
+    ? { ...translated(call), ...outbound.bodyEdits, model }
+    : { ...outbound.bodyEdits }
+  if (outbound.injectUsage) edits.stream_options = { ...object(body.stream_options), include_usage: true }
+  if (Object.keys(edits).length === 0 && outbound.proxiedBy === undefined)
+    return { headers: outbound.headers, body: outbound.text }
   const texts = Object.entries(edits).map(([name, value]) => [
     name,
     value === undefined ? undefined : JSON.stringify(value),
   ])
-  const headers = new Headers(outgoing.headers)
+  const headers = new Headers(outbound.headers)
   headers.delete('content-length')
-  const text = editTopLevel(outgoing.text, Object.fromEntries(texts))
-  return { headers, body: outgoing.proxiedBy === undefined ? text : orderTopLevel(text) }
+  const text = editTopLevel(outbound.text, Object.fromEntries(texts))
+  return { headers, body: outbound.proxiedBy === undefined ? text : orderTopLevel(text) }
 }

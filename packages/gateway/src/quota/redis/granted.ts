@@ -24,31 +24,31 @@ export type Granted = Allotment & {
 }
 
 /** What was admitted here, and not told to Redis, in the order `at`. `isTaken`: while Redis was there. */
-export type Untold = Allotment & { at: number; isTaken: boolean }
+export type Unreported = Allotment & { at: number; isTaken: boolean }
 
 /** Whether what was admitted here goes with a command, is on its way with another one, or neither. */
-export type Whereabouts = (id: string) => 'told' | 'telling' | 'untold'
+export type ReportState = (id: string) => 'reported' | 'inFlight' | 'unreported'
 
 /** What goes with a command to Redis, and what of this process's own admissions it covers. */
-export type Stand = { claim: Claim; upTo: number; asked: Moment }
+export type Snapshot = { claim: Claim; upTo: number; asked: Moment }
 
 /**
  * A reservation that is on its way to Redis. What it needs is taken from the lease first: Redis, which does not count a
  * lease against its holder, would else admit it beside all that the lease admits meanwhile. `taken`: of the lease.
  */
-export type Ask = { need: Allotment; taken: Allotment }
+export type PendingReservation = { need: Allotment; taken: Allotment }
 
 /** Takes what a reservation on its way needs, as far as there is of it. */
-export function takeFor(lease: Granted, ask: Ask): void {
-  const { requests, tokens, usd } = ask.need
-  ask.taken = {
+export function takeFor(lease: Granted, reservation: PendingReservation): void {
+  const { requests, tokens, usd } = reservation.need
+  reservation.taken = {
     requests: Math.min(lease.requests, requests),
     tokens: Math.min(lease.tokens, tokens),
     usd: Math.min(lease.usd, usd),
   }
-  lease.requests -= ask.taken.requests
-  lease.tokens -= ask.taken.tokens
-  lease.usd -= ask.taken.usd
+  lease.requests -= reservation.taken.requests
+  lease.tokens -= reservation.taken.tokens
+  lease.usd -= reservation.taken.usd
 }
 
 /** All of it is leased. */
@@ -132,8 +132,8 @@ export function leftOf(name: string, lease: Granted, store: MemoryQuota, limits:
 }
 
 /** Taken while Redis was there, which Redis has not heard of. */
-export function takenOf(untold: ReadonlyMap<string, Untold>): Allotment {
+export function takenOf(unreported: ReadonlyMap<string, Unreported>): Allotment {
   const sum = { ...NOTHING }
-  for (const one of untold.values()) if (one.isTaken) add(sum, one)
+  for (const one of unreported.values()) if (one.isTaken) add(sum, one)
   return sum
 }

@@ -5,7 +5,6 @@ import type { Reservation, Settlement, Verdict } from '../store.ts'
 import { SPAN_MS } from '../window.ts'
 import { dayNumber, type Zone } from './day-boundary.ts'
 import {
-  type Ask,
   add,
   areSame,
   boundsOf,
@@ -17,12 +16,13 @@ import {
   lessLeft,
   type Moment,
   NOTHING,
-  type Stand,
+  type PendingReservation,
+  type ReportState,
+  type Snapshot,
   takeFor,
   takenOf,
-  type Untold,
+  type Unreported,
   use,
-  type Whereabouts,
 } from './granted.ts'
 import type { Allotment, Load, Reserved } from './protocol.ts'
 
@@ -56,14 +56,14 @@ type Team = {
   /** Admitted here, and not settled; settling gives the rest back to the store. */
   open: Map<string, MemoryQuota>
   /** Admitted here, and not told to Redis; with the order in which they came. */
-  untold: Map<string, Untold>
+  unreported: Map<string, Unreported>
   /** Reservations on their way to Redis. */
-  asks: Set<Ask>
+  pending: Set<PendingReservation>
   count: number
 }
 
 /** What Redis last told: the most processes that were alive at one time (0: never told), and what the window held. */
-type Told = { processes: number; heard: Load }
+type Knowledge = { processes: number; heard: Load }
 
 /**
  * Decides in this process, by what it was granted: while Redis is there, what its lease covers. While Redis is away, for a
@@ -84,8 +84,8 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
         isUsed: false,
         spare: newStore(),
         open: new Map(),
-        untold: new Map(),
-        asks: new Set(),
+        unreported: new Map(),
+        pending: new Set(),
         count: 0,
       }
       teams.set(name, team)
@@ -114,21 +114,21 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
     team: Team,
     limits: Limits,
     zone: Zone,
-    told: Told,
+    known: Knowledge,
   ): { limits: Limits; store: MemoryQuota } {
     const { lease } = team
     const { allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
-    const known = Math.max(told.processes, processes ?? (lease === undefined ? PROCESSES : 1))
+    const count = Math.max(known.processes, processes ?? (lease === undefined ? PROCESSES : 1))
     const valid = lease !== undefined && age(lease) < DOLLARS_MS
     const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0
-    const spare = Math.floor(allowance / Math.max(told.processes, processes ?? PROCESSES))
+    const spare = Math.floor(allowance / Math.max(known.processes, processes ?? PROCESSES))
     const usd = valid ? leased : spare
     const fresh = lease !== undefined && age(lease) < LEASE_MS ? lease : undefined
-    const isOnly = processes === 1 && told.processes <= 1
+    const isOnly = processes === 1 && known.processes <= 1
     const left = (limit: number, kind: keyof Load) =>
-      isOnly ? Math.max(0, limit - told.heard[kind] - takenOf(team.untold)[kind]) : (fresh?.[kind] ?? 0)
+      isOnly ? Math.max(0, limit - known.heard[kind] - takenOf(team.unreported)[kind]) : (fresh?.[kind] ?? 0)
     const part = (limit: number, kind: keyof Load) =>
-      fresh === undefined ? Math.floor(limit / known) : left(limit, kind)
+      fresh === undefined ? Math.floor(limit / count) : left(limit, kind)
     const { rpm, tpm } = limits
     const ofMinute = {
       ...(rpm === undefined ? {} : { rpm: part(rpm, 'requests') }),
@@ -144,10 +144,10 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
 
   return {
     /** `undefined`: it has no dollars to go on with. */
-    reserve(reservation: Reservation, zone: Zone, told: Told): Verdict | undefined {
+    reserve(reservation: Reservation, zone: Zone, known: Knowledge): Verdict | undefined {
       const { id, limits, requests = 1, worstCost } = reservation
       const team = of(reservation.team)
-      const { limits: own, store } = bounds(team, limits, zone, told)
+      const { limits: own, store } = bounds(team, limits, zone, known)
       if (own.usdPerDay === 0) return undefined
       const before = store.left(reservation.team, own)
       const verdict = store.reserve({ ...reservation, limits: own })
@@ -161,7 +161,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       team.count += 1
       if (store === team.store) team.isUsed = true
       team.open.set(id, store)
-      team.untold.set(id, {
+      team.unreported.set(id, {
         requests,
         tokens: Math.max(0, tokens),
         usd: worstCost,
@@ -178,53 +178,53 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       store?.settle(settlement)
     },
     /** Said in the moment in which a command leaves: from then on, nothing that ends gives anything back to the lease. */
-    stand(name: string, limits: Limits, zone: Zone, whereIs: Whereabouts): Stand {
+    snapshot(name: string, limits: Limits, zone: Zone, reportStateOf: ReportState): Snapshot {
       const team = of(name)
-      const { lease, store, untold, asks } = team
+      const { lease, store, unreported, pending } = team
       team.open.clear()
       const claim = {
         number: lease?.number ?? 0,
         has: { ...NOTHING },
-        untold: { ...NOTHING },
-        telling: { ...NOTHING },
+        unreported: { ...NOTHING },
+        inFlight: { ...NOTHING },
       }
       if (lease !== undefined) {
         add(claim.has, team.isUsed ? leftOf(name, lease, store, limits) : lease)
         // It has them again if they fail.
-        for (const ask of asks) add(claim.has, ask.taken)
+        for (const reservation of pending) add(claim.has, reservation.taken)
         claim.has = held(lease, claim.has, zone)
       }
-      for (const [id, one] of untold) {
-        const where = whereIs(id)
-        if (where !== 'told') add(claim[where], one)
+      for (const [id, one] of unreported) {
+        const where = reportStateOf(id)
+        if (where !== 'reported') add(claim[where], one)
       }
       return { claim, upTo: team.count, asked: now() }
     },
     /** A reservation leaves for Redis. */
-    ask(name: string, need: Allotment): Ask {
-      const { lease, asks } = of(name)
-      const ask = { need, taken: NOTHING }
-      if (lease !== undefined) takeFor(lease, ask)
-      asks.add(ask)
-      return ask
+    begin(name: string, need: Allotment): PendingReservation {
+      const { lease, pending } = of(name)
+      const reservation = { need, taken: NOTHING }
+      if (lease !== undefined) takeFor(lease, reservation)
+      pending.add(reservation)
+      return reservation
     },
     /** Redis has answered it: what it grants says the rest. */
-    answered: (name: string, ask: Ask) => void of(name).asks.delete(ask),
+    answered: (name: string, reservation: PendingReservation) => void of(name).pending.delete(reservation),
     /** Redis has not: what it needed is there again. */
-    failed(name: string, ask: Ask) {
-      const { lease, asks } = of(name)
-      if (!asks.delete(ask) || lease === undefined) return
-      lease.requests += ask.taken.requests
-      lease.tokens += ask.taken.tokens
-      lease.usd += ask.taken.usd
+    failed(name: string, reservation: PendingReservation) {
+      const { lease, pending } = of(name)
+      if (!pending.delete(reservation) || lease === undefined) return
+      lease.requests += reservation.taken.requests
+      lease.tokens += reservation.taken.tokens
+      lease.usd += reservation.taken.usd
     },
     /** Redis has answered: what it grants takes the place of what there was, less what was admitted here since it was asked. */
-    grant(name: string, reserved: Reserved, { upTo, asked }: Stand, limits: Limits) {
+    grant(name: string, reserved: Reserved, { upTo, asked }: Snapshot, limits: Limits) {
       const { lease, epoch, day, remaining, version } = reserved
       const team = of(name)
       if (team.lease?.epoch === epoch && lease.number < team.lease.number) return
       const since = { ...NOTHING }
-      for (const one of team.untold.values()) if (one.at > upTo) add(since, one)
+      for (const one of team.unreported.values()) if (one.at > upTo) add(since, one)
       // Made anew for what was admitted from it alone: nearly all replies come to an untouched one.
       if (team.isUsed) team.store = newStore()
       team.isUsed = false
@@ -241,7 +241,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
         left: lessLeft(remaining, since),
         bounds: boundsOf(reserved, limits),
       }
-      for (const ask of team.asks) takeFor(team.lease, ask)
+      for (const reservation of team.pending) takeFor(team.lease, reservation)
     },
     /** Admits it by the lease while Redis is there, if all of it is leased. `isLow`: there is not much left for more. */
     take(
@@ -258,16 +258,16 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       if (!covers(lease, taken, limits)) return undefined
       if (limits.usdPerDay !== undefined && !isDayOf(lease, zone)) return undefined
       team.count += 1
-      team.untold.set(id, { ...taken, at: team.count, isTaken: true })
+      team.unreported.set(id, { ...taken, at: team.count, isTaken: true })
       use(lease, taken)
       const { bounds, left } = lease
       const standing = { remaining: left, resetMs: SPAN_MS, ...(bounds === undefined ? {} : { bounds }) }
       return { verdict: { admitted: true, ...standing }, isLow: isLow(lease) }
     },
     /** It took less, or more, than was admitted; said before Redis is told of it. */
-    took(name: string, id: string, tokens: number, usd: number) {
+    correct(name: string, id: string, tokens: number, usd: number) {
       const team = teams.get(name)
-      const one = team?.untold.get(id)
+      const one = team?.unreported.get(id)
       if (team === undefined || one === undefined) return
       if (team.lease !== undefined)
         use(team.lease, { requests: 0, tokens: tokens - one.tokens, usd: usd - one.usd })
@@ -283,7 +283,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       return names
     },
     /** Redis has heard of this admission, or never will. */
-    told: (name: string, id: string) => void teams.get(name)?.untold.delete(id),
+    forget: (name: string, id: string) => void teams.get(name)?.unreported.delete(id),
   }
 }
 

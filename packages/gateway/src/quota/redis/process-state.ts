@@ -82,7 +82,7 @@ export function createProcessState() {
       if (settled.excess > 0) team.own.add(now, 0, settled.excess)
     },
     /** The most processes of this team that it was ever told of (0: never told), and what it last heard of the window. */
-    told: (name: string): { processes: number; heard: Load } => of(name),
+    lastHeard: (name: string): { processes: number; heard: Load } => of(name),
   }
 }
 

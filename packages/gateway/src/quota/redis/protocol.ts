@@ -11,9 +11,9 @@ export type Allotment = { requests: number; tokens: number; usd: number }
 export type Claim = {
   number: number
   has: Allotment
-  untold: Allotment
+  unreported: Allotment
   /** Besides, what the tab says that is on its way with another command. */
-  telling: Allotment
+  inFlight: Allotment
 }
 
 /** What the window holds. */
@@ -36,24 +36,24 @@ export type Reserved = ServerState & {
   /** The highest version of a policy that any process has brought; 0: none had one. */
   version: number
   /** The last tab that Redis has heard of this process, and the steady and the server's time at which it was closed. */
-  tab: Heard
+  report: ReportMark
 }
 
-export type Heard = { number: number; clock: number; time: number }
+export type ReportMark = { number: number; clock: number; time: number }
 
 /** What a process tells Redis of calls that it admitted without asking: tab.lua says what its rows are. */
-export type Telling = { number: number; rows: readonly (readonly number[])[]; words: readonly string[] }
+export type ReportContent = { number: number; rows: readonly (readonly number[])[]; words: readonly string[] }
 
 /** What else goes with a reservation, or instead of one. */
 export type Extra = {
   /** It was admitted that long ago, while Redis was away, and is only booked now. */
   ageMs?: number | undefined
   /** And how many milliseconds ago it was closed. */
-  tab?: (Telling & { agoMs: number }) | undefined
+  report?: (ReportContent & { agoMs: number }) | undefined
   /** The number of the tab that is on its way with another command. */
-  telling?: number | undefined
+  inFlight?: number | undefined
   /** Nothing is to be reserved: the reservation says what a lease is needed for. */
-  onlyTells?: boolean | undefined
+  onlyReports?: boolean | undefined
 }
 
 export type Settled = ServerState & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }

@@ -8,19 +8,19 @@ import { attempt } from '../../util/faults.ts'
 import { setSoon } from '../../util/timers.ts'
 import { type QuotaStore, type Reservation, type Settlement, unused, type Verdict } from '../store.ts'
 import { createZones } from './day-boundary.ts'
-import type { Ask } from './granted.ts'
+import type { PendingReservation } from './granted.ts'
 import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
 import { createLocalShare } from './local-share.ts'
 import { createNames } from './names.ts'
 import { createProcessState } from './process-state.ts'
 import { createReconciler, type PendingWrite } from './reconcile.ts'
-import { regatherMs } from './regather.ts'
-import { createAsk, verdictOf } from './reserve.ts'
+import { createReporter } from './reporter.ts'
+import { createRequestReservation, verdictOf } from './reserve.ts'
+import { resyncMs } from './resync.ts'
 import settleSource from './settle.lua'
+import settlementSource from './settlement.lua'
 import stateSource from './state.lua'
-import { createTab } from './tab.ts'
-import truthSource from './truth.lua'
 import { keysOf, settleArgs, settledOf } from './wire.ts'
 
 export type RedisQuotaOptions = {
@@ -35,7 +35,7 @@ export type RedisQuotaOptions = {
   /** This process's monotonic clock, in milliseconds. @default `now` where that is given, performance.now */
   steady?: () => number
   /** How long what was admitted without asking Redis may wait until it is told, in milliseconds. @default 100 */
-  tellMs?: number
+  reportMs?: number
   /** Told with each reservation the highest version of a policy that any process has brought. */
   onVersion?: (version: number) => void
 }
@@ -67,7 +67,7 @@ export type RedisQuota = QuotaStore & {
   settle: (settlement: Settlement) => Promise<void>
   stats: () => QuotaStats
   /** Tells Redis now what this process has admitted without asking it. */
-  tell: () => void
+  report: () => void
   /** Resolves once every call that was admitted is settled, and Redis has heard of it. */
   settled: () => Promise<void>
   /** Gives back what this process was granted to go on with without Redis. Never rejects; call it last. */
@@ -84,20 +84,20 @@ const HANDBACK_MS = 100
  * one to reserve and one to settle.
  */
 export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptions = {}): RedisQuota {
-  const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion, tellMs } = options
+  const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion, reportMs } = options
   const steady = options.steady ?? options.now ?? (() => performance.now())
   const flags = keyLocking ? 'allow-key-locking' : 'allow-oom'
   const leaveScript = createScript(`${stateSource}\n${leaseSource}\n${leaveSource}`, flags)
-  const settleScript = createScript([stateSource, truthSource, settleSource].join('\n'), flags)
+  const settleScript = createScript([stateSource, settlementSource, settleSource].join('\n'), flags)
   const self = randomUUID()
   const zoneOf = createZones()
   const zones = new Map<string, string>()
   const knowledge = createProcessState()
-  const alone = createLocalShare({ steady, wall: now }, processes)
-  const tab = createTab(alone, { steady, tellMs, tell: tellTab, fault: link.fault })
+  const share = createLocalShare({ steady, wall: now }, processes)
+  const reporter = createReporter(share, { steady, reportMs, report: sendReport, fault: link.fault })
   const parts = { link, flags, self, clock, now, steady, zoneOf } as const
-  const ask = createAsk({ ...parts, knowledge, alone, tab, onVersion })
-  const handback = createReconciler(sayLater, steady, link.fault)
+  const requestReservation = createRequestReservation({ ...parts, knowledge, share, reporter, onVersion })
+  const handback = createReconciler(resend, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
   const { renamed, giveUp } = createNames()
@@ -109,16 +109,16 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   async function reserve(given: Reservation): Promise<Verdict> {
     const reservation = renamed(given)
     zones.set(reservation.team, reservation.limits.timezone)
-    const verdict = byTab(reservation) ?? (await decide(reservation))
+    const verdict = admitByLease(reservation) ?? (await decide(reservation))
     if (verdict.admitted) unsettled.add(reservation.id)
     return verdict
   }
 
   /** Without asking, while Redis is there and has heard of all that was admitted without it. */
-  function byTab(reservation: Reservation): Verdict | undefined {
+  function admitByLease(reservation: Reservation): Verdict | undefined {
     const { team, limits } = reservation
-    if (link.stats().state !== 'up' || handback.owesAdmissions(team) || regatherMs(link) > 0) return undefined
-    const verdict = tab.reserve(reservation, zoneOf(now(), limits.timezone))
+    if (link.stats().state !== 'up' || handback.owesAdmissions(team) || resyncMs(link) > 0) return undefined
+    const verdict = reporter.reserve(reservation, zoneOf(now(), limits.timezone))
     if (verdict === undefined) return undefined
     counts.leased += 1
     mode = 'shared'
@@ -127,13 +127,13 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
 
   async function decide(reservation: Reservation): Promise<Verdict> {
     const { id, team, limits } = reservation
-    const sent: { ask?: Ask } = {}
-    const pauseMs = regatherMs(link)
+    const sent: { pending?: PendingReservation } = {}
+    const pauseMs = resyncMs(link)
     if (pauseMs > 0) await sleep(pauseMs)
     if (!handback.owesAdmissions(team) || (await handback.admissionsTold(team, HANDBACK_MS)))
       try {
-        const reserved = await ask(reservation, {}, sent)
-        if (reserved.status === 'admitted') tab.asked(id)
+        const reserved = await requestReservation(reservation, {}, sent)
+        if (reserved.status === 'admitted') reporter.decidedByRedis(id)
         counts.decided += 1
         mode = 'shared'
         handback.kick()
@@ -141,21 +141,21 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       } catch (error) {
         note(error)
       }
-    if (sent.ask !== undefined) alone.failed(team, sent.ask)
-    const verdict = mayGoOn(limits) ? byLease(reservation) : unavailable()
+    if (sent.pending !== undefined) share.failed(team, sent.pending)
+    const verdict = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
     const at = steady()
     if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at, reservation })
     // It may have been admitted there, and nobody will use that.
-    else if (sent.ask !== undefined) {
+    else if (sent.pending !== undefined) {
       handback.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
       giveUp(id)
     }
     return verdict
   }
 
-  async function tellTab(need: Reservation): Promise<void> {
+  async function sendReport(need: Reservation): Promise<void> {
     try {
-      await ask(need, { onlyTells: true })
+      await requestReservation(need, { onlyReports: true })
     } catch (error) {
       note(error)
     } finally {
@@ -166,10 +166,10 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   const mayGoOn = ({ whileUnavailable: away = DEFAULT_WHILE_UNAVAILABLE, usdPerDay }: Limits) =>
     away.rates === 'local' && (away.dollars === 'local' || usdPerDay === undefined)
 
-  function byLease(reservation: Reservation): Verdict {
+  function admitByShare(reservation: Reservation): Verdict {
     const { team, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
-    const verdict = alone.reserve(reservation, zone, knowledge.told(team))
+    const verdict = share.reserve(reservation, zone, knowledge.lastHeard(team))
     if (verdict === undefined) return unavailable()
     counts.alone += 1
     mode = 'share'
@@ -191,42 +191,43 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   async function settle(given: Settlement): Promise<void> {
     const settlement = renamed(given)
     const { id, team } = settlement
-    if (tab.settle(settlement)) {
+    if (reporter.settle(settlement)) {
       unsettled.delete(id)
-      if (idle.length > 0) tab.flush()
+      if (idle.length > 0) reporter.flush()
       return rest()
     }
-    alone.settle(settlement)
-    const debt: PendingWrite = { kind: 'settled', team, id, at: steady(), settlement }
+    share.settle(settlement)
+    const write: PendingWrite = { kind: 'settled', team, id, at: steady(), settlement }
     try {
       // Not before its admission is known.
-      if (handback.owes(id)) handback.push(debt)
-      else await tell(settlement)
+      if (handback.owes(id)) handback.push(write)
+      else await sendSettlement(settlement)
     } catch (error) {
       note(error)
-      handback.push(debt)
+      handback.push(write)
     }
     unsettled.delete(id)
     rest()
   }
 
-  async function tell(settlement: Settlement) {
+  async function sendSettlement(settlement: Settlement) {
     const { team, id } = settlement
     const at = now()
-    const asker = { now: clock === 'client' ? at : '', process: self } as const
-    const args = settleArgs(settlement, asker, zoneOf(at, zones.get(team) ?? 'UTC'))
+    const sender = { now: clock === 'client' ? at : '', process: self } as const
+    const args = settleArgs(settlement, sender, zoneOf(at, zones.get(team) ?? 'UTC'))
     const reply = await link.run((client) => settleScript.run(client, keysOf(team, id), args), 'reply')
     knowledge.hearSettled(team, settledOf(reply), steady())
   }
 
-  async function sayLater(debt: PendingWrite): Promise<void> {
+  async function resend(write: PendingWrite): Promise<void> {
     try {
-      if (debt.kind === 'settled') await tell(debt.settlement)
-      else await ask(debt.reservation, { ageMs: Math.max(0, steady() - debt.at) })
+      if (write.kind === 'settled') await sendSettlement(write.settlement)
+      else await requestReservation(write.reservation, { ageMs: Math.max(0, steady() - write.at) })
     } catch (error) {
       note(error)
       // What Redis answers with an error, it will not be told again.
-      if (debt.kind === 'admitted' && !isInstance(error, RedisUnavailable)) alone.told(debt.team, debt.id)
+      if (write.kind === 'admitted' && !isInstance(error, RedisUnavailable))
+        share.forget(write.team, write.id)
       throw error
     } finally {
       setSoon(attempt, rest, link.fault, 'limits in Redis', rest)
@@ -240,9 +241,9 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   async function leave(): Promise<void> {
     const args = [clock === 'client' ? now() : '', self]
     // What Redis has not heard of stays in its books as leased.
-    const teams = alone
+    const teams = share
       .holders()
-      .filter((team) => !tab.isPending(team))
+      .filter((team) => !reporter.isPending(team))
       .map((team) => {
         const [state] = keysOf(team, '')
         return link.run((client) => leaveScript.run(client, [String(state)], args), 'reply')
@@ -251,7 +252,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       note(reason)
   }
 
-  const atRest = () => unsettled.size === 0 && handback.stats().queued === 0 && tab.queued() === 0
+  const atRest = () => unsettled.size === 0 && handback.stats().queued === 0 && reporter.queued() === 0
 
   function rest() {
     if (atRest()) for (const resolve of idle.splice(0)) resolve()
@@ -262,18 +263,18 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     settle,
     stats() {
       const { queued, dropped } = handback.stats()
-      return { mode, ...counts, queued: queued + tab.queued(), dropped: dropped + lost }
+      return { mode, ...counts, queued: queued + reporter.queued(), dropped: dropped + lost }
     },
-    tell: tab.flush,
+    report: reporter.flush,
     settled() {
       if (atRest()) return Promise.resolve()
-      tab.flush()
+      reporter.flush()
       return new Promise<void>((resolve) => idle.push(resolve))
     },
     leave,
     close() {
       handback.close()
-      lost += tab.close()
+      lost += reporter.close()
       rest()
     },
   }

@@ -30,12 +30,12 @@ function setup() {
   const heard: string[] = []
   const redis = { away: true, tries: 0, broken: new Set<string>(), clock: 0 }
   const handback = createReconciler(
-    async (debt) => {
+    async (write) => {
       redis.tries += 1
       await Promise.resolve()
       if (redis.away) throw new RedisUnavailable('away')
-      if (redis.broken.has(debt.id)) throw new Error('ERR')
-      heard.push(`${debt.kind} ${debt.id}`)
+      if (redis.broken.has(write.id)) throw new Error('ERR')
+      heard.push(`${write.kind} ${write.id}`)
     },
     () => redis.clock,
     () => undefined,
@@ -43,7 +43,7 @@ function setup() {
   return { handback, heard, redis }
 }
 
-test('while Redis is away one debt asks after it; when it is back, all are said in their order', async () => {
+test('while Redis is away one write asks after it; when it is back, all are said in their order', async () => {
   const { handback, heard, redis } = setup()
   for (const id of ['a', 'b', 'c']) handback.push(admitted(id))
   for (const id of ['a', 'b']) handback.push(settled(id))

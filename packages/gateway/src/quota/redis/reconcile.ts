@@ -27,7 +27,7 @@ const FORGOTTEN_MS = 14 * 60_000
  * counted. Its timer keeps no program alive.
  */
 export function createReconciler(
-  send: (debt: PendingWrite) => Promise<void>,
+  send: (write: PendingWrite) => Promise<void>,
   clock: () => number,
   fault: Fault,
 ) {
@@ -96,13 +96,13 @@ export function createReconciler(
   }
 
   return {
-    push(debt: PendingWrite) {
+    push(write: PendingWrite) {
       if (closed || queue.length >= MOST) {
         dropped += 1
         return
       }
-      queue.push(debt)
-      count(debt, 1)
+      queue.push(write)
+      count(write, 1)
       later()
     },
     /** Redis is there: say it now. */

@@ -2,17 +2,17 @@ import type { RedisConnection } from '../../redis/connection.ts'
 import { createScript, type ScriptFlags } from '../../redis/script.ts'
 import type { Bounds, Reservation, Verdict } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
-import { type Ask, boundsOf, type Stand } from './granted.ts'
+import { boundsOf, type PendingReservation, type Snapshot } from './granted.ts'
 import leaseSource from './lease.lua'
 import type { LocalShare } from './local-share.ts'
 import type { ProcessState } from './process-state.ts'
 import type { Allotment, Extra, Reserved } from './protocol.ts'
+import reportSource from './report.lua'
+import type { UsageReport } from './report-rows.ts'
+import type { Reporter } from './reporter.ts'
 import reserveSource from './reserve.lua'
+import settlementSource from './settlement.lua'
 import stateSource from './state.lua'
-import tabSource from './tab.lua'
-import type { TabOf } from './tab.ts'
-import type { Tab } from './tab-rows.ts'
-import truthSource from './truth.lua'
 import { keysOf, reserveArgs, reservedOf, wholeUsd } from './wire.ts'
 
 type Parts = {
@@ -25,13 +25,13 @@ type Parts = {
   steady: () => number
   zoneOf: (now: number, timezone: string) => Zone
   knowledge: ProcessState
-  alone: LocalShare
-  tab: TabOf
+  share: LocalShare
+  reporter: Reporter
   onVersion: ((version: number) => void) | undefined
 }
 
 /** Asks Redis for a reservation, with all that this process knows and has to tell of the team. */
-export function createAsk({
+export function createRequestReservation({
   link,
   flags,
   self,
@@ -40,79 +40,79 @@ export function createAsk({
   steady,
   zoneOf,
   knowledge,
-  alone,
-  tab,
+  share,
+  reporter,
   onVersion,
 }: Parts) {
-  const sources = [stateSource, leaseSource, truthSource, tabSource, reserveSource]
+  const sources = [stateSource, leaseSource, settlementSource, reportSource, reserveSource]
   const reserveScript = createScript(sources.join('\n'), flags)
 
   /** `sent`: of a reservation that is to be decided, once it has left. */
-  async function ask(
+  async function requestReservation(
     reservation: Reservation,
-    extra: Pick<Extra, 'ageMs' | 'onlyTells'>,
-    sent?: { ask?: Ask },
+    extra: Pick<Extra, 'ageMs' | 'onlyReports'>,
+    sent?: { pending?: PendingReservation },
   ): Promise<Reserved> {
     const { team, id, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
     const isBooked = extra.ageMs !== undefined
-    let stand: Stand | undefined
-    let carried: Tab | undefined
+    let snapshot: Snapshot | undefined
+    let report: UsageReport | undefined
     try {
       const reply = await link.run((client) => {
         const at = steady()
-        const asker = {
+        const sender = {
           now: clock === 'client' ? now() : '',
           process: self,
           announce: knowledge.isTimeToAnnounce(team, at),
         } as const
-        carried ??= tab.carry(team)
-        const beside = carried === undefined ? tab.telling(team) : undefined
-        if (sent !== undefined) sent.ask ??= alone.ask(team, needOf(reservation))
-        const whereIs = (one: string) => {
-          if ((isBooked && one === id) || carried?.ids.has(one) === true) return 'told'
-          return beside?.ids.has(one) === true ? 'telling' : 'untold'
+        report ??= reporter.take(team)
+        const other = report === undefined ? reporter.inFlight(team) : undefined
+        if (sent !== undefined) sent.pending ??= share.begin(team, needOf(reservation))
+        const reportStateOf = (callId: string) => {
+          if ((isBooked && callId === id) || report?.ids.has(callId) === true) return 'reported'
+          return other?.ids.has(callId) === true ? 'inFlight' : 'unreported'
         }
-        stand = alone.stand(team, limits, zone, whereIs)
-        const args = reserveArgs(reservation, asker, zone, knowledge.memoryOf(team, at), stand.claim, {
+        snapshot = share.snapshot(team, limits, zone, reportStateOf)
+        const args = reserveArgs(reservation, sender, zone, knowledge.memoryOf(team, at), snapshot.claim, {
           ...extra,
-          tab: carried && { ...carried, agoMs: at - carried.closedAt },
-          telling: beside?.number,
+          report: report && { ...report, agoMs: at - report.closedAt },
+          inFlight: other?.number,
         })
         return reserveScript.run(client, keysOf(team, id), args)
       }, 'reply')
       const reserved = reservedOf(reply)
-      if (sent?.ask !== undefined) alone.answered(team, sent.ask)
-      hear(reservation, reserved, stand, carried)
-      if (isBooked) alone.told(team, id)
+      if (sent?.pending !== undefined) share.answered(team, sent.pending)
+      hear(reservation, reserved, snapshot, report)
+      if (isBooked) share.forget(team, id)
       return reserved
     } catch (error) {
-      if (carried !== undefined) tab.unheard(team)
+      if (report !== undefined) reporter.failed(team)
       throw error
     }
   }
 
   const needOf = (reservation: Reservation): Allotment => ({
     requests: reservation.requests ?? 1,
-    tokens: tab.tokensOf(reservation),
+    tokens: reporter.tokensOf(reservation),
     usd: wholeUsd(reservation.worstCost),
   })
 
   function hear(
     reservation: Reservation,
     reserved: Reserved,
-    stand: Stand | undefined,
-    carried: Tab | undefined,
+    snapshot: Snapshot | undefined,
+    report: UsageReport | undefined,
   ) {
     const { team, limits, requests = 1 } = reservation
     knowledge.hear(team, reserved, requests, steady())
-    if (carried !== undefined) knowledge.hearOwn(team, tab.heard(team, carried, reserved), steady())
-    if (stand !== undefined) alone.grant(team, reserved, stand, limits)
-    tab.learn(reservation, reserved.tokens)
+    if (report !== undefined) knowledge.hearOwn(team, reporter.acknowledge(team, report, reserved), steady())
+    if (snapshot !== undefined) share.grant(team, reserved, snapshot, limits)
+    reporter.learn(reservation, reserved.tokens)
     onVersion?.(reserved.version)
   }
 
-  return ask
+  return requestReservation
 }
 
 export function verdictOf(reserved: Reserved, limits: Bounds): Verdict {

@@ -31,7 +31,7 @@ export function reserveArgs(
   { before, changes, after }: Zone,
   { epoch, seq, day, committed, own, heardAgo, heard, clock }: ReplicaState,
   claim: Claim,
-  { ageMs, tab, telling, onlyTells }: Extra = {},
+  { ageMs, report, inFlight, onlyReports }: Extra = {},
 ): (string | number)[] {
   const { rates, leased, allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
   return [
@@ -65,27 +65,27 @@ export function reserveArgs(
     most(claim.has.requests),
     most(claim.has.tokens),
     most(claim.has.usd, LARGEST_BUDGET),
-    most(claim.untold.requests),
-    most(claim.untold.tokens),
-    most(claim.untold.usd, LARGEST_BUDGET),
+    most(claim.unreported.requests),
+    most(claim.unreported.tokens),
+    most(claim.unreported.usd, LARGEST_BUDGET),
     rates === 'reject' ? 0 : leased,
     most(allowance, LARGEST_BUDGET),
     clock ?? '',
-    tab?.number ?? '',
-    tab === undefined ? '' : Math.max(0, Math.round(tab.agoMs)),
-    tab === undefined ? '' : JSON.stringify(tab.rows),
-    tab === undefined ? '' : JSON.stringify(tab.words.map((word) => word.toWellFormed())),
-    onlyTells === true ? 1 : '',
-    telling ?? 0,
-    most(claim.telling.requests),
-    most(claim.telling.tokens),
-    most(claim.telling.usd, LARGEST_BUDGET),
+    report?.number ?? '',
+    report === undefined ? '' : Math.max(0, Math.round(report.agoMs)),
+    report === undefined ? '' : JSON.stringify(report.rows),
+    report === undefined ? '' : JSON.stringify(report.words.map((word) => word.toWellFormed())),
+    onlyReports === true ? 1 : '',
+    inFlight ?? 0,
+    most(claim.inFlight.requests),
+    most(claim.inFlight.tokens),
+    most(claim.inFlight.usd, LARGEST_BUDGET),
   ]
 }
 
 /** ARGV of settle.lua, in its order. Nonsense earns nobody credit: it is nobody's knowledge. */
 export function settleArgs(
-  { tokens, learnOutputTokens, cost, unconfirmed: doubt }: Settlement,
+  { tokens, learnOutputTokens, cost, unconfirmed }: Settlement,
   { now, process }: Pick<CallingProcess, 'now' | 'process'>,
   { before, changes, after }: Zone,
 ): (string | number)[] {
@@ -95,7 +95,7 @@ export function settleArgs(
     nonNegative(tokens),
     nonNegative(learnOutputTokens),
     nonNegative(cost, MOST_MONEY),
-    nonNegative(doubt, MOST_MONEY) || 0,
+    nonNegative(unconfirmed, MOST_MONEY) || 0,
     before,
     changes,
     after,
@@ -110,7 +110,7 @@ export const knownOf = ({ tokens, learnOutputTokens, cost, unconfirmed }: Settle
   tokens: known(tokens),
   learn: known(learnOutputTokens),
   cost: known(cost, MOST_MONEY),
-  doubt: Math.max(0, known(unconfirmed, MOST_MONEY)),
+  unconfirmed: Math.max(0, known(unconfirmed, MOST_MONEY)),
 })
 
 const known = (value: number | undefined, bound = MOST): number => {
@@ -158,7 +158,7 @@ export function reservedOf(reply: unknown): Reserved {
     load: { requests: at(16), tokens: at(17) },
     resetMs: at(18),
     version: at(19),
-    tab: { number: at(24), clock: at(25), time: at(26) },
+    report: { number: at(24), clock: at(25), time: at(26) },
   }
 }
 

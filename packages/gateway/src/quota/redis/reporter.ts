@@ -6,25 +6,25 @@ import type { Reservation, Settlement, Verdict } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
 import type { LocalShare } from './local-share.ts'
 import type { Load, Reserved } from './protocol.ts'
-import { age, type Call, closed, isPending, type Tab, type Team } from './tab-rows.ts'
+import { age, type Call, closeReport, isPending, type Team, type UsageReport } from './report-rows.ts'
 import { knownOf, wholeTokens, wholeUsd } from './wire.ts'
 
 /** What was admitted and settled without asking is told so long after the first of it. */
-const TELL_MS = 100
+const REPORT_MS = 100
 /** And at once, if there is so much of it. */
-const MOST_UNTOLD = 64
+const MAX_UNREPORTED = 64
 /** While Redis is away, or answers with errors. */
-const AGAIN_MS = 250
+const RETRY_MS = 250
 /** Ids that are remembered after their calls have ended: a repetition of them is answered as the first time. */
-const MOST_IDS = 2_000
-const TAB = 'what was admitted without asking'
+const MAX_IDS = 2_000
+const WORK = 'what was admitted without asking'
 
-export type TabOptions = {
+export type ReporterOptions = {
   steady: () => number
   /** How long what is to be told may wait, in milliseconds. @default 100 */
-  tellMs: number | undefined
+  reportMs: number | undefined
   /** Asks Redis for nothing but to hear the team's tab and to renew its lease. Never rejects. */
-  tell: (need: Reservation) => Promise<void>
+  report: (need: Reservation) => Promise<void>
   fault: Fault
 }
 
@@ -33,12 +33,15 @@ export type TabOptions = {
  * at once, with the next reservation that it is asked for or a moment later. Each tab has a number, and the next one is
  * closed only once Redis has heard of it, so that it can be told as often as needed and counts once.
  */
-export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, fault }: TabOptions) {
+export function createReporter(
+  share: LocalShare,
+  { steady, reportMs = REPORT_MS, report, fault }: ReporterOptions,
+) {
   const teams = new Map<string, Team>()
   /** Admitted here, until Redis has heard how they ended. */
   const calls = new Map<string, Call>()
   /** Answered here, or by Redis. */
-  const answered = new LRUCache<string, Verdict | 'asked'>({ max: MOST_IDS })
+  const answered = new LRUCache<string, Verdict | 'by Redis'>({ max: MAX_IDS })
   const expectation = createExpectation()
   let timer: NodeJS.Timeout | undefined
   let isSoon = false
@@ -49,10 +52,10 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
       team = {
         need,
         number: 0,
-        untold: new Set(),
+        unreported: new Set(),
         ended: [],
-        closed: undefined,
-        isTelling: false,
+        report: undefined,
+        isInFlight: false,
         isDue: false,
       }
       teams.set(name, team)
@@ -70,17 +73,17 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
   function reserve(reservation: Reservation, zone: Zone): Verdict | undefined {
     const { id } = reservation
     const known = calls.get(id)?.verdict ?? answered.get(id)
-    if (known !== undefined) return known === 'asked' ? undefined : known
+    if (known !== undefined) return known === 'by Redis' ? undefined : known
     const whole = { ...reservation, worstCost: wholeUsd(reservation.worstCost) as Reservation['worstCost'] }
     const tokens = tokensOf(reservation)
-    const taken = alone.take(whole, tokens, zone)
+    const taken = share.take(whole, tokens, zone)
     if (taken === undefined) return undefined
     const { verdict, isLow } = taken
     const call: Call = { reservation: whole, verdict, at: steady(), tokens }
     calls.set(id, call)
     const team = teamOf(reservation.team, whole)
-    team.untold.add(call)
-    if (isLow || team.untold.size >= MOST_UNTOLD) soon(team)
+    team.unreported.add(call)
+    if (isLow || team.unreported.size >= MAX_UNREPORTED) soon(team)
     else later()
     return verdict
   }
@@ -93,43 +96,52 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
     if (call === undefined || team === undefined) return typeof answered.get(id) === 'object'
     if (call.end !== undefined) return true
     const { agent, model, worstCost } = call.reservation
-    const { tokens, cost, doubt, learn } = knownOf(settlement)
-    const end = { tokens: tokens < 0 ? call.tokens : tokens, cost: cost < 0 ? worstCost : cost, doubt, learn }
+    const { tokens, cost, unconfirmed, learn } = knownOf(settlement)
+    const end = {
+      tokens: tokens < 0 ? call.tokens : tokens,
+      cost: cost < 0 ? worstCost : cost,
+      unconfirmed,
+      learn,
+    }
     call.end = end
     if (learn >= 0) expectation.learn(agent, model, learn)
-    if (call.told !== undefined) team.ended.push(call)
+    if (call.reported !== undefined) team.ended.push(call)
     // What Redis may have been told as under way is in its books as such, and gives nothing back to the lease.
-    else if (team.untold.has(call)) alone.took(name, id, end.tokens, end.cost + end.doubt)
+    else if (team.unreported.has(call)) share.correct(name, id, end.tokens, end.cost + end.unconfirmed)
     later()
     return true
   }
 
   /** Said in the moment in which a command leaves: what it is to tell, if no other command is telling it. */
-  function carry(name: string): Tab | undefined {
+  function take(name: string): UsageReport | undefined {
     const team = teams.get(name)
-    if (team === undefined || team.isTelling) return undefined
-    if (team.closed === undefined && !isPending(team)) return undefined
-    team.closed ??= closed(team, steady())
-    team.isTelling = true
-    return team.closed
+    if (team === undefined || team.isInFlight) return undefined
+    if (team.report === undefined && !isPending(team)) return undefined
+    team.report ??= closeReport(team, steady())
+    team.isInFlight = true
+    return team.report
   }
 
   /** Redis has heard it. Returns what of it counts for the team's minute. */
-  function heard(name: string, tab: Tab, { tab: { clock, time }, epoch }: Reserved): Load {
+  function acknowledge(
+    name: string,
+    report: UsageReport,
+    { report: { clock, time }, epoch }: Reserved,
+  ): Load {
     const load = { requests: 0, tokens: 0 }
     const team = teams.get(name)
     if (team === undefined) return load
-    team.isTelling = false
-    team.closed = undefined
-    for (const { call, row } of tab.lines) {
+    team.isInFlight = false
+    team.report = undefined
+    for (const { call, row } of report.lines) {
       const { id, requests = 1 } = call.reservation
       if (row !== 'end') {
         load.requests += requests
         load.tokens += row === 'ended' ? (call.end?.tokens ?? 0) : call.tokens
-        alone.told(name, id)
+        share.forget(name, id)
       } else load.tokens += Math.max(0, (call.end?.tokens ?? 0) - call.tokens)
       if (row === 'open') {
-        call.told = { clock, time, epoch, age: age(tab.closedAt, call.at) }
+        call.reported = { clock, time, epoch, age: age(report.closedAt, call.at) }
         if (call.end !== undefined) team.ended.push(call)
       } else forget(call)
     }
@@ -143,18 +155,18 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
   }
 
   /** It will be told again, under the same number. */
-  function unheard(name: string) {
+  function failed(name: string) {
     const team = teams.get(name)
     if (team === undefined) return
-    team.isTelling = false
+    team.isInFlight = false
     again()
   }
 
   const flush = () => {
     for (const team of teams.values())
-      if (!team.isTelling && (team.isDue || team.closed !== undefined || isPending(team))) {
+      if (!team.isInFlight && (team.isDue || team.report !== undefined || isPending(team))) {
         team.isDue = false
-        detached(tell(team.need), fault, TAB)
+        detached(report(team.need), fault, WORK)
       }
   }
 
@@ -165,13 +177,13 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
 
   /** A program that ends by itself waits for it. */
   function later() {
-    timer ??= setTimer(attempt, tellMs, onTimer, fault, TAB, later)
+    timer ??= setTimer(attempt, reportMs, onTimer, fault, WORK, later)
   }
 
   /** Keeps no program alive. */
   function again() {
     if (timer !== undefined) return
-    timer = setTimer(attempt, AGAIN_MS, onTimer, fault, TAB, again)
+    timer = setTimer(attempt, RETRY_MS, onTimer, fault, WORK, again)
     timer.unref()
   }
 
@@ -180,7 +192,7 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
     team.isDue = true
     if (isSoon) return
     isSoon = true
-    setSoon(attempt, onSoon, fault, TAB, later)
+    setSoon(attempt, onSoon, fault, WORK, later)
   }
 
   function onSoon() {
@@ -190,22 +202,22 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
 
   const queued = () => {
     let sum = 0
-    for (const { untold, ended, closed } of teams.values())
-      sum += untold.size + ended.length + (closed?.lines.length ?? 0)
+    for (const { unreported, ended, report } of teams.values())
+      sum += unreported.size + ended.length + (report?.lines.length ?? 0)
     return sum
   }
 
   return {
     reserve,
     settle,
-    carry,
-    heard,
-    unheard,
+    take,
+    acknowledge,
+    failed,
     flush,
     queued,
     tokensOf,
     /** Redis has decided it: it is Redis that answers a repetition. */
-    asked: (id: string) => void answered.set(id, 'asked'),
+    decidedByRedis: (id: string) => void answered.set(id, 'by Redis'),
     /** Redis said how many tokens it expects such a call to take. */
     learn({ agent, model, inputTokens, maxOutputTokens, limits }: Reservation, tokens: number) {
       const output = tokens - wholeTokens(inputTokens)
@@ -213,13 +225,13 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
         expectation.know(agent, model, output)
     },
     /** What is on its way with a command. */
-    telling(name: string): Tab | undefined {
+    inFlight(name: string): UsageReport | undefined {
       const team = teams.get(name)
-      return team?.isTelling === true ? team.closed : undefined
+      return team?.isInFlight === true ? team.report : undefined
     },
     isPending: (name: string) => {
       const team = teams.get(name)
-      return team !== undefined && (team.closed !== undefined || isPending(team))
+      return team !== undefined && (team.report !== undefined || isPending(team))
     },
     /** Returns how much Redis will never hear of. */
     close(): number {
@@ -232,4 +244,4 @@ export function createTab(alone: LocalShare, { steady, tellMs = TELL_MS, tell, f
   }
 }
 
-export type TabOf = ReturnType<typeof createTab>
+export type Reporter = ReturnType<typeof createReporter>

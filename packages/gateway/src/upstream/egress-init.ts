@@ -6,7 +6,7 @@ import { isStandard } from './request.ts'
  * What must be added to a request for its keys to stay where they belong, or why it must not leave. A redirect takes a
  * key along unless `fetch` is known to leave it behind: such a redirect is handed over and not followed.
  */
-export function leaving(
+export function egressInit(
   egress: Egress,
   transport: typeof fetch,
   request: OutgoingHead,
