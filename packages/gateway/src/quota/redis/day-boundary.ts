@@ -1,10 +1,10 @@
 import { dayOf } from '../day.ts'
 
-/** Where midnight is, for a script that knows the time and no calendar: the clock's own error hardly matters. */
+/** UTC offsets of a time zone, for scripts that have no calendar. */
 export type Zone = {
-  /** Offset from UTC in milliseconds. */
+  /** Current offset from UTC, in milliseconds. */
   before: number
-  /** When it next changes; a time that never comes, if not within two days. */
+  /** Time of its next change, in milliseconds since the epoch; `NEVER` if not within two days. */
   changes: number
   after: number
 }
@@ -14,7 +14,7 @@ const HOUR_MS = 3_600_000
 const NEVER = 9e15
 const UTC: Zone = { before: 0, changes: NEVER, after: 0 }
 
-/** The zone's offset at this moment, and its next change of clocks. */
+/** Returns the zone's offset at a moment, and its next change. */
 export function zoneAt(now: number, timezone: string): Zone {
   if (timezone === 'UTC') return UTC
   const before = offsetAt(now, timezone)
@@ -29,11 +29,11 @@ export function zoneAt(now: number, timezone: string): Zone {
   return { before, changes: changed, after }
 }
 
-/** Days since 1970 in that zone. */
+/** Returns the number of days since 1970-01-01 in a zone. */
 export const dayNumber = (now: number, { before, changes, after }: Zone) =>
   Math.floor((now + (now < changes ? before : after)) / DAY_MS)
 
-/** `zoneAt`, asked once an hour: it costs some 50 formatted dates where clocks are about to change. */
+/** Creates a cached `zoneAt`, refreshed hourly: near a change of clocks it formats some 50 dates. */
 export function createZones(): (now: number, timezone: string) => Zone {
   const known = new Map<string, { zone: Zone; from: number }>()
   return (now, timezone) => {

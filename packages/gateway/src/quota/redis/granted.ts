@@ -4,41 +4,42 @@ import type { MemoryQuota } from '../memory.ts'
 import type { Bounds, Remaining } from '../store.ts'
 import type { Allotment, Claim, Reserved } from './protocol.ts'
 
-/** When a lease was asked for, by both clocks: one stands still while the machine sleeps, the other can be set. */
+/** A moment by both clocks, in ms: the monotonic clock stops while the machine sleeps, the wall clock can be changed. */
 export type Moment = { steady: number; wall: number }
 
+/** A lease of this process: the amounts that are left of it, and the terms of its grant. */
 export type Granted = Allotment & {
   number: number
   epoch: string
   day: number
   asked: Moment
-  /** As it was granted: what is used is taken from the lease itself. */
+  /** Amounts at the time of the grant. */
   full: Allotment
-  /** The limits that Redis was asked with; and whether they bind, or a newer policy's do. */
+  /** Limits that were sent with the request. `binds`: `false` if a newer policy's limits apply instead. */
   limits: Limits
   binds: boolean
-  /** What was left of the limits, less what was admitted here since. */
+  /** Rest of the limits, less what this process has admitted since the grant. */
   left: Remaining
-  /** What binds, where Redis said that it is not what the limits say. */
+  /** Limits that apply where Redis answered others than `limits`; else `undefined`. */
   bounds: Bounds | undefined
 }
 
-/** What was admitted here, and not told to Redis, in the order `at`. `isTaken`: while Redis was there. */
+/** An admission that Redis does not know. `at`: its ordinal. `isTaken`: it was taken from a lease while Redis was reachable. */
 export type Unreported = Allotment & { at: number; isTaken: boolean }
 
-/** Whether what was admitted here goes with a command, is on its way with another one, or neither. */
+/** Returns whether an admission is reported by this command, is in flight with another command, or neither. */
 export type ReportState = (id: string) => 'reported' | 'inFlight' | 'unreported'
 
-/** What goes with a command to Redis, and what of this process's own admissions it covers. */
+/** State at the time a command is sent. `upTo`: ordinal of the last admission that the claim covers. `asked`: time of sending. */
 export type Snapshot = { claim: Claim; upTo: number; asked: Moment }
 
 /**
- * A reservation that is on its way to Redis. What it needs is taken from the lease first: Redis, which does not count a
- * lease against its holder, would else admit it beside all that the lease admits meanwhile. `taken`: of the lease.
+ * A reservation that was sent to Redis and not answered yet. `taken`: the part of `need` that was subtracted from the lease.
+ * Redis does not count a lease against its holder, so without this the lease could admit the same amount a second time.
  */
 export type PendingReservation = { need: Allotment; taken: Allotment }
 
-/** Takes what a reservation on its way needs, as far as there is of it. */
+/** Subtracts what a pending reservation needs from the lease, at most what is left of it. */
 export function takeFor(lease: Granted, reservation: PendingReservation): void {
   const { requests, tokens, usd } = reservation.need
   reservation.taken = {
@@ -51,7 +52,7 @@ export function takeFor(lease: Granted, reservation: PendingReservation): void {
   lease.usd -= reservation.taken.usd
 }
 
-/** All of it is leased. */
+/** Returns whether an allotment covers `need` in every limit that is set. */
 export const covers = (
   { requests, tokens, usd }: Allotment,
   need: Allotment,
@@ -61,13 +62,13 @@ export const covers = (
   (tpm === undefined || tokens >= need.tokens) &&
   (usdPerDay === undefined || usd >= need.usd)
 
-/** Less than half of what was granted is left. */
+/** Returns whether less than half of the grant is left. */
 export const isLow = ({ requests, tokens, usd, full, limits: { rpm, tpm, usdPerDay } }: Granted) =>
   (rpm !== undefined && 2 * requests < full.requests) ||
   (tpm !== undefined && 2 * tokens < full.tokens) ||
   (usdPerDay !== undefined && 2 * usd < full.usd)
 
-/** From a lease, and from what it says is left of the limits. What does not bind stays at 0. */
+/** Subtracts usage from a lease and from its `left`. Amounts without a limit stay 0. */
 export function use(lease: Granted, { requests, tokens, usd }: Allotment): void {
   const { limits, left } = lease
   if (limits.rpm !== undefined) lease.requests = Math.max(0, lease.requests - requests)
@@ -90,7 +91,10 @@ export function lessLeft(left: Remaining, { requests, tokens, usd }: Allotment):
   return rest
 }
 
-/** What binds, where it is not what the limits say: a newer policy's, or less, for what is set apart. */
+/**
+ * Returns the limits that Redis applied if they differ from these: those of a newer policy, or less dollars because of the
+ * reserved allowance. `undefined` if they are the same.
+ */
 export function boundsOf({ bounds }: Reserved, { rpm, tpm, usdPerDay }: Bounds): Bounds | undefined {
   const isOwn = bounds.rpm === rpm && bounds.tpm === tpm && bounds.usdPerDay === usdPerDay
   return isOwn ? undefined : bounds
@@ -124,14 +128,14 @@ export function add(sum: Allotment, { requests, tokens, usd }: Allotment): void 
   sum.usd += usd
 }
 
-/** What the calls that were admitted from a lease have left of it. */
+/** Returns what is left of a lease after the calls in `store`. */
 export function leftOf(name: string, lease: Granted, store: MemoryQuota, limits: Limits): Allotment {
   const { requests, tokens, usd } = lease
   const left = store.left(name, { ...limits, rpm: requests, tpm: tokens, usdPerDay: usd as NanoUsd })
   return { requests: left.requests ?? 0, tokens: left.tokens ?? 0, usd: left.usd ?? 0 }
 }
 
-/** Taken while Redis was there, which Redis has not heard of. */
+/** Returns the sum of unreported admissions that were taken from a lease while Redis was reachable. */
 export function takenOf(unreported: ReadonlyMap<string, Unreported>): Allotment {
   const sum = { ...NOTHING }
   for (const one of unreported.values()) if (one.isTaken) add(sum, one)

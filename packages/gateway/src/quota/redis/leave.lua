@@ -1,8 +1,8 @@
--- A process ends: it gives back its lease and is alive no more.
+-- Removes a process that ends: releases its lease and no longer counts it as alive.
 --
 -- Input:
 --   KEYS[1]   the team's state
---   ARGV[1]   now, in ms; empty: the server's clock
+--   ARGV[1]   current time in ms; empty: the server's clock is used
 --   ARGV[2]   the process that ends
 --
 -- Output:

@@ -26,20 +26,20 @@ import {
 } from './granted.ts'
 import type { Allotment, Load, Reserved } from './protocol.ts'
 
-/** For a process that Redis never told how many there are: more than most teams run, since to err low is safe. */
+/** Assumed number of processes if it is unknown: more than most teams run, since a smaller share is safe. */
 export const PROCESSES = 8
-/** So long after it was asked for, a lease's requests and tokens may be used; afterwards Redis counts them as used. */
+/** Time from the request for which a lease's requests and tokens may be used; Redis counts them as used afterwards. */
 const LEASE_MS = 60_000
-/** And its dollars; Redis counts them as spent after two hours without a word. */
+/** Time from the request for which a lease's dollars may be used; Redis counts them as spent after two silent hours. */
 const DOLLARS_MS = 3_600_000
-/** Redis may be back at any moment. */
+/** `retryAfterMs` of a refusal while Redis is unreachable. */
 const AGAIN_MS = 1_000
 /**
- * While Redis is there, a lease is used only so long after it was asked for: what Redis has come to know since, such as
- * other limits or a loss of its state, is learned of as soon.
+ * Time from the request for which a lease is used while Redis is reachable. It bounds the delay with which other limits or a
+ * loss of the state become known.
  */
 const FRESH_MS = 1_000
-/** So close to midnight, Redis is asked: its clock may differ from this one. */
+/** Time before midnight from which Redis decides: its clock may differ from the local one. */
 const MIDNIGHT_MS = 2_000
 
 type Admitted = Extract<Verdict, { admitted: true }>
@@ -48,28 +48,31 @@ type Clocks = { steady: () => number; wall: () => number }
 
 type Team = {
   lease: Granted | undefined
-  /** What was admitted here since the lease was granted. */
+  /** Admissions since the lease was granted. */
   store: MemoryQuota
+  /** True if `store` has admitted a call since the grant. */
   isUsed: boolean
-  /** What was admitted here without a lease: it is never granted anew, so it is never forgotten. */
+  /** Admissions without a lease. Kept for the life of the process: this share is never granted again. */
   spare: MemoryQuota
-  /** Admitted here, and not settled; settling gives the rest back to the store. */
+  /** Stores of unsettled calls, by id: a settlement gives the unused rest back to them. */
   open: Map<string, MemoryQuota>
-  /** Admitted here, and not told to Redis; with the order in which they came. */
+  /** Admissions that Redis does not know, by id. */
   unreported: Map<string, Unreported>
-  /** Reservations on their way to Redis. */
+  /** Reservations that were sent to Redis and not answered yet. */
   pending: Set<PendingReservation>
+  /** Number of admissions so far; gives each its ordinal. */
   count: number
 }
 
-/** What Redis last told: the most processes that were alive at one time (0: never told), and what the window held. */
+/** Last reply of Redis: the highest number of processes alive at one time (0: no reply), and the load of the window. */
 type Knowledge = { processes: number; heard: Load }
 
 /**
- * Decides in this process, by what it was granted: while Redis is there, what its lease covers. While Redis is away, for a
- * minute its lease, which Redis keeps from all others; then, of requests and tokens, one part in as many as there are processes. A
- * process that is the only one, as its options say, has all that was left of its minute. Dollars are never more than its
- * lease. Without a lease, they are a part of the policy's allowance.
+ * Decides reservations in this process. While Redis is reachable: those that the lease covers. While it is unreachable:
+ *
+ * - Requests and tokens: for one minute the lease, then the limit divided by the number of processes. A process that its
+ *   options declare the only one has the rest of its window instead of the lease.
+ * - Dollars: at most the lease; without one, the policy's allowance divided by the number of processes.
  */
 export function createLocalShare({ steady, wall }: Clocks, processes: number | undefined) {
   const teams = new Map<string, Team>()
@@ -98,7 +101,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
     dayNumber(wall(), zone) === day && dayNumber(wall() + MIDNIGHT_MS, zone) === day
   const age = ({ asked }: Granted) => Math.max(steady() - asked.steady, wall() - asked.wall)
 
-  /** Of what is left of a lease, what may still be used. */
+  /** Returns the part of a lease's rest that has not expired. */
   function held(lease: Granted, left: Allotment, zone: Zone): Allotment {
     const isFresh = age(lease) < LEASE_MS
     const hasDollars = age(lease) < DOLLARS_MS && lease.day === dayNumber(wall(), zone)
@@ -109,7 +112,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
     }
   }
 
-  /** The limits that bind here, and the books that count against them. */
+  /** Returns the limits that apply in this process, and the store that counts against them. */
   function bounds(
     team: Team,
     limits: Limits,
@@ -143,7 +146,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
   }
 
   return {
-    /** `undefined`: it has no dollars to go on with. */
+    /** Decides while Redis is unreachable. Returns `undefined` if the process has no dollars. */
     reserve(reservation: Reservation, zone: Zone, known: Knowledge): Verdict | undefined {
       const { id, limits, requests = 1, worstCost } = reservation
       const team = of(reservation.team)
@@ -170,14 +173,14 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       })
       return { ...verdict, ...standing }
     },
-    /** Only what was admitted here, and only while Redis has not been told of it. */
+    /** Settles a call that was admitted locally, if Redis does not know it. */
     settle(settlement: Settlement) {
       const team = teams.get(settlement.team)
       const store = team?.open.get(settlement.id)
       team?.open.delete(settlement.id)
       store?.settle(settlement)
     },
-    /** Said in the moment in which a command leaves: from then on, nothing that ends gives anything back to the lease. */
+    /** Returns the state to send with a command. Calls that end later give nothing back to the lease. */
     snapshot(name: string, limits: Limits, zone: Zone, reportStateOf: ReportState): Snapshot {
       const team = of(name)
       const { lease, store, unreported, pending } = team
@@ -190,7 +193,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       }
       if (lease !== undefined) {
         add(claim.has, team.isUsed ? leftOf(name, lease, store, limits) : lease)
-        // It has them again if they fail.
+        // A pending reservation that fails gives its part back to the lease.
         for (const reservation of pending) add(claim.has, reservation.taken)
         claim.has = held(lease, claim.has, zone)
       }
@@ -200,7 +203,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       }
       return { claim, upTo: team.count, asked: now() }
     },
-    /** A reservation leaves for Redis. */
+    /** Notes that a reservation is sent to Redis, and takes it from the lease. */
     begin(name: string, need: Allotment): PendingReservation {
       const { lease, pending } = of(name)
       const reservation = { need, taken: NOTHING }
@@ -208,9 +211,9 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       pending.add(reservation)
       return reservation
     },
-    /** Redis has answered it: what it grants says the rest. */
+    /** Notes that Redis has answered: the new grant accounts for the reservation. */
     answered: (name: string, reservation: PendingReservation) => void of(name).pending.delete(reservation),
-    /** Redis has not: what it needed is there again. */
+    /** Notes that Redis has not answered: gives the reservation's part back to the lease. */
     failed(name: string, reservation: PendingReservation) {
       const { lease, pending } = of(name)
       if (!pending.delete(reservation) || lease === undefined) return
@@ -218,14 +221,14 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       lease.tokens += reservation.taken.tokens
       lease.usd += reservation.taken.usd
     },
-    /** Redis has answered: what it grants takes the place of what there was, less what was admitted here since it was asked. */
+    /** Replaces the lease by a new grant, less the admissions since its request was sent. */
     grant(name: string, reserved: Reserved, { upTo, asked }: Snapshot, limits: Limits) {
       const { lease, epoch, day, remaining, version } = reserved
       const team = of(name)
       if (team.lease?.epoch === epoch && lease.number < team.lease.number) return
       const since = { ...NOTHING }
       for (const one of team.unreported.values()) if (one.at > upTo) add(since, one)
-      // Made anew for what was admitted from it alone: nearly all replies come to an untouched one.
+      // A new store is needed only after admissions; most replies arrive without any.
       if (team.isUsed) team.store = newStore()
       team.isUsed = false
       team.open.clear()
@@ -243,7 +246,10 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       }
       for (const reservation of team.pending) takeFor(team.lease, reservation)
     },
-    /** Admits it by the lease while Redis is there, if all of it is leased. `isLow`: there is not much left for more. */
+    /**
+     * Admits a call by lease while Redis is reachable. Returns `undefined` if the lease does not cover all of it. `isLow`: less
+     * than half of the grant is left.
+     */
     take(
       reservation: Reservation,
       tokens: number,
@@ -264,7 +270,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       const standing = { remaining: left, resetMs: SPAN_MS, ...(bounds === undefined ? {} : { bounds }) }
       return { verdict: { admitted: true, ...standing }, isLow: isLow(lease) }
     },
-    /** It took less, or more, than was admitted; said before Redis is told of it. */
+    /** Replaces the estimate of an unreported call by its actual usage. */
     correct(name: string, id: string, tokens: number, usd: number) {
       const team = teams.get(name)
       const one = team?.unreported.get(id)
@@ -274,7 +280,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       one.tokens = tokens
       one.usd = usd
     },
-    /** Teams that have granted this process a lease; asked once, when it ends: it has none from then on. */
+    /** Removes all leases, and returns the names of their teams. Called once, when the process ends. */
     holders(): string[] {
       const names = [...teams]
         .filter(([, { lease }]) => lease !== undefined && lease.number > 0)
@@ -282,7 +288,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       for (const name of names) of(name).lease = undefined
       return names
     },
-    /** Redis has heard of this admission, or never will. */
+    /** Removes an admission that Redis knows now, or will never know. */
     forget: (name: string, id: string) => void teams.get(name)?.unreported.delete(id),
   }
 }
@@ -294,6 +300,6 @@ const defined = <T extends object>(all: T) =>
     [K in keyof T]?: NonNullable<T[K]>
   }
 
-/** What is larger than the lease may fit as soon as Redis is back. */
+/** Returns whether a call fits the team's whole limits: refused by the share, it may fit once Redis is reachable. */
 const fits = ({ limits: { tpm, usdPerDay }, inputTokens, worstCost }: Reservation) =>
   (tpm === undefined || inputTokens <= tpm) && (usdPerDay === undefined || worstCost <= usdPerDay)

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 
 const MOST_NAMES = 10_000
 
-/** Ids under which reservations are tried again. */
+/** Replaces the ids of reservations that were given up. */
 export function createNames() {
   const names = new LRUCache<string, string>({ max: MOST_NAMES })
   let retired = 0
@@ -11,7 +11,7 @@ export function createNames() {
       const id = names.get(given.id)
       return id === undefined ? given : { ...given, id }
     },
-    /** Redis may have admitted it and is told to let it go: if it is tried again, it is under another id. */
+    /** Retires an id that Redis may have admitted and now settles as unused: a retry of it gets another id. */
     giveUp(given: string) {
       retired += 1
       names.set(given.replace(/~\d+$/, ''), `${given.replace(/~\d+$/, '')}~${retired}`)

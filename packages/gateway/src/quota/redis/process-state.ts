@@ -4,24 +4,24 @@ import type { Load, ReplicaState, Reserved, ServerState, Settled } from './proto
 type Team = {
   news: ServerState
   heard: Load
-  /** By this process's steady clock. */
+  /** Time at which `heard` was received, by this process's monotonic clock, in milliseconds. */
   heardAt: number
   clock: number | undefined
-  /** The most processes that it was ever told. */
+  /** Highest number of processes that Redis has answered; 0: none. */
   processes: number
   announcedAt: number
   own: Window
 }
 
-/** A process says that it is alive so often; one that has been silent for 150 s is not. */
+/** Interval at which a process announces that it is alive. Redis counts it as alive for 150 s. */
 const ANNOUNCE_MS = 20_000
-/** The own last minute travels in pieces of this length. */
+/** Length of the buckets in which the own last minute is sent, in milliseconds. */
 const PIECE_MS = 10_000
 
 const NEWBORN: ServerState = { epoch: '', seq: 0, day: 0, committed: 0 }
 const NEVER = -9e12
 
-/** What this process knows of each team: what it admitted itself, and what Redis last told it. Times are steady. */
+/** Keeps what this process knows of each team: its own admissions and the last state from Redis. Times are monotonic. */
 export function createProcessState() {
   const teams = new Map<string, Team>()
 
@@ -44,24 +44,26 @@ export function createProcessState() {
     return team
   }
 
-  /** Answers may overtake each other; within one life, the one that knows of more is the newer. */
+  /** Keeps the newer of two states: replies may arrive out of order, and within an epoch the higher `seq` is newer. */
   const take = (team: Team, { epoch, seq, day, committed }: ServerState) => {
     if (team.news.epoch !== epoch || seq >= team.news.seq) team.news = { epoch, seq, day, committed }
   }
 
   return {
+    /** Returns what to send with a reservation. */
     memoryOf(name: string, now: number): ReplicaState {
       const { news, own, heard, heardAt, clock } = of(name)
       const heardAgo = Math.max(0, Math.round(now - heardAt))
       return { ...news, own: news.epoch === '' ? '' : loadOf(own, now), heard, heardAgo, clock }
     },
-    /** True once in a while, and then not again for as long. */
+    /** Returns `true` at most once per announcement interval. */
     isTimeToAnnounce(name: string, now: number): boolean {
       const team = of(name)
       if (now - team.announcedAt < ANNOUNCE_MS) return false
       team.announcedAt = now
       return true
     },
+    /** Notes a reply of reserve.lua. */
     hear(name: string, reserved: Reserved, requests: 0 | 1, now: number) {
       const team = of(name)
       take(team, reserved)
@@ -71,17 +73,17 @@ export function createProcessState() {
       team.processes = Math.max(team.processes, reserved.processes)
       if (reserved.status === 'admitted') team.own.add(now, requests, reserved.tokens)
     },
-    /** Redis has heard what this process had admitted without asking. */
+    /** Adds reported calls to the own window. */
     hearOwn(name: string, { requests, tokens }: Load, now: number) {
       if (requests > 0 || tokens > 0) of(name).own.add(now, requests, tokens)
     },
-    /** A settlement tells of money only, and nothing of a life that this process has not been asked about. */
+    /** Notes a reply of settle.lua. It has no load, and is ignored if its epoch is not the one known here. */
     hearSettled(name: string, settled: Settled, now: number) {
       const team = of(name)
       if (team.news.epoch === settled.epoch) take(team, settled)
       if (settled.excess > 0) team.own.add(now, 0, settled.excess)
     },
-    /** The most processes of this team that it was ever told of (0: never told), and what it last heard of the window. */
+    /** Returns the highest number of the team's processes (0: unknown) and the last load of its window. */
     lastHeard: (name: string): { processes: number; heard: Load } => of(name),
   }
 }

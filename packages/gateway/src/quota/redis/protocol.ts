@@ -1,70 +1,74 @@
 import type { LimitName } from '../../core/limits.ts'
 import type { Bounds, Remaining } from '../store.ts'
 
-/** What both scripts tell of the state they left. */
+/** State of a team after a script has run. `committed`: billionths of a dollar. */
 export type ServerState = { epoch: string; seq: number; day: number; committed: number }
 
-/** What a process may use of its team's limits while Redis is away. Zero where a limit does not bind. */
+/** Amounts of a team's limits; `usd` in billionths of a dollar. 0 where there is no limit. */
 export type Allotment = { requests: number; tokens: number; usd: number }
 
-/** What a process says of its lease: the last one it was told, what it still has of it, and what it used untold. */
+/**
+ * What a process states about its lease: number of the last one received (0: none), the rest of it, and its usage that
+ * Redis does not know.
+ */
 export type Claim = {
   number: number
   has: Allotment
   unreported: Allotment
-  /** Besides, what the tab says that is on its way with another command. */
+  /** Usage in a report that another command is carrying; not part of `unreported`. */
   inFlight: Allotment
 }
 
-/** What the window holds. */
+/** Load of a window of one minute. */
 export type Load = { requests: number; tokens: number }
 
 export type Reserved = ServerState & {
   status: 'admitted' | 'told' | LimitName
   retryAfterMs: number | undefined
   remaining: Remaining
-  /** Tokens reserved. */
+  /** Tokens that were reserved. */
   tokens: number
-  /** The most processes that were alive at one time, this day. */
+  /** Highest number of processes alive at one time, on this day. */
   processes: number
   lease: Allotment & { number: number }
-  /** The steady time of the team's state, in milliseconds. */
+  /** Monotonic time of the team's state, in milliseconds. */
   clock: number
   bounds: Bounds
   load: Load
   resetMs: number
-  /** The highest version of a policy that any process has brought; 0: none had one. */
+  /** Highest policy version that any process has sent; 0: none. */
   version: number
-  /** The last tab that Redis has heard of this process, and the steady and the server's time at which it was closed. */
+  /** Last report of this process that was applied; number 0: none. */
   report: ReportMark
 }
 
+/** Identifies a report, with the monotonic and the server's time in ms at which it was closed. */
 export type ReportMark = { number: number; clock: number; time: number }
 
-/** What a process tells Redis of calls that it admitted without asking: tab.lua says what its rows are. */
+/** Calls that a process admitted by lease. The format of rows is documented in report.lua. */
 export type ReportContent = { number: number; rows: readonly (readonly number[])[]; words: readonly string[] }
 
-/** What else goes with a reservation, or instead of one. */
+/** Optional parts of a command. */
 export type Extra = {
-  /** It was admitted that long ago, while Redis was away, and is only booked now. */
+  /** Milliseconds since the process admitted the call while Redis was unreachable. Absent: Redis decides. */
   ageMs?: number | undefined
-  /** And how many milliseconds ago it was closed. */
+  /** Report that the command carries. `agoMs`: milliseconds since it was closed. */
   report?: (ReportContent & { agoMs: number }) | undefined
-  /** The number of the tab that is on its way with another command. */
+  /** Number of a report that another command is carrying. */
   inFlight?: number | undefined
-  /** Nothing is to be reserved: the reservation says what a lease is needed for. */
+  /** Reserves nothing: reports, and renews the lease for calls like the reservation. */
   onlyReports?: boolean | undefined
 }
 
 export type Settled = ServerState & { outcome: 'settled' | 'fresh' | 'repeated'; excess: number }
 
-/** What goes with each reservation: enough for a state that was lost to be born again with what it had. */
+/** What a process knows of the state. Sent with each reservation, so that Redis can restore a lost state. */
 export type ReplicaState = ServerState & {
-  /** What this process had admitted in the last minute, as age:requests:tokens,... */
+  /** Own admissions of the last minute, as `age:requests:tokens,...`, ages in milliseconds. */
   own: string
-  /** How full the window was when this process last heard of it, and how long ago that is. */
+  /** Load of the window that this process last received, and the milliseconds since then. */
   heard: Load
   heardAgo: number
-  /** The steady time of the state at that moment; absent: never heard. */
+  /** Monotonic time of the state then, in milliseconds; `undefined` if none was received. */
   clock: number | undefined
 }

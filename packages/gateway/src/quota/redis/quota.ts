@@ -24,64 +24,64 @@ import stateSource from './state.lua'
 import { keysOf, settleArgs, settledOf } from './wire.ts'
 
 export type RedisQuotaOptions = {
-  /** Whose clock counts. `client` is for servers whose scripts may not read theirs. @default 'server' */
+  /** Clock that scripts use. `client`: for servers whose scripts cannot read the time. @default 'server' */
   clock?: 'server' | 'client'
-  /** Upstash: a script locks a team's keys, not the whole database. Without: counting goes on when Redis is full. @default false */
+  /** For Upstash: a script locks a team's keys only, not the whole database. `false`: scripts also run when Redis is out of memory. @default false */
   keyLocking?: boolean
-  /** How many processes share the limits, at least: while Redis is away, each uses its part. @default as many as Redis has seen, and 8 for a process that it never told */
+  /** Least number of processes that share the limits: while Redis is unreachable, each uses its part. @default the number that Redis has counted; 8 if it is unknown */
   processes?: number
-  /** This process's wall clock, in milliseconds. @default Date.now */
+  /** Returns the wall clock, in milliseconds. @default Date.now */
   now?: () => number
-  /** This process's monotonic clock, in milliseconds. @default `now` where that is given, performance.now */
+  /** Returns a monotonic clock, in milliseconds. @default `now` if it is set, else performance.now */
   steady?: () => number
-  /** How long what was admitted without asking Redis may wait until it is told, in milliseconds. @default 100 */
+  /** Longest time until a call that was admitted by lease is reported to Redis, in milliseconds. @default 100 */
   reportMs?: number
-  /** Told with each reservation the highest version of a policy that any process has brought. */
+  /** Receives, with each reply to a reservation, the highest policy version that any process has sent; 0: none. */
   onVersion?: (version: number) => void
 }
 
-/** `shared`: Redis counts for all. `share`: this process counts alone, by its share. `refusing`: nobody counts. */
+/** How the last reservation was decided. `shared`: by Redis or a lease. `share`: by this process's share. `refusing`: refused. */
 type QuotaMode = 'shared' | 'share' | 'refusing'
 
 export type QuotaStats = {
   mode: QuotaMode
-  /** Reservations that Redis decided. */
+  /** Number of reservations that Redis decided. */
   decided: number
-  /** Reservations that this process admitted by its lease, while Redis was there, without asking it. */
+  /** Number of reservations admitted by lease, without asking Redis. */
   leased: number
-  /** Reservations that this process decided alone, because Redis was away. */
+  /** Number of reservations that this process decided alone because Redis was unreachable. */
   alone: number
-  /** Reservations refused because Redis was away and the policy, or the lack of a lease, left nothing to go on with. */
+  /** Number of reservations refused because Redis was unreachable and the policy, or a missing lease, allowed no local decision. */
   unavailable: number
-  /** Answers of Redis that were errors. */
+  /** Number of error replies from Redis. */
   errors: number
-  /** Admissions and settlements that Redis has yet to hear of. */
+  /** Number of admissions and settlements that Redis does not know yet. */
   queued: number
-  /** Of those, how many it never will. */
+  /** Number of admissions and settlements that were given up and never reach Redis. */
   dropped: number
 }
 
 export type RedisQuota = QuotaStore & {
   reserve: (reservation: Reservation) => Promise<Verdict>
-  /** Never rejects: what cannot be said now is said later. */
+  /** Never rejects: a settlement that cannot be sent now is sent later. */
   settle: (settlement: Settlement) => Promise<void>
   stats: () => QuotaStats
-  /** Tells Redis now what this process has admitted without asking it. */
+  /** Reports the calls admitted by lease to Redis now. */
   report: () => void
-  /** Resolves once every call that was admitted is settled, and Redis has heard of it. */
+  /** Resolves once every admitted call is settled and Redis knows it. */
   settled: () => Promise<void>
-  /** Gives back what this process was granted to go on with without Redis. Never rejects; call it last. */
+  /** Gives back this process's leases. Call it last. Never rejects. */
   leave: () => Promise<void>
   close: () => void
 }
 
-/** Soon enough for a Redis that was restarted. */
+/** `retryAfterMs` of a refusal while Redis is unreachable: a restart takes about this long. */
 const AWAY_RETRY_MS = 1_000
-/** How long a reservation waits for Redis to hear of those that were admitted without it. */
-const HANDBACK_MS = 100
+/** Time that a reservation waits until earlier local admissions have reached Redis. */
+const RECONCILE_MS = 100
 /**
- * Quotas that hold across all processes that share a Redis: no command of its own for a call that the lease covers, else
- * one to reserve and one to settle.
+ * Creates the quota store for processes that share a Redis. A call that the lease covers needs no command of its own;
+ * any other call needs one to reserve and one to settle.
  */
 export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptions = {}): RedisQuota {
   const { clock = 'server', keyLocking = false, processes, now = Date.now, onVersion, reportMs } = options
@@ -97,12 +97,12 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   const reporter = createReporter(share, { steady, reportMs, report: sendReport, fault: link.fault })
   const parts = { link, flags, self, clock, now, steady, zoneOf } as const
   const requestReservation = createRequestReservation({ ...parts, knowledge, share, reporter, onVersion })
-  const handback = createReconciler(resend, steady, link.fault)
+  const reconciler = createReconciler(resend, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
   const { renamed, giveUp } = createNames()
   let lost = 0
-  // Admitted and not settled yet, or being settled.
+  // Ids of calls that were admitted and whose settlement is not complete.
   const unsettled = new Set<string>()
   const idle: (() => void)[] = []
 
@@ -114,10 +114,10 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     return verdict
   }
 
-  /** Without asking, while Redis is there and has heard of all that was admitted without it. */
+  /** Admits by lease. Returns `undefined` while Redis is unreachable or does not know all local admissions of the team. */
   function admitByLease(reservation: Reservation): Verdict | undefined {
     const { team, limits } = reservation
-    if (link.stats().state !== 'up' || handback.owesAdmissions(team) || resyncMs(link) > 0) return undefined
+    if (link.stats().state !== 'up' || reconciler.hasAdmissions(team) || resyncMs(link) > 0) return undefined
     const verdict = reporter.reserve(reservation, zoneOf(now(), limits.timezone))
     if (verdict === undefined) return undefined
     counts.leased += 1
@@ -130,13 +130,13 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     const sent: { pending?: PendingReservation } = {}
     const pauseMs = resyncMs(link)
     if (pauseMs > 0) await sleep(pauseMs)
-    if (!handback.owesAdmissions(team) || (await handback.admissionsTold(team, HANDBACK_MS)))
+    if (!reconciler.hasAdmissions(team) || (await reconciler.sendAdmissions(team, RECONCILE_MS)))
       try {
         const reserved = await requestReservation(reservation, {}, sent)
         if (reserved.status === 'admitted') reporter.decidedByRedis(id)
         counts.decided += 1
         mode = 'shared'
-        handback.kick()
+        reconciler.kick()
         return verdictOf(reserved, limits)
       } catch (error) {
         note(error)
@@ -144,10 +144,10 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     if (sent.pending !== undefined) share.failed(team, sent.pending)
     const verdict = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
     const at = steady()
-    if (verdict.admitted) handback.push({ kind: 'admitted', team, id, at, reservation })
-    // It may have been admitted there, and nobody will use that.
+    if (verdict.admitted) reconciler.push({ kind: 'admitted', team, id, at, reservation })
+    // Redis may have admitted the refused call, so its reservation is settled as unused.
     else if (sent.pending !== undefined) {
-      handback.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
+      reconciler.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
       giveUp(id)
     }
     return verdict
@@ -199,12 +199,12 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     share.settle(settlement)
     const write: PendingWrite = { kind: 'settled', team, id, at: steady(), settlement }
     try {
-      // Not before its admission is known.
-      if (handback.owes(id)) handback.push(write)
+      // A settlement must not overtake the admission that is still queued.
+      if (reconciler.has(id)) reconciler.push(write)
       else await sendSettlement(settlement)
     } catch (error) {
       note(error)
-      handback.push(write)
+      reconciler.push(write)
     }
     unsettled.delete(id)
     rest()
@@ -225,7 +225,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       else await requestReservation(write.reservation, { ageMs: Math.max(0, steady() - write.at) })
     } catch (error) {
       note(error)
-      // What Redis answers with an error, it will not be told again.
+      // After an error reply the write is not repeated, so the admission no longer counts as unreported.
       if (write.kind === 'admitted' && !isInstance(error, RedisUnavailable))
         share.forget(write.team, write.id)
       throw error
@@ -240,7 +240,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
 
   async function leave(): Promise<void> {
     const args = [clock === 'client' ? now() : '', self]
-    // What Redis has not heard of stays in its books as leased.
+    // A team with unreported calls keeps its lease: it covers them.
     const teams = share
       .holders()
       .filter((team) => !reporter.isPending(team))
@@ -252,7 +252,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       note(reason)
   }
 
-  const atRest = () => unsettled.size === 0 && handback.stats().queued === 0 && reporter.queued() === 0
+  const atRest = () => unsettled.size === 0 && reconciler.stats().queued === 0 && reporter.queued() === 0
 
   function rest() {
     if (atRest()) for (const resolve of idle.splice(0)) resolve()
@@ -262,7 +262,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     reserve,
     settle,
     stats() {
-      const { queued, dropped } = handback.stats()
+      const { queued, dropped } = reconciler.stats()
       return { mode, ...counts, queued: queued + reporter.queued(), dropped: dropped + lost }
     },
     report: reporter.flush,
@@ -273,7 +273,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     },
     leave,
     close() {
-      handback.close()
+      reconciler.close()
       lost += reporter.close()
       rest()
     },

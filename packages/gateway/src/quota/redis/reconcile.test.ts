@@ -29,7 +29,7 @@ const settled = (id: string, team = 't'): PendingWrite => ({
 function setup() {
   const heard: string[] = []
   const redis = { away: true, tries: 0, broken: new Set<string>(), clock: 0 }
-  const handback = createReconciler(
+  const reconciler = createReconciler(
     async (write) => {
       redis.tries += 1
       await Promise.resolve()
@@ -40,58 +40,58 @@ function setup() {
     () => redis.clock,
     () => undefined,
   )
-  return { handback, heard, redis }
+  return { reconciler, heard, redis }
 }
 
-test('while Redis is away one write asks after it; when it is back, all are said in their order', async () => {
-  const { handback, heard, redis } = setup()
-  for (const id of ['a', 'b', 'c']) handback.push(admitted(id))
-  for (const id of ['a', 'b']) handback.push(settled(id))
-  expect(await handback.admissionsTold('t', 100)).toBe(false)
+test('while Redis is unreachable only one write is tried; afterwards all are sent in order', async () => {
+  const { reconciler, heard, redis } = setup()
+  for (const id of ['a', 'b', 'c']) reconciler.push(admitted(id))
+  for (const id of ['a', 'b']) reconciler.push(settled(id))
+  expect(await reconciler.sendAdmissions('t', 100)).toBe(false)
   expect(redis.tries).toBe(1)
   redis.away = false
-  expect(await handback.admissionsTold('t', 100)).toBe(true)
+  expect(await reconciler.sendAdmissions('t', 100)).toBe(true)
   expect(heard.toSorted()).toEqual(['admitted a', 'admitted b', 'admitted c', 'settled a', 'settled b'])
   for (const id of ['a', 'b'])
     expect(heard.indexOf(`settled ${id}`)).toBeGreaterThan(heard.indexOf(`admitted ${id}`))
-  expect(handback.stats()).toEqual({ queued: 0, dropped: 0 })
+  expect(reconciler.stats()).toEqual({ queued: 0, dropped: 0 })
 })
 
-test('a team owes its own admissions, not those of others, nor settlements', () => {
-  const { handback } = setup()
-  handback.push(admitted('a', 'other'))
-  handback.push(settled('b'))
-  expect([handback.owesAdmissions('other'), handback.owesAdmissions('t')]).toEqual([true, false])
-  expect([handback.owes('b'), handback.owes('c')]).toEqual([true, false])
+test('admissions are pending for their own team only, and settlements for none', () => {
+  const { reconciler } = setup()
+  reconciler.push(admitted('a', 'other'))
+  reconciler.push(settled('b'))
+  expect([reconciler.hasAdmissions('other'), reconciler.hasAdmissions('t')]).toEqual([true, false])
+  expect([reconciler.has('b'), reconciler.has('c')]).toEqual([true, false])
 })
 
-test('what Redis answers with an error is counted and given up: it holds up nobody else', async () => {
-  const { handback, heard, redis } = setup()
+test('a write that Redis answers with an error is dropped and counted, and the next ones are sent', async () => {
+  const { reconciler, heard, redis } = setup()
   redis.away = false
   redis.broken.add('a')
-  for (const id of ['a', 'b']) handback.push(admitted(id))
-  expect(await handback.admissionsTold('t', 100)).toBe(true)
-  expect([heard, handback.stats()]).toEqual([['admitted b'], { queued: 0, dropped: 1 }])
+  for (const id of ['a', 'b']) reconciler.push(admitted(id))
+  expect(await reconciler.sendAdmissions('t', 100)).toBe(true)
+  expect([heard, reconciler.stats()]).toEqual([['admitted b'], { queued: 0, dropped: 1 }])
 })
 
-test('the queue is bounded, and what does not fit is counted', () => {
-  const { handback } = setup()
-  for (let at = 0; at < 10_003; at += 1) handback.push(settled(`${at}`))
-  expect(handback.stats()).toEqual({ queued: 10_000, dropped: 3 })
-  handback.close()
-  handback.push(settled('late'))
-  expect(handback.stats()).toEqual({ queued: 0, dropped: 10_004 })
+test('the queue is bounded, and writes beyond it are counted as dropped', () => {
+  const { reconciler } = setup()
+  for (let at = 0; at < 10_003; at += 1) reconciler.push(settled(`${at}`))
+  expect(reconciler.stats()).toEqual({ queued: 10_000, dropped: 3 })
+  reconciler.close()
+  reconciler.push(settled('late'))
+  expect(reconciler.stats()).toEqual({ queued: 0, dropped: 10_004 })
 })
 
-test('what may have arrived long ago is not said again once Redis has forgotten whether it did', async () => {
-  const { handback, heard, redis } = setup()
-  handback.push(settled('a'))
-  handback.kick()
+test('a write that may have arrived is not repeated after Redis has deleted its id', async () => {
+  const { reconciler, heard, redis } = setup()
+  reconciler.push(settled('a'))
+  reconciler.kick()
   await new Promise(setImmediate)
-  handback.push(settled('b'))
+  reconciler.push(settled('b'))
   redis.clock = 15 * 60_000
   redis.away = false
-  handback.kick()
+  reconciler.kick()
   await new Promise(setImmediate)
-  expect([heard, handback.stats()]).toEqual([['settled b'], { queued: 0, dropped: 1 }])
+  expect([heard, reconciler.stats()]).toEqual([['settled b'], { queued: 0, dropped: 1 }])
 })

@@ -5,26 +5,26 @@ import { settlesWithin } from '../../util/timeout.ts'
 import { clearTimer, setTimer } from '../../util/timers.ts'
 import type { Reservation, Settlement } from '../store.ts'
 
-/** What Redis has yet to hear, by the reservation's id: so that hearing it twice changes nothing. */
+/** A write that Redis may not have received. The reservation's id makes it idempotent. `at`: monotonic time, in milliseconds. */
 export type PendingWrite =
   | { kind: 'admitted'; team: string; id: string; at: number; reservation: Reservation }
   | { kind: 'settled'; team: string; id: string; at: number; settlement: Settlement }
 
 type Entry = PendingWrite & {
-  /** When it was first sent: it may have arrived, though nobody said so. */
+  /** Time of the first attempt, in milliseconds: from then on it may have arrived without a reply. Absent before. */
   sentAt?: number
 }
 
 const MOST = 10_000
 const BATCH = 64
-const HANDBACK = 'what Redis has yet to hear'
+const WORK = 'pending writes to Redis'
 const PATIENCE_MS = 250
-/** Redis forgets a settled id after 15 minutes; what may have arrived before must not arrive anew afterwards. */
+/** Age at which a write is given up, in ms. Redis deletes a settled id after 15 minutes; a later repetition would count twice. */
 const FORGOTTEN_MS = 14 * 60_000
 
 /**
- * Keeps, in order, what could not be said to Redis, and says it once that is possible. Bounded: what does not fit is
- * counted. Its timer keeps no program alive.
+ * Queues writes that could not be sent to Redis, and sends them in order once Redis is reachable. The queue is bounded:
+ * writes beyond it are dropped and counted. Its timer does not keep the program alive.
  */
 export function createReconciler(
   send: (write: PendingWrite) => Promise<void>,
@@ -36,7 +36,7 @@ export function createReconciler(
   let closed = false
   let draining: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
-  // How many entries there are of each id, and how many admissions of each team.
+  // Numbers of entries by id, and of admissions by team.
   const ids = new Map<string, number>()
   const admissions = new Map<string, number>()
 
@@ -47,7 +47,7 @@ export function createReconciler(
 
   function later() {
     if (timer !== undefined || queue.length === 0) return
-    timer = setTimer(guardedly, PATIENCE_MS, kickLater, fault, HANDBACK, kickLater)
+    timer = setTimer(guardedly, PATIENCE_MS, kickLater, fault, WORK, kickLater)
     timer.unref()
   }
 
@@ -58,7 +58,7 @@ export function createReconciler(
 
   function kick(): Promise<void> {
     draining ??= drain()
-      .catch((error: unknown) => fault(error, HANDBACK))
+      .catch((error: unknown) => fault(error, WORK))
       .finally(() => {
         draining = undefined
         later()
@@ -66,7 +66,7 @@ export function createReconciler(
     return draining
   }
 
-  /** The first goes alone: while Redis is away, it alone is told so. */
+  /** Sends the queue. The first write is sent alone, so that an unreachable Redis costs one attempt. */
   async function drain() {
     for (let size = 1; queue.length > 0; size = BATCH) {
       const batch = firstOf(queue, size)
@@ -105,13 +105,13 @@ export function createReconciler(
       count(write, 1)
       later()
     },
-    /** Redis is there: say it now. */
-    kick: () => void (queue.length > 0 && detached(kick(), fault, HANDBACK)),
-    owes: (id: string) => ids.has(id),
-    /** This team was admitted calls that Redis has not heard of. */
-    owesAdmissions: (team: string) => admissions.has(team),
-    /** True once Redis has heard of all of them. False: not within `ms`. */
-    async admissionsTold(team: string, ms: number): Promise<boolean> {
+    /** Starts sending: Redis is reachable. */
+    kick: () => void (queue.length > 0 && detached(kick(), fault, WORK)),
+    has: (id: string) => ids.has(id),
+    /** Returns whether admissions of this team are queued. */
+    hasAdmissions: (team: string) => admissions.has(team),
+    /** Sends the queue. Returns `false` if admissions of the team are still queued after `ms`. */
+    async sendAdmissions(team: string, ms: number): Promise<boolean> {
       await settlesWithin(kick(), ms)
       return !admissions.has(team)
     },
@@ -127,7 +127,7 @@ export function createReconciler(
   }
 }
 
-/** In order, and no id twice: what became of a call must not overtake its admission. */
+/** Returns the first entries, at most one of each id: a settlement must not overtake its admission. */
 function firstOf(queue: readonly Entry[], size: number): Entry[] {
   const batch = new Map<string, Entry>()
   for (const entry of queue) {

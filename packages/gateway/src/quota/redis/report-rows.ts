@@ -1,13 +1,19 @@
 import type { Reservation, Verdict } from '../store.ts'
 import type { ReportContent } from './protocol.ts'
 
-/** How a call ended: tokens it used, n$ it cost and may have cost besides, output tokens to learn from (-1: none). */
+/**
+ * How a call ended: tokens used; `cost` and `unconfirmed` in billionths of a dollar; `learn`: output tokens to learn from,
+ * -1 for none.
+ */
 type End = { tokens: number; cost: number; unconfirmed: number; learn: number }
 
-/** Where Redis has heard of a call that was under way: its life, the tab, and the call's age in that. */
+/** The report that listed a call in flight: Redis's times when it was closed, its epoch, and the call's age in ms then. */
 type ReportedAt = { clock: number; time: number; epoch: string; age: number }
 
-/** A call that was admitted without asking. `at`: by the steady clock. */
+/**
+ * A call that was admitted by lease. `at`: time of admission by the monotonic clock, in milliseconds. `end`: absent while the
+ * call is in flight. `reported`: absent until a report has listed the call.
+ */
 export type Call = {
   reservation: Reservation
   verdict: Verdict
@@ -17,10 +23,10 @@ export type Call = {
   reported?: ReportedAt
 }
 
-/** What Redis hears of a call: that it has been made and has ended, that it is under way, or how that has ended. */
+/** Kind of a row: a call that has ended, a call in flight (`open`), or the `end` of a call that was reported in flight. */
 export type Row = 'ended' | 'open' | 'end'
 
-/** What Redis is told at once. It is told again as it is, until Redis has heard it. */
+/** A batch of rows, sent unchanged until Redis has acknowledged it. `closedAt`: monotonic time, in milliseconds. */
 export type UsageReport = ReportContent & {
   closedAt: number
   lines: readonly { call: Call; row: Row }[]
@@ -28,28 +34,28 @@ export type UsageReport = ReportContent & {
 }
 
 export type Team = {
-  /** The last call that was admitted here: what a lease is needed for. */
+  /** Last call that was admitted by lease: the typical call for which a lease is renewed. */
   need: Reservation
-  /** Of the last tab. */
+  /** Number of the last report that was closed; 0 before the first. */
   number: number
-  /** Calls that Redis has not been told of. */
+  /** Calls that no report has listed. */
   unreported: Set<Call>
-  /** Those that it knows as under way, and that have ended since. */
+  /** Calls that were reported in flight and have ended since. */
   ended: Call[]
   report: UsageReport | undefined
-  /** A command is on its way with it. */
+  /** True while a command carries the report. */
   isInFlight: boolean
-  /** The lease should be renewed. */
+  /** True if the lease should be renewed. */
   isDue: boolean
 }
 
 export const isPending = ({ unreported, ended }: Team): boolean => unreported.size > 0 || ended.length > 0
 
-/** Makes a tab of all that is to be told, and takes it from what is to be told. */
+/** Moves all unreported calls and ends into a new report. */
 export function closeReport(team: Team, now: number): UsageReport {
   const words: string[] = []
   const places = new Map<string, number>()
-  /** Lua counts from 1. */
+  /** Returns the index of a word, from 1 as in Lua; adds new words. */
   function place(word: string): number {
     let at = places.get(word)
     if (at === undefined) {
@@ -81,7 +87,7 @@ export function closeReport(team: Team, now: number): UsageReport {
   return { number: team.number, rows, words, closedAt: now, lines, ids }
 }
 
-/** In whole milliseconds, as a row says it. */
+/** Returns an age in whole milliseconds, as a row holds it. */
 export const age = (now: number, at: number) => Math.max(0, Math.round(now - at))
 
 function kindOf({ end, reported }: Call): Row {

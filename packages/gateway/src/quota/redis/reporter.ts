@@ -9,38 +9,38 @@ import type { Load, Reserved } from './protocol.ts'
 import { age, type Call, closeReport, isPending, type Team, type UsageReport } from './report-rows.ts'
 import { knownOf, wholeTokens, wholeUsd } from './wire.ts'
 
-/** What was admitted and settled without asking is told so long after the first of it. */
+/** Time between the first unreported call and the report, in milliseconds. */
 const REPORT_MS = 100
-/** And at once, if there is so much of it. */
+/** Unreported calls of a team at which a report is sent at once. */
 const MAX_UNREPORTED = 64
-/** While Redis is away, or answers with errors. */
+/** Time before a failed report is sent again, in milliseconds. */
 const RETRY_MS = 250
-/** Ids that are remembered after their calls have ended: a repetition of them is answered as the first time. */
+/** Ids kept after their calls have ended: a repeated reservation gets the first verdict again. */
 const MAX_IDS = 2_000
-const WORK = 'what was admitted without asking'
+const WORK = 'usage reports'
 
 export type ReporterOptions = {
   steady: () => number
-  /** How long what is to be told may wait, in milliseconds. @default 100 */
+  /** Longest time until a call is reported, in milliseconds. @default 100 */
   reportMs: number | undefined
-  /** Asks Redis for nothing but to hear the team's tab and to renew its lease. Never rejects. */
+  /** Sends a command that only reports and renews the team's lease. `need`: a typical call. Never rejects. */
   report: (need: Reservation) => Promise<void>
   fault: Fault
 }
 
 /**
- * Admits calls by this process's lease while Redis is there, without asking it, and tells it of them afterwards: of all
- * at once, with the next reservation that it is asked for or a moment later. Each tab has a number, and the next one is
- * closed only once Redis has heard of it, so that it can be told as often as needed and counts once.
+ * Admits calls by this process's lease without asking Redis, and reports them in batches: with the next reservation that is
+ * sent, or after `reportMs`. Each report has a number, and the next one is closed only after Redis has acknowledged the
+ * last, so that a report may be sent repeatedly and counts once.
  */
 export function createReporter(
   share: LocalShare,
   { steady, reportMs = REPORT_MS, report, fault }: ReporterOptions,
 ) {
   const teams = new Map<string, Team>()
-  /** Admitted here, until Redis has heard how they ended. */
+  /** Calls admitted by lease, by id, until Redis knows their end. */
   const calls = new Map<string, Call>()
-  /** Answered here, or by Redis. */
+  /** Earlier verdicts by id; `by Redis`: Redis decided, and answers a repetition. */
   const answered = new LRUCache<string, Verdict | 'by Redis'>({ max: MAX_IDS })
   const expectation = createExpectation()
   let timer: NodeJS.Timeout | undefined
@@ -69,7 +69,7 @@ export function createReporter(
     return input + (limits.tpmMode === 'strict' ? most : Math.min(most, expectation.output(agent, model)))
   }
 
-  /** `undefined`: Redis is to be asked. */
+  /** Admits a call by lease. Returns `undefined` if Redis must decide. */
   function reserve(reservation: Reservation, zone: Zone): Verdict | undefined {
     const { id } = reservation
     const known = calls.get(id)?.verdict ?? answered.get(id)
@@ -88,7 +88,7 @@ export function createReporter(
     return verdict
   }
 
-  /** False: it was not admitted here. */
+  /** Notes the end of a call. Returns `false` if the call was not admitted by lease. */
   function settle(settlement: Settlement): boolean {
     const { id, team: name } = settlement
     const call = calls.get(id)
@@ -106,13 +106,13 @@ export function createReporter(
     call.end = end
     if (learn >= 0) expectation.learn(agent, model, learn)
     if (call.reported !== undefined) team.ended.push(call)
-    // What Redis may have been told as under way is in its books as such, and gives nothing back to the lease.
+    // A call in a report counts in Redis already, so its end gives nothing back to the lease.
     else if (team.unreported.has(call)) share.correct(name, id, end.tokens, end.cost + end.unconfirmed)
     later()
     return true
   }
 
-  /** Said in the moment in which a command leaves: what it is to tell, if no other command is telling it. */
+  /** Returns the report for a command that is about to be sent; `undefined` if there is none or another command carries it. */
   function take(name: string): UsageReport | undefined {
     const team = teams.get(name)
     if (team === undefined || team.isInFlight) return undefined
@@ -122,7 +122,7 @@ export function createReporter(
     return team.report
   }
 
-  /** Redis has heard it. Returns what of it counts for the team's minute. */
+  /** Notes that Redis has applied a report. Returns the load that it adds to the team's window. */
   function acknowledge(
     name: string,
     report: UsageReport,
@@ -154,7 +154,7 @@ export function createReporter(
     answered.set(id, verdict)
   }
 
-  /** It will be told again, under the same number. */
+  /** Notes that a report may not have arrived: it is sent again under the same number. */
   function failed(name: string) {
     const team = teams.get(name)
     if (team === undefined) return
@@ -175,19 +175,19 @@ export function createReporter(
     flush()
   }
 
-  /** A program that ends by itself waits for it. */
+  /** Schedules the next report. Its timer keeps the program alive. */
   function later() {
     timer ??= setTimer(attempt, reportMs, onTimer, fault, WORK, later)
   }
 
-  /** Keeps no program alive. */
+  /** Schedules a retry. Its timer does not keep the program alive. */
   function again() {
     if (timer !== undefined) return
     timer = setTimer(attempt, RETRY_MS, onTimer, fault, WORK, again)
     timer.unref()
   }
 
-  /** When all that is admitted in this turn of the event loop can be told at once. */
+  /** Schedules a report for the end of this turn of the event loop, so that it holds all calls admitted in it. */
   function soon(team: Team) {
     team.isDue = true
     if (isSoon) return
@@ -216,15 +216,15 @@ export function createReporter(
     flush,
     queued,
     tokensOf,
-    /** Redis has decided it: it is Redis that answers a repetition. */
+    /** Notes that Redis has admitted this id, so that Redis answers a repetition. */
     decidedByRedis: (id: string) => void answered.set(id, 'by Redis'),
-    /** Redis said how many tokens it expects such a call to take. */
+    /** Takes over the number of tokens that Redis expects for such a call. */
     learn({ agent, model, inputTokens, maxOutputTokens, limits }: Reservation, tokens: number) {
       const output = tokens - wholeTokens(inputTokens)
       if (limits.tpmMode !== 'strict' && output < wholeTokens(maxOutputTokens))
         expectation.know(agent, model, output)
     },
-    /** What is on its way with a command. */
+    /** Returns the report that a command is carrying. */
     inFlight(name: string): UsageReport | undefined {
       const team = teams.get(name)
       return team?.isInFlight === true ? team.report : undefined
@@ -233,7 +233,7 @@ export function createReporter(
       const team = teams.get(name)
       return team !== undefined && (team.report !== undefined || isPending(team))
     },
-    /** Returns how much Redis will never hear of. */
+    /** Stops reporting. Returns the number of entries that remain unreported. */
     close(): number {
       clearTimer(timer)
       const lost = queued()

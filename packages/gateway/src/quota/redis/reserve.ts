@@ -18,7 +18,7 @@ import { keysOf, reserveArgs, reservedOf, wholeUsd } from './wire.ts'
 type Parts = {
   link: RedisConnection
   flags: ScriptFlags
-  /** The name of this process. */
+  /** Id of this process. */
   self: string
   clock: 'server' | 'client'
   now: () => number
@@ -30,7 +30,7 @@ type Parts = {
   onVersion: ((version: number) => void) | undefined
 }
 
-/** Asks Redis for a reservation, with all that this process knows and has to tell of the team. */
+/** Creates the function that sends reserve.lua, together with the usage report and the state that this process knows. */
 export function createRequestReservation({
   link,
   flags,
@@ -47,7 +47,7 @@ export function createRequestReservation({
   const sources = [stateSource, leaseSource, settlementSource, reportSource, reserveSource]
   const reserveScript = createScript(sources.join('\n'), flags)
 
-  /** `sent`: of a reservation that is to be decided, once it has left. */
+  /** `sent.pending`: set once a reservation that Redis decides was sent. */
   async function requestReservation(
     reservation: Reservation,
     extra: Pick<Extra, 'ageMs' | 'onlyReports'>,
@@ -115,6 +115,7 @@ export function createRequestReservation({
   return requestReservation
 }
 
+/** Returns the verdict of a reply. @throws TypeError if the command reserved nothing. */
 export function verdictOf(reserved: Reserved, limits: Bounds): Verdict {
   const { status, remaining, resetMs, retryAfterMs } = reserved
   const bounds = boundsOf(reserved, limits)

@@ -1,14 +1,14 @@
 import type { RedisConnection } from '../../redis/connection.ts'
 
 /**
- * After a long outage, processes find Redis again within about a second of each other. Until all have told it what they
- * admitted, reservations wait: the first to ask would find room that others have taken.
+ * Pause of reservations after a long outage. Processes reconnect within about a second of each other; until all of them have
+ * reported what they admitted meanwhile, Redis would admit more than the limit.
  */
 const RESYNC_MS = 1_300
-/** After an outage this short, all that was admitted alone was leased, and is in the books. */
+/** Up to this length of an outage no pause is needed: all admissions were covered by leases, which Redis counts. */
 const SHORT_OUTAGE_MS = 50_000
 
-/** Milliseconds for which reservations wait after an outage. */
+/** Returns the milliseconds for which reservations still have to wait after an outage; 0 or less: none. */
 export function resyncMs(link: RedisConnection): number {
   const outage = link.lastOutage()
   if (outage === undefined || outage.ms <= SHORT_OUTAGE_MS || link.stats().state !== 'up') return 0

@@ -1,56 +1,57 @@
--- What reserve.lua and settle.lua share: a team's state, opened at the start of a script and saved at its end.
+-- Functions that all quota scripts share: a script opens a team's state at its start and saves it at its end.
 --
--- One hash per team, whose fields are
---   clock        a steady time in ms, which never goes back: the server's less `skew`
---   skew         ms by which the server's clock has been seen to jump
---   epoch        the name of this life: a state that was flushed is born again under another one
---   seq          counts what changed the books; whoever was told a higher one knows that writes were lost
---   day          days since 1970 in the team's zone
---   inherited    n$ that this day had seen before this life, as the processes remember it
+-- Each team has one hash. Its fields:
+--   clock        monotonic time in ms: the server's clock minus `skew`; never goes back
+--   skew         ms by which the server's clock has jumped
+--   epoch        name of this state; a state that was flushed and created again has another name
+--   seq          number of changes; a process that has seen a higher number knows that writes were lost
+--   day          days since 1970-01-01 in the team's time zone
+--   inherited    n$ of this day from earlier epochs, as the processes report it
 --   spent        n$ of settled calls
---   doubt        n$ that may have been spent without our seeing it
---   held         packed (lease's end, n$), ...: worst cases of calls in flight
---   window       packed (stamp, requests, tokens), ...: the last minute as one-second buckets, oldest first; a bucket
---                leaves SPAN after its stamp, which is the latest admission in it
---   version, rpm, tpm, usd   the newest limits that came with a policy version
---   alive        packed (process, last heard), ...: who has said so, and who may still hold a lease
---   most         the most processes that were alive at one time, this day
---   leased       packed (requests, tokens, n$, n$ lapsed): the sum of all leases, and dollars of leases whose process
---                has been silent for so long that it counts as dead: it may have spent them
---   lease:p      of each process, packed (number, last heard, requests, tokens, n$, day): what it may use when Redis is
---                away, or not asked. It counts against every process but its holder.
---   tab:p      of each process, packed (number, clock, time): the last tab that it was heard of, and the steady and the
---                server's time at which that was closed
---   told         packed process, ...: who has told this life what it remembers of the one before
---   recalled     packed (stamp, requests, tokens, requests told, tokens told): the fullest that anyone remembers the
---                window of the life before, and how much of that its processes have claimed as theirs by now
--- Whatever is not as it should be counts as absent: garbage must not fail calls for ever.
+--   doubt        unconfirmed n$: may have been spent, but no settlement confirms it
+--   held         packed (end of the hold, n$), ...: worst cases of calls in flight
+--   window       packed (stamp, requests, tokens), ...: the last minute in one-second buckets, oldest first. A bucket
+--                expires SPAN ms after its stamp, the time of its latest admission
+--   version, rpm, tpm, usd   limits of the highest policy version
+--   alive        packed (process, time of its last sign of life), ...: processes that are alive or may hold a lease
+--   most         highest number of processes alive at one time, on this day
+--   leased       packed (requests, tokens, n$, lapsed n$): the sum of all leases, and the dollars of leases whose process
+--                counts as dead and may have spent them
+--   lease:p      of process p, packed (number, time of the last grant, requests, tokens, n$, day): what p may use without
+--                asking Redis. It counts as used for every process except p
+--   tab:p        of process p, packed (number, clock, time): the last usage report of p that was applied, and the
+--                monotonic and the server's time at which it was closed
+--   told         packed process, ...: processes that have reported to this epoch what they know of the one before
+--   recalled     packed (stamp, requests, tokens, own requests, own tokens): the largest load of the previous epoch's
+--                window that a process knows, and the part of it that processes have reported as their own admissions
+-- A malformed field counts as absent: a damaged value must not fail calls permanently.
 
 local SPAN = 60250
 local DAY = 86400000
 local KEEP = 2 * DAY
 local RENEW = 60000
--- Steps of the server's clock that are smaller are not told from a late command.
+-- Smaller steps of the server's clock, in ms, cannot be distinguished from a delayed command.
 local BACK = 1000
 local AHEAD = 5000
--- A lease's requests and tokens may be used for so long after its holder was last heard.
+-- Time for which a lease's requests and tokens may be used after the grant, in ms.
 local LEASE = 60000
--- Its dollars: a process that has been silent for longer counts as dead.
+-- A process that has been silent for longer, in ms, counts as dead: the dollars of its lease lapse.
 local DEAD = 2 * 3600000
+-- A process that has been silent for longer, in ms, does not count as alive.
 local SILENT = 150000
 local FIELDS = {
   'clock', 'skew', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
   'version', 'rpm', 'tpm', 'usd', 'alive', 'most', 'leased', 'told', 'recalled',
 }
 
--- A hold ends with its slot: so few that all of a team's holds fit in a short list.
+-- The end of a hold is rounded up to a slot. Few slots keep the list of a team's holds short.
 local SLOTS = 32
 
 local function whole(text)
   return tonumber(string.match(text or '', '^%d+$') or '')
 end
 
--- Redis writes large numbers as 1e+15.
+-- Formats a number in full: Redis writes large numbers as 1e+15.
 local function digits(number)
   return string.format('%.0f', number)
 end
@@ -61,7 +62,7 @@ local function unpacked(packed)
   return ok and type(list) == 'table' and list or {}
 end
 
--- A flat list of rows of numbers, or none of it.
+-- Unpacks a flat list of rows of numbers; returns {} if any of it is malformed.
 local function rows(packed, width)
   local list = unpacked(packed)
   if #list % width ~= 0 then return {} end
@@ -76,11 +77,11 @@ local function change(state, field, value)
   state.changed[field] = true
 end
 
--- The server's clock may be set. What counts minutes goes by a steady time instead: a step back stops it, and a step
--- ahead is told from time that has passed by what the asker says: when it was last told the steady time, and how long
--- ago that is by a clock of its own that nobody sets. Days go by the server's clock (`now`).
-local function set_clock(state, asked, told, ago)
-  local now = tonumber(asked)
+-- Sets `clock` and `now`. The server's clock may be changed, so windows use a monotonic time: a step back stops it. A step
+-- ahead is recognised by the caller's own monotonic clock: `heard` is the monotonic time that Redis last sent the caller,
+-- `ago` the ms that have passed since. Days use the server's clock (`now`).
+local function set_clock(state, given, heard, ago)
+  local now = tonumber(given)
   if now ~= nil then
     change(state, 'clock', math.max(now, state.clock))
     state.now = state.clock
@@ -89,9 +90,9 @@ local function set_clock(state, asked, told, ago)
   local time = redis.call('TIME')
   state.now = time[1] * 1000 + math.floor(time[2] / 1000)
   local steady = state.now - state.skew
-  local expected = told and math.max(told + ago, state.clock)
+  local expected = heard and math.max(heard + ago, state.clock)
   if steady < state.clock - BACK then
-    -- All that the window holds counts as just admitted, whatever the time was at which it was.
+    -- The time of each admission is unknown: the whole window counts as just admitted.
     for at = 1, #state.window, 3 do state.window[at] = state.clock end
     change(state, 'window', state.window)
     steady = state.clock
@@ -103,11 +104,13 @@ local function set_clock(state, asked, told, ago)
   change(state, 'clock', math.max(steady, state.clock))
 end
 
--- zone: the offset from UTC in ms, the moment it next changes, the offset from then on.
+-- Returns the number of the day. zone: { before = UTC offset in ms, changes = time of its next change, after = offset after
+-- that change }.
 local function day_at(now, zone)
   return math.floor((now + (now < zone.changes and zone.before or zone.after)) / DAY)
 end
 
+-- Returns the time at which a day ends in the zone, in ms.
 local function day_ends(now, day, zone)
   local ends = (day + 1) * DAY - zone.after
   if now >= zone.changes then return ends end
@@ -119,7 +122,7 @@ local function turn_day(state, zone)
   local day = day_at(state.now, zone)
   if day == state.day or day == state.day - 1 then return end
   if day < state.day then
-    -- The clock had been days ahead. What was spent then counts today, or the budget would come back for nothing.
+    -- The clock had been days ahead. What was spent then counts today; otherwise a clock change would reset the budget.
     for at = 2, #state.held, 2 do change(state, 'doubt', state.doubt + state.held[at]) end
     change(state, 'day', day)
     return change(state, 'held', {})
@@ -127,11 +130,11 @@ local function turn_day(state, zone)
   change(state, 'day', day)
   for _, field in ipairs({ 'inherited', 'spent', 'doubt', 'most' }) do change(state, field, 0) end
   change(state, 'held', {})
-  -- A lease's dollars are of the day on which they were granted.
+  -- The dollars of a lease belong to the day of its grant.
   change(state, 'leased', { state.leased[1], state.leased[2], 0, 0 })
 end
 
--- Holds whose lease has run out are doubt.
+-- Moves holds that have expired to `doubt`.
 local function sweep_holds(state)
   local kept, held = {}, 0
   for at = 1, #state.held, 2 do
@@ -161,7 +164,7 @@ local function sweep_window(state)
   end
 end
 
--- { number, last heard, requests, tokens, n$, day }
+-- Returns a lease: { number, time of the last grant, requests, tokens, n$, day }.
 local function lease_of(state, packed)
   local lease = rows(packed, 6)
   if #lease == 0 then return { 0, 0, 0, 0, 0, state.day } end
@@ -169,8 +172,9 @@ local function lease_of(state, packed)
   return lease
 end
 
--- Only who reserves ends a day: who settles may not know the team's zone.
-local function open(key, asked, process, zone, reserves, told)
+-- Opens a team's state. Only a reservation starts a new day: a settlement may not know the team's time zone.
+-- last: { epoch, clock, ago } that the calling process knows; absent if it knows none.
+local function open(key, given, process, zone, reserves, last)
   local names = { unpack(FIELDS) }
   names[#names + 1] = 'lease:' .. process
   names[#names + 1] = 'tab:' .. process
@@ -181,7 +185,7 @@ local function open(key, asked, process, zone, reserves, told)
   end
   local read = {}
   for at, field in ipairs(FIELDS) do read[field] = found[at] end
-  local state = { key = key, changed = {}, leases = {}, tabs = {}, gone = {} }
+  local state = { key = key, changed = {}, leases = {}, reports = {}, gone = {} }
   for _, field in ipairs({ 'clock', 'seq', 'day', 'inherited', 'spent', 'doubt', 'version', 'most' }) do
     state[field] = whole(read[field]) or 0
   end
@@ -192,10 +196,10 @@ local function open(key, asked, process, zone, reserves, told)
   state.recalled = rows(read.recalled, 5)
   state.leased = rows(read.leased, 4)
   if #state.leased == 0 then state.leased = { 0, 0, 0, 0 } end
-  local same = told and told.epoch ~= '' and told.epoch == read.epoch
+  local same = last and last.epoch ~= '' and last.epoch == read.epoch
   local before = math.floor(state.clock / RENEW)
-  set_clock(state, asked, same and told.clock, same and told.ago)
-  -- KEEP is so long that it need not begin anew with each write.
+  set_clock(state, given, same and last.clock, same and last.ago)
+  -- KEEP is much longer than RENEW, so the expiry need not be set with each write.
   state.renews = not read.epoch or math.floor(state.clock / RENEW) ~= before
   if read.epoch then
     state.epoch = read.epoch
@@ -206,8 +210,8 @@ local function open(key, asked, process, zone, reserves, told)
   sweep_holds(state)
   sweep_window(state)
   state.own = lease_of(state, found[#names - 1])
-  state.tab = rows(found[#names], 3)
-  if #state.tab == 0 then state.tab = { 0, 0, 0 } end
+  state.report = rows(found[#names], 3)
+  if #state.report == 0 then state.report = { 0, 0, 0 } end
   return state
 end
 
@@ -226,9 +230,9 @@ local function save(state)
     pairs_to_set[#pairs_to_set + 1] = 'lease:' .. process
     pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(lease)
   end
-  for process, tab in pairs(state.tabs) do
+  for process, report in pairs(state.reports) do
     pairs_to_set[#pairs_to_set + 1] = 'tab:' .. process
-    pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(tab)
+    pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(report)
   end
   redis.call('HSET', state.key, unpack(pairs_to_set))
   for _, process in ipairs(state.gone) do
@@ -237,12 +241,13 @@ local function save(state)
   if state.renews then redis.call('PEXPIRE', state.key, KEEP) end
 end
 
--- What the day has taken, or may have, apart from leases.
+-- Returns n$ of the day without leases: inherited, spent, unconfirmed, held and lapsed.
 local function committed(state)
   return state.inherited + state.spent + state.doubt + state.in_flight + state.leased[4]
 end
 
--- Buckets stay in order; one admitted by a process while Redis was away may belong among earlier ones.
+-- Adds an admission to the window. Keeps the order of buckets: an admission made while Redis was unreachable may be older
+-- than the newest bucket.
 local function add(state, stamp, requests, tokens)
   local window, second = state.window, math.floor(stamp / 1000)
   local at = #window - 2
@@ -262,7 +267,7 @@ local function add(state, stamp, requests, tokens)
   change(state, 'window', window)
 end
 
--- What is taken out of a second is not there any more if that second has left the window.
+-- Gives back requests and tokens of one bucket; does nothing if that bucket has expired.
 local function give_back(state, stamp, requests, tokens)
   local window = state.window
   for at = 1, #window, 3 do
@@ -276,7 +281,7 @@ local function give_back(state, stamp, requests, tokens)
   end
 end
 
--- Milliseconds until `excess` has left the window. column: 1 requests, 2 tokens.
+-- Returns ms until `excess` has left the window. column: 1 requests, 2 tokens.
 local function free_in(state, column, excess)
   local freed = 0
   for at = 1, #state.window, 3 do
@@ -286,7 +291,7 @@ local function free_in(state, column, excess)
   return SPAN
 end
 
--- A positive amount is held until `ends`; a negative one is let go. False: that hold is no more.
+-- Adds a positive amount to the holds that end at `ends`, or releases a negative one. Returns false if no such hold exists.
 local function hold(state, ends, amount)
   for at = 1, #state.held, 2 do
     if state.held[at] == ends then
@@ -303,20 +308,21 @@ local function hold(state, ends, amount)
   return true
 end
 
--- The end of a hold that begins at this time.
+-- Returns the end of a hold that starts at `clock`, rounded up to a slot.
 local function hold_ends(clock, lease)
   local slot = math.max(1000, math.floor(lease / SLOTS))
   return math.ceil((clock + lease) / slot) * slot
 end
 
--- Until the window is empty, if nobody else comes.
+-- Returns ms until the window is empty, if no further call is admitted.
 local function empty_in(state)
   local newest = state.window[#state.window - 2]
   return newest and math.max(1, newest + SPAN - state.clock) or 0
 end
 
--- A reservation's record: { 'open', requests, tokens, usd left, stamp, tokens, worst case, day, lease's end, field of
--- its expectation, epoch }, and once settled { 'closed', requests, tokens, usd left }.
+-- Returns a reservation's record; nil if it is unknown. Until it is settled: { 'open', requests left, tokens left, n$ left,
+-- stamp, tokens, worst case in n$, day, end of the hold, field of the mean output, epoch }. Afterwards: { 'closed', requests
+-- left, tokens left, n$ left }.
 local function recall(key)
   local packed = redis.pcall('GET', key)
   if type(packed) == 'table' then redis.call('DEL', key) end

@@ -5,26 +5,27 @@ import type { Bounds, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
 import type { Claim, Extra, ReplicaState, Reserved, Settled } from './protocol.ts'
 
+/** Returns the keys of a team's scripts: its state, the record of a reservation, and its mean output tokens. */
 export function keysOf(team: string, id: string): string[] {
   const start = `gw:{${hashTag(team)}}`
   return [`${start}:quota`, `${start}:hold:${id}`, `${start}:means`]
 }
 
-/** The process that asks, and by which clock: an empty `now` is the server's. */
+/** The calling process. `now`: milliseconds of its clock; empty to use the server's. */
 export type CallingProcess = { now: number | ''; process: string; announce: boolean }
 
-/** Larger than any limit of requests or tokens, and still a whole number wherever it is added up. */
+/** Cap of requests and tokens: larger than any limit, and small enough for exact sums in doubles. */
 const MOST = 1e12
 /**
- * $1,000,000 in billionths, for one call: more than any costs. Lua adds in doubles, which hold whole numbers up to
- * 2^53, or $9,007,199: a team's day adds up exactly until then.
+ * Cap of the cost of one call, in billionths of a dollar: $1,000,000, more than any call costs. Lua adds in doubles, which
+ * hold whole numbers up to 2^53, so the sum of a team's day is exact up to $9,007,199.
  */
 const MOST_MONEY = 1e15
-/** A larger limit counts as this one: the largest that the sums beneath it can be compared with exactly. */
+/** Cap of a daily limit, in billionths of a dollar: the largest number that sums can be compared with exactly. */
 const LARGEST_BUDGET = Number.MAX_SAFE_INTEGER
 const most = (value: number, bound = MOST) => Math.min(bound, Math.max(0, Math.ceil(value)))
 
-/** ARGV of reserve.lua, in its order. */
+/** Returns ARGV of reserve.lua, in its order. */
 export function reserveArgs(
   { agent, model, limits, inputTokens, maxOutputTokens, requests = 1, worstCost, leaseMs }: Reservation,
   { now, process, announce }: CallingProcess,
@@ -83,7 +84,7 @@ export function reserveArgs(
   ]
 }
 
-/** ARGV of settle.lua, in its order. Nonsense earns nobody credit: it is nobody's knowledge. */
+/** Returns ARGV of settle.lua, in its order. Negative and non-finite numbers are sent as unknown: they must not give credit. */
 export function settleArgs(
   { tokens, learnOutputTokens, cost, unconfirmed }: Settlement,
   { now, process }: Pick<CallingProcess, 'now' | 'process'>,
@@ -105,7 +106,7 @@ export function settleArgs(
 const nonNegative = (value: number | undefined, bound = MOST) =>
   value !== undefined && Number.isFinite(value) && value >= 0 ? most(value, bound) : ''
 
-/** What a settlement says, as whole numbers; -1 for what it does not know. */
+/** Returns the numbers of a settlement as whole numbers; -1 for unknown ones. */
 export const knownOf = ({ tokens, learnOutputTokens, cost, unconfirmed }: Settlement) => ({
   tokens: known(tokens),
   learn: known(learnOutputTokens),
@@ -118,11 +119,11 @@ const known = (value: number | undefined, bound = MOST): number => {
   return number === '' ? -1 : number
 }
 
-/** A reservation's input tokens and worst case as Redis reads them. */
+/** Return a reservation's tokens and worst case as Redis reads them. */
 export const wholeTokens = (value: number): number => most(value)
 export const wholeUsd = (value: number): number => most(value, MOST_MONEY)
 
-/** Redis answers numbers as numbers or as their digits. */
+/** Parses a number: Redis answers numbers as numbers or as text. */
 const numberOf = (value: unknown): number =>
   typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
 
@@ -137,7 +138,7 @@ const STATUSES = new Set<unknown>([
   'daily_usd',
 ] satisfies Reserved['status'][])
 
-/** @throws TypeError when the answer is not one of reserve.lua. */
+/** Parses a reply of reserve.lua. @throws TypeError if it is malformed. */
 export function reservedOf(reply: unknown): Reserved {
   if (!Array.isArray(reply) || reply.length !== 26 || !STATUSES.has(reply[0]))
     throw new TypeError(`reserve.lua answered ${JSON.stringify(reply)}`)
@@ -162,7 +163,7 @@ export function reservedOf(reply: unknown): Reserved {
   }
 }
 
-/** Below zero: no limit binds. */
+/** Leaves out negative amounts, which mean that there is no limit. */
 function remainingOf(requests: number, tokens: number, usd: number): Remaining {
   const remaining: Remaining = {}
   if (requests >= 0) remaining.requests = requests
@@ -179,7 +180,7 @@ function boundsOf(rpm: number, tpm: number, usdPerDay: number): Bounds {
   return bounds
 }
 
-/** @throws TypeError when the answer is not one of settle.lua. */
+/** Parses a reply of settle.lua. @throws TypeError if it is malformed. */
 export function settledOf(reply: unknown): Settled {
   if (!Array.isArray(reply) || reply.length !== 6)
     throw new TypeError(`settle.lua answered ${JSON.stringify(reply)}`)
