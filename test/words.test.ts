@@ -5,16 +5,9 @@ import { expect, test } from 'vitest'
 import { type Passage, proseOf } from './source/text.ts'
 
 /** Folders that are still being rewritten; a folder leaves this list when its text is done. */
-const NOT_YET: string[] = [
-  'body',
-  'client.ts',
-  'config',
-  'gateway',
-  'http',
-  'pipeline.ts',
-  'quota',
-  'upstream',
-].map((name) => `packages/gateway/src/${name}`)
+const NOT_YET: string[] = ['client.ts', 'config', 'gateway', 'http', 'pipeline.ts'].map(
+  (name) => `packages/gateway/src/${name}`,
+)
 
 /** Words of riddles: pronouns without a noun, and amounts without a unit. */
 const BANNED = [

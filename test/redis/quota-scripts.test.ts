@@ -7,7 +7,7 @@ import { keysOf, reserveArgs, reservedOf, settleArgs, settledOf } from '#src/quo
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { startRedis } from './server.ts'
 
-const folder = fileURLToPath(new URL('#src/quota/redis/', import.meta.url))
+const folder = fileURLToPath(new URL('../../packages/gateway/src/quota/redis/', import.meta.url))
 const read = (name: string) => readFileSync(`${folder}${name}`, 'utf8')
 const scripts = readdirSync(folder).filter((name) => name.endsWith('.lua'))
 

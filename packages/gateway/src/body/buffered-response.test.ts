@@ -7,7 +7,7 @@ const TEXT = '{"greeting":"hé 👋"}'
 const HEADERS = new Headers({ 'content-type': 'application/json', 'x-request-id': 'req_1' })
 const HEAD = { status: 201, statusText: 'Made', url: 'https://api.openai.com/v1/chat/completions' }
 
-/** What a caller can do with a Response, each step told as a value or as the kind of error it ends in. */
+/** Uses of a Response by a caller; each returns its value or the kind of its error. */
 const STEPS: Record<string, (response: Response) => unknown> = {
   text: (response) => response.text(),
   json: (response) => response.json(),

@@ -40,7 +40,7 @@ test.each([null, 0, 'x', {}, []])('annotations that are %j are not added up', (a
   expect(messageOf({ content: 'x', annotations })).toBeUndefined()
 })
 
-test('names that objects inherit are members like any other, and __proto__ is none', () => {
+test('names that objects inherit are ordinary members, and __proto__ is not a member', () => {
   const inherited = {
     constructor: 'a',
     toString: 1,

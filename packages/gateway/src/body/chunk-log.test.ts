@@ -69,7 +69,7 @@ test('whatever the order, each reader has each byte and event once, and the writ
         if (bytes.length <= LIMITS.keep) expect(waits).toBe(false)
         if (readers.length > 0 && Math.min(...behind) <= LIMITS.keep && most <= LIMITS.lag)
           expect(waits).toBe(false)
-        // What is held is what a reader still needs, or what is kept anyway.
+        // Held entries are those that a reader has not read, or that are below the limit of kept bytes.
         const held = log.kept().reduce((sum, entry) => sum + entry.bytes.byteLength, 0)
         if (readers.length > 0) expect(held).toBeLessThanOrEqual(Math.max(LIMITS.keep, most))
       }

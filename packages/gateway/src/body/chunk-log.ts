@@ -3,7 +3,7 @@ import type { SseEvent } from './sse.ts'
 /** Bytes of one read from upstream, and the events that they completed. */
 export type Entry = { bytes: Uint8Array; events: readonly SseEvent[] }
 
-/** Position of one reader: number of its next entry, and bytes read so far. `lost`: it was dropped for lagging. */
+/** Position of one reader: number of its next entry, and bytes read. `lost`: it was dropped for lagging. */
 export type ReaderPosition = { at: number; had: number; lost: boolean; wake: (() => void) | undefined }
 
 type State = { type: 'open' } | { type: 'closed' } | { type: 'broken'; error: unknown }
@@ -158,7 +158,7 @@ export function createChunkLog({ keep, lag }: Limits, onEvict: (entry: Entry) =>
       position.wake = undefined
       onProgress?.()
     },
-    /** Returns a reader's next entry, or the log's state if there is none. A dropped reader finds the log broken. */
+    /** Returns a reader's next entry, or the log's state if there is no further one. A dropped reader finds the log broken. */
     read(position: ReaderPosition): Entry | State {
       if (position.lost || position.at < first) return TOO_FAR
       const entry = entries[position.at - first + evicted]

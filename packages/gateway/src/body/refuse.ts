@@ -39,13 +39,13 @@ const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
 }
 
 /** Creates the reply that refuses a call. */
-export function refuse({ model, route, outbound: outgoing }: Call, refusal: Refusal): Reply {
+export function refuse({ model, route, outbound }: Call, refusal: Refusal): Reply {
   return {
     via: 'refused',
     model,
     route,
     refusal: refusal.code,
-    recording: recordingOf(refusal, outgoing.url),
+    recording: recordingOf(refusal, outbound.url),
   }
 }
 

@@ -7,7 +7,7 @@ import { formats } from './formats.ts'
 import { replay } from './replay.ts'
 import { type SseEvent, sseParser } from './sse.ts'
 
-/** An SDK that is given this stream, cut as it may be. */
+/** Creates an SDK client that receives this stream in the given pieces. */
 function sdk(frames: string[], bytes: number): OpenAI {
   const whole = new TextEncoder().encode(frames.join(''))
   const pieces = Array.from({ length: Math.ceil(whole.length / bytes) }, (_, at) =>
@@ -95,7 +95,7 @@ test('a whole chat answer, streamed and put together again, is itself; cut anywh
       expect(chat.assemble(eventsOf(frames))).toEqual(answer)
       const stream = sdk(frames, bytes).chat.completions.stream({ model: 'm', messages: [] })
       const added = await stream.finalChatCompletion().catch((error: Error) => error)
-      // The SDK refuses to call a cut answer final; that is its own affair.
+      // The SDK does not return a truncated answer as final.
       if (added instanceof Error)
         return expect(answer.choices.some(({ finish_reason }) => finish_reason === 'length')).toBe(true)
       expect(added.choices.map(({ message }) => message.content)).toEqual(

@@ -5,7 +5,7 @@ import { type SseEvent, sseParser, sseReader } from './sse.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 1)
 
-/** What the SDK reads of the bytes, cut as they are. */
+/** Returns what the SDK reads from bytes in these pieces. */
 async function bySdk(pieces: Uint8Array[]): Promise<SseEvent[]> {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {

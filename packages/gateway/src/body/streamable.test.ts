@@ -15,13 +15,13 @@ const sdk = (frames: string[]) =>
     fetch: async () => new Response(frames.join(''), { headers: { 'content-type': 'text/event-stream' } }),
   })
 
-/** What the SDK's own accumulator makes of a stream. */
+/** Returns what the SDK's own accumulator builds from a stream. */
 const chatBySdk = async (frames: string[]) =>
   plain(await sdk(frames).chat.completions.stream({ model: 'm', messages: [] }).finalChatCompletion())
 const responseBySdk = async (frames: string[]) =>
   plain(await sdk(frames).responses.stream({ model: 'm', input: 'x' }).finalResponse())
 
-/** Without what the SDK adds, members that say nothing, and the index that a call may say it has. */
+/** Removes members that the SDK adds, empty members, and the indices of calls. */
 const plain = (value: unknown): JsonObject =>
   JSON.parse(JSON.stringify(value), (key, member: unknown) =>
     key === 'parsed' || key === 'parsed_arguments' || key === 'output_text' || member === null
@@ -61,7 +61,7 @@ const extra = fc.dictionary(
   odd,
   { maxKeys: 1 },
 )
-/** Mostly nothing: an answer in which all is odd is no answer. */
+/** Generates `undefined` mostly: an answer with only unusual members would test little. */
 const members = fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: extra })
 const withMembers = <T extends object>(of: fc.Arbitrary<T>) =>
   fc.tuple(of, members).map(([object, more]) => ({ ...object, ...more }) as T & JsonObject)
@@ -116,7 +116,7 @@ test('a whole answer of any content: the SDK reads the same calls from its strea
   )
 })
 
-/** Each says that it has some index, or none: it counts where it stands. */
+/** Calls with any index, or none: their position counts. */
 const indexed = completion(
   message(
     fc.tuple(call, odd, fc.boolean()).map(([call, index, has]) => {

@@ -9,20 +9,20 @@ import { type QuotaStore, type Reservation, unused, type Verdict } from './store
 export type Refused = Extract<Verdict, { admitted: false }>
 type Admitted = Extract<Verdict, { admitted: true }>
 
-/** A refusal, and the moment at which it was true. */
+/** A refusal, and the time at which it was received, in milliseconds of the monotonic clock. */
 type LastRefusal = { verdict: Refused; at: number }
 
-/** A team whose calls wait. It is forgotten with the last of them. */
+/** A team with waiting calls; removed with the last of them. `last`: the latest refusal, absent before the first. */
 type Team = { line: PriorityQueue; last: LastRefusal | undefined }
 
 /**
- * Lets calls in as the store allows. Those that may wait do so in their team's line: the first asks again when the
- * store said it would fit, or when another call has given back what it did not use; the others stand behind it.
+ * Admits calls as the store allows. Calls that may wait are queued per team: the first retries at the time that the store
+ * named, or when another call gives back unused tokens or dollars; the others wait behind it.
  */
 export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
   const teams = new Map<string, Team>()
 
-  /** That it is in, or the reply that it gets instead. */
+  /** Returns the admission, or the reply that refuses the call. */
   async function admit(
     call: Call,
     reservation: Reservation,
@@ -97,7 +97,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
     released(reservation.team)
   }
 
-  /** Dollars and tokens come back when a call has ended; requests do not. */
+  /** Resumes a team's queue after a settlement, which gives back dollars and tokens but no requests. */
   function released(name: string) {
     const team = teams.get(name)
     if (team?.last !== undefined && team.last.verdict.limit !== 'rpm') void team.line.pauseUntil(0)
@@ -109,7 +109,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
 const isInTime = ({ verdict: { retryAfterMs }, at }: LastRefusal, { until }: WaitPolicy) =>
   retryAfterMs !== undefined && at + retryAfterMs <= until
 
-/** A call that is larger than its limit has nothing to wait for, and asks only to be told so. */
+/** Returns whether a call may ever fit. A call larger than a whole limit does not wait: the store refuses it at once. */
 function mayFit({ limits, inputTokens, maxOutputTokens, worstCost }: Reservation): boolean {
   const least = limits.tpmMode === 'strict' ? inputTokens + maxOutputTokens : inputTokens
   const { tpm = Number.POSITIVE_INFINITY, usdPerDay = Number.POSITIVE_INFINITY } = limits

@@ -3,7 +3,7 @@ const formatters = new Map<string, Intl.DateTimeFormat>()
 
 let utc = { number: Number.NaN, name: '' }
 
-/** The calendar day of a moment in a time zone, as YYYY-MM-DD. */
+/** Returns the calendar day of a moment in a time zone, as YYYY-MM-DD. */
 export function dayOf(now: number, timezone: string): string {
   if (timezone === 'UTC') {
     const number = Math.floor(now / DAY_MS)
@@ -18,7 +18,7 @@ export function dayOf(now: number, timezone: string): string {
   return formatter.format(now)
 }
 
-/** Milliseconds until the day ends there; days of 23 and 25 hours included. */
+/** Returns the milliseconds until the day ends in a time zone. Days of 23 and 25 hours are taken into account. */
 export function untilDayEnds(now: number, timezone: string): number {
   if (timezone === 'UTC') return DAY_MS - (now % DAY_MS)
   const today = dayOf(now, timezone)

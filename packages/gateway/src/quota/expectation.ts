@@ -1,23 +1,25 @@
 import { LRUCache } from 'lru-cache'
 
-/** Before anything is known of an agent and model. */
+/** Expected output tokens of an agent and model without any answer yet. */
 const FIRST_GUESS = 300
 const WEIGHT = 0.1
-/** Means are whole thousandths of a token, so that every store learns the same from the same. */
+/** Means are kept in whole thousandths of a token, so that every store computes the same values. */
 const THOUSANDTHS = 1_000
 
-/** How long this agent's answers from this model usually are: a moving mean, learned from what upstream counted. */
+/** Estimates output tokens per agent and model: an exponential moving average of the counts that upstream reported. */
 export function createExpectation() {
   const means = new LRUCache<string, number>({ max: 1_000 })
   return {
+    /** Returns the expected output tokens. */
     output(agent: string, model: string) {
       const mean = means.get(`${agent}\n${model}`)
       return mean === undefined ? FIRST_GUESS : Math.ceil(mean / THOUSANDTHS)
     },
-    /** Another one has learned that they are. */
+    /** Takes over a mean that another store has learned. */
     know(agent: string, model: string, tokens: number) {
       means.set(`${agent}\n${model}`, tokens * THOUSANDTHS)
     },
+    /** Updates the mean with the output tokens of one answer. */
     learn(agent: string, model: string, tokens: number) {
       const key = `${agent}\n${model}`
       const mean = means.get(key)

@@ -2,8 +2,8 @@ import type { Limits } from '../core/limits.ts'
 import type { Verdict } from './store.ts'
 
 /**
- * What is left, in the names that OpenAI has for it. They take the place of upstream's, which tell of the whole
- * organization; where the team has no limit, those stay.
+ * Returns OpenAI's `x-ratelimit-*` headers for the team's limits. They replace those of upstream, which describe the whole
+ * organization. Headers of a limit that the team does not have are left out, and upstream's stay.
  */
 export function rateLimitHeaders(verdict: Verdict, limits: Limits): Record<string, string> {
   const { remaining, resetMs = 0, bounds = limits } = verdict
@@ -22,7 +22,7 @@ export function rateLimitHeaders(verdict: Verdict, limits: Limits): Record<strin
   return headers
 }
 
-/** As OpenAI writes it: 12ms, 1.5s, 1m0.25s. */
+/** Formats a duration as OpenAI does: 12ms, 1.5s, 1m0.25s. */
 function duration(ms: number): string {
   if (ms < 1_000) return `${Math.ceil(ms)}ms`
   const minutes = Math.floor(ms / 60_000)

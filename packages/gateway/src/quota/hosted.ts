@@ -5,18 +5,19 @@ import { searches } from '../pricing/meter.ts'
 import { isCallerTool } from '../tokens/images.ts'
 
 /**
- * Bounds of what tools that upstream runs add to the worst case. `passes`: how often the model may read its whole window, since
- * each call's result is fed back to it. `calls` of at most `feeUsd` each. `maxToolCalls`: to be sent upstream.
+ * Upper bounds of the tools that upstream runs. `passes`: how often the model may read its whole context window, since the
+ * result of each tool call is fed back to it. `calls`: number of tool calls, each of at most `feeUsd` dollars.
+ * `maxToolCalls`: value to send as `max_tool_calls`; absent if the request's own value stays.
  */
 export type Hosted = { passes: number; calls: number; feeUsd: number; maxToolCalls?: number }
 
-/** Nothing bounds what a call may cost: the field at fault, and what would bound it. */
+/** Reason why the cost of a call has no upper bound: the field that causes it, and how to bound it. */
 export type Unbounded = { param: string; why: string; fix: string }
 
 const NONE: Hosted = { passes: 1, calls: 0, feeUsd: 0 }
-/** What is sent as `max_tool_calls` where neither the call nor the policy sets it: nothing else bounds such a call. */
+/** Value of `max_tool_calls` if neither the call nor the policy sets it: no other field bounds such a call. */
 const USUAL_MOST = 4
-/** Tools that are described to upstream and run by the caller. */
+/** Types of tools that the caller runs; upstream only gets their descriptions. */
 const RUN_BY_CALLER = new Set([
   'local_shell',
   'apply_patch',
@@ -25,6 +26,7 @@ const RUN_BY_CALLER = new Set([
   'computer_use_preview',
 ])
 
+/** Returns the upper bounds of the tools that upstream runs for a call, or the reason why there are none. */
 export function hostedIn(call: Call): Hosted | Unbounded {
   const { operation, body, policy: rules } = call
   if (operation === 'embeddings' || operation === 'completions') return NONE
@@ -63,7 +65,7 @@ export function hostedIn(call: Call): Hosted | Unbounded {
   return { passes: calls + 1, calls, feeUsd, ...(calls !== own ? { maxToolCalls: calls } : {}) }
 }
 
-/** A stored prompt may bring any tool: a session of the largest container costs more than a search or a picture. */
+/** Dollars for a tool call of a stored prompt, whose tools are unknown: a session of the largest container, the dearest tool. */
 const STORED_FEE = 1.92
 
 const known = (prices: (number | undefined)[]) => prices.filter((price) => price !== undefined)
@@ -71,7 +73,7 @@ const known = (prices: (number | undefined)[]) => prices.filter((price) => price
 const bound = (value: Json | undefined): number | undefined =>
   Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined
 
-/** The tools that upstream runs, those that input items add among them. */
+/** Returns the tools that upstream runs, including those that input items add. */
 export function hostedTools({ tools, input }: JsonObject): JsonObject[] {
   const added = list(input).flatMap((item) => list(object(item).tools))
   const all = added.length === 0 ? list(tools) : [...list(tools), ...added]

@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
-/** Real time, and a wall clock that somebody sets. */
+/** A monotonic clock, and a wall clock that can be set. */
 function clocks() {
   let real = 1_000
   let offset = Date.UTC(2026, 2, 28, 12)
@@ -64,7 +64,7 @@ test('a wall clock set hours ahead and back neither opens a minute nor keeps it 
   )
 })
 
-test('a wall clock set to other days and back finds the money of each day as it was', () => {
+test('a wall clock set to other days and back finds the dollars of each day unchanged', () => {
   const clock = clocks()
   const quota = createMemoryQuota(clock.wall, clock.steady)
   const bound = { usdPerDay: 10 as NanoUsd }
@@ -82,7 +82,7 @@ test.for([
   ['summer time ends in New York', Date.UTC(2026, 10, 1, 3, 30), 'America/New_York', 25],
   ['a leap day', Date.UTC(2028, 1, 28, 23, 30), 'UTC', 24],
   ['the end of a year', Date.UTC(2026, 11, 31, 23, 30), 'UTC', 24],
-] as const)('%s: a day has as many hours as it has', ([, start, timezone, hours]) => {
+] as const)('%s: the daily limit lasts until the local midnight', ([, start, timezone, hours]) => {
   let now: number = start
   const quota = createMemoryQuota(
     () => now,

@@ -5,12 +5,16 @@ import { createExpectation } from './expectation.ts'
 import type { Remaining, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
 
-/** One day's money, in billionths of a dollar. `doubt` may have been spent without our seeing it. */
+/** Dollars of one day, in billionths. `unconfirmed`: may have been spent, but no settlement confirms it. */
 type Ledger = { spent: number; held: number; unconfirmed: number }
 
+/** `days`: ledgers by date. `seen`: time of the last use, in milliseconds. */
 type Team = { window: Window; days: Map<string, Ledger>; seen: number }
 
-/** What became of a reservation. A hold whose lease ran out is doubt until somebody settles it after all. */
+/**
+ * State of a reservation. When its lease expires unsettled, its `worstCost` moves from `held` to `unconfirmed` until a late
+ * settlement arrives. `second`: its bucket of the window. `expires`: monotonic time, in milliseconds.
+ */
 type Claim = {
   state: 'open' | 'expired'
   verdict: Verdict
@@ -21,28 +25,31 @@ type Claim = {
   expires: number
 }
 
-/** The port `QuotaStore`, answered at once. */
+/** A `QuotaStore` that answers synchronously. */
 export type MemoryQuota = {
   reserve: (reservation: Reservation) => Verdict
   settle: (settlement: Settlement) => void
-  /** What these limits leave of a team's window and day. */
+  /** Returns what is left of these limits in a team's current window and day. */
   left: (team: string, limits: Limits) => Remaining
+  /** Returns the number of reservations kept, settled ones included. */
   size: () => number
 }
 
-/** How long an id is remembered after its call was settled. */
+/** Time for which an id is kept after its call was settled. */
 const REMEMBER_MS = 60_000
 const TEAM_IDLE_MS = 2 * 86_400_000
-/** A wall clock that is set to another day and back finds the money of each day as it was. */
+/** Days kept per team: a wall clock that is set to another day and back finds each day's ledger unchanged. */
 const MOST_DAYS = 8
 
 /**
- * Quotas in this process's memory: the embedded default, and the measure for every other store.
+ * Creates a quota store in this process's memory: the default, and the reference for every other store.
  *
- * Requests: no 60 seconds hold more admissions than `rpm`. Dollars: spent + held + doubt never pass `usdPerDay`, on the
- * day of admission. Tokens: in `strict` mode no 60 seconds hold more than `tpm` as reserved; in `expected` mode a span
- * can pass it by no more than the calls in flight wrote beyond their expectation, which the next minute pays back.
- * Minutes and leases go by a steady clock that cannot be set, days by the wall clock.
+ * - Requests: no span of 60 seconds holds more admissions than `rpm`.
+ * - Dollars: `spent + held + unconfirmed` never exceeds `usdPerDay`, on the day of admission.
+ * - Tokens: in `strict` mode no span of 60 seconds holds more reserved tokens than `tpm`. In `expected` mode a span may
+ *   exceed it by the tokens that calls in flight wrote beyond their expectation; these count in the next window.
+ *
+ * Windows and leases use a monotonic clock, days the wall clock.
  */
 export function createMemoryQuota(
   wall: () => number = Date.now,
@@ -56,7 +63,7 @@ export function createMemoryQuota(
   let latestWall = 0
   let nextExpiry = Number.POSITIVE_INFINITY
 
-  /** Never back, whatever clock was given: that would open the window again. */
+  /** Returns a time that never goes back, even if the given clock does: that would reopen the window. */
   function now(): number {
     latest = Math.max(latest, steady())
     return latest
@@ -73,7 +80,7 @@ export function createMemoryQuota(
     return team
   }
 
-  /** A wall clock that is set back by less than a day stays in the day that it had come to. */
+  /** Returns the current day. A wall clock that is set back by less than a day does not return to an earlier day. */
   function today(timezone: string): string {
     const at = wall()
     latestWall = at < latestWall - DAY_MS ? at : Math.max(latestWall, at)
@@ -125,7 +132,7 @@ export function createMemoryQuota(
     const refusal = refusalFor(reservation, team.window, load, ledger, tokens, at, wall())
     if (refusal !== undefined) return refusal
 
-    // What may throw comes before the first entry in the books.
+    // Everything that may throw runs before the first change of the state.
     const verdict: Verdict = {
       admitted: true,
       remaining: remaining(
@@ -163,7 +170,7 @@ export function createMemoryQuota(
     if (settled.has(settlement.id)) return
     const claim = claims.get(settlement.id)
     const team = teamOf(settlement.team, at)
-    // Nonsense earns nobody credit: it counts as all that was reserved.
+    // A negative or non-finite number must not give credit: the reservation counts in full.
     const cost = nonNegative(settlement.cost) ?? claim?.reservation.worstCost ?? 0
     const unconfirmed = nonNegative(settlement.unconfirmed) ?? 0
     const tokens = nonNegative(settlement.tokens) ?? claim?.tokens ?? 0
@@ -171,7 +178,7 @@ export function createMemoryQuota(
     settled.set(settlement.id, { verdict, until: at + REMEMBER_MS })
     claims.delete(settlement.id)
 
-    // Without a claim the state was lost in between; the money was spent all the same.
+    // Without a claim the state was lost in between; the dollars were spent nevertheless.
     const ledger = claim?.ledger ?? ledgerOf(team, [...team.days.keys()].at(-1) ?? today('UTC'))
     ledger.spent += cost
     ledger.unconfirmed += unconfirmed
@@ -218,7 +225,7 @@ function refusalFor(
   })
   if (usdPerDay !== undefined && ledger.spent + ledger.held + ledger.unconfirmed + worstCost > usdPerDay) {
     if (worstCost > usdPerDay) return no('daily_usd', undefined)
-    // Holds are given back, mostly whole; money that is spent comes back tomorrow.
+    // Holds are mostly given back soon; spent money counts until the day ends.
     const onlyHolds = ledger.spent + ledger.unconfirmed + worstCost <= usdPerDay
     return no('daily_usd', onlyHolds ? 1_000 : untilDayEnds(today, limits.timezone))
   }

@@ -3,14 +3,14 @@ import { isSet, type Json, type JsonObject, list, object, text } from '../core/j
 import type { Ending } from '../core/recording.ts'
 import { audioIn } from './worst.ts'
 
-/** The longest token of OpenAI's vocabularies, in bytes. */
+/** Length of the longest token of OpenAI's vocabularies, in bytes. */
 const LONGEST_TOKEN = 128
-/** Each word is a token at least; servers that count in their own way are given this much. */
+/** A word is at least one token. The tolerance of 4 words per token allows for servers with other tokenizers. */
 const WORDS_PER_TOKEN = 4
 
 /**
- * Whether what an answer holds contradicts its usage: more was written than was counted, or sound was asked for and
- * the usage does not tell it from text, which costs a part of it.
+ * Returns whether an answer contradicts its usage: it has more text than the counted tokens can hold, or the call used
+ * audio and the usage does not list audio tokens, which cost more than text.
  */
 export function contradicts(ending: Ending, call: Call): boolean {
   if (call.operation === 'embeddings' || ending.type !== 'complete') return false
@@ -23,7 +23,7 @@ export function contradicts(ending: Ending, call: Call): boolean {
 function isMore(written: string[], tokens: number): boolean {
   let length = 0
   for (const piece of written) length += piece.length
-  // A character is three bytes at most, and a word two characters with the space between.
+  // A UTF-16 unit has at most three bytes in UTF-8, and a word at least two units with its space.
   if (length * 3 <= tokens * LONGEST_TOKEN && length / 2 + written.length <= tokens * WORDS_PER_TOKEN)
     return false
   const bytes = written.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0)
@@ -38,7 +38,7 @@ function isMore(written: string[], tokens: number): boolean {
   return false
 }
 
-/** What the model has written, without what others may have put into the answer (results of tools, citations). */
+/** Returns the texts that the model has written, without parts from other sources such as tool results and citations. */
 function writtenIn({ operation }: Call, answer: JsonObject): string[] {
   if (operation === 'responses') return list(answer.output).flatMap((item) => ofItem(object(item)))
   const written: string[] = []

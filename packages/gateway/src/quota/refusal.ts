@@ -11,7 +11,7 @@ const CODES = {
   unavailable: 'gateway_quota_unavailable',
 } as const satisfies Record<LimitName | 'unavailable', string>
 
-/** Says which limit of which team was hit, and when it is worth asking again. */
+/** Creates the refusal of a verdict: names the limit, the team and the time until a retry. `waitedMs`: time in the queue. */
 export function refusalOf(
   verdict: Extract<Verdict, { admitted: false }>,
   { team, agent }: Caller,
@@ -44,7 +44,7 @@ export function refusalOf(
   }
 }
 
-/** As many decimals as there are, never an exponent. */
+/** Formats billionths of a dollar as dollars: all decimals, never an exponent. */
 const dollars = (nano: number) => (nano / 1e9).toFixed(9).replace(/\.?0+$/, '')
 
 const seconds = (ms: number) => (ms < 1_000 ? `${Math.ceil(ms)} ms` : `${Math.ceil(ms / 1_000)} s`)

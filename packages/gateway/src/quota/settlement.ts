@@ -10,21 +10,21 @@ import { contradicts } from './plausible.ts'
 import { type Reservation, type Settlement, unused } from './store.ts'
 import { uplift } from './worst.ts'
 
-/** One attempt that was admitted, and how it ended. */
+/** An admitted attempt and its end. */
 export type Attempt = { ending: Ending; reply: Reply; call: Call; reservation: Reservation }
 
 type Price = NanoUsd | undefined
 
 /**
- * The invariant of the dollar cap: **spent + doubt is the worst case that was held, unless upstream's own usage for
- * this attempt was read whole.** It has two exceptions and no others:
+ * The invariant of the dollar cap: **spent + unconfirmed equals the worst case that was held, unless upstream's own
+ * usage for this attempt was read completely.** There are exactly two exceptions:
  *
- * 1. `bill: 'none'`, the attempt was provably not billed: it never left, or was refused unprocessed. It costs nothing.
- * 2. `bill: 'told'`, and nothing that was written contradicts it: it costs its usage and the fees of the tools that
- *    the answer shows. What may come on top of that (fees without an exact price, a tier that was not named, a
- *    region's surcharge) is doubt.
+ * 1. `bill: 'none'`: the attempt was provably not billed, because it was never sent or was refused unprocessed. It costs 0.
+ * 2. `bill: 'told'`, and the answer does not contradict it: the attempt costs its usage and the fees of the tools that the
+ *    answer shows. Possible extra cost (fees without an exact price, an unreported tier, a regional surcharge) is
+ *    unconfirmed.
  *
- * Every ending that does not say so is worth the worst case; estimates serve token limits and records, never the cap.
+ * Every other end costs the worst case. Estimates are used for token limits and records, never for the cap.
  */
 export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement> {
   const { ending, reply, call, reservation } = attempt
@@ -68,7 +68,7 @@ function booked(
 
 const NO_FEES = { usd: 0, exact: true }
 
-/** Fees besides tokens, in billionths of a dollar; `undefined` where the answer does not tell them all. */
+/** Returns the fees besides tokens, in billionths of a dollar; `undefined` if the answer does not show all of them. */
 function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | undefined {
   const { operation, body, policy: rules } = call
   const { fees } = rules.policy.hostedTools ?? {}

@@ -14,15 +14,15 @@ import { type QuotaStore, type Reservation, type Settlement, unused } from './st
 import { createProjectTiers, type Tiers, USUAL } from './tiers.ts'
 import { audioIn, worstOf } from './worst.ts'
 
-/** A hold that nobody settles turns into doubt after this; longer than any call takes. */
+/** Time after which an unsettled hold becomes unconfirmed spend; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
-/** How long a call waits for the tier of those before it, at most. */
+/** Longest time that a call waits for earlier answers to reveal their tier. */
 const TELLING_MS = 60_000
-/** The `retry-after` of a refusal that holds alone are the reason of. */
+/** Largest `retryAfterMs` of a refusal that is due to holds only. */
 const HELD_UP_MS = 1_000
 const NO_MONEY = 0 as NanoUsd
 
-/** Reserves what the call may take at most, lets it go, and puts the truth in the place of the reservation. */
+/** Reserves the most that a call may use, forwards the call, and replaces the reservation by the actual usage. */
 export function quota(
   store: QuotaStore,
   settlements: DeferredQueue,
@@ -41,7 +41,7 @@ export function quota(
       const isCapped = limits.usdPerDay !== undefined
       if (isCapped && worst.unbounded !== undefined) return refuse(call, unbounded(call, worst.unbounded))
       let worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
-      // A guess refuses nothing for good: what would never fit at the dearest tier is held at the usual one.
+      // A guessed tier must not refuse permanently: a call that never fits at the dearest tier is held at the usual price.
       if (served.guessed && worstCost !== undefined && worstCost > (limits.usdPerDay ?? worstCost)) {
         worst = worstOf(call, USUAL)
         worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
@@ -56,7 +56,7 @@ export function quota(
         limits,
         inputTokens: limits.tpmMode === 'strict' ? worst.inputTokens : worst.likelyInput,
         maxOutputTokens: worst.outputTokens,
-        // What the agent asks is what its team's requests are counted by.
+        // Only the agent's own calls count as requests, not those that the gateway makes for them.
         requests: call.purpose === undefined ? 1 : 0,
         worstCost: worstCost ?? NO_MONEY,
         leaseMs: LEASE_MS,
@@ -69,7 +69,7 @@ export function quota(
       let known: (() => void) | undefined
       try {
         admission = await queue.admit(call, reservation)
-        // What guesses refuse is tried at the usual price as soon as answers have told it: a first burst may use it all.
+        // A refusal due to guessed tiers is retried at the usual price once answers have confirmed it.
         for (let tries = 0; guess !== undefined && isTooDear(admission); ) {
           const usual = await worstOf(call, USUAL).cost
           if (usual === undefined) break
@@ -97,7 +97,7 @@ export function quota(
           bookWorst,
         )
       } catch (error) {
-        // A fault below, or in the store: no other part knows of the hold. What was sent counts at its worst.
+        // After a fault no other part settles the hold. An attempt that was sent costs the worst case.
         const isSent = call.state.upstreamAttempts > sentBefore
         settlements.add(() => book(isSent ? atWorst(reservation) : unused(reservation), known))
         throw error
@@ -106,7 +106,7 @@ export function quota(
       return headers === undefined ? reply : { ...reply, headers }
     }
 
-  /** At once where it can be: the next call of the team is to find the room. What cannot be worked out counts at its worst. */
+  /** Settles synchronously if possible, so that the team's next call finds the room. After a fault the worst case counts. */
   function settle(attempt: Attempt, served: Tiers, known: (() => void) | undefined): Promise<void> {
     const failed = (error: unknown) => {
       fault(error, 'a settlement')
@@ -132,7 +132,7 @@ export function quota(
   }
 }
 
-/** All that was held for it. */
+/** Returns the settlement that costs the worst case. */
 const atWorst = ({ id, team, inputTokens, maxOutputTokens, worstCost }: Reservation): Settlement => ({
   id,
   team,
@@ -145,7 +145,7 @@ const atWorst = ({ id, team, inputTokens, maxOutputTokens, worstCost }: Reservat
 const isTooDear = (admission: object) =>
   'refusal' in admission && admission.refusal === 'gateway_daily_usd_exceeded'
 
-/** Dollars left beside holds, if only holds stand in the way, which are mostly given back. */
+/** Returns the dollars left, in billionths, if a call was refused due to holds only; else `undefined`. */
 function leftBeside(admission: { verdict?: Refused } | object): number | undefined {
   const verdict = 'verdict' in admission ? admission.verdict : undefined
   const isHeldUp = verdict?.retryAfterMs !== undefined && verdict.retryAfterMs <= HELD_UP_MS

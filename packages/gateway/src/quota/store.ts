@@ -1,39 +1,39 @@
 import type { LimitName, Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
 
-/** One attempt's claim, made before it reaches upstream. */
+/** Claim of one attempt on its team's limits, made before the attempt is sent. */
 export type Reservation = {
-  /** Repeating an id changes nothing and answers as the first time. */
+  /** Idempotency key: a repeated id changes nothing and gets the first verdict again. */
   id: string
   team: string
-  /** Learned expectations are kept per agent and model. */
+  /** Expected output tokens are kept per agent and model. */
   agent: string
   model: string
   limits: Limits
-  /** Input tokens, as well as they are known. */
+  /** Input tokens: an upper bound in `strict` mode, else an estimate. */
   inputTokens: number
-  /** The most output tokens the call allows. */
+  /** Maximum output tokens of the call. */
   maxOutputTokens: number
-  /** How many requests it counts as: none if the gateway makes it for a call that counts. @default 1 */
+  /** Number of requests that it counts as: 0 if the gateway makes it for a call that counts. @default 1 */
   requests?: 0 | 1
-  /** The most the call can cost; held until it is settled. */
+  /** Upper bound of the cost, in billionths of a dollar; held until it is settled. */
   worstCost: NanoUsd
-  /** After this the hold becomes doubt: a crashed process locks nobody out, and no dollar is spent twice. */
+  /** Milliseconds after which an unsettled hold becomes unconfirmed spend: the process may have crashed after spending. */
   leaseMs: number
 }
 
-/** What is left after this reservation, for the `x-ratelimit-*` headers. Absent where no limit binds. */
+/** Rest of the limits after this reservation, for the `x-ratelimit-*` headers. Members without a limit are absent. */
 export type Remaining = { requests?: number; tokens?: number; usd?: NanoUsd }
 
 export type Bounds = Pick<Limits, 'rpm' | 'tpm' | 'usdPerDay'>
 
 type Standing = {
   remaining: Remaining
-  /** Milliseconds until the window is empty, if nobody else comes. */
+  /** Milliseconds until the window is empty, if no further call is admitted. */
   resetMs?: number
-  /** What binds, where it is not what the reservation brought: a newer policy's limits, or this process's share. */
+  /** Limits that were applied, if not those of the reservation: a newer policy's limits, or this process's share. */
   bounds?: Bounds
-  /** Decided by this process alone, because the store that all share is away. */
+  /** Set if this process decided alone, because the shared store is unreachable. */
   degraded?: true
 }
 
@@ -41,9 +41,9 @@ export type Verdict =
   | (Standing & { admitted: true })
   | (Standing & {
       admitted: false
-      /** `unavailable`: nobody can tell, and the policy would rather refuse. */
+      /** Limit that refuses it. `unavailable`: the store is unreachable, and the policy forbids a local decision. */
       limit: LimitName | 'unavailable'
-      /** The first moment at which it fits; `undefined`: it never will, it is larger than the limit itself. */
+      /** Milliseconds until the call may fit; `undefined` if it never will, because it exceeds the whole limit. */
       retryAfterMs: number | undefined
     })
 
@@ -52,16 +52,16 @@ export type Settlement = {
   team: string
   /** Tokens used, input and output. */
   tokens: number
-  /** Output tokens as upstream counted them; `undefined` for estimates, from which nothing is learned. */
+  /** Output tokens that upstream counted, to learn from; `undefined` for estimates. */
   learnOutputTokens: number | undefined
   cost: NanoUsd
-  /** Dollars that may have been spent beyond `cost` without our seeing it: kept from others until the day ends. */
+  /** Billionths of a dollar that may have been spent beyond `cost`; they count as used until the day ends. */
   unconfirmed: NanoUsd
 }
 
 const NOTHING = 0 as NanoUsd
 
-/** What settles a reservation that nobody made use of. */
+/** Returns the settlement of a reservation that was not used. */
 export const unused = ({ id, team }: Reservation): Settlement => ({
   id,
   team,
@@ -71,10 +71,10 @@ export const unused = ({ id, team }: Reservation): Settlement => ({
   unconfirmed: NOTHING,
 })
 
-/** The port that the memory store and Redis implement. */
+/** Port of quota stores, implemented in memory and in Redis. */
 export type QuotaStore = {
-  /** All or nothing across requests, tokens and dollars. */
+  /** Reserves requests, tokens and dollars: all of them, or none. */
   reserve: (reservation: Reservation) => Verdict | Promise<Verdict>
-  /** Replaces the reservation by the truth. A repeated settlement changes nothing. */
+  /** Replaces a reservation by the actual usage. A repeated settlement changes nothing. */
   settle: (settlement: Settlement) => void | Promise<void>
 }

@@ -3,23 +3,29 @@ import { LRUCache } from 'lru-cache'
 import type { Call } from '../core/call.ts'
 import type { MeteredUsage } from '../core/usage.ts'
 
-/** Of a model in a project: how many calls that asked for no tier named a usual one, and whether one named a dearer one. */
+/**
+ * What answers to calls without a tier showed of a model in a project. `usual`: number of answers at a usual tier, up to the
+ * first `ENOUGH`. `urgent`: whether an answer named a dearer tier.
+ */
 type Known = { usual: number; urgent: boolean }
 
 /**
- * Tiers at which a call may be served: those it asked for, and those it did not. `guessed`: no answer has told yet.
- * `key`: what its answer tells of; absent where nothing is to be learned.
+ * Tiers at which a call may be billed. `asked`: requested tiers. `assumed`: others that the project may apply. `guessed`: set
+ * if no answer has confirmed the assumption. `key`: model and project to learn about; absent if there is nothing to learn.
  */
 export type Tiers = { asked: string[]; assumed: string[]; guessed?: true; key?: string }
 
-/** Calls under way at a guess, what the guess adds to their holds, and when they all have ended. */
+/**
+ * Calls in flight whose tier was guessed. `surcharge`: billionths of a dollar that the guess adds to their holds. `over`
+ * resolves once all of them have ended.
+ */
 type Guessed = { count: number; surcharge: number; over: PromiseWithResolvers<void> }
 
-/** 6.2 s in all. */
+/** Retries while only other processes have calls in flight; with exponential backoff 6.2 s in total. */
 const MOMENTS = 5
 const MOMENT_MS = 200
 const MOST_KNOWN = 1_000
-/** A project at the priority tier answers at the usual one where there is too much to do, but not so often from the start. */
+/** Answers at a usual tier that confirm it: under load a project at the priority tier also answers some calls at the usual one. */
 const ENOUGH = 3
 const DEFAULT = ['default']
 export const USUAL: Tiers = { asked: DEFAULT, assumed: [] }
@@ -28,19 +34,20 @@ const UNKNOWN: Tiers = { ...URGENT, guessed: true }
 const DEAR = new Set(['priority', 'fast', 'ultrafast'])
 
 /**
- * The tier that upstream's project settings give to calls which ask for none or for `auto`. The policy's
- * `defaultServiceTier` decides; without it, the dearest is assumed until the first `ENOUGH` answers of a model have named
- * a usual one, and again for good once one has named a dearer one. Source: OpenAI API reference, `service_tier`.
+ * Determines the tier that upstream's project settings give to calls without a tier or with `auto`. The policy's
+ * `defaultServiceTier` has precedence. Without it, the dearest tier is assumed until the first `ENOUGH` answers of a model
+ * have named a usual one, and permanently after an answer has named a dearer one. Source: OpenAI API reference,
+ * `service_tier`.
  */
 export function createProjectTiers() {
   const known = new LRUCache<string, Known>({ max: MOST_KNOWN })
-  /** Calls under way whose tier was a guess. */
+  /** Calls in flight whose tier was guessed, by model and project. */
   const guessed = new Map<string, Guessed>()
 
   return {
     of(call: Call): Tiers {
       const { operation, policy: rules } = call
-      // A cheaper tier may be answered, and billed, at the usual one.
+      // A call that requests a cheaper tier may be served and billed at the usual one.
       const asked = tierAsked(call)
       if (asked !== undefined) return { asked: ['default', asked], assumed: [] }
       if (operation === 'embeddings' || operation === 'completions') return USUAL
@@ -50,7 +57,7 @@ export function createProjectTiers() {
       const { urgent = false, usual = 0 } = known.get(key) ?? {}
       return { ...(urgent ? URGENT : usual >= ENOUGH ? USUAL : UNKNOWN), key }
     },
-    /** A call is under way that is held at a guess, which is so much dearer; call what it returns once that is settled. */
+    /** Notes a call in flight that is held at a guessed tier. Returns the function to call once it is settled. */
     guess({ key = '' }: Tiers, surcharge: number): () => void {
       const some = guessed.get(key) ?? { count: 0, surcharge: 0, over: Promise.withResolvers<void>() }
       guessed.set(key, some)
@@ -65,9 +72,9 @@ export function createProjectTiers() {
       }
     },
     /**
-     * What to wait for before a call that was refused at a guess is tried again: the answers under way here, if the
-     * call would fit were they held at the usual price; or, where only other processes have calls under way, a moment.
-     * `undefined`: it is refused. `left`: billionths of a dollar.
+     * Returns the promise to await before a call refused at a guessed tier is retried: the end of this process's guessed
+     * calls, if the call would fit with them at the usual price; or a delay, if only other processes have calls in flight.
+     * Returns `undefined` if the refusal is final. `usual` and `left`: billionths of a dollar.
      */
     whenKnown(
       { key = '' }: Tiers,
@@ -80,12 +87,12 @@ export function createProjectTiers() {
       if (some !== undefined && usual <= left + some.surcharge) return some.over.promise
       return some === undefined && tries < MOMENTS ? sleep(MOMENT_MS * 2 ** tries) : undefined
     },
-    /** Answers of the model have named a usual tier, and none a dearer one. */
+    /** Returns whether answers of the model have named a usual tier, and none a dearer one. */
     isUsual({ key = '' }: Tiers): boolean {
       const { urgent = true, usual = 0 } = known.get(key) ?? {}
       return !urgent && usual > 0
     },
-    /** Notes the tier that an answer named; one that names none is billed at the usual one, and tells as much. */
+    /** Notes the tier of an answer. An answer without a tier is billed at the usual one and counts as such. */
     learn({ key }: Tiers, { tier, tierUnreported, bill }: MeteredUsage): void {
       if (bill !== 'told' || key === undefined) return
       const isDear = tier !== undefined && !tierUnreported && DEAR.has(tier)
@@ -99,7 +106,7 @@ export function createProjectTiers() {
 const tierAsked = ({ body }: Call): string | undefined =>
   typeof body.service_tier === 'string' && body.service_tier !== 'auto' ? body.service_tier : undefined
 
-/** Keys belong to projects; a header may name another one. */
+/** Identifies model and project: a key belongs to one project, and a header may name another. */
 function keyOf({ model, outbound: { url, headers } }: Call): string {
   const host = url.slice(0, url.indexOf('/', 8))
   return `${model} ${host} ${headers.get('authorization') ?? headers.get('api-key')} ${headers.get('openai-project')}`

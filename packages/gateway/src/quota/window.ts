@@ -1,16 +1,16 @@
-/** A call is out of the window 60 s after it reached upstream; the guard covers its flight there. */
+/** Length of a window, in milliseconds: 60 s, and 250 ms for the time that a call takes to reach upstream. */
 export const SPAN_MS = 60_000 + 250
 
 const SECOND_MS = 1_000
 
-/** What was admitted within one second (or `bucketMs`), stamped with the latest of it: the whole leaves the window with that. */
+/** Admissions within one second (or `bucketMs`). `stamp`: time of the latest one; the whole bucket expires with it. */
 type Bucket = { number: number; stamp: number; requests: number; tokens: number }
 
 export type Window = ReturnType<typeof createWindow>
 
 /**
- * The last minute as at most 62 one-second buckets. It errs on the side of refusing, by a bucket at most, and so no
- * span of 60 seconds, wherever it begins, holds more than the limit.
+ * Creates a sliding window of one minute in at most 62 one-second buckets. It counts up to one bucket too much, never too
+ * little, so no span of 60 seconds holds more than the limit.
  * @param bucketMs Length of a bucket, in milliseconds.
  */
 export function createWindow(bucketMs = SECOND_MS) {
@@ -29,7 +29,7 @@ export function createWindow(bucketMs = SECOND_MS) {
   }
 
   return {
-    /** What the window holds at this moment. */
+    /** Returns the load of the window, and removes expired buckets. */
     load(now: number): { requests: number; tokens: number } {
       if (buckets[0] && buckets[0].stamp + SPAN_MS <= now)
         buckets = buckets.filter(({ stamp }) => stamp + SPAN_MS > now)
@@ -41,18 +41,19 @@ export function createWindow(bucketMs = SECOND_MS) {
       }
       return { requests, tokens }
     },
+    /** Adds an admission. Returns the number of its bucket. */
     add(now: number, requests: number, tokens: number): number {
       const bucket = bucketAt(now)
       bucket.requests += requests
       bucket.tokens += tokens
       return bucket.number
     },
-    /** Tokens that were reserved in that bucket and not used; too late, if it has left the window. */
+    /** Gives back unused tokens to a bucket; does nothing if it has expired. */
     giveBack(number: number, tokens: number) {
       const bucket = buckets.find((bucket) => bucket.number === number)
       if (bucket) bucket.tokens = Math.max(0, bucket.tokens - tokens)
     },
-    /** Milliseconds until `excess` of this kind has left the window. */
+    /** Returns the milliseconds until `excess` of this kind has left the window. */
     freeIn(now: number, kind: 'requests' | 'tokens', excess: number): number {
       let freed = 0
       for (const bucket of buckets) {
@@ -61,7 +62,7 @@ export function createWindow(bucketMs = SECOND_MS) {
       }
       return SPAN_MS
     },
-    /** Milliseconds until it is empty, if nothing is added. */
+    /** Returns the milliseconds until the window is empty, if nothing is added. */
     emptyIn(now: number): number {
       const newest = buckets.at(-1)
       return newest === undefined ? 0 : Math.max(1, newest.stamp + SPAN_MS - now)

@@ -7,22 +7,22 @@ import { maxOutputTokens } from '../tokens/max-output.ts'
 import { type Hosted, hostedIn, type Unbounded } from './hosted.ts'
 import type { Tiers } from './tiers.ts'
 
-/** The most that a call can bring and cost. `cost` is absent where a price that may be billed is not known. */
+/** Upper bounds of a call. `cost`: billionths of a dollar; `undefined` if a price that may be billed is unknown. */
 export type Worst = {
   inputTokens: number
-  /** As near as they are known without counting. */
+  /** Estimate of the input tokens, without counting them. */
   likelyInput: number
   outputTokens: number
   cost: NanoUsd | undefined | Promise<NanoUsd | undefined>
-  /** To be sent upstream, for the bound to hold. */
+  /** Value to send as `max_tool_calls`, so that the bound holds. Absent if the request's own value stays. */
   maxToolCalls?: number
-  /** Set where there is no worst case. */
+  /** Set if the cost has no upper bound. */
   unbounded?: Unbounded
 }
 
 /**
- * The worst case of a call: every token it may take at the dearest rate and tier at which it may be billed, and every
- * call of a tool that upstream runs. Estimates have no part in it.
+ * Returns the worst case of a call: every token that it may use, at the dearest rate and tier at which it may be billed, and
+ * every tool call that upstream may run. Only bounds are used, no estimates.
  */
 export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   const { operation, body, model, policy: rules, outbound } = call
@@ -33,7 +33,7 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   const { passes: read, calls, feeUsd, maxToolCalls } = 'why' in hosted ? UNBOUNDED : hosted
   const window = prices.window(model)
   const size = inputSize(operation, body, outbound.text, window)
-  // Compaction on the server's side reads, and writes, once more.
+  // Server-side compaction reads and writes the context once more.
   const passes = read + (list(body.context_management).length > 0 ? 1 : 0)
   const searched = model.includes('-search-') ? window : 0
   const inputTokens = size.bound + searched + (passes - 1) * window
@@ -68,7 +68,7 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
 
 const UNBOUNDED: Hosted = { passes: 1, calls: 1, feeUsd: 0 }
 
-/** The most input tokens that may be sound, and whether output may be. */
+/** Returns the most input tokens that may be audio, and whether the output may be audio. */
 export function audioIn(
   { operation, body, model }: Call,
   window: number,
@@ -77,7 +77,7 @@ export function audioIn(
   let input = 0
   for (const item of [...list(body.messages), ...list(body.input)]) {
     const { audio, content } = object(item)
-    // An answer spoken before, by its id.
+    // An earlier audio answer, referenced by its id.
     if (isSet(audio)) input += window
     for (const part of list(content)) {
       const { input_audio } = object(part)
@@ -90,7 +90,7 @@ export function audioIn(
 }
 
 /**
- * What a regional host adds to the price of newer models, as a factor. Source: OpenAI, "Pricing", regional processing:
+ * Returns the factor by which a regional host raises the price of newer models. Source: OpenAI, "Pricing", regional processing:
  * 10 % more for gpt-5.4 and later.
  */
 export function uplift(url: string, model: string): number {

@@ -5,16 +5,16 @@ import type { UpstreamResponse } from '../body/upstream-response.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { Held } from './held.ts'
 
-/** A POST of a text, or of its bytes: the only kind that governed calls make. */
+/** A POST with a text or its bytes as body: the only kind of request that governed calls send. */
 export type Post = { url: URL; headers: Headers; body: string | Uint8Array; signal: AbortSignal }
 
-/** Answers that `fetch` does not simply hand over: redirects, a proxy's login, a misdirected request. */
+/** Statuses that `fetch` handles itself: redirects, 407 (proxy authentication) and 421 (misdirected request). */
 const ODD = new Set([301, 302, 303, 307, 308, 407, 421])
 
 /**
- * A request over `fetch`'s own connections, without the Request, Response, streams and timers that `fetch` makes of it:
- * that takes less than half of the time. Rejects as `fetch` does. `Held`: only `fetch` knows what to do with such an
- * answer.
+ * Sends a request over `fetch`'s own connections, without the Request, Response, streams and timers that `fetch` creates:
+ * this takes less than half of the time. Rejects as `fetch` does. Resolves with a `Held` if only `fetch` can handle the
+ * answer's status.
  */
 export function dispatched(dispatcher: Dispatcher, post: Post): Promise<UpstreamResponse | Held> {
   const { url, signal, body } = post
@@ -41,7 +41,7 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Upstream
     }
     const fail = (error: unknown) => {
       settle()
-      // Nothing more to its caller once it has the head, which a fault may have kept from it.
+      // Has no effect if the head was already delivered; otherwise the caller must not wait.
       reject(new TypeError('fetch failed', { cause: error }))
       inflow?.fail(new TypeError('terminated', { cause: error }))
     }
@@ -100,11 +100,11 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Upstream
   })
 }
 
-/** The caller's, and what `fetch` adds to them. */
+/** Returns the caller's headers and those that `fetch` adds. */
 function headersFor({ url, headers }: Post): Record<string, string> {
   const all: Record<string, string> = {}
   for (const [name, value] of headers) all[name] = value
-  // `fetch` works them out by itself.
+  // As with `fetch`, the connection sets these.
   delete all.host
   delete all['content-length']
   all.accept ??= '*/*'

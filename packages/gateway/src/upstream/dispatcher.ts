@@ -1,4 +1,4 @@
-/** What `fetch` sends requests through: its pool of connections, with whatever proxy or mock was put in its place. */
+/** The object through which `fetch` sends requests: its connection pool, or a proxy or mock that a program has set instead. */
 export type Dispatcher = {
   dispatch: (
     request: {
@@ -10,6 +10,6 @@ export type Dispatcher = {
     },
     handler: object,
   ) => boolean
-  /** True of a mock. */
+  /** True for a mock; absent otherwise. */
   isMockActive?: boolean
 }

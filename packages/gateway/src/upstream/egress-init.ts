@@ -3,8 +3,9 @@ import type { Refusal } from '../core/refusal.ts'
 import { isStandard } from './request.ts'
 
 /**
- * What must be added to a request for its keys to stay where they belong, or why it must not leave. A redirect takes a
- * key along unless `fetch` is known to leave it behind: such a redirect is handed over and not followed.
+ * Returns the options that keep a request's keys at their origin, or the refusal of a request that must not be sent. With
+ * `redirect: 'manual'` a redirect is returned and not followed; it is set unless `fetch` is known to remove the key from a
+ * redirected request.
  */
 export function egressInit(
   egress: Egress,

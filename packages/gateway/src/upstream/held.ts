@@ -1,6 +1,6 @@
 import type { Dispatcher } from './dispatcher.ts'
 
-/** What of a `fetch`'s own handler is called here. Source: undici 6 and 7, `DispatchHandlers`. */
+/** Methods of `fetch`'s handler that are called here. Source: undici 6 and 7, `DispatchHandlers`. */
 export type Handler = {
   onConnect: (abort: (reason?: Error) => void, context: null) => void
   onHeaders: (status: number, raw: Buffer[], resume: () => void, statusText: string) => boolean
@@ -9,7 +9,7 @@ export type Handler = {
   onError: (error: Error) => void
 }
 
-/** The head of an answer, and its connection. */
+/** Head of an answer, with control over its connection. */
 export type Head = {
   status: number
   raw: Buffer[]
@@ -19,15 +19,15 @@ export type Head = {
 }
 
 /**
- * An answer that has come and of which only `fetch` knows what to do with it: a redirect, a proxy's login, a misdirected
- * request. It is handed to a `fetch` of the same request as the answer to that, so that the request is not sent twice.
+ * Holds an answer whose status only `fetch` can handle: a redirect, 407 or 421. Serves as the dispatcher of a `fetch` of the
+ * same request and gives it this answer, so that the request is not sent twice.
  */
 export class Held {
   readonly #head: Head
   readonly #dispatcher: Dispatcher
   #handler: Handler | undefined
   #isOpen = false
-  /** What came before a handler was ready for it. */
+  /** Events that arrived before a handler was ready. */
   #events: ((handler: Handler) => unknown)[] = []
 
   constructor(head: Head, dispatcher: Dispatcher) {
@@ -35,7 +35,7 @@ export class Held {
     this.#dispatcher = dispatcher
   }
 
-  /** Answers the first request with what has come; all others, such as that to another address, are sent. */
+  /** Answers the first request with the held answer. Sends all others, e.g. to the target of a redirect. */
   dispatch(...[request, handler]: Parameters<Dispatcher['dispatch']>): boolean {
     if (this.#handler !== undefined) return this.#dispatcher.dispatch(request, handler)
     const to = handler as Handler
@@ -45,7 +45,7 @@ export class Held {
     return true
   }
 
-  /** Only once the body has been read, as if it had been sent: what `fetch` does next depends on it. */
+  /** Reads the request's body first, as if it were sent: what `fetch` does next depends on it. */
   async #answer(body: unknown, to: Handler): Promise<void> {
     if (isIterable(body)) for await (const _ of body);
     const { status, raw, resume, statusText } = this.#head
@@ -55,7 +55,7 @@ export class Held {
     resume()
   }
 
-  /** One event of the answer's body. Returns whether more may come at once. */
+  /** Passes on an event of the answer. Returns `false` if the connection must pause. */
   tell(event: (handler: Handler) => unknown): boolean {
     if (this.#handler === undefined || !this.#isOpen) {
       this.#events.push(event)
@@ -64,7 +64,7 @@ export class Held {
     return event(this.#handler) !== false
   }
 
-  /** Lets the connection go, where no `fetch` has taken the answer. */
+  /** Aborts the connection if no `fetch` has taken the answer. */
   release(): void {
     if (this.#handler === undefined)
       this.#head.abort(new DOMException('This operation was aborted', 'AbortError'))

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { globalFetch, isNodes } from './request.ts'
 
 /**
- * Names of what a program sends its requests through, where that is its own: a `fetch` or a dispatcher may sign requests
- * or present a certificate, and so be an account that no header tells of. A name holds for this process alone.
+ * Names of a program's own `fetch` functions and dispatchers. These may sign requests or present a certificate, i.e. use an
+ * account that no header shows. A name is unique and valid in this process only.
  */
 const names = new WeakMap<object, string>()
 
-/** Empty for Node's `fetch` and for what stood in its place when it was first seen here, as instrumentation does. */
+/** Returns the name of a `fetch`; empty for Node's own, and for its replacement (e.g. instrumentation) when first seen. */
 export function ownFetch(transport: typeof fetch): string {
   const known = names.get(transport)
   if (known !== undefined) return known
@@ -15,7 +15,7 @@ export function ownFetch(transport: typeof fetch): string {
   return named(transport, isCommon ? '' : randomUUID())
 }
 
-/** Of the `fetchOptions` of a client or a call. Empty without one. */
+/** Returns the name of the dispatcher in `fetchOptions` of a client or call; empty without one. */
 export function ownDispatcher(init: RequestInit): string {
   const { dispatcher } = init as { dispatcher?: unknown }
   if (typeof dispatcher !== 'object' || dispatcher === null) return ''

@@ -3,7 +3,7 @@ import { signalAfter } from '../util/timers.ts'
 
 const DEADLINE_MS = 5_000
 
-/** Whether upstream answers, and is not broken: its list of models costs nothing, and its no is an answer, too. */
+/** Returns whether upstream answers its list of models, which is free of charge, with a status below 500. */
 export async function probe({ outbound, policy }: Call): Promise<boolean> {
   const { url, path = '', headers, transport } = outbound
   const base = url.slice(0, url.length - path.length)

@@ -4,25 +4,25 @@ import type { Dispatcher } from './dispatcher.ts'
 import { Held } from './held.ts'
 import type { Trip } from './trip.ts'
 
-/** Where `fetch` keeps what it sends requests through, once it has been used; what replaces it is found there, too. */
+/** Symbol of the global dispatcher, set at the first use of `fetch`; a program's replacement is stored there, too. */
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
 
 /**
- * Origins that have answered `fetch`; true: at once and themselves, from a port that `fetch` does not refuse. What once
- * redirected, or gave another answer of which only `fetch` knows what to do with it, is left to `fetch` for good.
+ * Per origin, whether later requests may bypass `fetch`: `true` after a direct answer to the first request; `false`
+ * permanently after a redirect or another status that only `fetch` handles. Ports that `fetch` refuses never get here.
  */
 const origins = new Map<string, boolean>()
 const MOST_ORIGINS = 1_000
 
 /**
- * Has a request answered by the transport. Where that is Node's own `fetch`, all but the first go over its connections
- * without the rest of it; a `fetch` that was given or replaced, by a program, a test or a tracer, is called.
+ * Sends a request through the transport. If that is Node's own `fetch`, all requests to an origin except the first use its
+ * connections directly. A `fetch` that a program, a test or a tracer has supplied or replaced is called.
+ * @param leaves runs just before the request is sent.
  */
 export async function requestUpstream(
   transport: typeof fetch,
   url: string,
   init: RequestInit,
-  /** Told just before the request leaves. */
   leaves: () => void,
   trip: Trip,
 ): Promise<UpstreamResponse> {
@@ -56,23 +56,23 @@ export async function requestUpstream(
   return fromResponse(response)
 }
 
-/** What the SDK's requests are made of. Anything else is a wish of the caller's that `fetch` knows how to fulfil. */
+/** Returns a request that has only the SDK's usual options; `undefined` for others, which `fetch` handles. */
 function plainPost(address: string, { method, headers, body, signal, ...rest }: RequestInit) {
   if (method?.toUpperCase() !== 'POST' || typeof body !== 'string' || !signal) return undefined
   if (!(headers instanceof Headers) || Object.keys(rest).length > 0) return undefined
   return { url: new URL(address), headers, body, signal }
 }
 
-/** Looked up at each call: tests and instrumentation replace it. */
+/** Calls the current global `fetch`, which tests and instrumentation replace. */
 export const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
 
 let nodes: typeof fetch | undefined
 
-/** Whether requests leave by Node's own `fetch`, which follows redirects as the standard says. */
+/** Returns whether a transport is Node's own `fetch`, which follows redirects according to the standard. */
 export const isStandard = (transport: typeof fetch): boolean =>
   isNodes(transport === globalFetch ? globalThis.fetch : transport)
 
-/** Whether it is the `fetch` that Node comes with: no function of anybody else's loads Node's own module. */
+/** Returns whether a function is Node's built-in `fetch`: only that one loads Node's internal module. */
 export function isNodes(transport: typeof fetch): boolean {
   if (transport === nodes) return true
   if (transport.name !== 'fetch' || !SOURCE.test(Function.prototype.toString.call(transport))) return false

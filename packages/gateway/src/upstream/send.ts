@@ -15,7 +15,7 @@ import { translated } from './translate.ts'
 import { Trip } from './trip.ts'
 import { neverLeft } from './unsent.ts'
 
-/** The last stop: the request leaves, and its answer begins to be recorded. */
+/** Sends the request upstream and records the answer. The last stage. */
 export async function send(call: Call): Promise<Reply> {
   const { state, outbound, signal } = call
   if (signal.aborted || (state.barred && !call.unchecked)) return abortedReply(call)
@@ -43,7 +43,7 @@ export async function send(call: Call): Promise<Reply> {
       }
       arrival = await requestUpstream(outbound.transport, outbound.url, init, leaves, trip)
     } catch (error) {
-      // Before that it is no trouble of the transport's but a fault of ours.
+      // An error before sending is a fault of the gateway, not of the transport.
       if (!hasLeft) throw error
       return withoutResponse(error, ended(call, error, trip.isUnseen(error)))
     }
@@ -57,7 +57,7 @@ export async function send(call: Call): Promise<Reply> {
   }
 }
 
-/** The question may have been answered without our seeing it, but no more is known than that it was asked. */
+/** Returns the end of an exchange without an answer. Upstream may have processed the request, so it may be billed. */
 async function ended(call: Call, error: unknown, unseen: boolean): Promise<Ending> {
   if (!call.signal.aborted && unseen) return { type: 'failed', usage: UNBILLED, error, unseen }
   if (!call.signal.aborted) return { type: 'failed', usage: neverLeft(error) ? UNBILLED : NO_USAGE, error }
@@ -65,10 +65,10 @@ async function ended(call: Call, error: unknown, unseen: boolean): Promise<Endin
   return { type: 'aborted', usage }
 }
 
-/** No model was named as text, and none was chosen: what the caller wrote in its place is upstream's to judge. */
+/** Returns whether the request names no model and none was chosen: upstream validates the caller's value. */
 const isUnnamed = ({ body, model }: Call) => model === 'auto' && typeof body.model !== 'string'
 
-/** Headers and body, as far as they differ from what the caller sent. */
+/** Returns headers and body that replace those of the caller; empty for a signed request. */
 function changes(call: Call): RequestInit {
   const { body, model, outbound } = call
   if (outbound.signed) return {}

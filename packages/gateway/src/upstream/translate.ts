@@ -1,7 +1,7 @@
 import type { Call } from '../core/call.ts'
 import { isSet, type Json, type JsonObject, list, object } from '../core/json.ts'
 
-/** `undefined`: the model is not one of OpenAI's, and nothing is known of it. */
+/** Family of OpenAI models with the same parameters; `undefined` for other models. */
 type Family = 'gpt-5' | 'o' | 'plain' | undefined
 
 function familyOf(model: string): Family {
@@ -15,7 +15,7 @@ function familyOf(model: string): Family {
 const SAMPLING = ['temperature', 'top_p', 'top_logprobs']
 
 /**
- * Fields that a family of models refuses with a 400. Source: OpenAI, "Reasoning models" and "Using GPT-5.2" (parameter
+ * Fields that a family of models refuses with status 400. Source: OpenAI, "Reasoning models" and "Using GPT-5.2" (parameter
  * compatibility); LiteLLM 1.111, `gpt_5_transformation.py`, `o_series_transformation.py`.
  */
 const REFUSED: Record<'chat' | 'responses', Record<NonNullable<Family>, readonly string[]>> = (() => {
@@ -42,8 +42,8 @@ const REFUSED: Record<'chat' | 'responses', Record<NonNullable<Family>, readonly
 })()
 
 /**
- * What to change in the body of a call that another model answers than the one it was written for: a limit is said in
- * that model's words, and what it refuses is left out. A call that names its model itself is never changed.
+ * Returns the edits of a body for a model other than the requested one: renames the limit of output tokens, and removes
+ * fields that the model refuses. `undefined` removes a field. Calls to the requested model are not edited.
  */
 export function translated({ operation, body, model }: Call): Record<string, Json | undefined> {
   const family = operation === 'chat' || operation === 'responses' ? familyOf(model) : undefined
@@ -56,7 +56,7 @@ export function translated({ operation, body, model }: Call): Record<string, Jso
   return edits
 }
 
-/** What stands deeper in a Responses body: kinds of output, and how wordy a text is to be. */
+/** Returns the edits of nested fields of a Responses body: `include` and `text.verbosity`. */
 function inner(body: JsonObject, family: Family): Record<string, Json | undefined> {
   const edits: Record<string, Json | undefined> = {}
   const refused = family === 'plain' ? 'reasoning.encrypted_content' : 'message.output_text.logprobs'

@@ -5,39 +5,39 @@ import type { Log } from '../core/log-codes.ts'
 import { errorText } from '../util/error-text.ts'
 import { ignoreRejection } from '../util/faults.ts'
 
-/** What undici says of one request on its way, of any sender. Source: undici, "Diagnostics Channel Support". */
+/** Message of undici about a request that is being sent, by any sender. Source: undici, "Diagnostics Channel Support". */
 type Sent = { request: object; socket: Socket & { encrypted?: boolean } }
 
 /**
- * How soon after a request the reset of a connection that was idle shows. A model that has begun to answer has mostly
- * sent the head of it, or is at work for longer.
+ * Time after sending within which the reset of an idle connection shows. A model that has processed the request has by then
+ * sent its head, or takes longer.
  */
 const AT_ONCE_MS = 2_000
 
-/** Codes of a connection that is closed at the other end. */
+/** Error codes of a connection that the other end has closed. */
 const CLOSED: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
-/** Trips by the body of their request, which no other request has. */
+/** Trips by the body object of their request, which is unique. */
 const ofBody = new WeakMap<object, Trip>()
-/** In which trip a transport of the program's own makes its requests. */
+/** Current trip while a program's own transport runs. */
 const trips = new AsyncLocalStorage<Trip>()
 /**
- * Transports that were seen to make requests of undici. Only they run in their trip: as soon as anything does, Node 22
- * makes every promise of the program dearer.
+ * Transports that were seen to send requests through undici. Only these run inside `trips`: once an AsyncLocalStorage is
+ * in use, Node 22 makes every promise of the program slower.
  */
 const makers = new WeakSet<object>()
-/** Transports under way that were not seen to yet. */
+/** Running transports that were not seen to use undici yet. */
 const unknown = new Set<object>()
 const ofRequest = new WeakMap<object, Trip>()
-/** Requests that each connection has carried. */
+/** Number of requests that each connection has carried. */
 const carried = new WeakMap<Socket, number>()
 let listens = false
 
 const CONNECTIONS = 'connections'
 
 /**
- * One request from here to upstream, and the connection that it left by. Of connections that are reused some have been
- * closed at the other end when a request is written to them: it is then as good as never asked.
+ * Tracks one request and the connection that carried it. A reused connection may already be closed at the other end when a
+ * request is written to it; upstream then never sees the request.
  */
 export class Trip {
   #socket: Sent['socket'] | undefined
@@ -45,19 +45,19 @@ export class Trip {
   #readBefore = 0
   #leftAt = 0
 
-  /** `say` is told, once for all, of faults in noting connections: a trip that was not noted may have been seen. */
+  /** @param say logs faults of the tracking, for all trips. A request that was not tracked counts as seen by upstream. */
   constructor(say: Log) {
     if (!listens) listen(say)
   }
 
-  /** As the body of a request, by which it is known. */
+  /** Returns the bytes to send as body, by which the request is recognised. */
   body(text: string): Uint8Array {
     const bytes = Buffer.from(text)
     ofBody.set(bytes, this)
     return bytes
   }
 
-  /** Runs a transport. Of one that is not known yet, nothing is noted: its request may have been seen. */
+  /** Runs a transport. The first request of an unknown transport is not tracked and counts as seen by upstream. */
   async by<T>(transport: object, send: () => Promise<T>): Promise<T> {
     if (makers.has(transport)) return await trips.run(this, send)
     unknown.add(transport)
@@ -68,19 +68,20 @@ export class Trip {
     }
   }
 
+  /** Notes the connection on which the request was written. */
   left({ socket }: Sent, isReused: boolean): void {
     this.#socket = socket
-    // Of TLS, the handshake is read from a new connection, too.
+    // With TLS, a new connection has read bytes, too: the handshake.
     this.#isReused = isReused || (socket.encrypted !== true && socket.bytesRead > 0)
     this.#readBefore = socket.bytesRead
     this.#leftAt = performance.now()
   }
 
-  /** Whether upstream cannot have dealt with the request: a reused connection broke at once, and nothing had come back. */
+  /** Returns whether upstream cannot have seen the request: a reused connection broke at once, without any answer. */
   isUnseen(error: unknown): boolean {
     const socket = this.#socket
     if (socket === undefined || !this.#isReused || !isClosed(error)) return false
-    // Records of TLS come without being part of an answer.
+    // TLS records may arrive that are not part of an answer.
     const isSilent = socket.encrypted === true || socket.bytesRead === this.#readBefore
     return isSilent && performance.now() - this.#leftAt < AT_ONCE_MS
   }

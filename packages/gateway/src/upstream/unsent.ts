@@ -1,4 +1,4 @@
-/** Codes that only looking up a name or opening a connection brings. */
+/** Error codes that occur only while a name is resolved or a connection is opened. */
 const BEFORE = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -7,11 +7,11 @@ const BEFORE = new Set([
   'EAI_NODATA',
   'UND_ERR_CONNECT_TIMEOUT',
 ])
-/** Codes that an open connection may bring, too: they count only where the system call says that it was none. */
+/** Error codes that also occur on open connections: they count only if the system call is one of `CALLS`. */
 const EITHER = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'EHOSTDOWN', 'ETIMEDOUT', 'EADDRNOTAVAIL'])
 const CALLS = new Set(['connect', 'getaddrinfo'])
 
-/** Whether an error of `fetch` proves that no byte of the request left: there never was a connection. */
+/** Returns whether an error of `fetch` proves that no byte of the request was sent: no connection was opened. */
 export function neverLeft(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return isBefore(error.cause)
@@ -20,7 +20,7 @@ export function neverLeft(error: unknown): boolean {
 function isBefore(cause: unknown): boolean {
   if (typeof cause !== 'object' || cause === null) return false
   const { code, syscall, errors } = cause as { code?: unknown; syscall?: unknown; errors?: unknown }
-  // Several addresses were tried: none of them may have been reached.
+  // Several addresses were tried: every attempt must have failed before a connection was opened.
   if (Array.isArray(errors) && errors.length > 0) return errors.every(isBefore)
   if (typeof code !== 'string') return false
   return BEFORE.has(code) || (EITHER.has(code) && typeof syscall === 'string' && CALLS.has(syscall))

@@ -34,10 +34,7 @@ const LEASE_MS = 60_000
 const DOLLARS_MS = 3_600_000
 /** `retryAfterMs` of a refusal while Redis is unreachable. */
 const AGAIN_MS = 1_000
-/**
- * Time from the request for which a lease is used while Redis is reachable. It bounds the delay with which other limits or a
- * loss of the state become known.
- */
+/** Time from the request for which calls are admitted by lease: the longest delay until other limits become known. */
 const FRESH_MS = 1_000
 /** Time before midnight from which Redis decides: its clock may differ from the local one. */
 const MIDNIGHT_MS = 2_000
@@ -60,7 +57,7 @@ type Team = {
   unreported: Map<string, Unreported>
   /** Reservations that were sent to Redis and not answered yet. */
   pending: Set<PendingReservation>
-  /** Number of admissions so far; gives each its ordinal. */
+  /** Number of admissions until now; gives each its ordinal. */
   count: number
 }
 
@@ -246,10 +243,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
       }
       for (const reservation of team.pending) takeFor(team.lease, reservation)
     },
-    /**
-     * Admits a call by lease while Redis is reachable. Returns `undefined` if the lease does not cover all of it. `isLow`: less
-     * than half of the grant is left.
-     */
+    /** Admits a call by lease. Returns `undefined` if the lease does not cover it. `isLow`: under half of the grant is left. */
     take(
       reservation: Reservation,
       tokens: number,
