@@ -103,7 +103,7 @@ test('a wrong key is refused with 401 before anything is asked, and is in no mes
   expect((await good.chat.completions.create(ask('x'))).choices).toHaveLength(1)
 })
 
-test('a hook that throws or rejects is counted, and nobody else hears of it', async () => {
+test('a hook that throws or rejects is counted, and its error reaches no other code', async () => {
   let calls = 0
   const { client } = await setup({
     onCall: async () => {

@@ -24,7 +24,7 @@ test('1,000 identical calls at once, streamed and whole, make one upstream call 
   }
 })
 
-test('the first caller leaving harms nobody, and the bill goes to the next', async () => {
+test('where the first caller leaves, the other callers get the answer, and the next one is billed', async () => {
   const { client, upstream, records } = await setup({}, {}, { latencyMs: 80 })
   const controller = new AbortController()
   const leader = client.chat.completions.create(ask('x'), { signal: controller.signal })
@@ -74,7 +74,7 @@ test('a late follower of a stream gets what has been and what is to come', async
   expect(upstream.count()).toBe(1)
 })
 
-test('followers of a refused leader ask for themselves', async () => {
+test('followers of a refused leader send their own requests', async () => {
   const teams = { t: { agents: ['support'], rpm: 1 } }
   const { client, upstream } = await setup({
     policy: { teams, models: { 'gpt-4o-mini': { input: 1, output: 1 } } },

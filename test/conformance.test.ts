@@ -743,7 +743,7 @@ describe('many at once', () => {
   })
 })
 
-test('nobody left a promise unhandled', async () => {
+test('no promise is left unhandled', async () => {
   ;(globalThis as { gc?: () => void }).gc?.()
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect(unhandled).toEqual([])

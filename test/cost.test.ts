@@ -316,7 +316,7 @@ describe('several attempts', () => {
   })
 })
 
-describe('answers that nobody pays for', () => {
+describe('answers without a cost', () => {
   const { input, output, cached } = USAGE
   const cost = price('gpt-4o', { input, output, cached })
 

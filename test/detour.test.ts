@@ -54,7 +54,7 @@ async function until(
   }
 }
 
-test('nobody notices that upstream is gone: the retries of the first call find the other way', async () => {
+test('where upstream is gone, no call fails: the retries of the first call reach the proxy', async () => {
   const { direct, proxy, client, records, said } = await twoWays()
   direct.fail({ type: 'reset' }, { times: Number.POSITIVE_INFINITY })
   await next(client)
@@ -132,7 +132,7 @@ test('callers who leave break nothing', async () => {
   expect([proxy.count(), client.gateway.stats().litellm?.active]).toEqual([0, 'direct'])
 })
 
-test('an upstream that answers nobody in time is broken', async () => {
+test('an upstream that answers no call in time is broken', async () => {
   const { direct, proxy, client } = await twoWays({}, { timeout: 60 })
   direct.fail({ type: 'hang' }, { times: Number.POSITIVE_INFINITY })
   await next(client).catch(() => undefined)

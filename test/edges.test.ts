@@ -94,7 +94,7 @@ describe('how readers leave', () => {
     }
   })
 
-  test('a stream that nobody iterates ends its record, once it is complete', async () => {
+  test('a stream that is not iterated ends its record once it is complete', async () => {
     const { client, records } = await setup()
     await client.chat.completions.create(streamed('x'))
     await until(() => records.length === 1, 'the record')
@@ -192,7 +192,7 @@ describe('retries and failover', () => {
     expect(String((error as Error).cause)).toContain('fetch failed')
   })
 
-  test('a retry is billed to whoever made the call, whoever awaited it', async () => {
+  test('a retry is billed to the agent that made the call, not to the agent that awaited it', async () => {
     const { client, upstream, records } = await setup({ policy: { routing: {} } })
     const { withGateway } = await import('@hotdash/llm-gateway')
     upstream.fail({ type: 'status', status: 500, headers: { 'retry-after-ms': '1' } })
@@ -271,7 +271,7 @@ describe('the door', () => {
     )
   })
 
-  test('nothing of ours shows when the client is inspected or enumerated', async () => {
+  test('the gateway adds no key to an inspected or enumerated client', async () => {
     const { client, bare } = await setup()
     expect(Object.keys(client)).toEqual(Object.keys(bare))
   })

@@ -37,7 +37,7 @@ const odd = {
   },
   'an empty agent': { headers: { 'x-gateway-agent': '' } },
   'an agent of 100,000 letters': { headers: { 'x-gateway-agent': 'x'.repeat(100_000) } },
-  'an unknown header of ours': { headers: { 'x-gateway-who-knows': '1' } },
+  'an unknown gateway header': { headers: { 'x-gateway-who-knows': '1' } },
   'tools nested 5,000 deep': { body: `{"model":"gpt-4o-mini","messages":[],"tools":${nested(5_000)}}` },
   'tools nested 300 deep': {
     body: `{"model":"gpt-4o-mini","messages":[],"tools":[{"function":${nested(300)}}]}`,
@@ -80,7 +80,7 @@ test.each(cases)('%s holds, whatever is odd in a request: %s', async (policy, re
 })
 
 test.each(Object.keys(odd))(
-  'where nothing binds, each odd request leaves once, without a header of ours: %s',
+  'where nothing binds, each odd request leaves once, without a gateway header: %s',
   async (request) => {
     const { upstream } = await setup()
     const gateway = createGateway({ policy: {}, key: KEY })
@@ -107,7 +107,7 @@ test.each(Object.keys(odd))(
   },
 )
 
-test('headers of ours never leave, by whichever way a request comes', async () => {
+test('gateway headers never leave, by whichever way a request comes', async () => {
   const { upstream } = await setup()
   const gateway = createGateway({ policy: {} })
   const url = `${upstream.baseURL}/models`
@@ -150,7 +150,7 @@ test('a malformed control is ignored by itself, and what it stood beside counts'
   expect(client.gateway.stats().faults).toBe(0)
 })
 
-test('an answer with a namespace that cannot be used is shared with nobody', async () => {
+test('an answer with a namespace that cannot be used is not shared', async () => {
   const { client, upstream } = await setup()
   const headers = { 'x-gateway-cache': '{"namespace":{"toString":1}}' }
   for (let times = 0; times < 2; times += 1) await client.chat.completions.create(ask('x'), { headers })

@@ -10,7 +10,7 @@ const NOT_YET: string[] = ['client.ts', 'gateway', 'http', 'index.ts', 'pipeline
 )
 
 /** Words of others: `payer` is a field of OpenAI's answers. */
-const FOREIGN = ['packages/gateway/src/entry/dictionary.ts']
+const FOREIGN = ['packages/gateway/src/cache-entry/dictionary.ts']
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const page = readFileSync(join(root, 'docs/glossary.md'), 'utf8')

@@ -46,7 +46,7 @@ const modules: Record<string, Partial<Record<keyof typeof ALL, number>>> = {
   // A budget cannot hold what has no price.
   '@pydantic/genai-prices': { capped: 403 },
   'gpt-tokenizer': {},
-  // Whoever cannot stand in line is refused, and is told that this is a fault.
+  // A call that cannot wait in the queue is refused, and the refusal reports a fault.
   bottleneck: { waiting: 429 },
   ioredis: {},
   langfuse: {},

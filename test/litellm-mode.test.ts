@@ -82,7 +82,7 @@ test('what must not be shared is neither looked for nor stored by the proxy', as
   expect(seen.map(({ body }) => body.cache)).toMatchObject([none, none, none])
 })
 
-test('where users are kept apart, the proxy keeps each in a namespace of its own, and caches nothing for who is nobody', async () => {
+test('where users are kept apart, the proxy keeps each in a namespace of its own, and caches nothing for calls without a user', async () => {
   const policy = { cache: { sharedBetweenUsers: false } }
   const { client, seen } = await behind(() => ({ body: chat('yes') }), { policy })
   for (const user of ['ann', 'bob', 'ann']) await client.chat.completions.create({ ...ask('a'), user })
@@ -141,7 +141,7 @@ test('a similarity of nothing is no semantic hit', async () => {
   ])
 })
 
-test('the usage of a stream is asked for, counted, and shown to nobody who did not ask', async () => {
+test('the usage of a stream is requested and counted, and hidden from callers that did not request it', async () => {
   const { client, seen, records } = await behind(() => ({ body: stream('a streamed answer') }))
   const chunks = []
   for await (const chunk of await client.chat.completions.create({ ...ask('a'), stream: true }))
@@ -223,7 +223,7 @@ test('a limit of the proxy is refused at once, asked once, and not asked of anot
   })
 })
 
-test('a long retry-after of anybody behind the proxy makes nobody sleep', async () => {
+test('a long retry-after from a deployment behind the proxy delays no retry', async () => {
   const error = {
     message: 'No deployments available for selected model, Try again in 60 seconds.',
     code: '429',

@@ -250,7 +250,7 @@ test.each(faults)('%s looks to who goes straight as to the bare client', async (
   expect(client.gateway.stats().faults).toBe(0)
 })
 
-test('whoever gives up a call that goes straight stops upstream, and the record says so', async () => {
+test('a caller that aborts a direct call stops upstream, and the record says so', async () => {
   const { client, upstream, records } = await setup(
     { mode: 'direct', policy: policy() },
     { maxRetries: 0 },
@@ -267,7 +267,7 @@ test('whoever gives up a call that goes straight stops upstream, and the record 
   expect(records.map(({ status }) => status)).toEqual(['aborted', 'aborted'])
 })
 
-test('where nobody listens, nothing is read along', async () => {
+test('without a subscriber for records, no answer is cloned', async () => {
   const { upstream } = await setup()
   const clone = vi.spyOn(Response.prototype, 'clone')
   const gateway = createGateway({ mode: 'direct', agent: 'support' })

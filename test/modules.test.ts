@@ -8,7 +8,7 @@ const run = promisify(execFile)
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 test.each(['agent.cjs', 'agent.mjs'])(
-  '%s sees one OpenAI, one RateLimitError and one error of ours',
+  '%s sees one OpenAI, one RateLimitError and one gateway error',
   async (agent) => {
     const { stdout } = await run(process.execPath, [here(`fixtures/${agent}`)])
     expect(JSON.parse(stdout)).toEqual({ client: true, error: true, otherCopy: true })

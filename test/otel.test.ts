@@ -81,7 +81,7 @@ test('a partial success is counted and not sent again; a 503 is sent again', asy
   expect(stats()).toMatchObject({ delivered: 4, rejected: 2 })
 })
 
-test('a web page is no success: somebody else lives at that address', async () => {
+test('a web page is no success: the address belongs to another service', async () => {
   const { url, state } = await collector()
   const { client } = await setup({ otel: { url } })
   Object.assign(state, { body: '<html>Sign in</html>', type: 'text/html; charset=utf-8' })

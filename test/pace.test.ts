@@ -31,7 +31,7 @@ function watched() {
   return { transport, departures }
 }
 
-test('after a 429 nobody asks until retry-after has passed; then one asks, and two more for each that is answered', async () => {
+test('after a 429 no call leaves until retry-after has passed; then one leaves, and two more for each answer', async () => {
   const { transport, departures } = watched()
   const world = await setup(WAIT, { fetch: transport }, { latencyMs: 40 })
   const { client, upstream } = world
@@ -60,7 +60,7 @@ test('while upstream keeps refusing, only the one in front pays for finding out'
   expect(upstream.count()).toBe(23)
 })
 
-test('a herd that ran into a 429 together comes back one by one, and everybody is answered', async () => {
+test('calls that got a 429 together are retried one by one, and each is answered', async () => {
   const { transport, departures } = watched()
   const world = await setup(WAIT, { fetch: transport }, { latencyMs: 30 })
   const { client, upstream } = world
@@ -130,7 +130,7 @@ test('who leaves while upstream pauses has sent nothing', async () => {
   expect(upstream.count()).toBe(1)
 })
 
-test('a call that waits for its team keeps nobody from upstream', async () => {
+test('a call that waits for its team keeps no other call from upstream', async () => {
   const models = { 'gpt-4o-mini': { input: 0.15, output: 0.6, maxOutput: 10_000 } }
   const policy = {
     ...WAIT.policy,

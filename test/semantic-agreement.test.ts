@@ -66,7 +66,7 @@ test('what several around agree on is served, though none of them is near enough
   expect(stats?.consensus.hits).toBeGreaterThan(0)
 })
 
-test('where the judge says that their answers differ, nobody agrees', async () => {
+test('where the judge says that the answers differ, no answer is served by consensus', async () => {
   const it = await setup(
     options(),
     {},
@@ -90,7 +90,7 @@ test('a guard vetoes what all around agree on', async () => {
   })
 })
 
-test('of an embedder that nobody measured, agreement is believed when judgements have proven it', async () => {
+test('with an embedder without calibration, consensus serves once judgements support it', async () => {
   const budget = { errorBudget: 0.3 }
   const it = await setup(options(budget, { cache: { semantic: { embedder } } }), {}, upstream())
   const more = ['really', 'perhaps', 'maybe', 'often', 'usually', 'even', 'actually', 'just'].map(
@@ -130,7 +130,7 @@ test('on an empty cache no vector is made before the answer is there', async () 
   expect(upstream.requests.map(({ path }) => path)).toEqual(['/v1/chat/completions', '/v1/embeddings'])
 })
 
-test('the policy that ships asks by meaning for support, and for nobody else', async () => {
+test('the default policy uses the semantic cache for support, and for no other agent', async () => {
   const { client, records } = await setup({ cache: { semantic: { dimensions: 256 } } })
   for (const agent of ['support', 'ai-customer', 'ceo-insights', 'seo'])
     await client.chat.completions.create(ask(`What does the ${agent} agent do?`), {

@@ -70,6 +70,6 @@ test('of our own questions, asked one after the other, none gets the answer of a
     expect(outcome.wrong).toBe(0)
     hits += outcome.hits
   }
-  // Eight of each intent are few: more than half have nobody yet to agree with.
+  // Eight questions of each intent are few: more than half have no neighbours yet for a consensus.
   expect(hits / 5 / set.texts.length).toBeGreaterThan(0.05)
 })

@@ -195,7 +195,7 @@ test("teams never find each other's answers", async () => {
   ])
 })
 
-test('vectors come from upstream unless somebody else gives them: priced, cached, and recorded as calls of their own', async () => {
+test('vectors come from upstream unless an embedder is given: priced, cached, and recorded as calls of their own', async () => {
   const { client, records, upstream } = await setup(options({}, { cache: { semantic: { dimensions: 256 } } }))
   await client.chat.completions.create(ask(ORIGINAL))
   await client.gateway.flush()

@@ -78,7 +78,7 @@ test('upstream saying that there is too much is no reason for an old answer', as
   await expect(client.chat.completions.create(ask('x'))).rejects.toBeInstanceOf(OpenAI.RateLimitError)
 })
 
-test('whoever leaves gets nothing', async () => {
+test('a caller that aborts gets no stale answer', async () => {
   const { client, upstream, records } = await expired({}, { maxRetries: 0 })
   upstream.fail({ type: 'hang' }, forEver)
   const controller = new AbortController()

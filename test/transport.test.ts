@@ -7,8 +7,8 @@ import OpenAI, { APIConnectionError, APIUserAbortError, type ClientOptions } fro
 import { afterEach, expect, test, vi } from 'vitest'
 import { ask, until } from './support.ts'
 
-// Where nobody gave a `fetch`, requests leave over the connections of Node's own without the rest of it. What follows
-// holds that against Node's own `fetch`, as the bare client uses it.
+// Without a given `fetch`, requests use the connection pool of Node's own `fetch`, without the rest of it. These tests
+// compare that with Node's own `fetch`, as the bare client uses it.
 
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
 type Dispatcher = { dispatch: (request: { path: string; origin: string }, handler: object) => boolean }
@@ -41,7 +41,7 @@ async function clients(baseURL: string, options: ClientOptions = {}) {
   return { bare: new OpenAI(all), client }
 }
 
-/** What `fetch`'s connections were given, whoever gave it. */
+/** Records the requests that the dispatcher of `fetch` gets, from any caller. */
 async function watched<T>(work: () => Promise<T>): Promise<{ result: T; dispatched: string[] }> {
   const own = globals[DISPATCHER]
   const dispatched: string[] = []
@@ -105,7 +105,7 @@ test('the request goes through what stands in the place of the connections of `f
   expect(dispatched).toEqual(['/v1/chat/completions'])
 })
 
-test('a `fetch` that somebody put in the place of Node’s own is called', async () => {
+test('a `fetch` that replaces Node’s own is called', async () => {
   const baseURL = await serve((_, response) => {
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer('hello')))
   })
@@ -190,7 +190,7 @@ test('a stream in gzip arrives as it comes', async () => {
 
 const broken: [string, RequestListener][] = [
   [
-    'gzip that is none',
+    'invalid gzip',
     (_, response) => {
       response
         .setHeader('content-type', 'application/json')
@@ -335,7 +335,7 @@ test('a server that is not there is told of as `fetch` tells it', async () => {
   expect(ours?.cause?.code).toBe(theirs?.cause?.code)
 })
 
-test('whoever gives up, early or late, leaves nothing behind', async () => {
+test('a call aborted early or late leaves no connection behind', async () => {
   const sockets: boolean[] = []
   const baseURL = await serve((request) => {
     const place = sockets.push(true) - 1

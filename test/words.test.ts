@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { type Passage, proseOf } from './source/text.ts'
+import { type Passage, proseOf, testNamesOf } from './source/text.ts'
 
 /** Folders that are still being rewritten; a folder leaves this list when its text is done. */
 const NOT_YET: string[] = ['client.ts', 'config', 'gateway', 'http', 'pipeline.ts'].map(
@@ -42,17 +42,25 @@ const files = [
   ...packages.flatMap((name) => filesIn(`packages/${name}`)),
   ...filesIn('docs'),
   ...filesIn('examples'),
+  // This file has the banned words as data.
+  ...filesIn('test').filter((name) => name !== 'test/words.test.ts'),
 ]
   .filter((name) => /\.(md|ts|lua|sql)$/.test(name))
   .filter((name) => !NOT_YET.some((folder) => name.startsWith(folder)))
 
-/** Returns the texts of a file that people read: all lines of a page; comments and strings of code. */
+const isComment = ({ text }: Passage) => text.startsWith('/')
+
+/**
+ * Returns the texts of a file that people read: all lines of a page; comments and strings of code; comments and names of
+ * tests, whose other strings are data.
+ */
 function passagesOf(name: string): Passage[] {
   const text = readFileSync(join(root, name), 'utf8')
   if (text.search(PATTERN) === -1) return []
   if (name.endsWith('.ts')) {
     const passages = proseOf(name, text)
-    return DATA.test(name) ? passages.filter(({ text }) => text.startsWith('/')) : passages
+    if (name.startsWith('test/')) return [...passages.filter(isComment), ...testNamesOf(name, text)]
+    return DATA.test(name) ? passages.filter(isComment) : passages
   }
   if (name.endsWith('.md')) return [{ line: 1, text }]
   const lines = text.split('\n').map((text, at) => ({ line: at + 1, text }))
@@ -88,5 +96,22 @@ test('the search finds a banned word in a comment, a string and a template, and 
     { line: 1, word: 'Nobody' },
     { line: 3, word: 'somebody' },
     { line: 3, word: 'of ours' },
+  ])
+})
+
+test('the search finds a banned word in the name of a test, a row and a table, and none in its data', () => {
+  const code = [
+    'test(`nobody asks`, { timeout: 1 }, () => say("nobody"))',
+    'test.each([["JSON that is none", "nobody"]])("%s for whoever", () => {})',
+    'const table = { "a key of ours": "nobody", nobody: 1 }',
+    'describe(`somebody $' + '{name}`, function () {})',
+  ]
+  const found = bannedIn(testNamesOf('a.test.ts', code.join('\n')))
+  expect(found.toSorted((one, other) => one.line - other.line)).toEqual([
+    { line: 1, word: 'nobody' },
+    { line: 2, word: 'whoever' },
+    { line: 2, word: 'is none' },
+    { line: 3, word: 'of ours' },
+    { line: 4, word: 'somebody' },
   ])
 })

@@ -88,7 +88,7 @@ export function createWorld({ upstream, redisUrl, litellmUrl, settleMs = 0 }: Su
       const settled = () => new Promise<void>((resolve) => setTimeout(resolve, settleMs))
       return { client: as('support', 'prod_customer'), upstream, as, settled }
     },
-    /** Nothing of ours failed, and no key is in what was said. */
+    /** Checks that the gateway counted no fault and that no output contains a key. */
     check() {
       for (const client of clients) expect(client.gateway.stats().faults).toBe(0)
       const said = server === undefined ? '' : server.out() + server.err()

@@ -108,7 +108,7 @@ row(
   hit.gateway <= budget,
 )
 
-/** Calls a second, with so many under way at a time. */
+/** Measures calls per second with `atOnce` calls in flight. */
 async function rate(atOnce: number, each: () => Promise<unknown>): Promise<number> {
   const total = rounds * calls
   const start = performance.now()

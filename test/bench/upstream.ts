@@ -4,8 +4,8 @@ import { completion } from './completion.ts'
 import { CHUNKS } from './upstream-size.ts'
 
 /**
- * An upstream in a process of its own: fixed answers, so that it costs the same for whoever asks. Without a delay, unless
- * it is told of one.
+ * An upstream in a process of its own: answers are fixed, so its cost is the same for each side. It has no delay unless
+ * one is set.
  */
 let delayMs = 0
 process.on('message', (ms: number) => {

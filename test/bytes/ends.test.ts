@@ -92,7 +92,7 @@ test.each([100, 1_000, 3_000, 20_000])(
   },
 )
 
-test('a whole follower of a stream that cannot be added up asks for itself', async () => {
+test('a follower that wants a whole answer sends its own request where the stream cannot be added up', async () => {
   const odd = streamOf(
     sse(role),
     sse({ ...say('x'), choices: [{ index: 1.5, delta: { content: 'x' } }] }),

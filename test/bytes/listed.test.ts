@@ -317,7 +317,7 @@ describe('stored is what was asked for', () => {
     ['an error under 200', false, { error: { message: 'no' } }],
     ['an error beside an answer', false, { ...completion(choice(message('x'))), error: 'no' }],
     [
-      'JSON that is none',
+      'invalid JSON',
       false,
       completion(choice(message('{"a":'))),
       { response_format: { type: 'json_object' } },

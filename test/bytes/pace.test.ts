@@ -8,7 +8,7 @@ const ASK = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content:
 const STREAM = { ...ASK, stream: true as const }
 const MIB = 1024 * 1024
 
-/** A stream of so many chunks, each of so many characters. */
+/** Returns a stream of `chunks` chunks, each of `chars` characters. */
 const long = (chunks: number, chars: number) =>
   streamOf(
     ...[role, ...Array.from({ length: chunks }, () => say('x'.repeat(chars))), stop(), usageChunk, DONE].map(

@@ -19,7 +19,7 @@ export const byChunk: Reading = (client) =>
     return sum
   })
 
-/** An empty `finish_reason` finishes nothing, and so is none. */
+/** Reads an empty `finish_reason` as absent: it finishes nothing. */
 const unfinished = (chunk: OpenAI.Chat.ChatCompletionChunk): unknown =>
   JSON.parse(JSON.stringify(chunk), (key, value: unknown) =>
     key === 'finish_reason' && value === '' ? null : value,

@@ -190,7 +190,7 @@ function damaged(
   return out
 }
 
-/** Of single events, what they say of texts and of the end: the order in which parts begin and end is nobody's promise. */
+/** Reduces single events to their texts and the end: the API specifies no order in which parts begin and end. */
 function gist(outcome: unknown): unknown {
   const joined = (outcome as { value?: { joined?: Fields[] } }).value?.joined
   if (joined === undefined) return outcome

@@ -76,7 +76,7 @@ export const ODD: Record<string, Raw> = {
   'an empty stream': body('', sse),
   'nothing but [DONE]': body(frames('[DONE]'), sse),
   '204': body('', {}, 204),
-  'JSON that is none': body('{"choices": [', json),
+  'invalid JSON': body('{"choices": [', json),
   'HTML as JSON': body('<html>busy</html>', json),
   'HTML as HTML': body('<html>busy</html>', { 'content-type': 'text/html' }),
   'an array': body('[1,2]', json),
@@ -140,7 +140,7 @@ export const ODD: Record<string, Raw> = {
   'an error of another shape': body('{"detail":[{"msg":"no"}]}', json, 422),
   'an error with extra members': body('{"error":{"message":"no","code":7,"inner":{"a":1}}}', json, 400),
   'an error beyond the classes': body('{"error":{"message":"teapot"}}', json, 418),
-  'a JSON error that is none': body('{"error":', json, 500),
+  'an error in invalid JSON': body('{"error":', json, 500),
   'a not-modified': body('', {}, 304),
   'an error in a stream’s clothes': body(frames('{"error":{"message":"no"}}'), sse, 400),
 }

@@ -144,7 +144,7 @@ export function textsOf(chunks: readonly OpenAI.Completion[]): unknown {
 
 type Event = OpenAI.Responses.ResponseStreamEvent
 
-/** Events but their numbers, their deltas joined: how an answer is cut into pieces is nobody's promise. */
+/** Returns events without their numbers, with joined deltas: the API does not specify how an answer is split. */
 export function eventsOf(events: readonly Event[]): unknown {
   const joined: Record<string, unknown>[] = []
   for (const event of events) {
@@ -224,7 +224,7 @@ async function heard<T>(stream: ChatCompletionStream<T>): Promise<Seen> {
     usage: await outcomeOf(() => stream.totalUsage()),
     messages: stream.messages,
   }
-  // How the choices of one stream are interleaved is nobody's promise.
+  // The API does not specify how the choices of one stream are interleaved.
   const one = completion.choices.length === 1
   return {
     same: { said: sorted(said), ...(one ? { deltas, content } : {}), snapshot, finals: plain(finals) },

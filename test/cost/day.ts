@@ -23,7 +23,7 @@ export type Day = {
   billed: Dollars
   /** What is out of reach of the budgets: the bill where upstream told it, and else the worst case. */
   held: Dollars
-  /** Answers of which nobody can tell what they cost. */
+  /** Answers without a known cost. */
   unpriced: number
   /** Sums of what the headers of whole answers say, in billionths. */
   headers: { cost: number; saved: number }
@@ -35,7 +35,7 @@ export type Day = {
 export type Plan = {
   seed: number
   calls: number
-  /** Also troubles in which nobody can know what upstream did: they leave money in doubt. */
+  /** Adds failures after which the client cannot know what upstream did: their cost stays unconfirmed. */
   doubts: boolean
   gateway?: GatewayOptions
 }
@@ -231,7 +231,7 @@ const isTold = ({ kind }: Asked, trouble: Trouble) =>
 const worstFor = ({ model, body }: FakeRequest, call: Asked): number =>
   worstOf({ ...(body as Parameters<typeof worstOf>[0]), ...{ model: call.model } }, model)
 
-/** What a request costs that met this trouble; `undefined`: nobody is told. */
+/** Returns the cost of a request that met this trouble; `undefined`: upstream does not report it. */
 function billFor(
   { model }: FakeRequest,
   call: Asked,

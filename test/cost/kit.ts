@@ -14,7 +14,7 @@ export const nano = (usd: number | undefined) => Math.round((usd ?? Number.NaN) 
 
 /** What each team may spend: far more than any test does. */
 export const BUDGET = 50_000_000_000
-/** One whose calls nobody can price has no budget: with one it would be refused. */
+/** A team whose calls have no price has no budget: with a budget its calls would be refused. */
 export const UNLIMITED = { name: 'unlimited', agent: 'fay' }
 export const TEAMS = { one: ['ann', 'bob'], two: ['cat', 'dan'], three: ['eve'] } as const
 export type Team = keyof typeof TEAMS
@@ -49,7 +49,7 @@ export const policy: Policy = {
 const PROBE = 'How much is left?'
 const isProbe = ({ text }: { text: string }) => text.includes(PROBE)
 
-/** The most that a call for at most so many tokens can cost, from gpt-4o-mini unless said. */
+/** Returns the highest possible cost of a call of at most `max_tokens` tokens, by default from gpt-4o-mini. */
 export function worstOf(
   body: { messages: { role: 'user'; content: string }[]; max_tokens: number; stream?: boolean },
   model = 'gpt-4o-mini',

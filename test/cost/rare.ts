@@ -53,7 +53,7 @@ export function rareOf(kind: RareKind, random: () => number): Rare {
   return { kind, model, told, asked, given: random() < 0.7 ? asked : 'default' }
 }
 
-/** What upstream charges when this model answers it; `undefined`: by the call, too, and nobody is told how much. */
+/** Returns what upstream charges when this model answers; `undefined`: it adds a fee per call that it does not report. */
 export function chargeOf({ kind, given, told }: Rare, model: string): number | undefined {
   return kind === 'searched' ? undefined : price(model, told, shareOf(model, given))
 }

@@ -16,7 +16,7 @@ const BEFORE_ALL =
 
 /** The way out, whose faults are those of a connection, and the way back: an answer that its caller has, and reads. */
 const OUTSIDE =
-  /^(http\/pass-through\.ts:\d+ (send|transmit)|upstream\/(dispatch\.ts|request\.ts:\d+ globalFetch)|http\/respond\.ts:\d+ respond|body\/(refuse|layered-headers|buffered-response)\.ts)/
+  /^(http\/pass-through\.ts:\d+ (send|transmit)|upstream\/(dispatch\.ts|request\.ts:\d+ globalFetch)|http\/respond\.ts:\d+ respond|body\/(refusal-response|layered-headers|buffered-response)\.ts)/
 
 export const mayLose = (point: string) => BEFORE_ALL.test(point) || OUTSIDE.test(point)
 

@@ -19,7 +19,7 @@ const shared = (more: GatewayOptions): GatewayOptions => ({ redis: redis.url, de
 const inRedis = {
   before: () => redis.admin.flushall(),
   about:
-    /^(redis|gateway\/redis-services\.ts|quota\/redis|coalesce|policy|cache\/(redis|tiered|receipts)|entry\/(put|epoch|codec)|util\/signature|sinks\/metrics)/,
+    /^(redis|gateway\/redis-services\.ts|quota\/redis|coalesce|policy|cache\/(redis|tiered|receipts)|cache-entry\/(put|epoch|codec)|util\/signature|sinks\/metrics)/,
   always:
     /^(redis\/loop-clock\.ts:\d+ (arm|wait|within)|coalesce\/stage\.ts:\d+ joinFlight|upstream\/trip\.ts:\d+ \w+)$/,
 }

@@ -97,7 +97,7 @@ async function relay(answer: IncomingMessage, res: ServerResponse, plan: Plan) {
     try {
       return Buffer.from(rewriter.push(decoder.decode(bytes, { stream: true })))
     } catch {
-      // No UTF-8 is no text of ours to write in another way.
+      // Bytes that are not UTF-8 are not rewritten.
       text = false
       return bytes
     }

@@ -11,7 +11,7 @@ const INSTALL_MS = 10 * 60_000
 /** The version that the tests run against, as `requirements.txt` pins it. */
 export const litellmVersion = /^litellm==(.+)$/m.exec(readFileSync(REQUIREMENTS, 'utf8'))?.[1] ?? ''
 
-/** The proxy's program, in a virtual environment of its own in the system's temporary folder; or why there is none. */
+/** Installs the proxy in a virtual environment in the system's temporary folder; `missing`: why that failed. */
 export function installLitellm(): { program: string } | { missing: string } {
   const digest = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)
   const folder = join(tmpdir(), `llm-gateway-litellm-${litellmVersion}-${digest}`)

@@ -133,7 +133,7 @@ describe("the proxy's own no", () => {
     expect(home.upstream.count()).toBe(0)
   })
 
-  test('its retry-after of a minute makes nobody sleep', async () => {
+  test('a retry-after of one minute delays no call', async () => {
     const client = home.deployed('litellm', 'few', 'few')
     const all = [1, 2, 3, 4].map((at) =>
       client.chat.completions.create(ask(`few ${at}`)).catch((error) => error),

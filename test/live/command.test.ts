@@ -174,7 +174,7 @@ test('a rollback undoes the last change, whatever it was; or keeps the switches'
 })
 
 atATerminal(
-  'what somebody else changed between the look and the yes is a conflict, and is told',
+  'a change by another user between the prompt and its confirmation is reported as a conflict',
   async () => {
     const server = await redis()
     const store = storeAt(server)

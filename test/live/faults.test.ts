@@ -12,7 +12,7 @@ const refusals = () => lines().filter((line) => line.includes('live policy'))
 
 type Server = Awaited<ReturnType<typeof redis>>
 
-/** As somebody would write who has Redis and not our commands. */
+/** Writes a policy to Redis without the project's commands. */
 async function plant(server: Server, version: number | string, text: string) {
   await server.admin.set(LIVE, `${version}\n${text}`)
   await server.admin.publish('gw:policy', String(version))
@@ -125,7 +125,7 @@ test('a process that starts beside a broken policy goes by its own, and calls go
 
 test.each([
   ['a list', (server: Server) => server.admin.lpush(LIVE, 'x')],
-  ['a version that is none', (server: Server) => server.admin.set(LIVE, '-1\n{}')],
+  ['an invalid version', (server: Server) => server.admin.set(LIVE, '-1\n{}')],
   ['a version beyond all time', (server: Server) => plant(server, '99999999999999', '{}')],
   [
     'an older version',
@@ -144,7 +144,7 @@ test.each([
   expect([agent.rpm(), agent.stats().version]).toEqual([7, version])
 })
 
-test('FLUSHALL: running processes keep the last good one and say so; nobody writes it back', async () => {
+test('FLUSHALL: running processes keep and report the last valid policy; no process writes it back', async () => {
   const server = await redis()
   const agent = await agentAt(server)
   const store = storeAt(server)

@@ -37,7 +37,7 @@ test('the first call of a new process goes by the live policy already', async ()
   })
 })
 
-test('a server that asks nobody waits for it with ready()', async () => {
+test('a server without calls waits for the policy with ready()', async () => {
   const server = await redis()
   await storeAt(server).push(policyWith(9))
   const { client, rpm } = await agentAt(server)
@@ -134,7 +134,7 @@ test('who missed the message learns of the change from the reply to its next res
   // The look that follows on listening is over.
   await sleep(300)
   await server.admin.call('ACL', 'SETUSER', 'default', 'resetchannels')
-  // Whoever was subscribed has been cut off, and cannot subscribe again.
+  // Redis disconnects all subscribers, and they cannot subscribe again.
   const store = storeAt(server)
   expect(await store.push(policyWith(42))).toMatchObject({ notified: 0 })
   expect(await server.admin.pubsub('NUMSUB', 'gw:policy')).toEqual(['gw:policy', 0])

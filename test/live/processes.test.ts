@@ -13,7 +13,7 @@ const ASKER = fileURLToPath(new URL('../redis/asker.ts', import.meta.url))
 /** Patient: how long the machine takes is not what is tested. */
 const DEADLINES = { redisMs: 1_000, connectMs: 3_000 }
 
-/** Nobody comes near these limits. */
+/** Sets limits that no call of these tests reaches. */
 const roomy = (rpm: number, some: object = {}) =>
   policyWith(rpm, { teams: { prod_customer: { agents: ['support'], rpm, ...some } } })
 /** Each call asks Redis, and none is told with others. */

@@ -8,7 +8,7 @@ import { closeLater, policyWith, redis, storeAt } from './kit.ts'
 const bin = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
-test('a server lets in whom the live policy lets in, from its start on, and nobody whom it does not any more', async () => {
+test('a server accepts the keys of the live policy from its start on, and refuses keys that the policy drops', async () => {
   const [server, upstream] = await Promise.all([redis(), startFakeOpenAI({ tokens: 'approximate' })])
   closeLater(() => upstream.close())
   const store = storeAt(server)

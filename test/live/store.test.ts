@@ -159,7 +159,7 @@ test('a full Redis takes a change nevertheless', async () => {
 
 test.each([
   ['a list in its place', (key: string) => ['lpush', key, 'x']],
-  ['a version that is none', (key: string) => ['set', key, '1e9\n{}']],
+  ['an invalid version', (key: string) => ['set', key, '1e9\n{}']],
   ['a version without a change', (key: string) => ['set', key, '5\n']],
   ['a change that is not JSON', (key: string) => ['set', key, '5\n{']],
 ])('%s is told of, and the next change takes its place', async (_, command) => {

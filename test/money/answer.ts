@@ -41,7 +41,7 @@ function usage(
   if (telling === 'negative') told[written] = -output
   if (telling === 'words') told[written] = String(output)
   if (telling === 'half') delete told[written]
-  // Nobody can tell a lie that what was written does not contradict.
+  // A false count is detectable only where the written text contradicts it.
   const shown = Math.min(WORDS.split(' ').length, output - hidden)
   if (telling === 'small' && shown > 4)
     Object.assign(told, { [written]: 1, total_tokens: input + 1, [`${written}_details`]: {} })

@@ -37,7 +37,7 @@ test(`upstream never bills more than the cap, by its own books: ${SCHEDULES} sch
   if (process.env.FUZZ_RUNS !== undefined) console.info(SCHEDULES, 'schedules', sums)
 })
 
-/** The dearest entries of the books, for whoever has to find the hole. */
+/** Renders the most expensive entries of the books, for the message of a failed assertion. */
 function explain(seed: number, { books }: Outcome): string {
   const dearest = books.entries.toSorted((one, other) => other.bill - one.bill).slice(0, 5)
   return `seed ${seed}: ${JSON.stringify(dearest).slice(0, 4_000)}`

@@ -259,7 +259,7 @@ describe('what nothing bounds is refused under a budget, and says how to bound i
 
   test.each<[string, Body]>([
     ['a tool without a maximum', { tools: [{ type: 'web_search' }] }],
-    ['a maximum that is none', { tools: [{ type: 'mcp' }], max_tool_calls: 0 }],
+    ['a maximum of zero', { tools: [{ type: 'mcp' }], max_tool_calls: 0 }],
     ['a stored prompt, which may bring tools', { prompt: { id: 'p' } }],
   ])('%s: upstream is told to call no more than four', async (_, more) => {
     const it = await world(20, WHOLE)
@@ -268,7 +268,7 @@ describe('what nothing bounds is refused under a budget, and says how to bound i
     await spend(it, 20, '/responses', response(more))
   })
 
-  test('sound whose price nobody knows', async () => {
+  test('sound without a known price', async () => {
     const it = await world(1_000, WHOLE, { models: { 'gpt-4o-audio-preview': {} } })
     const spoken = chat({ model: 'gpt-4o-audio-preview', modalities: ['text', 'audio'] })
     const error = await ask(it.client, '/chat/completions', spoken)
@@ -338,7 +338,7 @@ describe('what was told is all that is booked', () => {
     expect(await leftIn(it.client, 5e9)).toBe(5e9)
   })
 
-  test('an address where nobody listens costs nothing', async () => {
+  test('an address without a listening server costs nothing', async () => {
     const it = await world(5, WHOLE)
     await it.close()
     await ask(it.client, '/chat/completions', chat())

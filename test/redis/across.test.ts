@@ -201,7 +201,7 @@ test('a gateway that closes leaves no lease behind', async () => {
   expect(await Promise.all(keys.map((key) => redis.admin.get(key)))).toEqual(['kept'])
 })
 
-test('a gateway that closes lets go of those who wait: they ask for themselves', async () => {
+test('a gateway that closes releases its waiting calls: they send their own requests', async () => {
   const redis = await server()
   const { one, other, upstream } = await two(redis.url, 0, {
     coalesce: { crossProcess: true, waitMs: 60_000 },

@@ -51,7 +51,7 @@ const faults: Record<string, (redis: RedisServer) => Promise<() => unknown>> = {
     await admin.flushall()
     return () => undefined
   },
-  'made a replica of nobody': async ({ admin }) => {
+  'made a replica of an absent server': async ({ admin }) => {
     await admin.replicaof('127.0.0.1', 1)
     return () => admin.replicaof('NO', 'ONE')
   },
@@ -232,7 +232,7 @@ test('nonsense on the channel is not heard', async () => {
   expect(it.client.gateway.stats().memoryCache.entries).toBe(1)
 })
 
-test('a program that has done its work ends, though nobody closed the gateway, and what it learnt is kept', async () => {
+test('a program that has done its work ends without a call of close(), and its answers stay in the cache', async () => {
   const redis = await server()
   const { upstream } = await setup()
   const script = `

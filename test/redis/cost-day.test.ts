@@ -168,7 +168,7 @@ function days(): [seed: number, version: '4.16.0' | '2.95.12'][] {
   return Array.from({ length: count }, (_, at) => [11 + at, at % 2 === 0 ? '4.16.0' : '2.95.12'])
 }
 
-test('a day on which nobody can know all that upstream did: what is known agrees, and the rest is in doubt, not spent', async () => {
+test('a day on which the work of upstream is not fully known: known costs agree, and the rest is unconfirmed, not spent', async () => {
   const redis = opened(await startRedis())
   const day = opened(await liveThrough({ seed: 21, calls: 400, doubts: true, gateway: patient(redis) }))
   await allAgree(day, [records, settled(redis), metrics(redis)])

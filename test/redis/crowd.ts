@@ -17,7 +17,7 @@ export type Asker = {
 
 export type Crowd = { askers: Asker[]; close: () => Promise<void> }
 
-/** So many processes with nothing in common but Redis and the address that they ask. */
+/** Starts `size` processes that share only Redis and the address of upstream. */
 export async function startCrowd(
   size: number,
   redis: string,
@@ -46,8 +46,10 @@ export async function startCrowd(
   }
 }
 
-/** No limits, and nobody to fail over to. */
-/** Upstream knows each by its API key; what they share, they share as one team with one key of its own. */
+/**
+ * A policy without limits and failover. Upstream identifies each process by its API key; the processes share answers as
+ * one team with one team key.
+ */
 const PLAIN = {
   teams: { crowd: { agents: ['asker'] } },
   routing: { fallback: false as const },

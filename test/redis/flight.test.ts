@@ -4,7 +4,7 @@ import { until } from '../support.ts'
 import { type Asker, countedBy, type Got, startCrowd } from './crowd.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
-/** Starting so many processes takes a busy machine a while. */
+/** Starting the processes takes long on a busy machine. */
 vi.setConfig({ testTimeout: 60_000 })
 
 const open: { close: () => unknown }[] = []
@@ -45,7 +45,7 @@ const leaseOf = async ({ admin }: RedisServer): Promise<string | null> => {
   return key === undefined ? null : await admin.get(key)
 }
 
-/** So many have met the question: they lead, or have found it taken, and listen. */
+/** Waits until all `askers` processes have the question: one leads, the others found it taken and are subscribed. */
 async function allWait({ admin }: RedisServer, askers: number): Promise<void> {
   const listening = new RegExp(`,${askers}$`)
   await expect
@@ -84,7 +84,7 @@ test('whenever they come, before, during or just after the flight, there is one 
   expect(await countedBy(askers)).toMatchObject({ leaders: 26, takeovers: 0, fallbacks: 0 })
 })
 
-test('the holder is killed: one of the others takes over, the rest follow it, nobody fails', async () => {
+test('the holder is killed: one of the others takes over, the rest follow it, and no call fails', async () => {
   const redis = await server()
   const upstream = await fake({ latencyMs: 200 })
   const askers = await crowd(6, redis.url, upstream)
@@ -110,7 +110,7 @@ test.each([
     (upstream: FakeOpenAI) => upstream.answer({ text: '', finishReason: 'content_filter' }),
   ],
 ])(
-  'the holder gets %s: the others ask for themselves, all at once, and what they get is theirs',
+  'the holder gets %s: the others send their own requests, all at once, and each gets its own answer',
   async (_, spoil) => {
     const redis = await server()
     const upstream = await fake({ latencyMs: 500 })
@@ -126,7 +126,7 @@ test.each([
   },
 )
 
-test('a holder that nobody waits for any more hands over, and upstream is spared the rest', async () => {
+test('a holder without waiting callers hands over, and upstream stops generating', async () => {
   const redis = await server()
   const upstream = await fake({ latencyMs: 100 })
   const askers = await crowd(3, redis.url, upstream)
@@ -162,7 +162,7 @@ test('a follower that leaves is gone at once, and the others are none the worse'
   expect(upstream.count()).toBe(1)
 })
 
-test('who has waited long enough asks for itself', async () => {
+test('a call that has waited for `waitMs` sends its own request', async () => {
   const redis = await server()
   const upstream = await fake()
   const askers = await crowd(4, redis.url, upstream, {
@@ -188,7 +188,7 @@ test.each([
       for (const type of ['normal', 'pubsub']) await admin.call('CLIENT', 'KILL', 'TYPE', type)
     },
   ],
-])('Redis %s while they wait: nobody fails, and nobody waits for long', async (_, fault) => {
+])('Redis %s while they wait: no call fails, and each wait is short', async (_, fault) => {
   const redis = await server()
   const upstream = await fake({ latencyMs: 1_500 })
   const askers = await crowd(4, redis.url, upstream, {
@@ -250,7 +250,7 @@ test('who may not subscribe looks instead, and follows all the same', async () =
   expect(await countedBy(askers)).toEqual({ leaders: 2, takeovers: 0, followers: 6, fallbacks: 0 })
 })
 
-test('where Redis is full, everybody asks for itself', async () => {
+test('where Redis is full, each process sends its own request', async () => {
   const redis = await server()
   const upstream = await fake({ latencyMs: 100 })
   const askers = await crowd(3, redis.url, upstream)

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 /** One address in front of several servers, as a provider has it: what is behind it may change. */
 export async function startFront(port: number): Promise<{
   url: string
-  /** A failover: whoever is connected is cut off, and finds the other one at the same address. */
+  /** Fails over: disconnects all clients, which find the other server at the same address. */
   switchTo: (port: number) => void
   close: () => void
 }> {

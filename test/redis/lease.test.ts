@@ -32,7 +32,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 20 },
 )
 
-test('whoever takes or ends it, and whenever it runs out, a lease has one holder, and only it or nobody is ended', async () => {
+test('a lease has one holder at any order of takes, ends and expiries, and only its holder ends it', async () => {
   const ear = redis.admin.duplicate()
   const heard: string[] = []
   ear.on('message', (_, message: string) => heard.push(message))

@@ -8,7 +8,7 @@ import { limits } from './quota-kit.ts'
 import { faulty, process_, quiet } from './schedules.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
-/** FUZZ_RUNS=50 tries so many times as many schedules. */
+/** Schedules per property; FUZZ_RUNS=50 multiplies them by 50. */
 const RUNS = 60 * Number(process.env.FUZZ_RUNS ?? 1)
 const TIMEOUT = 120_000 * Number(process.env.FUZZ_RUNS ?? 1)
 

@@ -39,7 +39,7 @@ test('the first command waits for the connection, and is answered', async () => 
   expect(await get(link(url))).toBe('v')
 })
 
-test('nobody listens: the first command is refused, the next at once, and a server that comes later is found', async () => {
+test('no server listens: the first command is refused, the next at once, and a server that starts later is found', async () => {
   const redis = await server()
   await redis.kill()
   const it = link(redis.url)
@@ -84,7 +84,7 @@ test('a server that accepts and never answers refuses the first commands within 
   await until(isUp(it), 'recovery', 3_000)
 })
 
-test("Redis' own errors are passed on and take nobody down; those of a server that cannot work do", async () => {
+test("Redis' own errors are passed on and keep the connection up; errors of a server that cannot work take it down", async () => {
   const redis = await server()
   const it = link(redis.url)
   await redis.admin.lpush('k', 'x')

@@ -342,7 +342,7 @@ describe('a write', () => {
     expect((await readMetrics(redis.url, { ...DAY, by: 'hour' })).summary.calls).toBe(1)
   })
 
-  test('a full Redis takes none, and keeps nobody from being counted once there is room', async () => {
+  test('a full Redis takes no calls, and they are counted once there is room', async () => {
     const redis = await server()
     const link = linkTo(redis.url)
     const sink = sinkAt(link)
@@ -392,7 +392,7 @@ describe('names', () => {
       expect(key).toMatch(/^gw:\{metrics\}:(minute|hour|writer):[\w-]+$/)
   })
 
-  test('beyond 100 rows a minute, agents are others; nobody is lost', async () => {
+  test('beyond 100 rows a minute, agents count as others; no call is lost', async () => {
     const redis = await server()
     const link = linkTo(redis.url)
     for (const process of [1, 2])
@@ -463,7 +463,7 @@ describe('in a gateway', () => {
     expect(client({ every: 5 })).toThrow(/metrics/)
   })
 
-  test('a span of time that is none is refused', async () => {
+  test('an invalid span of time is refused', async () => {
     await expect(readMetrics('redis://127.0.0.1:1', { from: now, to: now - 1e6 })).rejects.toThrow(RangeError)
     await expect(readMetrics('redis://127.0.0.1:1', { from: Number.NaN, to: now })).rejects.toThrow(
       RangeError,

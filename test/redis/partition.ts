@@ -17,9 +17,9 @@ export type Op =
   | { do: 'cut' | 'heal' | 'kill'; process: number }
   /** From now on, what this process sends stays on its way until it is delivered. */
   | { do: 'hold'; process: number }
-  /** Redis executes so many of the commands that are on their way; their replies arrive. */
+  /** Redis executes `commands` of the commands in transit; their replies arrive. */
   | { do: 'deliver'; process: number; commands: number }
-  /** Redis executes so many of them, none of the replies arrives, and the connection is cut. */
+  /** Redis executes `commands` of the commands in transit; no reply arrives, and the connection is cut. */
   | { do: 'lose'; process: number; commands: number }
   | { do: 'join' }
 

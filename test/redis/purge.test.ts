@@ -135,7 +135,7 @@ async function underWay(client: Client, content: string): Promise<{ answer: Prom
 }
 
 test.each(['the same process', 'another process'])(
-  'an answer that was under way when %s purged is told to its caller and kept by nobody',
+  'an answer that was under way when %s purged reaches its caller and is not stored',
   async (where) => {
     const [one, other] = [(await gateway({})).client, (await gateway({})).client]
     for (const client of [one, other]) await requestFor(client, 'warm')

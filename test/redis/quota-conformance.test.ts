@@ -184,7 +184,7 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     }
   })
 
-  test('a settlement whose reservation nobody remembers is spend all the same, once', async () => {
+  test('a settlement without a stored reservation counts as spend, once', async () => {
     fresh()
     await settle('lost', { cost: usd(400), unconfirmed: usd(20), tokens: 70 })
     await settle('lost', { cost: usd(400), unconfirmed: usd(20), tokens: 70 })
@@ -192,7 +192,7 @@ describe.each(Object.entries(STORES))('%s', (_name, open) => {
     expect(verdict).toMatchObject({ remaining: { usd: 480, tokens: 830 } })
   })
 
-  test('a hold whose lease ran out is doubt, which locks out nobody but its own dollars, and truth once it is settled', async () => {
+  test('a hold whose lease ran out is unconfirmed and reserves only its own dollars, until its settlement replaces it', async () => {
     fresh()
     const bound = { rpm: 10, usdPerDay: usd(250) }
     await reserve('crashed', bound, { leaseMs: 1 })

@@ -29,7 +29,7 @@ const process = (url: string, options?: Options) => {
 }
 type Process = ReturnType<typeof process>
 
-/** How many of so many tries were admitted. */
+/** Returns how many of `tries` reservations were admitted. */
 async function admitted(who: Process, name: string, tries: number, bound: Partial<Limits>): Promise<number> {
   let count = 0
   for (let at = 0; at < tries; at += 1) if ((await who.take(`${name}${at}`, bound)).admitted) count += 1
@@ -188,7 +188,7 @@ test('a process that was out of touch for a minute has one part in as many as Re
   expect(last && (await admitted(last, 'alone', 20, { rpm: 33 }))).toBe(11)
 })
 
-test('a policy that refuses: nobody is admitted uncounted, and calls are admitted again at once when Redis is back', async () => {
+test('a policy that refuses: no call is admitted uncounted, and calls are admitted again at once when Redis is back', async () => {
   const redis = await server()
   const a = process(redis.url)
   const bound = {

@@ -119,7 +119,7 @@ async function lentCluster(): Promise<Opened> {
 
 const nothing = async () => undefined
 
-/** Somebody's own, which is neither stopped nor emptied here. */
+/** Opens a server that the environment provides; it is neither stopped nor emptied. */
 async function given(url: string): Promise<Opened> {
   const store = member(url)
   return { store, close: () => store.close() }

@@ -152,7 +152,7 @@ test('kill -9 of two in mid-call: their holds end with the lease, and the others
   expect(outcome.done).toHaveLength(SIZE - 2)
   expect(total(outcome.calls, cost)).toBeLessThanOrEqual(15_000)
   expect(worstSpan(outcome.calls, requests)).toBeLessThanOrEqual(1_000)
-  // Whoever comes after the lease finds no hold in the way, and all but the doubt free.
+  // After the lease no hold remains, and all dollars but the unconfirmed ones are free.
   await sleep(2_100)
   const [held] = await server.admin.hmget('gw:{killed}:quota', 'held')
   const later = await fleet.hammer(

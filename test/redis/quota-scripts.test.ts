@@ -174,7 +174,7 @@ test('what a lease covers costs no command of its own, and is told at once, with
   await server.close()
 })
 
-test('garbage in a key counts as absent, and fails nobody', async () => {
+test('garbage in a key counts as absent, and fails no call', async () => {
   const server = await startRedis()
   const quota = member(server.url)
   const [state = '', , means = ''] = keysOf('t', 'x')

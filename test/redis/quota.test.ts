@@ -103,7 +103,7 @@ test('a team whose state is garbage starts anew, and none of its calls fails', a
   expect(counted(it)).toMatchObject({ errors: 0, alone: 0 })
 })
 
-test("onLimit 'wait' across gateways: nobody is refused, and the minute holds", async () => {
+test("onLimit 'wait' across gateways: no call is refused, and the limit per minute holds", async () => {
   const both = await two(await server(), { usdPerDay: 0.0013 }, { onLimit: 'wait' })
   // Two worst cases fit at a time: the others wait for what comes back.
   expect(await answered(both, 16)).toBe(16)

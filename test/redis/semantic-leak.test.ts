@@ -80,7 +80,7 @@ async function clientOf({ embedder, secret }: Scope) {
   return made
 }
 
-/** `run` keeps the runs of this test apart, in a parameter that nobody knows. */
+/** Asks with `run` in an unknown parameter, which keeps the runs of this test apart. */
 async function asked(scope: Scope, question: string, run: number) {
   const { client } = await clientOf(scope)
   const parameters = {

@@ -22,7 +22,7 @@ export type RedisServer = {
   close: () => Promise<void>
 }
 
-/** The server program, from PATH. `undefined`: there is none. */
+/** Returns the server program from PATH. `undefined`: PATH has no such program. */
 export const redisBinary = (): string | undefined =>
   ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0)
 
@@ -51,7 +51,7 @@ export function ensureRedis(): void {
     )
 }
 
-/** Files whose tests need a server of their own, where there is none. */
+/** Returns the pattern of the files whose tests need a server of their own, where no server program is installed. */
 export const leftOut = (): string[] =>
   process.env.TEST_REDIS_URL && redisBinary() === undefined ? ['test/redis/!(quota-conformance).test.ts'] : []
 

@@ -54,7 +54,7 @@ async function answerTo({ client }: Setup, { content, apiKey }: (typeof all)[num
 const right = ({ content, apiKey }: (typeof all)[number]) =>
   JSON.stringify([`Bearer ${apiKey}`, ask(content).messages])
 
-/** What somebody with write access to Redis does to the value of a key. `undefined`: puts no string there. */
+/** What a client with write access to Redis does to the value of a key. `undefined`: puts no string there. */
 const attacks = fc.oneof(
   fc.record({ type: fc.constant('flip'), at: fc.nat(), by: fc.integer({ min: 1, max: 255 }) }),
   fc.record({ type: fc.constant('cut'), at: fc.nat() }),
@@ -157,7 +157,7 @@ test("an answer that one team's key signed is not another's, and not that of who
   }
 })
 
-test('an answer that was kept beyond its time, by somebody who took the limit from its key, is not given', async () => {
+test('an expired answer is not served, even where its key was made persistent', async () => {
   const short = await gateway({ cache: { exact: { ttlSeconds: 0.05, staleIfErrorSeconds: 0 } } })
   const [it] = all
   if (it === undefined) return

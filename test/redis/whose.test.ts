@@ -196,7 +196,7 @@ test.each(policies.flatMap(([name, cache]) => [true, false].map((shared) => [nam
             expect(owners.get(from)).toBeDefined()
             expect(owners.get(call)).toBe(owners.get(from))
           }
-          // And nobody was asked twice for what could be shared: tracers cost nothing.
+          // Upstream got each shareable question once per owner: tracing headers do not prevent sharing.
           const asked = given.filter(({ call, from }) => call === from).map(({ call }) => owners.get(call))
           const apart = asked.filter((owner) => owner === undefined).length
           expect(asked.length - apart).toBe(new Set(asked.filter((owner) => owner !== undefined)).size)

@@ -45,19 +45,9 @@ test('a command that does not exist is answered with the one that was meant', ()
 const MISTAKES: [string, string[], Record<string, string>, string][] = [
   ['no upstream key', [], {}, 'OPENAI_API_KEY is not set'],
   ['an option that does not exist', ['--prot', '1'], { OPENAI_API_KEY: 'k' }, "Unknown option '--prot'"],
-  [
-    'a port that is none',
-    ['--port', 'http'],
-    { OPENAI_API_KEY: 'k' },
-    '--port must be a number from 0 to 65535',
-  ],
+  ['an invalid port', ['--port', 'http'], { OPENAI_API_KEY: 'k' }, '--port must be a number from 0 to 65535'],
   ['an empty limit', ['--max-body', ''], { OPENAI_API_KEY: 'k' }, '--max-body must be a number'],
-  [
-    'an upstream that is none',
-    ['--upstream', 'api.openai.com'],
-    { OPENAI_API_KEY: 'k' },
-    'must be an http:// or',
-  ],
+  ['an invalid upstream', ['--upstream', 'api.openai.com'], { OPENAI_API_KEY: 'k' }, 'must be an http:// or'],
   [
     'this server as its own upstream',
     [],

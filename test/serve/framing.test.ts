@@ -5,7 +5,7 @@ import { ask, until } from '../support.ts'
 import { createCleanup, fake, KEYS, type Served, serve } from './kit.ts'
 import { connected, send } from './raw.ts'
 
-// Where one request ends and the next begins is what whoever smuggles one lies about.
+// A request-smuggling client gives conflicting ends of a request.
 const cleanup = createCleanup()
 let upstream: FakeOpenAI
 let server: Served
@@ -46,7 +46,7 @@ const LIES: [string, string][] = [
   ['a length and chunks', head([AUTH, LENGTH, CHUNKED]) + chunks(body)],
   ['chunks and a length', head([AUTH, CHUNKED, LENGTH]) + chunks(body)],
   ['an encoding after chunks', head([AUTH, 'Transfer-Encoding: chunked, identity']) + chunks(body)],
-  ['an encoding that is none', head([AUTH, 'Transfer-Encoding: xchunked', LENGTH]) + body],
+  ['an invalid encoding', head([AUTH, 'Transfer-Encoding: xchunked', LENGTH]) + body],
   ['a length that is hidden behind a space', `${post([AUTH, `Content-Length : ${body.length}`])}`],
   [
     'chunks announced in a folded line',
@@ -67,7 +67,7 @@ test.each(LIES)('%s is a 400, and nothing behind it is read as a request', async
 
 const HIDDEN: [string, string, number][] = [
   ['a question without a key', post([`Content-Length: ${inner.length}`], inner), 401],
-  ['a question in no language of ours', post([AUTH, `Content-Length: ${inner.length}`], inner), 400],
+  ['a body that is not JSON', post([AUTH, `Content-Length: ${inner.length}`], inner), 400],
   [
     'a look at our health',
     `GET /health/liveliness HTTP/1.1\r\nHost: x\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
@@ -120,7 +120,7 @@ test('who asks and says no more is answered', async () => {
   expect((await send(server.port, [post([AUTH, LENGTH])], { endAfter: true })).statuses).toEqual([200])
 })
 
-test('a target with an address in it is nothing of ours, wherever it points', async () => {
+test('a target in absolute form is not found, wherever it points', async () => {
   for (const address of [`127.0.0.1:${server.port}`, 'api.openai.com', 'x@127.0.0.1'])
     for (const scheme of ['http', 'https']) {
       const text = post([AUTH, LENGTH]).replace('/v1', `${scheme}://${address}/v1`)
@@ -160,7 +160,7 @@ test('a body in drips is shown out in time, and so is who says nothing at all', 
   await servesOn()
 })
 
-test('a thousand requests in one pipeline are all answered, in order, and only so many at a time', async () => {
+test('a thousand requests in one pipeline are all answered, in order, with a bound on those in flight', async () => {
   upstream.fail({ type: 'latency', ms: 300 }, { times: 40 })
   const questions = Array.from({ length: 1_000 }, (_, at) => JSON.stringify(ask(`pipelined ${at}`)))
   const text = questions.map((each) => post([AUTH, `Content-Length: ${each.length}`], each)).join('')

@@ -35,7 +35,7 @@ async function servesOn() {
 const errorIn = (text: string) => JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)) as { error: object }
 
 const REFUSED: [string, string | string[], number][] = [
-  ['a request line that is none', 'HELLO\r\n\r\n', 400],
+  ['an invalid request line', 'HELLO\r\n\r\n', 400],
   ['a TLS greeting', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
   ['binary noise', '\x00\xff\xfe\x00GET\x00', 400],
   ['HTTP/9', 'GET / HTTP/9.9\r\n\r\n', 400],
@@ -66,7 +66,7 @@ const REFUSED: [string, string | string[], number][] = [
   ['a form', post('a=b', [AUTH, 'Content-Type: application/x-www-form-urlencoded']), 415],
   ['a web page’s JSON', post(body, [AUTH, 'Content-Type: text/plain']), 415],
   ['a compressed body', post(body, [AUTH, JSON_, 'Content-Encoding: gzip']), 415],
-  ['JSON that is none', post('{"model":'), 400],
+  ['invalid JSON', post('{"model":'), 400],
   ['an empty body', post(''), 400],
   ['an array', post('[1,2]'), 400],
   ['null', post('null'), 400],
@@ -74,7 +74,7 @@ const REFUSED: [string, string | string[], number][] = [
   ['bytes that are no UTF-8', post(`{"model":"\xff`), 400],
   ['no key', post(body, [JSON_]), 401],
   ['an empty key', post(body, [JSON_, 'Authorization: Bearer ']), 401],
-  ['a key of nobody', post(body, [JSON_, 'Authorization: Bearer sk-nobody-0123456789abcdef']), 401],
+  ['an unknown key', post(body, [JSON_, 'Authorization: Bearer sk-nobody-0123456789abcdef']), 401],
   ['the beta Responses API', post(body).replace(URL_, '/v1/responses?beta=true'), 400],
   ['an expectation', post(body, [AUTH, JSON_, 'Expect: miracles']), 200],
 ]
@@ -157,7 +157,7 @@ test('who announces too much and waits to be asked for it is refused before send
   expect(small.statuses).toEqual([100, 200])
 })
 
-test('who sends a request letter by letter, or stops, is shown out in time, and holds up nobody', async () => {
+test('a client that sends a request letter by letter, or stops, is disconnected in time, and delays no other client', async () => {
   const drips = await Promise.all(
     Array.from({ length: 50 }, async () => {
       const socket = await connected(server.port)

@@ -52,7 +52,7 @@ export type Served = {
   baseURL: string
   port: number
   child: ChildProcess
-  /** What it printed so far. */
+  /** Returns the text printed since the start. */
   out: () => string
   err: () => string
   lines: () => Record<string, unknown>[]

@@ -21,7 +21,7 @@ const question = (at: number) => ({
   stream_options: { include_usage: true },
 })
 
-/** So many streams, each of which has begun to speak; `ends` resolves with what each came to. */
+/** Starts `count` streams and waits until each has sent chunks; `ends` resolves with the outcome of each. */
 async function streams(server: Served, count: number) {
   const client = agent(server)
   let begun = 0
@@ -92,7 +92,7 @@ test('what outlasts its grace is cut off, visibly, and the program ends well', a
   expect(server.lines().map(({ outcome }) => outcome)).toEqual(['aborted', 'aborted', 'aborted'])
 })
 
-test('connections that say nothing keep nobody waiting', async () => {
+test('silent connections do not delay the end of the server', async () => {
   const server = await serve(cleanup, { upstream: upstream.baseURL, flags: ['--grace', '60'] })
   const silent = await connected(server.port)
   silent.on('error', () => undefined)

@@ -61,7 +61,7 @@ test('who leaves before the answer stops upstream', async () => {
 
 const MIB = 1024 * 1024
 
-/** An upstream that says 128 MiB to whoever asks, as fast as it is read; `sent`: how much it got rid of, by request. */
+/** Starts an upstream that answers each request with 128 MiB as fast as they are read; `sent`: bytes by request. */
 async function verbose() {
   const sent: number[] = []
   const delta = { content: 'a'.repeat(64 * 1024) }
@@ -88,7 +88,7 @@ async function verbose() {
   return { baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, sent }
 }
 
-test('of an answer that nobody reads only so much is fetched, and all of it once somebody does', {
+test('an answer that no client reads is fetched up to a bound, and whole once a client reads it', {
   timeout: 60_000,
 }, async () => {
   const { baseURL, sent } = await verbose()

@@ -5,7 +5,7 @@ import { conversions } from './foreign.ts'
 const example = fileURLToPath(new URL('../fixtures/conversions.ts', import.meta.url))
 const config = fileURLToPath(new URL('../../tsconfig.json', import.meta.url))
 
-test('nothing that may be an object is turned into text or a number: foreign JSON may hold a toString that is none', () => {
+test('nothing that may be an object is turned into text or a number: foreign JSON may hold a toString that is no function', () => {
   expect(conversions(config, /\/packages\/(gateway|ops)\/src\//)).toEqual([])
 }, 60_000)
 

@@ -17,8 +17,8 @@ const PRIMITIVE =
   ts.TypeFlags.EnumLike
 
 /**
- * Finds `String(x)`, `Number(x)`, `BigInt(x)`, `${x}`, `x + ''` and unary plus on anything that may be an object: JSON that
- * somebody else wrote may hold `{ "toString": 1 }`, on which each of them throws.
+ * Finds `String(x)`, `Number(x)`, `BigInt(x)`, `${x}`, `x + ''` and unary plus on anything that may be an object: foreign
+ * JSON may hold `{ "toString": 1 }`, on which each of them throws.
  */
 export function conversions(config: string, within: RegExp, more: string[] = []): Conversion[] {
   const { config: json } = ts.readConfigFile(config, (path) => readFileSync(path, 'utf8'))

@@ -133,7 +133,7 @@ test('a table of millionths becomes one of billionths: rows, tiles and rights ar
   ).toMatchObject({ code: '42501' })
 }, 60_000)
 
-test("a view of somebody's own is in the way of the change, which then changes nothing", async () => {
+test("a user's own view blocks the migration, which then changes nothing", async () => {
   const own = opened(await startSupabase())
   await own.sql(TO_MILLIONTHS)
   await own.sql('create view mine as select cost_usd from llm_usage')

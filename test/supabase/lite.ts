@@ -35,7 +35,7 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
     jwt_secret: keys.signing,
   }
   const app = new App({ connection, auth, api: { schemas: ['public'] } })
-  // Once it sees row level security, this server grants everything to everybody. It does so now, not to our tables later.
+  // On its first row level security, this server grants all rights to all roles: here, and not on the tables under test.
   await driver.exec('create table first (id int); alter table first enable row level security')
   await app.fetch(new Request('http://localhost/rest/v1/first', { headers: { apikey: keys.secret } }))
   await driver.exec('drop table first')

@@ -32,7 +32,7 @@ function versionsIn(directory: string, named = /^\d+$/): string[] {
   }
 }
 
-/** Installs a server where that is allowed, which is on Debian, as root. `undefined`: there is none. */
+/** Installs a server where that is allowed, which is on Debian, as root. `undefined`: no server is available. */
 export function ensurePostgres(): string | undefined {
   const there = programs()
   if (there !== undefined) return there

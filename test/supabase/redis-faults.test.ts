@@ -120,7 +120,7 @@ test('with Supabase and Redis both gone rows wait in the process, and arrive thr
   await expectAll(it)
 })
 
-test('a Redis that hangs holds nobody up', async () => {
+test('a Redis that hangs delays no call', async () => {
   redis = await startRedis()
   const it = await gateway()
   await calls(it, 5)

@@ -162,14 +162,14 @@ test.each(['refuse', 'hang', 'error', 'lose'] as const)(
     await supabase.become(fault)
     const record = await asking(it, REWORDED)
     expect(record).toMatchObject({ cache: 'miss', status: 'ok' })
-    // Now it is known: nobody waits for it.
+    // The failure is known now: no call waits for Supabase.
     const requests = await supabase.requests()
     expect(await asking(it, `${REWORDED} Thanks!`)).toMatchObject({ cache: 'miss', status: 'ok' })
     expect((await supabase.requests()) - requests).toBeLessThanOrEqual(2)
   },
 )
 
-test('nobody but the secret key reads or writes entries, or asks what is near', async () => {
+test('only the secret key reads or writes entries, or searches for neighbours', async () => {
   await asking(await gateway(), ORIGINAL)
   for (const role of ['anon', 'authenticated', 'llm_dashboard'] as const) {
     const client = supabase.as(role)

@@ -27,7 +27,7 @@ export type Supabase = {
   /** Runs the migrations of packages/infra, in order. */
   migrate: () => Promise<void>
   become: (fault: Fault) => Promise<void>
-  /** Requests so far. */
+  /** Returns the number of requests since the start. */
   requests: () => Promise<number>
   close: () => Promise<void>
 }

@@ -62,7 +62,7 @@ test('every call is one row, as its record says, with nothing of what was asked 
   expect(written).not.toContain(choices[0]?.message.content)
 })
 
-test('a cost that nobody knows is null, not 0', async () => {
+test('an unknown cost is null, not 0', async () => {
   const policy = { models: { mystery: {} }, routing: { default: 'mystery', escalate: false as const } }
   const { client } = await setup({ supabase: there(), policy })
   await client.chat.completions.create({ ...ask('x'), model: 'mystery' })

@@ -1,4 +1,5 @@
 export type { SharedCacheStats } from './cache/redis-store.ts'
+export type { PurgeFilter } from './cache-entry/purge-filter.ts'
 export { createGatewayClient, type GatewayClient } from './client.ts'
 export type { CrossProcessStats } from './coalesce/cross-process.ts'
 export type { CoalesceOptions, ExactCacheOptions, GatewayOptions } from './config/options.ts'
@@ -20,7 +21,6 @@ export type {
 export type { Attempt, CacheState, CallRecord, SemanticResult } from './core/record.ts'
 export type { RefusalCode } from './core/refusal.ts'
 export type { Usage } from './core/usage.ts'
-export type { PurgeFilter } from './entry/purge-filter.ts'
 export type { GatewayControls } from './gateway/controls.ts'
 export { createGateway, type Gateway } from './gateway/gateway.ts'
 export type { Stats } from './gateway/stats.ts'

@@ -97,7 +97,7 @@ export async function measureCalls(entries: number, calls: number): Promise<stri
       { found: times.exactOn, client: on },
       { found: times.exactOff, client: off },
     ]
-    // Whoever goes first finds the processor's caches full of something else.
+    // The first client of a round finds other data in the processor's caches, so the order alternates.
     for (const { found, client } of call % 2 === 0 ? exact : exact.toReversed())
       list(found).push(await timed(() => client.chat.completions.create(asked(question(0)))))
   }

@@ -35,7 +35,7 @@ export async function measureIndex(count: number, dims: number, rounds: number):
   const times = { brute: [] as number[], flat: [] as number[], graph: [] as number[] }
   let [flatRight, graphRight] = [0, 0]
   for (let round = -WARM_UP; round < rounds; round += 1) {
-    // Somebody asks again, in other words.
+    // The query is a stored vector, turned: the same question in other words.
     const query = turned(kept[(round + WARM_UP) % kept.length] ?? next(), 0.3)
     let brute: number | undefined
     const bruteTime = timed(() => {

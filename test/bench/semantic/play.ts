@@ -30,7 +30,7 @@ const nothing = (asked: number): Outcome => ({
   judgements: 0,
 })
 
-/** The decision on fixed terms, by groups that somebody who knows all answers has made. */
+/** The decision on fixed terms, with answer groups made from the known intents. */
 export type Fixed = Pick<DecisionTerms, 'threshold' | 'minConfidence' | 'calibration'> & {
   guards: readonly GuardName[]
 }
@@ -82,8 +82,8 @@ export type Product = {
 const SCHOOL = { agent: 'agent', name: 'agent', secret: Buffer.alloc(0) }
 
 /**
- * The gateway's own learner, from its first question on: it decides, has answers judged by somebody who knows them all,
- * makes its groups, and moves its bars.
+ * Runs the gateway's own learner from its first question on: it decides, has answers judged by an oracle that knows the
+ * intents, forms answer groups, and moves its thresholds.
  */
 export async function playProduct(
   stream: Stream,

@@ -63,7 +63,7 @@ export async function latencies(
   return times
 }
 
-/** So many at a time, for so long. */
+/** Sends calls over `atOnce` connections for `forMs` milliseconds. */
 export async function load(side: Side, kind: Kind, atOnce: number, forMs: number): Promise<Load> {
   const wires = await Promise.all(Array.from({ length: atOnce }, () => dial(side.port)))
   const ms: number[] = []

@@ -18,7 +18,7 @@ export type Side = {
   key: string
   /** Whether these headers are those of an answer from its cache. */
   isHit: (head: string) => boolean
-  /** `undefined`: it is none of those that are compared, or this system does not tell. */
+  /** `undefined`: the process is not measured, or the operating system does not report its usage. */
   usage: () => Usage | undefined
   close: () => Promise<void>
 }
@@ -50,7 +50,7 @@ export const bare = (port: number): Side => ({
 export async function serve(upstream: string, redis: RedisServer): Promise<Side> {
   const folder = mkdtempSync(join(tmpdir(), 'llm-gateway-bench-'))
   writeFileSync(join(folder, 'policy.json'), JSON.stringify(policy))
-  // Its access log is written, as it is in earnest, and read by nobody.
+  // The access log is written, as in production; the benchmark does not read it.
   const log = openSync(join(folder, 'log'), 'w')
   const args = ['serve', '--port', '0', '--policy', join(folder, 'policy.json'), '--upstream', upstream]
   const child = spawn(process.execPath, [BIN, ...args], {

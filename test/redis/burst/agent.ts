@@ -4,7 +4,7 @@ import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
 export type Setting = { baseURL: string; gateway: GatewayOptions }
 
 export type Order =
-  /** So many calls at one moment; `stalls`: meanwhile the event loop is blocked, again and again. */
+  /** Starts `calls` calls at one moment; `stalls`: blocks the event loop repeatedly in the meantime. */
   { id: number; calls: number; stalls?: boolean } | { id: number; stats: true } | { id: number; end: true }
 
 export type Report = {

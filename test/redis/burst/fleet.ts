@@ -57,7 +57,7 @@ export type Agent = {
   end: () => Promise<void>
 }
 
-/** So many processes with nothing in common but Redis and upstream. */
+/** Starts `size` processes that share only Redis and upstream. */
 export function startAgents(
   size: number,
   redis: string,

@@ -59,7 +59,7 @@ export async function startFleet(url: string, size: number) {
       for (const [child, listen] of listeners) child.off('message', listen)
       return { calls: [...calls.values()], done }
     },
-    /** kill -9: what they held, nobody settles. */
+    /** Sends SIGKILL: the holds of the killed processes stay unsettled. */
     async kill(count: number) {
       const victims = children.filter((child) => child.connected).slice(0, count)
       const gone = victims.map((child) => new Promise((resolve) => child.once('exit', resolve)))

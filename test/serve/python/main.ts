@@ -13,7 +13,7 @@ import { createCleanup, fake, KEYS, serve, UPSTREAM_KEY } from '../kit.ts'
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const cleanup = createCleanup()
 
-/** A throw-away environment with the pinned client; or why there is none. */
+/** Creates a temporary environment with the pinned client; `missing`: why that failed. */
 function environment(): { python: string } | { missing: string } {
   const folder = mkdtempSync(join(tmpdir(), 'llm-gateway-python-'))
   cleanup.after(() => rmSync(folder, { recursive: true }))

@@ -1,4 +1,4 @@
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { Call, Handler, Stage } from '../core/call.ts'
 import type { NanoUsd } from '../core/money.ts'
 import type { Ending } from '../core/recording.ts'

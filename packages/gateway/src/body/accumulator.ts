@@ -5,11 +5,11 @@ import { type Answer, MAX_ANSWER_CHARS, type ObservedAnswer } from '../core/reco
 import { isUnwieldy } from '../util/json-limits.ts'
 import type { ChunkLog, Entry } from './chunk-log.ts'
 import { mayTellUsage } from './chunks.ts'
-import { createEdges } from './edges.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
 import { isWholeUsage, serviceTier, usageFrom } from './usage.ts'
-import { createWritten, writeWhole } from './written.ts'
+import { createEdges } from './usage-at-edges.ts'
+import { createWritten, writeWhole } from './written-text.ts'
 
 export type AnswerAccumulator = ReturnType<typeof createAccumulator>
 

@@ -4,7 +4,7 @@ import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
 import { sureOfChat } from './streamable.ts'
-import { type WrittenText, writeAll } from './written.ts'
+import { type WrittenText, writeAll } from './written-text.ts'
 
 /** Chat completions: `chat.completion` whole, `chat.completion.chunk` streamed. */
 export const chat: Format = {

@@ -11,7 +11,7 @@ import {
 } from '../core/json.ts'
 import { MAX_ANSWER_CHARS } from '../core/recording.ts'
 import { isUnwieldy } from '../util/json-limits.ts'
-import { sureOfNumbers } from './exact.ts'
+import { sureOfNumbers } from './exact-numbers.ts'
 import type { SseEvent } from './sse.ts'
 import { own, set, sure, text, whereSure } from './sure.ts'
 

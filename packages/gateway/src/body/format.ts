@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/json.ts'
 import type { SseEvent } from './sse.ts'
-import type { WrittenText } from './written.ts'
+import type { WrittenText } from './written-text.ts'
 
 /** How one operation's answers look whole and streamed, and how each is converted to the other. */
 export type Format = {

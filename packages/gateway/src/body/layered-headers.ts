@@ -1,4 +1,4 @@
-import { sealed } from './sealed.ts'
+import { sealed } from './immutable-headers.ts'
 
 /**
  * Collects the headers of an answer: the gateway's over those of upstream, which are not copied. Native Headers check and

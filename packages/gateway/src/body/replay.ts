@@ -4,7 +4,7 @@ import type { Operation } from '../core/operation.ts'
 import type { Ending, Recording, View } from '../core/recording.ts'
 import type { MeteredUsage } from '../core/usage.ts'
 import { bufferedResponse } from './buffered-response.ts'
-import { sureOfNumbers } from './exact.ts'
+import { sureOfNumbers } from './exact-numbers.ts'
 import { formats } from './formats.ts'
 import { layeredHeaders } from './layered-headers.ts'
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import type { CacheEntry } from '../entry/entry.ts'
-import { createGenerations } from '../entry/epoch.ts'
-import { matches } from '../entry/purge-filter.ts'
+import type { CacheEntry } from '../cache-entry/entry.ts'
+import { createGenerations } from '../cache-entry/epoch.ts'
+import { matches } from '../cache-entry/purge-filter.ts'
 import type { CacheStore } from './store.ts'
 
 /** Estimated size of an entry besides its text, in bytes: key, headers, bookkeeping. */

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { parseObject } from '../core/json.ts'
-import { decode, encode } from '../entry/codec.ts'
-import type { CacheEntry } from '../entry/entry.ts'
+import { decode, encode } from '../cache-entry/codec.ts'
+import type { CacheEntry } from '../cache-entry/entry.ts'
 import {
   createStamps,
   epochWith,
@@ -11,10 +10,11 @@ import {
   stampFrom,
   stampsIn,
   tagIn,
-} from '../entry/epoch.ts'
-import type { PurgeFilter } from '../entry/purge-filter.ts'
-import { createPut, restoreStamps, stampKeysOf, stampPurge } from '../entry/put.ts'
-import { asOf, createPurgeHistory } from '../entry/remembered.ts'
+} from '../cache-entry/epoch.ts'
+import type { PurgeFilter } from '../cache-entry/purge-filter.ts'
+import { createPut, restoreStamps, stampKeysOf, stampPurge } from '../cache-entry/put.ts'
+import { asOf, createPurgeHistory } from '../cache-entry/remembered-purges.ts'
+import { parseObject } from '../core/json.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { createMemoryBudget } from '../redis/memory-budget.ts'

@@ -1,7 +1,7 @@
+import type { CacheEntry } from '../cache-entry/entry.ts'
+import { hit } from '../cache-entry/hit.ts'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
-import type { CacheEntry } from '../entry/entry.ts'
-import { hit } from '../entry/hit.ts'
 import { keysOf } from '../fingerprint/key.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { CacheEntry } from '../entry/entry.ts'
-import type { Epoch } from '../entry/epoch.ts'
-import type { PurgeFilter } from '../entry/purge-filter.ts'
+import type { CacheEntry } from '../cache-entry/entry.ts'
+import type { Epoch } from '../cache-entry/epoch.ts'
+import type { PurgeFilter } from '../cache-entry/purge-filter.ts'
 
 /** Options of a write. */
 export type WriteOptions = {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { ATTRIBUTES_END, mayMatch } from '../entry/codec.ts'
-import type { PurgeFilter } from '../entry/purge-filter.ts'
+import { ATTRIBUTES_END, mayMatch } from '../cache-entry/codec.ts'
+import type { PurgeFilter } from '../cache-entry/purge-filter.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { primariesOf } from '../redis/nodes.ts'

@@ -1,4 +1,4 @@
-import { foreignView } from '../body/foreign.ts'
+import { foreignView } from '../body/foreign-view.ts'
 import type { Call, Handler, Stage } from '../core/call.ts'
 import { withoutResponse } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'

@@ -8,7 +8,7 @@ import { type LitellmSettings, litellmSettingsOf } from '../litellm/options.ts'
 import { loadPolicy } from '../policy/load.ts'
 import type { RedisClient } from '../redis/connect.ts'
 import { type SemanticSettings, semanticSettings, withMode } from '../semantic/options.ts'
-import { builtInSinks, type CreateSink } from '../sinks/backends.ts'
+import { builtInSinks, type CreateSink } from '../sinks/built-in.ts'
 import type { Sink } from '../sinks/sink.ts'
 import {
   type ExactCacheOptions,

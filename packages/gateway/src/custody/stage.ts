@@ -1,4 +1,4 @@
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { Call, Stage } from '../core/call.ts'
 import { originOf, strayKey, withAuthorization } from '../egress/egress.ts'
 import type { KeyProvider } from './key-provider.ts'

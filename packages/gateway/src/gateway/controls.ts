@@ -1,5 +1,5 @@
+import { checkPurge, type PurgeFilter } from '../cache-entry/purge-filter.ts'
 import type { Policy } from '../core/policy.ts'
-import { checkPurge, type PurgeFilter } from '../entry/purge-filter.ts'
 import type { SemanticAdmin } from '../semantic/store/port.ts'
 import { allKeptAlive, keptAlive } from '../util/keep-alive.ts'
 import { deadlineOf } from '../util/timers.ts'

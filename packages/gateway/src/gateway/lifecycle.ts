@@ -1,7 +1,7 @@
 import type { Recorder } from '../account/recorder.ts'
 import type { CacheStore } from '../cache/store.ts'
+import type { createSinks } from '../sinks/fan-out.ts'
 import type { Sink } from '../sinks/sink.ts'
-import type { createSinks } from '../sinks/sinks.ts'
 import type { DeferredQueue } from '../util/deferred.ts'
 import { type Fault, guarded } from '../util/faults.ts'
 import { settlesWithin } from '../util/timeout.ts'

@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.ts'
 import type { Observer } from '../core/observer.ts'
-import type { createSinks } from '../sinks/sinks.ts'
+import type { createSinks } from '../sinks/fan-out.ts'
 import { detached, type Fault, guarded } from '../util/faults.ts'
 import type { Hooks } from './hooks.ts'
 import type { LazySemanticCache } from './lazy-semantic.ts'

@@ -1,5 +1,5 @@
 import type { CacheStore } from '../cache/store.ts'
-import type { PurgeFilter } from '../entry/purge-filter.ts'
+import type { PurgeFilter } from '../cache-entry/purge-filter.ts'
 import type { LazySemanticCache } from './lazy-semantic.ts'
 
 /**

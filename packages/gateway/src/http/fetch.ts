@@ -1,4 +1,4 @@
-import { refusalResponse } from '../body/refuse.ts'
+import { refusalResponse } from '../body/refusal-response.ts'
 import { textOfRequest } from '../body/request-text.ts'
 import type { Call, Handler } from '../core/call.ts'
 import { FAULT, FAULT_AFTER, type Refusal } from '../core/refusal.ts'
@@ -14,8 +14,8 @@ import { type ParsedText, PREPARSED } from './preparsed.ts'
 import { type ClientBinding, createCall } from './request.ts'
 import { type HeadDeps, type RequestHead, readHead } from './request-head.ts'
 import { respond } from './respond.ts'
-import { maySendUnexamined } from './unexamined.ts'
-import { unreadRefusal } from './unread.ts'
+import { maySendUnexamined } from './send-after-fault.ts'
+import { unreadRefusal } from './unread-body.ts'
 
 export type FetchParts = HeadDeps & {
   /** The pipeline. */

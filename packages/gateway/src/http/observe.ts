@@ -1,5 +1,5 @@
 import type { RecordDirectCall } from '../account/direct-call.ts'
-import { recordResponse } from '../body/record.ts'
+import { recordResponse } from '../body/record-response.ts'
 import { textOfRequest } from '../body/request-text.ts'
 import { fromResponse } from '../body/upstream-response.ts'
 import type { CompiledPolicy } from '../config/compiled-policy.ts'

@@ -1,6 +1,6 @@
 import type { Counters } from '../account/counters.ts'
 import { passThroughRecord } from '../account/pass-through-record.ts'
-import { refusalResponse } from '../body/refuse.ts'
+import { refusalResponse } from '../body/refusal-response.ts'
 import { detachCallState } from '../core/call-state.ts'
 import type { Observer } from '../core/observer.ts'
 import { FAULT, type Refusal } from '../core/refusal.ts'
@@ -11,7 +11,7 @@ import type { FinishObservation, ObserveDirectCall, ObservedOutcome } from './ob
 import { planPassThrough } from './pass-through-plan.ts'
 import type { ClientBinding } from './request.ts'
 import { type HeadDeps, type RequestHead, readHead } from './request-head.ts'
-import { maySendUnexamined } from './unexamined.ts'
+import { maySendUnexamined } from './send-after-fault.ts'
 
 export type PassThrough = ReturnType<typeof createPassThrough>
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { recordResponse } from '../body/record.ts'
+import { recordResponse } from '../body/record-response.ts'
 import { fromResponse } from '../body/upstream-response.ts'
 import type { Call } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'

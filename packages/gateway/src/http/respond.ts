@@ -1,6 +1,6 @@
 import { cacheState } from '../account/recorder.ts'
 import { addable } from '../body/buffered-response.ts'
-import { refusalResponse } from '../body/refuse.ts'
+import { refusalResponse } from '../body/refusal-response.ts'
 import type { Call } from '../core/call.ts'
 import { formatUsd } from '../core/money.ts'
 import { FAULT_AFTER } from '../core/refusal.ts'

@@ -1,4 +1,4 @@
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { Stage } from '../core/call.ts'
 
 /** Refuses callers whose claimed identity is not proven. */

@@ -1,4 +1,4 @@
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import { withBody } from '../body/with-body.ts'
 import type { Call, Handler } from '../core/call.ts'
 import { type JsonObject, parseObject } from '../core/json.ts'

@@ -1,4 +1,4 @@
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { Stage } from '../core/call.ts'
 import type { LimitedLog } from '../core/log-codes.ts'
 import { keysOf } from '../fingerprint/key.ts'

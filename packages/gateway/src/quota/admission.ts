@@ -1,4 +1,4 @@
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { Call } from '../core/call.ts'
 import { abortedReply, type Reply } from '../core/reply.ts'
 import { type Answer, createPriorityQueue, type PriorityQueue } from '../queue/priority-queue.ts'

@@ -1,4 +1,4 @@
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { Call, Stage } from '../core/call.ts'
 import type { NanoUsd } from '../core/money.ts'
 import type { Reply } from '../core/reply.ts'

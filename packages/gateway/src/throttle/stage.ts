@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { errorCode } from '../body/error-code.ts'
-import { refuse } from '../body/refuse.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { Call, Handler, Stage } from '../core/call.ts'
 import { abortedReply, type Reply } from '../core/reply.ts'
 import { type Answer, createPriorityQueue, type PriorityQueue } from '../queue/priority-queue.ts'

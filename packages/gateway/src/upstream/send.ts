@@ -1,6 +1,6 @@
 import { editTopLevel, orderTopLevel } from '../body/json-edit.ts'
-import { recordResponse } from '../body/record.ts'
-import { refuse } from '../body/refuse.ts'
+import { recordResponse } from '../body/record-response.ts'
+import { refuse } from '../body/refusal-response.ts'
 import type { UpstreamResponse } from '../body/upstream-response.ts'
 import type { Call } from '../core/call.ts'
 import { type Json, object } from '../core/json.ts'

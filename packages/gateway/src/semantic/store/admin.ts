@@ -1,4 +1,4 @@
-import { matches, type PurgeFilter } from '../../entry/purge-filter.ts'
+import { matches, type PurgeFilter } from '../../cache-entry/purge-filter.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import type { Sealed } from './codec.ts'
 import type { EntryHandle, EntryRef, EntrySource, SemanticEntry, StoreAdmin } from './port.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { CacheEntry } from '../../entry/entry.ts'
+import type { CacheEntry } from '../../cache-entry/entry.ts'
 import type { Partition } from '../query/partition.ts'
 import { seal, unseal } from './codec.ts'
 

@@ -1,5 +1,5 @@
-import { decode, encode } from '../../entry/codec.ts'
-import type { CacheEntry } from '../../entry/entry.ts'
+import { decode, encode } from '../../cache-entry/codec.ts'
+import type { CacheEntry } from '../../cache-entry/entry.ts'
 import { isSigned, SIGNATURE_BYTES, signatureOf } from '../../util/signature.ts'
 import type { Partition } from '../query/partition.ts'
 import type { Generation } from './generations.ts'

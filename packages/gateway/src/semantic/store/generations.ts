@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { tagIn } from '../../entry/epoch.ts'
+import { tagIn } from '../../cache-entry/epoch.ts'
 import type { RedisConnection } from '../../redis/connection.ts'
 import { PINNED_MS } from './pinned.ts'
 

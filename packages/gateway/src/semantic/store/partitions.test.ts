@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { CacheEntry } from '../../entry/entry.ts'
+import type { CacheEntry } from '../../cache-entry/entry.ts'
 import { createPartitions } from './partitions.ts'
 
 const usage = { input: 1, cachedInput: 0, audioInput: 0, output: 1, reasoning: 0, audioOutput: 0 }

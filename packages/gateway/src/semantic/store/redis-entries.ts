@@ -1,5 +1,5 @@
-import { createStamps, type Stamps, stampFrom, tagIn } from '../../entry/epoch.ts'
-import { createPut, stampKeysOf } from '../../entry/put.ts'
+import { createStamps, type Stamps, stampFrom, tagIn } from '../../cache-entry/epoch.ts'
+import { createPut, stampKeysOf } from '../../cache-entry/put.ts'
 import type { RedisConnection } from '../../redis/connection.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import { createMemoryBudget } from '../../redis/memory-budget.ts'

@@ -1,31 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Call } from '../core/call.ts'
 import type { Ending, Recording } from '../core/recording.ts'
-import type { Refusal, RefusalCode } from '../core/refusal.ts'
+import { type Refusal, type RefusalCode, STATUS } from '../core/refusal.ts'
 import type { Reply } from '../core/reply.ts'
 import { UNBILLED } from '../core/usage.ts'
 import { bufferedResponse } from './buffered-response.ts'
 import { layeredHeaders } from './layered-headers.ts'
-
-const STATUS = {
-  gateway_rpm_exceeded: 429,
-  gateway_tpm_exceeded: 429,
-  gateway_daily_usd_exceeded: 429,
-  gateway_queue_full: 429,
-  gateway_unknown_key: 401,
-  gateway_agent_off: 403,
-  gateway_key_not_sealed: 401,
-  gateway_custody_unavailable: 503,
-  gateway_key_strays: 403,
-  gateway_model_not_allowed: 403,
-  gateway_cost_unbounded: 403,
-  gateway_quota_unavailable: 503,
-  gateway_not_cached: 504,
-  gateway_pass_through_refused: 403,
-  gateway_body_unreadable: 400,
-  gateway_body_too_large: 413,
-  gateway_fault: 500,
-} as const satisfies Record<RefusalCode, number>
 
 const TYPE: Record<(typeof STATUS)[RefusalCode], string> = {
   400: 'invalid_request_error',

@@ -3,11 +3,11 @@ import type { Call } from '../core/call.ts'
 import { isSet, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { type Answer, MAX_ANSWER_CHARS } from '../core/recording.ts'
-import { hasAllChoices } from './asked/chat.ts'
-import { hasAllTexts } from './asked/completions.ts'
-import { isNested } from './asked/depth.ts'
-import { hasAllVectors } from './asked/embeddings.ts'
-import { hasAllItems } from './asked/responses.ts'
+import { hasAllChoices } from './completeness/chat.ts'
+import { hasAllTexts } from './completeness/completions.ts'
+import { isNested } from './completeness/depth.ts'
+import { hasAllVectors } from './completeness/embeddings.ts'
+import { hasAllItems } from './completeness/responses.ts'
 
 /** Per operation: whether an answer fits its request. */
 const FITS_REQUEST: Record<Operation, (body: JsonObject, answer: JsonObject) => boolean> = {

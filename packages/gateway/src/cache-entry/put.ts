@@ -6,7 +6,7 @@ import { createScript } from '../redis/script.ts'
 import { FUTURE_MS, type Stamped, type Stamps, stampFrom, tagIn, tagsOf } from './epoch.ts'
 import type { PurgeFilter } from './purge-filter.ts'
 import putSource from './put.lua'
-import raiseSource from './raise.lua'
+import raiseSource from './raise-stamp.lua'
 
 /** Stamps outlive every answer that is bound to them; each store extends their life. */
 const STAMP_MS = 60 * 86_400_000
