@@ -4,7 +4,7 @@ import type { Load, ReplicaState, Reserved, ServerState, Settled } from './proto
 type Team = {
   news: ServerState
   heard: Load
-  /** Time at which `heard` was received, by this process's monotonic clock, in milliseconds. */
+  /** Time at which `heard` was received, by the local monotonic clock, in milliseconds. */
   heardAt: number
   clock: number | undefined
   /** Highest number of processes that Redis has answered; 0: none. */

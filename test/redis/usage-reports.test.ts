@@ -29,7 +29,7 @@ function newWorld(processes: number, bound: Partial<Limits>, leased: number) {
   worlds += 1
   const world = createWorld(
     redis.admin,
-    `tabs ${worlds}`,
+    `reports ${worlds}`,
     limits({ ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased } }),
   )
   for (let at = 0; at < processes; at += 1) world.join()
