@@ -28,9 +28,9 @@ const RUN_BY_CALLER = new Set([
 
 /** Returns the upper bounds of the tools that upstream runs for a call, or the reason why there are none. */
 export function hostedIn(call: Call): Hosted | Unbounded {
-  const { operation, body, policy: rules } = call
+  const { operation, body, policy } = call
   if (operation === 'embeddings' || operation === 'completions') return NONE
-  const { fees, maxToolCalls: most } = rules.policy.hostedTools ?? {}
+  const { fees, maxToolCalls: most } = policy.policy.hostedTools ?? {}
   const tools = hostedTools(body)
   if (searches(call) && tools.length === 0)
     return { passes: 1, calls: 1, feeUsd: feeOf({ type: 'chat_search' }, fees) ?? 0 }

@@ -70,8 +70,8 @@ const NO_FEES = { usd: 0, exact: true }
 
 /** Returns the fees besides tokens, in billionths of a dollar; `undefined` if the answer does not show all of them. */
 function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | undefined {
-  const { operation, body, policy: rules } = call
-  const { fees } = rules.policy.hostedTools ?? {}
+  const { operation, body, policy } = call
+  const { fees } = policy.policy.hostedTools ?? {}
   const search = fees?.chat_search
   if (searches(call)) return search === undefined ? undefined : { usd: nanoUsd(search), exact: true }
   if (operation !== 'responses') return NO_FEES

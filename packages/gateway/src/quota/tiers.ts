@@ -46,12 +46,12 @@ export function createProjectTiers() {
 
   return {
     of(call: Call): Tiers {
-      const { operation, policy: rules } = call
+      const { operation, policy } = call
       // A call that requests a cheaper tier may be served and billed at the usual one.
       const asked = tierAsked(call)
       if (asked !== undefined) return { asked: ['default', asked], assumed: [] }
       if (operation === 'embeddings' || operation === 'completions') return USUAL
-      const { defaultServiceTier } = rules.policy
+      const { defaultServiceTier } = policy.policy
       if (defaultServiceTier !== undefined) return { asked: DEFAULT, assumed: [defaultServiceTier] }
       const key = keyOf(call)
       const { urgent = false, usual = 0 } = known.get(key) ?? {}

@@ -25,8 +25,8 @@ export type Worst = {
  * every tool call that upstream may run. Only bounds are used, no estimates.
  */
 export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
-  const { operation, body, model, policy: rules, outbound } = call
-  const { prices, policy } = rules
+  const { operation, body, model, outbound } = call
+  const { prices, policy } = call.policy
   const { worstUsd } = policy.hostedTools ?? {}
   const hosted = hostedIn(call)
   const unbounded = 'why' in hosted ? hosted : undefined
