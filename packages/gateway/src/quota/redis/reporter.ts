@@ -112,7 +112,7 @@ export function createReporter(
     return true
   }
 
-  /** Returns the report for the next command; `undefined` if there is none to send, or another command carries it. */
+  /** Returns the report for the next command; `undefined` if no report is pending, or another command carries it. */
   function take(name: string): UsageReport | undefined {
     const team = teams.get(name)
     if (team === undefined || team.isInFlight) return undefined
