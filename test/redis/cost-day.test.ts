@@ -182,11 +182,22 @@ test('a day on which the work of upstream is not fully known: known costs agree,
   }
 }, 60_000)
 
+/** Each call asks Redis: none is admitted by a lease. */
+const unleased = {
+  ...policy,
+  teams: Object.fromEntries(
+    Object.entries(policy.teams ?? {}).map(([team, limits]) => [
+      team,
+      { ...limits, onRedisUnavailable: { leased: 0 } },
+    ]),
+  ),
+}
+
 test('a call that is given up while the quota is asked never leaves, and costs nothing anywhere', async () => {
   const redis = opened(await startRedis())
   const gateway = {
     agent: 'ann',
-    policy,
+    policy: unleased,
     redis: redis.url,
     deadlines: { redisMs: 400 },
     cache: false as const,

@@ -1,4 +1,4 @@
-import { errorText, isInstance, messageOf } from '../util/error-text.ts'
+import { errorText, messageOf } from '../util/error-text.ts'
 import type { Delivery, Report } from './sink.ts'
 
 /** Longest text taken from a sink's `reason`, in characters. */
@@ -36,24 +36,6 @@ export function checkedDelivery(given: unknown, batch: readonly Report[]): Check
   if (checked.retry.size + checked.rejected + checked.spilled > known.size)
     throw new InvalidDelivery(`the sink tells of more reports than the ${known.size} that it was given`)
   return checked
-}
-
-/**
- * Returns `checkedDelivery`; `undefined` after a fault of the gateway itself, which `failed` receives: then it is only
- * known that the sink had the batch.
- */
-export function knownDelivery(
-  given: unknown,
-  batch: readonly Report[],
-  failed: (error: unknown) => void,
-): CheckedDelivery | undefined {
-  try {
-    return checkedDelivery(given, batch)
-  } catch (error) {
-    if (isInstance(error, InvalidDelivery)) throw error
-    failed(error)
-    return undefined
-  }
 }
 
 type Fields = { [Name in keyof Delivery]?: unknown }

@@ -1,11 +1,12 @@
 import type { LogCode } from '../core/log-codes.ts'
+import { isInstance } from '../util/error-text.ts'
 import { attempt, callHook, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
-import { type CheckedDelivery, knownDelivery } from './delivery.ts'
+import { type CheckedDelivery, checkedDelivery, InvalidDelivery } from './delivery.ts'
 import { exitPauseMs, resumeDeliveries, watchedForExit } from './exit-flush.ts'
 import { errorSummary, isDeliveryError, resultOrAbort } from './final-error.ts'
 import { createPace, retryDelayMs } from './pace.ts'
-import type { QueuedReport, SinkQueueOptions } from './queued-report.ts'
+import { countBeyond, type QueuedReport, type SinkQueueOptions } from './queued-report.ts'
 import { DeliveryError, type Report, type Sink } from './sink.ts'
 import { spilledOf } from './spilled.ts'
 import { lossOf, newStats, type SinkStats } from './stats.ts'
@@ -49,17 +50,10 @@ export function createSinkQueue(
     if (sending === undefined) schedule()
   }
 
-  /** Drops an eighth at a time, so that a full queue is not shifted for every report. */
   function dropOldest() {
-    let gone = 0
-    while (
-      gone < queue.length - 1 &&
-      (queue.length - gone > maxReports * 0.875 || bytes > maxBytes * 0.875)
-    ) {
-      bytes -= queue[gone]?.bytes ?? 0
-      gone += 1
-    }
-    drop(queue.splice(0, gone), `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
+    const gone = queue.splice(0, countBeyond(queue, bytes, { maxReports, maxBytes }))
+    for (const { bytes: held } of gone) bytes -= held
+    drop(gone, `more than ${maxReports} calls or ${maxBytes} bytes are waiting`)
   }
 
   function drop(gone: QueuedReport[], why: string) {
@@ -131,7 +125,7 @@ export function createSinkQueue(
     const abort = new AbortController()
     abortDelivery = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
     const deadline = pace.deadlineMs(due.length)
-    let expired = false
+    let [expired, isAnswered] = [false, false]
     const expire = () => {
       expired = true
       abortDelivery(`no answer within ${deadline} ms`)
@@ -143,10 +137,10 @@ export function createSinkQueue(
     try {
       const reports = due.map((pending) => pending.report())
       const answer: unknown = await resultOrAbort(sink.deliver(reports, abort.signal), abort.signal)
-      const delivery = knownDelivery(answer, reports, (error) => fault(error, name))
+      isAnswered = true
+      const delivery = checkedDelivery(answer, reports)
       bytes -= held
       // Reports the sink has accepted are never sent again, even if counting them fails.
-      if (delivery === undefined) return dropUncounted(due)
       let isCounted = false
       const counted = () => {
         isCounted = true
@@ -163,6 +157,12 @@ export function createSinkQueue(
       )
       return delivery.retry.size < due.length
     } catch (error) {
+      // A fault of the gateway after the sink had the batch: sent again, it could arrive twice.
+      if (isAnswered && !isInstance(error, InvalidDelivery)) {
+        bytes -= held
+        fault(error, name)
+        return dropUncounted(due)
+      }
       if (isDeliveryError(error)) {
         if (error.unsure) for (const pending of due) pending.unsure = true
         queue = [...due, ...queue]

@@ -25,3 +25,21 @@ export type SinkQueueOptions = {
   /** Called with `true` when reports become pending, with `false` when none are left. */
   onPendingChange: (holds: boolean) => void
 }
+
+/**
+ * Returns how many of the oldest reports a full queue drops: down to seven eighths of its bounds, so that it is not
+ * shifted for every report. The newest one stays.
+ */
+export function countBeyond(
+  queue: readonly QueuedReport[],
+  bytes: number,
+  { maxReports, maxBytes }: Pick<SinkQueueOptions, 'maxReports' | 'maxBytes'>,
+): number {
+  let gone = 0
+  let left = bytes
+  while (gone < queue.length - 1 && (queue.length - gone > maxReports * 0.875 || left > maxBytes * 0.875)) {
+    left -= queue[gone]?.bytes ?? 0
+    gone += 1
+  }
+  return gone
+}
