@@ -80,7 +80,7 @@ async function measure(set: Questions) {
     ...curvesOf(
       stream,
       'consensus',
-      'agreement of those around, by confidence; all groups known',
+      'consensus of those around, by confidence; all groups known',
       AGREEMENT,
       ['#6ab0f3', '#0b5cad'],
     ),
@@ -163,7 +163,7 @@ function blindSpots(stream: Stream) {
   const guards = GUARD_NAMES.filter((name) => !BLIND.includes(name))
   const outcome = playFixed(stream, only('consensus', CALIBRATION.minConfidence, guards))
   console.log(
-    `\nagreement at ${CALIBRATION.minConfidence}, guards on but ${BLIND.join(' and ')}: ${told(outcome)}`,
+    `\nconsensus at ${CALIBRATION.minConfidence}, guards on but ${BLIND.join(' and ')}: ${told(outcome)}`,
   )
 }
 
