@@ -53,6 +53,8 @@ test("a judge's call is no user's: its record names none, no sink holds what it 
       fc.constantFrom('YES', 'NO'),
       fc.boolean(),
       async (alice, bob, capture, mode, verdict, near) => {
+        // Two people: what one has is not the other's by chance.
+        fc.pre(new Set([alice, bob].flatMap((each) => [...namesOf(each), each.secret])).size === 12)
         const reports: Report[] = []
         const contexts: [purpose: string | undefined, context: unknown][] = []
         const context = new AsyncLocalStorage<string>()
