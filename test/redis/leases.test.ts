@@ -5,12 +5,8 @@ import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
 import { createWorld, type Op, spent, worstMinute } from './partition.ts'
 import { limits } from './quota-kit.ts'
-import { faulty, process_, quiet } from './schedules.ts'
+import { CAP, faulty, LARGE, process_, quiet, RPM, RUNS, TIMEOUT } from './schedules.ts'
 import { type RedisServer, startRedis } from './server.ts'
-
-/** Schedules per property; FUZZ_RUNS=50 multiplies them by 50. */
-const RUNS = 60 * Number(process.env.FUZZ_RUNS ?? 1)
-const TIMEOUT = 120_000 * Number(process.env.FUZZ_RUNS ?? 1)
 
 let redis: RedisServer
 beforeAll(async () => {
@@ -19,11 +15,6 @@ beforeAll(async () => {
 afterAll(() => redis.close())
 
 const one = (process: number, worst = 1): Op => ({ do: 'burst', process, calls: 1, worst })
-
-const CAP = 400
-const RPM = 40
-/** Large leases, so that what is wrong with them is large. */
-const LARGE = 0.4
 
 /** Each kind of limit by itself: one would keep the other from being reached. */
 const DOLLARS = { usdPerDay: CAP as NanoUsd }

@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import type { Op } from './partition.ts'
 
+/** Schedules per property; FUZZ_RUNS=50 multiplies them by 50. */
+export const RUNS = 60 * Number(process.env.FUZZ_RUNS ?? 1)
+export const TIMEOUT = 120_000 * Number(process.env.FUZZ_RUNS ?? 1)
+
+export const CAP = 400
+export const RPM = 40
+/** Large leases, so that what is wrong with them is large. */
+export const LARGE = 0.4
+
 /** One of the processes that there are at that moment. */
 export const process_ = fc.nat(5)
 const wait = fc.oneof(fc.nat(2_000), fc.integer({ min: 50_000, max: 70_000 }), fc.nat(300_000))

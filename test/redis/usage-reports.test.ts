@@ -4,12 +4,8 @@ import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
 import { createWorld, type Op, spent, worstMinute } from './partition.ts'
 import { limits } from './quota-kit.ts'
-import { brisk, crossing, faulty, process_, quiet } from './schedules.ts'
+import { brisk, CAP, crossing, faulty, LARGE, process_, quiet, RPM, RUNS, TIMEOUT } from './schedules.ts'
 import { type RedisServer, startRedis } from './server.ts'
-
-/** Schedules per property; FUZZ_RUNS=50 multiplies them by 50. */
-const RUNS = 60 * Number(process.env.FUZZ_RUNS ?? 1)
-const TIMEOUT = 120_000 * Number(process.env.FUZZ_RUNS ?? 1)
 
 let redis: RedisServer
 beforeAll(async () => {
@@ -17,12 +13,8 @@ beforeAll(async () => {
 })
 afterAll(() => redis.close())
 
-const CAP = 400
-const RPM = 40
 const DOLLARS = { usdPerDay: CAP as NanoUsd }
 const REQUESTS = { rpm: RPM, tpm: 100_000 }
-/** Large leases, so that what is wrong with them is large. */
-const LARGE = 0.4
 
 let worlds = 0
 function newWorld(processes: number, bound: Partial<Limits>, leased: number) {
