@@ -313,7 +313,7 @@ test('SQL that cannot be applied twice is found at its line', { timeout: 120_000
     expect.objectContaining({
       file: role,
       rule: 'sql',
-      line: 21,
+      line: 20,
       problem: expect.stringMatching(/second time.*already exists/),
     }),
   ])
