@@ -2,6 +2,7 @@ import type { Command } from './core/command.ts'
 
 /** Commands by name. Each is loaded when it is called. */
 export const commands: Record<string, () => Promise<Command>> = {
+  doctor: () => import('./doctor/command.ts'),
   init: () => import('./init/command.ts'),
   keys: () => import('./keys/command.ts'),
   'litellm-config': () => import('./litellm-config/command.ts'),

@@ -9,6 +9,7 @@ const LAYER: Record<string, number> = {
   cli: 1,
   'live-policy': 2,
   deployment: 2,
+  doctor: 3,
   init: 3,
   keys: 3,
   'litellm-config': 3,
