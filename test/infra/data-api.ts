@@ -3,13 +3,26 @@ import { App } from '@supabase/lite'
 import { createPostgresConnection } from '@supabase/lite/postgres'
 import { freePort } from './ports.ts'
 
-type DataApi = { url: string; close: () => Promise<void> }
+type DataApi = {
+  url: string
+  /** Reads the schema again, as an event trigger of Supabase has PostgREST do. */
+  refresh: () => Promise<void>
+  close: () => Promise<void>
+}
 
-/** Starts a Data API like Supabase's before a real Postgres server. `url`: of a role that may become the others. */
+/**
+ * Starts a Data API like Supabase's before a real Postgres server. On its first row level security it grants all rights
+ * to all roles, so this is done before the migrations.
+ *
+ * @param url of a role that may become the others
+ */
 export async function startDataApi(url: string, secretKey: string): Promise<DataApi> {
   const connection = createPostgresConnection({ url })
   const auth = { publishable_key: 'sb_publishable_rehearsal', secret_key: secretKey }
   const app = new App({ connection, auth, api: { schemas: ['public'] } })
+  await connection.driver.unsafe('create table first (id int); alter table first enable row level security')
+  await app.fetch(new Request('http://localhost/rest/v1/first', { headers: { apikey: secretKey } }))
+  await connection.driver.unsafe('drop table first')
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -30,6 +43,7 @@ export async function startDataApi(url: string, secretKey: string): Promise<Data
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${port}`,
+    refresh: async () => void (await connection.clearSchemaCache()),
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
