@@ -43,7 +43,11 @@ export async function startDataApi(url: string, secretKey: string): Promise<Data
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${port}`,
-    refresh: async () => void (await connection.clearSchemaCache()),
+    async refresh() {
+      await connection.clearSchemaCache()
+      // The first request reads the schema, which takes seconds on a busy machine.
+      await fetch(`http://127.0.0.1:${port}/rest/v1/llm_usage?limit=1`, { headers: { apikey: secretKey } })
+    },
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
