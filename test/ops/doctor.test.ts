@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -5,7 +6,7 @@ import { join } from 'node:path'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { startFakeLangfuse, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { llmGateway } from '../command.ts'
+import { BIN, llmGateway } from '../command.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 
@@ -216,6 +217,32 @@ test('a host name without DNS entry or certificate, a serve that is away, and a 
     expect.stringMatching(/^clock: differs from 127\.0\.0\.1:\d+ by (59|60|61)\.\d s/),
   )
   expect(found.texts).toContainEqual(expect.stringMatching(/^serve: .* is ready$/))
+})
+
+test('--watch prints a document each time, and ends at SIGTERM with 0', async () => {
+  const child = spawn(
+    process.execPath,
+    [BIN, 'doctor', '--watch', '--interval', '1', '--json', '--dir', folder],
+    {
+      env: { PATH: process.env.PATH ?? '' },
+    },
+  )
+  closedAfterTest.push(() => child.kill('SIGKILL'))
+  let printed = ''
+  const lines = () => printed.split('\n').slice(0, -1)
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', (code) =>
+      reject(new Error(`it has ended with ${code} after ${lines().length} documents`)),
+    )
+    child.stdout.on('data', (chunk) => {
+      printed += String(chunk)
+      if (lines().length >= 2) resolve()
+    })
+  })
+  for (const line of lines()) expect(JSON.parse(line)).toMatchObject({ healthy: false })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  expect(await ended).toBe(0)
 })
 
 test.each([

@@ -58,7 +58,16 @@ export function startPostgres(place: string, port = 0): Postgres {
   const data = join(dir, 'data')
   const run = (program: string, args: string[]) =>
     execFileSync(`${place}${program}`, args, { ...owner, cwd: dir, stdio: 'ignore' })
-  run('initdb', ['-D', data, '-U', 'postgres', '--auth-local=trust', '--auth-host=scram-sha-256', '-E', 'UTF8'])
+  run('initdb', [
+    '-D',
+    data,
+    '-U',
+    'postgres',
+    '--auth-local=trust',
+    '--auth-host=scram-sha-256',
+    '-E',
+    'UTF8',
+  ])
   // Small memory, as a small project of Supabase has; nothing here must survive a crash.
   const listening = port === 0 ? '-c listen_addresses=' : `-c listen_addresses=127.0.0.1 -p ${port}`
   const settings = `-k ${dir} ${listening} -c shared_buffers=256MB -c fsync=off -c max_wal_size=4GB`

@@ -8,6 +8,9 @@ export const DOCTOR = 'llm-gateway-doctor'
 /** A call that was recorded: how to find it, what it cost, and what its sinks say. */
 export type ProbeCall = { session: string; costUsd: number; sinks: Stats['sinks'] }
 
+/** Most attempts to deliver the record. */
+const FLUSHES = 3
+
 /** Tokens of the made-up answer: at any price above zero the cost is visible. */
 const USAGE = { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 }
 
@@ -45,7 +48,8 @@ export async function callOnce({ env, policy: path }: ProbeSettings): Promise<Pr
         messages: [{ role: 'user', content: 'Is the gateway set up?' }],
       }),
     )
-    await client.gateway.flush()
+    // A database that has slept answers its first request late.
+    for (let tries = 1; tries <= FLUSHES && !(await client.gateway.flush()); tries += 1);
     return { session, costUsd, sinks: client.gateway.stats().sinks }
   } finally {
     await client.gateway.close()

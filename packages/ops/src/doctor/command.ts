@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { printJson, printLine } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
@@ -84,8 +85,9 @@ async function watch(settings: ProbeSettings, seconds: number, json: boolean): P
     const findings = await Promise.race([examine(settings), once(stop.signal, 'abort').then(() => undefined)])
     if (findings === undefined) break
     print(findings, json)
-    const timer = AbortSignal.timeout(Math.max(1, seconds * 1_000 - (Date.now() - began)))
-    await Promise.race([once(timer, 'abort'), once(stop.signal, 'abort')])
+    const left = Math.max(1, seconds * 1_000 - (Date.now() - began))
+    // Rejects at the signal only.
+    await sleep(left, undefined, { signal: stop.signal }).catch(() => undefined)
   }
   // A probe may still wait for an answer.
   setTimeout(() => process.exit(0), 100).unref()

@@ -31,14 +31,6 @@ export function variablesOf(
   return Object.fromEntries(filled)
 }
 
-/** Returns the names of the secrets that an app needs. */
-export const secretsNeededBy = (app: string, { apps, secrets }: Catalogue): string[] => {
-  const names = Object.values(apps[app] ?? {}).flatMap((template) =>
-    [...template.matchAll(PLACEHOLDER)].map(([, name = '']) => name),
-  )
-  return secrets.map(({ name }) => name).filter((name) => names.includes(name))
-}
-
 const PLACEHOLDER = /\$\{(\w+)(?:\|(\w+))?\}/g
 
 function missingText(names: string[], { secrets }: Catalogue): string {
