@@ -107,8 +107,10 @@ async function costsOf(server: Server, version: string, session: string): Promis
 
 /** Version 4 has observations only; earlier ones have traces, whose observations add up. */
 function listUrl({ base }: Server, version: string, session: string): string {
+  const limit = '10'
   if (Number.parseInt(version, 10) < 4)
-    return `${base}/api/public/traces?${new URLSearchParams({ sessionId: session, limit: '10' })}`
-  const filter = [{ type: 'string', column: 'sessionId', operator: '=', value: session }]
-  return `${base}/api/public/v2/observations?${new URLSearchParams({ fields: 'core,basic,usage', limit: '10', filter: JSON.stringify(filter) })}`
+    return `${base}/api/public/traces?${new URLSearchParams({ sessionId: session, limit }).toString()}`
+  const filter = JSON.stringify([{ type: 'string', column: 'sessionId', operator: '=', value: session }])
+  const query = new URLSearchParams({ fields: 'core,basic,usage', limit, filter })
+  return `${base}/api/public/v2/observations?${query.toString()}`
 }

@@ -103,7 +103,7 @@ async function findRow(
       ),
     ]
   const query = new URLSearchParams({ session: `eq.${session}`, select: 'request_id,cost_usd' })
-  const answer = await ask(`${base}/llm_usage?${query}`, { headers })
+  const answer = await ask(`${base}/llm_usage?${query.toString()}`, { headers })
   const [row] = typeof answer === 'string' || !Array.isArray(answer.json) ? [] : (answer.json as Row[])
   if (row === undefined) return [problem('a row was accepted, and is not there', 'Report it.')]
   const landed =

@@ -46,7 +46,7 @@ function dueOf(dueAt: number, rotateDays: number, now: number): { state: State; 
   return { state, rotateBy: new Date(dueAt).toISOString().slice(0, 10) }
 }
 
-/** Returns a grace period such as `7d` or `12h` in milliseconds; `undefined` where it is none. */
+/** Returns a grace period such as `7d` or `12h` in milliseconds; `undefined` where it has another form. */
 export function graceMs(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,3})([dh])$/.exec(text) ?? []
   if (count === undefined) return undefined

@@ -55,7 +55,7 @@ const FILTERS: Record<string, (value: string) => string> = {
 
 function urlOf(text: string): URL {
   if (!URL.canParse(text))
-    throw new UsageError('A secret that must be an address is none. See: llm-gateway secrets status')
+    throw new UsageError('A secret that must be an address has another form. See: llm-gateway secrets status')
   return new URL(text)
 }
 
