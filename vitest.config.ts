@@ -12,7 +12,7 @@ const lua = {
 /** Many processes, many runs of a generator, or faults at each point of the code. */
 const STRESS = [
   'test/client/matrix.test.ts',
-  'test/conformance-hostile.test.ts',
+  'test/conformance/hostile-*.test.ts',
   'test/cost-day.test.ts',
   'test/demo-sinks.test.ts',
   'test/faults/**/*.test.ts',

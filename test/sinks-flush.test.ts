@@ -3,7 +3,7 @@ import { DeliveryError, type Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runs } from './bytes/runs.ts'
+import { runs } from './runs.ts'
 import { ask } from './support.ts'
 
 let upstream: FakeOpenAI

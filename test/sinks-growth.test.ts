@@ -2,7 +2,7 @@ import { createGatewayClient } from '@hotdash/llm-gateway'
 import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
-import { runs } from './bytes/runs.ts'
+import { runs } from './runs.ts'
 import { ask } from './support.ts'
 
 const MIB = 1024 * 1024

@@ -2,7 +2,7 @@ import { type GatewayOptions, gatewayOptions, withGateway } from '@hotdash/llm-g
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
-import { runs } from './bytes/runs.ts'
+import { runs } from './runs.ts'
 import { ask, type Setup, setup } from './support.ts'
 
 type Client = Setup['client']

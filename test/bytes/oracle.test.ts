@@ -6,7 +6,7 @@ import { foldOf } from '../conformance/raw.ts'
 import { cut } from '../hostile/cut.ts'
 import { DONE, sse } from '../hostile/wire.ts'
 import { randomOf } from '../random.ts'
-import { runs, SEED } from './runs.ts'
+import { runs, SEED, timeLimit } from '../runs.ts'
 import { type Reading, stageOf } from './stage.ts'
 
 const stage = stageOf()
@@ -250,7 +250,7 @@ test(
       { numRuns: runs(80), seed: SEED },
     )
   },
-  60_000 * Number(process.env.FUZZ_RUNS ?? 1),
+  timeLimit(60_000),
 )
 
 test(
@@ -263,7 +263,7 @@ test(
       { numRuns: runs(60), seed: SEED },
     )
   },
-  60_000 * Number(process.env.FUZZ_RUNS ?? 1),
+  timeLimit(60_000),
 )
 
 test(
@@ -282,5 +282,5 @@ test(
       { numRuns: runs(15), seed: SEED },
     )
   },
-  60_000 * Number(process.env.FUZZ_RUNS ?? 1),
+  timeLimit(60_000),
 )

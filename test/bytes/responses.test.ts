@@ -5,7 +5,7 @@ import { outcomeOf } from '../conformance/outcome.ts'
 import { eventsOf } from '../conformance/surfaces.ts'
 import { cut } from '../hostile/cut.ts'
 import { randomOf } from '../random.ts'
-import { runs, SEED } from './runs.ts'
+import { runs, SEED, timeLimit } from '../runs.ts'
 import { type Reading, stageOf } from './stage.ts'
 
 const stage = stageOf()
@@ -242,7 +242,7 @@ test(
       { numRuns: runs(30), seed: SEED },
     )
   },
-  120_000 * Number(process.env.FUZZ_RUNS ?? 1),
+  timeLimit(120_000),
 )
 
 test(
@@ -260,7 +260,7 @@ test(
       { numRuns: runs(80), seed: SEED },
     )
   },
-  120_000 * Number(process.env.FUZZ_RUNS ?? 1),
+  timeLimit(120_000),
 )
 
 test('what comes after the end, which the SDK reads as well, is told each time and never stored', async () => {

@@ -3,11 +3,8 @@ import { expect, test } from 'vitest'
 import { count } from '../cost/kit.ts'
 import { clientsOf, DONE, jsonOf, sse, streamOf, wireOf } from '../hostile/wire.ts'
 import { randomOf } from '../random.ts'
+import { runs, timeLimit } from '../runs.ts'
 import { chunk, delta, role, stop } from './chunk.ts'
-
-/** `FUZZ_RUNS` times as many. */
-const RUNS = Math.ceil(25 * Number(process.env.FUZZ_RUNS ?? 1))
-const TIMEOUT = 180_000 * Number(process.env.FUZZ_RUNS ?? 1)
 
 const ASK = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'x' }] }
 const NEVER = { policy: { streamUsage: 'never' as const }, cache: false as const }
@@ -104,10 +101,10 @@ test(
           expect(usage?.output).toBeLessThanOrEqual(exact + sum(texts.map(cutsOf)))
         },
       ),
-      { numRuns: RUNS },
+      { numRuns: runs(25) },
     )
   },
-  TIMEOUT,
+  timeLimit(180_000),
 )
 
 test(
@@ -126,7 +123,7 @@ test(
     expect(said).toHaveLength(45_000 * piece.length)
     expect(records[0]).toMatchObject({ estimated: true, usage: { output: tokensOf([said]) } })
   },
-  TIMEOUT,
+  timeLimit(180_000),
 )
 
 test(
@@ -139,7 +136,7 @@ test(
     await client.gateway.flush()
     expect(records[0]).toMatchObject({ estimated: true, usage: { output: 16_384 } })
   },
-  TIMEOUT,
+  timeLimit(180_000),
 )
 
 const inPieces = (text: string): string[] => text.match(/[\s\S]{1,65536}/g) ?? []

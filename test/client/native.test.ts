@@ -3,7 +3,7 @@ import { createGatewayClient } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { completion, json, startUpstream } from './upstream.ts'
 

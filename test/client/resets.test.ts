@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type CallRecord, createGatewayClient, type Policy } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { answering, completion, json, startUpstream } from './upstream.ts'
 

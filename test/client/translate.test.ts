@@ -1,7 +1,7 @@
 import { createGatewayClient, type Policy } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { answering, json, startUpstream } from './upstream.ts'
 
 // A call that another model answers than the one that it was written for is accepted by that model.

@@ -2,7 +2,7 @@ import { GatewayOptionsError } from '@hotdash/llm-gateway'
 import type { Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { runs, SEED } from '../bytes/runs.ts'
+import { runs, SEED } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -5,7 +5,7 @@ import { type GatewayContext, gatewayOptions, withGateway } from '@hotdash/llm-g
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
-import { runs, SEED } from '../bytes/runs.ts'
+import { runs, SEED } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 import { foreign } from './misbehaving.ts'
 

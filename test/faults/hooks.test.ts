@@ -2,7 +2,7 @@ import type { GatewayOptions } from '@hotdash/llm-gateway'
 import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { runs, SEED } from '../bytes/runs.ts'
+import { runs, SEED } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 import { acting, foreign, type Misbehaviour, misbehaviour } from './misbehaving.ts'
 

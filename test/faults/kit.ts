@@ -33,7 +33,7 @@ export type Scenario = {
   repeats?: number
   /** Whether a flush can be true in the end. @default true */
   isFlushed?: boolean
-  /** Passages tried in CI, those that match `about` four times as likely; `FUZZ_RUNS` times as many elsewhere. @default one of each point */
+  /** Passages tried in CI, those that match `about` four times as likely. @default one of each point */
   sample?: number
   about?: RegExp
   /** Points whose first passage is tried beside the sample: it went wrong once. */

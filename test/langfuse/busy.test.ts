@@ -1,12 +1,13 @@
 import { withGateway } from '@hotdash/llm-gateway'
 import type { LangfuseVersion } from '@hotdash/llm-gateway-testing'
 import { expect, test, vi } from 'vitest'
+import { runs, timeLimit } from '../runs.ts'
 import { ask, setup, until } from '../support.ts'
 import { heldOf, optionsFor, stand, traced, VERSIONS } from './kit.ts'
 
 /** What a real 2.95.12 needs for an event on a quarter of a core. */
 const QUARTER = 56
-const CALLS = 30 * Number(process.env.FUZZ_RUNS ?? 1)
+const CALLS = runs(30)
 
 async function busy(version: LangfuseVersion, msPerEvent: number, calls: number, options: object = {}) {
   const langfuse = await stand(version)
@@ -26,7 +27,7 @@ test.each(VERSIONS)(
     expect([...langfuse.stored.values()].filter((times) => times > 1)).toEqual([])
     expect(langfuse.malformed).toEqual([])
   },
-  180_000 * Number(process.env.FUZZ_RUNS ?? 1),
+  timeLimit(180_000),
 )
 
 test('a deadline that is too short for one call grows until calls arrive', async () => {

@@ -1,10 +1,9 @@
 import type { LangfuseFault, LangfuseVersion } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { runs, timeLimit } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 import { heldOf, optionsFor, stand, VERSIONS } from './kit.ts'
-
-const RUNS = 10 * Number(process.env.FUZZ_RUNS ?? 1)
 
 beforeAll(() => void vi.spyOn(console, 'warn').mockImplementation(() => undefined))
 afterAll(() => void vi.restoreAllMocks())
@@ -92,10 +91,10 @@ test.each(VERSIONS)(
       fc.asyncProperty(steps, fc.constantFrom(3, 1_000), async (given, maxReports) => {
         await play(version, given, maxReports)
       }),
-      { numRuns: RUNS },
+      { numRuns: runs(10) },
     )
   },
-  60_000 * Math.max(1, RUNS / 10) * 3,
+  timeLimit(180_000),
 )
 
 test.each(VERSIONS)(
@@ -107,8 +106,8 @@ test.each(VERSIONS)(
         const { stored } = await play(version, given, 1_000)
         expect([...stored].filter(([, times]) => times > 1)).toEqual([])
       }),
-      { numRuns: RUNS },
+      { numRuns: runs(10) },
     )
   },
-  60_000 * Math.max(1, RUNS / 10) * 3,
+  timeLimit(180_000),
 )

@@ -5,6 +5,7 @@ import { type Collector, startCollector } from '../collector.ts'
 import { type Day, type Dollars, liveThrough, none } from '../cost/day.ts'
 import { nano, policy, TEAMS, type Team, UNLIMITED } from '../cost/kit.ts'
 import { allAgree, budget, type Ledger, records } from '../cost/ledgers.ts'
+import { runs } from '../runs.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { ask, setup, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -162,10 +163,8 @@ test.each(days())(
   60_000,
 )
 
-/** `FUZZ_RUNS` times as many. */
 function days(): [seed: number, version: '4.16.0' | '2.95.12'][] {
-  const count = 2 * Number(process.env.FUZZ_RUNS ?? 1)
-  return Array.from({ length: count }, (_, at) => [11 + at, at % 2 === 0 ? '4.16.0' : '2.95.12'])
+  return Array.from({ length: runs(2) }, (_, at) => [11 + at, at % 2 === 0 ? '4.16.0' : '2.95.12'])
 }
 
 test('a day on which the work of upstream is not fully known: known costs agree, and the rest is unconfirmed, not spent', async () => {

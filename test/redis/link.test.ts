@@ -10,6 +10,7 @@ import {
   type RedisState,
   RedisUnavailable,
 } from '#src/redis/connection.ts'
+import { runs } from '../runs.ts'
 import { until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
@@ -144,7 +145,7 @@ test('a stall of this process is no fault of Redis, however long it is and howev
         await asked
       },
     ),
-    { numRuns: 15 * Number(process.env.FUZZ_RUNS ?? 1) },
+    { numRuns: runs(15) },
   )
   expect(it.stats()).toMatchObject({ state: 'up', timeouts: 0, errors: 0 })
   expect(it.changes).toEqual(['up'])

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
 import { createMetricsSink } from '#src/sinks/metrics/sink.ts'
 import { DeliveryError, type Report } from '#src/sinks/sink.ts'
+import { runs } from '../runs.ts'
 import { ask, setup, until } from '../support.ts'
 import { fill } from './quota-kit.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
@@ -195,7 +196,7 @@ describe('sums', () => {
           )
         },
       ),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     )
   })
 

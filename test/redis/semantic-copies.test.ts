@@ -1,7 +1,7 @@
 import { type GatewayOptions, gatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { startRedis } from './server.ts'

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { signerOf } from '#src/semantic/query/partition.ts'
 import { seal, unseal } from '#src/semantic/store/codec.ts'
+import { runs } from '../runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -219,7 +220,7 @@ test('whatever is done to the bytes of an entry, it is given as it was or not at
       // The list has not lost it.
       await redis.admin.zadd(key.slice(0, key.lastIndexOf(':')), Date.now(), key.slice(-20))
     }),
-    { numRuns: 25 },
+    { numRuns: runs(25) },
   )
 })
 

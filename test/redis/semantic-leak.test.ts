@@ -3,6 +3,7 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
 import { setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -150,7 +151,7 @@ test('no change of tenant, account, agent, user, prompt, tool, parameter, locale
       // It was there to be found: without a change, it answers everything.
       expect(isFound).toBe(said(first) === said(second))
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
   expect(Math.min(same, different)).toBeGreaterThan(10)
 }, 60_000)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CallRecord } from '#src/core/record.ts'
 import { rowOf } from '#src/sinks/supabase/row.ts'
+import { runs } from '../runs.ts'
 import { type Supabase, startSupabase } from './server.ts'
 
 let supabase: Supabase
@@ -62,7 +63,7 @@ test('a billionth arrives as a billionth, and sums are exact to the last digit',
       }
       all.push(...some.map(BigInt))
     }),
-    { numRuns: 20 * Number(process.env.FUZZ_RUNS ?? 1) },
+    { numRuns: runs(20) },
   )
   const sum = all.reduce((sum, nano) => sum + nano, 0n)
   const [row] = await supabase.sql(

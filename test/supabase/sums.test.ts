@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
 
-const RUNS = 20 * Number(process.env.FUZZ_RUNS ?? 1)
 const migrations = fileURLToPath(new URL('../../packages/infra/supabase/migrations/', import.meta.url))
 const read = (file: string) => readFileSync(`${migrations}${file}`, 'utf8')
 const files = readdirSync(migrations)
@@ -161,7 +161,7 @@ test('whatever is done to the rows, the tiles say what they add up to, and rows 
       }
       await compare()
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(20) },
   )
 }, 120_000)
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import { createFlatIndex } from './flat.ts'
 import { scanOver } from './popcount.ts'
 import type { IndexHit } from './port.ts'
@@ -141,7 +142,7 @@ test('with a shortlist of all rows, results equal brute force after any adds, re
         expect(index.size()).toBeGreaterThanOrEqual(vectors.size)
       },
     ),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
 })
 
@@ -208,6 +209,7 @@ test('quantised, a vector keeps its direction', () => {
       const vector = direction(dims, numbers(seed))
       expect(cosine(vector, quantised(vector))).toBeGreaterThan(0.9998)
     }),
+    { numRuns: runs(100) },
   )
 })
 
