@@ -90,4 +90,4 @@ test('a request is what its objects held when it was made', async () => {
   )
   for (const it of Object.values(open)) await it.close()
   await upstream.close()
-}, 60_000)
+})

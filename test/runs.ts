@@ -21,5 +21,5 @@ export function sampled<T>(cases: readonly T[]): T[] {
   return chosen.length > 0 ? chosen : cases.slice(0, 1)
 }
 
-/** Returns the time limit in ms of a test that needs `ms` at most for its full number of cases, or for fewer. */
-export const timeLimit = (ms: number): number => ms * Math.max(1, SHARE)
+/** Time in ms after which a test is taken to hang, on a machine that does much other work. */
+export const TEST_TIMEOUT_MS = 300_000 * Math.max(1, SHARE)

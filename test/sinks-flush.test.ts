@@ -75,7 +75,7 @@ test('flush is false for what waits, once for what was lost since the last, and 
     }),
     { numRuns: runs(25) },
   )
-}, 120_000)
+})
 
 test('a loss that was found in the background is told by the next flush, by no other, and by the last word', async () => {
   const { state, sink } = receiver()

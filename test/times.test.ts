@@ -107,5 +107,4 @@ test.each(['embedded', 'direct'] as const)(
       { numRuns: runs(12) },
     )
   },
-  60_000,
 )

@@ -81,9 +81,7 @@ function whose({ context, options, raw, body, metadata }: Named): string | undef
   ])
 }
 
-test('where users are kept apart, two calls share only if all that names their user is the same', {
-  timeout: 120_000,
-}, async () => {
+test('where users are kept apart, two calls share only if all that names their user is the same', async () => {
   const { client } = await setup(apart, {}, counting)
   let run = 0
   await fc.assert(
@@ -110,9 +108,7 @@ const layer = fc.constantFrom<['left out' | 'given' | 'unreadable', unknown?]>(
   ['unreadable'],
 )
 
-test('an inner context that leaves a user or a session out keeps the outer one; one that cannot be read shares nothing', {
-  timeout: 120_000,
-}, async () => {
+test('an inner context that leaves a user or a session out keeps the outer one; one that cannot be read shares nothing', async () => {
   const { client } = await setup(apart, {}, counting)
   let run = 0
   await fc.assert(

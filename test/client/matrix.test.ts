@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runs, SEED, sampled, timeLimit } from '../runs.ts'
+import { runs, SEED, sampled, TEST_TIMEOUT_MS } from '../runs.ts'
 import { type Cell, PATHS, WAYS } from './matrix/clients.ts'
 import { ENDINGS } from './matrix/endings.ts'
 import { CREDENTIALS } from './matrix/forms.ts'
@@ -99,7 +99,7 @@ async function told(cell: Cell, elsewhere: string): Promise<string[]> {
 }
 
 test('nothing differs from the bare client but what the page says', {
-  timeout: timeLimit(1_200_000),
+  timeout: 4 * TEST_TIMEOUT_MS,
 }, async () => {
   const transports = await startTransports()
   expect(transports).toHaveLength(TRANSPORTS)

@@ -185,7 +185,7 @@ test('headers and Responses of answers are those of `fetch`, whatever is done wi
     }),
     { numRuns: runs(100) },
   )
-}, 120_000)
+})
 
 test.each([400, 401, 403, 404, 409, 422, 429, 500, 503])(
   "`events('error')` of a stream yields the SDK's own error for %i, buffered or not",

@@ -89,7 +89,7 @@ test('a reset of a reused connection is tried again on the same model, and holds
     }),
     { numRuns: runs(25) },
   )
-}, 120_000)
+})
 
 test.each(['a reset of a new connection', 'a reset after the head', 'half a head'])(
   '%s may have been answered and billed: the other model is asked, and the worst case stays booked',

@@ -133,7 +133,7 @@ test('errors and mocks of a `fetch` of the caller’s own reach it as they do wi
     }),
     { numRuns: runs(100) },
   )
-}, 120_000)
+})
 
 test('a call that shares another’s, whose `fetch` gave up, ends in an error and not in half an answer', async () => {
   const chunk = {

@@ -26,7 +26,7 @@ describe('timeouts, aborts and early ends', () => {
     }
     const both = ['request', 'headers'] as const
     await Promise.all(both.flatMap((after) => [0, 1].map((maxRetries) => attempts(after, maxRetries))))
-  }, 60_000)
+  })
 
   test('a timeout in the middle of a whole body has the cause that it has on the bare client', async () => {
     const { client, bare, upstream } = await setup(open)

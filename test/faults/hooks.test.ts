@@ -82,7 +82,7 @@ test('whatever a function of the program does in place of its work, calls are an
     }),
     { numRuns: runs(40), seed: SEED },
   )
-}, 300_000)
+})
 
 const isText = (how: Misbehaviour) => how.type === 'answers' && typeof how.value() === 'string'
 
@@ -122,7 +122,7 @@ test('what a sink answers is counted as far as it makes sense, and else as nothi
     expect(client.gateway.stats().sinks?.own).toMatchObject({ queued: 0, dropped: 0, ...counted })
     expect(said.filter((line) => line.includes('could not be written down')).length).toBeLessThanOrEqual(1)
   }
-}, 60_000)
+})
 
 test('an embedder that claims a vector of any length stops nothing', async () => {
   const { client, records } = await setup({
@@ -151,4 +151,4 @@ test('any value can be waited for as the answer of a hook', async () => {
     }),
     { numRuns: runs(20), seed: SEED },
   )
-}, 60_000)
+})

@@ -53,7 +53,7 @@ beforeAll(async () => {
     serve(cleanup, { upstream, policy, env: { OPENAI_API_KEY: '', LLM_GATEWAY_REDIS_URL: redis.url } }),
   ])
   ports = servers.map(({ port }) => port)
-}, 60_000)
+})
 afterEach(() => origins.redirectNext(undefined))
 afterAll(() => cleanup.run())
 

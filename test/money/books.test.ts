@@ -57,7 +57,6 @@ function smallAsk(random: Random, number: number): Ask {
 
 test.each([1, 2, 3])(
   'where nothing fails, nineteen twentieths of the cap are used, or more (seed %i)',
-  { timeout: 120_000 },
   async (seed) => {
     const random = randomOf(seed)
     const project = seed === 3 ? 'priority' : 'default'

@@ -57,9 +57,7 @@ test.for([
   },
 )
 
-test('where the tier of the project is not known, a first burst is held at the dearest: never a cent more', {
-  timeout: 180_000,
-}, async () => {
+test('where the tier of the project is not known, a first burst is held at the dearest: never a cent more', async () => {
   const { agents, upstream } = await stage(TEN_DOLLARS, 4, [], { defaultServiceTier: undefined })
   await burst(agents, 60)
   expect(upstream.usd()).toBeLessThanOrEqual(10)
@@ -115,9 +113,7 @@ test.for([
   },
 )
 
-test('Redis away from the start: dollars need an allowance, and all allowances together are what the policy says', {
-  timeout: 180_000,
-}, async () => {
+test('Redis away from the start: dollars need an allowance, and all allowances together are what the policy says', async () => {
   const { agents, redis, upstream } = await stage({ usdPerDay: 10, onRedisUnavailable: { allowanceUsd: 2 } })
   await redis.kill()
   const outcome = await burst(agents, 40)
@@ -129,9 +125,7 @@ test('Redis away from the start: dollars need an allowance, and all allowances t
   expect(await burst(none.agents, 5)).toEqual({ gateway_quota_unavailable: 20 })
 })
 
-test('after a failover that left the old server a replica, the connection is made anew and limits are shared again', {
-  timeout: 180_000,
-}, async () => {
+test('after a failover that left the old server a replica, the connection is made anew and limits are shared again', async () => {
   const { agents, redis } = await stage({ rpm: 10_000 })
   await burst(agents, 1)
   await redis.admin.replicaof('127.0.0.1', 1)

@@ -82,9 +82,7 @@ test.each(Object.entries(faults))(
     expect(await client.gateway.flush()).toBe(true)
     await end()
     await until(isUp(it), 'recovery')
-    await expect
-      .poll(async () => await client.gateway.purge({}).then(() => 'purged', String), { timeout: 5_000 })
-      .toBe('purged')
+    await expect.poll(async () => await client.gateway.purge({}).then(() => 'purged', String)).toBe('purged')
     await sharing(redis, it, 'after')
   },
 )

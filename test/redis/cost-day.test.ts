@@ -160,7 +160,6 @@ test.each(days())(
     ])
       expect(day.records.some((record) => record.model === model && (record.costUsd ?? 0) > 0)).toBe(true)
   },
-  60_000,
 )
 
 function days(): [seed: number, version: '4.16.0' | '2.95.12'][] {
@@ -179,7 +178,7 @@ test('a day on which the work of upstream is not fully known: known costs agree,
     expect(doubt).toBeGreaterThan(0)
     expect(held[team]).toBe(day.billed[team] + doubt)
   }
-}, 60_000)
+})
 
 /** Each call asks Redis: none is admitted by a lease. */
 const unleased = {

@@ -47,7 +47,7 @@ test('no server listens: the first command is refused, the next at once, and a s
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   expect(it.stats()).toMatchObject({ state: 'down', commands: 0 })
   await redis.restart()
-  await until(isUp(it), 'recovery', 2_000)
+  await until(isUp(it), 'recovery')
   expect(await get(it)).toBe(null)
 })
 
@@ -58,7 +58,7 @@ test('killed: what was under way is refused, nothing is sent twice, and it recov
   await redis.kill()
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   await redis.restart()
-  await until(isUp(it), 'recovery', 2_000)
+  await until(isUp(it), 'recovery')
   expect(it.changes).toEqual(['up', 'down', 'up'])
 })
 
@@ -73,7 +73,7 @@ test('hung: a few commands wait for the deadline, the rest are refused at once, 
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   expect(it.stats()).toMatchObject({ commands, timeouts: 3 })
   redis.resume()
-  await until(isUp(it), 'recovery', 3_000)
+  await until(isUp(it), 'recovery')
 })
 
 test('a server that accepts and never answers refuses the first commands within the time to connect', async () => {
@@ -82,7 +82,7 @@ test('a server that accepts and never answers refuses the first commands within 
   const it = link(redis.url)
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   redis.resume()
-  await until(isUp(it), 'recovery', 3_000)
+  await until(isUp(it), 'recovery')
 })
 
 test("Redis' own errors are passed on and keep the connection up; errors of a server that cannot work take it down", async () => {
@@ -95,7 +95,7 @@ test("Redis' own errors are passed on and keep the connection up; errors of a se
   await redis.admin.replicaof('127.0.0.1', 1)
   await expect(it.run((client) => client.set('k', 'v'))).rejects.toThrow(RedisUnavailable)
   await redis.admin.replicaof('NO', 'ONE')
-  await until(isUp(it), 'recovery', 2_000)
+  await until(isUp(it), 'recovery')
 })
 
 test('a server that becomes a replica with the connection open: away until it accepts a write, and said once', async () => {
@@ -109,7 +109,7 @@ test('a server that becomes a replica with the connection open: away until it ac
   expect(await redis.admin.ping()).toBe('PONG')
   expect(it.changes).toEqual(['up', 'down'])
   await redis.admin.replicaof('NO', 'ONE')
-  await until(isUp(it), 'recovery', 5_000)
+  await until(isUp(it), 'recovery')
   expect(it.changes).toEqual(['up', 'down', 'up'])
 })
 
@@ -188,7 +188,7 @@ test('what must hold is given up once Redis has been silent for a second; then i
   for (let at = 0; at < 20; at += 1) await expect(get(it)).rejects.toThrow(RedisUnavailable)
   expect(it.stats()).toMatchObject({ state: 'slow', commands })
   redis.resume()
-  await until(isUp(it), 'recovery', 5_000)
+  await until(isUp(it), 'recovery')
 })
 
 test("the program's own connection is used as it is, and left open", async () => {

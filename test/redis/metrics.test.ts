@@ -449,7 +449,7 @@ describe('in a gateway', () => {
     expect(away?.dropped).toBeGreaterThan(0)
     expect((away?.queued ?? 0) + (away?.dropped ?? 0)).toBe(30)
     await redis.restart()
-    await until(() => client.gateway.stats().sinks?.metrics?.queued === 0, 'they are delivered', 15_000)
+    await until(() => client.gateway.stats().sinks?.metrics?.queued === 0, 'they are delivered')
     const { summary } = await readMetrics(redis.url, { from: now - 60_000, to: Date.now() + 60_000 })
     // The write that Redis never confirmed is repeated whole, whatever has been given up of it since.
     expect(summary.calls).toBeGreaterThanOrEqual(30 - (away?.dropped ?? 0))

@@ -82,15 +82,12 @@ test('Redis dies: calls go on by this process alone, one line says so, and it is
   const lines = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('Redis is down'))
   expect(lines).toHaveLength(1)
   await server.restart()
-  await until(() => it.gateway.stats().quota?.queued === 0, 'hand-back', 5_000)
+  await until(() => it.gateway.stats().quota?.queued === 0, 'hand-back')
   await expect
-    .poll(
-      async () => {
-        await it.chat.completions.create(ask(`back ${Math.random()}`))
-        return it.gateway.stats().quota?.mode
-      },
-      { timeout: 5_000 },
-    )
+    .poll(async () => {
+      await it.chat.completions.create(ask(`back ${Math.random()}`))
+      return it.gateway.stats().quota?.mode
+    })
     .toBe('shared')
   expect(await it.gateway.flush()).toBe(true)
 })

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { runs, timeLimit } from '../runs.ts'
+import { runs, TEST_TIMEOUT_MS } from '../runs.ts'
 import type { Op } from './partition.ts'
 
 /** Schedules per property. */
 export const RUNS = runs(60)
-export const TIMEOUT = timeLimit(120_000)
+export const TIMEOUT = TEST_TIMEOUT_MS
 
 export const CAP = 400
 export const RPM = 40

@@ -271,7 +271,7 @@ test.each(['kill', 'pause'] as const)(
     if (fault === 'kill') await redis.restart()
     else redis.resume()
     await expect
-      .poll(async () => (await asking(it, `${REWORDED} Thanks!`))?.cache, { timeout: 8_000, interval: 100 })
+      .poll(async () => (await asking(it, `${REWORDED} Thanks!`))?.cache, { interval: 100 })
       .toBe('semantic')
   },
 )

@@ -154,4 +154,4 @@ test('no change of tenant, account, agent, user, prompt, tool, parameter, locale
     { numRuns: runs(150) },
   )
   expect(Math.min(same, different)).toBeGreaterThan(10)
-}, 60_000)
+})

@@ -94,7 +94,7 @@ test('a threshold that one process had to raise is the first that another one go
     expect(found?.threshold).toBe(one.client.gateway.stats().semantic?.support?.threshold)
   }
   expect((await asked(other, REWORDED[1]))?.entry).toBeDefined()
-}, 60_000)
+})
 
 test('what one process saw of an entry, another one goes by: it is asked afresh, and not served', async () => {
   const redis = await server()
@@ -113,7 +113,7 @@ test('what one process saw of an entry, another one goes by: it is asked afresh,
   const other = await gateway(redis, { errorBudget: 1, isJudged: false }, { baseURL: one.upstream.baseURL })
   await loaded(other)
   expect(await asked(other, REWORDED[4])).toMatchObject({ entry: seen[0], outcome: 'explored' })
-}, 60_000)
+})
 
 test('whatever key an entry has, what was noted of it in one process is known of it in another', async () => {
   const redis = await server()
@@ -145,4 +145,4 @@ test('whatever key an entry has, what was noted of it in one process is known of
     }),
     { numRuns: runs(20) },
   )
-}, 60_000)
+})

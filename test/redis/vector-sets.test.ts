@@ -7,7 +7,7 @@ import { redis8Binary } from './redis8.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 const binary = redis8Binary()
-if (binary === undefined) console.warn('There is no Redis 8 to be had: vector sets are not tested.')
+/** Skipped where there is no Redis 8. */
 const withVectorSets = test.skipIf(binary === undefined)
 
 const open: { close: () => unknown }[] = []

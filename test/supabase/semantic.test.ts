@@ -218,4 +218,4 @@ test('in a table of many partitions the graph finds the nearest of the one that 
      where s.partition = 'p1' and extensions.vector_dims(s.vector) = 256 and s.expires_at > now()
      order by (s.vector::extensions.halfvec(256)) operator(extensions.<=>) (select vector from public.llm_semantic limit 1)::extensions.halfvec(256) limit 3`)
   expect(JSON.stringify(plan)).toContain('llm_semantic_vector_256')
-}, 60_000)
+})

@@ -44,7 +44,7 @@ beforeAll(async () => {
   await db.exec(some)
   for (const file of [...files, ...files]) await db.exec(read(file))
   await db.exec(oracle)
-}, 120_000)
+})
 afterAll(() => db?.close())
 
 /** Every tile says what the rows add up to. An empty sum may be written as 0 or as 0.000. */
@@ -163,7 +163,7 @@ test('whatever is done to the rows, the tiles say what they add up to, and rows 
     }),
     { numRuns: runs(20) },
   )
-}, 120_000)
+})
 
 test('months that are too old go as a whole, and the days of the sums with them', async () => {
   await db.exec(`
@@ -187,7 +187,7 @@ test('months that are too old go as a whole, and the days of the sums with them'
   expect(await rowsOf("select to_regclass('llm_parts.llm_usage_2020_01') as part")).toEqual([{ part: null }])
   expect(await count('llm_usage')).toBe(20 * 24)
   await compare()
-}, 60_000)
+})
 
 test('rows beyond the last month wait in the default part, and move when their month is made', async () => {
   await db.exec(`
@@ -201,4 +201,4 @@ test('rows beyond the last month wait in the default part, and move when their m
   expect(await count('llm_parts.llm_usage_default')).toBe(0)
   expect(await count('llm_usage')).toBe(19)
   await compare()
-}, 60_000)
+})
