@@ -1,18 +1,13 @@
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { afterEach, expect, test, } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { until } from '../support.ts'
-import { type Asker, countedBy, type Got, startCrowd } from './crowd.ts'
+import { type Asker, countedBy, endCrowds, type Got, startCrowd } from './crowd.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
-/** Starting the processes takes long on a busy machine. */
-
-const open: { close: () => unknown }[] = []
-afterEach(async () => {
-  for (const thing of open.splice(0).reverse()) await thing.close()
-})
+afterAll(endCrowds)
 
 function closing<T extends { close: () => unknown }>(thing: T): T {
-  open.push(thing)
+  onTestFinished(async () => void (await thing.close()))
   return thing
 }
 
