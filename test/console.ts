@@ -16,7 +16,7 @@ let allowedInTest: Message[] = []
 function collect(line: string): void {
   const matches = (one: Message) =>
     typeof one === 'string' ? line.includes(`[llm-gateway] ${one}:`) : one.test(line)
-  if (![...allowedInFile, ...allowedInTest].some(matches)) unexpected.push(line)
+  if (line.trim() !== '' && ![...allowedInFile, ...allowedInTest].some(matches)) unexpected.push(line)
 }
 
 /**

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
 import { createMetricsSink } from '#src/sinks/metrics/sink.ts'
 import { DeliveryError, type Report } from '#src/sinks/sink.ts'
+import { allowLog } from '../console.ts'
 import { runs } from '../runs.ts'
 import { ask, setup, until } from '../support.ts'
 import { fill } from './quota-kit.ts'
@@ -433,6 +434,7 @@ describe('in a gateway', () => {
   })
 
   test('while Redis is away calls are kept, as many as fit, and the rest is counted as dropped', async () => {
+    allowLog('GW_REDIS_BACK', 'GW_REDIS_UNAVAILABLE', 'GW_SINK_BACK', 'GW_SINK_DOWN', 'GW_SINK_DROPPED')
     const redis = await server()
     const { client } = await setup({
       redis: redis.url,
