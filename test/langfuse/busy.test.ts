@@ -1,6 +1,7 @@
 import { withGateway } from '@hotdash/llm-gateway'
 import type { LangfuseVersion } from '@hotdash/llm-gateway-testing'
 import { expect, test, vi } from 'vitest'
+import { allowLog } from '../console.ts'
 import { runs } from '../runs.ts'
 import { ask, setup, until } from '../support.ts'
 import { heldOf, optionsFor, stand, traced, VERSIONS } from './kit.ts'
@@ -30,6 +31,7 @@ test.each(VERSIONS)(
 )
 
 test('a deadline that is too short for one call grows until calls arrive', async () => {
+  allowLog('GW_SINK_BACK', 'GW_SINK_DOWN')
   const { langfuse, client, records, stats } = await busy('2.95.12', 40, 5, { timeoutMs: 50 })
   await until(() => stats()?.queued === 0, 'everything is delivered')
   expect(stats()).toMatchObject({ delivered: 5, rejected: 0, dropped: 0, state: 'up' })

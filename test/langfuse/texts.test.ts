@@ -1,9 +1,12 @@
 import { createGateway, withGateway } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { heldOf, optionsFor, stand, traced, VERSIONS } from './kit.ts'
+
+allowLogInFile('GW_CONTROL_IGNORED')
 
 /** Texts with what databases, JSON and protobuf stumble over. */
 const odd = fc

@@ -1,6 +1,7 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { allowLog } from '../console.ts'
 import { type RedisServer, startCluster, startRedis } from '../redis/server.ts'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type Supabase, startSupabase } from './server.ts'
@@ -105,6 +106,7 @@ test('rows are taken out of a Redis that has become full', async () => {
 })
 
 test('with Supabase and Redis both gone rows wait in the process, and arrive through whichever is back first', async () => {
+  allowLog('GW_REDIS_BACK', 'GW_SINK_BACK')
   redis = await startRedis()
   const it = await gateway()
   await calls(it, 5)

@@ -1,8 +1,11 @@
 import { createPgvectorIndex } from '@hotdash/llm-gateway/pgvector'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type Supabase, startSupabase } from './server.ts'
+
+allowLogInFile('GW_SEMANTIC_STORE_ERROR')
 
 let supabase: Supabase
 beforeAll(async () => {

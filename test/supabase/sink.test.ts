@@ -1,6 +1,7 @@
 import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
 import { openPolicyStore } from '@hotdash/llm-gateway/policy'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { allowLog } from '../console.ts'
 import { startRedis } from '../redis/server.ts'
 import { ask, setup, until } from '../support.ts'
 import { type Supabase, startSupabase } from './server.ts'
@@ -73,6 +74,7 @@ test('an unknown cost is null, not 0', async () => {
 })
 
 test('an answer that is lost after the rows were written doubles none', async () => {
+  allowLog('GW_SUPABASE_LIMITS_FAILED')
   const { client, records } = await setup({ supabase: there() })
   await supabase.become('lose')
   for (let call = 0; call < 5; call += 1) await client.chat.completions.create(ask(`call ${call}`))
@@ -175,6 +177,7 @@ test.each(Object.entries(mistakes))(
 )
 
 test('without Redis an outage is waited out in memory, and what does not fit is counted', async () => {
+  allowLog('GW_SINK_BACK', 'GW_SINK_DOWN')
   vi.spyOn(console, 'warn').mockReturnValue()
   const { client, records } = await setup({ supabase: there(), cache: false, queue: { maxReports: 40 } })
   await supabase.become('refuse')
@@ -200,6 +203,7 @@ test('no call waits for a Supabase that hangs', async () => {
 })
 
 test('a Supabase that is slow for many rows gets fewer at once, and all of them', async () => {
+  allowLog('GW_SINK_DROPPED', 'GW_SINK_REJECTED')
   const { client, records } = await setup({ supabase: there(), cache: false, quota: false, capture: 'off' })
   await supabase.become('busy')
   for (let call = 0; call < 600; call += 1) await client.chat.completions.create(ask(`call ${call}`))

@@ -4,6 +4,7 @@ import { PGlite } from '@electric-sql/pglite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runs } from '../runs.ts'
+import { emptyPostgres } from './template.ts'
 
 const migrations = fileURLToPath(new URL('../../packages/infra/supabase/migrations/', import.meta.url))
 const read = (file: string) => readFileSync(`${migrations}${file}`, 'utf8')
@@ -36,7 +37,7 @@ const some = `
 `
 
 beforeAll(async () => {
-  db = await PGlite.create()
+  db = await PGlite.create({ loadDataDir: await emptyPostgres() })
   await db.exec(
     'create role anon nologin; create role authenticated nologin; create role service_role nologin bypassrls',
   )
