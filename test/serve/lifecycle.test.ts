@@ -39,6 +39,8 @@ async function streams(server: Served, count: number) {
 }
 
 test('SIGTERM in mid-stream loses no word and no record', async () => {
+  // Slow enough that all streams are under way when the last of them begins.
+  upstream = await fake(cleanup, { chunkDelayMs: 200 })
   const supabase = await startSupabase()
   cleanup.after(() => supabase.close())
   const server = await serve(cleanup, {
