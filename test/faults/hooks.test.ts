@@ -2,9 +2,13 @@ import type { GatewayOptions } from '@hotdash/llm-gateway'
 import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { runs, SEED } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 import { acting, foreign, type Misbehaviour, misbehaviour } from './misbehaving.ts'
+
+/** What misbehaves is logged, by whichever part it harms. */
+allowLogInFile(/^\[llm-gateway\] GW_(SINK|SEMANTIC)_/)
 
 const unhandled: unknown[] = []
 const note = (why: unknown) => void unhandled.push(why)

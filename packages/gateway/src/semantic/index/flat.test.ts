@@ -71,7 +71,7 @@ test.each([
     vectors.set(String(at), vector)
     index.add(String(at), vector, LATER)
   }
-  const searches = 500
+  const searches = runs(500)
   let right = 0
   for (let search = 0; search < searches; search += 1) {
     const query = near(questions[(search * 37) % questions.length] ?? common, 0.35, random)
