@@ -34,7 +34,7 @@ async function start(name: string, baseURL: string, server: RedisServer, some: G
     ...some,
   }
   const setting: Setting = { name, baseURL, gateway }
-  const child = fork(ASKER, [JSON.stringify(setting)], {
+  const child = fork(ASKER, {
     execArgv: ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
@@ -42,13 +42,17 @@ async function start(name: string, baseURL: string, server: RedisServer, some: G
   await hear(child, 0)
   let orders = 0
   async function tell(
-    order: { type: 'ask'; content: string; stream: boolean } | { type: 'look' },
+    order:
+      | { type: 'start'; setting: Setting }
+      | { type: 'ask'; content: string; stream: boolean }
+      | { type: 'look' },
   ): Promise<Told> {
     orders += 1
     const answer = hear(child, orders)
     child.send({ ...order, id: orders } as Order)
     return await answer
   }
+  await tell({ type: 'start', setting })
   return {
     child,
     ask: (content: string) => tell({ type: 'ask', content, stream: false }),
