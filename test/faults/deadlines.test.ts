@@ -2,6 +2,7 @@ import { GatewayOptionsError } from '@hotdash/llm-gateway'
 import type { Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { allowLog } from '../console.ts'
 import { runs, SEED } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 
@@ -71,6 +72,7 @@ const sinks = fc.constantFrom('takes', 'is slow', 'hangs', 'fails', 'takes none'
 const orders = fc.array(fc.constantFrom('flush' as const, 'close' as const), { minLength: 1, maxLength: 4 })
 
 test('in whatever order flush and close are called beside each other, true means delivered, and nothing waits for ever', async () => {
+  allowLog('GW_SINK_DROPPED')
   await fc.assert(
     fc.asyncProperty(sinks, orders, orders, async (does, beside, after) => {
       let got = 0

@@ -5,9 +5,12 @@ import { type GatewayContext, gatewayOptions, withGateway } from '@hotdash/llm-g
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { runs, SEED } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 import { foreign } from './misbehaving.ts'
+
+allowLogInFile('GW_CONTROL_IGNORED')
 
 const script = fileURLToPath(new URL('../fixtures/odd-environment.mjs', import.meta.url))
 

@@ -3,6 +3,7 @@ import type { Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { type Call, KEY } from './calls.ts'
 import { importInstrumented, setProbe } from './instrument.ts'
 import { faultAt, type Passage, passagesOf } from './passages.ts'
@@ -48,6 +49,8 @@ const EVENTS = ['unhandledRejection', 'uncaughtException'] as const
 
 /** For a test file of trials: the instrumented gateway, an upstream, and an ear for what is left unhandled. */
 export function useFaults() {
+  // A fault is logged by whichever part it harms.
+  allowLogInFile(/^\[llm-gateway\] GW_/)
   const others = new Map<string, unknown[]>()
   const note = (error: unknown) => void unhandled.push(error)
 
