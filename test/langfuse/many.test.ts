@@ -1,8 +1,10 @@
 import { createGateway } from '@hotdash/llm-gateway'
 import { expect, test } from 'vitest'
+import { allowLog } from '../console.ts'
+import { runs } from '../runs.ts'
 import { heldOf, optionsFor, stand, VERSIONS } from './kit.ts'
 
-const CALLS = 10_000
+const CALLS = runs(10_000)
 /** More bytes than all of them: answers count, too. */
 const ROOMY = { maxBytes: 128 * 1024 * 1024 }
 
@@ -43,7 +45,7 @@ async function flood(langfuse: object, queue: object | undefined, calls: number)
   return { gateway, records, stats: () => gateway.stats().sinks?.langfuse }
 }
 
-test.each(VERSIONS)('%s: of ten thousand calls each arrives, and nothing is malformed', async (version) => {
+test.each(VERSIONS)(`%s: each of ${CALLS} calls arrives, and nothing is malformed`, async (version) => {
   const langfuse = await stand(version)
   const { gateway, records, stats } = await flood(optionsFor(langfuse), ROOMY, CALLS)
   expect(await gateway.flush(120_000)).toBe(true)
@@ -55,6 +57,7 @@ test.each(VERSIONS)('%s: of ten thousand calls each arrives, and nothing is malf
 })
 
 test('while a server hangs, memory stays bounded, and so do the requests to it', async () => {
+  allowLog('GW_SINK_DOWN', 'GW_SINK_DROPPED')
   const langfuse = await stand('2.95.12')
   langfuse.fault({ type: 'hang' })
   const settings = { ...optionsFor(langfuse), timeoutMs: 500 }

@@ -2,6 +2,7 @@ import { readMetrics } from '@hotdash/llm-gateway/metrics'
 import { type FakeLangfuse, startFakeLangfuse } from '@hotdash/llm-gateway-testing'
 import { afterEach, expect, test } from 'vitest'
 import { type Collector, startCollector } from '../collector.ts'
+import { allowLogInFile } from '../console.ts'
 import { type Day, type Dollars, liveThrough, none } from '../cost/day.ts'
 import { nano, policy, TEAMS, type Team, UNLIMITED } from '../cost/kit.ts'
 import { allAgree, budget, type Ledger, records } from '../cost/ledgers.ts'
@@ -9,6 +10,8 @@ import { runs } from '../runs.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { ask, setup, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
+
+allowLogInFile('GW_SINK_ERROR')
 
 const open: { close: () => unknown }[] = []
 afterEach(async () => {

@@ -4,10 +4,13 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { signerOf } from '#src/semantic/query/partition.ts'
 import { seal, unseal } from '#src/semantic/store/codec.ts'
+import { allowLogInFile } from '../console.ts'
 import { runs } from '../runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
+
+allowLogInFile('GW_REDIS_BACK', 'GW_REDIS_UNAVAILABLE')
 
 const open: { close: () => unknown }[] = []
 afterEach(async () => {

@@ -3,9 +3,12 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { runs } from '../runs.ts'
 import { setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
+
+allowLogInFile('GW_REDIS_UNAVAILABLE')
 
 /** To it, everything means the same: nothing but the partition stands between two questions. */
 const blind = (id: string, dimensions = 64) => ({

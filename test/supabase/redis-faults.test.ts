@@ -88,7 +88,10 @@ test('a full Redis takes no rows; they wait in the process', async () => {
   await fill()
   await supabase.become('refuse')
   await calls(it, 30)
-  await until(() => /Redis does not take them: OOM/.test(sinkOf(it)?.lastError ?? ''), 'Redis refuses the rows')
+  await until(
+    () => /Redis does not take them: OOM/.test(sinkOf(it)?.lastError ?? ''),
+    'Redis refuses the rows',
+  )
   expect(sinkOf(it)).toMatchObject({ spilled: 0, queued: 30, dropped: 0 })
   await supabase.become('none')
   await expectAll(it)
