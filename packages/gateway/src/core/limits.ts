@@ -26,6 +26,11 @@ export type WhileUnavailable = {
   leased: number
   /** Dollars of the day reserved for all processes together that were never granted any. */
   allowance: NanoUsd
+  /**
+   * Share of requests and tokens, 0 to 1, reserved for all processes together that were never granted any: they use it
+   * during the first minute of an outage, in which others may have used the rest.
+   */
+  allowanceOfRates: number
 }
 
 export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
@@ -33,6 +38,7 @@ export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
   dollars: 'local',
   leased: 0.05,
   allowance: 0 as NanoUsd,
+  allowanceOfRates: 0,
 }
 
 export type LimitName = 'rpm' | 'tpm' | 'daily_usd'

@@ -121,6 +121,12 @@ export type OnRedisUnavailable = {
    * their calls get a 503. @default 0
    */
   allowanceUsd?: number
+  /**
+   * Share of `rpm` and `tpm`, 0 to 0.5, reserved for processes that were never granted any. In the first minute of an
+   * outage others may have used the limits, so each such process may use this share divided by the number of processes,
+   * rounded down; without it, its calls get a 503 until the minute is over. @default 0
+   */
+  allowance?: number
 }
 
 export type TeamPolicy = {

@@ -127,8 +127,9 @@ function whileUnavailableOf(given: NonNullable<TeamPolicy['onRedisUnavailable']>
     dollars = DEFAULT_WHILE_UNAVAILABLE.dollars,
     leased = DEFAULT_WHILE_UNAVAILABLE.leased,
     allowanceUsd = 0,
+    allowance: allowanceOfRates = 0,
   } = given
-  return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
+  return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd), allowanceOfRates }
 }
 
 function warnUnlimited(agent: string | undefined, agents: string[], warn: Log) {

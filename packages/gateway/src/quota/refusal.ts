@@ -22,7 +22,7 @@ export function refusalOf(
   if (limit === 'unavailable')
     return {
       code: CODES.unavailable,
-      message: `Redis is away, so the limits of team ${team} cannot be checked, and its policy leaves this process nothing to go on with: see onRedisUnavailable of the team. (agent ${agent})`,
+      message: `Redis is away, so the limits of team ${team} cannot be checked, and this process was granted no part of them to use meanwhile: see allowance and allowanceUsd in onRedisUnavailable of the team. (agent ${agent})`,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }
   const size = {

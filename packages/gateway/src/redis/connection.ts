@@ -47,6 +47,8 @@ export type RedisConnection = {
   run: <T>(command: (client: RedisClient) => Promise<T>, wait?: Wait) => Promise<T>
   /** The last outage: its end, in milliseconds since the epoch, and its duration. `undefined`: none yet. */
   lastOutage: () => Outage | undefined
+  /** Milliseconds since Redis was last available, or since this connection was created; 0 while it is available. */
+  unavailableMs: () => number
   stats: () => RedisStats
   close: () => void
   /** Reports faults in unawaited work on this connection. */
@@ -99,6 +101,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
   let pendingReplies = 0
   let lastReplyAt = 0
   let unavailableSince: number | undefined
+  const createdAt = performance.now()
   let outage: Outage | undefined
   let reconnectTimer: NodeJS.Timeout | undefined
   /** The running attempt to connect. */
@@ -262,6 +265,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     run: (command, wait = 'deadline') => (wait === 'reply' ? runWithRetry(command) : runOnce(command, wait)),
     fault,
     lastOutage: () => outage,
+    unavailableMs: () => (stats.state === 'up' ? 0 : performance.now() - (unavailableSince ?? createdAt)),
     stats: () => ({ ...stats }),
     close() {
       setState('closed')

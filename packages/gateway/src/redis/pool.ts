@@ -77,6 +77,7 @@ function shareOf({ connection }: Root, fault: Fault, release: () => void): Redis
       })
     },
     lastOutage: () => connection.lastOutage(),
+    unavailableMs: () => connection.unavailableMs(),
     stats() {
       const stats = { ...connection.stats(), ...counts }
       return closedAt === undefined ? stats : { ...stats, state: 'closed', since: closedAt }

@@ -67,8 +67,9 @@ type Knowledge = { processes: number; heard: Load }
 /**
  * Decides reservations in this process. While Redis is reachable: those that the lease covers. While it is unreachable:
  *
- * - Requests and tokens: for one minute the lease, then the limit divided by the number of processes. A process that its
- *   options declare the only one has the rest of its window instead of the lease.
+ * - Requests and tokens: in the first minute of an outage the lease, or without one the policy's allowance divided by the
+ *   number of processes, since others may have used the limit before the outage; then the limit divided by the number
+ *   of processes. A process that its options declare the only one has the rest of its window instead.
  * - Dollars: at most the lease; without one, the policy's allowance divided by the number of processes.
  */
 export function createLocalShare({ steady, wall }: Clocks, processes: number | undefined) {
@@ -115,20 +116,25 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
     limits: Limits,
     zone: Zone,
     known: Knowledge,
+    outageMs: number,
   ): { limits: Limits; store: MemoryQuota } {
     const { lease } = team
-    const { allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
+    const { allowance, allowanceOfRates } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
+    const others = Math.max(known.processes, processes ?? PROCESSES)
     const count = Math.max(known.processes, processes ?? (lease === undefined ? PROCESSES : 1))
     const valid = lease !== undefined && age(lease) < DOLLARS_MS
     const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0
-    const spare = Math.floor(allowance / Math.max(known.processes, processes ?? PROCESSES))
+    const spare = Math.floor(allowance / others)
     const usd = valid ? leased : spare
     const fresh = lease !== undefined && age(lease) < LEASE_MS ? lease : undefined
     const isOnly = processes === 1 && known.processes <= 1
     const left = (limit: number, kind: keyof Load) =>
       isOnly ? Math.max(0, limit - known.heard[kind] - takenOf(team.unreported)[kind]) : (fresh?.[kind] ?? 0)
-    const part = (limit: number, kind: keyof Load) =>
-      fresh === undefined ? Math.floor(limit / count) : left(limit, kind)
+    const part = (limit: number, kind: keyof Load) => {
+      if (fresh !== undefined) return left(limit, kind)
+      if (outageMs >= SPAN_MS || processes === 1) return Math.floor(limit / count)
+      return Math.floor(Math.floor(limit * allowanceOfRates) / others)
+    }
     const { rpm, tpm } = limits
     const ofMinute = {
       ...(rpm === undefined ? {} : { rpm: part(rpm, 'requests') }),
@@ -143,12 +149,21 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
   }
 
   return {
-    /** Decides while Redis is unreachable. Returns `undefined` if the process has no dollars. */
-    reserve(reservation: Reservation, zone: Zone, known: Knowledge): Verdict | undefined {
+    /**
+     * Decides while Redis is unreachable. Returns `undefined` if the process has no dollars, or was granted nothing.
+     * `outageMs`: time since the process last reached Redis, or was started.
+     */
+    reserve(
+      reservation: Reservation,
+      zone: Zone,
+      known: Knowledge,
+      outageMs: number,
+    ): Verdict | undefined {
       const { id, limits, requests = 1, worstCost } = reservation
       const team = of(reservation.team)
-      const { limits: own, store } = bounds(team, limits, zone, known)
+      const { limits: own, store } = bounds(team, limits, zone, known, outageMs)
       if (own.usdPerDay === 0) return undefined
+      if (team.lease === undefined && (own.rpm === 0 || own.tpm === 0)) return undefined
       const before = store.left(reservation.team, own)
       const verdict = store.reserve({ ...reservation, limits: own })
       const { rpm, tpm, usdPerDay } = own

@@ -13,6 +13,7 @@ import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
 import { createLocalShare } from './local-share.ts'
 import { createNames } from './names.ts'
+import { createOutageClock } from './outage-clock.ts'
 import { createProcessState } from './process-state.ts'
 import { createReconciler, type PendingWrite } from './reconcile.ts'
 import { createReporter } from './reporter.ts'
@@ -97,6 +98,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   const reporter = createReporter(share, { steady, reportMs, report: sendReport, fault: link.fault })
   const parts = { link, flags, self, clock, now, steady, zoneOf } as const
   const requestReservation = createRequestReservation({ ...parts, knowledge, share, reporter, onVersion })
+  const outage = createOutageClock(link, steady)
   const reconciler = createReconciler(resend, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
@@ -133,6 +135,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     if (!reconciler.hasAdmissions(team) || (await reconciler.sendAdmissions(team, RECONCILE_MS)))
       try {
         const reserved = await requestReservation(reservation, {}, sent)
+        outage.end()
         if (reserved.status === 'admitted') reporter.decidedByRedis(id)
         counts.decided += 1
         mode = 'shared'
@@ -158,6 +161,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       await requestReservation(need, { onlyReports: true })
     } catch (error) {
       note(error)
+      reporter.retry()
     } finally {
       rest()
     }
@@ -169,7 +173,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   function admitByShare(reservation: Reservation): Verdict {
     const { team, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
-    const verdict = share.reserve(reservation, zone, knowledge.lastHeard(team))
+    const verdict = share.reserve(reservation, zone, knowledge.lastHeard(team), outage.ms())
     if (verdict === undefined) return unavailable()
     counts.alone += 1
     mode = 'share'

@@ -213,6 +213,8 @@ export function createReporter(
     take,
     acknowledge,
     failed,
+    /** Schedules another attempt for reports that could not be sent. */
+    retry: again,
     flush,
     queued,
     tokensOf,
