@@ -199,7 +199,7 @@ test('Redis gone at the start: calls go by the own policy after the deadline, an
   await server.kill()
   const agent = await agentAt(server, { deadlines: { redisMs: 200, connectMs: 500 }, policy: lenient })
   await agent.client.chat.completions.create(ask('x'))
-  expect(agent.stats()).toEqual({ version: 0, source: 'default' })
+  expect(agent.stats()).toEqual({ version: 0, source: 'option' })
   await server.restart()
   await storeAt(server).push(policyWith(7))
   await soon(() => agent.rpm() === 7)

@@ -21,8 +21,8 @@ export type Op =
   | { do: 'deliver'; process: number; commands: number }
   /** Redis executes `commands` of the commands in transit; no reply arrives, and the connection is cut. */
   | { do: 'lose'; process: number; commands: number }
-  /** As `lose`, but a new connection is opened at once: each command is sent once more over it. */
-  | { do: 'reset'; process: number; commands: number }
+  /** The connection is lost with the next command, executed or not; it is sent once more over a new connection. */
+  | { do: 'reset'; process: number; isExecuted: boolean }
   /** A new process starts; `cut`: Redis is out of its reach. */
   | { do: 'join'; cut?: boolean }
   /** Redis is out of reach of all processes, or back. */
@@ -37,6 +37,7 @@ type Member = {
   cut: boolean
   dead: boolean
   holding: boolean
+  reset?: { isExecuted: boolean } | undefined
   /** In the order in which Redis executes them. */
   onTheWay: Sent[]
   /** When its connection was last cut, by the simulated time. */
@@ -71,6 +72,12 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
   function linkOf(member: () => Member): RedisConnection {
     const send = (run: () => Promise<unknown>) =>
       new Promise<unknown>((resolve, reject) => {
+        const { reset } = member()
+        member().reset = undefined
+        if (reset !== undefined) {
+          const lost = () => reject(new Reset('connection lost'))
+          return reset.isExecuted ? void execute(run).then(lost, lost) : lost()
+        }
         member().onTheWay.push({ run, resolve, reject })
         if (!member().holding) void deliver(member(), 1, true)
       })
@@ -98,14 +105,21 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     }
   }
 
+  async function execute(run: Sent['run']): Promise<unknown> {
+    running += 1
+    try {
+      return await run()
+    } finally {
+      running -= 1
+    }
+  }
+
   async function deliver(member: Member, commands: number, replies: boolean): Promise<void> {
     for (const { run, resolve, reject } of member.onTheWay.splice(0, commands)) {
-      running += 1
-      const outcome = await run().then(
+      const outcome = await execute(run).then(
         (reply) => () => resolve(reply),
         (error: Error) => () => reject(error),
       )
-      running -= 1
       if (replies && !member.cut && !member.dead) outcome()
       else reject(gone())
     }
@@ -200,13 +214,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     }
     if (op.do === 'hold') member.holding = !member.cut
     if (op.do === 'deliver') await deliver(member, op.commands, true)
-    if (op.do === 'reset') {
-      const sent = member.onTheWay.splice(0)
-      for (const { run } of sent.slice(0, op.commands)) await run().catch(() => undefined)
-      member.holding = false
-      for (const { reject } of sent) reject(new Reset('connection lost'))
-      await whileMoving(Promise.resolve())
-    }
+    if (op.do === 'reset') member.reset = op
     if (op.do === 'lose') {
       await deliver(member, op.commands, false)
       cut(member)

@@ -36,8 +36,13 @@ export const quiet: fc.Arbitrary<Op> = fc.oneof(
 )
 const at = <K extends 'cut' | 'heal' | 'kill' | 'hold'>(what: K) =>
   fc.record({ do: fc.constant(what), process: process_ })
-const some = <K extends 'deliver' | 'lose' | 'reset'>(what: K) =>
+const some = <K extends 'deliver' | 'lose'>(what: K) =>
   fc.record({ do: fc.constant(what), process: process_, commands: fc.nat(4) })
+const reset: fc.Arbitrary<Op> = fc.record({
+  do: fc.constant('reset' as const),
+  process: process_,
+  isExecuted: fc.boolean(),
+})
 /** Connections are cut, replies lost, commands late, processes killed. */
 export const faulty: fc.Arbitrary<Op> = fc.oneof(
   { weight: 10, arbitrary: quiet },
@@ -46,7 +51,7 @@ export const faulty: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: at('hold') },
   { weight: 3, arbitrary: some('deliver') },
   { weight: 2, arbitrary: some('lose') },
-  { weight: 2, arbitrary: some('reset') },
+  { weight: 2, arbitrary: reset },
   { weight: 1, arbitrary: at('kill') },
 )
 
@@ -67,12 +72,7 @@ export const outages: fc.Arbitrary<Op[]> = fc
     { minLength: 1, maxLength: 4 },
   )
   .map((parts) =>
-    parts.flatMap(([before, during]): Op[] => [
-      ...before,
-      { do: 'cutAll' },
-      ...during,
-      { do: 'healAll' },
-    ]),
+    parts.flatMap(([before, during]): Op[] => [...before, { do: 'cutAll' }, ...during, { do: 'healAll' }]),
   )
 
 /** Closer to each other than a lease is left unused: nearly all calls are admitted without asking. */
@@ -87,7 +87,7 @@ export const crossing: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: at('hold') },
   { weight: 4, arbitrary: some('deliver') },
   { weight: 1, arbitrary: some('lose') },
-  { weight: 2, arbitrary: some('reset') },
+  { weight: 2, arbitrary: reset },
   { weight: 1, arbitrary: at('cut') },
   { weight: 2, arbitrary: at('heal') },
 )

@@ -153,12 +153,7 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
      * Decides while Redis is unreachable. Returns `undefined` if the process has no dollars, or was granted nothing.
      * `outageMs`: time since the process last reached Redis, or was started.
      */
-    reserve(
-      reservation: Reservation,
-      zone: Zone,
-      known: Knowledge,
-      outageMs: number,
-    ): Verdict | undefined {
+    reserve(reservation: Reservation, zone: Zone, known: Knowledge, outageMs: number): Verdict | undefined {
       const { id, limits, requests = 1, worstCost } = reservation
       const team = of(reservation.team)
       const { limits: own, store } = bounds(team, limits, zone, known, outageMs)
