@@ -98,6 +98,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
         }
       },
       lastOutage: () => member().lastOutage,
+      availableWithin: async () => false,
       unavailableMs: () => (member().cut ? now - member().cutAt : 0),
       stats: () => ({ state: 'up', since: 0, commands: 0, timeouts: 0, errors: 0 }),
       fault: () => undefined,

@@ -29,6 +29,17 @@ const process = (url: string, options?: Options) => {
 }
 type Process = ReturnType<typeof process>
 
+/** A clock that can be put ahead. */
+function clockAhead() {
+  let offset = 1e12
+  return {
+    now: () => Math.round(offset + performance.now()),
+    ahead(ms: number) {
+      offset += ms
+    },
+  }
+}
+
 /** Returns how many of `tries` reservations were admitted. */
 async function admitted(who: Process, name: string, tries: number, bound: Partial<Limits>): Promise<number> {
   let count = 0
@@ -96,6 +107,18 @@ test('calls admitted by lease just before Redis dies are reported once it is bac
   expect(a.stats()).toMatchObject({ dropped: 0 })
 })
 
+test('Redis restarted: a process without a lease waits for it, and its calls are decided by Redis', async () => {
+  const redis = await server()
+  const [a, b] = [process(redis.url), process(redis.url)]
+  expect(await admitted(a, 'before', 10, { rpm: 30 })).toBe(10)
+  await redis.kill()
+  const taken = admitted(b, 'first', 3, { rpm: 30 })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await redis.restart()
+  expect(await taken).toBe(3)
+  expect(b.stats()).toMatchObject({ mode: 'shared', alone: 0, unavailable: 0 })
+})
+
 test('Redis killed: a process that is the only one goes on with all that was left of its minute', async () => {
   const redis = await server()
   const a = process(redis.url, { processes: 1 })
@@ -158,13 +181,13 @@ test('Redis killed: of dollars a process spends its lease, and what calls leave 
 
 test('a process that never reached Redis has no requests for a minute, then one part in eight; and no dollars', async () => {
   const redis = await server()
-  let clock = 1e12
+  const clock = clockAhead()
   await redis.kill()
-  const a = process(redis.url, { now: () => clock })
+  const a = process(redis.url, { now: clock.now })
   expect(await admitted(a, 'x', 10, { rpm: 32 })).toBe(0)
-  clock += 60_249
+  clock.ahead(40_000)
   expect(await admitted(a, 'later', 10, { rpm: 32 })).toBe(0)
-  clock += 1_000
+  clock.ahead(21_000)
   expect(await admitted(a, 'after a minute', 10, { rpm: 32 })).toBe(4)
   expect(await a.take('y', { usdPerDay: usd(1_000) })).toMatchObject({
     admitted: false,
@@ -212,15 +235,15 @@ test('an allowance of dollars is set apart from what is counted in Redis', async
 
 test('a process that was out of touch for a minute has one part in as many as Redis ever told it of', async () => {
   const redis = await server()
-  let clock = 1e12
-  const options = { clock: 'client', now: () => clock } as const
+  const clock = clockAhead()
+  const options = { clock: 'client', now: clock.now } as const
   const fleet = [process(redis.url, options), process(redis.url, options), process(redis.url, options)]
   for (const [at, each] of fleet.entries()) await each.take(`first${at}`, { rpm: 33 })
   await redis.kill()
   const last = fleet.at(-1)
   // One in twenty of 33 is leased, to the first that asked.
   expect(last && (await admitted(last, 'leased', 20, { rpm: 33 }))).toBe(0)
-  clock += 60_250
+  clock.ahead(60_250)
   expect(last && (await admitted(last, 'alone', 20, { rpm: 33 }))).toBe(11)
 })
 

@@ -77,6 +77,8 @@ function shareOf({ connection }: Root, fault: Fault, release: () => void): Redis
       })
     },
     lastOutage: () => connection.lastOutage(),
+    availableWithin: (ms) =>
+      closedAt === undefined ? connection.availableWithin(ms) : Promise.resolve(false),
     unavailableMs: () => connection.unavailableMs(),
     stats() {
       const stats = { ...connection.stats(), ...counts }

@@ -78,6 +78,8 @@ export type RedisQuota = QuotaStore & {
 
 /** `retryAfterMs` of a refusal while Redis is unreachable: a restart takes about this long. */
 const AWAY_RETRY_MS = 1_000
+/** Time from the start of an outage in which calls that cannot be decided without Redis wait for it: a restart is shorter. */
+const RESTART_MS = 5_000
 /** Time that a reservation waits until earlier local admissions have reached Redis. */
 const RECONCILE_MS = 100
 /**
@@ -127,7 +129,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     return verdict
   }
 
-  async function decide(reservation: Reservation): Promise<Verdict> {
+  async function decide(reservation: Reservation, mayWait = true): Promise<Verdict> {
     const { id, team, limits } = reservation
     const sent: { pending?: PendingReservation } = {}
     const pauseMs = resyncMs(link)
@@ -145,7 +147,9 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
         note(error)
       }
     if (sent.pending !== undefined) share.failed(team, sent.pending)
-    const verdict = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
+    const local = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
+    if (local === undefined && mayWait && (await isBackSoon())) return await decide(reservation, false)
+    const verdict = local ?? unavailable()
     const at = steady()
     if (verdict.admitted) reconciler.push({ kind: 'admitted', team, id, at, reservation })
     // Redis may have admitted the refused call, so its reservation is settled as unused.
@@ -154,6 +158,12 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       giveUp(id)
     }
     return verdict
+  }
+
+  /** Waits for Redis while the outage is as short as a restart. */
+  function isBackSoon(): Promise<boolean> | boolean {
+    const ms = RESTART_MS - outage.ms()
+    return ms > 0 && link.availableWithin(ms)
   }
 
   async function sendReport(need: Reservation): Promise<void> {
@@ -170,11 +180,12 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   const mayGoOn = ({ whileUnavailable: away = DEFAULT_WHILE_UNAVAILABLE, usdPerDay }: Limits) =>
     away.rates === 'local' && (away.dollars === 'local' || usdPerDay === undefined)
 
-  function admitByShare(reservation: Reservation): Verdict {
+  /** Returns `undefined` if this process may use nothing without Redis. */
+  function admitByShare(reservation: Reservation): Verdict | undefined {
     const { team, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
-    const verdict = share.reserve(reservation, zone, knowledge.lastHeard(team), outage.ms())
-    if (verdict === undefined) return unavailable()
+    const verdict = share.reserve(reservation, zone, { ...knowledge.lastHeard(team), ms: outage.ms() })
+    if (verdict === undefined) return undefined
     counts.alone += 1
     mode = 'share'
     return verdict
