@@ -112,12 +112,12 @@ test('expected tokens: a minute passes its limit by no more than the calls in fl
   const tpm = 40_000
   const fleet = startFleet(redis, limits({ rpm: 600, tpm, tpmMode: 'expected' }))
   await sleep(SECONDS * 1_000)
+  await until(() => fleet.admitted.length > 50, 'enough calls', 90_000)
   await Promise.all(fleet.children.map(kill))
-  expect(fleet.admitted.length).toBeGreaterThan(50)
   const overrun = mostAtOnce(fleet) * 800
   expect(worstMinute(fleet.admitted, used(fleet))).toBeLessThanOrEqual(tpm + overrun)
   const all = fleet.admitted.reduce((sum, call) => sum + used(fleet)(call), 0)
   const from = Math.min(...fleet.admitted.map(({ asked }) => asked))
   const minutes = (Math.max(...fleet.admitted.map(({ told }) => told)) - from) / MINUTE
   expect(all).toBeLessThanOrEqual((Math.floor(minutes) + 1) * tpm + overrun)
-}, 60_000)
+}, 180_000)
