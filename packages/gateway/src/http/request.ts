@@ -2,12 +2,13 @@ import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, ParsedBody } from '../core/call.ts'
 import { withoutCallState } from '../core/call-state.ts'
-import type { MatchEndpoint, RelativePath } from '../core/endpoints.ts'
 import { type JsonObject, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { controlsOf } from '../identify/controls.ts'
 import { readBody } from '../identify/litellm-body.ts'
 import { proxyTarget } from '../litellm/target.ts'
+import type { MatchEndpoint, RelativePath } from '../operations/endpoints.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { tellsUsage } from '../upstream/hosts.ts'
 import { ownDispatcher, ownFetch } from '../upstream/own.ts'
 import type { RequestHead } from './request-head.ts'
@@ -128,7 +129,7 @@ function injectsUsage(
   { policy }: CompiledPolicy,
   isProxied: boolean,
 ): boolean {
-  if (operation !== 'chat' && operation !== 'completions') return false
+  if (OPERATIONS[operation].usageInStream !== 'on-request') return false
   if (policy.streamUsage === 'always') return true
   return policy.streamUsage !== 'never' && (isProxied || tellsUsage(url))
 }

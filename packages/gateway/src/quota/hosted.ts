@@ -1,5 +1,6 @@
 import type { Call } from '../core/call.ts'
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { feeOf } from '../pricing/fees.ts'
 import { searches } from '../pricing/meter.ts'
 import { isCallerTool } from '../tokens/images.ts'
@@ -29,12 +30,13 @@ const RUN_BY_CALLER = new Set([
 /** Returns the upper bounds of the tools that upstream runs for a call, or the reason why there are none. */
 export function hostedIn(call: Call): Hosted | Unbounded {
   const { operation, body, policy } = call
-  if (operation === 'embeddings' || operation === 'completions') return NONE
+  const { hostedTools: kind } = OPERATIONS[operation]
+  if (kind === 'none') return NONE
   const { fees, maxToolCalls: most } = policy.policy.hostedTools ?? {}
   const tools = hostedTools(body)
   if (searches(call) && tools.length === 0)
     return { passes: 1, calls: 1, feeUsd: feeOf({ type: 'chat_search' }, fees) ?? 0 }
-  const stored = operation === 'responses' && isSet(body.prompt)
+  const stored = kind === 'counted' && isSet(body.prompt)
   if ((tools.length === 0 && !stored) || body.tool_choice === 'none') return NONE
 
   const prices = tools.map((tool) => feeOf(tool, fees))
@@ -47,7 +49,7 @@ export function hostedIn(call: Call): Hosted | Unbounded {
       fix: `Give its price for one call in the policy, hostedTools.fees[${type}]`,
     }
   }
-  if (operation === 'chat')
+  if (kind === 'uncounted')
     return {
       param: 'tools',
       why: 'nothing limits how often upstream runs tools for a chat completion',

@@ -1,6 +1,7 @@
 import type { Call } from '../core/call.ts'
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Ending } from '../core/recording.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { audioIn } from './worst.ts'
 
 /** Length of the longest token of OpenAI's vocabularies, in bytes. */
@@ -13,7 +14,7 @@ const WORDS_PER_TOKEN = 4
  * audio and the usage does not list audio tokens, which cost more than text.
  */
 export function contradicts(ending: Ending, call: Call): boolean {
-  if (call.operation === 'embeddings' || ending.type !== 'complete') return false
+  if (OPERATIONS[call.operation].output === 'vectors' || ending.type !== 'complete') return false
   const answer = ending.answer()?.json
   if (answer === undefined) return false
   const written = call.body.echo === true ? [] : writtenIn(call, answer)
@@ -40,7 +41,8 @@ function isMore(written: string[], tokens: number): boolean {
 
 /** Returns the texts that the model has written, without parts from other sources such as tool results and citations. */
 function writtenIn({ operation }: Call, answer: JsonObject): string[] {
-  if (operation === 'responses') return list(answer.output).flatMap((item) => ofItem(object(item)))
+  if (OPERATIONS[operation].output === 'items')
+    return list(answer.output).flatMap((item) => ofItem(object(item)))
   const written: string[] = []
   const add = (piece: Json | undefined) => {
     if (typeof piece === 'string' && piece !== '') written.push(piece)

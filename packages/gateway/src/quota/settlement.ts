@@ -3,6 +3,7 @@ import { type NanoUsd, nanoUsd } from '../core/money.ts'
 import type { Ending } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
 import { totalTokens } from '../core/usage.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { feesShown } from '../pricing/fees.ts'
 import { searches } from '../pricing/meter.ts'
 import { hostedTools } from './hosted.ts'
@@ -74,7 +75,7 @@ function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | u
   const { fees } = policy.policy.hostedTools ?? {}
   const search = fees?.chat_search
   if (searches(call)) return search === undefined ? undefined : { usd: nanoUsd(search), exact: true }
-  if (operation !== 'responses') return NO_FEES
+  if (OPERATIONS[operation].hostedTools !== 'counted') return NO_FEES
   const tools = hostedTools(body)
   const stored = body.prompt !== undefined && body.prompt !== null
   if (tools.length === 0 && !stored) return NO_FEES

@@ -1,6 +1,7 @@
 import type { Call } from '../core/call.ts'
 import { isObject, isSet, list, object, text } from '../core/json.ts'
 import { type NanoUsd, nanoUsd } from '../core/money.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { inputSize } from '../tokens/count.ts'
 import { audioTokens } from '../tokens/input.ts'
 import { maxOutputTokens } from '../tokens/max-output.ts'
@@ -73,7 +74,7 @@ export function audioIn(
   { operation, body, model }: Call,
   window: number,
 ): { input: number; output: boolean } {
-  if (operation === 'embeddings' || operation === 'completions') return { input: 0, output: false }
+  if (OPERATIONS[operation].input.kind !== 'turns') return { input: 0, output: false }
   let input = 0
   for (const item of [...list(body.messages), ...list(body.input)]) {
     const { audio, content } = object(item)
