@@ -1,6 +1,7 @@
 import type { CallPolicy } from '../core/call.ts'
 import type { Caller, Claim } from '../core/caller.ts'
 import type { Egress } from '../core/egress.ts'
+import { isLimited } from '../core/limits.ts'
 import type { Log } from '../core/log-codes.ts'
 import type { Mode, Policy } from '../core/policy.ts'
 import { createEgress, originOf } from '../egress/egress.ts'
@@ -92,7 +93,7 @@ function binds(policy: Policy, { failClosed, custody, quota }: Settings): boolea
         team.models !== undefined ||
         team.requireKey ||
         (team.keys ?? []).length > 0 ||
-        (quota !== undefined && [team.rpm, team.tpm, team.usdPerDay].some((limit) => limit !== undefined)),
+        (quota !== undefined && isLimited(team)),
     )
   )
 }

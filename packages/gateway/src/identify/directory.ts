@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Caller, Claim } from '../core/caller.ts'
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits, type WhileUnavailable } from '../core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, isLimited, type Limits, type WhileUnavailable } from '../core/limits.ts'
 import type { Log } from '../core/log-codes.ts'
 import { nanoUsd } from '../core/money.ts'
 import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
@@ -110,7 +110,7 @@ function narrowExact(outer: Caller['exact'], layer: false | CachePolicy | undefi
 
 function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limits | undefined {
   const { rpm, tpm, usdPerDay, onRedisUnavailable } = team
-  if (rpm === undefined && tpm === undefined && usdPerDay === undefined) return undefined
+  if (!isLimited(team)) return undefined
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm

@@ -1,4 +1,4 @@
-import type { Limits } from '../core/limits.ts'
+import type { LimitName, Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
 import { DAY_MS, dayOf, untilDayEnds } from './day.ts'
 import { createExpectation } from './expectation.ts'
@@ -216,7 +216,7 @@ function refusalFor(
 ): Verdict | undefined {
   const { limits, worstCost, requests = 1 } = reservation
   const { rpm, tpm, usdPerDay } = limits
-  const no = (limit: 'rpm' | 'tpm' | 'daily_usd', retryAfterMs: number | undefined): Verdict => ({
+  const no = (limit: LimitName, retryAfterMs: number | undefined): Verdict => ({
     admitted: false,
     limit,
     retryAfterMs,
