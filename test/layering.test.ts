@@ -21,7 +21,7 @@ const LAYER: Record<string, number> = {
   account: 5,
   identify: 5,
   route: 5,
-  stale: 5,
+  'stale-if-error': 5,
   cache: 5,
   coalesce: 5,
   throttle: 5,

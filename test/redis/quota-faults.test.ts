@@ -146,7 +146,7 @@ test('a process that never reached Redis has one part in eight of its requests, 
     admitted: false,
     limit: 'unavailable',
   })
-  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 1 })
+  expect(a.stats()).toMatchObject({ mode: 'reject', unavailable: 1 })
 })
 
 test('a process that never reached Redis takes its part by the number of processes it was told, of dollars from the allowance', async () => {
@@ -198,7 +198,7 @@ test('a policy that refuses: no call is admitted uncounted, and calls are admitt
   await a.take('before', bound)
   await redis.kill()
   expect(await a.take('away', bound)).toMatchObject({ admitted: false, limit: 'unavailable' })
-  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 1, alone: 0 })
+  expect(a.stats()).toMatchObject({ mode: 'reject', unavailable: 1, alone: 0 })
   // What ended meanwhile is not lost.
   await a.settle(truth('before', { tokens: 5 }))
   await redis.restart()

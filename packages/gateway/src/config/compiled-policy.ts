@@ -43,11 +43,12 @@ export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
   const { settings, switches, log } = parts
   const { models = {}, routing = {}, agents = {} } = policy
   const modeOf = createModeOf(policy, parts)
+  const isSwitchedOff = (agent: string) => ownValue(switches.agents, agent)?.disabled === true
   const named = [undefined, ...Object.keys(agents), ...Object.keys(switches.agents ?? {})]
   return {
     policy,
     secrets: { secret: settings.cache.secret, key: settings.key },
-    resolveCaller: createDirectory(policy, log, modeOf),
+    resolveCaller: createDirectory(policy, log, modeOf, isSwitchedOff),
     modeOf,
     anyDirect: named.some((agent) => modeOf(agent) === 'direct'),
     anyDisabled: Object.values(agents).some(({ disabled }) => disabled),

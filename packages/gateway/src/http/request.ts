@@ -10,7 +10,7 @@ import { proxyTarget } from '../litellm/target.ts'
 import type { MatchEndpoint, RelativePath } from '../operations/endpoints.ts'
 import { OPERATIONS } from '../operations/operations.ts'
 import { tellsUsage } from '../upstream/hosts.ts'
-import { ownDispatcher, ownFetch } from '../upstream/own.ts'
+import { dispatcherName, fetchName } from '../upstream/transport-name.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** How one client is bound to the gateway: its transport, and how its addresses are read. */
@@ -72,7 +72,7 @@ export function createCall(
   const isFixed = immutable || request.model !== undefined
   const path = isFixed ? undefined : relativePath(url)
   const proxy = isProxied && path !== undefined ? settings.litellm : undefined
-  const transportName = ownFetch(transport) + ownDispatcher(init)
+  const transportName = fetchName(transport) + dispatcherName(init)
   const isUnaskedStream = stream && !includeUsage && !immutable
   return {
     attempt,

@@ -2,7 +2,7 @@ import type { Call } from '../core/call.ts'
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Ending } from '../core/recording.ts'
 import { OPERATIONS } from '../operations/operations.ts'
-import { audioIn } from './worst.ts'
+import { audioIn } from './worst-case.ts'
 
 /** Length of the longest token of OpenAI's vocabularies, in bytes. */
 const LONGEST_TOKEN = 128
@@ -13,7 +13,7 @@ const WORDS_PER_TOKEN = 4
  * Returns whether an answer contradicts its usage: it has more text than the counted tokens can hold, or the call used
  * audio and the usage does not list audio tokens, which cost more than text.
  */
-export function contradicts(ending: Ending, call: Call): boolean {
+export function contradictsUsage(ending: Ending, call: Call): boolean {
   if (OPERATIONS[call.operation].output === 'vectors' || ending.type !== 'complete') return false
   const answer = ending.answer()?.json
   if (answer === undefined) return false

@@ -10,12 +10,12 @@ import { isCallerTool } from '../tokens/images.ts'
  * result of each tool call is fed back to it. `calls`: number of tool calls, each of at most `feeUsd` dollars.
  * `maxToolCalls`: value to send as `max_tool_calls`; absent if the request's own value stays.
  */
-export type Hosted = { passes: number; calls: number; feeUsd: number; maxToolCalls?: number }
+export type HostedToolBounds = { passes: number; calls: number; feeUsd: number; maxToolCalls?: number }
 
 /** Reason why the cost of a call has no upper bound: the field that causes it, and how to bound it. */
-export type Unbounded = { param: string; why: string; fix: string }
+export type UnboundedCost = { param: string; why: string; fix: string }
 
-const NONE: Hosted = { passes: 1, calls: 0, feeUsd: 0 }
+const NONE: HostedToolBounds = { passes: 1, calls: 0, feeUsd: 0 }
 /** Value of `max_tool_calls` if neither the call nor the policy sets it: no other field bounds such a call. */
 const USUAL_MOST = 4
 /** Types of tools that the caller runs; upstream only gets their descriptions. */
@@ -28,12 +28,12 @@ const RUN_BY_CALLER = new Set([
 ])
 
 /** Returns the upper bounds of the tools that upstream runs for a call, or the reason why there are none. */
-export function hostedIn(call: Call): Hosted | Unbounded {
+export function hostedToolBounds(call: Call): HostedToolBounds | UnboundedCost {
   const { operation, body, policy } = call
   const { hostedTools: kind } = OPERATIONS[operation]
   if (kind === 'none') return NONE
   const { fees, maxToolCalls: most } = policy.policy.hostedTools ?? {}
-  const tools = hostedTools(body)
+  const tools = hostedToolsIn(body)
   if (searches(call) && tools.length === 0)
     return { passes: 1, calls: 1, feeUsd: feeOf({ type: 'chat_search' }, fees) ?? 0 }
   const stored = kind === 'counted' && isSet(body.prompt)
@@ -76,7 +76,7 @@ const bound = (value: Json | undefined): number | undefined =>
   Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined
 
 /** Returns the tools that upstream runs, including those that input items add. */
-export function hostedTools({ tools, input }: JsonObject): JsonObject[] {
+export function hostedToolsIn({ tools, input }: JsonObject): JsonObject[] {
   const added = list(input).flatMap((item) => list(object(item).tools))
   const all = added.length === 0 ? list(tools) : [...list(tools), ...added]
   return all.filter((tool) => !isCallerTool(tool) && !isRunByCaller(object(tool))).map(object)
