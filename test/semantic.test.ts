@@ -275,7 +275,11 @@ const judging = (verdict: string) => ({
 
 test.each([
   ['the embedding model', ['gpt-4o-mini'], /"text-embedding-3-large", the embedding model .* serves nothing/],
-  ['the judge model', ['gpt-4o', 'text-embedding-3-large'], /"gpt-4o-mini", the judge model .* does not learn/],
+  [
+    'the judge model',
+    ['gpt-4o', 'text-embedding-3-large'],
+    /"gpt-4o-mini", the judge model .* does not learn/,
+  ],
   ['neither', ['gpt-4o-mini', 'text-embedding-3-large'], undefined],
 ])('%s missing in the models of a team is logged once, with the field to change', async (_, models, said) => {
   const lines: string[] = []

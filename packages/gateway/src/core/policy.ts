@@ -1,13 +1,18 @@
 /** US dollars per million tokens, as price lists print them. */
 export type ModelPolicy = {
+  /** @default the price list's */
   input?: number
+  /** @default the price list's */
   cachedInput?: number
+  /** @default the price list's */
   output?: number
   /** Price of input that upstream writes to its cache, if it has its own. @default input */
   cacheWrite?: number
+  /** @default the price list's */
   audioInput?: number
+  /** @default the price list's */
   audioOutput?: number
-  /** Largest number of tokens the model can write: the worst case of a call that sets no maximum. */
+  /** Largest number of tokens the model can write: the worst case of a call that sets no maximum. @default 128000 */
   maxOutput?: number
   /**
    * Largest number of tokens the model can read: the worst case of input whose size the request does not tell
@@ -125,16 +130,16 @@ export type OnRedisUnavailable = {
 
 export type TeamPolicy = {
   agents?: string[]
-  /** Requests admitted in any 60 seconds. */
+  /** Requests admitted in any 60 seconds. @default no limit */
   rpm?: number
-  /** Tokens in any 60 seconds. */
+  /** Tokens in any 60 seconds. @default no limit */
   tpm?: number
   /**
    * `expected` reserves the usual usage of such calls and carries the excess as debt; `strict` reserves the worst
-   * case.
+   * case. @default 'expected'
    */
   tpmMode?: 'expected' | 'strict'
-  /** US dollars in one day of the policy's time zone. Governed calls never exceed it. */
+  /** US dollars in one day of the policy's time zone. Governed calls never exceed it. @default no limit */
   usdPerDay?: number
   /** Behaviour of a process that cannot reach Redis. A plain word sets both `rates` and `dollars`. @default 'local' */
   onRedisUnavailable?: 'local' | 'reject' | OnRedisUnavailable
@@ -142,7 +147,7 @@ export type TeamPolicy = {
   models?: string[]
   /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */
   keys?: string[]
-  /** Refuses callers without a valid key. */
+  /** Refuses callers without a valid key. @default false */
   requireKey?: boolean
   /** At a limit, calls get an error at once, or wait in the queue. @default 'reject' */
   onLimit?: 'reject' | 'wait'
@@ -195,10 +200,11 @@ export type HostedToolsPolicy = {
  * code.
  */
 export type Policy = {
+  /** Orders policies: in Redis the limits of the highest version bind. @default 0 */
   version?: number
   /** How the calls of all agents go that set no mode. @default LLM_GATEWAY_MODE, or 'embedded' */
   mode?: Mode
-  /** IANA name of the time zone whose midnight resets the daily budgets. */
+  /** IANA name of the time zone whose midnight resets the daily budgets. @default 'UTC' */
   timezone?: string
   routing?: {
     /** Answers chat, Responses and completions calls that name no model, `auto`, or this one. */
@@ -228,9 +234,9 @@ export type Policy = {
    * without usage keep their worst case booked. @default 'openai'
    */
   streamUsage?: 'openai' | 'always' | 'never'
-  /** Whether paid endpoints that are not governed (images, audio, batches...) pass or are refused. */
+  /** Whether paid endpoints that are not governed (images, audio, batches...) pass or are refused. @default 'allow' */
   paidPassThrough?: 'allow' | 'refuse'
-  /** Caches answers to calls that reference remote images or uploaded files, whose content may change. */
+  /** Caches answers to calls that reference remote images or uploaded files, whose content may change. @default false */
   cacheRemoteContent?: boolean
 }
 

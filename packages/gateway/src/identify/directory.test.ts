@@ -92,6 +92,12 @@ test('the refusal of a disabled agent names what disables it: a switch, or the p
     (agent) => agent === 'a',
   )
   const refusalOf = (agent: string) => who({ agent, key: undefined, team: undefined }).refusal
-  expect(refusalOf('a')).toMatchObject({ code: 'gateway_agent_off', message: expect.stringContaining('llm-gateway switch agent a on') })
-  expect(refusalOf('b')).toMatchObject({ code: 'gateway_agent_off', message: expect.stringContaining('agents["b"].disabled') })
+  expect(refusalOf('a')).toMatchObject({
+    code: 'gateway_agent_off',
+    message: expect.stringContaining('llm-gateway switch agent a on'),
+  })
+  expect(refusalOf('b')).toMatchObject({
+    code: 'gateway_agent_off',
+    message: expect.stringContaining('agents["b"].disabled'),
+  })
 })
