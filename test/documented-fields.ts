@@ -49,7 +49,11 @@ export function fieldsOf(type: string): Field[] {
     const path = prefix + member.name.text
     const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')
     const text = ts.getTextOfJSDocComment(tag?.comment) ?? ''
-    fields.push({ path, default: text.replaceAll(/\s+/g, ' '), isOptional: member.questionToken !== undefined })
+    fields.push({
+      path,
+      default: text.replaceAll(/\s+/g, ' '),
+      isOptional: member.questionToken !== undefined,
+    })
     visit(member.type, `${path}.`)
   }
 }

@@ -71,9 +71,18 @@ export type SemanticPolicy = {
   errorBudget?: number
   /**
    * Model that decides whether a candidate would have served and which answers agree: asked for the share `rate` of
-   * near-misses, at most `perHour` times an hour. @default gpt-4o-mini, rate 1, 60 an hour
+   * near-misses, at most `perHour` times an hour.
    */
-  judge?: false | { model?: string; rate?: number; perHour?: number }
+  judge?:
+    | false
+    | {
+        /** @default 'gpt-4o-mini' */
+        model?: string
+        /** Share of near-misses, 0 to 1. @default 1 */
+        rate?: number
+        /** @default 60 */
+        perHour?: number
+      }
   /**
    * Serves an answer only after a second, different call received the same one. This keeps one-off wrong answers and
    * planted ones from being served; hits come later, and need a judge. @default false
@@ -88,7 +97,7 @@ export type CachePolicy = {
   exact?: false | ExactPolicy
   /** `false` switches the semantic cache off, whatever inner layers say. */
   semantic?: false | SemanticPolicy
-  /** Shares answers with every team. `false`: a team sees only its own. */
+  /** Shares answers with every team. `false`: a team sees only its own. @default false */
   shared?: boolean
   /**
    * `false`: answers are shared only between calls of one end user, identified by `user`, `safety_identifier`, and
@@ -207,15 +216,15 @@ export type Policy = {
   /** IANA name of the time zone whose midnight resets the daily budgets. @default 'UTC' */
   timezone?: string
   routing?: {
-    /** Answers chat, Responses and completions calls that name no model, `auto`, or this one. */
+    /** Answers chat, Responses and completions calls that name no model, `auto`, or this one. @default none: calls go upstream as they are */
     default?: string
-    /** Answers embeddings calls that name no model or `auto`. */
+    /** Answers embeddings calls that name no model or `auto`. @default none: calls go upstream as they are */
     embeddings?: string
-    /** Above this number of input tokens, counted exactly, the model `to` answers. */
+    /** Above this number of input tokens, counted exactly, the model `to` answers. @default none */
     escalate?: false | { above: number; to: string }
-    /** Answers when the routed model fails; `false` switches failover off. */
+    /** Answers when the routed model fails; `false` switches failover off. @default none: errors are passed on */
     fallback?: false | string
-    /** Maps a model to the one that answers in its place, whether it was chosen or named. */
+    /** Maps a model to the one that answers in its place, whether it was chosen or named. @default none */
     aliases?: Record<string, string>
   }
   models?: Record<string, ModelPolicy>
