@@ -193,7 +193,7 @@ test('a process that never reached Redis has no requests for a minute, then one 
     admitted: false,
     limit: 'unavailable',
   })
-  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 21 })
+  expect(a.stats()).toMatchObject({ mode: 'reject', unavailable: 21 })
 })
 
 test('a process that never reached Redis has its part of the allowances, by the configured number of processes', async () => {
@@ -257,7 +257,7 @@ test('a policy that refuses: no call is admitted uncounted, and calls are admitt
   await a.take('before', bound)
   await redis.kill()
   expect(await a.take('away', bound)).toMatchObject({ admitted: false, limit: 'unavailable' })
-  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 1, alone: 0 })
+  expect(a.stats()).toMatchObject({ mode: 'reject', unavailable: 1, alone: 0 })
   // What ended meanwhile is not lost.
   await a.settle(truth('before', { tokens: 5 }))
   await redis.restart()

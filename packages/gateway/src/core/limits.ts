@@ -41,4 +41,13 @@ export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
   allowanceOfRates: 0,
 }
 
+/** Fields of the limits, of a team in the policy and of `Limits`. */
+export const LIMIT_FIELDS = ['rpm', 'tpm', 'usdPerDay'] as const
+export type LimitField = (typeof LIMIT_FIELDS)[number]
+
+/** Returns whether any limit applies. */
+export const isLimited = (team: { [field in LimitField]?: number }): boolean =>
+  LIMIT_FIELDS.some((field) => team[field] !== undefined)
+
+/** Names of the limits; `quota/limits.ts` has a row for each. */
 export type LimitName = 'rpm' | 'tpm' | 'daily_usd'

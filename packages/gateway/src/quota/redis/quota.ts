@@ -41,8 +41,8 @@ export type RedisQuotaOptions = {
   onVersion?: (version: number) => void
 }
 
-/** How the last reservation was decided. `shared`: by Redis or a lease. `share`: by this process's share. `refusing`: refused. */
-type QuotaMode = 'shared' | 'share' | 'refusing'
+/** How the last reservation was decided. `shared`: by Redis or a lease. `local`: by this process's share. `reject`: refused. */
+type QuotaMode = 'shared' | 'local' | 'reject'
 
 export type QuotaStats = {
   mode: QuotaMode
@@ -187,13 +187,13 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     const verdict = share.reserve(reservation, zone, { ...knowledge.lastHeard(team), ms: outage.ms() })
     if (verdict === undefined) return undefined
     counts.alone += 1
-    mode = 'share'
+    mode = 'local'
     return verdict
   }
 
   function unavailable(): Verdict {
     counts.unavailable += 1
-    mode = 'refusing'
+    mode = 'reject'
     return {
       admitted: false,
       limit: 'unavailable',
