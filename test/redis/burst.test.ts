@@ -11,12 +11,12 @@ type Stage = {
   upstream: Awaited<ReturnType<typeof startBilling>>
 }
 
-async function stage(team: object, { isCold = false, some = {} } = {}): Promise<Stage> {
+async function stage(team: object, { size = 4, isCold = false, some = {} } = {}): Promise<Stage> {
   const redis = await startRedis()
   onTestFinished(redis.close)
   const upstream = await startBilling()
   onTestFinished(upstream.close)
-  const agents = await startAgents(4, redis.url, upstream.baseURL, { ...policyOf(team), ...some }, isCold)
+  const agents = await startAgents(size, redis.url, upstream.baseURL, { ...policyOf(team), ...some }, isCold)
   onTestFinished(async () => void (await Promise.all(agents.map(({ end }) => end()))))
   return { agents, redis, upstream }
 }
@@ -114,6 +114,20 @@ test('Redis away from the start: dollars need an allowance, and all allowances t
   const none = await stage(TEN_DOLLARS)
   await none.redis.kill()
   expect(await burst(none.agents, 5)).toEqual({ gateway_quota_unavailable: 20 })
+})
+
+test('Redis hung after a burst: processes that start meanwhile exceed no limit of the minute', async () => {
+  const team = { rpm: 120 }
+  const { agents, redis, upstream } = await stage(team, { size: 2 })
+  await burst(agents, 80)
+  redis.pause()
+  const late = await startAgents(3, redis.url, upstream.baseURL, policyOf(team))
+  onTestFinished(async () => void (await Promise.all(late.map(({ end }) => end()))))
+  expect(await burst(late, 30)).toEqual({ gateway_quota_unavailable: 90 })
+  await burst(agents, 30)
+  expect(upstream.requests()).toBeLessThanOrEqual(120)
+  expect(upstream.requests()).toBeGreaterThanOrEqual(114)
+  redis.resume()
 })
 
 test('after a failover that left the old server a replica, the connection is made anew and limits are shared again', async () => {
