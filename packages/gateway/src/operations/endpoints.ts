@@ -33,8 +33,7 @@ export function matchBelowBase(baseURL: () => string): MatchEndpoint {
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
     if (!url.startsWith(prefix)) return undefined
     const [path = ''] = url.slice(prefix.length).split(/[?#]/, 1)
-    const operation = BY_PATH.get(path)
-    return operation && { operation }
+    return operationOf(path)
   }
 }
 
@@ -45,6 +44,11 @@ export const matchBySuffix: MatchEndpoint = (url) => {
   const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
   if (operation === undefined) return undefined
   return deployment === undefined ? { operation } : { operation, model: decoded(deployment) }
+}
+
+function operationOf(path: string): { operation: Operation } | undefined {
+  const operation = BY_PATH.get(path)
+  return operation && { operation }
 }
 
 /** Text that is not a valid escape is kept as it is. */
