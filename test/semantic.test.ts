@@ -3,6 +3,7 @@ import { gatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { runs } from './runs.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
 
@@ -175,7 +176,7 @@ test('no change of anything but the wording is ever answered across', async () =
         if (!same) expect(records.at(-1)?.cache).toBe('miss')
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   )
 })
 

@@ -104,7 +104,7 @@ test('eight processes, three of which are killed: no minute over its requests or
   expect(worstMinute(fleet.admitted, used(fleet))).toBeLessThanOrEqual(90_000)
   expect(spent(fleet)).toBeLessThanOrEqual(usdPerDay)
   expect(new Set(fleet.admitted.map(({ id }) => id)).size).toBe(fleet.admitted.length)
-}, 180_000)
+})
 
 test('expected tokens: a minute passes its limit by no more than the calls in flight ran over', async () => {
   const redis = await startRedis()
@@ -120,4 +120,4 @@ test('expected tokens: a minute passes its limit by no more than the calls in fl
   const from = Math.min(...fleet.admitted.map(({ asked }) => asked))
   const minutes = (Math.max(...fleet.admitted.map(({ told }) => told)) - from) / MINUTE
   expect(all).toBeLessThanOrEqual((Math.floor(minutes) + 1) * tpm + overrun)
-}, 180_000)
+})

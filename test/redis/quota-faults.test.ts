@@ -77,7 +77,7 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
     degraded: true,
   })
   await redis.restart()
-  await until(() => a.isBack() && b.isBack(), 'recovery', 5_000)
+  await until(() => a.isBack() && b.isBack(), 'recovery')
   await until(() => a.stats().queued + b.stats().queued === 0, 'hand-back')
   // Which of them was first, and holds the lease, is not told here: without leases only what was admitted counts.
   const unleased = { ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 } }
@@ -127,7 +127,7 @@ test('Redis killed: a process that is the only one goes on with all that was lef
   await redis.kill()
   expect(await admitted(a, 'alone', 10, bound)).toBe(6)
   await redis.restart()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   expect(await a.take('after', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
 })
 
@@ -175,7 +175,7 @@ test('Redis killed: of dollars a process spends its lease, and what calls leave 
   expect(await a.take('the rest', bound, 41)).toMatchObject({ admitted: false })
   expect(await a.take('what it left', bound, 40)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
   await redis.restart()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   expect(await a.take('after', bound, 560)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
 })
 
@@ -261,7 +261,7 @@ test('a policy that refuses: no call is admitted uncounted, and calls are admitt
   // What ended meanwhile is not lost.
   await a.settle(truth('before', { tokens: 5 }))
   await redis.restart()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   expect(await a.take('after', bound)).toMatchObject({ admitted: true, remaining: { requests: 8 } })
   await a.settle(truth('after'))
   await a.settled()
@@ -278,7 +278,7 @@ test('hung: what was sent and yet happened is counted once, whichever way it was
   // The lease is used while Redis is not known to be away, and nothing else is.
   for (const one of tries) if (!one.admitted) expect(one).toMatchObject({ degraded: true })
   redis.resume()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   const { remaining } = await a.take('after', bound)
   // Redis has executed all six. As requests they count; of their dollars, those that were not admitted are given back.
   expect(remaining.requests).toBe(20 - 1 - 6 - 1)

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
+import { runs, TEST_TIMEOUT_MS } from '../runs.ts'
 import type { Op } from './partition.ts'
 
-/** Schedules per property; FUZZ_RUNS=50 multiplies them by 50. */
-export const RUNS = 60 * Number(process.env.FUZZ_RUNS ?? 1)
-export const TIMEOUT = 120_000 * Number(process.env.FUZZ_RUNS ?? 1)
+/** Schedules per property. */
+export const RUNS = runs(60)
+export const TIMEOUT = TEST_TIMEOUT_MS
 
 export const CAP = 400
 export const RPM = 40

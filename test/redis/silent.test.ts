@@ -50,9 +50,7 @@ async function startWay(port: number) {
   }
 }
 
-test('a subscription that fell silent is noticed, and what was purged meanwhile is given no more', {
-  timeout: 60_000,
-}, async () => {
+test('a subscription that fell silent is noticed, and what was purged meanwhile is given no more', async () => {
   const redis = await startRedis()
   closing.push(() => redis.close())
   const way = await startWay(redis.port)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Caller } from '../core/caller.ts'
 import type { CachePolicy } from '../core/policy.ts'
 import { createDirectory } from './directory.ts'
@@ -80,6 +81,7 @@ test('no claim passes for another one, whatever is in its names', () => {
         expect(caller.refusal?.code).toBe(claim.key === undefined ? undefined : 'gateway_unknown_key')
       }
     }),
+    { numRuns: runs(100) },
   )
 })
 
