@@ -112,7 +112,8 @@ export class LayeredHeaders implements Headers {
   #gather(into: Map<string, string>): boolean {
     const base = this.#base
     if (this.#native !== undefined) return false
-    if (base !== NONE && !(base instanceof LayeredHeaders && base.#gather(into))) return false
+    if (base instanceof LayeredHeaders ? !base.#gather(into) : base !== NONE && !gatherNative(base, into))
+      return false
     for (const [name, value] of this.#own) into.set(name, value)
     return true
   }
@@ -124,4 +125,10 @@ export class LayeredHeaders implements Headers {
     }
     return this.#native
   }
+}
+
+/** The same for native Headers. Only cookies can have several values. */
+function gatherNative(headers: Headers, into: Map<string, string>): boolean {
+  headers.forEach((value, name) => void into.set(name, value))
+  return !into.has('set-cookie')
 }
