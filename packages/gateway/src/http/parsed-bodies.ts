@@ -48,6 +48,7 @@ function sampleHash(source: string): number {
   let hash = length
   for (let sample = 1; sample <= SAMPLES; sample += 1)
     hash = (hash * 31 + source.charCodeAt(Math.floor((length * sample) / (SAMPLES + 1)))) | 0
-  for (let at = Math.max(0, length - LAST); at < length; at += 1) hash = (hash * 31 + source.charCodeAt(at)) | 0
+  for (let at = Math.max(0, length - LAST); at < length; at += 1)
+    hash = (hash * 31 + source.charCodeAt(at)) | 0
   return hash
 }
