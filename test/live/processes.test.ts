@@ -145,8 +145,7 @@ test('a Redis that was killed and lost everything, and a policy pushed anew: all
   // Their first calls come while Redis is gone: they may use the allowance.
   const allowances = { onRedisUnavailable: { allowance: 0.1, allowanceUsd: 1 }, usdPerDay: 50 }
   const { version } = await storeAt(server).push(roomy(1_001, allowances))
-  for (const { policy } of processes)
-    await expect.poll(async () => (await policy()).version).toBe(version)
+  for (const { policy } of processes) await expect.poll(async () => (await policy()).version).toBe(version)
   await server.kill()
   for (const { ask, policy } of processes) {
     expect((await ask('while it is gone')).error).toBeUndefined()
