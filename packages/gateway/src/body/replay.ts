@@ -86,8 +86,8 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
       const body = same ? made : bodyFor(asked)
       const streamed = isStreamed(asked)
       const headers = layeredHeaders()
-      headers.set('content-type', streamed ? EVENTS : JSON_TYPE)
-      headers.set('x-request-id', randomUUID())
+      headers.put('content-type', streamed ? EVENTS : JSON_TYPE)
+      headers.put('x-request-id', randomUUID())
       for (const [name, value] of stored.headers)
         if (!streamed || name !== 'content-type') headers.set(name, value)
       // Opened after an abort, it is the answer to a time-out: the SDK reads it all the same.

@@ -74,7 +74,23 @@ export function createCall(
   const proxy = isProxied && path !== undefined ? settings.litellm : undefined
   const transportName = fetchName(transport) + dispatcherName(init)
   const isUnaskedStream = stream && !includeUsage && !immutable
-  return {
+  const target =
+    proxy && path !== undefined ? proxyTarget(proxy, { path, headers, key: options?.key }) : undefined
+  const outbound: Call['outbound'] = {
+    transport,
+    init: withoutCallState(init),
+    url: target?.url ?? url,
+    headers: target?.headers ?? headers,
+    path,
+    text: source,
+    bodyEdits: fromBody?.edits ?? {},
+    injectUsage: isUnaskedStream && injectsUsage(operation, url, policy, proxy !== undefined),
+    immutable: isFixed,
+    keys: { shown: options?.key, home: keyOriginOf(settings, binding) },
+  }
+  if (transportName !== '') outbound.transportName = transportName
+  if (immutable) outbound.signed = true
+  const call: Call = {
     attempt,
     arrivedAt: attempt === 0 ? state.startedAt : performance.now(),
     state,
@@ -88,27 +104,14 @@ export function createCall(
       const now = inForce()
       return { policy: now, caller: now === policy ? caller : now.resolveCaller(claim) }
     },
-    ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
     controls: controlsOf([settings.defaultControls, context, options, fromBody?.context]),
     model: request.model ?? (text(body.model) || 'auto'),
     route: 'requested',
     view: { stream, includeUsage, signal },
-    outbound: {
-      transport,
-      init: withoutCallState(init),
-      ...(transportName !== '' && { transportName }),
-      ...(proxy && path !== undefined
-        ? proxyTarget(proxy, { path, headers, key: options?.key })
-        : { url, headers }),
-      path,
-      text: source,
-      bodyEdits: fromBody?.edits ?? {},
-      injectUsage: isUnaskedStream && injectsUsage(operation, url, policy, proxy !== undefined),
-      immutable: isFixed,
-      keys: { shown: options?.key, home: keyOriginOf(settings, binding) },
-      ...(immutable && { signed: true as const }),
-    },
+    outbound,
   }
+  if (settings.custody && claim.key !== undefined) call.teamKey = claim.key
+  return call
 }
 
 /** Reads the SDK's count of retries. A malformed value counts as the first attempt. */

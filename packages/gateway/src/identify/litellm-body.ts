@@ -36,6 +36,7 @@ export type BodyControls = { context: GatewayContext; edits: Record<string, Json
  */
 export function readBody(body: JsonObject, operation?: Operation): BodyControls | undefined {
   const { cache, metadata } = body
+  if (!isObject(cache) && !isObject(metadata)) return undefined
   const controls: BodyControls = { context: {}, edits: {} }
   if (isObject(cache)) {
     const control = cacheControl(cache)

@@ -13,12 +13,22 @@ export type RelativePath = (url: string) => string | undefined
 
 /** Matches URLs that begin with the client's base, which is read on each call because it may change. */
 export function pathBelowBase(baseURL: () => string): RelativePath {
-  return (url) => {
-    const [base = '', baseQuery] = baseURL().split('?', 2)
+  return memoised(baseURL, (url, baseURL) => {
+    const [base = '', baseQuery] = baseURL.split('?', 2)
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
     const rest = url.startsWith(prefix) ? url.slice(prefix.length) : undefined
     if (rest === undefined || !rest.startsWith('/')) return undefined
     return baseQuery === undefined || rest.includes('?') ? rest : `${rest}?${baseQuery}`
+  })
+}
+
+/** Keeps the last result: most calls of a client have one address. */
+function memoised<T>(baseURL: () => string, read: (url: string, baseURL: string) => T): (url: string) => T {
+  let last: { url: string; base: string; result: T } | undefined
+  return (url) => {
+    const base = baseURL()
+    if (last?.url !== url || last.base !== base) last = { url, base, result: read(url, base) }
+    return last.result
   }
 }
 
@@ -28,14 +38,13 @@ export const pathAfterVersion: RelativePath = (url) =>
 
 /** Matches the governed paths below the client's base URL, which is read on each call. Ignores the query. */
 export function matchBelowBase(baseURL: () => string): MatchEndpoint {
-  return (url) => {
-    const [base = ''] = baseURL().split('?', 1)
+  return memoised(baseURL, (url, baseURL) => {
+    const [base = ''] = baseURL.split('?', 1)
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
     if (!url.startsWith(prefix)) return undefined
     const [path = ''] = url.slice(prefix.length).split(/[?#]/, 1)
-    const operation = BY_PATH.get(path)
-    return operation && { operation }
-  }
+    return operationOf(path)
+  })
 }
 
 /** Matches the end of a path, for SDKs whose base is unknown. Azure names the model in the path. */
@@ -45,6 +54,11 @@ export const matchBySuffix: MatchEndpoint = (url) => {
   const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
   if (operation === undefined) return undefined
   return deployment === undefined ? { operation } : { operation, model: decoded(deployment) }
+}
+
+function operationOf(path: string): { operation: Operation } | undefined {
+  const operation = BY_PATH.get(path)
+  return operation && { operation }
 }
 
 /** Text that is not a valid escape is kept as it is. */

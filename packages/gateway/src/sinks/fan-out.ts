@@ -6,7 +6,7 @@ import { registerExitFlush, resumeDeliveries, unregisterExitFlush } from './exit
 import { createSinkQueue } from './queue.ts'
 import type { PendingListener } from './queued-report.ts'
 import { createRendering } from './rendering.ts'
-import { type ReportSource, render } from './report.ts'
+import { type Rendered, type ReportSource, render } from './report.ts'
 import type { Sink } from './sink.ts'
 import type { SinkStats } from './stats.ts'
 
@@ -56,10 +56,14 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
     ...pendingListener('rendering'),
     render(reported, capture) {
       const own = { own: mask, maxBytes: maxBytes / 4 }
-      const whole = render(reported, { capture, ...own })
-      const recordOnly = render({ record: reported.record }, { capture: 'off', ...own })
+      // Each form is built for the first sink that takes it: masking is most of what a record costs.
+      let whole: Rendered | undefined
+      let recordOnly: Rendered | undefined
       for (const [at, queue] of queues.entries()) {
-        const { report, bytes } = sinks[at]?.content === false ? recordOnly : whole
+        const isRecordOnly = sinks[at]?.content === false
+        if (isRecordOnly) recordOnly ??= render({ record: reported.record }, { capture: 'off', ...own })
+        else whole ??= render(reported, { capture, ...own })
+        const { report, bytes } = (isRecordOnly ? recordOnly : whole) as Rendered
         queue.add({ report: () => report, bytes })
         added += 1
       }

@@ -106,7 +106,9 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Upstream
 /** Returns the caller's headers and those that `fetch` adds. */
 function headersFor({ url, headers }: Post): Record<string, string> {
   const all: Record<string, string> = {}
-  for (const [name, value] of headers) all[name] = value
+  headers.forEach((value, name) => {
+    all[name] = value
+  })
   // As with `fetch`, the connection sets these.
   delete all.host
   delete all['content-length']

@@ -60,8 +60,16 @@ export async function requestUpstream(
 function plainPost(address: string, { method, headers, body, signal, ...rest }: RequestInit) {
   if (method?.toUpperCase() !== 'POST' || typeof body !== 'string' || !signal) return undefined
   if (!(headers instanceof Headers) || Object.keys(rest).length > 0) return undefined
-  return { url: new URL(address), headers, body, signal }
+  return { url: parsedUrl(address), headers, body, signal }
 }
+
+/** Parses an address. The result must not be changed: the last one is kept, since most processes call one address. */
+function parsedUrl(address: string): URL {
+  if (lastUrl?.address !== address) lastUrl = { address, url: new URL(address) }
+  return lastUrl.url
+}
+
+let lastUrl: { address: string; url: URL } | undefined
 
 /** Calls the current global `fetch`, which tests and instrumentation replace. */
 export const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
@@ -75,10 +83,17 @@ export const isStandard = (transport: typeof fetch): boolean =>
 /** Returns whether a function is Node's built-in `fetch`: only that one loads Node's internal module. */
 export function isNodes(transport: typeof fetch): boolean {
   if (transport === nodes) return true
-  if (transport.name !== 'fetch' || !SOURCE.test(Function.prototype.toString.call(transport))) return false
-  nodes = transport
-  return true
+  if (others.has(transport)) return false
+  if (transport.name === 'fetch' && SOURCE.test(Function.prototype.toString.call(transport))) {
+    nodes = transport
+    return true
+  }
+  others.add(transport)
+  return false
 }
+
+/** Functions that are known to be other ones: the text of a function is built anew each time. */
+const others = new WeakSet<typeof fetch>()
 
 const SOURCE = /\brequire\('internal\/deps\/undici\/undici'\)/
 
