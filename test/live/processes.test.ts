@@ -138,7 +138,9 @@ test.each([
 test('a Redis that was killed and lost everything, and a policy pushed anew: all processes follow', async () => {
   const [server, fake] = await Promise.all([redis(), upstream()])
   const processes = await Promise.all(['a', 'b', 'c'].map((name) => start(name, fake.baseURL, server)))
-  const { version } = await storeAt(server).push(policyWith(1_001))
+  // Their first calls come while Redis is gone: they may use the allowance.
+  const allowances = { onRedisUnavailable: { allowance: 0.1, allowanceUsd: 1 }, usdPerDay: 50 }
+  const { version } = await storeAt(server).push(roomy(1_001, allowances))
   for (const { policy } of processes)
     await expect.poll(async () => (await policy()).version, { timeout: 10_000 }).toBe(version)
   await server.kill()

@@ -129,6 +129,22 @@ test('Redis away from the start: dollars need an allowance, and all allowances t
   expect(await burst(none.agents, 5)).toEqual({ gateway_quota_unavailable: 20 })
 })
 
+test('Redis hung after a burst: processes that start meanwhile exceed no limit of the minute', {
+  timeout: 180_000,
+}, async () => {
+  const team = { rpm: 120 }
+  const { agents, redis, upstream } = await stage(team, 2)
+  await burst(agents, 80)
+  redis.pause()
+  const late = await startAgents(3, redis.url, upstream.baseURL, policyOf(team))
+  open.push({ close: () => Promise.all(late.map(({ end }) => end())) })
+  expect(await burst(late, 30)).toEqual({ gateway_quota_unavailable: 90 })
+  await burst(agents, 30)
+  expect(upstream.requests()).toBeLessThanOrEqual(120)
+  expect(upstream.requests()).toBeGreaterThanOrEqual(114)
+  redis.resume()
+})
+
 test('after a failover that left the old server a replica, the connection is made anew and limits are shared again', {
   timeout: 180_000,
 }, async () => {

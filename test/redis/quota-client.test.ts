@@ -78,7 +78,7 @@ test('Redis dies: calls go on by this process alone, one line says so, and it is
     expect(response.headers.get('x-ratelimit-limit-requests')).toBe('99')
   }
   await until(() => it.gateway.stats().quota?.queued === 10, 'settlements are kept')
-  expect(it.gateway.stats().quota).toMatchObject({ mode: 'share', alone: 5 })
+  expect(it.gateway.stats().quota).toMatchObject({ mode: 'local', alone: 5 })
   const lines = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('Redis is down'))
   expect(lines).toHaveLength(1)
   await server.restart()
@@ -107,7 +107,7 @@ test('Redis dies and the policy refuses: a 503 with our code, after one request'
   expect(error).toMatchObject({ status: 503, code: 'gateway_quota_unavailable' })
   expect((error as APIError).headers?.get('retry-after')).toBe('1')
   expect(upstream.count()).toBe(1)
-  expect(it.gateway.stats().quota).toMatchObject({ mode: 'refusing', unavailable: 1 })
+  expect(it.gateway.stats().quota).toMatchObject({ mode: 'reject', unavailable: 1 })
 })
 
 test('a program that ends after flush leaves no hold behind', async () => {

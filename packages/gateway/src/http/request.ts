@@ -2,14 +2,15 @@ import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, ParsedBody } from '../core/call.ts'
 import { withoutCallState } from '../core/call-state.ts'
-import type { MatchEndpoint, RelativePath } from '../core/endpoints.ts'
 import { type JsonObject, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { controlsOf } from '../identify/controls.ts'
 import { readBody } from '../identify/litellm-body.ts'
 import { proxyTarget } from '../litellm/target.ts'
+import type { MatchEndpoint, RelativePath } from '../operations/endpoints.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { tellsUsage } from '../upstream/hosts.ts'
-import { ownDispatcher, ownFetch } from '../upstream/own.ts'
+import { dispatcherName, fetchName } from '../upstream/transport-name.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** How one client is bound to the gateway: its transport, and how its addresses are read. */
@@ -71,7 +72,7 @@ export function createCall(
   const isFixed = immutable || request.model !== undefined
   const path = isFixed ? undefined : relativePath(url)
   const proxy = isProxied && path !== undefined ? settings.litellm : undefined
-  const transportName = ownFetch(transport) + ownDispatcher(init)
+  const transportName = fetchName(transport) + dispatcherName(init)
   const isUnaskedStream = stream && !includeUsage && !immutable
   const target =
     proxy && path !== undefined ? proxyTarget(proxy, { path, headers, key: options?.key }) : undefined
@@ -131,7 +132,7 @@ function injectsUsage(
   { policy }: CompiledPolicy,
   isProxied: boolean,
 ): boolean {
-  if (operation !== 'chat' && operation !== 'completions') return false
+  if (OPERATIONS[operation].usageInStream !== 'on-request') return false
   if (policy.streamUsage === 'always') return true
   return policy.streamUsage !== 'never' && (isProxied || tellsUsage(url))
 }

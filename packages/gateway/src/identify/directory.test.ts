@@ -82,3 +82,22 @@ test('no claim passes for another one, whatever is in its names', () => {
     }),
   )
 })
+
+test('the refusal of a disabled agent names what disables it: a switch, or the policy', () => {
+  const agents = { a: { disabled: true }, b: { disabled: true } } as const
+  const who = createDirectory(
+    { agents, teams: { t: { agents: ['a', 'b'] } } },
+    () => undefined,
+    () => 'embedded',
+    (agent) => agent === 'a',
+  )
+  const refusalOf = (agent: string) => who({ agent, key: undefined, team: undefined }).refusal
+  expect(refusalOf('a')).toMatchObject({
+    code: 'gateway_agent_off',
+    message: expect.stringContaining('llm-gateway switch agent a on'),
+  })
+  expect(refusalOf('b')).toMatchObject({
+    code: 'gateway_agent_off',
+    message: expect.stringContaining('agents["b"].disabled'),
+  })
+})

@@ -24,7 +24,8 @@ function queue(
       maxBytes,
       warn: (_code, message) => said.push(message) > 0,
       fault: (error) => expect.fail(String(error)),
-      onPendingChange: (holds) => void held.push(holds),
+      onPending: () => void held.push(true),
+      onEmpty: () => void held.push(false),
     },
   )
   let count = 0

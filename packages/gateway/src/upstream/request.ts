@@ -1,8 +1,8 @@
 import { fromResponse, type UpstreamResponse } from '../body/upstream-response.ts'
 import { dispatched } from './dispatch.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import { Held } from './held.ts'
-import type { Trip } from './trip.ts'
+import { ResponseHandoff } from './response-handoff.ts'
+import type { TrackedRequest } from './tracked-request.ts'
 
 /** Symbol of the global dispatcher, set at the first use of `fetch`; a program's replacement is stored there, too. */
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
@@ -24,7 +24,7 @@ export async function requestUpstream(
   url: string,
   init: RequestInit,
   leaves: () => void,
-  trip: Trip,
+  tracked: TrackedRequest,
 ): Promise<UpstreamResponse> {
   const own = transport === globalFetch ? globalThis.fetch : transport
   const dispatcher = isNodes(own) ? dispatcherOf() : undefined
@@ -34,24 +34,24 @@ export async function requestUpstream(
     return transport(url, init)
   }
   if (dispatcher === undefined || post === undefined)
-    return fromResponse(await trip.by(own, send), !isNodes(own))
+    return fromResponse(await tracked.sendBy(own, send), !isNodes(own))
   const { origin } = post.url
   if (origins.get(origin)) {
     // A mock compares the text of bodies.
-    const body = dispatcher.isMockActive ? post.body : trip.body(post.body)
+    const body = dispatcher.isMockActive ? post.body : tracked.body(post.body)
     leaves()
-    const arrival = await dispatched(dispatcher, { ...post, body })
-    if (!(arrival instanceof Held)) return arrival
+    const answer = await dispatched(dispatcher, { ...post, body })
+    if (!(answer instanceof ResponseHandoff)) return answer
     origins.set(origin, false)
     try {
-      return fromResponse(await transport(url, { ...init, dispatcher: arrival } as RequestInit))
+      return fromResponse(await transport(url, { ...init, dispatcher: answer } as RequestInit))
     } finally {
-      arrival.release()
+      answer.release()
     }
   }
   const isFirst = !origins.has(origin) && origins.size < MOST_ORIGINS
   // The first request to an origin opens its connection.
-  const response = await (isFirst ? send() : trip.by(own, send))
+  const response = await (isFirst ? send() : tracked.sendBy(own, send))
   if (isFirst) origins.set(origin, !response.redirected)
   return fromResponse(response)
 }

@@ -1,5 +1,6 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 import type { Operation } from '../../core/operation.ts'
+import { OPERATIONS } from '../../operations/operations.ts'
 
 /** The text compared by similarity, and the rest of the request, which must be equal. */
 export type Query = { text: string; rest: JsonObject }
@@ -22,13 +23,14 @@ const PLACEHOLDER = null
  * reason as a word.
  */
 export function extractQuery(operation: Operation, body: JsonObject): Query | string {
-  if (operation === 'chat') return inItems(body, 'messages')
-  if (operation !== 'responses') return 'operation'
-  if (typeof body.input === 'string') return validated(body.input, { ...body, input: PLACEHOLDER })
-  return inItems(body, 'input')
+  const { kind, member } = OPERATIONS[operation].input
+  if (kind !== 'turns') return 'operation'
+  if (member === 'input' && typeof body.input === 'string')
+    return validated(body.input, { ...body, input: PLACEHOLDER })
+  return inItems(body, member)
 }
 
-function inItems(body: JsonObject, name: 'messages' | 'input'): Query | string {
+function inItems(body: JsonObject, name: string): Query | string {
   const items = list(body[name])
   const last = items.at(-1)
   if (!isObject(last) || last.role !== 'user') return 'multi-turn'
