@@ -29,6 +29,7 @@ const STRESS = [
 /** Commands, packages and documents: real programs. */
 const CLI = [
   'test/{infra,ops}/**/*.test.ts',
+  'test/dist.test.ts',
   'test/serve/**/*.test.ts',
   'test/live/{command,serve}.test.ts',
   'test/{api,docs,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',
