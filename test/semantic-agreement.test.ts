@@ -173,6 +173,7 @@ test('where the team has few tokens left, they are for its callers: no judge is 
 })
 
 test('nor is a vector made only to keep an answer', async () => {
+  allowLog('GW_SEMANTIC_MODEL_NOT_ALLOWED')
   const policy = { ...(options().policy as object), ...FEW_TOKENS }
   const it = await setup(options({}, { policy, cache: { semantic: { dimensions: 256 } } }))
   expect(await asking(it, ...SHIPPING.slice(0, 2))).toMatchObject({ cache: 'miss', status: 'ok' })

@@ -111,6 +111,7 @@ test('nor after its second time, where the policy allows none, or where the call
   }
   const { client, upstream } = await setup()
   await withGateway({ cache: { ttl: 0.01 } }, async () => await client.chat.completions.create(ask('x')))
+  await client.gateway.flush()
   await sleep(20)
   upstream.fail(down, forEver)
   await expect(client.chat.completions.create(ask('x'), { maxRetries: 0 })).rejects.toMatchObject({

@@ -45,7 +45,7 @@ const ofRedis = {
   deadlines: { redisMs: 5_000 },
   cache: { exact: { localSeconds: 0 } },
 }
-/** One per process, as programs have: V8 optimises code for the only gateway that there is. */
+/** One per process, as programs have: beside a second gateway each call takes longer. */
 const client =
   kind === 'redis'
     ? clientFor(inMemory(completion('y'.repeat(7_900))), ofRedis)

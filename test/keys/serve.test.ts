@@ -148,8 +148,9 @@ test('through a server no key reaches an origin that is not its own', {
     }),
     { numRuns: runs(200) },
   )
-  // What is refused every time would prove nothing.
+  // What is refused every time would prove nothing. A run of few cases may hold none of a kind.
   expect(seen.asked).toBeGreaterThan(runs(200) / 20)
-  expect(seen.own).toBeGreaterThan(runs(200) / 100)
-  expect(seen.sealed).toBeGreaterThan(runs(200) / 100)
+  if (runs(200) < 200) return
+  expect(seen.own).toBeGreaterThan(2)
+  expect(seen.sealed).toBeGreaterThan(2)
 })

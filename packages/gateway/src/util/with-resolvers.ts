@@ -1,5 +1,6 @@
 /** Returns a promise and the functions that settle it: `Promise.withResolvers`, which Node 20 lacks. */
 export function withResolvers<T>(): PromiseWithResolvers<T> {
+  if (typeof Promise.withResolvers === 'function') return Promise.withResolvers<T>()
   let resolve!: PromiseWithResolvers<T>['resolve']
   let reject!: PromiseWithResolvers<T>['reject']
   const promise = new Promise<T>((onResolve, onReject) => {
