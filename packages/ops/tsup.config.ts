@@ -7,4 +7,5 @@ export default defineConfig({
   splitting: true,
   sourcemap: true,
   clean: true,
+  loader: { '.lua': 'text' },
 })

@@ -4,6 +4,7 @@ import type { Command } from './core/command.ts'
 export const commands: Record<string, () => Promise<Command>> = {
   keys: () => import('./keys/command.ts'),
   'litellm-config': () => import('./litellm-config/command.ts'),
+  monitor: () => import('./monitor/command.ts'),
   policy: () => import('./policy/command.ts'),
   serve: () => import('./serve/command.ts'),
   switch: () => import('./switch/command.ts'),

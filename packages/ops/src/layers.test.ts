@@ -7,9 +7,11 @@ import { commands } from './commands.ts'
 const LAYER: Record<string, number> = {
   core: 0,
   cli: 1,
+  alerting: 2,
   'live-policy': 2,
   keys: 3,
   'litellm-config': 3,
+  monitor: 3,
   policy: 3,
   serve: 3,
   switch: 3,
