@@ -16,17 +16,23 @@ async function world(config: object = QUICK) {
   const redis: RedisServer = await startRedis()
   const smtp: TestSmtp = await startSmtp()
   const monitors = createMonitors(redis.url, smtp.url, config)
-  open.push(() => redis.close(), () => smtp.close(), () => monitors.close())
+  open.push(
+    () => redis.close(),
+    () => smtp.close(),
+    () => monitors.close(),
+  )
   return { redis, smtp, monitors }
 }
 
 async function agent(redis: RedisServer) {
-  const made = await setup({ redis: redis.url, metrics: { flushSeconds: 0.2 }, policy: POLICY }, { maxRetries: 0 })
+  const made = await setup(
+    { redis: redis.url, metrics: { flushSeconds: 0.2 }, policy: POLICY },
+    { maxRetries: 0 },
+  )
   const client = made.client
   open.push(() => client.gateway.close())
   const good = async (times: number, from = 0) => {
-    for (let at = 0; at < times; at += 1)
-      await client.chat.completions.create(ask(`question ${from + at}`))
+    for (let at = 0; at < times; at += 1) await client.chat.completions.create(ask(`question ${from + at}`))
     await client.gateway.flush()
   }
   const failing = async (times: number) => {

@@ -25,7 +25,13 @@ export const QUICK = {
     timeoutSeconds: 2,
     retrySeconds: 0.1,
   },
-  notify: { groupWaitSeconds: 0, groupIntervalSeconds: 0, repeatSeconds: 3_600, recoverSeconds: 0, escalateSeconds: 0 },
+  notify: {
+    groupWaitSeconds: 0,
+    groupIntervalSeconds: 0,
+    repeatSeconds: 3_600,
+    recoverSeconds: 0,
+    escalateSeconds: 0,
+  },
   runbookUrl: 'https://docs.example.com/runbooks/alerts',
 }
 
@@ -53,7 +59,11 @@ export function createMonitors(redis: string, smtpUrl: string, config: object = 
   return {
     configure,
     start(name, args = []) {
-      const env = { PATH: process.env.PATH ?? '', LLM_GATEWAY_SMTP_URL: smtpUrl, HOOK_URL: process.env.HOOK_URL ?? '' }
+      const env = {
+        PATH: process.env.PATH ?? '',
+        LLM_GATEWAY_SMTP_URL: smtpUrl,
+        HOOK_URL: process.env.HOOK_URL ?? '',
+      }
       const all = [BIN, 'monitor', '--config', file, '--redis', redis, '--name', name, ...args]
       const child = spawn(process.execPath, all, { env, stdio: ['ignore', 'pipe', 'pipe'] })
       let log = ''

@@ -7,5 +7,6 @@ export const commands: Record<string, () => Promise<Command>> = {
   monitor: () => import('./monitor/command.ts'),
   policy: () => import('./policy/command.ts'),
   serve: () => import('./serve/command.ts'),
+  silence: () => import('./silence/command.ts'),
   switch: () => import('./switch/command.ts'),
 }

@@ -14,6 +14,7 @@ const LAYER: Record<string, number> = {
   monitor: 3,
   policy: 3,
   serve: 3,
+  silence: 3,
   switch: 3,
   'commands.ts': 4,
   'main.ts': 5,

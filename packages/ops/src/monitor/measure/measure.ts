@@ -86,7 +86,10 @@ export function createMeasurer(client: RedisClient, config: MonitorConfig, name:
   }
 }
 
-function budgetsOf(teams: Record<string, { usdPerDay?: number | undefined }> = {}): Record<string, number> {
+/** Returns US dollars a day by team, of the teams that have a budget. */
+export function budgetsOf(
+  teams: Record<string, { usdPerDay?: number | undefined }> = {},
+): Record<string, number> {
   return Object.fromEntries(
     Object.entries(teams).flatMap(([team, { usdPerDay }]) =>
       usdPerDay === undefined ? [] : [[team, usdPerDay]],
