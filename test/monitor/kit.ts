@@ -17,6 +17,7 @@ export const QUICK = {
     silentMonitorSeconds: 3,
     waitingRows: { rows: 3, forSeconds: 0 },
     burnRate: { forSeconds: 0 },
+    clock: { forSeconds: 0 },
   },
   mail: {
     from: 'LLM gateway <alerts@example.com>',
@@ -43,9 +44,11 @@ export type MonitorProcess = {
 }
 
 export type Monitors = {
-  start: (name: string, args?: string[]) => MonitorProcess
+  start: (name: string, args?: string[], env?: Record<string, string>) => MonitorProcess
   /** Writes the configuration for processes that start from now on. */
   configure: (config: object) => void
+  /** Returns all that monitors have printed. */
+  logs: () => string
   close: () => Promise<void>
 }
 
@@ -58,12 +61,8 @@ export function createMonitors(redis: string, smtpUrl: string, config: object = 
   configure(config)
   return {
     configure,
-    start(name, args = []) {
-      const env = {
-        PATH: process.env.PATH ?? '',
-        LLM_GATEWAY_SMTP_URL: smtpUrl,
-        HOOK_URL: process.env.HOOK_URL ?? '',
-      }
+    start(name, args = [], more = {}) {
+      const env = { PATH: process.env.PATH ?? '', LLM_GATEWAY_SMTP_URL: smtpUrl, ...more }
       const all = [BIN, 'monitor', '--config', file, '--redis', redis, '--name', name, ...args]
       const child = spawn(process.execPath, all, { env, stdio: ['ignore', 'pipe', 'pipe'] })
       let log = ''
@@ -83,6 +82,7 @@ export function createMonitors(redis: string, smtpUrl: string, config: object = 
       running.push(monitor)
       return monitor
     },
+    logs: () => running.map((monitor) => monitor.log()).join('\n'),
     async close() {
       await Promise.all(running.map((monitor) => monitor.end()))
       rmSync(folder, { recursive: true, force: true })

@@ -48,7 +48,9 @@ const thresholds = z.strictObject({
   rotation: z.strictObject({ days: z.number().positive().default(90) }).prefault({}),
   certificate: z.strictObject({ days: z.number().positive().default(14) }).prefault({}),
   silentMonitorSeconds: z.number().positive().default(180),
-  clockSkewSeconds: z.number().positive().default(30),
+  clock: z
+    .strictObject({ skewSeconds: z.number().positive().default(30), forSeconds: seconds(60) })
+    .prefault({}),
 })
 
 const schema = z.strictObject({

@@ -64,16 +64,16 @@ export const clockSkew: Condition = {
   title: 'Wrong clock',
   severity: 'warning',
   unit: 'seconds',
-  forSeconds: () => 60,
-  evaluate({ clockSkewMs }, { clockSkewSeconds }) {
+  forSeconds: ({ clock }) => clock.forSeconds,
+  evaluate({ clockSkewMs }, { clock: { skewSeconds } }) {
     if (clockSkewMs === undefined) return undefined
     const value = Math.abs(clockSkewMs) / 1_000
     const direction = clockSkewMs > 0 ? 'ahead of' : 'behind'
     return [
       {
-        isActive: value > clockSkewSeconds,
+        isActive: value > skewSeconds,
         value,
-        threshold: clockSkewSeconds,
+        threshold: skewSeconds,
         text: `The clock of the monitor is ${formatDuration(value * 1_000)} ${direction} that of Redis, by which all times here are given.`,
       },
     ]
