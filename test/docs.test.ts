@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const bin = join(root, 'packages/ops/bin/llm-gateway.js')
 const pages = [
   ...['README.md', 'AGENTS.md', 'CHANGELOG.md', 'packages/testing/README.md'],
-  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
 ].filter((name) => name.endsWith('.md'))
 const read = (name: string) => readFileSync(join(root, name), 'utf8')
 
@@ -38,7 +38,7 @@ function help(command: string): string | undefined {
 }
 
 // Commands whose first word is a subcommand.
-const WITH_SUBCOMMANDS = ['policy', 'switch', 'keys']
+const WITH_SUBCOMMANDS = ['policy', 'silence', 'switch', 'keys']
 
 describe('every command on the pages', () => {
   const commands = [...new Set(mentions.map(({ words }) => words[0] ?? ''))]
