@@ -26,6 +26,7 @@ const STRESS = [
 ]
 /** Commands, packages and documents: real programs. */
 const CLI = [
+  'test/monitor/**/*.test.ts',
   'test/serve/**/*.test.ts',
   'test/live/{command,serve}.test.ts',
   'test/{api,docs,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',

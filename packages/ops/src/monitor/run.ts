@@ -12,6 +12,9 @@ import { callHeartbeat } from './heartbeat.ts'
 import { compose } from './mail/compose.ts'
 import { createMeasurer } from './measure/measure.ts'
 
+/** Longest time between two looks into the outbox, which cost two commands each. */
+const DELIVER_EVERY_MS = 10_000
+
 export type MonitorOptions = {
   redis: string
   config: MonitorConfig
@@ -50,6 +53,7 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
   const delivery = deliveryOptions(options)
   const status: MonitorStatus = { name, counts: { delivered: 0, retried: 0, rejected: 0 } }
   const memory = createMemoryQueue(delivery, status.counts)
+  let outageIsLogged = false
   const composeOptions = {
     ...(config.runbookUrl !== undefined && { runbookUrl: config.runbookUrl }),
     domain: domainOf(config.mail?.from),
@@ -77,28 +81,31 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
 
   async function deliver(): Promise<void> {
     try {
-      const { messages, delivered } = await takeFromMemory(client)
-      if (messages + delivered > 0) log(`Redis is back: ${messages} messages moved to it`)
+      if (!memory.isEmpty()) await moveToRedis()
       await deliverDue(client, evaluator.now, delivery, status.counts)
       status.queued = await queueLength(client)
-    } catch {
-      // The evaluation reports that Redis is away; messages of this time wait in memory.
+      outageIsLogged = false
+    } catch (error) {
       delete status.queued
+      if (!outageIsLogged)
+        log(`messages wait in memory: ${error instanceof Error ? error.message : 'no Redis'}`)
+      outageIsLogged = true
       await memory.deliver(evaluator.now())
     }
   }
 
-  async function takeFromMemory(client: RedisClient): Promise<{ messages: number; delivered: number }> {
+  /** Queues in Redis what waits in memory, and notes there what was delivered meanwhile. */
+  async function moveToRedis(): Promise<void> {
     await client.ping()
     const { messages, delivered } = memory.take()
-    const now = evaluator.now()
-    await noteDelivered(client, delivered, now)
-    if (messages.length > 0)
-      await enqueue(client, messages, now).catch((error) => {
-        memory.putBack(messages)
-        throw error
-      })
-    return { messages: messages.length, delivered: delivered.length }
+    try {
+      await noteDelivered(client, delivered, evaluator.now())
+      if (messages.length > 0) await enqueue(client, messages, evaluator.now())
+    } catch (error) {
+      memory.putBack(messages, delivered)
+      throw error
+    }
+    log(`Redis is back: ${messages.length} messages moved to it`)
   }
 
   const repeat = async (work: () => Promise<unknown>, ms: number, signal: AbortSignal) => {
@@ -119,7 +126,7 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
       const intervalMs = config.intervalSeconds * 1_000
       await Promise.all([
         repeat(evaluate, intervalMs, signal),
-        repeat(deliver, Math.min(5_000, intervalMs), signal),
+        repeat(deliver, Math.min(DELIVER_EVERY_MS, intervalMs), signal),
       ])
     },
     async close() {

@@ -9,8 +9,10 @@ export type MemoryQueue = {
   deliver: (now: number) => Promise<void>
   /** Removes and returns all messages, to queue them in Redis, and the ids of those that were delivered. */
   take: () => { messages: OutboxMessage[]; delivered: string[] }
-  /** Returns messages that Redis did not take after all. */
-  putBack: (messages: OutboxMessage[]) => void
+  /** Takes back what Redis did not take after all. */
+  putBack: (messages: OutboxMessage[], delivered: string[]) => void
+  /** Whether there is nothing to take. */
+  isEmpty: () => boolean
 }
 
 /** Creates the queue of messages for the time in which Redis is away. */
@@ -53,8 +55,10 @@ export function createMemoryQueue(
       delivered = []
       return taken
     },
-    putBack(messages) {
+    putBack(messages, ids) {
       waiting.push(...messages.map((message) => ({ message, dueAt: 0 })))
+      delivered.push(...ids)
     },
+    isEmpty: () => waiting.length + delivered.length === 0,
   }
 }
