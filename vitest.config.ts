@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { leftOut } from './test/redis/server.ts'
+import { TEST_TIMEOUT_MS } from './test/runs.ts'
 
 /** Imports Lua scripts as text, as tsup does for the package. */
 const lua = {
@@ -12,7 +14,7 @@ const lua = {
 /** Many processes, many runs of a generator, or faults at each point of the code. */
 const STRESS = [
   'test/client/matrix.test.ts',
-  'test/conformance-hostile.test.ts',
+  'test/conformance/hostile-*.test.ts',
   'test/cost-day.test.ts',
   'test/demo-sinks.test.ts',
   'test/faults/**/*.test.ts',
@@ -58,10 +60,11 @@ export default defineConfig({
   test: {
     projects,
     globalSetup: ['test/redis/global-setup.ts'],
-    // Most tests wait more than they compute.
-    maxWorkers: 2,
-    testTimeout: 20_000,
+    setupFiles: ['test/setup.ts'],
+    maxWorkers: Math.max(4, Math.min(12, availableParallelism())),
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
+    expect: { poll: { timeout: 120_000 } },
     execArgv: ['--expose-gc'],
-    hookTimeout: 30_000,
   },
 })

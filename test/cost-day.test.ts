@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { type Day, liveThrough } from './cost/day.ts'
 import { allAgree, budget, records } from './cost/ledgers.ts'
+import { runs } from './runs.ts'
 
 const isHit = ({ cache }: Day['records'][number]) => cache === 'exact' || cache === 'flight'
 
-/** `FUZZ_RUNS` times as many. */
-const DAYS = Array.from({ length: 4 * Number(process.env.FUZZ_RUNS ?? 1) }, (_, at) => at + 1)
+const DAYS = Array.from({ length: runs(4) }, (_, at) => at + 1)
 
 test.each(DAYS)(
   'day %i: records, stats and budgets tell of the dollars that upstream would bill',

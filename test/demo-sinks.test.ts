@@ -44,7 +44,7 @@ test('a day at Redis, Langfuse and Supabase is the same day in all three', async
   } finally {
     await Promise.all([redis.close(), langfuse.close(), supabase.close()])
   }
-}, 120_000)
+})
 
 test('a process that is done first is not blamed for one that still delivers to a slow place', async () => {
   const redis = await startRedis()
@@ -67,7 +67,7 @@ test('a process that is done first is not blamed for one that still delivers to 
   } finally {
     await Promise.all([redis.close(), langfuse.close()])
   }
-}, 180_000)
+})
 
 test('a place without its key is a mistake, told before anything runs', async () => {
   const env = { ...process.env, LANGFUSE_PUBLIC_KEY: 'pk', LANGFUSE_SECRET_KEY: '' }

@@ -2,7 +2,7 @@ import { type CallRecord, createGatewayClient, type GatewayOptions } from '@hotd
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import type OpenAI from 'openai'
 import { afterEach, expect, test, vi } from 'vitest'
-import { ask, withoutMeaning } from './support.ts'
+import { ask, until, withoutMeaning } from './support.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -43,7 +43,7 @@ const next = (client: OpenAI) => {
   return client.chat.completions.create(ask(`question ${questions}`))
 }
 
-async function until(
+async function untilActive(
   client: { gateway: { stats: () => { litellm?: { active: string } } } } & OpenAI,
   way: string,
 ) {
@@ -93,7 +93,7 @@ test('it comes back by itself, and the call that tries it first loses nothing if
   const chat = { path: '/v1/chat/completions' }
   direct.fail({ type: 'status', status: 503 }, { times: 6, when: chat })
   await next(client)
-  await until(client, 'direct')
+  await untilActive(client, 'direct')
   // Three to find out, three trials that failed while the list of models answered, and one that went well.
   expect(direct.count(chat)).toBe(7)
   const through = proxy.count()
@@ -124,10 +124,13 @@ test('what is wrong with a request is no reason to leave', async () => {
 test('callers who leave break nothing', async () => {
   const { direct, proxy, client } = await twoWays()
   direct.fail({ type: 'hang' }, { times: 5 })
-  for (let time = 0; time < 5; time += 1)
-    await client.chat.completions
-      .create(ask(`left ${time}`), { signal: AbortSignal.timeout(20) })
-      .catch(() => undefined)
+  for (let time = 0; time < 5; time += 1) {
+    const controller = new AbortController()
+    const left = client.chat.completions.create(ask(`left ${time}`), { signal: controller.signal })
+    await until(() => direct.count() > time, 'the request arrives')
+    controller.abort()
+    await left.catch(() => undefined)
+  }
   await next(client)
   expect([proxy.count(), client.gateway.stats().litellm?.active]).toEqual([0, 'direct'])
 })

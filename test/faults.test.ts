@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { createGateway, type GatewayOptions, withGateway } from '@hotdash/llm-gateway'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { allowLogInFile } from './console.ts'
 import { ask, setup } from './support.ts'
+
+allowLogInFile('GW_CONTROL_IGNORED')
 
 const KEY = 'team-key-that-never-leaves'
 const keys = [createHash('sha256').update(KEY).digest('hex')]

@@ -75,5 +75,4 @@ test.each(Object.entries(modules))(
     if (module === 'gpt-tokenizer')
       expect(told.costs.find(({ status }) => status === 'aborted')).not.toHaveProperty('costUsd')
   },
-  60_000,
 )

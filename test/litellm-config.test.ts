@@ -157,4 +157,4 @@ test('any policy becomes YAML that says the same', () => {
       else expect(prices[name]).toBeCloseTo(input / 1e6, 12)
     }
   }
-}, 120_000)
+})

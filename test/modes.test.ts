@@ -31,7 +31,7 @@ async function outcome(call: () => Promise<unknown>) {
   }
 }
 
-test('an agent that is switched off is refused on every path, and others are not', async () => {
+test('an agent that the policy disables is refused on every path, and others are not', async () => {
   const { client, upstream, records } = await setup({
     policy: policy({ agents: { seo: { disabled: true } } }),
   })
@@ -48,7 +48,7 @@ test('an agent that is switched off is refused on every path, and others are not
     )) as InstanceType<typeof OpenAI.PermissionDeniedError>
     expect(error).toBeInstanceOf(OpenAI.PermissionDeniedError)
     expect(error).toMatchObject({ status: 403, code: 'gateway_agent_off' })
-    expect(error.message).toContain('llm-gateway switch agent seo on')
+    expect(error.message).toContain('remove agents["seo"].disabled from the policy')
   }
   expect(upstream.count()).toBe(0)
   await client.chat.completions.create(ask('a'))
@@ -57,7 +57,7 @@ test('an agent that is switched off is refused on every path, and others are not
   expect(records.filter(({ status }) => status === 'refused')).toHaveLength(3)
 })
 
-test('an agent that is switched off is refused where calls go straight and through a proxy, too', async () => {
+test('an agent that the policy disables is refused where calls go straight and through a proxy, too', async () => {
   const { url, seen } = await standIn(() => ({ body: chat('proxied') }))
   for (const mode of ['direct', 'litellm'] as const) {
     const { client, upstream } = await setup({

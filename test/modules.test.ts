@@ -43,7 +43,6 @@ test.each(['agent-types.mts', 'agent-types.cts'])(
       },
     )
   },
-  60_000,
 )
 
 test('what loads at import is ours, openai and lru-cache; the tokeniser and the prices wait', async () => {

@@ -1,10 +1,8 @@
 import { type CallRecord, createGateway } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from './runs.ts'
 import { ask, setup } from './support.ts'
-
-/** `FUZZ_RUNS` times as many. */
-const RUNS = Math.ceil(60 * Number(process.env.FUZZ_RUNS ?? 1))
 
 const ANSWER = { object: 'chat.completion', choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } }
 
@@ -44,7 +42,7 @@ test('a governed path is governed whatever its query, which is sent as it is', a
       expect((await post('o1-pro')).status).toBe(403)
       expect(sent).toEqual([url])
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(60) },
   )
   await gateway.close()
   expect(gateway.stats().passedThrough).toBe(0)

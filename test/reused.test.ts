@@ -2,7 +2,7 @@ import { createGateway, type GatewayOptions } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { runs } from './bytes/runs.ts'
+import { runs } from './runs.ts'
 
 // A program may use its objects for one request after the other. With `fetch`, each request is what they held when it was
 // made; so it is here, however long the gateway waits before it is sent, and whatever it is kept under.
@@ -90,4 +90,4 @@ test('a request is what its objects held when it was made', async () => {
   )
   for (const it of Object.values(open)) await it.close()
   await upstream.close()
-}, 60_000)
+})

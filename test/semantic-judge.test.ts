@@ -4,11 +4,9 @@ import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import type { FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from './runs.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
-
-/** How often each property is tried; FUZZ_RUNS multiplies it. */
-const RUNS = Math.ceil(15 * Number(process.env.FUZZ_RUNS ?? 1))
 
 const JUDGED = '"asked_now"'
 const upstream = (verdict: string): FakeOpenAIOptions => ({
@@ -114,7 +112,7 @@ test("a judge's call is no user's: its record names none, no sink holds what it 
           expect(JSON.stringify(report)).not.toContain(alice.secret)
       },
     ),
-    { numRuns: RUNS, endOnFailure: true },
+    { numRuns: runs(15), endOnFailure: true },
   )
   expect(judgements).toBeGreaterThan(0)
 })

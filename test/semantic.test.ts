@@ -3,6 +3,7 @@ import { gatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { runs } from './runs.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
 
@@ -175,7 +176,7 @@ test('no change of anything but the wording is ever answered across', async () =
         if (!same) expect(records.at(-1)?.cache).toBe('miss')
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   )
 })
 
@@ -271,6 +272,28 @@ test('options and policy are checked field by field', async () => {
 const judging = (verdict: string) => ({
   answer: ({ text }: { text: string }) =>
     text.includes('asked_now') ? { text: verdict } : { text: `We ship to all of Europe: ${text.length}` },
+})
+
+test.each([
+  ['the embedding model', ['gpt-4o-mini'], /"text-embedding-3-large", the embedding model .* serves nothing/],
+  [
+    'the judge model',
+    ['gpt-4o', 'text-embedding-3-large'],
+    /"gpt-4o-mini", the judge model .* does not learn/,
+  ],
+  ['neither', ['gpt-4o-mini', 'text-embedding-3-large'], undefined],
+])('%s missing in the models of a team is logged once, with the field to change', async (_, models, said) => {
+  const lines: string[] = []
+  const logger = { warn: (line: string) => void lines.push(line), info: () => undefined }
+  const teams = { shop: { agents: ['support'], models } }
+  const policy = { teams, cache: { semantic: { mode: 'on' as const } } }
+  const { client } = await setup({ policy, logger, cache: { semantic: {} } })
+  for (const question of [ORIGINAL, 'How long is the warranty of the oak table?'])
+    await client.chat.completions.create({ ...ask(question), model: models[0] ?? '' }).catch(() => undefined)
+  await client.gateway.flush()
+  const warnings = lines.filter((line) => line.includes('GW_SEMANTIC_MODEL_NOT_ALLOWED'))
+  expect(warnings).toEqual(said === undefined ? [] : [expect.stringMatching(said)])
+  if (said !== undefined) expect(warnings[0]).toContain('teams["shop"].models')
 })
 
 test.each(['YES', 'NO'])(

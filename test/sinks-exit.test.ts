@@ -46,4 +46,4 @@ test('a program with a handler of its own ends when and how it says', async () =
 test('a sink that hangs keeps no program from ending', async () => {
   expect(await leave('hung')).toMatchObject({ out: '', code: 0 })
   expect(await leave('hung signal', 'SIGTERM')).toMatchObject({ out: '', signal: 'SIGTERM' })
-}, 20_000)
+})

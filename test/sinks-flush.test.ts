@@ -3,7 +3,8 @@ import { DeliveryError, type Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runs } from './bytes/runs.ts'
+import { allowLog } from './console.ts'
+import { runs } from './runs.ts'
 import { ask } from './support.ts'
 
 let upstream: FakeOpenAI
@@ -45,6 +46,7 @@ const gatewayTo = (sink: Sink, more = {}) =>
 const step = fc.constantFrom('call', 'spoilt call', 'down', 'up', 'flush', 'two flushes' as const)
 
 test('flush is false for what waits, once for what was lost since the last, and else true', async () => {
+  allowLog('GW_SINK_ERROR')
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
       const { state, sink } = receiver()
@@ -75,9 +77,10 @@ test('flush is false for what waits, once for what was lost since the last, and 
     }),
     { numRuns: runs(25) },
   )
-}, 120_000)
+})
 
 test('a loss that was found in the background is told by the next flush, by no other, and by the last word', async () => {
+  allowLog('GW_SINK_ERROR')
   const { state, sink } = receiver()
   const kept: Promise<unknown>[] = []
   const gateway = gatewayTo(sink, { waitUntil: (work: Promise<unknown>) => void kept.push(work) })
@@ -93,6 +96,7 @@ test('a loss that was found in the background is told by the next flush, by no o
 })
 
 test('a flush that gave up waiting tells no loss of after it', async () => {
+  allowLog('GW_SINK_REJECTED')
   let deliver: (delivery: { rejected: number }) => void = () => undefined
   const sink: Sink = {
     name: 'slow',

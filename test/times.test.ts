@@ -3,6 +3,7 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
 import { startCollector } from './collector.ts'
+import { runs } from './runs.ts'
 import { ask } from './support.ts'
 
 afterEach(() => void vi.restoreAllMocks())
@@ -103,8 +104,7 @@ test.each(['embedded', 'direct'] as const)(
           await upstream.close()
         }
       }),
-      { numRuns: 12 * Number(process.env.FUZZ_RUNS ?? 1) },
+      { numRuns: runs(12) },
     )
   },
-  60_000,
 )

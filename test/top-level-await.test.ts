@@ -55,5 +55,4 @@ test.each(programs)(
     redis.close()
     await upstream.close()
   },
-  60_000,
 )

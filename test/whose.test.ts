@@ -2,7 +2,8 @@ import { type GatewayOptions, gatewayOptions, withGateway } from '@hotdash/llm-g
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
-import { runs } from './bytes/runs.ts'
+import { allowLog } from './console.ts'
+import { runs } from './runs.ts'
 import { ask, type Setup, setup } from './support.ts'
 
 type Client = Setup['client']
@@ -81,9 +82,8 @@ function whose({ context, options, raw, body, metadata }: Named): string | undef
   ])
 }
 
-test('where users are kept apart, two calls share only if all that names their user is the same', {
-  timeout: 120_000,
-}, async () => {
+test('where users are kept apart, two calls share only if all that names their user is the same', async () => {
+  allowLog('GW_CONTROL_IGNORED')
   const { client } = await setup(apart, {}, counting)
   let run = 0
   await fc.assert(
@@ -110,9 +110,8 @@ const layer = fc.constantFrom<['left out' | 'given' | 'unreadable', unknown?]>(
   ['unreadable'],
 )
 
-test('an inner context that leaves a user or a session out keeps the outer one; one that cannot be read shares nothing', {
-  timeout: 120_000,
-}, async () => {
+test('an inner context that leaves a user or a session out keeps the outer one; one that cannot be read shares nothing', async () => {
+  allowLog('GW_CONTROL_IGNORED')
   const { client } = await setup(apart, {}, counting)
   let run = 0
   await fc.assert(
@@ -153,6 +152,7 @@ test('an inner context that leaves a user or a session out keeps the outer one; 
 })
 
 test('names that differ only in how a header encodes them, or in half a character, are two', async () => {
+  allowLog('GW_CONTROL_IGNORED')
   const { client } = await setup(apart, {}, counting)
   const none = { context: {}, options: {}, body: {}, metadata: {}, raw: undefined }
   const raw = await askAs(client, { ...none, raw: '50%' }, 'x')

@@ -11,7 +11,7 @@ export type Result = {
 
 const median = (values: number[]) => quantile(values, 0.5)
 
-function quantile(values: number[], q: number): number {
+export function quantile(values: number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
 }

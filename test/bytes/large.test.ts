@@ -37,22 +37,18 @@ async function readThrough(client: ReturnType<typeof clientsOf>['bare']): Promis
 test.each([
   ['in pieces of 64 KiB', 64 * 1024],
   ['in pieces of 1 KiB', 1024],
-])(
-  'an event of 16 MiB %s takes time linear in its bytes',
-  async (_, bytes) => {
-    const text = sse(role, say('x'.repeat(16 * MIB)), stop(), usageChunk, DONE)
-    const wire = wireOf(streamOf(...cut(text, bytes)))
-    const { bare, client, records } = clientsOf(wire)
-    const expected = await cpuOf(() => readThrough(bare))
-    const taken = await cpuOf(async () => {
-      expect(await readThrough(client)).toBe(16 * MIB)
-      await client.gateway.flush()
-    })
-    expect(taken).toBeLessThan(4 * expected)
-    expect(records.at(-1)?.usage).toMatchObject({ input: 1, output: 1 })
-  },
-  60_000,
-)
+])('an event of 16 MiB %s takes time linear in its bytes', async (_, bytes) => {
+  const text = sse(role, say('x'.repeat(16 * MIB)), stop(), usageChunk, DONE)
+  const wire = wireOf(streamOf(...cut(text, bytes)))
+  const { bare, client, records } = clientsOf(wire)
+  const expected = await cpuOf(() => readThrough(bare))
+  const taken = await cpuOf(async () => {
+    expect(await readThrough(client)).toBe(16 * MIB)
+    await client.gateway.flush()
+  })
+  expect(taken).toBeLessThan(4 * expected)
+  expect(records.at(-1)?.usage).toMatchObject({ input: 1, output: 1 })
+})
 
 test('a line of 40 MiB without end is passed on in full, whatever else is asked of the stream', async () => {
   for (const streamUsage of ['always', 'never'] as const) {
@@ -60,7 +56,7 @@ test('a line of 40 MiB without end is passed on in full, whatever else is asked 
     const { client } = clientsOf(wireOf(streamOf(...cut(text, 256 * 1024))), { policy: { streamUsage } })
     expect(await readThrough(client)).toBe(40 * MIB)
   }
-}, 60_000)
+})
 
 test('an embeddings answer of 16 MB is counted by upstream’s own figures, and costs what it costs to read', async () => {
   const input = Array.from({ length: 250 }, (_, at) => `text ${at}`)
@@ -88,7 +84,7 @@ test('an embeddings answer of 16 MB is counted by upstream’s own figures, and 
     expect(records.at(-1)?.usage).toMatchObject({ input: 700, output: 0 })
     expect(records.at(-1)?.estimated).not.toBe(true)
   }
-}, 60_000)
+})
 
 const MANY = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`member${at}`, at]))
 const USAGE = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 }
@@ -145,7 +141,6 @@ test.each([
       })
     }
   },
-  60_000,
 )
 
 test('a terminal event of 200,000 members is passed on, counted, and never stored', async () => {
@@ -160,4 +155,4 @@ test('a terminal event of 200,000 members is passed on, counted, and never store
     await client.gateway.flush()
     expect(records.at(-1)).toMatchObject({ cache: 'miss', usage: { input: 3, output: 2 } })
   }
-}, 60_000)
+})

@@ -6,7 +6,7 @@ import { foldOf } from '../conformance/raw.ts'
 import { cut } from '../hostile/cut.ts'
 import { DONE, sse } from '../hostile/wire.ts'
 import { randomOf } from '../random.ts'
-import { runs, SEED } from './runs.ts'
+import { runs, SEED } from '../runs.ts'
 import { type Reading, stageOf } from './stage.ts'
 
 const stage = stageOf()
@@ -240,47 +240,35 @@ async function holds(list: unknown[], seed: number): Promise<boolean> {
   return stored
 }
 
-test(
-  'whatever the chunks, all readers are told what the bare client is told, and the next is, too',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(stream, fc.nat(), async (list, seed) => {
-        await holds(list, seed)
-      }),
-      { numRuns: runs(80), seed: SEED },
-    )
-  },
-  60_000 * Number(process.env.FUZZ_RUNS ?? 1),
-)
+test('whatever the chunks, all readers are told what the bare client is told, and the next is, too', async () => {
+  await fc.assert(
+    fc.asyncProperty(stream, fc.nat(), async (list, seed) => {
+      await holds(list, seed)
+    }),
+    { numRuns: runs(80), seed: SEED },
+  )
+})
 
-test(
-  'a member that is said again, in pieces or of another kind is told as the bare client is told it, each time',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(memberwise, fc.nat(), async (list, seed) => {
-        await holds(list, seed)
-      }),
-      { numRuns: runs(60), seed: SEED },
-    )
-  },
-  60_000 * Number(process.env.FUZZ_RUNS ?? 1),
-)
+test('a member that is said again, in pieces or of another kind is told as the bare client is told it, each time', async () => {
+  await fc.assert(
+    fc.asyncProperty(memberwise, fc.nat(), async (list, seed) => {
+      await holds(list, seed)
+    }),
+    { numRuns: runs(60), seed: SEED },
+  )
+})
 
-test(
-  'a stream with nothing odd in it is stored',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(wellMade, fc.nat(), async (list, seed) => {
-        expect(await holds(list, seed)).toBe(
-          list.some((each) =>
-            /a|é|x/.test(
-              JSON.stringify((each as typeof begins).choices[0]?.delta ?? {}).replace('assistant', ''),
-            ),
+test('a stream with nothing odd in it is stored', async () => {
+  await fc.assert(
+    fc.asyncProperty(wellMade, fc.nat(), async (list, seed) => {
+      expect(await holds(list, seed)).toBe(
+        list.some((each) =>
+          /a|é|x/.test(
+            JSON.stringify((each as typeof begins).choices[0]?.delta ?? {}).replace('assistant', ''),
           ),
-        )
-      }),
-      { numRuns: runs(15), seed: SEED },
-    )
-  },
-  60_000 * Number(process.env.FUZZ_RUNS ?? 1),
-)
+        ),
+      )
+    }),
+    { numRuns: runs(15), seed: SEED },
+  )
+})

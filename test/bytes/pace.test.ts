@@ -34,7 +34,7 @@ test('a reader who begins when another one has had all of 24 MiB has all of it, 
   expect(await lengthOf(second)).toBe(24 * MIB)
   expect(await lengthOf(first)).toBe(24 * MIB)
   expect(wire.calls()).toBe(1)
-}, 60_000)
+})
 
 test('a reader who begins late has all of what came byte by byte', async () => {
   const bytes = new TextEncoder().encode(sse(role, say('x'.repeat(100_000)), stop(), DONE))
@@ -48,7 +48,7 @@ test('a reader who begins late has all of what came byte by byte', async () => {
   expect(await lengthOf(second)).toBe(100_000)
   expect(await lengthOf(first)).toBe(100_000)
   expect(wire.calls()).toBe(1)
-}, 60_000)
+})
 
 test('upstream is read no further than 8 MiB ahead of one reader that pauses, and goes on with it', async () => {
   let read = 0
@@ -72,7 +72,7 @@ test('upstream is read no further than 8 MiB ahead of one reader that pauses, an
   for (let next = await chunksOf.next(); !next.done; next = await chunksOf.next())
     said += next.value.choices[0]?.delta.content?.length ?? 0
   expect(said).toBe(40 * MIB)
-}, 60_000)
+})
 
 test.each(['first', 'second'])(
   'a stream that is reset is trouble of upstream’s to callers that wanted it whole, the %s such call included',

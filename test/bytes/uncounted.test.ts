@@ -3,11 +3,8 @@ import { expect, test } from 'vitest'
 import { count } from '../cost/kit.ts'
 import { clientsOf, DONE, jsonOf, sse, streamOf, wireOf } from '../hostile/wire.ts'
 import { randomOf } from '../random.ts'
+import { runs } from '../runs.ts'
 import { chunk, delta, role, stop } from './chunk.ts'
-
-/** `FUZZ_RUNS` times as many. */
-const RUNS = Math.ceil(25 * Number(process.env.FUZZ_RUNS ?? 1))
-const TIMEOUT = 180_000 * Number(process.env.FUZZ_RUNS ?? 1)
 
 const ASK = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'x' }] }
 const NEVER = { policy: { streamUsage: 'never' as const }, cache: false as const }
@@ -83,63 +80,51 @@ const whole = (texts: readonly string[]) =>
     object: 'chat.completion',
   })
 
-test(
-  'an answer without usage is booked at what the tokeniser counts, however long it is and however it came',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(text, { minLength: 1, maxLength: 3 }),
-        fc.nat(),
-        fc.boolean(),
-        async (texts, seed, stream) => {
-          const bytes = stream ? streamOf(streamed(texts, seed)) : jsonOf(whole(texts))
-          const { client, records } = clientsOf(wireOf(bytes), NEVER)
-          const answer = await client.chat.completions.create({ ...ASK, n: texts.length, stream })
-          if (Symbol.asyncIterator in answer) for await (const _ of answer);
-          await client.gateway.flush()
-          const { estimated, usage } = records[0] as NonNullable<(typeof records)[0]>
-          const exact = tokensOf(texts)
-          expect(estimated).toBe(true)
-          expect(usage?.output).toBeGreaterThanOrEqual(exact)
-          expect(usage?.output).toBeLessThanOrEqual(exact + sum(texts.map(cutsOf)))
-        },
-      ),
-      { numRuns: RUNS },
-    )
-  },
-  TIMEOUT,
-)
+test('an answer without usage is booked at what the tokeniser counts, however long it is and however it came', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(text, { minLength: 1, maxLength: 3 }),
+      fc.nat(),
+      fc.boolean(),
+      async (texts, seed, stream) => {
+        const bytes = stream ? streamOf(streamed(texts, seed)) : jsonOf(whole(texts))
+        const { client, records } = clientsOf(wireOf(bytes), NEVER)
+        const answer = await client.chat.completions.create({ ...ASK, n: texts.length, stream })
+        if (Symbol.asyncIterator in answer) for await (const _ of answer);
+        await client.gateway.flush()
+        const { estimated, usage } = records[0] as NonNullable<(typeof records)[0]>
+        const exact = tokensOf(texts)
+        expect(estimated).toBe(true)
+        expect(usage?.output).toBeGreaterThanOrEqual(exact)
+        expect(usage?.output).toBeLessThanOrEqual(exact + sum(texts.map(cutsOf)))
+      },
+    ),
+    { numRuns: runs(25) },
+  )
+})
 
-test(
-  'a stream that is too long to be kept is booked at what the tokeniser counts',
-  async () => {
-    const piece = 'The order left the kitchen at noon, and arrived cold. '
-    const events = Array.from({ length: 45_000 }, () => delta({ content: piece }))
-    const { client, records } = clientsOf(
-      wireOf(streamOf(...inPieces(sse(role, ...events, stop(), DONE)))),
-      NEVER,
-    )
-    let said = ''
-    for await (const each of await client.chat.completions.create({ ...ASK, stream: true }))
-      said += each.choices[0]?.delta.content ?? ''
-    await client.gateway.flush()
-    expect(said).toHaveLength(45_000 * piece.length)
-    expect(records[0]).toMatchObject({ estimated: true, usage: { output: tokensOf([said]) } })
-  },
-  TIMEOUT,
-)
+test('a stream that is too long to be kept is booked at what the tokeniser counts', async () => {
+  const piece = 'The order left the kitchen at noon, and arrived cold. '
+  const events = Array.from({ length: 45_000 }, () => delta({ content: piece }))
+  const { client, records } = clientsOf(
+    wireOf(streamOf(...inPieces(sse(role, ...events, stop(), DONE)))),
+    NEVER,
+  )
+  let said = ''
+  for await (const each of await client.chat.completions.create({ ...ASK, stream: true }))
+    said += each.choices[0]?.delta.content ?? ''
+  await client.gateway.flush()
+  expect(said).toHaveLength(45_000 * piece.length)
+  expect(records[0]).toMatchObject({ estimated: true, usage: { output: tokensOf([said]) } })
+})
 
-test(
-  'what cannot be read is booked at what its model can write, at most',
-  async () => {
-    const text = sse(role, delta({ content: 'x'.repeat(40 * 1024 * 1024) }), stop(), DONE)
-    const policy = { ...NEVER.policy, models: { 'gpt-4o-mini': { input: 1, output: 1, maxOutput: 16_384 } } }
-    const { client, records } = clientsOf(wireOf(streamOf(...inPieces(text))), { ...NEVER, policy })
-    for await (const _ of await client.chat.completions.create({ ...ASK, stream: true }));
-    await client.gateway.flush()
-    expect(records[0]).toMatchObject({ estimated: true, usage: { output: 16_384 } })
-  },
-  TIMEOUT,
-)
+test('what cannot be read is booked at what its model can write, at most', async () => {
+  const text = sse(role, delta({ content: 'x'.repeat(40 * 1024 * 1024) }), stop(), DONE)
+  const policy = { ...NEVER.policy, models: { 'gpt-4o-mini': { input: 1, output: 1, maxOutput: 16_384 } } }
+  const { client, records } = clientsOf(wireOf(streamOf(...inPieces(text))), { ...NEVER, policy })
+  for await (const _ of await client.chat.completions.create({ ...ASK, stream: true }));
+  await client.gateway.flush()
+  expect(records[0]).toMatchObject({ estimated: true, usage: { output: 16_384 } })
+})
 
 const inPieces = (text: string): string[] => text.match(/[\s\S]{1,65536}/g) ?? []

@@ -187,4 +187,4 @@ test('the table of the page has the differences that there are, each of them and
   }
   // Their order on the page is free.
   expect(found.toSorted()).toEqual(rows?.toSorted())
-}, 60_000)
+})

@@ -3,7 +3,7 @@ import { createGatewayClient } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { completion, json, startUpstream } from './upstream.ts'
 
@@ -185,7 +185,7 @@ test('headers and Responses of answers are those of `fetch`, whatever is done wi
     }),
     { numRuns: runs(100) },
   )
-}, 120_000)
+})
 
 test.each([400, 401, 403, 404, 409, 422, 429, 500, 503])(
   "`events('error')` of a stream yields the SDK's own error for %i, buffered or not",

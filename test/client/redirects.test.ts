@@ -2,8 +2,8 @@ import { createGatewayClient } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import OpenAI, { type ClientOptions } from 'openai'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runs } from '../bytes/runs.ts'
 import { outcomeOf } from '../conformance/outcome.ts'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { answering, type Entry, json, startUpstream } from './upstream.ts'
 
@@ -78,4 +78,4 @@ test('redirects, 407 and 421 do to the books of upstream what the bare client do
     }),
     { numRuns: runs(60) },
   )
-}, 120_000)
+})

@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import OpenAI, { type ClientOptions } from 'openai'
 import { bedrock } from 'openai/providers/bedrock'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { runs } from '../bytes/runs.ts'
 import { outcomeOf } from '../conformance/outcome.ts'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { answering, completion, startUpstream } from './upstream.ts'
 
@@ -133,7 +133,7 @@ test('errors and mocks of a `fetch` of the caller’s own reach it as they do wi
     }),
     { numRuns: runs(100) },
   )
-}, 120_000)
+})
 
 test('a call that shares another’s, whose `fetch` gave up, ends in an error and not in half an answer', async () => {
   const chunk = {

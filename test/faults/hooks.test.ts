@@ -2,9 +2,13 @@ import type { GatewayOptions } from '@hotdash/llm-gateway'
 import type { Report, Sink } from '@hotdash/llm-gateway/sinks'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { runs, SEED } from '../bytes/runs.ts'
+import { allowLogInFile } from '../console.ts'
+import { runs, SEED } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 import { acting, foreign, type Misbehaviour, misbehaviour } from './misbehaving.ts'
+
+/** What misbehaves is logged, by whichever part it harms. */
+allowLogInFile(/^\[llm-gateway\] GW_(SINK|SEMANTIC)_/)
 
 const unhandled: unknown[] = []
 const note = (why: unknown) => void unhandled.push(why)
@@ -82,7 +86,7 @@ test('whatever a function of the program does in place of its work, calls are an
     }),
     { numRuns: runs(40), seed: SEED },
   )
-}, 300_000)
+})
 
 const isText = (how: Misbehaviour) => how.type === 'answers' && typeof how.value() === 'string'
 
@@ -122,7 +126,7 @@ test('what a sink answers is counted as far as it makes sense, and else as nothi
     expect(client.gateway.stats().sinks?.own).toMatchObject({ queued: 0, dropped: 0, ...counted })
     expect(said.filter((line) => line.includes('could not be written down')).length).toBeLessThanOrEqual(1)
   }
-}, 60_000)
+})
 
 test('an embedder that claims a vector of any length stops nothing', async () => {
   const { client, records } = await setup({
@@ -151,4 +155,4 @@ test('any value can be waited for as the answer of a hook', async () => {
     }),
     { numRuns: runs(20), seed: SEED },
   )
-}, 60_000)
+})

@@ -3,6 +3,7 @@ import type { Sink } from '@hotdash/llm-gateway/sinks'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { type Call, KEY } from './calls.ts'
 import { importInstrumented, setProbe } from './instrument.ts'
 import { faultAt, type Passage, passagesOf } from './passages.ts'
@@ -33,7 +34,7 @@ export type Scenario = {
   repeats?: number
   /** Whether a flush can be true in the end. @default true */
   isFlushed?: boolean
-  /** Passages tried in CI, those that match `about` four times as likely; `FUZZ_RUNS` times as many elsewhere. @default one of each point */
+  /** Passages tried in CI, those that match `about` four times as likely. @default one of each point */
   sample?: number
   about?: RegExp
   /** Points whose first passage is tried beside the sample: it went wrong once. */
@@ -48,6 +49,8 @@ const EVENTS = ['unhandledRejection', 'uncaughtException'] as const
 
 /** For a test file of trials: the instrumented gateway, an upstream, and an ear for what is left unhandled. */
 export function useFaults() {
+  // A fault is logged by whichever part it harms.
+  allowLogInFile(/^\[llm-gateway\] GW_/)
   const others = new Map<string, unknown[]>()
   const note = (error: unknown) => void unhandled.push(error)
 

@@ -9,7 +9,7 @@ import { checkNoneLost } from './outcome.ts'
 let redis: RedisServer
 beforeAll(async () => {
   redis = await startRedis()
-}, 60_000)
+})
 afterAll(() => redis?.close())
 useFaults()
 

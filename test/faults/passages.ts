@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto'
-import { SEED } from '../bytes/runs.ts'
+import { runs, SEED } from '../runs.ts'
 import { thrown } from './thrown.ts'
-
-const FUZZ_RUNS = Number(process.env.FUZZ_RUNS ?? 1)
 
 /** One throw: at the nth time that a point is passed, of the kind `thrown[kind]`. */
 export type Passage = { point: string; nth: number; kind: number }
@@ -11,8 +9,7 @@ type Chosen = { sample?: number; about?: RegExp; always?: RegExp }
 
 /**
  * Passages to try, of points and how often each is passed. Without `sample` one of each point; with it as many as it
- * says, drawn by `FUZZ_SEED`, those about something four times as likely, beside those that are tried always.
- * `FUZZ_RUNS` times as many elsewhere.
+ * says in CI, drawn by `FUZZ_SEED`, those about something four times as likely, beside those that are tried always.
  */
 export function passagesOf(points: ReadonlyMap<string, number>, chosen: Chosen): Passage[] {
   const { sample = points.size, about = /^$/, always = /^$/ } = chosen
@@ -25,7 +22,7 @@ export function passagesOf(points: ReadonlyMap<string, number>, chosen: Chosen):
     [...new Set([1, 2, 3, Math.ceil(times / 2), times])].map((nth) => ({ point, nth })),
   )
   const all = [...first, ...more]
-  const drawn = Array.from({ length: Math.round(sample * FUZZ_RUNS) }, (_, at) => ({
+  const drawn = Array.from({ length: runs(sample) }, (_, at) => ({
     ...(all[at % all.length] as { point: string; nth: number }),
     kind: (at + Math.floor(at / all.length)) % thrown.length,
   }))

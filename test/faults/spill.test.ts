@@ -24,7 +24,7 @@ beforeAll(async () => {
     response.writeHead(201).end()
   })
   await new Promise<void>((resolve) => table.listen(0, '127.0.0.1', resolve))
-}, 60_000)
+})
 afterAll(async () => {
   table?.closeAllConnections()
   table?.close()

@@ -9,7 +9,7 @@ import { checkNoneLost, checkNoneSent, checkRefusals, checkRoom, keys, limited, 
 let redis: RedisServer
 beforeAll(async () => {
   redis = await startRedis()
-}, 60_000)
+})
 afterAll(() => redis?.close())
 useFaults()
 

@@ -9,6 +9,9 @@ export function goHostile(value: number) {
   seed = value
 }
 
+/** Whether the upstreams of this test file are reached over a hostile way. */
+export const isHostile = (): boolean => seed !== undefined
+
 /** Where a client finds the upstream at `baseURL`: itself, or by a hostile way to it. */
 export async function hostileOrigin(baseURL: string): Promise<string> {
   if (seed === undefined) return baseURL

@@ -5,12 +5,11 @@ import fc from 'fast-check'
 import OpenAI, { AzureOpenAI } from 'openai'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type RedisServer, startRedis } from '../redis/server.ts'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { naive, type Origins, saidIn, startOrigins } from './origins.ts'
 
-/** `FUZZ_RUNS` times as many. */
-const RUNS = 300 * Number(process.env.FUZZ_RUNS ?? 1)
-const TIMEOUT = 180_000 * Number(process.env.FUZZ_RUNS ?? 1)
+const RUNS = runs(300)
 
 const REAL = 'sk-upstream-0123456789-abcdefghijklmnop'
 const FOREIGN = 'sk-of-the-callers-own-0123456789'
@@ -177,9 +176,7 @@ const request = fc.record({
   asRequest: fc.boolean(),
 })
 
-test('no key reaches an origin that is not its own, whichever way a request goes', {
-  timeout: TIMEOUT,
-}, async () => {
+test('no key reaches an origin that is not its own, whichever way a request goes', async () => {
   const ways = { plain: Object.values(fetches(undefined)), naive: Object.values(fetches(naive)) }
   let [asked, keyed, teamKeyed] = [0, 0, 0]
   await fc.assert(
@@ -222,8 +219,8 @@ test('no key reaches an origin that is not its own, whichever way a request goes
   )
   // What is refused every time would prove nothing.
   expect(asked).toBeGreaterThan(RUNS / 5)
-  expect(keyed).toBeGreaterThan(RUNS / 20)
-  expect(teamKeyed).toBeGreaterThan(RUNS / 50)
+  expect(keyed).toBeGreaterThan(RUNS < 300 ? 0 : RUNS / 20)
+  expect(teamKeyed).toBeGreaterThan(RUNS < 300 ? 0 : RUNS / 50)
 })
 
 const codeOf = async (answer: Promise<Response>) => {

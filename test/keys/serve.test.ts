@@ -4,8 +4,8 @@ import type { Policy } from '@hotdash/llm-gateway'
 import { newTeamKey, openVault } from '@hotdash/llm-gateway/custody'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { runs } from '../bytes/runs.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
+import { runs } from '../runs.ts'
 import { createCleanup, serve, UPSTREAM_KEY } from '../serve/kit.ts'
 import { ask } from '../support.ts'
 import { type Origins, saidIn, startOrigins } from './origins.ts'
@@ -53,7 +53,7 @@ beforeAll(async () => {
     serve(cleanup, { upstream, policy, env: { OPENAI_API_KEY: '', LLM_GATEWAY_REDIS_URL: redis.url } }),
   ])
   ports = servers.map(({ port }) => port)
-}, 60_000)
+})
 afterEach(() => origins.redirectNext(undefined))
 afterAll(() => cleanup.run())
 

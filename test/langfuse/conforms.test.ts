@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { stand, VERSIONS } from './kit.ts'
 import { makeVariedCalls } from './varied.ts'
+
+allowLogInFile('GW_CONTROL_IGNORED')
 
 test.each(VERSIONS)('%s: calls of every kind arrive, and nothing is wrong with any', async (version) => {
   const langfuse = await stand(version)

@@ -1,10 +1,12 @@
 import { createGateway, withGateway } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { heldOf, optionsFor, stand, traced, VERSIONS } from './kit.ts'
 
-const RUNS = 15 * Number(process.env.FUZZ_RUNS ?? 1)
+allowLogInFile('GW_CONTROL_IGNORED')
 
 /** Texts with what databases, JSON and protobuf stumble over. */
 const odd = fc
@@ -65,7 +67,7 @@ test.each(VERSIONS)('%s: whatever a call is named, and holds, it arrives', async
       expect(heldOf(langfuse, records)).toBe(records.length)
       expect(langfuse.malformed).toEqual([])
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(15) },
   )
   await gateway.close()
 })

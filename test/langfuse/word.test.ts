@@ -1,10 +1,9 @@
 import type { LangfuseFault, LangfuseVersion } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { runs } from '../runs.ts'
 import { ask, setup } from '../support.ts'
 import { heldOf, optionsFor, stand, VERSIONS } from './kit.ts'
-
-const RUNS = 10 * Number(process.env.FUZZ_RUNS ?? 1)
 
 beforeAll(() => void vi.spyOn(console, 'warn').mockImplementation(() => undefined))
 afterAll(() => void vi.restoreAllMocks())
@@ -92,23 +91,18 @@ test.each(VERSIONS)(
       fc.asyncProperty(steps, fc.constantFrom(3, 1_000), async (given, maxReports) => {
         await play(version, given, maxReports)
       }),
-      { numRuns: RUNS },
+      { numRuns: runs(10) },
     )
   },
-  60_000 * Math.max(1, RUNS / 10) * 3,
 )
 
-test.each(VERSIONS)(
-  '%s: whatever is confirmed in part, no event is stored twice',
-  async (version) => {
-    const steps = fc.array(step(HONEST), { minLength: 1, maxLength: 4 })
-    await fc.assert(
-      fc.asyncProperty(steps, async (given) => {
-        const { stored } = await play(version, given, 1_000)
-        expect([...stored].filter(([, times]) => times > 1)).toEqual([])
-      }),
-      { numRuns: RUNS },
-    )
-  },
-  60_000 * Math.max(1, RUNS / 10) * 3,
-)
+test.each(VERSIONS)('%s: whatever is confirmed in part, no event is stored twice', async (version) => {
+  const steps = fc.array(step(HONEST), { minLength: 1, maxLength: 4 })
+  await fc.assert(
+    fc.asyncProperty(steps, async (given) => {
+      const { stored } = await play(version, given, 1_000)
+      expect([...stored].filter(([, times]) => times > 1)).toEqual([])
+    }),
+    { numRuns: runs(10) },
+  )
+})

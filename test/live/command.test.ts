@@ -3,13 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { BIN, llmGateway, type Ran } from '../command.ts'
 import type { RedisServer } from '../redis/server.ts'
 import { agentAt, closeLater, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
 
 // Each test starts processes one after the other, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 120_000 })
 
 /** As an operator's shell would, in a pipe. */
 function gateway(
@@ -151,7 +150,7 @@ test('each switch is set, shown, taken back by itself, and all of them by reset'
   })
   expect((await gateway('switch reset --yes', server)).code).toBe(0)
   expect(await now()).toEqual({})
-}, 180_000)
+})
 
 test('a rollback undoes the last change, whatever it was; or keeps the switches', async () => {
   const server = await redis()
@@ -289,7 +288,7 @@ test('a mistake is one readable message that names it, exit code 2, and changes 
   })
   expect((await gateway('policy show --redis localhost')).code).toBe(2)
   expect((await storeAt(server).read()).version).toBe(version)
-}, 180_000)
+})
 
 test('a Redis that is not there is a failure in one line, soon', async () => {
   const server = await redis()

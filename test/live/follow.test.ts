@@ -114,7 +114,7 @@ test('all channels of a client are heard over one connection', async () => {
   const { client } = await agentAt(server, { coalesce: { crossProcess: true } })
   await client.chat.completions.create(ask('x'))
   await expect
-    .poll(async () => ((await server.admin.pubsub('CHANNELS')) as string[]).toSorted(), { timeout: 10_000 })
+    .poll(async () => ((await server.admin.pubsub('CHANNELS')) as string[]).toSorted())
     .toEqual(['gw:flight', 'gw:policy', 'gw:purge'])
   const clients = String(await server.admin.client('LIST'))
     .trim()

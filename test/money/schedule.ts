@@ -69,10 +69,13 @@ export async function liveThrough(seed: number, calls: number): Promise<Outcome>
     refused: 0,
   }
   try {
+    await timeOfProbe(client)
     for (let made = 0; made < calls; ) {
+      // An upstream that hangs is left; one that answers on a busy machine is not.
+      const patienceMs = 100 + 10 * (await timeOfProbe(client))
       const together = 1 + Math.floor(random() * 6)
       const asks = Array.from({ length: together }, (_, at) => randomAsk(random, made + at))
-      await Promise.all(asks.map((ask) => make(client, ask, random, outcome)))
+      await Promise.all(asks.map((ask) => make(client, ask, random, outcome, patienceMs)))
       made += together
     }
     await client.gateway.flush()
@@ -119,12 +122,25 @@ function fateFor(random: Random): Fate {
   return { type: 'refused', status: [400, 401, 429, 500, 503][Math.floor(random() * 5)] ?? 500 }
 }
 
-/** One call, whose caller may leave at any moment. */
-async function make(client: GatewayClient, { path, body }: Ask, random: Random, outcome: Outcome) {
+/** Returns the time of a call that upstream refuses, in milliseconds. */
+async function timeOfProbe(client: GatewayClient): Promise<number> {
+  const from = performance.now()
+  await client.chat.completions.create({ model: PROBE, messages: [], max_tokens: 1 }).catch(() => undefined)
+  return performance.now() - from
+}
+
+/** One call, whose caller may leave at any moment, and leaves after `patienceMs` at the latest. */
+async function make(
+  client: GatewayClient,
+  { path, body }: Ask,
+  random: Random,
+  outcome: Outcome,
+  patienceMs: number,
+) {
   outcome.asked += 1
   const leaves = random()
   const controller = new AbortController()
-  const patience = leaves < 0.2 ? random() * 30 : 100
+  const patience = leaves < 0.2 ? random() * 30 : patienceMs
   const timer = setTimeout(() => controller.abort(), patience)
   const left = leaves > 0.8 ? Math.floor(random() * 10) : Number.POSITIVE_INFINITY
   try {

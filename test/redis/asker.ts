@@ -1,8 +1,10 @@
-import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
+import { createGatewayClient, type GatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
 
-/** What an asker is started with, told to do, and tells. */
+/** What an asker's client is created with. */
 export type Setting = { name: string; baseURL: string; gateway: GatewayOptions }
 export type Order =
+  /** Creates a client in place of the last one. */
+  | { id: number; type: 'start'; setting: Setting }
   | { id: number; type: 'ask'; content: string; stream: boolean }
   /** Gives up the question of that id. */
   | { id: number; type: 'leave'; question: number }
@@ -12,13 +14,28 @@ export type Order =
 export type Told = { id: number; content?: string; cache?: string | null; error?: string; stats?: unknown }
 
 /** One process of many: asks what it is told to ask, under a key by which upstream can tell it from the others. */
-function start({ name, baseURL, gateway }: Setting) {
-  const client = createGatewayClient({ baseURL, apiKey: name, maxRetries: 0, gateway })
+function start() {
+  let client: GatewayClient
+  let leaving = new Map<number, AbortController>()
 
-  const leaving = new Map<number, AbortController>()
+  function restart({ name, baseURL, gateway }: Setting) {
+    for (const controller of leaving.values()) controller.abort()
+    leaving = new Map()
+    void client?.gateway.close(100)
+    client = createGatewayClient({
+      baseURL,
+      apiKey: name,
+      maxRetries: 0,
+      gateway: { logger: false, ...gateway },
+    })
+  }
 
   async function answer(order: Order): Promise<Told> {
     const { id } = order
+    if (order.type === 'start') {
+      restart(order.setting)
+      return { id }
+    }
     if (order.type === 'leave') {
       leaving.get(order.question)?.abort()
       return { id }
@@ -53,4 +70,4 @@ function start({ name, baseURL, gateway }: Setting) {
   process.send?.({ id: 0 })
 }
 
-if (process.send !== undefined) start(JSON.parse(process.argv[2] ?? '{}'))
+if (process.send !== undefined) start()

@@ -1,12 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
-import { type Agent, burst, policyOf, startAgents, startBilling } from './burst/fleet.ts'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { type Agent, burst, endProcesses, policyOf, startAgents, startBilling } from './burst/fleet.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
-const open: { close: () => unknown }[] = []
-afterEach(async () => {
-  for (const it of open.splice(0).toReversed()) await it.close()
-})
+afterAll(endProcesses)
 
 type Stage = {
   agents: Agent[]
@@ -14,13 +11,13 @@ type Stage = {
   upstream: Awaited<ReturnType<typeof startBilling>>
 }
 
-async function stage(team: object, size = 4, args: string[] = [], some: object = {}): Promise<Stage> {
-  const redis = await startRedis(args)
-  open.push(redis)
+async function stage(team: object, { size = 4, isCold = false, some = {} } = {}): Promise<Stage> {
+  const redis = await startRedis()
+  onTestFinished(redis.close)
   const upstream = await startBilling()
-  open.push(upstream)
-  const agents = await startAgents(size, redis.url, upstream.baseURL, { ...policyOf(team), ...some })
-  open.push({ close: () => Promise.all(agents.map(({ end }) => end())) })
+  onTestFinished(upstream.close)
+  const agents = await startAgents(size, redis.url, upstream.baseURL, { ...policyOf(team), ...some }, isCold)
+  onTestFinished(async () => void (await Promise.all(agents.map(({ end }) => end()))))
   return { agents, redis, upstream }
 }
 
@@ -41,11 +38,8 @@ test.for([
   ['warm', 100, true],
 ] as const)(
   'ten dollars, four %s processes, %i calls each at once, stalls %s: never a cent more, and 95 % used',
-  {
-    timeout: 180_000,
-  },
   async ([start, calls, stalls]) => {
-    const { agents, upstream } = await stage(TEN_DOLLARS)
+    const { agents, upstream } = await stage(TEN_DOLLARS, { isCold: start === 'cold' })
     if (start === 'warm') await burst(agents, 1)
     const { ok, gateway_daily_usd_exceeded, ...other } = await burst(agents, calls, stalls)
     expect(other).toEqual({})
@@ -57,10 +51,11 @@ test.for([
   },
 )
 
-test('where the tier of the project is not known, a first burst is held at the dearest: never a cent more', {
-  timeout: 180_000,
-}, async () => {
-  const { agents, upstream } = await stage(TEN_DOLLARS, 4, [], { defaultServiceTier: undefined })
+test('where the tier of the project is not known, a first burst is held at the dearest: never a cent more', async () => {
+  const { agents, upstream } = await stage(TEN_DOLLARS, {
+    isCold: true,
+    some: { defaultServiceTier: undefined },
+  })
   await burst(agents, 60)
   expect(upstream.usd()).toBeLessThanOrEqual(10)
   // Three fifths at the least: priority costs five thirds of the usual price.
@@ -74,11 +69,8 @@ test.for([
   ['warm', true],
 ] as const)(
   'thirty requests a minute, four %s processes, 50 calls each at once, stalls %s: thirty pass',
-  {
-    timeout: 180_000,
-  },
   async ([start, stalls]) => {
-    const { agents, upstream } = await stage(THIRTY)
+    const { agents, upstream } = await stage(THIRTY, { isCold: start === 'cold' })
     if (start === 'warm') await burst(agents, 1)
     const { ok, gateway_rpm_exceeded, ...other } = await burst(agents, 50, stalls)
     expect(other).toEqual({})
@@ -94,9 +86,6 @@ test.for([
   ['a replica all at once', (redis: RedisServer) => redis.admin.replicaof('127.0.0.1', 1)],
 ] as const)(
   'Redis %s in the middle of a burst: neither ten dollars nor thirty requests are passed',
-  {
-    timeout: 180_000,
-  },
   async ([, harm]) => {
     for (const [team, most] of [
       [TEN_DOLLARS, 200],
@@ -115,9 +104,7 @@ test.for([
   },
 )
 
-test('Redis away from the start: dollars need an allowance, and all allowances together are what the policy says', {
-  timeout: 180_000,
-}, async () => {
+test('Redis away from the start: dollars need an allowance, and all allowances together are what the policy says', async () => {
   const { agents, redis, upstream } = await stage({ usdPerDay: 10, onRedisUnavailable: { allowanceUsd: 2 } })
   await redis.kill()
   const outcome = await burst(agents, 40)
@@ -129,9 +116,21 @@ test('Redis away from the start: dollars need an allowance, and all allowances t
   expect(await burst(none.agents, 5)).toEqual({ gateway_quota_unavailable: 20 })
 })
 
-test('after a failover that left the old server a replica, the connection is made anew and limits are shared again', {
-  timeout: 180_000,
-}, async () => {
+test('Redis hung after a burst: processes that start meanwhile exceed no limit of the minute', async () => {
+  const team = { rpm: 120 }
+  const { agents, redis, upstream } = await stage(team, { size: 2 })
+  await burst(agents, 80)
+  redis.pause()
+  const late = await startAgents(3, redis.url, upstream.baseURL, policyOf(team))
+  onTestFinished(async () => void (await Promise.all(late.map(({ end }) => end()))))
+  expect(await burst(late, 30)).toEqual({ gateway_quota_unavailable: 90 })
+  await burst(agents, 30)
+  expect(upstream.requests()).toBeLessThanOrEqual(120)
+  expect(upstream.requests()).toBeGreaterThanOrEqual(114)
+  redis.resume()
+})
+
+test('after a failover that left the old server a replica, the connection is made anew and limits are shared again', async () => {
   const { agents, redis } = await stage({ rpm: 10_000 })
   await burst(agents, 1)
   await redis.admin.replicaof('127.0.0.1', 1)
@@ -145,7 +144,7 @@ test('after a failover that left the old server a replica, the connection is mad
         const reports = await Promise.all(agents.map(({ ask }) => ask({ stats: true })))
         return reports.every(({ quota }) => quota?.mode === 'shared')
       },
-      { timeout: 30_000, interval: 200 },
+      { interval: 200 },
     )
     .toBe(true)
 })

@@ -2,8 +2,11 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { afterEach, expect, test, vi } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
+
+allowLogInFile('GW_REDIS_BACK', 'GW_REDIS_FULL', 'GW_REDIS_UNAVAILABLE')
 
 const open: { close: () => unknown }[] = []
 afterEach(async () => {
@@ -82,9 +85,7 @@ test.each(Object.entries(faults))(
     expect(await client.gateway.flush()).toBe(true)
     await end()
     await until(isUp(it), 'recovery')
-    await expect
-      .poll(async () => await client.gateway.purge({}).then(() => 'purged', String), { timeout: 5_000 })
-      .toBe('purged')
+    await expect.poll(async () => await client.gateway.purge({}).then(() => 'purged', String)).toBe('purged')
     await sharing(redis, it, 'after')
   },
 )

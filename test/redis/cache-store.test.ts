@@ -171,9 +171,7 @@ describe.each(Object.entries(kinds))('%s', (_, start) => {
     for (const store of [pair.one, pair.other])
       for (const name of Object.keys(shelf)) {
         const expected = gone.includes(name.at(-1) ?? '')
-        await expect
-          .poll(async () => (await store.get(name)) === undefined, { timeout: 2_000 })
-          .toBe(expected)
+        await expect.poll(async () => (await store.get(name)) === undefined).toBe(expected)
       }
   })
 

@@ -17,7 +17,22 @@ export type Asker = {
 
 export type Crowd = { askers: Asker[]; close: () => Promise<void> }
 
-/** Starts `size` processes that share only Redis and the address of upstream. */
+type Process = {
+  tell: (order: Unnumbered<Order>, id?: number) => Promise<Told>
+  nextId: () => number
+  kill: ChildProcess['kill']
+  isAlive: () => boolean
+  end: () => Promise<void>
+}
+
+/** Processes of earlier crowds of the test file: to start one takes long on a busy machine. */
+const idle: Process[] = []
+
+/** Ends all processes. For the end of a test file. */
+export const endCrowds = async (): Promise<void> =>
+  void (await Promise.all(idle.splice(0).map(({ end }) => end())))
+
+/** Starts `size` processes that share only Redis and the address of upstream, or takes idle ones, with new clients. */
 export async function startCrowd(
   size: number,
   redis: string,
@@ -25,15 +40,17 @@ export async function startCrowd(
   gateway: GatewayOptions = {},
 ): Promise<Crowd> {
   const options = {
-    deadlines: { redisMs: 1_000, connectMs: 5_000 },
+    // Long, for a machine that does other work as well.
+    deadlines: { redisMs: 10_000, connectMs: 30_000 },
     policy: PLAIN,
     key: KEY,
     agent: 'asker',
     redis,
   }
-  const started = await Promise.all(
-    Array.from({ length: size }, (_, at) =>
-      startAsker({
+  const processes = await Promise.all(Array.from({ length: size }, () => idle.pop() ?? startProcess()))
+  const askers = await Promise.all(
+    processes.map((process, at) =>
+      startAsker(process, {
         name: `asker-${at}`,
         baseURL,
         gateway: { ...options, coalesce: { crossProcess: true }, ...gateway },
@@ -41,8 +58,11 @@ export async function startCrowd(
     ),
   )
   return {
-    askers: started.map(({ asker }) => asker),
-    close: async () => void (await Promise.all(started.map(({ end }) => end()))),
+    askers,
+    close: async () => {
+      for (const { kill } of processes) kill('SIGCONT')
+      idle.push(...processes.filter(({ isAlive }) => isAlive()))
+    },
   }
 }
 
@@ -59,10 +79,8 @@ const KEY = 'the team key of the crowd'
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
 
-async function startAsker(setting: Setting): Promise<{ asker: Asker; end: () => Promise<void> }> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('asker.ts', import.meta.url)), [
-    JSON.stringify(setting),
-  ])
+async function startProcess(): Promise<Process> {
+  const child = fork(fileURLToPath(new URL('asker.ts', import.meta.url)))
   const waiting = new Map<number, (told: Told) => void>()
   const ready = new Promise<Told>((resolve) => waiting.set(0, resolve))
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
@@ -71,33 +89,36 @@ async function startAsker(setting: Setting): Promise<{ asker: Asker; end: () => 
     for (const [id, resolve] of waiting) resolve({ id, error: 'killed' })
   })
   let last = 0
-
-  function tell(order: Unnumbered<Order>, id = ++last): Promise<Told> {
-    return new Promise((resolve) => {
-      waiting.set(id, resolve)
-      child.send({ ...order, id }, () => undefined)
-    })
-  }
-
-  function ask(content: string, { stream = false, leave }: Parameters<Asker['ask']>[1] = {}) {
-    last += 1
-    const question = last
-    void leave?.then(() => tell({ type: 'leave', question }))
-    return tell({ type: 'ask', content, stream }, question)
-  }
-
+  const nextId = () => ++last
   await ready
   return {
-    asker: {
-      name: setting.name,
-      ask,
-      stats: async () => (await tell({ type: 'stats' })).stats as Stats,
-      kill: (signal) => void child.kill(signal),
-    },
+    nextId,
+    tell: (order, id = nextId()) =>
+      new Promise((resolve) => {
+        waiting.set(id, resolve)
+        child.send({ ...order, id }, () => undefined)
+      }),
+    kill: (signal) => child.kill(signal),
+    isAlive: () => child.connected && child.exitCode === null && child.signalCode === null,
     async end() {
       child.kill('SIGKILL')
       await ended
     },
+  }
+}
+
+async function startAsker({ tell, nextId, kill }: Process, setting: Setting): Promise<Asker> {
+  function ask(content: string, { stream = false, leave }: Parameters<Asker['ask']>[1] = {}) {
+    const question = nextId()
+    void leave?.then(() => tell({ type: 'leave', question }))
+    return tell({ type: 'ask', content, stream }, question)
+  }
+  await tell({ type: 'start', setting })
+  return {
+    name: setting.name,
+    ask,
+    stats: async () => (await tell({ type: 'stats' })).stats as Stats,
+    kill: (signal) => void kill(signal),
   }
 }
 

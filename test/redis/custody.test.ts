@@ -12,6 +12,7 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { llmGateway } from '../command.ts'
+import { allowLog } from '../console.ts'
 import { createCleanup, serve } from '../serve/kit.ts'
 import { ask, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -229,6 +230,7 @@ test('a team key that is revoked is of no use within moments, and the others are
 })
 
 test('what is known goes on being used while Redis is away; what is not is refused as such', async () => {
+  allowLog('GW_SINK_DROPPED')
   const { agent, vault, keys, redis } = await house()
   await vault.seal({ team: 'a', teamKey: keys.a, upstreamKey: REAL })
   const [known, fresh] = [agent(), agent()]

@@ -18,4 +18,4 @@ test('60 clients of a process share their connections to Redis, and the last one
   await upstream.close()
   await redis.close()
   expect([code, JSON.parse(out)]).toEqual([0, { during: 2, state: 'up', after: 0 }])
-}, 120_000)
+})

@@ -1,19 +1,13 @@
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { until } from '../support.ts'
-import { type Asker, countedBy, type Got, startCrowd } from './crowd.ts'
+import { type Asker, countedBy, endCrowds, type Got, startCrowd } from './crowd.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
-/** Starting the processes takes long on a busy machine. */
-vi.setConfig({ testTimeout: 60_000 })
-
-const open: { close: () => unknown }[] = []
-afterEach(async () => {
-  for (const thing of open.splice(0).reverse()) await thing.close()
-})
+afterAll(endCrowds)
 
 function closing<T extends { close: () => unknown }>(thing: T): T {
-  open.push(thing)
+  onTestFinished(async () => void (await thing.close()))
   return thing
 }
 
@@ -48,9 +42,7 @@ const leaseOf = async ({ admin }: RedisServer): Promise<string | null> => {
 /** Waits until all `askers` processes have the question: one leads, the others found it taken and are subscribed. */
 async function allWait({ admin }: RedisServer, askers: number): Promise<void> {
   const listening = new RegExp(`,${askers}$`)
-  await expect
-    .poll(async () => String(await admin.pubsub('NUMSUB', 'gw:flight')), { timeout: 10_000 })
-    .toMatch(listening)
+  await expect.poll(async () => String(await admin.pubsub('NUMSUB', 'gw:flight'))).toMatch(listening)
 }
 
 const contents = (all: Got[]) => new Set(all.map(({ content, error }) => error ?? content))
@@ -218,7 +210,7 @@ test('a holder that was stopped for longer than its lease neither ends the lease
   await until(() => upstream.count() === 1, 'one asks')
   const { holder } = asked(upstream, askers)
   holder.kill('SIGSTOP')
-  await until(() => upstream.count() === 2, 'another takes over', 15_000)
+  await until(() => upstream.count() === 2, 'another takes over')
   const lease = await leaseOf(redis)
   holder.kill('SIGCONT')
   const late = await calls[askers.indexOf(holder)]

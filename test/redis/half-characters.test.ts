@@ -4,12 +4,9 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test, vi } from 'vitest'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { startRedis } from './server.ts'
-
-/** `FUZZ_RUNS` times as many. */
-const RUNS = Math.ceil(40 * Number(process.env.FUZZ_RUNS ?? 1))
-const TIMEOUT = 180_000 * Number(process.env.FUZZ_RUNS ?? 1)
 
 /** Halves of characters, alone, in the wrong order, at the end of what is cut at 100 and at 200. */
 const name = fc
@@ -50,9 +47,7 @@ function textsIn(value: unknown): string[] {
   return Object.entries(value).flatMap(([name, each]) => [name, ...textsIn(each)])
 }
 
-test('half a character in any name breaks no call, no record, no sum and no answer', {
-  timeout: TIMEOUT,
-}, async () => {
+test('half a character in any name breaks no call, no record, no sum and no answer', async () => {
   vi.spyOn(console, 'warn').mockReturnValue()
   const redis = await startRedis()
   const upstream = await startFakeOpenAI({ tokens: 'approximate' })
@@ -135,7 +130,7 @@ test('half a character in any name breaks no call, no record, no sum and no answ
           for (const text of textsIn(reports)) expect(text.isWellFormed()).toBe(true)
         },
       ),
-      { numRuns: RUNS },
+      { numRuns: runs(40) },
     )
   } finally {
     await upstream.close()

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CHANNEL, createLeases, LEASE_MS, type Leases, type Outcome } from '#src/coalesce/lease.ts'
 import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
+import { runs } from '../runs.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 let redis: RedisServer
@@ -67,7 +68,7 @@ test('a lease has one holder at any order of takes, ends and expiries, and only 
         if (held !== undefined) expect(await redis.admin.pttl(KEY)).toBeGreaterThan(0)
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   )
   ear.disconnect()
 })

@@ -10,6 +10,7 @@ import {
   type RedisState,
   RedisUnavailable,
 } from '#src/redis/connection.ts'
+import { runs } from '../runs.ts'
 import { until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
@@ -46,7 +47,7 @@ test('no server listens: the first command is refused, the next at once, and a s
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   expect(it.stats()).toMatchObject({ state: 'down', commands: 0 })
   await redis.restart()
-  await until(isUp(it), 'recovery', 2_000)
+  await until(isUp(it), 'recovery')
   expect(await get(it)).toBe(null)
 })
 
@@ -57,7 +58,7 @@ test('killed: what was under way is refused, nothing is sent twice, and it recov
   await redis.kill()
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   await redis.restart()
-  await until(isUp(it), 'recovery', 2_000)
+  await until(isUp(it), 'recovery')
   expect(it.changes).toEqual(['up', 'down', 'up'])
 })
 
@@ -72,7 +73,7 @@ test('hung: a few commands wait for the deadline, the rest are refused at once, 
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   expect(it.stats()).toMatchObject({ commands, timeouts: 3 })
   redis.resume()
-  await until(isUp(it), 'recovery', 3_000)
+  await until(isUp(it), 'recovery')
 })
 
 test('a server that accepts and never answers refuses the first commands within the time to connect', async () => {
@@ -81,7 +82,7 @@ test('a server that accepts and never answers refuses the first commands within 
   const it = link(redis.url)
   await expect(get(it)).rejects.toThrow(RedisUnavailable)
   redis.resume()
-  await until(isUp(it), 'recovery', 3_000)
+  await until(isUp(it), 'recovery')
 })
 
 test("Redis' own errors are passed on and keep the connection up; errors of a server that cannot work take it down", async () => {
@@ -94,7 +95,7 @@ test("Redis' own errors are passed on and keep the connection up; errors of a se
   await redis.admin.replicaof('127.0.0.1', 1)
   await expect(it.run((client) => client.set('k', 'v'))).rejects.toThrow(RedisUnavailable)
   await redis.admin.replicaof('NO', 'ONE')
-  await until(isUp(it), 'recovery', 2_000)
+  await until(isUp(it), 'recovery')
 })
 
 test('a server that becomes a replica with the connection open: away until it accepts a write, and said once', async () => {
@@ -108,7 +109,7 @@ test('a server that becomes a replica with the connection open: away until it ac
   expect(await redis.admin.ping()).toBe('PONG')
   expect(it.changes).toEqual(['up', 'down'])
   await redis.admin.replicaof('NO', 'ONE')
-  await until(isUp(it), 'recovery', 5_000)
+  await until(isUp(it), 'recovery')
   expect(it.changes).toEqual(['up', 'down', 'up'])
 })
 
@@ -144,7 +145,7 @@ test('a stall of this process is no fault of Redis, however long it is and howev
         await asked
       },
     ),
-    { numRuns: 15 * Number(process.env.FUZZ_RUNS ?? 1) },
+    { numRuns: runs(15) },
   )
   expect(it.stats()).toMatchObject({ state: 'up', timeouts: 0, errors: 0 })
   expect(it.changes).toEqual(['up'])
@@ -187,7 +188,7 @@ test('what must hold is given up once Redis has been silent for a second; then i
   for (let at = 0; at < 20; at += 1) await expect(get(it)).rejects.toThrow(RedisUnavailable)
   expect(it.stats()).toMatchObject({ state: 'slow', commands })
   redis.resume()
-  await until(isUp(it), 'recovery', 5_000)
+  await until(isUp(it), 'recovery')
 })
 
 test("the program's own connection is used as it is, and left open", async () => {

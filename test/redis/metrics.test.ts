@@ -7,6 +7,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createRedisConnection, type RedisConnection } from '#src/redis/connection.ts'
 import { createMetricsSink } from '#src/sinks/metrics/sink.ts'
 import { DeliveryError, type Report } from '#src/sinks/sink.ts'
+import { allowLog } from '../console.ts'
+import { runs } from '../runs.ts'
 import { ask, setup, until } from '../support.ts'
 import { fill } from './quota-kit.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
@@ -195,7 +197,7 @@ describe('sums', () => {
           )
         },
       ),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     )
   })
 
@@ -432,6 +434,7 @@ describe('in a gateway', () => {
   })
 
   test('while Redis is away calls are kept, as many as fit, and the rest is counted as dropped', async () => {
+    allowLog('GW_REDIS_BACK', 'GW_REDIS_UNAVAILABLE', 'GW_SINK_BACK', 'GW_SINK_DOWN', 'GW_SINK_DROPPED')
     const redis = await server()
     const { client } = await setup({
       redis: redis.url,
@@ -448,7 +451,7 @@ describe('in a gateway', () => {
     expect(away?.dropped).toBeGreaterThan(0)
     expect((away?.queued ?? 0) + (away?.dropped ?? 0)).toBe(30)
     await redis.restart()
-    await until(() => client.gateway.stats().sinks?.metrics?.queued === 0, 'they are delivered', 15_000)
+    await until(() => client.gateway.stats().sinks?.metrics?.queued === 0, 'they are delivered')
     const { summary } = await readMetrics(redis.url, { from: now - 60_000, to: Date.now() + 60_000 })
     // The write that Redis never confirmed is repeated whole, whatever has been given up of it since.
     expect(summary.calls).toBeGreaterThanOrEqual(30 - (away?.dropped ?? 0))

@@ -21,7 +21,13 @@ export type Op =
   | { do: 'deliver'; process: number; commands: number }
   /** Redis executes `commands` of the commands in transit; no reply arrives, and the connection is cut. */
   | { do: 'lose'; process: number; commands: number }
-  | { do: 'join' }
+  /** The connection is lost with the next command, executed or not; it is sent once more over a new connection. */
+  | { do: 'reset'; process: number; isExecuted: boolean }
+  /** A new process starts; `cut`: Redis is out of its reach. */
+  | { do: 'join'; cut?: boolean }
+  /** Redis is out of reach of all processes, or back. */
+  | { do: 'cutAll' }
+  | { do: 'healAll' }
 
 /** A command on its way to Redis. */
 type Sent = { run: () => Promise<unknown>; resolve: (reply: unknown) => void; reject: (error: Error) => void }
@@ -31,10 +37,12 @@ type Member = {
   cut: boolean
   dead: boolean
   holding: boolean
+  reset?: { isExecuted: boolean } | undefined
   /** In the order in which Redis executes them. */
   onTheWay: Sent[]
-  /** When it last had an answer, by the simulated time. */
-  heardAt: number
+  /** When its connection was last cut, by the simulated time. */
+  cutAt: number
+  lastOutage?: { backAt: number; ms: number }
 }
 
 /** The sum of what is held: end, n$, end, n$, ... */
@@ -45,6 +53,8 @@ const HELD = `
   return sum`
 
 const gone = () => new RedisUnavailable('cut off')
+/** The connection was lost, and there is a new one. */
+class Reset extends RedisUnavailable {}
 
 /**
  * Processes that share one real Redis over connections that the schedule cuts, under a simulated clock. The scripts and
@@ -62,6 +72,12 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
   function linkOf(member: () => Member): RedisConnection {
     const send = (run: () => Promise<unknown>) =>
       new Promise<unknown>((resolve, reject) => {
+        const { reset } = member()
+        member().reset = undefined
+        if (reset !== undefined) {
+          const lost = () => reject(new Reset('connection lost'))
+          return reset.isExecuted ? void execute(run).then(lost, lost) : lost()
+        }
         member().onTheWay.push({ run, resolve, reject })
         if (!member().holding) void deliver(member(), 1, true)
       })
@@ -74,25 +90,37 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     return {
       async run(command) {
         if (member().cut || member().dead) throw gone()
-        const reply = await command(wire)
-        member().heardAt = now
-        return reply
+        try {
+          return await command(wire)
+        } catch (error) {
+          if (!(error instanceof Reset) || member().cut || member().dead) throw error
+          return await command(wire)
+        }
       },
-      lastOutage: () => undefined,
+      lastOutage: () => member().lastOutage,
+      availableWithin: async () => false,
+      unavailableMs: () => (member().cut ? now - member().cutAt : 0),
       stats: () => ({ state: 'up', since: 0, commands: 0, timeouts: 0, errors: 0 }),
       fault: () => undefined,
       close: () => undefined,
     }
   }
 
+  async function execute(run: Sent['run']): Promise<unknown> {
+    running += 1
+    try {
+      return await run()
+    } finally {
+      running -= 1
+    }
+  }
+
   async function deliver(member: Member, commands: number, replies: boolean): Promise<void> {
     for (const { run, resolve, reject } of member.onTheWay.splice(0, commands)) {
-      running += 1
-      const outcome = await run().then(
+      const outcome = await execute(run).then(
         (reply) => () => resolve(reply),
         (error: Error) => () => reject(error),
       )
-      running -= 1
       if (replies && !member.cut && !member.dead) outcome()
       else reject(gone())
     }
@@ -100,23 +128,24 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
   }
 
   function cut(member: Member) {
+    if (!member.cut) member.cutAt = now
     member.cut = true
     member.holding = false
     for (const { reject } of member.onTheWay.splice(0)) reject(gone())
   }
 
-  function join() {
+  function join(isCut = false) {
     const member: Member = {
       quota: createRedisQuota(
         linkOf(() => member),
         // Told when the schedule says so.
         { clock: 'client', now: () => now, reportMs: 3_600_000 },
       ),
-      cut: false,
+      cut: isCut,
       dead: false,
       holding: false,
       onTheWay: [],
-      heardAt: Number.NEGATIVE_INFINITY,
+      cutAt: now,
     }
     members.push(member)
   }
@@ -166,7 +195,15 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       now += op.ms
       return
     }
-    if (op.do === 'join') return join()
+    if (op.do === 'join') return join(op.cut)
+    if (op.do === 'cutAll') {
+      for (const member of members) cut(member)
+      return
+    }
+    if (op.do === 'healAll') {
+      for (const [process] of members.entries()) await step({ do: 'heal', process })
+      return
+    }
     if (op.do === 'end') return await whileMoving(end(op.call, op.part))
     const member = members[op.process % members.length]
     if (member === undefined) return
@@ -178,6 +215,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     }
     if (op.do === 'hold') member.holding = !member.cut
     if (op.do === 'deliver') await deliver(member, op.commands, true)
+    if (op.do === 'reset') member.reset = op
     if (op.do === 'lose') {
       await deliver(member, op.commands, false)
       cut(member)
@@ -188,6 +226,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       cut(member)
     }
     if (op.do === 'heal') {
+      if (member.cut) member.lastOutage = { backAt: 0, ms: 0 }
       member.cut = false
       member.holding = false
       await deliver(member, member.onTheWay.length, true)
@@ -210,11 +249,10 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     step,
     log: () => [...log.values()],
     members: () => members.length,
-    /** Processes that have been out of touch for a minute, or were never in touch. */
     stats: () => members.map(({ quota }) => quota.stats()),
     /** Everything is mended, every call ends, and Redis hears of all that there is. */
     async rest(part = 1) {
-      for (const [process] of members.entries()) await step({ do: 'heal', process })
+      await step({ do: 'healAll' })
       while (open().length > 0) await step({ do: 'end', call: 0, part })
       const alive = members.filter(({ dead }) => !dead)
       while (alive.some(({ quota }) => quota.stats().queued > 0)) {
@@ -229,8 +267,8 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
       const [spent, doubt, inherited] = (await client.hmget(key, ...fields)).map(Number)
       return { spent, doubt, inherited, held: await client.eval(HELD, 1, key) }
     },
-    /** Processes that have been out of touch for a minute, or were never in touch. */
-    outOfTouch: () => members.filter(({ heardAt }) => now - heardAt >= 60_000).length,
+    /** Number of processes that have been cut off for a minute. */
+    apart: () => members.filter(({ cut, cutAt }) => cut && now - cutAt >= 60_000).length,
     now: () => now,
     async close() {
       for (const member of members) {

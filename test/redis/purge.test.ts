@@ -4,11 +4,11 @@ import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
 /** Multiplies the number of schedules, for long runs. */
-const RUNS = Number(process.env.FUZZ_RUNS) || 1
 
 let redis: RedisServer
 let upstream: FakeOpenAI
@@ -120,7 +120,7 @@ test.each(kinds)(
         for (const client of pair)
           for (const about of [0, 1]) await check(client, `${_} ${run} ${about}`, false)
       }),
-      { numRuns: 30 * RUNS },
+      { numRuns: runs(30) },
     )
   },
 )

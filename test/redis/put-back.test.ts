@@ -2,11 +2,11 @@ import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 /** Multiplies the number of cases, for long runs. */
-const RUNS = Number(process.env.FUZZ_RUNS) || 1
 
 let redis: RedisServer
 let upstream: FakeOpenAI
@@ -129,7 +129,7 @@ test('whatever a writer to Redis puts back, no process that made a purge or hear
         for (const what of [{}, { team: 'prod_customer' }]) await purger.gateway.purge(what)
       },
     ),
-    { numRuns: 60 * RUNS },
+    { numRuns: runs(60) },
   )
 })
 

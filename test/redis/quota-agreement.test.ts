@@ -6,6 +6,7 @@ import { createMemoryQuota } from '#src/quota/memory.ts'
 import { createZones, dayNumber, zoneAt } from '#src/quota/redis/day-boundary.ts'
 import type { RedisQuota } from '#src/quota/redis/quota.ts'
 import type { Verdict } from '#src/quota/store.ts'
+import { runs } from '../runs.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -73,7 +74,7 @@ const comparable = (verdict: Verdict) =>
 const away = { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 }
 
 test('three processes at one Redis decide as one process does in memory, whatever the order', async () => {
-  let runs = 0
+  let tries = 0
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 70, size: 'max' }),
@@ -81,8 +82,8 @@ test('three processes at one Redis decide as one process does in memory, whateve
       fc.constantFrom(...ZONES),
       fc.constantFrom('strict' as const, 'expected' as const),
       async (steps, start, timezone, tpmMode) => {
-        runs += 1
-        const team = `agreement ${runs}`
+        tries += 1
+        const team = `agreement ${tries}`
         clock = start
         let latest = start
         const memory = createMemoryQuota(() => clock)
@@ -146,7 +147,7 @@ test('three processes at one Redis decide as one process does in memory, whateve
         await reserve(0, 'last', 'a', { worstCost: usd(0), inputTokens: 0, maxOutputTokens: 0 })
       },
     ),
-    { numRuns: Number(process.env.AGREEMENT_RUNS ?? 120) },
+    { numRuns: runs(120) },
   )
   expect(members.map((each) => each.stats().alone)).toEqual([0, 0, 0])
 })
@@ -165,7 +166,7 @@ test('what a script is told of a time zone is what the calendar says, also aroun
           )
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
   const zoneOf = createZones()
   expect(zoneOf(STARTS[1] ?? 0, 'Europe/Berlin')).toEqual({

@@ -1,6 +1,7 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import OpenAI, { type APIError } from 'openai'
 import { afterEach, expect, test, vi } from 'vitest'
+import { allowLog } from '../console.ts'
 import { ask, setup, until } from '../support.ts'
 import { startRedis } from './server.ts'
 
@@ -63,6 +64,7 @@ test('without Redis the headers are there as well, streams included, and a cache
 })
 
 test('Redis dies: calls go on by this process alone, one line says so, and it is over by itself', async () => {
+  allowLog('GW_REDIS_BACK')
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
   open.push(() => warn.mockRestore())
   const server = await redis()
@@ -78,24 +80,22 @@ test('Redis dies: calls go on by this process alone, one line says so, and it is
     expect(response.headers.get('x-ratelimit-limit-requests')).toBe('99')
   }
   await until(() => it.gateway.stats().quota?.queued === 10, 'settlements are kept')
-  expect(it.gateway.stats().quota).toMatchObject({ mode: 'share', alone: 5 })
+  expect(it.gateway.stats().quota).toMatchObject({ mode: 'local', alone: 5 })
   const lines = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('Redis is down'))
   expect(lines).toHaveLength(1)
   await server.restart()
-  await until(() => it.gateway.stats().quota?.queued === 0, 'hand-back', 5_000)
+  await until(() => it.gateway.stats().quota?.queued === 0, 'hand-back')
   await expect
-    .poll(
-      async () => {
-        await it.chat.completions.create(ask(`back ${Math.random()}`))
-        return it.gateway.stats().quota?.mode
-      },
-      { timeout: 5_000 },
-    )
+    .poll(async () => {
+      await it.chat.completions.create(ask(`back ${Math.random()}`))
+      return it.gateway.stats().quota?.mode
+    })
     .toBe('shared')
   expect(await it.gateway.flush()).toBe(true)
 })
 
 test('Redis dies and the policy refuses: a 503 with our code, after one request', async () => {
+  allowLog('GW_REDIS_UNAVAILABLE', 'GW_SINK_DROPPED')
   const server = await redis()
   const { client: it, upstream } = await client(
     { rpm: 100, onRedisUnavailable: 'reject' },
@@ -107,7 +107,7 @@ test('Redis dies and the policy refuses: a 503 with our code, after one request'
   expect(error).toMatchObject({ status: 503, code: 'gateway_quota_unavailable' })
   expect((error as APIError).headers?.get('retry-after')).toBe('1')
   expect(upstream.count()).toBe(1)
-  expect(it.gateway.stats().quota).toMatchObject({ mode: 'refusing', unavailable: 1 })
+  expect(it.gateway.stats().quota).toMatchObject({ mode: 'reject', unavailable: 1 })
 })
 
 test('a program that ends after flush leaves no hold behind', async () => {

@@ -29,6 +29,17 @@ const process = (url: string, options?: Options) => {
 }
 type Process = ReturnType<typeof process>
 
+/** A clock that can be put ahead. */
+function clockAhead() {
+  let offset = 1e12
+  return {
+    now: () => Math.round(offset + performance.now()),
+    ahead(ms: number) {
+      offset += ms
+    },
+  }
+}
+
 /** Returns how many of `tries` reservations were admitted. */
 async function admitted(who: Process, name: string, tries: number, bound: Partial<Limits>): Promise<number> {
   let count = 0
@@ -55,6 +66,7 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
     }
   }
   await redis.kill()
+  await until(() => [a, b].every(({ link }) => link.stats().state !== 'up'), 'loss of the connections')
   // A fifth of the limit is leased to both together: two requests each, once each has asked since the other came.
   const [own, theirs] = [await admitted(a, 'own', 6, bound), await admitted(b, 'theirs', 6, bound)]
   expect(own + theirs).toBe(4)
@@ -65,7 +77,7 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
     degraded: true,
   })
   await redis.restart()
-  await until(() => a.isBack() && b.isBack(), 'recovery', 5_000)
+  await until(() => a.isBack() && b.isBack(), 'recovery')
   await until(() => a.stats().queued + b.stats().queued === 0, 'hand-back')
   // Which of them was first, and holds the lease, is not told here: without leases only what was admitted counts.
   const unleased = { ...bound, whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0 } }
@@ -77,6 +89,36 @@ test('Redis killed: a process goes on with its lease; back and empty, Redis hear
   expect(a.stats()).toMatchObject({ mode: 'shared', dropped: 0, errors: 0 })
 })
 
+test('calls admitted by lease just before Redis dies are reported once it is back, without another call', async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  const bound = { rpm: 100, whileUnavailable: leased }
+  await a.take('first', bound)
+  expect(await admitted(a, 'by lease', 5, bound)).toBe(5)
+  expect(a.stats()).toMatchObject({ leased: 5, queued: 5 })
+  redis.pause()
+  await redis.kill()
+  await until(() => a.link.stats().state !== 'up', 'loss of the connection')
+  // Several attempts are rejected before anything is sent.
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  expect(a.stats().queued).toBe(5)
+  await redis.restart()
+  await until(() => a.stats().queued === 0, 'reports')
+  expect(a.stats()).toMatchObject({ dropped: 0 })
+})
+
+test('Redis restarted: a process without a lease waits for it, and its calls are decided by Redis', async () => {
+  const redis = await server()
+  const [a, b] = [process(redis.url), process(redis.url)]
+  expect(await admitted(a, 'before', 10, { rpm: 30 })).toBe(10)
+  await redis.kill()
+  const taken = admitted(b, 'first', 3, { rpm: 30 })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await redis.restart()
+  expect(await taken).toBe(3)
+  expect(b.stats()).toMatchObject({ mode: 'shared', alone: 0, unavailable: 0 })
+})
+
 test('Redis killed: a process that is the only one goes on with all that was left of its minute', async () => {
   const redis = await server()
   const a = process(redis.url, { processes: 1 })
@@ -85,7 +127,7 @@ test('Redis killed: a process that is the only one goes on with all that was lef
   await redis.kill()
   expect(await admitted(a, 'alone', 10, bound)).toBe(6)
   await redis.restart()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   expect(await a.take('after', bound)).toMatchObject({ admitted: false, limit: 'rpm' })
 })
 
@@ -133,27 +175,33 @@ test('Redis killed: of dollars a process spends its lease, and what calls leave 
   expect(await a.take('the rest', bound, 41)).toMatchObject({ admitted: false })
   expect(await a.take('what it left', bound, 40)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
   await redis.restart()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   expect(await a.take('after', bound, 560)).toMatchObject({ admitted: true, remaining: { usd: 0 } })
 })
 
-test('a process that never reached Redis has one part in eight of its requests, and no dollars', async () => {
+test('a process that never reached Redis has no requests for a minute, then one part in eight; and no dollars', async () => {
   const redis = await server()
+  const clock = clockAhead()
   await redis.kill()
-  const a = process(redis.url)
-  expect(await admitted(a, 'x', 10, { rpm: 32 })).toBe(4)
+  const a = process(redis.url, { now: clock.now })
+  expect(await admitted(a, 'x', 10, { rpm: 32 })).toBe(0)
+  clock.ahead(40_000)
+  expect(await admitted(a, 'later', 10, { rpm: 32 })).toBe(0)
+  clock.ahead(21_000)
+  expect(await admitted(a, 'after a minute', 10, { rpm: 32 })).toBe(4)
   expect(await a.take('y', { usdPerDay: usd(1_000) })).toMatchObject({
     admitted: false,
     limit: 'unavailable',
   })
-  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 1 })
+  expect(a.stats()).toMatchObject({ mode: 'reject', unavailable: 21 })
 })
 
-test('a process that never reached Redis takes its part by the number of processes it was told, of dollars from the allowance', async () => {
+test('a process that never reached Redis has its part of the allowances, by the configured number of processes', async () => {
   const redis = await server()
   await redis.kill()
   const a = process(redis.url, { processes: 5 })
-  expect(await admitted(a, 'x', 10, { rpm: 20 })).toBe(4)
+  const ofRates = { ...DEFAULT_WHILE_UNAVAILABLE, allowanceOfRates: 0.5 }
+  expect(await admitted(a, 'x', 10, { rpm: 40, whileUnavailable: ofRates })).toBe(4)
   const b = process(redis.url, { processes: 5 })
   const bound = {
     usdPerDay: usd(10_000),
@@ -163,7 +211,18 @@ test('a process that never reached Redis takes its part by the number of process
   expect(await b.take('beyond', bound, 1)).toMatchObject({ admitted: false, limit: 'daily_usd' })
 })
 
-test('an allowance is set apart from what is counted in Redis', async () => {
+test('an allowance of requests and tokens is set apart from what Redis gives to others', async () => {
+  const redis = await server()
+  const a = process(redis.url)
+  const bound = {
+    rpm: 40,
+    whileUnavailable: { ...DEFAULT_WHILE_UNAVAILABLE, leased: 0, allowanceOfRates: 0.25 },
+  }
+  expect(await admitted(a, 'x', 50, bound)).toBe(30)
+  expect(await a.take('more', bound)).toMatchObject({ admitted: false, limit: 'rpm', bounds: { rpm: 30 } })
+})
+
+test('an allowance of dollars is set apart from what is counted in Redis', async () => {
   const redis = await server()
   const a = process(redis.url)
   const bound = {
@@ -176,15 +235,15 @@ test('an allowance is set apart from what is counted in Redis', async () => {
 
 test('a process that was out of touch for a minute has one part in as many as Redis ever told it of', async () => {
   const redis = await server()
-  let clock = 1e12
-  const options = { clock: 'client', now: () => clock } as const
+  const clock = clockAhead()
+  const options = { clock: 'client', now: clock.now } as const
   const fleet = [process(redis.url, options), process(redis.url, options), process(redis.url, options)]
   for (const [at, each] of fleet.entries()) await each.take(`first${at}`, { rpm: 33 })
   await redis.kill()
   const last = fleet.at(-1)
   // One in twenty of 33 is leased, to the first that asked.
   expect(last && (await admitted(last, 'leased', 20, { rpm: 33 }))).toBe(0)
-  clock += 60_250
+  clock.ahead(60_250)
   expect(last && (await admitted(last, 'alone', 20, { rpm: 33 }))).toBe(11)
 })
 
@@ -198,11 +257,11 @@ test('a policy that refuses: no call is admitted uncounted, and calls are admitt
   await a.take('before', bound)
   await redis.kill()
   expect(await a.take('away', bound)).toMatchObject({ admitted: false, limit: 'unavailable' })
-  expect(a.stats()).toMatchObject({ mode: 'refusing', unavailable: 1, alone: 0 })
+  expect(a.stats()).toMatchObject({ mode: 'reject', unavailable: 1, alone: 0 })
   // What ended meanwhile is not lost.
   await a.settle(truth('before', { tokens: 5 }))
   await redis.restart()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   expect(await a.take('after', bound)).toMatchObject({ admitted: true, remaining: { requests: 8 } })
   await a.settle(truth('after'))
   await a.settled()
@@ -219,7 +278,7 @@ test('hung: what was sent and yet happened is counted once, whichever way it was
   // The lease is used while Redis is not known to be away, and nothing else is.
   for (const one of tries) if (!one.admitted) expect(one).toMatchObject({ degraded: true })
   redis.resume()
-  await until(a.isBack, 'recovery', 5_000)
+  await until(a.isBack, 'recovery')
   const { remaining } = await a.take('after', bound)
   // Redis has executed all six. As requests they count; of their dollars, those that were not admitted are given back.
   expect(remaining.requests).toBe(20 - 1 - 6 - 1)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Left, type Outcome, startFleet, total, worstSpan } from './fleet/fleet.ts'
+import { type Left, startFleet, total, worstSpan } from './fleet/fleet.ts'
 import type { Job } from './fleet/worker.ts'
 import { limits, usd } from './quota-kit.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -41,15 +41,6 @@ const tokens = ({ tokens }: Left) => tokens
 
 const after = (part: number) => sleep(SECONDS * 1_000 * part)
 
-function report(name: string, { calls, done }: Outcome) {
-  if (process.env.QUOTA_SECONDS === undefined) return
-  const sum = (pick: (one: (typeof done)[number]) => number) => done.reduce((sum, one) => sum + pick(one), 0)
-  console.log(
-    `${name}: ${calls.length} admitted, ${sum((one) => one.refused)} refused, worst span ${worstSpan(calls, requests)} requests`,
-    `${worstSpan(calls, tokens)} tokens, ${total(calls, cost)} n$, alone ${sum((one) => one.stats.alone)}, dropped ${sum((one) => one.stats.dropped)}`,
-  )
-}
-
 test('requests: no 60 seconds hold more than rpm, and none is left unused', {
   timeout: TIMEOUT,
 }, async () => {
@@ -60,7 +51,6 @@ test('requests: no 60 seconds hold more than rpm, and none is left unused', {
       await server.admin.script('FLUSH')
     },
   )
-  report('requests', outcome)
   expect(worstSpan(outcome.calls, requests)).toBe(200)
   expect(outcome.done.map(({ stats }) => [stats.alone, stats.errors, stats.queued])).toEqual(
     outcome.done.map(() => [0, 0, 0]),
@@ -72,14 +62,12 @@ test('dollars: never a billionth more than the cap, and never more than one call
 }, async () => {
   const cap = 20_001
   const outcome = await fleet.hammer(job('dollars', { exhausts, limits: limits({ usdPerDay: usd(cap) }) }))
-  report('dollars', outcome)
   expect(total(outcome.calls, cost)).toBeLessThanOrEqual(cap)
   expect(total(outcome.calls, cost)).toBeGreaterThan(cap - 100)
 })
 
 test('strict tokens: no 60 seconds hold more than tpm', { timeout: TIMEOUT }, async () => {
   const outcome = await fleet.hammer(job('tokens', { exhausts, limits: limits({ tpm: 10_000 }) }))
-  report('tokens', outcome)
   expect(worstSpan(outcome.calls, tokens)).toBeLessThanOrEqual(10_000)
   expect(worstSpan(outcome.calls, tokens)).toBeGreaterThan(9_800)
 })
@@ -89,7 +77,6 @@ test('expected tokens: a span is passed by no more than what calls in flight ran
 }, async () => {
   const some = { limits: limits({ tpm: 10_000, tpmMode: 'expected' as const }), maxTokens: 400 }
   const outcome = await fleet.hammer(job('expected', some))
-  report('expected', outcome)
   // 32 in flight, each at most 400 beyond an expectation of at least 0.
   expect(worstSpan(outcome.calls, tokens)).toBeLessThanOrEqual(10_000 + 32 * 400)
 })
@@ -104,7 +91,6 @@ test('flushed at full speed: the window and the day are brought back by those wh
     await after(0.2)
     await server.admin.flushall()
   })
-  report('flushed', outcome)
   // What was admitted between the last word that the first one to ask had heard and the flush: at most its flight.
   expect(worstSpan(outcome.calls, requests)).toBeLessThanOrEqual(400 + 2 * SIZE * 4)
   expect(total(outcome.calls, cost)).toBeLessThanOrEqual(60_000)
@@ -118,7 +104,6 @@ test('flushed with the budget nearly spent: what is passed is no more than a fli
     await after(0.3)
     await server.admin.flushall()
   })
-  report('broke', outcome)
   expect(total(outcome.calls, cost)).toBeLessThanOrEqual(cap + SIZE * 4 * 100)
 })
 
@@ -134,7 +119,6 @@ test('killed and restarted empty: processes count by their shares meanwhile', {
       await server.restart()
     },
   )
-  report('restarted', outcome)
   expect(worstSpan(outcome.calls, requests)).toBeLessThanOrEqual(400 + 2 * SIZE * 4)
   expect(total(outcome.calls, cost)).toBeLessThanOrEqual(60_000)
   expect(outcome.done.map(({ stats }) => stats.dropped)).toEqual(outcome.done.map(() => 0))
@@ -148,7 +132,6 @@ test('kill -9 of two in mid-call: their holds end with the lease, and the others
     await after(0.4)
     await fleet.kill(2)
   })
-  report('killed', outcome)
   expect(outcome.done).toHaveLength(SIZE - 2)
   expect(total(outcome.calls, cost)).toBeLessThanOrEqual(15_000)
   expect(worstSpan(outcome.calls, requests)).toBeLessThanOrEqual(1_000)

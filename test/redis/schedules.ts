@@ -1,9 +1,10 @@
 import fc from 'fast-check'
+import { runs, TEST_TIMEOUT_MS } from '../runs.ts'
 import type { Op } from './partition.ts'
 
-/** Schedules per property; FUZZ_RUNS=50 multiplies them by 50. */
-export const RUNS = 60 * Number(process.env.FUZZ_RUNS ?? 1)
-export const TIMEOUT = 120_000 * Number(process.env.FUZZ_RUNS ?? 1)
+/** Schedules per property. */
+export const RUNS = runs(60)
+export const TIMEOUT = TEST_TIMEOUT_MS
 
 export const CAP = 400
 export const RPM = 40
@@ -38,6 +39,11 @@ const at = <K extends 'cut' | 'heal' | 'kill' | 'hold'>(what: K) =>
   fc.record({ do: fc.constant(what), process: process_ })
 const some = <K extends 'deliver' | 'lose'>(what: K) =>
   fc.record({ do: fc.constant(what), process: process_, commands: fc.nat(4) })
+const reset: fc.Arbitrary<Op> = fc.record({
+  do: fc.constant('reset' as const),
+  process: process_,
+  isExecuted: fc.boolean(),
+})
 /** Connections are cut, replies lost, commands late, processes killed. */
 export const faulty: fc.Arbitrary<Op> = fc.oneof(
   { weight: 10, arbitrary: quiet },
@@ -46,8 +52,29 @@ export const faulty: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: at('hold') },
   { weight: 3, arbitrary: some('deliver') },
   { weight: 2, arbitrary: some('lose') },
+  { weight: 2, arbitrary: reset },
   { weight: 1, arbitrary: at('kill') },
 )
+
+/** Redis is out of reach for all: processes start, and calls follow each other within two seconds. */
+const duringOutage: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 5, arbitrary: burst },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(2_000) }) },
+  { weight: 2, arbitrary: ended },
+  { weight: 2, arbitrary: fc.constant({ do: 'join' as const, cut: true }) },
+)
+/** Nothing fails but Redis itself: one to four outages, each shorter than a minute, and any time between them. */
+export const outages: fc.Arbitrary<Op[]> = fc
+  .array(
+    fc.tuple(
+      fc.array(quiet, { minLength: 1, maxLength: 15 }),
+      fc.array(duringOutage, { minLength: 1, maxLength: 25 }),
+    ),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((parts) =>
+    parts.flatMap(([before, during]): Op[] => [...before, { do: 'cutAll' }, ...during, { do: 'healAll' }]),
+  )
 
 /** Closer to each other than a lease is left unused: nearly all calls are admitted without asking. */
 export const brisk = (ops: fc.Arbitrary<Op>): fc.Arbitrary<Op> =>
@@ -61,6 +88,7 @@ export const crossing: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: at('hold') },
   { weight: 4, arbitrary: some('deliver') },
   { weight: 1, arbitrary: some('lose') },
+  { weight: 2, arbitrary: reset },
   { weight: 1, arbitrary: at('cut') },
   { weight: 2, arbitrary: at('heal') },
 )

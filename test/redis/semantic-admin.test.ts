@@ -1,5 +1,6 @@
 import { gatewayOptions, type SemanticAdmin } from '@hotdash/llm-gateway'
 import { afterEach, describe, expect, test } from 'vitest'
+import { allowLog } from '../console.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -132,6 +133,7 @@ test('what one process pins, another keeps and does not replace', async () => {
 })
 
 test('admins are told when Redis is away; callers are not', async () => {
+  allowLog('GW_REDIS_UNAVAILABLE')
   const redis = await server()
   const it = await gateway({ url: redis.url })
   await asking(it, ORIGINAL)

@@ -1,7 +1,7 @@
 import { type GatewayOptions, gatewayOptions } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { startRedis } from './server.ts'
@@ -89,7 +89,6 @@ test.each(['here', 'in Redis'])(
       { numRuns: runs(8), endOnFailure: true },
     )
   },
-  120_000,
 )
 
 test('a purge by a key reaches all semantic copies of the answer, and no other answer', async () => {
@@ -115,7 +114,7 @@ test('a purge by a key reaches all semantic copies of the answer, and no other a
   const left = await it.client.gateway.semantic.list({})
   expect(left.map(({ question }) => question)).toEqual(['Which woods do you use'])
   expect((await asking(it, 'chat', { question: 'Which woods do you use' })).text).toBe(two.text)
-}, 60_000)
+})
 
 test.each(['here', 'in Redis'])(
   '%s: an answer that upstream was told to delete is not found by meaning',
@@ -137,7 +136,6 @@ test.each(['here', 'in Redis'])(
     }
     expect((await asking(it, 'responses', { question: 'Which woods do you use?' })).text).toBe(kept.text)
   },
-  60_000,
 )
 
 test('what upstream does not keep is given to none who expects that it does, and the other way round', async () => {
@@ -155,7 +153,7 @@ test('what upstream does not keep is given to none who expects that it does, and
     }),
     { numRuns: runs(9), endOnFailure: true },
   )
-}, 60_000)
+})
 
 test('an answer by meaning is no older than its caller wants', async () => {
   const it = await gateway(false)
@@ -166,4 +164,4 @@ test('an answer by meaning is no older than its caller wants', async () => {
   )
   for (const question of [QUESTION, REWORDED])
     expect((await asking(it, 'chat', { question, maxAge: 1, noStore: true })).text).not.toBe(first.text)
-}, 60_000)
+})

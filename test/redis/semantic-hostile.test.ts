@@ -4,9 +4,13 @@ import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { signerOf } from '#src/semantic/query/partition.ts'
 import { seal, unseal } from '#src/semantic/store/codec.ts'
+import { allowLogInFile } from '../console.ts'
+import { runs } from '../runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
+
+allowLogInFile('GW_REDIS_BACK', 'GW_REDIS_UNAVAILABLE')
 
 const open: { close: () => unknown }[] = []
 afterEach(async () => {
@@ -219,7 +223,7 @@ test('whatever is done to the bytes of an entry, it is given as it was or not at
       // The list has not lost it.
       await redis.admin.zadd(key.slice(0, key.lastIndexOf(':')), Date.now(), key.slice(-20))
     }),
-    { numRuns: 25 },
+    { numRuns: runs(25) },
   )
 })
 
@@ -270,7 +274,7 @@ test.each(['kill', 'pause'] as const)(
     if (fault === 'kill') await redis.restart()
     else redis.resume()
     await expect
-      .poll(async () => (await asking(it, `${REWORDED} Thanks!`))?.cache, { timeout: 8_000, interval: 100 })
+      .poll(async () => (await asking(it, `${REWORDED} Thanks!`))?.cache, { interval: 100 })
       .toBe('semantic')
   },
 )

@@ -3,8 +3,12 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
+import { runs } from '../runs.ts'
 import { setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
+
+allowLogInFile('GW_REDIS_UNAVAILABLE')
 
 /** To it, everything means the same: nothing but the partition stands between two questions. */
 const blind = (id: string, dimensions = 64) => ({
@@ -150,7 +154,7 @@ test('no change of tenant, account, agent, user, prompt, tool, parameter, locale
       // It was there to be found: without a change, it answers everything.
       expect(isFound).toBe(said(first) === said(second))
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
   expect(Math.min(same, different)).toBeGreaterThan(10)
-}, 60_000)
+})

@@ -5,7 +5,7 @@ import { createRedisConnection } from '#src/redis/connection.ts'
 import { createFeedback } from '#src/semantic/decision/threshold/feedback.ts'
 import { emptyLabels } from '#src/semantic/decision/threshold/labels.ts'
 import { createSharedLabels, type LabelNote } from '#src/semantic/decision/threshold/shared.ts'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -94,7 +94,7 @@ test('a threshold that one process had to raise is the first that another one go
     expect(found?.threshold).toBe(one.client.gateway.stats().semantic?.support?.threshold)
   }
   expect((await asked(other, REWORDED[1]))?.entry).toBeDefined()
-}, 60_000)
+})
 
 test('what one process saw of an entry, another one goes by: it is asked afresh, and not served', async () => {
   const redis = await server()
@@ -113,7 +113,7 @@ test('what one process saw of an entry, another one goes by: it is asked afresh,
   const other = await gateway(redis, { errorBudget: 1, isJudged: false }, { baseURL: one.upstream.baseURL })
   await loaded(other)
   expect(await asked(other, REWORDED[4])).toMatchObject({ entry: seen[0], outcome: 'explored' })
-}, 60_000)
+})
 
 test('whatever key an entry has, what was noted of it in one process is known of it in another', async () => {
   const redis = await server()
@@ -145,4 +145,4 @@ test('whatever key an entry has, what was noted of it in one process is known of
     }),
     { numRuns: runs(20) },
   )
-}, 60_000)
+})

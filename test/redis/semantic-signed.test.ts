@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createRedisConnection } from '#src/redis/connection.ts'
 import { emptyLabels, estimate } from '#src/semantic/decision/threshold/labels.ts'
 import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
-import { runs } from '../bytes/runs.ts'
+import { runs } from '../runs.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -156,7 +156,7 @@ test('whatever is put back after a purge, and whatever stamps are deleted, no pu
     ),
     { numRuns: runs(4), endOnFailure: true },
   )
-}, 300_000)
+})
 
 test('whatever is deleted, an answer that was judged wrong is not given for that question, however it is spelt', async () => {
   const spelt = fc.constantFrom<(text: string) => string>(
@@ -189,7 +189,7 @@ test('whatever is deleted, an answer that was judged wrong is not given for that
     }),
     { numRuns: runs(8), endOnFailure: true },
   )
-}, 300_000)
+})
 
 test('whatever is written over labels, they are those that were learned or none', async () => {
   const redis = await server()
@@ -248,7 +248,7 @@ test('whatever is written over labels, they are those that were learned or none'
   expect(estimate((await writer.load(school('t')))?.nearest ?? emptyLabels(), 0.7)).toMatchObject({
     wrong: 7,
   })
-}, 120_000)
+})
 
 test('labels that several processes add at the same time are all counted', async () => {
   const redis = await server()
@@ -267,7 +267,7 @@ test('labels that several processes add at the same time are all counted', async
   )
   const found = await createSharedLabels(links[0] as (typeof links)[0]).load(school)
   expect(estimate(found?.nearest ?? emptyLabels(), 0.7).labels).toBe(60)
-}, 60_000)
+})
 
 test.each([
   ['{}', {}],
@@ -305,5 +305,4 @@ test.each([
     const c = await gateway(redis, { baseURL: a.upstream.baseURL })
     for (const it of [a, b, c]) expect(await served(it, Q2, { temperature: 0.3 })).not.toBe(said)
   },
-  60_000,
 )

@@ -4,6 +4,7 @@ import { createRedisConnection } from '#src/redis/connection.ts'
 import { feedbackName } from '#src/semantic/decision/threshold/feedback.ts'
 import { emptyLabels, estimate } from '#src/semantic/decision/threshold/labels.ts'
 import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
+import { allowLog } from '../console.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -140,6 +141,7 @@ test('an entry of another partition, or of another secret, is not ours', async (
 })
 
 test('while Redis is away questions are plain misses, and none fails', async () => {
+  allowLog('GW_REDIS_UNAVAILABLE')
   const redis = await server()
   const it = await gateway(redis)
   await asking(it, ORIGINAL)

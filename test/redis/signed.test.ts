@@ -2,11 +2,11 @@ import { createHmac } from 'node:crypto'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 /** Multiplies the number of cases, for long runs. */
-const RUNS = Number(process.env.FUZZ_RUNS) || 1
 
 let redis: RedisServer
 let upstream: FakeOpenAI
@@ -126,7 +126,7 @@ test('whatever is done to values in Redis, an answer is given where it belongs, 
         await fresh.client.gateway.close()
       },
     ),
-    { numRuns: 40 * RUNS },
+    { numRuns: runs(40) },
   )
 })
 

@@ -154,3 +154,19 @@ test('30 requests a minute over 8 processes: 29 or 30 are admitted, however the 
     1,
   )
 })
+
+test('a reservation that is sent again over a new connection is taken from the lease once', async () => {
+  const world = newWorld(1, DOLLARS, 0.05)
+  const call = { do: 'burst', process: 0, calls: 1, worst: 5 } as const
+  const ask: Op[] = [{ do: 'wait', ms: 1_500 }, call]
+  for (let at = 0; at < 5; at += 1) {
+    await world.step({ do: 'reset', process: 0, isExecuted: at % 2 === 0 })
+    for (const op of ask) await world.step(op)
+  }
+  const leased = () => world.stats()[0]?.leased ?? 0
+  for (const op of ask) await world.step(op)
+  const before = leased()
+  await world.step(call)
+  expect(leased()).toBe(before + 1)
+  await world.close()
+})

@@ -1,13 +1,16 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { createVectorSetIndex } from '@hotdash/llm-gateway/vector-sets'
 import { afterEach, expect, test } from 'vitest'
+import { allowLog, allowLogInFile } from '../console.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { redis8Binary } from './redis8.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
+allowLogInFile('GW_REDIS_UNAVAILABLE')
+
 const binary = redis8Binary()
-if (binary === undefined) console.warn('There is no Redis 8 to be had: vector sets are not tested.')
+/** Skipped where there is no Redis 8. */
 const withVectorSets = test.skipIf(binary === undefined)
 
 const open: { close: () => unknown }[] = []
@@ -99,6 +102,7 @@ withVectorSets('an entry whose time has come is not given, though the set still 
 withVectorSets(
   'strangers in the set, a list in its place, vectors of another length: plain misses',
   async () => {
+    allowLog('GW_SEMANTIC_STORE_ERROR')
     const redis = await server()
     const it = await gateway(redis)
     await asking(it, ORIGINAL)
@@ -150,6 +154,7 @@ withVectorSets.each(['kill', 'pause'] as const)('after a %s questions are plain 
 })
 
 test('a Redis without vector sets, and none at all, make plain misses', async () => {
+  allowLog('GW_SEMANTIC_STORE_ERROR')
   const redis = await startRedis()
   open.push(redis)
   const older = await gateway(redis)

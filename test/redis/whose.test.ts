@@ -3,11 +3,11 @@ import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
 /** Multiplies the number of cases, for long runs. */
-const RUNS = Number(process.env.FUZZ_RUNS) || 1
 
 let redis: RedisServer
 let upstream: FakeOpenAI
@@ -202,10 +202,9 @@ test.each(policies.flatMap(([name, cache]) => [true, false].map((shared) => [nam
           expect(asked.length - apart).toBe(new Set(asked.filter((owner) => owner !== undefined)).size)
         },
       ),
-      { numRuns: 25 * RUNS },
+      { numRuns: runs(25) },
     )
   },
-  120_000,
 )
 
 test('any header that no list names is part of the key, whatever it is called', async () => {
@@ -229,7 +228,7 @@ test('any header that no list names is part of the key, whatever it is called', 
       expect(new Set(answers).size).toBe(3)
       expect(await asked({ [name]: value }, seed)).toBe(answers[0])
     }),
-    { numRuns: 40 * RUNS },
+    { numRuns: runs(40) },
   )
 })
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { responseHeaders } from '../../packages/ops/src/serve/headers.ts'
-import { runs, SEED } from '../bytes/runs.ts'
+import { runs, SEED } from '../runs.ts'
 import { ask } from '../support.ts'
 import { createCleanup, KEYS, serve, UPSTREAM_KEY } from './kit.ts'
 

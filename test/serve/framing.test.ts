@@ -153,7 +153,7 @@ test('a body in drips is shown out in time, and so is who says nothing at all', 
   socket.write(head([AUTH, LENGTH]))
   const letters = [...body]
   const timer = setInterval(() => socket.write(letters.shift() ?? ''), 250)
-  await until(() => socket.destroyed, 'the drips are over', 15_000)
+  await until(() => socket.destroyed, 'the drips are over')
   clearInterval(timer)
   expect(text).toMatch(/^HTTP\/1\.1 408 /)
   await gone

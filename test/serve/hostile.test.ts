@@ -2,6 +2,7 @@ import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
 import { ask } from '../support.ts'
 import { createCleanup, fake, KEYS, type Served, serve } from './kit.ts'
 import { connected, send } from './raw.ts'
@@ -220,7 +221,7 @@ test('any bytes at all get a 4xx or nothing, and never end the server', async ()
       })
       for (const status of raw.statuses) expect(status >= 400 && status < 500).toBe(true)
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
   await servesOn()
   expect(server.err()).not.toContain('failed here')

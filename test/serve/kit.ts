@@ -108,7 +108,7 @@ export async function serve(
     rmSync(folder, { recursive: true })
   })
   const port = () => Number(/listening on http:\/\/[^ ]*:(\d+)/.exec(said.err)?.[1] ?? 0)
-  await until(() => port() > 0 || child.exitCode !== null, 'the server listens or ends', 20_000)
+  await until(() => port() > 0 || child.exitCode !== null, 'the server listens or ends')
   return {
     baseURL: `http://127.0.0.1:${port()}/v1`,
     port: port(),

@@ -26,7 +26,7 @@ const question = (content: string) => ({
 const answer = async (client: OpenAI, content: string) =>
   chatOf(await all(await client.chat.completions.create(question(content))))
 
-test('200 streams at a time, each with its own answer', { timeout: 60_000 }, async () => {
+test('200 streams at a time, each with its own answer', async () => {
   upstream.fail({ type: 'slow', chunkDelayMs: 5 }, { times: 200 })
   const client = agent()
   const contents = Array.from({ length: 200 }, (_, at) => `stream ${at}`)
@@ -88,9 +88,7 @@ async function verbose() {
   return { baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, sent }
 }
 
-test('an answer that no client reads is fetched up to a bound, and whole once a client reads it', {
-  timeout: 60_000,
-}, async () => {
+test('an answer that no client reads is fetched up to a bound, and whole once a client reads it', async () => {
   const { baseURL, sent } = await verbose()
   const { port } = await serve(cleanup, { upstream: baseURL })
   const readers = await Promise.all(

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CallRecord } from '#src/core/record.ts'
 import { rowOf } from '#src/sinks/supabase/row.ts'
+import { runs } from '../runs.ts'
 import { type Supabase, startSupabase } from './server.ts'
 
 let supabase: Supabase
@@ -62,14 +63,14 @@ test('a billionth arrives as a billionth, and sums are exact to the last digit',
       }
       all.push(...some.map(BigInt))
     }),
-    { numRuns: 20 * Number(process.env.FUZZ_RUNS ?? 1) },
+    { numRuns: runs(20) },
   )
   const sum = all.reduce((sum, nano) => sum + nano, 0n)
   const [row] = await supabase.sql(
     `select (sum(cost_usd) * 1000000000)::numeric(40, 0)::text as cost from llm_daily_cost_by_agent where team = 'billionths'`,
   )
   expect(row?.cost).toBe(String(sum))
-}, 60_000)
+})
 
 test('the largest amount fits, and what is unknown stays unknown', async () => {
   await write([record('most', { costUsd: 1e12, savedUsd: 0 }), record('unknown')])
@@ -131,7 +132,7 @@ test('a table of millionths becomes one of billionths: rows, tiles and rights ar
   expect(
     (await own.as('secret').from('llm_usage').update({ cost_usd: 0 }).eq('request_id', 'old')).error,
   ).toMatchObject({ code: '42501' })
-}, 60_000)
+})
 
 test("a user's own view blocks the migration, which then changes nothing", async () => {
   const own = opened(await startSupabase())
@@ -142,7 +143,7 @@ test("a user's own view blocks the migration, which then changes nothing", async
   await own.sql('drop view mine')
   await own.migrate()
   expect(await own.sql(SCALES)).toMatchObject([{ numeric_scale: 9 }, { numeric_scale: 9 }])
-}, 60_000)
+})
 
 const open: Supabase[] = []
 function opened(supabase: Supabase): Supabase {

@@ -5,6 +5,7 @@ import { vector } from '@electric-sql/pglite/vector'
 import { App } from '@supabase/lite'
 import { createPgliteConnection } from '@supabase/lite/pglite'
 import type { Fault, Keys, Order, Told } from './server.ts'
+import { emptyPostgres } from './template.ts'
 
 const migrations = fileURLToPath(new URL('../../packages/infra/supabase/migrations/', import.meta.url))
 
@@ -26,7 +27,9 @@ const GRANT_NOTHING = `
 
 /** Supabase, as far as the gateway sees it, in a process of its own: a Postgres, its Data API, and faults on demand. */
 async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'nothing' }) {
-  const connection = await createPgliteConnection({ pgliteOptions: { extensions: { vector } } })
+  const connection = await createPgliteConnection({
+    pgliteOptions: { extensions: { vector }, loadDataDir: await emptyPostgres() },
+  })
   const { driver } = connection
   await driver.exec(ROLES)
   const auth = {

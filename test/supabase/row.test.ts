@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CallRecord } from '#src/core/record.ts'
 import { rowOf } from '#src/sinks/supabase/row.ts'
+import { runs } from '../runs.ts'
 import { type Supabase, startSupabase } from './server.ts'
 
 let supabase: Supabase
@@ -101,10 +102,10 @@ test('the table takes the row of any record', async () => {
       expect(error).toBeNull()
       for (const { id } of records) all.add(id)
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   )
   expect(await supabase.sql('select count(*)::int as rows from llm_usage')).toEqual([{ rows: all.size }])
-}, 60_000)
+})
 
 test('dollars are exact to the billionth, and what is unknown is not in the row', () => {
   fc.assert(
@@ -122,5 +123,6 @@ test('dollars are exact to the billionth, and what is unknown is not in the row'
       ).toBe(String(nano))
       expect(saved_usd).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })

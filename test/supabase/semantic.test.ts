@@ -1,8 +1,11 @@
 import { createPgvectorIndex } from '@hotdash/llm-gateway/pgvector'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { allowLogInFile } from '../console.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type Supabase, startSupabase } from './server.ts'
+
+allowLogInFile('GW_SEMANTIC_STORE_ERROR')
 
 let supabase: Supabase
 beforeAll(async () => {
@@ -218,4 +221,4 @@ test('in a table of many partitions the graph finds the nearest of the one that 
      where s.partition = 'p1' and extensions.vector_dims(s.vector) = 256 and s.expires_at > now()
      order by (s.vector::extensions.halfvec(256)) operator(extensions.<=>) (select vector from public.llm_semantic limit 1)::extensions.halfvec(256) limit 3`)
   expect(JSON.stringify(plan)).toContain('llm_semantic_vector_256')
-}, 60_000)
+})

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runs } from '../runs.ts'
+import { emptyPostgres } from './template.ts'
 
-const RUNS = 20 * Number(process.env.FUZZ_RUNS ?? 1)
 const migrations = fileURLToPath(new URL('../../packages/infra/supabase/migrations/', import.meta.url))
 const read = (file: string) => readFileSync(`${migrations}${file}`, 'utf8')
 const files = readdirSync(migrations)
@@ -36,7 +37,7 @@ const some = `
 `
 
 beforeAll(async () => {
-  db = await PGlite.create()
+  db = await PGlite.create({ loadDataDir: await emptyPostgres() })
   await db.exec(
     'create role anon nologin; create role authenticated nologin; create role service_role nologin bypassrls',
   )
@@ -44,7 +45,7 @@ beforeAll(async () => {
   await db.exec(some)
   for (const file of [...files, ...files]) await db.exec(read(file))
   await db.exec(oracle)
-}, 120_000)
+})
 afterAll(() => db?.close())
 
 /** Every tile says what the rows add up to. An empty sum may be written as 0 or as 0.000. */
@@ -161,9 +162,9 @@ test('whatever is done to the rows, the tiles say what they add up to, and rows 
       }
       await compare()
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(20) },
   )
-}, 120_000)
+})
 
 test('months that are too old go as a whole, and the days of the sums with them', async () => {
   await db.exec(`
@@ -187,7 +188,7 @@ test('months that are too old go as a whole, and the days of the sums with them'
   expect(await rowsOf("select to_regclass('llm_parts.llm_usage_2020_01') as part")).toEqual([{ part: null }])
   expect(await count('llm_usage')).toBe(20 * 24)
   await compare()
-}, 60_000)
+})
 
 test('rows beyond the last month wait in the default part, and move when their month is made', async () => {
   await db.exec(`
@@ -201,4 +202,4 @@ test('rows beyond the last month wait in the default part, and move when their m
   expect(await count('llm_parts.llm_usage_default')).toBe(0)
   expect(await count('llm_usage')).toBe(19)
   await compare()
-}, 60_000)
+})

@@ -83,7 +83,7 @@ beforeAll(async () => {
     { at: `${TUESDAY}T02:00:00.000+02:00`, cost_usd: '0.7' },
     { at: `${MONDAY}T23:59:59.999Z`, cost_usd: '0.000002' },
   ])
-}, 30_000)
+})
 afterAll(() => supabase?.close())
 
 test('daily cost by agent: what is known to have been spent, and how many calls are not in it', async () => {

@@ -11,7 +11,7 @@ function start({ name, baseURL, gateway, everyMs }: Setting) {
   const client = createGatewayClient({
     baseURL,
     apiKey: 'test-key',
-    gateway: { ...gateway, cache: false, onCall: ({ id }) => void tell({ id }) },
+    gateway: { logger: false, ...gateway, cache: false, onCall: ({ id }) => void tell({ id }) },
   })
   let calls = 0
   const call = () => {

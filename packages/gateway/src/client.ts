@@ -1,12 +1,12 @@
 import OpenAI, { type ClientOptions } from 'openai'
 import type { GatewayOptions } from './config/options.ts'
 import { attachCallState, markRequest, type RequestOptions } from './core/call-state.ts'
-import { matchBelowBase, pathBelowBase } from './core/endpoints.ts'
 import { isObject } from './core/json.ts'
 import { originOf } from './egress/egress.ts'
 import { buildGateway } from './gateway/build.ts'
 import type { GatewayControls } from './gateway/controls.ts'
 import { type Credential, constructed } from './gateway/credential.ts'
+import { matchBelowBase, pathBelowBase } from './operations/endpoints.ts'
 import { guarded } from './util/faults.ts'
 
 /** An `OpenAI` client with the gateway's controls at `gateway`, which its `withOptions()` children share. */

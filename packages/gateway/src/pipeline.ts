@@ -20,7 +20,7 @@ import type { QuotaStore } from './quota/store.ts'
 import { route } from './route/stage.ts'
 import type { SemanticParts } from './semantic/lookup.ts'
 import { semantic } from './semantic/stage.ts'
-import { stale } from './stale/stage.ts'
+import { staleIfError } from './stale-if-error/stage.ts'
 import { throttle } from './throttle/stage.ts'
 import { probe } from './upstream/probe.ts'
 import { send } from './upstream/send.ts'
@@ -90,7 +90,7 @@ function embedded(parts: PipelineParts): Handler {
     [
       accounts, // what did it cost, and who pays?
       identify, // is the caller admitted?
-      stale(), //  which answer serves when upstream fails?
+      staleIfError(), //  which answer serves when upstream fails?
       route, //    which model answers?
     ],
     answer,

@@ -66,7 +66,7 @@ export async function serve(upstream: string, redis: RedisServer): Promise<Side>
     said += data
   })
   const port = () => Number(/listening on http:\/\/[^ ]*:(\d+)/.exec(said)?.[1] ?? 0)
-  await until(() => port() > 0 || child.exitCode !== null, `the server listens: ${said}`, 30_000)
+  await until(() => port() > 0 || child.exitCode !== null, `the server listens: ${said}`)
   return {
     name: 'serve',
     port: port(),

@@ -91,7 +91,7 @@ export async function run(cell: Cell, make: Make, elsewhere: string, around: Aro
       if (leaves === 'asked')
         await Promise.race([
           running,
-          until(() => asked() > 0, 'the request arrives', 60_000).then(() => controller.abort()),
+          until(() => asked() > 0, 'the request arrives').then(() => controller.abort()),
         ])
       await running
     } catch (error) {

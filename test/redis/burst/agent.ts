@@ -1,11 +1,16 @@
-import { createGatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
+import { createGatewayClient, type GatewayClient, type GatewayOptions } from '@hotdash/llm-gateway'
 
-/** What an agent is started with. */
+/** What an agent's client is created with. */
 export type Setting = { baseURL: string; gateway: GatewayOptions }
 
 export type Order =
+  /** Creates a client. */
+  | { id: number; start: Setting }
   /** Starts `calls` calls at one moment; `stalls`: blocks the event loop repeatedly in the meantime. */
-  { id: number; calls: number; stalls?: boolean } | { id: number; stats: true } | { id: number; end: true }
+  | { id: number; calls: number; stalls?: boolean }
+  | { id: number; stats: true }
+  /** Closes the client. */
+  | { id: number; end: true }
 
 export type Report = {
   id: number
@@ -20,8 +25,7 @@ function block(ms: number) {
   while (performance.now() < end);
 }
 
-const { baseURL, gateway } = JSON.parse(process.argv[2] ?? '{}') as Setting
-const client = createGatewayClient({ baseURL, apiKey: 'test', maxRetries: 0, gateway })
+let client: GatewayClient
 const tell = (report: Report) => void process.send?.(report)
 let asked = 0
 
@@ -52,12 +56,20 @@ async function burst(calls: number, stalls: boolean): Promise<Record<string, num
 
 process.on('message', async (order: Order) => {
   const { id } = order
-  if ('calls' in order) tell({ id, outcomes: await burst(order.calls, order.stalls === true) })
+  if ('start' in order) {
+    const { baseURL, gateway } = order.start
+    client = createGatewayClient({
+      baseURL,
+      apiKey: 'test',
+      maxRetries: 0,
+      gateway: { logger: false, ...gateway },
+    })
+    tell({ id })
+  } else if ('calls' in order) tell({ id, outcomes: await burst(order.calls, order.stalls === true) })
   else if ('stats' in order) tell({ id, quota: client.gateway.stats().quota })
   else {
     await client.gateway.close(2_000)
     tell({ id })
-    process.disconnect()
   }
 })
 tell({ id: 0 })

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import type { GatewayOptions, Policy } from '@hotdash/llm-gateway'
@@ -57,13 +57,25 @@ export type Agent = {
   end: () => Promise<void>
 }
 
-/** Starts `size` processes that share only Redis and upstream. */
-export function startAgents(
+/** Processes without a client, of earlier agents of the test file: to start one takes long on a busy machine. */
+const idle: Agent[] = []
+
+/** Ends all processes. For the end of a test file. */
+export const endProcesses = (): void => {
+  for (const { kill } of idle.splice(0)) kill()
+}
+
+/**
+ * Starts `size` agents that share only Redis and upstream, each in a process of its own.
+ *
+ * @param isCold starts new processes, which load their modules during their first calls.
+ */
+export async function startAgents(
   size: number,
   redis: string,
   baseURL: string,
   policy: Policy,
-  gateway: GatewayOptions = {},
+  isCold = false,
 ): Promise<Agent[]> {
   const options: GatewayOptions = {
     redis,
@@ -73,13 +85,15 @@ export function startAgents(
     metrics: false,
     livePolicy: false,
   }
-  const setting: Setting = { baseURL, gateway: { ...options, ...gateway } }
-  return Promise.all(Array.from({ length: size }, () => startAgent(setting)))
+  const start: Setting = { baseURL, gateway: options }
+  const take = () => (isCold ? undefined : idle.pop()) ?? startProcess()
+  const agents = await Promise.all(Array.from({ length: size }, take))
+  await Promise.all(agents.map(({ ask }) => ask({ start })))
+  return agents
 }
 
-async function startAgent(setting: Setting): Promise<Agent> {
-  const file = fileURLToPath(new URL('agent.ts', import.meta.url))
-  const child: ChildProcess = fork(file, [JSON.stringify(setting)])
+async function startProcess(): Promise<Agent> {
+  const child = fork(fileURLToPath(new URL('agent.ts', import.meta.url)))
   const waiting = new Map<number, (report: Report) => void>()
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.on('message', (report: Report) => waiting.get(report.id)?.(report))
@@ -95,15 +109,15 @@ async function startAgent(setting: Setting): Promise<Agent> {
       if (child.connected) child.send({ ...order, id: last })
       else resolve({ id: last })
     })
-  return {
+  const agent: Agent = {
     ask,
     kill: () => void child.kill('SIGKILL'),
     async end() {
-      await Promise.race([ask({ end: true }), ended])
-      child.kill('SIGKILL')
-      await ended
+      await ask({ end: true })
+      if (child.connected) idle.push(agent)
     },
   }
+  return agent
 }
 
 /** All bursts at one moment; how all calls ended. */

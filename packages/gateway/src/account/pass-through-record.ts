@@ -1,6 +1,6 @@
 import type { Caller } from '../core/caller.ts'
-import { isPaid } from '../core/endpoints.ts'
 import type { CallRecord } from '../core/record.ts'
+import { isPaid } from '../operations/endpoints.ts'
 import { nameOf, pathOf } from './recorder.ts'
 
 /** A request that passed through: its path, time and outcome. Its body is never read. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Call } from '../core/call.ts'
 import { newCallState } from '../core/call-state.ts'
 import type { NanoUsd } from '../core/money.ts'
@@ -103,7 +104,7 @@ test.each([
           expect(records[0]?.costUsd).toBe(whole === undefined ? undefined : whole / 1e9)
         },
       ),
-      { numRuns: 150 * Number(process.env.FUZZ_RUNS ?? 1) },
+      { numRuns: runs(150) },
     )
   },
 )

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { isObject, type JsonObject, object, parseObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { type Answer, MAX_ANSWER_CHARS, type ObservedAnswer } from '../core/recording.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { isUnwieldy } from '../util/json-limits.ts'
 import type { ChunkLog, Entry } from './chunk-log.ts'
 import { mayTellUsage } from './chunks.ts'
@@ -17,6 +18,7 @@ type Kind = { operation: Operation; format: Format | undefined; streamed: boolea
 
 /** Accumulates a body: whether it has ended, the usage it reports, the answer it holds. */
 export function createAccumulator(log: ChunkLog, { operation, format, streamed, asAsked }: Kind) {
+  const { output, hostedTools } = OPERATIONS[operation]
   // Usage is in one of the last events, which are kept even if the answer is too long to be.
   const tail: SseEvent[] = []
   const edges = createEdges()
@@ -36,12 +38,12 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
     const entries = log.whole()
     if (entries === undefined) return undefined
     if (!streamed) {
-      if (operation === 'embeddings' && isLarge(entries)) return undefined
+      if (output === 'vectors' && isLarge(entries)) return undefined
       const bytes = bytesOf(entries)
       isExact = isText(bytes)
       const text = decoder.decode(bytes)
-      // The output of a Response shows what hosted tools cost.
-      isPassedOn = operation !== 'responses' && isUnwieldy(text, MAX_ANSWER_CHARS)
+      // An output that lists the calls of hosted tools shows what they cost.
+      isPassedOn = hostedTools !== 'counted' && isUnwieldy(text, MAX_ANSWER_CHARS)
       return isPassedOn ? undefined : parse(text)
     }
     const json = format?.assemble(entries.flatMap((entry) => entry.events))
@@ -62,7 +64,7 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
   /** Returns the object that holds the usage, without parsing vectors. */
   function withUsage(): JsonObject {
     if (streamed) return usageIn(tail)
-    if (operation === 'embeddings' || log.whole() === undefined) return edges.usage() ?? {}
+    if (output === 'vectors' || log.whole() === undefined) return edges.usage() ?? {}
     const json = answer()?.json
     return (isPassedOn ? edges.usage() : json) ?? {}
   }
@@ -76,7 +78,7 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
 
   /** Adds every text that the model has written. Vectors are no text. */
   function writeAll(): void {
-    if (operation === 'embeddings') return
+    if (output === 'vectors') return
     if (streamed) {
       write(keptEvents())
       return

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { isObject, isSet, type Json, type JsonObject } from '../core/json.ts'
 import { addTool, type Tools, toolsOf } from './chat-tools.ts'
 import { addEnvelope, inOrder, isIndex } from './chunks.ts'
-import { own, saidOnce, set, sure, text, whereSure } from './sure.ts'
+import { atMostOnce, ensure, ifUnambiguous, optionalText, ownMember, setMember } from './unambiguous.ts'
 
 type Choice = {
   role: string | undefined
@@ -27,13 +27,13 @@ const MOST_CHOICES = 128
  * end. Such a stream is passed on as it came and never stored.
  */
 export function sumOf(chunks: readonly JsonObject[]): JsonObject | undefined {
-  return whereSure(() => {
+  return ifUnambiguous(() => {
     const envelope: JsonObject = {}
     const choices = new Map<number, Choice>()
     chunks.forEach((chunk, at) => {
       const { choices: items, object: _, obfuscation: __, ...rest } = chunk
       addEnvelope(envelope, rest, at === 0)
-      sure(Array.isArray(items))
+      ensure(Array.isArray(items))
       for (const item of items) addChoice(choices, item)
     })
     const { id, created, model, usage, ...rest } = envelope
@@ -50,18 +50,18 @@ const present = (members: Record<string, Json | undefined>) =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as JsonObject
 
 function addChoice(choices: Map<number, Choice>, item: Json) {
-  sure(isObject(item))
+  ensure(isObject(item))
   const { index, delta, finish_reason, logprobs, ...rest } = item
-  sure(isIndex(index, MOST_CHOICES) && !Object.hasOwn(rest, 'message'))
+  ensure(isIndex(index, MOST_CHOICES) && !Object.hasOwn(rest, 'message'))
   const choice = choices.get(index) ?? begun()
   choices.set(index, choice)
-  const finish = text(finish_reason)
+  const finish = optionalText(finish_reason)
   // An empty `finish_reason` ends no choice.
   if (finish) choice.finish = finish
   if (isSet(logprobs)) choice.logprobs = addLogprobs(choice.logprobs, logprobs)
   for (const [name, value] of Object.entries(rest)) {
-    sure(value !== null || !isSet(own(choice.rest, name)))
-    set(choice.rest, name, value)
+    ensure(value !== null || !isSet(ownMember(choice.rest, name)))
+    setMember(choice.rest, name, value)
   }
   if (isSet(delta)) addDelta(choice, delta)
 }
@@ -79,17 +79,17 @@ const begun = (): Choice => ({
 })
 
 function addDelta(choice: Choice, delta: Json) {
-  sure(isObject(delta))
+  ensure(isObject(delta))
   const { role, content, refusal, function_call, tool_calls, audio, ...others } = delta
-  sure(!isSet(audio))
-  choice.role = text(role) || choice.role
-  const said = text(content)
+  ensure(!isSet(audio))
+  choice.role = optionalText(role) || choice.role
+  const said = optionalText(content)
   if (said !== undefined) choice.content = (choice.content ?? '') + said
-  const refused = text(refusal)
+  const refused = optionalText(refusal)
   if (refused) choice.refusal = (choice.refusal ?? '') + refused
   if (isSet(function_call)) addCall(choice, function_call)
   if (isSet(tool_calls)) {
-    sure(Array.isArray(tool_calls))
+    ensure(Array.isArray(tool_calls))
     choice.tools ??= new Map()
     for (const call of tool_calls) addTool(choice.tools, call)
   }
@@ -101,35 +101,35 @@ function addDelta(choice: Choice, delta: Json) {
  * (`reasoning_content`) and lists: only repetitions that give both the same result are accepted.
  */
 function addOther(into: JsonObject, name: string, value: Json) {
-  const known = own(into, name)
+  const known = ownMember(into, name)
   // A whole message always has this list, so it cannot express that a stream sent it empty or as another type.
-  sure(name !== 'annotations' || (Array.isArray(value) && value.length > 0))
-  if (!isSet(known)) set(into, name, value)
-  else sure(known === value && (typeof value !== 'string' || value === ''))
+  ensure(name !== 'annotations' || (Array.isArray(value) && value.length > 0))
+  if (!isSet(known)) setMember(into, name, value)
+  else ensure(known === value && (typeof value !== 'string' || value === ''))
 }
 
 /** Adds a `function_call`, the deprecated form of a single tool call. */
 function addCall(choice: Choice, value: Json) {
-  sure(isObject(value))
+  ensure(isObject(value))
   const { name, arguments: given, ...rest } = value
-  sure(Object.keys(rest).length === 0)
+  ensure(Object.keys(rest).length === 0)
   choice.call ??= { name: '', arguments: undefined }
   const { call } = choice
-  call.name = saidOnce(call.name, text(name))
-  const more = text(given)
+  call.name = atMostOnce(call.name, optionalText(name))
+  const more = optionalText(given)
   if (more !== undefined) call.arguments = (call.arguments ?? '') + more
 }
 
 function addLogprobs(known: JsonObject | undefined, value: Json): JsonObject {
-  sure(isObject(value))
+  ensure(isObject(value))
   const into: JsonObject = known ?? {}
   for (const [name, item] of Object.entries(value)) {
-    const before = own(into, name)
+    const before = ownMember(into, name)
     if (name !== 'content' && name !== 'refusal') {
-      sure(before === undefined || isDeepStrictEqual(before, item))
-      set(into, name, item)
+      ensure(before === undefined || isDeepStrictEqual(before, item))
+      setMember(into, name, item)
     } else if (isSet(item)) {
-      sure(Array.isArray(item))
+      ensure(Array.isArray(item))
       if (!Array.isArray(before)) into[name] = [...item]
       else for (const each of item) before.push(each)
     } else into[name] = before ?? null
@@ -141,7 +141,7 @@ function addLogprobs(known: JsonObject | undefined, value: Json): JsonObject {
 function whole(choice: Choice, index: number): JsonObject {
   const { role, content, refusal, call, tools, others, logprobs, finish, rest } = choice
   // The SDK's accumulator accepts no other role.
-  sure(finish !== undefined && role === 'assistant')
+  ensure(finish !== undefined && role === 'assistant')
   const { annotations, ...more } = others
   return {
     index,
@@ -161,6 +161,6 @@ function whole(choice: Choice, index: number): JsonObject {
 }
 
 function wholeCall({ name, arguments: given }: NonNullable<Choice['call']>): JsonObject {
-  sure(name !== '' && given !== undefined)
+  ensure(name !== '' && given !== undefined)
   return { name, arguments: given }
 }

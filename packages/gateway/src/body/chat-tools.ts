@@ -1,6 +1,6 @@
 import { isObject, isSet, type Json, type JsonObject } from '../core/json.ts'
 import { inOrder, isIndex } from './chunks.ts'
-import { own, saidOnce, set, sure, text } from './sure.ts'
+import { atMostOnce, ensure, optionalText, ownMember, setMember } from './unambiguous.ts'
 
 /** Tool calls that a stream has begun, by their index. */
 export type Tools = Map<number, Tool>
@@ -25,23 +25,23 @@ const MOST_CALLS = 128
  * same index, which the SDK merges with the first, is rejected.
  */
 export function addTool(tools: Tools, value: Json) {
-  sure(isObject(value))
+  ensure(isObject(value))
   const { index, id, type, function: called, custom, ...rest } = value
-  sure(isIndex(index, MOST_CALLS))
+  ensure(isIndex(index, MOST_CALLS))
   const tool = tools.get(index) ?? begun()
   tools.set(index, tool)
-  const name = text(id)
+  const name = optionalText(id)
   if (name) {
-    sure(tool.id === undefined || tool.id === name)
+    ensure(tool.id === undefined || tool.id === name)
     tool.id = name
   }
-  tool.type = text(type) || tool.type
+  tool.type = optionalText(type) || tool.type
   if (isSet(called)) tool.function = addCalled(tool.function, called, 'arguments')
   if (isSet(custom)) tool.custom = addCalled(tool.custom, custom, 'input')
   for (const [name, value] of Object.entries(rest)) {
-    const known = own(tool.rest, name)
-    sure(!isSet(known) || (known === value && (typeof value !== 'string' || value === '')))
-    set(tool.rest, name, value)
+    const known = ownMember(tool.rest, name)
+    ensure(!isSet(known) || (known === value && (typeof value !== 'string' || value === '')))
+    setMember(tool.rest, name, value)
   }
 }
 
@@ -54,13 +54,13 @@ const begun = (): Tool => ({
 })
 
 function addCalled(known: Called | undefined, value: Json, field: 'arguments' | 'input'): Called {
-  sure(isObject(value))
+  ensure(isObject(value))
   const { name, [field]: given, ...rest } = value
   // The SDK drops unknown members.
-  sure(Object.values(rest).every((member) => !isSet(member)))
-  const more = text(given)
+  ensure(Object.values(rest).every((member) => !isSet(member)))
+  const more = optionalText(given)
   return {
-    name: saidOnce(known?.name ?? '', text(name)),
+    name: atMostOnce(known?.name ?? '', optionalText(name)),
     given: more === undefined ? known?.given : (known?.given ?? '') + more,
   }
 }
@@ -70,11 +70,11 @@ export const toolsOf = (tools: Tools): JsonObject[] => inOrder(tools).map(whole)
 
 function whole({ id, type, function: called, custom, rest }: Tool): JsonObject {
   // For a missing id the SDK generates a random one.
-  sure(id !== undefined)
+  ensure(id !== undefined)
   if (type === 'function') {
-    sure(called !== undefined && custom === undefined)
+    ensure(called !== undefined && custom === undefined)
     return { id, type, function: { name: called.name, arguments: called.given ?? '' }, ...rest }
   }
-  sure(type === 'custom' && custom !== undefined && called === undefined)
+  ensure(type === 'custom' && custom !== undefined && called === undefined)
   return { id, type, custom: { name: custom.name, input: custom.given ?? '' }, ...rest }
 }

@@ -3,7 +3,7 @@ import { sumOf } from './chat-sum.ts'
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
-import { sureOfChat } from './streamable.ts'
+import { ensureStreamableChat } from './streamable.ts'
 import { type WrittenText, writeAll } from './written-text.ts'
 
 /** Chat completions: `chat.completion` whole, `chat.completion.chunk` streamed. */
@@ -25,7 +25,7 @@ function assemble(events: readonly SseEvent[]): JsonObject | undefined {
 }
 
 function emit(answer: JsonObject, includeUsage: boolean): string[] {
-  sureOfChat(answer)
+  ensureStreamableChat(answer)
   const { choices, usage, object: _, ...envelope } = answer
   const chunk = (choices: Json[]): JsonObject => ({
     ...envelope,

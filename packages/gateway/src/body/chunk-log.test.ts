@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { createChunkLog, type ReaderPosition } from './chunk-log.ts'
 
 const LIMITS = { keep: 4_000, lag: 20_000 }
-const RUNS = Math.max(1, Math.round(200 * Number(process.env.FUZZ_RUNS ?? 1)))
 
 const step = fc.oneof(
   {
@@ -107,7 +107,7 @@ test('whatever the order, each reader has each byte and event once, and the writ
         expect(reader.events).toEqual(events)
       }
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(200) },
   )
 })
 

@@ -11,9 +11,9 @@ import {
 } from '../core/json.ts'
 import { MAX_ANSWER_CHARS } from '../core/recording.ts'
 import { isUnwieldy } from '../util/json-limits.ts'
-import { sureOfNumbers } from './exact-numbers.ts'
+import { ensureExactNumbers } from './exact-numbers.ts'
 import type { SseEvent } from './sse.ts'
-import { own, set, sure, text, whereSure } from './sure.ts'
+import { ensure, ifUnambiguous, optionalText, ownMember, setMember } from './unambiguous.ts'
 
 /** Functions shared by chat and legacy completions: a stream of chunks with choices, ended by `[DONE]`. */
 
@@ -29,15 +29,15 @@ export function fails({ event, data }: SseEvent): boolean {
 
 /** Parses chunks. Returns `undefined` if the SDK reads an event as anything else, or if JSON cannot express a number. */
 export function chunksOf(events: readonly SseEvent[]): JsonObject[] | undefined {
-  return whereSure(() => {
+  return ifUnambiguous(() => {
     const chunks: JsonObject[] = []
     for (const event of events) {
       if (ends(event)) break
-      sure(!event.raw && !event.event?.startsWith('thread.'))
-      sure(!isUnwieldy(event.data, MAX_ANSWER_CHARS))
+      ensure(!event.raw && !event.event?.startsWith('thread.'))
+      ensure(!isUnwieldy(event.data, MAX_ANSWER_CHARS))
       const chunk = parseObject(event.data)
-      sure(chunk !== undefined && Array.isArray(chunk.choices) && !chunk.error)
-      sureOfNumbers(event.data, chunk)
+      ensure(chunk !== undefined && Array.isArray(chunk.choices) && !chunk.error)
+      ensureExactNumbers(event.data, chunk)
       chunks.push(chunk)
     }
     return chunks
@@ -54,7 +54,7 @@ export const isIndex = (value: Json | undefined, limit: number): value is number
 /** Returns the items by index. Gives up unless the indices are 0, 1, 2, … */
 export function inOrder<T>(items: ReadonlyMap<number, T>): T[] {
   return Array.from({ length: items.size }, (_, index) => {
-    sure(items.has(index))
+    ensure(items.has(index))
     return items.get(index) as T
   })
 }
@@ -64,14 +64,14 @@ export function inOrder<T>(items: ReadonlyMap<number, T>): T[] {
  * after the first. Gives up if those, which other readers do not ignore, hold another value.
  */
 export function addEnvelope(into: JsonObject, members: JsonObject, first: boolean) {
-  const heard = first || text(members.id)
+  const heard = first || optionalText(members.id)
   for (const [name, value] of Object.entries(members)) {
-    const known = own(into, name)
-    if (!heard) sure(!isSet(value) || value === '' || value === 0 || isDeepStrictEqual(value, known))
+    const known = ownMember(into, name)
+    if (!heard) ensure(!isSet(value) || value === '' || value === 0 || isDeepStrictEqual(value, known))
     else {
-      sure(isSet(value) || !isSet(known))
-      sure(name !== 'usage' || !isSet(value) || isObject(value))
-      set(into, name, value)
+      ensure(isSet(value) || !isSet(known))
+      ensure(name !== 'usage' || !isSet(value) || isObject(value))
+      setMember(into, name, value)
     }
   }
 }

@@ -2,8 +2,8 @@ import { isObject, isSet, type Json, type JsonObject, list, object, text } from 
 import * as chunked from './chunks.ts'
 import type { Format } from './format.ts'
 import type { SseEvent } from './sse.ts'
-import { sureOfCompletion } from './streamable.ts'
-import { text as known, own, set, sure, whereSure } from './sure.ts'
+import { ensureStreamableCompletion } from './streamable.ts'
+import { ensure, ifUnambiguous, optionalText, ownMember, setMember } from './unambiguous.ts'
 
 /** Legacy completions: `text_completion`, whole and streamed. */
 export const completions: Format = {
@@ -33,14 +33,14 @@ const MOST_CHOICES = 262_144
 function assemble(events: readonly SseEvent[]): JsonObject | undefined {
   const chunks = chunked.chunksOf(events)
   if (chunks === undefined || chunks.length === 0) return undefined
-  return whereSure(() => {
+  return ifUnambiguous(() => {
     const envelope: JsonObject = {}
     const choices = new Map<number, Choice>()
     chunks.forEach(({ choices: items, obfuscation: _, ...rest }, at) => {
       chunked.addEnvelope(envelope, rest, at === 0)
       for (const item of list(items)) addChoice(choices, item)
     })
-    sure(choices.size > 0)
+    ensure(choices.size > 0)
     const { usage, ...rest } = envelope
     return {
       ...rest,
@@ -51,31 +51,31 @@ function assemble(events: readonly SseEvent[]): JsonObject | undefined {
 }
 
 function addChoice(choices: Map<number, Choice>, item: Json) {
-  sure(isObject(item))
+  ensure(isObject(item))
   const { index, text: said, logprobs, finish_reason, ...rest } = item
-  sure(chunked.isIndex(index, MOST_CHOICES) && Object.values(rest).every((value) => !isSet(value)))
+  ensure(chunked.isIndex(index, MOST_CHOICES) && Object.values(rest).every((value) => !isSet(value)))
   const choice = choices.get(index) ?? { text: '', logprobs: undefined, finish: undefined }
   choices.set(index, choice)
-  choice.text += known(said) ?? ''
-  choice.finish = known(finish_reason) || choice.finish
+  choice.text += optionalText(said) ?? ''
+  choice.finish = optionalText(finish_reason) || choice.finish
   if (!isSet(logprobs)) return
-  sure(isObject(logprobs))
+  ensure(isObject(logprobs))
   choice.logprobs ??= {}
   for (const [name, value] of Object.entries(logprobs)) {
-    const before = own(choice.logprobs, name)
+    const before = ownMember(choice.logprobs, name)
     if (!Array.isArray(value) || !Array.isArray(before))
-      set(choice.logprobs, name, Array.isArray(value) ? [...value] : value)
+      setMember(choice.logprobs, name, Array.isArray(value) ? [...value] : value)
     else for (const each of value) before.push(each)
   }
 }
 
 function whole({ text, logprobs, finish }: Choice, index: number): JsonObject {
-  sure(finish !== undefined)
+  ensure(finish !== undefined)
   return { text, index, logprobs: logprobs ?? null, finish_reason: finish }
 }
 
 function emit(answer: JsonObject, includeUsage: boolean): string[] {
-  sureOfCompletion(answer)
+  ensureStreamableCompletion(answer)
   const { choices, usage, ...envelope } = answer
   const chunk = (choices: Json[]): JsonObject => ({
     ...envelope,

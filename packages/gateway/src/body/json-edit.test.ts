@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { editTopLevel, orderTopLevel } from './json-edit.ts'
 
 const spaced = (value: object, space: string) =>
@@ -32,7 +33,7 @@ test('the result parses to the changed object, whatever the spacing', () => {
         )
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns: runs(1_000) },
   )
 })
 
@@ -61,6 +62,7 @@ test('ordered by name, an object says the same, and in one way', () => {
       const backwards = Object.fromEntries(Object.entries(object).toReversed())
       expect(orderTopLevel(JSON.stringify(backwards, null, indent))).toBe(ordered)
     }),
+    { numRuns: runs(100) },
   )
 })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { layeredHeaders } from './layered-headers.ts'
 
 const name = fc.oneof(
@@ -59,7 +60,7 @@ test('whatever is done with them, they are as any other Headers', () => {
       const native = rest.native()
       expect([[...native], native.getSetCookie()]).toEqual([[...usual], usual.getSetCookie()])
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })
 

@@ -67,6 +67,12 @@ export class LayeredHeaders implements Headers {
     else this.#asUsual().set(name, value)
   }
 
+  /** Sets a header of the gateway's own, whose name and value need no checks. */
+  put(name: string, value: string) {
+    if (this.#native === undefined) this.#own.set(name, value)
+    else this.#native.set(name, value)
+  }
+
   append(name: string, value: string) {
     this.#asUsual().append(name, value)
   }
@@ -112,7 +118,8 @@ export class LayeredHeaders implements Headers {
   #gather(into: Map<string, string>): boolean {
     const base = this.#base
     if (this.#native !== undefined) return false
-    if (base !== NONE && !(base instanceof LayeredHeaders && base.#gather(into))) return false
+    if (base instanceof LayeredHeaders ? !base.#gather(into) : base !== NONE && !gatherNative(base, into))
+      return false
     for (const [name, value] of this.#own) into.set(name, value)
     return true
   }
@@ -124,4 +131,14 @@ export class LayeredHeaders implements Headers {
     }
     return this.#native
   }
+}
+
+/** Sets a header as `put` does; on Headers of another kind with their checks. */
+export const putHeader = (headers: Headers, name: string, value: string): void =>
+  headers instanceof LayeredHeaders ? headers.put(name, value) : headers.set(name, value)
+
+/** The same for native Headers. Only cookies can have several values. */
+function gatherNative(headers: Headers, into: Map<string, string>): boolean {
+  headers.forEach((value, name) => void into.set(name, value))
+  return !into.has('set-cookie')
 }

@@ -53,7 +53,8 @@ export function readerOf(
   function onAbort() {
     const controller = controllerRef.deref()
     finish(true)
-    controller?.error(signal.reason)
+    // As `fetch`, which takes a reason such as `null` for none. Source: undici, `abortFetch`.
+    controller?.error(signal.reason || new DOMException('The operation was aborted.', 'AbortError'))
   }
 
   function serve(controller: ReadableStreamDefaultController<Uint8Array>) {

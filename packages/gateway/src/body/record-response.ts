@@ -5,7 +5,7 @@ import { clearTimer, setTimer } from '../util/timers.ts'
 import { createAccumulator } from './accumulator.ts'
 import { mayBill } from './billable-errors.ts'
 import { createChunkLog, terminated } from './chunk-log.ts'
-import { sureOfNumbers } from './exact-numbers.ts'
+import { ensureExactNumbers } from './exact-numbers.ts'
 import type { Format } from './format.ts'
 import { formats } from './formats.ts'
 import type { Source } from './source.ts'
@@ -29,7 +29,7 @@ const STALL_MS = 120_000
 /** Returns whether a whole answer can be converted to a stream. */
 function isStreamable(format: Format, { text, json }: Answer): boolean {
   try {
-    sureOfNumbers(text, json)
+    ensureExactNumbers(text, json)
     format.emit(json, true)
     return true
   } catch {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { JsonObject } from '../core/json.ts'
 import { NO_USAGE } from '../core/usage.ts'
 import { formats } from './formats.ts'
@@ -109,7 +110,7 @@ test('a whole chat answer, streamed and put together again, is itself; cut anywh
       )
       expect(added.usage).toEqual(answer.usage)
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
 })
 
@@ -120,6 +121,7 @@ test('a chat stream, put together and streamed again, adds up to the same', () =
       const second = first && chat.assemble(eventsOf(chat.emit(first, true)))
       expect(second).toEqual(first)
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -176,7 +178,7 @@ test("a whole Responses answer passes through the SDK's checks as a stream, and 
         ).toEqual(output)
       },
     ),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
 })
 
@@ -191,6 +193,7 @@ test('garbage never throws, and is no answer', () => {
       }
       expect(chat.assemble(events)).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })
 

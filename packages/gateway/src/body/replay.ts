@@ -4,7 +4,7 @@ import type { Operation } from '../core/operation.ts'
 import type { Ending, Recording, View } from '../core/recording.ts'
 import type { MeteredUsage } from '../core/usage.ts'
 import { bufferedResponse } from './buffered-response.ts'
-import { sureOfNumbers } from './exact-numbers.ts'
+import { ensureExactNumbers } from './exact-numbers.ts'
 import { formats } from './formats.ts'
 import { layeredHeaders } from './layered-headers.ts'
 
@@ -50,7 +50,7 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
   const parsed = () => JSON.parse(stored.text) as JsonObject
   const toStream = () => {
     const json = parsed()
-    sureOfNumbers(stored.text, json)
+    ensureExactNumbers(stored.text, json)
     return json
   }
   const format = formats[operation]
@@ -86,8 +86,8 @@ export function replay(stored: Stored, operation: Operation, url: string, view: 
       const body = same ? made : bodyFor(asked)
       const streamed = isStreamed(asked)
       const headers = layeredHeaders()
-      headers.set('content-type', streamed ? EVENTS : JSON_TYPE)
-      headers.set('x-request-id', randomUUID())
+      headers.put('content-type', streamed ? EVENTS : JSON_TYPE)
+      headers.put('x-request-id', randomUUID())
       for (const [name, value] of stored.headers)
         if (!streamed || name !== 'content-type') headers.set(name, value)
       // Opened after an abort, it is the answer to a time-out: the SDK reads it all the same.

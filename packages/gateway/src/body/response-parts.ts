@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isObject, type Json, type JsonObject, list, text } from '../core/json.ts'
-import { sure } from './sure.ts'
+import { ensure } from './unambiguous.ts'
 
 /** A text that arrives in deltas: of a part, or of an item itself. */
 export type Part = {
@@ -46,34 +46,34 @@ const PARTS: Record<string, { of: string; at: string }> = {
 
 /** Adds an event to an item. Gives up on an event that does not fit, or that no replay produces. */
 export function addPart(item: Item, type: string, json: JsonObject) {
-  sure(json.item_id === item.id)
+  ensure(json.item_id === item.id)
   if (type === 'response.output_text.annotation.added') return addAnnotation(item, json)
   const end = type.lastIndexOf('.')
   const [name, step] = [type.slice(0, end), type.slice(end + 1)]
   if (Object.hasOwn(PARTS, name)) return addWhole(item, step, PARTS[name], json)
   const place = Object.hasOwn(TEXTS, name) ? TEXTS[name] : undefined
-  sure(place !== undefined && place.of === item.type)
+  ensure(place !== undefined && place.of === item.type)
   const part = place.at === undefined ? item.own : partAt(item, json[place.at])
-  sure(part.kind === place.kind)
+  ensure(part.kind === place.kind)
   if (step === 'delta') {
-    sure(typeof json.delta === 'string' && !part.done)
+    ensure(typeof json.delta === 'string' && !part.done)
     part.text += json.delta
   } else {
-    sure(step === 'done' && !part.done && fits(part, json[place.field]))
+    ensure(step === 'done' && !part.done && fits(part, json[place.field]))
     part.done = true
   }
 }
 
 function addWhole(item: Item, step: string, told: (typeof PARTS)[string] | undefined, json: JsonObject) {
   const { part } = json
-  sure(told !== undefined && told.of === item.type && isObject(part))
+  ensure(told !== undefined && told.of === item.type && isObject(part))
   const index = json[told.at]
   if (step === 'added') {
-    sure(index === item.parts.length && text(part[FIELD[text(part.type)] ?? '']) === '')
+    ensure(index === item.parts.length && text(part[FIELD[text(part.type)] ?? '']) === '')
     item.parts.push({ kind: text(part.type), begun: part, text: '', done: false, annotations: [] })
   } else {
     const known = partAt(item, index)
-    sure(step === 'done' && part.type === known.kind && isSame(known, part))
+    ensure(step === 'done' && part.type === known.kind && isSame(known, part))
   }
 }
 
@@ -82,13 +82,13 @@ const FIELD: Record<string, string> = { output_text: 'text', refusal: 'refusal',
 
 function partAt(item: Item, index: Json | undefined): Part {
   const part = typeof index === 'number' ? item.parts[index] : undefined
-  sure(part !== undefined)
+  ensure(part !== undefined)
   return part
 }
 
 function addAnnotation(item: Item, { content_index, annotation_index, annotation }: JsonObject) {
   const { annotations } = partAt(item, content_index)
-  sure(annotation_index === annotations.length && annotation !== undefined)
+  ensure(annotation_index === annotations.length && annotation !== undefined)
   annotations.push(annotation)
 }
 

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { isObject, isSet, type Json, type JsonObject, list, parseObject, text } from '../core/json.ts'
 import { MAX_ANSWER_CHARS } from '../core/recording.ts'
 import { isUnwieldy } from '../util/json-limits.ts'
-import { sureOfNumbers } from './exact-numbers.ts'
+import { ensureExactNumbers } from './exact-numbers.ts'
 import { addPart, type Item, matchesFinal } from './response-parts.ts'
 import type { SseEvent } from './sse.ts'
-import { sure, whereSure } from './sure.ts'
+import { ensure, ifUnambiguous } from './unambiguous.ts'
 
 /** State of a stream: its id, and its items by their index. */
 type State = { id: string; items: Map<number, Item> }
@@ -20,7 +20,7 @@ const CUT = new Set(['response.incomplete', 'response.failed'])
  * never stored.
  */
 export function responseOf(events: readonly SseEvent[]): JsonObject | undefined {
-  return whereSure(() => {
+  return ifUnambiguous(() => {
     let state: State | undefined
     let ended: JsonObject | undefined
     for (const event of events) {
@@ -28,11 +28,11 @@ export function responseOf(events: readonly SseEvent[]): JsonObject | undefined 
       const type = text(json.type)
       if (type === 'keepalive') continue
       // The SDK reads events after the terminal one.
-      sure(ended === undefined)
+      ensure(ended === undefined)
       if (state === undefined) {
-        sure(type === 'response.created')
+        ensure(type === 'response.created')
         state = begin(json.response)
-      } else if (BEGUN.has(type)) sure(begin(json.response).id === state.id)
+      } else if (BEGUN.has(type)) ensure(begin(json.response).id === state.id)
       else if (CUT.has(type)) ended = terminal(json.response, state)
       else if (type === 'response.completed') ended = completed(terminal(json.response, state), state)
       else addEvent(state.items, type, json)
@@ -42,44 +42,44 @@ export function responseOf(events: readonly SseEvent[]): JsonObject | undefined 
 }
 
 function readable({ event, data, raw }: SseEvent): JsonObject {
-  sure(!raw && event !== 'error' && !event?.startsWith('thread.'))
-  sure(!isUnwieldy(data, MAX_ANSWER_CHARS))
+  ensure(!raw && event !== 'error' && !event?.startsWith('thread.'))
+  ensure(!isUnwieldy(data, MAX_ANSWER_CHARS))
   const json = parseObject(data)
-  sure(json !== undefined && !json.error)
-  sureOfNumbers(data, json)
+  ensure(json !== undefined && !json.error)
+  ensureExactNumbers(data, json)
   return json
 }
 
 /** Items must be empty at the start: events could otherwise be replayed in another order. */
 function begin(response: Json | undefined): State {
-  sure(isObject(response) && list(response.output).length === 0 && typeof response.id === 'string')
+  ensure(isObject(response) && list(response.output).length === 0 && typeof response.id === 'string')
   return { id: response.id, items: new Map() }
 }
 
 function terminal(response: Json | undefined, { id }: State): JsonObject {
-  sure(isObject(response) && response.id === id)
+  ensure(isObject(response) && response.id === id)
   return response
 }
 
 function addEvent(items: Map<number, Item>, type: string, json: JsonObject) {
   const { output_index: index, item } = json
-  sure(typeof index === 'number')
+  ensure(typeof index === 'number')
   const known = items.get(index)
   if (type === 'response.output_item.added') {
-    sure(known === undefined && isObject(item) && index === items.size)
+    ensure(known === undefined && isObject(item) && index === items.size)
     items.set(index, added(item))
     return
   }
-  sure(known !== undefined && known.done === undefined)
+  ensure(known !== undefined && known.done === undefined)
   if (type !== 'response.output_item.done') return addPart(known, type, json)
-  sure(isObject(item) && item.id === known.id && item.type === known.type)
+  ensure(isObject(item) && item.id === known.id && item.type === known.type)
   known.done = item
 }
 
 function added(item: JsonObject): Item {
   const { id, type, content, summary } = item
-  sure(typeof id === 'string' && id !== '' && typeof type === 'string')
-  sure(list(content).length === 0 && list(summary).length === 0)
+  ensure(typeof id === 'string' && id !== '' && typeof type === 'string')
+  ensure(list(content).length === 0 && list(summary).length === 0)
   return {
     id,
     type,
@@ -92,12 +92,12 @@ function added(item: JsonObject): Item {
 /** Returns the response if each of its items matches its events. Some upstreams send no events of items. */
 function completed(response: JsonObject, { items }: State): JsonObject {
   const { output } = response
-  sure(Array.isArray(output))
+  ensure(Array.isArray(output))
   if (items.size === 0) return response
-  sure(output.length === items.size && new Set([...items.values()].map(({ id }) => id)).size === items.size)
+  ensure(output.length === items.size && new Set([...items.values()].map(({ id }) => id)).size === items.size)
   for (const [index, item] of items) {
     const final = output[index]
-    sure(
+    ensure(
       isObject(final) && isSet(item.done) && isDeepStrictEqual(item.done, final) && matchesFinal(item, final),
     )
   }

@@ -3,7 +3,7 @@ import { pieces } from './chunks.ts'
 import type { Format } from './format.ts'
 import { responseOf } from './response-sum.ts'
 import { type SseEvent, sseFrame } from './sse.ts'
-import { sureOfResponse } from './streamable.ts'
+import { ensureStreamableResponse } from './streamable.ts'
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed'])
 
@@ -47,7 +47,7 @@ export const responses: Format = {
  * the end, one id throughout. Only OpenAI's event types are used.
  */
 function emit(answer: JsonObject): string[] {
-  sureOfResponse(answer)
+  ensureStreamableResponse(answer)
   const frames: string[] = []
   const send: Send = (type, fields) => {
     const data = JSON.stringify({ type, sequence_number: frames.length, ...fields })

@@ -1,9 +1,8 @@
 import fc from 'fast-check'
 import { _iterSSEMessages } from 'openai/core/streaming'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { type SseEvent, sseParser, sseReader } from './sse.ts'
-
-const RUNS = Number(process.env.FUZZ_RUNS ?? 1)
 
 /** Returns what the SDK reads from bytes in these pieces. */
 async function bySdk(pieces: Uint8Array[]): Promise<SseEvent[]> {
@@ -79,7 +78,7 @@ test('the events are those that the SDK reads, whatever the bytes and wherever t
       const pieces = cut(new Uint8Array(bytes), places)
       expect(byUs(pieces)).toEqual(await bySdk(pieces))
     }),
-    { numRuns: 1_000 * RUNS },
+    { numRuns: runs(1_000) },
   )
 })
 
@@ -132,6 +131,6 @@ test('what is too long to be held is passed on as it means, and what follows is 
         expect(byUs([new TextEncoder().encode(again.join(''))])).toEqual(byUs(pieces))
       },
     ),
-    { numRuns: 1_000 * RUNS },
+    { numRuns: runs(1_000) },
   )
 })

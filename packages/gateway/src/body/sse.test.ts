@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { type SseEvent, sseFrame, sseParser } from './sse.ts'
 
 function parse(pieces: Uint8Array[]): SseEvent[] {
@@ -44,7 +45,7 @@ test('the events do not depend on where the bytes are cut', () => {
       const bytes = new TextEncoder().encode(text)
       expect(parse(cut(bytes, places))).toEqual(parse([bytes]))
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })
 
@@ -63,6 +64,7 @@ test('a frame is read back as the event it was made of', () => {
         expect(parse([new TextEncoder().encode(sseFrame(made))])).toEqual([made])
       },
     ),
+    { numRuns: runs(100) },
   )
 })
 

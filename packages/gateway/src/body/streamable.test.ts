@@ -1,13 +1,12 @@
 import fc from 'fast-check'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { JsonObject } from '../core/json.ts'
 import { formats } from './formats.ts'
 
 const { chat, responses } = formats
 if (chat === undefined || responses === undefined) throw new Error('both are streamed')
-
-const RUNS = Math.max(1, Math.round(150 * Number(process.env.FUZZ_RUNS ?? 1)))
 
 const sdk = (frames: string[]) =>
   new OpenAI({
@@ -112,7 +111,7 @@ test('a whole answer of any content: the SDK reads the same calls from its strea
       }
       expect(said(await chatBySdk(frames))).toEqual(said(answer))
     }),
-    { numRuns: RUNS * 4 },
+    { numRuns: runs(600) },
   )
 })
 
@@ -139,7 +138,7 @@ test('calls that say they have another index are streamed in the order in which 
       const frames = chat.emit(JSON.parse(JSON.stringify(answer)), true)
       expect(said(await chatBySdk(frames))).toEqual(said(answer))
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(150) },
   )
 })
 
@@ -206,6 +205,6 @@ test('a whole response of any content: the SDK reads the same items from its str
       }
       expect((await responseBySdk(frames)).output).toEqual(plain(answer).output)
     }),
-    { numRuns: RUNS * 4 },
+    { numRuns: runs(600) },
   )
 })

@@ -1,6 +1,7 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import type { Usage } from '../core/usage.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 
 /**
  * Reads the `usage` of an answer: chat, completions and embeddings count prompt and completion, Responses input and output.
@@ -51,11 +52,12 @@ export function isWholeUsage(operation: Operation, answer: JsonObject): boolean 
   const input = count(usage.prompt_tokens ?? usage.input_tokens)
   const output = count(usage.completion_tokens ?? usage.output_tokens)
   const total = count(usage.total_tokens)
-  if (operation === 'embeddings') return (input || total) > 0 && (total === 0 || total >= input)
+  const { output: kind, input: asksFor } = OPERATIONS[operation]
+  if (kind === 'vectors') return (input || total) > 0 && (total === 0 || total >= input)
   if (!isSet(usage.completion_tokens ?? usage.output_tokens)) return false
-  if (input === 0 && (operation !== 'completions' || output === 0)) return false
+  if (input === 0 && (!asksFor.mayBeEmpty || output === 0)) return false
   if (isSet(usage.total_tokens) && total !== input + output) return false
-  if (operation === 'responses' && isSet(answer.status) && !ENDED.has(text(answer.status))) return false
+  if (kind === 'items' && isSet(answer.status) && !ENDED.has(text(answer.status))) return false
   const fits = (parts: (Json | undefined)[], whole: number) =>
     parts.reduce<number>((sum, value) => sum + count(value), 0) <= whole
   return (

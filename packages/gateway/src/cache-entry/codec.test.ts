@@ -1,6 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { ATTRIBUTES_END, decode, encode, mayMatch } from './codec.ts'
 import type { CacheEntry } from './entry.ts'
 
@@ -43,7 +44,7 @@ test('what was encoded is decoded as it was, whatever the text', async () => {
     fc.asyncProperty(entries, async (entry) => {
       expect(await decode(await encode(entry))).toEqual(entry)
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })
 
@@ -66,7 +67,7 @@ test('any truncation, mutation or insertion is a miss', async () => {
         await decode(Buffer.concat([whole.subarray(0, at), Buffer.of(change), whole.subarray(at)])),
       ).toBe(undefined)
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 
@@ -76,6 +77,7 @@ test('bytes of others are a miss', async () => {
       expect(await decode(Buffer.from(bytes))).toBeUndefined()
       expect(await decode(Buffer.concat([Buffer.from('GX\x02\0'), bytes]))).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -105,6 +107,7 @@ test('the first bytes tell whose an entry is', async () => {
       expect(mayMatch({}, start)).toBe(true)
       expect(mayMatch({ team, agent: `${agent}!` }, start)).toBe(false)
     }),
+    { numRuns: runs(100) },
   )
 })
 

@@ -3,6 +3,7 @@ import type { Call } from '../core/call.ts'
 import type { Answer } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
 import type { MeteredUsage } from '../core/usage.ts'
+import { isStoredByDefault } from '../operations/operations.ts'
 import type { CacheEntry } from './entry.ts'
 
 /** Builds the entry of an answer, fresh for `ttl` seconds and kept for `staleSeconds` after that. */
@@ -14,7 +15,7 @@ export function createEntry(
   { ttl, staleSeconds }: { ttl: number; staleSeconds: number },
 ): CacheEntry {
   const { id } = answer.json
-  const keptUpstream = operation === 'responses' && body.store !== false
+  const keptUpstream = isStoredByDefault(operation, body)
   const storedAt = Date.now()
   return {
     text: answer.text,

@@ -42,7 +42,7 @@ export function createGenerations() {
       if (tags === undefined) all += 1
       for (const tag of tags ?? []) own.set(tag, (own.get(tag) ?? 0) + 1)
     },
-    of: (key: string): Epoch => `${all}+${own.get(tagIn(key) ?? '') ?? 0}`,
+    of: (key: string): Epoch => `${all}+${own.size === 0 ? 0 : (own.get(tagIn(key) ?? '') ?? 0)}`,
   }
 }
 
@@ -56,7 +56,7 @@ export function createStamps() {
   let version = 0
 
   return {
-    of: (key: string): Stamps => ({ own: own.get(tagIn(key) ?? '') ?? '', all }),
+    of: (key: string): Stamps => (version === 0 ? NO_STAMPS : { own: own.get(tagIn(key) ?? '') ?? '', all }),
     /** @returns `false` if Redis holds older stamps than this process knows. */
     learn(tag: string, reported: Stamps): boolean {
       const before = own.get(tag) ?? ''

@@ -3,6 +3,7 @@ import type { Call } from '../core/call.ts'
 import type { Recording } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
 import { withEcho } from '../fingerprint/echo.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import type { CacheEntry } from './entry.ts'
 
 /** Renders a stored answer for this caller. `undefined`: it cannot be replayed, so upstream has to be asked. */
@@ -25,7 +26,7 @@ function replayEntry(entry: CacheEntry, call: Call): Recording | undefined {
   const { operation, outbound, view } = call
   try {
     return replay(
-      operation === 'responses' ? withCallerEcho(entry, call) : entry,
+      OPERATIONS[operation].echoesRequest ? withCallerEcho(entry, call) : entry,
       operation,
       outbound.url,
       view,

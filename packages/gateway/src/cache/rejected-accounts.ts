@@ -21,19 +21,24 @@ export function createRejectedAccounts() {
   return {
     has: (call: Call): boolean =>
       accounts.size > 0 && (accounts.has(keyOf(call)) || accounts.has(keyOf(call) + scopeOf(call))),
-    /** Updates from a reply of upstream. Waits only for the body of a 401. */
-    async learn(call: Call, reply: Reply): Promise<void> {
+    /** Updates from a reply of upstream. Returns a promise only for a 401, whose body it reads. */
+    learn(call: Call, reply: Reply): Promise<void> | undefined {
       const { status } = reply.recording
-      if (reply.via !== 'upstream' || status === undefined) return
-      const key = keyOf(call)
-      if (status === 401) {
-        accounts.set(key + scopeOf(call), true)
-        if (OF_THE_KEY.has(await errorCode(reply, call))) accounts.set(key, true)
-      } else if (accounts.size > 0 && status < 400) {
+      if (reply.via !== 'upstream' || status === undefined) return undefined
+      if (status === 401) return reject(call, reply)
+      if (accounts.size > 0 && status < 400) {
+        const key = keyOf(call)
         accounts.delete(key)
         accounts.delete(key + scopeOf(call))
       }
+      return undefined
     },
+  }
+
+  async function reject(call: Call, reply: Reply): Promise<void> {
+    const key = keyOf(call)
+    accounts.set(key + scopeOf(call), true)
+    if (OF_THE_KEY.has(await errorCode(reply, call))) accounts.set(key, true)
   }
 }
 

@@ -42,7 +42,8 @@ export function cache(store: CacheStore, { refresh, deferred, fault }: Options):
         ...(shares && sharingOf(call, keys, name)),
         ...(follows && { flight: `${keys.flight} ${name}` }),
       })
-      await rejectedAccounts.learn(call, reply)
+      const learnt = rejectedAccounts.learn(call, reply)
+      if (learnt !== undefined) await learnt
       if (reply.via === 'upstream')
         deferred.after(reply.recording.ended, (ending) => storeAnswer(keys, call, reply, ending, name))
       // A semantic hit has a key of its own.
@@ -53,7 +54,8 @@ export function cache(store: CacheStore, { refresh, deferred, fault }: Options):
     async function bypassCache(call: Call, bypass: string): Promise<Reply> {
       if (call.controls.cache.onlyIfCached) return notCached(call)
       const reply = await next(call)
-      await rejectedAccounts.learn(call, reply)
+      const learnt = rejectedAccounts.learn(call, reply)
+      if (learnt !== undefined) await learnt
       return { ...reply, bypass }
     }
 

@@ -1,6 +1,7 @@
 import type { CallPolicy } from '../core/call.ts'
 import type { Caller, Claim } from '../core/caller.ts'
 import type { Egress } from '../core/egress.ts'
+import { isLimited } from '../core/limits.ts'
 import type { Log } from '../core/log-codes.ts'
 import type { Mode, Policy } from '../core/policy.ts'
 import { createEgress, originOf } from '../egress/egress.ts'
@@ -42,11 +43,12 @@ export function compilePolicy(policy: Policy, parts: Parts): CompiledPolicy {
   const { settings, switches, log } = parts
   const { models = {}, routing = {}, agents = {} } = policy
   const modeOf = createModeOf(policy, parts)
+  const isSwitchedOff = (agent: string) => ownValue(switches.agents, agent)?.disabled === true
   const named = [undefined, ...Object.keys(agents), ...Object.keys(switches.agents ?? {})]
   return {
     policy,
     secrets: { secret: settings.cache.secret, key: settings.key },
-    resolveCaller: createDirectory(policy, log, modeOf),
+    resolveCaller: createDirectory(policy, log, modeOf, isSwitchedOff),
     modeOf,
     anyDirect: named.some((agent) => modeOf(agent) === 'direct'),
     anyDisabled: Object.values(agents).some(({ disabled }) => disabled),
@@ -92,7 +94,7 @@ function binds(policy: Policy, { failClosed, custody, quota }: Settings): boolea
         team.models !== undefined ||
         team.requireKey ||
         (team.keys ?? []).length > 0 ||
-        (quota !== undefined && [team.rpm, team.tpm, team.usdPerDay].some((limit) => limit !== undefined)),
+        (quota !== undefined && isLimited(team)),
     )
   )
 }

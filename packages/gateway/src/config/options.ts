@@ -66,8 +66,13 @@ export type GatewayOptions = {
   mask?: (text: string) => string
   /** Further sinks for records, besides those of `langfuse`, `supabase`, `otel` and `metrics`. @default [] */
   sinks?: Sink[]
-  /** Bounds of the queue before each sink; beyond them the oldest records are dropped and counted. @default 10000 reports, 32 MiB */
-  queue?: { maxReports?: number; maxBytes?: number }
+  /** Bounds of the queue before each sink; beyond them the oldest records are dropped and counted. */
+  queue?: {
+    /** Reports that may wait. @default 10000 */
+    maxReports?: number
+    /** Bytes that they may take, approximately. @default 33554432 (32 MiB) */
+    maxBytes?: number
+  }
   /**
    * Receives a promise for each call, which settles when its record is delivered, or after 10 s: for platforms that freeze
    * a function once it has answered.
@@ -92,8 +97,13 @@ export type GatewayOptions = {
   metrics?: false | MetricsOptions
   /** How identical calls in flight of several processes share one upstream call. Within one process they always do. */
   coalesce?: CoalesceOptions
-  /** Milliseconds that a command of the cache in Redis, and a connection to it, may take. @default 100 and 1000 */
-  deadlines?: { redisMs?: number; connectMs?: number }
+  /** Longest waits for Redis. */
+  deadlines?: {
+    /** Milliseconds that a command of the cache may take. @default 100 */
+    redisMs?: number
+    /** Milliseconds that a connection may take. @default 1000 */
+    connectMs?: number
+  }
   /** Traces in Langfuse. `false`: none, whatever the environment says. @default on if keys and address are set, here or in the environment */
   langfuse?: false | LangfuseOptions
   /** Spans for an OpenTelemetry backend; `{}` reads the standard OTEL_ variables. @default off */

@@ -26,6 +26,11 @@ export type WhileUnavailable = {
   leased: number
   /** Dollars of the day reserved for all processes together that were never granted any. */
   allowance: NanoUsd
+  /**
+   * Share of requests and tokens, 0 to 1, reserved for all processes together that were never granted any: they use it
+   * during the first minute of an outage, in which others may have used the rest.
+   */
+  allowanceOfRates: number
 }
 
 export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
@@ -33,6 +38,16 @@ export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
   dollars: 'local',
   leased: 0.05,
   allowance: 0 as NanoUsd,
+  allowanceOfRates: 0,
 }
 
+/** Fields of the limits, of a team in the policy and of `Limits`. */
+export const LIMIT_FIELDS = ['rpm', 'tpm', 'usdPerDay'] as const
+export type LimitField = (typeof LIMIT_FIELDS)[number]
+
+/** Returns whether any limit applies. */
+export const isLimited = (team: { [field in LimitField]?: number }): boolean =>
+  LIMIT_FIELDS.some((field) => team[field] !== undefined)
+
+/** Names of the limits; `quota/limits.ts` has a row for each. */
 export type LimitName = 'rpm' | 'tpm' | 'daily_usd'

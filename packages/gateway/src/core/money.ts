@@ -15,6 +15,7 @@ export const usd = (nano: NanoUsd): number => nano / 1e9
 
 /** Formats for headers: digits without exponent, six to nine decimals. */
 export function formatUsd(nano: NanoUsd): string {
+  if (nano === 0) return '0.000000'
   const decimals = `${nano % 1e9}`.padStart(9, '0')
   const length = nano % 1_000 === 0 ? 6 : nano % 100 === 0 ? 7 : nano % 10 === 0 ? 8 : 9
   return `${Math.floor(nano / 1e9)}.${decimals.slice(0, length)}`

@@ -1,13 +1,18 @@
 /** US dollars per million tokens, as price lists print them. */
 export type ModelPolicy = {
+  /** @default the price list's */
   input?: number
+  /** @default the price list's */
   cachedInput?: number
+  /** @default the price list's */
   output?: number
   /** Price of input that upstream writes to its cache, if it has its own. @default input */
   cacheWrite?: number
+  /** @default the price list's */
   audioInput?: number
+  /** @default the price list's */
   audioOutput?: number
-  /** Largest number of tokens the model can write: the worst case of a call that sets no maximum. */
+  /** Largest number of tokens the model can write: the worst case of a call that sets no maximum. @default 128000 */
   maxOutput?: number
   /**
    * Largest number of tokens the model can read: the worst case of input whose size the request does not tell
@@ -66,9 +71,18 @@ export type SemanticPolicy = {
   errorBudget?: number
   /**
    * Model that decides whether a candidate would have served and which answers agree: asked for the share `rate` of
-   * near-misses, at most `perHour` times an hour. @default gpt-4o-mini, rate 1, 60 an hour
+   * near-misses, at most `perHour` times an hour.
    */
-  judge?: false | { model?: string; rate?: number; perHour?: number }
+  judge?:
+    | false
+    | {
+        /** @default 'gpt-4o-mini' */
+        model?: string
+        /** Share of near-misses, 0 to 1. @default 1 */
+        rate?: number
+        /** @default 60 */
+        perHour?: number
+      }
   /**
    * Serves an answer only after a second, different call received the same one. This keeps one-off wrong answers and
    * planted ones from being served; hits come later, and need a judge. @default false
@@ -83,7 +97,7 @@ export type CachePolicy = {
   exact?: false | ExactPolicy
   /** `false` switches the semantic cache off, whatever inner layers say. */
   semantic?: false | SemanticPolicy
-  /** Shares answers with every team. `false`: a team sees only its own. */
+  /** Shares answers with every team. `false`: a team sees only its own. @default false */
   shared?: boolean
   /**
    * `false`: answers are shared only between calls of one end user, identified by `user`, `safety_identifier`, and
@@ -121,20 +135,26 @@ export type OnRedisUnavailable = {
    * their calls get a 503. @default 0
    */
   allowanceUsd?: number
+  /**
+   * Share of `rpm` and `tpm`, 0 to 0.5, reserved for processes that were never granted any. In the first minute of an
+   * outage others may have used the limits, so each such process may use this share divided by the number of processes,
+   * rounded down; without it, its calls get a 503 until the minute is over. @default 0
+   */
+  allowance?: number
 }
 
 export type TeamPolicy = {
   agents?: string[]
-  /** Requests admitted in any 60 seconds. */
+  /** Requests admitted in any 60 seconds. @default no limit */
   rpm?: number
-  /** Tokens in any 60 seconds. */
+  /** Tokens in any 60 seconds. @default no limit */
   tpm?: number
   /**
    * `expected` reserves the usual usage of such calls and carries the excess as debt; `strict` reserves the worst
-   * case.
+   * case. @default 'expected'
    */
   tpmMode?: 'expected' | 'strict'
-  /** US dollars in one day of the policy's time zone. Governed calls never exceed it. */
+  /** US dollars in one day of the policy's time zone. Governed calls never exceed it. @default no limit */
   usdPerDay?: number
   /** Behaviour of a process that cannot reach Redis. A plain word sets both `rates` and `dollars`. @default 'local' */
   onRedisUnavailable?: 'local' | 'reject' | OnRedisUnavailable
@@ -142,7 +162,7 @@ export type TeamPolicy = {
   models?: string[]
   /** SHA-256 of each valid team key, in hex. The keys themselves are never written down. */
   keys?: string[]
-  /** Refuses callers without a valid key. */
+  /** Refuses callers without a valid key. @default false */
   requireKey?: boolean
   /** At a limit, calls get an error at once, or wait in the queue. @default 'reject' */
   onLimit?: 'reject' | 'wait'
@@ -195,21 +215,22 @@ export type HostedToolsPolicy = {
  * code.
  */
 export type Policy = {
+  /** Orders policies: in Redis the limits of the highest version bind. @default 0 */
   version?: number
   /** How the calls of all agents go that set no mode. @default LLM_GATEWAY_MODE, or 'embedded' */
   mode?: Mode
-  /** IANA name of the time zone whose midnight resets the daily budgets. */
+  /** IANA name of the time zone whose midnight resets the daily budgets. @default 'UTC' */
   timezone?: string
   routing?: {
-    /** Answers chat, Responses and completions calls that name no model, `auto`, or this one. */
+    /** Answers chat, Responses and completions calls that name no model, `auto`, or this one. @default none: calls go upstream as they are */
     default?: string
-    /** Answers embeddings calls that name no model or `auto`. */
+    /** Answers embeddings calls that name no model or `auto`. @default none: calls go upstream as they are */
     embeddings?: string
-    /** Above this number of input tokens, counted exactly, the model `to` answers. */
+    /** Above this number of input tokens, counted exactly, the model `to` answers. @default none */
     escalate?: false | { above: number; to: string }
-    /** Answers when the routed model fails; `false` switches failover off. */
+    /** Answers when the routed model fails; `false` switches failover off. @default none: errors are passed on */
     fallback?: false | string
-    /** Maps a model to the one that answers in its place, whether it was chosen or named. */
+    /** Maps a model to the one that answers in its place, whether it was chosen or named. @default none */
     aliases?: Record<string, string>
   }
   models?: Record<string, ModelPolicy>
@@ -228,9 +249,9 @@ export type Policy = {
    * without usage keep their worst case booked. @default 'openai'
    */
   streamUsage?: 'openai' | 'always' | 'never'
-  /** Whether paid endpoints that are not governed (images, audio, batches...) pass or are refused. */
+  /** Whether paid endpoints that are not governed (images, audio, batches...) pass or are refused. @default 'allow' */
   paidPassThrough?: 'allow' | 'refuse'
-  /** Caches answers to calls that reference remote images or uploaded files, whose content may change. */
+  /** Caches answers to calls that reference remote images or uploaded files, whose content may change. @default false */
   cacheRemoteContent?: boolean
 }
 

@@ -54,11 +54,13 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
     const astray = opened !== undefined && origin !== opened.origin ? opened : undefined
     if (astray !== undefined && containsKey(url, astray.key)) return strayKey(origin, astray.origin)
     if (!isProxy && holdsTeamKey(url, shown)) return strayTeamKey('its URL', origin)
-    for (const [name, value] of headers) {
-      if (astray !== undefined && containsKey(value, astray.key)) return strayKey(origin, astray.origin)
-      if (!isProxy && holdsTeamKey(value, shown)) return strayTeamKey(`its header ${name}`, origin)
-    }
-    return undefined
+    let refusal: Refusal | undefined
+    headers.forEach((value, name) => {
+      if (refusal !== undefined) return
+      if (astray !== undefined && containsKey(value, astray.key)) refusal = strayKey(origin, astray.origin)
+      else if (!isProxy && holdsTeamKey(value, shown)) refusal = strayTeamKey(`its header ${name}`, origin)
+    })
+    return refusal
   }
 
   return {

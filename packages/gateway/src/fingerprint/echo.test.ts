@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Call } from '../core/call.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { withEcho } from './echo.ts'
@@ -44,5 +45,6 @@ test('whatever two callers say that does not change the answer, none is told wha
       for (const name of Object.keys(bob)) expect(told[name]).toEqual(bob[name])
       expect(told.id).toBe('resp_1')
     }),
+    { numRuns: runs(100) },
   )
 })

@@ -86,23 +86,40 @@ export type AccountParts = {
  * a transport of the program's own, which may add credentials that no header shows.
  */
 export function accountHeadersOf({ outbound, teamKey }: AccountParts): AccountHeaders {
+  const shown: Shown = [teamKey, outbound.transportName]
+  outbound.headers.forEach((value, name) => {
+    if (kindOf(name) !== 'neutral') shown.push(name, value)
+  })
+  if (last === undefined || !areEqual(last.shown, shown)) last = { shown, headers: read(shown) }
+  return last.headers
+}
+
+/** The team key, the name of the transport, and then names and values of all headers that are not neutral. */
+type Shown = [string | undefined, string | undefined, ...string[]]
+
+/** The headers read last: most calls of a process show the same. */
+let last: { shown: Shown; headers: AccountHeaders } | undefined
+
+const areEqual = (one: Shown, other: Shown) =>
+  one.length === other.length && one.every((part, at) => part === other[at])
+
+function read([teamKey, transportName, ...headers]: Shown): AccountHeaders {
   let credentials = teamKey === undefined ? '' : pair('team-key', teamKey)
-  if (outbound.transportName !== undefined) credentials += pair('by', outbound.transportName)
+  if (transportName !== undefined) credentials += pair('by', transportName)
   let deciding = ''
   let isNamed = false
   let isSecret = teamKey !== undefined
-  outbound.headers.forEach((value, name) => {
-    const kind = kindOf(name)
-    if (kind === 'neutral') return
-    if (kind === 'deciding') {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name = '', value = ''] = headers.slice(at, at + 2)
+    if (kindOf(name) === 'deciding') {
       deciding += pair(name, value)
-      return
+      continue
     }
     const isSignature = name === 'authorization' && value.startsWith('AWS4-')
     credentials += pair(name, isSignature ? lastingPart(value) : value)
     if (isSignature) isNamed = true
     else isSecret = true
-  })
+  }
   return { credentials, deciding, isPublic: isNamed && !isSecret }
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Call } from '../core/call.ts'
 import type { JsonObject } from '../core/json.ts'
 import { canonical } from './canonical.ts'
@@ -58,6 +59,7 @@ test('the order of keys and white space never change the key', () => {
         expect(keyOf(shuffled(whole, random))).toBe(keyOf(JSON.stringify(whole)))
       },
     ),
+    { numRuns: runs(100) },
   )
 })
 
@@ -69,6 +71,7 @@ test('any change of a parameter that can change the answer changes the key', () 
         keyOf(JSON.stringify({ ...body, ...other })),
       )
     }),
+    { numRuns: runs(100) },
   )
 })
 

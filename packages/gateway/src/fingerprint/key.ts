@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Call } from '../core/call.ts'
 import { object, parseObject } from '../core/json.ts'
-import type { Operation } from '../core/operation.ts'
+import { isStoredByDefault, OPERATIONS } from '../operations/operations.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { canonical, lengthPrefixed, parseExactNumbers } from './canonical.ts'
 import { echoOf } from './echo.ts'
@@ -15,23 +15,6 @@ import { bypassReason } from './shareable.ts'
  * with the same `flight` share one upstream call.
  */
 export type Keys = { exact: string; flight: string; secret: Buffer } | { bypass: string }
-
-/**
- * Members that never change an answer. All others do, unknown ones included. `model` is here because the key holds
- * the model that answers, not the requested one.
- */
-const NEVER_IN_KEY = {
-  chat: names(
-    'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
-    'prompt_cache_retention metadata store',
-  ),
-  responses: names(
-    'stream stream_options user safety_identifier prompt_cache_key prompt_cache_options',
-    'prompt_cache_retention metadata store',
-  ),
-  embeddings: names('user'),
-  completions: names('stream stream_options user'),
-} as const satisfies Record<Operation, ReadonlySet<string>>
 
 export function keysOf(call: Call): Keys {
   const { body, operation, caller, policy } = call
@@ -49,7 +32,7 @@ export function keysOf(call: Call): Keys {
   const question = questionOf(call)
   if (typeof question !== 'string') return question
   const exact = `gw:{${tag}}:x:${hash('sha256', scope + question, 'base64url')}`
-  const flight = operation === 'responses' ? `${exact} ${canonical(echoOf(body))}` : exact
+  const flight = OPERATIONS[operation].echoesRequest ? `${exact} ${canonical(echoOf(body))}` : exact
   const keys = { exact, flight, secret: ring.entries }
   call.parsed.keys = { scope, keys }
   return keys
@@ -58,7 +41,7 @@ export function keysOf(call: Call): Keys {
 /** Returns everything in a key besides the body. Each part is prefixed with its length, so that parts cannot blend. */
 function scopeOf({ body, operation, outbound, model, controls }: Call, tag: string, owner: string): string {
   // Answers to calls without `store` name a response that upstream keeps; answers to `store: false` do not.
-  const kept = operation === 'responses' && body.store !== false ? 'kept' : ''
+  const kept = isStoredByDefault(operation, body) ? 'kept' : ''
   const parts = [tag, controls.cache.namespace ?? '', outbound.url, operation, model, kept, owner]
   let scope = ''
   for (const part of parts) scope += lengthPrefixed(part)
@@ -78,7 +61,7 @@ const MAX_COMPARED_CHARS = 262_144
 function questionOf({ operation, body, parsed, outbound }: Call): string | { bypass: string } {
   const known = parsed.questions[operation]
   if (known !== undefined) return known
-  const excluded = NEVER_IN_KEY[operation]
+  const excluded = OPERATIONS[operation].notInKey
   // LiteLLM's members are in the text, but no longer in the body.
   const whole = Object.keys(outbound.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outbound.text))
   // Such a text loses nothing in parsing: no repeated member, no number that a double cannot hold.
@@ -98,8 +81,4 @@ function questionOf({ operation, body, parsed, outbound }: Call): string | { byp
   } catch {
     return { bypass: 'nested-too-deeply' }
   }
-}
-
-function names(...names: string[]): ReadonlySet<string> {
-  return new Set(['model', ...names.join(' ').split(' ')])
 }

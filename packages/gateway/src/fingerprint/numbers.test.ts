@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { JsonObject } from '../core/json.ts'
 import { canonical, parseExactNumbers } from './canonical.ts'
 import { hasRepeated } from './repeated.ts'
@@ -57,7 +58,7 @@ test('numbers of different value are different, however many digits they have', 
       fc.pre(isJson(one) && isJson(other) && exactValue(one) !== exactValue(other))
       expect(written(one)).not.toBe(written(other))
     }),
-    { numRuns: 5_000 },
+    { numRuns: runs(5_000) },
   )
 })
 
@@ -114,6 +115,6 @@ test('a member that is written twice is found at any depth, and only where there
     fc.property(values, (text) => {
       expect(hasRepeated(text, JSON.parse(text) as JsonObject)).toBe(repeats(text))
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })

@@ -88,10 +88,17 @@ export function keyRingOf({ caller, policy }: Call, { credentials, isPublic }: A
 }
 
 const rings = new LRUCache<string, KeyRing>({ max: 200 })
+/** The ring used last: most processes have one, and comparing a secret is cheaper than hashing it. */
+let last: { secret: string; ring: KeyRing } | undefined
 
 function ringFrom(secret: string): KeyRing {
-  const known = rings.get(secret)
-  if (known !== undefined) return known
+  if (last?.secret === secret) return last.ring
+  const ring = rings.get(secret) ?? createRing(secret)
+  last = { secret, ring }
+  return ring
+}
+
+function createRing(secret: string): KeyRing {
   const signer = signerOf(secret)
   const ring = { id: signer('exact').toString('base64url', 0, 9), signer, entries: signer('exact entries') }
   rings.set(secret, ring)

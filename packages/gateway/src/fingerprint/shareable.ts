@@ -13,11 +13,16 @@ export function bypassReason(
   remote: boolean,
 ): string | undefined {
   if (isSet(body.model) && typeof body.model !== 'string') return 'odd-model'
-  if (operation === 'chat') return chat(body, model, remote)
-  if (operation === 'responses') return responses(body, model, remote)
+  return REASONS[operation](body, model, remote)
+}
+
+const REASONS: Record<Operation, (body: JsonObject, model: string, remote: boolean) => string | undefined> = {
+  chat,
+  responses,
   // Servers other than OpenAI accept images and the like here.
-  const inputs = operation === 'embeddings' ? list(body.input) : []
-  return !remote && inputs.some(hasReference) ? 'remote-content' : undefined
+  embeddings: ({ input }, _, remote) =>
+    !remote && list(input).some(hasReference) ? 'remote-content' : undefined,
+  completions: () => undefined,
 }
 
 function chat(body: JsonObject, model: string, remote: boolean): string | undefined {

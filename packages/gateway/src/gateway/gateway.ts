@@ -1,6 +1,6 @@
 import type { GatewayOptions } from '../config/options.ts'
-import { matchBySuffix, pathAfterVersion } from '../core/endpoints.ts'
 import { originOf } from '../egress/egress.ts'
+import { matchBySuffix, pathAfterVersion } from '../operations/endpoints.ts'
 import { globalFetch } from '../upstream/request.ts'
 import { buildGateway } from './build.ts'
 import type { GatewayControls } from './controls.ts'

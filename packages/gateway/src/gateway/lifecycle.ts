@@ -56,7 +56,8 @@ export function createLifecycle(parts: LifecycleParts) {
    */
   async function delivered(isLast: boolean, deadlineMs: number): Promise<boolean> {
     let isDrained = false
-    const hasLost = sinks.watchLosses(isDue(isLast), isLast)
+    const due = isDue(isLast)
+    const hasLost = isLast ? sinks.watchAllLosses(due) : sinks.watchNewLosses(due)
     const work = settled(isLast).then((done) => {
       isDrained = done
     })

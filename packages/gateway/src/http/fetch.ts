@@ -7,6 +7,7 @@ import type { Fault } from '../util/faults.ts'
 import { keptAlive } from '../util/keep-alive.ts'
 import { raceAbort } from '../util/timeout.ts'
 import { type CleanRequest, cleanRequest, initOf } from './clean-request.ts'
+import { mayFailOpen } from './fail-open.ts'
 import { withMembersOf } from './fetch-members.ts'
 import { createBodyParser } from './parsed-bodies.ts'
 import type { PassThrough } from './pass-through.ts'
@@ -14,7 +15,6 @@ import { type ParsedText, PREPARSED } from './preparsed.ts'
 import { type ClientBinding, createCall } from './request.ts'
 import { type HeadDeps, type RequestHead, readHead } from './request-head.ts'
 import { respond } from './respond.ts'
-import { maySendUnexamined } from './send-after-fault.ts'
 import { unreadRefusal } from './unread-body.ts'
 
 export type FetchParts = HeadDeps & {
@@ -91,7 +91,7 @@ export function createFetch(parts: FetchParts, binding: ClientBinding): typeof f
     }
     if (call !== undefined && call.state.upstreamAttempts > 0)
       return passThrough.refuse(request, FAULT_AFTER, head)
-    if (!maySendUnexamined(parts, request)) return passThrough.refuse(request, FAULT, head)
+    if (!mayFailOpen(parts, request)) return passThrough.refuse(request, FAULT, head)
     return await passThrough.sendUnexamined(binding, request)
   }
 

@@ -7,11 +7,11 @@ import { FAULT, type Refusal } from '../core/refusal.ts'
 import type { KeyProvider } from '../custody/key-provider.ts'
 import { type Fault, guarded } from '../util/faults.ts'
 import type { CleanRequest } from './clean-request.ts'
+import { mayFailOpen } from './fail-open.ts'
 import type { FinishObservation, ObserveDirectCall, ObservedOutcome } from './observe.ts'
 import { planPassThrough } from './pass-through-plan.ts'
 import type { ClientBinding } from './request.ts'
 import { type HeadDeps, type RequestHead, readHead } from './request-head.ts'
-import { maySendUnexamined } from './send-after-fault.ts'
 
 export type PassThrough = ReturnType<typeof createPassThrough>
 
@@ -52,7 +52,7 @@ export function createPassThrough(parts: Parts) {
       plan = 'refusal' in planned ? planned : { ...planned, finish }
     } catch (error) {
       fault(error, 'a request that passes through')
-      plan = maySendUnexamined(parts, head) ? unexamined(binding, head, head) : { refusal: FAULT }
+      plan = mayFailOpen(parts, head) ? unexamined(binding, head, head) : { refusal: FAULT }
     }
     return 'refusal' in plan ? refused(head, plan.refusal, write) : await transmit(binding, head, plan, write)
   }

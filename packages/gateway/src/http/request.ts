@@ -2,14 +2,15 @@ import type { CompiledPolicy } from '../config/compiled-policy.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Call, ParsedBody } from '../core/call.ts'
 import { withoutCallState } from '../core/call-state.ts'
-import type { MatchEndpoint, RelativePath } from '../core/endpoints.ts'
 import { type JsonObject, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { controlsOf } from '../identify/controls.ts'
 import { readBody } from '../identify/litellm-body.ts'
 import { proxyTarget } from '../litellm/target.ts'
+import type { MatchEndpoint, RelativePath } from '../operations/endpoints.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { tellsUsage } from '../upstream/hosts.ts'
-import { ownDispatcher, ownFetch } from '../upstream/own.ts'
+import { dispatcherName, fetchName } from '../upstream/transport-name.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** How one client is bound to the gateway: its transport, and how its addresses are read. */
@@ -71,9 +72,25 @@ export function createCall(
   const isFixed = immutable || request.model !== undefined
   const path = isFixed ? undefined : relativePath(url)
   const proxy = isProxied && path !== undefined ? settings.litellm : undefined
-  const transportName = ownFetch(transport) + ownDispatcher(init)
+  const transportName = fetchName(transport) + dispatcherName(init)
   const isUnaskedStream = stream && !includeUsage && !immutable
-  return {
+  const target =
+    proxy && path !== undefined ? proxyTarget(proxy, { path, headers, key: options?.key }) : undefined
+  const outbound: Call['outbound'] = {
+    transport,
+    init: withoutCallState(init),
+    url: target?.url ?? url,
+    headers: target?.headers ?? headers,
+    path,
+    text: source,
+    bodyEdits: fromBody?.edits ?? {},
+    injectUsage: isUnaskedStream && injectsUsage(operation, url, policy, proxy !== undefined),
+    immutable: isFixed,
+    keys: { shown: options?.key, home: keyOriginOf(settings, binding) },
+  }
+  if (transportName !== '') outbound.transportName = transportName
+  if (immutable) outbound.signed = true
+  const call: Call = {
     attempt,
     arrivedAt: attempt === 0 ? state.startedAt : performance.now(),
     state,
@@ -87,27 +104,14 @@ export function createCall(
       const now = inForce()
       return { policy: now, caller: now === policy ? caller : now.resolveCaller(claim) }
     },
-    ...(settings.custody && claim.key !== undefined && { teamKey: claim.key }),
     controls: controlsOf([settings.defaultControls, context, options, fromBody?.context]),
     model: request.model ?? (text(body.model) || 'auto'),
     route: 'requested',
     view: { stream, includeUsage, signal },
-    outbound: {
-      transport,
-      init: withoutCallState(init),
-      ...(transportName !== '' && { transportName }),
-      ...(proxy && path !== undefined
-        ? proxyTarget(proxy, { path, headers, key: options?.key })
-        : { url, headers }),
-      path,
-      text: source,
-      bodyEdits: fromBody?.edits ?? {},
-      injectUsage: isUnaskedStream && injectsUsage(operation, url, policy, proxy !== undefined),
-      immutable: isFixed,
-      keys: { shown: options?.key, home: keyOriginOf(settings, binding) },
-      ...(immutable && { signed: true as const }),
-    },
+    outbound,
   }
+  if (settings.custody && claim.key !== undefined) call.teamKey = claim.key
+  return call
 }
 
 /** Reads the SDK's count of retries. A malformed value counts as the first attempt. */
@@ -128,7 +132,7 @@ function injectsUsage(
   { policy }: CompiledPolicy,
   isProxied: boolean,
 ): boolean {
-  if (operation !== 'chat' && operation !== 'completions') return false
+  if (OPERATIONS[operation].usageInStream !== 'on-request') return false
   if (policy.streamUsage === 'always') return true
   return policy.streamUsage !== 'never' && (isProxied || tellsUsage(url))
 }

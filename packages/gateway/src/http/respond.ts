@@ -1,5 +1,6 @@
 import { cacheState } from '../account/recorder.ts'
 import { addable } from '../body/buffered-response.ts'
+import { putHeader } from '../body/layered-headers.ts'
 import { refusalResponse } from '../body/refusal-response.ts'
 import type { Call } from '../core/call.ts'
 import { formatUsd } from '../core/money.ts'
@@ -38,15 +39,16 @@ async function isGatewayFault({ recording }: Reply, { signal }: Call): Promise<b
 
 /** Returns a promise only if the cost of the answer is still being computed. */
 function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> | undefined {
-  headers.set('x-gateway-call-id', call.state.id)
-  headers.set('x-gateway-cache', cacheState(reply))
-  headers.set('x-gateway-model', encoded(reply.model))
-  headers.set('x-gateway-route', reply.route)
-  headers.set('x-gateway-team', encoded(call.caller.team))
-  if (reply.key !== undefined && reply.ageMs !== undefined) headers.set('x-gateway-cache-key', reply.key)
-  if (reply.similarity !== undefined) headers.set('x-gateway-similarity', reply.similarity.toFixed(4))
+  putHeader(headers, 'x-gateway-call-id', call.state.id)
+  putHeader(headers, 'x-gateway-cache', cacheState(reply))
+  putHeader(headers, 'x-gateway-model', encoded(reply.model))
+  putHeader(headers, 'x-gateway-route', reply.route)
+  putHeader(headers, 'x-gateway-team', encoded(call.caller.team))
+  if (reply.key !== undefined && reply.ageMs !== undefined)
+    putHeader(headers, 'x-gateway-cache-key', reply.key)
+  if (reply.similarity !== undefined) putHeader(headers, 'x-gateway-similarity', reply.similarity.toFixed(4))
   if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
-    headers.set('age', String(Math.floor(reply.ageMs / 1_000)))
+    putHeader(headers, 'age', String(Math.floor(reply.ageMs / 1_000)))
   for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
   if (call.view.stream || !reply.recording.isOver()) return undefined
   if (reply.cost instanceof Promise) return reply.cost.then((cost) => addCost(headers, cost))
@@ -55,9 +57,13 @@ function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> |
 }
 
 function addCost(headers: Headers, { cost, saved }: Cost): void {
-  if (cost !== undefined) headers.set('x-gateway-cost-usd', formatUsd(cost))
-  if (saved !== undefined) headers.set('x-gateway-saved-usd', formatUsd(saved))
+  if (cost !== undefined) putHeader(headers, 'x-gateway-cost-usd', formatUsd(cost))
+  if (saved !== undefined) putHeader(headers, 'x-gateway-saved-usd', formatUsd(saved))
 }
 
 /** Lone surrogates cannot be encoded; headers beyond some length are rejected by clients: 200 characters are kept. */
-const encoded = (name: string) => encodeURIComponent(name.slice(0, 200).toWellFormed())
+const encoded = (name: string) =>
+  PLAIN_NAME.test(name) ? name : encodeURIComponent(name.slice(0, 200).toWellFormed())
+
+/** Names that stay as they are, as nearly all do. */
+const PLAIN_NAME = /^[\w.-]{1,200}$/

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { cacheControl } from './cache-control.ts'
 
 function said(given: unknown) {
@@ -65,5 +66,6 @@ test('a control that is cut or misspelt anywhere is obeyed, or keeps the answer 
       const isRestricted = control === false || Object.keys(control ?? {}).length > 0
       expect(isRestricted || complaints.length > 0 || /^\W*$/.test(odd), odd).toBe(true)
     }),
+    { numRuns: runs(100) },
   )
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Caller } from '../core/caller.ts'
 import type { CachePolicy } from '../core/policy.ts'
 import { createDirectory } from './directory.ts'
@@ -80,5 +81,25 @@ test('no claim passes for another one, whatever is in its names', () => {
         expect(caller.refusal?.code).toBe(claim.key === undefined ? undefined : 'gateway_unknown_key')
       }
     }),
+    { numRuns: runs(100) },
   )
+})
+
+test('the refusal of a disabled agent names what disables it: a switch, or the policy', () => {
+  const agents = { a: { disabled: true }, b: { disabled: true } } as const
+  const who = createDirectory(
+    { agents, teams: { t: { agents: ['a', 'b'] } } },
+    () => undefined,
+    () => 'embedded',
+    (agent) => agent === 'a',
+  )
+  const refusalOf = (agent: string) => who({ agent, key: undefined, team: undefined }).refusal
+  expect(refusalOf('a')).toMatchObject({
+    code: 'gateway_agent_off',
+    message: expect.stringContaining('llm-gateway switch agent a on'),
+  })
+  expect(refusalOf('b')).toMatchObject({
+    code: 'gateway_agent_off',
+    message: expect.stringContaining('agents["b"].disabled'),
+  })
 })

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Caller, Claim } from '../core/caller.ts'
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits, type WhileUnavailable } from '../core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, isLimited, type Limits, type WhileUnavailable } from '../core/limits.ts'
 import type { Log } from '../core/log-codes.ts'
 import { nanoUsd } from '../core/money.ts'
-import type { CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
+import type { AgentPolicy, CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { planOf } from '../policy/semantic-plan.ts'
 
@@ -16,8 +16,14 @@ const WAIT_DEFAULTS = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQu
  * Creates the lookup from claims to callers. A team key outranks a claimed name. Keys are checked only in mode
  * `embedded`: in other modes an unknown key is no reason to refuse.
  * @param warn Receives messages for operators; the caller drops repeated ones.
+ * @param isSwitchedOff Returns whether a switch, and not the policy itself, disables an agent.
  */
-export function createDirectory(policy: Policy, warn: Log, modeOf: (agent: string | undefined) => Mode) {
+export function createDirectory(
+  policy: Policy,
+  warn: Log,
+  modeOf: (agent: string | undefined) => Mode,
+  isSwitchedOff: (agent: string) => boolean = () => false,
+) {
   const teams = policy.teams ?? {}
   const teamOfAgent = new Map<string, string>()
   const teamOfKey = new Map<string, string>()
@@ -40,21 +46,32 @@ export function createDirectory(policy: Policy, warn: Log, modeOf: (agent: strin
     if (judges && owner?.requireKey && keyTeam !== named)
       return unknownCaller(agent, mode, `is not one of team ${named}, which requires one`)
     if (team === undefined && mode !== 'direct') warnUnlimited(agent, [...teamOfAgent.keys()], warn)
-    return callerOf(policy, agent ?? 'default', name, team, mode)
+    const caller = callerOf(policy, agent ?? 'default', name, team, mode)
+    if (!agentPolicyOf(policy, caller.agent)?.disabled) return caller
+    return { ...caller, refusal: disabledRefusal(caller.agent, isSwitchedOff(caller.agent)) }
   }
 
+  /** The claim resolved last: most calls of a process make the same one. */
+  let last: { claim: Claim; caller: Caller } | undefined
+
   return function resolveCaller(claim: Claim): Caller {
+    if (last !== undefined && areEqual(last.claim, claim)) return last.caller
     const id = idOf(claim.agent) + idOf(claim.key) + idOf(claim.team)
-    const found = known.get(id)
-    if (found !== undefined) return found
-    const caller = resolve(claim)
+    const caller = known.get(id) ?? resolve(claim)
     known.set(id, caller)
+    last = { claim, caller }
     return caller
   }
 }
 
+const areEqual = (one: Claim, other: Claim) =>
+  one.agent === other.agent && one.key === other.key && one.team === other.team
+
 /** Prefixes each part with its length, so that different claims have different ids. */
 const idOf = (part: string | undefined) => (part === undefined ? '-' : `${part.length}:${part}`)
+
+const agentPolicyOf = ({ agents = {} }: Policy, agent: string): AgentPolicy | undefined =>
+  Object.hasOwn(agents, agent) ? agents[agent] : undefined
 
 function callerOf(
   policy: Policy,
@@ -63,7 +80,7 @@ function callerOf(
   team: TeamPolicy | undefined,
   mode: Mode,
 ): Caller {
-  const agentPolicy = policy.agents && Object.hasOwn(policy.agents, agent) ? policy.agents[agent] : undefined
+  const agentPolicy = agentPolicyOf(policy, agent)
   const layers = [policy.cache, team?.cache, agentPolicy?.cache]
   const exact = layers.reduce(narrowExact, EXACT_DEFAULTS as Caller['exact'])
   return {
@@ -83,7 +100,6 @@ function callerOf(
     priority: agentPolicy?.priority ?? WAIT_DEFAULTS.priority,
     maxWaitMs: team?.maxWaitMs ?? WAIT_DEFAULTS.maxWaitMs,
     maxQueued: team?.maxQueued ?? WAIT_DEFAULTS.maxQueued,
-    ...(agentPolicy?.disabled && { refusal: disabledRefusal(agent) }),
   }
 }
 
@@ -110,7 +126,7 @@ function narrowExact(outer: Caller['exact'], layer: false | CachePolicy | undefi
 
 function limitsOf(team: TeamPolicy, { timezone = 'UTC', version }: Policy): Limits | undefined {
   const { rpm, tpm, usdPerDay, onRedisUnavailable } = team
-  if (rpm === undefined && tpm === undefined && usdPerDay === undefined) return undefined
+  if (!isLimited(team)) return undefined
   const limits: Limits = { tpmMode: team.tpmMode ?? 'expected', timezone }
   if (rpm !== undefined) limits.rpm = rpm
   if (tpm !== undefined) limits.tpm = tpm
@@ -127,8 +143,9 @@ function whileUnavailableOf(given: NonNullable<TeamPolicy['onRedisUnavailable']>
     dollars = DEFAULT_WHILE_UNAVAILABLE.dollars,
     leased = DEFAULT_WHILE_UNAVAILABLE.leased,
     allowanceUsd = 0,
+    allowance: allowanceOfRates = 0,
   } = given
-  return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd) }
+  return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd), allowanceOfRates }
 }
 
 function warnUnlimited(agent: string | undefined, agents: string[], warn: Log) {
@@ -144,9 +161,11 @@ function warnUnlimited(agent: string | undefined, agents: string[], warn: Log) {
   )
 }
 
-const disabledRefusal = (agent: string): Refusal => ({
+const disabledRefusal = (agent: string, isSwitchedOff: boolean): Refusal => ({
   code: 'gateway_agent_off',
-  message: `The agent ${JSON.stringify(agent)} is switched off. An operator can switch it on again: llm-gateway switch agent ${agent} on`,
+  message: isSwitchedOff
+    ? `An operator has switched the agent ${JSON.stringify(agent)} off. To switch it on again: llm-gateway switch agent ${agent} on`
+    : `The policy disables the agent ${JSON.stringify(agent)}. To enable it, remove agents[${JSON.stringify(agent)}].disabled from the policy.`,
 })
 
 const unknownCaller = (agent: string | undefined, mode: Mode, why: string): Caller => ({

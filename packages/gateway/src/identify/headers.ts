@@ -63,8 +63,12 @@ function keyIn(given: CallOptions | null | undefined): string | undefined {
 const PREFIX = 'x-gateway-'
 
 export function hasGatewayHeaders(headers: Headers): boolean {
-  for (const name of headers.keys()) if (name.startsWith(PREFIX)) return true
-  return false
+  let found = false
+  // An iterator of names takes several times as long.
+  headers.forEach((_value, name) => {
+    found ||= name.startsWith(PREFIX)
+  })
+  return found
 }
 
 /** Returns a copy without control headers; the caller's own headers are never changed. */

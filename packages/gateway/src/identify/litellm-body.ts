@@ -1,6 +1,7 @@
 import type { CacheControl, GatewayContext } from '../core/context.ts'
 import { isObject, type Json, type JsonObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { checkedControls } from './schema.ts'
 
 /**
@@ -35,6 +36,7 @@ export type BodyControls = { context: GatewayContext; edits: Record<string, Json
  */
 export function readBody(body: JsonObject, operation?: Operation): BodyControls | undefined {
   const { cache, metadata } = body
+  if (!isObject(cache) && !isObject(metadata)) return undefined
   const controls: BodyControls = { context: {}, edits: {} }
   if (isObject(cache)) {
     const control = cacheControl(cache)
@@ -51,9 +53,11 @@ export function readBody(body: JsonObject, operation?: Operation): BodyControls 
   return Object.keys({ ...controls.edits, ...controls.context }).length > 0 ? controls : undefined
 }
 
-/** Chat completions accept metadata only with `store`; its values are texts. Source: OpenAI API reference, `metadata`. */
-const keepsMetadata = (operation: Operation | undefined, { store }: JsonObject) =>
-  operation === 'responses' || (operation === 'chat' && store === true)
+/** Metadata is kept with a stored answer; its values are texts. Source: OpenAI API reference, `metadata`. */
+function keepsMetadata(operation: Operation | undefined, { store }: JsonObject): boolean {
+  const stored = operation && OPERATIONS[operation].storedUpstream
+  return stored === 'by-default' || (stored === 'on-request' && store === true)
+}
 
 function cacheControl(cache: JsonObject): CacheControl | undefined {
   const { cache: control } = checkedControls({ cache: { ...flagsOf(cache), ...sourceOf(cache) } }, ignore)

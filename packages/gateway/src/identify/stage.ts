@@ -3,7 +3,7 @@ import type { Stage } from '../core/call.ts'
 
 /** Refuses callers whose claimed identity is not proven. */
 export const identify: Stage = (next) =>
-  async function identify(call) {
+  function identify(call) {
     const { refusal } = call.caller
-    return refusal === undefined ? await next(call) : refuse(call, refusal)
+    return refusal === undefined ? next(call) : Promise.resolve(refuse(call, refusal))
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { JsonObject } from '../core/json.ts'
 import { asOpenAI, refusalFrom } from './errors.ts'
 
@@ -66,6 +67,7 @@ test('whatever upstream said through the proxy is never taken for a refusal', ()
     fc.property(fc.integer({ min: 400, max: 599 }), message, kind, (status, message, type) => {
       expect(codeOf(status, { message, type }, { rate_limit_type: type })).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -81,6 +83,7 @@ test('any error body at all can be read', () => {
         expect(told.code === null || !/^\d+$/.test(String(told.code))).toBe(true)
       },
     ),
+    { numRuns: runs(100) },
   )
 })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Call } from '../core/call.ts'
 import { litellmCacheControl } from './request.ts'
 
@@ -31,6 +32,6 @@ test('two callers are in one namespace of the proxy only where they share: no pa
     fc.property(asker, asker, (one, other) => {
       expect(namespaceOf(one) === namespaceOf(other)).toBe(whose(one) === whose(other))
     }),
-    { numRuns: 3_000 },
+    { numRuns: runs(3_000) },
   )
 })

@@ -1,4 +1,4 @@
-import type { RelativePath } from '../core/endpoints.ts'
+import type { RelativePath } from '../operations/endpoints.ts'
 import type { LitellmSettings } from './options.ts'
 
 /** Upstream credentials, which the proxy must not see. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { CachePolicy, Policy } from '../core/policy.ts'
 import { createDirectory } from '../identify/directory.ts'
 import { applySwitches } from './apply-switches.ts'
@@ -73,7 +74,10 @@ const callers = (policy: Policy) => {
 const RANK = { off: 0, shadow: 1, on: 2 }
 
 test('without switches it is the policy itself', () => {
-  fc.assert(fc.property(policies, (policy) => applySwitches({ version: 1, policy, switches: {} }) === policy))
+  fc.assert(
+    fc.property(policies, (policy) => applySwitches({ version: 1, policy, switches: {} }) === policy),
+    { numRuns: runs(100) },
+  )
 })
 
 test('applied twice is applied once, and nothing given is changed', () => {
@@ -84,6 +88,7 @@ test('applied twice is applied once, and nothing given is changed', () => {
       expect(applySwitches({ ...live, policy })).toEqual(policy)
       expect(live).toEqual(before)
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -110,6 +115,7 @@ test('no switch opens a door: keys, allow-lists, members and paid paths stay as 
         expect(caller.models).toEqual(before[at]?.models)
       }
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -127,7 +133,7 @@ test('no switch switches a cache on, for anybody', () => {
         else expect(rank).toBeLessThanOrEqual(Math.max(1, RANK[earlier?.semantic?.mode ?? 'off']))
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })
 
@@ -143,7 +149,7 @@ test('what is switched off serves no caller, and neither does what is in shadow'
         if (asked.includes('shadow')) expect(caller.semantic?.mode).not.toBe('on')
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })
 
@@ -157,6 +163,7 @@ test('the mode of an agent is its own switch, or the one for all, or the policy 
         expect(modeIn(after)).toBe(own ?? switches.mode ?? modeIn(policy))
       }
     }),
+    { numRuns: runs(100) },
   )
 })
 

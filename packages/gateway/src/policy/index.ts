@@ -19,8 +19,10 @@ export { unpricedChoices }
 /**
  * Opens the live policy of all processes that share a Redis. `close` ends its connection; a client given by the
  * program stays open.
- * @example const store = openPolicyStore({ redis: 'redis://localhost:6379' }) await store.switch((switches) => ({
- * ...switches, cache: 'off' }), { by: 'anna', comment: 'stale prices' }) store.close()
+ * @example
+ * const store = openPolicyStore({ redis: 'redis://localhost:6379' })
+ * await store.switch((switches) => ({ ...switches, cache: 'off' }), { by: 'anna', comment: 'stale prices' })
+ * store.close()
  * @throws PolicyConflict from every change, if another operator changed the policy first.
  * @throws RedisUnavailable when Redis cannot be reached.
  */

@@ -74,6 +74,7 @@ function createSchema() {
       rates: z.optional(unavailable),
       dollars: z.optional(unavailable),
       leased: z.optional(z.number().check(z.minimum(0), z.maximum(0.5))),
+      allowance: z.optional(z.number().check(z.minimum(0), z.maximum(0.5))),
       allowanceUsd: z.optional(z.number().check(z.nonnegative())),
     }),
   ])

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { formatUsd, MAX_NANO_USD, nanoUsd, usd } from '../core/money.ts'
 import type { Usage } from '../core/usage.ts'
 import { costOf } from './cost.ts'
 import { createPriceBook } from './price-book.ts'
 
-const runs = (numRuns: number) => ({ numRuns: numRuns * Number(process.env.FUZZ_RUNS ?? 1) })
 const none: Usage = { input: 0, cachedInput: 0, audioInput: 0, output: 0, reasoning: 0, audioOutput: 0 }
 
 /** A price as a page prints it: digits, and where the point is. */
@@ -57,7 +57,7 @@ test('any tokens at any printed prices and any tier: the exact sum, rounded up o
         expect(BigInt(cost ?? -1)).toBe(rounded < BigInt(MAX_NANO_USD) ? rounded : BigInt(MAX_NANO_USD))
       },
     ),
-    runs(500),
+    { numRuns: runs(500) },
   )
 })
 
@@ -73,7 +73,7 @@ test('the most a call can cost is never less than what it costs', () => {
       const [cost, worst] = [await book.cost(model, used, tier), await book.cost(model, most)]
       expect(worst).toBeGreaterThanOrEqual(cost ?? Number.NaN)
     }),
-    runs(200),
+    { numRuns: runs(200) },
   )
 })
 
@@ -95,7 +95,7 @@ test('up to a million dollars an amount survives dollars, headers, JSON and a co
         expect(BigInt(dollars.toFixed(9).replace('.', ''))).toBe(BigInt(whole))
       },
     ),
-    runs(500),
+    { numRuns: runs(500) },
   )
 })
 

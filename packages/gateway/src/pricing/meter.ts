@@ -2,6 +2,7 @@ import type { Call } from '../core/call.ts'
 import { isSet } from '../core/json.ts'
 import type { ObservedAnswer } from '../core/recording.ts'
 import { type MeteredUsage, NO_USAGE } from '../core/usage.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { countInput, countTexts, inputSize } from '../tokens/count.ts'
 import { maxOutputTokens } from '../tokens/max-output.ts'
 import { errorText } from '../util/error-text.ts'
@@ -21,15 +22,18 @@ export function meter(call: Call, observed: ObservedAnswer): MeteredUsage | Prom
 
 /** Whether the call is billed per search: answers of Chat's search models do not tell how many searches they made. */
 export const searches = ({ operation, body, model }: Call): boolean =>
-  operation === 'chat' && (isSet(body.web_search_options) || /-search-/.test(model))
+  OPERATIONS[operation].hostedTools === 'uncounted' &&
+  (isSet(body.web_search_options) || /-search-/.test(model))
 
 async function estimate(call: Call, observed: ObservedAnswer): Promise<MeteredUsage> {
   const { operation, body, outbound } = call
   const count = (input: number, written: number) => ({
     ...NO_USAGE.usage,
     input,
-    // Embeddings produce no output tokens.
-    output: operation === 'embeddings' ? 0 : written + tokensOfUnkept(call, observed.unkept, written),
+    output:
+      OPERATIONS[operation].output === 'vectors'
+        ? 0
+        : written + tokensOfUnkept(call, observed.unkept, written),
   })
   const tier = askedTier(call)
   try {

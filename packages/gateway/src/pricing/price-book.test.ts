@@ -1,6 +1,7 @@
 import { calcPrice } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { formatUsd, type NanoUsd, nanoUsd, usd } from '../core/money.ts'
 import type { Usage } from '../core/usage.ts'
 import { hotdash } from '../policy/hotdash.ts'
@@ -83,6 +84,7 @@ describe('published prices', () => {
         // Every price of these models is a whole number of billionths; the library adds up floats.
         expect(cost).toBe(Math.round(expected * 1e9))
       }),
+      { numRuns: runs(100) },
     )
   })
 })
@@ -272,7 +274,10 @@ describe('money', () => {
     expect(nanoUsd(1e-9)).toBe(1)
     expect(nanoUsd(1.1e-9)).toBe(2)
     expect(nanoUsd(50)).toBe(50_000_000_000)
-    fc.assert(fc.property(fc.nat(1e15), (nano) => nanoUsd(usd(nano as NanoUsd)) === nano))
+    fc.assert(
+      fc.property(fc.nat(1e15), (nano) => nanoUsd(usd(nano as NanoUsd)) === nano),
+      { numRuns: runs(100) },
+    )
   })
 
   test('is written without exponents', () => {

@@ -2,6 +2,7 @@ import { getEventListeners, setMaxListeners } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { createPriorityQueue, type Outcome } from './priority-queue.ts'
 
 const FAR = 600_000
@@ -105,7 +106,7 @@ test('calls that arrive, leave and release: each ends once, in the order of its 
         expect(peaks().together).toBeLessThanOrEqual(1)
       },
     ),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 

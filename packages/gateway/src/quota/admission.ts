@@ -3,6 +3,7 @@ import type { Call } from '../core/call.ts'
 import { abortedReply, type Reply } from '../core/reply.ts'
 import { type Answer, createPriorityQueue, type PriorityQueue } from '../queue/priority-queue.ts'
 import { queueFull, type WaitPolicy, waitInQueue, waitPolicyOf } from '../queue/wait-policy.ts'
+import { LIMITS } from './limits.ts'
 import { refusalOf } from './refusal.ts'
 import { type QuotaStore, type Reservation, unused, type Verdict } from './store.ts'
 
@@ -97,10 +98,12 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
     released(reservation.team)
   }
 
-  /** Resumes a team's queue after a settlement, which gives back dollars and tokens but no requests. */
+  /** Resumes a team's queue after a settlement, which gives back what some limits count. */
   function released(name: string) {
     const team = teams.get(name)
-    if (team?.last !== undefined && team.last.verdict.limit !== 'rpm') void team.line.pauseUntil(0)
+    const limit = team?.last?.verdict.limit
+    if (limit !== undefined && (limit === 'unavailable' || LIMITS[limit].isGivenBack))
+      void team?.line.pauseUntil(0)
   }
 
   return { admit, released }

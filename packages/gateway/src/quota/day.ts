@@ -1,4 +1,6 @@
-export const DAY_MS = 86_400_000
+import { WINDOW_MS } from './limits.ts'
+
+export const DAY_MS = WINDOW_MS.day
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
 let utc = { number: Number.NaN, name: '' }

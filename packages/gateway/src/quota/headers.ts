@@ -1,5 +1,8 @@
 import type { Limits } from '../core/limits.ts'
+import { LIMITS } from './limits.ts'
 import type { Verdict } from './store.ts'
+
+const ALL = Object.values(LIMITS)
 
 /**
  * Returns OpenAI's `x-ratelimit-*` headers for the team's limits. They replace those of upstream, which describe the whole
@@ -8,16 +11,12 @@ import type { Verdict } from './store.ts'
 export function rateLimitHeaders(verdict: Verdict, limits: Limits): Record<string, string> {
   const { remaining, resetMs = 0, bounds = limits } = verdict
   const headers: Record<string, string> = {}
-  const { rpm, tpm } = bounds
-  if (rpm !== undefined && remaining.requests !== undefined) {
-    headers['x-ratelimit-limit-requests'] = `${rpm}`
-    headers['x-ratelimit-remaining-requests'] = `${remaining.requests}`
-    headers['x-ratelimit-reset-requests'] = remaining.requests === rpm ? '0s' : duration(resetMs)
-  }
-  if (tpm !== undefined && remaining.tokens !== undefined) {
-    headers['x-ratelimit-limit-tokens'] = `${tpm}`
-    headers['x-ratelimit-remaining-tokens'] = `${remaining.tokens}`
-    headers['x-ratelimit-reset-tokens'] = remaining.tokens === tpm ? '0s' : duration(resetMs)
+  const reset = duration(resetMs)
+  for (const { field, unit, setHeaders } of ALL) {
+    const bound = bounds[field]
+    const left = remaining[unit]
+    if (setHeaders === undefined || bound === undefined || left === undefined) continue
+    setHeaders(headers, `${bound}`, `${left}`, left === bound ? '0s' : reset)
   }
   return headers
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
 import { createMemoryQuota } from './memory.ts'
@@ -61,6 +62,7 @@ test('a wall clock set hours ahead and back neither opens a minute nor keeps it 
         if (verdict.admitted) admitted.push(now)
       }
     }),
+    { numRuns: runs(100) },
   )
 })
 

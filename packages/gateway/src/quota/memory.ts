@@ -1,7 +1,7 @@
-import type { Limits } from '../core/limits.ts'
+import type { LimitName, Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
 import { DAY_MS, dayOf, untilDayEnds } from './day.ts'
-import { createExpectation } from './expectation.ts'
+import { createOutputEstimate } from './output-estimate.ts'
 import type { Remaining, Reservation, Settlement, Verdict } from './store.ts'
 import { createWindow, SPAN_MS, type Window } from './window.ts'
 
@@ -58,7 +58,7 @@ export function createMemoryQuota(
   const teams = new Map<string, Team>()
   const claims = new Map<string, Claim>()
   const settled = new Map<string, { verdict: Verdict; until: number }>()
-  const expectation = createExpectation()
+  const outputEstimate = createOutputEstimate()
   let latest = 0
   let latestWall = 0
   let nextExpiry = Number.POSITIVE_INFINITY
@@ -161,7 +161,7 @@ export function createMemoryQuota(
     const output =
       limits.tpmMode === 'strict'
         ? maxOutputTokens
-        : Math.min(maxOutputTokens, expectation.output(agent, model))
+        : Math.min(maxOutputTokens, outputEstimate.output(agent, model))
     return Math.ceil(inputTokens + output)
   }
 
@@ -191,7 +191,7 @@ export function createMemoryQuota(
     if (tokens > claim.tokens) team.window.add(at, 0, tokens - claim.tokens)
     else team.window.giveBack(claim.second, claim.tokens - tokens)
     const learned = nonNegative(settlement.learnOutputTokens)
-    if (learned !== undefined) expectation.learn(reservation.agent, reservation.model, learned)
+    if (learned !== undefined) outputEstimate.learn(reservation.agent, reservation.model, learned)
   }
 
   function left(name: string, limits: Limits): Remaining {
@@ -216,7 +216,7 @@ function refusalFor(
 ): Verdict | undefined {
   const { limits, worstCost, requests = 1 } = reservation
   const { rpm, tpm, usdPerDay } = limits
-  const no = (limit: 'rpm' | 'tpm' | 'daily_usd', retryAfterMs: number | undefined): Verdict => ({
+  const no = (limit: LimitName, retryAfterMs: number | undefined): Verdict => ({
     admitted: false,
     limit,
     retryAfterMs,

@@ -1,15 +1,9 @@
 import type { Caller } from '../core/caller.ts'
-import type { LimitName, Limits } from '../core/limits.ts'
+import type { Limits } from '../core/limits.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { rateLimitHeaders } from './headers.ts'
+import { LIMITS } from './limits.ts'
 import type { Verdict } from './store.ts'
-
-const CODES = {
-  rpm: 'gateway_rpm_exceeded',
-  tpm: 'gateway_tpm_exceeded',
-  daily_usd: 'gateway_daily_usd_exceeded',
-  unavailable: 'gateway_quota_unavailable',
-} as const satisfies Record<LimitName | 'unavailable', string>
 
 /** Creates the refusal of a verdict: names the limit, the team and the time until a retry. `waitedMs`: time in the queue. */
 export function refusalOf(
@@ -21,15 +15,12 @@ export function refusalOf(
   const { limit, retryAfterMs, degraded, bounds = limits } = verdict
   if (limit === 'unavailable')
     return {
-      code: CODES.unavailable,
-      message: `Redis is away, so the limits of team ${team} cannot be checked, and its policy leaves this process nothing to go on with: see onRedisUnavailable of the team. (agent ${agent})`,
+      code: 'gateway_quota_unavailable',
+      message: `Redis is away, so the limits of team ${team} cannot be checked, and this process was granted no part of them to use meanwhile: see allowance and allowanceUsd in onRedisUnavailable of the team. (agent ${agent})`,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }
-  const size = {
-    rpm: `${bounds.rpm} requests per minute`,
-    tpm: `${bounds.tpm} tokens per minute`,
-    daily_usd: `$${dollars(bounds.usdPerDay ?? 0)} per day`,
-  }[limit]
+  const { code, field, words } = LIMITS[limit]
+  const size = words(bounds[field] ?? 0)
   const why =
     retryAfterMs === undefined
       ? `This call may take more than team ${team}'s ${size}, all by itself: lower its maximum output, its input, or the calls of tools that it allows (max_tool_calls).`
@@ -37,14 +28,11 @@ export function refusalOf(
         ? `Redis is away, and this process has used up its part of team ${team}'s limits, ${size}. Try again in ${seconds(retryAfterMs)}.`
         : `Team ${team} has used up its ${size}. Try again in ${seconds(retryAfterMs)}.`
   return {
-    code: CODES[limit],
+    code,
     message: `${why}${waitedMs > 0 ? ` This call has waited ${seconds(waitedMs)} for it.` : ''} (agent ${agent})`,
     headers: { 'x-gateway-limit': limit, ...rateLimitHeaders(verdict, limits) },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   }
 }
-
-/** Formats billionths of a dollar as dollars: all decimals, never an exponent. */
-const dollars = (nano: number) => (nano / 1e9).toFixed(9).replace(/\.?0+$/, '')
 
 const seconds = (ms: number) => (ms < 1_000 ? `${Math.ceil(ms)} ms` : `${Math.ceil(ms / 1_000)} s`)

@@ -3,12 +3,13 @@ import { type NanoUsd, nanoUsd } from '../core/money.ts'
 import type { Ending } from '../core/recording.ts'
 import type { Reply } from '../core/reply.ts'
 import { totalTokens } from '../core/usage.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { feesShown } from '../pricing/fees.ts'
 import { searches } from '../pricing/meter.ts'
-import { hostedTools } from './hosted.ts'
-import { contradicts } from './plausible.ts'
+import { hostedToolsIn } from './hosted-tools.ts'
 import { type Reservation, type Settlement, unused } from './store.ts'
-import { uplift } from './worst.ts'
+import { contradictsUsage } from './usage-check.ts'
+import { regionalFactor } from './worst-case.ts'
 
 /** An admitted attempt and its end. */
 export type Attempt = { ending: Ending; reply: Reply; call: Call; reservation: Reservation }
@@ -32,7 +33,7 @@ export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement>
   if (reply.via === 'refused' || bill === 'none') return unused(reservation)
   const { hostedCalls: _, ...tokens } = usage
   const { prices } = call.policy
-  const told = bill === 'told' && !contradicts(ending, call)
+  const told = bill === 'told' && !contradictsUsage(ending, call)
   const cost = ending.usage.unknown ? undefined : prices.cost(call.model, tokens, tier)
   const usual = told && ending.usage.tierUnreported ? prices.cost(call.model, tokens) : cost
   const settled = (cost: Price, usual: Price) => booked(attempt, told, cost, usual)
@@ -55,7 +56,7 @@ function booked(
       ? worstCost - cost
       : (fees.exact ? 0 : fees.usd) +
         Math.max(0, (usual ?? worstCost) - known) +
-        Math.ceil(known * (uplift(call.outbound.url, call.model) - 1))
+        Math.ceil(known * (regionalFactor(call.outbound.url, call.model) - 1))
   return {
     id,
     team,
@@ -74,8 +75,8 @@ function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | u
   const { fees } = policy.policy.hostedTools ?? {}
   const search = fees?.chat_search
   if (searches(call)) return search === undefined ? undefined : { usd: nanoUsd(search), exact: true }
-  if (operation !== 'responses') return NO_FEES
-  const tools = hostedTools(body)
+  if (OPERATIONS[operation].hostedTools !== 'counted') return NO_FEES
+  const tools = hostedToolsIn(body)
   const stored = body.prompt !== undefined && body.prompt !== null
   if (tools.length === 0 && !stored) return NO_FEES
   const answer = ending.type === 'complete' ? ending.answer()?.json : undefined

@@ -8,11 +8,11 @@ import { type Fault, guarded } from '../util/faults.ts'
 import { raceAbort, settlesWithin } from '../util/timeout.ts'
 import { createQueue, type Refused } from './admission.ts'
 import { rateLimitHeaders } from './headers.ts'
-import type { Unbounded } from './hosted.ts'
+import type { UnboundedCost } from './hosted-tools.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
 import { type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
 import { createProjectTiers, type Tiers, USUAL } from './tiers.ts'
-import { audioIn, worstOf } from './worst.ts'
+import { audioIn, worstCaseOf } from './worst-case.ts'
 
 /** Time after which an unsettled hold becomes unconfirmed spend; longer than any call takes. */
 const LEASE_MS = 15 * 60_000
@@ -37,13 +37,13 @@ export function quota(
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
       const served = tiers.of(call)
-      let worst = worstOf(call, served)
+      let worst = worstCaseOf(call, served)
       const isCapped = limits.usdPerDay !== undefined
       if (isCapped && worst.unbounded !== undefined) return refuse(call, unbounded(call, worst.unbounded))
       let worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
       // A guessed tier must not refuse permanently: a call that never fits at the dearest tier is held at the usual price.
       if (served.guessed && worstCost !== undefined && worstCost > (limits.usdPerDay ?? worstCost)) {
-        worst = worstOf(call, USUAL)
+        worst = worstCaseOf(call, USUAL)
         worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
       }
       if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
@@ -71,7 +71,7 @@ export function quota(
         admission = await queue.admit(call, reservation)
         // A refusal due to guessed tiers is retried at the usual price once answers have confirmed it.
         for (let tries = 0; guess !== undefined && isTooDear(admission); ) {
-          const usual = await worstOf(call, USUAL).cost
+          const usual = await worstCaseOf(call, USUAL).cost
           if (usual === undefined) break
           if (!tiers.isUsual(served) || reservation.worstCost === usual) {
             const telling = tiers.whenKnown(served, usual, leftBeside(admission), tries)
@@ -85,7 +85,7 @@ export function quota(
         }
         if (!('admitted' in admission)) return admission
         if (guess === reservation.worstCost)
-          known = tiers.guess(served, guess - ((await worstOf(call, USUAL).cost) ?? guess))
+          known = tiers.guess(served, guess - ((await worstCaseOf(call, USUAL).cost) ?? guess))
         if (admission.degraded && call.state.draft !== undefined) call.state.draft.degraded = true
         const { maxToolCalls } = worst
         reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
@@ -157,7 +157,7 @@ const limited = (call: Call, max_tool_calls: number): Call => ({
   outbound: { ...call.outbound, bodyEdits: { ...call.outbound.bodyEdits, max_tool_calls } },
 })
 
-const unbounded = ({ caller }: Call, { param, why, fix }: Unbounded) => ({
+const unbounded = ({ caller }: Call, { param, why, fix }: UnboundedCost) => ({
   code: 'gateway_cost_unbounded' as const,
   param,
   message:

@@ -1,4 +1,4 @@
-import type { LimitName, Limits } from '../core/limits.ts'
+import type { LimitField, LimitName, Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
 
 /** Claim of one attempt on its team's limits, made before the attempt is sent. */
@@ -25,7 +25,7 @@ export type Reservation = {
 /** Rest of the limits after this reservation, for the `x-ratelimit-*` headers. Members without a limit are absent. */
 export type Remaining = { requests?: number; tokens?: number; usd?: NanoUsd }
 
-export type Bounds = Pick<Limits, 'rpm' | 'tpm' | 'usdPerDay'>
+export type Bounds = Pick<Limits, LimitField>
 
 type Standing = {
   remaining: Remaining

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Call } from '../core/call.ts'
 import type { MeteredUsage } from '../core/usage.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 
 /**
  * What answers to calls without a tier showed of a model in a project. `usual`: number of answers at a usual tier, up to the
@@ -50,7 +51,7 @@ export function createProjectTiers() {
       // A call that requests a cheaper tier may be served and billed at the usual one.
       const asked = tierAsked(call)
       if (asked !== undefined) return { asked: ['default', asked], assumed: [] }
-      if (operation === 'embeddings' || operation === 'completions') return USUAL
+      if (!OPERATIONS[operation].requested.serviceTier) return USUAL
       const { defaultServiceTier } = policy.policy
       if (defaultServiceTier !== undefined) return { asked: DEFAULT, assumed: [defaultServiceTier] }
       const key = keyOf(call)

@@ -1,5 +1,7 @@
-/** Length of a window, in milliseconds: 60 s, and 250 ms for the time that a call takes to reach upstream. */
-export const SPAN_MS = 60_000 + 250
+import { WINDOW_MS } from './limits.ts'
+
+/** Length of a counted window, in milliseconds: a minute, and 250 ms for the time that a call takes to reach upstream. */
+export const SPAN_MS = WINDOW_MS.minute + 250
 
 const SECOND_MS = 1_000
 

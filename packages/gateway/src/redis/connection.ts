@@ -5,6 +5,8 @@ import { clearTimer, setTimer } from '../util/timers.ts'
 import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
 import { describeError, handled, isReply } from './errors.ts'
 import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
+import { INCAPABLE, probe } from './probe.ts'
+import { createWaiters } from './waiters.ts'
 
 /**
  * Thrown when Redis did not answer in time, or is known to be unavailable. Every caller has a way to continue without
@@ -47,6 +49,10 @@ export type RedisConnection = {
   run: <T>(command: (client: RedisClient) => Promise<T>, wait?: Wait) => Promise<T>
   /** The last outage: its end, in milliseconds since the epoch, and its duration. `undefined`: none yet. */
   lastOutage: () => Outage | undefined
+  /** Waits until Redis is available, for `ms` at most. Returns whether it is. The timer keeps the process alive. */
+  availableWithin: (ms: number) => Promise<boolean>
+  /** Milliseconds since Redis was last available, or since this connection was created; 0 while it is available. */
+  unavailableMs: () => number
   stats: () => RedisStats
   close: () => void
   /** Reports faults in unawaited work on this connection. */
@@ -79,10 +85,6 @@ const SILENT_DEADLINES = 3
 const SILENT_MS = 1_000
 const RECONNECT = { min: 50, max: 1_000 }
 
-/** Error replies of a server that cannot work at present, as opposed to errors about the command. */
-const INCAPABLE = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|NOAUTH|WRONGPASS|MISCONF|ERR max)/
-const PROBE_KEY = 'gw:{probe}:write'
-
 /**
  * Opens a connection in the background; without one, retries with exponential backoff. Redis is judged by its
  * replies: it is up once it has accepted a write, and silent only during time in which this process could have read a
@@ -99,6 +101,8 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
   let pendingReplies = 0
   let lastReplyAt = 0
   let unavailableSince: number | undefined
+  const createdAt = performance.now()
+  const waiters = createWaiters()
   let outage: Outage | undefined
   let reconnectTimer: NodeJS.Timeout | undefined
   /** The running attempt to connect. */
@@ -114,6 +118,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     stats.state = state
     stats.since = Date.now()
     if (reason !== undefined) stats.lastError = reason
+    if (state === 'up' || state === 'closed') waiters.release()
     if (isBackground) clock.keepAlive(state === 'up')
     guarded(() => onChange(state, reason), fault, CONNECTION)
   }
@@ -262,6 +267,11 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     run: (command, wait = 'deadline') => (wait === 'reply' ? runWithRetry(command) : runOnce(command, wait)),
     fault,
     lastOutage: () => outage,
+    async availableWithin(ms) {
+      if (stats.state !== 'up' && stats.state !== 'closed') await waiters.wait(ms)
+      return stats.state === 'up'
+    },
+    unavailableMs: () => (stats.state === 'up' ? 0 : performance.now() - (unavailableSince ?? createdAt)),
     stats: () => ({ ...stats }),
     close() {
       setState('closed')
@@ -269,19 +279,6 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
       connection?.close()
       connection = undefined
     },
-  }
-}
-
-/**
- * A replica, or a server that lost its password or its disk, still answers PING: only a write tells. This one leaves
- * nothing behind.
- */
-async function probe(client: RedisClient): Promise<void> {
-  try {
-    await client.unlink(PROBE_KEY)
-  } catch (error) {
-    // A server that forbids this key may still do its other work.
-    if (!isReply(error) || INCAPABLE.test(error.message)) throw error
   }
 }
 

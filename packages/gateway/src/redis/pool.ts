@@ -77,6 +77,9 @@ function shareOf({ connection }: Root, fault: Fault, release: () => void): Redis
       })
     },
     lastOutage: () => connection.lastOutage(),
+    availableWithin: (ms) =>
+      closedAt === undefined ? connection.availableWithin(ms) : Promise.resolve(false),
+    unavailableMs: () => connection.unavailableMs(),
     stats() {
       const stats = { ...connection.stats(), ...counts }
       return closedAt === undefined ? stats : { ...stats, state: 'closed', since: closedAt }

@@ -1,5 +1,7 @@
 import type { Call, Choice, Chooser } from '../core/call.ts'
+import { isSet } from '../core/json.ts'
 import type { Policy } from '../core/policy.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { exceeds } from '../tokens/count.ts'
 
 export function createChooser(routing: NonNullable<Policy['routing']>): Chooser {
@@ -15,12 +17,13 @@ export function createChooser(routing: NonNullable<Policy['routing']>): Chooser 
     if (outbound.immutable) return requested(call.model)
     // A value that is neither absent nor a text is left to upstream to reject.
     const open = body.model === undefined || body.model === null || asked === 'auto'
-    if (operation === 'embeddings')
+    const { routedBy } = OPERATIONS[operation]
+    if (routedBy === 'embeddings')
       return open && embeddings !== undefined
         ? { model: embeddings, route: 'default', routed: false }
         : requested(asked ?? 'auto')
-    // A prompt template brings its own model, and legacy completions do not support the routed ones.
-    const isRoutable = operation !== 'completions' && !(body.prompt !== undefined && body.prompt !== null)
+    // A prompt template brings its own model.
+    const isRoutable = routedBy === 'default' && !isSet(body.prompt)
     if (!isRoutable || standard === undefined || !(open || asked === standard))
       return requested(asked ?? 'auto')
     if (!mayUse(standard)) return { forbidden: standard }

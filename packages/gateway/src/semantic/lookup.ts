@@ -10,6 +10,7 @@ import { abortedReply, type Reply } from '../core/reply.ts'
 import { keysOf } from '../fingerprint/key.ts'
 import { raceAbort } from '../util/timeout.ts'
 import { signalAfter } from '../util/timers.ts'
+import { warnForbiddenModels } from './allowed-models.ts'
 import { NEIGHBOURS } from './decision/consensus.ts'
 import type { Learner, LearningContext } from './decision/learner.ts'
 import { type Match, NO_MATCH } from './decision/match.ts'
@@ -62,6 +63,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       if (search === 'operation') return await next(call)
       if (typeof search === 'string')
         return withResult(await next(call), { outcome: 'ineligible', reason: search })
+      warnForbiddenModels(call, plan, parts.embedder === undefined ? parts.model : undefined)
       if (!call.controls.cache.read) return await forward(next, call, search, undefined)
       // An empty partition needs no vector until an answer is stored.
       if (!store.holds(search.partition)) return await forward(next, call, search, Promise.resolve(NO_MATCH))

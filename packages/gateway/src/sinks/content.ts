@@ -1,20 +1,13 @@
 import type { Call } from '../core/call.ts'
 import { isObject, isSet, type Json, type JsonObject, list, object } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { copied } from '../util/error-text.ts'
 import type { Content } from './sink.ts'
 
-/** Request fields that hold the question, by operation. */
-const QUESTION: Record<Operation, string[]> = {
-  chat: ['messages'],
-  responses: ['instructions', 'input', 'prompt'],
-  embeddings: ['input'],
-  completions: ['prompt'],
-}
-
 /** Returns the content of a call: not masked yet, but without the credentials of hosted tools. */
 export function contentOf(operation: Operation, body: JsonObject, answer: JsonObject | undefined): Content {
-  const asked = QUESTION[operation].filter((name) => isSet(body[name]))
+  const asked = OPERATIONS[operation].input.question.filter((name) => isSet(body[name]))
   const [only = ''] = asked
   const content: Content = {
     input:
@@ -30,11 +23,10 @@ export function contentOf(operation: Operation, body: JsonObject, answer: JsonOb
 }
 
 function outputOf(operation: Operation, answer: JsonObject): Json | undefined {
-  if (operation === 'responses') return answer.output
-  if (operation === 'embeddings') return undefined
-  const said = list(answer.choices).map(
-    (choice) => object(choice)[operation === 'chat' ? 'message' : 'text'] ?? null,
-  )
+  const { output } = OPERATIONS[operation]
+  if (output === 'items') return answer.output
+  if (output === 'vectors') return undefined
+  const said = list(answer.choices).map((choice) => object(choice)[output] ?? null)
   return said.length === 1 ? said[0] : said
 }
 

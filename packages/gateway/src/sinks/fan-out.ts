@@ -4,8 +4,9 @@ import type { Fault } from '../util/faults.ts'
 import type { Mask } from '../util/redact.ts'
 import { registerExitFlush, resumeDeliveries, unregisterExitFlush } from './exit-flush.ts'
 import { createSinkQueue } from './queue.ts'
+import type { PendingListener } from './queued-report.ts'
 import { createRendering } from './rendering.ts'
-import { type ReportSource, render } from './report.ts'
+import { type Rendered, type ReportSource, render } from './report.ts'
 import type { Sink } from './sink.ts'
 import type { SinkStats } from './stats.ts'
 
@@ -30,31 +31,39 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
   }
   const flushOnExit = (giveUp: AbortSignal) => drain(() => true, giveUp)
   /** Registers the exit flush while any queue, or the renderer, holds something. */
-  const pendingListener = (name: string) => (holds: boolean) => {
-    if (holds) pending.add(name)
-    else pending.delete(name)
-    if (pending.size > 0) registerExitFlush(flushOnExit)
-    else unregisterExitFlush(flushOnExit)
-  }
+  const pendingListener = (name: string): PendingListener => ({
+    onPending() {
+      pending.add(name)
+      registerExitFlush(flushOnExit)
+    },
+    onEmpty() {
+      pending.delete(name)
+      if (pending.size === 0) unregisterExitFlush(flushOnExit)
+    },
+  })
   const queues = sinks.map((sink, at) =>
     createSinkQueue(sink, {
       maxReports,
       maxBytes,
       warn,
       fault,
-      onPendingChange: pendingListener(`${at}`),
+      ...pendingListener(`${at}`),
     }),
   )
 
   const rendering = createRendering({
     fault,
-    onPendingChange: pendingListener('rendering'),
+    ...pendingListener('rendering'),
     render(reported, capture) {
       const own = { own: mask, maxBytes: maxBytes / 4 }
-      const whole = render(reported, { capture, ...own })
-      const recordOnly = render({ record: reported.record }, { capture: 'off', ...own })
+      // Each form is built for the first sink that takes it: masking is most of what a record costs.
+      let whole: Rendered | undefined
+      let recordOnly: Rendered | undefined
       for (const [at, queue] of queues.entries()) {
-        const { report, bytes } = sinks[at]?.content === false ? recordOnly : whole
+        const isRecordOnly = sinks[at]?.content === false
+        if (isRecordOnly) recordOnly ??= render({ record: reported.record }, { capture: 'off', ...own })
+        else whole ??= render(reported, { capture, ...own })
+        const { report, bytes } = (isRecordOnly ? recordOnly : whole) as Rendered
         queue.add({ report: () => report, bytes })
         added += 1
       }
@@ -70,6 +79,20 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
   /** Losses of each sink that were already reported to a caller. */
   const reported = queues.map(() => 0)
 
+  /** @param before Losses of each sink that do not count; 0 where absent. */
+  function watchLosses(which: (sink: Sink) => boolean, before: readonly number[]): () => boolean {
+    return () => {
+      let isAny = false
+      for (const [at, queue] of queues.entries()) {
+        if (!which(sinks[at] as Sink)) continue
+        const losses = queue.losses()
+        isAny ||= losses > (before[at] ?? 0)
+        reported[at] = losses
+      }
+      return isAny
+    }
+  }
+
   return {
     /** Holds a reference to the call until its report is rendered. */
     receive(source: ReportSource, capture: Capture) {
@@ -79,22 +102,12 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     /**
-     * Starts to watch for losses not yet reported to a caller, or with `ever` for all losses. The returned function
-     * tells whether there are any, and marks them as reported; two overlapping watches both report them.
+     * Starts to watch for losses not yet reported to a caller. The returned function tells whether there are any, and marks
+     * them as reported; two overlapping watches both report them.
      */
-    watchLosses(which: (sink: Sink) => boolean, ever: boolean): () => boolean {
-      const before = ever ? [] : [...reported]
-      return () => {
-        let isAny = false
-        for (const [at, queue] of queues.entries()) {
-          if (!which(sinks[at] as Sink)) continue
-          const losses = queue.losses()
-          isAny ||= losses > (before[at] ?? 0)
-          reported[at] = losses
-        }
-        return isAny
-      }
-    },
+    watchNewLosses: (which: (sink: Sink) => boolean) => watchLosses(which, [...reported]),
+    /** The same for all losses since the start. */
+    watchAllLosses: (which: (sink: Sink) => boolean) => watchLosses(which, []),
     async close() {
       rendering.run()
       await Promise.all(queues.map((queue) => queue.close()))

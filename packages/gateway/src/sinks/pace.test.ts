@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { createPace } from './pace.ts'
 
 /** A receiver with a duration per delivery, which stores nothing of an aborted delivery. */
@@ -35,7 +36,7 @@ test('a receiver that takes less than a minute per report gets all of them', () 
         expect(pace.deadlineMs(most)).toBeLessThanOrEqual(Math.max(60_000, deadlineMs))
       }
     }),
-    { numRuns: 300 * Number(process.env.FUZZ_RUNS ?? 1) },
+    { numRuns: runs(300) },
   )
 })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { CallRecord } from '../core/record.ts'
 import { createSinkQueue } from './queue.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from './sink.ts'
@@ -24,7 +25,8 @@ function queue(
       maxBytes,
       warn: (_code, message) => said.push(message) > 0,
       fault: (error) => expect.fail(String(error)),
-      onPendingChange: (holds) => void held.push(holds),
+      onPending: () => void held.push(true),
+      onEmpty: () => void held.push(false),
     },
   )
   let count = 0
@@ -236,6 +238,6 @@ test('for any sequence of failures, every report counts once, and the queue stay
       expect([delivered + spilled + refused + dropped, queued]).toEqual([added, 0])
       expect(box.held.at(-1) ?? false).toBe(false)
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })

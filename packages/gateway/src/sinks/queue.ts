@@ -2,12 +2,13 @@ import type { LogCode } from '../core/log-codes.ts'
 import { isInstance } from '../util/error-text.ts'
 import { attempt, callHook, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
-import { type CheckedDelivery, checkedDelivery, InvalidDelivery } from './delivery.ts'
+import { batchResult } from './batch-result.ts'
+import { InvalidDelivery } from './delivery.ts'
 import { exitPauseMs, resumeDeliveries, watchedForExit } from './exit-flush.ts'
 import { errorSummary, isDeliveryError, resultOrAbort } from './final-error.ts'
 import { createPace, retryDelayMs } from './pace.ts'
 import { countBeyond, type QueuedReport, type SinkQueueOptions } from './queued-report.ts'
-import { DeliveryError, type Report, type Sink } from './sink.ts'
+import { DeliveryError, type Sink } from './sink.ts'
 import { spilledOf } from './spilled.ts'
 import { lossOf, newStats, type SinkStats } from './stats.ts'
 
@@ -18,7 +19,7 @@ const MAX_REPORT_FAILURES = 3
 /** Creates a bounded queue before one sink: batches, retries with back-off, and drops the oldest reports when full. */
 export function createSinkQueue(
   sink: Sink,
-  { maxReports, maxBytes, warn, fault, onPendingChange }: SinkQueueOptions,
+  { maxReports, maxBytes, warn, fault, onPending, onEmpty }: SinkQueueOptions,
 ) {
   const { name, batch = 100, start, lingerMs = 1_000, deadlineMs = 5_000 } = sink
   const pace = createPace({ maxReports: batch, start, deadlineMs })
@@ -42,7 +43,7 @@ export function createSinkQueue(
   function add(queued: QueuedReport) {
     queued.seq = accepted++
     if (stats.state === 'closed') return countMissed(CLOSED)
-    if (stats.queued === 0) guarded(() => onPendingChange(true), fault, name)
+    if (stats.queued === 0) guarded(onPending, fault, name)
     queue.push(queued)
     bytes += queued.bytes
     stats.queued += 1
@@ -78,7 +79,7 @@ export function createSinkQueue(
 
   function settle(count: number) {
     stats.queued -= count
-    if (stats.queued === 0) guarded(() => onPendingChange(false), fault, name)
+    if (stats.queued === 0) guarded(onEmpty, fault, name)
   }
 
   /** Its timer does not keep the process alive: the exit flush delivers the rest. */
@@ -120,60 +121,86 @@ export function createSinkQueue(
   async function deliver(): Promise<boolean> {
     if (queue.length === 0) return true
     // A report that failed before is sent alone.
-    const due = queue.slice(0, queue[0]?.failures === undefined ? pace.size() : 1)
-    const held = due.reduce((sum, each) => sum + each.bytes, 0)
-    const abort = new AbortController()
-    abortDelivery = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
-    const deadline = pace.deadlineMs(due.length)
-    let [expired, isAnswered] = [false, false]
-    const expire = () => {
-      expired = true
-      abortDelivery(`no answer within ${deadline} ms`)
-    }
-    const timeout = setTimer(attempt, deadline, expire, fault, name, expire).unref()
+    const batch = queue.slice(0, queue[0]?.failures === undefined ? pace.size() : 1)
+    const deadline = startDeadline(pace.deadlineMs(batch.length))
     const began = performance.now()
-    queue = queue.slice(due.length)
-    inFlight = due
+    queue = queue.slice(batch.length)
+    inFlight = batch
+    let phase: 'sending' | 'answered' | 'counted' = 'sending'
     try {
-      const reports = due.map((pending) => pending.report())
-      const answer: unknown = await resultOrAbort(sink.deliver(reports, abort.signal), abort.signal)
-      isAnswered = true
-      const delivery = checkedDelivery(answer, reports)
-      bytes -= held
-      // Reports the sink has accepted are never sent again, even if counting them fails.
-      let isCounted = false
-      const counted = () => {
-        isCounted = true
-      }
-      const counting = count.bind(undefined, due, reports, delivery, counted)
-      attempt(counting, fault, name, () => void (isCounted || dropUncounted(due)))
-      guarded(
-        () => {
-          if (expired) pace.late(due.length)
-          else if (!abort.signal.aborted) pace.answered(due.length, performance.now() - began)
-        },
-        fault,
-        name,
-      )
-      return delivery.retry.size < due.length
+      const reports = batch.map((pending) => pending.report())
+      const answer: unknown = await resultOrAbort(sink.deliver(reports, deadline.signal), deadline.signal)
+      phase = 'answered'
+      const { back, freedBytes, rejected, spilled, reason } = batchResult(batch, reports, answer)
+      phase = 'counted'
+      const done = batch.length - back.length
+      queue = [...back, ...queue]
+      bytes -= freedBytes
+      stats.rejected += rejected
+      stats.spilled += spilled
+      stats.delivered += done - rejected - spilled
+      settle(done)
+      noteAnswer(done, rejected, reason)
+      if (deadline.isOver()) pace.late(batch.length)
+      else if (!deadline.signal.aborted) pace.answered(batch.length, performance.now() - began)
+      return done > 0
     } catch (error) {
-      // A fault of the gateway after the sink had the batch: sent again, it could arrive twice.
-      if (isAnswered && !isInstance(error, InvalidDelivery)) {
-        bytes -= held
-        fault(error, name)
-        return dropUncounted(due)
+      if (phase === 'sending' || isInstance(error, InvalidDelivery)) {
+        putBack(batch, error)
+        const isLate = deadline.isOver() || performance.now() - began > pace.targetMs
+        if (isDeliveryError(error) && isLate) pace.late(batch.length)
+        failed(error)
+        return false
       }
-      if (isDeliveryError(error)) {
-        if (error.unsure) for (const pending of due) pending.unsure = true
-        queue = [...due, ...queue]
-        if (expired || performance.now() - began > pace.targetMs) pace.late(due.length)
-      } else retryAlone(due, error)
-      failed(error)
-      return false
+      fault(error, name)
+      if (phase === 'answered') dropAnswered(batch)
+      return phase === 'counted'
     } finally {
       inFlight = []
-      clearTimer(timeout)
+      deadline.end()
     }
+  }
+
+  /** Aborts the delivery in progress after `ms`. */
+  function startDeadline(ms: number) {
+    const abort = new AbortController()
+    let isOver = false
+    abortDelivery = (why) => abort.abort(new DeliveryError(why, { unsure: true }))
+    const expire = () => {
+      isOver = true
+      abortDelivery(`no answer within ${ms} ms`)
+    }
+    const timeout = setTimer(attempt, ms, expire, fault, name, expire).unref()
+    return { signal: abort.signal, isOver: () => isOver, end: () => clearTimer(timeout) }
+  }
+
+  /** Returns a batch to the queue that the sink has not answered, or not so that it can be counted. */
+  function putBack(batch: QueuedReport[], error: unknown) {
+    if (!isDeliveryError(error)) return retryAlone(batch, error)
+    if (error.unsure) for (const pending of batch) pending.unsure = true
+    queue = [...batch, ...queue]
+  }
+
+  /** Drops a batch whose answer was not counted because of a fault: sent again, it could arrive twice. */
+  function dropAnswered(batch: QueuedReport[]) {
+    for (const pending of batch) {
+      pending.unsure = true
+      bytes -= pending.bytes
+    }
+    drop(batch, 'a fault of the gateway')
+  }
+
+  /** Notes what the sink said of a batch of which `done` reports are not sent again. */
+  function noteAnswer(done: number, rejected: number, reason: string | undefined) {
+    if (reason !== undefined) {
+      stats.lastError = rejected > 0 ? `${stats.rejected} calls are lost: ${reason}` : reason
+      if (log('GW_SINK_ERROR', stats.lastError) && rejected > 0) loggedRejected = stats.rejected
+    }
+    if (done === 0) return failed(new DeliveryError(reason ?? 'nothing of a batch was taken'))
+    if (failuresInARow >= FAILURES_UNTIL_DOWN) log('GW_SINK_BACK', 'takes records again.')
+    failuresInARow = 0
+    retryAt = 0
+    if (stats.state !== 'closed') stats.state = 'up'
   }
 
   /** Drops what is left, and logs the final counts even if logged before. */
@@ -197,42 +224,6 @@ export function createSinkQueue(
     stats.rejected += rejected.length
     settle(rejected.length)
     log('GW_SINK_REJECTED', `a call could not be written down: ${errorSummary(error)}`)
-  }
-
-  /** Drops reports whose delivery was not counted because of a fault. */
-  function dropUncounted(due: QueuedReport[]): false {
-    for (const pending of due) pending.unsure = true
-    drop(due, 'a fault of the gateway')
-    return false
-  }
-
-  function count(
-    due: QueuedReport[],
-    reports: readonly Report[],
-    { retry, unsure, rejected, spilled, reason }: CheckedDelivery,
-    counted: () => void,
-  ) {
-    const back = due.filter((_, at) => retry.has(reports[at] as Report))
-    due.forEach((pending, at) => {
-      if (unsure.has(reports[at] as Report)) pending.unsure = true
-    })
-    const heldAgain = back.reduce((sum, each) => sum + each.bytes, 0)
-    counted()
-    queue = [...back, ...queue]
-    bytes += heldAgain
-    stats.rejected += rejected
-    stats.spilled += spilled
-    stats.delivered += due.length - back.length - rejected - spilled
-    settle(due.length - back.length)
-    if (reason !== undefined) {
-      stats.lastError = rejected > 0 ? `${stats.rejected} calls are lost: ${reason}` : reason
-      if (log('GW_SINK_ERROR', stats.lastError) && rejected > 0) loggedRejected = stats.rejected
-    }
-    if (back.length === due.length) return failed(new DeliveryError(reason ?? 'nothing of a batch was taken'))
-    if (failuresInARow >= FAILURES_UNTIL_DOWN) log('GW_SINK_BACK', 'takes records again.')
-    failuresInARow = 0
-    retryAt = 0
-    if (stats.state !== 'closed') stats.state = 'up'
   }
 
   function failed(error: unknown) {

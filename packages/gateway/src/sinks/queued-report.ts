@@ -22,9 +22,10 @@ export type SinkQueueOptions = {
   maxBytes: number
   warn: LimitedLog
   fault: Fault
-  /** Called with `true` when reports become pending, with `false` when none are left. */
-  onPendingChange: (holds: boolean) => void
-}
+} & PendingListener
+
+/** Told when something begins to wait for delivery, and when nothing waits any more. */
+export type PendingListener = { onPending: () => void; onEmpty: () => void }
 
 /**
  * Returns how many of the oldest reports a full queue drops: down to seven eighths of its bounds, so that it is not

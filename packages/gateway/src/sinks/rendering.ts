@@ -1,12 +1,11 @@
 import type { Capture } from '../core/policy.ts'
 import { attempt, type Fault } from '../util/faults.ts'
 import { setSoon } from '../util/timers.ts'
+import type { PendingListener } from './queued-report.ts'
 import type { ReportSource } from './report.ts'
 
-type Parts = {
+type Parts = PendingListener & {
   fault: Fault
-  /** Called with `true` when a call waits to be rendered, with `false` when none does. */
-  onPendingChange: (is: boolean) => void
   render: (source: ReportSource, capture: Capture) => void
   /** Called after `render` failed for a call. */
   onFailure: () => void
@@ -21,7 +20,7 @@ const TURN_MS = 5
  * Renders reports one by one after the caller has its answer, so that queues hold finished reports and neither
  * requests nor answers.
  */
-export function createRendering({ fault, onPendingChange, render, onFailure }: Parts) {
+export function createRendering({ fault, onPending, onEmpty, render, onFailure }: Parts) {
   let waiting: [source: ReportSource, capture: Capture][] = []
   let isScheduled = false
 
@@ -36,7 +35,7 @@ export function createRendering({ fault, onPendingChange, render, onFailure }: P
     const [first, ...rest] = waiting
     waiting = rest
     if (first !== undefined) attempt(render.bind(undefined, ...first), fault, 'a report', onFailure)
-    if (waiting.length === 0) onPendingChange(false)
+    if (waiting.length === 0) onEmpty()
   }
 
   function schedule() {
@@ -47,7 +46,7 @@ export function createRendering({ fault, onPendingChange, render, onFailure }: P
 
   return {
     add(source: ReportSource, capture: Capture) {
-      if (waiting.length === 0) onPendingChange(true)
+      if (waiting.length === 0) onPending()
       waiting.push([source, capture])
       if (waiting.length > MAX_WAITING) next()
       schedule()

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { encode } from 'gpt-tokenizer/encoding/o200k_base'
 import { describe, expect, test, vi } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
 import { countInput, countTexts, exceeds, inputSize, leastTokens } from './count.ts'
@@ -162,7 +163,7 @@ describe('counting', () => {
         fc.pre(!/\S{500}|\s{500}/.test(text))
         expect(await countTexts([text])).toBe(tokens(text))
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 })
@@ -175,7 +176,7 @@ describe('exceeds', () => {
         expect(await ask(body, exact)).toBe(false)
         expect(await ask(body, exact - 1)).toBe(true)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -184,7 +185,7 @@ describe('exceeds', () => {
       fc.asyncProperty(weird, fc.nat(60), async ([operation, body], limit) => {
         expect(await ask(body, limit, operation)).toBe((await countInput(operation, body)) > limit)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -194,7 +195,7 @@ describe('exceeds', () => {
         const longer = { messages: [...(body.messages as Json[]), { role: 'user', content: more }] }
         if (await ask(body, limit)) expect(await ask(longer, limit)).toBe(true)
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 
@@ -242,7 +243,7 @@ describe('bounds', () => {
       fc.property(texts, (text) => {
         expect(leastTokens([text], Number.POSITIVE_INFINITY)).toBeLessThanOrEqual(tokens(text))
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 
@@ -272,7 +273,7 @@ describe('bounds', () => {
           )
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -2,6 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { isObject, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Log } from '../core/log-codes.ts'
 import type { Operation } from '../core/operation.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { errorText } from '../util/error-text.ts'
 import { contextWindow } from './context-window.ts'
 import { hiddenSize } from './images.ts'
@@ -39,7 +40,7 @@ export function exceeds(
   limit: number,
   warn: Log = () => undefined,
 ): boolean | Promise<boolean> {
-  if (operation === 'embeddings') return false
+  if (OPERATIONS[operation].output === 'vectors') return false
   // Each message costs fewer tokens than its JSON has bytes; only content stored elsewhere can cost more.
   if (source.length < limit && Buffer.byteLength(source) + REPLY <= limit && !MAY_BE_LARGER.test(source))
     return false
@@ -95,10 +96,9 @@ export async function countTexts(texts: readonly string[]): Promise<number> {
 
 function measure(operation: Operation, body: JsonObject): Input {
   const input = inputOf(operation, body)
-  if (operation !== 'chat' && operation !== 'responses') return input
-  addTools(input, list(body.tools))
-  if (operation === 'chat') addTools(input, list(body.functions))
-  const format = object(operation === 'responses' ? object(body.text).format : body.response_format)
+  const { input: asked, requested } = OPERATIONS[operation]
+  for (const name of asked.tools) addTools(input, list(body[name]))
+  const format = object(requested.answerFormat(body))
   const schema = format.json_schema ?? format.schema
   if (isObject(schema)) addText(input, serialised(schema))
   return input

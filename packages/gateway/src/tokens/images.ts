@@ -1,5 +1,6 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 
 /**
  * Returns the tokens of one image for gpt-4o-mini, the model tried first: 2,833, and at high detail 5,667 more for
@@ -39,7 +40,7 @@ export function hiddenSize(
 ): { bytes: number; tokens: number } {
   let bytes = 0
   let tokens = 0
-  if (operation === 'embeddings' || operation === 'completions') return { bytes, tokens }
+  if (OPERATIONS[operation].input.kind !== 'turns') return { bytes, tokens }
   let hasReferences = referencesStoredContent(body)
   for (const item of [...list(body.messages), ...list(body.input)]) {
     hasReferences ||= !isSelfContained(object(item))

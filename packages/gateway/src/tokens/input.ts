@@ -1,5 +1,6 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Operation } from '../core/operation.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { imageTokens } from './images.ts'
 
 /** Input of a call: texts to tokenise, and a number of tokens that is already known. */
@@ -15,15 +16,18 @@ const REPLY = 3
  */
 export function inputOf(operation: Operation, body: JsonObject): Input {
   const input: Input = { texts: [], fixed: 0 }
-  if (operation === 'chat') {
-    for (const message of list(body.messages)) addMessage(input, object(message))
-    input.fixed += REPLY
-  } else if (operation === 'responses') {
+  const { kind, member } = OPERATIONS[operation].input
+  if (kind === 'prompts') {
+    addPrompt(input, body[member])
+    return input
+  }
+  if (member === 'messages') for (const message of list(body.messages)) addMessage(input, object(message))
+  else {
     if (isSet(body.instructions)) addMessage(input, { role: 'system', content: body.instructions })
     if (typeof body.input === 'string') addMessage(input, { role: 'user', content: body.input })
     for (const item of list(body.input)) addItem(input, object(item))
-    input.fixed += REPLY
-  } else addPrompt(input, operation === 'embeddings' ? body.input : body.prompt)
+  }
+  input.fixed += REPLY
   return input
 }
 

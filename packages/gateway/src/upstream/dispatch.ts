@@ -3,7 +3,7 @@ import { headersFromRaw } from '../body/layered-headers.ts'
 import { createPushBody, type PushBody } from '../body/push-body.ts'
 import type { UpstreamResponse } from '../body/upstream-response.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import { Held } from './held.ts'
+import { ResponseHandoff } from './response-handoff.ts'
 
 /** A POST with a text or its bytes as body: the only kind of request that governed calls send. */
 export type Post = { url: URL; headers: Headers; body: string | Uint8Array; signal: AbortSignal }
@@ -13,14 +13,14 @@ const ODD = new Set([301, 302, 303, 307, 308, 407, 421])
 
 /**
  * Sends a request over `fetch`'s own connections, without the Request, Response, streams and timers that `fetch` creates:
- * this takes less than half of the time. Rejects as `fetch` does. Resolves with a `Held` if only `fetch` can handle the
+ * this takes less than half of the time. Rejects as `fetch` does. Resolves with a `ResponseHandoff` if only `fetch` can handle the
  * answer's status.
  */
-export function dispatched(dispatcher: Dispatcher, post: Post): Promise<UpstreamResponse | Held> {
+export function dispatched(dispatcher: Dispatcher, post: Post): Promise<UpstreamResponse | ResponseHandoff> {
   const { url, signal, body } = post
   return new Promise((resolve, reject) => {
     let inflow: PushBody | undefined
-    let held: Held | undefined
+    let handoff: ResponseHandoff | undefined
     let abort: ((error: unknown) => void) | undefined
     let over = false
 
@@ -59,8 +59,11 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Upstream
         if (status < 200) return true
         if (ODD.has(status)) {
           settle()
-          held = new Held({ status, raw, statusText, resume, abort: (reason) => abort?.(reason) }, dispatcher)
-          resolve(held)
+          handoff = new ResponseHandoff(
+            { status, raw, statusText, resume, abort: (reason) => abort?.(reason) },
+            dispatcher,
+          )
+          resolve(handoff)
           return false
         }
         const headers = headersFromRaw(raw)
@@ -78,15 +81,15 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Upstream
         })
         return true
       },
-      onData: (bytes: Buffer) => held?.tell((to) => to.onData(bytes)) ?? inflow?.push(bytes) ?? true,
+      onData: (bytes: Buffer) => handoff?.emit((to) => to.onData(bytes)) ?? inflow?.push(bytes) ?? true,
       onComplete(trailers: string[]) {
-        if (held !== undefined) return void held.tell((to) => to.onComplete(trailers))
+        if (handoff !== undefined) return void handoff.emit((to) => to.onComplete(trailers))
         settle()
         inflow?.finish()
       },
       onError(error: Error) {
-        if (held === undefined) fail(error)
-        else held.tell((to) => to.onError(error))
+        if (handoff === undefined) fail(error)
+        else handoff.emit((to) => to.onError(error))
       },
       onUpgrade: () => undefined,
     }
@@ -103,7 +106,9 @@ export function dispatched(dispatcher: Dispatcher, post: Post): Promise<Upstream
 /** Returns the caller's headers and those that `fetch` adds. */
 function headersFor({ url, headers }: Post): Record<string, string> {
   const all: Record<string, string> = {}
-  for (const [name, value] of headers) all[name] = value
+  headers.forEach((value, name) => {
+    all[name] = value
+  })
   // As with `fetch`, the connection sets these.
   delete all.host
   delete all['content-length']

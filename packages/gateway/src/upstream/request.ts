@@ -1,8 +1,8 @@
 import { fromResponse, type UpstreamResponse } from '../body/upstream-response.ts'
 import { dispatched } from './dispatch.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import { Held } from './held.ts'
-import type { Trip } from './trip.ts'
+import { ResponseHandoff } from './response-handoff.ts'
+import type { TrackedRequest } from './tracked-request.ts'
 
 /** Symbol of the global dispatcher, set at the first use of `fetch`; a program's replacement is stored there, too. */
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
@@ -24,7 +24,7 @@ export async function requestUpstream(
   url: string,
   init: RequestInit,
   leaves: () => void,
-  trip: Trip,
+  tracked: TrackedRequest,
 ): Promise<UpstreamResponse> {
   const own = transport === globalFetch ? globalThis.fetch : transport
   const dispatcher = isNodes(own) ? dispatcherOf() : undefined
@@ -34,24 +34,24 @@ export async function requestUpstream(
     return transport(url, init)
   }
   if (dispatcher === undefined || post === undefined)
-    return fromResponse(await trip.by(own, send), !isNodes(own))
+    return fromResponse(await tracked.sendBy(own, send), !isNodes(own))
   const { origin } = post.url
   if (origins.get(origin)) {
     // A mock compares the text of bodies.
-    const body = dispatcher.isMockActive ? post.body : trip.body(post.body)
+    const body = dispatcher.isMockActive ? post.body : tracked.body(post.body)
     leaves()
-    const arrival = await dispatched(dispatcher, { ...post, body })
-    if (!(arrival instanceof Held)) return arrival
+    const answer = await dispatched(dispatcher, { ...post, body })
+    if (!(answer instanceof ResponseHandoff)) return answer
     origins.set(origin, false)
     try {
-      return fromResponse(await transport(url, { ...init, dispatcher: arrival } as RequestInit))
+      return fromResponse(await transport(url, { ...init, dispatcher: answer } as RequestInit))
     } finally {
-      arrival.release()
+      answer.release()
     }
   }
   const isFirst = !origins.has(origin) && origins.size < MOST_ORIGINS
   // The first request to an origin opens its connection.
-  const response = await (isFirst ? send() : trip.by(own, send))
+  const response = await (isFirst ? send() : tracked.sendBy(own, send))
   if (isFirst) origins.set(origin, !response.redirected)
   return fromResponse(response)
 }
@@ -60,8 +60,16 @@ export async function requestUpstream(
 function plainPost(address: string, { method, headers, body, signal, ...rest }: RequestInit) {
   if (method?.toUpperCase() !== 'POST' || typeof body !== 'string' || !signal) return undefined
   if (!(headers instanceof Headers) || Object.keys(rest).length > 0) return undefined
-  return { url: new URL(address), headers, body, signal }
+  return { url: parsedUrl(address), headers, body, signal }
 }
+
+/** Parses an address. The result must not be changed: the last one is kept, since most processes call one address. */
+function parsedUrl(address: string): URL {
+  if (lastUrl?.address !== address) lastUrl = { address, url: new URL(address) }
+  return lastUrl.url
+}
+
+let lastUrl: { address: string; url: URL } | undefined
 
 /** Calls the current global `fetch`, which tests and instrumentation replace. */
 export const globalFetch: typeof fetch = (...args) => globalThis.fetch(...args)
@@ -75,10 +83,17 @@ export const isStandard = (transport: typeof fetch): boolean =>
 /** Returns whether a function is Node's built-in `fetch`: only that one loads Node's internal module. */
 export function isNodes(transport: typeof fetch): boolean {
   if (transport === nodes) return true
-  if (transport.name !== 'fetch' || !SOURCE.test(Function.prototype.toString.call(transport))) return false
-  nodes = transport
-  return true
+  if (others.has(transport)) return false
+  if (transport.name === 'fetch' && SOURCE.test(Function.prototype.toString.call(transport))) {
+    nodes = transport
+    return true
+  }
+  others.add(transport)
+  return false
 }
+
+/** Functions that are known to be other ones: the text of a function is built anew each time. */
+const others = new WeakSet<typeof fetch>()
 
 const SOURCE = /\brequire\('internal\/deps\/undici\/undici'\)/
 

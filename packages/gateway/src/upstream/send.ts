@@ -11,8 +11,8 @@ import { meter } from '../pricing/meter.ts'
 import { egressInit } from './egress-init.ts'
 import { isAzure } from './hosts.ts'
 import { requestUpstream } from './request.ts'
+import { TrackedRequest } from './tracked-request.ts'
 import { translated } from './translate.ts'
-import { Trip } from './trip.ts'
 import { neverLeft } from './unsent.ts'
 
 /** Sends the request upstream and records the answer. The last stage. */
@@ -33,7 +33,7 @@ export async function send(call: Call): Promise<Reply> {
 
   async function exchange(call: Call): Promise<Recording> {
     let hasLeft = false
-    const trip = new Trip(call.policy.warn)
+    const tracked = new TrackedRequest(call.policy.warn)
     const init = { ...outbound.init, ...changes(call), signal, ...added }
     let arrival: UpstreamResponse
     try {
@@ -41,11 +41,11 @@ export async function send(call: Call): Promise<Reply> {
         state.upstreamAttempts += 1
         hasLeft = true
       }
-      arrival = await requestUpstream(outbound.transport, outbound.url, init, leaves, trip)
+      arrival = await requestUpstream(outbound.transport, outbound.url, init, leaves, tracked)
     } catch (error) {
       // An error before sending is a fault of the gateway, not of the transport.
       if (!hasLeft) throw error
-      return withoutResponse(error, ended(call, error, trip.isUnseen(error)))
+      return withoutResponse(error, ended(call, error, tracked.isUnseen(error)))
     }
     return recordResponse(arrival, {
       operation: call.operation,

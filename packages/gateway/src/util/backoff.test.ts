@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { backoffMs } from './backoff.ts'
 
 test('a delay doubles with each attempt, up to the maximum', () => {
@@ -25,5 +26,6 @@ test('jitter takes away at most half of a delay', () => {
         expect(delay).toBeLessThanOrEqual(high ?? Number.NaN)
       },
     ),
+    { numRuns: runs(100) },
   )
 })

@@ -60,14 +60,15 @@ export const ignoreRejection =
  * undone.
  */
 export function attempt(task: () => unknown, fault: Fault, where: string, otherwise?: () => unknown): void {
-  const failed = (error: unknown) => {
-    fault(error, where)
-    if (otherwise !== undefined) attempt(otherwise, fault, where)
-  }
   try {
     const result = task()
-    if (result instanceof Promise) result.catch(failed)
+    if (result instanceof Promise) result.catch((error: unknown) => failed(error, fault, where, otherwise))
   } catch (error) {
-    failed(error)
+    failed(error, fault, where, otherwise)
   }
+}
+
+function failed(error: unknown, fault: Fault, where: string, otherwise: (() => unknown) | undefined): void {
+  fault(error, where)
+  if (otherwise !== undefined) attempt(otherwise, fault, where)
 }

@@ -1,9 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import { withoutSecrets } from './secrets.ts'
-
-/** `FUZZ_RUNS` times as many. */
-const RUNS = Math.ceil(60 * Number(process.env.FUZZ_RUNS ?? 1))
 
 const LOWER = 'abcdefghijklmnopqrstuvwxyz'
 const UPPER = LOWER.toUpperCase()
@@ -130,7 +128,7 @@ test.each(Object.entries(FORMS))('a key of the form of %s is taken out whole, an
     fc.property(around, key, after, (before, key, after) => {
       expect(withoutSecrets(`${before}${key}${after}`)).toBe(`${before}<key>${after}`)
     }),
-    { numRuns: RUNS },
+    { numRuns: runs(60) },
   )
 })
 
@@ -188,6 +186,6 @@ test('ordinary prose, code, ids and hashes are left as they are', () => {
       fc.pre(!/(?<![a-z0-9])(?:(?:sk|pk|rk|gwk)-|xox[a-z]-|xapp-)/i.test(text.replace('pk-something', '')))
       expect(withoutSecrets(text)).toBe(text)
     }),
-    { numRuns: RUNS * 10 },
+    { numRuns: runs(600) },
   )
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { runs } from '../../../../test/runs.ts'
 import { configYaml } from './config.ts'
 
 /** As LiteLLM reads it: PyYAML speaks YAML 1.1, where a number with an exponent but no dot is a string. */
@@ -26,6 +27,7 @@ test('names and prices come back as they were, whatever is in them', () => {
       }
       expect(yaml).not.toMatch(/cost_per_token: [\d.]*e/i)
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -42,6 +44,7 @@ test('a name in a comment never ends the comment', () => {
         expect(parsed(yaml).litellm_settings.num_retries).toBe(0)
       },
     ),
+    { numRuns: runs(100) },
   )
 })
 

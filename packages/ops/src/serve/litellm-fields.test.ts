@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { JsonObject } from '../core/json.ts'
 import { parseRequestControls } from './litellm-fields.ts'
 
@@ -49,6 +50,7 @@ test('LiteLLM’s fields are never forwarded, and all other fields stay as they 
       ])
         expect(Object.hasOwn(sent, name)).toBe(false)
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -63,6 +65,7 @@ test('controls for headers are non-empty strings and valid numbers, for any body
       expect(timeoutMs === undefined || (timeoutMs > 0 && timeoutMs < 2 ** 31)).toBe(true)
       expect(ignored.join('')).toMatch(/^[\w-]*$/)
     }),
+    { numRuns: runs(100) },
   )
 })
 

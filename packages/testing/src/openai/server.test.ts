@@ -1,6 +1,10 @@
 import OpenAI, { type APIError } from 'openai'
 import { afterEach, expect, test } from 'vitest'
+import { allowLogInFile } from '../../../../test/console.ts'
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from './server.ts'
+
+/** The SDK's own words about a chunk that is no JSON. */
+allowLogInFile(/^Could not parse message into JSON:/, /^From chunk:/)
 
 const open: FakeOpenAI[] = []
 afterEach(async () => {

@@ -1,4 +1,5 @@
 import { isSet, type Json, type JsonObject, list, object } from '../../core/json.ts'
+import { promptCount } from '../../operations/prompt-count.ts'
 import { areComplete } from './count.ts'
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
@@ -7,10 +8,8 @@ const FLOAT_BYTES = 4
 /** Whether there is one vector per input, all of the same length, and of the requested length if one was set. */
 export function hasAllVectors(body: JsonObject, { data }: JsonObject): boolean {
   const { input, dimensions, encoding_format } = body
-  // A list of numbers is one input, in tokens.
-  const inputs = Array.isArray(input) && typeof input[0] !== 'number' ? input.length : 1
   const items = list(data)
-  if (!areComplete(items, inputs)) return false
+  if (!areComplete(items, promptCount(input))) return false
   const lengths = new Set(items.map((item) => lengthOf(object(item).embedding, encoding_format === 'base64')))
   const [length] = lengths
   if (lengths.size !== 1 || length === undefined || length === 0) return false

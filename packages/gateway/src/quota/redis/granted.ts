@@ -116,7 +116,8 @@ export function areSame(one: Limits, other: Limits): boolean {
     a.rates === b.rates &&
     a.dollars === b.dollars &&
     a.leased === b.leased &&
-    a.allowance === b.allowance
+    a.allowance === b.allowance &&
+    a.allowanceOfRates === b.allowanceOfRates
   )
 }
 

@@ -1,5 +1,4 @@
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
-import type { NanoUsd } from '../../core/money.ts'
+import type { Limits } from '../../core/limits.ts'
 import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
 import type { Reservation, Settlement, Verdict } from '../store.ts'
 import { SPAN_MS } from '../window.ts'
@@ -24,10 +23,9 @@ import {
   type Unreported,
   use,
 } from './granted.ts'
-import type { Allotment, Load, Reserved } from './protocol.ts'
+import { boundsInOutage, type Outage } from './outage-bounds.ts'
+import type { Allotment, Reserved } from './protocol.ts'
 
-/** Assumed number of processes if it is unknown: more than most teams run, since a smaller share is safe. */
-export const PROCESSES = 8
 /** Time from the request for which a lease's requests and tokens may be used; Redis counts them as used afterwards. */
 const LEASE_MS = 60_000
 /** Time from the request for which a lease's dollars may be used; Redis counts them as spent after two silent hours. */
@@ -61,15 +59,9 @@ type Team = {
   count: number
 }
 
-/** Last reply of Redis: the highest number of processes alive at one time (0: no reply), and the load of the window. */
-type Knowledge = { processes: number; heard: Load }
-
 /**
- * Decides reservations in this process. While Redis is reachable: those that the lease covers. While it is unreachable:
- *
- * - Requests and tokens: for one minute the lease, then the limit divided by the number of processes. A process that its
- *   options declare the only one has the rest of its window instead of the lease.
- * - Dollars: at most the lease; without one, the policy's allowance divided by the number of processes.
+ * Decides reservations in this process: while Redis is reachable those that the lease covers, and while it is unreachable
+ * all, within `boundsInOutage`.
  */
 export function createLocalShare({ steady, wall }: Clocks, processes: number | undefined) {
   const teams = new Map<string, Team>()
@@ -109,46 +101,33 @@ export function createLocalShare({ steady, wall }: Clocks, processes: number | u
     }
   }
 
-  /** Returns the limits that apply in this process, and the store that counts against them. */
+  /** Returns the limits that apply in this process while Redis is unreachable, and the store that counts against them. */
   function bounds(
     team: Team,
     limits: Limits,
     zone: Zone,
-    known: Knowledge,
+    outage: Outage,
   ): { limits: Limits; store: MemoryQuota } {
     const { lease } = team
-    const { allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
-    const count = Math.max(known.processes, processes ?? (lease === undefined ? PROCESSES : 1))
-    const valid = lease !== undefined && age(lease) < DOLLARS_MS
-    const leased = valid && lease.day === dayNumber(wall(), zone) ? lease.usd : 0
-    const spare = Math.floor(allowance / Math.max(known.processes, processes ?? PROCESSES))
-    const usd = valid ? leased : spare
-    const fresh = lease !== undefined && age(lease) < LEASE_MS ? lease : undefined
-    const isOnly = processes === 1 && known.processes <= 1
-    const left = (limit: number, kind: keyof Load) =>
-      isOnly ? Math.max(0, limit - known.heard[kind] - takenOf(team.unreported)[kind]) : (fresh?.[kind] ?? 0)
-    const part = (limit: number, kind: keyof Load) =>
-      fresh === undefined ? Math.floor(limit / count) : left(limit, kind)
-    const { rpm, tpm } = limits
-    const ofMinute = {
-      ...(rpm === undefined ? {} : { rpm: part(rpm, 'requests') }),
-      ...(tpm === undefined ? {} : { tpm: part(tpm, 'tokens') }),
-    }
-    const own = {
-      ...limits,
-      ...ofMinute,
-      ...(limits.usdPerDay === undefined ? {} : { usdPerDay: usd as NanoUsd }),
-    }
-    return { limits: own, store: valid ? team.store : team.spare }
+    const isValid = lease !== undefined && age(lease) < DOLLARS_MS
+    const own = boundsInOutage(limits, {
+      ...outage,
+      processes,
+      lease: lease !== undefined && age(lease) < LEASE_MS ? lease : undefined,
+      leasedUsd: isValid ? (lease.day === dayNumber(wall(), zone) ? lease.usd : 0) : undefined,
+      wasGranted: lease !== undefined,
+      taken: takenOf(team.unreported),
+    })
+    return { limits: own, store: isValid ? team.store : team.spare }
   }
 
   return {
-    /** Decides while Redis is unreachable. Returns `undefined` if the process has no dollars. */
-    reserve(reservation: Reservation, zone: Zone, known: Knowledge): Verdict | undefined {
+    /** Decides while Redis is unreachable. Returns `undefined` if this process may use nothing of a limit without Redis. */
+    reserve(reservation: Reservation, zone: Zone, outage: Outage): Verdict | undefined {
       const { id, limits, requests = 1, worstCost } = reservation
       const team = of(reservation.team)
-      const { limits: own, store } = bounds(team, limits, zone, known)
-      if (own.usdPerDay === 0) return undefined
+      const { limits: own, store } = bounds(team, limits, zone, outage)
+      if (own.usdPerDay === 0 || own.rpm === 0 || own.tpm === 0) return undefined
       const before = store.left(reservation.team, own)
       const verdict = store.reserve({ ...reservation, limits: own })
       const { rpm, tpm, usdPerDay } = own

@@ -84,7 +84,10 @@ export function createProcessState() {
       if (settled.excess > 0) team.own.add(now, 0, settled.excess)
     },
     /** Returns the highest number of the team's processes (0: unknown) and the last load of its window. */
-    lastHeard: (name: string): { processes: number; heard: Load } => of(name),
+    lastHeard(name: string): { seen: number; heard: Load } {
+      const { processes: seen, heard } = of(name)
+      return { seen, heard }
+    },
   }
 }
 

@@ -13,6 +13,7 @@ import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
 import { createLocalShare } from './local-share.ts'
 import { createNames } from './names.ts'
+import { createOutageClock } from './outage-clock.ts'
 import { createProcessState } from './process-state.ts'
 import { createReconciler, type PendingWrite } from './reconcile.ts'
 import { createReporter } from './reporter.ts'
@@ -40,8 +41,8 @@ export type RedisQuotaOptions = {
   onVersion?: (version: number) => void
 }
 
-/** How the last reservation was decided. `shared`: by Redis or a lease. `share`: by this process's share. `refusing`: refused. */
-type QuotaMode = 'shared' | 'share' | 'refusing'
+/** How the last reservation was decided. `shared`: by Redis or a lease. `local`: by this process's share. `reject`: refused. */
+type QuotaMode = 'shared' | 'local' | 'reject'
 
 export type QuotaStats = {
   mode: QuotaMode
@@ -77,6 +78,8 @@ export type RedisQuota = QuotaStore & {
 
 /** `retryAfterMs` of a refusal while Redis is unreachable: a restart takes about this long. */
 const AWAY_RETRY_MS = 1_000
+/** Time from the start of an outage in which calls that cannot be decided without Redis wait for it: a restart is shorter. */
+const RESTART_MS = 5_000
 /** Time that a reservation waits until earlier local admissions have reached Redis. */
 const RECONCILE_MS = 100
 /**
@@ -97,6 +100,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   const reporter = createReporter(share, { steady, reportMs, report: sendReport, fault: link.fault })
   const parts = { link, flags, self, clock, now, steady, zoneOf } as const
   const requestReservation = createRequestReservation({ ...parts, knowledge, share, reporter, onVersion })
+  const outage = createOutageClock(link, steady)
   const reconciler = createReconciler(resend, steady, link.fault)
   let mode: QuotaMode = 'shared'
   const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
@@ -125,7 +129,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     return verdict
   }
 
-  async function decide(reservation: Reservation): Promise<Verdict> {
+  async function decide(reservation: Reservation, mayWait = true): Promise<Verdict> {
     const { id, team, limits } = reservation
     const sent: { pending?: PendingReservation } = {}
     const pauseMs = resyncMs(link)
@@ -133,6 +137,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     if (!reconciler.hasAdmissions(team) || (await reconciler.sendAdmissions(team, RECONCILE_MS)))
       try {
         const reserved = await requestReservation(reservation, {}, sent)
+        outage.end()
         if (reserved.status === 'admitted') reporter.decidedByRedis(id)
         counts.decided += 1
         mode = 'shared'
@@ -142,7 +147,9 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
         note(error)
       }
     if (sent.pending !== undefined) share.failed(team, sent.pending)
-    const verdict = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
+    const local = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
+    if (local === undefined && mayWait && (await isBackSoon())) return await decide(reservation, false)
+    const verdict = local ?? unavailable()
     const at = steady()
     if (verdict.admitted) reconciler.push({ kind: 'admitted', team, id, at, reservation })
     // Redis may have admitted the refused call, so its reservation is settled as unused.
@@ -153,11 +160,18 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     return verdict
   }
 
+  /** Waits for Redis while the outage is as short as a restart. */
+  function isBackSoon(): Promise<boolean> | boolean {
+    const ms = RESTART_MS - outage.ms()
+    return ms > 0 && link.availableWithin(ms)
+  }
+
   async function sendReport(need: Reservation): Promise<void> {
     try {
       await requestReservation(need, { onlyReports: true })
     } catch (error) {
       note(error)
+      reporter.retry()
     } finally {
       rest()
     }
@@ -166,19 +180,20 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   const mayGoOn = ({ whileUnavailable: away = DEFAULT_WHILE_UNAVAILABLE, usdPerDay }: Limits) =>
     away.rates === 'local' && (away.dollars === 'local' || usdPerDay === undefined)
 
-  function admitByShare(reservation: Reservation): Verdict {
+  /** Returns `undefined` if this process may use nothing without Redis. */
+  function admitByShare(reservation: Reservation): Verdict | undefined {
     const { team, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
-    const verdict = share.reserve(reservation, zone, knowledge.lastHeard(team))
-    if (verdict === undefined) return unavailable()
+    const verdict = share.reserve(reservation, zone, { ...knowledge.lastHeard(team), ms: outage.ms() })
+    if (verdict === undefined) return undefined
     counts.alone += 1
-    mode = 'share'
+    mode = 'local'
     return verdict
   }
 
   function unavailable(): Verdict {
     counts.unavailable += 1
-    mode = 'refusing'
+    mode = 'reject'
     return {
       admitted: false,
       limit: 'unavailable',

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { attempt, detached, type Fault } from '../../util/faults.ts'
 import { clearTimer, setSoon, setTimer } from '../../util/timers.ts'
-import { createExpectation } from '../expectation.ts'
+import { createOutputEstimate } from '../output-estimate.ts'
 import type { Reservation, Settlement, Verdict } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
 import type { LocalShare } from './local-share.ts'
@@ -42,7 +42,7 @@ export function createReporter(
   const calls = new Map<string, Call>()
   /** Earlier verdicts by id; `by Redis`: Redis decided, and answers a repetition. */
   const answered = new LRUCache<string, Verdict | 'by Redis'>({ max: MAX_IDS })
-  const expectation = createExpectation()
+  const expectation = createOutputEstimate()
   let timer: NodeJS.Timeout | undefined
   let isSoon = false
 
@@ -213,6 +213,8 @@ export function createReporter(
     take,
     acknowledge,
     failed,
+    /** Schedules another attempt for reports that could not be sent. */
+    retry: again,
     flush,
     queued,
     tokensOf,

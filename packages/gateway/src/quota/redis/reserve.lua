@@ -50,6 +50,7 @@
 --   ARGV[43]  requests in that other report
 --   ARGV[44]  tokens in that other report
 --   ARGV[45]  n$ in that other report
+--   ARGV[46]  part of requests and tokens, 0 to 1, reserved for processes without any lease
 --
 -- Output:
 --   1   admitted; rpm, tpm or daily_usd: the limit that refuses it; told: nothing was to be reserved
@@ -172,6 +173,9 @@ local only_reports = ARGV[41] == '1'
 local known = not only_reports and recall(KEYS[2])
 if restore() or ARGV[3] == '1' then announce() end
 local rpm, tpm, usd = binding_limits()
+local set_apart = tonumber(ARGV[46])
+rpm = rpm and rpm - math.floor(rpm * set_apart)
+tpm = tpm and tpm - math.floor(tpm * set_apart)
 usd = usd and math.max(0, usd - tonumber(ARGV[35]))
 if ARGV[37] ~= '' then
   local report = { number = tonumber(ARGV[37]), ago = tonumber(ARGV[38]) }

@@ -34,7 +34,7 @@ export function reserveArgs(
   claim: Claim,
   { ageMs, report, inFlight, onlyReports }: Extra = {},
 ): (string | number)[] {
-  const { rates, leased, allowance } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
+  const { rates, leased, allowance, allowanceOfRates } = limits.whileUnavailable ?? DEFAULT_WHILE_UNAVAILABLE
   return [
     now,
     process,
@@ -81,6 +81,7 @@ export function reserveArgs(
     most(claim.inFlight.requests),
     most(claim.inFlight.tokens),
     most(claim.inFlight.usd, LARGEST_BUDGET),
+    rates === 'reject' ? 0 : allowanceOfRates,
   ]
 }
 

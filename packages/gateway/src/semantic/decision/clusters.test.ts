@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import type { Candidate } from '../store/port.ts'
 import { clusterAnswers, groupName, groupsToJoin } from './clusters.ts'
 
@@ -43,5 +44,6 @@ test('for any entries, two with different, unlinked roots are never one cluster'
         for (const other of free)
           expect(families[one.at] === families[other.at]).toBe(one.home === other.home)
     }),
+    { numRuns: runs(100) },
   )
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import type { Question } from '../guards/guard.ts'
 import { questionOf } from '../guards/question.ts'
 import { consensusOf, DEFAULT_CALIBRATION, MIN_WEIGHT, overlapOf } from './consensus.ts'
@@ -58,6 +59,7 @@ test('word hashes, fresh or cached, give the same overlap as the words', () => {
       expect(overlapOf(a, b)).toBeCloseTo(all === 0 ? 0 : shared / all)
       expect(overlapOf(questionOf(mine.join(' '), a.wordHashes), b)).toBe(overlapOf(a, b))
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -76,5 +78,6 @@ test('another agreeing neighbour never lowers the confidence, another disagreein
       expect(with1(GROUPS.other)?.confidence).toBeLessThanOrEqual(before.confidence + 1e-9)
       expect(before.confidence).toBeLessThan(1)
     }),
+    { numRuns: runs(100) },
   )
 })

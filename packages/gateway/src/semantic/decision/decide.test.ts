@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import { questionOf } from '../guards/question.ts'
 import { DEFAULT_CALIBRATION } from './consensus.ts'
 import { type DecisionTerms, decide, type NearbyQuestion } from './decide.ts'
@@ -86,6 +87,7 @@ test('another entry with a different answer, farther than all, never turns a mis
       if (!decide(asked, near, termsOf(given))?.serves)
         expect(decide(asked, [...near, other], termsOf(given))?.serves).toBe(false)
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -100,6 +102,7 @@ test('an entry of unknown group costs hits and never causes one', () => {
       // By agreement it serves nothing that those who know more would not serve by agreement.
       if (part?.path === 'consensus' && part.serves) expect(whole?.path).toBe('consensus')
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -116,5 +119,6 @@ test('higher thresholds never serve more, and a vetoed question is never answere
       const served = low?.serves ? near[low.index ?? -1] : undefined
       if (served !== undefined) expect(termsOf(given).vetoOf(asked, served.question)).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })

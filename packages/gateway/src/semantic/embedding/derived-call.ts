@@ -2,12 +2,14 @@ import type { Call } from '../../core/call.ts'
 import { backgroundCallState, forkCallState } from '../../core/call-state.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { isOfOneRequest } from '../../fingerprint/headers.ts'
+import { OPERATIONS } from '../../operations/operations.ts'
 
 /** Tag on the records of these calls, for sinks that keep tags only. */
 const TAG = 'gateway:semantic'
 
-/** The endpoint's path at the end of the URL, before a query. */
-const BELOW = /\/(chat\/completions|responses)(?=$|\?)/
+const SERVED = Object.values(OPERATIONS).filter(({ input }) => input.kind === 'turns')
+/** The path of an operation with a semantic cache, at the end of the URL, before a query. */
+const BELOW = new RegExp(`(?:${SERVED.map(({ path }) => path).join('|')})(?=$|\\?)`)
 
 const PER_ATTEMPT_HEADERS = [
   'content-length',
@@ -17,7 +19,7 @@ const PER_ATTEMPT_HEADERS = [
 ]
 
 /** Request of a call that the gateway makes for another one. */
-type DerivedRequest = { operation: Call['operation']; path: string; body: JsonObject; signal: AbortSignal }
+type DerivedRequest = { operation: Call['operation']; body: JsonObject; signal: AbortSignal }
 
 /**
  * Builds a call made by the gateway on behalf of a caller's call: same credentials, team and transport, without its
@@ -56,9 +58,10 @@ const CONTROLS = {
 
 function callFor(
   { outbound, caller, policy, inForce, teamKey }: Call,
-  { operation, path, body, signal }: DerivedRequest,
+  { operation, body, signal }: DerivedRequest,
   whose: Pick<Call, 'controls' | 'state'>,
 ): Call {
+  const { path } = OPERATIONS[operation]
   const headers = new Headers(outbound.headers)
   for (const name of PER_ATTEMPT_HEADERS) headers.delete(name)
   return {

@@ -16,9 +16,7 @@ export async function embedThrough(
   { model, dimensions, signal }: { model: string; dimensions: number; signal: AbortSignal },
 ): Promise<Float32Array> {
   const body = { model, input: question, dimensions, encoding_format: 'base64' }
-  const reply = await pipeline(
-    derivedCall(call, { operation: 'embeddings', path: '/embeddings', body, signal }),
-  )
+  const reply = await pipeline(derivedCall(call, { operation: 'embeddings', body, signal }))
   const answer = await jsonOf(reply, signal)
   const [first] = list(answer.data)
   return normalised(vectorOf(isObject(first) ? text(first.embedding) : '', dimensions))

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import { GUARD_NAMES, type GuardName } from '../../core/policy.ts'
 import { areOpposite } from './antonyms.ts'
 import { vetoOf } from './guards.ts'
@@ -67,6 +68,7 @@ test('a question may get its own answer, unless it is a command, momentary or to
     fc.property(fc.oneof(fc.string({ unit: 'grapheme' }), sentence), (text) => {
       expect(veto(text, text, ...own)).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -76,6 +78,7 @@ test('guards are symmetric', () => {
       for (const name of GUARD_NAMES)
         expect(veto(one, other, name), `${name}: ${one} | ${other}`).toBe(veto(other, one, name))
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -187,5 +190,6 @@ test('different conditions veto in any sentence; equivalent ones do not', () => 
       // One that says no condition at all is another question, too.
       expect(veto(`${start} ${noun}`, cached, 'conditions')).toBe('conditions')
     }),
+    { numRuns: runs(100) },
   )
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import { createFlatIndex } from './flat.ts'
 import { scanOver } from './popcount.ts'
 import type { IndexHit } from './port.ts'
@@ -70,7 +71,7 @@ test.each([
     vectors.set(String(at), vector)
     index.add(String(at), vector, LATER)
   }
-  const searches = 500
+  const searches = runs(500)
   let right = 0
   for (let search = 0; search < searches; search += 1) {
     const query = near(questions[(search * 37) % questions.length] ?? common, 0.35, random)
@@ -141,7 +142,7 @@ test('with a shortlist of all rows, results equal brute force after any adds, re
         expect(index.size()).toBeGreaterThanOrEqual(vectors.size)
       },
     ),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
 })
 
@@ -208,6 +209,7 @@ test('quantised, a vector keeps its direction', () => {
       const vector = direction(dims, numbers(seed))
       expect(cosine(vector, quantised(vector))).toBeGreaterThan(0.9998)
     }),
+    { numRuns: runs(100) },
   )
 })
 

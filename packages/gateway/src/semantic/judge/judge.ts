@@ -45,7 +45,7 @@ export async function judge(
   const signal = signalAfter(TIMEOUT_MS)
   try {
     const answer = await jsonOf(
-      await pipeline(anonymousCall(call, { operation: 'chat', path: '/chat/completions', body, signal })),
+      await pipeline(anonymousCall(call, { operation: 'chat', body, signal })),
       signal,
     )
     const reply = text(object(object(list(answer.choices)[0]).message).content)

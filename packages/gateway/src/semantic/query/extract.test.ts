@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { Operation } from '../../core/operation.ts'
 import { extractQuery } from './extract.ts'
@@ -64,5 +65,6 @@ test('the rest of the request lacks the question and has all other members', () 
       expect(one.rest).toEqual(other.rest)
       expect(JSON.stringify(one.rest)).toContain(JSON.stringify(setting))
     }),
+    { numRuns: runs(100) },
   )
 })

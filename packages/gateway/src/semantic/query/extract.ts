@@ -1,5 +1,6 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 import type { Operation } from '../../core/operation.ts'
+import { OPERATIONS } from '../../operations/operations.ts'
 
 /** The text compared by similarity, and the rest of the request, which must be equal. */
 export type Query = { text: string; rest: JsonObject }
@@ -12,7 +13,6 @@ export const NORMALISATION = 'nfc-1'
 
 /** Longest question in characters: vectors of longer texts hardly show a difference. */
 const MAX_CHARS = 1_000
-const MIN_WORDS = 2
 
 const INSTRUCTION_ROLES = new Set(['system', 'developer'])
 /** Replaces the question in `rest`. */
@@ -23,13 +23,14 @@ const PLACEHOLDER = null
  * reason as a word.
  */
 export function extractQuery(operation: Operation, body: JsonObject): Query | string {
-  if (operation === 'chat') return inItems(body, 'messages')
-  if (operation !== 'responses') return 'operation'
-  if (typeof body.input === 'string') return validated(body.input, { ...body, input: PLACEHOLDER })
-  return inItems(body, 'input')
+  const { kind, member } = OPERATIONS[operation].input
+  if (kind !== 'turns') return 'operation'
+  if (member === 'input' && typeof body.input === 'string')
+    return validated(body.input, { ...body, input: PLACEHOLDER })
+  return inItems(body, member)
 }
 
-function inItems(body: JsonObject, name: 'messages' | 'input'): Query | string {
+function inItems(body: JsonObject, name: string): Query | string {
   const items = list(body[name])
   const last = items.at(-1)
   if (!isObject(last) || last.role !== 'user') return 'multi-turn'
@@ -53,8 +54,15 @@ function validated(question: string, rest: JsonObject): Query | string {
   const prepared = normaliseText(question)
   if (prepared.length > MAX_CHARS) return 'too-long'
   if (!prepared.isWellFormed()) return 'not-text'
-  return prepared.split(' ').length < MIN_WORDS ? 'too-short' : { text: prepared, rest }
+  return prepared.includes(' ') ? { text: prepared, rest } : 'too-short'
 }
 
 /** Removes differences that do not change a question, so that its vector stays the same. */
-const normaliseText = (question: string) => question.normalize('NFC').replace(/\s+/g, ' ').trim()
+function normaliseText(question: string): string {
+  const text = question.normalize('NFC')
+  // Replacing each of a few hundred single blanks by itself takes as long as the rest of the lookup.
+  return (UNUSUAL_BLANK.test(text) ? text.replace(/\s+/g, ' ') : text).trim()
+}
+
+/** White space other than a single blank. */
+const UNUSUAL_BLANK = /[^\S ]|\s\s/

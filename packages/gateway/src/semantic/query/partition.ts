@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Call } from '../../core/call.ts'
 import { canonical, lengthPrefixed, parseExactNumbers } from '../../fingerprint/canonical.ts'
 import { ownerOf } from '../../fingerprint/owner.ts'
+import { isStoredByDefault } from '../../operations/operations.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import { signerOf } from '../../util/signature.ts'
 import type { Query } from './extract.ts'
@@ -87,7 +88,7 @@ export function partitionOf(
     NORMALISATION,
     owner,
     // The id of a response that upstream stores can be continued from; other ids refer to nothing.
-    operation === 'responses' && call.body.store !== false ? 'kept' : '',
+    isStoredByDefault(operation, call.body) ? 'kept' : '',
   ]
   try {
     const exact = parseExactNumbers(outbound.text, call.body)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import type { CacheEntry } from '../../cache-entry/entry.ts'
 import type { Partition } from '../query/partition.ts'
 import { seal, unseal } from './codec.ts'
@@ -49,6 +50,7 @@ test('a value with any byte changed is never unsealed', async () => {
       changed[at] = (changed[at] ?? 0) ^ by
       expect(await unseal(here, 'id', changed, NOW)).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -58,6 +60,7 @@ test('any other value is rejected without an error', async () => {
       const hostile = marked ? Buffer.concat([value.subarray(0, 8), bytes]) : Buffer.from(bytes)
       expect(await unseal(here, 'id', hostile, NOW)).toBeUndefined()
     }),
+    { numRuns: runs(100) },
   )
 })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import type { CacheEntry } from '../../cache-entry/entry.ts'
 import { createPartitions } from './partitions.ts'
 
@@ -44,7 +45,7 @@ test('for any inserts, memory stays near its limit: a table may grow once more',
       expect(held).toBeLessThan(maxBytes * 1.25)
       for (const [, room] of rooms.all()) expect(room.entries.size).toBe(room.index.size())
     }),
-    { numRuns: 30 },
+    { numRuns: runs(30) },
   )
 })
 

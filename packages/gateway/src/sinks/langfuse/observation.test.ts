@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import type { CallRecord } from '../../core/record.ts'
 import { observationOf } from './observation.ts'
 
@@ -66,6 +67,7 @@ describe('tokens', () => {
         expect(parts.reduce((sum, part) => sum + part, 0)).toBe(total)
         expect(total).toBe(usage.input + usage.output)
       }),
+      { numRuns: runs(100) },
     )
   })
 
@@ -116,6 +118,7 @@ test('ids are valid for OpenTelemetry, and equal for the same call', () => {
       expect(traceId).toMatch(/^[^\r\n]{1,400}$/)
       expect(mapped(record)).toEqual(mapped(record))
     }),
+    { numRuns: runs(100) },
   )
 })
 

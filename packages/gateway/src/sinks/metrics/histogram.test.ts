@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import { bucketOf, type Histogram, quantile } from './histogram.ts'
 
 /** What docs promise, and a hair for the rounding of floats. */
@@ -24,6 +25,7 @@ test('every quantile is within 4.8 % of the exact one', () => {
       const told = quantile(histogramOf(values), part) ?? Number.NaN
       expect(Math.abs(told - truth) / truth).toBeLessThanOrEqual(BOUND)
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -34,6 +36,7 @@ test('two histograms merged bucket by bucket equal that of all values', () => {
       for (const [bucket, count] of histogramOf(others)) sum.set(bucket, (sum.get(bucket) ?? 0) + count)
       expect(sum).toEqual(histogramOf([...some, ...others]))
     }),
+    { numRuns: runs(100) },
   )
 })
 
@@ -45,6 +48,7 @@ test('a longer duration is in no lower bucket, and there are no more than 291 of
       for (const bucket of [low, high])
         expect(bucket >= 0 && bucket <= 290 && Number.isInteger(bucket)).toBe(true)
     }),
+    { numRuns: runs(100) },
   )
 })
 

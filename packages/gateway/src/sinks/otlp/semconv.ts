@@ -1,19 +1,9 @@
 import type { Json } from '../../core/json.ts'
 import type { CallRecord } from '../../core/record.ts'
+import { OPERATIONS } from '../../operations/operations.ts'
 import type { Content, Report } from '../sink.ts'
 import { type Attributes, attributesOf, nanos, plainText, type Span } from './encode.ts'
 import { spanIdOf, traceIdOf } from './ids.ts'
-
-/**
- * Operation names. Source: OpenTelemetry semantic conventions 1.37, "GenAI spans", including embeddings and text
- * completion.
- */
-const OPERATIONS: Record<string, string> = {
-  chat: 'chat',
-  responses: 'chat',
-  completions: 'text_completion',
-  embeddings: 'embeddings',
-}
 
 const PARAMETERS: Record<string, string> = {
   temperature: 'gen_ai.request.temperature',
@@ -33,7 +23,7 @@ const MAX_CONTENT = 60_000
 
 /** Builds a call's span. Attributes outside the conventions start with `llm_gateway.`. */
 export function spanOf({ record, parameters, content }: Report): Span {
-  const operation = OPERATIONS[record.operation]
+  const operation = record.operation === 'other' ? undefined : OPERATIONS[record.operation].spanName
   const attributes: Attributes = {
     'gen_ai.operation.name': operation,
     'gen_ai.provider.name': operation && 'openai',

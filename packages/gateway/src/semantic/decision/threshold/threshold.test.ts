@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../../test/runs.ts'
 import { upperBound } from './bound.ts'
 import { addLabel, calibratedThreshold, emptyLabels, estimate } from './labels.ts'
 import { exploration, type Observation } from './vcache.ts'
@@ -62,6 +63,7 @@ test('for any labels, a calibrated threshold never serves similarities known to 
         if (threshold >= start && threshold < 0.999) expect(rate).toBeLessThanOrEqual(0.01)
       },
     ),
+    { numRuns: runs(100) },
   )
 })
 
@@ -105,6 +107,7 @@ test('for any observations, the result is a probability', () => {
       expect(fresh).toBeGreaterThanOrEqual(0)
       expect(fresh).toBeLessThanOrEqual(1)
     }),
+    { numRuns: runs(100) },
   )
 })
 

@@ -22,7 +22,7 @@ export type Head = {
  * Holds an answer whose status only `fetch` can handle: a redirect, 407 or 421. Serves as the dispatcher of a `fetch` of the
  * same request and gives it this answer, so that the request is not sent twice.
  */
-export class Held {
+export class ResponseHandoff {
   readonly #head: Head
   readonly #dispatcher: Dispatcher
   #handler: Handler | undefined
@@ -56,7 +56,7 @@ export class Held {
   }
 
   /** Passes on an event of the answer. Returns `false` if the connection must pause. */
-  tell(event: (handler: Handler) => unknown): boolean {
+  emit(event: (handler: Handler) => unknown): boolean {
     if (this.#handler === undefined || !this.#isOpen) {
       this.#events.push(event)
       return false

@@ -6,7 +6,7 @@ import { isGivenUp, willRetry } from '../core/retries.ts'
  * Serves a stale answer (stale-if-error) when upstream is down, including the fallback model, and the SDK will not
  * retry.
  */
-export function stale(): Stage {
+export function staleIfError(): Stage {
   return (next) =>
     async function stale(call) {
       const reply = await next(call)

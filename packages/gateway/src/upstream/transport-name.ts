@@ -8,7 +8,7 @@ import { globalFetch, isNodes } from './request.ts'
 const names = new WeakMap<object, string>()
 
 /** Returns the name of a `fetch`; empty for Node's own, and for its replacement (e.g. instrumentation) when first seen. */
-export function ownFetch(transport: typeof fetch): string {
+export function fetchName(transport: typeof fetch): string {
   const known = names.get(transport)
   if (known !== undefined) return known
   const isCommon = transport === globalFetch || transport === globalThis.fetch || isNodes(transport)
@@ -16,7 +16,7 @@ export function ownFetch(transport: typeof fetch): string {
 }
 
 /** Returns the name of the dispatcher in `fetchOptions` of a client or call; empty without one. */
-export function ownDispatcher(init: RequestInit): string {
+export function dispatcherName(init: RequestInit): string {
   const { dispatcher } = init as { dispatcher?: unknown }
   if (typeof dispatcher !== 'object' || dispatcher === null) return ''
   return names.get(dispatcher) ?? named(dispatcher, randomUUID())

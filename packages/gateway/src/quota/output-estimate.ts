@@ -7,7 +7,7 @@ const WEIGHT = 0.1
 const THOUSANDTHS = 1_000
 
 /** Estimates output tokens per agent and model: an exponential moving average of the counts that upstream reported. */
-export function createExpectation() {
+export function createOutputEstimate() {
   const means = new LRUCache<string, number>({ max: 1_000 })
   return {
     /** Returns the expected output tokens. */

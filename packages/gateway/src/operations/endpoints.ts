@@ -1,56 +1,63 @@
-import type { Operation } from './operation.ts'
+import type { Operation } from '../core/operation.ts'
+import { OPERATIONS } from './operations.ts'
 
 /** Matches a URL to a governed operation; `undefined`: it is not governed. `model`: set if the path names the model. */
 export type MatchEndpoint = (url: string) => { operation: Operation; model?: string } | undefined
 
-const OPERATIONS: Record<string, Operation> = {
-  '/chat/completions': 'chat',
-  '/responses': 'responses',
-  '/embeddings': 'embeddings',
-  '/completions': 'completions',
-}
+const ALL = Object.values(OPERATIONS)
+const BY_PATH: ReadonlyMap<string, Operation> = new Map(ALL.map(({ path, name }) => [path, name]))
+const GOVERNED_SUFFIX = new RegExp(`(?:${ALL.map(({ path }) => path).join('|')})(?:\\?.*)?$`)
 
 /** Returns the path below the client's base, query included; `undefined`: the URL is elsewhere. */
 export type RelativePath = (url: string) => string | undefined
 
 /** Matches URLs that begin with the client's base, which is read on each call because it may change. */
 export function pathBelowBase(baseURL: () => string): RelativePath {
-  return (url) => {
-    const [base = '', baseQuery] = baseURL().split('?', 2)
+  return memoised(baseURL, (url, baseURL) => {
+    const [base = '', baseQuery] = baseURL.split('?', 2)
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
     const rest = url.startsWith(prefix) ? url.slice(prefix.length) : undefined
     if (rest === undefined || !rest.startsWith('/')) return undefined
     return baseQuery === undefined || rest.includes('?') ? rest : `${rest}?${baseQuery}`
+  })
+}
+
+/** Keeps the last result: most calls of a client have one address. */
+function memoised<T>(baseURL: () => string, read: (url: string, baseURL: string) => T): (url: string) => T {
+  let last: { url: string; base: string; result: T } | undefined
+  return (url) => {
+    const base = baseURL()
+    if (last?.url !== url || last.base !== base) last = { url, base, result: read(url, base) }
+    return last.result
   }
 }
 
 /** Returns the part after the version, as OpenAI's SDKs write paths. */
 export const pathAfterVersion: RelativePath = (url) =>
-  /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ??
-  /\/(?:chat\/completions|responses|embeddings|completions)(?:\?.*)?$/.exec(url)?.[0]
+  /^[a-z]+:\/\/[^/]+(?:\/.*?)??\/v1(\/.*)$/i.exec(url)?.[1] ?? GOVERNED_SUFFIX.exec(url)?.[0]
 
-/** Matches the four governed paths below the client's base URL, which is read on each call. Ignores the query. */
+/** Matches the governed paths below the client's base URL, which is read on each call. Ignores the query. */
 export function matchBelowBase(baseURL: () => string): MatchEndpoint {
-  return (url) => {
-    const [base = ''] = baseURL().split('?', 1)
+  return memoised(baseURL, (url, baseURL) => {
+    const [base = ''] = baseURL.split('?', 1)
     const prefix = base.endsWith('/') ? base.slice(0, -1) : base
     if (!url.startsWith(prefix)) return undefined
     const [path = ''] = url.slice(prefix.length).split(/[?#]/, 1)
     return operationOf(path)
-  }
+  })
 }
 
 /** Matches the end of a path, for SDKs whose base is unknown. Azure names the model in the path. */
 export const matchBySuffix: MatchEndpoint = (url) => {
   const [address = ''] = url.split(/[?#]/, 1)
-  const path = Object.keys(OPERATIONS).find((path) => address.endsWith(path))
-  const match = path === undefined ? undefined : operationOf(path)
+  const operation = ALL.find(({ path }) => address.endsWith(path))?.name
   const deployment = /\/deployments\/([^/]+)\//.exec(address)?.[1]
-  return match && deployment !== undefined ? { ...match, model: decoded(deployment) } : match
+  if (operation === undefined) return undefined
+  return deployment === undefined ? { operation } : { operation, model: decoded(deployment) }
 }
 
 function operationOf(path: string): { operation: Operation } | undefined {
-  const operation = Object.hasOwn(OPERATIONS, path) ? OPERATIONS[path] : undefined
+  const operation = BY_PATH.get(path)
   return operation && { operation }
 }
 

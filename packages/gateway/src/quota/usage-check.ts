@@ -1,7 +1,8 @@
 import type { Call } from '../core/call.ts'
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
 import type { Ending } from '../core/recording.ts'
-import { audioIn } from './worst.ts'
+import { OPERATIONS } from '../operations/operations.ts'
+import { audioIn } from './worst-case.ts'
 
 /** Length of the longest token of OpenAI's vocabularies, in bytes. */
 const LONGEST_TOKEN = 128
@@ -12,8 +13,8 @@ const WORDS_PER_TOKEN = 4
  * Returns whether an answer contradicts its usage: it has more text than the counted tokens can hold, or the call used
  * audio and the usage does not list audio tokens, which cost more than text.
  */
-export function contradicts(ending: Ending, call: Call): boolean {
-  if (call.operation === 'embeddings' || ending.type !== 'complete') return false
+export function contradictsUsage(ending: Ending, call: Call): boolean {
+  if (OPERATIONS[call.operation].output === 'vectors' || ending.type !== 'complete') return false
   const answer = ending.answer()?.json
   if (answer === undefined) return false
   const written = call.body.echo === true ? [] : writtenIn(call, answer)
@@ -40,7 +41,8 @@ function isMore(written: string[], tokens: number): boolean {
 
 /** Returns the texts that the model has written, without parts from other sources such as tool results and citations. */
 function writtenIn({ operation }: Call, answer: JsonObject): string[] {
-  if (operation === 'responses') return list(answer.output).flatMap((item) => ofItem(object(item)))
+  if (OPERATIONS[operation].output === 'items')
+    return list(answer.output).flatMap((item) => ofItem(object(item)))
   const written: string[] = []
   const add = (piece: Json | undefined) => {
     if (typeof piece === 'string' && piece !== '') written.push(piece)

@@ -1,5 +1,6 @@
 import type { Call } from '../core/call.ts'
 import { isSet, type Json, type JsonObject, list, object, text } from '../core/json.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { feeOf } from '../pricing/fees.ts'
 import { searches } from '../pricing/meter.ts'
 import { isCallerTool } from '../tokens/images.ts'
@@ -9,12 +10,12 @@ import { isCallerTool } from '../tokens/images.ts'
  * result of each tool call is fed back to it. `calls`: number of tool calls, each of at most `feeUsd` dollars.
  * `maxToolCalls`: value to send as `max_tool_calls`; absent if the request's own value stays.
  */
-export type Hosted = { passes: number; calls: number; feeUsd: number; maxToolCalls?: number }
+export type HostedToolBounds = { passes: number; calls: number; feeUsd: number; maxToolCalls?: number }
 
 /** Reason why the cost of a call has no upper bound: the field that causes it, and how to bound it. */
-export type Unbounded = { param: string; why: string; fix: string }
+export type UnboundedCost = { param: string; why: string; fix: string }
 
-const NONE: Hosted = { passes: 1, calls: 0, feeUsd: 0 }
+const NONE: HostedToolBounds = { passes: 1, calls: 0, feeUsd: 0 }
 /** Value of `max_tool_calls` if neither the call nor the policy sets it: no other field bounds such a call. */
 const USUAL_MOST = 4
 /** Types of tools that the caller runs; upstream only gets their descriptions. */
@@ -27,14 +28,15 @@ const RUN_BY_CALLER = new Set([
 ])
 
 /** Returns the upper bounds of the tools that upstream runs for a call, or the reason why there are none. */
-export function hostedIn(call: Call): Hosted | Unbounded {
+export function hostedToolBounds(call: Call): HostedToolBounds | UnboundedCost {
   const { operation, body, policy } = call
-  if (operation === 'embeddings' || operation === 'completions') return NONE
+  const { hostedTools: kind } = OPERATIONS[operation]
+  if (kind === 'none') return NONE
   const { fees, maxToolCalls: most } = policy.policy.hostedTools ?? {}
-  const tools = hostedTools(body)
+  const tools = hostedToolsIn(body)
   if (searches(call) && tools.length === 0)
     return { passes: 1, calls: 1, feeUsd: feeOf({ type: 'chat_search' }, fees) ?? 0 }
-  const stored = operation === 'responses' && isSet(body.prompt)
+  const stored = kind === 'counted' && isSet(body.prompt)
   if ((tools.length === 0 && !stored) || body.tool_choice === 'none') return NONE
 
   const prices = tools.map((tool) => feeOf(tool, fees))
@@ -47,7 +49,7 @@ export function hostedIn(call: Call): Hosted | Unbounded {
       fix: `Give its price for one call in the policy, hostedTools.fees[${type}]`,
     }
   }
-  if (operation === 'chat')
+  if (kind === 'uncounted')
     return {
       param: 'tools',
       why: 'nothing limits how often upstream runs tools for a chat completion',
@@ -74,7 +76,7 @@ const bound = (value: Json | undefined): number | undefined =>
   Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined
 
 /** Returns the tools that upstream runs, including those that input items add. */
-export function hostedTools({ tools, input }: JsonObject): JsonObject[] {
+export function hostedToolsIn({ tools, input }: JsonObject): JsonObject[] {
   const added = list(input).flatMap((item) => list(object(item).tools))
   const all = added.length === 0 ? list(tools) : [...list(tools), ...added]
   return all.filter((tool) => !isCallerTool(tool) && !isRunByCaller(object(tool))).map(object)

@@ -1,14 +1,15 @@
 import type { Call } from '../core/call.ts'
 import { isObject, isSet, list, object, text } from '../core/json.ts'
 import { type NanoUsd, nanoUsd } from '../core/money.ts'
+import { OPERATIONS } from '../operations/operations.ts'
 import { inputSize } from '../tokens/count.ts'
 import { audioTokens } from '../tokens/input.ts'
 import { maxOutputTokens } from '../tokens/max-output.ts'
-import { type Hosted, hostedIn, type Unbounded } from './hosted.ts'
+import { type HostedToolBounds, hostedToolBounds, type UnboundedCost } from './hosted-tools.ts'
 import type { Tiers } from './tiers.ts'
 
 /** Upper bounds of a call. `cost`: billionths of a dollar; `undefined` if a price that may be billed is unknown. */
-export type Worst = {
+export type WorstCase = {
   inputTokens: number
   /** Estimate of the input tokens, without counting them. */
   likelyInput: number
@@ -17,18 +18,18 @@ export type Worst = {
   /** Value to send as `max_tool_calls`, so that the bound holds. Absent if the request's own value stays. */
   maxToolCalls?: number
   /** Set if the cost has no upper bound. */
-  unbounded?: Unbounded
+  unbounded?: UnboundedCost
 }
 
 /**
  * Returns the worst case of a call: every token that it may use, at the dearest rate and tier at which it may be billed, and
  * every tool call that upstream may run. Only bounds are used, no estimates.
  */
-export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
+export function worstCaseOf(call: Call, { asked, assumed }: Tiers): WorstCase {
   const { operation, body, model, outbound } = call
   const { prices, policy } = call.policy
   const { worstUsd } = policy.hostedTools ?? {}
-  const hosted = hostedIn(call)
+  const hosted = hostedToolBounds(call)
   const unbounded = 'why' in hosted ? hosted : undefined
   const { passes: read, calls, feeUsd, maxToolCalls } = 'why' in hosted ? UNBOUNDED : hosted
   const window = prices.window(model)
@@ -38,7 +39,7 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   const searched = model.includes('-search-') ? window : 0
   const inputTokens = size.bound + searched + (passes - 1) * window
   const outputTokens = maxOutputTokens(call, passes)
-  const worst: Worst = { inputTokens, likelyInput: size.estimate, outputTokens, cost: undefined }
+  const worst: WorstCase = { inputTokens, likelyInput: size.estimate, outputTokens, cost: undefined }
   if (maxToolCalls !== undefined) worst.maxToolCalls = maxToolCalls
   if (calls > 0 && worstUsd !== undefined) {
     worst.cost = nanoUsd(worstUsd)
@@ -58,7 +59,7 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   }
   const cost = prices.worst(model, tokens, asked, assumed)
   const fees = calls === 0 ? 0 : nanoUsd(calls * feeUsd)
-  const raised = uplift(outbound.url, model)
+  const raised = regionalFactor(outbound.url, model)
   const all = (cost: NanoUsd | undefined) =>
     cost === undefined ? undefined : ((Math.ceil(cost * raised) + fees) as NanoUsd)
   const isAll = fees === 0 && raised === 1
@@ -66,14 +67,14 @@ export function worstOf(call: Call, { asked, assumed }: Tiers): Worst {
   return worst
 }
 
-const UNBOUNDED: Hosted = { passes: 1, calls: 1, feeUsd: 0 }
+const UNBOUNDED: HostedToolBounds = { passes: 1, calls: 1, feeUsd: 0 }
 
 /** Returns the most input tokens that may be audio, and whether the output may be audio. */
 export function audioIn(
   { operation, body, model }: Call,
   window: number,
 ): { input: number; output: boolean } {
-  if (operation === 'embeddings' || operation === 'completions') return { input: 0, output: false }
+  if (OPERATIONS[operation].input.kind !== 'turns') return { input: 0, output: false }
   let input = 0
   for (const item of [...list(body.messages), ...list(body.input)]) {
     const { audio, content } = object(item)
@@ -93,7 +94,7 @@ export function audioIn(
  * Returns the factor by which a regional host raises the price of newer models. Source: OpenAI, "Pricing", regional processing:
  * 10 % more for gpt-5.4 and later.
  */
-export function uplift(url: string, model: string): number {
+export function regionalFactor(url: string, model: string): number {
   return UPLIFTED.test(model) && REGIONAL.test(url) ? 1.1 : 1
 }
 

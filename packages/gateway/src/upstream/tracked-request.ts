@@ -17,20 +17,20 @@ const AT_ONCE_MS = 2_000
 /** Error codes of a connection that the other end has closed. */
 const CLOSED: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
-/** Trips by the body object of their request, which is unique. */
-const ofBody = new WeakMap<object, Trip>()
-/** Current trip while a program's own transport runs. */
-const trips = new AsyncLocalStorage<Trip>()
+/** Requests by the body object of their request, which is unique. */
+const ofBody = new WeakMap<object, TrackedRequest>()
+/** Current request while a program's own transport runs. */
+const running = new AsyncLocalStorage<TrackedRequest>()
 /**
  * Transports that were seen to send requests through undici. Only these run inside `trips`: once an AsyncLocalStorage is
  * in use, Node 22 makes every promise of the program slower.
  */
-const makers = new WeakSet<object>()
+const undiciTransports = new WeakSet<object>()
 /** Running transports that were not seen to use undici yet. */
-const unknown = new Set<object>()
-const ofRequest = new WeakMap<object, Trip>()
+const unknownTransports = new Set<object>()
+const ofRequest = new WeakMap<object, TrackedRequest>()
 /** Number of requests that each connection has carried. */
-const carried = new WeakMap<Socket, number>()
+const requestsCarried = new WeakMap<Socket, number>()
 let listens = false
 
 const CONNECTIONS = 'connections'
@@ -39,13 +39,13 @@ const CONNECTIONS = 'connections'
  * Tracks one request and the connection that carried it. A reused connection may already be closed at the other end when a
  * request is written to it; upstream then never sees the request.
  */
-export class Trip {
+export class TrackedRequest {
   #socket: Sent['socket'] | undefined
   #isReused = false
   #readBefore = 0
-  #leftAt = 0
+  #writtenAt = 0
 
-  /** @param say logs faults of the tracking, for all trips. A request that was not tracked counts as seen by upstream. */
+  /** @param say logs faults of the tracking, for all requests. A request that was not tracked counts as seen by upstream. */
   constructor(say: Log) {
     if (!listens) listen(say)
   }
@@ -58,23 +58,23 @@ export class Trip {
   }
 
   /** Runs a transport. The first request of an unknown transport is not tracked and counts as seen by upstream. */
-  async by<T>(transport: object, send: () => Promise<T>): Promise<T> {
-    if (makers.has(transport)) return await trips.run(this, send)
-    unknown.add(transport)
+  async sendBy<T>(transport: object, send: () => Promise<T>): Promise<T> {
+    if (undiciTransports.has(transport)) return await running.run(this, send)
+    unknownTransports.add(transport)
     try {
       return await send()
     } finally {
-      unknown.delete(transport)
+      unknownTransports.delete(transport)
     }
   }
 
   /** Notes the connection on which the request was written. */
-  left({ socket }: Sent, isReused: boolean): void {
+  written({ socket }: Sent, isReused: boolean): void {
     this.#socket = socket
     // With TLS, a new connection has read bytes, too: the handshake.
     this.#isReused = isReused || (socket.encrypted !== true && socket.bytesRead > 0)
     this.#readBefore = socket.bytesRead
-    this.#leftAt = performance.now()
+    this.#writtenAt = performance.now()
   }
 
   /** Returns whether upstream cannot have seen the request: a reused connection broke at once, without any answer. */
@@ -83,7 +83,7 @@ export class Trip {
     if (socket === undefined || !this.#isReused || !isClosed(error)) return false
     // TLS records may arrive that are not part of an answer.
     const isSilent = socket.encrypted === true || socket.bytesRead === this.#readBefore
-    return isSilent && performance.now() - this.#leftAt < AT_ONCE_MS
+    return isSilent && performance.now() - this.#writtenAt < AT_ONCE_MS
   }
 }
 
@@ -96,21 +96,21 @@ function listen(say: Log): void {
   listens = true
   const fault = (error: unknown, where: string) =>
     say('GW_FAULT', `a fault of the gateway (${where}): ${errorText(error)}`)
-  subscribe('undici:request:create', ignoreRejection(noteTrip, fault, CONNECTIONS))
+  subscribe('undici:request:create', ignoreRejection(noteRequest, fault, CONNECTIONS))
   subscribe('undici:client:sendHeaders', ignoreRejection(noteConnection, fault, CONNECTIONS))
 }
 
-function noteTrip(message: unknown): void {
+function noteRequest(message: unknown): void {
   const { request } = message as { request: { body?: unknown } }
   const { body } = request
-  const trip = (typeof body === 'object' && body !== null && ofBody.get(body)) || trips.getStore()
-  if (trip !== undefined) return void ofRequest.set(request, trip)
-  for (const transport of unknown) makers.add(transport)
+  const tracked = (typeof body === 'object' && body !== null && ofBody.get(body)) || running.getStore()
+  if (tracked !== undefined) return void ofRequest.set(request, tracked)
+  for (const transport of unknownTransports) undiciTransports.add(transport)
 }
 
 function noteConnection(message: unknown): void {
   const sent = message as Sent
-  const before = carried.get(sent.socket) ?? 0
-  carried.set(sent.socket, before + 1)
-  ofRequest.get(sent.request)?.left(sent, before > 0)
+  const before = requestsCarried.get(sent.socket) ?? 0
+  requestsCarried.set(sent.socket, before + 1)
+  ofRequest.get(sent.request)?.written(sent, before > 0)
 }

@@ -6,7 +6,7 @@ import type { CleanRequest } from './clean-request.ts'
  * Returns whether a request may be sent unchanged after a fault, when its caller is unknown: only if the policy in force
  * restricts no caller, and never with a key that belongs to another origin.
  */
-export function maySendUnexamined(
+export function mayFailOpen(
   { policy }: { policy: () => CompiledPolicy },
   { url, headers, gatewayHeaders }: CleanRequest,
 ): boolean {

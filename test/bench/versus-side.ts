@@ -1,0 +1,110 @@
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { createGatewayClient } from '@hotdash/llm-gateway'
+import type { OpenAI } from 'openai'
+import { completion, inMemory } from './completion.ts'
+import { CHUNKS } from './upstream-size.ts'
+
+/**
+ * One side of a comparison, in a process of its own: the bare client, or the gateway of a built checkout. Measures one
+ * batch of calls per message.
+ */
+export type Batch = { what: What; calls: number }
+/** Median of the batch, and processor time of its calls, in microseconds per call. */
+export type Measured = { median: number; cpu: number }
+export type What = 'hit' | 'miss' | 'first token' | 'stream' | 'redis'
+
+const [checkout = '.', side = 'bare', kind = 'hit', upstream = '1', redis = ''] = process.argv.slice(2)
+const load = async (path: string): Promise<Record<string, unknown>> => await import(pathToFileURL(path).href)
+const bare = createRequire(resolve(checkout, 'packages/gateway/package.json')).resolve('openai')
+const { default: Client } = (await load(bare.replace(/\.js$/, '.mjs'))) as { default: typeof OpenAI }
+const create =
+  side === 'bare'
+    ? undefined
+    : ((await load(resolve(checkout, 'packages/gateway/dist/index.js')))
+        .createGatewayClient as typeof createGatewayClient)
+
+function clientFor(fetch: typeof globalThis.fetch | undefined, gateway: object): OpenAI {
+  const options = {
+    baseURL: `http://127.0.0.1:${upstream}/v1`,
+    apiKey: 'bench',
+    maxRetries: 0,
+    ...(fetch && { fetch }),
+  }
+  return create === undefined
+    ? new Client(options)
+    : create({ ...options, gateway: { agent: 'support', quota: false, ...gateway } })
+}
+
+/** The gateway asks Redis each time: its memory serves nothing. */
+const ofRedis = {
+  redis,
+  agent: 'bench',
+  policy: { version: 1, teams: { bench: { agents: ['bench'] } } },
+  deadlines: { redisMs: 5_000 },
+  cache: { exact: { localSeconds: 0 } },
+}
+/** One per process, as programs have: V8 optimises code for the only gateway that there is. */
+const client =
+  kind === 'redis'
+    ? clientFor(inMemory(completion('y'.repeat(7_900))), ofRedis)
+    : kind === 'hit' || kind === 'miss'
+      ? clientFor(inMemory(completion('x'.repeat(400))), {})
+      : clientFor(undefined, {})
+
+const prompt = 'The customer asks about order 1234. '.repeat(28)
+let asked = 0
+function question(fresh: boolean) {
+  asked += 1
+  const content = fresh ? prompt + String(asked) : prompt
+  return { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content }] }
+}
+
+/** Returns microseconds: of the whole call, or to the first chunk, or per chunk. */
+const timed = async (call: () => Promise<unknown>) => {
+  const start = performance.now()
+  await call()
+  return (performance.now() - start) * 1_000
+}
+
+async function stream(): Promise<{ first: number; each: number }> {
+  const start = performance.now()
+  let first = 0
+  for await (const _ of await client.chat.completions.create({ ...question(true), stream: true }))
+    first ||= performance.now() - start
+  return { first: first * 1_000, each: ((performance.now() - start - first) * 1_000) / CHUNKS }
+}
+
+const measures: Record<What, () => Promise<number>> = {
+  hit: () => timed(() => client.chat.completions.create(question(false))),
+  miss: () => timed(() => client.chat.completions.create(question(true))),
+  'first token': async () => (await stream()).first,
+  stream: async () => (await stream()).each,
+  redis: () => timed(() => client.chat.completions.create(question(false))),
+}
+
+async function measured({ what, calls }: Batch): Promise<Measured> {
+  const times: number[] = []
+  const before = process.cpuUsage()
+  for (let call = 0; call < calls; call += 1) {
+    times.push(await measures[what]())
+    // A lone call: what the gateway does after it is not the next one's.
+    if (what !== 'hit') await new Promise((resolve) => setImmediate(resolve))
+  }
+  const { user, system } = process.cpuUsage(before)
+  times.sort((a, b) => a - b)
+  return { median: times[times.length >> 1] ?? Number.NaN, cpu: (user + system) / calls }
+}
+
+process.on('message', (batch: Batch) => {
+  measured(batch).then(
+    (result) => process.send?.(result),
+    (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
+})
+process.on('disconnect', () => process.exit(0))
+process.send?.('ready')

@@ -1,0 +1,128 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { parseArgs } from 'node:util'
+import { redisBinary, startRedis } from '../redis/server.ts'
+import { quantile } from './measure.ts'
+import type { Batch, Measured, What } from './versus-side.ts'
+
+const { values } = parseArgs({
+  options: {
+    with: { type: 'string' },
+    rounds: { type: 'string', default: '300' },
+    calls: { type: 'string', default: '40' },
+    'warm-up': { type: 'string', default: '6000' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+if (values.help) {
+  console.log(`Measures this checkout against the bare OpenAI client and, if given, against another checkout, in one run.
+Each side is a process of its own; they take turns in short batches, so that a disturbance affects all of them.
+
+  npm run bench:versus -- [--with DIR] [--rounds 300] [--calls 40] [--warm-up 6000]
+
+  --with    another checkout, built: git worktree add DIR 16e02bd && cd DIR && npm ci && npm run build
+
+Figures are those of the batch that a tenth of all batches stay below: on a busy machine, the undisturbed ones.`)
+  process.exit(0)
+}
+const [rounds, calls, warmUp] = [values.rounds, values.calls, values['warm-up']].map(Number) as [
+  number,
+  number,
+  number,
+]
+
+const here = new URL('../..', import.meta.url).pathname
+const redis = redisBinary() === undefined ? undefined : await startRedis()
+const checkouts: [name: string, checkout: string, side: string][] = [
+  ['bare', here, 'bare'],
+  ...(values.with === undefined ? [] : ([['before', values.with, 'gateway']] as [string, string, string][])),
+  ['now', here, 'gateway'],
+]
+/** Answers streams; whole answers need no network. */
+const upstream = fork(new URL('./upstream.ts', import.meta.url))
+const [port] = (await once(upstream, 'message')) as [number]
+
+type Side = { name: string; process: ChildProcess }
+
+async function startSides(what: What): Promise<Side[]> {
+  const sides: Side[] = []
+  for (const [name, checkout, side] of checkouts) {
+    const args = [checkout, side, what, String(port), redis?.url ?? '']
+    const process = fork(new URL('./versus-side.ts', import.meta.url), args)
+    await once(process, 'message')
+    sides.push({ name, process })
+  }
+  return sides
+}
+
+async function ask(process: ChildProcess, batch: Batch): Promise<Measured> {
+  process.send(batch)
+  const [answer] = (await once(process, 'message')) as [Measured]
+  return answer
+}
+
+/** Calls per batch, and per warm-up, are fewer where one takes longer. */
+const MEASURED: [what: What, label: string, share: number][] = [
+  ['hit', 'hit in memory', 1],
+  ['miss', 'lone miss', 1],
+  ['first token', 'stream, first token', 1 / 8],
+  ['stream', 'stream, per chunk', 1 / 8],
+  ...(redis === undefined ? [] : ([['redis', 'hit in Redis, 8 KB', 1]] as [What, string, number][])),
+]
+
+console.log(
+  `µs, ${rounds} rounds of ${calls} in turns, each side in a process of its own; Node ${process.version}`,
+)
+for (const [what, label, share] of MEASURED) {
+  const sides = await startSides(what)
+  for (const { process } of sides) await ask(process, { what, calls: Math.ceil(warmUp * share) })
+  const results = new Map<string, Measured[]>(sides.map(({ name }) => [name, []]))
+  for (let round = 0; round < rounds * Math.max(share, 1 / 3); round += 1)
+    for (let turn = 0; turn < sides.length; turn += 1) {
+      // Who goes first takes turns, too.
+      const side = sides[(turn + round) % sides.length]
+      if (side === undefined) continue
+      results.get(side.name)?.push(await ask(side.process, { what, calls: Math.ceil(calls * share) }))
+    }
+  console.log(`\n${label}`)
+  const best = (name: string, of: keyof Measured) => {
+    const figures = (results.get(name) ?? []).map((measured) => measured[of])
+    return [quantile(figures, 0.1), quantile(figures, 0.5)] as const
+  }
+  for (const { name } of sides) {
+    const [wall, middle] = best(name, 'median')
+    const [cpu] = best(name, 'cpu')
+    const against = sides
+      .filter((other) => other.name !== name && other.name !== 'now')
+      .map(({ name: other }) => {
+        const [theirs] = best(other, 'median')
+        return `${(wall - theirs).toFixed(1).padStart(7)} (${(wall / theirs).toFixed(3)} x) vs ${other}`
+      })
+    console.log(
+      `  ${name.padEnd(8)}${wall.toFixed(1).padStart(8)}  median ${middle.toFixed(1).padStart(7)}  CPU ${cpu.toFixed(1).padStart(7)}  ${against.join('  ')}`.trimEnd(),
+    )
+  }
+  for (const { process } of sides) process.disconnect()
+}
+
+console.log('\nimport, in fresh processes')
+const imports = new Map<string, number[]>()
+for (let round = 0; round < 15; round += 1)
+  for (const [name, checkout, side] of checkouts) {
+    const what = side === 'bare' ? 'openai' : `${checkout}/packages/gateway/dist/index.js`
+    imports.set(name, [...(imports.get(name) ?? []), importing(what)])
+  }
+const floor = quantile(imports.get('bare') ?? [], 0.1)
+for (const [name, taken] of imports)
+  console.log(
+    `  ${name.padEnd(8)}${quantile(taken, 0.1).toFixed(1).padStart(8)} ms CPU  ${(quantile(taken, 0.1) / floor).toFixed(3)} x`,
+  )
+
+upstream.disconnect()
+await redis?.close()
+
+/** Milliseconds of processor time that one import takes in a fresh process: wall time says more about its neighbours. */
+function importing(what: string): number {
+  const script = `const before = process.cpuUsage(); await import(${JSON.stringify(what)}); const { user, system } = process.cpuUsage(before); console.log((user + system) / 1_000)`
+  return Number(execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: here }))
+}
