@@ -70,6 +70,7 @@ export function advance(
   return {
     ...rest,
     value: finding.value,
+    text: finding.text,
     isActive: false,
     clearSince: since,
     ...(now - since >= recoverMs && { resolvedAt: now }),

@@ -191,3 +191,12 @@ test('in quiet hours a warning waits for their end, and a critical alert does no
   expect(run('warning')).toEqual(['firing@2'])
   expect(run('critical')).toEqual(['firing@0'])
 })
+
+test('the recovery gives the figures of the moment in which it is over', () => {
+  const settings = options()
+  const findings = (isActive: boolean, text: string) => ({ 'error-rate': [{ ...finding(isActive), text }] })
+  const { state } = step(EMPTY_STATE, findings(true, '9 of 100 calls failed'), 0, settings)
+  const { notices } = step(state, findings(false, '1 of 100 calls failed'), TICK_MS, settings)
+  const [member] = Object.values(notices[0]?.incident.members ?? {})
+  expect(member).toMatchObject({ text: '1 of 100 calls failed', value: 1, worst: 9 })
+})

@@ -96,7 +96,7 @@ To stop reminders and the escalation: llm-gateway silence ack error-rate-x1
     const { subject, text } = mailOf(notice('resolved', { one: over }))
     expect(subject).toBe('Over: [critical] Error rate (error-rate-x1)')
     expect(text).toContain(
-      'Lasted: 12:50 (Europe/Berlin) to 13:00 (Europe/Berlin), 10 min\nNow: 0.4 %\nThreshold: 5 %\nWorst: 20 %',
+      'Lasted: 12:50 to 13:00 (Europe/Berlin), 10 min\nNow: 0.4 %\nThreshold: 5 %\nWorst: 20 %',
     )
     expect(text).toContain('Nothing needs to be done.')
     expect(text).not.toContain('silence ack')

@@ -15,6 +15,7 @@ export type MailText = {
   facts: [string, string][]
   /** What to do. */
   advice: string
+  /** Section of the runbook. Absent in a recovery, and without `runbookUrl`. */
   runbook: string | undefined
   hasChart: boolean
 }
@@ -31,11 +32,11 @@ export function mailText(
   const shown = kind === 'resolved' ? alerts : firing
   const title = conditionOf(incident.alert)?.title ?? incident.alert
   const since = Math.min(...alerts.map(({ activeSince }) => activeSince))
-  const time = (at: number) => `${formatTime(at, timezone, now)} (${timezone})`
+  const time = (at: number) => formatTime(at, timezone, now)
   const started: [string, string] =
     kind === 'resolved'
-      ? ['Lasted', `${time(since)} to ${time(at)}, ${formatDuration(at - since)}`]
-      : ['Since', `${time(since)}, for ${formatDuration(at - since)}`]
+      ? ['Lasted', `${time(since)} to ${time(at)} (${timezone}), ${formatDuration(at - since)}`]
+      : ['Since', `${time(since)} (${timezone}), for ${formatDuration(at - since)}`]
   const [first] = shown
   const facts = [started, ...(first !== undefined && shown.length === 1 ? figures(first, kind) : [])]
   return {
@@ -48,7 +49,7 @@ export function mailText(
       kind === 'resolved'
         ? 'Nothing needs to be done. This message ends the conversation.'
         : `To stop reminders and the escalation: llm-gateway silence ack ${incident.id}`,
-    runbook: runbookUrl === undefined ? undefined : `${runbookUrl}#${incident.alert}`,
+    runbook: runbookUrl === undefined || kind === 'resolved' ? undefined : `${runbookUrl}#${incident.alert}`,
     hasChart,
   }
 }
