@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { afterEach } from 'vitest'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { ask, setup } from '../support.ts'
@@ -66,5 +65,3 @@ export async function forgetMetrics(redis: RedisServer): Promise<void> {
   const keys = await redis.admin.keys('gw:{metrics}:*')
   if (keys.length > 0) await redis.admin.del(...keys)
 }
-
-export const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
