@@ -185,6 +185,25 @@ describe('llm-gateway monitor', () => {
     expect(invalid.child.exitCode).toBe(2)
   })
 
+  test('refuses a policy file with a mistake at the start', async () => {
+    const { monitors } = await startWorld()
+    const monitor = monitors.start('one', [], { LLM_GATEWAY_POLICY: '/nowhere/policy.json' })
+    await monitor.end('SIGCONT')
+    expect(monitor.child.exitCode).toBe(2)
+    expect(monitor.log()).toContain('/nowhere/policy.json')
+  })
+
+  test('sends neither password nor mail to a server on another machine that has no TLS', async () => {
+    const { redis, smtp, monitors } = await startWorld()
+    // Also this machine, but not by a name that says so.
+    const elsewhere = smtp.url.replace('127.0.0.1', '127.0.0.2')
+    const monitor = monitors.start('one', [], { LLM_GATEWAY_SMTP_URL: elsewhere })
+    await writeMinute(redis, ...FAILING)
+    await until(() => monitor.log().includes('not delivered yet'), 'a failed attempt', 20_000)
+    expect(monitor.log()).toMatch(/STARTTLS|ETLS/)
+    expect(smtp.mails).toEqual([])
+  })
+
   test('ends by SIGTERM, and is missed by no other monitor then', async () => {
     const { redis, monitors } = await startWorld()
     const monitor = monitors.start('one')

@@ -64,3 +64,17 @@ test('mails that could not be sent while Redis was away are sent after it is bac
   await until(() => smtp.mails.length >= 2, 'the mail and its recovery', 30_000)
   expect(kinds(smtp.mails).toSorted()).toEqual(['redis-down firing', 'redis-down resolved'])
 })
+
+test('Redis is emptied in the middle of an incident: it is told once, and its recovery once', {
+  timeout: 60_000,
+}, async () => {
+  const { redis, smtp, monitors } = await startWorld()
+  for (const name of ['one', 'two']) monitors.start(name)
+  await writeMinute(redis, 'prod_customer/support', 'calls=20 errors=10')
+  await until(() => smtp.mails.length === 1, 'a mail', 20_000)
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  await redis.admin.flushall()
+  await until(() => smtp.mails.length === 2, 'a recovery', 20_000)
+  expect(kinds(smtp.mails)).toEqual(['error-rate firing', 'error-rate resolved'])
+  expect(smtp.mails[1]?.inReplyTo).toBe(smtp.mails[0]?.messageId)
+})

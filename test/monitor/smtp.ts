@@ -51,7 +51,7 @@ export async function startSmtp(slowMs = 300): Promise<TestSmtp> {
     },
   })
   server.on('error', () => undefined)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', () => resolve()))
   const { port } = server.server.address() as AddressInfo
   return {
     url: `smtp://monitor:p%40ss@127.0.0.1:${port}`,

@@ -58,6 +58,8 @@ export async function run(argv: string[]): Promise<number> {
     },
   })
   const config = values.config === undefined ? parseConfig({}, 'the default') : loadConfig(values.config)
+  // A policy file with a mistake is told now, and not taken for an outage later.
+  policyInForce(undefined)
   if (values.simulate !== undefined) return await runSimulation(values.simulate, config, values.json)
   const log = (text: string) => void printNote(`${new Date().toISOString()} ${text}`)
   const monitor = await createMonitor({

@@ -82,8 +82,8 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     ])
     rules = { silences: current, acknowledged: new Set(acknowledgements.keys()) }
     if (!leads) {
-      if (outage === undefined) stored = found
-      else if (found.revision !== stored.revision) await leaveOutage(found, clock.now)
+      if (outage === undefined && found.revision > 0) stored = found
+      else if (outage !== undefined && found.revision !== stored.revision) await leaveOutage(found, clock.now)
       return { role: 'standby', measured: undefined, findings: {}, stored }
     }
     const measured = await measurer.measure(clock)
@@ -106,9 +106,10 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     return { now: redisNow, skewMs }
   }
 
-  /** Returns the state to go on from: this monitor's own where Redis was away and no other monitor has written since. */
+  /** Returns the state to go on from: this monitor's own where Redis has none, or was away and no other has written since. */
   async function adopt(found: StoredState, at: number): Promise<StoredState> {
-    if (outage === undefined) return found
+    // An emptied Redis has forgotten the open incidents; their conversations go on.
+    if (outage === undefined) return found.revision === 0 ? { ...stored, revision: 0 } : found
     if (found.revision !== stored.revision && found.revision !== 0) {
       await leaveOutage(found, at)
       return found

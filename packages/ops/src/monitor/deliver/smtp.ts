@@ -5,21 +5,25 @@ import type { MonitorConfig } from '../config.ts'
 import { CHART_CID } from '../mail/html.ts'
 import type { Channel, Outcome } from './channel.ts'
 
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])$/
+
 type MailConfig = NonNullable<MonitorConfig['mail']>
 
 /**
- * Creates the channel that sends mail over SMTP: with TLS where the server offers it, or from the start with `smtps:`.
- * Connections are pooled. A server that is silent ends the attempt after `timeoutSeconds`.
+ * Creates the channel that sends mail over SMTP: with TLS from the start with `smtps:`, else by STARTTLS. A server on another
+ * machine that offers neither gets no password and no mail. Connections are pooled. A server that is silent ends the attempt after `timeoutSeconds`.
  *
  * @param url e.g. `smtps://user:password@smtp.example.com`
  */
 export function createMailChannel(url: string, config: MailConfig): Channel {
-  if (!/^smtps?:\/\//.test(url)) throw new UsageError('LLM_GATEWAY_SMTP_URL must be smtp:// or smtps://.')
+  if (!/^smtps?:\/\//.test(url) || URL.parse(url) === null)
+    throw new UsageError('LLM_GATEWAY_SMTP_URL must be smtp:// or smtps://.')
   const timeoutMs = config.timeoutSeconds * 1_000
   const timeouts = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs }
   const transport = createTransport({
     url,
     pool: true,
+    requireTLS: !LOOPBACK.test(new URL(url).hostname),
     maxConnections: 2,
     ...timeouts,
     disableFileAccess: true,
