@@ -28,7 +28,8 @@ const STRESS = [
 ]
 /** Commands, packages and documents: real programs. */
 const CLI = [
-  'test/monitor/**/*.test.ts',
+  'test/{infra,monitor,ops}/**/*.test.ts',
+  'test/dist.test.ts',
   'test/serve/**/*.test.ts',
   'test/live/{command,serve}.test.ts',
   'test/{api,docs,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',

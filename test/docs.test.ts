@@ -24,12 +24,14 @@ function codeIn(page: string): string[] {
 
 type Mention = { page: string; words: string[] }
 
-/** `llm-gateway …` in code, by words, up to a comment, a pipe or a quotation mark. */
+/** `llm-gateway …` in code, by words, up to a comment, a pipe, a quotation mark, or the command that it runs itself. */
 const mentions: Mention[] = pages.flatMap((page) =>
-  codeIn(read(page)).flatMap((line) => {
-    const call = /(?:^|[\s;])llm-gateway (?=[a-z-])([^#|"`']*)/.exec(line)?.[1]
-    return call === undefined ? [] : [{ page, words: call.trim().split(/\s+/) }]
-  }),
+  codeIn(read(page)).flatMap((line) =>
+    [...line.matchAll(/(?:^|[\s;])llm-gateway (?=[a-z-])((?:(?! -- )[^#|"`'])*)/g)].map(([, call = '']) => ({
+      page,
+      words: call.trim().split(/\s+/),
+    })),
+  ),
 )
 
 function help(command: string): string | undefined {
@@ -38,7 +40,7 @@ function help(command: string): string | undefined {
 }
 
 // Commands whose first word is a subcommand.
-const WITH_SUBCOMMANDS = ['policy', 'silence', 'switch', 'keys']
+const WITH_SUBCOMMANDS = ['policy', 'switch', 'silence', 'keys', 'secrets']
 
 describe('every command on the pages', () => {
   const commands = [...new Set(mentions.map(({ words }) => words[0] ?? ''))]
@@ -69,7 +71,9 @@ const sources = ['packages', 'test', 'examples']
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
   )
   .filter(
-    (name) => /\.(ts|py|sh|sql|toml|yml|yaml)$/.test(name) && !/node_modules|\bdist\b|docs\.test/.test(name),
+    (name) =>
+      /\.(ts|py|sh|sql|toml|yml|yaml)$|\/secrets\.json$/.test(name) &&
+      !/node_modules|\bdist\b|docs\.test/.test(name),
   )
   .map(read)
   .join('\n')
@@ -86,13 +90,20 @@ test('every environment variable on the pages is read somewhere', () => {
 })
 
 test('every script on the pages is in package.json', () => {
-  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const scriptsOf = (file: string) => (JSON.parse(read(file)) as { scripts: Record<string, string> }).scripts
   const asked = pages.flatMap((page) =>
     codeIn(read(page)).flatMap((line) =>
-      [...line.matchAll(/npm run ([a-z:]+)/g)].map(([, name = '']) => name),
+      [...line.matchAll(/npm run ([a-z:]+)(?: -w (\S+))?/g)].map(([, name = '', folder]) => ({
+        name,
+        folder,
+      })),
     ),
   )
-  expect([...new Set(asked)].filter((name) => !(name in scripts))).toEqual([])
+  const unknown = asked.filter(
+    ({ name, folder }) =>
+      !(name in scriptsOf(folder === undefined ? 'package.json' : `${folder}/package.json`)),
+  )
+  expect(unknown).toEqual([])
 })
 
 /** Returns GitHub's anchor of a heading. */

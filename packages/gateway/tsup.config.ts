@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { defineConfig, type Options } from 'tsup'
+import { writeLicences } from '../../build/licences.ts'
+import { sharedVocabulary, writeVocabulary } from '../../build/tokeniser.ts'
 
 const entries = { index: 'src/index.ts', policy: 'src/policy/index.ts', custody: 'src/custody/index.ts' }
+
+/** Loaded in place of the package where it cannot work. */
+const edge = { 'edge-runtime': 'src/gateway/edge-runtime.ts' }
 
 /** Entry points that only some programs load. */
 const apart = {
@@ -40,11 +45,18 @@ const ownMembersOnly: Plugin = {
 
 const common: Options = {
   format: ['esm', 'cjs'],
-  target: 'node22',
+  target: 'node20',
   sourcemap: true,
-  esbuildPlugins: [ownMembersOnly],
-  noExternal: [/^zod/],
+  removeNodeProtocol: false,
+  esbuildPlugins: [ownMembersOnly, sharedVocabulary],
+  noExternal: [/^zod/, /^gpt-tokenizer/, 'lru-cache'],
   loader: { '.lua': 'text' },
+  esbuildOptions(options, { format }) {
+    // Stack traces need names and lines only.
+    options.sourcesContent = false
+    // `import()` in CommonJS fails where modules are not Node's own, as in Jest.
+    if (format === 'cjs') options.supported = { 'dynamic-import': false }
+  },
 }
 
 // zod is bundled, not imported: whole, it costs a third of openai's own import time;
@@ -55,7 +67,12 @@ export default defineConfig([
     entry: entries,
     dts: { entry: { ...entries, ...apart } },
     clean: true,
+    async onSuccess() {
+      writeVocabulary()
+      writeLicences({ 'gpt-tokenizer': 'LICENSE', 'lru-cache': 'LICENSE.md', zod: 'LICENSE' })
+    },
   },
   // A build of its own: shared chunks would add files that every program loads.
   { ...common, entry: apart, splitting: false },
+  { ...common, format: ['esm'], entry: edge },
 ])

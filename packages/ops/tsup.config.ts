@@ -1,4 +1,13 @@
+import { cpSync, rmSync } from 'node:fs'
 import { defineConfig } from 'tsup'
+
+/** Copies what `llm-gateway init` writes: the reviewed files of packages/infra, and the runbooks. */
+async function copyTemplates(): Promise<void> {
+  rmSync('dist/templates', { recursive: true, force: true })
+  for (const name of ['fly', 'supabase', 'secrets.json'])
+    cpSync(`../infra/${name}`, `dist/templates/${name}`, { recursive: true })
+  cpSync('../../docs/runbooks', 'dist/templates/runbooks', { recursive: true })
+}
 
 export default defineConfig({
   entry: ['src/main.ts'],
@@ -8,4 +17,5 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   loader: { '.lua': 'text' },
+  onSuccess: copyTemplates,
 })

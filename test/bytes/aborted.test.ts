@@ -37,7 +37,7 @@ beforeAll(async () => {
 })
 afterAll(() => void server.close().closeAllConnections())
 
-/** Returns the error of a body whose caller aborts after so many reads. */
+/** Returns the error of a body whose caller aborts after that number of reads. */
 async function errorOf(client: OpenAI, reason: unknown, reads: number): Promise<unknown> {
   const controller = new AbortController()
   const { body } = await client.chat.completions

@@ -142,9 +142,7 @@ test.each([
 test('a Redis that was killed and lost everything, and a policy pushed anew: all processes follow', async () => {
   const [server, fake] = await Promise.all([redis(), upstream()])
   const processes = await Promise.all(['a', 'b', 'c'].map((name) => start(name, fake.baseURL, server)))
-  // Their first calls come while Redis is gone: they may use the allowance.
-  const allowances = { onRedisUnavailable: { allowance: 0.1, allowanceUsd: 1 }, usdPerDay: 50 }
-  const { version } = await storeAt(server).push(roomy(1_001, allowances))
+  const { version } = await storeAt(server).push(policyWith(1_001))
   for (const { policy } of processes) await expect.poll(async () => (await policy()).version).toBe(version)
   await server.kill()
   for (const { ask, policy } of processes) {

@@ -117,7 +117,7 @@ test('Redis away from the start: dollars need an allowance, and all allowances t
 })
 
 test('Redis hung after a burst: processes that start meanwhile exceed no limit of the minute', async () => {
-  const team = { rpm: 120 }
+  const team = { rpm: 120, onRedisUnavailable: { allowance: 0 } }
   const { agents, redis, upstream } = await stage(team, { size: 2 })
   await burst(agents, 80)
   redis.pause()

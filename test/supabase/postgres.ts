@@ -4,6 +4,10 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 
 export type Postgres = {
+  /** Address of role `postgres` for psql and other clients, by the socket. */
+  url: string
+  /** TCP port on loopback, where passwords are checked. 0: it listens on its socket only. */
+  port: number
   /** The rows of the last statement as lines, columns apart by `|`; rejects with what Postgres said. */
   sql: (sql: string) => Promise<string[]>
   /** The same, with what it said on the way: notices, and plans that it logs. */
@@ -47,22 +51,34 @@ export function ensurePostgres(): string | undefined {
 }
 
 /** A cluster of one's own in a temporary directory, reached by a socket there; the server refuses to run as root. */
-export function startPostgres(place: string): Postgres {
+export function startPostgres(place: string, port = 0): Postgres {
   const dir = mkdtempSync(join(tmpdir(), 'gateway-postgres-'))
   const owner = userInfo().uid === 0 ? ownerOf('postgres') : undefined
   if (owner !== undefined) chownSync(dir, owner.uid, owner.gid)
   const data = join(dir, 'data')
   const run = (program: string, args: string[]) =>
     execFileSync(`${place}${program}`, args, { ...owner, cwd: dir, stdio: 'ignore' })
-  run('initdb', ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8'])
+  run('initdb', [
+    '-D',
+    data,
+    '-U',
+    'postgres',
+    '--auth-local=trust',
+    '--auth-host=scram-sha-256',
+    '-E',
+    'UTF8',
+  ])
   // Small memory, as a small project of Supabase has; nothing here must survive a crash.
-  const settings = `-k ${dir} -c listen_addresses= -c shared_buffers=256MB -c fsync=off -c max_wal_size=4GB`
+  const listening = port === 0 ? '-c listen_addresses=' : `-c listen_addresses=127.0.0.1 -p ${port}`
+  const settings = `-k ${dir} ${listening} -c shared_buffers=256MB -c fsync=off -c max_wal_size=4GB`
   run('pg_ctl', ['-D', data, '-o', settings, '-l', join(dir, 'log'), '-w', 'start'])
 
   function told(sql: string): Promise<{ lines: string[]; said: string }> {
     const args = [
       '-h',
       dir,
+      '-p',
+      String(port || 5432),
       '-U',
       'postgres',
       '-d',
@@ -91,6 +107,8 @@ export function startPostgres(place: string): Postgres {
   }
 
   return {
+    url: `postgresql://postgres@/postgres?host=${dir}&port=${port || 5432}`,
+    port,
     told,
     sql: async (sql) => (await told(sql)).lines,
     close() {

@@ -1,4 +1,4 @@
-import OpenAI, { type ClientOptions } from 'openai'
+import { type ClientOptions, OpenAI } from 'openai'
 import type { GatewayOptions } from './config/options.ts'
 import { attachCallState, markRequest, type RequestOptions } from './core/call-state.ts'
 import { isObject } from './core/json.ts'
@@ -8,6 +8,7 @@ import type { GatewayControls } from './gateway/controls.ts'
 import { type Credential, constructed } from './gateway/credential.ts'
 import { matchBelowBase, pathBelowBase } from './operations/endpoints.ts'
 import { guarded } from './util/faults.ts'
+import { assertRuntime } from './util/runtime.ts'
 
 /** An `OpenAI` client with the gateway's controls at `gateway`, which its `withOptions()` children share. */
 export type GatewayClient = OpenAI & {
@@ -35,10 +36,12 @@ type GatewayBuild = ReturnType<typeof buildGateway>
  * const client = createGatewayClient({ gateway: { agent: 'support' } })
  * @throws GatewayOptionsError for bad gateway options or a bad policy, naming the field.
  * @throws OpenAIError as `new OpenAI()` does.
+ * @throws Error with code `gateway_unsupported_runtime` where Node is too old or is not there.
  */
 export function createGatewayClient(
   options: ClientOptions & { gateway?: GatewayOptions } = {},
 ): GatewayClient {
+  assertRuntime()
   const { gateway, ...clientOptions } = options
   const own = constructed(clientOptions)
   const build = buildGateway(gateway, own.credential)

@@ -22,7 +22,9 @@ async function main([name, ...argv]: string[]): Promise<number> {
     return printNote(`There is no command "${name}". ${hint}`, USAGE_ERROR)
   }
   const command = await load()
-  if (argv.includes('--help') || argv.includes('-h')) return printLine(command.help)
+  // Words after -- are of another program.
+  const own = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)
+  if (own.includes('--help') || own.includes('-h')) return printLine(command.help)
   return await command.run(argv).catch((error: unknown) => {
     if (error instanceof GatewayOptionsError) return printNote(error.message, USAGE_ERROR)
     if (error instanceof UsageError || isParseArgsError(error))

@@ -2,6 +2,7 @@ import type { Answer, Ending, Recording } from '../core/recording.ts'
 import { type MeteredUsage, NO_USAGE, UNBILLED, UNMETERED } from '../core/usage.ts'
 import { settlesWithin } from '../util/timeout.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
+import { withResolvers } from '../util/with-resolvers.ts'
 import { createAccumulator } from './accumulator.ts'
 import { mayBill } from './billable-errors.ts'
 import { createChunkLog, terminated } from './chunk-log.ts'
@@ -51,8 +52,8 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
   )
   const accumulator = createAccumulator(log, { operation: source.operation, format, streamed, asAsked })
   const { body } = response
-  const over = Promise.withResolvers<void>()
-  const ended = Promise.withResolvers<Ending>()
+  const over = withResolvers<void>()
+  const ended = withResolvers<Ending>()
   let outcome: Ending['type'] | undefined
   let drain: NodeJS.Timeout | undefined
   let drained = false

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { runs } from '../../../../test/runs.ts'
 import type { JsonObject } from '../core/json.ts'
 import { formats } from './formats.ts'
+import { ensureStreamableChat, ensureStreamableResponse } from './streamable.ts'
 
 const { chat, responses } = formats
 if (chat === undefined || responses === undefined) throw new Error('both are streamed')
@@ -207,4 +208,33 @@ test('a whole response of any content: the SDK reads the same items from its str
     }),
     { numRuns: runs(600) },
   )
+})
+
+test('answers that a stream cannot hold are found by each of the rules alone', () => {
+  const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }
+  const chat = (message: object, count = 1) => ({
+    choices: Array.from({ length: count }, (_, index) => ({ index, finish_reason: 'stop', message })),
+  })
+  const called = (name: string) => ({ function_call: { name, arguments: '{}' } })
+  const response = (...ids: string[]) => ({
+    id: 'r',
+    status: 'completed',
+    output: ids.map((id) => ({ id, type: 'message', content: [] })),
+  })
+  const asked = (id: string) => ({ id, type: 'function_call', call_id: 'one', arguments: '{}' })
+  const cases: [check: (json: never) => void, json: object, streams: boolean][] = [
+    [ensureStreamableChat, chat(called('f')), true],
+    [ensureStreamableChat, chat(called('')), false],
+    [ensureStreamableChat, chat({ ...called('f'), tool_calls: [call] }), false],
+    [ensureStreamableChat, chat({ content: 'x' }, 128), true],
+    [ensureStreamableChat, chat({ content: 'x' }, 129), false],
+    [ensureStreamableChat, chat({ tool_calls: Array.from({ length: 129 }, () => call) }), false],
+    [ensureStreamableChat, { choices: [] }, false],
+    [ensureStreamableResponse, response('a', 'b'), true],
+    [ensureStreamableResponse, response('a', 'a'), false],
+    [ensureStreamableResponse, { ...response(), output: [asked('a'), asked('b')] }, false],
+  ]
+  for (const [check, json, streams] of cases)
+    if (streams) expect(() => check(json as never)).not.toThrow()
+    else expect(() => check(json as never), JSON.stringify(json).slice(0, 80)).toThrow()
 })

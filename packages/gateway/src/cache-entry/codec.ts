@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
+import { deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
+import { crc32, hash } from '../util/runtime.ts'
 import { dictionary } from './dictionary.ts'
 import type { CacheEntry } from './entry.ts'
 import type { PurgeFilter } from './purge-filter.ts'

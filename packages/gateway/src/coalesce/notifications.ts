@@ -1,6 +1,7 @@
 import type { RedisConnection } from '../redis/connection.ts'
 import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
+import { withResolvers } from '../util/with-resolvers.ts'
 import { CHANNEL, isOutcome, type Outcome } from './lease.ts'
 
 /** Waits for the outcome of one lease. */
@@ -54,7 +55,7 @@ export function createFlightEvents(connection: RedisConnection): FlightEvents {
     return {
       async waitForOutcome(token, ms, signal) {
         if (!outcomes.has(token) && !signal.aborted) {
-          const { promise, resolve } = Promise.withResolvers<void>()
+          const { promise, resolve } = withResolvers<void>()
           wake = resolve
           const timer = setTimer(resolve, ms)
           signal.addEventListener('abort', wake, { once: true })

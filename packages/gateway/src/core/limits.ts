@@ -27,10 +27,11 @@ export type WhileUnavailable = {
   /** Dollars of the day reserved for all processes together that were never granted any. */
   allowance: NanoUsd
   /**
-   * Share of requests and tokens, 0 to 1, reserved for all processes together that were never granted any: they use it
-   * during the first minute of an outage, in which others may have used the rest.
+   * Share of requests and tokens, 0 to 1, reserved for all processes together that hold no lease: they use it in the
+   * first minute of an outage, in which others may have used the rest. `undefined`: nothing is reserved, and each of
+   * them may make one request.
    */
-  allowanceOfRates: number
+  allowanceOfRates: number | undefined
 }
 
 export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
@@ -38,7 +39,7 @@ export const DEFAULT_WHILE_UNAVAILABLE: WhileUnavailable = {
   dollars: 'local',
   leased: 0.05,
   allowance: 0 as NanoUsd,
-  allowanceOfRates: 0,
+  allowanceOfRates: undefined,
 }
 
 /** Fields of the limits, of a team in the policy and of `Limits`. */

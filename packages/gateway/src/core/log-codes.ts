@@ -12,6 +12,7 @@ export const LOG_LEVELS = {
   GW_MODE_WITHOUT_KEY: 'warn',
   GW_POLICY_REJECTED: 'warn',
   GW_FAULT: 'warn',
+  GW_PACKAGE_UNUSABLE: 'warn',
   GW_TOKENIZER_FAILED: 'warn',
   GW_PRICES_UNAVAILABLE: 'warn',
   GW_REDIS_UNAVAILABLE: 'warn',

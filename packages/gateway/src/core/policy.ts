@@ -136,9 +136,10 @@ export type OnRedisUnavailable = {
    */
   allowanceUsd?: number
   /**
-   * Share of `rpm` and `tpm`, 0 to 0.5, reserved for processes that were never granted any. In the first minute of an
-   * outage others may have used the limits, so each such process may use this share divided by the number of processes,
-   * rounded down; without it, its calls get a 503 until the minute is over. @default 0
+   * Share of `rpm` and `tpm`, 0 to 0.5, reserved for processes without a lease: those that just started, or were idle. In
+   * the first minute of an outage others may have used the limits, so each such process may use this share divided by
+   * the number of processes, rounded down, and the limits hold over all; of nothing, its calls get a 503. Without this
+   * field nothing is reserved, and each such process may make one request, so that its call goes on.
    */
   allowance?: number
 }

@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Egress, OpenedKey, OutgoingHead } from '../core/egress.ts'
 import type { Refusal } from '../core/refusal.ts'
+import { hash } from '../util/runtime.ts'
 
 /** Key of a client that has no upstream key. It never leaves this process. */
 export const PLACEHOLDER_KEY = 'kept-by-llm-gateway'

@@ -73,7 +73,13 @@ export type KeyRing = {
 }
 
 /** Without a common secret, accounts share answers only within this process. */
-const OWN_SECRET = randomBytes(32).toString('base64url')
+let ownSecret: string | undefined
+
+/** Made at the first use: Cloudflare Workers have no random values at import. */
+function secretOfProcess(): string {
+  ownSecret ??= randomBytes(32).toString('base64url')
+  return ownSecret
+}
 
 /**
  * Selects the secret: the configured one, else the team key, else the call's credentials. Where teams share, a team
@@ -84,7 +90,7 @@ export function keyRingOf({ caller, policy }: Call, { credentials, isPublic }: A
   const { secret, key } = policy.secrets ?? {}
   const common = secret ?? (caller.crossTeamCache ? undefined : key)
   if (common !== undefined) return ringFrom(common)
-  return ringFrom(caller.accountsShare || isPublic ? OWN_SECRET : credentials)
+  return ringFrom(caller.accountsShare || isPublic ? secretOfProcess() : credentials)
 }
 
 const rings = new LRUCache<string, KeyRing>({ max: 200 })

@@ -1,4 +1,4 @@
-import OpenAI, { type ClientOptions } from 'openai'
+import { type ClientOptions, OpenAI } from 'openai'
 import { PLACEHOLDER_KEY } from '../egress/egress.ts'
 
 /** Credential of a client: for models, for the administration of an account only, or none. */

@@ -2,6 +2,7 @@ import type { GatewayOptions } from '../config/options.ts'
 import { originOf } from '../egress/egress.ts'
 import { matchBySuffix, pathAfterVersion } from '../operations/endpoints.ts'
 import { globalFetch } from '../upstream/request.ts'
+import { assertRuntime } from '../util/runtime.ts'
 import { buildGateway } from './build.ts'
 import type { GatewayControls } from './controls.ts'
 
@@ -23,6 +24,7 @@ const PARTS = Symbol('the parts of one gateway')
  * @throws GatewayOptionsError for bad options or a bad policy, naming the field.
  */
 export function createGateway(options?: GatewayOptions & { fetch?: typeof fetch }): Gateway {
+  assertRuntime()
   const { fetch: transport, ...rest } = options ?? {}
   const { controls, createFetch } = buildGateway(rest)
   const governed = createFetch({

@@ -10,7 +10,7 @@ import type { Degraded } from '../core/record.ts'
 import { followPolicy } from '../policy/live/follow.ts'
 import type { Live } from '../policy/live/live.ts'
 import { createRedisQuota } from '../quota/redis/quota.ts'
-import type { RedisConnection, RedisState } from '../redis/connection.ts'
+import type { OnRedisChange, RedisConnection } from '../redis/connection.ts'
 import { acquireConnection } from '../redis/pool.ts'
 import type { Fault } from '../util/faults.ts'
 import { rateLimited } from '../util/log.ts'
@@ -97,11 +97,13 @@ const WITHOUT =
   'Until it is back, answers stay in this process, and limits are spent from what it was granted while Redis was there.'
 
 /** Logs that Redis is unavailable, at most once a minute, and that it is back, if the former was logged. */
-function stateLogger(log: Log) {
+function stateLogger(log: Log): OnRedisChange {
   const limitedLog = rateLimited(log)
   let unavailableSince: number | undefined
-  return (state: RedisState, reason: string | undefined) => {
-    if (state === 'slow' || state === 'down') {
+  return (state, reason, isUnusable) => {
+    if (isUnusable)
+      log('GW_PACKAGE_UNUSABLE', `${reason}. No process shares anything with this one. ${WITHOUT}`)
+    else if (state === 'slow' || state === 'down') {
       const message = `Redis is ${state}: ${reason?.replace(/\.$/, '')}. ${WITHOUT}`
       if (limitedLog('GW_REDIS_UNAVAILABLE', message)) unavailableSince = Date.now()
     } else if (state === 'up' && unavailableSince !== undefined) {

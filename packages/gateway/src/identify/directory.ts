@@ -143,7 +143,7 @@ function whileUnavailableOf(given: NonNullable<TeamPolicy['onRedisUnavailable']>
     dollars = DEFAULT_WHILE_UNAVAILABLE.dollars,
     leased = DEFAULT_WHILE_UNAVAILABLE.leased,
     allowanceUsd = 0,
-    allowance: allowanceOfRates = 0,
+    allowance: allowanceOfRates,
   } = given
   return { rates, dollars, leased, allowance: nanoUsd(allowanceUsd), allowanceOfRates }
 }

@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto'
 import type { Call } from '../core/call.ts'
 import { type Json, type JsonObject, list, object, parseObject } from '../core/json.ts'
 import { userOf } from '../fingerprint/owner.ts'
 import { OPERATIONS } from '../operations/operations.ts'
 import { hashTag } from '../redis/hash-tag.ts'
+import { hash } from '../util/runtime.ts'
 
 /** Returns a call's members for LiteLLM in its own body fields: cache controls, and trace metadata. */
 export function litellmFields(call: Call, cache: JsonObject): Record<string, Json | undefined> {

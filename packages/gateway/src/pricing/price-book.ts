@@ -4,6 +4,7 @@ import type { ModelPolicy } from '../core/policy.ts'
 import type { PriceBook, Rates } from '../core/pricing.ts'
 import { contextWindow } from '../tokens/context-window.ts'
 import { errorText } from '../util/error-text.ts'
+import { loadDependency } from '../util/load-package.ts'
 import { costOf } from './cost.ts'
 
 type Library = typeof import('@pydantic/genai-prices')
@@ -33,7 +34,7 @@ export function createPriceBook(models: Record<string, ModelPolicy>, warn: Log =
     const found = known.get(model)
     if (found !== undefined) return found
     if (library !== undefined) return lookUpIn(library, model)
-    return import('@pydantic/genai-prices').then(
+    return loadDependency('@pydantic/genai-prices', 'calcPrice', () => import('@pydantic/genai-prices')).then(
       (loaded) => {
         library = loaded
         return lookUpIn(loaded, model)

@@ -1,4 +1,5 @@
 import type Bottleneck from 'bottleneck'
+import { loadDependency } from '../util/load-package.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 
 /**
@@ -41,7 +42,9 @@ const PRIORITIES = 10
 /** Loaded on first use: most processes never need it, and by then a call has to wait anyway. */
 let loading: Promise<typeof Bottleneck> | undefined
 const load = () => {
-  loading ??= import('bottleneck').then((module) => module.default)
+  loading ??= loadDependency('bottleneck', 'default', () => import('bottleneck')).then(
+    (module) => module.default,
+  )
   return loading
 }
 

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Call } from '../core/call.ts'
 import type { MeteredUsage } from '../core/usage.ts'
 import { OPERATIONS } from '../operations/operations.ts'
+import { withResolvers } from '../util/with-resolvers.ts'
 
 /**
  * What answers to calls without a tier showed of a model in a project. `usual`: number of answers at a usual tier, up to the
@@ -60,7 +61,7 @@ export function createProjectTiers() {
     },
     /** Notes a call in flight that is held at a guessed tier. Returns the function to call once it is settled. */
     guess({ key = '' }: Tiers, surcharge: number): () => void {
-      const some = guessed.get(key) ?? { count: 0, surcharge: 0, over: Promise.withResolvers<void>() }
+      const some = guessed.get(key) ?? { count: 0, surcharge: 0, over: withResolvers<void>() }
       guessed.set(key, some)
       some.count += 1
       some.surcharge += surcharge

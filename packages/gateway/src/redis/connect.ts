@@ -1,5 +1,9 @@
 import type { Cluster, Redis } from 'ioredis'
 import { type Fault, ignoreRejection } from '../util/faults.ts'
+import { loadDependency } from '../util/load-package.ts'
+
+/** Captured before a test replaces it. */
+const { nextTick } = process
 
 /** ioredis 5 or 6, standalone or cluster. */
 export type RedisClient = Redis | Cluster
@@ -42,7 +46,7 @@ const CLIENT_OPTIONS = {
  */
 export async function connectTo(target: string | RedisClient, fault: Fault): Promise<OpenClient> {
   if (typeof target !== 'string') return borrowClient(target)
-  const { Cluster, Redis } = await import('ioredis')
+  const { Cluster, Redis } = await loadDependency('ioredis', 'Redis', () => import('ioredis'))
   const [address = '', ...more] = target.split(',').map((part) => part.trim())
   const client =
     more.length === 0
@@ -97,7 +101,7 @@ function sendTogether(client: Redis): OpenClient['send'] {
     if (corked === undefined) {
       corked = client.stream
       corked.cork()
-      process.nextTick(release)
+      nextTick(release)
     }
     return command(client)
   }

@@ -1,6 +1,7 @@
 import { backoffMs } from '../util/backoff.ts'
 import { isInstance } from '../util/error-text.ts'
 import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
+import { PackageUnusable } from '../util/load-package.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
 import { describeError, handled, isReply } from './errors.ts'
@@ -61,13 +62,15 @@ export type RedisConnection = {
 
 export type Outage = { backAt: number; ms: number }
 
+/** Called for each change of state. `isUnusable`: ioredis cannot be loaded, and no later attempt would load it. */
+export type OnRedisChange = (state: RedisState, reason: string | undefined, isUnusable?: boolean) => void
+
 type Options = {
   /** Milliseconds that one command may take. */
   deadlineMs: number
   /** Milliseconds that the first connection may take, and calls made meanwhile. */
   connectMs: number
-  /** Called once for each change of state. */
-  onChange: (state: RedisState, reason: string | undefined) => void
+  onChange: OnRedisChange
   /** Reports faults in unawaited work. */
   fault?: Fault
   /**
@@ -108,7 +111,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
   /** The running attempt to connect. */
   let attempt: Promise<void> | undefined = startConnecting(0)
 
-  function setState(state: RedisState, reason?: string) {
+  function setState(state: RedisState, reason?: string, isUnusable = false) {
     if (stats.state === 'closed' || stats.state === state) return
     if (state === 'up') {
       if (unavailableSince !== undefined)
@@ -120,7 +123,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     if (reason !== undefined) stats.lastError = reason
     if (state === 'up' || state === 'closed') waiters.release()
     if (isBackground) clock.keepAlive(state === 'up')
-    guarded(() => onChange(state, reason), fault, CONNECTION)
+    guarded(() => onChange(state, reason, isUnusable), fault, CONNECTION)
   }
 
   /** A fault schedules another attempt as well. */
@@ -155,6 +158,7 @@ export function createRedisConnection(target: string | RedisClient, options: Opt
     } catch (error) {
       connection = undefined
       opening?.close()
+      if (isInstance(error, PackageUnusable)) return setState('down', error.message, true)
       setState(isInstance(error, DeadlineExceeded) ? 'slow' : 'down', describeError(error))
       reconnectLater(tries)
     } finally {

@@ -1,6 +1,6 @@
-// Node's own timers: a test that fakes timers must not stop the clock of a real connection.
-import { setImmediate, setTimeout } from 'node:timers'
 import { attempt, type Fault } from '../util/faults.ts'
+import { realTimers } from '../util/timers.ts'
+import { withResolvers } from '../util/with-resolvers.ts'
 
 /** Milliseconds between two checks of what is due; a deadline is late by up to this. */
 const TICK_MS = 10
@@ -29,10 +29,10 @@ export function createLoopClock(fault: Fault) {
   let isHeld = true
 
   /** Timers run before the poll phase, immediates after it: by then, replies that had arrived have been read. */
-  const tick = () => void setImmediate(attempt, checkDue, fault, CLOCK, rearm)
+  const tick = () => void realTimers.setImmediate(attempt, checkDue, fault, CLOCK, rearm)
 
   function checkDue() {
-    const now = performance.now()
+    const now = realTimers.now()
     elapsed += Math.min(now - last, MAX_TICK_MS)
     last = now
     for (const waiter of waiters) if (elapsed >= waiter.due) waiter.expire()
@@ -41,7 +41,7 @@ export function createLoopClock(fault: Fault) {
 
   function arm() {
     if (ticking) return
-    timer = setTimeout(attempt, TICK_MS, tick, fault, CLOCK, rearm)
+    timer = realTimers.setTimeout(attempt, TICK_MS, tick, fault, CLOCK, rearm)
     ticking = true
     if (!isHeld) timer.unref()
   }
@@ -54,7 +54,7 @@ export function createLoopClock(fault: Fault) {
 
   function wait(waiter: Waiter) {
     waiters.add(waiter)
-    if (!ticking) last = performance.now()
+    if (!ticking) last = realTimers.now()
     arm()
   }
 
@@ -78,7 +78,7 @@ export function createLoopClock(fault: Fault) {
       onSettled?: (error?: unknown) => void,
       left?: () => number,
     ): Promise<T> {
-      const waited = Promise.withResolvers<T>()
+      const waited = withResolvers<T>()
       const waiter = {
         due: elapsed + ms,
         expire() {

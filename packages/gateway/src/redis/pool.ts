@@ -2,8 +2,8 @@ import type { Fault } from '../util/faults.ts'
 import type { RedisClient } from './connect.ts'
 import {
   createRedisConnection,
+  type OnRedisChange,
   type RedisConnection,
-  type RedisState,
   RedisUnavailable,
 } from './connection.ts'
 
@@ -40,8 +40,8 @@ export const sharedConnectionOf = (connection: RedisConnection): RedisConnection
 
 function createRoot(target: string, name: string, { deadlineMs, connectMs }: Options): Root {
   const users = new Set<User>()
-  const onChange = (state: RedisState, reason: string | undefined) => {
-    for (const user of users) user.onChange(state, reason)
+  const onChange: OnRedisChange = (...change) => {
+    for (const user of users) user.onChange(...change)
   }
   const fault: Fault = (error, where) => {
     for (const user of users) user.fault(error, where)

@@ -1,4 +1,5 @@
 import { clearTimer, setRepeating, setTimer } from '../util/timers.ts'
+import { withResolvers } from '../util/with-resolvers.ts'
 
 /** Delivers pending reports. Must stop when the signal aborts: open requests would keep the process alive. */
 type Flush = (giveUp: AbortSignal) => Promise<unknown>
@@ -54,7 +55,7 @@ function flushAll(): Promise<void> {
 
 /** Flushes all queues. Its timer keeps the process alive, because reports are still pending. */
 async function flushOnce(): Promise<void> {
-  const timer = Promise.withResolvers<void>()
+  const timer = withResolvers<void>()
   const giveUp = new AbortController()
   const timeout = setTimer(() => {
     isDeadlineUsed = true

@@ -7,6 +7,7 @@ import { type Answer, createPriorityQueue, type PriorityQueue } from '../queue/p
 import { queueFull, type WaitPolicy, waitInQueue, waitPolicyOf } from '../queue/wait-policy.ts'
 import { detached, type Fault, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
+import { withResolvers } from '../util/with-resolvers.ts'
 import { cooldownFrom } from './retry-after.ts'
 
 /**
@@ -50,7 +51,7 @@ export function throttle(gauge: { waiting: number }, fault: Fault): Stage {
     waitPolicy: WaitPolicy,
   ): Promise<Reply> {
     if (cooldown.queue.size() >= waitPolicy.maxQueued) return refuse(call, queueFull(call, cooldown.queue))
-    const slot = Promise.withResolvers<void>()
+    const slot = withResolvers<void>()
     const tryAdmit = async (): Promise<Answer> =>
       cooldown.until > performance.now()
         ? { type: 'again', at: cooldown.until }

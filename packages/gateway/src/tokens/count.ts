@@ -8,11 +8,11 @@ import { contextWindow } from './context-window.ts'
 import { hiddenSize } from './images.ts'
 import { addText, type Input, inputOf } from './input.ts'
 
-type Tokeniser = typeof import('gpt-tokenizer/encoding/o200k_base')
+type Tokeniser = typeof import('./o200k.ts')
 let loading: Promise<Tokeniser> | undefined
 
 /** Takes some 150 ms and 40 MB, so it is loaded on first use. */
-const tokeniser = () => (loading ??= import('gpt-tokenizer/encoding/o200k_base'))
+const tokeniser = () => (loading ??= import('./o200k.ts'))
 
 /** "<|endoftext|>" in a question is plain text. */
 const PLAIN = { disallowedSpecial: new Set<string>() }

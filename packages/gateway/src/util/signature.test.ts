@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hmacOf, isSigned, SIGNATURE_BYTES, signatureOf } from './signature.ts'
+import { hmacOf, isSigned, SIGNATURE_BYTES, signatureOf, signerOf } from './signature.ts'
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((each) => Buffer.from(each))
 
@@ -34,3 +34,10 @@ test('a signature holds for its key, place and bytes alone', () => {
 })
 
 const trimmed = (key: Buffer) => Buffer.from(key.toString('latin1').replace(/\0+$/, ''), 'latin1')
+
+test('keys derived from one secret are never those of another, whichever was used before', () => {
+  const of = (secret: string) => signerOf(secret)('name').toString('hex')
+  const [one, other, again] = [of('a'), of('b'), of('a')]
+  expect(again).toBe(one)
+  expect(other).not.toBe(one)
+})

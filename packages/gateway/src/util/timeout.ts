@@ -1,4 +1,4 @@
-import { clearTimer, setTimer } from './timers.ts'
+import { clearTimer, delayOf, realTimers, setTimer } from './timers.ts'
 
 /**
  * Waits for a promise until the signal aborts or, if given, `ms` have passed; the latter resolves with `undefined`.
@@ -24,13 +24,13 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms?: numb
   })
 }
 
-/** Resolves `true` when the promise settled within `ms`; a rejection counts as settled. */
+/** Resolves `true` when the promise settled within `ms` of real time; a rejection counts as settled. */
 export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimer(resolve, ms, false)
+    const timer = realTimers.setTimeout(resolve, delayOf(ms), false)
     timer.unref()
     const done = () => {
-      clearTimer(timer)
+      realTimers.clearTimeout(timer)
       resolve(true)
     }
     promise.then(done, done).catch(() => resolve(true))

@@ -10,10 +10,29 @@ export const delayOf = (ms: number): number => (ms >= LONGEST_MS ? LONGEST_MS : 
 export const deadlineOf = (given: unknown, usual: number): number =>
   typeof given === 'number' && !Number.isNaN(given) ? given : usual
 
-const probe = node.setTimeout(() => undefined, 0)
-node.clearTimeout(probe)
-/** The class of Node's own timers. */
-const Timeout = probe.constructor as new () => NodeJS.Timeout
+/**
+ * Node's own timers and clock, captured before a test replaces them: deadlines of real connections, and of waits that the
+ * program bounds, must pass while the time of a test stands still.
+ */
+export const realTimers = {
+  setTimeout: node.setTimeout,
+  clearTimeout: node.clearTimeout,
+  setImmediate: node.setImmediate,
+  /** Milliseconds of a monotonic clock. */
+  now: performance.now.bind(performance),
+}
+
+/** The class of Node's own timers. Absent until the first use: Cloudflare Workers start no timer at import. */
+let Timeout: (new () => NodeJS.Timeout) | undefined
+
+function isNodes(timer: NodeJS.Timeout): boolean {
+  if (Timeout === undefined) {
+    const probe = realTimers.setTimeout(() => undefined, 0)
+    realTimers.clearTimeout(probe)
+    Timeout = probe.constructor as new () => NodeJS.Timeout
+  }
+  return timer instanceof Timeout
+}
 
 /**
  * `setTimeout` for any delay. If the environment replaced the timers by ones that cannot be unref'd (jsdom, happy-dom
@@ -28,7 +47,7 @@ export function setTimer<Args extends unknown[]>(
   const timer: unknown = setTimeout(task, delay, ...args)
   if (isTimer(timer)) return timer
   clearTimeout(timer as number)
-  return node.setTimeout(task, delay, ...args)
+  return realTimers.setTimeout(task, delay, ...args)
 }
 
 /** `setInterval`, in the same way. */
@@ -47,12 +66,12 @@ export function setRepeating<Args extends unknown[]>(
 /** Clears a timer of either function, even if the environment's timers were replaced meanwhile. */
 export function clearTimer(timer: NodeJS.Timeout | undefined): void {
   if (timer === undefined) return
-  if (timer instanceof Timeout) node.clearTimeout(timer)
+  if (isNodes(timer)) realTimers.clearTimeout(timer)
   else clearTimeout(timer)
 }
 
 /** Node's `setImmediate`, which jsdom removes. */
-export const setSoon = node.setImmediate
+export const setSoon = realTimers.setImmediate
 
 /** Returns a signal that aborts after `ms` milliseconds and does not keep the process alive. */
 export const signalAfter = (ms: number): AbortSignal => AbortSignal.timeout(Math.ceil(delayOf(ms)))

@@ -5,9 +5,9 @@ import { newTeamKey, openVault, type Vault } from '@hotdash/llm-gateway/custody'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, requireRedisUrl } from '../cli/connection.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
+import { createSecrets, type Secrets } from '../cli/secrets.ts'
 import { runSubcommand } from '../cli/subcommand.ts'
 import { UsageError } from '../core/command.ts'
-import { createSecrets, type Secrets } from './secrets.ts'
 
 export const summary =
   "keeps OpenAI's key in Redis, sealed under team keys, so that agents hold team keys only"

@@ -24,7 +24,7 @@ const SEGMENT_CHARS = 300
  */
 export async function loadTokenizer(precision: 'exact' | 'approximate'): Promise<Tokenizer> {
   if (precision === 'approximate') return approximate
-  const { countTokens, encode, decode } = await import('gpt-tokenizer/encoding/o200k_base')
+  const { countTokens, encode, decode } = await import('./o200k.ts')
   const plain = { disallowedSpecial: new Set<string>() }
   const count = (text: string) => countTokens(text, plain)
   return {

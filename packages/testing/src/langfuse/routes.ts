@@ -8,6 +8,7 @@ import type { HttpAnswer } from './http-answer.ts'
 import { ingest, ingestSequentially, storeScore } from './ingestion.ts'
 import type { LangfuseRequest, LangfuseVersion } from './options.ts'
 import { exportProblem, spansOf, storeSpan } from './otlp.ts'
+import { listObservations, listTraces } from './read-routes.ts'
 import type { TraceStore } from './trace-store.ts'
 import type { Worker } from './worker.ts'
 
@@ -40,11 +41,16 @@ const ROUTES: Record<string, Route | undefined> = {
   'POST /api/public/ingestion': ingestBatch,
   'POST /api/public/scores': ingestScore,
 }
-const ROUTES_OF_V4: typeof ROUTES = { ...ROUTES, 'POST /api/public/otel/v1/traces': ingestSpans }
+const ROUTES_OF_V2: typeof ROUTES = { ...ROUTES, 'GET /api/public/traces': listTraces }
+const ROUTES_OF_V4: typeof ROUTES = {
+  ...ROUTES,
+  'POST /api/public/otel/v1/traces': ingestSpans,
+  'GET /api/public/v2/observations': listObservations,
+}
 
 /** Returns the route of a request; `undefined` where that version has none. */
 export function findRoute({ method, path }: LangfuseRequest, version: LangfuseVersion): Route | undefined {
-  const routes = version === '4.16.0' ? ROUTES_OF_V4 : ROUTES
+  const routes = version === '4.16.0' ? ROUTES_OF_V4 : ROUTES_OF_V2
   if (version === '4.16.0' && isDashboardPath(path)) return dashboardsRoute
   const name = `${method} ${path}`
   return Object.hasOwn(routes, name) ? routes[name] : undefined

@@ -1,5 +1,6 @@
 import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
 import type { NanoUsd } from '../../core/money.ts'
+import type { Verdict } from '../store.ts'
 import { SPAN_MS } from '../window.ts'
 import type { Allotment, Load } from './protocol.ts'
 
@@ -27,9 +28,10 @@ type State = Outage & {
 /**
  * Returns the limits of this process while Redis is unreachable.
  *
- * - Requests and tokens: in the first minute the lease, or without one the policy's allowance divided by the number of
- *   processes, since others may have used the limit before the outage; then the limit divided by the number of
- *   processes. A process that its options declare the only one has the rest of its window instead.
+ * - Requests and tokens: in the first minute the lease. Without one, since others may have used the limit before the
+ *   outage, the policy's allowance divided by the number of processes; without an allowance one request. After the first
+ *   minute, the limit divided by the number of processes. A process that its options declare the only one has the rest
+ *   of its window instead.
  * - Dollars: the lease; without one, the policy's allowance divided by the number of processes.
  */
 export function boundsInOutage(limits: Limits, state: State): Limits {
@@ -42,6 +44,8 @@ export function boundsInOutage(limits: Limits, state: State): Limits {
   function part(limit: number, kind: keyof Load): number {
     if (lease !== undefined) return isOnly ? Math.max(0, limit - heard[kind] - taken[kind]) : lease[kind]
     if (ms >= SPAN_MS || processes === 1) return Math.floor(limit / known)
+    const share = Math.floor(limit / expected)
+    if (allowanceOfRates === undefined) return kind === 'requests' ? Math.min(1, share) : share
     return Math.floor(Math.floor(limit * allowanceOfRates) / expected)
   }
 
@@ -52,3 +56,8 @@ export function boundsInOutage(limits: Limits, state: State): Limits {
     own.usdPerDay = (leasedUsd ?? Math.floor(allowance / expected)) as NanoUsd
   return own
 }
+
+/** Returns whether Redis, once it is back, may admit a call that this process refuses. `undefined`: it may use nothing. */
+export const mayFitLater = (local: Verdict | undefined) =>
+  local === undefined ||
+  (!local.admitted && local.limit !== 'unavailable' && local.retryAfterMs !== undefined)

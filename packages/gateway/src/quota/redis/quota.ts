@@ -13,6 +13,7 @@ import leaseSource from './lease.lua'
 import leaveSource from './leave.lua'
 import { createLocalShare } from './local-share.ts'
 import { createNames } from './names.ts'
+import { mayFitLater } from './outage-bounds.ts'
 import { createOutageClock } from './outage-clock.ts'
 import { createProcessState } from './process-state.ts'
 import { createReconciler, type PendingWrite } from './reconcile.ts'
@@ -148,7 +149,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       }
     if (sent.pending !== undefined) share.failed(team, sent.pending)
     const local = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
-    if (local === undefined && mayWait && (await isBackSoon())) return await decide(reservation, false)
+    if (mayFitLater(local) && mayWait && (await isBackSoon())) return await decide(reservation, false)
     const verdict = local ?? unavailable()
     const at = steady()
     if (verdict.admitted) reconciler.push({ kind: 'admitted', team, id, at, reservation })

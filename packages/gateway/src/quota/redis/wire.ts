@@ -81,7 +81,7 @@ export function reserveArgs(
     most(claim.inFlight.requests),
     most(claim.inFlight.tokens),
     most(claim.inFlight.usd, LARGEST_BUDGET),
-    rates === 'reject' ? 0 : allowanceOfRates,
+    rates === 'reject' ? 0 : (allowanceOfRates ?? 0),
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
+import { createSupabaseClient } from '../../util/supabase-client.ts'
 import type { VectorBackend, VectorBackendFactory } from './port.ts'
 
 /** Access to the table `llm_semantic`. */
@@ -41,7 +42,8 @@ export function createPgvectorIndex(options: PgvectorOptions = {}): VectorBacken
 
 function backendAt(url: string, secretKey: string): VectorBackend {
   let connecting: Promise<SupabaseClient> | undefined
-  const connected = () => (connecting ??= connect(url, secretKey))
+  // The caller's deadline ends before a retry would help.
+  const connected = () => (connecting ??= createSupabaseClient(url, secretKey, { retry: false }))
 
   return {
     async nearest(partition, vector, count, signal) {
@@ -104,14 +106,6 @@ function backendAt(url: string, secretKey: string): VectorBackend {
 }
 
 type Row = { id: string; sealed: string }
-
-async function connect(url: string, secretKey: string): Promise<SupabaseClient> {
-  const { createClient } = await import('@supabase/supabase-js')
-  // Without session and refresh, the client keeps no timer and opens no socket of its own.
-  const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
-  // The caller's deadline ends before a retry would help.
-  return createClient(url, secretKey, { auth, db: { retry: false } })
-}
 
 /**
  * Returns the data of an answer.

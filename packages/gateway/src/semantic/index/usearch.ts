@@ -1,3 +1,5 @@
+import type * as Usearch from 'usearch'
+import { loadOptional } from '../../util/load-package.ts'
 import { ENTRY_BYTES, type GraphIndex, type IndexHit, type VectorIndex } from './port.ts'
 import { lengthOf, normalised, quantise } from './quantise.ts'
 
@@ -38,21 +40,23 @@ export function createUsearchIndex({ from = 100_000, expansion = 128 }: UsearchO
     name: 'usearch',
     from,
     async load() {
-      const usearch = await import('usearch').catch((cause) => {
-        throw new Error(
-          'the package usearch is not installed, or not made for this system: npm install usearch',
-          {
-            cause,
-          },
-        )
-      })
+      const usearch = usearchAsInstalled()
       return (dims) => createGraph(usearch, dims, expansion)
     },
   }
 }
 
+function usearchAsInstalled(): typeof Usearch {
+  try {
+    return loadOptional('usearch')
+  } catch (cause) {
+    const reason = 'the package usearch is not installed, or not made for this system: npm install usearch'
+    throw new Error(reason, { cause })
+  }
+}
+
 function createGraph(
-  { Index, MetricKind, ScalarKind }: typeof import('usearch'),
+  { Index, MetricKind, ScalarKind }: typeof Usearch,
   dims: number,
   expansion: number,
 ): VectorIndex {

@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { RedisConnection } from '../../redis/connection.ts'
+import { hash } from '../../util/runtime.ts'
 import type { Partition } from '../query/partition.ts'
 import { PINNED_MS } from './pinned.ts'
 

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import type { RedisConnection } from '../../redis/connection.ts'
+import { hash } from '../../util/runtime.ts'
 import type { GraphIndex } from '../index/port.ts'
 import { quantise } from '../index/quantise.ts'
 import type { Partition } from '../query/partition.ts'

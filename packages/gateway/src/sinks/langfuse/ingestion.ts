@@ -1,5 +1,6 @@
 import type { ApiIngestionEvent, ApiIngestionResponse, Langfuse } from 'langfuse'
 import { isObject, type Json, list } from '../../core/json.ts'
+import { loadDependency } from '../../util/load-package.ts'
 import { type BatchItem, type BatchRejected, type ItemResult, type Limits, sendInBatches } from '../batch.ts'
 import { type Answer, excerpt, httpError, networkError } from '../http.ts'
 import { DeliveryError, type Report } from '../sink.ts'
@@ -19,6 +20,8 @@ export const KEYS_HINT =
 /** Well below the 4.5 MB that servers accept. The queue adapts how many calls go at once. */
 export const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
 
+export const loadLangfuse = () => loadDependency('langfuse', 'Langfuse', () => import('langfuse'))
+
 /**
  * Creates the `langfuse` client, of which only `api.ingestionBatch` is used. Its own queue serialises everything again
  * for each event, sends any number of batches concurrently, retries a whole batch for one bad event, drops others
@@ -26,9 +29,7 @@ export const LIMITS: Limits = { items: 100, bytes: 2_000_000 }
  * signal holds the deadline, and the answer tells what arrived.
  */
 export async function connect({ publicKey, secretKey, baseUrl, environment }: LangfuseSettings) {
-  const { Langfuse } = await import('langfuse').catch((cause: unknown) => {
-    throw new DeliveryError('the package langfuse cannot be loaded', { cause })
-  })
+  const { Langfuse } = await loadLangfuse()
   return new Langfuse({ publicKey, secretKey, baseUrl, environment })
 }
 

@@ -1,9 +1,12 @@
 import type { ApiIngestionEvent, Langfuse } from 'langfuse'
+import { errorText } from '../../util/error-text.ts'
+import type { SinkDeps } from '../backend.ts'
 import { deliveryOf, type ItemResult } from '../batch.ts'
 import { exportSpans } from '../otlp/export.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
+import { warnIfUnusable } from '../unusable.ts'
 import { isV4, takesOtlp, versionOf } from './health.ts'
-import { connect, eventsOf, ingest, scoresOf } from './ingestion.ts'
+import { connect, eventsOf, ingest, loadLangfuse, scoresOf } from './ingestion.ts'
 import { type Observation, observationOf } from './observation.ts'
 import type { LangfuseSettings } from './options.ts'
 import { receiverOf, spanItem } from './otlp.ts'
@@ -22,7 +25,7 @@ const FIRST_BATCH = 2
  * Creates the Langfuse sink. It uses the format that the server stores: v2 knows ingestion only, and v4 answers
  * ingestion with a 207 and stores nothing.
  */
-export function createLangfuseSink(settings: LangfuseSettings): Sink {
+export function createLangfuseSink(settings: LangfuseSettings, { warn }: Pick<SinkDeps, 'warn'>): Sink {
   const { api, baseUrl, publicKey, environment, timeoutMs } = settings
   const progress = createProgress()
   const endsOf = createTraceEnds()
@@ -31,6 +34,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   let chosen: Api | undefined
   let v4 = false
   let client: Promise<Langfuse> | undefined
+  warnIfUnusable(loadLangfuse(), 'langfuse', warn)
 
   /** Asks for the version once, and again after a failure: the server may have been upgraded. */
   async function chooseApi(signal: AbortSignal): Promise<Api> {
@@ -109,7 +113,7 @@ export function createLangfuseSink(settings: LangfuseSettings): Sink {
   function connected(): Promise<Langfuse> {
     client ??= connect(settings).catch((cause: unknown) => {
       client = undefined
-      throw new DeliveryError('the package langfuse cannot be loaded', { cause })
+      throw new DeliveryError(errorText(cause), { cause })
     })
     return client
   }

@@ -1,6 +1,8 @@
 import type { Policy } from '../../core/policy.ts'
+import { loadSupabase } from '../../util/supabase-client.ts'
 import type { SinkDeps } from '../backend.ts'
 import { type Delivery, DeliveryError, type Report, type Sink } from '../sink.ts'
+import { warnIfUnusable } from '../unusable.ts'
 import { createDrain } from './drain.ts'
 import { LIMITS_KEY, LIMITS_TABLE, limitsOf } from './limits.ts'
 import type { SupabaseSettings } from './options.ts'
@@ -21,6 +23,7 @@ type Batch = { reports: readonly Report[]; rows: Row[]; signal: AbortSignal }
  */
 export function createSupabaseSink({ to, table: name, maxSpilled }: SupabaseSettings, deps: SinkDeps): Sink {
   const { policy, redis, keyLocking, warn } = deps
+  if (to !== undefined) warnIfUnusable(loadSupabase(), 'supabase', warn)
   const spill = redis && createSpill(redis, { table: name, maxRows: maxSpilled, keyLocking })
   const table = to && createTable({ table: name, to })
   const drain =

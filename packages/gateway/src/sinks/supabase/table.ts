@@ -1,5 +1,6 @@
 import type { SupabaseClient } from '@supabase/supabase-js'
 import { backoffMs } from '../../util/backoff.ts'
+import { createSupabaseClient } from '../../util/supabase-client.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { createPace } from '../pace.ts'
 import { DeliveryError } from '../sink.ts'
@@ -57,13 +58,6 @@ export function createTable({
   let unavailableUntil = 0
   let lastError = ''
 
-  async function connect(): Promise<SupabaseClient> {
-    const { createClient } = await import('@supabase/supabase-js')
-    // Without session and refresh, the client keeps no timer and opens no socket of its own.
-    const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
-    return createClient(to.url, to.secretKey, { auth })
-  }
-
   /** Returns the client's error instead of throwing it. */
   async function upsert(
     into: string,
@@ -71,7 +65,7 @@ export function createTable({
     options: { onConflict: string; ignoreDuplicates: boolean },
     signal: AbortSignal,
   ): Promise<FailedResponse | undefined> {
-    client ??= connect()
+    client ??= createSupabaseClient(to.url, to.secretKey)
     const timely = AbortSignal.any([signal, signalAfter(ANSWER_MS)])
     try {
       const { error, status } = await (await client)

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { hash } from '../../../util/runtime.ts'
 import type { Observation } from './vcache.ts'
 
 /** Entries with labels of their own (LRU); others follow their agent's threshold. */

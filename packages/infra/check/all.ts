@@ -1,0 +1,24 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { checkDockerfile } from './docker/check.ts'
+import type { Finding } from './finding.ts'
+import { checkFly } from './fly/check.ts'
+import { checkSecrets } from './secrets.ts'
+import { checkShell } from './shell.ts'
+
+/**
+ * Checks all files of a folder like this package, without SQL.
+ *
+ * @param shellcheck program; `undefined`: scripts are checked by this project's rules only
+ */
+export function checkFiles(root: string, shellcheck: string | undefined): Finding[] {
+  const apps = readdirSync(join(root, 'fly')).toSorted()
+  const ofName = (name: string) =>
+    apps.map((app) => `fly/${app}/${name}`).filter((file) => existsSync(join(root, file)))
+  return [
+    ...ofName('fly.toml').flatMap((file) => checkFly(root, file)),
+    ...ofName('Dockerfile').flatMap((file) => checkDockerfile(root, file)),
+    ...checkShell(root, shellcheck),
+    ...checkSecrets(root),
+  ]
+}
