@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -106,6 +106,7 @@ test('a monitor whose clock is a day ahead goes by the clock of Redis, and says 
 }, async () => {
   const { redis, smtp, monitors } = await startWorld()
   const shift = join(tmpdir(), `gateway-clock-${process.pid}.mjs`)
+  closing(async () => rmSync(shift, { force: true }))
   writeFileSync(shift, 'const now = Date.now; Date.now = () => now() + 86_400_000\n')
   monitors.start('one', [], { NODE_OPTIONS: `--import=${shift}` })
   await until(() => smtp.mails.length > 0, 'a mail', 20_000)
