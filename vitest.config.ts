@@ -28,7 +28,7 @@ const STRESS = [
 ]
 /** Commands, packages and documents: real programs. */
 const CLI = [
-  'test/{infra,ops}/**/*.test.ts',
+  'test/{infra,monitor,ops}/**/*.test.ts',
   'test/dist.test.ts',
   'test/serve/**/*.test.ts',
   'test/live/{command,serve}.test.ts',

@@ -40,7 +40,7 @@ function help(command: string): string | undefined {
 }
 
 // Commands whose first word is a subcommand.
-const WITH_SUBCOMMANDS = ['policy', 'switch', 'keys', 'secrets']
+const WITH_SUBCOMMANDS = ['policy', 'switch', 'silence', 'keys', 'secrets']
 
 describe('every command on the pages', () => {
   const commands = [...new Set(mentions.map(({ words }) => words[0] ?? ''))]

@@ -16,5 +16,6 @@ export default defineConfig({
   splitting: true,
   sourcemap: true,
   clean: true,
+  loader: { '.lua': 'text' },
   onSuccess: copyTemplates,
 })

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { Cluster, Redis } from 'ioredis'
+
+export type RedisClient = Redis | Cluster
+
+/**
+ * Commands are rejected within 2 s whatever the server does, and none is sent twice: see ioredis's README for each option.
+ * An idle socket stays open; one that is silent during a command for 4 s is replaced.
+ */
+const OPTIONS = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  commandTimeout: 2_000,
+  socketTimeout: 4_000,
+  connectTimeout: 2_000,
+  lazyConnect: true,
+} as const
+
+/** Opens a client that goes on connecting in the background. Several addresses, separated by commas, are one cluster. */
+export async function openRedis(url: string): Promise<RedisClient> {
+  const [address = '', ...more] = url.split(',').map((part) => part.trim())
+  const client =
+    more.length === 0
+      ? new Redis(address, { ...OPTIONS, retryStrategy: (tries) => Math.min(5_000, 100 * 2 ** tries) })
+      : new Cluster([address, ...more], {
+          enableOfflineQueue: false,
+          lazyConnect: true,
+          redisOptions: OPTIONS,
+        })
+  // Errors show in the replies of commands; without a listener ioredis prints them as well.
+  client.on('error', () => undefined)
+  await client.connect().catch(() => undefined)
+  return client
+}
+
+/** Runs a Lua script: by its digest, or whole where the server does not know it yet. */
+export async function runScript(
+  client: RedisClient,
+  source: string,
+  keys: string[],
+  args: (string | number)[],
+): Promise<unknown> {
+  const sha = createHash('sha1').update(source).digest('hex')
+  try {
+    return await client.evalsha(sha, keys.length, ...keys, ...args)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return await client.eval(source, keys.length, ...keys, ...args)
+  }
+}
