@@ -1,6 +1,7 @@
 import type { GatewayOptions, SemanticPolicy } from '@hotdash/llm-gateway'
 import type { FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
+import { allowLog } from './console.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, type Setup, setup } from './support.ts'
 

@@ -59,5 +59,4 @@ export function boundsInOutage(limits: Limits, state: State): Limits {
 
 /** Returns whether Redis, once it is back, may admit a call that this process refuses. `undefined`: it may use nothing. */
 export const mayFitLater = (local: Verdict | undefined) =>
-  local === undefined ||
-  (!local.admitted && local.limit !== 'unavailable' && local.retryAfterMs !== undefined)
+  local === undefined || (!local.admitted && local.retryAfterMs !== undefined)

@@ -79,8 +79,6 @@ export type RedisQuota = QuotaStore & {
 
 /** `retryAfterMs` of a refusal while Redis is unreachable: a restart takes about this long. */
 const AWAY_RETRY_MS = 1_000
-/** Time from the start of an outage in which calls that cannot be decided without Redis wait for it: a restart is shorter. */
-const RESTART_MS = 5_000
 /** Time that a reservation waits until earlier local admissions have reached Redis. */
 const RECONCILE_MS = 100
 /**
@@ -148,9 +146,11 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
         note(error)
       }
     if (sent.pending !== undefined) share.failed(team, sent.pending)
-    const local = mayGoOn(limits) ? admitByShare(reservation) : unavailable()
-    if (mayFitLater(local) && mayWait && (await isBackSoon())) return await decide(reservation, false)
-    const verdict = local ?? unavailable()
+    const isLocal = mayGoOn(limits)
+    const local = isLocal ? admitByShare(reservation) : undefined
+    if (isLocal && mayWait && mayFitLater(local) && (await outage.endsSoon()))
+      return await decide(reservation, false)
+    const verdict = local === undefined ? unavailable() : alone(local)
     const at = steady()
     if (verdict.admitted) reconciler.push({ kind: 'admitted', team, id, at, reservation })
     // Redis may have admitted the refused call, so its reservation is settled as unused.
@@ -159,12 +159,6 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       giveUp(id)
     }
     return verdict
-  }
-
-  /** Waits for Redis while the outage is as short as a restart. */
-  function isBackSoon(): Promise<boolean> | boolean {
-    const ms = RESTART_MS - outage.ms()
-    return ms > 0 && link.availableWithin(ms)
   }
 
   async function sendReport(need: Reservation): Promise<void> {
@@ -185,8 +179,10 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   function admitByShare(reservation: Reservation): Verdict | undefined {
     const { team, limits } = reservation
     const zone = zoneOf(now(), limits.timezone)
-    const verdict = share.reserve(reservation, zone, { ...knowledge.lastHeard(team), ms: outage.ms() })
-    if (verdict === undefined) return undefined
+    return share.reserve(reservation, zone, { ...knowledge.lastHeard(team), ms: outage.ms() })
+  }
+
+  function alone(verdict: Verdict): Verdict {
     counts.alone += 1
     mode = 'local'
     return verdict
