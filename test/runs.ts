@@ -1,6 +1,6 @@
 /**
- * Share of the full number of generated cases that a run of the tests tries: `FUZZ_RUNS=1` tries all, as CI does, and
- * `FUZZ_RUNS=50` fifty times as many.
+ * Share of the full number of generated cases that a run of the tests tries: `FUZZ_RUNS=1` tries all, and `FUZZ_RUNS=50`
+ * fifty times as many.
  * @default 0.2, for a person who waits
  */
 const SHARE = Number(process.env.FUZZ_RUNS ?? 0.2)
@@ -9,11 +9,11 @@ const GOLDEN_RATIO = (1 + Math.sqrt(5)) / 2
 /** Seed of generated cases. Another one where `FUZZ_SEED` is set. */
 export const SEED = Number(process.env.FUZZ_SEED ?? 12)
 
-/** Returns how many cases a generator tries, of those that it tries in CI. */
+/** Returns how many cases a generator tries, of its full number. */
 export const runs = (full: number): number => Math.max(1, Math.round(full * SHARE))
 
 /**
- * Returns the cases of a table that a run tries: all in CI, otherwise a share, spread evenly by the golden ratio, which
+ * Returns the cases of a table that a run tries: all with `FUZZ_RUNS=1`, otherwise a share, spread evenly by the golden ratio, which
  * falls in step with no row or column of the table. Another seed tries others.
  */
 export function sampled<T>(cases: readonly T[]): T[] {

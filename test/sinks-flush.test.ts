@@ -46,7 +46,7 @@ const gatewayTo = (sink: Sink, more = {}) =>
 const step = fc.constantFrom('call', 'spoilt call', 'down', 'up', 'flush', 'two flushes' as const)
 
 test('flush is false for what waits, once for what was lost since the last, and else true', async () => {
-  allowLog('GW_SINK_ERROR')
+  allowLog('GW_SINK_ERROR', 'GW_SINK_DOWN', 'GW_SINK_BACK', 'GW_SINK_REJECTED')
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
       const { state, sink } = receiver()

@@ -9,7 +9,8 @@ const header = fc.record({
 const call = fc.record({
   teamKey: fc.constantFrom(undefined, '', 'a'),
   transportName: fc.constantFrom(undefined, 'a', 'b'),
-  headers: fc.array(header, { maxLength: 3 }),
+  // Of an AWS signature only access key and scope count, so a second value beside it would not show.
+  headers: fc.uniqueArray(header, { maxLength: 3, selector: ({ name }) => name }),
 })
 type Made = typeof call extends fc.Arbitrary<infer T> ? T : never
 

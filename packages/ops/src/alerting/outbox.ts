@@ -36,7 +36,7 @@ const MAX_FAILED = 100
 export async function enqueue(client: RedisClient, messages: OutboxMessage[], now: number): Promise<number> {
   const pairs = messages.flatMap((message) => [message.id, JSON.stringify(message)])
   const keys = [KEYS.outbox, KEYS.due, KEYS.queued]
-  return Number(await runScript(client, enqueueSource, keys, [now, KEEP_MS, ...pairs]))
+  return z.number().parse(await runScript(client, enqueueSource, keys, [now, KEEP_MS, ...pairs]))
 }
 
 /** Notes messages that were delivered while Redis was away: another monitor that queues them now does not send them. */
