@@ -104,6 +104,8 @@ type Ran = { code: number | null; out: string }
 /** Runs a line of the runbook as an operator's shell would, in a pipe. */
 function sh(line: string, cwd: string, input = '', more: Record<string, string> = {}): Promise<Ran> {
   const child = spawn('sh', ['-euc', line], { cwd, env: { ...env, ...more } })
+  // A program that has ended reads nothing: its exit code tells why.
+  child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   let out = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (out += String(chunk)))

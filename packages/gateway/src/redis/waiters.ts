@@ -1,19 +1,19 @@
-import { clearTimer, setTimer } from '../util/timers.ts'
+import { realTimers } from '../util/timers.ts'
 
 /** Creates a list of callers that wait for one event. */
 export function createWaiters() {
   const waiting = new Set<() => void>()
 
   return {
-    /** Resolves with the event, or after `ms`. The timer keeps the process alive. */
+    /** Resolves with the event, or after `ms` of real time. The timer keeps the process alive. */
     wait: (ms: number) =>
       new Promise<void>((resolve) => {
         const end = () => {
-          clearTimer(timer)
+          realTimers.clearTimeout(timer)
           waiting.delete(end)
           resolve()
         }
-        const timer = setTimer(end, ms)
+        const timer = realTimers.setTimeout(end, ms)
         waiting.add(end)
       }),
     /** Resolves all promises. */
