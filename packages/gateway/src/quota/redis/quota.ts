@@ -128,7 +128,8 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     return verdict
   }
 
-  async function decide(reservation: Reservation, mayWait = true): Promise<Verdict> {
+  /** `earlier`: absent for the first attempt; otherwise whether the first was sent, and Redis may have admitted the call. */
+  async function decide(reservation: Reservation, earlier?: { wasSent: boolean }): Promise<Verdict> {
     const { id, team, limits } = reservation
     const sent: { pending?: PendingReservation } = {}
     const pauseMs = resyncMs(link)
@@ -146,15 +147,16 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
         note(error)
       }
     if (sent.pending !== undefined) share.failed(team, sent.pending)
+    const wasSent = sent.pending !== undefined || earlier?.wasSent === true
     const isLocal = mayGoOn(limits)
     const local = isLocal ? admitByShare(reservation) : undefined
-    if (isLocal && mayWait && mayFitLater(local) && (await outage.endsSoon()))
-      return await decide(reservation, false)
+    if (isLocal && earlier === undefined && mayFitLater(local) && (await outage.endsSoon()))
+      return await decide(reservation, { wasSent })
     const verdict = local === undefined ? unavailable() : alone(local)
     const at = steady()
     if (verdict.admitted) reconciler.push({ kind: 'admitted', team, id, at, reservation })
     // Redis may have admitted the refused call, so its reservation is settled as unused.
-    else if (sent.pending !== undefined) {
+    else if (wasSent) {
       reconciler.push({ kind: 'settled', team, id, at, settlement: unused(reservation) })
       giveUp(id)
     }
