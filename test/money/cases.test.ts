@@ -209,6 +209,27 @@ describe('what a request only names, and what upstream does of its own accord', 
     }
   })
 
+  test('a call that fits the cap at the usual tier only is refused until the tier is known', async () => {
+    // One answer at the usual tier fits, but not at the dearest.
+    for (const project of ['priority', 'default']) {
+      const it = await world(0.03, WHOLE, {}, project)
+      expect(await ask(it.client, '/chat/completions', chat())).toMatchObject({
+        status: 429,
+        code: 'gateway_daily_usd_exceeded',
+        param: 'service_tier',
+        message: expect.stringMatching(/defaultServiceTier.*service_tier/),
+      })
+      expect(await ask(it.client, '/chat/completions', chat({ service_tier: 'default' }))).toBeUndefined()
+      const { client } = await world(0.03, WHOLE, {}, project)
+      for (let told = 0; told < 3; told += 1)
+        expect(await ask(client, '/chat/completions', chat({ max_tokens: 10 }))).toBeUndefined()
+      await client.gateway.flush()
+      expect(await ask(client, '/chat/completions', chat())).toEqual(
+        project === 'default' ? undefined : expect.objectContaining({ code: 'gateway_daily_usd_exceeded' }),
+      )
+    }
+  })
+
   test('a tier that a policy names is the one that is held', async () => {
     const it = await world(0.03, WHOLE, { defaultServiceTier: 'default' })
     // One answer at the usual tier fits, but not at the dearest.

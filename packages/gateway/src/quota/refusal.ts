@@ -1,3 +1,4 @@
+import type { Call } from '../core/call.ts'
 import type { Caller } from '../core/caller.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Refusal } from '../core/refusal.ts'
@@ -32,6 +33,17 @@ export function refusalOf(
     message: `${why}${waitedMs > 0 ? ` This call has waited ${seconds(waitedMs)} for it.` : ''} (agent ${agent})`,
     headers: { 'x-gateway-limit': limit, ...rateLimitHeaders(verdict, limits) },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  }
+}
+
+/** Creates the refusal of a call that fits the day's budget at the usual tier only, while the project's tier is unknown. */
+export function tierUnknown({ model, caller: { team, agent } }: Call, limits: Limits): Refusal {
+  const { code, name, words } = LIMITS.daily_usd
+  return {
+    code,
+    param: 'service_tier',
+    message: `This call may take more than team ${team}'s ${words(limits.usdPerDay ?? 0)}, all by itself, if upstream's project answers at the priority tier, which no answer of ${model} has told yet. Name the project's tier in the policy (defaultServiceTier: 'default'), request one (service_tier: 'default'), or lower the call's maximum output. (agent ${agent})`,
+    headers: { 'x-gateway-limit': name },
   }
 }
 

@@ -1,5 +1,6 @@
 import { refuse } from '../body/refusal-response.ts'
 import type { Call, Stage } from '../core/call.ts'
+import type { Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
 import type { Reply } from '../core/reply.ts'
 import { abortedReply } from '../core/reply.ts'
@@ -9,6 +10,7 @@ import { raceAbort, settlesWithin } from '../util/timeout.ts'
 import { createQueue, type Refused } from './admission.ts'
 import { rateLimitHeaders } from './headers.ts'
 import type { UnboundedCost } from './hosted-tools.ts'
+import { tierUnknown } from './refusal.ts'
 import { type Attempt, settlementOf } from './settlement.ts'
 import { type QuotaStore, type Reservation, type Settlement, unused } from './store.ts'
 import { createProjectTiers, type Tiers, USUAL } from './tiers.ts'
@@ -37,16 +39,13 @@ export function quota(
       const { limits } = call.caller
       if (limits === undefined) return await next(call)
       const served = tiers.of(call)
-      let worst = worstCaseOf(call, served)
+      const worst = worstCaseOf(call, served)
       const isCapped = limits.usdPerDay !== undefined
       if (isCapped && worst.unbounded !== undefined) return refuse(call, unbounded(call, worst.unbounded))
-      let worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
-      // A guessed tier must not refuse permanently: a call that never fits at the dearest tier is held at the usual price.
-      if (served.guessed && worstCost !== undefined && worstCost > (limits.usdPerDay ?? worstCost)) {
-        worst = worstCaseOf(call, USUAL)
-        worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
-      }
+      const worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
       if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
+      if (served.guessed && isOver(worstCost, limits) && !isOver(await worstCaseOf(call, USUAL).cost, limits))
+        return refuse(call, tierUnknown(call, limits))
 
       let reservation: Reservation = {
         id: `${call.state.id}/${call.attempt}.${call.state.upstreamAttempts}`,
@@ -141,6 +140,10 @@ const atWorst = ({ id, team, inputTokens, maxOutputTokens, worstCost }: Reservat
   cost: worstCost,
   unconfirmed: NO_MONEY,
 })
+
+/** Returns whether one call may cost more than the whole day's budget. */
+const isOver = (cost: NanoUsd | undefined, { usdPerDay }: Limits) =>
+  cost !== undefined && usdPerDay !== undefined && cost > usdPerDay
 
 const isTooDear = (admission: object) =>
   'refusal' in admission && admission.refusal === 'gateway_daily_usd_exceeded'
