@@ -1,5 +1,6 @@
 import { cpSync, rmSync } from 'node:fs'
 import { defineConfig } from 'tsup'
+import { writeLicences } from '../../build/licences.ts'
 
 /** Copies what `llm-gateway init` writes: the reviewed files of packages/infra, and the runbooks. */
 async function copyTemplates(): Promise<void> {
@@ -17,5 +18,8 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   loader: { '.lua': 'text' },
-  onSuccess: copyTemplates,
+  async onSuccess() {
+    await copyTemplates()
+    writeLicences({ zod: 'LICENSE' })
+  },
 })
