@@ -12,14 +12,18 @@ const require = createRequire(import.meta.url)
 /** Scripts that npm runs at the machine of whom installs a package. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepublish', 'prepare']
 
-/**
- * Returns what is wrong with a packed package.
- *
- * @param tarball its file
- * @param unpacked the folder with its content
- * @param root the repository
- */
-export async function problemsOf(tarball: string, unpacked: string, root: string): Promise<string[]> {
+type Inspected = {
+  tarball: string
+  /** Folder with the tarball's content. */
+  unpacked: string
+  /** The repository. */
+  root: string
+  /** The node_modules that the build was made from. */
+  modules: string
+}
+
+/** Returns what is wrong with a packed package. */
+export async function problemsOf({ tarball, unpacked, root, modules }: Inspected): Promise<string[]> {
   const manifest = readManifest(unpacked)
   const { messages } = await publint({ pkgDir: unpacked, pack: false, strict: true })
   return [
@@ -31,7 +35,7 @@ export async function problemsOf(tarball: string, unpacked: string, root: string
     ...(existsSync(join(unpacked, 'binding.gyp'))
       ? ['has binding.gyp, which npm builds at installation']
       : []),
-    ...licenceProblems(unpacked, join(root, 'node_modules')),
+    ...licenceProblems(unpacked, modules),
     ...messages.map((message) => `publint: ${formatMessage(message, manifest) ?? message.code}`),
     ...(manifest.types === undefined ? [] : await typeProblems(tarball, root)),
   ]

@@ -48,9 +48,13 @@ export async function loginProblem(root: string, { url, env }: Registry): Promis
   const outcome = await npm(['whoami', `--registry=${url}`], { cwd: root, env })
   if (outcome.code === 0) return undefined
   const code = errorCodeOf(outcome)
-  if (code === 'ENEEDAUTH')
-    return `There is no token for ${url}. Set RELEASE_TOKEN, or add one to ~/.npmrc (docs/publishing).`
-  if (code === 'E401' || code === 'E403') return `The registry ${url} does not accept the token (${code}).`
+  if (code === 'ENEEDAUTH' || code === 'E401' || code === 'E403') {
+    const reason =
+      process.env.RELEASE_TOKEN || code !== 'ENEEDAUTH'
+        ? 'it does not accept the token'
+        : 'there is no token for it'
+    return `npm cannot log in at ${url}: ${reason}. Set RELEASE_TOKEN, or add one to ~/.npmrc (docs/publishing).`
+  }
   // Registries need not have this endpoint.
   if (code === 'E404') return undefined
   return `The registry ${url} cannot be asked (${code ?? 'no answer'}).`

@@ -1,11 +1,14 @@
 import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { problemsOf } from './inspect.ts'
 import { audit, resolveInstallation, writeSbom } from './installed.ts'
 import { run } from './npm.ts'
 import { type Packed, pack } from './pack.ts'
-import { publishedPackages } from './packages.ts'
+import { type Package, publishedPackages } from './packages.ts'
 import { isPublished, loginProblem, publish, type Registry, registryOf } from './registry.ts'
+
+/** The packages that the builds were made from. */
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 
 export type ReleaseOptions = {
   /** The repository. */
@@ -18,28 +21,33 @@ export type ReleaseOptions = {
   tag: string | undefined
 }
 
-/** Packs and checks the packages, shows them, and publishes them. Returns the exit code: 1 where it refuses. */
-export async function release({ root, publishes, out, tag }: ReleaseOptions): Promise<number> {
-  rmSync(out, { recursive: true, force: true })
-  mkdirSync(out, { recursive: true })
-  const packed: Packed[] = []
-  for (const each of publishedPackages(root)) packed.push(await pack(each, out))
-  printPackages(packed, out)
-  const faults = await faultsOf(packed, root)
-  for (const each of packed) await describeInstallation(each, packed, { root, out })
-  const { registry, refusals } = await obstacles(packed, root)
+/**
+ * Packs and checks the packages, shows them, and publishes them. Returns the exit code: 1 where a package is faulty, or
+ * where something stands against publishing.
+ */
+export async function release(options: ReleaseOptions): Promise<number> {
+  const { root, publishes, out } = options
+  const packages = publishedPackages(root)
+  const { registry, refusals } = await obstacles(packages, root)
   console.log(`Registry: ${registry?.url ?? 'none'}`)
   if (refusals.length > 0)
     console.log(`${publishes ? 'Refused' : '--publish would be refused'}:\n${list(refusals)}`)
+  if (publishes && refusals.length > 0) return 1
+  rmSync(out, { recursive: true, force: true })
+  mkdirSync(out, { recursive: true })
+  const packed: Packed[] = []
+  for (const each of packages) packed.push(await pack(each, out))
+  printPackages(packed, out)
+  const faults = await faultsOf(packed, root)
+  for (const each of packed) await describeInstallation(each, packed, out)
   if (faults.length > 0) return 1
-  if (!publishes) {
+  if (!publishes || registry === undefined) {
     console.log('Dry run: nothing was published.')
     return 0
   }
-  if (registry === undefined || refusals.length > 0) return 1
-  for (const each of packed) {
-    await publish(root, registry, { tarball: each.tarball, tag: tag ?? defaultTag(each.version) })
-    console.log(`Published ${each.name}@${each.version}.`)
+  for (const { name, version, tarball } of packed) {
+    await publish(root, registry, { tarball, tag: options.tag ?? defaultTag(version) })
+    console.log(`Published ${name}@${version}.`)
   }
   console.log('To mark the commit: npm exec -- changeset git-tag && git push --follow-tags')
   return 0
@@ -48,7 +56,8 @@ export async function release({ root, publishes, out, tag }: ReleaseOptions): Pr
 async function faultsOf(packed: Packed[], root: string): Promise<string[]> {
   const faults: string[] = []
   for (const { name, tarball, unpacked } of packed)
-    for (const problem of await problemsOf(tarball, unpacked, root)) faults.push(`${name} ${problem}`)
+    for (const problem of await problemsOf({ tarball, unpacked, root, modules: MODULES }))
+      faults.push(`${name} ${problem}`)
   console.log(
     faults.length === 0
       ? 'Checked: metadata, README, LICENSE, licences of bundled code, no install scripts, publint, attw.'
@@ -58,13 +67,9 @@ async function faultsOf(packed: Packed[], root: string): Promise<string[]> {
 }
 
 /** Writes the bill of materials of an installation, and prints what the registry knows of its packages. */
-async function describeInstallation(
-  packed: Packed,
-  all: Packed[],
-  { root, out }: { root: string; out: string },
-): Promise<void> {
+async function describeInstallation(packed: Packed, all: Packed[], out: string): Promise<void> {
   const folder = await resolveInstallation(packed, all, out)
-  await writeSbom(packed, folder, join(root, 'node_modules'))
+  await writeSbom(packed, folder, MODULES)
   const known = await audit(folder)
   rmSync(folder, { recursive: true })
   console.log(`npm audit of ${packed.name}: ${known.state}${describe(known)}`)
@@ -77,7 +82,7 @@ function describe(known: Awaited<ReturnType<typeof audit>>): string {
 
 /** Returns the registry, and why nothing may be published to it. */
 async function obstacles(
-  packed: Packed[],
+  packages: Package[],
   root: string,
 ): Promise<{ registry?: Registry; refusals: string[] }> {
   const refusals = await uncommitted(root)
@@ -89,9 +94,11 @@ async function obstacles(
     }
     const login = await loginProblem(root, registry)
     if (login !== undefined) return { registry, refusals: [...refusals, login] }
-    for (const each of packed)
-      if (await isPublished(root, registry, each))
-        refusals.push(`${each.name}@${each.version} is published already: npm exec -- changeset version`)
+    for (const { manifest } of packages)
+      if (await isPublished(root, registry, manifest))
+        refusals.push(
+          `${manifest.name}@${manifest.version} is published already: npm exec -- changeset version`,
+        )
     return { registry, refusals }
   } catch (error) {
     return { refusals: [...refusals, (error as Error).message] }

@@ -80,8 +80,11 @@ export type GatewayOptions = {
    * @example waitUntil: (promise) => ctx.waitUntil(promise)
    */
   waitUntil?: (promise: Promise<unknown>) => void
-  /** Receives each call's record after its answer has ended, in the caller's async context. What it throws is counted in `stats().hookErrors`. */
-  onCall?: (record: CallRecord) => void | Promise<void>
+  /**
+   * Receives each call's record after its answer has ended, in the caller's async context. Its result is not used; what it throws, or
+   * rejects with, is counted in `stats().hookErrors`.
+   */
+  onCall?: (record: CallRecord) => unknown
   /**
    * Receives log messages for operators, each one string: `[llm-gateway] GW_REDIS_FULL: …`. Codes are stable; docs/logs.md
    * lists them with their levels, `warn` and `info`. `false`: no message is written. A logger that throws or rejects
