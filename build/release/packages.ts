@@ -13,6 +13,7 @@ export type Manifest = {
   types?: string
   scripts?: Record<string, string>
   dependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
   publishConfig?: { access?: string; registry?: string }
   workspaces?: string[]
 }

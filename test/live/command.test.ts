@@ -249,7 +249,7 @@ test('what is broken in Redis is shown as that, with the way back', async () => 
 })
 
 const MISTAKES: [string, string][] = [
-  ['policy', 'policy: which? show, diff, push, rollback, history, clear'],
+  ['policy', 'policy: which? init, validate, explain, status, show, diff, push, rollback, history, clear'],
   ['policy shwo', 'Did you mean: llm-gateway policy show'],
   ['policy push', 'Push which?'],
   ['policy push /nowhere --yes', '/nowhere cannot be read (ENOENT).'],

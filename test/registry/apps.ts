@@ -33,7 +33,7 @@ const EXPECTED = {
   city: 'string',
   refused: 'gateway_rpm_exceeded',
   version: 0,
-  records: 'miss exact exact miss miss',
+  records: 'miss exact exact miss miss miss',
   closed: true,
 }
 

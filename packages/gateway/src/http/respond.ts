@@ -65,8 +65,7 @@ const LIMIT_HEADERS = ['requests', 'tokens'].flatMap((unit) =>
 /** Removes upstream's limits beside those of the team: all of an answer's are from one source. */
 function removeOtherLimits(headers: Headers, own: Record<string, string>): void {
   if (!LIMIT_HEADERS.some((name) => own[name] !== undefined)) return
-  for (const name of LIMIT_HEADERS)
-    if (own[name] === undefined && headers.has(name)) headers.delete(name)
+  for (const name of LIMIT_HEADERS) if (own[name] === undefined && headers.has(name)) headers.delete(name)
 }
 
 function addCost(headers: Headers, { cost, saved }: Cost): void {

@@ -14,6 +14,7 @@ export type { Change } from './live/change.ts'
 export { checkSwitches } from './live/change.ts'
 export { type Difference, differences } from './live/diff.ts'
 export type { Live, Switches } from './live/live.ts'
+export type { GatewayProcess, Presence } from './live/presence.ts'
 export { unpricedChoices }
 
 /**

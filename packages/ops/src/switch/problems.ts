@@ -16,7 +16,11 @@ export async function problemsOf(
   const listed = Object.values(teams).flatMap(({ agents = [] }) => agents)
   const agents = [...new Set([...listed, ...Object.keys(described)])]
   return [
-    ...unknown(agent, [...agents, ...Object.keys(switched)], (name) => `No team of the policy lists an agent "${name}"`),
+    ...unknown(
+      agent,
+      [...agents, ...Object.keys(switched)],
+      (name) => `No team of the policy lists an agent "${name}"`,
+    ),
     ...unknown(team, Object.keys(teams), (name) => `The policy has no team "${name}"`),
     ...(await Promise.all(models.map((model) => unpriced(model, policy)))).flat(),
   ]

@@ -6,6 +6,7 @@ import { checkPolicy } from '../load.ts'
 import { type Change, changeOf, checkSwitches, MAX_VERSION, rejectUnsafe } from './change.ts'
 import { type Difference, differences } from './diff.ts'
 import type { Switches } from './live.ts'
+import { askWho, type Presence } from './presence.ts'
 import { type Run, readChange, readHistory, writeChange } from './store.ts'
 
 /** State in Redis. `version` 0 without `change`: no live change was ever made, or it is gone. */
@@ -51,6 +52,13 @@ export type PolicyStore = {
   rollback: (to?: number, note?: ChangeInfo & { keepSwitches?: boolean }) => Promise<AppliedChange>
   /** Lists the differences between the current state and this one, by field. */
   diff: (next: { policy?: Policy; switches?: Switches }) => Promise<Difference[]>
+  /**
+   * Asks the running gateways that follow this policy who they are, for `waitMs` milliseconds at most. Those that Redis
+   * forbids to publish do not answer, but count as asked.
+   *
+   * @default waitMs 2000
+   */
+  processes: (waitMs?: number) => Promise<Presence>
   close: () => void
 }
 
@@ -179,6 +187,7 @@ export function createPolicyStore(
       const { change: now = EVERYTHING } = await read()
       return differences(visibleFields(now), visibleFields({ ...now, ...next }))
     },
+    processes: (waitMs = 2_000) => askWho(connection, waitMs),
     close: connection.close,
   }
 }
