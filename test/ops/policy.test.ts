@@ -31,7 +31,7 @@ async function explained(args: string[], env: Record<string, string> = {}, input
 
 const lineOf = ({ lines }: Explained, what: string) => lines.find((line) => line.what === what)
 
-test('a policy that init writes has 20 lines, is valid, and its agent is in its team', async () => {
+test('a policy that init writes has 20 lines at most, is valid, and its agent is in its team', async () => {
   const file = join(folder(), 'policy.json')
   const made = await llmGateway(
     ['policy', 'init', file, '--team', 'shop', '--agent', 'one', '--agent', 'two'],
@@ -39,7 +39,7 @@ test('a policy that init writes has 20 lines, is valid, and its agent is in its 
   )
   expect(made).toMatchObject({ code: 0, out: '' })
   const text = readFileSync(file, 'utf8')
-  expect(text.trimEnd().split('\n')).toHaveLength(20)
+  expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(20)
   expect(loadPolicy(file).teams?.shop?.agents).toEqual(['one', 'two'])
   expect(await llmGateway(['policy', 'validate', file], {})).toMatchObject({
     code: 0,

@@ -26,7 +26,7 @@ import { validate } from './validate.ts'
 export const summary =
   'writes, checks and explains a policy; shows and changes the live one of all running agents'
 
-export const help = `llm-gateway policy: writes, checks and explains a policy, and changes the live one of all agents at a Redis, without a deploy.
+export const help = `llm-gateway policy: writes, checks and explains a policy; changes the live one of all agents, without a deploy.
 
 Usage: llm-gateway policy <subcommand> [options]
 

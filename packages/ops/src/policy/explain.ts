@@ -1,6 +1,7 @@
 import type { Policy } from '@hotdash/llm-gateway'
 import { type CallerDescription, describeCaller } from '@hotdash/llm-gateway/caller'
 import { applySwitches, type Switches } from '@hotdash/llm-gateway/policy'
+import { counted } from '../cli/words.ts'
 import { type RequestBody, type Simulated, simulate } from './simulate.ts'
 
 /** A policy, where it comes from in words, and the switches over it. */
@@ -100,7 +101,8 @@ function modelLines(
       {
         what: 'result',
         value: `refused: ${outcome.refused.status} ${outcome.refused.code}`,
-        why: outcome.refused.message,
+        // The simulated client sees the switches as part of the policy.
+        why: caller.refusal?.message ?? outcome.refused.message,
       },
       may,
     ]
@@ -133,13 +135,13 @@ function limitLines(caller: CallerDescription, outcome: Simulated, policy: Polic
   return [
     ...(rpm === undefined
       ? []
-      : [{ what: 'limit', value: `${rpm} requests per minute`, why: `${field}.rpm; ${atLimit}` }]),
+      : [{ what: 'limit', value: `${counted(rpm, 'request')} per minute`, why: `${field}.rpm; ${atLimit}` }]),
     ...(tpm === undefined
       ? []
       : [
           {
             what: 'limit',
-            value: `${tpm} tokens per minute`,
+            value: `${counted(tpm, 'token')} per minute`,
             why: `${field}.tpm${tokens === undefined ? '' : `; this call holds ${tokens} until its answer is known`}`,
           },
         ]),
