@@ -7,7 +7,8 @@ export function copyDocs(from: string, to: string, homepage: string): void {
   for (const name of readdirSync(from, { recursive: true, encoding: 'utf8' })) {
     const target = join(to, name)
     mkdirSync(dirname(target), { recursive: true })
-    if (name.endsWith('.md')) writeFileSync(target, withAddresses(readFileSync(join(from, name), 'utf8'), name, repository))
+    if (name.endsWith('.md'))
+      writeFileSync(target, withAddresses(readFileSync(join(from, name), 'utf8'), name, repository))
     else if (name.endsWith('.svg')) cpSync(join(from, name), target)
   }
 }

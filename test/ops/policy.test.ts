@@ -51,6 +51,13 @@ test('a policy that init writes has 20 lines at most, is valid, and its agent is
   expect((await explained(['--policy', file, '--agent', 'two'])).caller.team).toBe('shop')
 })
 
+test('the policy in the README is the one that init writes', async () => {
+  const file = join(folder(), 'policy.json')
+  await llmGateway(['policy', 'init', file, '--team', 'shop', '--agent', 'assistant'], {})
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  expect(readme).toContain(`\`\`\`json\n${readFileSync(file, 'utf8')}\`\`\``)
+})
+
 test.each<[string, Policy | object, number, string[]]>([
   ['HotDash policy', hotdashPolicy, 0, []],
   ['an unknown field', { teams: { a: { rpmm: 1 } } }, 1, ['teams.a.rpmm']],

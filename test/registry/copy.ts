@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execute } from '../platforms/lab.ts'
 
-const repository = fileURLToPath(new URL('../..', import.meta.url))
+/** The repository that this file is in. */
+export const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A copy of the repository with everything committed, its builds beside it, and the packages of the original. */
 export type Copy = {

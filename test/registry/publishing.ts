@@ -1,8 +1,8 @@
 import { doesNotMatch, equal, match } from 'node:assert/strict'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execute, openLab } from '../platforms/lab.ts'
-import type { Copy } from './copy.ts'
+import { type Copy, repository } from './copy.ts'
 import type { PrivateRegistry } from './verdaccio.ts'
 
 const NAMES = ['@hotdash/llm-gateway', '@hotdash/llm-gateway-ops', '@hotdash/llm-gateway-testing']
@@ -123,17 +123,45 @@ export const publishing: Case[] = [
     },
   },
   {
-    name: 'with this registry for all packages, it brings the others from the configured one',
+    name: 'with this registry for all packages, it brings the others; the command writes and explains a policy',
     async run({ registry, root }) {
-      const lab = await openLab(root, 'proxy', undefined, {
-        packages: { '@hotdash/llm-gateway-ops': 'latest', '@hotdash/llm-gateway-testing': 'latest' },
+      const { run } = await openLab(root, 'proxy', undefined, {
+        packages: { '@hotdash/llm-gateway-ops': 'latest' },
         fixtures: [],
         npmrc: `registry=${registry.url}\n${npmrcFor(registry)}`,
         env: { HOTDASH_NPM_TOKEN: registry.token },
       })
-      const { code, out } = await lab.run('llm-gateway', ['--help'])
-      equal(code, 0)
-      match(out, /llm-gateway <command>/)
+      for (const words of ['init', 'validate policy.json', 'explain --policy policy.json --agent my-agent']) {
+        const { code, err } = await run('llm-gateway', ['policy', ...words.split(' ')])
+        equal(code, 0, err)
+      }
+      const { out } = await run('llm-gateway', ['policy', '--help'])
+      const page = /^Details: (.*)$/m.exec(out)?.[1] ?? ''
+      equal(existsSync(page), true, page)
+    },
+  },
+  {
+    name: "the README's first five minutes, from an empty folder",
+    async run({ registry, root }) {
+      const lab = await openLab(root, 'five-minutes', undefined, {
+        packages: {
+          '@hotdash/llm-gateway': 'latest',
+          '@hotdash/llm-gateway-testing': 'latest',
+          openai: '7.59.0',
+        },
+        fixtures: [],
+        type: 'commonjs',
+        npmrc: npmrcFor(registry),
+        env: { HOTDASH_NPM_TOKEN: registry.token },
+      })
+      for (const page of ['README.md', 'packages/gateway/README.md']) {
+        const text = readFileSync(join(repository, page), 'utf8')
+        lab.write('first.mjs', /^```js\n(\/\/ first\.mjs.*?)^```/ms.exec(text)?.[1] ?? '')
+        const { code, out, err } = await lab.run('node', ['first.mjs'])
+        equal(code, 0, err)
+        match(out, /miss[\s\S]*exact/, page)
+        equal(err, '')
+      }
     },
   },
 ]

@@ -12,5 +12,7 @@ const SHIPPED = new URL('docs/', import.meta.url)
 export function withDocs(text: string, env: NodeJS.ProcessEnv = process.env): string {
   const address = env.LLM_GATEWAY_DOCS
   const place = address ? `${address.replace(/\/$/, '')}/` : fileURLToPath(SHIPPED)
-  return text.replace(/ Details: (?=docs\/)/g, '\nDetails: ').replace(/(?<![\w/])docs\/(?=[\w-]|$)/gm, () => place)
+  return text
+    .replace(/ Details: (?=docs\/)/g, '\nDetails: ')
+    .replace(/(?<![\w/])docs\/(?=[\w-]|$)/gm, () => place)
 }

@@ -28,8 +28,24 @@ function starter(team: string, agents: string[]): Policy {
   })
 }
 
-/** Formats objects of plain values on one line. */
-const textOf = (policy: Policy): string =>
-  JSON.stringify(policy, null, 2)
-    .replace(/\{\n\s+([^{}[\]]+?)\n\s+\}/g, (_, inner: string) => `{ ${inner.replace(/\n\s+/g, ' ')} }`)
-    .replace(/\[\n\s+([^{}[\]]+?)\n\s+\]/g, (_, inner: string) => `[${inner.replace(/\n\s+/g, ' ')}]`)
+/** Longest object or list that is written on one line, in characters. */
+const MAX_INLINE_CHARS = 90
+
+/** Formats JSON as people write it: what is short on one line. */
+function textOf(value: unknown, indent = ''): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const inline = inlineOf(value)
+  if (indent !== '' && indent.length + inline.length <= MAX_INLINE_CHARS) return inline
+  const inner = `${indent}  `
+  const members = Object.entries(value).map(
+    ([name, each]) => `${JSON.stringify(name)}: ${textOf(each, inner)}`,
+  )
+  return `{\n${inner}${members.join(`,\n${inner}`)}\n${indent}}`
+}
+
+function inlineOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inlineOf).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${inlineOf(each)}`)
+  return `{ ${members.join(', ')} }`
+}
