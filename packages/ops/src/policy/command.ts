@@ -33,8 +33,8 @@ Usage: llm-gateway policy <subcommand> [options]
 Without a Redis:
   init [FILE]           writes a policy to start from (policy.json); --team NAME, --agent NAME (may be repeated)
   validate FILE|-       checks a policy, and names each problem under its field
-  explain [FILE|-]      tells which team, model, limits and caches a call would meet, and why; FILE: the body of a request.
-                        Sends nothing. Uses --policy FILE, else the live policy, else LLM_GATEWAY_POLICY
+  explain [FILE|-]      tells which team, model, limits and caches a call would meet, and why. FILE: the body of a
+                        request. Sends nothing. Uses --policy FILE, else the live policy, else LLM_GATEWAY_POLICY
 
 The live policy:
   status                lists the processes that follow it: versions, agent, the policy's version that each has

@@ -1,6 +1,6 @@
 import { GatewayOptionsError } from '../../core/options-error.ts'
 import type { Policy } from '../../core/policy.ts'
-import type { RedisClient } from '../../redis/connect.ts'
+import type { IoredisClient } from '../../redis/connect.ts'
 import { createRedisConnection } from '../../redis/connection.ts'
 import { checkPolicy } from '../load.ts'
 import { type Change, changeOf, checkSwitches, MAX_VERSION, rejectUnsafe } from './change.ts'
@@ -85,7 +85,7 @@ const EVERYTHING = { switches: {} }
 
 /** @param vet Returns further problems of a policy to push, one line per invalid field. */
 export function createPolicyStore(
-  redis: string | RedisClient,
+  redis: string | IoredisClient,
   vet: (policy: Policy) => Promise<string[]>,
 ): PolicyStore {
   const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
