@@ -1,0 +1,122 @@
+import { maskPersonal, maskSecrets } from '../../util/redact.ts'
+import { FOREIGN_THING, THING } from './things.ts'
+
+const all = (...sources: string[]) => new RegExp(sources.map((source) => `(?:${source})`).join('|'), 'mu')
+
+/** Words that follow a greeting and are no name. */
+const NO_NAME =
+  'there|all|everyone|everybody|team|customer|customers|valued|dear|sir|madam|folks|friend|friends|again|for|you|to|and|or|the|a|an|our|' +
+  'we|i|it|this|that|that\'s|if|in|on|at|of|with|from|back|so|very|is|are|what|how|when|your|yes|no|not|but|as|please|can|world|' +
+  'morning|afternoon|evening|day|customer|support|zu|an|und|a|en|à|tout|todos'
+const GREETING =
+  'dear|hi|hello|hey|greetings|good (?:morning|afternoon|evening|day)|welcome(?: back)?|thanks|thank you|many thanks|sorry|apologies|' +
+  'hallo|guten (?:tag|morgen|abend)|liebe[rs]?|sehr geehrte[rs]?|hola|buenos días|buenas tardes|estimad[oa]|querid[oa]|bonjour|bonsoir|' +
+  'cher|chère|salut|merci|danke|gracias'
+
+/** Addresses one person: `Hi Sofia`, `thanks, MARIA`, `sorry, mr lopez`. */
+const GREETS = all(
+  `^\\W*(?:(?:yes|no|ok|okay|sure|well|ah|oh)\\W+)?(?:${GREETING})(?: so much| very much)?,? (?!(?:${NO_NAME})\\b)\\p{L}[\\p{L}'-]*`,
+  `\\b(?:thanks|thank you|sorry|apologies)(?: so much| very much)?, (?!(?:${NO_NAME})\\b)\\p{L}[\\p{L}'-]*\\s*[.!,]`,
+  '\\b(?:mr|mrs|ms|miss|dr|herr|frau|señora?|sra?|monsieur|madame)\\.? \\p{L}{2,}',
+)
+
+const SUPPOSED =
+  '(?<!\\b(?:if|unless|in case|once|when|whenever|after|until|before|provided|whether) (?:[\\p{L}]+ ){0,1})'
+
+/** Tells one person what has become of their thing, or what they did. */
+const TELLS = all(
+  `${SUPPOSED}\\byour (?:[\\p{L}'-]+ ){0,3}?${THING} (?:[\\p{L}'-]+ ){0,2}?(?:is|are|was|were|has|have|had|will|should|went|arrived|shipped|left|shows|ends|expires|contains|got|appears|now|of \\$|ending)\\b`,
+  `\\byour ${THING}(?:'s|,? (?:number|no\\.?|id|#))`,
+  `${SUPPOSED}\\byou(?:'ve| have| had)? (?:already |just |also |recently |not |never |been )*(?:were|was|did|had|been|paid|bought|sent|made|got|placed|spent|left|used|chose|signed|returned|ordered|requested|received|purchased|cancell?ed|charged|refunded|[a-z]{3,}[^\\We]ed)\\b`,
+  `\\byou (?:owe|are (?:due|owed|currently|now|being|subscribed|registered|enrolled|signed up))\\b`,
+  `${SUPPOSED}\\b(?:it|they|he|she|(?:the|this|that) (?:[\\p{L}-]+ ){0,2}?(?:${THING}|driver|charge|entry)) (?:was|were|has|have|had|hasn't|wasn't|weren't|didn't|left|arrived|went|came)\\b`,
+  `${SUPPOSED}\\bthe (?:[\\p{L}-]+ ){0,2}?${THING} (?:is|are)(?: now| already| not)? (?:booked|ready|done|confirmed|complete|delayed|late|lost|pending|being|still|here|there|on)\\b`,
+  "\\byou(?:'re| are) all set\\b",
+  '\\b(?:his|her) (?:order|account|refund|payment|card|parcel|package)\\b',
+)
+
+const HANDLED =
+  '(?:cancell?ed|refunded|processed|issued|sent|updated|changed|reset|checked|looked|found|located|applied|credited|charged|removed|escalated|' +
+  'forwarded|submitted|confirmed|booked|scheduled|replaced|contacted|notified|extended|waived|received|noticed|verified|reviewed|arranged|' +
+  'shipped|dispatched|delivered|approved|declined|rejected|activated|deactivated|closed|paid|reserved|reached out|spoken|created|opened|added)'
+
+/** Tells what was done, or looked at, for one person. */
+const DID = all(
+  `\\bi(?:'ve| have| had|'d| just| already| went ahead| did| didn't)\\b`,
+  "\\bi(?:'ll| will| can|'m| am| could)? (?:now |just |already |also |gladly |go ahead and )*(?:see|cancel|refund|process|issue|send|update|change|reset|check|look|find|locate|apply|credit|remove|escalate|forward|submit|confirm|book|schedule|replace|contact|extend|waive|verify|review|arrange)(?:l?ing)?\\b",
+  `\\b(?:i|we)(?:'ve| have| had|'re| are)? (?:now |just |already |also |successfully |been )*${HANDLED}\\b`,
+  `\\bwe (?:can |could )?(?:see|are (?:processing|sending|looking|shipping|refunding|cancell?ing|reviewing|checking)|will (?:be )?(?:contact|email|call|notify|reach out)[a-z]* you)\\b`,
+  `\\b(?:has|have) (?:now |just |already |successfully )*been ${HANDLED}\\b`,
+)
+
+/** Refers to records: tracking, order and ticket numbers, the last digits of a card. */
+const NUMBERED = all(
+  '#\\s?\\w*\\d',
+  '\\b(?:order|ticket|case|reference|ref|invoice|confirmation|claim|return|rma|booking|tracking|account|customer|transaction|policy|shipment|contract)(?: (?:number|no|id|code|ref))?\\.?\\s?[:#]?\\s?(?=[\\w-]*\\d{3})[\\w-]+',
+  '\\b(?:1Z[0-9A-Z]{16}|[A-Z]{2}\\d{9}[A-Z]{2}|\\d{10,})\\b',
+  '\\b(?:ending|ends) (?:in|with) \\d{2,4}\\b|\\b(?:x{3,}|\\*{2,})\\s?-?\\d{2,4}\\b',
+)
+
+const AMOUNT = '[$€£¥]\\s?\\d|\\d\\s?[$€£¥]|\\b(?:usd|eur|gbp|cad)\\s?\\d|\\d\\s?(?:usd|eur|gbp|cad|dollars|euros|pounds|cents)\\b'
+const MONTH =
+  '(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)?|januar|februar|märz|mai|juni|juli|' +
+  'oktober|dezember|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|janvier|février|mars|avril|' +
+  'juin|juillet|août|septembre|octobre|novembre|décembre'
+const DATE = `\\b(?:\\d{1,2}(?:st|nd|rd|th|\\.)? (?:de |of )?(?:${MONTH})|(?:${MONTH})\\.? \\d{1,2}(?:st|nd|rd|th)?|\\d{4}-\\d\\d-\\d\\d|\\d{1,2}[/.]\\d{1,2}(?:[/.]\\d{2,4})?)(?![\\p{L}\\d])`
+const WEEKDAY = '(?:mon|tues|wednes|thurs|fri|satur|sun)day'
+
+const HAS_AMOUNT = all(AMOUNT)
+const HAS_DATE = all(DATE)
+
+/** True at this moment only: stock, prices of now, events under way, dates of arrival. */
+const MOMENTARY = all(
+  '\\b(?:today|tonight|tomorrow|yesterday|currently|right now|at the moment|at this time|as of|presently|these days|this (?:week|weekend|month|morning|afternoon|evening|season)|next week|last (?:week|month|night)|a moment ago|just now|so far|recently)\\b',
+  '\\b(?:in stock|out of stock|sold out|on backorder|backordered|back in stock|(?:only )?\\d+ (?:[\\p{L}]+ )?(?:left|remaining|in stock|available)|low in stock|on its way|out for delivery|in transit|on sale)\\b',
+  `\\b(?:arriv|deliver|ship|expect|schedul|estimat|due|leave|left)[a-z]* (?:[\\p{L}]+ ){0,4}?(?:on|by|for|this|next|before) (?:the )?(?:${WEEKDAY}|${MONTH}\\b|\\d{1,2}(?:st|nd|rd|th|[/.]\\d))`,
+  `\\b(?:on|by|until|this|next|last) ${WEEKDAY}\\b(?!s)`,
+  '\\b(?:heute|morgen|gestern|derzeit|momentan|aktuell|zurzeit|hoy|ahora|actualmente|mañana|ayer|aujourd\'hui|actuellement|demain|hier|en ce moment)(?!\\p{L})',
+)
+
+/** Asks for more, instead of answering. */
+const CLARIFIES = all(
+  '\\b(?:could|can|would|will|may) (?:you|i)(?: please| kindly)? (?:tell|provide|share|confirm|specify|clarify|send|give|let|describe|explain|ask|have|get|see|know)\\b[^.?!]*\\?',
+  "\\b(?:please|kindly) (?:provide|share|confirm|specify|clarify|tell|let (?:me|us) know|send|give) (?:(?:me|us) )?(?:with )?(?:your|which|what|the|more|a|whether|if)\\b",
+  "\\bwhat(?:'s| is| was)? (?:your|the) (?:order|account|email|e-mail|name|model|year|zip|phone|customer|tracking|make|part|vin|exact)\\b[^.!]*\\?",
+  "\\bwhich (?:one|model|product|item|order|year|make|version|plan|country|size|part|vehicle|car|type|of)\\b[^.!]*\\?\\s*$",
+  '\\b(?:do|did|are|have|were) you (?:mean|referring|asking|tried|looking|using|have)\\b[^.!]*\\?',
+  '\\b(?:more (?:details|information|context)|a (?:bit|little) more|additional (?:details|information))\\b.{0,60}\\b(?:help|assist|needed|required|need|provide|share)\\b',
+)
+
+/** Does not answer. */
+const KNOWS_NOTHING = all(
+  "\\b(?:i|we)(?:'m| am|'re| are)? (?:afraid|sorry|not sure|unsure|unable|not able|do not|don't|cannot|can't|can not|couldn't|could not|have no|don't have|lack)\\b",
+  '\\bas an? (?:ai|language model|virtual|assistant|automated)\\b|\\b(?:language model|my (?:training|knowledge)|knowledge cut-?off)\\b',
+  '\\b(?:no|not enough|insufficient) (?:information|data|details|context|access|record|records)\\b|\\b(?:unable|impossible) to (?:find|access|help|locate|answer|determine|provide|verify|confirm)\\b',
+  "\\b(?:does not|doesn't|do not|don't) (?:know|have (?:access|information|enough|any information|details))\\b",
+)
+
+/** The same in German, Spanish and French. */
+const FOREIGN = all(
+  `\\b(?:ihre?[mnrs]?|deine?[mnrs]?|eure?[mnrs]?|su|sus|tu|tus|vuestr[oa]s?|votre|vos|ton|ta|tes) (?:[\\p{L}-]+ )?${FOREIGN_THING}(?!\\p{L})`,
+  "\\b(?:ich|wir) (?:habe|haben|hatte|hatten|werde|werden|sehe|sehen|kann|können|bin|weiß|wissen)\\b",
+  "(?:^|[^\\p{L}])(?:he|hemos|veo|vemos|puedo|no sé|no tengo|j'ai|je vois|nous avons|nous voyons|je ne|je peux|j'annule)(?!\\p{L})",
+  '\\b(?:sie|du|ihr) (?:haben|hast|habt|wurden|wurdest)\\b|\\b(?:usted )?ha(?:s|n)? (?:sido|[\\p{L}]+ado|[\\p{L}]+ido)\\b|\\bvous avez\\b|\\btu as\\b',
+)
+
+const RULES = [GREETS, TELLS, DID, NUMBERED, MOMENTARY, CLARIFIES, KNOWS_NOTHING, FOREIGN]
+
+/** Closing phrases that are no questions for more. */
+const CLOSING =
+  /(?:(?:is there|do you have|if you have|have) (?:anything else|any(?: other| more| further)? questions?)|(?:feel free|don't hesitate|do not hesitate) to|let (?:me|us) know if|would you like (?:help|me|assistance|to know more)|(?:can|may|could) i (?:help|assist) (?:you )?(?:with )?anything|i hope this helps|happy to help|glad to help)[^.?!\n]*[.?!]?/giu
+
+/**
+ * Returns whether an answer may be given to another asker at another time: it addresses and describes no single person,
+ * reports no action, states nothing that is true at one moment only, and answers. `text`: plain text. Doubt counts against
+ * it: an answer that is not stored costs one call.
+ */
+export function isForEverybody(text: string): boolean {
+  if (maskPersonal(maskSecrets(text)) !== text) return false
+  const words = text.replace(CLOSING, ' ')
+  const lower = words.toLowerCase()
+  return !(HAS_AMOUNT.test(lower) && HAS_DATE.test(lower)) && !RULES.some((rule) => rule.test(rule === NUMBERED ? words : lower))
+}
