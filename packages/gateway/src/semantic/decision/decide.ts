@@ -4,7 +4,15 @@ import { clusterAnswers } from './clusters.ts'
 import { consensusOf, MIN_WEIGHT, overlapOf } from './consensus.ts'
 
 /** A cached question near the one asked, as the decision needs it. */
-export type NearbyQuestion = { question: Question; similarity: number; groups: readonly string[] }
+export type NearbyQuestion = {
+  question: Question
+  similarity: number
+  groups: readonly string[]
+  /** Digest of who asked it. Absent: unknown, and taken for another asker than all others. */
+  asker?: string | undefined
+  /** Why it may not serve, whatever is asked. */
+  barred?: string | undefined
+}
 
 export type DecisionTerms = {
   /** Minimum cosine of an entry served as nearest. */
@@ -55,7 +63,7 @@ export function decide(
         veto: undefined,
       }
   }
-  const veto = terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
+  const veto = nearest.barred ?? terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
   const serves = veto === undefined && nearest.similarity >= terms.threshold
   if (serves || supporters.confidence === 0)
     return { index: veto === undefined ? 0 : undefined, path: 'nearest', serves, confidence: 0, veto }
@@ -66,8 +74,9 @@ export function decide(
 /** Returns the confidence and the supporters, nearest first, if weight and similarity suffice. */
 function consensusAround(asked: Question, near: readonly NearbyQuestion[], { calibration }: DecisionTerms) {
   const clusters = clusterAnswers(near)
-  const votes = near.map(({ question, similarity }, at) => ({
+  const votes = near.map(({ question, similarity, asker }, at) => ({
     similarity,
+    asker,
     group: clusters[at] ?? at,
     overlap: overlapOf(asked, question),
   }))
@@ -79,10 +88,12 @@ function consensusAround(asked: Question, near: readonly NearbyQuestion[], { cal
 }
 
 const passes = (asked: Question, candidate: NearbyQuestion | undefined, { vetoOf }: DecisionTerms) =>
-  candidate !== undefined && vetoOf(asked, candidate.question) === undefined
+  candidate !== undefined && candidate.barred === undefined && vetoOf(asked, candidate.question) === undefined
 
 function unconfirmed(near: readonly NearbyQuestion[], { requireConfirmation }: DecisionTerms) {
   if (!requireConfirmation) return undefined
-  const [first, ...others] = clusterAnswers(near)
-  return others.includes(first ?? 0) ? undefined : 'unconfirmed'
+  const clusters = clusterAnswers(near)
+  const isSecond = ({ asker }: NearbyQuestion, at: number) =>
+    at > 0 && clusters[at] === clusters[0] && (asker === undefined || asker !== near[0]?.asker)
+  return near.some(isSecond) ? undefined : 'unconfirmed'
 }

@@ -1,6 +1,6 @@
+import { maskPersonal, maskSecrets } from '../../util/redact.ts'
 import { isPersonalQuestion } from './personal-question.ts'
 import { plainText } from './plain-text.ts'
-import { maskPersonal, maskSecrets } from '../../util/redact.ts'
 
 /**
  * Questions whose answer is for one person or one moment, or that request an action. English; in other languages only

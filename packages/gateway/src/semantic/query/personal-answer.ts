@@ -6,7 +6,7 @@ const all = (...sources: string[]) => new RegExp(sources.map((source) => `(?:${s
 /** Words that follow a greeting and are no name. */
 const NO_NAME =
   'there|all|everyone|everybody|team|customer|customers|valued|dear|sir|madam|folks|friend|friends|again|for|you|to|and|or|the|a|an|our|' +
-  'we|i|it|this|that|that\'s|if|in|on|at|of|with|from|back|so|very|is|are|what|how|when|your|yes|no|not|but|as|please|can|world|' +
+  "we|i|it|this|that|that's|if|in|on|at|of|with|from|back|so|very|is|are|what|how|when|your|yes|no|not|but|as|please|can|world|" +
   'morning|afternoon|evening|day|customer|support|zu|an|und|a|en|à|tout|todos'
 const GREETING =
   'dear|hi|hello|hey|greetings|good (?:morning|afternoon|evening|day)|welcome(?: back)?|thanks|thank you|many thanks|sorry|apologies|' +
@@ -57,7 +57,8 @@ const NUMBERED = all(
   '\\b(?:ending|ends) (?:in|with) \\d{2,4}\\b|\\b(?:x{3,}|\\*{2,})\\s?-?\\d{2,4}\\b',
 )
 
-const AMOUNT = '[$€£¥]\\s?\\d|\\d\\s?[$€£¥]|\\b(?:usd|eur|gbp|cad)\\s?\\d|\\d\\s?(?:usd|eur|gbp|cad|dollars|euros|pounds|cents)\\b'
+const AMOUNT =
+  '[$€£¥]\\s?\\d|\\d\\s?[$€£¥]|\\b(?:usd|eur|gbp|cad)\\s?\\d|\\d\\s?(?:usd|eur|gbp|cad|dollars|euros|pounds|cents)\\b'
 const MONTH =
   '(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)?|januar|februar|märz|mai|juni|juli|' +
   'oktober|dezember|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|janvier|février|mars|avril|' +
@@ -74,15 +75,15 @@ const MOMENTARY = all(
   '\\b(?:in stock|out of stock|sold out|on backorder|backordered|back in stock|(?:only )?\\d+ (?:[\\p{L}]+ )?(?:left|remaining|in stock|available)|low in stock|on its way|out for delivery|in transit|on sale)\\b',
   `\\b(?:arriv|deliver|ship|expect|schedul|estimat|due|leave|left)[a-z]* (?:[\\p{L}]+ ){0,4}?(?:on|by|for|this|next|before) (?:the )?(?:${WEEKDAY}|${MONTH}\\b|\\d{1,2}(?:st|nd|rd|th|[/.]\\d))`,
   `\\b(?:on|by|until|this|next|last) ${WEEKDAY}\\b(?!s)`,
-  '\\b(?:heute|morgen|gestern|derzeit|momentan|aktuell|zurzeit|hoy|ahora|actualmente|mañana|ayer|aujourd\'hui|actuellement|demain|hier|en ce moment)(?!\\p{L})',
+  "\\b(?:heute|morgen|gestern|derzeit|momentan|aktuell|zurzeit|hoy|ahora|actualmente|mañana|ayer|aujourd'hui|actuellement|demain|hier|en ce moment)(?!\\p{L})",
 )
 
 /** Asks for more, instead of answering. */
 const CLARIFIES = all(
   '\\b(?:could|can|would|will|may) (?:you|i)(?: please| kindly)? (?:tell|provide|share|confirm|specify|clarify|send|give|let|describe|explain|ask|have|get|see|know)\\b[^.?!]*\\?',
-  "\\b(?:please|kindly) (?:provide|share|confirm|specify|clarify|tell|let (?:me|us) know|send|give) (?:(?:me|us) )?(?:with )?(?:your|which|what|the|more|a|whether|if)\\b",
+  '\\b(?:please|kindly) (?:provide|share|confirm|specify|clarify|tell|let (?:me|us) know|send|give) (?:(?:me|us) )?(?:with )?(?:your|which|what|the|more|a|whether|if)\\b',
   "\\bwhat(?:'s| is| was)? (?:your|the) (?:order|account|email|e-mail|name|model|year|zip|phone|customer|tracking|make|part|vin|exact)\\b[^.!]*\\?",
-  "\\bwhich (?:one|model|product|item|order|year|make|version|plan|country|size|part|vehicle|car|type|of)\\b[^.!]*\\?\\s*$",
+  '\\bwhich (?:one|model|product|item|order|year|make|version|plan|country|size|part|vehicle|car|type|of)\\b[^.!]*\\?\\s*$',
   '\\b(?:do|did|are|have|were) you (?:mean|referring|asking|tried|looking|using|have)\\b[^.!]*\\?',
   '\\b(?:more (?:details|information|context)|a (?:bit|little) more|additional (?:details|information))\\b.{0,60}\\b(?:help|assist|needed|required|need|provide|share)\\b',
 )
@@ -98,7 +99,7 @@ const KNOWS_NOTHING = all(
 /** The same in German, Spanish and French. */
 const FOREIGN = all(
   `\\b(?:ihre?[mnrs]?|deine?[mnrs]?|eure?[mnrs]?|su|sus|tu|tus|vuestr[oa]s?|votre|vos|ton|ta|tes) (?:[\\p{L}-]+ )?${FOREIGN_THING}(?!\\p{L})`,
-  "\\b(?:ich|wir) (?:habe|haben|hatte|hatten|werde|werden|sehe|sehen|kann|können|bin|weiß|wissen)\\b",
+  '\\b(?:ich|wir) (?:habe|haben|hatte|hatten|werde|werden|sehe|sehen|kann|können|bin|weiß|wissen)\\b',
   "(?:^|[^\\p{L}])(?:he|hemos|veo|vemos|puedo|no sé|no tengo|j'ai|je vois|nous avons|nous voyons|je ne|je peux|j'annule)(?!\\p{L})",
   '\\b(?:sie|du|ihr) (?:haben|hast|habt|wurden|wurdest)\\b|\\b(?:usted )?ha(?:s|n)? (?:sido|[\\p{L}]+ado|[\\p{L}]+ido)\\b|\\bvous avez\\b|\\btu as\\b',
 )
@@ -118,5 +119,8 @@ export function isForEverybody(text: string): boolean {
   if (maskPersonal(maskSecrets(text)) !== text) return false
   const words = text.replace(CLOSING, ' ')
   const lower = words.toLowerCase()
-  return !(HAS_AMOUNT.test(lower) && HAS_DATE.test(lower)) && !RULES.some((rule) => rule.test(rule === NUMBERED ? words : lower))
+  return (
+    !(HAS_AMOUNT.test(lower) && HAS_DATE.test(lower)) &&
+    !RULES.some((rule) => rule.test(rule === NUMBERED ? words : lower))
+  )
 }

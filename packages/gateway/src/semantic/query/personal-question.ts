@@ -15,7 +15,8 @@ const IRREGULAR =
 const PAST = `(?:${IRREGULAR}|(?!wanted to|hoped to|needed to)[a-z]{2,}[^\\We]ed|[a-z]*(?:reed|uted|oded))(?=\\W|$)`
 
 /** Introduces a case that is supposed, not told. */
-const SUPPOSED = '(?<!\\b(?:if|unless|in case|suppose|supposing|assuming|whenever|once|should|would|could) (?:[a-z]+ )?)'
+const SUPPOSED =
+  '(?<!\\b(?:if|unless|in case|suppose|supposing|assuming|whenever|once|should|would|could) (?:[a-z]+ )?)'
 
 /** State, or its absence, of a thing. */
 const STATE =
