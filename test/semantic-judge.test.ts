@@ -71,6 +71,7 @@ test("a judge's call is no user's: its record names none, no sink holds what it 
                   threshold: near ? 0.5 : 0.99,
                   judgeFrom: 0.5,
                   guards: [],
+                  shareBetweenUsers: true,
                   judge: { rate: 1, perHour: 1e6 },
                 },
               },

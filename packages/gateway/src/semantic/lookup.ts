@@ -204,8 +204,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       const stores = call.controls.cache.store && isStorable(call, answer) && isImpersonalAnswer(answer.json)
       if (!stores) return learner.judgeHit(query.text, near, context)
       const { groups, verdict } = await learner.place(query.text, answerText(answer.text), near, context)
-      // The judge finds that it is one person's, or that it does not even answer its own question.
-      if (verdict === 'personal' || verdict === false) return
+      if (verdict === 'personal') return
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = createEntry(answer, reply, ending.usage, call, { ttl, staleSeconds: 0 })
       if (ttl <= 0 || snapshot.isOver()) return
@@ -218,7 +217,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
           groups,
           exact: exactKey,
           asker: askerOf(call, partition),
-          ...(verdict === undefined && { unchecked: true as const }),
+          ...(verdict !== true && { unchecked: true as const }),
         },
         snapshot,
       )

@@ -10,8 +10,8 @@ export type NearbyQuestion = {
   groups: readonly string[]
   /** Digest of who asked it. Absent: unknown, and taken for another asker than all others. */
   asker?: string | undefined
-  /** Why it may not serve, whatever is asked. */
-  barred?: string | undefined
+  /** Set until it may serve anything at all: others that support the same answer come first. */
+  unchecked?: boolean
 }
 
 export type DecisionTerms = {
@@ -53,7 +53,7 @@ export function decide(
   if (nearest === undefined) return undefined
   const supporters = consensusAround(asked, near, terms)
   if (supporters.confidence >= terms.minConfidence) {
-    const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
+    const at = firstThatPasses(asked, near, supporters.indexes, terms)
     if (at !== undefined)
       return {
         index: at,
@@ -63,11 +63,11 @@ export function decide(
         veto: undefined,
       }
   }
-  const veto = nearest.barred ?? terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
+  const veto = terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
   const serves = veto === undefined && nearest.similarity >= terms.threshold
   if (serves || supporters.confidence === 0)
     return { index: veto === undefined ? 0 : undefined, path: 'nearest', serves, confidence: 0, veto }
-  const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
+  const at = firstThatPasses(asked, near, supporters.indexes, terms)
   return { index: at, path: 'consensus', serves: false, confidence: supporters.confidence, veto }
 }
 
@@ -87,8 +87,19 @@ function consensusAround(asked: Question, near: readonly NearbyQuestion[], { cal
   return { confidence: consensus.confidence, indexes: consensus.supporters }
 }
 
+/** Returns the first of the indexes whose entry passes the guards; those that may serve go first. */
+function firstThatPasses(
+  asked: Question,
+  near: readonly NearbyQuestion[],
+  indexes: readonly number[],
+  terms: DecisionTerms,
+): number | undefined {
+  const passing = indexes.filter((at) => passes(asked, near[at], terms))
+  return passing.find((at) => near[at]?.unchecked !== true) ?? passing[0]
+}
+
 const passes = (asked: Question, candidate: NearbyQuestion | undefined, { vetoOf }: DecisionTerms) =>
-  candidate !== undefined && candidate.barred === undefined && vetoOf(asked, candidate.question) === undefined
+  candidate !== undefined && vetoOf(asked, candidate.question) === undefined
 
 function unconfirmed(near: readonly NearbyQuestion[], { requireConfirmation }: DecisionTerms) {
   if (!requireConfirmation) return undefined

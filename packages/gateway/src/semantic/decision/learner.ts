@@ -93,7 +93,8 @@ export function createLearner({
       return { candidates: neighbours, result: { ...known, ...why, outcome, ...(veto && { reason: veto }) } }
     }
     const outcome = outcomeOf(decision, candidate, plan, thresholds)
-    return { candidates: neighbours, chosen: candidate, result: { ...known, ...why, outcome } }
+    const reason = outcome === 'veto' && { reason: 'unchecked' }
+    return { candidates: neighbours, chosen: candidate, result: { ...known, ...why, outcome, ...reason } }
   }
 
   function decideFor(
@@ -107,8 +108,7 @@ export function createLearner({
       groups: entry.groups,
       similarity,
       asker: entry.asker,
-      // Without a judge the rules for answers decide alone.
-      barred: entry.unchecked && plan.judge !== undefined ? 'unchecked' : undefined,
+      unchecked: mustBeChecked(entry, plan),
     }))
     return decide(read(asked), near, {
       ...thresholds,
@@ -127,6 +127,7 @@ export function createLearner({
     const isUncalibrated =
       minConfidence === NEVER && path === 'consensus' && confidence >= figures.minConfidence
     if (!serves) return isUncalibrated ? 'uncalibrated' : 'below-threshold'
+    if (mustBeChecked(entry, plan)) return 'veto'
     // An entry with enough labels also follows its own curve, which can only make serving rarer.
     const own = path === 'nearest' ? calibrations.feedback(entry.id) : []
     if (own.length >= MIN_ENTRY_LABELS && random() <= exploration(own, similarity, plan.errorBudget))
@@ -184,8 +185,12 @@ export function createLearner({
       // Equal texts need no judge, but only sampled ones count as labels: others would bias the rate.
       if (chosen !== undefined && same.includes(chosen)) await recordLabel(match, chosen, true, context)
       const others = comparisonCandidates(match, context.plan, same)
-      const verdicts = await askJudge(asked, others, context, said)
+      // Alone it is judged once an answer of the same words might have served.
+      const isWorth = others.length > 0 || (own === undefined && chosen !== undefined)
+      const verdicts = isWorth ? await askJudge(asked, others, context, said) : undefined
       own ??= verdicts?.[others.length]
+      if (own === true) await context.check?.(same.filter(({ entry }) => entry.unchecked))
+      if (own === 'personal') await context.discard?.(same)
       for (const [at, near] of others.entries()) {
         const verdict = verdicts?.[at]
         if (verdict === undefined) continue
@@ -230,7 +235,7 @@ export function createLearner({
     fresh?: string,
   ): Promise<Verdict[] | undefined> {
     const own = calibrations.of(scope, plan)
-    if (near.length === 0 || plan.judge === undefined || own.judging >= MAX_JUDGING) return undefined
+    if (plan.judge === undefined || own.judging >= MAX_JUDGING) return undefined
     if (!own.judgeAllowed(plan.judge.perHour)) return undefined
     own.judging += 1
     try {
@@ -265,6 +270,10 @@ export function createLearner({
 
   return { prepare: calibrations.prepare, known: calibrations.known, find, judgeHit, groupsOf, place }
 }
+
+/** Whether the judge must first find that an answer is no single person's. Without a judge the rules for answers decide alone. */
+const mustBeChecked = ({ unchecked }: Candidate['entry'], { judge }: SemanticPlan) =>
+  unchecked === true && judge !== undefined
 
 /** Drops answers judged wrong for this question, and all answers equal to one of them. */
 function withoutRefuted(neighbours: readonly Candidate[]): readonly Candidate[] {
