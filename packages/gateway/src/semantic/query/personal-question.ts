@@ -25,7 +25,7 @@ const STATE =
 
 /** What has become of a thing. */
 const OUTCOME =
-  '(?:arrived?|arriving|left|leave|been|shipped?|sent|posted|mailed|delivered|dispatched|processed|processing|issued|approved|rejected|' +
+  '(?:arrived?|arriving|come|came|stopped|stop|left|leave|been|shipped?|sent|posted|mailed|delivered|dispatched|processed|processing|issued|approved|rejected|' +
   'declined|denied|refunded|paid|credited|charged|debited|booked|cancell?ed|confirmed|received|returned|replaced|repaired|ready|' +
   'on (?:its|the|their) way|here|there|coming|gone|lost|stuck|delayed|late|overdue|out for|complete[d]?|done|pending|yet|through|' +
   'cleared|posted|taking|so long|applied|added|reversed|waived|removed|updated|changed|corrected|verified|reviewed|handled|' +
@@ -82,7 +82,7 @@ const UPDATE = all(
   '^(?:an?y? )?(?:updates?|news|progress|eta)\\b',
   '\\b(?:can|could|would|will) you (?:please )?(?:see|check|look|tell me|confirm|find out|verify|let me know) (?:if|whether|why|where|when|what happened)\\b',
   '\\b(?:status|progress|whereabouts|eta) (?:of|on|for) (?:the|this|that|these|it|an?)\\b',
-  `^(?:please |pls |can you |could you |would you |i (?:want|need|would like|'d like) (?:you )?to )*(?:(?:track|trace|locate) (?:the |an? |this )?(?:status|${THING})|(?:check|look up|find|show|tell) (?:me )?(?:up )?(?:(?:the |an? )?(?:[\\p{L}-]+ )?status|(?:the|this|that) ${THING}))\\b`,
+  `^(?:please |pls |can you |could you |would you |i (?:want|need|would like|'d like) (?:you )?to )*(?:(?:track|trace|locate) (?:the |an? |this |my |our )?(?:status|${THING})|(?:check|look up|find|show|tell) (?:me )?(?:up )?(?:(?:the |an? )?(?:[\\p{L}-]+ )?status|(?:the|this|that) ${THING}))\\b`,
 )
 
 /** The same in German, Spanish and French. Any possession, and any perfect in the first person, counts. */
