@@ -17,16 +17,16 @@ const GREETING =
 const GREETS = all(
   `^\\W*(?:(?:yes|no|ok|okay|sure|well|ah|oh)\\W+)?(?:${GREETING})(?: so much| very much)?,? (?!(?:${NO_NAME})\\b)\\p{L}[\\p{L}'-]*`,
   `\\b(?:thanks|thank you|sorry|apologies)(?: so much| very much)?, (?!(?:${NO_NAME})\\b)\\p{L}[\\p{L}'-]*\\s*[.!,]`,
-  '\\b(?:mr|mrs|ms|miss|dr|herr|frau|señora?|sra?|monsieur|madame)\\.? \\p{L}{2,}',
+  '\\b(?:mr|mrs|ms|dr|herr|frau|señora?|sra?|monsieur|madame)\\.? \\p{L}{2,}',
 )
 
 const SUPPOSED =
-  '(?<!\\b(?:if|unless|in case|once|when|whenever|after|until|before|provided|whether) (?:[\\p{L}]+ ){0,1})'
+  '(?<!\\b(?:if|unless|in case|once|when|whenever|after|until|before|provided|whether|as long as|as soon as|means|means that) (?:[\\p{L}]+ ){0,1})'
 
 /** Tells one person what has become of their thing, or what they did. */
 const TELLS = all(
   `${SUPPOSED}\\byour (?:[\\p{L}'-]+ ){0,3}?${THING} (?:[\\p{L}'-]+ ){0,2}?(?:is|are|was|were|has|have|had|will|should|went|arrived|shipped|left|shows|ends|expires|contains|got|appears|now|of \\$|ending)\\b`,
-  `\\byour ${THING}(?:'s|,? (?:number|no\\.?|id|#))`,
+  `\\byour ${THING}(?:'s (?:on|in|at|been|now)|,? (?:number|no\\.?|id|#) ?(?:is|:|\\d))`,
   `${SUPPOSED}\\byou(?:'ve| have| had)? (?:already |just |also |recently |not |never |been )*(?:were|was|did|had|been|paid|bought|sent|made|got|placed|spent|left|used|chose|signed|returned|ordered|requested|received|purchased|cancell?ed|charged|refunded|[a-z]{3,}[^\\We]ed)\\b`,
   `\\byou (?:owe|are (?:due|owed|currently|now|being|subscribed|registered|enrolled|signed up))\\b`,
   `${SUPPOSED}\\b(?:it|they|he|she|(?:the|this|that) (?:[\\p{L}-]+ ){0,2}?(?:${THING}|driver|charge|entry)) (?:was|were|has|have|had|hasn't|wasn't|weren't|didn't|left|arrived|went|came)\\b`,
@@ -44,8 +44,8 @@ const HANDLED =
 const DID = all(
   `\\bi(?:'ve| have| had|'d| just| already| went ahead| did| didn't)\\b`,
   "\\bi(?:'ll| will| can|'m| am| could)? (?:now |just |already |also |gladly |go ahead and )*(?:see|cancel|refund|process|issue|send|update|change|reset|check|look|find|locate|apply|credit|remove|escalate|forward|submit|confirm|book|schedule|replace|contact|extend|waive|verify|review|arrange)(?:l?ing)?\\b",
-  `\\b(?:i|we)(?:'ve| have| had|'re| are)? (?:now |just |already |also |successfully |been )*${HANDLED}\\b`,
-  `\\bwe (?:can |could )?(?:see|are (?:processing|sending|looking|shipping|refunding|cancell?ing|reviewing|checking)|will (?:be )?(?:contact|email|call|notify|reach out)[a-z]* you)\\b`,
+  `\\b(?:i|we)(?:'ve| have| had)? (?:now |just |already |also |successfully |been )*${HANDLED}\\b`,
+  `\\bwe (?:(?:can|could) see|see (?:that|your|an?|two)|are (?:processing|sending|looking|shipping|refunding|cancell?ing|reviewing|checking)|will (?:be )?(?:contact|email|call|notify|reach out)[a-z]* you)\\b`,
   `\\b(?:has|have) (?:now |just |already |successfully )*been ${HANDLED}\\b`,
 )
 
@@ -76,7 +76,7 @@ const HAS_DATE = all(DATE)
 const MOMENTARY = all(
   '\\b(?:today|tonight|tomorrow|yesterday|currently|right now|at the moment|at this time|as of|presently|these days|this (?:week|weekend|month|morning|afternoon|evening|season)|next week|last (?:week|month|night)|a moment ago|just now|so far|recently)\\b',
   '\\b(?:in stock|out of stock|sold out|on backorder|backordered|back in stock|(?:only )?\\d+ (?:[\\p{L}]+ )?(?:left|remaining|in stock|available)|low in stock|on its way|out for delivery|in transit|on sale)\\b',
-  `\\b(?:arriv|deliver|ship|expect|schedul|estimat|due|leave|left)[a-z]* (?:[\\p{L}]+ ){0,4}?(?:on|by|for|this|next|before) (?:the )?(?:${WEEKDAY}|${MONTH}\\b|\\d{1,2}(?:st|nd|rd|th|[/.]\\d))`,
+  `\\b(?:arriv|deliver|ship|expect|schedul|estimat|due|leave|left)[a-z]* (?:[\\p{L}]+ ){0,4}?(?:on|by|for|this|next|before) (?:the )?(?:${WEEKDAY}\\b|${MONTH}\\b|\\d{1,2}(?:st|nd|rd|th|[/.]\\d))`,
   `\\b(?:on|by|until|this|next|last) ${WEEKDAY}\\b(?!s)`,
   "\\b(?:heute|morgen|gestern|derzeit|momentan|aktuell|zurzeit|hoy|ahora|actualmente|mañana|ayer|aujourd'hui|actuellement|demain|hier|en ce moment)(?!\\p{L})",
 )
@@ -93,7 +93,8 @@ const CLARIFIES = all(
 
 /** Does not answer. */
 const KNOWS_NOTHING = all(
-  "\\b(?:i|we)(?:'m| am|'re| are)? (?:afraid|sorry|not sure|unsure|unable|not able|do not|don't|cannot|can't|can not|couldn't|could not|have no|don't have|lack)\\b",
+  "\\b(?:i|we)(?:'m| am|'re| are)? (?:afraid|not sure|unsure|unable|not able|not certain|cannot say|couldn't|could not|lack)\\b",
+  "\\bwe (?:do not|don't|cannot|can't) (?:know|find|see|access|locate|tell|have (?:any |enough )?(?:information|record|records|access|details))\\b",
   '\\bas an? (?:ai|language model|virtual|assistant|automated)\\b|\\b(?:language model|my (?:training|knowledge)|knowledge cut-?off)\\b',
   '\\b(?:no|not enough|insufficient) (?:information|data|details|context|access|record|records)\\b|\\b(?:unable|impossible) to (?:find|access|help|locate|answer|determine|provide|verify|confirm)\\b',
   "\\b(?:does not|doesn't|do not|don't) (?:know|have (?:access|information|enough|any information|details))\\b",
@@ -103,11 +104,57 @@ const KNOWS_NOTHING = all(
 const FOREIGN = all(
   `\\b(?:ihre?[mnrs]?|deine?[mnrs]?|eure?[mnrs]?|su|sus|tu|tus|vuestr[oa]s?|votre|vos|ton|ta|tes) (?:[\\p{L}-]+ )?${FOREIGN_THING}(?!\\p{L})`,
   '\\b(?:ich|wir) (?:habe|haben|hatte|hatten|werde|werden|sehe|sehen|kann|können|bin|weiß|wissen)\\b',
-  "(?:^|[^\\p{L}])(?:he|hemos|veo|vemos|puedo|no sé|no tengo|j'ai|je vois|nous avons|nous voyons|je ne|je peux|j'annule)(?!\\p{L})",
+  "(?:^|[^\\p{L}])(?:he|hemos|veo|vemos|puedo|no sé|no tengo|no dispongo|lo siento|leider|désolée?|j'ai|je vois|nous avons|nous voyons|je ne|je peux|j'annule)(?!\\p{L})",
   '\\b(?:sie|du|ihr) (?:haben|hast|habt|wurden|wurdest)\\b|\\b(?:usted )?ha(?:s|n)? (?:sido|[\\p{L}]+ado|[\\p{L}]+ido)\\b|\\bvous avez\\b|\\btu as\\b',
 )
 
-const RULES = [GREETS, TELLS, DID, NUMBERED, MOMENTARY, CLARIFIES, KNOWS_NOTHING, FOREIGN]
+/** Speaks of the one who answers, or reports that something is done. */
+const SPEAKS = all(
+  "\\b(?:i|i'm|i've|i'd|i'll|me|my|mine|myself)\\b",
+  '^\\W*(?:(?:yes|ok|okay|sure|great|perfect|alright)\\W+)?(?:all set|all done|done|sorted|noted|got it|there you go|good news|bad news|congratulations|congrats)\\b',
+  '\\blet me\\b|\\bgood to go\\b|\\bas requested\\b|\\bper your\\b',
+)
+
+/** Introduces a case, or what is said of a thing in general. */
+const IN_GENERAL =
+  "(?<!\\b(?:if|unless|in case|once|when|whenever|after|until|before|provided|whether|that|which|who|whose|as|where|because|since|what|how|items?|parts?|products?|goods|orders?) (?:[\\p{L}\\d'-]+ ){0,4})"
+
+/** Tells of the past: general answers do that in clauses only (`if you were charged`, `parts that were used`). */
+/** Not after a form of `be`: `parts are made`, `has to be paid`. */
+const ACTIVE = '(?<!\\b(?:be|is|are|being|been|get|gets|to|not|and|or|usually|often|also|only) )'
+
+const PAST = all(
+  `${IN_GENERAL}${ACTIVE}\\b(?:was|were|wasn't|weren't|got|went|came|did|didn't|had|hadn't|took|made|sent|paid|gave|said|told|found|lost|bought|sold|began|arrived|started|ended|failed|expired|stopped|happened|showed|approved|moved|called|asked|tried|wanted|needed|looked)\\b`,
+  `${IN_GENERAL}\\b(?:has|have|hasn't|haven't|they've|we've|you've) (?:not |now |just |already |also |only |never |since )*(?:been|gone|come|got|gotten|left|put|made|sent|paid|had|given|taken|done|[a-z]{3,}[^\\We]ed)\\b`,
+)
+
+/** Tells where one thing or person stands. */
+const STANDS = all(
+  "\\byou(?:'re| are) (?:now |currently |still |already )*(?:first|second|third|fourth|fifth|next|last|number|no\\.|\\d|on the|in line|in the|up|booked|approved|covered|enrolled|registered|scheduled|confirmed|good|owed|due|being|signed|not)\\b",
+  '\\b(?:the|this|that) (?:other|second|first|third|younger|older|last|next|latest) (?:one|ones)\\b',
+  "(?<!\\b(?:can|may|if it's|as|is|are) )\\b(?:still|already|soon)\\b(?! as)|\\b(?:still being|not yet|yet|anymore|any longer|meanwhile|shortly)\\b",
+  '\\b(?:now|another \\d+|any (?:minute|moment|day|time) now|later today)\\b',
+  "\\b(?:at|by|around|about) \\d{1,2}(?:[:.]\\d{2})? ?(?:[ap]\\.?m|o'clock|uhr|h)\\b(?! (?:to|until|-|–|bis))|\\b(?:at|by|around) \\d{1,2}[:.]\\d{2}\\b(?! ?(?:to|until|-|–))",
+  '\\byour (?:[\\p{L}-]+ )?(?:file|records?|balance|results?|quote)\\b',
+  '\\byours\\b|\\b(?:mr|mrs|ms|dr)\\.? \\p{L}+',
+)
+
+const RULES = [
+  GREETS,
+  SPEAKS,
+  PAST,
+  STANDS,
+  TELLS,
+  DID,
+  NUMBERED,
+  MOMENTARY,
+  CLARIFIES,
+  KNOWS_NOTHING,
+  FOREIGN,
+]
+
+/** Names of buttons and pages: `"My orders"`. */
+const LABEL = /"[^"\n]{1,40}"/g
 
 /** Closing phrases that are no questions for more. */
 const CLOSING =
@@ -118,8 +165,8 @@ const CLOSING =
  * reports no action, states nothing that is true at one moment only, and answers. `text`: plain text. Doubt counts against
  * it: an answer that is not stored costs one call.
  */
-export function isForEverybody(text: string): boolean {
+export function isImpersonal(text: string): boolean {
   if (text.length > MAX_CHARS || maskPersonal(maskSecrets(text)) !== text) return false
-  const lower = text.replace(CLOSING, ' ').toLowerCase()
+  const lower = text.replace(CLOSING, ' ').replace(LABEL, ' ').toLowerCase()
   return !(HAS_AMOUNT.test(lower) && HAS_DATE.test(lower)) && !RULES.some((rule) => rule.test(lower))
 }

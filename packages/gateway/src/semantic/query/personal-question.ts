@@ -51,7 +51,7 @@ const FIRST_PERSON = all(
   `\\bwhen(?:'ll| will| do| can| should| am| would) (?:i|we) (?:be )?(?:receiv|get)|\\bwhen i'll be\\b`,
   `\\b(?:i|we) ${ADVERB}(?:haven't|havent|hadn't|didn't|didnt|wasn't|weren't|couldn't)\\b`,
   `\\b(?:was|were|have|had|did|haven't|hadn't|didn't|wasn't|weren't) (?:i|we)\\b`,
-  `\\bam i (?!able|allowed|supposed|permitted|required|eligible)`,
+  '\\bam i (?!able|allowed|supposed|permitted|required)|\\bdo (?:i|we) (?:qualify|owe|count)\\b',
   `\\b(?:charged|billed|debited|emailed|called|told|sent|refunded|owed?s?|promised|gave|given) (?:me|us)\\b`,
 )
 
@@ -76,6 +76,17 @@ const DEFINITE_STATE = all(
   `\\b(?:did|have|has) you(?:r team| guys)? (?:[\\p{L}']+ ){0,2}?(?:receive|received|get|got|send|sent|ship|shipped|process|processed|refund|refunded|cancel|cancell?ed|charge|charged|post|posted|issue|issued|see|seen)\\b`,
 )
 
+/** Tells of one thing's past, or refers to what was said before. */
+const REFERS = all(
+  `\\b(?:did|didn't|has|hasn't|have|haven't|was|wasn't|were|weren't) ${DEFINITE} (?!.{0,60}\\b(?:19|20)\\d\\d\\b)`,
+  `\\b(?:is|are|isn't|aren't|will) ${DEFINITE} (?:[\\p{L}'-]+ ){1,6}?(?:confirmed|renewed|extended|booked|approved|accepted|granted|sorted|fixed|repaired|reserved|cancell?ed|postponed|rescheduled|paid|settled|finished|done|ready|over|back)\\b`,
+  '^(?:(?:ok|okay|thanks|thank you|great|hi|hello)\\W+)*(?:and|but|so|also|then|what about|how about|same for)\\b.{0,40}\\b(?:one|ones|it|them|that|this|those|these|other|others|second|first|rest)\\b',
+  `${SUPPOSED}\\b(?:hasn't|haven't|hasnt|havent|never) (?:[a-z]+ed|come|came|got|gone|been|shown|made)\\b`,
+  '\\b(?:is|are) there (?:anything|something|any [\\p{L}]+|a [\\p{L}]+) (?:outstanding|unpaid|due|open|pending|left)\\b|^any(?:thing|one)? (?:outstanding|unpaid|due|pending)\\b',
+  '\\b(?:the|that|this) (?:other|second|first|last|same) (?:one|ones)\\b',
+  '\\b(?:mr|mrs|ms|dr)\\.? \\p{L}+',
+)
+
 /** Asks what is new: `any update on the delivery`. */
 const UPDATE = all(
   '\\b(?:any|an|the|some|latest) (?:[\\p{L}]+ )?(?:updates?|news|progress|word|eta) (?:on|about|of|for|regarding|with|from|yet)\\b',
@@ -97,7 +108,7 @@ const FOREIGN = all(
   `(?:^|[^\\p{L}])(?:où|quand|est-ce que) .{0,30}(?:le|la|les|mon|ma|l') ?${FOREIGN_THING} (?:est|a|sera|arrive|arrivera)\\b`,
 )
 
-const RULES = [FIRST_PERSON, OWN_STATE, DEFINITE_STATE, UPDATE, FOREIGN]
+const RULES = [FIRST_PERSON, OWN_STATE, DEFINITE_STATE, REFERS, UPDATE, FOREIGN]
 
 /**
  * Returns whether the answer depends on one person's records, or tells of them. Read are English, and the commonest forms

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ineligibleReason } from './eligibility.ts'
-import { isForEverybody } from './personal-answer.ts'
+import { isImpersonal } from './personal-answer.ts'
 import { plainText } from './plain-text.ts'
 
 const lines = (text: string) => text.trim().split('\n')
@@ -116,9 +116,9 @@ Yes, the second charge was reversed.
 No, it has not shipped.
 `),
 )('told to no other: %j', (answer) => {
-  expect(isForEverybody(plainText(answer))).toBe(false)
-  expect(isForEverybody(plainText(`Sure. ${answer}`))).toBe(false)
-  expect(isForEverybody(plainText(answer.toUpperCase()))).toBe(false)
+  expect(isImpersonal(plainText(answer))).toBe(false)
+  expect(isImpersonal(plainText(`Sure. ${answer}`))).toBe(false)
+  expect(isImpersonal(plainText(answer.toUpperCase()))).toBe(false)
 })
 
 test.each(
@@ -141,7 +141,7 @@ You can cancel a subscription at any time under Account > Plan.
 Yes, you can change the address on an order within one hour after placing it.
 `),
 )('told to others: %j', (answer) => {
-  expect(isForEverybody(plainText(answer))).toBe(true)
+  expect(isImpersonal(plainText(answer))).toBe(true)
 })
 
 test('hostile questions and answers take a time that grows with their length, and no faster', () => {
@@ -165,7 +165,7 @@ test('hostile questions and answers take a time that grows with their length, an
     '# ',
     '12 may ',
   ])
-    for (const read of [ineligibleReason, (text: string) => isForEverybody(text)]) {
+    for (const read of [ineligibleReason, (text: string) => isImpersonal(text)]) {
       const [short, long] = [2_000, 20_000].map((length) => piece.repeat(length / piece.length)) as [
         string,
         string,

@@ -1,8 +1,8 @@
 import { isSet, type JsonObject, list, object, text } from '../../core/json.ts'
-import { isForEverybody } from './personal-answer.ts'
+import { isImpersonal } from './personal-answer.ts'
 import { plainText } from './plain-text.ts'
 
-/** Tells whether an answer can be given to another asker: plain text, complete, and for everybody. */
+/** Tells whether an answer can be given to another asker: plain text, complete, and for all. */
 export function isImpersonalAnswer(answer: JsonObject): boolean {
   const choices = list(answer.choices).map(object)
   const messages = choices.map(({ message }) => object(message))
@@ -13,7 +13,7 @@ export function isImpersonalAnswer(answer: JsonObject): boolean {
     return false
   if (!parts.every(({ type }) => type === 'output_text' || type === 'summary_text')) return false
   const said = [...messages.map(({ content }) => text(content)), ...parts.map((part) => text(part.text))]
-  return said.some((words) => words.trim() !== '') && said.every((words) => isForEverybody(plainText(words)))
+  return said.some((words) => words.trim() !== '') && said.every((words) => isImpersonal(plainText(words)))
 }
 
 const isPlain = ({ tool_calls, function_call, refusal, audio, content }: JsonObject) =>
