@@ -23,12 +23,18 @@ test('of 240 pairs that are personal or momentary, in the question, the answer o
   expect(personal.filter(isServed)).toEqual([])
 })
 
-test('of 200 general questions and answers, seven eighths of each are still shared', () => {
+test('of 200 more, in English only and without names or numbers, one in forty passes the rules, and is left to the judge', () => {
+  const personal = given('personal-2')
+  expect(personal).toHaveLength(200)
+  expect(personal.filter(isServed).length).toBeLessThanOrEqual(5)
+})
+
+test('of 200 general questions and answers, four fifths of each are still shared', () => {
   const general = given('general')
   expect(general).toHaveLength(200)
   const asked = general.filter(({ q }) => ineligibleReason(q) === undefined)
   const answered = general.filter(({ a }) => isImpersonal(plainText(a)))
   expect(asked.length).toBeGreaterThanOrEqual(175)
   // Doubt counts against an answer: one that is not stored costs a call.
-  expect(answered.length).toBeGreaterThanOrEqual(170)
+  expect(answered.length).toBeGreaterThanOrEqual(160)
 })

@@ -88,6 +88,7 @@ const CLARIFIES = all(
   "\\bwhat(?:'s| is| was)? (?:your|the) (?:order|account|email|e-mail|name|model|year|zip|phone|customer|tracking|make|part|vin|exact)\\b[^.!]*\\?",
   '\\bwhich (?:one|model|product|item|order|year|make|version|plan|country|size|part|vehicle|car|type|of)\\b[^.!]*\\?\\s*$',
   '\\b(?:do|did|are|have|were) you (?:mean|referring|asking|tried|looking|using|have)\\b[^.!]*\\?',
+  '\\b(?:send|give|tell|show) (?:over|us|me)\\b.{0,40}\\b(?:and|so)\\b|^[^.!?]{0,60}\\b(?:first,? please|please)\\W*$|\\bwhich [\\p{L} ]{1,30}\\?',
   '\\b(?:more (?:details|information|context)|a (?:bit|little) more|additional (?:details|information))\\b.{0,60}\\b(?:help|assist|needed|required|need|provide|share)\\b',
 )
 
@@ -112,6 +113,10 @@ const FOREIGN = all(
 const SPEAKS = all(
   "\\b(?:i|i'm|i've|i'd|i'll|me|my|mine|myself)\\b",
   '^\\W*(?:(?:yes|ok|okay|sure|great|perfect|alright)\\W+)?(?:all set|all done|done|sorted|noted|got it|there you go|good news|bad news|congratulations|congrats)\\b',
+  // A sentence without a subject: `Held back until Monday`, `Just emailed it over`.
+  '(?:^|[.!?,:]\\s+)(?:just |already |now |sure, )*(?!(?:need|based|recommended|required|included|listed|located|used|provided|designed|limited|related|advanced|detailed|united|red)\\b)(?:[a-z]{2,}[^\\We]ed|held|sent|put|made|taken|given|done|found|set up|written|paid|told|kept) (?:it|them|back|from|to|at|on|over|off|in|by|until|for|up|out|again|you|the|with)\\b',
+  "\\b(?:don't worry|no worries|enjoy|you're in|all good|well done|welcome aboard|see you)\\b",
+  '\\b(?:no idea|hard to say|not sure|beyond what|who knows|good question)\\b|^\\W*(?:nothing|none|neither)\\b',
   '\\blet me\\b|\\bgood to go\\b|\\bas requested\\b|\\bper your\\b',
 )
 
@@ -136,6 +141,11 @@ const STANDS = all(
   '\\b(?:now|another \\d+|any (?:minute|moment|day|time) now|later today)\\b',
   "\\b(?:at|by|around|about) \\d{1,2}(?:[:.]\\d{2})? ?(?:[ap]\\.?m|o'clock|uhr|h)\\b(?! (?:to|until|-|–|bis))|\\b(?:at|by|around) \\d{1,2}[:.]\\d{2}\\b(?! ?(?:to|until|-|–))",
   '\\byour (?:[\\p{L}-]+ )?(?:file|records?|balance|results?|quote)\\b',
+  '\\b(?:on site|on the way|on its way|under ?way|is with|are with|is back|in credit|is finished|is ready|is (?:now|at) the|is a (?:pass|fail|match)|are owed|is owed|stops away|taken care of|sitting (?:there|here)|remaining|on order|on hold|at the depot)\\b',
+  '\\bwithin the (?:hour|next|day)\\b|\\bin about (?:an?|\\d+|[a-z]+) (?:minutes?|hours?)\\b|\\bany (?:time|moment|minute) (?:before|now|after)\\b|\\baround (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon)\\b',
+  `\\b(?:on|until|till|by|for|before|since) the (?:first|second|third|\\p{L}+(?:th|first|second|third))\\b|\\bsince (?:${MONTH})\\b`,
+  '\\b(?:someone|somebody|a (?:crew|neighbou?r|colleague|technician|courier|driver)|the (?:driver|crew|owner|technician|courier|doctor)) (?:is|will|has|are|signed|left|usually)\\b',
+  '\\b(?:this|that) (?:has|is|one|was)\\b|\\bas a (?:longtime|long-time|loyal|valued|returning)\\b',
   '\\byours\\b|\\b(?:mr|mrs|ms|dr)\\.? \\p{L}+',
 )
 

@@ -61,7 +61,9 @@ const OWN_STATE = all(
   `${SUPPOSED}\\b(?:my|our) (?:[\\p{L}'-]+ ){1,4}?${STATE}\\b`,
   '\\b(?:my|our|the|this) (?:[\\p{L}-]+ ){0,2}status\\b',
   `\\bwhat(?:'s| is| has)? happen(?:ed|ing)? (?:to|with) ${DEFINITE}\\b`,
-  '\\b(?:who am i|my name is|i am called|my (?:customer|account|order|member|policy|card) (?:number|no|id))\\b',
+  `\\b(?:who am i|my name is|my name's|i am called|i'?m [\\p{L}]+ from|my (?:customer|account|order|member|policy|card) (?:number|no|id))\\b`,
+  `\\b(?:my|our|his|her) (?:wife|husband|son|daughter|mother|father|mum|mom|dad|brother|sister|kids?|child|partner|friend)s?'?s? [\\p{L}]+`,
+  "\\b(?:ours|mine) (?:is|are|was|has|isn't|won't)\\b|\\b(?:on|in|into|of) (?:my|our) (?:account|order|card|contract|booking|shipment|cake|visit)\\b|\\b(?:please|pls) (?:hold|move|shift|put|dont|don't|do not)\\b|^(?:hold|move|shift|put) (?:my|our|me)\\b",
   '\\bthis is [\\p{L}]+ (?:from|here|speaking|calling)\\b',
 )
 
