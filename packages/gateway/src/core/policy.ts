@@ -88,6 +88,12 @@ export type SemanticPolicy = {
    * planted ones from being served; hits come later, and need a judge. @default false
    */
   requireConfirmation?: boolean
+  /**
+   * `true`: an answer may be given to another end user, as named by `user`, `safety_identifier`, or the user of the
+   * gateway's controls. Otherwise each named user has entries of their own, and calls that name none share theirs.
+   * @default false
+   */
+  shareBetweenUsers?: boolean
   /** Guards that may veto, by name. @default all of them */
   guards?: GuardName[]
 }

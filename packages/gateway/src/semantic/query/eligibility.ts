@@ -1,4 +1,6 @@
 import { maskPersonal, maskSecrets } from '../../util/redact.ts'
+import { isPersonalQuestion } from './personal-question.ts'
+import { plainText } from './plain-text.ts'
 
 /**
  * Questions whose answer is for one person or one moment, or that request an action. English; in other languages only
@@ -9,7 +11,8 @@ const RULES: [reason: string, is: (question: string) => boolean][] = [
   ['identifier', (question) => IDENTIFIER.test(question)],
   ['time-bound', (question) => TIME.test(question)],
   ['action', (question) => ACTION.test(question)],
-  ['personal', (question) => OWN_STATE.test(question)],
+  ['time-bound', (question) => STOCK.test(question)],
+  ['personal', isPersonalQuestion],
 ]
 
 /** Order numbers, references and versions: letters with digits, or at least four digits. */
@@ -23,11 +26,12 @@ const TIME =
 const ACTION =
   /^(?:(?:please|pls|kindly|hey|hi|hello|ok|okay|just|go ahead and|i(?: woul|')?d? ?(?:want|need|like) you to|(?:can|could|would|will) you(?: please)?)[\s,]+)*(?:cancel|refund|reimburse|transfer|send|move|delete|remove|erase|book|reserve|order|buy|purchase|pay|charge|change|update|edit|set|switch|upgrade|downgrade|subscribe|unsubscribe|reset|activate|deactivate|block|unblock|freeze|unfreeze|close|open|create|add|schedule|reschedule|approve|reject|accept|decline|e-?mail|call|text|notify|remind|submit|confirm|issue|ship|resend|forward|waive|increase|decrease|lower|raise|enable|disable|turn)\b/i
 
-/** The state of the asker's own things. General questions about such things are eligible. */
-const OWN_STATE =
-  /^(?:(?:hi|hello|hey|please|so|and|but)[\s,]+)*(?:where|when|what|which|who|why|has|have|had|did|is|are|was|were|do|does|how (?:much|many|long|soon|far|old))\b.{0,120}\b(?:my|mine|our|ours)\b|\b(?:who am i|my name is|i am called)\b/i
+/** What is in stock, or costs how much, at this moment; and whether something has happened by now. */
+const STOCK =
+  /\b(?:in stock|out of stock|sold out|back in stock|on sale|on hand)\b|\b(?:any|how many|how much) (?:[\w-]+ ){0,4}(?:left|available|remaining)\b|\b(?:is|are) (?:[\w-]+ ){1,6}available\b|\bstill (?:available|valid|open|on|running|working|selling|have)\b|\byet\W*$|\bprice (?:right )?now\b/i
 
 /** Returns why a question is not looked up in the semantic cache, as a word, or `undefined`. */
 export function ineligibleReason(question: string): string | undefined {
-  return RULES.find(([, is]) => is(question))?.[0]
+  const plain = plainText(question)
+  return RULES.find(([, is]) => is(plain))?.[0]
 }
