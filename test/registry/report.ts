@@ -2,7 +2,7 @@
 export function tablePage(rows: string[][]): string {
   return `# Installed from a private registry
 
-What the last full run of the test of the registry saw. It writes this page:
+What a full run of the test of the registry saw. It writes this page:
 
 \`\`\`sh
 npm run test:registry -- --report
