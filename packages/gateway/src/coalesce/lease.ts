@@ -58,7 +58,7 @@ const LEASE = 'a lease of a call'
  * Milliseconds for which later calls find the outcome: longer than a call takes from the cache lookup to here.
  * Questions without a shareable answer skip the wait for `unfit` calls.
  */
-const OUTCOME_TTL_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
+export const OUTCOME_TTL_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
 
 export const isOutcome = (result: string | undefined): result is Outcome =>
   result !== undefined && Object.hasOwn(OUTCOME_TTL_MS, result)
