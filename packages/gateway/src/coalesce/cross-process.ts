@@ -139,7 +139,7 @@ async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault)
   const { recording, via } = reply
   if (via !== 'upstream' || (recording.status !== undefined && recording.status !== 200)) lease.end('failed')
   const ended = recording.ended.then(({ type }) => {
-    if (type === 'complete') lease.stopRenewing()
+    if (type === 'complete') lease.complete()
     else lease.end(type === 'aborted' ? 'left' : 'failed')
   })
   detached(ended, fault, 'a shared call')
