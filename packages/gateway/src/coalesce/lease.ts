@@ -97,8 +97,11 @@ export function createLeases(connection: RedisConnection): Leases {
       renewUntil = Math.min(renewUntil, performance.now() + STORE_MS)
     }
 
-    function renew() {
-      if (performance.now() > renewUntil) return stopRenewing()
+    function renew(): void {
+      if (performance.now() > renewUntil) {
+        stopRenewing()
+        return
+      }
       connection
         .run((client) => renewal.run(client, [key], [token, LEASE_MS]))
         .then((isHeld) => {
