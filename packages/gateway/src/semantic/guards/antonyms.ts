@@ -21,7 +21,10 @@ pass/fail lock/unlock freeze/unfreeze block/unblock subscribe/unsubscribe instal
 activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new existing/new reusable/disposable single/multiple
 wholesale/retail prepaid/postpaid weekly/monthly daily/weekly daily/monthly monthly/yearly monthly/annual weekly/yearly
 hot/cold wet/dry indoor/outdoor sync/async read/write safe/dangerous legal/illegal good/bad true/false yes/no
-pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm help/cause treat/cause heal/cause avoid/cause`
+pros/cons advantage/disadvantage benefit/drawback benefit/risk lightest/heaviest widest/narrowest thickest/thinnest hottest/coldest nearest/farthest upper/lower inner/outer front/rear front/back left/right
+oem/aftermarket driver/passenger intake/exhaust glossy/matte attach/detach tighten/loosen fill/drain hide/show hide/unhide deaf/hearing male/female wide/narrow thick/thin
+fast/slow quick/slow heavy/light rich/poor strong/weak hard/soft sharp/blunt deep/shallow loud/quiet rough/smooth tight/loose clean/dirty young/old early/late
+cause/prevent cause/cure help/harm help/cause treat/cause heal/cause avoid/cause`
 
 /** Opposites by stem. Built for the first question that needs them; most processes never do. */
 let opposites: ReadonlyMap<string, ReadonlySet<string>> | undefined
