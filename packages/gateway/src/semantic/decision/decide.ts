@@ -14,6 +14,8 @@ export type DecisionTerms = {
   calibration: Calibration
   /** Returns the name of the guard that forbids the answer, or `undefined`. */
   vetoOf: (asked: Question, cached: Question) => string | undefined
+  /** Returns how many doubts guards have that forbid nothing; each raises what is needed half-way to 1. */
+  doubtOf: (asked: Question, cached: Question) => number
   /** An answer serves only if a second call got an equal one. */
   requireConfirmation: boolean
 }
@@ -45,7 +47,11 @@ export function decide(
   if (nearest === undefined) return undefined
   const supporters = consensusAround(asked, near, terms)
   if (supporters.confidence >= terms.minConfidence) {
-    const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
+    const at = supporters.indexes.find(
+      (place) =>
+        passes(asked, near[place], terms) &&
+        supporters.confidence >= needed(terms.minConfidence, asked, near[place], terms),
+    )
     if (at !== undefined)
       return {
         index: at,
@@ -56,7 +62,7 @@ export function decide(
       }
   }
   const veto = terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
-  const serves = veto === undefined && nearest.similarity >= terms.threshold
+  const serves = veto === undefined && nearest.similarity >= needed(terms.threshold, asked, nearest, terms)
   if (serves || supporters.confidence === 0)
     return { index: veto === undefined ? 0 : undefined, path: 'nearest', serves, confidence: 0, veto }
   const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
@@ -80,6 +86,14 @@ function consensusAround(asked: Question, near: readonly NearbyQuestion[], { cal
 
 const passes = (asked: Question, candidate: NearbyQuestion | undefined, { vetoOf }: DecisionTerms) =>
   candidate !== undefined && vetoOf(asked, candidate.question) === undefined
+
+/** Half-way from the threshold to 1 with each doubt: twice, and the distance left is a quarter. */
+const needed = (
+  threshold: number,
+  asked: Question,
+  candidate: NearbyQuestion | undefined,
+  { doubtOf }: DecisionTerms,
+) => 1 - (1 - threshold) / 2 ** (candidate === undefined ? 0 : doubtOf(asked, candidate.question))
 
 function unconfirmed(near: readonly NearbyQuestion[], { requireConfirmation }: DecisionTerms) {
   if (!requireConfirmation) return undefined
