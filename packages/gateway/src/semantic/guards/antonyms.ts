@@ -1,5 +1,5 @@
 import { OPPOSITES } from './antonyms-data.ts'
-import type { Guard } from './guard.ts'
+import type { Guard, Question } from './guard.ts'
 import { stemOf } from './words.ts'
 
 /** Function words and trade terms that WordNet lacks as opposites. */
@@ -99,13 +99,27 @@ const ends = (one: string, other: string, a: string, b: string) =>
   one.length - a.length > 2 &&
   one.slice(0, one.length - a.length) === other.slice(0, other.length - b.length)
 
+/** Opposites by which two people tell one event: `you sent me the wrong part`, `I received the wrong part`. */
+const CONVERSE = new Set(
+  'send/receive give/get give/receive sell/buy lend/borrow'
+    .split(' ')
+    .map((pair) => pair.split('/').map(stemOf).toSorted().join('/')),
+)
+const isConverse = (one: string, other: string) => CONVERSE.has([one, other].sort().join('/'))
+
+/** Tells whether the one text says what `you` do to `me`, and the other what `I` do. */
+const told = ({ stems: mine }: Question, { stems: theirs }: Question) =>
+  mine.has('you') && (mine.has('me') || mine.has('us')) && !theirs.has('me') && (theirs.has('i') || theirs.has('we'))
+
 export const antonyms: Guard = (asked, cached) => {
   const mine: string[] = []
   for (const stem of asked.stems) if (!cached.stems.has(stem)) mine.push(stem)
   if (mine.length === 0) return undefined
   for (const stem of cached.stems) {
     if (asked.stems.has(stem)) continue
-    for (const own of mine) if (areOpposite(own, stem)) return 'antonyms'
+    for (const own of mine)
+      if (areOpposite(own, stem) && !(isConverse(own, stem) && (told(asked, cached) || told(cached, asked))))
+        return 'antonyms'
   }
   return undefined
 }

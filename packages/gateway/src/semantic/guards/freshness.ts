@@ -20,7 +20,12 @@ const FOREIGN = new Set(
 
 /** Tells whether the correct answer changes soon. */
 export const isMomentary = (words: readonly Word[], plain: string): boolean =>
-  words.some(({ text }, at) => FOREIGN.has(text) || (WORDS.has(text) && !(text === 'now' && words[at - 1]?.text === 'what'))) || PHRASES.test(plain) || LIVE.test(plain)
+  words.some(
+    ({ text }, at) =>
+      FOREIGN.has(text) || (WORDS.has(text) && !(text === 'now' && words[at - 1]?.text === 'what')),
+  ) ||
+  PHRASES.test(plain) ||
+  LIVE.test(plain)
 
 /** Vetoes questions about the present: age makes their answers wrong, so even an equal question goes to upstream. */
 export const freshness: Guard = (asked, cached) =>

@@ -20,7 +20,9 @@ export function identifiersOf(words: readonly Word[]): string {
 /** `1.10` is another version than `1.1`, and the same amount. */
 const isVersion = (words: readonly Word[], at: number) =>
   /^\d+\.\d+$/.test(words[at]?.text ?? '') &&
-  /^(?:version|v|ios|macos|android|windows|release|firmware|python|node|java)$/.test(words[at - 1]?.text ?? '')
+  /^(?:version|v|ios|macos|android|windows|release|firmware|python|node|java)$/.test(
+    words[at - 1]?.text ?? '',
+  )
 
 const isCode = (text: string) =>
   /\p{N}/u.test(text) &&

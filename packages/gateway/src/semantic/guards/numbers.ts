@@ -51,7 +51,7 @@ export function numbersOf(words: readonly Word[]): Quantity[] {
     const word = words[at]?.text ?? ''
     const spelt = speltOut(words, at)
     if (spelt !== undefined) {
-      put(counted(words, String(spelt.value), spelt.next), spelt.next)
+      put(String(spelt.value), spelt.next)
       at = spelt.next
       continue
     }
@@ -61,16 +61,12 @@ export function numbersOf(words: readonly Word[]): Quantity[] {
     else if (written !== undefined) {
       const scale = SCALES.get(words[at + 1]?.text ?? '')
       if (scale !== undefined) at += 1
-      put(counted(words, String(written * (scale ?? 1)), at + 1), at + 1)
+      put(String(written * (scale ?? 1)), at + 1)
     } else if (TIMES.has(word) && !isFigurative(words, at)) put(TIMES.get(word) ?? '', at + 1)
     at += 1
   }
   return found.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
 }
-
-/** `2 times` is twice. */
-const counted = (words: readonly Word[], value: string, behind: number) =>
-  words[behind]?.text === 'times' ? `x${value}` : value
 
 /** `at once`, `once again`. */
 const isFigurative = (words: readonly Word[], at: number) =>

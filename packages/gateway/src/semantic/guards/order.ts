@@ -27,7 +27,8 @@ export function rolesOf(words: readonly Word[], stopWords: ReadonlySet<string>):
 type Is = (word: Word) => boolean
 
 const BE = /^(?:is|are|was|were|be|been|being|get|gets|got)$/
-const PARTICIPLE = /ed$|en$|^(?:sent|paid|made|built|sold|bought|kept|found|held|met|put|set|read|done|run|cut|hit|shut)$/
+const PARTICIPLE =
+  /ed$|en$|^(?:sent|paid|made|built|sold|bought|kept|found|held|met|put|set|read|done|run|cut|hit|shut)$/
 const BOTH = /^(?:and|or|vs|versus|nor)$/
 const QUESTION_WORD = /^(?:how|why|when|where|if)$/
 const SKIPPED = /^(?:the|a|an|to|my|your)$/
@@ -60,17 +61,26 @@ function activeOf(words: readonly Word[], isContent: Is): readonly Word[] {
   const be = words.findIndex(({ text }) => BE.test(text))
   if (be < 0) return words
   const verb = words.findIndex(
-    ({ text, stem }, at) => at > be && PARTICIPLE.test(text) && isVerbStem(stem) && words[at + 1]?.text !== 'to',
+    ({ text, stem }, at) =>
+      at > be && PARTICIPLE.test(text) && isVerbStem(stem) && words[at + 1]?.text !== 'to',
   )
   if (verb < 0) return words
   let subject = verb
   while (subject > 0 && !QUESTION_WORD.test(words[subject - 1]?.text ?? '')) subject -= 1
   const before = words.slice(0, subject)
   const participle = words.slice(verb, verb + 1)
-  if (words[verb + 1]?.text !== 'by') return [...before, ...participle, ...words.slice(subject, verb), ...words.slice(verb + 1)]
+  if (words[verb + 1]?.text !== 'by')
+    return [...before, ...participle, ...words.slice(subject, verb), ...words.slice(verb + 1)]
   let end = verb + 2
-  while (end < words.length && (isContent(words[end] as Word) || SKIPPED.test(words[end]?.text ?? ''))) end += 1
-  return [...before, ...words.slice(verb + 2, end), ...participle, ...words.slice(subject, verb), ...words.slice(end)]
+  while (end < words.length && (isContent(words[end] as Word) || SKIPPED.test(words[end]?.text ?? '')))
+    end += 1
+  return [
+    ...before,
+    ...words.slice(verb + 2, end),
+    ...participle,
+    ...words.slice(subject, verb),
+    ...words.slice(end),
+  ]
 }
 
 /** Vetoes equal words in exchanged roles: `from A to B` and `from B to A`, `Anna pays Ben` and `Ben pays Anna`. */
@@ -140,9 +150,8 @@ function wordsSwapped({ stems: mine }: Ordered, { stems: theirs }: Ordered): boo
   if (mine.length !== theirs.length || mine.length < 3) return false
   const moved = movedIn(mine, theirs)
   const [first = 0, last = 0] = [moved[0], moved.at(-1)]
-  if (moved.length < 2 || last - first < 2) return false
-  if (!isPermuted(mine, theirs)) return false
-  return !isTurned(mine.slice(first, last + 1), theirs.slice(first, last + 1))
+  if (moved.length !== 2 || last - first < 2) return false
+  return isPermuted(mine, theirs)
 }
 
 /** Equal as rings, i.e. rotations of each other. */

@@ -25,7 +25,8 @@ const DETERMINERS = new Set(
 )
 const RELATIVE = new Set(['that', 'which', 'who'])
 /** In the third person rarely a noun. */
-const THIRD_PERSON = /^(?:says|shows|needs|takes|makes|gives|means|keeps|includes|covers|contains|gets|becomes|allows|requires)$/
+const THIRD_PERSON =
+  /^(?:says|shows|needs|takes|makes|gives|means|keeps|includes|covers|contains|gets|becomes|allows|requires)$/
 /** Most words of a relative clause that are read. */
 const CLAUSE_WORDS = 5
 
@@ -67,7 +68,8 @@ export function phrasesOf(words: readonly Word[], isContent: Is): Phrases {
     }
     // `the payment appeared`; before a noun it belongs to the phrase: `mounted tires`.
     const next = words[at + 1]
-    if (isParticiple(words, at, run.length > 0) && !(next !== undefined && isContent(next))) verbs.add(word.stem)
+    if (isParticiple(words, at, run.length > 0) && !(next !== undefined && isContent(next)))
+      verbs.add(word.stem)
     run.push(word.stem)
   }
   close()
@@ -78,7 +80,10 @@ export function phrasesOf(words: readonly Word[], isContent: Is): Phrases {
 const isParticiple = (words: readonly Word[], at: number, behindNoun: boolean): boolean => {
   const { text = '' } = words[at] ?? {}
   if (text.length < 5) return false
-  return text.endsWith('ed') || (text.endsWith('ing') && (behindNoun || BEFORE_GERUND.has(words[at - 1]?.text ?? '')))
+  return (
+    text.endsWith('ed') ||
+    (text.endsWith('ing') && (behindNoun || BEFORE_GERUND.has(words[at - 1]?.text ?? '')))
+  )
 }
 
 function isVerb(words: readonly Word[], at: number, behindSubject: boolean): boolean {
@@ -89,7 +94,13 @@ function isVerb(words: readonly Word[], at: number, behindSubject: boolean): boo
     return at === 0 ? isVerbStem(stem) : BEFORE_GERUND.has(before) && isVerbStem(stem)
   if (DOERS.has(before)) return true
   if (THIRD_PERSON.test(text) && at > 0) return true
-  if (isIrregular(text) && at > 0 && !/^(?:used|lost|stolen|broken|frozen|thing|wrong|during|need|children|people|men|women|mice|feet|cancellation|shipping)$/.test(text))
+  if (
+    isIrregular(text) &&
+    at > 0 &&
+    !/^(?:used|lost|stolen|broken|frozen|thing|wrong|during|need|children|people|men|women|mice|feet|cancellation|shipping)$/.test(
+      text,
+    )
+  )
     return true
   if (!isVerbStem(stem)) return false
   // A participle before a noun: `mounted tires`; after `have`, a verb: `I have cancelled it`.

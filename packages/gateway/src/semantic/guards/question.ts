@@ -40,9 +40,7 @@ class ParsedQuestion implements Question {
   }
 
   get content() {
-    this.#read.content ??= this.words
-      .filter(isContent)
-      .map(({ stem }) => stem)
+    this.#read.content ??= this.words.filter(isContent).map(({ stem }) => stem)
     return this.#read.content
   }
 

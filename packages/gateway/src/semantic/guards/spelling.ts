@@ -2,7 +2,7 @@
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 /** Without one of these no spelling has a second form. */
 const TO_UNIFY =
-  /\d|\b(?:u\.?s|u\.?k|e\.?u|united|european|great britain|america|once|per|each|every|a|d|t)\b/i
+  /\d|\b(?:u\.?s|u\.?k|e\.?u|united|european|great britain|america|once|times|per|each|every|a|d|t)\b/i
 
 /** A text as it is compared: NFKC, without invisible characters, with one kind of apostrophe and hyphen. */
 export const cleaned = (text: string): string =>
@@ -27,7 +27,10 @@ const LABEL = 'dot|mk|gen|euro|stage|tier|grade|class|type|level'
 const LETTERED =
   'grade|class|type|plan|group|option|category|section|part|vitamin|hepatitis|influenza|team|player|point|schedule|version|model|zone|terminal|gate|form|product|oil|brand|company|town|city|person'
 
-type Spelling = readonly [pattern: RegExp, replacement: string | ((match: string, ...parts: string[]) => string)]
+type Spelling = readonly [
+  pattern: RegExp,
+  replacement: string | ((match: string, ...parts: string[]) => string),
+]
 
 /** Spellings of one thing, unified. No pattern can match in two ways, so each takes linear time. */
 const SPELLINGS: readonly Spelling[] = [
@@ -59,6 +62,7 @@ const SPELLINGS: readonly Spelling[] = [
   [/\b(\d{1,2}w)[ -](\d\d)\b/gi, '$1$2'],
   [/(?<!['\p{L}\p{N}])([b-hj-z])[ -](?!(?:19|20)\d\d\b)(\d{1,4})\b/giu, '$1$2'],
   [new RegExp(`\\b(${LABEL})-?(\\d{1,3}(?:\\.\\d)?)\\b`, 'gi'), '$1 $2'],
+  [/\b(?:2|two) times\b(?! \d)/gi, 'twice'],
   [/\bhalf (?:of )?(?:a )?dozen\b/gi, '6'],
 ]
 
@@ -88,7 +92,10 @@ export function unified(text: string): string {
   // In capitals, `US` may be a pronoun and `A` an article.
   let made = text === text.toUpperCase() ? text.toLowerCase() : text
   for (const [pattern, replacement] of SPELLINGS)
-    made = typeof replacement === 'string' ? made.replace(pattern, replacement) : made.replace(pattern, replacement)
+    made =
+      typeof replacement === 'string'
+        ? made.replace(pattern, replacement)
+        : made.replace(pattern, replacement)
   made = made.replace(LETTER, asName)
   return namesByCapitals(made) ? made.replace(CAPITAL_LETTER, asName) : made
 }

@@ -95,7 +95,8 @@ function sameFrame({ words: mine }: Question, { words: theirs }: Question, repla
   let behind = 0
   while (behind < most - before && mine.at(-1 - behind)?.text === theirs.at(-1 - behind)?.text) behind += 1
   const frame = [...mine.slice(0, before), ...mine.slice(mine.length - behind)]
-  if (replaced === 1 && mine.length === theirs.length && before + behind === mine.length - 1) return mine.length > 2
+  if (replaced === 1 && mine.length === theirs.length && before + behind === mine.length - 1)
+    return mine.length > 2
   return (
     Math.max(mine.length, theirs.length) - before - behind <= LONGEST &&
     frame.some(({ text }) => !STOP_WORDS.has(text))
