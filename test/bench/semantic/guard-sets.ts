@@ -29,8 +29,10 @@ const REWRITTEN = 1_500
 
 /** Our pairs for guards: of each kind every second one is for tuning, the others are held out. */
 export function guardPairs(half: Half): PairSet {
-  const { traps, paraphrases }: Record<'traps' | 'paraphrases', Record<string, [string, string][]>> =
-    json(GUARD_PAIRS)
+  const {
+    traps,
+    paraphrases,
+  }: Record<'traps' | 'paraphrases', Record<string, [string, string][]>> = json(GUARD_PAIRS)
   const every = half === 'development' ? 0 : 1
   const pairsOf = (kinds: typeof traps) =>
     Object.entries(kinds).flatMap(([kind, pairs]) =>
@@ -59,7 +61,8 @@ export function pairSetsIn(folder: string | undefined): PairSet[] {
 function shopPairs(folder: string | undefined): PairSet[] {
   const path = folder && join(folder, 'parts_shop_pairs.json')
   if (!path || !existsSync(path)) return []
-  const { traps, paraphrases }: { traps: [string, string, string][]; paraphrases: [string, string][] } = json(path)
+  const { traps, paraphrases }: { traps: [string, string, string][]; paraphrases: [string, string][] } =
+    json(path)
   return [
     {
       name: 'parts_shop_pairs',

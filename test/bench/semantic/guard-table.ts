@@ -83,6 +83,6 @@ export async function printGuards(data: string | undefined, embedder: Embedder, 
 
 const cellsOf = ({ of, vetoed, doubted }: Verdicts, serving: string) =>
   of === 0 ? ['–', '', '', ''] : [String(of), share(vetoed, of), share(doubted, of), serving]
-const rate = ({ alone, of }: Verdicts, name: GuardName) => (of === 0 ? 0 : (100 * (alone.get(name) ?? 0)) / of)
+const rate = ({ alone, of }: Verdicts, name: GuardName) =>
+  of === 0 ? 0 : (100 * (alone.get(name) ?? 0)) / of
 const share = (part: number, of: number) => (of === 0 ? '–' : ((100 * part) / of).toFixed(1))
-

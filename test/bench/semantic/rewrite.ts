@@ -17,7 +17,8 @@ const MODIFIERS =
     ' ',
   )
 /** A determiner and a noun that is followed by a function word or the end: a head, whose scope a modifier changes. */
-const HEAD = /\b(my|a|the|your) ([a-z]{3,})(?= (?:to|for|in|on|at|is|was|has|have|from|with|if|when|and|or)\b|[?.!]?$)/i
+const HEAD =
+  /\b(my|a|the|your) ([a-z]{3,})(?= (?:to|for|in|on|at|is|was|has|have|from|with|if|when|and|or)\b|[?.!]?$)/i
 /** Words behind a determiner that are no nouns by themselves. */
 const NOT_A_HEAD = /^(?:one|ones|most|best|same|other|way|lot|bit|few|moment|time|money|own)$/i
 
@@ -144,7 +145,8 @@ export const PARAPHRASES: readonly Rule[] = [
   {
     kind: 'how',
     of(question, random) {
-      const [, rest] = /^(?:how (?:do|can|could|would|should) (?:i|we|you)) (.*?)[?.!]*$/i.exec(question) ?? []
+      const [, rest] =
+        /^(?:how (?:do|can|could|would|should) (?:i|we|you)) (.*?)[?.!]*$/i.exec(question) ?? []
       if (rest === undefined || /\b(?:if|when)\b/i.test(rest)) return undefined
       return pick(
         [

@@ -109,7 +109,10 @@ const isConverse = (one: string, other: string) => CONVERSE.has([one, other].sor
 
 /** Tells whether the one text says what `you` do to `me`, and the other what `I` do. */
 const told = ({ stems: mine }: Question, { stems: theirs }: Question) =>
-  mine.has('you') && (mine.has('me') || mine.has('us')) && !theirs.has('me') && (theirs.has('i') || theirs.has('we'))
+  mine.has('you') &&
+  (mine.has('me') || mine.has('us')) &&
+  !theirs.has('me') &&
+  (theirs.has('i') || theirs.has('we'))
 
 export const antonyms: Guard = (asked, cached) => {
   const mine: string[] = []

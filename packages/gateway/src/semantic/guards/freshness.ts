@@ -10,7 +10,7 @@ const PHRASES =
 
 /** `live scores`, but not `I live in Ohio`. */
 const LIVE =
-  /\blive (?:scores?|updates?|prices?|rates?|quotes?|streams?|streaming|coverage|results?|feeds?|news|traffic|odds|games?|match(?:es)?|now|tv|status|tracking|map|data)\b|\b(?:is|are|going|go|goes|watch|watching|broadcast|air|streamed) (?:\w+ )?live\b/
+  /\blive (?:scores?|updates?|prices?|rates?|quotes?|streams?|streaming|coverage|results?|feeds?|news|traffic|odds|games?|match(?:es)?|now|tv|status|tracking|map|data)\b|\b(?:is|are|going|go|goes|watch|watching|broadcast|air|streamed) (?:\w+ ){0,3}(?<!\b(?:i|you|we|they|to|people|who) )live\b/
 /** Of German, Spanish and French: other guards refuse their texts, but not equal ones. */
 const FOREIGN = new Set(
   'heute gestern morgen jetzt gerade aktuell aktuelle aktueller aktuellen aktuelles derzeit momentan zurzeit neueste neuesten hoy ayer ahora actualmente actual actuales reciente últimas últimos mañana aujourd hui hier demain maintenant actuellement actuel actuelle récent dernière dernières'.split(

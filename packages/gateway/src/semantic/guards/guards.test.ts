@@ -72,6 +72,7 @@ test.each<[GuardName, string, string]>([
   ['order', 'Does part A replace part B?', 'Does part B replace part A?'],
   ['order', 'Does X replace Y?', 'Is X replaced by Y?'],
   ['order', 'Can a bad person become good?', 'Can a good person become bad?'],
+  ['order', 'Is it a female plug and male socket?', 'Is it a male plug and female socket?'],
   ['numbers', 'Does it fit a 2018 Civic?', 'Does it fit a 2019 Civic?'],
   ['numbers', "Does it fit a '18 Civic?", "Does it fit a '19 Civic?"],
   ['numbers', 'Is it for MY18 trucks?', 'Is it for 2019 trucks?'],
@@ -91,6 +92,7 @@ test.each<[GuardName, string, string]>([
   ['antonyms', 'the lightest wheel', 'the heaviest wheel'],
   ['freshness', 'what are the live scores', 'what are the live scores'],
   ['language', 'Garantie Bremsen', 'Garantie Kupplung'],
+  ['language', 'Was an Berlin', 'Was an Hamburg'],
   ['language', 'Was kostet Zoll in Spanien', 'Was kostet Zoll in Ungarn'],
   ['language', 'Puedo pagar con tarjeta', 'Puedo pagar sin tarjeta'],
   ['language', 'Puis-je payer par carte', 'Puis-je ne pas payer par carte'],
@@ -288,6 +290,25 @@ test('different conditions veto in any sentence; equivalent ones do not', () => 
     }),
     { numRuns: runs(100) },
   )
+})
+
+test('texts are compared after NFKC, without invisible characters', () => {
+  const plain = 'how do i reset a password'
+  for (const text of [
+    'How do I re\u00ADset a pass\u200Bword?',
+    '\uFF28ow do I \u202Ereset\u202C a password\uFEFF',
+    'How do I reset a \u2066pass\uFE0Fword\u2069',
+    'How do I reset a p\u034Fassword',
+  ])
+    expect(questionOf(text).plain).toBe(plain)
+})
+
+test('`live` is momentary of scores and streams, not of where people live', () => {
+  const at = (text: string) => questionOf(text).momentary
+  expect(at('what are the live scores')).toBe(true)
+  expect(at('is the match live')).toBe(true)
+  expect(at('where do you live')).toBe(false)
+  expect(at('do people who live in Ohio pay tax')).toBe(false)
 })
 
 test('what guards cannot tell is a doubt: other words, another order, a word more in another sentence', () => {

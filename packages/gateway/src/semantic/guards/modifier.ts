@@ -14,7 +14,9 @@ step process number code detail information info status issue problem option thi
 )
 
 /** A new one of these is the usual one; new brake pads are not used ones. */
-const NEW = new Set('password pin passcode card account address number code phone email'.split(' ').map(stemOf))
+const NEW = new Set(
+  'password pin passcode card account address number code phone email'.split(' ').map(stemOf),
+)
 const isNew = (stem: string, head = '') => stem === 'new' && NEW.has(head)
 
 /** Tells whether a word narrows nothing: `general`, `exact`. */
@@ -50,7 +52,13 @@ function unknownIn({ contentSet }: Question, other: Question): number {
 function narrows({ phrases, stems }: Question, other: Question): 0 | 1 | 2 {
   let found: 0 | 1 = stems.has(ELSE) && !other.stems.has(ELSE) ? 1 : 0
   for (const { stem, behind } of phrases.modifiers) {
-    if (NEUTRAL.has(stem) || isNew(stem, behind[0]) || !behind.some((head) => other.stems.has(head)) || isKnown(stem, other)) continue
+    if (
+      NEUTRAL.has(stem) ||
+      isNew(stem, behind[0]) ||
+      !behind.some((head) => other.stems.has(head)) ||
+      isKnown(stem, other)
+    )
+      continue
     found = 1
     const [head] = behind
     if (other.phrases.pairs.some(([before, noun]) => noun === head && !stems.has(before))) return 2

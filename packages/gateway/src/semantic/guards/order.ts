@@ -102,9 +102,19 @@ export function orderDoubt(asked: Question, cached: Question): number {
   const moved = movedIn(mine, theirs)
   if (moved.length === 0) return 0
   const [first = 0, last = 0] = [moved[0], moved.at(-1)]
-  if (!isTurned(mine.slice(first, last + 1), theirs.slice(first, last + 1))) return 2
-  return asked.roles.size > 0 || cached.roles.size > 0 ? 0 : 1
+  const part = mine.slice(first, last + 1)
+  if (!isTurned(part, theirs.slice(first, last + 1))) return 2
+  return hasRole(asked, part) || hasRole(cached, part) ? 0 : 1
 }
+
+/** Tells whether a word like `if`, `in` or `of` stands before one of the words. */
+const hasRole = ({ roles }: Question, stems: readonly string[]) =>
+  [...roles.values()].some((fillers) =>
+    fillers
+      .trim()
+      .split(' ')
+      .some((stem) => stems.includes(stem)),
+  )
 
 /** `comes with a cable`, `included with the kettle`: these change places without a change of meaning. */
 const LOOSE = new Set('with of by as in on under if when while because'.split(' '))
