@@ -88,7 +88,7 @@ export function rewritten({ name, texts }: Questions, seed = 7): PairSet {
     some.flatMap((at) =>
       rules.flatMap(({ kind, of }) => {
         const cached = texts[at] ?? ''
-        // Commands and questions about the present are refused to everybody.
+        // Commands and questions about the present are refused to all callers.
         const question = questionOf(cached)
         if (vetoOf(question, question) !== undefined) return []
         const asked = of(cached, random)

@@ -1,6 +1,6 @@
 import type { Guard } from './guard.ts'
 
-/** Links and domains, also spelt out. A sentence that begins without a space (`arrived.What`) is none. */
+/** Links and domains, also spelt out. Left out is a sentence that begins without a space (`arrived.What`). */
 const LINK =
   /\b(?:https?:\/\/|www\.)\S{1,200}|(?<![@\p{L}\p{N}.-])[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){0,4}\.(?!(?:what|how|i|is|it|can|the|my|why|when|where|do|does|did|please|also|thanks|thank|and|but|if|this|that|we|you|there|so|not|now|will|would)\b)\p{L}{2,24}(?![\p{L}\p{N}.])|\b\w{1,63} dot (?:com|net|org|io|co|info|example|app|dev)\b/giu
 /** Abbreviations with marks, which are no domains. */

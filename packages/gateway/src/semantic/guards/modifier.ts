@@ -8,7 +8,7 @@ const NEUTRAL = new Set(
 proper properly correct correctly actual actually overall exact exactly common easy easily quick quickly simple simply possible possibly
 available customer client user people person company personally currently already always ever still yet again even kind sort type
 different difference safe safely successfully successful best good great quick little bit couple question answer wondering
-step process number code detail information info status issue problem option thing name purpose reason best main important due same extra additional favorite favourite popular damn smart recent`
+step process number code detail information info status issue problem option thing name purpose reason best main important due same extra additional favorite favourite popular damn smart recent extremely highly placed pending`
     .split(/\s+/)
     .map(stemOf),
 )
@@ -22,7 +22,7 @@ const isNew = (stem: string, head = '') => stem === 'new' && NEW.has(head)
 /** Tells whether a word narrows nothing: `general`, `exact`. */
 export const isNeutral = (stem: string): boolean => NEUTRAL.has(stem)
 
-/** `somebody else` narrows, without a noun. */
+/** Narrows without a noun: who `else` may do it. */
 const ELSE = stemOf('else')
 
 /**

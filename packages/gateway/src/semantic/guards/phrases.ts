@@ -2,7 +2,7 @@ import type { Phrases, Word } from './guard.ts'
 import { isVerbStem } from './verbs.ts'
 import { isIrregular } from './words.ts'
 
-/** A word after these is what somebody does, whatever it looks like. */
+/** A word after these is a verb, in whatever form. */
 const DOERS = new Set('i you u we they he she'.split(' '))
 /** A verb after these is in its base form. */
 const AUXILIARIES = new Set(
@@ -26,7 +26,7 @@ const DETERMINERS = new Set(
 const RELATIVE = new Set(['that', 'which', 'who'])
 /** In the third person rarely a noun. */
 const THIRD_PERSON =
-  /^(?:says|shows|needs|takes|makes|gives|means|keeps|includes|covers|contains|gets|becomes|allows|requires)$/
+  /^(?:says|seems|shows|needs|takes|makes|gives|means|keeps|includes|covers|contains|gets|becomes|allows|requires)$/
 /** Most words of a relative clause that are read. */
 const CLAUSE_WORDS = 5
 
