@@ -26,7 +26,7 @@ function keyOf(
   const call = {
     operation,
     body,
-    parsed: { body, questions: {} },
+    parsed: { body },
     model: String(body.model ?? 'auto'),
     caller: { team, crossTeamCache: false },
     policy: { policy: {} },
