@@ -13,7 +13,7 @@ export function keptAlive<Args extends unknown[], T>(
   pending += 1
   if (pending === 1) hold()
   // Beside the caller's way: awaited here, it would reach the caller later.
-  result.then(release, release)
+  result.then(release, release).catch(() => undefined)
   return result
 }
 
