@@ -1,10 +1,17 @@
 import { backoffMs } from '../util/backoff.ts'
 import { isInstance } from '../util/error-text.ts'
-import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
+import {
+  detached,
+  type Fault,
+  guarded,
+  attempt as guardedly,
+  handled,
+  ignoreRejection,
+} from '../util/faults.ts'
 import { PackageUnusable } from '../util/load-package.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
-import { describeError, handled, isReply } from './errors.ts'
+import { describeError, isReply } from './errors.ts'
 import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 import { INCAPABLE, probe } from './probe.ts'
 import { createWaiters } from './waiters.ts'
