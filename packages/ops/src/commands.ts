@@ -1,7 +1,7 @@
-import type { Command } from './core/command.ts'
+import type { CommandTable } from './core/command.ts'
 
-/** Commands by name. Each is loaded when it is called. */
-export const commands: Record<string, () => Promise<Command>> = {
+export const commands: CommandTable = {
+  completion: () => import('./completion/command.ts'),
   doctor: () => import('./doctor/command.ts'),
   init: () => import('./init/command.ts'),
   keys: () => import('./keys/command.ts'),

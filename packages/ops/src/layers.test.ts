@@ -10,6 +10,7 @@ const LAYER: Record<string, number> = {
   alerting: 2,
   'live-policy': 2,
   deployment: 2,
+  completion: 3,
   doctor: 3,
   init: 3,
   keys: 3,
