@@ -38,7 +38,8 @@ export function helpWords(help: string): HelpWords {
       options.set(name, { name, text, ...(short && { short }), ...(value && { value }) })
   }
   for (const [, name = '', value] of description.matchAll(OPTION_IN_TEXT))
-    if (!options.has(name)) options.set(name, { name, text: '', ...(value && { value }) })
+    if (name !== '--help' && !options.has(name))
+      options.set(name, { name, text: '', ...(value && { value }) })
   const hasSubcommands = /^Usage: .*<subcommand>/m.test(description)
   const found = hasSubcommands ? lines.flatMap((line) => subcommandIn(line) ?? []) : []
   const subcommands = [...new Map(found.map((one) => [one.name, one])).values()]

@@ -1,4 +1,4 @@
-import { type CommandWords, valueOf } from './words.ts'
+import { type CommandWords, kindOfValue } from './words.ts'
 
 /** Returns a completion for bash 4 or later. It needs no package of completions. */
 export function bashScript(commands: CommandWords[]): string {
@@ -37,7 +37,7 @@ function valueCases({ name, options }: CommandWords): string[] {
   const namesOf = ({ name: long, short }: { name: string; short?: string }) =>
     [long, ...(short === undefined ? [] : [short])].map((one) => `'${name} ${one}'`).join(' | ')
   return options.flatMap((option) => {
-    const value = valueOf(option)
+    const value = kindOfValue(option)
     if (value.kind === 'none') return []
     const action =
       value.kind === 'words'

@@ -1,4 +1,4 @@
-import { type CommandWords, valueOf } from './words.ts'
+import { type CommandWords, kindOfValue } from './words.ts'
 
 /** Returns a completion for fish 3 or later. */
 export function fishScript(commands: CommandWords[]): string {
@@ -22,7 +22,7 @@ function linesOf({ name, subcommands, options }: CommandWords): string[] {
     ...subcommands.map((one) => `complete -c llm-gateway -n ${second} -a ${one.name} -d ${quoted(one.text)}`),
     ...(subcommands.length === 0 ? [`complete -c llm-gateway -n ${second} -F`] : []),
     ...options.map((option) => {
-      const value = valueOf(option)
+      const value = kindOfValue(option)
       const after = {
         none: '',
         text: ' -x',

@@ -20,7 +20,7 @@ const HELP: HelpOption = { name: '--help', short: '-h', text: 'explains the comm
 /** What can follow an option: words, files, or other text. `none`: it is a flag. */
 export type ValueKind = { kind: 'none' | 'text' | 'files' } | { kind: 'words'; words: string[] }
 
-export function valueOf({ value }: HelpOption): ValueKind {
+export function kindOfValue({ value }: HelpOption): ValueKind {
   if (value === undefined) return { kind: 'none' }
   if (value.includes('|')) return { kind: 'words', words: value.split('|') }
   return { kind: /^(FILE|FOLDER|PATH|DIR)$/.test(value) ? 'files' : 'text' }

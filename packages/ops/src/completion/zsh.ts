@@ -1,5 +1,5 @@
 import type { HelpOption } from '../cli/help-words.ts'
-import { type CommandWords, valueOf } from './words.ts'
+import { type CommandWords, kindOfValue } from './words.ts'
 
 /** Returns a completion for zsh, which works from a folder of `fpath` as well as from a startup file. */
 export function zshScript(commands: CommandWords[]): string {
@@ -41,7 +41,7 @@ function caseOf({ name, subcommands, options }: CommandWords): string {
 }
 
 function specsOf(option: HelpOption): string[] {
-  const value = valueOf(option)
+  const value = kindOfValue(option)
   const after = {
     none: '',
     text: ':value: ',
