@@ -31,6 +31,7 @@ const LAYER: Record<string, number> = {
   upstream: 5,
   semantic: 5,
   sinks: 5,
+  admin: 6,
   'pipeline.ts': 6,
   config: 6,
   http: 7,

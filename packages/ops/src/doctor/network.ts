@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:tls'
+import { ask, baseUrl } from '../supabase/http.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
-import { ask, baseUrl } from './http.ts'
 
 const { ok, warning, problem, skipped } = findingsOf('network')
 const clock = findingsOf('clock')

@@ -228,7 +228,8 @@ export function createLearner({
     })
   }
 
-  return { prepare: calibrations.prepare, known: calibrations.known, find, judgeHit, groupsOf }
+  const { prepare, known, note } = calibrations
+  return { prepare, known, note, find, judgeHit, groupsOf }
 }
 
 /** Drops answers judged wrong for this question, and all answers equal to one of them. */

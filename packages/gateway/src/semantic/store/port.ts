@@ -49,7 +49,11 @@ export type SemanticStore = {
     question?: string,
   ) => Promise<Candidate[]>
   /** Notes for all processes that the answers of these entries are wrong for a question, in any spelling. */
-  refute: (partition: Partition, question: string, entries: readonly Entry[]) => Promise<void>
+  refute: (
+    partition: Partition,
+    question: string,
+    entries: readonly Pick<Entry, 'id' | 'question'>[],
+  ) => Promise<void>
   /** Returns the state of purges, before upstream is called. */
   snapshot: (partition: Partition) => Omit<PurgeSnapshot, 'isOver'>
   /** Stores an entry. Resolves `false` if it was not stored, e.g. after a purge since `since`. */
