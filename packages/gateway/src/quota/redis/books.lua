@@ -13,9 +13,9 @@
 --   ARGV[7]   for balance: the day of the evidence, in days since 1970-01-01
 --   ARGV[8]   who changes it and why: members of a JSON object, for the log
 --
--- Output: numbers as text
+-- Output:
 --   1   'absent', 'damaged', 'shown', 'changed', 'unchanged', or 'other-day'; the first two without the rest
---   2   day, as in the state
+--   2   day, as in the state; this and all figures as text, in full
 --   3   figures before: see `figures`
 --   4   figures after
 --   5   list of each process: name, ms since its last sign of life, requests, tokens and n$ of its lease, number of the
