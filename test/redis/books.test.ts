@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 const BY = { by: 'anna', comment: 'a test' }
-const LIMIT = limits({ version: 3, rpm: 1_000, tpm: 1_000_000, usdPerDay: usd(10_000) })
+const LIMIT = limits({ version: 3, rpm: 100_000, tpm: 1_000_000, usdPerDay: usd(10_000) })
 const today = () => new Date().toISOString().slice(0, 10)
 
 async function place() {
@@ -49,7 +49,7 @@ test('the books show what is spent, held and leased, and each process with its l
     .toMatchObject({ spentUsd: 100 / 1e9, heldUsd: 300 / 1e9, requests: 2, unconfirmedUsd: 0 })
   const { state, day, books: shown, processes } = await books.show('t')
   expect({ state, day }).toEqual({ state: 'present', day: today() })
-  expect(shown?.limits).toMatchObject({ rpm: 1_000, tpm: 1_000_000, usdPerDay: 10_000 / 1e9, version: 3 })
+  expect(shown?.limits).toMatchObject({ rpm: 100_000, tpm: 1_000_000, usdPerDay: 10_000 / 1e9, version: 3 })
   expect(processes).toHaveLength(1)
   expect(processes[0]?.leasedUsd).toBe(shown?.leasedUsd)
   expect(processes[0]?.leasedUsd).toBeGreaterThan(0)
@@ -97,6 +97,32 @@ describe('a reset', () => {
     await expect.poll(async () => (await books.show('t')).books).toMatchObject({ spentUsd: 500 / 1e9, heldUsd: 0 })
   })
 
+  test('never lets a live process exceed the limit: what it was granted before counts for all others', async () => {
+    const { process, books } = await place()
+    const [idle, busy] = [process(), process()]
+    const worst = 10
+    let admitted = 0
+    const call = async (one: typeof idle, id: string) => {
+      const verdict = await one.reserve(claim(id, { limits: LIMIT, inputTokens: 1, maxOutputTokens: 1, worstCost: usd(worst) }))
+      if (verdict.admitted) await one.settle(truth(id, { tokens: 2, cost: usd(worst) }))
+      return verdict.admitted
+    }
+    await call(idle, 'first')
+    await call(busy, 'second')
+    for (const one of [idle, busy]) {
+      one.report()
+      await drained(one)
+    }
+    expect((await books.show('t')).books?.leasedUsd).toBeGreaterThan(0)
+    await books.reset('t', 'day', BY)
+    for (const one of [busy, idle])
+      while (await call(one, `call-${admitted}`)) {
+        admitted += 1
+        expect(admitted * worst).toBeLessThanOrEqual(10_000)
+      }
+    expect(admitted * worst).toBeGreaterThan(9_000)
+  })
+
   test('of the minute leaves the dollars', async () => {
     const { process, books } = await place()
     await spend(process(), 'a')
@@ -122,18 +148,18 @@ describe('a reset', () => {
       let idle: number | undefined
       const inFlight: { one: (typeof fleet)[number]; id: string; worst: number }[] = []
       const CAP = 10_000
-      for (let step = 0; step < 250; step += 1) {
+      for (let step = 0; step < 260; step += 1) {
         // One process keeps its lease while the others spend what is left; then it spends it.
         const awake = fleet.filter((_, at) => at !== idle)
         const one = awake[Math.floor(random() * awake.length)] ?? fleet[0]
         if (one === undefined) return
         const dice = random()
-        if (dice < 0.7) {
+        if (step % 120 !== 30 && dice < 0.75) {
           const [id, worst] = [`${seed}-${step}`, 1 + Math.floor(random() * 300)]
           const verdict = await one.reserve(claim(id, { limits: LIMIT, worstCost: usd(worst) }))
           if (verdict.admitted) inFlight.push({ one, id, worst })
           else idle = undefined
-        } else if (dice < 0.985) {
+        } else if (step % 120 !== 30) {
           const call = inFlight.splice(Math.floor(random() * inFlight.length), 1)[0]
           if (call === undefined) continue
           spent += call.worst
