@@ -10,9 +10,14 @@ export const csvTitles = (columns: readonly string[]): string => `${columns.join
 export const csvLine = (row: Row, columns: readonly string[]): string =>
   `${columns.map((column) => cell(row[column])).join(',')}\r\n`
 
+/** Writes a number without an exponent: to the billionth, as costs are. */
+const decimal = (value: number) =>
+  /e-/.test(String(value)) ? value.toFixed(9).replace(/\.?0+$/, '') : String(value)
+
 function cell(value: unknown): string {
   if (value === null || value === undefined) return ''
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number') return decimal(value)
+  if (typeof value === 'boolean') return String(value)
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   const safe = FORMULA.test(text) ? `'${text}` : text
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe

@@ -1,4 +1,5 @@
 import { type Project, readRows } from '../supabase/project.ts'
+import { COLUMNS } from './columns.ts'
 
 export type Row = Record<string, unknown>
 
@@ -24,9 +25,15 @@ export async function* pagesOf(project: Project, query: PageQuery): AsyncGenerat
   for (;;) {
     const { rows } = await readRows(project, pathOf({ ...query, after }))
     if (rows.length === 0) return
-    yield rows
+    yield rows.map(withNumbers)
     after = cursorOf(rows.at(-1) ?? {})
   }
+}
+
+/** Makes numbers of decimals that a server has sent as text. */
+export function withNumbers(row: Row): Row {
+  const numbers = Object.entries(row).filter(([name, value]) => COLUMNS[name] === 'number' && typeof value === 'string')
+  return { ...row, ...Object.fromEntries(numbers.map(([name, value]) => [name, Number(value)])) }
 }
 
 export const cursorOf = ({ written_at: writtenAt, request_id: requestId }: Row): Cursor => ({

@@ -5,7 +5,7 @@ import { type Style, styleFor } from '../cli/style.ts'
 import { printableCell } from '../cli/table.ts'
 import { type Project, readRows, requireProject } from '../supabase/project.ts'
 import { COLUMN_NAMES } from './columns.ts'
-import { pagesOf, type Row } from './pages.ts'
+import { pagesOf, type Row, withNumbers } from './pages.ts'
 import { filtersOf, type Values, wholeNumber } from './values.ts'
 
 const POLL_MS = 2_000
@@ -59,7 +59,7 @@ async function lastRows(project: Project, filters: [string, string][], limit: nu
     ['limit', String(limit)],
     ...filters,
   ])
-  return (await readRows(project, `llm_usage?${query.toString()}`)).rows.toReversed()
+  return (await readRows(project, `llm_usage?${query.toString()}`)).rows.map(withNumbers).toReversed()
 }
 
 /** Rows of the window that were shown, so that each is shown once. Bounded by what arrives within it. */
