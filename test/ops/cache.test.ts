@@ -28,7 +28,12 @@ beforeAll(async () => {
   client = createGatewayClient({
     baseURL: upstream.baseURL,
     apiKey: 'sk-test-key-of-the-agents',
-    gateway: { agent: 'support', redis: redis.url, cache: { semantic: false }, metrics: { flushSeconds: 0.2 } },
+    gateway: {
+      agent: 'support',
+      redis: redis.url,
+      cache: { semantic: false },
+      metrics: { flushSeconds: 0.2 },
+    },
   })
   closers.push(() => client.gateway.close())
 })
@@ -68,7 +73,11 @@ describe('stats and list', () => {
     expect(listed.out.match(/^gw:\{prod_customer\}:x:/gm)).toHaveLength(2)
     const json = await cache(['list', '--json', '--limit', '1'])
     expect(json.out.trim().split('\n')).toHaveLength(1)
-    expect(JSON.parse(json.out)).toMatchObject({ team: 'prod_customer', agent: 'support', bytes: expect.any(Number) })
+    expect(JSON.parse(json.out)).toMatchObject({
+      team: 'prod_customer',
+      agent: 'support',
+      bytes: expect.any(Number),
+    })
     expect(json.err).toContain('There are more than 1')
     for (const { out } of [listed, json, await cache(['stats', '--json'])]) {
       expect(out).not.toContain('recipe')
@@ -80,7 +89,11 @@ describe('stats and list', () => {
     await fill([PROMPT])
     const [key = ''] = /gw:\{prod_customer\}:x:\S+/.exec((await cache(['list'])).out) ?? []
     expect((await cache(['list', '--key', key])).out).toContain(key)
-    for (const args of [['--agent', 'seo'], ['--model', 'gpt-4o'], ['--team', 'prod_ceo']])
+    for (const args of [
+      ['--agent', 'seo'],
+      ['--model', 'gpt-4o'],
+      ['--team', 'prod_ceo'],
+    ])
       expect(await cache(['list', ...args])).toMatchObject({ out: '', err: 'No answer matches.\n' })
   })
 
@@ -128,9 +141,12 @@ describe('purge', () => {
     closers.push(() => slow.gateway.close())
     const before = upstream.requests.length
     const early = slow.chat.completions.create(ask('began before the purge'))
-    await until(() => upstream.requests.length > before)
+    await until(() => upstream.requests.length > before, 'the request')
     const { code, out } = await cache(['purge', '--team', 'prod_customer', '--yes', '--json'])
-    expect({ code, deleted: (JSON.parse(out) as { deleted: number }).deleted }).toEqual({ code: 0, deleted: 1 })
+    expect({ code, deleted: (JSON.parse(out) as { deleted: number }).deleted }).toEqual({
+      code: 0,
+      deleted: 1,
+    })
     release()
     await early
     await slow.gateway.flush()
@@ -157,10 +173,18 @@ describe('purge', () => {
 describe('warm', () => {
   const write = (name: string, lines: unknown[]) => {
     const file = join(folder, name)
-    writeFileSync(file, lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'))
+    writeFileSync(
+      file,
+      lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'),
+    )
     return file
   }
-  const line = (question: string) => ({ custom_id: question, method: 'POST', url: '/v1/chat/completions', body: ask(question) })
+  const line = (question: string) => ({
+    custom_id: question,
+    method: 'POST',
+    url: '/v1/chat/completions',
+    body: ask(question),
+  })
 
   test('sends each request once through the real client: agents are answered from the cache afterwards', async () => {
     const file = write('once.jsonl', ['one', 'two', 'three', 'one'].map(line))
@@ -173,17 +197,36 @@ describe('warm', () => {
   })
 
   test('names each bad line with its field, sends the others, and tries the failed ones again', async () => {
-    const file = write('bad.jsonl', [line('good'), '{"body": ', { body: 3 }, { url: '/v1/files', body: {} }, '', line('also good')])
+    const file = write('bad.jsonl', [
+      line('good'),
+      '{"body": ',
+      { body: 3 },
+      { url: '/v1/files', body: {} },
+      '',
+      line('also good'),
+    ])
     const { code, out, err } = await cache(['warm', file, '--json'])
     expect(code).toBe(1)
     expect(JSON.parse(out)).toMatchObject({ miss: 2, failed: 3 })
-    for (const message of ['line 2: it is not JSON', 'line 3: body is missing', 'line 4: url must be one of /v1/chat/completions'])
+    for (const message of [
+      'line 2: it is not JSON',
+      'line 3: body is missing',
+      'line 4: url must be one of /v1/chat/completions',
+    ])
       expect(err).toContain(message)
-    expect(JSON.parse((await cache(['warm', file, '--json'])).out)).toMatchObject({ before: 2, miss: 0, hit: 0, failed: 3 })
+    expect(JSON.parse((await cache(['warm', file, '--json'])).out)).toMatchObject({
+      before: 2,
+      miss: 0,
+      hit: 0,
+      failed: 3,
+    })
   })
 
   test('stops at Ctrl-C after the requests under way, and goes on from there; no more than --concurrency at a time', async () => {
-    const file = write('long.jsonl', Array.from({ length: 40 }, (_, at) => line(`question ${at}`)))
+    const file = write(
+      'long.jsonl',
+      Array.from({ length: 40 }, (_, at) => line(`question ${at}`)),
+    )
     upstream.fail({ type: 'latency', ms: 100 }, { times: 40 })
     const child = spawn(process.execPath, [BIN, 'cache', 'warm', file, '--concurrency', '3', '--json'], {
       env: { PATH: process.env.PATH ?? '', ...env() },
@@ -194,7 +237,7 @@ describe('warm', () => {
     // Vectors for the semantic cache are asked for besides.
     const asked = () => upstream.requests.filter(({ path }) => path.endsWith('/chat/completions')).length
     const before = asked()
-    await until(() => asked() >= before + 6)
+    await until(() => asked() >= before + 6, 'six requests')
     child.kill('SIGINT')
     expect(await ended).toBe(130)
     const stopped = JSON.parse(out) as { miss: number; stopped: boolean }
@@ -205,7 +248,11 @@ describe('warm', () => {
     const saved = JSON.parse(readFileSync(`${file}.progress.json`, 'utf8')) as { done: [number, number][] }
     expect(saved.done.reduce((sum, [from, to]) => sum + to - from + 1, 0)).toBe(stopped.miss)
     const rest = await cache(['warm', file, '--json', '--concurrency', '8'])
-    expect(JSON.parse(rest.out)).toMatchObject({ before: stopped.miss, miss: 40 - stopped.miss, stopped: false })
+    expect(JSON.parse(rest.out)).toMatchObject({
+      before: stopped.miss,
+      miss: 40 - stopped.miss,
+      stopped: false,
+    })
     expect(asked() - before).toBe(40)
   })
 
@@ -213,7 +260,10 @@ describe('warm', () => {
     const file = write('changed.jsonl', [line('a'), '{'])
     await cache(['warm', file])
     writeFileSync(file, JSON.stringify(line('b')))
-    expect(await cache(['warm', file])).toMatchObject({ code: 2, err: expect.stringContaining('Say --restart.') })
+    expect(await cache(['warm', file])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Say --restart.'),
+    })
     expect((await cache(['warm', file, '--restart'])).code).toBe(0)
   })
 })

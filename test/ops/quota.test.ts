@@ -81,7 +81,10 @@ test('reset needs a yes, is logged, and says how it is undone', async () => {
   })
   expect(await shown()).toMatchObject({ books: { spentUsd: before.books.spentUsd } })
   const done = await quota(['reset', '--team', 'prod_customer', '--yes', '-m', 'a rehearsal', '--by', 'anna'])
-  expect(done).toMatchObject({ code: 0, err: expect.stringContaining('quota reconcile --team prod_customer --apply') })
+  expect(done).toMatchObject({
+    code: 0,
+    err: expect.stringContaining('quota reconcile --team prod_customer --apply'),
+  })
   expect((await shown()).books.spentUsd).toBe(0)
   const { out } = await quota(['show', '--log'])
   expect(out).toMatch(/UTC {2}prod_customer {2}reset {2}\$0\.\d+ -> \$0\.00 {2}anna {2}"a rehearsal"/)
@@ -98,7 +101,9 @@ test('reconcile shows what rows have and books lack, and raises the books on req
   expect((await shown()).books.inheritedUsd).toBe(0)
   const raised = await quota(['reconcile', '--apply', '--yes', '--json'])
   expect(raised.code).toBe(0)
-  const [row] = await supabase.sql("select sum(cost_usd)::text as usd from llm_usage where team = 'prod_customer'")
+  const [row] = await supabase.sql(
+    "select sum(cost_usd)::text as usd from llm_usage where team = 'prod_customer'",
+  )
   expect((await shown()).books.inheritedUsd).toBeCloseTo(Number(row?.usd), 9)
   const again = await quota(['reconcile'])
   expect(again.code, again.out).toBe(0)
@@ -111,7 +116,10 @@ test('books that show more are lowered with --lower only, and not while rows wai
   expect((await shown()).books).toEqual(before.books)
   await redis.admin.xadd('gw:{usage}:spill', '*', 'row', '{}')
   const refused = await quota(['reconcile', '--apply', '--lower', '--yes'])
-  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('1 rows wait in Redis for Supabase') })
+  expect(refused).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('1 rows wait in Redis for Supabase'),
+  })
   expect((await shown()).books).toEqual(before.books)
   await redis.admin.del('gw:{usage}:spill')
   expect((await quota(['reconcile', '--apply', '--lower', '--yes'])).code).toBe(0)
@@ -120,7 +128,10 @@ test('books that show more are lowered with --lower only, and not while rows wai
 
 test.each([
   [['reset', '--yes'], '--team TEAM is missing'],
-  [['reset', '--team', 'prod_ceo', '--what', 'week', '--yes'], '--what must be one of day, minute, day+minute'],
+  [
+    ['reset', '--team', 'prod_ceo', '--what', 'week', '--yes'],
+    '--what must be one of day, minute, day+minute',
+  ],
   [['show', '--team', 'nobody'], '--team: the policy in force has no team nobody. It has prod_customer'],
   [['reconcile', '--lower'], '--lower works with --apply only'],
   [['show', 'prod_ceo'], 'Teams are given by --team.'],
@@ -129,7 +140,10 @@ test.each([
 })
 
 test('without Redis, or without Supabase, it says what is missing, and prints no key', async () => {
-  expect(await quota(['show'], {})).toMatchObject({ code: 2, err: expect.stringContaining('LLM_GATEWAY_REDIS_URL') })
+  expect(await quota(['show'], {})).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('LLM_GATEWAY_REDIS_URL'),
+  })
   const away = await quota(['show'], { LLM_GATEWAY_REDIS_URL: 'redis://user:s3cret@127.0.0.1:1' })
   expect(away.code).toBe(1)
   expect(away.err).not.toContain('s3cret')

@@ -73,7 +73,12 @@ test('stats, list and inspect tell what there is, and no text', async () => {
   expect(listed.out).toContain(key)
   expect(listed.out).toContain('pinned')
   const inspected = await it.semantic(['inspect', key, '--json'])
-  expect(JSON.parse(inspected.out)).toMatchObject({ key, agent: 'support', pinned: true, questionChars: ORIGINAL.length })
+  expect(JSON.parse(inspected.out)).toMatchObject({
+    key,
+    agent: 'support',
+    pinned: true,
+    questionChars: ORIGINAL.length,
+  })
   for (const { out, err } of [stats, listed, inspected, await it.semantic(['inspect', key])]) {
     expect(out + err).not.toContain('Norway')
     expect(out + err).not.toContain(SECRET)
@@ -86,7 +91,9 @@ test('pin and remove act for every process', async () => {
   const key = (await hit(it)).semantic?.entry ?? ''
   expect((await it.semantic(['pin', key])).code).toBe(0)
   expect(await it.client.gateway.semantic.inspect(key)).toMatchObject({ pinned: true })
-  expect((await it.semantic(['pin', key, '--off', '--json'])).out).toBe(`${JSON.stringify({ key, pinned: false })}\n`)
+  expect((await it.semantic(['pin', key, '--off', '--json'])).out).toBe(
+    `${JSON.stringify({ key, pinned: false })}\n`,
+  )
   expect(await it.semantic(['remove', key])).toMatchObject({ code: 2 })
   expect(JSON.parse((await it.semantic(['remove', key, '--yes', '--json'])).out)).toEqual({ key, removed: 2 })
   expect(await it.asking(REWORDED)).toMatchObject({ cache: 'miss' })
@@ -101,7 +108,18 @@ describe('a person says "wrong answer"', () => {
     await it.client.gateway.semantic.pin(key)
     const file = join(folder, 'call.json')
     writeFileSync(file, JSON.stringify(record))
-    const args = ['label', '--wrong', '--yes', '--json', '--record', file, '--asked', '-', '--embedder', embedder.id]
+    const args = [
+      'label',
+      '--wrong',
+      '--yes',
+      '--json',
+      '--record',
+      file,
+      '--asked',
+      '-',
+      '--embedder',
+      embedder.id,
+    ]
     const done = await it.semantic(args, `${REWORDED}\n`)
     expect(done.err).toBe('')
     expect(JSON.parse(done.out)).toEqual({ key, right: false, learned: true, refuted: true, removed: 2 })
@@ -139,7 +157,10 @@ describe('a person says "wrong answer"', () => {
     const key = (await hit(it)).semantic?.entry ?? ''
     it.upstream.fail({ type: 'latency', ms: 1_500 }, { times: 1 })
     const before = it.upstream.requests.length
-    const early = it.client.chat.completions.create(ask('Are the tables of oak?'), gatewayOptions({ agent: 'support' }))
+    const early = it.client.chat.completions.create(
+      ask('Are the tables of oak?'),
+      gatewayOptions({ agent: 'support' }),
+    )
     await expect.poll(() => it.upstream.requests.length).toBeGreaterThan(before)
     await it.client.gateway.semantic.label(key, { right: false })
     await early
@@ -154,7 +175,13 @@ test('"right" is learned from, and leaves the entry in place', async () => {
   const record = await hit(it)
   const key = record.semantic?.entry ?? ''
   const args = ['label', key, '--right', '--similarity', '0.95', '--embedder', embedder.id, '--json']
-  expect(JSON.parse((await it.semantic(args)).out)).toEqual({ key, right: true, learned: true, refuted: false, removed: 0 })
+  expect(JSON.parse((await it.semantic(args)).out)).toEqual({
+    key,
+    right: true,
+    learned: true,
+    refuted: false,
+    removed: 0,
+  })
   expect(await it.asking(REWORDED)).toMatchObject({ cache: 'semantic' })
 })
 
@@ -170,7 +197,10 @@ test.each([
   [['label', '--wrong', '--record', '/nowhere'], '/nowhere cannot be read (ENOENT).'],
 ])('%j is a usage error that names the option', async (args, message) => {
   const env = { LLM_GATEWAY_REDIS_URL: 'redis://127.0.0.1:1', LLM_GATEWAY_SEMANTIC_SECRET: SECRET }
-  expect(await llmGateway(['semantic', ...args], env)).toMatchObject({ code: 2, err: expect.stringContaining(message) })
+  expect(await llmGateway(['semantic', ...args], env)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining(message),
+  })
 })
 
 function KEY() {
@@ -186,7 +216,10 @@ test('without a secret it says which variable holds it; with another one the ent
     err: expect.stringContaining('LLM_GATEWAY_SEMANTIC_SECRET is not set'),
   })
   const other = { LLM_GATEWAY_REDIS_URL: url, LLM_GATEWAY_SEMANTIC_SECRET: 'of another project, long' }
-  expect(await it.semantic(['inspect', key], '', other)).toMatchObject({ code: 1, err: expect.stringContaining('another secret') })
+  expect(await it.semantic(['inspect', key], '', other)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('another secret'),
+  })
   expect(await it.semantic(['label', key, '--wrong', '--yes'], '', other)).toMatchObject({ code: 1 })
   expect(await it.asking(REWORDED)).toMatchObject({ cache: expect.stringMatching(/semantic|exact/) })
 })

@@ -31,7 +31,11 @@ const exported = (args: string[]) => usage(['export', '--lag', '0', ...args])
 const file = (name: string) => join(folder, `${Math.random().toString(36).slice(2)}-${name}`)
 
 /** Inserts rows numbered from `from` to `to`, which arrive a second apart unless they arrive at `writtenAt`. */
-const insert = (from: number, to: number, writtenAt = "'2026-11-20T10:00:00Z'::timestamptz + n * interval '1 second'") =>
+const insert = (
+  from: number,
+  to: number,
+  writtenAt = "'2026-11-20T10:00:00Z'::timestamptz + n * interval '1 second'",
+) =>
   supabase.sql(`insert into llm_usage
     (request_id, at, agent, team, operation, path, model, route, cache, status, cost_usd, input_tokens, written_at)
     select 'call-' || lpad(n::text, 5, '0'), '2026-11-20T09:00:00Z'::timestamptz + n * interval '1 minute',
@@ -62,7 +66,14 @@ describe('export', () => {
   test('selects by time, agent, status and columns, and formats each value', async () => {
     await insert(1, 20)
     const { out } = await exported([
-      '--agent', 'support', '--from', '2026-11-20T09:05:00Z', '--to', '2026-11-20T09:11:00Z', '--columns', 'request_id,cost_usd,error',
+      '--agent',
+      'support',
+      '--from',
+      '2026-11-20T09:05:00Z',
+      '--to',
+      '2026-11-20T09:11:00Z',
+      '--columns',
+      'request_id,cost_usd,error',
     ])
     expect(out).toBe(
       'request_id,cost_usd,error\r\ncall-00006,0.000000006,\r\ncall-00008,0.000000008,\r\ncall-00010,0.00000001,\r\n',
@@ -74,7 +85,12 @@ describe('export', () => {
   test('JSONL has the same rows, with null for what is unknown', async () => {
     await insert(1, 3)
     const { out } = await exported(['--format', 'jsonl', '--columns', 'request_id,cost_usd,session,tags'])
-    expect(out.trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual(
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(
       [1, 2, 3].map((n) => ({ request_id: `call-0000${n}`, cost_usd: n / 1e9, session: null, tags: [] })),
     )
   })
@@ -118,7 +134,10 @@ describe('export', () => {
       err: expect.stringContaining('another selection'),
     })
     writeFileSync(cursor, '{')
-    expect(await next()).toMatchObject({ code: 2, err: expect.stringContaining('Delete it to begin at the first row.') })
+    expect(await next()).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Delete it to begin at the first row.'),
+    })
   })
 
   test('goes on after a killed export, and after Supabase was away in the middle', async () => {
@@ -127,7 +146,7 @@ describe('export', () => {
     const args = ['usage', 'export', '--lag', '0', '--out', out, '--cursor', cursor]
     const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH ?? '', ...env() } })
     const ended = new Promise((resolve) => child.once('close', resolve))
-    await until(() => existsSync(cursor))
+    await until(() => existsSync(cursor), 'the first page', 60_000)
     child.kill('SIGKILL')
     await ended
     await supabase.become('error')
@@ -179,7 +198,11 @@ describe('export', () => {
     [['--status', 'broken'], '--status must be one of ok, refused, aborted, failed'],
     [['--lag', '-1'], '--lag'],
   ])('%j is a usage error that names the option', async (args, message) => {
-    expect(await usage(['export', ...args])).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) })
+    expect(await usage(['export', ...args])).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringContaining(message),
+    })
   })
 })
 
@@ -197,16 +220,16 @@ describe('tail', () => {
         .split('\n')
         .filter(Boolean)
         .map((line) => (JSON.parse(line) as { request_id: string }).request_id)
-    await until(() => seen().length === 5)
+    await until(() => seen().length === 5, 'the rows', 60_000)
     expect(seen()).toEqual(numbered(26, 30))
     await insert(31, 33, 'now()')
-    await until(() => seen().length >= 8)
+    await until(() => seen().length >= 8, 'the rows', 60_000)
     await insert(34, 34, "now() - interval '5 seconds'")
-    await until(() => seen().length >= 9)
+    await until(() => seen().length >= 9, 'the rows', 60_000)
     await supabase.become('error')
     await insert(35, 35, 'now()')
     await supabase.become('none')
-    await until(() => seen().length >= 10)
+    await until(() => seen().length >= 10, 'the rows', 60_000)
     expect(seen().slice(5)).toEqual(numbered(31, 35))
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     child.kill('SIGINT')
