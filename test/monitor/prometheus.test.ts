@@ -26,7 +26,9 @@ const STATUS = {
     stored: {
       state: {
         incidents: {
-          down: { members: { x: { alert: 'down', severity: 'critical', labels: { target: 'gate"way\n\\' } } } },
+          down: {
+            members: { x: { alert: 'down', severity: 'critical', labels: { target: 'gate"way\n\\' } } },
+          },
         },
       },
     },
@@ -37,7 +39,9 @@ const STATUS = {
         today: { usd: 1.5, teams: { prod_ceo: 1.5 } },
       },
       budgets: { prod_ceo: 25 },
-      probes: [{ name: 'gateway', url: 'https://x', ok: true, detail: '', certificateEndsAt: 1_800_000_000_000 }],
+      probes: [
+        { name: 'gateway', url: 'https://x', ok: true, detail: '', certificateEndsAt: 1_800_000_000_000 },
+      ],
       waitingRows: 7,
       clockSkewMs: -1_500,
     },
@@ -80,7 +84,9 @@ const expressions = [
 
 test('each figure has a help line, a type, and a value; a label is escaped', () => {
   for (const name of series.keys())
-    expect(text).toMatch(new RegExp(`^# HELP ${name} \\S.*\\n# TYPE ${name} (gauge|counter)\\n${name}[{ ]`, 'm'))
+    expect(text).toMatch(
+      new RegExp(`^# HELP ${name} \\S.*\\n# TYPE ${name} (gauge|counter)\\n${name}[{ ]`, 'm'),
+    )
   expect(text).toContain('target="gate\\"way\\n\\\\"')
   expect(text).toContain('llm_gateway_window_refused_calls{team="prod_ceo"} 5')
   expect(text).toContain('llm_gateway_clock_skew_seconds -1.5')
@@ -101,7 +107,9 @@ describe('rules and dashboard', () => {
     const known = new Set([...names.flatMap((name) => [...(series.get(name) ?? [])]), 'instance', 'job'])
     const by = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/,\s*/))
     const matched = [...expr.matchAll(/[{,]\s*(\w+)\s*[=!]/g)].map(([, label = '']) => label)
-    const mentioned = [...shown.matchAll(/\{\{\s*(?:\$labels\.)?([a-z_]+)\s*\}\}/g)].map(([, label = '']) => label)
+    const mentioned = [...shown.matchAll(/\{\{\s*(?:\$labels\.)?([a-z_]+)\s*\}\}/g)].map(
+      ([, label = '']) => label,
+    )
     for (const label of [...by, ...matched, ...mentioned]) expect(known).toContain(label)
     // An aggregation keeps the labels of its `by` only.
     if (/\b(max|min|sum) by\b/.test(expr)) for (const label of mentioned) expect(by).toContain(label)
@@ -119,7 +127,10 @@ describe('rules and dashboard', () => {
       expect(one.x + one.w).toBeLessThanOrEqual(24)
       for (const { gridPos: other } of panels.slice(at + 1))
         expect(
-          one.x >= other.x + other.w || other.x >= one.x + one.w || one.y >= other.y + other.h || other.y >= one.y + one.h,
+          one.x >= other.x + other.w ||
+            other.x >= one.x + one.w ||
+            one.y >= other.y + other.h ||
+            other.y >= one.y + one.h,
         ).toBe(true)
     }
   })

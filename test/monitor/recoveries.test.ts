@@ -51,7 +51,10 @@ test('a certificate that is renewed ends its alert: one mail, and one recovery i
 })
 
 test('a secret that is rotated ends its alert once the monitor has its date', async () => {
-  const due = { ...QUICK, lastRotated: { MASTER_KEY: '2026-01-31', OTHER_KEY: new Date().toISOString().slice(0, 10) } }
+  const due = {
+    ...QUICK,
+    lastRotated: { MASTER_KEY: '2026-01-31', OTHER_KEY: new Date().toISOString().slice(0, 10) },
+  }
   const { smtp, monitors } = await startWorld(due)
   const before = monitors.start('one')
   const firing = await mailOf(smtp, 'rotation-due', 'firing')
@@ -79,10 +82,13 @@ test('a pace that would spend the budget is told, and its end as well', async ()
     await redis.admin.hset(`gw:{metrics}:minute:${at}`, 'prod_ceo/ceo-insights', row(usd))
     spent.set(Math.floor(at / 60), (spent.get(Math.floor(at / 60)) ?? 0) + usd)
   }
-  for (const [hour, usd] of spent) await redis.admin.hset(`gw:{metrics}:hour:${hour}`, 'prod_ceo/ceo-insights', row(usd))
+  for (const [hour, usd] of spent)
+    await redis.admin.hset(`gw:{metrics}:hour:${hour}`, 'prod_ceo/ceo-insights', row(usd))
   monitors.start('one')
   const firing = await mailOf(smtp, 'burn-rate', 'firing')
-  expect(firing.text).toMatch(/Team prod_ceo: at this pace \(\$[\d.]+ an hour\) the \$25(\.00)? of today are spent at/)
+  expect(firing.text).toMatch(
+    /Team prod_ceo: at this pace \(\$[\d.]+ an hour\) the \$25(\.00)? of today are spent at/,
+  )
   await forgetMetrics(redis)
   const resolved = await mailOf(smtp, 'burn-rate', 'resolved')
   expect(resolved.inReplyTo).toBe(firing.messageId)

@@ -112,7 +112,13 @@ test('hashes in the policy that are not of this vault stay', async () => {
 
 test('status tells age, next rotation and what is missing, by exit code as well', async () => {
   await secrets(['generate'])
-  for (const name of ['OPENAI_API_KEY', 'REDIS_URL', 'SUPABASE_SECRET_KEY', 'SUPABASE_DB_URL', 'LLM_GATEWAY_SMTP_URL'])
+  for (const name of [
+    'OPENAI_API_KEY',
+    'REDIS_URL',
+    'SUPABASE_SECRET_KEY',
+    'SUPABASE_DB_URL',
+    'LLM_GATEWAY_SMTP_URL',
+  ])
     expect((await secrets(['set', name], `redis://of-${name.toLowerCase()}\n`)).code).toBe(0)
   expect((await secrets(['status'])).code).toBe(0)
   const days = (count: number) => new Date(Date.now() - count * 86_400_000).toISOString()

@@ -94,7 +94,9 @@ describe('a reset', () => {
     // The call in flight is settled into the new books.
     await one.settle(truth('b', { cost: usd(500) }))
     await one.settled()
-    await expect.poll(async () => (await books.show('t')).books).toMatchObject({ spentUsd: 500 / 1e9, heldUsd: 0 })
+    await expect
+      .poll(async () => (await books.show('t')).books)
+      .toMatchObject({ spentUsd: 500 / 1e9, heldUsd: 0 })
   })
 
   test('never lets a live process exceed the limit: what it was granted before counts for all others', async () => {
@@ -103,7 +105,9 @@ describe('a reset', () => {
     const worst = 10
     let admitted = 0
     const call = async (one: typeof idle, id: string) => {
-      const verdict = await one.reserve(claim(id, { limits: LIMIT, inputTokens: 1, maxOutputTokens: 1, worstCost: usd(worst) }))
+      const verdict = await one.reserve(
+        claim(id, { limits: LIMIT, inputTokens: 1, maxOutputTokens: 1, worstCost: usd(worst) }),
+      )
       if (verdict.admitted) await one.settle(truth(id, { tokens: 2, cost: usd(worst) }))
       return verdict.admitted
     }
@@ -165,7 +169,7 @@ describe('a reset', () => {
           spent += call.worst
           await call.one.settle(truth(call.id, { cost: usd(call.worst) }))
         } else {
-          // What is known so far is in the books: from here on, they start from zero.
+          // What processes know is in the books now, which start from zero.
           for (const each of fleet) each.report()
           await Promise.all(fleet.map((each) => drained(each)))
           await books.reset('t', 'day', BY)
@@ -200,7 +204,9 @@ describe('balanced with other evidence', () => {
   test('evidence of another day changes nothing', async () => {
     const { process, books } = await place()
     await spend(process(), 'a')
-    expect(await books.balance('t', evidence(9_000, true, '2020-01-01'), BY)).toEqual({ outcome: 'other-day' })
+    expect(await books.balance('t', evidence(9_000, true, '2020-01-01'), BY)).toEqual({
+      outcome: 'other-day',
+    })
   })
 
   test('books that Redis has lost are raised, and a process that restores what it knows adds nothing', async () => {

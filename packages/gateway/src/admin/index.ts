@@ -5,15 +5,14 @@ import { createRedisConnection, type RedisConnection } from '../redis/connection
 
 export type { AnswerCount, CachedAnswer, EntryScan } from '../cache/entries.ts'
 export type { PurgeFilter } from '../cache-entry/purge-filter.ts'
-export {
-  type BooksAdmin,
-  type BooksChange,
-  type BooksNote,
-  bookDay,
-  type LoggedChange,
-  type ProcessBooks,
-  type QuotaBooks,
-  type TeamBooks,
+export type {
+  BooksAdmin,
+  BooksChange,
+  BooksNote,
+  LoggedChange,
+  ProcessBooks,
+  QuotaBooks,
+  TeamBooks,
 } from '../quota/redis/books.ts'
 export type { SemanticCount } from '../semantic/store/scan.ts'
 

@@ -30,7 +30,7 @@ export const NOT_FOUND =
 
 const ENTRY_KEY = /^gw:\{[^}]*\}:s:[\w-]{24}:[\w-]{20}$/
 
-/** @throws UsageError where the key is missing, or is none of an entry */
+/** @throws UsageError where the key is missing, or names no entry */
 export function requireKey(subcommand: string, key: string | undefined): string {
   if (key !== undefined && ENTRY_KEY.test(key)) return key
   throw new UsageError(

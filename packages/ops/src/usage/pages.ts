@@ -32,7 +32,9 @@ export async function* pagesOf(project: Project, query: PageQuery): AsyncGenerat
 
 /** Makes numbers of decimals that a server has sent as text. */
 export function withNumbers(row: Row): Row {
-  const numbers = Object.entries(row).filter(([name, value]) => COLUMNS[name] === 'number' && typeof value === 'string')
+  const numbers = Object.entries(row).filter(
+    ([name, value]) => COLUMNS[name] === 'number' && typeof value === 'string',
+  )
   return { ...row, ...Object.fromEntries(numbers.map(([name, value]) => [name, Number(value)])) }
 }
 

@@ -3,7 +3,7 @@ import { UsageError } from '../core/command.ts'
 import { COLUMNS } from './columns.ts'
 import type { Row } from './pages.ts'
 
-/** Rows of a group: so many are in memory. */
+/** Rows of a group, which is in memory as a whole. */
 const GROUP_ROWS = 10_000
 
 const TYPES = {

@@ -11,7 +11,7 @@ import { filtersOf, type Values, wholeNumber } from './values.ts'
 const POLL_MS = 2_000
 /** Longest wait after failures. */
 const MAX_PAUSE_MS = 30_000
-/** Rows that arrived so long before the newest one are read again: a slower insertion may appear among them. */
+/** Rows that arrived this long before the newest one are read again: a slower insertion may appear among them. */
 const WINDOW_MS = 15_000
 
 /** Prints the last rows, and new ones as they arrive. */

@@ -2,7 +2,7 @@ import type { RedisConnection } from '../../redis/connection.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import { createScript } from '../../redis/script.ts'
 import booksSource from './books.lua'
-import { dayNumber, zoneAt } from './day-boundary.ts'
+import { zoneAt } from './day-boundary.ts'
 import stateSource from './state.lua'
 import { keysOf } from './wire.ts'
 
@@ -147,10 +147,6 @@ export function createBooksAdmin(connection: RedisConnection, timezone: string):
   }
 }
 
-/** Returns the day of a moment, as the books name it. */
-export const bookDay = (now: number, timezone: string): string =>
-  dayName(dayNumber(now, zoneAt(now, timezone)))
-
 const dayName = (number: number) => new Date(number * DAY_MS).toISOString().slice(0, 10)
 
 const logKeyOf = (team: string) => `gw:{${hashTag(team)}}:books`
@@ -207,7 +203,7 @@ function changeOf([outcome, , before, after]: unknown[]): BooksChange {
   return { outcome: outcome === 'absent' ? 'absent' : 'damaged' }
 }
 
-/** A line that no script of ours has written is left out. */
+/** Leaves out a line that the script has not written. */
 function loggedFrom(line: string): LoggedChange[] {
   try {
     const { at, day, what, by, comment, before, after } = JSON.parse(line) as Record<string, unknown>
