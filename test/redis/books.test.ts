@@ -4,7 +4,7 @@ import type { Verdict } from '#src/quota/store.ts'
 import { randomOf } from '../random.ts'
 import { runs, SEED } from '../runs.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'
-import { type RedisServer, startRedis } from './server.ts'
+import { startRedis } from './server.ts'
 
 const open: { close: () => unknown }[] = []
 afterEach(async () => {
