@@ -8,9 +8,9 @@ import { refuseSurplus } from '../cli/subcommand.ts'
 import { counted } from '../cli/words.ts'
 import { UsageError } from '../core/command.ts'
 import { readAnswers } from '../deployment/answers.ts'
+import { baseUrl } from '../supabase/http.ts'
 import { examine } from './examine.ts'
 import { AREAS, type Finding, type Level, type ProbeSettings } from './finding.ts'
-import { baseUrl } from './http.ts'
 
 export const summary = 'looks at all parts of a deployment, and says what to do about each problem'
 

@@ -269,7 +269,8 @@ export function createLearner({
     })
   }
 
-  return { prepare: calibrations.prepare, known: calibrations.known, find, judgeHit, groupsOf, place }
+  const { prepare, known, note } = calibrations
+  return { prepare, known, note, find, judgeHit, groupsOf, place }
 }
 
 /** Whether the judge must first find that an answer is no single person's. Without a judge the rules for answers decide alone. */

@@ -32,6 +32,8 @@ export type MetricsTotals = {
   /** Calls that the gateway refused: all, and by refusal code. */
   refused: number
   refusals: Record<string, number>
+  /** Calls by the team key that proved their team: by `keyId` of their records. Calls without a key are in none. */
+  keys: Record<string, number>
   /** Calls answered without an upstream call of their own, by source: a cache, or another call in flight. */
   hits: Record<'exact' | 'semantic' | 'flight' | 'stale', number>
   /** Tokens billed by upstream. `input` includes `cachedInput`, `output` includes `reasoning`. */
@@ -154,6 +156,7 @@ function totalsOf(sums: Counters): MetricsTotals {
     aborted: of('aborted'),
     refused: Object.values(refusals).reduce((sum, count) => sum + count, 0),
     refusals,
+    keys: Object.fromEntries(under('key.')),
     hits: {
       exact: of('hits.exact'),
       semantic: of('hits.semantic'),
