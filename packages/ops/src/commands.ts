@@ -8,8 +8,10 @@ export const commands: Record<string, () => Promise<Command>> = {
   'litellm-config': () => import('./litellm-config/command.ts'),
   monitor: () => import('./monitor/command.ts'),
   policy: () => import('./policy/command.ts'),
+  report: () => import('./report/command.ts'),
   secrets: () => import('./secrets/command.ts'),
   serve: () => import('./serve/command.ts'),
   silence: () => import('./silence/command.ts'),
   switch: () => import('./switch/command.ts'),
+  top: () => import('./top/command.ts'),
 }

@@ -1,0 +1,3 @@
+export const summary = 'x'
+export const help = ''
+export const run = async () => 0
