@@ -9,7 +9,10 @@ const limitsSchema = z.array(
     team: z.string(),
     rpm: z.number().nullable(),
     tpm: z.number().nullable(),
-    usd_per_day: z.number().nullable(),
+    usd_per_day: z
+      .union([z.number(), z.string().transform(Number)])
+      .pipe(z.number())
+      .nullable(),
     timezone: z.string(),
   }),
 )
@@ -53,7 +56,7 @@ export function createSource(env: NodeJS.ProcessEnv): Source {
     const args = { since: new Date(since).toISOString(), until: new Date(until).toISOString() }
     const { data, error, status } = await client.rpc(name, args).abortSignal(AbortSignal.timeout(DEADLINE_MS))
     if (error !== null) throw new SourceError(error, status)
-    return schema.parse(data)
+    return parsed(schema, data)
   }
 
   async function spans(since: number, until: number): Promise<Span[]> {
@@ -77,10 +80,19 @@ export function createSource(env: NodeJS.ProcessEnv): Source {
         .limit(MAX_TEAMS)
         .abortSignal(AbortSignal.timeout(DEADLINE_MS))
       if (error !== null) throw new SourceError(error, status)
-      const rows = limitsSchema.parse(data)
+      const rows = parsed(limitsSchema, data)
       return rows.filter(({ version }) => version === rows[0]?.version)
     },
   }
+}
+
+function parsed<T>(schema: z.ZodType<T>, data: unknown): T {
+  const { data: value, error } = schema.safeParse(data)
+  if (error === undefined) return value
+  const [issue] = error.issues
+  throw new Error(
+    `Supabase answers in a form that this version cannot read (${issue?.path.join('.')}: ${issue?.message}): apply its migrations.`,
+  )
 }
 
 /** An answer of Supabase that is none, with what to do about it. */
