@@ -64,6 +64,11 @@ export async function run(argv: string[]): Promise<number> {
     progress: showProgress,
   })
   const report = createReport(material)
+  if (values.html !== undefined) {
+    const { renderPage } = await import('./page/page.ts')
+    writeFileSync(values.html, renderPage(report))
+    printNote(`Written: ${values.html}`)
+  }
   if (values.json) return printJson(report)
   const columns = Math.min(120, Math.max(60, process.stdout.columns || 80))
   return printLine(renderTerminal(report, { columns, style: styleFor(process.stdout) }))

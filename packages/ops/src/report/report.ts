@@ -134,10 +134,11 @@ function verdictOf(totals: Totals, targets: readonly Target[], savings: Savings)
   const titles = (status: Status) =>
     targets.filter((target) => target.status === status).map(({ title }) => title.toLowerCase())
   const [missed, unknown] = [titles('missed'), titles('unknown')]
-  const money =
-    savings.totalUsd === 0
-      ? `The calls cost ${dollars(totals.costUsd)}; nothing was saved.`
-      : `The gateway saved ${dollars(savings.totalUsd)} of ${dollars(savings.withoutUsd)} (${percentOf(savings.totalUsd / savings.withoutUsd)}); the calls cost ${dollars(totals.costUsd)}.`
+  const cached = savings.totalUsd - (savings.routing?.usd ?? 0)
+  const share =
+    cached > 0 ? ` (${percentOf(cached / (totals.costUsd + cached))} of what they would have cost)` : ''
+  const routed = savings.routing === undefined ? '' : `, and routing about ${dollars(savings.routing.usd)}`
+  const money = `The calls cost ${dollars(totals.costUsd)}. Caches saved ${dollars(cached)}${share}${routed}.`
   if (totals.calls === 0)
     return { status: 'unknown', headline: 'There were no calls.', money: 'Nothing was spent or saved.' }
   const more = unknown.length === 0 ? '' : ` Not measured: ${unknown.join(', ')}.`
