@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CONNECTION_OPTIONS } from '../cli/connection.ts'
-import { printJson, printLine, printNote } from '../cli/output.ts'
+import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { refuseSurplus } from '../cli/subcommand.ts'
-import { loadConfig, parseConfig } from '../config/config.ts'
+import { loadConfig, type MonitorConfig, parseConfig } from '../config/config.ts'
+import { counted } from './format.ts'
 import { gather } from './gather.ts'
-import { createReport } from './report.ts'
+import { requireMail, sendReport } from './mail/send.ts'
+import { createReport, type Report } from './report.ts'
 import { createSource } from './source.ts'
 import { renderTerminal } from './terminal.ts'
 
@@ -53,6 +55,7 @@ export async function run(argv: string[]): Promise<number> {
   })
   refuseSurplus(positionals[0])
   const config = values.config === undefined ? parseConfig({}, 'the default') : loadConfig(values.config)
+  if (values.email) requireMail(config.mail, process.env)
   const material = await gather({
     source: createSource(process.env),
     redis: values.redis ?? (process.env.LLM_GATEWAY_REDIS_URL || undefined),
@@ -64,18 +67,31 @@ export async function run(argv: string[]): Promise<number> {
     progress: showProgress,
   })
   const report = createReport(material)
+  if (values.json) printJson(report)
+  else {
+    const columns = Math.min(120, Math.max(60, process.stdout.columns || 80))
+    printLine(renderTerminal(report, { columns, style: styleFor(process.stdout) }))
+  }
+  if (values.html === undefined && !values.email) return 0
+  // Loads the chart library, which takes some 100 ms.
+  const { renderPage } = await import('./page/page.ts')
+  const page = renderPage(report)
   if (values.html !== undefined) {
-    const { renderPage } = await import('./page/page.ts')
-    writeFileSync(values.html, renderPage(report))
+    writeFileSync(values.html, page)
     printNote(`Written: ${values.html}`)
   }
-  if (values.json) return printJson(report)
-  const columns = Math.min(120, Math.max(60, process.stdout.columns || 80))
-  return printLine(renderTerminal(report, { columns, style: styleFor(process.stdout) }))
+  return values.email ? await mail(report, page, config) : 0
+}
+
+async function mail(report: Report, page: string, config: MonitorConfig): Promise<number> {
+  const outcome = await sendReport(report, page, config, process.env)
+  if (outcome.result === 'delivered')
+    return printNote(`Sent to ${counted(config.mail?.to.length ?? 0, 'recipient')}.`)
+  return printFailure(`The mail was not accepted: ${outcome.reason}`)
 }
 
 /** Shows progress at a terminal only, in one line that is cleared at the end. */
 function showProgress(done: number, days: number): void {
   if (process.stderr.isTTY !== true) return
-  process.stderr.write(done < days ? `\rReading day ${done + 1} of ${days} … ` : '\r\u001b[K')
+  process.stderr.write(done < days ? `\rRead ${done} of ${days} days … ` : '\r\u001b[K')
 }

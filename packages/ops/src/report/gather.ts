@@ -74,16 +74,23 @@ async function readPolicy(
   }
 }
 
+/** Reads the days, two at a time. */
 async function readDays(
   source: Source,
   { days, until }: Range,
   progress: GatherOptions['progress'],
 ): Promise<{ date: string; span: Span }[]> {
   const read: { date: string; span: Span }[] = []
-  for (const { date, startsAt, endsAt } of days) {
-    read.push({ date, span: addSpans(await source.spans(startsAt, Math.min(endsAt, until))) })
-    progress(read.length, days.length)
+  const left = days.entries()
+  let done = 0
+  const work = async () => {
+    for (const [at, { date, startsAt, endsAt }] of left) {
+      read[at] = { date, span: addSpans(await source.spans(startsAt, Math.min(endsAt, until))) }
+      done += 1
+      progress(done, days.length)
+    }
   }
+  await Promise.all([work(), work()])
   return read
 }
 

@@ -194,15 +194,14 @@ function quota({ quotas, totals }: Figures): Measured | string {
     .reduce((sum, { isIntended, calls }) => sum + (isIntended ? calls : 0), 0)
   const teams = quotas
     .filter((row) => row.violations > 0)
-    .map(({ team, refusals, daysOverCap }) =>
-      [
-        team,
-        ...refusals
-          .filter(({ isIntended }) => !isIntended)
-          .map(({ calls, limit }) => `${counted(calls, 'refusal')} (${limit})`),
-        ...(daysOverCap.length > 0 ? [`over its cap on ${daysOverCap.map(shortDate).join(', ')}`] : []),
-      ].join(' '),
-    )
+    .map(({ team, refusals, daysOverCap }) => {
+      const refused = refusals
+        .filter(({ isIntended }) => !isIntended)
+        .map(({ calls, limit }) => `${counted(calls, 'refusal')} (${limit})`)
+      const days =
+        daysOverCap.length > 2 ? counted(daysOverCap.length, 'day') : daysOverCap.map(shortDate).join(' and ')
+      return `${team}: ${[...refused, ...(days === '' ? [] : [`over its cap on ${days}`])].join(', ')}`
+    })
   const also = intended > 0 ? `${counted(intended, 'intended refusal')}` : 'no refusal by a limit'
   return {
     value: violations,

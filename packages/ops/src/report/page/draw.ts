@@ -84,5 +84,13 @@ export const targetLine = (value: number, text: string) => ({
   animation: false,
   data: [{ yAxis: value }],
   lineStyle: { color: 'var(--bad)', type: 'dashed' as const, width: 1.5 },
-  label: { formatter: text, position: 'insideEndTop' as const, color: 'var(--bad)', fontSize: 12 },
+  label: {
+    formatter: text,
+    position: 'insideEndTop' as const,
+    color: 'var(--bad)',
+    fontSize: 12,
+    // Readable on top of bars.
+    textBorderColor: 'var(--card)',
+    textBorderWidth: 4,
+  },
 })

@@ -172,14 +172,15 @@ export function savingsPlot({ savings }: Report): Plot {
     ['Stale answers', savings.staleUsd],
     ...(savings.routing === undefined
       ? []
-      : ([['Routing (estimate)', savings.routing.usd]] as [string, number][])),
+      : ([['Routing, about', savings.routing.usd]] as [string, number][])),
   ]
   return {
     title: 'Savings by cause',
     description: rows.map(([name, usd]) => `${name} ${dollars(usd)}`).join(', '),
     legend: [],
     option: (isNarrow) => ({
-      grid: { left: 4, right: isNarrow ? 60 : 70, top: 4, bottom: 4, outerBoundsMode: 'same' },
+      // The width of texts is estimated, without the reader's font.
+      grid: { left: 16, right: isNarrow ? 70 : 80, top: 4, bottom: 4, outerBoundsMode: 'same' },
       xAxis: {
         ...valueAxis(MONEY_AXIS),
         splitNumber: 3,
@@ -207,56 +208,56 @@ export function savingsPlot({ savings }: Report): Plot {
   }
 }
 
-/** Cost of the month, day by day, and its expected rest. */
-export function forecastPlot(report: Report): Plot | undefined {
-  const { forecast, days } = report
+/** Cost of the month, day by day, and its expected rest. The axis counts days from the start of the month. */
+export function forecastPlot({ forecast, days }: Report): Plot | undefined {
   if (forecast === undefined) return undefined
-  const { month, spentUsd, expectedUsd, lowUsd, highUsd } = forecast
+  const { month, spentUsd, expectedUsd, lowUsd, highUsd, daysLeft } = forecast
+  const length = new Date(Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5)), 0)).getUTCDate()
+  const now = length - daysLeft
   const inMonth = days.filter(({ date }) => date.startsWith(month))
-  const known = inMonth.reduce((sum, { totals }) => sum + totals.costUsd, 0)
-  let sum = Math.max(0, spentUsd - known)
-  const lengthOfMonth = new Date(Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5)), 0)).getUTCDate()
-  const first = Number(inMonth[0]?.date.slice(8) ?? 1)
-  const last = Number(inMonth.at(-1)?.date.slice(8) ?? 1)
-  // Points are at the ends of days; 0 is the start of the month.
-  const spent: (number | null)[] = Array(lengthOfMonth + 1).fill(null)
-  spent[0] = 0
-  spent[first - 1] = sum
+  let sum = Math.max(0, spentUsd - inMonth.reduce((sum, { totals }) => sum + totals.costUsd, 0))
+  const spent: [number, number][] = [[0, 0]]
   for (const { date, totals } of inMonth) {
+    const day = Number(date.slice(8))
+    // Days before the report are one straight line.
+    if (spent.length === 1) spent.push([day - 1, sum])
     sum += totals.costUsd
-    spent[Number(date.slice(8))] = sum
+    spent.push([Math.min(day, now), sum])
   }
-  const rest = (value: number) =>
-    spent.map((_, day) =>
-      day < last
-        ? null
-        : last === lengthOfMonth
-          ? value
-          : sum + ((value - sum) * (day - last)) / (lengthOfMonth - last),
-    )
-  const [low, expected, high] = [rest(lowUsd), rest(expectedUsd), rest(highUsd)]
   const line = { type: 'line' as const, silent: true, showSymbol: false }
+  const rest = (end: number): [number, number][] => [
+    [now, spentUsd],
+    [length, end],
+  ]
   return {
     title: `Spend of ${monthName(month)}`,
     description: `${dollars(spentUsd)} are spent; expected for the month: ${dollars(expectedUsd)}`,
     legend: [
-      { name: 'spent', colour: colourOf(0) },
-      { name: 'expected', colour: colourOf(1) },
+      { name: `spent: ${dollars(spentUsd)}`, colour: colourOf(0) },
+      { name: `expected: ${dollars(expectedUsd)}`, colour: colourOf(1) },
     ],
-    option: () => ({
-      xAxis: { ...dayAxis(spent.map((_, day) => (day === 0 ? '' : String(day)))), boundaryGap: false },
+    option: (isNarrow) => ({
+      xAxis: {
+        ...valueAxis((day) => (day === 0 ? '' : `day ${day}`)),
+        max: length,
+        interval: isNarrow ? 10 : 5,
+        splitLine: { show: false },
+      },
       yAxis: valueAxis(MONEY_AXIS),
       series: [
-        { ...line, stack: 'band', lineStyle: { width: 0 }, data: low },
+        { ...line, stack: 'band', lineStyle: { width: 0 }, data: rest(lowUsd) },
         {
           ...line,
           stack: 'band',
           lineStyle: { width: 0 },
           areaStyle: { color: colourOf(1), opacity: 0.25 },
-          data: high.map((value, day) => (value === null ? null : value - (low[day] ?? 0))),
+          data: [
+            [now, 0],
+            [length, highUsd - lowUsd],
+          ],
         },
-        { ...line, color: colourOf(0), lineStyle: { width: 2.5 }, connectNulls: true, data: spent },
-        { ...line, color: colourOf(1), lineStyle: { width: 2.5, type: 'dashed' }, data: expected },
+        { ...line, color: colourOf(1), lineStyle: { width: 2.5, type: 'dashed' }, data: rest(expectedUsd) },
+        { ...line, color: colourOf(0), lineStyle: { width: 2.5 }, data: spent },
       ],
     }),
   }

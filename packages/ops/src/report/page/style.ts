@@ -22,7 +22,7 @@ h1 { font-size: 20px; margin: 0; } h2 { font-size: 18px; margin: 32px 0 12px; }
 .card { border-top: 4px solid var(--tone); } .card p { margin: 0; }
 .card .title { display: flex; justify-content: space-between; gap: 8px; color: var(--dim); }
 .chip { color: var(--tone); font-weight: 650; white-space: nowrap; }
-.card .value { font-size: 26px; font-weight: 650; margin: 2px 0; } .card .value small { font-size: 14px; font-weight: 400; color: var(--dim); }
+.card .value { font-size: 26px; font-weight: 650; margin: 2px 0; } .card .value small { font-size: 14px; font-weight: 400; color: var(--dim); white-space: nowrap; }
 .card .detail { color: var(--dim); font-size: 14px; overflow-wrap: anywhere; }
 .plots { display: grid; gap: 12px; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 figcaption { font-weight: 650; margin-bottom: 6px; }
