@@ -1,7 +1,7 @@
 import type { Policy } from '@hotdash/llm-gateway'
+import { counted, dollars, percentOf, whole } from '../cli/format.ts'
 import type { ReportConfig } from '../config/config.ts'
 import { type Forecast, forecastOf } from './forecast.ts'
-import { counted, dollars, percentOf, whole } from './format.ts'
 import { quotasOf, type TeamQuota } from './quotas.ts'
 import type { Range } from './range.ts'
 import { type Savings, savingsOf } from './savings.ts'

@@ -1,5 +1,14 @@
+import {
+  counted,
+  dollars,
+  milliseconds,
+  percent,
+  percentOf,
+  roundDollars,
+  shortDate,
+  whole,
+} from '../cli/format.ts'
 import type { Targets } from '../config/config.ts'
-import { counted, dollars, milliseconds, percent, percentOf, shortDate, whole } from './format.ts'
 import type { TeamQuota } from './quotas.ts'
 import { sumHits, type Totals } from './totals.ts'
 import type { Availability } from './uptime.ts'
@@ -80,7 +89,7 @@ export function targetsOf(figures: Figures, targets: Targets): Target[] {
         title: 'Spend a day',
         target: dailySpendUsd,
         unit: 'usd',
-        targetText: `< ${dollars(dailySpendUsd)}`,
+        targetText: `< ${roundDollars(dailySpendUsd)}`,
       },
       spend(figures, dailySpendUsd),
     ),
@@ -90,7 +99,7 @@ export function targetsOf(figures: Figures, targets: Targets): Target[] {
         title: 'Semantic cache, net',
         target: semanticNetUsd,
         unit: 'usd',
-        targetText: `> ${dollars(semanticNetUsd)}`,
+        targetText: `> ${roundDollars(semanticNetUsd)}`,
       },
       semantic(figures, semanticNetUsd),
     ),

@@ -1,5 +1,4 @@
-import type { Style } from '../cli/style.ts'
-import { bar, clip, sparkline, wrap } from './blocks.ts'
+import { bar, clip, sparkline, wrap } from '../cli/blocks.ts'
 import {
   counted,
   dollars,
@@ -10,7 +9,8 @@ import {
   short,
   shortDate,
   whole,
-} from './format.ts'
+} from '../cli/format.ts'
+import type { Style } from '../cli/style.ts'
 import type { Report } from './report.ts'
 import type { Savings } from './savings.ts'
 import type { Status } from './targets.ts'

@@ -1,5 +1,5 @@
+import { counted, dollars, percentOf, printable, shortDate } from '../../cli/format.ts'
 import { escapeHtml } from '../../core/escape-html.ts'
-import { counted, dollars, percentOf, printable, shortDate } from '../format.ts'
 import type { Report } from '../report.ts'
 import type { Status } from '../targets.ts'
 import { MARKS, moneyLines, rangeOf } from './text.ts'

@@ -1,4 +1,4 @@
-import { counted, dollars, monthName, printable, shortDate } from '../format.ts'
+import { counted, dollars, monthName, printable, shortDate } from '../../cli/format.ts'
 import type { Report } from '../report.ts'
 import type { Status } from '../targets.ts'
 

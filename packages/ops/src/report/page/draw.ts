@@ -23,7 +23,7 @@ export type Plot = {
   /** What the plot shows, for people who do not see it. */
   description: string
   /** Names by colour. Empty: a single series. */
-  legend: { name: string; colour: string }[]
+  legend: { name: string; colour: string; isLine?: boolean }[]
   option: (isNarrow: boolean) => PlotOption
 }
 
@@ -41,8 +41,8 @@ export function drawPlot({ title, description, legend, option }: Plot): string {
     }
   })
   const names = legend.map(
-    ({ name, colour }) =>
-      `<li><span class="swatch" style="background:${colour}"></span>${escapeHtml(name)}</li>`,
+    ({ name, colour, isLine = false }) =>
+      `<li><span class="${isLine ? 'dash' : 'swatch'}" style="color:${colour}"></span>${escapeHtml(name)}</li>`,
   )
   return `<figure role="group" aria-label="${escapeHtml(description)}"><figcaption>${escapeHtml(title)}</figcaption>
 ${names.length === 0 ? '' : `<ul class="legend">${names.join('')}</ul>`}${drawings.join('\n')}</figure>`
@@ -77,20 +77,16 @@ export const valueAxis = (format: (value: number) => string) => ({
   splitLine: LINES,
 })
 
-/** A line at the value of a target. */
-export const targetLine = (value: number, text: string) => ({
+const TARGET = 'var(--bad)'
+
+/** A line at the value of a target. Its name is in the legend, where no bar covers it. */
+export const targetLine = (value: number) => ({
   silent: true,
   symbol: 'none',
   animation: false,
   data: [{ yAxis: value }],
-  lineStyle: { color: 'var(--bad)', type: 'dashed' as const, width: 1.5 },
-  label: {
-    formatter: text,
-    position: 'insideEndTop' as const,
-    color: 'var(--bad)',
-    fontSize: 12,
-    // Readable on top of bars.
-    textBorderColor: 'var(--card)',
-    textBorderWidth: 4,
-  },
+  lineStyle: { color: TARGET, type: 'dashed' as const, width: 2 },
+  label: { show: false },
 })
+
+export const targetLegend = (text: string) => ({ name: `target ${text}`, colour: TARGET, isLine: true })

@@ -1,5 +1,5 @@
+import { counted, dollars, monthName, printable, shortDate } from '../../cli/format.ts'
 import { escapeHtml } from '../../core/escape-html.ts'
-import { counted, dollars, monthName, printable, shortDate } from '../format.ts'
 import type { Report } from '../report.ts'
 import type { Status } from '../targets.ts'
 import { drawPlot } from './draw.ts'

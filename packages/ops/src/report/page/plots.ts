@@ -1,7 +1,15 @@
-import { dollars, milliseconds, monthName, percent, short, shortDate } from '../format.ts'
+import {
+  dollars,
+  milliseconds,
+  monthName,
+  percent,
+  roundDollars,
+  short,
+  shortDate,
+} from '../../cli/format.ts'
 import { nameOf, type Report } from '../report.ts'
 import type { Target } from '../targets.ts'
-import { COLOURS, dayAxis, type Plot, targetLine, valueAxis } from './draw.ts'
+import { COLOURS, dayAxis, type Plot, targetLegend, targetLine, valueAxis } from './draw.ts'
 
 /** Agents with a colour of their own. */
 const MAX_AGENTS = 5
@@ -17,8 +25,7 @@ const maxOf = (values: readonly number[], target: number) => {
   return most * 3 >= target ? Math.max(most, target) * 1.1 : undefined
 }
 
-const MONEY_AXIS = (value: number) =>
-  value >= 10_000 ? `$${short(value)}` : dollars(value).replace(/\.00$/, '')
+const MONEY_AXIS = (value: number) => (value >= 10_000 ? `$${short(value)}` : roundDollars(value))
 
 /** Cost of each day by agent. */
 export function spendPlot(report: Report): Plot {
@@ -37,10 +44,13 @@ export function spendPlot(report: Report): Plot {
   return {
     title: 'Spend a day, by agent',
     description: `Cost of each day by agent: ${report.days.map(({ date, totals }) => `${shortDate(date)} ${dollars(totals.costUsd)}`).join(', ')}`,
-    legend: series.map((name, at) => ({ name, colour: colourOf(at) })),
+    legend: [
+      ...series.map((name, at) => ({ name, colour: colourOf(at) })),
+      ...(max === undefined ? [] : [targetLegend(MONEY_AXIS(target))]),
+    ],
     option: () => ({
       xAxis: dayAxis(labelsOf(report)),
-      yAxis: { ...valueAxis(MONEY_AXIS), ...(max !== undefined && { max: Math.ceil(max) }) },
+      yAxis: { ...valueAxis(MONEY_AXIS), ...(max !== undefined && { max: niceAbove(max) }) },
       series: series.map((name, at) => ({
         type: 'bar',
         stack: 'cost',
@@ -48,7 +58,7 @@ export function spendPlot(report: Report): Plot {
         barMaxWidth: 48,
         color: colourOf(at),
         data: report.days.map(({ agents }) => value(name, agents)),
-        ...(at === 0 && max !== undefined && { markLine: targetLine(target, `target ${dollars(target)}`) }),
+        ...(at === 0 && max !== undefined && { markLine: targetLine(target) }),
       })),
     }),
   }
@@ -67,7 +77,7 @@ export function hitRatePlot(report: Report): Plot {
   return {
     title: 'Cache hit rate',
     description: `Share of calls that caches answered: ${report.days.map(({ date }, at) => `${shortDate(date)} ${percent(rates[at] ?? 0)}`).join(', ')}`,
-    legend: kinds.map(([, name], at) => ({ name, colour: colourOf(at) })),
+    legend: [...kinds.map(([, name], at) => ({ name, colour: colourOf(at) })), targetLegend(`${target} %`)],
     option: () => ({
       xAxis: dayAxis(labelsOf(report)),
       yAxis: {
@@ -83,7 +93,7 @@ export function hitRatePlot(report: Report): Plot {
         data: report.days.map(({ totals }) =>
           totals.asked === 0 ? 0 : (100 * totals.hits[kind]) / totals.asked,
         ),
-        ...(at === 0 && { markLine: targetLine(target, `target ${target} %`) }),
+        ...(at === 0 && { markLine: targetLine(target) }),
       })),
     }),
   }
@@ -104,7 +114,10 @@ function linePlot(
   return {
     title,
     description: `${title}: ${report.days.map(({ date }, at) => `${shortDate(date)} ${last?.values[at] === undefined ? 'no calls' : format(last.values[at])}`).join(', ')}`,
-    legend: lines.length === 1 ? [] : lines.map(({ name, colour }) => ({ name, colour })),
+    legend: [
+      ...lines.map(({ name, colour }) => ({ name, colour })),
+      ...(max === undefined ? [] : [targetLegend(format(target))]),
+    ],
     option: () => ({
       xAxis: { ...dayAxis(labelsOf(report)), boundaryGap: report.days.length < 3 },
       yAxis: { ...valueAxis(format), ...(max !== undefined && { max: niceAbove(max) }) },
@@ -116,7 +129,7 @@ function linePlot(
         color: colour,
         lineStyle: { width: 2.5 },
         data: values.map((value) => value ?? null),
-        ...(at === 0 && max !== undefined && { markLine: targetLine(target, `target ${format(target)}`) }),
+        ...(at === 0 && max !== undefined && { markLine: targetLine(target) }),
       })),
     }),
   }
@@ -187,6 +200,7 @@ export function savingsPlot({ savings }: Report): Plot {
         axisLabel: { show: false },
         splitLine: { show: false },
         min: Math.min(0, ...rows.map(([, usd]) => usd)),
+        max: 'dataMax' as const,
       },
       yAxis: { ...dayAxis(rows.map(([name]) => name)), inverse: true },
       series: [

@@ -22,13 +22,14 @@ h1 { font-size: 20px; margin: 0; } h2 { font-size: 18px; margin: 32px 0 12px; }
 .card { border-top: 4px solid var(--tone); } .card p { margin: 0; }
 .card .title { display: flex; justify-content: space-between; gap: 8px; color: var(--dim); }
 .chip { color: var(--tone); font-weight: 650; white-space: nowrap; }
-.card .value { font-size: 26px; font-weight: 650; margin: 2px 0; } .card .value small { font-size: 14px; font-weight: 400; color: var(--dim); white-space: nowrap; }
+.card .value { font-size: 26px; font-weight: 650; margin: 2px 0; } .card .value small { font-size: 14px; font-weight: 400; color: var(--dim); display: block; }
 .card .detail { color: var(--dim); font-size: 14px; overflow-wrap: anywhere; }
 .plots { display: grid; gap: 12px; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 figcaption { font-weight: 650; margin-bottom: 6px; }
 figure svg { display: block; width: 100%; height: auto; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 0 0 4px; padding: 0; font-size: 13px; color: var(--dim); }
-.legend li { overflow-wrap: anywhere; } .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 2px; margin-right: 5px; }
+.legend li { overflow-wrap: anywhere; } .swatch, .dash { display: inline-block; width: 11px; height: 11px; border-radius: 2px; margin-right: 5px;
+  background: currentColor; } .dash { height: 0; width: 16px; border-radius: 0; background: none; border-top: 2px dashed; vertical-align: middle; }
 .narrow { display: none; }
 .table { overflow-x: auto; padding: 4px 14px; } table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: right; padding: 7px 0 7px 14px; border-top: 1px solid var(--line); font-variant-numeric: tabular-nums; vertical-align: top; }

@@ -1,5 +1,14 @@
+import {
+  counted,
+  dollars,
+  milliseconds,
+  percentOf,
+  printable,
+  short,
+  shortDate,
+  whole,
+} from '../../cli/format.ts'
 import { escapeHtml } from '../../core/escape-html.ts'
-import { counted, dollars, milliseconds, percentOf, printable, short, shortDate, whole } from '../format.ts'
 import type { Report } from '../report.ts'
 import { sumHits } from '../totals.ts'
 

@@ -9,6 +9,9 @@ export function dollars(usd: number): string {
   return `${usd < 0 && amount > 0 ? '-' : ''}$${text}`
 }
 
+/** The same, without cents where there are none. */
+export const roundDollars = (usd: number): string => dollars(usd).replace(/\.00$/, '')
+
 /** Formats a share from 0 to 1 as percent, with one decimal, and never as 100 % where it is less. */
 export const percentOf = (share: number): string => percent(100 * share)
 
