@@ -9,7 +9,11 @@ export function dollars(usd: number): string {
   return `${usd < 0 && amount > 0 ? '-' : ''}$${text}`
 }
 
-/** The same, without cents where there are none. */
+/** Formats dollars in a narrow column: always cents. */
+export const cents = (usd: number): string =>
+  usd > 0 && usd < 0.005 ? '<$0.01' : dollars(Math.round(usd * 100) / 100)
+
+/** The same as `dollars`, without cents where there are none. */
 export const roundDollars = (usd: number): string => dollars(usd).replace(/\.00$/, '')
 
 /** Formats a share from 0 to 1 as percent, with one decimal, and never as 100 % where it is less. */

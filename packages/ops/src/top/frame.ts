@@ -1,6 +1,6 @@
 import { localTime } from '../alerting/day.ts'
 import { bar, clip, sparkline } from '../cli/blocks.ts'
-import { counted, dollars, milliseconds, percentOf, printable, short, whole } from '../cli/format.ts'
+import { cents, counted, milliseconds, percentOf, printable, short, whole } from '../cli/format.ts'
 import type { Style } from '../cli/style.ts'
 import type { AgentRow, Snapshot, TeamRow } from './snapshot.ts'
 
@@ -34,6 +34,8 @@ export function renderFrame(snapshot: Snapshot | undefined, options: FrameOption
   const table = snapshot === undefined ? [] : tableOf(snapshot, options)
   const room = Math.max(0, rows - foot.length)
   const body = [...head, ...table].slice(0, room)
+  // Keys are in the last line of the terminal.
+  while (foot.length > 0 && body.length < room && Number.isFinite(room)) body.push([''])
   return [...body, ...foot].slice(0, rows).map((parts) => line(parts, options))
 }
 
@@ -70,7 +72,7 @@ function headOf(snapshot: Snapshot, options: FrameOptions): Part[][] {
       errors(window.errors, window.calls),
       '  ',
       label('Today'),
-      `${dollars(costTodayUsd)} spent, ${dollars(savedTodayUsd)} saved`,
+      `${cents(costTodayUsd)}, saved ${cents(savedTodayUsd)}`,
     ],
     ...snapshot.teams
       .toSorted(byShare)
@@ -101,7 +103,7 @@ function teamLine(row: TeamRow, { columns }: FrameOptions): Part[] {
   const width = Math.max(6, Math.min(40, columns - 62))
   const share = shareOf(row)
   const format = share >= 1 ? 'red' : share >= 0.8 ? 'yellow' : 'green'
-  const money = capUsd === undefined ? dollars(costTodayUsd) : `${dollars(costTodayUsd)}/${dollars(capUsd)}`
+  const money = capUsd === undefined ? cents(costTodayUsd) : `${cents(costTodayUsd)}/${cents(capUsd)}`
   const percent = capUsd === undefined ? '' : percentOf(share)
   return [
     cell(team, 16),
@@ -187,7 +189,7 @@ function agentLine(
     (window.latency === undefined ? '-' : milliseconds(window.latency.p95)).padStart(9),
     typeof failed === 'string' ? text : { ...failed, text },
     whole(window.refused).padStart(9),
-    dollars(costTodayUsd).padStart(9),
+    cents(costTodayUsd).padStart(9),
     ...(trend > 0 ? [{ format: 'dim', text: `  ${sparkline(history)}` } as const] : []),
   ]
 }

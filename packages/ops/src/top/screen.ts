@@ -5,6 +5,7 @@ const LEAVE = '\u001b[?7h\u001b[?25h\u001b[?1049l'
 const HOME = '\u001b[H'
 const CLEAR_LINE = '\u001b[K'
 const CLEAR_BELOW = '\u001b[J'
+const CLEAR_ALL = '\u001b[2J'
 
 export type Screen = {
   /** Draws lines from the top; what was below is cleared. */
@@ -29,16 +30,23 @@ export function openScreen(
     input.on('data', onData)
     input.resume()
   }
-  output.on('resize', on.resize)
+  const onResize = () => {
+    // A terminal that became wider shows what was cut off before.
+    output.write(CLEAR_ALL)
+    on.resize()
+  }
+  output.on('resize', onResize)
   return {
     draw(lines) {
       if (!isOpen) return
-      output.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\r\n')}${CLEAR_BELOW}`)
+      // Cleared before it is written: after a full line, the cursor stands on its last character.
+      const text = lines.map((line) => `${CLEAR_LINE}${line}`).join('\r\n')
+      output.write(`${HOME}${text}${lines.length < output.rows ? `\r\n${CLEAR_BELOW}` : ''}`)
     },
     close() {
       if (!isOpen) return
       isOpen = false
-      output.off('resize', on.resize)
+      output.off('resize', onResize)
       if (input.isTTY) {
         input.off('data', onData)
         input.setRawMode(false)
