@@ -1,11 +1,15 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 
 /** Programs of Debian and Fedora; `chromium-headless-shell` is the smallest. */
 const PROGRAMS = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome']
 
 const installed = (): string | undefined =>
-  PROGRAMS.find((name) => spawnSync(name, ['--version']).status === 0)
+  PROGRAMS.flatMap((name) =>
+    (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)),
+  ).find((path) => existsSync(path))
 
 /**
  * Returns a program of Chromium, which it installs where that is allowed: on Debian, as root. `undefined`: none on PATH,

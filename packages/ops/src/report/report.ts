@@ -171,7 +171,9 @@ function notesOf({ range, limits, timezone, live, trouble }: Material, totals: T
       : []),
     ...(trouble === undefined ? [] : [`Redis could not be read, so uptime is unknown: ${trouble}.`]),
     ...(live !== undefined && live.waitingRows > 0
-      ? [`${counted(live.waitingRows, 'row')} still wait in Redis for Supabase.`]
+      ? [
+          `${counted(live.waitingRows, 'row')} still ${live.waitingRows === 1 ? 'waits' : 'wait'} in Redis for Supabase.`,
+        ]
       : []),
     // Redis counts a call at its end, so the edges of the range may differ a little.
     ...(live !== undefined && live.calls > rows * 1.01 + 10

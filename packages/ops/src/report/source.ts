@@ -102,7 +102,7 @@ class SourceError extends Error {
 
   constructor({ code, message }: PostgrestError, status: number) {
     super(adviceOn(code, message, status))
-    this.isTimeout = code === STATEMENT_TIMEOUT || /aborted due to timeout/.test(message)
+    this.isTimeout = code === STATEMENT_TIMEOUT || /statement timeout|aborted due to timeout/.test(message)
   }
 }
 
