@@ -11,10 +11,12 @@ export const commands: CommandTable = {
   monitor: () => import('./monitor/command.ts'),
   policy: () => import('./policy/command.ts'),
   quota: () => import('./quota/command.ts'),
+  report: () => import('./report/command.ts'),
   secrets: () => import('./secrets/command.ts'),
   semantic: () => import('./semantic/command.ts'),
   serve: () => import('./serve/command.ts'),
   silence: () => import('./silence/command.ts'),
   switch: () => import('./switch/command.ts'),
   usage: () => import('./usage/command.ts'),
+  top: () => import('./top/command.ts'),
 }

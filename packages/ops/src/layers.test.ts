@@ -7,6 +7,8 @@ import { commands } from './commands.ts'
 const LAYER: Record<string, number> = {
   core: 0,
   cli: 1,
+  config: 1,
+  smtp: 2,
   alerting: 2,
   'live-policy': 2,
   supabase: 2,
@@ -21,12 +23,14 @@ const LAYER: Record<string, number> = {
   monitor: 3,
   policy: 3,
   quota: 3,
+  report: 3,
   secrets: 3,
   semantic: 3,
   serve: 3,
   silence: 3,
   switch: 3,
   usage: 3,
+  top: 3,
   'commands.ts': 4,
   'main.ts': 5,
 }

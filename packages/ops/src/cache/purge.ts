@@ -1,6 +1,6 @@
 import { confirm } from '../cli/confirm.ts'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { count } from '../cli/format.ts'
+import { whole } from '../cli/format.ts'
 import { withAdminGateway } from '../cli/gateway.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
 import { UsageError } from '../core/command.ts'
@@ -25,6 +25,6 @@ export async function purge(values: Values): Promise<number> {
   const deleted = await withAdminGateway(redis, {}, (gateway) => gateway.purge(filter))
   if (values.json) return printJson({ filter, deleted })
   return printNote(
-    `${count(deleted)} ${deleted === 1 ? 'answer' : 'answers'} deleted. Calls that began before this store nothing.`,
+    `${whole(deleted)} ${deleted === 1 ? 'answer' : 'answers'} deleted. Calls that began before this store nothing.`,
   )
 }

@@ -1,6 +1,6 @@
 import { createGatewayClient, withGateway } from '@hotdash/llm-gateway'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { count } from '../cli/format.ts'
+import { whole } from '../cli/format.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
 import { createProgress } from '../cli/progress.ts'
 import { UsageError } from '../core/command.ts'
@@ -80,10 +80,10 @@ export async function warm(file: string | undefined, values: Values): Promise<nu
 }
 
 function textOf({ miss, hit, failed, bypassed }: Counts, before: number): string {
-  const parts = [`${count(miss)} stored`, `${count(hit)} there already`]
-  if (bypassed > 0) parts.push(`${count(bypassed)} not cacheable`)
-  if (failed > 0) parts.push(`${count(failed)} failed`)
-  if (before > 0) parts.push(`${count(before)} done before`)
+  const parts = [`${whole(miss)} stored`, `${whole(hit)} there already`]
+  if (bypassed > 0) parts.push(`${whole(bypassed)} not cacheable`)
+  if (failed > 0) parts.push(`${whole(failed)} failed`)
+  if (before > 0) parts.push(`${whole(before)} done before`)
   return parts.join(', ')
 }
 

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:tls'
-import { counted } from '../cli/words.ts'
+import { counted } from '../cli/format.ts'
 import { ask, baseUrl } from '../supabase/http.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
 

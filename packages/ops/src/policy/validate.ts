@@ -2,7 +2,7 @@ import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gatew
 import { unpricedChoices } from '@hotdash/llm-gateway/policy'
 import { printFailure, printJson, printLine } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
-import { counted } from '../cli/words.ts'
+import { counted } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { printable } from '../live-policy/render.ts'
 import { readJson } from './file.ts'

@@ -1,5 +1,5 @@
 import type { LoggedChange, ProcessBooks, QuotaBooks, TeamBooks } from '@hotdash/llm-gateway/admin'
-import { count, dollars, span } from '../cli/format.ts'
+import { whole, dollars, span } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { tableLines } from '../cli/table.ts'
@@ -81,9 +81,9 @@ function rowOf({ team, state, day = '', books, processes }: QuotaBooks, limits: 
     dollars(books.leasedUsd + books.lapsedUsd),
     cap,
     usdPerDay ? `${Math.round((100 * committedUsd(books)) / usdPerDay)} %` : '',
-    `${count(books.requests)}${books.leasedRequests > 0 ? ` +${count(books.leasedRequests)}` : ''} of ${rpm === undefined ? 'any' : count(rpm)}`,
-    `${count(books.tokens)}${books.leasedTokens > 0 ? ` +${count(books.leasedTokens)}` : ''} of ${tpm === undefined ? 'any' : count(tpm)}`,
-    count(processes.length),
+    `${whole(books.requests)}${books.leasedRequests > 0 ? ` +${whole(books.leasedRequests)}` : ''} of ${rpm === undefined ? 'any' : whole(rpm)}`,
+    `${whole(books.tokens)}${books.leasedTokens > 0 ? ` +${whole(books.leasedTokens)}` : ''} of ${tpm === undefined ? 'any' : whole(tpm)}`,
+    whole(processes.length),
   ]
 }
 
@@ -110,10 +110,10 @@ const processRow = (team: string, one: ProcessBooks): string[] => [
   team,
   span(one.silentMs),
   one.grantedMs === undefined ? 'none' : `${span(one.grantedMs)} old`,
-  count(one.leasedRequests),
-  count(one.leasedTokens),
+  whole(one.leasedRequests),
+  whole(one.leasedTokens),
   dollars(one.leasedUsd),
-  count(one.report),
+  whole(one.report),
 ]
 
 function logLine(team: string, { at, what, by, comment, before, after }: LoggedChange): string {

@@ -1,7 +1,7 @@
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { createSecrets } from '../cli/secrets.ts'
 import { type Style, styleFor } from '../cli/style.ts'
-import { counted } from '../cli/words.ts'
+import { counted } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { graceMs, type SecretStatus, statusOf } from './ages.ts'
 import { makeSecret } from './generate.ts'
@@ -161,7 +161,7 @@ const listOf = (agents: string[]) =>
 const previousText = ({ calls, agents }: NonNullable<TeamUse['previousKey']>, style: Style) =>
   calls === 0
     ? style('green', 'no call with the previous key in 24 h')
-    : style('yellow', `with the previous key in 24 h: ${calls} calls${listOf(agents)}`)
+    : style('yellow', `with the previous key in 24 h: ${counted(calls, 'call')}${listOf(agents)}`)
 
 function sayPolicy({ policy, values }: Context, isChanged: boolean | undefined): void {
   if (values.json || isChanged === false) return

@@ -1,7 +1,7 @@
 import { countSemanticEntries, type SemanticCount } from '@hotdash/llm-gateway/admin'
 import { readMetrics } from '@hotdash/llm-gateway/metrics'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { bytes, count, dollars } from '../cli/format.ts'
+import { bytes, whole, dollars } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { tableLines } from '../cli/table.ts'
 import type { Values } from './values.ts'
@@ -76,20 +76,20 @@ const teamRow = ({
   wrong,
 }: SemanticCount) => [
   tag,
-  count(partitions),
-  count(entries),
-  count(pinned),
+  whole(partitions),
+  whole(entries),
+  whole(pinned),
   bytes(size),
-  count(refutedQuestions),
-  count(right),
-  count(wrong),
+  whole(refutedQuestions),
+  whole(right),
+  whole(wrong),
 ]
 
 const agentRow = ({ team, agent, calls, hits, savedUsd, embeddingUsd }: AgentDay) => [
   team,
   agent,
-  count(calls),
-  count(hits),
+  whole(calls),
+  whole(hits),
   dollars(savedUsd),
   dollars(embeddingUsd),
 ]

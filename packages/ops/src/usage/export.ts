@@ -1,4 +1,4 @@
-import { count } from '../cli/format.ts'
+import { whole } from '../cli/format.ts'
 import { printNote } from '../cli/output.ts'
 import { createProgress } from '../cli/progress.ts'
 import { UsageError } from '../core/command.ts'
@@ -29,7 +29,7 @@ export async function exportRows(values: Values): Promise<number> {
   const job = { values, columns, selection, pages, ...(saved && { saved }) }
   const { rows, last } = format === 'parquet' ? await toParquet(job) : await toText(job, format)
   if (values.out !== undefined || process.stdout.isTTY)
-    printNote(`${count(rows)} rows${last === undefined ? '' : `, the last of ${last.writtenAt}`}.`)
+    printNote(`${whole(rows)} rows${last === undefined ? '' : `, the last of ${last.writtenAt}`}.`)
   return 0
 }
 
@@ -52,7 +52,7 @@ async function toText({ values, columns, selection, pages, saved }: Job, format:
       : (row: Row) =>
           `${JSON.stringify(Object.fromEntries(columns.map((name) => [name, row[name] ?? null])))}\n`
   const done: Done = { rows: 0, last: undefined }
-  const progress = createProgress(() => `${count(done.rows)} rows`)
+  const progress = createProgress(() => `${whole(done.rows)} rows`)
   try {
     if (format === 'csv' && saved === undefined) await output.write(csvTitles(columns))
     for await (const rows of pages) {
@@ -71,7 +71,7 @@ async function toText({ values, columns, selection, pages, saved }: Job, format:
 
 async function toParquet({ values, columns, selection, pages }: Job): Promise<Done> {
   const done: Done = { rows: 0, last: undefined }
-  const progress = createProgress(() => `${count(done.rows)} rows`)
+  const progress = createProgress(() => `${whole(done.rows)} rows`)
   async function* counted() {
     for await (const rows of pages) {
       yield* rows

@@ -60,7 +60,10 @@ export type MetricsTotals = {
 /** Start of the minute or hour, in milliseconds since the epoch. */
 export type MetricsRow = MetricsTotals & { at: number; team: string; agent: string }
 
-export type Metrics = { rows: MetricsRow[]; summary: MetricsTotals }
+/** Sums of one agent over the whole time. */
+export type AgentMetrics = MetricsTotals & { team: string; agent: string }
+
+export type Metrics = { rows: MetricsRow[]; agents: AgentMetrics[]; summary: MetricsTotals }
 
 /** Limit of one query: a week of minutes, or a year of hours. */
 const MAX_SPANS = 10_000
@@ -70,8 +73,8 @@ const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 const script = createScript(readSource, undefined)
 
 /**
- * Reads what all gateways at this Redis have counted, by minute (or hour), team and agent, and the sum. One command
- * reads up to 500 minutes. A client passed in stays open.
+ * Reads what all gateways at this Redis have counted, by minute (or hour), team and agent, and the sums, by agent and
+ * of all. One command reads up to 500 minutes. A client passed in stays open.
  *
  * @example
  * const { rows, summary } = await readMetrics(redisUrl, { from: Date.now() - 3_600_000, to: Date.now() })
@@ -82,14 +85,23 @@ export async function readMetrics(redis: string | IoredisClient, query: MetricsQ
   const { team, agent, by = 'minute' } = query
   const rows: MetricsRow[] = []
   const all: Counters = new Map()
+  const byAgent = new Map<string, { team: string; agent: string; counters: Counters }>()
   for (const { at, row, counters } of await fetchRows(redis, momentsOf(query), by)) {
     const names = namesOf(row)
     if (names === undefined || (team ?? names.team) !== names.team || (agent ?? names.agent) !== names.agent)
       continue
     rows.push({ at, ...names, ...totalsOf(counters) })
     merge(all, counters)
+    const sums = byAgent.get(row) ?? { ...names, counters: new Map() }
+    byAgent.set(row, sums)
+    merge(sums.counters, counters)
   }
-  return { rows, summary: totalsOf(all) }
+  const agents = [...byAgent.values()].map(({ team, agent, counters }) => ({
+    team,
+    agent,
+    ...totalsOf(counters),
+  }))
+  return { rows, agents, summary: totalsOf(all) }
 }
 
 const msOf = (moment: Date | number): number => (typeof moment === 'number' ? moment : moment.getTime())
