@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { leftOut } from './test/redis/server.ts'
 import { TEST_TIMEOUT_MS } from './test/runs.ts'
+
+/** Workers and the programs that tests start keep compiled code: their start takes a third less CPU time. */
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/node-compile')
 
 /** Imports Lua scripts as text, as tsup does for the package. */
 const lua = {
@@ -53,6 +57,8 @@ const projects = Object.entries({
   test: {
     name,
     include,
+    // Unit tests change nothing that outlives them: their files share processes and modules.
+    isolate: name !== 'unit',
     exclude: [...configDefaults.exclude, ...leftOut(), ...all.slice(1, at).flatMap(([, taken]) => taken)],
   },
 }))

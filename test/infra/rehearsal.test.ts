@@ -20,7 +20,7 @@ import {
 } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BIN } from '../command.ts'
+import { BIN, programEnv } from '../command.ts'
 import { startSmtp, type TestSmtp } from '../monitor/smtp.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { ensurePostgres, type Postgres, startPostgres } from '../supabase/postgres.ts'
@@ -77,6 +77,7 @@ beforeAll(async () => {
   program('fly', FLY)
   program('docker', `echo sha256:${'0'.repeat(64)}`)
   env = {
+    ...programEnv(),
     PATH: [bin, dirname(process.execPath), process.env.PATH].join(delimiter),
     HOME: work,
     FLY_STATE: work,
