@@ -27,12 +27,13 @@ const STRESS = [
   'test/money/books.test.ts',
   'test/redis/{burst,cost-day,demo,fleet,flight,half-characters,quota-processes}.test.ts',
   'test/redis/{semantic-hostile,semantic-leak,silent}.test.ts',
+  'test/report/{figures,page}.test.ts',
   'test/sinks-growth.test.ts',
   'test/supabase/{outage,sums,tiles}.test.ts',
 ]
 /** Commands, packages and documents: real programs. */
 const CLI = [
-  'test/{infra,monitor,ops}/**/*.test.ts',
+  'test/{infra,monitor,ops,report,top}/**/*.test.ts',
   'test/dist.test.ts',
   'test/serve/**/*.test.ts',
   'test/live/{command,serve}.test.ts',
