@@ -8,7 +8,14 @@ import { describe, expect, test } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const bin = join(root, 'packages/ops/bin/llm-gateway.js')
 const pages = [
-  ...['README.md', 'AGENTS.md', 'CHANGELOG.md', 'packages/testing/README.md'],
+  ...[
+    'README.md',
+    'AGENTS.md',
+    'CHANGELOG.md',
+    'packages/gateway/README.md',
+    'packages/ops/README.md',
+    'packages/testing/README.md',
+  ],
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
 ].filter((name) => name.endsWith('.md'))
 const read = (name: string) => readFileSync(join(root, name), 'utf8')

@@ -23,6 +23,11 @@ export type Op =
   | { do: 'lose'; process: number; commands: number }
   /** The connection is lost with the next command, executed or not; it is sent once more over a new connection. */
   | { do: 'reset'; process: number; isExecuted: boolean }
+  /**
+   * Redis restarts twice: it executes the next command, whose reply is lost, is available again, and the command after that is
+   * not sent.
+   */
+  | { do: 'restart'; process: number }
   /** A new process starts; `cut`: Redis is out of its reach. */
   | { do: 'join'; cut?: boolean }
   /** Redis is out of reach of all processes, or back. */
@@ -38,6 +43,7 @@ type Member = {
   dead: boolean
   holding: boolean
   reset?: { isExecuted: boolean } | undefined
+  restart?: 'to come' | 'between' | undefined
   /** In the order in which Redis executes them. */
   onTheWay: Sent[]
   /** When its connection was last cut, by the simulated time. */
@@ -72,8 +78,13 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
   function linkOf(member: () => Member): RedisConnection {
     const send = (run: () => Promise<unknown>) =>
       new Promise<unknown>((resolve, reject) => {
-        const { reset } = member()
+        const { reset, restart } = member()
         member().reset = undefined
+        if (restart === 'to come') {
+          member().restart = 'between'
+          const lost = () => reject(gone())
+          return void execute(run).then(lost, lost)
+        }
         if (reset !== undefined) {
           const lost = () => reject(new Reset('connection lost'))
           return reset.isExecuted ? void execute(run).then(lost, lost) : lost()
@@ -90,6 +101,10 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     return {
       async run(command) {
         if (member().cut || member().dead) throw gone()
+        if (member().restart === 'between') {
+          member().restart = undefined
+          throw gone()
+        }
         try {
           return await command(wire)
         } catch (error) {
@@ -98,7 +113,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
         }
       },
       lastOutage: () => member().lastOutage,
-      availableWithin: async () => false,
+      availableWithin: async () => member().restart === 'between',
       unavailableMs: () => (member().cut ? now - member().cutAt : 0),
       stats: () => ({ state: 'up', since: 0, commands: 0, timeouts: 0, errors: 0 }),
       fault: () => undefined,
@@ -216,6 +231,7 @@ export function createWorld(client: Redis, team: string, limits: Limits) {
     if (op.do === 'hold') member.holding = !member.cut
     if (op.do === 'deliver') await deliver(member, op.commands, true)
     if (op.do === 'reset') member.reset = op
+    if (op.do === 'restart') member.restart = 'to come'
     if (op.do === 'lose') {
       await deliver(member, op.commands, false)
       cut(member)

@@ -44,6 +44,7 @@ const reset: fc.Arbitrary<Op> = fc.record({
   process: process_,
   isExecuted: fc.boolean(),
 })
+const restart: fc.Arbitrary<Op> = fc.record({ do: fc.constant('restart' as const), process: process_ })
 /** Connections are cut, replies lost, commands late, processes killed. */
 export const faulty: fc.Arbitrary<Op> = fc.oneof(
   { weight: 10, arbitrary: quiet },
@@ -53,6 +54,7 @@ export const faulty: fc.Arbitrary<Op> = fc.oneof(
   { weight: 3, arbitrary: some('deliver') },
   { weight: 2, arbitrary: some('lose') },
   { weight: 2, arbitrary: reset },
+  { weight: 2, arbitrary: restart },
   { weight: 1, arbitrary: at('kill') },
 )
 
@@ -89,6 +91,7 @@ export const crossing: fc.Arbitrary<Op> = fc.oneof(
   { weight: 4, arbitrary: some('deliver') },
   { weight: 1, arbitrary: some('lose') },
   { weight: 2, arbitrary: reset },
+  { weight: 2, arbitrary: restart },
   { weight: 1, arbitrary: at('cut') },
   { weight: 2, arbitrary: at('heal') },
 )

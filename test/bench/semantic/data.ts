@@ -26,7 +26,7 @@ export function questionsIn(folder: string | undefined): Questions[] {
   return found
 }
 
-function labelled(name: string, rows: [string, string][]): Questions {
+export function labelled(name: string, rows: [string, string][]): Questions {
   return { name, texts: rows.map(([text]) => text), intents: rows.map(([, intent]) => intent) }
 }
 
@@ -63,7 +63,7 @@ export function trapsIn(folder: string | undefined): Pair[] {
 }
 
 /** Quotes, doubled quotes and line ends within them. */
-function csvRows(text: string): [string, string][] {
+export function csvRows(text: string): [string, string][] {
   const rows: [string, string][] = []
   let row: string[] = []
   for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {

@@ -7,6 +7,7 @@ import { JUDGE } from '#src/policy/semantic-plan.ts'
 import { upperBound } from '#src/semantic/decision/threshold/bound.ts'
 import { CALIBRATION, createLocalEmbedder } from '#src/semantic/embedding/local.ts'
 import { ownParaphrases, ownTraps, type Questions, questionsIn, trapsIn } from './data.ts'
+import { printGuards } from './guard-table.ts'
 import { servedAt, type Verdict, verdictsOn } from './pairs.ts'
 import { type Fixed, type Outcome, type Product, playFixed, playProduct } from './play.ts'
 import { type Curve, plot } from './plot.ts'
@@ -16,6 +17,7 @@ import { vectorsOf } from './vectors.ts'
 const { values } = parseArgs({
   options: {
     data: { type: 'string' },
+    guards: { type: 'boolean', default: false },
     limit: { type: 'string' },
     svg: { type: 'string' },
     seed: { type: 'string', default: '7' },
@@ -28,10 +30,12 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(`How many questions a semantic cache answers, and how many of these wrongly.
 
-  npm run bench:semantic -- [--data DIR] [--limit N] [--svg FILE] [--seed 7] [--judge-errs 0.05] [--cache DIR]
+  npm run bench:semantic -- [--data DIR] [--guards] [--limit N] [--svg FILE] [--seed 7] [--judge-errs 0.05] [--cache DIR]
 
   --data        a folder with banking77_train.csv (text,category), clinc150_train.json ([text, intent]) and
-                finance_adversarial_pairs.json, or any of them; without it, our own small set
+                finance_adversarial_pairs.json, or any of them; without it, our own small set. With --guards also
+                hint3_*_train.csv (sentence,label) and parts_shop_pairs.json
+  --guards      only what each guard vetoes of traps and paraphrases, per set
   --limit       so many questions of each set
   --svg         a file for the curves; with two sets, one file each
   --judge-errs  the share of wrong answers that the judge takes for right
@@ -282,5 +286,8 @@ function error({ hits, wrong }: Outcome): string {
   return `${((wrong / hits) * 100).toFixed(2)}% (${(upperBound(wrong, hits) * 100).toFixed(2)})`
 }
 
-for (const set of questionsIn(values.data)) await measure(limited(set))
-await pairs()
+if (values.guards) await printGuards(values.data, embedder, values.cache)
+else {
+  for (const set of questionsIn(values.data)) await measure(limited(set))
+  await pairs()
+}

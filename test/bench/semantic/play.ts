@@ -4,7 +4,7 @@ import { planOf } from '#src/policy/semantic-plan.ts'
 import { type DecisionTerms, decide } from '#src/semantic/decision/decide.ts'
 import { createLearner } from '#src/semantic/decision/learner.ts'
 import type { Calibration } from '#src/semantic/embedding/embedder.ts'
-import { vetoOf } from '#src/semantic/guards/guards.ts'
+import { doubtsOf, vetoOf } from '#src/semantic/guards/guards.ts'
 import type { Candidate } from '#src/semantic/store/port.ts'
 import { randomOf } from '../../random.ts'
 import { nearestIn, type Stream } from './stream.ts'
@@ -44,6 +44,7 @@ export function playFixed(stream: Stream, { guards, ...fixed }: Fixed): Outcome 
     ...fixed,
     requireConfirmation: false,
     vetoOf: (asked, cached) => vetoOf(asked, cached, guards),
+    doubtOf: (asked, cached) => doubtsOf(asked, cached, guards),
   }
   for (const [at, asked] of questions.entries()) {
     const near = nearestIn(stream, at, (other) => stored[other] === true)

@@ -18,6 +18,8 @@ export type SemanticPlan = {
   judge: { model: string; rate: number; perHour: number } | undefined
   /** An answer serves only after a second call received the same answer. */
   requireConfirmation: boolean
+  /** An answer may be given to another end user. */
+  shareBetweenUsers: boolean
   /** Guards that may veto, in this order. */
   guards: readonly GuardName[]
 }

@@ -1,6 +1,7 @@
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { createSecrets } from '../cli/secrets.ts'
 import { styleFor } from '../cli/style.ts'
+import { counted } from '../cli/words.ts'
 import { UsageError } from '../core/command.ts'
 import { graceMs, type SecretStatus, statusOf } from './ages.ts'
 import { makeSecret } from './generate.ts'
@@ -148,7 +149,7 @@ function lineOf(row: SecretStatus, use: TeamUse[]): string {
         : `previous works until ${previousUntil}`,
     used === undefined
       ? ''
-      : `last hour: ${used.calls} calls${used.agents.length === 0 ? '' : ` of ${used.agents.join(', ')}`}`,
+      : `last hour: ${counted(used.calls, 'call')}${used.agents.length === 0 ? '' : ` of ${used.agents.join(', ')}`}`,
   ]
     .join('  ')
     .trimEnd()

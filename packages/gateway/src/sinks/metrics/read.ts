@@ -1,4 +1,4 @@
-import type { RedisClient } from '../../redis/connect.ts'
+import type { IoredisClient, RedisClient } from '../../redis/connect.ts'
 import { createRedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import { type Counters, merge, namesOf, parseCounters } from './counters.ts'
@@ -76,7 +76,7 @@ const script = createScript(readSource, undefined)
  * @throws RangeError if `to` is before `from`, or more than 10,000 minutes or hours after it.
  * @throws if Redis cannot be reached.
  */
-export async function readMetrics(redis: string | RedisClient, query: MetricsQuery): Promise<Metrics> {
+export async function readMetrics(redis: string | IoredisClient, query: MetricsQuery): Promise<Metrics> {
   const { team, agent, by = 'minute' } = query
   const rows: MetricsRow[] = []
   const all: Counters = new Map()
@@ -104,7 +104,7 @@ function momentsOf({ from, to, by = 'minute' }: MetricsQuery): number[] {
 type Found = { at: number; row: string; counters: Counters }
 
 async function fetchRows(
-  redis: string | RedisClient,
+  redis: string | IoredisClient,
   moments: number[],
   by: 'minute' | 'hour',
 ): Promise<Found[]> {

@@ -1,3 +1,4 @@
+import { counted } from '../../cli/words.ts'
 import type { Thresholds } from '../config.ts'
 import type { Measured } from '../measure/measured.ts'
 import type { Condition } from './condition.ts'
@@ -16,7 +17,7 @@ export const errorRate: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, errors } = calls.window
     const value = share(errors, all)
-    const text = `${errors} of ${all} calls failed in the last ${windowMinutes} minutes: ${formatValue(value, 'percent')}.`
+    const text = `${errors} of ${all} calls failed in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
     return [{ isActive: all >= minCalls && value > percent, value, threshold: percent, text }]
   },
   chart: ({ calls, errors }) => share(errors, calls),
@@ -32,7 +33,7 @@ export const latency: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, p95Ms } = calls.window
     const value = (p95Ms ?? 0) / 1_000
-    const text = `1 of 20 calls took longer than ${formatValue(value, 'seconds')} in the last ${windowMinutes} minutes.`
+    const text = `1 of 20 calls took longer than ${formatValue(value, 'seconds')} in the last ${minutes(windowMinutes)}.`
     return [{ isActive: all >= minCalls && value > p95Seconds, value, threshold: p95Seconds, text }]
   },
   chart: ({ p95Ms }) => p95Ms / 1_000,
@@ -58,7 +59,7 @@ export const quotaExceeded: Condition = {
         isActive: value >= quota.refusals,
         value,
         threshold: quota.refusals,
-        text: `Team ${team}: ${value} calls were refused in the last ${windowMinutes} minutes (${limits}).`,
+        text: `Team ${team}: ${counted(value, 'call was', 'calls were')} refused in the last ${minutes(windowMinutes)} (${limits}).`,
       }
     })
   },
@@ -84,8 +85,11 @@ export const degraded: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, degraded } = calls.window
     const value = share(degraded, all)
-    const text = `${degraded} of ${all} calls had no full use of Redis in the last ${windowMinutes} minutes: ${formatValue(value, 'percent')}.`
+    const text = `${degraded} of ${all} calls had no full use of Redis in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
     return [{ isActive: all >= minCalls && value > percent, value, threshold: percent, text }]
   },
   chart: ({ calls, degraded }) => share(degraded, calls),
 }
+
+/** Returns `minute`, or `5 minutes`: what follows "in the last". */
+const minutes = (count: number): string => (count === 1 ? 'minute' : `${count} minutes`)
