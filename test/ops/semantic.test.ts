@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CallRecord, gatewayOptions } from '@hotdash/llm-gateway'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
-import { llmGateway } from '../command.ts'
+import { BIN, llmGateway } from '../command.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
@@ -84,6 +85,22 @@ test('stats, list and inspect tell what there is, and no text', async () => {
     expect(out + err).not.toContain(SECRET)
   }
   expect(await it.semantic(['inspect', key, '--reveal'])).toMatchObject({ code: 2, out: '' })
+})
+
+const HAS_SCRIPT = spawnSync('script', ['--version']).status === 0
+
+test.skipIf(!HAS_SCRIPT)('question and answer are shown with --reveal at a terminal', async () => {
+  const it = await world()
+  const key = (await hit(it)).semantic?.entry ?? ''
+  const atTerminal = (args: string) =>
+    spawnSync('script', ['-qec', `"${process.execPath}" "${BIN}" semantic ${args}`, '/dev/null'], {
+      encoding: 'utf8',
+      input: '',
+      env: { PATH: process.env.PATH ?? '', LLM_GATEWAY_REDIS_URL: it.redis.url, LLM_GATEWAY_SEMANTIC_SECRET: SECRET },
+    }).stdout
+  expect(atTerminal(`inspect '${key}'`)).not.toContain('Norway')
+  expect(atTerminal(`inspect '${key}' --reveal`)).toContain(ORIGINAL)
+  expect(atTerminal('list --reveal')).toContain(ORIGINAL)
 })
 
 test('pin and remove act for every process', async () => {
