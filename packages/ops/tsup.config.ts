@@ -1,5 +1,6 @@
 import { cpSync, rmSync } from 'node:fs'
 import { defineConfig } from 'tsup'
+import { writeLicences } from '../../build/licences.ts'
 
 /** Copies what `llm-gateway init` writes: the reviewed files of packages/infra, and the runbooks. */
 async function copyTemplates(): Promise<void> {
@@ -7,6 +8,7 @@ async function copyTemplates(): Promise<void> {
   for (const name of ['fly', 'supabase', 'secrets.json'])
     cpSync(`../infra/${name}`, `dist/templates/${name}`, { recursive: true })
   cpSync('../../docs/runbooks', 'dist/templates/runbooks', { recursive: true })
+  writeLicences({ echarts: ['LICENSE', 'NOTICE'], zrender: 'LICENSE', zod: 'LICENSE' })
 }
 
 export default defineConfig({
