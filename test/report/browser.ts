@@ -22,7 +22,15 @@ export function ensureChromium(): string | undefined {
     execFileSync('apt-get', ['update', '-qq'], quiet)
     execFileSync(
       'apt-get',
-      ['install', '-y', '-qq', '--no-install-recommends', 'chromium-headless-shell'],
+      [
+        'install',
+        '-y',
+        '-qq',
+        '-o',
+        'DPkg::Lock::Timeout=120',
+        '--no-install-recommends',
+        'chromium-headless-shell',
+      ],
       quiet,
     )
   } catch {
