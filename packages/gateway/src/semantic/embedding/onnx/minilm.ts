@@ -1,0 +1,26 @@
+import type { OnnxModel } from './model.ts'
+
+/**
+ * all-MiniLM-L6-v2: English, 23 million parameters, Apache-2.0. 23 MB with int8 weights. Its vectors can be cut, though it
+ * was not trained for that.
+ */
+export const MINILM: OnnxModel = {
+  name: 'all-minilm-l6-v2',
+  dimensions: 384,
+  maxTokens: 256,
+  pooling: 'mean',
+  hub: {
+    repository: 'Xenova/all-MiniLM-L6-v2',
+    revision: '751bff37182d3f1213fa05d7196b954e230abad9',
+    model: {
+      path: 'onnx/model_quantized.onnx',
+      sha256: 'afdb6f1a0e45b715d0bb9b11772f032c399babd23bfc31fed1c170afc848bdb1',
+      bytes: 22_972_370,
+    },
+    tokenizer: {
+      path: 'tokenizer.json',
+      sha256: 'da0e79933b9ed51798a3ae27893d3c5fa4a201126cef75586296df9b4d2c62a0',
+      bytes: 711_661,
+    },
+  },
+}
