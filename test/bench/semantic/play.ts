@@ -44,17 +44,19 @@ export const nothing = ({ eligible }: Stream): Outcome => ({
 /** The decision on fixed terms, with answer groups made from the known intents. */
 export type Fixed = Pick<DecisionTerms, 'threshold' | 'minConfidence' | 'calibration'> & {
   guards: readonly GuardName[]
+  /** In place of the guards' own code, which takes most of the time of a stream. */
+  vetoOf?: DecisionTerms['vetoOf']
 }
 
 /** Plays the stream against a cache that starts empty. What was served is not stored, as in the gateway. */
-export function playFixed(stream: Stream, { guards, ...fixed }: Fixed): Outcome {
+export function playFixed(stream: Stream, { guards, vetoOf: known, ...fixed }: Fixed): Outcome {
   const { intents, questions, eligible } = stream
   const outcome = nothing(stream)
   const stored: boolean[] = []
   const terms: DecisionTerms = {
     ...fixed,
     requireConfirmation: false,
-    vetoOf: (asked, cached) => vetoOf(asked, cached, guards),
+    vetoOf: known ?? ((asked, cached) => vetoOf(asked, cached, guards)),
   }
   for (const [at, asked] of questions.entries()) {
     if (!eligible[at]) continue

@@ -9,6 +9,11 @@ export const MINILM: OnnxModel = {
   dimensions: 384,
   maxTokens: 256,
   pooling: 'mean',
+  shorter: [256],
+  check: {
+    texts: ['How do I reset my password?', 'I forgot my password, how can I change it?'],
+    cosine: 0.894,
+  },
   hub: {
     repository: 'Xenova/all-MiniLM-L6-v2',
     revision: '751bff37182d3f1213fa05d7196b954e230abad9',

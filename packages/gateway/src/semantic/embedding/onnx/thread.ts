@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { resolveOptional } from '../../../util/load-package.ts'
 import type { FromWorker, ToWorker, WorkerInput } from './worker.ts'
 
 /** After a failed start, so long every request fails at once, in milliseconds. */
@@ -46,7 +48,8 @@ export function createThread(input: () => Promise<WorkerInput>, now = Date.now):
 
   function start(workerData: WorkerInput): Promise<Worker> {
     return new Promise((resolve, reject) => {
-      const worker = new Worker(workerFile(), { workerData })
+      // Options of the program's own script, such as `--input-type`, would refuse this file.
+      const worker = new Worker(workerFile(), { workerData, execArgv: [] })
       let isReady = false
       const end = (error: Error) => {
         reject(error)
@@ -132,8 +135,23 @@ function abortable<T>(
   })
 }
 
-/** The worker's file beside this one; built, it has a name of its own. */
+/**
+ * Finds the worker's file beside this one, or in the installed package for a bundle.
+ * @throws Error if a bundle was moved away from the package.
+ */
 function workerFile(): URL {
-  const here = typeof __filename === 'string' ? pathToFileURL(__filename).href : import.meta.url
-  return new URL(here.endsWith('.ts') ? './worker.ts' : './onnx-worker.cjs', here)
+  const here = typeof __filename === 'string' ? pathToFileURL(__filename) : new URL(import.meta.url)
+  const beside = new URL(here.pathname.endsWith('.ts') ? './worker.ts' : './onnx-worker.cjs', here)
+  if (existsSync(beside)) return beside
+  try {
+    const manifest = resolveOptional('@hotdash/llm-gateway/package.json')
+    return new URL('./dist/onnx-worker.cjs', pathToFileURL(manifest))
+  } catch (cause) {
+    throw new Error(
+      'the thread of the ONNX embedder is not in the bundle: install @hotdash/llm-gateway beside it',
+      {
+        cause,
+      },
+    )
+  }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorText } from '../../../util/error-text.ts'
 import { createBatches, type Reply } from './batches.ts'
@@ -23,14 +22,19 @@ export type FromWorker = { ready: true } | { failed: string } | { id: number; re
 const CHECK_TOLERANCE = 0.05
 
 const port = parentPort
-if (port === null) throw new Error('this file runs in a worker thread')
-const send = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+const send = (message: FromWorker, transfer: ArrayBuffer[] = []) => port?.postMessage(message, transfer)
 
-try {
-  const { packages, files, threads, maxTokens, prefix, shape, check } = workerData as WorkerInput
+start(workerData as WorkerInput).catch((error) => {
+  send({ failed: errorText(error) })
+  port?.close()
+})
+
+async function start({ packages, files, threads, maxTokens, prefix, shape, check }: WorkerInput) {
   const { encode, isSpecial } = createTokenizer(packages.tokenizers, files.tokenizer)
   const opened = await openSession(packages.runtimes, files.model, threads)
-  const tokensOf = (text: string) => {
+
+  /** @throws RangeError for a text that the model does not read whole: another one would get the same vector. */
+  function tokensOf(text: string): number[] {
     const ids = encode(prefix + text)
     if (ids.length > maxTokens)
       throw new RangeError(`a text of ${ids.length} tokens is longer than the model reads (${maxTokens})`)
@@ -40,8 +44,9 @@ try {
   }
 
   if (check !== undefined) {
-    const [one = [], other = []] = await infer(opened, check.texts.map(tokensOf), shape)
-    const cosine = (one as number[]).reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0)
+    const whole = { ...shape, cutTo: shape.dimensions }
+    const [one, other] = await infer(opened, check.texts.map(tokensOf), whole)
+    const cosine = (one ?? []).reduce((sum: number, value: number, at: number) => sum + value * (other?.[at] ?? 0), 0)
     if (!(Math.abs(cosine - check.cosine) < CHECK_TOLERANCE))
       throw new Error(
         `these are the weights of another model: a cosine is ${cosine.toFixed(3)}, not ${check.cosine}`,
@@ -55,12 +60,9 @@ try {
     reply: (id, reply) =>
       send({ id, reply }, 'vectors' in reply ? [reply.vectors.buffer as ArrayBuffer] : []),
   })
-  port.on('message', (message: ToWorker) => {
+  port?.on('message', (message: ToWorker) => {
     if ('cancel' in message) batches.cancel(message.cancel)
     else batches.add(message.id, message.texts)
   })
   send({ ready: true })
-} catch (error) {
-  send({ failed: errorText(error) })
-  port.close()
 }

@@ -1,0 +1,144 @@
+// Chooses an embedder's thresholds on one half of Banking77 and of CLINC150, and shows what they do elsewhere.
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { GUARD_NAMES } from '#src/core/policy.ts'
+import { upperBound } from '#src/semantic/decision/threshold/bound.ts'
+import type { Calibration } from '#src/semantic/embedding/embedder.ts'
+import type { Question } from '#src/semantic/guards/guard.ts'
+import { vetoOf } from '#src/semantic/guards/guards.ts'
+import { questionsIn } from './data.ts'
+import { embedderOf } from './embedders.ts'
+import { type Outcome, playFixed } from './play.ts'
+import { type Stream, shuffled, streamOf } from './stream.ts'
+import { error, share } from './table.ts'
+import { vectorsOf } from './vectors.ts'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    model: { type: 'string', default: 'minilm' },
+    'model-dir': { type: 'string' },
+    packages: { type: 'string' },
+    limit: { type: 'string', default: '3000' },
+    goal: { type: 'string', default: '0.01' },
+    cache: { type: 'string', default: join(tmpdir(), 'gateway-bench-semantic') },
+  },
+})
+
+/** Upper bound of wrong answers among the hits of all that is chosen on, with 95 % confidence. */
+const GOAL = Number(values.goal)
+/** Above every cosine, and every confidence. */
+const NEVER = 2
+const TUNED = ['banking77_train.csv', 'clinc150_train.json']
+const steps = (from: number, to: number, by: number) =>
+  Array.from(
+    { length: Math.round((to - from) / by) + 1 },
+    (_, at) => Math.round((from + at * by) * 1000) / 1000,
+  )
+
+const embedder = embedderOf(values.model, { folder: values['model-dir'], packages: values.packages })
+const chosen: Stream[] = []
+const shown: [name: string, stream: Stream][] = []
+for (const set of questionsIn(values.data)) {
+  const order = shuffled(set.texts.length, 7)
+  const texts = order.map((at) => set.texts[at] ?? '')
+  const asked = { name: set.name, texts, intents: order.map((at) => set.intents[at] ?? '') }
+  const vectors = await vectorsOf(texts, embedder, values.cache)
+  const half = (odd: number) =>
+    streamOf(
+      asked,
+      texts
+        .map((_, at) => at)
+        .filter((at) => at % 2 === odd)
+        .slice(0, Number(values.limit)),
+      vectors,
+    )
+  if (TUNED.includes(set.name)) chosen.push(half(0))
+  shown.push(
+    TUNED.includes(set.name)
+      ? [`${set.name}, other half`, half(1)]
+      : [
+          set.name,
+          streamOf(
+            asked,
+            texts.map((_, at) => at),
+            vectors,
+          ),
+        ],
+  )
+}
+await embedder.close()
+
+/** The guards' verdicts, which no threshold changes. */
+const vetoes = new Map<Question, Map<Question, string | undefined>>()
+function remembered(asked: Question, cached: Question): string | undefined {
+  let known = vetoes.get(asked)
+  if (known === undefined) {
+    known = new Map()
+    vetoes.set(asked, known)
+  }
+  if (!known.has(cached)) known.set(cached, vetoOf(asked, cached, GUARD_NAMES))
+  return known.get(cached)
+}
+
+const play = (stream: Stream, calibration: Calibration, path: 'both' | 'nearest' | 'consensus') =>
+  playFixed(stream, {
+    threshold: path === 'consensus' ? NEVER : calibration.minSimilarity,
+    minConfidence: path === 'nearest' ? NEVER : calibration.minConfidence,
+    calibration,
+    guards: GUARD_NAMES,
+    vetoOf: remembered,
+  })
+const isGood = (calibration: Calibration, path: 'nearest' | 'consensus') => {
+  const outcomes = chosen.map((stream) => play(stream, calibration, path))
+  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((all, outcome) => all + of(outcome), 0)
+  const hits = sum((outcome) => outcome.hits)
+  return (
+    hits > 0 &&
+    upperBound(
+      sum((outcome) => outcome.wrong),
+      hits,
+    ) <= GOAL
+  )
+}
+const hitRate = (calibration: Calibration) =>
+  chosen.reduce((sum, stream) => {
+    const { hits, asked } = play(stream, calibration, 'consensus')
+    return sum + hits / asked / chosen.length
+  }, 0)
+
+const base: Calibration = {
+  minSimilarity: 0.97,
+  minConfidence: NEVER,
+  minConsensusSimilarity: 0,
+  bandwidth: 0.1,
+  priorSimilarity: 0.6,
+}
+const minSimilarity =
+  steps(0.9, 0.97, 0.01).find((bar) => isGood({ ...base, minSimilarity: bar }, 'nearest')) ?? 0.97
+console.log(`minSimilarity ${minSimilarity}`)
+
+const found: { calibration: Calibration; rate: number }[] = []
+for (const bandwidth of [0.08, 0.12, 0.16, 0.2])
+  for (const priorSimilarity of [0.4, 0.5])
+    for (const minConsensusSimilarity of [0.5, 0.6]) {
+      const terms = { ...base, minSimilarity, bandwidth, priorSimilarity, minConsensusSimilarity }
+      // The lowest good confidence: more are served from there on.
+      const minConfidence = steps(0.5, 0.95, 0.05).find((bar) =>
+        isGood({ ...terms, minConfidence: bar }, 'consensus'),
+      )
+      if (minConfidence === undefined) continue
+      const calibration = { ...terms, minConfidence }
+      found.push({ calibration, rate: hitRate(calibration) })
+    }
+found.sort((one, other) => other.rate - one.rate)
+for (const { calibration, rate } of found.slice(0, 12)) {
+  console.log(`\n${share(rate, 1)} hits on the chosen halves: ${JSON.stringify(calibration)}`)
+  for (const [name, stream] of shown) {
+    const outcome = play(stream, calibration, 'both')
+    console.log(
+      `  ${name.padEnd(40)}${share(outcome.hits, outcome.asked).padStart(8)}${error(outcome).padStart(20)}`,
+    )
+  }
+}
