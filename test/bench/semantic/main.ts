@@ -3,18 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
-import { JUDGE } from '#src/policy/semantic-plan.ts'
 import { DEFAULT_CALIBRATION } from '#src/semantic/decision/consensus.ts'
 import { upperBound } from '#src/semantic/decision/threshold/bound.ts'
 import { areaUnderCurve } from './auc.ts'
 import { ownParaphrases, ownTraps, type Questions, questionsIn, trapsIn } from './data.ts'
 import { embedderOf } from './embedders.ts'
 import { servedAt, type Verdict, verdictsOn } from './pairs.ts'
-import { type Fixed, type Outcome, type Product, playFixed, playProduct } from './play.ts'
+import { type Fixed, type Outcome, playFixed } from './play.ts'
 import { type Curve, plot } from './plot.ts'
-import { playLexical, playVCache } from './rivals.ts'
+import { NEVER, point, printGateway, printRivals } from './rules.ts'
 import { costs, type Stream, shuffled, streamOf } from './stream.ts'
-import { error, printHead, printRow, share } from './table.ts'
+import { error, share } from './table.ts'
 import { vectorsOf } from './vectors.ts'
 
 const { values } = parseArgs({
@@ -57,14 +56,12 @@ clinc150_train.json; of these sets the other half is shown, and the whole set ap
 const NEAREST = [0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99]
 const AGREEMENT = [0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.68, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
 const GOAL = 0.01
-/** Above every cosine, and every confidence. */
-const NEVER = 2
 /** What intents cannot judge: an answer out of date, an order carried out once and confirmed twice. */
 const BLIND: readonly GuardName[] = ['freshness', 'actions']
 
 const embedder = embedderOf(values.model, { folder: values['model-dir'], packages: values.packages })
 const CALIBRATION = embedder.calibration ?? DEFAULT_CALIBRATION
-const judgeErrs = Number(values['judge-errs'])
+const terms = { calibration: CALIBRATION, judgeErrs: Number(values['judge-errs']) }
 
 type Rule = 'nearest' | 'consensus'
 /** The one way to serve without the other: the nearest from a cosine on, or those who agree from a confidence on. */
@@ -100,12 +97,13 @@ async function measure(set: Questions) {
   console.log(
     `\n# ${set.name}: ${set.texts.length} questions, ${new Set(set.intents).size} intents; ${share(refused, every.length)} refused by the gate; AUC ${area.any.toFixed(3)}, of pairs with words in common ${area.alike.toFixed(3)}`,
   )
-  const product = await gateway(
+  const product = await printGateway(
     held,
     isTuned ? 'the gateway itself, half that nothing was chosen on' : 'the gateway itself',
+    terms,
   )
-  if (isTuned) await gateway(whole, 'the gateway itself, whole set')
-  rivals(held)
+  if (isTuned) await printGateway(whole, 'the gateway itself, whole set', terms)
+  printRivals(held)
   const curves = [
     ...curvesOf(held, 'nearest', 'nearest neighbour, by cosine', NEAREST, ['#999', '#555']),
     ...curvesOf(held, 'consensus', 'consensus of those around, by confidence; all groups known', AGREEMENT, [
@@ -121,46 +119,9 @@ async function measure(set: Questions) {
   const path =
     values.data === undefined
       ? values.svg
-      : values.svg.replace(/(\.svg)?$/, `-${set.name.split(/[_.]/)[0]}.svg`)
+      : values.svg.replace(/(\.svg)?$/, `-${set.name.replace(/(_train)?\.\w+$/, '')}.svg`)
   writeFileSync(path, plot(`${set.name}: hits and wrong hits`, curves))
   console.log(`\ncurves: ${path}`)
-}
-
-/** Rate, most per hour, questions per hour, and what the judge gets wrong. */
-const JUDGES: [name: string, judge: Omit<Product, 'calibration'>, colour: string][] = [
-  ['judge: all', { rate: 1, perHour: 1e9, pace: 100, judgeErrs }, '#0a7d2c'],
-  ['judge: a tenth', { rate: 0.1, perHour: 1e9, pace: 100, judgeErrs }, '#e08a00'],
-  ['judge: default, 100 asked an hour', { ...JUDGE, pace: 100, judgeErrs }, '#7bbf4b'],
-  ['judge: default, 1000 asked an hour', { ...JUDGE, pace: 1_000, judgeErrs }, '#b8a100'],
-  ['judge: all, errs in 2 %', { rate: 1, perHour: 1e9, pace: 100, judgeErrs: 0.02 }, '#a03080'],
-  ['judge: all, errs in 10 %', { rate: 1, perHour: 1e9, pace: 100, judgeErrs: 0.1 }, '#602050'],
-]
-
-/** What the gateway does with its own learner, from the first question on, guards on. */
-async function gateway(stream: Stream, title: string): Promise<Curve[]> {
-  printHead(title)
-  const curves: Curve[] = []
-  for (const [name, judge, colour] of JUDGES) {
-    const outcome = await playProduct(stream, { ...judge, calibration: CALIBRATION })
-    printRow(name, outcome)
-    curves.push({ name, colour, points: [point(outcome)] })
-  }
-  for (const [name, judge] of [
-    ['judge: all, embedder not measured', { rate: 1, perHour: 1e9 }],
-    ['judge: default, embedder not measured', JUDGE],
-  ] as const)
-    printRow(name, await playProduct(stream, { ...judge, pace: 100, calibration: undefined }))
-  return curves
-}
-
-/** Other rules on the same questions, the gate included. vCache asks its judge for each question that it does not serve. */
-function rivals(stream: Stream) {
-  printHead('other rules')
-  for (const bar of [0.8, 0.85, 0.9, 0.95])
-    printRow(`static threshold ${bar}`, playFixed(stream, only('nearest', bar, [])))
-  for (const delta of [0.005, 0.01, 0.02, 0.05])
-    printRow(`vCache, at most ${delta} wrong of all`, playVCache(stream, delta))
-  for (const bar of [0.5, 0.6, 0.8, 1]) printRow(`words in common (Jaccard) ${bar}`, playLexical(stream, bar))
 }
 
 function curvesOf(stream: Stream, rule: Rule, title: string, bars: number[], colours: string[]): Curve[] {
@@ -183,11 +144,6 @@ function curvesOf(stream: Stream, rule: Rule, title: string, bars: number[], col
     points: rows.map((row) => point(row[which])),
   }))
 }
-
-const point = ({ asked, hits, wrong }: Outcome) => ({
-  hitRate: hits / asked,
-  error: hits === 0 ? 0 : wrong / hits,
-})
 
 /** Without the guards of which intents know nothing: what the others cost. */
 function blindSpots(stream: Stream) {

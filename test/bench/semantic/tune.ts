@@ -20,11 +20,25 @@ const { values } = parseArgs({
     model: { type: 'string', default: 'minilm' },
     'model-dir': { type: 'string' },
     packages: { type: 'string' },
-    limit: { type: 'string', default: '3000' },
-    goal: { type: 'string', default: '0.01' },
+    questions: { type: 'string' },
+    limit: { type: 'string', default: '5000' },
+    goal: { type: 'string', default: '0.007' },
+    help: { type: 'boolean', short: 'h', default: false },
     cache: { type: 'string', default: join(tmpdir(), 'gateway-bench-semantic') },
   },
 })
+
+if (values.help) {
+  console.log(`Chooses an embedder's thresholds: those with most hits on one half of banking77_train.csv and clinc150_train.json.
+
+  node test/bench/semantic/tune.ts --data DIR [--model minilm|local] [--model-dir DIR] [--packages DIR]
+                                   [--questions N] [--limit 5000] [--goal 0.007] [--cache DIR]
+
+  --questions  so many questions of each set
+  --limit      so many of each half
+  --goal       upper bound of wrong answers among the hits of both halves, with 95 % confidence`)
+  process.exit(0)
+}
 
 /** Upper bound of wrong answers among the hits of all that is chosen on, with 95 % confidence. */
 const GOAL = Number(values.goal)
@@ -41,7 +55,7 @@ const embedder = embedderOf(values.model, { folder: values['model-dir'], package
 const chosen: Stream[] = []
 const shown: [name: string, stream: Stream][] = []
 for (const set of questionsIn(values.data)) {
-  const order = shuffled(set.texts.length, 7)
+  const order = shuffled(set.texts.length, 7).slice(0, Number(values.questions ?? set.texts.length))
   const texts = order.map((at) => set.texts[at] ?? '')
   const asked = { name: set.name, texts, intents: order.map((at) => set.intents[at] ?? '') }
   const vectors = await vectorsOf(texts, embedder, values.cache)

@@ -46,7 +46,7 @@ test('a vector does not depend on the texts embedded with it', async () => {
 test('a text that the model cannot read whole is rejected, whatever limit its tokenizer has', async () => {
   const { embed } = embedderOn()
   // The file's own limit of three tokens would make these two equal.
-  const [reset, refund] = await embed(['how to reset'.replace('to', 'how'), 'how how refund'])
+  const [reset, refund] = await embed(['how how reset', 'how how refund'])
   expect(reset).not.toEqual(refund)
   await expect(embed(['how how how how how how how'])).rejects.toThrow(RangeError)
   await expect(embed(['x'.repeat(200)])).rejects.toThrow(RangeError)
@@ -131,11 +131,8 @@ test('a file that is no model is rejected with the reason', async () => {
 
 test('weights of another model are recognised by the cosine of two texts', async () => {
   const { embed } = embedderOn()
-  const [one, two] = await embed(['reset', 'refund'])
-  const cosine = (one ?? []).reduce(
-    (sum: number, value: number, at: number) => sum + value * (two?.[at] ?? 0),
-    0,
-  )
+  const [one = new Float32Array(), two = new Float32Array()] = await embed(['reset', 'refund'])
+  const cosine = one.reduce((sum, value, at) => sum + value * (two[at] ?? 0), 0)
   const model = { ...MODEL, check: { texts: ['reset', 'refund'] as const, cosine } }
   expect(await embedderOn({}, { model }).embed(['how'])).toHaveLength(1)
   await expect(embedderOn({ model: 'other' }, { model }).embed(['how'])).rejects.toThrow('another model')

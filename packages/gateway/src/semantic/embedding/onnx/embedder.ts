@@ -64,7 +64,7 @@ export class OnnxEmbedderMissing extends Error {
  * @throws Error if the folder lacks a file, or the model has no vectors of this length.
  */
 export function createOnnxEmbedder(options: OnnxEmbedderOptions = {}): OnnxEmbedder {
-  const { model = MINILM, folder, dimensions = model.dimensions, threads = 1, packagesFrom } = options
+  const { model = MINILM, dimensions = model.dimensions, threads = 1, packagesFrom } = options
   if (dimensions !== model.dimensions && !model.shorter?.includes(dimensions))
     throw new RangeError(`${model.name} has no vectors of ${dimensions} dimensions`)
   const { calibration = dimensions === model.dimensions ? model.calibration : undefined } = options

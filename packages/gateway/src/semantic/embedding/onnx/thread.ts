@@ -107,31 +107,28 @@ export function createThread(input: () => Promise<WorkerInput>, now = Date.now):
   }
 }
 
+type Cancel = () => void
+
 /** Rejects when the signal aborts, whatever the work waits for. */
 function abortable<T>(
   signal: AbortSignal | undefined,
-  work: (isAborted: () => boolean, onAbort: (cancel: () => void) => void) => Promise<T>,
+  work: (isAborted: () => boolean, onAbort: (cancel: Cancel) => void) => Promise<T>,
 ): Promise<T> {
-  if (signal === undefined)
-    return work(
-      () => false,
-      () => undefined,
-    )
   return new Promise((resolve, reject) => {
-    let cancel = () => undefined as void
+    let cancel: Cancel | undefined
     const abort = () => {
-      cancel()
-      reject(signal.reason)
+      cancel?.()
+      reject(signal?.reason)
     }
-    signal.addEventListener('abort', abort, { once: true })
+    signal?.addEventListener('abort', abort, { once: true })
     work(
-      () => signal.aborted,
+      () => signal?.aborted === true,
       (given) => {
         cancel = given
       },
     )
       .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', abort))
+      .finally(() => signal?.removeEventListener('abort', abort))
   })
 }
 

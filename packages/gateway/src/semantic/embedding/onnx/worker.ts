@@ -20,6 +20,7 @@ export type FromWorker = { ready: true } | { failed: string } | { id: number; re
 
 /** Int8 weights of different makers differ by less in a cosine; other models, or another pooling, by more. */
 const CHECK_TOLERANCE = 0.05
+const NONE = new Float32Array()
 
 const port = parentPort
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []) => port?.postMessage(message, transfer)
@@ -45,8 +46,8 @@ async function start({ packages, files, threads, maxTokens, prefix, shape, check
 
   if (check !== undefined) {
     const whole = { ...shape, cutTo: shape.dimensions }
-    const [one, other] = await infer(opened, check.texts.map(tokensOf), whole)
-    const cosine = (one ?? []).reduce((sum: number, value: number, at: number) => sum + value * (other?.[at] ?? 0), 0)
+    const [one = NONE, other = NONE] = await infer(opened, check.texts.map(tokensOf), whole)
+    const cosine = one.reduce((sum, value, at) => sum + value * (other[at] ?? 0), 0)
     if (!(Math.abs(cosine - check.cosine) < CHECK_TOLERANCE))
       throw new Error(
         `these are the weights of another model: a cosine is ${cosine.toFixed(3)}, not ${check.cosine}`,
