@@ -38,7 +38,7 @@ const upstream = (topicOf: (question: string) => string = () => 'shipping'): Fak
   answer: ({ body }) => {
     const { messages } = body as { messages: { content: string }[] }
     const said = messages.at(-1)?.content ?? ''
-    if (!said.includes('"asked_now"')) return { text: `We were asked: ${said}` }
+    if (!said.includes('"asked_now"')) return { text: `It is about: ${said}` }
     const { answers_given, asked_now } = JSON.parse(said) as { answers_given: Given[]; asked_now: string }
     const verdicts = answers_given.map(({ question }) =>
       topicOf(question) === topicOf(asked_now) ? 'YES' : 'NO',

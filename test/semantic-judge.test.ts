@@ -13,7 +13,7 @@ const upstream = (verdict: string): FakeOpenAIOptions => ({
   answer: ({ body }) => {
     const { messages } = body as { messages: { content: string }[] }
     const said = messages.at(-1)?.content ?? ''
-    if (!said.includes(JUDGED)) return { text: `To them we answered: ${said}` }
+    if (!said.includes(JUDGED)) return { text: `About ${said.replace('How do I ', '')}` }
     const { answers_given } = JSON.parse(said) as { answers_given: unknown[] }
     return { text: answers_given.map(() => verdict).join(' ') }
   },
@@ -37,7 +37,7 @@ const person = fc.record({
 })
 type Person = typeof person extends fc.Arbitrary<infer T> ? T : never
 
-const question = (secret: string) => `How do I exchange the ${secret} that broke on the way to Norway`
+const question = (secret: string) => `How do I exchange the ${secret} for a wider model in Norway`
 const namesOf = ({ user, session, trace, tag, baggage }: Person) => [user, session, trace, tag, baggage]
 
 test("a judge's call is no user's: its record names none, no sink holds what it was shown, no header leads back", async () => {
@@ -71,6 +71,7 @@ test("a judge's call is no user's: its record names none, no sink holds what it 
                   threshold: near ? 0.5 : 0.99,
                   judgeFrom: 0.5,
                   guards: [],
+                  shareBetweenUsers: true,
                   judge: { rate: 1, perHour: 1e6 },
                 },
               },
@@ -122,7 +123,7 @@ test('under the policy that ships, a session shows what its own user asked and w
   const sink: Sink = { name: 'own', deliver: async (some) => void reports.push(...structuredClone(some)) }
   const it = await setup({ sinks: [sink], cache: { semantic: { embedder: alike } } }, {}, upstream('NO'))
   const asked = [
-    ['alice', 'How do I exchange the wedding ring that cheated me of love'],
+    ['alice', 'How do I exchange the wedding ring of a cheating groom'],
     ['bob', 'How do I swap a broken kettle for another'],
   ] as const
   for (const [user, content] of asked) {

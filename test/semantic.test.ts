@@ -5,6 +5,7 @@ import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
 import { runs } from './runs.ts'
 import { embedder } from './semantic-embedder.ts'
+import { judging } from './semantic-judging.ts'
 import { ask, setup } from './support.ts'
 
 const options = (semantic: SemanticPolicy = {}, more: GatewayOptions = {}): GatewayOptions => ({
@@ -268,12 +269,6 @@ test('options and policy are checked field by field', async () => {
   await expect(setup(options({}, { cache: { semantic: { secret: 'short' } } }))).rejects.toThrow(/secret/)
 })
 
-/** An upstream whose judge says so, and whose other answers are its own. */
-const judging = (verdict: string) => ({
-  answer: ({ text }: { text: string }) =>
-    text.includes('asked_now') ? { text: verdict } : { text: `We ship to all of Europe: ${text.length}` },
-})
-
 test.each([
   ['the embedding model', ['gpt-4o-mini'], /"text-embedding-3-large", the embedding model .* serves nothing/],
   [
@@ -319,7 +314,7 @@ test.each(['YES', 'NO'])(
   },
 )
 
-test('answers that are judged wrong raise the threshold until they are not served', async () => {
+test('answers that are judged wrong raise the threshold before any is served', async () => {
   const judge = { rate: 1, perHour: 36_000 }
   const { client, records } = await setup(options({ threshold: 0.85, judge }), {}, judging('NO'))
   const questions = [ORIGINAL, REWORDED, 'Do you ship wooden chairs to Norway please?', `${REWORDED} Thanks!`]
@@ -328,7 +323,8 @@ test('answers that are judged wrong raise the threshold until they are not serve
     await client.gateway.flush()
   }
   const stats = client.gateway.stats().semantic?.support
-  expect(records.some(({ cache }) => cache === 'semantic')).toBe(true)
+  // The first answer found is judged before it may serve.
+  expect(records.some(({ cache }) => cache === 'semantic')).toBe(false)
   expect(stats?.threshold).toBeGreaterThan(0.85)
   const asked = records.filter(({ semantic }) => semantic?.threshold !== undefined)
   expect(asked.at(-1)?.semantic?.threshold).toBeGreaterThan(0.85)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { defineConfig, type Options } from 'tsup'
 import { writeLicences } from '../../build/licences.ts'
@@ -10,6 +11,8 @@ const edge = { 'edge-runtime': 'src/gateway/edge-runtime.ts' }
 
 /** Entry points that only some programs load. */
 const apart = {
+  caller: 'src/config/describe-caller.ts',
+  admin: 'src/admin/index.ts',
   metrics: 'src/sinks/metrics/read.ts',
   'local-embedder': 'src/semantic/embedding/local.ts',
   'onnx-embedder': 'src/semantic/embedding/onnx/embedder.ts',
@@ -47,7 +50,10 @@ const ownMembersOnly: Plugin = {
   },
 }
 
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+
 const common: Options = {
+  define: { PACKAGE_VERSION: JSON.stringify(version) },
   format: ['esm', 'cjs'],
   target: 'node20',
   sourcemap: true,

@@ -1,5 +1,7 @@
-import { cpSync, rmSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { defineConfig } from 'tsup'
+import { writeLicences } from '../../build/licences.ts'
+import { copyDocs } from '../../build/shipped-docs.ts'
 
 /** Copies what `llm-gateway init` writes: the reviewed files of packages/infra, and the runbooks. */
 async function copyTemplates(): Promise<void> {
@@ -17,5 +19,10 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   loader: { '.lua': 'text' },
-  onSuccess: copyTemplates,
+  async onSuccess() {
+    await copyTemplates()
+    const { homepage } = JSON.parse(readFileSync('package.json', 'utf8')) as { homepage: string }
+    copyDocs('../../docs', 'dist/docs', homepage)
+    writeLicences({ zod: 'LICENSE' })
+  },
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { expect, test } from 'vitest'
-import { BIN, llmGateway, type Ran } from '../command.ts'
+import { BIN, llmGateway, programEnv, type Ran } from '../command.ts'
 import type { RedisServer } from '../redis/server.ts'
 import { agentAt, closeLater, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
 
@@ -31,7 +31,7 @@ function typed(
   meanwhile: () => Promise<unknown> = async () => undefined,
 ): Promise<Omit<Ran, 'err'>> {
   const child = spawn('script', ['-qec', `${process.execPath} ${BIN} ${args}`, '/dev/null'], {
-    env: { PATH: process.env.PATH ?? '', TERM: 'xterm', LLM_GATEWAY_REDIS_URL: server.url, ...env },
+    env: programEnv({ TERM: 'xterm', LLM_GATEWAY_REDIS_URL: server.url, ...env }),
   })
   let out = ''
   let asked = false
@@ -249,7 +249,7 @@ test('what is broken in Redis is shown as that, with the way back', async () => 
 })
 
 const MISTAKES: [string, string][] = [
-  ['policy', 'policy: which? show, diff, push, rollback, history, clear'],
+  ['policy', 'policy: which? init, validate, explain, status, show, diff, push, rollback, history, clear'],
   ['policy shwo', 'Did you mean: llm-gateway policy show'],
   ['policy push', 'Push which?'],
   ['policy push /nowhere --yes', '/nowhere cannot be read (ENOENT).'],
@@ -269,6 +269,9 @@ const MISTAKES: [string, string][] = [
   ['switch cache off --rpm 3', '--rpm is for "switch limits".'],
   ['switch cache off now', '"now" is a word too many.'],
   ['switch limits prod_coe --rpm 3 --yes', 'The policy has no team "prod_coe"; did you mean "prod_ceo"?'],
+  ['switch agent soe off --yes', 'No team of the policy lists an agent "soe"; did you mean "seo"?'],
+  ['switch mode direct --agent soe --yes', 'To switch it all the same: --force'],
+  ['switch model gpt-4o gpt-4o-min --yes', 'The price of "gpt-4o-min" is unknown'],
   ['switch cache off', 'There is no terminal to ask at: say --yes'],
 ]
 
@@ -298,7 +301,7 @@ test('a Redis that is not there is a failure in one line, soon', async () => {
   expect(err).toMatch(/^llm-gateway: Redis is down: .*\n$/)
 })
 
-test('a model without a price: push is refused, a switch says what it would mean and is done', async () => {
+test('a model without a price: push and switch are refused; --force says what it would mean, and switches', async () => {
   const server = await redis()
   const policy = { ...hotdashPolicy, routing: { ...hotdashPolicy.routing, default: 'gpt-99-mini' } }
   const pushed = await gateway('policy push - --yes', server, JSON.stringify(policy))
@@ -311,7 +314,19 @@ test('a model without a price: push is refused, a switch says what it would mean
   expect(await gateway('policy push - --yes', server, JSON.stringify(priced))).toMatchObject({ code: 0 })
   const known = await gateway('switch model gpt-4o gpt-99-mini --yes', server)
   expect(known).toMatchObject({ code: 0, err: expect.not.stringContaining('Beware') })
-  const unknown = await gateway('switch model gpt-4o gpt-99 --yes', server)
+  const refused = await gateway('switch model gpt-4o gpt-99 --yes', server)
+  expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('--force') })
+  const unknown = await gateway('switch model gpt-4o gpt-99 --yes --force', server)
   expect(unknown.err).toContain('Beware: routing.aliases["gpt-4o"]: the price of "gpt-99" is unknown')
   expect(unknown.code).toBe(0)
+})
+
+test('an agent that no team lists is switched by --force, and its switch is taken back without', async () => {
+  const server = await redis()
+  await storeAt(server).push(policyWith(1))
+  expect(await gateway('switch agent guest off --yes', server)).toMatchObject({ code: 2 })
+  const forced = await gateway('switch agent guest off --yes --force', server)
+  expect(forced).toMatchObject({ code: 0, err: expect.stringContaining('lists an agent "guest"') })
+  expect(await gateway('switch agent guest reset --yes', server)).toMatchObject({ code: 0 })
+  expect((await storeAt(server).read()).change?.switches).toEqual({})
 })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -26,7 +26,15 @@ export type Lab = {
 /** Versions of packages by name; `tarball:gateway` and `tarball:testing` stand for the packed ones. */
 export type Packages = Record<string, string>
 
-export type Options = { packages: Packages; fixtures: string[]; type?: 'module' | 'commonjs' }
+export type Options = {
+  packages: Packages
+  fixtures: string[]
+  type?: 'module' | 'commonjs'
+  /** Text of the folder's .npmrc. @default none */
+  npmrc?: string
+  /** Variables of the installation. @default none */
+  env?: Record<string, string>
+}
 
 /** Packs the built packages into a new folder. */
 export async function pack(root: string): Promise<Tarballs> {
@@ -54,22 +62,25 @@ export const newRoot = (): string => mkdtempSync(join(tmpdir(), 'gateway-platfor
 export async function openLab(
   root: string,
   name: string,
-  tarballs: Tarballs,
-  { packages, fixtures, type = 'module' }: Options,
+  tarballs: Tarballs | undefined,
+  { packages, fixtures, type = 'module', npmrc, env: npmEnv = {} }: Options,
 ): Promise<Lab> {
   const folder = join(root, name)
   mkdirSync(folder, { recursive: true })
   const dependencies = Object.fromEntries(
     Object.entries(packages).map(([name, version]) => [
       name,
-      version.startsWith('tarball:') ? `file:${tarballs[version.slice(8) as keyof Tarballs]}` : version,
+      version.startsWith('tarball:') ? `file:${tarballs?.[version.slice(8) as keyof Tarballs]}` : version,
     ]),
   )
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type, dependencies }))
+  if (npmrc !== undefined) writeFileSync(join(folder, '.npmrc'), npmrc)
   for (const fixture of fixtures)
-    cpSync(here(`fixtures/${fixture}`), join(folder, basename(fixture)), { recursive: true })
+    cpSync(isAbsolute(fixture) ? fixture : here(`fixtures/${fixture}`), join(folder, basename(fixture)), {
+      recursive: true,
+    })
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline']
-  const { code, err, out } = await execute('npm', ['install', ...quiet], folder, {})
+  const { code, err, out } = await execute('npm', ['install', ...quiet], folder, npmEnv)
   if (code !== 0) throw new Error(`npm install: ${err || out}`)
   const bin = join(folder, 'node_modules/.bin')
   return {
@@ -89,7 +100,7 @@ export async function openLab(
 /** Longest time of one command, in milliseconds: a Next.js build on a busy machine takes two minutes. */
 const MAX_MS = 600_000
 
-function execute(
+export function execute(
   program: string,
   args: string[],
   cwd: string,

@@ -53,14 +53,22 @@ test('without Redis the headers are there as well, streams included, and a cache
   const { client: it } = await client({ rpm: 3 }, { redis: false })
   const { response } = await it.chat.completions.create({ ...ask('1'), stream: true }).withResponse()
   expect(response.headers.get('x-ratelimit-remaining-requests')).toBe('2')
-  // Of tokens, the team has no limit: upstream's own is what is left.
-  expect(response.headers.get('x-ratelimit-limit-tokens')).toBe('2000000')
+  // Of tokens, the team has no limit. Upstream's would be of another account than the limit of requests.
+  const names = [...response.headers.keys()].filter((name) => name.startsWith('x-ratelimit'))
+  expect(names).toEqual(['limit', 'remaining', 'reset'].map((what) => `x-ratelimit-${what}-requests`))
   await response.text()
   await it.gateway.flush()
   const hit = await it.chat.completions.create({ ...ask('1'), stream: true }).asResponse()
   expect(hit.headers.get('x-gateway-cache')).toBe('exact')
   expect(hit.headers.get('x-ratelimit-remaining-requests')).toBeNull()
   expect(it.gateway.stats()).not.toHaveProperty('quota')
+})
+
+test('a team whose only limit is of dollars sees the limits of upstream, all of them', async () => {
+  const { client: it } = await client({ usdPerDay: 5 }, { redis: false })
+  const { response } = await it.chat.completions.create(ask('1')).withResponse()
+  expect(response.headers.get('x-ratelimit-limit-tokens')).toBe('2000000')
+  expect(response.headers.get('x-ratelimit-limit-requests')).not.toBeNull()
 })
 
 test('Redis dies: calls go on by this process alone, one line says so, and it is over by itself', async () => {

@@ -6,6 +6,7 @@ import { emptyLabels, estimate } from '#src/semantic/decision/threshold/labels.t
 import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
 import { allowLog } from '../console.ts'
 import { embedder } from '../semantic-embedder.ts'
+import { judging } from '../semantic-judging.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -255,11 +256,6 @@ const strict = (mode: 'on' | 'shadow'): GatewayOptions => ({
   },
 })
 
-const refusing = {
-  answer: ({ text }: { text: string }) =>
-    text.includes('asked_now') ? { text: 'NO' } : { text: `We ship to all of Europe: ${text.length}` },
-}
-
 test.each(['on', 'shadow'] as const)(
   'a pair that was judged wrong, found in mode %s, is never served again, by any process',
   async (mode) => {
@@ -274,13 +270,13 @@ test.each(['on', 'shadow'] as const)(
         ...strict(mode),
       },
       {},
-      refusing,
+      judging('NO'),
     )
     open.push({ close: () => first.client.gateway.close() })
     const { baseURL } = first.upstream
     await own(first, ORIGINAL)
     const found = await own(first, REWORDED)
-    expect(found?.semantic?.outcome).toBe(mode === 'on' ? 'hit' : 'shadow-hit')
+    expect(found?.semantic).toMatchObject({ outcome: 'veto', reason: 'unchecked' })
     const others = [
       await gateway(redis, {}, strict('on'), { baseURL }),
       await gateway(redis, {}, strict('on'), { baseURL }),
@@ -303,15 +299,19 @@ test('what was judged wrong is remembered without Redis, too', async () => {
   const { client, records } = await setup(
     { cache: { semantic: { embedder, secret: SECRET } }, ...strict('on') },
     {},
-    refusing,
+    judging('NO'),
   )
   const outcomes: (string | undefined)[] = []
+  const said: unknown[] = []
   for (const question of [ORIGINAL, REWORDED, REWORDED, REWORDED]) {
-    await client.chat.completions.create(ask(question))
+    said.push((await client.chat.completions.create(ask(question))).choices[0]?.message.content)
     await client.gateway.flush()
     outcomes.push(records.filter(({ purpose }) => purpose === undefined).at(-1)?.semantic?.outcome)
   }
-  expect(outcomes.slice(0, 3)).toEqual(['no-candidate', 'hit', 'veto'])
+  expect(outcomes.slice(0, 3)).toEqual(['no-candidate', 'veto', 'hit'])
+  // The answer that was judged wrong is never given; its own, which is kept, is.
+  expect(said.slice(2)).toEqual([said[1], said[1]])
+  expect(said[1]).not.toBe(said[0])
 })
 
 test("HotDash's policy, as it ships, serves support nothing by meaning: it tells what it would have", async () => {

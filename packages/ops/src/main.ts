@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { GatewayOptionsError } from '@hotdash/llm-gateway'
+import { withDocs } from './cli/docs.ts'
 import { printLine, printNote } from './cli/output.ts'
 import { didYouMean } from './cli/subcommand.ts'
 import { commands } from './commands.ts'
@@ -24,8 +25,8 @@ async function main([name, ...argv]: string[]): Promise<number> {
   const command = await load()
   // Words after -- are of another program.
   const own = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)
-  if (own.includes('--help') || own.includes('-h')) return printLine(command.help)
-  return await command.run(argv).catch((error: unknown) => {
+  if (own.includes('--help') || own.includes('-h')) return printLine(withDocs(command.help))
+  return await command.run(argv, commands).catch((error: unknown) => {
     if (error instanceof GatewayOptionsError) return printNote(error.message, USAGE_ERROR)
     if (error instanceof UsageError || isParseArgsError(error))
       return printNote(`${error.message}\n\nSee: llm-gateway ${name} --help`, USAGE_ERROR)
@@ -43,7 +44,7 @@ Usage: llm-gateway <command> [options]
 
 ${rows.join('\n')}
 
-llm-gateway <command> --help explains a command and its options.
+llm-gateway <command> --help explains a command and its options. Pages: ${withDocs('docs/')}
 Exit codes: 0 done, 1 failed, 2 usage or configuration error.`
 }
 

@@ -44,7 +44,7 @@ function rowsOfJson(content: unknown): [string, string][] {
 const isRow = (row: unknown): row is [string, string] =>
   Array.isArray(row) && row.length === 2 && row.every((cell) => typeof cell === 'string')
 
-function labelled(name: string, rows: [string, string][]): Questions {
+export function labelled(name: string, rows: [string, string][]): Questions {
   const intents = rows.map(([, intent], at) => (OUT_OF_SCOPE.has(intent) ? `${intent} ${at}` : intent))
   return { name, texts: rows.map(([text]) => text), intents }
 }
@@ -82,7 +82,7 @@ export function trapsIn(folder: string | undefined): Pair[] {
 }
 
 /** Quotes, doubled quotes and line ends within them. */
-function csvRows(text: string): [string, string][] {
+export function csvRows(text: string): [string, string][] {
   const rows: [string, string][] = []
   let row: string[] = []
   for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {

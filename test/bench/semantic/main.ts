@@ -8,6 +8,7 @@ import { upperBound } from '#src/semantic/decision/threshold/bound.ts'
 import { areaUnderCurve } from './auc.ts'
 import { ownParaphrases, ownTraps, type Questions, questionsIn, trapsIn } from './data.ts'
 import { embedderOf } from './embedders.ts'
+import { printGuards } from './guard-table.ts'
 import { servedAt, type Verdict, verdictsOn } from './pairs.ts'
 import { type Fixed, type Outcome, playFixed } from './play.ts'
 import { type Curve, plot } from './plot.ts'
@@ -19,6 +20,7 @@ import { vectorsOf } from './vectors.ts'
 const { values } = parseArgs({
   options: {
     data: { type: 'string' },
+    guards: { type: 'boolean', default: false },
     limit: { type: 'string' },
     svg: { type: 'string' },
     seed: { type: 'string', default: '7' },
@@ -33,11 +35,13 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(`How many questions a semantic cache answers, and how many of these wrongly.
 
-  npm run bench:semantic -- [--data DIR] [--model minilm --model-dir DIR] [--limit N] [--svg FILE] [--seed 7]
+  npm run bench:semantic -- [--data DIR] [--guards] [--model minilm --model-dir DIR] [--limit N] [--svg FILE] [--seed 7]
                             [--judge-errs 0.05] [--cache DIR]
 
   --data        a folder with sets as published: csv with text,category (Banking77) or sentence,label (HINT3), json of
-                [text, intent] (CLINC150), finance_adversarial_pairs.json; without it, our own small set
+                [text, intent] (CLINC150), finance_adversarial_pairs.json; without it, our own small set. With --guards also
+                parts_shop_pairs.json
+  --guards      only what each guard vetoes of traps and paraphrases, per set
   --model       local: Universal Sentence Encoder lite; minilm: all-MiniLM-L6-v2 in ONNX
   --model-dir   its folder; without it, it is downloaded
   --packages    a folder from which its packages are loaded, if they are not installed here
@@ -255,6 +259,10 @@ function reasons(verdicts: readonly Verdict[]) {
 
 const told = (outcome: Outcome) =>
   `${share(outcome.hits, outcome.asked)} hits, ${error(outcome)} wrong of ${outcome.hits}`
-for (const set of questionsIn(values.data)) await measure(limited(set))
-await pairs()
+
+if (values.guards) await printGuards(values.data, embedder, values.cache)
+else {
+  for (const set of questionsIn(values.data)) await measure(limited(set))
+  await pairs()
+}
 await embedder.close()

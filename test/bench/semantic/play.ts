@@ -4,7 +4,7 @@ import { planOf } from '#src/policy/semantic-plan.ts'
 import { type DecisionTerms, decide } from '#src/semantic/decision/decide.ts'
 import { createLearner } from '#src/semantic/decision/learner.ts'
 import type { Calibration } from '#src/semantic/embedding/embedder.ts'
-import { vetoOf } from '#src/semantic/guards/guards.ts'
+import { doubtsOf, vetoOf } from '#src/semantic/guards/guards.ts'
 import type { Candidate } from '#src/semantic/store/port.ts'
 import { randomOf } from '../../random.ts'
 import { nearestIn, type Stream } from './stream.ts'
@@ -45,18 +45,19 @@ export const nothing = ({ eligible }: Stream): Outcome => ({
 export type Fixed = Pick<DecisionTerms, 'threshold' | 'minConfidence' | 'calibration'> & {
   guards: readonly GuardName[]
   /** In place of the guards' own code, which takes most of the time of a stream. */
-  vetoOf?: DecisionTerms['vetoOf']
+  known?: Pick<DecisionTerms, 'vetoOf' | 'doubtOf'>
 }
 
 /** Plays the stream against a cache that starts empty. What was served is not stored, as in the gateway. */
-export function playFixed(stream: Stream, { guards, vetoOf: known, ...fixed }: Fixed): Outcome {
+export function playFixed(stream: Stream, { guards, known, ...fixed }: Fixed): Outcome {
   const { intents, questions, eligible } = stream
   const outcome = nothing(stream)
   const stored: boolean[] = []
   const terms: DecisionTerms = {
     ...fixed,
     requireConfirmation: false,
-    vetoOf: known ?? ((asked, cached) => vetoOf(asked, cached, guards)),
+    vetoOf: known?.vetoOf ?? ((asked, cached) => vetoOf(asked, cached, guards)),
+    doubtOf: known?.doubtOf ?? ((asked, cached) => doubtsOf(asked, cached, guards)),
   }
   for (const [at, asked] of questions.entries()) {
     if (!eligible[at]) continue

@@ -2,11 +2,11 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { GUARD_NAMES } from '#src/core/policy.ts'
+import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
 import { upperBound } from '#src/semantic/decision/threshold/bound.ts'
 import type { Calibration } from '#src/semantic/embedding/embedder.ts'
 import type { Question } from '#src/semantic/guards/guard.ts'
-import { vetoOf } from '#src/semantic/guards/guards.ts'
+import { doubtsOf, vetoOf } from '#src/semantic/guards/guards.ts'
 import { questionsIn } from './data.ts'
 import { embedderOf } from './embedders.ts'
 import { type Outcome, playFixed } from './play.ts'
@@ -84,17 +84,18 @@ for (const set of questionsIn(values.data)) {
 }
 await embedder.close()
 
-/** The guards' verdicts, which no threshold changes. */
-const vetoes = new Map<Question, Map<Question, string | undefined>>()
-function remembered(asked: Question, cached: Question): string | undefined {
-  let known = vetoes.get(asked)
-  if (known === undefined) {
-    known = new Map()
-    vetoes.set(asked, known)
+/** Remembers what guards say of a pair, which no threshold changes. */
+function remembered<T>(of: (asked: Question, cached: Question, guards: readonly GuardName[]) => T) {
+  const known = new Map<Question, Map<Question, { said: T }>>()
+  return (asked: Question, cached: Question): T => {
+    const own = known.get(asked) ?? new Map<Question, { said: T }>()
+    known.set(asked, own)
+    const pair = own.get(cached) ?? { said: of(asked, cached, GUARD_NAMES) }
+    own.set(cached, pair)
+    return pair.said
   }
-  if (!known.has(cached)) known.set(cached, vetoOf(asked, cached, GUARD_NAMES))
-  return known.get(cached)
 }
+const known = { vetoOf: remembered(vetoOf), doubtOf: remembered(doubtsOf) }
 
 const play = (stream: Stream, calibration: Calibration, path: 'both' | 'nearest' | 'consensus') =>
   playFixed(stream, {
@@ -102,7 +103,7 @@ const play = (stream: Stream, calibration: Calibration, path: 'both' | 'nearest'
     minConfidence: path === 'nearest' ? NEVER : calibration.minConfidence,
     calibration,
     guards: GUARD_NAMES,
-    vetoOf: remembered,
+    known,
   })
 const isGood = (calibration: Calibration, path: 'nearest' | 'consensus') => {
   const outcomes = chosen.map((stream) => play(stream, calibration, path))

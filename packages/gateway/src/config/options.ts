@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import type { Capture, Policy } from '../core/policy.ts'
 import type { CallRecord } from '../core/record.ts'
 import { type LitellmOptions, litellmSchema } from '../litellm/options.ts'
-import type { RedisClient } from '../redis/connect.ts'
+import type { IoredisClient } from '../redis/connect.ts'
 import { type SemanticCacheOptions, semanticSchema } from '../semantic/options.ts'
 import { SINK_SCHEMAS } from '../sinks/built-in.ts'
 import type { LangfuseOptions } from '../sinks/langfuse/options.ts'
@@ -80,8 +80,11 @@ export type GatewayOptions = {
    * @example waitUntil: (promise) => ctx.waitUntil(promise)
    */
   waitUntil?: (promise: Promise<unknown>) => void
-  /** Receives each call's record after its answer has ended, in the caller's async context. What it throws is counted in `stats().hookErrors`. */
-  onCall?: (record: CallRecord) => void | Promise<void>
+  /**
+   * Receives each call's record after its answer has ended, in the caller's async context. Its result is not used; what it throws, or
+   * rejects with, is counted in `stats().hookErrors`.
+   */
+  onCall?: (record: CallRecord) => unknown
   /**
    * Receives log messages for operators, each one string: `[llm-gateway] GW_REDIS_FULL: …`. Codes are stable; docs/logs.md
    * lists them with their levels, `warn` and `info`. `false`: no message is written. A logger that throws or rejects
@@ -91,8 +94,8 @@ export type GatewayOptions = {
    * @example logger: pino()
    */
   logger?: Logger | false
-  /** Redis that processes share for cache, limits and metrics: an address, several of one cluster, or an ioredis client. @default LLM_GATEWAY_REDIS_URL */
-  redis?: string | RedisClient | false
+  /** Redis that processes share for cache, limits and metrics: an address, several of one cluster, or a client of ioredis 5.3 to 6. @default LLM_GATEWAY_REDIS_URL */
+  redis?: string | IoredisClient | false
   /** Counters in Redis for alerts and reports. `false`: none are written. @default on with `redis` */
   metrics?: false | MetricsOptions
   /** How identical calls in flight of several processes share one upstream call. Within one process they always do. */
@@ -161,7 +164,7 @@ const address = z.string().check(z.refine((text) => /^https?:$/.test(URL.parse(t
 const REDIS_URL = /^rediss?:\/\/[^\s,]+(,\s*rediss?:\/\/[^\s,]+)*$/
 const REDIS_EXPECTED =
   'must be a redis:// or rediss:// address, several of one cluster, an ioredis client, or false'
-export const redisSchema = z.custom<string | RedisClient | false>(
+export const redisSchema = z.custom<string | IoredisClient | false>(
   (value) =>
     value === false ||
     (typeof value === 'string' && REDIS_URL.test(value)) ||

@@ -6,7 +6,7 @@ import type { Capture, ExactPolicy, Mode, Policy } from '../core/policy.ts'
 import { originOf } from '../egress/egress.ts'
 import { type LitellmSettings, litellmSettingsOf } from '../litellm/options.ts'
 import { loadPolicy } from '../policy/load.ts'
-import type { RedisClient } from '../redis/connect.ts'
+import type { IoredisClient } from '../redis/connect.ts'
 import { type SemanticSettings, semanticSettings, withMode } from '../semantic/options.ts'
 import { builtInSinks, type CreateSink } from '../sinks/built-in.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -49,7 +49,7 @@ export type Settings = {
   quota: QuotaOptions | undefined
   /** Controls of every call, unless its context or headers set others. */
   defaultControls: GatewayContext | undefined
-  redis: string | RedisClient | undefined
+  redis: string | IoredisClient | undefined
   /** `undefined`: calls in flight are not shared with other processes. */
   crossProcess: { waitMs: number } | undefined
   deadlines: { redisMs: number; connectMs: number }
@@ -154,7 +154,7 @@ function custodyOf(
 /** Returns the mode that settings are resolved for. A policy can change: its `direct` closes nothing down. */
 const initialMode = ({ mode }: Policy): Mode => (mode === 'litellm' ? mode : 'embedded')
 
-function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | RedisClient | undefined {
+function redisFrom({ LLM_GATEWAY_REDIS_URL: url }: NodeJS.ProcessEnv): string | IoredisClient | undefined {
   return url ? check(redisSchema, url, 'LLM_GATEWAY_REDIS_URL') || undefined : undefined
 }
 

@@ -37,6 +37,7 @@ export type ExactPolicy = {
 /** Differences between two similar questions that change the answer, in the order of checking. */
 export const GUARD_NAMES = [
   'length',
+  'foreign',
   'language',
   'freshness',
   'actions',
@@ -48,6 +49,7 @@ export const GUARD_NAMES = [
   'conditions',
   'entities',
   'antonyms',
+  'modifier',
   'order',
   'wording',
 ] as const
@@ -88,6 +90,12 @@ export type SemanticPolicy = {
    * planted ones from being served; hits come later, and need a judge. @default false
    */
   requireConfirmation?: boolean
+  /**
+   * `true`: an answer may be given to another end user, as named by `user`, `safety_identifier`, or the user of the
+   * gateway's controls. Otherwise each named user has entries of their own, and calls that name none share theirs.
+   * @default false
+   */
+  shareBetweenUsers?: boolean
   /** Guards that may veto, by name. @default all of them */
   guards?: GuardName[]
 }

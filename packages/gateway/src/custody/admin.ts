@@ -1,5 +1,5 @@
 import { GatewayOptionsError } from '../core/options-error.ts'
-import type { RedisClient } from '../redis/connect.ts'
+import type { IoredisClient } from '../redis/connect.ts'
 import { createRedisConnection } from '../redis/connection.ts'
 import { createScript } from '../redis/script.ts'
 import { idOf, isStrong, seal, unseal } from './cipher.ts'
@@ -42,7 +42,13 @@ const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
  * @param masterKey The operator's master key, required by `seal` and `rotate`.
  * @example const vault = openVault({ redis: process.env.LLM_GATEWAY_REDIS_URL, masterKey })
  */
-export function openVault({ redis, masterKey }: { redis: string | RedisClient; masterKey?: string }): Vault {
+export function openVault({
+  redis,
+  masterKey,
+}: {
+  redis: string | IoredisClient
+  masterKey?: string
+}): Vault {
   const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
   const rotateScript = createScript(rotateSource)
 

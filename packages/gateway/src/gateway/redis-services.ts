@@ -15,6 +15,7 @@ import { acquireConnection } from '../redis/pool.ts'
 import type { Fault } from '../util/faults.ts'
 import { rateLimited } from '../util/log.ts'
 import { settlesWithin } from '../util/timeout.ts'
+import { createIdentity } from './identity.ts'
 import type { Stats } from './stats.ts'
 
 export type RedisServices = ReturnType<typeof createRedisServices>
@@ -41,7 +42,12 @@ export function createRedisServices(
   const cache = createTieredCache(memory, store, { connection, localMs: settings.cache.localMs })
   const { policy, policySource: source } = settings
   const policyFollower = settings.livePolicy
-    ? followPolicy(connection, { own: { policy, source }, setPolicy: adopt, warn: limitedLog })
+    ? followPolicy(connection, {
+        own: { policy, source },
+        setPolicy: adopt,
+        warn: limitedLog,
+        self: createIdentity(settings.agent),
+      })
     : undefined
   const onVersion = policyFollower?.notifyVersion
   const limits = quota && createRedisQuota(connection, { ...quota, ...(onVersion && { onVersion }) })

@@ -50,10 +50,22 @@ function addHeaders(headers: Headers, reply: Reply, call: Call): Promise<void> |
   if (reply.ageMs !== undefined && reply.ageMs >= 1_000)
     putHeader(headers, 'age', String(Math.floor(reply.ageMs / 1_000)))
   for (const name in reply.headers) headers.set(name, reply.headers[name] ?? '')
+  if (reply.headers !== undefined) removeOtherLimits(headers, reply.headers)
   if (call.view.stream || !reply.recording.isOver()) return undefined
   if (reply.cost instanceof Promise) return reply.cost.then((cost) => addCost(headers, cost))
   if (reply.cost !== undefined) addCost(headers, reply.cost)
   return undefined
+}
+
+/** OpenAI's headers of limits. */
+const LIMIT_HEADERS = ['requests', 'tokens'].flatMap((unit) =>
+  ['limit', 'remaining', 'reset'].map((what) => `x-ratelimit-${what}-${unit}`),
+)
+
+/** Removes upstream's limits beside those of the team: all of an answer's are from one source. */
+function removeOtherLimits(headers: Headers, own: Record<string, string>): void {
+  if (!LIMIT_HEADERS.some((name) => own[name] !== undefined)) return
+  for (const name of LIMIT_HEADERS) if (own[name] === undefined && headers.has(name)) headers.delete(name)
 }
 
 function addCost(headers: Headers, { cost, saved }: Cost): void {

@@ -2,6 +2,7 @@ import type { Call, Handler, Stage } from '../core/call.ts'
 import type { LimitedLog } from '../core/log-codes.ts'
 import type { Reply } from '../core/reply.ts'
 import { isGivenUp } from '../core/retries.ts'
+import { counted } from '../util/counted.ts'
 import { detached, type Fault } from '../util/faults.ts'
 import type { LitellmSettings } from './options.ts'
 import { litellmFields, NO_CACHE } from './request.ts'
@@ -93,7 +94,7 @@ export function proxyFailover({ proxy, proxied, probe, warn, fault, stats }: Par
     setState(circuit, 'open')
     warn(
       'GW_PROXY_FAILOVER',
-      `${origin} has failed ${circuit.failures} times in a row: calls go through the LiteLLM proxy at ${new URL(proxy.base).origin} until it is back.`,
+      `${origin} has failed ${counted(circuit.failures, 'time')} in a row: calls go through the LiteLLM proxy at ${new URL(proxy.base).origin} until it is back.`,
     )
   }
 

@@ -52,7 +52,7 @@ export const hotdash = {
     'ai-customer': { priority: 0 },
     // Its customers ask the same questions in many wordings; all other agents want fresh figures or variety. Until
     // semantic hits are proven safe across customers, the semantic cache only records what it would have served.
-    support: { priority: 1, cache: { semantic: { mode: 'shadow' } } },
+    support: { priority: 1, cache: { semantic: { mode: 'shadow', shareBetweenUsers: true } } },
     'ceo-insights': { priority: 3 },
     'ai-knowledge': { priority: 4 },
     analytics: { priority: 6 },

@@ -1,5 +1,5 @@
 import { unpricedChoices } from '../pricing/unpriced.ts'
-import type { RedisClient } from '../redis/connect.ts'
+import type { IoredisClient } from '../redis/connect.ts'
 import { createPolicyStore, type PolicyStore } from './live/admin.ts'
 
 export { applySwitches } from './apply-switches.ts'
@@ -14,6 +14,7 @@ export type { Change } from './live/change.ts'
 export { checkSwitches } from './live/change.ts'
 export { type Difference, differences } from './live/diff.ts'
 export type { Live, Switches } from './live/live.ts'
+export type { GatewayProcess, Presence } from './live/presence.ts'
 export { unpricedChoices }
 
 /**
@@ -26,7 +27,7 @@ export { unpricedChoices }
  * @throws PolicyConflict from every change, if another operator changed the policy first.
  * @throws RedisUnavailable when Redis cannot be reached.
  */
-export const openPolicyStore = ({ redis }: { redis: string | RedisClient }): PolicyStore =>
+export const openPolicyStore = ({ redis }: { redis: string | IoredisClient }): PolicyStore =>
   createPolicyStore(redis, unpricedChoices)
 
 export type { Mode } from '../core/policy.ts'

@@ -44,6 +44,7 @@ function createSchema() {
       ]),
     ),
     requireConfirmation: z.optional(z.boolean()),
+    shareBetweenUsers: z.optional(z.boolean()),
     guards: z.optional(z.array(z.enum(GUARD_NAMES))),
   })
 

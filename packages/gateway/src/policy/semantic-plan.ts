@@ -19,6 +19,7 @@ export function planOf(layers: (false | CachePolicy | undefined)[]): SemanticPla
     errorBudget = 0.01,
     judge,
     requireConfirmation = false,
+    shareBetweenUsers = false,
     guards = GUARD_NAMES,
   } = merged
   if (mode === 'off') return undefined
@@ -30,6 +31,7 @@ export function planOf(layers: (false | CachePolicy | undefined)[]): SemanticPla
     errorBudget,
     judge: judge === false ? undefined : { ...JUDGE, ...judge },
     requireConfirmation,
+    shareBetweenUsers,
     guards,
   }
 }

@@ -1,5 +1,6 @@
 import type { Call } from '../core/call.ts'
 import type { Refusal } from '../core/refusal.ts'
+import { counted } from '../util/counted.ts'
 import type { Outcome, PriorityQueue, QueuedCall } from './priority-queue.ts'
 
 /** How a call waits: its priority, its deadline by `performance.now()`, and the capacity of the queue. */
@@ -30,7 +31,7 @@ export async function waitInQueue(
 
 export function queueFull({ caller }: Call, queue: PriorityQueue): Refusal {
   const message =
-    `${caller.maxQueued} calls are waiting already, the most that team ${caller.team}'s policy allows ` +
+    `${counted(caller.maxQueued, 'call is', 'calls are')} waiting already, the most that team ${caller.team}'s policy allows ` +
     `(maxQueued). (agent ${caller.agent})`
   const retryAfterMs = Math.max(1_000, queue.pausedUntil() - performance.now())
   return { code: 'gateway_queue_full', message, retryAfterMs, headers: { 'x-gateway-limit': 'queue' } }

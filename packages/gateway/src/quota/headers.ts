@@ -6,7 +6,7 @@ const ALL = Object.values(LIMITS)
 
 /**
  * Returns OpenAI's `x-ratelimit-*` headers for the team's limits. They replace those of upstream, which describe the whole
- * organization. Headers of a limit that the team does not have are left out, and upstream's stay.
+ * organization. Without any, upstream's stay.
  */
 export function rateLimitHeaders(verdict: Verdict, limits: Limits): Record<string, string> {
   const { remaining, resetMs = 0, bounds = limits } = verdict

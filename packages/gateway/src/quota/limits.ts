@@ -1,5 +1,6 @@
 import type { LimitField, LimitName } from '../core/limits.ts'
 import type { RefusalCode } from '../core/refusal.ts'
+import { counted } from '../util/counted.ts'
 import type { Remaining } from './store.ts'
 
 /** Everything about one limit of a team but how a store counts it. */
@@ -38,7 +39,7 @@ export const LIMITS: Readonly<Record<LimitName, Limit>> = {
       to['x-ratelimit-remaining-requests'] = remaining
       to['x-ratelimit-reset-requests'] = reset
     },
-    words: (bound) => `${bound} requests per minute`,
+    words: (bound) => `${counted(bound, 'request')} per minute`,
   },
   tpm: {
     name: 'tpm',
@@ -52,7 +53,7 @@ export const LIMITS: Readonly<Record<LimitName, Limit>> = {
       to['x-ratelimit-remaining-tokens'] = remaining
       to['x-ratelimit-reset-tokens'] = reset
     },
-    words: (bound) => `${bound} tokens per minute`,
+    words: (bound) => `${counted(bound, 'token')} per minute`,
   },
   daily_usd: {
     name: 'daily_usd',

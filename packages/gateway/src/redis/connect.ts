@@ -8,6 +8,14 @@ const { nextTick } = process
 /** ioredis 5 or 6, standalone or cluster. */
 export type RedisClient = Redis | Cluster
 
+/** An ioredis client that the program lends, of version 5 or 6: what the types of both have in common, and no other client has. */
+export type IoredisClient = {
+  readonly status: string
+  readonly isCluster: boolean
+  defineCommand: (...args: never[]) => unknown
+  disconnect: () => void
+}
+
 /**
  * An open client. `owned`: created here. A client lent by the program is never configured, reconnected or closed
  * here.
@@ -44,7 +52,7 @@ const CLIENT_OPTIONS = {
  * Connects to `redis://` or `rediss://` addresses; several, separated by commas, are nodes of one cluster. ioredis is
  * loaded on first use, so that importing the gateway stays cheap.
  */
-export async function connectTo(target: string | RedisClient, fault: Fault): Promise<OpenClient> {
+export async function connectTo(target: string | IoredisClient, fault: Fault): Promise<OpenClient> {
   if (typeof target !== 'string') return borrowClient(target)
   const { Cluster, Redis } = await loadDependency('ioredis', 'Redis', () => import('ioredis'))
   const [address = '', ...more] = target.split(',').map((part) => part.trim())
@@ -76,7 +84,8 @@ export async function connectTo(target: string | RedisClient, fault: Fault): Pro
   }
 }
 
-function borrowClient(client: RedisClient): OpenClient {
+function borrowClient(lent: IoredisClient): OpenClient {
+  const client = lent as RedisClient
   return {
     client,
     owned: false,

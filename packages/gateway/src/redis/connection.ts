@@ -1,10 +1,17 @@
 import { backoffMs } from '../util/backoff.ts'
 import { isInstance } from '../util/error-text.ts'
-import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
+import {
+  detached,
+  type Fault,
+  guarded,
+  attempt as guardedly,
+  handled,
+  ignoreRejection,
+} from '../util/faults.ts'
 import { PackageUnusable } from '../util/load-package.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
-import { connectTo, type OpenClient, type RedisClient } from './connect.ts'
-import { describeError, handled, isReply } from './errors.ts'
+import { connectTo, type IoredisClient, type OpenClient, type RedisClient } from './connect.ts'
+import { describeError, isReply } from './errors.ts'
 import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 import { INCAPABLE, probe } from './probe.ts'
 import { createWaiters } from './waiters.ts'
@@ -93,7 +100,7 @@ const RECONNECT = { min: 50, max: 1_000 }
  * replies: it is up once it has accepted a write, and silent only during time in which this process could have read a
  * reply. A connection to a server that cannot work is replaced by a new one, whose address is resolved again.
  */
-export function createRedisConnection(target: string | RedisClient, options: Options): RedisConnection {
+export function createRedisConnection(target: string | IoredisClient, options: Options): RedisConnection {
   const { deadlineMs, connectMs, onChange, fault = () => undefined, isBackground = false } = options
   const stats: RedisStats = { state: 'connecting', since: Date.now(), commands: 0, timeouts: 0, errors: 0 }
   const clock = createLoopClock(fault)

@@ -1,5 +1,5 @@
 import type { Fault } from '../util/faults.ts'
-import type { RedisClient } from './connect.ts'
+import type { IoredisClient } from './connect.ts'
 import {
   createRedisConnection,
   type OnRedisChange,
@@ -20,7 +20,7 @@ const rootOf = new WeakMap<RedisConnection, RedisConnection>()
  * Returns a connection shared by all clients of this process with the same address and deadlines; it closes with the
  * last of them. A client that the program made itself is not shared.
  */
-export function acquireConnection(target: string | RedisClient, options: Options): RedisConnection {
+export function acquireConnection(target: string | IoredisClient, options: Options): RedisConnection {
   if (typeof target !== 'string') return createRedisConnection(target, { ...options, isBackground: true })
   const name = JSON.stringify([target, options.deadlineMs, options.connectMs])
   const root = roots.get(name) ?? createRoot(target, name, options)

@@ -18,6 +18,7 @@ import { checkedVector } from './embedding/checked.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { embedThrough } from './embedding/openai.ts'
 import { answerText, judge } from './judge/judge.ts'
+import { askerOf } from './query/asker.ts'
 import { ineligibleReason } from './query/eligibility.ts'
 import { extractQuery, type Query } from './query/extract.ts'
 import { type CalibrationScope, calibrationScopeOf, type Partition, partitionOf } from './query/partition.ts'
@@ -120,7 +121,15 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
         ),
       scope,
       plan,
-      judge: (question, near, model) => judge(pipeline, call, question, near, model),
+      check: (impersonal) =>
+        store.check(
+          partition,
+          impersonal.map(({ entry }) => entry),
+        ),
+      async discard(personal) {
+        await Promise.all(personal.map(({ entry }) => store.admin.remove({ key: entry.id })))
+      },
+      judge: (question, near, model, fresh) => judge(pipeline, call, question, near, model, fresh),
     }
   }
 
@@ -194,14 +203,22 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       const near = found ?? NO_MATCH
       const stores = call.controls.cache.store && isStorable(call, answer) && isImpersonalAnswer(answer.json)
       if (!stores) return learner.judgeHit(query.text, near, context)
-      const groups = await learner.groupsOf(query.text, answerText(answer.text), near, context)
+      const { groups, verdict } = await learner.place(query.text, answerText(answer.text), near, context)
+      if (verdict === 'personal') return
       const ttl = Math.min(plan.ttlSeconds, call.controls.cache.ttl ?? Number.POSITIVE_INFINITY)
       const entry = createEntry(answer, reply, ending.usage, call, { ttl, staleSeconds: 0 })
       if (ttl <= 0 || snapshot.isOver()) return
       await store.add(
         partition,
         await search.vector(),
-        { question: query.text, answer: entry, groups, exact: exactKey },
+        {
+          question: query.text,
+          answer: entry,
+          groups,
+          exact: exactKey,
+          asker: askerOf(call, partition),
+          ...(verdict !== true && { unchecked: true as const }),
+        },
         snapshot,
       )
     } catch {

@@ -1,4 +1,5 @@
 import type { LogCode } from '../core/log-codes.ts'
+import { counted } from '../util/counted.ts'
 import { isInstance } from '../util/error-text.ts'
 import { attempt, callHook, guarded } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
@@ -193,7 +194,8 @@ export function createSinkQueue(
   /** Notes what the sink said of a batch of which `done` reports are not sent again. */
   function noteAnswer(done: number, rejected: number, reason: string | undefined) {
     if (reason !== undefined) {
-      stats.lastError = rejected > 0 ? `${stats.rejected} calls are lost: ${reason}` : reason
+      stats.lastError =
+        rejected > 0 ? `${counted(stats.rejected, 'call is', 'calls are')} lost: ${reason}` : reason
       if (log('GW_SINK_ERROR', stats.lastError) && rejected > 0) loggedRejected = stats.rejected
     }
     if (done === 0) return failed(new DeliveryError(reason ?? 'nothing of a batch was taken'))
@@ -210,7 +212,7 @@ export function createSinkQueue(
     if (stats.rejected > loggedRejected)
       log(
         'GW_SINK_REJECTED',
-        `${stats.rejected} calls were rejected by the receiver, and are lost`,
+        `${counted(stats.rejected, 'call was', 'calls were')} rejected by the receiver, and ${stats.rejected === 1 ? 'is' : 'are'} lost`,
         `${name} at the end`,
       )
   }

@@ -1,3 +1,4 @@
+import { counted } from '../util/counted.ts'
 import type { SpillStats } from './sink.ts'
 
 /**
@@ -45,5 +46,5 @@ export function lossOf({ dropped, unconfirmed, lastError }: SinkStats, why: stri
     unconfirmed > 0
       ? `, or ${dropped - unconfirmed} if the ${unconfirmed} that were sent without an answer arrived`
       : ''
-  return `${dropped} calls will be missing${fewer}: ${why}${lastError ? ` (${lastError})` : ''}`
+  return `${counted(dropped, 'call')} will be missing${fewer}: ${why}${lastError ? ` (${lastError})` : ''}`
 }

@@ -9,6 +9,8 @@ export type Logger = Pick<Console, 'warn' | 'info'>
 const QUIET_MS = 60_000
 /** Bounds memory: a subject may be the name of a sink of the program. */
 const MAX_SUBJECTS = 1_000
+/** A reason that ends with a full stop, within a sentence that ends with one. */
+const DOUBLE_STOP = /(?<=[\w)"'])\.\.(?=\s|$)/g
 /** Bound for programs that make up ever new messages. */
 const MAX_MESSAGES = 100
 
@@ -21,7 +23,7 @@ const MAX_MESSAGES = 100
 export function createLog(logger: Logger | false | undefined): Log {
   if (logger === false) return () => undefined
   return function log(code, message) {
-    const line = `[llm-gateway] ${code}: ${message}`
+    const line = `[llm-gateway] ${code}: ${message.replace(DOUBLE_STOP, '.')}`
     callHook(
       () => {
         const target = logger ?? console

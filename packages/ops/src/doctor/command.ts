@@ -1,14 +1,16 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { withDocs } from '../cli/docs.ts'
 import { printJson, printLine } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { refuseSurplus } from '../cli/subcommand.ts'
+import { counted } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { readAnswers } from '../deployment/answers.ts'
+import { baseUrl } from '../supabase/http.ts'
 import { examine } from './examine.ts'
 import { AREAS, type Finding, type Level, type ProbeSettings } from './finding.ts'
-import { baseUrl } from './http.ts'
 
 export const summary = 'looks at all parts of a deployment, and says what to do about each problem'
 
@@ -107,9 +109,9 @@ function print(findings: Finding[], json: boolean): number {
   const style = styleFor(process.stdout)
   for (const { area, level, text, fix } of findings) {
     printLine(`${style(COLOURS[level], MARKS[level].padEnd(8))} ${area.padEnd(12)} ${text}`)
-    if (fix !== undefined) printLine(`${' '.repeat(22)}${fix}`)
+    if (fix !== undefined) printLine(`${' '.repeat(22)}${withDocs(fix)}`)
   }
   const warnings = findings.filter(({ level }) => level === 'warning').length
-  printLine(`${problems} problems, ${warnings} warnings.`)
+  printLine(`${counted(problems, 'problem')}, ${counted(warnings, 'warning')}.`)
   return exitCode
 }

@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:tls'
+import { counted } from '../cli/format.ts'
+import { ask, baseUrl } from '../supabase/http.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
-import { ask, baseUrl } from './http.ts'
 
 const { ok, warning, problem, skipped } = findingsOf('network')
 const clock = findingsOf('clock')
@@ -37,7 +38,7 @@ function probeCertificate(host: string): Promise<Finding> {
   return new Promise((resolve) => {
     const socket = connect({ host, port: 443, servername: host, timeout: TLS_TIMEOUT_MS }, () => {
       const days = Math.floor((Date.parse(socket.getPeerCertificate().valid_to) - Date.now()) / 86_400_000)
-      const text = `the certificate of ${host} is valid for ${days} days`
+      const text = `the certificate of ${host} is valid for ${counted(days, 'day')}`
       resolve(days < RENEWAL_DAYS ? warning(text, fix) : ok(text))
       socket.destroy()
     })

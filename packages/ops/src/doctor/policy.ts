@@ -1,5 +1,6 @@
 import { GatewayOptionsError, loadPolicy } from '@hotdash/llm-gateway'
 import { openPolicyStore } from '@hotdash/llm-gateway/policy'
+import { counted } from '../cli/format.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
 
 const { ok, warning, problem } = findingsOf('policy')
@@ -12,7 +13,7 @@ export const probePolicy: Probe = async ({ env, policy: path }) => {
     const teams = Object.entries(policy.teams ?? {})
     const without = teams.filter(([, { keys }]) => (keys ?? []).length === 0).map(([name]) => name)
     return [
-      ok(`${source ?? "HotDash's own policy"}: version ${policy.version}, ${teams.length} teams`),
+      ok(`${source ?? "HotDash's own policy"}: version ${policy.version}, ${counted(teams.length, 'team')}`),
       ...(without.length === 0
         ? [ok('every team has a key')]
         : [

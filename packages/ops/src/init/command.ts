@@ -4,6 +4,7 @@ import { createTwoFilesPatch } from 'diff'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { refuseSurplus } from '../cli/subcommand.ts'
+import { counted } from '../cli/format.ts'
 import { type Answers, readAnswers } from '../deployment/answers.ts'
 import { completeAnswers } from './answer.ts'
 import { planSteps, type Step, takeSteps } from './merge.ts'
@@ -84,7 +85,7 @@ function report(steps: Step[], dir: string, isDryRun: boolean): void {
     ({ action }) => action !== 'same' && action !== 'kept' && action !== 'left-out',
   )
   if (changed.length === 0) printNote('All files are as they should be.')
-  else if (isDryRun) printNote(`Nothing was written: ${changed.length} files would be.`)
+  else if (isDryRun) printNote(`Nothing was written: ${counted(changed.length, 'file')} would be.`)
   else printNote(`Next: ${dir}/runbooks/deploy.md`)
 }
 

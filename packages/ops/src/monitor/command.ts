@@ -3,10 +3,11 @@ import { parseArgs } from 'node:util'
 import { isFiring } from '../alerting/alert.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, requireRedisUrl } from '../cli/connection.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
+import { counted } from '../cli/format.ts'
+import { loadConfig, type MonitorConfig, parseConfig } from '../config/config.ts'
 import { UsageError } from '../core/command.ts'
 import { policyInForce } from '../live-policy/store.ts'
 import { formatTime } from './conditions/format.ts'
-import { loadConfig, type MonitorConfig, parseConfig } from './config.ts'
 import type { Channel } from './deliver/channel.ts'
 import { createMailChannel } from './deliver/smtp.ts'
 import { createWebhookChannel } from './deliver/webhook.ts'
@@ -106,7 +107,7 @@ async function runSimulation(path: string, config: MonitorConfig, asJson: boolea
   if (asJson) return printJson(sent)
   for (const { at, kind, incident, text } of sent)
     printLine(`${formatTime(at, zone, 0)}  ${kind.padEnd(10)}  ${incident.padEnd(22)}  ${text}`)
-  return printNote(`${sent.length} messages would have been sent (times in ${zone}).`)
+  return printNote(`${counted(sent.length, 'message')} would have been sent (times in ${zone}).`)
 }
 
 /** @throws UsageError where an address is missing or is not one */

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KEYS } from '../alerting/keys.ts'
 import { enqueue, noteDelivered, queueLength } from '../alerting/outbox.ts'
 import { openRedis, type RedisClient } from '../alerting/redis.ts'
-import type { MonitorConfig } from './config.ts'
+import { counted } from '../cli/format.ts'
+import type { MonitorConfig } from '../config/config.ts'
 import type { Channel } from './deliver/channel.ts'
 import { type DeliveryCounts, type DeliveryOptions, deliverDue } from './deliver/delivery.ts'
 import { createMemoryQueue } from './deliver/memory-queue.ts'
@@ -105,7 +106,7 @@ export async function createMonitor(options: MonitorOptions): Promise<Monitor> {
       memory.putBack(messages, delivered)
       throw error
     }
-    log(`Redis is back: ${messages.length} messages moved to it`)
+    log(`Redis is back: ${counted(messages.length, 'message')} moved to it`)
   }
 
   const repeat = async (work: () => Promise<unknown>, ms: number, signal: AbortSignal) => {

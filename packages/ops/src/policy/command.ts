@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { GatewayOptionsError, type Policy } from '@hotdash/llm-gateway'
+import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import { applySwitches, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
@@ -8,16 +7,37 @@ import { runSubcommand } from '../cli/subcommand.ts'
 import { UsageError } from '../core/command.ts'
 import { change } from '../live-policy/change.ts'
 import { CHANGE_HELP, CHANGE_OPTIONS, type ChangeOptions } from '../live-policy/options.ts'
-import { diffLines, displayed, historyLines, stateLines, switchLines } from '../live-policy/render.ts'
+import {
+  diffLines,
+  displayed,
+  historyLines,
+  printable,
+  stateLines,
+  switchLines,
+} from '../live-policy/render.ts'
 import { fallbackPolicyName, policyInForce, withStore } from '../live-policy/store.ts'
+import { explain, type PolicyAt } from './explain.ts'
+import { readJson } from './file.ts'
+import { init } from './init.ts'
+import { type QuestionOptions, questionOf } from './question.ts'
+import { status } from './status.ts'
+import { validate } from './validate.ts'
 
 export const summary =
-  'shows and changes the live policy of all running agents: push, diff, rollback, history'
+  'writes, checks and explains a policy; shows and changes the live one of all running agents'
 
-export const help = `llm-gateway policy: shows and changes the live policy of all agents at a Redis, without a deploy.
+export const help = `llm-gateway policy: writes, checks and explains a policy; changes the live one of all agents, without a deploy.
 
 Usage: llm-gateway policy <subcommand> [options]
 
+Without a Redis:
+  init [FILE]           writes a policy to start from (policy.json); --team NAME, --agent NAME (may be repeated)
+  validate FILE|-       checks a policy, and names each problem under its field
+  explain [FILE|-]      tells which team, model, limits and caches a call would meet, and why. FILE: the body of a
+                        request. Sends nothing. Uses --policy FILE, else the live policy, else LLM_GATEWAY_POLICY
+
+The live policy:
+  status                lists the processes that follow it: versions, agent, the policy's version that each has
   show                  prints the policy in force as JSON; --applied: with the switches applied
   diff FILE|-|VERSION   shows what would change with that policy or version; without an operand: the last change
   push FILE|-           puts a policy in force; switches stay as they are
@@ -26,12 +46,21 @@ Usage: llm-gateway policy <subcommand> [options]
   history               lists the last 50 changes: version, time, author, comment, differences
   clear                 removes the live policy: each process uses its own file again; switches stay
 
+  --agent NAME          explain: the agent that calls          (LLM_GATEWAY_AGENT; its team key: LLM_GATEWAY_KEY)
+  --model NAME          explain: the model that the call names
+  --input-tokens N      explain: without a FILE, the size of the call's input  (100)
+  --policy FILE         explain: the policy
+  --force               init: overwrites the file
+
 ${CHANGE_HELP}
 
 An invalid policy is refused, with each problem under its field, and changes nothing. Of two concurrent changes the
 later one fails, and says what the other changed. Processes follow within seconds, without a restart.
 
 Examples:
+  llm-gateway policy init --team shop --agent assistant
+  llm-gateway policy validate policy.json
+  llm-gateway policy explain --policy policy.json --agent assistant --input-tokens 3000
   llm-gateway policy show > policy.json
   llm-gateway policy diff policy.json
   llm-gateway policy push policy.json -m "more for customers on Black Friday"
@@ -42,23 +71,44 @@ Examples:
 
 Exit codes: 0 done, 1 refused or conflict, 2 usage error. Details: docs/live-policy.md`
 
-type Values = ChangeOptions & { applied: boolean; 'keep-switches': boolean }
+type Values = ChangeOptions &
+  QuestionOptions & {
+    applied: boolean
+    'keep-switches': boolean
+    policy?: string | undefined
+    force: boolean
+  }
 
 export async function run(argv: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values: given, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
     options: {
       ...CHANGE_OPTIONS,
       applied: { type: 'boolean', default: false },
       'keep-switches': { type: 'boolean', default: false },
+      agent: { type: 'string', multiple: true },
+      team: { type: 'string' },
+      model: { type: 'string' },
+      'input-tokens': { type: 'string' },
+      policy: { type: 'string' },
+      force: { type: 'boolean', default: false },
     },
   })
+  const { agent: agents, team, ...rest } = given
+  const values: Values = { ...rest, agent: agents?.at(-1) }
   const atStore =
     (work: (store: PolicyStore, values: Values, operand: string | undefined) => Promise<number>) =>
     (operand: string | undefined) =>
       withStore(values, (store) => work(store, values, operand))
   return await runSubcommand('policy', positionals, {
+    init: {
+      takesOperand: true,
+      run: (file = 'policy.json') => init(file, { team, agent: agents, force: values.force }),
+    },
+    validate: { takesOperand: true, run: (operand) => validate(operand, values.json) },
+    explain: { takesOperand: true, run: (operand) => explainCall(operand, values) },
+    status: { run: atStore((store, { json }) => status(store, json)) },
     show: { run: atStore(show) },
     diff: { takesOperand: true, run: atStore(diff) },
     push: { takesOperand: true, run: atStore(push) },
@@ -170,24 +220,37 @@ async function clear(store: PolicyStore, values: Values): Promise<number> {
   return await change(store, values, ({ switches }) => ({ switches }), store.clear)
 }
 
-/**
- * Reads and parses a policy from a file, or from standard input for `-`.
- *
- * @throws UsageError where it cannot be read
- * @throws GatewayOptionsError where it is not JSON
- */
-function readPolicy(operand: string): Policy {
-  let text: string
-  try {
-    text = readFileSync(operand === '-' ? 0 : operand, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${operand} cannot be read (${(error as NodeJS.ErrnoException).code}).`)
+async function explainCall(operand: string | undefined, values: Values): Promise<number> {
+  const question = questionOf(operand, values, process.env)
+  const { caller, outcome, lines } = await explain(await policyFor(values), question)
+  const isRefused = outcome !== undefined && 'refused' in outcome
+  if (values.json) {
+    printJson({ caller, outcome, lines })
+    return isRefused ? 1 : 0
   }
-  try {
-    return JSON.parse(text) as Policy
-  } catch (error) {
-    throw new GatewayOptionsError(
-      `${operand === '-' ? 'standard input' : operand} is not JSON: ${(error as Error).message}`,
+  const style = styleFor(process.stdout)
+  for (const { what, value, why } of lines)
+    printLine(
+      `${style('bold', what.padEnd(15))} ${printable(value)}${why === '' ? '' : `\n${' '.repeat(16)}${style('dim', printable(why))}`}`,
     )
-  }
+  return isRefused ? 1 : 0
 }
+
+/** Returns the policy to explain: of a file, else live, else that of a process with this environment. */
+async function policyFor({ policy: file, redis }: Values): Promise<PolicyAt> {
+  if (file !== undefined)
+    return { policy: loadPolicy(readPolicy(file)), source: file, switches: {}, version: 0 }
+  if (redis === undefined && !process.env.LLM_GATEWAY_REDIS_URL)
+    return { policy: policyInForce(undefined), source: fallbackPolicyName(), switches: {}, version: 0 }
+  let found: PolicyAt | undefined
+  await withStore({ redis }, async (store) => {
+    const { change: live, version } = await store.read()
+    const source = live?.policy === undefined ? fallbackPolicyName() : 'the live policy'
+    found = { policy: policyInForce(live), source, switches: live?.switches ?? {}, version }
+    return 0
+  })
+  if (found === undefined) throw new UsageError('The live policy cannot be read.')
+  return found
+}
+
+const readPolicy = (operand: string) => readJson(operand) as Policy

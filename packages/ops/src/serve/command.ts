@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { createGateway, type Gateway } from '@hotdash/llm-gateway'
+import { counted } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { createAuthenticator, isLoopback } from './authenticate.ts'
 import { type AccessLog, createAccessLog, createLogger, type Logger } from './log.ts'
@@ -67,7 +68,8 @@ export async function run(argv: string[]): Promise<number> {
   const cutOff = await server.stop()
   if (cutOff > 0) logger(`${cutOff} did not finish in time and were cut off`)
   if (!(await gateway.close())) logger('not all records were delivered')
-  if (accessLog.dropped() > 0) logger(`${accessLog.dropped()} lines of the access log could not be written`)
+  if (accessLog.dropped() > 0)
+    logger(`${counted(accessLog.dropped(), 'line')} of the access log could not be written`)
   logger('done')
   setTimeout(() => process.exit(0), EXIT_TIMEOUT_MS).unref()
   return 0

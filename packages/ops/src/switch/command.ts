@@ -1,14 +1,13 @@
 import { parseArgs } from 'node:util'
-import type { Policy } from '@hotdash/llm-gateway'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
-import { suggest } from '../cli/suggest.ts'
 import { UsageError } from '../core/command.ts'
 import { change } from '../live-policy/change.ts'
 import { CHANGE_HELP, CHANGE_OPTIONS } from '../live-policy/options.ts'
 import { stateLines, switchLines } from '../live-policy/render.ts'
 import { policyInForce, withStore } from '../live-policy/store.ts'
-import { parseSwitch, type SwitchChange } from './parse-switch.ts'
+import { parseSwitch } from './parse-switch.ts'
+import { problemsOf } from './problems.ts'
 
 export const summary =
   'changes one thing for all running agents within seconds: mode, caches, an agent, limits, a model'
@@ -27,6 +26,7 @@ Usage: llm-gateway switch <subcommand> ... [options]
   reset                             takes every switch back
 
   --agent NAME     for one agent only: mode, cache, semantic
+  --force          also for an agent or team that the policy does not name, and to a model without a price
 ${CHANGE_HELP}
 
 "on" or "reset" in place of the state takes one switch back: the policy decides again. A switch never enables what the
@@ -50,6 +50,7 @@ export async function run(argv: string[]): Promise<number> {
     options: {
       ...CHANGE_OPTIONS,
       agent: { type: 'string' },
+      force: { type: 'boolean', default: false },
       rpm: { type: 'string' },
       tpm: { type: 'string' },
       usd: { type: 'string' },
@@ -59,8 +60,10 @@ export async function run(argv: string[]): Promise<number> {
   const { apply, names } = parseSwitch(positionals, values)
   return await withStore(values, async (store) => {
     const { change: live } = await store.read()
-    for (const warning of warnings(names, policyInForce(live), live?.policy !== undefined))
-      printNote(`${styleFor(process.stderr)('yellow', 'Note:')} ${warning}`)
+    const problems = await problemsOf(names, policyInForce(live), live?.switches ?? {})
+    if (problems.length > 0 && !values.force)
+      throw new UsageError(`${problems.join('\n')}\nTo switch it all the same: --force`)
+    for (const problem of problems) printNote(`${styleFor(process.stderr)('yellow', 'Note:')} ${problem}`)
     return await change(
       store,
       values,
@@ -81,38 +84,4 @@ async function show(values: { redis?: string | undefined; json: boolean }): Prom
     }
     return state.broken === undefined ? 0 : 1
   })
-}
-
-/**
- * Returns a warning for each name that the policy does not know: an agent may run without being listed in a team.
- *
- * @param isLive whether the policy is the live one, which binds all processes
- * @throws UsageError for a team that the live policy lacks: it has no limits to change
- */
-function warnings(
-  { agent, team, models = [] }: SwitchChange['names'],
-  policy: Policy,
-  isLive: boolean,
-): string[] {
-  const teams = Object.keys(policy.teams ?? {})
-  if (team !== undefined && !teams.includes(team)) {
-    const warning = `The policy has no team "${team}"${suggestion(team, teams)}`
-    if (isLive) throw new UsageError(warning)
-    return [`${warning} Processes with another policy may have.`]
-  }
-  const agents = Object.values(policy.teams ?? {}).flatMap(({ agents = [] }) => agents)
-  if (agent !== undefined && !agents.includes(agent))
-    return [`No team of the policy lists an agent "${agent}"${suggestion(agent, agents)}`]
-  const known = Object.keys(policy.models ?? {})
-  return models
-    .filter((model) => !known.includes(model))
-    .map(
-      (model) =>
-        `The policy has no price for "${model}": it is refused to teams with a limit in US dollars${suggestion(model, known)}`,
-    )
-}
-
-function suggestion(typed: string, names: string[]): string {
-  const name = suggest(typed, names)
-  return name === undefined ? '.' : `; did you mean "${name}"?`
 }

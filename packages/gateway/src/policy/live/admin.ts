@@ -1,11 +1,12 @@
 import { GatewayOptionsError } from '../../core/options-error.ts'
 import type { Policy } from '../../core/policy.ts'
-import type { RedisClient } from '../../redis/connect.ts'
+import type { IoredisClient } from '../../redis/connect.ts'
 import { createRedisConnection } from '../../redis/connection.ts'
 import { checkPolicy } from '../load.ts'
 import { type Change, changeOf, checkSwitches, MAX_VERSION, rejectUnsafe } from './change.ts'
 import { type Difference, differences } from './diff.ts'
 import type { Switches } from './live.ts'
+import { askWho, type Presence } from './presence.ts'
 import { type Run, readChange, readHistory, writeChange } from './store.ts'
 
 /** State in Redis. `version` 0 without `change`: no live change was ever made, or it is gone. */
@@ -51,6 +52,13 @@ export type PolicyStore = {
   rollback: (to?: number, note?: ChangeInfo & { keepSwitches?: boolean }) => Promise<AppliedChange>
   /** Lists the differences between the current state and this one, by field. */
   diff: (next: { policy?: Policy; switches?: Switches }) => Promise<Difference[]>
+  /**
+   * Asks the running gateways that follow this policy who they are, for `waitMs` milliseconds at most. Those that Redis
+   * forbids to publish do not answer, but count as asked.
+   *
+   * @default waitMs 2000
+   */
+  processes: (waitMs?: number) => Promise<Presence>
   close: () => void
 }
 
@@ -77,7 +85,7 @@ const EVERYTHING = { switches: {} }
 
 /** @param vet Returns further problems of a policy to push, one line per invalid field. */
 export function createPolicyStore(
-  redis: string | RedisClient,
+  redis: string | IoredisClient,
   vet: (policy: Policy) => Promise<string[]>,
 ): PolicyStore {
   const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
@@ -179,6 +187,7 @@ export function createPolicyStore(
       const { change: now = EVERYTHING } = await read()
       return differences(visibleFields(now), visibleFields({ ...now, ...next }))
     },
+    processes: (waitMs = 2_000) => askWho(connection, waitMs),
     close: connection.close,
   }
 }

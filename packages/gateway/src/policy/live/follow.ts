@@ -9,21 +9,9 @@ import { attempt, detached } from '../../util/faults.ts'
 import { clearTimer, setTimer } from '../../util/timers.ts'
 import { changeOf, MAX_VERSION } from './change.ts'
 import type { Live } from './live.ts'
+import type { PolicySource, PolicyStats } from './policy-stats.ts'
+import { answerChannelOf, type GatewayProcess } from './presence.ts'
 import { CHANNEL, type Found, readChange } from './store.ts'
-
-/** Source of a policy: live in Redis, or from the start of the process. */
-export type PolicySource = 'redis' | 'option' | 'file' | 'default'
-
-export type PolicyStats = {
-  /** Version in force; 0: no live change was ever made. */
-  version: number
-  /** Source of the policy. With a `version`, the switches of that version apply on top. */
-  source: PolicySource
-  /** When it came into force, in milliseconds since the epoch. Absent: at the start of the program. */
-  followedAt?: number
-  /** Version in Redis that is ignored, and the reason. */
-  refused?: { version: number; why: string }
-}
 
 export type PolicyFollower = {
   /** Resolves when Redis has answered, or failed to within its deadline. Never rejects. */
@@ -42,6 +30,8 @@ type Options = {
   /** Puts a state in force. @throws if it is invalid: the last one then stays. */
   setPolicy: (live: Live) => void
   warn: LimitedLog
+  /** What this gateway says of itself where an operator asks. */
+  self: () => Omit<GatewayProcess, keyof PolicyStats>
 }
 
 const POLL_MS = 60_000
@@ -58,7 +48,10 @@ const FIRST_VERSION = 20_200_101_000_000
  * message was missed; and by polling once a minute while there are calls. An invalid, foreign or older state is
  * ignored, and the last good one stays.
  */
-export function followPolicy(connection: RedisConnection, { own, setPolicy, warn }: Options): PolicyFollower {
+export function followPolicy(
+  connection: RedisConnection,
+  { own, setPolicy, warn, self }: Options,
+): PolicyFollower {
   const stats: PolicyStats = { version: 0, source: own.source }
   /** The last version read, whether applied or ignored. */
   let lastRead = 0
@@ -159,8 +152,22 @@ export function followPolicy(connection: RedisConnection, { own, setPolicy, warn
   const ready = pollNow()
   const subscription = subscribe(connection, CHANNEL, {
     onListening: poll,
-    onMessage: (message) => notifyVersion(/^\d{1,15}$/.test(message) ? Number(message) : 0),
+    onMessage(message) {
+      const channel = answerChannelOf(message)
+      if (channel !== undefined) answer(channel)
+      else notifyVersion(/^\d{1,15}$/.test(message) ? Number(message) : 0)
+    },
   })
+
+  /** Says who this is. Redis may forbid it to publish: then the operator learns only that one more is there. */
+  function answer(channel: string) {
+    const said = connection.run((client) => client.publish(channel, JSON.stringify({ ...self(), ...stats })))
+    detached(
+      said.catch(() => undefined),
+      connection.fault,
+      FOLLOWING,
+    )
+  }
 
   function notifyVersion(version: number) {
     if (version < FIRST_VERSION || version > MAX_VERSION || closed) return

@@ -11,7 +11,7 @@ import { expiryOf } from '../store/partitions.ts'
 import type { Candidate, EntrySource, SemanticStore } from '../store/port.ts'
 import { nameAnswer } from '../store/redis-entries.ts'
 import { createRefuted, refutedId } from '../store/refuted.ts'
-import { entryOf, idOf, isRefuted, NO_STAMPS, withRefuted } from '../store/store.ts'
+import { type Amendment, checked, entryOf, idOf, isRefuted, NO_STAMPS, refutedFor } from '../store/store.ts'
 import type { VectorBackend } from './port.ts'
 import { createBackendSource } from './source.ts'
 
@@ -75,7 +75,15 @@ export function createBackendStore({
     const place = { partition: partition.name, id: idOf(entry.question) }
     return await guarded(WRITE_MS, async (signal) => {
       const generation = since.generation ?? (await generations.begin(partition.name))
-      const fresh = { ...entry, vector: quantised, refuted: [], pinned: false }
+      const { unchecked, asker = '', ...kept } = entry
+      const fresh = {
+        ...kept,
+        vector: quantised,
+        refuted: [],
+        pinned: false,
+        asker,
+        checked: unchecked === undefined,
+      }
       const value = await seal(partition, place.id, fresh, generation)
       if (value === undefined) return false
       // A pinned entry is not replaced.
@@ -89,8 +97,8 @@ export function createBackendStore({
     })
   }
 
-  /** Notes in the entry itself that its answer is wrong for a question. */
-  async function mark(partition: Partition, id: string, asked: string) {
+  async function amend(partition: Partition, key: string, change: Amendment) {
+    const id = key.slice(partition.name.length + 1)
     await guarded(WRITE_MS, async (signal) => {
       const place = { partition: partition.name, id }
       const [held, generation] = await Promise.all([
@@ -98,11 +106,11 @@ export function createBackendStore({
         generations.load(partition.name),
       ])
       const sealed = held && (await unseal(partition, id, held, generation))
-      if (sealed === undefined || sealed.refuted.includes(asked)) return
-      const value = await seal(partition, id, withRefuted(sealed, asked), generation ?? '')
-      const key = `${partition.name}:${id}`
+      const changed = sealed && change(sealed)
+      if (changed === undefined) return
+      const value = await seal(partition, id, changed, generation ?? '')
       if (value === undefined) return void (await admin.remove({ key }))
-      await backend.put({ ...place, value, vector: sealed.vector, expires: expiryOf(sealed) }, signal)
+      await backend.put({ ...place, value, vector: changed.vector, expires: expiryOf(changed) }, signal)
     })
   }
 
@@ -144,9 +152,10 @@ export function createBackendStore({
       const ids = entries.map((entry) => refutedId(entry.question))
       await refuted.add(refuted.keyOf(partition, question), ids)
       const asked = refutedId(question)
-      await Promise.allSettled(
-        entries.map(({ id }) => mark(partition, id.slice(partition.name.length + 1), asked)),
-      )
+      await Promise.allSettled(entries.map(({ id }) => amend(partition, id, refutedFor(asked))))
+    },
+    async check(partition, entries) {
+      await Promise.allSettled(entries.map(({ id }) => amend(partition, id, checked)))
     },
     snapshot: ({ name }) => ({ stamps: NO_STAMPS, generation: generations.current(name) }),
     admin,

@@ -9,6 +9,8 @@ export type Vote = {
   overlap: number
   /** Cluster of its answer. */
   group: number
+  /** Who asked. Each asker has one vote for an answer. Absent: unknown, and taken for another asker than all others. */
+  asker?: string | undefined
 }
 
 export type Consensus = {
@@ -74,7 +76,7 @@ export function consensusOf(
   { bandwidth, priorSimilarity }: Calibration,
 ): Consensus | undefined {
   const near = votes
-    .map((vote, at) => ({ at, group: vote.group, nearness: voteSimilarity(vote) }))
+    .map((vote, at) => ({ at, group: vote.group, asker: vote.asker, nearness: voteSimilarity(vote) }))
     .sort((a, b) => b.nearness - a.nearness)
     .slice(0, MAX_VOTES)
   const [first] = near
@@ -82,7 +84,13 @@ export function consensusOf(
   const weigh = (at: number) => Math.exp((at - first.nearness) / bandwidth)
   let weight = 0
   let all = weigh(priorSimilarity)
-  for (const { group, nearness } of near) {
+  const counted = new Set<string>()
+  for (const { group, nearness, asker } of near) {
+    // Of one asker's entries that support the answer, the nearest counts; against it, all do.
+    if (group === first.group && asker !== undefined) {
+      if (counted.has(asker)) continue
+      counted.add(asker)
+    }
     all += weigh(nearness)
     if (group === first.group) weight += weigh(nearness)
   }

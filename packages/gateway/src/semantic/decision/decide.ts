@@ -4,7 +4,15 @@ import { clusterAnswers } from './clusters.ts'
 import { consensusOf, MIN_WEIGHT, overlapOf } from './consensus.ts'
 
 /** A cached question near the one asked, as the decision needs it. */
-export type NearbyQuestion = { question: Question; similarity: number; groups: readonly string[] }
+export type NearbyQuestion = {
+  question: Question
+  similarity: number
+  groups: readonly string[]
+  /** Digest of who asked it. Absent: unknown, and taken for another asker than all others. */
+  asker?: string | undefined
+  /** Set until it may serve anything at all: others that support the same answer come first. */
+  unchecked?: boolean
+}
 
 export type DecisionTerms = {
   /** Minimum cosine of an entry served as nearest. */
@@ -14,6 +22,8 @@ export type DecisionTerms = {
   calibration: Calibration
   /** Returns the name of the guard that forbids the answer, or `undefined`. */
   vetoOf: (asked: Question, cached: Question) => string | undefined
+  /** Returns how many doubts guards have that forbid nothing; each raises what is needed half-way to 1. */
+  doubtOf: (asked: Question, cached: Question) => number
   /** An answer serves only if a second call got an equal one. */
   requireConfirmation: boolean
 }
@@ -45,7 +55,10 @@ export function decide(
   if (nearest === undefined) return undefined
   const supporters = consensusAround(asked, near, terms)
   if (supporters.confidence >= terms.minConfidence) {
-    const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
+    const enough = supporters.indexes.filter(
+      (at) => supporters.confidence >= needed(terms.minConfidence, asked, near[at], terms),
+    )
+    const at = firstThatPasses(asked, near, enough, terms)
     if (at !== undefined)
       return {
         index: at,
@@ -56,18 +69,19 @@ export function decide(
       }
   }
   const veto = terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
-  const serves = veto === undefined && nearest.similarity >= terms.threshold
+  const serves = veto === undefined && nearest.similarity >= needed(terms.threshold, asked, nearest, terms)
   if (serves || supporters.confidence === 0)
     return { index: veto === undefined ? 0 : undefined, path: 'nearest', serves, confidence: 0, veto }
-  const at = supporters.indexes.find((place) => passes(asked, near[place], terms))
+  const at = firstThatPasses(asked, near, supporters.indexes, terms)
   return { index: at, path: 'consensus', serves: false, confidence: supporters.confidence, veto }
 }
 
 /** Returns the confidence and the supporters, nearest first, if weight and similarity suffice. */
 function consensusAround(asked: Question, near: readonly NearbyQuestion[], { calibration }: DecisionTerms) {
   const clusters = clusterAnswers(near)
-  const votes = near.map(({ question, similarity }, at) => ({
+  const votes = near.map(({ question, similarity, asker }, at) => ({
     similarity,
+    asker,
     group: clusters[at] ?? at,
     overlap: overlapOf(asked, question),
   }))
@@ -78,11 +92,32 @@ function consensusAround(asked: Question, near: readonly NearbyQuestion[], { cal
   return { confidence: consensus.confidence, indexes: consensus.supporters }
 }
 
+/** Returns the first of the indexes whose entry passes the guards; those that may serve go first. */
+function firstThatPasses(
+  asked: Question,
+  near: readonly NearbyQuestion[],
+  indexes: readonly number[],
+  terms: DecisionTerms,
+): number | undefined {
+  const passing = indexes.filter((at) => passes(asked, near[at], terms))
+  return passing.find((at) => near[at]?.unchecked !== true) ?? passing[0]
+}
+
 const passes = (asked: Question, candidate: NearbyQuestion | undefined, { vetoOf }: DecisionTerms) =>
   candidate !== undefined && vetoOf(asked, candidate.question) === undefined
 
+/** Half-way from the threshold to 1 with each doubt: twice, and the distance left is a quarter. */
+const needed = (
+  threshold: number,
+  asked: Question,
+  candidate: NearbyQuestion | undefined,
+  { doubtOf }: DecisionTerms,
+) => 1 - (1 - threshold) / 2 ** (candidate === undefined ? 0 : doubtOf(asked, candidate.question))
+
 function unconfirmed(near: readonly NearbyQuestion[], { requireConfirmation }: DecisionTerms) {
   if (!requireConfirmation) return undefined
-  const [first, ...others] = clusterAnswers(near)
-  return others.includes(first ?? 0) ? undefined : 'unconfirmed'
+  const clusters = clusterAnswers(near)
+  const isSecond = ({ asker }: NearbyQuestion, at: number) =>
+    at > 0 && clusters[at] === clusters[0] && (asker === undefined || asker !== near[0]?.asker)
+  return near.some(isSecond) ? undefined : 'unconfirmed'
 }

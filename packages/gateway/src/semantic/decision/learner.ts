@@ -1,7 +1,8 @@
 import type { SemanticPlan } from '../../core/caller.ts'
 import type { SemanticResult } from '../../core/record.ts'
-import { vetoOf } from '../guards/guards.ts'
+import { doubtsOf, vetoOf } from '../guards/guards.ts'
 import { createReader } from '../guards/reader.ts'
+import type { Verdict } from '../judge/judge.ts'
 import type { CalibrationScope } from '../query/partition.ts'
 import type { Candidate } from '../store/port.ts'
 import { type CalibrationParts, createAgentCalibration, NEVER, type Thresholds } from './agent-calibration.ts'
@@ -13,12 +14,15 @@ import { exploration } from './threshold/vcache.ts'
 
 export type Learner = ReturnType<typeof createLearner>
 
-/** Tells for each cached answer whether it would have been right. `undefined`: no verdict. */
+/**
+ * Tells for each cached answer whether it would have been right, and for `fresh`, the new answer, last. `undefined`: no verdict.
+ */
 export type Judge = (
   asked: string,
   near: readonly Candidate[],
   model: string,
-) => Promise<boolean[] | undefined>
+  fresh?: string,
+) => Promise<Verdict[] | undefined>
 
 /** What learning needs of a call: its scope, plan and judge. */
 export type LearningContext = {
@@ -27,13 +31,20 @@ export type LearningContext = {
   judge: Judge
   /** Notes for all processes that the answers of these entries are wrong for the question. */
   refute?: (wrong: readonly Candidate[]) => Promise<void>
+  /** Notes for all processes that the answers of these entries are no single person's. */
+  check?: (impersonal: readonly Candidate[]) => Promise<void>
+  /** Deletes entries whose answers are one person's. */
+  discard?: (personal: readonly Candidate[]) => Promise<void>
 }
+
+/** A new answer: the groups that it joins, and what the judge says of it. `undefined`: no verdict. */
+export type Placement = { groups: string[]; verdict: Verdict | undefined }
 
 /** Labels an entry needs for a curve of its own. Source: vCache, arXiv 2502.03771. */
 const MIN_ENTRY_LABELS = 4
 const MAX_JUDGING = 4
 /** Clusters a new answer is compared with, in one call of the judge. */
-const MAX_COMPARED = 12
+const MAX_COMPARED = 3
 
 /** Creates the learner: it decides which entry may serve, and learns from a judge's labels. */
 export function createLearner({
@@ -82,7 +93,8 @@ export function createLearner({
       return { candidates: neighbours, result: { ...known, ...why, outcome, ...(veto && { reason: veto }) } }
     }
     const outcome = outcomeOf(decision, candidate, plan, thresholds)
-    return { candidates: neighbours, chosen: candidate, result: { ...known, ...why, outcome } }
+    const reason = outcome === 'veto' && { reason: 'unchecked' }
+    return { candidates: neighbours, chosen: candidate, result: { ...known, ...why, outcome, ...reason } }
   }
 
   function decideFor(
@@ -95,11 +107,14 @@ export function createLearner({
       question: read(entry.question),
       groups: entry.groups,
       similarity,
+      asker: entry.asker,
+      unchecked: mustBeChecked(entry, plan),
     }))
     return decide(read(asked), near, {
       ...thresholds,
       calibration: figures,
       vetoOf: (asked, cached) => vetoOf(asked, cached, plan.guards),
+      doubtOf: (asked, cached) => doubtsOf(asked, cached, plan.guards),
       requireConfirmation: plan.requireConfirmation,
     })
   }
@@ -113,6 +128,7 @@ export function createLearner({
     const isUncalibrated =
       minConfidence === NEVER && path === 'consensus' && confidence >= figures.minConfidence
     if (!serves) return isUncalibrated ? 'uncalibrated' : 'below-threshold'
+    if (mustBeChecked(entry, plan)) return 'veto'
     // An entry with enough labels also follows its own curve, which can only make serving rarer.
     const own = path === 'nearest' ? calibrations.feedback(entry.id) : []
     if (own.length >= MIN_ENTRY_LABELS && random() <= exploration(own, similarity, plan.errorBudget))
@@ -124,43 +140,67 @@ export function createLearner({
   function judgeHit(asked: string, match: Match, context: LearningContext): void {
     const { chosen } = match
     if (chosen === undefined || !mayServe(match, context.plan) || !isSampled(context.plan)) return
-    const asking = askJudge(asked, [chosen], context).then(([right] = []) => {
-      if (right === undefined) return undefined
-      const learning = recordLabel(match, chosen, right, context)
-      const refuting = right ? undefined : context.refute?.(sameAnswer(match, chosen))
-      return Promise.all([learning, refuting]).then(() => undefined)
-    })
+    const asking = askJudge(asked, [chosen], context).then(([verdict] = []) =>
+      verdict === undefined ? undefined : learnFrom(verdict, match, chosen, context, true),
+    )
     track(asking)
   }
+
+  /** Acts on a verdict on an entry. `isLabel`: the entry might have served, so the verdict tells of its path, too. */
+  async function learnFrom(
+    verdict: Verdict,
+    match: Match,
+    near: Candidate,
+    context: LearningContext,
+    isLabel: boolean,
+  ): Promise<void> {
+    // An answer that is one person's would have been wrong.
+    const right = verdict === true
+    await Promise.all([
+      isLabel ? recordLabel(match, near, right, context) : undefined,
+      right ? undefined : context.refute?.(sameAnswer(match, near)),
+      verdict === 'personal' ? context.discard?.(sameAnswer(match, near)) : undefined,
+      verdict !== 'personal' && near.entry.unchecked ? context.check?.([near]) : undefined,
+    ])
+  }
+
+  const groupsOf = async (...given: Parameters<typeof place>): Promise<string[]> =>
+    (await place(...given)).groups
 
   /**
    * Returns the groups of a new answer: those of neighbours with an equal answer, by text or by the judge. A verdict
    * on the entry that might have served is also a label: no other source tells whether it would have been right.
    */
-  async function groupsOf(
+  async function place(
     asked: string,
     said: string,
     match: Match,
     context: LearningContext,
-  ): Promise<string[]> {
+  ): Promise<Placement> {
     const { candidates, chosen } = match
     const same = candidates.filter(({ entry }) => hasSameText(entry, said))
     const alike = [...same]
+    // Equal words are no single person's if those of an entry are not.
+    let own: Verdict | undefined = same.some(({ entry }) => !entry.unchecked) || undefined
     if (isSampled(context.plan)) {
       // Equal texts need no judge, but only sampled ones count as labels: others would bias the rate.
       if (chosen !== undefined && same.includes(chosen)) await recordLabel(match, chosen, true, context)
       const others = comparisonCandidates(match, context.plan, same)
-      const verdicts = await askJudge(asked, others, context)
+      // Alone it is judged once an answer of the same words might have served.
+      const isWorth = others.length > 0 || (own === undefined && chosen !== undefined)
+      const verdicts = isWorth ? await askJudge(asked, others, context, said) : undefined
+      own ??= verdicts?.[others.length]
+      if (own === true) await context.check?.(same.filter(({ entry }) => entry.unchecked))
+      if (own === 'personal') await context.discard?.(same)
       for (const [at, near] of others.entries()) {
-        const right = verdicts?.[at]
-        if (right === undefined) continue
-        if (!right) await context.refute?.(sameAnswer(match, near))
-        if (near === chosen) await recordLabel(match, near, right, context)
-        if (right) alike.push(near)
+        const verdict = verdicts?.[at]
+        if (verdict === undefined) continue
+        await learnFrom(verdict, match, near, context, near === chosen)
+        if (verdict === true) alike.push(near)
       }
     }
     const joined = groupsToJoin(candidates, alike)
-    return joined.length > 0 ? joined : [groupName(said)]
+    return { groups: joined.length > 0 ? joined : [groupName(said)], verdict: own }
   }
 
   /**
@@ -193,13 +233,14 @@ export function createLearner({
     asked: string,
     near: readonly Candidate[],
     { scope, plan, judge }: LearningContext,
-  ): Promise<boolean[] | undefined> {
+    fresh?: string,
+  ): Promise<Verdict[] | undefined> {
     const own = calibrations.of(scope, plan)
-    if (near.length === 0 || plan.judge === undefined || own.judging >= MAX_JUDGING) return undefined
+    if (plan.judge === undefined || own.judging >= MAX_JUDGING) return undefined
     if (!own.judgeAllowed(plan.judge.perHour)) return undefined
     own.judging += 1
     try {
-      return await judge(asked, near, plan.judge.model)
+      return await judge(asked, near, plan.judge.model, fresh)
     } finally {
       own.judging -= 1
     }
@@ -228,8 +269,13 @@ export function createLearner({
     })
   }
 
-  return { prepare: calibrations.prepare, known: calibrations.known, find, judgeHit, groupsOf }
+  const { prepare, known, note } = calibrations
+  return { prepare, known, note, find, judgeHit, groupsOf, place }
 }
+
+/** Whether the judge must first find that an answer is no single person's. Without a judge the rules for answers decide alone. */
+const mustBeChecked = ({ unchecked }: Candidate['entry'], { judge }: SemanticPlan) =>
+  unchecked === true && judge !== undefined
 
 /** Drops answers judged wrong for this question, and all answers equal to one of them. */
 function withoutRefuted(neighbours: readonly Candidate[]): readonly Candidate[] {

@@ -9,7 +9,7 @@ export type Query = { text: string; rest: JsonObject }
  * Version of the text normalisation. Part of every partition: vectors of differently normalised texts are not
  * comparable.
  */
-export const NORMALISATION = 'nfc-1'
+export const NORMALISATION = 'nfkc-2'
 
 /** Longest question in characters: vectors of longer texts hardly show a difference. */
 const MAX_CHARS = 1_000
@@ -59,10 +59,15 @@ function validated(question: string, rest: JsonObject): Query | string {
 
 /** Removes differences that do not change a question, so that its vector stays the same. */
 function normaliseText(question: string): string {
-  const text = question.normalize('NFC')
+  const unified = question.normalize('NFKC')
+  const text = FORMAT.test(unified) ? unified.replace(FORMATS, '') : unified
   // Replacing each of a few hundred single blanks by itself takes as long as the rest of the lookup.
   return (UNUSUAL_BLANK.test(text) ? text.replace(/\s+/g, ' ') : text).trim()
 }
+
+/** Characters without a glyph, such as a zero-width space. */
+const FORMAT = /\p{Cf}/u
+const FORMATS = /\p{Cf}+/gu
 
 /** White space other than a single blank. */
 const UNUSUAL_BLANK = /[^\S ]|\s\s/

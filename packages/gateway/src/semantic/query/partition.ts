@@ -6,6 +6,7 @@ import { ownerOf } from '../../fingerprint/owner.ts'
 import { isStoredByDefault } from '../../operations/operations.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import { signerOf } from '../../util/signature.ts'
+import { userNames } from './asker.ts'
 import type { Query } from './extract.ts'
 import { NORMALISATION } from './extract.ts'
 
@@ -34,7 +35,7 @@ export type CalibrationScope = {
 const scopes = new LRUCache<string, CalibrationScope>({ max: 2_000 })
 
 export function calibrationScopeOf(
-  { caller: { team, agent } }: Call,
+  { caller: { team, agent } }: { caller: { team: string; agent: string } },
   embedder: string,
   secret: string,
 ): CalibrationScope {
@@ -62,9 +63,10 @@ const IGNORED_MEMBERS = new Set([
 ])
 
 /**
- * Derives a question's partition: an HMAC over tenant, agent, model, all parameters, preceding messages, and the
- * embedder. `undefined` if the request is nested too deeply. Unlike the exact cache it includes `user` and
- * `safety_identifier`: a similar question is less certain to allow another user's answer.
+ * Derives a question's partition: an HMAC over tenant, agent, model, all parameters, preceding messages, the
+ * embedder, and, unless the policy says `shareBetweenUsers`, every name of the end user. Unlike in the exact cache that is
+ * the default: a similar question is less certain to allow another user's answer. `undefined` if the request is nested too
+ * deeply, or names its end user in a way that cannot be read.
  */
 export function partitionOf(
   call: Call,
@@ -73,6 +75,9 @@ export function partitionOf(
   secret: string,
 ): Partition | undefined {
   const { caller, controls, model, operation, outbound } = call
+  const isSharedByUsers = caller.semantic?.shareBetweenUsers === true
+  // Whose the call is cannot be told.
+  if (controls.unusable && !isSharedByUsers) return undefined
   const tag = hashTag(caller.team)
   const signer = signerOf(secret)
   const owner = ownerOf(call, signer)
@@ -89,10 +94,12 @@ export function partitionOf(
     owner,
     // The id of a response that upstream stores can be continued from; other ids refer to nothing.
     isStoredByDefault(operation, call.body) ? 'kept' : '',
+    isSharedByUsers ? '' : userNames(call),
   ]
   try {
     const exact = parseExactNumbers(outbound.text, call.body)
     const members = Object.keys(rest)
+      .filter((name) => !(isSharedByUsers && USER_MEMBERS.has(name)))
       .filter((name) => !IGNORED_MEMBERS.has(name) && rest[name] !== undefined && rest[name] !== null)
       .sort()
       // Members without the question are taken with exact numbers, as they were written.
@@ -110,4 +117,6 @@ export function partitionOf(
   }
 }
 
+/** Name the end user, and change no answer. */
+const USER_MEMBERS = new Set(['user', 'safety_identifier'])
 const HOLDS_QUESTION = new Set(['messages', 'input'])

@@ -29,6 +29,8 @@ const sealed = {
   refuted: ['twenty_characters_id', 'another_one_of_those'],
   exact: `gw:{t}:x:${'x'.repeat(42)}A`,
   pinned: true,
+  asker: '',
+  checked: false,
 }
 const NOW = 'a_generation'
 const value = (await seal(here, 'id', sealed, NOW)) as Buffer

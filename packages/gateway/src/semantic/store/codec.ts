@@ -7,14 +7,14 @@ import type { Generation } from './generations.ts'
 /**
  * Format of an entry in Redis: vector, question and answer in one value, so that they are stored and deleted together.
  *
- *  'G' 'S' version pinned | dimensions | length of the question | HMAC | exact key | vector | number of groups |
+ *  'G' 'S' version flags | dimensions | length of the question | HMAC | exact key | asker | vector | number of groups |
  * groups |
  *  number of refuted | refuted | question | answer, as in the exact cache
  *
  * The HMAC covers everything else and the partition, its generation and the id: a value that was changed, forged,
  * copied from elsewhere or kept from before a purge is ignored.
  */
-const MAGIC_AND_VERSION = Buffer.from('GS\x03')
+const MAGIC_AND_VERSION = Buffer.from('GS\x04')
 const HMAC_AT = 8
 const BODY_AT = HMAC_AT + SIGNATURE_BYTES
 const MAX_DIMENSIONS = 4_096
@@ -25,7 +25,12 @@ const REFUTED_BYTES = 15
 const MAX_REFUTED = 255
 /** A byte for the kind of key, and the digest. */
 const EXACT_KEY_BYTES = 33
-const VECTOR_AT = BODY_AT + EXACT_KEY_BYTES
+const ASKER_BYTES = 9
+const NO_ASKER = Buffer.alloc(ASKER_BYTES)
+const VECTOR_OFFSET = EXACT_KEY_BYTES + ASKER_BYTES
+const VECTOR_AT = BODY_AT + VECTOR_OFFSET
+const PINNED = 1
+const CHECKED = 2
 const MAX_BYTES = 2 * 1024 * 1024
 export type Sealed = {
   question: string
@@ -38,13 +43,17 @@ export type Sealed = {
   /** Key of the same answer in the exact cache; empty if it has none. */
   exact: string
   pinned: boolean
+  /** Digest of who asked, 12 base64url characters; empty if the call named no one. */
+  asker: string
+  /** Whether the judge has found that its answer is no single person's. */
+  checked: boolean
 }
 
 /** First bytes of a value, up to the end of its signature: they identify one state of it. */
 export const STATE_BYTES = BODY_AT
 
 /** First and last byte of the packed exact key in a value. */
-export const EXACT_KEY_AT = [BODY_AT, VECTOR_AT - 1] as const
+export const EXACT_KEY_AT = [BODY_AT, BODY_AT + EXACT_KEY_BYTES - 1] as const
 
 const EXACT_KEY = /^gw:\{([^}]*)\}:x:([\w-]{43})$/
 /** Hash tag of answers shared by all teams. */
@@ -69,7 +78,7 @@ export function unpackExactKey(partition: string, packed: Buffer): string {
 export async function seal(
   { name, secret }: Partition,
   id: string,
-  { question, vector, answer, groups, refuted, exact, pinned }: Sealed,
+  { question, vector, answer, groups, refuted, exact, pinned, asker, checked }: Sealed,
   generation: Generation,
 ): Promise<Buffer | undefined> {
   const words = Buffer.from(question)
@@ -77,11 +86,12 @@ export async function seal(
   const wrong = Buffer.from(refuted.join(''), 'base64url')
   const head = Buffer.alloc(HMAC_AT)
   MAGIC_AND_VERSION.copy(head)
-  head[3] = pinned ? 1 : 0
+  head[3] = (pinned ? PINNED : 0) | (checked ? CHECKED : 0)
   head.writeUInt16LE(vector.length, 4)
   head.writeUInt16LE(Math.min(words.length, 0xffff), 6)
   const body = Buffer.concat([
     packExactKey(exact),
+    asker === '' ? NO_ASKER : Buffer.from(asker, 'base64url'),
     Buffer.from(vector.buffer, vector.byteOffset, vector.length),
     Buffer.of(groups.length),
     names,
@@ -94,6 +104,7 @@ export async function seal(
     words.length > MAX_QUESTION_BYTES ||
     groups.length > MAX_GROUPS ||
     names.length !== groups.length * GROUP_BYTES ||
+    (asker !== '' && Buffer.byteLength(asker, 'base64url') !== ASKER_BYTES) ||
     refuted.length > MAX_REFUTED ||
     wrong.length !== refuted.length * REFUTED_BYTES ||
     vector.length > MAX_DIMENSIONS ||
@@ -124,20 +135,24 @@ export async function unseal(
   const body = value.subarray(BODY_AT)
   const place = placeOf(name, generation, id)
   if (!isSigned(value.subarray(HMAC_AT, BODY_AT), secret, place, head, body)) return undefined
-  const groupsAt = EXACT_KEY_BYTES + value.readUInt16LE(4) + 1
+  const groupsAt = VECTOR_OFFSET + value.readUInt16LE(4) + 1
   const refutedAt = groupsAt + (body[groupsAt - 1] ?? 0) * GROUP_BYTES + 1
   const questionAt = refutedAt + (body[refutedAt - 1] ?? 0) * REFUTED_BYTES
   const answerAt = questionAt + value.readUInt16LE(6)
   const answer = await decode(body.subarray(answerAt))
   if (answer === undefined) return undefined
+  const flags = value[3] ?? 0
+  const asker = body.subarray(EXACT_KEY_BYTES, VECTOR_OFFSET)
   return {
     question: body.toString('utf8', questionAt, answerAt),
-    vector: new Int8Array(body.subarray(EXACT_KEY_BYTES, groupsAt - 1)),
+    vector: new Int8Array(body.subarray(VECTOR_OFFSET, groupsAt - 1)),
     answer,
     groups: body.toString('base64url', groupsAt, refutedAt - 1).match(/.{12}/g) ?? [],
     refuted: body.toString('base64url', refutedAt, questionAt).match(/.{20}/g) ?? [],
     exact: unpackExactKey(name, body.subarray(0, EXACT_KEY_BYTES)),
-    pinned: value[3] === 1,
+    pinned: (flags & PINNED) !== 0,
+    asker: asker.equals(NO_ASKER) ? '' : asker.toString('base64url'),
+    checked: (flags & CHECKED) !== 0,
   }
 }
 

@@ -23,7 +23,17 @@ const sealed = (text: string, pinned = false) => {
     keptUntil: Date.now() + DAY_MS,
   }
   const vector = Int8Array.from({ length: DIMS }, (_, at) => ((text.length * 31 + at * 17) % 200) - 100)
-  return { question: text, answer, vector, groups: [], refuted: [], exact: '', pinned }
+  return {
+    question: text,
+    answer,
+    vector,
+    groups: [],
+    refuted: [],
+    exact: '',
+    pinned,
+    asker: '',
+    checked: false,
+  }
 }
 
 const roomsOf = (maxBytes: number) =>

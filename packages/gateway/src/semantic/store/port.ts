@@ -25,6 +25,10 @@ export type Entry = {
   /** Key of the same answer in the exact cache; empty if it has none. */
   exact: string
   pinned: boolean
+  /** Digest of who asked; absent or empty if the call named no one. */
+  asker?: string
+  /** Set until the judge has found that its answer is no single person's. */
+  unchecked?: true
 }
 
 export type Candidate = {
@@ -49,7 +53,13 @@ export type SemanticStore = {
     question?: string,
   ) => Promise<Candidate[]>
   /** Notes for all processes that the answers of these entries are wrong for a question, in any spelling. */
-  refute: (partition: Partition, question: string, entries: readonly Entry[]) => Promise<void>
+  refute: (
+    partition: Partition,
+    question: string,
+    entries: readonly Pick<Entry, 'id' | 'question'>[],
+  ) => Promise<void>
+  /** Notes for all processes that the judge found these answers to be no single person's. */
+  check: (partition: Partition, entries: readonly Entry[]) => Promise<void>
   /** Returns the state of purges, before upstream is called. */
   snapshot: (partition: Partition) => Omit<PurgeSnapshot, 'isOver'>
   /** Stores an entry. Resolves `false` if it was not stored, e.g. after a purge since `since`. */

@@ -32,6 +32,8 @@ const sealed = (question: string, refuted: string[] = []): Sealed => ({
   refuted,
   exact: '',
   pinned: false,
+  asker: '',
+  checked: false,
 })
 const partition = (name: string): Partition => ({
   // 24 characters, as those of a digest.

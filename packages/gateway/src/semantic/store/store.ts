@@ -63,22 +63,23 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
     return { entries, wrong: refuted.idsOf(key, other) }
   }
 
-  /**
-   * Notes in the entry itself that its answer is wrong for a question: no process can then serve it without the note.
-   */
-  async function mark(partition: Partition, id: string, asked: string): Promise<void> {
+  /** Changes an entry for all processes. One that grows beyond its limit is deleted. */
+  async function amend(partition: Partition, key: string, change: Amendment): Promise<void> {
+    const id = key.slice(partition.name.length + 1)
     const state = partitions.of(partition.name)
     if (redisEntries === undefined) {
       const held = state.entries.get(id)
-      if (held !== undefined) partitions.upsert(state, id, withRefuted(held, asked))
+      const changed = held && change(held)
+      if (changed !== undefined) partitions.upsert(state, id, changed)
       return
     }
     for (let tries = 0; tries < MARK_TRIES; tries += 1) {
       const { values, generation } = await redisEntries.get(partition, [id])
       const [held] = values
       const sealed = held == null ? undefined : await unseal(partition, id, held, generation)
-      if (held == null || sealed === undefined || sealed.refuted.includes(asked)) return
-      const value = await seal(partition, id, withRefuted(sealed, asked), generation ?? '')
+      const changed = sealed && change(sealed)
+      if (held == null || changed === undefined) return
+      const value = await seal(partition, id, changed, generation ?? '')
       if (value === undefined) return void (await admin.remove({ key: keyOf(partition, id) }))
       if (await redisEntries.swap(partition, id, held, value)) return
     }
@@ -140,7 +141,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       stamps: redisEntries?.stamps(partition) ?? NO_STAMPS,
       generation: shared?.generations.current(partition.name),
     }),
-    async add(partition, vector, { question, answer, groups, exact }, since) {
+    async add(partition, vector, { question, answer, groups, exact, asker = '', unchecked }, since) {
       const quantised = quantise(vector)
       if (quantised === undefined || quantised.length !== dims) return false
       const state = partitions.of(partition.name)
@@ -153,6 +154,8 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
         refuted: [],
         exact,
         pinned: false,
+        asker,
+        checked: unchecked === undefined,
       }
       try {
         await sync?.catchUp(partition, state)
@@ -183,9 +186,12 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       const ids = entries.map((entry) => refutedId(entry.question))
       await refuted.add(refuted.keyOf(partition, question), ids)
       const asked = refutedId(question)
-      const marking = entries.map(({ id }) => mark(partition, id.slice(partition.name.length + 1), asked))
+      const marking = entries.map(({ id }) => amend(partition, id, refutedFor(asked)))
       // If Redis is down, the next process to judge it adds the note.
       await Promise.allSettled(marking)
+    },
+    async check(partition, entries) {
+      await Promise.allSettled(entries.map(({ id }) => amend(partition, id, checked)))
     },
     admin,
     async settled() {
@@ -198,19 +204,31 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
 /** Id of a question: equal texts have equal ids. */
 export const idOf = (question: string): string => hash('sha256', question, 'base64url').slice(0, 20)
 
-export const entryOf = (id: string, { question, answer, groups, exact, pinned }: Sealed): Entry => ({
+export const entryOf = (
+  id: string,
+  { question, answer, groups, exact, pinned, asker, checked }: Sealed,
+): Entry => ({
   id,
   question,
   answer,
   groups,
   exact,
   pinned,
+  ...(asker !== '' && { asker }),
+  ...(!checked && { unchecked: true }),
 })
 
-export const withRefuted = (sealed: Sealed, asked: string): Sealed => ({
-  ...sealed,
-  refuted: sealed.refuted.includes(asked) ? sealed.refuted : [...sealed.refuted, asked],
-})
+/** Returns the new state of an entry; `undefined` if nothing changes. */
+export type Amendment = (sealed: Sealed) => Sealed | undefined
+
+/** Notes in the entry itself that its answer is wrong for a question: no process can then serve it without the note. */
+export const refutedFor =
+  (asked: string): Amendment =>
+  (sealed) =>
+    sealed.refuted.includes(asked) ? undefined : { ...sealed, refuted: [...sealed.refuted, asked] }
+
+/** Notes that its answer is no single person's. */
+export const checked: Amendment = (sealed) => (sealed.checked ? undefined : { ...sealed, checked: true })
 
 /** Tells whether its answer was judged wrong for the question with this name. */
 export const isRefuted = (sealed: Sealed, asked: string, wrong: ReadonlySet<string>): boolean =>

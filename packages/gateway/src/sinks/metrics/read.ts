@@ -1,4 +1,4 @@
-import type { RedisClient } from '../../redis/connect.ts'
+import type { IoredisClient, RedisClient } from '../../redis/connect.ts'
 import { createRedisConnection } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import { type Counters, merge, namesOf, parseCounters } from './counters.ts'
@@ -32,6 +32,8 @@ export type MetricsTotals = {
   /** Calls that the gateway refused: all, and by refusal code. */
   refused: number
   refusals: Record<string, number>
+  /** Calls by the team key that proved their team: by `keyId` of their records. Calls without a key are in none. */
+  keys: Record<string, number>
   /** Calls answered without an upstream call of their own, by source: a cache, or another call in flight. */
   hits: Record<'exact' | 'semantic' | 'flight' | 'stale', number>
   /** Tokens billed by upstream. `input` includes `cachedInput`, `output` includes `reasoning`. */
@@ -58,7 +60,10 @@ export type MetricsTotals = {
 /** Start of the minute or hour, in milliseconds since the epoch. */
 export type MetricsRow = MetricsTotals & { at: number; team: string; agent: string }
 
-export type Metrics = { rows: MetricsRow[]; summary: MetricsTotals }
+/** Sums of one agent over the whole time. */
+export type AgentMetrics = MetricsTotals & { team: string; agent: string }
+
+export type Metrics = { rows: MetricsRow[]; agents: AgentMetrics[]; summary: MetricsTotals }
 
 /** Limit of one query: a week of minutes, or a year of hours. */
 const MAX_SPANS = 10_000
@@ -68,26 +73,35 @@ const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 const script = createScript(readSource, undefined)
 
 /**
- * Reads what all gateways at this Redis have counted, by minute (or hour), team and agent, and the sum. One command
- * reads up to 500 minutes. A client passed in stays open.
+ * Reads what all gateways at this Redis have counted, by minute (or hour), team and agent, and the sums, by agent and
+ * of all. One command reads up to 500 minutes. A client passed in stays open.
  *
  * @example
  * const { rows, summary } = await readMetrics(redisUrl, { from: Date.now() - 3_600_000, to: Date.now() })
  * @throws RangeError if `to` is before `from`, or more than 10,000 minutes or hours after it.
  * @throws if Redis cannot be reached.
  */
-export async function readMetrics(redis: string | RedisClient, query: MetricsQuery): Promise<Metrics> {
+export async function readMetrics(redis: string | IoredisClient, query: MetricsQuery): Promise<Metrics> {
   const { team, agent, by = 'minute' } = query
   const rows: MetricsRow[] = []
   const all: Counters = new Map()
+  const byAgent = new Map<string, { team: string; agent: string; counters: Counters }>()
   for (const { at, row, counters } of await fetchRows(redis, momentsOf(query), by)) {
     const names = namesOf(row)
     if (names === undefined || (team ?? names.team) !== names.team || (agent ?? names.agent) !== names.agent)
       continue
     rows.push({ at, ...names, ...totalsOf(counters) })
     merge(all, counters)
+    const sums = byAgent.get(row) ?? { ...names, counters: new Map() }
+    byAgent.set(row, sums)
+    merge(sums.counters, counters)
   }
-  return { rows, summary: totalsOf(all) }
+  const agents = [...byAgent.values()].map(({ team, agent, counters }) => ({
+    team,
+    agent,
+    ...totalsOf(counters),
+  }))
+  return { rows, agents, summary: totalsOf(all) }
 }
 
 const msOf = (moment: Date | number): number => (typeof moment === 'number' ? moment : moment.getTime())
@@ -104,7 +118,7 @@ function momentsOf({ from, to, by = 'minute' }: MetricsQuery): number[] {
 type Found = { at: number; row: string; counters: Counters }
 
 async function fetchRows(
-  redis: string | RedisClient,
+  redis: string | IoredisClient,
   moments: number[],
   by: 'minute' | 'hour',
 ): Promise<Found[]> {
@@ -154,6 +168,7 @@ function totalsOf(sums: Counters): MetricsTotals {
     aborted: of('aborted'),
     refused: Object.values(refusals).reduce((sum, count) => sum + count, 0),
     refusals,
+    keys: Object.fromEntries(under('key.')),
     hits: {
       exact: of('hits.exact'),
       semantic: of('hits.semantic'),

@@ -1,4 +1,6 @@
-import type { Thresholds } from '../config.ts'
+import { counted } from '../../cli/format.ts'
+import type { Thresholds } from '../../config/config.ts'
+import { LIMITS } from '../../core/limit-codes.ts'
 import type { Measured } from '../measure/measured.ts'
 import type { Condition } from './condition.ts'
 import { formatValue } from './format.ts'
@@ -16,7 +18,7 @@ export const errorRate: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, errors } = calls.window
     const value = share(errors, all)
-    const text = `${errors} of ${all} calls failed in the last ${windowMinutes} minutes: ${formatValue(value, 'percent')}.`
+    const text = `${errors} of ${all} calls failed in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
     return [{ isActive: all >= minCalls && value > percent, value, threshold: percent, text }]
   },
   chart: ({ calls, errors }) => share(errors, calls),
@@ -32,7 +34,7 @@ export const latency: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, p95Ms } = calls.window
     const value = (p95Ms ?? 0) / 1_000
-    const text = `1 of 20 calls took longer than ${formatValue(value, 'seconds')} in the last ${windowMinutes} minutes.`
+    const text = `1 of 20 calls took longer than ${formatValue(value, 'seconds')} in the last ${minutes(windowMinutes)}.`
     return [{ isActive: all >= minCalls && value > p95Seconds, value, threshold: p95Seconds, text }]
   },
   chart: ({ p95Ms }) => p95Ms / 1_000,
@@ -58,19 +60,11 @@ export const quotaExceeded: Condition = {
         isActive: value >= quota.refusals,
         value,
         threshold: quota.refusals,
-        text: `Team ${team}: ${value} calls were refused in the last ${windowMinutes} minutes (${limits}).`,
+        text: `Team ${team}: ${counted(value, 'call was', 'calls were')} refused in the last ${minutes(windowMinutes)} (${limits}).`,
       }
     })
   },
   chart: ({ refused }) => refused,
-}
-
-/** Refusal codes of limits, with the limit's name. */
-export const LIMITS: Record<string, string> = {
-  gateway_rpm_exceeded: 'requests a minute',
-  gateway_tpm_exceeded: 'tokens a minute',
-  gateway_daily_usd_exceeded: 'dollars a day',
-  gateway_queue_full: 'full queue',
 }
 
 /** Calls that shared Redis did not fully serve, as the gateways saw it. */
@@ -84,8 +78,11 @@ export const degraded: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, degraded } = calls.window
     const value = share(degraded, all)
-    const text = `${degraded} of ${all} calls had no full use of Redis in the last ${windowMinutes} minutes: ${formatValue(value, 'percent')}.`
+    const text = `${degraded} of ${all} calls had no full use of Redis in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
     return [{ isActive: all >= minCalls && value > percent, value, threshold: percent, text }]
   },
   chart: ({ calls, degraded }) => share(degraded, calls),
 }
+
+/** Returns `minute`, or `5 minutes`: what follows "in the last". */
+const minutes = (count: number): string => (count === 1 ? 'minute' : `${count} minutes`)

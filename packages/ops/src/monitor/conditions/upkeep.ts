@@ -1,3 +1,4 @@
+import { counted } from '../../cli/format.ts'
 import type { Condition } from './condition.ts'
 import { formatValue } from './format.ts'
 
@@ -49,7 +50,7 @@ export const rotationDue: Condition = {
         isActive: value >= days,
         value,
         threshold: days,
-        text: `${secret} was last rotated ${value} days ago; ${days} are allowed.`,
+        text: `${secret} was last rotated ${counted(value, 'day')} ago; ${counted(days, 'is', 'are')} allowed.`,
       }
     }),
 }
@@ -72,7 +73,7 @@ export const certificateEnding: Condition = {
           isActive: value < days,
           value,
           threshold: days,
-          text: `The certificate of ${name} ends in ${value} days.`,
+          text: `The certificate of ${name} ends in ${counted(value, 'day')}.`,
         },
       ]
     }),

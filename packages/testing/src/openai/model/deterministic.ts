@@ -13,7 +13,7 @@ export const seededId = (prefix: string, seed: string) =>
 export const seededTimestamp = (seed: string) => 1_767_225_600 + (digest(seed).readUInt32BE(0) % 20_000_000)
 
 const WORDS =
-  'the order ships on Monday and our team will follow up with a short summary of stock margin and traffic so that every customer gets a clear honest answer about returns sizes delivery prices and offers this week'.split(
+  'the order ships by courier and our team will follow up with a short summary of stock margin and traffic so that every customer gets a clear honest answer about returns sizes delivery prices and offers for members'.split(
     ' ',
   )
 
