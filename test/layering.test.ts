@@ -182,12 +182,13 @@ test('no stage imports another stage; the pipeline imports them all', () => {
   )
 })
 
-test('fetch is called in four places, and bytes are read in body/ alone', () => {
+test('fetch is called in five places, and bytes are read in body/ alone', () => {
   const callers = sources
     .filter(({ text }) => /\btransport\(|globalThis\.fetch\(/.test(text))
     .map(({ path }) => path)
   expect(callers.toSorted()).toEqual([
     `http${sep}pass-through.ts`,
+    `semantic${sep}embedding${sep}onnx${sep}hub.ts`,
     `sinks${sep}http.ts`,
     `upstream${sep}probe.ts`,
     `upstream${sep}request.ts`,

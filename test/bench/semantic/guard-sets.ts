@@ -54,7 +54,7 @@ export function pairSetsIn(folder: string | undefined): PairSet[] {
     ...shopPairs(folder),
     { name: 'finance_adversarial_pairs', traps: trapsIn(folder), paraphrases: [] },
     rewritten(ownQuestions()),
-    ...(folder === undefined ? [] : [...questionsIn(folder), ...shopQuestions(folder)].map(rewritten)),
+    ...(folder === undefined ? [] : questionsIn(folder).map((set) => rewritten(set))),
   ].filter(({ traps, paraphrases }) => traps.length + paraphrases.length > 0)
 }
 
@@ -70,14 +70,6 @@ function shopPairs(folder: string | undefined): PairSet[] {
       paraphrases: paraphrases.map(([cached, asked]) => ({ kind: 'paraphrase', asked, cached })),
     },
   ]
-}
-
-/** Questions of shops with their intents, as HINT3 publishes them. */
-export function shopQuestions(folder: string): Questions[] {
-  return ['curekart', 'sofmattress', 'powerplay11']
-    .map((shop) => join(folder, `hint3_${shop}_train.csv`))
-    .filter(existsSync)
-    .map((path) => labelled(basename(path), csvRows(readFileSync(path, 'utf8')).slice(1)))
 }
 
 /** What rules make of the questions of a set. */
