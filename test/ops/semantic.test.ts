@@ -96,7 +96,11 @@ test.skipIf(!HAS_SCRIPT)('question and answer are shown with --reveal at a termi
     spawnSync('script', ['-qec', `"${process.execPath}" "${BIN}" semantic ${args}`, '/dev/null'], {
       encoding: 'utf8',
       input: '',
-      env: { PATH: process.env.PATH ?? '', LLM_GATEWAY_REDIS_URL: it.redis.url, LLM_GATEWAY_SEMANTIC_SECRET: SECRET },
+      env: {
+        PATH: process.env.PATH ?? '',
+        LLM_GATEWAY_REDIS_URL: it.redis.url,
+        LLM_GATEWAY_SEMANTIC_SECRET: SECRET,
+      },
     }).stdout
   expect(atTerminal(`inspect '${key}'`)).not.toContain('Norway')
   expect(atTerminal(`inspect '${key}' --reveal`)).toContain(ORIGINAL)

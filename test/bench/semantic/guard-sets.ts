@@ -1,13 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { vetoOf } from '#src/semantic/guards/guards.ts'
 import { questionOf } from '#src/semantic/guards/question.ts'
 import { randomOf } from '../../random.ts'
 import {
-  csvRows,
   type Half,
-  labelled,
   ownParaphrases,
   ownQuestions,
   ownTraps,

@@ -66,8 +66,10 @@ test('of calls at any indexes, told in any number of deltas: two ids at one inde
       const used = [...new Set(drawn.map(({ index }) => index))].sort()
       const deltas = drawn.map(({ index, ...rest }) => ({ ...rest, index: used.indexOf(index) }))
       const ids = new Map<number, Set<string>>()
-      for (const { index, id } of deltas)
-        ids.set(index, (ids.get(index) ?? new Set<string>()).add(id ?? '').difference(new Set([''])))
+      for (const { index, id = '' } of deltas) {
+        const known = ids.get(index) ?? new Set<string>()
+        ids.set(index, id === '' ? known : known.add(id))
+      }
       const message = messageOf(
         ...deltas.map(({ index, id, given }) => ({
           tool_calls: [

@@ -85,7 +85,7 @@ test("a connection's raw headers are those of fetch, also where a name is there 
   const pairs = fc.array(fc.tuple(names, values, fc.boolean()), { maxLength: 6 })
   fc.assert(
     fc.property(pairs, (given) => {
-      const raw = given.flatMap(([name, value, asBytes]) =>
+      const raw = given.flatMap(([name, value, asBytes]): (string | Buffer)[] =>
         asBytes ? [Buffer.from(name, 'latin1'), Buffer.from(value, 'latin1')] : [name, value],
       )
       const expected = new Headers()

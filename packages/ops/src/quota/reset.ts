@@ -1,5 +1,5 @@
 import { confirm } from '../cli/confirm.ts'
-import { whole, dollars } from '../cli/format.ts'
+import { dollars, whole } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
 import { UsageError } from '../core/command.ts'

@@ -1,5 +1,5 @@
 import type { LoggedChange, ProcessBooks, QuotaBooks, TeamBooks } from '@hotdash/llm-gateway/admin'
-import { whole, dollars, span } from '../cli/format.ts'
+import { dollars, span, whole } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { tableLines } from '../cli/table.ts'

@@ -72,7 +72,7 @@ export const spanSchema = z.object({
   dearest: z.array(dearestCall),
 })
 export type Span = z.infer<typeof spanSchema>
-export type AgentSums = Span['agents'][number]
+type AgentSums = Span['agents'][number]
 export type ModelSums = Span['models'][number]
 export type DearestCall = Span['dearest'][number]
 
@@ -83,7 +83,7 @@ export type SpanCost = z.infer<typeof costSchema>
 const DEAREST = 10
 
 /** Returns the span of no calls. */
-export const emptySpan = (): Span => ({
+const emptySpan = (): Span => ({
   agents: [],
   latencies: [],
   models: [],

@@ -1,7 +1,7 @@
+import { counted } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { createSecrets } from '../cli/secrets.ts'
 import { type Style, styleFor } from '../cli/style.ts'
-import { counted } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { graceMs, type SecretStatus, statusOf } from './ages.ts'
 import { makeSecret } from './generate.ts'

@@ -1,7 +1,7 @@
 import { countSemanticEntries, type SemanticCount } from '@hotdash/llm-gateway/admin'
 import { readMetrics } from '@hotdash/llm-gateway/metrics'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { bytes, whole, dollars } from '../cli/format.ts'
+import { bytes, dollars, whole } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { tableLines } from '../cli/table.ts'
 import type { Values } from './values.ts'

@@ -191,4 +191,5 @@ const NO_CALLS: MetricsTotals = {
   estimated: 0,
   degraded: 0,
   upstream: 0,
+  keys: {},
 }
