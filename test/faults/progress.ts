@@ -25,7 +25,7 @@ export function createProgress(total: number) {
 
   return {
     isOver: () => performance.now() - startedAt > SECONDS * 1_000,
-    /** @param found What this throw did wrong; `all` so far. */
+    /** @param found What this throw did wrong; `all`: of every throw until now. */
     note(found: readonly string[], all: readonly string[]): void {
       tried += 1
       for (const each of found) tell(each)

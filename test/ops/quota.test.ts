@@ -118,7 +118,7 @@ test('books that show more are lowered with --lower only, and not while rows wai
   const refused = await quota(['reconcile', '--apply', '--lower', '--yes'])
   expect(refused).toMatchObject({
     code: 1,
-    err: expect.stringContaining('1 rows wait in Redis for Supabase'),
+    err: expect.stringContaining('1 row in Redis wait'),
   })
   expect((await shown()).books).toEqual(before.books)
   await redis.admin.del('gw:{usage}:spill')

@@ -209,7 +209,7 @@ describe('bad input says what is expected', () => {
     expect(err).toContain(message)
   })
 
-  test('a setting of a target that is none', async () => {
+  test('an invalid setting of a target is refused', async () => {
     configure({ targets: { hitRatePercent: 130, latency: 2 }, intendedRefusals: ['a:b:c'] })
     const { code, err } = await report(WEEK)
     expect(code).toBe(2)

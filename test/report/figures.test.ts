@@ -205,7 +205,7 @@ test('refusals by a limit are violations, unless they are intended; other refusa
   })
 })
 
-test('a day above the cap of a team is a violation; a day at the cap is none', async () => {
+test('a day above the cap of a team is a violation; a day at the cap is not', async () => {
   const cost = (at: string, billionths: number): Row => ({
     ...ONE,
     request_id: at,

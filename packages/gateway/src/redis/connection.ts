@@ -16,10 +16,7 @@ import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 import { INCAPABLE, probe } from './probe.ts'
 import { createWaiters } from './waiters.ts'
 
-/**
- * Thrown when Redis did not answer in time, or is known to be unavailable. Every caller has a way to continue without
- * it.
- */
+/** Thrown when Redis did not answer in time, or is known to be unavailable. Every caller can continue without it. */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable'
 }

@@ -2,7 +2,7 @@ import { type AnswerCount, openCachedAnswers } from '@hotdash/llm-gateway/admin'
 import { type MetricsTotals, readMetrics } from '@hotdash/llm-gateway/metrics'
 import { openRedis } from '../alerting/redis.ts'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { bytes, dollars, whole } from '../cli/format.ts'
+import { bytes, counted, dollars, whole } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { tableLines } from '../cli/table.ts'
 import { readPolicyInForce } from '../live-policy/store.ts'
@@ -37,7 +37,7 @@ export async function stats(values: Values): Promise<number> {
     for (const line of tableLines(COLUMNS, chosen.map(rowOf))) printLine(line)
     printLine('')
     printLine(
-      `Last 24 hours: ${whole(lastDay.hits)} of ${whole(lastDay.calls)} calls answered from this cache (${lastDay.hitPercent} %), ${whole(lastDay.stale)} of them stale; ${dollars(summary.savedUsd)} saved by all caches.`,
+      `Last 24 hours: ${whole(lastDay.hits)} of ${counted(lastDay.calls, 'call')} answered from this cache (${lastDay.hitPercent} %), ${whole(lastDay.stale)} of them stale; ${dollars(summary.savedUsd)} saved by all caches.`,
     )
     printLine(
       `Redis: ${bytes(memory.usedBytes)} in use${memory.maxBytes > 0 ? ` of ${bytes(memory.maxBytes)}` : ''}. Last purge: ${lastPurgeAt > 0 ? new Date(lastPurgeAt).toISOString() : 'none in 60 days'}.`,

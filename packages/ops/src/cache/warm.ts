@@ -1,6 +1,6 @@
 import { createGatewayClient, withGateway } from '@hotdash/llm-gateway'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { whole } from '../cli/format.ts'
+import { counted, whole } from '../cli/format.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
 import { createProgress } from '../cli/progress.ts'
 import { UsageError } from '../core/command.ts'
@@ -75,7 +75,9 @@ export async function warm(file: string | undefined, values: Values): Promise<nu
   if (counts.failed > failures.length) printFailure(`and ${counts.failed - failures.length} more`)
   if (stop.isStopped()) return printNote('Stopped. The same command goes on from here.', INTERRUPTED)
   if (counts.bypassed > 0)
-    printNote(`${counts.bypassed} requests cannot be cached: docs/caches-and-quotas.md says which.`)
+    printNote(
+      `${counted(counts.bypassed, 'request')} cannot be cached: docs/caches-and-quotas.md says which.`,
+    )
   return counts.failed === 0 ? 0 : 1
 }
 

@@ -1,10 +1,10 @@
 import { confirm } from '../cli/confirm.ts'
-import { dollars } from '../cli/format.ts'
+import { counted, dollars } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { tableLines } from '../cli/table.ts'
 import { UsageError } from '../core/command.ts'
-import { readRows, requireProject } from '../supabase/project.ts'
+import { numberIn, readRows, requireProject, textIn } from '../supabase/project.ts'
 import type { Context } from './context.ts'
 import { noteOf } from './reset.ts'
 import { committedUsd, settledUsd } from './show.ts'
@@ -40,7 +40,7 @@ export async function reconcile(context: Context): Promise<number> {
   if (!values.json) print(compared, waiting)
   if (values.lower && waiting > 0)
     return printFailure(
-      `Nothing was changed: ${waiting} rows wait in Redis for Supabase, so rows show less than was spent. Try again without --lower, or when they are delivered.`,
+      `Nothing was changed: ${counted(waiting, 'row')} in Redis wait for Supabase, so rows show less than was spent. Try again without --lower, or when they are delivered.`,
     )
   if (chosen.length === 0) {
     if (values.json) printJson({ waitingRows: waiting, teams: compared, changes: [] })
@@ -70,17 +70,17 @@ async function compare({ books, teams, policy }: Context): Promise<Compared[]> {
     'llm_quota_usage_by_team?select=day,team,cost_usd,unpriced',
   )
   const found = await Promise.all(teams.map(books.show))
-  const days = new Set(rows.map(({ day }) => String(day)))
+  const days = new Set(rows.map(({ day }) => textIn(day)))
   return found.map(({ team, day, books: own, state }) => {
     if (state === 'damaged') throw new Error(`${team}: another program has written over the books in Redis.`)
     const row = rows.find((one) => one.team === team)
-    const rowsDay = String(row?.day ?? [...days][0] ?? day ?? '')
+    const rowsDay = textIn(row?.day ?? [...days][0] ?? day)
     if (day !== undefined && rowsDay !== day)
       throw new Error(
         `Redis counts the day ${day} (${policy.timezone ?? 'UTC'}), and Supabase ${rowsDay}. Wait until both are past midnight; if that does not help, a process with the policy in force must have delivered a row first.`,
       )
     const booksUsd = own === undefined ? 0 : settledUsd(own)
-    const rowsUsd = Number(row?.cost_usd ?? 0)
+    const rowsUsd = numberIn(row?.cost_usd)
     return {
       team,
       day: rowsDay,
@@ -88,7 +88,7 @@ async function compare({ books, teams, policy }: Context): Promise<Compared[]> {
       reservedUsd: own === undefined ? 0 : committedUsd(own) - booksUsd,
       rowsUsd,
       differenceUsd: rowsUsd - booksUsd,
-      unpriced: Number(row?.unpriced ?? 0),
+      unpriced: numberIn(row?.unpriced),
     }
   })
 }
@@ -119,5 +119,6 @@ function print(compared: Compared[], waiting: number): void {
   ])
   for (const [at, line] of tableLines(COLUMNS, rows).entries())
     printLine(at > 0 && (compared[at - 1]?.differenceUsd ?? 0) > LEAST_USD ? style('red', line) : line)
-  if (waiting > 0) printNote(`${waiting} rows wait in Redis for Supabase: rows show less than was spent.`)
+  if (waiting > 0)
+    printNote(`${counted(waiting, 'row')} in Redis wait for Supabase: rows show less than was spent.`)
 }

@@ -1,5 +1,5 @@
 import { confirm } from '../cli/confirm.ts'
-import { dollars, whole } from '../cli/format.ts'
+import { counted, dollars } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
 import { UsageError } from '../core/command.ts'
@@ -19,7 +19,7 @@ export async function reset({ books, values }: Context): Promise<number> {
   for (const { team, books: own } of found)
     if (own !== undefined && !json)
       printNote(
-        `${team}: ${dollars(settledUsd(own))} of today, ${whole(own.requests)} requests and ${whole(own.tokens)} tokens of the minute. ` +
+        `${team}: ${dollars(settledUsd(own))} of today, ${counted(own.requests, 'request')} and ${counted(own.tokens, 'token')} of the minute. ` +
           `${dollars(own.heldUsd + own.leasedUsd + own.lapsedUsd)} of calls in flight and leases stay.`,
       )
   if (

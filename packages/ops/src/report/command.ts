@@ -93,5 +93,5 @@ async function mail(report: Report, page: string, config: MonitorConfig): Promis
 /** Shows progress at a terminal only, in one line that is cleared at the end. */
 function showProgress(done: number, days: number): void {
   if (process.stderr.isTTY !== true) return
-  process.stderr.write(done < days ? `\rRead ${done} of ${days} days … ` : '\r\u001b[K')
+  process.stderr.write(done < days ? `\rRead ${done} of ${counted(days, 'day')} … ` : '\r\u001b[K')
 }

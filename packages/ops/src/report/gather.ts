@@ -12,7 +12,7 @@ import { usd } from './totals.ts'
 import { type Availability, readAvailability } from './uptime.ts'
 
 const HOUR_MS = 3_600_000
-/** Live metrics and probes are kept for so long. */
+/** Time for which live metrics and probes are kept, in milliseconds. */
 const KEPT_MS = 35 * 24 * HOUR_MS
 const SPILL_KEY = 'gw:{usage}:spill'
 

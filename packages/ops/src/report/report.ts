@@ -178,7 +178,7 @@ function notesOf({ range, limits, timezone, live, trouble }: Material, totals: T
     // Redis counts a call at its end, so the edges of the range may differ a little.
     ...(live !== undefined && live.calls > rows * 1.01 + 10
       ? [
-          `Redis has counted ${whole(live.calls)} calls, and Supabase has ${whole(rows)}: some have not arrived.`,
+          `Redis has counted ${counted(live.calls, 'call')}, and Supabase has ${whole(rows)}: some have not arrived.`,
         ]
       : []),
   ]

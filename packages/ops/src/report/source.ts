@@ -95,7 +95,7 @@ function parsed<T>(schema: z.ZodType<T>, data: unknown): T {
   )
 }
 
-/** An answer of Supabase that is none, with what to do about it. */
+/** An unusable answer of Supabase, with what to do about it. */
 class SourceError extends Error {
   override name = 'SourceError' as const
   readonly isTimeout: boolean

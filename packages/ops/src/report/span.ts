@@ -72,7 +72,6 @@ export const spanSchema = z.object({
   dearest: z.array(dearestCall),
 })
 export type Span = z.infer<typeof spanSchema>
-type AgentSums = Span['agents'][number]
 export type ModelSums = Span['models'][number]
 export type DearestCall = Span['dearest'][number]
 
@@ -81,16 +80,6 @@ export const costSchema = z.object({ calls: count, cost: sum, unpriced: count })
 export type SpanCost = z.infer<typeof costSchema>
 
 const DEAREST = 10
-
-/** Returns the span of no calls. */
-const emptySpan = (): Span => ({
-  agents: [],
-  latencies: [],
-  models: [],
-  refusals: [],
-  minutes: [],
-  dearest: [],
-})
 
 /** Adds up the sums of several spans that do not overlap. */
 export function addSpans(spans: readonly Span[]): Span {

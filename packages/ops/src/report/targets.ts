@@ -186,7 +186,7 @@ function uptime({ availability }: Figures, target: number): Measured | string {
     return 'no probes: llm-gateway monitor records them in Redis (probes of its configuration)'
   const { addresses, measuredHours, hours } = availability
   const each = addresses.map(({ name, percent: value }) => `${name} ${percent(value)}`).join(', ')
-  const gaps = measuredHours < hours ? `; measured in ${measuredHours} of ${hours} hours` : ''
+  const gaps = measuredHours < hours ? `; measured in ${measuredHours} of ${counted(hours, 'hour')}` : ''
   return {
     value: lowest.percent,
     isMet: lowest.percent > target,

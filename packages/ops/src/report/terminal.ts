@@ -224,7 +224,7 @@ function dearest({ dearest, timezone }: Report, options: Options): string[] {
 function forecast({ forecast }: Report, options: Options): string[] {
   if (forecast === undefined) return []
   const { month, expectedUsd, lowUsd, highUsd, spentUsd, daysLeft, sampledDays } = forecast
-  const text = `${dollars(expectedUsd)}, probably ${dollars(lowUsd)} to ${dollars(highUsd)}: ${dollars(spentUsd)} are spent, and ${Number(daysLeft.toFixed(1))} days are left (mean of the last ${counted(sampledDays, 'whole day')}).`
+  const text = `${dollars(expectedUsd)}, probably ${dollars(lowUsd)} to ${dollars(highUsd)}: ${dollars(spentUsd)} are spent, and time left: ${counted(Number(daysLeft.toFixed(1)), 'day')} (mean of the last ${counted(sampledDays, 'whole day')}).`
   return [title(`Forecast of ${monthName(month)}`, options), ...wrap(text, options.columns)]
 }
 

@@ -60,3 +60,15 @@ function messageOf(json: unknown): string {
   const { message } = (json ?? {}) as { message?: unknown }
   return typeof message === 'string' ? `: ${message.slice(0, 200).replace(/\p{C}/gu, '?')}` : ''
 }
+
+/** Returns a column as text; empty for null and for what is no text or number. */
+export const textIn = (value: unknown): string =>
+  typeof value === 'string'
+    ? value
+    : typeof value === 'number' || typeof value === 'boolean'
+      ? `${value}`
+      : ''
+
+/** Returns a column as a number: PostgREST sends decimals as numbers or as text. 0 for null. */
+export const numberIn = (value: unknown): number =>
+  typeof value === 'number' ? value : typeof value === 'string' ? Number(value) : 0

@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000
 /** Whole minutes before the current one, by which rates are measured. */
 const WINDOW_MINUTES = 4
 const HISTORY_MINUTES = 20
-/** A monitor without a sign of life for so long is shown as silent. */
+/** Time without a sign of life after which a monitor is shown as silent, in milliseconds. */
 const SILENT_MS = 180_000
 const SPILL_KEY = 'gw:{usage}:spill'
 

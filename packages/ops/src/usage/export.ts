@@ -1,4 +1,4 @@
-import { whole } from '../cli/format.ts'
+import { counted } from '../cli/format.ts'
 import { printNote } from '../cli/output.ts'
 import { createProgress } from '../cli/progress.ts'
 import { UsageError } from '../core/command.ts'
@@ -29,7 +29,7 @@ export async function exportRows(values: Values): Promise<number> {
   const job = { values, columns, selection, pages, ...(saved && { saved }) }
   const { rows, last } = format === 'parquet' ? await toParquet(job) : await toText(job, format)
   if (values.out !== undefined || process.stdout.isTTY)
-    printNote(`${whole(rows)} rows${last === undefined ? '' : `, the last of ${last.writtenAt}`}.`)
+    printNote(`${counted(rows, 'row')}${last === undefined ? '' : `, the last of ${last.writtenAt}`}.`)
   return 0
 }
 
@@ -52,7 +52,7 @@ async function toText({ values, columns, selection, pages, saved }: Job, format:
       : (row: Row) =>
           `${JSON.stringify(Object.fromEntries(columns.map((name) => [name, row[name] ?? null])))}\n`
   const done: Done = { rows: 0, last: undefined }
-  const progress = createProgress(() => `${whole(done.rows)} rows`)
+  const progress = createProgress(() => `${counted(done.rows, 'row')}`)
   try {
     if (format === 'csv' && saved === undefined) await output.write(csvTitles(columns))
     for await (const rows of pages) {
@@ -71,8 +71,8 @@ async function toText({ values, columns, selection, pages, saved }: Job, format:
 
 async function toParquet({ values, columns, selection, pages }: Job): Promise<Done> {
   const done: Done = { rows: 0, last: undefined }
-  const progress = createProgress(() => `${whole(done.rows)} rows`)
-  async function* counted() {
+  const progress = createProgress(() => `${counted(done.rows, 'row')}`)
+  async function* counting() {
     for await (const rows of pages) {
       yield* rows
       done.rows += rows.length
@@ -81,7 +81,7 @@ async function toParquet({ values, columns, selection, pages }: Job): Promise<Do
     }
   }
   try {
-    await writeParquet(values.out ?? '', columns, counted())
+    await writeParquet(values.out ?? '', columns, counting())
   } finally {
     progress.end()
   }

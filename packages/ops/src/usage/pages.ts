@@ -1,4 +1,4 @@
-import { type Project, readRows } from '../supabase/project.ts'
+import { numberIn, type Project, readRows, textIn } from '../supabase/project.ts'
 import { COLUMNS } from './columns.ts'
 
 export type Row = Record<string, unknown>
@@ -35,12 +35,12 @@ export function withNumbers(row: Row): Row {
   const numbers = Object.entries(row).filter(
     ([name, value]) => COLUMNS[name] === 'number' && typeof value === 'string',
   )
-  return { ...row, ...Object.fromEntries(numbers.map(([name, value]) => [name, Number(value)])) }
+  return { ...row, ...Object.fromEntries(numbers.map(([name, value]) => [name, numberIn(value)])) }
 }
 
 export const cursorOf = ({ written_at: writtenAt, request_id: requestId }: Row): Cursor => ({
-  writtenAt: String(writtenAt),
-  requestId: String(requestId),
+  writtenAt: textIn(writtenAt),
+  requestId: textIn(requestId),
 })
 
 function pathOf({ filters, columns, after, before }: PageQuery): string {

@@ -1,5 +1,6 @@
 import { existsSync, renameSync } from 'node:fs'
 import { UsageError } from '../core/command.ts'
+import { numberIn, textIn } from '../supabase/project.ts'
 import { COLUMNS } from './columns.ts'
 import type { Row } from './pages.ts'
 
@@ -38,15 +39,18 @@ export async function writeParquet(
   renameSync(partial, path)
 }
 
-async function* typed(rows: AsyncIterable<Row>, columns: readonly string[]): AsyncGenerator<Row> {
+async function* typed(
+  rows: AsyncIterable<Row>,
+  columns: readonly string[],
+): AsyncGenerator<Record<string, unknown>> {
   for await (const row of rows)
     yield Object.fromEntries(columns.map((column) => [column, parquetValue(row[column], COLUMNS[column])]))
 }
 
 function parquetValue(value: unknown, kind: string | undefined): unknown {
   if (value === null || value === undefined) return undefined
-  if (kind === 'whole') return BigInt(Math.round(Number(value)))
-  if (kind === 'number') return Number(value)
-  if (kind === 'time') return new Date(String(value))
+  if (kind === 'whole') return BigInt(Math.round(numberIn(value)))
+  if (kind === 'number') return numberIn(value)
+  if (kind === 'time') return new Date(textIn(value))
   return value
 }

@@ -3,7 +3,7 @@ import { dollars } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { type Style, styleFor } from '../cli/style.ts'
 import { printableCell } from '../cli/table.ts'
-import { type Project, readRows, requireProject } from '../supabase/project.ts'
+import { numberIn, type Project, readRows, requireProject, textIn } from '../supabase/project.ts'
 import { COLUMN_NAMES } from './columns.ts'
 import { pagesOf, type Row, withNumbers } from './pages.ts'
 import { filtersOf, type Values, wholeNumber } from './values.ts'
@@ -39,7 +39,7 @@ export async function tail(values: Values): Promise<number> {
       const after = since === undefined ? undefined : { writtenAt: since, requestId: '' }
       for await (const rows of pagesOf(project, { filters, columns: COLUMN_NAMES, after }))
         for (const row of rows)
-          if (seen.add(row) && (isFollowing || Date.parse(String(row.written_at)) > newest)) show(row)
+          if (seen.add(row) && (isFollowing || Date.parse(textIn(row.written_at)) > newest)) show(row)
       isFollowing = true
       failures = 0
     } catch (error) {
@@ -69,9 +69,9 @@ function createSeen() {
   return {
     /** Tells whether the row is new. */
     add({ request_id: id, written_at: writtenAt }: Row): boolean {
-      const name = String(id)
+      const name = textIn(id)
       if (ids.has(name)) return false
-      const at = Date.parse(String(writtenAt))
+      const at = Date.parse(textIn(writtenAt))
       ids.set(name, at)
       newest = Math.max(newest, at)
       for (const [known, time] of ids) {
@@ -100,9 +100,9 @@ const COLOURS: Record<string, 'green' | 'yellow' | 'red' | 'dim'> = {
 
 function lineOf(row: Row, style: Style): string {
   const text = (name: string) =>
-    row[name] === null || row[name] === undefined ? '' : printableCell(String(row[name]))
-  const cost = row.cost_usd === null ? 'cost unknown' : dollars(Number(row.cost_usd))
-  const tokens = row.input_tokens === null ? '' : `${text('input_tokens')}+${text('output_tokens')} tokens`
+    row[name] === null || row[name] === undefined ? '' : printableCell(textIn(row[name]))
+  const cost = row.cost_usd === null ? 'cost unknown' : dollars(numberIn(row.cost_usd))
+  const tokens = row.input_tokens === null ? '' : `tokens ${text('input_tokens')}+${text('output_tokens')}`
   return [
     text('at').slice(0, 19).replace('T', ' '),
     style(COLOURS[text('status')] ?? 'dim', text('status').padEnd(7)),

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { resolveOptional } from '../../../util/load-package.ts'
 import type { FromWorker, ToWorker, WorkerInput } from './worker.ts'
 
-/** After a failed start, so long every request fails at once, in milliseconds. */
+/** Time in milliseconds after a failed start in which every request fails at once. */
 const RETRY_MS = 30_000
 
 /** Computes vectors in a thread of its own: inference is synchronous and takes milliseconds to seconds. */

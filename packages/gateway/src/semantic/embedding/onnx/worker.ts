@@ -38,7 +38,7 @@ async function start({ packages, files, threads, maxTokens, prefix, shape, check
   function tokensOf(text: string): number[] {
     const ids = encode(prefix + text)
     if (ids.length > maxTokens)
-      throw new RangeError(`a text of ${ids.length} tokens is longer than the model reads (${maxTokens})`)
+      throw new RangeError(`the text has more tokens (${ids.length}) than the model reads (${maxTokens})`)
     if (ids.slice(1, -1).some(isSpecial))
       throw new RangeError('a text has a sign that the model does not know')
     return ids
