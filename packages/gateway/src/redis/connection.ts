@@ -39,9 +39,8 @@ export type RedisStats = {
 }
 
 /**
- * How long a command waits. `deadline`: for optional work, such as the cache. `reply`: for required work, such as a
- * reservation: it waits while the connection lives and Redis has not been silent for `SILENT_MS`, and is sent once
- * more over a new connection; so repeating it must change nothing.
+ * How long a command waits. `deadline`: for optional work, such as the cache. `reply`: for required work: it waits while the
+ * connection lives and Redis has not been silent for `SILENT_MS`, and is sent again over a new one; repeating it changes nothing.
  */
 export type Wait = 'deadline' | 'reply'
 
