@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
 /** Writes the licences of the packages that a build contains into `dist`. @param files licence files, by package. */
-export function writeLicences(files: Record<string, string>): void {
+export function writeLicences(files: Record<string, string | string[]>): void {
   const texts = Object.entries(files).map(([name, file]) => {
-    const text = readFileSync(new URL(`../node_modules/${name}/${file}`, import.meta.url), 'utf8')
-    return `${name}\n\n${text.trim()}\n`
+    const parts = [file]
+      .flat()
+      .map((part) => readFileSync(new URL(`../node_modules/${name}/${part}`, import.meta.url), 'utf8').trim())
+    return `${name}\n\n${parts.join('\n\n')}\n`
   })
   writeFileSync('dist/licences.txt', `This package contains parts of these:\n\n${texts.join('\n---\n\n')}`)
 }

@@ -7,7 +7,7 @@ import { isCached, surfaces } from './conformance/surfaces.ts'
 import { allowLogInFile } from './console.ts'
 import { DAMAGES, type Damage } from './hostile/damage.ts'
 import { type HostileProxy, startHostileProxy } from './hostile/proxy.ts'
-import { runs, SEED, sampled } from './runs.ts'
+import { runs, SEED, sampled, TEST_TIMEOUT_MS } from './runs.ts'
 import { ask, until } from './support.ts'
 
 /** The SDK's own words about a chunk that is no JSON. */
@@ -58,8 +58,8 @@ test.each(sampled(cases))(
     damage = how
     const broken = await outcome(bare)
     expect(await outcome(client)).toEqual(broken)
-    await until(() => client.gateway.stats().pending === 0, 'all work is done')
-    expect(client.gateway.stats()).toMatchObject({ faults: 0 })
+    await client.gateway.flush(TEST_TIMEOUT_MS)
+    expect(client.gateway.stats()).toMatchObject({ pending: 0, faults: 0 })
     damage = undefined
     // What comes whole now is what the bare client gets, and nothing that came before.
     const whole = await outcome(bare)

@@ -37,6 +37,8 @@ function failOnUnexpected(): void {
 
 /** Collects what is written to the console and to the process's own outputs, instead of showing it. */
 export function watchConsole(): void {
+  // Files of one project may share a process.
+  allowedInFile.splice(USUAL.length)
   for (const level of LEVELS)
     console[level] = (...values: unknown[]) => collect(formatWithOptions({ colors: false }, ...values))
   for (const stream of [process.stdout, process.stderr])

@@ -28,7 +28,7 @@ describe.each(['gateway', 'testing'])('dist of packages/%s', (name) => {
   })
 
   test('optional packages are named in no import that a bundler would follow', () => {
-    const followed = /(?:from |require\(|import\()"(?:@energetic-ai\/|usearch)/
+    const followed = /(?:from |require\(|import\()"(?:@energetic-ai\/|@huggingface\/|onnxruntime|usearch)/
     expect(code.filter((file) => followed.test(read(file)))).toEqual([])
   })
 

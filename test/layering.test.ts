@@ -31,6 +31,7 @@ const LAYER: Record<string, number> = {
   upstream: 5,
   semantic: 5,
   sinks: 5,
+  admin: 6,
   'pipeline.ts': 6,
   config: 6,
   http: 7,
@@ -162,7 +163,12 @@ test('the root of the package holds index, client and pipeline', () => {
 
 test('an index.ts is an entry point of the package, and no file of the package imports it', () => {
   const entries = sources.map(({ path }) => path).filter((path) => path.endsWith('index.ts'))
-  expect(entries.toSorted()).toEqual([`custody${sep}index.ts`, 'index.ts', `policy${sep}index.ts`])
+  expect(entries.toSorted()).toEqual([
+    `admin${sep}index.ts`,
+    `custody${sep}index.ts`,
+    'index.ts',
+    `policy${sep}index.ts`,
+  ])
   for (const source of sources)
     for (const to of importsOf(source))
       expect(to.endsWith('index.ts'), `${source.path} imports ${to}`).toBe(false)
@@ -176,12 +182,13 @@ test('no stage imports another stage; the pipeline imports them all', () => {
   )
 })
 
-test('fetch is called in four places, and bytes are read in body/ alone', () => {
+test('fetch is called in five places, and bytes are read in body/ alone', () => {
   const callers = sources
     .filter(({ text }) => /\btransport\(|globalThis\.fetch\(/.test(text))
     .map(({ path }) => path)
   expect(callers.toSorted()).toEqual([
     `http${sep}pass-through.ts`,
+    `semantic${sep}embedding${sep}onnx${sep}hub.ts`,
     `sinks${sep}http.ts`,
     `upstream${sep}probe.ts`,
     `upstream${sep}request.ts`,

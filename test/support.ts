@@ -6,7 +6,7 @@ import {
 } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import OpenAI, { type ClientOptions } from 'openai'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { hostileOrigin } from './hostile/under.ts'
 
 export { until } from './until.ts'
@@ -19,18 +19,13 @@ export type Setup = {
   records: CallRecord[]
 }
 
-const open: FakeOpenAI[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((upstream) => upstream.close()))
-})
-
 export async function setup(
   gateway: GatewayOptions = {},
   client: ClientOptions = {},
   fake: FakeOpenAIOptions = {},
 ): Promise<Setup> {
   const server = await startFakeOpenAI({ tokens: 'approximate', ...fake })
-  open.push(server)
+  onTestFinished(() => server.close())
   const upstream = { ...server, baseURL: await hostileOrigin(server.baseURL) }
   const records: CallRecord[] = []
   const options = { baseURL: upstream.baseURL, apiKey: 'test-key', ...client }

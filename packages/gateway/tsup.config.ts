@@ -12,14 +12,19 @@ const edge = { 'edge-runtime': 'src/gateway/edge-runtime.ts' }
 /** Entry points that only some programs load. */
 const apart = {
   caller: 'src/config/describe-caller.ts',
+  admin: 'src/admin/index.ts',
   metrics: 'src/sinks/metrics/read.ts',
   'local-embedder': 'src/semantic/embedding/local.ts',
+  'onnx-embedder': 'src/semantic/embedding/onnx/embedder.ts',
   sinks: 'src/sinks/sink.ts',
   server: 'src/http/parse-body.ts',
   'indices/pgvector': 'src/semantic/backends/pgvector.ts',
   'indices/usearch': 'src/semantic/index/usearch.ts',
   'indices/vector-sets': 'src/semantic/backends/vector-sets.ts',
 }
+
+/** Started by `onnx-embedder`. Threads start in CommonJS in programs of either form. */
+const worker = { 'onnx-worker': 'src/semantic/embedding/onnx/worker.ts' }
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
 
@@ -80,4 +85,5 @@ export default defineConfig([
   // A build of its own: shared chunks would add files that every program loads.
   { ...common, entry: apart, splitting: false },
   { ...common, format: ['esm'], entry: edge },
+  { ...common, format: ['cjs'], entry: worker },
 ])

@@ -9,6 +9,7 @@ async function copyTemplates(): Promise<void> {
   for (const name of ['fly', 'supabase', 'secrets.json'])
     cpSync(`../infra/${name}`, `dist/templates/${name}`, { recursive: true })
   cpSync('../../docs/runbooks', 'dist/templates/runbooks', { recursive: true })
+  writeLicences({ echarts: ['LICENSE', 'NOTICE'], zrender: 'LICENSE', zod: 'LICENSE' })
 }
 
 export default defineConfig({

@@ -13,7 +13,7 @@ import { CHUNKS } from './upstream-size.ts'
 export type Batch = { what: What; calls: number }
 /** Median of the batch, and processor time of its calls, in microseconds per call. */
 export type Measured = { median: number; cpu: number }
-export type What = 'hit' | 'miss' | 'first token' | 'stream' | 'redis'
+export type What = 'hit' | 'miss' | 'misses' | 'first token' | 'stream' | 'redis' | 'large redis' | 'limits'
 
 const [checkout = '.', side = 'bare', kind = 'hit', upstream = '1', redis = ''] = process.argv.slice(2)
 const load = async (path: string): Promise<Record<string, unknown>> => await import(pathToFileURL(path).href)
@@ -45,13 +45,30 @@ const ofRedis = {
   deadlines: { redisMs: 5_000 },
   cache: { exact: { localSeconds: 0 } },
 }
-/** One per process, as programs have: beside a second gateway each call takes longer. */
-const client =
-  kind === 'redis'
-    ? clientFor(inMemory(completion('y'.repeat(7_900))), ofRedis)
-    : kind === 'hit' || kind === 'miss'
-      ? clientFor(inMemory(completion('x'.repeat(400))), {})
-      : clientFor(undefined, {})
+/** Every limit is kept in Redis; none is reached. */
+const limited = {
+  ...ofRedis,
+  quota: {},
+  policy: {
+    version: 1,
+    models: { 'gpt-4o-mini': { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 16_384 } },
+    teams: { bench: { agents: ['bench'], rpm: 1e8, tpm: 1e11, usdPerDay: 1e6 } },
+  },
+}
+const [short, long] = [400, 7_900].map((length) => inMemory(completion('x'.repeat(length))))
+
+/** One client per process, as programs have: beside a second gateway each call takes longer. */
+const clients: Record<What, () => OpenAI> = {
+  hit: () => clientFor(short, {}),
+  miss: () => clientFor(short, {}),
+  misses: () => clientFor(short, {}),
+  'first token': () => clientFor(undefined, {}),
+  stream: () => clientFor(undefined, {}),
+  redis: () => clientFor(short, ofRedis),
+  'large redis': () => clientFor(long, ofRedis),
+  limits: () => clientFor(short, limited),
+}
+const client = clients[kind as What]()
 
 const prompt = 'The customer asks about order 1234. '.repeat(28)
 let asked = 0
@@ -76,12 +93,17 @@ async function stream(): Promise<{ first: number; each: number }> {
   return { first: first * 1_000, each: ((performance.now() - start - first) * 1_000) / CHUNKS }
 }
 
+const hit = () => timed(() => client.chat.completions.create(question(false)))
+const miss = () => timed(() => client.chat.completions.create(question(true)))
 const measures: Record<What, () => Promise<number>> = {
-  hit: () => timed(() => client.chat.completions.create(question(false))),
-  miss: () => timed(() => client.chat.completions.create(question(true))),
+  hit,
+  miss,
+  misses: miss,
   'first token': async () => (await stream()).first,
   stream: async () => (await stream()).each,
-  redis: () => timed(() => client.chat.completions.create(question(false))),
+  redis: hit,
+  'large redis': hit,
+  limits: miss,
 }
 
 async function measured({ what, calls }: Batch): Promise<Measured> {
@@ -90,7 +112,7 @@ async function measured({ what, calls }: Batch): Promise<Measured> {
   for (let call = 0; call < calls; call += 1) {
     times.push(await measures[what]())
     // A lone call: what the gateway does after it is not the next one's.
-    if (what !== 'hit') await new Promise((resolve) => setImmediate(resolve))
+    if (what !== 'hit' && what !== 'misses') await new Promise((resolve) => setImmediate(resolve))
   }
   const { user, system } = process.cpuUsage(before)
   times.sort((a, b) => a - b)

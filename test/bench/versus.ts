@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { redisBinary, startRedis } from '../redis/server.ts'
+import { type RedisServer, redisBinary, startRedis } from '../redis/server.ts'
 import { quantile } from './measure.ts'
 import type { Batch, Measured, What } from './versus-side.ts'
 
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '300' },
     calls: { type: 'string', default: '40' },
     'warm-up': { type: 'string', default: '6000' },
+    only: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -18,9 +19,10 @@ if (values.help) {
   console.log(`Measures this checkout against the bare OpenAI client and, if given, against another checkout, in one run.
 Each side is a process of its own; they take turns in short batches, so that a disturbance affects all of them.
 
-  npm run bench:versus -- [--with DIR] [--rounds 300] [--calls 40] [--warm-up 6000]
+  npm run bench:versus -- [--with DIR] [--rounds 300] [--calls 40] [--warm-up 6000] [--only miss,limits]
 
   --with    another checkout, built: git worktree add DIR 16e02bd && cd DIR && npm ci && npm run build
+  --only    some of: hit, miss, misses, first token, stream, redis, large redis, limits, import
 
 Figures are those of the batch that a tenth of all batches stay below: on a busy machine, the undisturbed ones.`)
   process.exit(0)
@@ -32,25 +34,30 @@ const [rounds, calls, warmUp] = [values.rounds, values.calls, values['warm-up']]
 ]
 
 const here = new URL('../..', import.meta.url).pathname
-const redis = redisBinary() === undefined ? undefined : await startRedis()
-const checkouts: [name: string, checkout: string, side: string][] = [
-  ['bare', here, 'bare'],
-  ...(values.with === undefined ? [] : ([['before', values.with, 'gateway']] as [string, string, string][])),
-  ['now', here, 'gateway'],
+type Checkout = { name: string; checkout: string; side: 'bare' | 'gateway'; redis?: RedisServer }
+const checkouts: Checkout[] = [
+  { name: 'bare', checkout: here, side: 'bare' },
+  ...(values.with === undefined
+    ? []
+    : [{ name: 'before', checkout: values.with, side: 'gateway' } satisfies Checkout]),
+  { name: 'now', checkout: here, side: 'gateway' },
 ]
+// A server for each: its counts of commands are one side's.
+if (redisBinary() !== undefined)
+  for (const each of checkouts) if (each.side === 'gateway') each.redis = await startRedis()
 /** Answers streams; whole answers need no network. */
 const upstream = fork(new URL('./upstream.ts', import.meta.url))
 const [port] = (await once(upstream, 'message')) as [number]
 
-type Side = { name: string; process: ChildProcess }
+type Side = { name: string; process: ChildProcess; redis: RedisServer | undefined }
 
 async function startSides(what: What): Promise<Side[]> {
   const sides: Side[] = []
-  for (const [name, checkout, side] of checkouts) {
+  for (const { name, checkout, side, redis } of checkouts) {
     const args = [checkout, side, what, String(port), redis?.url ?? '']
     const process = fork(new URL('./versus-side.ts', import.meta.url), args)
     await once(process, 'message')
-    sides.push({ name, process })
+    sides.push({ name, process, redis })
   }
   return sides
 }
@@ -64,18 +71,31 @@ async function ask(process: ChildProcess, batch: Batch): Promise<Measured> {
 /** Calls per batch, and per warm-up, are fewer where one takes longer. */
 const MEASURED: [what: What, label: string, share: number][] = [
   ['hit', 'hit in memory', 1],
-  ['miss', 'lone miss', 1],
+  ['miss', 'lone miss, after an idle turn', 1],
+  ['misses', 'misses one after another', 1],
   ['first token', 'stream, first token', 1 / 8],
   ['stream', 'stream, per chunk', 1 / 8],
-  ...(redis === undefined ? [] : ([['redis', 'hit in Redis, 8 KB', 1]] as [What, string, number][])),
+  ['redis', 'hit in Redis, 400 characters', 1],
+  ['large redis', 'hit in Redis, 8 KB', 1],
+  ['limits', 'miss with limits in Redis', 1 / 2],
 ]
+/** What clients send for a call; a script's own commands are counted apart, and its time is part of `evalsha`. */
+const CLIENT_COMMANDS = new Set(['mget', 'get', 'set', 'eval', 'evalsha', 'fcall', 'publish'])
+const WITH_REDIS = new Set<What>(['redis', 'large redis', 'limits'])
+
+const wanted = values.only?.split(',')
+const measured = MEASURED.filter(
+  ([what]) =>
+    (wanted?.includes(what) ?? true) && (!WITH_REDIS.has(what) || checkouts.some(({ redis }) => redis)),
+)
 
 console.log(
   `µs, ${rounds} rounds of ${calls} in turns, each side in a process of its own; Node ${process.version}`,
 )
-for (const [what, label, share] of MEASURED) {
+for (const [what, label, share] of measured) {
   const sides = await startSides(what)
   for (const { process } of sides) await ask(process, { what, calls: Math.ceil(warmUp * share) })
+  for (const { redis } of sides) await redis?.admin.config('RESETSTAT')
   const results = new Map<string, Measured[]>(sides.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds * Math.max(share, 1 / 3); round += 1)
     for (let turn = 0; turn < sides.length; turn += 1) {
@@ -85,11 +105,12 @@ for (const [what, label, share] of MEASURED) {
       results.get(side.name)?.push(await ask(side.process, { what, calls: Math.ceil(calls * share) }))
     }
   console.log(`\n${label}`)
+  const made = Math.ceil(calls * share) * (results.get('now')?.length ?? 0)
   const best = (name: string, of: keyof Measured) => {
     const figures = (results.get(name) ?? []).map((measured) => measured[of])
     return [quantile(figures, 0.1), quantile(figures, 0.5)] as const
   }
-  for (const { name } of sides) {
+  for (const { name, redis } of sides) {
     const [wall, middle] = best(name, 'median')
     const [cpu] = best(name, 'cpu')
     const against = sides
@@ -98,17 +119,18 @@ for (const [what, label, share] of MEASURED) {
         const [theirs] = best(other, 'median')
         return `${(wall - theirs).toFixed(1).padStart(7)} (${(wall / theirs).toFixed(3)} x) vs ${other}`
       })
+    const commands = redis && WITH_REDIS.has(what) ? `  ${await commandsOf(redis, made)}` : ''
     console.log(
-      `  ${name.padEnd(8)}${wall.toFixed(1).padStart(8)}  median ${middle.toFixed(1).padStart(7)}  CPU ${cpu.toFixed(1).padStart(7)}  ${against.join('  ')}`.trimEnd(),
+      `  ${name.padEnd(8)}${wall.toFixed(1).padStart(8)}  median ${middle.toFixed(1).padStart(7)}  CPU ${cpu.toFixed(1).padStart(7)}  ${against.join('  ')}${commands}`.trimEnd(),
     )
   }
   for (const { process } of sides) process.disconnect()
 }
 
-console.log('\nimport, in fresh processes')
 const imports = new Map<string, number[]>()
-for (let round = 0; round < 15; round += 1)
-  for (const [name, checkout, side] of checkouts) {
+if (wanted?.includes('import') ?? true) console.log('\nimport, in fresh processes')
+for (let round = 0; round < ((wanted?.includes('import') ?? true) ? 15 : 0); round += 1)
+  for (const { name, checkout, side } of checkouts) {
     const what = side === 'bare' ? 'openai' : `${checkout}/packages/gateway/dist/index.js`
     imports.set(name, [...(imports.get(name) ?? []), importing(what)])
   }
@@ -119,10 +141,22 @@ for (const [name, taken] of imports)
   )
 
 upstream.disconnect()
-await redis?.close()
+for (const { redis } of checkouts) await redis?.close()
 
 /** Milliseconds of processor time that one import takes in a fresh process: wall time says more about its neighbours. */
 function importing(what: string): number {
   const script = `const before = process.cpuUsage(); await import(${JSON.stringify(what)}); const { user, system } = process.cpuUsage(before); console.log((user + system) / 1_000)`
   return Number(execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: here }))
+}
+
+/** Commands of clients for each call, and the time that the server spent on all it ran, scripts' own commands included. */
+async function commandsOf({ admin }: RedisServer, calls: number): Promise<string> {
+  const stats = await admin.info('commandstats')
+  const each = [...stats.matchAll(/^cmdstat_([\w|]+):calls=(\d+),usec=(\d+)/gm)].map(
+    ([, name = '', count, usec]) => ({ name, count: Number(count), usec: Number(usec) }),
+  )
+  const sent = each.filter(({ name }) => CLIENT_COMMANDS.has(name))
+  const told = sent.map(({ name, count }) => `${name} ${(count / calls).toFixed(3)}`).join(', ')
+  const usec = sent.reduce((sum, command) => sum + command.usec, 0)
+  return `commands a call: ${told}; server ${(usec / calls).toFixed(1)} µs`
 }

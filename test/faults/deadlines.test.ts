@@ -72,7 +72,7 @@ const sinks = fc.constantFrom('takes', 'is slow', 'hangs', 'fails', 'takes none'
 const orders = fc.array(fc.constantFrom('flush' as const, 'close' as const), { minLength: 1, maxLength: 4 })
 
 test('in whatever order flush and close are called beside each other, true means delivered, and nothing waits for ever', async () => {
-  allowLog('GW_SINK_DROPPED')
+  allowLog('GW_SINK_DROPPED', 'GW_SINK_DOWN')
   await fc.assert(
     fc.asyncProperty(sinks, orders, orders, async (does, beside, after) => {
       let got = 0

@@ -1,4 +1,14 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
@@ -20,15 +30,47 @@ export const setProbe = (probe: Probe | undefined): void => {
 
 /**
  * Imports a copy of the gateway in which every function first calls the probe. A function that is added to the gateway
- * is a point of its own from then on, without a word here.
+ * is a point of its own from then on, without a word here. The copy is made once for all test files: to compile it takes
+ * minutes on a busy machine.
  */
 export async function importInstrumented(): Promise<typeof import('@hotdash/llm-gateway')> {
-  const target = join(PACKAGE, 'node_modules', '.faults', `${process.pid}`)
-  rmSync(target, { recursive: true, force: true })
-  for (const entry of readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })) write(entry, target)
-  writeFileSync(join(target, 'package.json'), '{"type":"module"}')
-  process.on('exit', () => rmSync(target, { recursive: true, force: true }))
+  const copies = join(PACKAGE, 'node_modules', '.faults')
+  const target = join(copies, nameOfSources())
+  if (!existsSync(target)) {
+    removeOld(copies)
+    const own = `${target}.${process.pid}`
+    for (const entry of entries()) write(entry, own)
+    writeFileSync(join(own, 'package.json'), '{"type":"module"}')
+    try {
+      renameSync(own, target)
+    } catch {
+      // Another process was first.
+      rmSync(own, { recursive: true, force: true })
+    }
+  }
   return await import(/* @vite-ignore */ pathToFileURL(join(target, 'index.js')).href)
+}
+
+const entries = () => readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).sort()
+
+/** Returns a name that changes with any source, and with the way in which copies are made. */
+function nameOfSources(): string {
+  const all = createHash('sha256').update(readFileSync(fileURLToPath(import.meta.url)))
+  for (const entry of entries())
+    if (entry.endsWith('.ts') || entry.endsWith('.lua'))
+      all.update(entry).update(readFileSync(join(SOURCE, entry)))
+  return all.digest('hex').slice(0, 16)
+}
+
+const OLD_MS = 3_600_000
+
+/** Removes copies of other sources, unless a run may still use them. */
+function removeOld(copies: string): void {
+  mkdirSync(copies, { recursive: true })
+  for (const name of readdirSync(copies)) {
+    const path = join(copies, name)
+    if (Date.now() - statSync(path).mtimeMs > OLD_MS) rmSync(path, { recursive: true, force: true })
+  }
 }
 
 function write(entry: string, target: string): void {

@@ -7,6 +7,7 @@ import { allowLogInFile } from '../console.ts'
 import { type Call, KEY } from './calls.ts'
 import { importInstrumented, setProbe } from './instrument.ts'
 import { faultAt, type Passage, passagesOf } from './passages.ts'
+import { createProgress } from './progress.ts'
 
 /** How one call ended, as its caller sees it. */
 export type Outcome = {
@@ -202,7 +203,15 @@ export async function tryAll(scenario: Scenario) {
   await trial.gateway.close()
   expect(points.size).toBeGreaterThan(100)
   const wrong: string[] = []
-  for (const passage of passagesOf(points, scenario)) wrong.push(...(await tryOne(scenario, passage)))
+  const passages = passagesOf(points, scenario)
+  const progress = createProgress(passages.length)
+  for (const passage of passages) {
+    if (progress.isOver()) break
+    const found = await tryOne(scenario, passage)
+    wrong.push(...found)
+    progress.note(found, wrong)
+  }
+  progress.end(wrong)
   expect(wrong).toEqual([])
 }
 

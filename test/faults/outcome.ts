@@ -8,7 +8,13 @@ export const models = { 'gpt-4o-mini': { input: 1, output: 1, cachedInput: 1, ma
 
 /** Room for two worst cases at the priority tier, which is assumed at first: one that stays held would leave no room for the last call. */
 export const LIMITS = { usdPerDay: 0.004, tpm: 1_000_000, rpm: 10_000 }
-export const limited = { policy: { models, teams: { t: { agents: ['support'], keys, ...LIMITS } } } }
+export const limited = {
+  policy: {
+    models,
+    defaultServiceTier: 'default' as const,
+    teams: { t: { agents: ['support'], keys, ...LIMITS } },
+  },
+}
 
 /** Where the gateway's headers may still be in a request: nothing can be sent after a fault there. */
 const BEFORE_ALL =

@@ -1,8 +1,7 @@
-import { afterEach } from 'vitest'
-import { type HostileProxy, startHostileProxy } from './proxy.ts'
+import { onTestFinished } from 'vitest'
+import { startHostileProxy } from './proxy.ts'
 
 let seed: number | undefined
-const open: HostileProxy[] = []
 
 /** From now on, in this test file, every upstream that tests start is reached over a hostile way. */
 export function goHostile(value: number) {
@@ -16,10 +15,6 @@ export const isHostile = (): boolean => seed !== undefined
 export async function hostileOrigin(baseURL: string): Promise<string> {
   if (seed === undefined) return baseURL
   const proxy = await startHostileProxy(baseURL, seed)
-  open.push(proxy)
+  onTestFinished(() => proxy.close())
   return baseURL.replace(new URL(baseURL).origin, proxy.origin)
 }
-
-afterEach(() => {
-  for (const proxy of open.splice(0)) proxy.close()
-})

@@ -20,7 +20,8 @@ import {
 } from '@hotdash/llm-gateway-testing'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { BIN } from '../command.ts'
+import { BIN, programEnv } from '../command.ts'
+import { startSmtp, type TestSmtp } from '../monitor/smtp.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { ensurePostgres, type Postgres, startPostgres } from '../supabase/postgres.ts'
 import { startDataApi } from './data-api.ts'
@@ -44,6 +45,7 @@ const closers: (() => unknown)[] = []
 let postgres: Postgres
 let pooler: Pgbouncer
 let redis: RedisServer
+let smtp: TestSmtp
 let upstream: FakeOpenAI
 let langfuse: FakeLangfuse
 let dataApi: Awaited<ReturnType<typeof startDataApi>>
@@ -75,15 +77,19 @@ beforeAll(async () => {
   program('fly', FLY)
   program('docker', `echo sha256:${'0'.repeat(64)}`)
   env = {
+    ...programEnv(),
     PATH: [bin, dirname(process.execPath), process.env.PATH].join(delimiter),
     HOME: work,
     FLY_STATE: work,
   }
+  smtp = await startSmtp()
+  closers.push(() => smtp.close())
   given = {
     OPENAI_API_KEY: 'sk-rehearsal',
     REDIS_URL: redis.url,
     SUPABASE_SECRET_KEY: SECRET_KEY,
     SUPABASE_DB_URL: postgres.url,
+    LLM_GATEWAY_SMTP_URL: smtp.url,
   }
 }, 120_000)
 
@@ -209,6 +215,7 @@ test.skipIf(!hasAll)(
     const port = await freePort()
     const toml = {
       LLM_GATEWAY_POLICY: join(folder, 'fly/gateway/policy.json'),
+      LLM_GATEWAY_MONITOR_CONFIG: join(folder, 'fly/gateway/monitor.json'),
       LANGFUSE_BASE_URL: langfuse.baseURL,
       SUPABASE_URL: dataApi.url,
       OPENAI_BASE_URL: upstream.baseURL,
@@ -296,13 +303,20 @@ test.skipIf(!hasAll)(
       () => demo.out,
     )
 
-    // The monitor probes, and ends at SIGTERM; so does serve, with all records delivered.
-    const monitor = await start('start-monitor', toml)
+    // The monitor leads, has counted the calls, and knows that no gateway answers at its public name. It ends at SIGTERM; so
+    // does serve, with all records delivered.
+    const metricsPort = await freePort()
+    const monitor = await start('start-monitor', { ...toml, METRICS_PORT: String(metricsPort) })
+    const figures = async () => {
+      const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).catch(() => undefined)
+      return (await answer?.text()) ?? ''
+    }
     await until(
-      () => monitor.printed().includes('\n'),
+      async () => (await figures()).includes('llm_gateway_probe_up{target="gateway"} 0'),
       () => monitor.printed(),
     )
-    expect(JSON.parse(monitor.printed().split('\n')[0] ?? '')).toMatchObject({ healthy: true })
+    expect(await figures()).toMatch(/^llm_gateway_monitor_leader 1$/m)
+    expect(await figures()).toMatch(/^llm_gateway_spend_today_usd (?!0$)/m)
     for (const child of [monitor, serve]) {
       const ended = exitOf(child)
       child.kill('SIGTERM')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { expect, test } from 'vitest'
-import { BIN, llmGateway, type Ran } from '../command.ts'
+import { BIN, llmGateway, programEnv, type Ran } from '../command.ts'
 import type { RedisServer } from '../redis/server.ts'
 import { agentAt, closeLater, LIVE, policyWith, redis, soon, storeAt } from './kit.ts'
 
@@ -31,7 +31,7 @@ function typed(
   meanwhile: () => Promise<unknown> = async () => undefined,
 ): Promise<Omit<Ran, 'err'>> {
   const child = spawn('script', ['-qec', `${process.execPath} ${BIN} ${args}`, '/dev/null'], {
-    env: { PATH: process.env.PATH ?? '', TERM: 'xterm', LLM_GATEWAY_REDIS_URL: server.url, ...env },
+    env: programEnv({ TERM: 'xterm', LLM_GATEWAY_REDIS_URL: server.url, ...env }),
   })
   let out = ''
   let asked = false

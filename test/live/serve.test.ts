@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
+import { programEnv } from '../command.ts'
 import { closeLater, policyWith, redis, storeAt } from './kit.ts'
 
 const bin = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
@@ -21,7 +22,7 @@ test('a server accepts the keys of the live policy from its start on, and refuse
   }
   await store.push(withKey('sk-team-one'))
   const child = spawn(process.execPath, [bin, 'serve', '--port', '0', '--upstream', upstream.baseURL], {
-    env: { PATH: process.env.PATH ?? '', OPENAI_API_KEY: 'sk-test', LLM_GATEWAY_REDIS_URL: server.url },
+    env: programEnv({ OPENAI_API_KEY: 'sk-test', LLM_GATEWAY_REDIS_URL: server.url }),
   })
   closeLater(() => child.kill('SIGKILL'))
   const address = await new Promise<string>((resolve, reject) => {

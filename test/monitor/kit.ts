@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BIN } from '../command.ts'
+import { BIN, programEnv } from '../command.ts'
 
 /** Configuration with the durations of a test, for recipients of the example domain. */
 export const QUICK = {
@@ -62,7 +62,7 @@ export function createMonitors(redis: string, smtpUrl: string, config: object = 
   return {
     configure,
     start(name, args = [], more = {}) {
-      const env = { PATH: process.env.PATH ?? '', LLM_GATEWAY_SMTP_URL: smtpUrl, ...more }
+      const env = programEnv({ LLM_GATEWAY_SMTP_URL: smtpUrl, ...more })
       const all = [BIN, 'monitor', '--config', file, '--redis', redis, '--name', name, ...args]
       const child = spawn(process.execPath, all, { env, stdio: ['ignore', 'pipe', 'pipe'] })
       let log = ''

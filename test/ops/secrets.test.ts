@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createGatewayClient } from '@hotdash/llm-gateway'
+import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterAll, beforeEach, expect, test, vi } from 'vitest'
 import { BIN, llmGateway } from '../command.ts'
+import { startRedis } from '../redis/server.ts'
 
 // Each command is a process, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
@@ -109,7 +112,13 @@ test('hashes in the policy that are not of this vault stay', async () => {
 
 test('status tells age, next rotation and what is missing, by exit code as well', async () => {
   await secrets(['generate'])
-  for (const name of ['OPENAI_API_KEY', 'REDIS_URL', 'SUPABASE_SECRET_KEY', 'SUPABASE_DB_URL'])
+  for (const name of [
+    'OPENAI_API_KEY',
+    'REDIS_URL',
+    'SUPABASE_SECRET_KEY',
+    'SUPABASE_DB_URL',
+    'LLM_GATEWAY_SMTP_URL',
+  ])
     expect((await secrets(['set', name], `redis://of-${name.toLowerCase()}\n`)).code).toBe(0)
   expect((await secrets(['status'])).code).toBe(0)
   const days = (count: number) => new Date(Date.now() - count * 86_400_000).toISOString()
@@ -135,6 +144,7 @@ test('import prints NAME=VALUE into a pipe, and refuses a terminal unless --reve
     ['OPENAI_API_KEY', 'sk-of-openai'],
     ['REDIS_URL', 'redis://default:pass%2Fword@cache.internal:6380'],
     ['SUPABASE_SECRET_KEY', 'sb_secret_x'],
+    ['LLM_GATEWAY_SMTP_URL', 'smtps://user:p%40ss@smtp.example.com'],
   ] as const)
     await secrets(['set', name], `${value}\n`)
   const { out } = await secrets(['import', '--app', 'gateway'])
@@ -242,4 +252,56 @@ test.skipIf(!hasAge)('a vault named .age is encrypted for its recipients', async
     LLM_GATEWAY_VAULT_IDENTITY: identity,
   })
   expect(out).toMatch(/^ADMIN_KEY=gwk-/m)
+})
+
+test('status tells which agents still use the key from before a rotation, by the live metrics', async () => {
+  const redis = await startRedis()
+  const upstream = await startFakeOpenAI()
+  await secrets(['generate'])
+  const keyNow = () => read().secrets.PROD_CUSTOMER_KEY?.value ?? ''
+  const oldKey = keyNow()
+  await secrets(['rotate', 'PROD_CUSTOMER_KEY'])
+  const agentWith = (agent: string, key: string) =>
+    createGatewayClient({
+      baseURL: upstream.baseURL,
+      apiKey: 'sk-test',
+      gateway: {
+        agent,
+        key,
+        redis: redis.url,
+        policy: join(dir, 'fly/gateway/policy.json'),
+        cache: false,
+        metrics: { flushSeconds: 0.1 },
+      },
+    })
+  const question = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'x' }] }
+  const call = async (agent: string, key: string) => {
+    const client = agentWith(agent, key)
+    await client.chat.completions.create(question)
+    await client.gateway.close()
+  }
+  const use = async () => {
+    const { out } = await secrets(['status', '--json', '--redis', redis.url])
+    return (JSON.parse(out) as { use: { team: string }[] }).use.find(({ team }) => team === 'prod_customer')
+  }
+  try {
+    await call('support', keyNow())
+    expect(await use()).toMatchObject({ calls: 1, previousKey: { calls: 0, agents: [] } })
+    expect((await secrets(['status', '--redis', redis.url])).out).toMatch(
+      /^PROD_CUSTOMER_KEY .* no call with the previous key in 24 h$/m,
+    )
+    await call('ai-customer', oldKey)
+    await call('ai-customer', oldKey)
+    expect(await use()).toMatchObject({
+      calls: 3,
+      agents: ['ai-customer', 'support'],
+      previousKey: { calls: 2, agents: ['ai-customer'] },
+    })
+    const { out } = await secrets(['status', '--redis', redis.url])
+    expect(out).toMatch(/^PROD_CUSTOMER_KEY .* with the previous key in 24 h: 2 calls of ai-customer$/m)
+    for (const key of [oldKey, keyNow()]) expect(out).not.toContain(key)
+  } finally {
+    await upstream.close()
+    await redis.close()
+  }
 })

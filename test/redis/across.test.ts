@@ -160,6 +160,78 @@ test('who takes over looks first whether the answer has come', async () => {
   expect(across(other)).toEqual({ leaders: 1, takeovers: 0, followers: 1, fallbacks: 0 })
 })
 
+test('a call that is stalled between its lookup and the lease until the outcome has expired finds the answer', async () => {
+  const redis = await server()
+  const stalled = new Redis(redis.url)
+  open.push({ close: () => stalled.disconnect() })
+  const patient = { deadlines: { redisMs: 60_000, connectMs: 60_000 } }
+  const { one, upstream } = await two(redis.url, 50, patient)
+  const other = await setup({ redis: stalled, ...ACROSS, ...patient }, { baseURL: upstream.baseURL })
+  open.push({ close: () => other.client.gateway.close() })
+  await warmUp(redis, [one, other])
+  const reached = Promise.withResolvers<void>()
+  const resume = Promise.withResolvers<void>()
+  const set = stalled.set.bind(stalled) as (...args: unknown[]) => Promise<'OK'>
+  stalled.set = async (...args: unknown[]) => {
+    reached.resolve()
+    await resume.promise
+    return await set(...args)
+  }
+  const late = other.client.chat.completions.create(ask('x'))
+  await reached.promise
+  const early = await one.client.chat.completions.create(ask('x'))
+  await one.client.gateway.flush()
+  const key = one.records[0]?.cacheKey?.replace(':x:', ':flight:') ?? ''
+  expect(await redis.admin.exists(key)).toBe(1)
+  await expect.poll(async () => await redis.admin.exists(key)).toBe(0)
+  resume.resolve()
+  expect(await late).toEqual(early)
+  expect(upstream.count()).toBe(3)
+  expect(across(other)).toEqual({ leaders: 1, takeovers: 0, followers: 1, fallbacks: 0 })
+})
+
+test('a lease is renewed until the answer is stored, however long that takes', async () => {
+  const redis = await server()
+  const slow = new Redis(redis.url)
+  open.push({ close: () => slow.disconnect() })
+  const patient = {
+    deadlines: { redisMs: 60_000, connectMs: 60_000 },
+    coalesce: { crossProcess: true, waitMs: 120_000 },
+  }
+  const { one: other, upstream } = await two(redis.url, 50, patient)
+  const one = await setup({ redis: slow, ...ACROSS, ...patient }, { baseURL: upstream.baseURL })
+  open.push({ close: () => one.client.gateway.close() })
+  await warmUp(redis, [other, one])
+  const storing = Promise.withResolvers<string>()
+  const resume = Promise.withResolvers<void>()
+  const evalsha = slow.evalsha.bind(slow) as (...args: unknown[]) => Promise<unknown>
+  slow.evalsha = async (...args: unknown[]) => {
+    const key = args.find((arg) => String(arg).includes(':x:'))
+    if (key !== undefined) {
+      storing.resolve(String(key))
+      await resume.promise
+    }
+    return await evalsha(...args)
+  }
+  const leading = await one.client.chat.completions.create(ask('x'))
+  const lease = (await storing.promise).replace(':x:', ':flight:')
+  const following = other.client.chat.completions.create(ask('x'))
+  let [left, renewals] = [0, 0]
+  // Four renewals are a second apart, and a lease lives for three.
+  await expect
+    .poll(async () => {
+      const before = left
+      left = await redis.admin.pttl(lease)
+      renewals += left > before ? 1 : 0
+      return renewals
+    })
+    .toBeGreaterThan(4)
+  resume.resolve()
+  expect(await following).toEqual(leading)
+  expect(upstream.count()).toBe(3)
+  expect(across(other)).toEqual({ leaders: 1, takeovers: 0, followers: 1, fallbacks: 0 })
+})
+
 test('a Responses answer repeats to each process what it asked with', async () => {
   const redis = await server()
   const { one, other, upstream } = await two(redis.url)

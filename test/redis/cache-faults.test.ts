@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { afterEach, expect, test, vi } from 'vitest'
 import { allowLogInFile } from '../console.ts'
+import { TEST_TIMEOUT_MS } from '../runs.ts'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -241,7 +242,10 @@ test('a program that has done its work ends without a call of close(), and its a
     const client = createGatewayClient({ baseURL: '${upstream.baseURL}', apiKey: 'k', gateway: { redis: '${redis.url}', quota: false } })
     await client.chat.completions.create({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'x' }] })`
   const cwd = new URL('..', import.meta.url)
-  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd, timeout: 10_000 })
+  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    cwd,
+    timeout: TEST_TIMEOUT_MS,
+  })
   const keys = await redis.admin.keys('*')
   expect(keys.map((key) => key.replace(/:[\w-]+$/, '')).toSorted()).toEqual([
     'gw:{default}:x',

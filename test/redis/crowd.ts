@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { CrossProcessStats, GatewayOptions, Stats } from '@hotdash/llm-gateway'
-import type { FakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import type { Order, Setting, Told } from './asker.ts'
 
 export type Got = Pick<Told, 'content' | 'cache' | 'error'>
@@ -28,9 +28,15 @@ type Process = {
 /** Processes of earlier crowds of the test file: to start one takes long on a busy machine. */
 const idle: Process[] = []
 
+/** Answers the first call of each process, so that no test counts it. */
+let warmUpstream: Promise<FakeOpenAI> | undefined
+
 /** Ends all processes. For the end of a test file. */
-export const endCrowds = async (): Promise<void> =>
-  void (await Promise.all(idle.splice(0).map(({ end }) => end())))
+export async function endCrowds(): Promise<void> {
+  const ended = idle.splice(0).map(({ end }) => end())
+  await Promise.all([...ended, warmUpstream?.then((upstream) => upstream.close())])
+  warmUpstream = undefined
+}
 
 /** Starts `size` processes that share only Redis and the address of upstream, or takes idle ones, with new clients. */
 export async function startCrowd(
@@ -41,19 +47,21 @@ export async function startCrowd(
 ): Promise<Crowd> {
   const options = {
     // Long, for a machine that does other work as well.
-    deadlines: { redisMs: 10_000, connectMs: 30_000 },
+    deadlines: { redisMs: 60_000, connectMs: 60_000 },
     policy: PLAIN,
     key: KEY,
     agent: 'asker',
     redis,
   }
-  const processes = await Promise.all(Array.from({ length: size }, () => idle.pop() ?? startProcess()))
+  const processes = await Promise.all(
+    Array.from({ length: size }, () => idle.pop() ?? startWarmProcess(options)),
+  )
   const askers = await Promise.all(
     processes.map((process, at) =>
       startAsker(process, {
         name: `asker-${at}`,
         baseURL,
-        gateway: { ...options, coalesce: { crossProcess: true }, ...gateway },
+        gateway: { ...options, coalesce: { crossProcess: true, waitMs: 120_000 }, ...gateway },
       }),
     ),
   )
@@ -78,6 +86,17 @@ const PLAIN = {
 const KEY = 'the team key of the crowd'
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never
+
+/** Loads all modules that calls need: on a busy machine that can block the event loop for longer than a lease lives. */
+async function startWarmProcess(gateway: GatewayOptions): Promise<Process> {
+  warmUpstream ??= startFakeOpenAI({ tokens: 'approximate' })
+  const [process, { baseURL }] = await Promise.all([startProcess(), warmUpstream])
+  const { ask, stats } = await startAsker(process, { name: 'warm-up', baseURL, gateway })
+  await ask('warm-up')
+  await ask('warm-up', { stream: true })
+  await stats()
+  return process
+}
 
 async function startProcess(): Promise<Process> {
   const child = fork(fileURLToPath(new URL('asker.ts', import.meta.url)))

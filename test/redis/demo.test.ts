@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { TEST_TIMEOUT_MS } from '../runs.ts'
 import { startRedis } from './server.ts'
 
 const demo = fileURLToPath(new URL('../../examples/demo/main.ts', import.meta.url))
 const run = (...args: string[]) =>
-  promisify(execFile)(process.execPath, [demo, ...args], { timeout: 100_000 }).then(
+  promisify(execFile)(process.execPath, [demo, ...args], { timeout: TEST_TIMEOUT_MS }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: { code: number; stdout: string; stderr: string }) => error,
   )

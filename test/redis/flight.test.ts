@@ -158,12 +158,13 @@ test('a call that has waited for `waitMs` sends its own request', async () => {
   const redis = await server()
   const upstream = await fake()
   const askers = await crowd(4, redis.url, upstream, {
-    coalesce: { crossProcess: true, waitMs: 400 },
+    coalesce: { crossProcess: true, waitMs: 5_000 },
   })
   upstream.fail({ type: 'hang' })
   const calls = askAll(askers, 'x')
   await until(() => upstream.count() === 1, 'one asks')
   const { holder, others } = asked(upstream, askers)
+  await allWait(redis, 4)
   const answers = calls.filter((_, at) => askers[at] !== holder)
   expect((await Promise.all(answers)).every(({ content }) => content)).toBe(true)
   expect(upstream.count()).toBe(4)

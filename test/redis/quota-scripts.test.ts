@@ -57,7 +57,7 @@ const SENT = {
 const SHARED = ['state.lua', 'lease.lua', 'settlement.lua', 'report.lua']
 
 test('each script has a contract, and each contract is tested', () => {
-  const names = ['lease', 'leave', 'report', 'reserve', 'settle', 'settlement', 'state']
+  const names = ['books', 'lease', 'leave', 'report', 'reserve', 'settle', 'settlement', 'state']
   expect(scripts).toEqual(names.map((name) => `${name}.lua`))
   for (const name of scripts) expect(read(name)).toMatch(/^-- [A-Z]/)
 })

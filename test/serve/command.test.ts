@@ -3,19 +3,19 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { BIN, programEnv } from '../command.ts'
+import { TEST_TIMEOUT_MS } from '../runs.ts'
 import { policy } from './kit.ts'
 
-const bin = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 const file = join(mkdtempSync(join(tmpdir(), 'llm-gateway-command-')), 'policy.json')
 writeFileSync(file, JSON.stringify(policy))
 
 function run(args: string[], env: Record<string, string> = { OPENAI_API_KEY: 'k' }) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
+    env: programEnv(env),
     encoding: 'utf8',
-    timeout: 10_000,
+    timeout: TEST_TIMEOUT_MS,
   })
   return { status, stdout, stderr }
 }

@@ -3,12 +3,10 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Policy } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
+import { BIN, programEnv } from '../command.ts'
 import { until } from '../until.ts'
-
-const BIN = fileURLToPath(new URL('../../packages/ops/bin/llm-gateway.js', import.meta.url))
 
 /** The only key that upstream accepts; no caller ever has it. */
 export const UPSTREAM_KEY = 'sk-upstream-0123456789abcdefghijkl'
@@ -90,7 +88,7 @@ export async function serve(
   writeFileSync(file, JSON.stringify(given))
   const args = [BIN, 'serve', '--port', '0', '--policy', file, '--upstream', upstream, ...flags]
   const child = spawn(process.execPath, args, {
-    env: { PATH: process.env.PATH, OPENAI_API_KEY: UPSTREAM_KEY, ...env },
+    env: programEnv({ OPENAI_API_KEY: UPSTREAM_KEY, ...env }),
   })
   const said = { out: '', err: '' }
   child.stdout.on('data', (data) => {

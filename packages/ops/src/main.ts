@@ -26,7 +26,7 @@ async function main([name, ...argv]: string[]): Promise<number> {
   // Words after -- are of another program.
   const own = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)
   if (own.includes('--help') || own.includes('-h')) return printLine(withDocs(command.help))
-  return await command.run(argv).catch((error: unknown) => {
+  return await command.run(argv, commands).catch((error: unknown) => {
     if (error instanceof GatewayOptionsError) return printNote(error.message, USAGE_ERROR)
     if (error instanceof UsageError || isParseArgsError(error))
       return printNote(`${error.message}\n\nSee: llm-gateway ${name} --help`, USAGE_ERROR)

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -9,25 +9,44 @@ export type Pair = { kind: string; asked: string; cached: string }
 const own = fileURLToPath(new URL('../../fixtures/semantic', import.meta.url))
 const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 
-/** The sets that lie in a folder, in the formats in which their authors publish them; ours without one. */
+/** Of questions outside of every intent, no two have the same answer. */
+const OUT_OF_SCOPE = new Set(['oos', 'NO_NODES_DETECTED'])
+/** First lines of the published sets: Banking77, HINT3. */
+const HEADS = ['text,category', 'sentence,label']
+
+/** Reads all sets of a folder, in the formats in which their authors publish them; our own set without a folder. */
 export function questionsIn(folder: string | undefined): Questions[] {
   if (folder === undefined) return [ownQuestions()]
-  const found: Questions[] = []
-  for (const name of ['banking77_train.csv', 'banking77.csv', 'train.csv', 'test.csv'])
-    if (existsSync(join(folder, name)))
-      found.push(labelled(name, csvRows(readFileSync(join(folder, name), 'utf8')).slice(1)))
-  for (const name of ['clinc150_train.json', 'clinc150.json', 'data_full.json'])
-    if (existsSync(join(folder, name))) {
-      const content = json(join(folder, name))
-      found.push(labelled(name, Array.isArray(content) ? content : content.train))
-    }
+  const found = readdirSync(folder)
+    .toSorted()
+    .flatMap((name) => {
+      const text = /\.(csv|json)$/.test(name) ? readFileSync(join(folder, name), 'utf8') : ''
+      const rows = name.endsWith('.csv') ? rowsOfCsv(text) : text === '' ? [] : rowsOfJson(JSON.parse(text))
+      return rows.length === 0 ? [] : [labelled(name, rows)]
+    })
   if (found.length === 0)
-    throw new Error(`no question set in ${folder}: a csv with text,category or a json of [text, intent]`)
+    throw new Error(
+      `no question set in ${folder}: a csv with ${HEADS.join(' or ')}, or a json of [text, intent]`,
+    )
   return found
 }
 
-function labelled(name: string, rows: [string, string][]): Questions {
-  return { name, texts: rows.map(([text]) => text), intents: rows.map(([, intent]) => intent) }
+const rowsOfCsv = (text: string): [string, string][] =>
+  HEADS.some((head) => text.startsWith(head)) ? csvRows(text).slice(1) : []
+
+/** A list of questions, or CLINC150's object with one list per split: of it the test split, out of scope included. */
+function rowsOfJson(content: unknown): [string, string][] {
+  if (Array.isArray(content)) return content.filter(isRow)
+  const { test, oos_test: outside } = content as Record<string, unknown>
+  return [test, outside].flatMap((rows) => (Array.isArray(rows) ? rows.filter(isRow) : []))
+}
+
+const isRow = (row: unknown): row is [string, string] =>
+  Array.isArray(row) && row.length === 2 && row.every((cell) => typeof cell === 'string')
+
+export function labelled(name: string, rows: [string, string][]): Questions {
+  const intents = rows.map(([, intent], at) => (OUT_OF_SCOPE.has(intent) ? `${intent} ${at}` : intent))
+  return { name, texts: rows.map(([text]) => text), intents }
 }
 
 export function ownQuestions(): Questions {
@@ -63,7 +82,7 @@ export function trapsIn(folder: string | undefined): Pair[] {
 }
 
 /** Quotes, doubled quotes and line ends within them. */
-function csvRows(text: string): [string, string][] {
+export function csvRows(text: string): [string, string][] {
   const rows: [string, string][] = []
   let row: string[] = []
   for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {

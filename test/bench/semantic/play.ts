@@ -4,48 +4,63 @@ import { planOf } from '#src/policy/semantic-plan.ts'
 import { type DecisionTerms, decide } from '#src/semantic/decision/decide.ts'
 import { createLearner } from '#src/semantic/decision/learner.ts'
 import type { Calibration } from '#src/semantic/embedding/embedder.ts'
-import { vetoOf } from '#src/semantic/guards/guards.ts'
+import { doubtsOf, vetoOf } from '#src/semantic/guards/guards.ts'
 import type { Candidate } from '#src/semantic/store/port.ts'
 import { randomOf } from '../../random.ts'
 import { nearestIn, type Stream } from './stream.ts'
 
-export type Outcome = {
-  asked: number
-  hits: number
-  wrong: number
+/** Questions that meet a nearly empty cache. */
+export const EARLY = 1_500
+
+type Part = { asked: number; hits: number; wrong: number }
+
+export type Outcome = Part & {
+  /** Not looked up by meaning. */
+  refused: number
   vetoed: number
   /** Of the hits, those on which several agreed. */
   agreed: number
   agreedWrong: number
   judgements: number
+  /** Answers that the judge saw, in all its calls. */
+  judged: number
+  /** The first questions of the stream; the others are the rest. */
+  early: Part
 }
 
-const nothing = (asked: number): Outcome => ({
-  asked,
+export const nothing = ({ eligible }: Stream): Outcome => ({
+  asked: eligible.length,
+  refused: eligible.filter((is) => !is).length,
   hits: 0,
   wrong: 0,
   vetoed: 0,
   agreed: 0,
   agreedWrong: 0,
   judgements: 0,
+  judged: 0,
+  early: { asked: Math.min(EARLY, eligible.length), hits: 0, wrong: 0 },
 })
 
 /** The decision on fixed terms, with answer groups made from the known intents. */
 export type Fixed = Pick<DecisionTerms, 'threshold' | 'minConfidence' | 'calibration'> & {
   guards: readonly GuardName[]
+  /** In place of the guards' own code, which takes most of the time of a stream. */
+  known?: Pick<DecisionTerms, 'vetoOf' | 'doubtOf'>
 }
 
 /** Plays the stream against a cache that starts empty. What was served is not stored, as in the gateway. */
-export function playFixed(stream: Stream, { guards, ...fixed }: Fixed): Outcome {
-  const { intents, questions } = stream
-  const outcome = nothing(intents.length)
+export function playFixed(stream: Stream, { guards, known, ...fixed }: Fixed): Outcome {
+  const { intents, questions, eligible } = stream
+  const outcome = nothing(stream)
   const stored: boolean[] = []
   const terms: DecisionTerms = {
     ...fixed,
     requireConfirmation: false,
-    vetoOf: (asked, cached) => vetoOf(asked, cached, guards),
+    vetoOf: known?.vetoOf ?? ((asked, cached) => vetoOf(asked, cached, guards)),
+    doubtOf: known?.doubtOf ?? ((asked, cached) => doubtsOf(asked, cached, guards)),
   }
   for (const [at, asked] of questions.entries()) {
+    if (!eligible[at]) continue
     const near = nearestIn(stream, at, (other) => stored[other] === true)
     const decision = decide(
       asked,
@@ -62,7 +77,7 @@ export function playFixed(stream: Stream, { guards, ...fixed }: Fixed): Outcome 
       stored[at] = true
       continue
     }
-    count(outcome, intents[at] === intents[served.at], decision?.path === 'consensus')
+    count(outcome, at, intents[at] === intents[served.at], decision?.path === 'consensus')
   }
   return outcome
 }
@@ -89,8 +104,8 @@ export async function playProduct(
   stream: Stream,
   { calibration, rate, perHour, pace, judgeErrs = 0, seed = 7, plan: more = {} }: Product,
 ): Promise<Outcome & { threshold: number; limit: number }> {
-  const { intents, texts } = stream
-  const outcome = nothing(intents.length)
+  const { intents, texts, eligible } = stream
+  const outcome = nothing(stream)
   const random = randomOf(seed)
   const erring = randomOf(seed + 1)
   const plan = {
@@ -109,6 +124,7 @@ export async function playProduct(
   const entries: Candidate['entry'][] = []
   for (const [at, asked] of texts.entries()) {
     now += 3_600_000 / pace
+    if (!eligible[at]) continue
     const neighbours = nearestIn(stream, at, (other) => entries[other] !== undefined).flatMap(
       ({ at, similarity }) => {
         const entry = entries[at]
@@ -117,6 +133,7 @@ export async function playProduct(
     )
     const judge = async (_asked: string, near: readonly Candidate[]) => {
       outcome.judgements += 1
+      outcome.judged += near.length
       return near.map(({ entry }) => {
         const right = intents[at] === intents[Number(entry.id)]
         return right || erring() < judgeErrs
@@ -127,7 +144,7 @@ export async function playProduct(
     const { result: meaning, chosen: candidate } = finding
     if (meaning.outcome === 'hit' && candidate !== undefined) {
       learner.judgeHit(asked, finding, asker)
-      count(outcome, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
+      count(outcome, at, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
     } else {
       if (meaning.outcome === 'veto') outcome.vetoed += 1
       const groups = await learner.groupsOf(asked, String(at), finding, asker)
@@ -139,9 +156,11 @@ export async function playProduct(
   return { ...outcome, threshold: nearest.threshold, limit: consensus.threshold }
 }
 
-function count(outcome: Outcome, right: boolean, agreed: boolean) {
-  outcome.hits += 1
-  if (!right) outcome.wrong += 1
+export function count(outcome: Outcome, at: number, right: boolean, agreed = false) {
+  for (const part of at < EARLY ? [outcome, outcome.early] : [outcome]) {
+    part.hits += 1
+    if (!right) part.wrong += 1
+  }
   if (agreed) outcome.agreed += 1
   if (agreed && !right) outcome.agreedWrong += 1
 }

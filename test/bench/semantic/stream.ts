@@ -5,6 +5,7 @@ import { vetoOf } from '#src/semantic/guards/guards.ts'
 import { questionOf } from '#src/semantic/guards/question.ts'
 import { randomOf } from '../../random.ts'
 import type { Questions } from './data.ts'
+import { isEligible } from './gate.ts'
 import { cosine, progress } from './vectors.ts'
 
 /** Neighbours remembered per question: enough for twenty of them to be in the cache. */
@@ -15,6 +16,8 @@ export type Stream = {
   texts: string[]
   questions: Question[]
   intents: string[]
+  /** Whether the gateway would look it up by meaning at all. Others are neither served nor stored. */
+  eligible: boolean[]
   /** Index and cosine of neighbours, nearest first; `NEAREST` per question, -1 where there were fewer. */
   near: Int32Array
   cosines: Float32Array
@@ -40,7 +43,7 @@ export function streamOf(set: Questions, order: readonly number[], vectors: Floa
   }
   progress('comparing', order.length, order.length)
   const intents = order.map((at) => set.intents[at] ?? '')
-  return { texts, questions, intents, near, cosines }
+  return { texts, questions, intents, eligible: texts.map(isEligible), near, cosines }
 }
 
 /** Places of the highest scores, highest first: those above a sampled bar are sorted, not all. */
@@ -81,7 +84,13 @@ export function costs(
   }
   for (let at = 1; at < stream.intents.length; at += 1) {
     const other = stream.near[at * NEAREST] ?? -1
-    if (other < 0 || (stream.cosines[at * NEAREST] ?? 0) < threshold) continue
+    if (
+      other < 0 ||
+      !stream.eligible[at] ||
+      !stream.eligible[other] ||
+      (stream.cosines[at * NEAREST] ?? 0) < threshold
+    )
+      continue
     const right = stream.intents[at] === stream.intents[other]
     count('all hits', right)
     for (const name of GUARD_NAMES)

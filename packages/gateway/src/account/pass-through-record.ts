@@ -43,6 +43,7 @@ export function passThroughRecord(call: PassThroughCall): CallRecord {
     bypass: 'ungoverned',
     estimated: false,
     latencyMs,
+    ...(caller.keyId !== undefined && { keyId: caller.keyId }),
     attempts: refusal === undefined ? [{ model: '', status, latencyMs }] : [],
     status: statusOf(call),
   }

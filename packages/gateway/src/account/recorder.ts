@@ -175,6 +175,7 @@ function recordOf(
     attempts,
     status: statusOf(reply, ending, timing),
   }
+  if (caller.keyId !== undefined) record.keyId = caller.keyId
   if (call.purpose !== undefined) record.purpose = call.purpose
   if (caller.mode !== 'embedded') record.mode = caller.mode
   if (controls.session !== undefined) record.session = controls.session

@@ -76,3 +76,26 @@ test('everything that a Response has, it has of its own: the usual one would not
   expect(usual.filter((name) => !Object.hasOwn(rest, name))).toEqual([])
   expect(inspect(bufferedResponse(TEXT, layeredHeaders(HEADERS), HEAD))).toMatch(/^Response \{/)
 })
+
+test.each([true, false])(
+  'headers can be changed where a program constructed them (%s), and a clone has its own',
+  (mutable) => {
+    const response = bufferedResponse(TEXT, layeredHeaders(HEADERS), { ...HEAD, mutable })
+    const change = (headers: Headers) => {
+      try {
+        headers.set('x-request-id', 'changed')
+        headers.append('x-new', '1')
+      } catch (error) {
+        expect(error).toBeInstanceOf(TypeError)
+      }
+      return [headers.get('x-request-id'), headers.get('x-new')]
+    }
+    const left = ['req_1', null]
+    const changed = ['changed', '1']
+    const clone = response.clone()
+    expect(change(response.headers)).toEqual(mutable ? changed : left)
+    expect([clone.headers.get('x-request-id'), clone.headers.get('x-new')]).toEqual(left)
+    expect(change(clone.headers)).toEqual(mutable ? changed : left)
+    expect([HEADERS.get('x-request-id'), HEADERS.get('x-new')]).toEqual(left)
+  },
+)

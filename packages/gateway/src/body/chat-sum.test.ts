@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { sumOf } from './chat-sum.ts'
 
@@ -50,4 +52,34 @@ test('names that objects inherit are ordinary members, and __proto__ is not a me
   expect(messageOf(inherited)).toMatchObject({ content: 'x', constructor: 'a', toString: 1 })
   expect(messageOf(JSON.parse('{"__proto__":{"polluted":1},"content":"x"}'))).toBeUndefined()
   expect(({} as JsonObject).polluted).toBeUndefined()
+})
+
+test('of calls at any indexes, told in any number of deltas: two ids at one index are no answer, as the SDK merges them', () => {
+  const delta = fc.record({
+    index: fc.nat(2),
+    id: fc.constantFrom(undefined, '', 'a', 'b'),
+    given: fc.constantFrom('', '{}'),
+  })
+  fc.assert(
+    fc.property(fc.array(delta, { minLength: 1, maxLength: 6 }), (drawn) => {
+      // Calls have indexes from 0 on, without a gap.
+      const used = [...new Set(drawn.map(({ index }) => index))].sort()
+      const deltas = drawn.map(({ index, ...rest }) => ({ ...rest, index: used.indexOf(index) }))
+      const ids = new Map<number, Set<string>>()
+      for (const { index, id = '' } of deltas) {
+        const known = ids.get(index) ?? new Set<string>()
+        ids.set(index, id === '' ? known : known.add(id))
+      }
+      const message = messageOf(
+        ...deltas.map(({ index, id, given }) => ({
+          tool_calls: [
+            { index, ...(id !== undefined && { id }), type: 'function', function: { arguments: given } },
+          ],
+        })),
+      )
+      const areClear = [...ids.values()].every(({ size }) => size === 1)
+      expect(message !== undefined).toBe(areClear)
+    }),
+    { numRuns: runs(300) },
+  )
 })

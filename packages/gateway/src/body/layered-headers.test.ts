@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runs } from '../../../../test/runs.ts'
-import { layeredHeaders } from './layered-headers.ts'
+import { headersFromRaw, layeredHeaders } from './layered-headers.ts'
 
 const name = fc.oneof(
   fc.constantFrom('content-type', 'Content-Type', 'x-a', 'X-A', 'x-b', 'set-cookie', 'not a name', ''),
@@ -76,5 +76,22 @@ test('everything that Headers have, they have of their own', () => {
   const rest = Object.getPrototypeOf(layeredHeaders())
   expect(Object.getOwnPropertyNames(Headers.prototype).filter((name) => !Object.hasOwn(rest, name))).toEqual(
     [],
+  )
+})
+
+test("a connection's raw headers are those of fetch, also where a name is there twice, in bytes or as text", () => {
+  const names = fc.constantFrom('x-a', 'X-A', 'x-b', 'Set-Cookie', 'Content-Type')
+  const values = fc.constantFrom('1', '2', 'text/plain', 'caf\u00e9', '')
+  const pairs = fc.array(fc.tuple(names, values, fc.boolean()), { maxLength: 6 })
+  fc.assert(
+    fc.property(pairs, (given) => {
+      const raw = given.flatMap(([name, value, asBytes]): (string | Buffer)[] =>
+        asBytes ? [Buffer.from(name, 'latin1'), Buffer.from(value, 'latin1')] : [name, value],
+      )
+      const expected = new Headers()
+      for (const [name, value] of given) expected.append(name, value)
+      expect([...headersFromRaw(raw).native()]).toEqual([...expected])
+    }),
+    { numRuns: runs(300) },
   )
 })

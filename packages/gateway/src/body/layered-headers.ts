@@ -1,4 +1,4 @@
-import { sealed } from './immutable-headers.ts'
+import { nativeHeaders } from './native-headers.ts'
 
 /**
  * Collects the headers of an answer: the gateway's over those of upstream, which are not copied. Native Headers check and
@@ -105,13 +105,14 @@ export class LayeredHeaders implements Headers {
     return this.entries()
   }
 
-  /** Creates native Headers that share nothing with these; immutable unless `mutable`. */
-  native(mutable = false): Headers {
+  /** Creates native Headers that share nothing with these. */
+  native(isMutable = false): Headers {
     const isAlone = this.#base === NONE && this.#native === undefined
     const plain = isAlone ? this.#own : new Map<string, string>()
-    if (!isAlone && !this.#gather(plain))
-      return (mutable ? undefined : sealed(this.#asUsual())) ?? this.#asUsual()
-    return (mutable ? undefined : sealed(plain)) ?? new Headers(Object.fromEntries(plain))
+    if (isAlone || this.#gather(plain))
+      return nativeHeaders(plain, isMutable) ?? new Headers(Object.fromEntries(plain))
+    const headers = this.#asUsual()
+    return (isMutable ? undefined : nativeHeaders(headers, false)) ?? headers
   }
 
   /** Returns `false` if a name and a value each cannot express them. */

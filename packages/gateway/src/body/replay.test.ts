@@ -5,7 +5,7 @@ import { runs } from '../../../../test/runs.ts'
 import type { JsonObject } from '../core/json.ts'
 import { NO_USAGE } from '../core/usage.ts'
 import { formats } from './formats.ts'
-import { replay } from './replay.ts'
+import { replay, replayableHeaders } from './replay.ts'
 import { type SseEvent, sseParser } from './sse.ts'
 
 /** Creates an SDK client that receives this stream in the given pieces. */
@@ -228,3 +228,29 @@ test.each([
     else expect(body).toBe(text)
   },
 )
+
+test('a replay has the content type that upstream gave to JSON, and as a stream that of events', () => {
+  const types = fc.constantFrom(
+    'application/json',
+    'application/json; charset=utf-8',
+    'application/problem+json',
+    'text/plain',
+    '',
+  )
+  return fc.assert(
+    fc.asyncProperty(types, fc.boolean(), async (type, stream) => {
+      const headers = replayableHeaders(new Headers({ 'content-type': type, 'x-request-id': 'req_1' }))
+      const text = JSON.stringify({
+        id: 'c',
+        choices: [{ index: 0, message: { role: 'assistant', content: 'x' }, finish_reason: 'stop' }],
+      })
+      const view = { stream, includeUsage: false, signal: new AbortController().signal }
+      const recording = replay({ text, usage: NO_USAGE, model: 'm', headers }, 'chat', 'http://u/', view)
+      const response = await recording.open(view, () => undefined)
+      const ofJson = type.includes('json') ? type : 'application/json'
+      expect(response.headers.get('content-type')).toBe(stream ? 'text/event-stream; charset=utf-8' : ofJson)
+      expect(response.headers.get('x-gateway-origin-request-id')).toBe('req_1')
+    }),
+    { numRuns: runs(100) },
+  )
+})

@@ -1,5 +1,5 @@
 import { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import { isMutable } from './immutable-headers.ts'
+import { isMutable } from './native-headers.ts'
 
 /** Upstream's answer: its head, and a body to be read once, in pieces. */
 export type UpstreamResponse = Pick<

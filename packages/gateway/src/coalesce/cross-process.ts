@@ -3,7 +3,7 @@ import type { Call, Handler, SharedEntry, Stage } from '../core/call.ts'
 import { abortedReply, type Reply } from '../core/reply.ts'
 import { backoffMs, jittered } from '../util/backoff.ts'
 import { detached, type Fault } from '../util/faults.ts'
-import { LEASE_MS, type Lease, type Leases, leaseKeyOf, type Outcome } from './lease.ts'
+import { LEASE_MS, type Lease, type Leases, leaseKeyOf, OUTCOME_TTL_MS, type Outcome } from './lease.ts'
 import type { FlightEvents, FlightWaiter } from './notifications.ts'
 
 /** Counts of calls that another process may have been asking at the same time. */
@@ -109,8 +109,9 @@ export function crossProcess({ leases, events, waitMs, counts }: CrossProcess, f
         lease.end('left')
         return abortedReply(call)
       }
-      // A holder whose lease expired may have stored its answer in the meantime.
-      const reply = takesOver ? await sharedEntry.read() : undefined
+      // Another process may have stored its answer since this call's lookup: a holder whose lease expired, or one
+      // whose outcome expired while this process was stalled.
+      const reply = takesOver || isLate(call) ? await sharedEntry.read() : undefined
       if (reply !== undefined) {
         lease.end('kept')
         counts.followers += 1
@@ -122,6 +123,9 @@ export function crossProcess({ leases, events, waitMs, counts }: CrossProcess, f
     }
   }
 }
+
+/** Whether an answer stored after this call's lookup may have left no outcome behind by now. */
+const isLate = (call: Call): boolean => performance.now() - call.state.startedAt > OUTCOME_TTL_MS.kept / 2
 
 /** Publishes the outcome in every case. */
 async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault): Promise<Reply> {
@@ -135,7 +139,7 @@ async function underLease(next: Handler, call: Call, lease: Lease, fault: Fault)
   const { recording, via } = reply
   if (via !== 'upstream' || (recording.status !== undefined && recording.status !== 200)) lease.end('failed')
   const ended = recording.ended.then(({ type }) => {
-    if (type === 'complete') lease.stopRenewing()
+    if (type === 'complete') lease.complete()
     else lease.end(type === 'aborted' ? 'left' : 'failed')
   })
   detached(ended, fault, 'a shared call')

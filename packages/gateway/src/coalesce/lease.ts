@@ -25,8 +25,8 @@ export type LeaseState =
 export type Lease = {
   /** Ends the lease once, and publishes its outcome when it is known. */
   end: (outcome: Outcome | Promise<Outcome>) => void
-  /** Stops renewing: unless it is ended first, the lease expires. */
-  stopRenewing: () => void
+  /** Renews for `STORE_MS` more at most: the answer is complete, and unless the lease is ended by then, it expires. */
+  complete: () => void
 }
 
 export type Leases = {
@@ -54,11 +54,14 @@ export const leaseKeyOf = (answerKey: string, epoch = ''): string =>
 export const LEASE_MS = 3_000
 const LEASE = 'a lease of a call'
 
+/** Longest time that waiting calls lose to an answer that is complete and is not stored. */
+const STORE_MS = 10_000
+
 /**
  * Milliseconds for which later calls find the outcome: longer than a call takes from the cache lookup to here.
  * Questions without a shareable answer skip the wait for `unfit` calls.
  */
-const OUTCOME_TTL_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
+export const OUTCOME_TTL_MS: Record<Outcome, number> = { kept: 2_000, failed: 2_000, unfit: 30_000, left: 0 }
 
 export const isOutcome = (result: string | undefined): result is Outcome =>
   result !== undefined && Object.hasOwn(OUTCOME_TTL_MS, result)
@@ -88,9 +91,17 @@ export function createLeases(connection: RedisConnection): Leases {
     let ended = false
     const timer = setRepeating(attempt, LEASE_MS / 3, renew, connection.fault, LEASE)
     timer.unref()
+    let renewUntil = Number.POSITIVE_INFINITY
     const stopRenewing = () => clearTimer(timer)
+    const complete = () => {
+      renewUntil = Math.min(renewUntil, performance.now() + STORE_MS)
+    }
 
-    function renew() {
+    function renew(): void {
+      if (performance.now() > renewUntil) {
+        stopRenewing()
+        return
+      }
       connection
         .run((client) => renewal.run(client, [key], [token, LEASE_MS]))
         .then((isHeld) => {
@@ -101,13 +112,15 @@ export function createLeases(connection: RedisConnection): Leases {
     }
 
     return {
-      stopRenewing,
+      complete,
       end(outcome) {
         if (ended) return
         ended = true
-        stopRenewing()
+        complete()
+        // Until the outcome is known, which can take longer than a lease lives: the first write of a process is slow.
+        const known = Promise.resolve(outcome).finally(stopRenewing)
         // If this fails, the lease expires.
-        const done = settle(key, token, outcome)
+        const done = settle(key, token, known)
           .finally(() => ending.delete(done))
           .catch((error: unknown) => connection.fault(error, LEASE))
         ending.add(done)

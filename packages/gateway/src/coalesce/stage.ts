@@ -135,13 +135,13 @@ async function joinFlight(flight: Flight, participant: Participant, call: Call):
     ...(isForeign && { headers: {} }),
     recording: {
       ...recording,
-      async open(view, left) {
+      open(view, left) {
         const own = isOwner() ? view : { ...view, follows: true as const }
-        const response = await recording.open(own, (early) => {
+        const response = recording.open(own, (early) => {
           leave(flight, participant)
           left(early)
         })
-        return isForeign ? foreignView(response) : response
+        return isForeign ? response.then(foreignView) : response
       },
     },
   }

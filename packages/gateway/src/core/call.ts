@@ -128,8 +128,6 @@ export type Stage = (next: Handler) => Handler
 /** A parsed body and values derived from it. Stages never change the body; derived values are computed once and kept. */
 export type ParsedBody = {
   body: JsonObject
-  /** Digest of the question per operation, computed when the cache needs it. */
-  questions: Partial<Record<Operation, string>>
   /** Result of the last length check: whether the input exceeds `limit` tokens. */
   length?: { operation: Operation; limit: number; exceeds: boolean }
   /** Cache keys computed last, with everything else that they depend on (`scope`). */

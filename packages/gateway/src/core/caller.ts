@@ -28,6 +28,8 @@ export type SemanticPlan = {
 export type Caller = {
   agent: string
   team: string
+  /** First 12 hex digits of the SHA-256 of the team key that proves its team. Absent: it has given none. */
+  keyId?: string
   /** How its calls go: pipeline, proxy or direct. */
   mode: Mode
   /** Limits of its team. Absent: no limit applies. */

@@ -37,6 +37,7 @@ export type ExactPolicy = {
 /** Differences between two similar questions that change the answer, in the order of checking. */
 export const GUARD_NAMES = [
   'length',
+  'foreign',
   'language',
   'freshness',
   'actions',
@@ -48,6 +49,7 @@ export const GUARD_NAMES = [
   'conditions',
   'entities',
   'antonyms',
+  'modifier',
   'order',
   'wording',
 ] as const

@@ -23,6 +23,10 @@ export type CallRecord = {
   startedAt: number
   agent: string
   team: string
+  /**
+   * First 12 hex digits of the SHA-256 of the team key that proved the team, as in the policy's `keys`. Absent without one.
+   */
+  keyId?: string
   session?: string
   user?: string
   trace?: string

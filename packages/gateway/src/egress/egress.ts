@@ -29,6 +29,8 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
   const own = [PLACEHOLDER_KEY, ...keys.filter((key) => key !== undefined && key !== '')] as string[]
   /** Verdict per text: most texts recur with every request. */
   const verdicts = new LRUCache<string, boolean>({ max: MAX_VERDICTS })
+  /** The last head that may be sent: most requests of a process show the same. */
+  let cleared: readonly string[] = []
 
   const isListed = (word: string) =>
     TEAM_KEY.test(word) || (listed.size > 0 && listed.has(hash('sha256', word, 'hex')))
@@ -46,7 +48,17 @@ export function createEgress({ hashes, keys, proxy }: Known): Egress {
   const holdsKey = (text: string, shown: string | undefined, opened: OpenedKey | undefined) =>
     (opened !== undefined && containsKey(text, opened.key)) || holdsTeamKey(text, shown)
 
-  function strayRefusal({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
+  function strayRefusal(head: OutgoingHead): Refusal | undefined {
+    if (head.opened !== undefined) return examined(head)
+    const parts = [head.url, head.shown ?? '']
+    head.headers.forEach((value) => void parts.push(value))
+    if (areEqual(parts, cleared)) return undefined
+    const refusal = examined(head)
+    if (refusal === undefined) cleared = parts
+    return refusal
+  }
+
+  function examined({ url, headers, shown, opened }: OutgoingHead): Refusal | undefined {
     const origin = originOf(url)
     // A `data:` URL is never sent.
     if (origin === undefined && url.startsWith('data:')) return undefined
@@ -87,6 +99,9 @@ export function withAuthorization(headers: HeadersInit | undefined, key: string)
   if (!isAzures || own.has('authorization')) own.set('authorization', `Bearer ${key}`)
   return own
 }
+
+const areEqual = (one: readonly string[], other: readonly string[]) =>
+  one.length === other.length && one.every((part, at) => part === other[at])
 
 /** Headers that `fetch` drops on a redirect to another origin. Source: Fetch standard, "HTTP-redirect fetch". */
 const DROPPED_ON_REDIRECT = new Set(['authorization', 'proxy-authorization', 'cookie', 'host'])

@@ -24,7 +24,7 @@ const keyOf = (body: JsonObject): string => {
   const keys = keysOf({
     operation: 'responses',
     body,
-    parsed: { body, questions: {} },
+    parsed: { body },
     model: 'm',
     caller: { team: 't', crossTeamCache: false },
     policy: { policy: {} },

@@ -26,7 +26,7 @@ function keyOf(
   const call = {
     operation,
     body,
-    parsed: { body, questions: {} },
+    parsed: { body },
     model: String(body.model ?? 'auto'),
     caller: { team, crossTeamCache: false },
     policy: { policy: {} },
@@ -166,4 +166,28 @@ test('without credentials there is a key all the same, and any credential makes 
     'x-goog-api-key',
   ])
     expect(keyOf('{"model":"m"}', 'chat', 'a', { [name]: 'k' })).not.toBe(plain)
+})
+
+test('a body with a member written twice, at any depth, has no key', () => {
+  const bodyOf = (inner: string) => `{"model":"m","messages":[{"role":"user","content":"x"}]${inner}}`
+  const twice = fc.constantFrom(
+    ',"seed":1,"seed":1',
+    ',"model":"n"',
+    ',"metadata":{"a":"1","a":"2"}',
+    ',"tools":[{"type":"function","function":{"name":"f","name":"g"}}]',
+  )
+  const once = fc.constantFrom(
+    '',
+    ',"seed":1',
+    ',"metadata":{"a":"1","b":{"a":"2"}}',
+    ',"stop":["seed","seed"]',
+  )
+  fc.assert(
+    fc.property(once, twice, fc.constantFrom('', ' ', '\n'), (plain, repeated, space) => {
+      const keyed = keyOf(bodyOf(plain) + space)
+      expect(keyed).toMatch(/^gw:/)
+      expect(keyOf(bodyOf(repeated) + space)).toBe('bypass repeated-member')
+    }),
+    { numRuns: runs(100) },
+  )
 })

@@ -57,10 +57,8 @@ const SHARED = '*'
  */
 const MAX_COMPARED_CHARS = 262_144
 
-/** Returns the SHA-256 of everything the body asks, computed once per body. */
-function questionOf({ operation, body, parsed, outbound }: Call): string | { bypass: string } {
-  const known = parsed.questions[operation]
-  if (known !== undefined) return known
+/** Returns everything the body asks, as a text that is equal for equal questions. */
+function questionOf({ operation, body, outbound }: Call): string | { bypass: string } {
   const excluded = OPERATIONS[operation].notInKey
   // LiteLLM's members are in the text, but no longer in the body.
   const whole = Object.keys(outbound.bodyEdits ?? {}).length === 0 ? body : object(parseObject(outbound.text))
@@ -75,9 +73,7 @@ function questionOf({ operation, body, parsed, outbound }: Call): string | { byp
       if (excluded.has(name) || !(name in body) || member === null || (name === 'n' && member === 1)) continue
       serialised += `${JSON.stringify(name)}:${canonical(member)},`
     }
-    const question = hash('sha256', serialised, 'base64url')
-    parsed.questions[operation] = question
-    return question
+    return serialised
   } catch {
     return { bypass: 'nested-too-deeply' }
   }

@@ -1,8 +1,10 @@
 import { checkPurge, type PurgeFilter } from '../cache-entry/purge-filter.ts'
 import type { Policy } from '../core/policy.ts'
+import type { AnswerVerdict, LabelResult } from '../semantic/labels.ts'
 import type { SemanticAdmin } from '../semantic/store/port.ts'
 import { allKeptAlive, keptAlive } from '../util/keep-alive.ts'
 import { deadlineOf } from '../util/timers.ts'
+import { labelEntry } from './label.ts'
 import type { LazySemanticCache } from './lazy-semantic.ts'
 import type { Lifecycle, LifecycleParts } from './lifecycle.ts'
 import { purgeAll } from './purge.ts'
@@ -43,12 +45,26 @@ export type GatewayControls = {
   close: (deadlineMs?: number) => Promise<boolean>
   /** Returns the gateway's counters since it was made. */
   stats: () => Stats
-  /** Lists, inspects, deletes and pins entries of the semantic cache. */
-  semantic: SemanticAdmin
+  /** Lists, inspects, deletes, pins and labels entries of the semantic cache. */
+  semantic: SemanticControls
   /** Returns the policy in force. */
   policy: () => Readonly<Policy>
   /** Resolves once the live policy in Redis was read, or `deadlines.connectMs + deadlines.redisMs` have passed. */
   ready: () => Promise<void>
+}
+
+export type SemanticControls = SemanticAdmin & {
+  /**
+   * Takes a person's word on an answer that was served for a similar question. A wrong one is learned from, never served for
+   * that question again, and removed from both caches, even if it is pinned. Resolves `undefined` if the entry is absent or
+   * not readable.
+   *
+   * @example
+   * const { entry, similarity } = record.semantic
+   * await client.gateway.semantic.label(entry, { right: false, asked: question, similarity })
+   * @throws RedisUnavailable when Redis cannot be reached.
+   */
+  label: (key: string, verdict: AnswerVerdict) => Promise<LabelResult | undefined>
 }
 
 type Parts = StatsParts &
@@ -61,7 +77,10 @@ type Parts = StatsParts &
 export function createControls(parts: Parts): GatewayControls {
   const { lifecycle, deferred, cache, semanticCache, policy, redis } = parts
   return {
-    semantic: allKeptAlive(semanticCache.admin),
+    semantic: allKeptAlive({
+      ...semanticCache.admin,
+      label: (key: string, verdict: AnswerVerdict) => labelEntry(key, verdict, cache, semanticCache),
+    }),
     flush: (deadlineMs) => keptAlive(lifecycle.flush, deadlineOf(deadlineMs, CLOSE_MS)),
     purge: (filter) =>
       keptAlive(async () => {

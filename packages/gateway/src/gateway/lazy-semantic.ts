@@ -2,6 +2,7 @@ import type { Settings } from '../config/settings.ts'
 import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import type { SemanticCache } from '../semantic/create.ts'
+import type { AnswerVerdict } from '../semantic/labels.ts'
 import { createSemanticCounters, semanticStatsOf } from '../semantic/stats.ts'
 import type { SemanticAdmin } from '../semantic/store/port.ts'
 import { detached, type Fault } from '../util/faults.ts'
@@ -60,6 +61,8 @@ export function createLazySemanticCache(
     load: async () => (await load()).parts,
     /** Returns the exact cache's key of an entry. */
     exactOf: async (entryKey: string) => await (await load()).store.admin.exactOf(entryKey),
+    /** Learns what a person says of an entry. */
+    learn: async (entryKey: string, verdict: AnswerVerdict) => await (await load()).label(entryKey, verdict),
     /** Deletes an answer that upstream has deleted. Entries in an unavailable Redis are not served, and expire there. */
     async forget(answerId: string) {
       const { index } = semantic

@@ -35,7 +35,7 @@ export function createBodyParser() {
     if (excess !== undefined) return { excess }
     const body = isParsed ? preparsed.json : parseObject(source)
     if (body === undefined) return undefined
-    const parsed: ParsedBody = { body, questions: {} }
+    const parsed: ParsedBody = { body }
     if (isNew) slots[hash & (SLOTS - 1)] = { hash }
     else if (source.length <= MAX_LENGTH) slots[hash & (SLOTS - 1)] = { hash, source, parsed }
     return parsed

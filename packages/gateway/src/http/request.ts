@@ -62,9 +62,7 @@ export function createCall(
   const isProxied = caller.mode === 'litellm'
   const fromBody = immutable ? undefined : readBody(request.parsed.body, isProxied ? undefined : operation)
   const isEdited = fromBody !== undefined && Object.keys(fromBody.edits).length > 0
-  const parsed = isEdited
-    ? { body: edited(request.parsed.body, fromBody.edits), questions: {} }
-    : request.parsed
+  const parsed = isEdited ? { body: edited(request.parsed.body, fromBody.edits) } : request.parsed
   const { body } = parsed
   const stream = body.stream === true
   const includeUsage = object(body.stream_options).include_usage === true

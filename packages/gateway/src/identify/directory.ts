@@ -12,6 +12,9 @@ const EXACT_DEFAULTS = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWh
 const CAPTURE = 'masked'
 const WAIT_DEFAULTS = { onLimit: 'reject', priority: 5, maxWaitMs: 30_000, maxQueued: 1_000 } as const
 
+/** Characters of a key's hash that tell the keys of one team apart. */
+const KEY_ID_CHARS = 12
+
 /**
  * Creates the lookup from claims to callers. A team key outranks a claimed name. Keys are checked only in mode
  * `embedded`: in other modes an unknown key is no reason to refuse.
@@ -36,7 +39,8 @@ export function createDirectory(
   function resolve({ agent, key, team: declared }: Claim): Caller {
     const mode = modeOf(agent)
     const judges = mode === 'embedded'
-    const keyTeam = key === undefined ? undefined : teamOfKey.get(sha256(key))
+    const keyHash = key === undefined ? undefined : sha256(key)
+    const keyTeam = keyHash === undefined ? undefined : teamOfKey.get(keyHash)
     if (judges && key !== undefined && keyTeam === undefined && teamOfKey.size > 0)
       return unknownCaller(agent, mode, 'matches no team')
     const named = (agent === undefined ? undefined : teamOfAgent.get(agent)) ?? declared
@@ -47,6 +51,7 @@ export function createDirectory(
       return unknownCaller(agent, mode, `is not one of team ${named}, which requires one`)
     if (team === undefined && mode !== 'direct') warnUnlimited(agent, [...teamOfAgent.keys()], warn)
     const caller = callerOf(policy, agent ?? 'default', name, team, mode)
+    if (keyTeam !== undefined && keyHash !== undefined) caller.keyId = keyHash.slice(0, KEY_ID_CHARS)
     if (!agentPolicyOf(policy, caller.agent)?.disabled) return caller
     return { ...caller, refusal: disabledRefusal(caller.agent, isSwitchedOff(caller.agent)) }
   }

@@ -1,18 +1,22 @@
 import { backoffMs } from '../util/backoff.ts'
 import { isInstance } from '../util/error-text.ts'
-import { detached, type Fault, guarded, attempt as guardedly, ignoreRejection } from '../util/faults.ts'
+import {
+  detached,
+  type Fault,
+  guarded,
+  attempt as guardedly,
+  handled,
+  ignoreRejection,
+} from '../util/faults.ts'
 import { PackageUnusable } from '../util/load-package.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { connectTo, type IoredisClient, type OpenClient, type RedisClient } from './connect.ts'
-import { describeError, handled, isReply } from './errors.ts'
+import { describeError, isReply } from './errors.ts'
 import { createLoopClock, DeadlineExceeded } from './loop-clock.ts'
 import { INCAPABLE, probe } from './probe.ts'
 import { createWaiters } from './waiters.ts'
 
-/**
- * Thrown when Redis did not answer in time, or is known to be unavailable. Every caller has a way to continue without
- * it.
- */
+/** Thrown when Redis did not answer in time, or is known to be unavailable. Every caller can continue without it. */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable'
 }
@@ -35,9 +39,8 @@ export type RedisStats = {
 }
 
 /**
- * How long a command waits. `deadline`: for optional work, such as the cache. `reply`: for required work, such as a
- * reservation: it waits while the connection lives and Redis has not been silent for `SILENT_MS`, and is sent once
- * more over a new connection; so repeating it must change nothing.
+ * How long a command waits. `deadline`: for optional work, such as the cache. `reply`: for required work: it waits while the
+ * connection lives and Redis has not been silent for `SILENT_MS`, and is sent again over a new one; repeating it changes nothing.
  */
 export type Wait = 'deadline' | 'reply'
 

@@ -4,12 +4,6 @@ import { errorText, isInstance } from '../util/error-text.ts'
 export const isReply = (error: unknown): error is Error =>
   isInstance(error, Error) && error.name === 'ReplyError'
 
-/** Returns the promise, whose error is then never unhandled, even if a fault keeps its waiter from it. */
-export function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined)
-  return promise
-}
-
 /** Returns message and code of an error, at most 200 characters. */
 export function describeError(error: unknown): string {
   if (!isInstance(error, Error) || typeof error.message !== 'string') return errorText(error)

@@ -5,6 +5,7 @@ import { errorText } from '../util/error-text.ts'
 import { createBackendStore } from './backends/store.ts'
 import { createLearner } from './decision/learner.ts'
 import { createSharedLabels } from './decision/threshold/shared.ts'
+import { type AnswerVerdict, learnVerdict } from './labels.ts'
 import type { SemanticParts } from './lookup.ts'
 import type { SemanticSettings } from './options.ts'
 import { createGenerations } from './store/generations.ts'
@@ -38,7 +39,18 @@ export function createSemanticCache(deps: SemanticDeps) {
   const learner = createLearner({ shared, calibration: embedder?.calibration, track })
   const secretOf = ({ outbound }: Call) => secret ?? key ?? outbound.headers.get('authorization') ?? undefined
   const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
-  return { parts, store, learner }
+  const label = (entry: string, verdict: AnswerVerdict) =>
+    learnVerdict(
+      {
+        store,
+        note: learner.note,
+        secret: secret ?? key,
+        embedder: embedder?.id ?? `${settings.model}/${settings.dimensions}`,
+      },
+      entry,
+      verdict,
+    )
+  return { parts, store, learner, label }
 }
 
 /** Entries are in this process and Redis, or in a vector backend. */

@@ -97,8 +97,13 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
     /** Holds a reference to the call until its report is rendered. */
     receive(source: ReportSource, capture: Capture) {
       if (queues.length === 0) return
-      resumeDeliveries()
-      rendering.add(source, capture)
+      try {
+        resumeDeliveries()
+        rendering.add(source, capture)
+      } catch (error) {
+        for (const queue of queues) queue.missed()
+        throw error
+      }
     },
     drain: (which: (sink: Sink) => boolean) => drain(which),
     /**

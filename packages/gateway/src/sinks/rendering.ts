@@ -45,11 +45,12 @@ export function createRendering({ fault, onPending, onEmpty, render, onFailure }
   }
 
   return {
+    /** Holds a call last: after a throw it is not held. */
     add(source: ReportSource, capture: Capture) {
       if (waiting.length === 0) onPending()
-      waiting.push([source, capture])
-      if (waiting.length > MAX_WAITING) next()
       schedule()
+      if (waiting.length >= MAX_WAITING) next()
+      waiting.push([source, capture])
     },
     /** Renders all waiting calls now. */
     run() {

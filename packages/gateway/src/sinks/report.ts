@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Call } from '../core/call.ts'
 import type { Json } from '../core/json.ts'
 import type { Capture } from '../core/policy.ts'
@@ -30,7 +31,7 @@ export function render(
 ): Rendered {
   const mask = failSafe(masksOf(capture, own))
   const report: Report = {
-    record: maskedRecord(record, mask),
+    record: maskedRecord(record, mask, own === undefined ? maskName(capture) : mask),
     parameters: exchange === undefined ? {} : maskedParameters(parametersOf(exchange.call), mask),
   }
   const bytes = RECORD_BYTES + sizeOf(report as unknown as Json)
@@ -64,6 +65,23 @@ function masksOf(capture: Capture, own: Mask | undefined): Mask {
   return (text) => masks.reduce((text, mask) => mask(text), text)
 }
 
+/** Names of agents, models and paths as masked, each after the masks applied: they recur with every call. */
+const maskedNames = new LRUCache<string, string>({ max: 500 })
+/** Longer ones are no usual names. */
+const MAX_NAME_CHARS = 100
+
+/** Returns the built-in masks of a capture for names, which take longer to mask than to find. */
+function maskName(capture: Capture): Mask {
+  const mask = masksOf(capture, undefined)
+  return (name) => {
+    if (name.length > MAX_NAME_CHARS) return mask(name)
+    const key = `${capture} ${name}`
+    const known = maskedNames.get(key) ?? mask(name)
+    maskedNames.set(key, known)
+    return known
+  }
+}
+
 /** If the mask throws or returns no string, the text is replaced. */
 function failSafe(mask: Mask): Mask {
   return (text) => {
@@ -83,17 +101,18 @@ function failSafe(mask: Mask): Mask {
  * Masks the fields that callers write freely, including agent and model names. Keeps ids and the gateway's own words.
  * Removes lone surrogates, which receivers reject.
  */
-function maskedRecord(record: CallRecord, mask: Mask): CallRecord {
+function maskedRecord(record: CallRecord, mask: Mask, nameMask: Mask): CallRecord {
   const masked: CallRecord = {
     ...record,
-    agent: maskText(record.agent, mask),
+    agent: maskText(record.agent, nameMask),
     team: record.team.toWellFormed(),
-    model: maskText(record.model, mask),
-    path: maskText(record.path, mask),
+    model: maskText(record.model, nameMask),
+    path: maskText(record.path, nameMask),
     tags: record.tags.map((tag) => maskText(tag, mask)),
-    attempts: record.attempts.map((attempt) => ({ ...attempt, model: maskText(attempt.model, mask) })),
+    attempts: record.attempts.map((attempt) => ({ ...attempt, model: maskText(attempt.model, nameMask) })),
   }
-  for (const name of ['requestedModel', 'session', 'user', 'trace', 'error'] as const) {
+  if (record.requestedModel !== undefined) masked.requestedModel = maskText(record.requestedModel, nameMask)
+  for (const name of ['session', 'user', 'trace', 'error'] as const) {
     const text = record[name]
     if (text !== undefined) masked[name] = maskText(text, mask)
   }

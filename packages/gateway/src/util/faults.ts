@@ -49,6 +49,12 @@ export function detached(work: Promise<unknown>, fault: Fault, where: string): v
   work.catch((error: unknown) => fault(error, where))
 }
 
+/** Returns the promise, whose error is then never unhandled, even if a fault keeps its waiter from it. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}
+
 /** Wraps a listener of the event loop, for an event or a timer, so that its throws and rejections are reported. */
 export const ignoreRejection =
   <Args extends unknown[]>(task: (...args: Args) => unknown, fault: Fault, where: string) =>

@@ -5,18 +5,21 @@ import { LONGEST_MS, setRepeating } from './timers.ts'
  * gateway are unref'd; without this, Node would end a program that awaits only the gateway at its top level with exit
  * code 13.
  */
-export async function keptAlive<Args extends unknown[], T>(
-  work: (...args: Args) => T | Promise<T>,
+export function keptAlive<Args extends unknown[], T>(
+  work: (...args: Args) => Promise<T>,
   ...args: Args
 ): Promise<T> {
+  const result = work(...args)
   pending += 1
   if (pending === 1) hold()
-  try {
-    return await work(...args)
-  } finally {
-    pending -= 1
-    if (pending === 0) timer?.unref()
-  }
+  // Beside the caller's way: awaited here, it would reach the caller later.
+  result.then(release, release).catch(() => undefined)
+  return result
+}
+
+function release() {
+  pending -= 1
+  if (pending === 0) timer?.unref()
 }
 
 /** Returns the same methods; each promise keeps the process alive. */

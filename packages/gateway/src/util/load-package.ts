@@ -45,6 +45,15 @@ const EXTERNAL =
  */
 export const loadOptional = <T>(packageName: string): T => requireInstalled<T>(packageName)
 
+/**
+ * Finds the file of an optional package, for a thread that loads it.
+ *
+ * @param from A folder at or above which it is installed, if not at or above this file's.
+ * @throws what Node throws if it is not installed.
+ */
+export const resolveOptional = (packageName: string, from?: string): string =>
+  requireFrom(from === undefined ? thisFile() : `${from}/`).resolve(packageName)
+
 function withMember<Name extends string, T extends Record<Name, unknown>>(loaded: T, member: Name): T {
   if (loaded[member] !== undefined) return loaded
   const inner = (loaded as { default?: T }).default
@@ -53,9 +62,10 @@ function withMember<Name extends string, T extends Record<Name, unknown>>(loaded
 }
 
 /** Requires a package as installed beside this file or, in a bundle, beside the bundle. */
-function requireInstalled<T>(packageName: string): T {
-  // CommonJS and bundles of that form have no `import.meta.url`.
-  const here = typeof __filename === 'string' ? __filename : import.meta.url
-  // Not imported: webpack reads the arguments of an imported `createRequire`.
-  return process.getBuiltinModule('node:module').createRequire(here)(packageName) as T
-}
+const requireInstalled = <T>(packageName: string): T => requireFrom(thisFile())(packageName) as T
+
+// CommonJS and bundles of that form have no `import.meta.url`.
+const thisFile = () => (typeof __filename === 'string' ? __filename : import.meta.url)
+
+// Not imported: webpack reads the arguments of an imported `createRequire`.
+const requireFrom = (file: string) => process.getBuiltinModule('node:module').createRequire(file)

@@ -48,9 +48,13 @@ export function hmacOf(key: Buffer, parts: readonly Buffer[]): Buffer {
     for (const part of parts) hmac.update(part)
     return hmac.digest()
   }
-  const inner = hash('sha256', Buffer.concat([padded(key, 0x36), ...parts]), 'buffer')
-  return hash('sha256', Buffer.concat([padded(key, 0x5c), inner]), 'buffer')
+  if (lastPads?.key !== key) lastPads = { key, inner: padded(key, 0x36), outer: padded(key, 0x5c) }
+  const inner = hash('sha256', Buffer.concat([lastPads.inner, ...parts]), 'buffer')
+  return hash('sha256', Buffer.concat([lastPads.outer, inner]), 'buffer')
 }
+
+/** The padded key used last: most processes sign with one. Keys are never changed. */
+let lastPads: { key: Buffer; inner: Buffer; outer: Buffer } | undefined
 
 function padded(key: Buffer, pad: number): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES, pad)

@@ -6,7 +6,7 @@ import type { FlyFile } from './parse.ts'
 import { secondsOf } from './units.ts'
 
 /** Files that `llm-gateway init` or `llm-gateway litellm-config` writes beside a fly.toml. */
-const GENERATED = new Set(['policy.json', 'config.yaml', 'custom_auth.py'])
+const GENERATED = new Set(['policy.json', 'monitor.json', 'config.yaml', 'custom_auth.py'])
 
 /** Time that a program needs after its grace to deliver records, in seconds. */
 const FLUSH_SECONDS = 3

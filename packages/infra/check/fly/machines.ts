@@ -11,7 +11,7 @@ export function groupFindings(fly: FlyFile): Finding[] {
   const groups = groupsOf(fly)
   const lists = [
     ...(config.http_service ? [{ path: ['http_service'], listed: config.http_service.processes }] : []),
-    ...(['services', 'mounts', 'files', 'restart', 'vm'] as const).flatMap((section) =>
+    ...(['services', 'mounts', 'files', 'metrics', 'restart', 'vm'] as const).flatMap((section) =>
       (config[section] ?? []).map((entry, index) => ({ path: [section, index], listed: entry.processes })),
     ),
     ...Object.entries(config.checks ?? {}).map(([name, check]) => ({

@@ -129,6 +129,16 @@ export const flySchema = z.strictObject({
       }),
     )
     .optional(),
+  metrics: z
+    .array(
+      z.strictObject({
+        port,
+        path: z.string().startsWith('/'),
+        https: z.boolean().optional(),
+        processes: groups,
+      }),
+    )
+    .optional(),
   http_service: httpService.optional(),
   services: z.array(service).optional(),
   checks: z.record(z.string(), topLevelCheck).optional(),

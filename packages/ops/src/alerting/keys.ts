@@ -25,3 +25,6 @@ export const probesKeyOf = (hour: number): string => `gw:{monitor}:probes:${hour
 
 /** TTL of everything a monitor writes: 35 days, in milliseconds. */
 export const KEEP_MS = 35 * 24 * 3_600_000
+
+/** Stream of rows that wait for Supabase (docs/usage-in-supabase.md). */
+export const SPILL_KEY = 'gw:{usage}:spill'

@@ -8,10 +8,14 @@ export type Command = {
    * Runs the command.
    *
    * @param argv arguments after the command's name
+   * @param commands all commands, for one that tells about others
    * @returns the exit code: 0 done, 1 failed, 2 usage error
    */
-  run: (argv: string[]) => Promise<number>
+  run: (argv: string[], commands: CommandTable) => Promise<number>
 }
+
+/** Commands by name. Each is loaded when it is called. */
+export type CommandTable = Record<string, () => Promise<Command>>
 
 /** Reports a mistake in the arguments or the environment. `main` prints its message without a stack and exits with 2. */
 export class UsageError extends Error {

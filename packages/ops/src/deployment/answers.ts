@@ -30,6 +30,9 @@ export type Answers = {
   langfuseDbUser: string
   /** Address of Langfuse's first administrator. */
   adminEmail: string
+  /** Who gets the monitor's mails, and from which address. */
+  alertEmail: string
+  alertFrom: string
   profile: 'thin' | 'current'
   /** Path of the vault, from the folder on. */
   vault: string
@@ -50,6 +53,9 @@ const schema = z.strictObject({
   supabasePooled: text,
   langfuseDbUser: text,
   adminEmail: text,
+  // Folders from before the monitor have neither.
+  alertEmail: z.optional(text),
+  alertFrom: z.optional(text),
   profile: z.enum(['thin', 'current']),
   vault: text,
 })
@@ -68,6 +74,8 @@ export const EXAMPLE: Answers = {
   supabasePooled: 'aws-0-us-east-1.pooler.supabase.com:6543',
   langfuseDbUser: 'langfuse_app.abcdefghijklmnopqrst',
   adminEmail: 'admin@example.com',
+  alertEmail: 'ops@example.com',
+  alertFrom: 'llm-gateway@example.com',
   profile: 'thin',
   vault: 'vault/hotrodan/llm-gateway-secrets.json',
 }
@@ -97,7 +105,10 @@ function parseAnswers(content: string, path: string): Answers {
     throw new UsageError(`${path} is not JSON: ${(error as Error).message}`)
   }
   const result = schema.safeParse(raw)
-  if (result.success) return result.data
+  if (result.success) {
+    const { adminEmail, alertEmail = adminEmail, alertFrom = adminEmail, ...rest } = result.data
+    return { ...rest, adminEmail, alertEmail, alertFrom }
+  }
   const problems = result.error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
       ? `${issue.keys.join(', ')}: unknown`

@@ -1,5 +1,5 @@
+import { baseUrl } from '../supabase/http.ts'
 import { findingsOf, type Probe } from './finding.ts'
-import { baseUrl } from './http.ts'
 
 const { ok, warning, problem } = findingsOf('environment')
 

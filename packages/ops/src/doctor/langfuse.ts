@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ask, baseUrl } from '../supabase/http.ts'
 import type { ProbeCall } from './call.ts'
 import { type Finding, findingsOf, type ProbeSettings } from './finding.ts'
-import { ask, baseUrl } from './http.ts'
 
 const { ok, warning, problem, skipped } = findingsOf('langfuse')
 

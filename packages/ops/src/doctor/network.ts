@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:tls'
-import { counted } from '../cli/words.ts'
+import { counted } from '../cli/format.ts'
+import { ask, baseUrl } from '../supabase/http.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
-import { ask, baseUrl } from './http.ts'
 
 const { ok, warning, problem, skipped } = findingsOf('network')
 const clock = findingsOf('clock')

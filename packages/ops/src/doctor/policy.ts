@@ -1,6 +1,6 @@
 import { GatewayOptionsError, loadPolicy } from '@hotdash/llm-gateway'
 import { openPolicyStore } from '@hotdash/llm-gateway/policy'
-import { counted } from '../cli/words.ts'
+import { counted } from '../cli/format.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
 
 const { ok, warning, problem } = findingsOf('policy')

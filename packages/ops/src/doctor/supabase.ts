@@ -1,12 +1,11 @@
+import { ask, baseUrl } from '../supabase/http.ts'
+import { headersOf, type Project } from '../supabase/project.ts'
 import type { ProbeCall } from './call.ts'
 import { type Finding, findingsOf, type ProbeSettings } from './finding.ts'
-import { ask, baseUrl } from './http.ts'
 
 const { ok, warning, problem, skipped } = findingsOf('supabase')
 
 const MIGRATE = 'Apply supabase/migrations in order: docs/runbooks/deploy.md, section Database.'
-
-type Project = { base: string; headers: Record<string, string> }
 
 /** Answer of the function `llm_doctor` of the migrations. */
 type State = {
@@ -48,13 +47,6 @@ export async function probeSupabase({ env }: ProbeSettings, call: ProbeCall | un
     ...(call === undefined ? [skipped('no row is written with --read-only')] : await findRow(project, call)),
   ]
 }
-
-/** New secret keys are no tokens, and are given as apikey only; old ones as both. */
-const headersOf = (key: string): Record<string, string> => ({
-  apikey: key,
-  'content-type': 'application/json',
-  ...(key.startsWith('sb_') ? {} : { authorization: `Bearer ${key}` }),
-})
 
 function migrationFindings({ tables }: State): Finding[] {
   const missing = Object.keys(tables).filter((name) => !tables[name])

@@ -1,5 +1,5 @@
+import { ask, baseUrl } from '../supabase/http.ts'
 import { findingsOf, type Probe } from './finding.ts'
-import { ask, baseUrl } from './http.ts'
 
 const { ok, problem, skipped } = findingsOf('upstream')
 

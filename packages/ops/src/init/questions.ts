@@ -14,6 +14,7 @@ export type Question = {
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/
 const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/
+const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 const ADDRESS = /^[\w.-]+:\d{2,5}$/
 
 const question = (
@@ -43,9 +44,23 @@ export const QUESTIONS: Question[] = [
   question(
     'adminEmail',
     "E-mail address of Langfuse's first administrator",
-    /^[^\s@]+@[^\s@]+\.[^\s@]+$/,
+    EMAIL,
     'an e-mail address',
     () => undefined,
+  ),
+  question(
+    'alertEmail',
+    'E-mail address that gets alerts',
+    EMAIL,
+    'an e-mail address',
+    ({ adminEmail }) => adminEmail,
+  ),
+  question(
+    'alertFrom',
+    'E-mail address that alerts are sent from, which the mail server must accept',
+    EMAIL,
+    'an e-mail address',
+    ({ adminEmail }) => adminEmail,
   ),
   question('organisation', 'Fly organisation', NAME, 'its short name, from fly orgs list'),
   question('region', 'Fly region', /^[a-z]{3}$/, 'three letters, from fly platform regions'),

@@ -63,6 +63,7 @@ export function renderFiles(answers: Answers, version: string): Rendered[] {
   const own = [
     { path: ANSWERS_FILE, text: jsonText(answers) },
     { path: 'fly/gateway/policy.json', text: jsonText(hotdashPolicy) },
+    { path: 'fly/gateway/monitor.json', text: jsonText(monitorConfig(answers)) },
     { path: '.gitignore', text: `# Secrets never enter a repository.\n${answers.vault.split('/', 1)[0]}/\n` },
   ].map((file) => ({ ...file, isProgram: false }))
   return [...shipped, ...own].toSorted((one, other) => (one.path < other.path ? -1 : 1))
@@ -73,6 +74,16 @@ const withVersion = (path: string, text: string, version: string) =>
   path === 'fly/gateway/package.json'
     ? text.replace(/("@hotdash\/llm-gateway-ops": ")[^"]*/, `$1${version}`)
     : text
+
+/** The monitor's configuration: its thresholds are the defaults. */
+const monitorConfig = ({ gatewayHost, langfuseApp, alertEmail, alertFrom }: Answers) => ({
+  intervalSeconds: 30,
+  probes: [
+    { name: 'gateway', url: `https://${gatewayHost}/health/readiness` },
+    { name: 'langfuse', url: `http://${langfuseApp}.flycast/api/public/health` },
+  ],
+  mail: { from: `LLM gateway <${alertFrom}>`, to: [alertEmail] },
+})
 
 const jsonText = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 

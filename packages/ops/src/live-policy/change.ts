@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import type { Policy } from '@hotdash/llm-gateway'
 import {
   type AppliedChange,
@@ -10,13 +9,15 @@ import {
   type PolicyStore,
   unpricedChoices,
 } from '@hotdash/llm-gateway/policy'
+import { confirm } from '../cli/confirm.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
-import { type Style, styleFor } from '../cli/style.ts'
-import { UsageError } from '../core/command.ts'
+import { styleFor } from '../cli/style.ts'
 import type { ChangeOptions } from './options.ts'
 import { diffLines, displayed, printable, stateLines } from './render.ts'
 import { fallbackPolicyName, policyInForce } from './store.ts'
+
+const CONFIRM_FIX = 'say --yes, or --dry-run to see what would change'
 
 /** What is live: a policy, if any, and switches. */
 type LiveState = Pick<Change, 'policy' | 'switches'>
@@ -52,7 +53,8 @@ export async function change(
     printNote(style('yellow', `Beware: ${printable(problem)}`))
   if (options['dry-run'])
     return report(options, { version, changed: false, changes }, 'Nothing was changed: this was a dry run.')
-  if (!options.yes && !(await confirm(style))) return printFailure('Nothing was changed.')
+  if (!options.yes && !(await confirm('Put this in force for all agents at this Redis?', CONFIRM_FIX)))
+    return printFailure('Nothing was changed.')
   const { comment } = options
   const made = await commit({
     by: operatorName(options.by),
@@ -81,19 +83,4 @@ function summaryOf({ version, notified }: AppliedChange): string {
 
 function report({ json }: ChangeOptions, result: object, text: string): number {
   return json ? printJson(result) : printNote(text)
-}
-
-async function confirm(style: Style): Promise<boolean> {
-  const { stdin, stderr } = process
-  if (!stdin.isTTY || !stderr.isTTY)
-    throw new UsageError('There is no terminal to ask at: say --yes, or --dry-run to see what would change.')
-  const terminal = createInterface({ input: stdin, output: stderr })
-  try {
-    const answer = await terminal.question(
-      style('bold', 'Put this in force for all agents at this Redis? [y/N] '),
-    )
-    return /^y(es)?$/i.test(answer.trim())
-  } finally {
-    terminal.close()
-  }
 }

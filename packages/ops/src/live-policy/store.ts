@@ -34,6 +34,17 @@ export function policyInForce(change: Pick<Change, 'policy'> | undefined): Polic
   return change?.policy ?? loadPolicy(process.env.LLM_GATEWAY_POLICY || undefined)
 }
 
+/** Returns the policy in force for agents at a Redis. @throws (rejects) where Redis cannot be reached */
+export async function readPolicyInForce(redis: string): Promise<Policy> {
+  const store = openPolicyStore({ redis })
+  try {
+    const { change, last } = await store.read()
+    return policyInForce(change ?? last)
+  } finally {
+    store.close()
+  }
+}
+
 /** Names the policy that processes use where none is live, for messages. */
 export const fallbackPolicyName = (): string =>
   process.env.LLM_GATEWAY_POLICY ? 'the file in LLM_GATEWAY_POLICY' : "HotDash's own"

@@ -1,23 +1,23 @@
 import type { Finding } from '../alerting/alert.ts'
 import { isQuietAt } from '../alerting/day.ts'
 import type { Notice } from '../alerting/incident.ts'
-import { KEEP_MS, KEYS, probesKeyOf } from '../alerting/keys.ts'
+import { KEEP_MS, KEYS } from '../alerting/keys.ts'
 import { readAcknowledgements, readSilences } from '../alerting/operator-store.ts'
 import { enqueue, type OutboxMessage } from '../alerting/outbox.ts'
 import type { RedisClient } from '../alerting/redis.ts'
 import { type Silence, silences } from '../alerting/silence.ts'
 import { commit, lead, newIncidentSuffix, readState, type StoredState } from '../alerting/state-store.ts'
 import { EMPTY_STATE, type StepOptions, step } from '../alerting/step.ts'
+import type { MonitorConfig } from '../config/config.ts'
 import { CONDITIONS, conditionOf } from './conditions/all.ts'
 import { evaluateAll } from './conditions/condition.ts'
-import type { MonitorConfig } from './config.ts'
 import { type Clock, type Measurer, measureOutside } from './measure/measure.ts'
 import type { Measured } from './measure/measured.ts'
+import { createProbeTally } from './measure/probe-tally.ts'
 import { endedOutage, outageIncidentId } from './outage.ts'
 
-const HOUR_MS = 3_600_000
 /** A monitor that was silent for this long is no longer expected. */
-const FORGET_MONITOR_MS = 24 * HOUR_MS
+const FORGET_MONITOR_MS = 24 * 3_600_000
 
 export type Evaluation = {
   role: 'leader' | 'standby' | 'without Redis'
@@ -51,6 +51,7 @@ export type Evaluator = {
 export function createEvaluator(deps: EvaluatorDeps): Evaluator {
   const { client, measurer, config, name, instance, compose, queueInMemory, log } = deps
   const leaseMs = (3 * config.intervalSeconds + config.thresholds.probes.timeoutSeconds) * 1_000
+  const tally = createProbeTally()
   let skewMs = 0
   let stored: StoredState = { revision: 0, state: EMPTY_STATE, nextOutage: newIncidentSuffix() }
   let rules: { silences: Silence[]; acknowledged: ReadonlySet<string> } = {
@@ -82,6 +83,8 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     ])
     rules = { silences: current, acknowledged: new Set(acknowledgements.keys()) }
     if (!leads) {
+      // The leader has probed the same addresses.
+      tally.clear()
       if (outage === undefined && found.revision > 0) stored = found
       else if (outage !== undefined && found.revision !== stored.revision) await leaveOutage(found, clock.now)
       return { role: 'standby', measured: undefined, findings: {}, stored }
@@ -137,6 +140,7 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
     if (outage === undefined) log(`Redis cannot be used: ${trouble}`)
     outage = opened
     const measured = await measureOutside(config, at, trouble)
+    tally.add(measured.probes ?? [], at)
     const findings = evaluateAll(CONDITIONS, measured, config.thresholds)
     const incidentId = (alert: string) => {
       const id = outageIncidentId(alert, stored.nextOutage, opened)
@@ -170,14 +174,8 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
   async function recordProbes({ probes = [], monitors = [], now: at }: Measured): Promise<void> {
     const gone = monitors.filter((sign) => at - sign.at > FORGET_MONITOR_MS)
     if (gone.length > 0) await client.hdel(KEYS.monitors, ...gone.map((sign) => sign.name))
-    if (probes.length === 0) return
-    const key = probesKeyOf(Math.floor(at / HOUR_MS))
-    const work = client.pipeline()
-    for (const { name, ok } of probes) {
-      work.hincrby(key, `${name}:all`, 1)
-      if (ok) work.hincrby(key, `${name}:ok`, 1)
-    }
-    await work.pexpire(key, KEEP_MS).exec()
+    tally.add(probes, at)
+    await tally.write(client)
   }
 
   return { evaluate, now }

@@ -88,6 +88,14 @@ function gatewayFamilies({ last }: MonitorStatus): Family[] {
     gauge('window_latency_p95_seconds', 'p95 of the latency in the window.', [
       known(window?.p95Ms === undefined ? undefined : window.p95Ms / 1_000),
     ]),
+    gauge(
+      'window_refused_calls',
+      'Calls in the window that a limit of their team refused.',
+      Object.entries(window?.refusals ?? {}).map(([team, byCode]) => ({
+        labels: { team },
+        value: Object.values(byCode).reduce((sum, count) => sum + count, 0),
+      })),
+    ),
     gauge('spend_today_usd', 'Spent since midnight in the time zone of the policy.', [known(today?.usd)]),
     gauge(
       'team_spend_today_usd',
@@ -104,6 +112,16 @@ function gatewayFamilies({ last }: MonitorStatus): Family[] {
       'Whether an address answers.',
       (measured?.probes ?? []).map(({ name, ok }) => ({ labels: { target: name }, value: ok ? 1 : 0 })),
     ),
+    gauge(
+      'certificate_end_seconds',
+      'End of the certificate of an address, in seconds since 1970.',
+      (measured?.probes ?? []).map(({ name, certificateEndsAt: at }) =>
+        known(at === undefined ? undefined : at / 1_000, { target: name }),
+      ),
+    ),
+    gauge('clock_skew_seconds', "By how much this machine's clock is ahead of that of Redis.", [
+      known(measured?.clockSkewMs === undefined ? undefined : measured.clockSkewMs / 1_000),
+    ]),
     gauge('rows_waiting', 'Rows that wait in Redis for Supabase.', [known(measured?.waitingRows)]),
   ]
 }

@@ -1,7 +1,7 @@
 import type { Policy } from '@hotdash/llm-gateway'
 import { type CallerDescription, describeCaller } from '@hotdash/llm-gateway/caller'
 import { applySwitches, type Switches } from '@hotdash/llm-gateway/policy'
-import { counted } from '../cli/words.ts'
+import { counted } from '../cli/format.ts'
 import { type RequestBody, type Simulated, simulate } from './simulate.ts'
 
 /** A policy, where it comes from in words, and the switches over it. */

@@ -21,7 +21,8 @@ export async function simulate(policy: Policy, who: Who, body: RequestBody): Pro
     apiKey: 'sk-explain',
     baseURL: 'https://explain.invalid/v1',
     maxRetries: 0,
-    fetch: async (_url, init) => Response.json(answerOf(JSON.parse(String(init?.body)) as RequestBody)),
+    fetch: async (_url, init) =>
+      Response.json(answerOf(JSON.parse(typeof init?.body === 'string' ? init.body : '{}') as RequestBody)),
     gateway: {
       ...(who.agent !== undefined && { agent: who.agent }),
       ...(who.key !== undefined && { key: who.key }),

@@ -1,7 +1,7 @@
 import type { GatewayProcess, PolicyStore, Presence } from '@hotdash/llm-gateway/policy'
+import { counted } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { type Style, styleFor } from '../cli/style.ts'
-import { counted } from '../cli/words.ts'
 import { printable, stateLines } from '../live-policy/render.ts'
 
 /** Shows what is live, and which processes follow it. Returns 1 where what is live is broken. */

@@ -12,7 +12,8 @@ Usage: llm-gateway secrets <subcommand> [options]
 
   generate             makes every secret that is missing and can be made; changes none that is there
   set NAME             stores a secret that comes from elsewhere, read without echo or from standard input
-  status               lists age, next rotation and grace of each; with --redis: which agents use a team's keys.
+  status               lists age, next rotation and grace of each; with --redis: which agents call
+                       with a team's key, and which still with the one before a rotation.
                        Exit code 1 where one is missing or overdue, or a grace is over
   rotate NAME          makes a new value; the one before works until --grace is over
   retire NAME          ends the grace of a secret: its previous value works no longer

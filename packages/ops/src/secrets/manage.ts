@@ -1,7 +1,7 @@
+import { counted } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { createSecrets } from '../cli/secrets.ts'
-import { styleFor } from '../cli/style.ts'
-import { counted } from '../cli/words.ts'
+import { type Style, styleFor } from '../cli/style.ts'
 import { UsageError } from '../core/command.ts'
 import { graceMs, type SecretStatus, statusOf } from './ages.ts'
 import { makeSecret } from './generate.ts'
@@ -119,10 +119,10 @@ export function retire(context: Context, name: string | undefined): number {
 
 /** Lists all secrets without their values. Returns 1 where one is missing or overdue, or a grace is over. */
 export async function status(context: Context): Promise<number> {
-  const rows = statusOf(context.entries, readVault(context.vault))
+  const secrets = readVault(context.vault)
+  const rows = statusOf(context.entries, secrets)
   const { json, redis } = context.values
-  const teams = rows.flatMap(({ team }) => team ?? [])
-  const use = redis === undefined ? [] : await useOfTeams(redis, teams)
+  const use = redis === undefined ? [] : await useOfTeams(redis, context.entries, secrets)
   const isDue = rows.some(
     ({ state, isGraceOver }) => state === 'missing' || state === 'overdue' || isGraceOver,
   )
@@ -147,13 +147,21 @@ function lineOf(row: SecretStatus, use: TeamUse[]): string {
       : isGraceOver
         ? style('red', `grace is over since ${previousUntil}: retire it`)
         : `previous works until ${previousUntil}`,
-    used === undefined
-      ? ''
-      : `last hour: ${counted(used.calls, 'call')}${used.agents.length === 0 ? '' : ` of ${used.agents.join(', ')}`}`,
+    used === undefined ? '' : `last hour: ${counted(used.calls, 'call')}${listOf(used.agents)}`,
+    used?.previousKey === undefined ? '' : previousText(used.previousKey, style),
   ]
     .join('  ')
     .trimEnd()
 }
+
+const listOf = (agents: string[]) =>
+  agents.length === 0 ? '' : ` of ${agents.join(', ').replace(/\p{C}/gu, '?')}`
+
+/** Tells who still uses the key from before the rotation. */
+const previousText = ({ calls, agents }: NonNullable<TeamUse['previousKey']>, style: Style) =>
+  calls === 0
+    ? style('green', 'no call with the previous key in 24 h')
+    : style('yellow', `with the previous key in 24 h: ${counted(calls, 'call')}${listOf(agents)}`)
 
 function sayPolicy({ policy, values }: Context, isChanged: boolean | undefined): void {
   if (values.json || isChanged === false) return

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { createGateway, type Gateway } from '@hotdash/llm-gateway'
-import { counted } from '../cli/words.ts'
+import { counted } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { createAuthenticator, isLoopback } from './authenticate.ts'
 import { type AccessLog, createAccessLog, createLogger, type Logger } from './log.ts'

@@ -1,16 +1,11 @@
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import type { Json, JsonObject } from '../core/json.ts'
-import { type FakeLangfuse, type FakeLangfuseOptions, startFakeLangfuse } from './server.ts'
-
-const open: FakeLangfuse[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((langfuse) => langfuse.close()))
-})
+import { type FakeLangfuseOptions, startFakeLangfuse } from './server.ts'
 
 /** Starts a stand-in and returns functions that send to it. It is closed after the test. */
 export async function setup(options?: FakeLangfuseOptions) {
   const langfuse = await startFakeLangfuse(options)
-  open.push(langfuse)
+  onTestFinished(() => langfuse.close())
   const authorization = `Basic ${btoa(`${langfuse.publicKey}:${langfuse.secretKey}`)}`
   const post = (path: string, body: unknown, init: RequestInit = {}) =>
     fetch(langfuse.baseURL + path, {

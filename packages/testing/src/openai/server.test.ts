@@ -1,5 +1,5 @@
 import OpenAI, { type APIError } from 'openai'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { allowLogInFile } from '../../../../test/console.ts'
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from './server.ts'
 
@@ -157,9 +157,11 @@ test('bytes split anywhere are the same stream; a hang ends with the client; an 
     whole.choices[0]?.message.content,
   )
   upstream.fail({ type: 'hang' })
-  expect(await errorOf(client.chat.completions.create(ask('x'), { timeout: 50 }))).toBeInstanceOf(
-    OpenAI.APIConnectionTimeoutError,
-  )
+  const controller = new AbortController()
+  const hung = errorOf(client.chat.completions.create(ask('x'), { signal: controller.signal }))
+  await vi.waitUntil(() => upstream.count() === 3, { timeout: 60_000 })
+  controller.abort()
+  expect(await hung).toBeInstanceOf(OpenAI.APIUserAbortError)
   await upstream.requests.at(-1)?.closed
   expect(upstream.requests.at(-1)?.aborted).toBe(true)
   upstream.fail({ type: 'end', afterChunks: 1 })

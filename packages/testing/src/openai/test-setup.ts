@@ -1,16 +1,11 @@
 import OpenAI, { type APIError } from 'openai'
-import { afterEach } from 'vitest'
-import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '../index.ts'
-
-const open: FakeOpenAI[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((upstream) => upstream.close()))
-})
+import { onTestFinished } from 'vitest'
+import { type FakeOpenAIOptions, startFakeOpenAI } from '../index.ts'
 
 /** Starts a fake and a real client of it. The fake is closed after the test. */
 export async function setup(options?: FakeOpenAIOptions) {
   const upstream = await startFakeOpenAI({ tokens: 'approximate', ...options })
-  open.push(upstream)
+  onTestFinished(() => upstream.close())
   return { upstream, client: new OpenAI({ baseURL: upstream.baseURL, apiKey: 'k', maxRetries: 0 }) }
 }
 

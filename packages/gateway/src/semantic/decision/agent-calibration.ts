@@ -114,6 +114,15 @@ export function createAgentCalibration({
     return own.thresholds
   }
 
+  async function learn(scope: CalibrationScope, own: AgentCalibration, note: LabelNote): Promise<void> {
+    const { entry, similarity, right, nearest, confidence } = note
+    if (nearest) addLabel(own.nearest, similarity, right)
+    if (confidence !== undefined) addLabel(own.consensus, onScale(confidence), right)
+    own.thresholds = undefined
+    feedback.add(entry, { similarity, right })
+    await shared?.add(scope, note, own)
+  }
+
   return {
     of: calibrationOf,
     thresholds: thresholdsOf,
@@ -135,13 +144,13 @@ export function createAgentCalibration({
       own.firstLoad ??= loading
       return await own.firstLoad
     },
-    async learn(scope: CalibrationScope, own: AgentCalibration, note: LabelNote): Promise<void> {
-      const { entry, similarity, right, nearest, confidence } = note
-      if (nearest) addLabel(own.nearest, similarity, right)
-      if (confidence !== undefined) addLabel(own.consensus, onScale(confidence), right)
-      own.thresholds = undefined
-      feedback.add(entry, { similarity, right })
-      await shared?.add(scope, note, own)
+    learn,
+    /** Learns a label that comes without a call: for this process if it serves the agent, and for all others. */
+    async note(scope: CalibrationScope, note: LabelNote): Promise<void> {
+      const own = calibrations.get(scope.name)
+      if (own !== undefined) return await learn(scope, own, note)
+      feedback.add(note.entry, { similarity: note.similarity, right: note.right })
+      await shared?.add(scope, note, { nearest: emptyLabels(), consensus: emptyLabels() })
     },
     /** Returns error estimate and threshold of each path of an agent. */
     known(agent: string): { nearest: PathEstimate; consensus: PathEstimate } {

@@ -10,6 +10,7 @@ const terms: DecisionTerms = {
   minConfidence: 0.7,
   calibration: DEFAULT_CALIBRATION,
   vetoOf: () => undefined,
+  doubtOf: () => 0,
   requireConfirmation: false,
 }
 const asked = questionOf('How do I return shoes?')
@@ -43,6 +44,25 @@ test('of a consensus, the nearest entry that passes the guards serves', () => {
   })
 })
 
+test('each doubt raises what is needed half-way to 1, on both paths', () => {
+  const doubting = (doubts: number) => ({ ...terms, doubtOf: () => doubts })
+  expect(decide(asked, [of('a', 0.984)], doubting(1))?.serves).toBe(false)
+  expect(decide(asked, [of('a', 0.986)], doubting(1))?.serves).toBe(true)
+  expect(decide(asked, [of('a', 0.992)], doubting(2))?.serves).toBe(false)
+  expect(decide(asked, [of('a', 0.993)], doubting(2))?.serves).toBe(true)
+  const { confidence = 0 } = decide(asked, agreed, terms) ?? {}
+  const minConfidence = 2 * confidence - 1
+  expect(decide(asked, agreed, { ...doubting(1), minConfidence: minConfidence - 0.001 })?.serves).toBe(true)
+  expect(decide(asked, agreed, { ...doubting(1), minConfidence: minConfidence + 0.001 })?.serves).toBe(false)
+})
+
+test('of a consensus, the nearest entry without a doubt serves before one that is doubted too much', () => {
+  const [first] = agreed
+  const doubtOf = (_: unknown, question: unknown) => (question === first?.question ? 30 : 0)
+  expect(decide(asked, agreed, terms)).toMatchObject({ index: 0, serves: true })
+  expect(decide(asked, agreed, { ...terms, doubtOf })).toMatchObject({ index: 1, serves: true })
+})
+
 test('an uncalibrated consensus serves nothing, and the decision tells what it would have served', () => {
   const decision = decide(asked, agreed, { ...terms, minConfidence: 2 })
   expect(decision).toMatchObject({ index: 0, path: 'consensus', serves: false })
@@ -72,11 +92,15 @@ const thresholds = fc.record({
   minConfidence: fc.double({ min: 0.3, max: 1, noNaN: true }),
   requireConfirmation: fc.boolean(),
   vetoed: fc.subarray(texts),
+  doubted: fc.subarray(texts),
 })
-const termsOf = ({ vetoed, ...more }: { vetoed: string[] } & Partial<DecisionTerms>): DecisionTerms => ({
+type Given = { vetoed: string[]; doubted: string[] } & Partial<DecisionTerms>
+const isOne = (of: string[], plain: string) => of.some((text) => questionOf(text).plain === plain)
+const termsOf = ({ vetoed, doubted, ...more }: Given): DecisionTerms => ({
   ...terms,
   ...more,
-  vetoOf: (_, { plain }) => (vetoed.some((text) => questionOf(text).plain === plain) ? 'veto' : undefined),
+  vetoOf: (_, { plain }) => (isOne(vetoed, plain) ? 'veto' : undefined),
+  doubtOf: (_, { plain }) => (isOne(doubted, plain) ? 1 : 0),
 })
 const nearestFirst = (a: NearbyQuestion, b: NearbyQuestion) => b.similarity - a.similarity
 

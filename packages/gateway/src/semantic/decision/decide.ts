@@ -22,6 +22,8 @@ export type DecisionTerms = {
   calibration: Calibration
   /** Returns the name of the guard that forbids the answer, or `undefined`. */
   vetoOf: (asked: Question, cached: Question) => string | undefined
+  /** Returns how many doubts guards have that forbid nothing; each raises what is needed half-way to 1. */
+  doubtOf: (asked: Question, cached: Question) => number
   /** An answer serves only if a second call got an equal one. */
   requireConfirmation: boolean
 }
@@ -53,7 +55,10 @@ export function decide(
   if (nearest === undefined) return undefined
   const supporters = consensusAround(asked, near, terms)
   if (supporters.confidence >= terms.minConfidence) {
-    const at = firstThatPasses(asked, near, supporters.indexes, terms)
+    const enough = supporters.indexes.filter(
+      (at) => supporters.confidence >= needed(terms.minConfidence, asked, near[at], terms),
+    )
+    const at = firstThatPasses(asked, near, enough, terms)
     if (at !== undefined)
       return {
         index: at,
@@ -64,7 +69,7 @@ export function decide(
       }
   }
   const veto = terms.vetoOf(asked, nearest.question) ?? unconfirmed(near, terms)
-  const serves = veto === undefined && nearest.similarity >= terms.threshold
+  const serves = veto === undefined && nearest.similarity >= needed(terms.threshold, asked, nearest, terms)
   if (serves || supporters.confidence === 0)
     return { index: veto === undefined ? 0 : undefined, path: 'nearest', serves, confidence: 0, veto }
   const at = firstThatPasses(asked, near, supporters.indexes, terms)
@@ -100,6 +105,14 @@ function firstThatPasses(
 
 const passes = (asked: Question, candidate: NearbyQuestion | undefined, { vetoOf }: DecisionTerms) =>
   candidate !== undefined && vetoOf(asked, candidate.question) === undefined
+
+/** Half-way from the threshold to 1 with each doubt: twice, and the distance left is a quarter. */
+const needed = (
+  threshold: number,
+  asked: Question,
+  candidate: NearbyQuestion | undefined,
+  { doubtOf }: DecisionTerms,
+) => 1 - (1 - threshold) / 2 ** (candidate === undefined ? 0 : doubtOf(asked, candidate.question))
 
 function unconfirmed(near: readonly NearbyQuestion[], { requireConfirmation }: DecisionTerms) {
   if (!requireConfirmation) return undefined

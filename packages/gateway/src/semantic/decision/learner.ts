@@ -1,6 +1,6 @@
 import type { SemanticPlan } from '../../core/caller.ts'
 import type { SemanticResult } from '../../core/record.ts'
-import { vetoOf } from '../guards/guards.ts'
+import { doubtsOf, vetoOf } from '../guards/guards.ts'
 import { createReader } from '../guards/reader.ts'
 import type { Verdict } from '../judge/judge.ts'
 import type { CalibrationScope } from '../query/partition.ts'
@@ -114,6 +114,7 @@ export function createLearner({
       ...thresholds,
       calibration: figures,
       vetoOf: (asked, cached) => vetoOf(asked, cached, plan.guards),
+      doubtOf: (asked, cached) => doubtsOf(asked, cached, plan.guards),
       requireConfirmation: plan.requireConfirmation,
     })
   }
@@ -268,7 +269,8 @@ export function createLearner({
     })
   }
 
-  return { prepare: calibrations.prepare, known: calibrations.known, find, judgeHit, groupsOf, place }
+  const { prepare, known, note } = calibrations
+  return { prepare, known, note, find, judgeHit, groupsOf, place }
 }
 
 /** Whether the judge must first find that an answer is no single person's. Without a judge the rules for answers decide alone. */

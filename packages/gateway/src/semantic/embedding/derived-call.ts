@@ -88,7 +88,7 @@ function callFor(
       ...(outbound.keys && { keys: outbound.keys }),
     },
     body,
-    parsed: { body, questions: {} },
+    parsed: { body },
     model: 'auto',
     route: 'requested',
     view: { stream: false, includeUsage: false, signal },

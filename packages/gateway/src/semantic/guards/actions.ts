@@ -1,7 +1,8 @@
 import type { Guard, Word } from './guard.ts'
+import { stemOf } from './words.ts'
 
 /** Verbs that change something in the world, when a command begins with them. */
-const VERBS = new Set(
+const VERBS: ReadonlySet<string> = new Set(
   `cancel refund send resend transfer move pay order reorder buy purchase book reserve schedule reschedule delete remove erase add
 update change set reset activate deactivate enable disable block unblock freeze unfreeze lock unlock open close create make
 submit file report upgrade downgrade subscribe unsubscribe renew extend return exchange replace ship deliver apply redeem
@@ -12,14 +13,23 @@ give mark clear restart reboot sync invest sell donate convert redirect track ho
     /\s+/,
   ),
 )
+const VERB_STEMS: ReadonlySet<string> = new Set([...VERBS].map(stemOf))
+/** Tells whether a stem is of a verb that changes something. */
+export const isAction = (stem: string): boolean => VERB_STEMS.has(stem)
+
 /** Words that may precede a command. */
 const BEFORE =
   /^(?:please|pls|kindly|hi|hey|hello|just|now|then|ok|okay|and|also|so|go|ahead|thanks|immediately|quickly|urgently|well|yes|sure)$/
 /** Before the verb, these tell the reader to act: `Can you cancel`, `I would like you to cancel`. */
 const TOLD = /^(?:can|could|will|would) (?:you|u)$|^(?:like|want|need) you$|^(?:you|u) (?:to|please)$/
 
+/** German, Spanish and French: other guards refuse their texts, but not equal ones. */
+const FOREIGN =
+  /^(?:(?:bitte|hallo|por favor|hola|bonjour|s'il vous plaît|pouvez vous|können sie|könnten sie|puede|puedes|podría) )*(?:storniere|stornieren|kündige|kündigen|sende|senden|schicke|schicken|lösche|löschen|ändere|ändern|bestelle|bestellen|erstatte|erstatten|buche|buchen|überweise|überweisen|sperre|sperren|cancela|cancele|cancelar|envía|envíe|enviar|elimina|elimine|borra|borre|cambia|cambie|cambiar|devuelve|devuelva|reembolse|reembolsa|transfiere|transfiera|bloquea|bloquee|annulez|annule|annuler|envoyez|envoie|envoyer|supprimez|supprime|changez|change|changer|modifiez|remboursez|rembourse|transférez|bloquez|commandez) /
+
 /** Tells whether a text commands an action. */
 export function isCommand(words: readonly Word[]): boolean {
+  if (FOREIGN.test(firstOf(words))) return true
   let at = 0
   while (at < Math.min(words.length, 6) && BEFORE.test(words[at]?.text ?? '')) at += 1
   if (VERBS.has(words[at]?.text ?? '') && !isNoun(words, at)) return true
@@ -35,6 +45,12 @@ export function isCommand(words: readonly Word[]): boolean {
   }
   return false
 }
+
+const firstOf = (words: readonly Word[]) =>
+  words
+    .slice(0, 8)
+    .map(({ text }) => text)
+    .join(' ')
 
 /** Headings are not commands: `Order status`, `Return policy`, `Transfer not arrived`. */
 const isNoun = (words: readonly Word[], at: number) =>

@@ -1,5 +1,5 @@
 import { OPPOSITES } from './antonyms-data.ts'
-import type { Guard } from './guard.ts'
+import type { Guard, Question } from './guard.ts'
 import { stemOf } from './words.ts'
 
 /** Function words and trade terms that WordNet lacks as opposites. */
@@ -21,7 +21,10 @@ pass/fail lock/unlock freeze/unfreeze block/unblock subscribe/unsubscribe instal
 activate/deactivate enable/disable mute/unmute pair/unpair upload/download import/export credit/debit old/new used/new existing/new reusable/disposable single/multiple
 wholesale/retail prepaid/postpaid weekly/monthly daily/weekly daily/monthly monthly/yearly monthly/annual weekly/yearly
 hot/cold wet/dry indoor/outdoor sync/async read/write safe/dangerous legal/illegal good/bad true/false yes/no
-pros/cons advantage/disadvantage benefit/drawback benefit/risk cause/prevent cause/cure help/harm help/cause treat/cause heal/cause avoid/cause`
+pros/cons advantage/disadvantage benefit/drawback benefit/risk lightest/heaviest widest/narrowest thickest/thinnest hottest/coldest nearest/farthest upper/lower inner/outer front/rear front/back left/right
+oem/aftermarket driver/passenger intake/exhaust glossy/matte attach/detach tighten/loosen fill/drain hide/show hide/unhide deaf/hearing male/female wide/narrow thick/thin
+fast/slow quick/slow heavy/light rich/poor strong/weak hard/soft sharp/blunt deep/shallow loud/quiet rough/smooth tight/loose clean/dirty young/old early/late
+cause/prevent cause/cure help/harm help/cause treat/cause heal/cause avoid/cause`
 
 /** Opposites by stem. Built for the first question that needs them; most processes never do. */
 let opposites: ReadonlyMap<string, ReadonlySet<string>> | undefined
@@ -96,13 +99,30 @@ const ends = (one: string, other: string, a: string, b: string) =>
   one.length - a.length > 2 &&
   one.slice(0, one.length - a.length) === other.slice(0, other.length - b.length)
 
+/** Opposites by which two people tell one event: `you sent me the wrong part`, `I received the wrong part`. */
+const CONVERSE = new Set(
+  'send/receive give/get give/receive sell/buy lend/borrow'
+    .split(' ')
+    .map((pair) => pair.split('/').map(stemOf).toSorted().join('/')),
+)
+const isConverse = (one: string, other: string) => CONVERSE.has([one, other].sort().join('/'))
+
+/** Tells whether the one text says what `you` do to `me`, and the other what `I` do. */
+const told = ({ stems: mine }: Question, { stems: theirs }: Question) =>
+  mine.has('you') &&
+  (mine.has('me') || mine.has('us')) &&
+  !theirs.has('me') &&
+  (theirs.has('i') || theirs.has('we'))
+
 export const antonyms: Guard = (asked, cached) => {
   const mine: string[] = []
   for (const stem of asked.stems) if (!cached.stems.has(stem)) mine.push(stem)
   if (mine.length === 0) return undefined
   for (const stem of cached.stems) {
     if (asked.stems.has(stem)) continue
-    for (const own of mine) if (areOpposite(own, stem)) return 'antonyms'
+    for (const own of mine)
+      if (areOpposite(own, stem) && !(isConverse(own, stem) && (told(asked, cached) || told(cached, asked))))
+        return 'antonyms'
   }
   return undefined
 }

@@ -1,5 +1,7 @@
 import type { Guard, Word } from './guard.ts'
 import { STOP_WORDS } from './stop-words.ts'
+import { isUnit } from './units.ts'
+import { isVerbStem } from './verbs.ts'
 
 /**
  * Countries, currencies, languages and large cities, from the ICU data of Node; found in lower case too. Read on first
@@ -51,6 +53,7 @@ const ALIASES: readonly (readonly [string, string])[] = [
   ['usa', 'US'],
   ['america', 'US'],
   ['uk', 'GB'],
+  ['eu', 'EU'],
   ['britain', 'GB'],
   ['england', 'England'],
   ['scotland', 'Scotland'],
@@ -78,11 +81,22 @@ const ALIASES: readonly (readonly [string, string])[] = [
 export function namesOf(words: readonly Word[]): string[] {
   places ??= readPlaces()
   const found: string[] = []
-  for (const { text, stem, capital } of words)
+  for (const [at, { text, stem, capital }] of words.entries())
     if (places.has(text)) found.push(places.get(text) ?? text)
-    else if (capital && !/\d/.test(text)) found.push(stem)
+    else if (capital && !/\d/.test(text) && isName(words, at)) found.push(stem)
+    else if (LETTER_NAME.test(text)) found.push(text)
   return found
 }
+
+/** A capital says nothing of a function word, a unit or a common verb: `Thanks`, `How to Verify it`. */
+const isName = (words: readonly Word[], at: number) =>
+  !STOP_WORDS.has(words[at]?.text ?? '') && !isVerbStem(words[at]?.stem ?? '') && !isUnitOf(words, at)
+
+/** A letter that is a name, as `spelling.ts` marks it. */
+const LETTER_NAME = /^\p{L}º$/u
+/** `12 V`. */
+const isUnitOf = (words: readonly Word[], at: number) =>
+  isUnit(words[at]?.text ?? '') && /^\d/.test(words[at - 1]?.text ?? '')
 
 export const entities: Guard = (asked, cached) =>
   lacks(asked.names, cached) || lacks(cached.names, asked) ? 'entities' : undefined

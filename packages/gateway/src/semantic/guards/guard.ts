@@ -29,6 +29,11 @@ export type Question = {
   conditions: Conditions
   roles: ReadonlyMap<string, string>
   names: readonly string[]
+  phrases: Phrases
+  /** Content in the order of the active voice, with `A and B` sorted. */
+  ordered: Ordered
+  /** Links, domains and instructions. */
+  foreign: string
   language: string
   /** Whether it commands an action. */
   command: boolean
@@ -46,3 +51,17 @@ export type Guard = (asked: Question, cached: Question) => string | undefined
 
 /** Conditions of a text, normalised so that equal values mean the same. */
 export type Conditions = { deciding: string; exchanged: readonly number[] }
+
+/** Noun phrases and verbs, by stem. */
+export type Phrases = {
+  verbs: ReadonlySet<string>
+  /** Words that directly follow each other in a noun phrase. */
+  pairs: readonly (readonly [string, string])[]
+  /** Each word before the head of its noun phrase, with the words behind it. */
+  modifiers: readonly { stem: string; behind: readonly string[] }[]
+  /** Relative clauses: the noun, and the words of the clause. */
+  relatives: readonly { of: string; words: readonly string[] }[]
+}
+
+/** The order of content words. */
+export type Ordered = { stems: readonly string[] }

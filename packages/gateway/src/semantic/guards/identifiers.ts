@@ -12,10 +12,17 @@ const ORDINAL = /^\d{1,9}(?:st|nd|rd|th)$/
 export function identifiersOf(words: readonly Word[]): string {
   const found: string[] = []
   for (const [at, { text }] of words.entries())
-    if (words[at - 1]?.text === '#' || text.includes('@') || isCode(text))
+    if (words[at - 1]?.text === '#' || text.includes('@') || isCode(text) || isVersion(words, at))
       found.push(text.replaceAll(/[-_]/g, ''))
   return found.sort().join(' ')
 }
+
+/** `1.10` is another version than `1.1`, and the same amount. */
+const isVersion = (words: readonly Word[], at: number) =>
+  /^\d+\.\d+$/.test(words[at]?.text ?? '') &&
+  /^(?:version|v|ios|macos|android|windows|release|firmware|python|node|java)$/.test(
+    words[at - 1]?.text ?? '',
+  )
 
 const isCode = (text: string) =>
   /\p{N}/u.test(text) &&

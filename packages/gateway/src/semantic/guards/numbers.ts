@@ -26,14 +26,15 @@ const SHORT_SCALES = new Map([
 const COUNTED =
   /^(?:hour|day|night|week|month|year|minute|dollar|euro|pound|percent|time|item|hundred|thousand)s?$/
 const ORDINAL = new Map(ORDINALS.split(' ').map((word, at): [string, number] => [word, at + 1]))
+/** `x2`: twice, which is not `two`. */
 const TIMES = new Map([
-  ['once', 1],
-  ['twice', 2],
-  ['thrice', 3],
-  ['double', 2],
-  ['triple', 3],
-  ['half', 0.5],
-  ['quarter', 0.25],
+  ['once', 'x1'],
+  ['twice', 'x2'],
+  ['thrice', 'x3'],
+  ['double', 'x2'],
+  ['triple', 'x3'],
+  ['half', '0.5'],
+  ['quarter', '0.25'],
 ])
 
 /** Quantities, dates and codes: compared by value in their guards, never as words. */
@@ -61,16 +62,22 @@ export function numbersOf(words: readonly Word[]): Quantity[] {
       const scale = SCALES.get(words[at + 1]?.text ?? '')
       if (scale !== undefined) at += 1
       put(String(written * (scale ?? 1)), at + 1)
-    } else if (TIMES.has(word)) put(String(TIMES.get(word)), at + 1)
+    } else if (TIMES.has(word) && !isFigurative(words, at)) put(TIMES.get(word) ?? '', at + 1)
     at += 1
   }
   return found.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
 }
 
+/** `at once`, `once again`. */
+const isFigurative = (words: readonly Word[], at: number) =>
+  words[at]?.text === 'once' &&
+  (words[at - 1]?.text === 'at' || /^(?:again|more)$/.test(words[at + 1]?.text ?? ''))
+
 /** Parses digits with at most a short scale or unit behind them. Returns `undefined` for a code. */
 export function writtenNumber(word: string): number | undefined {
   const [, digits, behind = ''] = /^(\d[\d.,]*)([a-z]*)$/.exec(word) ?? []
-  if (digits === undefined) return undefined
+  // `0071` is a part number, not 71.
+  if (digits === undefined || /^0\d/.test(digits)) return undefined
   const scale = SHORT_SCALES.get(behind)
   if (behind !== '' && scale === undefined && !isUnit(behind)) return undefined
   const value = amountOf(digits)
@@ -112,6 +119,8 @@ function speltOut(words: readonly Word[], from: number): { value: number; next: 
 
 function ordinalOf(words: readonly Word[], at: number): number | undefined {
   const word = words[at]?.text ?? ''
+  // `the first steps`, `first of all`.
+  if (word === 'first' && /^(?:step|of|thing|place)s?$/.test(words[at + 1]?.text ?? '')) return undefined
   const digits = /^(\d{1,9})(?:st|nd|rd|th)$/.exec(word)?.[1]
   if (digits !== undefined) return Number(digits)
   // `a second` and `30 second` are durations.

@@ -2,14 +2,17 @@ import { isCommand } from './actions.ts'
 import { conditionsOf } from './conditions.ts'
 import { datesOf } from './dates.ts'
 import { namesOf } from './entities.ts'
+import { foreignOf } from './foreign.ts'
 import { isMomentary } from './freshness.ts'
-import type { Question } from './guard.ts'
+import type { Question, Word } from './guard.ts'
 import { identifiersOf } from './identifiers.ts'
 import { languageOf } from './language.ts'
 import { MAX_CHARACTERS } from './length.ts'
 import { negationsOf } from './negation.ts'
 import { isNumber, numbersOf } from './numbers.ts'
-import { rolesOf } from './order.ts'
+import { orderedOf, rolesOf } from './order.ts'
+import { phrasesOf } from './phrases.ts'
+import { cleaned } from './spelling.ts'
 import { STOP_WORDS } from './stop-words.ts'
 import { unitsOf } from './units.ts'
 import { wordsOf } from './words.ts'
@@ -37,9 +40,7 @@ class ParsedQuestion implements Question {
   }
 
   get content() {
-    this.#read.content ??= this.words
-      .filter(({ text }) => !STOP_WORDS.has(text) && !isNumber(text))
-      .map(({ stem }) => stem)
+    this.#read.content ??= this.words.filter(isContent).map(({ stem }) => stem)
     return this.#read.content
   }
 
@@ -107,6 +108,21 @@ class ParsedQuestion implements Question {
     return this.#read.names
   }
 
+  get phrases() {
+    this.#read.phrases ??= phrasesOf(this.words, isContent)
+    return this.#read.phrases
+  }
+
+  get ordered() {
+    this.#read.ordered ??= orderedOf(this.words, isContent)
+    return this.#read.ordered
+  }
+
+  get foreign() {
+    this.#read.foreign ??= foreignOf(cleaned(this.#text.slice(0, MAX_CHARACTERS)))
+    return this.#read.foreign
+  }
+
   get language() {
     this.#read.language ??= languageOf(this.words)
     return this.#read.language
@@ -122,6 +138,8 @@ class ParsedQuestion implements Question {
     return this.#read.momentary
   }
 }
+
+const isContent = ({ text }: Word): boolean => !STOP_WORDS.has(text) && !isNumber(text)
 
 /** FNV-1a: within the words of two questions, a collision is negligible. */
 function wordHash(word: string): number {

@@ -20,8 +20,9 @@ film movie
 song tune
 email e-mail
 password passcode
-voucher coupon
+voucher coupon promo promotional
 customer client
+annual yearly annually
 company firm
 type kind sort
 way method manner

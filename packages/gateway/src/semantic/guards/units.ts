@@ -12,7 +12,7 @@ milliliter/millilitre/ml liter/liters/litre/litres gallon/gallons pint/pints qua
 celsius/centigrade fahrenheit kelvin
 second/seconds/sec minute/minutes/min hour/hours/hr/hrs day/days week/weeks month/months quarter/quarters year/years/yr decade/decades
 hourly daily weekly fortnightly/biweekly monthly quarterly yearly/annual/annually
-watt/watts/w kilowatt/kilowatts/kw volt/volts amp/amps
+watt/watts/w kilowatt/kilowatts/kw volt/volts/v amp/amps
 kilobyte/kb megabyte/megabytes/mb gigabyte/gigabytes/gb terabyte/terabytes/tb
 dollar/dollars/usd/bucks euro/euros/eur gbp/sterling yen/jpy rupee/rupees/inr franc/francs/chf yuan/cny/renminbi peso/pesos cad aud bitcoin/btc ethereum/eth
 percent/percentage points
@@ -74,6 +74,12 @@ export function unitsOf(words: readonly Word[]): Map<string, string> {
   }
   return new Map([...found].map(([kind, members]) => [kind, [...members].sort().join(' ')]))
 }
+
+/** `V` and `volts`: names of one unit. */
+export const isSameUnit = (one: string, other: string): boolean =>
+  (memberships.get(one) ?? []).some(([kind, member]) =>
+    (memberships.get(other) ?? []).some(([otherKind, same]) => kind === otherKind && member === same),
+  )
 
 export const units: Guard = (asked, cached) =>
   clash(asked.units, cached.units) || clash(cached.units, asked.units) ? 'units' : undefined

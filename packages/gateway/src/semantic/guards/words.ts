@@ -1,9 +1,10 @@
 import type { Word } from './guard.ts'
+import { cleaned, unified } from './spelling.ts'
 
 /**
  * Words and codes, with single marks between letters or digits. No part can match in two ways, so matching is linear.
  */
-const TOKEN = /[\p{L}\p{M}\p{N}]+(?:['’.,:/@_+&-][\p{L}\p{M}\p{N}]+)*|[$€£¥₹%°#?!.;:,\n]/gu
+const TOKEN = /[\p{L}\p{M}\p{N}]+(?:['.,:/@_+&-][\p{L}\p{M}\p{N}]+)*|[$€£¥₹%°#?!.;:,\n]/gu
 const DIGIT = /\p{N}/u
 const CAPITAL = /^\p{Lu}/u
 /** After these a capital is expected. */
@@ -49,7 +50,7 @@ const CONTRACTIONS: Record<string, string> = {
 
 /** Returns the words of a text, in order, in time linear in its length. */
 export function wordsOf(text: string): Word[] {
-  const tokens = text.normalize('NFKC').replaceAll('’', "'").match(TOKEN) ?? []
+  const tokens = unified(cleaned(text)).match(TOKEN) ?? []
   const shouted = saysNothingByCapitals(tokens)
   const words: Word[] = []
   let starts = true
@@ -118,10 +119,13 @@ export function stemOf(word: string): string {
   return stem.length > 3 && stem.endsWith('y') ? `${stem.slice(0, -1)}i` : stem
 }
 
+/** Tells whether a word is an irregular form, nearly always of a verb: `took`, `kept`. */
+export const isIrregular = (text: string): boolean => IRREGULAR.has(text)
+
 /** Irregular forms and their base words, whose endings are then removed as well. */
 const IRREGULAR = new Map(
   `bought:buy sold:sell sent:send paid:pay lost:lose losing:lose gave:give given:give took:take taken:take taking:take
-stole:steal stolen:steal broke:break broken:break made:make making:make went:go gone:go came:come coming:come said:say
+ate:eat eaten:eat stole:steal stolen:steal broke:break broken:break made:make making:make went:go gone:go came:come coming:come said:say
 told:tell kept:keep found:find spent:spend chose:choose chosen:choose forgot:forget forgotten:forget forgetting:forget
 withdrew:withdraw withdrawn:withdraw wrote:write written:write writing:write children:child people:person men:man
 women:woman used:use using:use uses:use added:add adding:add frozen:freeze froze:freeze shown:show worn:wear wore:wear

@@ -35,7 +35,7 @@ export type CalibrationScope = {
 const scopes = new LRUCache<string, CalibrationScope>({ max: 2_000 })
 
 export function calibrationScopeOf(
-  { caller: { team, agent } }: Call,
+  { caller: { team, agent } }: { caller: { team: string; agent: string } },
   embedder: string,
   secret: string,
 ): CalibrationScope {

@@ -53,7 +53,11 @@ export type SemanticStore = {
     question?: string,
   ) => Promise<Candidate[]>
   /** Notes for all processes that the answers of these entries are wrong for a question, in any spelling. */
-  refute: (partition: Partition, question: string, entries: readonly Entry[]) => Promise<void>
+  refute: (
+    partition: Partition,
+    question: string,
+    entries: readonly Pick<Entry, 'id' | 'question'>[],
+  ) => Promise<void>
   /** Notes for all processes that the judge found these answers to be no single person's. */
   check: (partition: Partition, entries: readonly Entry[]) => Promise<void>
   /** Returns the state of purges, before upstream is called. */

@@ -50,6 +50,7 @@ export function count(counters: Counters, record: CallRecord): void {
     if (amount > 0) counters.set(name, addCapped(counters.get(name), amount))
   }
   add('calls', 1)
+  if (record.keyId !== undefined) add(`key.${record.keyId}`, 1)
   if (status === 'failed') add('errors', 1)
   if (status === 'aborted') add('aborted', 1)
   if (status === 'refused') add(`refused.${codeOf(record)}`, 1)

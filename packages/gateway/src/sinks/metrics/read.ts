@@ -32,6 +32,8 @@ export type MetricsTotals = {
   /** Calls that the gateway refused: all, and by refusal code. */
   refused: number
   refusals: Record<string, number>
+  /** Calls by the team key that proved their team: by `keyId` of their records. Calls without a key are in none. */
+  keys: Record<string, number>
   /** Calls answered without an upstream call of their own, by source: a cache, or another call in flight. */
   hits: Record<'exact' | 'semantic' | 'flight' | 'stale', number>
   /** Tokens billed by upstream. `input` includes `cachedInput`, `output` includes `reasoning`. */
@@ -58,7 +60,10 @@ export type MetricsTotals = {
 /** Start of the minute or hour, in milliseconds since the epoch. */
 export type MetricsRow = MetricsTotals & { at: number; team: string; agent: string }
 
-export type Metrics = { rows: MetricsRow[]; summary: MetricsTotals }
+/** Sums of one agent over the whole time. */
+export type AgentMetrics = MetricsTotals & { team: string; agent: string }
+
+export type Metrics = { rows: MetricsRow[]; agents: AgentMetrics[]; summary: MetricsTotals }
 
 /** Limit of one query: a week of minutes, or a year of hours. */
 const MAX_SPANS = 10_000
@@ -68,8 +73,8 @@ const DEADLINES = { deadlineMs: 5_000, connectMs: 5_000 }
 const script = createScript(readSource, undefined)
 
 /**
- * Reads what all gateways at this Redis have counted, by minute (or hour), team and agent, and the sum. One command
- * reads up to 500 minutes. A client passed in stays open.
+ * Reads what all gateways at this Redis have counted, by minute (or hour), team and agent, and the sums, by agent and
+ * of all. One command reads up to 500 minutes. A client passed in stays open.
  *
  * @example
  * const { rows, summary } = await readMetrics(redisUrl, { from: Date.now() - 3_600_000, to: Date.now() })
@@ -80,14 +85,23 @@ export async function readMetrics(redis: string | IoredisClient, query: MetricsQ
   const { team, agent, by = 'minute' } = query
   const rows: MetricsRow[] = []
   const all: Counters = new Map()
+  const byAgent = new Map<string, { team: string; agent: string; counters: Counters }>()
   for (const { at, row, counters } of await fetchRows(redis, momentsOf(query), by)) {
     const names = namesOf(row)
     if (names === undefined || (team ?? names.team) !== names.team || (agent ?? names.agent) !== names.agent)
       continue
     rows.push({ at, ...names, ...totalsOf(counters) })
     merge(all, counters)
+    const sums = byAgent.get(row) ?? { ...names, counters: new Map() }
+    byAgent.set(row, sums)
+    merge(sums.counters, counters)
   }
-  return { rows, summary: totalsOf(all) }
+  const agents = [...byAgent.values()].map(({ team, agent, counters }) => ({
+    team,
+    agent,
+    ...totalsOf(counters),
+  }))
+  return { rows, agents, summary: totalsOf(all) }
 }
 
 const msOf = (moment: Date | number): number => (typeof moment === 'number' ? moment : moment.getTime())
@@ -154,6 +168,7 @@ function totalsOf(sums: Counters): MetricsTotals {
     aborted: of('aborted'),
     refused: Object.values(refusals).reduce((sum, count) => sum + count, 0),
     refusals,
+    keys: Object.fromEntries(under('key.')),
     hits: {
       exact: of('hits.exact'),
       semantic: of('hits.semantic'),

@@ -1,5 +1,6 @@
-import { counted } from '../../cli/words.ts'
-import type { Thresholds } from '../config.ts'
+import { counted } from '../../cli/format.ts'
+import type { Thresholds } from '../../config/config.ts'
+import { LIMITS } from '../../core/limit-codes.ts'
 import type { Measured } from '../measure/measured.ts'
 import type { Condition } from './condition.ts'
 import { formatValue } from './format.ts'
@@ -64,14 +65,6 @@ export const quotaExceeded: Condition = {
     })
   },
   chart: ({ refused }) => refused,
-}
-
-/** Refusal codes of limits, with the limit's name. */
-export const LIMITS: Record<string, string> = {
-  gateway_rpm_exceeded: 'requests a minute',
-  gateway_tpm_exceeded: 'tokens a minute',
-  gateway_daily_usd_exceeded: 'dollars a day',
-  gateway_queue_full: 'full queue',
 }
 
 /** Calls that shared Redis did not fully serve, as the gateways saw it. */

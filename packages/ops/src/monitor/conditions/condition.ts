@@ -1,5 +1,5 @@
 import type { Finding, Severity, Unit } from '../../alerting/alert.ts'
-import type { Thresholds } from '../config.ts'
+import type { Thresholds } from '../../config/config.ts'
 import type { Measured, MinuteTotals } from '../measure/measured.ts'
 
 export type Condition = {

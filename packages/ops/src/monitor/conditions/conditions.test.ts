@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseConfig } from '../config.ts'
+import { parseConfig } from '../../config/config.ts'
 import type { CallMeasures, Measured } from '../measure/measured.ts'
 import { CONDITIONS } from './all.ts'
 import { evaluateAll } from './condition.ts'

@@ -1,4 +1,4 @@
-import { counted } from '../../cli/words.ts'
+import { counted } from '../../cli/format.ts'
 import type { Condition } from './condition.ts'
 import { formatValue } from './format.ts'
 

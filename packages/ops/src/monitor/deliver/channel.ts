@@ -1,7 +1,5 @@
 import type { OutboxMessage } from '../../alerting/outbox.ts'
-
-/** `retry`: may work later. `rejected`: never will. */
-export type Outcome = { result: 'delivered' } | { result: 'retry' | 'rejected'; reason: string }
+import type { Outcome } from '../../smtp/sender.ts'
 
 /** A way to reach people: mail, or one webhook. */
 export type Channel = {

@@ -1,6 +1,7 @@
 import type { OutboxMessage } from '../../alerting/outbox.ts'
 import { UsageError } from '../../core/command.ts'
-import type { Channel, Outcome } from './channel.ts'
+import type { Outcome } from '../../smtp/sender.ts'
+import type { Channel } from './channel.ts'
 
 /** Creates a channel that posts `{ text }`, as Slack and programs compatible with it expect. */
 export function createWebhookChannel(name: string, url: string, timeoutMs: number): Channel {

@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../core/escape-html.ts'
 import type { MailText } from './text.ts'
 
 const COLOURS: Record<string, string> = {
@@ -50,14 +51,3 @@ ${chart}
 </div></body></html>
 `
 }
-
-const ENTITIES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-/** Names of teams and errors come from outside. */
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character)

@@ -1,6 +1,6 @@
 import { type MetricsRow, readMetrics } from '@hotdash/llm-gateway/metrics'
 import type { RedisClient } from '../../alerting/redis.ts'
-import { LIMITS } from '../conditions/calls.ts'
+import { LIMITS } from '../../core/limit-codes.ts'
 import type { CallMeasures, MinuteTotals, Spend, WindowTotals } from './measured.ts'
 
 const MINUTE_MS = 60_000

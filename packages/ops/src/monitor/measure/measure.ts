@@ -1,17 +1,14 @@
 import { openVault, type Vault } from '@hotdash/llm-gateway/custody'
 import { openPolicyStore } from '@hotdash/llm-gateway/policy'
 import { dayOf } from '../../alerting/day.ts'
-import { KEYS } from '../../alerting/keys.ts'
+import { KEYS, SPILL_KEY } from '../../alerting/keys.ts'
 import type { RedisClient } from '../../alerting/redis.ts'
 import { parseJson } from '../../alerting/state-store.ts'
+import type { MonitorConfig } from '../../config/config.ts'
 import { policyInForce } from '../../live-policy/store.ts'
-import type { MonitorConfig } from '../config.ts'
 import { readCalls } from './calls.ts'
 import type { Measured, MonitorSign } from './measured.ts'
 import { probe } from './probe.ts'
-
-/** Stream of rows that wait for Supabase (docs/usage-in-supabase.md). */
-const SPILL_KEY = 'gw:{usage}:spill'
 
 /** Age of keys changes slowly: they are read this often. */
 const ROTATIONS_EVERY_MS = 600_000

@@ -53,6 +53,32 @@ const thresholds = z.strictObject({
     .prefault({}),
 })
 
+/** What a week must show: `llm-gateway report` compares its figures with these. */
+const targets = z.strictObject({
+  /** Percent of the calls that look in a cache; met above. */
+  hitRatePercent: percent(30),
+  /** Met below. */
+  p95Seconds: z.number().positive().default(2),
+  /** Percent of all calls that fail; met below. */
+  errorPercent: percent(1),
+  /** US dollars on each day; met below. */
+  dailySpendUsd: z.number().positive().default(50),
+  /** US dollars that the semantic cache saves beyond its own cost; met above. */
+  semanticNetUsd: z.number().default(0),
+  /** Percent of the answered probes of each address; met above. */
+  uptimePercent: percent(99.9),
+})
+
+const report = z.strictObject({
+  targets: targets.prefault({}),
+  /** Refusals by a limit that are no violation: a team, or a team and a code as in `admin:gateway_rpm_exceeded`. */
+  intendedRefusals: z
+    .array(z.string().regex(/^[^:]+(:[a-z_]+)?$/, 'must be "team" or "team:code"'))
+    .default([]),
+  /** Model that would answer all calls without routing. Default: the one to which the policy escalates. */
+  baselineModel: z.string().min(1).exactOptional(),
+})
+
 const schema = z.strictObject({
   /** Time between two evaluations. */
   intervalSeconds: z.number().min(0.1).max(300).default(30),
@@ -84,6 +110,8 @@ const schema = z.strictObject({
       }),
     )
     .default([]),
+  /** Targets of `llm-gateway report`. */
+  report: report.prefault({}),
   quietHours: z.strictObject({ timezone: TIMEZONE.default('UTC'), from: CLOCK, to: CLOCK }).exactOptional(),
   notify: z
     .strictObject({
@@ -105,6 +133,8 @@ const schema = z.strictObject({
 })
 export type MonitorConfig = z.infer<typeof schema>
 export type Thresholds = MonitorConfig['thresholds']
+export type ReportConfig = MonitorConfig['report']
+export type Targets = ReportConfig['targets']
 
 function isTimezone(zone: string): boolean {
   try {

@@ -10,6 +10,7 @@ test('the shipped example is valid, and its thresholds and durations are the def
   const defaults = parseConfig({}, 'the default')
   expect(example.thresholds).toEqual(defaults.thresholds)
   expect(example.notify).toEqual(defaults.notify)
+  expect(example.report.targets).toEqual(defaults.report.targets)
   expect(example.intervalSeconds).toBe(defaults.intervalSeconds)
 })
 

@@ -1,0 +1,45 @@
+/** Kinds of values, for Parquet. Money is a double there, exact to the billionth up to a million dollars. */
+type Kind = 'text' | 'time' | 'whole' | 'number' | 'flag' | 'list'
+
+/** Columns of `llm_usage` in their order. */
+export const COLUMNS: Record<string, Kind> = {
+  request_id: 'text',
+  at: 'time',
+  day: 'text',
+  agent: 'text',
+  team: 'text',
+  operation: 'text',
+  path: 'text',
+  stream: 'flag',
+  model_asked: 'text',
+  model: 'text',
+  route: 'text',
+  cache: 'text',
+  bypass: 'text',
+  similarity: 'number',
+  age_ms: 'whole',
+  input_tokens: 'whole',
+  cached_input_tokens: 'whole',
+  audio_input_tokens: 'whole',
+  output_tokens: 'whole',
+  reasoning_tokens: 'whole',
+  audio_output_tokens: 'whole',
+  estimated: 'flag',
+  cost_usd: 'number',
+  saved_usd: 'number',
+  latency_ms: 'whole',
+  first_token_ms: 'whole',
+  waited_ms: 'whole',
+  status: 'text',
+  http_status: 'whole',
+  error: 'text',
+  degraded: 'text',
+  attempts: 'whole',
+  session: 'text',
+  end_user: 'text',
+  trace: 'text',
+  tags: 'list',
+  written_at: 'time',
+}
+
+export const COLUMN_NAMES = Object.keys(COLUMNS)

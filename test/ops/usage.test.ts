@@ -1,0 +1,258 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parquetReadObjects } from 'hyparquet'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { COLUMN_NAMES } from '../../packages/ops/src/usage/columns.ts'
+import { csvLine } from '../../packages/ops/src/usage/csv.ts'
+import { BIN, llmGateway } from '../command.ts'
+import { type Supabase, startSupabase } from '../supabase/server.ts'
+import { until } from '../support.ts'
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
+
+const folder = mkdtempSync(join(tmpdir(), 'usage-'))
+let supabase: Supabase
+beforeAll(async () => {
+  supabase = await startSupabase()
+})
+afterAll(async () => {
+  await supabase.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+beforeEach(async () => {
+  await supabase.sql('truncate llm_usage')
+})
+
+const env = () => ({ SUPABASE_URL: supabase.url, SUPABASE_SECRET_KEY: supabase.keys.secret })
+const usage = (args: string[]) => llmGateway(['usage', ...args], env())
+const exported = (args: string[]) => usage(['export', '--lag', '0', ...args])
+const file = (name: string) => join(folder, `${Math.random().toString(36).slice(2)}-${name}`)
+
+/** Inserts rows numbered from `from` to `to`, which arrive a second apart unless they arrive at `writtenAt`. */
+const insert = (
+  from: number,
+  to: number,
+  writtenAt = "'2026-11-20T10:00:00Z'::timestamptz + n * interval '1 second'",
+) =>
+  supabase.sql(`insert into llm_usage
+    (request_id, at, agent, team, operation, path, model, route, cache, status, cost_usd, input_tokens, written_at)
+    select 'call-' || lpad(n::text, 5, '0'), '2026-11-20T09:00:00Z'::timestamptz + n * interval '1 minute',
+      case when n % 2 = 0 then 'support' else 'seo' end, 'prod_customer', 'chat', '/chat/completions', 'gpt-4o-mini', 'default',
+      'miss', case when n % 10 = 0 then 'failed' else 'ok' end, n * 0.000000001, n, ${writtenAt}
+    from generate_series(${from}, ${to}) as n`)
+
+const ids = (csv: string) =>
+  csv
+    .trim()
+    .split('\r\n')
+    .slice(1)
+    .map((line) => line.split(',')[0] ?? '')
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, at) => `call-${String(from + at).padStart(5, '0')}`)
+
+describe('export', () => {
+  test('writes every row once, in the order of arrival, over many pages, also where thousands arrived at one moment', async () => {
+    await insert(1, 2_500, "'2026-11-20T10:00:00.123456Z'::timestamptz")
+    await insert(2_501, 2_600)
+    const { out, code } = await exported([])
+    expect(code).toBe(0)
+    expect(out.split('\r\n')[0]).toBe(COLUMN_NAMES.join(','))
+    expect(ids(out).toSorted()).toEqual(numbered(1, 2_600))
+    expect(ids(out).slice(0, 2_500)).toEqual(numbered(1, 2_500))
+  })
+
+  test('selects by time, agent, status and columns, and formats each value', async () => {
+    await insert(1, 20)
+    const { out } = await exported([
+      '--agent',
+      'support',
+      '--from',
+      '2026-11-20T09:05:00Z',
+      '--to',
+      '2026-11-20T09:11:00Z',
+      '--columns',
+      'request_id,cost_usd,error',
+    ])
+    expect(out).toBe(
+      'request_id,cost_usd,error\r\ncall-00006,0.000000006,\r\ncall-00008,0.000000008,\r\ncall-00010,0.00000001,\r\n',
+    )
+    expect(ids((await exported(['--status', 'failed'])).out)).toEqual(['call-00010', 'call-00020'])
+    expect(ids((await exported(['--from', '2026-11-21'])).out)).toEqual([])
+  })
+
+  test('JSONL has the same rows, with null for what is unknown', async () => {
+    await insert(1, 3)
+    const { out } = await exported(['--format', 'jsonl', '--columns', 'request_id,cost_usd,session,tags'])
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(
+      [1, 2, 3].map((n) => ({ request_id: `call-0000${n}`, cost_usd: n / 1e9, session: null, tags: [] })),
+    )
+  })
+
+  test('Parquet has the same rows, with types, and appears once it is whole', async () => {
+    await insert(1, 1_200)
+    const path = file('rows.parquet')
+    expect((await exported(['--out', path])).code).toBe(0)
+    const bytes = readFileSync(path)
+    const rows = await parquetReadObjects({
+      file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer,
+    })
+    expect(rows).toHaveLength(1_200)
+    expect(rows[6]).toMatchObject({
+      request_id: 'call-00007',
+      input_tokens: 7n,
+      cost_usd: 7e-9,
+      stream: false,
+      at: new Date('2026-11-20T09:07:00Z'),
+    })
+    expect(existsSync(`${path}.partial`)).toBe(false)
+    expect(await exported(['--out', path])).toMatchObject({ code: 2, err: expect.stringContaining('exists') })
+  })
+
+  test('with a cursor goes on after the last row: no gap and no repetition, also after a crash between file and cursor', async () => {
+    const [out, cursor] = [file('calls.csv'), file('cursor')]
+    const next = () => exported(['--out', out, '--cursor', cursor])
+    await insert(1, 1_500)
+    expect((await next()).code).toBe(0)
+    expect(ids(readFileSync(out, 'utf8'))).toEqual(numbered(1, 1_500))
+    await insert(1_501, 1_510)
+    // Written, and not noted in the cursor.
+    writeFileSync(out, `${readFileSync(out, 'utf8')}call-01501,half of a li`)
+    expect((await next()).code).toBe(0)
+    expect(ids(readFileSync(out, 'utf8'))).toEqual(numbered(1, 1_510))
+    const { err } = await next()
+    expect(err).toContain('0 rows')
+    expect(ids(readFileSync(out, 'utf8'))).toEqual(numbered(1, 1_510))
+    expect(await exported(['--out', out, '--cursor', cursor, '--agent', 'seo'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('another selection'),
+    })
+    writeFileSync(cursor, '{')
+    expect(await next()).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Delete it to begin at the first row.'),
+    })
+  })
+
+  test('goes on after a killed export, and after Supabase was away in the middle', async () => {
+    const [out, cursor] = [file('calls.jsonl'), file('cursor')]
+    await insert(1, 6_000)
+    const args = ['usage', 'export', '--lag', '0', '--out', out, '--cursor', cursor]
+    const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH ?? '', ...env() } })
+    const ended = new Promise((resolve) => child.once('close', resolve))
+    await until(() => existsSync(cursor), 'the first page', 60_000)
+    child.kill('SIGKILL')
+    await ended
+    await supabase.become('error')
+    expect(await llmGateway(args, env())).toMatchObject({ code: 1, err: expect.stringContaining('503') })
+    await supabase.become('none')
+    expect((await llmGateway(args, env())).code).toBe(0)
+    const written = readFileSync(out, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { request_id: string }).request_id)
+    expect(written).toEqual(numbered(1, 6_000))
+  })
+
+  test('leaves out rows that may still be overtaken', async () => {
+    await insert(1, 1)
+    await insert(2, 2, 'now()')
+    expect(ids((await usage(['export'])).out)).toEqual(['call-00001'])
+    expect(ids((await exported([])).out)).toEqual(['call-00001', 'call-00002'])
+  })
+
+  test.each([
+    ['=1+1', "'=1+1"],
+    ['+1', "'+1"],
+    ['-1', "'-1"],
+    ['@SUM(A1)', "'@SUM(A1)"],
+    ['\t=1', "'\t=1"],
+    ['  =1', "'  =1"],
+    ['\u200b=1', "'\u200b=1"],
+    ['＝1', "'＝1"],
+    ['a,b', '"a,b"'],
+    ['say "x"', '"say ""x"""'],
+    ['=cmd|"/c calc"', '"\'=cmd|""/c calc"""'],
+    ['two\r\nlines', '"two\r\nlines"'],
+    ['plain', 'plain'],
+    [-5, '-5'],
+    [null, ''],
+    [['=x', 'y'], '"[""=x"",""y""]"'],
+  ])('a cell of %j is %j: no spreadsheet takes it for a formula', (value, cell) => {
+    expect(csvLine({ value }, ['value'])).toBe(`${cell}\r\n`)
+  })
+
+  test.each([
+    [['--format', 'xml'], '--format must be one of csv, jsonl, parquet'],
+    [['--format', 'parquet'], '--out FILE is missing'],
+    [['--from', 'yesterday'], '--from must be a day such as 2026-11-23'],
+    [['--from', '2026-11-23T10:00:00'], '--from must be a day'],
+    [['--from', '2026-11-23', '--to', '2026-11-22'], '--from must be before --to'],
+    [['--columns', 'cost_us'], 'Did you mean: cost_usd'],
+    [['--status', 'broken'], '--status must be one of ok, refused, aborted, failed'],
+    [['--lag', '-1'], '--lag'],
+  ])('%j is a usage error that names the option', async (args, message) => {
+    expect(await usage(['export', ...args])).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringContaining(message),
+    })
+  })
+})
+
+describe('tail', () => {
+  test('prints the last calls, then each new one once, also one whose insertion began earlier', async () => {
+    await insert(1, 30, 'now()')
+    const child = spawn(process.execPath, [BIN, 'usage', 'tail', '--lines', '5', '--json'], {
+      env: { PATH: process.env.PATH ?? '', ...env() },
+    })
+    let out = ''
+    child.stdout.on('data', (chunk) => (out += String(chunk)))
+    const seen = () =>
+      out
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => (JSON.parse(line) as { request_id: string }).request_id)
+    await until(() => seen().length === 5, 'the rows', 60_000)
+    expect(seen()).toEqual(numbered(26, 30))
+    await insert(31, 33, 'now()')
+    await until(() => seen().length >= 8, 'the rows', 60_000)
+    await insert(34, 34, "now() - interval '5 seconds'")
+    await until(() => seen().length >= 9, 'the rows', 60_000)
+    await supabase.become('error')
+    await insert(35, 35, 'now()')
+    await supabase.become('none')
+    await until(() => seen().length >= 10, 'the rows', 60_000)
+    expect(seen().slice(5)).toEqual(numbered(31, 35))
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+    child.kill('SIGINT')
+    expect(await ended).toBe(0)
+  })
+
+  test('--no-follow ends; text of callers does not command the terminal', async () => {
+    await insert(1, 2)
+    await supabase.sql(`insert into llm_usage
+      (request_id, at, agent, team, operation, path, model, route, cache, status, error)
+      values ('x', now(), E'evil\\x1b[2J', 't', 'chat', '/', 'm', 'default', 'miss', 'failed', E'a\\x1b]0;title\\x07b')`)
+    const { out, code } = await usage(['tail', '--no-follow', '--lines', '2'])
+    expect(code).toBe(0)
+    expect(out.trim().split('\n')).toHaveLength(2)
+    expect(out).toContain('evil?[2J')
+    expect(out).toContain('cost unknown')
+    expect(out).not.toContain('\u001b')
+  })
+})
+
+test('without the variables it names both', async () => {
+  expect(await llmGateway(['usage', 'tail'], {})).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('SUPABASE_URL and SUPABASE_SECRET_KEY must be set'),
+  })
+})
