@@ -61,7 +61,7 @@ test.each(['gateway', 'testing'])(
   (name) => {
     const manifest = JSON.parse(readFileSync(here(`../packages/${name}/package.json`), 'utf8'))
     expect(manifest.publishConfig).toEqual({ access: 'restricted' })
-    expect(manifest.license).toBeUndefined()
+    expect(manifest.license).toBe('UNLICENSED')
     expect(Object.keys(manifest.exports['.']).slice(-2)).toEqual(['import', 'require'])
   },
 )

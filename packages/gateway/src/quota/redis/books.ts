@@ -130,7 +130,7 @@ export function createBooksAdmin(connection: RedisConnection, timezone: string):
       return {
         team,
         state: 'present',
-        day: dayName(typeof day === 'number' ? day : 0),
+        day: dayName(typeof day === 'number' || typeof day === 'string' ? Number(day) : 0),
         books: booksOf(books),
         processes: (processes as string[][]).map(processOf),
       }
