@@ -135,6 +135,7 @@ test('a call that waits for its team keeps no other call from upstream', async (
   const policy = {
     ...WAIT.policy,
     models,
+    defaultServiceTier: 'default' as const,
     teams: { poor: { agents: ['poor'], usdPerDay: 0.0069 }, rich: { agents: ['support'] } },
     agents: { poor: { priority: 0 } },
   }

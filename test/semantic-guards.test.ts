@@ -71,5 +71,5 @@ test('of our own questions, asked one after the other, none gets the answer of a
     hits += outcome.hits
   }
   // Eight questions of each intent are few: more than half have no neighbours yet for a consensus.
-  expect(hits / 5 / set.texts.length).toBeGreaterThan(0.05)
+  expect(hits / 5 / set.texts.length).toBeGreaterThan(0.02)
 })
