@@ -68,28 +68,17 @@ export function account(recorder: Recorder, { fault, deferred, send }: Options):
     const timing = { left: false, firstByte: call.view.stream ? now : undefined, endedAt: now }
     if (cost instanceof Promise || reply.semantic instanceof Promise)
       deferred.add(
-        async () => end(call, reply, ending, await settle(cost, UNKNOWN), timing),
+        () => end(call, reply, ending, cost, timing),
         () => recorder.end(call, { ...reply, semantic: undefined }, ending, UNKNOWN, timing),
       )
     else recorder.end(call, reply, ending, cost, timing)
     return { ...reply, cost }
   }
 
-  /** Closes the record; waits for the result of the semantic cache if that is still being computed. */
-  function end(
-    call: Call,
-    reply: Reply,
-    ending: Ending,
-    cost: Cost,
-    timing: Timing,
-  ): Promise<void> | undefined {
-    const { semantic } = reply
-    if (semantic instanceof Promise)
-      return settle(semantic, undefined).then((semantic) =>
-        recorder.end(call, { ...reply, semantic }, ending, cost, timing),
-      )
-    recorder.end(call, reply, ending, cost, timing)
-    return undefined
+  /** Waits for the parts still being computed, then closes the record. */
+  async function end(call: Call, reply: Reply, ending: Ending, cost: Cost | Promise<Cost>, timing: Timing) {
+    const semantic = await settle(reply.semantic, undefined)
+    recorder.end(call, { ...reply, semantic }, ending, await settle(cost, UNKNOWN), timing)
   }
 
   /** A failed part must not lose the whole record. */
@@ -104,10 +93,21 @@ export function account(recorder: Recorder, { fault, deferred, send }: Options):
 
   function recordLater(reply: Reply, call: Call): Billed {
     const timing: Timing = { left: false, firstByte: undefined, endedAt: 0 }
-    const over = endOf(reply, call, timing)
+    const over = reply.recording.ended.catch(
+      (error: unknown): Ending => ({ type: 'failed', usage: UNMETERED, error }),
+    )
+    const cost = over
+      .then((ending) => costFor(ending, reply, call))
+      .catch((error: unknown) => {
+        fault(error, 'a record')
+        return UNKNOWN
+      })
     deferred.after(
       over,
-      ({ ending, cost }) => end(call, reply, ending, cost, timing),
+      (ending) => {
+        timing.endedAt = performance.now()
+        return end(call, reply, ending, cost, timing)
+      },
       () =>
         recorder.end(call, reply, { type: 'failed', usage: UNMETERED, error: undefined }, UNKNOWN, timing),
     )
@@ -122,20 +122,7 @@ export function account(recorder: Recorder, { fault, deferred, send }: Options):
         return response
       },
     }
-    return { ...reply, recording, cost: over.then(({ cost }) => cost) }
-  }
-
-  /** Waits for the end of an answer and computes its cost. */
-  async function endOf(reply: Reply, call: Call, timing: Timing): Promise<{ ending: Ending; cost: Cost }> {
-    let ending: Ending
-    try {
-      ending = await reply.recording.ended
-    } catch (error) {
-      ending = { type: 'failed', usage: UNMETERED, error }
-    }
-    timing.endedAt = performance.now()
-    const cost = guarded(() => costFor(ending, reply, call), fault, 'a record') ?? UNKNOWN
-    return { ending, cost: cost instanceof Promise ? await settle(cost, UNKNOWN) : cost }
+    return { ...reply, recording, cost }
   }
 }
 

@@ -4,9 +4,6 @@ import type { Reply } from '../core/reply.ts'
 
 const OVERLOADED = new Set([408, 409, 429])
 
-/** Whether upstream answered without an error: neither of the questions below needs to be asked. */
-export const isAnswered = ({ recording: { status } }: Reply): boolean => status !== undefined && status < 400
-
 /**
  * Whether another model may succeed: upstream was unreachable, overloaded or broken, or the question is too long for
  * this model. Applies only before the first byte has been returned, and while the caller still waits.

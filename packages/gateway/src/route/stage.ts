@@ -1,7 +1,7 @@
 import { refuse } from '../body/refusal-response.ts'
 import type { Call, Stage } from '../core/call.ts'
 import type { Reply } from '../core/reply.ts'
-import { failsOver, isAnswered, wasUnseen } from './failover.ts'
+import { failsOver, wasUnseen } from './failover.ts'
 
 /** Number of further connections tried if idle ones turn out to be closed. */
 const MORE_CONNECTIONS = 2
@@ -21,11 +21,10 @@ export const route: Stage = (next) =>
 
     const first = { ...call, model, route: choice.route }
     let reply = await next(first)
-    if (!canFailOver || isAnswered(reply)) return reply
     // Retries before a dearer model is asked. Each idle connection may have been closed.
-    for (let more = MORE_CONNECTIONS; more > 0 && (await wasUnseen(reply, call)); more -= 1)
+    for (let more = MORE_CONNECTIONS; canFailOver && more > 0 && (await wasUnseen(reply, call)); more -= 1)
       reply = await next(first)
-    if (model === other.model || !(await failsOver(reply, call))) return reply
+    if (!canFailOver || model === other.model || !(await failsOver(reply, call))) return reply
     call.state.failedOver = true
     return await next({ ...call, ...other })
   }
