@@ -11,6 +11,8 @@ const waiting = (team: object = {}, agents: Record<string, { priority: number }>
   onLimit: 'wait' as const,
   policy: {
     models,
+    // The budget holds one call at the usual tier.
+    defaultServiceTier: 'default' as const,
     agents,
     teams: { t: { agents: ['support', ...Object.keys(agents)], usdPerDay: ONE_AT_A_TIME, ...team } },
   },
