@@ -115,7 +115,8 @@ const topicOf = (question: string) => CHATS.find(([text]) => text === question)?
 
 function said(body: Body): string {
   const content = body.messages?.at(-1)?.content ?? ''
-  if (!content.includes('"asked_now"')) return `${ANSWERS[topicOf(content)]} (You asked: ${content})`
+  if (!content.includes('"asked_now"'))
+    return `${ANSWERS[topicOf(content)]} Question of ${content.length} letters.`
   const { answers_given, asked_now }: Shown = JSON.parse(content)
   const verdicts = answers_given.map(({ question }) => topicOf(question) === topicOf(asked_now))
   return verdicts.map((isSame) => (isSame ? 'YES' : 'NO')).join(' ')
