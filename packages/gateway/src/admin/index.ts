@@ -14,9 +14,9 @@ export type {
   QuotaBooks,
   TeamBooks,
 } from '../quota/redis/books.ts'
-export type { SemanticCount } from '../semantic/store/scan.ts'
+export type { SemanticCount } from '../semantic/count.ts'
 
-import { countSemantic, type SemanticCount } from '../semantic/store/scan.ts'
+import { countSemantic, type SemanticCount } from '../semantic/count.ts'
 
 type Closable = { close: () => void }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { RedisClient } from '../redis/connect.ts'
 import type { RedisConnection } from '../redis/connection.ts'
-import { primariesOf } from '../redis/nodes.ts'
+import { scanPages } from '../redis/scan.ts'
 import { createScript } from '../redis/script.ts'
 import { FUTURE_MS, type Stamped, type Stamps, stampFrom, tagIn, tagsOf } from './epoch.ts'
 import type { PurgeFilter } from './purge-filter.ts'
@@ -98,20 +98,13 @@ async function writeStamp(
 
 /** Keys by which teams are found in a cluster: answers, limits, purges and flights. */
 const OF_A_TEAM = /^gw:\{([^}]*)\}:(?:x|s|flight|quota|epoch)(?::|$)/
-const PAGE = 500
 
 async function allTags(connection: RedisConnection): Promise<Set<string>> {
   const tags = new Set(['*', 'default'])
-  for (const master of await connection.run(async (client) => primariesOf(client))) {
-    let cursor = '0'
-    do {
-      const [next, keys] = await connection.run(() => master.scan(cursor, 'MATCH', 'gw:{*}:*', 'COUNT', PAGE))
-      for (const key of keys) {
-        const tag = OF_A_TEAM.exec(key)?.[1]
-        if (tag !== undefined) tags.add(tag)
-      }
-      cursor = next
-    } while (cursor !== '0')
-  }
+  for await (const { keys } of scanPages(connection, 'gw:{*}:*'))
+    for (const key of keys) {
+      const tag = OF_A_TEAM.exec(key)?.[1]
+      if (tag !== undefined) tags.add(tag)
+    }
   return tags
 }

@@ -5,8 +5,9 @@ import { orderOf, stampFrom } from '../cache-entry/epoch.ts'
 import { matches, type PurgeFilter } from '../cache-entry/purge-filter.ts'
 import { stampKeysOf } from '../cache-entry/put.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import { isWrongType } from '../redis/errors.ts'
 import { hashTag } from '../redis/hash-tag.ts'
-import { primariesOf } from '../redis/nodes.ts'
+import { scanPages } from '../redis/scan.ts'
 import { SIGNATURE_BYTES } from '../util/signature.ts'
 
 /** An answer of the exact cache in Redis, as administrators see it. Its question is not stored with it. */
@@ -41,8 +42,6 @@ export type EntryScan = {
   lastPurge: (team: string) => Promise<number>
 }
 
-/** `COUNT` of one SCAN command: some tenths of a millisecond of the server's time. */
-const PAGE = 500
 /** Larger values were not written by a gateway. */
 const MAX_BYTES = 9 * 1024 * 1024
 /** Groups told apart; further ones count as one without names. */
@@ -56,14 +55,8 @@ export function createEntryScan(connection: RedisConnection): EntryScan {
   const run = connection.run
 
   async function* pages(): AsyncGenerator<{ node: Redis; keys: string[] }> {
-    for (const node of await run(async (client) => primariesOf(client))) {
-      let cursor = '0'
-      do {
-        const [next, keys] = await run(() => node.scan(cursor, 'MATCH', 'gw:{*}:x:*', 'COUNT', PAGE))
-        yield { node, keys: keys.filter((key) => ENTRY_KEY.test(key)) }
-        cursor = next
-      } while (cursor !== '0')
-    }
+    for await (const { node, keys } of scanPages(connection, 'gw:{*}:x:*'))
+      yield { node, keys: keys.filter((key) => ENTRY_KEY.test(key)) }
   }
 
   /** Returns the first bytes of values and their lengths; `undefined` for what is gone, or no string. */
@@ -80,7 +73,7 @@ export function createEntryScan(connection: RedisConnection): EntryScan {
           )
           return bytes === 0 ? undefined : { start, bytes }
         } catch (error) {
-          if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined
+          if (isWrongType(error)) return undefined
           throw error
         }
       }),

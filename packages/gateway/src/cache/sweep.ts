@@ -2,11 +2,10 @@ import type { Redis } from 'ioredis'
 import { ATTRIBUTES_END, mayMatch } from '../cache-entry/codec.ts'
 import type { PurgeFilter } from '../cache-entry/purge-filter.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import { isWrongType } from '../redis/errors.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { primariesOf } from '../redis/nodes.ts'
-
-/** Keys scanned by one command: some tenths of a millisecond of the server's time. */
-const PAGE = 500
+import { scanNode } from '../redis/scan.ts'
 
 /**
  * Unlinks matching entries; returns their number. Sends one command per 500 keys of the database; one per entry whose
@@ -24,12 +23,8 @@ export async function sweep(connection: RedisConnection, what: PurgeFilter): Pro
 
 async function sweepNode(connection: RedisConnection, node: Redis, what: PurgeFilter): Promise<number> {
   let removed = 0
-  let cursor = '0'
-  do {
-    const [next, keys] = await connection.run(() => node.scan(cursor, 'MATCH', 'gw:{*}:x:*', 'COUNT', PAGE))
+  for await (const keys of scanNode(connection, node, 'gw:{*}:x:*'))
     removed += await unlinkMatching(connection, node, keys, what)
-    cursor = next
-  } while (cursor !== '0')
   return removed
 }
 
@@ -62,7 +57,7 @@ async function unlinkMatching(
       return mayMatch(what, start)
     } catch (error) {
       // A list or a set in place of an answer.
-      if (error instanceof Error && /WRONGTYPE/.test(error.message)) return true
+      if (isWrongType(error)) return true
       throw error
     }
   }

@@ -4,6 +4,10 @@ import { errorText, isInstance } from '../util/error-text.ts'
 export const isReply = (error: unknown): error is Error =>
   isInstance(error, Error) && error.name === 'ReplyError'
 
+/** Whether a key holds another type than the command is for: another program has written there. */
+export const isWrongType = (error: unknown): boolean =>
+  isInstance(error, Error) && error.message.startsWith('WRONGTYPE')
+
 /** Returns message and code of an error, at most 200 characters. */
 export function describeError(error: unknown): string {
   if (!isInstance(error, Error) || typeof error.message !== 'string') return errorText(error)

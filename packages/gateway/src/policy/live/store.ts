@@ -1,4 +1,5 @@
 import type { RedisClient } from '../../redis/connect.ts'
+import { isWrongType } from '../../redis/errors.ts'
 import { createScript } from '../../redis/script.ts'
 import { type Change, MAX_CHANGE_BYTES, textOf } from './change.ts'
 import historySource from './history.lua'
@@ -38,7 +39,7 @@ export async function readChange(run: Run, known: number): Promise<Found> {
     }
     return split(await run((client) => client.getrange(IN_FORCE, 0, HEAD_BYTES + MAX_CHANGE_BYTES)))
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return { version: -1 }
+    if (isWrongType(error)) return { version: -1 }
     throw error
   }
 }

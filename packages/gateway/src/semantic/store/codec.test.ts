@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { runs } from '../../../../../test/runs.ts'
 import type { CacheEntry } from '../../cache-entry/entry.ts'
 import type { Partition } from '../query/partition.ts'
-import { seal, unseal } from './codec.ts'
+import { FLAGS_AT, isPinned, seal, unseal } from './codec.ts'
 
 const usage = { input: 1, cachedInput: 0, audioInput: 0, output: 1, reasoning: 0, audioOutput: 0 }
 const answer: CacheEntry = {
@@ -37,6 +37,17 @@ const value = (await seal(here, 'id', sealed, NOW)) as Buffer
 
 test('a sealed entry is unsealed unchanged', async () => {
   expect(await unseal(here, 'id', value, NOW)).toEqual(sealed)
+})
+
+test('flags and asker are kept together, and the flags alone tell whether it is pinned', async () => {
+  for (const pinned of [true, false])
+    for (const checked of [true, false])
+      for (const asker of ['', 'twelve-chars']) {
+        const entry = { ...sealed, pinned, checked, asker }
+        const bytes = (await seal(here, 'id', entry, NOW)) as Buffer
+        expect(await unseal(here, 'id', bytes, NOW)).toEqual(entry)
+        expect(isPinned(bytes[FLAGS_AT])).toBe(pinned)
+      }
 })
 
 test('another id, partition or secret unseals nothing', async () => {

@@ -29,8 +29,12 @@ const ASKER_BYTES = 9
 const NO_ASKER = Buffer.alloc(ASKER_BYTES)
 const VECTOR_OFFSET = EXACT_KEY_BYTES + ASKER_BYTES
 const VECTOR_AT = BODY_AT + VECTOR_OFFSET
+/** Place of the byte of a value that holds its flags. */
+export const FLAGS_AT = 3
 const PINNED = 1
 const CHECKED = 2
+/** Tells by its flags whether an entry is pinned. */
+export const isPinned = (flags = 0): boolean => (flags & PINNED) !== 0
 const MAX_BYTES = 2 * 1024 * 1024
 export type Sealed = {
   question: string
@@ -86,7 +90,7 @@ export async function seal(
   const wrong = Buffer.from(refuted.join(''), 'base64url')
   const head = Buffer.alloc(HMAC_AT)
   MAGIC_AND_VERSION.copy(head)
-  head[3] = (pinned ? PINNED : 0) | (checked ? CHECKED : 0)
+  head[FLAGS_AT] = (pinned ? PINNED : 0) | (checked ? CHECKED : 0)
   head.writeUInt16LE(vector.length, 4)
   head.writeUInt16LE(Math.min(words.length, 0xffff), 6)
   const body = Buffer.concat([
@@ -141,7 +145,7 @@ export async function unseal(
   const answerAt = questionAt + value.readUInt16LE(6)
   const answer = await decode(body.subarray(answerAt))
   if (answer === undefined) return undefined
-  const flags = value[3] ?? 0
+  const flags = value[FLAGS_AT]
   const asker = body.subarray(EXACT_KEY_BYTES, VECTOR_OFFSET)
   return {
     question: body.toString('utf8', questionAt, answerAt),
@@ -150,9 +154,9 @@ export async function unseal(
     groups: body.toString('base64url', groupsAt, refutedAt - 1).match(/.{12}/g) ?? [],
     refuted: body.toString('base64url', refutedAt, questionAt).match(/.{20}/g) ?? [],
     exact: unpackExactKey(name, body.subarray(0, EXACT_KEY_BYTES)),
-    pinned: (flags & PINNED) !== 0,
+    pinned: isPinned(flags),
     asker: asker.equals(NO_ASKER) ? '' : asker.toString('base64url'),
-    checked: (flags & CHECKED) !== 0,
+    checked: ((flags ?? 0) & CHECKED) !== 0,
   }
 }
 

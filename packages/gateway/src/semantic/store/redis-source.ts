@@ -1,6 +1,6 @@
 import type { RedisConnection } from '../../redis/connection.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
-import { primariesOf } from '../../redis/nodes.ts'
+import { scanPages } from '../../redis/scan.ts'
 import { signerOf } from '../../util/signature.ts'
 import { keyOf, partitionPrefix, refFrom } from './admin.ts'
 import { EXACT_KEY_AT, seal, unpackExactKey, unseal } from './codec.ts'
@@ -10,8 +10,6 @@ import type { EntryHandle, EntryRef, EntrySource } from './port.ts'
 import { answerKeyOf, indexId } from './redis-entries.ts'
 
 const GENERATION_KEY = /^gw:\{([^}]*)\}:sg:[\w-]{24}$/
-/** `COUNT` of one SCAN command. */
-const SCAN_COUNT = 500
 
 /** Entries in Redis. All methods reject with RedisUnavailable while Redis is down. */
 export function createRedisSource(
@@ -22,16 +20,7 @@ export function createRedisSource(
   const signer = secret === undefined ? undefined : signerOf(secret)
 
   async function* scanKeys(pattern: string): AsyncGenerator<string> {
-    for (const primary of await redis.run(async (client) => primariesOf(client))) {
-      let cursor = '0'
-      do {
-        const [next, page] = await redis.run(() =>
-          primary.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT),
-        )
-        yield* page
-        cursor = next
-      } while (cursor !== '0')
-    }
+    for await (const { keys } of scanPages(redis, pattern)) yield* keys
   }
 
   const handleOf = (ref: EntryRef): EntryHandle => ({

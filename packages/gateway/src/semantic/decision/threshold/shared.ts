@@ -135,6 +135,15 @@ function formatCounts(counts: Counts): string {
   return fields.join(',')
 }
 
+/** Returns how many labels of right and of wrong answers a stored value has. Its signature is not verified. */
+export function labelSumsIn(value: string): { right: number; wrong: number } {
+  const [, counts = ''] = value.split('\n')
+  const { nearest, consensus } = labelsFrom(counts)
+  const sum = (...columns: Uint32Array[]) =>
+    columns.flatMap((column) => [...column]).reduce((total, count) => total + count, 0)
+  return { right: sum(nearest.right, consensus.right), wrong: sum(nearest.wrong, consensus.wrong) }
+}
+
 /** Skips unknown fields and invalid counts. */
 function labelsFrom(text: string): Counts {
   const counts = { nearest: emptyLabels(), consensus: emptyLabels() }

@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis'
-import type { RedisConnection } from '../../redis/connection.ts'
-import { primariesOf } from '../../redis/nodes.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { isWrongType } from '../redis/errors.ts'
+import { scanPages } from '../redis/scan.ts'
+import { labelSumsIn } from './decision/threshold/shared.ts'
+import { FLAGS_AT, isPinned } from './store/codec.ts'
 
 /** What the semantic cache has in Redis for one team. Nothing of it is decrypted or verified. */
 export type SemanticCount = {
@@ -22,20 +25,17 @@ const ENTRY = /^gw:\{([^}]*)\}:s:[\w-]{24}:[\w-]{20}$/
 const PARTITION = /^gw:\{([^}]*)\}:s:[\w-]{24}$/
 const REFUTED = /^gw:\{([^}]*)\}:sw:/
 const LABELS = /^gw:\{([^}]*)\}:sl:/
-/** `COUNT` of one SCAN command. */
-const PAGE = 500
 /** Teams told apart. */
 const MAX_TEAMS = 10_000
 /** Bytes of a value of labels that are read. */
 const MAX_LABEL_BYTES = 20_000
-/** Place of the byte that tells whether an entry is pinned. */
-const PINNED_AT = 3
 
 /**
  * Counts what the semantic cache has in Redis, by team. Sends one SCAN per 500 keys and two commands per entry.
  * @throws RedisUnavailable
  */
-export async function countSemantic({ run }: RedisConnection): Promise<SemanticCount[]> {
+export async function countSemantic(connection: RedisConnection): Promise<SemanticCount[]> {
+  const { run } = connection
   const teams = new Map<string, SemanticCount>()
 
   function of(tag: string): SemanticCount {
@@ -56,21 +56,22 @@ export async function countSemantic({ run }: RedisConnection): Promise<SemanticC
   }
 
   async function addEntry(node: Redis, key: string, tag: string): Promise<void> {
-    const [bytes, pinned] = await run(
-      async () => await Promise.all([node.strlen(key), node.getrangeBuffer(key, PINNED_AT, PINNED_AT)]),
+    const [bytes, [flags]] = await run(
+      async () => await Promise.all([node.strlen(key), node.getrangeBuffer(key, FLAGS_AT, FLAGS_AT)]),
     )
     if (bytes === 0) return
     const count = of(tag)
     count.entries += 1
     count.bytes += bytes
-    count.pinned += pinned[0] === 1 ? 1 : 0
+    count.pinned += isPinned(flags) ? 1 : 0
   }
 
   async function addLabels(node: Redis, key: string, tag: string): Promise<void> {
     const text = await run(() => node.getrange(key, 0, MAX_LABEL_BYTES - 1))
-    const [, counts = ''] = text.split('\n')
-    for (const [, kind = '', number] of counts.matchAll(/(?:^|,)([rwRW])\d{1,3}=(\d{1,9})/g))
-      of(tag)[kind.toLowerCase() === 'r' ? 'right' : 'wrong'] += Number(number)
+    const { right, wrong } = labelSumsIn(text)
+    const count = of(tag)
+    count.right += right
+    count.wrong += wrong
   }
 
   async function add(node: Redis, key: string): Promise<void> {
@@ -82,18 +83,12 @@ export async function countSemantic({ run }: RedisConnection): Promise<SemanticC
     else if (labels !== undefined) await addLabels(node, key, labels)
   }
 
-  for (const node of await run(async (client) => primariesOf(client))) {
-    let cursor = '0'
-    do {
-      const [next, keys] = await run(() => node.scan(cursor, 'MATCH', 'gw:{*}:s*', 'COUNT', PAGE))
-      await Promise.all(keys.map((key) => add(node, key).catch(skipWrongType)))
-      cursor = next
-    } while (cursor !== '0')
-  }
+  for await (const { node, keys } of scanPages(connection, 'gw:{*}:s*'))
+    await Promise.all(keys.map((key) => add(node, key).catch(skipWrongType)))
   return [...teams.values()].toSorted((one, other) => other.bytes - one.bytes)
 }
 
 /** Another program may have a list or a set at such a key. */
 function skipWrongType(error: unknown): void {
-  if (!(error instanceof Error && error.message.startsWith('WRONGTYPE'))) throw error
+  if (!isWrongType(error)) throw error
 }
