@@ -147,7 +147,7 @@ export async function playProduct(
       count(outcome, at, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
     } else {
       if (meaning.outcome === 'veto') outcome.vetoed += 1
-      const groups = await learner.groupsOf(asked, String(at), finding, asker)
+      const { groups } = await learner.place(asked, String(at), finding, asker)
       entries[at] = entryAt(at, asked, groups)
     }
     await Promise.all(waiting.splice(0))

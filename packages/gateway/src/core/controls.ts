@@ -23,5 +23,8 @@ export type Controls = {
   onLimit?: 'reject' | 'wait'
 }
 
+/** Source of a session's name in `people`, before the name. */
+export const SESSION_NAME = 'session '
+
 /** Called with the name of each ignored control. */
 export type Complain = (field: string) => void

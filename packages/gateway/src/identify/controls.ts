@@ -1,5 +1,5 @@
 import type { CacheControl, GatewayContext } from '../core/context.ts'
-import type { Controls } from '../core/controls.ts'
+import { type Controls, SESSION_NAME } from '../core/controls.ts'
 import type { Checked } from './schema.ts'
 
 const DEFAULT_CONTROLS: Controls = {
@@ -30,7 +30,7 @@ export function controlsOf(sources: (Checked | undefined)[]): Controls {
 function peopleIn({ user, session, also = [] }: Checked): string[] {
   const names = also.map((name) => `also ${name}`)
   if (user !== undefined) names.push(`user ${user}`)
-  if (session !== undefined) names.push(`session ${session}`)
+  if (session !== undefined) names.push(`${SESSION_NAME}${session}`)
   return names
 }
 

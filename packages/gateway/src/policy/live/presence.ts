@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { RedisConnection } from '../../redis/connection.ts'
 import { subscribe } from '../../redis/pubsub.ts'
-import { clearTimer, setTimer } from '../../util/timers.ts'
+import { keptAlive } from '../../util/keep-alive.ts'
+import { settlesWithin } from '../../util/timeout.ts'
 import { withResolvers } from '../../util/with-resolvers.ts'
 import type { PolicyStats } from './policy-stats.ts'
 import { CHANNEL } from './store.ts'
@@ -60,21 +61,14 @@ export async function askWho(connection: RedisConnection, waitMs: number): Promi
   try {
     // Fails at once where Redis is not there.
     await connection.run((client) => client.ping())
-    await within(listening.promise, LISTENING_MS)
+    // The connection of messages does not keep the process alive.
+    await keptAlive(settlesWithin, listening.promise, LISTENING_MS)
     asked = await connection.run((client) => client.publish(CHANNEL, `who ${id}`))
-    if (processes.length < asked) await within(answered.promise, waitMs)
+    if (processes.length < asked) await keptAlive(settlesWithin, answered.promise, waitMs)
     return { asked, processes }
   } finally {
     subscription.close()
   }
-}
-
-/** Waits for a promise, for `ms` at most. The timer keeps the process alive: the connection of messages does not. */
-async function within(promise: Promise<void>, ms: number): Promise<void> {
-  const passed = withResolvers<void>()
-  const timer = setTimer(passed.resolve, ms, undefined)
-  await Promise.race([promise, passed.promise])
-  clearTimer(timer)
 }
 
 function parse(message: string): GatewayProcess | undefined {

@@ -74,7 +74,7 @@ test('without calibration, a consensus serves as soon as labels prove the error 
   for (let judged = 0; judged < 29; judged += 1) {
     const finding = learner.find(QUESTION, around, SCHOOL, plan)
     expect(finding.result.outcome).toBe('uncalibrated')
-    await learner.groupsOf(QUESTION, 'fresh', finding, asker(plan))
+    await learner.place(QUESTION, 'fresh', finding, asker(plan))
   }
   expect(learner.find(QUESTION, around, SCHOOL, plan).result.outcome).toBe('hit')
   expect(learner.known('a').consensus).toMatchObject({ labels: 29, wrong: 0 })
@@ -123,7 +123,7 @@ test('the hourly limit of judgements follows the plan', async () => {
     const plan = planned({ judge: { model: 'm', rate: 1, perHour } })
     const before = asked.length
     for (let each = 0; each < 5; each += 1)
-      await learner.groupsOf(QUESTION, 'fresh', learner.find(QUESTION, around, SCHOOL, plan), asker(plan))
+      await learner.place(QUESTION, 'fresh', learner.find(QUESTION, around, SCHOOL, plan), asker(plan))
     return asked.length - before
   }
   expect(await judged(60)).toBe(1)
@@ -137,12 +137,15 @@ test('a new answer joins equal answers: by text without a judge, else by the jud
   const near = [entry('one', 0.9), entry('two', 0.88)]
   const plan = planned({ judge: undefined })
   const finding = learner.find(QUESTION, near, SCHOOL, plan)
-  expect(await learner.groupsOf(QUESTION, 'two', finding, asker(plan))).toEqual(['two'])
+  expect((await learner.place(QUESTION, 'two', finding, asker(plan))).groups).toEqual(['two'])
   expect(asked).toEqual([])
-  const own = await learner.groupsOf(QUESTION, 'otherwise', finding, asker(plan))
+  const { groups: own } = await learner.place(QUESTION, 'otherwise', finding, asker(plan))
   expect(own).toHaveLength(1)
   expect(['one', 'two']).not.toContain(own[0])
-  expect(await learner.groupsOf(QUESTION, 'otherwise', finding, asker(planned()))).toEqual(['one', 'two'])
+  expect((await learner.place(QUESTION, 'otherwise', finding, asker(planned()))).groups).toEqual([
+    'one',
+    'two',
+  ])
   expect(asked).toEqual([2])
 })
 
@@ -152,7 +155,7 @@ test.each([
 ])('where the judge %s, an answer is a group by itself', async (_what, verdict) => {
   const { learner, asker } = learning(CALIBRATION, verdict)
   const finding = learner.find(QUESTION, around, SCHOOL, planned())
-  const groups = await learner.groupsOf(QUESTION, 'otherwise', finding, asker(planned()))
+  const { groups } = await learner.place(QUESTION, 'otherwise', finding, asker(planned()))
   expect(groups).toHaveLength(1)
   expect(groups).not.toContain('same')
 })

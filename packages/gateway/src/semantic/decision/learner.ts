@@ -164,11 +164,8 @@ export function createLearner({
     ])
   }
 
-  const groupsOf = async (...given: Parameters<typeof place>): Promise<string[]> =>
-    (await place(...given)).groups
-
   /**
-   * Returns the groups of a new answer: those of neighbours with an equal answer, by text or by the judge. A verdict
+   * Returns the groups of a new answer, and the judge's word on it. Groups: those of neighbours with an equal answer, by text or by the judge. A verdict
    * on the entry that might have served is also a label: no other source tells whether it would have been right.
    */
   async function place(
@@ -270,7 +267,7 @@ export function createLearner({
   }
 
   const { prepare, known, note } = calibrations
-  return { prepare, known, note, find, judgeHit, groupsOf, place }
+  return { prepare, known, note, find, judgeHit, place }
 }
 
 /** Whether the judge must first find that an answer is no single person's. Without a judge the rules for answers decide alone. */

@@ -4,12 +4,13 @@ const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 const TO_UNIFY =
   /\d|\b(?:u\.?s|u\.?k|e\.?u|united|european|great britain|america|once|times|per|each|every|a|d|t)\b/i
 
-/** A text as it is compared: NFKC, without invisible characters, with one kind of apostrophe and hyphen. */
+/** Returns a text as people read it: in NFKC, without invisible characters. */
+export const legible = (text: string): string => text.normalize('NFKC').replace(INVISIBLE, '')
+
+/** A text as it is compared: legible, with one kind of apostrophe and hyphen. */
 export const cleaned = (text: string): string =>
-  text
-    .normalize('NFKC')
-    .replace(INVISIBLE, '')
-    .replace(/[’‘`´]/g, "'")
+  legible(text)
+    .replace(/[’‘‛ʼ`´]/g, "'")
     .replace(/[‐‑‒–—−]/g, '-')
 
 const ADVERBS: Record<string, string> = {

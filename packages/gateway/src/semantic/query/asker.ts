@@ -1,9 +1,9 @@
 import type { Call } from '../../core/call.ts'
+import { SESSION_NAME } from '../../core/controls.ts'
 import { lengthPrefixed } from '../../fingerprint/canonical.ts'
-import { signerOf } from '../../util/signature.ts'
+import { signatureOf } from '../../util/signature.ts'
 
 const ASKER_CHARS = 12
-const SESSION = 'session '
 
 /**
  * Returns all names that the call has for its end user, as one text: members of its body, and controls other than the
@@ -13,7 +13,7 @@ export function userNames({ body, controls }: Pick<Call, 'body' | 'controls'>): 
   const members = [body.user, body.safety_identifier].map((name) =>
     typeof name === 'string' ? name.trim() : '',
   )
-  const people = (controls.people ?? []).filter((name) => !name.startsWith(SESSION))
+  const people = (controls.people ?? []).filter((name) => !name.startsWith(SESSION_NAME))
   const names = [...members, ...people]
   return names.some((name) => name !== '') ? names.map(lengthPrefixed).join('') : ''
 }
@@ -24,7 +24,7 @@ export function userNames({ body, controls }: Pick<Call, 'body' | 'controls'>): 
  */
 export function askerOf(call: Pick<Call, 'body' | 'controls'>, { secret }: { secret: Buffer }): string {
   const { session } = call.controls
-  const asker = userNames(call) || (session === undefined ? '' : `${SESSION}${session}`)
+  const asker = userNames(call) || (session === undefined ? '' : `${SESSION_NAME}${session}`)
   if (asker === '') return ''
-  return signerOf(secret.toString('base64url'))(`asker\n${asker}`).toString('base64url').slice(0, ASKER_CHARS)
+  return signatureOf(secret, 'asker\n', Buffer.from(asker)).toString('base64url').slice(0, ASKER_CHARS)
 }

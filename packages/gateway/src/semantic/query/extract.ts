@@ -1,6 +1,7 @@
 import { isObject, isSet, type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 import type { Operation } from '../../core/operation.ts'
 import { OPERATIONS } from '../../operations/operations.ts'
+import { legible } from '../guards/spelling.ts'
 
 /** The text compared by similarity, and the rest of the request, which must be equal. */
 export type Query = { text: string; rest: JsonObject }
@@ -59,15 +60,10 @@ function validated(question: string, rest: JsonObject): Query | string {
 
 /** Removes differences that do not change a question, so that its vector stays the same. */
 function normaliseText(question: string): string {
-  const unified = question.normalize('NFKC')
-  const text = FORMAT.test(unified) ? unified.replace(FORMATS, '') : unified
+  const text = legible(question)
   // Replacing each of a few hundred single blanks by itself takes as long as the rest of the lookup.
   return (UNUSUAL_BLANK.test(text) ? text.replace(/\s+/g, ' ') : text).trim()
 }
-
-/** Characters without a glyph, such as a zero-width space. */
-const FORMAT = /\p{Cf}/u
-const FORMATS = /\p{Cf}+/gu
 
 /** White space other than a single blank. */
 const UNUSUAL_BLANK = /[^\S ]|\s\s/

@@ -49,6 +49,7 @@ It's been three weeks
 am I still subscribed
 Did the courier come by
 w\u200bas I ch\u200barged twice
+w\u034fas I charged\ufe0f twice
 ｗａｓ Ｉ ｃｈａｒｇｅｄ twice
 `)
 

@@ -1,12 +1,5 @@
-/**
- * Returns a text as people read it: compatibility forms unified (NFKC), characters without a glyph removed, typographic
- * quotation marks replaced, and blanks collapsed.
- */
-export function plainText(text: string): string {
-  const unified = text.normalize('NFKC').replace(/\p{Cf}+/gu, '')
-  return unified
-    .replace(/[‘’‛ʼ`´]/g, "'")
-    .replace(/[“”„]/g, '"')
-    .replace(/\s+/g, ' ')
-    .trim()
-}
+import { cleaned } from '../guards/spelling.ts'
+
+/** Returns a text as the rules for personal texts read it: cleaned, with one kind of quotation mark, and blanks collapsed. */
+export const plainText = (text: string): string =>
+  cleaned(text).replace(/[“”„]/g, '"').replace(/\s+/g, ' ').trim()
