@@ -132,7 +132,7 @@ test.each([
     ['reset', '--team', 'prod_ceo', '--what', 'week', '--yes'],
     '--what must be one of day, minute, day+minute',
   ],
-  [['show', '--team', 'nobody'], '--team: the policy in force has no team nobody. It has prod_customer'],
+  [['show', '--team', 'absent'], '--team: the policy in force has no team absent. It has prod_customer'],
   [['reconcile', '--lower'], '--lower works with --apply only'],
   [['show', 'prod_ceo'], 'Teams are given by --team.'],
 ])('%j is a usage error that names the option and the fix', async (args, message) => {

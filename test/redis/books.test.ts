@@ -61,9 +61,9 @@ test('to show changes nothing: not a byte of the state, and no key', async () =>
   const dump = () => server.admin.dumpBuffer('gw:{t}:quota')
   const before = await dump()
   await books.show('t')
-  await books.show('nobody')
+  await books.show('absent')
   expect(await dump()).toEqual(before)
-  expect(await server.admin.keys('gw:{nobody}*')).toEqual([])
+  expect(await server.admin.keys('gw:{absent}*')).toEqual([])
 })
 
 test('a value that another program wrote there is told, and stays', async () => {

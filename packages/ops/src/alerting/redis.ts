@@ -49,3 +49,13 @@ export async function runScript(
     return await client.eval(source, keys.length, ...keys, ...args)
   }
 }
+
+/** Returns the clock of the server, by which monitors go, in milliseconds since the epoch. */
+export async function serverNow(client: RedisClient): Promise<number> {
+  const [seconds, micros] = await client.time()
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
+}
+
+/** Returns the fields of an answer to INFO by name. */
+export const infoFields = (info: string): Map<string, string> =>
+  new Map([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name = '', value = '']) => [name, value]))

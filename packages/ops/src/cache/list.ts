@@ -1,10 +1,11 @@
 import { type CachedAnswer, openCachedAnswers } from '@hotdash/llm-gateway/admin'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { bytes, span } from '../cli/format.ts'
+import { bytes, printable, span } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { mayReveal } from '../cli/reveal.ts'
-import { printableCell, tableLines } from '../cli/table.ts'
-import { filterOf, type Values, wholeNumber } from './values.ts'
+import { printTable } from '../cli/table.ts'
+import { wholeNumber } from '../cli/whole-number.ts'
+import { filterOf, type Values } from './values.ts'
 
 /** Characters of an answer that a terminal gets. */
 const MAX_SHOWN_CHARS = 2_000
@@ -32,11 +33,10 @@ export async function list(values: Values): Promise<number> {
   if (!values.json) {
     if (found.length === 0) return printNote('No answer matches.')
     const now = Date.now()
-    for (const line of tableLines(
+    printTable(
       COLUMNS,
       found.map((one) => rowOf(one, now)),
-    ))
-      printLine(line)
+    )
   }
   return hasMore
     ? printNote(`There are more than ${limit}: say --limit, or select by --agent, --model or --team.`)
@@ -67,4 +67,4 @@ function rowOf(answer: Omit<CachedAnswer, 'text'>, now: number): string[] {
 
 /** A person reads text of upstream at a terminal: it must not command it. */
 const shown = (text: string) =>
-  printableCell(text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text)
+  printable(text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text)

@@ -1,10 +1,10 @@
 import { type AnswerCount, openCachedAnswers } from '@hotdash/llm-gateway/admin'
 import { type MetricsTotals, readMetrics } from '@hotdash/llm-gateway/metrics'
-import { openRedis } from '../alerting/redis.ts'
+import { infoFields, openRedis } from '../alerting/redis.ts'
 import { requireRedisUrl } from '../cli/connection.ts'
 import { bytes, counted, dollars, whole } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
-import { tableLines } from '../cli/table.ts'
+import { printTable } from '../cli/table.ts'
 import { readPolicyInForce } from '../live-policy/store.ts'
 import type { Values } from './values.ts'
 
@@ -34,7 +34,7 @@ export async function stats(values: Values): Promise<number> {
         lastDay,
         ...(lastPurgeAt > 0 && { lastPurgeAt }),
       })
-    for (const line of tableLines(COLUMNS, chosen.map(rowOf))) printLine(line)
+    printTable(COLUMNS, chosen.map(rowOf))
     printLine('')
     printLine(
       `Last 24 hours: ${whole(lastDay.hits)} of ${counted(lastDay.calls, 'call')} answered from this cache (${lastDay.hitPercent} %), ${whole(lastDay.stale)} of them stale; ${dollars(summary.savedUsd)} saved by all caches.`,
@@ -61,8 +61,8 @@ function dayOf({ calls, hits }: MetricsTotals) {
 async function memoryOf(redis: string): Promise<{ usedBytes: number; maxBytes: number }> {
   const client = await openRedis(redis)
   try {
-    const info = await client.info('memory')
-    const of = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
+    const fields = infoFields(await client.info('memory'))
+    const of = (name: string) => Number(fields.get(name) ?? 0)
     return { usedBytes: of('used_memory'), maxBytes: of('maxmemory') }
   } finally {
     client.disconnect()

@@ -1,5 +1,4 @@
 import type { PurgeFilter } from '@hotdash/llm-gateway/admin'
-import { UsageError } from '../core/command.ts'
 
 /** Options of `llm-gateway cache`, as parsed. */
 export type Values = {
@@ -24,10 +23,3 @@ export const filterOf = ({ team, agent, model, key }: Values): PurgeFilter => ({
   ...(model !== undefined && { model }),
   ...(key !== undefined && { key }),
 })
-
-/** Parses a whole number of an option. @throws UsageError naming the option and its bounds */
-export function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= least && number <= most) return number
-  throw new UsageError(`${option} must be a whole number from ${least} to ${most}, not "${text}".`)
-}

@@ -1,12 +1,13 @@
 import { createGatewayClient, withGateway } from '@hotdash/llm-gateway'
 import { requireRedisUrl } from '../cli/connection.ts'
-import { counted, whole } from '../cli/format.ts'
+import { counted, printable, whole } from '../cli/format.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
 import { createProgress } from '../cli/progress.ts'
+import { wholeNumber } from '../cli/whole-number.ts'
 import { UsageError } from '../core/command.ts'
 import { openPlace } from './place.ts'
 import { readRequests, type WarmRequest } from './requests.ts'
-import { type Values, wholeNumber } from './values.ts'
+import type { Values } from './values.ts'
 
 /** Lines that failed, shown one by one. */
 const MAX_SHOWN = 10
@@ -91,7 +92,7 @@ function textOf({ miss, hit, failed, bypassed }: Counts, before: number): string
 
 /** Text of upstream must not command a terminal; keys are masked by the client already. */
 const messageOf = (error: unknown) =>
-  (error instanceof Error ? error.message : 'failed').slice(0, 300).replace(/\p{C}/gu, '?')
+  printable((error instanceof Error ? error.message : 'failed').slice(0, 300))
 
 /** After the first signal no request begins, and those under way end: they are paid for. A second one ends the process. */
 function stopAtSignal() {

@@ -58,7 +58,7 @@ export const shortDate = (date: string): string =>
 export const monthName = (month: string): string =>
   `${MONTHS[Number(month.slice(5, 7)) - 1] ?? ''} ${month.slice(0, 4)}`
 
-/** Replaces control characters of names, which callers choose. */
+/** Replaces control and format characters by `?`: terminals execute escape sequences in names, which callers choose. */
 export const printable = (text: string): string => text.replace(/\p{C}/gu, '?')
 
 /** Formats bytes in units of 1,024. */

@@ -1,3 +1,6 @@
+import { printable } from './format.ts'
+import { printLine } from './output.ts'
+
 /** A column: its title, and whether its cells are numbers, which end at the right. */
 export type Column = { title: string; isNumber?: boolean }
 
@@ -6,7 +9,7 @@ export type Column = { title: string; isNumber?: boolean }
  * command a terminal.
  */
 export function tableLines(columns: Column[], rows: string[][]): string[] {
-  const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(printableCell))]
+  const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(printable))]
   const widths = columns.map((_, at) => Math.max(...cells.map((row) => [...(row[at] ?? '')].length)))
   return cells.map((row) =>
     row
@@ -19,5 +22,7 @@ export function tableLines(columns: Column[], rows: string[][]): string[] {
   )
 }
 
-/** Replaces control and format characters by `?`. Terminals execute escape sequences in what they print. */
-export const printableCell = (text: string): string => text.replace(/\p{C}/gu, '?')
+/** Writes a table to standard output. */
+export function printTable(columns: Column[], rows: string[][]): void {
+  for (const line of tableLines(columns, rows)) printLine(line)
+}

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { infoFields } from '../alerting/redis.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
 
 const { ok, warning, problem, skipped } = findingsOf('redis')
@@ -26,7 +27,7 @@ export const probeRedis: Probe = async ({ env }) => {
   })
   try {
     await client.connect()
-    return [...(await measure(client)), ...facts(parseInfo(await client.info()))]
+    return [...(await measure(client)), ...facts(infoFields(await client.info()))]
   } catch (error) {
     const reason = (error as Error).message === 'Connection is closed.' ? lastError : (error as Error).message
     return [
@@ -50,11 +51,6 @@ async function measure(client: Redis): Promise<Finding[]> {
   const median = times.toSorted((one, other) => one - other)[Math.floor(PINGS / 2)] ?? 0
   const text = `a round trip takes ${median.toFixed(1)} ms`
   return [median > SLOW_MS ? warning(text, 'Run agents and Redis in one region.') : ok(text)]
-}
-
-/** Returns the fields of INFO by name. */
-function parseInfo(info: string): Map<string, string> {
-  return new Map([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name = '', value = '']) => [name, value]))
 }
 
 function facts(info: Map<string, string>): Finding[] {

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { GatewayOptionsError } from '@hotdash/llm-gateway'
 import { newTeamKey, openVault, type Vault } from '@hotdash/llm-gateway/custody'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, requireRedisUrl } from '../cli/connection.ts'
+import { printable } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { createSecrets, type Secrets } from '../cli/secrets.ts'
@@ -161,7 +162,7 @@ async function list({ vault, values, team }: Context): Promise<number> {
   if (values.json) return printJson(keys)
   if (keys.length === 0) return printNote(`Nothing is sealed for team ${team}.`)
   for (const { id, sealedAt, by } of keys.toSorted((a, b) => a.sealedAt - b.sealedAt))
-    printLine(`${id}  ${new Date(sealedAt).toISOString()}  ${by.replace(/\p{C}/gu, '?')}`)
+    printLine(`${id}  ${new Date(sealedAt).toISOString()}  ${printable(by)}`)
   return 0
 }
 

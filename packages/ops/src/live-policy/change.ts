@@ -10,11 +10,12 @@ import {
   unpricedChoices,
 } from '@hotdash/llm-gateway/policy'
 import { confirm } from '../cli/confirm.ts'
+import { printable } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import type { ChangeOptions } from './options.ts'
-import { diffLines, displayed, printable, stateLines } from './render.ts'
+import { diffLines, displayed, stateLines } from './render.ts'
 import { fallbackPolicyName, policyInForce } from './store.ts'
 
 const CONFIRM_FIX = 'say --yes, or --dry-run to see what would change'

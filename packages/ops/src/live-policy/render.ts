@@ -1,5 +1,6 @@
 import type { Change, Difference, PolicyState, Switches } from '@hotdash/llm-gateway/policy'
 import { differences } from '@hotdash/llm-gateway/policy'
+import { printable } from '../cli/format.ts'
 import type { Style } from '../cli/style.ts'
 
 /** Changes shown for each entry of the history. */
@@ -18,12 +19,6 @@ export function diffLines(changes: Difference[], style: Style): string[] {
 }
 
 const value = (some: unknown) => printable(JSON.stringify(some))
-
-/**
- * Replaces control and format characters by `?`. Text from Redis is untrusted, and terminals execute escape sequences
- * in what they print.
- */
-export const printable = (text: string): string => text.replace(/\p{C}/gu, '?')
 
 /** Returns a state as it is displayed: the policy's fields at the top level, the switches under `switches`. */
 export const displayed = (change: Pick<Change, 'policy' | 'switches'> | undefined) => ({

@@ -1,9 +1,9 @@
 import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import { type Change, openPolicyStore, PolicyConflict, type PolicyStore } from '@hotdash/llm-gateway/policy'
 import { requireRedisUrl } from '../cli/connection.ts'
+import { printable } from '../cli/format.ts'
 import { printFailure } from '../cli/output.ts'
 import { UsageError } from '../core/command.ts'
-import { printable } from './render.ts'
 
 /**
  * Opens the policy store, runs `work` and closes the store. Prints a refused or conflicting change and returns 1.

@@ -5,6 +5,7 @@ import { KEEP_MS, KEYS } from '../alerting/keys.ts'
 import { readAcknowledgements, readSilences } from '../alerting/operator-store.ts'
 import { enqueue, type OutboxMessage } from '../alerting/outbox.ts'
 import type { RedisClient } from '../alerting/redis.ts'
+import { serverNow } from '../alerting/redis.ts'
 import { type Silence, silences } from '../alerting/silence.ts'
 import { commit, lead, newIncidentSuffix, readState, type StoredState } from '../alerting/state-store.ts'
 import { EMPTY_STATE, type StepOptions, step } from '../alerting/step.ts'
@@ -103,8 +104,7 @@ export function createEvaluator(deps: EvaluatorDeps): Evaluator {
   }
 
   async function readClock(): Promise<Clock> {
-    const [seconds, micros] = await client.time()
-    const redisNow = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
+    const redisNow = await serverNow(client)
     skewMs = Date.now() - redisNow
     return { now: redisNow, skewMs }
   }

@@ -1,20 +1,14 @@
 import { parseArgs } from 'node:util'
 import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import { applySwitches, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
+import { printable } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { runSubcommand } from '../cli/subcommand.ts'
 import { UsageError } from '../core/command.ts'
 import { change } from '../live-policy/change.ts'
 import { CHANGE_HELP, CHANGE_OPTIONS, type ChangeOptions } from '../live-policy/options.ts'
-import {
-  diffLines,
-  displayed,
-  historyLines,
-  printable,
-  stateLines,
-  switchLines,
-} from '../live-policy/render.ts'
+import { diffLines, displayed, historyLines, stateLines, switchLines } from '../live-policy/render.ts'
 import { fallbackPolicyName, policyInForce, withStore } from '../live-policy/store.ts'
 import { explain, type PolicyAt } from './explain.ts'
 import { readJson } from './file.ts'

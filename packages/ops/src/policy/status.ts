@@ -1,8 +1,8 @@
 import type { GatewayProcess, PolicyStore, Presence } from '@hotdash/llm-gateway/policy'
-import { counted } from '../cli/format.ts'
+import { counted, printable } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { type Style, styleFor } from '../cli/style.ts'
-import { printable, stateLines } from '../live-policy/render.ts'
+import { stateLines } from '../live-policy/render.ts'
 
 /** Shows what is live, and which processes follow it. Returns 1 where what is live is broken. */
 export async function status(store: PolicyStore, json: boolean): Promise<number> {

@@ -1,10 +1,9 @@
 import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import { unpricedChoices } from '@hotdash/llm-gateway/policy'
-import { counted } from '../cli/format.ts'
+import { counted, printable } from '../cli/format.ts'
 import { printFailure, printJson, printLine } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { UsageError } from '../core/command.ts'
-import { printable } from '../live-policy/render.ts'
 import { readJson } from './file.ts'
 
 /** Checks a policy without a Redis. Returns 1 where `push` and a starting process would refuse it. */

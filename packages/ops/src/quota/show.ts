@@ -1,8 +1,8 @@
 import type { LoggedChange, ProcessBooks, QuotaBooks, TeamBooks } from '@hotdash/llm-gateway/admin'
-import { dollars, span, whole } from '../cli/format.ts'
+import { dollars, printable, span, whole } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
-import { tableLines } from '../cli/table.ts'
+import { printTable } from '../cli/table.ts'
 import type { Context } from './context.ts'
 
 /** Dollars that count against a team's limit of the day. */
@@ -29,11 +29,10 @@ export async function show({ books, teams, values, policy }: Context): Promise<n
   }
   const found = await Promise.all(teams.map(books.show))
   if (values.json) return printJson(found.map((one) => ({ ...one, limits: limitsOf(policy, one.team) })))
-  for (const line of tableLines(
+  printTable(
     COLUMNS,
     found.map((one) => rowOf(one, limitsOf(policy, one.team))),
-  ))
-    printLine(line)
+  )
   printNote(
     `Days are those of ${policy.timezone ?? 'UTC'}. HELD: calls in flight. LEASED: what processes may spend without asking.`,
   )
@@ -98,11 +97,10 @@ function printProcesses({ team, processes }: QuotaBooks): void {
       isNumber: true,
     })),
   ]
-  for (const line of tableLines(
+  printTable(
     columns,
     processes.map((one) => processRow(team, one)),
-  ))
-    printLine(line)
+  )
 }
 
 const processRow = (team: string, one: ProcessBooks): string[] => [
@@ -119,5 +117,5 @@ const processRow = (team: string, one: ProcessBooks): string[] => [
 function logLine(team: string, { at, what, by, comment, before, after }: LoggedChange): string {
   const why = comment === undefined ? '' : `  "${comment}"`
   const line = `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC  ${team}  ${what === 'balance' ? 'reconcile' : what}  ${dollars(settledUsd(before))} -> ${dollars(settledUsd(after))}  ${by}${why}`
-  return line.replace(/\p{C}/gu, '?')
+  return printable(line)
 }

@@ -1,5 +1,6 @@
 import { readMetrics } from '@hotdash/llm-gateway/metrics'
 import { openPolicyStore } from '@hotdash/llm-gateway/policy'
+import { KEEP_MS, SPILL_KEY } from '../alerting/keys.ts'
 import { openRedis, type RedisClient } from '../alerting/redis.ts'
 import type { ReportConfig } from '../config/config.ts'
 import { policyInForce } from '../live-policy/store.ts'
@@ -12,9 +13,6 @@ import { usd } from './totals.ts'
 import { type Availability, readAvailability } from './uptime.ts'
 
 const HOUR_MS = 3_600_000
-/** Time for which live metrics and probes are kept, in milliseconds. */
-const KEPT_MS = 35 * 24 * HOUR_MS
-const SPILL_KEY = 'gw:{usage}:spill'
 
 export type GatherOptions = {
   source: Source
@@ -122,7 +120,7 @@ async function readMonth(
 
 /** Probes of hours that are no longer kept would look like hours without a monitor. */
 async function readProbes(client: RedisClient, { since, until }: Range): Promise<Availability> {
-  return await readAvailability(client, Math.max(since, Date.now() - KEPT_MS), until)
+  return await readAvailability(client, Math.max(since, Date.now() - KEEP_MS), until)
 }
 
 async function readLive(
@@ -130,7 +128,7 @@ async function readLive(
   { since, until }: Range,
 ): Promise<NonNullable<Material['live']>> {
   const waitingRows = await client.xlen(SPILL_KEY)
-  if (since < Date.now() - KEPT_MS) return { calls: 0, waitingRows }
+  if (since < Date.now() - KEEP_MS) return { calls: 0, waitingRows }
   // A part of an hour at either end is left out.
   const [from, to] = [Math.ceil(since / HOUR_MS) * HOUR_MS, Math.floor(until / HOUR_MS) * HOUR_MS]
   if (to <= from) return { calls: 0, waitingRows }

@@ -1,4 +1,4 @@
-import { counted } from '../cli/format.ts'
+import { counted, printable } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { createSecrets } from '../cli/secrets.ts'
 import { type Style, styleFor } from '../cli/style.ts'
@@ -154,8 +154,7 @@ function lineOf(row: SecretStatus, use: TeamUse[]): string {
     .trimEnd()
 }
 
-const listOf = (agents: string[]) =>
-  agents.length === 0 ? '' : ` of ${agents.join(', ').replace(/\p{C}/gu, '?')}`
+const listOf = (agents: string[]) => (agents.length === 0 ? '' : ` of ${printable(agents.join(', '))}`)
 
 /** Tells who still uses the key from before the rotation. */
 const previousText = ({ calls, agents }: NonNullable<TeamUse['previousKey']>, style: Style) =>

@@ -1,10 +1,10 @@
 import type { SemanticEntry } from '@hotdash/llm-gateway'
 import { confirm } from '../cli/confirm.ts'
-import { span } from '../cli/format.ts'
+import { printable, span } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { mayReveal } from '../cli/reveal.ts'
-import { printableCell, tableLines } from '../cli/table.ts'
-import { UsageError } from '../core/command.ts'
+import { printTable } from '../cli/table.ts'
+import { wholeNumber } from '../cli/whole-number.ts'
 import { NOT_FOUND, requireKey, type Values, withSemantic } from './values.ts'
 
 const MAX_LIMIT = 10_000
@@ -12,9 +12,7 @@ const MAX_LIMIT = 10_000
 /** Lists entries that the secret can read. */
 export async function list(values: Values): Promise<number> {
   const reveal = mayReveal(values.reveal)
-  const limit = /^\d{1,5}$/.test(values.limit) ? Number(values.limit) : 0
-  if (limit < 1 || limit > MAX_LIMIT)
-    throw new UsageError(`--limit must be a whole number from 1 to ${MAX_LIMIT}, not "${values.limit}".`)
+  const limit = wholeNumber('--limit', values.limit, 1, MAX_LIMIT)
   const { team, agent, model } = values
   const filter = {
     ...(team !== undefined && { team }),
@@ -25,11 +23,10 @@ export async function list(values: Values): Promise<number> {
   if (values.json) return printJson(entries.map((entry) => publicPart(entry, reveal)))
   if (entries.length === 0) return printNote('No entry matches that can be read with this secret.')
   const now = Date.now()
-  for (const line of tableLines(
+  printTable(
     COLUMNS,
     entries.map((entry) => rowOf(entry, now)),
-  ))
-    printLine(line)
+  )
   if (reveal) for (const entry of entries) printText(entry)
   return entries.length === limit ? printNote(`There may be more than ${limit}: say --limit.`) : 0
 }
@@ -53,7 +50,7 @@ export async function inspect(values: Values, operand: string | undefined): Prom
     ['question', reveal ? entry.question : hidden(entry.question)],
     ['answer', reveal ? entry.answer : hidden(entry.answer)],
   ] as const)
-    printLine(`${name.padEnd(9)} ${printableCell(value)}`)
+    printLine(`${name.padEnd(9)} ${printable(value)}`)
   return 0
 }
 
@@ -91,7 +88,7 @@ const publicPart = ({ question, answer, ...entry }: SemanticEntry, reveal: boole
 const hidden = (text: string) => `${text.length} characters (--reveal at a terminal shows them)`
 
 function printText({ key, question, answer }: SemanticEntry): void {
-  for (const line of ['', key, `  ${question}`, `  ${answer}`]) printLine(printableCell(line))
+  for (const line of ['', key, `  ${question}`, `  ${answer}`]) printLine(printable(line))
 }
 
 const COLUMNS = [

@@ -3,7 +3,7 @@ import { readMetrics } from '@hotdash/llm-gateway/metrics'
 import { requireRedisUrl } from '../cli/connection.ts'
 import { bytes, dollars, whole } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
-import { tableLines } from '../cli/table.ts'
+import { printTable } from '../cli/table.ts'
 import type { Values } from './values.ts'
 
 const DAY_MS = 86_400_000
@@ -45,10 +45,10 @@ export async function stats({ redis, json }: Values): Promise<number> {
   const users = [...agents.values()].filter(({ hits, embeddingUsd }) => hits > 0 || embeddingUsd > 0)
   if (json) return printJson({ teams, agents: users })
   if (teams.length === 0) printNote('The semantic cache has no entry in this Redis.')
-  else for (const line of tableLines(TEAM_COLUMNS, teams.map(teamRow))) printLine(line)
+  else printTable(TEAM_COLUMNS, teams.map(teamRow))
   if (users.length > 0) {
     printLine('')
-    for (const line of tableLines(AGENT_COLUMNS, users.map(agentRow))) printLine(line)
+    printTable(AGENT_COLUMNS, users.map(agentRow))
     printNote('Of the last 24 hours. SAVED: by all caches.')
   }
   return 0

@@ -7,9 +7,10 @@ import {
   readSilences,
   removeSilence,
 } from '../alerting/operator-store.ts'
-import { openRedis, type RedisClient } from '../alerting/redis.ts'
+import { openRedis, type RedisClient, serverNow } from '../alerting/redis.ts'
 import { readState } from '../alerting/state-store.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, requireRedisUrl } from '../cli/connection.ts'
+import { printable } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { runSubcommand } from '../cli/subcommand.ts'
@@ -154,11 +155,3 @@ async function ack(
     ? printJson(acknowledgement)
     : printNote(`Acknowledged: no reminder and no escalation of ${id}.`)
 }
-
-/** The clock by which monitors go. */
-async function serverNow(client: RedisClient): Promise<number> {
-  const [seconds] = await client.time()
-  return Number(seconds) * 1_000
-}
-
-const printable = (text: string) => text.replace(/\p{C}/gu, '?')

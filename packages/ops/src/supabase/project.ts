@@ -1,3 +1,4 @@
+import { printable } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { ask, baseUrl } from './http.ts'
 
@@ -58,7 +59,7 @@ export async function readRows({ base, headers }: Project, path: string): Promis
 
 function messageOf(json: unknown): string {
   const { message } = (json ?? {}) as { message?: unknown }
-  return typeof message === 'string' ? `: ${message.slice(0, 200).replace(/\p{C}/gu, '?')}` : ''
+  return typeof message === 'string' ? `: ${printable(message.slice(0, 200))}` : ''
 }
 
 /** Returns a column as text; empty for null and for what is no text or number. */

@@ -1,3 +1,4 @@
+import { infoFields } from '../alerting/redis.ts'
 export type RedisFigures = {
   latencyMs: number
   usedBytes: number
@@ -11,13 +12,8 @@ export type RedisFigures = {
 
 /** Reads the figures of Redis' `INFO`. A field that is missing counts as 0. */
 export function parseInfo(info: string, latencyMs: number): RedisFigures {
-  const fields = new Map(
-    info.split(/\r?\n/).flatMap((line) => {
-      const [, name, value] = /^(\w+):(.*)$/.exec(line) ?? []
-      return name === undefined || value === undefined ? [] : [[name, Number(value)] as const]
-    }),
-  )
-  const of = (name: string) => fields.get(name) || 0
+  const fields = infoFields(info)
+  const of = (name: string) => Number(fields.get(name)) || 0
   return {
     latencyMs,
     usedBytes: of('used_memory'),

@@ -2,8 +2,8 @@ import { type AgentMetrics, type MetricsTotals, readMetrics } from '@hotdash/llm
 import { openPolicyStore, type PolicyStore } from '@hotdash/llm-gateway/policy'
 import { isFiring } from '../alerting/alert.ts'
 import { dayOf } from '../alerting/day.ts'
-import { KEYS } from '../alerting/keys.ts'
-import { openRedis, type RedisClient } from '../alerting/redis.ts'
+import { KEYS, SPILL_KEY } from '../alerting/keys.ts'
+import { openRedis, type RedisClient, serverNow } from '../alerting/redis.ts'
 import { parseJson, readState } from '../alerting/state-store.ts'
 import { policyInForce } from '../live-policy/store.ts'
 import { parseInfo, type RedisFigures } from './redis-info.ts'
@@ -15,7 +15,6 @@ const WINDOW_MINUTES = 4
 const HISTORY_MINUTES = 20
 /** Time without a sign of life after which a monitor is shown as silent, in milliseconds. */
 const SILENT_MS = 180_000
-const SPILL_KEY = 'gw:{usage}:spill'
 
 export type AgentRow = {
   team: string
@@ -79,9 +78,8 @@ export async function createReader(url: string): Promise<Reader> {
 
 async function readSnapshot(client: RedisClient, store: PolicyStore): Promise<Snapshot> {
   const began = performance.now()
-  const [seconds, micros] = await client.time()
+  const at = await serverNow(client)
   const latencyMs = performance.now() - began
-  const at = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
   const { change, broken } = await store.read()
   const { teams: limits = {}, timezone = 'UTC' } = policyInForce(change)
   const minute = Math.floor(at / MINUTE_MS) * MINUTE_MS

@@ -1,6 +1,7 @@
 import { counted } from '../cli/format.ts'
 import { printNote } from '../cli/output.ts'
 import { createProgress } from '../cli/progress.ts'
+import { wholeNumber } from '../cli/whole-number.ts'
 import { UsageError } from '../core/command.ts'
 import { type Project, readRows, requireProject } from '../supabase/project.ts'
 import { csvLine, csvTitles } from './csv.ts'
@@ -8,7 +9,7 @@ import { readCursor, writeCursor } from './cursor.ts'
 import { fileOutput, standardOutput } from './output.ts'
 import { type Cursor, cursorOf, pagesOf, type Row } from './pages.ts'
 import { writeParquet } from './parquet.ts'
-import { columnsOf, filtersOf, type Values, wholeNumber } from './values.ts'
+import { columnsOf, filtersOf, type Values } from './values.ts'
 
 const FORMATS = ['csv', 'jsonl', 'parquet'] as const
 type Format = (typeof FORMATS)[number]

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { dollars } from '../cli/format.ts'
+import { dollars, printable } from '../cli/format.ts'
 import { printJson, printLine, printNote } from '../cli/output.ts'
 import { type Style, styleFor } from '../cli/style.ts'
-import { printableCell } from '../cli/table.ts'
+import { wholeNumber } from '../cli/whole-number.ts'
 import { numberIn, type Project, readRows, requireProject, textIn } from '../supabase/project.ts'
 import { COLUMN_NAMES } from './columns.ts'
 import { pagesOf, type Row, withNumbers } from './pages.ts'
-import { filtersOf, type Values, wholeNumber } from './values.ts'
+import { filtersOf, type Values } from './values.ts'
 
 const POLL_MS = 2_000
 /** Longest wait after failures. */
@@ -100,7 +100,7 @@ const COLOURS: Record<string, 'green' | 'yellow' | 'red' | 'dim'> = {
 
 function lineOf(row: Row, style: Style): string {
   const text = (name: string) =>
-    row[name] === null || row[name] === undefined ? '' : printableCell(textIn(row[name]))
+    row[name] === null || row[name] === undefined ? '' : printable(textIn(row[name]))
   const cost = row.cost_usd === null ? 'cost unknown' : dollars(numberIn(row.cost_usd))
   const tokens = row.input_tokens === null ? '' : `tokens ${text('input_tokens')}+${text('output_tokens')}`
   return [

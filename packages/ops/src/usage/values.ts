@@ -62,10 +62,3 @@ export function columnsOf(text: string | undefined): string[] {
     `--columns: llm_usage has no column "${unknown}".${meant === undefined ? ` It has ${COLUMN_NAMES.join(', ')}.` : ` Did you mean: ${meant}`}`,
   )
 }
-
-/** Parses a whole number. @throws UsageError naming the option and its bounds */
-export function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= least && number <= most) return number
-  throw new UsageError(`${option} must be a whole number from ${least} to ${most}, not "${text}".`)
-}
