@@ -153,6 +153,13 @@ test('every link on the pages leads somewhere', () => {
   expect(broken).toEqual([])
 })
 
+test('each page of an SDK shows the file that its test runs, and each such file has a page', () => {
+  const names = readdirSync(join(root, 'examples/sdks')).map((name) => name.replace(/\.ts$/, ''))
+  expect(names.length).toBeGreaterThan(0)
+  for (const name of names)
+    expect(read(`docs/sdks/${name}.md`)).toContain(`\`\`\`ts\n${read(`examples/sdks/${name}.ts`)}\`\`\``)
+})
+
 test('every page begins with its title, its purpose, and an example within 15 lines', () => {
   const guides = pages.filter((page) => !['CHANGELOG.md', 'docs/glossary.md'].includes(page))
   for (const page of guides) {

@@ -159,6 +159,37 @@ test('parse() finds what the json_schema demands; json_object is an object', asy
   expect(JSON.parse(loose.choices[0]?.message.content ?? '')).toEqual({ answer: expect.any(String) })
 })
 
+test('a schema in the prompt, or beside json_object, is followed', async () => {
+  const { client } = await setup()
+  const schema = {
+    type: 'object',
+    properties: { note: { type: 'string', description: 'any } brace' }, count: { type: 'integer' } },
+    required: ['note', 'count'],
+  }
+  const satisfied = { note: expect.any(String), count: expect.any(Number) }
+  const written = [
+    { role: 'system' as const, content: `Answer by this JSON schema: ${JSON.stringify(schema)} only.` },
+  ]
+  const asked = { model: 'gpt-4o-mini', messages: [...written, { role: 'user' as const, content: 'x' }] }
+  const beside = { type: 'json_object' as const, schema }
+  for (const body of [
+    asked,
+    { ...asked, response_format: { type: 'json_object' as const } },
+    { ...ask('x'), response_format: beside },
+  ]) {
+    const { choices } = await client.chat.completions.create(body)
+    expect(JSON.parse(choices[0]?.message.content ?? '')).toEqual(satisfied)
+  }
+  for (const content of [
+    'What is a JSON schema?',
+    'JSON schema: {"properties": ',
+    'JSON schema: {} of nothing',
+  ]) {
+    const { choices } = await client.chat.completions.create(ask(content))
+    expect(() => JSON.parse(choices[0]?.message.content ?? '')).toThrow()
+  }
+})
+
 test('[refuse] is refused, without content', async () => {
   const { client } = await setup()
   const { choices } = await client.chat.completions.create(ask('please [refuse]'))

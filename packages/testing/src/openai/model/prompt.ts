@@ -1,5 +1,7 @@
 import { type Json, type JsonObject, list, number, object, text } from '../../core/json.ts'
+import { contentText } from './content.ts'
 import { digest, seedOf } from './deterministic.ts'
+import { writtenSchema } from './written-schema.ts'
 
 export type Tool = { name: string; parameters: Json | undefined; custom: boolean }
 
@@ -33,7 +35,11 @@ export function chatPrompt(body: JsonObject): Prompt {
     last: { text: contentText(last.content), fromTool },
     tools: [...list(body.tools), ...list(body.functions)].map(toolOf),
     toolChoice: body.tool_choice ?? body.function_call,
-    schema: schemaOf(format.type, object(format.json_schema).schema),
+    schema: schemaOf(
+      format.type,
+      object(format.json_schema).schema,
+      format.schema ?? writtenSchema(body.messages),
+    ),
     maxTokens: positiveNumber(body.max_completion_tokens ?? body.max_tokens),
   }
 }
@@ -71,21 +77,14 @@ function common(body: JsonObject, transcript: string, effort: Json | undefined) 
 
 export const isReasoningModel = (model: string) => /^(o[134]|gpt-5)/.test(model)
 
-export function contentText(content: Json | undefined): string {
-  return typeof content === 'string'
-    ? content
-    : list(content)
-        .map((part) => text(object(part).text))
-        .join(' ')
-}
-
 export const positiveNumber = (value: Json | undefined) => {
   const given = number(value)
   return given !== undefined && given > 0 ? given : undefined
 }
 
-const schemaOf = (type: Json | undefined, schema: Json | undefined) =>
-  type === 'json_schema' ? (schema ?? ANY_OBJECT) : type === 'json_object' ? ANY_OBJECT : undefined
+/** @param written Schema in the prompt or beside `json_object`, which other providers follow. */
+const schemaOf = (type: Json | undefined, schema: Json | undefined, written?: Json) =>
+  type === 'json_schema' ? (schema ?? ANY_OBJECT) : type === 'json_object' ? (written ?? ANY_OBJECT) : written
 
 function toolOf(tool: Json): Tool {
   const outer = object(tool)

@@ -1,7 +1,8 @@
 import type { ResolvedAnswer } from '../../core/answer.ts'
 import { type Json, type JsonObject, list, object, text } from '../../core/json.ts'
 import type { Tokenizer } from '../../core/tokens.ts'
-import { contentText, type Prompt } from './prompt.ts'
+import { contentText } from './content.ts'
+import type { Prompt } from './prompt.ts'
 
 export type TokenCounts = { input: number; output: number; cached: number; reasoning: number }
 
