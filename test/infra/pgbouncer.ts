@@ -1,28 +1,18 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { hasProgram } from '../../packages/infra/check/debian.ts'
 
 export type Pgbouncer = { port: number; close: () => Promise<void> }
 
 const PROGRAM = 'pgbouncer'
-const ENV = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin`, DEBIAN_FRONTEND: 'noninteractive' }
+const ENV = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }
 
-/** Installs a pgbouncer where that is allowed, which is on Debian, as root. `false`: none is available. */
-export function ensurePgbouncer(): boolean {
-  const isThere = () => spawnSync(PROGRAM, ['--version'], { env: ENV }).status === 0
-  if (isThere()) return true
-  try {
-    const quiet = { stdio: 'ignore', env: ENV } as const
-    execFileSync('apt-get', ['update', '-qq'], quiet)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', PROGRAM], quiet)
-  } catch {
-    // The caller says so.
-  }
-  return isThere()
-}
+/** Installs a pgbouncer where that is allowed. `false`: none is available. */
+export const ensurePgbouncer = (): boolean => hasProgram(PROGRAM)
 
 /** Starts a pgbouncer in transaction mode, as Supabase's pooler on port 6543 is, with two connections to the server. */
 export async function startPgbouncer(

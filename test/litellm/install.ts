@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { installDebian } from '../../packages/infra/check/debian.ts'
 
 const REQUIREMENTS = fileURLToPath(new URL('requirements.txt', import.meta.url))
 const INSTALL_MS = 10 * 60_000
@@ -45,10 +46,10 @@ export function installLitellm(): { program: string } | { missing: string } {
 
 /** Tries what there may be on a machine: the standard library's venv, which Debian packs by itself, then uv, then virtualenv. */
 function environment(folder: string): string | undefined {
-  if (spawnSync('python3', ['--version']).status !== 0) debian('python3', 'python3-venv')
+  if (spawnSync('python3', ['--version']).status !== 0) installDebian('python3', 'python3-venv')
   if (spawnSync('python3', ['--version']).status !== 0) return 'there is no python3 on this machine'
   if (run(['python3', '-m', 'venv', folder]) === undefined) return undefined
-  debian('python3-venv')
+  installDebian('python3-venv')
   const ways = [
     ['python3', '-m', 'venv', '--clear', folder],
     ['uv', 'venv', '--clear', '--seed', folder],
@@ -57,16 +58,6 @@ function environment(folder: string): string | undefined {
   return ways.some((way) => run(way) === undefined)
     ? undefined
     : 'python3 has no venv module (apt-get install python3-venv), and there is neither uv nor virtualenv'
-}
-
-function debian(...packages: string[]): void {
-  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env })
-  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
-    stdio: 'ignore',
-    env,
-  })
 }
 
 /** `undefined`: it went well; otherwise the last thing it said. */

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
+import { hasProgram } from '../../packages/infra/check/debian.ts'
 import { CONDITIONS } from '../../packages/ops/src/monitor/conditions/all.ts'
 import { renderMetrics } from '../../packages/ops/src/monitor/prometheus.ts'
 import type { MonitorStatus } from '../../packages/ops/src/monitor/run.ts'
-import { hasProgram } from '../programs.ts'
 
 // Debian's package is 19 MB.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 })

@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { installDebian } from '../../packages/infra/check/debian.ts'
 
 let processes = 0
 
@@ -36,15 +37,7 @@ export function ensureRedis(): void {
     console.warn('There is no redis-server on PATH: the tests that need one of their own are left out.')
     return
   }
-  try {
-    execFileSync('apt-get', ['update', '-qq'], { stdio: 'ignore' })
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], {
-      stdio: 'ignore',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    })
-  } catch {
-    // Said below, whatever the reason.
-  }
+  installDebian('redis-server')
   if (redisBinary() === undefined)
     throw new Error(
       'The tests need a Redis server: install redis-server or valkey-server (apt-get install redis-server, brew install redis).',

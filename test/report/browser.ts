@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
+import { installDebian } from '../../packages/infra/check/debian.ts'
 
 /** Programs of Debian and Fedora; `chromium-headless-shell` is the smallest. */
 const PROGRAMS = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome']
@@ -17,25 +17,7 @@ const installed = (): string | undefined =>
  */
 export function ensureChromium(): string | undefined {
   if (installed() !== undefined || process.platform !== 'linux') return installed()
-  try {
-    const quiet = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
-    execFileSync('apt-get', ['update', '-qq'], quiet)
-    execFileSync(
-      'apt-get',
-      [
-        'install',
-        '-y',
-        '-qq',
-        '-o',
-        'DPkg::Lock::Timeout=120',
-        '--no-install-recommends',
-        'chromium-headless-shell',
-      ],
-      quiet,
-    )
-  } catch {
-    // Said below, whatever the reason.
-  }
+  installDebian('chromium-headless-shell')
   const program = installed()
   if (program === undefined)
     throw new Error(

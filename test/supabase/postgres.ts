@@ -2,6 +2,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { installDebian } from '../../packages/infra/check/debian.ts'
 
 export type Postgres = {
   /** Address of role `postgres` for psql and other clients, by the socket. */
@@ -40,13 +41,7 @@ function versionsIn(directory: string, named = /^\d+$/): string[] {
 export function ensurePostgres(): string | undefined {
   const there = programs()
   if (there !== undefined) return there
-  try {
-    const quiet = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
-    execFileSync('apt-get', ['update', '-qq'], quiet)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'postgresql'], quiet)
-  } catch {
-    // The caller says so.
-  }
+  installDebian('postgresql')
   return programs()
 }
 

@@ -1,23 +1,14 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { hasProgram } from './debian.ts'
 import type { Finding } from './finding.ts'
 
 type Comment = { line: number; level: string; code: number; message: string }
 
-/** Returns the program, installed where that is allowed, which is on Debian, as root. `undefined`: it is not available. */
-export function ensureShellcheck(): string | undefined {
-  const isThere = () => spawnSync('shellcheck', ['--version']).status === 0
-  if (isThere()) return 'shellcheck'
-  try {
-    const quiet = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
-    execFileSync('apt-get', ['update', '-qq'], quiet)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'shellcheck'], quiet)
-  } catch {
-    // The caller says so.
-  }
-  return isThere() ? 'shellcheck' : undefined
-}
+/** Returns the program, installed where that is allowed. `undefined`: it is not available. */
+export const ensureShellcheck = (): string | undefined =>
+  hasProgram('shellcheck') ? 'shellcheck' : undefined
 
 /** Returns the start scripts of all apps, as paths from the root of the package. */
 export const startScripts = (root: string): string[] =>
