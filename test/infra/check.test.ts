@@ -305,6 +305,18 @@ test.skipIf(shellcheck === undefined)('shellcheck finds what is wrong with a scr
   ])
 })
 
+test('two migrations of one version are found', () => {
+  const root = mkdtempSync(join(tmpdir(), 'infra-'))
+  folders.push(root)
+  for (const name of ['fly', 'supabase', 'secrets.json'])
+    cpSync(join(infra, name), join(root, name), { recursive: true })
+  const copy = 'supabase/migrations/20261123000000_other.sql'
+  cpSync(join(root, 'supabase/migrations/20261123000000_llm_usage.sql'), join(root, copy))
+  expect(checkFiles(root, shellcheck)).toEqual([
+    expect.objectContaining({ rule: 'sql-version', file: copy, line: 1 }),
+  ])
+})
+
 test('SQL that cannot be applied twice is found at its line', { timeout: 120_000 }, async () => {
   expect(await checkSql(infra)).toEqual([])
   const role = 'supabase/langfuse/role.sql'

@@ -132,7 +132,13 @@ test('what is wrong with Supabase is named: key, grants, migrations, absence', a
   expect((await doctor(supabaseEnv(), ['--read-only'])).problems).toContain(
     'supabase: migrations are half applied: llm_top_requests missing',
   )
-  await supabase.sql('alter view other rename to llm_top_requests')
+  await supabase.sql(
+    'alter view other rename to llm_top_requests; alter function llm_report_span(timestamptz, timestamptz) rename to other',
+  )
+  expect((await doctor(supabaseEnv(), ['--read-only'])).problems).toContain(
+    'supabase: migrations are half applied: llm_report_span missing',
+  )
+  await supabase.sql('alter function other(timestamptz, timestamptz) rename to llm_report_span')
   await supabase.become('refuse')
   const away = await doctor(supabaseEnv(), ['--read-only'])
   expect(away.problems).toContainEqual(expect.stringMatching(/^supabase: cannot be reached/))

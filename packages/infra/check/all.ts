@@ -5,9 +5,10 @@ import type { Finding } from './finding.ts'
 import { checkFly } from './fly/check.ts'
 import { checkSecrets } from './secrets.ts'
 import { checkShell } from './shell.ts'
+import { checkVersions } from './sql.ts'
 
 /**
- * Checks all files of a folder like this package, without SQL.
+ * Checks all files of a folder like this package and the versions of its migrations; SQL is not applied.
  *
  * @param shellcheck program; `undefined`: scripts are checked by this project's rules only
  */
@@ -20,5 +21,6 @@ export function checkFiles(root: string, shellcheck: string | undefined): Findin
     ...ofName('Dockerfile').flatMap((file) => checkDockerfile(root, file)),
     ...checkShell(root, shellcheck),
     ...checkSecrets(root),
+    ...checkVersions(root),
   ]
 }

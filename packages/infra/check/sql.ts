@@ -19,6 +19,21 @@ export const sqlFiles = (root: string): string[] => [
   'supabase/langfuse/role.sql',
 ]
 
+/** Finds migrations with the version of another one: the Supabase CLI keeps one row per version, and refuses the second. */
+export function checkVersions(root: string): Finding[] {
+  const files = sqlFiles(root).filter((file) => file.includes('/migrations/'))
+  const versionOf = (file = '') => /\/(\d+)_/.exec(file)?.[1]
+  return files
+    .filter((file, at) => versionOf(file) === undefined || versionOf(file) === versionOf(files[at - 1]))
+    .map((file) => ({
+      file,
+      line: 1,
+      rule: 'sql-version',
+      problem: `another migration has the version ${versionOf(file)}`,
+      fix: 'Begin its name with a time of its own, in 14 digits.',
+    }))
+}
+
 /** Applies all SQL files twice to a new Postgres server. Returns `undefined` where no server can be had. */
 export async function checkSql(root: string): Promise<Finding[] | undefined> {
   const programs = ensurePostgres()

@@ -7,11 +7,18 @@ as $$
   select jsonb_build_object(
     'now', clock_timestamp(),
     'tables', (
-      select jsonb_object_agg(name, to_regclass('public.' || name) is not null)
-      from unnest(array[
-        'llm_usage', 'llm_team_limits', 'llm_usage_by_minute', 'llm_daily_cost_by_agent', 'llm_token_usage',
-        'llm_cache_hit_rate', 'llm_top_requests', 'llm_quota_usage_by_team'
-      ]) as name
+      select jsonb_object_agg(name, there)
+      from (
+        select name, to_regclass('public.' || name) is not null as there
+        from unnest(array[
+          'llm_usage', 'llm_team_limits', 'llm_usage_by_minute', 'llm_daily_cost_by_agent', 'llm_token_usage',
+          'llm_cache_hit_rate', 'llm_top_requests', 'llm_quota_usage_by_team'
+        ]) as name
+        union all
+        -- Functions of migrations that come later.
+        select name, to_regproc('public.' || name) is not null
+        from unnest(array['llm_report_span', 'llm_report_cost']) as name
+      ) as parts
     ),
     'writes', has_table_privilege('service_role', 'public.llm_usage', 'insert'),
     'erases', has_table_privilege('service_role', 'public.llm_usage', 'delete'),

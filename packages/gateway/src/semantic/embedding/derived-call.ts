@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/json.ts'
 import { isOfOneRequest } from '../../fingerprint/headers.ts'
 import { OPERATIONS } from '../../operations/operations.ts'
 
-/** Tag on the records of these calls, for sinks that keep tags only. */
+/** Tag on the records of these calls, for sinks that keep tags only. It is the first one: sinks keep 50. */
 const TAG = 'gateway:semantic'
 
 const SERVED = Object.values(OPERATIONS).filter(({ input }) => input.kind === 'turns')
@@ -30,7 +30,7 @@ export function derivedCall(call: Call, made: DerivedRequest): Call {
   return callFor(call, made, {
     controls: {
       ...CONTROLS,
-      tags: [...tags, TAG],
+      tags: [TAG, ...tags],
       ...(session === undefined ? {} : { session }),
       ...(people === undefined ? {} : { people }),
       ...(unusable && { unusable }),
