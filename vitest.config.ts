@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/longest-first.ts'
 import { leftOut } from './test/redis/server.ts'
 import { TEST_TIMEOUT_MS } from './test/runs.ts'
 
@@ -44,6 +45,12 @@ const SINKS = ['test/{langfuse,supabase}/**/*.test.ts', 'test/{otel,sinks*}.test
 /** The real client against the fake upstream. */
 const CONTRACT = ['test/**/*.test.ts']
 
+/**
+ * Projects whose files change nothing that outlives them: they share processes and modules, and Node loads and compiles those
+ * once a worker.
+ */
+const SHARED = ['unit', 'contract', 'redis']
+
 /** Each project takes the files that none before it has taken. */
 const projects = Object.entries({
   unit: ['packages/*/src/**/*.test.ts'],
@@ -57,8 +64,7 @@ const projects = Object.entries({
   test: {
     name,
     include,
-    // Unit tests change nothing that outlives them: their files share processes and modules.
-    isolate: name !== 'unit',
+    isolate: !SHARED.includes(name),
     exclude: [...configDefaults.exclude, ...leftOut(), ...all.slice(1, at).flatMap(([, taken]) => taken)],
   },
 }))
@@ -69,6 +75,7 @@ export default defineConfig({
     projects,
     globalSetup: ['test/redis/global-setup.ts'],
     setupFiles: ['test/setup.ts'],
+    sequence: { sequencer: LongestFirst },
     maxWorkers: Math.max(4, Math.min(12, availableParallelism())),
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,

@@ -45,7 +45,8 @@ test('calls wait instead of failing, all succeed, and the record says how long',
 
 test('who waits goes first by priority, then by arrival', async () => {
   const agents = { night: { priority: 9 }, customer: { priority: 0 } }
-  const world = await setup(waiting({}, agents), {}, { latencyMs: 200 })
+  // Six calls must queue while the first is under way.
+  const world = await setup(waiting({}, agents), {}, { latencyMs: 1_000 })
   const { client } = world
   const send = (name: string, agent: string) =>
     client.chat.completions.create(ask(name), gatewayOptions({ agent }))

@@ -24,7 +24,7 @@ async function gateway(redis: string | false, baseURL?: string, cache: GatewayOp
       redis,
       metrics: false,
       quota: false,
-      deadlines: { redisMs: 5_000 },
+      deadlines: { redisMs: 5_000, connectMs: 5_000 },
       policy: { cache: { semantic: { mode: 'on', threshold: 0.9, judge: false } } },
       cache: { ...cache, semantic: { embedder, secret: 'shared by all processes', deadlineMs: 5_000 } },
     },

@@ -96,6 +96,9 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
         await driver.exec(readFileSync(`${migrations}${file}`, 'utf8'))
       // PostgREST is told by an event trigger of Supabase.
       await connection.clearSchemaCache()
+      // The first request reads the schema, which takes seconds on a busy machine: longer than a sink may wait for an answer.
+      const first = 'http://localhost/rest/v1/llm_usage?select=request_id&limit=1'
+      await app.fetch(new Request(first, { headers: { apikey: keys.secret } }))
     }
     if (order.type === 'sql') {
       const results = await driver.exec(order.sql)

@@ -44,12 +44,12 @@ export async function startSupabase(grants: 'everything' | 'nothing' = 'nothing'
     publishable: `sb_publishable_${randomBytes(16).toString('hex')}`,
     signing: randomBytes(32).toString('hex'),
   }
-  const child = fork(
-    fileURLToPath(new URL('lite.ts', import.meta.url)),
-    [JSON.stringify({ keys, grants })],
+  const child = fork(fileURLToPath(new URL('lite.ts', import.meta.url)), [JSON.stringify({ keys, grants })], {
+    // Postgres in WebAssembly: V8's optimising compiler takes more CPU time than it saves in so short a life.
+    execArgv: ['--liftoff-only'],
     // It prints every error of Postgres, those that tests ask for as well.
-    { stdio: ['ignore', 'inherit', process.env.TEST_SUPABASE_LOG ? 'inherit' : 'ignore', 'ipc'] },
-  )
+    stdio: ['ignore', 'inherit', process.env.TEST_SUPABASE_LOG ? 'inherit' : 'ignore', 'ipc'],
+  })
   const waiting = new Map<number, (told: Told) => void>()
   let last = 0
   const ready = new Promise<Told>((resolve) => waiting.set(0, resolve))

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { GatewayOptionsError } from '@hotdash/llm-gateway'
 import { withDocs } from './cli/docs.ts'
 import { printLine, printNote } from './cli/output.ts'
 import { didYouMean } from './cli/subcommand.ts'
@@ -27,8 +26,8 @@ async function main([name, ...argv]: string[]): Promise<number> {
   const own = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)
   if (own.includes('--help') || own.includes('-h')) return printLine(withDocs(command.help))
   return await command.run(argv, commands).catch((error: unknown) => {
-    if (error instanceof GatewayOptionsError) return printNote(error.message, USAGE_ERROR)
-    if (error instanceof UsageError || isParseArgsError(error))
+    if (hasCode(error, 'gateway_bad_options')) return printNote(error.message, USAGE_ERROR)
+    if (error instanceof UsageError || hasCode(error, 'ERR_PARSE_ARGS_'))
       return printNote(`${error.message}\n\nSee: llm-gateway ${name} --help`, USAGE_ERROR)
     throw error
   })
@@ -48,12 +47,12 @@ llm-gateway <command> --help explains a command and its options. Pages: ${withDo
 Exit codes: 0 done, 1 failed, 2 usage or configuration error.`
 }
 
-/** Tells whether an error comes from `parseArgs` of `node:util`. */
-const isParseArgsError = (error: unknown): error is Error =>
-  error instanceof TypeError &&
-  'code' in error &&
-  typeof error.code === 'string' &&
-  error.code.startsWith('ERR_PARSE_ARGS_')
+/**
+ * Tells whether the code of an error begins so: `gateway_bad_options` of GatewayOptionsError, `ERR_PARSE_ARGS_` of `parseArgs`.
+ * Their classes are not loaded for it: a command that needs no gateway starts without one.
+ */
+const hasCode = (error: unknown, prefix: string): error is Error =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith(prefix)
 
 const version = () =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })

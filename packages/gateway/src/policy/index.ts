@@ -2,7 +2,9 @@ import { unpricedChoices } from '../pricing/unpriced.ts'
 import type { IoredisClient } from '../redis/connect.ts'
 import { createPolicyStore, type PolicyStore } from './live/admin.ts'
 
+export { GatewayOptionsError } from '../core/options-error.ts'
 export { applySwitches } from './apply-switches.ts'
+export { hotdash as hotdashPolicy } from './hotdash.ts'
 export {
   type AppliedChange,
   type ChangeInfo,
@@ -15,6 +17,7 @@ export { checkSwitches } from './live/change.ts'
 export { type Difference, differences } from './live/diff.ts'
 export type { Live, Switches } from './live/live.ts'
 export type { GatewayProcess, Presence } from './live/presence.ts'
+export { loadPolicy } from './load.ts'
 export { unpricedChoices }
 
 /**

@@ -32,17 +32,26 @@ export function localTime(at: number, timeZone: string): { date: string; time: s
   }
 }
 
+type Day = Readonly<{ startsAt: number; endsAt: number }>
+
+/** The day found last, by time zone: to find one takes 20 formatted dates, and a simulation asks for each minute of a week. */
+const lastDays = new Map<string, Day>()
+
 /**
  * Returns the start and end of the local day, in milliseconds since the epoch. Days have 23 or 25 hours where daylight
  * saving time begins or ends, and begin at any minute.
  */
-export function dayOf(at: number, timeZone: string): { startsAt: number; endsAt: number } {
+export function dayOf(at: number, timeZone: string): Day {
+  const known = lastDays.get(timeZone)
+  if (known !== undefined && known.startsAt <= at && at < known.endsAt) return known
   const { date } = localTime(at, timeZone)
   const minute = Math.floor(at / MINUTE_MS)
   const isSameDay = (candidate: number) => localTime(candidate * MINUTE_MS, timeZone).date === date
   const first = boundary(minute - 27 * 60, minute, isSameDay)
   const after = boundary(minute, minute + 27 * 60, (candidate) => !isSameDay(candidate))
-  return { startsAt: first * MINUTE_MS, endsAt: after * MINUTE_MS }
+  const day = { startsAt: first * MINUTE_MS, endsAt: after * MINUTE_MS }
+  lastDays.set(timeZone, day)
+  return day
 }
 
 /** Returns the first number for which `holds` is true, by bisection: false at `low`, true at `high`. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Cluster, Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 
 export type RedisClient = Redis | Cluster
 
@@ -20,6 +20,7 @@ const OPTIONS = {
 /** Opens a client that goes on connecting in the background. Several addresses, separated by commas, are one cluster. */
 export async function openRedis(url: string): Promise<RedisClient> {
   const [address = '', ...more] = url.split(',').map((part) => part.trim())
+  const { Cluster, Redis } = await import('ioredis')
   const client =
     more.length === 0
       ? new Redis(address, { ...OPTIONS, retryStrategy: (tries) => Math.min(5_000, 100 * 2 ** tries) })

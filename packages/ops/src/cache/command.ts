@@ -4,7 +4,6 @@ import { runSubcommand } from '../cli/subcommand.ts'
 import { list } from './list.ts'
 import { purge } from './purge.ts'
 import { stats } from './stats.ts'
-import { warm } from './warm.ts'
 
 export const summary = 'shows, purges and fills the cache of exact answers that the agents share'
 
@@ -68,6 +67,9 @@ export async function run(argv: string[]): Promise<number> {
     stats: { run: () => stats(values) },
     list: { run: () => list(values) },
     purge: { run: () => purge(values) },
-    warm: { takesOperand: true, run: (file) => warm(file, values) },
+    warm: {
+      takesOperand: true,
+      run: async (file) => await (await import('./warm.ts')).warm(file, values),
+    },
   })
 }

@@ -1,4 +1,4 @@
-import { createGateway, type Gateway, type GatewayOptions } from '@hotdash/llm-gateway'
+import type { Gateway, GatewayOptions } from '@hotdash/llm-gateway'
 
 /**
  * Opens a gateway that makes no call, for what administrators do to the caches of all agents at a Redis. It waits for Redis
@@ -11,6 +11,7 @@ export async function withAdminGateway<T>(
   options: GatewayOptions,
   work: (gateway: Gateway) => Promise<T>,
 ): Promise<T> {
+  const { createGateway } = await import('@hotdash/llm-gateway')
   const gateway = createGateway({
     redis,
     mode: 'embedded',

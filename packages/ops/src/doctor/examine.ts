@@ -1,4 +1,4 @@
-import { callOnce, type ProbeCall } from './call.ts'
+import type { ProbeCall } from './call.ts'
 import { probeEnvironment } from './environment.ts'
 import { type Area, type Finding, findingsOf, type ProbeSettings } from './finding.ts'
 import { probeLangfuse } from './langfuse.ts'
@@ -15,7 +15,7 @@ export async function examine(settings: ProbeSettings): Promise<Finding[]> {
   const policy = await guarded('policy', () => probePolicy(settings))
   const isPolicyValid = policy.every(({ level }) => level !== 'problem')
   const call: ProbeCall | undefined =
-    readOnly || !hasSinks || !isPolicyValid ? undefined : await callOnce(settings)
+    readOnly || !hasSinks || !isPolicyValid ? undefined : await (await import('./call.ts')).callOnce(settings)
   const groups = await Promise.all([
     guarded('environment', () => probeEnvironment(settings)),
     policy,

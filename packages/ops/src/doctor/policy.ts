@@ -1,5 +1,4 @@
-import { GatewayOptionsError, loadPolicy } from '@hotdash/llm-gateway'
-import { openPolicyStore } from '@hotdash/llm-gateway/policy'
+import { GatewayOptionsError, loadPolicy, openPolicyStore } from '@hotdash/llm-gateway/policy'
 import { counted } from '../cli/format.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
 

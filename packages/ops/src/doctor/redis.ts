@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { infoFields } from '../alerting/redis.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
 
@@ -14,6 +14,7 @@ const NEARLY_FULL = 0.8
 export const probeRedis: Probe = async ({ env }) => {
   const url = env.LLM_GATEWAY_REDIS_URL
   if (!url) return [skipped('LLM_GATEWAY_REDIS_URL is not set: limits and caches are of each process')]
+  const { Redis } = await import('ioredis')
   const client = new Redis(url, {
     lazyConnect: true,
     connectTimeout: 5_000,

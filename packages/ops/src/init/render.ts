@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { hotdashPolicy } from '@hotdash/llm-gateway'
+import { hotdashPolicy } from '@hotdash/llm-gateway/policy'
 import { readTemplate, TEMPLATES } from '../core/templates.ts'
 import { ANSWERS_FILE, type Answers, EXAMPLE } from '../deployment/answers.ts'
 

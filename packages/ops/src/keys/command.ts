@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { GatewayOptionsError } from '@hotdash/llm-gateway'
 import { newTeamKey, openVault, type Vault } from '@hotdash/llm-gateway/custody'
+import { GatewayOptionsError } from '@hotdash/llm-gateway/policy'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, requireRedisUrl } from '../cli/connection.ts'
 import { printable } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'

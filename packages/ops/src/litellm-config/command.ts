@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { loadPolicy } from '@hotdash/llm-gateway'
+import { loadPolicy } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../core/command.ts'
 import { litellmConfig } from './files.ts'
 

@@ -1,5 +1,12 @@
-import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
-import { type Change, openPolicyStore, PolicyConflict, type PolicyStore } from '@hotdash/llm-gateway/policy'
+import type { Policy } from '@hotdash/llm-gateway'
+import {
+  type Change,
+  GatewayOptionsError,
+  loadPolicy,
+  openPolicyStore,
+  PolicyConflict,
+  type PolicyStore,
+} from '@hotdash/llm-gateway/policy'
 import { requireRedisUrl } from '../cli/connection.ts'
 import { printable } from '../cli/format.ts'
 import { printFailure } from '../cli/output.ts'

@@ -9,7 +9,6 @@ import { UsageError } from '../core/command.ts'
 import { policyInForce } from '../live-policy/store.ts'
 import { formatTime } from './conditions/format.ts'
 import type { Channel } from './deliver/channel.ts'
-import { createMailChannel } from './deliver/smtp.ts'
 import { createWebhookChannel } from './deliver/webhook.ts'
 import type { Evaluation } from './evaluator.ts'
 import { type StatusServer, startStatusServer } from './http.ts'
@@ -67,7 +66,7 @@ export async function run(argv: string[]): Promise<number> {
     redis: requireRedisUrl(values.redis),
     config,
     name: values.name,
-    channels: channelsOf(config, process.env),
+    channels: await channelsOf(config, process.env),
     ...heartbeatOf(config, process.env),
     log,
   })
@@ -110,14 +109,16 @@ async function runSimulation(path: string, config: MonitorConfig, asJson: boolea
   return printNote(`${counted(sent.length, 'message')} would have been sent (times in ${zone}).`)
 }
 
-/** @throws UsageError where an address is missing or is not one */
-function channelsOf(config: MonitorConfig, env: NodeJS.ProcessEnv): Channel[] {
+/** @throws UsageError (rejects) where an address is missing or is not one */
+async function channelsOf(config: MonitorConfig, env: NodeJS.ProcessEnv): Promise<Channel[]> {
   const timeoutMs = (config.mail?.timeoutSeconds ?? 30) * 1_000
   const webhooks = config.webhooks.map(({ name, urlVariable }) =>
     createWebhookChannel(name, required(env, urlVariable), timeoutMs),
   )
   if (config.mail === undefined) return webhooks
-  return [createMailChannel(required(env, 'LLM_GATEWAY_SMTP_URL'), config.mail), ...webhooks]
+  const url = required(env, 'LLM_GATEWAY_SMTP_URL')
+  const { createMailChannel } = await import('./deliver/smtp.ts')
+  return [createMailChannel(url, config.mail), ...webhooks]
 }
 
 const heartbeatOf = (

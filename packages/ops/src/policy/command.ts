@@ -1,6 +1,13 @@
 import { parseArgs } from 'node:util'
-import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
-import { applySwitches, type Change, differences, type PolicyStore } from '@hotdash/llm-gateway/policy'
+import type { Policy } from '@hotdash/llm-gateway'
+import {
+  applySwitches,
+  type Change,
+  differences,
+  GatewayOptionsError,
+  loadPolicy,
+  type PolicyStore,
+} from '@hotdash/llm-gateway/policy'
 import { printable } from '../cli/format.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'

@@ -2,7 +2,7 @@ import type { Policy } from '@hotdash/llm-gateway'
 import { type CallerDescription, describeCaller } from '@hotdash/llm-gateway/caller'
 import { applySwitches, type Switches } from '@hotdash/llm-gateway/policy'
 import { counted } from '../cli/format.ts'
-import { type RequestBody, type Simulated, simulate } from './simulate.ts'
+import type { RequestBody, Simulated } from './simulate.ts'
 
 /** A policy, where it comes from in words, and the switches over it. */
 export type PolicyAt = { policy: Policy; source: string; switches: Switches; version: number }
@@ -38,6 +38,8 @@ export async function explain(at: PolicyAt, question: Question): Promise<Explana
   ]
   if (caller.mode !== 'embedded')
     return { caller, lines: [...who, { what: 'result', value: RESULTS[caller.mode], why: '' }] }
+  // Loads the whole gateway.
+  const { simulate } = await import('./simulate.ts')
   const outcome = await simulate(policy, { agent, key }, body)
   return {
     caller,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { GatewayOptionsError } from '@hotdash/llm-gateway'
+import { GatewayOptionsError } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../core/command.ts'
 
 /**

@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { hotdashPolicy, loadPolicy, type Policy } from '@hotdash/llm-gateway'
+import type { Policy } from '@hotdash/llm-gateway'
+import { hotdashPolicy, loadPolicy } from '@hotdash/llm-gateway/policy'
 import { printFailure, printNote } from '../cli/output.ts'
 
 export type InitOptions = { team?: string | undefined; agent?: string[] | undefined; force: boolean }

@@ -1,4 +1,4 @@
-import { GatewayOptionsError } from '@hotdash/llm-gateway'
+import { GatewayOptionsError } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../core/command.ts'
 import type { Question } from './explain.ts'
 import { readJson } from './file.ts'

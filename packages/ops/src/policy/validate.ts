@@ -1,5 +1,5 @@
-import { GatewayOptionsError, loadPolicy, type Policy } from '@hotdash/llm-gateway'
-import { unpricedChoices } from '@hotdash/llm-gateway/policy'
+import type { Policy } from '@hotdash/llm-gateway'
+import { GatewayOptionsError, loadPolicy, unpricedChoices } from '@hotdash/llm-gateway/policy'
 import { counted, printable } from '../cli/format.ts'
 import { printFailure, printJson, printLine } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'

@@ -6,10 +6,8 @@ import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { refuseSurplus } from '../cli/subcommand.ts'
 import { loadConfig, type MonitorConfig, parseConfig } from '../config/config.ts'
-import { gather } from './gather.ts'
-import { requireMail, sendReport } from './mail/send.ts'
+import { requireMail } from './mail/recipients.ts'
 import { createReport, type Report } from './report.ts'
-import { createSource } from './source.ts'
 import { renderTerminal } from './terminal.ts'
 
 export const summary = 'tells whether the gateway is worth it: targets, cost, savings, forecast of the month'
@@ -56,6 +54,7 @@ export async function run(argv: string[]): Promise<number> {
   refuseSurplus(positionals[0])
   const config = values.config === undefined ? parseConfig({}, 'the default') : loadConfig(values.config)
   if (values.email) requireMail(config.mail, process.env)
+  const [{ createSource }, { gather }] = await Promise.all([import('./source.ts'), import('./gather.ts')])
   const material = await gather({
     source: createSource(process.env),
     redis: values.redis ?? (process.env.LLM_GATEWAY_REDIS_URL || undefined),
@@ -84,6 +83,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 async function mail(report: Report, page: string, config: MonitorConfig): Promise<number> {
+  const { sendReport } = await import('./mail/send.ts')
   const outcome = await sendReport(report, page, config, process.env)
   if (outcome.result === 'delivered')
     return printNote(`Sent to ${counted(config.mail?.to.length ?? 0, 'recipient')}.`)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { loadPolicy } from '@hotdash/llm-gateway'
+import { loadPolicy } from '@hotdash/llm-gateway/policy'
 import { UsageError } from '../core/command.ts'
 import type { SecretEntry } from './catalogue.ts'
 import type { Secrets } from './vault.ts'

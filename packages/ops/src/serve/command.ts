@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
-import { createGateway, type Gateway } from '@hotdash/llm-gateway'
+import type { Gateway } from '@hotdash/llm-gateway'
 import { counted } from '../cli/format.ts'
 import { UsageError } from '../core/command.ts'
 import { createAuthenticator, isLoopback } from './authenticate.ts'
@@ -50,6 +50,7 @@ export async function run(argv: string[]): Promise<number> {
   const options = parseServeOptions(argv, process.env)
   setFlagsFromString(HEAP_GROWTH_FLAG)
   const logger = createLogger(process.stderr)
+  const { createGateway } = await import('@hotdash/llm-gateway')
   const gateway = createGateway({
     // Calls of other programs use this server's key, so a fault of the gateway must never send one unchecked.
     failClosed: true,

@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MonitorConfig } from '../../config/config.ts'
-import { UsageError } from '../../core/command.ts'
 import { createMailSender, type Outcome } from '../../smtp/sender.ts'
 import type { Report } from '../report.ts'
 import { renderHtml } from './html.ts'
+import { requireMail } from './recipients.ts'
 import { renderText, subjectOf } from './text.ts'
 
 const ATTEMPTS = 3
-
-type MailConfig = NonNullable<MonitorConfig['mail']>
 
 /**
  * Sends the report to the recipients of alerts, with the page as an attachment. A server that is silent or asks for
@@ -49,17 +47,4 @@ export async function sendReport(
   } finally {
     sender.close()
   }
-}
-
-/** @throws UsageError where something is missing: said before minutes of reading */
-export function requireMail(
-  config: MailConfig | undefined,
-  { LLM_GATEWAY_SMTP_URL: url }: NodeJS.ProcessEnv,
-): { url: string; config: MailConfig } {
-  if (config === undefined)
-    throw new UsageError(
-      '--email needs recipients: say --config FILE with "mail", as llm-gateway monitor reads it.',
-    )
-  if (!url) throw new UsageError('--email needs a mail server: set LLM_GATEWAY_SMTP_URL.')
-  return { url, config }
 }
