@@ -1,0 +1,43 @@
+import { isWithin } from '../threshold/bound.ts'
+import type { Sums } from './ledger.ts'
+
+/**
+ * Why an agent in mode `auto` serves or not. `proven`: it serves. `unproven`: judgements are too few, or more of them may be
+ * wrong than the budget allows. `not-worth-it`: hits save less than vectors and judgements cost. `unpriced`: what these cost
+ * is unknown. `unjudged`: the policy has no judge. `unknown`: Redis has not told the state.
+ */
+export type AutoReason = 'proven' | 'unproven' | 'not-worth-it' | 'unpriced' | 'unjudged' | 'unknown'
+
+export type Standing = {
+  serving: boolean
+  reason: AutoReason
+  /** When it began to serve, or stopped, in milliseconds since the epoch. */
+  since: number
+}
+
+/** Fewest judged answers, whatever the budget. */
+const MIN_JUDGED = 30
+/** Saved per dollar spent from which it starts to serve; it goes on down to 1. */
+const ENTER_AT = 1.1
+
+export type Terms = { errorBudget: number; hasJudge: boolean }
+
+/**
+ * Decides whether an agent serves. It does only while at most `errorBudget` of judged answers may be wrong, by the upper bound
+ * with 95 % confidence, and as much is saved as spent; to start it takes a tenth more. The bound needs no such margin: one
+ * wrong answer takes it beyond the budget, and 150 right ones take it back.
+ */
+export function standingAfter(was: Standing, sums: Sums, terms: Terms, at: number): Standing {
+  const reason = reasonOf(was.serving, sums, terms)
+  const serving = reason === 'proven'
+  return { serving, reason, since: serving === was.serving ? was.since : at }
+}
+
+function reasonOf(isServing: boolean, sums: Sums, { errorBudget, hasJudge }: Terms): AutoReason {
+  const { judged, wrong, saved, spent, unpriced } = sums
+  if (!hasJudge) return 'unjudged'
+  if (judged < MIN_JUDGED || !isWithin(wrong, judged, errorBudget)) return 'unproven'
+  if (unpriced > 0) return 'unpriced'
+  const isWorth = isServing ? saved >= spent : saved > 0 && saved > ENTER_AT * spent
+  return isWorth ? 'proven' : 'not-worth-it'
+}
