@@ -1,6 +1,7 @@
 import type { GatewayOptions } from '@hotdash/llm-gateway'
 import { afterEach, expect, test, vi } from 'vitest'
 import { upperBoundOf } from '../clopper-pearson.ts'
+import { llmGateway } from '../command.ts'
 import { allowLog } from '../console.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { shownIn } from '../semantic-judging.ts'
@@ -134,6 +135,29 @@ test('it serves once judgements prove the budget and hits pay, not earlier, and 
   expect(it.auto()?.spentUsd).toBeCloseTo(spent(it), 9)
   expect(it.auto()?.today).toEqual({ savedUsd: it.auto()?.savedUsd, spentUsd: it.auto()?.spentUsd })
   expect(spent(it)).toBeGreaterThan(0)
+})
+
+test('the command line tells why, before and after, without a secret and without any text', async () => {
+  const { it, redis } = await world()
+  const env = { LLM_GATEWAY_REDIS_URL: redis.url }
+  const why = (...more: string[]) => llmGateway(['semantic', 'why', ...more], env)
+  expect(await why()).toMatchObject({ code: 1, err: expect.stringContaining('mode auto') })
+  await it.asked(ORIGINAL)
+  for (let times = 0; times < 4; times += 1) await it.asked(REWORDED)
+  const before = await why('--agent', 'support')
+  expect(before.out).toMatch(/^support \(team default\): off for \d+ s\. Judgements do not prove/)
+  expect(before.out).toMatch(/ judged, 0 wrong: at most .* allowed are 10\.0 %; \d+ right answers more would/)
+  await untilServing(it)
+  const after = await why()
+  expect(after).toMatchObject({ code: 0, err: '' })
+  expect(after.out).toMatch(/^support \(team default\): on for .* s\. Judgements prove/)
+  expect(after.out).toMatch(/balance +\$\S+ saved by \d+ hits, \$\S+ spent, with \d+ judgements, in 7 days/)
+  expect(after.out).toContain('embedder  words')
+  expect(JSON.parse((await why('--json')).out)).toEqual([
+    expect.objectContaining({ ...it.auto(), team: 'default', agent: 'support', rightNeeded: 0 }),
+  ])
+  expect(before.out + after.out).not.toContain('Norway')
+  expect((await why('--team', 'another')).code).toBe(1)
 })
 
 test('with the first wrong answer too many it stops, and a refuted answer does not come back', async () => {

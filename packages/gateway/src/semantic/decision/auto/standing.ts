@@ -1,5 +1,5 @@
 import { isWithin } from '../threshold/bound.ts'
-import type { Sums } from './ledger.ts'
+import { MAX_EVIDENCE, type Sums } from './ledger.ts'
 
 /**
  * Why an agent in mode `auto` serves or not. `proven`: it serves. `unproven`: judgements are too few, or more of them may be
@@ -40,4 +40,17 @@ function reasonOf(isServing: boolean, sums: Sums, { errorBudget, hasJudge }: Ter
   if (unpriced > 0) return 'unpriced'
   const isWorth = isServing ? saved >= spent : saved > 0 && saved > ENTER_AT * spent
   return isWorth ? 'proven' : 'not-worth-it'
+}
+
+/**
+ * Returns how many right answers in a row would prove the budget; 0 if it is proven. `undefined`: more than count as evidence, so
+ * that first the wrong ones have to become too old.
+ */
+export function rightAnswersNeeded(
+  { judged, wrong }: Pick<Sums, 'judged' | 'wrong'>,
+  errorBudget: number,
+): number | undefined {
+  for (let total = judged; total <= MAX_EVIDENCE; total += 1)
+    if (total >= MIN_JUDGED && isWithin(wrong, total, errorBudget)) return total - judged
+  return undefined
 }
