@@ -175,6 +175,7 @@ test('with the first wrong answer too many it stops, and a refuted answer does n
 })
 
 test('where judging turns out to cost more than hits save, it stops; and judging stops, too', async () => {
+  const lots = vi.spyOn(Math, 'random')
   const { it, oracle } = await world()
   await untilServing(it)
   // Some twenty dollars a judgement.
@@ -183,7 +184,7 @@ test('where judging turns out to cost more than hits save, it stops; and judging
   expect(it.auto()).toMatchObject({ serving: false, reason: 'not-worth-it' })
   expect(spent(it)).toBeGreaterThan(saved(it))
   // Only one in twenty is still judged, which these lots leave out.
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  lots.mockReturnValue(0.5)
   const { judgements } = oracle
   for (let each = 0; each < 10; each += 1) expect((await it.asked(REWORDED))?.cache).toBe('miss')
   expect(oracle.judgements).toBe(judgements)
@@ -191,10 +192,10 @@ test('where judging turns out to cost more than hits save, it stops; and judging
 
 test('where an answer costs less than a judgement, only one in twenty is judged', async () => {
   const { it, oracle } = await world({}, { model: 'cheap' })
-  vi.spyOn(Math, 'random').mockReturnValue(0.5)
+  const lots = vi.spyOn(Math, 'random').mockReturnValue(0.5)
   for (const question of [ORIGINAL, REWORDED, REWORDED, ORIGINAL, REWORDED]) await it.asked(question)
   expect(oracle.judgements).toBe(0)
-  vi.spyOn(Math, 'random').mockReturnValue(0.01)
+  lots.mockReturnValue(0.01)
   for (const question of [REWORDED, ORIGINAL]) await it.asked(question)
   expect(oracle.judgements).toBeGreaterThan(0)
   expect(it.auto()).toMatchObject({ serving: false, reason: 'unproven' })
