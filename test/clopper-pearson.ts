@@ -28,3 +28,7 @@ export function upperBoundOf(wrong: number, total: number): number {
   }
   return high
 }
+
+/** Whether chance gives as many errors, or more, in less than one of a hundred cases. */
+export const surges = (wrong: number, total: number, rate: number): boolean =>
+  wrong > 0 && 1 - atMost(wrong - 1, total, rate) < 0.01

@@ -7,7 +7,7 @@ import { createRedisConnection, type RedisConnection } from '#src/redis/connecti
 import { createAuto } from '#src/semantic/decision/auto/auto.ts'
 import { createSharedStates, stateKeyOf } from '#src/semantic/decision/auto/shared-states.ts'
 import { calibrationScopeOf } from '#src/semantic/query/partition.ts'
-import { upperBoundOf } from '../clopper-pearson.ts'
+import { surges, upperBoundOf } from '../clopper-pearson.ts'
 import { runs } from '../runs.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -121,7 +121,7 @@ test('whatever happens in whichever process: it serves only with proof and witho
           const today = Math.floor(clock.wall / DAY_MS)
           const window = money.filter(({ day }) => day > today - 7)
           const sum = (name: 'saved' | 'spent') => window.reduce((total, each) => total + each[name], 0)
-          const newest = judged.slice(-1_000)
+          const newest = judged.slice(-3_000)
           const bound = upperBoundOf(newest.filter((is) => !is).length, newest.length)
           const isServing = words[0]?.serving === true
           if (isServing || ownWord) {
@@ -130,8 +130,11 @@ test('whatever happens in whichever process: it serves only with proof and witho
             expect(sum('saved')).toBeGreaterThanOrEqual(sum('spent'))
             served += 1
           }
-          // With proof and a clear gain it does serve.
-          if (newest.length >= 30 && bound <= budget && sum('saved') > 1.1 * sum('spent'))
+          // With proof, no surge of wrong answers, and a clear gain it does serve.
+          const recent = judged.slice(-200)
+          const isSurge = surges(recent.filter((is) => !is).length, recent.length, budget)
+          if (isServing) expect(isSurge).toBe(false)
+          if (newest.length >= 30 && bound <= budget && !isSurge && sum('saved') > 1.1 * sum('spent'))
             expect(isServing, JSON.stringify(words)).toBe(true)
           if (was && !isServing) left += 1
           was = isServing

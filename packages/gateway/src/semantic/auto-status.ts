@@ -17,7 +17,7 @@ export type SemanticAutoStatus = {
   reason: AutoReason
   /** When it began to serve, or stopped, in milliseconds since the epoch. */
   since: number
-  /** Newest judged answers, 1,000 at most; those that were wrong; and the highest share of wrong ones, with 95 % confidence. */
+  /** Newest judged answers, 3,000 at most; those that were wrong; and the highest share of wrong ones, with 95 % confidence. */
   judged: number
   wrong: number
   upperBound: number

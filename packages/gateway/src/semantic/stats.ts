@@ -45,7 +45,7 @@ export type AutoStats = {
   reason: AutoReason
   /** When it began to serve, or stopped, in milliseconds since the epoch. */
   since: number
-  /** Newest judged answers that served or would have, 1,000 at most, and how many were wrong. */
+  /** Newest judged answers that served or would have, 3,000 at most, and how many were wrong. */
   judged: number
   wrong: number
   /** Highest share of wrong answers that this allows, with 95 % confidence. */

@@ -49,7 +49,7 @@ function evidenceOf({ judged, wrong, upperBound, budget, rightNeeded }: Semantic
   const bound = `${seen}: at most ${percentOf(upperBound)} are wrong (95 %), allowed are ${percentOf(budget)}`
   if (rightNeeded === 0) return bound
   return rightNeeded === undefined
-    ? `${bound}; the wrong ones must first be older than 1,000 answers`
+    ? `${bound}; the wrong ones must first be older than 3,000 answers`
     : `${bound}; ${counted(rightNeeded, 'right answer')} more would prove it`
 }
 
