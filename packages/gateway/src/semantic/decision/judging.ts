@@ -42,7 +42,7 @@ type Parts = {
 const MAX_JUDGING = 4
 
 /**
- * Grants judgements: a share of all (`rate`), at most so many an hour (`perHour`), and in mode `auto` those that pay and a few
+ * Grants judgements: a share of all (`rate`), at most `perHour` an hour, and in mode `auto` those that pay and a few
  * others. Whether one is granted never depends on what the answers say, or labels would not be a fair sample.
  */
 export function createJudging({ calibrationOf, sumsOf, random }: Parts) {

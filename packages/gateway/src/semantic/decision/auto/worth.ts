@@ -19,7 +19,7 @@ export type Prices = {
 }
 
 /**
- * Tells whether a judgement is likely to pay: the answer's own price times the hits that a judgement has led to so far is at
+ * Tells whether a judgement is likely to pay: the answer's own price times the hits that a judgement has led to is at
  * least the judgement's price, and the window's loss is small. Unknown prices do not pay.
  */
 export function pays({ answer, judgement }: Prices, sums: Sums): boolean {

@@ -4,9 +4,6 @@ import { createScript } from '../../../redis/script.ts'
 import { isSigned, signatureOf } from '../../../util/signature.ts'
 import swapSource from '../../store/swap.lua'
 
-/** Values in Redis that are a signature, a line break and text. Only holders of the secret can write one that is read. */
-export type SignedValues = ReturnType<typeof createSignedValues>
-
 /** Length of the signature as text, which identifies one state of the value. */
 const STATE_BYTES = 22
 /** Attempts of one write against concurrent writers. */
@@ -14,7 +11,11 @@ const MAX_TRIES = 40
 /** Longest random wait before another attempt, in milliseconds. */
 const RETRY_MAX_MS = 20
 
-/** @param keptMs milliseconds until a value expires after its last write */
+/**
+ * Reads and writes values in Redis that are a signature, a line break and text. Only holders of the secret can write one that is
+ * read.
+ * @param keptMs milliseconds until a value expires after its last write
+ */
 export function createSignedValues(
   redis: RedisConnection,
   { keyLocking, keptMs, maxBytes }: { keyLocking: boolean; keptMs: number; maxBytes: number },
@@ -37,7 +38,7 @@ export function createSignedValues(
 
   return {
     /**
-     * Returns the text; `undefined` if there is none, or one that is not signed.
+     * Returns the text; `undefined` if it is absent or not signed.
      * @throws if Redis does not answer, or the key holds another type
      */
     read: async (name: string, secret: Buffer) => (await stateOf(name, secret)).text,
