@@ -73,6 +73,14 @@ type Batch = {
   restart?: boolean
 }
 
+/** Proof, a gain, a loss: both ways are gone at least once. */
+const ONCE_ON_AND_OFF: { who: number; what: Batch }[] = [
+  { who: 0, what: { right: 20 } },
+  { who: 1, what: { right: 20 } },
+  { who: 0, what: { saved: 100 } },
+  { who: 1, what: { spent: 1_000 } },
+]
+
 test('whatever happens in whichever process: it serves only with proof and without loss, and all processes agree', async () => {
   let [agents, served, left] = [0, 0, 0]
   await fc.assert(
@@ -141,7 +149,7 @@ test('whatever happens in whichever process: it serves only with proof and witho
         }
       },
     ),
-    { numRuns: runs(150) },
+    { numRuns: runs(150), examples: [[0.3, ONCE_ON_AND_OFF]] },
   )
   expect(served).toBeGreaterThan(0)
   expect(left).toBeGreaterThan(0)
