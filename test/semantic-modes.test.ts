@@ -7,11 +7,11 @@ import type { Live, Switches } from '#src/policy/live/live.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
 
-const RANK = { off: 0, shadow: 1, on: 2 } as const
+const RANK = { off: 0, shadow: 1, auto: 2, on: 3 } as const
 type Mode = keyof typeof RANK
 /** `false`: switched off for all that is inside; `undefined`: nothing is said. */
 type Said = Mode | false | undefined
-const MODES: Said[] = ['off', 'shadow', 'on', false, undefined]
+const MODES: Said[] = ['off', 'shadow', 'auto', 'on', false, undefined]
 const SWITCHED = ['off', 'shadow', undefined] as const
 
 const layer = (said: Said): { cache?: CachePolicy } => {
@@ -58,13 +58,17 @@ test.each(MODES)('a client that says %s widens nothing, whatever policy and swit
             expect(found, words).toBe(expected([all, team, agent], [everywhere, own, client]))
             tried += 1
           }
-  expect(tried).toBe(5 ** 3 * 3 ** 2)
+  expect(tried).toBe(6 ** 3 * 3 ** 2)
 })
 
 test.each([
   ['shadow', 'on', 'shadow-hit'],
   ['off', 'on', undefined],
   ['on', 'shadow', 'shadow-hit'],
+  ['auto', 'shadow', 'shadow-hit'],
+  ['auto', 'on', 'shadow-hit'],
+  ['on', 'auto', 'shadow-hit'],
+  ['shadow', 'auto', 'shadow-hit'],
   ['on', 'on', 'hit'],
   ['on', 'off', undefined],
 ] as const)('policy %s, client %s: %s', async (mode, client, outcome) => {

@@ -12,7 +12,7 @@ import { printGuards } from './guard-table.ts'
 import { servedAt, type Verdict, verdictsOn } from './pairs.ts'
 import { type Fixed, type Outcome, playFixed } from './play.ts'
 import { type Curve, plot } from './plot.ts'
-import { NEVER, point, printGateway, printRivals } from './rules.ts'
+import { NEVER, point, printAuto, printGateway, printRivals } from './rules.ts'
 import { costs, type Stream, shuffled, streamOf } from './stream.ts'
 import { error, share } from './table.ts'
 import { vectorsOf } from './vectors.ts'
@@ -107,6 +107,7 @@ async function measure(set: Questions) {
     terms,
   )
   if (isTuned) await printGateway(whole, 'the gateway itself, whole set', terms)
+  await printAuto(held, terms.calibration, terms.judgeErrs)
   printRivals(held)
   const curves = [
     ...curvesOf(held, 'nearest', 'nearest neighbour, by cosine', NEAREST, ['#999', '#555']),

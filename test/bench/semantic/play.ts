@@ -1,4 +1,5 @@
 import type { SemanticPlan } from '#src/core/caller.ts'
+import { nanoUsd } from '#src/core/money.ts'
 import { GUARD_NAMES, type GuardName } from '#src/core/policy.ts'
 import { planOf } from '#src/policy/semantic-plan.ts'
 import { type DecisionTerms, decide } from '#src/semantic/decision/decide.ts'
@@ -7,6 +8,7 @@ import type { Calibration } from '#src/semantic/embedding/embedder.ts'
 import { doubtsOf, vetoOf } from '#src/semantic/guards/guards.ts'
 import type { Candidate } from '#src/semantic/store/port.ts'
 import { randomOf } from '../../random.ts'
+import { judgementNano } from './money.ts'
 import { nearestIn, type Stream } from './stream.ts'
 
 /** Questions that meet a nearly empty cache. */
@@ -26,6 +28,8 @@ export type Outcome = Part & {
   judged: number
   /** The first questions of the stream; the others are the rest. */
   early: Part
+  /** The first question that was answered by meaning. */
+  servedFrom?: number
 }
 
 export const nothing = ({ eligible }: Stream): Outcome => ({
@@ -92,7 +96,12 @@ export type Product = {
   judgeErrs?: number
   seed?: number
   plan?: Partial<SemanticPlan>
+  /** Dollars of one answer: then mode `auto` runs, with its books. */
+  answerUsd?: number
 }
+
+/** Evidence and balance at the end of a stream. */
+type AutoOutcome = { reason: string; judged: number; wrong: number; savedUsd: number; spentUsd: number }
 
 const SCHOOL = { agent: 'agent', name: 'agent', secret: Buffer.alloc(0) }
 
@@ -102,14 +111,23 @@ const SCHOOL = { agent: 'agent', name: 'agent', secret: Buffer.alloc(0) }
  */
 export async function playProduct(
   stream: Stream,
-  { calibration, rate, perHour, pace, judgeErrs = 0, seed = 7, plan: more = {} }: Product,
-): Promise<Outcome & { threshold: number; limit: number }> {
+  { calibration, rate, perHour, pace, judgeErrs = 0, seed = 7, plan: more = {}, answerUsd }: Product,
+): Promise<Outcome & { threshold: number; limit: number; auto: AutoOutcome | undefined }> {
   const { intents, texts, eligible } = stream
-  const outcome = nothing(stream)
+  const outcome: Outcome = nothing(stream)
+  const answerNano = nanoUsd(answerUsd ?? 0)
   const random = randomOf(seed)
   const erring = randomOf(seed + 1)
   const plan = {
-    ...planOf([{ semantic: { mode: 'on', judge: { rate, perHour }, guards: [...GUARD_NAMES] } }]),
+    ...planOf([
+      {
+        semantic: {
+          mode: answerUsd === undefined ? 'on' : 'auto',
+          judge: { rate, perHour },
+          guards: [...GUARD_NAMES],
+        },
+      },
+    ]),
     ...more,
   } as SemanticPlan
   const waiting: Promise<void>[] = []
@@ -119,6 +137,7 @@ export async function playProduct(
     calibration,
     random,
     now: () => now,
+    wall: () => now,
     track: (work) => void waiting.push(work),
   })
   const entries: Candidate['entry'][] = []
@@ -134,15 +153,24 @@ export async function playProduct(
     const judge = async (_asked: string, near: readonly Candidate[]) => {
       outcome.judgements += 1
       outcome.judged += near.length
+      const spent = judgementNano(near.length)
+      if (plan.mode === 'auto') learner.auto.enter(SCHOOL, plan, { spent, judging: spent, judgements: 1 })
       return near.map(({ entry }) => {
         const right = intents[at] === intents[Number(entry.id)]
         return right || erring() < judgeErrs
       })
     }
-    const asker = { scope: SCHOOL, plan, judge }
+    const prices = async (near: readonly Candidate[]) => ({
+      answer: answerNano,
+      judgement: judgementNano(near.length),
+    })
+    const asker = { scope: SCHOOL, plan, judge, prices }
     const finding = learner.find(asked, neighbours, SCHOOL, plan)
     const { result: meaning, chosen: candidate } = finding
+    if (plan.mode === 'auto' && (meaning.outcome === 'hit' || meaning.outcome === 'shadow-hit'))
+      learner.auto.enter(SCHOOL, plan, { saved: answerNano, hits: 1 })
     if (meaning.outcome === 'hit' && candidate !== undefined) {
+      outcome.servedFrom ??= at
       learner.judgeHit(asked, finding, asker)
       count(outcome, at, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
     } else {
@@ -152,8 +180,18 @@ export async function playProduct(
     }
     await Promise.all(waiting.splice(0))
   }
-  const { nearest, consensus } = learner.known('agent')
-  return { ...outcome, threshold: nearest.threshold, limit: consensus.threshold }
+  const { nearest, consensus, auto } = learner.known('agent')
+  return {
+    ...outcome,
+    threshold: nearest.threshold,
+    limit: consensus.threshold,
+    auto: auto && {
+      ...auto.sums,
+      reason: auto.reason,
+      savedUsd: auto.sums.saved / 1e9,
+      spentUsd: auto.sums.spent / 1e9,
+    },
+  }
 }
 
 export function count(outcome: Outcome, at: number, right: boolean, agreed = false) {

@@ -2,11 +2,12 @@ import type { GuardName } from '#src/core/policy.ts'
 import { JUDGE } from '#src/policy/semantic-plan.ts'
 import { DEFAULT_CALIBRATION } from '#src/semantic/decision/consensus.ts'
 import type { Calibration } from '#src/semantic/embedding/embedder.ts'
+import { SAVED } from './money.ts'
 import { type Fixed, type Outcome, type Product, playFixed, playProduct } from './play.ts'
 import type { Curve } from './plot.ts'
 import { playLexical, playVCache } from './rivals.ts'
 import type { Stream } from './stream.ts'
-import { printHead, printRow } from './table.ts'
+import { error, printHead, printRow } from './table.ts'
 
 /** Above every cosine, and every confidence. */
 export const NEVER = 2
@@ -55,6 +56,30 @@ export async function printGateway(
   ] as const)
     printRow(name, await playProduct(stream, { ...judge, pace: 100, calibration: undefined }))
   return curves
+}
+
+/** Dollars of one answer of the same length: of `gpt-4o-mini`, `gpt-4.1` and `gpt-4o`, September 2026. */
+const ANSWERS = [
+  ['gpt-4o-mini', SAVED],
+  ['gpt-4.1', (350 * 2 + 130 * 8) / 1e6],
+  ['gpt-4o', (350 * 2.5 + 130 * 10) / 1e6],
+] as const
+
+/** Mode `auto` from the first question on, as answers cost: does it begin to serve, and does it pay? */
+export async function printAuto(stream: Stream, calibration: Calibration, judgeErrs: number): Promise<void> {
+  console.log('\nmode auto, 100 questions an hour')
+  for (const [model, answerUsd] of ANSWERS)
+    for (const [name, judge] of [
+      ['default', JUDGE],
+      ['each', { rate: 1, perHour: 1e9 }],
+    ] as const) {
+      const outcome = await playProduct(stream, { ...judge, pace: 100, calibration, judgeErrs, answerUsd })
+      const { judgements, hits, wrong, servedFrom, auto } = outcome
+      const from = servedFrom === undefined ? 'never on' : `on from question ${servedFrom}`
+      console.log(
+        `  answers of ${model}, ${name}: ${from}, at the end ${auto?.reason}; ${hits} hits, ${error({ hits, wrong })} wrong; ${judgements} judgements; ${auto?.judged} judged, ${auto?.wrong} wrong; $${auto?.savedUsd.toFixed(4)} saved or would have been, $${auto?.spentUsd.toFixed(4)} spent`,
+      )
+    }
 }
 
 /** Other rules on the same questions, the gate included. vCache asks its judge for each question that it does not serve. */

@@ -14,8 +14,10 @@ export type {
   QuotaBooks,
   TeamBooks,
 } from '../quota/redis/books.ts'
+export type { SemanticAutoStatus } from '../semantic/auto-status.ts'
 export type { SemanticCount } from '../semantic/count.ts'
 
+import { autoStatuses, type SemanticAutoStatus } from '../semantic/auto-status.ts'
 import { countSemantic, type SemanticCount } from '../semantic/count.ts'
 
 type Closable = { close: () => void }
@@ -52,6 +54,26 @@ export async function countSemanticEntries({
   const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
   try {
     return await countSemantic(connection)
+  } finally {
+    connection.close()
+  }
+}
+
+/**
+ * Tells which agents in mode `auto` of the semantic cache serve, and why. Needs no secret.
+ * @throws RedisUnavailable when Redis cannot be reached.
+ * @example
+ * for (const { agent, serving, reason } of await readSemanticAuto({ redis: 'redis://localhost:6379' }))
+ *   console.log(agent, serving, reason)
+ */
+export async function readSemanticAuto({
+  redis,
+}: {
+  redis: string | RedisClient
+}): Promise<SemanticAutoStatus[]> {
+  const connection = createRedisConnection(redis, { ...DEADLINES, onChange: () => undefined })
+  try {
+    return await autoStatuses(connection, Date.now())
   } finally {
     connection.close()
   }

@@ -22,7 +22,7 @@ export type CallerDescription = {
   /** Lifetimes in the exact cache, in seconds; absent: the cache is off. */
   exact?: Required<ExactPolicy>
   /** Settings of the semantic cache, `ttlSeconds` in seconds; absent: it is off. */
-  semantic?: { mode: 'shadow' | 'on'; ttlSeconds: number; judge?: string }
+  semantic?: { mode: 'shadow' | 'auto' | 'on'; ttlSeconds: number; judge?: string }
   /** Between whom its cached answers are shared. */
   shared: { teams: boolean; users: boolean; accounts: boolean }
   capture: Caller['capture']

@@ -1,10 +1,10 @@
 import type { Limits } from './limits.ts'
-import type { Capture, ExactPolicy, GuardName, Mode } from './policy.ts'
+import type { Capture, ExactPolicy, GuardName, Mode, SemanticMode } from './policy.ts'
 import type { Refusal } from './refusal.ts'
 
 /** Semantic cache settings of one agent, merged from the layers of the policy. */
 export type SemanticPlan = {
-  mode: 'shadow' | 'on'
+  mode: Exclude<SemanticMode, 'off'>
   /**
    * Cosine from which an answer serves without support by others, until labels move it. `undefined`: the embedder's
    * default.

@@ -56,10 +56,16 @@ export const GUARD_NAMES = [
 
 export type GuardName = (typeof GUARD_NAMES)[number]
 
+/** What the semantic cache may do, the least first. */
+export type SemanticMode = 'off' | 'shadow' | 'auto' | 'on'
+
 /** Serves answers to questions that were asked before in other words. */
 export type SemanticPolicy = {
-  /** `shadow`: serves nothing, and records what it would have served; start with it. @default 'off' */
-  mode?: 'off' | 'shadow' | 'on'
+  /**
+   * `shadow`: serves nothing, and records what it would have served; start with it. `auto`: shadow until judgements prove
+   * `errorBudget` and hits save more than the cache costs, then on, and back as soon as either fails. @default 'off'
+   */
+  mode?: SemanticMode
   /**
    * Cosine from which an answer serves without support by other entries, until labels move it. @default the
    * embedder's calibration, else 0.95

@@ -117,7 +117,10 @@ export type SemanticResult = {
     | 'unavailable'
     | 'explored'
     | 'uncalibrated'
-  /** For a veto, the guard; for an ineligible or unavailable call, the reason. One word. */
+  /**
+   * For a veto, the guard; for an ineligible or unavailable call, the reason; for a shadow-hit in mode `auto`, why it did not
+   * serve: `unproven`, `not-worth-it`, `unpriced`, `unjudged` or `unknown`. One word.
+   */
   reason?: string
   /** `consensus`: several neighbours agree on the answer. `nearest`: the nearest entry decides. */
   path?: 'consensus' | 'nearest'

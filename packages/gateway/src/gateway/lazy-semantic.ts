@@ -76,6 +76,7 @@ export function createLazySemanticCache(
     async settled() {
       // Work that ends may start more.
       while (pending.size > 0) await Promise.allSettled(pending)
+      await loaded?.learner.auto.settled()
       await loaded?.store.settled()
     },
     stats(): Pick<Stats, 'semantic'> {

@@ -16,7 +16,7 @@ const record = <T extends object>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]
 
 const semantic = fc.oneof(
   fc.constant(false as const),
-  record({ mode: fc.constantFrom('off', 'shadow', 'on'), threshold: fc.constant(0.9) }),
+  record({ mode: fc.constantFrom('off', 'shadow', 'auto', 'on'), threshold: fc.constant(0.9) }),
 )
 const layer: fc.Arbitrary<false | CachePolicy> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(false as const) },
@@ -71,7 +71,7 @@ const callers = (policy: Policy) => {
   )
   return AGENTS.flatMap((agent) => [undefined, 'password'].map((key) => who({ agent, key, team: undefined })))
 }
-const RANK = { off: 0, shadow: 1, on: 2 }
+const RANK = { off: 0, shadow: 1, auto: 2, on: 3 }
 
 test('without switches it is the policy itself', () => {
   fc.assert(
@@ -146,7 +146,7 @@ test('what is switched off serves no caller, and neither does what is in shadow'
         if (switches.cache === 'off' || own?.cache === 'off') expect(caller.cacheable).toBe(false)
         const asked = [switches.semantic, own?.semantic]
         if (asked.includes('off')) expect(caller.semantic).toBeUndefined()
-        if (asked.includes('shadow')) expect(caller.semantic?.mode).not.toBe('on')
+        if (asked.includes('shadow')) expect(['auto', 'on']).not.toContain(caller.semantic?.mode)
       }
     }),
     { numRuns: runs(500) },

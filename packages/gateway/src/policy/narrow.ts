@@ -1,7 +1,8 @@
-import type { AgentPolicy, CachePolicy, Policy, SemanticPolicy, TeamPolicy } from '../core/policy.ts'
+import type { AgentPolicy, CachePolicy, Policy, SemanticMode, TeamPolicy } from '../core/policy.ts'
 
 export type Layer = false | CachePolicy | undefined
-type Mode = NonNullable<SemanticPolicy['mode']>
+/** The order of narrowing. */
+const RANK: Record<SemanticMode, number> = { off: 0, shadow: 1, auto: 2, on: 3 }
 
 /** Returns the policy with the semantic cache switched off. */
 export const withoutSemantic = (policy: Policy): Policy => ({
@@ -9,18 +10,21 @@ export const withoutSemantic = (policy: Policy): Policy => ({
   ...cacheOf(layerWithoutSemantic(policy.cache)),
 })
 
-/** Returns the policy with `shadow` in place of every `on`. */
-export function inShadow(policy: Policy): Policy {
-  const shadowed = <Holder extends { cache?: false | CachePolicy }>(holder: Holder): Holder => ({
+/** Returns the policy with `most` in place of every mode above it. */
+export function lowered(policy: Policy, most: SemanticMode): Policy {
+  const less = <Holder extends { cache?: false | CachePolicy }>(holder: Holder): Holder => ({
     ...holder,
-    ...cacheOf(layerInShadow(holder.cache)),
+    ...cacheOf(layerLowered(holder.cache, most)),
   })
-  return ofTeams(ofAgents(shadowed(policy), shadowed), shadowed)
+  return ofTeams(ofAgents(less(policy), less), less)
 }
 
+/** Returns the policy with `shadow` in place of every `auto` and `on`. */
+export const inShadow = (policy: Policy): Policy => lowered(policy, 'shadow')
+
 /** Returns the effective mode. Inner layers override outer ones, but cannot switch on what an outer one switched off. */
-export function semanticModeOf(layers: Layer[]): Mode {
-  let mode: Mode = 'off'
+export function semanticModeOf(layers: Layer[]): SemanticMode {
+  let mode: SemanticMode = 'off'
   for (const layer of layers) {
     if (layer === false || layer?.semantic === false) return 'off'
     mode = layer?.semantic?.mode ?? mode
@@ -31,13 +35,15 @@ export function semanticModeOf(layers: Layer[]): Mode {
 export const layerWithoutSemantic = (layer: Layer): Layer =>
   layer === false ? false : { ...layer, semantic: false }
 
-export const layerWithMode = (layer: CachePolicy | undefined, mode: Mode): CachePolicy => ({
+export const layerWithMode = (layer: CachePolicy | undefined, mode: SemanticMode): CachePolicy => ({
   ...layer,
   semantic: { ...(layer?.semantic || undefined), mode },
 })
 
-export const layerInShadow = (layer: Layer): Layer =>
-  layer && semanticModeOf([layer]) === 'on' ? layerWithMode(layer, 'shadow') : layer
+const layerLowered = (layer: Layer, most: SemanticMode): Layer =>
+  layer && RANK[semanticModeOf([layer])] > RANK[most] ? layerWithMode(layer, most) : layer
+
+export const layerInShadow = (layer: Layer): Layer => layerLowered(layer, 'shadow')
 
 export const cacheOf = (cache: Layer) => (cache === undefined ? {} : { cache })
 

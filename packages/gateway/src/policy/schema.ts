@@ -28,7 +28,7 @@ function createSchema() {
 
   const ratio = z.number().check(z.minimum(0), z.maximum(1))
   const semantic = z.strictObject({
-    mode: z.optional(z.enum(['off', 'shadow', 'on'])),
+    mode: z.optional(z.enum(['off', 'shadow', 'auto', 'on'])),
     threshold: z.optional(ratio),
     judgeFrom: z.optional(ratio),
     ttlSeconds: z.optional(seconds),

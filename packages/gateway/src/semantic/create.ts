@@ -3,6 +3,7 @@ import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { errorText } from '../util/error-text.ts'
 import { createBackendStore } from './backends/store.ts'
+import { createSharedStates } from './decision/auto/shared-states.ts'
 import { createLearner } from './decision/learner.ts'
 import { createSharedLabels } from './decision/threshold/shared.ts'
 import { type AnswerVerdict, learnVerdict } from './labels.ts'
@@ -36,7 +37,8 @@ export function createSemanticCache(deps: SemanticDeps) {
   const { embedder } = rest
   const store = createStore(deps)
   const shared = redis && createSharedLabels(redis, keyLocking)
-  const learner = createLearner({ shared, calibration: embedder?.calibration, track })
+  const states = redis && createSharedStates(redis, keyLocking)
+  const learner = createLearner({ shared, states, calibration: embedder?.calibration, track })
   const secretOf = ({ outbound }: Call) => secret ?? key ?? outbound.headers.get('authorization') ?? undefined
   const parts: SemanticParts = { ...rest, store, learner, secretOf, track }
   const label = (entry: string, verdict: AnswerVerdict) =>

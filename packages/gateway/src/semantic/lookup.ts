@@ -18,6 +18,7 @@ import { checkedVector } from './embedding/checked.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { embedThrough } from './embedding/openai.ts'
 import { answerText, judge } from './judge/judge.ts'
+import { type CallMoney, createCallMoney } from './money.ts'
 import { askerOf } from './query/asker.ts'
 import { ineligibleReason } from './query/eligibility.ts'
 import { extractQuery, type Query } from './query/extract.ts'
@@ -48,6 +49,7 @@ type Search = {
   /** Key of the same answer in the exact cache. */
   exactKey: string
   plan: SemanticPlan
+  money: CallMoney
   vector: () => Promise<Float32Array>
   /** Tells whether its vector was requested already. */
   isRequested: () => boolean
@@ -68,18 +70,25 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       if (!call.controls.cache.read) return await forward(next, call, search, undefined)
       // An empty partition needs no vector until an answer is stored.
       if (!store.holds(search.partition)) return await forward(next, call, search, Promise.resolve(NO_MATCH))
-      // In shadow mode nothing is served, so no caller waits.
-      if (plan.mode === 'shadow') return await forward(next, call, search, find(search, call))
-      const found = await find(search, call)
+      // Where nothing is served, no caller waits.
+      if (!(await mayServe(search))) return await forward(next, call, search, find(search, call, false))
+      const found = await find(search, call, true)
       if (call.signal.aborted) return { ...abortedReply(call), semantic: found.result }
       const { chosen, result } = found
       if (result.outcome !== 'hit' || chosen === undefined)
         return await forward(next, call, search, Promise.resolve(found))
       const reply = serve(chosen, result, call)
       if (reply === undefined) return await forward(next, call, search, Promise.resolve(found))
-      learner.judgeHit(search.query.text, found, learningContext(call, search, plan))
+      search.money.saved(chosen.entry.answer)
+      learner.judgeHit(search.query.text, found, learningContext(call, search, plan, chosen.entry.answer))
       return reply
     }
+
+  async function mayServe({ scope, plan }: Search): Promise<boolean> {
+    if (plan.mode !== 'auto') return plan.mode === 'on'
+    await learner.auto.refresh(scope, plan)
+    return learner.auto.standing(scope, plan).serving
+  }
 
   function searchFor(call: Call, plan: SemanticPlan): Search | string {
     if (call.outbound.immutable) return 'provider'
@@ -95,22 +104,26 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     const partition = secret === undefined ? undefined : partitionOf(call, query, id, secret)
     if (secret === undefined) return 'no-credentials'
     if (partition === undefined) return 'nested-too-deeply'
+    const scope = calibrationScopeOf(call, id, secret)
+    const money = createCallMoney(learner, parts.track, { call, scope, plan, question: query.text })
     let vector: Promise<Float32Array> | undefined
     return {
       query,
       partition,
-      scope: calibrationScopeOf(call, id, secret),
+      scope,
       exactKey: keys.exact,
       plan,
-      vector: () => (vector ??= embed(call, query.text)),
+      money,
+      vector: () => (vector ??= embed(call, query.text, money)),
       isRequested: () => vector !== undefined,
     }
   }
 
   function learningContext(
     call: Call,
-    { query, partition, scope }: Search,
+    { query, partition, scope, money }: Search,
     plan: SemanticPlan,
+    answer: Parameters<CallMoney['prices']>[0],
   ): LearningContext {
     return {
       refute: (wrong) =>
@@ -129,21 +142,28 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       async discard(personal) {
         await Promise.all(personal.map(({ entry }) => store.admin.remove({ key: entry.id })))
       },
-      judge: (question, near, model, fresh) => judge(pipeline, call, question, near, model, fresh),
+      judge: (question, near, model, fresh) =>
+        judge(pipeline, call, question, near, model, fresh, (reply) => money.spent(reply, 'judgement')),
+      prices: (near) => money.prices(answer, near),
     }
   }
 
-  async function embed(call: Call, question: string): Promise<Float32Array> {
+  async function embed(call: Call, question: string, money: CallMoney): Promise<Float32Array> {
     const signal = signalAfter(parts.deadlineMs)
     if (parts.embedder !== undefined) {
       return checkedVector(await parts.embedder.embed([question], signal), parts.embedder.dimensions)
     }
     const { model, dimensions } = parts
-    return await embedThrough(pipeline, call, question, { model, dimensions, signal })
+    const bill = (reply: Reply) => money.spent(reply, 'vector')
+    return await embedThrough(pipeline, call, question, { model, dimensions, signal, bill })
   }
 
   /** Ends at the deadline, or when the caller aborts. */
-  async function find({ query, partition, scope, plan, vector }: Search, call: Call): Promise<Match> {
+  async function find(
+    { query, partition, scope, plan, vector }: Search,
+    call: Call,
+    isAwaited: boolean,
+  ): Promise<Match> {
     let neighbours: Candidate[] | undefined
     try {
       const ready = Promise.all([vector(), learner.prepare(scope, plan)])
@@ -155,7 +175,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     if (neighbours === undefined) return unavailable('embedding')
     // An entry too old for this caller, or without the usage it needs, counts as absent.
     const fit = neighbours.filter(({ entry }) => fitsCall(entry.answer, call))
-    return learner.find(query.text, fit, scope, plan)
+    return learner.find(query.text, fit, scope, plan, isAwaited)
   }
 
   /** Lets the next stages answer; then stores the answer and learns from it. */
@@ -194,12 +214,14 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
         reply.via === 'upstream' && reply.recording.status === 200 && ending.type === 'complete'
       const answer = isComplete ? ending.answer() : undefined
       if (answer === undefined) return
-      const { query, partition, exactKey } = search
+      const { query, partition, exactKey, money } = search
+      const fresh = { model: reply.model, usage: ending.usage }
+      if (found?.result.outcome === 'shadow-hit') money.saved(fresh)
       const isFree = hasSpareTokens(reply.headers)
       // The gateway's own calls leave the last part of a team's tokens to its callers.
       if (!isFree && parts.embedder === undefined && !search.isRequested()) return
       const plan = isFree ? search.plan : { ...search.plan, judge: undefined }
-      const context = learningContext(call, search, plan)
+      const context = learningContext(call, search, plan, fresh)
       const near = found ?? NO_MATCH
       const stores = call.controls.cache.store && isStorable(call, answer) && isImpersonalAnswer(answer.json)
       if (!stores) return learner.judgeHit(query.text, near, context)

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import type { Policy } from '../core/policy.ts'
-import { inShadow, withoutSemantic } from '../policy/narrow.ts'
+import type { Policy, SemanticMode } from '../core/policy.ts'
+import { lowered, withoutSemantic } from '../policy/narrow.ts'
 import type { VectorBackendFactory } from './backends/port.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import type { GraphIndex } from './index/port.ts'
@@ -11,10 +11,10 @@ import type { GraphIndex } from './index/port.ts'
  */
 export type SemanticCacheOptions = {
   /**
-   * Highest mode of any agent of this client, in the order `off`, `shadow`, `on`. It can only lower what the policy
-   * and its switches say. @default 'on'
+   * Highest mode of any agent of this client, in the order `off`, `shadow`, `auto`, `on`. It can only lower what the
+   * policy and its switches say. @default 'on'
    */
-  mode?: 'off' | 'shadow' | 'on'
+  mode?: SemanticMode
   /** Source of vectors. @default OpenAI's embeddings API, through this gateway, at the team's expense */
   embedder?: Embedder
   /** Embedding model, without an `embedder`. @default 'text-embedding-3-large' */
@@ -92,7 +92,7 @@ const index = z.custom<'flat' | GraphIndex | VectorBackendFactory>(
 export const semanticSchema = z.union([
   z.literal(false),
   z.strictObject({
-    mode: z.optional(z.enum(['off', 'shadow', 'on'])),
+    mode: z.optional(z.enum(['off', 'shadow', 'auto', 'on'])),
     embedder: z.optional(embedder),
     model: z.optional(z.string().check(z.minLength(1))),
     dimensions: z.optional(z.number().check(z.int(), z.minimum(256), z.maximum(3_072))),
@@ -116,9 +116,9 @@ export function semanticSettings(given: false | SemanticCacheOptions | undefined
   }
 }
 
-/** Lowers the mode of every agent to the option's mode, in the order `off`, `shadow`, `on`. */
+/** Lowers the mode of every agent to the option's mode, in the order `off`, `shadow`, `auto`, `on`. */
 export function withMode(policy: Policy, given: false | SemanticCacheOptions | undefined): Policy {
   const mode = given === false ? 'off' : given?.mode
   if (mode === 'off') return withoutSemantic(policy)
-  return mode === 'shadow' ? inShadow(policy) : policy
+  return mode === undefined ? policy : lowered(policy, mode)
 }

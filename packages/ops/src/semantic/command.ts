@@ -4,6 +4,7 @@ import { runSubcommand } from '../cli/subcommand.ts'
 import { inspect, list, pin, remove } from './entries.ts'
 import { label } from './label.ts'
 import { stats } from './stats.ts'
+import { why } from './why.ts'
 
 export const summary = "shows what the semantic cache knows, and takes a person's word on its answers"
 
@@ -12,6 +13,7 @@ export const help = `llm-gateway semantic: ${summary}.
 Usage: llm-gateway semantic <subcommand> [options]
 
   stats         counts entries, pins, bytes and labels by team; hits, savings and costs by agent in the last 24 hours
+  why           tells of each agent in mode auto whether it serves, and why: evidence, balance, what is missing
   list          lists entries: key, agent, model, age, pin. No text, unless --reveal at a terminal
   inspect KEY   shows one entry
   pin KEY       keeps an entry for a year, and lets no new answer replace it; with --off: restores its expiry
@@ -20,8 +22,8 @@ Usage: llm-gateway semantic <subcommand> [options]
                        from both caches, and never served for that question again
   label KEY --right    says that it was right: only learned from
 
-  --team TEAM          for list: only this team's entries
-  --agent NAME         for list: only this agent's entries
+  --team TEAM          for list and why: only this team
+  --agent NAME         for list and why: only this agent
   --model MODEL        for list: only answers of this model
   --limit N            for list: most entries, 1 to 10000   (100)
   --reveal             for list and inspect: also question and answer; refused where standard output is no terminal
@@ -43,6 +45,7 @@ the shell's history would keep.
 
 Examples:
   llm-gateway semantic stats
+  llm-gateway semantic why --agent support
   llm-gateway semantic list --agent support --limit 20
   llm-gateway semantic inspect "$KEY" --reveal
   llm-gateway semantic label "$KEY" --wrong --similarity 0.93
@@ -76,6 +79,7 @@ export async function run(argv: string[]): Promise<number> {
   })
   return await runSubcommand('semantic', positionals, {
     stats: { run: () => stats(values) },
+    why: { run: () => why(values) },
     list: { run: () => list(values) },
     inspect: { takesOperand: true, run: (key) => inspect(values, key) },
     pin: { takesOperand: true, run: (key) => pin(values, key) },

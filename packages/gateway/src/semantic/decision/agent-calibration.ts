@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { SemanticPlan } from '../../core/caller.ts'
 import type { Calibration } from '../embedding/embedder.ts'
-import { createJudgeRateLimit } from '../judge/rate-limit.ts'
+import { createJudgeRateLimit, type JudgeRateLimit } from '../judge/rate-limit.ts'
 import type { CalibrationScope } from '../query/partition.ts'
 import { DEFAULT_CALIBRATION } from './consensus.ts'
 import { createFeedback } from './threshold/feedback.ts'
@@ -40,7 +40,7 @@ export type AgentCalibration = {
   loadedAt: number
   /** First load of labels. Calls wait for it: others may have learned that answers at the threshold are wrong. */
   firstLoad: Promise<void> | undefined
-  judgeAllowed: (perHour: number) => boolean
+  rateLimit: JudgeRateLimit
   judging: number
   /** Plan of the latest call, for readers without a plan. */
   plan: SemanticPlan
@@ -90,7 +90,7 @@ export function createAgentCalibration({
       thresholds: undefined,
       loadedAt: Number.NEGATIVE_INFINITY,
       firstLoad: undefined,
-      judgeAllowed: createJudgeRateLimit(now),
+      rateLimit: createJudgeRateLimit(now),
       judging: 0,
       plan,
     }

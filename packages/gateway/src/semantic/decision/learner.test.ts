@@ -159,3 +159,21 @@ test.each([
   expect(groups).toHaveLength(1)
   expect(groups).not.toContain('same')
 })
+
+test('equal words are a label only where a judgement was granted, and take none away', async () => {
+  const { learner, asker, asked, pass } = learning(CALIBRATION)
+  const plan = planned({ judge: { model: 'm', rate: 1, perHour: 60 } })
+  const near = [entry('one', 0.97)]
+  const finding = learner.find(QUESTION, near, SCHOOL, plan)
+  const labels = () => learner.known('a').nearest.labels
+  await learner.place(QUESTION, 'one', finding, asker(plan))
+  await learner.place(QUESTION, 'one', finding, asker(plan))
+  expect([labels(), asked.length]).toEqual([2, 0])
+  // The judge is asked, and the hour's share is used up: equal words would now be a label that other words could not be.
+  await learner.place(QUESTION, 'otherwise', finding, asker(plan))
+  await learner.place(QUESTION, 'one', finding, asker(plan))
+  expect([labels(), asked.length]).toEqual([3, 1])
+  pass(60_000)
+  await learner.place(QUESTION, 'one', finding, asker(plan))
+  expect(labels()).toBe(4)
+})

@@ -4,6 +4,14 @@ import type { Reply } from '../../core/reply.ts'
 import { derivedCall } from './derived-call.ts'
 import { normalised } from './embedder.ts'
 
+type EmbeddingRequest = {
+  model: string
+  dimensions: number
+  signal: AbortSignal
+  /** Called with the reply, which has its cost. */
+  bill: (reply: Reply) => void
+}
+
 /**
  * Requests a question's vector from upstream on behalf of the caller's call. It runs through the whole pipeline:
  * cached exactly, counted against the team's limits, priced and recorded as a call of its own. It never queues.
@@ -13,10 +21,11 @@ export async function embedThrough(
   pipeline: Handler,
   call: Call,
   question: string,
-  { model, dimensions, signal }: { model: string; dimensions: number; signal: AbortSignal },
+  { model, dimensions, signal, bill }: EmbeddingRequest,
 ): Promise<Float32Array> {
   const body = { model, input: question, dimensions, encoding_format: 'base64' }
   const reply = await pipeline(derivedCall(call, { operation: 'embeddings', body, signal }))
+  bill(reply)
   const answer = await jsonOf(reply, signal)
   const [first] = list(answer.data)
   return normalised(vectorOf(isObject(first) ? text(first.embedding) : '', dimensions))

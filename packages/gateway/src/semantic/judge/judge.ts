@@ -1,5 +1,6 @@
 import type { Call, Handler } from '../../core/call.ts'
 import { list, object, text } from '../../core/json.ts'
+import type { Reply } from '../../core/reply.ts'
 import { signalAfter } from '../../util/timers.ts'
 import { anonymousCall } from '../embedding/derived-call.ts'
 import { jsonOf } from '../embedding/openai.ts'
@@ -28,7 +29,7 @@ const WORDS: Record<string, Verdict> = { yes: true, no: false, personal: 'person
 /**
  * Asks a cheap model which answers would also answer the question, on behalf of the caller's call. Questions and answers may be
  * of other users, so the judge's call belongs to none. `fresh`: the text of the answer that upstream has just given to it, judged
- * as the last one.
+ * as the last one. `bill` is called with the reply, which has its cost.
  * Returns one verdict per answer, or `undefined` if the judge failed or gave another number of verdicts.
  */
 export async function judge(
@@ -38,17 +39,17 @@ export async function judge(
   near: readonly Candidate[],
   model: string,
   fresh?: string,
+  bill?: (reply: Reply) => void,
 ): Promise<Verdict[] | undefined> {
   const signal = signalAfter(TIMEOUT_MS)
   const body = judgementOf(asked, near, model, fresh)
   try {
-    const answer = await jsonOf(
-      await pipeline(anonymousCall(call, { operation: 'chat', body, signal })),
-      signal,
-    )
-    const reply = text(object(object(list(answer.choices)[0]).message).content)
-    if (!REPLY.test(reply)) return undefined
-    const verdicts = reply.match(/yes|no|personal/gi)?.map((word) => WORDS[word.toLowerCase()] ?? false)
+    const reply = await pipeline(anonymousCall(call, { operation: 'chat', body, signal }))
+    bill?.(reply)
+    const answer = await jsonOf(reply, signal)
+    const said = text(object(object(list(answer.choices)[0]).message).content)
+    if (!REPLY.test(said)) return undefined
+    const verdicts = said.match(/yes|no|personal/gi)?.map((word) => WORDS[word.toLowerCase()] ?? false)
     return verdicts?.length === near.length + (fresh === undefined ? 0 : 1) ? verdicts : undefined
   } catch {
     return undefined

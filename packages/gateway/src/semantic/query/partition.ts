@@ -26,6 +26,8 @@ export type Partition = {
  */
 export type CalibrationScope = {
   agent: string
+  /** Id of the embedder. */
+  embedder?: string
   /** Redis key of its labels. */
   name: string
   /** Key that signs its labels. Never leaves this process. */
@@ -45,7 +47,7 @@ export function calibrationScopeOf(
   const signer = signerOf(secret)
   const digest = signer(`labels\n${[team, agent, embedder].map(lengthPrefixed).join('')}`)
   const name = `gw:{${hashTag(team)}}:sl:${digest.toString('base64url', 0, 18)}`
-  const scope = { agent, name, secret: signer(name) }
+  const scope = { agent, embedder, name, secret: signer(name) }
   scopes.set(all, scope)
   return scope
 }

@@ -21,6 +21,10 @@ export function isWithin(wrong: number, total: number, budget: number, confidenc
   return wrong < total && wrong / total <= budget && atMost(wrong, total, budget) <= 1 - confidence
 }
 
+/** Tells whether as many errors, or more, have a probability of less than 1 % at a rate of `budget`. */
+export const isSurge = (wrong: number, total: number, budget: number): boolean =>
+  wrong > 0 && 1 - atMost(wrong - 1, total, budget) < 0.01
+
 /** Binomial tail: the probability of at most `wrong` in `total` at `rate`. Computed in logarithms. */
 function atMost(wrong: number, total: number, rate: number): number {
   if (rate <= 0) return 1

@@ -1,11 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisConnection } from '../../../redis/connection.ts'
-import { createScript } from '../../../redis/script.ts'
-import { isSigned, signatureOf } from '../../../util/signature.ts'
 import type { CalibrationScope } from '../../query/partition.ts'
-import swapSource from '../../store/swap.lua'
 import { feedbackName } from './feedback.ts'
 import { addLabel, BINS, emptyLabels, type Labels, mergeMax, onScale } from './labels.ts'
+import { createSignedValues } from './signed-value.ts'
 import type { Observation } from './vcache.ts'
 
 /** A label: whether the answer of an entry would have been right. */
@@ -38,12 +35,6 @@ const MAX_NOTES = 1_000
 const MAX_BYTES = 100_000
 /** `feedbackName` of an entry, `+` or `-`, and the similarity in thousandths. */
 const NOTE = /^([\w-]{20})([+-])(\d{1,4})$/
-/** Length of the signature as text, which identifies one state of the value. */
-const STATE_BYTES = 22
-/** Attempts of one write against concurrent writers. */
-const MAX_TRIES = 40
-/** Longest random wait before another attempt, in milliseconds. */
-const RETRY_MAX_MS = 20
 
 /**
  * Stores one value per scope: signature, counts (`r123` and `w123` for right and wrong at a similarity, `R` and `W` at
@@ -51,63 +42,38 @@ const RETRY_MAX_MS = 20
  * labels can neither be added to lower a threshold, nor removed from among those that raise it.
  */
 export function createSharedLabels(redis: RedisConnection, keyLocking = false): SharedLabels {
-  const swap = createScript(swapSource, keyLocking ? 'allow-key-locking' : undefined)
-
-  async function read({
-    name,
-    secret,
-  }: CalibrationScope): Promise<{ held: Buffer; counts: string; notes: string[] }> {
-    const value = (await redis.run((client) => client.getBuffer(name))) ?? Buffer.alloc(0)
-    const held = value.subarray(0, STATE_BYTES)
-    const isShort = value.length <= MAX_BYTES
-    const [signature = '', counts = '', notes = '', ...more] = isShort
-      ? value.toString('latin1').split('\n')
-      : []
-    const bytes = Buffer.from(signature, 'base64url')
-    const isOurs =
-      more.length === 0 &&
-      bytes.toString('base64url') === signature &&
-      isSigned(bytes, secret, `${name}\n`, Buffer.from(`${counts}\n${notes}`, 'latin1'))
-    return isOurs
-      ? { held, counts, notes: notes.split(',').filter(Boolean) }
-      : { held, counts: '', notes: [] }
-  }
-
-  async function write(scope: CalibrationScope, note: LabelNote, known: Counts): Promise<boolean> {
-    const { held, counts, notes } = await read(scope)
-    const all = labelsFrom(counts)
-    count(all, note)
-    mergeMax(all.nearest, known.nearest)
-    mergeMax(all.consensus, known.consensus)
-    const fresh = [formatNote(note), ...notes].slice(0, MAX_NOTES).join(',')
-    const body = `${formatCounts(all)}\n${fresh}`
-    const { name, secret } = scope
-    const signature = signatureOf(secret, `${name}\n`, Buffer.from(body)).toString('base64url')
-    const value = `${signature}\n${body}`
-    return (await redis.run((client) => swap.run(client, [name], [held, value, STATE_BYTES, KEPT_MS]))) === 1
-  }
+  const values = createSignedValues(redis, { keyLocking, keptMs: KEPT_MS, maxBytes: MAX_BYTES })
 
   return {
-    async load(scope) {
+    async load({ name, secret }) {
       try {
-        const { counts, notes } = await read(scope)
+        const { counts, notes } = partsOf(await values.read(name, secret))
         return { ...labelsFrom(counts), feedback: feedbackFrom(notes) }
       } catch {
         // Redis is down, or the key holds another type: this process uses its own labels.
         return undefined
       }
     },
-    async add(scope, note, known) {
+    async add({ name, secret }, note, known) {
       try {
-        for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-          if (await write(scope, note, known)) return
-          await sleep(Math.random() * RETRY_MAX_MS)
-        }
+        await values.update(name, secret, (text) => {
+          const { counts, notes } = partsOf(text)
+          const all = labelsFrom(counts)
+          count(all, note)
+          mergeMax(all.nearest, known.nearest)
+          mergeMax(all.consensus, known.consensus)
+          return `${formatCounts(all)}\n${[formatNote(note), ...notes].slice(0, MAX_NOTES).join(',')}`
+        })
       } catch {
         // Other processes miss one label until this process adds the next.
       }
     },
   }
+}
+
+function partsOf(text = ''): { counts: string; notes: string[] } {
+  const [counts = '', notes = ''] = text.split('\n')
+  return { counts, notes: notes.split(',').filter(Boolean) }
 }
 
 function count(
