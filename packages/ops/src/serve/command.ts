@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import type { Gateway } from '@hotdash/llm-gateway'
 import { counted } from '../cli/format.ts'
@@ -82,9 +83,7 @@ async function start(
   accessLog: AccessLog,
   logger: Logger,
 ): Promise<RunningServer> {
-  // Loads the live policy, which may be the only one that lists team keys.
-  await gateway.ready()
-  const keys = createAuthenticator(gateway.policy, false).keyCount()
+  const keys = await countTeamKeys(gateway, options, logger)
   if (keys === 0 && !options.allowAnonymous) throw new UsageError(NO_KEYS)
   const server = await startServer(gateway, options, accessLog, logger)
   const { host, upstream, allowAnonymous } = options
@@ -95,6 +94,21 @@ async function start(
   if (!isLoopback(host))
     logger('this is plain HTTP: without a TLS proxy in front, keys and questions can be read on the network')
   return server
+}
+
+/** Longest wait for team keys at the start, in milliseconds: Redis may start at the same time, or answer late. */
+const KEYS_MS = 15_000
+
+/** Counts the team keys. The live policy may be the only one that lists any, so that without a key its Redis is waited for. */
+async function countTeamKeys(gateway: Gateway, options: ServeOptions, logger: Logger): Promise<number> {
+  const count = () => createAuthenticator(gateway.policy, false).keyCount()
+  await gateway.ready()
+  const { redis, policy } = gateway.stats()
+  if (count() > 0 || options.allowAnonymous || redis === undefined || policy.version > 0) return count()
+  logger(`waiting up to ${KEYS_MS / 1_000} s for a live policy with team keys in Redis`)
+  const until = performance.now() + KEYS_MS
+  while (count() === 0 && performance.now() < until) await sleep(100)
+  return count()
 }
 
 const NO_KEYS = `The policy lists no team key, so every request would be refused.
