@@ -70,9 +70,16 @@ function decoded(text: string): string {
   }
 }
 
-/** Endpoints that cost money and are not governed. Source: OpenAI API reference, paths as of openai 7.57. */
+/** Families of endpoints that cost money and are not governed. Source: OpenAI API reference, paths as of openai 7.59. */
 const PAID =
-  /\/(images|audio|videos|batches|threads|fine_tuning|evals|realtime|assistants|completions|responses)(\/|$)/
+  /\/(?:agents|assistants|audio|batches|chat|chatkit|completions|containers|decisions|embeddings|evals|fine_tuning|images|live|realtime|responses|threads|vector_stores|videos)(?:\/|$)/
+/** Families that cost nothing. A family in neither list, such as one that OpenAI adds later, counts as paid. */
+const FREE =
+  /\/(?:content_provenance_checks|conversations|files|models|moderations|organization|skills|uploads|vaults|webhook_endpoints)(?:\/|$)/
 
-export const isPaid = (method: string, url: string) =>
-  method === 'POST' && PAID.test(URL.parse(url)?.pathname ?? '')
+/** Returns whether a request that is not governed may cost money. */
+export function isPaid(method: string, url: string): boolean {
+  if (method !== 'POST') return false
+  const path = URL.parse(url)?.pathname ?? ''
+  return PAID.test(path) || !FREE.test(path)
+}
