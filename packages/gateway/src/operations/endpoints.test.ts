@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isPaid } from './endpoints.ts'
+import { isPaid, matchBelowBase, pathBelowBase } from './endpoints.ts'
 
 const BASES = ['https://api.openai.com/v1', 'https://x.openai.azure.com/openai', 'http://127.0.0.1:4000']
 const at = (path: string) => BASES.map((base) => `${base}${path}`)
@@ -42,4 +42,23 @@ test.each([
 
 test.each(['GET', 'DELETE'])('%s costs nothing', (method) => {
   for (const url of at('/images/generations')) expect(isPaid(method, url)).toBe(false)
+})
+
+test.each([
+  'https://api.openai.com/v1',
+  'https://api.openai.com/v1/',
+  'https://API.openai.com/v1',
+  'HTTPS://api.openai.com/v1',
+  'https://api.openai.com:443/v1',
+  ' https://api.openai.com/v1',
+  'https://api.openai.com/v1\n',
+  'https://api.openai.com/x/../v1',
+  'https://api.openai.com\\v1',
+  'https://api.openai.com/%761',
+])('a base of any spelling has its endpoints: %j', (base) => {
+  // As the SDK makes addresses.
+  const url = new URL(base + (base.endsWith('/') ? 'chat/completions' : '/chat/completions')).href
+  const sent = url.replace('%76', 'v')
+  expect(matchBelowBase(() => base)(sent)).toEqual({ operation: 'chat' })
+  expect(pathBelowBase(() => base)(sent)).toBe('/chat/completions')
 })

@@ -1,4 +1,5 @@
 import type { Operation } from '../core/operation.ts'
+import { createCanonicalUrl } from '../util/canonical-url.ts'
 import { OPERATIONS } from './operations.ts'
 
 /** Matches a URL to a governed operation; `undefined`: it is not governed. `model`: set if the path names the model. */
@@ -13,13 +14,23 @@ export type RelativePath = (url: string) => string | undefined
 
 /** Matches URLs that begin with the client's base, which is read on each call because it may change. */
 export function pathBelowBase(baseURL: () => string): RelativePath {
+  const prefixOf = createPrefixOf()
   return memoised(baseURL, (url, baseURL) => {
     const [base = '', baseQuery] = baseURL.split('?', 2)
-    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    const prefix = prefixOf(base)
     const rest = url.startsWith(prefix) ? url.slice(prefix.length) : undefined
     if (rest === undefined || !rest.startsWith('/')) return undefined
     return baseQuery === undefined || rest.includes('?') ? rest : `${rest}?${baseQuery}`
   })
+}
+
+/** The SDK sends calls to the canonical form of the base, however the program has written it. */
+function createPrefixOf(): (base: string) => string {
+  const canonical = createCanonicalUrl()
+  return (given) => {
+    const base = canonical(given)
+    return base.endsWith('/') ? base.slice(0, -1) : base
+  }
 }
 
 /** Keeps the last result: most calls of a client have one address. */
@@ -38,9 +49,10 @@ export const pathAfterVersion: RelativePath = (url) =>
 
 /** Matches the governed paths below the client's base URL, which is read on each call. Ignores the query. */
 export function matchBelowBase(baseURL: () => string): MatchEndpoint {
+  const prefixOf = createPrefixOf()
   return memoised(baseURL, (url, baseURL) => {
     const [base = ''] = baseURL.split('?', 1)
-    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    const prefix = prefixOf(base)
     if (!url.startsWith(prefix)) return undefined
     const [path = ''] = url.slice(prefix.length).split(/[?#]/, 1)
     return operationOf(path)
