@@ -1,6 +1,6 @@
 import { isMarked } from '../core/call-state.ts'
 import { hasGatewayHeaders, withoutGatewayHeaders } from '../identify/headers.ts'
-import { createCanonicalUrl } from '../util/canonical-url.ts'
+import { createCanonicalUrl } from '../operations/canonical-url.ts'
 
 type Input = Parameters<typeof fetch>[0]
 

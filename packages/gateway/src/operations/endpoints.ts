@@ -1,5 +1,5 @@
 import type { Operation } from '../core/operation.ts'
-import { createCanonicalUrl } from '../util/canonical-url.ts'
+import { createCanonicalUrl } from './canonical-url.ts'
 import { OPERATIONS } from './operations.ts'
 
 /** Matches a URL to a governed operation; `undefined`: it is not governed. `model`: set if the path names the model. */
