@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createGatewayClient, type GatewayClient, type Policy } from '@hotdash/llm-gateway'
+import {
+  createGatewayClient,
+  type GatewayClient,
+  type GatewayOptions,
+  type Policy,
+} from '@hotdash/llm-gateway'
 import type { ClientOptions } from 'openai'
 import { randomOf } from '../random.ts'
 import { TELLINGS } from './answer.ts'
@@ -33,8 +38,13 @@ export const policyOf = (usdPerDay: number, more: Policy = {}): Policy => ({
   ...more,
 })
 
-export function clientFor(baseURL: string, policy: Policy, options: ClientOptions = {}): GatewayClient {
-  const gateway = { agent: 'a', policy, cache: false as const, onCall: () => undefined }
+export function clientFor(
+  baseURL: string,
+  policy: Policy,
+  options: ClientOptions = {},
+  more: GatewayOptions = {},
+): GatewayClient {
+  const gateway = { agent: 'a', policy, cache: false as const, onCall: () => undefined, ...more }
   return createGatewayClient({ baseURL, apiKey: 'k', logLevel: 'off', ...options, gateway })
 }
 

@@ -31,6 +31,7 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
   let isExact = true
   /** A body with more parts than are built for the gateway alone: it is passed on, and only its usage is read. */
   let isPassedOn = false
+  let isWritten = false
 
   const keptEvents = () => log.kept().flatMap((entry) => entry.events)
 
@@ -63,7 +64,7 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
 
   /** Returns the object that holds the usage, without parsing vectors. */
   function withUsage(): JsonObject {
-    if (streamed) return usageIn(tail)
+    if (streamed) return usageIn(tail)?.json ?? {}
     if (output === 'vectors' || log.whole() === undefined) return edges.usage() ?? {}
     const json = answer()?.json
     return (isPassedOn ? edges.usage() : json) ?? {}
@@ -76,9 +77,21 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
         written.say('', event.data)
   }
 
+  /**
+   * Returns whether the usage of a stream counts all of it. A count in a chunk that others with text follow is a running
+   * one; so is one of a stream that broke before each of its choices was finished.
+   */
+  function isFinal(complete: boolean): boolean {
+    const last = usageIn(tail)
+    if (last === undefined || format === undefined) return false
+    if (!tail.slice(tail.indexOf(last.event) + 1).every(format.isSilent)) return false
+    return complete || (format.isUsageOnly(last.event) && format.finished(keptEvents()))
+  }
+
   /** Adds every text that the model has written. Vectors are no text. */
   function writeAll(): void {
-    if (output === 'vectors') return
+    if (output === 'vectors' || isWritten) return
+    isWritten = true
     if (streamed) {
       write(keptEvents())
       return
@@ -97,6 +110,12 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
     /** Marks the answer as incomplete: events that the SDK reads came after the end. */
     goesOn() {
       answered = { answer: undefined }
+    },
+    /** Returns the texts of a stream, also of one that cannot be assembled. `undefined` if they are not all known. */
+    written(): string[] | undefined {
+      if (!streamed) return undefined
+      writeAll()
+      return unparsedBytes + written.beyond() > 0 ? undefined : written.texts()
     },
     /** Returns the `error` of a refusal, which is JSON even if a stream was requested. */
     error: () => (streamed ? undefined : answer()?.json.error),
@@ -124,9 +143,7 @@ export function createAccumulator(log: ChunkLog, { operation, format, streamed, 
       const last = withUsage()
       const usage = usageFrom(last)
       if (usage) {
-        // The last chunk but `[DONE]` counts the whole answer; usage in any other chunk may be a running count.
-        const final = complete || (streamed && tail.some((event) => format?.isUsageOnly(event) === true))
-        const whole = final && asAsked && isWholeUsage(operation, last)
+        const whole = (streamed ? isFinal(complete) : complete) && asAsked && isWholeUsage(operation, last)
         return { usage, whole, tier: serviceTier(last), produced: [], unkept: 0 }
       }
       writeAll()
@@ -144,16 +161,16 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** Returns the object with the usage: one of the last chunks, or the response in a terminal event. */
-function usageIn(tail: readonly SseEvent[]): JsonObject {
-  for (const { data } of tail.toReversed()) {
-    if (!mayTellUsage(data)) continue
-    const json = parseObject(data) ?? {}
-    if (isObject(json.usage)) return json
+/** Returns the object with the usage and its event: one of the last chunks, or the response in a terminal event. */
+function usageIn(tail: readonly SseEvent[]): { json: JsonObject; event: SseEvent } | undefined {
+  for (const event of tail.toReversed()) {
+    if (!mayTellUsage(event.data)) continue
+    const json = parseObject(event.data) ?? {}
+    if (isObject(json.usage)) return { json, event }
     const response = object(json.response)
-    if (isObject(response.usage)) return response
+    if (isObject(response.usage)) return { json: response, event }
   }
-  return {}
+  return undefined
 }
 
 /** Returns `undefined` for a body that is no JSON object. */

@@ -13,6 +13,7 @@ export const chat: Format = {
   finished: chunked.finished,
   storable: chunked.storable,
   isUsageOnly: chunked.isUsageOnly,
+  isSilent: chunked.isSilent,
   withoutNullUsage: chunked.withoutNullUsage,
   assemble,
   emit,

@@ -88,6 +88,10 @@ export function isUsageOnly({ data }: SseEvent): boolean {
   return chunk !== undefined && isObject(chunk.usage) && !chunk.error && list(chunk.choices).every(isEmpty)
 }
 
+/** Returns whether an event is `[DONE]`, or a chunk without a choice. */
+export const isSilent = (event: SseEvent): boolean =>
+  ends(event) || list(parseObject(event.data)?.choices).every(isEmpty)
+
 /** LiteLLM sends usage with an empty choice. */
 const isEmpty = (choice: Json) =>
   Object.entries(object(choice)).every(([name, value]) =>

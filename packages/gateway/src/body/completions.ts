@@ -12,6 +12,7 @@ export const completions: Format = {
   finished: chunked.finished,
   storable: chunked.storable,
   isUsageOnly: chunked.isUsageOnly,
+  isSilent: chunked.isSilent,
   withoutNullUsage: chunked.withoutNullUsage,
   assemble,
   emit,

@@ -22,6 +22,8 @@ export type Format = {
   produced: (events: readonly SseEvent[], say: WrittenText) => void
   /** Returns whether an event holds usage and nothing else. */
   isUsageOnly: (event: SseEvent) => boolean
+  /** Returns whether an event after the usage adds nothing that the usage would have to count. */
+  isSilent: (event: SseEvent) => boolean
   /** Returns an event as callers get it who did not ask for usage. */
   withoutNullUsage: (event: SseEvent) => SseEvent
 }

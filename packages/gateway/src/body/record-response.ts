@@ -64,7 +64,8 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
     outcome = type
     over.resolve()
     const finish = (usage: MeteredUsage) => {
-      if (type === 'complete') ended.resolve({ type, usage, answer: accumulator.answer })
+      const { answer, written } = accumulator
+      if (type === 'complete') ended.resolve({ type, usage, answer, written, bytes: log.pushed() })
       else if (type === 'aborted') ended.resolve({ type, usage })
       else ended.resolve({ type, usage, error })
     }

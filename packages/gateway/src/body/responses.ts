@@ -39,6 +39,7 @@ export const responses: Format = {
     }
   },
   isUsageOnly: () => false,
+  isSilent: () => false,
   withoutNullUsage: (event) => event,
 }
 

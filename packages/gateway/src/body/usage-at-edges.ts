@@ -33,7 +33,11 @@ export function createEdges() {
       tailBytes = EDGE_BYTES
     },
     /** Returns the outermost `usage` of the body, in an object with the members next to it. */
-    usage: (): JsonObject | undefined => usageAtEnd(textOf(tail, -EDGE_BYTES)) ?? usageAtStart(textOf(head)),
+    usage(): JsonObject | undefined {
+      const end = textOf(tail, -EDGE_BYTES)
+      // A body that ends early may still hold the usage of its beginning.
+      return usageAtEnd(end) ?? (end.trimEnd().endsWith('}') ? usageAtStart(textOf(head)) : undefined)
+    },
   }
 }
 

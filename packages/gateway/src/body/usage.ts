@@ -53,7 +53,12 @@ export function isWholeUsage(operation: Operation, answer: JsonObject): boolean 
   const output = count(usage.completion_tokens ?? usage.output_tokens)
   const total = count(usage.total_tokens)
   const { output: kind, input: asksFor } = OPERATIONS[operation]
-  if (kind === 'vectors') return (input || total) > 0 && (total === 0 || total >= input)
+  if (differ(usage.prompt_tokens, usage.input_tokens)) return false
+  if (differ(usage.completion_tokens, usage.output_tokens)) return false
+  if (kind === 'vectors') {
+    if (!isSet(usage.prompt_tokens ?? usage.input_tokens)) return total > 0
+    return input > 0 && (!isSet(usage.total_tokens) || total === input)
+  }
   if (!isSet(usage.completion_tokens ?? usage.output_tokens)) return false
   if (input === 0 && (!asksFor.mayBeEmpty || output === 0)) return false
   if (isSet(usage.total_tokens) && total !== input + output) return false
@@ -67,6 +72,9 @@ export function isWholeUsage(operation: Operation, answer: JsonObject): boolean 
     fits([written.audio_tokens], output)
   )
 }
+
+/** Whether two names of one count are both used, for different numbers. */
+const differ = (one: Json | undefined, other: Json | undefined) => isSet(one) && isSet(other) && one !== other
 
 const count = (value: Json | undefined) => (isCount(value) ? value : 0)
 

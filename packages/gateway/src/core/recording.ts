@@ -5,9 +5,15 @@ import type { MeteredUsage, Usage } from './usage.ts'
 export type Ending =
   /**
    * The whole body came. `answer()` returns `undefined` when the body was not the JSON it claimed to be, or too long
-   * to keep.
+   * to keep. `written()` returns the texts of a stream nevertheless; `undefined` if they are not all known. `bytes`: its size.
    */
-  | { type: 'complete'; usage: MeteredUsage; answer: () => Answer | undefined }
+  | {
+      type: 'complete'
+      usage: MeteredUsage
+      answer: () => Answer | undefined
+      written?: () => string[] | undefined
+      bytes?: number
+    }
   /** All readers left, or upstream stopped before the end of the answer. */
   | { type: 'aborted'; usage: MeteredUsage }
   /**

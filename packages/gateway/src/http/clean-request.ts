@@ -1,5 +1,6 @@
 import { isMarked } from '../core/call-state.ts'
 import { hasGatewayHeaders, withoutGatewayHeaders } from '../identify/headers.ts'
+import { createCanonicalUrl } from '../operations/canonical-url.ts'
 
 type Input = Parameters<typeof fetch>[0]
 
@@ -7,6 +8,7 @@ type Input = Parameters<typeof fetch>[0]
 export type CleanRequest = {
   input: Input
   init: RequestInit | undefined
+  /** The address that `fetch` makes of `input`. */
   url: string
   /** In upper case. */
   method: string
@@ -65,10 +67,12 @@ function snapshotOf(init: RequestInit | undefined, headers: Headers): RequestIni
 const isRequest = (input: Input): input is Request =>
   typeof input === 'object' && 'url' in input && 'headers' in input
 
+const canonicalUrl = createCanonicalUrl()
+
 function urlOf(input: Input): string {
-  if (typeof input === 'string') return input
-  if (input instanceof URL) return input.href
-  return isRequest(input) ? input.url : `${input as unknown as string}`
+  if (typeof input === 'string') return canonicalUrl(input)
+  if (input instanceof URL) return canonicalUrl(input.href)
+  return canonicalUrl(isRequest(input) ? input.url : `${input as unknown as string}`)
 }
 
 /** `fetch` sends `post` as POST. */

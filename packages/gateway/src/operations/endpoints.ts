@@ -1,4 +1,5 @@
 import type { Operation } from '../core/operation.ts'
+import { createCanonicalUrl } from './canonical-url.ts'
 import { OPERATIONS } from './operations.ts'
 
 /** Matches a URL to a governed operation; `undefined`: it is not governed. `model`: set if the path names the model. */
@@ -13,13 +14,23 @@ export type RelativePath = (url: string) => string | undefined
 
 /** Matches URLs that begin with the client's base, which is read on each call because it may change. */
 export function pathBelowBase(baseURL: () => string): RelativePath {
+  const prefixOf = createPrefixOf()
   return memoised(baseURL, (url, baseURL) => {
     const [base = '', baseQuery] = baseURL.split('?', 2)
-    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    const prefix = prefixOf(base)
     const rest = url.startsWith(prefix) ? url.slice(prefix.length) : undefined
     if (rest === undefined || !rest.startsWith('/')) return undefined
     return baseQuery === undefined || rest.includes('?') ? rest : `${rest}?${baseQuery}`
   })
+}
+
+/** The SDK sends calls to the canonical form of the base, however the program has written it. */
+function createPrefixOf(): (base: string) => string {
+  const canonical = createCanonicalUrl()
+  return (given) => {
+    const base = canonical(given)
+    return base.endsWith('/') ? base.slice(0, -1) : base
+  }
 }
 
 /** Keeps the last result: most calls of a client have one address. */
@@ -38,9 +49,10 @@ export const pathAfterVersion: RelativePath = (url) =>
 
 /** Matches the governed paths below the client's base URL, which is read on each call. Ignores the query. */
 export function matchBelowBase(baseURL: () => string): MatchEndpoint {
+  const prefixOf = createPrefixOf()
   return memoised(baseURL, (url, baseURL) => {
     const [base = ''] = baseURL.split('?', 1)
-    const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+    const prefix = prefixOf(base)
     if (!url.startsWith(prefix)) return undefined
     const [path = ''] = url.slice(prefix.length).split(/[?#]/, 1)
     return operationOf(path)
@@ -70,9 +82,16 @@ function decoded(text: string): string {
   }
 }
 
-/** Endpoints that cost money and are not governed. Source: OpenAI API reference, paths as of openai 7.57. */
+/** Families of endpoints that cost money and are not governed. Source: OpenAI API reference, paths as of openai 7.59. */
 const PAID =
-  /\/(images|audio|videos|batches|threads|fine_tuning|evals|realtime|assistants|completions|responses)(\/|$)/
+  /\/(?:agents|assistants|audio|batches|chat|chatkit|completions|containers|decisions|embeddings|evals|fine_tuning|images|live|realtime|responses|threads|vector_stores|videos)(?:\/|$)/
+/** Families that cost nothing. A family in neither list, such as one that OpenAI adds later, counts as paid. */
+const FREE =
+  /\/(?:content_provenance_checks|conversations|files|models|moderations|organization|skills|uploads|vaults|webhook_endpoints)(?:\/|$)/
 
-export const isPaid = (method: string, url: string) =>
-  method === 'POST' && PAID.test(URL.parse(url)?.pathname ?? '')
+/** Returns whether a request that is not governed may cost money. */
+export function isPaid(method: string, url: string): boolean {
+  if (method !== 'POST') return false
+  const path = URL.parse(url)?.pathname ?? ''
+  return PAID.test(path) || !FREE.test(path)
+}

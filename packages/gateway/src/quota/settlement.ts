@@ -25,7 +25,8 @@ type Price = NanoUsd | undefined
  *    answer shows. Possible extra cost (fees without an exact price, an unreported tier, a regional surcharge) is
  *    unconfirmed.
  *
- * Every other end costs the worst case. Estimates are used for token limits and records, never for the cap.
+ * Every other end costs the worst case. Estimates are used for records and for token limits that are not strict, never for
+ * the cap.
  */
 export function settlementOf(attempt: Attempt): Settlement | Promise<Settlement> {
   const { ending, reply, call, reservation } = attempt
@@ -49,6 +50,8 @@ function booked(
 ): Settlement {
   const { id, team, worstCost, inputTokens, maxOutputTokens } = reservation
   const { usage, estimated, unknown } = ending.usage
+  // An estimate misses hidden tokens: given back, they would let others exceed the limit.
+  const isStrict = reservation.limits.tpmMode === 'strict'
   const fees = told && known !== undefined ? feesOf(ending, call) : undefined
   const cost = (known ?? worstCost) + (fees?.exact ? fees.usd : 0)
   const more =
@@ -60,7 +63,7 @@ function booked(
   return {
     id,
     team,
-    tokens: unknown ? inputTokens + maxOutputTokens : totalTokens(usage),
+    tokens: unknown || (isStrict && !told) ? inputTokens + maxOutputTokens : totalTokens(usage),
     learnOutputTokens: estimated || ending.type !== 'complete' ? undefined : usage.output,
     cost: cost as NanoUsd,
     unconfirmed: Math.max(0, more) as NanoUsd,
@@ -79,8 +82,8 @@ function feesOf(ending: Ending, call: Call): { usd: number; exact: boolean } | u
   const tools = hostedToolsIn(body)
   const stored = body.prompt !== undefined && body.prompt !== null
   if (tools.length === 0 && !stored) return NO_FEES
-  const answer = ending.type === 'complete' ? ending.answer()?.json : undefined
-  const shown = answer && feesShown(answer.output, tools, fees)
+  const output = ending.type === 'complete' ? ending.answer()?.json.output : undefined
+  const shown = Array.isArray(output) ? feesShown(output, tools, fees) : undefined
   if (shown === undefined) return undefined
   return { usd: nanoUsd(shown.usd), exact: shown.exact }
 }

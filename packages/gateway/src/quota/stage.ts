@@ -41,9 +41,9 @@ export function quota(
       const served = tiers.of(call)
       const worst = worstCaseOf(call, served)
       const isCapped = limits.usdPerDay !== undefined
-      if (isCapped && worst.unbounded !== undefined) return refuse(call, unbounded(call, worst.unbounded))
       const worstCost = worst.cost instanceof Promise ? await worst.cost : worst.cost
-      if (isCapped && worstCost === undefined) return refuse(call, unpriced(call))
+      const refusal = isCapped ? unheld(call, worst.unbounded, worstCost) : undefined
+      if (refusal !== undefined) return refuse(call, refusal)
       if (served.guessed && isOver(worstCost, limits) && !isOver(await worstCaseOf(call, USUAL).cost, limits))
         return refuse(call, tierUnknown(call, limits))
 
@@ -83,11 +83,19 @@ export function quota(
           admission = await queue.admit(call, reservation)
         }
         if (!('admitted' in admission)) return admission
+        // In Redis the limits of the newest policy bind, and this process may not have received it.
+        const bindsDollars = isCapped || admission.bounds?.usdPerDay !== undefined
+        const reason = bindsDollars && !isCapped ? unheld(call, worst.unbounded, worstCost) : undefined
+        if (reason !== undefined) {
+          settlements.add(() => book(unused(reservation), undefined))
+          return refuse(call, reason)
+        }
         if (guess === reservation.worstCost)
           known = tiers.guess(served, guess - ((await worstCaseOf(call, USUAL).cost) ?? guess))
         if (admission.degraded && call.state.draft !== undefined) call.state.draft.degraded = true
         const { maxToolCalls } = worst
-        reply = await next(isCapped && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
+        const isBound = bindsDollars || (limits.tpm !== undefined && limits.tpmMode === 'strict')
+        reply = await next(isBound && maxToolCalls !== undefined ? limited(call, maxToolCalls) : call)
         const attempt = { reply, call, reservation }
         const bookWorst = () => book(atWorst(reservation), known)
         settlements.after(
@@ -159,6 +167,12 @@ const limited = (call: Call, max_tool_calls: number): Call => ({
   ...call,
   outbound: { ...call.outbound, bodyEdits: { ...call.outbound.bodyEdits, max_tool_calls } },
 })
+
+/** Returns the refusal of a call whose cost no budget can hold; `undefined` if one can. */
+function unheld(call: Call, bound: UnboundedCost | undefined, worstCost: NanoUsd | undefined) {
+  if (bound !== undefined) return unbounded(call, bound)
+  return worstCost === undefined ? unpriced(call) : undefined
+}
 
 const unbounded = ({ caller }: Call, { param, why, fix }: UnboundedCost) => ({
   code: 'gateway_cost_unbounded' as const,

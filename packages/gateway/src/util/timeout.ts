@@ -1,14 +1,18 @@
 import { clearTimer, delayOf, realTimers, setTimer } from './timers.ts'
 
 /**
- * Waits for a promise until the signal aborts or, if given, `ms` have passed; the latter resolves with `undefined`.
+ * Waits for a promise until the signal aborts or, if given, `ms` have passed; the latter resolves with `undefined`. A
+ * rejection of the promise after that, or of one passed with an aborted signal, is handled: it would end the process.
  * @throws `signal.reason`, unchanged, the moment the signal aborts.
  */
 export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
 export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms: number): Promise<T | undefined>
 export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, ms?: number): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
+    if (signal.aborted) {
+      promise.catch(() => undefined)
+      return reject(signal.reason)
+    }
     let timer: NodeJS.Timeout | undefined
     const settle = <V>(settleWith: (value: V) => void) => {
       return (value: V) => {

@@ -105,6 +105,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   const counts = { decided: 0, leased: 0, alone: 0, unavailable: 0, errors: 0 }
   const { renamed, giveUp } = createNames()
   let lost = 0
+  let hasLeft = false
   // Ids of calls that were admitted and whose settlement is not complete.
   const unsettled = new Set<string>()
   const idle: (() => void)[] = []
@@ -148,7 +149,8 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
       }
     if (sent.pending !== undefined) share.failed(team, sent.pending)
     const wasSent = sent.pending !== undefined || earlier?.wasSent === true
-    const isLocal = mayGoOn(limits)
+    // A process that gave its leases back has no part of any limit.
+    const isLocal = !hasLeft && mayGoOn(limits)
     const local = isLocal ? admitByShare(reservation) : undefined
     if (isLocal && earlier === undefined && mayFitLater(local) && (await outage.endsSoon()))
       return await decide(reservation, { wasSent })
@@ -253,6 +255,7 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
   }
 
   async function leave(): Promise<void> {
+    hasLeft = true
     const args = [clock === 'client' ? now() : '', self]
     // A team with unreported calls keeps its lease: it covers them.
     const teams = share
