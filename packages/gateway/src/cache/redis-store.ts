@@ -4,6 +4,7 @@ import type { CacheEntry } from '../cache-entry/entry.ts'
 import {
   createStamps,
   epochWith,
+  madeStamps,
   type Stamped,
   type Stamps,
   signedPart,
@@ -189,12 +190,11 @@ export function createRedisCache(
     return stamped
   }
 
-  function remember(what: PurgeFilter, stamped: Stamped): void {
+  function remember(what: PurgeFilter, notice: Stamped): void {
+    const stamped = madeStamps(notice)
     remembered.add(what, stamped)
-    const all = stampFrom(stamped.all)
-    if (all !== '') stamps.learn('', { own: '', all })
-    for (const [tag, own] of Object.entries(stamped.own ?? {}))
-      stamps.learn(tag, { own: stampFrom(own), all: '' })
+    if (stamped.all !== undefined) stamps.learn('', { own: '', all: stamped.all })
+    for (const [tag, own] of Object.entries(stamped.own ?? {})) stamps.learn(tag, { own, all: '' })
   }
 
   return {
