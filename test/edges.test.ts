@@ -300,11 +300,16 @@ describe('Responses', () => {
     expect(upstream.count()).toBe(4)
   })
 
-  test('deleting a response forgets its entry', async () => {
-    const { client, upstream } = await setup()
+  test.each([
+    ['', {}, {}],
+    ['that has a query by default, as on Azure,', { defaultQuery: { 'api-version': '1' } }, {}],
+    ['deleted with a query', {}, { query: { a: '/b' } }],
+  ])('deleting a response %s forgets its entry', async (_, options, deletion) => {
+    const { client, upstream } = await setup({}, options)
     const body = { model: 'gpt-4o-mini', input: 'x' }
     const { id } = await client.responses.create(body)
-    await client.responses.delete(id)
+    await client.gateway.flush()
+    await client.responses.delete(id, deletion)
     await client.responses.create(body)
     expect(upstream.count({ path: '/v1/responses' })).toBe(2)
   })

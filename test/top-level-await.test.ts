@@ -6,12 +6,13 @@ import { expect, test } from 'vitest'
 
 const script = fileURLToPath(new URL('./fixtures/hung-redis.mjs', import.meta.url))
 
-/** Takes connections, and never says a word. */
-async function hungServer() {
+/** Takes connections, and never says a word, or ends them at once. */
+async function unusableServer(ends: boolean) {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.on('error', () => undefined)
+    if (ends) socket.destroy()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
@@ -40,19 +41,24 @@ const programs = [
   'call sink close',
 ]
 
-test.each(programs)(
-  'a program that awaits "%s" and nothing else while Redis hangs ends with 0',
-  async (what) => {
-    const upstream = await startFakeOpenAI({ tokens: 'approximate' })
-    const redis = await hungServer()
-    const child = spawn(process.execPath, [script, upstream.baseURL, redis.url, what])
-    let out = ''
-    child.stdout.on('data', (data) => {
-      out += data
-    })
-    const code = await new Promise((resolve) => child.on('close', resolve))
-    expect([code, out]).toEqual([0, 'end\n'])
-    redis.close()
-    await upstream.close()
-  },
-)
+const states = ['hangs', 'refuses connections', 'ends connections'] as const
+/** What differs where nothing hangs: a program that closes nothing, and one that closes all. */
+const endings = ['call', 'stream', 'ready', 'call flush', 'call close']
+
+test.each(
+  states.flatMap((state) => (state === 'hangs' ? programs : endings).map((what) => [what, state] as const)),
+)('a program that awaits "%s" and nothing else while Redis %s ends with 0', async (what, state) => {
+  const upstream = await startFakeOpenAI({ tokens: 'approximate' })
+  const redis = await unusableServer(state === 'ends connections')
+  if (state === 'refuses connections') redis.close()
+  const program = [script, upstream.baseURL, redis.url, what]
+  const child = spawn(process.execPath, program, { timeout: 20_000, killSignal: 'SIGKILL' })
+  let out = ''
+  child.stdout.on('data', (data) => {
+    out += data
+  })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  expect([code, out]).toEqual([0, 'end\n'])
+  redis.close()
+  await upstream.close()
+})

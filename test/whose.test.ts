@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { type GatewayOptions, gatewayOptions, withGateway } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import type OpenAI from 'openai'
@@ -320,4 +321,27 @@ test('a body with a member written twice is answered for itself, each time', asy
     await client.gateway.flush()
   }
   expect(upstream.count()).toBe(2)
+})
+
+/** A `fetch` that sends each header it is given, Host included, which Node's own leaves out. */
+const literal: typeof fetch = (url, init) =>
+  new Promise((resolve, reject) => {
+    const headers = Object.fromEntries(new Headers(init?.headers))
+    const sent = request(`${url as string}`, { method: 'POST', headers }, async (answer) => {
+      const bytes = await answer.toArray()
+      resolve(new Response(Buffer.concat(bytes), { headers: { 'content-type': 'application/json' } }))
+    })
+    sent.on('error', reject).end(init?.body)
+  })
+
+test('a server told by the Host header alone is another one, and its answers are its own', async () => {
+  const { client } = await setup({ quota: false, policy: {} }, { fetch: literal }, counting)
+  const from = async (host: string) => {
+    const answer = said(await client.chat.completions.create(ask('who'), { headers: { host } }))
+    await client.gateway.flush()
+    return answer
+  }
+  const one = await from('one.example')
+  expect(await from('other.example')).not.toBe(one)
+  expect(await from('one.example')).toBe(one)
 })

@@ -32,20 +32,27 @@ const words = fc.array(fc.constantFrom('a', 'é🙂', ' ', 'ha', '漢'), { maxLe
 const sentence = words.map((parts) => ({ parts, text: parts.join('') }))
 
 const part = fc
-  .record({ kind: fc.constantFrom('output_text', 'refusal'), said: sentence })
-  .map(({ kind, said }) => {
+  .record({ kind: fc.constantFrom('output_text', 'refusal'), said: sentence, isSure: fc.boolean() })
+  .map(({ kind, said, isSure }) => {
     const field = kind === 'refusal' ? 'refusal' : 'text'
-    const more = kind === 'refusal' ? {} : { annotations: [], logprobs: [] }
-    const whole = (text: string) => ({ type: kind, [field]: text, ...more })
+    const probable = (tokens: string[]) =>
+      kind === 'refusal'
+        ? {}
+        : { logprobs: isSure ? tokens.map((token) => ({ token, logprob: -1, top_logprobs: [] })) : [] }
+    const whole = (tokens: string[]) => ({
+      type: kind,
+      [field]: tokens.join(''),
+      ...(kind !== 'refusal' && { annotations: [] }),
+      ...probable(tokens),
+    })
     const name = kind === 'refusal' ? 'response.refusal' : 'response.output_text'
-    const extra = kind === 'refusal' ? {} : { logprobs: [] }
     const told = (at: Fields): Fields[] => [
-      { type: 'response.content_part.added', ...at, part: whole('') },
-      ...said.parts.map((delta) => ({ type: `${name}.delta`, ...at, delta, ...extra })),
-      { type: `${name}.done`, ...at, [field]: said.text, ...extra },
-      { type: 'response.content_part.done', ...at, part: whole(said.text) },
+      { type: 'response.content_part.added', ...at, part: whole([]) },
+      ...said.parts.map((delta) => ({ type: `${name}.delta`, ...at, delta, ...probable([delta]) })),
+      { type: `${name}.done`, ...at, [field]: said.text, ...probable(said.parts) },
+      { type: 'response.content_part.done', ...at, part: whole(said.parts) },
     ]
-    return { whole: whole(said.text), told }
+    return { whole: whole(said.parts), told }
   })
 
 const message = fc
@@ -138,6 +145,7 @@ const mishap = fc.oneof(
       'output_index',
       'content_index',
       'delta',
+      'logprobs',
       'text',
       'arguments',
       'item',
@@ -190,13 +198,15 @@ function damaged(
   return out
 }
 
-/** Reduces single events to their texts and the end: the API specifies no order in which parts begin and end. */
+/** Reduces single events to their texts, how probable these are, and the end: the API specifies no order of parts. */
 function gist(outcome: unknown): unknown {
   const joined = (outcome as { value?: { joined?: Fields[] } }).value?.joined
   if (joined === undefined) return outcome
   const said: Fields = {}
-  for (const { type, item_id, content_index, delta } of joined) {
+  for (const { type, item_id, content_index, delta, logprobs } of joined) {
     const place = JSON.stringify([type, item_id, content_index])
+    if (Array.isArray(logprobs) && logprobs.length > 0)
+      said[`${place} logprobs`] = [said[`${place} logprobs`] ?? [], logprobs].flat()
     if (typeof delta === 'string') said[place] = `${String(said[place] ?? '')}${delta}`
   }
   return { said, end: joined.find(({ type }) => type === 'response.completed') }

@@ -153,9 +153,10 @@ export function eventsOf(events: readonly Event[]): unknown {
     delete rest.snapshot
     const last = joined.at(-1)
     const delta = rest.delta
-    if (last && typeof delta === 'string' && last.type === rest.type && last.item_id === rest.item_id)
+    if (last && typeof delta === 'string' && last.type === rest.type && last.item_id === rest.item_id) {
       last.delta = `${last.delta}${delta}`
-    else joined.push(rest)
+      if (Array.isArray(rest.logprobs)) last.logprobs = [last.logprobs, rest.logprobs].flat()
+    } else joined.push(rest)
   }
   const numbers = events.map((event) => (event as { sequence_number?: number }).sequence_number)
   return { joined, numbered: numbers.every((number, at) => number === at) }

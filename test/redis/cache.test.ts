@@ -154,6 +154,27 @@ test('a deleted response is forgotten by all', async () => {
   expect(upstream.count({ path: '/v1/responses' })).toBe(2)
 })
 
+test('a response that is deleted while Redis hangs is served by none once Redis is back', async () => {
+  const redis = await server()
+  const { one, other, upstream } = await two(redis)
+  const question = { model: 'gpt-4o-mini', input: 'x' }
+  const { id } = await one.client.responses.create(question)
+  await one.client.gateway.flush()
+  await other.client.responses.create(question)
+  const entries = () => redis.admin.keys('gw:{*}:x:*')
+  const [entry = ''] = await entries()
+  const value = await redis.admin.getBuffer(entry)
+  redis.pause()
+  await one.client.responses.delete(id)
+  redis.resume()
+  await expect.poll(entries, { timeout: 20_000 }).toEqual([])
+  await until(() => other.client.gateway.stats().memoryCache.entries === 0, 'the other one is told')
+  // Nor does the one that deleted it serve what a writer restores.
+  await redis.admin.set(entry, value ?? '')
+  await one.client.responses.create(question)
+  expect(upstream.count({ path: '/v1/responses' })).toBe(2)
+})
+
 test('a purge is seen by every gateway, and names what it purges', async () => {
   const redis = await server()
   const { one, other, upstream } = await two(redis)

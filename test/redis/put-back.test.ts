@@ -162,3 +162,20 @@ test('a stamp from the future counts as missing, and the next purge does not go 
   await one.gateway.flush()
   expect(await answerTo(other, 'future')).toEqual({ nth: after.nth, cache: 'exact' })
 })
+
+test.each([
+  ['of another time, for all teams', { all: `${FAR}.${FAR}` }],
+  ['of another time, for one', { own: { prod_customer: `${FAR}.${FAR}` } }],
+  ['of no time', { all: 'x.y', own: { prod_customer: '.' } }],
+])('a notice with stamps %s costs the answers in memory, and no later ones', async (_, stamped) => {
+  const [one, other] = [await gateway(), await gateway()]
+  const content = JSON.stringify(stamped)
+  for (const client of [one, other]) await answerTo(client, `${content} warm`)
+  await one.gateway.purge({ team: 'other' })
+  expect(await redis.admin.publish('gw:purge', JSON.stringify({ purge: {}, stamped }))).toBeGreaterThan(1)
+  // A purge that waits for each of them comes after the notice.
+  await one.gateway.purge({ team: 'other' })
+  const { nth } = await answerTo(one, content)
+  await one.gateway.flush()
+  expect(await answerTo(other, content)).toEqual({ nth, cache: 'exact' })
+})

@@ -138,6 +138,22 @@ test.each(['here', 'in Redis'])(
   },
 )
 
+test('an answer that upstream was told to delete while Redis hangs is removed once it is back', async () => {
+  const redis = await startRedis()
+  open.push(redis)
+  const it = await gateway(redis.url)
+  const first = await asking(it, 'responses')
+  await asking(it, 'responses', { question: 'Which woods do you use' })
+  await it.client.gateway.flush(20_000)
+  redis.pause()
+  await it.client.responses.delete(first.id)
+  redis.resume()
+  const questions = async () => (await it.client.gateway.semantic.list({})).map(({ question }) => question)
+  await expect
+    .poll(() => questions().catch(() => undefined), { timeout: 20_000 })
+    .toEqual(['Which woods do you use'])
+})
+
 test('what upstream does not keep is given to none who expects that it does, and the other way round', async () => {
   const stores = fc.constantFrom(undefined, true, false)
   await fc.assert(

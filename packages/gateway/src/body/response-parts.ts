@@ -12,7 +12,21 @@ export type Part = {
   /** Whether it has ended: no delta may follow. */
   done: boolean
   annotations: Json[]
+  /** Of the deltas, and of the event that ends the text. */
+  logprobs: Json[]
+  logprobsDone: Json[] | undefined
 }
+
+/** Returns a part before its first delta. */
+export const partOf = (kind: string, begun: JsonObject): Part => ({
+  kind,
+  begun,
+  text: '',
+  done: false,
+  annotations: [],
+  logprobs: [],
+  logprobsDone: undefined,
+})
 
 /** An item of the output, as assembled from its events. */
 export type Item = {
@@ -58,9 +72,11 @@ export function addPart(item: Item, type: string, json: JsonObject) {
   if (step === 'delta') {
     ensure(typeof json.delta === 'string' && !part.done)
     part.text += json.delta
+    part.logprobs.push(...list(json.logprobs))
   } else {
     ensure(step === 'done' && !part.done && fits(part, json[place.field]))
     part.done = true
+    part.logprobsDone = list(json.logprobs)
   }
 }
 
@@ -70,7 +86,7 @@ function addWhole(item: Item, step: string, told: (typeof PARTS)[string] | undef
   const index = json[told.at]
   if (step === 'added') {
     ensure(index === item.parts.length && text(part[FIELD[text(part.type)] ?? '']) === '')
-    item.parts.push({ kind: text(part.type), begun: part, text: '', done: false, annotations: [] })
+    item.parts.push(partOf(text(part.type), part))
   } else {
     const known = partAt(item, index)
     ensure(step === 'done' && part.type === known.kind && isSame(known, part))
@@ -99,6 +115,10 @@ const isSame = (part: Part, whole: JsonObject) => {
   return field === undefined ? isDeepStrictEqual(part.begun, whole) : fits(part, whole[field])
 }
 
+/** Returns whether each event of a text has the log probabilities that a replay gives it: those of the whole part. */
+const hasLogprobs = ({ logprobs, logprobsDone = logprobs }: Part, whole: Json[]) =>
+  isDeepStrictEqual(logprobs, whole) && isDeepStrictEqual(logprobsDone, whole)
+
 /** Returns whether the final item equals the one assembled from its events. */
 export function matchesFinal({ type, own: told, parts }: Item, final: JsonObject): boolean {
   if (type === 'function_call') return fits(told, final.arguments)
@@ -110,6 +130,7 @@ export function matchesFinal({ type, own: told, parts }: Item, final: JsonObject
     parts.every((part, index) => {
       const last = whole[index]
       if (!isObject(last) || last.type !== part.kind || !isSame(part, last)) return false
+      if (!hasLogprobs(part, list(last.logprobs))) return false
       return part.annotations.length === 0 || isDeepStrictEqual(part.annotations, last.annotations)
     })
   )

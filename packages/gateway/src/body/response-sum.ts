@@ -3,7 +3,7 @@ import { isObject, isSet, type Json, type JsonObject, list, parseObject, text } 
 import { MAX_ANSWER_CHARS } from '../core/recording.ts'
 import { isUnwieldy } from '../util/json-limits.ts'
 import { ensureExactNumbers } from './exact-numbers.ts'
-import { addPart, type Item, matchesFinal } from './response-parts.ts'
+import { addPart, type Item, matchesFinal, partOf } from './response-parts.ts'
 import type { SseEvent } from './sse.ts'
 import { ensure, ifUnambiguous } from './unambiguous.ts'
 
@@ -83,7 +83,7 @@ function added(item: JsonObject): Item {
   return {
     id,
     type,
-    own: { kind: '', begun: item, text: '', done: false, annotations: [] },
+    own: partOf('', item),
     parts: [],
     done: undefined,
   }

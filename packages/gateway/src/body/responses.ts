@@ -98,12 +98,18 @@ function emitPart(part: JsonObject, at: JsonObject, send: Send) {
       ...at,
       part: { ...part, text: '', annotations: [], ...emptied(part, 'logprobs') },
     })
-    for (const delta of pieces(text(part.text)))
-      send('response.output_text.delta', { ...at, delta, logprobs: [] })
+    // All in the first delta: readers append them.
+    pieces(text(part.text)).forEach((delta, position) => {
+      send('response.output_text.delta', {
+        ...at,
+        delta,
+        logprobs: position === 0 ? list(part.logprobs) : [],
+      })
+    })
     list(part.annotations).forEach((annotation, annotation_index) => {
       send('response.output_text.annotation.added', { ...at, annotation_index, annotation })
     })
-    send('response.output_text.done', { ...at, text: part.text ?? '', logprobs: part.logprobs ?? [] })
+    send('response.output_text.done', { ...at, text: part.text ?? '', logprobs: list(part.logprobs) })
   } else if (part.type === 'refusal') {
     send('response.content_part.added', { ...at, part: { ...part, refusal: '' } })
     emitText('response.refusal', 'refusal', part.refusal, at, send)

@@ -86,9 +86,16 @@ const message = (calls: fc.Arbitrary<unknown>) =>
     refusal: fc.constant(null),
     tool_calls: fc.array(calls, { minLength: 1, maxLength: 4 }),
   })
-const completion = (choice: fc.Arbitrary<object>) =>
-  fc.array(choice, { minLength: 1, maxLength: 3 }).map((choices) => ({
-    id: 'chatcmpl-1',
+const ids = fc.oneof(
+  { weight: 6, arbitrary: fc.constant({ id: 'chatcmpl-1' }) },
+  { weight: 1, arbitrary: fc.constantFrom({}, { id: '' }, { id: null }) },
+)
+const completion = (
+  choice: fc.Arbitrary<object>,
+  named: fc.Arbitrary<object> = fc.constant({ id: 'chatcmpl-1' }),
+) =>
+  fc.tuple(fc.array(choice, { minLength: 1, maxLength: 3 }), named).map(([choices, named]) => ({
+    ...named,
     object: 'chat.completion',
     created: 1,
     model: 'm',
@@ -98,10 +105,13 @@ const completion = (choice: fc.Arbitrary<object>) =>
 const ends = { finish_reason: 'tool_calls', logprobs: null }
 
 const anything = withMembers(
-  completion(withMembers(withMembers(message(withMembers(call))).map((message) => ({ message, ...ends })))),
+  completion(
+    withMembers(withMembers(message(withMembers(call))).map((message) => ({ message, ...ends }))),
+    ids,
+  ),
 )
 
-test('a whole answer of any content: the SDK reads the same calls from its stream, or there is no stream', async () => {
+test('a whole answer of any content: the SDK reads the same calls and usage from its stream, or there is no stream', async () => {
   await fc.assert(
     fc.asyncProperty(anything, async (answer) => {
       let frames: string[]
@@ -110,7 +120,9 @@ test('a whole answer of any content: the SDK reads the same calls from its strea
       } catch {
         return
       }
-      expect(said(await chatBySdk(frames))).toEqual(said(answer))
+      const read = await chatBySdk(frames)
+      expect(said(read)).toEqual(said(answer))
+      expect(read.usage).toEqual(answer.usage)
     }),
     { numRuns: runs(600) },
   )

@@ -10,7 +10,9 @@ import { ensure } from './unambiguous.ts'
 /** Choices of an answer, and calls of a choice, that the SDK reads. */
 const MOST = 128
 
-export function ensureStreamableChat({ choices, error }: JsonObject): void {
+export function ensureStreamableChat({ id, choices, error, usage }: JsonObject): void {
+  // Of chunks without an id, the SDK reads the first one's envelope only, and usage is in the last.
+  ensure(isWritten(id) || !isSet(usage))
   ensure(!error && Array.isArray(choices) && choices.length > 0 && choices.length <= MOST)
   for (const [position, choice] of choices.entries()) {
     ensure(isObject(choice) && isAt(choice, position) && isWritten(choice.finish_reason))

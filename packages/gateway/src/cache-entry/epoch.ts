@@ -115,3 +115,12 @@ export function stampsIn(epoch: Epoch): Stamps {
 
 /** The stamps of one purge: for all teams, or for each tag. */
 export type Stamped = { all?: string; own?: Record<string, string> }
+
+/** Returns the stamps of a purge's notice without those that no purge has made: any writer to Redis can send one. */
+export function madeStamps({ all, own = {} }: Stamped): Stamped {
+  const isMade = (stamp: string | undefined) => orderOf(stamp) > 0 && stampFrom(stamp) === stamp
+  return {
+    ...(isMade(all) && { all }),
+    own: Object.fromEntries(Object.entries(own).filter(([, stamp]) => isMade(stamp))),
+  }
+}

@@ -4,6 +4,7 @@ import type { CacheEntry } from '../cache-entry/entry.ts'
 import {
   createStamps,
   epochWith,
+  madeStamps,
   type Stamped,
   type Stamps,
   signedPart,
@@ -44,6 +45,8 @@ export type RedisCache = CacheStore & {
   set: (key: string, entry: CacheEntry, placing?: WriteOptions) => Promise<boolean>
   /** Like `get`, but distinguishes a missing entry from unavailable Redis. */
   fetchEntry: (key: string, secret?: Buffer) => Promise<CacheEntry | undefined | 'unavailable'>
+  /** Removes the entry of an answer that upstream has deleted. @throws RedisUnavailable */
+  forget: (answerId: string) => Promise<void>
   /** Stamps a purge in Redis; returns its stamps. @throws RedisUnavailable */
   begin: (what: PurgeFilter) => Promise<Stamped>
   /** Deletes the selected entries; returns their number. @throws RedisUnavailable */
@@ -189,12 +192,11 @@ export function createRedisCache(
     return stamped
   }
 
-  function remember(what: PurgeFilter, stamped: Stamped): void {
+  function remember(what: PurgeFilter, notice: Stamped): void {
+    const stamped = madeStamps(notice)
     remembered.add(what, stamped)
-    const all = stampFrom(stamped.all)
-    if (all !== '') stamps.learn('', { own: '', all })
-    for (const [tag, own] of Object.entries(stamped.own ?? {}))
-      stamps.learn(tag, { own: stampFrom(own), all: '' })
+    if (stamped.all !== undefined) stamps.learn('', { own: '', all: stamped.all })
+    for (const [tag, own] of Object.entries(stamped.own ?? {})) stamps.learn(tag, { own, all: '' })
   }
 
   return {
@@ -214,8 +216,9 @@ export function createRedisCache(
         const key = await connection.run((client) => client.get(id))
         if (key === null || !isEntryKey(key)) return
         await Promise.all([key, id].map((removed) => connection.run((client) => client.unlink(removed))))
-      } catch {
+      } catch (error) {
         counts.errors += 1
+        throw error
       }
     },
     begin,

@@ -10,7 +10,7 @@ export type WriteOptions = {
   epoch?: Epoch
 }
 
-/** The port that the memory store, the Redis store and both together implement. Only `purge` throws. */
+/** The port that the memory store, the Redis store and both together implement. Only `purge` throws, and `forget` of Redis alone. */
 export type CacheStore = {
   /** Returns fresh and stale entries; a Promise only if it has to wait. */
   get: (key: string, secret?: Buffer) => CacheEntry | undefined | Promise<CacheEntry | undefined>

@@ -1,8 +1,10 @@
+import { LRUCache } from 'lru-cache'
 import type { CacheEntry } from '../cache-entry/entry.ts'
 import { epochWith } from '../cache-entry/epoch.ts'
 import { type Invalidation, invalidationFrom } from '../cache-entry/invalidation.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'
+import { createRepeater } from '../redis/repeat.ts'
 import { detached } from '../util/faults.ts'
 import type { MemoryCache } from './memory-store.ts'
 import { createReceipts } from './receipts.ts'
@@ -10,6 +12,9 @@ import type { RedisCache } from './redis-store.ts'
 import type { CacheStore } from './store.ts'
 
 const CHANNEL = 'gw:purge'
+
+/** Largest number of deleted answers that are remembered. */
+const MAX_DELETED = 1_000
 
 /**
  * Last validation of a memory entry against Redis: its time, whether Redis had the entry, and the purge stamps known
@@ -30,6 +35,9 @@ export function createTieredCache(
   const validations = new WeakMap<CacheEntry, Validation>()
   const inFlight = new Map<string, Promise<CacheEntry | undefined>>()
   const receipts = createReceipts(connection, CHANNEL)
+  const deletions = createRepeater(connection.fault)
+  /** Times of deletions, by the ids of answers. */
+  const deletedAt = new LRUCache<string, number>({ max: MAX_DELETED })
   let listener: RedisSubscription | undefined
   /** No invalidation has been missed since this time. */
   let listeningSince = Number.POSITIVE_INFINITY
@@ -45,6 +53,10 @@ export function createTieredCache(
       if (invalidation.stamped !== undefined) redis.remember(invalidation.purge, invalidation.stamped)
     } else memory.forget(invalidation.answerId)
   }
+
+  /** Whether upstream has deleted an answer whose entry Redis still holds: it was away, or a writer has restored it. */
+  const isDeleted = (entry: CacheEntry | undefined) =>
+    entry?.answerId !== undefined && entry.storedAt <= (deletedAt.get(entry.answerId) ?? 0)
 
   /** Subscribes on first use: an unused gateway needs no second connection. */
   function listen() {
@@ -97,7 +109,8 @@ export function createTieredCache(
   ): Promise<CacheEntry | undefined> {
     listen()
     const before = invalidations
-    const found = await redis.fetchEntry(key, secret)
+    const read = await redis.fetchEntry(key, secret)
+    const found = read !== 'unavailable' && isDeleted(read) ? undefined : read
     // Another call may have stored an entry here while Redis was asked.
     const held = memory.get(key)
     if (found === 'unavailable') return held
@@ -147,8 +160,12 @@ export function createTieredCache(
     },
     async forget(answerId) {
       applyInvalidation({ answerId })
-      await redis.forget(answerId)
-      await publish({ answerId }).catch(() => undefined)
+      deletedAt.set(answerId, Date.now())
+      const deletion = deletions.run(answerId, async () => {
+        await redis.forget(answerId)
+        await publish({ answerId })
+      })
+      await deletion.catch((error: unknown) => connection.fault(error, 'a deletion'))
     },
     async purge(what) {
       applyInvalidation({ purge: what })
@@ -163,6 +180,7 @@ export function createTieredCache(
     },
     settled: redis.settled,
     close() {
+      deletions.close()
       listener?.close()
       listener = undefined
       memory.close()

@@ -10,7 +10,7 @@ type Kind = 'neutral' | 'credential' | 'deciding'
 const NEUTRAL = new Set(
   [
     // The SDK and HTTP itself.
-    'accept accept-encoding connection content-length content-type date expect host keep-alive te',
+    'accept accept-encoding connection content-length content-type date expect keep-alive te',
     'transfer-encoding user-agent priority',
     // Idempotency.
     'idempotency-key x-idempotency-key',

@@ -191,3 +191,9 @@ test('a body with a member written twice, at any depth, has no key', () => {
     { numRuns: runs(100) },
   )
 })
+
+test('without routing, a request that names no model is another question than one for a model called `auto`', () => {
+  const [unnamed, none, named] = ['{}', '{"model":null}', '{"model":"auto"}'].map((text) => keyOf(text))
+  expect(unnamed).toBe(none)
+  expect(unnamed).not.toBe(named)
+})

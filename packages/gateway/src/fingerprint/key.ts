@@ -42,7 +42,9 @@ export function keysOf(call: Call): Keys {
 function scopeOf({ body, operation, outbound, model, controls }: Call, tag: string, owner: string): string {
   // Answers to calls without `store` name a response that upstream keeps; answers to `store: false` do not.
   const kept = isStoredByDefault(operation, body) ? 'kept' : ''
-  const parts = [tag, controls.cache.namespace ?? '', outbound.url, operation, model, kept, owner]
+  // Without routing, upstream chooses the model of a request that names none, and may know one called `auto`.
+  const unnamed = model === 'auto' && typeof body.model !== 'string' ? 'unnamed' : ''
+  const parts = [tag, controls.cache.namespace ?? '', outbound.url, operation, model, kept + unnamed, owner]
   let scope = ''
   for (const part of parts) scope += lengthPrefixed(part)
   return scope

@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.ts'
 import type { LimitedLog } from '../core/log-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import { createRepeater } from '../redis/repeat.ts'
 import type { SemanticCache } from '../semantic/create.ts'
 import type { AnswerVerdict } from '../semantic/labels.ts'
 import { createSemanticCounters, semanticStatsOf } from '../semantic/stats.ts'
@@ -26,6 +27,7 @@ export function createLazySemanticCache(
       'the semantic cache',
     )
   }
+  const deletions = createRepeater(fault)
   const counters = createSemanticCounters()
   let loading: Promise<SemanticCache> | undefined
   let loaded: SemanticCache | undefined
@@ -63,15 +65,19 @@ export function createLazySemanticCache(
     exactOf: async (entryKey: string) => await (await load()).store.admin.exactOf(entryKey),
     /** Learns what a person says of an entry. */
     learn: async (entryKey: string, verdict: AnswerVerdict) => await (await load()).label(entryKey, verdict),
-    /** Deletes an answer that upstream has deleted. Entries in an unavailable Redis are not served, and expire there. */
+    /** Deletes an answer that upstream has deleted; while Redis is unavailable, as soon as it is back. */
     async forget(answerId: string) {
       const { index } = semantic
       const isLocal = connection === undefined && (index === 'flat' || index.type !== 'backend')
       if (loaded === undefined && isLocal) return
-      await (await load()).store.admin.forget(answerId).catch(() => undefined)
+      const { store } = await load()
+      await deletions.run(answerId, () => store.admin.forget(answerId)).catch(() => undefined)
     },
     admin: counters.counted(admin),
-    close: () => loaded?.store.close(),
+    close() {
+      deletions.close()
+      loaded?.store.close()
+    },
     count: counters.count,
     async settled() {
       // Work that ends may start more.

@@ -27,6 +27,9 @@ type Parts = HeadDeps & {
   observeDirectCall: ObserveDirectCall | undefined
 }
 
+/** Returns the id of the response that a DELETE of this address removes, whatever its query: Azure's has one always. */
+const deletedResponse = (url: string) => /\/responses\/([^/?#]+)\/?(?:[?#]|$)/.exec(url)?.[1]
+
 type Outcome = { status: number; refusal?: string } | { error: unknown; aborted: boolean }
 /** Writes the record of a request, which knows its path and outcome, and nothing of its body. */
 type WriteRecord = (outcome: Outcome) => void
@@ -82,7 +85,7 @@ export function createPassThrough(parts: Parts) {
       throw error
     }
     record({ status: response.status }, finish && copyOf(response))
-    const deleted = method === 'DELETE' ? /\/responses\/([^/?]+)$/.exec(url)?.[1] : undefined
+    const deleted = method === 'DELETE' ? deletedResponse(url) : undefined
     if (deleted !== undefined && response.ok) await forget(deleted)
     return response
 

@@ -43,6 +43,8 @@ const CLIENT_OPTIONS = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   connectTimeout: 60_000,
+  // Its timer outlives a refused connection, and would keep a finished program alive. `close` destroys the socket itself.
+  disconnectTimeout: 0,
   lazyConnect: true,
   // No reconnecting either: the timers of ioredis would keep a finished program alive.
   retryStrategy: () => null,
