@@ -19,10 +19,24 @@ export function loadPolicy(given: Policy | string | undefined): Policy {
  * @throws GatewayOptionsError with a line for each invalid field.
  */
 export function checkPolicy(value: unknown, where: string): Policy {
+  refuseProto(value, where)
   const policy = check(policySchema(), value, where) as Policy
   checkConsistency(policy, where)
   return policy
 }
+
+/** Refuses a member of this name at any depth: the schema would drop it silently, and a team would lose its limits. */
+function refuseProto(value: unknown, where: string, depth = 0): void {
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return
+  for (const [name, member] of Object.entries(value)) {
+    const path = where === '' ? name : `${where}.${name}`
+    if (name === '__proto__') throw new GatewayOptionsError(`${path}: is no name for a part of a policy`)
+    refuseProto(member, path, depth + 1)
+  }
+}
+
+/** A valid policy is less deep. */
+const MAX_DEPTH = 20
 
 function readPolicyFile(path: string): unknown {
   let text: string
