@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import type { Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
+import type { Limits } from '#src/core/team-limits.ts'
 import { createRedisQuota } from '#src/quota/redis/quota.ts'
 import { type RedisConnection, RedisUnavailable } from '#src/redis/connection.ts'
 import { hashTag } from '#src/redis/hash-tag.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { DEFAULT_WHILE_UNAVAILABLE } from '#src/core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '#src/core/team-limits.ts'
 import { dayOf } from '#src/quota/day.ts'
 import { createMemoryQuota } from '#src/quota/memory.ts'
 import { createZones, dayNumber, zoneAt } from '#src/quota/redis/day-boundary.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Limits } from '#src/core/limits.ts'
+import type { Limits } from '#src/core/team-limits.ts'
 import type { QuotaStore, Reservation, Settlement } from '#src/quota/store.ts'
 import { claim as claimOf, limits, STORES, truth as truthOf, usd } from './quota-kit.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/team-limits.ts'
 import { keysOf } from '#src/quota/redis/wire.ts'
 import { until } from '../support.ts'
 import { startFront } from './front.ts'

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import type { Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
+import type { Limits } from '#src/core/team-limits.ts'
 import { createMemoryQuota } from '#src/quota/memory.ts'
 import { createRedisQuota, type RedisQuota, type RedisQuotaOptions } from '#src/quota/redis/quota.ts'
 import type { QuotaStore, Reservation, Settlement } from '#src/quota/store.ts'

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_WHILE_UNAVAILABLE } from '#src/core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '#src/core/team-limits.ts'
 import { zoneAt } from '#src/quota/redis/day-boundary.ts'
 import { keysOf, reserveArgs, reservedOf, settleArgs, settledOf } from '#src/quota/redis/wire.ts'
 import { claim, limits, member, truth, usd } from './quota-kit.ts'

@@ -1,5 +1,5 @@
-import type { Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
+import type { Limits } from '#src/core/team-limits.ts'
 import { createRedisQuota } from '#src/quota/redis/quota.ts'
 import { createRedisConnection } from '#src/redis/connection.ts'
 

@@ -51,38 +51,41 @@ export const leftOut = (): string[] =>
 /** A Redis of one's own on a free port, in a directory of its own, persisting nothing unless `args` say so. */
 export async function startRedis(args: string[] = [], binary = redisBinary()): Promise<RedisServer> {
   if (binary === undefined) throw new Error('No redis-server on PATH: see ensureRedis.')
-  const port = await freePort()
+  let port = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'gateway-redis-'))
-  const plain = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    dir,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ]
+  const settings = ['--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'no']
   let child: ChildProcess
   let admin: Redis
 
-  async function start() {
-    child = spawn(binary ?? '', [...plain, ...args], { stdio: 'ignore' })
+  /** @returns a client of this very server; `undefined`: it has ended, as another program has taken its port. */
+  async function start(): Promise<Redis | undefined> {
+    child = spawn(binary ?? '', ['--port', String(port), ...settings, ...args], { stdio: 'ignore' })
     for (let tries = 0; ; tries += 1) {
       const probe = new Redis(port, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null })
       probe.on('error', () => undefined)
       try {
         await probe.connect()
-        await probe.ping()
-        return probe
+        const told = /^process_id:(\d+)/m.exec(await probe.info('server'))?.[1]
+        if (told === String(child.pid)) return probe
+        probe.disconnect()
+        return undefined
       } catch (error) {
         probe.disconnect()
-        if (tries > 200) throw error
+        if (child.exitCode !== null) return undefined
+        if (tries > 400) throw error
         await sleep(25)
       }
     }
+  }
+
+  async function started(choose: () => Promise<number>): Promise<Redis> {
+    for (let tries = 0; tries < 10; tries += 1) {
+      const client = await start()
+      if (client !== undefined) return client
+      child.kill('SIGKILL')
+      port = await choose()
+    }
+    throw new Error(`redis-server does not start: ${[binary, ...args].join(' ')}`)
   }
 
   async function kill() {
@@ -92,21 +95,24 @@ export async function startRedis(args: string[] = [], binary = redisBinary()): P
     await gone
   }
 
-  admin = await start()
+  admin = await started(freePort)
   return {
     // Another one each time it is read: clients of one process share connections to an address, those of two do not.
     get url() {
       processes += 1
       return `redis://127.0.0.1:${port}/0?process=${processes}`
     },
-    port,
+    get port() {
+      return port
+    },
     get admin() {
       return admin
     },
     kill,
     async restart() {
       if (child.exitCode === null && child.signalCode === null) await kill()
-      admin = await start()
+      // Its clients know the port.
+      admin = await started(async () => port)
     },
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/limits.ts'
 import type { NanoUsd } from '#src/core/money.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '#src/core/team-limits.ts'
 import { createWorld, type Op, spent, worstMinute } from './partition.ts'
 import { limits } from './quota-kit.ts'
 import { brisk, CAP, crossing, faulty, LARGE, process_, quiet, RPM, RUNS, TIMEOUT } from './schedules.ts'

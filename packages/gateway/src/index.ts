@@ -19,7 +19,7 @@ export type {
   TeamPolicy,
 } from './core/policy.ts'
 export type { Attempt, CacheState, CallRecord, SemanticResult } from './core/record.ts'
-export type { RefusalCode } from './core/refusal.ts'
+export type { RefusalCode } from './core/refusal-codes.ts'
 export type { Usage } from './core/usage.ts'
 export type { GatewayControls, SemanticControls } from './gateway/controls.ts'
 export { createGateway, type Gateway } from './gateway/gateway.ts'

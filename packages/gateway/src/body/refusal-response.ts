@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Call } from '../core/call.ts'
 import type { Ending, Recording } from '../core/recording.ts'
-import { type Refusal, type RefusalCode, STATUS } from '../core/refusal.ts'
+import { type Refusal, type RefusalCode, STATUS } from '../core/refusal-codes.ts'
 import type { Reply } from '../core/reply.ts'
 import { UNBILLED } from '../core/usage.ts'
 import { bufferedResponse } from './buffered-response.ts'

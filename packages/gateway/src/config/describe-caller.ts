@@ -1,7 +1,7 @@
 import type { Caller, Claim } from '../core/caller.ts'
 import { usd } from '../core/money.ts'
 import type { ExactPolicy, Mode, Policy } from '../core/policy.ts'
-import type { RefusalCode } from '../core/refusal.ts'
+import type { RefusalCode } from '../core/refusal-codes.ts'
 import { createDirectory } from '../identify/directory.ts'
 import type { Switches } from '../policy/live/live.ts'
 import { modeInputs, resolveMode } from './mode.ts'

@@ -1,6 +1,6 @@
-import type { Limits } from './limits.ts'
 import type { Capture, ExactPolicy, GuardName, Mode, SemanticMode } from './policy.ts'
-import type { Refusal } from './refusal.ts'
+import type { Refusal } from './refusal-codes.ts'
+import type { Limits } from './team-limits.ts'
 
 /** Semantic cache settings of one agent, merged from the layers of the policy. */
 export type SemanticPlan = {

@@ -1,4 +1,4 @@
-import type { Refusal } from './refusal.ts'
+import type { Refusal } from './refusal-codes.ts'
 
 /** The upstream key decrypted for one request, and the origin it belongs to. */
 export type OpenedKey = { key: string; origin: string }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { LimitedLog } from '../core/log-codes.ts'
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { hashTag } from '../redis/hash-tag.ts'
 import { type RedisSubscription, subscribe } from '../redis/pubsub.ts'

@@ -1,6 +1,6 @@
 import { refuse } from '../body/refusal-response.ts'
 import type { Call, Stage } from '../core/call.ts'
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
 import type { KeyProvider } from './key-provider.ts'
 
 /**

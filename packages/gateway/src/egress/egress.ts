@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Egress, OpenedKey, OutgoingHead } from '../core/egress.ts'
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
 import { hash } from '../util/runtime.ts'
 
 /** Key of a client that has no upstream key. It never leaves this process. */

@@ -16,6 +16,7 @@ import { createSinks } from '../sinks/fan-out.ts'
 import { createDeferredQueue, createMicrotaskQueue } from '../util/deferred.ts'
 import { createFault, detached, guarded } from '../util/faults.ts'
 import { createLog, deduplicated, rateLimited } from '../util/log.ts'
+import { configuredSinks } from './configured-sinks.ts'
 import { createControls } from './controls.ts'
 import type { Credential } from './credential.ts'
 import { createHooks } from './hooks.ts'
@@ -25,7 +26,6 @@ import { createLifecycle, LINGER_MS } from './lifecycle.ts'
 import { createObserver } from './observer.ts'
 import { createPolicyState } from './policy-state.ts'
 import { createRedisServices } from './redis-services.ts'
-import { configuredSinks } from './sinks.ts'
 
 /** Closes a gateway, its connections to Redis above all, once the program holds no reference to its controls. */
 const collected = new FinalizationRegistry<() => void>((close) => close())

@@ -1,7 +1,7 @@
 import { refusalResponse } from '../body/refusal-response.ts'
 import { textOfRequest } from '../body/request-text.ts'
 import type { Call, Handler } from '../core/call.ts'
-import { FAULT, FAULT_AFTER, type Refusal } from '../core/refusal.ts'
+import { FAULT, FAULT_AFTER, type Refusal } from '../core/refusal-codes.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Fault } from '../util/faults.ts'
 import { keptAlive } from '../util/keep-alive.ts'

@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.ts'
 import type { OpenedKey } from '../core/egress.ts'
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
 import type { KeyProvider } from '../custody/key-provider.ts'
 import { originOf, strayKey, withAuthorization } from '../egress/egress.ts'
 import { proxyFetchArgs } from '../litellm/target.ts'

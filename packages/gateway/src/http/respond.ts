@@ -4,7 +4,7 @@ import { putHeader } from '../body/layered-headers.ts'
 import { refusalResponse } from '../body/refusal-response.ts'
 import type { Call } from '../core/call.ts'
 import { formatUsd } from '../core/money.ts'
-import { FAULT_AFTER } from '../core/refusal.ts'
+import { FAULT_AFTER } from '../core/refusal-codes.ts'
 import type { Cost, Reply } from '../core/reply.ts'
 import type { Fault } from '../util/faults.ts'
 

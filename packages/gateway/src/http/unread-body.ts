@@ -1,4 +1,4 @@
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
 import { LIMITS } from '../util/json-limits.ts'
 import type { CleanRequest } from './clean-request.ts'
 import type { UnreadBody } from './parsed-bodies.ts'

@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Caller, Claim } from '../core/caller.ts'
-import { DEFAULT_WHILE_UNAVAILABLE, isLimited, type Limits, type WhileUnavailable } from '../core/limits.ts'
 import type { Log } from '../core/log-codes.ts'
 import { nanoUsd } from '../core/money.ts'
 import type { AgentPolicy, CachePolicy, Mode, Policy, TeamPolicy } from '../core/policy.ts'
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
+import {
+  DEFAULT_WHILE_UNAVAILABLE,
+  isLimited,
+  type Limits,
+  type WhileUnavailable,
+} from '../core/team-limits.ts'
 import { planOf } from '../policy/semantic-plan.ts'
 
 const EXACT_DEFAULTS = { ttlSeconds: 86_400, staleIfErrorSeconds: 3_600, staleWhileRevalidateSeconds: 0 }

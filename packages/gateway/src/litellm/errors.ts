@@ -1,5 +1,5 @@
 import { type JsonObject, object, text } from '../core/json.ts'
-import type { Refusal, RefusalCode } from '../core/refusal.ts'
+import type { Refusal, RefusalCode } from '../core/refusal-codes.ts'
 
 /**
  * LiteLLM's window is a minute from a key's first request. Its `retry-after` always says 60, never the rest of the

@@ -1,5 +1,5 @@
 import type { Call } from '../core/call.ts'
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
 import { counted } from '../util/counted.ts'
 import type { Outcome, PriorityQueue, QueuedCall } from './priority-queue.ts'
 

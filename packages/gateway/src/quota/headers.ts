@@ -1,4 +1,4 @@
-import type { Limits } from '../core/limits.ts'
+import type { Limits } from '../core/team-limits.ts'
 import { LIMITS } from './limits.ts'
 import type { Verdict } from './store.ts'
 

@@ -1,5 +1,5 @@
-import type { LimitField, LimitName } from '../core/limits.ts'
-import type { RefusalCode } from '../core/refusal.ts'
+import type { RefusalCode } from '../core/refusal-codes.ts'
+import type { LimitField, LimitName } from '../core/team-limits.ts'
 import { counted } from '../util/counted.ts'
 import type { Remaining } from './store.ts'
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runs } from '../../../../test/runs.ts'
-import type { Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
+import type { Limits } from '../core/team-limits.ts'
 import { createMemoryQuota } from './memory.ts'
 
 const DAY_MS = 86_400_000

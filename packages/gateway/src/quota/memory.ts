@@ -1,5 +1,5 @@
-import type { LimitName, Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
+import type { LimitName, Limits } from '../core/team-limits.ts'
 import { DAY_MS, dayOf, untilDayEnds } from './day.ts'
 import { createOutputEstimate } from './output-estimate.ts'
 import type { Remaining, Reservation, Settlement, Verdict } from './store.ts'

@@ -1,5 +1,5 @@
-import type { LimitField, LimitName, Limits } from '../core/limits.ts'
 import type { NanoUsd } from '../core/money.ts'
+import type { LimitField, LimitName, Limits } from '../core/team-limits.ts'
 
 /** Claim of one attempt on its team's limits, made before the attempt is sent. */
 export type Reservation = {

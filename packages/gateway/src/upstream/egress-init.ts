@@ -1,5 +1,5 @@
 import type { Egress, OutgoingHead } from '../core/egress.ts'
-import type { Refusal } from '../core/refusal.ts'
+import type { Refusal } from '../core/refusal-codes.ts'
 import { isStandard } from './request.ts'
 
 /**

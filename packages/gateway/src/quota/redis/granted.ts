@@ -1,5 +1,5 @@
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
 import type { NanoUsd } from '../../core/money.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/team-limits.ts'
 import type { MemoryQuota } from '../memory.ts'
 import type { Bounds, Remaining } from '../store.ts'
 import type { Allotment, Claim, Reserved } from './protocol.ts'

@@ -1,4 +1,4 @@
-import type { Limits } from '../../core/limits.ts'
+import type { Limits } from '../../core/team-limits.ts'
 import { createMemoryQuota, type MemoryQuota } from '../memory.ts'
 import type { Reservation, Settlement, Verdict } from '../store.ts'
 import { SPAN_MS } from '../window.ts'

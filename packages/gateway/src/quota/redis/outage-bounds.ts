@@ -1,5 +1,5 @@
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
 import type { NanoUsd } from '../../core/money.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/team-limits.ts'
 import type { Verdict } from '../store.ts'
 import { SPAN_MS } from '../window.ts'
 import type { Allotment, Load } from './protocol.ts'

@@ -1,4 +1,4 @@
-import type { LimitName } from '../../core/limits.ts'
+import type { LimitName } from '../../core/team-limits.ts'
 import type { Bounds, Remaining } from '../store.ts'
 
 /** State of a team after a script has run. `committed`: billionths of a dollar. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/limits.ts'
+import { DEFAULT_WHILE_UNAVAILABLE, type Limits } from '../../core/team-limits.ts'
 import { type RedisConnection, RedisUnavailable } from '../../redis/connection.ts'
 import { createScript } from '../../redis/script.ts'
 import { isInstance } from '../../util/error-text.ts'

@@ -1,5 +1,5 @@
-import { DEFAULT_WHILE_UNAVAILABLE } from '../../core/limits.ts'
 import type { NanoUsd } from '../../core/money.ts'
+import { DEFAULT_WHILE_UNAVAILABLE } from '../../core/team-limits.ts'
 import { hashTag } from '../../redis/hash-tag.ts'
 import type { Bounds, Remaining, Reservation, Settlement } from '../store.ts'
 import type { Zone } from './day-boundary.ts'
