@@ -84,6 +84,16 @@ test.each<[string, Policy | object, number, string[]]>([
     0,
     ['teams.a.models: routing.default', 'teams.a.models: routing.fallback'],
   ],
+  [
+    'a misspelt default',
+    {
+      models: { 'gpt-4o-mini': { input: 1, output: 1 } },
+      teams: { a: { agents: ['x'] } },
+      routing: { default: 'gpt-4o-mni' },
+    },
+    1,
+    ['routing.default: "gpt-4o-mni" is not in models. Did you mean: gpt-4o-mini'],
+  ],
 ])('validate: %s', async (_, policy, code, texts) => {
   const ran = await llmGateway(['policy', 'validate', '-'], {}, JSON.stringify(policy))
   expect(ran.code).toBe(code)
@@ -99,6 +109,17 @@ test('explain finds the model at the border of tokens at which the gateway chang
   }
   expect(await at(2_000)).toMatchObject({ value: 'gpt-4o-mini', why: expect.stringContaining('up to 2000') })
   expect(await at(2_001)).toMatchObject({ value: 'gpt-4o', why: expect.stringContaining('more than 2000') })
+})
+
+test('explain holds the tokens that it was asked about', async () => {
+  const holds = async (tokens: number) => {
+    const found = await explained(['--agent', 'seo', '--input-tokens', `${tokens}`])
+    const [, held = ''] = /this call holds (\d+)/.exec(JSON.stringify(found.lines)) ?? []
+    return Number(held)
+  }
+  const few = await holds(1_000)
+  expect(few).toBeGreaterThanOrEqual(1_000)
+  expect((await holds(40_000)) - few).toBeGreaterThan(38_900)
 })
 
 const QUESTIONS: object[] = [

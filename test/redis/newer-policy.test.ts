@@ -106,6 +106,9 @@ test('a client that was closed has no part of any limit', async () => {
   for (const one of closed)
     for (let at = 0; at < 3; at += 1)
       expect(await ask(one, '/chat/completions', usual)).toBe('gateway_quota_unavailable')
+  // Redis is there, and is not blamed.
+  const told = closed[0]?.post('/chat/completions', { body: usual })
+  await expect(told).rejects.toThrow(/^503 This client was closed/)
   expect(upstream.books.entries).toHaveLength(closed.length)
   expect(await redis.admin.exists('gw:{t}:quota')).toBe(1)
 })

@@ -32,6 +32,8 @@ async function gateway(redis: string | false, baseURL?: string, cache: GatewayOp
     { answer: () => `It is answered like this: ${spelled(nth++)}` },
   )
   open.push({ close: () => it.client.gateway.close() })
+  // What is stored before the connection is made is stored in this process alone.
+  if (redis !== false) await expect.poll(() => it.client.gateway.stats().redis?.state).toBe('up')
   return it
 }
 

@@ -117,7 +117,10 @@ export type GatewayOptions = {
 
 /** How limits are counted in Redis. */
 export type QuotaOptions = {
-  /** Least number of processes that share the limits: without Redis each spends its part. @default the number that Redis has seen */
+  /**
+   * Least number of processes that share the limits: without Redis each spends its part.
+   * @default the number that Redis has seen; 8 before it was ever reached
+   */
   processes?: number
   /** Clock of the limits in Redis. `client`: for servers whose scripts may not read the time. @default 'server' */
   clock?: 'server' | 'client'

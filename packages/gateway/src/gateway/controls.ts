@@ -38,8 +38,9 @@ export type GatewayControls = {
    */
   purge: (filter: PurgeFilter) => Promise<number>
   /**
-   * Flushes, then releases caches, sinks and the Redis connection; undelivered records are dropped. Later calls still
-   * succeed without cache; queued calls keep waiting. Resolves as `flush` does.
+   * Flushes, then releases caches, sinks and the Redis connection; undelivered records are dropped. Later calls go
+   * without cache and records; of a team whose limits are in Redis they are refused (503 `gateway_quota_unavailable`).
+   * Queued calls keep waiting. Resolves as `flush` does.
    * @param deadlineMs milliseconds. @default 5000
    */
   close: (deadlineMs?: number) => Promise<boolean>

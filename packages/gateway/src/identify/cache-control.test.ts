@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runs } from '../../../../test/runs.ts'
 import { cacheControl } from './cache-control.ts'
+import { gatewayOptions } from './headers.ts'
 
 function said(given: unknown) {
   const complaints: string[] = []
@@ -44,9 +45,17 @@ test.each([
   [{ noStore: 1 }, { noStore: true }],
   [{ noStore: false, noCache: undefined, ttl: null }, {}],
   [{ semantic: true }, {}],
-  [{ ttl: -1 }, {}],
+  [{ ttl: -1 }, false],
+  [{ maxAge: 'soon' }, false],
 ])('%j of a program is %j', (given, control) => {
   expect(said(given).control).toEqual(control)
+})
+
+test('a control that the helper of a program cannot send as it is keeps the answer out, and is told of by its reader', () => {
+  for (const cache of [{ ttl: Number.NaN }, { maxAge: -1 }, { ttl: 'soon' as unknown as number }]) {
+    const header = decodeURIComponent(gatewayOptions({ cache }).headers['x-gateway-cache'] ?? '')
+    expect(said(header)).toEqual({ control: false, complaints: ['cache'] })
+  }
 })
 
 /** A restriction that is cut short anywhere must not allow more than the whole one. */

@@ -70,6 +70,7 @@ function fromMembers(members: [string, unknown][], complain: Complain): CacheCon
       const { success, data } = seconds.safeParse(number)
       if (success) cache[control] = data
       else complain(`cache.${control}`)
+      isUnderstood &&= success
     } else if (control === 'semantic') {
       // `exact-only` switches it off when true, `semantic` when false.
       const isDenied = value === false || value === 'false'

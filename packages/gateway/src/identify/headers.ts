@@ -37,11 +37,16 @@ export function gatewayOptions(given: CallOptions): { headers: Record<string, st
   for (const field of ['agent', 'session', 'user', 'trace'] as const)
     put(`x-gateway-${field}`, malformed.has(field) ? '' : headerName(field, options[field]))
   put('x-gateway-tags', options.tags && JSON.stringify(options.tags))
-  put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
+  const isCacheMalformed = [...malformed].some((field) => /^cache\b/.test(field))
+  if (isCacheMalformed) put('x-gateway-cache', MALFORMED)
+  else put('x-gateway-cache', options.cache === undefined ? undefined : JSON.stringify(options.cache))
   put('x-gateway-on-limit', options.onLimit)
   put('x-gateway-token', keyIn(given))
   return { headers }
 }
+
+/** A cache control that was malformed where it was given: its reader reports it, and bypasses the cache. */
+const MALFORMED = 'malformed'
 
 /** Rejects lone surrogates: two different names would be equal once encoded. */
 const headerName = (field: string, name: string | undefined) =>

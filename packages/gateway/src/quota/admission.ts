@@ -102,7 +102,7 @@ export function createQueue(store: QuotaStore, gauge: { waiting: number }) {
   function released(name: string) {
     const team = teams.get(name)
     const limit = team?.last?.verdict.limit
-    if (limit !== undefined && (limit === 'unavailable' || LIMITS[limit].isGivenBack))
+    if (limit !== undefined && limit !== 'closed' && (limit === 'unavailable' || LIMITS[limit].isGivenBack))
       void team?.line.pauseUntil(0)
   }
 

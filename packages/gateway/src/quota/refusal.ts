@@ -20,6 +20,11 @@ export function refusalOf(
       message: `Redis is away, so the limits of team ${team} cannot be checked, and this process was granted no part of them to use meanwhile: see allowance and allowanceUsd in onRedisUnavailable of the team. (agent ${agent})`,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     }
+  if (limit === 'closed')
+    return {
+      code: 'gateway_quota_unavailable',
+      message: `This client was closed, and has given its part of team ${team}'s limits back: close it after its last call, or create another one. (agent ${agent})`,
+    }
   const { code, field, words } = LIMITS[limit]
   const size = words(bounds[field] ?? 0)
   const why =

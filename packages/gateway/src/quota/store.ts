@@ -41,8 +41,11 @@ export type Verdict =
   | (Standing & { admitted: true })
   | (Standing & {
       admitted: false
-      /** Limit that refuses it. `unavailable`: the store is unreachable, and the policy forbids a local decision. */
-      limit: LimitName | 'unavailable'
+      /**
+       * Limit that refuses it. `unavailable`: the store is unreachable, and the policy forbids a local decision. `closed`: the
+       * client has given its part of all limits back.
+       */
+      limit: LimitName | 'unavailable' | 'closed'
       /** Milliseconds until the call may fit; `undefined` if it never will, because it exceeds the whole limit. */
       retryAfterMs: number | undefined
     })

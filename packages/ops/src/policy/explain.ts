@@ -93,7 +93,9 @@ function modelLines(
     value: caller.models?.join(', ') ?? 'any model',
     why:
       caller.models === undefined
-        ? 'the team has no list, and the policy names no models'
+        ? caller.team in (policy.teams ?? {})
+          ? 'the team has no list, and the policy names no models'
+          : `${caller.team} is no team of the policy, so that no list binds it`
         : policy.teams?.[caller.team]?.models === undefined
           ? 'the models that the policy prices: the team has no list of its own'
           : `teams.${caller.team}.models`,

@@ -3,6 +3,7 @@ import { GatewayOptionsError, loadPolicy, unpricedChoices } from '@hotdash/llm-g
 import { counted, printable } from '../cli/format.ts'
 import { printFailure, printJson, printLine } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
+import { didYouMean } from '../cli/subcommand.ts'
 import { UsageError } from '../core/command.ts'
 import { readJson } from './file.ts'
 
@@ -30,11 +31,21 @@ export async function validate(operand: string | undefined, json: boolean): Prom
 async function check(value: unknown): Promise<{ policy?: Policy; problems: string[] }> {
   try {
     const policy = loadPolicy(value as Policy)
-    return { policy, problems: await unpricedChoices(policy) }
+    return { policy, problems: [...unlistedDefault(policy), ...(await unpricedChoices(policy))] }
   } catch (error) {
     if (!(error instanceof GatewayOptionsError)) throw error
     return { problems: error.message.split('\n').map((line) => line.replace(/^gateway\.policy\.?/, '')) }
   }
+}
+
+/** Finds a `routing.default` that the policy's models lack, where no team lists it: each call that names no model is refused. */
+function unlistedDefault({ teams = {}, models, routing = {} }: Policy): string[] {
+  const name = routing.default
+  if (name === undefined || models === undefined || name in models) return []
+  if (Object.values(teams).some((team) => team.models?.includes(name))) return []
+  const names = Object.keys(models)
+  const meant = didYouMean(name, names, '')
+  return [`routing.default: "${name}" is not in models. ${meant ?? `They are: ${names.join(', ')}`}`]
 }
 
 /** Returns what is valid, and probably not meant. */
@@ -53,12 +64,12 @@ function warningsOf({ teams = {}, agents = {}, models, routing = {} }: Policy): 
           : []),
         ...(own !== undefined && routing.default !== undefined && !own.includes(routing.default)
           ? [
-              `teams.${name}.models: routing.default (${routing.default}) is not in it, so calls without a model are refused.`,
+              `${team.models === undefined ? 'models' : `teams.${name}.models`}: routing.default (${routing.default}) is not in it, so calls of team ${name} without a model are refused.`,
             ]
           : []),
         ...(own !== undefined && fallback !== undefined && !own.includes(fallback)
           ? [
-              `teams.${name}.models: routing.fallback (${fallback}) is not in it, so nothing replaces a failing model.`,
+              `${team.models === undefined ? 'models' : `teams.${name}.models`}: routing.fallback (${fallback}) is not in it, so nothing replaces a failing model.`,
             ]
           : []),
       ]

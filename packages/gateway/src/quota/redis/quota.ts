@@ -197,9 +197,9 @@ export function createRedisQuota(link: RedisConnection, options: RedisQuotaOptio
     mode = 'reject'
     return {
       admitted: false,
-      limit: 'unavailable',
+      limit: hasLeft ? 'closed' : 'unavailable',
       remaining: {},
-      retryAfterMs: AWAY_RETRY_MS,
+      retryAfterMs: hasLeft ? undefined : AWAY_RETRY_MS,
       degraded: true,
     }
   }
