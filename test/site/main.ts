@@ -113,15 +113,16 @@ async function looked(
 
 async function searched(): Promise<void> {
   const page = await browser.newPage({ viewport: SIZES.desk })
-  await page.goto(`${base}/index.html`)
+  await page.goto(`${base}/modes.html`)
   await page.click('.VPNavBarSearch button')
   await page.fill('.VPLocalSearchBox input', 'gateway_rpm_exceeded')
-  await page.waitForSelector('.VPLocalSearchBox .result')
+  const result = page.locator('.VPLocalSearchBox .result[href$="policy.html#refusals"]')
+  await result.waitFor()
   if (values.pictures !== undefined) await page.screenshot({ path: join(values.pictures, 'search.png') })
-  await page.keyboard.press('Enter')
+  await result.click()
   await page.waitForFunction(
     () =>
-      !/index\.html$/.test(location.pathname) &&
+      location.pathname.endsWith('/policy.html') &&
       document.querySelector('main')?.textContent?.includes('gateway_rpm_exceeded'),
   )
   await page.close()
