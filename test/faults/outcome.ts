@@ -18,7 +18,7 @@ export const limited = {
 
 /** Where the gateway's headers may still be in a request: nothing can be sent after a fault there. */
 const BEFORE_ALL =
-  /^(http\/clean-request\.ts|operations\/canonical-url\.ts|core\/call-state\.ts:\d+ isMarked|util\/keep-alive\.ts|identify\/headers\.ts:\d+ (hasGatewayHeaders|withoutGatewayHeaders)|http\/fetch\.ts:\d+ (gatewayFetch|answer))/
+  /^(http\/clean-request\.ts|operations\/canonical-url\.ts|core\/call-state\.ts:\d+ isMarked|util\/keep-alive\.ts|identify\/headers\.ts:\d+ (hasGatewayHeaders|withoutGatewayHeaders|callback)|http\/fetch\.ts:\d+ (gatewayFetch|answer))/
 
 /** The way out, whose faults are those of a connection, and the way back: an answer that its caller has, and reads. */
 const OUTSIDE =
