@@ -15,8 +15,8 @@ const QUESTION = 'Do you ship the wooden chairs to Norway'
 const REWORDED = 'Do you ship wooden chairs to Norway'
 
 let nth = 0
-/** Without digits, which are looked at more closely. */
-const spelled = (count: number) => [...`${count}`].map((digit) => 'abcdefghij'[Number(digit)]).join('')
+/** Without digits, which are looked at more closely, and without “i”, which is a person. */
+const spelled = (count: number) => [...`${count}`].map((digit) => 'bcdfghkmpq'[Number(digit)]).join('')
 
 async function gateway(redis: string | false, baseURL?: string, cache: GatewayOptions['cache'] = {}) {
   const it = await setup(
