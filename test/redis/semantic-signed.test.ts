@@ -34,7 +34,7 @@ async function server(): Promise<RedisServer> {
 
 let nth = 0
 /** Without digits, which are looked at more closely. */
-const spelled = (count: number) => [...`${count}`].map((digit) => 'abcdefghij'[Number(digit)]).join('')
+const spelled = (count: number) => [...`${count}`].map((digit) => 'bcdfghkmpq'[Number(digit)]).join('')
 
 type More = { judge?: boolean; baseURL?: string; transport?: typeof fetch; options?: GatewayOptions }
 
