@@ -85,6 +85,12 @@ test.each<[string, Policy | object, number, string[]]>([
     ['teams.a.models: routing.default', 'teams.a.models: routing.fallback'],
   ],
   [
+    'a default that no model of the policy is, without teams',
+    { models: { 'gpt-4o-mini': { input: 1, output: 1 } }, routing: { default: 'other' } },
+    0,
+    ['There is no team'],
+  ],
+  [
     'a misspelt default',
     {
       models: { 'gpt-4o-mini': { input: 1, output: 1 } },

@@ -41,8 +41,10 @@ async function check(value: unknown): Promise<{ policy?: Policy; problems: strin
 /** Finds a `routing.default` that the policy's models lack, where no team lists it: each call that names no model is refused. */
 function unlistedDefault({ teams = {}, models, routing = {} }: Policy): string[] {
   const name = routing.default
-  if (name === undefined || models === undefined || name in models) return []
-  if (Object.values(teams).some((team) => team.models?.includes(name))) return []
+  if (name === undefined || models === undefined || Object.hasOwn(models, name)) return []
+  const all = Object.values(teams)
+  // Calls outside teams may name any model.
+  if (all.length === 0 || all.some((team) => team.models?.includes(name))) return []
   const names = Object.keys(models)
   const meant = didYouMean(name, names, '')
   return [`routing.default: "${name}" is not in models. ${meant ?? `They are: ${names.join(', ')}`}`]
@@ -58,19 +60,18 @@ function warningsOf({ teams = {}, agents = {}, models, routing = {} }: Policy): 
     ...strays.map((name) => `agents.${name}: no team lists this agent, so its calls have no limits.`),
     ...Object.entries(teams).flatMap(([name, team]) => {
       const own = team.models ?? (models && Object.keys(models))
+      const field = team.models === undefined ? 'models' : `teams.${name}.models`
       return [
         ...((team.agents ?? []).length + (team.keys ?? []).length === 0
           ? [`teams.${name}: it has no agent and no key, so no call belongs to it.`]
           : []),
         ...(own !== undefined && routing.default !== undefined && !own.includes(routing.default)
           ? [
-              `${team.models === undefined ? 'models' : `teams.${name}.models`}: routing.default (${routing.default}) is not in it, so calls of team ${name} without a model are refused.`,
+              `${field}: routing.default (${routing.default}) is not in it, so calls of team ${name} without a model are refused.`,
             ]
           : []),
         ...(own !== undefined && fallback !== undefined && !own.includes(fallback)
-          ? [
-              `${team.models === undefined ? 'models' : `teams.${name}.models`}: routing.fallback (${fallback}) is not in it, so nothing replaces a failing model.`,
-            ]
+          ? [`${field}: routing.fallback (${fallback}) is not in it, so nothing replaces a failing model.`]
           : []),
       ]
     }),
