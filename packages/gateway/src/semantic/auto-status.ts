@@ -2,33 +2,19 @@ import type { Redis } from 'ioredis'
 import type { RedisConnection } from '../redis/connection.ts'
 import { isWrongType } from '../redis/errors.ts'
 import { scanPages } from '../redis/scan.ts'
-import { dayOf, NO_MONEY, sumsOf } from './decision/auto/ledger.ts'
-import { type AutoReason, rightAnswersNeeded, standingAfter } from './decision/auto/standing.ts'
+import { type AutoStats, autoStatsOf, knownOf } from './decision/auto/auto-stats.ts'
+import { sumsOf } from './decision/auto/ledger.ts'
+import { rightAnswersNeeded, standingAfter } from './decision/auto/standing.ts'
 import { stateFrom } from './decision/auto/state.ts'
-import { upperBound } from './decision/threshold/bound.ts'
 
 /** Whether an agent in mode `auto` serves, and why, by its state in Redis. The state's signature is not verified. */
-export type SemanticAutoStatus = {
+export type SemanticAutoStatus = AutoStats & {
   team: string
   agent: string
   /** Id of the embedder. */
   embedder: string
-  serving: boolean
-  reason: AutoReason
-  /** When it began to serve, or stopped, in milliseconds since the epoch. */
-  since: number
-  /** Newest judged answers, 3,000 at most; those that were wrong; and the highest share of wrong ones, with 95 % confidence. */
-  judged: number
-  wrong: number
-  upperBound: number
-  /** `errorBudget` of the policy. */
-  budget: number
   /** Right answers in a row that would prove the budget. Absent: more than count. */
   rightNeeded?: number
-  /** US dollars of the last 7 days (UTC), and of today. */
-  savedUsd: number
-  spentUsd: number
-  today: { savedUsd: number; spentUsd: number }
   /** Hits of the last 7 days, served or not, and judgements. */
   hits: number
   judgements: number
@@ -61,22 +47,15 @@ function statusFrom(text: string, team: string, now: number): SemanticAutoStatus
   const state = stateFrom(text)
   if (state === undefined) return undefined
   const sums = sumsOf(state, now)
-  const { judged, wrong, hits, judgements } = sums
-  const { agent, embedder, budget, days } = state
+  const { agent, embedder, budget } = state
   // As each process decides for itself: days have passed since the state was written.
   const terms = { errorBudget: budget, hasJudge: state.reason !== 'unjudged' }
-  const { serving, reason, since } = standingAfter(state, sums, terms, now)
   const rightNeeded = rightAnswersNeeded(sums, budget)
-  const today = days.get(dayOf(now)) ?? NO_MONEY
   return {
-    ...{ team, agent, embedder, serving, reason, since, judged, wrong },
-    upperBound: upperBound(wrong, judged),
-    budget,
+    ...{ team, agent, embedder },
+    ...autoStatsOf(knownOf(standingAfter(state, sums, terms, now), sums, state, now)),
     ...(rightNeeded !== undefined && { rightNeeded }),
-    savedUsd: sums.saved / 1e9,
-    spentUsd: sums.spent / 1e9,
-    today: { savedUsd: today.saved / 1e9, spentUsd: today.spent / 1e9 },
-    ...{ hits, judgements },
+    ...{ hits: sums.hits, judgements: sums.judgements },
   }
 }
 

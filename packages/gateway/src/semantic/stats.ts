@@ -2,8 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { nanoUsd } from '../core/money.ts'
 import type { CallRecord, SemanticResult } from '../core/record.ts'
 import type { PathEstimate } from './decision/agent-calibration.ts'
-import type { KnownState } from './decision/auto/auto.ts'
-import type { AutoReason } from './decision/auto/standing.ts'
+import { type AutoStats, autoStatsOf, type KnownState } from './decision/auto/auto-stats.ts'
 import type { SemanticAdmin, SemanticEntry } from './store/port.ts'
 
 /** Semantic cache counters of one agent. Amounts in US dollars. */
@@ -32,30 +31,6 @@ export type SemanticStats = {
   roi?: number
   /** Why the agent serves or not. Absent in other modes than `auto`. */
   auto?: AutoStats
-}
-
-/** Evidence and balance of an agent in mode `auto`, of all processes at one Redis. Amounts in US dollars. */
-export type AutoStats = {
-  /** Whether it serves. */
-  serving: boolean
-  /**
-   * `proven`: it serves. `unproven`: judgements are too few, or more may be wrong than the budget allows. `not-worth-it`: hits
-   * save less than the cache costs. `unpriced`: the cost is unknown. `unjudged`: no judge. `unknown`: Redis does not tell.
-   */
-  reason: AutoReason
-  /** When it began to serve, or stopped, in milliseconds since the epoch. */
-  since: number
-  /** Newest judged answers that served or would have, 3,000 at most, and how many were wrong. */
-  judged: number
-  wrong: number
-  /** Highest share of wrong answers that this allows, with 95 % confidence. */
-  upperBound: number
-  /** `errorBudget` of the policy. */
-  budget: number
-  /** Saved by hits, or would have been; spent on vectors and judgements: in the last 7 days (UTC), and today. */
-  savedUsd: number
-  spentUsd: number
-  today: { savedUsd: number; spentUsd: number }
 }
 
 type Counts = Pick<SemanticStats, 'asked' | 'outcomes' | 'vetoes' | 'ineligible'> & {
@@ -175,18 +150,5 @@ export function semanticStatsOf(counts: Counts, { nearest, consensus, auto }: Kn
     ...(auto && { auto: autoStatsOf(auto) }),
   }
 }
-
-const autoStatsOf = ({ serving, reason, since, budget, sums, upperBound, today }: KnownState): AutoStats => ({
-  serving,
-  reason,
-  since,
-  judged: sums.judged,
-  wrong: sums.wrong,
-  upperBound,
-  budget,
-  savedUsd: sums.saved / 1e9,
-  spentUsd: sums.spent / 1e9,
-  today: { savedUsd: today.saved / 1e9, spentUsd: today.spent / 1e9 },
-})
 
 const errorOf = ({ labels, rate, upper }: PathEstimate) => ({ labels, error: rate, errorUpper: upper })

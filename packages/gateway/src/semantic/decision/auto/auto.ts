@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { SemanticPlan } from '../../../core/caller.ts'
 import { clearTimer, setTimer } from '../../../util/timers.ts'
 import type { CalibrationScope } from '../../query/partition.ts'
-import { upperBound } from '../threshold/bound.ts'
+import { type KnownState, knownOf } from './auto-stats.ts'
 import { added, type Day, dayOf, EMPTY, type Ledger, NO_MONEY, type Sums, sumsOf } from './ledger.ts'
 import type { SharedStates } from './shared-states.ts'
 import type { Standing, Terms } from './standing.ts'
@@ -17,13 +17,6 @@ export type AutoParts = {
   now: () => number
   /** Milliseconds since the epoch. */
   wall?: () => number
-}
-
-/** State of an agent, summed up. */
-export type KnownState = Pick<AutoState, 'serving' | 'reason' | 'since' | 'budget'> & {
-  sums: Sums
-  upperBound: number
-  today: Day
 }
 
 /** One agent in this process. */
@@ -224,17 +217,8 @@ export function createAuto({ shared, track, now, wall = Date.now }: AutoParts) {
     known(agent: string): KnownState | undefined {
       const own = agents.get(latest.get(agent) ?? '')
       if (own === undefined) return undefined
-      const { since, budget, sums, days } = currentOf(own)
-      const { serving, reason } = standingOf(own)
-      return {
-        serving,
-        reason,
-        since,
-        budget,
-        sums,
-        upperBound: upperBound(sums.wrong, sums.judged),
-        today: days.get(dayOf(wall())) ?? NO_MONEY,
-      }
+      const current = currentOf(own)
+      return knownOf(standingOf(own), current.sums, current, wall())
     },
     /** Writes what this process alone knows. */
     async settled(): Promise<void> {
