@@ -14,12 +14,18 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true })
 })
 
-/** Returns a copy of the package's files, in which one passage of one file is replaced. */
-function copyWith(file: string, from: string | RegExp, to: string): string {
+/** Returns a copy of the package's files. */
+function copy(): string {
   const root = mkdtempSync(join(tmpdir(), 'infra-'))
   folders.push(root)
   for (const name of ['fly', 'supabase', 'secrets.json'])
     cpSync(join(infra, name), join(root, name), { recursive: true })
+  return root
+}
+
+/** Returns a copy in which one passage of one file is replaced. */
+function copyWith(file: string, from: string | RegExp, to: string): string {
+  const root = copy()
   const text = readFileSync(join(root, file), 'utf8')
   const changed = text.replace(from, to)
   if (changed === text) throw new Error(`${file} has no ${from}`)
@@ -306,14 +312,11 @@ test.skipIf(shellcheck === undefined)('shellcheck finds what is wrong with a scr
 })
 
 test('two migrations of one version are found', () => {
-  const root = mkdtempSync(join(tmpdir(), 'infra-'))
-  folders.push(root)
-  for (const name of ['fly', 'supabase', 'secrets.json'])
-    cpSync(join(infra, name), join(root, name), { recursive: true })
-  const copy = 'supabase/migrations/20261123000000_other.sql'
-  cpSync(join(root, 'supabase/migrations/20261123000000_llm_usage.sql'), join(root, copy))
+  const root = copy()
+  const twin = 'supabase/migrations/20261123000000_other.sql'
+  cpSync(join(root, 'supabase/migrations/20261123000000_llm_usage.sql'), join(root, twin))
   expect(checkFiles(root, shellcheck)).toEqual([
-    expect.objectContaining({ rule: 'sql-version', file: copy, line: 1 }),
+    expect.objectContaining({ rule: 'sql-version', file: twin, line: 1 }),
   ])
 })
 

@@ -13,9 +13,20 @@ import { openai } from './openai.ts'
 import type { Platform, World } from './platform.ts'
 import { runners } from './runners.ts'
 import { runtimes } from './runtimes.ts'
+import { sdks } from './sdks.ts'
 import { size } from './size.ts'
 
-const PLATFORMS: Platform[] = [...node, ...openai, ends, size, ...runners, bundlers, next, ...runtimes]
+const PLATFORMS: Platform[] = [
+  ...node,
+  ...openai,
+  ends,
+  size,
+  ...runners,
+  bundlers,
+  next,
+  ...sdks,
+  ...runtimes,
+]
 
 const args = process.argv.slice(2)
 const isQuick = args.includes('--quick')
