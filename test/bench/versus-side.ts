@@ -13,7 +13,17 @@ import { CHUNKS } from './upstream-size.ts'
 export type Batch = { what: What; calls: number }
 /** Median of the batch, and processor time of its calls, in microseconds per call. */
 export type Measured = { median: number; cpu: number }
-export type What = 'hit' | 'miss' | 'misses' | 'first token' | 'stream' | 'redis' | 'large redis' | 'limits'
+export type What =
+  | 'hit'
+  | 'miss'
+  | 'misses'
+  | 'first token'
+  | 'stream'
+  | 'redis'
+  | 'large redis'
+  | 'first redis'
+  | 'large first redis'
+  | 'limits'
 
 const [checkout = '.', side = 'bare', kind = 'hit', upstream = '1', redis = ''] = process.argv.slice(2)
 const load = async (path: string): Promise<Record<string, unknown>> => await import(pathToFileURL(path).href)
@@ -45,6 +55,8 @@ const ofRedis = {
   deadlines: { redisMs: 5_000 },
   cache: { exact: { localSeconds: 0 } },
 }
+/** Memory holds no entry: each is read as if this process had never seen it. */
+const unseen = { ...ofRedis, cache: { exact: { localSeconds: 0, maxBytes: 1 } } }
 /** Every limit is kept in Redis; none is reached. */
 const limited = {
   ...ofRedis,
@@ -66,6 +78,8 @@ const clients: Record<What, () => OpenAI> = {
   stream: () => clientFor(undefined, {}),
   redis: () => clientFor(short, ofRedis),
   'large redis': () => clientFor(long, ofRedis),
+  'first redis': () => clientFor(short, unseen),
+  'large first redis': () => clientFor(long, unseen),
   limits: () => clientFor(short, limited),
 }
 const client = clients[kind as What]()
@@ -103,6 +117,8 @@ const measures: Record<What, () => Promise<number>> = {
   stream: async () => (await stream()).each,
   redis: hit,
   'large redis': hit,
+  'first redis': hit,
+  'large first redis': hit,
   limits: miss,
 }
 

@@ -22,7 +22,7 @@ Each side is a process of its own; they take turns in short batches, so that a d
   npm run bench:versus -- [--with DIR] [--rounds 300] [--calls 40] [--warm-up 6000] [--only miss,limits]
 
   --with    another checkout, built: git worktree add DIR 16e02bd && cd DIR && npm ci && npm run build
-  --only    some of: hit, miss, misses, first token, stream, redis, large redis, limits, import
+  --only    some of: hit, miss, misses, first token, stream, redis, large redis, first redis, large first redis, limits, import
 
 Figures are those of the batch that a tenth of all batches stay below: on a busy machine, the undisturbed ones.`)
   process.exit(0)
@@ -75,13 +75,15 @@ const MEASURED: [what: What, label: string, share: number][] = [
   ['misses', 'misses one after another', 1],
   ['first token', 'stream, first token', 1 / 8],
   ['stream', 'stream, per chunk', 1 / 8],
-  ['redis', 'hit in Redis, 400 characters', 1],
-  ['large redis', 'hit in Redis, 8 KB', 1],
+  ['redis', 'hit in Redis, 400 characters, read before', 1],
+  ['large redis', 'hit in Redis, 8 KB, read before', 1],
+  ['first redis', 'hit in Redis, 400 characters, read first', 1],
+  ['large first redis', 'hit in Redis, 8 KB, read first', 1],
   ['limits', 'miss with limits in Redis', 1 / 2],
 ]
 /** What clients send for a call; a script's own commands are counted apart, and its time is part of `evalsha`. */
 const CLIENT_COMMANDS = new Set(['mget', 'get', 'set', 'eval', 'evalsha', 'fcall', 'publish'])
-const WITH_REDIS = new Set<What>(['redis', 'large redis', 'limits'])
+const WITH_REDIS = new Set<What>(['redis', 'large redis', 'first redis', 'large first redis', 'limits'])
 
 const wanted = values.only?.split(',')
 const measured = MEASURED.filter(

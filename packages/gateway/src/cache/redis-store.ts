@@ -43,8 +43,15 @@ export type SharedCacheStats = {
 
 export type RedisCache = CacheStore & {
   set: (key: string, entry: CacheEntry, placing?: WriteOptions) => Promise<boolean>
-  /** Like `get`, but distinguishes a missing entry from unavailable Redis. */
-  fetchEntry: (key: string, secret?: Buffer) => Promise<CacheEntry | undefined | 'unavailable'>
+  /**
+   * Like `get`, but distinguishes a missing entry from unavailable Redis.
+   * @param held An entry that this process has in memory: returned if Redis holds the same one, without reading it again.
+   */
+  fetchEntry: (
+    key: string,
+    secret?: Buffer,
+    held?: CacheEntry,
+  ) => Promise<CacheEntry | undefined | 'unavailable'>
   /** Removes the entry of an answer that upstream has deleted. @throws RedisUnavailable */
   forget: (answerId: string) => Promise<void>
   /** Stamps a purge in Redis; returns its stamps. @throws RedisUnavailable */
@@ -73,6 +80,9 @@ const MAX_MENDED_TAGS = 1_000
 /** Signs entries without a secret: detects accidents, not forgery. */
 const NO_SECRET: Buffer = Buffer.from('llm-gateway')
 
+/** What the signature of an entry was verified, or made, with. */
+type Verified = { signature: Buffer; secret: Buffer; place: string }
+
 /**
  * Creates the store shared by all processes: one command per read, one per write. Each entry is signed for its key
  * and for the last purge of everything; a value that was changed, forged, copied from another key or kept from before
@@ -90,10 +100,12 @@ export function createRedisCache(
   const budget = createMemoryBudget(connection, maxBytes, onFull)
   const counts = { hits: 0, misses: 0, corrupt: 0, stored: 0, storedBytes: 0, rejected: 0, errors: 0 }
   const writing = new Set<Promise<unknown>>()
+  const verified = new WeakMap<CacheEntry, Verified>()
 
   async function fetchEntry(
     key: string,
     secret = NO_SECRET,
+    held?: CacheEntry,
   ): Promise<CacheEntry | undefined | 'unavailable'> {
     let values: (Buffer | null)[]
     try {
@@ -108,16 +120,30 @@ export function createRedisCache(
       counts.misses += 1
       return undefined
     }
-    const encoded = value.subarray(0, Math.max(0, value.length - SIGNATURE_BYTES))
-    if (!isSigned(value.subarray(encoded.length), secret, boundTo(key, now), encoded)) return corrupt()
-    const entry = await decode(encoded, true)
-    if (entry === undefined || parseObject(entry.text) === undefined) return corrupt()
-    if (remembered.covers(key, entry)) return corrupt()
+    const entry = await read(value, { signature: signatureIn(value), secret, place: placeOf(key, now) }, held)
+    if (entry === undefined || remembered.covers(key, entry)) return corrupt()
     if (entry.keptUntil <= Date.now()) {
       counts.misses += 1
       return undefined
     }
     counts.hits += 1
+    return entry
+  }
+
+  /** Returns the entry of a value. One with the signature of `held` is `held`: its bytes were verified before. */
+  async function read(
+    value: Buffer,
+    expected: Verified,
+    held: CacheEntry | undefined,
+  ): Promise<CacheEntry | undefined> {
+    if (held !== undefined && isSame(verified.get(held), expected)) return held
+    const { signature, secret, place } = expected
+    const encoded = value.subarray(0, Math.max(0, value.length - SIGNATURE_BYTES))
+    if (!isSigned(signature, secret, place, encoded)) return undefined
+    const entry = await decode(encoded, true)
+    if (entry === undefined || (secret === NO_SECRET && parseObject(entry.text) === undefined))
+      return undefined
+    verified.set(entry, { ...expected, signature: Buffer.from(signature) })
     return entry
   }
 
@@ -139,12 +165,18 @@ export function createRedisCache(
     counts.misses += 1
   }
 
-  async function put(key: string, entry: CacheEntry, { secret, epoch }: WriteOptions): Promise<boolean> {
+  async function put(
+    key: string,
+    entry: CacheEntry,
+    { secret = NO_SECRET, epoch }: WriteOptions,
+  ): Promise<boolean> {
     try {
       const since = epoch === undefined ? stamps.of(key) : stampsIn(epoch)
       const [own, all] = asOf(since)
       const encoded = await encode(own + all === 0 ? entry : { ...entry, asOf: [own, all] })
-      const value = Buffer.concat([encoded, signatureOf(secret ?? NO_SECRET, boundTo(key, since), encoded)])
+      const place = placeOf(key, since)
+      const signature = signatureOf(secret, place, encoded)
+      const value = Buffer.concat([encoded, signature])
       const ttl = Math.ceil(entry.keptUntil - Date.now())
       if (ttl <= 0) return false
       if (!(await budget.hasRoom(value.length + key.length))) {
@@ -164,6 +196,7 @@ export function createRedisCache(
       }
       // A list or a set was stored there, which cannot be read as an entry.
       if (outcome === 'replaced') counts.corrupt += 1
+      if (own + all === 0) verified.set(entry, { signature, secret, place })
       counts.stored += 1
       counts.storedBytes += value.length
       return true
@@ -235,6 +268,15 @@ export function createRedisCache(
 }
 
 /** The part of an entry's signature that binds it to its key and purges. */
-const boundTo = (key: string, since: Stamps) => `${key}\n${signedPart(since)}\n`
+const placeOf = (key: string, since: Stamps) => `${key}\n${signedPart(since)}\n`
+
+const signatureIn = (value: Buffer) => value.subarray(Math.max(0, value.length - SIGNATURE_BYTES))
+
+/** Whether a value is the one that was verified, or claims to be: in either case its entry is the verified one. */
+const isSame = (known: Verified | undefined, { signature, secret, place }: Verified) =>
+  known !== undefined &&
+  known.place === place &&
+  known.secret.equals(secret) &&
+  known.signature.equals(signature)
 
 const isEntryKey = (key: string) => /^gw:\{[^}]*\}:x:/.test(key)

@@ -109,7 +109,7 @@ export function createTieredCache(
   ): Promise<CacheEntry | undefined> {
     listen()
     const before = invalidations
-    const read = await redis.fetchEntry(key, secret)
+    const read = await redis.fetchEntry(key, secret, memory.get(key))
     const found = read !== 'unavailable' && isDeleted(read) ? undefined : read
     // Another call may have stored an entry here while Redis was asked.
     const held = memory.get(key)
