@@ -130,6 +130,26 @@ test('whatever is done to values in Redis, an answer is given where it belongs, 
   )
 })
 
+test('a process that holds an answer serves no other words for it, whatever becomes of its value in Redis', async () => {
+  const holding = await gateway({ cache: { exact: { localSeconds: 0 } } })
+  for (const it of all) await answerTo(holding, it)
+  await holding.client.gateway.flush()
+  const before = upstream.count()
+  for (const it of all) expect(await answerTo(holding, it)).toBe(right(it))
+  expect(upstream.count()).toBe(before)
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), attacks, async (target, act) => {
+      const keys = (await redis.admin.keys('gw:*:x:*')).toSorted()
+      const values = (await Promise.all(keys.map((key) => redis.admin.getBuffer(key)))) as Buffer[]
+      const at = target % keys.length
+      await redis.admin.set(keys[at] ?? '', attacked(values, at, act))
+      for (const it of all) expect(await answerTo(holding, it)).toBe(right(it))
+      await holding.client.gateway.flush()
+    }),
+    { numRuns: runs(100) },
+  )
+})
+
 test("an answer that one team's key signed is not another's, and not that of who has none", async () => {
   const [signed, other, none] = [
     await gateway({ key: 'team key 1' }),
