@@ -35,6 +35,7 @@ const LAYER: Record<string, number> = {
   'pipeline.ts': 6,
   config: 6,
   http: 7,
+  simulation: 7,
   gateway: 8,
   'client.ts': 9,
   'index.ts': 10,

@@ -12,6 +12,7 @@ const edge = { 'edge-runtime': 'src/gateway/edge-runtime.ts' }
 /** Entry points that only some programs load. */
 const apart = {
   caller: 'src/config/describe-caller.ts',
+  simulation: 'src/simulation/simulation.ts',
   admin: 'src/admin/index.ts',
   metrics: 'src/sinks/metrics/read.ts',
   'local-embedder': 'src/semantic/embedding/local.ts',

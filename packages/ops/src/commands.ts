@@ -15,6 +15,7 @@ export const commands: CommandTable = {
   secrets: () => import('./secrets/command.ts'),
   semantic: () => import('./semantic/command.ts'),
   serve: () => import('./serve/command.ts'),
+  simulate: () => import('./simulate/command.ts'),
   silence: () => import('./silence/command.ts'),
   switch: () => import('./switch/command.ts'),
   usage: () => import('./usage/command.ts'),

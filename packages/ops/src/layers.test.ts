@@ -28,6 +28,7 @@ const LAYER: Record<string, number> = {
   semantic: 3,
   serve: 3,
   silence: 3,
+  simulate: 3,
   switch: 3,
   usage: 3,
   top: 3,

@@ -14,7 +14,7 @@ export type Lz4 = {
 
 const MIN_MATCH = 4
 const MAX_DISTANCE = 65_535
-/** A match begins at least so many bytes before the end, and ends `LAST_LITERALS` before it: rules of the format. */
+/** A match begins at least this number of bytes before the end, and ends `LAST_LITERALS` before it: rules of the format. */
 const LAST_MATCH = 12
 const LAST_LITERALS = 5
 /** Lengths from here on take further bytes. */
