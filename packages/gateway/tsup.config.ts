@@ -85,8 +85,8 @@ export default defineConfig([
       writeLicences({ 'gpt-tokenizer': 'LICENSE', 'lru-cache': 'LICENSE.md', zod: 'LICENSE' })
     },
   },
-  // A build of its own: shared chunks would add files that every program loads.
-  { ...common, entry: apart, splitting: false },
+  // A build of its own: shared chunks would add files that every program loads. Without source maps, for the size of the package.
+  { ...common, entry: apart, splitting: false, sourcemap: false },
   { ...common, format: ['esm'], entry: edge },
   { ...common, format: ['cjs'], entry: worker },
 ])
