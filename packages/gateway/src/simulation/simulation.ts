@@ -1,18 +1,16 @@
-import type { Caller } from '../core/caller.ts'
 import type { NanoUsd } from '../core/money.ts'
-import type { Route } from '../core/operation.ts'
-import type { Mode, Policy } from '../core/policy.ts'
+import type { Policy } from '../core/policy.ts'
 import type { CacheState } from '../core/record.ts'
 import type { RefusalCode } from '../core/refusal-codes.ts'
 import type { Usage } from '../core/usage.ts'
-import { createDirectory } from '../identify/directory.ts'
 import { OPERATIONS } from '../operations/operations.ts'
 import { createPriceBook } from '../pricing/price-book.ts'
-import { LIMITS } from '../quota/limits.ts'
-import { createMemoryQuota } from '../quota/memory.ts'
-import { createCommands, type Process } from './commands.ts'
+import { createCallers } from './callers.ts'
+import { createCommands } from './commands.ts'
+import { createLimits } from './limits.ts'
 import { modelFor } from './model.ts'
 import type { PastCall, SimulatedEnd } from './past-call.ts'
+import type { Running } from './running.ts'
 import { createStored } from './stored.ts'
 import { createTimeline } from './timeline.ts'
 import { createTypical } from './typical.ts'
@@ -31,7 +29,6 @@ export type SimulatedRedis = {
   commands: number
   mostInSecond: number
   processes: number
-  entries: number
   peakBytes: number
 }
 
@@ -42,41 +39,21 @@ export type Simulation = {
   finish: () => SimulatedRedis
 }
 
-/** A reservation that never expires: each simulated call ends. */
-const FOREVER_MS = 1e12
-
-/** A call under way: what it gets, and who shares its answer. */
-type Running = {
-  call: PastCall
-  caller: Caller
-  model: string
-  route: Route
-  usage: Usage
-  /** Absent: it shares its answer with no other call. */
-  key: string | undefined
-  id: string
-  process: Process
-  waitedMs: number
-  isRefresh: boolean
-  followers: { call: PastCall; route: Route }[]
-}
-
 /**
  * Creates a simulation of calls under a policy, in compressed time: the limits, prices, callers and rules of models are those
  * of the gateway itself; cache and upstream are models. Answers have the tokens of the past, whatever the model; upstream
- * fails as it did, and no other model is asked then. Team keys count as shown.
+ * fails as it did, and no other model is asked then.
  */
 export async function createSimulation(
   policy: Policy,
   { processes = 1, onEnd }: Options,
 ): Promise<Simulation> {
   const clock = { now: 0 }
-  const now = () => clock.now
-  const quota = createMemoryQuota(now, now)
   const prices = createPriceBook(policy.models ?? {})
   // Loads the price library, after which each price is known at once.
   await prices.rates('')
-  const callerOf = createDirectory(withoutKeys(policy), () => undefined, modeIn(policy))
+  const callerOf = createCallers(policy)
+  const limits = createLimits(prices, () => clock.now)
   const timeline = createTimeline()
   const commands = createCommands(processes)
   const stored = createStored()
@@ -94,7 +71,7 @@ export async function createSimulation(
   function take(call: PastCall) {
     const name = `${call.agent} ${call.operation}`
     typical.learn(name, call.usage, call.upstreamMs)
-    const caller = callerOf({ agent: call.agent, key: undefined, team: call.team })
+    const caller = callerOf(call)
     const usage = call.usage ?? typical.usage(name)
     const { model, route, isForbidden } = modelFor(call, caller, policy)
     const refused = caller.refusal?.code ?? (isForbidden ? 'gateway_model_not_allowed' : undefined)
@@ -128,35 +105,14 @@ export async function createSimulation(
 
   /** Asks upstream once the limits allow it. */
   function ask(mine: Running) {
-    const { call, caller, model, usage, id } = mine
-    const { limits } = caller
-    if (limits !== undefined && caller.mode === 'embedded') {
-      const output = Math.min(call.maxOutputTokens ?? Number.POSITIVE_INFINITY, prices.maxOutput(model))
-      const tokens = { input: usage.input, audioInput: usage.audioInput, output, audioOutput: 0 }
-      const worstCost = atOnce(prices.worst(model, tokens, ['default'], []))
-      if (worstCost === undefined && limits.usdPerDay !== undefined)
-        return endRefused(mine, 'gateway_model_not_allowed')
-      commands.limit(mine.process, clock.now)
-      const verdict = quota.reserve({
-        id,
-        team: caller.team,
-        agent: call.agent,
-        model,
-        limits,
-        inputTokens: usage.input,
-        maxOutputTokens: output,
-        worstCost: worstCost ?? (0 as NanoUsd),
-        leaseMs: FOREVER_MS,
-      })
-      if (!verdict.admitted) {
-        const { limit, retryAfterMs } = verdict
-        const code =
-          limit === 'unavailable' || limit === 'closed' ? 'gateway_quota_unavailable' : LIMITS[limit].code
-        const mayWait = caller.onLimit === 'wait' && retryAfterMs !== undefined
-        if (!mayWait || mine.waitedMs + retryAfterMs > caller.maxWaitMs) return endRefused(mine, code)
-        timeline.add(clock.now + retryAfterMs, () => ask({ ...mine, waitedMs: mine.waitedMs + retryAfterMs }))
-        return
-      }
+    const { call, caller } = mine
+    if (caller.limits !== undefined) commands.limit(mine.process, clock.now)
+    const denied = limits.admit(mine)
+    if (denied !== undefined) {
+      const waitedMs = mine.waitedMs + (denied.retryAfterMs ?? Number.POSITIVE_INFINITY)
+      if (caller.onLimit !== 'wait' || waitedMs > caller.maxWaitMs) return endRefused(mine, denied.code)
+      timeline.add(clock.now + (denied.retryAfterMs ?? 0), () => ask({ ...mine, waitedMs }))
+      return
     }
     const ms = call.upstreamMs ?? typical.upstreamMs(`${call.agent} ${call.operation}`)
     timeline.add(clock.now + ms, () => answer(mine))
@@ -166,16 +122,7 @@ export async function createSimulation(
   function answer(mine: Running): void {
     const { call, caller, model, route, usage, key, id } = mine
     const cost = costOf(model, usage)
-    const { team, limits } = caller
-    if (limits !== undefined && caller.mode === 'embedded')
-      quota.settle({
-        id,
-        team,
-        tokens: usage.input + usage.output,
-        learnOutputTokens: usage.output,
-        cost: cost ?? (0 as NanoUsd),
-        unconfirmed: 0 as NanoUsd,
-      })
+    limits.settle(mine, cost)
     if (key !== undefined && caller.exact !== undefined && !call.failed && caller.exact.ttlSeconds > 0) {
       commands.store(clock.now)
       commands.remember(mine.process, key, clock.now)
@@ -233,23 +180,9 @@ export async function createSimulation(
       take(call)
     },
     finish() {
-      const { entries, peakBytes } = stored.size()
-      const { sent, mostInSecond, processes } = commands.counts()
       timeline.runUntil(Number.POSITIVE_INFINITY, onTime)
-      return { commands: sent, mostInSecond, processes, entries, peakBytes }
+      const { sent, mostInSecond, processes } = commands.counts()
+      return { commands: sent, mostInSecond, processes, peakBytes: stored.peakBytes() }
     },
   }
 }
-
-/** Rows name the team that a key proved; the keys themselves are not in them. */
-const withoutKeys = (policy: Policy): Policy => ({
-  ...policy,
-  teams: Object.fromEntries(
-    Object.entries(policy.teams ?? {}).map(([name, { keys: _, requireKey: __, ...team }]) => [name, team]),
-  ),
-})
-
-const modeIn =
-  ({ mode = 'embedded', agents = {} }: Policy) =>
-  (agent: string | undefined): Mode =>
-    (agent !== undefined && Object.hasOwn(agents, agent) ? agents[agent]?.mode : undefined) ?? mode

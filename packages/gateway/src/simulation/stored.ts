@@ -60,7 +60,7 @@ export function createStored() {
       entries.delete(key)
       bytes -= entry.bytes
     },
-    size: () => ({ entries: entries.size, bytes, peakBytes }),
+    peakBytes: () => peakBytes,
   }
 }
 
