@@ -1,5 +1,5 @@
 import { type Alert, isFiring } from '../../alerting/alert.ts'
-import { type Notice, type NoticeKind, severityOf } from '../../alerting/incident.ts'
+import { type Incident, type Notice, type NoticeKind, severityOf } from '../../alerting/incident.ts'
 import { conditionOf } from '../conditions/all.ts'
 import { formatDuration, formatTime, formatValue } from '../conditions/format.ts'
 import type { Measured } from '../measure/measured.ts'
@@ -17,7 +17,8 @@ export type MailText = {
   advice: string
   /** Section of the runbook. Absent in a recovery, and without `runbookUrl`. */
   runbook: string | undefined
-  hasChart: boolean
+  /** What the picture shows. Absent: no picture. */
+  chart: string | undefined
 }
 
 /** Writes the text of a notice. */
@@ -25,7 +26,7 @@ export function mailText(
   { incident, kind, at }: Notice,
   { timezone, now }: Measured,
   runbookUrl: string | undefined,
-  hasChart: boolean,
+  chart: string | undefined,
 ): MailText {
   const alerts = Object.values(incident.members)
   const firing = alerts.filter(isFiring)
@@ -48,11 +49,15 @@ export function mailText(
     advice:
       kind === 'resolved'
         ? 'Nothing needs to be done. This message ends the conversation.'
-        : `To stop reminders and the escalation: llm-gateway silence ack ${incident.id}`,
+        : `To stop reminders${escalates(incident) ? ' and the escalation' : ''}: llm-gateway silence ack ${incident.id}`,
     runbook: runbookUrl === undefined || kind === 'resolved' ? undefined : `${runbookUrl}#${incident.alert}`,
-    hasChart,
+    chart,
   }
 }
+
+/** Only a critical incident is escalated, and only once. */
+const escalates = (incident: Incident): boolean =>
+  severityOf(incident) === 'critical' && incident.sent?.escalatedAt === undefined
 
 function figures({ unit, value, threshold, worst }: Alert, kind: NoticeKind): [string, string][] {
   if (unit === 'state') return []
