@@ -135,6 +135,13 @@ To stop reminders and the escalation: llm-gateway silence ack error-rate-x1
     expect(mailOf(notice('firing', { one: alert(usd) })).text).toContain('Value: $12,345.60')
   })
 
+  test('names the section of the runbook where no address of it is configured', () => {
+    const { runbookUrl: _, ...rest } = options
+    const [mail] = compose(notice('firing'), measured, rest)
+    for (const part of [mail?.text, mail?.html])
+      expect(part).toContain('What to do: runbooks/alerts.md, section error-rate')
+  })
+
   test('speaks of the escalation only where there is one to stop', () => {
     const stop = (one: Notice) => /^To stop .*:/m.exec(mailOf(one).text)?.[0]
     expect(stop(notice('firing'))).toBe('To stop reminders and the escalation:')

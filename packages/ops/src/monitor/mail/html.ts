@@ -37,7 +37,9 @@ export function renderHtml({
   const button =
     runbook === undefined
       ? ''
-      : `<p style="margin:16px 0"><a href="${escapeHtml(runbook)}" style="display:inline-block;background:${colour};color:#ffffff;padding:12px 18px;border-radius:6px;text-decoration:none">What to do</a></p>`
+      : runbook.url === undefined
+        ? `<p style="margin:16px 0">What to do: ${escapeHtml(runbook.name)}</p>`
+        : `<p style="margin:16px 0"><a href="${escapeHtml(runbook.url)}" style="display:inline-block;background:${colour};color:#ffffff;padding:12px 18px;border-radius:6px;text-decoration:none">What to do</a></p>`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light"><title>${escapeHtml(headline)}</title></head>
 <body style="margin:0;background:#f1f5f9;color:#0f172a;font:16px/1.45 -apple-system,'Segoe UI',Roboto,Arial,sans-serif">

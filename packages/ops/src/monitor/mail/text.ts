@@ -15,8 +15,8 @@ export type MailText = {
   facts: [string, string][]
   /** What to do. */
   advice: string
-  /** Section of the runbook. Absent in a recovery, and without `runbookUrl`. */
-  runbook: string | undefined
+  /** Address of the runbook's section; without `runbookUrl`, its name. Absent in a recovery. */
+  runbook: { url?: string; name: string } | undefined
   /** What the picture shows. Absent: no picture. */
   chart: string | undefined
 }
@@ -50,7 +50,13 @@ export function mailText(
       kind === 'resolved'
         ? 'Nothing needs to be done. This message ends the conversation.'
         : `To stop reminders${escalates(incident) ? ' and the escalation' : ''}: llm-gateway silence ack ${incident.id}`,
-    runbook: runbookUrl === undefined || kind === 'resolved' ? undefined : `${runbookUrl}#${incident.alert}`,
+    runbook:
+      kind === 'resolved'
+        ? undefined
+        : {
+            name: `runbooks/alerts.md, section ${incident.alert}`,
+            ...(runbookUrl !== undefined && { url: `${runbookUrl}#${incident.alert}` }),
+          },
     chart,
   }
 }
@@ -78,7 +84,7 @@ export function renderText({ headline, lines, facts, advice, runbook }: MailText
     '',
     ...rows,
     '',
-    ...(runbook === undefined ? [] : [`What to do: ${runbook}`]),
+    ...(runbook === undefined ? [] : [`What to do: ${runbook.url ?? runbook.name}`]),
     advice,
     '',
   ].join('\n')
