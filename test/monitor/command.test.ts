@@ -105,7 +105,7 @@ describe('llm-gateway silence', () => {
     [['add', '--match', 'alert=down', '--for', '36d'], '--for must be'],
     [['add', '--match', 'alert=dwn', '--for', '2h'], 'there is no such alert. Did you mean: alert=down'],
     [
-      ['add', '--match', 'alert=errors-*', '--for', '2h'],
+      ['add', '--match', 'alert=error-rats*', '--for', '2h'],
       'there is no such alert. Did you mean: alert=error-rate',
     ],
     [['add', '--match', 'alrt=down', '--for', '2h'], 'no label of this name. Did you mean: alert'],
@@ -220,6 +220,12 @@ describe('llm-gateway monitor', () => {
     await until(() => monitor.log().includes('not delivered yet'), 'a failed attempt', 20_000)
     expect(monitor.log()).toMatch(/STARTTLS|ETLS/)
     expect(smtp.mails).toEqual([])
+  })
+
+  test('without mail and webhook it says that nothing is sent', async () => {
+    const { redis } = await startWorld()
+    const { err } = await llmGateway(['monitor', '--once', '--redis', redis.url], {})
+    expect(err).toBe('Nothing is sent: the configuration (--config) has no mail and no webhook.\n')
   })
 
   test('ends by SIGTERM, and is missed by no other monitor then', async () => {
