@@ -56,15 +56,16 @@ function readPolicyFile(path: string): unknown {
 
 /** Finds what the schema cannot: an agent in two teams, and a team that requires a key and has none. Takes any value. */
 function inconsistencies(value: unknown, where: string): string[] {
-  const owner = new Map<unknown, string>()
+  const owner = new Map<string, string>()
   const problems: string[] = []
   for (const [team, fields] of Object.entries(recordIn(recordIn(value).teams))) {
     const { agents, keys, requireKey } = recordIn(fields)
     const field = `${where && `${where}.`}teams.${team}`
     for (const agent of Array.isArray(agents) ? (agents as unknown[]) : []) {
+      if (typeof agent !== 'string') continue
       const other = owner.get(agent)
       if (other !== undefined)
-        problems.push(`${field}.agents: agent "${String(agent)}" is in two teams, ${other} and ${team}`)
+        problems.push(`${field}.agents: agent "${agent}" is in two teams, ${other} and ${team}`)
       owner.set(agent, team)
     }
     if (requireKey === true && (!Array.isArray(keys) || keys.length === 0))
