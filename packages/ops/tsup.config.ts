@@ -1,14 +1,15 @@
 import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 import { writeLicences } from '../../build/licences.ts'
-import { copyDocs } from '../../build/shipped-docs.ts'
+import { copyDocs, linkToRepository } from '../../build/shipped-docs.ts'
 
 /** Copies what `llm-gateway init` writes: the reviewed files of packages/infra, and the runbooks. */
-async function copyTemplates(): Promise<void> {
+async function copyTemplates(homepage: string): Promise<void> {
   rmSync('dist/templates', { recursive: true, force: true })
   for (const name of ['fly', 'supabase', 'secrets.json'])
     cpSync(`../infra/${name}`, `dist/templates/${name}`, { recursive: true })
   cpSync('../../docs/runbooks', 'dist/templates/runbooks', { recursive: true })
+  linkToRepository('dist/templates/runbooks', 'runbooks', homepage)
   writeLicences({ echarts: ['LICENSE', 'NOTICE'], zrender: 'LICENSE', zod: 'LICENSE' })
 }
 
@@ -21,8 +22,8 @@ export default defineConfig({
   clean: true,
   loader: { '.lua': 'text' },
   async onSuccess() {
-    await copyTemplates()
     const { homepage } = JSON.parse(readFileSync('package.json', 'utf8')) as { homepage: string }
+    await copyTemplates(homepage)
     copyDocs('../../docs', 'dist/docs', homepage)
     writeLicences({ zod: 'LICENSE' })
   },

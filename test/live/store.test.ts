@@ -113,7 +113,7 @@ test('what no process would obey is not written: each problem is named by its fi
     /teams\.prod_ceo\.rpm: must be .*\nteams\.prod_ceo\.tpn: unknown field/,
   )
   await expect(store.push({ teams: { a: { agents: ['x'] }, b: { agents: ['x'] } } })).rejects.toThrow(
-    'teams: agent "x" is in two teams, a and b',
+    'teams.b.agents: agent "x" is in two teams, a and b',
   )
   await expect(store.push(JSON.parse('{"teams":{"__proto__":{"rpm":1}}}'))).rejects.toThrow('__proto__')
   await expect(store.switch(() => ({ mode: 'fast' }) as never)).rejects.toThrow(

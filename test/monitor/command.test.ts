@@ -57,9 +57,16 @@ describe('llm-gateway silence', () => {
     await until(() => monitor.log().includes('watches'), 'a start', 20_000)
     for (;;) {
       const { out } = await silence('list')
-      expect(out).toMatch(new RegExp(`^${id}  alert=error-\\*  until .*  anna  a test`))
-      if (/error-rate-\w+ {2}open since .* {2}not acknowledged/.test(out)) break
+      expect(out).toMatch(
+        new RegExp(`^${id}  \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC  alert=error-\\*  anna +a test$`, 'm'),
+      )
+      if (/^error-rate-\w+ {2}\S+ \S+ UTC {2}not acknowledged$/m.test(out)) break
     }
+    const beside = await silence('add', '--match', 'alert=latency', '--for', '1h')
+    expect(beside.err).toMatch(/ UTC\.\nIt matches 0 of 1 open incident\.\n$/)
+    const same = await silence('add', '--match', 'alert=error-rate', '--for', '1h')
+    expect(same.err).toMatch(/It matches 1 of 1 open incident: error-rate-\w+\.\n$/)
+    expect((await silence('remove', /^Silence (\w+)/.exec(same.err)?.[1] ?? '')).code).toBe(0)
     expect(smtp.mails).toEqual([])
     expect((await silence('remove', id)).code).toBe(0)
     await until(() => smtp.mails.length > 0, 'the mail', 20_000)
@@ -94,8 +101,19 @@ describe('llm-gateway silence', () => {
   test.each([
     [['add', '--for', '2h'], 'which alerts?'],
     [['add', '--match', 'x', '--for', '2h'], 'name=value'],
-    [['add', '--match', 'alert=x', '--for', '2 hours'], '--for must be'],
-    [['add', '--match', 'alert=x', '--for', '36d'], '--for must be'],
+    [['add', '--match', 'alert=down', '--for', '2 hours'], '--for must be'],
+    [['add', '--match', 'alert=down', '--for', '36d'], '--for must be'],
+    [['add', '--match', 'alert=dwn', '--for', '2h'], 'there is no such alert. Did you mean: alert=down'],
+    [
+      ['add', '--match', 'alert=error-rats*', '--for', '2h'],
+      'there is no such alert. Did you mean: alert=error-rate',
+    ],
+    [['add', '--match', 'alrt=down', '--for', '2h'], 'no label of this name. Did you mean: alert'],
+    [['add', '--match', 'region=ord', '--for', '2h'], 'They are: alert, team, target,'],
+    [
+      ['add', '--match', 'alert=down', '--match', 'team=prod_ceo', '--for', '2h'],
+      'alert down has no team (it has target), so nothing would match.',
+    ],
     [['remove'], 'which one?'],
     [['ack'], 'which incident?'],
     [['lst'], 'Did you mean: llm-gateway silence list'],
@@ -204,6 +222,12 @@ describe('llm-gateway monitor', () => {
     expect(smtp.mails).toEqual([])
   })
 
+  test('without mail and webhook it says that nothing is sent', async () => {
+    const { redis } = await startWorld()
+    const { err } = await llmGateway(['monitor', '--once', '--redis', redis.url], {})
+    expect(err).toBe('Nothing is sent: the configuration (--config) has no mail and no webhook.\n')
+  })
+
   test('ends by SIGTERM, and is missed by no other monitor then', async () => {
     const { redis, monitors } = await startWorld()
     const monitor = monitors.start('one')
@@ -217,7 +241,7 @@ describe('llm-gateway monitor', () => {
 
   test('all its keys have a TTL', async () => {
     const { redis, smtp, monitors } = await startWorld()
-    await llmGateway(['silence', 'add', '--match', 'alert=x', '--for', '1h', '--redis', redis.url], {})
+    await llmGateway(['silence', 'add', '--match', 'alert=down', '--for', '1h', '--redis', redis.url], {})
     monitors.start('one')
     await writeMinute(redis, ...FAILING)
     await until(() => smtp.mails.length > 0, 'the mail', 20_000)

@@ -103,7 +103,12 @@ test('what is missing is named with its fix, by the names of secrets alone; exit
   for (const { what, fix } of missing) {
     const name = what.split(' ').at(-1) ?? ''
     expect(fix).toBe(`Store it: llm-gateway secrets set ${name}`)
-    await llmGateway(['secrets', 'set', name, '--dir', dir], {}, 'a-value-of-no-use')
+    const schemes: Record<string, string> = {
+      REDIS_URL: 'redis://',
+      SUPABASE_DB_URL: 'postgresql://',
+      LLM_GATEWAY_SMTP_URL: 'smtps://',
+    }
+    await llmGateway(['secrets', 'set', name, '--dir', dir], {}, `${schemes[name] ?? ''}a-value-of-no-use`)
   }
   const last = await llmGateway(['deploy', 'plan', '--dir', dir, '--json'], {})
   expect(last.code).toBe(0)

@@ -7,6 +7,7 @@ import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { startFakeLangfuse, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { BIN, llmGateway } from '../command.ts'
+import { startSmtp } from '../monitor/smtp.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 
@@ -105,6 +106,63 @@ test('a row lands in Supabase with its cost, and is removed', async () => {
   ).toEqual([{ calls: 0 }])
 })
 
+test('where migrations are missing, no row is written that nothing could remove', async () => {
+  await supabase.sql('alter function llm_doctor() rename to other')
+  try {
+    const { env } = await langfuseAt('2.95.12')
+    const { problems, texts } = await doctor({ ...supabaseEnv(), ...env })
+    expect(problems).toContainEqual(
+      expect.stringMatching(/^supabase: migrations are missing, or half applied: /),
+    )
+    expect(texts).toContain('langfuse: a trace arrived, with its cost of $0.00021')
+    const rows = "select count(*)::int as count from llm_usage where agent = 'llm-gateway-doctor'"
+    expect(await supabase.sql(rows)).toEqual([{ count: 0 }])
+  } finally {
+    await supabase.sql('alter function other() rename to llm_doctor')
+  }
+})
+
+test('an address that the client refuses is a problem among the others', async () => {
+  const { problems, texts } = await doctor({
+    ...supabaseEnv(),
+    LANGFUSE_BASE_URL: 'nonsense',
+    LANGFUSE_PUBLIC_KEY: 'pk-lf-x',
+    LANGFUSE_SECRET_KEY: 'sk-lf-x',
+  })
+  expect(problems).toEqual(
+    expect.arrayContaining([
+      'environment: LANGFUSE_BASE_URL is no address',
+      expect.stringMatching(/^environment: .*LANGFUSE_BASE_URL.*must be/),
+    ]),
+  )
+  expect(texts).toContainEqual(expect.stringMatching(/^policy: /))
+})
+
+test('it logs in at the mail server without a mail, and tells what is wrong there', async () => {
+  const smtp = await startSmtp()
+  closedAfterTest.push(() => smtp.close())
+  const mailOf = async (url: string) => {
+    const { findings, out } = await doctor({ LLM_GATEWAY_SMTP_URL: url }, ['--read-only'])
+    expect(out).not.toContain('p%40ss')
+    return findings.find(({ area }) => area === 'mail')
+  }
+  expect(await mailOf(smtp.url)).toMatchObject({
+    level: 'ok',
+    text: expect.stringMatching(/^127\.0\.0\.1:\d+ accepts the login$/),
+  })
+  expect(await mailOf(smtp.url.replace('p%40ss', 'wrong'))).toMatchObject({
+    level: 'problem',
+    text: expect.stringMatching(/EAUTH 535/),
+    fix: expect.stringMatching(/^Check user and password: /),
+  })
+  expect(await mailOf('smtp://monitor:p%40ss@127.0.0.1:1')).toMatchObject({
+    level: 'problem',
+    fix: expect.stringMatching(/^Check host and port /),
+  })
+  expect(await mailOf('smtp.example.com')).toMatchObject({ level: 'problem' })
+  expect(smtp.mails).toEqual([])
+})
+
 test('the function that removes the row removes no other', async () => {
   await supabase.sql(`insert into llm_usage (request_id, at, agent, team, operation, path, model, route, cache, status)
     values ('r', now(), 'support', 't', 'chat', '/v1/chat/completions', 'm', 'default', 'miss', 'ok')`)
@@ -178,6 +236,13 @@ test('what is wrong with Redis is named: eviction, absence, a wrong password', a
     expect.stringMatching(/^redis: memory: \d of 2 MiB/),
   )
   await redis.admin.config('SET', 'maxmemory', '0')
+  const { port } = redis
+  const wrong = await doctor({ LLM_GATEWAY_REDIS_URL: `redis://someone:hidden@127.0.0.1:${port}` })
+  expect(wrong.findings.find(({ area }) => area === 'redis')).toMatchObject({
+    text: expect.stringMatching(/WRONGPASS/),
+    fix: expect.stringMatching(/^Its user or password is wrong/),
+  })
+  expect(wrong.out).not.toContain('hidden')
   const secret = await doctor({ LLM_GATEWAY_REDIS_URL: 'redis://default:hidden@127.0.0.1:1' })
   expect(secret.problems).toContainEqual(expect.stringMatching(/^redis: cannot be reached: .*ECONNREFUSED/))
   expect(secret.out).not.toContain('hidden')
@@ -220,7 +285,7 @@ test('a host name without DNS entry or certificate, a serve that is away, and a 
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const found = await doctor({}, ['--serve', `http://127.0.0.1:${port}`])
   expect(found.problems).toContainEqual(
-    expect.stringMatching(/^clock: differs from 127\.0\.0\.1:\d+ by (59|60|61)\.\d s/),
+    expect.stringMatching(/^clock: this machine's clock is (59|60|61)\.\d s ahead of 127\.0\.0\.1:\d+/),
   )
   expect(found.texts).toContainEqual(expect.stringMatching(/^serve: .* is ready$/))
 })

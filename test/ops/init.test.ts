@@ -131,6 +131,21 @@ test.each([
   expect(existsSync(join(dir, 'deployment.json'))).toBe(false)
 })
 
+test('only answers that must be given are asked for, not those that follow from them', async () => {
+  const { err } = await init([], [])
+  expect(err.match(/^--[\w-]+ is missing/gm)).toEqual([
+    '--supabase-ref is missing',
+    '--admin-email is missing',
+  ])
+})
+
+test('links of the runbooks lead to pages that are there: beside them, or in the repository', async () => {
+  await init()
+  for (const name of ['deploy', 'alerts', 'secrets-rotation'])
+    for (const [, target = ''] of read(`runbooks/${name}.md`).matchAll(/\]\(([^)#\s]+)[^)]*\)/g))
+      if (!target.startsWith('https://')) expect(existsSync(join(dir, 'runbooks', target)), target).toBe(true)
+})
+
 test('answers and a manifest that are damaged are named', async () => {
   await init()
   writeFileSync(join(dir, '.llm-gateway.json'), '{')

@@ -65,7 +65,7 @@ test.each<[string, Policy | object, number, string[]]>([
     'an agent in two teams',
     { teams: { a: { agents: ['x'] }, b: { agents: ['x'] } } },
     1,
-    ['"x" is in two teams'],
+    ['teams.b.agents: agent "x" is in two teams'],
   ],
   [
     'a model without a price',

@@ -112,14 +112,14 @@ test('hashes in the policy that are not of this vault stay', async () => {
 
 test('status tells age, next rotation and what is missing, by exit code as well', async () => {
   await secrets(['generate'])
-  for (const name of [
-    'OPENAI_API_KEY',
-    'REDIS_URL',
-    'SUPABASE_SECRET_KEY',
-    'SUPABASE_DB_URL',
-    'LLM_GATEWAY_SMTP_URL',
-  ])
-    expect((await secrets(['set', name], `redis://of-${name.toLowerCase()}\n`)).code).toBe(0)
+  for (const [name, value] of [
+    ['OPENAI_API_KEY', 'sk-of-openai'],
+    ['REDIS_URL', 'redis://default:word@cache.internal:6379'],
+    ['SUPABASE_SECRET_KEY', 'sb_secret_x'],
+    ['SUPABASE_DB_URL', 'postgresql://postgres:word@db.internal:5432/postgres'],
+    ['LLM_GATEWAY_SMTP_URL', 'smtps://user:word@smtp.example.com'],
+  ] as const)
+    expect((await secrets(['set', name], `${value}\n`)).code).toBe(0)
   expect((await secrets(['status'])).code).toBe(0)
   const days = (count: number) => new Date(Date.now() - count * 86_400_000).toISOString()
   age('ADMIN_KEY', (stored) => ({ ...stored, madeAt: days(91) }))
@@ -181,11 +181,65 @@ test('exec gives a command the variables of an app, and returns its exit code', 
     out: read().secrets.ADMIN_KEY?.value,
   })
   expect(await run(['sh', '-c', 'exit 7'])).toMatchObject({ code: 7 })
+  expect(await run(['sh', '-c', 'kill -INT $$'])).toMatchObject({ code: 130 })
   expect(await run(['no-such-program'])).toMatchObject({
     code: 1,
     err: 'There is no program "no-such-program".\n',
   })
   expect((await run([])).code).toBe(2)
+})
+
+test("exec gives the addresses of the app's fly.toml as well, which a variable replaces", async () => {
+  await secrets(['generate'])
+  await secrets(['set', 'OPENAI_API_KEY'], 'sk-x\n')
+  await secrets(['set', 'REDIS_URL'], 'redis://cache.internal:6379\n')
+  await secrets(['set', 'SUPABASE_SECRET_KEY'], 'sb_secret_x\n')
+  await secrets(['set', 'SUPABASE_DB_URL'], 'postgresql://postgres:word@db.internal:5432/postgres\n')
+  await secrets(['set', 'LLM_GATEWAY_SMTP_URL'], 'smtps://user:word@smtp.example.com\n')
+  const shown = async (app: string, env: Record<string, string> = {}) => {
+    const print = ['sh', '-c', 'echo "$SUPABASE_URL $LANGFUSE_BASE_URL $LLM_GATEWAY_POLICY"']
+    const args = ['secrets', 'exec', '--dir', dir, '--app', app, '--', ...print]
+    return (await llmGateway(args, env)).out.trim()
+  }
+  const theirs = 'https://abcdefghijklmnopqrst.supabase.co http://hotdash-langfuse.flycast'
+  expect([await shown('gateway'), await shown('operator'), await shown('agents')]).toEqual([
+    theirs,
+    theirs,
+    '',
+  ])
+  const own = await shown('gateway', { SUPABASE_URL: 'http://127.0.0.1:1', LLM_GATEWAY_POLICY: 'own.json' })
+  expect(own).toBe('http://127.0.0.1:1 http://hotdash-langfuse.flycast own.json')
+})
+
+test.each([
+  ['SUPABASE_DB_URL', 'hello', 'an address such as postgresql://postgres:PASSWORD@'],
+  ['SUPABASE_DB_URL', 'postgresql://postgres:p@ss@db.internal:5432/postgres', '@ as %40'],
+  ['SUPABASE_DB_URL', 'postgresql://postgres:p/s@db.internal:5432/postgres', '/ as %2F'],
+  ['SUPABASE_DB_URL', 'postgresql://postgres:50%off@db.internal:5432/postgres', '% as %25'],
+  ['SUPABASE_DB_URL', 'postgresql://postgres:[YOUR-PASSWORD]@db.internal:5432/postgres', 'a placeholder'],
+  [
+    'SUPABASE_DB_URL',
+    'postgresql://postgres.x:word@aws-0.pooler.supabase.com:6543/postgres',
+    'pooler (6543)',
+  ],
+  ['LLM_GATEWAY_SMTP_URL', 'smtp.example.com', 'an address such as smtps://'],
+  ['REDIS_URL', 'cache.internal:6379', 'an address such as redis://'],
+  ['SUPABASE_SECRET_KEY', 'sb_publishable_word', 'the publishable key'],
+])('%s of a wrong form is refused with what to do, and is not shown: %s', async (name, value, message) => {
+  const { code, err } = await secrets(['set', name], `${value}\n`)
+  expect([code, err]).toEqual([2, expect.stringMatching(`^${name} is not stored: `)])
+  expect(err).toContain(message)
+  expect(err).not.toContain(value)
+  expect(existsSync(vault)).toBe(false)
+})
+
+test('a rotation names the commands that hand the new value over', async () => {
+  await secrets(['generate'])
+  const { err } = await secrets(['rotate', 'LANGFUSE_DB_PASSWORD'])
+  expect(err).toContain('-f supabase/langfuse/password.sql')
+  expect(err).toMatch(/kept until \d{4}-\d\d-\d\d \d\d:\d\d UTC\./)
+  expect(err).toContain('secrets import --app langfuse-thin | fly secrets import --app hotdash-langfuse\n')
+  expect(err).not.toContain('langfuse-web')
 })
 
 test.each([

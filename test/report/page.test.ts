@@ -235,6 +235,57 @@ test('it prints in black on white, on a few pages of A4', async () => {
   expect(pages).toBeLessThanOrEqual(6)
 })
 
+/** Cells that reach beyond their table, headings that stand elsewhere than their cells, and words of names that are broken. */
+function misplaced(): string[] {
+  const problems: string[] = []
+  for (const box of document.querySelectorAll('.table')) {
+    const right = box.getBoundingClientRect().right
+    for (const cell of box.querySelectorAll('th, td'))
+      if (cell.getBoundingClientRect().right > right + 1) problems.push(`cut: ${cell.textContent}`)
+    const rows = [...box.querySelectorAll('tr')]
+    for (const [at, head] of [...(rows[0]?.children ?? [])].entries())
+      if (getComputedStyle(head).textAlign !== getComputedStyle(rows[1]?.children[at] ?? head).textAlign)
+        problems.push(`elsewhere: ${head.textContent}`)
+    for (const name of box.querySelectorAll('tbody th')) {
+      const range = document.createRange()
+      const text = name.firstChild
+      if (text === null || text.nodeType !== 3) continue
+      range.selectNodeContents(text)
+      const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)))
+      if (lines.size > 1 && !(text.textContent ?? '').includes(' '))
+        problems.push(`broken: ${text.textContent}`)
+    }
+  }
+  return problems
+}
+
+test.each([
+  ['tablet', 820, false],
+  ['desktop', 1_280, false],
+  // A4 without its margins.
+  ['paper', 690, true],
+] as const)('on a %s, tables are whole and headings stand above their cells', async (_, width, isPrint) => {
+  const seen = await look('usual', { width, height: 1_000, colorScheme: 'light', isPrint }, (page) =>
+    page.evaluate(misplaced),
+  )
+  expect(seen).toEqual([])
+})
+
+test('a loss is drawn in the colour of what is bad', async () => {
+  const colours = await look('usual', { width: 1_280, height: 800, colorScheme: 'light' }, (page) =>
+    page.evaluate(() => {
+      const figure = [...document.querySelectorAll('figure')].find(({ textContent }) =>
+        textContent?.includes('Savings by cause'),
+      )
+      return [...(figure?.querySelectorAll('.wide path[fill]') ?? [])].map((path) =>
+        path.getAttribute('fill'),
+      )
+    }),
+  )
+  expect(usual.savings.routing?.usd).toBeLessThan(0)
+  expect(colours).toEqual(expect.arrayContaining(['var(--c3)', 'var(--bad)']))
+})
+
 test('the page is small enough for a mail', () => {
   for (const name of NAMES) expect(statSync(files.get(name) ?? '').size, name).toBeLessThan(400_000)
 })

@@ -21,7 +21,6 @@ const NEVER_ONE = [
   'Math.round(hours / 24)} days',
   'notified} processes',
   'count} minutes',
-  'all} calls',
   'MAX_DAYS} days',
   'above} tokens',
 ]

@@ -91,6 +91,12 @@ test.each([
     await shows(terminal, 'CALLS/MIN')
     await expect.poll(async () => (await terminal.screen()).at(-1)).toBe('q quit  s sort')
     expect((await terminal.screen())[0]).toMatch(/^LLM gateway/)
+    // Figures are whole in each line, and names are recognised.
+    const screen = await terminal.screen()
+    expect(screen.find((line) => line.startsWith('support'))).toMatch(/ 50\.0 % .* \$12\.50(?: |$)/)
+    expect(screen.find((line) => line.startsWith('prod_background ['))).toContain('$9.50/$10.00')
+    expect(screen.join('\n')).toContain('Today $22.00, saved $3.00')
+    for (const line of screen.slice(0, 9)) expect(line).not.toContain('…')
     expect(await terminal.modes()).toEqual({ isAlternate: true, isCursorHidden: true })
     terminal.type('q')
     expect(await terminal.ended).toBe(0)

@@ -26,6 +26,7 @@ const declaration = z.strictObject({
         .nullable(),
       team: z.string().optional(),
       profile: z.enum(['thin', 'current']).optional(),
+      address: z.enum(['redis', 'postgresql', 'smtp']).optional(),
       rotateDays: z.int().min(1).max(365).nullable(),
       purpose: z.string().min(1),
     }),

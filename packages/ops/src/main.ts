@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { withDocs } from './cli/docs.ts'
 import { printLine, printNote } from './cli/output.ts'
+import { parseProblem } from './cli/parse-problem.ts'
 import { didYouMean } from './cli/subcommand.ts'
 import { commands } from './commands.ts'
 import { UsageError } from './core/command.ts'
 
 /** Exit code for arguments, options or a policy that are invalid. */
 const USAGE_ERROR = 2
+/** Exit code after Ctrl-C, as of a shell: 128 and the number of SIGINT. */
+const INTERRUPTED = 130
 
 /** Runs a command line, without `llm-gateway` itself, and returns the exit code. */
 async function main([name, ...argv]: string[]): Promise<number> {
@@ -27,8 +30,12 @@ async function main([name, ...argv]: string[]): Promise<number> {
   if (own.includes('--help') || own.includes('-h')) return printLine(withDocs(command.help))
   return await command.run(argv, commands).catch((error: unknown) => {
     if (hasCode(error, 'gateway_bad_options')) return printNote(error.message, USAGE_ERROR)
-    if (error instanceof UsageError || hasCode(error, 'ERR_PARSE_ARGS_'))
-      return printNote(`${error.message}\n\nSee: llm-gateway ${name} --help`, USAGE_ERROR)
+    if (error instanceof UsageError || hasCode(error, 'ERR_PARSE_ARGS_')) {
+      const problem = error instanceof UsageError ? error.message : parseProblem(error, command.help)
+      return printNote(`${problem}\n\nSee: llm-gateway ${name} --help`, USAGE_ERROR)
+    }
+    // Ctrl-C at a question.
+    if (hasCode(error, 'ABORT_ERR')) return printNote('', INTERRUPTED)
     throw error
   })
 }

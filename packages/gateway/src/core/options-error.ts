@@ -18,10 +18,22 @@ export class GatewayOptionsError extends Error {
  * @throws GatewayOptionsError with one line for each field at fault. Values are not repeated: they may be keys.
  */
 export function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
+  const { data, problems } = inspect(schema, value, where)
+  // Undefined may be valid, as of options that were not given.
+  if (problems.length > 0) throw new GatewayOptionsError(problems.join('\n'))
+  return data as T
+}
+
+/** Returns the value as the schema has it, and one line for each field at fault: with any, there is no value. */
+export function inspect<T>(
+  schema: z.ZodMiniType<T>,
+  value: unknown,
+  where: string,
+): { data: T | undefined; problems: string[] } {
   const result = z.safeParse(schema, value)
-  if (result.success) return result.data
-  const lines = result.error.issues.flatMap((issue) => explain(issue, where))
-  throw new GatewayOptionsError(lines.join('\n'))
+  return result.success
+    ? { data: result.data, problems: [] }
+    : { data: undefined, problems: result.error.issues.flatMap((issue) => explain(issue, where)) }
 }
 
 type Issue = z.core.$ZodIssue
@@ -40,15 +52,34 @@ function explain(issue: Issue, where: string): string[] {
 }
 
 function expectation(issue: Issue): string {
-  if (issue.code === 'invalid_type') return `must be a ${issue.expected}`
+  // A range that the schema words itself names both of its ends.
+  if (issue.message?.startsWith('must be ')) return issue.message
+  if (issue.code === 'invalid_type') return `must be ${TYPES[issue.expected] ?? issue.expected}`
   if (issue.code === 'invalid_value')
-    return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
+    return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`
   if (issue.code === 'too_small')
     return issue.origin === 'string'
       ? 'must not be empty'
       : `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
+  if (issue.code === 'too_big')
+    return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message ?? 'is not valid'
-  // A union with a message of its own describes itself best.
-  if (issue.code === 'invalid_union' && issue.message !== 'Invalid input') return issue.message
+  if (issue.code === 'invalid_union') {
+    // A union with a message of its own describes itself best.
+    if (issue.message !== 'Invalid input') return issue.message
+    const branches = issue.errors.flatMap(([first]) => (first === undefined ? [] : [expectation(first)]))
+    if (branches.length > 0 && branches.every((text) => text.startsWith('must be ')))
+      return `must be ${[...new Set(branches)].map((text) => text.slice('must be '.length)).join(' or ')}`
+  }
   return 'has an invalid value'
+}
+
+const TYPES: Record<string, string> = {
+  array: 'an array',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'an object',
+  record: 'an object',
+  string: 'a string',
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { check, GatewayOptionsError } from '../core/options-error.ts'
+import { GatewayOptionsError, inspect } from '../core/options-error.ts'
 import type { Policy } from '../core/policy.ts'
 import { hotdash } from './hotdash.ts'
 import { policySchema } from './schema.ts'
@@ -20,9 +20,11 @@ export function loadPolicy(given: Policy | string | undefined): Policy {
  */
 export function checkPolicy(value: unknown, where: string): Policy {
   refuseProto(value, where)
-  const policy = check(policySchema(), value, where) as Policy
-  checkConsistency(policy, where)
-  return policy
+  const { data, problems } = inspect(policySchema(), value, where)
+  // All at once: what one field has wrong hides no other.
+  const all = [...problems, ...inconsistencies(value, where)]
+  if (all.length > 0) throw new GatewayOptionsError(all.join('\n'))
+  return data as Policy
 }
 
 /** Refuses a member of this name at any depth: the schema would drop it silently, and a team would lose its limits. */
@@ -52,21 +54,25 @@ function readPolicyFile(path: string): unknown {
   }
 }
 
-/** Checks what the schema cannot: an agent belongs to one team, and names refer to things that exist. */
-function checkConsistency(policy: Policy, where: string): void {
+/** Finds what the schema cannot: an agent in two teams, and a team that requires a key and has none. Takes any value. */
+function inconsistencies(value: unknown, where: string): string[] {
   const owner = new Map<string, string>()
-  for (const [team, { agents = [], keys = [], requireKey }] of Object.entries(policy.teams ?? {})) {
-    for (const agent of agents) {
+  const problems: string[] = []
+  for (const [team, fields] of Object.entries(recordIn(recordIn(value).teams))) {
+    const { agents, keys, requireKey } = recordIn(fields)
+    const field = `${where && `${where}.`}teams.${team}`
+    for (const agent of Array.isArray(agents) ? (agents as unknown[]) : []) {
+      if (typeof agent !== 'string') continue
       const other = owner.get(agent)
       if (other !== undefined)
-        throw new GatewayOptionsError(
-          `${where || 'teams'}: agent "${agent}" is in two teams, ${other} and ${team}`,
-        )
+        problems.push(`${field}.agents: agent "${agent}" is in two teams, ${other} and ${team}`)
       owner.set(agent, team)
     }
-    if (requireKey && keys.length === 0)
-      throw new GatewayOptionsError(
-        `${where && `${where}.`}teams.${team}.keys: requireKey is set, so list at least one key's SHA-256`,
-      )
+    if (requireKey === true && (!Array.isArray(keys) || keys.length === 0))
+      problems.push(`${field}.keys: requireKey is set, so list at least one key's SHA-256`)
   }
+  return problems
 }
+
+const recordIn = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}

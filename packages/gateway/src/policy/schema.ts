@@ -26,7 +26,11 @@ function createSchema() {
     staleWhileRevalidateSeconds: z.optional(seconds),
   })
 
-  const ratio = z.number().check(z.minimum(0), z.maximum(1))
+  const between = (low: number, high: number, what = 'must be') => [
+    z.minimum(low, `${what} from ${low} to ${high}`),
+    z.maximum(high, `${what} from ${low} to ${high}`),
+  ]
+  const ratio = z.number().check(...between(0, 1))
   const semantic = z.strictObject({
     mode: z.optional(z.enum(['off', 'shadow', 'auto', 'on'])),
     threshold: z.optional(ratio),
@@ -74,8 +78,8 @@ function createSchema() {
     z.strictObject({
       rates: z.optional(unavailable),
       dollars: z.optional(unavailable),
-      leased: z.optional(z.number().check(z.minimum(0), z.maximum(0.5))),
-      allowance: z.optional(z.number().check(z.minimum(0), z.maximum(0.5))),
+      leased: z.optional(z.number().check(...between(0, 0.5))),
+      allowance: z.optional(z.number().check(...between(0, 0.5))),
       allowanceUsd: z.optional(z.number().check(z.nonnegative())),
     }),
   ])
@@ -99,7 +103,7 @@ function createSchema() {
   const agent = z.strictObject({
     cache: cacheOrOff,
     capture: z.optional(z.enum(['on', 'masked', 'off'])),
-    priority: z.optional(z.number().check(z.int(), z.minimum(0), z.maximum(9))),
+    priority: z.optional(z.number().check(z.int(), ...between(0, 9, 'must be a whole number'))),
     mode: z.optional(mode),
     disabled: z.optional(z.literal(true)),
   })

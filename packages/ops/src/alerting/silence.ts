@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Alert } from './alert.ts'
+import { matchesPattern } from './names.ts'
 
 /** A silence keeps alerts that match from being told. */
 export const silenceSchema = z.strictObject({
@@ -26,10 +27,5 @@ export type Acknowledgement = z.infer<typeof acknowledgementSchema>
 export function silences(silence: Silence, { alert, labels }: Alert, now: number): boolean {
   if (now >= silence.until) return false
   const values: Record<string, string> = { ...labels, alert }
-  return Object.entries(silence.matchers).every(([name, pattern]) => matches(values[name], pattern))
-}
-
-function matches(value: string | undefined, pattern: string): boolean {
-  if (value === undefined) return false
-  return pattern.endsWith('*') ? value.startsWith(pattern.slice(0, -1)) : value === pattern
+  return Object.entries(silence.matchers).every(([name, pattern]) => matchesPattern(values[name], pattern))
 }

@@ -28,12 +28,15 @@ test('an uptime below 100 % never shows as 100 %, nor one below its target as th
 })
 
 test('durations and counts have three digits', () => {
-  expect([0.4, 999, 1_000, 1_850, 12_400].map(milliseconds)).toEqual([
+  expect([0.4, 999, 999.6, 1_000, 1_850, 9_999, 12_400, 99_960].map(milliseconds)).toEqual([
     '0 ms',
     '999 ms',
-    '1 s',
+    '1.00 s',
+    '1.00 s',
     '1.85 s',
+    '10.0 s',
     '12.4 s',
+    '100 s',
   ])
   expect([999, 9_999, 12_345, 1_234_567, 2_500_000_000].map(short)).toEqual([
     '999',

@@ -25,10 +25,12 @@ export function percent(value: number): string {
   return `${value.toFixed(1)} %`
 }
 
-/** Formats milliseconds, e.g. `350 ms`, `1.85 s`, `12.4 s`. */
+/** Formats milliseconds, e.g. `350 ms`, `1.80 s`, `12.4 s`: three digits, so that the values of a column are as exact. */
 export function milliseconds(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`
-  return `${Number((ms / 1_000).toPrecision(3))} s`
+  if (ms < 999.5) return `${Math.round(ms)} ms`
+  const seconds = ms / 1_000
+  const digits = seconds < 9.995 ? 2 : seconds < 99.95 ? 1 : 0
+  return `${seconds.toFixed(digits)} s`
 }
 
 export const whole = (count: number): string => Math.round(count).toLocaleString('en-US')

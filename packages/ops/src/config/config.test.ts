@@ -51,3 +51,34 @@ test('a missing file and one that is not JSON are usage errors with its path', (
   expect(() => loadConfig('/nowhere/monitor.json')).toThrow('/nowhere/monitor.json')
   expect(() => loadConfig(fileURLToPath(import.meta.url))).toThrow(UsageError)
 })
+
+test('each field at fault is named once, with what is valid there', () => {
+  const config = {
+    intervalSeconds: 0,
+    timezone: 'Mars/B',
+    probes: [{ name: 'g', url: 'gateway' }],
+    mail: { from: '', to: [] },
+    quiet: 1,
+    thresholds: { windowMinutes: 61, errorRate: { percent: '5' }, latncy: {} },
+    quietHours: { from: '22:00' },
+  }
+  let message = ''
+  try {
+    parseConfig(config, 'monitor.json')
+  } catch (error) {
+    message = (error as Error).message
+  }
+  expect(message.split('\n')).toEqual([
+    'monitor.json is not valid:',
+    '  intervalSeconds: must be at least 0.1',
+    '  timezone: must be an IANA time zone such as "Europe/Berlin"',
+    '  thresholds.windowMinutes: must be at most 60',
+    '  thresholds.errorRate.percent: must be a number',
+    '  thresholds.latncy: unknown field',
+    '  probes.0.url: must be an address that begins with https:// or http://',
+    '  mail.from: must have at least 3 characters',
+    '  mail.to: must not be empty',
+    '  quietHours.to: is missing',
+    '  quiet: unknown field',
+  ])
+})

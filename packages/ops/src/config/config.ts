@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod'
 import { UsageError } from '../core/command.ts'
+import { problemsIn } from './problems.ts'
 
 const CLOCK = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as "22:00"')
 const TIMEZONE = z.string().refine(isTimezone, 'must be an IANA time zone such as "Europe/Berlin"')
@@ -150,7 +151,10 @@ export function loadConfig(path: string): MonitorConfig {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : 'cannot be read'}`)
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new UsageError(
+      code === undefined ? `${path} is not JSON: ${message}` : `${path} cannot be read (${code}).`,
+    )
   }
   return parseConfig(value, path)
 }
@@ -159,6 +163,6 @@ export function loadConfig(path: string): MonitorConfig {
 export function parseConfig(value: unknown, name: string): MonitorConfig {
   const { data, error } = schema.safeParse(value)
   if (data !== undefined) return data
-  const lines = error.issues.map(({ path, message }) => `  ${path.join('.') || '(all)'}: ${message}`)
-  throw new UsageError(`${name} is not valid:\n${lines.join('\n')}`)
+  const lines = error.issues.flatMap(problemsIn)
+  throw new UsageError(`${name} is not valid:\n${lines.map((line) => `  ${line}`).join('\n')}`)
 }

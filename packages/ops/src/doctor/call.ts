@@ -17,8 +17,10 @@ const USAGE = { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_10
 /**
  * Makes one call through the real client, with a made-up answer in place of upstream's, and delivers its record to the
  * sinks of the environment. Nothing is spent, counted or cached.
+ *
+ * @param writesRow whether Supabase is one of them
  */
-export async function callOnce({ env, policy: path }: ProbeSettings): Promise<ProbeCall> {
+export async function callOnce({ env, policy: path }: ProbeSettings, writesRow: boolean): Promise<ProbeCall> {
   const session = `${DOCTOR}-${randomUUID()}`
   const policy = loadPolicy(path ?? (env.LLM_GATEWAY_POLICY || undefined))
   const model = policy.routing?.default ?? 'gpt-4o-mini'
@@ -35,6 +37,7 @@ export async function callOnce({ env, policy: path }: ProbeSettings): Promise<Pr
       redis: false,
       cache: false,
       quota: false,
+      ...(!writesRow && { supabase: false }),
       logger: false,
       onCall: (record) => {
         costUsd = record.costUsd ?? 0

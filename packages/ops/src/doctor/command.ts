@@ -18,8 +18,8 @@ export const help = `llm-gateway doctor: ${summary}.
 
 Usage: llm-gateway doctor [options]
 
-Looks at ${AREAS.join(', ')}. Reads the variables that the gateway reads (llm-gateway secrets exec
-sets them). Sends one made-up call through the real client, and looks for its trace in Langfuse and its row in Supabase,
+Looks at ${AREAS.join(', ')}.
+Reads the variables that the gateway reads (llm-gateway secrets exec sets them). Logs in at the mail server. Sends one made-up call through the real client, and looks for its trace in Langfuse and its row in Supabase,
 each with the right cost; the row is removed again. Spends nothing.
 
   --dir FOLDER     folder that llm-gateway init wrote, for policy and host names   (the current one)
@@ -33,7 +33,7 @@ each with the right cost; the row is removed again. Spends nothing.
   --json           prints one JSON document, with --watch one a line
 
 Examples:
-  llm-gateway secrets exec --app operator -- llm-gateway doctor
+  llm-gateway secrets exec --app gateway -- llm-gateway doctor
   llm-gateway doctor --serve https://gateway.hotrodan.com --read-only
   llm-gateway doctor --watch --interval 300 --read-only --json
 
@@ -73,6 +73,7 @@ export async function run(argv: string[]): Promise<number> {
     serve,
     hosts: values['no-host'] ? [] : (values.host ?? (answers === undefined ? [] : [answers.gatewayHost])),
     policy: values.policy ?? folderPolicy,
+    hasFolder: answers !== undefined,
   }
   if (values.watch) return await watch(settings, interval, values.json)
   return print(await examine(settings), values.json)

@@ -11,9 +11,12 @@ const GROUPS = [
 const ADDRESSES = ['LANGFUSE_BASE_URL', 'SUPABASE_URL', 'OPENAI_BASE_URL', 'LITELLM_BASE_URL']
 
 /** Looks for variables that are missing, half given, or no addresses. Prints no value. */
-export const probeEnvironment: Probe = async ({ env }) => {
+export const probeEnvironment: Probe = async ({ env, hasFolder }) => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const isNew = major > 22 || (major === 22 && minor >= 2)
+  const vault = hasFolder
+    ? ' With the secrets of this folder: llm-gateway secrets exec --app gateway -- llm-gateway doctor'
+    : ''
   return [
     isNew
       ? ok(`Node ${process.versions.node}`)
@@ -30,6 +33,6 @@ export const probeEnvironment: Probe = async ({ env }) => {
     ),
     ...(env.OPENAI_API_KEY || env.LLM_GATEWAY_REDIS_URL
       ? []
-      : [problem('there is no key for OpenAI, nor a Redis that holds one', 'Set OPENAI_API_KEY.')]),
+      : [problem('there is no key for OpenAI, nor a Redis that holds one', `Set OPENAI_API_KEY.${vault}`)]),
   ]
 }

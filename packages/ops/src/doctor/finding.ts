@@ -17,6 +17,7 @@ export const AREAS = [
   'upstream',
   'langfuse',
   'supabase',
+  'mail',
   'serve',
   'network',
   'clock',
@@ -37,6 +38,8 @@ export type ProbeSettings = {
   hosts: string[]
   /** Path of a policy. */
   policy: string | undefined
+  /** Whether the folder of `llm-gateway init` is there, whose vault may have what the environment lacks. */
+  hasFolder: boolean
 }
 
 /** Creates the functions that make findings of one area. */

@@ -20,7 +20,10 @@ export async function probeLangfuse({ env }: ProbeSettings, call: ProbeCall | un
   const health = await ask(`${base}/api/public/health`)
   if (typeof health === 'string')
     return [
-      problem(`cannot be reached: ${health}`, 'fly status of its app, and its address in LANGFUSE_BASE_URL.'),
+      problem(
+        `cannot be reached: ${health}`,
+        `fly status of its app, and its address in LANGFUSE_BASE_URL.${new URL(base).hostname.endsWith('.flycast') ? ' An address of .flycast answers through WireGuard only.' : ''}`,
+      ),
     ]
   const version = (health.json as { version?: unknown } | undefined)?.version
   if (typeof version !== 'string')

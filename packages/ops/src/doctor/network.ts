@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:tls'
-import { counted } from '../cli/format.ts'
+import { counted, span } from '../cli/format.ts'
 import { ask, baseUrl } from '../supabase/http.ts'
 import { type Finding, findingsOf, type Probe } from './finding.ts'
 
@@ -78,11 +78,14 @@ export const probeClock: Probe = async ({ env, serve }) => {
     if (typeof answer === 'string' || answer.serverTime === undefined) continue
     // The header has whole seconds.
     const seconds = ((began + Date.now()) / 2 - answer.serverTime - 500) / 1_000
-    const text = `differs from ${new URL(url).host} by ${Math.abs(seconds).toFixed(1)} s`
+    const { host } = new URL(url)
+    const by = Math.abs(seconds)
+    if (by <= SKEW_SECONDS) return [clock.ok(`differs from ${host} by ${by.toFixed(1)} s`)]
     return [
-      Math.abs(seconds) > SKEW_SECONDS
-        ? clock.problem(text, 'Synchronise it: limits of a minute and a day begin by this clock.')
-        : clock.ok(text),
+      clock.problem(
+        `this machine's clock is ${by < 120 ? `${by.toFixed(1)} s` : span(by * 1_000)} ${seconds > 0 ? 'ahead of' : 'behind'} ${host}`,
+        'Synchronise it: limits of a minute and a day begin by this clock.',
+      ),
     ]
   }
   return [clock.skipped('no server to compare with')]

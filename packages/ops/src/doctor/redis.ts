@@ -34,7 +34,9 @@ export const probeRedis: Probe = async ({ env }) => {
     return [
       problem(
         `cannot be reached: ${reason}`,
-        'fly redis status NAME shows its address; it answers inside the Fly organisation only.',
+        /^(WRONGPASS|NOAUTH|ERR .*AUTH)/.test(reason)
+          ? 'Its user or password is wrong: llm-gateway secrets set REDIS_URL, with Private URL of fly redis status NAME.'
+          : 'fly redis status NAME shows its address, which answers inside the Fly organisation only: from elsewhere, use WireGuard or fly redis proxy.',
       ),
     ]
   } finally {

@@ -18,28 +18,44 @@ type State = {
   langfuse: { schema: boolean; role: boolean; search_path: string | null; readers: string[]; tables: number }
 }
 
-/** Looks at migrations, grants and Langfuse's schema, and for the row of a call, which it removes again. */
-export async function probeSupabase({ env }: ProbeSettings, call: ProbeCall | undefined): Promise<Finding[]> {
+/** What `llm_doctor` answers; else what is wrong with the way to it. `undefined`: Supabase is not configured. */
+type Looked = State | Finding | undefined
+
+export const isState = (looked: Looked): looked is State => looked !== undefined && !('level' in looked)
+
+/** Asks the project for its state. */
+export async function readState({ env }: ProbeSettings): Promise<Looked> {
+  const project = projectOf(env)
+  if (project === undefined) return undefined
+  const { base, headers } = project
+  const answer = await ask(`${base}/rpc/llm_doctor`, { method: 'POST', headers, body: '{}' })
+  if (typeof answer === 'string')
+    return problem(`cannot be reached: ${answer}`, 'Check SUPABASE_URL, and that the project is not paused.')
+  if (answer.status === 401 || answer.status === 403)
+    return problem(`refuses the secret key (${answer.status})`, 'llm-gateway secrets set SUPABASE_SECRET_KEY')
+  if (answer.status !== 200)
+    return problem(
+      `migrations are missing, or half applied: there is no function llm_doctor (${answer.status})`,
+      MIGRATE,
+    )
+  return answer.json as State
+}
+
+function projectOf(env: NodeJS.ProcessEnv): Project | undefined {
   const base = env.SUPABASE_URL ? baseUrl(env.SUPABASE_URL) : undefined
   const key = env.SUPABASE_SECRET_KEY
-  if (base === undefined || !key) return [skipped('not configured')]
-  const project = { base: `${base}/rest/v1`, headers: headersOf(key) }
-  const answer = await ask(`${project.base}/rpc/llm_doctor`, {
-    method: 'POST',
-    headers: project.headers,
-    body: '{}',
-  })
-  if (typeof answer === 'string')
-    return [
-      problem(`cannot be reached: ${answer}`, 'Check SUPABASE_URL, and that the project is not paused.'),
-    ]
-  if (answer.status === 401 || answer.status === 403)
-    return [
-      problem(`refuses the secret key (${answer.status})`, 'llm-gateway secrets set SUPABASE_SECRET_KEY'),
-    ]
-  if (answer.status !== 200)
-    return [problem(`the function llm_doctor is missing (${answer.status}), so migrations are`, MIGRATE)]
-  const state = answer.json as State
+  return base === undefined || !key ? undefined : { base: `${base}/rest/v1`, headers: headersOf(key) }
+}
+
+/** Looks at migrations, grants and Langfuse's schema, and for the row of a call, which it removes again. */
+export async function probeSupabase(
+  { env }: ProbeSettings,
+  state: Looked,
+  call: ProbeCall | undefined,
+): Promise<Finding[]> {
+  const project = projectOf(env)
+  if (state === undefined || project === undefined) return [skipped('not configured')]
+  if (!isState(state)) return [state]
   return [
     ...migrationFindings(state),
     ...grantFindings(state),

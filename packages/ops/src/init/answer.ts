@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { UsageError } from '../core/command.ts'
-import type { Answers } from '../deployment/answers.ts'
+import { type Answers, EXAMPLE } from '../deployment/answers.ts'
 import { QUESTIONS, type Question } from './questions.ts'
 
 /**
@@ -19,8 +19,10 @@ export async function completeAnswers(given: Partial<Answers>, isAsking: boolean
       const { answer, option, pattern, hint, byDefault } = question
       const known = given[answer] ?? (isAsking ? undefined : byDefault(answers as Partial<Answers>))
       const value = known ?? (reader && (await ask(question, answers, (text) => reader.question(text))))
-      if (value === undefined) problems.push(`--${option} is missing: ${question.text}`)
-      else if (!pattern.test(value)) problems.push(`--${option} must be ${hint}`)
+      // An answer that only follows from a missing one is not asked for.
+      if (value === undefined) {
+        if (!follows(question)) problems.push(`--${option} is missing: ${question.text}`)
+      } else if (!pattern.test(value)) problems.push(`--${option} must be ${hint}`)
       else answers[answer] = value
     }
   } finally {
@@ -29,6 +31,8 @@ export async function completeAnswers(given: Partial<Answers>, isAsking: boolean
   if (problems.length > 0) throw new UsageError(problems.join('\n'))
   return answers as Answers
 }
+
+const follows = ({ byDefault }: Question): boolean => byDefault(EXAMPLE) !== undefined
 
 async function ask(
   { text, hint, pattern, byDefault }: Question,

@@ -61,6 +61,8 @@ export async function run(argv: string[]): Promise<number> {
   // A policy file with a mistake is told now, and not taken for an outage later.
   policyInForce(undefined)
   if (values.simulate !== undefined) return await runSimulation(values.simulate, config, values.json)
+  if (config.mail === undefined && config.webhooks.length === 0)
+    printNote('Nothing is sent: the configuration (--config) has no mail and no webhook.')
   const log = (text: string) => void printNote(`${new Date().toISOString()} ${text}`)
   const monitor = await createMonitor({
     redis: requireRedisUrl(values.redis),

@@ -34,7 +34,17 @@ async function check(value: unknown): Promise<{ policy?: Policy; problems: strin
     return { policy, problems: [...unlistedDefault(policy), ...(await unpricedChoices(policy))] }
   } catch (error) {
     if (!(error instanceof GatewayOptionsError)) throw error
-    return { problems: error.message.split('\n').map((line) => line.replace(/^gateway\.policy\.?/, '')) }
+    const problems = error.message.split('\n').map((line) => line.replace(/^gateway\.policy(\.|(?=:))/, ''))
+    return { problems: [...problems.map((line) => line.replace(/^: /, 'policy: ')), ...defaultOf(value)] }
+  }
+}
+
+/** The same of a policy that has other faults; where these are of its shape, there is nothing to compare. */
+function defaultOf(value: unknown): string[] {
+  try {
+    return unlistedDefault(value as Policy)
+  } catch {
+    return []
   }
 }
 

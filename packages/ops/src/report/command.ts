@@ -76,7 +76,13 @@ export async function run(argv: string[]): Promise<number> {
   const { renderPage } = await import('./page/page.ts')
   const page = renderPage(report)
   if (values.html !== undefined) {
-    writeFileSync(values.html, page)
+    try {
+      writeFileSync(values.html, page)
+    } catch (error) {
+      return printFailure(
+        `--html ${values.html} cannot be written (${(error as NodeJS.ErrnoException).code}).`,
+      )
+    }
     printNote(`Written: ${values.html}`)
   }
   return values.email ? await mail(report, page, config) : 0
@@ -87,7 +93,8 @@ async function mail(report: Report, page: string, config: MonitorConfig): Promis
   const outcome = await sendReport(report, page, config, process.env)
   if (outcome.result === 'delivered')
     return printNote(`Sent to ${counted(config.mail?.to.length ?? 0, 'recipient')}.`)
-  return printFailure(`The mail was not accepted: ${outcome.reason}`)
+  const { adviceOn } = await import('../smtp/sender.ts')
+  return printFailure(`The mail was not accepted: ${outcome.reason}\n${adviceOn(outcome.reason)}`)
 }
 
 /** Shows progress at a terminal only, in one line that is cleared at the end. */

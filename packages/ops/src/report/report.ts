@@ -137,8 +137,7 @@ function verdictOf(totals: Totals, targets: readonly Target[], savings: Savings)
   const cached = savings.totalUsd - (savings.routing?.usd ?? 0)
   const share =
     cached > 0 ? ` (${percentOf(cached / (totals.costUsd + cached))} of what they would have cost)` : ''
-  const routed = savings.routing === undefined ? '' : `, and routing about ${dollars(savings.routing.usd)}`
-  const money = `The calls cost ${dollars(totals.costUsd)}. Caches saved ${dollars(cached)}${share}${routed}.`
+  const money = `The calls cost ${dollars(totals.costUsd)}. Caches saved ${dollars(cached)}${share}${routed(savings)}.`
   if (totals.calls === 0)
     return { status: 'unknown', headline: 'There were no calls.', money: 'Nothing was spent or saved.' }
   const more = unknown.length === 0 ? '' : ` Not measured: ${unknown.join(', ')}.`
@@ -155,6 +154,15 @@ function verdictOf(totals: Totals, targets: readonly Target[], savings: Savings)
       unknown.length === 0 ? `All ${met} targets met.` : `${met} of ${targets.length} targets met.${more}`,
     money,
   }
+}
+
+/** Says what routing saved or cost; each compared with one model for all calls. */
+function routed({ routing }: Savings): string {
+  if (routing === undefined) return ''
+  const { usd, baseline } = routing
+  return usd < 0
+    ? `; routing cost about ${dollars(-usd)} more than ${baseline} for all calls`
+    : `, and routing about ${dollars(usd)}`
 }
 
 function notesOf({ range, limits, timezone, live, trouble }: Material, totals: Totals): string[] {

@@ -100,17 +100,21 @@ class SourceError extends Error {
   override name = 'SourceError' as const
   readonly isTimeout: boolean
 
-  constructor({ code, message }: PostgrestError, status: number) {
-    super(adviceOn(code, message, status))
+  constructor({ code, message, details }: PostgrestError, status: number) {
+    super(adviceOn(code, message, status, details))
     this.isTimeout = code === STATEMENT_TIMEOUT || /statement timeout|aborted due to timeout/.test(message)
   }
 }
 
-function adviceOn(code: string, message: string, status: number): string {
+/** The message of a failed `fetch` names no cause; the details do. */
+const causeIn = (details: string): string | undefined => /^Caused by: (?:Error: )?(.*)$/m.exec(details)?.[1]
+
+function adviceOn(code: string, message: string, status: number, details: string): string {
   if (status === 401 || status === 403 || code === '42501')
     return 'Supabase refuses SUPABASE_SECRET_KEY, or the migrations are not applied: llm-gateway doctor tells which.'
   if (code === NO_FUNCTION || status === 404)
     return 'Supabase has no function llm_report_span: apply supabase/migrations (docs/runbooks/deploy.md, section Database).'
-  if (status === 0) return `Supabase cannot be reached: ${message.split('\n', 1)[0]}`
+  if (status === 0)
+    return `Supabase cannot be reached (${causeIn(details) ?? message.split('\n', 1)[0]}). Check SUPABASE_URL, and that the project is not paused.`
   return `Supabase failed (${code || status}): ${message.split('\n', 1)[0]}`
 }

@@ -96,7 +96,7 @@ export function targetsOf(figures: Figures, targets: Targets): Target[] {
     row(
       {
         name: 'semantic',
-        title: 'Semantic cache, net',
+        title: 'Net of semantic cache',
         target: semanticNetUsd,
         unit: 'usd',
         targetText: `> ${roundDollars(semanticNetUsd)}`,

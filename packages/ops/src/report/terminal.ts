@@ -1,27 +1,14 @@
 import { bar, clip, sparkline, wrap } from '../cli/blocks.ts'
-import {
-  counted,
-  dollars,
-  milliseconds,
-  monthName,
-  percentOf,
-  printable,
-  short,
-  shortDate,
-  whole,
-} from '../cli/format.ts'
-import type { Style } from '../cli/style.ts'
+import { counted, dollars, milliseconds, monthName, percentOf, printable, shortDate } from '../cli/format.ts'
 import type { Report } from './report.ts'
 import type { Savings } from './savings.ts'
 import type { Status } from './targets.ts'
+import { agents, dearest, models, type Options, quotas, title } from './terminal-tables.ts'
 
 const COLOURS = { met: 'green', missed: 'red', unknown: 'yellow' } as const
 const MARKS: Record<Status, string> = { met: 'met', missed: 'MISSED', unknown: 'unknown' }
-const MAX_ROWS = 15
 /** Days that are shown as bars, one a line. */
 const MAX_DAYS = 31
-
-type Options = { columns: number; style: Style }
 
 /** Renders a report for a terminal of 60 columns or more. */
 export function renderTerminal(report: Report, options: Options): string {
@@ -43,8 +30,6 @@ export function renderTerminal(report: Report, options: Options): string {
     .join('\n\n')
 }
 
-const title = (text: string, { style }: Options) => style('bold', text.toUpperCase())
-
 function head({ from, to, timezone, verdict }: Report, { columns, style }: Options): string[] {
   const year = to.slice(0, 4)
   return [
@@ -60,7 +45,8 @@ function targets(report: Report, options: Options): string[] {
   return [
     title('Targets of the week', options),
     ...report.targets.flatMap(({ title, status, valueText, targetText, detail }) => [
-      `${style(COLOURS[status], MARKS[status].padEnd(8))}${title.padEnd(22)}${valueText.padStart(10)}   ${style('dim', targetText)}`,
+      // What is unknown has said so in its first column.
+      `${style(COLOURS[status], MARKS[status].padEnd(8))}${title.padEnd(22)}${(status === 'unknown' ? '-' : valueText).padStart(10)}   ${style('dim', targetText)}`,
       ...wrap(printable(detail), columns - 8).map((line) => `        ${style('dim', line)}`),
     ]),
   ]
@@ -120,12 +106,12 @@ function savings({ routing, totalUsd, ...savings }: Savings, options: Options): 
     ['Stale answers', savings.staleUsd],
     ...(routing === undefined ? [] : ([[`Routing (estimate)`, routing.usd]] as [string, number][])),
   ]
-  const most = Math.max(...rows.map(([, usd]) => usd))
+  const most = Math.max(...rows.map(([, usd]) => Math.abs(usd)))
   return [
     title(`Savings: ${dollars(totalUsd)}`, options),
     ...rows.map(
       ([label, usd]) =>
-        `${label.padEnd(20)}${options.style('green', bar(usd, most, options.columns - 34))}${dollars(usd).padStart(12)}`,
+        `${label.padEnd(20)}${options.style(usd < 0 ? 'red' : 'green', bar(Math.abs(usd), most, options.columns - 34))}${dollars(usd).padStart(12)}`,
     ),
     ...(routing === undefined
       ? []
@@ -135,89 +121,6 @@ function savings({ routing, totalUsd, ...savings }: Savings, options: Options): 
             clip(`Routing: compared with ${printable(routing.baseline)} for all calls.`, options.columns),
           ),
         ]),
-  ]
-}
-
-function agents({ agents }: Report, options: Options): string[] {
-  if (agents.length === 0) return []
-  const name = options.columns - 52
-  const half = Math.floor(name * 0.55)
-  return [
-    title('Cost by agent', options),
-    options.style(
-      'dim',
-      `${'agent'.padEnd(half)}${'team'.padEnd(name - half)}${'calls'.padStart(10)}${'hits'.padStart(9)}${'p95'.padStart(10)}${'errors'.padStart(9)}${'cost'.padStart(13)}`,
-    ),
-    ...agents.slice(0, MAX_ROWS).map((row) => {
-      const rates = `${rate(row.hitRate).padStart(9)}${(row.p95Ms === undefined ? '-' : milliseconds(row.p95Ms)).padStart(10)}${rate(row.errorRate).padStart(9)}`
-      return `${cell(row.agent, half)}${cell(row.team, name - half)}${short(row.calls).padStart(10)}${rates}${dollars(row.costUsd).padStart(13)}`
-    }),
-    ...more(agents.length, options),
-  ]
-}
-
-const rate = (share: number | undefined) => (share === undefined ? '-' : percentOf(share))
-const cell = (text: string, width: number) => clip(printable(text), width - 1).padEnd(width)
-const more = (count: number, { style }: Options) =>
-  count > MAX_ROWS ? [style('dim', `and ${whole(count - MAX_ROWS)} more`)] : []
-
-function models({ models }: Report, options: Options): string[] {
-  if (models.length === 0) return []
-  const name = options.columns - 56
-  return [
-    title('Tokens by model', options),
-    options.style(
-      'dim',
-      `${'model'.padEnd(name)}${'calls'.padStart(10)}${'input'.padStart(11)}${'of it cached'.padStart(14)}${'output'.padStart(10)}${'cost'.padStart(11)}`,
-    ),
-    ...models
-      .slice(0, MAX_ROWS)
-      .map(
-        ({ model, calls, input, cachedInput, output, costUsd }) =>
-          `${cell(model, name)}${short(calls).padStart(10)}${short(input).padStart(11)}${short(cachedInput).padStart(14)}${short(output).padStart(10)}${dollars(costUsd).padStart(11)}`,
-      ),
-    ...more(models.length, options),
-  ]
-}
-
-function quotas({ quotas }: Report, options: Options): string[] {
-  if (quotas.length === 0) return []
-  const name = options.columns - 58
-  const used = (value: number, limit: number | undefined) =>
-    limit === undefined ? short(value) : `${short(value)}/${short(limit)}`
-  return [
-    title('Quotas by team', options),
-    options.style(
-      'dim',
-      `${'team'.padEnd(name)}${'dearest day / cap'.padStart(20)}${'requests/min'.padStart(13)}${'tokens/min'.padStart(16)}${'refused'.padStart(9)}`,
-    ),
-    ...quotas.slice(0, MAX_ROWS).map((row) => {
-      const cap = row.capUsd === undefined ? '' : ` / ${dollars(row.capUsd)}`
-      const refused = row.refusals.reduce((sum, { calls }) => sum + calls, 0)
-      const line = `${cell(row.team, name)}${`${dollars(row.dearestDay?.usd ?? 0)}${cap}`.padStart(20)}${used(row.busiestRequests, row.rpm).padStart(13)}${used(row.busiestTokens, row.tpm).padStart(16)}${whole(refused).padStart(9)}`
-      return row.violations > 0 ? options.style('red', line) : line
-    }),
-    ...more(quotas.length, options),
-  ]
-}
-
-function dearest({ dearest, timezone }: Report, options: Options): string[] {
-  if (dearest.length === 0) return []
-  const name = options.columns - 55
-  const time = new Intl.DateTimeFormat('en-GB', {
-    timeZone: timezone,
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-  })
-  return [
-    title('Dearest requests', options),
-    ...dearest.map(
-      (call) =>
-        `${dollars(call.costUsd).padStart(11)}  ${time.format(call.at).padEnd(15)}${cell(call.agent, name)}${cell(call.model, 15)}${`${short(call.input ?? 0)}+${short(call.output ?? 0)}`.padStart(12)}`,
-    ),
-    options.style('dim', 'Cost, time, agent, model, tokens of input and output.'),
   ]
 }
 

@@ -1,4 +1,5 @@
 import { readTemplate } from '../core/templates.ts'
+import type { AddressOf } from './form.ts'
 
 /** How a secret is made. `null` in the catalogue: it comes from elsewhere, and is stored by `secrets set`. */
 export type Make =
@@ -19,6 +20,8 @@ export type SecretEntry = {
   team?: string
   /** Langfuse profile that needs it. Absent: both. */
   profile?: 'thin' | 'current'
+  /** What it is the address of. Absent: it is no address. */
+  address?: AddressOf
   /** Days after which a new one is due. `null`: rotating it breaks what it protects; `purpose` says what. */
   rotateDays: number | null
   purpose: string

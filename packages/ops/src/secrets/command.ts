@@ -40,7 +40,7 @@ Examples:
   llm-gateway secrets set OPENAI_API_KEY
   llm-gateway secrets status
   llm-gateway secrets import --app gateway | fly secrets import --app hotdash-llm-gateway --stage
-  llm-gateway secrets exec --app operator -- llm-gateway doctor
+  llm-gateway secrets exec --app gateway -- llm-gateway doctor
   llm-gateway secrets rotate PROD_CUSTOMER_KEY --grace 3d
   llm-gateway secrets retire PROD_CUSTOMER_KEY
 

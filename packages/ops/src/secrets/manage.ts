@@ -4,6 +4,8 @@ import { createSecrets } from '../cli/secrets.ts'
 import { type Style, styleFor } from '../cli/style.ts'
 import { UsageError } from '../core/command.ts'
 import { graceMs, type SecretStatus, statusOf } from './ages.ts'
+import { readFlyApp } from './fly-app.ts'
+import { formProblem } from './form.ts'
 import { makeSecret } from './generate.ts'
 import { type Context, entryOf } from './options.ts'
 import { writeTeamKeys } from './team-keys.ts'
@@ -37,9 +39,10 @@ export function generate(context: Context): number {
 /** Stores a secret that comes from elsewhere. The one before is gone, unless it is a team key. */
 export async function set(context: Context, name: string | undefined): Promise<number> {
   const entry = entryOf(context, name)
-  const reader = createSecrets({})
+  const reader = createSecrets(undefined)
   const value = await reader.read(entry.purpose, entry.name).finally(() => reader.close())
-  if (/\s/.test(value)) throw new UsageError(`${entry.name}: the value has a space in it.`)
+  const problem = formProblem(entry.name, entry.address, value)
+  if (problem !== undefined) throw new UsageError(`${entry.name} is not stored: ${problem}`)
   const stored = { value, madeAt: new Date().toISOString() }
   const secrets = changeVault(context.vault, (before) => {
     const secrets = { ...before, [entry.name]: stored }
@@ -83,16 +86,37 @@ export function rotate(context: Context, name: string | undefined): number {
   const isPolicyChanged = writeTeamKeys(context.policy, context.entries, secrets)
   if (json)
     return printJson({ name: entry.name, previousUntil: until, policyChanged: isPolicyChanged === true })
-  printNote(`Rotated ${entry.name}. Its previous value is kept until ${until}.`)
+  printNote(`Rotated ${entry.name}. Its previous value is kept until ${minuteOf(until)}.`)
   sayPolicy(context, isPolicyChanged)
-  if (team === undefined)
-    printNote('Give it to its apps: llm-gateway secrets import --app APP | fly secrets import')
+  if (team === undefined) printNote(handOver(context, entry.name))
   else
     printNote(
       `Push the policy, in which both work: llm-gateway policy push ${context.policy}\nGive team ${team} the new one. When status shows that it has it: llm-gateway secrets retire ${entry.name}`,
     )
   return 0
 }
+
+/** Returns the commands that hand a new value over. */
+function handOver({ catalogue, values: { dir } }: Context, name: string): string {
+  const commands = Object.entries(catalogue.apps).flatMap(([app, variables]) => {
+    const isUsed = Object.values(variables).some((template) => template.includes(`\${${name}`))
+    const fly = isUsed ? readFlyApp(dir, app) : undefined
+    return fly === undefined
+      ? []
+      : [`  llm-gateway secrets import --app ${app} | fly secrets import --app ${fly.name}`]
+  })
+  const first =
+    name === 'LANGFUSE_DB_PASSWORD'
+      ? [
+          'Postgres knows one password only. Set the new one:',
+          `  llm-gateway secrets exec --app operator -- sh -c 'psql "$SUPABASE_DB_URL" -q -v ON_ERROR_STOP=1 -f supabase/langfuse/password.sql'`,
+        ]
+      : []
+  return [...first, ...(commands.length === 0 ? [] : ['Give it to its apps:', ...commands])].join('\n')
+}
+
+/** Formats an instant of ISO 8601 for people. */
+const minuteOf = (iso: string) => `${iso.slice(0, 16).replace('T', ' ')} UTC`
 
 /** @throws UsageError where the secret has no previous value, or its grace is not over */
 export function retire(context: Context, name: string | undefined): number {
@@ -102,7 +126,7 @@ export function retire(context: Context, name: string | undefined): number {
     if (stored?.previous === undefined) throw new UsageError(`${entry.name} has no previous value.`)
     if (Date.parse(stored.previous.until) > Date.now() && !context.values.force)
       throw new UsageError(
-        `Its previous value works until ${stored.previous.until}. To end that now, say --force.`,
+        `Its previous value works until ${minuteOf(stored.previous.until)}. To end that now, say --force.`,
       )
     const { previous, ...rest } = stored
     const secrets = { ...before, [entry.name]: rest }
@@ -127,7 +151,11 @@ export async function status(context: Context): Promise<number> {
     ({ state, isGraceOver }) => state === 'missing' || state === 'overdue' || isGraceOver,
   )
   if (json) printJson({ secrets: rows, use })
-  else for (const row of rows) printLine(lineOf(row, use))
+  else {
+    for (const row of rows) printLine(lineOf(row, use))
+    if (rows.some(({ state }) => state === 'keeps'))
+      printNote('keeps: not rotated, since that breaks what it protects; secrets rotate NAME says what.')
+  }
   return isDue ? 1 : 0
 }
 
@@ -141,15 +169,16 @@ function lineOf(row: SecretStatus, use: TeamUse[]): string {
     name.padEnd(30),
     style(colour, state.padEnd(8)),
     age.padEnd(14),
-    rotateBy === undefined ? '' : `rotate by ${rotateBy}`,
+    (rotateBy === undefined ? '' : `rotate by ${rotateBy}`).padEnd(20),
     previousUntil === undefined
       ? ''
       : isGraceOver
-        ? style('red', `grace is over since ${previousUntil}: retire it`)
-        : `previous works until ${previousUntil}`,
+        ? style('red', `grace is over since ${minuteOf(previousUntil)}: retire it`)
+        : `previous ${team === undefined ? 'kept' : 'works'} until ${minuteOf(previousUntil)}`,
     used === undefined ? '' : `last hour: ${counted(used.calls, 'call')}${listOf(used.agents)}`,
     used?.previousKey === undefined ? '' : previousText(used.previousKey, style),
   ]
+    .filter((part, at) => at < 4 || part !== '')
     .join('  ')
     .trimEnd()
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import { printFailure, printJson } from '../cli/output.ts'
 import { UsageError } from '../core/command.ts'
+import { readFlyApp } from './fly-app.ts'
 import type { Context } from './options.ts'
 import { variablesOf } from './variables.ts'
 import { readVault } from './vault.ts'
@@ -23,11 +25,20 @@ export function exportVariables(context: Context): number {
   return 0
 }
 
-/** Runs a command with an app's variables beside those of this process. Returns its exit code. */
+/** Apps whose addresses the operator's own commands need. */
+const ADDRESSES_OF: Record<string, string> = { gateway: 'gateway', operator: 'gateway', litellm: 'litellm' }
+
+/**
+ * Runs a command with an app's secrets beside the variables of this process, and with the addresses of its fly.toml, which
+ * a variable of this process replaces. Returns its exit code: 128 and the number of the signal that ended it.
+ */
 export async function runWithSecrets(context: Context, [program, ...args]: string[]): Promise<number> {
   if (program === undefined)
     throw new UsageError('Run what? Write the command after --, such as: -- llm-gateway doctor')
-  const env = { ...process.env, ...appVariables(context) }
+  const { app = '', dir } = context.values
+  const place = Object.hasOwn(ADDRESSES_OF, app) ? ADDRESSES_OF[app] : undefined
+  const addresses = place === undefined ? {} : readFlyApp(dir, place)?.addresses
+  const env = { ...addresses, ...process.env, ...appVariables(context) }
   const child = spawn(program, args, { stdio: 'inherit', env })
   const forward = (signal: NodeJS.Signals) => void child.kill(signal)
   // SIGINT of a terminal reaches the child by itself.
@@ -37,7 +48,7 @@ export async function runWithSecrets(context: Context, [program, ...args]: strin
     child.on('error', (error: NodeJS.ErrnoException) =>
       error.code === 'ENOENT' ? resolve(printFailure(`There is no program "${program}".`)) : reject(error),
     )
-    child.on('close', (code, signal) => resolve(code ?? (signal === null ? 1 : 128)))
+    child.on('close', (code, signal) => resolve(code ?? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 0)))
   })
 }
 

@@ -8,14 +8,17 @@ import {
   removeSilence,
 } from '../alerting/operator-store.ts'
 import { openRedis, type RedisClient, serverNow } from '../alerting/redis.ts'
+import { silences } from '../alerting/silence.ts'
 import { readState } from '../alerting/state-store.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, requireRedisUrl } from '../cli/connection.ts'
-import { printable } from '../cli/format.ts'
+import { counted } from '../cli/format.ts'
 import { operatorName } from '../cli/operator.ts'
 import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { runSubcommand } from '../cli/subcommand.ts'
+import { printTable } from '../cli/table.ts'
 import { UsageError } from '../core/command.ts'
-import { parseDuration, parseMatchers } from './duration.ts'
+import { parseDuration } from './duration.ts'
+import { parseMatchers } from './matchers.ts'
 
 export const summary = 'keeps alerts from being sent for a while, and acknowledges incidents'
 
@@ -93,12 +96,24 @@ async function add(
   const silence = { id, matchers, createdAt, until: createdAt + ms, by: operatorName(by), comment: message }
   await addSilence(client, silence)
   if (json) return printJson(silence)
-  return printNote(`Silence ${id} is in force until ${new Date(silence.until).toISOString()}.`)
+  printNote(`Silence ${id} is in force until ${minuteOf(silence.until)}.`)
+  const { state } = await readState(client)
+  const open = Object.values(state.incidents)
+  const matched = open.filter(({ members }) =>
+    Object.values(members).some((alert) => silences(silence, alert, createdAt)),
+  )
+  if (open.length === 0) return 0
+  return printNote(
+    `It matches ${matched.length} of ${counted(open.length, 'open incident')}${matched.length === 0 ? '' : `: ${matched.map((incident) => incident.id).join(', ')}`}.`,
+  )
 }
+
+/** Formats an instant for people. */
+const minuteOf = (at: number) => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
 async function list(client: RedisClient, { json }: Values): Promise<number> {
   const now = await serverNow(client)
-  const [silences, { state }, acknowledged] = await Promise.all([
+  const [inForce, { state }, acknowledged] = await Promise.all([
     readSilences(client, now),
     readState(client),
     readAcknowledgements(client),
@@ -106,24 +121,35 @@ async function list(client: RedisClient, { json }: Values): Promise<number> {
   const incidents = Object.values(state.incidents)
   if (json)
     return printJson({
-      silences,
+      silences: inForce,
       incidents: incidents.map((incident) => ({
         ...incident,
         acknowledged: acknowledged.get(incident.id) ?? null,
       })),
     })
-  for (const { id, matchers, until, by, comment } of silences) {
-    const pairs = Object.entries(matchers).map(([name, value]) => `${name}=${value}`)
-    printLine(
-      printable(`${id}  ${pairs.join(' ')}  until ${new Date(until).toISOString()}  ${by}  ${comment}`),
+  if (inForce.length > 0)
+    printTable(
+      ['silence', 'until', 'matches', 'by', 'why'].map((title) => ({ title })),
+      inForce.map(({ id, matchers, until, by, comment }) => [
+        id,
+        minuteOf(until),
+        Object.entries(matchers)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(' '),
+        by,
+        comment,
+      ]),
     )
-  }
-  for (const { id, openedAt } of incidents) {
-    const by = acknowledged.get(id)?.by
-    const state = by === undefined ? 'not acknowledged' : `acknowledged by ${by}`
-    printLine(printable(`${id}  open since ${new Date(openedAt).toISOString()}  ${state}`))
-  }
-  if (silences.length + incidents.length === 0) printNote('No silence is in force, and no incident is open.')
+  if (inForce.length > 0 && incidents.length > 0) printLine('')
+  if (incidents.length > 0)
+    printTable(
+      ['incident', 'open since', 'state'].map((title) => ({ title })),
+      incidents.map(({ id, openedAt }) => {
+        const by = acknowledged.get(id)?.by
+        return [id, minuteOf(openedAt), by === undefined ? 'not acknowledged' : `acknowledged by ${by}`]
+      }),
+    )
+  if (inForce.length + incidents.length === 0) printNote('No silence is in force, and no incident is open.')
   return 0
 }
 

@@ -10,17 +10,3 @@ export function parseDuration(text: string | undefined): number {
   if (ms > 0 && ms <= MAX_DAYS * 86_400_000) return ms
   throw new UsageError(`--for must be a duration such as 30m, 2h or 1d, of ${MAX_DAYS} days at most.`)
 }
-
-/** Parses `name=value` pairs. @throws UsageError where there are none, or one is not a pair */
-export function parseMatchers(pairs: string[]): Record<string, string> {
-  if (pairs.length === 0)
-    throw new UsageError('silence add: which alerts? For example --match alert=latency --match team=prod_ceo')
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [, name, value] = /^([a-z]+)=(.+)$/.exec(pair) ?? []
-      if (name === undefined || value === undefined)
-        throw new UsageError(`--match ${pair}: must be name=value, such as alert=latency or team=prod_*`)
-      return [name, value]
-    }),
-  )
-}

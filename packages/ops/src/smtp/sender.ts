@@ -22,19 +22,7 @@ export type MailSender = {
  * @throws UsageError where the address is not one of SMTP
  */
 export function createMailSender(url: string, { timeoutSeconds }: { timeoutSeconds: number }): MailSender {
-  if (!/^smtps?:\/\//.test(url) || URL.parse(url) === null)
-    throw new UsageError('LLM_GATEWAY_SMTP_URL must be smtp:// or smtps://.')
-  const timeoutMs = timeoutSeconds * 1_000
-  const timeouts = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs }
-  const transport = createTransport({
-    url,
-    pool: true,
-    requireTLS: !LOOPBACK.test(new URL(url).hostname),
-    maxConnections: 2,
-    ...timeouts,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  })
+  const transport = createTransport({ ...transportOf(url, timeoutSeconds), pool: true, maxConnections: 2 })
   return {
     async send(mail) {
       try {
@@ -48,6 +36,45 @@ export function createMailSender(url: string, { timeoutSeconds }: { timeoutSecon
       }
     },
     close: () => transport.close(),
+  }
+}
+
+/**
+ * Connects to a mail server and logs in, without a mail. Returns why it cannot, or `undefined`.
+ *
+ * @throws UsageError (rejects) where the address is not one of SMTP
+ */
+export async function tryLogin(url: string, timeoutSeconds: number): Promise<string | undefined> {
+  const transport = createTransport(transportOf(url, timeoutSeconds))
+  try {
+    await transport.verify()
+    return undefined
+  } catch (error) {
+    return reasonOf(error)
+  } finally {
+    transport.close()
+  }
+}
+
+/** Returns what to do about a reason why a server took no login or no mail. */
+export function adviceOn(reason: string): string {
+  if (/^EAUTH/.test(reason))
+    return 'Check user and password: llm-gateway secrets set LLM_GATEWAY_SMTP_URL, with @ in them as %40.'
+  if (/^EENVELOPE/.test(reason)) return 'Check mail.from and mail.to of the configuration.'
+  return 'Check host and port of LLM_GATEWAY_SMTP_URL: smtps:// is TLS (port 465), smtp:// is STARTTLS (port 587).'
+}
+
+function transportOf(url: string, timeoutSeconds: number) {
+  if (!/^smtps?:\/\//.test(url) || URL.parse(url) === null)
+    throw new UsageError('LLM_GATEWAY_SMTP_URL must be smtp:// or smtps://.')
+  const timeoutMs = timeoutSeconds * 1_000
+  const timeouts = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs }
+  return {
+    url,
+    requireTLS: !LOOPBACK.test(new URL(url).hostname),
+    ...timeouts,
+    disableFileAccess: true,
+    disableUrlAccess: true,
   }
 }
 

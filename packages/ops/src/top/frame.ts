@@ -1,5 +1,6 @@
 import { localTime } from '../alerting/day.ts'
 import { bar, clip, sparkline } from '../cli/blocks.ts'
+import { fit } from '../cli/fit.ts'
 import { cents, counted, milliseconds, percentOf, printable, short, whole } from '../cli/format.ts'
 import type { Style } from '../cli/style.ts'
 import type { AgentRow, Snapshot, TeamRow } from './snapshot.ts'
@@ -58,27 +59,21 @@ function headOf(snapshot: Snapshot, options: FrameOptions): Part[][] {
     firing.length > 0
       ? { format: 'red', text: `firing: ${firing.join(', ')}` }
       : { format: 'green', text: 'no alert is firing' }
-  const hits = Object.values(window.hits).reduce((sum, count) => sum + count, 0)
+  const hits = hitsOf(window.hits)
   return [
     [{ format: 'bold', text: 'LLM gateway' }, `  ${date} ${time} ${timezone}  `, alerts],
-    [
-      label('Calls'),
-      `${perMinute(rate)}/min  `,
-      label('Hits'),
-      `${rateOf(hits, window.calls)}  `,
-      label('p95'),
-      `${window.latency === undefined ? '-' : milliseconds(window.latency.p95)}  `,
-      label('Errors'),
-      errors(window.errors, window.calls),
-      '  ',
-      label('Today'),
-      `${cents(costTodayUsd)}, saved ${cents(savedTodayUsd)}`,
-    ],
-    ...snapshot.teams
-      .toSorted(byShare)
-      .slice(0, 6)
-      .map((team) => teamLine(team, options)),
-    systemLine(snapshot),
+    ...flow(
+      [
+        [label('Calls'), `${perMinute(rate)}/min`],
+        [label('Hits'), rateOf(hits, window.calls)],
+        [label('p95'), window.latency === undefined ? '-' : milliseconds(window.latency.p95)],
+        [label('Errors'), errors(window.errors, window.calls)],
+        [label('Today'), `${cents(costTodayUsd)}, saved ${cents(savedTodayUsd)}`],
+      ],
+      options,
+    ),
+    ...teamLines(snapshot.teams.toSorted(byShare).slice(0, teamsIn(options.rows)), options),
+    ...flow(systemGroups(snapshot), options),
     ...(policyTrouble === ''
       ? []
       : [[{ format: 'red', text: `Live policy refused: ${printable(policyTrouble)}` } as const]]),
@@ -98,47 +93,78 @@ const shareOf = ({ costTodayUsd, capUsd }: TeamRow) => (capUsd === undefined ? 0
 const byShare = (one: TeamRow, other: TeamRow) =>
   shareOf(other) - shareOf(one) || (one.team < other.team ? -1 : 1)
 
-function teamLine(row: TeamRow, { columns }: FrameOptions): Part[] {
-  const { team, costTodayUsd, capUsd, rate, rpm } = row
-  const width = Math.max(6, Math.min(40, columns - 62))
-  const share = shareOf(row)
-  const format = share >= 1 ? 'red' : share >= 0.8 ? 'yellow' : 'green'
-  const money = capUsd === undefined ? cents(costTodayUsd) : `${cents(costTodayUsd)}/${cents(capUsd)}`
-  const percent = capUsd === undefined ? '' : percentOf(share)
-  return [
-    cell(team, 16),
-    { format: 'dim', text: '[' },
-    { format, text: bar(costTodayUsd, capUsd ?? 0, width) },
-    { format: 'dim', text: ']' },
-    money.padStart(18),
-    percent.padStart(9),
-    `${perMinute(rate)}${rpm === undefined ? '' : `/${whole(rpm)}`} calls/min`.padStart(17),
-  ]
+/** Teams that are shown: fewer on a short terminal, so that agents have room. */
+const teamsIn = (rows = Number.POSITIVE_INFINITY) => Math.min(6, Math.max(2, rows - 12))
+
+/** Least width of the bar of a team; narrower, its rate is left out. */
+const MIN_BAR = 10
+
+function teamLines(rows: TeamRow[], { columns }: FrameOptions): Part[][] {
+  const money = rows.map(({ costTodayUsd, capUsd }) =>
+    capUsd === undefined ? cents(costTodayUsd) : `${cents(costTodayUsd)}/${cents(capUsd)}`,
+  )
+  const percents = rows.map((row) => (row.capUsd === undefined ? '' : percentOf(shareOf(row))))
+  const rates = rows.map(
+    ({ rate, rpm }) => `${perMinute(rate)}${rpm === undefined ? '' : `/${whole(rpm)}`} calls/min`,
+  )
+  const names = rows.map(({ team }) => clip(printable(team), 20))
+  const most = (texts: string[]) => Math.max(0, ...texts.map((text) => [...text].length))
+  // Two brackets, and a space before each part.
+  const left = columns - most(names) - most(money) - most(percents) - 5
+  const hasRates = left - most(rates) - 2 >= MIN_BAR
+  const width = Math.max(1, Math.min(40, hasRates ? left - most(rates) - 2 : left))
+  return rows.map((row, at) => {
+    const share = shareOf(row)
+    const format = share >= 1 ? 'red' : share >= 0.8 ? 'yellow' : 'green'
+    return [
+      `${(names[at] ?? '').padEnd(most(names))} `,
+      { format: 'dim', text: '[' },
+      { format, text: bar(row.costTodayUsd, row.capUsd ?? 0, width) },
+      { format: 'dim', text: ']' },
+      ` ${(money[at] ?? '').padStart(most(money))}`,
+      ` ${(percents[at] ?? '').padStart(most(percents))}`,
+      ...(hasRates ? [`  ${(rates[at] ?? '').padStart(most(rates))}`] : []),
+    ]
+  })
+}
+
+/** Places groups of parts side by side, and on a further line where a line is full. */
+function flow(groups: Part[][], { columns }: FrameOptions): Part[][] {
+  const lengthOf = (parts: Part[]) =>
+    parts.reduce((sum, part) => sum + [...(typeof part === 'string' ? part : part.text)].length, 0)
+  const lines: Part[][] = []
+  for (const group of groups) {
+    const last = lines.at(-1)
+    if (last !== undefined && lengthOf(last) + 2 + lengthOf(group) <= columns) last.push('  ', ...group)
+    else lines.push([...group])
+  }
+  return lines
 }
 
 const MEBIBYTE = 1_048_576
 
-function systemLine({ redis, waitingRows, monitors }: Snapshot): Part[] {
+function systemGroups({ redis, waitingRows, monitors }: Snapshot): Part[][] {
   const { usedBytes, maxBytes, clients, commandsPerSecond, latencyMs, evictedKeys } = redis
-  const megabytes = (bytes: number) => (bytes / MEBIBYTE).toFixed(0)
+  const mebibytes = (bytes: number) => (bytes / MEBIBYTE).toFixed(0)
   const isFull = maxBytes !== undefined && usedBytes > 0.9 * maxBytes
-  const memory = `${megabytes(usedBytes)}${maxBytes === undefined ? '' : `/${megabytes(maxBytes)}`} MB`
+  const memory = `${mebibytes(usedBytes)}${maxBytes === undefined ? '' : `/${mebibytes(maxBytes)}`} MiB`
   const silent = monitors.filter(({ isSilent }) => isSilent).length
   return [
-    label('Redis'),
-    isFull ? { format: 'red', text: memory } : memory,
-    ` ${counted(clients, 'client')} ${short(commandsPerSecond)}/s ${latencyMs.toFixed(1)} ms`,
-    ...(evictedKeys > 0 ? [{ format: 'red', text: ` ${short(evictedKeys)} evicted` } as const] : []),
-    '  ',
-    label('Rows waiting'),
-    waitingRows > 0 ? { format: 'yellow', text: whole(waitingRows) } : '0',
-    '  ',
-    label('Monitors'),
-    monitors.length === 0
-      ? { format: 'yellow', text: 'none' }
-      : silent > 0
-        ? { format: 'red', text: `${silent} of ${monitors.length} silent` }
-        : whole(monitors.length),
+    [
+      label('Redis'),
+      isFull ? { format: 'red', text: memory } : memory,
+      `, ${counted(clients, 'client')}, ${short(commandsPerSecond)} commands/s, ${latencyMs.toFixed(1)} ms`,
+      ...(evictedKeys > 0 ? [{ format: 'red', text: `, ${short(evictedKeys)} evicted` } as const] : []),
+    ],
+    [label('Rows waiting'), waitingRows > 0 ? { format: 'yellow', text: whole(waitingRows) } : '0'],
+    [
+      label('Monitors'),
+      monitors.length === 0
+        ? { format: 'yellow', text: 'none' }
+        : silent > 0
+          ? { format: 'red', text: `${silent} of ${monitors.length} silent` }
+          : whole(monitors.length),
+    ],
   ]
 }
 
@@ -151,45 +177,58 @@ const ORDER: Record<Sort, (row: AgentRow) => number> = {
 
 function tableOf({ agents, windowSeconds }: Snapshot, { columns, sort }: FrameOptions): Part[][] {
   if (agents.length === 0) return [[''], [{ format: 'dim', text: 'No calls today.' }]]
-  const trend = columns >= 110 ? 22 : 0
-  const names = columns - 56 - trend
-  const half = Math.ceil(names * 0.5)
-  const mark = (name: Sort, text: string, width: number) =>
-    (sort === name ? `${text}▾` : text).padStart(width)
-  const title = `${'AGENT'.padEnd(half)}${'TEAM'.padEnd(names - half)}${mark('calls', 'CALLS/MIN', 11)}${'HITS'.padStart(9)}${mark('p95', 'P95', 9)}${mark('errors', 'ERRORS', 9)}${'REFUSED'.padStart(9)}${mark('cost', 'TODAY', 9)}${trend > 0 ? '  LAST 20 MINUTES'.padEnd(trend) : ''}`
   const sorted = agents.toSorted(
     (one, other) =>
       ORDER[sort](other) - ORDER[sort](one) ||
       other.costTodayUsd - one.costTodayUsd ||
       (one.agent < other.agent ? -1 : 1),
   )
+  const failed = sorted.map(({ window }) => errors(window.errors, window.calls))
+  const number = (
+    name: Sort | '',
+    title: string,
+    min: number,
+    cell: (row: AgentRow) => string,
+    rank?: number,
+  ) => ({
+    title: sort === name ? `${title}▾` : title,
+    cells: sorted.map(cell),
+    isNumber: true,
+    min,
+    ...(rank !== undefined && { rank }),
+  })
+  const { shown, rows } = fit(
+    [
+      { title: 'AGENT', cells: sorted.map(({ agent }) => agent), min: 12 },
+      { title: 'TEAM', cells: sorted.map(({ team }) => team), min: 9, rank: 2 },
+      number('calls', 'CALLS/MIN', 10, ({ rate }) => perMinute(rate)),
+      number('', 'HITS', 6, ({ window }) => rateOf(hitsOf(window.hits), window.calls), 1),
+      number('p95', 'P95', 6, ({ window }) =>
+        window.latency === undefined ? '-' : milliseconds(window.latency.p95),
+      ),
+      number('errors', 'ERRORS', 7, (row) => textOf(failed[sorted.indexOf(row)] ?? '')),
+      number('', 'REFUSED', 7, ({ window }) => whole(window.refused), 3),
+      number('cost', 'TODAY', 9, ({ costTodayUsd }) => cents(costTodayUsd)),
+      { title: 'LAST 20 MINUTES', cells: sorted.map(({ history }) => sparkline(history)), min: 20, rank: 4 },
+    ],
+    columns,
+    columns < 100 ? 1 : 2,
+  )
+  const gap = columns < 100 ? ' ' : '  '
+  const [head = [], ...body] = rows
   return [
     [{ format: 'dim', text: `Rates of the last ${windowSeconds} s` }],
-    [{ format: 'bold', text: title }],
-    ...sorted.map((row) => agentLine(row, half, names - half, trend)),
+    [{ format: 'bold', text: head.join(gap).trimEnd() }],
+    ...body.map((cells, row) =>
+      cells.map((cell, at): Part => {
+        const text = at === 0 ? cell : `${gap}${cell}`
+        const fault = failed[row]
+        if (shown[at] === 5 && typeof fault === 'object') return { ...fault, text }
+        return shown[at] === 8 ? { format: 'dim', text } : text
+      }),
+    ),
   ]
 }
 
-const cell = (text: string, width: number) => clip(printable(text), width - 1).padEnd(width)
-
-function agentLine(
-  { agent, team, rate, window, costTodayUsd, history }: AgentRow,
-  first: number,
-  second: number,
-  trend: number,
-): Part[] {
-  const hits = Object.values(window.hits).reduce((sum, count) => sum + count, 0)
-  const failed = errors(window.errors, window.calls)
-  const text = (typeof failed === 'string' ? failed : failed.text).padStart(9)
-  return [
-    cell(agent, first),
-    cell(team, second),
-    perMinute(rate).padStart(11),
-    rateOf(hits, window.calls).padStart(9),
-    (window.latency === undefined ? '-' : milliseconds(window.latency.p95)).padStart(9),
-    typeof failed === 'string' ? text : { ...failed, text },
-    whole(window.refused).padStart(9),
-    cents(costTodayUsd).padStart(9),
-    ...(trend > 0 ? [{ format: 'dim', text: `  ${sparkline(history)}` } as const] : []),
-  ]
-}
+const hitsOf = (hits: Record<string, number>) => Object.values(hits).reduce((sum, count) => sum + count, 0)
+const textOf = (part: Part) => (typeof part === 'string' ? part : part.text)

@@ -1,4 +1,4 @@
-import { counted } from '../../cli/format.ts'
+import { counted, whole } from '../../cli/format.ts'
 import type { Thresholds } from '../../config/config.ts'
 import { LIMITS } from '../../core/limit-codes.ts'
 import type { Measured } from '../measure/measured.ts'
@@ -18,7 +18,7 @@ export const errorRate: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, errors } = calls.window
     const value = share(errors, all)
-    const text = `${errors} of ${all} calls failed in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
+    const text = `${whole(errors)} of ${counted(all, 'call')} failed in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
     return [{ isActive: all >= minCalls && value > percent, value, threshold: percent, text }]
   },
   chart: ({ calls, errors }) => share(errors, calls),
@@ -78,7 +78,7 @@ export const degraded: Condition = {
     if (calls === undefined) return undefined
     const { calls: all, degraded } = calls.window
     const value = share(degraded, all)
-    const text = `${degraded} of ${all} calls had no full use of Redis in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
+    const text = `${whole(degraded)} of ${counted(all, 'call')} had no full use of Redis in the last ${minutes(windowMinutes)}: ${formatValue(value, 'percent')}.`
     return [{ isActive: all >= minCalls && value > percent, value, threshold: percent, text }]
   },
   chart: ({ calls, degraded }) => share(degraded, calls),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { LABELS_OF } from '../../alerting/names.ts'
 import { parseConfig } from '../../config/config.ts'
 import type { CallMeasures, Measured } from '../measure/measured.ts'
 import { CONDITIONS } from './all.ts'
@@ -125,4 +126,17 @@ test('a certificate within 3 days of its end is critical', () => {
       'certificate-ending'
     ]?.[0]?.severity
   expect([severityIn(3), severityIn(2.9), severityIn(-1)]).toEqual(['warning', 'critical', 'critical'])
+})
+
+test('silences know each condition, and the labels of its findings', () => {
+  expect(CONDITIONS.map(({ name }) => name)).toEqual(Object.keys(LABELS_OF))
+  const state = {
+    ...inWindow({ refusals: { prod_ceo: { gateway_rpm_exceeded: 1 } } }),
+    ...probe({ certificateEndsAt: NOON }),
+  }
+  const findings = evaluateAll(CONDITIONS, measured(state), thresholds)
+  for (const [name, labels] of Object.entries(LABELS_OF)) {
+    const found = (findings[name] ?? []).flatMap((finding) => Object.keys(finding.labels))
+    expect([...new Set(found)], name).toEqual(labels)
+  }
 })

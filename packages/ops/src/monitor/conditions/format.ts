@@ -1,23 +1,32 @@
 import type { Unit } from '../../alerting/alert.ts'
 import { localTime } from '../../alerting/day.ts'
 
-/** Formats a figure for people, e.g. `7.5 %`, `12 s`, `$104.20`. */
+/** Formats a figure for people, e.g. `7.5 %`, `12 s`, `$1,104.20`, `1 call`. */
 export function formatValue(value: number, unit: Unit): string {
   switch (unit) {
     case 'usd':
-      return `$${value.toFixed(2)}`
+      return `${value < 0 ? '-' : ''}$${centsOf(Math.abs(value))}`
     case 'percent':
-      return `${round(value)} %`
+      return `${rounded(value)} %`
     case 'seconds':
-      return `${round(value)} s`
+      return `${rounded(value)} s`
     case 'state':
       return value === 0 ? 'good' : 'bad'
     default:
-      return `${round(value).toLocaleString('en-US')} ${unit}`
+      return `${rounded(value)} ${value === 1 ? unit.slice(0, -1) : unit}`
   }
 }
 
-const round = (value: number) => (Math.abs(value) < 100 ? Math.round(value * 10) / 10 : Math.round(value))
+let cents: Intl.NumberFormat | undefined
+
+/** Formats with two decimals. One formatter serves all: a simulated week formats a million amounts. */
+function centsOf(value: number): string {
+  cents ??= new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+  return cents.format(value)
+}
+
+const rounded = (value: number) =>
+  (Math.abs(value) < 100 ? Math.round(value * 10) / 10 : Math.round(value)).toLocaleString('en-US')
 
 /** Formats a duration in milliseconds, e.g. `40 s`, `12 min`, `3 h 5 min`, `2 days`. */
 export function formatDuration(ms: number): string {

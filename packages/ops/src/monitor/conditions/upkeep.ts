@@ -1,6 +1,5 @@
 import { counted } from '../../cli/format.ts'
 import type { Condition } from './condition.ts'
-import { formatValue } from './format.ts'
 
 const DAY_MS = 86_400_000
 
@@ -13,7 +12,7 @@ export const waitingRows: Condition = {
   forSeconds: ({ waitingRows }) => waitingRows.forSeconds,
   evaluate({ waitingRows: value }, { waitingRows: { rows } }) {
     if (value === undefined) return undefined
-    const text = `${formatValue(value, 'rows')} wait in Redis for Supabase. When there is no more room, rows are dropped.`
+    const text = `${counted(value, 'row waits', 'rows wait')} in Redis for Supabase. When there is no more room, rows are dropped.`
     return [{ isActive: value > rows, value, threshold: rows, text }]
   },
 }

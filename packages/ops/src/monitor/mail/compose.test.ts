@@ -126,6 +126,31 @@ To stop reminders and the escalation: llm-gateway silence ack error-rate-x1
     expect(text).toContain('Team a: 3 calls\nTeam b: 3 calls')
   })
 
+  test('counts in the singular, and large numbers in groups', () => {
+    const rows = (value: number, threshold: number) =>
+      mailOf(notice('firing', { one: alert({ alert: 'rows-waiting', unit: 'rows', value, threshold }) })).text
+    expect(rows(1, 1)).toContain('Value: 1 row\nThreshold: 1 row\n')
+    expect(rows(25_001, 25_000)).toContain('Value: 25,001 rows\nThreshold: 25,000 rows\n')
+    const usd = { alert: 'daily-spend', unit: 'usd', value: 12_345.6, threshold: 10_000 } as const
+    expect(mailOf(notice('firing', { one: alert(usd) })).text).toContain('Value: $12,345.60')
+  })
+
+  test('names the section of the runbook where no address of it is configured', () => {
+    const { runbookUrl: _, ...rest } = options
+    const [mail] = compose(notice('firing'), measured, rest)
+    for (const part of [mail?.text, mail?.html])
+      expect(part).toContain('What to do: runbooks/alerts.md, section error-rate')
+  })
+
+  test('speaks of the escalation only where there is one to stop', () => {
+    const stop = (one: Notice) => /^To stop .*:/m.exec(mailOf(one).text)?.[0]
+    expect(stop(notice('firing'))).toBe('To stop reminders and the escalation:')
+    expect(stop(notice('firing', { one: alert({ severity: 'warning' }) }))).toBe('To stop reminders:')
+    const escalated = notice('reminder')
+    escalated.incident.sent = { firstAt: 0, lastAt: 0, count: 2, known: [], escalatedAt: 1 }
+    expect(stop(escalated)).toBe('To stop reminders:')
+  })
+
   test('shows names that come from outside as text', () => {
     const { html } = mailOf(notice('firing', { one: alert({ text: '<script>"&\'' }) }))
     expect(html).toContain('&lt;script&gt;&quot;&amp;&#39;')
@@ -135,6 +160,9 @@ To stop reminders and the escalation: llm-gateway silence ack error-rate-x1
   test('has a picture of the last hour: a valid PNG, whose last 10 minutes are red', () => {
     const { chart = '', html } = mailOf(notice('firing'))
     expect(html).toContain('src="cid:last-hour"')
+    expect(html).toContain('The last hour, minute by minute; highest: 12 %; dashed: 5 %')
+    const spent = mailOf(notice('firing', { one: alert({ alert: 'budget', threshold: 50 }) })).html
+    expect(spent).toContain('minute by minute; highest: $0.00<')
     const { width, pixels } = decodePng(Buffer.from(chart, 'base64'))
     const isRed = (minute: number) =>
       pixels.some((colour, at) => colour === 2 && Math.floor((at % width) / 10) === minute)

@@ -1,6 +1,7 @@
 import { type Incident, type Notice, type NoticeKind, severityOf } from '../../alerting/incident.ts'
 import type { OutboxMessage } from '../../alerting/outbox.ts'
 import { conditionOf } from '../conditions/all.ts'
+import { formatValue } from '../conditions/format.ts'
 import type { Measured } from '../measure/measured.ts'
 import { drawChart } from './chart.ts'
 import { renderHtml } from './html.ts'
@@ -29,7 +30,7 @@ export function compose(notice: Notice, measured: Measured, options: ComposeOpti
   const { incident, kind, at } = notice
   const id = `${incident.id}.${kind === 'firing' || kind === 'resolved' ? kind : `${kind}-${notice.sequence}`}`
   const chart = chartOf(incident, measured)
-  const text = mailText(notice, measured, options.runbookUrl, chart !== undefined)
+  const text = mailText(notice, measured, options.runbookUrl, chart?.caption)
   const messageIdOf = (part: string) => `<${part}@${options.domain}>`
   const common = {
     escalates: kind === 'escalation' || (kind !== 'firing' && incident.sent?.escalatedAt !== undefined),
@@ -45,7 +46,7 @@ export function compose(notice: Notice, measured: Measured, options: ComposeOpti
     id,
     channel: 'mail',
     html: renderHtml(text),
-    ...(chart !== undefined && { chart }),
+    ...(chart !== undefined && { chart: chart.png }),
   }
   const hooks = options.webhooks.map((name) => ({ ...common, id: `${id}.${name}`, channel: name, html: '' }))
   return [...(options.hasMail ? [mail] : []), ...hooks]
@@ -66,14 +67,22 @@ function subjectLabels({ members }: Incident): string {
   return `: ${label}${others > 0 ? ` and ${others} more` : ''}`
 }
 
-/** Draws the last hour, with the threshold where it is one of the drawn figure. */
-function chartOf({ alert, members }: Incident, { calls }: Measured): string | undefined {
+/** Draws the last hour, with the threshold where it is one of the drawn figure. The caption gives the scale. */
+function chartOf(
+  { alert, members }: Incident,
+  { calls }: Measured,
+): { png: string; caption: string } | undefined {
   const condition = conditionOf(alert)
   if (condition?.chart === undefined || calls === undefined) return undefined
   const [first] = Object.values(members)
-  const isSameUnit =
-    condition.unit === 'percent' ? alert !== 'budget' && alert !== 'burn-rate' : condition.unit === 'seconds'
-  return drawChart(calls.history.map(condition.chart), isSameUnit ? first?.threshold : undefined).toString(
-    'base64',
-  )
+  const isOfMoney = alert === 'budget' || alert === 'burn-rate'
+  const isSameUnit = (condition.unit === 'percent' && !isOfMoney) || condition.unit === 'seconds'
+  const threshold = isSameUnit ? first?.threshold : undefined
+  const unit = isOfMoney ? 'usd' : condition.unit
+  const values = calls.history.map(condition.chart)
+  const dashed = threshold === undefined ? '' : `; dashed: ${formatValue(threshold, unit)}`
+  return {
+    png: drawChart(values, threshold).toString('base64'),
+    caption: `The last hour, minute by minute; highest: ${formatValue(Math.max(0, ...values), unit)}${dashed}`,
+  }
 }

@@ -23,7 +23,7 @@ export function renderHtml({
   facts,
   advice,
   runbook,
-  hasChart,
+  chart: shown,
 }: MailText): string {
   const colour = COLOURS[kind === 'resolved' ? 'resolved' : severity] ?? '#334155'
   const rows = facts.map(
@@ -31,13 +31,15 @@ export function renderHtml({
       `<tr><td style="padding:4px 12px 4px 0;color:#64748b;white-space:nowrap;vertical-align:top">${escapeHtml(label)}</td><td style="padding:4px 0">${escapeHtml(value)}</td></tr>`,
   )
   const paragraphs = lines.map((line) => `<p style="margin:0 0 8px">${escapeHtml(line)}</p>`)
-  const chart = hasChart
-    ? `<p style="margin:16px 0 0;color:#64748b;font-size:13px">The last hour, minute by minute</p><img src="cid:${CHART_CID}" alt="The last hour, minute by minute" width="100%" style="display:block;max-width:600px;border:1px solid #e2e8f0">`
+  const chart = shown
+    ? `<p style="margin:16px 0 0;color:#64748b;font-size:13px">${escapeHtml(shown)}</p><img src="cid:${CHART_CID}" alt="${escapeHtml(shown)}" width="100%" style="display:block;max-width:600px;border:1px solid #e2e8f0">`
     : ''
   const button =
     runbook === undefined
       ? ''
-      : `<p style="margin:16px 0"><a href="${escapeHtml(runbook)}" style="display:inline-block;background:${colour};color:#ffffff;padding:12px 18px;border-radius:6px;text-decoration:none">What to do</a></p>`
+      : runbook.url === undefined
+        ? `<p style="margin:16px 0">What to do: ${escapeHtml(runbook.name)}</p>`
+        : `<p style="margin:16px 0"><a href="${escapeHtml(runbook.url)}" style="display:inline-block;background:${colour};color:#ffffff;padding:12px 18px;border-radius:6px;text-decoration:none">What to do</a></p>`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light"><title>${escapeHtml(headline)}</title></head>
 <body style="margin:0;background:#f1f5f9;color:#0f172a;font:16px/1.45 -apple-system,'Segoe UI',Roboto,Arial,sans-serif">

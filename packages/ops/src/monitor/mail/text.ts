@@ -1,5 +1,5 @@
 import { type Alert, isFiring } from '../../alerting/alert.ts'
-import { type Notice, type NoticeKind, severityOf } from '../../alerting/incident.ts'
+import { type Incident, type Notice, type NoticeKind, severityOf } from '../../alerting/incident.ts'
 import { conditionOf } from '../conditions/all.ts'
 import { formatDuration, formatTime, formatValue } from '../conditions/format.ts'
 import type { Measured } from '../measure/measured.ts'
@@ -15,9 +15,10 @@ export type MailText = {
   facts: [string, string][]
   /** What to do. */
   advice: string
-  /** Section of the runbook. Absent in a recovery, and without `runbookUrl`. */
-  runbook: string | undefined
-  hasChart: boolean
+  /** Address of the runbook's section; without `runbookUrl`, its name. Absent in a recovery. */
+  runbook: { url?: string; name: string } | undefined
+  /** What the picture shows. Absent: no picture. */
+  chart: string | undefined
 }
 
 /** Writes the text of a notice. */
@@ -25,7 +26,7 @@ export function mailText(
   { incident, kind, at }: Notice,
   { timezone, now }: Measured,
   runbookUrl: string | undefined,
-  hasChart: boolean,
+  chart: string | undefined,
 ): MailText {
   const alerts = Object.values(incident.members)
   const firing = alerts.filter(isFiring)
@@ -48,11 +49,21 @@ export function mailText(
     advice:
       kind === 'resolved'
         ? 'Nothing needs to be done. This message ends the conversation.'
-        : `To stop reminders and the escalation: llm-gateway silence ack ${incident.id}`,
-    runbook: runbookUrl === undefined || kind === 'resolved' ? undefined : `${runbookUrl}#${incident.alert}`,
-    hasChart,
+        : `To stop reminders${escalates(incident) ? ' and the escalation' : ''}: llm-gateway silence ack ${incident.id}`,
+    runbook:
+      kind === 'resolved'
+        ? undefined
+        : {
+            name: `runbooks/alerts.md, section ${incident.alert}`,
+            ...(runbookUrl !== undefined && { url: `${runbookUrl}#${incident.alert}` }),
+          },
+    chart,
   }
 }
+
+/** Only a critical incident is escalated, and only once. */
+const escalates = (incident: Incident): boolean =>
+  severityOf(incident) === 'critical' && incident.sent?.escalatedAt === undefined
 
 function figures({ unit, value, threshold, worst }: Alert, kind: NoticeKind): [string, string][] {
   if (unit === 'state') return []
@@ -73,7 +84,7 @@ export function renderText({ headline, lines, facts, advice, runbook }: MailText
     '',
     ...rows,
     '',
-    ...(runbook === undefined ? [] : [`What to do: ${runbook}`]),
+    ...(runbook === undefined ? [] : [`What to do: ${runbook.url ?? runbook.name}`]),
     advice,
     '',
   ].join('\n')

@@ -24,7 +24,7 @@ export function renderHtml(report: Report): string {
   const rows = targets.map(
     ({ title, status, valueText, targetText, detail }) => `<tr>
 <td style="padding:10px 8px 10px 0;border-top:1px solid ${LINE};vertical-align:top">${escapeHtml(title)}<br><span style="color:${DIM};font-size:13px">${safe(detail)}</span></td>
-<td style="padding:10px 0;border-top:1px solid ${LINE};vertical-align:top;text-align:right;white-space:nowrap"><b style="font-size:18px">${escapeHtml(valueText)}</b><br><span style="color:${DIM};font-size:13px">target ${escapeHtml(targetText)}</span><br><b style="color:${TONES[status].text};font-size:13px">${MARKS[status]}</b></td></tr>`,
+<td style="padding:10px 0;border-top:1px solid ${LINE};vertical-align:top;text-align:right;white-space:nowrap"><b style="font-size:18px">${escapeHtml(valueText)}</b><br><span style="color:${DIM};font-size:13px">target: ${escapeHtml(targetText)}</span>${status === 'unknown' ? '' : `<br><b style="color:${TONES[status].text};font-size:13px">${MARKS[status]}</b>`}</td></tr>`,
   )
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light"><title>LLM gateway, ${escapeHtml(rangeOf(report))}</title></head>

@@ -32,7 +32,9 @@ export function moneyLines({ savings, forecast }: Report): string[] {
     `Saved by the exact cache ${dollars(exactUsd)}, by the semantic cache ${dollars(semanticUsd)}, by coalescing ${dollars(coalescingUsd)}${staleUsd > 0 ? `, by stale answers ${dollars(staleUsd)}` : ''}.`,
     ...(routing === undefined
       ? []
-      : [`Routing saved about ${dollars(routing.usd)}, compared with ${routing.baseline} for all calls.`]),
+      : [
+          `Routing ${routing.usd < 0 ? 'cost' : 'saved'} about ${dollars(Math.abs(routing.usd))}${routing.usd < 0 ? ' more' : ''}, compared with ${routing.baseline} for all calls.`,
+        ]),
     ...(forecast === undefined
       ? []
       : [
@@ -51,7 +53,7 @@ export function renderText(report: Report): string {
     verdict.money,
     '',
     ...targets.flatMap(({ title, status, valueText, targetText, detail }) => [
-      `${MARKS[status]}: ${title} ${valueText} (target ${targetText})`,
+      `${MARKS[status]}: ${title} ${valueText} (target: ${targetText})`,
       `  ${detail}`,
     ]),
     '',

@@ -17,7 +17,7 @@ export function renderPage(report: Report): string {
   const cards = targets.map(
     ({ title, status, valueText, targetText, detail }) => `<li class="card ${status}">
 <p class="title"><span>${escapeHtml(title)}</span><span class="chip">${MARKS[status]}</span></p>
-<p class="value">${escapeHtml(valueText)} <small>target ${escapeHtml(targetText)}</small></p>
+<p class="value">${escapeHtml(valueText)} <small>target: ${escapeHtml(targetText)}</small></p>
 <p class="detail">${escapeHtml(printable(detail))}</p></li>`,
   )
   return `<!doctype html>
@@ -44,7 +44,10 @@ ${section('Quotas by team', quotaTable(report))}
 ${section('Dearest requests', dearestTable(report))}
 ${section('Days', dayTable(report))}
 <h2>Notes</h2>
-<ul class="notes">${[...notes, `Made on ${at.format(createdAt)}. What each figure means: docs/reports.md.`]
+<ul class="notes">${[
+    ...notes,
+    `Made on ${at.format(createdAt)} (${timezone}). What each figure means: docs/reports.md.`,
+  ]
     .map((note) => `<li>${escapeHtml(printable(note))}</li>`)
     .join('')}</ul>
 </main></body></html>

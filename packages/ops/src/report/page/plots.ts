@@ -1,12 +1,4 @@
-import {
-  dollars,
-  milliseconds,
-  monthName,
-  percent,
-  roundDollars,
-  short,
-  shortDate,
-} from '../../cli/format.ts'
+import { dollars, monthName, percent, roundDollars, short, shortDate } from '../../cli/format.ts'
 import { nameOf, type Report } from '../report.ts'
 import type { Target } from '../targets.ts'
 import { COLOURS, dayAxis, type Plot, targetLegend, targetLine, valueAxis } from './draw.ts'
@@ -50,7 +42,7 @@ export function spendPlot(report: Report): Plot {
     ],
     option: () => ({
       xAxis: dayAxis(labelsOf(report)),
-      yAxis: { ...valueAxis(MONEY_AXIS), ...(max !== undefined && { max: niceAbove(max) }) },
+      yAxis: { ...valueAxis(MONEY_AXIS), ...(max !== undefined && { ...scaleAbove(max) }) },
       series: series.map((name, at) => ({
         type: 'bar',
         stack: 'cost',
@@ -120,7 +112,7 @@ function linePlot(
     ],
     option: () => ({
       xAxis: { ...dayAxis(labelsOf(report)), boundaryGap: report.days.length < 3 },
-      yAxis: { ...valueAxis(format), ...(max !== undefined && { max: niceAbove(max) }) },
+      yAxis: { ...valueAxis(format), ...(max !== undefined && { ...scaleAbove(max) }) },
       series: lines.map(({ values, colour }, at) => ({
         type: 'line',
         silent: true,
@@ -135,16 +127,22 @@ function linePlot(
   }
 }
 
-/** Rounds up to two digits, so that the axis ends at a short number. */
-function niceAbove(value: number): number {
-  const step = 10 ** Math.floor(Math.log10(value)) / 2
-  return Math.ceil(value / step) * step
+/** Returns the end of an axis above a value, and the distance of its ticks: 1, 2 or 5 times a power of ten. */
+function scaleAbove(value: number): { max: number; interval: number } {
+  const rough = value / 4
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const interval = power * ([1, 2, 5].find((step) => step * power >= rough) ?? 10)
+  return { max: Math.ceil(value / interval) * interval, interval }
 }
+
+/** Time on an axis: short, and in one unit where there are seconds. */
+const axisTime = (ms: number) =>
+  ms === 0 ? '0' : ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toPrecision(3))} s`
 
 export const latencyPlot = (report: Report): Plot =>
   linePlot(report, {
     title: 'Latency',
-    format: milliseconds,
+    format: axisTime,
     target: targetOf(report, 'latency') * 1_000,
     lines: [
       {
@@ -208,8 +206,10 @@ export function savingsPlot({ savings }: Report): Plot {
           type: 'bar',
           silent: true,
           barMaxWidth: 26,
-          color: colourOf(2),
-          data: rows.map(([, usd]) => usd),
+          data: rows.map(([, usd]) => ({
+            value: usd,
+            itemStyle: { color: usd < 0 ? 'var(--bad)' : colourOf(2) },
+          })),
           label: {
             show: true,
             position: 'right',

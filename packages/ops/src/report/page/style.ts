@@ -33,13 +33,15 @@ figure svg { display: block; width: 100%; height: auto; }
 .narrow { display: none; }
 .table { overflow-x: auto; padding: 4px 14px; } table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: right; padding: 7px 0 7px 14px; border-top: 1px solid var(--line); font-variant-numeric: tabular-nums; vertical-align: top; }
-thead th { border-top: 0; color: var(--dim); font-weight: 500; white-space: nowrap; }
-tbody th { font-weight: 500; } th:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; }
-td { white-space: nowrap; } td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; } td small, th small { display: block; color: var(--dim); font-weight: 400; }
-.meter { display: block; height: 6px; border-radius: 3px; background: var(--line); margin-top: 4px; min-width: 90px; overflow: hidden; }
+thead th { border-top: 0; color: var(--dim); font-weight: 500; vertical-align: bottom; }
+tbody th { font-weight: 500; } th:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; min-width: 9em; }
+td { white-space: nowrap; } td.long { white-space: normal; } th.text, td.text { text-align: left; }
+td.text { white-space: normal; overflow-wrap: anywhere; } td small, th small { display: block; color: var(--dim); font-weight: 400; }
+.meter { display: block; height: 6px; border-radius: 3px; background: var(--line); margin-top: 4px; min-width: 60px; overflow: hidden; }
 .meter span { display: block; height: 100%; background: var(--c1); } .over { color: var(--bad); }
 .notes { color: var(--dim); font-size: 14px; }
 @media (max-width: 760px) { .plots { grid-template-columns: minmax(0, 1fr); } }
+@media (min-width: 761px) and (max-width: 1000px) { .wide { display: none; } .narrow { display: block; } }
 @media (max-width: 520px) {
   .wide { display: none; } .narrow { display: block; } main { padding: 14px 12px 32px; } .verdict .headline { font-size: 20px; }
   .cards { grid-template-columns: minmax(0, 1fr); gap: 8px; }
@@ -56,6 +58,8 @@ td { white-space: nowrap; } td.text { text-align: left; white-space: normal; ove
   body { font-size: 12px; print-color-adjust: exact; -webkit-print-color-adjust: exact; } main { max-width: none; padding: 0; }
   .card, figure, tr, .verdict { break-inside: avoid; } h2 { break-after: avoid; margin-top: 18px; } .table { overflow: visible; }
   .cards { grid-template-columns: repeat(3, 1fr); } .plots { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .wide { display: none; } .narrow { display: block; } .table { padding: 2px 8px; } table { font-size: 11px; }
+  th, td { padding-left: 8px; }
 }
 @page { margin: 14mm; }
 `

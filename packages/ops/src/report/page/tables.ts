@@ -14,25 +14,32 @@ import { sumHits } from '../totals.ts'
 
 const MAX_ROWS = 30
 
-/** A cell: a text, or HTML that is safe. */
-type Cell = string | { html: string; isText?: boolean }
+/** A cell: a text, or HTML that is safe. A text begins at the left; a long cell may break between words. */
+type Cell = string | { html: string; isText?: boolean; isLong?: boolean }
 
 /** Renders a table; a phone shows each row as a list with the names of the columns. */
 function table(columns: string[], rows: Cell[][]): string {
   if (rows.length === 0) return '<p class="notes">None.</p>'
-  const head = columns.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join('')
+  const isText = (cell: Cell | undefined) => typeof cell === 'object' && cell.isText === true
+  const head = columns
+    .map(
+      (name, at) => `<th scope="col"${isText(rows[0]?.[at]) ? ' class="text"' : ''}>${escapeHtml(name)}</th>`,
+    )
+    .join('')
   const body = rows.slice(0, MAX_ROWS).map((cells) => {
     const [first = '', ...others] = cells
-    const data = others.map((cell, at) => {
-      const isText = typeof cell !== 'string' && cell.isText === true
-      return `<td${isText ? ' class="text"' : ''} data-label="${escapeHtml(columns[at + 1] ?? '')}">${render(cell)}</td>`
-    })
+    const data = others.map(
+      (cell, at) =>
+        `<td${classOf(cell)} data-label="${escapeHtml(columns[at + 1] ?? '')}">${render(cell)}</td>`,
+    )
     return `<tr><th scope="row">${render(first)}</th>${data.join('')}</tr>`
   })
   const more = rows.length > MAX_ROWS ? `<p class="notes">and ${whole(rows.length - MAX_ROWS)} more</p>` : ''
   return `<div class="table"><table><thead><tr>${head}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>${more}`
 }
 
+const classOf = (cell: Cell) =>
+  typeof cell === 'string' ? '' : cell.isText ? ' class="text"' : cell.isLong ? ' class="long"' : ''
 const render = (cell: Cell) => (typeof cell === 'string' ? escapeHtml(printable(cell)) : cell.html)
 const text = (words: string): Cell => ({ html: escapeHtml(printable(words)), isText: true })
 const name = (main: string, below: string): Cell => ({
@@ -86,7 +93,7 @@ export const quotaTable = ({ quotas }: Report): string =>
       const { capUsd, rpm, tpm } = row
       const dearest = row.dearestDay?.usd ?? 0
       const refused = row.refusals.map(
-        ({ limit, calls, isIntended }) => `${whole(calls)} ${limit}${isIntended ? ' (intended)' : ''}`,
+        ({ limit, calls, isIntended }) => `${whole(calls)} by ${limit}${isIntended ? ' (intended)' : ''}`,
       )
       return [
         name(row.team, row.violations > 0 ? counted(row.violations, 'violation') : 'no violation'),
@@ -101,7 +108,7 @@ export const quotaTable = ({ quotas }: Report): string =>
           tpm === undefined ? undefined : short(tpm),
           row.busiestTokens / (tpm ?? 1),
         ),
-        refused.length === 0 ? 'none' : refused.join(', '),
+        { html: escapeHtml(printable(refused.length === 0 ? 'none' : refused.join(', '))), isLong: true },
       ]
     }),
   )
