@@ -183,7 +183,7 @@ test('no stage imports another stage; the pipeline imports them all', () => {
   )
 })
 
-test('fetch is called in five places, and bytes are read in body/ alone', () => {
+test('fetch is called in six places, and bytes are read in body/ alone', () => {
   const callers = sources
     .filter(({ text }) => /\btransport\(|globalThis\.fetch\(/.test(text))
     .map(({ path }) => path)
@@ -193,6 +193,7 @@ test('fetch is called in five places, and bytes are read in body/ alone', () => 
     `sinks${sep}http.ts`,
     `upstream${sep}probe.ts`,
     `upstream${sep}request.ts`,
+    `util${sep}supabase-client.ts`,
   ])
   const readers = sources
     .filter(({ text }) => /getReader\(|new ReadableStream|TextDecoder/.test(text))

@@ -70,11 +70,11 @@ function createStore({ settings, key, sharedBytes, keyLocking, redis, warn }: Se
     const backend = index.open({ redis, dims, sharedBytes })
     // Generations are Redis keys: entries that are not in Redis have only one.
     const generations = backend.scan === undefined ? inRedis : createGenerations(undefined)
-    return createBackendStore({ backend, dims, secret, source, generations, redis, onError })
+    return createBackendStore({ backend, dims, secret, source, generations, redis, keyLocking, onError })
   }
   const own = { maxBytes: sharedBytes, onFull: () => undefined, keyLocking, generations: inRedis }
   const shared = redis &&
-    source && { redis, source, entries: createRedisEntries(redis, own), generations: inRedis }
+    source && { redis, source, entries: createRedisEntries(redis, own), generations: inRedis, keyLocking }
   const graph = index === 'flat' ? undefined : index
   return createSemanticStore({ shared, dims, maxBytes, graph, onError })
 }

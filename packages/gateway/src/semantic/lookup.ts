@@ -151,7 +151,9 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
   async function embed(call: Call, question: string, money: CallMoney): Promise<Float32Array> {
     const signal = signalAfter(parts.deadlineMs)
     if (parts.embedder !== undefined) {
-      return checkedVector(await parts.embedder.embed([question], signal), parts.embedder.dimensions)
+      const made = parts.embedder.embed([question], signal)
+      const limit = signalAfter(parts.deadlineMs * EMBEDDING_DEADLINES)
+      return checkedVector(await raceAbort(Promise.resolve(made), limit), parts.embedder.dimensions)
     }
     const { model, dimensions } = parts
     const bill = (reply: Reply) => money.spent(reply, 'vector')
@@ -248,6 +250,9 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
     }
   }
 }
+
+/** Deadlines after which a vector is given up for storing, too: an embedder may never answer. */
+const EMBEDDING_DEADLINES = 10
 
 /** Share of a team's tokens reserved for its callers. */
 const RESERVED_SHARE = 0.2

@@ -7,7 +7,8 @@ import { DeliveryError } from './sink.ts'
 export type Answer = { status: number; headers: Headers; text: string }
 
 /**
- * Sends one request to a receiver and reads its whole answer.
+ * Sends one request to a receiver and reads its whole answer. A redirect is an answer: after most of them `fetch` would ask
+ * without the body, and take the success of that for one of the request; and it would take keys in headers to any origin.
  * @throws DeliveryError if there was no answer.
  */
 export async function ask(
@@ -17,7 +18,7 @@ export async function ask(
   signal: AbortSignal,
 ): Promise<Answer> {
   try {
-    const response = await globalThis.fetch(url, { ...request, signal })
+    const response = await globalThis.fetch(url, { ...request, redirect: 'manual', signal })
     return { status: response.status, headers: response.headers, text: await response.text() }
   } catch (error) {
     throw networkError(who, error, signal)

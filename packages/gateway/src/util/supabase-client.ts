@@ -20,6 +20,8 @@ export async function createSupabaseClient(
   return createClient(url, secretKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     db: { retry },
+    // A redirect would lose the body of a write, and take the key to any origin.
+    global: { fetch: (input, init) => globalThis.fetch(input, { ...init, redirect: 'manual' }) },
     // Node 20 has no WebSocket, and supabase-js refuses to start without the class.
     realtime: { transport: NoSocket as never },
   })

@@ -176,10 +176,11 @@ async function check({ vault, secrets, values, team }: Context): Promise<number>
   const headers = { authorization: `Bearer ${key}` }
   const { status } = await fetch(`${base.replace(/\/+$/, '')}/models`, {
     headers,
+    redirect: 'manual',
     signal: AbortSignal.timeout(10_000),
   })
   if (values.json) printJson({ team, opens: true, status })
-  if (status >= 400)
+  if (status >= 300)
     return printFailure(`The team key opens its copy, but upstream answers ${status} to the key in it.`)
   return values.json ? 0 : printNote('The team key opens its copy, and upstream accepts the key in it.')
 }

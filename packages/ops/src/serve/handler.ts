@@ -62,6 +62,7 @@ export function createHandler(
     const { req, res, logEntry, startMs } = exchange
     const headers = requestHeaders(req.headers, principal, account, requestBody?.controls)
     if (headers['x-gateway-agent'] !== undefined) logEntry.agent = decode(headers['x-gateway-agent'])
+    if (res.destroyed) return
     const disconnect = new AbortController()
     // After a finished response there is nothing to abort, and creating an AbortError is expensive.
     res.once('close', () => {

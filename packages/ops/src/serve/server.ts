@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Gateway } from '@hotdash/llm-gateway'
 import { createAuthenticator } from './authenticate.ts'
 import { handleClientErrors } from './client-errors.ts'
+import { closeWithConnection } from './connections.ts'
 import { httpErrors, methodNotAllowed, notFound } from './errors.ts'
 import { createExchange, type Exchange, writeLogEntry } from './exchange.ts'
 import { createHandler } from './handler.ts'
@@ -56,6 +57,7 @@ export async function startServer(
   server.on('checkContinue', onRequest)
   server.on('checkExpectation', onRequest)
   handleClientErrors(server, accessLog)
+  const watch = closeWithConnection(server)
 
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
     let exchange: Exchange
@@ -66,10 +68,12 @@ export async function startServer(
       return
     }
     const closed = new Promise<void>((resolve) => res.once('close', resolve))
+    watch(res)
     inFlight.add(res)
     if (draining) res.setHeader('connection', 'close')
     const handled = handle(exchange).catch((error: unknown) => {
-      if (!res.destroyed && !req.destroyed) reportFault(res, error)
+      // A request that was read to its end is destroyed as well: only one that broke off has left.
+      if (!res.destroyed && (req.complete || !req.destroyed)) reportFault(res, error)
     })
     const finished = Promise.all([closed, handled]).then(() => {
       inFlight.delete(res)

@@ -8,10 +8,17 @@ export type Answer = {
   serverTime?: number
 }
 
-/** Sends a request. Returns the error's text instead where no answer comes; it holds no credential. */
+/**
+ * Sends a request. Returns the error's text instead where no answer comes; it holds no credential. Redirects are not followed: they
+ * would take the key to any origin.
+ */
 export async function ask(url: string, init: RequestInit = {}): Promise<Answer | string> {
   try {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
+    const response = await fetch(url, {
+      redirect: 'manual',
+      ...init,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
     const text = await response.text()
     const date = Date.parse(response.headers.get('date') ?? '')
     return {

@@ -11,7 +11,7 @@ import { expiryOf } from '../store/partitions.ts'
 import type { Candidate, EntrySource, SemanticStore } from '../store/port.ts'
 import { nameAnswer } from '../store/redis-entries.ts'
 import { createRefuted, refutedId } from '../store/refuted.ts'
-import { type Amendment, checked, entryOf, idOf, isRefuted, NO_STAMPS, refutedFor } from '../store/store.ts'
+import { type Amendment, checkedAs, entryOf, idOf, isRefuted, NO_STAMPS, refutedFor } from '../store/store.ts'
 import type { VectorBackend } from './port.ts'
 import { createBackendSource } from './source.ts'
 
@@ -25,6 +25,7 @@ type BackendStoreOptions = {
   generations: Generations
   /** Shares refuted answers between processes. Absent: each process knows its own. */
   redis?: RedisConnection | undefined
+  keyLocking?: boolean
   /** Called for each failure of the backend. */
   onError: (error: unknown) => void
 }
@@ -46,9 +47,10 @@ export function createBackendStore({
   source,
   generations,
   redis,
+  keyLocking,
   onError,
 }: BackendStoreOptions): SemanticStore {
-  const refuted = createRefuted(redis)
+  const refuted = createRefuted(redis, keyLocking)
   const admin = createSemanticAdmin(createBackendSource(backend, secret, source, generations))
   let failures = 0
   let unavailableUntil = 0
@@ -155,11 +157,11 @@ export function createBackendStore({
       await Promise.allSettled(entries.map(({ id }) => amend(partition, id, refutedFor(asked))))
     },
     async check(partition, entries) {
-      await Promise.allSettled(entries.map(({ id }) => amend(partition, id, checked)))
+      await Promise.allSettled(entries.map(({ id, answer }) => amend(partition, id, checkedAs(answer))))
     },
     snapshot: ({ name }) => ({ stamps: NO_STAMPS, generation: generations.current(name) }),
     admin,
-    settled: async () => undefined,
+    settled: refuted.settled,
     close: () => undefined,
   }
 }

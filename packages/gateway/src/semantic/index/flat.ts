@@ -1,6 +1,6 @@
 import { ENTRY_BYTES, type FlatIndex, type IndexHit } from './port.ts'
 import { lengthOf, normalised, signs } from './quantise.ts'
-import { createShortlist } from './shortlist.ts'
+import { createShortlist, type Shortlist } from './shortlist.ts'
 
 /** Rows allocated together: growing copies at most these. */
 const SLAB = 1_024
@@ -21,7 +21,8 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
   let expiries: number[] = []
   let lengths: number[] = []
   let slabs: Int8Array[] = []
-  let list = createShortlist(dims, size)
+  /** Absent until the first row: partitions are many, and most may stay empty. */
+  let list: Shortlist | undefined
 
   function slabFor(row: number): Int8Array {
     const at = Math.floor(row / SLAB)
@@ -36,6 +37,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
 
   function write(row: number, id: string, vector: Int8Array, expires: number) {
     slabFor(row).set(vector, (row % SLAB) * dims)
+    list ??= createShortlist(dims, size)
     if ((row + 1) * list.rowWords > list.bits().length)
       list.reserve(row < SLAB ? Math.min(SLAB, Math.max(4, row * 2)) : row + SLAB)
     signs(vector, list.bits(), row * list.rowWords)
@@ -79,7 +81,7 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
 
   function nearest(query: Float32Array, k: number, now: number): IndexHit[] {
     const unit = query.length === dims ? normalised(query) : undefined
-    if (unit === undefined) return []
+    if (unit === undefined || list === undefined) return []
     const likely = list.pick(ids.length, (words, at) => signs(unit, words, at))
     const best: IndexHit[] = []
     for (const row of likely) {
@@ -122,14 +124,15 @@ export function createFlatIndex(dims: number, size = listSize(dims)): FlatIndex 
     remove,
     nearest,
     size: () => ids.length,
-    bytes: () => slabs.reduce((sum, slab) => sum + slab.length, 0) + list.bytes() + ids.length * ENTRY_BYTES,
+    bytes: () =>
+      slabs.reduce((sum, slab) => sum + slab.length, 0) + (list?.bytes() ?? 0) + ids.length * ENTRY_BYTES,
     clear() {
       rows.clear()
       ids = []
       expiries = []
       lengths = []
       slabs = []
-      list = createShortlist(dims, size)
+      list = undefined
     },
   }
 }

@@ -89,3 +89,28 @@ test('an evicted partition no longer counts, even if it is still filled', () => 
   rooms.upsert(other, 'one more', sealed('x'.repeat(100)))
   expect(other.entries.size).toBeGreaterThanOrEqual(before)
 })
+
+test('for any users that ask, stored answers or not, partitions stay within the limit', () => {
+  const call = fc.record({ user: fc.nat({ max: 5_000 }), stored: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(call, { minLength: 500, maxLength: 2_000 }), fc.boolean(), (calls, anyStored) => {
+      const maxBytes = 400_000
+      const rooms = roomsOf(maxBytes)
+      for (const { user, stored } of calls) {
+        const room = rooms.of(`p${user}`)
+        if (stored && anyStored) rooms.upsert(room, 'a', sealed('x'))
+        // An empty partition takes 2 KB.
+        expect(rooms.all().length * 2_000).toBeLessThan(maxBytes)
+      }
+      const [last] = rooms.all().slice(-1)
+      expect([last?.[0], last?.[1].attached]).toEqual([`p${calls.at(-1)?.user}`, true])
+    }),
+    { numRuns: runs(10) },
+  )
+})
+
+test('an empty partition has no tables', () => {
+  const room = roomsOf(1e9).of('p')
+  expect(room.index.bytes()).toBe(0)
+  expect(room.index.nearest(new Float32Array(DIMS).fill(1), 5, Date.now())).toEqual([])
+})

@@ -21,6 +21,8 @@ export type PartitionState = {
 export type Partitions = ReturnType<typeof createPartitions>
 
 const ENTRY_OVERHEAD = 300
+/** An empty one takes 2.1 KB, and more with Redis. Each user that a call names has one, whether its answer is stored or not. */
+const PARTITION_OVERHEAD = 3_000
 /** Oldest entries examined to find one that can be evicted. */
 const MAX_TRIES = 64
 
@@ -49,23 +51,40 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
     index: graph === undefined ? createFlatIndex(dims) : createGrowingIndex(dims, graph, onError),
     entries: new Map(),
     entryBytes: 0,
-    bytes: 0,
+    bytes: PARTITION_OVERHEAD,
     pinned: new Set(),
     attached: true,
   })
 
   /** Map order is LRU order. */
   function of(name: string): PartitionState {
-    const state = partitions.get(name) ?? newPartition()
+    const known = partitions.get(name)
+    const state = known ?? newPartition()
     partitions.delete(name)
     partitions.set(name, state)
+    if (known === undefined) {
+      total += state.bytes
+      evictOthers(state, 0)
+    }
     return state
+  }
+
+  /** Evicts the least recently used partitions until there is memory. Returns whether there is. */
+  function evictOthers(own: PartitionState, bytes: number): boolean {
+    for (const [name, state] of partitions) {
+      if (total + bytes <= maxBytes) return true
+      if (state === own) continue
+      partitions.delete(name)
+      total -= state.bytes
+      state.attached = false
+    }
+    return total + bytes <= maxBytes
   }
 
   function count(state: PartitionState) {
     if (!state.attached) return
     total -= state.bytes
-    state.bytes = state.index.bytes() + state.entryBytes
+    state.bytes = PARTITION_OVERHEAD + state.index.bytes() + state.entryBytes
     total += state.bytes
   }
 
@@ -87,14 +106,7 @@ export function createPartitions({ dims, maxBytes, keepsEntries, graph, onError 
    * comes, and more if the answer is large. Returns `false` if only pinned entries are left.
    */
   function makeSpace(own: PartitionState, inIndex: number, bytes: number): boolean {
-    for (const [name, state] of partitions) {
-      if (total + inIndex + bytes <= maxBytes) return true
-      if (state === own) continue
-      partitions.delete(name)
-      total -= state.bytes
-      state.attached = false
-    }
-    if (total + inIndex + bytes <= maxBytes) return true
+    if (evictOthers(own, inIndex + bytes)) return true
     const enough = own.entryBytes - bytes
     let needed = inIndex > 0 ? 1 : 0
     for (let tries = 0; tries < MAX_TRIES && (needed > 0 || own.entryBytes > enough); tries += 1) {

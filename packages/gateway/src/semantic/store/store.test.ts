@@ -154,6 +154,51 @@ test('a new answer to the same question stays refuted for the question that the 
   expect([await refutedFor('C  D?'), await refutedFor('e f')]).toEqual([[true], [false]])
 })
 
+const judged = fc.oneof(
+  fc.record({ do: fc.constant('add' as const), of: at, text: fc.constantFrom('A', 'B', 'C') }),
+  fc.record({ do: fc.constant('look' as const) }),
+  // The verdict on what was seen some looks ago.
+  fc.record({ do: fc.constant('check' as const), look: fc.nat({ max: 5 }), of: at }),
+)
+
+test('for any order of answers and late verdicts: only an answer that was judged itself is checked', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(judged, { minLength: 5, maxLength: 40 }), async (steps) => {
+      const store = storeOf()
+      const where = partition('one')
+      const since = { ...store.snapshot(where), isOver: () => false }
+      const look = async () => (await store.nearest(where, vectorOf(0), 10, '')).map(({ entry }) => entry)
+      const looks: Awaited<ReturnType<typeof look>>[] = []
+      const held = new Map<string, { text: string; checked: boolean }>()
+      for (const each of steps) {
+        const question = each.do === 'look' ? '' : (QUESTIONS[each.of] ?? '')
+        if (each.do === 'add') {
+          const entry = {
+            question,
+            answer: answer(each.text),
+            groups: [],
+            exact: '',
+            unchecked: true as const,
+          }
+          expect(await store.add(where, vectorOf(each.of), entry, since)).toBe(true)
+          held.set(question, { text: each.text, checked: false })
+        } else if (each.do === 'look') looks.push(await look())
+        else {
+          const seen = looks.at(-1 - each.look)?.filter((entry) => entry.question === question) ?? []
+          await store.check(where, seen)
+          const now = held.get(question)
+          if (now !== undefined && seen[0]?.answer.text === now.text) now.checked = true
+        }
+      }
+      const found = (await look()).map((entry) => [entry.question, entry.answer.text, !entry.unchecked])
+      const expected = [...held].map(([question, { text, checked }]) => [question, text, checked])
+      expect(found.sort()).toEqual(expected.sort())
+      store.close()
+    }),
+    { numRuns: RUNS },
+  )
+})
+
 test('an entry is refuted for a question by its own note, or by the name of its question, and by nothing else', () => {
   const names = fc.subarray(['q one', 'q two', 'q three'])
   fc.assert(
@@ -202,7 +247,9 @@ test('names of refuted questions: those known here and those stored, each of 20 
   expect(known('')).toEqual([own])
   expect(known(stored + other)).toEqual([own, stored, other].sort())
   expect(known(`${stored}${'!'.repeat(5)}`)).toEqual([own, stored].sort())
-  expect(known(stored.repeat(1_001))).toEqual([own])
+  // Of a longer value the newest count.
+  expect(known(other + stored.repeat(1_000))).toEqual([own, stored].sort())
+  expect(known(stored.repeat(1_000) + other)).toEqual([own, stored, other].sort())
   expect([...(await refuted.load(key))]).toEqual([own])
   expect([...refuted.idsOf('another', null)]).toEqual([])
 })

@@ -1,3 +1,4 @@
+import type { CacheEntry } from '../../cache-entry/entry.ts'
 import type { RedisConnection } from '../../redis/connection.ts'
 import { hash } from '../../util/runtime.ts'
 import type { GraphIndex } from '../index/port.ts'
@@ -22,7 +23,13 @@ const ROUNDS = 2
 export type SemanticStoreOptions = {
   /** Redis and its entries. Absent: entries are in this process only. */
   shared:
-    | { entries: RedisEntries; source: EntrySource; redis: RedisConnection; generations: Generations }
+    | {
+        entries: RedisEntries
+        source: EntrySource
+        redis: RedisConnection
+        generations: Generations
+        keyLocking?: boolean
+      }
     | undefined
   dims: number
   maxBytes: number
@@ -40,7 +47,7 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
   const partitions = createPartitions({ dims, maxBytes, keepsEntries: shared === undefined, graph, onError })
   const redisEntries = shared?.entries
   const admin = createSemanticAdmin(shared?.source ?? createMemorySource(partitions))
-  const refuted = createRefuted(shared?.redis)
+  const refuted = createRefuted(shared?.redis, shared?.keyLocking)
   const sync = redisEntries && createSync(partitions, redisEntries)
 
   /** Reads entries in the order of the ids, by one command; `undefined` for absent or invalid ones. */
@@ -187,15 +194,15 @@ export function createSemanticStore(options: SemanticStoreOptions): SemanticStor
       await refuted.add(refuted.keyOf(partition, question), ids)
       const asked = refutedId(question)
       const marking = entries.map(({ id }) => amend(partition, id, refutedFor(asked)))
-      // If Redis is down, the next process to judge it adds the note.
+      // If Redis is down, its list alone is completed later.
       await Promise.allSettled(marking)
     },
     async check(partition, entries) {
-      await Promise.allSettled(entries.map(({ id }) => amend(partition, id, checked)))
+      await Promise.allSettled(entries.map(({ id, answer }) => amend(partition, id, checkedAs(answer))))
     },
     admin,
     async settled() {
-      await Promise.all(partitions.all().map(([, state]) => sync?.loading(state)))
+      await Promise.all([...partitions.all().map(([, state]) => sync?.loading(state)), refuted.settled()])
     },
     close: partitions.clear,
   }
@@ -227,8 +234,14 @@ export const refutedFor =
   (sealed) =>
     sealed.refuted.includes(asked) ? undefined : { ...sealed, refuted: [...sealed.refuted, asked] }
 
-/** Notes that its answer is no single person's. */
-export const checked: Amendment = (sealed) => (sealed.checked ? undefined : { ...sealed, checked: true })
+/**
+ * Notes that its answer is no single person's, where it still is the one that was judged: a new answer to its question may have
+ * replaced that meanwhile.
+ */
+export const checkedAs =
+  (judged: CacheEntry): Amendment =>
+  (sealed) =>
+    sealed.checked || sealed.answer.text !== judged.text ? undefined : { ...sealed, checked: true }
 
 /** Tells whether its answer was judged wrong for the question with this name. */
 export const isRefuted = (sealed: Sealed, asked: string, wrong: ReadonlySet<string>): boolean =>

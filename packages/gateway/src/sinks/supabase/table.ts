@@ -40,6 +40,9 @@ const SEARCH_MS = 2_000
 const BACKOFF = { min: 250, max: 15_000 }
 /** Conflict keys: a table partitioned by month needs `at` in its key, an older table has the id alone. */
 const CONFLICT_KEYS = ['request_id,at', 'request_id'] as const
+/** What PostgREST answers a write with: without a body, as none is asked for. */
+const WRITTEN = new Set([200, 201, 204])
+const NOT_SUPABASE = { message: 'an answer that is not Supabase’s: check SUPABASE_URL' }
 /** SQLSTATE: there is no unique constraint for these columns. */
 const NO_SUCH_CONSTRAINT = '42P10'
 
@@ -68,11 +71,12 @@ export function createTable({
     client ??= createSupabaseClient(to.url, to.secretKey)
     const timely = AbortSignal.any([signal, signalAfter(ANSWER_MS)])
     try {
-      const { error, status } = await (await client)
+      const { error, status, data } = await (await client)
         .from(into)
         .upsert([...rows], { ...options, defaultToNull: false })
         .abortSignal(timely)
-      return error === null ? undefined : { error, status }
+      if (error !== null) return { error, status }
+      return data === null && WRITTEN.has(status) ? undefined : { error: NOT_SUPABASE, status }
     } catch (error) {
       return { status: 0, error: { message: error instanceof Error ? error.message : 'unknown' } }
     }

@@ -39,7 +39,10 @@ export async function download(
 }
 
 async function fetchFile(url: string, { sha256, bytes }: HubFile, path: string): Promise<void> {
-  const response = await globalThis.fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) })
+  const response = await globalThis.fetch(url, {
+    redirect: 'follow',
+    signal: AbortSignal.timeout(DOWNLOAD_MS),
+  })
   if (!response.ok || response.body === null)
     throw new Error(`${url} answered with status ${response.status}`)
   await mkdir(dirname(path), { recursive: true })
