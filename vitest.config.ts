@@ -49,7 +49,7 @@ const CONTRACT = ['test/**/*.test.ts']
  * Projects whose files change nothing that outlives them: they share processes and modules, and Node loads and compiles those
  * once a worker.
  */
-const SHARED = ['unit', 'contract', 'redis']
+const SHARED = ['unit', 'contract', 'redis', 'sinks', 'cli']
 
 /** Each project takes the files that none before it has taken. */
 const projects = Object.entries({
@@ -80,8 +80,6 @@ export default defineConfig({
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     expect: { poll: { timeout: 120_000 } },
-    // Real servers and processes on a busy machine: CI tries a failed test once more, and shows that it did.
-    retry: process.env.CI ? 1 : 0,
     execArgv: ['--expose-gc'],
   },
 })

@@ -72,9 +72,9 @@ test(
     redis = await startRedis()
     const { upstream } = await setup()
     const crowd = await Promise.all([
-      writer('a', upstream.baseURL, direct(), 10),
-      writer('b', upstream.baseURL, direct(), 10),
-      writer('c', upstream.baseURL, viaRedis(), 10),
+      writer('a', upstream.baseURL, direct(), 25),
+      writer('b', upstream.baseURL, direct(), 25),
+      writer('c', upstream.baseURL, viaRedis(), 25),
     ])
     const ids = () => crowd.flatMap((each) => each.ids)
     await until(() => ids().length > 100, 'calls are made')
@@ -122,8 +122,8 @@ test('a process that ends during an outage leaves its rows in Redis, and another
 test('an agent that writes only to Redis needs no key, and several processes drain at once', async () => {
   redis = await startRedis()
   const { upstream } = await setup()
-  const source = await writer('source', upstream.baseURL, viaRedis(), 2)
-  await until(() => source.ids.length > 1_000, 'calls are made')
+  const source = await writer('source', upstream.baseURL, viaRedis(), 5)
+  await until(() => source.ids.length > 400, 'calls are made')
   await source.stop()
   expect(await waiting()).toBe(source.ids.length)
   expect((await source.stats()).sinks?.supabase).toMatchObject({
