@@ -16,6 +16,8 @@ const lua = {
     id.endsWith('.lua') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
 }
 
+/** What the compiler of TypeScript says of the sources: part of `npm run lint`, and of no group of tests. */
+const TYPES = ['test/source/foreign.test.ts', 'test/agent-types.test.ts']
 /** Many processes, many runs of a generator, or faults at each point of the code. */
 const STRESS = [
   'test/client/matrix.test.ts',
@@ -49,11 +51,12 @@ const CONTRACT = ['test/**/*.test.ts']
  * Projects whose files change nothing that outlives them: they share processes and modules, and Node loads and compiles those
  * once a worker.
  */
-const SHARED = ['unit', 'contract', 'redis', 'sinks', 'cli']
+const SHARED = ['unit', 'contract', 'redis', 'cli']
 
 /** Each project takes the files that none before it has taken. */
 const projects = Object.entries({
   unit: ['packages/*/src/**/*.test.ts'],
+  types: TYPES,
   stress: STRESS,
   cli: CLI,
   sinks: SINKS,

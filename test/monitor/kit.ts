@@ -8,13 +8,14 @@ import { BIN, programEnv } from '../command.ts'
 export const QUICK = {
   intervalSeconds: 0.2,
   thresholds: {
-    windowMinutes: 1,
+    windowMinutes: 5,
     errorRate: { minCalls: 5, forSeconds: 0 },
     latency: { minCalls: 5, forSeconds: 0 },
     degraded: { minCalls: 5, forSeconds: 0 },
     redis: { forSeconds: 0 },
     probes: { timeoutSeconds: 0.5, forSeconds: 0 },
-    silentMonitorSeconds: 3,
+    // Longer than a busy machine holds a monitor up.
+    silentMonitorSeconds: 600,
     waitingRows: { rows: 3, forSeconds: 0 },
     burnRate: { forSeconds: 0 },
     clock: { forSeconds: 0 },

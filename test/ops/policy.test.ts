@@ -139,7 +139,7 @@ const QUESTIONS: object[] = [
 ]
 const CALLERS = ['seo', 'ceo-insights', 'stranger']
 
-test('what explain says is what the gateway then does', { timeout: 120_000 }, async () => {
+test('what explain says is what the gateway then does', async () => {
   const upstream = await startFakeOpenAI()
   onTestFinished(() => upstream.close())
   for (const agent of CALLERS)
