@@ -11,7 +11,7 @@ import { type RedisServer, startRedis } from './server.ts'
 const MINUTE = 60_000
 /** A minute passes in this many times less: tests are not for waiting. */
 const SPEED = 8
-const SECONDS = Number(process.env.FLEET_SECONDS ?? 16)
+const SECONDS = Number(process.env.FLEET_SECONDS ?? 8)
 
 const open: { close: () => unknown }[] = []
 afterEach(async () => {
