@@ -77,10 +77,10 @@ function hear(child: ChildProcess, id: number): Promise<Told> {
   })
 }
 
-test('five processes follow a change while they work, one that starts in the middle of it, too', async () => {
+test('four processes follow a change while they work, one that starts in the middle of it, too', async () => {
   const [server, fake] = await Promise.all([redis(), upstream()])
   const store = storeAt(server)
-  const names = ['a', 'b', 'c', 'd', 'e']
+  const names = ['a', 'b', 'c', 'd']
   await store.push(roomy(1_000_000))
   const processes = await Promise.all(names.map((name) => start(name, fake.baseURL, server)))
   const waits: number[] = []
@@ -92,10 +92,10 @@ test('five processes follow a change while they work, one that starts in the mid
       await sleep(20)
     }
   })
-  for (let rpm = 1_000_001; rpm <= 1_000_010; rpm += 1) {
+  for (let rpm = 1_000_001; rpm <= 1_000_006; rpm += 1) {
     const before = Date.now()
     const { version } = await store.push(roomy(rpm))
-    if (rpm === 1_000_005) processes.push(await start('late', fake.baseURL, server))
+    if (rpm === 1_000_003) processes.push(await start('late', fake.baseURL, server))
     for (const { policy } of processes) {
       let known = await policy()
       while (known.version < version) {
@@ -104,7 +104,7 @@ test('five processes follow a change while they work, one that starts in the mid
       }
       expect(known).toMatchObject({ version, source: 'redis' })
       // Who has started since has other beginnings.
-      if (rpm !== 1_000_005) waits.push((known.followedAt ?? 0) - before)
+      if (rpm !== 1_000_003) waits.push((known.followedAt ?? 0) - before)
     }
   }
   working = false

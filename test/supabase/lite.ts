@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { flushCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { vector } from '@electric-sql/pglite/vector'
 import { App } from '@supabase/lite'
@@ -144,6 +145,8 @@ async function start({ keys, grants }: { keys: Keys; grants: Grants }) {
     void answered.then((told) => process.send?.({ id: order.id, ...told }))
   })
   process.on('disconnect', () => process.exit())
+  // It is killed, and would keep none of its compiled code for the next.
+  flushCompileCache()
   process.send?.({ id: 0, rows: [{ port }] } satisfies Told)
 }
 
