@@ -37,6 +37,7 @@ test('every condition that a running system can have is caused and ended: a mail
       latency: { p95Seconds: 0.3, minCalls: 5, forSeconds: 0 },
       dailySpendUsd: 0.01,
       silentMonitorSeconds: 8,
+      probes: { timeoutSeconds: 30, forSeconds: 0 },
     },
     probes: [{ name: 'langfuse', url: site.url }],
   }

@@ -24,7 +24,8 @@ export const QUICK = {
     from: 'LLM gateway <alerts@example.com>',
     to: ['ops@example.com'],
     escalateTo: ['cto@example.com'],
-    timeoutSeconds: 2,
+    // A mail that is accepted and not acknowledged in time is sent again.
+    timeoutSeconds: 60,
     retrySeconds: 0.1,
   },
   notify: {
