@@ -16,6 +16,8 @@ const lua = {
     id.endsWith('.lua') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
 }
 
+/** What the compiler of TypeScript says of the sources: part of `npm run lint`, and of no group of tests. */
+const TYPES = ['test/source/foreign.test.ts', 'test/agent-types.test.ts']
 /** Many processes, many runs of a generator, or faults at each point of the code. */
 const STRESS = [
   'test/client/matrix.test.ts',
@@ -54,6 +56,7 @@ const SHARED = ['unit', 'contract', 'redis']
 /** Each project takes the files that none before it has taken. */
 const projects = Object.entries({
   unit: ['packages/*/src/**/*.test.ts'],
+  types: TYPES,
   stress: STRESS,
   cli: CLI,
   sinks: SINKS,
@@ -80,8 +83,6 @@ export default defineConfig({
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     expect: { poll: { timeout: 120_000 } },
-    // Real servers and processes on a busy machine: CI tries a failed test once more, and shows that it did.
-    retry: process.env.CI ? 1 : 0,
     execArgv: ['--expose-gc'],
   },
 })

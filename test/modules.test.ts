@@ -15,33 +15,6 @@ test.each(['agent.cjs', 'agent.mjs'])(
   },
 )
 
-// One program for both module systems: the types of openai and of Node are read once.
-test('agent-types.mts and agent-types.cts pass the strictest tsc against our published types', async () => {
-  const strict = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--noEmit']
-  const modules = [
-    '--module',
-    'nodenext',
-    '--target',
-    'es2024',
-    '--lib',
-    'es2024,dom,dom.iterable',
-    '--types',
-    'node',
-    '--skipLibCheck',
-    'false',
-    '--ignoreConfig',
-  ]
-  const tsc = here('../node_modules/typescript/bin/tsc')
-  const agents = [here('fixtures/agent-types.mts'), here('fixtures/agent-types.cts')]
-  await run(process.execPath, [tsc, ...strict, ...modules, ...agents]).catch((error: { stdout: string }) => {
-    // Only what concerns our own types: openai's are checked as they are.
-    const ours = error.stdout
-      .split('\n')
-      .filter((line) => /^(test|packages)\//.test(line) || line.includes('llm-gateway'))
-    expect(ours).toEqual([])
-  })
-})
-
 test('what loads at import is ours and openai; the tokeniser and the prices wait', async () => {
   const script = `
     import { registerHooks } from 'node:module'

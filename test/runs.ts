@@ -1,9 +1,9 @@
 /**
  * Share of the full number of generated cases that a run of the tests tries: `FUZZ_RUNS=1` tries all, and `FUZZ_RUNS=50`
  * fifty times as many.
- * @default 0.2, for a person who waits
+ * @default 0.1, for a person who waits
  */
-const SHARE = Number(process.env.FUZZ_RUNS ?? 0.2)
+const SHARE = Number(process.env.FUZZ_RUNS ?? 0.1)
 const GOLDEN_RATIO = (1 + Math.sqrt(5)) / 2
 
 /** Seed of generated cases. Another one where `FUZZ_SEED` is set. */
@@ -15,9 +15,11 @@ export const runs = (full: number): number => Math.max(1, Math.round(full * SHAR
 /**
  * Returns the cases of a table that a run tries: all with `FUZZ_RUNS=1`, otherwise a share, spread evenly by the golden ratio, which
  * falls in step with no row or column of the table. Another seed tries others.
+ *
+ * @param times as many as of other tables
  */
-export function sampled<T>(cases: readonly T[]): T[] {
-  const chosen = cases.filter((_, at) => ((at + SEED) * GOLDEN_RATIO) % 1 < SHARE)
+export function sampled<T>(cases: readonly T[], times = 1): T[] {
+  const chosen = cases.filter((_, at) => ((at + SEED) * GOLDEN_RATIO) % 1 < SHARE * times)
   return chosen.length > 0 ? chosen : cases.slice(0, 1)
 }
 

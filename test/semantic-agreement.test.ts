@@ -206,7 +206,7 @@ test.each([
   ['over quota', { type: 'status', status: 429 } as const],
   ['slow', { type: 'hang' } as const],
 ])('vectors from an upstream that is %s: a plain miss within the deadline', async (_what, fault) => {
-  const settings = { dimensions: 256, deadlineMs: 200 }
+  const settings = { dimensions: 256, deadlineMs: 2_000 }
   const it = await setup(options({ judge: false }, { cache: { semantic: settings } }))
   await asking(it, SHIPPING[0] ?? '')
   it.upstream.fail(fault, { when: isVector, times: 1_000 })

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
+import { sampled } from './runs.ts'
 
 const script = fileURLToPath(new URL('./fixtures/hung-redis.mjs', import.meta.url))
 
@@ -46,7 +47,9 @@ const states = ['hangs', 'refuses connections', 'ends connections'] as const
 const endings = ['call', 'stream', 'ready', 'call flush', 'call close']
 
 test.each(
-  states.flatMap((state) => (state === 'hangs' ? programs : endings).map((what) => [what, state] as const)),
+  sampled(
+    states.flatMap((state) => (state === 'hangs' ? programs : endings).map((what) => [what, state] as const)),
+  ),
 )('a program that awaits "%s" and nothing else while Redis %s ends with 0', async (what, state) => {
   const upstream = await startFakeOpenAI({ tokens: 'approximate' })
   const redis = await unusableServer(state === 'ends connections')

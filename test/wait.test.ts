@@ -187,9 +187,11 @@ test('identical calls wait in one place, and the last to leave gives it up', asy
 })
 
 test('followers of a call that waited in vain wait no longer than it did', async () => {
-  const world = await setup(waiting({ maxWaitMs: 1_200 }), {}, { latencyMs: 3_000 })
+  const world = await setup(waiting({ maxWaitMs: 1_200 }))
   const { client, upstream } = world
-  const first = client.chat.completions.create(ask('first'))
+  upstream.fail({ type: 'hang' })
+  const leaving = new AbortController()
+  const first = errorOf(client.chat.completions.create(ask('first'), { signal: leaving.signal }))
   await until(() => upstream.count() === 1, 'the first is under way')
   let most = 0
   const watch = setInterval(() => {
@@ -201,6 +203,7 @@ test('followers of a call that waited in vain wait no longer than it did', async
   clearInterval(watch)
   expect(new Set(errors.map((error) => error?.code))).toEqual(new Set(['gateway_daily_usd_exceeded']))
   expect([most, upstream.count()]).toEqual([1, 1])
+  leaving.abort()
   await first
 })
 

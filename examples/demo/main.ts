@@ -61,7 +61,7 @@ async function throughGateway(client: GatewayClient): Promise<Run> {
   const doing: Doing = ({ agent, id }, work) => withGateway({ agent, trace: id }, work)
   const run = await runDay(day, taking({ client, modelFor: gatewayModel, doing }))
   // Losses are printed below, by sink name.
-  await client.gateway.flush(60_000)
+  await client.gateway.flush(240_000)
   board.stop()
   console.log(`\n${agentTable(records)}\n\n${remarks(records)}`)
   tellOfSinks([client.gateway.stats()])

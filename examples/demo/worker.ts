@@ -32,7 +32,7 @@ const take = taking({
 
 async function obey(order: Order) {
   if (order.type === 'finish') {
-    await client.gateway.flush(60_000)
+    await client.gateway.flush(240_000)
     const stats = client.gateway.stats()
     await client.gateway.close()
     // Sink counters are final only after close; the state of Redis is read before it.

@@ -1,9 +1,14 @@
 import { expect, test, vi } from 'vitest'
 import { clientsOf, DONE, jsonOf, sse, streamOf, wireOf } from '../hostile/wire.ts'
+import { runs } from '../runs.ts'
 import { delta, role, say, stop, usageChunk } from './chunk.ts'
 
 const ASK = { model: 'gpt-4o-mini', messages: [{ role: 'user' as const, content: 'x' }] }
 const MIB = 1024 * 1024
+/** Size of large answers, in MiB: 16 with all generated cases. What grows with the square of the bytes shows at 4 as well. */
+const LARGE = 4 * Math.min(4, runs(4))
+/** Size of an endless line, in MiB: beyond the 32 million characters that are kept of one. */
+const LINE = 40
 
 const cut = (text: string, bytes: number): Uint8Array[] => {
   const all = new TextEncoder().encode(text)
@@ -37,29 +42,29 @@ async function readThrough(client: ReturnType<typeof clientsOf>['bare']): Promis
 test.each([
   ['in pieces of 64 KiB', 64 * 1024],
   ['in pieces of 1 KiB', 1024],
-])('an event of 16 MiB %s takes time linear in its bytes', async (_, bytes) => {
-  const text = sse(role, say('x'.repeat(16 * MIB)), stop(), usageChunk, DONE)
+])(`an event of ${LARGE} MiB %s takes time linear in its bytes`, async (_, bytes) => {
+  const text = sse(role, say('x'.repeat(LARGE * MIB)), stop(), usageChunk, DONE)
   const wire = wireOf(streamOf(...cut(text, bytes)))
   const { bare, client, records } = clientsOf(wire)
   const expected = await cpuOf(() => readThrough(bare))
   const taken = await cpuOf(async () => {
-    expect(await readThrough(client)).toBe(16 * MIB)
+    expect(await readThrough(client)).toBe(LARGE * MIB)
     await client.gateway.flush()
   })
   expect(taken).toBeLessThan(4 * expected)
   expect(records.at(-1)?.usage).toMatchObject({ input: 1, output: 1 })
 })
 
-test('a line of 40 MiB without end is passed on in full, whatever else is asked of the stream', async () => {
+test(`a line of ${LINE} MiB without end is passed on in full, whatever else is asked of the stream`, async () => {
   for (const streamUsage of ['always', 'never'] as const) {
-    const text = sse(role, say('x'.repeat(40 * MIB)), stop(), DONE)
+    const text = sse(role, say('x'.repeat(LINE * MIB)), stop(), DONE)
     const { client } = clientsOf(wireOf(streamOf(...cut(text, 256 * 1024))), { policy: { streamUsage } })
-    expect(await readThrough(client)).toBe(40 * MIB)
+    expect(await readThrough(client)).toBe(LINE * MIB)
   }
 })
 
-test('an embeddings answer of 16 MB is counted by upstream’s own figures, and costs what it costs to read', async () => {
-  const input = Array.from({ length: 250 }, (_, at) => `text ${at}`)
+test(`an embeddings answer of ${LARGE} MB is counted by upstream’s own figures, and costs what it costs to read`, async () => {
+  const input = Array.from({ length: 16 * LARGE }, (_, at) => `text ${at}`)
   const data = input.map((_, index) => ({
     object: 'embedding',
     index,
@@ -71,13 +76,13 @@ test('an embeddings answer of 16 MB is counted by upstream’s own figures, and 
     { usage, object: 'list', model: 'text-embedding-3-large', data },
   ]) {
     const text = JSON.stringify(answer)
-    expect(text.length).toBeGreaterThan(16e6)
+    expect(text.length).toBeGreaterThan(LARGE * 1e6)
     const pieces = text.match(/[\s\S]{1,65536}/g) ?? []
     const { bare, client, records } = clientsOf(wireOf(jsonOf(...pieces)))
     const asked = { model: 'text-embedding-3-large', input, encoding_format: 'float' as const }
     const expected = await cpuOf(() => bare.embeddings.create(asked))
     const taken = await cpuOf(async () => {
-      expect((await client.embeddings.create(asked)).data).toHaveLength(250)
+      expect((await client.embeddings.create(asked)).data).toHaveLength(input.length)
       await client.gateway.flush()
     })
     expect(taken).toBeLessThan(3 * expected)

@@ -13,7 +13,7 @@ describe('a refusal surfaces as the same refusal by upstream would', () => {
   const cases = refusals.flatMap(([why, limits, status, code, type]) =>
     surfaces.map((surface) => ({ ...surface, why, limits, status, code, type })),
   )
-  test.each(tried(cases))('$why: $name', async ({ run, limits, status, code, type }) => {
+  test.each(tried(cases, 4))('$why: $name', async ({ run, limits, status, code, type }) => {
     const { client, bare, upstream } = await setup(team(limits))
     if (status === 429) await client.chat.completions.create(ask('the only one'))
     upstream.reset()
@@ -48,7 +48,7 @@ describe('a refusal surfaces as the same refusal by upstream would', () => {
 describe('every error by status is the one the bare client throws, for the first caller and for its followers', () => {
   const statuses = [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 529]
   const cases = statuses.flatMap((status) => ways.map(([name, run]) => ({ status, name, run })))
-  test.each(tried(cases))('$status, $name', async ({ status, run }) => {
+  test.each(tried(cases, 4))('$status, $name', async ({ status, run }) => {
     const { client, bare, upstream } = await setup(open, { maxRetries: 0 }, { latencyMs: 10 })
     const headers = { 'x-extra': 'yes', 'retry-after': '7', 'x-ratelimit-reset-requests': '8ms' }
     const fault = { type: 'status' as const, status, headers, code: 'some_code', message: 'Because.' }

@@ -25,7 +25,7 @@ describe('trouble on the way has the outcome it has for the bare client, and is 
   const cases = faults.flatMap((fault) =>
     ways.map(([name, run]) => ({ fault, what: JSON.stringify(fault), name, run })),
   )
-  test.each(tried(cases))('$what, $name', async ({ fault, run }) => {
+  test.each(tried(cases, 4))('$what, $name', async ({ fault, run }) => {
     const { client, bare, upstream } = await setup(open, { maxRetries: 0 })
     upstream.fail(fault, { times: 3 })
     const expected = await run(bare)
@@ -45,7 +45,7 @@ describe('an upstream that is not quite OpenAI has the outcome it has for the ba
   const cases = Object.entries(ODD).flatMap(([what, answer]) =>
     ways.filter(([name]) => /^chat|^embed/.test(name)).map(([name, run]) => ({ what, answer, name, run })),
   )
-  test.each(tried(cases))('$what, $name', async ({ answer, run }) => {
+  test.each(tried(cases, 4))('$what, $name', async ({ answer, run }) => {
     const { baseURL } = await serve(answer)
     const options = { baseURL, apiKey: 'k', maxRetries: 0 }
     const bare = new OpenAI(options)

@@ -98,8 +98,12 @@ export const normal = (outcome: unknown): unknown => {
   return { ...rest, sum: isChat ? foldOf(chunks) : eventsOf(chunks) }
 }
 
-/** Returns the cases of a table to try: all of them, or over a hostile way those that the run samples. */
-export const tried = <T>(cases: readonly T[]): readonly T[] => (isHostile() ? sampled(cases) : cases)
+/**
+ * Returns the cases of a table to try: over a hostile way those that the run samples, otherwise `times` as many.
+ * @default all
+ */
+export const tried = <T>(cases: readonly T[], times = Number.POSITIVE_INFINITY): readonly T[] =>
+  sampled(cases, isHostile() ? 1 : times)
 
 const unhandled: unknown[] = []
 const note = (reason: unknown) => void unhandled.push(reason)

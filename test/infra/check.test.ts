@@ -320,7 +320,7 @@ test('two migrations of one version are found', () => {
   ])
 })
 
-test('SQL that cannot be applied twice is found at its line', { timeout: 120_000 }, async () => {
+test('SQL that cannot be applied twice is found at its line', async () => {
   expect(await checkSql(infra)).toEqual([])
   const role = 'supabase/langfuse/role.sql'
   const once = copyWith(role, 'create schema if not exists', 'create schema')

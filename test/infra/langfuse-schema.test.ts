@@ -38,7 +38,7 @@ beforeAll(async () => {
   // What password.sql does with its variable.
   await server.sql(`alter role langfuse_app with password '${scramVerifier(PASSWORD)}'`)
   pooler = await startPgbouncer(await freePort(), server.port, { langfuse_app: PASSWORD, other: PASSWORD })
-}, 120_000)
+})
 
 afterAll(async () => {
   await Promise.all(clients.map((client) => client.end()))

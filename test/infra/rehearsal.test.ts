@@ -91,7 +91,7 @@ beforeAll(async () => {
     SUPABASE_DB_URL: postgres.url,
     LLM_GATEWAY_SMTP_URL: smtp.url,
   }
-}, 120_000)
+})
 
 /** Records its words; keeps the variables that it is to import, by app. */
 const FLY = `echo "$*" >> "$FLY_STATE/fly.log"
@@ -152,7 +152,6 @@ function commandsOf(page: string): string[] {
 
 test.skipIf(!hasAll)(
   'the deploy runbook, from an empty folder to agents whose calls are recorded',
-  { timeout: 300_000 },
   async () => {
     const page = readFileSync(join(root, 'docs/runbooks/deploy.md'), 'utf8')
     const [init = '', cd, ...commands] = commandsOf(page)

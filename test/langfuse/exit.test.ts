@@ -4,7 +4,7 @@ import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
 import { optionsFor, stand, VERSIONS } from './kit.ts'
 
-const CALLS = 120
+const CALLS = 20
 
 async function run(version: (typeof VERSIONS)[number], end: 'itself' | 'wait', hangs = false) {
   const langfuse = await stand(version)

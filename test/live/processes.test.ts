@@ -77,32 +77,34 @@ function hear(child: ChildProcess, id: number): Promise<Told> {
   })
 }
 
-test('five processes follow a change while they work, one that starts in the middle of it, too', async () => {
+test('four processes follow a change while they work, one that starts in the middle of it, too', async () => {
   const [server, fake] = await Promise.all([redis(), upstream()])
   const store = storeAt(server)
-  const names = ['a', 'b', 'c', 'd', 'e']
+  const names = ['a', 'b', 'c', 'd']
   await store.push(roomy(1_000_000))
   const processes = await Promise.all(names.map((name) => start(name, fake.baseURL, server)))
   const waits: number[] = []
   let failed = 0
   let working = true
   const work = processes.map(async ({ ask }, at) => {
-    for (let count = 0; working; count += 1)
+    for (let count = 0; working; count += 1) {
       if ((await ask(`${at}/${count}`)).error !== undefined) failed += 1
+      await sleep(20)
+    }
   })
-  for (let rpm = 1_000_001; rpm <= 1_000_010; rpm += 1) {
+  for (let rpm = 1_000_001; rpm <= 1_000_006; rpm += 1) {
     const before = Date.now()
     const { version } = await store.push(roomy(rpm))
-    if (rpm === 1_000_005) processes.push(await start('late', fake.baseURL, server))
+    if (rpm === 1_000_003) processes.push(await start('late', fake.baseURL, server))
     for (const { policy } of processes) {
       let known = await policy()
       while (known.version < version) {
-        await sleep(5)
+        await sleep(20)
         known = await policy()
       }
       expect(known).toMatchObject({ version, source: 'redis' })
       // Who has started since has other beginnings.
-      if (rpm !== 1_000_005) waits.push((known.followedAt ?? 0) - before)
+      if (rpm !== 1_000_003) waits.push((known.followedAt ?? 0) - before)
     }
   }
   working = false
@@ -156,7 +158,7 @@ test('a Redis that was killed and lost everything, and a policy pushed anew: all
     await expect.poll(async () => (await policy()).version).toBe(next.version)
 })
 
-/** Of 1,000 calls that each ask upstream. */
+/** Of 200 calls that each ask upstream. */
 async function commandsOf(server: RedisServer, livePolicy: boolean): Promise<Record<string, number>> {
   const limits = roomy(1_000_000, UNLEASED)
   const { client } = await agentAt(server, { livePolicy, policy: limits })
@@ -165,7 +167,7 @@ async function commandsOf(server: RedisServer, livePolicy: boolean): Promise<Rec
   // What is looked up once, at the start, is over.
   await sleep(500)
   await server.admin.config('RESETSTAT')
-  for (let at = 0; at < 100; at += 1)
+  for (let at = 0; at < 20; at += 1)
     await Promise.all(
       Array.from({ length: 10 }, (_, place) =>
         client.chat.completions.create(ask(`${at}/${place}/${livePolicy}`)),
@@ -181,7 +183,7 @@ async function commandsOf(server: RedisServer, livePolicy: boolean): Promise<Rec
   )
 }
 
-test('1,000 calls cost as many Redis commands as they would without a live policy', async () => {
+test('200 calls cost as many Redis commands as they would without a live policy', async () => {
   const server = await redis()
   const without = await commandsOf(server, false)
   await server.admin.flushall()
@@ -189,6 +191,6 @@ test('1,000 calls cost as many Redis commands as they would without a live polic
   const followed = await commandsOf(server, true)
   // What the caller waits for and what is told afterwards: four commands each (one to look up, three scripts).
   for (const commands of [without, followed])
-    expect(commands).toMatchObject({ mget: expect.any(Number), evalsha: 3_000 })
+    expect(commands).toMatchObject({ mget: expect.any(Number), evalsha: 600 })
   expect(followed).toEqual(without)
 })

@@ -28,9 +28,7 @@ async function startSite() {
   }
 }
 
-test('every condition that a running system can have is caused and ended: a mail and a recovery each, once', {
-  timeout: 120_000,
-}, async () => {
+test('every condition that a running system can have is caused and ended: a mail and a recovery each, once', async () => {
   const site = await startSite()
   const config = {
     ...QUICK,
@@ -38,6 +36,8 @@ test('every condition that a running system can have is caused and ended: a mail
       ...QUICK.thresholds,
       latency: { p95Seconds: 0.3, minCalls: 5, forSeconds: 0 },
       dailySpendUsd: 0.01,
+      silentMonitorSeconds: 8,
+      probes: { timeoutSeconds: 30, forSeconds: 0 },
     },
     probes: [{ name: 'langfuse', url: site.url }],
   }
@@ -84,34 +84,32 @@ test('every condition that a running system can have is caused and ended: a mail
       .map(({ messageId = '' }) => new RegExp(`^<([a-z-]+)-[a-z0-9]+\\.${kind}@`).exec(messageId)?.[1])
       .filter((name) => name !== undefined && name !== 'burn-rate')
       .toSorted()
-  await until(() => told('firing').length >= expected.length, 'all mails', 40_000).catch(() => undefined)
+  await until(() => told('firing').length >= expected.length, 'all mails').catch(() => undefined)
   expect(told('firing'), monitors.logs()).toEqual(expected)
 
   monitors.start('three')
   site.answer(204)
   await redis.admin.del('gw:{policy}:live', 'gw:{usage}:spill')
   await forgetMetrics(redis)
-  await until(() => told('resolved').length >= expected.length, 'all recoveries', 40_000).catch(
-    () => undefined,
-  )
+  await until(() => told('resolved').length >= expected.length, 'all recoveries').catch(() => undefined)
   expect(told('resolved'), monitors.logs()).toEqual(expected)
   expect(told('firing')).toEqual(expected)
 
   const spend = smtp.mails.find(({ messageId = '' }) => messageId.includes('quota-exceeded'))
-  expect(spend?.text).toMatch(/Team prod_customer: 3 calls were refused .* \(requests a minute\)/)
+  expect(spend?.text).toMatch(
+    /Team prod_customer: (1 call was|[23] calls were) refused .* \(requests a minute\)/,
+  )
 })
 
-test('a monitor whose clock is a day ahead goes by the clock of Redis, and says so', {
-  timeout: 40_000,
-}, async () => {
+test('a monitor whose clock is a day ahead goes by the clock of Redis, and says so', async () => {
   const { redis, smtp, monitors } = await startWorld()
   const shift = join(tmpdir(), `gateway-clock-${process.pid}.mjs`)
   closing(async () => rmSync(shift, { force: true }))
   writeFileSync(shift, 'const now = Date.now; Date.now = () => now() + 86_400_000\n')
   monitors.start('one', [], { NODE_OPTIONS: `--import=${shift}` })
-  await until(() => smtp.mails.length > 0, 'a mail', 20_000)
+  await until(() => smtp.mails.length > 0, 'a mail')
   expect(smtp.mails[0]?.subject).toContain('Wrong clock')
   await writeMinute(redis, 'prod_customer/support', 'calls=20 errors=10')
-  await until(() => smtp.mails.length > 1, 'a mail about errors', 20_000)
+  await until(() => smtp.mails.length > 1, 'a mail about errors')
   expect(smtp.mails[1]?.subject).toContain('Error rate')
 })

@@ -12,9 +12,7 @@ const idsOf = (mails: Mails, kind: string) =>
     .filter((id) => id.startsWith('<error-rate') && id.includes(`.${kind}@`))
 
 describe('with two monitors, of which one is killed', () => {
-  test('each mail and each recovery arrives once, whenever a monitor dies', {
-    timeout: 120_000,
-  }, async () => {
+  test('each mail and each recovery arrives once, whenever a monitor dies', async () => {
     const { redis, smtp, monitors } = await startWorld()
     const names = ['one', 'two']
     const running = names.map((name) => monitors.start(name))
@@ -26,11 +24,11 @@ describe('with two monitors, of which one is killed', () => {
       // The moments between the failure and its mail, one after the other.
       await new Promise((resolve) => setTimeout(resolve, round * 90))
       await running[which]?.end('SIGKILL')
-      await until(() => idsOf(smtp.mails, 'firing').length > firing, `mail of round ${round}`, 20_000)
+      await until(() => idsOf(smtp.mails, 'firing').length > firing, `mail of round ${round}`)
       firing += 1
       running[which] = monitors.start(names[which] ?? '')
       await forgetMetrics(redis)
-      await until(() => idsOf(smtp.mails, 'resolved').length >= firing, `recovery of round ${round}`, 20_000)
+      await until(() => idsOf(smtp.mails, 'resolved').length >= firing, `recovery of round ${round}`)
     }
     const ids = smtp.mails.map(({ messageId }) => messageId)
     expect(new Set(ids).size, monitors.logs()).toBe(ids.length)
@@ -40,25 +38,23 @@ describe('with two monitors, of which one is killed', () => {
     ])
   })
 
-  test('a monitor that dies after the server accepted a mail, and before it noted that, leads to the same Message-ID', {
-    timeout: 60_000,
-  }, async () => {
+  test('a monitor that dies after the server accepted a mail, and before it noted that, leads to the same Message-ID', async () => {
     const { redis, smtp, monitors } = await startWorld(
       { ...QUICK, mail: { ...QUICK.mail, timeoutSeconds: 1 } },
       60_000,
     )
     const first = monitors.start('one')
-    await until(() => first.log().includes('watches'), 'a start', 20_000)
+    await until(() => first.log().includes('watches'), 'a start')
     smtp.become('slow')
     smtp.onAccepted(() => {
       smtp.become('accept')
       first.child.kill('SIGKILL')
     })
     await writeMinute(redis, 'prod_customer/support', 'calls=20 errors=10')
-    await until(() => smtp.mails.length === 1, 'a mail', 20_000)
+    await until(() => smtp.mails.length === 1, 'a mail')
     smtp.onAccepted(() => undefined)
     monitors.start('two')
-    await until(() => smtp.mails.length === 2, 'the same mail again', 20_000)
+    await until(() => smtp.mails.length === 2, 'the same mail again')
     expect(smtp.mails[1]?.messageId).toBe(smtp.mails[0]?.messageId)
   })
 })
@@ -66,21 +62,20 @@ describe('with two monitors, of which one is killed', () => {
 describe('at an SMTP server', () => {
   test.each(['hang', 'greylist'] as const)(
     'that %ss, the mail waits in Redis, survives the monitor, and arrives once',
-    { timeout: 60_000 },
     async (mood) => {
       const config = { ...QUICK, mail: { ...QUICK.mail, timeoutSeconds: 0.5 } }
       const { redis, smtp, monitors } = await startWorld(config)
       smtp.become(mood)
       const first = monitors.start('one')
       await writeMinute(redis, 'prod_customer/support', 'calls=20 errors=10')
-      await until(() => first.log().includes('not delivered yet'), 'a failed attempt', 20_000)
+      await until(() => first.log().includes('not delivered yet'), 'a failed attempt')
       await first.end('SIGKILL')
       expect(smtp.mails).toEqual([])
       smtp.become('accept')
       monitors.start('two')
-      await until(() => idsOf(smtp.mails, 'firing').length > 0, 'the mail', 20_000)
+      await until(() => idsOf(smtp.mails, 'firing').length > 0, 'the mail')
       await forgetMetrics(redis)
-      await until(() => idsOf(smtp.mails, 'resolved').length > 0, 'the recovery', 20_000)
+      await until(() => idsOf(smtp.mails, 'resolved').length > 0, 'the recovery')
       expect([idsOf(smtp.mails, 'firing').length, idsOf(smtp.mails, 'resolved').length]).toEqual([1, 1])
     },
   )
@@ -90,7 +85,7 @@ describe('at an SMTP server', () => {
     smtp.become('refuse')
     const monitor = monitors.start('one')
     await writeMinute(redis, 'prod_customer/support', 'calls=20 errors=10')
-    await until(() => monitor.log().includes('cannot be delivered'), 'a refusal', 20_000)
+    await until(() => monitor.log().includes('cannot be delivered'), 'a refusal')
     const [entry = ''] = await redis.admin.lrange('gw:{monitor}:outbox:failed', 0, -1)
     expect(JSON.parse(entry)).toMatchObject({ channel: 'mail', reason: expect.stringContaining('550') })
     expect(monitor.log()).not.toContain('p@ss')

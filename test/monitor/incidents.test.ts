@@ -9,21 +9,21 @@ test('two monitors: a rising error rate sends one mail, and its recovery one mor
   monitors.start('two')
   await call(4)
   await fail(4)
-  await until(() => smtp.mails.length > 0, 'a mail', 20_000)
+  await until(() => smtp.mails.length > 0, 'a mail')
   const [first] = smtp.mails
   expect(first?.subject).toMatch(/^\[critical\] Error rate \(error-rate-\w+\)$/)
-  // On a busy machine the mail leaves before the last failure.
+  // Counts are written twice a second: it is told by those that were there.
   expect(first?.text).toMatch(/[1-4] of [5-8] calls failed/)
   expect(first?.to).toMatchObject({ text: 'ops@example.com' })
   await call(120)
-  await until(() => smtp.mails.length > 1, 'a recovery', 20_000)
+  await until(() => smtp.mails.length > 1, 'a recovery')
   const [, second] = smtp.mails
   expect(second?.subject).toBe(`Over: ${first?.subject}`)
   expect(second?.inReplyTo).toBe(first?.messageId)
   expect(second?.references).toBe(first?.messageId)
   // A second failure is a new incident: everything before it was sent by then.
   await fail(40)
-  await until(() => smtp.mails.length > 2, 'a mail of the next incident', 20_000)
+  await until(() => smtp.mails.length > 2, 'a mail of the next incident')
   expect(smtp.mails.map(({ subject }) => subject?.split(' (')[0])).toEqual([
     '[critical] Error rate',
     'Over: [critical] Error rate',

@@ -8,13 +8,14 @@ import { BIN, programEnv } from '../command.ts'
 export const QUICK = {
   intervalSeconds: 0.2,
   thresholds: {
-    windowMinutes: 1,
+    windowMinutes: 5,
     errorRate: { minCalls: 5, forSeconds: 0 },
     latency: { minCalls: 5, forSeconds: 0 },
     degraded: { minCalls: 5, forSeconds: 0 },
     redis: { forSeconds: 0 },
     probes: { timeoutSeconds: 0.5, forSeconds: 0 },
-    silentMonitorSeconds: 3,
+    // Longer than a busy machine holds a monitor up.
+    silentMonitorSeconds: 600,
     waitingRows: { rows: 3, forSeconds: 0 },
     burnRate: { forSeconds: 0 },
     clock: { forSeconds: 0 },
@@ -23,7 +24,8 @@ export const QUICK = {
     from: 'LLM gateway <alerts@example.com>',
     to: ['ops@example.com'],
     escalateTo: ['cto@example.com'],
-    timeoutSeconds: 2,
+    // A mail that is accepted and not acknowledged in time is sent again.
+    timeoutSeconds: 60,
     retrySeconds: 0.1,
   },
   notify: {

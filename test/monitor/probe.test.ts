@@ -100,7 +100,7 @@ describe('at an address with TLS', () => {
       probes: [{ name: 'gateway', url: await secure() }],
     })
     monitors.start('one', [], { NODE_EXTRA_CA_CERTS: certificate })
-    await until(() => smtp.mails.length > 0, 'a mail', 20_000)
+    await until(() => smtp.mails.length > 0, 'a mail')
     expect(smtp.mails[0]?.subject).toMatch(/^\[warning\] Certificate ends: gateway/)
     expect(smtp.mails[0]?.text).toContain('ends in 5 days')
   })
@@ -108,7 +108,7 @@ describe('at an address with TLS', () => {
   test('a secret that was not rotated for 90 days sends a mail', async () => {
     const { smtp, monitors } = await startWorld({ ...QUICK, lastRotated: { MASTER_KEY: '2026-01-31' } })
     monitors.start('one')
-    await until(() => smtp.mails.length > 0, 'a mail', 20_000)
+    await until(() => smtp.mails.length > 0, 'a mail')
     expect(smtp.mails[0]?.subject).toMatch(/^\[warning\] Key rotation due: MASTER_KEY/)
   })
 })

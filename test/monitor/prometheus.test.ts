@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { hasProgram } from '../../packages/infra/check/debian.ts'
 import { CONDITIONS } from '../../packages/ops/src/monitor/conditions/all.ts'
@@ -9,8 +9,6 @@ import { renderMetrics } from '../../packages/ops/src/monitor/prometheus.ts'
 import type { MonitorStatus } from '../../packages/ops/src/monitor/run.ts'
 
 // Debian's package is 19 MB.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 })
-
 const fileOf = (path: string) => fileURLToPath(new URL(`../../packages/infra/${path}`, import.meta.url))
 const RULES = fileOf('prometheus/alerts.yml')
 const hasPromtool = hasProgram('promtool', 'prometheus')

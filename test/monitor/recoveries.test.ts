@@ -4,19 +4,17 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { until } from '../until.ts'
 import { QUICK } from './kit.ts'
 import type { TestSmtp } from './smtp.ts'
 import { closing, forgetMetrics, startWorld } from './world.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
 /** Waits for the mail and for the recovery of one alert; both in one conversation, each sent once. */
 async function mailOf(smtp: TestSmtp, name: string, kind: 'firing' | 'resolved') {
   const ofKind = () =>
     smtp.mails.filter(({ messageId = '' }) => new RegExp(`^<${name}-[a-z0-9]+\\.${kind}@`).test(messageId))
-  await until(() => ofKind().length > 0, `the mail ${name} ${kind}`, 60_000)
+  await until(() => ofKind().length > 0, `the mail ${name} ${kind}`)
   expect(ofKind()).toHaveLength(1)
   const [mail] = ofKind()
   if (mail === undefined) throw new Error('unreachable')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { llmGateway } from '../command.ts'
 import { randomOf } from '../random.ts'
+import { sampled } from '../runs.ts'
 import { type Line, type Span, week } from './weeks.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-simulate-'))
@@ -73,15 +74,12 @@ const of = (sent: Sent[], alert: string) =>
   sent.filter((one) => one.alert === alert).map(({ kind, at }) => `${kind} ${new Date(at).toISOString()}`)
 
 describe('a simulated week', () => {
-  test('that is quiet sends nothing', { timeout: 60_000 }, async () => {
+  test('that is quiet sends nothing', async () => {
     expect(await simulated(week(randomOf(1), []))).toEqual([])
   })
 
-  test.each([2, 3, 4])(
+  test.each(sampled([2, 3, 4]))(
     'that is noisy (seed %d) sends exactly what an oracle finds in the raw calls',
-    {
-      timeout: 120_000,
-    },
     async (seed) => {
       const random = randomOf(seed)
       const spans: Span[] = Array.from({ length: 14 }, (_, number) => ({

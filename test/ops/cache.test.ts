@@ -4,12 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGatewayClient, type GatewayClient } from '@hotdash/llm-gateway'
 import { type FakeOpenAI, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { BIN, llmGateway } from '../command.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { ask, until } from '../support.ts'
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'cache-'))
 const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]

@@ -2,15 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasProgram } from '../../packages/infra/check/debian.ts'
 import { helpWords } from '../../packages/ops/src/cli/help-words.ts'
 import { commands } from '../../packages/ops/src/commands.ts'
 import { llmGateway } from '../command.ts'
 
 // Installing a shell takes a while.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 })
-
 const hasZsh = hasProgram('zsh')
 const hasFish = hasProgram('fish')
 const folder = mkdtempSync(join(tmpdir(), 'completion-'))

@@ -5,13 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hotdashPolicy } from '@hotdash/llm-gateway'
 import { startFakeLangfuse, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { BIN, llmGateway } from '../command.ts'
 import { startSmtp } from '../monitor/smtp.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 type Finding = { area: string; level: string; text: string; fix?: string }
 

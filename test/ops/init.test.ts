@@ -1,12 +1,10 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeEach, expect, test } from 'vitest'
 import { checkFiles } from '../../packages/infra/check/all.ts'
 import { readTemplate } from '../../packages/ops/src/core/templates.ts'
 import { llmGateway } from '../command.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const folders: string[] = []
 let dir = ''

@@ -7,6 +7,7 @@ import OpenAI from 'openai'
 import { expect, onTestFinished, test } from 'vitest'
 import { llmGateway } from '../command.ts'
 import { agentAt, policyWith, redis, storeAt } from '../live/kit.ts'
+import { sampled } from '../runs.ts'
 
 type Line = { what: string; value: string; why: string }
 type Explained = { caller: { team: string }; outcome?: object; lines: Line[] }
@@ -137,50 +138,51 @@ const QUESTIONS: object[] = [
   { model: 'gpt-4o-mini', input: 'Hi' },
   { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 100_000_000 },
 ]
-const CALLERS = ['seo', 'ceo-insights', 'stranger']
+const ASKED = ['seo', 'ceo-insights', 'stranger'].flatMap((agent) =>
+  QUESTIONS.map((body) => ({ agent, body })),
+)
 
-test('what explain says is what the gateway then does', { timeout: 120_000 }, async () => {
+test('what explain says is what the gateway then does', async () => {
   const upstream = await startFakeOpenAI()
   onTestFinished(() => upstream.close())
-  for (const agent of CALLERS)
-    for (const body of QUESTIONS) {
-      const client = createGatewayClient({
-        baseURL: upstream.baseURL,
-        apiKey: 'test',
-        maxRetries: 0,
-        gateway: { agent, redis: false, logger: false },
-      })
-      const path =
-        'messages' in body
-          ? '/chat/completions'
-          : /embed/.test(JSON.stringify(body))
-            ? '/embeddings'
-            : '/responses'
-      const done = await client
-        .post(path, { body })
-        .asResponse()
-        .then(
-          async (response) => {
-            await response.text()
-            return {
-              team: response.headers.get('x-gateway-team'),
-              model: response.headers.get('x-gateway-model'),
-              route: response.headers.get('x-gateway-route'),
-            }
-          },
-          (error: unknown) =>
-            error instanceof OpenAI.APIError ? { refused: error.code } : { failed: String(error) },
-        )
-      await client.gateway.close()
-      const { caller, outcome, code } = await explained([fileOf(body), '--agent', agent])
-      const said = outcome as { refused?: { code: string }; model?: string; route?: string }
-      expect(
-        said.refused
-          ? { refused: said.refused.code }
-          : { team: caller.team, model: said.model, route: said.route },
-      ).toEqual(done)
-      expect(code).toBe(said.refused ? 1 : 0)
-    }
+  for (const { agent, body } of sampled(ASKED, 4)) {
+    const client = createGatewayClient({
+      baseURL: upstream.baseURL,
+      apiKey: 'test',
+      maxRetries: 0,
+      gateway: { agent, redis: false, logger: false },
+    })
+    const path =
+      'messages' in body
+        ? '/chat/completions'
+        : /embed/.test(JSON.stringify(body))
+          ? '/embeddings'
+          : '/responses'
+    const done = await client
+      .post(path, { body })
+      .asResponse()
+      .then(
+        async (response) => {
+          await response.text()
+          return {
+            team: response.headers.get('x-gateway-team'),
+            model: response.headers.get('x-gateway-model'),
+            route: response.headers.get('x-gateway-route'),
+          }
+        },
+        (error: unknown) =>
+          error instanceof OpenAI.APIError ? { refused: error.code } : { failed: String(error) },
+      )
+    await client.gateway.close()
+    const { caller, outcome, code } = await explained([fileOf(body), '--agent', agent])
+    const said = outcome as { refused?: { code: string }; model?: string; route?: string }
+    expect(
+      said.refused
+        ? { refused: said.refused.code }
+        : { team: caller.team, model: said.model, route: said.route },
+    ).toEqual(done)
+    expect(code).toBe(said.refused ? 1 : 0)
+  }
 })
 
 test('explain reads the live policy and its switches', async () => {

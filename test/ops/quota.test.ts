@@ -1,14 +1,12 @@
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { llmGateway } from '../command.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { ask } from '../support.ts'
 
 // Each command is a process, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
-
 const closers: (() => unknown)[] = []
 let redis: RedisServer
 let supabase: Supabase

@@ -5,13 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGatewayClient } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
-import { afterAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeEach, expect, test } from 'vitest'
 import { BIN, llmGateway } from '../command.ts'
 import { startRedis } from '../redis/server.ts'
 
 // Each command is a process, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
-
 type Stored = { value: string; madeAt: string; previous?: { value: string; until: string } }
 type Vault = { version: number; secrets: Record<string, Stored> }
 

@@ -3,13 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CallRecord, gatewayOptions } from '@hotdash/llm-gateway'
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { BIN, llmGateway } from '../command.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
 import { embedder } from '../semantic-embedder.ts'
 import { ask, type Setup, setup } from '../support.ts'
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const SECRET = 'shared by all processes'
 const ORIGINAL = 'Do you ship the wooden chairs to Norway?'

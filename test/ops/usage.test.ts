@@ -3,14 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { COLUMN_NAMES } from '../../packages/ops/src/usage/columns.ts'
 import { csvLine } from '../../packages/ops/src/usage/csv.ts'
 import { BIN, llmGateway } from '../command.ts'
 import { type Supabase, startSupabase } from '../supabase/server.ts'
 import { until } from '../support.ts'
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'usage-'))
 let supabase: Supabase
@@ -146,7 +144,7 @@ describe('export', () => {
     const args = ['usage', 'export', '--lag', '0', '--out', out, '--cursor', cursor]
     const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH ?? '', ...env() } })
     const ended = new Promise((resolve) => child.once('close', resolve))
-    await until(() => existsSync(cursor), 'the first page', 60_000)
+    await until(() => existsSync(cursor), 'the first page')
     child.kill('SIGKILL')
     await ended
     await supabase.become('error')
@@ -220,16 +218,16 @@ describe('tail', () => {
         .split('\n')
         .filter(Boolean)
         .map((line) => (JSON.parse(line) as { request_id: string }).request_id)
-    await until(() => seen().length === 5, 'the rows', 60_000)
+    await until(() => seen().length === 5, 'the rows')
     expect(seen()).toEqual(numbered(26, 30))
     await insert(31, 33, 'now()')
-    await until(() => seen().length >= 8, 'the rows', 60_000)
+    await until(() => seen().length >= 8, 'the rows')
     await insert(34, 34, "now() - interval '5 seconds'")
-    await until(() => seen().length >= 9, 'the rows', 60_000)
+    await until(() => seen().length >= 9, 'the rows')
     await supabase.become('error')
     await insert(35, 35, 'now()')
     await supabase.become('none')
-    await until(() => seen().length >= 10, 'the rows', 60_000)
+    await until(() => seen().length >= 10, 'the rows')
     expect(seen().slice(5)).toEqual(numbered(31, 35))
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     child.kill('SIGINT')

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { sampled } from '../runs.ts'
 import { type Agent, burst, endProcesses, policyOf, startAgents, startBilling } from './burst/fleet.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
@@ -30,13 +31,15 @@ async function decidedAlone(agents: Agent[]): Promise<number> {
 const TEN_DOLLARS = { usdPerDay: 10 }
 const THIRTY = { rpm: 30 }
 
-test.for([
-  ['cold', 250, false],
-  ['warm', 250, false],
-  ['cold', 60, false],
-  ['cold', 100, true],
-  ['warm', 100, true],
-] as const)(
+test.for(
+  sampled([
+    ['warm', 250, false],
+    ['cold', 250, false],
+    ['cold', 60, false],
+    ['cold', 100, true],
+    ['warm', 100, true],
+  ] as const),
+)(
   'ten dollars, four %s processes, %i calls each at once, stalls %s: never a cent more, and 95 % used',
   async ([start, calls, stalls]) => {
     const { agents, upstream } = await stage(TEN_DOLLARS, { isCold: start === 'cold' })
@@ -63,11 +66,13 @@ test('where the tier of the project is not known, a first burst is held at the d
   expect(await decidedAlone(agents)).toBe(0)
 })
 
-test.for([
-  ['cold', false],
-  ['warm', false],
-  ['warm', true],
-] as const)(
+test.for(
+  sampled([
+    ['cold', false],
+    ['warm', true],
+    ['warm', false],
+  ] as const),
+)(
   'thirty requests a minute, four %s processes, 50 calls each at once, stalls %s: thirty pass',
   async ([start, stalls]) => {
     const { agents, upstream } = await stage(THIRTY, { isCold: start === 'cold' })

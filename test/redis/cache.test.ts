@@ -167,7 +167,7 @@ test('a response that is deleted while Redis hangs is served by none once Redis 
   redis.pause()
   await one.client.responses.delete(id)
   redis.resume()
-  await expect.poll(entries, { timeout: 20_000 }).toEqual([])
+  await expect.poll(entries).toEqual([])
   await until(() => other.client.gateway.stats().memoryCache.entries === 0, 'the other one is told')
   // Nor does the one that deleted it serve what a writer restores.
   await redis.admin.set(entry, value ?? '')

@@ -45,7 +45,6 @@ const metrics = ({ url }: RedisServer): Ledger => ({
     await until(
       () => client.gateway.stats().sinks?.metrics?.delivered === delivered + queued,
       'all is counted',
-      15_000,
     )
     const { rows } = await readMetrics(url, { from: Date.now() - 3_600_000, to: Date.now() + 60_000 })
     let saved = 0

@@ -1,5 +1,6 @@
 import { type FakeOpenAI, type FakeOpenAIOptions, startFakeOpenAI } from '@hotdash/llm-gateway-testing'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { runs } from '../runs.ts'
 import { until } from '../support.ts'
 import { type Asker, countedBy, endCrowds, type Got, startCrowd } from './crowd.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
@@ -64,16 +65,22 @@ test('whenever they come, before, during or just after the flight, there is one 
   const upstream = await fake({ latencyMs: 60 })
   const askers = await crowd(4, redis.url, upstream)
   await Promise.all(askAll(askers, 'warm'))
-  for (let round = 0; round < 25; round += 1) {
+  const rounds = runs(100)
+  for (let round = 0; round < rounds; round += 1) {
     const content = `round ${round}`
     const all = askers.map(async (asker, at) => {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 150))
       return await asker.ask(content, { stream: (at + round) % 2 === 0 })
     })
     expect(contents(await Promise.all(all)).size).toBe(1)
-    expect(upstream.count(askedFor(content)), content).toBe(1)
   }
-  expect(await countedBy(askers)).toMatchObject({ leaders: 26, takeovers: 0, fallbacks: 0 })
+  const { leaders, takeovers, fallbacks } = await countedBy(askers)
+  // A holder that the machine stops for longer than its lease lives is followed by another.
+  expect({ calls: upstream.count(), leaders, fallbacks }).toEqual({
+    calls: rounds + 1 + takeovers,
+    leaders: rounds + 1 + takeovers,
+    fallbacks: 0,
+  })
 })
 
 test('the holder is killed: one of the others takes over, the rest follow it, and no call fails', async () => {

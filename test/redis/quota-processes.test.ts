@@ -7,7 +7,7 @@ import { type RedisServer, startRedis } from './server.ts'
 
 /** Eight processes, each with four callers. QUOTA_SECONDS=150 makes windows slide; a few seconds find races. */
 const SIZE = 8
-const SECONDS = Number(process.env.QUOTA_SECONDS ?? 2)
+const SECONDS = Number(process.env.QUOTA_SECONDS ?? 1)
 /** In longer runs the window slides, and nothing is ever used up. */
 const exhausts = SECONDS < 20
 const TIMEOUT = 60_000 + SECONDS * 2_000

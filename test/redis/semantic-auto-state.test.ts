@@ -153,7 +153,7 @@ test('whatever happens in whichever process: it serves only with proof and witho
   )
   expect(served).toBeGreaterThan(0)
   expect(left).toBeGreaterThan(0)
-}, 300_000)
+})
 
 async function proven(agent: string) {
   const [scope, plan, it] = [scopeOf(agent), planned(0.1), newProcess()]

@@ -8,8 +8,6 @@ import { shownIn } from '../semantic-judging.ts'
 import { type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
 const open: { close: () => unknown }[] = []
 afterEach(async () => {
   vi.restoreAllMocks()
@@ -213,19 +211,17 @@ test('another process serves within seconds, a new one at once, and both stop wh
     expect((await unjudged.asked(REWORDED))?.cache).toBe('miss')
     return unjudged.auto()?.reason
   }
-  await expect.poll(reasonOfUnjudged, { timeout: 10_000 }).toBe('unjudged')
-  await expect.poll(async () => (await other.asked(REWORDED))?.cache, { timeout: 10_000 }).toBe('semantic')
+  await expect.poll(reasonOfUnjudged).toBe('unjudged')
+  await expect.poll(async () => (await other.asked(REWORDED))?.cache).toBe('semantic')
   await it.client.gateway.close()
 
   const restarted = await gateway(redis, oracle, { baseURL })
-  await expect
-    .poll(async () => (await restarted.asked(REWORDED))?.cache, { timeout: 10_000 })
-    .toBe('semantic')
+  await expect.poll(async () => (await restarted.asked(REWORDED))?.cache).toBe('semantic')
   expect(restarted.auto()?.judged).toBeGreaterThanOrEqual(PROOF)
   oracle.says = 'NO'
   await untilStopped(restarted)
   expect(restarted.auto()).toMatchObject({ serving: false, reason: 'unproven' })
-  await expect.poll(async () => (await other.asked(REWORDED))?.cache, { timeout: 10_000 }).toBe('miss')
+  await expect.poll(async () => (await other.asked(REWORDED))?.cache).toBe('miss')
   expect(other.auto()).toMatchObject({ serving: false })
 })
 

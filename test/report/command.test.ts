@@ -41,7 +41,7 @@ const configure = (report: object) =>
       mail: {
         from: 'LLM gateway <report@example.com>',
         to: ['ceo@example.com', 'ops@example.com'],
-        timeoutSeconds: 2,
+        timeoutSeconds: 60,
         retrySeconds: 0.05,
       },
       report,

@@ -61,7 +61,7 @@ test('who leaves before the answer stops upstream', async () => {
 
 const MIB = 1024 * 1024
 
-/** Starts an upstream that answers each request with 128 MiB as fast as they are read; `sent`: bytes by request. */
+/** Starts an upstream that answers each request with 64 MiB as fast as they are read; `sent`: bytes by request. */
 async function verbose() {
   const sent: number[] = []
   const delta = { content: 'a'.repeat(64 * 1024) }
@@ -72,7 +72,7 @@ async function verbose() {
     req.resume()
     res.writeHead(200, { 'content-type': 'text/event-stream' })
     const write = () => {
-      while ((sent[at] ?? 0) < 128 * MIB) {
+      while ((sent[at] ?? 0) < 64 * MIB) {
         sent[at] = (sent[at] ?? 0) + piece.length
         if (!res.write(piece)) return void res.once('drain', write)
       }
@@ -110,9 +110,9 @@ test('an answer that no client reads is fetched up to a bound, and whole once a 
     let tail = ''
     for await (const data of socket) {
       bytes += (data as Buffer).length
-      tail = (tail + data).slice(-100)
+      tail = `${tail}${(data as Buffer).subarray(-100)}`.slice(-100)
     }
-    expect(bytes).toBeGreaterThan(128 * MIB)
+    expect(bytes).toBeGreaterThan(64 * MIB)
     expect(tail).toContain('data: [DONE]')
   }
 })

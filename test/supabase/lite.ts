@@ -1,13 +1,19 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { flushCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { vector } from '@electric-sql/pglite/vector'
 import { App } from '@supabase/lite'
 import { createPgliteConnection } from '@supabase/lite/pglite'
 import type { Fault, Keys, Order, Told } from './server.ts'
-import { emptyPostgres } from './template.ts'
+import { emptyPostgres, keptPostgres } from './template.ts'
 
-const migrations = fileURLToPath(new URL('../../packages/infra/supabase/migrations/', import.meta.url))
+const folder = fileURLToPath(new URL('../../packages/infra/supabase/migrations/', import.meta.url))
+/** All migrations, in order. */
+const migrations = readdirSync(folder)
+  .toSorted()
+  .map((file) => readFileSync(`${folder}${file}`, 'utf8'))
 
 /** What a project of Supabase has before any migration: its roles, and who may become whom. */
 const ROLES = `
@@ -25,24 +31,49 @@ const GRANT_NOTHING = `
   alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
 `
 
-/** Supabase, as far as the gateway sees it, in a process of its own: a Postgres, its Data API, and faults on demand. */
-async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'nothing' }) {
-  const connection = await createPgliteConnection({
-    pgliteOptions: { extensions: { vector }, loadDataDir: await emptyPostgres() },
+type Grants = 'everything' | 'nothing'
+
+/** Returns the data directory of a project with all migrations, which is made once a month: they make parts of months. */
+async function migratedProject(grants: Grants): Promise<Blob> {
+  const own = readFileSync(fileURLToPath(import.meta.url), 'utf8')
+  const made = createHash('sha256')
+    .update([own, ...migrations].join('\n'))
+    .digest('hex')
+    .slice(0, 12)
+  const month = new Date().toISOString().slice(0, 7)
+  return await keptPostgres(`${grants}-${made}-${month}`, async () => {
+    const connection = await createPgliteConnection({
+      pgliteOptions: { extensions: { vector }, loadDataDir: await emptyPostgres() },
+    })
+    const { driver } = connection
+    await driver.exec(ROLES)
+    // On its first row level security, this server grants all rights to all roles: here, and not on the tables under test.
+    await driver.exec('create table first (id int); alter table first enable row level security')
+    const secret_key = 'sb_secret_of_the_template'
+    const app = new App({ connection, auth: { secret_key }, api: { schemas: ['public'] } })
+    await app.fetch(new Request('http://localhost/rest/v1/first', { headers: { apikey: secret_key } }))
+    await driver.exec('drop table first')
+    if (grants === 'nothing') await driver.exec(GRANT_NOTHING)
+    for (const migration of migrations) await driver.exec(migration)
+    return { db: driver, close: () => connection.close() }
   })
+}
+
+/** Supabase, as far as the gateway sees it, in a process of its own: a Postgres, its Data API, and faults on demand. */
+async function start({ keys, grants }: { keys: Keys; grants: Grants }) {
+  const connection = await createPgliteConnection({
+    pgliteOptions: { extensions: { vector }, loadDataDir: await migratedProject(grants) },
+  })
+  // It has granted what it grants on its first row level security, and would do it again.
+  Object.assign(connection, { rlsState: 'active' })
   const { driver } = connection
-  await driver.exec(ROLES)
   const auth = {
     publishable_key: keys.publishable,
     secret_key: keys.secret,
     jwt_secret: keys.signing,
   }
   const app = new App({ connection, auth, api: { schemas: ['public'] } })
-  // On its first row level security, this server grants all rights to all roles: here, and not on the tables under test.
-  await driver.exec('create table first (id int); alter table first enable row level security')
-  await app.fetch(new Request('http://localhost/rest/v1/first', { headers: { apikey: keys.secret } }))
-  await driver.exec('drop table first')
-  if (grants === 'nothing') await driver.exec(GRANT_NOTHING)
+  await readSchema()
 
   let fault: Fault = 'none'
   let requests = 0
@@ -79,6 +110,13 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
     })
   const port = await listen(0)
 
+  /** As an event trigger of Supabase has PostgREST do: it takes longer than a sink may wait for an answer. */
+  async function readSchema() {
+    await connection.clearSchemaCache()
+    const first = 'http://localhost/rest/v1/llm_usage?select=request_id&limit=1'
+    await app.fetch(new Request(first, { headers: { apikey: keys.secret } }))
+  }
+
   async function become(next: Fault) {
     const was = fault
     fault = next
@@ -92,13 +130,8 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
     if (order.type === 'fault') await become(order.fault)
     if (order.type === 'requests') return { rows: [{ requests }] }
     if (order.type === 'migrate') {
-      for (const file of readdirSync(migrations).toSorted())
-        await driver.exec(readFileSync(`${migrations}${file}`, 'utf8'))
-      // PostgREST is told by an event trigger of Supabase.
-      await connection.clearSchemaCache()
-      // The first request reads the schema, which takes seconds on a busy machine: longer than a sink may wait for an answer.
-      const first = 'http://localhost/rest/v1/llm_usage?select=request_id&limit=1'
-      await app.fetch(new Request(first, { headers: { apikey: keys.secret } }))
+      for (const migration of migrations) await driver.exec(migration)
+      await readSchema()
     }
     if (order.type === 'sql') {
       const results = await driver.exec(order.sql)
@@ -112,6 +145,8 @@ async function start({ keys, grants }: { keys: Keys; grants: 'everything' | 'not
     void answered.then((told) => process.send?.({ id: order.id, ...told }))
   })
   process.on('disconnect', () => process.exit())
+  // It is killed, and would keep none of its compiled code for the next.
+  flushCompileCache()
   process.send?.({ id: 0, rows: [{ port }] } satisfies Told)
 }
 

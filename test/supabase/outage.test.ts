@@ -54,7 +54,7 @@ const written = async () =>
 const waiting = () => redis.admin.xlen(SPILL)
 
 /** Every call of these processes is in the table, once, and nothing else is, and nothing waits. */
-async function expectAll(ids: () => string[], ms = 30_000) {
+async function expectAll(ids: () => string[], ms = 120_000) {
   const deadline = performance.now() + ms
   for (;;) {
     const rows = await written()
@@ -66,40 +66,36 @@ async function expectAll(ids: () => string[], ms = 30_000) {
   expect(await waiting()).toBe(0)
 }
 
-test(
-  'an outage under load loses no row and doubles none',
-  async () => {
-    redis = await startRedis()
-    const { upstream } = await setup()
-    const crowd = await Promise.all([
-      writer('a', upstream.baseURL, direct(), 10),
-      writer('b', upstream.baseURL, direct(), 10),
-      writer('c', upstream.baseURL, viaRedis(), 10),
-    ])
-    const ids = () => crowd.flatMap((each) => each.ids)
-    await until(() => ids().length > 100, 'calls are made')
-    const faults: Fault[] = ['refuse', 'error', 'hang', 'lose']
-    for (const fault of faults) {
-      await supabase.become(fault)
-      await sleep(OUTAGE_MS / faults.length)
-    }
-    const during = await waiting()
-    await supabase.become('none')
-    await sleep(1_000)
-    await Promise.all(crowd.map((each) => each.stop()))
-    await expectAll(ids)
-    expect(during).toBeGreaterThan(0)
-    expect(new Set(ids()).size).toBe(ids().length)
-    const stats = await Promise.all(crowd.map((each) => each.stats()))
-    const sinks = stats.map((each) => each.sinks?.supabase)
-    expect(sinks).toMatchObject(crowd.map(() => ({ dropped: 0, rejected: 0, queued: 0 })))
-    const spilled = sinks.reduce((sum, sink) => sum + (sink?.spilled ?? 0), 0)
-    const drained = sinks.reduce((sum, sink) => sum + (sink?.spill?.delivered ?? 0), 0)
-    expect(spilled).toBeGreaterThan(0)
-    expect(drained).toBeGreaterThanOrEqual(spilled)
-  },
-  OUTAGE_MS + 60_000,
-)
+test('an outage under load loses no row and doubles none', async () => {
+  redis = await startRedis()
+  const { upstream } = await setup()
+  const crowd = await Promise.all([
+    writer('a', upstream.baseURL, direct(), 25),
+    writer('b', upstream.baseURL, direct(), 25),
+    writer('c', upstream.baseURL, viaRedis(), 25),
+  ])
+  const ids = () => crowd.flatMap((each) => each.ids)
+  await until(() => ids().length > 100, 'calls are made')
+  const faults: Fault[] = ['refuse', 'error', 'hang', 'lose']
+  for (const fault of faults) {
+    await supabase.become(fault)
+    await sleep(OUTAGE_MS / faults.length)
+  }
+  const during = await waiting()
+  await supabase.become('none')
+  await sleep(1_000)
+  await Promise.all(crowd.map((each) => each.stop()))
+  await expectAll(ids)
+  expect(during).toBeGreaterThan(0)
+  expect(new Set(ids()).size).toBe(ids().length)
+  const stats = await Promise.all(crowd.map((each) => each.stats()))
+  const sinks = stats.map((each) => each.sinks?.supabase)
+  expect(sinks).toMatchObject(crowd.map(() => ({ dropped: 0, rejected: 0, queued: 0 })))
+  const spilled = sinks.reduce((sum, sink) => sum + (sink?.spilled ?? 0), 0)
+  const drained = sinks.reduce((sum, sink) => sum + (sink?.spill?.delivered ?? 0), 0)
+  expect(spilled).toBeGreaterThan(0)
+  expect(drained).toBeGreaterThanOrEqual(spilled)
+})
 
 test('a process that ends during an outage leaves its rows in Redis, and another delivers them', async () => {
   redis = await startRedis()
@@ -122,8 +118,8 @@ test('a process that ends during an outage leaves its rows in Redis, and another
 test('an agent that writes only to Redis needs no key, and several processes drain at once', async () => {
   redis = await startRedis()
   const { upstream } = await setup()
-  const source = await writer('source', upstream.baseURL, viaRedis(), 2)
-  await until(() => source.ids.length > 1_000, 'calls are made')
+  const source = await writer('source', upstream.baseURL, viaRedis(), 5)
+  await until(() => source.ids.length > 400, 'calls are made')
   await source.stop()
   expect(await waiting()).toBe(source.ids.length)
   expect((await source.stats()).sinks?.supabase).toMatchObject({

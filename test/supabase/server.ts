@@ -24,7 +24,7 @@ export type Supabase = {
   as: (role: 'secret' | 'anon' | 'authenticated' | 'llm_dashboard') => SupabaseClient
   /** As the owner of the database; the rows of the last statement. */
   sql: (sql: string) => Promise<Record<string, unknown>[]>
-  /** Runs the migrations of packages/infra, in order. */
+  /** Runs the migrations of packages/infra once more, in order. */
   migrate: () => Promise<void>
   become: (fault: Fault) => Promise<void>
   /** Returns the number of requests since the start. */
@@ -72,8 +72,6 @@ export async function startSupabase(grants: 'everything' | 'nothing' = 'nothing'
   const { rows, error } = await ready
   if (error !== undefined) throw new Error(error)
   const url = `http://127.0.0.1:${rows?.[0]?.port}`
-  const migrate = async () => void (await tell({ type: 'migrate' }))
-  await migrate()
   const auth = { persistSession: false, autoRefreshToken: false }
   return {
     url,
@@ -85,7 +83,7 @@ export async function startSupabase(grants: 'everything' | 'nothing' = 'nothing'
       return createClient(url, keys.publishable, { auth, global: { headers } })
     },
     sql: (sql) => tell({ type: 'sql', sql }),
-    migrate,
+    migrate: async () => void (await tell({ type: 'migrate' })),
     become: async (fault) => void (await tell({ type: 'fault', fault })),
     requests: async () => Number((await tell({ type: 'requests' }))[0]?.requests),
     async close() {

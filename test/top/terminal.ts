@@ -1,6 +1,6 @@
 import { spawn } from '@lydell/node-pty'
 import xterm from '@xterm/headless'
-import { BIN } from '../command.ts'
+import { BIN, programEnv } from '../command.ts'
 
 export type TestTerminal = {
   /** The lines that a person sees, without spaces at their ends. */
@@ -17,6 +17,12 @@ export type TestTerminal = {
   close: () => void
 }
 
+/**
+ * Runs a program, then tells its exit code in the title of the terminal, and stays: a pseudo-terminal whose last program ends
+ * is closed 200 ms later, with what nothing has read until then.
+ */
+const STAYING = `trap : HUP INT TERM; "$@"; printf '\\033]2;ended %d\\007' "$?"; read -r _`
+
 /** Runs `llm-gateway` in a real pseudo-terminal, whose output a terminal emulator interprets. */
 export function openTerminal(
   args: string[],
@@ -25,22 +31,24 @@ export function openTerminal(
   rows: number,
 ): TestTerminal {
   const emulator = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true })
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const child = spawn('/bin/sh', ['-c', STAYING, 'sh', process.execPath, BIN, ...args], {
     name: 'xterm-256color',
     cols: columns,
     rows,
-    env: { PATH: process.env.PATH ?? '', TERM: 'xterm-256color', ...env },
+    env: programEnv({ TERM: 'xterm-256color', ...env }),
   })
   let output = ''
   child.onData((data) => {
     output += data
     emulator.write(data)
   })
-  const ended = new Promise<number>((resolve) => child.onExit(({ exitCode }) => resolve(exitCode)))
-  let hasEnded = false
-  void ended.then(() => {
-    hasEnded = true
+  const ended = new Promise<number>((resolve) => {
+    emulator.onTitleChange((title) => {
+      if (title.startsWith('ended ')) resolve(Number(title.slice('ended '.length)))
+    })
   })
+  /** Signals the program, and the shell that waits for it. */
+  const signal = (name: NodeJS.Signals) => void process.kill(-child.pid, name)
   /** Resolves once everything that was written is interpreted. */
   const settled = () => new Promise<void>((resolve) => emulator.write('', resolve))
   return {
@@ -57,7 +65,7 @@ export function openTerminal(
       emulator.resize(newColumns, newRows)
       child.resize(newColumns, newRows)
     },
-    signal: (name) => child.kill(name),
+    signal,
     ended,
     async modes() {
       await settled()
@@ -68,7 +76,7 @@ export function openTerminal(
       }
     },
     close() {
-      if (!hasEnded) child.kill('SIGKILL')
+      signal('SIGKILL')
       emulator.dispose()
     },
   }

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runs } from '../../../../../test/runs.ts'
 import type { CacheEntry } from '../../cache-entry/entry.ts'
 import type { Partition } from '../query/partition.ts'
 import type { Sealed } from './codec.ts'
 import { createRefuted, refutedId } from './refuted.ts'
 import { createSemanticStore, isRefuted } from './store.ts'
 
-const RUNS = Math.max(1, Math.round(60 * Number(process.env.FUZZ_RUNS ?? 1)))
+const RUNS = runs(60)
 const DIMS = 16
 const DAY_MS = 86_400_000
 const usage = { input: 1, cachedInput: 0, audioInput: 0, output: 1, reasoning: 0, audioOutput: 0 }
