@@ -9,7 +9,12 @@ async function copyTemplates(): Promise<void> {
   for (const name of ['fly', 'supabase', 'secrets.json'])
     cpSync(`../infra/${name}`, `dist/templates/${name}`, { recursive: true })
   cpSync('../../docs/runbooks', 'dist/templates/runbooks', { recursive: true })
-  writeLicences({ echarts: ['LICENSE', 'NOTICE'], zrender: 'LICENSE', zod: 'LICENSE' })
+  writeLicences({
+    echarts: ['LICENSE', 'NOTICE'],
+    'echarts/node_modules/tslib': ['LICENSE.txt', 'CopyrightNotice.txt'],
+    zrender: 'LICENSE',
+    zod: 'LICENSE',
+  })
 }
 
 export default defineConfig({
@@ -24,6 +29,5 @@ export default defineConfig({
     await copyTemplates()
     const { homepage } = JSON.parse(readFileSync('package.json', 'utf8')) as { homepage: string }
     copyDocs('../../docs', 'dist/docs', homepage)
-    writeLicences({ zod: 'LICENSE' })
   },
 })
