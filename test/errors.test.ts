@@ -70,7 +70,7 @@ test('the message of a refusal leads to its section', async () => {
   const policy = loadPolicy({ teams: { small: { agents: ['one'], models: ['gpt-4o-mini'] } } })
   const { baseURL } = upstream
   const client = createGatewayClient({ baseURL, apiKey: 'test', gateway: { agent: 'one', policy } })
-  onTestFinished(() => client.gateway.close())
+  onTestFinished(async () => void (await client.gateway.close()))
   const refused = client.chat.completions.create({ ...ask('hello'), model: 'gpt-4o' })
   await expect(refused).rejects.toThrow(`More: ${ADDRESS}#gateway_model_not_allowed`)
 })
