@@ -116,7 +116,8 @@ function argumentOf(
   if (own === OWN) return /^(?:\d{1,9}:\d{1,9}:\d{1,9},?)+$/.exec(given ?? '')?.[0] ?? ''
   if (typeof own === 'string') return given ?? own
   const number = given === undefined ? undefined : numbersIn(given)[0]
-  return number === undefined ? (own ?? '') : form(number)
+  if (number !== undefined) return form(number)
+  return typeof own === 'number' ? own : ''
 }
 
 /** Puts a value into a key, as a stranger with access to Redis could: a text, a list, a hash, a set or a stream. */

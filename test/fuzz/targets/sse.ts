@@ -22,7 +22,7 @@ function expectedOf(bytes: Buffer): SseEvent[] {
   let data: string[] = []
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
   const lines = text.split(/\r\n|\r|\n/)
-  // Text after the last line end is a line; nothing after it is none.
+  // Text after the last line end is a line of its own.
   if (lines.at(-1) === '') lines.pop()
   for (const given of [...lines, '']) {
     const line = given.replace(/^\ufeff/, '')

@@ -19,11 +19,11 @@ export function explainedIn(errors: string, logs: string): Explained[] {
     },
   )
   const rows = [...logs.matchAll(/^\| `(GW_\w+)` \| (\w+) \| (.+?) \| (.+) \|$/gm)].map(
-    ([, code = '', level = '', meaning = '', remedy = '']) => ({
+    ([, code = '', level = '', explanation = '', remedy = '']) => ({
       code,
       kind: `log, ${level}`,
-      summary: firstSentence(plain(meaning)),
-      text: `Log message, level ${level}.\n\n${plain(meaning)}\n\n- Do: ${plain(remedy)}`,
+      summary: firstSentence(plain(explanation)),
+      text: `Log message, level ${level}.\n\n${plain(explanation)}\n\n- Do: ${plain(remedy)}`,
     }),
   )
   return [...sections, ...rows]
