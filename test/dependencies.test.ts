@@ -7,7 +7,11 @@ const GOOD: Locked = { version: '1.0.0', integrity: 'sha512-abc', license: 'MIT'
 test.each<[string, Locked, string]>([
   ['no checksum', { ...GOOD, integrity: undefined as never }, 'has no SHA-512'],
   ['a weak checksum', { ...GOOD, integrity: 'sha1-abc' }, 'has no SHA-512'],
-  ['a source without TLS', { ...GOOD, resolved: 'http://example.com/a.tgz' }, 'comes from http://example.com'],
+  [
+    'a source without TLS',
+    { ...GOOD, resolved: 'http://example.com/a.tgz' },
+    'comes from http://example.com',
+  ],
   ['a source that is a repository', { ...GOOD, resolved: 'git+ssh://git@example.com/a' }, 'comes from git'],
   ['a licence that binds its users', { ...GOOD, license: 'AGPL-3.0' }, 'its licence is AGPL-3.0'],
   ['an install script', { ...GOOD, hasInstallScript: true }, 'runs a program'],

@@ -25,7 +25,9 @@ export function lockProblems(packages: Record<string, Locked>): string[] {
     const isShipped = !each.dev && !each.devOptional
     const name = nameOf(path)
     return [
-      ...(each.integrity?.startsWith('sha512-') ? [] : [`${path} has no SHA-512: anything could be installed`]),
+      ...(each.integrity?.startsWith('sha512-')
+        ? []
+        : [`${path} has no SHA-512: anything could be installed`]),
       ...(each.resolved === undefined || each.resolved.startsWith('https://')
         ? []
         : [`${path} comes from ${each.resolved}`]),

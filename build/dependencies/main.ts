@@ -12,7 +12,9 @@ const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'u
 const problems = lockProblems(packages)
 console.log(`${Object.keys(packages).length} packages: checksums, sources, licences, install scripts`)
 
-const { code, out, err } = await npm(['sbom', '--sbom-format=cyclonedx', '--package-lock-only'], { cwd: root })
+const { code, out, err } = await npm(['sbom', '--sbom-format=cyclonedx', '--package-lock-only'], {
+  cwd: root,
+})
 if (code === 0) {
   const file = join(root, '.release/sbom.json')
   mkdirSync(join(root, '.release'), { recursive: true })
@@ -22,7 +24,8 @@ if (code === 0) {
 } else problems.push(`npm sbom failed: ${err.trim()}`)
 
 const audit = await auditNow()
-if (audit === undefined) console.log('SKIPPED npm audit: the registry has no audit endpoint, or cannot be reached')
+if (audit === undefined)
+  console.log('SKIPPED npm audit: the registry has no audit endpoint, or cannot be reached')
 else {
   console.log(`npm audit: ${audit.length} known faults of high or critical severity`)
   problems.push(...audit)
