@@ -7,7 +7,7 @@ import { embedder } from '../semantic-embedder.ts'
 import { EMBEDDINGS, MODEL, type Team } from './teams.ts'
 
 export type AgentOrder =
-  | { type: 'start'; baseURL: string; gateway: GatewayOptions; callsPerMinute: number }
+  | { type: 'start'; baseURL: string; gateway: GatewayOptions; callsPerMinute: number; left: number }
   | { type: 'sink'; fails: boolean }
   | { type: 'sample' }
   | { type: 'stop' }
@@ -33,7 +33,7 @@ export type AgentReport =
       outcomes: Record<string, number>
       ways: Record<string, number>
     }
-  | { type: 'stopped'; flushed: boolean; logs: Record<string, number> }
+  | { type: 'stopped'; flushed: boolean; logs: Record<string, number>; unrecorded: string[] }
 
 const MEGABYTE = 1024 * 1024
 let fails = false
@@ -52,6 +52,9 @@ const ownSink: Sink = {
 
 let client: ReturnType<typeof createGatewayClient> | undefined
 let isStopping = false
+let left = 0
+/** Calls without a record yet, by number: what they are, and how they ended. */
+const unrecorded = new Map<string, string>()
 const ids: string[] = []
 const outcomes: Record<string, number> = {}
 /** How calls were answered: `exact`, `semantic`, `flight`, … */
@@ -65,7 +68,13 @@ const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.
 const tell = (report: AgentReport) => void process.send?.(report)
 const noteLog = (line: string) => count(logs, /GW_\w+/.exec(line)?.[0] ?? 'other')
 
-function start({ baseURL, gateway, callsPerMinute }: Extract<AgentOrder, { type: 'start' }>): void {
+function start({
+  baseURL,
+  gateway,
+  callsPerMinute,
+  left: share,
+}: Extract<AgentOrder, { type: 'start' }>): void {
+  left = share
   client = createGatewayClient({
     baseURL,
     apiKey: 'test-key',
@@ -80,8 +89,9 @@ function start({ baseURL, gateway, callsPerMinute }: Extract<AgentOrder, { type:
       },
       sinks: [ownSink],
       logger: { warn: noteLog, info: noteLog },
-      onCall({ id, cache }) {
+      onCall({ id, cache, tags }) {
         ids.push(id)
+        unrecorded.delete(tags[1] ?? '')
         count(ways, cache)
       },
     },
@@ -112,19 +122,35 @@ function codeOf(error: unknown): string {
   return `${error.constructor.name}: ${error.message.slice(0, 40)}`
 }
 
+/** Asks the same again, or the same in another spelling, or something new. */
+function questionOf(isRepeated: boolean): string {
+  if (!isRepeated) return `Question ${process.pid} ${number}: what is the word for it?`
+  if (Math.random() < 0.5) return `Where is order ${Math.floor(Math.random() * 20)}?`
+  return `How is a password reset${'?'.repeat(1 + Math.floor(Math.random() * 200))}`
+}
+
 let number = 0
 function makeCall(): Promise<string> {
   if (client === undefined) throw new Error('not started')
   const team: Team = pick(['free', 'free', 'rate', 'money', 'money'])
   number += 1
   const isRepeated = Math.random() < 0.35
-  const content = `<${team}> ${isRepeated ? `Where is order ${Math.floor(Math.random() * 20)}?` : `Question ${process.pid} ${number}: what is the word for it?`}`
+  const content = `<${team}> ${questionOf(isRepeated)}`
   const body = { model: MODEL, max_tokens: 100, messages: [{ role: 'user' as const, content }] }
-  const isLeft = Math.random() < 0.03
+  const isLeft = Math.random() < left
   const signal = isLeft ? AbortSignal.timeout(10 + Math.floor(Math.random() * 30)) : undefined
   const { chat, embeddings, gateway } = client
-  const context = { agent: team, session: `s${number % 50}`, user: `u${number % 20}`, tags: ['soak'] }
-  return withGateway(context, async () => {
+  const context = {
+    agent: team,
+    session: `s${number % 50}`,
+    user: `u${number % 20}`,
+    tags: ['soak', `n${number}`],
+  }
+  const name = `n${number}`
+  const kind = `${isRepeated ? 'repeated' : 'new'}${isLeft ? ', left' : ''}, ${team}, ${number % 10 === 0 ? 'embedding' : number % 3 > 0 ? 'whole' : 'stream'}`
+  unrecorded.set(name, kind)
+  const ended = (how: string) => unrecorded.has(name) && unrecorded.set(name, `${kind}: ${how}`)
+  const made = withGateway(context, async () => {
     if (number % 3_000 === 0) await gateway.purge({ team: 'free' }).catch(() => undefined)
     if (number % 10 === 0) {
       await embeddings.create({ model: EMBEDDINGS, input: content, encoding_format: 'float' }, { signal })
@@ -137,6 +163,8 @@ function makeCall(): Promise<string> {
     for await (const _ of await chat.completions.create({ ...body, stream: true }, { signal }));
     return 'streamed'
   })
+  made.then(ended, (error: unknown) => ended(codeOf(error)))
+  return made
 }
 
 function sample(): void {
@@ -173,7 +201,7 @@ async function stop(): Promise<void> {
   client = undefined
   await sleep(500)
   sample()
-  tell({ type: 'stopped', flushed: flushed && closed, logs })
+  tell({ type: 'stopped', flushed: flushed && closed, logs, unrecorded: [...unrecorded.values()] })
 }
 
 process.on('message', (order: AgentOrder) => {

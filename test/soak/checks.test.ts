@@ -24,6 +24,7 @@ const outcomeWith = (change: Partial<Outcome>): Outcome => ({
   calls: 100,
   ways: { exact: 1, semantic: 1, flight: 1, miss: 1 },
   outcomes: { gateway_daily_usd_exceeded: 1 },
+  unrecordedLeft: 0,
   flushed: true,
   malformed: [],
   ...change,

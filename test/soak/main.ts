@@ -1,5 +1,5 @@
 // Runs agents for a long time with all stages and sinks on, while each dependency fails at random: `npm run soak --
-// --minutes 60`, `--rate` calls a minute (3000), `--out` folder of the report (.soak). Ends with 1 if a record is lost, a
+// --minutes 60`, `--rate` calls a minute (3000), `--left` share of calls that are aborted (0.03), `--out` folder of the report (.soak). Ends with 1 if a record is lost, a
 // limit is passed, or memory, handles or Redis grow.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -20,6 +20,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '60' },
     rate: { type: 'string', default: '3000' },
+    left: { type: 'string', default: '0.03' },
     out: { type: 'string', default: '.soak' },
   },
 })
@@ -65,7 +66,13 @@ const gateway = (at: number): GatewayOptions => ({
   supabase: at === 1 ? { via: 'redis' } : places.supabase,
 })
 for (const [at, agent] of agents.entries())
-  agent.send({ type: 'start', baseURL, gateway: gateway(at), callsPerMinute: callsPerMinute / AGENTS })
+  agent.send({
+    type: 'start',
+    baseURL,
+    gateway: gateway(at),
+    callsPerMinute: callsPerMinute / AGENTS,
+    left: Number(values.left),
+  })
 
 const moments: Moment[] = []
 const chaos = startChaos({ world, agents, redis, cut: () => front.switchTo(redis.port) })
@@ -79,9 +86,13 @@ while (performance.now() - start < minutes * 60_000) {
 }
 await chaos.stop()
 
-const stopped = agents.map((agent) => agent.next('stopped'))
-for (const agent of agents) agent.send({ type: 'stop' })
-const ends = await Promise.all(stopped)
+// The last one only spills rows to Redis: it ends before the one that delivers them.
+const ends: Extract<AgentReport, { type: 'stopped' }>[] = []
+for (const agent of agents.toReversed()) {
+  const stopped = agent.next('stopped')
+  agent.send({ type: 'stop' })
+  ends.push(await stopped)
+}
 const told = world.next('ids')
 moments.push(await momentNow())
 world.send({ type: 'ids' })
@@ -103,6 +114,9 @@ const outcome: Outcome = {
   calls: totals([...outcomes.values()]).sum,
   ways: totals([...ways.values()]).counts,
   outcomes: totals([...outcomes.values()]).counts,
+  unrecordedLeft: ends
+    .flatMap(({ unrecorded }) => unrecorded)
+    .filter((call) => /: APIUserAbortError/.test(call)).length,
   flushed: ends.every(({ flushed }) => flushed),
   malformed,
 }
@@ -118,6 +132,7 @@ writeReport(values.out, {
 })
 for (const { name, holds, seen } of checks)
   console.log(`${holds === undefined ? 'short ' : holds ? 'ok    ' : 'BROKEN'} ${name}: ${seen}`)
+for (const call of ends.flatMap(({ unrecorded }) => unrecorded)) console.log(`without a record: ${call}`)
 console.log(`Report: ${values.out}/report.html`)
 const failed = checks.filter(({ holds }) => holds === false).length
 console.log(`${checks.length - failed} passed, ${failed} failed, 0 skipped`)
