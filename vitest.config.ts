@@ -40,9 +40,14 @@ const CLI = [
   'test/dist.test.ts',
   'test/serve/**/*.test.ts',
   'test/live/{command,serve}.test.ts',
-  'test/{api,docs,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',
+  'test/{api,docs,errors,glossary,layering,lazy-modules,litellm-config,modules,top-level-await,words}.test.ts',
 ]
-const REDIS = ['test/redis/**/*.test.ts', 'test/live/**/*.test.ts', 'test/keys/**/*.test.ts']
+const REDIS = [
+  'test/fuzz/**/*.test.ts',
+  'test/redis/**/*.test.ts',
+  'test/live/**/*.test.ts',
+  'test/keys/**/*.test.ts',
+]
 const SINKS = ['test/{langfuse,supabase}/**/*.test.ts', 'test/{otel,sinks*}.test.ts']
 /** The real client against the fake upstream. */
 const CONTRACT = ['test/**/*.test.ts']

@@ -16,6 +16,11 @@ describe.each(['gateway', 'testing'])('dist of packages/%s', (name) => {
     expect(code.filter((file) => bare.test(read(file)))).toEqual([])
   })
 
+  test('functions that old versions of Node lack are imported by no name: such a program ends with a SyntaxError', () => {
+    const byName = /import \{[^}]*\b(?:hash|crc32|getBuiltinModule)\b[^}]*\} from "node:/
+    expect(code.filter((file) => name === 'gateway' && byName.test(read(file)))).toEqual([])
+  })
+
   test('source maps hold no sources', () => {
     const maps = files.filter((file) => file.endsWith('.map'))
     expect(maps.length).toBeGreaterThan(0)

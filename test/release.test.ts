@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { problemsOf } from '../build/release/inspect.ts'
-import { bundledPackages } from '../build/release/licences.ts'
+import { bundledPackages, licenceProblems } from '../build/release/licences.ts'
 import { publishedPackages, readManifest } from '../build/release/packages.ts'
 import { registryOf } from '../build/release/registry.ts'
 
@@ -89,6 +89,13 @@ test('bundled code whose licence is listed is no fault', async () => {
 test('the source maps tell which packages a build contains', () => {
   expect(bundledPackages(join(root, 'packages/gateway'))).toEqual(['gpt-tokenizer', 'lru-cache', 'zod'])
 })
+
+test.each(['gateway', 'ops', 'testing'])(
+  'dist of packages/%s lists the licences of all it contains',
+  (name) => {
+    expect(licenceProblems(join(root, `packages/${name}/dist`), join(root, 'node_modules'))).toEqual([])
+  },
+)
 
 test('each package comes after those that it depends on, and private ones not at all', () => {
   const names = publishedPackages(root).map(({ manifest }) => manifest.name)

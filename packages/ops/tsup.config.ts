@@ -10,7 +10,13 @@ async function copyTemplates(homepage: string): Promise<void> {
     cpSync(`../infra/${name}`, `dist/templates/${name}`, { recursive: true })
   cpSync('../../docs/runbooks', 'dist/templates/runbooks', { recursive: true })
   linkToRepository('dist/templates/runbooks', 'runbooks', homepage)
-  writeLicences({ echarts: ['LICENSE', 'NOTICE'], zrender: 'LICENSE', zod: 'LICENSE' })
+  writeLicences({
+    'csv-parse': 'LICENSE',
+    echarts: ['LICENSE', 'NOTICE'],
+    'echarts/node_modules/tslib': ['LICENSE.txt', 'CopyrightNotice.txt'],
+    zrender: 'LICENSE',
+    zod: 'LICENSE',
+  })
 }
 
 export default defineConfig({
@@ -25,6 +31,5 @@ export default defineConfig({
     const { homepage } = JSON.parse(readFileSync('package.json', 'utf8')) as { homepage: string }
     await copyTemplates(homepage)
     copyDocs('../../docs', 'dist/docs', homepage)
-    writeLicences({ zod: 'LICENSE' })
   },
 })

@@ -1,5 +1,5 @@
 // Installs the packed packages on each platform and runs agents there. `--quick`: what CI runs with each change. Names
-// of platforms: only those. Prints a table, and ends with 1 if a case fails.
+// of platforms: only those. `--report`: also writes docs/publishing/tested.md. Prints a table, and ends with 1 if a case fails.
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
@@ -11,6 +11,7 @@ import { next } from './next.ts'
 import { node } from './node.ts'
 import { openai } from './openai.ts'
 import type { Platform, World } from './platform.ts'
+import { writeTable } from './report.ts'
 import { runners } from './runners.ts'
 import { runtimes } from './runtimes.ts'
 import { sdks } from './sdks.ts'
@@ -41,10 +42,12 @@ const root = newRoot()
 const upstream = await startFakeOpenAI()
 const redis = await startRedis()
 const world: World = { baseURL: upstream.baseURL, redisUrl: () => redis.url }
+const rows: string[][] = []
 let failed = 0
 let passed = 0
 
 function row(platform: string, what: string, result: string) {
+  rows.push([platform, what, result])
   console.log(`| ${platform} | ${what} | ${result} |`)
 }
 
@@ -58,6 +61,8 @@ try {
   await upstream.close()
   rmSync(root, { recursive: true, force: true })
 }
+if (args.includes('--report') && chosen.length === PLATFORMS.length && failed === 0)
+  writeTable('Runtimes, bundlers, test runners, SDKs', rows)
 console.log(`${passed} passed, ${failed} failed, 0 skipped`)
 process.exitCode = failed === 0 ? 0 : 1
 

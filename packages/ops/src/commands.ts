@@ -5,6 +5,7 @@ export const commands: CommandTable = {
   completion: () => import('./completion/command.ts'),
   deploy: () => import('./deploy/command.ts'),
   doctor: () => import('./doctor/command.ts'),
+  errors: () => import('./errors/command.ts'),
   init: () => import('./init/command.ts'),
   keys: () => import('./keys/command.ts'),
   'litellm-config': () => import('./litellm-config/command.ts'),

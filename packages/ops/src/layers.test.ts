@@ -17,6 +17,7 @@ const LAYER: Record<string, number> = {
   completion: 3,
   deploy: 3,
   doctor: 3,
+  errors: 3,
   init: 3,
   keys: 3,
   'litellm-config': 3,

@@ -7,7 +7,7 @@ import type { Cost, Reply } from '../core/reply.ts'
 import { willRetry } from '../core/retries.ts'
 import type { DeferredQueue } from '../util/deferred.ts'
 import { codeOf, copied } from '../util/error-text.ts'
-import { type Fault, guarded } from '../util/faults.ts'
+import { type Fault, guarded, ignoreRejection } from '../util/faults.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import type { Counters } from './counters.ts'
 
@@ -32,18 +32,42 @@ export function createRecorder(
   degradation: () => Degraded | undefined,
 ) {
   const open = new Set<CallState>()
+  /** Calls that failed and for which the SDK is expected to try again: how their wait ends. */
+  const waiting = new Map<CallState, { give: () => void; stop: () => void }>()
   let idle: (() => void)[] = []
 
   function finish(call: Call, record: CallRecord, ending: Ending) {
     const { state } = call
     if (!open.delete(state)) return
-    clearTimer(state.draft?.overdue)
+    stopWaiting(state)
     // The SDK keeps the call state for longer: the record must not keep the call alive through it.
     if (state.draft !== undefined) state.draft.last = undefined
     counters.counts.pending = open.size
     guarded(() => counters.count(record), fault, 'a record')
     guarded(() => emit(record, call, ending), fault, 'a record')
     settle()
+  }
+
+  /** Records a call at once if its caller gives up before the SDK tries again, or if no attempt follows in time. */
+  function awaitRetry(state: CallState, give: () => void) {
+    stopWaiting(state)
+    const timer = setTimer(give, RETRY_OVERDUE_MS)
+    timer.unref()
+    const { userSignal } = state
+    const giveUp = ignoreRejection(give, fault, 'a record')
+    userSignal?.addEventListener('abort', giveUp, { once: true })
+    waiting.set(state, {
+      give,
+      stop() {
+        clearTimer(timer)
+        userSignal?.removeEventListener('abort', giveUp)
+      },
+    })
+  }
+
+  function stopWaiting(state: CallState) {
+    waiting.get(state)?.stop()
+    waiting.delete(state)
   }
 
   function settle() {
@@ -70,9 +94,7 @@ export function createRecorder(
     if (draft.open === 0 && draft.last !== undefined) return draft.last()
     // While a later attempt is running, that attempt emits the record.
     if (draft.open > 0 && draft.last === undefined) return
-    clearTimer(draft.overdue)
-    draft.overdue = setTimer(draft.last ?? emitNow, RETRY_OVERDUE_MS)
-    draft.overdue.unref()
+    awaitRetry(state, draft.last ?? emitNow)
   }
 
   return {
@@ -82,7 +104,7 @@ export function createRecorder(
       else {
         // A retry continues the draft of the attempt before it.
         deferred.run()
-        clearTimer(state.draft.overdue)
+        stopWaiting(state)
       }
       const { draft } = state
       const spent = draft.open === 0 ? draft.spent : undefined
@@ -99,10 +121,14 @@ export function createRecorder(
     },
     /** Drops the draft of a call that is recorded elsewhere. */
     discard(state: CallState) {
-      clearTimer(state.draft?.overdue)
+      stopWaiting(state)
       if (!open.delete(state)) return
       counters.counts.pending = open.size
       settle()
+    },
+    /** Records the calls that wait for another attempt: for the end of the program, which makes none. */
+    endWaiting() {
+      for (const { give } of [...waiting.values()]) give()
     },
     /** Resolves once no record is open. */
     settled: () => (open.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
@@ -121,7 +147,6 @@ const newDraft = (): RecordDraft => ({
   estimated: false,
   waitedMs: 0,
   degraded: false,
-  overdue: undefined,
 })
 
 /** Builds a record from fields that cannot throw: nothing in it was written by the program or by upstream. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Call } from '../core/call.ts'
+import { withErrorPage } from '../core/error-page.ts'
 import type { Ending, Recording } from '../core/recording.ts'
 import { type Refusal, type RefusalCode, STATUS } from '../core/refusal-codes.ts'
 import type { Reply } from '../core/reply.ts'
@@ -49,8 +50,9 @@ function recordingOf(refusal: Refusal, url: string): Recording {
 }
 
 /**
- * Creates the Response of a refusal in OpenAI's shape: the SDK raises its typed error with the refusal's `code`. It has
- * `x-should-retry: false`, without which the SDK retries 429 and 5xx.
+ * Creates the Response of a refusal in OpenAI's shape: the SDK raises its typed error with the refusal's `code`. Its
+ * message names the page that explains the code. It has `x-should-retry: false`, without which the SDK retries 429 and
+ * 5xx.
  */
 export function refusalResponse(refusal: Refusal, url: string): Response {
   const status = STATUS[refusal.code]
@@ -64,6 +66,7 @@ export function refusalResponse(refusal: Refusal, url: string): Response {
     headers.set('retry-after', String(Math.ceil(refusal.retryAfterMs / 1_000)))
   }
   const { message, code, param = null } = refusal
-  const body = JSON.stringify({ error: { message, type: TYPE[status], param, code } })
+  const error = { message: withErrorPage(message, code), type: TYPE[status], param, code }
+  const body = JSON.stringify({ error })
   return bufferedResponse(body, headers, { status, statusText: '', url })
 }

@@ -18,22 +18,28 @@ export type Stored = {
   headers: [name: string, value: string][]
 }
 
-/** Headers of upstream that belong to the answer, not to the exchange. */
-const REPLAYABLE = ['openai-version'] as const
+/** Header of upstream that belongs to the answer, not to the exchange. */
+const VERSION = 'openai-version'
+const ORIGIN = 'x-gateway-origin-request-id'
 const JSON_TYPE = 'application/json'
+const HEADER_VALUE = /^[\t -~\x80-\xff]*$/
 
 /** Returns the headers that a replay keeps. The content type is kept if it is more specific than JSON. */
 export function replayableHeaders(upstream: Headers): [string, string][] {
   const kept: [string, string][] = []
   const type = upstream.get('content-type') ?? ''
   if (type !== JSON_TYPE && /json/i.test(type)) kept.push(['content-type', type])
-  for (const name of REPLAYABLE) {
-    const value = upstream.get(name)
-    if (value !== null) kept.push([name, value])
-  }
+  const version = upstream.get(VERSION)
+  if (version !== null) kept.push([VERSION, version])
   const id = upstream.get('x-request-id')
-  if (id !== null) kept.push(['x-gateway-origin-request-id', id])
+  if (id !== null) kept.push([ORIGIN, id])
   return kept
+}
+
+/** Returns whether a header of a stored answer is one that `replayableHeaders` keeps: a stranger may have written it. */
+export function isReplayable([name, value]: [name: string, value: string]): boolean {
+  const isKept = name === 'content-type' ? /json/i.test(value) : name === ORIGIN || name === VERSION
+  return isKept && HEADER_VALUE.test(value)
 }
 
 const EVENTS = 'text/event-stream; charset=utf-8'

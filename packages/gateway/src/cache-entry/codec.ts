@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib'
+import { isReplayable } from '../body/replay.ts'
 import { crc32, hash } from '../util/runtime.ts'
 import { dictionary } from './dictionary.ts'
 import type { CacheEntry } from './entry.ts'
@@ -138,6 +139,9 @@ function isRest(value: unknown): value is Rest {
     typeof rest.usage?.estimated === 'boolean' &&
     Object.values(rest.usage.usage ?? { none: undefined }).every(Number.isFinite) &&
     Array.isArray(rest.headers) &&
-    rest.headers.every((header) => header.length === 2 && header.every((part) => typeof part === 'string'))
+    rest.headers.every(
+      (header) =>
+        header.length === 2 && header.every((part) => typeof part === 'string') && isReplayable(header),
+    )
   )
 }

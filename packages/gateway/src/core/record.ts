@@ -94,8 +94,6 @@ export type RecordDraft = {
   waitedMs: number
   /** True if its limits were counted by this process alone. */
   degraded: boolean
-  /** Emits the record if the expected retry never comes. */
-  overdue: NodeJS.Timeout | undefined
 }
 
 /** Result of the semantic cache for a call. */

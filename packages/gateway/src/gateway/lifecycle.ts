@@ -39,6 +39,7 @@ export function createLifecycle(parts: LifecycleParts) {
   async function settled(isLast: boolean): Promise<boolean> {
     deferred.run()
     await observer.settled()
+    if (isLast) recorder.endWaiting()
     await recorder.settled()
     // The semantic cache makes calls of its own, which have records.
     await semanticCache.settled()

@@ -1,3 +1,5 @@
+export { withErrorPage } from '../core/error-page.ts'
+
 import { type JsonObject, parseObject } from '../core/json.ts'
 import { type Excess, excessOf } from '../util/json-limits.ts'
 import { type ParsedText, PREPARSED } from './preparsed.ts'

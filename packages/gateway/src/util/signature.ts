@@ -1,4 +1,5 @@
-import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { hash } from './runtime.ts'
 
 /** Bytes of HMAC-SHA-256 that are stored with an entry. */
 export const SIGNATURE_BYTES = 16

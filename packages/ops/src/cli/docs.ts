@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** The pages in this package: beside the built program. */
 const SHIPPED = new URL('docs/', import.meta.url)
+
+/** Reads a page of this package, such as `errors.md`. */
+export const readPage = (name: string): string => readFileSync(new URL(name, SHIPPED), 'utf8')
 
 /**
  * Replaces `docs/` in a text by where the pages are: at the address in `LLM_GATEWAY_DOCS`, else in this package. The page with

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { withErrorPage } from '@hotdash/llm-gateway/server'
 import type { HttpError } from './errors.ts'
 
 export function sendJson(
@@ -22,8 +23,8 @@ export function sendError(res: ServerResponse, error: HttpError): void {
 
 const TYPES: Record<number, string> = { 401: 'authentication_error', 403: 'permission_error' }
 
-/** Returns `{ error: { message, type, param, code } }`, the body of OpenAI's errors. */
+/** Returns `{ error: { message, type, param, code } }`, the body of OpenAI's errors. The message names the page of its code. */
 export function errorBody({ status, message, code, param }: HttpError) {
   const type = TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'server_error')
-  return { error: { message, type, param: param ?? null, code } }
+  return { error: { message: withErrorPage(message, code), type, param: param ?? null, code } }
 }

@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util'
+import { readPage } from '../cli/docs.ts'
+import { printLine } from '../cli/output.ts'
+import { refuseSurplus } from '../cli/subcommand.ts'
+import { suggest } from '../cli/suggest.ts'
+import { UsageError } from '../core/command.ts'
+import { explainedIn } from './page.ts'
+
+export const summary = 'explains an error code, or a code of a log message'
+
+export const help = `llm-gateway errors: ${summary}.
+
+Usage: llm-gateway errors [CODE]
+
+  CODE   code of an error (gateway_rpm_exceeded) or of a log message (GW_REDIS_FULL); without one: lists all
+
+Needs no network: the text is in this package.
+
+Examples:
+  llm-gateway errors
+  llm-gateway errors gateway_rpm_exceeded
+  llm-gateway errors GW_REDIS_FULL
+
+Exit codes: 0 done, 2 usage error. Details: docs/errors.md`
+
+export async function run(argv: string[]): Promise<number> {
+  const { positionals } = parseArgs({ args: argv, allowPositionals: true, options: {} })
+  const [code, surplus] = positionals
+  refuseSurplus(surplus)
+  const all = explainedIn(readPage('errors.md'), readPage('logs.md'))
+  if (code === undefined)
+    return printLine(
+      all.map(({ code, kind, summary }) => `${code.padEnd(30)} ${kind.padEnd(9)}  ${summary}`).join('\n'),
+    )
+  const found = all.find((each) => each.code.toLowerCase() === code.toLowerCase())
+  if (found !== undefined) return printLine(`${found.code}\n\n${found.text}`)
+  const near = suggest(
+    code,
+    all.map((each) => each.code),
+  )
+  throw new UsageError(
+    `There is no code "${code}". ${near === undefined ? 'llm-gateway errors lists all.' : `Did you mean: llm-gateway errors ${near}`}`,
+  )
+}
