@@ -9,6 +9,7 @@ import { runs } from './runs.ts'
 import { embedder } from './semantic-embedder.ts'
 import { ask, setup } from './support.ts'
 
+allowLogInFile('GW_SINK_DOWN')
 allowLogInFile('GW_SINK_ERROR')
 allowLogInFile('GW_SINK_DROPPED')
 allowLogInFile('GW_SEMANTIC_STORE_ERROR')

@@ -74,7 +74,7 @@ describe('timeouts, aborts and early ends', () => {
   })
 
   test('an abort in the middle of a stream ends it as on the bare client and stops upstream', async () => {
-    const { client, bare, upstream } = await setup(open, {}, { chunkDelayMs: 10 })
+    const { client, bare, upstream } = await setup(open, {}, { chunkDelayMs: 200 })
     const bySignal = async (of: OpenAI) => {
       const controller = new AbortController()
       const stream = await of.chat.completions.create(streamed('x'), { signal: controller.signal })

@@ -11,6 +11,7 @@ const closers: (() => unknown)[] = []
 let redis: RedisServer
 let supabase: Supabase
 let call: (question: string) => Promise<void>
+let end: () => Promise<unknown>
 afterAll(async () => {
   for (const close of closers.toReversed()) await close()
 })
@@ -32,7 +33,8 @@ beforeAll(async () => {
       supabase: { url: supabase.url, secretKey: supabase.keys.secret },
     },
   })
-  closers.push(() => client.gateway.close())
+  end = () => client.gateway.close()
+  closers.push(end)
   call = async (question) => {
     await client.chat.completions.create(ask(question))
     await client.gateway.flush()
@@ -108,6 +110,8 @@ test('reconcile shows what rows have and books lack, and raises the books on req
 })
 
 test('books that show more are lowered with --lower only, and not while rows wait', async () => {
+  // A running agent would take the row that waits.
+  await end()
   const before = await shown()
   await supabase.sql("delete from llm_usage where team = 'prod_customer'")
   expect((await quota(['reconcile', '--apply', '--yes'])).code).toBe(0)

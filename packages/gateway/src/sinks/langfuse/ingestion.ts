@@ -183,7 +183,7 @@ async function post(
 ): Promise<ApiIngestionResponse | BatchRejected> {
   let answer: unknown
   try {
-    answer = await client.api.ingestionBatch({ batch }, { signal })
+    answer = await client.api.ingestionBatch({ batch }, { signal, redirect: 'manual' })
   } catch (thrown) {
     const said = answerFrom(thrown)
     if (said === undefined) throw networkError('Langfuse', thrown, signal)
