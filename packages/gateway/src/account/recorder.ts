@@ -39,7 +39,7 @@ export function createRecorder(
   function finish(call: Call, record: CallRecord, ending: Ending) {
     const { state } = call
     if (!open.delete(state)) return
-    stopWaiting(state)
+    guarded(() => stopWaiting(state), fault, 'a record')
     // The SDK keeps the call state for longer: the record must not keep the call alive through it.
     if (state.draft !== undefined) state.draft.last = undefined
     counters.counts.pending = open.size
@@ -50,7 +50,7 @@ export function createRecorder(
 
   /** Records a call at once if its caller gives up before the SDK tries again, or if no attempt follows in time. */
   function awaitRetry(state: CallState, give: () => void) {
-    stopWaiting(state)
+    guarded(() => stopWaiting(state), fault, 'a record')
     const timer = setTimer(give, RETRY_OVERDUE_MS)
     timer.unref()
     const { userSignal } = state
@@ -104,7 +104,7 @@ export function createRecorder(
       else {
         // A retry continues the draft of the attempt before it.
         deferred.run()
-        stopWaiting(state)
+        guarded(() => stopWaiting(state), fault, 'a record')
       }
       const { draft } = state
       const spent = draft.open === 0 ? draft.spent : undefined
@@ -121,14 +121,14 @@ export function createRecorder(
     },
     /** Drops the draft of a call that is recorded elsewhere. */
     discard(state: CallState) {
-      stopWaiting(state)
+      guarded(() => stopWaiting(state), fault, 'a record')
       if (!open.delete(state)) return
       counters.counts.pending = open.size
       settle()
     },
     /** Records the calls that wait for another attempt: for the end of the program, which makes none. */
     endWaiting() {
-      for (const { give } of [...waiting.values()]) give()
+      for (const { give } of [...waiting.values()]) guarded(give, fault, 'a record')
     },
     /** Resolves once no record is open. */
     settled: () => (open.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => idle.push(resolve))),
