@@ -1,4 +1,9 @@
+import { guarded } from '../util/faults.ts'
 import { nativeHeaders } from './native-headers.ts'
+
+/** A fault costs the immutability of headers, never the answer. */
+const ignored = () => undefined
+const HEADERS = 'headers of an answer'
 
 /**
  * Collects the headers of an answer: the gateway's over those of upstream, which are not copied. Native Headers check and
@@ -110,9 +115,12 @@ export class LayeredHeaders implements Headers {
     const isAlone = this.#base === NONE && this.#native === undefined
     const plain = isAlone ? this.#own : new Map<string, string>()
     if (isAlone || this.#gather(plain))
-      return nativeHeaders(plain, isMutable) ?? new Headers(Object.fromEntries(plain))
+      return (
+        guarded(() => nativeHeaders(plain, isMutable), ignored, HEADERS) ??
+        new Headers(Object.fromEntries(plain))
+      )
     const headers = this.#asUsual()
-    return (isMutable ? undefined : nativeHeaders(headers, false)) ?? headers
+    return (isMutable ? undefined : guarded(() => nativeHeaders(headers, false), ignored, HEADERS)) ?? headers
   }
 
   /** Returns `false` if a name and a value each cannot express them. */

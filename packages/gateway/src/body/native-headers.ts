@@ -17,15 +17,11 @@ type CreateHeaders = (pairs: Iterable<[string, string]>, isMutable: boolean) => 
  *
  * @param pairs Names in lower case, and values, all of which have been checked.
  * @returns `undefined` if this version of Node does not allow it.
+ * @throws where a later version of Node has another list.
  */
 export function nativeHeaders(pairs: Iterable<[string, string]>, isMutable: boolean): Headers | undefined {
-  try {
-    create ??= createFiller()
-    return create(pairs, isMutable)
-  } catch {
-    // A fault costs the immutability of headers, never the answer.
-    return undefined
-  }
+  create ??= createFiller()
+  return create(pairs, isMutable)
 }
 
 function createFiller(): CreateHeaders {

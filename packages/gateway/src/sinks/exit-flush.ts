@@ -1,3 +1,4 @@
+import { attempt } from '../util/faults.ts'
 import { clearTimer, setRepeating, setTimer } from '../util/timers.ts'
 import { withResolvers } from '../util/with-resolvers.ts'
 
@@ -82,6 +83,7 @@ async function onSignal(signal: NodeJS.Signals): Promise<void> {
 
 /** Milliseconds between checks whether only deliveries keep the process alive. */
 const CHECK_MS = 200
+const ignored = () => undefined
 let deliveries = 0
 let watch: NodeJS.Timeout | undefined
 let wasIdle = false
@@ -94,7 +96,8 @@ export async function watchedForExit<T>(delivery: () => Promise<T>): Promise<T> 
   deliveries += 1
   if (deliveries === 1) {
     wasIdle = false
-    watch = setRepeating(checkIdle, CHECK_MS)
+    // A fault of the check costs the early flush only; the runtime may not list its resources.
+    watch = setRepeating(attempt, CHECK_MS, checkIdle, ignored, 'the end of the program')
     watch.unref()
   }
   try {
