@@ -77,6 +77,23 @@ test('whatever is cut, lost, late or killed between calls without asking, neithe
   expect(seen.leased).toBeGreaterThan(seen.calls / 10)
 })
 
+test('a process that was not heard keeps what it used and what it holds: others get only the rest', async () => {
+  const world = newWorld(3, REQUESTS, LARGE)
+  try {
+    for (let at = 0; at < 6; at += 1) await world.step({ do: 'burst', process: at, calls: 1, worst: 1 })
+    await world.step({ do: 'reset', process: 0, isExecuted: false })
+    await world.step({ do: 'hold', process: 0 })
+    // Some go by its lease, the rest waits; the first command that arrives brings a new lease.
+    await world.step({ do: 'burst', process: 0, calls: RPM, worst: 1 })
+    await world.step({ do: 'deliver', process: 0, commands: 1 })
+    await world.step({ do: 'burst', process: 1, calls: RPM, worst: 1 })
+    await world.step({ do: 'cut', process: 0 })
+    expect(world.log().length).toBe(RPM)
+  } finally {
+    await world.close()
+  }
+})
+
 /** Takes all that there is: through Redis, and then of each lease. */
 async function drain(world: World): Promise<void> {
   for (const apart of [false, true])

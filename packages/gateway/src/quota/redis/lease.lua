@@ -60,13 +60,14 @@ local function sweep_leases(state, process)
   change(state, 'alive', kept)
 end
 
--- Returns requests, tokens and n$ that other processes may use by their leases. After a limit was lowered, older leases
--- count at most `part` of the new limit; otherwise they could take all of it.
+-- Returns requests, tokens and n$ that other processes may use by their leases, or have used without telling yet. Together
+-- with what is counted they are never more than the limit, unless it was lowered since: then older leases count at most
+-- `part` of the new limit; otherwise they could take all of it.
 local function leased_to_others(state, part, rpm, tpm)
   local sum, own = state.leased, state.own
   local requests, tokens = math.max(0, sum[1] - own[3]), math.max(0, sum[2] - own[4])
-  if rpm then requests = math.min(requests, math.floor(rpm * part)) end
-  if tpm then tokens = math.min(tokens, math.floor(tpm * part)) end
+  if rpm and state.requests + requests > rpm then requests = math.min(requests, math.floor(rpm * part)) end
+  if tpm and state.tokens + tokens > tpm then tokens = math.min(tokens, math.floor(tpm * part)) end
   return requests, tokens, math.max(0, sum[3] - own[5])
 end
 
