@@ -27,15 +27,21 @@ const DICTIONARY_BITS = 14
 /** Positions are counted through all values, so that those of earlier values need not be cleared. */
 const MAX_POSITION = 2 ** 30
 
+/** Returns a hash of 4 bytes. */
 const hashOf = (bytes: Uint8Array, at: number, bits: number): number =>
-  Math.imul(at3(bytes, at) | ((bytes[at + 3] as number) << 24), 0x9e3779b1) >>> (32 - bits)
-
-const at3 = (bytes: Uint8Array, at: number): number =>
-  (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16)
+  Math.imul(
+    (bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24),
+    0x9e3779b1,
+  ) >>>
+  (32 - bits)
 
 /** @param dictionary Bytes that values are likely to share, at most 64 KiB. */
 export function createLz4(dictionary: Uint8Array): Lz4 {
-  const inDictionary = indexOf(dictionary)
+  /** Made when the first value is compressed: a program that only reads needs none. */
+  let known: Int32Array | undefined
   const table = new Int32Array(2 ** TABLE_BITS)
   let base = 1
 
@@ -44,6 +50,7 @@ export function createLz4(dictionary: Uint8Array): Lz4 {
       table.fill(0)
       base = 1
     }
+    known ??= indexOf(dictionary)
     const block = Buffer.allocUnsafe(value.length + Math.ceil(value.length / 255) + 16)
     const lastStart = value.length - LAST_MATCH
     const end = value.length - LAST_LITERALS
@@ -56,12 +63,12 @@ export function createLz4(dictionary: Uint8Array): Lz4 {
       table[slot] = base + at
       let length = earlier >= 0 && at - earlier <= MAX_DISTANCE ? common(value, earlier, value, at, end) : 0
       let distance = at - earlier
-      const known = inDictionary[hashOf(value, at, DICTIONARY_BITS)] as number
-      if (known >= 0 && at + dictionary.length - known <= MAX_DISTANCE) {
-        const other = common(dictionary, known, value, at, end)
+      const place = known[hashOf(value, at, DICTIONARY_BITS)] as number
+      if (place >= 0 && at + dictionary.length - place <= MAX_DISTANCE) {
+        const other = common(dictionary, place, value, at, end)
         if (other > length) {
           length = other
-          distance = at + dictionary.length - known
+          distance = at + dictionary.length - place
         }
       }
       if (length < MIN_MATCH) {

@@ -120,7 +120,7 @@ export function createRedisCache(
       counts.misses += 1
       return undefined
     }
-    const entry = await read(value, { signature: signatureIn(value), secret, place: placeOf(key, now) }, held)
+    const entry = await read(value, { secret, place: placeOf(key, now) }, held)
     if (entry === undefined || remembered.covers(key, entry)) return corrupt()
     if (entry.keptUntil <= Date.now()) {
       counts.misses += 1
@@ -133,17 +133,19 @@ export function createRedisCache(
   /** Returns the entry of a value. One with the signature of `held` is `held`: its bytes were verified before. */
   async function read(
     value: Buffer,
-    expected: Verified,
+    { secret, place }: Omit<Verified, 'signature'>,
     held: CacheEntry | undefined,
   ): Promise<CacheEntry | undefined> {
-    if (held !== undefined && isSame(verified.get(held), expected)) return held
-    const { signature, secret, place } = expected
-    const encoded = value.subarray(0, Math.max(0, value.length - SIGNATURE_BYTES))
+    const end = Math.max(0, value.length - SIGNATURE_BYTES)
+    const signature = value.subarray(end)
+    if (held !== undefined && isSame(verified.get(held), { signature, secret, place })) return held
+    const encoded = value.subarray(0, end)
     if (!isSigned(signature, secret, place, encoded)) return undefined
     const entry = await decode(encoded, true)
     if (entry === undefined || (secret === NO_SECRET && parseObject(entry.text) === undefined))
       return undefined
-    verified.set(entry, { ...expected, signature: Buffer.from(signature) })
+    // A copy, which keeps no value in memory.
+    verified.set(entry, { signature: Buffer.from(signature), secret, place })
     return entry
   }
 
@@ -269,8 +271,6 @@ export function createRedisCache(
 
 /** The part of an entry's signature that binds it to its key and purges. */
 const placeOf = (key: string, since: Stamps) => `${key}\n${signedPart(since)}\n`
-
-const signatureIn = (value: Buffer) => value.subarray(Math.max(0, value.length - SIGNATURE_BYTES))
 
 /** Whether a value is the one that was verified, or claims to be: in either case its entry is the verified one. */
 const isSame = (known: Verified | undefined, { signature, secret, place }: Verified) =>

@@ -1,32 +1,22 @@
+import { ownValue } from '../config/own-value.ts'
 import type { Caller } from '../core/caller.ts'
 import type { Route } from '../core/operation.ts'
 import type { Policy } from '../core/policy.ts'
-import { OPERATIONS } from '../operations/operations.ts'
+import { choiceFor } from '../route/rules.ts'
 import type { PastCall } from './past-call.ts'
 
-/** Returns the model that answers a call, by the rules of the routing stage. `isForbidden`: its team may not use it. */
+/** Returns the model that answers a call; `isForbidden`: its team may not use it. */
 export function modelFor(
-  { modelAsked, operation, usage, wasEscalated = false }: PastCall,
-  caller: Caller,
+  { modelAsked: asked, operation, usage, wasEscalated = false }: PastCall,
+  { models }: Caller,
   { routing = {} }: Policy,
 ): { model: string; route: Route; isForbidden: boolean } {
-  const { default: standard, embeddings, escalate, aliases = {} } = routing
-  const mayUse = (model: string) => caller.models === undefined || caller.models.has(model)
-  const chosen = (model: string, route: Route) => ({
-    model: Object.hasOwn(aliases, model) ? (aliases[model] ?? model) : model,
-    route,
-    isForbidden: !mayUse(model),
-  })
-  const isOpen = modelAsked === undefined || modelAsked === 'auto'
-  const { routedBy } = OPERATIONS[operation]
-  if (routedBy === 'embeddings')
-    return isOpen && embeddings !== undefined
-      ? { ...chosen(embeddings, 'default'), isForbidden: false }
-      : chosen(modelAsked ?? 'auto', 'requested')
-  if (routedBy === undefined || standard === undefined || !(isOpen || modelAsked === standard))
-    return chosen(modelAsked ?? 'auto', 'requested')
+  const isOpen = asked === undefined || asked === 'auto'
+  const mayUse = (model: string) => models === undefined || models.has(model)
+  const rule = choiceFor({ operation, model: asked, isOpen }, mayUse, routing)
   const isLong = (above: number) => (usage === undefined ? wasEscalated : usage.input > above)
-  return escalate && isLong(escalate.above) && mayUse(standard) && mayUse(escalate.to)
-    ? chosen(escalate.to, 'escalated')
-    : chosen(standard, 'default')
+  const choice = 'above' in rule ? (isLong(rule.above) ? rule.escalated : rule.standard) : rule
+  if ('forbidden' in choice) return { model: choice.forbidden, route: 'requested', isForbidden: true }
+  const { model, route } = choice
+  return { model: ownValue(routing.aliases, model) ?? model, route, isForbidden: false }
 }
