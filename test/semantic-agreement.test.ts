@@ -2,18 +2,8 @@ import type { GatewayOptions, SemanticPolicy } from '@hotdash/llm-gateway'
 import type { FakeOpenAIOptions } from '@hotdash/llm-gateway-testing'
 import { expect, test } from 'vitest'
 import { allowLog } from './console.ts'
-import { embedder } from './semantic-embedder.ts'
+import { calibrated, embedder } from './semantic-embedder.ts'
 import { ask, type Setup, setup } from './support.ts'
-
-/** For vectors of words, as for any that were measured. */
-const calibration = {
-  minSimilarity: 0.99,
-  minConfidence: 0.55,
-  minConsensusSimilarity: 0.6,
-  bandwidth: 0.1,
-  priorSimilarity: 0.5,
-}
-const measured = { ...embedder, calibration }
 
 const SHIPPING = [
   'Do you ship wooden chairs to Norway?',
@@ -27,7 +17,7 @@ const options = (semantic: SemanticPolicy = {}, more: GatewayOptions = {}): Gate
   policy: {
     cache: { semantic: { mode: 'on', judgeFrom: 0.6, judge: { rate: 1, perHour: 36_000 }, ...semantic } },
   },
-  cache: { semantic: { embedder: measured } },
+  cache: { semantic: { embedder: calibrated } },
   ...more,
 })
 
@@ -182,7 +172,7 @@ test('nor is a vector made only to keep an answer', async () => {
 })
 
 test.each([
-  ['judgements', 'chat', { embedder: measured }],
+  ['judgements', 'chat', { embedder: calibrated }],
   ['vectors', 'embeddings', { dimensions: 256 }],
 ])('%s take none of the requests that the team has a minute', async (_what, operation, semantic) => {
   const policy = { ...(options().policy as object), teams: { team: { agents: ['support'], rpm: 4 } } }

@@ -7,6 +7,16 @@ export const embedder = {
   embed: async (texts: readonly string[]) => texts.map(vectorOf),
 }
 
+/** For vectors of words, as for any that were measured. */
+const calibration = {
+  minSimilarity: 0.99,
+  minConfidence: 0.55,
+  minConsensusSimilarity: 0.6,
+  bandwidth: 0.1,
+  priorSimilarity: 0.5,
+}
+export const calibrated = { ...embedder, calibration }
+
 function vectorOf(text: string): Float32Array {
   const vector = new Float32Array(WORDS)
   for (const word of text.toLowerCase().match(/[a-z]+/g) ?? []) {

@@ -1,16 +1,8 @@
 import { type GatewayOptions, type SemanticPolicy, withGateway } from '@hotdash/llm-gateway'
 import { expect, test } from 'vitest'
-import { embedder } from './semantic-embedder.ts'
+import { calibrated } from './semantic-embedder.ts'
 import { shownIn } from './semantic-judging.ts'
 import { ask, type Setup, setup } from './support.ts'
-
-const calibration = {
-  minSimilarity: 0.99,
-  minConfidence: 0.55,
-  minConsensusSimilarity: 0.6,
-  bandwidth: 0.1,
-  priorSimilarity: 0.5,
-}
 
 const options = (semantic: SemanticPolicy = {}): GatewayOptions => ({
   policy: {
@@ -19,7 +11,7 @@ const options = (semantic: SemanticPolicy = {}): GatewayOptions => ({
       semantic: { mode: 'on', threshold: 0.85, judge: { rate: 1, perHour: 36_000 }, guards: [], ...semantic },
     },
   },
-  cache: { semantic: { embedder: { ...embedder, calibration } } },
+  cache: { semantic: { embedder: calibrated } },
 })
 
 /** An upstream with these answers; its judge calls some of them personal, and all others right. */

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createGatewayClient, hotdashPolicy, loadPolicy, type Policy } from '@hotdash/llm-gateway'
 import { startFakeOpenAI } from '@hotdash/llm-gateway-testing'
@@ -8,21 +7,12 @@ import { expect, onTestFinished, test } from 'vitest'
 import { llmGateway } from '../command.ts'
 import { agentAt, policyWith, redis, storeAt } from '../live/kit.ts'
 import { sampled } from '../runs.ts'
+import { temporaryFile, temporaryFolder } from '../temporary.ts'
 
 type Line = { what: string; value: string; why: string }
 type Explained = { caller: { team: string }; outcome?: object; lines: Line[] }
 
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'gateway-policy-'))
-  onTestFinished(() => rmSync(path, { recursive: true }))
-  return path
-}
-
-function fileOf(value: unknown): string {
-  const file = join(folder(), 'file.json')
-  writeFileSync(file, JSON.stringify(value))
-  return file
-}
+const fileOf = (value: unknown) => temporaryFile('file.json', JSON.stringify(value))
 
 async function explained(args: string[], env: Record<string, string> = {}, input = '') {
   const { code, out, err } = await llmGateway(['policy', 'explain', '--json', ...args], env, input)
@@ -33,7 +23,7 @@ async function explained(args: string[], env: Record<string, string> = {}, input
 const lineOf = ({ lines }: Explained, what: string) => lines.find((line) => line.what === what)
 
 test('a policy that init writes has 20 lines at most, is valid, and its agent is in its team', async () => {
-  const file = join(folder(), 'policy.json')
+  const file = join(temporaryFolder(), 'policy.json')
   const made = await llmGateway(
     ['policy', 'init', file, '--team', 'shop', '--agent', 'one', '--agent', 'two'],
     {},
@@ -53,7 +43,7 @@ test('a policy that init writes has 20 lines at most, is valid, and its agent is
 })
 
 test('the policy in the README is the one that init writes', async () => {
-  const file = join(folder(), 'policy.json')
+  const file = join(temporaryFolder(), 'policy.json')
   await llmGateway(['policy', 'init', file, '--team', 'shop', '--agent', 'assistant'], {})
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   expect(readme).toContain(`\`\`\`json\n${readFileSync(file, 'utf8')}\`\`\``)

@@ -12,7 +12,6 @@ import { startRedis } from '../redis/server.ts'
 /** Apart from the rest of an address, which the search for secrets would take for a real one. */
 const PG = 'postgresql:'
 
-// Each command is a process, which takes long on a busy machine.
 type Stored = { value: string; madeAt: string; previous?: { value: string; until: string } }
 type Vault = { version: number; secrets: Record<string, Stored> }
 

@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type CallRecord, gatewayOptions, type Policy } from '@hotdash/llm-gateway'
 import fc from 'fast-check'
 import { APIError } from 'openai'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { llmGateway } from '../command.ts'
 import { runs } from '../runs.ts'
 import { ask, setup } from '../support.ts'
+import { temporaryFile } from '../temporary.ts'
 
 type Outcome = {
   name: string
@@ -20,14 +18,6 @@ type Outcome = {
   savedUsd: number
   budgetMet: { team: string; day: string; at: number }[]
   redis?: { commands: number; peakBytes: number }
-}
-
-function fileOf(name: string, text: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-simulate-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  const file = join(folder, name)
-  writeFileSync(file, text)
-  return file
 }
 
 const linesOf = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).join('\n')
@@ -127,9 +117,9 @@ test('calls played under the policy that the real gateway had end as they did th
       const sum = (of: (record: CallRecord) => number | undefined) =>
         records.reduce((all, record) => all + (of(record) ?? 0), 0)
       const { outcomes } = await simulated([
-        fileOf('calls.jsonl', linesOf(records.map(rowOf))),
+        temporaryFile('calls.jsonl', linesOf(records.map(rowOf))),
         '--policy',
-        fileOf('policy.json', JSON.stringify(policy)),
+        temporaryFile('policy.json', JSON.stringify(policy)),
       ])
       const expected = {
         calls: made.length,
@@ -164,7 +154,7 @@ const past = (at: number, fields: object = {}) => ({
   ...fields,
 })
 const limited = (team: object, exact: object = { ttlSeconds: 3_600, staleIfErrorSeconds: 0 }) =>
-  fileOf(
+  temporaryFile(
     'policy.json',
     JSON.stringify({
       routing: { default: 'small' },
@@ -174,7 +164,7 @@ const limited = (team: object, exact: object = { ttlSeconds: 3_600, staleIfError
     }),
   )
 const simulatedUnder = async (policy: string, rows: object[], ...more: string[]) =>
-  await simulated([fileOf('calls.jsonl', linesOf(rows)), '--policy', policy, ...more])
+  await simulated([temporaryFile('calls.jsonl', linesOf(rows)), '--policy', policy, ...more])
 
 test('an answer serves for its lifetime, and its followers while it is on its way', async () => {
   const rows = [0, 500, 2_000, HOUR_MS, HOUR_MS + 999, HOUR_MS + 1_001].map((at) => past(at))
@@ -231,7 +221,7 @@ test('rows of usage tell a repetition by the age of a hit', async () => {
         .join(','),
     )
     .join('\r\n')}\r\n`
-  const file = fileOf('calls.csv', csv)
+  const file = temporaryFile('calls.csv', csv)
   const short = limited({}, { ttlSeconds: 600, staleIfErrorSeconds: 0 })
   const { outcomes } = await simulated([file, '--policy', limited({}), '--policy', short])
   expect(outcomes.map(({ exact }) => exact)).toEqual([2, 0, 2, 1])
@@ -260,7 +250,7 @@ test.each([
 })
 
 test('a line that is no call is named with its field', async () => {
-  const file = fileOf('calls.jsonl', linesOf([past(0), { ...past(1), at: 'yesterday' }]))
+  const file = temporaryFile('calls.jsonl', linesOf([past(0), { ...past(1), at: 'yesterday' }]))
   const { code, err } = await llmGateway(['simulate', file], {})
   expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('calls.jsonl, line 2: at') })
 })

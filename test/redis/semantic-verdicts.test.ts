@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { allowLogInFile } from '../console.ts'
-import { embedder } from '../semantic-embedder.ts'
+import { calibrated } from '../semantic-embedder.ts'
 import { shownIn } from '../semantic-judging.ts'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -13,14 +13,6 @@ const open: { close: () => unknown }[] = []
 afterEach(async () => {
   for (const thing of open.splice(0).reverse()) await thing.close()
 })
-
-const calibration = {
-  minSimilarity: 0.99,
-  minConfidence: 0.55,
-  minConsensusSimilarity: 0.6,
-  bandwidth: 0.1,
-  priorSimilarity: 0.5,
-}
 
 /** An upstream that gives one answer, and whose judge says the same of every cached one, and YES to the new one. */
 function upstreamOf() {
@@ -53,7 +45,7 @@ async function gateway(redis: RedisServer | false, perHour: number, baseURL?: st
           semantic: { mode: 'on', threshold: 0.85, judge: { rate: 1, perHour }, guards: [] },
         },
       },
-      cache: { semantic: { embedder: { ...embedder, calibration }, secret: 'shared by all processes' } },
+      cache: { semantic: { embedder: calibrated, secret: 'shared by all processes' } },
     },
     baseURL === undefined ? {} : { baseURL },
     upstream,

@@ -5,7 +5,7 @@ import { feedbackName } from '#src/semantic/decision/threshold/feedback.ts'
 import { emptyLabels, estimate } from '#src/semantic/decision/threshold/labels.ts'
 import { createSharedLabels } from '#src/semantic/decision/threshold/shared.ts'
 import { allowLog } from '../console.ts'
-import { embedder } from '../semantic-embedder.ts'
+import { calibrated, embedder } from '../semantic-embedder.ts'
 import { judging } from '../semantic-judging.ts'
 import { ask, type Setup, setup } from '../support.ts'
 import { type RedisServer, startRedis } from './server.ts'
@@ -189,14 +189,7 @@ test('a purge forgets what is answered by meaning, too', async () => {
 })
 
 test('groups that one process found are believed by another', async () => {
-  const calibration = {
-    minSimilarity: 0.99,
-    minConfidence: 0.55,
-    minConsensusSimilarity: 0.6,
-    bandwidth: 0.1,
-    priorSimilarity: 0.5,
-  }
-  const shared = { embedder: { ...embedder, calibration } }
+  const shared = { embedder: calibrated }
   const policy = { cache: { semantic: { mode: 'on' as const, judge: false as const } } }
   const redis = await server()
   const one = await gateway(redis, shared, { policy })

@@ -32,13 +32,14 @@ export function localTime(at: number, timeZone: string): { date: string; time: s
   }
 }
 
-type Day = Readonly<{ startsAt: number; endsAt: number }>
+/** A local day: `startsAt` inclusive, `endsAt` exclusive, in milliseconds since the epoch; `date` is `YYYY-MM-DD`. */
+export type Day = Readonly<{ date: string; startsAt: number; endsAt: number }>
 
 /** The day found last, by time zone: to find one takes 20 formatted dates, and a simulation asks for each minute of a week. */
 const lastDays = new Map<string, Day>()
 
 /**
- * Returns the start and end of the local day, in milliseconds since the epoch. Days have 23 or 25 hours where daylight
+ * Returns the local day. Days have 23 or 25 hours where daylight
  * saving time begins or ends, and begin at any minute.
  */
 export function dayOf(at: number, timeZone: string): Day {
@@ -49,7 +50,7 @@ export function dayOf(at: number, timeZone: string): Day {
   const isSameDay = (candidate: number) => localTime(candidate * MINUTE_MS, timeZone).date === date
   const first = boundary(minute - 27 * 60, minute, isSameDay)
   const after = boundary(minute, minute + 27 * 60, (candidate) => !isSameDay(candidate))
-  const day = { startsAt: first * MINUTE_MS, endsAt: after * MINUTE_MS }
+  const day = { date, startsAt: first * MINUTE_MS, endsAt: after * MINUTE_MS }
   lastDays.set(timeZone, day)
   return day
 }

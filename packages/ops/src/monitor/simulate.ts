@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import * as z from 'zod'
 import { dayOf, isQuietAt } from '../alerting/day.ts'
 import type { NoticeKind } from '../alerting/incident.ts'
 import { EMPTY_STATE, step } from '../alerting/step.ts'
+import { jsonLines, type Placed } from '../cli/json-lines.ts'
 import type { MonitorConfig } from '../config/config.ts'
 import { UsageError } from '../core/command.ts'
 import { CONDITIONS, conditionOf } from './conditions/all.ts'
@@ -47,23 +46,12 @@ export type SimulatedNotice = {
 /** Reads a file of JSON lines. @throws UsageError for a line that is not valid, with its number */
 export async function readMinutes(path: string): Promise<SimulatedMinute[]> {
   const minutes: SimulatedMinute[] = []
-  let number = 0
-  for await (const line of createInterface({ input: createReadStream(path) })) {
-    number += 1
-    if (line.trim() === '') continue
-    minutes.push(parseMinute(line, `${path}, line ${number}`))
-  }
+  for await (const line of jsonLines(path)) minutes.push(minuteFrom(line))
   if (minutes.length === 0) throw new UsageError(`${path} has no minutes.`)
   return minutes.toSorted((a, b) => a.at - b.at)
 }
 
-function parseMinute(line: string, place: string): SimulatedMinute {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch {
-    throw new UsageError(`${place}: this is not JSON.`)
-  }
+function minuteFrom({ value, place }: Placed): SimulatedMinute {
   const { data, error } = lineSchema.safeParse(value)
   if (data !== undefined) return data
   throw new UsageError(

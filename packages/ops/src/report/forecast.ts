@@ -1,4 +1,5 @@
-import { type Day, dayAt, dayOfDate } from './range.ts'
+import { type Day, dayOf } from '../alerting/day.ts'
+import { dayOfDate } from './range.ts'
 
 export type Forecast = {
   /** `YYYY-MM` of the last day of the report. */
@@ -19,9 +20,9 @@ const SAMPLED_DAYS = 7
 /** Returns the last seven whole days before `until`, oldest first: each day of the week once. */
 export function sampleDays(until: number, timezone: string): Day[] {
   const days: Day[] = []
-  let day = dayAt(until, timezone)
+  let day = dayOf(until, timezone)
   for (let count = 0; count < SAMPLED_DAYS; count += 1) {
-    day = dayAt(day.startsAt - 1, timezone)
+    day = dayOf(day.startsAt - 1, timezone)
     days.unshift(day)
   }
   return days
@@ -29,7 +30,7 @@ export function sampleDays(until: number, timezone: string): Day[] {
 
 /** Returns the month of the last instant before `until`. */
 export function monthOf(until: number, timezone: string): { month: string; startsAt: number } {
-  const month = dayAt(until - 1, timezone).date.slice(0, 7)
+  const month = dayOf(until - 1, timezone).date.slice(0, 7)
   return { month, startsAt: dayOfDate(`${month}-01`, timezone)?.startsAt ?? until }
 }
 
@@ -69,7 +70,7 @@ export function forecastOf(
 
 function daysLeftIn(month: string, until: number, timezone: string): number {
   let left = 0
-  for (let day = dayAt(until, timezone); day.date.startsWith(month); day = dayAt(day.endsAt, timezone))
+  for (let day = dayOf(until, timezone); day.date.startsWith(month); day = dayOf(day.endsAt, timezone))
     left += (day.endsAt - Math.max(day.startsAt, until)) / (day.endsAt - day.startsAt)
   return left
 }

@@ -1,8 +1,5 @@
-import { dayOf, localTime } from '../alerting/day.ts'
+import { type Day, dayOf, localTime } from '../alerting/day.ts'
 import { UsageError } from '../core/command.ts'
-
-/** A day of the report's time zone: `startsAt` inclusive, `endsAt` exclusive, in milliseconds since the epoch. */
-export type Day = { date: string; startsAt: number; endsAt: number }
 
 export type Range = {
   days: [Day, ...Day[]]
@@ -26,7 +23,7 @@ export function parseRange(
   timezone: string,
   now: number,
 ): Range {
-  const last = to === undefined ? dayAt(now, timezone) : dayNamed('--to', to, timezone)
+  const last = to === undefined ? dayOf(now, timezone) : dayNamed('--to', to, timezone)
   const first =
     from === undefined ? daysBefore(last, DEFAULT_DAYS - 1, timezone) : dayNamed('--from', from, timezone)
   if (first.startsAt > last.startsAt)
@@ -41,21 +38,15 @@ export function parseRange(
       throw new UsageError(
         `From ${first.date} to ${last.date} is more than ${MAX_DAYS} days, the longest report.`,
       )
-    day = dayAt(day.endsAt, timezone)
+    day = dayOf(day.endsAt, timezone)
     days.push(day)
   }
   return { days, since: first.startsAt, until: Math.min(days.at(-1)?.endsAt ?? now, now) }
 }
 
-/** Returns the day that an instant is in. */
-export const dayAt = (at: number, timezone: string): Day => ({
-  date: localTime(at, timezone).date,
-  ...dayOf(at, timezone),
-})
-
 function daysBefore(day: Day, count: number, timezone: string): Day {
   let earlier = day
-  for (let left = count; left > 0; left -= 1) earlier = dayAt(earlier.startsAt - 1, timezone)
+  for (let left = count; left > 0; left -= 1) earlier = dayOf(earlier.startsAt - 1, timezone)
   return earlier
 }
 
@@ -80,5 +71,5 @@ export function dayOfDate(date: string, timezone: string): Day | undefined {
   const at = [noon, noon - 12 * HOUR_MS, noon + 12 * HOUR_MS].find(
     (candidate) => localTime(candidate, timezone).date === date,
   )
-  return at === undefined ? undefined : dayAt(at, timezone)
+  return at === undefined ? undefined : dayOf(at, timezone)
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { parse } from 'csv-parse'
 import { counted } from '../cli/format.ts'
+import { jsonLines, type Placed } from '../cli/json-lines.ts'
 import { createProgress } from '../cli/progress.ts'
 import { UsageError } from '../core/command.ts'
 import { type Row, rowFrom } from './row.ts'
@@ -14,7 +14,7 @@ export async function readRows(path: string): Promise<Row[]> {
   const rows: Row[] = []
   const progress = createProgress(() => `${path}: ${counted(rows.length, 'call')} read`)
   try {
-    for await (const { value, place } of path.endsWith('.csv') ? csvValues(path) : jsonValues(path)) {
+    for await (const { value, place } of path.endsWith('.csv') ? csvValues(path) : jsonLines(path)) {
       const row = rowFrom(value)
       if (typeof row === 'string') throw new UsageError(`${place}: ${row}`)
       rows.push(row)
@@ -31,9 +31,7 @@ export async function readRows(path: string): Promise<Row[]> {
   return rows.toSorted((a, b) => a.at - b.at)
 }
 
-type Value = { value: unknown; place: string }
-
-async function* csvValues(path: string): AsyncGenerator<Value> {
+async function* csvValues(path: string): AsyncGenerator<Placed> {
   const parser = createReadStream(path).pipe(
     parse({ columns: true, bom: true, relax_column_count_less: true }),
   )
@@ -41,21 +39,5 @@ async function* csvValues(path: string): AsyncGenerator<Value> {
   for await (const value of parser) {
     number += 1
     yield { value, place: `${path}, row ${number}` }
-  }
-}
-
-async function* jsonValues(path: string): AsyncGenerator<Value> {
-  let number = 0
-  for await (const line of createInterface({ input: createReadStream(path) })) {
-    number += 1
-    if (line.trim() === '') continue
-    const place = `${path}, line ${number}`
-    let value: unknown
-    try {
-      value = JSON.parse(line)
-    } catch {
-      throw new UsageError(`${place}: this is not JSON.`)
-    }
-    yield { value, place }
   }
 }

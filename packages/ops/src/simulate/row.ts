@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-const COLUMN_OF_OPERATION = ['chat', 'responses', 'embeddings', 'completions'] as const
+const GOVERNED = ['chat', 'responses', 'embeddings', 'completions'] as const
 
 /** An empty cell of CSV, and `null`, stand for a value that is not there. */
 const optional = <T extends z.ZodType>(type: T) =>
@@ -46,7 +46,7 @@ const rowSchema = z.object({
 
 /** A call of the past: `at` in milliseconds since the epoch. */
 export type Row = z.infer<typeof rowSchema>
-export type Operation = (typeof COLUMN_OF_OPERATION)[number]
+export type Operation = (typeof GOVERNED)[number]
 
 /** Returns a row, or the words for what is wrong with it. */
 export function rowFrom(value: unknown): Row | string {
@@ -58,4 +58,4 @@ export function rowFrom(value: unknown): Row | string {
 
 /** Returns the operation of a row; `undefined`: a path that the gateway only passes on. @default chat */
 export const operationOf = ({ operation = 'chat' }: Row): Operation | undefined =>
-  COLUMN_OF_OPERATION.find((known) => known === operation)
+  GOVERNED.find((known) => known === operation)

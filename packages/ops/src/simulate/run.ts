@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Policy } from '@hotdash/llm-gateway'
 import { createSimulation } from '@hotdash/llm-gateway/simulation'
+import { dayOf } from '../alerting/day.ts'
 import { counted, whole } from '../cli/format.ts'
 import { createProgress } from '../cli/progress.ts'
 import type { Past } from './calls.ts'
@@ -11,7 +12,7 @@ const CALLS_AT_ONCE = 2_000
 
 /** Returns what happened, by the rows. */
 export function recorded(past: readonly Past[], timezone: string): Outcome {
-  const { outcome, add } = createOutcome('recorded', dayIn(timezone))
+  const { outcome, add } = createOutcome('recorded', (at) => dayOf(at, timezone).date)
   for (const { row, call } of past) {
     if (call === undefined) continue
     const refused = row.status === 'refused' ? (row.error ?? 'refused') : undefined
@@ -28,7 +29,7 @@ export async function simulateUnder(
   past: readonly Past[],
   processes: number,
 ): Promise<Outcome> {
-  const { outcome, add } = createOutcome(name, dayIn(policy.timezone ?? 'UTC'))
+  const { outcome, add } = createOutcome(name, (at) => dayOf(at, policy.timezone ?? 'UTC').date)
   const simulation = await createSimulation(policy, {
     processes,
     onEnd: ({ at, team, agent }, { cache, refused, cost, saved, isRefresh }) =>
@@ -55,20 +56,4 @@ export async function simulateUnder(
   progress.end()
   const { commands, mostInSecond, processes: made, peakBytes } = simulation.finish()
   return { ...outcome, redis: { commands, mostInSecond, processes: made, peakBytes } }
-}
-
-/** Returns the calendar day of a time in a time zone, as YYYY-MM-DD. */
-function dayIn(timezone: string): (at: number) => string {
-  const format = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, dateStyle: 'short' })
-  const HOUR_MS = 3_600_000
-  const days = new Map<number, string>()
-  // Each offset of a time zone in use is a multiple of a quarter of an hour.
-  return (at) => {
-    const quarter = Math.floor((4 * at) / HOUR_MS)
-    const known = days.get(quarter)
-    if (known !== undefined) return known
-    const day = format.format(at)
-    days.set(quarter, day)
-    return day
-  }
 }

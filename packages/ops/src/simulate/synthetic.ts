@@ -1,7 +1,7 @@
+import { hotdashPolicy } from '@hotdash/llm-gateway/policy'
 import type { Row } from './row.ts'
 
 type Agent = {
-  team: string
   agent: string
   /** Share of all calls. */
   share: number
@@ -20,7 +20,6 @@ type Agent = {
 /** HotDash's agents, as they may be used in production: customers by day, reports by night. */
 const AGENTS: readonly Agent[] = [
   {
-    team: 'prod_customer',
     agent: 'ai-customer',
     share: 0.34,
     questions: 6_000,
@@ -31,7 +30,6 @@ const AGENTS: readonly Agent[] = [
     to: 24,
   },
   {
-    team: 'prod_customer',
     agent: 'support',
     share: 0.22,
     questions: 2_500,
@@ -42,7 +40,6 @@ const AGENTS: readonly Agent[] = [
     to: 24,
   },
   {
-    team: 'prod_ceo',
     agent: 'ceo-insights',
     share: 0.03,
     questions: 400,
@@ -53,7 +50,6 @@ const AGENTS: readonly Agent[] = [
     to: 22,
   },
   {
-    team: 'prod_ceo',
     agent: 'ai-knowledge',
     share: 0.13,
     questions: 5_000,
@@ -65,7 +61,6 @@ const AGENTS: readonly Agent[] = [
     operation: 'embeddings',
   },
   {
-    team: 'prod_background',
     agent: 'analytics',
     share: 0.08,
     questions: 900,
@@ -76,7 +71,6 @@ const AGENTS: readonly Agent[] = [
     to: 9,
   },
   {
-    team: 'prod_background',
     agent: 'inventory',
     share: 0.08,
     questions: 1_200,
@@ -87,7 +81,6 @@ const AGENTS: readonly Agent[] = [
     to: 10,
   },
   {
-    team: 'prod_background',
     agent: 'seo',
     share: 0.05,
     questions: 4_000,
@@ -98,7 +91,6 @@ const AGENTS: readonly Agent[] = [
     to: 8,
   },
   {
-    team: 'prod_background',
     agent: 'ads',
     share: 0.04,
     questions: 2_000,
@@ -109,7 +101,6 @@ const AGENTS: readonly Agent[] = [
     to: 8,
   },
   {
-    team: 'prod_background',
     agent: 'content',
     share: 0.03,
     questions: 20_000,
@@ -140,6 +131,9 @@ export function syntheticRows({
   from?: number
 }): Row[] {
   const random = createRandom(seed)
+  const teams = new Map(
+    Object.entries(hotdashPolicy.teams).flatMap(([team, { agents }]) => agents.map((agent) => [agent, team])),
+  )
   const weights = Array.from({ length: days }, (_, day) => {
     const weekday = new Date(from + day * DAY_MS).getUTCDay()
     return weekday === 0 || weekday === 6 ? WEEKEND : 1
@@ -158,7 +152,7 @@ export function syntheticRows({
     return {
       at: from + day * DAY_MS + hour * 3_600_000 + Math.floor(random() * 3_600_000),
       agent: agent.agent,
-      team: agent.team,
+      team: teams.get(agent.agent) ?? 'default',
       operation: agent.operation ?? 'chat',
       question: `${agent.agent} ${question}`,
       input_tokens: Math.max(1, Math.round(agent.input * spread(own))),
