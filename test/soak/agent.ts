@@ -106,13 +106,18 @@ function start({
   }, 10)
 }
 
+/** Asks a question, and every 50th twice at once. */
 function begin(): void {
-  const call = makeCall().then(
-    (outcome) => count(outcomes, outcome),
-    (error: unknown) => count(outcomes, codeOf(error)),
-  )
-  inFlight.add(call)
-  void call.finally(() => inFlight.delete(call))
+  const question = nextQuestion()
+  const times = number % 50 === 0 ? 2 : 1
+  for (let time = 1; time <= times; time += 1) {
+    const call = ask(question, `n${number}.${time}`).then(
+      (outcome) => count(outcomes, outcome),
+      (error: unknown) => count(outcomes, codeOf(error)),
+    )
+    inFlight.add(call)
+    void call.finally(() => inFlight.delete(call))
+  }
 }
 
 function codeOf(error: unknown): string {
@@ -122,20 +127,26 @@ function codeOf(error: unknown): string {
   return `${error.constructor.name}: ${error.message.slice(0, 40)}`
 }
 
-/** Asks the same again, or the same in another spelling, or something new. */
-function questionOf(isRepeated: boolean): string {
+type Question = { team: Team; content: string; form: 'embedding' | 'whole' | 'stream'; isRepeated: boolean }
+
+/** Returns the same as before, or the same in another spelling, or something new. */
+function contentOf(isRepeated: boolean): string {
   if (!isRepeated) return `Question ${process.pid} ${number}: what is the word for it?`
   if (Math.random() < 0.5) return `Where is order ${Math.floor(Math.random() * 20)}?`
   return `How is a password reset${'?'.repeat(1 + Math.floor(Math.random() * 200))}`
 }
 
 let number = 0
-function makeCall(): Promise<string> {
-  if (client === undefined) throw new Error('not started')
-  const team: Team = pick(['free', 'free', 'rate', 'money', 'money'])
+function nextQuestion(): Question {
   number += 1
+  const team: Team = pick(['free', 'free', 'rate', 'money', 'money'])
   const isRepeated = Math.random() < 0.35
-  const content = `<${team}> ${questionOf(isRepeated)}`
+  const form = number % 10 === 0 ? 'embedding' : number % 3 > 0 ? 'whole' : 'stream'
+  return { team, content: `<${team}> ${contentOf(isRepeated)}`, form, isRepeated }
+}
+
+function ask({ team, content, form, isRepeated }: Question, name: string): Promise<string> {
+  if (client === undefined) throw new Error('not started')
   const body = { model: MODEL, max_tokens: 100, messages: [{ role: 'user' as const, content }] }
   const isLeft = Math.random() < left
   const signal = isLeft ? AbortSignal.timeout(10 + Math.floor(Math.random() * 30)) : undefined
@@ -144,24 +155,18 @@ function makeCall(): Promise<string> {
     agent: team,
     session: `s${number % 50}`,
     user: `u${number % 20}`,
-    tags: ['soak', `n${number}`],
+    tags: ['soak', name],
   }
-  const name = `n${number}`
-  const kind = `${isRepeated ? 'repeated' : 'new'}${isLeft ? ', left' : ''}, ${team}, ${number % 10 === 0 ? 'embedding' : number % 3 > 0 ? 'whole' : 'stream'}`
+  const kind = `${isRepeated ? 'repeated' : 'new'}${isLeft ? ', left' : ''}, ${team}, ${form}`
   unrecorded.set(name, kind)
   const ended = (how: string) => unrecorded.has(name) && unrecorded.set(name, `${kind}: ${how}`)
   const made = withGateway(context, async () => {
     if (number % 3_000 === 0) await gateway.purge({ team: 'free' }).catch(() => undefined)
-    if (number % 10 === 0) {
+    if (form === 'embedding')
       await embeddings.create({ model: EMBEDDINGS, input: content, encoding_format: 'float' }, { signal })
-      return 'embedding'
-    }
-    if (number % 3 > 0) {
-      await chat.completions.create(body, { signal })
-      return 'whole'
-    }
-    for await (const _ of await chat.completions.create({ ...body, stream: true }, { signal }));
-    return 'streamed'
+    else if (form === 'whole') await chat.completions.create(body, { signal })
+    else for await (const _ of await chat.completions.create({ ...body, stream: true }, { signal }));
+    return form
   })
   made.then(ended, (error: unknown) => ended(codeOf(error)))
   return made

@@ -15,6 +15,12 @@ import { limitsOf, policyOf } from './teams.ts'
 import type { WorldOrder, WorldReport } from './world.ts'
 
 const AGENTS = 2
+/** Milliseconds between the end of the last fault and the end of the calls. */
+const WELL_MS = 5_000
+/** Key of the rows that wait in Redis. */
+const SPILLED = 'gw:{usage}:spill'
+/** Milliseconds in which rows in Redis must be delivered once all dependencies are well. */
+const SPILLED_MS = 90_000
 
 const { values } = parseArgs({
   options: {
@@ -85,10 +91,16 @@ while (performance.now() - start < minutes * 60_000) {
   moments.push(await momentNow())
 }
 await chaos.stop()
+// `close()` gives up on what fails at the moment: each process has to see first that all is well again.
+await sleep(WELL_MS)
 
-// The last one only spills rows to Redis: it ends before the one that delivers them.
+// The last one only spills rows to Redis: it ends before the one that delivers them, which waits longer and longer
+// after a failure.
 const ends: Extract<AgentReport, { type: 'stopped' }>[] = []
 for (const agent of agents.toReversed()) {
+  const until = performance.now() + SPILLED_MS
+  while (agent === agents[0] && (await redis.admin.xlen(SPILLED)) > 0 && performance.now() < until)
+    await sleep(500)
   const stopped = agent.next('stopped')
   agent.send({ type: 'stop' })
   ends.push(await stopped)
