@@ -4,15 +4,16 @@ import { pathToFileURL } from 'node:url'
 import type { createGatewayClient } from '@hotdash/llm-gateway'
 import type { OpenAI } from 'openai'
 import { completion, inMemory } from './completion.ts'
+import { countObjects, type Objects } from './objects.ts'
 import { CHUNKS } from './upstream-size.ts'
 
 /**
  * One side of a comparison, in a process of its own: the bare client, or the gateway of a built checkout. Measures one
  * batch of calls per message.
  */
-export type Batch = { what: What; calls: number }
+export type Batch = { what: What; calls: number; countsObjects?: boolean }
 /** Median of the batch, and processor time of its calls, in microseconds per call. */
-export type Measured = { median: number; cpu: number }
+export type Measured = { median: number; cpu: number; objects?: Objects }
 export type What =
   | 'hit'
   | 'miss'
@@ -122,13 +123,17 @@ const measures: Record<What, () => Promise<number>> = {
   limits: miss,
 }
 
-async function measured({ what, calls }: Batch): Promise<Measured> {
+/** A lone call: what the gateway does after it is not the next one's. */
+const idleTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+async function measured({ what, calls, countsObjects }: Batch): Promise<Measured> {
+  if (countsObjects)
+    return { median: 0, cpu: 0, objects: await countObjects(measures[what], calls, idleTurn) }
   const times: number[] = []
   const before = process.cpuUsage()
   for (let call = 0; call < calls; call += 1) {
     times.push(await measures[what]())
-    // A lone call: what the gateway does after it is not the next one's.
-    if (what !== 'hit' && what !== 'misses') await new Promise((resolve) => setImmediate(resolve))
+    if (what !== 'hit' && what !== 'misses') await idleTurn()
   }
   const { user, system } = process.cpuUsage(before)
   times.sort((a, b) => a - b)

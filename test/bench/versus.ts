@@ -108,7 +108,7 @@ for (const [what, label, share] of measured) {
     }
   console.log(`\n${label}`)
   const made = Math.ceil(calls * share) * (results.get('now')?.length ?? 0)
-  const best = (name: string, of: keyof Measured) => {
+  const best = (name: string, of: 'median' | 'cpu') => {
     const figures = (results.get(name) ?? []).map((measured) => measured[of])
     return [quantile(figures, 0.1), quantile(figures, 0.5)] as const
   }

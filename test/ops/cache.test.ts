@@ -31,6 +31,7 @@ beforeAll(async () => {
       redis: redis.url,
       cache: { semantic: false },
       metrics: { flushSeconds: 0.2 },
+      deadlines: { redisMs: 5_000 },
     },
   })
   closers.push(() => client.gateway.close())

@@ -36,6 +36,8 @@ export type AgentReport =
   | { type: 'stopped'; flushed: boolean; logs: Record<string, number>; unrecorded: string[] }
 
 const MEGABYTE = 1024 * 1024
+/** Milliseconds in which `flush()` must succeed. It is `false` while a receiver is slow, which one is now and then. */
+const FLUSH_MS = 60_000
 let fails = false
 const own: string[] = []
 /** A sink of the program, which fails when it is told to. */
@@ -200,7 +202,12 @@ function sample(): void {
 async function stop(): Promise<void> {
   isStopping = true
   await Promise.all(inFlight)
-  const flushed = (await client?.gateway.flush(60_000)) ?? false
+  const until = performance.now() + FLUSH_MS
+  let flushed = false
+  while (!flushed && performance.now() < until) {
+    flushed = (await client?.gateway.flush(FLUSH_MS)) ?? false
+    if (!flushed) await sleep(500)
+  }
   sample()
   const closed = (await client?.gateway.close(30_000)) ?? false
   client = undefined

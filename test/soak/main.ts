@@ -91,7 +91,7 @@ while (performance.now() - start < minutes * 60_000) {
   moments.push(await momentNow())
 }
 await chaos.stop()
-// `close()` gives up on what fails at the moment: each process has to see first that all is well again.
+// `close()` gives up on a sink that counts as down: each process has to see first that all is well again.
 await sleep(WELL_MS)
 
 // The last one only spills rows to Redis: it ends before the one that delivers them, which waits longer and longer

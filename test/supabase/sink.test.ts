@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 
 // A client that the last test has left may be closed during the next.
-allowLogInFile('GW_SINK_DROPPED')
+allowLogInFile('GW_SINK_DROPPED', 'GW_SINK_REJECTED')
 
 const there = () => ({ url: supabase.url, secretKey: supabase.keys.secret })
 const ids = async () =>

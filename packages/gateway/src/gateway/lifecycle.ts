@@ -46,7 +46,7 @@ export function createLifecycle(parts: LifecycleParts) {
     await recorder.settled()
     deferred.run()
     settlements.run()
-    const drained = sinks.drain(isDue(isLast))
+    const drained = sinks.drain(isDue(isLast), isLast)
     await Promise.all([redis?.settled(), drained])
     return await drained
   }

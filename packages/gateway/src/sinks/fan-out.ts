@@ -23,13 +23,13 @@ export type SinksOptions = {
 export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, fault }: SinksOptions) {
   const pending = new Set<string>()
   /** Delivers pending reports. Resolves `false` if some could not be delivered now. */
-  const drain = async (which: (sink: Sink) => boolean, giveUp?: AbortSignal) => {
+  const drain = async (which: (sink: Sink) => boolean, isLast: boolean, giveUp?: AbortSignal) => {
     rendering.run()
     const due = queues.filter((_, at) => which(sinks[at] as Sink))
-    const drained = await Promise.all(due.map((queue) => queue.drain(giveUp)))
+    const drained = await Promise.all(due.map((queue) => queue.drain(isLast, giveUp)))
     return drained.every(Boolean)
   }
-  const flushOnExit = (giveUp: AbortSignal) => drain(() => true, giveUp)
+  const flushOnExit = (giveUp: AbortSignal) => drain(() => true, true, giveUp)
   /** Registers the exit flush while any queue, or the renderer, holds something. */
   const pendingListener = (name: string): PendingListener => ({
     onPending() {
@@ -105,7 +105,7 @@ export function createSinks(sinks: Sink[], { mask, maxReports, maxBytes, warn, f
         throw error
       }
     },
-    drain: (which: (sink: Sink) => boolean) => drain(which),
+    drain: (which: (sink: Sink) => boolean, isLast: boolean) => drain(which, isLast),
     /**
      * Starts to watch for losses not yet reported to a caller. The returned function tells whether there are any, and marks
      * them as reported; two overlapping watches both report them.

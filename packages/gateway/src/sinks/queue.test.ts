@@ -161,7 +161,7 @@ test('a drain covers the reports queued before it; earlier losses are counted', 
     return undefined
   })
   for (let each = 0; each < 25; each += 1) box.add()
-  const drained = box.drain()
+  const drained = box.drain(false)
   await vi.advanceTimersByTimeAsync(500)
   expect(await drained).toBe(true)
   adding = false
@@ -169,7 +169,7 @@ test('a drain covers the reports queued before it; earlier losses are counted', 
   const full = queue(async () => undefined, { maxReports: 5 })
   for (let each = 0; each < 10; each += 1) full.add()
   expect(full.losses()).toBeGreaterThanOrEqual(5)
-  expect(await full.drain()).toBe(true)
+  expect(await full.drain(false)).toBe(true)
   expect(full.stats().delivered + full.losses()).toBe(10)
 })
 
@@ -180,8 +180,8 @@ test('a drain tries a failing receiver once, without waiting for the back-off', 
     return Promise.reject(new DeliveryError('away'))
   })
   box.add()
-  expect(await box.drain()).toBe(false)
-  expect(await box.drain()).toBe(false)
+  expect(await box.drain(false)).toBe(false)
+  expect(await box.drain(false)).toBe(false)
   expect(calls).toBe(2)
 })
 
@@ -225,7 +225,7 @@ test('for any sequence of failures, every report counts once, and the queue stay
         coming = results
         for (let each = 0; each < adds; each += 1) box.add()
         added += adds
-        if (drain) void box.drain()
+        if (drain) void box.drain(false)
         await vi.advanceTimersByTimeAsync(ms)
         const { delivered, spilled, rejected: refused, dropped, queued } = box.stats()
         expect(delivered + spilled + refused + dropped + queued).toBe(added)
@@ -240,4 +240,44 @@ test('for any sequence of failures, every report counts once, and the queue stay
     }),
     { numRuns: runs(300) },
   )
+})
+
+test('at the end, what fails is tried again until the sink counts as down', async () => {
+  vi.useRealTimers()
+  let failures = 2
+  let tries = 0
+  const box = queue(async () => {
+    tries += 1
+    if (tries <= failures) throw new DeliveryError('not now')
+  })
+  box.add()
+  expect(await box.drain(true)).toBe(true)
+  expect([tries, box.stats().state]).toEqual([3, 'up'])
+
+  failures = Number.POSITIVE_INFINITY
+  box.add()
+  expect(await box.drain(true)).toBe(false)
+  expect([box.stats().failures, box.stats().state]).toEqual([6, 'down'])
+  expect(await box.drain(true)).toBe(false)
+  expect(box.stats().failures).toBe(7)
+})
+
+test('a wait between two tries ends when the program gives up, or the sink is closed', async () => {
+  vi.useRealTimers()
+  const box = queue(async () => {
+    throw new DeliveryError('not now', { retryAfterMs: 30_000 })
+  })
+  box.add()
+  const giveUp = new AbortController()
+  const drained = box.drain(true, giveUp.signal)
+  await expect.poll(() => box.stats().failures).toBe(1)
+  giveUp.abort()
+  expect(await drained).toBe(false)
+
+  const again = box.drain(true)
+  await expect.poll(() => box.stats().failures).toBe(2)
+  await box.close()
+  // Nothing is pending any more: it was dropped.
+  expect(await again).toBe(true)
+  expect(box.losses()).toBe(1)
 })

@@ -2,6 +2,7 @@ import type { LogCode } from '../core/log-codes.ts'
 import { counted } from '../util/counted.ts'
 import { isInstance } from '../util/error-text.ts'
 import { attempt, callHook, guarded } from '../util/faults.ts'
+import { waitFor } from '../util/timeout.ts'
 import { clearTimer, setTimer } from '../util/timers.ts'
 import { batchResult } from './batch-result.ts'
 import { InvalidDelivery } from './delivery.ts'
@@ -40,6 +41,8 @@ export function createSinkQueue(
   let closing: Promise<void> | undefined
   /** Aborts the delivery in progress. */
   let abortDelivery: (why: string) => void = () => undefined
+
+  const is = (state: SinkStats['state']) => stats.state === state
 
   function add(queued: QueuedReport) {
     queued.seq = accepted++
@@ -243,16 +246,23 @@ export function createSinkQueue(
 
   /**
    * Delivers all reports now, without waiting for a back-off. Resolves `true` if no report added before the call is
-   * pending; `losses` tells whether any was lost.
+   * pending; `losses` tells whether any was lost. `isLast`: what is pending will be dropped, so a failure is retried
+   * until the sink counts as down.
    */
-  async function drain(giveUp?: AbortSignal): Promise<boolean> {
+  async function drain(isLast: boolean, giveUp?: AbortSignal): Promise<boolean> {
     const before = accepted
     const abort = () => abortDelivery('the program is ending')
     giveUp?.addEventListener('abort', abort, { once: true })
     try {
       if (sending !== undefined) await sending
-      while ([...queue, ...inFlight].some(({ seq = 0 }) => seq < before))
-        if (giveUp?.aborted || !(await send())) return false
+      while ([...queue, ...inFlight].some(({ seq = 0 }) => seq < before)) {
+        if (giveUp?.aborted) return false
+        if (await send()) continue
+        if (!isLast || !is('failing')) return false
+        await waitFor(retryAt - performance.now(), giveUp)
+        // Meanwhile a delivery of the background can have failed, too.
+        if (is('down')) return false
+      }
       return true
     } finally {
       giveUp?.removeEventListener('abort', abort)

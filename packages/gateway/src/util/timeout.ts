@@ -40,3 +40,18 @@ export function settlesWithin(promise: Promise<unknown>, ms: number): Promise<bo
     promise.then(done, done).catch(() => resolve(true))
   })
 }
+
+/** Waits in real time, until the signal aborts at the latest. Does not keep the process alive. */
+export function waitFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const done = () => {
+      realTimers.clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = realTimers.setTimeout(done, delayOf(ms))
+    timer.unref()
+    signal?.addEventListener('abort', done, { once: true })
+  })
+}
