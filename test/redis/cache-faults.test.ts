@@ -12,6 +12,7 @@ allowLogInFile('GW_REDIS_BACK', 'GW_REDIS_FULL', 'GW_REDIS_UNAVAILABLE')
 const open: { close: () => unknown }[] = []
 afterEach(async () => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
   for (const thing of open.splice(0).reverse()) await thing.close()
 })
 
@@ -151,7 +152,8 @@ test('a full Redis is read and not written; it is tried again later', async () =
   expect(it.upstream.count()).toBe(before)
 
   await redis.admin.flushall()
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 11_000 })
+  const now = performance.now.bind(performance)
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + 11_000)
   await it.client.chat.completions.create(ask('room again'))
   await it.client.gateway.flush()
   expect(shared(it)).toMatchObject({ full: false, stored: (stored ?? 0) + 1 })

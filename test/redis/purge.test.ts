@@ -8,8 +8,6 @@ import { runs } from '../runs.ts'
 import { ask, type Setup, setup, until } from '../support.ts'
 import { type RedisServer, startCluster, startRedis } from './server.ts'
 
-/** Multiplies the number of schedules, for long runs. */
-
 let redis: RedisServer
 let upstream: FakeOpenAI
 /** What is closed when all is done. */

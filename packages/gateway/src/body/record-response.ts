@@ -100,7 +100,8 @@ export function recordResponse(response: UpstreamResponse, source: Source): Reco
       for (;;) {
         const read = await body?.read()
         if (read?.value === undefined) break
-        take(read.value, reader?.push(read.value) ?? NO_EVENTS)
+        const bytes = typeof read.value === 'string' ? Buffer.from(read.value) : read.value
+        take(bytes, reader?.push(bytes) ?? NO_EVENTS)
         for (let pressure = log.backpressure(); pressure !== undefined; pressure = log.backpressure()) {
           const isStalled = !(await settlesWithin(pressure, STALL_MS))
           if (isStalled && !log.dropSlowest()) return stop('the answer has no reader')

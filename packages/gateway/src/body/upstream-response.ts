@@ -8,7 +8,8 @@ export type UpstreamResponse = Pick<
 > & { body: ByteReader | undefined; mutable?: boolean }
 
 export type ByteReader = {
-  read: () => Promise<{ done: boolean; value?: Uint8Array | undefined }>
+  /** Text comes only from the `fetch` of a program: the SDK reads such bodies, too. */
+  read: () => Promise<{ done: boolean; value?: Uint8Array | string | undefined }>
   /** Stops upstream: the rest is not needed. */
   cancel: (reason: unknown) => Promise<void>
 }
@@ -26,7 +27,17 @@ export function fromResponse(response: Response, own = false): UpstreamResponse 
     type,
     redirected,
     ...(own && { mutable: isMutable(headers) }),
-    body: isNone(body) ? bodyless(response) : readable(body).getReader(),
+    body: isNone(body) ? bodyless(response) : readerOf(response, body),
+  }
+}
+
+/** Returns a reader that fails at the first read where the program has read or locked the body: upstream has answered. */
+function readerOf({ bodyUsed }: Response, body: NonNullable<Response['body']>): ByteReader {
+  const stream = readable(body)
+  if (!bodyUsed && !stream.locked) return stream.getReader()
+  return {
+    read: () => Promise.reject(new TypeError('Body is unusable: Body has already been read')),
+    cancel: async () => undefined,
   }
 }
 

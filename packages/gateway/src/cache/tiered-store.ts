@@ -17,8 +17,8 @@ const CHANNEL = 'gw:purge'
 const MAX_DELETED = 1_000
 
 /**
- * Last validation of a memory entry against Redis: its time, whether Redis had the entry, and the purge stamps known
- * then.
+ * Last validation of a memory entry against Redis: its time by `performance.now()`, whether Redis had the entry, and the
+ * purge stamps known then.
  */
 type Validation = { seenAt: number; shared: boolean; version: number; stamps: string }
 
@@ -39,7 +39,7 @@ export function createTieredCache(
   /** Times of deletions, by the ids of answers. */
   const deletedAt = new LRUCache<string, number>({ max: MAX_DELETED })
   let listener: RedisSubscription | undefined
-  /** No invalidation has been missed since this time. */
+  /** No invalidation has been missed since this time, by `performance.now()`. */
   let listeningSince = Number.POSITIVE_INFINITY
   /** Validations before this time do not count: invalidations may have been missed. */
   let distrustedBefore = 0
@@ -62,7 +62,7 @@ export function createTieredCache(
   function listen() {
     listener ??= subscribe(connection, CHANNEL, {
       onListening: () => {
-        listeningSince = Date.now()
+        listeningSince = performance.now()
         distrustedBefore = listeningSince
       },
       onMessage: (message) => {
@@ -81,8 +81,7 @@ export function createTieredCache(
     const validation = validations.get(entry)
     if (validation === undefined || !isUnpurged(key, validation)) return false
     const { seenAt } = validation
-    const now = Date.now()
-    return now - seenAt < localMs && seenAt >= distrustedBefore && entry.freshUntil > now
+    return performance.now() - seenAt < localMs && seenAt >= distrustedBefore && entry.freshUntil > Date.now()
   }
 
   /** Redis may report a purge whose invalidation has not arrived. */
@@ -94,11 +93,16 @@ export function createTieredCache(
     return true
   }
 
+  /** An entry from the future was stored before this process's clock was set back. */
+  const isNewer = (held: CacheEntry, found: CacheEntry) =>
+    held.storedAt > found.storedAt && held.storedAt <= Date.now()
+
   const stampsOf = (key: string) => epochWith('', redis.stamps(key))
   const epochOf = (key: string) => epochWith(memory.epoch(key), redis.stamps(key))
 
   function remember(key: string, entry: CacheEntry, shared: boolean) {
-    validations.set(entry, { seenAt: Date.now(), shared, version: redis.version(), stamps: stampsOf(key) })
+    const seenAt = performance.now()
+    validations.set(entry, { seenAt, shared, version: redis.version(), stamps: stampsOf(key) })
     memory.set(key, entry)
   }
 
@@ -114,7 +118,7 @@ export function createTieredCache(
     // Another call may have stored an entry here while Redis was asked.
     const held = memory.get(key)
     if (found === 'unavailable') return held
-    if (found !== undefined && (held === undefined || held.storedAt <= found.storedAt)) {
+    if (found !== undefined && !(held !== undefined && isNewer(held, found))) {
       // The entry may have been purged since, and no second invalidation would come.
       if (invalidations !== before)
         return retries > 0 ? await fetchEntry(key, secret, retries - 1) : undefined
@@ -126,7 +130,7 @@ export function createTieredCache(
     // Redis never had it, because it was full; and no invalidation can have been missed.
     const neverShared = validation !== undefined && !validation.shared && validation.seenAt >= listeningSince
     if (neverShared && isUnpurged(key, validation)) {
-      validation.seenAt = Date.now()
+      validation.seenAt = performance.now()
       return held
     }
     memory.delete(key)

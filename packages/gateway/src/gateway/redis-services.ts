@@ -111,9 +111,12 @@ function stateLogger(log: Log): OnRedisChange {
       log('GW_PACKAGE_UNUSABLE', `${reason}. No process shares anything with this one. ${WITHOUT}`)
     else if (state === 'slow' || state === 'down') {
       const message = `Redis is ${state}: ${reason?.replace(/\.$/, '')}. ${WITHOUT}`
-      if (limitedLog('GW_REDIS_UNAVAILABLE', message)) unavailableSince = Date.now()
+      if (limitedLog('GW_REDIS_UNAVAILABLE', message)) unavailableSince = performance.now()
     } else if (state === 'up' && unavailableSince !== undefined) {
-      log('GW_REDIS_BACK', `Redis is back after ${Math.ceil((Date.now() - unavailableSince) / 1_000)} s.`)
+      log(
+        'GW_REDIS_BACK',
+        `Redis is back after ${Math.ceil((performance.now() - unavailableSince) / 1_000)} s.`,
+      )
       unavailableSince = undefined
     }
   }

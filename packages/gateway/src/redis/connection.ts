@@ -118,7 +118,7 @@ export function createRedisConnection(target: string | IoredisClient, options: O
     if (stats.state === 'closed' || stats.state === state) return
     if (state === 'up') {
       if (unavailableSince !== undefined)
-        outage = { backAt: Date.now(), ms: performance.now() - unavailableSince }
+        outage = { backAt: performance.now(), ms: performance.now() - unavailableSince }
       unavailableSince = undefined
     } else unavailableSince ??= performance.now()
     stats.state = state

@@ -16,12 +16,13 @@ const FULL = /^OOM |capacity quota exceeded|max \w+ size/i
 export function createMemoryBudget(connection: RedisConnection, maxBytes: number, onFull: () => void) {
   /** Bytes stored by this process since the last check; unknown at first and after a pause. */
   let storedSinceCheck: number | undefined
+  /** By `performance.now()`. */
   let fullUntil = 0
   let checking: Promise<void> | undefined
 
   function pause() {
     onFull()
-    fullUntil = Date.now() + PAUSE_MS
+    fullUntil = performance.now() + PAUSE_MS
     storedSinceCheck = undefined
   }
 
@@ -43,10 +44,10 @@ export function createMemoryBudget(connection: RedisConnection, maxBytes: number
   return {
     /** Waits for Redis only the first time, and after a pause. */
     async hasRoom(bytes: number): Promise<boolean> {
-      if (Date.now() < fullUntil) return false
+      if (performance.now() < fullUntil) return false
       if (storedSinceCheck === undefined) {
         await checkOnce()
-        return Date.now() >= fullUntil
+        return performance.now() >= fullUntil
       }
       storedSinceCheck += bytes
       if (storedSinceCheck > maxBytes / 100) detached(checkOnce(), connection.fault, 'how full Redis is')
@@ -58,7 +59,7 @@ export function createMemoryBudget(connection: RedisConnection, maxBytes: number
       if (full) pause()
       return full
     },
-    isFull: () => Date.now() < fullUntil,
+    isFull: () => performance.now() < fullUntil,
   }
 }
 

@@ -42,8 +42,6 @@ export function createSinkQueue(
   /** Aborts the delivery in progress. */
   let abortDelivery: (why: string) => void = () => undefined
 
-  const is = (state: SinkStats['state']) => stats.state === state
-
   function add(queued: QueuedReport) {
     queued.seq = accepted++
     if (stats.state === 'closed') return countMissed(CLOSED)
@@ -246,10 +244,10 @@ export function createSinkQueue(
 
   /**
    * Delivers all reports now, without waiting for a back-off. Resolves `true` if no report added before the call is
-   * pending; `losses` tells whether any was lost. `isLast`: what is pending will be dropped, so a failure is retried
-   * until the sink counts as down.
+   * pending; `losses` tells whether any was lost. `isLast`: a failure is retried until the sink counts as down.
    */
   async function drain(isLast: boolean, giveUp?: AbortSignal): Promise<boolean> {
+    const is = (state: SinkStats['state']) => stats.state === state
     const before = accepted
     const abort = () => abortDelivery('the program is ending')
     giveUp?.addEventListener('abort', abort, { once: true })
@@ -260,7 +258,6 @@ export function createSinkQueue(
         if (await send()) continue
         if (!isLast || !is('failing')) return false
         await waitFor(retryAt - performance.now(), giveUp)
-        // Meanwhile a delivery of the background can have failed, too.
         if (is('down')) return false
       }
       return true

@@ -12,5 +12,6 @@ const SHORT_OUTAGE_MS = 50_000
 export function resyncMs(link: RedisConnection): number {
   const outage = link.lastOutage()
   if (outage === undefined || outage.ms <= SHORT_OUTAGE_MS || link.stats().state !== 'up') return 0
-  return Math.min(RESYNC_MS, outage.backAt + RESYNC_MS - Date.now())
+  // By the steady clock: one that is set back must not make this wait as long as that.
+  return Math.min(RESYNC_MS, outage.backAt + RESYNC_MS - performance.now())
 }

@@ -6,7 +6,7 @@ import { type IndexedId, isEntryId, PAGE_SIZE, type RedisEntries } from './redis
 
 /** How far this process has loaded a partition. */
 type SyncState = {
-  /** When Redis was last checked for news, by this process's clock. */
+  /** When Redis was last checked for news, by `performance.now()`. */
   checkedAt: number
   /** Whether the first load is complete. */
   loaded: boolean
@@ -36,7 +36,12 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
   function of(state: PartitionState): SyncState {
     const known = states.get(state)
     if (known !== undefined) return known
-    const it = { checkedAt: 0, loaded: false, loading: undefined, seen: new Map<string, number>() }
+    const it = {
+      checkedAt: Number.NEGATIVE_INFINITY,
+      loaded: false,
+      loading: undefined,
+      seen: new Map<string, number>(),
+    }
     states.set(state, it)
     return it
   }
@@ -93,11 +98,12 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
   }
 
   async function refresh(partition: Partition, state: PartitionState, it: SyncState): Promise<void> {
+    const checkedAt = performance.now()
     const at = Date.now()
     try {
       // Reads purge stamps before upstream is called for an answer that may be stored.
       if (!it.loaded) await entries.get(partition, [])
-      const from = it.loaded ? it.checkedAt - OVERLAP_MS : 0
+      const from = it.loaded ? at - (checkedAt - it.checkedAt) - OVERLAP_MS : 0
       const listed = await list(partition, from, it.loaded ? MAX_NEW : partitions.capacity())
       const fresh = listed.filter(({ id, at }) => it.seen.get(id) !== at)
       if (it.loaded) await catchUp(partition, state, fresh)
@@ -107,7 +113,7 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
     } catch {
       // Redis is down: entries cannot be confirmed, so none is found. The next check tries again.
     }
-    it.checkedAt = at
+    it.checkedAt = checkedAt
   }
 
   async function catchUp(partition: Partition, state: PartitionState, listed: IndexedId[]) {
@@ -124,7 +130,7 @@ export function createSync(partitions: Partitions, entries: RedisEntries) {
     /** Checks at most once a second. Returns `undefined` if there is nothing to wait for. */
     catchUp(partition: Partition, state: PartitionState): Promise<void> | undefined {
       const it = of(state)
-      if (Date.now() - it.checkedAt < FRESH_MS) return it.loading
+      if (performance.now() - it.checkedAt < FRESH_MS) return it.loading
       it.loading ??= refresh(partition, state, it).finally(() => {
         it.loading = undefined
       })

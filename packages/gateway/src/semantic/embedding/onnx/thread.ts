@@ -21,7 +21,7 @@ type Pending = { resolve: (vectors: Float32Array) => void; reject: (reason: unkn
  * Starts a thread with the first request, and another one if it has ended. Keeps the process alive while it loads and
  * during requests.
  */
-export function createThread(input: () => Promise<WorkerInput>, now = Date.now): Thread {
+export function createThread(input: () => Promise<WorkerInput>, now = () => performance.now()): Thread {
   const pending = new Map<number, Pending>()
   let running: Promise<Worker> | undefined
   let failure: { error: unknown; at: number } | undefined
