@@ -45,12 +45,12 @@ local function figures()
 end
 
 local function processes()
-  local list, names, leases = {}, {}, {}
+  local list, names = {}, {}
   for at = 1, #state.alive - 1, 2 do
     names[#names + 1] = 'lease:' .. tostring(state.alive[at])
     names[#names + 1] = 'tab:' .. tostring(state.alive[at])
   end
-  if #names > 0 then leases = redis.call('HMGET', KEYS[1], unpack(names)) end
+  local leases = read_fields(KEYS[1], names)
   for at = 1, #state.alive - 1, 2 do
     local lease = lease_of(state, leases[at])
     local report = rows(leases[at + 1], 3)

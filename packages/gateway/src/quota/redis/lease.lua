@@ -35,7 +35,7 @@ local function sweep_leases(state, process)
   for at = 1, #state.alive - 1, 2 do
     if state.alive[at] ~= process then names[#names + 1] = 'lease:' .. tostring(state.alive[at]) end
   end
-  local found = #names > 0 and redis.call('HMGET', state.key, unpack(names)) or {}
+  local found = read_fields(state.key, names)
   local next_found = 1
   for at = 1, #state.alive - 1, 2 do
     local name, seen = tostring(state.alive[at]), tonumber(state.alive[at + 1]) or 0

@@ -47,6 +47,9 @@ local FIELDS = {
 -- The end of a hold is rounded up to a slot. Few slots keep the list of a team's holds short.
 local SLOTS = 32
 
+-- Most values of one command: Lua cannot unpack some 8,000.
+local AT_ONCE = 1000
+
 local function whole(text)
   return tonumber(string.match(text or '', '^%d+$') or '')
 end
@@ -70,6 +73,15 @@ local function rows(packed, width)
     if type(list[at]) ~= 'number' then return {} end
   end
   return list
+end
+
+local function read_fields(key, names)
+  local found = {}
+  for from = 1, #names, AT_ONCE do
+    local some = redis.call('HMGET', key, unpack(names, from, math.min(#names, from + AT_ONCE - 1)))
+    for at = 1, #some do found[#found + 1] = some[at] end
+  end
+  return found
 end
 
 local function change(state, field, value)
@@ -234,7 +246,9 @@ local function save(state)
     pairs_to_set[#pairs_to_set + 1] = 'tab:' .. process
     pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(report)
   end
-  redis.call('HSET', state.key, unpack(pairs_to_set))
+  for from = 1, #pairs_to_set, AT_ONCE do
+    redis.call('HSET', state.key, unpack(pairs_to_set, from, math.min(#pairs_to_set, from + AT_ONCE - 1)))
+  end
   for _, process in ipairs(state.gone) do
     redis.call('HDEL', state.key, 'lease:' .. process, 'tab:' .. process)
   end
