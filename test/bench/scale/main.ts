@@ -125,7 +125,7 @@ function tell(fleet: Fleet) {
     const full = breaksAt(fleet, units, LIMITS, resource)
     console.log(
       `${resource.padEnd(24)}${figure(used, unit).padStart(22)}${figure(limit, unit).padStart(22)}` +
-        `${((used / limit) * 100).toFixed(0).padStart(7)} %  ${Number.isFinite(full) ? full.toPrecision(3) : 'does not depend on it'}`,
+        `${((used / limit) * 100).toFixed(0).padStart(7)} %  ${full === 0 ? 'without any call' : Number.isFinite(full) ? full.toPrecision(3) : 'never'}`,
     )
   }
   const { rows, bytes } = told.postgres
@@ -133,6 +133,7 @@ function tell(fleet: Fleet) {
 }
 
 function figure(value: number, unit: string): string {
-  const text = value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
-  return unit === '' ? text : `${text} ${unit}`
+  const [part, prefix] = value >= 1e8 ? [value / 1e9, 'G '] : [value, ' ']
+  const text = part >= 100 ? Math.round(part).toLocaleString('en') : part.toPrecision(3)
+  return `${text}${prefix}${unit}`.trim()
 }

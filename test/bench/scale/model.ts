@@ -76,6 +76,8 @@ const KEY_BYTES = 110
 const RECORD = { bytes: 300, seconds: 900 }
 const ROW_BYTES = 475
 const SINK_BATCH = 100
+/** A sink waits this long for more records, in seconds. */
+const LINGER = 1
 
 /** A share of a Poisson process of this rate has another event less than `seconds` before it. */
 const soonAfter = (rate: number, seconds: number) => 1 - Math.exp(-rate * seconds)
@@ -141,8 +143,8 @@ export function partsOf(fleet: Fleet, units: Units): Part[] {
   const rows = { ...report, us: report.us + Math.max(0, quota.rows - 1) * Math.max(0, perRow) }
   add('limits: usage report', quota.reports * processes, 1, rows)
   if (limited > 0) add('limits: announce', processes / ANNOUNCE, 0, fleets('announce'))
-  if (calls > 0)
-    add('live metrics', processes / METRICS, 1, at(points([1, 'metrics 1'], [10, 'metrics 10']), agents))
+  const writes = (processes * soonAfter(calls, METRICS)) / METRICS
+  add('live metrics', writes, 1, at(points([1, 'metrics 1'], [10, 'metrics 10']), agents))
   add('pings of channels', processes / PING, 1, unit('ping'))
   add('live policy', processes / POLL, 1, unit('ping'))
   if (stored > 0) {
@@ -171,9 +173,9 @@ export function usesOf(fleet: Fleet, units: Units, limits: Limits) {
   const misses = calls * (1 - fleet.hits - fleet.memoryHits)
   const decided = quotaOf((misses / fleet.processes) * fleet.limited, fleet.answerSeconds).decided * fleet.processes
   const connections = fleet.processes * (fleet.masters > 1 ? fleet.masters + 2 : 2)
-  const kept = misses * fleet.ttlSeconds * (fleet.answerBytes + KEY_BYTES + misses * 0)
+  const kept = misses * fleet.ttlSeconds * (fleet.answerBytes + KEY_BYTES)
   const records = decided * RECORD.seconds * RECORD.bytes
-  const posts = fleet.processes * Math.max(Math.min(1, fleet.calls), fleet.calls / SINK_BATCH) * 60
+  const posts = fleet.processes * Math.max(fleet.calls / (1 + fleet.calls * LINGER), fleet.calls / SINK_BATCH) * 60
   // A team is one slot, and so at most one core; a common key cannot be told apart here.
   const cores = fleet.masters > 1 ? Math.min(fleet.masters, fleet.teams) : 1
   const uses: Use[] = [
@@ -204,6 +206,7 @@ export function breaksAt(fleet: Fleet, units: Units, limits: Limits, resource: s
     return use !== undefined && use.used >= use.limit
   }
   if (!fills(1e6)) return Number.POSITIVE_INFINITY
+  if (fills(0)) return 0
   let [low, high] = [0, 1e6]
   for (let step = 0; step < 60; step += 1) {
     const middle = (low + high) / 2
