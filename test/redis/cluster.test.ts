@@ -105,7 +105,9 @@ test('caches, limits, metrics, spilled rows, flights, purges and the live policy
   await sleep(1_100)
   expect((await hit('Do you ship wooden chairs to Norway?'))?.cache).toBe('semantic')
 
-  const together = await Promise.all([one, other].map(({ client }) => client.chat.completions.create(ask('at once'))))
+  const together = await Promise.all(
+    [one, other].map(({ client }) => client.chat.completions.create(ask('at once'))),
+  )
   expect(new Set(together.map(({ choices }) => choices[0]?.message.content)).size).toBe(1)
   for (const { client } of [one, other]) {
     await client.gateway.flush()

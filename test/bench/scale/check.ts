@@ -71,7 +71,10 @@ export async function check(bench: Bench, recorded: Recorded, units: Units, ms: 
   const checked: Checked[] = []
   for (const { name, steps } of mixesOf(recorded, team)) {
     const total = steps.reduce((sum, { weight }) => sum + weight, 0)
-    const us = steps.reduce((sum, step) => sum + (step.weight / total) * (units[step.name]?.us ?? Number.NaN), 0)
+    const us = steps.reduce(
+      (sum, step) => sum + (step.weight / total) * (units[step.name]?.us ?? Number.NaN),
+      0,
+    )
     const predicted = 1e6 / us
     const load = async (perSecond?: number) => {
       const rate = perSecond === undefined ? {} : { perSecond }

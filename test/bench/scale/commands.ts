@@ -235,9 +235,7 @@ export const listing = (entries: number): Step => ({
 /** A process reads entries of others. */
 export const reading = (entries: number): Step => ({
   name: `read ${entries}`,
-  commands: [
-    ['mget', ...Array.from({ length: entries }, (_, at) => `${PARTITION}:${idOf(at)}`), ...stamps],
-  ],
+  commands: [['mget', ...Array.from({ length: entries }, (_, at) => `${PARTITION}:${idOf(at)}`), ...stamps]],
 })
 
 export const publishing = (): Step => ({ name: 'publish', commands: [['publish', 'bench', 'x'.repeat(100)]] })

@@ -12,12 +12,27 @@ export type Order = {
   ms: number
 }
 
-export type Done = { steps: number; ms: number; errors: number; error?: string; bytesIn: number; p50: number; p99: number }
+export type Done = {
+  steps: number
+  ms: number
+  errors: number
+  error?: string
+  bytesIn: number
+  p50: number
+  p99: number
+}
 
 type Encoded = { bytes: Buffer; each: number[]; process: number[]; number: number[] }
 
 /** Sends steps over many connections, of which each waits for its replies as a process does. */
-export async function run({ port, connections, steps, perSecond, most = Number.POSITIVE_INFINITY, ms }: Order): Promise<Done> {
+export async function run({
+  port,
+  connections,
+  steps,
+  perSecond,
+  most = Number.POSITIVE_INFINITY,
+  ms,
+}: Order): Promise<Done> {
   const total = steps.reduce((sum, { weight }) => sum + weight, 0)
   const done: Done = { steps: 0, ms: 0, errors: 0, bytesIn: 0, p50: 0, p99: 0 }
   const took: number[] = []
@@ -161,5 +176,5 @@ function endOf(reply: Buffer, at: number): number {
 }
 
 process.on('message', (order: Order) => {
-  run(order).then((done) => process.send?.(done))
+  void run(order).then((done) => process.send?.(done))
 })

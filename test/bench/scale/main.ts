@@ -5,9 +5,11 @@ import { ensureRedis } from '../../redis/server.ts'
 import { check } from './check.ts'
 import { recordSteps } from './commands.ts'
 import { measureUnits, type Units } from './measure.ts'
-import { breaksAt, FLEET, type Fleet, LIMITS, usesOf } from './model.ts'
+import { FLEET, type Fleet, LIMITS, usesOf } from './model.ts'
+import { measurePostgres } from './postgres.ts'
 import { measureRates } from './rates.ts'
 import { startBench } from './server.ts'
+import { tableOf } from './table.ts'
 
 const NUMBERS = [
   'processes',
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     measure: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
     rates: { type: 'boolean', default: false },
+    postgres: { type: 'boolean', default: false },
     ms: { type: 'string', default: '1500' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -55,14 +58,16 @@ if (values.help) {
 
   npm run bench:scale -- --measure [--ms 1500]   measures the costs anew, on a Redis of its own, and saves them
   npm run bench:scale -- --check [--ms 1500]     loads a Redis with mixed traffic at rising rates, beside the prediction
-  npm run bench:scale -- --rates                 counts the commands of real gateways at several rates, beside the prediction`)
+  npm run bench:scale -- --rates                 counts the commands of real gateways at several rates, beside the prediction
+  npm run bench:scale -- --postgres              fills a table of months in a real Postgres`)
   process.exit(0)
 }
 
 const units = JSON.parse(readFileSync(COSTS, 'utf8')) as Units
 if (values.measure || values.check) await withRedis()
 else if (values.rates) await measureRates()
-else tell(fleetOf())
+else if (values.postgres) await measurePostgres()
+else console.log(values.json ? JSON.stringify(facts(fleetOf()), null, 2) : tableOf(fleetOf(), units, LIMITS))
 
 async function withRedis() {
   ensureRedis()
@@ -108,32 +113,6 @@ function fleetOf(): Fleet {
   return { ...FLEET, ...(Object.fromEntries(given) as Partial<Fleet>), crossProcess: values['cross-process'] }
 }
 
-function tell(fleet: Fleet) {
-  const told = usesOf(fleet, units, LIMITS)
-  if (values.json) return console.log(JSON.stringify({ fleet, limits: LIMITS, ...told }, null, 2))
-  console.log(
-    `${fleet.processes.toLocaleString('en')} processes, ${fleet.calls} calls/s each, ${(fleet.processes * fleet.calls).toLocaleString('en')}/s in all\n`,
-  )
-  console.log(`${'at Redis'.padEnd(32)}${'steps/s'.padStart(12)}${'commands/s'.padStart(12)}${'CPU'.padStart(9)}`)
-  for (const { name, perSecond, commands, us } of told.parts)
-    console.log(
-      `${name.padEnd(32)}${perSecond.toFixed(1).padStart(12)}${(perSecond * commands).toFixed(0).padStart(12)}` +
-        `${((perSecond * us) / 1e4).toFixed(1).padStart(7)} %`,
-    )
-  console.log(`\n${'resource'.padEnd(24)}${'used'.padStart(22)}${'limit'.padStart(22)}${'part'.padStart(9)}  full at calls/s and process`)
-  for (const { resource, used, limit, unit } of told.uses) {
-    const full = breaksAt(fleet, units, LIMITS, resource)
-    console.log(
-      `${resource.padEnd(24)}${figure(used, unit).padStart(22)}${figure(limit, unit).padStart(22)}` +
-        `${((used / limit) * 100).toFixed(0).padStart(7)} %  ${full === 0 ? 'without any call' : Number.isFinite(full) ? full.toPrecision(3) : 'never'}`,
-    )
-  }
-  const { rows, bytes } = told.postgres
-  console.log(`\nPostgres: ${figure(rows, 'rows a day')}, ${figure(bytes, 'bytes a day')}`)
-}
-
-function figure(value: number, unit: string): string {
-  const [part, prefix] = value >= 1e8 ? [value / 1e9, 'G '] : [value, ' ']
-  const text = part >= 100 ? Math.round(part).toLocaleString('en') : part.toPrecision(3)
-  return `${text}${prefix}${unit}`.trim()
+function facts(fleet: Fleet) {
+  return { fleet, limits: LIMITS, ...usesOf(fleet, units, LIMITS) }
 }

@@ -44,13 +44,23 @@ async function unitOf({ load }: Bench, step: Step, ms: number): Promise<Unit> {
 }
 
 /** Measures all steps of the model, one after another. */
-export async function measureUnits(bench: Bench, recorded: Recorded, ms: number, tell: (line: string) => void) {
+export async function measureUnits(
+  bench: Bench,
+  recorded: Recorded,
+  ms: number,
+  tell: (line: string) => void,
+) {
   const { admin } = bench.server
   const units: Units = {}
   const measure = async (step: Step) => {
     const unit = await unitOf(bench, step, ms)
     units[step.name] = unit
-    const columns = [unit.us.toFixed(1), unit.commands.toFixed(2), unit.received.toFixed(0), unit.sent.toFixed(0)]
+    const columns = [
+      unit.us.toFixed(1),
+      unit.commands.toFixed(2),
+      unit.received.toFixed(0),
+      unit.sent.toFixed(0),
+    ]
     tell(`${step.name.padEnd(20)}${columns.map((each) => each.padStart(9)).join('')}`)
   }
   const say = ([name = '', ...args]: string[]) =>
@@ -94,7 +104,12 @@ export async function fillFleet(bench: Bench, recorded: Recorded, fleet: number)
   const name = `fleet${fleet}`
   const steps = [{ ...announce(recorded, name), weight: 1 }]
   for (let announced = 0; announced < fleet; ) {
-    const { steps: some, error } = await bench.load({ connections: 1, steps, most: fleet - announced, ms: 500 })
+    const { steps: some, error } = await bench.load({
+      connections: 1,
+      steps,
+      most: fleet - announced,
+      ms: 500,
+    })
     if (error !== undefined) throw new Error(`announcing process ${announced} of ${fleet}: ${error}`)
     announced += some
   }

@@ -74,7 +74,7 @@ const OVERLAP = 31
 /** Redis' own part of a key with its expiry, in bytes, and seconds for which the record of a settled call is kept. */
 const KEY_BYTES = 110
 const RECORD = { bytes: 300, seconds: 900 }
-const ROW_BYTES = 475
+const ROW_BYTES = 540
 const SINK_BATCH = 100
 /** A sink waits this long for more records, in seconds. */
 const LINGER = 1
@@ -97,7 +97,8 @@ export function quotaOf(missesPerSecond: number, answerSeconds: number) {
 function at(points: readonly (readonly [number, Unit])[], x: number): Unit {
   let [low, high] = [points[0], points[1]]
   for (let next = 1; next < points.length; next += 1)
-    if (points[next - 1] !== undefined && (points[next - 1]?.[0] ?? 0) <= x) [low, high] = [points[next - 1], points[next]]
+    if (points[next - 1] !== undefined && (points[next - 1]?.[0] ?? 0) <= x)
+      [low, high] = [points[next - 1], points[next]]
   if (low === undefined) throw new Error('nothing was measured')
   if (high === undefined) return low[1]
   const part = (x - low[0]) / (high[0] - low[0])
@@ -111,7 +112,14 @@ function at(points: readonly (readonly [number, Unit])[], x: number): Unit {
   }
 }
 
-export type Part = { name: string; perSecond: number; commands: number; us: number; received: number; sent: number }
+export type Part = {
+  name: string
+  perSecond: number
+  commands: number
+  us: number
+  received: number
+  sent: number
+}
 
 /** Steps of a fleet at Redis: how many a second, the commands that clients send for one, and what one costs. */
 export function partsOf(fleet: Fleet, units: Units): Part[] {
@@ -125,7 +133,8 @@ export function partsOf(fleet: Fleet, units: Units): Part[] {
   const members = Math.max(1, Math.round(processes / teams))
   const misses = calls * (1 - hits - memoryHits)
   const quota = quotaOf(misses * limited, fleet.answerSeconds)
-  const sizes = (what: string) => at(points([256, `${what} 256`], [4_096, `${what} 4096`], [32_768, `${what} 32768`]), answerBytes)
+  const sizes = (what: string) =>
+    at(points([256, `${what} 256`], [4_096, `${what} 4096`], [32_768, `${what} 32768`]), answerBytes)
   const fleets = (what: string) =>
     at(points([1, `${what} fleet1`], [100, `${what} fleet100`], [1_000, `${what} fleet1000`]), members)
   const perRow = (unit('report 10 fleet100').us - unit('report 1 fleet100').us) / 9
@@ -142,18 +151,27 @@ export function partsOf(fleet: Fleet, units: Units): Part[] {
   add('limits: reserve and settle', quota.decided * processes, 2, fleets('reserved'))
   const rows = { ...report, us: report.us + Math.max(0, quota.rows - 1) * Math.max(0, perRow) }
   add('limits: usage report', quota.reports * processes, 1, rows)
-  if (limited > 0) add('limits: announce', processes / ANNOUNCE, 0, fleets('announce'))
+  const announced = (processes * soonAfter(misses * limited, ANNOUNCE)) / ANNOUNCE
+  add('limits: announce', announced, 0, fleets('announce'))
   const writes = (processes * soonAfter(calls, METRICS)) / METRICS
   add('live metrics', writes, 1, at(points([1, 'metrics 1'], [10, 'metrics 10']), agents))
   add('pings of channels', processes / PING, 1, unit('ping'))
-  add('live policy', processes / POLL, 1, unit('ping'))
+  add('live policy', (processes * soonAfter(calls, POLL)) / POLL, 1, unit('ping'))
   if (stored > 0) {
     add('semantic: store', stored * processes, 4, sizes('miss'))
     const ids = Math.min(1_000, teamStores * OVERLAP)
-    add('semantic: what is new', processes, 1, at(points([0, 'list 0'], [100, 'list 100'], [1_000, 'list 1000']), ids))
+    add(
+      'semantic: what is new',
+      processes,
+      1,
+      at(points([0, 'list 0'], [100, 'list 100'], [1_000, 'list 1000']), ids),
+    )
     const read = at(points([1, 'read 1'], [100, 'read 100']), Math.max(1, teamStores))
     const bytes = fleet.semanticBytes / 1_500
-    add('semantic: read new entries', processes * Math.min(1, teamStores), 1, { ...read, sent: read.sent * bytes })
+    add('semantic: read new entries', processes * Math.min(1, teamStores), 1, {
+      ...read,
+      sent: read.sent * bytes,
+    })
   }
   if (fleet.crossProcess) {
     add('across processes: lease', misses * processes, 2, unit('flight'))
@@ -168,21 +186,24 @@ export type Use = { resource: string; used: number; limit: number; unit: string 
 /** What a fleet uses of each resource, the fullest first. */
 export function usesOf(fleet: Fleet, units: Units, limits: Limits) {
   const parts = partsOf(fleet, units)
-  const sum = (of: (part: Part) => number) => parts.reduce((total, part) => total + part.perSecond * of(part), 0)
+  const sum = (of: (part: Part) => number) =>
+    parts.reduce((total, part) => total + part.perSecond * of(part), 0)
   const calls = fleet.calls * fleet.processes
   const misses = calls * (1 - fleet.hits - fleet.memoryHits)
-  const decided = quotaOf((misses / fleet.processes) * fleet.limited, fleet.answerSeconds).decided * fleet.processes
+  const decided =
+    quotaOf((misses / fleet.processes) * fleet.limited, fleet.answerSeconds).decided * fleet.processes
   const connections = fleet.processes * (fleet.masters > 1 ? fleet.masters + 2 : 2)
   const kept = misses * fleet.ttlSeconds * (fleet.answerBytes + KEY_BYTES)
   const records = decided * RECORD.seconds * RECORD.bytes
-  const posts = fleet.processes * Math.max(fleet.calls / (1 + fleet.calls * LINGER), fleet.calls / SINK_BATCH) * 60
+  const posts =
+    fleet.processes * Math.max(fleet.calls / (1 + fleet.calls * LINGER), fleet.calls / SINK_BATCH) * 60
   // A team is one slot, and so at most one core; a common key cannot be told apart here.
   const cores = fleet.masters > 1 ? Math.min(fleet.masters, fleet.teams) : 1
   const uses: Use[] = [
     { resource: 'Redis, one core', used: sum(({ us }) => us) / 1e6 / cores, limit: 1, unit: 'cores' },
     { resource: 'Redis commands', used: sum(({ commands }) => commands), limit: limits.commands, unit: '/s' },
     { resource: 'Redis connections', used: connections, limit: limits.connections, unit: '' },
-    { resource: 'Redis memory', used: kept + records, limit: limits.memoryBytes, unit: 'bytes' },
+    { resource: 'Redis memory, one TTL', used: kept + records, limit: limits.memoryBytes, unit: 'bytes' },
     {
       resource: 'Redis traffic',
       used: sum(({ received, sent }) => received + sent) * MONTH,

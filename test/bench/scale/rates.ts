@@ -43,7 +43,8 @@ export async function measureRates(): Promise<void> {
     }
     await Promise.all(clients.map(ask))
     await sleep(300)
-    const commands = () => clients.reduce((sum, client) => sum + (client.gateway.stats().redis?.commands ?? 0), 0)
+    const commands = () =>
+      clients.reduce((sum, client) => sum + (client.gateway.stats().redis?.commands ?? 0), 0)
     const leased = () => clients.reduce((sum, client) => sum + (client.gateway.stats().quota?.leased ?? 0), 0)
     const before = { commands: commands(), leased: leased(), asked }
     await Promise.all(

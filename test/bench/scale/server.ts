@@ -10,7 +10,14 @@ export type Measured = Done & Counts & { perSecond: number; busy: number }
 
 /** A Redis of one's own, and processes that load it. */
 export async function startBench() {
-  const server = await startRedis(['--maxclients', '20000', '--maxmemory', '2gb', '--maxmemory-policy', 'allkeys-random'])
+  const server = await startRedis([
+    '--maxclients',
+    '20000',
+    '--maxmemory',
+    '2gb',
+    '--maxmemory-policy',
+    'allkeys-random',
+  ])
   const loaders = [0, 1].map(() => fork(fileURLToPath(new URL('load.ts', import.meta.url))))
 
   async function counts(): Promise<Counts> {
