@@ -150,7 +150,7 @@ export const reserved = (recorded: Recorded, { name, epoch }: Team): Step => ({
   ],
 })
 
-/** A report of so many calls that have ended. */
+/** A report of several calls that have ended. */
 export const reported = (recorded: Recorded, { name, epoch }: Team, calls: number): Step => {
   const rows = Array.from({ length: calls }, () => [1, 101, 1, 350, 97_500, 0, 100, 1])
   const places = {
@@ -167,7 +167,7 @@ export const reported = (recorded: Recorded, { name, epoch }: Team, calls: numbe
   }
 }
 
-/** Metrics of so many agents, in the minute and in the hour. */
+/** Metrics of several agents, in the minute and in the hour. */
 export function metrics({ metrics: [name = '', sha = '', , ...rest] }: Recorded, agents: number): Step {
   const [, minute = '', hour = '', , keep = '', most = '', ttl = '', , , , sums = ''] = rest
   const rows = Array.from({ length: agents }, (_, at) => [`bench/agent-${at}`, 'bench/(others)', sums]).flat()

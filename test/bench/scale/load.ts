@@ -7,7 +7,7 @@ export type Order = {
   connections: number
   steps: (Step & { weight: number })[]
   perSecond?: number
-  /** At most so many steps. @default as many as there is time for */
+  /** Largest number of steps. @default as many as there is time for */
   most?: number
   ms: number
 }

@@ -99,7 +99,7 @@ export async function measureUnits(
   return units
 }
 
-/** Makes a team of so many processes, and returns it. */
+/** Makes a team of this many processes, and returns it. */
 export async function fillFleet(bench: Bench, recorded: Recorded, fleet: number): Promise<Team> {
   const name = `fleet${fleet}`
   const steps = [{ ...announce(recorded, name), weight: 1 }]
