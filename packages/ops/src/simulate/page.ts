@@ -1,4 +1,4 @@
-import { bytes, counted, dollars, percent, printable, roundDollars, short, whole } from '../cli/format.ts'
+import { bytes, counted, dollars, percent, printable, roundDollars, short } from '../cli/format.ts'
 import { escapeHtml } from '../core/escape-html.ts'
 import { COLOURS, dayAxis, drawPlot, type Plot, valueAxis } from '../report/page/draw.ts'
 import { STYLE } from '../report/page/style.ts'
@@ -28,7 +28,13 @@ export function renderPage({ past, outcomes, sweep, timezone }: Shown): string {
 <body><main>
 <h1>LLM gateway, a simulation</h1>
 <p class="range">${escapeHtml(range)} · days of ${escapeHtml(timezone)}</p>
-${sweep.length === 0 ? '' : `<h2>By ${escapeHtml(field)}</h2><div class="plots">${sweepPlots(sweep).map(drawPlot).join('\n')}</div>${tableOf(sweep, sweptValue)}`}
+${
+  sweep.length === 0
+    ? ''
+    : `<h2>By ${escapeHtml(field)}</h2><div class="plots">${sweepPlots(sweep).map(drawPlot).join('\n')}</div>
+<h2>Its figures</h2>
+${tableOf(sweep, sweptValue)}`
+}
 <h2>Day by day</h2>
 <div class="plots">${drawPlot(daysPlot(outcomes))}</div>
 <h2>Side by side</h2>
@@ -69,7 +75,10 @@ const sweepPlots = (sweep: readonly Outcome[]): Plot[] =>
         ...dayAxis(sweep.map((outcome) => nameOf(sweptValue(outcome)))),
         boundaryGap: sweep.length < 3,
       },
-      yAxis: { ...valueAxis(format), ...(sweep.every((outcome) => of(outcome) === 0) && { max: 1 }) },
+      yAxis: {
+        ...valueAxis(format),
+        ...(sweep.every((outcome) => of(outcome) === 0) && { max: 1, interval: 1 }),
+      },
       series: [
         {
           type: 'line' as const,
@@ -90,7 +99,7 @@ function daysPlot(outcomes: readonly Outcome[]): Plot {
   const total = ({ name, costUsd }: Outcome) => `${nameOf(name)} ${dollars(costUsd)}`
   return {
     title: 'Spend a day',
-    description: `Cost of ${whole(days.length)} days: ${outcomes.map(total).join(', ')}`,
+    description: `Cost of ${counted(days.length, 'day')}: ${outcomes.map(total).join(', ')}`,
     legend: outcomes.map((outcome, at) => ({ name: total(outcome), colour: colourOf(at) })),
     option: () => ({
       xAxis: { ...dayAxis(days.map((day) => day.slice(5))), boundaryGap: days.length < 3 },
