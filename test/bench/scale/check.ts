@@ -34,6 +34,15 @@ function mixesOf(recorded: Recorded, team: Team): Mix[] {
       ),
     },
     {
+      // The loaders have little to do here, so that Redis' core is full.
+      name: 'scripts alone: limits, metrics',
+      steps: weighted(
+        [reserved(recorded, team), 400],
+        [reported(recorded, team, 10), 200],
+        [metrics(recorded, 10), 200],
+      ),
+    },
+    {
       name: 'misses of 4 KB, limits by lease',
       steps: weighted([miss(recorded, 4_096), 400], [reported(recorded, team, 1), 400], ...background),
     },
