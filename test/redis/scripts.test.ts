@@ -47,5 +47,6 @@ test("every field of a team's state is read, and told of in its header", () => {
   const documented = [...header.matchAll(/^-- {3}(\w+(?:, \w+)*) {2,}\S/gm)].flatMap(([, some]) =>
     some?.split(', '),
   )
-  expect(new Set(documented)).toEqual(names(/'(\w+)'/g, fields))
+  const lists = names(/list_of\(state, '(\w+)'\)/g, scripts.map((script) => script.code).join(''))
+  expect(new Set(documented)).toEqual(new Set([...names(/'(\w+)'/g, fields), ...lists]))
 })

@@ -1,12 +1,14 @@
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { hotdashPolicy, loadPolicy } from '@hotdash/llm-gateway/policy'
 import { counted } from '../cli/format.ts'
-import { printJson, printLine, printNote } from '../cli/output.ts'
+import { printFailure, printJson, printLine, printNote } from '../cli/output.ts'
 import { styleFor } from '../cli/style.ts'
 import { wholeNumber } from '../cli/whole-number.ts'
 import { UsageError } from '../core/command.ts'
 import { type Past, pastOf } from './calls.ts'
 import type { Outcome } from './outcome.ts'
+import type { Shown } from './page.ts'
 import { readRows } from './read.ts'
 import { limitLines, sideBySide, sweepLines } from './render.ts'
 import { recorded, simulateUnder } from './run.ts'
@@ -32,6 +34,7 @@ max_output_tokens, latency_ms, cache, bypass, status, cost_usd. Nothing is calle
   --days N            with --synthetic: days, 1 to 366                  (30)
   --seed N            with --synthetic: other calls of the same kind, 0 to 999999999   (1)
   --json              one JSON document
+  --html FILE         writes the result as one page without any other file, with plots of the days and of the sweep
 
 Limits, prices and rules of models are those of the gateway itself. Answers keep their tokens, whatever the model. Rows of
 llm_usage tell a repeated question only where it was a hit: hits under longer lifetimes are a lower bound. Semantic hits are
@@ -41,7 +44,7 @@ Examples:
   llm-gateway usage export --from 2026-11-01 --to 2026-12-01 --out november.csv
   llm-gateway simulate november.csv --policy policy.json
   llm-gateway simulate november.csv --policy today.json --policy proposal.json
-  llm-gateway simulate november.csv --sweep cache.exact.ttlSeconds=600,3600,86400,604800
+  llm-gateway simulate november.csv --sweep cache.exact.ttlSeconds=600,3600,86400,604800 --html sweep.html
   llm-gateway simulate --synthetic --calls 300000 --sweep teams.prod_customer.usdPerDay=10,20,50
 
 Exit codes: 0 done, 2 usage error. Details: docs/simulate.md`
@@ -59,6 +62,7 @@ export async function run(argv: string[]): Promise<number> {
       days: { type: 'string', default: '30' },
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
+      html: { type: 'string' },
     },
   })
   const variants = variantsOf(values.policy)
@@ -73,8 +77,20 @@ export async function run(argv: string[]): Promise<number> {
     outcomes.push(await simulateUnder(variant, past, processes))
   const sweep: Outcome[] = []
   for (const variant of tried) sweep.push(await simulateUnder(variant, past, processes))
-  if (values.json) return printJson({ outcomes, ...(values.sweep !== undefined && { sweep }) })
-  print(past, outcomes, sweep, timezone)
+  if (values.json) printJson({ outcomes, ...(values.sweep !== undefined && { sweep }) })
+  else print(past, outcomes, sweep, timezone)
+  return values.html === undefined ? 0 : await writePage(values.html, { past, outcomes, sweep, timezone })
+}
+
+async function writePage(file: string, shown: Shown): Promise<number> {
+  // Loads the chart library, which takes some 100 ms.
+  const { renderPage } = await import('./page.ts')
+  try {
+    writeFileSync(file, renderPage(shown))
+  } catch (error) {
+    return printFailure(`--html ${file} cannot be written (${(error as NodeJS.ErrnoException).code}).`)
+  }
+  printNote(`Written: ${file}`)
   return 0
 }
 

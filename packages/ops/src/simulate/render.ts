@@ -37,11 +37,20 @@ const FIGURES: readonly Figure[] = [
   { title: 'Redis memory (estimate)', of: ({ redis }) => (redis ? bytes(redis.peakBytes) : '?') },
 ]
 
+/** Returns a row for each figure: its title, then its value in each outcome. */
+export const figureRows = (outcomes: readonly Outcome[]): string[][] =>
+  FIGURES.map(({ title, of }) => [title, ...outcomes.map(of)])
+
+/** Returns the field that a sweep varies. */
+export const sweptField = ([first]: readonly Outcome[]): string => first?.name.replace(/=.*/s, '') ?? ''
+
+/** Returns the value that an outcome of a sweep has for it. */
+export const sweptValue = ({ name }: Outcome): string => name.replace(/^[^=]*=/, '')
+
 /** Returns the lines that show outcomes side by side. */
 export function sideBySide(outcomes: readonly Outcome[], style: Style): string[] {
   const columns = [{ title: '' }, ...outcomes.map(({ name }) => ({ title: printable(name), isNumber: true }))]
-  const rows = FIGURES.map(({ title, of }) => [title, ...outcomes.map(of)])
-  const [titles = '', ...lines] = tableLines(columns, rows)
+  const [titles = '', ...lines] = tableLines(columns, figureRows(outcomes))
   return [style('bold', titles), ...lines]
 }
 
@@ -77,7 +86,7 @@ export function sweepLines(outcomes: readonly Outcome[], style: Style): string[]
     { title: '' },
   ]
   const rows = outcomes.map((outcome) => [
-    outcome.name.replace(/^[^=]*=/, ''),
+    sweptValue(outcome),
     percentOf(hitRate(outcome)),
     whole(refusals(outcome)),
     dollars(outcome.savedUsd),
@@ -86,10 +95,5 @@ export function sweepLines(outcomes: readonly Outcome[], style: Style): string[]
     bar(outcome.costUsd, most, BAR_WIDTH),
   ])
   const [titles = '', ...lines] = tableLines(columns, rows)
-  return [
-    '',
-    style('bold', printable(outcomes[0]?.name.replace(/=.*/s, '') ?? '')),
-    style('dim', titles),
-    ...lines,
-  ]
+  return ['', style('bold', printable(sweptField(outcomes))), style('dim', titles), ...lines]
 }

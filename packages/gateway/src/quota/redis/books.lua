@@ -45,17 +45,17 @@ local function figures()
 end
 
 local function processes()
-  local list, names, leases = {}, {}, {}
-  for at = 1, #state.alive - 1, 2 do
-    names[#names + 1] = 'lease:' .. tostring(state.alive[at])
-    names[#names + 1] = 'tab:' .. tostring(state.alive[at])
+  local list, names, alive = {}, {}, list_of(state, 'alive')
+  for at = 1, #alive - 1, 2 do
+    names[#names + 1] = 'lease:' .. tostring(alive[at])
+    names[#names + 1] = 'tab:' .. tostring(alive[at])
   end
-  if #names > 0 then leases = redis.call('HMGET', KEYS[1], unpack(names)) end
-  for at = 1, #state.alive - 1, 2 do
+  local leases = read_fields(KEYS[1], names)
+  for at = 1, #alive - 1, 2 do
     local lease = lease_of(state, leases[at])
     local report = rows(leases[at + 1], 3)
     list[#list + 1] = {
-      tostring(state.alive[at]), digits(state.clock - (tonumber(state.alive[at + 1]) or 0)),
+      tostring(alive[at]), digits(state.clock - (tonumber(alive[at + 1]) or 0)),
       digits(lease[3]), digits(lease[4]), digits(lease[5]), digits(lease[1]),
       digits(state.clock - lease[2]), digits(report[1] or 0),
     }

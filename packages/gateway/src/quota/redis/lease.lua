@@ -5,14 +5,15 @@
 -- A reply may be lost, and its grant with it. Therefore the state never counts less than the holder may still use: a lease
 -- shrinks only after the holder has confirmed the last grant, and then not below what the holder still has.
 
--- Returns the number of processes that are alive, at least 1.
+-- Counts the processes that are alive, at least 1.
 local function count_alive(state)
-  local count = 0
-  for at = 2, #state.alive, 2 do
-    local seen = state.alive[at]
+  local count, alive = 0, list_of(state, 'alive')
+  for at = 2, #alive, 2 do
+    local seen = alive[at]
     if type(seen) == 'number' and seen + SILENT > state.clock then count = count + 1 end
   end
-  return math.max(1, count)
+  change(state, 'fleet', math.max(1, count))
+  return state.fleet
 end
 
 -- Sets the amounts of a lease, and updates the sum of all leases.
@@ -31,14 +32,14 @@ end
 -- Releases leases of other processes that are silent. Requests and tokens may have been used until the lease ended, so
 -- they count for one more window. Dollars stay leased until the holder counts as dead.
 local function sweep_leases(state, process)
-  local names, kept = {}, {}
-  for at = 1, #state.alive - 1, 2 do
-    if state.alive[at] ~= process then names[#names + 1] = 'lease:' .. tostring(state.alive[at]) end
+  local names, kept, alive = {}, {}, list_of(state, 'alive')
+  for at = 1, #alive - 1, 2 do
+    if alive[at] ~= process then names[#names + 1] = 'lease:' .. tostring(alive[at]) end
   end
-  local found = #names > 0 and redis.call('HMGET', state.key, unpack(names)) or {}
+  local found = read_fields(state.key, names)
   local next_found = 1
-  for at = 1, #state.alive - 1, 2 do
-    local name, seen = tostring(state.alive[at]), tonumber(state.alive[at + 1]) or 0
+  for at = 1, #alive - 1, 2 do
+    local name, seen = tostring(alive[at]), tonumber(alive[at + 1]) or 0
     if name ~= process then
       local packed = found[next_found]
       local lease = lease_of(state, packed)
@@ -81,7 +82,7 @@ end
 -- does not know yet, part = largest part of each limit that all leases together may take }.
 -- need: tokens and worst case in n$ of one call. A lease too small for one call is not granted.
 local function renew_lease(state, process, claim, rpm, tpm, usd, need)
-  local own, fleet = state.own, count_alive(state)
+  local own, fleet = state.own, math.max(1, state.fleet or count_alive(state))
   local requests, tokens, dollars = leased_to_others(state, claim.part, rpm, tpm)
   local unreported = claim.unreported
   local granted = { 0, 0, 0 }

@@ -11,11 +11,12 @@
 local process = ARGV[2]
 local state = open(KEYS[1], ARGV[1], process, nil, false)
 change_lease(state, process, state.own, 0, 0, 0)
-local kept = {}
-for at = 1, #state.alive - 1, 2 do
-  if state.alive[at] ~= process then kept[#kept + 1], kept[#kept + 2] = state.alive[at], state.alive[at + 1] end
+local kept, alive = {}, list_of(state, 'alive')
+for at = 1, #alive - 1, 2 do
+  if alive[at] ~= process then kept[#kept + 1], kept[#kept + 2] = alive[at], alive[at + 1] end
 end
 change(state, 'alive', kept)
+count_alive(state)
 state.leases[process] = nil
 state.gone[#state.gone + 1] = process
 save(state)

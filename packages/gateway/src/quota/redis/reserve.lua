@@ -124,11 +124,12 @@ local function restore()
     end
     return false
   end
-  for _, name in ipairs(state.told) do
+  local told = list_of(state, 'told')
+  for _, name in ipairs(told) do
     if name == process then return false end
   end
-  state.told[#state.told + 1] = process
-  change(state, 'told', state.told)
+  told[#told + 1] = process
+  change(state, 'told', told)
   if day == state.day then change(state, 'inherited', math.max(state.inherited, spend)) end
   local own_requests, own_tokens = 0, 0
   for age, requests, tokens in string.gmatch(ARGV[21], '(%d+):(%d+):(%d+)') do

@@ -13,7 +13,9 @@
 --   window       packed (stamp, requests, tokens), ...: the last minute in one-second buckets, oldest first. A bucket
 --                expires SPAN ms after its stamp, the time of its latest admission
 --   version, rpm, tpm, usd   limits of the highest policy version
---   alive        packed (process, time of its last sign of life), ...: processes that are alive or may hold a lease
+--   alive        packed (process, time of its last sign of life), ...: processes that are alive or may hold a lease. This and
+--                `told` grow with the team's processes, so they are read only where they are needed: see `list_of`
+--   fleet        number of processes alive when one of them last announced itself, or left
 --   most         highest number of processes alive at one time, on this day
 --   leased       packed (requests, tokens, n$, lapsed n$): the sum of all leases, and the dollars of leases whose process
 --                counts as dead and may have spent them
@@ -41,11 +43,14 @@ local DEAD = 2 * 3600000
 local SILENT = 150000
 local FIELDS = {
   'clock', 'skew', 'epoch', 'seq', 'day', 'inherited', 'spent', 'doubt', 'held', 'window',
-  'version', 'rpm', 'tpm', 'usd', 'alive', 'most', 'leased', 'told', 'recalled',
+  'version', 'rpm', 'tpm', 'usd', 'fleet', 'most', 'leased', 'recalled',
 }
 
 -- The end of a hold is rounded up to a slot. Few slots keep the list of a team's holds short.
 local SLOTS = 32
+
+-- Most values of one command: Lua cannot unpack some 8,000.
+local AT_ONCE = 1000
 
 local function whole(text)
   return tonumber(string.match(text or '', '^%d+$') or '')
@@ -62,6 +67,12 @@ local function unpacked(packed)
   return ok and type(list) == 'table' and list or {}
 end
 
+-- Returns the list `alive` or `told`.
+local function list_of(state, field)
+  state[field] = state[field] or unpacked(redis.call('HGET', state.key, field))
+  return state[field]
+end
+
 -- Unpacks a flat list of rows of numbers; returns {} if any of it is malformed.
 local function rows(packed, width)
   local list = unpacked(packed)
@@ -70,6 +81,15 @@ local function rows(packed, width)
     if type(list[at]) ~= 'number' then return {} end
   end
   return list
+end
+
+local function read_fields(key, names)
+  local found = {}
+  for from = 1, #names, AT_ONCE do
+    local some = redis.call('HMGET', key, unpack(names, from, math.min(#names, from + AT_ONCE - 1)))
+    for at = 1, #some do found[#found + 1] = some[at] end
+  end
+  return found
 end
 
 local function change(state, field, value)
@@ -189,10 +209,9 @@ local function open(key, given, process, zone, reserves, last)
   for _, field in ipairs({ 'clock', 'seq', 'day', 'inherited', 'spent', 'doubt', 'version', 'most' }) do
     state[field] = whole(read[field]) or 0
   end
-  for _, field in ipairs({ 'rpm', 'tpm', 'usd' }) do state[field] = whole(read[field]) end
+  for _, field in ipairs({ 'rpm', 'tpm', 'usd', 'fleet' }) do state[field] = whole(read[field]) end
   state.skew = tonumber(string.match(read.skew or '', '^-?%d+$') or '') or 0
   state.held, state.window = rows(read.held, 2), rows(read.window, 3)
-  state.alive, state.told = unpacked(read.alive), unpacked(read.told)
   state.recalled = rows(read.recalled, 5)
   state.leased = rows(read.leased, 4)
   if #state.leased == 0 then state.leased = { 0, 0, 0, 0 } end
@@ -234,7 +253,9 @@ local function save(state)
     pairs_to_set[#pairs_to_set + 1] = 'tab:' .. process
     pairs_to_set[#pairs_to_set + 1] = cmsgpack.pack(report)
   end
-  redis.call('HSET', state.key, unpack(pairs_to_set))
+  for from = 1, #pairs_to_set, AT_ONCE do
+    redis.call('HSET', state.key, unpack(pairs_to_set, from, math.min(#pairs_to_set, from + AT_ONCE - 1)))
+  end
   for _, process in ipairs(state.gone) do
     redis.call('HDEL', state.key, 'lease:' .. process, 'tab:' .. process)
   end

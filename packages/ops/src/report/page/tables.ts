@@ -18,7 +18,7 @@ const MAX_ROWS = 30
 type Cell = string | { html: string; isText?: boolean; isLong?: boolean }
 
 /** Renders a table; a phone shows each row as a list with the names of the columns. */
-function table(columns: string[], rows: Cell[][]): string {
+export function table(columns: string[], rows: Cell[][]): string {
   if (rows.length === 0) return '<p class="notes">None.</p>'
   const isText = (cell: Cell | undefined) => typeof cell === 'object' && cell.isText === true
   const head = columns
