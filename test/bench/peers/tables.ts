@@ -1,0 +1,115 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { Figures, Result, Row } from './result.ts'
+
+type Column = { head: string; of: (figures: Figures) => string }
+type Table = { title: string; note: string; columns: Column[]; withBare?: boolean }
+
+const grouped = (value: number) => Math.round(value).toLocaleString('en-US')
+const signed = (value: number) => `${value < 0 ? '−' : '+'}${grouped(Math.abs(value))}`
+const known = (value: number | undefined, show: (value: number) => string) =>
+  value === undefined || Number.isNaN(value) ? '–' : show(value)
+const one = (head: string, key: string, show = grouped): Column => ({ head, of: (figures) => known(figures[key], show) })
+/** Median and 99th percentile of what is added to the bare client. */
+const added = (head: string, key: string): Column => ({
+  head,
+  of: (figures) =>
+    known(
+      figures[`${key} added p50`],
+      (p50) => `${signed(p50)} (${known(figures[`${key} added p99`], signed)})`,
+    ),
+})
+const both = (head: string, key: string): Column => ({
+  head,
+  of: (figures) =>
+    known(figures[`${key} p50`], (p50) => `${grouped(p50)} (${known(figures[`${key} p99`], grouped)})`),
+})
+
+const TABLES: Table[] = [
+  {
+    title: 'One call after another',
+    note: 'µs, median (p99). Misses and the first token of a stream: what is added to the bare client. Hits: whole.',
+    columns: [
+      added('miss 1 KB', 'miss 1 KB'),
+      added('10 KB', 'miss 10 KB'),
+      added('100 KB', 'miss 100 KB'),
+      both('hit', 'hit'),
+      added('first token', 'stream'),
+      one('per chunk', 'stream chunk added', (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`),
+    ],
+  },
+  {
+    title: 'Many at once',
+    note: 'Calls a second, and µs of processor time for each call (16 at once), that of its server included.',
+    columns: [
+      one('misses/s, 16', 'miss at 16 per second'),
+      one('64', 'miss at 64 per second'),
+      one('hits/s, 16', 'hit at 16 per second'),
+      one('64', 'hit at 64 per second'),
+      one('CPU of a miss', 'miss at 16 cpu'),
+      one('CPU of a hit', 'hit at 16 cpu'),
+    ],
+  },
+  {
+    title: 'Start and memory',
+    note: 'The first 200 calls of a process: µs added, median (p99). Memory in MB: of the calling process, or of the server where there is one.',
+    columns: [
+      added('first 200 calls', 'first 200'),
+      one('import, ms of CPU', 'import cpu ms'),
+      one('start of the server, ms', 'start ms'),
+      one('idle', 'memory idle'),
+      one('after all load', 'memory loaded'),
+    ],
+  },
+]
+
+/** The tables of docs/benchmarks.md. */
+export function tablesOf(result: Result): string {
+  const runs = result.rows.filter(({ missing }) => missing.all === undefined || Object.keys(missing).length > 1)
+  const parts = TABLES.map(({ title, note, columns }) =>
+    [
+      `### ${title}`,
+      '',
+      note,
+      '',
+      line(['', ...columns.map(({ head }) => head)]),
+      line(['---', ...columns.map(() => '---')]),
+      ...runs.map(({ name, figures }) => line([name, ...columns.map(({ of }) => of(figures))])),
+    ].join('\n'),
+  )
+  return [conditionsOf(result), ...parts, configurationsOf(result)].join('\n\n')
+}
+
+const line = (cells: string[]) => `| ${cells.join(' | ')} |`
+
+function conditionsOf({ at, machine, load, node, redis, commit, plan, minutes }: Result): string {
+  return (
+    `Measured on ${at}: ${machine}, Node ${node}, Redis ${redis}, commit \`${commit}\`; ${plan.rounds} rounds of ` +
+    `${plan.calls} calls, ${minutes} minutes; load of the machine ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after.`
+  )
+}
+
+function configurationsOf({ rows }: Result): string {
+  const told = rows.map(({ name, versions, configuration, missing }) =>
+    line([name, versions || '–', configuration, missingOf(missing)]),
+  )
+  return ['### Versions and configurations', '', line(['', 'versions', 'configuration', 'not measured']), line(['---', '---', '---', '---']), ...told].join('\n')
+}
+
+const missingOf = (missing: Row['missing']) =>
+  Object.entries(missing)
+    .map(([stage, why]) => `${stage === 'all' ? '' : `${stage}: `}${why.replaceAll('|', '/').replaceAll('\n', ' ')}`)
+    .join('; ') || '–'
+
+const DOC = new URL('../../../docs/benchmarks.md', import.meta.url)
+const JSON_FILE = new URL('./results.json', import.meta.url)
+const [BEGIN, END] = ['<!-- bench:peers begin -->', '<!-- bench:peers end -->']
+
+/** @throws if the page has no markers. */
+export function writeInto(result: Result): void {
+  const page = readFileSync(DOC, 'utf8')
+  const [head, rest] = page.split(BEGIN)
+  const [, tail] = rest?.split(END) ?? []
+  if (head === undefined || tail === undefined) throw new Error('docs/benchmarks.md has no markers')
+  writeFileSync(DOC, `${head}${BEGIN}\n\n${tablesOf(result)}\n\n${END}${tail}`)
+  writeFileSync(JSON_FILE, `${JSON.stringify(result, null, 1)}\n`)
+}
