@@ -50,6 +50,10 @@ export function run(command: string, args: string[], cwd: string): void {
     })
   } catch (error) {
     const said = String((error as { stderr?: string }).stderr ?? '').trim()
-    throw new Error(said.split('\n').slice(0, 3).join(' ').slice(0, 300) || String(error), { cause: error })
+    const why = said
+      .replaceAll(/npm error |\n/g, ' ')
+      .trim()
+      .slice(0, 300)
+    throw new Error(`${command}: ${why || String(error)}`, { cause: error })
   }
 }

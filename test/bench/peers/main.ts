@@ -10,8 +10,8 @@ import { ensureRedis, startRedis } from '../../redis/server.ts'
 import { nodeModel, redisVersion } from '../serve/sides.ts'
 import { PEERS } from './peers.ts'
 import { type Plan, type Result, rowOf } from './result.ts'
-import { type Around, start } from './started.ts'
 import { stages } from './stages.ts'
+import { type Around, start } from './started.ts'
 import { tablesOf, writeInto } from './tables.ts'
 import type { Side, Upstream } from './turns.ts'
 
@@ -67,7 +67,11 @@ const [receiverPort] = (await once(receiver, 'message')) as [number]
 const around: Around = {
   keep,
   upstream: `http://127.0.0.1:${port}/v1`,
-  langfuse: { baseUrl: `http://127.0.0.1:${receiverPort}`, publicKey: 'pk-lf-bench', secretKey: 'sk-lf-bench' },
+  langfuse: {
+    baseUrl: `http://127.0.0.1:${receiverPort}`,
+    publicKey: 'pk-lf-bench',
+    secretKey: 'sk-lf-bench',
+  },
 }
 const upstream: Upstream = {
   async asked() {

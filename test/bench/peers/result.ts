@@ -10,6 +10,8 @@ export type Row = {
   figures: Figures
   /** Why a figure is missing, by stage. */
   missing: Record<string, string>
+  /** The first error of calls that were lost. */
+  notes: Record<string, string>
 }
 export type Result = {
   at: string
@@ -46,4 +48,5 @@ export const rowOf = ({ id, name, configuration }: Peer): Row => ({
   configuration,
   figures: {},
   missing: {},
+  notes: {},
 })

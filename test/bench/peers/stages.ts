@@ -1,3 +1,4 @@
+import { commands, identical, imports, lose, spend } from './breaking.ts'
 import type { Plan } from './result.ts'
 import type { Around } from './started.ts'
 import { inTurns, load, memory, type Side, type Upstream } from './turns.ts'
@@ -13,8 +14,14 @@ export type Bench = {
 
 /** What is measured, in this order: what breaks a peer comes last. */
 export async function stages(bench: Bench): Promise<void> {
-  const { sides, plan, upstream, random, say } = bench
-  const turns = async (key: string, what: 'miss' | 'hit' | 'stream', bytes: number, rounds: number, of = sides) => {
+  const { sides, plan, upstream, around, random, say } = bench
+  const turns = async (
+    key: string,
+    what: 'miss' | 'hit' | 'stream',
+    bytes: number,
+    rounds: number,
+    of = sides,
+  ) => {
     say(key)
     await inTurns(of, { key, what, bytes, rounds, calls: plan.calls }, upstream, random)
   }
@@ -40,4 +47,15 @@ export async function stages(bench: Bench): Promise<void> {
       await load(of, what, { atOnce, rounds: plan.loadRounds, forMs: plan.loadMs }, upstream, random)
     }
   await memory(sides, 'loaded')
+  say('commands of Redis')
+  await commands(sides, 50)
+  say('imports')
+  const libraries = sides.filter(({ started }) => started.peer.proxy === undefined)
+  await imports(libraries, plan.imports)
+  say('identical calls')
+  await identical(sides, plan.identical, upstream)
+  say('spending')
+  await spend(sides, plan.spend, around, upstream)
+  say('Redis hung and killed')
+  await lose(sides, plan)
 }

@@ -4,7 +4,7 @@ import { type RedisServer, startRedis } from '../../redis/server.ts'
 import type { Usage } from '../serve/family.ts'
 import { install } from './install.ts'
 import type { Peer } from './peers.ts'
-import { type Proxy, startProxy } from './proxies.ts'
+import { type Server, startProxy } from './proxies.ts'
 import type { Context, Order, Told } from './worker.ts'
 
 export type Around = { keep: string; upstream: string; langfuse: Context['langfuse'] }
@@ -12,6 +12,8 @@ export type Around = { keep: string; upstream: string; langfuse: Context['langfu
 /** A peer that runs: its calling process, its server if it has one, and a Redis of its own if it uses one. */
 export type Started = {
   peer: Peer
+  /** Its file of `sides/`. */
+  file: string
   versions: string
   redis: RedisServer | undefined
   /** Milliseconds until its server listened. */
@@ -29,10 +31,14 @@ export type Caller = { ask: (order: Order) => Promise<Told>; close: () => void }
 let seed = 1
 
 /** @param cap dollars that all of the peer's processes may spend together. */
-export async function start(peer: Peer, { keep, upstream, langfuse }: Around, cap?: number): Promise<Started> {
+export async function start(
+  peer: Peer,
+  { keep, upstream, langfuse }: Around,
+  cap?: number,
+): Promise<Started> {
   const { file, versions } = install(peer, keep)
   const redis = peer.usesRedis ? await startRedis() : undefined
-  let proxy: Proxy | undefined
+  let proxy: Server | undefined
   const callers: Caller[] = []
   const close = async () => {
     for (const caller of callers) caller.close()
@@ -40,9 +46,7 @@ export async function start(peer: Peer, { keep, upstream, langfuse }: Around, ca
     await redis?.close()
   }
   try {
-    const before = performance.now()
-    proxy = await startProxy(peer, { keep, upstream, redis })
-    const startMs = proxy && performance.now() - before
+    proxy = await startProxy(peer, { keep, upstream, redis, cap })
     const further = async () => {
       const caller = await call(file, {
         upstream: proxy?.url ?? upstream,
@@ -57,7 +61,17 @@ export async function start(peer: Peer, { keep, upstream, langfuse }: Around, ca
     }
     const { ask } = await further()
     const server = () => proxy?.usage()
-    return { peer, versions, redis, startMs, ask, server, further, close }
+    return {
+      peer,
+      file,
+      versions: proxy?.version ?? versions,
+      redis,
+      startMs: proxy?.startMs,
+      ask,
+      server,
+      further,
+      close,
+    }
   } catch (error) {
     await close()
     throw error

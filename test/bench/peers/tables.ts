@@ -5,10 +5,14 @@ type Column = { head: string; of: (figures: Figures) => string }
 type Table = { title: string; note: string; columns: Column[]; withBare?: boolean }
 
 const grouped = (value: number) => Math.round(value).toLocaleString('en-US')
+const exact = (value: number) => value.toFixed(2)
 const signed = (value: number) => `${value < 0 ? '−' : '+'}${grouped(Math.abs(value))}`
 const known = (value: number | undefined, show: (value: number) => string) =>
   value === undefined || Number.isNaN(value) ? '–' : show(value)
-const one = (head: string, key: string, show = grouped): Column => ({ head, of: (figures) => known(figures[key], show) })
+const one = (head: string, key: string, show = grouped): Column => ({
+  head,
+  of: (figures) => known(figures[key], show),
+})
 /** Median and 99th percentile of what is added to the bare client. */
 const added = (head: string, key: string): Column => ({
   head,
@@ -34,7 +38,11 @@ const TABLES: Table[] = [
       added('100 KB', 'miss 100 KB'),
       both('hit', 'hit'),
       added('first token', 'stream'),
-      one('per chunk', 'stream chunk added', (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`),
+      one(
+        'per chunk',
+        'stream chunk added',
+        (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`,
+      ),
     ],
   },
   {
@@ -47,6 +55,18 @@ const TABLES: Table[] = [
       one('64', 'hit at 64 per second'),
       one('CPU of a miss', 'miss at 16 cpu'),
       one('CPU of a hit', 'hit at 16 cpu'),
+    ],
+  },
+  {
+    title: 'Redis, floods and faults',
+    note: 'Commands that clients send for each call. Calls of upstream for 1,000 identical ones at once. Dollars spent of a cap of $10 by 1,000 calls of $0.10 from 4 processes at once. Of 20 calls, those that failed or had no answer after 5 s while Redis hung, and after it was killed.',
+    columns: [
+      one('commands of a miss', 'commands of a miss', exact),
+      one('of a hit', 'commands of a hit', exact),
+      one('upstream for 1,000', 'identical upstream'),
+      one('spent of $10', 'spent dollars', exact),
+      one('lost, Redis hung', 'lost, Redis hung'),
+      one('killed', 'lost, Redis killed'),
     ],
   },
   {
@@ -64,7 +84,9 @@ const TABLES: Table[] = [
 
 /** The tables of docs/benchmarks.md. */
 export function tablesOf(result: Result): string {
-  const runs = result.rows.filter(({ missing }) => missing.all === undefined || Object.keys(missing).length > 1)
+  const runs = result.rows.filter(
+    ({ missing }) => missing.all === undefined || Object.keys(missing).length > 1,
+  )
   const parts = TABLES.map(({ title, note, columns }) =>
     [
       `### ${title}`,
@@ -92,12 +114,21 @@ function configurationsOf({ rows }: Result): string {
   const told = rows.map(({ name, versions, configuration, missing }) =>
     line([name, versions || '–', configuration, missingOf(missing)]),
   )
-  return ['### Versions and configurations', '', line(['', 'versions', 'configuration', 'not measured']), line(['---', '---', '---', '---']), ...told].join('\n')
+  return [
+    '### Versions and configurations',
+    '',
+    line(['', 'versions', 'configuration', 'not measured']),
+    line(['---', '---', '---', '---']),
+    ...told,
+  ].join('\n')
 }
 
 const missingOf = (missing: Row['missing']) =>
   Object.entries(missing)
-    .map(([stage, why]) => `${stage === 'all' ? '' : `${stage}: `}${why.replaceAll('|', '/').replaceAll('\n', ' ')}`)
+    .map(
+      ([stage, why]) =>
+        `${stage === 'all' ? '' : `${stage}: `}${why.replaceAll('|', '/').replaceAll('\n', ' ')}`,
+    )
     .join('; ') || '–'
 
 const DOC = new URL('../../../docs/benchmarks.md', import.meta.url)

@@ -104,7 +104,8 @@ export async function load(
         checkAsked(what, (await upstream.asked()) - before, told.calls)
         const served = (side.started.server()?.cpuMs ?? 0) - server
         rates.get(side)?.push(told.calls / told.seconds)
-        costs.get(side)?.push((told.cpu + served * 1_000) / told.calls)
+        // Below zero: a worker of the server has ended.
+        if (served >= 0) costs.get(side)?.push((told.cpu + served * 1_000) / told.calls)
       })
   for (const [side, all] of rates) {
     if (all.length === 0 || side.row.missing[key] !== undefined) continue

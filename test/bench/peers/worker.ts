@@ -82,7 +82,9 @@ async function obey(order: Order): Promise<Told> {
   }
   if (order.do === 'memory') return told
   const { what, bytes } = order.do === 'burst' ? { what: 'miss' as const, bytes: 1_000 } : order
-  const contents = Array.from({ length: order.do === 'load' ? 2_000 : order.calls }, () => contentOf(what, bytes))
+  const contents = Array.from({ length: order.do === 'load' ? 2_000 : order.calls }, () =>
+    contentOf(what, bytes),
+  )
   if (order.do === 'burst' && order.same) contents.fill(contentOf('miss', bytes))
   const before = process.cpuUsage()
   const start = performance.now()
@@ -128,7 +130,8 @@ async function tried(content: string, limitMs: number, told: Told): Promise<void
 process.on('message', (order: Order) => {
   obey(order).then(
     (told) => process.send?.(told),
-    (error: unknown) => process.send?.({ failed: error instanceof Error ? (error.stack ?? '') : String(error) }),
+    (error: unknown) =>
+      process.send?.({ failed: error instanceof Error ? (error.stack ?? '') : String(error) }),
   )
 })
 // Peers that lose their Redis may reject what they do not await.

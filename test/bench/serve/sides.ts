@@ -24,9 +24,9 @@ export type Side = {
 }
 
 const BIN = fileURLToPath(new URL('../../../packages/ops/bin/llm-gateway.js', import.meta.url))
-const KEY = 'sk-bench'
+export const KEY = 'sk-bench'
 const never = () => false
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** Both know the key, the models and the prices, count the team's requests and tokens in Redis, and never say no. */
 const unlimited: Policy = {

@@ -1,6 +1,6 @@
-import { createClient } from 'redis'
 import OpenAI from 'openai'
-import { estimator, guard, PRICES, redisStore } from './source/dist/index.js'
+import { createClient } from 'redis'
+import { definePrice, estimator, guard, redisStore } from './source/dist/index.js'
 
 /** Its estimator reserves the cost before the call, in Redis, by a script. */
 export async function create({ upstream, apiKey, redis, cap }) {
@@ -8,7 +8,7 @@ export async function create({ upstream, apiKey, redis, cap }) {
   store.on('error', () => undefined)
   await store.connect()
   // Dollars for 1,000 tokens: a call costs $0.10.
-  if (cap !== undefined && PRICES) PRICES['gpt-4o-mini'] = { in: 0.2, out: 0.5 }
+  if (cap !== undefined) definePrice('gpt-4o-mini', { in: 0.2, out: 0.5 })
   const client = new OpenAI({ baseURL: upstream, apiKey, maxRetries: 0 })
   const guarded = guard(client.chat.completions, {
     project: 'bench',
