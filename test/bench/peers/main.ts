@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { randomOf } from '../../random.ts'
 import { ensureRedis, startRedis } from '../../redis/server.ts'
 import { nodeModel, redisVersion } from '../serve/sides.ts'
+import { LOOKUPS, lookups } from './lookup.ts'
 import { PEERS } from './peers.ts'
 import { type Plan, type Result, rowOf } from './result.ts'
 import { stages } from './stages.ts'
@@ -33,7 +34,7 @@ without delay. Each peer is installed in a folder of its own, and runs in a proc
 
   npm run bench:peers -- [--only ours,langchain] [--rounds 40] [--quick] [--keep DIR] [--write] [--json FILE] [--seed 1]
 
-  --only    these peers, with the bare client: ${PEERS.map(({ id }) => id).join(', ')}
+  --only    these peers, with the bare client: ${[...PEERS, ...LOOKUPS].map(({ id }) => id).join(', ')}
   --rounds  turns of each peer; medians are told
   --quick   that it works, not how fast it is
   --keep    a folder in which the peers stay installed for the next run; else a temporary one, removed afterwards
@@ -49,17 +50,16 @@ const plan: Plan = values.quick
   ? { rounds: 4, calls: 5, loadRounds: 1, loadMs: 200, imports: 1, spend: 200, identical: 100, lost: 20 }
   : { rounds, calls: 10, loadRounds: 3, loadMs: 700, imports: 5, spend: 1_000, identical: 1_000, lost: 20 }
 const wanted = values.only?.split(',')
-const unknown = wanted?.filter((id) => PEERS.every((peer) => peer.id !== id)) ?? []
+const unknown = wanted?.filter((id) => [...PEERS, ...LOOKUPS].every((peer) => peer.id !== id)) ?? []
 if (unknown.length > 0) throw new Error(`There is no peer ${unknown.join(', ')}: see --help.`)
-const peers = PEERS.filter(({ id }) => id === 'bare' || (wanted?.includes(id) ?? true))
+const isWanted = ({ id }: { id: string }) => wanted?.includes(id) ?? true
+const peers = PEERS.filter((peer) => peer.id === 'bare' || isWanted(peer))
+const lookedUp = LOOKUPS.filter(isWanted).map(({ id }) => id)
 
 const keep = values.keep ? resolve(values.keep) : mkdtempSync(join(tmpdir(), 'llm-gateway-peers-'))
 const begun = performance.now()
 const loadBefore = loadavg()[0] ?? 0
 ensureRedis()
-// Servers end with this process.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-
 const upstreamProcess = fork(new URL('../upstream.ts', import.meta.url))
 const [port] = (await once(upstreamProcess, 'message')) as [number]
 const receiver = fork(new URL('./receiver.ts', import.meta.url))
@@ -85,11 +85,18 @@ const upstream: Upstream = {
   },
 }
 
+const random = randomOf(Number(values.seed))
 const rows = peers.map(rowOf)
 const sides: Side[] = []
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    void Promise.allSettled(sides.map(({ started }) => started.close())).finally(() => process.exit(1))
+  })
 try {
   await startAll()
-  await stages({ sides, plan, upstream, around, random: randomOf(Number(values.seed)), say })
+  await stages({ sides, plan, upstream, around, random, say })
+  say('lookups without a call')
+  rows.push(...(await lookups(lookedUp, keep, plan.rounds, random)))
 } finally {
   await Promise.all(sides.map(({ started }) => started.close()))
   for (const child of [upstreamProcess, receiver] satisfies ChildProcess[]) child.disconnect()

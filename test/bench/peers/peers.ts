@@ -16,6 +16,8 @@ export type Peer = {
   with?: string[]
   proxy?: 'serve' | 'portkey' | 'litellm'
   workers?: number
+  /** It makes this share of the calls of a turn: it is slow, and the run shall end. */
+  share?: number
   usesRedis?: boolean
   /** What its cache answers from. */
   cache?: 'memory' | 'Redis'
@@ -181,6 +183,7 @@ export const PEERS: Peer[] = [
     side: 'bare.mjs',
     proxy: 'litellm',
     workers: 1,
+    share: 0.3,
     usesRedis: true,
     cache: 'Redis',
     streams: true,
@@ -193,6 +196,7 @@ export const PEERS: Peer[] = [
     side: 'bare.mjs',
     proxy: 'litellm',
     workers: 2,
+    share: 0.3,
     usesRedis: true,
     cache: 'Redis',
     streams: true,

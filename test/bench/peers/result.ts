@@ -41,7 +41,7 @@ export type Plan = {
   lost: number
 }
 
-export const rowOf = ({ id, name, configuration }: Peer): Row => ({
+export const rowOf = ({ id, name, configuration }: Pick<Peer, 'id' | 'name' | 'configuration'>): Row => ({
   id,
   name,
   versions: '',

@@ -23,7 +23,8 @@ export async function stages(bench: Bench): Promise<void> {
     of = sides,
   ) => {
     say(key)
-    await inTurns(of, { key, what, bytes, rounds, calls: plan.calls }, upstream, random)
+    const calls = Math.ceil(plan.calls / (what === 'stream' ? 2 : 1))
+    await inTurns(of, { key, what, bytes, rounds, calls }, upstream, random)
   }
   const caching = sides.filter(({ started }) => started.peer.cache !== undefined)
   const streaming = sides.filter(({ started }) => started.peer.streams)
@@ -31,7 +32,7 @@ export async function stages(bench: Bench): Promise<void> {
   await memory(sides, 'idle')
   await turns('first 200', 'miss', 1_000, Math.ceil(200 / plan.calls))
   await turns('warm-up 10 KB', 'miss', 10_000, Math.ceil(plan.rounds / 8))
-  await turns('warm-up stream', 'stream', 1_000, Math.ceil(plan.rounds / 4), streaming)
+  await turns('warm-up stream', 'stream', 1_000, Math.ceil(plan.rounds / 8), streaming)
   await turns('miss 1 KB', 'miss', 1_000, plan.rounds)
   await turns('miss 10 KB', 'miss', 10_000, Math.ceil(plan.rounds / 2))
   await turns('miss 100 KB', 'miss', 100_000, Math.ceil(plan.rounds / 4))

@@ -2,13 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import type { Figures, Result, Row } from './result.ts'
 
 type Column = { head: string; of: (figures: Figures) => string }
-type Table = { title: string; note: string; columns: Column[]; withBare?: boolean }
+type Table = { title: string; note: string; columns: Column[] }
 
+const NONE = '–'
 const grouped = (value: number) => Math.round(value).toLocaleString('en-US')
+const percent = (value: number) => `${(value * 100).toFixed(1)} %`
 const exact = (value: number) => value.toFixed(2)
 const signed = (value: number) => `${value < 0 ? '−' : '+'}${grouped(Math.abs(value))}`
 const known = (value: number | undefined, show: (value: number) => string) =>
-  value === undefined || Number.isNaN(value) ? '–' : show(value)
+  value === undefined || Number.isNaN(value) ? NONE : show(value)
 const one = (head: string, key: string, show = grouped): Column => ({
   head,
   of: (figures) => known(figures[key], show),
@@ -80,24 +82,32 @@ const TABLES: Table[] = [
       one('after all load', 'memory loaded'),
     ],
   },
+  {
+    title: 'Lookups without a call',
+    note: '1,000 questions with vectors of 256 numbers, made beforehand; each is asked in other words. µs; shares of answers that were right, and that were of another question. GPTCache and betterdb are Python.',
+    columns: [
+      one('median', 'lookup p50'),
+      one('p99', 'lookup p99'),
+      one('right', 'lookup right', percent),
+      one('wrong', 'lookup wrong', percent),
+    ],
+  },
 ]
 
-/** The tables of docs/benchmarks.md. */
+/** The tables of docs/benchmarks.md. A peer stands in a table if it has a figure there. */
 export function tablesOf(result: Result): string {
-  const runs = result.rows.filter(
-    ({ missing }) => missing.all === undefined || Object.keys(missing).length > 1,
-  )
-  const parts = TABLES.map(({ title, note, columns }) =>
-    [
+  const parts = TABLES.map(({ title, note, columns }) => {
+    const cells = result.rows.map(({ name, figures }) => [name, ...columns.map(({ of }) => of(figures))])
+    return [
       `### ${title}`,
       '',
       note,
       '',
       line(['', ...columns.map(({ head }) => head)]),
       line(['---', ...columns.map(() => '---')]),
-      ...runs.map(({ name, figures }) => line([name, ...columns.map(({ of }) => of(figures))])),
-    ].join('\n'),
-  )
+      ...cells.filter(([, ...figures]) => figures.some((cell) => cell !== NONE)).map(line),
+    ].join('\n')
+  })
   return [conditionsOf(result), ...parts, configurationsOf(result)].join('\n\n')
 }
 
@@ -112,7 +122,7 @@ function conditionsOf({ at, machine, load, node, redis, commit, plan, minutes }:
 
 function configurationsOf({ rows }: Result): string {
   const told = rows.map(({ name, versions, configuration, missing }) =>
-    line([name, versions || '–', configuration, missingOf(missing)]),
+    line([name, versions || NONE, configuration, missingOf(missing)]),
   )
   return [
     '### Versions and configurations',
@@ -129,7 +139,7 @@ const missingOf = (missing: Row['missing']) =>
       ([stage, why]) =>
         `${stage === 'all' ? '' : `${stage}: `}${why.replaceAll('|', '/').replaceAll('\n', ' ')}`,
     )
-    .join('; ') || '–'
+    .join('; ') || NONE
 
 const DOC = new URL('../../../docs/benchmarks.md', import.meta.url)
 const JSON_FILE = new URL('./results.json', import.meta.url)

@@ -35,10 +35,10 @@ export async function inTurns(
   for (let round = 0; round < rounds; round += 1)
     for (const side of shuffled(sides, random))
       await attempt(side, key, async () => {
+        const mine = Math.ceil(calls * (side.started.peer.share ?? 1))
         const before = await upstream.asked()
-        const told = await side.started.ask({ do: 'calls', what, bytes, calls })
-        const asked = (await upstream.asked()) - before
-        checkAsked(what, asked, calls)
+        const told = await side.started.ask({ do: 'calls', what, bytes, calls: mine })
+        checkAsked(what, (await upstream.asked()) - before, mine)
         all.get(side)?.push(told)
       })
   const bare = sides.find(({ row }) => row.id === 'bare')
