@@ -92,11 +92,15 @@ export async function spend(sides: Side[], calls: number, around: Around, upstre
   await upstream.delay(0)
 }
 
-/** Calls that fail, or have no answer after 5 s, while their Redis hangs, and after it was killed. */
+/** Calls that fail, or have no answer after 5 s, while their Redis hangs, and after it was killed, right after others. */
 export async function lose(sides: Side[], { lost: calls }: Plan): Promise<void> {
   const order = { do: 'burst', same: false, calls, limitMs: LIMIT_MS } as const
   const having = sides.filter(({ started }) => started.redis !== undefined)
   for (const how of ['hung', 'killed'] as const) {
+    // Peers that are at work: what they were granted a while ago would have ended.
+    const warm = (side: Side) =>
+      attempt(side, `before Redis ${how}`, async () => void (await side.started.ask(order)))
+    await Promise.all(having.map(warm))
     for (const { started } of having)
       if (how === 'hung') started.redis?.pause()
       else await started.redis?.kill()

@@ -28,7 +28,10 @@ export function install(peer: Peer, keep: string): { file: string; versions: str
     writeFileSync(done, manifest)
   }
   for (const file of [peer.side, ...(peer.with ?? [])]) copyFileSync(join(SIDES, file), join(folder, file))
-  const versions = Object.entries(peer.npm).map(([name, version]) => `${name} ${version}`)
+  const versions = Object.entries(peer.npm)
+    .filter(([name]) => !/^(typescript|@types)/.test(name))
+    .map(([name, version]) => `${name} ${version}`)
+  if (peer.git !== undefined) versions.push(`${peer.git.url.replace(/\.git$/, '')} ${peer.git.commit}`)
   return { file: join(folder, peer.side), versions: versions.join(', ') }
 }
 

@@ -1,7 +1,7 @@
 // Every peer and ours on the same upstream, in turns: `npm run bench:peers -- --help`.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -13,7 +13,7 @@ import { PEERS } from './peers.ts'
 import { type Plan, type Result, rowOf } from './result.ts'
 import { stages } from './stages.ts'
 import { type Around, start } from './started.ts'
-import { tablesOf, writeInto } from './tables.ts'
+import { jsonOf, tablesOf, writeInto } from './tables.ts'
 import type { Side, Upstream } from './turns.ts'
 
 const { values } = parseArgs({
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     keep: { type: 'string' },
     write: { type: 'boolean', default: false },
     json: { type: 'string' },
+    from: { type: 'string' },
     seed: { type: 'string', default: '1' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -32,7 +33,8 @@ if (values.help) {
   console.log(`Measures the gateway and its peers beside the bare OpenAI client, in one run, in turns, on an upstream
 without delay. Each peer is installed in a folder of its own, and runs in a process of its own.
 
-  npm run bench:peers -- [--only ours,langchain] [--rounds 40] [--quick] [--keep DIR] [--write] [--json FILE] [--seed 1]
+  npm run bench:peers -- [--only ours,langchain] [--rounds 40] [--quick] [--keep DIR] [--write] [--json FILE] [--from FILE]
+                         [--seed 1]
 
   --only    these peers, with the bare client: ${[...PEERS, ...LOOKUPS].map(({ id }) => id).join(', ')}
   --rounds  turns of each peer; medians are told
@@ -40,8 +42,16 @@ without delay. Each peer is installed in a folder of its own, and runs in a proc
   --keep    a folder in which the peers stay installed for the next run; else a temporary one, removed afterwards
   --write   put the tables and the plot in docs/benchmarks.md, and the figures in test/bench/peers/results.json
   --json    write the figures to this file
+  --from    measure nothing, and take the figures of this file: for tables that look different
 
 A peer that cannot be installed, or fails, is listed with the reason; the others go on.`)
+  process.exit(0)
+}
+
+if (values.from !== undefined) {
+  const before = JSON.parse(readFileSync(values.from, 'utf8')) as Result
+  console.log(tablesOf(before))
+  if (values.write) writeInto(before)
   process.exit(0)
 }
 
@@ -115,7 +125,7 @@ const result: Result = {
   rows,
 }
 console.log(`\n${tablesOf(result)}`)
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`)
+if (values.json !== undefined) writeFileSync(values.json, jsonOf(result))
 if (values.write) writeInto(result)
 
 async function startAll(): Promise<void> {

@@ -20,7 +20,7 @@ export type Started = {
   startMs: number | undefined
   /** @throws what the calling process could not do, or that it has ended. */
   ask: (order: Order) => Promise<Told>
-  /** Of the server alone. `undefined`: there is none. */
+  /** Of the server alone. `undefined`: the peer has no server. */
   server: () => Usage | undefined
   /** A further process that asks as this one does. */
   further: () => Promise<Caller>

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { plot } from './plot.ts'
 import type { Figures, Result, Row } from './result.ts'
 
-type Column = { head: string; of: (figures: Figures) => string }
+type Column = { head: string; of: (figures: Figures, id: string) => string }
 type Table = { title: string; note: string; columns: Column[] }
 
 const NONE = '–'
@@ -15,14 +16,16 @@ const one = (head: string, key: string, show = grouped): Column => ({
   head,
   of: (figures) => known(figures[key], show),
 })
-/** Median and 99th percentile of what is added to the bare client. */
+/** Median and 99th percentile of what is added to the bare client; of that one, the whole. */
 const added = (head: string, key: string): Column => ({
   head,
-  of: (figures) =>
-    known(
-      figures[`${key} added p50`],
-      (p50) => `${signed(p50)} (${known(figures[`${key} added p99`], signed)})`,
-    ),
+  of: (figures, id) =>
+    id === 'bare'
+      ? both(head, key).of(figures, id)
+      : known(
+          figures[`${key} added p50`],
+          (p50) => `${signed(p50)} (${known(figures[`${key} added p99`], signed)})`,
+        ),
 })
 const both = (head: string, key: string): Column => ({
   head,
@@ -33,7 +36,7 @@ const both = (head: string, key: string): Column => ({
 const TABLES: Table[] = [
   {
     title: 'One call after another',
-    note: 'µs, median (p99). Misses and the first token of a stream: what is added to the bare client. Hits: whole.',
+    note: 'µs, median (p99). Misses and the first token of a stream: what is added to the bare client, whose own row has the whole. Hits: whole.',
     columns: [
       added('miss 1 KB', 'miss 1 KB'),
       added('10 KB', 'miss 10 KB'),
@@ -97,7 +100,10 @@ const TABLES: Table[] = [
 /** The tables of docs/benchmarks.md. A peer stands in a table if it has a figure there. */
 export function tablesOf(result: Result): string {
   const parts = TABLES.map(({ title, note, columns }) => {
-    const cells = result.rows.map(({ name, figures }) => [name, ...columns.map(({ of }) => of(figures))])
+    const cells = result.rows.map(({ id, name, figures }) => [
+      name,
+      ...columns.map(({ of }) => of(figures, id)),
+    ])
     return [
       `### ${title}`,
       '',
@@ -142,15 +148,28 @@ const missingOf = (missing: Row['missing']) =>
     .join('; ') || NONE
 
 const DOC = new URL('../../../docs/benchmarks.md', import.meta.url)
+const SVG = new URL('../../../docs/benchmarks.svg', import.meta.url)
 const JSON_FILE = new URL('./results.json', import.meta.url)
 const [BEGIN, END] = ['<!-- bench:peers begin -->', '<!-- bench:peers end -->']
 
-/** @throws if the page has no markers. */
+/** To a tenth of a unit, without what warmed up. */
+export const jsonOf = (result: Result): string =>
+  `${JSON.stringify(
+    result,
+    (key, value: unknown) => {
+      if (key.startsWith('warm-up')) return undefined
+      return typeof value === 'number' && Math.abs(value) > 10 ? Math.round(value * 10) / 10 : value
+    },
+    1,
+  )}\n`
+
+/** Puts the tables between the markers of the page, and writes plot and figures. @throws if the page has no markers. */
 export function writeInto(result: Result): void {
   const page = readFileSync(DOC, 'utf8')
   const [head, rest] = page.split(BEGIN)
   const [, tail] = rest?.split(END) ?? []
   if (head === undefined || tail === undefined) throw new Error('docs/benchmarks.md has no markers')
   writeFileSync(DOC, `${head}${BEGIN}\n\n${tablesOf(result)}\n\n${END}${tail}`)
-  writeFileSync(JSON_FILE, `${JSON.stringify(result, null, 1)}\n`)
+  writeFileSync(SVG, plot('One call after another: time of a whole call', result.rows))
+  writeFileSync(JSON_FILE, jsonOf(result))
 }
