@@ -22,8 +22,10 @@ export async function imports(sides: Side[], rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round += 1)
     for (const side of sides)
       await attempt(side, 'import', async () => {
-        const { file } = side.started
-        const script = `const before = process.cpuUsage(); await import(${JSON.stringify(pathToFileURL(file).href)}); const { user, system } = process.cpuUsage(before); console.log((user + system) / 1_000); process.exit(0)`
+        const { file, peer } = side.started
+        // Our sides are TypeScript, which Node would have to strip first.
+        const what = peer.npm === undefined ? '@hotdash/llm-gateway' : pathToFileURL(file).href
+        const script = `const before = process.cpuUsage(); await import(${JSON.stringify(what)}); const { user, system } = process.cpuUsage(before); console.log((user + system) / 1_000); process.exit(0)`
         const args = ['--input-type=module', '-e', script]
         const said = execFileSync(process.execPath, args, { cwd: dirname(file), timeout: 30_000 })
         taken.get(side)?.push(Number(said))

@@ -16,6 +16,7 @@ export function install(peer: Peer, keep: string): { file: string; versions: str
     type: 'module',
     dependencies: peer.npm,
     ...(peer.overrides && { overrides: peer.overrides }),
+    ...(peer.git && { config: peer.git }),
   })
   const done = join(folder, 'installed')
   if (!existsSync(done) || readFileSync(done, 'utf8') !== manifest) {

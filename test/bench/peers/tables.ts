@@ -44,7 +44,7 @@ const TABLES: Table[] = [
       both('hit', 'hit'),
       added('first token', 'stream'),
       one(
-        'per chunk',
+        'per chunk, added',
         'stream chunk added',
         (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`,
       ),
