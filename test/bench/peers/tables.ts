@@ -122,7 +122,10 @@ const line = (cells: string[]) => `| ${cells.join(' | ')} |`
 function conditionsOf({ at, machine, load, node, redis, commit, plan, minutes }: Result): string {
   return (
     `Measured on ${at}: ${machine}, Node ${node}, Redis ${redis}, commit \`${commit}\`; ${plan.rounds} rounds of ` +
-    `${plan.calls} calls, ${minutes} minutes; load of the machine ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after.`
+    `${plan.calls} calls, ${minutes} minutes; load of the machine ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after.${
+      // The command's own load shows in the second one.
+      load[0] > 1 ? ' **The machine did other work as well: these figures are provisional.**' : ''
+    }`
   )
 }
 
