@@ -8,8 +8,11 @@ import { CHUNKS } from './upstream-size.ts'
  * one is set.
  */
 let delayMs = 0
-process.on('message', (ms: number) => {
-  delayMs = ms
+let asked = 0
+/** A number sets the delay; `asked` is answered with how many calls there were. */
+process.on('message', (order: number | 'asked') => {
+  if (order === 'asked') process.send?.(asked)
+  else delayMs = order
 })
 const whole = completion('x'.repeat(400))
 
@@ -19,6 +22,7 @@ const usage = `data: ${JSON.stringify({ id: 'chatcmpl-bench', object: 'chat.comp
 
 const server = createServer({ noDelay: true, keepAliveTimeout: 60_000 }, (req, res) => {
   let body = ''
+  asked += 1
   req.setEncoding('utf8')
   req.on('data', (piece: string) => {
     body += piece

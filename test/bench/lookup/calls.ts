@@ -3,7 +3,7 @@ import { normalised } from '#src/semantic/index/quantise.ts'
 import { completion, inMemory } from '../completion.ts'
 import { median, µs } from './questions.ts'
 
-const DIMS = 256
+export const DIMS = 256
 const WORDS = 'ash birch cedar elm fir hazel larch lime maple oak pine rowan spruce walnut willow yew'.split(
   ' ',
 )
@@ -11,8 +11,8 @@ const WORDS = 'ash birch cedar elm fir hazel larch lime maple oak pine rowan spr
 /** A question of its own for each number, in words, and in other words. */
 const woods = (at: number) =>
   [0, 4, 8, 12, 16].map((shift, place) => `${WORDS[(at >> shift) & 15]}${'abcde'[place]}`).join(' and ')
-const question = (at: number) => `Do you sell the chairs made of ${woods(at)}?`
-const reworded = (at: number) => `Do you sell chairs made of ${woods(at)}?`
+export const question = (at: number) => `Do you sell the chairs made of ${woods(at)}?`
+export const reworded = (at: number) => `Do you sell chairs made of ${woods(at)}?`
 
 /** A direction for each word, seven times as much for rare ones: in memory, and with next to no work. */
 const directions = new Map<string, Float32Array>()
@@ -30,7 +30,7 @@ function directionOf(word: string): Float32Array {
   return made
 }
 
-function vectorOf(text: string): Float32Array {
+export function vectorOf(text: string): Float32Array {
   const sum = new Float32Array(DIMS)
   for (const word of text.toLowerCase().match(/[a-z]+/g) ?? []) {
     const direction = directionOf(word)
@@ -39,7 +39,7 @@ function vectorOf(text: string): Float32Array {
   return normalised(sum) ?? sum
 }
 
-const embedder = {
+export const embedder = {
   id: 'bench',
   dimensions: DIMS,
   embed: async (texts: readonly string[]) => texts.map(vectorOf),

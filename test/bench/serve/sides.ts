@@ -24,12 +24,12 @@ export type Side = {
 }
 
 const BIN = fileURLToPath(new URL('../../../packages/ops/bin/llm-gateway.js', import.meta.url))
-const KEY = 'sk-bench'
+export const KEY = 'sk-bench'
 const never = () => false
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** Both know the key, the models and the prices, count the team's requests and tokens in Redis, and never say no. */
-const policy: Policy = {
+const unlimited: Policy = {
   routing: { default: 'gpt-4o-mini', escalate: { above: 2_000, to: 'gpt-4o' }, fallback: 'gpt-4o' },
   models: {
     'gpt-4o-mini': { input: 0.15, cachedInput: 0.075, output: 0.6, maxOutput: 16_384 },
@@ -47,7 +47,7 @@ export const bare = (port: number): Side => ({
   close: async () => undefined,
 })
 
-export async function serve(upstream: string, redis: RedisServer): Promise<Side> {
+export async function serve(upstream: string, redis: RedisServer, policy = unlimited): Promise<Side> {
   const folder = mkdtempSync(join(tmpdir(), 'llm-gateway-bench-'))
   writeFileSync(join(folder, 'policy.json'), JSON.stringify(policy))
   // The access log is written, as in production; the benchmark does not read it.
@@ -85,8 +85,13 @@ export async function serve(upstream: string, redis: RedisServer): Promise<Side>
 }
 
 /** As its makers advise: one worker for each core, and no log below errors. */
-export async function litellm(upstream: string, redis: RedisServer, workers: number): Promise<Side> {
-  const proxy = await startLitellm(litellmConfig(policy, '--auth', 'file'), {
+export async function litellm(
+  upstream: string,
+  redis: RedisServer,
+  workers: number,
+  files = litellmConfig(unlimited, '--auth', 'file'),
+): Promise<Side> {
+  const proxy = await startLitellm(files, {
     upstream,
     redis,
     args: ['--num_workers', String(workers)],
