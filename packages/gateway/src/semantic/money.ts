@@ -5,7 +5,7 @@ import type { Reply } from '../core/reply.ts'
 import { type MeteredUsage, NO_USAGE } from '../core/usage.ts'
 import type { Prices } from './decision/auto/worth.ts'
 import type { Learner } from './decision/learner.ts'
-import { judgementOf } from './judge/judge.ts'
+import { judgementOf } from './judge/prompt.ts'
 import type { CalibrationScope } from './query/partition.ts'
 import type { Candidate } from './store/port.ts'
 

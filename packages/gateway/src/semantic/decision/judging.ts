@@ -1,5 +1,5 @@
 import type { SemanticPlan } from '../../core/caller.ts'
-import type { Verdict } from '../judge/judge.ts'
+import type { Verdict } from '../judge/verdicts.ts'
 import type { CalibrationScope } from '../query/partition.ts'
 import type { Candidate } from '../store/port.ts'
 import type { AgentCalibration } from './agent-calibration.ts'
