@@ -145,7 +145,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       },
       judge: (question, near, model, fresh) =>
         judge(pipeline, call, question, near, model, fresh, (reply) => money.spent(reply, 'judgement')),
-      prices: (near) => money.prices(answer, near),
+      prices: (near, fresh) => money.prices(answer, near, fresh),
     }
   }
 

@@ -21,8 +21,8 @@ export type JudgingContext = {
   scope: CalibrationScope
   plan: SemanticPlan
   judge: Judge
-  /** Prices of the answer that may be saved, and of a judgement on some. Absent: unknown. */
-  prices?: (near: readonly Candidate[]) => Promise<Prices>
+  /** Prices of the answer that may be saved, and of a judgement on some, with a new one. Absent: unknown. */
+  prices?: (near: readonly Candidate[], fresh?: string) => Promise<Prices>
 }
 
 /** Permission for one judgement. */
@@ -46,19 +46,24 @@ const MAX_JUDGING = 4
  * others. Whether one is granted never depends on what the answers say, or labels would not be a fair sample.
  */
 export function createJudging({ calibrationOf, sumsOf, random }: Parts) {
-  async function isWorth({ scope, plan, prices }: JudgingContext, near: readonly Candidate[]) {
+  async function isWorth(
+    { scope, plan, prices }: JudgingContext,
+    near: readonly Candidate[],
+    fresh: string | undefined,
+  ) {
     if (plan.mode !== 'auto' || random() < EXPLORED_SHARE) return true
-    const known = await prices?.(near)
+    const known = await prices?.(near, fresh)
     return known !== undefined && pays(known, sumsOf(scope, plan))
   }
 
   return async function permit(
     context: JudgingContext,
     near: readonly Candidate[],
+    fresh?: string,
   ): Promise<Permit | undefined> {
     const { scope, plan, judge } = context
     if (plan.judge === undefined || random() >= plan.judge.rate) return undefined
-    if (!(await isWorth(context, near))) return undefined
+    if (!(await isWorth(context, near, fresh))) return undefined
     const own = calibrationOf(scope, plan)
     if (own.judging >= MAX_JUDGING || !own.rateLimit.take(plan.judge.perHour)) return undefined
     const { model } = plan.judge
