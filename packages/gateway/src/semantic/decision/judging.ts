@@ -25,6 +25,14 @@ export type JudgingContext = {
   prices?: (near: readonly Candidate[], fresh?: string) => Promise<Prices>
 }
 
+/** What a judgement is for. */
+export type Occasion = {
+  /** The new answer, if there is one. */
+  fresh?: string
+  /** The chosen answer would have served, had the judge seen it before: one judgement opens the way for all others like it. */
+  isDue?: boolean
+}
+
 /** Permission for one judgement. */
 export type Permit = {
   ask: (asked: string, near: readonly Candidate[], fresh?: string) => Promise<Verdict[] | undefined>
@@ -42,8 +50,8 @@ type Parts = {
 const MAX_JUDGING = 4
 
 /**
- * Grants judgements: a share of all (`rate`), at most `perHour` an hour, and in mode `auto` those that pay and a few
- * others. Whether one is granted never depends on what the answers say, or labels would not be a fair sample.
+ * Grants judgements: a share of all (`rate`) and all that are due, at most `perHour` an hour, and in mode `auto` those that
+ * pay and a few others. Whether one is granted never depends on what the answers say, or labels would not be a fair sample.
  */
 export function createJudging({ calibrationOf, sumsOf, random }: Parts) {
   async function isWorth(
@@ -59,13 +67,14 @@ export function createJudging({ calibrationOf, sumsOf, random }: Parts) {
   return async function permit(
     context: JudgingContext,
     near: readonly Candidate[],
-    fresh?: string,
+    { fresh, isDue = false }: Occasion = {},
   ): Promise<Permit | undefined> {
     const { scope, plan, judge } = context
-    if (plan.judge === undefined || random() >= plan.judge.rate) return undefined
+    if (plan.judge === undefined || plan.judge.rate === 0) return undefined
+    if (!isDue && random() >= plan.judge.rate) return undefined
     if (!(await isWorth(context, near, fresh))) return undefined
     const own = calibrationOf(scope, plan)
-    if (own.judging >= MAX_JUDGING || !own.rateLimit.take(plan.judge.perHour)) return undefined
+    if (own.judging >= MAX_JUDGING || !own.rateLimit.take(plan.judge.perHour, isDue)) return undefined
     const { model } = plan.judge
     own.judging += 1
     let isUsed = false

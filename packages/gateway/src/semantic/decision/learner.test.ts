@@ -217,3 +217,18 @@ test('mode auto prices the judgement that is made: the new answer and those it i
   await learner.place(QUESTION, 'fresh', learner.find(QUESTION, near, SCHOOL, plan), context)
   expect(priced).toEqual([[1, 'fresh']])
 })
+
+test('an answer that waits only for the judge is judged whatever its share, and before the others', async () => {
+  const { learner, asker, asked } = learning(CALIBRATION)
+  // The sample takes half of all at most, and `random` says 0.5.
+  const plan = planned({ judge: { model: 'm', rate: 0.5, perHour: 60 } })
+  const place = async (near: Candidate[]) =>
+    await learner.place(QUESTION, 'fresh', learner.find(QUESTION, near, SCHOOL, plan), asker(plan))
+  await place(around)
+  expect(asked).toEqual([])
+  const waiting = around.map((near) => ({ ...near, entry: { ...near.entry, unchecked: true as const } }))
+  expect(learner.find(QUESTION, waiting, SCHOOL, plan).result).toMatchObject({ reason: 'unchecked' })
+  for (let each = 0; each < 20; each += 1) await place(waiting)
+  // The share of this minute, and of the ten next.
+  expect(asked).toHaveLength(11)
+})

@@ -95,7 +95,8 @@ export function createLearner({
     const same = match.candidates.filter(({ entry }) => hasSameText(entry, said))
     const known = { alike: [...same], own: same.some(({ entry }) => !entry.unchecked) || undefined }
     // By its price for all of them: a lower one for answers of equal words would make more of these labels.
-    const granted = await permit(context, comparisonCandidates(match, context.plan, []), said)
+    const occasion = { fresh: said, isDue: match.result.reason === 'unchecked' }
+    const granted = await permit(context, comparisonCandidates(match, context.plan, []), occasion)
     try {
       const { alike, own } = granted ? await compare(asked, said, match, same, context, granted) : known
       const joined = groupsToJoin(match.candidates, alike)
