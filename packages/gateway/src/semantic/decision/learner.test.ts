@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { SemanticPlan } from '../../core/caller.ts'
+import { nanoUsd } from '../../core/money.ts'
 import { planOf } from '../../policy/semantic-plan.ts'
 import type { Calibration } from '../embedding/embedder.ts'
 import type { Candidate } from '../store/port.ts'
@@ -210,7 +211,7 @@ test('mode auto prices the judgement that is made: the new answer and those it i
     ...asker(plan),
     prices: async (near, fresh) => {
       priced.push([near.length, fresh])
-      return { answer: 1, judgement: 1 }
+      return { answer: nanoUsd(1), judgement: nanoUsd(1) }
     },
   }
   const near = [entry('one', 0.9, 'g'), entry('two', 0.88, 'g'), entry('three', 0.87, 'g')]
