@@ -2,6 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { SemanticPlan } from '#src/core/caller.ts'
+import { planOf } from '#src/policy/semantic-plan.ts'
+import { createRedisConnection } from '#src/redis/connection.ts'
+import { createAuto } from '#src/semantic/decision/auto/auto.ts'
+import { createSharedStates } from '#src/semantic/decision/auto/shared-states.ts'
+import { calibrationScopeOf } from '#src/semantic/query/partition.ts'
 import { llmGateway, type Ran } from '../command.ts'
 import { startSmtp, type TestSmtp } from '../monitor/smtp.ts'
 import { type RedisServer, startRedis } from '../redis/server.ts'
@@ -47,6 +53,32 @@ const configure = (report: object) =>
       report,
     }),
   )
+
+/** Has an agent in mode `auto` learn from right answers, as a process does. */
+async function learn(url: string, agent: string, right: number, money: { saved: number; spent: number }) {
+  const link = createRedisConnection(url, {
+    deadlineMs: 10_000,
+    connectMs: 10_000,
+    onChange: () => undefined,
+  })
+  const work: Promise<void>[] = []
+  const auto = createAuto({
+    shared: createSharedStates(link),
+    track: (each) => void work.push(each),
+    now: () => performance.now(),
+  })
+  const scope = calibrationScopeOf(
+    { caller: { team: 'prod_customer', agent } },
+    'words',
+    'a secret of this test',
+  )
+  const plan = planOf([{ semantic: { mode: 'auto', errorBudget: 0.1 } }]) as SemanticPlan
+  for (let each = 0; each < right; each += 1) auto.judged(scope, plan, true)
+  auto.enter(scope, plan, { ...money, hits: 1, judgements: 1 })
+  await Promise.all(work)
+  await auto.settled()
+  link.close()
+}
 
 const environment = (more: Record<string, string> = {}) => ({
   SUPABASE_URL: supabase.url,
@@ -143,6 +175,33 @@ describe('with Redis', () => {
     const { out } = await report([...WEEK, '--redis', redis.url])
     expect(out).toContain('1 row still waits in Redis for Supabase.')
     await redis.admin.del('gw:{usage}:spill')
+  })
+
+  test('agents in mode auto are on or off, with evidence and balance, in every form of the report', async () => {
+    const off = await report([...WEEK, '--redis', redis.url])
+    expect(off.out).not.toContain('MODE AUTO')
+    await learn(redis.url, 'support', 40, { saved: 2e9, spent: 1e9 })
+    await learn(redis.url, 'seo', 12, { saved: 1e6, spent: 3e6 })
+    const page = join(folder, 'auto.html')
+    const { out } = await report([...WEEK, '--redis', redis.url, '--html', page, '--email'])
+    const [, section = ''] = /\nSEMANTIC CACHE IN MODE AUTO\n([\s\S]*?)\n\n/.exec(out) ?? []
+    const words = section.replace(/\s+/g, ' ')
+    expect(words).toMatch(/seo \(prod_customer\): off for .* s\. Judgements do not prove the error budget\./)
+    expect(words).toMatch(
+      /12 answers judged, 0 wrong: .* allowed are 10\.0 %; 18 right answers more would prove it/,
+    )
+    expect(words).toMatch(/support \(prod_customer\): on for .* s\. Judgements prove the error budget/)
+    expect(words).toMatch(/\$2\.00 saved by 1 hit, \$1\.00 spent, .* today \$2\.00 and \$1\.00/)
+    expect(section.split('\n').filter((line) => [...line].length > 80)).toEqual([])
+    const html = readFileSync(page, 'utf8')
+    for (const text of ['Semantic cache in mode auto', '40 answers judged', '$2.00 saved by 1 hit'])
+      expect(html).toContain(text)
+    expect(smtp.mails.at(-1)?.text).toContain('Today $2.00 saved, $1.00 spent.')
+    const { semanticAuto } = JSON.parse((await report([...WEEK, '--json', '--redis', redis.url])).out)
+    expect(semanticAuto).toMatchObject([
+      { agent: 'seo', serving: false, reason: 'unproven', judged: 12, rightNeeded: 18 },
+      { agent: 'support', serving: true, reason: 'proven', judged: 40, today: { savedUsd: 2, spentUsd: 1 } },
+    ])
   })
 
   test('a Redis that is away costs the uptime only', async () => {

@@ -24,7 +24,7 @@ export type Outcome = Part & {
   agreed: number
   agreedWrong: number
   judgements: number
-  /** Answers that the judge saw, in all its calls. */
+  /** Answers that the judge saw, in all its calls, new ones included. */
   judged: number
   /** The first questions of the stream; the others are the rest. */
   early: Part
@@ -150,21 +150,27 @@ export async function playProduct(
         return entry ? [{ entry, similarity }] : []
       },
     )
-    const judge = async (_asked: string, near: readonly Candidate[]) => {
+    const judge = async (_asked: string, near: readonly Candidate[], _model: string, fresh?: string) => {
+      const shown = near.length + (fresh === undefined ? 0 : 1)
       outcome.judgements += 1
-      outcome.judged += near.length
-      const spent = judgementNano(near.length)
+      outcome.judged += shown
+      const spent = judgementNano(shown)
       if (plan.mode === 'auto') learner.auto.enter(SCHOOL, plan, { spent, judging: spent, judgements: 1 })
-      return near.map(({ entry }) => {
+      const verdicts = near.map(({ entry }) => {
         const right = intents[at] === intents[Number(entry.id)]
         return right || erring() < judgeErrs
       })
+      // No answer of these sets is one person's.
+      return fresh === undefined ? verdicts : [...verdicts, true]
     }
-    const prices = async (near: readonly Candidate[]) => ({
+    const check = async (impersonal: readonly Candidate[]) => {
+      for (const { entry } of impersonal) delete entry.unchecked
+    }
+    const prices = async (near: readonly Candidate[], fresh?: string) => ({
       answer: answerNano,
-      judgement: judgementNano(near.length),
+      judgement: judgementNano(near.length + (fresh === undefined ? 0 : 1)),
     })
-    const asker = { scope: SCHOOL, plan, judge, prices }
+    const asker = { scope: SCHOOL, plan, judge, prices, check }
     const finding = learner.find(asked, neighbours, SCHOOL, plan)
     const { result: meaning, chosen: candidate } = finding
     if (plan.mode === 'auto' && (meaning.outcome === 'hit' || meaning.outcome === 'shadow-hit'))
@@ -175,8 +181,8 @@ export async function playProduct(
       count(outcome, at, intents[at] === intents[Number(candidate.entry.id)], meaning.path === 'consensus')
     } else {
       if (meaning.outcome === 'veto') outcome.vetoed += 1
-      const { groups } = await learner.place(asked, String(at), finding, asker)
-      entries[at] = entryAt(at, asked, groups)
+      const { groups, verdict } = await learner.place(asked, String(at), finding, asker)
+      entries[at] = { ...entryAt(at, asked, groups), ...(verdict !== true && { unchecked: true }) }
     }
     await Promise.all(waiting.splice(0))
   }

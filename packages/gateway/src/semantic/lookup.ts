@@ -17,7 +17,8 @@ import { type Match, NO_MATCH } from './decision/match.ts'
 import { checkedVector } from './embedding/checked.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { embedThrough } from './embedding/openai.ts'
-import { answerText, judge } from './judge/judge.ts'
+import { judge } from './judge/judge.ts'
+import { answerText } from './judge/prompt.ts'
 import { type CallMoney, createCallMoney } from './money.ts'
 import { askerOf } from './query/asker.ts'
 import { ineligibleReason } from './query/eligibility.ts'
@@ -144,7 +145,7 @@ export function createLookup(parts: SemanticParts, pipeline: Handler): Stage {
       },
       judge: (question, near, model, fresh) =>
         judge(pipeline, call, question, near, model, fresh, (reply) => money.spent(reply, 'judgement')),
-      prices: (near) => money.prices(answer, near),
+      prices: (near, fresh) => money.prices(answer, near, fresh),
     }
   }
 

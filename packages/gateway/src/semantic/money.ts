@@ -5,7 +5,7 @@ import type { Reply } from '../core/reply.ts'
 import { type MeteredUsage, NO_USAGE } from '../core/usage.ts'
 import type { Prices } from './decision/auto/worth.ts'
 import type { Learner } from './decision/learner.ts'
-import { judgementOf } from './judge/judge.ts'
+import { judgementOf } from './judge/prompt.ts'
 import type { CalibrationScope } from './query/partition.ts'
 import type { Candidate } from './store/port.ts'
 
@@ -17,6 +17,8 @@ type Answer = { model: string; usage: MeteredUsage }
 
 /** Characters of a token, on average. */
 const TOKEN_CHARS = 4
+/** Tokens of a verdict, with what parts it from the next. */
+const VERDICT_TOKENS = 2
 
 export function createCallMoney(
   { auto }: Pick<Learner, 'auto'>,
@@ -30,9 +32,15 @@ export function createCallMoney(
     return usage.unknown ? undefined : await prices.cost(model, usage.usage, usage.tier)
   }
 
-  async function judgementPrice(near: readonly Candidate[], model: string): Promise<NanoUsd | undefined> {
-    const input = JSON.stringify(judgementOf(question, near, model).messages).length / TOKEN_CHARS
-    const usage = { ...NO_USAGE.usage, input: Math.ceil(input), output: 2 * near.length }
+  async function judgementPrice(
+    near: readonly Candidate[],
+    model: string,
+    fresh: string | undefined,
+  ): Promise<NanoUsd | undefined> {
+    const { messages } = judgementOf(question, near, model, fresh)
+    const input = messages.reduce((sum, { content }) => sum + content.length, 0) / TOKEN_CHARS
+    const shown = near.length + (fresh === undefined ? 0 : 1)
+    const usage = { ...NO_USAGE.usage, input: Math.ceil(input), output: VERDICT_TOKENS * shown }
     return await prices.cost(model, usage)
   }
 
@@ -57,9 +65,9 @@ export function createCallMoney(
       if (isBooked) track(bookSpent(reply, kind === 'judgement'))
     },
     /** Returns the prices of an answer, and of a judgement on some: `undefined` where unknown. */
-    prices: async (answer: Answer, near: readonly Candidate[]): Promise<Prices> => ({
+    prices: async (answer: Answer, near: readonly Candidate[], fresh?: string): Promise<Prices> => ({
       answer: await priceOf(answer),
-      judgement: plan.judge && (await judgementPrice(near, plan.judge.model)),
+      judgement: plan.judge && (await judgementPrice(near, plan.judge.model, fresh)),
     }),
   }
 }

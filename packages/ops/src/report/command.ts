@@ -23,7 +23,7 @@ Reads the calls in Supabase, as sums that the database adds up, and the probes o
   --html FILE      writes the report as one page without any other file: plots, dark and light, for phone and print
   --email          sends the report, with that page, to the recipients of the configuration (mail.to)
   --config FILE    targets, recipients, time zone: the file of llm-gateway monitor   (monitor.example.json shows all)
-  --redis URL      Redis server that the agents share, for uptime and the live policy  (LLM_GATEWAY_REDIS_URL)
+  --redis URL      Redis server that the agents share, for uptime, live policy and mode auto  (LLM_GATEWAY_REDIS_URL)
   --json           prints one JSON document on standard output, for programs
 
 Environment: SUPABASE_URL, SUPABASE_SECRET_KEY, LLM_GATEWAY_REDIS_URL, LLM_GATEWAY_POLICY, and with --email

@@ -1,3 +1,4 @@
+import { readSemanticAuto } from '@hotdash/llm-gateway/admin'
 import { readMetrics } from '@hotdash/llm-gateway/metrics'
 import { openPolicyStore } from '@hotdash/llm-gateway/policy'
 import { KEEP_MS, SPILL_KEY } from '../alerting/keys.ts'
@@ -49,7 +50,10 @@ export async function gather(options: GatherOptions): Promise<Material> {
       config,
       availability: reachable && (await readProbes(reachable, range)),
       month: await readMonth(source, range, timezone, days),
-      ...(reachable !== undefined && { live: await readLive(reachable, range) }),
+      ...(reachable !== undefined && {
+        live: await readLive(reachable, range),
+        semanticAuto: await readSemanticAuto({ redis: reachable }),
+      }),
       ...(trouble !== undefined && { trouble }),
     }
   } finally {

@@ -1,4 +1,5 @@
 import type { Policy } from '@hotdash/llm-gateway'
+import type { SemanticAutoStatus } from '@hotdash/llm-gateway/admin'
 import { counted, dollars, percentOf, whole } from '../cli/format.ts'
 import type { ReportConfig } from '../config/config.ts'
 import { type Forecast, forecastOf } from './forecast.ts'
@@ -45,6 +46,8 @@ export type Report = {
   dearest: (Omit<DearestCall, 'cost'> & { costUsd: number })[]
   availability?: Availability
   forecast?: Forecast
+  /** Agents whose semantic cache is in mode `auto`, as they are now. Absent without Redis. */
+  semanticAuto?: SemanticAutoStatus[]
   /** What limits the truth of the figures. */
   notes: string[]
 }
@@ -64,12 +67,14 @@ export type Material = {
   month: { spentUsd: number; samples: readonly { usd: number; calls: number }[] }
   /** Calls that Redis has counted, and rows that wait there. Absent without Redis. */
   live?: { calls: number; waitingRows: number }
+  /** Agents whose semantic cache is in mode `auto`. Absent without Redis. */
+  semanticAuto?: SemanticAutoStatus[]
   /** Why Redis was not used. */
   trouble?: string
 }
 
 export function createReport(material: Material): Report {
-  const { range, timezone, createdAt, limits, policy, config, availability, month } = material
+  const { range, timezone, createdAt, limits, policy, config, availability, month, semanticAuto } = material
   const total = addSpans(material.days.map(({ span }) => span))
   const totals = totalsOf(total)
   const days = material.days.map(({ date, span }) => ({
@@ -105,6 +110,7 @@ export function createReport(material: Material): Report {
     dearest: total.dearest.map(({ cost, ...call }) => ({ ...call, costUsd: usd(cost) })),
     ...(availability !== undefined && { availability }),
     ...(forecast !== undefined && { forecast }),
+    ...(semanticAuto !== undefined && { semanticAuto }),
     notes: notesOf(material, totals),
   }
 }

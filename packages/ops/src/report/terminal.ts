@@ -1,6 +1,7 @@
 import { bar, clip, sparkline, wrap } from '../cli/blocks.ts'
 import { counted, dollars, milliseconds, monthName, percentOf, printable, shortDate } from '../cli/format.ts'
-import type { Report } from './report.ts'
+import { balanceOf, evidenceOf, reasonOf, stateOf } from '../cli/semantic-auto.ts'
+import { nameOf, type Report } from './report.ts'
 import type { Savings } from './savings.ts'
 import type { Status } from './targets.ts'
 import { agents, dearest, models, type Options, quotas, title } from './terminal-tables.ts'
@@ -17,6 +18,7 @@ export function renderTerminal(report: Report, options: Options): string {
     targets(report, options),
     days(report, options),
     savings(report.savings, options),
+    semanticAuto(report, options),
     agents(report, options),
     models(report, options),
     quotas(report, options),
@@ -122,6 +124,20 @@ function savings({ routing, totalUsd, ...savings }: Savings, options: Options): 
           ),
         ]),
   ]
+}
+
+function semanticAuto({ semanticAuto = [], createdAt }: Report, options: Options): string[] {
+  if (semanticAuto.length === 0) return []
+  const lines = semanticAuto.flatMap((status) => [
+    ...wrap(
+      printable(`${nameOf(status.team, status.agent)}: ${stateOf(status, createdAt)}. ${reasonOf(status)}`),
+      options.columns,
+    ),
+    ...[evidenceOf(status), balanceOf(status)].flatMap((text) =>
+      wrap(text, options.columns - 2).map((line) => options.style('dim', `  ${line}`)),
+    ),
+  ])
+  return [title('Semantic cache in mode auto', options), ...lines]
 }
 
 function forecast({ forecast }: Report, options: Options): string[] {

@@ -1,5 +1,5 @@
 import { hash } from '../../util/runtime.ts'
-import { answerText } from '../judge/judge.ts'
+import { answerText } from '../judge/prompt.ts'
 import type { Candidate, Entry } from '../store/port.ts'
 
 /** Base64url characters; 9 bytes in Redis. */

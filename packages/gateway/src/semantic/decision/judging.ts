@@ -1,5 +1,5 @@
 import type { SemanticPlan } from '../../core/caller.ts'
-import type { Verdict } from '../judge/judge.ts'
+import type { Verdict } from '../judge/verdicts.ts'
 import type { CalibrationScope } from '../query/partition.ts'
 import type { Candidate } from '../store/port.ts'
 import type { AgentCalibration } from './agent-calibration.ts'
@@ -21,8 +21,16 @@ export type JudgingContext = {
   scope: CalibrationScope
   plan: SemanticPlan
   judge: Judge
-  /** Prices of the answer that may be saved, and of a judgement on some. Absent: unknown. */
-  prices?: (near: readonly Candidate[]) => Promise<Prices>
+  /** Prices of the answer that may be saved, and of a judgement on some, with a new one. Absent: unknown. */
+  prices?: (near: readonly Candidate[], fresh?: string) => Promise<Prices>
+}
+
+/** What a judgement is for. */
+export type Occasion = {
+  /** The new answer, if there is one. */
+  fresh?: string
+  /** The chosen answer would have served, had the judge seen it before: one judgement opens the way for all others like it. */
+  isDue?: boolean
 }
 
 /** Permission for one judgement. */
@@ -42,25 +50,31 @@ type Parts = {
 const MAX_JUDGING = 4
 
 /**
- * Grants judgements: a share of all (`rate`), at most `perHour` an hour, and in mode `auto` those that pay and a few
- * others. Whether one is granted never depends on what the answers say, or labels would not be a fair sample.
+ * Grants judgements: a share of all (`rate`) and all that are due, at most `perHour` an hour, and in mode `auto` those that
+ * pay and a few others. Whether one is granted never depends on what the answers say, or labels would not be a fair sample.
  */
 export function createJudging({ calibrationOf, sumsOf, random }: Parts) {
-  async function isWorth({ scope, plan, prices }: JudgingContext, near: readonly Candidate[]) {
+  async function isWorth(
+    { scope, plan, prices }: JudgingContext,
+    near: readonly Candidate[],
+    fresh: string | undefined,
+  ) {
     if (plan.mode !== 'auto' || random() < EXPLORED_SHARE) return true
-    const known = await prices?.(near)
+    const known = await prices?.(near, fresh)
     return known !== undefined && pays(known, sumsOf(scope, plan))
   }
 
   return async function permit(
     context: JudgingContext,
     near: readonly Candidate[],
+    { fresh, isDue = false }: Occasion = {},
   ): Promise<Permit | undefined> {
     const { scope, plan, judge } = context
-    if (plan.judge === undefined || random() >= plan.judge.rate) return undefined
-    if (!(await isWorth(context, near))) return undefined
+    if (plan.judge === undefined || plan.judge.rate === 0) return undefined
+    if (!isDue && random() >= plan.judge.rate) return undefined
+    if (!(await isWorth(context, near, fresh))) return undefined
     const own = calibrationOf(scope, plan)
-    if (own.judging >= MAX_JUDGING || !own.rateLimit.take(plan.judge.perHour)) return undefined
+    if (own.judging >= MAX_JUDGING || !own.rateLimit.take(plan.judge.perHour, isDue)) return undefined
     const { model } = plan.judge
     own.judging += 1
     let isUsed = false

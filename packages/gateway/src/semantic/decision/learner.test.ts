@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { SemanticPlan } from '../../core/caller.ts'
+import { nanoUsd } from '../../core/money.ts'
 import { planOf } from '../../policy/semantic-plan.ts'
 import type { Calibration } from '../embedding/embedder.ts'
 import type { Candidate } from '../store/port.ts'
@@ -176,4 +177,59 @@ test('equal words are a label only where a judgement was granted, and take none 
   pass(60_000)
   await learner.place(QUESTION, 'one', finding, asker(plan))
   expect(labels()).toBe(4)
+})
+
+/** Fifteen neighbours, each with an answer of its own. */
+const torn = Array.from({ length: 15 }, (_, at) => entry(`${at}`, 0.87 - at / 1_000))
+
+test('where neighbours have many answers, none is judged, nor the new one alone: no verdict makes a hit', async () => {
+  const { learner, asker, asked } = learning(CALIBRATION)
+  const plan = planned()
+  await learner.place(QUESTION, 'fresh', learner.find(QUESTION, torn, SCHOOL, plan), asker(plan))
+  expect(asked).toEqual([])
+  // Of few, each may: with the next answer around.
+  const few = torn.slice(0, 3)
+  await learner.place(QUESTION, 'fresh', learner.find(QUESTION, few, SCHOOL, plan), asker(plan))
+  expect(asked).toEqual([3])
+})
+
+test('an answer that would have served is judged, whatever is around', async () => {
+  const { learner, asker, asked } = learning(CALIBRATION)
+  const plan = planned({ mode: 'shadow' })
+  const around = [entry('near', 0.96), ...torn.map(({ entry }) => ({ entry, similarity: 0.955 }))]
+  const finding = learner.find(QUESTION, around, SCHOOL, plan)
+  expect(finding.result).toMatchObject({ outcome: 'shadow-hit', path: 'nearest' })
+  await learner.place(QUESTION, 'fresh', finding, asker(plan))
+  expect([asked.length, learner.known('a').nearest.labels]).toEqual([1, 1])
+})
+
+test('mode auto prices the judgement that is made: the new answer and those it is compared with', async () => {
+  const { learner, asker } = learning(CALIBRATION)
+  const priced: [near: number, fresh: string | undefined][] = []
+  const plan = planned({ mode: 'auto' })
+  const context: LearningContext = {
+    ...asker(plan),
+    prices: async (near, fresh) => {
+      priced.push([near.length, fresh])
+      return { answer: nanoUsd(1), judgement: nanoUsd(1) }
+    },
+  }
+  const near = [entry('one', 0.9, 'g'), entry('two', 0.88, 'g'), entry('three', 0.87, 'g')]
+  await learner.place(QUESTION, 'fresh', learner.find(QUESTION, near, SCHOOL, plan), context)
+  expect(priced).toEqual([[1, 'fresh']])
+})
+
+test('an answer that waits only for the judge is judged whatever its share, and before the others', async () => {
+  const { learner, asker, asked } = learning(CALIBRATION)
+  // The sample takes half of all at most, and `random` says 0.5.
+  const plan = planned({ judge: { model: 'm', rate: 0.5, perHour: 60 } })
+  const place = async (near: Candidate[]) =>
+    await learner.place(QUESTION, 'fresh', learner.find(QUESTION, near, SCHOOL, plan), asker(plan))
+  await place(around)
+  expect(asked).toEqual([])
+  const waiting = around.map((near) => ({ ...near, entry: { ...near.entry, unchecked: true as const } }))
+  expect(learner.find(QUESTION, waiting, SCHOOL, plan).result).toMatchObject({ reason: 'unchecked' })
+  for (let each = 0; each < 20; each += 1) await place(waiting)
+  // The share of this minute, and of the ten next.
+  expect(asked).toHaveLength(11)
 })

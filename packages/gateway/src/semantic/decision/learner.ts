@@ -1,5 +1,6 @@
 import type { SemanticPlan } from '../../core/caller.ts'
-import type { Verdict } from '../judge/judge.ts'
+import type { Calibration } from '../embedding/embedder.ts'
+import type { Verdict } from '../judge/verdicts.ts'
 import type { CalibrationScope } from '../query/partition.ts'
 import type { Candidate } from '../store/port.ts'
 import { type CalibrationParts, createAgentCalibration } from './agent-calibration.ts'
@@ -10,6 +11,7 @@ import { DEFAULT_CALIBRATION } from './consensus.ts'
 import { createFinder } from './find.ts'
 import { createJudging, type JudgingContext, type Permit } from './judging.ts'
 import type { Match } from './match.ts'
+import { isNearlySure, prospectsOf } from './prospect.ts'
 import type { LabelNote } from './threshold/shared.ts'
 
 export type Learner = ReturnType<typeof createLearner>
@@ -47,7 +49,7 @@ export function createLearner({
   /** Has a sample of hits judged, in the background. */
   function judgeHit(asked: string, match: Match, context: LearningContext): void {
     const { chosen } = match
-    if (chosen !== undefined && mayServe(match, context.plan))
+    if (chosen !== undefined && mayServe(match, context.plan, figures))
       track(judgeChosen(asked, match, chosen, context))
   }
 
@@ -92,7 +94,9 @@ export function createLearner({
   ): Promise<Placement> {
     const same = match.candidates.filter(({ entry }) => hasSameText(entry, said))
     const known = { alike: [...same], own: same.some(({ entry }) => !entry.unchecked) || undefined }
-    const granted = await permit(context, match.candidates.slice(0, MAX_COMPARED))
+    // By its price for all of them: a lower one for answers of equal words would make more of these labels.
+    const occasion = { fresh: said, isDue: match.result.reason === 'unchecked' }
+    const granted = await permit(context, comparisonCandidates(match, context.plan, []), occasion)
     try {
       const { alike, own } = granted ? await compare(asked, said, match, same, context, granted) : known
       const joined = groupsToJoin(match.candidates, alike)
@@ -118,9 +122,9 @@ export function createLearner({
     // Equal texts need no judge, but only sampled ones count as labels: others would bias the rate.
     if (chosen !== undefined && same.includes(chosen)) await recordLabel(match, chosen, true, context)
     const others = comparisonCandidates(match, context.plan, same)
-    // Alone it is judged once an answer of the same words might have served.
-    const isWorth = others.length > 0 || (own === undefined && chosen !== undefined)
-    const verdicts = isWorth ? await granted.ask(asked, others, said) : undefined
+    // Alone it is judged where an answer of the same words might have served. Else that can wait until it would serve.
+    const isDue = own === undefined && chosen !== undefined && same.includes(chosen)
+    const verdicts = others.length > 0 || isDue ? await granted.ask(asked, others, said) : undefined
     own ??= verdicts?.[others.length]
     if (own === true) await context.check?.(same.filter(({ entry }) => entry.unchecked))
     if (own === 'personal') await context.discard?.(same)
@@ -135,12 +139,13 @@ export function createLearner({
 
   /**
    * Returns the entries that a new answer is compared with: the one that might have served, and the nearest of each
-   * other cluster. Guards do not apply, since answers are compared; they apply again whenever one is to serve.
+   * other cluster; none if no verdict on them can soon change what is served. Guards do not apply, since answers are
+   * compared; they apply again whenever one is to serve.
    */
   function comparisonCandidates(match: Match, plan: SemanticPlan, same: readonly Candidate[]): Candidate[] {
     const { candidates, chosen: candidate } = match
     const clusters = clusterAnswers(candidates.map(({ entry }) => entry))
-    const chosen = candidate !== undefined && mayServe(match, plan) ? [candidate] : []
+    const chosen = candidate !== undefined && mayServe(match, plan, figures) ? [candidate] : []
     const seen = new Set<number | undefined>()
     for (const [at, near] of candidates.entries())
       if (same.includes(near) || chosen.includes(near)) seen.add(clusters[at])
@@ -154,7 +159,11 @@ export function createLearner({
       seen.add(clusters[at])
       chosen.push(near)
     }
-    return chosen.filter((near) => !same.includes(near))
+    // If one of them may soon serve, all are compared: another answer in a call costs a third of a call.
+    const maySoonServe = prospectsOf(candidates, clusters, figures)
+    const isWorth =
+      hasReachedBar(match) || chosen.some((near) => maySoonServe(clusters[candidates.indexOf(near)]))
+    return isWorth ? chosen.filter((near) => !same.includes(near)) : []
   }
 
   /**
@@ -209,6 +218,12 @@ function sameAnswer({ candidates }: Match, near: Candidate): Candidate[] {
   return own === undefined ? [near] : candidates.filter((_, at) => clusters[at] === own)
 }
 
+/** Tells whether an answer served, or would have but for the mode or a check: labels are a fair sample only if all of these are judged. */
+const hasReachedBar = ({ chosen, result }: Match) =>
+  chosen !== undefined && result.outcome !== 'below-threshold'
+
 /** Only an answer that may serve at some threshold is worth judging. */
-const mayServe = ({ chosen, result }: Match, { judgeFrom }: SemanticPlan) =>
-  chosen !== undefined && (chosen.similarity >= judgeFrom || result.path === 'consensus')
+const mayServe = ({ chosen, result }: Match, { judgeFrom }: SemanticPlan, figures: Calibration) =>
+  chosen !== undefined &&
+  (chosen.similarity >= judgeFrom ||
+    (result.path === 'consensus' && isNearlySure(result.confidence ?? 0, figures)))

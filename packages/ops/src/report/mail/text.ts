@@ -1,5 +1,6 @@
 import { counted, dollars, monthName, printable, shortDate } from '../../cli/format.ts'
-import type { Report } from '../report.ts'
+import { reasonOf, stateOf } from '../../cli/semantic-auto.ts'
+import { nameOf, type Report } from '../report.ts'
 import type { Status } from '../targets.ts'
 
 /** Status in words, for people who see no colours. */
@@ -26,7 +27,7 @@ export function subjectOf(report: Report): string {
 }
 
 /** Lines about money, in the order of their weight. */
-export function moneyLines({ savings, forecast }: Report): string[] {
+export function moneyLines({ savings, forecast, semanticAuto = [], createdAt }: Report): string[] {
   const { exactUsd, semanticUsd, coalescingUsd, staleUsd, routing } = savings
   return [
     `Saved by the exact cache ${dollars(exactUsd)}, by the semantic cache ${dollars(semanticUsd)}, by coalescing ${dollars(coalescingUsd)}${staleUsd > 0 ? `, by stale answers ${dollars(staleUsd)}` : ''}.`,
@@ -40,6 +41,10 @@ export function moneyLines({ savings, forecast }: Report): string[] {
       : [
           `${monthName(forecast.month)}: ${dollars(forecast.expectedUsd)} expected, probably ${dollars(forecast.lowUsd)} to ${dollars(forecast.highUsd)}; ${dollars(forecast.spentUsd)} are spent.`,
         ]),
+    ...semanticAuto.map(
+      (status) =>
+        `Semantic cache of ${nameOf(status.team, status.agent)}: ${stateOf(status, createdAt)}. ${reasonOf(status)} Today ${dollars(status.today.savedUsd)} saved, ${dollars(status.today.spentUsd)} spent.`,
+    ),
   ]
 }
 

@@ -5,7 +5,7 @@ import type { Status } from '../targets.ts'
 import { drawPlot } from './draw.ts'
 import { errorPlot, forecastPlot, hitRatePlot, latencyPlot, savingsPlot, spendPlot } from './plots.ts'
 import { STYLE } from './style.ts'
-import { agentTable, dayTable, dearestTable, modelTable, quotaTable } from './tables.ts'
+import { agentTable, autoTable, dayTable, dearestTable, modelTable, quotaTable } from './tables.ts'
 
 const MARKS: Record<Status, string> = { met: '✓ met', missed: '✗ missed', unknown: '? unknown' }
 
@@ -39,6 +39,7 @@ ${[spendPlot, hitRatePlot, latencyPlot, errorPlot].map((plot) => drawPlot(plot(r
 <div class="plots">${[savingsPlot(report), forecastPlot(report)].flatMap((plot) => (plot === undefined ? [] : [drawPlot(plot)])).join('\n')}</div>
 ${moneyText(report)}
 ${section('Cost by agent', agentTable(report))}
+${report.semanticAuto?.length ? section('Semantic cache in mode auto', autoTable(report)) : ''}
 ${section('Tokens by model', modelTable(report))}
 ${section('Quotas by team', quotaTable(report))}
 ${section('Dearest requests', dearestTable(report))}

@@ -8,6 +8,7 @@ import {
   shortDate,
   whole,
 } from '../../cli/format.ts'
+import { balanceOf, evidenceOf, reasonOf, stateOf } from '../../cli/semantic-auto.ts'
 import { escapeHtml } from '../../core/escape-html.ts'
 import type { Report } from '../report.ts'
 import { sumHits } from '../totals.ts'
@@ -42,6 +43,7 @@ const classOf = (cell: Cell) =>
   typeof cell === 'string' ? '' : cell.isText ? ' class="text"' : cell.isLong ? ' class="long"' : ''
 const render = (cell: Cell) => (typeof cell === 'string' ? escapeHtml(printable(cell)) : cell.html)
 const text = (words: string): Cell => ({ html: escapeHtml(printable(words)), isText: true })
+const long = (words: string): Cell => ({ html: escapeHtml(printable(words)), isLong: true })
 const name = (main: string, below: string): Cell => ({
   html: `${escapeHtml(printable(main))}<small>${escapeHtml(printable(below))}</small>`,
 })
@@ -59,6 +61,17 @@ export const agentTable = ({ agents }: Report): string =>
       rate(row.errorRate),
       dollars(sumHits(row.savedUsd)),
       dollars(row.costUsd),
+    ]),
+  )
+
+export const autoTable = ({ semanticAuto = [], createdAt }: Report): string =>
+  table(
+    ['Agent', 'Semantic cache', 'Evidence', 'Balance'],
+    semanticAuto.map((row) => [
+      name(row.agent, row.team),
+      long(`${stateOf(row, createdAt)}. ${reasonOf(row)}`),
+      long(evidenceOf(row)),
+      long(balanceOf(row)),
     ]),
   )
 

@@ -2,8 +2,8 @@ import type { NanoUsd } from '../../../core/money.ts'
 import type { Sums } from './ledger.ts'
 
 /**
- * Hits that one judgement leads to, before any were seen: one in four. Source: the streams of docs/semantic-cache.md, with 3.8
- * to 4.7 judgements a hit.
+ * Hits that one judgement leads to, before any were seen: one in four. Source: the streams of docs/semantic-cache.md, with 3.1
+ * to 5.2 judgements a hit.
  */
 const PRIOR = { hits: 1, judgements: 4 }
 /** Loss in the window from which judging stops: a tenth of a dollar, some thousand judgements by `gpt-4o-mini`. */
