@@ -73,8 +73,8 @@ const calls = fc.array(
   { minLength: 1, maxLength: 40 },
 )
 
-/** Rows without latency: each call ended before the next one began. */
-const rowOf = (record: CallRecord, at: number) => ({
+/** Rows without latency: each call ended before the next one began. The question alone, without its team and its model. */
+const rowOf = (record: CallRecord, at: number, question: string) => ({
   at: Date.UTC(2026, 10, 2, 12) + at * 100,
   agent: record.agent,
   team: record.team,
@@ -84,7 +84,7 @@ const rowOf = (record: CallRecord, at: number) => ({
   route: record.route,
   cache: record.cache,
   bypass: record.bypass,
-  question: record.cacheKey,
+  question,
   input_tokens: record.usage?.input,
   output_tokens: record.usage?.output,
   max_output_tokens: MAX_TOKENS,
@@ -117,7 +117,12 @@ test('calls played under the policy that the real gateway had end as they did th
       const sum = (of: (record: CallRecord) => number | undefined) =>
         records.reduce((all, record) => all + (of(record) ?? 0), 0)
       const { outcomes } = await simulated([
-        temporaryFile('calls.jsonl', linesOf(records.map(rowOf))),
+        temporaryFile(
+          'calls.jsonl',
+          linesOf(
+            records.map((record, at) => rowOf(record, at, `${made[at]?.question} ${made[at]?.isLong}`)),
+          ),
+        ),
         '--policy',
         temporaryFile('policy.json', JSON.stringify(policy)),
       ])
@@ -243,6 +248,8 @@ test.each([
   [['--synthetic', '--sweep', 'teams'], '--sweep teams: give a field and its values'],
   [['--synthetic', '--sweep', 'cache.exact.ttlSecond=1'], '--sweep cache.exact.ttlSecond=1: '],
   [['--synthetic', '--sweep', 'version.x=1'], '--sweep version.x=1: version is 1, and has no fields.'],
+  [['--synthetic', '--sweep', '__proto__.x=5,6'], '--sweep __proto__.x=5: __proto__ is not a field.'],
+  [['--synthetic', '--sweep', 'teams.__proto__.rpm=5'], '__proto__ is not a field.'],
 ])('a mistake is named: %j', async (args, message) => {
   const { code, out, err } = await llmGateway(['simulate', ...args], {})
   expect({ code, out }).toEqual({ code: 2, out: '' })
