@@ -51,6 +51,7 @@ async function* csvValues(path: string): AsyncGenerator<Placed> {
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    throw new UsageError(`${path}, line ${String(error.lines)}: this is not CSV. ${error.message}`)
+    const place = typeof error.lines === 'number' ? `${path}, line ${error.lines}` : path
+    throw new UsageError(`${place}: this is not CSV. ${error.message}`)
   }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { UsageError } from '../core/command.ts'
 
-/** Opens to write, and makes the file where there is none. */
+/** Opens to write, and makes the file if it does not exist. */
 const CREATED = constants.O_RDWR | constants.O_CREAT
 
 /** Where text goes. `write` resolves once it may go on; for a file, once it is on disk. */
